@@ -1,0 +1,48 @@
+"""Every exception that SkinLens raises on purpose.
+
+::
+
+    SkinLensError
+    ├── UnreadableImage      the uploaded bytes are not a photo that can be analysed
+    ├── WeightsError         a weight file is missing, altered, or of another layout
+    ├── RecipeError          a training recipe has an unknown or impossible value
+    ├── DatasetError         a data set, label file or split is not laid out as expected
+    ├── CaseNotFound         no stored patient, lesion or visit has that number
+    ├── StoreError           the case database cannot be opened, read or written
+    └── Cancelled            the user stopped a long computation
+
+Foreign exceptions are translated where they enter, with the original as ``__cause__``. A message says what was
+wrong, what was expected, what was found, and what to do now; it is fit to be shown to a clinician as it is.
+"""
+
+
+class SkinLensError(Exception):
+    """The root: ``except SkinLensError`` catches whatever SkinLens raises on purpose."""
+
+
+class UnreadableImage(SkinLensError):
+    """The bytes cannot be read as one photo (empty, truncated, not a picture, too large, too small)."""
+
+
+class WeightsError(SkinLensError):
+    """A model file is missing, does not match its hash, or does not fit this version."""
+
+
+class RecipeError(SkinLensError):
+    """A recipe names an unknown field or gives a field an impossible value."""
+
+
+class DatasetError(SkinLensError):
+    """A folder of photos, a label file or a split is not laid out as expected."""
+
+
+class CaseNotFound(SkinLensError):
+    """The store holds no patient, lesion or visit of that number."""
+
+
+class StoreError(SkinLensError):
+    """The case database cannot be opened, read or written."""
+
+
+class Cancelled(SkinLensError):
+    """The user stopped a long computation; nothing of it is kept."""

@@ -1,0 +1,1 @@
+"""The student, the teacher, and the int8 engine that serves."""

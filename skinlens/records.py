@@ -1,0 +1,214 @@
+"""What crosses module borders: frozen records that carry their provenance, and the array shapes they are made of.
+
+Arrays say dtype and axes. The tests check them with jaxtyping and beartype; the app pays nothing for them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+
+from skinlens.labels import CODES, INDEX, MELANOMA, Label, BY_CODE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+else:
+    Array = np.ndarray
+
+Pixels = UInt8[Array, "h w 3"]
+"""An upright RGB picture, 0–255."""
+Batch = Float32[Array, "n 3 s s"]
+"""Network input: normalised, square, side ``s`` of the model's input specification."""
+FeatureMaps = Float32[Array, "n c g g"]
+"""Fused feature maps of a batch, after ReLU6: each value in [0, 6]."""
+Logits = Float32[Array, "n 7"]
+"""Class scores before softmax, in the order of ``labels.CODES``."""
+Heat = Float32[Array, "h w"]
+"""A heat map: 0 none, 1 most."""
+Mask = Bool[Array, "h w"]
+
+Progress = Callable[[float], None]
+"""Told the fraction done, 0 to 1. It may raise ``errors.Cancelled``, which the long computation lets through."""
+
+Method = Literal["grad_cam", "score_cam", "lime"]
+Sex = Literal["female", "male", "other", "unknown"]
+Status = Literal["draft", "signed", "amended"]
+
+
+@dataclass(frozen=True)
+class ModelStamp:
+    """Which model said so: stored beside every result."""
+
+    name: str
+    version: str
+    sha256: str
+    """Of the engine file; the manifest that names it holds the hashes of the other files."""
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """One upright RGB photo without any of the metadata or the name that its file had.
+
+    ``sha256`` is over width, height and pixels, so a photo read back from the store has the hash that it had when it
+    was uploaded, whatever the file format.
+    """
+
+    pixels: Pixels
+    sha256: str
+    source_format: str
+    notes: tuple[str, ...] = ()
+    """Sentences for the clinician on what was changed while reading (first frame only, transparency removed, …)."""
+
+    @property
+    def width_px(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def height_px(self) -> int:
+        return int(self.pixels.shape[0])
+
+
+@dataclass(frozen=True)
+class QualityCheck:
+    """One measured property of a photo against its limit."""
+
+    name: str
+    """Stable key, e.g. ``sharpness``."""
+    title: str
+    """In words, e.g. "Sharpness"."""
+    value: float
+    limit: float
+    direction: Literal["at least", "at most"]
+    unit: str
+    passed: bool
+    advice: str
+    """What to do if it failed; empty when it passed."""
+
+
+@dataclass(frozen=True)
+class QualityReport:
+    """All checks of one photo. A failed check warns; it never blocks."""
+
+    checks: tuple[QualityCheck, ...]
+
+    @property
+    def passed(self) -> bool:
+        return all(check.passed for check in self.checks)
+
+    @property
+    def failed(self) -> tuple[QualityCheck, ...]:
+        return tuple(check for check in self.checks if not check.passed)
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A cut-off on a probability, with what it does on the data it was chosen on."""
+
+    value: float
+    """A photo whose probability is at or above it counts as positive."""
+    sensitivity: float
+    specificity: float
+    chosen_on: str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The distribution over the seven classes that one model gave to one photo."""
+
+    probs: tuple[float, ...]
+    """Calibrated, in the order of ``labels.CODES``; they sum to 1."""
+    logits: tuple[float, ...]
+    """Of the int8 model, before the temperature."""
+    melanoma_threshold: Threshold
+    model: ModelStamp
+    latency_ms: float
+    """Wall time from pixels to probabilities."""
+
+    @property
+    def top(self) -> Label:
+        return BY_CODE[CODES[max(range(len(CODES)), key=lambda position: self.probs[position])]]
+
+    def prob(self, code: str) -> float:
+        return self.probs[INDEX[code]]
+
+    @property
+    def melanoma_prob(self) -> float:
+        return self.prob(MELANOMA)
+
+    @property
+    def above_melanoma_threshold(self) -> bool:
+        return self.melanoma_prob >= self.melanoma_threshold.value
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """One heat map for one class of one photo, with all that is needed to make it again."""
+
+    method: Method
+    label: str
+    """Class code that is explained, not necessarily the most probable one."""
+    heat: Heat
+    """In the square frame of the network's input; ``preprocess.heat_to_photo`` brings it to the photo's frame."""
+    params: Mapping[str, int | float | str]
+    seed: int | None
+    """None where nothing is random."""
+    photo_sha256: str
+    model: ModelStamp
+    duration_ms: float
+    created_at: str
+    """UTC, ISO 8601."""
+    diagnostics: Mapping[str, float] = field(default_factory=dict)
+    """What the method knows about itself, e.g. ``r2`` of LIME's surrogate."""
+
+
+@dataclass(frozen=True)
+class Patient:
+    """A pseudonym, never a name. Ages above 85 are not kept apart: see ``CaseStore``."""
+
+    id: int
+    pseudonym: str
+    birth_year: int | None
+    sex: Sex
+
+
+@dataclass(frozen=True)
+class Lesion:
+    id: int
+    patient_id: int | None
+    """None for a case that was kept without a patient."""
+    body_site: str
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One photo of one lesion on one day, what the model said, and what the clinician said."""
+
+    id: int
+    lesion_id: int
+    taken_on: str
+    """ISO date."""
+    photo_sha256: str
+    quality: QualityReport
+    prediction: Prediction
+    clinician_label: str | None
+    """Class code of the clinician's own diagnosis; None: not given."""
+    clinician_diagnosis: str
+    """In the clinician's words."""
+    notes: str
+    status: Status
+    created_at: str
+    updated_at: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """A visit with the lesion and the patient that it belongs to (patient is None for a case without one)."""
+
+    visit: Visit
+    lesion: Lesion
+    patient: Patient | None
