@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
-from skinlens.labels import CODES, INDEX, MELANOMA, Label, BY_CODE
+from skinlens.labels import BY_CODE, CODES, INDEX, MELANOMA, Label
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

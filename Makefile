@@ -1,0 +1,97 @@
+# Two commands are all that is needed: `make app` runs SkinLens, `make check` runs every check there is.
+# Each makes its virtual environment first, if that is missing or older than the requirements.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV ?= .venv
+HOST ?= 127.0.0.1
+PORT ?= 8501
+
+PYTHON := $(VENV)/bin/python
+PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check
+GENERATED := README.md docs/model-card.md
+BENCHMARKS := $(wildcard benchmarks/*.py)
+
+# The first Python that is new enough and really starts; 3.11 is the one that the requirements are tested with.
+FIND_PYTHON = for candidate in python3.11 python3 python3.12 python3.13; do \
+		if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then echo "$$candidate"; break; fi; \
+	done
+
+.PHONY: help app check format lint types imports docs-check test docs bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+app: $(VENV)/app.stamp ## Serve the app on 127.0.0.1:8501 with the shipped weights
+	@$(PYTHON) -m skinlens serve --host $(HOST) --port $(PORT)
+
+check: lint types imports docs-check test ## Run the whole gate: format, lint, types, imports, documents, tests
+
+format: $(VENV)/check.stamp ## Format the code and mend what the linter can mend
+	@$(PYTHON) -m ruff format .
+	$(PYTHON) -m ruff check --fix .
+
+lint: $(VENV)/check.stamp ## Check the format and the lint rules
+	@echo "== ruff format"
+	$(PYTHON) -m ruff format --check .
+	echo "== ruff check"
+	$(PYTHON) -m ruff check .
+
+types: $(VENV)/check.stamp ## Check the types of skinlens/
+	@echo "== mypy --strict"
+	$(PYTHON) -m mypy --strict skinlens
+
+imports: $(VENV)/check.stamp ## Check that imports follow the photo's journey
+	@echo "== import-linter"
+	$(VENV)/bin/lint-imports
+
+docs-check: $(VENV)/check.stamp ## Check that the figures in the documents are those that were measured
+	@echo "== cog --check"
+	$(PYTHON) -m cogapp -I docs --verbosity=1 --check --diff --check-fail-msg='Run `make docs`.' $(GENERATED)
+
+test: $(VENV)/check.stamp ## Run the tests; skipped ones say why
+	@echo "== pytest"
+	$(PYTHON) -m pytest
+
+docs: $(VENV)/check.stamp ## Paste the measured figures into the documents
+	@$(PYTHON) -m cogapp -I docs --verbosity=1 -r $(GENERATED)
+
+bench: $(VENV)/check.stamp ## Run the benchmarks; each writes benchmarks/results/NAME.json
+	@for script in $(BENCHMARKS); do
+		echo "== $$script"
+		PYTHONPATH=. $(PYTHON) "$$script"
+	done
+
+clean: ## Remove the virtual environment and the caches; cases, runs and weights stay
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Without these lines two runs of make side by side would install into one environment at once.
+.NOTPARALLEL:
+
+$(PYTHON):
+	@python=$$($(FIND_PYTHON))
+	if [ -z "$$python" ]; then
+		echo "SkinLens needs Python 3.11 or later; none was found on the PATH. Install it, then run make again." >&2
+		exit 1
+	fi
+	echo "Making $(VENV) with $$("$$python" --version) ..."
+	if ! "$$python" -m venv $(VENV); then
+		rm -rf $(VENV)
+		echo "The virtual environment could not be made. On Debian and Ubuntu, install python3-venv first." >&2
+		exit 1
+	fi
+
+$(VENV)/app.stamp: requirements.txt | $(PYTHON)
+	@echo "Installing what the app needs into $(VENV) (about 2 GB; some minutes, this once) ..."
+	$(PIP_INSTALL) -r requirements.txt
+	touch $@
+
+$(VENV)/check.stamp: requirements.txt requirements-dev.txt | $(PYTHON)
+	@echo "Installing what the app and its checks need into $(VENV) (about 2 GB; some minutes, this once) ..."
+	$(PIP_INSTALL) -r requirements-dev.txt
+	touch $@
