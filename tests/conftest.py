@@ -1,0 +1,148 @@
+"""What holds for every test: shapes are checked, the user's cases are out of reach, nothing leaves this machine.
+
+The tests that need the photos of HAM10000 ask for ``ham10000`` or ``originals`` and are skipped, with the reason, where
+``SKINLENS_HAM10000`` is not set. With ``SKINLENS_NO_SKIPS=1``, as in ``.ci/run``, a skipped test counts as failed.
+"""
+
+import ipaddress
+import os
+import socket
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+from jaxtyping import install_import_hook
+
+# Before the first import of skinlens: from here on every annotated shape and dtype is checked at each call.
+install_import_hook(["skinlens"], "beartype.beartype")
+
+os.environ.setdefault("MPLBACKEND", "Agg")  # no test opens a window
+
+pytest_plugins = ["pytester"]
+
+hypothesis.settings.register_profile("local", deadline=None, max_examples=50)
+hypothesis.settings.register_profile("gate", deadline=None, max_examples=50, derandomize=True, database=None)
+hypothesis.settings.load_profile("gate" if os.environ.get("CI") else "local")
+
+
+# ------------------------------------------------------------------------------------------------- nothing skipped
+
+
+def _no_skips() -> bool:
+    return os.environ.get("SKINLENS_NO_SKIPS") == "1"
+
+
+def _fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turn a skip into a failure that gives the reason of the skip; an expected failure stays what it is."""
+    if _no_skips() and report.outcome == "skipped" and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"SKINLENS_NO_SKIPS=1: nothing may be skipped here. {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _fail_if_skipped(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _fail_if_skipped(report)
+    return report
+
+
+# -------------------------------------------------------------------------------------------------------- isolation
+
+
+@pytest.fixture(autouse=True)
+def skinlens_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder of the test's own (not yet made) in the place of the user's."""
+    home = tmp_path / "skinlens-home"
+    monkeypatch.setenv("SKINLENS_HOME", str(home))
+    return home
+
+
+class NetworkUsed(AssertionError):
+    """Something tried to reach another machine."""
+
+
+def is_local(family: int, address: object) -> bool:
+    """Whether a socket address stays on this machine: a Unix socket, the loopback range, or nowhere yet."""
+    if family not in {socket.AF_INET, socket.AF_INET6}:
+        return True
+    host = str(address[0]) if isinstance(address, tuple) else str(address)
+    if host in {"", "localhost"}:
+        return True
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def network_attempts() -> Iterator[list[str]]:
+    """What was tried to be reached beyond this machine; every such try is also refused."""
+    attempts: list[str] = []
+
+    def guarded(name: str) -> Callable[..., Any]:
+        original = getattr(socket.socket, name)
+
+        def guard(self: socket.socket, *args: Any) -> Any:
+            address = args[-1]
+            if not is_local(self.family, address):
+                attempts.append(f"socket.{name}({address})")
+                raise NetworkUsed(attempts[-1])
+            return original(self, *args)
+
+        return guard
+
+    original_lookup = socket.getaddrinfo
+
+    def guarded_lookup(host: Any, *args: Any, **kwargs: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host or ""
+        if not is_local(socket.AF_INET, (name,)) and name != "0.0.0.0":
+            attempts.append(f"socket.getaddrinfo({name!r})")
+            raise NetworkUsed(attempts[-1])
+        return original_lookup(host, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex", "sendto"):
+            patch.setattr(socket.socket, name, guarded(name))
+        patch.setattr(socket, "getaddrinfo", guarded_lookup)
+        yield attempts
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaves_this_machine(network_attempts: list[str]) -> Iterator[None]:
+    """Fail the test that reached for another machine, even where the code under test swallowed the refusal."""
+    network_attempts.clear()
+    yield
+    assert not network_attempts, f"SkinLens sends nothing, but this was tried: {', '.join(network_attempts)}"
+
+
+# ------------------------------------------------------------------------------------------------------------- data
+
+
+@pytest.fixture(scope="session")
+def ham10000() -> Path:
+    """The folder with HAM10000 that ``SKINLENS_HAM10000`` names."""
+    setting = os.environ.get("SKINLENS_HAM10000")
+    if not setting:
+        pytest.skip("SKINLENS_HAM10000 is not set: this test needs the folder with the HAM10000 photos")
+    folder = Path(setting)
+    assert folder.is_dir(), f"SKINLENS_HAM10000 names {folder}, which is no folder"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def originals(ham10000: Path) -> Path:
+    """A folder of HAM10000 photos at their original 600×450, beside the data set."""
+    folder = ham10000.parent / "ham10000_originals"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is missing: this test needs some photos at their original 600×450")
+    return folder

@@ -1,0 +1,101 @@
+"""The guards around the tests do guard."""
+
+import os
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+CONFTEST = Path(__file__).with_name("conftest.py")
+
+
+def test_arrays_of_another_shape_are_refused() -> None:
+    from skinlens.records import Photo
+
+    with pytest.raises(Exception, match="pixels"):
+        Photo(pixels=np.zeros((4, 4), np.uint8), sha256="0", source_format="PNG")
+
+
+def test_the_users_cases_are_out_of_reach(skinlens_home: Path) -> None:
+    assert os.environ["SKINLENS_HOME"] == str(skinlens_home)
+    assert not skinlens_home.exists()
+
+
+@given(st.integers())
+def test_the_isolation_goes_with_properties(number: int) -> None:
+    assert "skinlens-home" in os.environ["SKINLENS_HOME"]
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "example.org", "2001:db8::1"])
+def test_another_machine_is_refused(host: str, network_attempts: list[str]) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as caller, pytest.raises(AssertionError, match=r"connect\("):
+        caller.connect((host, 80))
+    with pytest.raises(AssertionError, match="getaddrinfo"):
+        socket.create_connection((host, 80))
+    assert len(network_attempts) == 2
+    network_attempts.clear()  # otherwise this very test would be failed for them
+
+
+def test_this_machine_is_within_reach() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(("localhost", server.getsockname()[1])).close()
+
+
+SKIPPING = """
+import pytest
+
+def test_passes():
+    pass
+
+def test_skips():
+    pytest.skip("no browser here")
+
+@pytest.mark.xfail(strict=True)
+def test_fails_as_expected():
+    raise ValueError
+"""
+SKIPPED_WHOLE = """
+import pytest
+
+pytest.skip("no data here", allow_module_level=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("setting", "outcomes"),
+    [("0", {"passed": 1, "skipped": 2, "xfailed": 1}), ("1", {"passed": 1, "failed": 1, "errors": 1, "xfailed": 1})],
+)
+def test_skips_fail_where_nothing_may_be_skipped(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, setting: str, outcomes: dict[str, int]
+) -> None:
+    monkeypatch.setenv("SKINLENS_NO_SKIPS", setting)
+    pytester.makeconftest(CONFTEST.read_text(encoding="utf-8"))
+    pytester.makepyfile(test_some=SKIPPING, test_whole=SKIPPED_WHOLE)
+    result = pytester.runpytest_subprocess("--continue-on-collection-errors")
+    result.assert_outcomes(**outcomes)
+    assert (result.ret == 0) == (setting == "0")
+    if setting == "1":
+        result.stdout.fnmatch_lines(["*nothing may be skipped here*no browser here*"])
+        result.stdout.fnmatch_lines(["*nothing may be skipped here*no data here*"])
+
+
+def test_a_swallowed_try_to_reach_out_fails_all_the_same(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(CONFTEST.read_text(encoding="utf-8"))
+    pytester.makepyfile(
+        """
+        import socket
+
+        def test_reaches_out():
+            try:
+                socket.create_connection(("192.0.2.1", 80))
+            except BaseException:
+                pass
+        """
+    )
+    result = pytester.runpytest_subprocess()
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*SkinLens sends nothing*192.0.2.1*"])
