@@ -9,6 +9,7 @@
     ├── DatasetError         a data set, label file or split is not laid out as expected
     ├── CaseNotFound         no stored patient, lesion or visit has that number
     ├── StoreError           the case database cannot be opened, read or written
+    ├── ServeError           the app cannot listen on the address and port that were asked for
     └── Cancelled            the user stopped a long computation
 
 Foreign exceptions are translated where they enter, with the original as ``__cause__``. A message says what was
@@ -42,6 +43,10 @@ class CaseNotFound(SkinLensError):
 
 class StoreError(SkinLensError):
     """The case database cannot be opened, read or written."""
+
+
+class ServeError(SkinLensError):
+    """The app cannot listen on the address and port that were asked for."""
 
 
 class Cancelled(SkinLensError):
