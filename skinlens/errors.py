@@ -7,6 +7,7 @@
     ├── WeightsError         a weight file is missing, altered, or of another layout
     ├── RecipeError          a training recipe has an unknown or impossible value
     ├── DatasetError         a data set, label file or split is not laid out as expected
+    ├── InvalidEntry         what was typed for a case cannot be kept: an empty pseudonym, an impossible date, …
     ├── CaseNotFound         no stored patient, lesion or visit has that number
     ├── StoreError           the case database cannot be opened, read or written
     ├── ServeError           the app cannot listen on the address and port that were asked for
@@ -35,6 +36,10 @@ class RecipeError(SkinLensError):
 
 class DatasetError(SkinLensError):
     """A folder of photos, a label file or a split is not laid out as expected."""
+
+
+class InvalidEntry(SkinLensError):
+    """A pseudonym, year, date, status or text that was given for a case cannot be kept as it is."""
 
 
 class CaseNotFound(SkinLensError):

@@ -38,6 +38,9 @@ Method = Literal["grad_cam", "score_cam", "lime"]
 Sex = Literal["female", "male", "other", "unknown"]
 Status = Literal["draft", "signed", "amended"]
 
+MAX_AGE_YEARS = 85
+"""The highest age that is kept and shown as a number."""
+
 
 @dataclass(frozen=True)
 class ModelStamp:
@@ -173,6 +176,17 @@ class Patient:
     pseudonym: str
     birth_year: int | None
     sex: Sex
+    born_earlier: bool = False
+    """True for a patient who was above 85 at a visit: born in ``birth_year`` or before; the year itself is not kept."""
+
+    def age_on(self, day: str) -> str | None:
+        """The age in words on an ISO date, by years alone: "63", "85+" above 85; None without a birth year."""
+        if self.birth_year is None:
+            return None
+        age_years = int(day[:4]) - self.birth_year
+        if age_years > MAX_AGE_YEARS:
+            return f"{MAX_AGE_YEARS}+"
+        return f"{age_years}+" if self.born_earlier else str(age_years)
 
 
 @dataclass(frozen=True)
