@@ -1,0 +1,95 @@
+"""Tables for the README and the model card, from the JSON files that the measurements wrote.
+
+``cog`` calls these functions where the documents ask for a figure (``make docs``), so no figure is ever typed. They take
+what ``python -m skinlens evaluate --json`` and ``python -m skinlens export`` wrote, and return Markdown.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from skinlens.labels import BY_CODE, MELANOMA
+
+ROOT = Path(__file__).resolve().parents[1]
+
+TITLES = {
+    "balanced_accuracy": "balanced accuracy",
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "macro_auc": "macro AUC",
+    "melanoma_auc": "melanoma AUC",
+    "ece": "calibration error (ECE, 15 bins; lower is better)",
+}
+
+
+def evaluation(split: str) -> dict[str, Any]:
+    """What ``evaluate`` wrote about one split: ``val`` or ``test``."""
+    return _read(ROOT / "docs" / f"evaluation-{split}.json")
+
+
+def manifest() -> dict[str, Any]:
+    """What ``export`` wrote beside the weights."""
+    return _read(ROOT / "weights" / "manifest.json")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def headline(*evaluations: Mapping[str, Any]) -> str:
+    """One row a figure, one column a split, each value with its 95 % interval."""
+    header = ["", *(f"{one['split']} ({one['n']:,} photos)" for one in evaluations)]
+    return table(header, [[title, *(interval(one[key]) for one in evaluations)] for key, title in TITLES.items()])
+
+
+def per_class(result: Mapping[str, Any]) -> str:
+    """One row a class: photos, recall and precision."""
+    rows = []
+    for code in result["labels"]:
+        figures = result["per_class"][code]
+        rows.append([code, BY_CODE[code].name, f"{figures['n']:,}"])
+        rows[-1] += [interval(figures["recall"]), interval(figures["precision"])]
+    return table(["class", "", "photos", "recall", "precision"], rows)
+
+
+def confusion(result: Mapping[str, Any]) -> str:
+    """Rows: the diagnosis of the data set; columns: the class that the model puts first."""
+    rows = [
+        [f"**{code}**", *(f"{count:,}" for count in counts)]
+        for code, counts in zip(result["labels"], result["confusion"], strict=True)
+    ]
+    return table(["", *result["labels"]], rows)
+
+
+def provenance(result: Mapping[str, Any]) -> str:
+    """Which model the figures are about, in one sentence."""
+    model = result["model"]
+    missing = f"; {result['missing']:,} pictures of the list were missing" if result["missing"] else ""
+    return f"Measured on {model['name']} {model['version']} (engine sha256 `{model['sha256'][:12]}…`){missing}.\n"
+
+
+def melanoma_sentence(result: Mapping[str, Any]) -> str:
+    """How many of the melanomas the model puts first, in one sentence that can stand alone."""
+    figures = result["per_class"][MELANOMA]
+    return (
+        f"Of {figures['n']:,} photos of melanomas in `{result['split']}`, the model puts melanoma first in a share of "
+        f"{interval(figures['recall'])}.\n"
+    )
+
+
+def interval(figure: Mapping[str, float | None]) -> str:
+    """``0.712 (0.680–0.745)``; a figure that could not be computed is a dash."""
+    value, low, high = figure["value"], figure["low"], figure["high"]
+    if value is None or value != value:  # JSON has no NaN of its own: Python writes and reads one all the same
+        return "–"
+    if low is None or high is None or low != low or high != high:
+        return f"{value:.3f}"
+    return f"{value:.3f} ({low:.3f}–{high:.3f})"
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table; the first column is text, all others are numbers or text as they come."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

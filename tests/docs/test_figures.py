@@ -1,0 +1,67 @@
+"""The tables of the documents say what the measurement said."""
+
+from typing import Any
+
+import figures
+
+EVALUATION: dict[str, Any] = {
+    "n": 1505,
+    "missing": 0,
+    "split": "val",
+    "labels": ["mel", "nv"],
+    "confusion": [[120, 52], [6, 1000]],
+    "model": {"name": "hsb", "version": "0.1.0", "sha256": "0123456789abcdef" * 4},
+    "per_class": {
+        "mel": {
+            "n": 172,
+            "recall": {"value": 0.69767, "low": 0.63, "high": 0.76},
+            "precision": {"value": 0.95238, "low": 0.91, "high": 0.98},
+        },
+        "nv": {
+            "n": 1006,
+            "recall": {"value": 0.99404, "low": 0.988, "high": 0.998},
+            "precision": {"value": float("nan"), "low": float("nan"), "high": float("nan")},
+        },
+    },
+} | {
+    name: {"value": 0.7 + place / 100, "low": 0.6 + place / 100, "high": 0.8 + place / 100}
+    for place, name in enumerate(figures.TITLES)
+}
+
+
+def test_headline_puts_the_splits_side_by_side() -> None:
+    lines = figures.headline(EVALUATION, EVALUATION | {"split": "test", "n": 1502}).splitlines()
+    assert lines[0] == "|  | val (1,505 photos) | test (1,502 photos) |"
+    assert lines[2] == "| balanced accuracy | 0.700 (0.600–0.800) | 0.700 (0.600–0.800) |"
+    assert len(lines) == 2 + len(figures.TITLES)
+
+
+def test_per_class_gives_recall_and_precision() -> None:
+    lines = figures.per_class(EVALUATION).splitlines()
+    assert lines[2:] == [
+        "| mel | melanoma | 172 | 0.698 (0.630–0.760) | 0.952 (0.910–0.980) |",
+        "| nv | melanocytic nevus | 1,006 | 0.994 (0.988–0.998) | – |",
+    ]
+
+
+def test_confusion_has_the_truth_in_rows() -> None:
+    lines = figures.confusion(EVALUATION).splitlines()
+    assert lines[0] == "|  | mel | nv |"
+    assert lines[2:] == ["| **mel** | 120 | 52 |", "| **nv** | 6 | 1,000 |"]
+
+
+def test_sentences_stand_alone() -> None:
+    assert figures.provenance(EVALUATION) == "Measured on hsb 0.1.0 (engine sha256 `0123456789ab…`).\n"
+    assert "; 3 pictures of the list were missing." in figures.provenance(EVALUATION | {"missing": 3})
+    assert figures.melanoma_sentence(EVALUATION) == (
+        "Of 172 photos of melanomas in `val`, the model puts melanoma first in a share of 0.698 (0.630–0.760).\n"
+    )
+
+
+def test_a_figure_without_an_interval_stands_alone() -> None:
+    assert figures.interval({"value": 0.5, "low": None, "high": None}) == "0.500"
+    assert figures.interval({"value": None, "low": None, "high": None}) == "–"
+
+
+def test_a_table_is_markdown() -> None:
+    assert figures.table(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | --- |\n| 1 | 2 |\n"
