@@ -1,0 +1,104 @@
+"""A heat map as a picture: one fixed colour scale for every method, every page and every report.
+
+The scale is viridis (S. van der Walt and N. Smith, matplotlib 2.0, CC0): perceptually uniform, readable with any of
+the common colour vision deficiencies, and in grey. It is laid down as ten anchors, linear in sRGB between them, which
+is how Plotly ships and interpolates it; ``COLORSCALE`` handed to a Plotly heat map gives the colours of ``colour``.
+
+Direction everywhere: 0 none, 1 most. No function here rescales a map, so two maps side by side can be compared.
+"""
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float32
+
+from skinlens.preprocess import InputSpec, heat_to_photo
+from skinlens.records import Array, Heat, Photo, Pixels
+
+ANCHORS: tuple[tuple[int, int, int], ...] = (
+    (68, 1, 84),
+    (72, 40, 120),
+    (62, 73, 137),
+    (49, 104, 142),
+    (38, 130, 142),
+    (31, 158, 137),
+    (53, 183, 121),
+    (110, 206, 88),
+    (181, 222, 43),
+    (253, 231, 37),
+)
+"""sRGB, equally spaced from heat 0 to heat 1."""
+COLORSCALE: list[list[float | str]] = [
+    [position / (len(ANCHORS) - 1), f"rgb({red}, {green}, {blue})"]
+    for position, (red, green, blue) in enumerate(ANCHORS)
+]
+"""The same scale in Plotly's form. Use it with ``zmin=0, zmax=1``."""
+LEGEND = "0 = none, 1 = most"
+LEVELS: tuple[float, ...] = (0.25, 0.5, 0.75)
+OPACITY = 0.5
+"""Half photo, half colour: structures of the lesion stay recognisable under the map."""
+HALO = np.array([16, 16, 24], dtype=np.float32)
+"""Contours get a dark edge, so that they show on pale skin and on dark lesions alike."""
+
+FLAT = 1e-6
+"""Heat per pixel below which a slope counts as none: such a map would take a million pixels from 0 to 1."""
+
+SquareHeat = Float32[Array, "g g"]
+Style = Literal["heat", "contour"]
+
+
+def colour(heat: Heat) -> Pixels:
+    """The colour of each heat value, RGB 0–255. Values outside [0, 1] get the colour of the nearer end."""
+    values = np.clip(heat, 0, 1)
+    positions = np.linspace(0, 1, len(ANCHORS))
+    channels = [np.interp(values, positions, channel) for channel in np.array(ANCHORS).T]
+    coloured: Pixels = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+    return coloured
+
+
+def blend(pixels: Pixels, heat: Heat, opacity: float = OPACITY) -> Pixels:
+    """The photo under the coloured map: ``(1 - opacity) · photo + opacity · colour(heat)``, rounded.
+
+    Opacity 0 is the photo, 1 the map alone. It is the same at every heat, as it is in a Plotly figure, so a colour
+    in the overlay means one heat, whatever the photo shows there. ``heat`` is in the photo's frame.
+    """
+    mixed = (1 - opacity) * pixels.astype(np.float32) + opacity * colour(heat).astype(np.float32)
+    return np.rint(mixed).astype(np.uint8)
+
+
+def contour(pixels: Pixels, heat: Heat, opacity: float = 1.0, levels: tuple[float, ...] = LEVELS) -> Pixels:
+    """The photo with one line per level, in the colour of that level. ``heat`` is in the photo's frame.
+
+    Anti-aliased: a pixel's distance from a line is ``|heat - level| / |gradient of heat|``, the first-order estimate
+    that implicit curves are drawn with, so a line is equally wide on steep and on gentle slopes. Where the map is
+    flat there is no line.
+    """
+    width_px = max(1.5, min(heat.shape) / 150)
+    slope = np.hypot(*_gradient(heat))
+    drawn = pixels.astype(np.float32)
+    for level in levels:
+        distance_px = np.full(heat.shape, np.inf, dtype=np.float32)
+        np.divide(np.abs(heat - level), slope, out=distance_px, where=slope > FLAT)
+        line = np.rint(colour(np.array([[level]], dtype=np.float32))[0, 0]).astype(np.float32)
+        for ink, half_px in ((HALO, width_px), (line, width_px / 2)):
+            cover = opacity * np.clip(half_px + 0.5 - distance_px, 0, 1)[..., np.newaxis]
+            drawn += cover * (ink - drawn)
+    return np.rint(drawn).astype(np.uint8)
+
+
+def overlay(photo: Photo, heat: SquareHeat, spec: InputSpec, style: Style = "heat", opacity: float = OPACITY) -> Pixels:
+    """A map in the network's square frame over its photo, at the photo's size; 0 where the network did not look."""
+    placed = heat_to_photo(heat, photo.height_px, photo.width_px, spec)
+    return blend(photo.pixels, placed, opacity) if style == "heat" else contour(photo.pixels, placed, opacity)
+
+
+def legend_bar(height_px: int, width_px: int) -> Pixels:
+    """The scale as a picture, 0 on the left and 1 on the right."""
+    ramp = np.linspace(0, 1, width_px, dtype=np.float32)
+    return colour(np.broadcast_to(ramp, (height_px, width_px)))
+
+
+def _gradient(heat: Heat) -> tuple[Heat, Heat]:
+    """Change of heat per pixel, down and to the right; 0 along an axis that is one pixel long."""
+    down, right = (np.gradient(heat, axis=axis) if heat.shape[axis] > 1 else np.zeros_like(heat) for axis in (0, 1))
+    return down, right
