@@ -1,0 +1,18 @@
+"""Cases on this computer: ``CaseStore`` and what it takes and gives beside the records of ``skinlens.records``."""
+
+from skinlens.store.cases import CaseStore, default_home
+from skinlens.store.entries import NewLesion, NewPatient
+from skinlens.store.rows import Revision, Setting
+from skinlens.store.search import CasePage, CaseQuery, CaseRow
+
+__all__ = [
+    "CasePage",
+    "CaseQuery",
+    "CaseRow",
+    "CaseStore",
+    "NewLesion",
+    "NewPatient",
+    "Revision",
+    "Setting",
+    "default_home",
+]

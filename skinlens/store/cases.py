@@ -1,0 +1,357 @@
+"""The case store: patients, lesions and visits in SQLite, pictures and maps in files beside it."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import platformdirs
+from sqlite_utils.db import Database
+
+from skinlens.errors import StoreError
+from skinlens.labels import DISCLAIMER
+from skinlens.records import (
+    Case,
+    Explanation,
+    Lesion,
+    Patient,
+    Photo,
+    Prediction,
+    QualityReport,
+    Sex,
+    Status,
+    Visit,
+)
+from skinlens.store import database, entries, erasure, export, files, people, rows, search, visits
+from skinlens.store.rows import Revision, Setting, Subject
+from skinlens.store.search import EVERY_CASE, CasePage, CaseQuery
+
+SWEEP_AGE_S = 3600.0
+"""A file that no row names is left alone for so long: a save may be about to name it."""
+_ACKNOWLEDGED = "disclaimer_acknowledged"
+_PROBE = "00-probe"
+
+
+def default_home() -> Path:
+    """The folder that ``SKINLENS_HOME`` names, otherwise the platform's place for a user's data."""
+    named = os.environ.get("SKINLENS_HOME", "").strip()
+    return Path(named).expanduser() if named else platformdirs.user_data_path("SkinLens", appauthor=False)
+
+
+class CaseStore:
+    """All cases of one home folder. It holds a path and no connection: any thread and any process may use it at once.
+
+    A save is one transaction; its files are on the disk before its rows. Readers see the state before or after it.
+
+    *Ages.* A patient who is above 85 at a visit, counted by years, is kept with the birth year that gives 86 at the
+    latest such visit and with ``born_earlier``, so that every age reads as "85+" or "at least"; the birth year that
+    was typed is not kept.
+
+    Every method raises ``StoreError`` where the database or a file cannot be used, ``CaseNotFound`` for a number that
+    is not there (any more), and ``InvalidEntry`` for what cannot be kept.
+    """
+
+    def __init__(self, home: Path | None = None) -> None:
+        self.home = home or default_home()
+        self.database = self.home / "cases.db"
+        self.files = files.CaseFiles(self.home / "files")
+
+    @contextmanager
+    def _reading(self) -> Iterator[Database]:
+        """One snapshot; it ends with the connection."""
+        with database.opened(self.database) as db:
+            db.execute("BEGIN")
+            yield db
+
+    @contextmanager
+    def _writing(self) -> Iterator[Database]:
+        with database.opened(self.database) as db, database.transaction(db):
+            yield db
+
+    # ------------------------------------------------------------------------------------------ patients, lesions
+
+    def patients(self) -> tuple[Patient, ...]:
+        """All, by pseudonym."""
+        with self._reading() as db:
+            found = db.query("SELECT * FROM patient ORDER BY pseudonym COLLATE NOCASE, id")
+            return tuple(rows.patient_of(row) for row in found)
+
+    def patient(self, patient_id: int) -> Patient:
+        with self._reading() as db:
+            return rows.patient_of(people.row_of(db, "patient", patient_id))
+
+    def add_patient(self, pseudonym: str, birth_year: int | None = None, sex: Sex = "unknown") -> Patient:
+        """A new one; a pseudonym that is taken is an ``InvalidEntry``."""
+        with self._writing() as db:
+            number = people.add_patient(db, entries.NewPatient(pseudonym, birth_year, sex))
+            return rows.patient_of(people.row_of(db, "patient", number))
+
+    def find_or_add_patient(self, pseudonym: str, birth_year: int | None = None, sex: Sex = "unknown") -> Patient:
+        """The one of that pseudonym, or a new one; an unknown birth year or sex is filled in, another is refused."""
+        with self._writing() as db:
+            number = people.find_or_add_patient(db, entries.NewPatient(pseudonym, birth_year, sex))
+            return rows.patient_of(people.row_of(db, "patient", number))
+
+    def edit_patient(self, patient_id: int, pseudonym: str, birth_year: int | None, sex: Sex) -> Patient:
+        """Correct all three fields. No trace of the earlier values is left in the database."""
+        with self._writing() as db:
+            if people.edit_patient(db, patient_id, entries.NewPatient(pseudonym, birth_year, sex)):
+                erasure.mark_pending(db)
+            patient = rows.patient_of(people.row_of(db, "patient", patient_id))
+        self._scrub()
+        return patient
+
+    def lesions(self, patient_id: int) -> tuple[Lesion, ...]:
+        with self._reading() as db:
+            people.row_of(db, "patient", patient_id)
+            found = db.query("SELECT * FROM lesion WHERE patient_id = ? ORDER BY id", [patient_id])
+            return tuple(rows.lesion_of(row) for row in found)
+
+    def edit_lesion(self, lesion_id: int, body_site: str, remark: str) -> Lesion:
+        with self._writing() as db:
+            people.edit_lesion(db, lesion_id, entries.NewLesion(body_site, remark))
+            return rows.lesion_of(people.row_of(db, "lesion", lesion_id))
+
+    def body_sites(self) -> tuple[str, ...]:
+        """Those of the stored cases, for the choice in the history."""
+        with self._reading() as db:
+            return tuple(row["body_site"] for row in db.query("SELECT DISTINCT body_site FROM lesion ORDER BY 1"))
+
+    # -------------------------------------------------------------------------------------------------- saving
+
+    def save_case(
+        self,
+        photo: Photo,
+        quality: QualityReport,
+        prediction: Prediction,
+        explanations: Sequence[Explanation] = (),
+        *,
+        patient: tuple[str, int | None, Sex] | int | None,
+        lesion: tuple[str, str] | int,
+        taken_on: date | str,
+        clinician_label: str | None = None,
+        clinician_diagnosis: str = "",
+        notes: str = "",
+        status: Status = "draft",
+    ) -> Case:
+        """Keep one visit, in one transaction.
+
+        Args:
+            patient: ``NewPatient`` (found by its pseudonym or added), the number of a stored one, or None.
+            lesion: ``NewLesion`` (always added), or the number of a stored one, which brings its patient with it.
+            taken_on: The day of the photo, not in the future.
+            status: ``draft`` or ``signed``.
+        """
+        day = entries.day(taken_on)
+        typed = {
+            "taken_on": day,
+            **visits.reading_columns(clinician_label, clinician_diagnosis, notes),
+            "status": entries.first_status(status),
+        }
+        for explanation in explanations:
+            visits.must_explain(explanation, photo.sha256)
+        picture, thumbnail = files.picture_file(photo.pixels), files.thumbnail_file(photo.pixels)
+        heats = [files.heat_file(explanation.heat) for explanation in explanations]
+        contents = dict([picture, thumbnail, *heats])
+        with database.plain_errors(self.home):
+            self.files.write(contents)
+        with self._writing() as db:
+            # A file that was there already may have gone with the last case that named it. From here on none can go.
+            self.files.write(contents)
+            row = {
+                "lesion_id": people.lesion_for_case(db, patient, lesion, int(day[:4])),
+                **typed,
+                **dict.fromkeys(("created_at", "updated_at"), entries.now()),
+                **rows.photo_columns(photo),
+                "photo_file": picture[0],
+                "thumbnail_file": thumbnail[0],
+                **rows.verdict_columns(quality, prediction),
+            }
+            visit_id = rows.insert(db, "visit", row)
+            for explanation, (heat_file, _) in zip(explanations, heats, strict=True):
+                visits.put_explanation(db, visit_id, explanation, heat_file)
+            changes = {"status": (None, status)}
+            people.record_revision(db, "visit", visit_id, "created", changes, prediction.model.version)
+            return visits.case_of(db, visit_id)
+
+    def add_explanation(self, visit_id: int, explanation: Explanation) -> Explanation:
+        """Keep one map; it takes the place of one of the same method, class and parameters."""
+        heat_file, content = files.heat_file(explanation.heat)
+        with database.plain_errors(self.home):
+            self.files.write({heat_file: content})
+        with self._writing() as db:
+            self.files.write({heat_file: content})
+            visit = people.row_of(db, "visit", visit_id)
+            visits.must_explain(explanation, visit["photo_sha256"])
+            replaced = visits.put_explanation(db, visit_id, explanation, heat_file)
+            changes = {"explanation": (None, f"{explanation.method} {explanation.label}")}
+            people.record_revision(db, "visit", visit_id, "explained", changes, visit["model_version"])
+        self._remove_files(replaced)
+        return explanation
+
+    def annotate(
+        self, visit_id: int, *, clinician_label: str | None, clinician_diagnosis: str, notes: str, status: Status
+    ) -> Case:
+        """Replace the clinician's reading. A draft stays one or is signed; a signed case that is edited is amended."""
+        typed = visits.reading_columns(clinician_label, clinician_diagnosis, notes)
+        with self._writing() as db:
+            stored = people.row_of(db, "visit", visit_id)
+            changes = {field: (stored[field], value) for field, value in typed.items() if value != stored[field]}
+            reached = entries.next_status(stored["status"], status, bool(changes))
+            if reached != stored["status"]:
+                changes["status"] = (stored["status"], reached)
+            if changes:
+                updated = {**typed, "status": reached, "updated_at": entries.now()}
+                db.table("visit").update(visit_id, updated)
+                action = "edited" if reached == "draft" else reached
+                people.record_revision(db, "visit", visit_id, action, changes, stored["model_version"])
+            return visits.case_of(db, visit_id)
+
+    # -------------------------------------------------------------------------------------------------- reading
+
+    def case(self, visit_id: int) -> Case:
+        """The visit with its lesion and patient; it opens also where a file of it is lost."""
+        with self._reading() as db:
+            return visits.case_of(db, visit_id)
+
+    def photo(self, visit_id: int) -> Photo:
+        """The photo as it was saved: the same pixels, hash and notes."""
+        with self._reading() as db:
+            row = people.row_of(db, "visit", visit_id)
+            content = self.files.read(row["photo_file"], f"the picture of case {visit_id}")
+        return rows.photo_of(row, files.pixels_of(content))
+
+    def thumbnail(self, visit_id: int) -> bytes:
+        """A JPEG of at most 240 px."""
+        with self._reading() as db:
+            row = people.row_of(db, "visit", visit_id)
+            return self.files.read(row["thumbnail_file"], f"the thumbnail of case {visit_id}")
+
+    def explanations(self, visit_id: int) -> tuple[Explanation, ...]:
+        """All maps in the order in which they were saved; a ``StoreError`` names every file that is lost."""
+        whole, problems = self.readable_explanations(visit_id)
+        if problems:
+            raise StoreError("\n".join(problems))
+        return whole
+
+    def readable_explanations(self, visit_id: int) -> tuple[tuple[Explanation, ...], tuple[str, ...]]:
+        """The maps whose files are whole, and a sentence for each that is not."""
+        whole: list[Explanation] = []
+        problems: list[str] = []
+        with self._reading() as db:
+            people.row_of(db, "visit", visit_id)
+            for row in db.query(visits.EXPLANATIONS_SQL, [visit_id]):
+                try:
+                    content = self.files.read(row["heat_file"], visits.map_in_words(row))
+                    whole.append(rows.explanation_of(row, files.heat_of(content)))
+                except StoreError as error:
+                    problems.append(str(error))
+        return tuple(whole), tuple(problems)
+
+    def visits_of_lesion(self, lesion_id: int) -> tuple[Visit, ...]:
+        """By date, the oldest first."""
+        with self._reading() as db:
+            people.row_of(db, "lesion", lesion_id)
+            found = db.query("SELECT * FROM visit WHERE lesion_id = ? ORDER BY taken_on, id", [lesion_id])
+            return tuple(rows.visit_of(row) for row in found)
+
+    def revisions(self, visit_id: int) -> tuple[Revision, ...]:
+        """What was changed in the visit, its lesion and its patient, the oldest first."""
+        with self._reading() as db:
+            case = visits.case_of(db, visit_id)
+            found = db.query(
+                "SELECT * FROM revision WHERE visit_id = ? OR lesion_id = ? OR patient_id = ? ORDER BY id",
+                [visit_id, case.lesion.id, case.lesion.patient_id],
+            )
+            return tuple(rows.revision_of(row) for row in found)
+
+    def search(self, query: CaseQuery = EVERY_CASE) -> CasePage:
+        """One page of the history. Nothing that a person types into it is an error."""
+        with self._reading() as db:
+            found = tuple(search.case_row_of(row) for row in db.query(*search.page_sql(query)))
+            total = next(iter(db.query(*search.total_sql(query))))["total"]
+        return CasePage(found, total, search.offset_of(query))
+
+    # ------------------------------------------------------------------------------------------ export, erasure
+
+    def export_patient(self, patient_id: int) -> bytes:
+        """A ZIP with everything that is kept of the patient; files that are lost are named in it under "problems"."""
+        contents: dict[str, bytes] = {}
+        problems: list[str] = []
+        with self._reading() as db:
+            document, wanted = export.patient_document(db, patient_id)
+            for path, (name, what) in wanted.items():
+                try:
+                    contents[path] = self.files.read(name, what)
+                except StoreError as error:
+                    problems.append(str(error))
+        return export.pack({**document, "problems": problems}, contents)
+
+    def delete_visit(self, visit_id: int) -> None:
+        """Rows and files; a lesion without a patient goes with its last visit."""
+        self._erase("visit", visit_id)
+
+    def delete_lesion(self, lesion_id: int) -> None:
+        """With all its visits: rows and files."""
+        self._erase("lesion", lesion_id)
+
+    def delete_patient(self, patient_id: int) -> None:
+        """With all lesions and visits. Their text is overwritten in the database, its search index and its log."""
+        self._erase("patient", patient_id)
+
+    def sweep(self, min_age_s: float = SWEEP_AGE_S) -> int:
+        """Remove what a crash left, for the start of the app; how many files it was. Finishes an interrupted erasure.
+
+        A file younger than ``min_age_s`` stays: another process may be writing it for a row to come.
+        """
+        removed = 0
+        with self._writing() as db:
+            for path in self.files.unnamed(erasure.named_files(db), min_age_s):
+                path.unlink(missing_ok=True)
+                removed += 1
+        self._scrub()
+        return removed
+
+    def _erase(self, subject: Subject, number: int) -> None:
+        with self._writing() as db:
+            named = erasure.erase_rows(db, subject, number)
+        self._remove_files(named)
+        self._scrub()
+
+    def _remove_files(self, names: frozenset[str]) -> None:
+        with self._writing() as db:
+            erasure.remove_files(db, self.files, names)
+
+    def _scrub(self) -> None:
+        with database.opened(self.database) as db:
+            erasure.scrub(db)
+
+    # ------------------------------------------------------------------------------------------- installation
+
+    def keep_setting(self, key: str, value: str) -> None:
+        with self._writing() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO setting (key, value, updated_at) VALUES (?, ?, ?)", [key, value, entries.now()]
+            )
+
+    def setting(self, key: str) -> Setting | None:
+        with self._reading() as db:
+            row = rows.first(db, "SELECT * FROM setting WHERE key = ?", [key])
+            return None if row is None else Setting(row["value"], row["updated_at"])
+
+    def acknowledge_disclaimer(self) -> None:
+        """Keep that the disclaimer in its present wording was acknowledged in this installation, and when."""
+        self.keep_setting(_ACKNOWLEDGED, DISCLAIMER)
+
+    def disclaimer_acknowledged_at(self) -> str | None:
+        """When, in UTC; None if it was not, or if its wording has changed since."""
+        kept = self.setting(_ACKNOWLEDGED)
+        return kept.updated_at if kept is not None and kept.value == DISCLAIMER else None
+
+    def check_writable(self) -> None:
+        """Write a file and a row, for ``skinlens doctor``; raises ``StoreError`` where that fails."""
+        with database.plain_errors(self.home):
+            self.files.write({_PROBE: b""})
+            self.files.remove(_PROBE)
+        self.keep_setting("checked", entries.now())

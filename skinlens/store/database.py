@@ -1,0 +1,106 @@
+"""Opening the case database: one connection for one operation, brought up to date, with errors in plain words.
+
+SQLite ties a connection to its thread, and the app's pages run in many threads. So a connection is opened for one
+operation, closed after it, and never kept.
+"""
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlite_utils.db import Database
+
+from skinlens.errors import StoreError
+from skinlens.store.migrations import MIGRATIONS, STEP_NAMES
+
+BUSY_TIMEOUT_S = 20.0
+"""How long an operation waits for another one that is writing. A save takes milliseconds, a VACUUM some hundreds."""
+
+_WHAT_TO_DO: dict[int, str] = {
+    sqlite3.SQLITE_FULL: "the disk is full. Free some space and try again; nothing of this step was kept",
+    sqlite3.SQLITE_READONLY: "it can be read but not written. Make the folder writable for your account and try again",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened or made there. Check that the folder exists and is writable, "
+    "or choose another one with SKINLENS_HOME",
+    sqlite3.SQLITE_NOTADB: "it is not a SkinLens case database. Move it away, or put back a copy of the right one",
+    sqlite3.SQLITE_CORRUPT: "it is damaged. Keep it, and put back the last good copy of the whole folder",
+    sqlite3.SQLITE_BUSY: f"another program has been writing to it for more than {BUSY_TIMEOUT_S:.0f} seconds. "
+    "Close it, or wait, and try again",
+    sqlite3.SQLITE_LOCKED: "another window is using the same rows. Try again",
+    sqlite3.SQLITE_IOERR: "the disk reported an error. Check the disk and its free space, and try again",
+}
+_FILE_TROUBLE: dict[int, str] = {
+    errno.ENOSPC: "the disk is full. Free some space and try again; no case was changed",
+    errno.EDQUOT: "your disk quota is used up. Free some space and try again; no case was changed",
+    errno.EROFS: "the disk is read-only. Choose a writable folder with SKINLENS_HOME",
+    errno.EACCES: "access is denied. Make the folder writable for your account, or choose another with SKINLENS_HOME",
+    errno.EPERM: "access is denied. Make the folder writable for your account, or choose another with SKINLENS_HOME",
+    errno.ENOTDIR: "a file lies where a folder is needed. Choose another folder with SKINLENS_HOME",
+    errno.EEXIST: "a file lies where a folder is needed. Choose another folder with SKINLENS_HOME",
+}
+
+
+@contextmanager
+def plain_errors(home: Path) -> Iterator[None]:
+    """Turn the errors of SQLite and of the file system into ``StoreError`` with a sentence that says what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        # The low byte is the family of the code, e.g. every SQLITE_IOERR_… is SQLITE_IOERR.
+        family = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        reason = _WHAT_TO_DO.get(family, f"SQLite says: {error}. Please report this as a fault of SkinLens")
+        raise StoreError(f"The case database in {home}: {reason}.") from error
+    except OSError as error:
+        reason = _FILE_TROUBLE.get(error.errno or 0, f"the system says: {error.strerror or error}")
+        raise StoreError(f"The case folder {home}: {reason}.") from error
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Database]:
+    """Open (or make) the database, bring its schema up to date, and close it at the end.
+
+    Raises:
+        StoreError: it cannot be opened, or a newer SkinLens has written it.
+    """
+    with plain_errors(path.parent):
+        # Only the owner may look in: these are medical records.
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # isolation_level=None: no BEGIN but our own, which takes the write lock at once where we mean to write.
+        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+        try:
+            db = Database(connection, execute_plugins=False)
+            db.execute("PRAGMA foreign_keys = ON")
+            db.execute("PRAGMA secure_delete = ON")  # deleted rows are overwritten with zeros
+            db.execute("PRAGMA temp_store = MEMORY")  # no copy of a row in the system's temporary folder
+            _bring_up_to_date(db, path)
+            yield db
+        finally:
+            connection.close()
+
+
+@contextmanager
+def transaction(db: Database) -> Iterator[None]:
+    """One transaction that holds the write lock from its start, so that what it reads stays true until it ends."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.rollback()
+        raise
+    db.execute("COMMIT")
+
+
+def _bring_up_to_date(db: Database, path: Path) -> None:
+    applied = {step.name for step in MIGRATIONS.applied(db)}
+    unknown = sorted(applied.difference(STEP_NAMES))
+    if unknown:
+        raise StoreError(
+            f"The case database in {path.parent} was written by a newer SkinLens (it has the step {unknown[-1]}, this "
+            f"version knows steps up to {STEP_NAMES[-1]}). Nothing was changed. Open it with the newer version."
+        )
+    if len(applied) == len(STEP_NAMES):
+        return
+    db.execute("PRAGMA journal_mode = WAL")  # kept in the file: readers and the one writer do not wait for each other
+    with transaction(db):
+        MIGRATIONS.apply(db)  # looks again what is missing, now under the lock

@@ -1,0 +1,114 @@
+"""What a person types for a case, brought to the form in which it is kept, or refused with a sentence.
+
+Line texts (pseudonym, body site) lose blanks at their ends and are brought to Unicode's composed form (NFC), so that
+"é" typed on two keyboards names one patient. Longer texts are kept letter by letter.
+"""
+
+import unicodedata
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple, get_args
+
+from skinlens.errors import InvalidEntry
+from skinlens.labels import BY_CODE
+from skinlens.records import MAX_AGE_YEARS, Sex, Status
+
+MAX_LINE = 80
+MAX_TEXT = 50_000
+FIRST_YEAR = 1900
+"""Of births and of visits: an earlier one is a slip of the keyboard."""
+
+
+class NewPatient(NamedTuple):
+    """A patient as typed; ``birth_year`` is clamped for ages above 85, see ``CaseStore``."""
+
+    pseudonym: str
+    birth_year: int | None = None
+    sex: Sex = "unknown"
+
+
+class NewLesion(NamedTuple):
+    body_site: str
+    remark: str = ""
+
+
+def now() -> str:
+    """UTC, ISO 8601, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def line(value: str, field: str) -> str:
+    """One line of 1 to 80 characters, trimmed and composed."""
+    value = unicodedata.normalize("NFC", value).strip()
+    if not value:
+        raise InvalidEntry(f"The {field} is empty. Type at least one character.")
+    if len(value) > MAX_LINE:
+        raise InvalidEntry(f"The {field} has {len(value)} characters; at most {MAX_LINE} can be kept. Shorten it.")
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
+        raise InvalidEntry(f"The {field} holds a line break, a tab or another control character. Type it on one line.")
+    return value
+
+
+def text(value: str, field: str) -> str:
+    """A text of any lines, kept as it is."""
+    if len(value) > MAX_TEXT:
+        raise InvalidEntry(f"The {field} has {len(value)} characters; at most {MAX_TEXT} can be kept. Shorten it.")
+    if any(character == "\0" or unicodedata.category(character) == "Cs" for character in value):
+        raise InvalidEntry(f"The {field} holds a character that cannot be kept (NUL or half of a pair). Type it again.")
+    return value
+
+
+def day(value: date | str) -> str:
+    """The ISO date of a visit, from ``FIRST_YEAR`` to today (tomorrow, where it already is, passes too)."""
+    try:
+        parsed = date.fromisoformat(value) if isinstance(value, str) else date(value.year, value.month, value.day)
+    except ValueError as error:
+        raise InvalidEntry(f"{value!r} is no date. Give it as year-month-day, for example 2024-05-31.") from error
+    if parsed.year < FIRST_YEAR or parsed > datetime.now(UTC).date() + timedelta(days=1):
+        raise InvalidEntry(f"The photo cannot have been taken on {parsed.isoformat()}. Correct the date of the visit.")
+    return parsed.isoformat()
+
+
+def birth_year(value: int | None) -> int | None:
+    this_year = datetime.now(UTC).year
+    if value is not None and not FIRST_YEAR - 20 <= value <= this_year:
+        raise InvalidEntry(f"{value} is no birth year of a patient. Expected {FIRST_YEAR - 20} to {this_year}.")
+    return value
+
+
+def sex(value: str) -> Sex:
+    for known in get_args(Sex):
+        if value == known:
+            return known  # type: ignore[no-any-return]
+    raise InvalidEntry(f"{value!r} is not kept as a sex. Choose one of: {', '.join(get_args(Sex))}.")
+
+
+def class_code(value: str | None) -> str | None:
+    if value is not None and value not in BY_CODE:
+        raise InvalidEntry(f"{value!r} is no class. Choose one of: {', '.join(BY_CODE)}; or none.")
+    return value
+
+
+def clamped(year: int | None, reference_year: int) -> tuple[int | None, bool]:
+    """The birth year that is kept, and whether the patient was born in it or before.
+
+    An age above 85 in the reference year becomes 86, which reads as "85+"; how far above is not kept.
+    """
+    floor = reference_year - (MAX_AGE_YEARS + 1)
+    if year is None or year > floor:
+        return year, False
+    return floor, True
+
+
+def first_status(asked: Status) -> Status:
+    if asked == "amended":
+        raise InvalidEntry("A new case is a draft or signed; it can only be amended after it was signed.")
+    return asked
+
+
+def next_status(current: Status, asked: Status, edited: bool) -> Status:
+    """From draft to signed to amended: what was signed is never a draft again, and editing it amends it."""
+    if current == "draft":
+        return first_status(asked)
+    if asked == "draft":
+        raise InvalidEntry(f"This case is {current}; it cannot become a draft again. Save the change as an amendment.")
+    return "amended" if edited else current

@@ -1,0 +1,100 @@
+"""Everything of one patient as a ZIP: ``patient.json``, ``pictures/*.png`` and ``maps/*.npz``."""
+
+import io
+import json
+import math
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlite_utils.db import Database
+
+from skinlens import __version__
+from skinlens.labels import CODES, DISCLAIMER
+from skinlens.store.entries import now
+from skinlens.store.people import row_of
+from skinlens.store.rows import Row, lesion_of, patient_of, revision_of, stamp_of, visit_of
+from skinlens.store.visits import EXPLANATIONS_SQL, map_in_words
+
+_README = f"""{DISCLAIMER}
+
+Everything that SkinLens {__version__} kept of one patient.
+patient.json   the patient, the lesions, the visits with prediction, quality and notes, and the trail of changes
+pictures/      the photos, lossless, without metadata
+maps/          the heat maps, in the frame of the network's input: numpy .npz with a float32 array "heat", 0 none, 1 most
+"""
+
+_REVISIONS_SQL = """
+    WITH own_lesion AS (SELECT id FROM lesion WHERE patient_id = :id)
+    SELECT * FROM revision
+    WHERE patient_id = :id OR lesion_id IN own_lesion
+        OR visit_id IN (SELECT id FROM visit WHERE lesion_id IN own_lesion)
+    ORDER BY id"""
+
+
+def patient_document(db: Database, patient_id: int) -> tuple[dict[str, Any], dict[str, tuple[str, str]]]:
+    """The content of ``patient.json``, and path in the ZIP → (name of the stored file, what it is in words)."""
+    patient = patient_of(row_of(db, "patient", patient_id))
+    lesions = [
+        lesion_of(row) for row in db.query("SELECT * FROM lesion WHERE patient_id = ? ORDER BY id", [patient_id])
+    ]
+    wanted: dict[str, tuple[str, str]] = {}
+    documents = []
+    for lesion in lesions:
+        visits = list(db.query("SELECT * FROM visit WHERE lesion_id = ? ORDER BY taken_on, id", [lesion.id]))
+        documents.append(asdict(lesion) | {"visits": [_visit(db, row, wanted) for row in visits]})
+    document = {
+        "disclaimer": DISCLAIMER,
+        "exported_at": now(),
+        "skinlens_version": __version__,
+        "patient": asdict(patient),
+        "lesions": documents,
+        "revisions": [asdict(revision_of(row)) for row in db.query(_REVISIONS_SQL, {"id": patient_id})],
+    }
+    return document, wanted
+
+
+def pack(document: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
+    """The ZIP; pictures and maps are compressed already and are stored as they are."""
+    archive = io.BytesIO()
+    text = json.dumps(_finite(document), ensure_ascii=False, indent=2, allow_nan=False)
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as target:
+        target.writestr("README.txt", _README)
+        target.writestr("patient.json", text, compress_type=zipfile.ZIP_DEFLATED)
+        for path, content in files.items():
+            target.writestr(path, content)
+    return archive.getvalue()
+
+
+def _visit(db: Database, row: Row, wanted: dict[str, tuple[str, str]]) -> dict[str, Any]:
+    number = row["id"]
+    picture = f"pictures/visit-{number:06d}.png"
+    wanted[picture] = (row["photo_file"], f"the picture of case {number}")
+    visit = asdict(visit_of(row))
+    for numbers in ("probs", "logits"):
+        visit["prediction"][numbers] = dict(zip(CODES, visit["prediction"][numbers], strict=True))
+    photo = {field: row[field] for field in ("width_px", "height_px", "source_format")}
+    explanations = list(db.query(EXPLANATIONS_SQL, [number]))
+    return visit | {
+        "photo": {"file": picture, **photo, "notes": json.loads(row["photo_notes"])},
+        "skinlens_version": row["skinlens_version"],
+        "explanations": [_explanation(explanation, wanted) for explanation in explanations],
+    }
+
+
+def _explanation(row: Row, wanted: dict[str, tuple[str, str]]) -> dict[str, Any]:
+    path = f"maps/visit-{row['visit_id']:06d}-{row['method']}-{row['label']}-{row['id']}.npz"
+    wanted[path] = (row["heat_file"], map_in_words(row))
+    plain = {field: row[field] for field in ("method", "label", "seed", "duration_ms", "created_at")}
+    parsed = {field: json.loads(row[field]) for field in ("params", "diagnostics")}
+    return plain | parsed | {"model": asdict(stamp_of(row)), "file": path}
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no infinity and no NaN; both become null."""
+    if isinstance(value, Mapping):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

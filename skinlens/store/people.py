@@ -1,0 +1,189 @@
+"""Patients and lesions inside one transaction: found or made, corrected, and the trail of what was changed."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from sqlite_utils.db import Database
+
+from skinlens import __version__
+from skinlens.errors import CaseNotFound, InvalidEntry
+from skinlens.records import Sex
+from skinlens.store import entries
+from skinlens.store.rows import Row, Subject, first, gone, insert, is_number, to_json
+
+Changes = Mapping[str, tuple[str | None, str | None] | None]
+
+
+def row_of(db: Database, table: Subject, number: int) -> Row:
+    """The row of that number.
+
+    Raises:
+        CaseNotFound: there is none.
+    """
+    row = first(db, f"SELECT * FROM {table} WHERE id = ?", [number]) if is_number(number) else None
+    if row is None:
+        raise CaseNotFound(gone(table, number))
+    return row
+
+
+def record_revision(
+    db: Database, subject: Subject, number: int, action: str, changes: Changes, model_version: str = ""
+) -> None:
+    row = {
+        f"{subject}_id": number,
+        "at": entries.now(),
+        "action": action,
+        "changes": to_json(changes),
+        "model_version": model_version,
+        "skinlens_version": __version__,
+    }
+    insert(db, "revision", row)
+
+
+def add_patient(db: Database, typed: entries.NewPatient, reference_year: int | None = None) -> int:
+    """A new patient; ``reference_year`` is that of the visit, this year where there is none yet."""
+    pseudonym = entries.line(typed.pseudonym, "pseudonym")
+    if _find(db, pseudonym):
+        raise InvalidEntry(f"There is a patient {pseudonym!r} already. Choose that one, or another pseudonym.")
+    year, born_earlier = entries.clamped(entries.birth_year(typed.birth_year), reference_year or _this_year())
+    row = {
+        "pseudonym": pseudonym,
+        "birth_year": year,
+        "born_earlier": born_earlier,
+        "sex": entries.sex(typed.sex),
+        "created_at": entries.now(),
+    }
+    return insert(db, "patient", row)
+
+
+def find_or_add_patient(db: Database, typed: entries.NewPatient, reference_year: int | None = None) -> int:
+    """The patient of that pseudonym, with a birth year and sex that were unknown so far filled in.
+
+    Raises:
+        InvalidEntry: the birth year or sex contradicts what is stored.
+    """
+    stored = _find(db, entries.line(typed.pseudonym, "pseudonym"))
+    if stored is None:
+        return add_patient(db, typed, reference_year)
+    year, sex = entries.birth_year(typed.birth_year), entries.sex(typed.sex)
+    same_year = year in {None, stored["birth_year"]} or (stored["born_earlier"] and year < stored["birth_year"])
+    if not same_year and stored["birth_year"] is not None:
+        raise _contradiction(stored, "birth year", stored["birth_year"], year)
+    if sex not in {"unknown", stored["sex"]} and stored["sex"] != "unknown":
+        raise _contradiction(stored, "sex", stored["sex"], sex)
+    filled: Row = {}
+    if not same_year:
+        reference_year = max(reference_year or 0, latest_year(db, stored["id"]))
+        filled["birth_year"], filled["born_earlier"] = entries.clamped(year, reference_year)
+    if sex not in {"unknown", stored["sex"]}:
+        filled["sex"] = sex
+    _update_patient(db, stored, filled)
+    return int(stored["id"])
+
+
+def cap_age(db: Database, patient_id: int, visit_year: int) -> None:
+    """Clamp the birth year to a visit that has just been added.
+
+    Raises:
+        InvalidEntry: the patient was not born yet.
+    """
+    stored = row_of(db, "patient", patient_id)
+    if stored["birth_year"] is None:
+        return
+    if stored["birth_year"] > visit_year:
+        raise InvalidEntry(
+            f"Patient {stored['pseudonym']!r} was born in {stored['birth_year']}, but the photo is dated {visit_year}. "
+            "Correct the date of the visit or the birth year."
+        )
+    year, capped = entries.clamped(stored["birth_year"], visit_year)
+    if capped:
+        db.table("patient").update(patient_id, {"birth_year": year, "born_earlier": True})
+
+
+def edit_patient(db: Database, patient_id: int, typed: entries.NewPatient) -> bool:
+    """Correct a patient; whether anything changed.
+
+    The trail says which fields, never their earlier values: a name that was typed in place of a pseudonym has to be
+    gone once it is corrected.
+    """
+    stored = row_of(db, "patient", patient_id)
+    pseudonym = entries.line(typed.pseudonym, "pseudonym")
+    other = _find(db, pseudonym)
+    if other is not None and other["id"] != patient_id:
+        raise InvalidEntry(f"There is another patient {pseudonym!r}. Choose a pseudonym that is not taken.")
+    wanted: Row = {"pseudonym": pseudonym, "sex": entries.sex(typed.sex)}
+    year = entries.birth_year(typed.birth_year)
+    if year != stored["birth_year"]:  # an unchanged year keeps its "or before"
+        wanted["birth_year"], wanted["born_earlier"] = entries.clamped(year, latest_year(db, patient_id))
+    return _update_patient(db, stored, wanted)
+
+
+def edit_lesion(db: Database, lesion_id: int, typed: entries.NewLesion) -> bool:
+    stored = row_of(db, "lesion", lesion_id)
+    wanted = {"body_site": entries.line(typed.body_site, "body site"), "remark": entries.text(typed.remark, "remark")}
+    changes = {field: (stored[field], value) for field, value in wanted.items() if value != stored[field]}
+    if changes:
+        db.table("lesion").update(lesion_id, wanted)
+        record_revision(db, "lesion", lesion_id, "edited", changes)
+    return bool(changes)
+
+
+def add_lesion(db: Database, patient_id: int | None, typed: entries.NewLesion) -> int:
+    row = {
+        "patient_id": patient_id,
+        "body_site": entries.line(typed.body_site, "body site"),
+        "remark": entries.text(typed.remark, "remark"),
+        "created_at": entries.now(),
+    }
+    return insert(db, "lesion", row)
+
+
+def lesion_for_case(
+    db: Database, patient: tuple[str, int | None, Sex] | int | None, lesion: tuple[str, str] | int, visit_year: int
+) -> int:
+    """The lesion that a visit of that year goes to, with its patient; both are found or added."""
+    patient_id: int | None = None
+    if isinstance(patient, int):
+        patient_id = int(row_of(db, "patient", patient)["id"])
+    elif patient is not None:
+        patient_id = find_or_add_patient(db, entries.NewPatient(*patient), visit_year)
+    if isinstance(lesion, int):
+        owner = row_of(db, "lesion", lesion)["patient_id"]
+        if patient_id not in {None, owner}:
+            raise InvalidEntry(f"Lesion {lesion} does not belong to the patient that was given. Choose one of theirs.")
+        lesion_id, patient_id = lesion, owner
+    else:
+        lesion_id = add_lesion(db, patient_id, entries.NewLesion(*lesion))
+    if patient_id is not None:
+        cap_age(db, patient_id, visit_year)
+    return lesion_id
+
+
+def latest_year(db: Database, patient_id: int) -> int:
+    """Of the patient's visits; this year where there is none."""
+    sql = "SELECT max(taken_on) AS day FROM visit JOIN lesion ON lesion.id = lesion_id WHERE patient_id = ?"
+    day = (first(db, sql, [patient_id]) or {}).get("day")
+    return int(day[:4]) if day else _this_year()
+
+
+def _find(db: Database, pseudonym: str) -> Row | None:
+    return first(db, "SELECT * FROM patient WHERE pseudonym = ?", [pseudonym])
+
+
+def _update_patient(db: Database, stored: Row, wanted: Row) -> bool:
+    changed = {field: value for field, value in wanted.items() if value != stored[field]}
+    if changed:
+        db.table("patient").update(stored["id"], changed)
+        record_revision(db, "patient", stored["id"], "edited", dict.fromkeys(changed))
+    return bool(changed)
+
+
+def _contradiction(stored: Row, field: str, kept: int | Sex, typed: int | Sex | None) -> InvalidEntry:
+    return InvalidEntry(
+        f"Patient {stored['pseudonym']!r} is stored with the {field} {kept}, but {typed} was given. "
+        "Use another pseudonym if this is somebody else; otherwise correct the one or the other."
+    )
+
+
+def _this_year() -> int:
+    return datetime.now(UTC).year

@@ -1,0 +1,193 @@
+"""Records ↔ rows: what each column of the database holds. Floats come back exactly, from columns and from JSON."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from sqlite_utils.db import Database
+
+from skinlens import __version__
+from skinlens.labels import CODES
+from skinlens.records import (
+    Case,
+    Explanation,
+    Heat,
+    Lesion,
+    ModelStamp,
+    Patient,
+    Photo,
+    Pixels,
+    Prediction,
+    QualityCheck,
+    QualityReport,
+    Threshold,
+    Visit,
+)
+
+Row = dict[str, Any]
+Subject = Literal["patient", "lesion", "visit"]
+
+PROB_COLUMNS: dict[str, str] = {code: f"prob_{code}" for code in CODES}
+PATIENT_COLUMNS = "p.pseudonym, p.birth_year, p.born_earlier, p.sex"
+CASE_COLUMNS = f"v.*, l.patient_id, l.body_site, l.remark, {PATIENT_COLUMNS}"
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One change to a visit, its lesion or its patient, without the name of who made it."""
+
+    at: str
+    """UTC, ISO 8601."""
+    subject: Subject
+    action: str
+    """``created``, ``edited``, ``signed``, ``amended`` or ``explained``."""
+    changes: Mapping[str, tuple[str | None, str | None] | None]
+    """Field → (before, after); None for a patient's fields, whose earlier values are not kept."""
+    model_version: str
+    """Of the model whose prediction the visit holds; empty for patients and lesions."""
+    skinlens_version: str
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value of the installation, with the time at which it was set (UTC, ISO 8601)."""
+
+    value: str
+    updated_at: str
+
+
+def first(db: Database, sql: str, parameters: Sequence[object]) -> Row | None:
+    return next(iter(db.query(sql, parameters)), None)
+
+
+def insert(db: Database, table: str, row: Row) -> int:
+    """The number of the new row."""
+    number = db.table(table).insert(row).last_pk
+    assert isinstance(number, int)
+    return number
+
+
+def is_number(number: int) -> bool:
+    """Whether SQLite can hold it; beyond 63 bits no row was ever numbered."""
+    return abs(number) < 2**63
+
+
+def gone(subject: Subject, number: int) -> str:
+    noun = "case" if subject == "visit" else subject
+    return f"There is no {noun} number {number}; it may have been deleted. Go back to the history."
+
+
+def to_json(value: object) -> str:
+    """JSON with sorted keys, so that equal mappings are equal text; numpy's scalars become Python's."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=lambda scalar: scalar.item())
+
+
+def stamp_columns(model: ModelStamp) -> Row:
+    return {"model_name": model.name, "model_version": model.version, "model_sha256": model.sha256}
+
+
+def photo_columns(photo: Photo) -> Row:
+    return {
+        "photo_sha256": photo.sha256,
+        "width_px": photo.width_px,
+        "height_px": photo.height_px,
+        "source_format": photo.source_format,
+        "photo_notes": to_json(photo.notes),
+    }
+
+
+def verdict_columns(quality: QualityReport, prediction: Prediction) -> Row:
+    return {
+        "quality": to_json([asdict(check) for check in quality.checks]),
+        **{PROB_COLUMNS[code]: float(prediction.prob(code)) for code in CODES},
+        "top_label": prediction.top.code,
+        "logits": to_json(prediction.logits),
+        "melanoma_threshold": to_json(asdict(prediction.melanoma_threshold)),
+        "latency_ms": float(prediction.latency_ms),
+        **stamp_columns(prediction.model),
+        "skinlens_version": __version__,
+    }
+
+
+def explanation_columns(explanation: Explanation, heat_file: str) -> Row:
+    return {
+        "method": explanation.method,
+        "label": explanation.label,
+        "params": to_json(dict(explanation.params)),
+        "seed": explanation.seed,
+        "duration_ms": float(explanation.duration_ms),
+        "diagnostics": to_json(dict(explanation.diagnostics)),
+        "created_at": explanation.created_at,
+        "heat_file": heat_file,
+        **stamp_columns(explanation.model),
+    }
+
+
+def patient_of(row: Row, id_column: str = "id") -> Patient:
+    return Patient(row[id_column], row["pseudonym"], row["birth_year"], row["sex"], bool(row["born_earlier"]))
+
+
+def lesion_of(row: Row, id_column: str = "id") -> Lesion:
+    return Lesion(row[id_column], row["patient_id"], row["body_site"], row["remark"])
+
+
+def stamp_of(row: Row) -> ModelStamp:
+    return ModelStamp(row["model_name"], row["model_version"], row["model_sha256"])
+
+
+def visit_of(row: Row) -> Visit:
+    return Visit(
+        id=row["id"],
+        lesion_id=row["lesion_id"],
+        taken_on=row["taken_on"],
+        photo_sha256=row["photo_sha256"],
+        quality=QualityReport(tuple(QualityCheck(**check) for check in json.loads(row["quality"]))),
+        prediction=Prediction(
+            probs=tuple(row[column] for column in PROB_COLUMNS.values()),
+            logits=tuple(json.loads(row["logits"])),
+            melanoma_threshold=Threshold(**json.loads(row["melanoma_threshold"])),
+            model=stamp_of(row),
+            latency_ms=row["latency_ms"],
+        ),
+        clinician_label=row["clinician_label"],
+        clinician_diagnosis=row["clinician_diagnosis"],
+        notes=row["notes"],
+        status=row["status"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def case_of(row: Row) -> Case:
+    """From a row of ``CASE_COLUMNS``."""
+    patient = None if row["patient_id"] is None else patient_of(row, "patient_id")
+    return Case(visit_of(row), lesion_of(row, "lesion_id"), patient)
+
+
+def photo_of(row: Row, pixels: Pixels) -> Photo:
+    return Photo(pixels, row["photo_sha256"], row["source_format"], tuple(json.loads(row["photo_notes"])))
+
+
+def explanation_of(row: Row, heat: Heat) -> Explanation:
+    """From a row of the table ``explanation`` with the visit's ``photo_sha256`` beside it."""
+    return Explanation(
+        method=row["method"],
+        label=row["label"],
+        heat=heat,
+        params=json.loads(row["params"]),
+        seed=row["seed"],
+        photo_sha256=row["photo_sha256"],
+        model=stamp_of(row),
+        duration_ms=row["duration_ms"],
+        created_at=row["created_at"],
+        diagnostics=json.loads(row["diagnostics"]),
+    )
+
+
+def revision_of(row: Row) -> Revision:
+    subject = next(name for name in get_args(Subject) if row[f"{name}_id"] is not None)
+    changes = {
+        field: None if pair is None else (pair[0], pair[1]) for field, pair in json.loads(row["changes"]).items()
+    }
+    return Revision(row["at"], subject, row["action"], changes, row["model_version"], row["skinlens_version"])

@@ -1,0 +1,172 @@
+"""The history's questions: a ``CaseQuery`` becomes one SELECT, its rows become ``CaseRow`` records."""
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from skinlens.labels import CODES
+from skinlens.records import Status
+from skinlens.store.rows import PROB_COLUMNS, Row
+
+SortKey = Literal["date", "melanoma", "patient", "top"]
+
+MAX_WORDS = 32
+"""Words of one free-text query; further ones are left out. FTS5 limits the size of its expressions."""
+MAX_CHARACTERS = 1_000
+
+# Each ends in the number, so that pages never overlap. {way} is ASC or DESC.
+_ORDER: dict[SortKey, str] = {
+    "date": "v.taken_on {way}, v.id {way}",
+    "melanoma": "v.prob_mel {way}, v.taken_on DESC, v.id DESC",
+    "patient": "p.pseudonym COLLATE NOCASE {way} NULLS LAST, v.taken_on DESC, v.id DESC",
+    "top": "v.top_label {way}, v.taken_on DESC, v.id DESC",
+}
+
+
+@dataclass(frozen=True)
+class CaseQuery:
+    """What the history asks for. Every condition that is given has to hold."""
+
+    text: str = ""
+    """Words of which each has to begin some word of the pseudonym, site, diagnosis or notes; no syntax, any characters.
+    Case and accents do not count."""
+    patient: str = ""
+    """The same, in the pseudonym alone; the whole pseudonym finds its patient whatever signs it consists of."""
+    body_site: str | None = None
+    taken_from: str | None = None
+    """ISO date, included."""
+    taken_until: str | None = None
+    """ISO date, included."""
+    top_label: str | None = None
+    prob_of: str | None = None
+    """Class code to which ``min_prob`` applies."""
+    min_prob: float = 0.0
+    clinician_label: str | None = None
+    status: Status | None = None
+    sort: SortKey = "date"
+    descending: bool = True
+    limit: int = 24
+    offset: int = 0
+
+
+EVERY_CASE = CaseQuery()
+
+
+@dataclass(frozen=True)
+class CaseRow:
+    """One line of the history."""
+
+    visit_id: int
+    lesion_id: int
+    patient_id: int | None
+    pseudonym: str | None
+    body_site: str
+    taken_on: str
+    top_label: str
+    top_prob: float
+    melanoma_prob: float
+    clinician_label: str | None
+    status: Status
+    model_version: str
+    updated_at: str
+
+
+@dataclass(frozen=True)
+class CasePage:
+    """The rows from ``offset`` on, at most ``limit`` of them, and how many there are in all."""
+
+    rows: tuple[CaseRow, ...]
+    total: int
+    offset: int
+
+
+def page_sql(query: CaseQuery) -> tuple[str, dict[str, Any]]:
+    """SELECT of the page; its rows go to ``case_row_of``."""
+    where, parameters = _where(query)
+    order = _ORDER[query.sort].format(way="DESC" if query.descending else "ASC")
+    columns = ", ".join(f"v.{column}" for column in PROB_COLUMNS.values())
+    sql = f"""
+        SELECT v.id, v.lesion_id, l.patient_id, p.pseudonym, l.body_site, v.taken_on, v.top_label, {columns},
+            v.clinician_label, v.status, v.model_version, v.updated_at
+        FROM visit v JOIN lesion l ON l.id = v.lesion_id LEFT JOIN patient p ON p.id = l.patient_id
+        {where} ORDER BY {order} LIMIT :limit OFFSET :offset"""
+    return sql, parameters | {"limit": max(0, min(query.limit, 10_000)), "offset": offset_of(query)}
+
+
+def total_sql(query: CaseQuery) -> tuple[str, dict[str, Any]]:
+    where, parameters = _where(query)
+    sql = f"""
+        SELECT count(*) AS total
+        FROM visit v JOIN lesion l ON l.id = v.lesion_id LEFT JOIN patient p ON p.id = l.patient_id {where}"""
+    return sql, parameters
+
+
+def offset_of(query: CaseQuery) -> int:
+    return max(0, min(query.offset, 2**62))
+
+
+def case_row_of(row: Row) -> CaseRow:
+    return CaseRow(
+        visit_id=row["id"],
+        lesion_id=row["lesion_id"],
+        patient_id=row["patient_id"],
+        pseudonym=row["pseudonym"],
+        body_site=row["body_site"],
+        taken_on=row["taken_on"],
+        top_label=row["top_label"],
+        top_prob=row[PROB_COLUMNS[row["top_label"]]],
+        melanoma_prob=row["prob_mel"],
+        clinician_label=row["clinician_label"],
+        status=row["status"],
+        model_version=row["model_version"],
+        updated_at=row["updated_at"],
+    )
+
+
+def fts_words(typed: str) -> str:
+    """An FTS5 query for rows that hold, for each word typed, a word that begins with it.
+
+    Each word is a quoted FTS5 string, in which nothing but the doubled quotation mark is syntax. A word of signs alone
+    has no part in the search. NUL would end the query early; halves of surrogate pairs have no UTF-8.
+    """
+    words = _storable(typed[:MAX_CHARACTERS]).split()[:MAX_WORDS]
+    return " ".join('"' + word.replace('"', '""') + '"*' for word in words)
+
+
+def _storable(typed: str) -> str:
+    return typed.replace("\0", " ").encode("utf-8", "ignore").decode("utf-8")
+
+
+def _where(query: CaseQuery) -> tuple[str, dict[str, Any]]:
+    conditions: list[str] = []
+    parameters: dict[str, Any] = {}
+
+    def require(condition: str, **values: Any) -> None:
+        conditions.append(condition)
+        parameters.update(
+            (name, _storable(value) if isinstance(value, str) else value) for name, value in values.items()
+        )
+
+    matching = "SELECT rowid FROM visit_text WHERE visit_text MATCH"
+    if words := fts_words(query.text):
+        require(f"v.id IN ({matching} :text)", text=words)
+    if words := fts_words(query.patient):
+        exact = unicodedata.normalize("NFC", query.patient).strip()
+        require(
+            f"(p.pseudonym = :patient OR v.id IN ({matching} :words))", patient=exact, words=f"pseudonym : ({words})"
+        )
+    if query.body_site is not None:
+        require("l.body_site = :site", site=query.body_site)
+    if query.taken_from is not None:
+        require("v.taken_on >= :first", first=query.taken_from)
+    if query.taken_until is not None:
+        require("v.taken_on <= :last", last=query.taken_until)
+    if query.top_label is not None:
+        require("v.top_label = :top", top=query.top_label)
+    if query.prob_of in CODES:
+        require(f"v.{PROB_COLUMNS[query.prob_of]} >= :prob", prob=float(query.min_prob))
+    if query.clinician_label is not None:
+        require("v.clinician_label = :clinician", clinician=query.clinician_label)
+    if query.status is not None:
+        require("v.status = :status", status=query.status)
+    return ("WHERE " + " AND ".join(conditions) if conditions else ""), parameters

@@ -1,0 +1,61 @@
+"""Visits and their explanations inside one transaction."""
+
+from typing import Any
+
+from sqlite_utils.db import Database
+
+from skinlens.errors import CaseNotFound, InvalidEntry
+from skinlens.records import Case, Explanation
+from skinlens.store import entries, rows
+from skinlens.store.rows import Row
+
+EXPLANATIONS_SQL = """
+    SELECT explanation.*, photo_sha256 FROM explanation JOIN visit ON visit.id = visit_id
+    WHERE visit_id = ? ORDER BY explanation.id"""
+
+
+def case_of(db: Database, visit_id: int) -> Case:
+    """The visit with its lesion and patient.
+
+    Raises:
+        CaseNotFound: there is no such visit.
+    """
+    sql = f"""
+        SELECT {rows.CASE_COLUMNS} FROM visit v JOIN lesion l ON l.id = v.lesion_id
+        LEFT JOIN patient p ON p.id = l.patient_id WHERE v.id = ?"""
+    row = rows.first(db, sql, [visit_id]) if rows.is_number(visit_id) else None
+    if row is None:
+        raise CaseNotFound(rows.gone("visit", visit_id))
+    return rows.case_of(row)
+
+
+def reading_columns(clinician_label: str | None, clinician_diagnosis: str, notes: str) -> dict[str, Any]:
+    """The clinician's own reading, checked."""
+    return {
+        "clinician_label": entries.class_code(clinician_label),
+        "clinician_diagnosis": entries.text(clinician_diagnosis, "diagnosis"),
+        "notes": entries.text(notes, "notes"),
+    }
+
+
+def must_explain(explanation: Explanation, photo_sha256: str) -> None:
+    """Refuse the map of another photo: it would be shown over this one."""
+    if explanation.photo_sha256 != photo_sha256:
+        raise InvalidEntry(
+            f"This {explanation.method} map was made for another photo ({explanation.photo_sha256[:12]}…); the case "
+            f"holds {photo_sha256[:12]}…. Explain this photo again."
+        )
+
+
+def put_explanation(db: Database, visit_id: int, explanation: Explanation, heat_file: str) -> frozenset[str]:
+    """Insert it in the place of one of the same method, class and parameters; the file names of what it replaced."""
+    row = {"visit_id": visit_id, **rows.explanation_columns(explanation, heat_file)}
+    same = "visit_id = :visit_id AND method = :method AND label = :label AND params = :params"
+    replaced = frozenset(old["heat_file"] for old in db.query(f"SELECT heat_file FROM explanation WHERE {same}", row))
+    db.execute(f"DELETE FROM explanation WHERE {same}", row)
+    rows.insert(db, "explanation", row)
+    return replaced
+
+
+def map_in_words(row: Row) -> str:
+    return f"the {row['method']} map for {row['label']} of case {row['visit_id']}"
