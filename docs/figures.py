@@ -1,10 +1,11 @@
 """Tables for the README and the model card, from the JSON files that the measurements wrote.
 
-``cog`` calls these functions where the documents ask for a figure (``make docs``), so no figure is ever typed. They take
-what ``python -m skinlens evaluate --json`` and ``python -m skinlens export`` wrote, and return Markdown.
+``cog`` calls these functions where the documents ask for a figure (``make docs``), so no figure is ever typed. They
+take what ``python -m skinlens evaluate --json`` and ``python -m skinlens export`` wrote, and return Markdown.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -82,9 +83,9 @@ def melanoma_sentence(result: Mapping[str, Any]) -> str:
 def interval(figure: Mapping[str, float | None]) -> str:
     """``0.712 (0.680–0.745)``; a figure that could not be computed is a dash."""
     value, low, high = figure["value"], figure["low"], figure["high"]
-    if value is None or value != value:  # JSON has no NaN of its own: Python writes and reads one all the same
+    if value is None or math.isnan(value):
         return "–"
-    if low is None or high is None or low != low or high != high:
+    if low is None or high is None or math.isnan(low + high):
         return f"{value:.3f}"
     return f"{value:.3f} ({low:.3f}–{high:.3f})"
 
