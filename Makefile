@@ -47,7 +47,7 @@ types: $(VENV)/check.stamp ## Check the types of skinlens/
 
 imports: $(VENV)/check.stamp ## Check that imports follow the photo's journey
 	@echo "== import-linter"
-	$(VENV)/bin/lint-imports
+	$(VENV)/bin/lint-imports --no-logo
 
 docs-check: $(VENV)/check.stamp ## Check that the figures in the documents are those that were measured
 	@echo "== cog --check"
