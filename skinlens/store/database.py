@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlite_utils.db import Database
 
 from skinlens.errors import StoreError
+from skinlens.store.files import make_private
 from skinlens.store.migrations import MIGRATIONS, STEP_NAMES
 
 BUSY_TIMEOUT_S = 20.0
@@ -64,8 +65,7 @@ def opened(path: Path) -> Iterator[Database]:
         StoreError: it cannot be opened, or a newer SkinLens has written it.
     """
     with plain_errors(path.parent):
-        # Only the owner may look in: these are medical records.
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
         # isolation_level=None: no BEGIN but our own, which takes the write lock at once where we mean to write.
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
         try:

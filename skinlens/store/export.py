@@ -22,7 +22,7 @@ _README = f"""{DISCLAIMER}
 Everything that SkinLens {__version__} kept of one patient.
 patient.json   the patient, the lesions, the visits with prediction, quality and notes, and the trail of changes
 pictures/      the photos, lossless, without metadata
-maps/          the heat maps, in the frame of the network's input: numpy .npz with a float32 array "heat", 0 none, 1 most
+maps/          the heat maps in the frame of the network's input: .npz of numpy, float32 array "heat", 0 none, 1 most
 """
 
 _REVISIONS_SQL = """

@@ -22,6 +22,13 @@ THUMBNAIL_SIDE_PX = 240
 """Of the longer side: sharp in a grid of six on a usual screen, about 10 kB."""
 
 
+def make_private(folder: Path) -> None:
+    """Make the folder and those it lies in. Only the owner may look into what is made: it holds medical records."""
+    if not folder.is_dir():
+        for missing in reversed([folder, *folder.parents]):
+            missing.mkdir(mode=0o700, exist_ok=True)
+
+
 class CaseFiles:
     """A folder of files, each named by its content and lying in a subfolder of its first two digits."""
 
@@ -33,10 +40,11 @@ class CaseFiles:
 
     def write(self, contents: Mapping[str, bytes]) -> None:
         """Put down the files that are not there yet (name → content); they are on the disk on return."""
+        make_private(self.root)
         for name, content in contents.items():
             path = self.path(name)
             if not path.is_file() or path.stat().st_size != len(content):
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                path.parent.mkdir(mode=0o700, exist_ok=True)
                 temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
                 with temporary.open("wb") as file:
                     file.write(content)

@@ -79,8 +79,8 @@ def gone(subject: Subject, number: int) -> str:
 
 
 def to_json(value: object) -> str:
-    """JSON with sorted keys, so that equal mappings are equal text; numpy's scalars become Python's."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=lambda scalar: scalar.item())
+    """JSON with sorted keys, so that equal mappings are equal text."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def stamp_columns(model: ModelStamp) -> Row:
@@ -100,11 +100,11 @@ def photo_columns(photo: Photo) -> Row:
 def verdict_columns(quality: QualityReport, prediction: Prediction) -> Row:
     return {
         "quality": to_json([asdict(check) for check in quality.checks]),
-        **{PROB_COLUMNS[code]: float(prediction.prob(code)) for code in CODES},
+        **{PROB_COLUMNS[code]: prediction.prob(code) for code in CODES},
         "top_label": prediction.top.code,
         "logits": to_json(prediction.logits),
         "melanoma_threshold": to_json(asdict(prediction.melanoma_threshold)),
-        "latency_ms": float(prediction.latency_ms),
+        "latency_ms": prediction.latency_ms,
         **stamp_columns(prediction.model),
         "skinlens_version": __version__,
     }
@@ -116,7 +116,7 @@ def explanation_columns(explanation: Explanation, heat_file: str) -> Row:
         "label": explanation.label,
         "params": to_json(dict(explanation.params)),
         "seed": explanation.seed,
-        "duration_ms": float(explanation.duration_ms),
+        "duration_ms": explanation.duration_ms,
         "diagnostics": to_json(dict(explanation.diagnostics)),
         "created_at": explanation.created_at,
         "heat_file": heat_file,

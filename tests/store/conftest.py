@@ -1,0 +1,37 @@
+"""A store in a folder of the test's own, and the short way to a case in it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skinlens.records import Case
+from skinlens.store import CaseStore, NewLesion, NewPatient
+from tests.store import samples
+
+SaveCase = Callable[..., Case]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> CaseStore:
+    return CaseStore(tmp_path / "home")
+
+
+@pytest.fixture
+def save(store: CaseStore) -> SaveCase:
+    """Save a case whose photo differs with ``seed``; everything else can be given as to ``save_case``."""
+
+    def save(seed: int = 0, *, maps: bool = False, **given: Any) -> Case:
+        photo = given.pop("photo", None) or samples.photo(seed)
+        explanations = samples.three_explanations(photo) if maps else ()
+        arguments = {
+            "quality": samples.QUALITY,
+            "prediction": samples.prediction(),
+            "patient": NewPatient("P-0001", 1960, "female"),
+            "lesion": NewLesion("back"),
+            "taken_on": "2024-05-31",
+        }
+        return store.save_case(photo, explanations=explanations, **(arguments | given))
+
+    return save

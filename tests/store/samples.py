@@ -1,0 +1,58 @@
+"""Records made by hand, as the stages before the store make them."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from skinlens.labels import CODES
+from skinlens.records import Explanation, Method, ModelStamp, Photo, Prediction, QualityCheck, QualityReport, Threshold
+
+MODEL = ModelStamp("hsb", "1.0.0", "5e" * 32)
+THRESHOLD = Threshold(value=0.1731, sensitivity=0.9012, specificity=0.7345, chosen_on="val")
+QUALITY = QualityReport(
+    (
+        QualityCheck("short_side", "Short side", 450.0, 150.0, "at least", "px", True, ""),
+        QualityCheck("sharpness", "Sharpness", 0.1 + 0.2, 0.5, "at least", "", False, "Hold still, refocus, again."),
+        QualityCheck("familiarity", "Familiarity", 31.25, 48.5, "at most", "", True, ""),
+    )
+)
+
+
+def photo(seed: int = 0, height_px: int = 45, width_px: int = 60, notes: tuple[str, ...] = ()) -> Photo:
+    pixels = np.random.default_rng(seed).integers(0, 256, (height_px, width_px, 3), dtype=np.uint8)
+    digest = hashlib.sha256(f"{width_px}x{height_px}:".encode() + pixels.tobytes()).hexdigest()
+    return Photo(pixels, digest, "JPEG", notes)
+
+
+def prediction(top: str = "nv", prob: float = 0.7, model: ModelStamp = MODEL, **others: float) -> Prediction:
+    """``prob`` for ``top``, the given probabilities for others, and the rest shared evenly."""
+    given = {top: prob, **others}
+    rest = (1 - sum(given.values())) / (len(CODES) - len(given))
+    probs = tuple(given.get(code, rest) for code in CODES)
+    logits = tuple(float(np.log(value)) * 1.3 for value in probs)
+    return Prediction(probs, logits, THRESHOLD, model, 8.125)
+
+
+def explanation(
+    of: Photo, method: Method = "grad_cam", label: str = "mel", seed: int | None = None, **params: int | float | str
+) -> Explanation:
+    stream = [int(of.sha256[:8], 16), seed or 0, *method.encode()]
+    heat = np.random.default_rng(stream).random((24, 24), dtype=np.float32)
+    heat[0, :3] = [0.0, 1.0, np.nextafter(np.float32(0), np.float32(1))]
+    created = "2024-05-31T09:30:00.125+00:00"
+    return Explanation(method, label, heat, params, seed, of.sha256, MODEL, 7.25, created, {"r2": 1 / 3})
+
+
+def three_explanations(of: Photo) -> tuple[Explanation, ...]:
+    return (
+        explanation(of, "grad_cam", "mel"),
+        explanation(of, "score_cam", "mel", channels=64),
+        explanation(of, "lime", "mel", seed=2**62 + 1, samples=512, segments="slic", ridge=0.1),
+    )
+
+
+def fields(of: Explanation) -> dict[str, Any]:
+    """Everything by which two explanations are compared; the map as bytes, shape and dtype."""
+    heat = (of.heat.tobytes(), of.heat.shape, of.heat.dtype.str)
+    return {**vars(of), "heat": heat, "params": dict(of.params), "diagnostics": dict(of.diagnostics)}

@@ -1,0 +1,149 @@
+"""Many threads, two processes, and a process that dies at the worst moment."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skinlens.store import CaseStore, NewLesion, NewPatient
+from tests.store import samples
+
+ROOT = Path(__file__).parents[2]
+
+
+def in_threads(count: int, work: Callable[[int], None]) -> None:
+    """Run ``work(0)`` … ``work(count - 1)`` at once; the first failure is raised here."""
+    failures: list[BaseException] = []
+    start = threading.Barrier(count)
+
+    def run(number: int) -> None:
+        try:
+            start.wait()
+            work(number)
+        except BaseException as error:  # noqa: BLE001 - carried to the test's own thread
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def in_process(home: Path, script: str) -> subprocess.Popen[bytes]:
+    prelude = (
+        "import os, sys\nfrom pathlib import Path\nfrom skinlens.store import CaseStore, NewLesion, NewPatient\n"
+        "from tests.store import samples\nhome = Path(sys.argv[1])\n"
+    )
+    return subprocess.Popen([sys.executable, "-c", prelude + script, str(home)], cwd=ROOT)
+
+
+def test_threads_that_meet_in_an_empty_folder_all_open_it(tmp_path):
+    for attempt in range(5):
+        in_threads(8, lambda number, home=tmp_path / str(attempt): CaseStore(home).patients())
+
+
+def test_threads_that_save_at_once_never_mix(store):
+    def work(number: int) -> None:
+        for turn in range(4):
+            photo = samples.photo(100 * number + turn)
+            case = store.save_case(
+                photo,
+                samples.QUALITY,
+                samples.prediction("mel", 0.5 + number / 100),
+                samples.three_explanations(photo),
+                patient=NewPatient("shared"),
+                lesion=NewLesion(f"site {number}"),
+                taken_on="2024-05-31",
+                notes=f"thread {number} turn {turn}",
+            )
+            np.testing.assert_array_equal(store.photo(case.visit.id).pixels, photo.pixels)
+            assert store.case(case.visit.id) == case
+            assert {one.photo_sha256 for one in store.explanations(case.visit.id)} == {photo.sha256}
+            assert store.search().total >= turn + 1
+
+    in_threads(6, work)
+    assert store.search().total == 24
+    assert len(store.patients()) == 1
+    assert sorted(len(store.visits_of_lesion(lesion.id)) for lesion in store.lesions(1)) == [1] * 24
+
+
+def test_edits_at_once_are_applied_one_after_the_other(store, save):
+    visit_id = save(status="signed").visit.id
+
+    def work(number: int) -> None:
+        store.annotate(visit_id, clinician_label=None, clinician_diagnosis="", notes=f"note {number}", status="signed")
+
+    in_threads(8, work)
+    trail = [revision for revision in store.revisions(visit_id) if revision.action == "amended"]
+    assert len(trail) == 8
+    notes = [revision.changes["notes"] for revision in trail]
+    assert [before for before, _ in notes] == ["", *(after for _, after in notes[:-1])]
+    assert store.case(visit_id).visit.notes == notes[-1][1]
+
+
+def test_two_processes_write_at_once(tmp_path):
+    script = """
+for turn in range(8):
+    photo = samples.photo(turn)
+    store = CaseStore(home)
+    case = store.save_case(photo, samples.QUALITY, samples.prediction(), samples.three_explanations(photo),
+        patient=NewPatient("shared"), lesion=NewLesion("back"), taken_on="2024-05-31")
+    if turn % 4 == 3:
+        store.delete_visit(case.visit.id)
+"""
+    processes = [in_process(tmp_path, script) for _ in range(2)]
+    assert [process.wait(120) for process in processes] == [0, 0]
+    store = CaseStore(tmp_path)
+    page = store.search()
+    assert page.total == 12
+    for row in page.rows:
+        assert len(store.explanations(row.visit_id)) == 3
+        store.photo(row.visit_id)
+    assert store.sweep(min_age_s=0.0) == 0
+
+
+DIES_BEFORE_THE_ROW = """
+class Dying(CaseStore):
+    def _writing(self):
+        os._exit(9)
+"""
+DIES_BEFORE_THE_COMMIT = """
+from skinlens.store import people
+people.record_revision = lambda *arguments: os._exit(9)
+Dying = CaseStore
+"""
+DIES_IN_THE_FILE = """
+os.fsync = lambda handle: os._exit(9)
+Dying = CaseStore
+"""
+
+
+@pytest.mark.parametrize(
+    "death",
+    [DIES_BEFORE_THE_ROW, DIES_BEFORE_THE_COMMIT, DIES_IN_THE_FILE],
+    ids=["before row", "before commit", "in file"],
+)
+def test_a_process_that_dies_in_a_save_leaves_a_consistent_store(store, save, death):
+    case = save(0, maps=True)
+    script = f"""{death}
+photo = samples.photo(1)
+Dying(home).save_case(photo, samples.QUALITY, samples.prediction(), samples.three_explanations(photo),
+    patient=NewPatient("P-0002"), lesion=NewLesion("back"), taken_on="2024-05-31")
+"""
+    assert in_process(store.home, script).wait(60) == 9
+    assert store.search().total == 1
+    assert [patient.pseudonym for patient in store.patients()] == ["P-0001"]
+    assert len(store.explanations(case.visit.id)) == 3
+    left = len(list(store.home.glob("files/*/*"))) - 5
+    assert left == (1 if death == DIES_IN_THE_FILE else 5)
+    assert store.sweep() == 0
+    assert store.sweep(min_age_s=0.0) == left
+    np.testing.assert_array_equal(store.photo(case.visit.id).pixels, samples.photo(0).pixels)
+    assert save(1).visit.id > case.visit.id

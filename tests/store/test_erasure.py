@@ -1,0 +1,254 @@
+"""Deleting leaves nothing behind, and takes nothing that somebody else still needs."""
+
+import json
+import os
+import threading
+import time
+import zipfile
+from contextlib import closing
+from io import BytesIO
+from sqlite3 import connect
+
+import numpy as np
+import pytest
+
+from skinlens.errors import CaseNotFound
+from skinlens.labels import CODES, DISCLAIMER
+from skinlens.store import CaseStore, NewLesion, NewPatient, erasure
+from skinlens.store.migrations import STEP_NAMES
+from tests.store import samples
+
+SECRETS = {
+    "pseudonym": "Xanthippe-77",
+    "site": "left-popliteal-fossa",
+    "remark": "beside-the-tattooing",
+    "diagnosis": "sebaceous-puzzlement",
+    "notes": "whispered-confidence " * 400,
+    "later notes": "second-whisper",
+}
+
+
+def files(store: CaseStore) -> set[str]:
+    return {path.name for path in store.home.glob("files/*/*")}
+
+
+def traces(store: CaseStore) -> list[str]:
+    """Rare words of the secrets in any byte of any file; the search index holds them in small letters."""
+    every = {word for secret in SECRETS.values() for word in secret.lower().replace("-", " ").split()}
+    words = {word for word in every if len(word) > 6}
+    contents = {path.name: path.read_bytes().lower() for path in store.home.rglob("*") if path.is_file()}
+    return [f"{word} in {name}" for name, content in contents.items() for word in words if word.encode() in content]
+
+
+def save_secret(store: CaseStore, save, seed: int = 1, **given):
+    case = save(
+        seed,
+        maps=True,
+        patient=NewPatient(SECRETS["pseudonym"]),
+        lesion=NewLesion(SECRETS["site"], SECRETS["remark"]),
+        clinician_diagnosis=SECRETS["diagnosis"],
+        notes=SECRETS["notes"],
+        **given,
+    )
+    return store.annotate(
+        case.visit.id,
+        clinician_label="mel",
+        clinician_diagnosis=SECRETS["diagnosis"],
+        notes=SECRETS["later notes"],
+        status="signed",
+    )
+
+
+def test_an_erased_patient_leaves_no_byte_behind(store, save):
+    for seed in range(2, 12):
+        save(seed, notes=f"other case {seed}", patient=NewPatient(f"P-{seed}"))
+    kept = files(store)
+    case = save_secret(store, save)
+    save(1, patient=NewPatient(SECRETS["pseudonym"]), lesion=case.lesion.id, notes=SECRETS["notes"])
+    assert len(traces(store)) >= 8
+    store.delete_patient(case.patient.id)
+    assert traces(store) == []
+    assert files(store) == kept
+    assert store.search().total == 10
+    assert SECRETS["pseudonym"] not in {patient.pseudonym for patient in store.patients()}
+    for door in (store.patient, store.lesions):
+        with pytest.raises(CaseNotFound):
+            door(case.patient.id)
+
+
+@pytest.mark.parametrize("subject", ["visit", "lesion"])
+def test_an_erased_visit_or_lesion_leaves_no_word_in_the_search_index(store, save, subject):
+    save(9, notes="other case", patient=NewPatient("P-9"))
+    case = save_secret(store, save)
+    if subject == "visit":
+        store.delete_visit(case.visit.id)
+    else:
+        store.delete_lesion(case.lesion.id)
+    whispered = [trace for trace in traces(store) if "whisper" in trace or "puzzlement" in trace]
+    assert whispered == []
+    assert bool(store.lesions(case.patient.id)) is (subject == "visit")
+    assert len(files(store)) == 2
+
+
+def test_traces_go_even_while_other_windows_come_and_go(store, save):
+    case = save_secret(store, save)
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            store.search()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        store.delete_patient(case.patient.id)
+    finally:
+        stop.set()
+        reader.join()
+    assert traces(store) == []
+
+
+def test_an_interrupted_erasure_is_finished_by_the_sweep(store, save):
+    case = save_secret(store, save)
+    with store._writing() as db:
+        erasure.erase_rows(db, "patient", case.patient.id)
+    assert files(store)
+    store.sweep(min_age_s=0.0)
+    assert files(store) == set()
+    assert traces(store) == []
+    assert store.setting(erasure.PENDING) is None
+
+
+def test_a_shared_picture_goes_with_its_last_case(store, save):
+    first, second = save(1, maps=True), save(1, maps=True, patient=NewPatient("P-2"))
+    assert len(files(store)) == 5
+    store.delete_visit(first.visit.id)
+    np.testing.assert_array_equal(store.photo(second.visit.id).pixels, samples.photo(1).pixels)
+    assert len(store.explanations(second.visit.id)) == 3
+    store.delete_patient(second.patient.id)
+    assert files(store) == set()
+
+
+def test_a_lesion_without_a_patient_goes_with_its_last_visit(store, save):
+    first = save(1, patient=None)
+    second = save(2, patient=None, lesion=first.lesion.id)
+    store.delete_visit(first.visit.id)
+    assert [visit.id for visit in store.visits_of_lesion(first.lesion.id)] == [second.visit.id]
+    store.delete_visit(second.visit.id)
+    with pytest.raises(CaseNotFound):
+        store.visits_of_lesion(first.lesion.id)
+
+
+def test_the_number_of_a_deleted_case_is_never_given_again(store, save):
+    deleted = save(1)
+    store.delete_patient(deleted.patient.id)
+    again = save(1)
+    assert again.visit.id > deleted.visit.id
+    assert again.lesion.id > deleted.lesion.id
+    assert again.patient.id > deleted.patient.id
+
+
+def test_sweep_takes_old_orphans_alone(store, save):
+    case = save(1, maps=True)
+    kept = files(store)
+    store.files.write({"aa" + "0" * 62 + ".png": b"old orphan", "aa" + "1" * 62 + ".png": b"young orphan"})
+    old, young = store.files.path("aa" + "0" * 62 + ".png"), store.files.path("aa" + "1" * 62 + ".png")
+    unfinished = old.with_name(".0123.tmp")
+    unfinished.write_bytes(b"half a fi")
+    two_hours_ago = time.time() - 7200
+    for path in (old, unfinished, *store.home.glob("files/*/*.npz")):
+        os.utime(path, (two_hours_ago, two_hours_ago))
+    assert store.sweep() == 2
+    assert files(store) == kept | {young.name}
+    assert store.sweep(min_age_s=0.0) == 1
+    assert len(store.explanations(case.visit.id)) == 3
+
+
+def test_a_deletion_between_file_and_row_takes_nothing_from_a_save(store, save):
+    """Two savers of the same photo and a deleter: whatever the order, a row's files are there."""
+    stop = threading.Event()
+    failures: list[BaseException] = []
+
+    def save_and_delete() -> None:
+        try:
+            while not stop.is_set():
+                case = save(1, patient=None)
+                store.photo(case.visit.id)
+                store.delete_visit(case.visit.id)
+        except BaseException as error:  # noqa: BLE001 - carried to the test's own thread
+            failures.append(error)
+
+    threads = [threading.Thread(target=save_and_delete) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    time.sleep(1.5)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert files(store) == set()
+    assert store.search().total == 0
+
+
+# ---------------------------------------------------------------------------------------------------------- export
+
+
+def test_the_export_holds_everything_of_one_patient(store, save):
+    photo = samples.photo(1, notes=("Transparency was removed.",))
+    case = save(photo=photo, maps=True, patient=NewPatient("P-1", 1950, "male"), notes="größer", clinician_label="mel")
+    save(2, patient=NewPatient("P-2"), notes="somebody else")
+    with zipfile.ZipFile(BytesIO(store.export_patient(case.patient.id))) as archive:
+        assert archive.testzip() is None
+        names = set(archive.namelist())
+        document = json.loads(archive.read("patient.json"))
+        assert DISCLAIMER in archive.read("README.txt").decode()
+        assert archive.read("pictures/visit-000001.png").startswith(b"\x89PNG")
+        maps = {}
+        for one in document["lesions"][0]["visits"][0]["explanations"]:
+            with np.load(BytesIO(archive.read(one["file"]))) as arrays:
+                maps[one["method"]] = arrays["heat"]
+    assert document["disclaimer"] == DISCLAIMER
+    assert document["problems"] == []
+    assert document["patient"] == {
+        "id": 1,
+        "pseudonym": "P-1",
+        "birth_year": 1950,
+        "sex": "male",
+        "born_earlier": False,
+    }
+    visit = document["lesions"][0]["visits"][0]
+    assert (visit["notes"], visit["clinician_label"], visit["status"]) == ("größer", "mel", "draft")
+    assert visit["prediction"]["probs"] == dict(zip(CODES, samples.prediction().probs, strict=True))
+    assert visit["prediction"]["model"] == vars(samples.MODEL)
+    assert visit["photo"]["notes"] == ["Transparency was removed."]
+    assert [revision["action"] for revision in document["revisions"]] == ["created"]
+    for explanation in samples.three_explanations(photo):
+        np.testing.assert_array_equal(maps[explanation.method], explanation.heat)
+    assert len(names) == 2 + 1 + 3
+    assert "somebody else" not in json.dumps(document)
+
+
+def test_the_export_names_what_is_lost_and_holds_the_rest(store, save):
+    case = save(maps=True)
+    (picture,) = store.home.glob("files/*/*.png")
+    picture.unlink()
+    with zipfile.ZipFile(BytesIO(store.export_patient(case.patient.id))) as archive:
+        (problem,) = json.loads(archive.read("patient.json"))["problems"]
+        assert len([name for name in archive.namelist() if name.startswith("maps/")]) == 3
+    assert problem.startswith(f"The file with the picture of case 1 is missing: {picture}.")
+
+
+def test_the_database_keeps_its_promises_about_safety(store, save):
+    save()
+    with closing(connect(store.database)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        steps = [name for (name,) in connection.execute("SELECT name FROM _sqlite_migrations ORDER BY id")]
+    assert steps == list(STEP_NAMES)
+    with store._reading() as db:
+        assert db.execute("PRAGMA foreign_keys").fetchone() == (1,)
+        assert db.execute("PRAGMA secure_delete").fetchone() == (1,)
+        assert db.execute("PRAGMA synchronous").fetchone() == (2,)
+    if os.name == "posix":
+        assert store.home.stat().st_mode & 0o077 == 0

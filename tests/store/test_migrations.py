@@ -1,0 +1,134 @@
+"""Every older version of the database, with rows in it, opens as the newest."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlite_utils.db import Database
+
+from skinlens.errors import StoreError
+from skinlens.labels import CODES
+from skinlens.records import Patient
+from skinlens.store import CaseQuery, CaseStore, files
+from skinlens.store.migrations import MIGRATIONS, STEP_NAMES
+from tests.store import samples
+
+MODEL_COLUMNS = {"model_name": "hsb", "model_version": "0.9", "model_sha256": "ab" * 32}
+VISIT = {
+    "taken_on": "2024-05-31",
+    "width_px": 60,
+    "height_px": 45,
+    "source_format": "PNG",
+    "photo_notes": '["A note."]',
+    "quality": '[{"name": "sharpness", "title": "Sharpness", "value": 0.25, "limit": 0.5, "direction": "at least", '
+    '"unit": "", "passed": false, "advice": "Hold still."}]',
+    **{f"prob_{code}": 0.4 if code == "mel" else 0.1 for code in CODES},
+    "top_label": "mel",
+    "logits": "[0.5, 0.5, 0.5, 0.5, 2.0, 0.5, 0.5]",
+    "melanoma_threshold": '{"value": 0.2, "sensitivity": 0.9, "specificity": 0.7, "chosen_on": "val"}',
+    "latency_ms": 8.0,
+    **MODEL_COLUMNS,
+    "clinician_label": "mel",
+    "clinician_diagnosis": "melanoma in situ",
+    "notes": "kept from the first version",
+    "status": "signed",
+    "created_at": "2024-05-31T09:00:00.000+00:00",
+    "updated_at": "2024-05-31T09:00:00.000+00:00",
+    "skinlens_version": "0.1.0",
+}
+
+
+def old_store(home: Path, steps: int) -> CaseStore:
+    """A store as it was when only the first ``steps`` steps existed, with one row in each table that has content."""
+    store = CaseStore(home)
+    photo = samples.photo()
+    picture, thumbnail = files.picture_file(photo.pixels), files.thumbnail_file(photo.pixels)
+    heat = files.heat_file(samples.explanation(photo).heat)
+    store.files.write(dict([picture, thumbnail, heat]))
+    stop = STEP_NAMES[steps] if steps < len(STEP_NAMES) else None
+    created = VISIT["created_at"]
+    with closing(sqlite3.connect(store.database)) as connection:
+        db = Database(connection)
+        MIGRATIONS.apply(db, stop_before=stop)
+        if steps >= 1:
+            db.table("patient").insert(
+                {"pseudonym": "P-old", "birth_year": 1934, "born_earlier": 1, "sex": "male", "created_at": created}
+            )
+            db.table("lesion").insert({"patient_id": 1, "body_site": "face", "remark": "", "created_at": created})
+            named = {"photo_sha256": photo.sha256, "photo_file": picture[0], "thumbnail_file": thumbnail[0]}
+            db.table("visit").insert({"lesion_id": 1, **VISIT, **named})
+        if steps >= 2:
+            explanation = {
+                "visit_id": 1,
+                "method": "lime",
+                "label": "mel",
+                "params": '{"samples": 512}',
+                "seed": 7,
+                **MODEL_COLUMNS,
+                "duration_ms": 9.5,
+                "diagnostics": '{"r2": 0.5}',
+                "created_at": created,
+                "heat_file": heat[0],
+            }
+            db.table("explanation").insert(explanation)
+        if steps >= 4:
+            revision = {"at": created, "action": "created", "changes": "{}", "model_version": "0.9"}
+            db.table("revision").insert({"visit_id": 1, **revision, "skinlens_version": "0.1.0"})
+        if steps >= 5:
+            db.table("setting").insert({"key": "theme", "value": "dark", "updated_at": created})
+    return store
+
+
+@pytest.mark.parametrize("steps", range(len(STEP_NAMES) + 1))
+def test_every_older_version_opens_with_all_its_rows(tmp_path, save, steps):
+    store = old_store(tmp_path, steps)
+    if steps == 0:
+        assert store.search().total == 0
+    else:
+        case = store.case(1)
+        assert case.patient == Patient(1, "P-old", 1934, "male", born_earlier=True)
+        assert (case.visit.prediction.top.code, case.visit.prediction.model.version) == ("mel", "0.9")
+        assert case.visit.quality.failed[0].advice == "Hold still."
+        assert [row.visit_id for row in store.search(CaseQuery(text="first vers", patient="old")).rows] == [1]
+        assert store.photo(1).notes == ("A note.",)
+        assert [one.params for one in store.explanations(1)] == ([{"samples": 512}] if steps >= 2 else [])
+        assert [one.action for one in store.revisions(1)] == (["created"] if steps >= 4 else [])
+        store.annotate(1, clinician_label=None, clinician_diagnosis="", notes="later", status="signed")
+        assert store.search(CaseQuery(text="first vers")).total == 0
+        store.delete_patient(1)
+    assert (store.setting("theme") is not None) is (steps >= 5)
+    assert schema(store) == schema(CaseStore(tmp_path / "new"))
+
+
+def schema(store: CaseStore) -> list[tuple[str, str, str]]:
+    store.patients()
+    with closing(sqlite3.connect(store.database)) as connection:
+        return connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
+
+
+def test_a_database_from_the_future_is_left_alone(store, save):
+    save()
+    with closing(sqlite3.connect(store.database)) as connection, connection:
+        connection.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('skinlens', 'm999_future', '')"
+        )
+    before = store.database.read_bytes()
+    with pytest.raises(StoreError) as error:
+        store.search()
+    assert str(error.value) == (
+        f"The case database in {store.home} was written by a newer SkinLens (it has the step m999_future, this version "
+        f"knows steps up to {STEP_NAMES[-1]}). Nothing was changed. Open it with the newer version."
+    )
+    assert store.database.read_bytes() == before
+
+
+def test_the_steps_are_numbered_in_their_order():
+    assert [int(name[1:4]) for name in STEP_NAMES] == list(range(1, len(STEP_NAMES) + 1))
+
+
+def test_a_revision_is_never_changed(store, save):
+    save()
+    refused = pytest.raises(sqlite3.IntegrityError, match="a revision is never changed")
+    with closing(sqlite3.connect(store.database)) as connection, refused:
+        connection.execute("UPDATE revision SET action = 'signed'")
