@@ -35,8 +35,8 @@ COLORSCALE: list[list[float | str]] = [
 """The same scale in Plotly's form. Use it with ``zmin=0, zmax=1``."""
 LEGEND = "0 = none, 1 = most"
 LEVELS: tuple[float, ...] = (0.25, 0.5, 0.75)
-OPACITY = 0.5
-"""Half photo, half colour: structures of the lesion stay recognisable under the map."""
+OPACITY = 0.4
+"""More photo than colour: the structures of the lesion stay recognisable under the map."""
 HALO = np.array([16, 16, 24], dtype=np.float32)
 """Contours get a dark edge, so that they show on pale skin and on dark lesions alike."""
 

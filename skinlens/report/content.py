@@ -1,0 +1,325 @@
+"""A case put into the words, numbers and pictures of its report, before anything is laid out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from skinlens import __version__
+from skinlens.errors import SkinLensError
+from skinlens.explain import overlay
+from skinlens.labels import BY_CODE, DISCLAIMER, LABELS, Label, Risk
+from skinlens.preprocess import InputSpec, crop_box, heat_to_photo
+from skinlens.records import Case, Explanation, Method, Photo, Pixels, Prediction, QualityCheck, Status, Visit
+
+PHOTO_LONGEST_PX = 1600
+"""Long side of the photo in the report: over 400 dots per inch at the size at which it is printed."""
+OVERLAY_LONGEST_PX = 600
+"""Long side of an overlay, whatever the photo's: 280 dots per inch in print, and smooth over a small photo."""
+AIMED_SENSITIVITY = 0.9
+METHOD_NAMES: dict[Method, str] = {"grad_cam": "Grad-CAM", "score_cam": "Score-CAM", "lime": "LIME"}
+NO_EXPLANATIONS = "No explanation was made for this photo."
+NOT_EVALUATED = (
+    "Skin tone: not evaluated. Nearly all photos that the model was trained and measured on show light skin; "
+    "how well it does on dark skin is not known."
+)
+USE = (
+    "Not a screening tool and never the sole criterion: to be read only together with all clinical information. "
+    "The model knows seven classes; a lesion of any other kind is forced into one of them."
+)
+SUGGESTED = "suggested, to be confirmed"
+NOT_VERIFIED = "not verified"
+
+
+@dataclass(frozen=True)
+class Field:
+    """A caption and what stands under it."""
+
+    caption: str
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One overlay with what is said under it."""
+
+    title: str
+    picture: Pixels
+    alt: str
+    """In place of the picture for those who cannot see it."""
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One class of the distribution."""
+
+    code: str
+    name: str
+    risk: Risk
+    prob: float
+
+
+@dataclass(frozen=True)
+class FindingRow:
+    """One quality check in words."""
+
+    title: str
+    measured: str
+    limit: str
+    verdict: str
+    passed: bool
+
+
+@dataclass(frozen=True, eq=False)
+class ReportContent:
+    """All that a report says. Texts are plain: nothing in them is markup."""
+
+    title: str
+    running_title: str
+    """At the top of each page but the first."""
+    status: Status
+    status_note: str
+    case: tuple[Field, ...]
+    photo: Pixels
+    """At most ``PHOTO_LONGEST_PX`` long."""
+    photo_alt: str
+    photo_caption: tuple[str, ...]
+    classes: tuple[ClassRow, ...]
+    """By falling probability."""
+    melanoma_threshold: float
+    threshold_statement: str
+    panels: tuple[Panel, ...]
+    explanations_note: str
+    quality_summary: str
+    quality: tuple[FindingRow, ...]
+    diagnosis: str
+    notes: str
+    codes_of: str
+    codes: tuple[Field, ...]
+    codes_remark: str
+    model: tuple[Field, ...]
+    limits: tuple[str, ...]
+    disclaimer: str
+    dated: str
+    """ISO date or time of the report; the only one that the file carries."""
+
+
+def compose(
+    case: Case,
+    photo: Photo,
+    explanations: Sequence[Explanation],
+    *,
+    generated_on: str | None = None,
+    spec: InputSpec | None = None,
+) -> ReportContent:
+    """The report of a case.
+
+    ``generated_on`` is the ISO date that is printed; without one it is the time of the case's last change, so that an
+    unchanged case gives an unchanged report. ``spec`` is that of the model that made the explanations, None for the
+    usual one. Raises ``SkinLensError`` if the photo or an explanation belongs to another visit.
+    """
+    visit = case.visit
+    _refuse_mix_ups(visit, photo, explanations)
+    prediction = visit.prediction
+    spec = spec or InputSpec()
+    said = BY_CODE[visit.clinician_label] if visit.clinician_label else None
+    coded = said or prediction.top
+    pseudonym = (case.patient.pseudonym,) if case.patient else ()
+    printed = _scaled(photo.pixels, min(1.0, PHOTO_LONGEST_PX / max(photo.width_px, photo.height_px)))
+    return ReportContent(
+        title="SkinLens report",
+        running_title=" · ".join(("SkinLens report", f"Case {visit.id}", *pseudonym)),
+        status=visit.status,
+        status_note=STATUS_NOTES[visit.status],
+        case=_case_fields(case, generated_on),
+        photo=printed,
+        photo_alt=f"Photo of the lesion, {photo.width_px} by {photo.height_px} pixels.",
+        photo_caption=_photo_caption(photo, spec),
+        classes=tuple(
+            ClassRow(label.code, label.name, label.risk, prob)
+            for label, prob in sorted(zip(LABELS, prediction.probs, strict=True), key=lambda pair: -pair[1])
+        ),
+        melanoma_threshold=prediction.melanoma_threshold.value,
+        threshold_statement=threshold_statement(prediction),
+        panels=tuple(_panel(explanation, printed, prediction, spec) for explanation in explanations),
+        explanations_note=_explanations_note(explanations),
+        quality_summary=_quality_summary(visit),
+        quality=tuple(_finding(check) for check in visit.quality.checks),
+        diagnosis=_diagnosis(said, visit.clinician_diagnosis),
+        notes=visit.notes.strip() or "None.",
+        codes_of=(
+            f"Of the clinician's diagnosis ({coded.name}): {SUGGESTED}."
+            if said
+            else f"Of the model's most probable class ({coded.name}), as no diagnosis was entered: {SUGGESTED}."
+        ),
+        codes=(
+            Field("ICD-10-CM", coded.icd10cm or NOT_VERIFIED),
+            Field("ICD-O-3", coded.icdo3 or NOT_VERIFIED),
+            Field("SNOMED CT", coded.snomed_ct or NOT_VERIFIED),
+        ),
+        codes_remark=coded.remark,
+        model=(
+            Field("Model", f"{prediction.model.name}, version {prediction.model.version}"),
+            Field("Software", f"SkinLens {__version__}"),
+            Field("Time for the prediction", duration(prediction.latency_ms)),
+            Field("SHA-256 of the model file", prediction.model.sha256),
+            Field("SHA-256 of the photo (size and pixels)", photo.sha256),
+        ),
+        limits=(NOT_EVALUATED, USE),
+        disclaimer=DISCLAIMER,
+        dated=generated_on or visit.updated_at,
+    )
+
+
+STATUS_NOTES: dict[Status, str] = {
+    "draft": "Draft: not signed",
+    "signed": "Signed",
+    "amended": "Amended after signing",
+}
+
+
+def threshold_statement(prediction: Prediction) -> str:
+    """On which side of the threshold the melanoma probability lies, and what the threshold does where it was chosen."""
+    threshold = prediction.melanoma_threshold
+    prob, value = _told_apart(prediction.melanoma_prob, threshold.value)
+    side = "at or above" if prediction.above_melanoma_threshold else "below"
+    chosen_on = "the validation photos" if threshold.chosen_on == "val" else threshold.chosen_on
+    aim = (
+        f" for a sensitivity of at least {AIMED_SENSITIVITY:.2f}" if threshold.sensitivity >= AIMED_SENSITIVITY else ""
+    )
+    return (
+        f"Melanoma probability {prob} is {side} the threshold {value}. The threshold was chosen on {chosen_on}{aim}; "
+        f"there its sensitivity is {threshold.sensitivity:.2f} and its specificity {threshold.specificity:.2f}."
+    )
+
+
+def probability(prob: float) -> str:
+    """Three digits; what would round to 0 or 1 says so."""
+    if 0 < prob < 0.001:
+        return "< 0.001"
+    if 0.999 < prob < 1:
+        return "> 0.999"
+    return f"{prob:.3f}"
+
+
+def duration(duration_ms: float) -> str:
+    return f"{duration_ms:.0f} ms" if duration_ms < 1000 else f"{duration_ms / 1000:.1f} s"
+
+
+def number(value: float) -> str:
+    """As many digits as a reader needs: whole from 100 up, three significant ones below."""
+    if not np.isfinite(value):
+        return "not measurable"
+    return f"{value:.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"
+
+
+def _refuse_mix_ups(visit: Visit, photo: Photo, explanations: Sequence[Explanation]) -> None:
+    """Another patient's picture in a report is the worst that it could hold."""
+    for what, sha256 in [("The photo", photo.sha256), *(("An explanation", e.photo_sha256) for e in explanations)]:
+        if sha256 != visit.photo_sha256:
+            raise SkinLensError(
+                f"{what} belongs to another visit: expected the photo {visit.photo_sha256[:12]}…, found "
+                f"{sha256[:12]}…. No report was made. Open the case again."
+            )
+
+
+def _case_fields(case: Case, generated_on: str | None) -> tuple[Field, ...]:
+    visit, patient = case.visit, case.patient
+    age = patient.age_on(visit.taken_on) if patient else None
+    if patient and age and not age.endswith("+"):  # the birth year would tell an age that is not to be told apart
+        age = f"{age} (birth year {patient.birth_year})"
+    return (
+        Field("Case", str(visit.id)),
+        Field("Patient (pseudonym)", patient.pseudonym if patient else "no patient"),
+        Field("Sex", patient.sex if patient else "not recorded"),
+        Field("Age at the photo, years", age or "not recorded"),
+        Field("Body site", case.lesion.body_site or "not recorded"),
+        Field("Photo taken on", visit.taken_on),
+        Field("Report made on", generated_on) if generated_on else Field("Case last changed", visit.updated_at[:10]),
+        Field("Lesion", case.lesion.remark or f"number {case.lesion.id}"),
+    )
+
+
+def _photo_caption(photo: Photo, spec: InputSpec) -> tuple[str, ...]:
+    size = f"{photo.width_px} × {photo.height_px} px, {photo.source_format}."
+    _, _, height, width = crop_box(photo.height_px, photo.width_px, spec)
+    if (height, width) == (photo.height_px, photo.width_px):
+        return (size, *photo.notes)
+    return (size, f"The model sees only the central {width} × {height} px, which the overlays show.", *photo.notes)
+
+
+def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, spec: InputSpec) -> Panel:
+    label = BY_CODE[explanation.label]
+    title = METHOD_NAMES[explanation.method]
+    top, left, height, width = crop_box(printed.shape[0], printed.shape[1], spec)
+    seen = _scaled(printed[top : top + height, left : left + width], OVERLAY_LONGEST_PX / max(height, width))
+    picture = overlay.blend(seen, heat_to_photo(explanation.heat, seen.shape[0], seen.shape[1], spec))
+    lines = [
+        f"Explains: {label.name} ({probability(prediction.prob(label.code))})",
+        f"Time: {duration(explanation.duration_ms)}",
+        f"Parameters: {_listed(explanation.params)}",
+        "Seed: none, nothing is random" if explanation.seed is None else f"Seed: {explanation.seed}",
+    ]
+    if explanation.diagnostics:
+        lines.append(f"Measured: {_listed(explanation.diagnostics)}")
+    if explanation.model != prediction.model:
+        lines.append(f"Made with another model: version {explanation.model.version}, {explanation.model.sha256[:12]}…")
+    return Panel(title, picture, f"{title} heat map for {label.name} over the photo. {overlay.LEGEND}.", tuple(lines))
+
+
+def _explanations_note(explanations: Sequence[Explanation]) -> str:
+    if not explanations:
+        return NO_EXPLANATIONS
+    return (
+        "How much each region spoke for the class named below it. The maps show what moved the model, "
+        "not where the disease is."
+    )
+
+
+def _quality_summary(visit: Visit) -> str:
+    checks, failed = visit.quality.checks, visit.quality.failed
+    if not checks:
+        return "The quality of this photo was not checked."
+    if not failed:
+        return f"All {len(checks)} checks of the photo are met."
+    verb = "is" if len(failed) == 1 else "are"
+    return f"{len(failed)} of {len(checks)} checks of the photo {verb} not met: read the prediction with caution."
+
+
+def _finding(check: QualityCheck) -> FindingRow:
+    unit = f" {check.unit}" if check.unit else ""
+    verdict = "met" if check.passed else f"not met. {check.advice}".strip()
+    limit = f"{check.direction} {number(check.limit)}{unit}"
+    return FindingRow(check.title, f"{number(check.value)}{unit}", limit, verdict, check.passed)
+
+
+def _diagnosis(said: Label | None, words: str) -> str:
+    parts = [part for part in (said.name if said else "", words.strip()) if part]
+    return ": ".join(parts) or "None entered."
+
+
+def _listed(values: Mapping[str, int | float | str] | Mapping[str, float]) -> str:
+    if not values:
+        return "none"
+    shown = (
+        f"{key.replace('_', ' ')} {number(value) if isinstance(value, float) else value}"
+        for key, value in values.items()
+    )
+    return ", ".join(shown)
+
+
+def _told_apart(left: float, right: float) -> tuple[str, str]:
+    """Two probabilities with as many digits, from two up, as it takes to see that they differ."""
+    for digits in range(2, 7):
+        if f"{left:.{digits}f}" != f"{right:.{digits}f}":
+            break
+    return f"{left:.{digits}f}", f"{right:.{digits}f}"
+
+
+def _scaled(pixels: Pixels, scale: float) -> Pixels:
+    if scale == 1:
+        return pixels
+    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC, reducing_gap=1.5))
