@@ -1,0 +1,119 @@
+"""HAM10000 on disk to arrays in memory: the index, the lesion-disjoint split, and the photos decoded once."""
+
+import csv
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import resources
+from os import environ
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Int64, UInt8
+from torch import Tensor
+
+from skinlens.errors import DatasetError
+from skinlens.intake import read_photo
+from skinlens.labels import INDEX
+from skinlens.preprocess import InputSpec, detail_view, model_view
+from skinlens.records import Array
+
+SETTING = "SKINLENS_HAM10000"
+SPLIT = "ham10000_split.csv"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One photo of the data set."""
+
+    image_id: str
+    path: Path
+    label: int
+    """Class number in the order of ``labels.CODES``."""
+
+
+def dataset_folder() -> Path:
+    """The folder that the setting SKINLENS_HAM10000 names.
+
+    Raises:
+        DatasetError: the setting is missing, or names no folder.
+    """
+    value = environ.get(SETTING, "")
+    if not value or not Path(value).is_dir():
+        raise DatasetError(
+            f"The data set is not found: expected a folder in the setting {SETTING}, found {value or 'nothing'!r}. "
+            "Download HAM10000 and set it to the folder that holds the metadata and the images."
+        )
+    return Path(value)
+
+
+def picture_paths(folder: Path) -> dict[str, Path]:
+    """Every JPEG and PNG below a folder by its name without suffix (nested folders too)."""
+    suffixes = {".jpg", ".jpeg", ".png"}
+    return {path.stem: path for path in sorted(folder.rglob("*")) if path.suffix.lower() in suffixes}
+
+
+def load_index(folder: Path, split: str) -> list[Entry]:
+    """The photos of one part (``train``, ``val`` or ``test``) of the project's own lesion-disjoint split.
+
+    The folder is laid out as ``metadata.csv`` and ``images/``, or as the official download:
+    ``HAM10000_metadata.csv``, ``HAM10000_images_part_1/`` and ``_part_2/``.
+
+    Raises:
+        DatasetError: no metadata, a photo of the split is missing, or a class is unknown.
+    """
+    found = [
+        path
+        for name in ("metadata.csv", "HAM10000_metadata.csv", "HAM10000_metadata")
+        if (path := folder / name).is_file()
+    ]
+    if not found:
+        raise DatasetError(f"Expected metadata.csv or HAM10000_metadata.csv in {folder}, found neither.")
+    with found[0].open(encoding="utf-8", newline="") as file:
+        classes = {row["image_id"]: row["dx"] for row in csv.DictReader(file)}
+    pictures: dict[str, Path] = {}
+    for part in ("images", "HAM10000_images_part_1", "HAM10000_images_part_2"):
+        if (folder / part).is_dir():
+            pictures |= picture_paths(folder / part)
+    wanted = [image_id for image_id, part in split_of_images().items() if part == split]
+    missing = [image_id for image_id in wanted if image_id not in pictures or image_id not in classes]
+    if missing:
+        raise DatasetError(
+            f"{len(missing)} of the {len(wanted)} photos of {split!r} are missing in {folder}, the first is "
+            f"{missing[0]}. The download is not complete."
+        )
+    return [Entry(image_id, pictures[image_id], INDEX[classes[image_id]]) for image_id in wanted]
+
+
+def split_of_images() -> dict[str, str]:
+    """The frozen split by lesion, stratified by class and camera: image id → ``train``, ``val`` or ``test``."""
+    text = resources.files("skinlens.distill").joinpath(SPLIT).read_text(encoding="utf-8")
+    return {row["image_id"]: row["split"] for row in csv.DictReader(text.splitlines())}
+
+
+def load_details(entries: Sequence[Entry], spec: InputSpec) -> UInt8[Tensor, "n 3 h w"]:
+    """The photos at the detail that the network is given, before the random view or the resize: training's input.
+
+    All must come to one size, as HAM10000's do (600×450 and its reductions).
+    """
+
+    def decode(entry: Entry) -> UInt8[Array, "h w 3"]:
+        return np.asarray(detail_view(read_photo(entry.path.read_bytes()), spec))
+
+    with ThreadPoolExecutor() as pool:
+        decoded = list(pool.map(decode, entries))
+    sizes = {one.shape for one in decoded}
+    if len(sizes) != 1:
+        raise DatasetError(f"Training photos must all have one shape, found {sorted(sizes)}.")
+    return torch.from_numpy(np.stack(decoded).transpose(0, 3, 1, 2).copy())
+
+
+def load_views(entries: Sequence[Entry], spec: InputSpec) -> UInt8[Array, "n s s 3"]:
+    """The photos exactly as serving presents them to the network, before normalisation."""
+    with ThreadPoolExecutor() as pool:
+        return np.stack(list(pool.map(lambda entry: model_view(read_photo(entry.path.read_bytes()), spec), entries)))
+
+
+def labels_of(entries: Sequence[Entry]) -> Int64[Array, " n"]:
+    return np.asarray([entry.label for entry in entries], dtype=np.int64)

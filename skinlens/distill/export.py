@@ -1,0 +1,252 @@
+"""A trained run → ``weights/``: int8 engine, float head, calibration, parity, and the manifest that vouches for them.
+
+Every choice made here (kind of calibration, temperature, threshold, limit of familiarity) is made on ``val``, with the
+int8 network, because that is what serves.
+"""
+
+import hashlib
+import json
+import platform
+import subprocess
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from jaxtyping import Float32, Int64, UInt8
+from tqdm import tqdm
+
+import skinlens
+from skinlens import metrics
+from skinlens.calibration import choose_threshold, fit_temperature, softmax
+from skinlens.distill.config import Recipe
+from skinlens.distill.data import SPLIT, labels_of, load_index, load_views
+from skinlens.distill.train import load_student
+from skinlens.intake import photo_from_pixels
+from skinlens.labels import CODES, INDEX, MELANOMA
+from skinlens.models.engine import BATCH, Engine, Head, pool
+from skinlens.models.quantize import CALIBRATIONS, Calibration, export_backbone, head_of, parity, quantize
+from skinlens.models.weights import HEAD_PARTS, REFERENCE_SEED
+from skinlens.phantom import draw_phantom
+from skinlens.preprocess import normalise, to_batch
+from skinlens.quality import fit_familiarity
+from skinlens.records import Array, ModelStamp
+
+BACKBONE, FLOAT, HEAD, FAMILIARITY = "student-int8.onnx", "student-float16.pt", "head.npz", "familiarity.npz"
+CALIBRATION_PHOTOS = 256
+MELANOMA_SENSITIVITY = 0.90
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """One part of the split as the network is given it."""
+
+    views: UInt8[Array, "n s s 3"]
+    truth: Int64[Array, " n"]
+
+
+def export(run: Path, data: Path, out: Path, *, version: str = skinlens.__version__, say: Say = print) -> Path:
+    """Write a release from ``run``'s best weights into ``out``; returns the path of its manifest.
+
+    Raises:
+        DatasetError: the data set is not complete.
+        OSError: ``run`` holds no ``best.pt``, or ``out`` cannot be written.
+    """
+    student, recipe = load_student(run / "best.pt")
+    train, val = (_load(data, part, recipe) for part in ("train", "val"))
+    out.mkdir(parents=True, exist_ok=True)
+    head, backbone = head_of(student), out / BACKBONE
+    float_path = out / "float.part.onnx"
+    try:
+        export_backbone(student, float_path, recipe.input.size_px)
+        reference = _run(_engine(float_path, head, recipe), val, "float on val").logits
+        tried = _quantize_best(float_path, backbone, head, recipe, train, val, reference, say)
+    finally:
+        float_path.unlink(missing_ok=True)
+    engine = _engine(backbone, head, recipe)
+    served = _run(engine, val, "int8 on val")
+    temperature = fit_temperature(served.logits, val.truth)
+    probs = softmax(served.logits, temperature)
+    melanoma = INDEX[MELANOMA]
+    threshold = choose_threshold(
+        val.truth == melanoma, probs[:, melanoma], MELANOMA_SENSITIVITY, f"the {len(val.truth):,} photos of val"
+    )
+    familiarity = fit_familiarity(_run(engine, train, "int8 on train").pooled, served.pooled)
+    np.savez(out / HEAD, **{part: getattr(head, part) for part in HEAD_PARTS})
+    np.savez(
+        out / FAMILIARITY, mean=familiarity.mean, whitening=familiarity.whitening, limit=np.float64(familiarity.limit)
+    )
+    halves = {
+        name: value.half() if value.is_floating_point() else value for name, value in student.state_dict().items()
+    }
+    torch.save({"recipe": asdict(recipe), "student": halves}, out / FLOAT)
+    manifest = {
+        "schema": 1,
+        "name": f"SkinLens student ({recipe.name})",
+        "version": version,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "made_with": {
+            "skinlens": skinlens.__version__,
+            "torch": torch.__version__,
+            "onnxruntime": onnxruntime.__version__,
+            "python": platform.python_version(),
+        },
+        "labels": list(CODES),
+        "architecture": {"class": "skinlens.models.student.Student", **asdict(recipe.student)},
+        "parameters": sum(parameter.numel() for parameter in student.parameters()),
+        "input": asdict(recipe.input),
+        "data": {
+            "name": "HAM10000",
+            "protocol": "lesion",
+            "split": SPLIT,
+            "split_sha256": hashlib.sha256((Path(__file__).parent / SPLIT).read_bytes()).hexdigest(),
+            "photos": {"train": len(train.truth), "val": len(val.truth)},
+        },
+        "recipe": asdict(recipe),
+        "backbones": {"int8": BACKBONE},
+        "head": HEAD,
+        "familiarity": FAMILIARITY,
+        "checkpoint": FLOAT,
+        "temperature": temperature,
+        "melanoma_threshold": asdict(threshold),
+        "quantization": {
+            "scheme": "static QDQ, per channel, u8 activations, s8 weights, reduced range",
+            "photos": CALIBRATION_PHOTOS,
+            "photos_from": "train",
+            **tried,
+        },
+        "parity": {
+            **parity(reference, served.logits),
+            "split": "val",
+            "float": _figures(val.truth, softmax(reference, fit_temperature(reference, val.truth))),
+            "int8": _figures(val.truth, probs),
+        },
+        "reference": _reference_output(engine),
+        "files": {
+            name: {
+                "sha256": hashlib.sha256((out / name).read_bytes()).hexdigest(),
+                "bytes": (out / name).stat().st_size,
+            }
+            for name in (BACKBONE, HEAD, FAMILIARITY, FLOAT)
+        },
+    }
+    path = out / "manifest.json"
+    path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    say(summary(manifest))
+    return path
+
+
+def summary(manifest: dict[str, Any]) -> str:
+    """The figures that decide on a release, in some lines."""
+    both = manifest["parity"]
+    loss = both["float"]["balanced_accuracy"] - both["int8"]["balanced_accuracy"]
+    threshold = manifest["melanoma_threshold"]
+    serving = sum(manifest["files"][name]["bytes"] for name in (BACKBONE, HEAD, FAMILIARITY))
+    return "\n".join(
+        [
+            f"{manifest['name']} {manifest['version']}, on val ({manifest['data']['photos']['val']:,} photos):",
+            f"  balanced accuracy  int8 {both['int8']['balanced_accuracy']:.4f}, "
+            f"float {both['float']['balanced_accuracy']:.4f} (loss {loss:+.4f})",
+            f"  top-1 agreement    {both['top1_agreement']:.4f} ({manifest['quantization']['chosen']} calibration)",
+            f"  ECE (15 bins)      {both['int8']['ece']:.4f} at temperature {manifest['temperature']:.3f}",
+            f"  melanoma threshold {threshold['value']:.4f}: sensitivity {threshold['sensitivity']:.3f}, "
+            f"specificity {threshold['specificity']:.3f}",
+            f"  serving files      {serving / 1e6:.2f} MB",
+        ]
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Served:
+    logits: Float32[Array, "n 7"]
+    pooled: Float32[Array, "n c"]
+
+
+def _run(engine: Engine, part: _Part, what: str) -> _Served:
+    pooled = [
+        pool(engine.features(normalise(part.views[start : start + BATCH], engine.spec)))
+        for start in tqdm(range(0, len(part.views), BATCH), desc=what, mininterval=5)
+    ]
+    together = np.concatenate(pooled)
+    return _Served(engine.head.logits_of_pooled(together), together)
+
+
+def _quantize_best(
+    float_path: Path,
+    backbone: Path,
+    head: Head,
+    recipe: Recipe,
+    train: _Part,
+    val: _Part,
+    reference: Float32[Array, "n 7"],
+    say: Say,
+) -> dict[str, Any]:
+    """Try each calibration, keep the file that agrees best with the float network on ``val``."""
+    chosen = np.random.default_rng(recipe.seed).choice(len(train.views), CALIBRATION_PHOTOS, replace=False)
+    photos = normalise(train.views[chosen], recipe.input)
+    figures: dict[Calibration, dict[str, float]] = {}
+    files = {calibration: backbone.with_name(f"{calibration}.part.onnx") for calibration in CALIBRATIONS}
+    try:
+        for calibration, path in files.items():
+            quantize(float_path, path, photos, calibration)
+            logits = _run(_engine(path, head, recipe), val, f"{calibration} on val").logits
+            matrix = metrics.confusion(val.truth, logits.argmax(axis=1))
+            figures[calibration] = {
+                **parity(reference, logits),
+                "balanced_accuracy": metrics.balanced_accuracy(matrix),
+            }
+            say(f"{calibration}: {figures[calibration]}")
+        best = max(figures, key=lambda one: (figures[one]["top1_agreement"], -figures[one]["logit_mean_abs"]))
+        files[best].replace(backbone)
+    finally:
+        for path in files.values():
+            path.unlink(missing_ok=True)
+    return {"chosen": best, "tried": figures}
+
+
+def _load(data: Path, part: str, recipe: Recipe) -> _Part:
+    entries = load_index(data, part)
+    return _Part(load_views(entries, recipe.input), labels_of(entries))
+
+
+def _engine(path: Path, head: Head, recipe: Recipe) -> Engine:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Engine(path, head, recipe.input, ModelStamp(recipe.name, "unreleased", digest))
+
+
+def _figures(truth: Int64[Array, " n"], probs: Array) -> dict[str, float]:
+    matrix = metrics.confusion(truth, probs.argmax(axis=1))
+    return {
+        "accuracy": metrics.accuracy(matrix),
+        "balanced_accuracy": metrics.balanced_accuracy(matrix),
+        "macro_f1": metrics.macro_f1(matrix),
+        "macro_auc": metrics.macro_auc(truth, probs),
+        "melanoma_auc": metrics.melanoma_auc(truth, probs),
+        "ece": metrics.calibration_error(truth, probs),
+    }
+
+
+def _reference_output(engine: Engine) -> dict[str, Any]:
+    """What the engine says of the drawn example: ``doctor`` asks it again on the machine it runs on."""
+    photo = photo_from_pixels(draw_phantom(REFERENCE_SEED), "drawn")
+    return {"photo": photo.sha256, "logits": engine.logits(to_batch([photo], engine.spec))[0].tolist()}
+
+
+def _commit() -> str:
+    """The commit that this was made with; a plus says that there were changes on top."""
+    root = Path(skinlens.__file__).resolve().parents[1]
+    try:
+        return subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

@@ -1,0 +1,253 @@
+"""The training loop: plain code, one JSON line an epoch, resumable after a kill.
+
+A run lives in ``runs/<recipe name>/``: ``log.jsonl``, ``checkpoint.pt`` (the last epoch, for resuming), ``best.pt``
+(the averaged weights with the best balanced accuracy on ``val``, with the recipe to rebuild them) and ``curves.png``.
+Each epoch draws from generators seeded with (seed, epoch), so a resumed run goes on as an unbroken one would have.
+"""
+
+import json
+import os
+import time
+from copy import deepcopy
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float32, UInt8
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from skinlens import metrics
+from skinlens.calibration import softmax
+from skinlens.distill.augment import random_views
+from skinlens.distill.config import Recipe, recipe_from_dict
+from skinlens.distill.data import labels_of, load_details, load_index, load_views
+from skinlens.errors import RecipeError
+from skinlens.models.student import Student, StudentOutput, load_imagenet
+from skinlens.preprocess import normalise
+from skinlens.records import Array
+
+
+def train(recipe: Recipe, data: Path, run: Path, *, pretrained: bool = True) -> Path:
+    """Run or resume a recipe; returns the path of the best weights.
+
+    Raises:
+        DatasetError: the data set is not complete.
+        WeightsError: the initial weights are not installed.
+        RecipeError: ``run`` holds a checkpoint of another recipe.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    training, validation = load_index(data, "train"), load_index(data, "val")
+    details = load_details(training, recipe.input).to(device)
+    labels = torch.from_numpy(labels_of(training)).to(device)
+    views, truth = load_views(validation, recipe.input), labels_of(validation)
+
+    torch.manual_seed(recipe.seed)
+    student = Student(recipe.student)
+    if pretrained:
+        load_imagenet(student)
+    student.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+    for part in frozen_parts(student, recipe):
+        part.requires_grad_(requires_grad=False)
+    averaged = deepcopy(student).eval().requires_grad_(requires_grad=False)
+    optimizer = make_optimizer(student, recipe)
+    steps = recipe.epochs * (len(details) // recipe.batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        max_lr=[group["lr"] for group in optimizer.param_groups],
+        total_steps=steps,
+        pct_start=recipe.warm_up,
+    )
+    state: dict[str, Any] = {"student": student, "averaged": averaged, "optimizer": optimizer, "schedule": schedule}
+    history = restore(run, recipe, state)
+    forward = torch.compile(student) if recipe.compile else student
+    weights = sampling_weights(labels_of(training), recipe.sampling_power)
+
+    for epoch in range(len(history), recipe.epochs):
+        started = time.monotonic()
+        loss = _epoch(recipe, epoch, forward, state, details, labels, weights)
+        logits = predict_logits(averaged, views, recipe, device)
+        matrix = metrics.confusion(truth, logits.argmax(axis=1))
+        probs = softmax(logits)
+        line: dict[str, float] = {
+            "epoch": epoch + 1,
+            "loss": loss,
+            "val_loss": float(-np.log(probs[np.arange(len(truth)), truth] + 1e-12).mean()),
+            "balanced_accuracy": metrics.balanced_accuracy(matrix),
+            "accuracy": metrics.accuracy(matrix),
+            "macro_f1": metrics.macro_f1(matrix),
+            "melanoma_auc": metrics.melanoma_auc(truth, probs),
+            "ece": metrics.calibration_error(truth, probs),
+            "learning_rate": float(schedule.get_last_lr()[0]),
+            "seconds": time.monotonic() - started,
+        }
+        history.append(line)
+        if line["balanced_accuracy"] >= max(past["balanced_accuracy"] for past in history):
+            _write(run / "best.pt", {"recipe": asdict(recipe), "student": averaged.state_dict(), "val": line})
+        _write(
+            run / "checkpoint.pt",
+            {
+                "recipe": asdict(recipe),
+                "history": history,
+                **{name: part.state_dict() for name, part in state.items()},
+            },
+        )
+        (run / "log.jsonl").write_text("".join(json.dumps(past) + "\n" for past in history), encoding="utf-8")
+        print(json.dumps({name: round(value, 4) for name, value in line.items()}), flush=True)
+    draw_curves(history, run / "curves.png")
+    return run / "best.pt"
+
+
+def _epoch(
+    recipe: Recipe,
+    epoch: int,
+    forward: Any,
+    state: dict[str, Any],
+    details: UInt8[Tensor, "n 3 h w"],
+    labels: Tensor,
+    weights: Tensor,
+) -> float:
+    """One pass over as many photos as there are, drawn with replacement. Returns the mean loss."""
+    generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
+    torch.manual_seed(recipe.seed * 1_000_003 + epoch)
+    order = torch.multinomial(weights, len(weights), replacement=True, generator=generator)
+    student, optimizer, schedule = state["student"], state["optimizer"], state["schedule"]
+    student.train()
+    for part in frozen_parts(student, recipe):
+        part.eval()
+    total, batches = 0.0, len(order) // recipe.batch_size
+    bar = tqdm(range(batches), desc=f"{recipe.name}, epoch {epoch + 1} of {recipe.epochs}", mininterval=5)
+    for step in bar:
+        chosen = order[step * recipe.batch_size : (step + 1) * recipe.batch_size].to(details.device)
+        batch = random_views(details[chosen], recipe.augmentation, recipe.input, generator)
+        with torch.autocast("cuda", dtype=torch.bfloat16, enabled=details.is_cuda):
+            loss = classification_loss(forward(batch), labels[chosen], recipe)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(student.parameters(), 5.0)
+        optimizer.step()
+        schedule.step()
+        update_average(state["averaged"], student, recipe.average_decay, schedule.last_epoch)
+        total += loss.item()
+        bar.set_postfix(loss=f"{total / (step + 1):.3f}")
+    return total / batches
+
+
+def classification_loss(output: StudentOutput, labels: Tensor, recipe: Recipe) -> Tensor:
+    """Cross-entropy of the final output, and that of the two exits times ``exit_weight``."""
+    final, *exits = (
+        F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
+        for logits in (output.logits, output.exit_1, output.exit_2)
+    )
+    return final + recipe.exit_weight * sum(exits, torch.zeros_like(final))
+
+
+def frozen_parts(student: Student, recipe: Recipe) -> list[nn.Module]:
+    """What keeps its initial weights, batch statistics included."""
+    branch = student.efficientnet
+    return [branch.stem, *list(branch.blocks)[: recipe.frozen_stages]] if recipe.frozen_stages else []
+
+
+def make_optimizer(student: Student, recipe: Recipe) -> torch.optim.AdamW:
+    """AdamW with a larger rate for what has no ImageNet weights, and no decay for norms and biases."""
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in student.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        groups.setdefault((name.startswith("efficientnet."), parameter.ndim > 1), []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {
+                "params": parameters,
+                "lr": recipe.learning_rate * (1 if initialised else recipe.head_rate),
+                "weight_decay": recipe.weight_decay if matrix else 0.0,
+            }
+            for (initialised, matrix), parameters in groups.items()
+        ]
+    )
+
+
+def sampling_weights(labels: Array, power: float) -> Float32[Tensor, " n"]:
+    """Each photo's weight in the draw: the size of its class to the minus ``power``."""
+    sizes = np.bincount(labels)
+    return torch.from_numpy((sizes[labels] ** -power).astype(np.float32))
+
+
+@torch.no_grad()
+def update_average(averaged: nn.Module, student: nn.Module, decay: float, step: int) -> None:
+    """Exponential moving average of weights and buffers; shorter at the start, when the average is still random."""
+    keep = min(decay, (1 + step) / (10 + step))
+    for mean, now in zip(averaged.state_dict().values(), student.state_dict().values(), strict=True):
+        if mean.is_floating_point():
+            mean.lerp_(now, 1 - keep)
+        else:
+            mean.copy_(now)
+
+
+@torch.no_grad()
+def predict_logits(
+    student: Student, views: UInt8[Array, "n s s 3"], recipe: Recipe, device: torch.device, batch_size: int = 64
+) -> Float32[Array, "n 7"]:
+    """The float network's logits for views as serving makes them."""
+    parts = []
+    for start in range(0, len(views), batch_size):
+        batch = torch.from_numpy(normalise(views[start : start + batch_size], recipe.input)).to(device)
+        parts.append(student(batch.contiguous(memory_format=torch.channels_last)).logits.float().cpu().numpy())
+    return np.concatenate(parts)
+
+
+def restore(run: Path, recipe: Recipe, state: dict[str, Any]) -> list[dict[str, float]]:
+    """Load the last checkpoint of the run into ``state``; returns the epochs done (none for a new run)."""
+    path = run / "checkpoint.pt"
+    if not path.exists():
+        return []
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    if recipe_from_dict(saved["recipe"]) != recipe:
+        raise RecipeError(
+            f"{path} belongs to a run with other settings than this recipe. Choose another folder with --run, or "
+            "delete that one to begin anew."
+        )
+    for name, part in state.items():
+        part.load_state_dict(saved[name])
+    history: list[dict[str, float]] = saved["history"]
+    return history
+
+
+def load_student(path: Path) -> tuple[Student, Recipe]:
+    """Rebuild the network that ``best.pt`` holds, in eval mode on the CPU."""
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    recipe = recipe_from_dict(saved["recipe"])
+    student = Student(recipe.student)
+    student.load_state_dict(saved["student"])
+    return student.eval(), recipe
+
+
+def draw_curves(history: list[dict[str, float]], path: Path) -> None:
+    """Loss and balanced accuracy over the epochs, as a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    epochs = [line["epoch"] for line in history]
+    for name in ("loss", "val_loss"):
+        left.plot(epochs, [line[name] for line in history], label=name)
+    for name in ("balanced_accuracy", "macro_f1", "melanoma_auc"):
+        right.plot(epochs, [line[name] for line in history], label=name)
+    for axes in (left, right):
+        axes.set_xlabel("epoch")
+        axes.legend()
+        axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=110)
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    """Replace a file as a whole: a kill leaves the old one or the new one."""
+    waiting = path.with_suffix(".part")
+    torch.save(content, waiting)
+    with waiting.open("rb") as file:
+        os.fsync(file.fileno())
+    waiting.replace(path)

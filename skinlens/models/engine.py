@@ -1,0 +1,104 @@
+"""The serving engine: the backbone in ONNX Runtime (int8 as shipped), the small head in numpy float.
+
+The network is cut at the fused map, because a quantized graph has no gradients while the gradient of a class score
+with respect to that map passes only through the head, where it has a closed form. So an explanation explains the very
+model that made the prediction.
+
+One ``Engine`` serves all sessions: ONNX Runtime's ``run`` may be called from many threads at once, the head is pure,
+nothing is hooked and nothing is kept between calls.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import onnxruntime as ort
+from jaxtyping import Float32
+
+from skinlens.errors import WeightsError
+from skinlens.preprocess import InputSpec
+from skinlens.records import Array, Batch, FeatureMaps, Logits, ModelStamp
+
+BATCH = 16
+"""Photos a run: larger batches are cut up, so that a thousand masked copies need no more memory than sixteen."""
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """Fused map to logits: z = W₂·relu(W₁·mean(A) + b₁) + b₂, the mean taken over space."""
+
+    hidden_weight: Float32[Array, "k c"]
+    hidden_bias: Float32[Array, " k"]
+    output_weight: Float32[Array, "7 k"]
+    output_bias: Float32[Array, " 7"]
+
+    def logits(self, fused: FeatureMaps) -> Logits:
+        return self.logits_of_pooled(pool(fused))
+
+    def logits_of_pooled(self, pooled: Float32[Array, "n c"]) -> Logits:
+        hidden = np.maximum(pooled @ self.hidden_weight.T + self.hidden_bias, 0)
+        return np.asarray(hidden @ self.output_weight.T + self.output_bias, dtype=np.float32)
+
+    def channel_gradient(self, fused: Float32[Array, "1 c g g"], direction: Float32[Array, " 7"]) -> Array:
+        """d(direction · logits) / d fused, one number for each channel, float32 of shape (c,).
+
+        The mean over space gives each of its g² places the same gradient, so one number stands for the whole map:
+        (W₁ᵀ (1[W₁·mean(A) + b₁ > 0] ∘ W₂ᵀ direction)) / g².
+        """
+        active = pool(fused)[0] @ self.hidden_weight.T + self.hidden_bias > 0
+        gradient = (active * (direction @ self.output_weight)) @ self.hidden_weight
+        return np.asarray(gradient / (fused.shape[2] * fused.shape[3]), dtype=np.float32)
+
+
+class EngineOutput(NamedTuple):
+    fused: FeatureMaps
+    exit_1: Logits
+    exit_2: Logits
+
+
+def pool(fused: FeatureMaps) -> Float32[Array, "n c"]:
+    """Mean over space: the features in which the head, and the familiarity check, see a photo."""
+    return np.asarray(fused.mean(axis=(2, 3)), dtype=np.float32)
+
+
+class Engine:
+    """Image batch → fused map and exits, and the float head on top. Thread-safe."""
+
+    def __init__(self, backbone: Path, head: Head, spec: InputSpec, stamp: ModelStamp, threads: int = 2) -> None:
+        """``threads``: of one run; two callers share them.
+
+        Raises:
+            WeightsError: the file is no network, or not one with this project's inputs and outputs.
+        """
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(str(backbone), options, providers=["CPUExecutionProvider"])
+        except Exception as problem:  # ONNX Runtime raises a family of its own, rooted in Exception
+            raise WeightsError(
+                f"{backbone.name} is not a network that can be loaded ({type(problem).__name__}). Restore the weights "
+                "folder from the release."
+            ) from problem
+        names = [output.name for output in self._session.get_outputs()]
+        if names != list(EngineOutput._fields):
+            raise WeightsError(f"{backbone.name}: expected the outputs {EngineOutput._fields}, found {names}.")
+        self.head, self.spec, self.stamp = head, spec, stamp
+
+    def run(self, batch: Batch) -> EngineOutput:
+        """All three outputs for a batch of any size."""
+        parts = [
+            self._session.run(None, {"batch": batch[start : start + BATCH]}) for start in range(0, len(batch), BATCH)
+        ]
+        if len(parts) == 1:
+            return EngineOutput(*parts[0])
+        return EngineOutput(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+    def features(self, batch: Batch) -> FeatureMaps:
+        return self.run(batch).fused
+
+    def logits(self, batch: Batch) -> Logits:
+        """Before the temperature. Only the pooled maps of a large batch are held, never the maps themselves."""
+        pooled = [pool(self.features(batch[start : start + BATCH])) for start in range(0, len(batch), BATCH)]
+        return self.head.logits_of_pooled(np.concatenate(pooled))

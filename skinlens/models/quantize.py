@@ -1,0 +1,124 @@
+"""Float student → int8 engine file: static post-training quantization with ONNX Runtime, and how well it held.
+
+Scheme: QDQ, one scale per output channel for the signed 8-bit weights, one per tensor for the unsigned 8-bit
+activations, weights in a reduced range of seven bits so that the 16-bit sums of AVX2 kernels cannot saturate. The
+last is what makes a machine without VNNI instructions give the answers of one with them.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import onnx
+import torch
+from jaxtyping import Float32
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from skinlens.models.engine import Head
+from skinlens.models.student import Student
+from skinlens.records import Array, Batch
+
+Calibration = Literal["minmax", "percentile", "entropy"]
+CALIBRATIONS: tuple[Calibration, ...] = get_args(Calibration)
+_METHODS = {
+    "minmax": CalibrationMethod.MinMax,
+    "percentile": CalibrationMethod.Percentile,
+    "entropy": CalibrationMethod.Entropy,
+}
+
+
+class _Backbone(torch.nn.Module):
+    """What becomes the engine file: everything up to the fused map and the exits."""
+
+    def __init__(self, student: Student) -> None:
+        super().__init__()
+        self.student = student
+
+    def forward(self, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        return self.student.features(batch)
+
+
+def export_backbone(student: Student, path: Path, size_px: int) -> None:
+    """Write the float backbone as ONNX: input ``batch`` (n 3 s s), outputs ``fused``, ``exit_1``, ``exit_2``.
+
+    Batch norms are folded into the convolutions. The batch axis is dynamic.
+    """
+    student.eval()
+    with warnings.catch_warnings(), torch.no_grad():
+        # The tracing exporter is deprecated in favour of one that needs a further package and folds no batch norms.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            _Backbone(student).eval(),
+            (torch.zeros(1, 3, size_px, size_px),),
+            str(path),
+            dynamo=False,
+            opset_version=17,
+            input_names=["batch"],
+            output_names=["fused", "exit_1", "exit_2"],
+            dynamic_axes={name: {0: "n"} for name in ("batch", "fused", "exit_1", "exit_2")},
+        )
+
+
+def head_of(student: Student) -> Head:
+    """The float head's weights in numpy."""
+    hidden, output = student.head.hidden, student.head.output
+    parts = (hidden.weight, hidden.bias, output.weight, output.bias)
+    return Head(*(part.detach().numpy().astype(np.float32) for part in parts))
+
+
+class _Batches(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime ships no types
+    def __init__(self, batches: Iterator[Batch]) -> None:
+        self._batches = batches
+
+    def get_next(self) -> dict[str, Batch] | None:
+        batch = next(self._batches, None)
+        return None if batch is None else {"batch": batch}
+
+
+def quantize(
+    float_path: Path, int8_path: Path, photos: Batch, calibration: Calibration, keep_float: tuple[str, ...] = ()
+) -> None:
+    """Write the int8 backbone, its ranges calibrated on ``photos`` (network input of training photos).
+
+    The exits' linear layers stay in float: they cost nothing. So do the nodes named in ``keep_float``.
+    """
+    prepared = float_path.with_suffix(".prepared.onnx")
+    quant_pre_process(str(float_path), str(prepared), skip_symbolic_shape=True)
+    graph = onnx.load(str(prepared)).graph
+    linear = [node.name for node in graph.node if node.op_type in {"Gemm", "MatMul", "ReduceMean"}]
+    options: dict[str, Any] = {"CalibPercentile": 99.995} if calibration == "percentile" else {}
+    if calibration == "minmax":
+        options["CalibMaxIntermediateOutputs"] = 16
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # it announces every tensor it leaves alone
+    try:
+        quantize_static(
+            str(prepared),
+            str(int8_path),
+            _Batches(iter(photos[start : start + 8] for start in range(0, len(photos), 8))),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            reduce_range=True,
+            calibrate_method=_METHODS[calibration],
+            nodes_to_exclude=[*linear, *keep_float],
+            extra_options=options,
+        )
+    finally:
+        logger.setLevel(level)
+        prepared.unlink(missing_ok=True)
+
+
+def parity(reference: Float32[Array, "n 7"], quantized: Float32[Array, "n 7"]) -> dict[str, float]:
+    """How far int8 logits keep to the float ones: share of equal top-1, and distances of the logits."""
+    return {
+        "top1_agreement": float((reference.argmax(axis=1) == quantized.argmax(axis=1)).mean()),
+        "logit_mean_abs": float(np.abs(reference - quantized).mean()),
+        "logit_max_abs": float(np.abs(reference - quantized).max()),
+    }

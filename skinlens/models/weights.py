@@ -1,0 +1,116 @@
+"""``weights/manifest.json`` → a verified engine. A file loads only if its SHA-256 is the one in the manifest."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from skinlens.errors import WeightsError
+from skinlens.labels import CODES
+from skinlens.models.engine import Engine, Head
+from skinlens.preprocess import InputSpec
+from skinlens.quality import Familiarity
+from skinlens.records import ModelStamp, Threshold
+
+Precision = Literal["int8", "float32"]
+SHIPPED = Path(__file__).resolve().parents[2] / "weights"
+REFERENCE_SEED = 0
+"""Of the drawn example whose logits the manifest holds, so that ``doctor`` can ask the engine again."""
+HEAD_PARTS = ("hidden_weight", "hidden_bias", "output_weight", "output_bias")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What is known of one released model. ``content`` is the whole JSON: recipe, data, parity, figures, …"""
+
+    directory: Path
+    content: dict[str, Any]
+
+    @property
+    def version(self) -> str:
+        return str(self.content["version"])
+
+    @property
+    def temperature(self) -> float:
+        return float(self.content["temperature"])
+
+    @property
+    def input_spec(self) -> InputSpec:
+        parts: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in self.content["input"].items()
+        }
+        return InputSpec(**parts)
+
+    @property
+    def melanoma_threshold(self) -> Threshold:
+        return Threshold(**self.content["melanoma_threshold"])
+
+    def stamp(self, precision: Precision = "int8") -> ModelStamp:
+        digest = self.content["files"][self.content["backbones"][precision]]["sha256"]
+        return ModelStamp(str(self.content["name"]), self.version, digest)
+
+    def verified(self, name: str) -> Path:
+        """The path of a file of this release.
+
+        Raises:
+            WeightsError: it is missing, or is not the file that was released.
+        """
+        path = self.directory / name
+        try:
+            found = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as problem:
+            raise WeightsError(
+                f"The model file {name} cannot be read in {self.directory} ({problem.strerror}). Restore the weights "
+                "folder from the release."
+            ) from problem
+        expected = self.content["files"][name]["sha256"]
+        if found != expected:
+            raise WeightsError(
+                f"The model file {name} is not the one that was released: expected SHA-256 {expected[:12]}…, found "
+                f"{found[:12]}…. Restore the weights folder from the release."
+            )
+        return path
+
+    def head(self) -> Head:
+        with np.load(self.verified(self.content["head"]), allow_pickle=False) as arrays:
+            return Head(*(arrays[part] for part in HEAD_PARTS))
+
+    def familiarity(self) -> Familiarity:
+        """What the training photos look like to the network: for the distance of a new photo from them."""
+        with np.load(self.verified(self.content["familiarity"]), allow_pickle=False) as arrays:
+            return Familiarity(arrays["mean"], arrays["whitening"], float(arrays["limit"]))
+
+
+def load_manifest(directory: Path = SHIPPED) -> Manifest:
+    """Read and check the manifest of a weights folder.
+
+    Raises:
+        WeightsError: there is none, it is no JSON, or its classes are not this version's.
+    """
+    path = directory / "manifest.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise WeightsError(f"No model is installed: expected {path} ({problem.strerror}).") from problem
+    except ValueError as problem:
+        raise WeightsError(f"{path} is not a manifest: {problem}. Restore it from the release.") from problem
+    if tuple(content.get("labels", ())) != CODES:
+        raise WeightsError(f"{path}: expected the classes {CODES}, found {content.get('labels')}.")
+    return Manifest(directory, content)
+
+
+def load_engine(directory: Path = SHIPPED, precision: Precision = "int8", threads: int = 2) -> Engine:
+    """The verified engine of a weights folder.
+
+    Raises:
+        WeightsError: as above, or the folder does not hold that precision.
+    """
+    manifest = load_manifest(directory)
+    name = manifest.content["backbones"].get(precision)
+    if name is None:
+        raise WeightsError(f"{directory} holds no {precision} network, only {sorted(manifest.content['backbones'])}.")
+    backbone = manifest.verified(name)
+    return Engine(backbone, manifest.head(), manifest.input_spec, manifest.stamp(precision), threads)

@@ -1,0 +1,55 @@
+"""Classifier: engine, calibration and threshold of one released model → Prediction."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from skinlens.calibration import softmax
+from skinlens.models.engine import Engine, pool
+from skinlens.models.weights import SHIPPED, load_engine, load_manifest
+from skinlens.preprocess import to_batch
+from skinlens.quality import Familiarity
+from skinlens.records import Array, Batch, Photo, Prediction, Threshold
+
+
+class Classifier:
+    """One released model, ready to predict. Holds no state of any photo, so all sessions share one."""
+
+    def __init__(self, engine: Engine, temperature: float, threshold: Threshold, familiarity: Familiarity) -> None:
+        self.engine, self.temperature, self.melanoma_threshold = engine, temperature, threshold
+        self.familiarity = familiarity
+
+    def probs(self, batch: Batch) -> Array:
+        """Calibrated probabilities of a batch of network input: float32, shape (n, 7), rows sum to 1."""
+        return softmax(self.engine.logits(batch), self.temperature).astype(np.float32)
+
+    def predict(self, photo: Photo) -> Prediction:
+        return self.predict_with_distance(photo)[0]
+
+    def predict_with_distance(self, photo: Photo) -> tuple[Prediction, float]:
+        """The prediction, and how far the photo lies from the training photos (1 is typical, larger is stranger)."""
+        started = time.perf_counter()
+        pooled = pool(self.engine.features(to_batch([photo], self.engine.spec)))
+        logits = self.engine.head.logits_of_pooled(pooled)
+        probs = softmax(logits, self.temperature)[0]
+        latency_ms = (time.perf_counter() - started) * 1000
+        prediction = Prediction(
+            probs=tuple(probs.tolist()),
+            logits=tuple(logits[0].tolist()),
+            melanoma_threshold=self.melanoma_threshold,
+            model=self.engine.stamp,
+            latency_ms=latency_ms,
+        )
+        return prediction, self.familiarity.distance(pooled[0])
+
+
+def load_classifier(directory: Path = SHIPPED, threads: int = 2) -> Classifier:
+    """The released model of a weights folder, verified against its manifest.
+
+    Raises:
+        WeightsError: a file is missing, altered, or of another version.
+    """
+    manifest = load_manifest(directory)
+    engine = load_engine(directory, threads=threads)
+    return Classifier(engine, manifest.temperature, manifest.melanoma_threshold, manifest.familiarity())
