@@ -80,6 +80,56 @@ def melanoma_sentence(result: Mapping[str, Any]) -> str:
     )
 
 
+def parity(release: Mapping[str, Any]) -> str:
+    """What quantization costs: the float and the int8 network on the same photos."""
+    both = release["parity"]
+    rows = [
+        [
+            title,
+            f"{both['float'][key]:.3f}",
+            f"{both['int8'][key]:.3f}",
+            f"{both['int8'][key] - both['float'][key]:+.4f}",
+        ]
+        for key, title in TITLES.items()
+    ]
+    return table([f"on {both['split']}", "float32", "int8, served", "difference"], rows)
+
+
+def agreement(release: Mapping[str, Any]) -> str:
+    """How often int8 and float32 agree, and what was tried for it, in two sentences."""
+    quantization = release["quantization"]
+    tried = ", ".join(f"{name} {one['top1_agreement']:.2%}" for name, one in quantization["tried"].items())
+    return (
+        f"Both put the same class first for {release['parity']['top1_agreement']:.2%} of the photos. "
+        f"Calibration: {quantization['chosen']}, on {quantization['photos']:,} photos of "
+        f"`{quantization['photos_from']}` (agreement with each that was tried: {tried}).\n"
+    )
+
+
+def threshold_sentence(release: Mapping[str, Any]) -> str:
+    """Where melanoma's threshold lies and what it does, in one sentence."""
+    one = release["melanoma_threshold"]
+    return (
+        f"Melanoma's threshold lies at a probability of {one['value']:.3f}: on {one['chosen_on']}, its sensitivity is "
+        f"{one['sensitivity']:.3f} and its specificity {one['specificity']:.3f}.\n"
+    )
+
+
+def facts(release: Mapping[str, Any]) -> str:
+    """The released model in a table: size, input, temperature, and the hashes of its files."""
+    spec, files = release["input"], release["files"]
+    serving = [release["backbones"]["int8"], release["head"], release["familiarity"]]
+    rows = [
+        ["version", f"{release['version']}, {release['created_at'][:10]}"],
+        ["parameters", f"{release['parameters']:,}"],
+        ["input", f"{spec['size_px']}×{spec['size_px']} px, from a photo brought to {spec['detail_px']} px of detail"],
+        ["temperature", f"{release['temperature']:.3f}"],
+        ["files for serving", f"{sum(files[name]['bytes'] for name in serving) / 1e6:.2f} MB"],
+        *([f"`{name}`", f"sha256 `{file['sha256'][:16]}…`"] for name, file in files.items()),
+    ]
+    return table(["", ""], rows)
+
+
 def interval(figure: Mapping[str, float | None]) -> str:
     """``0.712 (0.680–0.745)``; a figure that could not be computed is a dash."""
     value, low, high = figure["value"], figure["low"], figure["high"]

@@ -28,6 +28,42 @@ EVALUATION: dict[str, Any] = {
     for place, name in enumerate(figures.TITLES)
 }
 
+RELEASE: dict[str, Any] = {
+    "name": "SkinLens student (hsb)",
+    "version": "1",
+    "created_at": "2026-11-23T10:00:00+00:00",
+    "parameters": 4_321_000,
+    "input": {"size_px": 192, "detail_px": 150},
+    "temperature": 1.2345,
+    "backbones": {"int8": "backbone.onnx"},
+    "head": "head.npz",
+    "familiarity": "familiarity.npz",
+    "melanoma_threshold": {
+        "value": 0.1234,
+        "sensitivity": 0.9012,
+        "specificity": 0.7,
+        "chosen_on": "the 1,505 photos of val",
+    },
+    "quantization": {
+        "chosen": "entropy",
+        "photos": 512,
+        "photos_from": "train",
+        "tried": {"minmax": {"top1_agreement": 0.951}, "entropy": {"top1_agreement": 0.98006}},
+    },
+    "parity": {
+        "split": "val",
+        "top1_agreement": 0.98006,
+        "float": dict.fromkeys(figures.TITLES, 0.75),
+        "int8": dict.fromkeys(figures.TITLES, 0.7455),
+    },
+    "files": {
+        "backbone.onnx": {"sha256": "ab" * 32, "bytes": 5_000_000},
+        "head.npz": {"sha256": "cd" * 32, "bytes": 200_000},
+        "familiarity.npz": {"sha256": "ef" * 32, "bytes": 300_000},
+        "student.pt": {"sha256": "01" * 32, "bytes": 9_000_000},
+    },
+}
+
 
 def test_headline_puts_the_splits_side_by_side() -> None:
     lines = figures.headline(EVALUATION, EVALUATION | {"split": "test", "n": 1502}).splitlines()
@@ -56,6 +92,33 @@ def test_sentences_stand_alone() -> None:
     assert figures.melanoma_sentence(EVALUATION) == (
         "Of 172 photos of melanomas in `val`, the model puts melanoma first in a share of 0.698 (0.630–0.760).\n"
     )
+
+
+def test_parity_states_the_difference() -> None:
+    lines = figures.parity(RELEASE).splitlines()
+    assert lines[0] == "| on val | float32 | int8, served | difference |"
+    assert lines[2] == "| balanced accuracy | 0.750 | 0.746 | -0.0045 |"
+
+
+def test_agreement_names_what_was_tried() -> None:
+    assert figures.agreement(RELEASE) == (
+        "Both put the same class first for 98.01% of the photos. Calibration: entropy, on 512 photos of `train` "
+        "(agreement with each that was tried: minmax 95.10%, entropy 98.01%).\n"
+    )
+
+
+def test_the_threshold_says_what_it_does() -> None:
+    assert figures.threshold_sentence(RELEASE) == (
+        "Melanoma's threshold lies at a probability of 0.123: on the 1,505 photos of val, its sensitivity is 0.901 and "
+        "its specificity 0.700.\n"
+    )
+
+
+def test_facts_count_what_serving_needs() -> None:
+    lines = figures.facts(RELEASE).splitlines()
+    assert "| files for serving | 5.50 MB |" in lines
+    assert "| version | 1, 2026-11-23 |" in lines
+    assert lines[-1] == "| `student.pt` | sha256 `0101010101010101…` |"
 
 
 def test_a_figure_without_an_interval_stands_alone() -> None:
