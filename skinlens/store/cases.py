@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 
@@ -227,6 +227,16 @@ class CaseStore:
         with self._reading() as db:
             row = people.row_of(db, "visit", visit_id)
             return self.files.read(row["thumbnail_file"], f"the thumbnail of case {visit_id}")
+
+    def thumbnails(self, visit_ids: Sequence[int]) -> dict[int, bytes]:
+        """Those of a page at once; a case that is gone, or whose thumbnail is lost, is left out."""
+        marks = ", ".join("?" * len(visit_ids))
+        whole: dict[int, bytes] = {}
+        with self._reading() as db:
+            for row in db.query(f"SELECT id, thumbnail_file FROM visit WHERE id IN ({marks})", visit_ids):
+                with suppress(StoreError):
+                    whole[row["id"]] = self.files.read(row["thumbnail_file"], "the thumbnail")
+        return whole
 
     def explanations(self, visit_id: int) -> tuple[Explanation, ...]:
         """All maps in the order in which they were saved; a ``StoreError`` names every file that is lost."""

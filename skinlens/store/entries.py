@@ -42,18 +42,24 @@ def line(value: str, field: str) -> str:
     if not value:
         raise InvalidEntry(f"The {field} is empty. Type at least one character.")
     if len(value) > MAX_LINE:
-        raise InvalidEntry(f"The {field} has {len(value)} characters; at most {MAX_LINE} can be kept. Shorten it.")
+        raise InvalidEntry(
+            f"Too many characters in the {field}: {len(value)}, at most {MAX_LINE} can be kept. Shorten it."
+        )
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
-        raise InvalidEntry(f"The {field} holds a line break, a tab or another control character. Type it on one line.")
+        raise InvalidEntry(f"There is a line break or another control character in the {field}. Type it on one line.")
     return value
 
 
 def text(value: str, field: str) -> str:
     """A text of any lines, kept as it is."""
     if len(value) > MAX_TEXT:
-        raise InvalidEntry(f"The {field} has {len(value)} characters; at most {MAX_TEXT} can be kept. Shorten it.")
+        raise InvalidEntry(
+            f"Too many characters in the {field}: {len(value)}, at most {MAX_TEXT} can be kept. Shorten it."
+        )
     if any(character == "\0" or unicodedata.category(character) == "Cs" for character in value):
-        raise InvalidEntry(f"The {field} holds a character that cannot be kept (NUL or half of a pair). Type it again.")
+        raise InvalidEntry(
+            f"There is a character in the {field} that cannot be kept (NUL or half of a pair). Type it again."
+        )
     return value
 
 

@@ -40,12 +40,12 @@ def record_revision(
     insert(db, "revision", row)
 
 
-def add_patient(db: Database, typed: entries.NewPatient, reference_year: int | None = None) -> int:
-    """A new patient; ``reference_year`` is that of the visit, this year where there is none yet."""
+def add_patient(db: Database, typed: entries.NewPatient, visit_year: int | None = None) -> int:
+    """A new patient; without a visit yet, a high age is reckoned in this year."""
     pseudonym = entries.line(typed.pseudonym, "pseudonym")
     if _find(db, pseudonym):
         raise InvalidEntry(f"There is a patient {pseudonym!r} already. Choose that one, or another pseudonym.")
-    year, born_earlier = entries.clamped(entries.birth_year(typed.birth_year), reference_year or _this_year())
+    year, born_earlier = entries.clamped(entries.birth_year(typed.birth_year), visit_year or _this_year())
     row = {
         "pseudonym": pseudonym,
         "birth_year": year,
@@ -56,7 +56,7 @@ def add_patient(db: Database, typed: entries.NewPatient, reference_year: int | N
     return insert(db, "patient", row)
 
 
-def find_or_add_patient(db: Database, typed: entries.NewPatient, reference_year: int | None = None) -> int:
+def find_or_add_patient(db: Database, typed: entries.NewPatient, visit_year: int | None = None) -> int:
     """The patient of that pseudonym, with a birth year and sex that were unknown so far filled in.
 
     Raises:
@@ -64,7 +64,7 @@ def find_or_add_patient(db: Database, typed: entries.NewPatient, reference_year:
     """
     stored = _find(db, entries.line(typed.pseudonym, "pseudonym"))
     if stored is None:
-        return add_patient(db, typed, reference_year)
+        return add_patient(db, typed, visit_year)
     year, sex = entries.birth_year(typed.birth_year), entries.sex(typed.sex)
     same_year = year in {None, stored["birth_year"]} or (stored["born_earlier"] and year < stored["birth_year"])
     if not same_year and stored["birth_year"] is not None:
@@ -73,8 +73,7 @@ def find_or_add_patient(db: Database, typed: entries.NewPatient, reference_year:
         raise _contradiction(stored, "sex", stored["sex"], sex)
     filled: Row = {}
     if not same_year:
-        reference_year = max(reference_year or 0, latest_year(db, stored["id"]))
-        filled["birth_year"], filled["born_earlier"] = entries.clamped(year, reference_year)
+        filled |= _birth_year_for(db, stored["id"], year, visit_year)
     if sex not in {"unknown", stored["sex"]}:
         filled["sex"] = sex
     _update_patient(db, stored, filled)
@@ -82,7 +81,7 @@ def find_or_add_patient(db: Database, typed: entries.NewPatient, reference_year:
 
 
 def cap_age(db: Database, patient_id: int, visit_year: int) -> None:
-    """Clamp the birth year to a visit that has just been added.
+    """Clamp the birth year to a visit that is being added.
 
     Raises:
         InvalidEntry: the patient was not born yet.
@@ -92,7 +91,7 @@ def cap_age(db: Database, patient_id: int, visit_year: int) -> None:
         return
     if stored["birth_year"] > visit_year:
         raise InvalidEntry(
-            f"Patient {stored['pseudonym']!r} was born in {stored['birth_year']}, but the photo is dated {visit_year}. "
+            f"Patient {stored['pseudonym']!r} was born in {stored['birth_year']}, but the photo is of {visit_year}. "
             "Correct the date of the visit or the birth year."
         )
     year, capped = entries.clamped(stored["birth_year"], visit_year)
@@ -114,7 +113,7 @@ def edit_patient(db: Database, patient_id: int, typed: entries.NewPatient) -> bo
     wanted: Row = {"pseudonym": pseudonym, "sex": entries.sex(typed.sex)}
     year = entries.birth_year(typed.birth_year)
     if year != stored["birth_year"]:  # an unchanged year keeps its "or before"
-        wanted["birth_year"], wanted["born_earlier"] = entries.clamped(year, latest_year(db, patient_id))
+        wanted |= _birth_year_for(db, patient_id, year, None)
     return _update_patient(db, stored, wanted)
 
 
@@ -159,11 +158,16 @@ def lesion_for_case(
     return lesion_id
 
 
-def latest_year(db: Database, patient_id: int) -> int:
-    """Of the patient's visits; this year where there is none."""
-    sql = "SELECT max(taken_on) AS day FROM visit JOIN lesion ON lesion.id = lesion_id WHERE patient_id = ?"
-    day = (first(db, sql, [patient_id]) or {}).get("day")
-    return int(day[:4]) if day else _this_year()
+def _birth_year_for(db: Database, patient_id: int, typed: int | None, visit_year: int | None) -> Row:
+    """The columns for a birth year that is set on a stored patient, checked against all visits and a coming one."""
+    sql = "SELECT taken_on FROM visit JOIN lesion ON lesion.id = lesion_id WHERE patient_id = ?"
+    years = [int(row["taken_on"][:4]) for row in db.query(sql, [patient_id])] + ([visit_year] if visit_year else [])
+    if typed is not None and years and typed > min(years):
+        raise InvalidEntry(
+            f"Born in {typed}, but there is a photo of {min(years)}. Correct the birth year or that visit."
+        )
+    year, born_earlier = entries.clamped(typed, max(years, default=_this_year()))
+    return {"birth_year": year, "born_earlier": born_earlier}
 
 
 def _find(db: Database, pseudonym: str) -> Row | None:

@@ -121,6 +121,16 @@ def test_thumbnails_fit_240_px_and_are_never_enlarged(store, save, height_px, wi
         assert (thumbnail.format, thumbnail.size) == ("JPEG", expected)
 
 
+def test_the_thumbnails_of_a_page_leave_out_what_is_lost(store, save):
+    first, second, third = (save(seed).visit.id for seed in (1, 2, 3))
+    expected = {first: store.thumbnail(first), third: store.thumbnail(third)}
+    with store._reading() as db:
+        (name,) = db.execute("SELECT thumbnail_file FROM visit WHERE id = ?", [second]).fetchone()
+    store.files.remove(name)
+    assert store.thumbnails([third, second, first, 99]) == expected
+    assert store.thumbnails([]) == {}
+
+
 def test_a_new_map_replaces_the_one_of_the_same_parameters_alone(store, save):
     photo = samples.photo()
     visit_id = save(photo=photo).visit.id
@@ -250,14 +260,14 @@ def test_the_trail_says_what_changed_when_and_under_which_model(store, save):
     ("given", "sentence"),
     [
         ({"clinician_label": "melanoma"}, "'melanoma' is no class. Choose one of: akiec, bcc, .*; or none."),
-        ({"notes": "a\0b"}, "The notes holds a character that cannot be kept"),
-        ({"clinician_diagnosis": "\ud800"}, "The diagnosis holds a character that cannot be kept"),
-        ({"notes": "n" * 50_001}, "The notes has 50001 characters; at most 50000 can be kept. Shorten it."),
+        ({"notes": "a\0b"}, "There is a character in the notes that cannot be kept"),
+        ({"clinician_diagnosis": "\ud800"}, "There is a character in the diagnosis that cannot be kept"),
+        ({"notes": "n" * 50_001}, "Too many characters in the notes: 50001, at most 50000 can be kept. Shorten it."),
         ({"taken_on": "31.05.2024"}, "'31.05.2024' is no date. Give it as year-month-day, for example 2024-05-31."),
         ({"taken_on": "2999-01-01"}, "cannot have been taken on 2999-01-01"),
         ({"taken_on": "0202-01-01"}, "cannot have been taken on 0202-01-01"),
         ({"lesion": NewLesion(" ")}, "The body site is empty. Type at least one character."),
-        ({"lesion": NewLesion("back", "\ud800")}, "The remark holds a character that cannot be kept"),
+        ({"lesion": NewLesion("back", "\ud800")}, "There is a character in the remark that cannot be kept"),
     ],
 )
 def test_what_cannot_be_kept_is_refused_in_a_sentence(store, save, given, sentence):

@@ -12,9 +12,9 @@ from sqlite3 import connect
 import numpy as np
 import pytest
 
-from skinlens.errors import CaseNotFound
+from skinlens.errors import CaseNotFound, StoreError
 from skinlens.labels import CODES, DISCLAIMER
-from skinlens.store import CaseStore, NewLesion, NewPatient, erasure
+from skinlens.store import CaseStore, NewLesion, NewPatient, database, erasure
 from skinlens.store.migrations import STEP_NAMES
 from tests.store import samples
 
@@ -105,6 +105,18 @@ def test_traces_go_even_while_other_windows_come_and_go(store, save):
     finally:
         stop.set()
         reader.join()
+    assert traces(store) == []
+
+
+def test_a_window_that_keeps_reading_is_named_and_the_sweep_finishes_later(store, save, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.2)
+    case = save_secret(store, save)
+    with store._reading() as window:
+        window.execute("SELECT * FROM visit").fetchall()
+        with pytest.raises(StoreError, match="another window is still reading and holds traces of them"):
+            store.delete_patient(case.patient.id)
+    assert store.search().total == 0
+    store.sweep()
     assert traces(store) == []
 
 

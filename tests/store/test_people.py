@@ -26,9 +26,9 @@ def test_any_letters_make_a_pseudonym(store, save, pseudonym):
     ("pseudonym", "sentence"),
     [
         (" \t\n", "The pseudonym is empty"),
-        ("x" * 81, "The pseudonym has 81 characters; at most 80 can be kept. Shorten it."),
-        ("two\nlines", "The pseudonym holds a line break, a tab or another control character"),
-        ("\ud83d", "The pseudonym holds"),
+        ("x" * 81, "Too many characters in the pseudonym: 81, at most 80 can be kept. Shorten it."),
+        ("two\nlines", "There is a line break or another control character in the pseudonym. Type it on one line."),
+        ("\ud83d", "control character in the pseudonym"),
     ],
 )
 def test_what_is_no_pseudonym_is_refused(store, pseudonym, sentence):
@@ -97,9 +97,19 @@ def test_an_unknown_birth_year_is_filled_in_under_the_clamp_of_the_latest_visit(
 
 
 def test_a_photo_from_before_the_birth_is_refused(store, save):
-    with pytest.raises(InvalidEntry, match="was born in 2000, but the photo is dated 1999"):
+    with pytest.raises(InvalidEntry, match="was born in 2000, but the photo is of 1999"):
         save(patient=NewPatient("P-1", 2000), taken_on="1999-12-31")
     assert store.patients() == ()
+
+
+def test_a_birth_year_after_the_first_visit_is_refused(store, save):
+    patient = save(1, patient=NewPatient("P-1"), taken_on="2001-01-01").patient
+    with pytest.raises(InvalidEntry, match=r"Born in 2002, but .* of 2001\. Correct the birth year or that visit\."):
+        store.edit_patient(patient.id, "P-1", 2002, "unknown")
+    with pytest.raises(InvalidEntry, match="Born in 2002, but there is a photo of 2001"):
+        save(2, patient=NewPatient("P-1", 2002), taken_on="2020-01-01")
+    assert store.patient(patient.id).birth_year is None
+    assert store.edit_patient(patient.id, "P-1", 2001, "unknown").age_on("2001-01-01") == "0"
 
 
 def test_a_patient_is_edited_and_an_unchanged_clamped_year_stays_clamped(store, save):
