@@ -5,8 +5,11 @@ import re
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -47,6 +50,28 @@ def test_streamlit_is_told_to_ask_and_to_send_nothing() -> None:
     assert options["--server.address"] == "127.0.0.1"
 
 
+URL = re.compile(r"http://127\.0\.0\.1:\d+(?= \(stop)")
+T = TypeVar("T")
+
+
+def until(ask: Callable[[], T | None], app: subprocess.Popen[bytes]) -> T:
+    """Ask until there is an answer, for as long as the app runs and for a minute at most."""
+    deadline = time.monotonic() + 60
+    while (answer := ask()) is None:
+        assert app.poll() is None, "the app stopped before it served anything"
+        assert time.monotonic() < deadline, "the app did not come up within a minute"
+        time.sleep(0.1)
+    return answer
+
+
+def body(url: str) -> bytes | None:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return bytes(response.read())
+    except OSError:
+        return None
+
+
 def test_the_app_comes_up_beside_a_taken_port(tmp_path: Path) -> None:
     """The real thing, from another folder and without a home: it says which port it takes, and answers there."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -55,25 +80,18 @@ def test_the_app_comes_up_beside_a_taken_port(tmp_path: Path) -> None:
         environment = os.environ | {
             "PYTHONPATH": str(serve.ROOT),
             "HOME": str(tmp_path),
-            "STREAMLIT_SERVER_HEADLESS": "true",
+            "STREAMLIT_SERVER_HEADLESS": "true",  # open no browser on the machine that runs the tests
         }
-        app = subprocess.Popen(
-            [sys.executable, "-c", code],
-            cwd=tmp_path,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        with app:
-            try:
-                assert app.stdout is not None
-                first = app.stdout.readline()
-                told = re.fullmatch(rf"Port {port} is taken by another program; SkinLens takes (\d+)\.\n", first)
-                assert told, first
-                while "You can now view" not in (line := app.stdout.readline()):
-                    assert line, "the app stopped before it served anything"
-                with urllib.request.urlopen(f"http://127.0.0.1:{told[1]}/_stcore/health") as answer:
-                    assert answer.read() == b"ok"
-            finally:
-                app.terminate()
+        log = tmp_path / "log"
+        with log.open("w") as output:
+            app = subprocess.Popen(
+                [sys.executable, "-c", code], cwd=tmp_path, env=environment, stdout=output, stderr=subprocess.STDOUT
+            )
+        try:
+            url = until(lambda: URL.search(log.read_text()), app)[0]
+            assert until(lambda: body(f"{url}/_stcore/health"), app) == b"ok"
+            taken_port = f"Port {port} is taken by another program; SkinLens takes {url.rpartition(':')[2]}."
+            assert log.read_text().splitlines()[:2] == [taken_port, f"SkinLens: {url} (stop it with Ctrl+C)"]
+        finally:
+            app.terminate()
+            app.wait(timeout=60)
