@@ -1,0 +1,27 @@
+"""Explain: the photo and its three maps side by side, for any class."""
+
+import streamlit as st
+
+from skinlens.ui import forms, maps, session, widgets
+
+st.title("Explain")
+opened = session.current()
+
+if opened is None:
+    widgets.nothing_open("The maps show which parts of a photo spoke for a class.")
+elif not opened.revealed:
+    widgets.not_revealed()
+else:
+    st.markdown("Which parts of the photo spoke for a class? The maps show what moved the model, not where disease is.")
+    classifier = session.classifier_of(opened)
+    for problem in opened.problems:
+        st.warning(problem)
+    if classifier is None:
+        widgets.model_line(opened)
+    maps.choose_class(opened)
+    if classifier is not None:
+        maps.start(opened, classifier)
+    maps.row(opened, classifier)
+    if classifier is not None:
+        forms.map_settings(opened, classifier)
+    widgets.next_step(opened)

@@ -1,0 +1,14 @@
+"""History: stored cases found again, opened, annotated, compared, signed, exported, deleted."""
+
+import streamlit as st
+
+from skinlens.ui import archive, cache, forms
+
+st.title("History")
+store = cache.store()
+shown = archive.shown()
+
+if shown is None:
+    archive.results(store, forms.filters(store))
+else:
+    archive.case(store, shown)

@@ -1,0 +1,125 @@
+"""The journey in one place: analyse, explain, save, report. The app's only door, and the command line's."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from skinlens import intake, phantom, predict, quality
+from skinlens.explain import METHODS, explain
+from skinlens.models.weights import SHIPPED
+from skinlens.predict import Classifier
+from skinlens.preprocess import InputSpec
+from skinlens.records import Case, Explanation, Lesion, Photo, Prediction, QualityReport, Sex, Visit
+from skinlens.report import content, pdf
+from skinlens.store import CaseStore
+
+__all__ = ["METHODS", "Analysis", "analyse", "example", "explain", "load_classifier", "report_pdf", "save"]
+
+WEIGHTS_VARIABLE = "SKINLENS_WEIGHTS"
+SYNTHETIC = "A drawing by the program: synthetic, not a patient."
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """One photo with its verdicts."""
+
+    photo: Photo
+    quality: QualityReport
+    prediction: Prediction
+
+
+def weights_directory() -> Path:
+    """The folder that ``SKINLENS_WEIGHTS`` names, otherwise the one that ships."""
+    named = os.environ.get(WEIGHTS_VARIABLE, "").strip()
+    return Path(named).expanduser() if named else SHIPPED
+
+
+def load_classifier(directory: Path | None = None) -> Classifier:
+    """The released model, verified. Raises WeightsError."""
+    return predict.load_classifier(directory or weights_directory())
+
+
+def analyse(data: bytes, classifier: Classifier) -> Analysis:
+    """Read, gate and classify one photo. Raises UnreadableImage; a failed gate is a verdict, not an error."""
+    return analyse_photo(intake.read_photo(data), classifier)
+
+
+def example(classifier: Classifier) -> Analysis:
+    """The drawn lesion that needs no patient, on the same way as any photo."""
+    drawn = intake.photo_from_pixels(phantom.draw_phantom(), "drawn", (SYNTHETIC,))
+    return analyse_photo(drawn, classifier)
+
+
+def analyse_photo(photo: Photo, classifier: Classifier) -> Analysis:
+    prediction, distance = classifier.predict_with_distance(photo)
+    verdict = quality.assess(photo, distance=distance, distance_limit=classifier.familiarity.limit)
+    return Analysis(photo, verdict, prediction)
+
+
+def save(
+    store: CaseStore,
+    analysis: Analysis,
+    explanations: Sequence[Explanation],
+    *,
+    patient: tuple[str, int | None, Sex] | int | None,
+    lesion: tuple[str, str] | int,
+    taken_on: date | str,
+    clinician_label: str | None = None,
+    clinician_diagnosis: str = "",
+    notes: str = "",
+) -> Case:
+    """Keep the analysis as a draft. Raises InvalidEntry, StoreError."""
+    return store.save_case(
+        analysis.photo,
+        analysis.quality,
+        analysis.prediction,
+        explanations,
+        patient=patient,
+        lesion=lesion,
+        taken_on=taken_on,
+        clinician_label=clinician_label,
+        clinician_diagnosis=clinician_diagnosis,
+        notes=notes,
+    )
+
+
+def report_pdf(store: CaseStore, visit_id: int, spec: InputSpec | None = None) -> tuple[bytes, tuple[str, ...]]:
+    """The report of a stored case, and a sentence for each map that could not be read and is not in it."""
+    maps, problems = store.readable_explanations(visit_id)
+    composed = content.compose(store.case(visit_id), store.photo(visit_id), maps, spec=spec)
+    return pdf.render(composed), problems
+
+
+def evaluation(split: str) -> Mapping[str, Any] | None:
+    """What ``python -m skinlens evaluate`` measured on ``val`` or ``test``; None if it was not kept."""
+    path = DOCS / f"evaluation-{split}.json"
+    if not path.is_file():
+        return None
+    measured: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return measured
+
+
+def report_unsaved(analysis: Analysis, explanations: Sequence[Explanation], made_at: datetime) -> bytes:
+    """The report of a photo that is not kept as a case."""
+    moment = made_at.isoformat(timespec="seconds")
+    visit = Visit(
+        id=0,
+        lesion_id=0,
+        taken_on="",
+        photo_sha256=analysis.photo.sha256,
+        quality=analysis.quality,
+        prediction=analysis.prediction,
+        clinician_label=None,
+        clinician_diagnosis="",
+        notes="",
+        status="draft",
+        created_at=moment,
+        updated_at=moment,
+    )
+    case = Case(visit, Lesion(0, None, ""), None)
+    return pdf.render(content.compose(case, analysis.photo, explanations, generated_on=moment[:10]))

@@ -1,0 +1,285 @@
+"""The history: stored cases as cards or as a table, one case in full, and two visits of a lesion side by side."""
+
+import base64
+import math
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from skinlens.records import Case, Visit
+from skinlens.store import CaseQuery, CaseRow, CaseStore, Revision
+from skinlens.ui import forms, session, widgets
+from skinlens.ui.forms import PAGE_SIZE
+from skinlens.ui.session import OpenCase
+from skinlens.ui.words import STATUSES, name, named, patient_line, percent
+
+COLUMNS = 4
+_SHOWN = "history_case"
+
+
+def shown() -> OpenCase | None:
+    """The case that is shown in full; None: the list is."""
+    opened = session.current()
+    return opened if st.session_state.get(_SHOWN) and opened and opened.case else None
+
+
+def show(visit_id: int) -> None:
+    session.reopen(visit_id)
+    st.session_state[_SHOWN] = True
+    st.rerun()
+
+
+def back() -> None:
+    st.session_state[_SHOWN] = False
+    st.rerun()
+
+
+# ---------------------------------------------------------------------------------------------------------- the list
+
+
+def results(store: CaseStore, query: CaseQuery) -> None:
+    """How many were found, and one page of them."""
+    number = st.session_state.get("find_page", 1)
+    page = store.search(_at(query, number))
+    pages = max(1, math.ceil(page.total / PAGE_SIZE))
+    if number > pages:
+        st.session_state["find_page"] = number = 1
+        page = store.search(_at(query, 1))
+    if not page.total:
+        _nothing(store)
+        return
+    left, right = st.columns([3, 1], vertical_alignment="center")
+    left.markdown(f"**{page.total:,} {'case' if page.total == 1 else 'cases'}**")
+    look = right.segmented_control(
+        "Show as", ["Cards", "Table"], default="Cards", required=True, key="find_look", persist_state="session"
+    )
+    (_cards if look == "Cards" else _table)(store, page.rows)
+    if pages > 1:
+        st.pagination(pages, key="find_page", persist_state="session")
+
+
+def _at(query: CaseQuery, page: int) -> CaseQuery:
+    return CaseQuery(**{**vars(query), "offset": (page - 1) * PAGE_SIZE})
+
+
+def _nothing(store: CaseStore) -> None:
+    with st.container(border=True):
+        if store.search(CaseQuery(limit=1)).total:
+            st.subheader("No case matches")
+            st.markdown("Take out a word or a filter.")
+        else:
+            st.subheader("No case is stored yet")
+            st.markdown("Analyse a photo and save it as a case: it appears here, to be found again.")
+            st.page_link("pages/analyse.py", label="Analyse a photo")
+
+
+def _cards(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
+    pictures = _thumbnails(store, rows)
+    for start in range(0, len(rows), COLUMNS):
+        for column, row in zip(st.columns(COLUMNS), rows[start : start + COLUMNS], strict=False):
+            with column, st.container(border=True):
+                st.html(
+                    f'<img class="sl-thumb" src="{pictures[row.visit_id]}" alt="Photo of case {row.visit_id}">'
+                    f'<div class="sl-card"><b>{escape(_who(row))}</b><br>{escape(row.body_site)}, {row.taken_on}<br>'
+                    f"{escape(name(row.top_label))}, {percent(row.top_prob)}<br>"
+                    f"Melanoma {percent(row.melanoma_prob)}<br>"
+                    f"{STATUSES[row.status]} · case {row.visit_id}</div>"
+                )
+                if st.button("Open", key=f"open-{row.visit_id}", width="stretch", help=f"Case {row.visit_id}"):
+                    show(row.visit_id)
+
+
+def _table(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
+    pictures = _thumbnails(store, rows)
+    listed: list[dict[str, Any]] = [
+        {
+            "Photo": pictures[row.visit_id],
+            "Case": row.visit_id,
+            "Patient": _who(row),
+            "Body site": row.body_site,
+            "Date": row.taken_on,
+            "Most probable class": f"{name(row.top_label)}, {percent(row.top_prob)}",
+            "Melanoma": percent(row.melanoma_prob),
+            "Diagnosis": named(row.clinician_label),
+            "Status": STATUSES[row.status],
+            "Model": row.model_version,
+        }
+        for row in rows
+    ]
+    chosen = st.dataframe(
+        listed,
+        hide_index=True,
+        row_height=64,
+        column_config={"Photo": st.column_config.ImageColumn(width="small")},
+        on_select="rerun",
+        selection_mode="single-row",
+        key="find_table",
+        alt="Stored cases",
+    )
+    picked = chosen["selection"]["rows"]
+    if st.button("Open the chosen case", disabled=not picked) and picked:
+        show(rows[picked[0]].visit_id)
+    st.caption("Tick a row to choose it.")
+
+
+def _thumbnails(store: CaseStore, rows: tuple[CaseRow, ...]) -> dict[int, str]:
+    """As data addresses; empty for a case whose thumbnail is lost."""
+    whole = store.thumbnails([row.visit_id for row in rows])
+    return {
+        row.visit_id: "data:image/jpeg;base64," + base64.b64encode(whole.get(row.visit_id, b"")).decode()
+        for row in rows
+    }
+
+
+def _who(row: CaseRow) -> str:
+    return row.pseudonym or "No patient"
+
+
+# ---------------------------------------------------------------------------------------------------------- one case
+
+
+def case(store: CaseStore, opened: OpenCase) -> None:
+    """One stored case in full."""
+    stored = opened.case
+    assert stored is not None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Back to all cases"):
+            back()
+        st.page_link("pages/explain.py", label="Explain it")
+        st.page_link("pages/report.py", label="Print the report")
+    st.subheader(f"Case {stored.visit.id}: {stored.lesion.body_site}, {stored.visit.taken_on}")
+    left, right = st.columns([5, 7], gap="large")
+    with left:
+        widgets.photo(opened.analysis.photo, synthetic=opened.synthetic)
+        widgets.fields(
+            {
+                "Patient": patient_line(stored),
+                "Body site": f"{stored.lesion.body_site} {stored.lesion.remark}".strip(),
+                "Photo of": stored.visit.taken_on,
+                "Status": STATUSES[stored.visit.status],
+                "Maps kept": str(len(opened.maps)),
+            }
+        )
+        widgets.quality(stored.visit.quality)
+    with right:
+        reading, own, visits, changes, manage = st.tabs(
+            ["Model's reading", "Your diagnosis", "Compare visits", "Changes", "Export, delete"]
+        )
+        with reading:
+            widgets.distribution(stored.visit.prediction)
+            widgets.melanoma_statement(stored.visit.prediction)
+            widgets.model_line(opened)
+        with own:
+            forms.reading(store, opened)
+        with visits:
+            _compare(store, opened, stored)
+        with changes:
+            _changes(store.revisions(stored.visit.id))
+        with manage:
+            _manage(store, stored)
+
+
+def _compare(store: CaseStore, opened: OpenCase, stored: Case) -> None:
+    others = {visit.id: visit for visit in store.visits_of_lesion(stored.lesion.id) if visit.id != stored.visit.id}
+    if not others:
+        st.markdown(
+            "This lesion has one visit so far. When you save its next photo, choose the known patient and this lesion; "
+            "then both are shown here side by side."
+        )
+        return
+    number = st.selectbox(
+        "Compare with the visit of",
+        list(others),
+        index=len(others) - 1,
+        format_func=lambda number: f"{others[number].taken_on} (case {number})",
+    )
+    other = others[int(number)]
+    earlier, later = sorted((stored.visit, other), key=lambda visit: (visit.taken_on, visit.id))
+    before, after = earlier.prediction, later.prediction
+    st.markdown(f"Melanoma: **{percent(before.melanoma_prob)}**, then **{percent(after.melanoma_prob)}**")
+    if before.model != after.model:
+        st.info("The two visits were read by different models: their probabilities cannot be compared.")
+    for column, visit in zip(st.columns(2), (earlier, later), strict=True):
+        with column:
+            _visit(store, opened, visit)
+
+
+def _visit(store: CaseStore, opened: OpenCase, visit: Visit) -> None:
+    own = opened.case is not None and opened.case.visit.id == visit.id
+    top = visit.prediction.top.code
+    st.markdown(f"**{visit.taken_on}**, case {visit.id}")
+    widgets.photo(opened.analysis.photo if own else store.photo(visit.id))
+    widgets.fields(
+        {
+            "Most probable": f"{name(top)}, {percent(visit.prediction.prob(top))}",
+            "Diagnosis": " · ".join(filter(None, (named(visit.clinician_label), visit.clinician_diagnosis))),
+            "Notes": visit.notes or "none",
+            "Model": visit.prediction.model.version,
+        }
+    )
+
+
+def _changes(revisions: tuple[Revision, ...]) -> None:
+    rows = []
+    for revision in reversed(revisions):
+        what = []
+        for field, pair in revision.changes.items():
+            before, after = pair or (None, None)
+            shown_as = field.replace("_", " ")
+            what.append(shown_as if pair is None else f"{shown_as}: {before or 'nothing'} → {after or 'nothing'}")
+        when = revision.at[:16].replace("T", " ")
+        rows.append((f"{when} UTC", revision.subject.replace("visit", "case"), revision.action, "; ".join(what)))
+    widgets.table(("When", "What", "Done", "Change"), rows)
+
+
+def _manage(store: CaseStore, stored: Case) -> None:
+    patient = stored.patient
+    if patient is not None:
+        st.markdown("**Everything kept of this patient**, as a ZIP: data, photos, maps, changes.")
+        st.download_button(
+            "Export the patient",
+            lambda: store.export_patient(patient.id),
+            file_name=f"skinlens-patient-{patient.id:04d}.zip",
+            mime="application/zip",
+            on_click="ignore",
+        )
+        st.divider()
+    st.markdown("**Delete for good.** Deleted data cannot be brought back.")
+    with st.container(horizontal=True):
+        if st.button("Delete this case …"):
+            _delete_case(store, stored)
+        if patient is not None and st.button("Delete the patient …"):
+            _delete_patient(store, stored)
+
+
+@st.dialog("Delete this case?")
+def _delete_case(store: CaseStore, stored: Case) -> None:
+    st.markdown(
+        f"Case {stored.visit.id} ({stored.lesion.body_site}, {stored.visit.taken_on}) is erased: its photo, its maps, "
+        "the model's reading, your diagnosis, your notes, and its trail of changes."
+    )
+    if st.button("Delete the case for good", type="primary"):
+        store.delete_visit(stored.visit.id)
+        _gone(f"Case {stored.visit.id} is deleted.")
+
+
+@st.dialog("Delete the patient?")
+def _delete_patient(store: CaseStore, stored: Case) -> None:
+    patient = stored.patient
+    assert patient is not None
+    visits = sum(len(store.visits_of_lesion(lesion.id)) for lesion in store.lesions(patient.id))
+    st.markdown(
+        f"Patient {patient.pseudonym} is erased, with {visits} {'case' if visits == 1 else 'cases'}: all photos, maps, "
+        "readings, diagnoses, notes, and the trail of changes. Export the patient first if you need a copy."
+    )
+    if st.button("Delete the patient for good", type="primary"):
+        store.delete_patient(patient.id)
+        _gone("The patient and all cases of this patient are deleted.")
+
+
+def _gone(words: str) -> None:
+    session.close()
+    st.session_state[_SHOWN] = False
+    session.say(words)
+    st.rerun()

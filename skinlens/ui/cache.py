@@ -1,0 +1,90 @@
+"""What all sessions of the app share: the model, the store's folder, and pictures as bytes."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from skinlens import pipeline
+from skinlens.errors import WeightsError
+from skinlens.models.weights import load_manifest
+from skinlens.predict import Classifier
+from skinlens.records import Photo
+from skinlens.store import CaseStore, default_home
+from skinlens.ui.preview import pages_of
+
+DISPLAY_PX = 1200
+"""Long side of a photo on a page: sharp at full width, and light enough to be sent with every change of a map."""
+
+
+def classifier() -> Classifier:
+    """The installed model, loaded once. Raises WeightsError, and looks again on the next call."""
+    folder = pipeline.weights_directory()
+    return _classifier(folder, _stamp(folder))
+
+
+@st.cache_resource(show_spinner="Loading the model …", max_entries=2)
+def _classifier(folder: Path, stamp: float) -> Classifier:  # noqa: ARG001  the stamp is a part of the key
+    return pipeline.load_classifier(folder)
+
+
+def _stamp(folder: Path) -> float:
+    try:
+        return (folder / "manifest.json").stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def installed() -> Classifier | None:
+    """The installed model; None if there is none that can be used."""
+    try:
+        return classifier()
+    except WeightsError:
+        return None
+
+
+def todays_version() -> str | None:
+    model = installed()
+    return None if model is None else model.engine.stamp.version
+
+
+def manifest() -> dict[str, Any]:
+    """The whole manifest of the installed model. Raises WeightsError."""
+    return load_manifest(pipeline.weights_directory()).content
+
+
+def store() -> CaseStore:
+    """The case store; what a crash left is swept away once for each start of the app. Raises StoreError."""
+    home = default_home()
+    _sweep(home)
+    return CaseStore(home)
+
+
+@st.cache_resource(show_spinner=False)
+def _sweep(home: Path) -> int:
+    return CaseStore(home).sweep()
+
+
+def display_jpeg(photo: Photo) -> bytes:
+    """The photo as a JPEG of at most ``DISPLAY_PX``, for a page."""
+    return _display_jpeg(photo.sha256, photo)
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def _display_jpeg(sha256: str, _photo: Photo) -> bytes:  # noqa: ARG001  the hash is the key
+    picture = Image.fromarray(np.asarray(_photo.pixels))
+    picture.thumbnail((DISPLAY_PX, DISPLAY_PX), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+@st.cache_data(show_spinner="Making the report …", max_entries=8)
+def report(home: Path, visit_id: int, version: str) -> tuple[bytes, tuple[str, ...], list[bytes]]:  # noqa: ARG001
+    """The PDF, what is missing from it, and its pages as PNG. ``version`` changes whenever the case does."""
+    model = installed()  # a stored case can be printed without one
+    data, problems = pipeline.report_pdf(CaseStore(home), visit_id, model.engine.spec if model else None)
+    return data, problems, pages_of(data)

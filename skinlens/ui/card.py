@@ -1,0 +1,121 @@
+"""The page about the model: what it is, how well it does, what it cannot do. Figures come from measurements alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from skinlens import __version__, pipeline
+from skinlens.labels import LABELS
+from skinlens.ui import cache, figures, widgets
+from skinlens.ui.frame import CONDITIONS
+from skinlens.ui.words import RISK_SIGNS, chosen_on, name, percent
+
+CONFIG = {"displayModeBar": False, "scrollZoom": False}
+
+
+def what_it_is(release: Mapping[str, Any]) -> None:
+    spec = release["input"]
+    st.markdown(
+        "A small neural network that runs on this computer. It looks at one photo at the detail of "
+        f"{spec['detail_px']} pixels across the short side, and divides its certainty among seven kinds of lesion. It "
+        f"was trained on {release['data']['name']}, photos from two clinics; patients' photos of one lesion were never "
+        "both learned from and tested on."
+    )
+    widgets.table(
+        ("Kind of lesion", "Risk group"),
+        [(name(label.code), f"{RISK_SIGNS[label.risk]} {label.risk}") for label in LABELS],
+    )
+
+
+def how_well() -> None:
+    """The figures of each split that was measured, or a sentence that there are none."""
+    sha256 = cache.classifier().engine.stamp.sha256
+    found = {split: pipeline.evaluation(split) for split in ("test", "val")}
+    measured = {split: one for split, one in found.items() if one and one["model"]["sha256"] == sha256}
+    if not measured:
+        st.info("This model's figures were not measured yet: no evaluation of it is stored with the program.")
+        return
+    splits = {"test": "photos kept aside to the end (test)", "val": "photos used for choosing (validation)"}
+    header = ("Figure", *(f"{measured[split]['n']:,} {splits[split]}" for split in measured), "What it says")
+    widgets.table(
+        header,
+        [
+            (title, *(figures.interval(one[key]) for one in measured.values()), figures.EXPLAINED[key])
+            for key, title in figures.HEADLINES.items()
+        ],
+    )
+    st.caption("In brackets: the range in which the figure would lie in 95 of 100 such samples.")
+    first = next(iter(measured.values()))
+    st.subheader("How many of each kind are found")
+    st.plotly_chart(figures.recall_chart(first), config=CONFIG, key="recalls", alt=_recalls(first))
+    st.caption(
+        f"Share of the photos of each kind that the model puts first ({first['n']:,} photos); lines: 95 % range."
+    )
+    st.subheader("What is taken for what")
+    st.plotly_chart(figures.confusion_chart(first), config=CONFIG, key="confusion", alt="Confusion matrix")
+    st.caption(
+        "Rows: the diagnosis. Columns: what the model puts first, by code. Numbers: photos; light: a large share."
+    )
+
+
+def _recalls(measured: Mapping[str, Any]) -> str:
+    parts = [f"{name(code)} {one['recall']['value'] or 0:.2f}" for code, one in measured["per_class"].items()]
+    return "Share found of each kind: " + ", ".join(parts)
+
+
+def threshold(release: Mapping[str, Any]) -> None:
+    one = cache.classifier().melanoma_threshold
+    st.markdown(
+        f"A photo counts as suspicious of melanoma from a probability of **{percent(one.value)}** on. On "
+        f"{chosen_on(one)}, this found {percent(one.sensitivity)} of the melanomas (sensitivity) and passed "
+        f"{percent(one.specificity)} of the other lesions (specificity). It was chosen to miss few melanomas; so many "
+        "harmless lesions lie above it."
+    )
+    st.markdown(
+        "Probabilities are calibrated: the scores are divided by a temperature of "
+        f"{release['temperature']:.2f}, fitted so that of photos read with 70 %, about 70 of 100 are right."
+    )
+
+
+def parity(release: Mapping[str, Any]) -> None:
+    both = release["parity"]
+    st.markdown(
+        "To be quick, the network calculates with whole numbers of 8 bits. It puts the same class first as its exact "
+        f"form for {percent(both['top1_agreement'])} of the photos."
+    )
+    widgets.table(
+        ("Figure", "exact form", "as it runs here"),
+        [
+            (title, f"{both['float'][key]:.3f}", f"{both['int8'][key]:.3f}")
+            for key, title in figures.HEADLINES.items()
+            if key in both["float"] and key in both["int8"]
+        ],
+    )
+
+
+def limits() -> None:
+    st.markdown("\n".join(f"- {sentence}" for sentence in CONDITIONS))
+    st.markdown(
+        "- Photos from other clinics, other cameras or other skin are read worse than the figures above say.\n"
+        "- The maps show what moved the model, not where the disease is. The three methods may disagree.\n"
+        "- A photo that is unlike those it learned from is flagged, not refused: its probabilities mean little."
+    )
+
+
+def versions(release: Mapping[str, Any]) -> None:
+    stamp = cache.classifier().engine.stamp
+    widgets.fields(
+        {
+            "Model": f"{stamp.name}, version {stamp.version}",
+            "Made on": str(release["created_at"])[:10],
+            "SHA-256": stamp.sha256,
+            "Parameters": f"{release['parameters']:,}",
+            "Program": f"SkinLens {__version__}",
+            "Licence of the model": "CC BY-NC 4.0, for non-commercial use, as the photos are that it learned from",
+            "Photos": "Tschandl, Rosendahl, Kittler: The HAM10000 dataset. Scientific Data 5, 180161 (2018)",
+        }
+    )
+    agreed = cache.store().disclaimer_acknowledged_at()
+    if agreed:
+        st.caption(f"The conditions of use were agreed to on this computer on {agreed[:10]}.")

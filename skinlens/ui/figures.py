@@ -1,0 +1,112 @@
+"""Charts of the model's measured figures, for the page about the model."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import plotly.graph_objects as go
+
+from skinlens.labels import BY_CODE
+from skinlens.ui.words import name
+
+RISK_COLOURS = {"malignant": "#c9552b", "pre-malignant": "#d9991e", "benign": "#4289b8"}
+RISK_PATTERNS = {"malignant": "", "pre-malignant": "/", "benign": "|"}
+HEADLINES = {
+    "balanced_accuracy": "Balanced accuracy",
+    "accuracy": "Accuracy",
+    "macro_f1": "Macro F1",
+    "macro_auc": "AUC, mean of the classes",
+    "melanoma_auc": "AUC, melanoma",
+    "ece": "Calibration error",
+}
+EXPLAINED = {
+    "balanced_accuracy": "mean share of each class that is put first rightly: rare classes count as much as moles",
+    "accuracy": "share of all photos whose class is put first: mostly about moles, which are most of the photos",
+    "macro_f1": "balance of finding each class and of being right when naming it",
+    "macro_auc": "how well probabilities rank a class above the others; 0.5 is chance, 1 is perfect",
+    "melanoma_auc": "the same for melanoma alone",
+    "ece": "how far stated probabilities lie from what happened; 0 is best",
+}
+
+
+def interval(figure: Mapping[str, float | None]) -> str:
+    """A value with its 95 % interval."""
+    value, low, high = figure["value"], figure["low"], figure["high"]
+    if value is None:
+        return "not measurable"
+    return f"{value:.3f}" if low is None or high is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def recall_chart(measured: Mapping[str, Any]) -> go.Figure:
+    """Of each class, the share that the model puts first, with its 95 % interval."""
+    figure = go.Figure()
+    codes = [code for code in measured["labels"] if measured["per_class"][code]["recall"]["value"] is not None]
+    codes.sort(key=lambda code: measured["per_class"][code]["recall"]["value"])
+    for risk, colour in RISK_COLOURS.items():
+        own = [code for code in codes if BY_CODE[code].risk == risk]
+        recalls = [measured["per_class"][code]["recall"] for code in own]
+        figure.add_bar(
+            y=[_short(code, measured["per_class"][code]["n"]) for code in own],
+            x=[one["value"] for one in recalls],
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [one["high"] - one["value"] for one in recalls],
+                "arrayminus": [one["value"] - one["low"] for one in recalls],
+                "thickness": 1.5,
+            },
+            orientation="h",
+            name=risk,
+            marker={"color": colour, "pattern": {"shape": RISK_PATTERNS[risk], "solidity": 0.25}},
+            hovertemplate="%{y}: %{x:.3f}<extra></extra>",
+        )
+    figure.update_yaxes(
+        categoryorder="array", categoryarray=[_short(code, measured["per_class"][code]["n"]) for code in codes]
+    )
+    figure.update_xaxes(range=[0, 1], title="share found", fixedrange=True)
+    return _calm(figure, 420)
+
+
+def confusion_chart(measured: Mapping[str, Any]) -> go.Figure:
+    """Rows: the true class; columns: the class that the model puts first; shares of each row."""
+    codes = list(measured["labels"])
+    counts = measured["confusion"]
+    shares = [[count / max(sum(row), 1) for count in row] for row in counts]
+    figure = go.Figure(
+        go.Heatmap(
+            z=shares,
+            x=codes,
+            y=[name(code) for code in codes],
+            text=[[str(count) for count in row] for row in counts],
+            texttemplate="%{text}",
+            colorscale="Cividis",
+            zmin=0,
+            zmax=1,
+            showscale=False,
+            xgap=2,
+            ygap=2,
+            hovertemplate="%{y}, read as %{x}: %{text} photos<extra></extra>",
+        )
+    )
+    figure.update_yaxes(autorange="reversed", fixedrange=True)
+    figure.update_xaxes(title="put first by the model", side="bottom", fixedrange=True)
+    return _calm(figure, 460)
+
+
+def _short(code: str, count: int) -> str:
+    """A name of at most a few words, so that the bars keep their room on a narrow screen."""
+    words = name(code).replace(" / intraepithelial carcinoma", "").replace("-like lesion", "")
+    return f"{words} ({count})"
+
+
+def _calm(figure: go.Figure, height_px: int) -> go.Figure:
+    figure.update_layout(
+        height=height_px,
+        margin={"l": 8, "r": 16, "t": 8, "b": 8},
+        font={"size": 15},
+        legend={"orientation": "h", "y": 1.08, "x": 0},
+        dragmode=False,
+        barmode="overlay",
+    )
+    figure.update_yaxes(automargin=True, fixedrange=True)
+    figure.update_xaxes(automargin=True)
+    return figure

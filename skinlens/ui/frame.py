@@ -1,0 +1,105 @@
+"""What surrounds each page: the disclaimer, the open case's name, messages, plain words when something is amiss."""
+
+from html import escape
+from pathlib import Path
+from typing import Protocol
+
+import streamlit as st
+
+from skinlens import __version__
+from skinlens.errors import CaseNotFound, SkinLensError, StoreError, WeightsError
+from skinlens.labels import DISCLAIMER
+from skinlens.ui import cache, session
+from skinlens.ui.words import STATUSES, case_title
+
+_HERE = Path(__file__).parent
+MARK = str(_HERE / "mark.svg")
+WORDMARK = str(_HERE / "wordmark.svg")
+CONDITIONS = (
+    "It is no screening tool, and never the sole criterion: read it only together with all clinical information.",
+    "It knows seven kinds of lesion. A lesion of any other kind is forced into one of the seven.",
+    "It was not evaluated on dark skin: the photos that it learned from show light skin almost without exception.",
+    "Cases stay on this computer. Use pseudonyms, never names.",
+)
+
+
+class Page(Protocol):
+    def run(self) -> None: ...
+
+
+def run(page: Page) -> None:
+    """Draw the frame and the page in it. Whatever SkinLens raises on purpose becomes a sentence on the page."""
+    st.html(_HERE / "frame.css")
+    st.logo(WORDMARK, size="large")
+    st.html(f'<div class="sl-disclaimer" role="note">{escape(DISCLAIMER)}</div>')
+    try:
+        if not _acknowledged():
+            return
+        session.restore()
+        _open_case()
+        _message()
+        page.run()
+    except WeightsError as error:
+        _no_model(error)
+    except StoreError as error:
+        _trouble("The case file cannot be used", error)
+    except CaseNotFound as error:
+        session.close()
+        _trouble("This case is not there any more", error)
+    except SkinLensError as error:
+        _trouble("This did not work", error)
+
+
+def _acknowledged() -> bool:
+    """Once per installation: the conditions of use, kept with the time at which they were agreed to."""
+    store = cache.store()
+    if store.disclaimer_acknowledged_at():
+        return True
+    st.title("Before you begin")
+    st.markdown(f"SkinLens {__version__} is for research and education. Please read what it is not.")
+    st.markdown("\n".join(f"- {sentence}" for sentence in (DISCLAIMER, *CONDITIONS)))
+    if st.button("I have read this and agree", type="primary"):
+        store.acknowledge_disclaimer()
+        st.rerun()
+    st.caption("This is asked once on each computer. The time of your agreement is kept with the cases.")
+    return False
+
+
+def _open_case() -> None:
+    opened = session.current()
+    if opened is None:
+        words = "No case is open."
+    elif opened.case is None:
+        words = "Open: <b>a new photo, not saved yet</b>"
+    else:
+        words = f"Open: <b>{escape(case_title(opened.case))}</b> · {STATUSES[opened.case.visit.status]}"
+    if opened and opened.synthetic:
+        words += '<span class="sl-synthetic">synthetic example, not a patient</span>'
+    st.html(f'<div class="sl-open">{words}</div>')
+
+
+def _message() -> None:
+    match session.said():
+        case ("done", words):
+            st.success(words)
+        case ("problem", words):
+            st.error(words)
+
+
+def _no_model(error: WeightsError) -> None:
+    st.title("The model is not ready")
+    st.error(str(error))
+    st.markdown(
+        "Without it no photo can be analysed or explained. Stored cases and reports stay readable under History and "
+        "Report.\n\n"
+        "1. Restore the folder `weights` from the release that you installed.\n"
+        "2. Run `python -m skinlens doctor` to check the installation.\n"
+        "3. Press the button below."
+    )
+    st.button("Try again", type="primary")
+
+
+def _trouble(title: str, error: SkinLensError) -> None:
+    st.title(title)
+    st.error(str(error))
+    st.button("Try again", type="primary")

@@ -1,0 +1,163 @@
+"""The explanations on their page: which class, the row of maps as they are made, and what stands under each."""
+
+from dataclasses import replace
+from typing import cast
+
+import streamlit as st
+
+from skinlens.explain import METHODS
+from skinlens.explain.overlay import LEGEND, OPACITY
+from skinlens.labels import CODES
+from skinlens.predict import Classifier
+from skinlens.preprocess import InputSpec
+from skinlens.records import Explanation, Method
+from skinlens.ui import session, viewer
+from skinlens.ui.jobs import Job
+from skinlens.ui.session import OpenCase
+from skinlens.ui.viewer import Panel
+from skinlens.ui.words import duration, name, number, percent, settings_line
+
+OTHER = "another class"
+POLL_S = 0.4
+
+
+def choose_class(opened: OpenCase) -> None:
+    """Melanoma and the most probable class at one click, the others in a list."""
+    prediction = opened.analysis.prediction
+    first = session.labels_first(opened)
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+
+    def title(code: str) -> str:
+        if code == OTHER:
+            return "Another class"
+        return f"{name(code)}, {percent(prediction.prob(code))}"
+
+    chosen = left.segmented_control(
+        "Class to explain",
+        [*first, OTHER],
+        default=opened.label if opened.label in first else OTHER,
+        required=True,
+        format_func=title,
+        key="case_explained",
+        persist_state="session",
+    )
+    if chosen == OTHER:
+        rest = [code for code in CODES if code not in first]
+        chosen = right.selectbox(
+            "Which one",
+            rest,
+            index=rest.index(opened.label) if opened.label in rest else 0,
+            format_func=title,
+            key="case_explained_other",
+            persist_state="session",
+        )
+    opened.label = str(chosen)
+
+
+def choose_look() -> None:
+    """Heat or contour, and how much of the photo shows through."""
+    left, right = st.columns([1, 2], vertical_alignment="center")
+    left.segmented_control(
+        "Draw the maps as",
+        ["heat", "contour"],
+        default="heat",
+        required=True,
+        format_func={"heat": "Heat", "contour": "Contour lines"}.__getitem__,
+        key="look_style",
+        persist_state="session",
+    )
+    right.slider("Opacity of the maps, %", 0, 100, round(100 * OPACITY), 5, key="look_opacity", persist_state="session")
+
+
+def start(opened: OpenCase, classifier: Classifier) -> None:
+    """A new photo's maps are made at once. Those of a stored case only when asked: looking must not change it."""
+    wanted = [
+        method
+        for method in METHODS
+        if session.desk().job((method, opened.label)) is None
+        and opened.map_of(method, session.map_params(method)) is None
+    ]
+    asked = wanted and opened.case is not None and st.button(f"Make the maps for {name(opened.label)}", type="primary")
+    if wanted and (opened.case is None or asked):
+        session.request_maps(opened, classifier, tuple(wanted))
+    if asked:
+        st.rerun()
+
+
+def row(opened: OpenCase, classifier: Classifier | None) -> None:
+    """Photo and maps; while maps are being made it looks again by itself."""
+    busy = session.desk().busy
+    st.fragment(_row, run_every=POLL_S if busy else None)(opened, classifier, busy)
+
+
+def _row(opened: OpenCase, classifier: Classifier | None, was_busy: bool) -> None:
+    choose_look()
+
+    def make(method: str) -> None:
+        if classifier is not None:
+            session.request_maps(opened, classifier, (cast(Method, method),))
+
+    def cancel(method: str) -> None:
+        if job := session.desk().job((cast(Method, method), opened.label)):
+            job.cancel()
+
+    photo = opened.analysis.photo
+    panels = [
+        Panel(
+            key="photo",
+            title="Photo",
+            shows="Synthetic example, not a patient." if opened.synthetic else "As it was uploaded.",
+            lines=(f"{photo.width_px} × {photo.height_px} px",),
+            alt="Photo of the lesion",
+        ),
+        *(_panel(opened, method, able=classifier is not None) for method in METHODS),
+    ]
+    viewer.show(
+        photo,
+        panels,
+        classifier.engine.spec if classifier else InputSpec(),
+        style=st.session_state["look_style"],
+        opacity=st.session_state["look_opacity"] / 100,
+        key="maps",
+        on_make=make,
+        on_cancel=cancel,
+    )
+    if session.desk().busy != was_busy:
+        st.rerun()  # of the whole page: it decides whether to look again
+
+
+def _panel(opened: OpenCase, method: Method, *, able: bool) -> Panel:
+    info = METHODS[method]
+    job = session.desk().job((method, opened.label))
+    made = opened.map_of(method, session.map_params(method))
+    of = name(opened.label)
+    blank = Panel(method, info.title, info.shows, (), f"Photo of the lesion; there is no {info.title} map for {of} yet")
+    if job and job.active:
+        words = "Stopping …" if job.stop.is_set() else "Waiting its turn" if job.state == "waiting" else "Being made …"
+        return replace(blank, note=words, fraction=job.fraction, action="cancel", button="Cancel")
+    if made:
+        alt = f"{info.title} map for {of} over the photo. {LEGEND}."
+        nothing = "No part of the photo speaks for this class." if made.diagnostics.get("empty") else ""
+        return replace(blank, lines=_under(made), alt=alt, map=made, note=nothing)
+    note, button = _why_not(job)
+    return replace(blank, note=note, action="make" if able else "", button=button if able else "")
+
+
+def _why_not(job: Job | None) -> tuple[str, str]:
+    if job and job.state == "failed":
+        return job.problem, "Try again"
+    if job and job.state == "cancelled":
+        return "Cancelled. Nothing of it was kept.", "Make this map"
+    return "Not made yet.", "Make this map"
+
+
+def _under(made: Explanation) -> tuple[str, ...]:
+    titles = {parameter.name: parameter.title for parameter in METHODS[made.method].parameters}
+    lines = [
+        f"Time: {duration(made.duration_ms)}",
+        f"Settings: {settings_line(made.params, titles)}",
+        "Seed: none, nothing is random" if made.seed is None else f"Seed: {made.seed}",
+    ]
+    if "r2" in made.diagnostics:
+        lines.append(f"Fit to the trials (R²): {number(made.diagnostics['r2'])}")
+    return tuple(lines)

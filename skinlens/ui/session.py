@@ -1,0 +1,199 @@
+"""What one browser session holds: the open case, its maps, and the work in progress. It outlives page switches."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import streamlit as st
+
+from skinlens import pipeline
+from skinlens.errors import CaseNotFound, SkinLensError
+from skinlens.explain import METHODS
+from skinlens.labels import MELANOMA
+from skinlens.pipeline import Analysis
+from skinlens.predict import Classifier
+from skinlens.records import Case, Explanation, Method
+from skinlens.store import CaseStore
+from skinlens.ui import cache
+from skinlens.ui.jobs import Desk, Job
+
+_OPEN, _DESK, _PARAMS, _SAID = "open_case", "desk", "map_params", "message"
+
+
+@dataclass(eq=False)
+class OpenCase:
+    """The photo that the pages are about, stored or not."""
+
+    analysis: Analysis
+    synthetic: bool = False
+    """The drawn example, not a patient."""
+    case: Case | None = None
+    """Once it is stored."""
+    home: Path | None = None
+    """Of the store that holds it."""
+    maps: list[Explanation] = field(default_factory=list)
+    problems: tuple[str, ...] = ()
+    """Stored maps that could not be read."""
+    impression: str | None = None
+    """The clinician's reading before the model's was shown."""
+    revealed: bool = False
+    """Whether the model's reading was shown."""
+    label: str = ""
+    """Class that is explained."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def keep(self, explanation: Explanation) -> None:
+        """Take a new map in, and into the store if the case is stored. Called by background workers."""
+        with self._lock:
+            self.maps = [one for one in self.maps if _same_but_time(one) != _same_but_time(explanation)] + [explanation]
+            if self.case is not None and self.home is not None:
+                CaseStore(self.home).add_explanation(self.case.visit.id, explanation)
+
+    def save(self, store: CaseStore, **entries: object) -> Case:
+        """Store the case with all maps so far; later ones follow by themselves."""
+        with self._lock:
+            self.case = pipeline.save(store, self.analysis, self.maps, **entries)  # type: ignore[arg-type]
+            self.home = store.home
+            return self.case
+
+    def map_of(self, method: Method, params: Mapping[str, object]) -> Explanation | None:
+        """The map of the class that is explained: with these settings, otherwise the latest there is."""
+        settled = METHODS[method].settle(params, self.analysis.photo)
+        found = [one for one in self.maps if one.method == method and one.label == self.label]
+        exact = [one for one in found if dict(one.params) == settled]
+        suiting = exact or ([] if params else found)
+        return suiting[-1] if suiting else None
+
+    @property
+    def by_todays_model(self) -> bool:
+        """Whether the installed model made the prediction; only then it may explain it."""
+        model = cache.installed()
+        return model is not None and self.analysis.prediction.model.sha256 == model.engine.stamp.sha256
+
+
+def _same_but_time(one: Explanation) -> tuple[object, ...]:
+    return one.method, one.label, dict(one.params), one.model
+
+
+def current() -> OpenCase | None:
+    found: OpenCase | None = st.session_state.get(_OPEN)
+    return found
+
+
+def desk() -> Desk:
+    if _DESK not in st.session_state:
+        st.session_state[_DESK] = Desk()
+    found: Desk = st.session_state[_DESK]
+    return found
+
+
+def begin(analysis: Analysis, *, synthetic: bool = False) -> None:
+    """Make a fresh analysis the open case."""
+    _open(OpenCase(analysis, synthetic=synthetic))
+
+
+def reopen(visit_id: int) -> None:
+    """Make a stored case the open one, with its stored maps. Raises CaseNotFound, StoreError."""
+    store = cache.store()
+    case = store.case(visit_id)
+    maps, problems = store.readable_explanations(visit_id)
+    analysis = Analysis(store.photo(visit_id), case.visit.quality, case.visit.prediction)
+    opened = OpenCase(analysis, case=case, home=store.home, maps=list(maps), problems=problems, revealed=True)
+    if maps:
+        opened.label = maps[-1].label
+    _open(opened)
+
+
+def refresh(case: Case) -> None:
+    """Put a changed case in the place of the open one."""
+    opened = current()
+    if opened and opened.case and opened.case.visit.id == case.visit.id:
+        opened.case = case
+
+
+def close() -> None:
+    desk().clear()
+    st.session_state.pop(_OPEN, None)
+    st.query_params.clear()
+
+
+def restore() -> None:
+    """After the page was reloaded: open the case that its address names. Then keep the address up to date."""
+    named = st.query_params.get("case", "")
+    if current() is None and named.isascii() and named.isdigit():
+        try:
+            reopen(int(named))
+        except (CaseNotFound, OverflowError):
+            st.query_params.clear()
+    opened = current()
+    if opened and opened.case:
+        st.query_params["case"] = str(opened.case.visit.id)
+
+
+def _open(opened: OpenCase) -> None:
+    desk().clear()
+    opened.label = opened.label or opened.analysis.prediction.top.code
+    st.session_state[_OPEN] = opened
+    st.session_state[_PARAMS] = {}
+    for key in [key for key in st.session_state if str(key).startswith("case_")]:
+        del st.session_state[key]  # what was typed belongs to the case before
+
+
+# ------------------------------------------------------------------------------------------------------------ maps
+
+
+def map_params(method: Method) -> dict[str, int | str]:
+    """The settings that were changed from the defaults."""
+    chosen: dict[Method, dict[str, int | str]] = st.session_state.setdefault(_PARAMS, {})
+    return chosen.get(method, {})
+
+
+def set_map_params(method: Method, params: dict[str, int | str]) -> None:
+    st.session_state.setdefault(_PARAMS, {})[method] = params
+
+
+def request_maps(opened: OpenCase, classifier: Classifier, methods: tuple[Method, ...] = tuple(METHODS)) -> None:
+    """Have those made that are not there yet, in the background."""
+    for method in methods:
+        params = map_params(method)
+        running = desk().job((method, opened.label))
+        if opened.map_of(method, params) is None and not (running and running.active):
+            desk().submit(_job(opened, classifier, method, opened.label, params))
+
+
+def _job(opened: OpenCase, classifier: Classifier, method: Method, label: str, params: dict[str, int | str]) -> Job:
+    photo = opened.analysis.photo
+    return Job(
+        key=(method, label),
+        compute=lambda progress: pipeline.explain(method, classifier, photo, label, params=params, progress=progress),
+        keep=opened.keep,
+    )
+
+
+def classifier_of(opened: OpenCase) -> Classifier | None:
+    """The model that made the prediction, if it is the installed one: no other can say what moved it."""
+    return cache.installed() if opened.by_todays_model else None
+
+
+def labels_first(opened: OpenCase) -> tuple[str, ...]:
+    """Melanoma and the most probable class: one click away."""
+    return tuple(dict.fromkeys((opened.analysis.prediction.top.code, MELANOMA)))
+
+
+# --------------------------------------------------------------------------------------------------------- messages
+
+
+def say(message: str) -> None:
+    """Show a sentence once, after the page is drawn anew."""
+    st.session_state[_SAID] = ("done", message)
+
+
+def say_problem(error: SkinLensError) -> None:
+    """The same for what went wrong."""
+    st.session_state[_SAID] = ("problem", str(error))
+
+
+def said() -> tuple[str, str] | None:
+    found: tuple[str, str] | None = st.session_state.pop(_SAID, None)
+    return found

@@ -1,0 +1,34 @@
+"""The report of the open case: its pages as they will be printed, and the file to take away."""
+
+import streamlit as st
+
+from skinlens.ui import cache
+from skinlens.ui.session import OpenCase
+
+
+def report(opened: OpenCase) -> None:
+    """Download button first, then every page."""
+    case, home = opened.case, opened.home
+    assert case is not None
+    assert home is not None
+    made = sorted(f"{one.method} {one.label} {one.created_at}" for one in opened.maps)
+    version = " | ".join((case.visit.updated_at, str(case.patient), str(case.lesion), *made))
+    data, problems, pages = cache.report(home, case.visit.id, version)
+    for problem in problems:
+        st.warning(f"{problem} The report was made without it.")
+    left, right = st.columns([2, 3], vertical_alignment="center")
+    left.download_button(
+        "Download the PDF",
+        data,
+        file_name=f"skinlens-case-{case.visit.id:04d}.pdf",
+        mime="application/pdf",
+        type="primary",
+        on_click="ignore",
+    )
+    right.caption(f"{len(pages)} pages, {len(data) / 1e6:.1f} MB. The file's name holds no pseudonym.")
+    if not opened.maps:
+        st.info("No map was made for this case yet. Make them under Explain, and they are printed here.")
+    for number, page in enumerate(pages, 1):
+        words = f"Page {number} of {len(pages)}"
+        with st.container(border=True):
+            st.image(page, width="stretch", caption=words, alt=f"{words} of the report on case {case.visit.id}")

@@ -1,0 +1,226 @@
+// The photo and its maps side by side: one Plotly plot each, on one shared pair of axes. The ranges of the axes are
+// kept here, not in the plots, so zoom and pan survive every change of class, opacity or style.
+
+const STEP = 1.5; // of one press of a zoom button
+const MOST = 40; // times magnified at most
+const views = new WeakMap();
+
+export default function ({ parentElement, data, setTriggerValue }) {
+  const root = parentElement.querySelector(".sl-viewer");
+  if (!root) return;
+  if (!views.has(root)) views.set(root, new View(root));
+  const view = views.get(root);
+  view.trigger = setTriggerValue;
+  view.show(data);
+}
+
+class View {
+  constructor(root) {
+    this.root = root;
+    this.grid = root.querySelector(".sl-grid");
+    this.panels = new Map();
+    for (const button of root.querySelectorAll("[data-zoom]")) {
+      button.addEventListener("click", () => this.press(button.dataset.zoom));
+    }
+    this.grid.addEventListener("keydown", (event) => {
+      const action = { "+": "in", "=": "in", "-": "out", 0: "whole", Home: "whole" }[event.key] ?? event.key;
+      if (event.target.matches("button") || !this.press(action)) return;
+      event.preventDefault();
+    });
+    new ResizeObserver(() => this.resize()).observe(this.grid);
+  }
+
+  show(data) {
+    if (this.photo !== data.photo.sha256) {
+      this.photo = data.photo.sha256;
+      this.size = [data.photo.width, data.photo.height];
+      this.range = [0, this.size[0], 0, this.size[1]];
+    }
+    this.data = data;
+    this.root.querySelector(".sl-legend").hidden = !data.panels.some((panel) => panel.heat);
+    for (const panel of data.panels) this.panel(panel);
+    for (const [key, panel] of this.panels) {
+      if (data.panels.some((one) => one.key === key)) continue;
+      panel.figure.remove();
+      this.panels.delete(key);
+    }
+    this.whenPlotly(() => this.draw());
+  }
+
+  whenPlotly(then) {
+    if (window.Plotly) then();
+    else setTimeout(() => this.whenPlotly(then), 50);
+  }
+
+  panel(state) {
+    let panel = this.panels.get(state.key);
+    if (!panel) {
+      const figure = document.createElement("figure");
+      figure.innerHTML =
+        '<h3></h3><p class="sl-shows"></p><div class="sl-frame"><div class="sl-plot" role="img"></div>' +
+        '<div class="sl-note"><p></p><progress max="1"></progress><button type="button"></button></div></div>' +
+        "<figcaption></figcaption>";
+      this.grid.append(figure);
+      const find = (selector) => figure.querySelector(selector);
+      panel = { figure, plot: find(".sl-plot"), note: find(".sl-note") };
+      panel.plot.tabIndex = 0;
+      find("button").addEventListener("click", () => this.trigger(panel.action, state.key));
+      this.panels.set(state.key, panel);
+    }
+    const find = (selector) => panel.figure.querySelector(selector);
+    find("h3").textContent = state.title;
+    find(".sl-shows").textContent = state.shows;
+    find(".sl-frame").style.aspectRatio = `${this.size[0]} / ${Math.max(this.size[1], this.size[0] / 3)}`;
+    panel.plot.setAttribute("aria-label", state.alt);
+    find("figcaption").replaceChildren(
+      ...state.lines.map((line) => Object.assign(document.createElement("div"), { textContent: line })),
+    );
+    panel.note.hidden = !state.note;
+    find(".sl-note p").textContent = state.note;
+    const progress = find("progress");
+    progress.hidden = state.fraction === null;
+    progress.value = state.fraction ?? 0;
+    progress.setAttribute("aria-label", `${state.title}: progress`);
+    const button = find("button");
+    panel.action = state.action;
+    button.hidden = !state.action;
+    button.textContent = state.button;
+    button.setAttribute("aria-label", `${state.button}: ${state.title}`);
+    panel.figure.dataset.state = state.state;
+  }
+
+  draw() {
+    for (const state of this.data.panels) {
+      const panel = this.panels.get(state.key);
+      if (!panel) continue;
+      // Only what changed is drawn: a poll for progress must not redraw four pictures.
+      const stamp = JSON.stringify([this.photo, state.made, this.data.style, this.data.opacity]);
+      if (panel.stamp === stamp) continue;
+      panel.stamp = stamp;
+      window.Plotly.react(panel.plot, this.traces(state), this.layout(), {
+        displayModeBar: false,
+        scrollZoom: true,
+        doubleClick: false,
+        responsive: false,
+      });
+      if (!panel.listens) this.listen(panel);
+    }
+  }
+
+  listen(panel) {
+    panel.listens = true;
+    const moved = () => {
+      const { xaxis, yaxis } = panel.plot._fullLayout;
+      this.move([...xaxis.range, yaxis.range[1], yaxis.range[0]], panel);
+    };
+    panel.plot.on("plotly_relayout", () => !this.moving && moved());
+    panel.plot.on("plotly_relayouting", (change) => {
+      const x = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
+      const y = [change["yaxis.range[1]"], change["yaxis.range[0]"]];
+      if ([...x, ...y].every(Number.isFinite)) this.move([...x, ...y], panel);
+    });
+    panel.plot.on("plotly_doubleclick", () => this.press("whole"));
+  }
+
+  traces(state) {
+    if (!state.heat) return [{ type: "scatter", x: [], y: [], hoverinfo: "skip" }];
+    const bytes = Uint8Array.from(atob(state.heat), (character) => character.charCodeAt(0));
+    const side = state.side;
+    const [top, left, height, width] = state.box;
+    const z = Array.from({ length: side }, (_, row) => Array.from(bytes.subarray(row * side, (row + 1) * side), (v) => v / 255));
+    const [dx, dy] = [width / side, height / side];
+    const grid = { z, x0: left + dx / 2, dx, y0: top + dy / 2, dy, zmin: 0, zmax: 1, colorscale: this.data.scale };
+    const hover = { hovertemplate: "%{z:.2f}<extra></extra>" };
+    if (this.data.style === "heat") {
+      return [{ type: "heatmap", ...grid, ...hover, opacity: this.data.opacity, zsmooth: "best", showscale: false }];
+    }
+    const levels = { start: 0.25, end: 0.75, size: 0.25, showlabels: false };
+    const contour = { type: "contour", ...grid, opacity: this.data.opacity, showscale: false };
+    return [
+      { ...contour, hoverinfo: "skip", contours: { ...levels, coloring: "none" }, line: { width: 5, color: "#101018" } },
+      { ...contour, ...hover, contours: { ...levels, coloring: "lines" }, line: { width: 2.5 } },
+    ];
+  }
+
+  layout() {
+    const [x0, x1, y0, y1] = this.range;
+    const axis = { visible: false, fixedrange: false, constrain: "domain" };
+    const photo = this.data.photo;
+    return {
+      uirevision: this.photo,
+      margin: { l: 0, r: 0, t: 0, b: 0 },
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      dragmode: this.zoomed() || matchMedia("(pointer: fine)").matches ? "pan" : false, // a finger scrolls the page
+      hoverlabel: { font: { size: 16 } },
+      xaxis: { ...axis, range: [x0, x1] },
+      yaxis: { ...axis, range: [y1, y0], scaleanchor: "x" },
+      images: [
+        {
+          source: photo.source,
+          xref: "x",
+          yref: "y",
+          x: 0,
+          y: 0,
+          sizex: photo.width,
+          sizey: photo.height,
+          sizing: "stretch",
+          layer: "below",
+        },
+      ],
+    };
+  }
+
+  zoomed() {
+    return this.range[1] - this.range[0] < this.size[0] * 0.999;
+  }
+
+  press(action) {
+    const [x0, x1, y0, y1] = this.range;
+    const [width, height] = [x1 - x0, y1 - y0];
+    const scale = { in: 1 / STEP, out: STEP }[action];
+    const shift = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[action];
+    if (action === "whole") this.move([0, this.size[0], 0, this.size[1]]);
+    else if (scale) {
+      const [x, y] = [(x0 + x1) / 2, (y0 + y1) / 2];
+      this.move([x - (width * scale) / 2, x + (width * scale) / 2, y - (height * scale) / 2, y + (height * scale) / 2]);
+    } else if (shift && this.zoomed()) {
+      const [dx, dy] = [(shift[0] * width) / 6, (shift[1] * height) / 6];
+      this.move([x0 + dx, x1 + dx, y0 + dy, y1 + dy]);
+    } else return false;
+    return true;
+  }
+
+  // Never beyond the photo, never closer than MOST times.
+  move(asked, from = null) {
+    const [width, height] = this.size;
+    const span = Math.min(1, Math.max(1 / MOST, (asked[1] - asked[0]) / width));
+    const place = (low, high, full) => Math.min(Math.max((low + high) / 2 - (span * full) / 2, 0), full * (1 - span));
+    const [x, y] = [place(asked[0], asked[1], width), place(asked[2], asked[3], height)];
+    this.range = [x, x + span * width, y, y + span * height];
+    const corrected = this.range.some((value, index) => Math.abs(value - asked[index]) > 0.01);
+    if (corrected) from = null;
+    this.from = this.frame && this.from !== from ? null : from;
+    this.frame ??= requestAnimationFrame(() => this.spread());
+  }
+
+  async spread() {
+    this.frame = null;
+    const [x0, x1, y0, y1] = this.range;
+    this.moving = true;
+    const dragmode = this.layout().dragmode;
+    const others = [...this.panels.values()].filter((panel) => panel !== this.from && panel.listens);
+    await Promise.all(
+      others.map((panel) =>
+        window.Plotly.relayout(panel.plot, { "xaxis.range": [x0, x1], "yaxis.range": [y1, y0], dragmode }),
+      ),
+    );
+    this.moving = false;
+    this.root.dataset.range = this.range.map((value) => value.toFixed(1)).join(" ");
+  }
+
+  resize() {
+    if (!window.Plotly) return;
+    for (const panel of this.panels.values()) if (panel.listens) window.Plotly.Plots.resize(panel.plot);
+  }
+}

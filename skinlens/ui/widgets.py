@@ -1,0 +1,149 @@
+"""Pieces of pages: verdicts, the distribution over the classes, the statement on melanoma, empty states."""
+
+from collections.abc import Iterable, Mapping
+from html import escape
+
+import streamlit as st
+
+from skinlens.labels import LABELS, MELANOMA
+from skinlens.records import Case, Photo, Prediction, QualityReport
+from skinlens.ui import cache
+from skinlens.ui.session import OpenCase
+from skinlens.ui.words import RISK_SIGNS, duration, name, number, patient_line, percent, threshold_statement
+
+ANALYSE = ("pages/analyse.py", "Analyse a photo")
+HISTORY = ("pages/history.py", "Open a stored case")
+
+
+def photo(picture: Photo, *, synthetic: bool = False) -> None:
+    """The photo with its size and what was changed while it was read."""
+    size = f"{picture.width_px} × {picture.height_px} px, {picture.source_format}"
+    what = "Synthetic example, not a patient" if synthetic else "Photo of the lesion"
+    st.image(cache.display_jpeg(picture), width="stretch", caption=f"{what} · {size}", alt=f"{what}, {size}")
+    for note in picture.notes:
+        st.caption(note)
+
+
+def quality(report: QualityReport) -> None:
+    """The verdict, what to do about it, and the checks behind it."""
+    if report.failed:
+        advice = "\n".join(f"- {check.advice}" for check in report.failed)
+        st.warning(f"**Photo quality: {len(report.failed)} of {len(report.checks)} checks not met**\n\n{advice}")
+    elif report.checks:
+        st.success(f"**Photo quality: good.** All {len(report.checks)} checks are met.")
+    else:
+        st.info("The quality of this photo was not checked.")
+        return
+    with st.expander("What was measured"):
+        rows = []
+        for check in report.checks:
+            unit = f" {check.unit}" if check.unit else ""
+            rows.append(
+                (
+                    check.title,
+                    f"{number(check.value)}{unit}",
+                    f"{check.direction} {number(check.limit)}{unit}",
+                    "met" if check.passed else "not met",
+                )
+            )
+        table(("Check", "Measured", "Expected", "Result"), rows)
+
+
+def distribution(prediction: Prediction) -> None:
+    """All seven classes by falling probability: name, risk group in words and sign, bar, percent."""
+    threshold = prediction.melanoma_threshold.value
+    rows = []
+    for label, prob in sorted(zip(LABELS, prediction.probs, strict=True), key=lambda pair: -pair[1]):
+        tick = cut = ""
+        if label.code == MELANOMA:
+            tick = f'<em style="left:{100 * threshold:.2f}%"></em>'
+            cut = f'<div class="sl-cut">Dashed line: the threshold for melanoma, {percent(threshold)}</div>'
+        rows.append(
+            f'<li><div class="sl-row"><span>{escape(name(label.code))}<span class="sl-risk">'
+            f'<i class="sl-{label.risk}" aria-hidden="true">{RISK_SIGNS[label.risk]}</i>{label.risk}</span></span>'
+            f"<b>{percent(prob)}</b></div>"
+            f'<div class="sl-track" aria-hidden="true"><span class="sl-{label.risk}" style="width:{100 * prob:.2f}%">'
+            f"</span>{tick}</div>{cut}</li>"
+        )
+    st.html(f'<ul class="sl-rows" aria-label="Probability of each class">{"".join(rows)}</ul>')
+
+
+def melanoma_statement(prediction: Prediction) -> None:
+    side = "at" if prediction.above_melanoma_threshold else "under"
+    st.html(f'<div class="sl-statement {side}">{escape(threshold_statement(prediction))}</div>')
+
+
+def model_line(opened: OpenCase) -> None:
+    """Which model said so; a notice where it is not the installed one."""
+    model, latency_ms = opened.analysis.prediction.model, opened.analysis.prediction.latency_ms
+    if opened.by_todays_model:
+        st.caption(f"{model.name}, version {model.version} · {duration(latency_ms)}")
+        return
+    installed = cache.todays_version()
+    today = f"today's is {installed}" if installed else "no model is installed today"
+    st.info(f"Made with model {model.version} ({model.sha256[:12]}…); {today}. Nothing was recomputed.")
+
+
+def impression(code: str) -> None:
+    st.markdown(f"Your impression, before the model's: **{name(code)}**")
+
+
+def fields(pairs: Mapping[str, str]) -> None:
+    """Captions and what stands beside them."""
+    inside = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in pairs.items())
+    st.html(f'<dl class="sl-fields">{inside}</dl>')
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    """A plain table that reads well aloud; cells are texts, not markup."""
+    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    st.html(f'<table class="sl-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
+
+
+def steps(sentences: Iterable[str]) -> None:
+    """What to do first, second, third."""
+    st.html(f'<ol class="sl-steps">{"".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)}</ol>')
+
+
+def nothing_open(what: str) -> None:
+    """The empty state of a page that needs a case."""
+    _invite("No case is open", f"{what} Analyse a photo first, or open a stored case.", ANALYSE, HISTORY)
+
+
+def not_revealed() -> None:
+    words = "Give your own impression of the photo first, or skip it. Then the model's reading and its maps are shown."
+    _invite("Your impression comes first", words, ANALYSE)
+
+
+def not_saved() -> None:
+    words = "A report belongs to a stored case. Keep the open photo as a case first; it needs no patient."
+    _invite("This photo is not saved yet", words, ("pages/analyse.py", "Keep this case"))
+
+
+def saved(case: Case) -> None:
+    """What can be done with a case that is stored."""
+    st.subheader(f"Kept as case {case.visit.id}")
+    st.markdown(f"{patient_line(case)} · {case.lesion.body_site} · photo of {case.visit.taken_on}")
+    with st.container(horizontal=True):
+        st.page_link("pages/explain.py", label="Explain it")
+        st.page_link("pages/report.py", label="Print the report")
+        st.page_link("pages/history.py", label="Open it in the history")
+
+
+def next_step(opened: OpenCase) -> None:
+    """From the maps on to what comes next."""
+    if opened.case is None:
+        st.markdown("The maps are kept with the case once you save it.")
+        st.page_link("pages/analyse.py", label="Keep this case")
+    else:
+        st.page_link("pages/report.py", label="Print the report")
+
+
+def _invite(title: str, words: str, *links: tuple[str, str]) -> None:
+    with st.container(border=True):
+        st.subheader(title)
+        st.markdown(words)
+        with st.container(horizontal=True):
+            for page, label in links:
+                st.page_link(page, label=label)

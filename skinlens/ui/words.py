@@ -1,0 +1,96 @@
+"""Figures and names as a clinician reads them on the screen."""
+
+import re
+from collections.abc import Mapping
+
+from skinlens.labels import BY_CODE, Risk
+from skinlens.records import Case, Prediction, Sex, Status, Threshold
+
+RISK_SIGNS: dict[Risk, str] = {"malignant": "▲", "pre-malignant": "◆", "benign": "●"}
+"""A shape for each risk group, so that it is never told by colour alone."""
+SEXES: dict[Sex, str] = {"unknown": "not recorded", "female": "female", "male": "male", "other": "other"}
+STATUSES: dict[Status, str] = {"draft": "Draft", "signed": "Signed", "amended": "Amended after signing"}
+BODY_SITES = (
+    "scalp",
+    "face",
+    "ear",
+    "neck",
+    "chest",
+    "abdomen",
+    "back",
+    "upper arm",
+    "forearm",
+    "hand",
+    "buttock",
+    "thigh",
+    "lower leg",
+    "foot",
+    "palm or sole",
+    "genital area",
+)
+
+
+def percent(prob: float) -> str:
+    """One digit after the point; what would round to 0 or 100 says so."""
+    if 0 < prob < 0.0005:
+        return "< 0.1 %"
+    if 0.9995 < prob < 1:
+        return "> 99.9 %"
+    return f"{100 * prob:.1f} %"
+
+
+def name(code: str) -> str:
+    """The full name of a class, beginning with a capital."""
+    full = BY_CODE[code].name
+    return full[0].upper() + full[1:]
+
+
+def named(code: str | None) -> str:
+    return name(code) if code else "none given"
+
+
+def duration(duration_ms: float) -> str:
+    return f"{duration_ms:.0f} ms" if duration_ms < 1000 else f"{duration_ms / 1000:.1f} s"
+
+
+def number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"
+
+
+def threshold_statement(prediction: Prediction) -> str:
+    """On which side of its threshold melanoma lies, and what that threshold does where it was chosen."""
+    threshold = prediction.melanoma_threshold
+    side = "at or above" if prediction.above_melanoma_threshold else "below"
+    return (
+        f"Melanoma: {percent(prediction.melanoma_prob)}, {side} the threshold of {percent(threshold.value)}. "
+        f"On {chosen_on(threshold)}, this threshold found {percent(threshold.sensitivity)} of the melanomas "
+        f"(sensitivity) and passed {percent(threshold.specificity)} of the other lesions (specificity)."
+    )
+
+
+def chosen_on(threshold: Threshold) -> str:
+    """The photos on which a threshold was chosen, without the data set's short word for them."""
+    return re.sub(r"\bval\b", "the validation set", threshold.chosen_on)
+
+
+def case_title(case: Case) -> str:
+    patient = case.patient.pseudonym if case.patient else "no patient"
+    return f"Case {case.visit.id} · {patient} · {case.lesion.body_site}"
+
+
+def patient_line(case: Case) -> str:
+    if case.patient is None:
+        return "Kept without a patient"
+    age = case.patient.age_on(case.visit.taken_on)
+    parts = [case.patient.pseudonym, SEXES[case.patient.sex] if case.patient.sex != "unknown" else "sex not recorded"]
+    return " · ".join([*parts, f"{age} years" if age else "age not recorded"])
+
+
+def settings_line(params: Mapping[str, int | float | str], titles: Mapping[str, str]) -> str:
+    """What a map was made with; the seed has a line of its own."""
+    parts = [
+        f"{titles.get(key, key)} {number(value) if isinstance(value, float) else value}"
+        for key, value in params.items()
+        if key != "seed"
+    ]
+    return ", ".join(parts) or "nothing to set"
