@@ -8,6 +8,7 @@
     ├── RecipeError          a training recipe has an unknown or impossible value
     ├── DatasetError         a data set, label file or split is not laid out as expected
     ├── InvalidEntry         what was typed for a case cannot be kept: an empty pseudonym, an impossible date, …
+    ├── ParameterError       an explanation was asked for with an unknown or impossible parameter; also a ValueError
     ├── CaseNotFound         no stored patient, lesion or visit has that number
     ├── StoreError           the case database cannot be opened, read or written
     ├── ServeError           the app cannot listen on the address and port that were asked for
@@ -40,6 +41,10 @@ class DatasetError(SkinLensError):
 
 class InvalidEntry(SkinLensError):
     """A pseudonym, year, date, status or text that was given for a case cannot be kept as it is."""
+
+
+class ParameterError(SkinLensError, ValueError):
+    """An explanation was asked for by an unknown method, class or parameter, or a parameter is out of its range."""
 
 
 class CaseNotFound(SkinLensError):

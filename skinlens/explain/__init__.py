@@ -1,1 +1,234 @@
-"""Three explanations of one prediction: where in the photo did the model find its reasons?"""
+"""Three explanations of one prediction: where in the photo did the model find its reasons?
+
+Each method is a pure function of photo, model, class and parameters: nothing is hooked and nothing is kept, so any
+number of sessions explain side by side on one shared ``Classifier``. All three explain the model that predicted.
+
+This package is light: scikit-image is imported when the first LIME map is asked for; torch, grad-cam and lime never.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import numpy as np
+
+from skinlens.errors import ParameterError
+from skinlens.explain.evidence import Evidence
+from skinlens.explain.gradcam import grad_cam
+from skinlens.explain.lime import class_score, lime
+from skinlens.explain.scorecam import ALL, score_cam
+from skinlens.labels import CODES, INDEX
+from skinlens.predict import Classifier
+from skinlens.preprocess import model_view, to_batch
+from skinlens.records import Explanation, Method, Photo, Progress
+
+Compute = Callable[[Classifier, Photo, int, Mapping[str, Any], Progress], Evidence]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One thing that can be set, with what a form needs to ask for it."""
+
+    name: str
+    title: str
+    kind: Literal["integer", "choice"]
+    default: int | str | None
+    """None: taken from the photo (the seed)."""
+    help: str
+    """In clinical words: what more or less of it does to the map, and what it costs."""
+    low: int = 0
+    high: int = 0
+    """An integer is from ``low`` to ``high``, both included."""
+    choices: tuple[str, ...] = ()
+
+    def checked(self, value: object) -> int | str:
+        """The value as it is stored.
+
+        Raises:
+            ParameterError: it is of the wrong kind or out of range.
+        """
+        if self.kind == "choice":
+            if isinstance(value, str) and value in self.choices:
+                return value
+            expected = "one of " + ", ".join(self.choices)
+        else:
+            if isinstance(value, int | np.integer) and not isinstance(value, bool) and self.low <= value <= self.high:
+                return int(value)
+            expected = f"a whole number from {self.low} to {self.high}"
+        raise ParameterError(f"{self.title} ({self.name}) cannot be {value!r}: give {expected}.")
+
+
+@dataclass(frozen=True)
+class MethodInfo:
+    """One method in words, what can be set, and the function behind it."""
+
+    title: str
+    shows: str
+    """One sentence for the reader of the map."""
+    parameters: tuple[Parameter, ...]
+    compute: Compute
+
+    @property
+    def defaults(self) -> dict[str, int | str | None]:
+        return {parameter.name: parameter.default for parameter in self.parameters}
+
+    def settle(self, params: Mapping[str, object], photo: Photo) -> dict[str, int | float | str]:
+        """Every parameter with its value for this photo: as given, or the default.
+
+        Raises:
+            ParameterError: one is unknown, of the wrong kind or out of range.
+        """
+        unknown = sorted(params.keys() - self.defaults.keys())
+        if unknown:
+            known = ", ".join(self.defaults) or "none"
+            raise ParameterError(f"{self.title} has no parameter {', '.join(unknown)}. It has: {known}.")
+        settled: dict[str, int | float | str] = {}
+        for parameter in self.parameters:
+            value = params.get(parameter.name, parameter.default)
+            settled[parameter.name] = parameter.checked(seed_of(photo) if value is None else value)
+        return settled
+
+
+def seed_of(photo: Photo) -> int:
+    """The seed that belongs to a photo, so that one photo always gets one map: its hash's first 32 bits."""
+    return int(photo.sha256[:8], 16)
+
+
+def _compute_grad_cam(
+    classifier: Classifier, photo: Photo, position: int, _: Mapping[str, Any], progress: Progress
+) -> Evidence:
+    evidence = grad_cam(classifier.engine, to_batch([photo], classifier.engine.spec), position)
+    progress(1.0)
+    return evidence
+
+
+def _compute_score_cam(
+    classifier: Classifier, photo: Photo, position: int, params: Mapping[str, Any], progress: Progress
+) -> Evidence:
+    engine = classifier.engine
+    return score_cam(engine, to_batch([photo], engine.spec), position, params["channels"], progress)
+
+
+def _compute_lime(
+    classifier: Classifier, photo: Photo, position: int, params: Mapping[str, Any], progress: Progress
+) -> Evidence:
+    spec = classifier.engine.spec
+    score = class_score(classifier, position, params["target"])
+    samples, segments, seed = params["samples"], params["segments"], params["seed"]
+    return lime(model_view(photo, spec), spec, score, samples, segments, seed, progress)
+
+
+METHODS: dict[Method, MethodInfo] = {
+    "grad_cam": MethodInfo(
+        title="Grad-CAM",
+        shows="Bright where the patterns that the network found speak for this class, by its own inner weights.",
+        parameters=(),
+        compute=_compute_grad_cam,
+    ),
+    "score_cam": MethodInfo(
+        title="Score-CAM",
+        shows="Bright where the photo must stay visible for the network to keep scoring this class.",
+        parameters=(
+            Parameter(
+                name="channels",
+                title="Patterns tried",
+                kind="integer",
+                default=64,
+                low=ALL,
+                high=256,
+                help="How many of the network's 256 inner patterns are laid over the photo as a mask, those that vary "
+                "most across it first. More take longer and rarely change the map. 0 tries all of them.",
+            ),
+        ),
+        compute=_compute_score_cam,
+    ),
+    "lime": MethodInfo(
+        title="LIME",
+        shows="Bright patches are those whose covering, in many trials, lowers the score of this class most.",
+        parameters=(
+            Parameter(
+                name="samples",
+                title="Trials",
+                kind="integer",
+                default=500,
+                low=50,
+                high=5000,
+                help="How many copies of the photo are shown to the network, each with about half of its patches "
+                "covered. More give a steadier map and take longer in proportion.",
+            ),
+            Parameter(
+                name="segments",
+                title="Patches",
+                kind="integer",
+                default=60,
+                low=10,
+                high=200,
+                help="Into about how many patches of similar colour the photo is divided. Fewer show whole regions of "
+                "the lesion, more show smaller structures but need more trials.",
+            ),
+            Parameter(
+                name="seed",
+                title="Seed",
+                kind="integer",
+                default=None,
+                low=0,
+                high=2**32 - 1,
+                help="Decides which patches are covered in which trial. It is derived from the photo, so that the same "
+                "photo always gets the same map. Set another one to see how much the map depends on chance.",
+            ),
+            Parameter(
+                name="target",
+                title="Explained score",
+                kind="choice",
+                default="log-odds",
+                choices=("log-odds", "probability"),
+                help="Log-odds still move when the network is almost certain, so the map depends less on chance. The "
+                "probability is what most publications explain.",
+            ),
+        ),
+        compute=_compute_lime,
+    ),
+}
+"""In the order in which they are shown: the quick one first."""
+
+
+def explain(
+    method: Method,
+    classifier: Classifier,
+    photo: Photo,
+    label: str,
+    *,
+    params: Mapping[str, object] | None = None,
+    progress: Progress | None = None,
+) -> Explanation:
+    """One heat map for the class ``label`` (a code, not necessarily the most probable one), with its provenance.
+
+    ``params`` overrides the method's defaults; what was used is stored with the result. ``progress`` is told the
+    fraction done after every 16 forward passes of the two slow methods, and at the end.
+
+    Raises:
+        ParameterError: the method, the class or a parameter is unknown, or a parameter is out of range.
+        Cancelled: ``progress`` raised it.
+    """
+    if method not in METHODS:
+        raise ParameterError(f"There is no method {method!r}. Choose one of {', '.join(METHODS)}.")
+    if label not in INDEX:
+        raise ParameterError(f"There is no class {label!r}. Choose one of {', '.join(CODES)}.")
+    info = METHODS[method]
+    settled = info.settle(params or {}, photo)
+    started = time.perf_counter()
+    evidence = info.compute(classifier, photo, INDEX[label], settled, progress or (lambda _: None))
+    return Explanation(
+        method=method,
+        label=label,
+        heat=evidence.heat,
+        params=settled,
+        seed=int(settled["seed"]) if "seed" in settled else None,
+        photo_sha256=photo.sha256,
+        model=classifier.engine.stamp,
+        duration_ms=(time.perf_counter() - started) * 1000,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        diagnostics=evidence.diagnostics,
+    )

@@ -1,0 +1,31 @@
+"""Grad-CAM at the fused map, of the int8 model that predicted.
+
+Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", 2017: with A_k the
+channels of the map and y the logit of the class,
+
+    α_k = mean over places of ∂y/∂A_k        (equation 1)
+    map = ReLU(Σ_k α_k A_k)                  (equation 2)
+
+Only the float head lies behind the fused map, so ∂y/∂A_k has a closed form and the quantized network needs no gradient.
+"""
+
+import numpy as np
+
+from skinlens.explain.evidence import Evidence, enlarge
+from skinlens.labels import CODES
+from skinlens.models.engine import Engine
+from skinlens.records import Batch
+
+
+def grad_cam(engine: Engine, batch: Batch, position: int) -> Evidence:
+    """Where the fused map raises the logit of class ``position`` (its place in ``CODES``), to first order.
+
+    ``batch`` holds the one photo. ``peak`` is the largest value of equation 2, in logits per place of the coarse map.
+    """
+    fused = engine.features(batch)
+    direction = np.zeros(len(CODES), dtype=np.float32)
+    direction[position] = 1
+    alpha = engine.head.channel_gradient(fused, direction)
+    grid = np.maximum(np.einsum("k,khw->hw", alpha, fused[0]), 0)
+    peak = float(grid.max())
+    return Evidence(enlarge(grid, engine.spec.size_px), {"peak": peak, "empty": float(peak == 0)})

@@ -1,0 +1,75 @@
+"""Score-CAM at the fused map, on the int8 engine in batches.
+
+Wang et al., "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", 2020: every channel A_k
+of the map, enlarged and scaled to [0, 1], is laid over the photo as a mask; the logit y_k that the class keeps under
+that mask weighs the channel:
+
+    map = ReLU(Σ_k w_k A_k),    w = softmax over k of y_k        (algorithm 1)
+
+The logit of the paper's empty baseline is the same for all channels and cancels in the softmax. No gradient is needed,
+but one forward pass for each channel.
+"""
+
+import numpy as np
+from jaxtyping import Float32
+
+from skinlens.calibration import softmax
+from skinlens.explain.evidence import Evidence, enlarge
+from skinlens.models.engine import BATCH, Engine
+from skinlens.records import Array, Batch, Progress
+
+ALL = 0
+"""As a number of channels: every channel of the map."""
+
+
+def score_cam(engine: Engine, batch: Batch, position: int, channels: int, progress: Progress) -> Evidence:
+    """Where the photo must stay visible for the logit of class ``position`` (its place in ``CODES``) to stay high.
+
+    ``batch`` holds the one photo. ``channels``: how many are tried, those with the widest range of values first;
+    ``ALL`` for every one. A channel without any range hides the whole photo; all such channels share one forward pass,
+    which changes nothing. ``progress`` is told after each ``BATCH`` masked photos.
+
+    Neither weights nor channels are ever negative, so the map has a floor that says nothing about the place: it is
+    subtracted, as the authors' implementation does, and told as ``floor``. ``peak`` is the maximum above that floor,
+    in units of the fused map; ``forwards`` counts the masked photos.
+    """
+    maps = engine.features(batch)[0]
+    spread = maps.max(axis=(1, 2)) - maps.min(axis=(1, 2))
+    chosen = np.argsort(-spread, kind="stable")[: channels or len(maps)]
+    tried, constant = chosen[spread[chosen] > 0], chosen[spread[chosen] == 0]
+    grids = np.concatenate([maps[tried], np.zeros_like(maps[: min(1, len(constant))])])
+    kept = masked_logits(engine, batch, grids, position, progress)
+    logits = np.concatenate([kept[: len(tried)], np.repeat(kept[len(tried) :], len(constant))])
+    weights = softmax(logits[np.newaxis])[0].astype(np.float32)
+    total = np.einsum("k,khw->hw", weights, maps[np.concatenate([tried, constant])])
+    floor = float(total.min())
+    peak = float(total.max()) - floor
+    diagnostics = {"peak": peak, "empty": float(peak == 0), "floor": floor, "forwards": float(len(grids))}
+    return Evidence(enlarge(total - total.min(), engine.spec.size_px), diagnostics)
+
+
+def masked_logits(
+    engine: Engine, batch: Batch, grids: Float32[Array, "m g g"], position: int, progress: Progress
+) -> Float32[Array, " m"]:
+    """The class's logit for the photo under each mask in turn; no more than ``BATCH`` masks are ever held."""
+    logits = []
+    for start in range(0, len(grids), BATCH):
+        masks = enlarged_masks(grids[start : start + BATCH], engine.spec.size_px)
+        logits.append(engine.logits(batch * masks[:, np.newaxis])[:, position])
+        progress(min(start + BATCH, len(grids)) / len(grids))
+    return np.concatenate(logits)
+
+
+def enlarged_masks(grids: Float32[Array, "m g g"], size_px: int) -> Float32[Array, "m s s"]:
+    """Each map at the size of the network's input and scaled to [0, 1]; a map of zeros stays zero.
+
+    Bilinear with the corners of both grids on each other, which is how pytorch-grad-cam (torch's
+    ``UpsamplingBilinear2d``) makes its masks, and not how it enlarges its results.
+    """
+    coarse = np.arange(grids.shape[1], dtype=np.float32)
+    fine = np.linspace(0, grids.shape[1] - 1, size_px, dtype=np.float32)
+    hats = np.maximum(1 - np.abs(fine[:, np.newaxis] - coarse), 0)  # row i: what each coarse place gives to pixel i
+    masks = hats @ grids @ hats.T
+    low = masks.min(axis=(1, 2), keepdims=True)
+    high = masks.max(axis=(1, 2), keepdims=True)
+    return np.asarray((masks - low) / (high - low + np.float32(1e-8)), dtype=np.float32)
