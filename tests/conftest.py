@@ -146,3 +146,11 @@ def originals(ham10000: Path) -> Path:
     if not folder.is_dir():
         pytest.skip(f"{folder} is missing: this test needs some photos at their original 600×450")
     return folder
+
+
+@pytest.fixture(scope="session")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights folder of a tiny network: really trained, quantized and calibrated on drawn data. Read only."""
+    from tests.tiny_release import make_release
+
+    return make_release(tmp_path_factory.mktemp("tiny"))

@@ -1,0 +1,281 @@
+"""The command line: ``python -m skinlens COMMAND``. ``--help`` of each command says what it takes.
+
+Results go to stdout, progress and messages to stderr. Exit status: 0 done, 1 the doctor found something wrong, 2 bad
+input (one line on stderr says what, and what to do), 130 stopped by Ctrl+C.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import skinlens
+from skinlens import pipeline
+from skinlens.errors import SkinLensError
+from skinlens.labels import CODES, DISCLAIMER, LABELS
+from skinlens.records import Method
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except SkinLensError as problem:
+        print(f"skinlens: {' '.join(str(problem).split())}", file=sys.stderr)
+        return 2
+    except OSError as problem:
+        print(f"skinlens: {problem.filename or ''}: {problem.strerror or problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("skinlens: stopped.", file=sys.stderr)
+        return 130
+
+
+# ------------------------------------------------------------------------------------------------------- commands
+
+
+def _predict(options: argparse.Namespace) -> int:
+    classifier = pipeline.load_classifier(options.weights)
+    answers, status = [], 0
+    for path in options.photos:
+        try:
+            analysis = pipeline.analyse(path.read_bytes(), classifier)
+        except (SkinLensError, OSError) as problem:
+            if len(options.photos) == 1:
+                raise
+            reason = problem if isinstance(problem, SkinLensError) else problem.strerror
+            print(f"skinlens: {path}: {reason}", file=sys.stderr)
+            status = 2
+            continue
+        answers.append(_answer(path, analysis))
+    if options.json:
+        _print_json(answers[0] if len(options.photos) == 1 else answers)
+    else:
+        for answer in answers:
+            print(_in_words(answer))
+        print(DISCLAIMER)
+    return status
+
+
+def _explain(options: argparse.Namespace) -> int:
+    import numpy as np
+    from PIL import Image
+
+    from skinlens.explain.overlay import overlay
+    from skinlens.preprocess import heat_to_photo
+
+    classifier = pipeline.load_classifier(options.weights)
+    analysis = pipeline.analyse(options.photo.read_bytes(), classifier)
+    label = options.label or analysis.prediction.top.code
+    options.out.mkdir(parents=True, exist_ok=True)
+    maps = []
+    for method in options.methods:
+        explanation = pipeline.explain(method, classifier, analysis.photo, label)
+        stem = options.out / f"{method}-{label}"
+        photo, spec = analysis.photo, classifier.engine.spec
+        Image.fromarray(overlay(photo, explanation.heat, spec)).save(stem.with_suffix(".png"))
+        np.save(stem.with_suffix(".npy"), heat_to_photo(explanation.heat, photo.height_px, photo.width_px, spec))
+        maps.append(
+            {
+                "method": method,
+                "label": label,
+                "overlay": str(stem.with_suffix(".png")),
+                "heat": str(stem.with_suffix(".npy")),
+                "params": dict(explanation.params),
+                "seed": explanation.seed,
+                "duration_ms": round(explanation.duration_ms, 1),
+                "diagnostics": dict(explanation.diagnostics),
+            }
+        )
+        print(f"{method}: {explanation.duration_ms:.0f} ms", file=sys.stderr)
+    answer = {**_answer(options.photo, analysis), "explanations": maps}
+    if options.json:
+        _print_json(answer)
+    else:
+        print("\n".join(f"{one['overlay']}\n{one['heat']}" for one in maps))
+        print(DISCLAIMER)
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    classifier = pipeline.load_classifier(options.weights)
+    analysis = pipeline.analyse(options.photo.read_bytes(), classifier)
+    label = options.label or analysis.prediction.top.code
+    explanations = [pipeline.explain(method, classifier, analysis.photo, label) for method in options.methods]
+    options.out.write_bytes(pipeline.report_unsaved(analysis, explanations, datetime.now(UTC)))
+    print(options.out)
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from skinlens.distill.config import load_recipe
+    from skinlens.distill.data import dataset_folder, load_index
+    from skinlens.distill.train import train
+
+    recipe, data = load_recipe(options.recipe), dataset_folder()
+    run = options.run_folder or Path("runs") / recipe.name
+    print(train(recipe, load_index(data, "train"), load_index(data, "val"), run))
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from skinlens.distill.data import dataset_folder, load_index
+    from skinlens.distill.export import export
+
+    data = dataset_folder()
+    training, validation = load_index(data, "train"), load_index(data, "val")
+    print(export(options.run_folder, training, validation, options.out, version=options.version))
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from skinlens.evaluate.measure import evaluate, summary
+
+    result = evaluate(pipeline.load_classifier(options.weights), options.images, options.labels, options.split)
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    print(summary(result))
+    for image_id in [*result["missing_ids"], *result["unreadable_ids"]]:
+        print(f"not measured: {image_id}", file=sys.stderr)
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from skinlens.doctor import examine
+
+    findings = examine(options.weights or pipeline.weights_directory())
+    for finding in findings:
+        print(f"{'ok   ' if finding.passed else 'WRONG'}  {finding.what:<34} {finding.found}")
+    return 0 if all(finding.passed for finding in findings) else 1
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from skinlens.serve import serve
+
+    serve(options.host, options.port)
+
+
+# ----------------------------------------------------------------------------------------------------- in words
+
+
+def _answer(path: Path, analysis: pipeline.Analysis) -> dict[str, Any]:
+    prediction = analysis.prediction
+    return {
+        "photo": str(path),
+        "photo_sha256": analysis.photo.sha256,
+        "top": prediction.top.code,
+        "probs": dict(zip(CODES, prediction.probs, strict=True)),
+        "melanoma": {
+            "prob": prediction.melanoma_prob,
+            "above_threshold": prediction.above_melanoma_threshold,
+            "threshold": asdict(prediction.melanoma_threshold),
+        },
+        "quality": {
+            "passed": analysis.quality.passed,
+            "checks": [asdict(check) for check in analysis.quality.checks],
+        },
+        "notes": list(analysis.photo.notes),
+        "model": asdict(prediction.model),
+        "latency_ms": round(prediction.latency_ms, 2),
+        "disclaimer": DISCLAIMER,
+    }
+
+
+def _in_words(answer: dict[str, Any]) -> str:
+    lines = [answer["photo"]]
+    for label in sorted(LABELS, key=lambda label: -answer["probs"][label.code]):
+        lines.append(f"  {answer['probs'][label.code]:6.1%}  {label.name} ({label.risk})")
+    side = "at or above" if answer["melanoma"]["above_threshold"] else "below"
+    threshold = answer["melanoma"]["threshold"]
+    lines.append(
+        f"  Melanoma {answer['melanoma']['prob']:.1%} is {side} the threshold of {threshold['value']:.1%} "
+        f"(sensitivity {threshold['sensitivity']:.0%}, specificity {threshold['specificity']:.0%} on "
+        f"{threshold['chosen_on']})."
+    )
+    lines += [f"  {check['title']}: {check['advice']}" for check in answer["quality"]["checks"] if not check["passed"]]
+    return "\n".join(lines)
+
+
+def _print_json(content: Any) -> None:
+    json.dump(content, sys.stdout, indent=2, allow_nan=False)
+    print()
+
+
+# ------------------------------------------------------------------------------------------------------- arguments
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="skinlens", description=f"SkinLens. {DISCLAIMER}")
+    parser.add_argument("--version", action="version", version=f"SkinLens {skinlens.__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    predict = commands.add_parser("predict", help="the distribution over the seven classes for each photo")
+    predict.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
+    predict.add_argument("--json", action="store_true", help="JSON to stdout: one object, or a list of several photos")
+    predict.set_defaults(run=_predict)
+
+    explain = commands.add_parser("explain", help="heat maps of a photo as pictures and as numbers")
+    explain.add_argument("photo", type=Path, metavar="PHOTO")
+    explain.add_argument("--out", type=Path, required=True, metavar="DIR", help="made if it is not there")
+    explain.add_argument("--json", action="store_true", help="JSON to stdout, with the prediction")
+    explain.set_defaults(run=_explain)
+
+    report = commands.add_parser("report", help="the report of a photo as PDF; nothing is stored")
+    report.add_argument("photo", type=Path, metavar="PHOTO")
+    report.add_argument("--out", type=Path, required=True, metavar="FILE.pdf")
+    report.set_defaults(run=_report)
+    for command in (explain, report):
+        command.add_argument(
+            "--methods",
+            type=_methods,
+            default=list(pipeline.METHODS),
+            metavar="METHOD[,METHOD…]",
+            help=f"of {', '.join(pipeline.METHODS)}; all by default",
+        )
+        command.add_argument("--label", choices=CODES, help="class to explain; the most probable one by default")
+
+    serve = commands.add_parser("serve", help="the app, in a browser")
+    serve.add_argument("--host", default="127.0.0.1", help="127.0.0.1 by default: this computer only")
+    serve.add_argument("--port", type=int, default=8501, help="8501 by default; the next free one if it is taken")
+    serve.set_defaults(run=_serve)
+
+    doctor = commands.add_parser("doctor", help="check this installation")
+    doctor.set_defaults(run=_doctor)
+
+    train = commands.add_parser("train", help="run or resume a recipe; needs SKINLENS_HAM10000")
+    train.add_argument("recipe", type=Path, metavar="RECIPE.toml")
+    train.add_argument("--run", dest="run_folder", type=Path, metavar="DIR", help="runs/NAME by default")
+    train.set_defaults(run=_train)
+
+    export = commands.add_parser("export", help="quantize and calibrate a run's best weights; needs SKINLENS_HAM10000")
+    export.add_argument("run_folder", type=Path, metavar="RUN")
+    export.add_argument("--out", type=Path, default=Path("weights"), metavar="DIR", help="weights by default")
+    export.add_argument("--version", default=skinlens.__version__, help="of the release")
+    export.set_defaults(run=_export)
+
+    evaluate = commands.add_parser("evaluate", help="measure the served model on a labelled data set")
+    evaluate.add_argument("--images", type=Path, required=True, metavar="DIR", help="pictures, found by id below it")
+    evaluate.add_argument("--labels", type=Path, required=True, metavar="CSV", help="HAM10000 or ISIC ground truth")
+    evaluate.add_argument("--split", choices=("train", "val", "test"), help="of HAM10000; the whole file by default")
+    evaluate.add_argument("--json", type=Path, metavar="FILE", help="write every figure with its interval")
+    evaluate.set_defaults(run=_evaluate)
+
+    for command in (predict, explain, report, doctor, evaluate):
+        command.add_argument("--weights", type=Path, metavar="DIR", help="the folder of a release; weights by default")
+    return parser
+
+
+def _methods(text: str) -> list[Method]:
+    asked = [name.strip().replace("-", "_") for name in text.split(",") if name.strip()]
+    unknown = [name for name in asked if name not in pipeline.METHODS]
+    if unknown or not asked:
+        raise argparse.ArgumentTypeError(f"expected {', '.join(pipeline.METHODS)}, found {text!r}")
+    return [method for method in pipeline.METHODS if method in asked]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

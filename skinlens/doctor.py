@@ -1,0 +1,93 @@
+"""Is this installation in order? Each check says what it looked at, what it found, and what to do."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from skinlens.errors import SkinLensError, StoreError
+from skinlens.intake import photo_from_pixels
+from skinlens.models.weights import REFERENCE_SEED, load_engine, load_manifest
+from skinlens.phantom import draw_phantom
+from skinlens.preprocess import to_batch
+from skinlens.report import typeset
+from skinlens.store import CaseStore
+
+TOLERANCE = 0.05
+"""Of a logit: what another processor's kernels may differ by. A wrong file or a broken kernel is off by far more."""
+FREE_BYTES = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the table."""
+
+    what: str
+    passed: bool
+    found: str
+
+
+def examine(weights: Path, home: Path | None = None) -> list[Finding]:
+    """Every check, also after one has failed."""
+    checks: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("model files", lambda: _files(weights)),
+        ("engine reproduces its reference", lambda: _reference(weights)),
+        ("case database", lambda: _database(home)),
+        ("free disk space", lambda: _disk(home)),
+        ("fonts of the report", _fonts),
+    )
+    return [_finding(what, check) for what, check in checks]
+
+
+def _finding(what: str, check: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what, passed=True, found=check())
+    except (SkinLensError, OSError) as problem:
+        return Finding(what, passed=False, found=str(problem))
+
+
+def _files(weights: Path) -> str:
+    manifest = load_manifest(weights)
+    for name in manifest.content["files"]:
+        manifest.verified(name)
+    return f"{manifest.content['name']} {manifest.version}, {len(manifest.content['files'])} files, all hashes match"
+
+
+def _reference(weights: Path) -> str:
+    expected = np.asarray(load_manifest(weights).content["reference"]["logits"], dtype=np.float32)
+    engine = load_engine(weights)
+    photo = photo_from_pixels(draw_phantom(REFERENCE_SEED), "drawn")
+    distance = float(np.abs(engine.logits(to_batch([photo], engine.spec))[0] - expected).max())
+    if distance > TOLERANCE:
+        raise SkinLensError(
+            f"the drawn example's logits differ by {distance:.3f} from those of the release (at most {TOLERANCE} "
+            "expected). Reinstall the requirements; if it stays, this processor computes otherwise: do not use it."
+        )
+    return f"the drawn example's logits differ by {distance:.4f} (at most {TOLERANCE})"
+
+
+def _database(home: Path | None) -> str:
+    store = CaseStore(home)
+    store.check_writable()
+    return f"{store.home} is writable"
+
+
+def _disk(home: Path | None) -> str:
+    free = shutil.disk_usage(CaseStore(home).home).free
+    if free < FREE_BYTES:
+        raise StoreError(f"{free / 1e9:.1f} GB free, at least {FREE_BYTES / 1e9:.0f} GB expected. Free some space.")
+    return f"{free / 1e9:.0f} GB free"
+
+
+def _fonts() -> str:
+    names = sorted({name for style in (typeset.REGULAR, typeset.BOLD) for name in style})
+    for name in names:
+        try:
+            typeset.face(name)
+        except Exception as problem:  # reportlab's TTFError is rooted in Exception
+            raise SkinLensError(
+                f"{name}.ttf cannot be read in {typeset.FONTS} ({problem}). Restore the folder from the release."
+            ) from problem
+    return f"{len(names)} fonts can be read"

@@ -1,0 +1,91 @@
+"""A label file → which photo has which class: HAM10000 metadata or an ISIC challenge's ground truth."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from skinlens.distill.data import split_of_images
+from skinlens.errors import DatasetError
+from skinlens.labels import CODES, INDEX
+
+_EXPECTED = (
+    "Expected the columns image_id,dx[,lesion_id][,split] of HAM10000's metadata, or "
+    f"image,{','.join(code.upper() for code in CODES)} of an ISIC challenge's ground truth (0 or 1 each)"
+)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One line of a label file."""
+
+    image_id: str
+    label: int
+    """Class number in the order of ``labels.CODES``."""
+    group: str
+    """The lesion where the file tells it, otherwise the photo: what is drawn together in the bootstrap."""
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    rows: tuple[Labelled, ...]
+    grouped_by: str
+    """``lesion`` or ``photo``."""
+    other_classes: int
+    """Lines left out because none of the seven classes is theirs (ISIC 2019's SCC and UNK)."""
+
+
+def read_labels(path: Path, split: str | None) -> LabelFile:
+    """The lines of a label file, of one part where ``split`` is given.
+
+    The part is the file's own ``split`` column or, in a HAM10000 file without one, the project's frozen split.
+
+    Raises:
+        DatasetError: the file cannot be read, has no known column, names an unknown class, or has no such part.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            columns, lines = tuple(reader.fieldnames or ()), list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as problem:
+        raise DatasetError(f"The label file {path} cannot be read: {problem}. {_EXPECTED}.") from problem
+    if {"image_id", "dx"} <= set(columns):
+        return _ham10000(path, columns, lines, split)
+    classes = {column: INDEX[column.strip().lower()] for column in columns if column.strip().lower() in INDEX}
+    if "image" in columns and classes:
+        return _isic(path, classes, lines, split)
+    raise DatasetError(f"{_EXPECTED}; found {', '.join(columns) or 'none'} in {path}.")
+
+
+def _ham10000(path: Path, columns: tuple[str, ...], lines: list[dict[str, str]], split: str | None) -> LabelFile:
+    own = None if "split" in columns else split_of_images()
+    rows = []
+    for number, line in enumerate(lines, start=2):
+        if split is not None and (line["split"] if own is None else own.get(line["image_id"])) != split:
+            continue
+        if line["dx"] not in INDEX:
+            raise DatasetError(f"{path}, line {number}: expected dx to be one of {CODES}, found {line['dx']!r}.")
+        group = line.get("lesion_id") or line["image_id"]
+        rows.append(Labelled(line["image_id"], INDEX[line["dx"]], group))
+    if not rows:
+        raise DatasetError(f"{path} has no photo of the split {split!r}: use train, val or test.")
+    return LabelFile(tuple(rows), "lesion" if "lesion_id" in columns else "photo", 0)
+
+
+def _isic(path: Path, classes: dict[str, int], lines: list[dict[str, str]], split: str | None) -> LabelFile:
+    if split is not None:
+        raise DatasetError(f"{path} is an ISIC ground truth and has no splits: leave --split out.")
+    rows, others = [], 0
+    for number, line in enumerate(lines, start=2):
+        try:
+            positive = [index for column, index in classes.items() if float(line[column] or 0) == 1]
+        except (TypeError, ValueError) as problem:
+            raise DatasetError(f"{path}, line {number}: expected 0 or 1 for each class ({problem}).") from problem
+        if len(positive) > 1:
+            raise DatasetError(f"{path}, line {number}: expected one class at most, found {len(positive)}.")
+        if positive:
+            rows.append(Labelled(line["image"], positive[0], line["image"]))
+        else:
+            others += 1
+    if not rows:
+        raise DatasetError(f"{path} has no photo of a known class. {_EXPECTED}.")
+    return LabelFile(tuple(rows), "photo", others)

@@ -1,0 +1,72 @@
+"""Label files of two kinds; what is wrong with one is said."""
+
+from pathlib import Path
+
+import pytest
+
+from skinlens.errors import DatasetError
+from skinlens.evaluate.labels_file import read_labels
+from skinlens.labels import INDEX
+
+ISIC = "image,MEL,NV,BCC,AKIEC,BKL,DF,VASC\n"
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "labels.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_ham10000_with_its_own_split(tmp_path: Path) -> None:
+    path = written(tmp_path, "image_id,lesion_id,dx,split\na,L1,mel,test\nb,L1,nv,train\nc,L2,df,test\n")
+    rows = read_labels(path, "test")
+    assert [(row.image_id, row.label, row.group) for row in rows.rows] == [
+        ("a", INDEX["mel"], "L1"),
+        ("c", INDEX["df"], "L2"),
+    ]
+    assert rows.grouped_by == "lesion"
+    assert len(read_labels(path, None).rows) == 3
+
+
+def test_ham10000_without_a_split_takes_the_projects(tmp_path: Path) -> None:
+    path = written(tmp_path, "image_id,dx\nISIC_0024306,nv\nISIC_0024308,nv\n")
+    assert [row.image_id for row in read_labels(path, "val").rows] == ["ISIC_0024308"]
+    assert read_labels(path, "val").grouped_by == "photo"
+
+
+def test_isic_ground_truth_in_any_order_of_columns(tmp_path: Path) -> None:
+    path = written(tmp_path, ISIC + "x,0.0,1.0,0.0,0.0,0.0,0.0,0.0\ny,0,0,0,0,0,0,1\n")
+    assert [(row.image_id, row.label) for row in read_labels(path, None).rows] == [
+        ("x", INDEX["nv"]),
+        ("y", INDEX["vasc"]),
+    ]
+
+
+def test_classes_that_are_not_ours_are_counted(tmp_path: Path) -> None:
+    path = written(tmp_path, "image,MEL,NV,SCC,UNK\nx,1,0,0,0\ny,0,0,1,0\n")
+    result = read_labels(path, None)
+    assert [row.image_id for row in result.rows] == ["x"]
+    assert result.other_classes == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "split", "message"),
+    [
+        ("name,diagnosis\na,b\n", None, r"Expected the columns image_id,dx.*or image,AKIEC.*found name, diagnosis"),
+        ("", None, "found none"),
+        ("image_id,dx\na,melanoma\n", None, "line 2: expected dx to be one of"),
+        ("image_id,dx,split\na,mel,train\n", "test", "has no photo of the split 'test'"),
+        (ISIC + "x,1,1,0,0,0,0,0\n", None, "line 2: expected one class at most, found 2"),
+        (ISIC + "x,yes,0,0,0,0,0,0\n", None, "line 2: expected 0 or 1"),
+        (ISIC + "x,1,0,0,0,0,0,0\n", "test", "has no splits"),
+        (ISIC + "x,0,0,0,0,0,0,0\n", None, "has no photo of a known class"),
+    ],
+)
+def test_a_label_file_that_is_wrong_says_how(tmp_path: Path, text: str, split: str | None, message: str) -> None:
+    with pytest.raises(DatasetError, match=message):
+        read_labels(written(tmp_path, text), split)
+
+
+def test_a_label_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="cannot be read"):
+        read_labels(tmp_path / "none.csv", None)

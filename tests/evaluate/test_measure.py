@@ -1,0 +1,85 @@
+"""Figures with intervals: against the model's own answers, with gaps, and reproducible."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skinlens.errors import DatasetError
+from skinlens.evaluate.measure import bootstrap, evaluate
+from skinlens.intake import read_photo
+from skinlens.labels import CODES
+from skinlens.predict import load_classifier
+from tests.tiny_release import draw_dataset
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    draw_dataset(folder / "part_1", 5, 3)
+    draw_dataset(folder / "part_2" / "deep", 6, 2)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def labels(photos: Path) -> Path:
+    path = photos / "labels.csv"
+    rows = [f"{one.stem},{one.stem.split('_')[0]}" for one in sorted(photos.rglob("*.png"))]
+    path.write_text("\n".join(["image_id,dx", *rows, "absent_1,mel", "absent_2,nv"]) + "\n")
+    return path
+
+
+def test_figures_are_those_of_single_predictions(release: Path, photos: Path, labels: Path) -> None:
+    classifier = load_classifier(release)
+    result = evaluate(classifier, photos, labels)
+    expected = np.zeros((7, 7), int)
+    for path in photos.rglob("*.png"):
+        top = classifier.predict(read_photo(path.read_bytes())).top.code
+        expected[CODES.index(path.stem.split("_")[0]), CODES.index(top)] += 1
+    assert result["confusion"] == expected.tolist()
+    assert result["n"] == 35
+    assert result["missing"] == 2
+    assert result["missing_ids"] == ["absent_1", "absent_2"]
+    assert result["accuracy"]["value"] == pytest.approx(np.trace(expected) / 35)
+    assert result["balanced_accuracy"]["value"] == pytest.approx((np.diag(expected) / 5).mean())
+    for name in ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "melanoma_auc", "ece"):
+        figure = result[name]
+        assert figure["low"] <= figure["high"]
+    assert {code: entry["n"] for code, entry in result["per_class"].items()} == dict.fromkeys(CODES, 5)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+
+
+def test_twice_the_same(release: Path, photos: Path, labels: Path) -> None:
+    first, second = (evaluate(load_classifier(release), photos, labels) for _ in range(2))
+    first.pop("created_at")
+    second.pop("created_at")
+    assert first == second
+
+
+def test_a_damaged_picture_is_named_and_not_counted(release: Path, tmp_path: Path) -> None:
+    draw_dataset(tmp_path, 7, 1)
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    rows = [f"{path.stem},{path.stem.split('_')[0] if '_' in path.stem else 'mel'}" for path in tmp_path.glob("*.png")]
+    (tmp_path / "labels.csv").write_text("image_id,dx\n" + "\n".join(rows))
+    result = evaluate(load_classifier(release), tmp_path, tmp_path / "labels.csv")
+    assert result["unreadable_ids"] == ["broken"]
+    assert result["n"] == 7
+
+
+def test_no_picture_at_all(release: Path, labels: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"None of the 37 pictures .* expected files such as"):
+        evaluate(load_classifier(release), tmp_path, labels)
+
+
+def test_the_bootstrap_of_a_mean_has_the_width_that_theory_gives() -> None:
+    values = np.random.default_rng(0).normal(0, 1, 400)
+    samples = bootstrap(lambda rows: np.array([values[rows].mean()]), np.arange(400), resamples=2000)
+    assert samples.std() == pytest.approx(values.std() / 20, rel=0.07)
+
+
+def test_photos_of_one_lesion_stay_together() -> None:
+    groups = np.array([0, 0, 0, 1, 1, 1])
+    samples = bootstrap(lambda rows: np.bincount(rows, minlength=6).astype(float), groups, resamples=50)
+    assert (samples[:, :3] == samples[:, :1]).all()
+    assert (samples[:, 3:] == samples[:, 3:4]).all()

@@ -1,0 +1,153 @@
+"""``python -m skinlens`` as it is called, on a tiny release."""
+
+import json
+import os
+import subprocess
+import sys
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pypdf
+import pytest
+from PIL import Image
+
+from skinlens.__main__ import main
+from skinlens.labels import CODES, DISCLAIMER
+from skinlens.phantom import draw_phantom
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("photo") / "lesion.jpg"
+    Image.fromarray(draw_phantom(3)).save(path, quality=90)
+    return path
+
+
+def answer(capsys: pytest.CaptureFixture[str], *arguments: object) -> object:
+    assert main([str(one) for one in arguments]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_predict_as_json(release: Path, photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = answer(capsys, "predict", photo, "--json", "--weights", release)
+    assert isinstance(result, dict)
+    assert list(result["probs"]) == list(CODES)
+    assert sum(result["probs"].values()) == pytest.approx(1)
+    assert result["top"] == max(result["probs"], key=result["probs"].get)
+    manifest = json.loads((release / "manifest.json").read_text())
+    assert result["model"]["sha256"] == manifest["files"]["student-int8.onnx"]["sha256"]
+    assert {check["name"] for check in result["quality"]["checks"]} >= {"sharpness", "short_side", "familiarity"}
+    assert result["latency_ms"] > 0
+    assert result["disclaimer"] == DISCLAIMER
+
+
+def test_predict_several_and_in_words(
+    release: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = answer(capsys, "predict", photo, photo, "--json", "--weights", release)
+    assert isinstance(results, list)
+    assert results[0]["probs"] == results[1]["probs"]
+    assert main(["predict", str(photo), "--weights", str(release)]) == 0
+    words = capsys.readouterr().out
+    assert "melanocytic nevus (benign)" in words
+    assert DISCLAIMER in words
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("hello")
+    assert main(["predict", str(photo), str(bad), "--json", "--weights", str(release)]) == 2
+    captured = capsys.readouterr()
+    assert len(json.loads(captured.out)) == 1
+    assert len(captured.err.strip().splitlines()) == 1
+    assert str(bad) in captured.err
+
+
+def test_explain_writes_maps_at_the_photos_resolution(
+    release: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "maps"
+    result = answer(
+        capsys, "explain", photo, "--out", out, "--methods", "grad_cam,score_cam", "--label", "mel", "--json",
+        "--weights", release,
+    )  # fmt: skip
+    assert isinstance(result, dict)
+    assert [one["method"] for one in result["explanations"]] == ["grad_cam", "score_cam"]
+    for one in result["explanations"]:
+        heat = np.load(one["heat"])
+        assert heat.shape == (450, 600)
+        assert heat.dtype == np.float32
+        assert heat.min() >= 0
+        assert heat.max() <= 1
+        assert Image.open(one["overlay"]).size == (600, 450)
+        assert one["label"] == "mel"
+
+
+def test_report_is_a_pdf_with_the_disclaimer(
+    release: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "report.pdf"
+    assert main(["report", str(photo), "--out", str(out), "--methods", "grad-cam", "--weights", str(release)]) == 0
+    assert capsys.readouterr().out.strip() == str(out)
+    pages = pypdf.PdfReader(BytesIO(out.read_bytes())).pages
+    assert all("Not a medical device" in page.extract_text() for page in pages)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["predict", "/nowhere/photo.jpg"],
+        ["predict", "{text}"],
+        ["explain", "{text}", "--out", "{folder}/maps"],
+        ["report", "{text}", "--out", "{folder}/report.pdf"],
+        ["predict", "{photo}", "--weights", "{folder}"],
+        ["evaluate", "--images", "{folder}", "--labels", "{text}"],
+        ["train", "{text}"],
+    ],
+)
+def test_bad_input_gives_one_line_and_two(
+    release: Path, photo: Path, tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "note.jpg"
+    text.write_text("not a picture")
+    filled = [one.format(text=text, folder=tmp_path, photo=photo) for one in arguments]
+    if "--weights" not in filled and filled[0] != "train":
+        filled += ["--weights", str(release)]
+    assert main(filled) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.strip().splitlines()) == 1
+    assert captured.err.startswith("skinlens: ")
+
+
+def test_doctor_finds_what_is_wrong(release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--weights", str(release)]) == 0
+    table = capsys.readouterr().out
+    assert table.count("ok ") == 5
+    for file in release.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    manifest["reference"]["logits"][0] += 1
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "familiarity.npz").write_bytes(b"damaged")
+    assert main(["doctor", "--weights", str(tmp_path)]) == 1
+    table = capsys.readouterr().out
+    assert table.count("WRONG") == 2
+    assert "familiarity.npz is not the one that was released" in table
+    assert "logits differ by 1.000" in table
+
+
+def test_it_runs_as_a_module(release: Path, photo: Path) -> None:
+    """In a process of its own: JSON alone on stdout, and neither torch nor Streamlit loaded for a prediction."""
+    code = (
+        "import sys; from skinlens.__main__ import main; status = main(sys.argv[1:]); "
+        "heavy = {'torch', 'timm', 'streamlit', 'lime', 'sklearn', 'pytorch_grad_cam'} & set(sys.modules); "
+        "assert not heavy, heavy; sys.exit(status)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, "predict", str(photo), "--json", "--weights", str(release)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": "."},
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["top"] in CODES
