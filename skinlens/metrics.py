@@ -30,7 +30,8 @@ def precisions(matrix: Int[Array, "7 7"]) -> Float[Array, " 7"]:
 
 
 def accuracy(matrix: Int[Array, "7 7"]) -> float:
-    return float(_ratio(np.trace(matrix), matrix.sum()))
+    total = int(matrix.sum())
+    return int(np.trace(matrix)) / total if total else float("nan")
 
 
 def balanced_accuracy(matrix: Int[Array, "7 7"]) -> float:
@@ -81,7 +82,8 @@ def calibration_error(truth: Truth, probs: Probs, bins: int = 15) -> float:
 
 def _ratio(above: Array, below: Array) -> Array:
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(above / np.asarray(below, dtype=np.float64))
+        ratio: Array = above / below
+        return ratio
 
 
 def _mean(values: Float[Array, " k"]) -> float:

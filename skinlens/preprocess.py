@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 from PIL import Image
 
 from skinlens.records import Array, Batch, Heat, Photo
@@ -76,7 +76,7 @@ def to_batch(photos: Sequence[Photo], spec: InputSpec) -> Batch:
     return normalise(np.stack([model_view(photo, spec) for photo in photos]), spec)
 
 
-def heat_to_photo(heat: Heat, height_px: int, width_px: int, spec: InputSpec) -> Heat:
+def heat_to_photo(heat: Float32[Array, "g g"], height_px: int, width_px: int, spec: InputSpec) -> Heat:
     """A heat map over the network's square input to the photo's frame: bilinear, 0 outside the seen region."""
     top, left, height, width = crop_box(height_px, width_px, spec)
     region = Image.fromarray(heat).resize((width, height), Image.Resampling.BILINEAR)

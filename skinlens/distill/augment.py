@@ -42,16 +42,16 @@ def _geometry(
 ) -> Float32[Tensor, "n 3 s s"]:
     """The rotation is one of the photo itself, before the resize to a square stretches it: circles stay circles."""
     count, _, height, width = pictures.shape
-    angle = _uniform(count, 0, 2 * math.pi, generator) if ranges.rotate else torch.zeros(count)
+    angle = _uniform(count, 0.0, 2 * math.pi, generator) if ranges.rotate else torch.zeros(count)
     scale = _uniform(count, ranges.scale_low, ranges.scale_high, generator)
     stretch = torch.exp(_uniform(count, -ranges.aspect, ranges.aspect, generator) / 2)
     flip = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0) if ranges.flip else torch.ones(count)
     across, down = scale * stretch * width / 2 * flip, scale / stretch * height / 2
     cos, sin = torch.cos(angle), torch.sin(angle)
     rows = [
-        torch.stack([cos * across, -sin * down, _uniform(count, -1, 1, generator) * ranges.shift * width / 2], 1)
+        torch.stack([cos * across, -sin * down, _uniform(count, -1.0, 1.0, generator) * ranges.shift * width / 2], 1)
         / (width / 2),
-        torch.stack([sin * across, cos * down, _uniform(count, -1, 1, generator) * ranges.shift * height / 2], 1)
+        torch.stack([sin * across, cos * down, _uniform(count, -1.0, 1.0, generator) * ranges.shift * height / 2], 1)
         / (height / 2),
     ]
     matrix = torch.stack(rows, 1).to(pictures.device)

@@ -44,6 +44,8 @@ class Augmentation:
 class Recipe:
     name: str
     seed: int = 1
+    pretrained: bool = True
+    """From the ImageNet weights of EfficientNet-Lite0; otherwise from random ones."""
     epochs: int = 16
     batch_size: int = 32
     learning_rate: float = 1.2e-3

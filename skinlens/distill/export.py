@@ -8,7 +8,7 @@ import hashlib
 import json
 import platform
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ import skinlens
 from skinlens import metrics
 from skinlens.calibration import choose_threshold, fit_temperature, softmax
 from skinlens.distill.config import Recipe
-from skinlens.distill.data import SPLIT, labels_of, load_index, load_views
+from skinlens.distill.data import SPLIT, Entry, labels_of, load_views
 from skinlens.distill.train import load_student
 from skinlens.intake import photo_from_pixels
 from skinlens.labels import CODES, INDEX, MELANOMA
@@ -50,15 +50,22 @@ class _Part:
     truth: Int64[Array, " n"]
 
 
-def export(run: Path, data: Path, out: Path, *, version: str = skinlens.__version__, say: Say = print) -> Path:
+def export(
+    run: Path,
+    training: Sequence[Entry],
+    validation: Sequence[Entry],
+    out: Path,
+    *,
+    version: str = skinlens.__version__,
+    say: Say = print,
+) -> Path:
     """Write a release from ``run``'s best weights into ``out``; returns the path of its manifest.
 
     Raises:
-        DatasetError: the data set is not complete.
         OSError: ``run`` holds no ``best.pt``, or ``out`` cannot be written.
     """
     student, recipe = load_student(run / "best.pt")
-    train, val = (_load(data, part, recipe) for part in ("train", "val"))
+    train, val = (_Part(load_views(entries, recipe.input), labels_of(entries)) for entries in (training, validation))
     out.mkdir(parents=True, exist_ok=True)
     head, backbone = head_of(student), out / BACKBONE
     float_path = out / "float.part.onnx"
@@ -117,7 +124,7 @@ def export(run: Path, data: Path, out: Path, *, version: str = skinlens.__versio
         "melanoma_threshold": asdict(threshold),
         "quantization": {
             "scheme": "static QDQ, per channel, u8 activations, s8 weights, reduced range",
-            "photos": CALIBRATION_PHOTOS,
+            "photos": min(CALIBRATION_PHOTOS, len(train.views)),
             "photos_from": "train",
             **tried,
         },
@@ -188,7 +195,9 @@ def _quantize_best(
     say: Say,
 ) -> dict[str, Any]:
     """Try each calibration, keep the file that agrees best with the float network on ``val``."""
-    chosen = np.random.default_rng(recipe.seed).choice(len(train.views), CALIBRATION_PHOTOS, replace=False)
+    chosen = np.random.default_rng(recipe.seed).choice(
+        len(train.views), min(CALIBRATION_PHOTOS, len(train.views)), replace=False
+    )
     photos = normalise(train.views[chosen], recipe.input)
     figures: dict[Calibration, dict[str, float]] = {}
     files = {calibration: backbone.with_name(f"{calibration}.part.onnx") for calibration in CALIBRATIONS}
@@ -208,11 +217,6 @@ def _quantize_best(
         for path in files.values():
             path.unlink(missing_ok=True)
     return {"chosen": best, "tried": figures}
-
-
-def _load(data: Path, part: str, recipe: Recipe) -> _Part:
-    entries = load_index(data, part)
-    return _Part(load_views(entries, recipe.input), labels_of(entries))
 
 
 def _engine(path: Path, head: Head, recipe: Recipe) -> Engine:

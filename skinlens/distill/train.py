@@ -8,6 +8,7 @@ Each epoch draws from generators seeded with (seed, epoch), so a resumed run goe
 import json
 import os
 import time
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
@@ -24,31 +25,33 @@ from skinlens import metrics
 from skinlens.calibration import softmax
 from skinlens.distill.augment import random_views
 from skinlens.distill.config import Recipe, recipe_from_dict
-from skinlens.distill.data import labels_of, load_details, load_index, load_views
+from skinlens.distill.data import Entry, labels_of, load_details, load_views
 from skinlens.errors import RecipeError
 from skinlens.models.student import Student, StudentOutput, load_imagenet
 from skinlens.preprocess import normalise
 from skinlens.records import Array
 
+Line = dict[str, float | int]
+"""Of ``log.jsonl``: what one epoch gave."""
 
-def train(recipe: Recipe, data: Path, run: Path, *, pretrained: bool = True) -> Path:
+
+def train(recipe: Recipe, training: Sequence[Entry], validation: Sequence[Entry], run: Path) -> Path:
     """Run or resume a recipe; returns the path of the best weights.
 
     Raises:
-        DatasetError: the data set is not complete.
+        DatasetError: the training photos are not all of one shape.
         WeightsError: the initial weights are not installed.
         RecipeError: ``run`` holds a checkpoint of another recipe.
     """
     run.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    training, validation = load_index(data, "train"), load_index(data, "val")
     details = load_details(training, recipe.input).to(device)
     labels = torch.from_numpy(labels_of(training)).to(device)
     views, truth = load_views(validation, recipe.input), labels_of(validation)
 
     torch.manual_seed(recipe.seed)
     student = Student(recipe.student)
-    if pretrained:
+    if recipe.pretrained:
         load_imagenet(student)
     student.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     for part in frozen_parts(student, recipe):
@@ -73,7 +76,7 @@ def train(recipe: Recipe, data: Path, run: Path, *, pretrained: bool = True) -> 
         logits = predict_logits(averaged, views, recipe, device)
         matrix = metrics.confusion(truth, logits.argmax(axis=1))
         probs = softmax(logits)
-        line: dict[str, float] = {
+        line: Line = {
             "epoch": epoch + 1,
             "loss": loss,
             "val_loss": float(-np.log(probs[np.arange(len(truth)), truth] + 1e-12).mean()),
@@ -200,7 +203,7 @@ def predict_logits(
     return np.concatenate(parts)
 
 
-def restore(run: Path, recipe: Recipe, state: dict[str, Any]) -> list[dict[str, float]]:
+def restore(run: Path, recipe: Recipe, state: dict[str, Any]) -> list[Line]:
     """Load the last checkpoint of the run into ``state``; returns the epochs done (none for a new run)."""
     path = run / "checkpoint.pt"
     if not path.exists():
@@ -213,7 +216,7 @@ def restore(run: Path, recipe: Recipe, state: dict[str, Any]) -> list[dict[str, 
         )
     for name, part in state.items():
         part.load_state_dict(saved[name])
-    history: list[dict[str, float]] = saved["history"]
+    history: list[Line] = saved["history"]
     return history
 
 
@@ -226,7 +229,7 @@ def load_student(path: Path) -> tuple[Student, Recipe]:
     return student.eval(), recipe
 
 
-def draw_curves(history: list[dict[str, float]], path: Path) -> None:
+def draw_curves(history: list[Line], path: Path) -> None:
     """Loss and balanced accuracy over the epochs, as a PNG."""
     from matplotlib.figure import Figure
 

@@ -93,6 +93,7 @@ def quantize(
     options: dict[str, Any] = {"CalibPercentile": 99.995} if calibration == "percentile" else {}
     if calibration == "minmax":
         options["CalibMaxIntermediateOutputs"] = 16
+    size = min(8, len(photos))  # the histograms need batches of one size: a remainder is left out
     logger = logging.getLogger()
     level = logger.level
     logger.setLevel(logging.ERROR)  # it announces every tensor it leaves alone
@@ -100,7 +101,7 @@ def quantize(
         quantize_static(
             str(prepared),
             str(int8_path),
-            _Batches(iter(photos[start : start + 8] for start in range(0, len(photos), 8))),
+            _Batches(iter(photos[start : start + size] for start in range(0, len(photos) - size + 1, size))),
             quant_format=QuantFormat.QDQ,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,

@@ -1,0 +1,89 @@
+"""Random views: the identity is serving's own view, flips and turns are what they say, a seed decides."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from skinlens.distill.augment import random_views
+from skinlens.distill.config import Augmentation
+from skinlens.intake import photo_from_pixels
+from skinlens.preprocess import InputSpec, to_batch
+
+SPEC = InputSpec(size_px=96, detail_px=60)
+NOTHING = Augmentation(
+    flip=False,
+    rotate=False,
+    scale_low=1.0,
+    scale_high=1.0,
+    aspect=0.0,
+    shift=0.0,
+    brightness=0.0,
+    contrast=0.0,
+    saturation=0.0,
+    hue=0.0,
+)
+
+
+def smooth_pictures(count: int) -> torch.Tensor:
+    """Low-frequency pictures of 60 × 80 px, on which interpolation is nearly exact."""
+    coarse = torch.rand(count, 3, 5, 6, generator=torch.Generator().manual_seed(0))
+    fine = torch.nn.functional.interpolate(coarse, (60, 80), mode="bicubic", align_corners=False)
+    return (fine.clamp(0, 1) * 255).byte()
+
+
+def views(pictures: torch.Tensor, ranges: Augmentation, seed: int = 0) -> torch.Tensor:
+    return random_views(pictures, ranges, SPEC, torch.Generator().manual_seed(seed))
+
+
+def test_without_changes_it_is_the_view_that_serving_makes() -> None:
+    pictures = smooth_pictures(4)
+    photos = [photo_from_pixels(np.ascontiguousarray(one), "PNG") for one in pictures.permute(0, 2, 3, 1).numpy()]
+    difference = np.abs(views(pictures, NOTHING).numpy() - to_batch(photos, SPEC))
+    assert difference.max() < 2.5 / 127.5  # two rounding steps of a grey level
+
+
+def test_a_flip_mirrors_the_view() -> None:
+    pictures = smooth_pictures(16)
+    plain, flipped = views(pictures, NOTHING), views(pictures, replace(NOTHING, flip=True))
+    same = (plain - flipped).abs().amax(dim=(1, 2, 3)) < 1e-4
+    mirrored = (plain - flipped.flip(3)).abs().amax(dim=(1, 2, 3)) < 1e-4
+    assert (same | mirrored).all()
+    assert same.any()
+    assert mirrored.any()
+
+
+def test_a_turn_keeps_a_centred_circle() -> None:
+    """The photo is turned before the resize stretches it, so a disc stays the same ellipse in every view."""
+    down, right = torch.meshgrid(torch.arange(60.0), torch.arange(80.0), indexing="ij")
+    disc = torch.sigmoid((8 - torch.hypot(down - 29.5, right - 39.5)) / 2)
+    pictures = (disc * 255).byte().expand(8, 3, 60, 80).contiguous()
+    turned = views(pictures, replace(NOTHING, rotate=True))
+    difference = (turned - views(pictures, NOTHING))[..., 24:72, 24:72]  # beyond, turned views show reflections
+    assert difference.abs().max() < 0.08
+
+
+def test_brightness_scales_and_contrast_keeps_the_mean() -> None:
+    pictures = smooth_pictures(8) // 2 + 30
+    plain = views(pictures, NOTHING) / 2 + 0.5
+    brighter = views(pictures, replace(NOTHING, brightness=0.2)) / 2 + 0.5
+    ratio = brighter / plain
+    assert (ratio.amax(dim=(1, 2, 3)) - ratio.amin(dim=(1, 2, 3))).max() < 1e-3
+    assert ratio.min() >= 0.8 - 1e-3
+    assert ratio.max() <= 1.2 + 1e-3
+    contrasted = views(pictures, replace(NOTHING, contrast=0.2)) / 2 + 0.5
+    torch.testing.assert_close(contrasted.mean(dim=(1, 2, 3)), plain.mean(dim=(1, 2, 3)), atol=1e-4, rtol=0)
+
+
+def test_grey_has_no_hue_and_no_saturation() -> None:
+    grey = smooth_pictures(4)[:, :1].expand(-1, 3, -1, -1).contiguous()
+    changed = views(grey, replace(NOTHING, hue=0.1, saturation=0.5))
+    torch.testing.assert_close(changed, views(grey, NOTHING), atol=5e-3, rtol=0)
+
+
+@pytest.mark.parametrize("erase", [0.0, 0.7])
+def test_a_seed_decides(erase: float) -> None:
+    pictures, ranges = smooth_pictures(3), Augmentation(erase=erase)
+    assert torch.equal(views(pictures, ranges, 5), views(pictures, ranges, 5))
+    assert not torch.equal(views(pictures, ranges, 5), views(pictures, ranges, 6))

