@@ -20,6 +20,8 @@ from skinlens.store import CaseStore
 __all__ = ["METHODS", "Analysis", "analyse", "example", "explain", "load_classifier", "report_pdf", "save"]
 
 WEIGHTS_VARIABLE = "SKINLENS_WEIGHTS"
+DRAWN = "drawn"
+"""Source format of a photo that the program drew."""
 SYNTHETIC = "A drawing by the program: synthetic, not a patient."
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -51,7 +53,7 @@ def analyse(data: bytes, classifier: Classifier) -> Analysis:
 
 def example(classifier: Classifier) -> Analysis:
     """The drawn lesion that needs no patient, on the same way as any photo."""
-    drawn = intake.photo_from_pixels(phantom.draw_phantom(), "drawn", (SYNTHETIC,))
+    drawn = intake.photo_from_pixels(phantom.draw_phantom(), DRAWN, (SYNTHETIC,))
     return analyse_photo(drawn, classifier)
 
 

@@ -3,11 +3,13 @@
 import base64
 import math
 from html import escape
-from typing import Any
+from typing import Any, cast
 
 import streamlit as st
 
-from skinlens.records import Case, Visit
+from skinlens.explain import METHODS
+from skinlens.labels import BY_CODE
+from skinlens.records import Case, Method, Visit
 from skinlens.store import CaseQuery, CaseRow, CaseStore, Revision
 from skinlens.ui import forms, session, widgets
 from skinlens.ui.forms import PAGE_SIZE
@@ -49,11 +51,11 @@ def results(store: CaseStore, query: CaseQuery) -> None:
     if not page.total:
         _nothing(store)
         return
-    left, right = st.columns([3, 1], vertical_alignment="center")
-    left.markdown(f"**{page.total:,} {'case' if page.total == 1 else 'cases'}**")
-    look = right.segmented_control(
-        "Show as", ["Cards", "Table"], default="Cards", required=True, key="find_look", persist_state="session"
-    )
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
+        st.markdown(f"**{page.total:,} {'case' if page.total == 1 else 'cases'}**", width="content")
+        look = st.segmented_control(
+            "Show as", ["Cards", "Table"], default="Cards", required=True, key="find_look", persist_state="session"
+        )
     (_cards if look == "Cards" else _table)(store, page.rows)
     if pages > 1:
         st.pagination(pages, key="find_page", persist_state="session")
@@ -84,9 +86,9 @@ def _cards(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
                     f'<div class="sl-card"><b>{escape(_who(row))}</b><br>{escape(row.body_site)}, {row.taken_on}<br>'
                     f"{escape(name(row.top_label))}, {percent(row.top_prob)}<br>"
                     f"Melanoma {percent(row.melanoma_prob)}<br>"
-                    f"{STATUSES[row.status]} · case {row.visit_id}</div>"
+                    f"{STATUSES[row.status]}</div>"
                 )
-                if st.button("Open", key=f"open-{row.visit_id}", width="stretch", help=f"Case {row.visit_id}"):
+                if st.button(f"Open case {row.visit_id}", key=f"open-{row.visit_id}", width="stretch"):
                     show(row.visit_id)
 
 
@@ -223,14 +225,24 @@ def _visit(store: CaseStore, opened: OpenCase, visit: Visit) -> None:
 def _changes(revisions: tuple[Revision, ...]) -> None:
     rows = []
     for revision in reversed(revisions):
-        what = []
-        for field, pair in revision.changes.items():
-            before, after = pair or (None, None)
-            shown_as = field.replace("_", " ")
-            what.append(shown_as if pair is None else f"{shown_as}: {before or 'nothing'} → {after or 'nothing'}")
+        what = [_change(field, pair) for field, pair in revision.changes.items()]
         when = revision.at[:16].replace("T", " ")
         rows.append((f"{when} UTC", revision.subject.replace("visit", "case"), revision.action, "; ".join(what)))
     widgets.table(("When", "What", "Done", "Change"), rows)
+
+
+def _change(field: str, pair: tuple[str | None, str | None] | None) -> str:
+    """One changed field in words."""
+    words = field.replace("_", " ")
+    if pair is None:  # of a patient, whose earlier values are not kept
+        return words
+    before, after = pair
+    if field == "explanation" and after:
+        method, _, code = after.partition(" ")
+        return f"{METHODS[cast(Method, method)].title} map for {BY_CODE[code].name}"
+    if field == "clinician_label":
+        return f"diagnosis: {named(before)} → {named(after)}"
+    return f"{words}: {before or 'nothing'} → {after or 'nothing'}"
 
 
 def _manage(store: CaseStore, stored: Case) -> None:

@@ -11,6 +11,11 @@ from skinlens.ui import cache, figures, widgets
 from skinlens.ui.frame import CONDITIONS
 from skinlens.ui.words import RISK_SIGNS, chosen_on, name, percent
 
+LIMITS = (
+    "Photos from other clinics, other cameras or other skin are read worse than the figures above say.",
+    "The maps show what moved the model, not where the disease is. The three methods may disagree.",
+    "A photo that is unlike those it learned from is flagged, not refused: its probabilities mean little.",
+)
 CONFIG = {"displayModeBar": False, "scrollZoom": False}
 
 
@@ -95,12 +100,7 @@ def parity(release: Mapping[str, Any]) -> None:
 
 
 def limits() -> None:
-    st.markdown("\n".join(f"- {sentence}" for sentence in CONDITIONS))
-    st.markdown(
-        "- Photos from other clinics, other cameras or other skin are read worse than the figures above say.\n"
-        "- The maps show what moved the model, not where the disease is. The three methods may disagree.\n"
-        "- A photo that is unlike those it learned from is flagged, not refused: its probabilities mean little."
-    )
+    st.markdown("\n".join(f"- {sentence}" for sentence in (*CONDITIONS[:-1], *LIMITS)))
 
 
 def versions(release: Mapping[str, Any]) -> None:

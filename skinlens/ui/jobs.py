@@ -76,6 +76,7 @@ class Desk:
         self._waiting: deque[Job] = deque()
         self._jobs: dict[Key, Job] = {}
         self._served = False
+        self._looked_at = ""
 
     @property
     def busy(self) -> bool:
@@ -96,6 +97,7 @@ class Desk:
             if not self._served:
                 self._served = True
                 _POOL.submit(self._serve)
+            self._looked_at = job.key[1]
 
     def clear(self) -> None:
         """Cancel all and forget them: another case was opened."""
@@ -109,6 +111,8 @@ class Desk:
             if not self._waiting:
                 self._served = False
                 return
-            job = self._waiting.popleft()
+            # The class that was asked for last is the one on the screen: its maps come before what still waits.
+            job = next((one for one in self._waiting if one.key[1] == self._looked_at), self._waiting[0])
+            self._waiting.remove(job)
         job.run()
         _POOL.submit(self._serve)

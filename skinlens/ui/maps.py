@@ -6,7 +6,7 @@ from typing import cast
 import streamlit as st
 
 from skinlens.explain import METHODS
-from skinlens.explain.overlay import LEGEND, OPACITY
+from skinlens.explain.overlay import LEGEND, OPACITY, Style
 from skinlens.labels import CODES
 from skinlens.predict import Classifier
 from skinlens.preprocess import InputSpec
@@ -54,10 +54,10 @@ def choose_class(opened: OpenCase) -> None:
     opened.label = str(chosen)
 
 
-def choose_look() -> None:
-    """Heat or contour, and how much of the photo shows through."""
+def choose_look() -> tuple[Style, float]:
+    """Heat or contour, and how much of the photo shows through, 0 to 1; each style keeps its own."""
     left, right = st.columns([1, 2], vertical_alignment="center")
-    left.segmented_control(
+    style = left.segmented_control(
         "Draw the maps as",
         ["heat", "contour"],
         default="heat",
@@ -66,7 +66,11 @@ def choose_look() -> None:
         key="look_style",
         persist_state="session",
     )
-    right.slider("Opacity of the maps, %", 0, 100, round(100 * OPACITY), 5, key="look_opacity", persist_state="session")
+    usual = {"heat": round(100 * OPACITY), "contour": 100}[style]
+    opacity = right.slider(
+        "Opacity of the maps, %", 0, 100, usual, 5, key=f"look_opacity_{style}", persist_state="session"
+    )
+    return cast(Style, style), opacity / 100
 
 
 def start(opened: OpenCase, classifier: Classifier) -> None:
@@ -88,10 +92,11 @@ def row(opened: OpenCase, classifier: Classifier | None) -> None:
     """Photo and maps; while maps are being made it looks again by itself."""
     busy = session.desk().busy
     st.fragment(_row, run_every=POLL_S if busy else None)(opened, classifier, busy)
+    viewer.load_script()  # outside of what is drawn anew at each look: it is large
 
 
 def _row(opened: OpenCase, classifier: Classifier | None, was_busy: bool) -> None:
-    choose_look()
+    style, opacity = choose_look()
 
     def make(method: str) -> None:
         if classifier is not None:
@@ -116,8 +121,8 @@ def _row(opened: OpenCase, classifier: Classifier | None, was_busy: bool) -> Non
         photo,
         panels,
         classifier.engine.spec if classifier else InputSpec(),
-        style=st.session_state["look_style"],
-        opacity=st.session_state["look_opacity"] / 100,
+        style=style,
+        opacity=opacity,
         key="maps",
         on_make=make,
         on_cancel=cancel,

@@ -26,8 +26,6 @@ class OpenCase:
     """The photo that the pages are about, stored or not."""
 
     analysis: Analysis
-    synthetic: bool = False
-    """The drawn example, not a patient."""
     case: Case | None = None
     """Once it is stored."""
     home: Path | None = None
@@ -66,6 +64,11 @@ class OpenCase:
         return suiting[-1] if suiting else None
 
     @property
+    def synthetic(self) -> bool:
+        """The drawn example, not a patient; also when it comes back from the store."""
+        return self.analysis.photo.source_format == pipeline.DRAWN
+
+    @property
     def by_todays_model(self) -> bool:
         """Whether the installed model made the prediction; only then it may explain it."""
         model = cache.installed()
@@ -88,9 +91,9 @@ def desk() -> Desk:
     return found
 
 
-def begin(analysis: Analysis, *, synthetic: bool = False) -> None:
+def begin(analysis: Analysis) -> None:
     """Make a fresh analysis the open case."""
-    _open(OpenCase(analysis, synthetic=synthetic))
+    _open(OpenCase(analysis))
 
 
 def reopen(visit_id: int) -> None:

@@ -5,6 +5,9 @@ import streamlit as st
 from skinlens.ui import cache
 from skinlens.ui.session import OpenCase
 
+PAGE_PX = 900
+"""Wide enough to read every line; a narrower window shrinks the page."""
+
 
 def report(opened: OpenCase) -> None:
     """Download button first, then every page."""
@@ -30,5 +33,5 @@ def report(opened: OpenCase) -> None:
         st.info("No map was made for this case yet. Make them under Explain, and they are printed here.")
     for number, page in enumerate(pages, 1):
         words = f"Page {number} of {len(pages)}"
-        with st.container(border=True):
-            st.image(page, width="stretch", caption=words, alt=f"{words} of the report on case {case.visit.id}")
+        with st.container(border=True, width="content"):
+            st.image(page, width=PAGE_PX, caption=words, alt=f"{words} of the report on case {case.visit.id}")

@@ -34,5 +34,5 @@ def example_button() -> None:
     """The drawn lesion, for a look around without a photo."""
     if st.button("Try the example", help="A lesion drawn by the program: synthetic, not a patient."):
         with st.spinner("Drawing the example …"):
-            session.begin(pipeline.example(cache.classifier()), synthetic=True)
+            session.begin(pipeline.example(cache.classifier()))
         st.rerun()

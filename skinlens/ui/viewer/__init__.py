@@ -44,6 +44,11 @@ class Panel:
     button: str = ""
 
 
+def load_script() -> None:
+    """Give the browser Plotly's script, once for a page; the row waits for it."""
+    _plotly()(key="plotly-script", height=1)
+
+
 def show(
     photo: Photo,
     panels: Sequence[Panel],
@@ -56,7 +61,6 @@ def show(
     on_cancel: Callable[[str], None],
 ) -> None:
     """Draw the row; ``on_make`` and ``on_cancel`` get the key of the panel whose button was pressed."""
-    _plotly()(key="plotly-script", height=1)
     state_key = f"viewer-{key}"
 
     def pressed(action: str, then: Callable[[str], None]) -> Callable[[], None]:

@@ -220,7 +220,7 @@ class View {
   }
 
   resize() {
-    if (!window.Plotly) return;
+    if (!window.Plotly || !this.grid.offsetWidth) return; // also told when the page is left
     for (const panel of this.panels.values()) if (panel.listens) window.Plotly.Plots.resize(panel.plot);
   }
 }
