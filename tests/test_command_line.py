@@ -77,7 +77,8 @@ def test_explain_writes_maps_at_the_photos_resolution(
         assert heat.dtype == np.float32
         assert heat.min() >= 0
         assert heat.max() <= 1
-        assert Image.open(one["overlay"]).size == (600, 450)
+        with Image.open(one["overlay"]) as picture:
+            assert picture.size == (600, 450)
         assert one["label"] == "mel"
 
 

@@ -91,8 +91,6 @@ def quantize(
     graph = onnx.load(str(prepared)).graph
     linear = [node.name for node in graph.node if node.op_type in {"Gemm", "MatMul", "ReduceMean"}]
     options: dict[str, Any] = {"CalibPercentile": 99.995} if calibration == "percentile" else {}
-    if calibration == "minmax":
-        options["CalibMaxIntermediateOutputs"] = 16
     size = min(8, len(photos))  # the histograms need batches of one size: a remainder is left out
     logger = logging.getLogger()
     level = logger.level
