@@ -79,7 +79,7 @@ def class_score(classifier: Classifier, position: int, target: Target) -> Score:
 
     The library's examples explain the probability. The log-odds log(p / (1 - p)) are the better target: where p is near
     0 or 1 the probability hardly moves, whatever is hidden, and what is left to fit is curved; the log-odds are close
-    to a sum of contributions, which is what a line can say. Their maps differ much less from one seed to another.
+    to a sum of contributions, which is what a line can say. So a class of 99.9 % still gets a map with a meaning.
     """
 
     def score(batch: Batch) -> Array:

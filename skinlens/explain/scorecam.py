@@ -18,16 +18,13 @@ from skinlens.explain.evidence import Evidence, enlarge
 from skinlens.models.engine import BATCH, Engine
 from skinlens.records import Array, Batch, Progress
 
-ALL = 0
-"""As a number of channels: every channel of the map."""
-
 
 def score_cam(engine: Engine, batch: Batch, position: int, channels: int, progress: Progress) -> Evidence:
     """Where the photo must stay visible for the logit of class ``position`` (its place in ``CODES``) to stay high.
 
     ``batch`` holds the one photo. ``channels``: how many are tried, those with the widest range of values first;
-    ``ALL`` for every one. A channel without any range hides the whole photo; all such channels share one forward pass,
-    which changes nothing. ``progress`` is told after each ``BATCH`` masked photos.
+    more than there are means all. A channel without any range hides the whole photo; all such channels share one
+    forward pass, which changes nothing. ``progress`` is told after each ``BATCH`` masked photos.
 
     Neither weights nor channels are ever negative, so the map has a floor that says nothing about the place: it is
     subtracted, as the authors' implementation does, and told as ``floor``. ``peak`` is the maximum above that floor,
@@ -35,7 +32,7 @@ def score_cam(engine: Engine, batch: Batch, position: int, channels: int, progre
     """
     maps = engine.features(batch)[0]
     spread = maps.max(axis=(1, 2)) - maps.min(axis=(1, 2))
-    chosen = np.argsort(-spread, kind="stable")[: channels or len(maps)]
+    chosen = np.argsort(-spread, kind="stable")[:channels]
     tried, constant = chosen[spread[chosen] > 0], chosen[spread[chosen] == 0]
     grids = np.concatenate([maps[tried], np.zeros_like(maps[: min(1, len(constant))])])
     kept = masked_logits(engine, batch, grids, position, progress)
