@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image
 
 from skinlens import __version__
@@ -11,7 +12,7 @@ from skinlens.errors import SkinLensError
 from skinlens.explain import overlay
 from skinlens.labels import BY_CODE, DISCLAIMER, LABELS, Label, Risk
 from skinlens.preprocess import InputSpec, crop_box, heat_to_photo
-from skinlens.records import Case, Explanation, Method, Photo, Pixels, Prediction, QualityCheck, Status, Visit
+from skinlens.records import Array, Case, Explanation, Method, Photo, Pixels, Prediction, QualityCheck, Status, Visit
 
 PHOTO_LONGEST_PX = 1600
 """Long side of the photo in the report: over 400 dots per inch at the size at which it is printed."""
@@ -318,7 +319,7 @@ def _told_apart(left: float, right: float) -> tuple[str, str]:
     return f"{left:.{digits}f}", f"{right:.{digits}f}"
 
 
-def _scaled(pixels: Pixels, scale: float) -> Pixels:
+def _scaled(pixels: Pixels, scale: float) -> UInt8[Array, "height width 3"]:
     if scale == 1:
         return pixels
     height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])

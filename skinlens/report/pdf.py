@@ -49,7 +49,7 @@ from skinlens.report.sheet import (
     Text,
     text,
 )
-from skinlens.report.typeset import PLACEHOLDER, face, single, unprintable
+from skinlens.report.typeset import PLACEHOLDER, Length, face, single, unprintable
 
 PHOTO_WIDTH, PHOTO_HEIGHT = 216.0, 162.0
 """76 × 57 mm: the photo's 4:3 at a size at which structures can be seen."""
@@ -159,7 +159,7 @@ def _header(sheet: Sheet, content: ReportContent) -> None:
         _fields(sheet, content.case[first : first + 4], width)
 
 
-def _fields(sheet: Sheet, fields: Sequence[Field], width: float, style: Style = STRONG) -> None:
+def _fields(sheet: Sheet, fields: Sequence[Field], width: Length, style: Style = STRONG) -> None:
     """Captions with their texts below, side by side, above one rule."""
     blocks = [replace(text(field.text, style, width, MOST_FIELD_LINES), mirrored=False) for field in fields]
     for place, (field, block) in enumerate(zip(fields, blocks, strict=True)):
@@ -185,7 +185,7 @@ def _photo_and_distribution(sheet: Sheet, content: ReportContent) -> None:
     _statement(sheet, content.threshold_statement)
 
 
-def _chart(sheet: Sheet, content: ReportContent, x: float, top: float, width: float) -> float:
+def _chart(sheet: Sheet, content: ReportContent, x: Length, top: Length, width: Length) -> Length:
     """One bar per class in the colour of its risk group, and a tick at melanoma's threshold. Returns its lower end."""
     sheet.put_text(text("Calibrated probability of each class; they add up to 1", CAPTION, width), x, top)
     start, full = x + CHART_LABEL, width - CHART_LABEL - CHART_VALUE
@@ -204,7 +204,7 @@ def _chart(sheet: Sheet, content: ReportContent, x: float, top: float, width: fl
     return y - CAPTION.leading
 
 
-def _bar(sheet: Sheet, row: ClassRow, threshold: float, columns: tuple[float, float, float], top: float) -> None:
+def _bar(sheet: Sheet, row: ClassRow, threshold: Length, columns: tuple[Length, Length, Length], top: Length) -> None:
     x, start, full = columns
     label = text(row.name, SMALL, CHART_LABEL - 8)
     sheet.put_text(label, x, top - (CHART_ROW - label.height) / 2)
@@ -259,11 +259,11 @@ def _rows_of_panels(panels: Sequence[Panel]) -> Iterator[list[tuple[Panel, list[
         ]
 
 
-def _panels_height(row: Sequence[tuple[Panel, list[Text]]]) -> float:
+def _panels_height(row: Sequence[tuple[Panel, list[Text]]]) -> Length:
     return PANEL_HEIGHT + 4 + max(sum(block.height for block in blocks) for _, blocks in row) + 6
 
 
-def _panel(sheet: Sheet, panel: Panel, blocks: Sequence[Text], x: float, top: float) -> None:
+def _panel(sheet: Sheet, panel: Panel, blocks: Sequence[Text], x: Length, top: Length) -> None:
     sheet.picture(panel.picture, x, top, PANEL_WIDTH, PANEL_HEIGHT, panel.alt)
     y = top - PANEL_HEIGHT - 4
     for block in blocks:

@@ -14,10 +14,10 @@ from PIL import Image
 from reportlab.lib.utils import ImageReader
 
 from skinlens.records import Pixels
-from skinlens.report.typeset import Line, hex_string, single, wrap
+from skinlens.report.typeset import Length, Line, hex_string, single, wrap
 
 Draw = Callable[[Any], None]
-Colour = tuple[float, float, float]
+Colour = tuple[Length, Length, Length]
 
 WIDTH, HEIGHT = 595.276, 841.89
 """A4."""
@@ -37,8 +37,8 @@ WARNING: Colour = (0.69, 0.29, 0.0)
 
 @dataclass(frozen=True)
 class Style:
-    size: float
-    leading: float
+    size: Length
+    leading: Length
     bold: bool = False
     colour: Colour = INK
 
@@ -61,15 +61,15 @@ class Text:
 
     lines: tuple[Line, ...]
     style: Style
-    width: float
+    width: Length
     mirrored: bool = True
     """Lines written from right to left stand at the right margin."""
 
     @property
-    def height(self) -> float:
+    def height(self) -> Length:
         return len(self.lines) * self.style.leading
 
-    def draw(self, canvas: Any, x: float, top: float) -> None:
+    def draw(self, canvas: Any, x: Length, top: Length) -> None:
         canvas.setFillColorRGB(*self.style.colour)
         for number, line in enumerate(self.lines, start=1):
             # The baseline lies so that capitals (0.73 of the size) stand in the middle of the line's height.
@@ -78,7 +78,7 @@ class Text:
             line.draw(canvas, x + inset, baseline, self.style.size)
 
 
-def text(words: str, style: Style, width: float, most_lines: int | None = None) -> Text:
+def text(words: str, style: Style, width: Length, most_lines: int | None = None) -> Text:
     """Wrapped; where ``most_lines`` cuts it off, an ellipsis says so."""
     lines = wrap(words, style.size, width, style.bold)
     if most_lines is not None and len(lines) > most_lines:
@@ -90,7 +90,7 @@ def text(words: str, style: Style, width: float, most_lines: int | None = None) 
 @dataclass(frozen=True)
 class Column:
     heading: str
-    width: float
+    width: Length
     to_the_right: bool = False
 
 
@@ -99,7 +99,7 @@ class Row:
     cells: tuple[Text, ...]
 
     @property
-    def height(self) -> float:
+    def height(self) -> Length:
         return max(cell.height for cell in self.cells) + ROW_PADDING
 
 
@@ -114,7 +114,7 @@ class Table:
         ]
 
     @property
-    def height(self) -> float:
+    def height(self) -> Length:
         return self.headings.height + sum(row.height for row in self.rows)
 
 
@@ -132,27 +132,27 @@ class Sheet:
     def put(self, draw: Draw) -> None:
         self.pages[-1].append(draw)
 
-    def need(self, height: float) -> None:
+    def need(self, height: Length) -> None:
         """Go on to a new page unless this much is left on this one."""
         if self.y - height < BOTTOM and not self.is_fresh:
             self.pages.append([])
             self.y = TOP
 
-    def skip(self, height: float) -> None:
+    def skip(self, height: Length) -> None:
         """Leave space, but none at the top of a page."""
         if not self.is_fresh:
             self.y = max(self.y - height, BOTTOM)
 
-    def block(self, block: Text, x: float = LEFT) -> None:
+    def block(self, block: Text, x: Length = LEFT) -> None:
         """A block that is not parted; the next thing comes below it."""
         self.need(block.height)
         self.put_text(block, x, self.y)
         self.y -= block.height
 
-    def put_text(self, block: Text, x: float, top: float) -> None:
+    def put_text(self, block: Text, x: Length, top: Length) -> None:
         self.put(lambda canvas: block.draw(canvas, x, top))
 
-    def flow(self, block: Text, x: float = LEFT) -> None:
+    def flow(self, block: Text, x: Length = LEFT) -> None:
         """A paragraph that goes on over pages; neither its first nor its last line stands alone."""
         lines, leading = block.lines, block.style.leading
         while lines:
@@ -166,7 +166,7 @@ class Sheet:
             if lines:
                 self.need(HEIGHT)
 
-    def heading(self, words: str, followed_by: float) -> None:
+    def heading(self, words: str, followed_by: Length) -> None:
         """A section's heading, on the page on which the ``followed_by`` points below it also fit."""
         block = text(words, HEADING, FULL)
         self.skip(12)
@@ -175,7 +175,9 @@ class Sheet:
         self.rule(self.y - 1.5)
         self.y -= 6
 
-    def rule(self, y: float, x: float = LEFT, width: float = FULL, colour: Colour = RULE, weight: float = 0.6) -> None:
+    def rule(
+        self, y: Length, x: Length = LEFT, width: Length = FULL, colour: Colour = RULE, weight: Length = 0.6
+    ) -> None:
         def draw(canvas: Any) -> None:
             canvas.setStrokeColorRGB(*colour)
             canvas.setLineWidth(weight)
@@ -183,14 +185,14 @@ class Sheet:
 
         self.put(draw)
 
-    def box(self, x: float, y: float, width: float, height: float, colour: Colour) -> None:
+    def box(self, x: Length, y: Length, width: Length, height: Length, colour: Colour) -> None:
         def draw(canvas: Any) -> None:
             canvas.setFillColorRGB(*colour)
             canvas.rect(x, y, width, height, stroke=0, fill=1)
 
         self.put(draw)
 
-    def picture(self, pixels: Pixels, x: float, top: float, width: float, height: float, alt: str) -> None:
+    def picture(self, pixels: Pixels, x: Length, top: Length, width: Length, height: Length, alt: str) -> None:
         """As large as fits into the box, in its middle, on a light ground."""
         image = jpeg(pixels)
         scale = min(width / pixels.shape[1], height / pixels.shape[0])

@@ -29,6 +29,9 @@ from reportlab.pdfbase.ttfonts import TTFont
 
 from skinlens.report import bidi
 
+Length = int | float
+"""In points on the page, in thousandths of the type size within a line of text."""
+
 FONTS = Path(__file__).with_name("fonts")
 REGULAR = ("DejaVuSansCondensed", "Lohit-Devanagari", "DroidSansFallback")
 BOLD = ("DejaVuSansCondensed-Bold", "Lohit-Devanagari", "DroidSansFallback")
@@ -55,16 +58,16 @@ class Face:
         self.shaper: Any = uharfbuzz.Font(uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(path))))
         self.per_mille = 1000 / self.shaper.face.upem
         self.glyphs: dict[int, int] = self.font.face.charToGlyph
-        self.widths: dict[int, float] = self.font.face.charWidths
+        self.widths: dict[int, Length] = self.font.face.charWidths
 
     def has(self, character: str) -> bool:
         return self.glyphs.get(ord(character), 0) > 0 and unicodedata.category(character) not in {"Cc", "Co"}
 
-    def width(self, text: str) -> float:
+    def width(self, text: str) -> Length:
         """In thousandths of the type size, unshaped."""
         return sum(self.widths.get(ord(character), 0.0) for character in text)
 
-    def shape(self, text: str, right_to_left: bool) -> tuple[tuple["Piece", ...], float]:
+    def shape(self, text: str, right_to_left: bool) -> tuple[tuple["Piece", ...], Length]:
         """The glyphs from left to right, as pieces that can be drawn without further shaping, and their width."""
         buffer = uharfbuzz.Buffer()
         buffer.add_str(text)
@@ -112,8 +115,8 @@ def face(name: str) -> Face:
 class Piece:
     """Characters whose glyphs follow each other at their natural distances, placed per mille of the type size."""
 
-    x: float
-    y: float
+    x: Length
+    y: Length
     characters: str
 
 
@@ -126,7 +129,7 @@ class Run:
     """In reading order."""
     pieces: tuple[Piece, ...]
     """What is drawn, relative to the start of the run."""
-    width: float
+    width: Length
     """Per mille of the type size."""
 
 
@@ -139,10 +142,10 @@ class Line:
     text: str = ""
     """In reading order."""
 
-    def width(self, size: float) -> float:
+    def width(self, size: Length) -> Length:
         return sum(run.width for run in self.runs) * size / 1000
 
-    def draw(self, canvas: Any, x: float, y: float, size: float) -> None:
+    def draw(self, canvas: Any, x: Length, y: Length, size: Length) -> None:
         """With its baseline starting at (x, y). Where the glyphs are not the text, the text goes with them, so that
         search, copying and screen readers get it (``ActualText``).
         """
@@ -192,7 +195,7 @@ def unprintable(text: str) -> int:
     return clean(text).count(PLACEHOLDER)
 
 
-def wrap(text: str, size: float, width: float, bold: bool = False) -> list[Line]:
+def wrap(text: str, size: Length, width: Length, bold: bool = False) -> list[Line]:
     """The text in lines of at most ``width`` points. A word that is longer than a line is broken anywhere."""
     lines: list[Line] = []
     for paragraph in clean(text).split("\n"):
@@ -247,7 +250,7 @@ class _Paragraph:
     def whole(self) -> Line:
         return self._line(0, len(self.clusters))
 
-    def lines(self, width: float) -> list[Line]:
+    def lines(self, width: Length) -> list[Line]:
         """Greedy: as many pieces as fit. ``width`` per mille of the type size; positions count clusters."""
         lines: list[Line] = []
         start = end = 0
@@ -300,7 +303,7 @@ class _Paragraph:
                 yield position
         yield len(self.clusters)
 
-    def _measure(self, start: int, end: int) -> tuple[float, float]:
+    def _measure(self, start: int, end: int) -> tuple[Length, Length]:
         """Width per mille without and with the spaces at the end."""
         last = end
         while last > start and self.clusters[last - 1].text == " ":
@@ -308,7 +311,7 @@ class _Paragraph:
         inked = sum(run.width for run in self._runs(start, last))
         return inked, inked + sum(cluster.face.width(" ") for cluster in self.clusters[last:end])
 
-    def _fitting(self, start: int, end: int, width: float) -> int:
+    def _fitting(self, start: int, end: int, width: Length) -> int:
         """The last cluster at which a word that is too long for a line can be broken; at least one fits."""
         reached, position = 0.0, start
         while position < end and reached <= width:

@@ -1,0 +1,232 @@
+"""What a report says, sentence by sentence."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from skinlens.errors import SkinLensError
+from skinlens.explain import overlay
+from skinlens.labels import CODES, DISCLAIMER
+from skinlens.preprocess import InputSpec, heat_to_photo
+from skinlens.records import Case, ModelStamp, Patient, Prediction, QualityReport, Threshold
+from skinlens.report.content import (
+    NO_EXPLANATIONS,
+    OVERLAY_LONGEST_PX,
+    PHOTO_LONGEST_PX,
+    ReportContent,
+    compose,
+    number,
+    probability,
+    threshold_statement,
+)
+from tests.report import samples
+
+
+def content(**changes: object) -> ReportContent:
+    photo = samples.photo()
+    return compose(samples.case(photo, **changes), photo, [], generated_on=samples.DAY)
+
+
+def fields(of: ReportContent) -> dict[str, str]:
+    return {field.caption: field.text for field in (*of.case, *of.codes, *of.model)}
+
+
+def prediction(melanoma: float, threshold: float, sensitivity: float = 0.913, chosen_on: str = "val") -> Prediction:
+    probs = tuple(melanoma if code == "mel" else (1 - melanoma) / 6 for code in CODES)
+    return Prediction(probs, (0.0,) * 7, Threshold(threshold, sensitivity, 0.702, chosen_on), samples.MODEL, 9.0)
+
+
+def test_the_threshold_in_one_sentence_and_what_it_is_worth_in_the_next() -> None:
+    assert threshold_statement(prediction(0.23, 0.08)) == (
+        "Melanoma probability 0.23 is at or above the threshold 0.08. The threshold was chosen on the validation "
+        "photos for a sensitivity of at least 0.90; there its sensitivity is 0.91 and its specificity 0.70."
+    )
+
+
+@pytest.mark.parametrize(
+    ("melanoma", "threshold", "beginning"),
+    [
+        (0.07, 0.08, "Melanoma probability 0.07 is below the threshold 0.08."),
+        (0.08, 0.08, "Melanoma probability 0.080000 is at or above the threshold 0.080000."),
+        (0.0796, 0.0804, "Melanoma probability 0.0796 is below the threshold 0.0804."),
+    ],
+)
+def test_a_photo_near_the_threshold_gets_as_many_digits_as_it_takes(
+    melanoma: float, threshold: float, beginning: str
+) -> None:
+    assert threshold_statement(prediction(melanoma, threshold)).startswith(beginning)
+
+
+def test_a_threshold_that_misses_the_aim_does_not_claim_it() -> None:
+    words = threshold_statement(prediction(0.2, 0.1, sensitivity=0.85, chosen_on="200 photos of clinic A"))
+    assert "at least 0.90" not in words
+    assert "chosen on 200 photos of clinic A; there its sensitivity is 0.85" in words
+
+
+@pytest.mark.parametrize(
+    ("prob", "words"),
+    [(0.0, "0.000"), (0.0004, "< 0.001"), (0.2312, "0.231"), (0.9996, "> 0.999"), (1.0, "1.000")],
+)
+def test_probabilities_do_not_round_to_certainty(prob: float, words: str) -> None:
+    assert probability(prob) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(450.0, "450"), (31.24, "31.2"), (0.00213, "0.00213"), (12345.6, "12346"), (float("nan"), "not measurable")],
+)
+def test_numbers_are_as_long_as_a_reader_needs(value: float, words: str) -> None:
+    assert number(value) == words
+
+
+def test_the_case_in_its_header() -> None:
+    said = fields(content())
+    assert said["Case"] == "17"
+    assert said["Patient (pseudonym)"] == "SL-0042"
+    assert said["Sex"] == "female"
+    assert said["Age at the photo, years"] == "61 (birth year 1964)"
+    assert said["Body site"] == "back"
+    assert said["Photo taken on"] == "2025-06-03"
+    assert said["Report made on"] == samples.DAY
+
+
+@pytest.mark.parametrize("born_earlier", [False, True])
+def test_a_birth_year_that_tells_an_age_above_85_is_not_printed(born_earlier: bool) -> None:
+    report = content(patient=Patient(3, "SL-1", 1939, "male", born_earlier))
+    assert fields(report)["Age at the photo, years"] == "85+"
+    assert "1939" not in repr(report.case)
+
+
+def test_a_case_without_a_patient_says_so() -> None:
+    report = content(patient=None)
+    assert fields(report)["Patient (pseudonym)"] == "no patient"
+    assert fields(report)["Sex"] == fields(report)["Age at the photo, years"] == "not recorded"
+    assert report.running_title == "SkinLens report · Case 17"
+
+
+def test_without_a_day_the_report_is_dated_by_the_cases_last_change() -> None:
+    photo = samples.photo()
+    report = compose(samples.case(photo), photo, [])
+    assert fields(report)["Case last changed"] == "2025-06-03"
+    assert report.dated == "2025-06-03T09:20:01Z"
+
+
+def test_classes_stand_by_falling_probability_with_full_names() -> None:
+    rows = content().classes
+    assert [row.code for row in rows] == ["nv", "mel", "bkl", "bcc", "akiec", "vasc", "df"]
+    assert rows[0].name == "melanocytic nevus"
+    assert [row.risk for row in rows[:3]] == ["benign", "malignant", "benign"]
+    assert rows[1].prob == pytest.approx(0.2312)
+
+
+def test_codes_are_those_of_the_clinicians_diagnosis() -> None:
+    report = content(clinician_label="akiec")
+    assert report.codes_of == (
+        "Of the clinician's diagnosis (actinic keratosis / intraepithelial carcinoma): suggested, to be confirmed."
+    )
+    assert fields(report)["ICD-10-CM"] == "L57.0"
+    assert fields(report)["ICD-O-3"] == "not verified"
+    assert "Bowen" in report.codes_remark
+
+
+def test_codes_without_a_diagnosis_are_those_of_the_most_probable_class() -> None:
+    report = content(clinician_label=None, clinician_diagnosis="", notes=" ")
+    assert report.codes_of.startswith("Of the model's most probable class (melanocytic nevus), as no diagnosis was")
+    assert fields(report)["SNOMED CT"] == "400096001"
+    assert (report.diagnosis, report.notes) == ("None entered.", "None.")
+
+
+def test_an_unverified_code_says_so() -> None:
+    assert fields(content(clinician_label="bkl"))["SNOMED CT"] == "not verified"
+
+
+def test_diagnosis_in_the_clinicians_words() -> None:
+    assert content().diagnosis == "melanoma: suspected, in situ"
+    assert content(clinician_label=None).diagnosis == "suspected, in situ"
+    assert content(clinician_diagnosis="").diagnosis == "melanoma"
+
+
+def test_quality_with_value_limit_verdict_and_advice() -> None:
+    report = content()
+    assert report.quality_summary == "1 of 3 checks of the photo is not met: read the prediction with caution."
+    sharpness = report.quality[1]
+    assert (sharpness.measured, sharpness.limit) == ("31.2", "at least 40")
+    assert sharpness.verdict == "not met. Hold still, refocus, take it again."
+    assert (report.quality[0].measured, report.quality[0].verdict) == ("450 px", "met")
+    met = QualityReport(tuple(replace(check, passed=True) for check in samples.QUALITY.checks))
+    assert content(quality=met).quality_summary == "All 3 checks of the photo are met."
+    assert content(quality=QualityReport(())).quality_summary == "The quality of this photo was not checked."
+
+
+def test_which_model_and_software_and_what_they_are_not_for() -> None:
+    report = content()
+    said = fields(report)
+    assert said["Model"] == "hsb, version 1.0.0"
+    assert said["SHA-256 of the model file"] == "5e" * 32
+    assert report.disclaimer == DISCLAIMER
+    assert report.limits[0].startswith("Skin tone: not evaluated. Nearly all photos")
+
+
+def test_no_explanation_is_said_in_a_sentence() -> None:
+    assert content().explanations_note == NO_EXPLANATIONS == "No explanation was made for this photo."
+    assert content().panels == ()
+
+
+def with_explanations(case: Case | None = None) -> ReportContent:
+    photo = samples.photo()
+    return compose(case or samples.case(photo), photo, samples.explanations(photo))
+
+
+def test_each_overlay_says_what_it_explains_and_how_it_was_made() -> None:
+    grad_cam, score_cam, lime = with_explanations().panels
+    assert [panel.title for panel in (grad_cam, score_cam, lime)] == ["Grad-CAM", "Score-CAM", "LIME"]
+    assert grad_cam.lines == (
+        "Explains: melanoma (0.231)",
+        "Time: 7 ms",
+        "Parameters: layer fused map",
+        "Seed: none, nothing is random",
+    )
+    assert lime.lines[1:] == ("Time: 3.1 s", "Parameters: samples 512", "Seed: 2891336453", "Measured: r2 0.812")
+    assert grad_cam.alt == "Grad-CAM heat map for melanoma over the photo. 0 = none, 1 = most."
+
+
+def test_an_explanation_by_another_model_is_told_apart() -> None:
+    photo = samples.photo()
+    older = replace(samples.explanations(photo)[0], model=ModelStamp("hsb", "0.9.0", "ab" * 32))
+    assert compose(samples.case(photo), photo, [older]).panels[0].lines[-1] == (
+        "Made with another model: version 0.9.0, abababababab…"
+    )
+
+
+def test_an_overlay_is_the_photo_under_the_map() -> None:
+    photo = samples.photo(450, 600)  # as long as an overlay, so that nothing is resized
+    explanation = samples.explanations(photo)[0]
+    picture = compose(samples.case(photo), photo, [explanation]).panels[0].picture
+    assert np.array_equal(picture, overlay.blend(photo.pixels, heat_to_photo(explanation.heat, 450, 600, InputSpec())))
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 400), (400, 40), (150, 150)])
+def test_overlays_show_the_region_that_the_model_sees(height: int, width: int) -> None:
+    photo = samples.photo(height, width)
+    report = compose(samples.case(photo), photo, samples.explanations(photo)[:1])
+    shape = report.panels[0].picture.shape
+    assert max(shape) == OVERLAY_LONGEST_PX
+    assert max(shape[:2]) / min(shape[:2]) <= 4 / 3 + 0.02
+    said = "The model sees only the central" in " ".join(report.photo_caption)
+    assert said == (height != width)
+
+
+def test_a_large_photo_is_reduced_to_print_resolution() -> None:
+    photo = samples.photo(1200, 2400)
+    report = compose(samples.case(photo), photo, [])
+    assert report.photo.shape == (800, PHOTO_LONGEST_PX, 3)
+    assert report.photo_caption[0] == "2400 × 1200 px, JPEG."
+
+
+def test_the_photo_of_another_visit_is_refused() -> None:
+    photo, other = samples.photo(), samples.photo(90, 121)
+    with pytest.raises(SkinLensError, match="The photo belongs to another visit: expected the photo"):
+        compose(samples.case(photo), other, [])
+    with pytest.raises(SkinLensError, match=r"An explanation belongs to another visit.*Open the case again\."):
+        compose(samples.case(photo), photo, samples.explanations(other))
