@@ -207,7 +207,7 @@ def explain(
     """One heat map for the class ``label`` (a code, not necessarily the most probable one), with its provenance.
 
     ``params`` overrides the method's defaults; what was used is stored with the result. ``progress`` is told the
-    fraction done after every 16 forward passes of the two slow methods, and at the end.
+    fraction done at the start, after every 16 forward passes of the two slow methods, and at the end.
 
     Raises:
         ParameterError: the method, the class or a parameter is unknown, or a parameter is out of range.
@@ -220,7 +220,9 @@ def explain(
     info = METHODS[method]
     settled = info.settle(params or {}, photo)
     started = time.perf_counter()
-    evidence = info.compute(classifier, photo, INDEX[label], settled, progress or (lambda _: None))
+    told = progress or (lambda _: None)
+    told(0.0)
+    evidence = info.compute(classifier, photo, INDEX[label], settled, told)
     return Explanation(
         method=method,
         label=label,

@@ -81,10 +81,12 @@ def test_progress_rises_to_1_and_its_cancel_passes_through(method, classifier, p
     told = []
     explain(method, classifier, photos[0], "mel", params=SMALL[method], progress=told.append)
     assert told == sorted(told)
+    assert told[0] == 0
     assert told[-1] == 1
 
-    def cancel(_):
-        raise Cancelled("stopped by the user")
+    def cancel(fraction):
+        if fraction > 0:
+            raise Cancelled("stopped by the user")
 
     with pytest.raises(Cancelled, match="stopped by the user"):
         explain(method, classifier, photos[0], "mel", params=SMALL[method], progress=cancel)
