@@ -20,6 +20,13 @@ OVERLAY_LONGEST_PX = 600
 """Long side of an overlay, whatever the photo's: 280 dots per inch in print, and smooth over a small photo."""
 AIMED_SENSITIVITY = 0.9
 METHOD_NAMES: dict[Method, str] = {"grad_cam": "Grad-CAM", "score_cam": "Score-CAM", "lime": "LIME"}
+DIAGNOSTIC_NAMES = {
+    "r2": "fit to the model (R²)",
+    "stability": "stability",
+    "segments": "segments",
+    "negative_share": "share that spoke against the class",
+}
+"""Of what a method knows about itself, that which helps a reader to judge its map."""
 NO_EXPLANATIONS = "No explanation was made for this photo."
 NOT_EVALUATED = (
     "Skin tone: not evaluated. Nearly all photos that the model was trained and measured on show light skin; "
@@ -119,7 +126,8 @@ def compose(
 
     ``generated_on`` is the ISO date that is printed; without one it is the time of the case's last change, so that an
     unchanged case gives an unchanged report. ``spec`` is that of the model that made the explanations, None for the
-    usual one. Raises ``SkinLensError`` if the photo or an explanation belongs to another visit.
+    usual one. A visit without a number (0) is that of a photo that is not kept. Raises ``SkinLensError`` if the photo
+    or an explanation belongs to another visit.
     """
     visit = case.visit
     _refuse_mix_ups(visit, photo, explanations)
@@ -127,11 +135,12 @@ def compose(
     spec = spec or InputSpec()
     said = BY_CODE[visit.clinician_label] if visit.clinician_label else None
     coded = said or prediction.top
+    number_of_case = (f"Case {visit.id}",) if visit.id else ()
     pseudonym = (case.patient.pseudonym,) if case.patient else ()
     printed = _scaled(photo.pixels, min(1.0, PHOTO_LONGEST_PX / max(photo.width_px, photo.height_px)))
     return ReportContent(
         title="SkinLens report",
-        running_title=" · ".join(("SkinLens report", f"Case {visit.id}", *pseudonym)),
+        running_title=" · ".join(("SkinLens report", *number_of_case, *pseudonym)),
         status=visit.status,
         status_note=STATUS_NOTES[visit.status],
         case=_case_fields(case, generated_on),
@@ -232,14 +241,14 @@ def _case_fields(case: Case, generated_on: str | None) -> tuple[Field, ...]:
     if patient and age and not age.endswith("+"):  # the birth year would tell an age that is not to be told apart
         age = f"{age} (birth year {patient.birth_year})"
     return (
-        Field("Case", str(visit.id)),
+        Field("Case", str(visit.id) if visit.id else "not kept"),
         Field("Patient (pseudonym)", patient.pseudonym if patient else "no patient"),
         Field("Sex", patient.sex if patient else "not recorded"),
         Field("Age at the photo, years", age or "not recorded"),
         Field("Body site", case.lesion.body_site or "not recorded"),
-        Field("Photo taken on", visit.taken_on),
+        Field("Photo taken on", visit.taken_on or "not recorded"),
         Field("Report made on", generated_on) if generated_on else Field("Case last changed", visit.updated_at[:10]),
-        Field("Lesion", case.lesion.remark or f"number {case.lesion.id}"),
+        Field("Lesion", case.lesion.remark or (f"number {case.lesion.id}" if case.lesion.id else "not recorded")),
     )
 
 
@@ -260,11 +269,15 @@ def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, sp
     lines = [
         f"Explains: {label.name} ({probability(prediction.prob(label.code))})",
         f"Time: {duration(explanation.duration_ms)}",
-        f"Parameters: {_listed(explanation.params)}",
+        f"Parameters: {_listed({key: value for key, value in explanation.params.items() if key != 'seed'})}",
         "Seed: none, nothing is random" if explanation.seed is None else f"Seed: {explanation.seed}",
     ]
-    if explanation.diagnostics:
-        lines.append(f"Measured: {_listed(explanation.diagnostics)}")
+    known = explanation.diagnostics
+    measured = {name: known[key] for key, name in DIAGNOSTIC_NAMES.items() if key in known}
+    if measured:
+        lines.append(f"Measured: {_listed(measured)}")
+    if known.get("empty"):
+        lines.append("The map is empty: nothing in the photo spoke for this class.")
     if explanation.model != prediction.model:
         lines.append(f"Made with another model: version {explanation.model.version}, {explanation.model.sha256[:12]}…")
     return Panel(title, picture, f"{title} heat map for {label.name} over the photo. {overlay.LEGEND}.", tuple(lines))

@@ -9,7 +9,7 @@ from skinlens.errors import SkinLensError
 from skinlens.explain import overlay
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.preprocess import InputSpec, heat_to_photo
-from skinlens.records import Case, ModelStamp, Patient, Prediction, QualityReport, Threshold
+from skinlens.records import Case, Lesion, ModelStamp, Patient, Prediction, QualityReport, Threshold
 from skinlens.report.content import (
     NO_EXPLANATIONS,
     OVERLAY_LONGEST_PX,
@@ -187,8 +187,39 @@ def test_each_overlay_says_what_it_explains_and_how_it_was_made() -> None:
         "Parameters: layer fused map",
         "Seed: none, nothing is random",
     )
-    assert lime.lines[1:] == ("Time: 3.1 s", "Parameters: samples 512", "Seed: 2891336453", "Measured: r2 0.812")
+    assert lime.lines[1:] == (
+        "Time: 3.1 s",
+        "Parameters: samples 512",
+        "Seed: 2891336453",
+        "Measured: fit to the model (R²) 0.812",
+    )
     assert grad_cam.alt == "Grad-CAM heat map for melanoma over the photo. 0 = none, 1 = most."
+
+
+def test_what_a_method_knows_about_its_map_is_said_in_words() -> None:
+    photo = samples.photo()
+    lime = replace(
+        samples.explanations(photo)[2],
+        params={"samples": 512, "seed": 5},
+        seed=5,
+        diagnostics={"peak": 0.3, "empty": 1.0, "r2": 0.5, "segments": 48.0, "stability": 0.913},
+    )
+    assert compose(samples.case(photo), photo, [lime]).panels[0].lines[2:] == (
+        "Parameters: samples 512",
+        "Seed: 5",
+        "Measured: fit to the model (R²) 0.5, stability 0.913, segments 48",
+        "The map is empty: nothing in the photo spoke for this class.",
+    )
+
+
+def test_a_photo_that_is_not_kept_has_no_number_and_no_day() -> None:
+    photo = samples.photo()
+    case = samples.case(photo, patient=None, id=0, lesion_id=0, taken_on="")
+    report = compose(replace(case, lesion=Lesion(0, None, "")), photo, [], generated_on=samples.DAY)
+    said = fields(report)
+    assert said["Case"] == "not kept"
+    assert said["Photo taken on"] == said["Lesion"] == said["Body site"] == "not recorded"
+    assert report.running_title == "SkinLens report"
 
 
 def test_an_explanation_by_another_model_is_told_apart() -> None:
