@@ -96,14 +96,24 @@ def parity(release: Mapping[str, Any]) -> str:
 
 
 def agreement(release: Mapping[str, Any]) -> str:
-    """How often int8 and float32 agree, and what was tried for it, in two sentences."""
+    """How often int8 and float32 agree in one sentence, and what was tried for it in a table."""
     quantization = release["quantization"]
-    tried = ", ".join(f"{name} {one['top1_agreement']:.2%}" for name, one in quantization["tried"].items())
-    return (
-        f"Both put the same class first for {release['parity']['top1_agreement']:.2%} of the photos. "
-        f"Calibration: {quantization['chosen']}, on {quantization['photos']:,} photos of "
-        f"`{quantization['photos_from']}` (agreement with each that was tried: {tried}).\n"
+    sentence = (
+        f"Both put the same class first for {release['parity']['top1_agreement']:.2%} of the photos. Each way to "
+        f"calibrate was tried, on {quantization['photos']:,} photos of `{quantization['photos_from']}`, with none and "
+        "with some of the first stages left in float; the best agreement was kept:\n\n"
     )
+    rows = [
+        [
+            one["calibration"] + (" **(kept)**" if one == quantization["chosen"] else ""),
+            ", ".join(f"`{layer.rstrip('/')}`" for layer in one["float_layers"]) or "none",
+            f"{one['top1_agreement']:.2%}",
+            f"{one['balanced_accuracy']:.3f}",
+            f"{one['bytes'] / 1e6:.2f} MB",
+        ]
+        for one in quantization["tried"]
+    ]
+    return sentence + table(["calibration", "in float", "agreement", "balanced accuracy", "file"], rows)
 
 
 def threshold_sentence(release: Mapping[str, Any]) -> str:

@@ -80,16 +80,23 @@ class _Batches(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime shi
 
 
 def quantize(
-    float_path: Path, int8_path: Path, photos: Batch, calibration: Calibration, keep_float: tuple[str, ...] = ()
+    float_path: Path,
+    int8_path: Path,
+    photos: Batch,
+    calibration: Calibration,
+    keep_float: tuple[str, ...] = (),
+    ranges: Path | None = None,
 ) -> None:
     """Write the int8 backbone, its ranges calibrated on ``photos`` (network input of training photos).
 
-    The exits' linear layers stay in float: they cost nothing. So do the nodes named in ``keep_float``.
+    The exits' linear layers stay in float: they cost nothing. So does every layer whose name holds one of
+    ``keep_float``, such as ``blocks.0/``. ``ranges``: a file where the calibrated ranges are kept for another call.
     """
     prepared = float_path.with_suffix(".prepared.onnx")
     quant_pre_process(str(float_path), str(prepared), skip_symbolic_shape=True)
     graph = onnx.load(str(prepared)).graph
     linear = [node.name for node in graph.node if node.op_type in {"Gemm", "MatMul", "ReduceMean"}]
+    kept = [node.name for node in graph.node if any(part in node.name for part in keep_float)]
     options: dict[str, Any] = {"CalibPercentile": 99.995} if calibration == "percentile" else {}
     size = min(8, len(photos))  # the histograms need batches of one size: a remainder is left out
     logger = logging.getLogger()
@@ -106,8 +113,9 @@ def quantize(
             per_channel=True,
             reduce_range=True,
             calibrate_method=_METHODS[calibration],
-            nodes_to_exclude=[*linear, *keep_float],
+            nodes_to_exclude=[*linear, *kept],
             extra_options=options,
+            calibration_cache_path=ranges,
         )
     finally:
         logger.setLevel(level)
