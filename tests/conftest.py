@@ -15,8 +15,10 @@ import hypothesis
 import pytest
 from jaxtyping import install_import_hook
 
+from tests import shapes
+
 # Before the first import of skinlens: from here on every annotated shape and dtype is checked at each call.
-install_import_hook(["skinlens"], "beartype.beartype")
+install_import_hook(["skinlens"], f"{shapes.__name__}.check")
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # no test opens a window
 

@@ -12,11 +12,27 @@ from hypothesis import strategies as st
 CONFTEST = Path(__file__).with_name("conftest.py")
 
 
+@pytest.fixture
+def tests_elsewhere(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A folder for other tests, with these guards around them."""
+    monkeypatch.setenv("PYTHONPATH", str(CONFTEST.parents[1]))
+    pytester.makeconftest(CONFTEST.read_text(encoding="utf-8"))
+    return pytester
+
+
 def test_arrays_of_another_shape_are_refused() -> None:
     from skinlens.records import Photo
 
     with pytest.raises(Exception, match="pixels"):
         Photo(pixels=np.zeros((4, 4), np.uint8), sha256="0", source_format="PNG")
+
+
+def test_a_whole_number_passes_for_a_float_but_text_does_not() -> None:
+    from skinlens.records import Threshold
+
+    Threshold(value=1, sensitivity=1, specificity=0, chosen_on="val")
+    with pytest.raises(Exception, match="sensitivity"):
+        Threshold(value=1.0, sensitivity="high", specificity=0.0, chosen_on="val")  # type: ignore[arg-type]
 
 
 def test_the_users_cases_are_out_of_reach(skinlens_home: Path) -> None:
@@ -70,12 +86,11 @@ pytest.skip("no data here", allow_module_level=True)
     [("0", {"passed": 1, "skipped": 2, "xfailed": 1}), ("1", {"passed": 1, "failed": 1, "errors": 1, "xfailed": 1})],
 )
 def test_skips_fail_where_nothing_may_be_skipped(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, setting: str, outcomes: dict[str, int]
+    tests_elsewhere: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, setting: str, outcomes: dict[str, int]
 ) -> None:
     monkeypatch.setenv("SKINLENS_NO_SKIPS", setting)
-    pytester.makeconftest(CONFTEST.read_text(encoding="utf-8"))
-    pytester.makepyfile(test_some=SKIPPING, test_whole=SKIPPED_WHOLE)
-    result = pytester.runpytest_subprocess("--continue-on-collection-errors")
+    tests_elsewhere.makepyfile(test_some=SKIPPING, test_whole=SKIPPED_WHOLE)
+    result = tests_elsewhere.runpytest_subprocess("--continue-on-collection-errors")
     result.assert_outcomes(**outcomes)
     assert (result.ret == 0) == (setting == "0")
     if setting == "1":
@@ -83,9 +98,8 @@ def test_skips_fail_where_nothing_may_be_skipped(
         result.stdout.fnmatch_lines(["*nothing may be skipped here*no data here*"])
 
 
-def test_a_swallowed_try_to_reach_out_fails_all_the_same(pytester: pytest.Pytester) -> None:
-    pytester.makeconftest(CONFTEST.read_text(encoding="utf-8"))
-    pytester.makepyfile(
+def test_a_swallowed_try_to_reach_out_fails_all_the_same(tests_elsewhere: pytest.Pytester) -> None:
+    tests_elsewhere.makepyfile(
         """
         import socket
 
@@ -96,6 +110,6 @@ def test_a_swallowed_try_to_reach_out_fails_all_the_same(pytester: pytest.Pytest
                 pass
         """
     )
-    result = pytester.runpytest_subprocess()
+    result = tests_elsewhere.runpytest_subprocess()
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*SkinLens sends nothing*192.0.2.1*"])
