@@ -15,4 +15,4 @@ page = st.navigation(
     ],
     position="top",
 )
-frame.run(page)
+frame.run(page.run)

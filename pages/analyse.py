@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from skinlens.ui import cache, forms, session, upload, widgets
+from skinlens.ui import cache, forms, frame, session, upload, widgets
 
-st.title("Analyse")
+frame.title("Analyse")
 store = cache.store()
 opened = session.current()
 

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from skinlens.ui import forms, maps, session, widgets
+from skinlens.ui import forms, frame, maps, session, widgets
 
-st.title("Explain")
+frame.title("Explain")
 opened = session.current()
 
 if opened is None:

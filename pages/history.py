@@ -1,10 +1,8 @@
 """History: stored cases found again, opened, annotated, compared, signed, exported, deleted."""
 
-import streamlit as st
+from skinlens.ui import archive, cache, forms, frame
 
-from skinlens.ui import archive, cache, forms
-
-st.title("History")
+frame.title("History")
 store = cache.store()
 shown = archive.shown()
 

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from skinlens.ui import cache, card
+from skinlens.ui import cache, card, frame
 
-st.title("Model")
+frame.title("Model")
 release = cache.manifest()
 
 card.what_it_is(release)

@@ -1,10 +1,8 @@
 """Report: the open case as it will be printed, and its PDF."""
 
-import streamlit as st
+from skinlens.ui import frame, session, sheets, widgets
 
-from skinlens.ui import session, sheets, widgets
-
-st.title("Report")
+frame.title("Report")
 opened = session.current()
 
 if opened is None:

@@ -2,11 +2,13 @@
 
 import base64
 import math
+from collections.abc import Callable
 from html import escape
 from typing import Any, cast
 
 import streamlit as st
 
+from skinlens.errors import SkinLensError
 from skinlens.explain import METHODS
 from skinlens.labels import BY_CODE
 from skinlens.records import Case, Method, Visit
@@ -271,9 +273,8 @@ def _delete_case(store: CaseStore, stored: Case) -> None:
         f"Case {stored.visit.id} ({stored.lesion.body_site}, {stored.visit.taken_on}) is erased: its photo, its maps, "
         "the model's reading, your diagnosis, your notes, and its trail of changes."
     )
-    if st.button("Delete the case for good", type="primary"):
-        store.delete_visit(stored.visit.id)
-        _gone(f"Case {stored.visit.id} is deleted.")
+    number = stored.visit.id
+    _erase_button("Delete the case for good", lambda: store.delete_visit(number), f"Case {number} is deleted.")
 
 
 @st.dialog("Delete the patient?")
@@ -285,13 +286,20 @@ def _delete_patient(store: CaseStore, stored: Case) -> None:
         f"Patient {patient.pseudonym} is erased, with {visits} {'case' if visits == 1 else 'cases'}: all photos, maps, "
         "readings, diagnoses, notes, and the trail of changes. Export the patient first if you need a copy."
     )
-    if st.button("Delete the patient for good", type="primary"):
-        store.delete_patient(patient.id)
-        _gone("The patient and all cases of this patient are deleted.")
+    words = "The patient and all cases of this patient are deleted."
+    _erase_button("Delete the patient for good", lambda: store.delete_patient(patient.id), words)
 
 
-def _gone(words: str) -> None:
-    session.close()
-    st.session_state[_SHOWN] = False
-    session.say(words)
-    st.rerun()
+def _erase_button(label: str, erase: Callable[[], None], words: str) -> None:
+    def pressed() -> None:
+        try:
+            erase()
+        except SkinLensError as error:  # the rows may be gone, and only traces of them left: back to the list as well
+            session.say_problem(error)
+        else:
+            session.say(words)
+        session.close()
+        st.session_state[_SHOWN] = False
+
+    if st.button(label, type="primary", on_click=pressed):
+        st.rerun()  # of the whole page, not of the dialog alone

@@ -1,10 +1,12 @@
 """What surrounds each page: the disclaimer, the open case's name, messages, plain words when something is amiss."""
 
+import runpy
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
-from typing import Protocol
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 from skinlens import __version__
 from skinlens.errors import CaseNotFound, SkinLensError, StoreError, WeightsError
@@ -13,6 +15,7 @@ from skinlens.ui import cache, session
 from skinlens.ui.words import STATUSES, case_title
 
 _HERE = Path(__file__).parent
+_ROUTER = _HERE.parents[1] / "app.py"
 MARK = str(_HERE / "mark.svg")
 WORDMARK = str(_HERE / "wordmark.svg")
 CONDITIONS = (
@@ -23,11 +26,21 @@ CONDITIONS = (
 )
 
 
-class Page(Protocol):
-    def run(self) -> None: ...
+def title(words: str) -> None:
+    """The heading of a page, and its way into the frame.
+
+    Streamlit takes a folder named ``pages`` for an app without a router: the first page that a browser asks a fresh
+    server for by its address is run by itself. Then app.py is run here, which settles it for the server, and draws
+    this page in the frame.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        runpy.run_path(str(_ROUTER), run_name="__main__")
+        st.stop()
+    st.title(words)
 
 
-def run(page: Page) -> None:
+def run(page: Callable[[], None]) -> None:
     """Draw the frame and the page in it. Whatever SkinLens raises on purpose becomes a sentence on the page."""
     st.html(_HERE / "frame.css")
     st.logo(WORDMARK, size="large")
@@ -38,7 +51,7 @@ def run(page: Page) -> None:
         session.restore()
         _open_case()
         _message()
-        page.run()
+        page()
     except WeightsError as error:
         _no_model(error)
     except StoreError as error:
@@ -87,7 +100,7 @@ def _message() -> None:
 
 
 def _no_model(error: WeightsError) -> None:
-    st.title("The model is not ready")
+    st.header("The model is not ready")
     st.error(str(error))
     st.markdown(
         "Without it no photo can be analysed or explained. Stored cases and reports stay readable under History and "
@@ -99,7 +112,7 @@ def _no_model(error: WeightsError) -> None:
     st.button("Try again", type="primary")
 
 
-def _trouble(title: str, error: SkinLensError) -> None:
-    st.title(title)
+def _trouble(heading: str, error: SkinLensError) -> None:
+    st.header(heading)
     st.error(str(error))
     st.button("Try again", type="primary")

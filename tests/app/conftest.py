@@ -1,0 +1,69 @@
+"""The app on a small real release, with a data folder of the test's own."""
+
+import io
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from skinlens.phantom import draw_phantom
+from skinlens.store import CaseStore
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT_S = 60.0
+
+
+@pytest.fixture
+def app(release: Path, skinlens_home: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The app at its first start, before the conditions are agreed to."""
+    monkeypatch.setenv("SKINLENS_WEIGHTS", str(release))
+    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=LIMIT_S)
+
+
+@pytest.fixture
+def agreed(app: AppTest, skinlens_home: Path) -> AppTest:
+    """The app on an installation where the conditions were agreed to."""
+    CaseStore(skinlens_home).acknowledge_disclaimer()
+    return app.run()
+
+
+@pytest.fixture
+def photo() -> bytes:
+    """The drawn lesion as a camera would hand it over."""
+    file = io.BytesIO()
+    Image.fromarray(draw_phantom(1)).save(file, "JPEG", quality=92)
+    return file.getvalue()
+
+
+@pytest.fixture
+def until() -> Callable[[AppTest, Callable[[], bool]], None]:
+    """Run the app again until something holds, as a browser does while maps are made."""
+
+    def wait(app: AppTest, holds: Callable[[], bool]) -> None:
+        end = time.monotonic() + LIMIT_S
+        while not holds():
+            assert time.monotonic() < end, "it never happened"
+            time.sleep(0.1)
+            app.run()
+
+    return wait
+
+
+def words(app: AppTest) -> str:
+    """Every text on the page."""
+    kinds = (
+        *(app.title, app.header, app.subheader, app.markdown, app.caption),
+        *(app.success, app.info, app.warning, app.error),
+    )
+    parts = [str(element.value) for kind in kinds for element in kind]
+    return "\n".join([*parts, *(str(element.proto.body) for element in app.get("html"))])
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    """Press the button of that label."""
+    found = [button for button in app.button if button.label == label]
+    assert found, f"no button {label!r} among {[button.label for button in app.button]}"
+    return found[0].click().run()

@@ -1,0 +1,235 @@
+"""A photo goes through the app: upload, own reading, prediction, maps, case, history, report, and out again."""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pypdf
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from skinlens import pipeline
+from skinlens.explain import METHODS
+from skinlens.store import CaseStore, NewLesion, NewPatient
+from tests.app.conftest import press, words
+
+Until = Callable[[AppTest, Callable[[], bool]], None]
+
+
+def turn(app: AppTest, page: str) -> AppTest:
+    return app.switch_page(f"pages/{page}.py").run()
+
+
+def upload(app: AppTest, photo: bytes) -> None:
+    app.file_uploader[0].upload("Mrs Smith, left arm.jpg", photo, "image/jpeg").run()
+    press(app, "Show the model's reading without mine")
+
+
+def keep(app: AppTest, pseudonym: str = "P-7") -> None:
+    app.text_input(key="case_pseudonym").input(pseudonym)
+    app.selectbox(key="case_site").set_value("forearm").run()
+    press(app, "Save case")
+
+
+def few_trials(app: AppTest) -> None:
+    """Settings with which the maps are made quickly."""
+    app.session_state["map_params"] = {"score_cam": {"channels": 4}, "lime": {"samples": 50, "segments": 10}}
+
+
+def shown_maps(app: AppTest) -> dict[str, Any]:
+    """What the row of maps was given to draw."""
+    for element in app.get("bidi_component"):
+        if element.proto.component_name.endswith("skinlens_viewer"):
+            data: dict[str, Any] = json.loads(element.proto.json)
+            return data
+    raise AssertionError("the row of maps is not on the page")
+
+
+@pytest.fixture
+def kept(agreed: AppTest, photo: bytes) -> AppTest:
+    """The app with one stored case, open."""
+    upload(agreed, photo)
+    keep(agreed)
+    return agreed
+
+
+def test_the_whole_journey(agreed: AppTest, photo: bytes, skinlens_home: Path, until: Until) -> None:
+    app = agreed
+    app.file_uploader[0].upload("Mrs Smith, left arm.jpg", photo, "image/jpeg").run()
+    app.selectbox(key="case_impression").select("nv").run()
+    press(app, "Show the model's reading")
+    assert "sensitivity" in words(app)
+
+    few_trials(app)
+    turn(app, "explain")
+    opened = app.session_state["open_case"]
+    until(app, lambda: len(opened.maps) == len(METHODS))
+    panels = {panel["key"]: panel for panel in shown_maps(app.run())["panels"]}
+    assert list(panels) == ["photo", *METHODS]
+    assert all(panels[method]["heat"] for method in METHODS)
+    assert panels["grad_cam"]["lines"][0].startswith("Time: ")
+    assert any(line.startswith("Seed: ") for line in panels["lime"]["lines"])
+
+    turn(app, "analyse")
+    keep(app)
+    assert "Saved as case 1." in words(app)
+    store = CaseStore(skinlens_home)
+    case = store.case(1)
+    assert case.patient is not None
+    assert case.patient.pseudonym == "P-7"
+    assert case.lesion.body_site == "forearm"
+    assert case.visit.clinician_label == "nv"
+    assert "Impression before the model's reading was shown: Melanocytic nevus." in case.visit.notes
+    assert {one.method for one in store.explanations(1)} == set(METHODS)
+
+    turn(app, "history")
+    press(app, "Open case 1")
+    app.text_area[0].input("Regular network.")
+    press(app, "Save and sign")
+    assert store.case(1).visit.status == "signed"
+    assert store.case(1).visit.notes == "Regular network."
+    press(app, "Save as amendment")
+    assert store.case(1).visit.status == "signed"  # nothing was changed
+
+    turn(app, "report")
+    assert app.get("download_button")[0].proto.label == "Download the PDF"
+    data, problems = pipeline.report_pdf(store, 1)
+    assert problems == ()
+    text = "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(data)).pages)
+    assert "P-7" in text
+    assert "Smith" not in text
+
+    everything = zipfile.ZipFile(io.BytesIO(store.export_patient(case.patient.id)))
+    assert "Smith" not in everything.read("patient.json").decode()
+
+
+def test_a_case_is_kept_without_a_patient(agreed: AppTest, photo: bytes, skinlens_home: Path) -> None:
+    upload(agreed, photo)
+    agreed.segmented_control(key="case_kind").select("No patient").run()
+    agreed.selectbox(key="case_site").set_value("back").run()
+    press(agreed, "Save case")
+    assert CaseStore(skinlens_home).case(1).patient is None
+
+
+def test_what_cannot_be_kept_is_said_and_nothing_is_lost(agreed: AppTest, photo: bytes, skinlens_home: Path) -> None:
+    upload(agreed, photo)
+    agreed.text_area(key="case_notes").input("Grew since May.").run()
+    press(agreed, "Save case")
+    assert "pseudonym is empty" in agreed.error[0].value
+    turn(agreed, "history")
+    turn(agreed, "analyse")
+    assert agreed.text_area(key="case_notes").value == "Grew since May."
+    keep(agreed)
+    assert CaseStore(skinlens_home).case(1).visit.notes == "Grew since May."
+
+
+def test_the_photo_survives_a_page_switch(agreed: AppTest, photo: bytes) -> None:
+    upload(agreed, photo)
+    sha256 = agreed.session_state["open_case"].analysis.photo.sha256
+    for page in ("history", "model", "analyse"):
+        turn(agreed, page)
+        assert agreed.session_state["open_case"].analysis.photo.sha256 == sha256
+    assert "threshold" in words(agreed)
+
+
+def test_a_reloaded_page_finds_its_case_by_the_address(kept: AppTest) -> None:
+    assert kept.query_params["case"] == "1"
+    fresh = AppTest.from_file(kept._script_path, default_timeout=60)
+    fresh.query_params["case"] = "1"
+    fresh.run()
+    assert "Case 1" in words(fresh)
+
+
+def test_maps_of_a_stored_case_are_made_only_when_asked_and_then_kept(
+    kept: AppTest, skinlens_home: Path, until: Until
+) -> None:
+    few_trials(kept)
+    turn(kept, "explain")
+    assert all(panel["heat"] is None for panel in shown_maps(kept)["panels"])
+    kept.segmented_control(key="case_explained").select("mel").run()
+    press(kept, "Make the maps for Melanoma")
+    store = CaseStore(skinlens_home)
+    until(kept, lambda: len(store.explanations(1)) == len(METHODS))
+    assert {one.label for one in store.explanations(1)} == {"mel"}
+
+    press(turn(kept, "history"), "Open case 1")
+    turn(kept, "explain")
+    panels = shown_maps(kept)["panels"]
+    assert [bool(panel["heat"]) for panel in panels] == [False, True, True, True]
+
+
+def test_the_look_of_the_maps_changes_nothing_but_the_look(kept: AppTest) -> None:
+    turn(kept, "explain")
+    before = shown_maps(kept)
+    kept.segmented_control(key="look_style").select("contour").run()
+    kept.slider(key="look_opacity_contour").set_value(35).run()
+    after = shown_maps(kept)
+    assert (after["style"], after["opacity"]) == ("contour", 0.35)
+    assert after["panels"] == before["panels"]
+
+
+def test_a_case_of_another_model_is_shown_with_it_and_not_recomputed(
+    kept: AppTest, release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    for file in release.iterdir():
+        (other / file.name).write_bytes(file.read_bytes())
+    manifest = json.loads((other / "manifest.json").read_text())
+    network = manifest["backbones"]["int8"]
+    # A newer release: the same graph with a further, unknown field at its end has another hash.
+    content = (other / network).read_bytes() + bytes.fromhex("9a3f00")
+    (other / network).write_bytes(content)
+    manifest["files"][network]["sha256"] = hashlib.sha256(content).hexdigest()
+    manifest["version"] = "9.9"
+    (other / "manifest.json").write_text(json.dumps(manifest))
+    monkeypatch.setenv("SKINLENS_WEIGHTS", str(other))
+    before = kept.session_state["open_case"].case.visit.prediction
+    turn(kept, "explain")
+    assert "today's is 9.9. Nothing was recomputed." in words(kept)
+    assert not [panel for panel in shown_maps(kept)["panels"] if panel["action"]]
+    press(turn(kept, "history"), "Open case 1")
+    assert "today's is 9.9. Nothing was recomputed." in words(kept)
+    assert kept.session_state["open_case"].case.visit.prediction == before
+
+
+def test_two_visits_of_a_lesion_are_compared(kept: AppTest, photo: bytes, skinlens_home: Path) -> None:
+    store = CaseStore(skinlens_home)
+    first = store.case(1)
+    analysis = kept.session_state["open_case"].analysis
+    pipeline.save(store, analysis, (), patient=None, lesion=first.lesion.id, taken_on="2020-02-03")
+    press(turn(kept, "history"), "Open case 1")
+    assert "**2020-02-03**, case 2" in words(kept)
+    assert len(kept.image) == 3  # the open case, and the two visits
+
+
+def test_the_history_is_searched_and_turned(kept: AppTest, skinlens_home: Path) -> None:
+    store = CaseStore(skinlens_home)
+    analysis = kept.session_state["open_case"].analysis
+    for number in range(2, 16):
+        patient = NewPatient(f"Q-{number}", 1960, "female")
+        pipeline.save(store, analysis, (), patient=patient, lesion=NewLesion("back"), taken_on="2021-05-06")
+    turn(kept, "history")
+    assert "**15 cases**" in words(kept)
+    assert len([button for button in kept.button if button.label.startswith("Open case")]) == 12
+    kept.get("pagination")[0].set_value(2).run()
+    assert len([button for button in kept.button if button.label.startswith("Open case")]) == 3
+    kept.text_input(key="find_text").input("q-13").run()
+    assert "**1 case**" in words(kept)
+    kept.text_input(key="find_text").input("no such words").run()
+    assert "No case matches" in words(kept)
+
+
+def test_a_case_is_deleted_only_after_it_was_said_what_goes(kept: AppTest, skinlens_home: Path) -> None:
+    press(turn(kept, "history"), "Open case 1")
+    press(kept, "Delete this case …")
+    assert "is erased: its photo, its maps" in words(kept)
+    assert CaseStore(skinlens_home).search().total == 1
+    press(kept, "Delete the case for good")
+    assert CaseStore(skinlens_home).search().total == 0
+    assert "No case is stored yet" in words(kept)
+    assert "Case 1 is deleted." in words(kept)

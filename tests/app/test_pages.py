@@ -1,0 +1,119 @@
+"""Every page opens: at the first start, without a case, with one, without a model, with a damaged store."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from skinlens.labels import DISCLAIMER
+from skinlens.store import CaseStore
+from tests.app.conftest import press, words
+
+PAGES = ("analyse", "explain", "history", "report", "model")
+
+
+def turn(app: AppTest, page: str) -> AppTest:
+    return app.switch_page(f"pages/{page}.py").run()
+
+
+def test_the_conditions_are_agreed_to_once_and_the_time_is_kept(app: AppTest, skinlens_home: Path) -> None:
+    app.run()
+    assert app.title[0].value == "Before you begin"
+    assert DISCLAIMER in words(app)
+    assert CaseStore(skinlens_home).disclaimer_acknowledged_at() is None
+    press(app, "I have read this and agree")
+    assert app.title[0].value == "Analyse"
+    assert CaseStore(skinlens_home).disclaimer_acknowledged_at()
+    again = AppTest.from_file(app._script_path, default_timeout=60).run()
+    assert again.title[0].value == "Analyse"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_opens_without_a_case_and_says_what_to_do(agreed: AppTest, page: str) -> None:
+    turn(agreed, page)
+    assert not agreed.exception
+    assert not agreed.error
+    assert agreed.title[0].value == page.capitalize()
+    assert DISCLAIMER in words(agreed)
+    assert "No case is open" in words(agreed)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_opens_with_an_unsaved_example(agreed: AppTest, page: str) -> None:
+    press(agreed, "Try the example")
+    press(agreed, "Show the model's reading without mine")
+    turn(agreed, page)
+    assert not agreed.exception
+    assert not agreed.error
+    assert "synthetic example, not a patient" in words(agreed)
+
+
+def test_the_models_reading_waits_for_the_clinicians(agreed: AppTest) -> None:
+    press(agreed, "Try the example")
+    for page in ("analyse", "explain"):
+        turn(agreed, page)
+        assert "threshold" not in words(agreed)
+    assert "Your impression comes first" in words(agreed)
+    turn(agreed, "analyse")
+    agreed.selectbox(key="case_impression").select("mel").run()
+    press(agreed, "Show the model's reading")
+    assert "Your impression, before the model's: **Melanoma**" in words(agreed)
+    assert "threshold" in words(agreed)
+    assert agreed.selectbox(key="case_label").value == "mel"
+
+
+@pytest.mark.parametrize("page", ["analyse", "explain", "model"])
+def test_without_a_model_a_page_says_what_to_restore(
+    agreed: AppTest, page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    press(agreed, "Try the example")
+    press(agreed, "Show the model's reading without mine")
+    monkeypatch.setenv("SKINLENS_WEIGHTS", str(tmp_path / "nothing"))
+    turn(agreed, page)
+    assert not agreed.exception
+    if page == "model":
+        assert agreed.header[0].value == "The model is not ready"
+        assert "No model is installed" in agreed.error[0].value
+    else:
+        assert "Nothing was recomputed" in words(agreed)
+    turn(agreed, "history")
+    assert not agreed.error
+
+
+def test_altered_weights_are_refused_in_words(
+    agreed: AppTest, release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    altered = tmp_path / "altered"
+    altered.mkdir()
+    for file in release.iterdir():
+        content = file.read_bytes()
+        (altered / file.name).write_bytes(content + b" " if file.suffix == ".npz" else content)
+    monkeypatch.setenv("SKINLENS_WEIGHTS", str(altered))
+    press(agreed, "Try the example")
+    assert agreed.header[0].value == "The model is not ready"
+    assert "expected SHA-256" in agreed.error[0].value
+
+
+def test_a_damaged_case_file_is_said_in_words(app: AppTest, skinlens_home: Path) -> None:
+    skinlens_home.mkdir()
+    (skinlens_home / "cases.db").write_bytes(b"this is no database at all, whatever its name says" * 20)
+    app.run()
+    assert not app.exception
+    assert app.header[0].value == "The case file cannot be used"
+    assert app.error
+
+
+def test_a_bad_file_is_a_sentence_and_the_open_case_stays(agreed: AppTest, photo: bytes) -> None:
+    agreed.file_uploader[0].upload("mole.jpg", photo, "image/jpeg").run()
+    assert "a new photo, not saved yet" in words(agreed)
+    agreed.file_uploader[0].upload("letter.jpg", b"Dear colleague, thank you for", "image/jpeg").run()
+    assert len(agreed.error) == 1
+    assert not agreed.exception
+    assert "a new photo, not saved yet" in words(agreed)
+
+
+def test_a_case_that_was_deleted_elsewhere_is_said_in_words(agreed: AppTest, skinlens_home: Path) -> None:
+    agreed.query_params["case"] = "77"
+    agreed.run()
+    assert not agreed.exception
+    assert "No case is open" in words(agreed)
