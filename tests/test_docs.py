@@ -1,8 +1,6 @@
 """The documents say what is there: commands, links, modules, requirements, version, disclaimer."""
 
 import re
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +9,7 @@ from urllib.parse import unquote
 import pytest
 
 import skinlens
+from skinlens.__main__ import main
 from skinlens.labels import DISCLAIMER
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -68,18 +67,15 @@ def test_the_make_commands_exist(document: Path) -> None:
     assert shown <= targets(read("Makefile"))
 
 
-def test_the_command_line_has_every_command_that_is_shown() -> None:
+def test_the_command_line_has_every_command_that_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     shown = [words for document in DOCUMENTS for words in commands(document.read_text(encoding="utf-8"))]
     shown = [words[1:] for words in shown if words[0] == "skinlens"]
     assert shown
-    helps: dict[str, str] = {}
     for command, *words in shown:
-        if command not in helps:
-            call = [sys.executable, "-m", "skinlens", command, "--help"]
-            run = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False)
-            assert run.returncode == 0, f"python -m skinlens {command}: {run.stderr}"
-            helps[command] = run.stdout
-        assert unknown_options(words, helps[command]) == [], f"python -m skinlens {command} {' '.join(words)}"
+        with pytest.raises(SystemExit) as stop:
+            main([command, "--help"])
+        assert stop.value.code == 0, f"python -m skinlens {command}: {capsys.readouterr().err}"
+        assert unknown_options(words, capsys.readouterr().out) == [], f"python -m skinlens {command} {' '.join(words)}"
 
 
 # ------------------------------------------------------------------------------------------------------------ links
