@@ -11,7 +11,7 @@ check               value                                                  limit
 ==================  =====================================================  ========  ===============
 ``sharpness``       variance of the Laplacian of luminance (0–255)         ≥ 12      99.1 %
 ``exposure_dark``   mean luminance, % of white                             ≥ 30      99.6 %
-``exposure_bright`` mean luminance, % of white                             ≤ 82      99.6 %
+``exposure_bright`` mean luminance, % of white                             ≤ 82      99.7 %
 ``clipping``        % of pixels with every channel ≥ 250 or every one ≤ 10  ≤ 1      99.8 %
 ==================  =====================================================  ========  ===============
 """
