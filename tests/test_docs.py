@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 
 import skinlens
-from skinlens.__main__ import main
+from skinlens.__main__ import _parser
 from skinlens.labels import DISCLAIMER
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,11 +39,6 @@ def targets(makefile: str) -> set[str]:
     return set(re.findall(r"^([a-z][a-z-]*):", makefile, flags=re.MULTILINE))
 
 
-def unknown_options(words: list[str], help_text: str) -> list[str]:
-    known = set(re.findall(r"--[a-z][a-z-]*", help_text))
-    return [word for word in words if word.startswith("--") and word.partition("=")[0] not in known]
-
-
 def test_commands_are_found_in_fenced_blocks_alone() -> None:
     text = (
         "`make no`\n```sh\nmake app\n$ .venv/bin/python -m skinlens explain x.jpg --out d  # maps\nls\n```\nmake no\n"
@@ -51,9 +46,8 @@ def test_commands_are_found_in_fenced_blocks_alone() -> None:
     assert list(commands(text)) == [["make", "app"], ["skinlens", "explain", "x.jpg", "--out", "d"]]
 
 
-def test_targets_and_options_are_told_from_what_is_not_there() -> None:
+def test_targets_are_told_from_what_looks_like_them() -> None:
     assert targets("app: x\n\techo y:\n$(V)/z: \nno = 1\nnot-it:=2\ncheck:\n") == {"app", "not-it", "check"}
-    assert unknown_options(["x", "--out", "d", "--outt", "--json=f"], "[--out DIR] [--json]") == ["--outt"]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=identifier)
@@ -67,15 +61,15 @@ def test_the_make_commands_exist(document: Path) -> None:
     assert shown <= targets(read("Makefile"))
 
 
-def test_the_command_line_has_every_command_that_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_understands_every_command_that_is_shown() -> None:
     shown = [words for document in DOCUMENTS for words in commands(document.read_text(encoding="utf-8"))]
     shown = [words[1:] for words in shown if words[0] == "skinlens"]
     assert shown
-    for command, *words in shown:
-        with pytest.raises(SystemExit) as stop:
-            main([command, "--help"])
-        assert stop.value.code == 0, f"python -m skinlens {command}: {capsys.readouterr().err}"
-        assert unknown_options(words, capsys.readouterr().out) == [], f"python -m skinlens {command} {' '.join(words)}"
+    for words in shown:
+        try:
+            _parser().parse_args(words)
+        except SystemExit:
+            pytest.fail(f"python -m skinlens {' '.join(words)}: see above what it does not understand")
 
 
 # ------------------------------------------------------------------------------------------------------------ links
