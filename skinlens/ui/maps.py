@@ -38,6 +38,7 @@ def choose_class(opened: OpenCase) -> None:
         default=opened.label if opened.label in first else OTHER,
         required=True,
         format_func=title,
+        wrap=True,
         key="case_explained",
         persist_state="session",
     )

@@ -33,5 +33,5 @@ def report(opened: OpenCase) -> None:
         st.info("No map was made for this case yet. Make them under Explain, and they are printed here.")
     for number, page in enumerate(pages, 1):
         words = f"Page {number} of {len(pages)}"
-        with st.container(border=True, width="content"):
-            st.image(page, width=PAGE_PX, caption=words, alt=f"{words} of the report on case {case.visit.id}")
+        with st.container(border=True, width=PAGE_PX):
+            st.image(page, width="stretch", caption=words, alt=f"{words} of the report on case {case.visit.id}")

@@ -33,10 +33,10 @@ BODY_SITES = (
 def percent(prob: float) -> str:
     """One digit after the point; what would round to 0 or 100 says so."""
     if 0 < prob < 0.0005:
-        return "< 0.1 %"
+        return "<\u00a00.1\u00a0%"
     if 0.9995 < prob < 1:
-        return "> 99.9 %"
-    return f"{100 * prob:.1f} %"
+        return ">\u00a099.9\u00a0%"
+    return f"{100 * prob:.1f}\u00a0%"  # never parted at the end of a line
 
 
 def name(code: str) -> str:

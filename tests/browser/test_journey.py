@@ -1,0 +1,264 @@
+"""The journey in a real Chromium: upload, own reading, prediction, maps with one zoom, case, history, report, model.
+
+Screenshots of every page, wide and narrow, light and dark, are kept in ``artefacts/``.
+"""
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pypdf
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+
+from skinlens.labels import DISCLAIMER
+from skinlens.phantom import draw_phantom
+from skinlens.serve import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+ARTEFACTS = ROOT / "artefacts"
+LIMIT_S = 120
+WIDE, NARROW = (1440, 900), (390, 844)
+MAPS = ("Grad-CAM", "Score-CAM", "LIME")
+SWITCHES = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="module")
+def address(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app as it is served, in a process of its own."""
+    home = tmp_path_factory.mktemp("home")
+    port = free_port("127.0.0.1", 8601)
+    environment = {**os.environ, "SKINLENS_HOME": str(home), "SKINLENS_WEIGHTS": str(release)}
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.port", str(port)]
+    with (home / "log").open("wb") as log:
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            wait_for(port, server)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + LIMIT_S
+    while time.monotonic() < end:
+        assert server.poll() is None, "the app ended at its start"
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except (TimeoutError, OSError):
+            time.sleep(0.2)
+    raise AssertionError("the app did not answer")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium is not installed: the journey needs a real browser (Debian's package chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(SWITCHES))
+        yield browser
+        browser.close()
+
+
+class Watch:
+    """What a page must never do: complain on its console, or ask for anything beyond this machine."""
+
+    def __init__(self, page: Page) -> None:
+        self.found: list[str] = []
+        page.on("console", self._said)
+        page.on("pageerror", lambda error: self.found.append(f"error: {error}"))
+        page.on("request", self._asked)
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.found.append(f"console: {message.text}")
+
+    def _asked(self, request: Request) -> None:
+        if not re.match(r"(http://127\.0\.0\.1:|ws://127\.0\.0\.1:|data:|blob:)", request.url):
+            self.found.append(f"request: {request.url}")
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": WIDE[0], "height": WIDE[1]}, accept_downloads=True)
+    page = context.new_page()
+    page.set_default_timeout(LIMIT_S * 1000)
+    expect.set_options(timeout=LIMIT_S * 1000)
+    watch = Watch(page)
+    yield page
+    assert watch.found == []
+    context.close()
+
+
+def picture(page: Page, name: str) -> None:
+    """A screenshot of the whole page: the window is made as high as what is in it."""
+    ARTEFACTS.mkdir(exist_ok=True)
+    size = page.viewport_size
+    assert size is not None
+    settled(page)
+    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.set_viewport_size({"width": size["width"], "height": max(size["height"], min(height, 6000))})
+    page.wait_for_timeout(400)
+    page.screenshot(path=ARTEFACTS / f"{name}.png", animations="disabled")
+    page.set_viewport_size(size)
+
+
+def settled(page: Page) -> None:
+    page.wait_for_timeout(300)
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+
+
+def turn(page: Page, title: str) -> None:
+    page.get_by_role("link", name=title, exact=True).first.click()
+    expect(page.get_by_role("heading", level=1, name=title, exact=True)).to_be_visible()
+    expect(page.get_by_text(DISCLAIMER).first).to_be_visible()
+
+
+def ranges(page: Page) -> list[list[float]]:
+    """What each of the four plots shows of the photo: left, right, top, bottom."""
+    found: list[list[float]] = page.evaluate(
+        """[...document.querySelectorAll(".sl-plot")].map(({ _fullLayout: { xaxis, yaxis } }) =>
+           [...xaxis.range, yaxis.range[1], yaxis.range[0]].map((value) => Math.round(value)))"""
+    )
+    return found
+
+
+def test_the_journey(page: Page, address: str, tmp_path: Path) -> None:
+    photo = tmp_path / "Mrs Smith.jpg"
+    Image.fromarray(draw_phantom(1)).save(photo, quality=92)
+
+    page.goto(address)
+    page.get_by_role("button", name="I have read this and agree").click()
+    expect(page.get_by_text("No case is open.")).to_be_visible()
+    picture(page, "1-analyse-empty")
+
+    page.locator("input[type=file]").set_input_files(photo)
+    expect(page.get_by_text("Your impression first")).to_be_visible()
+    expect(page.get_by_text("sensitivity")).to_have_count(0)
+    page.get_by_role("button", name="Show the model's reading without mine").click()
+    expect(page.get_by_text("sensitivity")).to_be_visible()
+    expect(page.get_by_text("Actinic keratosis / intraepithelial carcinoma")).to_be_visible()
+    picture(page, "2-analyse")
+
+    turn(page, "Explain")
+    for title in MAPS:
+        expect(page.locator("figure", has_text=title).get_by_text("Time: ")).to_be_visible()
+    expect(page.get_by_text("0 = none")).to_be_visible()
+    expect(page.get_by_text("1 = most")).to_be_visible()
+    picture(page, "3-explain")
+
+    whole = ranges(page)
+    assert whole == [[0, 600, 0, 450]] * 4
+    page.get_by_role("button", name="Zoom in").click()
+    page.wait_for_function("document.querySelector('.sl-viewer').dataset.range")
+    near = ranges(page)
+    assert near == [near[0]] * 4
+    assert near[0] == [100, 500, 75, 375]
+
+    box = page.locator(".sl-plot").nth(1).bounding_box()
+    assert box is not None
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(middle[0] - 60, middle[1] - 30, steps=6)
+    page.mouse.up()
+    page.wait_for_timeout(500)
+    panned = ranges(page)
+    assert panned == [panned[0]] * 4
+    assert panned[0][0] > near[0][0]
+    assert panned[0][2] > near[0][2]
+    assert panned[0][1] - panned[0][0] == pytest.approx(400, abs=2)
+
+    page.get_by_text("Contour lines").click()  # neither another style nor another class moves the view
+    page.get_by_role("radio", name=re.compile("^Melanoma")).first.click()
+    expect(page.locator("figure", has_text="LIME").get_by_role("button", name="Cancel")).to_be_visible()
+    for title in MAPS:
+        expect(page.locator("figure", has_text=title).get_by_text("Time: ")).to_be_visible()
+    assert ranges(page) == panned
+    picture(page, "3-explain-melanoma-contours")
+    page.get_by_role("button", name="Whole photo").click()
+    page.wait_for_timeout(500)
+    assert ranges(page) == whole
+
+    turn(page, "Analyse")
+    expect(page.get_by_text("sensitivity")).to_be_visible()
+    page.get_by_role("textbox", name="Pseudonym").fill("P-0147")
+    page.get_by_role("combobox", name="Body site").fill("forearm")
+    page.get_by_role("option", name="forearm", exact=True).click()
+    page.get_by_role("button", name="Save case").click()
+    expect(page.get_by_text("Saved as case 1.")).to_be_visible()
+    picture(page, "4-analyse-saved")
+
+    turn(page, "History")
+    picture(page, "5-history")
+    page.get_by_role("button", name="Open case 1").click()
+    expect(page.get_by_text("Case 1: forearm")).to_be_visible()
+    picture(page, "5-history-case")
+    page.get_by_role("tab", name="Your diagnosis").click()
+    page.get_by_role("textbox", name="Notes").fill("Regular network, no veil.")
+    page.get_by_role("button", name="Save and sign").click()
+    expect(page.get_by_text("Case 1: signed, changes kept.")).to_be_visible()
+
+    turn(page, "Report")
+    expect(page.get_by_alt_text(re.compile("Page 1 of"))).to_be_visible()
+    picture(page, "6-report")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download the PDF").click()
+    assert waiting.value.suggested_filename == "skinlens-case-0001.pdf"
+    text = "".join(
+        sheet.extract_text() for sheet in pypdf.PdfReader(io.BytesIO(waiting.value.path().read_bytes())).pages
+    )
+    assert "P-0147" in text
+    assert "Regular network, no veil." in text
+    assert "Smith" not in text
+
+    turn(page, "Model")
+    picture(page, "7-model")
+
+    page.goto(f"{address}/?case=1")  # as a browser does that is opened again
+    expect(page.get_by_text("Kept as case 1")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_every_page_in_every_look(browser: Browser, address: str, size: tuple[int, int], scheme: str) -> None:
+    """Nothing is wider than the window, and the stored maps are there at once."""
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
+    page = context.new_page()
+    page.set_default_timeout(LIMIT_S * 1000)
+    look = f"{'wide' if size == WIDE else 'narrow'}-{scheme}"
+    for name in ("", "explain", "history", "report", "model"):
+        page.goto(f"{address}/{name}?case=1")
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        if name == "explain":
+            for title in MAPS:
+                expect(page.locator("figure", has_text=title).get_by_text("Time: ")).to_be_visible()
+            tops = page.evaluate("[...document.querySelectorAll('.sl-plot')].map((p) => p.getBoundingClientRect().top)")
+            assert len(set(tops)) == (1 if size == WIDE else 4), "one row where there is room, else one below another"
+        picture(page, f"look-{name or 'analyse'}-{look}")
+        overflow = page.evaluate(
+            "(() => { const main = document.querySelector('[data-testid=stMain]');"
+            " return main.scrollWidth - main.clientWidth })()"
+        )
+        assert overflow <= 0, f"{name} is wider than the window by {overflow} px"
+    context.close()
