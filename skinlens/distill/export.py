@@ -40,7 +40,8 @@ from skinlens.records import Array, ModelStamp
 
 BACKBONE, FLOAT, HEAD, FAMILIARITY = "student-int8.onnx", "student-float16.pt", "head.npz", "familiarity.npz"
 CALIBRATION_PHOTOS = 256
-FLOAT_LAYERS: tuple[tuple[str, ...], ...] = ((), ("blocks.0/",), ("blocks.0/", "blocks.1/"))
+_FIRST = ("stem", "blocks.0/", "blocks.1/")
+FLOAT_LAYERS: tuple[tuple[str, ...], ...] = ((), _FIRST, (*_FIRST, "blocks.2/"))
 """Layers that are tried in float. The narrow maps between the first stages have channels of very unlike ranges, which
 one scale for the whole map does not fit."""
 MELANOMA_SENSITIVITY = 0.90
