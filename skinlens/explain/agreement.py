@@ -1,0 +1,190 @@
+"""How far the maps of one class of one photo agree: three figures for each pair, and one verdict in plain words.
+
+Agreement says that methods with different assumptions found the same place; it does not say that the place is right.
+Grad-CAM and Score-CAM read the same inner maps of the network and so agree more easily with each other than with LIME.
+All three figures are taken in the square frame of the network's input, where each pixel counts alike.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from jaxtyping import Float64
+
+from skinlens.errors import SkinLensError
+from skinlens.explain import METHODS
+from skinlens.records import Array, Explanation, Heat, Mask, Method
+
+HOTTEST = 0.2
+"""Share of the picture that counts as the hottest area."""
+SAME_AREA = 1 / 3
+"""IoU from which two maps point to the same area. Two areas of the same size that share half of it have an IoU of 1/3;
+two that are placed by chance, a fifth of the picture each, share a fifth and have .11."""
+
+
+@dataclass(frozen=True)
+class PairAgreement:
+    """Two maps against each other. Each figure is the same in either order."""
+
+    first: Method
+    second: Method
+    spearman: float
+    """-1 to 1: 1 the same order of the pixels from cold to hot, 0 unrelated, -1 the reverse order."""
+    hottest_iou: float
+    """0 to 1: what the two hottest areas share, over what they cover together; 1 the same area, 0 apart."""
+    centre_distance_percent: float
+    """0 to 100, % of the picture's diagonal: 0 the same centre of the hottest area; larger is further apart."""
+
+    @property
+    def same_area(self) -> bool:
+        return self.hottest_iou >= SAME_AREA
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """All pairs of maps that point somewhere, and what to make of them."""
+
+    photo_sha256: str
+    label: str
+    """Class code that all the maps explain."""
+    pairs: tuple[PairAgreement, ...]
+    left_out: tuple[Method, ...]
+    """Maps that are the same everywhere, so that they point nowhere; mostly those that found no evidence at all."""
+    verdict: str
+    """In plain words, for the reader of the maps."""
+
+
+def agree(explanations: Sequence[Explanation]) -> Agreement:
+    """Compare two or more maps, one of each method.
+
+    A map without evidence (0 everywhere), or with the same heat everywhere, has neither an order nor a hottest place:
+    it is named in the verdict and left out of the pairs.
+
+    Raises:
+        SkinLensError: fewer than two maps, two of one method, or maps of different photos, classes or models.
+    """
+    _refuse_mix_ups(explanations)
+    telling = [one for one in explanations if np.ptp(one.heat) > 0]
+    pairs = tuple(_pair(one, other) for one, other in combinations(telling, 2))
+    silent = [one for one in explanations if np.ptp(one.heat) == 0]
+    verdict = " ".join([*(_silence(one) for one in silent), _verdict([one.method for one in telling], pairs)])
+    first = explanations[0]
+    return Agreement(first.photo_sha256, first.label, pairs, tuple(one.method for one in silent), verdict)
+
+
+def spearman(one: Heat, other: Heat) -> float:
+    """Correlation of the ranks, -1 to 1, ties at their mean rank. Neither map may be the same everywhere.
+
+    Spearman, "The Proof and Measurement of Association between Two Things", 1904. Only the order of the pixels counts,
+    so methods with different scales can be compared. Neighbouring pixels depend on each other: it describes two maps
+    and tests no hypothesis.
+    """
+    return float(np.corrcoef(mean_ranks(one), mean_ranks(other))[0, 1])
+
+
+def mean_ranks(heat: Heat) -> Float64[Array, " n"]:
+    """Rank of each pixel from 1, coldest first; equal pixels share the mean of the ranks that they take up."""
+    _, which, counts = np.unique(heat.ravel(), return_inverse=True, return_counts=True)
+    ranks: Float64[Array, " n"] = (np.cumsum(counts) - (counts - 1) / 2)[which]
+    return ranks
+
+
+def hottest(heat: Heat) -> Mask:
+    """The hottest fifth of the pixels, of those with any heat.
+
+    What ties with the last of them is in as well, so that no place is preferred and the area can be larger than a fifth
+    (LIME's patches are equal inside). Zero is "none" and never hot, so the area can be smaller, and that of a map
+    without evidence is nothing.
+    """
+    count = int(np.ceil(HOTTEST * heat.size))
+    least = np.partition(heat.ravel(), -count)[-count]
+    return np.asarray((heat >= least) & (heat > 0))
+
+
+def hottest_iou(one: Heat, other: Heat) -> float:
+    """Intersection over union of the two hottest areas, 0 apart to 1 the same; 0 if neither map has any heat.
+
+    Jaccard, "The Distribution of the Flora in the Alpine Zone", 1912.
+    """
+    first, second = hottest(one), hottest(other)
+    union = int((first | second).sum())
+    return float((first & second).sum() / union) if union else 0.0
+
+
+def centre_distance_percent(one: Heat, other: Heat) -> float:
+    """Between the centres of the two hottest areas, each pixel weighed by its heat; % of the diagonal, 0 to 100.
+
+    Of the hottest areas and not of the whole maps: faint heat all over draws every centre towards the middle.
+    Neither map may be without heat.
+    """
+    apart = np.subtract(heat_centre(one), heat_centre(other))
+    return float(100 * np.hypot(*apart) / np.hypot(*one.shape))
+
+
+def heat_centre(heat: Heat) -> tuple[float, float]:
+    """Centre of mass of the hottest area, in pixels down and to the right of the first pixel's centre."""
+    weights = np.where(hottest(heat), heat, 0).astype(np.float64)
+    down, right = np.indices(heat.shape)
+    return float((weights * down).sum() / weights.sum()), float((weights * right).sum() / weights.sum())
+
+
+def _refuse_mix_ups(explanations: Sequence[Explanation]) -> None:
+    if len(explanations) < 2:
+        raise SkinLensError(f"Agreement needs at least two maps, found {len(explanations)}. Make another map first.")
+    for what, found in (
+        ("photo", {one.photo_sha256 for one in explanations}),
+        ("class", {one.label for one in explanations}),
+        ("model", {one.model.sha256 for one in explanations}),
+        ("size", {one.heat.shape for one in explanations}),
+    ):
+        if len(found) > 1:
+            raise SkinLensError(
+                f"These maps cannot be compared: expected all of one {what}, found {len(found)}. Make them anew for "
+                "one photo and one class, with the same model."
+            )
+    if len({one.method for one in explanations}) < len(explanations):
+        raise SkinLensError("These maps cannot be compared: found two of one method. Give one map of each method.")
+
+
+def _pair(one: Explanation, other: Explanation) -> PairAgreement:
+    return PairAgreement(
+        one.method,
+        other.method,
+        spearman(one.heat, other.heat),
+        hottest_iou(one.heat, other.heat),
+        centre_distance_percent(one.heat, other.heat),
+    )
+
+
+def _silence(explanation: Explanation) -> str:
+    title = METHODS[explanation.method].title
+    if explanation.heat.any():
+        return f"{title} is the same everywhere and points to no place."
+    return f"{title} found no evidence for this class."
+
+
+def _verdict(methods: Sequence[Method], pairs: Sequence[PairAgreement]) -> str:
+    """What the maps that point somewhere say together."""
+    titles = [METHODS[method].title for method in methods]
+    if not titles:
+        return "There is nothing to read from these maps."
+    if len(titles) == 1:
+        return f"{titles[0]} stands alone: nothing confirms it."
+    same = [pair for pair in pairs if pair.same_area]
+    if len(same) == len(pairs):
+        return f"The {_COUNTS[len(titles)]} maps point to the same area."
+    if not same:
+        return "The maps disagree: read none of them alone."
+    agreeing = {METHODS[method].title for pair in same for method in (pair.first, pair.second)}
+    if len(same) == 1:
+        apart = " and ".join(title for title in titles if title not in agreeing)
+        together = " and ".join(title for title in titles if title in agreeing)
+        return f"Two of three maps point to the same area: {together}. {apart} points elsewhere."
+    # Two of the three pairs: the map that both have in common lies between the other two.
+    between = next(METHODS[m].title for m in methods if all(m in (pair.first, pair.second) for pair in same))
+    others = " and ".join(title for title in titles if title != between)
+    return f"The three maps overlap in part: {between} shares its area with each of {others}, which differ."
+
+
+_COUNTS = {2: "two", 3: "three"}
