@@ -10,6 +10,8 @@ from typing import Any
 
 from skinlens import intake, phantom, predict, quality
 from skinlens.explain import METHODS, explain
+from skinlens.explain.agreement import agree
+from skinlens.explain.faithfulness import faithfulness
 from skinlens.models.weights import SHIPPED
 from skinlens.predict import Classifier
 from skinlens.preprocess import InputSpec
@@ -17,7 +19,18 @@ from skinlens.records import Case, Explanation, Lesion, Photo, Prediction, Quali
 from skinlens.report import content, pdf
 from skinlens.store import CaseStore
 
-__all__ = ["METHODS", "Analysis", "analyse", "example", "explain", "load_classifier", "report_pdf", "save"]
+__all__ = [
+    "METHODS",
+    "Analysis",
+    "agree",
+    "analyse",
+    "example",
+    "explain",
+    "faithfulness",
+    "load_classifier",
+    "report_pdf",
+    "save",
+]
 
 WEIGHTS_VARIABLE = "SKINLENS_WEIGHTS"
 DRAWN = "drawn"

@@ -1,4 +1,4 @@
-"""Explanations in the background: a bounded pool that all sessions share fairly, with progress and cancel.
+"""Maps, and checks of them, in the background: a bounded pool that all sessions share fairly, with progress and cancel.
 
 A session's ``Desk`` never holds more than one worker, and hands it back after each map. So a session that asks for
 many maps waits for its own, and the others' come in between.
@@ -10,10 +10,10 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from skinlens.errors import Cancelled, SkinLensError
-from skinlens.records import Explanation, Method, Progress
+from skinlens.records import Progress
 
 WORKERS = 4
 """More than a clinic's sessions at one time; the engine shares the processor's cores among them."""
@@ -22,17 +22,18 @@ _POOL = ThreadPoolExecutor(WORKERS, thread_name_prefix="explain")
 _LOG = logging.getLogger(__name__)
 
 State = Literal["waiting", "running", "done", "cancelled", "failed"]
-Key = tuple[Method, str]
-"""Method and class code."""
+Key = tuple[str, str]
+"""What is made (a method's map, or the check of the maps) and the class code."""
 
 
 @dataclass(eq=False)
 class Job:
-    """One map on its way. ``state`` and ``fraction`` are written by the worker and read by the page."""
+    """One map, or one check, on its way. ``state`` and ``fraction`` are written by the worker and read by the page."""
 
     key: Key
-    compute: Callable[[Progress], Explanation]
-    keep: Callable[[Explanation], None]
+    compute: Callable[[Progress], Any]
+    keep: Callable[[Any], None]
+    """Takes what ``compute`` made."""
     state: State = "waiting"
     fraction: float = 0.0
     problem: str = ""
@@ -49,17 +50,17 @@ class Job:
         try:
             self._report(0.0)
             self.state = "running"
-            explanation = self.compute(self._report)
+            made = self.compute(self._report)
             self._report(1.0)
-            self.keep(explanation)
+            self.keep(made)
             self.state = "done"
         except Cancelled:
             self.state = "cancelled"
         except SkinLensError as error:
             self.problem, self.state = str(error), "failed"
         except Exception:  # noqa: BLE001  a worker's exception would be lost with it, and its page would wait for ever
-            _LOG.exception("The map %s for %s failed", *self.key)
-            self.problem = "This map could not be made. The details are in the program's log; the other maps stand."
+            _LOG.exception("The job %s for %s failed", *self.key)
+            self.problem = "This could not be done. The details are in the program's log; the other maps stand."
             self.state = "failed"
 
     def _report(self, fraction: float) -> None:
