@@ -128,7 +128,7 @@ def _export(options: argparse.Namespace) -> int:
 
     data = dataset_folder()
     training, validation = load_index(data, "train"), load_index(data, "val")
-    print(export(options.run_folder, training, validation, options.out, version=options.version))
+    print(export(options.run_folder, training, validation, options.out, version=options.version, note=options.note))
     return 0
 
 
@@ -255,6 +255,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("run_folder", type=Path, metavar="RUN")
     export.add_argument("--out", type=Path, default=Path("weights"), metavar="DIR", help="weights by default")
     export.add_argument("--version", default=skinlens.__version__, help="of the release")
+    export.add_argument("--note", default="", help="kept in the manifest: what the recipe does not say of this run")
     export.set_defaults(run=_export)
 
     evaluate = commands.add_parser("evaluate", help="measure the served model on a labelled data set")

@@ -63,9 +63,12 @@ def export(
     out: Path,
     *,
     version: str = skinlens.__version__,
+    note: str = "",
     say: Say = print,
 ) -> Path:
     """Write a release from ``run``'s best weights into ``out``; returns the path of its manifest.
+
+    ``note`` says in the manifest what the recipe does not.
 
     Raises:
         OSError: ``run`` holds no ``best.pt``, or ``out`` cannot be written.
@@ -122,6 +125,7 @@ def export(
             "photos": {"train": len(train.truth), "val": len(val.truth)},
         },
         "recipe": asdict(recipe),
+        "note": note,
         "backbones": {"int8": BACKBONE},
         "head": HEAD,
         "familiarity": FAMILIARITY,

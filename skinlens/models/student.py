@@ -111,15 +111,15 @@ class EfficientNetBranch(nn.Module):
 class LayerFusion(nn.Module):
     """Maps of several depths, projected to as many channels, brought to the finest grid, added: one map in [0, 6].
 
-    Projecting before enlarging is the same sum at a fraction of the cost. Enlarging repeats pixels (nearest), which
-    is exact in eight bits.
+    Projecting before enlarging is the same sum at a fraction of the cost. Enlarging is bilinear: repeated pixels would
+    put the edges of the coarse maps' squares into every explanation.
     """
 
     def __init__(self, channels: list[int], scales: list[int], outputs: int) -> None:
         super().__init__()
         self.project = nn.ModuleList(_conv_bn(inputs, outputs, 1) for inputs in channels)
         self.enlarge = nn.ModuleList(
-            nn.Upsample(scale_factor=scale, mode="nearest") if scale > 1 else nn.Identity() for scale in scales
+            nn.Upsample(scale_factor=scale, mode="bilinear") if scale > 1 else nn.Identity() for scale in scales
         )
         self.activation = nn.ReLU6()
 
