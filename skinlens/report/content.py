@@ -1,6 +1,6 @@
 """A case put into the words, numbers and pictures of its report, before anything is laid out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from PIL import Image
 from skinlens import __version__
 from skinlens.errors import SkinLensError
 from skinlens.explain import overlay
+from skinlens.explain.agreement import agree
 from skinlens.labels import BY_CODE, DISCLAIMER, LABELS, Label, Risk
 from skinlens.preprocess import InputSpec, crop_box, heat_to_photo
 from skinlens.records import Array, Case, Explanation, Method, Photo, Pixels, Prediction, QualityCheck, Status, Visit
@@ -286,10 +287,21 @@ def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, sp
 def _explanations_note(explanations: Sequence[Explanation]) -> str:
     if not explanations:
         return NO_EXPLANATIONS
-    return (
+    shows = (
         "How much each region spoke for the class named below it. The maps show what moved the model, "
         "not where the disease is."
     )
+    return " ".join([shows, *_agreements(explanations)])
+
+
+def _agreements(explanations: Sequence[Explanation]) -> Iterator[str]:
+    """How far the maps of each class agree, where one model made two or more; the latest of a method counts."""
+    groups: dict[tuple[str, str], dict[Method, Explanation]] = {}
+    for explanation in explanations:
+        groups.setdefault((explanation.label, explanation.model.sha256), {})[explanation.method] = explanation
+    for (label, _), maps in groups.items():
+        if len(maps) > 1:
+            yield f"Agreement of the maps for {BY_CODE[label].name}: {agree(list(maps.values())).verdict}"
 
 
 def _quality_summary(visit: Visit) -> str:

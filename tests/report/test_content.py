@@ -173,6 +173,26 @@ def test_no_explanation_is_said_in_a_sentence() -> None:
     assert content().panels == ()
 
 
+def test_the_note_says_how_far_the_maps_of_each_class_agree() -> None:
+    photo = samples.photo()
+    grad_cam, score_cam, lime = samples.explanations(photo)  # LIME's is the reverse of Grad-CAM's
+    nevus = [replace(one, label="nv") for one in (grad_cam, score_cam)]
+    note = compose(samples.case(photo), photo, [grad_cam, score_cam, lime, *nevus]).explanations_note
+    assert note.endswith(
+        "Agreement of the maps for melanoma: Two of three maps point to the same area: Grad-CAM and Score-CAM. LIME "
+        "points elsewhere. Agreement of the maps for melanocytic nevus: The two maps point to the same area."
+    )
+
+
+def test_of_two_maps_of_a_method_the_later_one_is_compared_and_a_single_map_with_nothing() -> None:
+    photo = samples.photo()
+    grad_cam, score_cam, lime = samples.explanations(photo)
+    again = replace(score_cam, heat=lime.heat)
+    assert "maps disagree" in compose(samples.case(photo), photo, [grad_cam, score_cam, again]).explanations_note
+    other = replace(score_cam, model=ModelStamp("hsb", "0.9", "9f" * 32))
+    assert "Agreement" not in compose(samples.case(photo), photo, [grad_cam, other]).explanations_note
+
+
 def with_explanations(case: Case | None = None) -> ReportContent:
     photo = samples.photo()
     return compose(case or samples.case(photo), photo, samples.explanations(photo))
