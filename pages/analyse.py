@@ -43,9 +43,9 @@ else:
             widgets.distribution(analysis.prediction)
             widgets.melanoma_statement(analysis.prediction)
             widgets.model_line(opened)
-            st.divider()
             if opened.case is None:
                 st.page_link("pages/explain.py", label="See what spoke for it")
+                st.divider()
                 forms.save(store, opened)
             else:
                 widgets.saved(opened.case)

@@ -16,7 +16,7 @@ from skinlens.store import CaseQuery, CaseRow, CaseStore, Revision
 from skinlens.ui import forms, session, widgets
 from skinlens.ui.forms import PAGE_SIZE
 from skinlens.ui.session import OpenCase
-from skinlens.ui.words import STATUSES, name, named, patient_line, percent
+from skinlens.ui.words import STATUSES, name, named, patient_line, percent, plain
 
 COLUMNS = 4
 _SHOWN = "history_case"
@@ -152,7 +152,7 @@ def case(store: CaseStore, opened: OpenCase) -> None:
             back()
         st.page_link("pages/explain.py", label="Explain it")
         st.page_link("pages/report.py", label="Print the report")
-    st.subheader(f"Case {stored.visit.id}: {stored.lesion.body_site}, {stored.visit.taken_on}")
+    st.subheader(plain(f"Case {stored.visit.id}: {stored.lesion.body_site}, {stored.visit.taken_on}"))
     left, right = st.columns([5, 7], gap="large")
     with left:
         widgets.photo(opened.analysis.photo, synthetic=opened.synthetic)
@@ -249,6 +249,8 @@ def _change(field: str, pair: tuple[str | None, str | None] | None) -> str:
 
 def _manage(store: CaseStore, stored: Case) -> None:
     patient = stored.patient
+    with st.expander("Correct the patient or the lesion"):
+        forms.correction(store, stored)
     if patient is not None:
         st.markdown("**Everything kept of this patient**, as a ZIP: data, photos, maps, changes.")
         st.download_button(
@@ -270,8 +272,8 @@ def _manage(store: CaseStore, stored: Case) -> None:
 @st.dialog("Delete this case?")
 def _delete_case(store: CaseStore, stored: Case) -> None:
     st.markdown(
-        f"Case {stored.visit.id} ({stored.lesion.body_site}, {stored.visit.taken_on}) is erased: its photo, its maps, "
-        "the model's reading, your diagnosis, your notes, and its trail of changes."
+        f"Case {stored.visit.id} ({plain(stored.lesion.body_site)}, {stored.visit.taken_on}) is erased: its photo, "
+        "its maps, the model's reading, your diagnosis, your notes, and its trail of changes."
     )
     number = stored.visit.id
     _erase_button("Delete the case for good", lambda: store.delete_visit(number), f"Case {number} is deleted.")
@@ -282,8 +284,9 @@ def _delete_patient(store: CaseStore, stored: Case) -> None:
     patient = stored.patient
     assert patient is not None
     visits = sum(len(store.visits_of_lesion(lesion.id)) for lesion in store.lesions(patient.id))
+    cases = "1 case" if visits == 1 else f"{visits} cases"
     st.markdown(
-        f"Patient {patient.pseudonym} is erased, with {visits} {'case' if visits == 1 else 'cases'}: all photos, maps, "
+        f"Patient {plain(patient.pseudonym)} is erased, with {cases}: all photos, maps, "
         "readings, diagnoses, notes, and the trail of changes. Export the patient first if you need a copy."
     )
     words = "The patient and all cases of this patient are deleted."

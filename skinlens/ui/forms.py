@@ -1,7 +1,7 @@
 """What a clinician types: own reading, the case to be kept, settings of the maps, filters of the history."""
 
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 import streamlit as st
 
@@ -9,11 +9,11 @@ from skinlens.errors import InvalidEntry
 from skinlens.explain import METHODS, Parameter
 from skinlens.labels import CODES
 from skinlens.predict import Classifier
-from skinlens.records import Method
+from skinlens.records import Case, Method, Sex
 from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient
 from skinlens.ui import session
 from skinlens.ui.session import OpenCase
-from skinlens.ui.words import BODY_SITES, SEXES, STATUSES, name, named
+from skinlens.ui.words import BODY_SITES, SEXES, STATUSES, name, named, plain
 
 NEW, KNOWN, NONE = "New patient", "Known patient", "No patient"
 PAGE_SIZE = 12
@@ -74,7 +74,7 @@ def save(store: CaseStore, opened: OpenCase) -> None:
             with st.spinner("Saving …"):
                 case = opened.save(store, **entries)
         except InvalidEntry as error:
-            st.error(str(error))
+            st.error(plain(error))
         else:
             session.say(f"Saved as case {case.visit.id}.")
             st.rerun()
@@ -112,7 +112,7 @@ def _patient(store: CaseStore) -> NewPatient | int | None:
         year.number_input(
             "Birth year",
             FIRST_YEAR - 20,
-            date.today().year,  # noqa: DTZ011  the clinic's own calendar
+            _this_year(),
             value=None,
             key="case_year",
             persist_state="session",
@@ -247,6 +247,34 @@ def reading(store: CaseStore, opened: OpenCase) -> None:
         session.refresh(changed)
         session.say(f"Case {visit.id}: {STATUSES[changed.visit.status].lower()}, changes kept.")
         st.rerun()
+
+
+def correction(store: CaseStore, case: Case) -> None:
+    """Put right what was typed of the patient and the lesion; it holds for all their cases."""
+    patient, lesion = case.patient, case.lesion
+    with st.form(f"correction-{case.visit.id}", border=False):
+        pseudonym, year, sex = "", None, "unknown"
+        if patient is not None:
+            pseudonym = st.text_input("Pseudonym", patient.pseudonym, help="Never a name.")
+            year = st.number_input("Birth year", FIRST_YEAR - 20, _this_year(), patient.birth_year, placeholder="year")
+            sex = st.selectbox("Sex", list(SEXES), list(SEXES).index(patient.sex), format_func=SEXES.__getitem__)
+        site = st.text_input("Body site", lesion.body_site)
+        remark = st.text_input("Which one", lesion.remark)
+        if st.form_submit_button("Correct"):
+            try:
+                if patient is not None:
+                    store.edit_patient(patient.id, pseudonym, year, cast(Sex, sex))
+                store.edit_lesion(lesion.id, site, remark)
+            except InvalidEntry as error:
+                st.error(plain(error))
+                return
+            session.refresh(store.case(case.visit.id))
+            session.say("Corrected.")
+            st.rerun()
+
+
+def _this_year() -> int:
+    return date.today().year  # noqa: DTZ011  the clinic's own calendar
 
 
 # ---------------------------------------------------------------------------------------------------------- filters

@@ -12,7 +12,7 @@ from skinlens import __version__
 from skinlens.errors import CaseNotFound, SkinLensError, StoreError, WeightsError
 from skinlens.labels import DISCLAIMER
 from skinlens.ui import cache, session
-from skinlens.ui.words import STATUSES, case_title
+from skinlens.ui.words import STATUSES, case_title, plain
 
 _HERE = Path(__file__).parent
 _ROUTER = _HERE.parents[1] / "app.py"
@@ -96,12 +96,12 @@ def _message() -> None:
         case ("done", words):
             st.success(words)
         case ("problem", words):
-            st.error(words)
+            st.error(plain(words))
 
 
 def _no_model(error: WeightsError) -> None:
     st.header("The model is not ready")
-    st.error(str(error))
+    st.error(plain(error))
     st.markdown(
         "Without it no photo can be analysed or explained. Stored cases and reports stay readable under History and "
         "Report.\n\n"
@@ -114,5 +114,5 @@ def _no_model(error: WeightsError) -> None:
 
 def _trouble(heading: str, error: SkinLensError) -> None:
     st.header(heading)
-    st.error(str(error))
+    st.error(plain(error))
     st.button("Try again", type="primary")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from skinlens.ui import cache
+from skinlens.ui import cache, widgets
 from skinlens.ui.session import OpenCase
 
 PAGE_PX = 900
@@ -17,8 +17,7 @@ def report(opened: OpenCase) -> None:
     made = sorted(f"{one.method} {one.label} {one.created_at}" for one in opened.maps)
     version = " | ".join((case.visit.updated_at, str(case.patient), str(case.lesion), *made))
     data, problems, pages = cache.report(home, case.visit.id, version)
-    for problem in problems:
-        st.warning(f"{problem} The report was made without it.")
+    widgets.problems(f"{problem} The report was made without it." for problem in problems)
     left, right = st.columns([2, 3], vertical_alignment="center")
     left.download_button(
         "Download the PDF",

@@ -5,6 +5,7 @@ import streamlit as st
 from skinlens import pipeline
 from skinlens.errors import UnreadableImage
 from skinlens.ui import cache, session
+from skinlens.ui.words import plain
 
 
 def field() -> None:
@@ -23,7 +24,7 @@ def field() -> None:
         with st.spinner("Reading the photo …"):
             analysis = pipeline.analyse(file.getvalue(), classifier)
     except UnreadableImage as error:
-        st.error(str(error))
+        st.error(plain(error))
         return
     st.session_state["uploads"] += 1
     session.begin(analysis)

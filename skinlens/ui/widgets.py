@@ -9,7 +9,7 @@ from skinlens.labels import LABELS, MELANOMA
 from skinlens.records import Case, Photo, Prediction, QualityReport
 from skinlens.ui import cache
 from skinlens.ui.session import OpenCase
-from skinlens.ui.words import RISK_SIGNS, duration, name, number, patient_line, percent, threshold_statement
+from skinlens.ui.words import RISK_SIGNS, duration, name, number, patient_line, percent, plain, threshold_statement
 
 ANALYSE = ("pages/analyse.py", "Analyse a photo")
 HISTORY = ("pages/history.py", "Open a stored case")
@@ -77,11 +77,17 @@ def model_line(opened: OpenCase) -> None:
     """Which model said so; a notice where it is not the installed one."""
     model, latency_ms = opened.analysis.prediction.model, opened.analysis.prediction.latency_ms
     if opened.by_todays_model:
-        st.caption(f"{model.name}, version {model.version} · {duration(latency_ms)}")
+        st.caption(plain(f"{model.name}, version {model.version} · {duration(latency_ms)}"))
         return
     installed = cache.todays_version()
     today = f"today's is {installed}" if installed else "no model is installed today"
-    st.info(f"Made with model {model.version} ({model.sha256[:12]}…); {today}. Nothing was recomputed.")
+    st.info(plain(f"Made with model {model.version} ({model.sha256[:12]}…); {today}. Nothing was recomputed."))
+
+
+def problems(sentences: Iterable[str]) -> None:
+    """What of a case could not be read."""
+    for sentence in sentences:
+        st.warning(plain(sentence))
 
 
 def impression(code: str) -> None:
@@ -124,7 +130,7 @@ def not_saved() -> None:
 def saved(case: Case) -> None:
     """What can be done with a case that is stored."""
     st.subheader(f"Kept as case {case.visit.id}")
-    st.markdown(f"{patient_line(case)} · {case.lesion.body_site} · photo of {case.visit.taken_on}")
+    st.markdown(plain(f"{patient_line(case)} · {case.lesion.body_site} · photo of {case.visit.taken_on}"))
     with st.container(horizontal=True):
         st.page_link("pages/explain.py", label="Explain it")
         st.page_link("pages/report.py", label="Print the report")

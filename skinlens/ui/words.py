@@ -39,6 +39,13 @@ def percent(prob: float) -> str:
     return f"{100 * prob:.1f}\u00a0%"  # never parted at the end of a line
 
 
+def plain(text: object) -> str:
+    """A text whose signs are shown as they are: what a person typed must not become markup, least of all a picture
+    that the browser would fetch from elsewhere.
+    """
+    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=&])", r"\\\1", str(text))
+
+
 def name(code: str) -> str:
     """The full name of a class, beginning with a capital."""
     full = BY_CODE[code].name

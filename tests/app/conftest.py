@@ -1,6 +1,7 @@
 """The app on a small real release, with a data folder of the test's own."""
 
 import io
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -53,13 +54,25 @@ def until() -> Callable[[AppTest, Callable[[], bool]], None]:
 
 
 def words(app: AppTest) -> str:
-    """Every text on the page."""
+    """Every text on the page, as it is given to the browser."""
+    return "\n".join([*markdown(app), *html(app)])
+
+
+def read(app: AppTest) -> str:
+    """Every text on the page, as it is read: without the signs that keep a text from becoming markup."""
+    return re.sub(r"\\([^\w\s])", r"\1", words(app))
+
+
+def markdown(app: AppTest) -> list[str]:
     kinds = (
         *(app.title, app.header, app.subheader, app.markdown, app.caption),
         *(app.success, app.info, app.warning, app.error),
     )
-    parts = [str(element.value) for kind in kinds for element in kind]
-    return "\n".join([*parts, *(str(element.proto.body) for element in app.get("html"))])
+    return [str(element.value) for kind in kinds for element in kind]
+
+
+def html(app: AppTest) -> list[str]:
+    return [str(element.proto.body) for element in app.get("html")]
 
 
 def press(app: AppTest, label: str) -> AppTest:

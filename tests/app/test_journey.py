@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline
 from skinlens.explain import METHODS
 from skinlens.store import CaseStore, NewLesion, NewPatient
-from tests.app.conftest import press, words
+from tests.app.conftest import html, markdown, press, read, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]
 
@@ -47,6 +47,10 @@ def shown_maps(app: AppTest) -> dict[str, Any]:
             data: dict[str, Any] = json.loads(element.proto.json)
             return data
     raise AssertionError("the row of maps is not on the page")
+
+
+def by_label(widgets: Any, label: str) -> Any:
+    return next(widget for widget in widgets if widget.label == label)
 
 
 @pytest.fixture
@@ -190,10 +194,10 @@ def test_a_case_of_another_model_is_shown_with_it_and_not_recomputed(
     monkeypatch.setenv("SKINLENS_WEIGHTS", str(other))
     before = kept.session_state["open_case"].case.visit.prediction
     turn(kept, "explain")
-    assert "today's is 9.9. Nothing was recomputed." in words(kept)
+    assert "today's is 9.9. Nothing was recomputed." in read(kept)
     assert not [panel for panel in shown_maps(kept)["panels"] if panel["action"]]
     press(turn(kept, "history"), "Open case 1")
-    assert "today's is 9.9. Nothing was recomputed." in words(kept)
+    assert "today's is 9.9. Nothing was recomputed." in read(kept)
     assert kept.session_state["open_case"].case.visit.prediction == before
 
 
@@ -205,6 +209,40 @@ def test_two_visits_of_a_lesion_are_compared(kept: AppTest, photo: bytes, skinle
     press(turn(kept, "history"), "Open case 1")
     assert "**2020-02-03**, case 2" in words(kept)
     assert len(kept.image) == 3  # the open case, and the two visits
+
+
+def assert_no_markup(app: AppTest) -> None:
+    assert not [text for text in markdown(app) if "![x](" in text or "<img src=x" in text]
+    assert not [text for text in html(app) if "<img src=x" in text]
+
+
+def test_what_is_typed_is_shown_as_it_is_and_never_as_markup(kept: AppTest, skinlens_home: Path) -> None:
+    """A pseudonym that is a picture in Markdown would make the browser fetch it from elsewhere."""
+    typed = "![x](http://elsewhere.example/x.png)<img src=x>"
+    press(turn(kept, "history"), "Open case 1")
+    by_label(kept.text_input, "Pseudonym").input(typed)
+    by_label(kept.text_input, "Body site").input(typed)
+    press(kept, "Correct")
+    assert CaseStore(skinlens_home).case(1).lesion.body_site == typed
+    press(kept, "Delete this case …")
+    for page in ("history", "analyse"):
+        turn(kept, page)
+        assert_no_markup(kept)
+    press(turn(kept, "history"), "Back to all cases")
+    assert_no_markup(kept)
+
+
+def test_the_patient_is_corrected_and_a_wrong_year_is_said(kept: AppTest, skinlens_home: Path) -> None:
+    press(turn(kept, "history"), "Open case 1")
+    by_label(kept.text_input, "Pseudonym").input("P-8")
+    by_label(kept.number_input, "Birth year").set_value(1950)
+    press(kept, "Correct")
+    patient = CaseStore(skinlens_home).patients()[0]
+    assert (patient.pseudonym, patient.birth_year) == ("P-8", 1950)
+    assert "P-8" in words(kept)
+    by_label(kept.text_input, "Pseudonym").input(" ")
+    press(kept, "Correct")
+    assert "pseudonym is empty" in kept.error[0].value
 
 
 def test_the_history_is_searched_and_turned(kept: AppTest, skinlens_home: Path) -> None:
