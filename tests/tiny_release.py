@@ -55,7 +55,13 @@ def make_release(folder: Path) -> Path:
     jaxtyping.config.update("jaxtyping_disable", True)  # torch's tracer makes tensors of the sizes that are checked
     try:
         return export(
-            folder / "run", training, validation, folder / "weights", version="0", say=lambda text: None
+            folder / "run",
+            training,
+            validation,
+            folder / "weights",
+            version="0",
+            calibrations=["entropy"],
+            say=lambda text: None,
         ).parent
     finally:
         jaxtyping.config.update("jaxtyping_disable", False)

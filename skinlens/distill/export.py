@@ -31,7 +31,7 @@ from skinlens.distill.train import load_student
 from skinlens.intake import photo_from_pixels
 from skinlens.labels import CODES, INDEX, MELANOMA
 from skinlens.models.engine import BATCH, Engine, Head, pool
-from skinlens.models.quantize import CALIBRATIONS, export_backbone, head_of, parity, quantize
+from skinlens.models.quantize import CALIBRATIONS, Calibration, export_backbone, head_of, parity, quantize
 from skinlens.models.weights import HEAD_PARTS, REFERENCE_SEED
 from skinlens.phantom import draw_phantom
 from skinlens.preprocess import normalise, to_batch
@@ -64,11 +64,12 @@ def export(
     *,
     version: str = skinlens.__version__,
     note: str = "",
+    calibrations: Sequence[Calibration] = CALIBRATIONS,
     say: Say = print,
 ) -> Path:
     """Write a release from ``run``'s best weights into ``out``; returns the path of its manifest.
 
-    ``note`` says in the manifest what the recipe does not.
+    ``note`` says in the manifest what the recipe does not; ``calibrations`` are the ways of it that are tried.
 
     Raises:
         OSError: ``run`` holds no ``best.pt``, or ``out`` cannot be written.
@@ -81,7 +82,7 @@ def export(
     try:
         export_backbone(student, float_path, recipe.input.size_px)
         reference = _run(_engine(float_path, head, recipe), val, "float on val").logits
-        tried = _quantize_best(float_path, backbone, head, recipe, train, val, reference, say)
+        tried = _quantize_best(float_path, backbone, head, recipe, train, val, reference, calibrations, say)
     finally:
         float_path.unlink(missing_ok=True)
     engine = _engine(backbone, head, recipe)
@@ -201,6 +202,7 @@ def _quantize_best(
     train: _Part,
     val: _Part,
     reference: Float32[Array, "n 7"],
+    calibrations: Sequence[Calibration],
     say: Say,
 ) -> dict[str, Any]:
     """Try each calibration with each choice of float layers; keep the file that agrees best with the float network."""
@@ -209,7 +211,7 @@ def _quantize_best(
     photos = normalise(train.views[chosen], recipe.input)
     tried: list[dict[str, Any]] = []
     with TemporaryDirectory() as folder:
-        for calibration, keep_float in product(CALIBRATIONS, FLOAT_LAYERS):
+        for calibration, keep_float in product(calibrations, FLOAT_LAYERS):
             path = Path(folder) / f"{len(tried)}.onnx"
             quantize(float_path, path, photos, calibration, keep_float, Path(folder) / f"{calibration}.json")
             logits = _run(_engine(path, head, recipe), val, f"{calibration} on val").logits

@@ -5,7 +5,9 @@ activations, weights in a reduced range of seven bits so that the 16-bit sums of
 last is what makes a machine without VNNI instructions give the answers of one with them.
 """
 
+import contextlib
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +17,15 @@ import numpy as np
 import onnx
 import torch
 from jaxtyping import Float32
-from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    create_calibrator,
+    quantize_static,
+    save_tensors_data,
+)
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from skinlens.models.engine import Head
@@ -28,6 +38,11 @@ _METHODS = {
     "minmax": CalibrationMethod.MinMax,
     "percentile": CalibrationMethod.Percentile,
     "entropy": CalibrationMethod.Entropy,
+}
+_OPTIONS: dict[Calibration, dict[str, Any]] = {
+    "minmax": {},
+    "percentile": {"percentile": 99.995, "symmetric": False},
+    "entropy": {"num_bins": 1024, "num_quantized_bins": 256},
 }
 
 
@@ -93,20 +108,21 @@ def quantize(
     ``keep_float``, such as ``blocks.0/``. ``ranges``: a file where the calibrated ranges are kept for another call.
     """
     prepared = float_path.with_suffix(".prepared.onnx")
+    ranges = ranges or float_path.with_suffix(".ranges.json")
     quant_pre_process(str(float_path), str(prepared), skip_symbolic_shape=True)
-    graph = onnx.load(str(prepared)).graph
-    linear = [node.name for node in graph.node if node.op_type in {"Gemm", "MatMul", "ReduceMean"}]
-    kept = [node.name for node in graph.node if any(part in node.name for part in keep_float)]
-    options: dict[str, Any] = {"CalibPercentile": 99.995} if calibration == "percentile" else {}
-    size = min(8, len(photos))  # the histograms need batches of one size: a remainder is left out
+    nodes = onnx.load(str(prepared)).graph.node
+    linear = [node.name for node in nodes if node.op_type in {"Gemm", "MatMul", "ReduceMean"}]
+    kept = [node.name for node in nodes if any(part in node.name for part in keep_float)]
     logger = logging.getLogger()
     level = logger.level
     logger.setLevel(logging.ERROR)  # it announces every tensor it leaves alone
     try:
+        if not ranges.exists():
+            _calibrate(prepared, photos, calibration, ranges)
         quantize_static(
             str(prepared),
             str(int8_path),
-            _Batches(iter(photos[start : start + size] for start in range(0, len(photos) - size + 1, size))),
+            None,
             quant_format=QuantFormat.QDQ,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
@@ -114,12 +130,32 @@ def quantize(
             reduce_range=True,
             calibrate_method=_METHODS[calibration],
             nodes_to_exclude=[*linear, *kept],
-            extra_options=options,
             calibration_cache_path=ranges,
         )
     finally:
         logger.setLevel(level)
         prepared.unlink(missing_ok=True)
+
+
+def _calibrate(prepared: Path, photos: Batch, calibration: Calibration, ranges: Path) -> None:
+    """Write the range of every tensor on ``photos``.
+
+    By hand, since ``quantize_static`` gives entropy calibration as many bins as quantized ones: then the whole range
+    is the only candidate, and it is MinMax under another name.
+    """
+    size = min(8, len(photos))  # the histograms need batches of one size: a remainder is left out
+    with contextlib.redirect_stdout(sys.stderr):
+        calibrator = create_calibrator(
+            str(prepared),
+            augmented_model_path=str(prepared.with_suffix(".augmented.onnx")),
+            calibrate_method=_METHODS[calibration],
+            extra_options=_OPTIONS[calibration],
+        )
+        calibrator.collect_data(
+            _Batches(iter(photos[start : start + size] for start in range(0, len(photos) - size + 1, size)))
+        )
+        save_tensors_data(calibrator.compute_data(), ranges)
+    prepared.with_suffix(".augmented.onnx").unlink(missing_ok=True)
 
 
 def parity(reference: Float32[Array, "n 7"], quantized: Float32[Array, "n 7"]) -> dict[str, float]:
