@@ -116,8 +116,16 @@ def _compute_lime(
 ) -> Evidence:
     spec = classifier.engine.spec
     score = class_score(classifier, position, params["target"])
-    samples, segments, seed = params["samples"], params["segments"], params["seed"]
-    return lime(model_view(photo, spec), spec, score, samples, segments, seed, progress)
+    return lime(
+        model_view(photo, spec),
+        spec,
+        score,
+        samples=params["samples"],
+        segments=params["segments"],
+        seed=params["seed"],
+        design=params["design"],
+        progress=progress,
+    )
 
 
 METHODS: dict[Method, MethodInfo] = {
@@ -163,7 +171,7 @@ METHODS: dict[Method, MethodInfo] = {
                 name="segments",
                 title="Patches",
                 kind="integer",
-                default=60,
+                default=50,
                 low=10,
                 high=200,
                 help="Into about how many patches of similar colour the photo is divided. Fewer show whole regions of "
@@ -187,6 +195,15 @@ METHODS: dict[Method, MethodInfo] = {
                 choices=("log-odds", "probability"),
                 help="Log-odds still move when the network is almost certain, so the map depends less on chance. The "
                 "probability is what most publications explain.",
+            ),
+            Parameter(
+                name="design",
+                title="Choice of trials",
+                kind="choice",
+                default="paired",
+                choices=("paired", "independent"),
+                help="Paired trials are balanced, and each has an opposite that shows what it hides: the map depends "
+                "less on chance for the same number of trials. Independent trials are those of the published method.",
             ),
         ),
         compute=_compute_lime,

@@ -28,7 +28,13 @@ def test_every_method_of_the_records_is_here_with_words_and_limits():
             if parameter.default is not None:
                 assert parameter.checked(parameter.default) == parameter.default
     assert METHODS["score_cam"].defaults == {"channels": 256}
-    assert METHODS["lime"].defaults == {"samples": 500, "segments": 60, "seed": None, "target": "log-odds"}
+    assert METHODS["lime"].defaults == {
+        "samples": 500,
+        "segments": 50,
+        "seed": None,
+        "target": "log-odds",
+        "design": "paired",
+    }
 
 
 @ALL_METHODS
@@ -100,7 +106,11 @@ def test_progress_rises_to_1_and_its_cancel_passes_through(method, classifier, p
         ("lime", {"samples": True}, "Trials (samples) cannot be True: give a whole number from 50 to 5000."),
         ("lime", {"seed": -1}, "Seed (seed) cannot be -1: give a whole number from 0 to 4294967295."),
         ("lime", {"target": "odds"}, "Explained score (target) cannot be 'odds': give one of log-odds, probability."),
-        ("lime", {"chanels": 3, "a": 1}, "LIME has no parameter a, chanels. It has: samples, segments, seed, target."),
+        (
+            "lime",
+            {"chanels": 3, "a": 1},
+            "LIME has no parameter a, chanels. It has: samples, segments, seed, target, design.",
+        ),
         ("score_cam", {"channels": 257}, "Patterns tried (channels) cannot be 257: give a whole number from 1 to 256."),
         ("grad_cam", {"channels": 8}, "Grad-CAM has no parameter channels. It has: none."),
     ],

@@ -5,11 +5,15 @@ import pytest
 from lime.lime_image import LimeImageExplainer
 
 from skinlens.explain.lime import (
+    DESIGNS,
     class_score,
     draw_rows,
     fit_surrogate,
+    kernel_weights,
     lime,
     mean_colours,
+    paired_rows,
+    paired_weights,
     score_rows,
     stability,
     superpixels,
@@ -19,6 +23,7 @@ from skinlens.models.engine import BATCH
 from skinlens.preprocess import model_view, normalise
 
 SAMPLES, SEGMENTS, SEED = 200, 30, 20240229
+SETTING = {"samples": SAMPLES, "segments": SEGMENTS, "seed": SEED}
 
 
 def ignore(_):
@@ -32,7 +37,7 @@ def test_lime_itself_finds_the_same_coefficients(target, classifier, photos):
     regions = superpixels(view, SEGMENTS)
     rows = draw_rows(SAMPLES, int(regions.max()) + 1, SEED)
     score = class_score(classifier, INDEX["mel"], target)
-    ours = fit_surrogate(rows, score_rows(view, regions, rows, spec, score, ignore))
+    ours = fit_surrogate(rows, score_rows(view, regions, rows, spec, score, ignore), kernel_weights(rows))
 
     explainer = LimeImageExplainer(random_state=SEED)
     theirs = explainer.explain_instance(
@@ -73,7 +78,7 @@ def test_a_score_that_is_linear_in_the_pixels_gives_back_its_coefficients(classi
     expected = np.array([change[regions == region].sum() for region in range(regions.max() + 1)])
     rows = draw_rows(4000, len(expected), SEED)
     scores = score_rows(view, regions, rows, spec, lambda batch: np.einsum("chw,nchw->n", weights, batch), ignore)
-    found = fit_surrogate(rows, scores)
+    found = fit_surrogate(rows, scores, kernel_weights(rows))
     np.testing.assert_allclose(found.coefficients, expected, atol=0.01 * np.abs(expected).max())  # the ridge shrinks
     assert found.r2 > 0.9999
 
@@ -87,7 +92,7 @@ def test_two_superpixels_worked_out_by_hand():
     design = np.column_stack([rows, np.ones(4)])
     penalty = np.diag([1.0, 1.0, 0.0])
     expected = np.linalg.solve(design.T @ np.diag(weights) @ design + penalty, design.T @ (weights * scores))
-    found = fit_surrogate(rows, scores)
+    found = fit_surrogate(rows, scores, kernel_weights(rows))
     np.testing.assert_allclose([*found.coefficients, found.intercept], expected, atol=1e-12)
 
 
@@ -107,15 +112,18 @@ def test_a_hidden_superpixel_takes_its_mean_colour_rounded_down():
     np.testing.assert_array_equal(mean_colours(view, regions), expected)
 
 
-def test_positives_are_drawn_from_0_to_1_and_negatives_are_counted(photos, classifier):
+@pytest.mark.parametrize("design", DESIGNS)
+def test_positives_are_drawn_from_0_to_1_and_negatives_are_counted(design, photos, classifier):
     spec = classifier.engine.spec
     view = model_view(photos[0], spec)
     score = class_score(classifier, INDEX["mel"], "log-odds")
     told = []
-    evidence = lime(view, spec, score, SAMPLES, SEGMENTS, SEED, told.append)
+    evidence = lime(view, spec, score, **SETTING, design=design, progress=told.append)
     regions = superpixels(view, SEGMENTS)
-    rows = draw_rows(SAMPLES, int(regions.max()) + 1, SEED)
-    coefficients = fit_surrogate(rows, score_rows(view, regions, rows, spec, score, ignore)).coefficients
+    draw, weigh = DESIGNS[design]
+    rows = draw(SAMPLES, int(regions.max()) + 1, SEED)
+    scores = score_rows(view, regions, rows, spec, score, ignore)
+    coefficients = fit_surrogate(rows, scores, weigh(rows)).coefficients
     assert coefficients.min() < 0 < coefficients.max()
     np.testing.assert_allclose(evidence.heat, np.maximum(coefficients, 0)[regions] / coefficients.max(), atol=1e-6)
     found = evidence.diagnostics
@@ -130,7 +138,7 @@ def test_positives_are_drawn_from_0_to_1_and_negatives_are_counted(photos, class
 def test_a_score_that_never_moves_gives_an_empty_map(classifier, photos):
     spec = classifier.engine.spec
     view = model_view(photos[0], spec)
-    evidence = lime(view, spec, lambda batch: np.full(len(batch), 0.1), SAMPLES, SEGMENTS, SEED, ignore)
+    evidence = lime(view, spec, lambda batch: np.full(len(batch), 0.1), **SETTING, design="paired", progress=ignore)
     assert not evidence.heat.any()
     expected = {"peak": 0, "empty": 1, "r2": 0, "negative_share": 0, "stability": 0}
     assert {name: evidence.diagnostics[name] for name in expected} == expected
@@ -139,18 +147,67 @@ def test_a_score_that_never_moves_gives_an_empty_map(classifier, photos):
 def test_a_blank_photo_is_explained_without_nan(classifier):
     spec = classifier.engine.spec
     view = np.full((spec.size_px, spec.size_px, 3), 128, dtype=np.uint8)
-    evidence = lime(view, spec, class_score(classifier, 4, "log-odds"), 50, 10, SEED, ignore)
+    score = class_score(classifier, 4, "log-odds")
+    evidence = lime(view, spec, score, samples=50, segments=10, seed=SEED, design="paired", progress=ignore)
     assert np.isfinite(evidence.heat).all()
     assert all(np.isfinite(value) for value in evidence.diagnostics.values())
 
 
-def test_stability_foretells_how_alike_two_seeds_are():
+@pytest.mark.parametrize("regions", [1, 2, 5, 49, 64, 65])
+def test_paired_rows_are_balanced_orthogonal_and_opposite(regions):
+    """In whole blocks: signs times signs give the number of rows on the diagonal, and 0 elsewhere."""
+    block = 2 * next(order for order in (1, 2, 4, 8, 16, 32, 64, 128) if order >= regions)
+    rows = paired_rows(1 + 3 * block, regions, SEED)
+    assert set(np.unique(rows)) == {0, 1}
+    assert rows[0].all()
+    np.testing.assert_array_equal(rows[1::2] + rows[2::2], 1)
+    for start in range(1, len(rows), block):
+        signs = 2 * rows[start : start + block] - 1
+        np.testing.assert_array_equal(signs.sum(axis=0), 0)
+        np.testing.assert_array_equal(signs.T @ signs, block * np.eye(regions))
+
+
+def test_paired_rows_belong_to_their_seed_and_fewer_are_the_first_of_more():
+    rows = paired_rows(500, 60, SEED)
+    np.testing.assert_array_equal(rows, paired_rows(500, 60, SEED))
+    np.testing.assert_array_equal(rows[:77], paired_rows(77, 60, SEED))
+    assert not np.array_equal(rows, paired_rows(500, 60, SEED + 1))
+
+
+def test_what_two_superpixels_do_together_passes_for_neither():
+    """A score of products of two: no superpixel does anything by itself, and pairs of opposites find exactly that."""
+    random = np.random.default_rng(2)
+    together = random.normal(size=(40, 40))
+    largest = {}
+    for design, (draw, weigh) in DESIGNS.items():
+        rows = draw(1 + 4 * 128, 40, SEED)
+        weights = weigh(rows)
+        weights[0] = 0  # the whole photo has no opposite
+        signs = 2 * rows - 1
+        scores = np.einsum("nf,fg,ng->n", signs, together, signs)
+        largest[design] = np.abs(fit_surrogate(rows, scores, weights).coefficients).max()
+    assert largest["paired"] < 1e-9
+    assert largest["independent"] > 1
+
+
+def test_both_of_a_pair_count_alike_and_the_whole_photo_and_a_row_without_its_opposite_as_they_are():
+    rows = paired_rows(6, 3, SEED)
+    kernel, weights = kernel_weights(rows), paired_weights(rows)
+    assert kernel[1] != kernel[2]
+    expected = [1, *[(kernel[1] + kernel[2]) / 2] * 2, *[(kernel[3] + kernel[4]) / 2] * 2, kernel[5]]
+    np.testing.assert_allclose(weights, expected)
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_stability_foretells_how_alike_two_seeds_are(design):
     """A linear score is found again by any seed; pure chance by none."""
     random = np.random.default_rng(1)
-    rows = draw_rows(500, 40, SEED)
+    draw, weigh = DESIGNS[design]
+    rows = draw(500, 40, SEED)
+    weights = weigh(rows)
     contributions = random.normal(size=40)
     noise = random.normal(size=500)
-    assert stability(rows, rows @ contributions) > 0.98
-    assert stability(rows, noise) < 0.5
-    noisy = stability(rows, rows @ contributions + 5 * noise)
+    assert stability(rows, rows @ contributions, weights) > 0.98
+    assert stability(rows, noise, weights) < 0.5
+    noisy = stability(rows, rows @ contributions + 5 * noise, weights)
     assert 0.3 < noisy < 0.98
