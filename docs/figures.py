@@ -140,6 +140,45 @@ def facts(release: Mapping[str, Any]) -> str:
     return table(["", ""], rows)
 
 
+def explain_cost(result: Mapping[str, Any] | None = None) -> str:
+    """What a prediction and the three maps cost beside the stock libraries, from ``benchmarks/explain_cost.py``.
+
+    A sentence on what was compared where, and a table: wall time, and the ratio of wall and of CPU time.
+    """
+    one = result or _read(ROOT / "benchmarks" / "results" / "explain_cost.json")
+    times, machine = one["median"], one["machine"]
+    rows = []
+    for title, side, what, ratio in (
+        ("one prediction", "same", "predict", "predict"),
+        ("Grad-CAM", "same", "grad_cam", "grad_cam"),
+        ("Score-CAM, all channels", "same", "score_cam", "score_cam"),
+        ("LIME, 1,000 samples, quickshift", "same", "lime", "lime"),
+        ("the three maps, same definitions", "same", "three", "three_same"),
+        ("the three maps, as the app makes them", "default", "three", "three_default"),
+    ):
+        rows.append([title, _seconds(times["stock"][what]["wall_ms"]), _seconds(times[side][what]["wall_ms"])])
+        rows[-1] += [f"{one['ratios'][ratio]:.1f} ×", f"{one['ratios_cpu'][ratio]:.1f} ×"]
+    start, peak = one["cold_start"], one["peak_memory_mb"]
+    rows.append(["from nothing to the first prediction", *(_seconds(start[side]["wall_ms"]) for side in start)])
+    rows[-1] += [f"{one['ratios']['cold_start']:.1f} ×", f"{one['ratios_cpu']['cold_start']:.1f} ×"]
+    rate = one["batch_16_photos_per_s"]
+    speedup = f"{rate['skinlens'] / rate['stock']:.1f} ×"
+    rows.append(["photos a second, 16 at a time", f"{rate['stock']:.0f}", f"{rate['skinlens']:.0f}", speedup, ""])
+    saved = f"{peak['stock'] / peak['default']:.1f} ×"
+    rows.append(["peak memory while explaining", f"{peak['stock']:.0f} MB", f"{peak['default']:.0f} MB", saved, ""])
+    photos = one["photos"]["of"].replace("val", "photos of `val`")
+    sentence = (
+        "Stock is the float student in eager torch with pytorch-grad-cam and lime. Medians of "
+        f"{one['photos']['pairs']} pairs in turn on {photos} at {one['input_px']} px; "
+        f"{machine['cores']} cores of {machine['cpu']}, commit `{machine['commit']}`.\n\n"
+    )
+    return sentence + table(["", "stock", "SkinLens", "faster", "less CPU time"], rows)
+
+
+def _seconds(wall_ms: float) -> str:
+    return f"{wall_ms:.1f} ms" if wall_ms < 1000 else f"{wall_ms / 1000:.2f} s"
+
+
 def interval(figure: Mapping[str, float | None]) -> str:
     """``0.712 (0.680–0.745)``; a figure that could not be computed is a dash."""
     value, low, high = figure["value"], figure["low"], figure["high"]

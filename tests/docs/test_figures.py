@@ -136,6 +136,39 @@ def test_facts_count_what_serving_needs() -> None:
     assert lines[-1] == "| `student.pt` | sha256 `0101010101010101…` |"
 
 
+def test_explain_cost_sets_each_time_beside_stock() -> None:
+    methods = ("predict", "grad_cam", "score_cam", "lime")
+    times = {
+        "stock": {method: {"wall_ms": 8000.0} for method in (*methods, "three")},
+        "same": {method: {"wall_ms": 1000.0} for method in (*methods, "three")} | {"predict": {"wall_ms": 7.125}},
+        "default": {"three": {"wall_ms": 400.0}},
+    }
+    ratios = dict.fromkeys((*methods, "three_same", "cold_start"), 8.0) | {"three_default": 20.04}
+    lines = figures.explain_cost(
+        {
+            "median": times,
+            "ratios": ratios,
+            "ratios_cpu": ratios | {"predict": 4.0},
+            "cold_start": {"stock": {"wall_ms": 8000.0}, "skinlens": {"wall_ms": 500.0}},
+            "peak_memory_mb": {"stock": 1500.4, "same": 300.0, "default": 250.0},
+            "batch_16_photos_per_s": {"stock": 40.0, "skinlens": 200.4},
+            "photos": {"of": "val", "pairs": 5},
+            "input_px": 192,
+            "machine": {"cores": 2, "cpu": "a processor", "commit": "0123456789ab"},
+        }
+    ).splitlines()
+    assert lines[0].endswith(
+        "5 pairs in turn on photos of `val` at 192 px; 2 cores of a processor, commit `0123456789ab`."
+    )
+    assert lines[4] == "| one prediction | 8.00 s | 7.1 ms | 8.0 × | 4.0 × |"
+    assert lines[9:] == [
+        "| the three maps, as the app makes them | 8.00 s | 400.0 ms | 20.0 × | 20.0 × |",
+        "| from nothing to the first prediction | 8.00 s | 500.0 ms | 8.0 × | 8.0 × |",
+        "| photos a second, 16 at a time | 40 | 200 | 5.0 × |  |",
+        "| peak memory while explaining | 1500 MB | 250 MB | 6.0 × |  |",
+    ]
+
+
 def test_a_figure_without_an_interval_stands_alone() -> None:
     assert figures.interval({"value": 0.5, "low": None, "high": None}) == "0.500"
     assert figures.interval({"value": None, "low": None, "high": None}) == "–"

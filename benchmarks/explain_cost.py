@@ -1,0 +1,353 @@
+"""What a prediction and its three explanations cost beside the stock libraries: ``python -m benchmarks.explain_cost``.
+
+Stock is what a script would do with the released float student: torch in eager mode, pytorch-grad-cam's ``GradCAM`` and
+``ScoreCAM``, and lime's ``LimeImageExplainer.explain_instance`` (1,000 samples, quickshift), each as it comes. SkinLens
+is timed twice: "same" has the definitions and sample counts of stock (LIME on the probability, 1,000 samples, the same
+quickshift superpixels; Score-CAM over all channels), "default" is what the app does unless told otherwise.
+
+Both run in turn on the same photos, in one process, after one warm-up each: photos of ``val`` where the setting
+``SKINLENS_HAM10000`` names the data set, drawn lesions otherwise. Cold starts and peak memory are those of fresh
+processes. Medians; ratios are stock over SkinLens; nothing is asserted. Takes about six minutes on two quiet cores.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import machine
+
+# Nothing heavy is imported here: Linux counts the memory of the process that starts another into the other's peak.
+
+ROOT = Path(__file__).resolve().parents[1]
+WEIGHTS = ROOT / "weights"
+DRAWN = "drawn lesion of seed "
+LIME_SAMPLES = 1000
+BATCH_PHOTOS, BATCH_RUNS = 16, 15
+PREDICTIONS = 7
+"""On each photo and side, of which the median counts."""
+METHODS = ("grad_cam", "score_cam", "lime")
+
+Timed = dict[str, float]
+"""``wall_ms`` and ``cpu_ms`` of one call; CPU time is summed over threads."""
+
+
+def timed(work: Callable[[], object]) -> Timed:
+    cpu, wall = time.process_time(), time.perf_counter()
+    work()
+    return {
+        "wall_ms": (time.perf_counter() - wall) * 1000,
+        "cpu_ms": (time.process_time() - cpu) * 1000,
+    }
+
+
+def median(times: list[Timed]) -> Timed:
+    return {kind: round(statistics.median(one[kind] for one in times), 2) for kind in ("wall_ms", "cpu_ms")}
+
+
+def peak_mb() -> float:
+    """Largest resident memory of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e6 / 1024)  # bytes there, KiB elsewhere
+
+
+# ------------------------------------------------------------------------------------------------------ the two sides
+
+
+class SkinLens:
+    """The served model: ONNX Runtime, numpy, Pillow."""
+
+    def __init__(self, weights: str) -> None:
+        from skinlens.predict import load_classifier
+
+        self.classifier = load_classifier(Path(weights))
+
+    def predict(self, photo: Any) -> Any:
+        return self.classifier.predict(photo)
+
+    def probs(self, batch: Any) -> Any:
+        return self.classifier.probs(batch)
+
+    def default(self, method: Any, photo: Any, label: str) -> Any:
+        from skinlens.explain import explain
+
+        return explain(method, self.classifier, photo, label)
+
+    def same(self, method: Any, photo: Any, label: str) -> Any:
+        from skinlens.explain import explain
+
+        if method == "lime":
+            return self._same_lime(photo, label)
+        channels = {"channels": self.classifier.engine.head.hidden_weight.shape[1]} if method == "score_cam" else {}
+        return explain(method, self.classifier, photo, label, params=channels)
+
+    def _same_lime(self, photo: Any, label: str) -> Any:
+        from skimage.segmentation import quickshift
+
+        from skinlens.explain.lime import class_score, draw_rows, fit_surrogate, kernel_weights, score_rows
+        from skinlens.labels import INDEX
+        from skinlens.preprocess import model_view
+
+        spec = self.classifier.engine.spec
+        view = model_view(photo, spec)
+        regions = quickshift(view, kernel_size=4, max_dist=200, ratio=0.2, rng=0)  # as lime calls it
+        rows = draw_rows(LIME_SAMPLES, int(regions.max()) + 1, 0)
+        score = class_score(self.classifier, INDEX[label], "probability")
+        scores = score_rows(view, regions, rows, spec, score, lambda _: None)
+        return fit_surrogate(rows, scores, kernel_weights(rows))
+
+
+class Stock:
+    """The float student in torch, and the libraries as they come."""
+
+    def __init__(self, weights: str) -> None:
+        import skinlens.models.torchvision_schemas  # noqa: F401  (before timm and grad-cam: see there)
+
+        # isort: split
+        import timm  # noqa: F401  (what a script that builds the network imports)
+        import torch
+        from lime.lime_image import LimeImageExplainer
+        from pytorch_grad_cam import GradCAM, ScoreCAM
+
+        from skinlens.distill.train import load_student
+
+        class Logits(torch.nn.Module):
+            """Photos in, logits out, as the libraries want a model."""
+
+            def __init__(self, student: torch.nn.Module) -> None:
+                super().__init__()
+                self.student = student
+
+            def forward(self, batch: torch.Tensor) -> torch.Tensor:
+                logits: torch.Tensor = self.student(batch).logits
+                return logits
+
+        manifest = json.loads((Path(weights) / "manifest.json").read_text(encoding="utf-8"))
+        student, recipe = load_student(Path(weights) / manifest["checkpoint"])
+        self.spec, self.temperature = recipe.input, manifest["temperature"]
+        self.model = Logits(student).eval()
+        self.layer = student.fusion.activation
+        self.cams: Mapping[str, Any] = {"grad_cam": GradCAM, "score_cam": ScoreCAM}
+        self.explainer = LimeImageExplainer
+        self.torch = torch
+
+    def predict(self, photo: Any) -> Any:
+        from skinlens.preprocess import to_batch
+
+        return self.probs(to_batch([photo], self.spec))
+
+    def probs(self, batch: Any) -> Any:
+        with self.torch.no_grad():
+            logits = self.model(self.torch.from_numpy(batch))
+            return self.torch.softmax(logits / self.temperature, dim=1).numpy()
+
+    def explain(self, method: str, photo: Any, label: str) -> Any:
+        from skinlens.labels import INDEX
+        from skinlens.preprocess import model_view, normalise, to_batch
+
+        if method == "lime":
+            return self.explainer(random_state=0).explain_instance(
+                model_view(photo, self.spec),
+                lambda views: self.probs(normalise(views, self.spec)),
+                labels=[INDEX[label]],
+                top_labels=None,
+                num_samples=LIME_SAMPLES,
+            )
+        from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+        with self.cams[method](model=self.model, target_layers=[self.layer]) as cam:
+            return cam(self.torch.from_numpy(to_batch([photo], self.spec)), [ClassifierOutputTarget(INDEX[label])])
+
+
+SIDES = {"stock": Stock, "skinlens": SkinLens}
+
+
+def read(name: str) -> Any:
+    """The photo of a file, or the drawn one of a seed."""
+    from skinlens.intake import photo_from_pixels, read_photo
+
+    if name.startswith(DRAWN):
+        from skinlens.phantom import draw_phantom
+
+        return photo_from_pixels(draw_phantom(int(name.removeprefix(DRAWN))), "PNG")
+    return read_photo(Path(name).read_bytes())
+
+
+# ------------------------------------------------------------------------------ what runs in a process of its own
+
+
+def choose_photos(count: int) -> list[str]:
+    """Files of ``val``, every nth so that all classes and both clinics occur; drawn lesions without the data set."""
+    from skinlens.distill.data import dataset_folder, load_index
+    from skinlens.errors import DatasetError
+
+    try:
+        entries = load_index(dataset_folder(), "val")
+    except DatasetError:
+        return [f"{DRAWN}{seed}" for seed in range(count)]
+    return [str(entry.path) for entry in entries[:: len(entries) // count][:count]]
+
+
+def cold_start(side: str, weights: str, name: str) -> dict[str, float]:
+    """Imports, load, one prediction; the wall time is the parent's to take."""
+    SIDES[side](weights).predict(read(name))
+    return {"cpu_ms": time.process_time() * 1000, "memory_mb": peak_mb()}
+
+
+def memory(side: str, weights: str, name: str) -> dict[str, float]:
+    """Peak while the three maps of one photo are made, one after the other."""
+    photo = read(name)
+    if side == "stock":
+        stock = Stock(weights)
+        for method in METHODS:
+            stock.explain(method, photo, "mel")
+    else:
+        skinlens = SkinLens(weights)
+        for method in METHODS:
+            (skinlens.same if side == "same" else skinlens.default)(method, photo, "mel")
+    return {"peak_mb": round(peak_mb(), 1)}
+
+
+def pairs(weights: str, names: list[str]) -> dict[str, Any]:
+    """Both sides in turn on each photo, for the class that SkinLens puts first."""
+    import numpy as np
+
+    from skinlens.explain import METHODS as TABLE
+    from skinlens.preprocess import to_batch
+
+    stock, skinlens = Stock(weights), SkinLens(weights)
+    times: dict[str, dict[str, list[Timed]]] = {"stock": {}, "same": {}, "default": {}}
+
+    def note(side: str, what: str, work: Callable[[], object], runs: int = 1) -> None:
+        took = median([timed(work) for _ in range(runs)])
+        times[side].setdefault(what, []).append(took)
+
+    warm = read(f"{DRAWN}99")
+    for _ in range(3):
+        stock.predict(warm), skinlens.predict(warm)
+    stock.explain("grad_cam", warm, "mel")
+    skinlens.same("grad_cam", warm, "mel"), skinlens.same("lime", warm, "mel"), skinlens.default("lime", warm, "mel")
+    for number, name in enumerate(names, 1):
+        photo = read(name)
+        label = skinlens.predict(photo).top.code
+        note("stock", "predict", lambda photo=photo: stock.predict(photo), PREDICTIONS)
+        note("same", "predict", lambda photo=photo: skinlens.predict(photo), PREDICTIONS)
+        for method in METHODS:
+            arguments = (method, photo, label)
+            note("stock", method, lambda given=arguments: stock.explain(*given))
+            note("same", method, lambda given=arguments: skinlens.same(*given))
+            note("default", method, lambda given=arguments: skinlens.default(*given))
+        told = ", ".join(
+            f"{side} {sum(times[side][method][-1]['wall_ms'] for method in METHODS) / 1000:.1f} s" for side in times
+        )
+        print(f"  photo {number} of {len(names)}: three maps in {told}", file=sys.stderr, flush=True)
+    for side in times.values():
+        side["three"] = [
+            {kind: sum(one[kind] for one in parts) for kind in parts[0]}
+            for parts in zip(*(side[method] for method in METHODS), strict=True)
+        ]
+    engine = skinlens.classifier.engine
+    batch = np.repeat(to_batch([warm], engine.spec), BATCH_PHOTOS, axis=0)
+    throughput: dict[str, float] = {}
+    for side, probs in {"stock": stock.probs, "skinlens": skinlens.probs}.items():
+        probs(batch)
+        took = median([timed(lambda probs=probs: probs(batch)) for _ in range(BATCH_RUNS)])["wall_ms"]
+        throughput[side] = round(BATCH_PHOTOS / took * 1000, 1)
+    # The same work per pixel at the 224 px of other networks of this kind, to compare with theirs.
+    throughput["skinlens_at_224_px"] = round(throughput["skinlens"] * (engine.spec.size_px / 224) ** 2, 1)
+    return {
+        "median": {side: {what: median(found) for what, found in one.items()} for side, one in times.items()},
+        "batch_16_photos_per_s": throughput,
+        "input_px": engine.spec.size_px,
+        "model": {"version": engine.stamp.version, "sha256": engine.stamp.sha256},
+        "defaults": {method: TABLE[method].defaults for method in METHODS},
+    }
+
+
+ROLES: dict[str, Callable[..., Any]] = {
+    "choose_photos": choose_photos,
+    "cold_start": cold_start,
+    "memory": memory,
+    "pairs": pairs,
+}
+
+
+def in_fresh_process(role: str, *arguments: object) -> tuple[Any, float]:
+    """What ``role`` returns for these arguments in a new interpreter, and the wall time until it said so, in ms."""
+    command = [sys.executable, __file__, "--role", role, json.dumps(arguments, default=str)]
+    # Two progress bars a photo would cost the libraries a little, and hide the ones that tell where this stands.
+    environment = os.environ | {"TQDM_DISABLE": "1", "PYTHONPATH": str(ROOT)}
+    started = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        line = process.stdout.readline()
+        wall_ms = (time.perf_counter() - started) * 1000
+    if process.returncode:
+        raise SystemExit(f"The part {role!r} of the benchmark failed; its message stands above.")
+    return json.loads(line), wall_ms
+
+
+def ratios(found: Mapping[str, Mapping[str, Timed]], cold: Mapping[str, Timed], kind: str) -> dict[str, float]:
+    """Stock over SkinLens; larger is better for SkinLens."""
+    stock, same = found["stock"], found["same"]
+    result = {what: stock[what][kind] / same[what][kind] for what in ("predict", *METHODS)}
+    result["three_same"] = stock["three"][kind] / same["three"][kind]
+    result["three_default"] = stock["three"][kind] / found["default"]["three"][kind]
+    result["cold_start"] = cold["stock"][kind] / cold["skinlens"][kind]
+    return {what: round(value, 2) for what, value in result.items()}
+
+
+def measure(weights: Path, count: int) -> dict[str, Any]:
+    names, _ = in_fresh_process("choose_photos", count)
+    drawn = names[0].startswith(DRAWN)
+    starts: dict[str, list[Timed]] = {"stock": [], "skinlens": []}
+    loaded: dict[str, float] = {}
+    for number, name in enumerate(names, 1):
+        for side, times in starts.items():
+            told, wall_ms = in_fresh_process("cold_start", side, weights, name)
+            times.append({"wall_ms": wall_ms, "cpu_ms": told["cpu_ms"]})
+            loaded[side] = round(told["memory_mb"], 1)
+        print(f"  cold start {number} of {len(names)}", flush=True)
+    cold = {side: median(times) for side, times in starts.items()}
+    peaks: dict[str, float] = {}
+    for side in ("stock", "same", "default"):
+        peaks[side] = in_fresh_process("memory", side, weights, names[0])[0]["peak_mb"]
+        print(f"  peak memory, {side}: {peaks[side]:.0f} MB", flush=True)
+    paired, _ = in_fresh_process("pairs", weights, names)
+    return {
+        "photos": {"of": "drawn lesions" if drawn else "val", "pairs": len(names)},
+        "ratios": ratios(paired["median"], cold, "wall_ms"),
+        "ratios_cpu": ratios(paired["median"], cold, "cpu_ms"),
+        **paired,
+        "cold_start": cold,
+        "peak_memory_mb": peaks,
+        "memory_after_first_prediction_mb": loaded,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder with the manifest")
+    parser.add_argument("--photos", type=int, default=5, help="pairs of each measurement")
+    parser.add_argument("--json", type=Path, default=Path(__file__).parent / "results" / "explain_cost.json")
+    parser.add_argument("--role", nargs=2, metavar=("ROLE", "ARGUMENTS"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.role:
+        role, given = arguments.role
+        print(json.dumps(ROLES[role](*json.loads(given))), flush=True)
+        return
+    where = machine()  # before the load of these measurements stands in it
+    report = measure(arguments.weights, arguments.photos) | {"machine": where}
+    arguments.json.parent.mkdir(parents=True, exist_ok=True)
+    arguments.json.write_text(json.dumps(report, indent=2) + "\n")
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()
