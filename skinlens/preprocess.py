@@ -1,16 +1,17 @@
 """A photo on its way into the network, and a heat map on its way back: training and serving share this file.
 
-The network was trained on photos of 200 × 150 px. An upload of any size is brought to that detail first, antialiased,
-and only then to the network's own square input, so that a photo of 600 × 450 px gets the answer that its copy of
-200 × 150 px gets. In full::
+The network was trained on photos of 200 × 150 px that had been reduced (bicubic) and compressed (JPEG, quality 75). An
+upload of any size is brought to that detail in the same way first, and only then to the network's own square input, so
+that a photo of 600 × 450 px gets the answer that its copy of 200 × 150 px gets. In full::
 
-    photo ─ central crop to at most 4:3 ─ reduce so that the short side is 150 px ─ resize to a square ─ normalise
+    photo ─ central crop to at most 4:3 ─ reduce so that the short side is 150 px, compress ─ square ─ normalise
 
-A photo smaller than that is never enlarged in the first step.
+A photo that is no larger than that passes the second step as it is.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -30,6 +31,8 @@ class InputSpec:
     """Side of the square input. 192 lies between the 150 and the 200 px of a training photo."""
     detail_px: int = 150
     """Short side that a photo is reduced to first: the detail of the training photos."""
+    detail_jpeg_quality: int = 75
+    """Of the compression that goes with that reduction."""
     max_aspect: float = 4 / 3
     """Longer over shorter side; what sticks out is cropped on both sides alike."""
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
@@ -45,17 +48,23 @@ def crop_box(height_px: int, width_px: int, spec: InputSpec) -> tuple[int, int, 
 
 
 def detail_view(photo: Photo, spec: InputSpec) -> Image.Image:
-    """The seen region, antialiased down to a short side of ``spec.detail_px`` (smaller photos stay as they are).
+    """The seen region at the detail of the training photos: a short side of ``spec.detail_px``, and compressed as they.
 
-    Pillow's bilinear (triangle) filter: of its five filters it comes nearest to the reduced copies that the network
-    was trained on (mean difference 2.1 grey levels, edge energy 1.07 times theirs; Lanczos 2.4 and 1.31).
+    The compression is no ornament: without it, 49 of 60 originals get the top class that their training copies get,
+    with it 60, and the largest probability differs by .004 in the median instead of .025. Photos that need no reduction
+    stay as they are: training photos are compressed already.
     """
     top, left, height, width = crop_box(photo.height_px, photo.width_px, spec)
     region = Image.fromarray(np.ascontiguousarray(photo.pixels[top : top + height, left : left + width]))
     scale = spec.detail_px / min(height, width)
     if scale >= 1:
         return region
-    return region.resize((round(width * scale), round(height * scale)), Image.Resampling.BILINEAR)
+    reduced = region.resize((round(width * scale), round(height * scale)), Image.Resampling.BICUBIC)
+    compressed = BytesIO()
+    reduced.save(compressed, "JPEG", quality=spec.detail_jpeg_quality, subsampling="4:2:0")
+    with Image.open(compressed) as decoded:
+        decoded.load()
+        return decoded
 
 
 def model_view(photo: Photo, spec: InputSpec) -> View:

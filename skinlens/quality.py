@@ -122,7 +122,7 @@ def _working_view(photo: Photo) -> tuple[Float32[Array, "h w 3"], Array]:
     """The photo at ``DETAIL_PX`` (smaller ones as they are), 0–255, and the central disc as a mask."""
     image = Image.fromarray(photo.pixels)
     scale = DETAIL_PX / min(image.size)
-    if scale < 1:  # bilinear, as in the network's own preprocessing: a sharper filter would measure another detail
+    if scale < 1:  # bilinear, the least sharp of the antialiased filters: no reduction adds sharpness to a photo
         size = round(image.width * scale), round(image.height * scale)
         image = image.resize(size, Image.Resampling.BILINEAR)
     rows, columns = np.ogrid[: image.height, : image.width]

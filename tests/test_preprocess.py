@@ -60,9 +60,10 @@ def test_normalisation_by_hand() -> None:
 
 
 def test_a_flat_photo_of_any_shape_gives_the_same_input() -> None:
+    """Up to two grey levels, which is what the compression of a reduced photo may shift a flat colour by."""
     expected = to_batch([flat(150, 200)], SPEC)
     for size in ((450, 600), (600, 450), (170, 900), (33, 33)):
-        np.testing.assert_array_equal(to_batch([flat(*size)], SPEC), expected)
+        np.testing.assert_allclose(to_batch([flat(*size)], SPEC), expected, atol=2.01 / 127.5)
 
 
 def test_heat_comes_back_to_where_the_network_saw_it() -> None:
