@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from skinlens.ui import forms, frame, maps, session, widgets
+from skinlens.ui import forms, frame, maps, session, trust, widgets
 
 frame.title("Explain")
 opened = session.current()
@@ -14,14 +14,14 @@ elif not opened.revealed:
 else:
     st.markdown("Which parts of the photo spoke for a class? The maps show what moved the model, not where disease is.")
     classifier = session.classifier_of(opened)
-    for problem in opened.problems:
-        st.warning(problem)
+    widgets.problems(opened.problems)
     if classifier is None:
         widgets.model_line(opened)
     maps.choose_class(opened)
     if classifier is not None:
         maps.start(opened, classifier)
     maps.row(opened, classifier)
+    trust.below(opened, classifier)
     if classifier is not None:
         forms.map_settings(opened, classifier)
     widgets.next_step(opened)

@@ -1,0 +1,82 @@
+"""Below the maps: how far they agree, and the check of each against the model, on request and with cancel."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from skinlens import pipeline
+from skinlens.explain import METHODS
+from skinlens.store import CaseStore
+from skinlens.ui.words import plain
+from tests.app.conftest import press, words
+
+Until = Callable[[AppTest, Callable[[], bool]], None]
+CHECK, CANCEL = "Check the maps against the model", "Cancel the check"
+FOLLOWED = "Does the model follow them?"
+
+
+def buttons(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
+@pytest.fixture
+def mapped(agreed: AppTest, until: Until) -> AppTest:
+    """The page with all three maps of the example."""
+    press(agreed, "Try the example")
+    press(agreed, "Show the model's reading without mine")
+    agreed.session_state["map_params"] = {"score_cam": {"channels": 4}, "lime": {"samples": 50, "segments": 10}}
+    agreed.switch_page("pages/explain.py").run()
+    opened = agreed.session_state["open_case"]
+    until(agreed, lambda: len(opened.maps) == len(METHODS))
+    return agreed.run()
+
+
+def test_agreement_is_said_as_soon_as_there_are_two_maps(mapped: AppTest) -> None:
+    opened = mapped.session_state["open_case"]
+    found = pipeline.agree(sorted(opened.maps, key=lambda one: list(METHODS).index(one.method)))
+    text = words(mapped)
+    for pair in found.pairs:
+        assert f"<td>{METHODS[pair.first].title} and {METHODS[pair.second].title}</td>" in text
+        assert f"<td>{pair.spearman:.2f}</td>" in text
+    assert plain(found.verdict) in text
+
+    opened.maps = opened.maps[:1]
+    assert "Do the maps agree?" not in words(mapped.run())
+
+
+def test_the_maps_are_checked_when_asked_and_nothing_of_it_is_stored(mapped: AppTest, until: Until) -> None:
+    assert "better than chance</td>" not in words(mapped)
+    press(mapped, CHECK)
+    until(mapped, lambda: "better than chance</td>" in words(mapped))
+    opened = mapped.session_state["open_case"]
+    telling = [one for one in opened.maps if one.heat.any()]
+    assert set(mapped.session_state["case_checks"]) == set(telling)
+    assert words(mapped).count("better than chance</td>") == len(telling) > 0
+    assert CHECK not in buttons(mapped)
+    assert not mapped.exception
+
+    mapped.switch_page("pages/analyse.py").run()
+    mapped.switch_page("pages/explain.py").run()
+    assert "better than chance</td>" in words(mapped)
+
+
+def test_a_check_is_cancelled_and_can_be_asked_for_again(mapped: AppTest, until: Until) -> None:
+    press(mapped, CHECK)
+    if CANCEL in buttons(mapped):
+        press(mapped, CANCEL)
+    until(mapped, lambda: CANCEL not in buttons(mapped))
+    assert not mapped.exception
+    assert CHECK in buttons(mapped) or "better than chance</td>" in words(mapped)
+
+
+def test_a_map_of_a_case_kept_elsewhere_is_not_checked_without_its_model(
+    mapped: AppTest, skinlens_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SKINLENS_WEIGHTS", str(tmp_path / "nothing"))
+    mapped.run()
+    assert "Do the maps agree?" in words(mapped)
+    assert FOLLOWED not in words(mapped)
+    assert CHECK not in buttons(mapped)
+    assert CaseStore(skinlens_home).search().total == 0
