@@ -1,0 +1,76 @@
+"""The released weights as they ship: what they promise about quality, uploads and int8 holds here too."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data as foreign
+
+from skinlens import quality
+from skinlens.intake import photo_from_pixels, read_photo
+from skinlens.models.weights import SHIPPED, load_manifest
+from skinlens.phantom import draw_phantom
+from skinlens.predict import Classifier, load_classifier
+from skinlens.records import QualityReport
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    return load_classifier()
+
+
+def verdict(classifier: Classifier, pixels: np.ndarray) -> QualityReport:
+    photo = photo_from_pixels(np.ascontiguousarray(pixels), "PNG")
+    _, distance = classifier.predict_with_distance(photo)
+    return quality.assess(photo, distance=distance, distance_limit=classifier.familiarity.limit)
+
+
+def test_the_release_keeps_its_promises() -> None:
+    """The figures that ``export`` measured on val and wrote into the manifest."""
+    manifest = load_manifest().content
+    parity = manifest["parity"]
+    assert parity["top1_agreement"] >= 0.97
+    assert parity["int8"]["balanced_accuracy"] >= 0.70
+    assert parity["float"]["balanced_accuracy"] - parity["int8"]["balanced_accuracy"] <= 0.01
+    assert parity["int8"]["ece"] <= 0.06
+    assert manifest["melanoma_threshold"]["sensitivity"] >= 0.90
+    served = (manifest["backbones"]["int8"], manifest["head"], manifest["familiarity"], "manifest.json")
+    assert sum((SHIPPED / name).stat().st_size for name in served) <= 8_000_000
+
+
+@pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "rocket", "page"])
+def test_pictures_of_other_things_are_flagged_as_unfamiliar(classifier: Classifier, name: str) -> None:
+    pixels = getattr(foreign, name)()
+    if pixels.ndim == 2:
+        pixels = np.repeat(pixels[..., None], 3, axis=2)
+    assert "familiarity" in [check.name for check in verdict(classifier, pixels).failed]
+
+
+@pytest.mark.parametrize("grey", [0, 128, 255])
+def test_a_blank_picture_is_flagged(classifier: Classifier, grey: int) -> None:
+    failed = [check.name for check in verdict(classifier, np.full((450, 600, 3), grey, np.uint8)).failed]
+    assert "sharpness" in failed
+    assert "familiarity" in failed
+
+
+def test_an_original_gets_the_answer_of_its_reduced_copy(
+    classifier: Classifier, originals: Path, ham10000: Path
+) -> None:
+    agree, differences = 0, []
+    for path in sorted(originals.glob("*.jpg")):
+        large = classifier.predict(read_photo(path.read_bytes()))
+        small = classifier.predict(read_photo((ham10000 / "images" / path.name).read_bytes()))
+        agree += large.top == small.top
+        differences.append(abs(max(large.probs) - max(small.probs)))
+    assert len(differences) == 60
+    assert agree >= 57
+    assert np.median(differences) <= 0.05
+
+
+def test_size_and_format_of_an_upload_hardly_matter(classifier: Classifier) -> None:
+    """The drawn lesion at 600×450 and at three times that: nearly one answer."""
+    drawn = draw_phantom(0)
+    enlarged = np.asarray(Image.fromarray(drawn).resize((1800, 1350), Image.Resampling.BICUBIC))
+    small, large = (np.array(classifier.predict(photo_from_pixels(one, "PNG")).probs) for one in (drawn, enlarged))
+    assert np.abs(small - large).max() < 0.05
