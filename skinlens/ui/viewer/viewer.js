@@ -76,6 +76,7 @@ class View {
       ...state.lines.map((line) => Object.assign(document.createElement("div"), { textContent: line })),
     );
     panel.note.hidden = !state.note;
+    panel.note.classList.toggle("sl-quiet", Boolean(state.heat)); // a remark on a map, not in its place
     find(".sl-note p").textContent = state.note;
     const progress = find("progress");
     progress.hidden = state.fraction === null;
@@ -86,7 +87,6 @@ class View {
     button.hidden = !state.action;
     button.textContent = state.button;
     button.setAttribute("aria-label", `${state.button}: ${state.title}`);
-    panel.figure.dataset.state = state.state;
   }
 
   draw() {
