@@ -42,11 +42,11 @@ def how_well() -> None:
         st.info("This model's figures were not measured yet: no evaluation of it is stored with the program.")
         return
     splits = {"test": "photos kept aside to the end (test)", "val": "photos used for choosing (validation)"}
-    header = ("Figure", *(f"{measured[split]['n']:,} {splits[split]}" for split in measured), "What it says")
+    header = ("Figure", *(f"{measured[split]['n']:,} {splits[split]}" for split in measured))
     widgets.table(
         header,
         [
-            (title, *(figures.interval(one[key]) for one in measured.values()), figures.EXPLAINED[key])
+            (f"{title}: {figures.EXPLAINED[key]}", *(figures.interval(one[key]) for one in measured.values()))
             for key, title in figures.HEADLINES.items()
         ],
     )

@@ -53,10 +53,20 @@ def recall_chart(measured: Mapping[str, Any]) -> go.Figure:
                 "array": [one["high"] - one["value"] for one in recalls],
                 "arrayminus": [one["value"] - one["low"] for one in recalls],
                 "thickness": 1.5,
+                "color": "#7f8d92",  # seen on light and on dark
             },
             orientation="h",
             name=risk,
-            marker={"color": colour, "pattern": {"shape": RISK_PATTERNS[risk], "solidity": 0.25}},
+            marker={
+                "color": colour,
+                "pattern": {
+                    "shape": RISK_PATTERNS[risk],
+                    "fillmode": "overlay",
+                    "fgcolor": "rgba(255, 255, 255, 0.45)",
+                    "solidity": 0.3,
+                    "size": 7,
+                },
+            },
             hovertemplate="%{y}: %{x:.3f}<extra></extra>",
         )
     figure.update_yaxes(
@@ -75,7 +85,7 @@ def confusion_chart(measured: Mapping[str, Any]) -> go.Figure:
         go.Heatmap(
             z=shares,
             x=codes,
-            y=[name(code) for code in codes],
+            y=[_short(code) for code in codes],
             text=[[str(count) for count in row] for row in counts],
             texttemplate="%{text}",
             colorscale="Cividis",
@@ -84,7 +94,7 @@ def confusion_chart(measured: Mapping[str, Any]) -> go.Figure:
             showscale=False,
             xgap=2,
             ygap=2,
-            hovertemplate="%{y}, read as %{x}: %{text} photos<extra></extra>",
+            hovertemplate="read as %{x}: %{text} photos<extra></extra>",
         )
     )
     figure.update_yaxes(autorange="reversed", fixedrange=True)
@@ -92,10 +102,10 @@ def confusion_chart(measured: Mapping[str, Any]) -> go.Figure:
     return _calm(figure, 460)
 
 
-def _short(code: str, count: int) -> str:
-    """A name of at most a few words, so that the bars keep their room on a narrow screen."""
-    words = name(code).replace(" / intraepithelial carcinoma", "").replace("-like lesion", "")
-    return f"{words} ({count})"
+def _short(code: str, count: int | None = None) -> str:
+    """A name of a few words on two lines, so that the chart keeps its room on a narrow screen."""
+    words = name(code).replace(" / intraepithelial carcinoma", "").replace("-like lesion", "").replace(" ", "<br>", 1)
+    return words if count is None else f"{words} ({count:,})"
 
 
 def _calm(figure: go.Figure, height_px: int) -> go.Figure:
@@ -103,10 +113,10 @@ def _calm(figure: go.Figure, height_px: int) -> go.Figure:
         height=height_px,
         margin={"l": 8, "r": 16, "t": 8, "b": 8},
         font={"size": 15},
-        legend={"orientation": "h", "y": 1.08, "x": 0},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 15}},
         dragmode=False,
         barmode="overlay",
     )
-    figure.update_yaxes(automargin=True, fixedrange=True)
-    figure.update_xaxes(automargin=True)
+    figure.update_yaxes(automargin=True, fixedrange=True, tickfont={"size": 15})
+    figure.update_xaxes(automargin=True, tickfont={"size": 15}, title={"font": {"size": 15}})
     return figure

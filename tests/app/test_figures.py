@@ -1,0 +1,67 @@
+"""The charts of the page about the model, and the page with figures that were measured on its model."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from skinlens import pipeline
+from skinlens.labels import CODES
+from skinlens.ui import figures
+from tests.app.conftest import read
+
+
+def figure(value: float | None) -> dict[str, float | None]:
+    return {
+        "value": value,
+        "low": None if value is None else value - 0.1,
+        "high": None if value is None else value + 0.05,
+    }
+
+
+@pytest.fixture
+def measured() -> dict[str, Any]:
+    """Seven classes; of dermatofibroma there was no photo."""
+    recalls = dict(zip(CODES, (0.5, 0.6, 0.7, None, 0.8, 0.9, 0.3), strict=True))
+    return {
+        "n": 42,
+        "split": "val",
+        "labels": list(CODES),
+        "confusion": [[6 if row == column and row != 3 else 0 for column in range(7)] for row in range(7)],
+        **dict.fromkeys(figures.HEADLINES, figure(0.7)),
+        "per_class": {code: {"n": 6, "recall": figure(one), "precision": figure(one)} for code, one in recalls.items()},
+    }
+
+
+def test_recalls_are_drawn_with_their_intervals_and_a_pattern_for_each_risk(measured: dict[str, Any]) -> None:
+    chart = figures.recall_chart(measured)
+    bars = {bar.name: bar for bar in chart.data}
+    assert list(bars["malignant"].x) == [0.6, 0.8]
+    assert bars["malignant"].error_x.array == pytest.approx((0.05, 0.05))
+    assert bars["malignant"].error_x.arrayminus == pytest.approx((0.1, 0.1))
+    assert len({bar.marker.pattern.shape for bar in chart.data}) == 3
+    assert "Dermatofibroma (6)" not in chart.layout.yaxis.categoryarray
+    assert chart.layout.yaxis.categoryarray[-1] == "Melanocytic<br>nevus (6)"
+
+
+def test_the_confusion_is_coloured_by_shares_of_each_row(measured: dict[str, Any]) -> None:
+    chart = figures.confusion_chart(measured)
+    assert [row[place] for place, row in enumerate(chart.data[0].z)] == [1, 1, 1, 0, 1, 1, 1]
+    assert chart.data[0].text[4][4] == "6"
+
+
+def test_the_model_page_shows_figures_of_its_own_model_alone(
+    agreed: AppTest, measured: dict[str, Any], release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "DOCS", tmp_path)
+    stamp = pipeline.load_classifier(release).engine.stamp
+    for sha256, shown in ((stamp.sha256, True), ("0" * 64, False)):
+        content = {**measured, "model": {"name": stamp.name, "version": stamp.version, "sha256": sha256}}
+        (tmp_path / "evaluation-val.json").write_text(json.dumps(content))
+        agreed.switch_page("pages/model.py").run()
+        assert not agreed.exception
+        assert ("0.700 (0.600 to 0.750)" in read(agreed)) is shown
+        assert ("figures were not measured yet" in read(agreed)) is not shown
+        assert len(agreed.get("plotly_chart")) == (2 if shown else 0)
