@@ -9,7 +9,7 @@ from PIL import Image
 
 from skinlens import __version__
 from skinlens.errors import SkinLensError
-from skinlens.explain import overlay
+from skinlens.explain import METHODS, overlay
 from skinlens.explain.agreement import agree
 from skinlens.labels import BY_CODE, DISCLAIMER, LABELS, Label, Risk
 from skinlens.preprocess import InputSpec, crop_box, heat_to_photo
@@ -132,6 +132,7 @@ def compose(
     """
     visit = case.visit
     _refuse_mix_ups(visit, photo, explanations)
+    explanations = sorted(explanations, key=lambda one: _place(one, visit.prediction))
     prediction = visit.prediction
     spec = spec or InputSpec()
     said = BY_CODE[visit.clinician_label] if visit.clinician_label else None
@@ -259,6 +260,11 @@ def _photo_caption(photo: Photo, spec: InputSpec) -> tuple[str, ...]:
     if (height, width) == (photo.height_px, photo.width_px):
         return (size, *photo.notes)
     return (size, f"The model sees only the central {width} × {height} px, which the overlays show.", *photo.notes)
+
+
+def _place(explanation: Explanation, prediction: Prediction) -> tuple[float, str, int]:
+    """The maps of the most probable class first, those of one class side by side, always in the same order."""
+    return -prediction.prob(explanation.label), explanation.label, list(METHODS).index(explanation.method)
 
 
 def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, spec: InputSpec) -> Panel:

@@ -179,8 +179,8 @@ def test_the_note_says_how_far_the_maps_of_each_class_agree() -> None:
     nevus = [replace(one, label="nv") for one in (grad_cam, score_cam)]
     note = compose(samples.case(photo), photo, [grad_cam, score_cam, lime, *nevus]).explanations_note
     assert note.endswith(
-        "Agreement of the maps for melanoma: Two of three maps point to the same area: Grad-CAM and Score-CAM. LIME "
-        "points elsewhere. Agreement of the maps for melanocytic nevus: The two maps point to the same area."
+        "Agreement of the maps for melanocytic nevus: The two maps point to the same area. Agreement of the maps for "
+        "melanoma: Two of three maps point to the same area: Grad-CAM and Score-CAM. LIME points elsewhere."
     )
 
 
@@ -196,6 +196,19 @@ def test_of_two_maps_of_a_method_the_later_one_is_compared_and_a_single_map_with
 def with_explanations(case: Case | None = None) -> ReportContent:
     photo = samples.photo()
     return compose(case or samples.case(photo), photo, samples.explanations(photo))
+
+
+def test_maps_of_one_class_stand_side_by_side_the_most_probable_class_first() -> None:
+    photo = samples.photo()
+    melanoma = samples.explanations(photo)
+    nevus = [replace(one, label="nv") for one in melanoma]
+    mixed = [melanoma[2], nevus[1], melanoma[0], nevus[2], nevus[0], melanoma[1]]
+    panels = compose(samples.case(photo), photo, mixed).panels
+    assert [(panel.lines[0], panel.title) for panel in panels] == [
+        (f"Explains: {name}", title)
+        for name in ("melanocytic nevus (0.593)", "melanoma (0.231)")
+        for title in ("Grad-CAM", "Score-CAM", "LIME")
+    ]
 
 
 def test_each_overlay_says_what_it_explains_and_how_it_was_made() -> None:
