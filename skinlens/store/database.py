@@ -6,15 +6,19 @@ operation, closed after it, and never kept.
 
 import errno
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from sqlite_utils.db import Database
 
 from skinlens.errors import StoreError
 from skinlens.store.files import make_private
 from skinlens.store.migrations import MIGRATIONS, STEP_NAMES
+
+Result = TypeVar("Result")
 
 BUSY_TIMEOUT_S = 20.0
 """How long an operation waits for another one that is writing. A save takes milliseconds, a VACUUM some hundreds."""
@@ -82,7 +86,7 @@ def opened(path: Path) -> Iterator[Database]:
 @contextmanager
 def transaction(db: Database) -> Iterator[None]:
     """One transaction that holds the write lock from its start, so that what it reads stays true until it ends."""
-    db.execute("BEGIN IMMEDIATE")
+    _patiently(lambda: db.execute("BEGIN IMMEDIATE"))
     try:
         yield
     except BaseException:
@@ -92,7 +96,7 @@ def transaction(db: Database) -> Iterator[None]:
 
 
 def _bring_up_to_date(db: Database, path: Path) -> None:
-    applied = {step.name for step in MIGRATIONS.applied(db)}
+    applied = {step.name for step in _patiently(lambda: MIGRATIONS.applied(db))}
     unknown = sorted(applied.difference(STEP_NAMES))
     if unknown:
         raise StoreError(
@@ -101,6 +105,23 @@ def _bring_up_to_date(db: Database, path: Path) -> None:
         )
     if len(applied) == len(STEP_NAMES):
         return
-    db.execute("PRAGMA journal_mode = WAL")  # kept in the file: readers and the one writer do not wait for each other
+    # Readers and the one writer then do not wait for each other. The file remembers it.
+    _patiently(lambda: db.execute("PRAGMA journal_mode = WAL"))
     with transaction(db):
         MIGRATIONS.apply(db)  # looks again what is missing, now under the lock
+
+
+def _patiently(step: Callable[[], Result]) -> Result:
+    """Repeat a step that is refused because the database is locked, for as long as an operation may wait.
+
+    SQLite's own timeout does not hold for every step: where two begin on a new file at once, and one of them turns the
+    write-ahead log on, the other is refused without waiting.
+    """
+    end = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            return step()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.01)

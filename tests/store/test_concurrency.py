@@ -147,3 +147,10 @@ Dying(home).save_case(photo, samples.QUALITY, samples.prediction(), samples.thre
     assert store.sweep(min_age_s=0.0) == left
     np.testing.assert_array_equal(store.photo(case.visit.id).pixels, samples.photo(0).pixels)
     assert save(1).visit.id > case.visit.id
+
+
+@pytest.mark.parametrize("turn", range(15))
+def test_many_begin_at_once(tmp_path: Path, turn: int) -> None:
+    """The first operations of several sessions on a folder that is still empty: each makes the database, or waits."""
+    in_threads(6, lambda number: CaseStore(tmp_path).keep_setting(f"began {number}", "yes"))
+    assert all(CaseStore(tmp_path).setting(f"began {number}") for number in range(6))
