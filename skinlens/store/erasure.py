@@ -1,5 +1,7 @@
 """Deleting so that nothing stays behind: rows, the words in the search index, free pages, the log, and files."""
 
+import time
+
 from sqlite_utils.db import Database
 
 from skinlens.errors import StoreError
@@ -8,6 +10,8 @@ from skinlens.store.files import CaseFiles
 from skinlens.store.people import row_of
 from skinlens.store.rows import Subject, first
 
+PATIENCE_S = 5.0
+"""How long emptying the log is tried again: while another window does the same, SQLite refuses without waiting."""
 PENDING = "erasure_pending"
 """The setting that stands from the deletion of rows until their traces are overwritten."""
 
@@ -58,11 +62,14 @@ def scrub(db: Database) -> None:
     # FTS5 only marks deleted words; building its index anew drops them.
     db.execute("INSERT INTO visit_text (visit_text) VALUES ('rebuild')")
     db.execute("VACUUM")
-    if next(iter(db.query("PRAGMA wal_checkpoint(TRUNCATE)")))["busy"]:
-        raise StoreError(
-            "The rows are deleted, but another window is still reading and holds traces of them in the database's log. "
-            "Close the other windows of SkinLens; the traces are overwritten at its next start."
-        )
+    end = time.monotonic() + PATIENCE_S
+    while next(iter(db.query("PRAGMA wal_checkpoint(TRUNCATE)")))["busy"]:
+        if time.monotonic() > end:
+            raise StoreError(
+                "The rows are deleted, but another window is still reading and holds traces of them in the database's "
+                "log. Close the other windows of SkinLens; the traces are overwritten at its next start."
+            )
+        time.sleep(0.02)
     db.execute("DELETE FROM setting WHERE key = ?", [PENDING])
 
 

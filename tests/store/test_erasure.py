@@ -14,7 +14,7 @@ import pytest
 
 from skinlens.errors import CaseNotFound, StoreError
 from skinlens.labels import CODES, DISCLAIMER
-from skinlens.store import CaseStore, NewLesion, NewPatient, database, erasure
+from skinlens.store import CaseStore, NewLesion, NewPatient, database, erasure, erasure
 from skinlens.store.migrations import STEP_NAMES
 from tests.store import samples
 
@@ -110,6 +110,7 @@ def test_traces_go_even_while_other_windows_come_and_go(store, save):
 
 def test_a_window_that_keeps_reading_is_named_and_the_sweep_finishes_later(store, save, monkeypatch):
     monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(erasure, "PATIENCE_S", 0.2)
     case = save_secret(store, save)
     with store._reading() as window:
         window.execute("SELECT * FROM visit").fetchall()
