@@ -14,7 +14,7 @@ import pytest
 
 from skinlens.errors import CaseNotFound, StoreError
 from skinlens.labels import CODES, DISCLAIMER
-from skinlens.store import CaseStore, NewLesion, NewPatient, database, erasure, erasure
+from skinlens.store import CaseStore, NewLesion, NewPatient, database, erasure
 from skinlens.store.migrations import STEP_NAMES
 from tests.store import samples
 
