@@ -3,6 +3,7 @@
 Arrays say dtype and axes. The tests check them with jaxtyping and beartype; the app pays nothing for them.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -116,6 +117,11 @@ class Threshold:
     sensitivity: float
     specificity: float
     chosen_on: str
+
+    @property
+    def chosen_on_words(self) -> str:
+        """The photos on which it was chosen, without the data set's short word for them."""
+        return re.sub(r"\bval\b", "the validation set", self.chosen_on)
 
 
 @dataclass(frozen=True)

@@ -197,13 +197,13 @@ def threshold_statement(prediction: Prediction) -> str:
     threshold = prediction.melanoma_threshold
     prob, value = _told_apart(prediction.melanoma_prob, threshold.value)
     side = "at or above" if prediction.above_melanoma_threshold else "below"
-    chosen_on = "the validation photos" if threshold.chosen_on == "val" else threshold.chosen_on
     aim = (
         f" for a sensitivity of at least {AIMED_SENSITIVITY:.2f}" if threshold.sensitivity >= AIMED_SENSITIVITY else ""
     )
     return (
-        f"Melanoma probability {prob} is {side} the threshold {value}. The threshold was chosen on {chosen_on}{aim}; "
-        f"there its sensitivity is {threshold.sensitivity:.2f} and its specificity {threshold.specificity:.2f}."
+        f"Melanoma probability {prob} is {side} the threshold {value}. The threshold was chosen on "
+        f"{threshold.chosen_on_words}{aim}; there its sensitivity is {threshold.sensitivity:.2f} and its specificity "
+        f"{threshold.specificity:.2f}."
     )
 
 

@@ -9,7 +9,7 @@ from skinlens import __version__, pipeline
 from skinlens.labels import LABELS
 from skinlens.ui import cache, figures, widgets
 from skinlens.ui.frame import CONDITIONS
-from skinlens.ui.words import RISK_SIGNS, chosen_on, name, percent
+from skinlens.ui.words import RISK_SIGNS, name, percent
 
 LIMITS = (
     "Photos from other clinics, other cameras or other skin are read worse than the figures above say.",
@@ -73,7 +73,7 @@ def threshold(release: Mapping[str, Any]) -> None:
     one = cache.classifier().melanoma_threshold
     st.markdown(
         f"A photo counts as suspicious of melanoma from a probability of **{percent(one.value)}** on. On "
-        f"{chosen_on(one)}, this found {percent(one.sensitivity)} of the melanomas (sensitivity) and passed "
+        f"{one.chosen_on_words}, this found {percent(one.sensitivity)} of the melanomas (sensitivity) and passed "
         f"{percent(one.specificity)} of the other lesions (specificity). It was chosen to miss few melanomas; so many "
         "harmless lesions lie above it."
     )

@@ -166,4 +166,6 @@ def _under(made: Explanation) -> tuple[str, ...]:
     ]
     if "r2" in made.diagnostics:
         lines.append(f"Fit to the trials (R²): {number(made.diagnostics['r2'])}")
+    if "stability" in made.diagnostics:
+        lines.append(f"Expected likeness to another seed's: {number(made.diagnostics['stability'])} (1 = the same)")
     return tuple(lines)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from skinlens.labels import BY_CODE, Risk
-from skinlens.records import Case, Prediction, Sex, Status, Threshold
+from skinlens.records import Case, Prediction, Sex, Status
 
 RISK_SIGNS: dict[Risk, str] = {"malignant": "▲", "pre-malignant": "◆", "benign": "●"}
 """A shape for each risk group, so that it is never told by colour alone."""
@@ -70,14 +70,9 @@ def threshold_statement(prediction: Prediction) -> str:
     side = "at or above" if prediction.above_melanoma_threshold else "below"
     return (
         f"Melanoma: {percent(prediction.melanoma_prob)}, {side} the threshold of {percent(threshold.value)}. "
-        f"On {chosen_on(threshold)}, this threshold found {percent(threshold.sensitivity)} of the melanomas "
+        f"On {threshold.chosen_on_words}, this threshold found {percent(threshold.sensitivity)} of the melanomas "
         f"(sensitivity) and passed {percent(threshold.specificity)} of the other lesions (specificity)."
     )
-
-
-def chosen_on(threshold: Threshold) -> str:
-    """The photos on which a threshold was chosen, without the data set's short word for them."""
-    return re.sub(r"\bval\b", "the validation set", threshold.chosen_on)
 
 
 def case_title(case: Case) -> str:

@@ -40,7 +40,7 @@ def prediction(melanoma: float, threshold: float, sensitivity: float = 0.913, ch
 def test_the_threshold_in_one_sentence_and_what_it_is_worth_in_the_next() -> None:
     assert threshold_statement(prediction(0.23, 0.08)) == (
         "Melanoma probability 0.23 is at or above the threshold 0.08. The threshold was chosen on the validation "
-        "photos for a sensitivity of at least 0.90; there its sensitivity is 0.91 and its specificity 0.70."
+        "set for a sensitivity of at least 0.90; there its sensitivity is 0.91 and its specificity 0.70."
     )
 
 
