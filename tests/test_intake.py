@@ -1,94 +1,18 @@
 """Whatever the bytes are: a Photo or UnreadableImage, the same pixels by every route, no metadata, no warning."""
 
 import hashlib
-import io
 import struct
-import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import Any
 
 import numpy as np
-import pillow_heif
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from PIL import Image, ImageCms
+from PIL import Image
 
-from skinlens.errors import UnreadableImage
-from skinlens.intake import MAX_BYTES, photo_from_pixels, read_photo
+from skinlens.intake import photo_from_pixels, read_photo
 from skinlens.intake.containers import take_apart
-
-SECRET = b"Erika Mustermann 52.5200N"
-
-
-@cache
-def picture() -> Image.Image:
-    """A smooth picture, 64 × 48, in which no symmetry hides a wrong orientation."""
-    y, x = np.mgrid[:48, :64]
-    return Image.fromarray(np.stack([x * 4, y * 5, x + 2 * y], axis=-1).astype(np.uint8))
-
-
-def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    if kind == "HEIC":
-        pillow_heif.from_pillow(image).save(stream, **options)
-    else:
-        image.copy().save(stream, kind, **options)
-    return stream.getvalue()
-
-
-def exif(orientation: int = 1) -> Image.Exif:
-    block = Image.Exif()
-    block[0x0112] = orientation
-    block[0x010E] = SECRET.decode()
-    block.get_ifd(0x8825)[2] = (52.0, 31.0, 12.0)
-    return block
-
-
-def srgb_profile() -> bytes:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-
-
-@cache
-def files() -> dict[str, bytes]:
-    """One small valid file of each kind that is read."""
-    image = picture()
-    frames = lambda: [image.rotate(90), image.rotate(180)]  # new ones: Pillow leaves one save's options on a picture
-    tagged: dict[str, Any] = {"exif": exif(6), "icc_profile": srgb_profile()}
-    return {
-        "jpeg": encoded(image, "JPEG", **tagged),
-        "jpeg progressive": encoded(image, "JPEG", progressive=True),
-        "jpeg cmyk": encoded(image.convert("CMYK"), "JPEG"),
-        "jpeg of two": encoded(image, "MPO", save_all=True, append_images=frames()),
-        "png": encoded(image, "PNG", **tagged),
-        "png palette": encoded(image.quantize(16), "PNG", transparency=3),
-        "png animated": encoded(image, "PNG", save_all=True, append_images=frames()),
-        "png 16": encoded(Image.fromarray(np.asarray(image)[..., 0].astype(np.uint16) * 257), "PNG"),
-        "webp": encoded(image, "WEBP", **tagged),
-        "webp lossless": encoded(image.convert("RGBA"), "WEBP", lossless=True),
-        "webp animated": encoded(image, "WEBP", save_all=True, append_images=frames()),
-        "tiff": encoded(image, "TIFF", **tagged),
-        "tiff lzw": encoded(image, "TIFF", compression="tiff_lzw"),
-        "tiff deflate": encoded(image, "TIFF", compression="tiff_deflate"),
-        "tiff jpeg": encoded(image, "TIFF", compression="jpeg"),
-        "tiff float": encoded(Image.fromarray(np.asarray(image)[..., 0].astype(np.float32) / 255), "TIFF"),
-        "tiff of three": encoded(image, "TIFF", save_all=True, append_images=frames()),
-        "bmp": encoded(image, "BMP"),
-        "bmp palette": encoded(image.quantize(16), "BMP"),
-        "heic": encoded(image, "HEIC", quality=90, icc_profile=srgb_profile()),
-    }
-
-
-KINDS = tuple(files())
-
-
-def refusal(data: bytes) -> str:
-    with pytest.raises(UnreadableImage) as caught:
-        read_photo(data)
-    return str(caught.value)
-
+from tests.intake_files import KINDS, SECRET, encoded, exif, files, flat, picture, refusal, srgb_profile
 
 # --------------------------------------------------------------------------------------------- one picture, many files
 
@@ -250,10 +174,6 @@ def test_sixteen_bits_become_eight_by_their_high_byte(data: bytes) -> None:
     assert photo.notes == ("Brightness was reduced from 16 to 8 bits.",)
 
 
-def flat(mode: str, colour: Any) -> Image.Image:
-    return Image.new(mode, (40, 32), colour)
-
-
 @pytest.mark.parametrize(
     ("image", "rgb", "transparent"),
     [
@@ -344,123 +264,3 @@ def test_only_the_first_of_several_pictures_is_read(kind: str) -> None:
     photo = read_photo(files()[kind])
     assert photo.notes == ("The file holds 3 pictures; only the first was read.",)
     assert np.abs(photo.pixels.astype(int) - np.asarray(picture()).astype(int)).mean() < 8
-
-
-# ---------------------------------------------------------------------------------------------------------- refusals
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (b"", "empty (0 bytes)"),
-        (b"Patient: see letter. \xc3\xa4\n" * 90, "it is text"),
-        ("ä".encode() * 3000, "it is text"),
-        (b"<?xml version='1.0'?>\n<svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG drawing"),
-        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3", "a PDF document"),
-        (bytes(128) + b"DICM" + bytes(100), "a DICOM object"),
-        (b"<!DOCTYPE html><html></html>", "a web page"),
-        (encoded(picture(), "GIF"), "a GIF picture"),
-        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
-        (b"\0\0\0\x1cftypavif\0\0\0\0mif1avifmiaf", "AVIF"),
-        (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42", "a film"),
-        (b"RIFF\x24\0\0\0WAVEfmt ", "a sound or a film"),
-        (b"II+\0\x08\0\0\0", "a BigTIFF file"),
-        (b"II*\0\x10\0\0\0CR\x02\0", "a camera raw file"),
-        (b"PK\x03\x04\x14\0", "an archive"),
-        (b"\x7fELF\x02\x01\x01\0", "7f 45 4c 46"),
-        (bytes(5000), "00 00 00 00"),
-        (encoded(Image.new("RGB", (1, 1)), "PNG"), "1 × 1 px"),
-        (encoded(Image.new("RGB", (500, 31)), "JPEG"), "500 × 31 px"),
-        (bytes(MAX_BYTES + 1), "at most 25 MB"),
-        (encoded(flat("1", 1), "TIFF", compression="group4"), "method 4"),
-        (encoded(picture(), "TIFF", tiffinfo={254: 1}), "camera raw"),
-    ],
-)
-def test_a_file_that_is_no_photo_is_refused_by_what_it_is(data: bytes, words: str) -> None:
-    message = refusal(data)
-    assert words in message
-    assert "expected" in message
-    assert any(verb in message for verb in ("pload", "Export"))  # what to do now
-    assert message.endswith(".")
-
-
-FIRST_OF_SEVERAL = {"jpeg of two", "tiff of three", "webp animated"}  # cut late, their first picture is complete
-
-
-@pytest.mark.parametrize(
-    ("kind", "share"),
-    [(kind, share) for kind in KINDS for share in (0.3, 0.6, 0.9) if share < 0.5 or kind not in FIRST_OF_SEVERAL],
-)
-def test_a_truncated_file_is_refused(kind: str, share: float) -> None:
-    assert "damaged" in refusal(files()[kind][: int(len(files()[kind]) * share)])
-
-
-def bombs() -> dict[str, bytes]:
-    """Files of a few hundred bytes whose header promises more than 50 megapixels."""
-    png = bytearray(files()["png 16"])
-    png[16:24] = struct.pack(">II", 100_000, 100_000)
-    png[29:33] = struct.pack(">I", zlib.crc32(png[12:29]))
-    jpeg = bytearray(files()["jpeg progressive"])
-    start_of_frame = jpeg.index(b"\xff\xc2") + 5
-    jpeg[start_of_frame : start_of_frame + 4] = struct.pack(">HH", 60_000, 60_000)
-    bmp = bytearray(files()["bmp"])
-    bmp[18:26] = struct.pack("<II", 60_000, 60_000)
-    tiff = encoded(picture(), "TIFF").replace(
-        struct.pack("<HHII", 256, 4, 1, 64), struct.pack("<HHII", 256, 4, 1, 1 << 30)
-    )
-    canvas = (16_000).to_bytes(3, "little")
-    webp = b"RIFF" + struct.pack("<I", 22) + b"WEBPVP8X" + struct.pack("<II", 10, 2) + canvas * 2
-    return {"PNG": bytes(png), "JPEG": bytes(jpeg), "BMP": bytes(bmp), "TIFF": tiff, "WebP": webp}
-
-
-@pytest.mark.parametrize("kind", bombs())
-def test_a_decompression_bomb_is_refused_by_its_header(kind: str) -> None:
-    assert "at most 50 megapixels" in refusal(bombs()[kind])
-
-
-# --------------------------------------------------------------------------------------------------------- mutations
-
-
-@st.composite
-def mutations(draw: st.DrawFn, whole: bytes) -> bytes:
-    """``whole`` with some bytes changed, and perhaps a piece cut out, put in, or cut off."""
-    data = bytearray(whole)
-    reach = len(data) if draw(st.booleans()) else min(len(data), 400)  # headers matter most
-    for position, value in draw(st.lists(st.tuples(st.integers(0, reach - 1), st.integers(0, 255)), max_size=12)):
-        data[position] = value
-    start, length = draw(st.integers(0, len(data) - 1)), draw(st.integers(1, 20))
-    how = draw(st.sampled_from(["leave", "leave", "cut out", "put in", "cut off"]))
-    if how == "cut out":
-        del data[start : start + length]
-    elif how == "put in":
-        data[start:start] = draw(st.binary(min_size=length, max_size=length))
-    elif how == "cut off":
-        del data[start:]
-    return bytes(data)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_mutated_file_is_a_photo_or_is_refused(kind: str) -> None:
-    @settings(max_examples=60, deadline=None)
-    @given(mutations(files()[kind]))
-    def check(data: bytes) -> None:
-        # Recorded, not raised: an exception made of a warning would be translated like any other.
-        with warnings.catch_warnings(record=True) as leaked:
-            warnings.simplefilter("always")
-            try:
-                photo = read_photo(data)
-            except UnreadableImage:
-                pass
-            else:
-                assert photo.pixels.dtype == np.uint8
-                assert min(photo.pixels.shape[:2]) >= 32
-                assert photo.sha256 == photo_from_pixels(photo.pixels, photo.source_format).sha256
-        assert leaked == []
-
-    check()
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=300), st.sampled_from(["", *KINDS]))
-def test_arbitrary_bytes_behind_a_true_signature_are_refused(tail: bytes, kind: str) -> None:
-    refusal((files()[kind][:12] if kind else b"") + tail)
