@@ -73,9 +73,9 @@ def threshold(release: Mapping[str, Any]) -> None:
     one = cache.classifier().melanoma_threshold
     st.markdown(
         f"A photo counts as suspicious of melanoma from a probability of **{percent(one.value)}** on. On "
-        f"{one.chosen_on_words}, this found {percent(one.sensitivity)} of the melanomas (sensitivity) and passed "
-        f"{percent(one.specificity)} of the other lesions (specificity). It was chosen to miss few melanomas; so many "
-        "harmless lesions lie above it."
+        f"{one.chosen_on_words}, this found {percent(one.sensitivity)} of the melanomas (sensitivity), and "
+        f"{percent(one.specificity)} of the other lesions stayed below it (specificity). It was chosen to miss few "
+        "melanomas; so many harmless lesions lie above it."
     )
     st.markdown(
         "Probabilities are calibrated: the scores are divided by a temperature of "

@@ -117,14 +117,15 @@ def _table(checked: Sequence[Faithfulness], label: str) -> None:
                 METHODS[one.method].title,
                 f"{percent(one.deletion)} (chance {percent(one.random_deletion_mean)})",
                 f"{percent(one.insertion)} (chance {percent(one.random_insertion_mean)})",
-                "better than chance" if one.better_than_chance else "not better than chance",
+                "better than chance" if one.better_than_chance else "not clearly better than chance",
             )
             for one in checked
         ],
     )
     st.caption(
         f"Mean probability of {plain(name(label))} along the way. Blurred first: lower is better. "
-        "Sharp first: higher is better."
+        f"Sharp first: higher is better. Clearly better: by more than twice the standard deviation of the "
+        f"{RANDOM_MAPS} random maps."
     )
 
 

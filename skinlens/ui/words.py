@@ -71,7 +71,7 @@ def threshold_statement(prediction: Prediction) -> str:
     return (
         f"Melanoma: {percent(prediction.melanoma_prob)}, {side} the threshold of {percent(threshold.value)}. "
         f"On {threshold.chosen_on_words}, this threshold found {percent(threshold.sensitivity)} of the melanomas "
-        f"(sensitivity) and passed {percent(threshold.specificity)} of the other lesions (specificity)."
+        f"(sensitivity), and {percent(threshold.specificity)} of the other lesions stayed below it (specificity)."
     )
 
 
