@@ -13,7 +13,7 @@ squeeze-excite block, because that is what survives an eight-bit quantization. T
 that lies behind it is the head, whose gradient has a closed form.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -174,11 +174,6 @@ class Student(nn.Module):
     def forward(self, batch: Float[Tensor, "n 3 s s"]) -> StudentOutput:
         fused, exit_1, exit_2 = self.features(batch)
         return StudentOutput(fused, exit_1, exit_2, self.head(fused))
-
-
-def config_as_dict(config: StudentConfig) -> dict[str, object]:
-    """For the manifest and for checkpoints; ``StudentConfig(**...)`` reverses it up to lists."""
-    return asdict(config)
 
 
 def load_imagenet(student: Student) -> None:
