@@ -92,15 +92,15 @@ class SkinLens:
     def _same_lime(self, photo: Any, label: str) -> Any:
         from skimage.segmentation import quickshift
 
-        from skinlens.explain.lime import class_score, draw_rows, fit_surrogate, kernel_weights, score_rows
-        from skinlens.labels import INDEX
+        from skinlens.explain.lime import draw_rows, fit_surrogate, kernel_weights, score_rows, target_score
         from skinlens.preprocess import model_view
+        from skinlens.records import Target
 
         spec = self.classifier.engine.spec
         view = model_view(photo, spec)
         regions = quickshift(view, kernel_size=4, max_dist=200, ratio=0.2, rng=0)  # as lime calls it
         rows = draw_rows(LIME_SAMPLES, int(regions.max()) + 1, 0)
-        score = class_score(self.classifier, INDEX[label], "probability")
+        score = target_score(self.classifier, Target(label), "probability")
         scores = score_rows(view, regions, rows, spec, score, lambda _: None)
         return fit_surrogate(rows, scores, kernel_weights(rows))
 

@@ -3,6 +3,7 @@
 Arrays say dtype and axes. The tests check them with jaxtyping and beartype; the app pays nothing for them.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -153,6 +154,41 @@ class Prediction:
         return self.melanoma_prob >= self.melanoma_threshold.value
 
 
+@dataclass(frozen=True)
+class Target:
+    """What is explained: one class, or why one class rather than another."""
+
+    label: str
+    """Class code."""
+    against: str = ""
+    """Class code; empty: the class by itself."""
+
+    @property
+    def code(self) -> str:
+        """For file names and keys: ``mel``, or ``mel-not-nv``."""
+        return f"{self.label}-not-{self.against}" if self.against else self.label
+
+    @property
+    def words(self) -> str:
+        """In the middle of a sentence: melanoma, or melanoma rather than melanocytic nevus."""
+        rather = f" rather than {BY_CODE[self.against].name}" if self.against else ""
+        return BY_CODE[self.label].name + rather
+
+    @property
+    def direction(self) -> Float32[Array, " 7"]:
+        """``direction · logits`` is the class's logit, or by how much it exceeds that of the other."""
+        direction = np.zeros(len(CODES), dtype=np.float32)
+        direction[INDEX[self.label]] = 1
+        if self.against:
+            direction[INDEX[self.against]] = -1
+        return direction
+
+    def score(self, values: Array) -> Array:
+        """Of one value for each class, shape (n, 7): that of the class, or its lead over the other; shape (n,)."""
+        own: Array = values[:, INDEX[self.label]]
+        return own - values[:, INDEX[self.against]] if self.against else own
+
+
 @dataclass(frozen=True, eq=False)
 class Explanation:
     """One heat map for one class of one photo, with all that is needed to make it again."""
@@ -163,6 +199,7 @@ class Explanation:
     heat: Heat
     """In the square frame of the network's input; ``preprocess.heat_to_photo`` brings it to the photo's frame."""
     params: Mapping[str, int | float | str]
+    """Settings of the method; with ``against``, a class code, if the class is contrasted with another."""
     seed: int | None
     """None where nothing is random."""
     photo_sha256: str
@@ -172,6 +209,43 @@ class Explanation:
     """UTC, ISO 8601."""
     diagnostics: Mapping[str, float] = field(default_factory=dict)
     """What the method knows about itself, e.g. ``r2`` of LIME's surrogate."""
+
+    @property
+    def target(self) -> Target:
+        return Target(self.label, str(self.params.get("against", "")))
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found when one prediction, or one map of it, was put to the test. Small figures, never an array.
+
+    Two checks of one photo with the same kind, class, method and settings are the same one: the later takes the place
+    of the earlier, in the session as in the store.
+    """
+
+    kind: str
+    """Which test: ``faithfulness``, ``stability``, …; the module ``skinlens.explain.<kind>`` says what is in it."""
+    label: str
+    """Class code that it is about; empty where it is about no class alone."""
+    method: Method | Literal[""]
+    """Whose map was tested; empty where it is about no map alone."""
+    photo_sha256: str
+    model: ModelStamp
+    seed: int | None
+    """None where nothing is random."""
+    settings: Mapping[str, Any]
+    """All that has to be the same to get the same figures. As in ``figures``, only what JSON holds: texts, numbers,
+    truth values, None, lists, and mappings by text; so it comes back from the store as it was."""
+    figures: Mapping[str, Any]
+    """What was found. ``from_check`` of the kind's own record reads it, where there is such a record."""
+    duration_ms: float
+    created_at: str
+    """UTC, ISO 8601."""
+
+    @property
+    def identity(self) -> tuple[str, str, str, str]:
+        """By which one check is told from another of the same photo: kind, class, method, settings as sorted JSON."""
+        return self.kind, self.label, self.method, json.dumps(self.settings, ensure_ascii=False, sort_keys=True)
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,16 @@ import numpy as np
 from skinlens.errors import ParameterError
 from skinlens.explain.evidence import Evidence
 from skinlens.explain.gradcam import grad_cam
-from skinlens.explain.lime import class_score, lime
+from skinlens.explain.lime import lime, target_score
 from skinlens.explain.scorecam import score_cam
 from skinlens.labels import CODES, INDEX
 from skinlens.predict import Classifier
 from skinlens.preprocess import model_view, to_batch
-from skinlens.records import Explanation, Method, Photo, Progress
+from skinlens.records import Explanation, Method, Photo, Progress, Target
 
-Compute = Callable[[Classifier, Photo, int, Mapping[str, Any], Progress], Evidence]
+AGAINST = "against"
+"""The one parameter that all methods have: the code of the class that the explained one is contrasted with."""
+Compute = Callable[[Classifier, Photo, Target, Mapping[str, Any], Progress], Evidence]
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,12 @@ class MethodInfo:
         return {parameter.name: parameter.default for parameter in self.parameters}
 
     def settle(self, params: Mapping[str, object], photo: Photo) -> dict[str, int | float | str]:
-        """Every parameter with its value for this photo: as given, or the default.
+        """Every parameter with its value for this photo: as given, or the default; and ``AGAINST``, if it is given.
 
         Raises:
             ParameterError: one is unknown, of the wrong kind or out of range.
         """
-        unknown = sorted(params.keys() - self.defaults.keys())
+        unknown = sorted(params.keys() - self.defaults.keys() - {AGAINST})
         if unknown:
             known = ", ".join(self.defaults) or "none"
             raise ParameterError(f"{self.title} has no parameter {', '.join(unknown)}. It has: {known}.")
@@ -88,7 +90,15 @@ class MethodInfo:
         for parameter in self.parameters:
             value = params.get(parameter.name, parameter.default)
             settled[parameter.name] = parameter.checked(seed_of(photo) if value is None else value)
+        if AGAINST in params:
+            settled[AGAINST] = _class_code(params[AGAINST])
         return settled
+
+
+def _class_code(code: object) -> str:
+    if isinstance(code, str) and code in INDEX:
+        return code
+    raise ParameterError(f"There is no class {code!r}. Choose one of {', '.join(CODES)}.")
 
 
 def seed_of(photo: Photo) -> int:
@@ -97,25 +107,25 @@ def seed_of(photo: Photo) -> int:
 
 
 def _compute_grad_cam(
-    classifier: Classifier, photo: Photo, position: int, _: Mapping[str, Any], progress: Progress
+    classifier: Classifier, photo: Photo, target: Target, _: Mapping[str, Any], progress: Progress
 ) -> Evidence:
-    evidence = grad_cam(classifier.engine, to_batch([photo], classifier.engine.spec), position)
+    evidence = grad_cam(classifier.engine, to_batch([photo], classifier.engine.spec), target)
     progress(1.0)
     return evidence
 
 
 def _compute_score_cam(
-    classifier: Classifier, photo: Photo, position: int, params: Mapping[str, Any], progress: Progress
+    classifier: Classifier, photo: Photo, target: Target, params: Mapping[str, Any], progress: Progress
 ) -> Evidence:
     engine = classifier.engine
-    return score_cam(engine, to_batch([photo], engine.spec), position, params["channels"], progress)
+    return score_cam(engine, to_batch([photo], engine.spec), target, params["channels"], progress)
 
 
 def _compute_lime(
-    classifier: Classifier, photo: Photo, position: int, params: Mapping[str, Any], progress: Progress
+    classifier: Classifier, photo: Photo, target: Target, params: Mapping[str, Any], progress: Progress
 ) -> Evidence:
     spec = classifier.engine.spec
-    score = class_score(classifier, position, params["target"])
+    score = target_score(classifier, target, params["target"])
     return lime(
         model_view(photo, spec),
         spec,
@@ -223,23 +233,28 @@ def explain(
 ) -> Explanation:
     """One heat map for the class ``label`` (a code, not necessarily the most probable one), with its provenance.
 
-    ``params`` overrides the method's defaults; what was used is stored with the result. ``progress`` is told the
+    ``params`` overrides the method's defaults; what was used is stored with the result. With ``against`` among them,
+    another class's code, the map shows what spoke for ``label`` rather than for that class. ``progress`` is told the
     fraction done at the start, after every 16 forward passes of the two slow methods, and at the end.
 
     Raises:
-        ParameterError: the method, the class or a parameter is unknown, or a parameter is out of range.
+        ParameterError: the method, a class or a parameter is unknown, a parameter is out of range, or the class is
+            contrasted with itself.
         Cancelled: ``progress`` raised it.
     """
     if method not in METHODS:
         raise ParameterError(f"There is no method {method!r}. Choose one of {', '.join(METHODS)}.")
-    if label not in INDEX:
-        raise ParameterError(f"There is no class {label!r}. Choose one of {', '.join(CODES)}.")
     info = METHODS[method]
     settled = info.settle(params or {}, photo)
+    target = Target(_class_code(label), str(settled.get(AGAINST, "")))
+    if target.against == label:
+        raise ParameterError(
+            f"The class {label} cannot be contrasted with itself: choose another one to put against it."
+        )
     started = time.perf_counter()
     told = progress or (lambda _: None)
     told(0.0)
-    evidence = info.compute(classifier, photo, INDEX[label], settled, told)
+    evidence = info.compute(classifier, photo, target, settled, told)
     return Explanation(
         method=method,
         label=label,

@@ -6,26 +6,24 @@ channels of the map and y the logit of the class,
     α_k = mean over places of ∂y/∂A_k        (equation 1)
     map = ReLU(Σ_k α_k A_k)                  (equation 2)
 
-Only the float head lies behind the fused map, so ∂y/∂A_k has a closed form and the quantized network needs no gradient.
+For one class against another, y is the difference of their logits, and so α_k that of their weights. Only the float
+head lies behind the fused map, so ∂y/∂A_k has a closed form and the quantized network needs no gradient.
 """
 
 import numpy as np
 
 from skinlens.explain.evidence import Evidence, enlarge
-from skinlens.labels import CODES
 from skinlens.models.engine import Engine
-from skinlens.records import Batch
+from skinlens.records import Batch, Target
 
 
-def grad_cam(engine: Engine, batch: Batch, position: int) -> Evidence:
-    """Where the fused map raises the logit of class ``position`` (its place in ``CODES``), to first order.
+def grad_cam(engine: Engine, batch: Batch, target: Target) -> Evidence:
+    """Where the fused map raises the logit of the target's class, or its lead over the other class, to first order.
 
     ``batch`` holds the one photo. ``peak`` is the largest value of equation 2, in logits per place of the coarse map.
     """
     fused = engine.features(batch)
-    direction = np.zeros(len(CODES), dtype=np.float32)
-    direction[position] = 1
-    alpha = engine.head.channel_gradient(fused, direction)
+    alpha = engine.head.channel_gradient(fused, target.direction)
     grid = np.maximum(np.einsum("k,khw->hw", alpha, fused[0]), 0)
     peak = float(grid.max())
     return Evidence(enlarge(grid, engine.spec.size_px), {"peak": peak, "empty": float(peak == 0)})

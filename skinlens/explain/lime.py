@@ -21,10 +21,11 @@ from jaxtyping import Float64, Int, UInt8
 
 from skinlens.calibration import softmax
 from skinlens.explain.evidence import Evidence, scale_to_peak
+from skinlens.labels import INDEX
 from skinlens.models.engine import BATCH
 from skinlens.predict import Classifier
 from skinlens.preprocess import InputSpec, View, normalise
-from skinlens.records import Array, Batch, Progress
+from skinlens.records import Array, Batch, Progress, Target
 
 Regions = Int[Array, "s s"]
 """The number of the superpixel that each pixel belongs to, from 0 without gaps."""
@@ -35,7 +36,7 @@ Weights = Float64[Array, " n"]
 Score = Callable[[Batch], Array]
 """What is explained: one number, float64, for each photo of a batch."""
 
-Target = Literal["log-odds", "probability"]
+Scale = Literal["log-odds", "probability"]
 Design = Literal["paired", "independent"]
 
 KERNEL_WIDTH = 0.25
@@ -90,21 +91,26 @@ def lime(
     return Evidence(scale_to_peak(positive.astype(np.float32)[regions]), diagnostics)
 
 
-def class_score(classifier: Classifier, position: int, target: Target) -> Score:
-    """The score of class ``position`` (its place in ``CODES``): its calibrated log-odds, or its calibrated probability.
+def target_score(classifier: Classifier, target: Target, scale: Scale) -> Score:
+    """The target's score: the class's calibrated log-odds, or its calibrated probability.
 
-    The library's examples explain the probability. The log-odds log(p / (1 - p)) are the better target: where p is near
+    The library's examples explain the probability. The log-odds log(p / (1 - p)) are the better score: where p is near
     0 or 1 the probability hardly moves, whatever is hidden, and what is left to fit is curved; the log-odds are close
     to a sum of contributions, which is what a line can say. So a class of 99.9 % still gets a map with a meaning.
+
+    For class a against b: the log-odds of the one against the other, log(p_a / p_b), or p_a - p_b. Both change sign
+    when the classes are swapped.
     """
 
     def score(batch: Batch) -> Array:
         logits = classifier.engine.logits(batch)
-        if target == "probability":
-            return softmax(logits, classifier.temperature)[:, position]
+        if scale == "probability":
+            return target.score(softmax(logits, classifier.temperature))
         scaled = logits.astype(np.float64) / classifier.temperature
-        others = np.logaddexp.reduce(np.delete(scaled, position, axis=1), axis=1)
-        return np.asarray(scaled[:, position] - others)
+        if target.against:
+            return target.score(scaled)
+        others = np.logaddexp.reduce(np.delete(scaled, INDEX[target.label], axis=1), axis=1)
+        return np.asarray(target.score(scaled) - others)
 
     return score
 

@@ -6,8 +6,8 @@ that mask weighs the channel:
 
     map = ReLU(Σ_k w_k A_k),    w = softmax over k of y_k        (algorithm 1)
 
-The logit of the paper's empty baseline is the same for all channels and cancels in the softmax. No gradient is needed,
-but one forward pass for each channel.
+For one class against another, y_k is the difference of their logits. The logit of the paper's empty baseline is the
+same for all channels and cancels in the softmax. No gradient is needed, but one forward pass for each channel.
 """
 
 import numpy as np
@@ -16,11 +16,11 @@ from jaxtyping import Float32
 from skinlens.calibration import softmax
 from skinlens.explain.evidence import Evidence, enlarge
 from skinlens.models.engine import BATCH, Engine
-from skinlens.records import Array, Batch, Progress
+from skinlens.records import Array, Batch, Progress, Target
 
 
-def score_cam(engine: Engine, batch: Batch, position: int, channels: int, progress: Progress) -> Evidence:
-    """Where the photo must stay visible for the logit of class ``position`` (its place in ``CODES``) to stay high.
+def score_cam(engine: Engine, batch: Batch, target: Target, channels: int, progress: Progress) -> Evidence:
+    """Where the photo must stay visible for the logit of the target's class, or its lead, to stay high.
 
     ``batch`` holds the one photo. ``channels``: how many are tried, those with the widest range of values first;
     more than there are means all. A channel without any range hides the whole photo; all such channels share one
@@ -35,7 +35,7 @@ def score_cam(engine: Engine, batch: Batch, position: int, channels: int, progre
     chosen = np.argsort(-spread, kind="stable")[:channels]
     tried, constant = chosen[spread[chosen] > 0], chosen[spread[chosen] == 0]
     grids = np.concatenate([maps[tried], np.zeros_like(maps[: min(1, len(constant))])])
-    kept = masked_logits(engine, batch, grids, position, progress)
+    kept = masked_logits(engine, batch, grids, target, progress)
     logits = np.concatenate([kept[: len(tried)], np.repeat(kept[len(tried) :], len(constant))])
     weights = softmax(logits[np.newaxis])[0].astype(np.float32)
     total = np.einsum("k,khw->hw", weights, maps[np.concatenate([tried, constant])])
@@ -46,13 +46,13 @@ def score_cam(engine: Engine, batch: Batch, position: int, channels: int, progre
 
 
 def masked_logits(
-    engine: Engine, batch: Batch, grids: Float32[Array, "m g g"], position: int, progress: Progress
+    engine: Engine, batch: Batch, grids: Float32[Array, "m g g"], target: Target, progress: Progress
 ) -> Float32[Array, " m"]:
-    """The class's logit for the photo under each mask in turn; no more than ``BATCH`` masks are ever held."""
+    """The class's logit, or its lead, for the photo under each mask; no more than ``BATCH`` masks are ever held."""
     logits = []
     for start in range(0, len(grids), BATCH):
         masks = enlarged_masks(grids[start : start + BATCH], engine.spec.size_px)
-        logits.append(engine.logits(batch * masks[:, np.newaxis])[:, position])
+        logits.append(target.score(engine.logits(batch * masks[:, np.newaxis])))
         progress(min(start + BATCH, len(grids)) / len(grids))
     return np.concatenate(logits)
 

@@ -10,9 +10,9 @@ import pytest
 from skinlens.errors import Cancelled, ParameterError
 from skinlens.explain import METHODS, explain
 from skinlens.explain.gradcam import grad_cam
-from skinlens.labels import CODES, INDEX
+from skinlens.labels import CODES
 from skinlens.preprocess import to_batch
-from skinlens.records import Method
+from skinlens.records import Method, Target
 
 SMALL = {"grad_cam": {}, "score_cam": {"channels": 8}, "lime": {"samples": 60, "segments": 15}}
 ALL_METHODS = pytest.mark.parametrize("method", METHODS)
@@ -70,7 +70,7 @@ def test_the_class_that_is_asked_for_is_the_class_that_is_explained(method, clas
     if method == "grad_cam":
         batch = to_batch(photos[:1], classifier.engine.spec)
         for code, heat in zip(CODES, heats, strict=True):
-            np.testing.assert_array_equal(heat, grad_cam(classifier.engine, batch, INDEX[code]).heat)
+            np.testing.assert_array_equal(heat, grad_cam(classifier.engine, batch, Target(code)).heat)
 
 
 def test_the_seed_belongs_to_the_photo_and_another_seed_draws_another_map(classifier, photos):

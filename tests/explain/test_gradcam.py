@@ -11,6 +11,7 @@ from skinlens.explain.gradcam import grad_cam
 from skinlens.labels import CODES, INDEX
 from skinlens.models.engine import Head
 from skinlens.preprocess import to_batch
+from skinlens.records import Target
 
 
 def float32(values):
@@ -33,13 +34,13 @@ MAPS = float32([[[[1, 2], [3, 4]], [[4, 0], [0, 0]], [[0, 0], [2, 2]]]])
 
 def test_a_map_worked_out_by_hand(by_hand):
     """α = (2·[1, 0, 0] − 4·[0, 1, −1]) / 4 = [.5, −1, 1]; Σ αA = [[−3.5, 1], [3.5, 4]]; ReLU; over its peak of 4."""
-    evidence = grad_cam(by_hand, MAPS, INDEX["mel"])
+    evidence = grad_cam(by_hand, MAPS, Target("mel"))
     np.testing.assert_allclose(evidence.heat, [[0, 0.25], [0.875, 1]], atol=1e-6)
     assert evidence.diagnostics == {"peak": pytest.approx(4), "empty": 0}
 
 
 def test_without_evidence_for_the_class_the_map_stays_zero_and_says_so(by_hand):
-    evidence = grad_cam(by_hand, MAPS, INDEX["nv"])  # α = [−.25, 0, 0]
+    evidence = grad_cam(by_hand, MAPS, Target("nv"))  # α = [−.25, 0, 0]
     np.testing.assert_array_equal(evidence.heat, np.zeros((2, 2)))
     assert evidence.diagnostics == {"peak": 0, "empty": 1}
 
@@ -60,7 +61,7 @@ def test_the_closed_form_is_what_autograd_finds_on_the_map_of_the_int8_engine(co
 def test_pytorch_grad_cam_draws_the_same_map(code, student, logits_model, classifier, photos):
     for photo in photos[:2]:
         batch = to_batch([photo], classifier.engine.spec)
-        ours = grad_cam(classifier.engine, batch, INDEX[code]).heat
+        ours = grad_cam(classifier.engine, batch, Target(code)).heat
         cam = GradCAM(model=logits_model, target_layers=[student.fusion.activation])
         theirs = cam(torch.from_numpy(batch).requires_grad_(), [ClassifierOutputTarget(INDEX[code])])[0]
         cam.activations_and_grads.release()

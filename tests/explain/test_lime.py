@@ -6,7 +6,6 @@ from lime.lime_image import LimeImageExplainer
 
 from skinlens.explain.lime import (
     DESIGNS,
-    class_score,
     draw_rows,
     fit_surrogate,
     kernel_weights,
@@ -17,10 +16,12 @@ from skinlens.explain.lime import (
     score_rows,
     stability,
     superpixels,
+    target_score,
 )
-from skinlens.labels import CODES, INDEX
+from skinlens.labels import CODES
 from skinlens.models.engine import BATCH
 from skinlens.preprocess import model_view, normalise
+from skinlens.records import Target
 
 SAMPLES, SEGMENTS, SEED = 200, 30, 20240229
 SETTING = {"samples": SAMPLES, "segments": SEGMENTS, "seed": SEED}
@@ -36,7 +37,7 @@ def test_lime_itself_finds_the_same_coefficients(target, classifier, photos):
     view = model_view(photos[0], spec)
     regions = superpixels(view, SEGMENTS)
     rows = draw_rows(SAMPLES, int(regions.max()) + 1, SEED)
-    score = class_score(classifier, INDEX["mel"], target)
+    score = target_score(classifier, Target("mel"), target)
     ours = fit_surrogate(rows, score_rows(view, regions, rows, spec, score, ignore), kernel_weights(rows))
 
     explainer = LimeImageExplainer(random_state=SEED)
@@ -59,11 +60,13 @@ def test_lime_itself_finds_the_same_coefficients(target, classifier, photos):
 
 def test_the_scores_are_the_calibrated_probability_and_its_log_odds(classifier, photos):
     batch = normalise(np.stack([model_view(photo, classifier.engine.spec) for photo in photos]), classifier.engine.spec)
-    for position in range(len(CODES)):
-        probs = class_score(classifier, position, "probability")(batch)
+    for position, code in enumerate(CODES):
+        probs = target_score(classifier, Target(code), "probability")(batch)
         np.testing.assert_allclose(probs, classifier.probs(batch)[:, position], rtol=1e-5)
         expected = np.log(probs / (1 - probs))
-        np.testing.assert_allclose(class_score(classifier, position, "log-odds")(batch), expected, rtol=1e-6, atol=1e-8)
+        np.testing.assert_allclose(
+            target_score(classifier, Target(code), "log-odds")(batch), expected, rtol=1e-6, atol=1e-8
+        )
 
 
 def test_a_score_that_is_linear_in_the_pixels_gives_back_its_coefficients(classifier, photos):
@@ -116,7 +119,7 @@ def test_a_hidden_superpixel_takes_its_mean_colour_rounded_down():
 def test_positives_are_drawn_from_0_to_1_and_negatives_are_counted(design, photos, classifier):
     spec = classifier.engine.spec
     view = model_view(photos[0], spec)
-    score = class_score(classifier, INDEX["mel"], "log-odds")
+    score = target_score(classifier, Target("mel"), "log-odds")
     told = []
     evidence = lime(view, spec, score, **SETTING, design=design, progress=told.append)
     regions = superpixels(view, SEGMENTS)
@@ -147,7 +150,7 @@ def test_a_score_that_never_moves_gives_an_empty_map(classifier, photos):
 def test_a_blank_photo_is_explained_without_nan(classifier):
     spec = classifier.engine.spec
     view = np.full((spec.size_px, spec.size_px, 3), 128, dtype=np.uint8)
-    score = class_score(classifier, 4, "log-odds")
+    score = target_score(classifier, Target("mel"), "log-odds")
     evidence = lime(view, spec, score, samples=50, segments=10, seed=SEED, design="paired", progress=ignore)
     assert np.isfinite(evidence.heat).all()
     assert all(np.isfinite(value) for value in evidence.diagnostics.values())
