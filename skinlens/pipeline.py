@@ -15,13 +15,14 @@ from skinlens.explain.faithfulness import faithfulness
 from skinlens.models.weights import SHIPPED
 from skinlens.predict import Classifier
 from skinlens.preprocess import InputSpec
-from skinlens.records import Case, Explanation, Lesion, Photo, Prediction, QualityReport, Sex, Visit
+from skinlens.records import Case, Check, Explanation, Lesion, Photo, Prediction, QualityReport, Sex, Visit
 from skinlens.report import content, pdf
 from skinlens.store import CaseStore
 
 __all__ = [
     "METHODS",
     "Analysis",
+    "add_checks",
     "agree",
     "analyse",
     "example",
@@ -80,6 +81,7 @@ def save(
     store: CaseStore,
     analysis: Analysis,
     explanations: Sequence[Explanation],
+    checks: Sequence[Check] = (),
     *,
     patient: tuple[str, int | None, Sex] | int | None,
     lesion: tuple[str, str] | int,
@@ -94,6 +96,7 @@ def save(
         analysis.quality,
         analysis.prediction,
         explanations,
+        checks,
         patient=patient,
         lesion=lesion,
         taken_on=taken_on,
@@ -101,6 +104,11 @@ def save(
         clinician_diagnosis=clinician_diagnosis,
         notes=notes,
     )
+
+
+def add_checks(store: CaseStore, visit_id: int, checks: Sequence[Check]) -> None:
+    """Keep checks with a stored case. Raises CaseNotFound, InvalidEntry, StoreError."""
+    store.add_checks(visit_id, checks)
 
 
 def report_pdf(store: CaseStore, visit_id: int, spec: InputSpec | None = None) -> tuple[bytes, tuple[str, ...]]:

@@ -1,18 +1,14 @@
 """The case store: patients, lesions and visits in SQLite, pictures and maps in files beside it."""
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date
-from pathlib import Path
-
-import platformdirs
-from sqlite_utils.db import Database
 
 from skinlens.errors import StoreError
 from skinlens.labels import DISCLAIMER
 from skinlens.records import (
     Case,
+    Check,
     Explanation,
     Lesion,
     Patient,
@@ -24,6 +20,7 @@ from skinlens.records import (
     Visit,
 )
 from skinlens.store import database, entries, erasure, export, files, people, rows, search, visits
+from skinlens.store.checks import StoredChecks, must_test, put_check
 from skinlens.store.rows import Revision, Setting, Subject
 from skinlens.store.search import EVERY_CASE, CasePage, CaseQuery
 
@@ -33,13 +30,7 @@ _ACKNOWLEDGED = "disclaimer_acknowledged"
 _PROBE = "00-probe"
 
 
-def default_home() -> Path:
-    """The folder that ``SKINLENS_HOME`` names, otherwise the platform's place for a user's data."""
-    named = os.environ.get("SKINLENS_HOME", "").strip()
-    return Path(named).expanduser() if named else platformdirs.user_data_path("SkinLens", appauthor=False)
-
-
-class CaseStore:
+class CaseStore(StoredChecks):
     """All cases of one home folder. It holds a path and no connection: any thread and any process may use it at once.
 
     A save is one transaction; its files are on the disk before its rows. Readers see the state before or after it.
@@ -51,23 +42,6 @@ class CaseStore:
     Every method raises ``StoreError`` where the database or a file cannot be used, ``CaseNotFound`` for a number that
     is not there (any more), and ``InvalidEntry`` for what cannot be kept.
     """
-
-    def __init__(self, home: Path | None = None) -> None:
-        self.home = home or default_home()
-        self.database = self.home / "cases.db"
-        self.files = files.CaseFiles(self.home / "files")
-
-    @contextmanager
-    def _reading(self) -> Iterator[Database]:
-        """One snapshot; it ends with the connection."""
-        with database.opened(self.database) as db:
-            db.execute("BEGIN")
-            yield db
-
-    @contextmanager
-    def _writing(self) -> Iterator[Database]:
-        with database.opened(self.database) as db, database.transaction(db):
-            yield db
 
     # ------------------------------------------------------------------------------------------ patients, lesions
 
@@ -126,6 +100,7 @@ class CaseStore:
         quality: QualityReport,
         prediction: Prediction,
         explanations: Sequence[Explanation] = (),
+        checks: Sequence[Check] = (),
         *,
         patient: tuple[str, int | None, Sex] | int | None,
         lesion: tuple[str, str] | int,
@@ -151,6 +126,8 @@ class CaseStore:
         }
         for explanation in explanations:
             visits.must_explain(explanation, photo.sha256)
+        for check in checks:
+            must_test(check, photo.sha256)
         picture, thumbnail = files.picture_file(photo.pixels), files.thumbnail_file(photo.pixels)
         heats = [files.heat_file(explanation.heat) for explanation in explanations]
         contents = dict([picture, thumbnail, *heats])
@@ -171,6 +148,8 @@ class CaseStore:
             visit_id = rows.insert(db, "visit", row)
             for explanation, (heat_file, _) in zip(explanations, heats, strict=True):
                 visits.put_explanation(db, visit_id, explanation, heat_file)
+            for check in checks:
+                put_check(db, visit_id, check)
             changes = {"status": (None, status)}
             people.record_revision(db, "visit", visit_id, "created", changes, prediction.model.version)
             return visits.case_of(db, visit_id)

@@ -174,12 +174,35 @@ def m005_settings(db: Database) -> None:
     """)
 
 
+def m006_checks(db: Database) -> None:
+    """One row for each check of a prediction or of a map of it; ``settings`` and ``figures`` are JSON."""
+    db.executescript("""
+        CREATE TABLE check_result (
+            id INTEGER PRIMARY KEY,
+            visit_id INTEGER NOT NULL REFERENCES visit (id) ON DELETE CASCADE,
+            kind TEXT NOT NULL,
+            label TEXT NOT NULL,
+            method TEXT NOT NULL,
+            settings TEXT NOT NULL,
+            seed INTEGER,
+            model_name TEXT NOT NULL,
+            model_version TEXT NOT NULL,
+            model_sha256 TEXT NOT NULL,
+            figures TEXT NOT NULL,
+            duration_ms REAL NOT NULL,
+            created_at TEXT NOT NULL,
+            UNIQUE (visit_id, kind, label, method, settings)
+        ) STRICT;
+    """)
+
+
 STEPS: tuple[Callable[[Database], None], ...] = (
     m001_patients_lesions_visits,
     m002_explanations,
     m003_search,
     m004_revisions,
     m005_settings,
+    m006_checks,
 )
 STEP_NAMES: tuple[str, ...] = tuple(step.__name__ for step in STEPS)
 

@@ -1,7 +1,7 @@
 """What one browser session holds: the open case, its maps, and the work in progress. It outlives page switches."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from skinlens.explain import METHODS
 from skinlens.labels import MELANOMA
 from skinlens.pipeline import Analysis
 from skinlens.predict import Classifier
-from skinlens.records import Case, Explanation, Method
+from skinlens.records import Case, Check, Explanation, Method
 from skinlens.store import CaseStore
 from skinlens.ui import cache
 from skinlens.ui.jobs import Desk, Job
@@ -33,6 +33,8 @@ class OpenCase:
     maps: list[Explanation] = field(default_factory=list)
     problems: tuple[str, ...] = ()
     """Stored maps that could not be read."""
+    checks: list[Check] = field(default_factory=list)
+    """What was found about the prediction and the maps; those of a stored case as they were stored."""
     impression: str | None = None
     """The clinician's reading before the model's was shown."""
     revealed: bool = False
@@ -48,10 +50,28 @@ class OpenCase:
             if self.case is not None and self.home is not None:
                 CaseStore(self.home).add_explanation(self.case.visit.id, explanation)
 
-    def save(self, store: CaseStore, **entries: object) -> Case:
-        """Store the case with all maps so far; later ones follow by themselves."""
+    def keep_checks(self, checks: Sequence[Check]) -> None:
+        """Take new checks in, each in the place of the same one, and into the store if the case is stored. Called by
+        background workers.
+        """
         with self._lock:
-            self.case = pipeline.save(store, self.analysis, self.maps, **entries)  # type: ignore[arg-type]
+            new = {check.identity for check in checks}
+            self.checks = [one for one in self.checks if one.identity not in new] + list(checks)
+            if self.case is not None and self.home is not None:
+                pipeline.add_checks(CaseStore(self.home), self.case.visit.id, checks)
+
+    def checks_of(self, kind: str, label: str | None = None, method: str | None = None) -> tuple[Check, ...]:
+        """Those of one kind, of one class and of one method's map where these are given, the oldest first."""
+        return tuple(
+            one
+            for one in self.checks
+            if one.kind == kind and label in {None, one.label} and method in {None, one.method}
+        )
+
+    def save(self, store: CaseStore, **entries: object) -> Case:
+        """Store the case with all maps and checks so far; later ones follow by themselves."""
+        with self._lock:
+            self.case = pipeline.save(store, self.analysis, self.maps, self.checks, **entries)  # type: ignore[arg-type]
             self.home = store.home
             return self.case
 
@@ -102,7 +122,15 @@ def reopen(visit_id: int) -> None:
     case = store.case(visit_id)
     maps, problems = store.readable_explanations(visit_id)
     analysis = Analysis(store.photo(visit_id), case.visit.quality, case.visit.prediction)
-    opened = OpenCase(analysis, case=case, home=store.home, maps=list(maps), problems=problems, revealed=True)
+    opened = OpenCase(
+        analysis,
+        case=case,
+        home=store.home,
+        maps=list(maps),
+        problems=problems,
+        checks=list(store.checks(visit_id)),
+        revealed=True,
+    )
     if maps:
         opened.label = maps[-1].label
     _open(opened)

@@ -1,12 +1,22 @@
 """Records made by hand, as the stages before the store make them."""
 
 import hashlib
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from skinlens.labels import CODES
-from skinlens.records import Explanation, Method, ModelStamp, Photo, Prediction, QualityCheck, QualityReport, Threshold
+from skinlens.records import (
+    Check,
+    Explanation,
+    Method,
+    ModelStamp,
+    Photo,
+    Prediction,
+    QualityCheck,
+    QualityReport,
+    Threshold,
+)
 
 MODEL = ModelStamp("hsb", "1.0.0", "5e" * 32)
 THRESHOLD = Threshold(value=0.1731, sensitivity=0.9012, specificity=0.7345, chosen_on="val")
@@ -42,6 +52,19 @@ def explanation(
     heat[0, :3] = [0.0, 1.0, np.nextafter(np.float32(0), np.float32(1))]
     created = "2024-05-31T09:30:00.125+00:00"
     return Explanation(method, label, heat, params, seed, of.sha256, MODEL, 7.25, created, {"r2": 1 / 3})
+
+
+def check(of: Photo, method: Method | Literal[""] = "", **given: Any) -> Check:
+    """A check with figures of no meaning; any field can be given."""
+    fields: dict[str, Any] = {
+        "kind": "faithfulness",
+        "label": "mel",
+        "settings": {"steps": 17},
+        "figures": {"gain": 0.1 + 0.2, "clear": True},
+        "seed": None,
+    }
+    made = {"model": MODEL, "duration_ms": 7.25, "created_at": "2024-05-31T09:30:00+00:00"}
+    return Check(method=method, photo_sha256=of.sha256, **(fields | made | given))
 
 
 def three_explanations(of: Photo) -> tuple[Explanation, ...]:

@@ -77,6 +77,20 @@ def old_store(home: Path, steps: int) -> CaseStore:
             db.table("revision").insert({"visit_id": 1, **revision, "skinlens_version": "0.1.0"})
         if steps >= 5:
             db.table("setting").insert({"key": "theme", "value": "dark", "updated_at": created})
+        if steps >= 6:
+            check = {
+                "visit_id": 1,
+                "kind": "faithfulness",
+                "label": "mel",
+                "method": "lime",
+                "settings": '{"steps": 17}',
+                "seed": 7,
+                **MODEL_COLUMNS,
+                "figures": '{"gain": 0.5}',
+                "duration_ms": 9.5,
+                "created_at": created,
+            }
+            db.table("check_result").insert(check)
     return store
 
 
@@ -93,6 +107,7 @@ def test_every_older_version_opens_with_all_its_rows(tmp_path, save, steps):
         assert [row.visit_id for row in store.search(CaseQuery(text="first vers", patient="old")).rows] == [1]
         assert store.photo(1).notes == ("A note.",)
         assert [one.params for one in store.explanations(1)] == ([{"samples": 512}] if steps >= 2 else [])
+        assert [one.figures for one in store.checks(1)] == ([{"gain": 0.5}] if steps >= 6 else [])
         assert [one.action for one in store.revisions(1)] == (["created"] if steps >= 4 else [])
         store.annotate(1, clinician_label=None, clinician_diagnosis="", notes="later", status="signed")
         assert store.search(CaseQuery(text="first vers")).total == 0

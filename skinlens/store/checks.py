@@ -1,0 +1,91 @@
+"""The checks of a case, kept and read like its maps: what was found, by which model, with which settings."""
+
+import json
+from collections.abc import Sequence
+
+from sqlite_utils.db import Database
+
+from skinlens.errors import InvalidEntry
+from skinlens.records import Check
+from skinlens.store import people, rows
+from skinlens.store.home import StoreHome
+from skinlens.store.rows import Row
+
+CHECKS_SQL = """
+    SELECT check_result.*, photo_sha256 FROM check_result JOIN visit ON visit.id = visit_id
+    WHERE visit_id = ? ORDER BY check_result.id"""
+
+
+class StoredChecks(StoreHome):
+    """The part of ``CaseStore`` that keeps checks; erased and exported with their visit."""
+
+    def add_checks(self, visit_id: int, checks: Sequence[Check]) -> None:
+        """Keep all or none of them; each takes the place of one of the same kind, class, method and settings.
+
+        Raises:
+            CaseNotFound: there is no such visit.
+            InvalidEntry: a check is of another photo.
+        """
+        if not checks:
+            return
+        with self._writing() as db:
+            visit = people.row_of(db, "visit", visit_id)
+            for check in checks:
+                must_test(check, visit["photo_sha256"])
+                put_check(db, visit_id, check)
+            named = dict.fromkeys(" ".join(filter(None, (one.kind, one.method, one.label))) for one in checks)
+            changes = {"checks": (None, ", ".join(named))}
+            people.record_revision(db, "visit", visit_id, "checked", changes, visit["model_version"])
+
+    def checks(self, visit_id: int) -> tuple[Check, ...]:
+        """All of a visit, in the order in which they were saved."""
+        with self._reading() as db:
+            people.row_of(db, "visit", visit_id)
+            return tuple(check_of(row) for row in db.query(CHECKS_SQL, [visit_id]))
+
+
+def must_test(check: Check, photo_sha256: str) -> None:
+    """Refuse the check of another photo: it would be read as one of this case."""
+    if check.photo_sha256 != photo_sha256:
+        raise InvalidEntry(
+            f"This check ({check.kind}) was made on another photo ({check.photo_sha256[:12]}…); the case holds "
+            f"{photo_sha256[:12]}…. Check this photo again."
+        )
+
+
+def put_check(db: Database, visit_id: int, check: Check) -> None:
+    """Insert it in the place of the same one."""
+    row = {"visit_id": visit_id, **check_columns(check)}
+    same = "visit_id = :visit_id AND kind = :kind AND label = :label AND method = :method AND settings = :settings"
+    db.execute(f"DELETE FROM check_result WHERE {same}", row)
+    rows.insert(db, "check_result", row)
+
+
+def check_columns(check: Check) -> Row:
+    return {
+        "kind": check.kind,
+        "label": check.label,
+        "method": check.method,
+        "settings": rows.to_json(check.settings),
+        "seed": check.seed,
+        "figures": rows.to_json(check.figures),
+        "duration_ms": check.duration_ms,
+        "created_at": check.created_at,
+        **rows.stamp_columns(check.model),
+    }
+
+
+def check_of(row: Row) -> Check:
+    """From a row of the table ``check_result`` with the visit's ``photo_sha256`` beside it."""
+    return Check(
+        kind=row["kind"],
+        label=row["label"],
+        method=row["method"],
+        photo_sha256=row["photo_sha256"],
+        model=rows.stamp_of(row),
+        seed=row["seed"],
+        settings=json.loads(row["settings"]),
+        figures=json.loads(row["figures"]),
+        duration_ms=row["duration_ms"],
+        created_at=row["created_at"],
+    )
