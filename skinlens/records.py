@@ -4,7 +4,6 @@ Arrays say dtype and axes. The tests check them with jaxtyping and beartype; the
 """
 
 import json
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -214,39 +213,6 @@ class Explanation:
     @property
     def target(self) -> Target:
         return Target(self.label, str(self.params.get("against", "")))
-
-
-@dataclass(frozen=True)
-class Check:
-    """What was found when one prediction, or one map of it, was put to the test. Small figures, never an array.
-
-    Two checks of one photo with the same kind, class, method and settings are the same one: the later takes the place
-    of the earlier, in the session as in the store.
-    """
-
-    kind: str
-    """Which test: ``faithfulness``, ``stability``, …; the module ``skinlens.explain.<kind>`` says what is in it."""
-    label: str
-    """Class code that it is about; empty where it is about no class alone."""
-    method: Method | Literal[""]
-    """Whose map was tested; empty where it is about no map alone."""
-    photo_sha256: str
-    model: ModelStamp
-    seed: int | None
-    """None where nothing is random."""
-    settings: Mapping[str, Any]
-    """All that has to be the same to get the same figures. As in ``figures``, only what JSON holds: texts, numbers,
-    truth values, None, lists, and mappings by text; so it comes back from the store as it was."""
-    figures: Mapping[str, Any]
-    """What was found. ``from_check`` of the kind's own record reads it, where there is such a record."""
-    duration_ms: float
-    created_at: str
-    """UTC, ISO 8601."""
-
-    @property
-    def identity(self) -> tuple[str, str, str, str]:
-        """By which one check is told from another of the same photo: kind, class, method, settings as sorted JSON."""
-        return self.kind, self.label, self.method, json.dumps(self.settings, ensure_ascii=False, sort_keys=True)
 
 
 @dataclass(frozen=True)
