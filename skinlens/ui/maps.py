@@ -10,12 +10,13 @@ from skinlens.explain.overlay import LEGEND, OPACITY, Style
 from skinlens.labels import CODES
 from skinlens.predict import Classifier
 from skinlens.preprocess import InputSpec
+from skinlens.quantities import duration, number
 from skinlens.records import Explanation, Method
 from skinlens.ui import session, viewer
 from skinlens.ui.jobs import Job
 from skinlens.ui.session import OpenCase
 from skinlens.ui.viewer import Panel
-from skinlens.ui.words import duration, name, number, percent, settings_line
+from skinlens.ui.words import name, percent, settings_line
 
 OTHER = "another class"
 POLL_S = 0.4

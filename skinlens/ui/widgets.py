@@ -6,10 +6,11 @@ from html import escape
 import streamlit as st
 
 from skinlens.labels import LABELS, MELANOMA
+from skinlens.quantities import duration, number
 from skinlens.records import Case, Photo, Prediction, QualityReport
 from skinlens.ui import cache
 from skinlens.ui.session import OpenCase
-from skinlens.ui.words import RISK_SIGNS, duration, name, number, patient_line, percent, plain, threshold_statement
+from skinlens.ui.words import RISK_SIGNS, name, patient_line, percent, plain, threshold_statement
 
 ANALYSE = ("pages/analyse.py", "Analyse a photo")
 HISTORY = ("pages/history.py", "Open a stored case")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from skinlens.labels import BY_CODE, Risk
+from skinlens.quantities import number
 from skinlens.records import Case, Prediction, Sex, Status
 
 RISK_SIGNS: dict[Risk, str] = {"malignant": "▲", "pre-malignant": "◆", "benign": "●"}
@@ -54,14 +55,6 @@ def name(code: str) -> str:
 
 def named(code: str | None) -> str:
     return name(code) if code else "none given"
-
-
-def duration(duration_ms: float) -> str:
-    return f"{duration_ms:.0f} ms" if duration_ms < 1000 else f"{duration_ms / 1000:.1f} s"
-
-
-def number(value: float) -> str:
-    return f"{value:.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"
 
 
 def threshold_statement(prediction: Prediction) -> str:

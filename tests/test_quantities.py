@@ -1,0 +1,18 @@
+"""Figures as a reader sees them."""
+
+import pytest
+
+from skinlens.quantities import duration, number
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(450.0, "450"), (31.24, "31.2"), (0.00213, "0.00213"), (12345.6, "12346"), (float("nan"), "not measurable")],
+)
+def test_numbers_are_as_long_as_a_reader_needs(value: float, words: str) -> None:
+    assert number(value) == words
+
+
+@pytest.mark.parametrize(("value", "words"), [(7.6, "8 ms"), (999.4, "999 ms"), (1000.0, "1.0 s"), (65432.0, "65.4 s")])
+def test_durations_are_in_the_unit_that_a_reader_expects(value: float, words: str) -> None:
+    assert duration(value) == words
