@@ -16,6 +16,7 @@ from typing import Any
 import skinlens
 from skinlens import pipeline
 from skinlens.errors import SkinLensError
+from skinlens.explain import AGAINST
 from skinlens.labels import CODES, DISCLAIMER, LABELS
 from skinlens.records import Method
 
@@ -72,10 +73,11 @@ def _explain(options: argparse.Namespace) -> int:
     analysis = pipeline.analyse(options.photo.read_bytes(), classifier)
     label = options.label or analysis.prediction.top.code
     options.out.mkdir(parents=True, exist_ok=True)
+    params = {AGAINST: options.against} if options.against else {}
     maps = []
     for method in options.methods:
-        explanation = pipeline.explain(method, classifier, analysis.photo, label)
-        stem = options.out / f"{method}-{label}"
+        explanation = pipeline.explain(method, classifier, analysis.photo, label, params=params)
+        stem = options.out / f"{method}-{explanation.target.code}"
         photo, spec = analysis.photo, classifier.engine.spec
         Image.fromarray(overlay(photo, explanation.heat, spec)).save(stem.with_suffix(".png"))
         np.save(stem.with_suffix(".npy"), heat_to_photo(explanation.heat, photo.height_px, photo.width_px, spec))
@@ -105,7 +107,10 @@ def _report(options: argparse.Namespace) -> int:
     classifier = pipeline.load_classifier(options.weights)
     analysis = pipeline.analyse(options.photo.read_bytes(), classifier)
     label = options.label or analysis.prediction.top.code
-    explanations = [pipeline.explain(method, classifier, analysis.photo, label) for method in options.methods]
+    params = {AGAINST: options.against} if options.against else {}
+    explanations = [
+        pipeline.explain(method, classifier, analysis.photo, label, params=params) for method in options.methods
+    ]
     options.out.write_bytes(pipeline.report_unsaved(analysis, explanations, datetime.now(UTC)))
     print(options.out)
     return 0
@@ -237,6 +242,7 @@ def _parser() -> argparse.ArgumentParser:
             help=f"of {', '.join(pipeline.METHODS)}; all by default",
         )
         command.add_argument("--label", choices=CODES, help="class to explain; the most probable one by default")
+        command.add_argument("--against", choices=CODES, help="what speaks for the class rather than for this one")
 
     serve = commands.add_parser("serve", help="the app, in a browser")
     serve.add_argument("--host", default="127.0.0.1", help="127.0.0.1 by default: this computer only")

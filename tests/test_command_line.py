@@ -82,6 +82,22 @@ def test_explain_writes_maps_at_the_photos_resolution(
         assert one["label"] == "mel"
 
 
+def test_explain_one_class_against_another(
+    release: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["explain", photo, "--out", tmp_path, "--methods", "grad_cam", "--label", "mel", "--json"]
+    contrast = answer(capsys, *asked, "--against", "nv", "--weights", release)
+    alone = answer(capsys, *asked, "--weights", release)
+    assert isinstance(contrast, dict)
+    assert isinstance(alone, dict)
+    one, other = contrast["explanations"][0], alone["explanations"][0]
+    assert (one["params"], other["params"]) == ({"against": "nv"}, {})
+    assert Path(one["heat"]).name == "grad_cam-mel-not-nv.npy"
+    assert not np.array_equal(np.load(one["heat"]), np.load(other["heat"]))
+    assert main([str(part) for part in [*asked, "--against", "mel", "--weights", release]]) == 2
+    assert "cannot be contrasted with itself" in capsys.readouterr().err
+
+
 def test_report_is_a_pdf_with_the_disclaimer(
     release: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -134,7 +134,7 @@ def _refuse_mix_ups(explanations: Sequence[Explanation]) -> None:
         raise SkinLensError(f"Agreement needs at least two maps, found {len(explanations)}. Make another map first.")
     for what, found in (
         ("photo", {one.photo_sha256 for one in explanations}),
-        ("class", {one.label for one in explanations}),
+        ("class", {one.target for one in explanations}),
         ("model", {one.model.sha256 for one in explanations}),
         ("size", {one.heat.shape for one in explanations}),
     ):

@@ -9,11 +9,23 @@ from PIL import Image
 
 from skinlens import __version__
 from skinlens.errors import SkinLensError
-from skinlens.explain import METHODS, overlay
+from skinlens.explain import AGAINST, METHODS, overlay
 from skinlens.explain.agreement import agree
 from skinlens.labels import BY_CODE, DISCLAIMER, LABELS, Label, Risk
 from skinlens.preprocess import InputSpec, crop_box, heat_to_photo
-from skinlens.records import Array, Case, Explanation, Method, Photo, Pixels, Prediction, QualityCheck, Status, Visit
+from skinlens.records import (
+    Array,
+    Case,
+    Explanation,
+    Method,
+    Photo,
+    Pixels,
+    Prediction,
+    QualityCheck,
+    Status,
+    Target,
+    Visit,
+)
 
 PHOTO_LONGEST_PX = 1600
 """Long side of the photo in the report: over 400 dots per inch at the size at which it is printed."""
@@ -264,19 +276,20 @@ def _photo_caption(photo: Photo, spec: InputSpec) -> tuple[str, ...]:
 
 def _place(explanation: Explanation, prediction: Prediction) -> tuple[float, str, int]:
     """The maps of the most probable class first, those of one class side by side, always in the same order."""
-    return -prediction.prob(explanation.label), explanation.label, list(METHODS).index(explanation.method)
+    return -prediction.prob(explanation.label), explanation.target.code, list(METHODS).index(explanation.method)
 
 
 def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, spec: InputSpec) -> Panel:
-    label = BY_CODE[explanation.label]
+    target = explanation.target
+    elsewhere = {"seed", AGAINST}
     title = METHOD_NAMES[explanation.method]
     top, left, height, width = crop_box(printed.shape[0], printed.shape[1], spec)
     seen = _scaled(printed[top : top + height, left : left + width], OVERLAY_LONGEST_PX / max(height, width))
     picture = overlay.blend(seen, heat_to_photo(explanation.heat, seen.shape[0], seen.shape[1], spec))
     lines = [
-        f"Explains: {label.name} ({probability(prediction.prob(label.code))})",
+        f"Explains: {target.words} ({_probabilities(explanation, prediction)})",
         f"Time: {duration(explanation.duration_ms)}",
-        f"Parameters: {_listed({key: value for key, value in explanation.params.items() if key != 'seed'})}",
+        f"Parameters: {_listed({key: value for key, value in explanation.params.items() if key not in elsewhere})}",
         "Seed: none, nothing is random" if explanation.seed is None else f"Seed: {explanation.seed}",
     ]
     known = explanation.diagnostics
@@ -284,17 +297,22 @@ def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, sp
     if measured:
         lines.append(f"Measured: {_listed(measured)}")
     if known.get("empty"):
-        lines.append("The map is empty: nothing in the photo spoke for this class.")
+        lines.append(f"The map is empty: nothing in the photo spoke for {target.words}.")
     if explanation.model != prediction.model:
         lines.append(f"Made with another model: version {explanation.model.version}, {explanation.model.sha256[:12]}…")
-    return Panel(title, picture, f"{title} heat map for {label.name} over the photo. {overlay.LEGEND}.", tuple(lines))
+    return Panel(title, picture, f"{title} heat map for {target.words} over the photo. {overlay.LEGEND}.", tuple(lines))
+
+
+def _probabilities(explanation: Explanation, prediction: Prediction) -> str:
+    target = explanation.target
+    return " against ".join(probability(prediction.prob(code)) for code in (target.label, target.against) if code)
 
 
 def _explanations_note(explanations: Sequence[Explanation]) -> str:
     if not explanations:
         return NO_EXPLANATIONS
     shows = (
-        "How much each region spoke for the class named below it. The maps show what moved the model, "
+        "How much each region spoke for what is named below it. The maps show what moved the model, "
         "not where the disease is."
     )
     return " ".join([shows, *_agreements(explanations)])
@@ -302,12 +320,12 @@ def _explanations_note(explanations: Sequence[Explanation]) -> str:
 
 def _agreements(explanations: Sequence[Explanation]) -> Iterator[str]:
     """How far the maps of each class agree, where one model made two or more; the latest of a method counts."""
-    groups: dict[tuple[str, str], dict[Method, Explanation]] = {}
+    groups: dict[tuple[Target, str], dict[Method, Explanation]] = {}
     for explanation in explanations:
-        groups.setdefault((explanation.label, explanation.model.sha256), {})[explanation.method] = explanation
-    for (label, _), maps in groups.items():
+        groups.setdefault((explanation.target, explanation.model.sha256), {})[explanation.method] = explanation
+    for (target, _), maps in groups.items():
         if len(maps) > 1:
-            yield f"Agreement of the maps for {BY_CODE[label].name}: {agree(list(maps.values())).verdict}"
+            yield f"Agreement of the maps for {target.words}: {agree(list(maps.values())).verdict}"
 
 
 def _quality_summary(visit: Visit) -> str:

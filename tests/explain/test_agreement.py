@@ -178,6 +178,7 @@ def test_all_pairs_are_there_but_those_of_maps_without_a_place():
     [
         ({"photo_sha256": "b" * 64}, "photo"),
         ({"label": "nv"}, "class"),
+        ({"params": {"against": "nv"}}, "class"),
         ({"model": ModelStamp("tiny", "1", "1" * 64)}, "model"),
         ({"heat": HERE[:50, :50]}, "size"),
     ],

@@ -229,6 +229,21 @@ def test_each_overlay_says_what_it_explains_and_how_it_was_made() -> None:
     assert grad_cam.alt == "Grad-CAM heat map for melanoma over the photo. 0 = none, 1 = most."
 
 
+def test_a_contrast_names_both_classes_and_stands_after_the_maps_of_the_class_alone() -> None:
+    photo = samples.photo()
+    alone = samples.explanations(photo)
+    contrast = [replace(one, params={**one.params, "against": "nv"}) for one in alone]
+    report = compose(samples.case(photo), photo, [*contrast, *alone])
+    assert [panel.lines[0] for panel in report.panels] == [
+        *["Explains: melanoma (0.231)"] * 3,
+        *["Explains: melanoma rather than melanocytic nevus (0.231 against 0.593)"] * 3,
+    ]
+    assert report.panels[3].lines[2] == report.panels[0].lines[2]
+    assert report.panels[3].alt.startswith("Grad-CAM heat map for melanoma rather than melanocytic nevus over")
+    assert report.explanations_note.count("Agreement of the maps for melanoma: ") == 1
+    assert report.explanations_note.count("Agreement of the maps for melanoma rather than melanocytic nevus: ") == 1
+
+
 def test_what_a_method_knows_about_its_map_is_said_in_words() -> None:
     photo = samples.photo()
     lime = replace(
@@ -241,7 +256,7 @@ def test_what_a_method_knows_about_its_map_is_said_in_words() -> None:
         "Parameters: samples 512",
         "Seed: 5",
         "Measured: fit to the model (R²) 0.5, stability 0.913, segments 48",
-        "The map is empty: nothing in the photo spoke for this class.",
+        "The map is empty: nothing in the photo spoke for melanoma.",
     )
 
 
