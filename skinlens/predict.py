@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skinlens.calibration import softmax
+from skinlens.calibration import SetRule, softmax
 from skinlens.models.engine import Engine, pool
 from skinlens.models.weights import SHIPPED, load_engine, load_manifest
 from skinlens.preprocess import to_batch
@@ -16,9 +16,16 @@ from skinlens.records import Array, Batch, Photo, Prediction, Threshold
 class Classifier:
     """One released model, ready to predict. Holds no state of any photo, so all sessions share one."""
 
-    def __init__(self, engine: Engine, temperature: float, threshold: Threshold, familiarity: Familiarity) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        temperature: float,
+        threshold: Threshold,
+        familiarity: Familiarity,
+        set_rule: SetRule | None = None,
+    ) -> None:
         self.engine, self.temperature, self.melanoma_threshold = engine, temperature, threshold
-        self.familiarity = familiarity
+        self.familiarity, self.set_rule = familiarity, set_rule
 
     def probs(self, batch: Batch) -> Array:
         """Calibrated probabilities of a batch of network input: float32, shape (n, 7), rows sum to 1."""
@@ -40,6 +47,7 @@ class Classifier:
             melanoma_threshold=self.melanoma_threshold,
             model=self.engine.stamp,
             latency_ms=latency_ms,
+            prediction_set=None if self.set_rule is None else self.set_rule.set_of(probs),
         )
         return prediction, self.familiarity.distance(pooled[0])
 
@@ -52,4 +60,6 @@ def load_classifier(directory: Path = SHIPPED, threads: int = 2) -> Classifier:
     """
     manifest = load_manifest(directory)
     engine = load_engine(directory, threads=threads)
-    return Classifier(engine, manifest.temperature, manifest.melanoma_threshold, manifest.familiarity())
+    return Classifier(
+        engine, manifest.temperature, manifest.melanoma_threshold, manifest.familiarity(), manifest.set_rule
+    )

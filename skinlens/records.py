@@ -39,6 +39,7 @@ Progress = Callable[[float], None]
 Method = Literal["grad_cam", "score_cam", "lime"]
 Sex = Literal["female", "male", "other", "unknown"]
 Status = Literal["draft", "signed", "amended"]
+OutlineMaker = Literal["model", "clinician"]
 
 MAX_AGE_YEARS = 85
 """The highest age that is kept and shown as a number."""
@@ -122,7 +123,26 @@ class Threshold:
     @property
     def chosen_on_words(self) -> str:
         """The photos on which it was chosen, without the data set's short word for them."""
-        return re.sub(r"\bval\b", "the validation set", self.chosen_on)
+        return _without_short_words(self.chosen_on)
+
+
+def _without_short_words(photos: str) -> str:
+    return re.sub(r"\bval\b", "the validation set", photos)
+
+
+@dataclass(frozen=True)
+class PredictionSet:
+    """The classes that cannot be ruled out at a stated level: see ``calibration.fit_set_rule``."""
+
+    codes: tuple[str, ...]
+    """By falling probability; at least one."""
+    level: float
+    """Share of the photos of each class, like those it was calibrated on, whose set holds the diagnosis."""
+    calibrated_on: str
+
+    @property
+    def calibrated_on_words(self) -> str:
+        return _without_short_words(self.calibrated_on)
 
 
 @dataclass(frozen=True)
@@ -137,6 +157,8 @@ class Prediction:
     model: ModelStamp
     latency_ms: float
     """Wall time from pixels to probabilities."""
+    prediction_set: PredictionSet | None = None
+    """None where the model was released without one."""
 
     @property
     def top(self) -> Label:
@@ -237,7 +259,7 @@ class Check:
     """All that has to be the same to get the same figures. As in ``figures``, only what JSON holds: texts, numbers,
     truth values, None, lists, and mappings by text; so it comes back from the store as it was."""
     figures: Mapping[str, Any]
-    """What was found. ``from_check`` of the kind's own record reads it, where there is such a record."""
+    """What was found, named as in the kind's own record."""
     duration_ms: float
     created_at: str
     """UTC, ISO 8601."""
@@ -246,6 +268,20 @@ class Check:
     def identity(self) -> tuple[str, str, str, str]:
         """By which one check is told from another of the same photo: kind, class, method, settings as sorted JSON."""
         return self.kind, self.label, self.method, json.dumps(self.settings, ensure_ascii=False, sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The edge of the lesion on one photo: the smooth closed curve through its points, see ``models.outline.curve``."""
+
+    points: tuple[tuple[float, float], ...]
+    """Three or more, in order around the lesion, as (across, down): shares of the photo's width and height, 0 to 1."""
+    made_by: OutlineMaker
+    photo_sha256: str
+    model: ModelStamp
+    """Which model proposed it, or proposed what the clinician corrected."""
+    created_at: str
+    """UTC, ISO 8601."""
 
 
 @dataclass(frozen=True)
@@ -297,6 +333,8 @@ class Visit:
     status: Status
     created_at: str
     updated_at: str
+    first_impression: str | None = None
+    """What the clinician said before the model's reading was shown, one of ``labels.IMPRESSIONS``; None: nothing."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,13 @@ class Entry:
     path: Path
     label: int
     """Class number in the order of ``labels.CODES``."""
+    lesion: str = ""
+    """Empty where it is not known: then the photo stands for itself."""
+
+    @property
+    def group(self) -> str:
+        """What must stay together when photos are drawn or divided."""
+        return self.lesion or self.image_id
 
 
 def dataset_folder() -> Path:
@@ -71,19 +78,22 @@ def load_index(folder: Path, split: str) -> list[Entry]:
     if not found:
         raise DatasetError(f"Expected metadata.csv or HAM10000_metadata.csv in {folder}, found neither.")
     with found[0].open(encoding="utf-8", newline="") as file:
-        classes = {row["image_id"]: row["dx"] for row in csv.DictReader(file)}
+        rows = {row["image_id"]: row for row in csv.DictReader(file)}
     pictures: dict[str, Path] = {}
     for part in ("images", "HAM10000_images_part_1", "HAM10000_images_part_2"):
         if (folder / part).is_dir():
             pictures |= picture_paths(folder / part)
     wanted = [image_id for image_id, part in split_of_images().items() if part == split]
-    missing = [image_id for image_id in wanted if image_id not in pictures or image_id not in classes]
+    missing = [image_id for image_id in wanted if image_id not in pictures or image_id not in rows]
     if missing:
         raise DatasetError(
             f"{len(missing)} of the {len(wanted)} photos of {split!r} are missing in {folder}, the first is "
             f"{missing[0]}. The download is not complete."
         )
-    return [Entry(image_id, pictures[image_id], INDEX[classes[image_id]]) for image_id in wanted]
+    return [
+        Entry(image_id, pictures[image_id], INDEX[rows[image_id]["dx"]], rows[image_id].get("lesion_id") or "")
+        for image_id in wanted
+    ]
 
 
 def split_of_images() -> dict[str, str]:

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 import skinlens
 from skinlens import metrics
-from skinlens.calibration import choose_threshold, fit_temperature, softmax
+from skinlens.calibration import SET_SEED, calibration_half, choose_threshold, fit_set_rule, fit_temperature, softmax
 from skinlens.distill.config import Recipe
 from skinlens.distill.data import SPLIT, Entry, labels_of, load_views
 from skinlens.distill.train import load_student
@@ -133,6 +133,7 @@ def export(
         "checkpoint": FLOAT,
         "temperature": temperature,
         "melanoma_threshold": asdict(threshold),
+        "prediction_set": prediction_set([entry.group for entry in validation], val.truth, probs),
         "quantization": {
             "scheme": "static QDQ, per channel, u8 activations, s8 weights, reduced range",
             **tried,
@@ -156,6 +157,21 @@ def export(
     path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     say(summary(manifest))
     return path
+
+
+def prediction_set(lesions: Sequence[str], truth: Int64[Array, " n"], probs: Array) -> dict[str, Any]:
+    """The rule for sets of classes as the manifest holds it: from half of ``val``, so that the rest can measure it."""
+    half, fingerprint = calibration_half(lesions, truth)
+    rule = fit_set_rule(truth[half], probs[half], f"{half.sum():,} photos of val")
+    counts = np.bincount(truth[half], minlength=len(CODES)).tolist()
+    return {
+        "level": rule.level,
+        "floors": dict(zip(CODES, rule.floors, strict=True)),
+        "photos": dict(zip(CODES, counts, strict=True)),
+        "calibrated_on": rule.calibrated_on,
+        "seed": SET_SEED,
+        "half_sha256": fingerprint,
+    }
 
 
 def summary(manifest: dict[str, Any]) -> str:

@@ -8,9 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from skinlens.calibration import SetRule
 from skinlens.errors import WeightsError
 from skinlens.labels import CODES
 from skinlens.models.engine import Engine, Head
+from skinlens.models.outline import OutlineHead
 from skinlens.preprocess import InputSpec
 from skinlens.quality import Familiarity
 from skinlens.records import ModelStamp, Threshold
@@ -47,6 +49,16 @@ class Manifest:
     @property
     def melanoma_threshold(self) -> Threshold:
         return Threshold(**self.content["melanoma_threshold"])
+
+    @property
+    def set_rule(self) -> SetRule | None:
+        """How a photo's set of classes is made; None for a release from before there were any."""
+        rule = self.content.get("prediction_set")
+        if rule is None:
+            return None
+        return SetRule(
+            float(rule["level"]), tuple(float(rule["floors"][code]) for code in CODES), str(rule["calibrated_on"])
+        )
 
     def stamp(self, precision: Precision = "int8") -> ModelStamp:
         digest = self.content["files"][self.content["backbones"][precision]]["sha256"]
@@ -114,3 +126,25 @@ def load_engine(directory: Path = SHIPPED, precision: Precision = "int8", thread
         raise WeightsError(f"{directory} holds no {precision} network, only {sorted(manifest.content['backbones'])}.")
     backbone = manifest.verified(name)
     return Engine(backbone, manifest.head(), manifest.input_spec, manifest.stamp(precision), threads)
+
+
+def load_outline_head(directory: Path = SHIPPED, threads: int = 2) -> OutlineHead:
+    """The verified head that draws the lesion's outline, for the int8 engine of the same folder.
+
+    Raises:
+        WeightsError: as above, or the release has none, or it was made for another engine.
+    """
+    manifest = load_manifest(directory)
+    entry = manifest.content.get("outline")
+    again = "Run: python -m skinlens outline-train"
+    if entry is None:
+        raise WeightsError(f"The model {manifest.version} was released without an outline of the lesion. {again}")
+    engine = manifest.stamp()
+    if entry["backbone_sha256"] != engine.sha256:
+        raise WeightsError(
+            f"The outline head {entry['file']} was made for another model: expected {engine.sha256[:12]}…, found "
+            f"{entry['backbone_sha256'][:12]}…. {again}"
+        )
+    path = manifest.verified(entry["file"])
+    stamp = ModelStamp(f"{engine.name}, outline", manifest.version, manifest.content["files"][entry["file"]]["sha256"])
+    return OutlineHead(path, manifest.input_spec, stamp, threads)
