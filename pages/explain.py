@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from skinlens.ui import forms, frame, maps, session, trust, widgets
+from skinlens.ui import contrast, forms, frame, maps, session, trust, widgets
 
 frame.title("Explain")
 opened = session.current()
@@ -18,6 +18,7 @@ else:
     if classifier is None:
         widgets.model_line(opened)
     maps.choose_class(opened)
+    contrast.describe(opened)
     if classifier is not None:
         maps.start(opened, classifier)
     maps.row(opened, classifier)

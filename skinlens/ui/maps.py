@@ -5,14 +5,14 @@ from typing import cast
 
 import streamlit as st
 
-from skinlens.explain import METHODS
+from skinlens.explain import AGAINST, METHODS
 from skinlens.explain.overlay import LEGEND, OPACITY, Style
 from skinlens.labels import CODES
 from skinlens.predict import Classifier
 from skinlens.preprocess import InputSpec
 from skinlens.quantities import duration, number
 from skinlens.records import Explanation, Method
-from skinlens.ui import session, viewer
+from skinlens.ui import contrast, session, viewer
 from skinlens.ui.jobs import Job
 from skinlens.ui.session import OpenCase
 from skinlens.ui.viewer import Panel
@@ -23,10 +23,10 @@ POLL_S = 0.4
 
 
 def choose_class(opened: OpenCase) -> None:
-    """Melanoma and the most probable class at one click, the others in a list."""
+    """Melanoma and the most probable class at one click, the others in a list; beside it what it is contrasted with."""
     prediction = opened.analysis.prediction
     first = session.labels_first(opened)
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    left, right, last = st.columns([5, 3, 3], vertical_alignment="bottom")
 
     def title(code: str) -> str:
         if code == OTHER:
@@ -53,7 +53,12 @@ def choose_class(opened: OpenCase) -> None:
             key="case_explained_other",
             persist_state="session",
         )
-    opened.label = str(chosen)
+    else:
+        last = right
+    if chosen != opened.label:
+        opened.label, opened.against = str(chosen), ""
+    with last:
+        contrast.choose(opened)
 
 
 def choose_look() -> tuple[Style, float]:
@@ -80,10 +85,10 @@ def start(opened: OpenCase, classifier: Classifier) -> None:
     wanted = [
         method
         for method in METHODS
-        if session.desk().job((method, opened.label)) is None
+        if session.desk().job((method, opened.target.code)) is None
         and opened.map_of(method, session.map_params(method)) is None
     ]
-    asked = wanted and opened.case is not None and st.button(f"Make the maps for {name(opened.label)}", type="primary")
+    asked = wanted and opened.case is not None and st.button(f"Make the maps for {contrast.title(opened.target)}", type="primary")
     if wanted and (opened.case is None or asked):
         session.request_maps(opened, classifier, tuple(wanted))
     if asked:
@@ -105,7 +110,7 @@ def _row(opened: OpenCase, classifier: Classifier | None, was_busy: bool) -> Non
             session.request_maps(opened, classifier, (cast(Method, method),))
 
     def cancel(method: str) -> None:
-        if job := session.desk().job((cast(Method, method), opened.label)):
+        if job := session.desk().job((cast(Method, method), opened.target.code)):
             job.cancel()
 
     photo = opened.analysis.photo
@@ -135,16 +140,16 @@ def _row(opened: OpenCase, classifier: Classifier | None, was_busy: bool) -> Non
 
 def _panel(opened: OpenCase, method: Method, *, able: bool) -> Panel:
     info = METHODS[method]
-    job = session.desk().job((method, opened.label))
+    job = session.desk().job((method, opened.target.code))
     made = opened.map_of(method, session.map_params(method))
-    of = name(opened.label)
+    of = opened.target.words
     blank = Panel(method, info.title, info.shows, (), f"Photo of the lesion; there is no {info.title} map for {of} yet")
     if job and job.active:
         words = "Stopping …" if job.stop.is_set() else "Waiting its turn" if job.state == "waiting" else "Being made …"
         return replace(blank, note=words, fraction=job.fraction, action="cancel", button="Cancel")
     if made:
         alt = f"{info.title} map for {of} over the photo. {LEGEND}."
-        nothing = "No part of the photo speaks for this class." if made.diagnostics.get("empty") else ""
+        nothing = f"No part of the photo speaks for {of}." if made.diagnostics.get("empty") else ""
         return replace(blank, lines=_under(made), alt=alt, map=made, note=nothing)
     note, button = _why_not(job)
     return replace(blank, note=note, action="make" if able else "", button=button if able else "")
@@ -160,9 +165,10 @@ def _why_not(job: Job | None) -> tuple[str, str]:
 
 def _under(made: Explanation) -> tuple[str, ...]:
     titles = {parameter.name: parameter.title for parameter in METHODS[made.method].parameters}
+    settings = {key: value for key, value in made.params.items() if key != AGAINST}
     lines = [
         f"Time: {duration(made.duration_ms)}",
-        f"Settings: {settings_line(made.params, titles)}",
+        f"Settings: {settings_line(settings, titles)}",
         "Seed: none, nothing is random" if made.seed is None else f"Seed: {made.seed}",
     ]
     if "r2" in made.diagnostics:

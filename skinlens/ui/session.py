@@ -9,11 +9,11 @@ import streamlit as st
 
 from skinlens import pipeline
 from skinlens.errors import CaseNotFound, SkinLensError
-from skinlens.explain import METHODS
+from skinlens.explain import AGAINST, METHODS
 from skinlens.labels import MELANOMA
 from skinlens.pipeline import Analysis
 from skinlens.predict import Classifier
-from skinlens.records import Case, Check, Explanation, Method
+from skinlens.records import Case, Check, Explanation, Method, Target
 from skinlens.store import CaseStore
 from skinlens.ui import cache
 from skinlens.ui.jobs import Desk, Job
@@ -41,6 +41,8 @@ class OpenCase:
     """Whether the model's reading was shown."""
     label: str = ""
     """Class that is explained."""
+    against: str = ""
+    """Class that it is contrasted with; empty: none."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def keep(self, explanation: Explanation) -> None:
@@ -76,12 +78,17 @@ class OpenCase:
             return self.case
 
     def map_of(self, method: Method, params: Mapping[str, object]) -> Explanation | None:
-        """The map of the class that is explained: with these settings, otherwise the latest there is."""
-        settled = METHODS[method].settle(params, self.analysis.photo)
-        found = [one for one in self.maps if one.method == method and one.label == self.label]
+        """The map of what is explained: with these settings, otherwise the latest there is."""
+        settled = METHODS[method].settle(with_target(params, self.target), self.analysis.photo)
+        found = [one for one in self.maps if one.method == method and one.target == self.target]
         exact = [one for one in found if dict(one.params) == settled]
         suiting = exact or ([] if params else found)
         return suiting[-1] if suiting else None
+
+    @property
+    def target(self) -> Target:
+        """What is explained."""
+        return Target(self.label, self.against)
 
     @property
     def synthetic(self) -> bool:
@@ -132,7 +139,7 @@ def reopen(visit_id: int) -> None:
         revealed=True,
     )
     if maps:
-        opened.label = maps[-1].label
+        opened.label, opened.against = maps[-1].target.label, maps[-1].target.against
     _open(opened)
 
 
@@ -180,6 +187,11 @@ def map_params(method: Method) -> dict[str, int | str]:
     return chosen.get(method, {})
 
 
+def with_target(params: Mapping[str, int | str] | Mapping[str, object], target: Target) -> dict[str, object]:
+    """The settings as ``explain`` takes them, with the class that the explained one is contrasted with."""
+    return {**params, AGAINST: target.against} if target.against else dict(params)
+
+
 def set_map_params(method: Method, params: dict[str, int | str]) -> None:
     st.session_state.setdefault(_PARAMS, {})[method] = params
 
@@ -188,16 +200,18 @@ def request_maps(opened: OpenCase, classifier: Classifier, methods: tuple[Method
     """Have those made that are not there yet, in the background."""
     for method in methods:
         params = map_params(method)
-        running = desk().job((method, opened.label))
+        running = desk().job((method, opened.target.code))
         if opened.map_of(method, params) is None and not (running and running.active):
-            desk().submit(_job(opened, classifier, method, opened.label, params))
+            desk().submit(_job(opened, classifier, method, opened.target, params))
 
 
-def _job(opened: OpenCase, classifier: Classifier, method: Method, label: str, params: dict[str, int | str]) -> Job:
-    photo = opened.analysis.photo
+def _job(opened: OpenCase, classifier: Classifier, method: Method, target: Target, params: dict[str, int | str]) -> Job:
+    photo, settings = opened.analysis.photo, with_target(params, target)
     return Job(
-        key=(method, label),
-        compute=lambda progress: pipeline.explain(method, classifier, photo, label, params=params, progress=progress),
+        key=(method, target.code),
+        compute=lambda progress: pipeline.explain(
+            method, classifier, photo, target.label, params=settings, progress=progress
+        ),
         keep=opened.keep,
     )
 
