@@ -88,7 +88,11 @@ def start(opened: OpenCase, classifier: Classifier) -> None:
         if session.desk().job((method, opened.target.code)) is None
         and opened.map_of(method, session.map_params(method)) is None
     ]
-    asked = wanted and opened.case is not None and st.button(f"Make the maps for {contrast.title(opened.target)}", type="primary")
+    asked = (
+        wanted
+        and opened.case is not None
+        and st.button(f"Make the maps for {contrast.title(opened.target)}", type="primary")
+    )
     if wanted and (opened.case is None or asked):
         session.request_maps(opened, classifier, tuple(wanted))
     if asked:
