@@ -91,7 +91,8 @@ $(VENV)/app.stamp: requirements.txt | $(PYTHON)
 	$(PIP_INSTALL) -r requirements.txt
 	touch $@
 
-$(VENV)/check.stamp: requirements.txt requirements-dev.txt | $(PYTHON)
+$(VENV)/check.stamp: requirements.txt requirements-dev.txt requirements-teacher.txt | $(PYTHON)
 	@echo "Installing what the app and its checks need into $(VENV) (about 2 GB; some minutes, this once) ..."
 	$(PIP_INSTALL) -r requirements-dev.txt
+	$(PIP_INSTALL) --no-deps -r requirements-teacher.txt
 	touch $@

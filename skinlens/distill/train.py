@@ -12,23 +12,23 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from skinlens import metrics
 from skinlens.calibration import softmax
-from skinlens.distill.augment import random_views
+from skinlens.distill.augment import Draws, draw, views_of
 from skinlens.distill.config import Recipe, recipe_from_dict
 from skinlens.distill.data import Entry, labels_of, load_details, load_views
+from skinlens.distill.learner import logits_of, make_learner, make_optimizer, to_input
+from skinlens.distill.teaching import Notes, Teaching
 from skinlens.errors import RecipeError
-from skinlens.models.student import Student, StudentOutput, load_imagenet
-from skinlens.preprocess import normalise
+from skinlens.models.student import Student
 from skinlens.records import Array
 
 Line = dict[str, float | int]
@@ -41,56 +41,52 @@ def train(recipe: Recipe, training: Sequence[Entry], validation: Sequence[Entry]
     Raises:
         DatasetError: the training photos are not all of one shape.
         WeightsError: the initial weights are not installed.
-        RecipeError: ``run`` holds a checkpoint of another recipe.
+        RecipeError: ``run`` holds a checkpoint of another recipe, or the teacher is not there.
     """
     run.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    teaching = Teaching(recipe, device) if recipe.distillation.teacher else None
     details = load_details(training, recipe.input).to(device)
     labels = torch.from_numpy(labels_of(training)).to(device)
     views, truth = load_views(validation, recipe.input), labels_of(validation)
 
     torch.manual_seed(recipe.seed)
-    student = Student(recipe.student)
-    if recipe.pretrained:
-        load_imagenet(student)
-    student.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
-    for part in frozen_parts(student, recipe):
+    learner = make_learner(recipe).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+    for part in learner.frozen_parts():
         part.requires_grad_(requires_grad=False)
-    averaged = deepcopy(student).eval().requires_grad_(requires_grad=False)
-    optimizer = make_optimizer(student, recipe)
-    steps = recipe.epochs * (len(details) // recipe.batch_size)
+    averaged = deepcopy(learner.network).eval().requires_grad_(requires_grad=False)
+    optimizer = make_optimizer(learner)
+    epoch_steps = len(details) // recipe.batch_size
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
         max_lr=[group["lr"] for group in optimizer.param_groups],
-        total_steps=steps,
+        total_steps=recipe.epochs * epoch_steps,
         pct_start=recipe.warm_up,
     )
-    state: dict[str, Any] = {"student": student, "averaged": averaged, "optimizer": optimizer, "schedule": schedule}
+    state: dict[str, Any] = {"learner": learner, "averaged": averaged, "optimizer": optimizer, "schedule": schedule}
     history = restore(run, recipe, state)
-    forward = torch.compile(student) if recipe.compile else student
+    if recipe.compile:
+        learner.network.compile()
     weights = sampling_weights(labels_of(training), recipe.sampling_power)
 
     for epoch in range(len(history), recipe.epochs):
         started = time.monotonic()
-        loss = _epoch(recipe, epoch, forward, state, details, labels, weights)
-        logits = predict_logits(averaged, views, recipe, device)
-        matrix = metrics.confusion(truth, logits.argmax(axis=1))
-        probs = softmax(logits)
+        lesson = draw_lesson(recipe, epoch, weights, epoch_steps * recipe.batch_size)
+        notes = teaching.notes(epoch, len(lesson.photos)) if teaching else None
+        loss = _epoch(recipe, epoch, state, details, labels, lesson, notes)
+        if notes:
+            notes.keep()
         line: Line = {
             "epoch": epoch + 1,
             "loss": loss,
-            "val_loss": float(-np.log(probs[np.arange(len(truth)), truth] + 1e-12).mean()),
-            "balanced_accuracy": metrics.balanced_accuracy(matrix),
-            "accuracy": metrics.accuracy(matrix),
-            "macro_f1": metrics.macro_f1(matrix),
-            "melanoma_auc": metrics.melanoma_auc(truth, probs),
-            "ece": metrics.calibration_error(truth, probs),
-            "learning_rate": float(schedule.get_last_lr()[0]),
+            **validate(predict_logits(averaged, views, recipe, device), truth),
+            "learning_rate": float(schedule.get_last_lr()[-1]),
             "seconds": time.monotonic() - started,
         }
         history.append(line)
         if line["balanced_accuracy"] >= max(past["balanced_accuracy"] for past in history):
-            _write(run / "best.pt", {"recipe": asdict(recipe), "student": averaged.state_dict(), "val": line})
+            best = {"recipe": asdict(recipe), "network": averaged.state_dict(), "val": line}
+            _write(run / "best.pt", best | ({"teacher_sha256": teaching.sha256} if teaching else {}))
         _write(
             run / "checkpoint.pt",
             {
@@ -105,73 +101,70 @@ def train(recipe: Recipe, training: Sequence[Entry], validation: Sequence[Entry]
     return run / "best.pt"
 
 
+class Lesson(NamedTuple):
+    """What one epoch shows: which photos, drawn with replacement, and how each is changed."""
+
+    photos: Int64[Tensor, " n"]
+    draws: Draws
+
+
+def draw_lesson(recipe: Recipe, epoch: int, weights: Float32[Tensor, " m"], count: int) -> Lesson:
+    """By ``view_seed`` and the epoch alone: runs that differ in ``seed`` get the same photos in another order."""
+    generator = torch.Generator().manual_seed(recipe.view_seed * 1_000_003 + epoch)
+    photos = torch.multinomial(weights, count, replacement=True, generator=generator)
+    return Lesson(photos, draw(count, recipe.augmentation, generator))
+
+
 def _epoch(
     recipe: Recipe,
     epoch: int,
-    forward: Any,
     state: dict[str, Any],
     details: UInt8[Tensor, "n 3 h w"],
     labels: Tensor,
-    weights: Tensor,
+    lesson: Lesson,
+    notes: Notes | None,
 ) -> float:
-    """One pass over as many photos as there are, drawn with replacement. Returns the mean loss."""
-    generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
+    """One pass over the lesson in an order of the run's own. Returns the mean loss."""
     torch.manual_seed(recipe.seed * 1_000_003 + epoch)
-    order = torch.multinomial(weights, len(weights), replacement=True, generator=generator)
-    student, optimizer, schedule = state["student"], state["optimizer"], state["schedule"]
-    student.train()
-    for part in frozen_parts(student, recipe):
-        part.eval()
+    order = torch.randperm(len(lesson.photos))
+    learner, optimizer, schedule = state["learner"], state["optimizer"], state["schedule"]
+    learner.train()
+    for part in learner.frozen_parts():
+        if isinstance(part, nn.Module):
+            part.eval()
+    mixed = details.is_cuda or recipe.mixed_precision
     total, batches = 0.0, len(order) // recipe.batch_size
     bar = tqdm(range(batches), desc=f"{recipe.name}, epoch {epoch + 1} of {recipe.epochs}", mininterval=5)
     for step in bar:
-        chosen = order[step * recipe.batch_size : (step + 1) * recipe.batch_size].to(details.device)
-        batch = random_views(details[chosen], recipe.augmentation, recipe.input, generator)
-        with torch.autocast("cuda", dtype=torch.bfloat16, enabled=details.is_cuda):
-            loss = classification_loss(forward(batch), labels[chosen], recipe)
+        rows = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
+        chosen = lesson.photos[rows].to(details.device)
+        pictures = views_of(details[chosen], lesson.draws.of(rows), recipe.input)
+        answers = notes.answers(rows, pictures) if notes else None
+        with torch.autocast(details.device.type, dtype=torch.bfloat16, enabled=mixed):
+            loss = learner(pictures, labels[chosen], answers)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(student.parameters(), 5.0)
+        nn.utils.clip_grad_norm_(learner.parameters(), 5.0)
         optimizer.step()
         schedule.step()
-        update_average(state["averaged"], student, recipe.average_decay, schedule.last_epoch)
+        update_average(state["averaged"], learner.network, recipe.average_decay, schedule.last_epoch)
         total += loss.item()
         bar.set_postfix(loss=f"{total / (step + 1):.3f}")
     return total / batches
 
 
-def classification_loss(output: StudentOutput, labels: Tensor, recipe: Recipe) -> Tensor:
-    """Cross-entropy of the final output, and that of the two exits times ``exit_weight``."""
-    final, *exits = (
-        F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
-        for logits in (output.logits, output.exit_1, output.exit_2)
-    )
-    return final + recipe.exit_weight * sum(exits, torch.zeros_like(final))
-
-
-def frozen_parts(student: Student, recipe: Recipe) -> list[nn.Module]:
-    """What keeps its initial weights, batch statistics included."""
-    branch = student.efficientnet
-    return [branch.stem, *list(branch.blocks)[: recipe.frozen_stages]] if recipe.frozen_stages else []
-
-
-def make_optimizer(student: Student, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW with a larger rate for what has no ImageNet weights, and no decay for norms and biases."""
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for name, parameter in student.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        groups.setdefault((name.startswith("efficientnet."), parameter.ndim > 1), []).append(parameter)
-    return torch.optim.AdamW(
-        [
-            {
-                "params": parameters,
-                "lr": recipe.learning_rate * (1 if initialised else recipe.head_rate),
-                "weight_decay": recipe.weight_decay if matrix else 0.0,
-            }
-            for (initialised, matrix), parameters in groups.items()
-        ]
-    )
+def validate(logits: Float32[Array, "n 7"], truth: Int64[Array, " n"]) -> Line:
+    """The figures of an epoch on ``val``."""
+    matrix = metrics.confusion(truth, logits.argmax(axis=1))
+    probs = softmax(logits)
+    return {
+        "val_loss": float(-np.log(probs[np.arange(len(truth)), truth] + 1e-12).mean()),
+        "balanced_accuracy": metrics.balanced_accuracy(matrix),
+        "accuracy": metrics.accuracy(matrix),
+        "macro_f1": metrics.macro_f1(matrix),
+        "melanoma_auc": metrics.melanoma_auc(truth, probs),
+        "ece": metrics.calibration_error(truth, probs),
+    }
 
 
 def sampling_weights(labels: Array, power: float) -> Float32[Tensor, " n"]:
@@ -193,13 +186,16 @@ def update_average(averaged: nn.Module, student: nn.Module, decay: float, step: 
 
 @torch.no_grad()
 def predict_logits(
-    student: Student, views: UInt8[Array, "n s s 3"], recipe: Recipe, device: torch.device, batch_size: int = 64
+    network: nn.Module, views: UInt8[Array, "n s s 3"], recipe: Recipe, device: torch.device, batch_size: int = 64
 ) -> Float32[Array, "n 7"]:
     """The float network's logits for views as serving makes them."""
     parts = []
+    mixed = device.type == "cuda" or recipe.mixed_precision
     for start in range(0, len(views), batch_size):
-        batch = torch.from_numpy(normalise(views[start : start + batch_size], recipe.input)).to(device)
-        parts.append(student(batch.contiguous(memory_format=torch.channels_last)).logits.float().cpu().numpy())
+        pictures = torch.from_numpy(views[start : start + batch_size]).to(device).permute(0, 3, 1, 2) / 255
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=mixed):
+            output = network(to_input(pictures.contiguous(memory_format=torch.channels_last), recipe))
+        parts.append(logits_of(output).float().cpu().numpy())
     return np.concatenate(parts)
 
 
@@ -225,7 +221,7 @@ def load_student(path: Path) -> tuple[Student, Recipe]:
     saved = torch.load(path, map_location="cpu", weights_only=True)
     recipe = recipe_from_dict(saved["recipe"])
     student = Student(recipe.student)
-    student.load_state_dict(saved["student"])
+    student.load_state_dict(saved["network"])
     return student.eval(), recipe
 
 

