@@ -38,8 +38,7 @@ else:
     with right:
         if opened.revealed:
             st.subheader("The model's reading")
-            if opened.impression:
-                widgets.impression(opened.impression)
+            widgets.impression(opened.impression)
             widgets.distribution(analysis.prediction)
             widgets.melanoma_statement(analysis.prediction)
             widgets.model_line(opened)

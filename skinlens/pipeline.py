@@ -89,6 +89,7 @@ def save(
     clinician_label: str | None = None,
     clinician_diagnosis: str = "",
     notes: str = "",
+    first_impression: str | None = None,
 ) -> Case:
     """Keep the analysis as a draft. Raises InvalidEntry, StoreError."""
     return store.save_case(
@@ -103,6 +104,7 @@ def save(
         clinician_label=clinician_label,
         clinician_diagnosis=clinician_diagnosis,
         notes=notes,
+        first_impression=first_impression,
     )
 
 

@@ -11,8 +11,9 @@ from skinlens import __version__
 from skinlens.errors import SkinLensError
 from skinlens.explain import AGAINST, METHODS, overlay
 from skinlens.explain.agreement import agree
-from skinlens.labels import BY_CODE, DISCLAIMER, LABELS, Label, Risk
+from skinlens.labels import BY_CODE, DISCLAIMER, IMPRESSIONS, LABELS, Label, Risk
 from skinlens.preprocess import InputSpec, crop_box, heat_to_photo
+from skinlens.quantities import duration, number
 from skinlens.records import (
     Array,
     Case,
@@ -115,6 +116,8 @@ class ReportContent:
     explanations_note: str
     quality_summary: str
     quality: tuple[FindingRow, ...]
+    first_impression: str
+    """What the clinician said before the model's reading was shown."""
     diagnosis: str
     notes: str
     codes_of: str
@@ -171,6 +174,7 @@ def compose(
         explanations_note=_explanations_note(explanations),
         quality_summary=_quality_summary(visit),
         quality=tuple(_finding(check) for check in visit.quality.checks),
+        first_impression=IMPRESSIONS[visit.first_impression] if visit.first_impression else "None given.",
         diagnosis=_diagnosis(said, visit.clinician_diagnosis),
         notes=visit.notes.strip() or "None.",
         codes_of=(
@@ -226,17 +230,6 @@ def probability(prob: float) -> str:
     if 0.999 < prob < 1:
         return "> 0.999"
     return f"{prob:.3f}"
-
-
-def duration(duration_ms: float) -> str:
-    return f"{duration_ms:.0f} ms" if duration_ms < 1000 else f"{duration_ms / 1000:.1f} s"
-
-
-def number(value: float) -> str:
-    """As many digits as a reader needs: whole from 100 up, three significant ones below."""
-    if not np.isfinite(value):
-        return "not measurable"
-    return f"{value:.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"
 
 
 def _refuse_mix_ups(visit: Visit, photo: Photo, explanations: Sequence[Explanation]) -> None:

@@ -297,8 +297,12 @@ def _class_table(sheet: Sheet, content: ReportContent) -> None:
 
 
 def _clinician(sheet: Sheet, content: ReportContent) -> None:
-    sheet.heading("Clinician's diagnosis and notes", followed_by=2 * CAPTION.leading + 4 * BODY.leading)
-    for caption, words, style in (("Diagnosis", content.diagnosis, STRONG), ("Notes", content.notes, BODY)):
+    sheet.heading("Clinician's diagnosis and notes", followed_by=3 * CAPTION.leading + 6 * BODY.leading)
+    for caption, words, style in (
+        ("First impression, before the model's reading was shown", content.first_impression, BODY),
+        ("Diagnosis", content.diagnosis, STRONG),
+        ("Notes", content.notes, BODY),
+    ):
         sheet.need(CAPTION.leading + 2 * style.leading)
         sheet.block(text(caption, CAPTION, FULL))
         sheet.flow(text(words, style, FULL))

@@ -108,6 +108,7 @@ class CaseStore(StoredChecks):
         clinician_label: str | None = None,
         clinician_diagnosis: str = "",
         notes: str = "",
+        first_impression: str | None = None,
         status: Status = "draft",
     ) -> Case:
         """Keep one visit, in one transaction.
@@ -116,12 +117,15 @@ class CaseStore(StoredChecks):
             patient: ``NewPatient`` (found by its pseudonym or added), the number of a stored one, or None.
             lesion: ``NewLesion`` (always added), or the number of a stored one, which brings its patient with it.
             taken_on: The day of the photo, not in the future.
+            first_impression: One of ``labels.IMPRESSIONS``, said before the model's reading was shown. It stays as
+                it is: what is thought later is the clinician's reading.
             status: ``draft`` or ``signed``.
         """
         day = entries.day(taken_on)
         typed = {
             "taken_on": day,
             **visits.reading_columns(clinician_label, clinician_diagnosis, notes),
+            "first_impression": entries.first_impression(first_impression),
             "status": entries.first_status(status),
         }
         for explanation in explanations:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple, get_args
 
 from skinlens.errors import InvalidEntry
-from skinlens.labels import BY_CODE
+from skinlens.labels import BY_CODE, IMPRESSIONS
 from skinlens.records import MAX_AGE_YEARS, Sex, Status
 
 MAX_LINE = 80
@@ -91,6 +91,12 @@ def sex(value: str) -> Sex:
 def class_code(value: str | None) -> str | None:
     if value is not None and value not in BY_CODE:
         raise InvalidEntry(f"{value!r} is no class. Choose one of: {', '.join(BY_CODE)}; or none.")
+    return value
+
+
+def first_impression(value: str | None) -> str | None:
+    if value is not None and value not in IMPRESSIONS:
+        raise InvalidEntry(f"{value!r} is no first impression. Choose one of: {', '.join(IMPRESSIONS)}; or none.")
     return value
 
 

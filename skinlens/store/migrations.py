@@ -196,6 +196,17 @@ def m006_checks(db: Database) -> None:
     """)
 
 
+def m007_first_impression(db: Database) -> None:
+    """What the clinician said before the model's reading was shown: kept once, and never rewritten after it."""
+    db.executescript("""
+        ALTER TABLE visit ADD COLUMN first_impression TEXT;
+
+        CREATE TRIGGER first_impression_is_final BEFORE UPDATE OF first_impression ON visit BEGIN
+            SELECT raise(ABORT, 'a first impression is never changed');
+        END;
+    """)
+
+
 STEPS: tuple[Callable[[Database], None], ...] = (
     m001_patients_lesions_visits,
     m002_explanations,
@@ -203,6 +214,7 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     m004_revisions,
     m005_settings,
     m006_checks,
+    m007_first_impression,
 )
 STEP_NAMES: tuple[str, ...] = tuple(step.__name__ for step in STEPS)
 

@@ -156,6 +156,7 @@ def visit_of(row: Row) -> Visit:
         status=row["status"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        first_impression=row["first_impression"],
     )
 
 

@@ -7,13 +7,13 @@ import streamlit as st
 
 from skinlens.errors import InvalidEntry
 from skinlens.explain import METHODS, Parameter
-from skinlens.labels import CODES
+from skinlens.labels import CODES, IMPRESSIONS
 from skinlens.predict import Classifier
 from skinlens.records import Case, Method, Sex
 from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient
-from skinlens.ui import session
+from skinlens.ui import session, widgets
 from skinlens.ui.session import OpenCase
-from skinlens.ui.words import BODY_SITES, SEXES, STATUSES, name, named, plain
+from skinlens.ui.words import BODY_SITES, SEXES, STATUSES, impression_name, name, named, plain
 
 NEW, KNOWN, NONE = "New patient", "Known patient", "No patient"
 PAGE_SIZE = 12
@@ -26,9 +26,9 @@ def impression(opened: OpenCase) -> None:
     st.markdown("What do you see? Your reading, made before the model's, is worth more than one made after it.")
     chosen = st.selectbox(
         "Your impression (optional)",
-        CODES,
+        list(IMPRESSIONS),
         index=None,
-        format_func=name,
+        format_func=impression_name,
         placeholder="Choose a diagnosis, or leave empty",
         key="case_impression",
         persist_state="session",
@@ -51,11 +51,12 @@ def save(store: CaseStore, opened: OpenCase) -> None:
     said = right.selectbox(
         "Your diagnosis",
         CODES,
-        index=CODES.index(opened.impression) if opened.impression else None,
+        index=None,
         format_func=name,
         placeholder="None yet",
         key="case_label",
         persist_state="session",
+        help="Now, with all that you know. Your first impression is kept beside it, as you gave it.",
     )
     words = st.text_input(
         "Your diagnosis in your own words (optional)", key="case_words", persist_state="session", max_chars=500
@@ -81,10 +82,7 @@ def save(store: CaseStore, opened: OpenCase) -> None:
 
 
 def _first_note(opened: OpenCase) -> str:
-    note = "Synthetic example, not a patient.\n" if opened.synthetic else ""
-    if opened.impression:
-        note += f"Impression before the model's reading was shown: {name(opened.impression)}.\n"
-    return note
+    return "Synthetic example, not a patient.\n" if opened.synthetic else ""
 
 
 def _patient(store: CaseStore) -> NewPatient | int | None:
@@ -218,6 +216,7 @@ def reading(store: CaseStore, opened: OpenCase) -> None:
     assert case is not None
     visit = case.visit
     draft = visit.status == "draft"
+    widgets.impression(visit.first_impression)
     with st.form(f"reading-{visit.id}-{visit.updated_at}"):
         said = st.selectbox(
             "Your diagnosis",

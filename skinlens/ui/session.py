@@ -36,7 +36,7 @@ class OpenCase:
     checks: list[Check] = field(default_factory=list)
     """What was found about the prediction and the maps; those of a stored case as they were stored."""
     impression: str | None = None
-    """The clinician's reading before the model's was shown."""
+    """What the clinician said before the model's reading was shown, one of ``labels.IMPRESSIONS``."""
     revealed: bool = False
     """Whether the model's reading was shown."""
     label: str = ""
@@ -73,7 +73,8 @@ class OpenCase:
     def save(self, store: CaseStore, **entries: object) -> Case:
         """Store the case with all maps and checks so far; later ones follow by themselves."""
         with self._lock:
-            self.case = pipeline.save(store, self.analysis, self.maps, self.checks, **entries)  # type: ignore[arg-type]
+            said = {**entries, "first_impression": self.impression}
+            self.case = pipeline.save(store, self.analysis, self.maps, self.checks, **said)  # type: ignore[arg-type]
             self.home = store.home
             return self.case
 
@@ -136,6 +137,7 @@ def reopen(visit_id: int) -> None:
         maps=list(maps),
         problems=problems,
         checks=list(store.checks(visit_id)),
+        impression=case.visit.first_impression,
         revealed=True,
     )
     if maps:

@@ -10,7 +10,7 @@ from skinlens.quantities import duration, number
 from skinlens.records import Case, Photo, Prediction, QualityReport
 from skinlens.ui import cache
 from skinlens.ui.session import OpenCase
-from skinlens.ui.words import RISK_SIGNS, name, patient_line, percent, plain, threshold_statement
+from skinlens.ui.words import RISK_SIGNS, impression_name, name, patient_line, percent, plain, threshold_statement
 
 ANALYSE = ("pages/analyse.py", "Analyse a photo")
 HISTORY = ("pages/history.py", "Open a stored case")
@@ -91,8 +91,9 @@ def problems(sentences: Iterable[str]) -> None:
         st.warning(plain(sentence))
 
 
-def impression(code: str) -> None:
-    st.markdown(f"Your impression, before the model's: **{name(code)}**")
+def impression(code: str | None) -> None:
+    """Read only: what was said first stays as it was said."""
+    st.markdown(f"Your impression, before the model's: **{impression_name(code)}**")
 
 
 def fields(pairs: Mapping[str, str]) -> None:

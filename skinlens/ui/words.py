@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from skinlens.labels import BY_CODE, Risk
+from skinlens.labels import BY_CODE, IMPRESSIONS, Risk
 from skinlens.quantities import number
 from skinlens.records import Case, Prediction, Sex, Status
 
@@ -49,8 +49,16 @@ def plain(text: object) -> str:
 
 def name(code: str) -> str:
     """The full name of a class, beginning with a capital."""
-    full = BY_CODE[code].name
-    return full[0].upper() + full[1:]
+    return _capital(BY_CODE[code].name)
+
+
+def _capital(words: str) -> str:
+    return words[0].upper() + words[1:]
+
+
+def impression_name(code: str | None) -> str:
+    """What was said before the model's reading, beginning with a capital."""
+    return _capital(IMPRESSIONS[code]) if code else "none given"
 
 
 def named(code: str | None) -> str:

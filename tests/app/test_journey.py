@@ -64,7 +64,7 @@ def kept(agreed: AppTest, photo: bytes) -> AppTest:
 def test_the_whole_journey(agreed: AppTest, photo: bytes, skinlens_home: Path, until: Until) -> None:
     app = agreed
     app.file_uploader[0].upload("Mrs Smith, left arm.jpg", photo, "image/jpeg").run()
-    app.selectbox(key="case_impression").select("nv").run()
+    app.selectbox(key="case_impression").select("unsure").run()
     press(app, "Show the model's reading")
     assert "sensitivity" in words(app)
 
@@ -86,12 +86,12 @@ def test_the_whole_journey(agreed: AppTest, photo: bytes, skinlens_home: Path, u
     assert case.patient is not None
     assert case.patient.pseudonym == "P-7"
     assert case.lesion.body_site == "forearm"
-    assert case.visit.clinician_label == "nv"
-    assert "Impression before the model's reading was shown: Melanocytic nevus." in case.visit.notes
+    assert (case.visit.first_impression, case.visit.clinician_label, case.visit.notes) == ("unsure", None, "")
     assert {one.method for one in store.explanations(1)} == set(METHODS)
 
     turn(app, "history")
     press(app, "Open case 1")
+    assert "Your impression, before the model's: **Not sure**" in words(app)
     app.text_area[0].input("Regular network.")
     press(app, "Save and sign")
     assert store.case(1).visit.status == "signed"
@@ -105,6 +105,7 @@ def test_the_whole_journey(agreed: AppTest, photo: bytes, skinlens_home: Path, u
     assert problems == ()
     text = "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(data)).pages)
     assert "P-7" in text
+    assert "not sure" in text
     assert "Smith" not in text
 
     everything = zipfile.ZipFile(io.BytesIO(store.export_patient(case.patient.id)))

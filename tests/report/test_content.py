@@ -16,7 +16,6 @@ from skinlens.report.content import (
     PHOTO_LONGEST_PX,
     ReportContent,
     compose,
-    number,
     probability,
     threshold_statement,
 )
@@ -70,14 +69,6 @@ def test_a_threshold_that_misses_the_aim_does_not_claim_it() -> None:
 )
 def test_probabilities_do_not_round_to_certainty(prob: float, words: str) -> None:
     assert probability(prob) == words
-
-
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [(450.0, "450"), (31.24, "31.2"), (0.00213, "0.00213"), (12345.6, "12346"), (float("nan"), "not measurable")],
-)
-def test_numbers_are_as_long_as_a_reader_needs(value: float, words: str) -> None:
-    assert number(value) == words
 
 
 def test_the_case_in_its_header() -> None:
@@ -139,6 +130,15 @@ def test_codes_without_a_diagnosis_are_those_of_the_most_probable_class() -> Non
 
 def test_an_unverified_code_says_so() -> None:
     assert fields(content(clinician_label="bkl"))["SNOMED CT"] == "not verified"
+
+
+def test_the_first_impression_stands_apart_from_the_diagnosis() -> None:
+    said = content(first_impression="other")
+    assert (said.first_impression, said.diagnosis) == (
+        "something else than these seven",
+        "melanoma: suspected, in situ",
+    )
+    assert content().first_impression == "None given."
 
 
 def test_diagnosis_in_the_clinicians_words() -> None:

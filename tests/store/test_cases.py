@@ -38,6 +38,7 @@ def test_a_case_comes_back_as_it_was_saved(store, save):
         clinician_label="mel",
         clinician_diagnosis="suspected melanoma",
         notes="growing\nfor months",
+        first_impression="other",
         status="signed",
     )
     case = CaseStore(store.home).case(saved.visit.id)
@@ -48,7 +49,7 @@ def test_a_case_comes_back_as_it_was_saved(store, save):
     assert case.visit.prediction == samples.prediction()
     assert (case.visit.taken_on, case.visit.photo_sha256, case.visit.status) == ("2024-05-31", photo.sha256, "signed")
     assert (case.visit.clinician_label, case.visit.clinician_diagnosis) == ("mel", "suspected melanoma")
-    assert case.visit.notes == "growing\nfor months"
+    assert (case.visit.notes, case.visit.first_impression) == ("growing\nfor months", "other")
     assert case.visit.created_at == case.visit.updated_at
     stored = store.photo(saved.visit.id)
     np.testing.assert_array_equal(stored.pixels, photo.pixels)
@@ -237,9 +238,9 @@ def test_only_a_signed_case_can_be_amended(store, save):
 
 def test_the_trail_says_what_changed_when_and_under_which_model(store, save):
     photo = samples.photo()
-    case = save(photo=photo, notes="one")
+    case = save(photo=photo, notes="one", first_impression="nv")
     visit_id = case.visit.id
-    read(store, visit_id, notes="two", status="signed")
+    assert read(store, visit_id, notes="two", status="signed").first_impression == "nv"
     store.edit_lesion(case.lesion.id, "left hand", "")
     store.edit_patient(case.patient.id, "P-0009", 1960, "female")
     store.add_explanation(visit_id, samples.explanation(photo))
@@ -259,6 +260,10 @@ def test_the_trail_says_what_changed_when_and_under_which_model(store, save):
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
+        (
+            {"first_impression": "melanoma"},
+            "'melanoma' is no first impression. Choose one of: akiec, .*, other, unsure",
+        ),
         ({"clinician_label": "melanoma"}, "'melanoma' is no class. Choose one of: akiec, bcc, .*; or none."),
         ({"notes": "a\0b"}, "There is a character in the notes that cannot be kept"),
         ({"clinician_diagnosis": "\ud800"}, "There is a character in the diagnosis that cannot be kept"),

@@ -104,6 +104,7 @@ def test_every_older_version_opens_with_all_its_rows(tmp_path, save, steps):
         assert case.patient == Patient(1, "P-old", 1934, "male", born_earlier=True)
         assert (case.visit.prediction.top.code, case.visit.prediction.model.version) == ("mel", "0.9")
         assert case.visit.quality.failed[0].advice == "Hold still."
+        assert case.visit.first_impression is None
         assert [row.visit_id for row in store.search(CaseQuery(text="first vers", patient="old")).rows] == [1]
         assert store.photo(1).notes == ("A note.",)
         assert [one.params for one in store.explanations(1)] == ([{"samples": 512}] if steps >= 2 else [])
@@ -140,6 +141,13 @@ def test_a_database_from_the_future_is_left_alone(store, save):
 
 def test_the_steps_are_numbered_in_their_order():
     assert [int(name[1:4]) for name in STEP_NAMES] == list(range(1, len(STEP_NAMES) + 1))
+
+
+def test_a_first_impression_is_never_changed(store, save):
+    save(first_impression="unsure")
+    refused = pytest.raises(sqlite3.IntegrityError, match="a first impression is never changed")
+    with closing(sqlite3.connect(store.database)) as connection, refused:
+        connection.execute("UPDATE visit SET first_impression = 'mel'")
 
 
 def test_a_revision_is_never_changed(store, save):
