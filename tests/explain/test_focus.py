@@ -1,0 +1,96 @@
+"""The two figures by hand, and which maps and outlines belong together."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from skinlens.errors import SkinLensError
+from skinlens.explain import explain
+from skinlens.explain.focus import Focus, focus, from_check, inside_share, measure, pointing
+from skinlens.models.outline import drawn_by_clinician
+from skinlens.records import ModelStamp
+
+STAMP = ModelStamp("tiny, outline", "0", "0" * 64)
+HEAT = np.array([[0, 1, 2], [3, 8, 2], [0, 4, 0]], np.float32) / 8
+CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool)
+
+
+def test_the_share_inside_by_hand():
+    assert inside_share(HEAT, CROSS) == pytest.approx((1 + 3 + 8 + 2 + 4) / 20)
+    assert inside_share(HEAT, ~CROSS) == pytest.approx(2 / 20)
+    assert inside_share(HEAT, np.ones_like(CROSS)) == 1
+
+
+def test_even_heat_is_inside_as_far_as_the_lesion_reaches():
+    even = measure(np.full((3, 3), 0.7, np.float32), CROSS)
+    assert even.inside == pytest.approx(even.area) == pytest.approx(5 / 9)
+    assert "no more than at the skin" in even.verdict
+
+
+def test_the_hottest_point_is_a_hit_or_a_miss():
+    assert pointing(HEAT, CROSS) == 1
+    assert pointing(HEAT, ~CROSS) == 0
+
+
+def test_points_that_tie_count_alike():
+    heat = np.where(CROSS, 0.25, 1).astype(np.float32)
+    heat[0, 1] = 1  # four corners and one place of the cross
+    assert pointing(heat, CROSS) == pytest.approx(1 / 5)
+
+
+def test_neither_figure_depends_on_the_scale_of_the_map():
+    assert measure(HEAT / 4, CROSS) == measure(HEAT, CROSS)
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (Focus(0.8, 0.3, 1.0), "its hottest point is inside"),
+        (Focus(0.8, 0.3, 0.2), "its hottest point is outside"),
+        (Focus(0.2, 0.3, 1.0), "no more than at the skin"),
+    ],
+)
+def test_the_verdict(found, words):
+    assert words in found.verdict
+
+
+# --------------------------------------------------------------------------------------------------- on real records
+
+
+@pytest.fixture(scope="module")
+def made(classifier, photos):
+    return explain("grad_cam", classifier, photos[0], "mel")
+
+
+def ring(photo, across=0.5, reach=0.25):
+    angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    points = np.stack([across + reach * np.cos(angles), 0.5 + reach * np.sin(angles)], axis=1)
+    return drawn_by_clinician(points.tolist(), photo, STAMP)
+
+
+def test_an_outline_around_everything_has_all_the_heat(classifier, photos, made):
+    corners = drawn_by_clinician([[0, 0], [0.5, 0], [1, 0], [1, 1], [0.5, 1], [0, 1]], photos[0], STAMP)
+    found = from_check(focus(photos[0], made, corners, classifier.engine.spec))
+    assert found.area > 0.95
+    assert found.inside > 0.9
+
+
+def test_the_check_says_of_which_map_and_which_outline(classifier, photos, made):
+    outline = ring(photos[0])
+    check = focus(photos[0], made, outline, classifier.engine.spec)
+    assert (check.kind, check.label, check.method, check.seed) == ("focus", "mel", "grad_cam", None)
+    assert check.model == classifier.engine.stamp
+    assert check.settings["outline"]["made_by"] == "clinician"
+    assert check.identity != focus(photos[0], made, ring(photos[0], reach=0.2), classifier.engine.spec).identity
+    assert check.identity == focus(photos[0], made, outline, classifier.engine.spec).identity
+
+
+def test_what_does_not_belong_together_is_refused(classifier, photos, made):
+    spec = classifier.engine.spec
+    with pytest.raises(SkinLensError, match="expected the outline"):
+        focus(photos[0], made, ring(photos[1]), spec)
+    with pytest.raises(SkinLensError, match="expected the map"):
+        focus(photos[1], made, ring(photos[1]), spec)
+    with pytest.raises(SkinLensError, match="has no focus"):
+        focus(photos[0], replace(made, heat=np.zeros_like(made.heat)), ring(photos[0]), spec)
