@@ -11,8 +11,10 @@ tends to give a blurred photo to the commonest class (the first release: all of 
 curves begin and end high, so its figures move little and are told from chance less often.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int
@@ -22,8 +24,14 @@ from skinlens.explain import METHODS, seed_of
 from skinlens.labels import INDEX
 from skinlens.predict import Classifier
 from skinlens.preprocess import to_batch
-from skinlens.records import Array, Batch, Explanation, Heat, Method, ModelStamp, Photo, Progress
+from skinlens.records import Array, Batch, Check, Explanation, Heat, Photo, Progress, Target
 
+KIND = "faithfulness"
+FIGURES = (
+    *("deletion", "insertion", "random_deletion_mean", "random_insertion_mean"),
+    *("better_than_chance", "average_drop"),
+)
+"""The fields of ``Faithfulness`` that are a check's figures."""
 STEPS = 17
 """The 16 pictures between the whole and the blurred photo fill one batch of the engine."""
 RANDOM_MAPS = 8
@@ -39,14 +47,17 @@ Order = Int[Array, "s s"]
 """The place of each pixel when they are sorted from hot to cold: 0 the hottest, s² - 1 the coldest."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Faithfulness:
     """One map's figures beside those of random maps of the same case."""
 
-    method: Method
-    label: str
-    photo_sha256: str
-    model: ModelStamp
+    explained: Explanation
+    """The map that was put to the test."""
+    seed: int
+    """Of the random maps."""
+    duration_ms: float
+    created_at: str
+    """UTC, ISO 8601."""
     deletion: float
     """Mean probability while the hottest parts are blurred first, 0 to 1: lower is better."""
     insertion: float
@@ -58,6 +69,20 @@ class Faithfulness:
     standard deviation. A low bar: it says that the place matters, not that the map is the best there could be."""
     average_drop: float
     """Share of the probability that is lost when only what is hot stays sharp, 0 to 1: lower is better."""
+
+    def to_check(self) -> Check:
+        return Check(
+            kind=KIND,
+            label=self.explained.label,
+            method=self.explained.method,
+            photo_sha256=self.explained.photo_sha256,
+            model=self.explained.model,
+            seed=self.seed,
+            settings={"map": dict(self.explained.params), "steps": STEPS, "random_maps": RANDOM_MAPS, "blur": BLUR},
+            figures={name: getattr(self, name) for name in FIGURES},
+            duration_ms=self.duration_ms,
+            created_at=self.created_at,
+        )
 
 
 @dataclass(frozen=True)
@@ -85,28 +110,29 @@ def faithfulness(
         Cancelled: ``progress`` raised it.
     """
     _refuse_mix_ups(classifier, photo, explanation)
-    position = INDEX[explanation.label]
+    started = time.perf_counter()
+    seed = seed_of(photo)
     sharp = to_batch([photo], classifier.engine.spec)[0]
     blurred = blur(sharp, BLUR * sharp.shape[-1])
 
     def score(batch: Batch) -> Float64[Array, " n"]:
-        return classifier.probs(batch)[:, position].astype(np.float64)
+        return score_of(classifier, explanation.target, batch)
 
     told = progress or (lambda _: None)
     told(0.0)
     ends = score(np.stack([sharp, blurred, sharp * explanation.heat + blurred * (1 - explanation.heat)]))
     orders = [order_of(explanation.heat)]
-    orders += [order_of(one) for one in random_maps(explanation.heat, seed_of(photo), RANDOM_MAPS)]
+    orders += [order_of(one) for one in random_maps(explanation.heat, seed, RANDOM_MAPS)]
     areas = []
     for done, order in enumerate(orders, start=1):
         areas.append(walk(sharp, blurred, order, (float(ends[0]), float(ends[1])), score))
         told(done / len(orders))
     own, random = areas[0], areas[1:]
     return Faithfulness(
-        method=explanation.method,
-        label=explanation.label,
-        photo_sha256=photo.sha256,
-        model=explanation.model,
+        explained=explanation,
+        seed=seed,
+        duration_ms=(time.perf_counter() - started) * 1000,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         deletion=own.deletion,
         insertion=own.insertion,
         random_deletion_mean=float(np.mean([one.deletion for one in random])),
@@ -114,6 +140,14 @@ def faithfulness(
         better_than_chance=clearly_better(own.gain, [one.gain for one in random]),
         average_drop=average_drop(float(ends[0]), float(ends[2])),
     )
+
+
+def score_of(classifier: Classifier, target: Target, batch: Batch) -> Float64[Array, " n"]:
+    """The calibrated probability of the target's class; for a class against another, its share of what the two have."""
+    if not target.against:
+        return classifier.probs(batch)[:, INDEX[target.label]].astype(np.float64)
+    lead = target.score(classifier.engine.logits(batch)).astype(np.float64) / classifier.temperature
+    return np.asarray(1 / (1 + np.exp(-lead)))
 
 
 def walk(

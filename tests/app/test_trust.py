@@ -1,6 +1,7 @@
 """Below the maps: how far they agree, and the check of each against the model, on request and with cancel."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,12 @@ from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
 from skinlens.explain import METHODS
-from skinlens.store import CaseStore
+from skinlens.store import CaseStore, NewLesion
 from skinlens.ui.words import plain
 from tests.app.conftest import press, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]
-CHECK, CANCEL = "Check the maps against the model", "Cancel the check"
+CHECK, CANCEL = "Check the maps against the model", "Cancel the check against the model"
 FOLLOWED = "Does the model follow them?"
 
 
@@ -46,13 +47,15 @@ def test_agreement_is_said_as_soon_as_there_are_two_maps(mapped: AppTest) -> Non
     assert "Do the maps agree?" not in words(mapped.run())
 
 
-def test_the_maps_are_checked_when_asked_and_nothing_of_it_is_stored(mapped: AppTest, until: Until) -> None:
+def test_the_maps_are_checked_when_asked_and_the_checks_stay_with_the_case(
+    mapped: AppTest, until: Until, skinlens_home: Path
+) -> None:
     assert "better than chance</td>" not in words(mapped)
     press(mapped, CHECK)
     until(mapped, lambda: "better than chance</td>" in words(mapped))
     opened = mapped.session_state["open_case"]
     telling = [one for one in opened.maps if one.heat.any()]
-    assert set(mapped.session_state["case_checks"]) == set(telling)
+    assert {(one.method, one.kind) for one in opened.checks} == {(one.method, "faithfulness") for one in telling}
     assert words(mapped).count("better than chance</td>") == len(telling) > 0
     assert CHECK not in buttons(mapped)
     assert not mapped.exception
@@ -60,6 +63,22 @@ def test_the_maps_are_checked_when_asked_and_nothing_of_it_is_stored(mapped: App
     mapped.switch_page("pages/analyse.py").run()
     mapped.switch_page("pages/explain.py").run()
     assert "better than chance</td>" in words(mapped)
+
+    store = CaseStore(skinlens_home)
+    case = opened.save(store, patient=None, lesion=NewLesion("back"), taken_on="2024-05-31")
+    assert store.checks(case.visit.id) == tuple(opened.checks)
+    again = replace(opened.checks[0], kind="stability")
+    opened.keep_checks([again])
+    assert store.checks(case.visit.id)[-1] == again
+
+    mapped.query_params["case"] = str(case.visit.id)
+    del mapped.session_state["open_case"]
+    mapped.run()
+    reopened = mapped.session_state["open_case"]
+    assert reopened is not opened
+    assert tuple(reopened.checks) == store.checks(case.visit.id)
+    assert words(mapped).count("better than chance</td>") == len(telling)
+    assert CHECK not in buttons(mapped)
 
 
 def test_a_check_is_cancelled_and_can_be_asked_for_again(mapped: AppTest, until: Until) -> None:

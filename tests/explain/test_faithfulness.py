@@ -1,4 +1,4 @@
-"""The figures on scores whose answer is known, the curves by hand, and the whole on a small release."""
+"""The figures on scores whose answer is known, the curves by hand, and the whole on a small int8 model."""
 
 from dataclasses import replace
 
@@ -17,12 +17,12 @@ from skinlens.explain.faithfulness import (
     faithfulness,
     order_of,
     random_maps,
+    score_of,
     walk,
 )
-from skinlens.intake import photo_from_pixels
-from skinlens.phantom import draw_phantom
-from skinlens.predict import load_classifier
-from skinlens.records import ModelStamp
+from skinlens.labels import CODES, INDEX
+from skinlens.preprocess import to_batch
+from skinlens.records import ModelStamp, Target
 
 SIDE = 34  # so that each of the 17 steps is of the same size
 SQUARE = (slice(6, 16), slice(8, 20))
@@ -161,24 +161,39 @@ def test_random_maps_belong_to_their_seed():
 
 
 @pytest.fixture(scope="module")
-def small(release):
-    classifier = load_classifier(release)
-    photo = photo_from_pixels(draw_phantom(), "drawn")
-    return classifier, photo, explain("grad_cam", classifier, photo, "mel")
+def small(int8_classifier, photos):
+    """An int8 engine, a photo, and a map of it that is not empty."""
+    made = (explain("grad_cam", int8_classifier, photos[0], code) for code in CODES)
+    return int8_classifier, photos[0], next(one for one in made if one.heat.any())
 
 
 def test_a_map_of_the_shipped_kind_of_model_is_put_to_the_test(small):
     classifier, photo, explanation = small
     told = []
     found = faithfulness(classifier, photo, explanation, progress=told.append)
-    assert (found.method, found.label, found.photo_sha256) == ("grad_cam", "mel", photo.sha256)
-    assert found.model == classifier.engine.stamp
+    assert found.explained is explanation
     for figure in (found.deletion, found.insertion, found.random_deletion_mean, found.random_insertion_mean):
         assert 0 <= figure <= 1
     assert 0 <= found.average_drop <= 1
     assert told == sorted(told)
     assert (told[0], told[-1]) == (0, 1)
-    assert faithfulness(classifier, photo, explanation) == found
+    check, again = found.to_check(), faithfulness(classifier, photo, explanation).to_check()
+    assert (check.kind, check.label, check.method) == ("faithfulness", explanation.label, "grad_cam")
+    assert (check.photo_sha256, check.model) == (photo.sha256, classifier.engine.stamp)
+    assert (check.figures, check.identity, check.seed) == (again.figures, again.identity, again.seed)
+    assert check.figures["deletion"] == found.deletion
+    assert check.settings["map"] == explanation.params
+
+
+def test_a_class_against_another_is_scored_by_its_share_of_the_two(small):
+    classifier, photo, _ = small
+    batch = to_batch([photo], classifier.engine.spec)
+    probs = classifier.probs(batch)[0].astype(float)
+    melanoma, nevus = probs[INDEX["mel"]], probs[INDEX["nv"]]
+    assert score_of(classifier, Target("mel"), batch)[0] == melanoma
+    share = score_of(classifier, Target("mel", "nv"), batch)[0]
+    assert share == pytest.approx(melanoma / (melanoma + nevus), abs=1e-6)
+    assert share + score_of(classifier, Target("nv", "mel"), batch)[0] == pytest.approx(1)
 
 
 def test_one_of_the_random_maps_is_no_better_than_the_random_maps(small):

@@ -1,0 +1,49 @@
+"""Do the maps of the page point to the same area? By default: it takes milliseconds."""
+
+import streamlit as st
+
+from skinlens import pipeline
+from skinlens.errors import SkinLensError
+from skinlens.explain import METHODS
+from skinlens.predict import Classifier
+from skinlens.ui import checks, widgets
+from skinlens.ui.session import OpenCase
+from skinlens.ui.words import plain
+
+HELP = """
+**Same order of heat**: rank correlation of all pixels. 1 is the same order from cold to hot, 0 unrelated, -1 reversed.
+
+**Hottest fifth shared**: of the area that either map has in its hottest fifth, how much both have. 100 % is the same
+area, about 11 % is chance, 0 % is apart. From a third on they count as the same area: each then shares half of its own.
+
+**Centres apart**: between the centres of the hottest areas, in % of the picture's diagonal. 0 % is the same centre.
+
+Agreement does not make a map right. Grad-CAM and Score-CAM read the same inner patterns of the network, so they agree
+more easily with each other than with LIME.
+"""
+
+
+def section(opened: OpenCase, classifier: Classifier | None) -> None:  # noqa: ARG001  sections are called alike
+    shown = checks.shown_maps(opened)
+    if len(shown) < 2:
+        return
+    st.subheader("Do the maps agree?", help=HELP)
+    try:
+        found = pipeline.agree(shown)
+    except SkinLensError as error:
+        st.caption(plain(error))
+        return
+    st.markdown(plain(found.verdict))
+    if found.pairs:
+        widgets.table(
+            ("Maps", "Same order of heat", "Hottest fifth shared", "Centres apart"),
+            [
+                (
+                    f"{METHODS[pair.first].title} and {METHODS[pair.second].title}",
+                    f"{pair.spearman:.2f}",
+                    f"{100 * pair.hottest_iou:.0f} %",
+                    f"{pair.centre_distance_percent:.0f} %",
+                )
+                for pair in found.pairs
+            ],
+        )

@@ -1,0 +1,78 @@
+"""Does the model follow the maps better than chance? On request, map by map."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import streamlit as st
+
+from skinlens import pipeline
+from skinlens.explain import METHODS
+from skinlens.explain.faithfulness import KIND, RANDOM_MAPS
+from skinlens.predict import Classifier
+from skinlens.records import Check, Explanation, Photo, Progress
+from skinlens.ui import checks, widgets
+from skinlens.ui.session import OpenCase
+from skinlens.ui.words import percent, plain
+
+HELP = f"""
+The hottest parts of a map are blurred first, or become sharp first, step by step, and the model is asked at each step.
+If the map shows what moves the model, the probability falls early in the one case and rises early in the other.
+
+The same is done with {RANDOM_MAPS} random maps that are as rough, on the same photo. **Better than chance** is a map
+that does better than their mean by more than twice their standard deviation. It is a low bar: the place matters to the
+model; whether it matters to the diagnosis is another question.
+
+**Lost by the rest**: the share of the probability that is lost when only what is hot stays sharp.
+
+A blurred photo is mostly read as a melanocytic nevus, the commonest class. For that class the probability moves little,
+and the check tells less.
+"""
+
+
+def section(opened: OpenCase, classifier: Classifier | None) -> None:
+    shown = checks.shown_maps(opened)
+    found = {one: check for one in shown if (check := checks.of_map(opened, KIND, one)) is not None}
+    able = [one for one in checks.checkable_maps(opened, classifier) if one not in found]
+    if not found and not able:
+        return
+    target = shown[0].target
+    st.subheader("Does the model follow them?", help=HELP)
+    if found:
+        _table(list(found.values()), target.words)
+    if able and classifier is not None:
+        checks.ask(
+            opened,
+            (KIND, target.code),
+            "Check the maps against the model",
+            "Cancel the check against the model",
+            checks.each([partial(_check, classifier, opened.analysis.photo, one) for one in able]),
+            hint=""
+            if found
+            else f"Does the model's answer on {target.words} change with what a map calls hot? It takes seconds.",
+        )
+
+
+def _check(classifier: Classifier, photo: Photo, explanation: Explanation, progress: Progress) -> Check:
+    return pipeline.faithfulness(classifier, photo, explanation, progress=progress).to_check()
+
+
+def _table(found: Sequence[Check], target: str) -> None:
+    widgets.table(
+        ("Map", "Hottest blurred first", "Hottest sharp first", "Lost by the rest", "Result"),
+        [
+            (
+                METHODS[one.method].title if one.method else "",
+                f"{percent(one.figures['deletion'])} (chance {percent(one.figures['random_deletion_mean'])})",
+                f"{percent(one.figures['insertion'])} (chance {percent(one.figures['random_insertion_mean'])})",
+                f"{100 * one.figures['average_drop']:.0f} %",
+                "better than chance" if one.figures["better_than_chance"] else "not clearly better than chance",
+            )
+            for one in found
+        ],
+    )
+    st.caption(
+        f"Mean probability of {plain(target)} along the way. Blurred first: lower is better. "
+        f"Sharp first: higher is better. Clearly better: by more than twice the standard deviation of the "
+        f"{RANDOM_MAPS} random maps."
+    )
+    checks.provenance(found)
