@@ -11,6 +11,7 @@ from skinlens.records import (
     Check,
     Explanation,
     Lesion,
+    Outline,
     Patient,
     Photo,
     Prediction,
@@ -21,6 +22,7 @@ from skinlens.records import (
 )
 from skinlens.store import database, entries, erasure, export, files, people, rows, search, visits
 from skinlens.store.checks import StoredChecks, must_test, put_check
+from skinlens.store.outlines import StoredOutlines, must_surround, put_outline
 from skinlens.store.rows import Revision, Setting, Subject
 from skinlens.store.search import EVERY_CASE, CasePage, CaseQuery
 
@@ -30,7 +32,7 @@ _ACKNOWLEDGED = "disclaimer_acknowledged"
 _PROBE = "00-probe"
 
 
-class CaseStore(StoredChecks):
+class CaseStore(StoredChecks, StoredOutlines):
     """All cases of one home folder. It holds a path and no connection: any thread and any process may use it at once.
 
     A save is one transaction; its files are on the disk before its rows. Readers see the state before or after it.
@@ -101,6 +103,7 @@ class CaseStore(StoredChecks):
         prediction: Prediction,
         explanations: Sequence[Explanation] = (),
         checks: Sequence[Check] = (),
+        outlines: Sequence[Outline] = (),
         *,
         patient: tuple[str, int | None, Sex] | int | None,
         lesion: tuple[str, str] | int,
@@ -132,6 +135,8 @@ class CaseStore(StoredChecks):
             visits.must_explain(explanation, photo.sha256)
         for check in checks:
             must_test(check, photo.sha256)
+        for outline in outlines:
+            must_surround(outline, photo.sha256)
         picture, thumbnail = files.picture_file(photo.pixels), files.thumbnail_file(photo.pixels)
         heats = [files.heat_file(explanation.heat) for explanation in explanations]
         contents = dict([picture, thumbnail, *heats])
@@ -154,6 +159,8 @@ class CaseStore(StoredChecks):
                 visits.put_explanation(db, visit_id, explanation, heat_file)
             for check in checks:
                 put_check(db, visit_id, check)
+            for outline in outlines:
+                put_outline(db, visit_id, outline)
             changes = {"status": (None, status)}
             people.record_revision(db, "visit", visit_id, "created", changes, prediction.model.version)
             return visits.case_of(db, visit_id)

@@ -14,6 +14,7 @@ from skinlens import __version__
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.store.checks import CHECKS_SQL, check_of
 from skinlens.store.entries import now
+from skinlens.store.outlines import OUTLINES_SQL, outline_of
 from skinlens.store.people import row_of
 from skinlens.store.rows import Row, lesion_of, patient_of, revision_of, stamp_of, visit_of
 from skinlens.store.visits import EXPLANATIONS_SQL, map_in_words
@@ -21,7 +22,7 @@ from skinlens.store.visits import EXPLANATIONS_SQL, map_in_words
 _README = f"""{DISCLAIMER}
 
 Everything that SkinLens {__version__} kept of one patient.
-patient.json   the patient, the lesions, the visits with prediction, quality, checks and notes, and the trail of changes
+patient.json   the patient, the lesions, the visits with prediction, quality, checks, outlines and notes, and the trail
 pictures/      the photos, lossless, without metadata
 maps/          the heat maps in the frame of the network's input: .npz of numpy, float32 array "heat", 0 none, 1 most
 """
@@ -82,6 +83,7 @@ def _visit(db: Database, row: Row, wanted: dict[str, tuple[str, str]]) -> dict[s
         "skinlens_version": row["skinlens_version"],
         "explanations": [_explanation(explanation, wanted) for explanation in explanations],
         "checks": [asdict(check_of(check)) for check in db.query(CHECKS_SQL, [number])],
+        "outlines": [asdict(outline_of(outline)) for outline in db.query(OUTLINES_SQL, [number])],
     }
 
 

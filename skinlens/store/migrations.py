@@ -207,6 +207,23 @@ def m007_first_impression(db: Database) -> None:
     """)
 
 
+def m008_outlines(db: Database) -> None:
+    """At most one outline of the lesion by the model and one by the clinician; ``points`` is JSON."""
+    db.executescript("""
+        CREATE TABLE outline (
+            id INTEGER PRIMARY KEY,
+            visit_id INTEGER NOT NULL REFERENCES visit (id) ON DELETE CASCADE,
+            made_by TEXT NOT NULL CHECK (made_by IN ('model', 'clinician')),
+            points TEXT NOT NULL,
+            model_name TEXT NOT NULL,
+            model_version TEXT NOT NULL,
+            model_sha256 TEXT NOT NULL,
+            created_at TEXT NOT NULL,
+            UNIQUE (visit_id, made_by)
+        ) STRICT;
+    """)
+
+
 STEPS: tuple[Callable[[Database], None], ...] = (
     m001_patients_lesions_visits,
     m002_explanations,
@@ -215,6 +232,7 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     m005_settings,
     m006_checks,
     m007_first_impression,
+    m008_outlines,
 )
 STEP_NAMES: tuple[str, ...] = tuple(step.__name__ for step in STEPS)
 

@@ -41,7 +41,7 @@ class Revision:
     """UTC, ISO 8601."""
     subject: Subject
     action: str
-    """``created``, ``edited``, ``signed``, ``amended``, ``explained`` or ``checked``."""
+    """``created``, ``edited``, ``signed``, ``amended``, ``explained``, ``checked`` or ``outlined``."""
     changes: Mapping[str, tuple[str | None, str | None] | None]
     """Field → (before, after); None for a patient's fields, whose earlier values are not kept."""
     model_version: str

@@ -91,6 +91,9 @@ def old_store(home: Path, steps: int) -> CaseStore:
                 "created_at": created,
             }
             db.table("check_result").insert(check)
+        if steps >= 8:
+            outline = {"made_by": "clinician", "points": "[[0.1, 0.2], [0.9, 0.3], [0.5, 0.8]]", **MODEL_COLUMNS}
+            db.table("outline").insert({"visit_id": 1, **outline, "created_at": created})
     return store
 
 
@@ -109,6 +112,7 @@ def test_every_older_version_opens_with_all_its_rows(tmp_path, save, steps):
         assert store.photo(1).notes == ("A note.",)
         assert [one.params for one in store.explanations(1)] == ([{"samples": 512}] if steps >= 2 else [])
         assert [one.figures for one in store.checks(1)] == ([{"gain": 0.5}] if steps >= 6 else [])
+        assert [one.points[1] for one in store.outlines(1)] == ([(0.9, 0.3)] if steps >= 8 else [])
         assert [one.action for one in store.revisions(1)] == (["created"] if steps >= 4 else [])
         store.annotate(1, clinician_label=None, clinician_diagnosis="", notes="later", status="signed")
         assert store.search(CaseQuery(text="first vers")).total == 0

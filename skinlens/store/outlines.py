@@ -1,0 +1,79 @@
+"""The outlines of a case: the model's, and the clinician's where it was corrected."""
+
+import json
+from collections.abc import Sequence
+
+from sqlite_utils.db import Database
+
+from skinlens.errors import InvalidEntry
+from skinlens.records import Outline
+from skinlens.store import people, rows
+from skinlens.store.home import StoreHome
+from skinlens.store.rows import Row
+
+OUTLINES_SQL = """
+    SELECT outline.*, photo_sha256 FROM outline JOIN visit ON visit.id = visit_id
+    WHERE visit_id = ? ORDER BY made_by DESC"""
+
+
+class StoredOutlines(StoreHome):
+    """The part of ``CaseStore`` that keeps outlines; erased and exported with their visit."""
+
+    def keep_outlines(self, visit_id: int, outlines: Sequence[Outline]) -> None:
+        """These and no others are the visit's from here on, at most one of each maker; the trail says who made them.
+
+        Raises:
+            CaseNotFound: there is no such visit.
+            InvalidEntry: an outline is of another photo.
+        """
+        with self._writing() as db:
+            visit = people.row_of(db, "visit", visit_id)
+            before = _makers(db, visit_id)
+            for outline in outlines:
+                must_surround(outline, visit["photo_sha256"])
+            db.execute("DELETE FROM outline WHERE visit_id = ?", [visit_id])
+            for outline in outlines:
+                put_outline(db, visit_id, outline)
+            changes = {"outlines": (before, _makers(db, visit_id))}
+            people.record_revision(db, "visit", visit_id, "outlined", changes, visit["model_version"])
+
+    def outlines(self, visit_id: int) -> tuple[Outline, ...]:
+        """The model's, then the clinician's, as far as there are any."""
+        with self._reading() as db:
+            people.row_of(db, "visit", visit_id)
+            return tuple(outline_of(row) for row in db.query(OUTLINES_SQL, [visit_id]))
+
+
+def must_surround(outline: Outline, photo_sha256: str) -> None:
+    """Refuse the outline of another photo: it would be drawn over this one."""
+    if outline.photo_sha256 != photo_sha256:
+        raise InvalidEntry(
+            f"This outline was made on another photo ({outline.photo_sha256[:12]}…); the case holds "
+            f"{photo_sha256[:12]}…. Outline this photo again."
+        )
+
+
+def put_outline(db: Database, visit_id: int, outline: Outline) -> None:
+    row = {
+        "visit_id": visit_id,
+        "made_by": outline.made_by,
+        "points": rows.to_json(outline.points),
+        "created_at": outline.created_at,
+        **rows.stamp_columns(outline.model),
+    }
+    rows.insert(db, "outline", row)
+
+
+def outline_of(row: Row) -> Outline:
+    """From a row of the table ``outline`` with the visit's ``photo_sha256`` beside it."""
+    return Outline(
+        points=tuple((across, down) for across, down in json.loads(row["points"])),
+        made_by=row["made_by"],
+        photo_sha256=row["photo_sha256"],
+        model=rows.stamp_of(row),
+        created_at=row["created_at"],
+    )
+
+
+def _makers(db: Database, visit_id: int) -> str | None:
+    return ", ".join(row["made_by"] for row in db.query(OUTLINES_SQL, [visit_id])) or None
