@@ -149,8 +149,9 @@ def _panel(opened: OpenCase, method: Method, *, able: bool) -> Panel:
     of = opened.target.words
     blank = Panel(method, info.title, info.shows, (), f"Photo of the lesion; there is no {info.title} map for {of} yet")
     if job and job.active:
-        words = "Stopping …" if job.stop.is_set() else "Waiting its turn" if job.state == "waiting" else "Being made …"
-        return replace(blank, note=words, fraction=job.fraction, action="cancel", button="Cancel")
+        return replace(
+            blank, note=session.desk().standing(job), fraction=job.fraction, action="cancel", button="Cancel"
+        )
     if made:
         alt = f"{info.title} map for {of} over the photo. {LEGEND}."
         nothing = f"No part of the photo speaks for {of}." if made.diagnostics.get("empty") else ""

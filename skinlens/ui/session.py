@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import streamlit as st
@@ -17,8 +17,9 @@ from skinlens.records import Case, Check, Explanation, Method, Target
 from skinlens.store import CaseStore
 from skinlens.ui import cache
 from skinlens.ui.jobs import Desk, Job
+from skinlens.ui.unsaved import Holder, new_token
 
-_OPEN, _DESK, _PARAMS, _SAID = "open_case", "desk", "map_params", "message"
+_OPEN, _DESK, _PARAMS, _SAID, _TOKEN = "open_case", "desk", "map_params", "message", "photo_token"
 
 
 @dataclass(eq=False)
@@ -44,6 +45,11 @@ class OpenCase:
     against: str = ""
     """Class that it is contrasted with; empty: none."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def apart(self) -> "OpenCase":
+        """The same for another session, which from here on goes its own way."""
+        with self._lock:
+            return replace(self, maps=list(self.maps), checks=list(self.checks), _lock=threading.Lock())
 
     def keep(self, explanation: Explanation) -> None:
         """Take a new map in, and into the store if the case is stored. Called by background workers."""
@@ -107,6 +113,12 @@ def _same_but_time(one: Explanation) -> tuple[object, ...]:
     return one.method, one.label, dict(one.params), one.model
 
 
+UNSAVED: Holder[OpenCase] = Holder()
+PHOTO_GONE = (
+    "The photo that this page showed was not saved, and is not held any more: that is so for an hour. Upload it again."
+)
+
+
 def current() -> OpenCase | None:
     found: OpenCase | None = st.session_state.get(_OPEN)
     return found
@@ -116,7 +128,16 @@ def desk() -> Desk:
     if _DESK not in st.session_state:
         st.session_state[_DESK] = Desk()
     found: Desk = st.session_state[_DESK]
+    _cleared_with_the_tab(id(found), found)
     return found
+
+
+@st.cache_resource(show_spinner=False, scope="session", on_release=Desk.clear)
+def _cleared_with_the_tab(number: int, _desk: Desk) -> Desk:  # noqa: ARG001  the number is the key
+    """Streamlit lets go of this when the browser's tab is closed, reloaded, or out of reach; the session's state it
+    keeps for an hour. Nobody waits for the desk's work any more then; who comes back asks for it again.
+    """
+    return _desk
 
 
 def begin(analysis: Analysis) -> None:
@@ -154,25 +175,57 @@ def refresh(case: Case) -> None:
 
 def close() -> None:
     desk().clear()
+    _drop_unsaved()
     st.session_state.pop(_OPEN, None)
     st.query_params.clear()
 
 
 def restore() -> None:
-    """After the page was reloaded: open the case that its address names. Then keep the address up to date."""
-    named = st.query_params.get("case", "")
-    if current() is None and named.isascii() and named.isdigit():
+    """After the page was reloaded: open what its address names. Then keep the address up to date."""
+    if current() is None:
+        _open_named(st.query_params.get("case", ""), st.query_params.get("photo", ""))
+    opened = current()
+    if opened is None:
+        return
+    if opened.case is None:
+        token = st.session_state.setdefault(_TOKEN, new_token())
+        UNSAVED.hold(token, opened)
+        _address(photo=token)
+    else:
+        _drop_unsaved()
+        _address(case=str(opened.case.visit.id))
+
+
+def _open_named(case: str, photo: str) -> None:
+    if case.isascii() and case.isdigit():
         try:
-            reopen(int(named))
+            reopen(int(case))
         except (CaseNotFound, OverflowError):
             st.query_params.clear()
-    opened = current()
-    if opened and opened.case:
-        st.query_params["case"] = str(opened.case.visit.id)
+    elif photo:
+        held = UNSAVED.find(photo)
+        if held is not None and held.case is None:
+            _open(held.apart())
+            st.session_state[_TOKEN] = photo
+        else:
+            st.query_params.clear()
+            st.session_state[_SAID] = ("problem", PHOTO_GONE)
+
+
+def _address(**names: str) -> None:
+    """What the page's address names; touched only where it changes, for each change is a message to the browser."""
+    if st.query_params.to_dict() != names:
+        st.query_params.from_dict(names)
+
+
+def _drop_unsaved() -> None:
+    if token := st.session_state.pop(_TOKEN, None):
+        UNSAVED.drop(token)
 
 
 def _open(opened: OpenCase) -> None:
     desk().clear()
+    _drop_unsaved()
     opened.label = opened.label or opened.analysis.prediction.top.code
     st.session_state[_OPEN] = opened
     st.session_state[_PARAMS] = {}

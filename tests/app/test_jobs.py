@@ -3,13 +3,15 @@
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from skinlens import pipeline
 from skinlens.errors import ParameterError
 from skinlens.records import Explanation, ModelStamp, Progress
-from skinlens.ui.jobs import Desk, Job
+from skinlens.ui.jobs import Desk, Job, Line
 
 STAMP = ModelStamp("tiny", "0", "0" * 64)
 LIMIT_S = 20.0
@@ -81,8 +83,9 @@ def test_a_map_cancelled_while_it_waits_is_never_begun(gate: threading.Event) ->
     desk.submit(first)
     desk.submit(second)
     second.cancel()
+    assert second.state == "cancelled"  # at once, not when its turn comes
     gate.set()
-    wait(lambda: second.state == "cancelled")
+    wait(lambda: first.state == "done")
     assert begun == []
 
 
@@ -115,6 +118,73 @@ def test_one_session_never_waits_for_another(gate: threading.Event) -> None:
     wait(lambda: job.state == "done")
     gate.set()
     wait(lambda: not busy.busy)
+
+
+def test_a_session_is_told_how_many_are_before_it(gate: threading.Event) -> None:
+    line = Line(workers=1)
+    desks = [Desk(line) for _ in range(4)]
+    jobs = [Job(("lime", "mel"), steps(gate), lambda _: None) for _ in desks]
+    for desk, job in zip(desks, jobs, strict=True):
+        desk.submit(job)
+    second = Job(("grad_cam", "mel"), steps(gate), lambda _: None)
+    desks[0].submit(second)
+    wait(lambda: jobs[0].state == "running")
+    assert [desk.standing(job) for desk, job in zip(desks, jobs, strict=True)] == [
+        "Being made …",
+        "Waiting for a free place. You are next.",
+        "Waiting for a free place. 1 other is before you.",
+        "Waiting for a free place. 2 others are before you.",
+    ]
+    assert desks[0].standing(second) == "Next, after what you asked for before."
+    desks[1].clear()  # who has left stands in nobody's way
+    assert desks[3].standing(jobs[3]) == "Waiting for a free place. 1 other is before you."
+    jobs[0].cancel()
+    assert desks[0].standing(jobs[0]) == "Stopping …"
+    gate.set()
+    wait(lambda: not any(desk.busy for desk in desks))
+    assert [job.state for job in (*jobs, second)] == ["cancelled", "cancelled", "done", "done", "done"]
+
+
+def test_a_session_takes_turns_with_the_others(gate: threading.Event) -> None:
+    order: list[str] = []
+
+    def noting(name: str) -> Callable[[Progress], Explanation]:
+        def compute(progress: Progress) -> Explanation:
+            order.append(name)
+            return explanation()
+
+        return compute
+
+    line = Line(workers=1)
+    keeper, many, one = Desk(line), Desk(line), Desk(line)
+    keeper.submit(Job(("lime", "mel"), steps(gate), lambda _: None))
+    jobs = [Job(("lime", code), noting(f"many {code}"), lambda _: None) for code in ("mel", "nv", "df")]
+    for job in jobs:
+        many.submit(job)
+    one.submit(Job(("lime", "mel"), noting("one"), lambda _: None))
+    gate.set()
+    wait(lambda: not many.busy)
+    assert order == ["many df", "one", "many mel", "many nv"]
+
+
+def test_a_lime_is_cancelled_in_its_middle_within_a_second(release: Path) -> None:
+    classifier = pipeline.load_classifier(release)
+    photo = pipeline.example(classifier).photo
+    kept: list[Explanation] = []
+    job = Job(
+        ("lime", "mel"),
+        lambda progress: pipeline.explain(
+            "lime", classifier, photo, "mel", params={"samples": 5000}, progress=progress
+        ),
+        kept.append,
+    )
+    Desk().submit(job)
+    wait(lambda: job.state == "running" and job.fraction > 0)
+    begun = time.monotonic()
+    job.cancel()
+    wait(lambda: not job.active)
+    assert time.monotonic() - begun < 1
+    assert (job.state, kept) == ("cancelled", [])
 
 
 @pytest.mark.parametrize(

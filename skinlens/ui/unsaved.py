@@ -1,0 +1,65 @@
+"""Photos that are open and not saved: held in memory for a while, so that reloading the page does not lose them.
+
+The address of the page names one by a random token; nothing of it is ever on the disk.
+"""
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+MOST = 16
+"""More than a clinic's open tabs; a photo of 25 million pixels takes 75 MB."""
+KEPT_S = 3600.0
+"""After its page was last drawn. As long as Streamlit keeps the session of a tab that lost its connection."""
+
+Item = TypeVar("Item")
+
+
+class Holder(Generic[Item]):
+    """Items by token: the latest ``most``, each until ``kept_s`` after it was last held. Any thread may use it."""
+
+    def __init__(self, most: int = MOST, kept_s: float = KEPT_S, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most, self._kept_s, self._clock = most, kept_s, clock
+        self._lock = threading.Lock()
+        self._held: OrderedDict[str, tuple[float, Item]] = OrderedDict()
+        self._timer: threading.Timer | None = None
+
+    def hold(self, token: str, item: Item) -> None:
+        """Keep it from now on, in the place of what the token named before."""
+        with self._lock:
+            self._held[token] = (self._clock(), item)
+            self._held.move_to_end(token)
+            self._forget_old()
+
+    def find(self, token: str) -> Item | None:
+        """None: it was never held, or not any more."""
+        with self._lock:
+            self._forget_old()
+            return self._held[token][1] if token in self._held else None
+
+    def drop(self, token: str) -> None:
+        with self._lock:
+            self._held.pop(token, None)
+
+    def _forget_old(self) -> None:
+        now = self._clock()
+        while self._held and (len(self._held) > self._most or now - next(iter(self._held.values()))[0] >= self._kept_s):
+            self._held.popitem(last=False)
+        if self._held and self._timer is None:  # also where nobody looks again, it must not stay
+            oldest = next(iter(self._held.values()))[0]
+            self._timer = threading.Timer(oldest + self._kept_s - now, self._timed)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _timed(self) -> None:
+        with self._lock:
+            self._timer = None
+            self._forget_old()
+
+
+def new_token() -> str:
+    """128 random bits, as they may stand in an address."""
+    return secrets.token_urlsafe(16)

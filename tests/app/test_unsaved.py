@@ -1,0 +1,104 @@
+"""A photo that is not saved survives the reloading of its page, and no longer than it should."""
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from skinlens.ui import session, unsaved
+from skinlens.ui.unsaved import Holder
+from tests.app.conftest import press, words
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_latest_are_held_and_each_for_its_time() -> None:
+    clock = Clock()
+    holder: Holder[str] = Holder(most=2, kept_s=10, clock=clock)
+    holder.hold("a", "first")
+    clock.now = 4
+    holder.hold("b", "second")
+    clock.now = 6
+    holder.hold("a", "first, drawn again")
+    holder.hold("c", "third")
+    assert [holder.find(token) for token in "abc"] == ["first, drawn again", None, "third"]
+    clock.now = 16
+    assert [holder.find(token) for token in "abc"] == [None, None, None]
+
+
+def test_what_is_dropped_is_gone() -> None:
+    holder: Holder[str] = Holder()
+    holder.hold("a", "first")
+    holder.drop("a")
+    holder.drop("never held")
+    assert holder.find("a") is None
+
+
+def test_nothing_stays_where_nobody_looks_again() -> None:
+    holder: Holder[str] = Holder(kept_s=0.05)
+    holder.hold("a", "first")
+    end = time.monotonic() + 20
+    while holder._held:
+        assert time.monotonic() < end, "it is still held"
+        time.sleep(0.01)
+
+
+def test_tokens_cannot_be_guessed() -> None:
+    tokens = {unsaved.new_token() for _ in range(100)}
+    assert len(tokens) == 100
+    assert all(re.fullmatch(r"[\w-]{22}", token) for token in tokens)
+
+
+@pytest.fixture
+def example(agreed: AppTest) -> AppTest:
+    """The app with the drawn example, its reading shown, not saved."""
+    press(agreed, "Try the example")
+    agreed.selectbox(key="case_impression").select("other").run()
+    return press(agreed, "Show the model's reading")
+
+
+def reloaded(app: AppTest) -> AppTest:
+    """A new session at the address of the page."""
+    fresh = AppTest.from_file(app._script_path, default_timeout=60)
+    fresh.query_params.update(app.query_params)
+    return fresh.run()
+
+
+def test_a_reloaded_page_still_has_its_photo_and_what_was_said(example: AppTest, skinlens_home: Path) -> None:
+    before = {path: path.stat().st_size for path in skinlens_home.rglob("*")}
+    fresh = reloaded(example)
+    assert "Your impression, before the model's: **Something else than these seven**" in words(fresh)
+    opened, first = fresh.session_state["open_case"], example.session_state["open_case"]
+    assert opened.analysis is first.analysis
+    assert opened is not first  # two tabs at one address save two cases, and not each other's
+    assert fresh.query_params == example.query_params
+    assert {path: path.stat().st_size for path in skinlens_home.rglob("*")} == before
+
+
+def test_a_photo_that_is_saved_or_gone_is_not_found_by_its_token(example: AppTest) -> None:
+    token = example.query_params["photo"]
+    example.segmented_control(key="case_kind").select("No patient").run()
+    example.selectbox(key="case_site").set_value("back").run()
+    press(example, "Save case")
+    assert dict(example.query_params) == {"case": "1"}
+    assert session.UNSAVED.find(token) is None
+    fresh = AppTest.from_file(example._script_path, default_timeout=60)
+    fresh.query_params["photo"] = token
+    fresh.run()
+    assert "Upload it again" in words(fresh)
+    assert "No case is open" in words(fresh)
+    assert not fresh.query_params
+
+
+def test_another_photo_takes_the_place_of_the_one_before(example: AppTest) -> None:
+    token = example.query_params["photo"]
+    press(example, "Try the example")
+    assert session.UNSAVED.find(token) is None
+    assert example.query_params["photo"] != token
