@@ -30,8 +30,8 @@ from skinlens.distill.data import SPLIT, Entry, labels_of, load_views
 from skinlens.distill.train import load_student
 from skinlens.intake import photo_from_pixels
 from skinlens.labels import CODES, INDEX, MELANOMA
-from skinlens.models.engine import BATCH, Engine, Head, pool
-from skinlens.models.quantize import CALIBRATIONS, Calibration, export_backbone, head_of, parity, quantize
+from skinlens.models.engine import BATCH, Engine, Exits, Head, pool
+from skinlens.models.quantize import CALIBRATIONS, Calibration, exit_weights, export_backbone, head_of, parity, quantize
 from skinlens.models.weights import HEAD_PARTS, REFERENCE_SEED
 from skinlens.phantom import draw_phantom
 from skinlens.preprocess import normalise, to_batch
@@ -94,7 +94,7 @@ def export(
         val.truth == melanoma, probs[:, melanoma], MELANOMA_SENSITIVITY, f"the {len(val.truth):,} photos of val"
     )
     familiarity = fit_familiarity(_run(engine, train, "int8 on train").pooled, served.pooled)
-    np.savez(out / HEAD, **{part: getattr(head, part) for part in HEAD_PARTS})
+    np.savez(out / HEAD, **{part: getattr(head, part) for part in HEAD_PARTS}, **exit_weights(student))
     np.savez(
         out / FAMILIARITY, mean=familiarity.mean, whitening=familiarity.whitening, limit=np.float64(familiarity.limit)
     )
@@ -132,6 +132,7 @@ def export(
         "familiarity": FAMILIARITY,
         "checkpoint": FLOAT,
         "temperature": temperature,
+        "exits": _exits(engine, val),
         "melanoma_threshold": asdict(threshold),
         "prediction_set": prediction_set([entry.group for entry in validation], val.truth, probs),
         "quantization": {
@@ -208,6 +209,21 @@ def _run(engine: Engine, part: _Part, what: str) -> _Served:
     ]
     together = np.concatenate(pooled)
     return _Served(engine.head.logits_of_pooled(together), together)
+
+
+def _exits(engine: Engine, val: _Part) -> dict[str, dict[str, float]]:
+    """Of each early answer by itself: the temperature that makes probabilities of its logits, and how well it does."""
+    starts = range(0, len(val.views), BATCH)
+    early = [engine.run(normalise(val.views[start : start + BATCH], engine.spec))[1:3] for start in starts]
+    found = {}
+    for name, parts in zip(Exits._fields, zip(*early, strict=True), strict=True):
+        logits = np.concatenate(parts)
+        matrix = metrics.confusion(val.truth, logits.argmax(axis=1))
+        found[name] = {
+            "temperature": fit_temperature(logits, val.truth),
+            "balanced_accuracy": metrics.balanced_accuracy(matrix),
+        }
+    return found
 
 
 def _quantize_best(

@@ -11,10 +11,11 @@ head lies behind the fused map, so ∂y/∂A_k has a closed form and the quantiz
 """
 
 import numpy as np
+from jaxtyping import Float32
 
 from skinlens.explain.evidence import Evidence, enlarge
 from skinlens.models.engine import Engine
-from skinlens.records import Batch, Target
+from skinlens.records import Array, Batch, Target
 
 
 def grad_cam(engine: Engine, batch: Batch, target: Target) -> Evidence:
@@ -23,7 +24,11 @@ def grad_cam(engine: Engine, batch: Batch, target: Target) -> Evidence:
     ``batch`` holds the one photo. ``peak`` is the largest value of equation 2, in logits per place of the coarse map.
     """
     fused = engine.features(batch)
-    alpha = engine.head.channel_gradient(fused, target.direction)
-    grid = np.maximum(np.einsum("k,khw->hw", alpha, fused[0]), 0)
+    return weighted(fused[0], engine.head.channel_gradient(fused, target.direction), engine.spec.size_px)
+
+
+def weighted(maps: Float32[Array, "c g g"], alpha: Float32[Array, " c"], size_px: int) -> Evidence:
+    """Equation 2, at the size of the network's input."""
+    grid = np.maximum(np.einsum("k,khw->hw", alpha, maps), 0)
     peak = float(grid.max())
-    return Evidence(enlarge(grid, engine.spec.size_px), {"peak": peak, "empty": float(peak == 0)})
+    return Evidence(enlarge(grid, size_px), {"peak": peak, "empty": float(peak == 0)})

@@ -53,10 +53,39 @@ class Head:
         return np.asarray(gradient / (fused.shape[2] * fused.shape[3]), dtype=np.float32)
 
 
+@dataclass(frozen=True, eq=False)
+class ExitLayer:
+    """An early answer from the map M that it reads: z = W·mean(M) + b, the mean taken over space."""
+
+    weight: Float32[Array, "7 c"]
+    bias: Float32[Array, " 7"]
+    temperature: float
+    """That makes probabilities of its logits; fitted on ``val``."""
+    balanced_accuracy: float
+    """Of this answer alone, on ``val``."""
+
+    def channel_gradient(self, maps: Float32[Array, "1 c h w"], direction: Float32[Array, " 7"]) -> Array:
+        """d(direction · logits) / d maps, one number for each channel as in ``Head``, float32 of shape (c,)."""
+        return np.asarray(direction @ self.weight / (maps.shape[2] * maps.shape[3]), dtype=np.float32)
+
+
+class Exits(NamedTuple):
+    exit_1: ExitLayer
+    exit_2: ExitLayer
+
+
 class EngineOutput(NamedTuple):
     fused: FeatureMaps
     exit_1: Logits
     exit_2: Logits
+    local: Float32[Array, "n c h w"] | None = None
+    """The map that ``exit_1`` reads, the CNN branch's last; None where the release does not give it out."""
+    top: Float32[Array, "n c h w"] | None = None
+    """The map that ``exit_2`` reads, EfficientNet's last; None likewise."""
+
+
+OUTPUTS = EngineOutput._fields
+"""Of the engine file, in this order. The first releases have only three of them."""
 
 
 def pool(fused: FeatureMaps) -> Float32[Array, "n c"]:
@@ -67,8 +96,16 @@ def pool(fused: FeatureMaps) -> Float32[Array, "n c"]:
 class Engine:
     """Image batch → fused map and exits, and the float head on top. Thread-safe."""
 
-    def __init__(self, backbone: Path, head: Head, spec: InputSpec, stamp: ModelStamp, threads: int = 2) -> None:
-        """``threads``: of one run; two callers share them.
+    def __init__(
+        self,
+        backbone: Path,
+        head: Head,
+        spec: InputSpec,
+        stamp: ModelStamp,
+        threads: int = 2,
+        exits: Exits | None = None,
+    ) -> None:
+        """``threads``: of one run; two callers share them. ``exits``: None where the release says nothing of them.
 
         Raises:
             WeightsError: the file is no network, or not one with this project's inputs and outputs.
@@ -83,22 +120,23 @@ class Engine:
                 f"{backbone.name} is not a network that can be loaded ({type(problem).__name__}). Restore the weights "
                 "folder from the release."
             ) from problem
-        names = [output.name for output in self._session.get_outputs()]
-        if names != list(EngineOutput._fields):
-            raise WeightsError(f"{backbone.name}: expected the outputs {EngineOutput._fields}, found {names}.")
-        self.head, self.spec, self.stamp = head, spec, stamp
+        names = tuple(output.name for output in self._session.get_outputs())
+        if names not in (OUTPUTS[:3], OUTPUTS):
+            raise WeightsError(f"{backbone.name}: expected the outputs {OUTPUTS}, found {names}.")
+        self.head, self.exits, self.spec, self.stamp = head, exits, spec, stamp
 
     def run(self, batch: Batch) -> EngineOutput:
-        """All three outputs for a batch of any size."""
-        parts = [
-            self._session.run(None, {"batch": batch[start : start + BATCH]}) for start in range(0, len(batch), BATCH)
-        ]
-        if len(parts) == 1:
-            return EngineOutput(*parts[0])
-        return EngineOutput(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        """All that the engine gives out, for a batch of any size."""
+        return EngineOutput(*self._run(batch, None))
 
     def features(self, batch: Batch) -> FeatureMaps:
-        return self.run(batch).fused
+        return self._run(batch, ["fused"])[0]
+
+    def _run(self, batch: Batch, names: list[str] | None) -> list[Array]:
+        parts = [
+            self._session.run(names, {"batch": batch[start : start + BATCH]}) for start in range(0, len(batch), BATCH)
+        ]
+        return parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
 
     def logits(self, batch: Batch) -> Logits:
         """Before the temperature. Only the pooled maps of a large batch are held, never the maps themselves."""

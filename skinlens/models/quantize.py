@@ -28,7 +28,7 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from skinlens.models.engine import Head
+from skinlens.models.engine import OUTPUTS, Head
 from skinlens.models.student import Student
 from skinlens.records import Array, Batch
 
@@ -53,12 +53,12 @@ class _Backbone(torch.nn.Module):
         super().__init__()
         self.student = student
 
-    def forward(self, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        return self.student.features(batch)
+    def forward(self, batch: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return self.student.features_and_exit_maps(batch)
 
 
 def export_backbone(student: Student, path: Path, size_px: int) -> None:
-    """Write the float backbone as ONNX: input ``batch`` (n 3 s s), outputs ``fused``, ``exit_1``, ``exit_2``.
+    """Write the float backbone as ONNX: input ``batch`` (n 3 s s), outputs ``engine.OUTPUTS``.
 
     Batch norms are folded into the convolutions. The batch axis is dynamic.
     """
@@ -73,8 +73,8 @@ def export_backbone(student: Student, path: Path, size_px: int) -> None:
             dynamo=False,
             opset_version=17,
             input_names=["batch"],
-            output_names=["fused", "exit_1", "exit_2"],
-            dynamic_axes={name: {0: "n"} for name in ("batch", "fused", "exit_1", "exit_2")},
+            output_names=[*OUTPUTS],
+            dynamic_axes={name: {0: "n"} for name in ("batch", *OUTPUTS)},
         )
 
 
@@ -83,6 +83,13 @@ def head_of(student: Student) -> Head:
     hidden, output = student.head.hidden, student.head.output
     parts = (hidden.weight, hidden.bias, output.weight, output.bias)
     return Head(*(part.detach().numpy().astype(np.float32) for part in parts))
+
+
+def exit_weights(student: Student) -> dict[str, Any]:
+    """The linear layers of the exits in numpy, by the names that ``weights.Manifest.exits`` looks for."""
+    layers = {"exit_1": student.exit_1.linear, "exit_2": student.exit_2.linear}
+    parts = {f"{name}_{part}": getattr(layer, part) for name, layer in layers.items() for part in ("weight", "bias")}
+    return {name: part.detach().numpy().astype(np.float32) for name, part in parts.items()}
 
 
 class _Batches(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime ships no types

@@ -166,10 +166,16 @@ class Student(nn.Module):
 
     def features(self, batch: Float[Tensor, "n 3 s s"]) -> tuple[Tensor, Tensor, Tensor]:
         """The fused map and the two exits: the part that is quantized."""
+        fused, exit_1, exit_2, _, _ = self.features_and_exit_maps(batch)
+        return fused, exit_1, exit_2
+
+    def features_and_exit_maps(self, batch: Float[Tensor, "n 3 s s"]) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """The same, and the maps that the exits read: the CNN branch's last at stride 8, EfficientNet's at 32."""
         _, local = self.cnn(batch)
         deep = self.efficientnet(batch)
-        maps = [local, *deep] if self.config.fusion else [local, deep[-1]]
-        return self.fusion(maps), self.exit_1(local), self.exit_2(deep[-1])
+        top = deep[-1]
+        maps = [local, *deep] if self.config.fusion else [local, top]
+        return self.fusion(maps), self.exit_1(local), self.exit_2(top), local, top
 
     def forward(self, batch: Float[Tensor, "n 3 s s"]) -> StudentOutput:
         fused, exit_1, exit_2 = self.features(batch)

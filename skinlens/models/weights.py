@@ -11,7 +11,7 @@ import numpy as np
 from skinlens.calibration import SetRule
 from skinlens.errors import WeightsError
 from skinlens.labels import CODES
-from skinlens.models.engine import Engine, Head
+from skinlens.models.engine import Engine, ExitLayer, Exits, Head
 from skinlens.models.outline import OutlineHead
 from skinlens.preprocess import InputSpec
 from skinlens.quality import Familiarity
@@ -90,6 +90,24 @@ class Manifest:
         with np.load(self.verified(self.content["head"]), allow_pickle=False) as arrays:
             return Head(*(arrays[part] for part in HEAD_PARTS))
 
+    def exits(self) -> Exits | None:
+        """The early answers' layers; None for the first releases, which do not hold them."""
+        known = self.content.get("exits")
+        if known is None:
+            return None
+        with np.load(self.verified(self.content["head"]), allow_pickle=False) as arrays:
+            return Exits(
+                *(
+                    ExitLayer(
+                        arrays[f"{name}_weight"],
+                        arrays[f"{name}_bias"],
+                        float(known[name]["temperature"]),
+                        float(known[name]["balanced_accuracy"]),
+                    )
+                    for name in Exits._fields
+                )
+            )
+
     def familiarity(self) -> Familiarity:
         """What the training photos look like to the network: for the distance of a new photo from them."""
         with np.load(self.verified(self.content["familiarity"]), allow_pickle=False) as arrays:
@@ -125,7 +143,9 @@ def load_engine(directory: Path = SHIPPED, precision: Precision = "int8", thread
     if name is None:
         raise WeightsError(f"{directory} holds no {precision} network, only {sorted(manifest.content['backbones'])}.")
     backbone = manifest.verified(name)
-    return Engine(backbone, manifest.head(), manifest.input_spec, manifest.stamp(precision), threads)
+    return Engine(
+        backbone, manifest.head(), manifest.input_spec, manifest.stamp(precision), threads, exits=manifest.exits()
+    )
 
 
 def load_outline_head(directory: Path = SHIPPED, threads: int = 2) -> OutlineHead:

@@ -13,8 +13,8 @@ from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_te
 
 from skinlens.intake import photo_from_pixels
 from skinlens.labels import CODES
-from skinlens.models.engine import Engine, Head
-from skinlens.models.quantize import export_backbone, head_of, quantize
+from skinlens.models.engine import Engine, ExitLayer, Exits, Head
+from skinlens.models.quantize import exit_weights, export_backbone, head_of, quantize
 from skinlens.models.student import Student, StudentConfig
 from skinlens.predict import Classifier
 from skinlens.preprocess import InputSpec, to_batch
@@ -73,7 +73,12 @@ def float_path(student: Student, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def _classifier(path: Path, student: Student) -> Classifier:
-    engine = Engine(path, head_of(student), SPEC, ModelStamp("tiny", "0", "0" * 64))
+    parts = exit_weights(student)
+    exits = Exits(
+        ExitLayer(parts["exit_1_weight"], parts["exit_1_bias"], 2.0, 0.3),
+        ExitLayer(parts["exit_2_weight"], parts["exit_2_bias"], 0.5, 0.6),
+    )
+    engine = Engine(path, head_of(student), SPEC, ModelStamp("tiny", "0", "0" * 64), exits=exits)
     familiarity = Familiarity(np.zeros(CHANNELS, np.float32), np.eye(CHANNELS, dtype=np.float32), 1.0)
     return Classifier(engine, 1.5, Threshold(0.2, 0.9, 0.7, "val"), familiarity)
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from skinlens.models.engine import Engine, Head, pool
 from skinlens.models.student import Student, StudentConfig
 from skinlens.models.weights import load_engine, load_manifest
 from skinlens.preprocess import InputSpec
-from skinlens.records import ModelStamp
+from skinlens.records import Array, Batch, ModelStamp
 
 
 @pytest.fixture
@@ -87,6 +88,43 @@ def test_other_classes_are_refused(release: Path, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text(json.dumps(content))
     with pytest.raises(WeightsError, match="expected the classes"):
         load_manifest(tmp_path)
+
+
+def test_the_exits_are_linear_in_the_mean_of_the_maps_that_the_engine_gives_out(release: Path) -> None:
+    engine = load_engine(release)
+    size = engine.spec.size_px
+    output = engine.run(np.random.default_rng(0).uniform(-1, 1, (17, 3, size, size)).astype(np.float32))
+    assert engine.exits is not None
+    for maps, logits, layer in zip((output.local, output.top), output[1:3], engine.exits, strict=True):
+        assert maps is not None
+        assert np.ptp(maps) > 0
+        expected = maps.mean(axis=(2, 3)) @ layer.weight.T + layer.bias
+        np.testing.assert_allclose(logits, expected, atol=1e-5)
+    known = load_manifest(release).content["exits"]
+    assert [layer.temperature for layer in engine.exits] == [
+        known[name]["temperature"] for name in ("exit_1", "exit_2")
+    ]
+    assert all(0 <= layer.balanced_accuracy <= 1 for layer in engine.exits)
+
+
+class Listening(Engine):
+    """Notes which outputs it is asked for."""
+
+    asked: ClassVar[list[list[str] | None]] = []
+
+    def _run(self, batch: Batch, names: list[str] | None) -> list[Array]:
+        self.asked.append(names)
+        return super()._run(batch, names)
+
+
+def test_a_prediction_asks_for_the_fused_map_alone(release: Path) -> None:
+    manifest = load_manifest(release)
+    path, spec = manifest.verified(manifest.content["backbones"]["int8"]), manifest.input_spec
+    engine = Listening(path, manifest.head(), spec, manifest.stamp())
+    batch = np.random.default_rng(0).uniform(-1, 1, (2, 3, spec.size_px, spec.size_px)).astype(np.float32)
+    engine.logits(batch)
+    assert engine.asked == [["fused"]]
+    np.testing.assert_array_equal(engine.features(batch), engine.run(batch).fused)
 
 
 def test_a_photo_alone_and_in_company_gets_the_same_answer(release: Path) -> None:
