@@ -12,10 +12,13 @@ from skinlens import intake, phantom, predict, quality
 from skinlens.explain import METHODS, explain
 from skinlens.explain.agreement import agree
 from skinlens.explain.faithfulness import faithfulness
+from skinlens.explain.focus import focus
+from skinlens.models import weights
+from skinlens.models.outline import OutlineHead, drawn_by_clinician, propose
 from skinlens.models.weights import SHIPPED
 from skinlens.predict import Classifier
 from skinlens.preprocess import InputSpec
-from skinlens.records import Case, Check, Explanation, Lesion, Photo, Prediction, QualityReport, Sex, Visit
+from skinlens.records import Case, Check, Explanation, Lesion, Outline, Photo, Prediction, QualityReport, Sex, Visit
 from skinlens.report import content, pdf
 from skinlens.store import CaseStore
 
@@ -25,10 +28,15 @@ __all__ = [
     "add_checks",
     "agree",
     "analyse",
+    "drawn_by_clinician",
     "example",
     "explain",
     "faithfulness",
+    "focus",
+    "keep_outlines",
     "load_classifier",
+    "load_outline_head",
+    "propose",
     "report_pdf",
     "save",
 ]
@@ -60,6 +68,11 @@ def load_classifier(directory: Path | None = None) -> Classifier:
     return predict.load_classifier(directory or weights_directory())
 
 
+def load_outline_head(directory: Path | None = None) -> OutlineHead:
+    """What draws the lesion's outline, verified. Raises WeightsError, also where the release has none."""
+    return weights.load_outline_head(directory or weights_directory())
+
+
 def analyse(data: bytes, classifier: Classifier) -> Analysis:
     """Read, gate and classify one photo. Raises UnreadableImage; a failed gate is a verdict, not an error."""
     return analyse_photo(intake.read_photo(data), classifier)
@@ -82,6 +95,7 @@ def save(
     analysis: Analysis,
     explanations: Sequence[Explanation],
     checks: Sequence[Check] = (),
+    outlines: Sequence[Outline] = (),
     *,
     patient: tuple[str, int | None, Sex] | int | None,
     lesion: tuple[str, str] | int,
@@ -98,6 +112,7 @@ def save(
         analysis.prediction,
         explanations,
         checks,
+        outlines,
         patient=patient,
         lesion=lesion,
         taken_on=taken_on,
@@ -111,6 +126,11 @@ def save(
 def add_checks(store: CaseStore, visit_id: int, checks: Sequence[Check]) -> None:
     """Keep checks with a stored case. Raises CaseNotFound, InvalidEntry, StoreError."""
     store.add_checks(visit_id, checks)
+
+
+def keep_outlines(store: CaseStore, visit_id: int, outlines: Sequence[Outline]) -> None:
+    """Put these in the place of a stored case's outlines. Raises CaseNotFound, InvalidEntry, StoreError."""
+    store.keep_outlines(visit_id, outlines)
 
 
 def report_pdf(store: CaseStore, visit_id: int, spec: InputSpec | None = None) -> tuple[bytes, tuple[str, ...]]:

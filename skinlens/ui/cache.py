@@ -10,6 +10,7 @@ from PIL import Image
 
 from skinlens import pipeline
 from skinlens.errors import WeightsError
+from skinlens.models.outline import OutlineHead
 from skinlens.models.weights import load_manifest
 from skinlens.predict import Classifier
 from skinlens.records import Photo
@@ -44,6 +45,17 @@ def installed() -> Classifier | None:
         return classifier()
     except WeightsError:
         return None
+
+
+def outline_head() -> OutlineHead:
+    """What draws the lesion's outline, loaded once. Raises WeightsError, and looks again on the next call."""
+    folder = pipeline.weights_directory()
+    return _outline_head(folder, _stamp(folder))
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _outline_head(folder: Path, stamp: float) -> OutlineHead:  # noqa: ARG001  the stamp is a part of the key
+    return pipeline.load_outline_head(folder)
 
 
 def todays_version() -> str | None:

@@ -13,7 +13,7 @@ from skinlens.explain import AGAINST, METHODS
 from skinlens.labels import MELANOMA
 from skinlens.pipeline import Analysis
 from skinlens.predict import Classifier
-from skinlens.records import Case, Check, Explanation, Method, Target
+from skinlens.records import Case, Check, Explanation, Method, Outline, OutlineMaker, Target
 from skinlens.store import CaseStore
 from skinlens.ui import cache
 from skinlens.ui.jobs import Desk, Job
@@ -36,6 +36,8 @@ class OpenCase:
     """Stored maps that could not be read."""
     checks: list[Check] = field(default_factory=list)
     """What was found about the prediction and the maps; those of a stored case as they were stored."""
+    outlines: tuple[Outline, ...] = ()
+    """The model's, and the clinician's where it was corrected, as far as there are any."""
     impression: str | None = None
     """What the clinician said before the model's reading was shown, one of ``labels.IMPRESSIONS``."""
     revealed: bool = False
@@ -76,11 +78,21 @@ class OpenCase:
             if one.kind == kind and label in {None, one.label} and method in {None, one.method}
         )
 
+    def keep_outlines(self, outlines: Sequence[Outline]) -> None:
+        """These take the place of those so far, also in the store if the case is stored."""
+        with self._lock:
+            self.outlines = tuple(outlines)
+            if self.case is not None and self.home is not None:
+                pipeline.keep_outlines(CaseStore(self.home), self.case.visit.id, outlines)
+
+    def outline_by(self, maker: OutlineMaker) -> Outline | None:
+        return next((one for one in self.outlines if one.made_by == maker), None)
+
     def save(self, store: CaseStore, **entries: object) -> Case:
         """Store the case with all maps and checks so far; later ones follow by themselves."""
         with self._lock:
             said = {**entries, "first_impression": self.impression}
-            self.case = pipeline.save(store, self.analysis, self.maps, self.checks, **said)  # type: ignore[arg-type]
+            self.case = pipeline.save(store, self.analysis, self.maps, self.checks, self.outlines, **said)  # type: ignore[arg-type]
             self.home = store.home
             return self.case
 
@@ -158,6 +170,7 @@ def reopen(visit_id: int) -> None:
         maps=list(maps),
         problems=problems,
         checks=list(store.checks(visit_id)),
+        outlines=store.outlines(visit_id),
         impression=case.visit.first_impression,
         revealed=True,
     )
