@@ -9,7 +9,7 @@ import numpy as np
 
 from skinlens.errors import SkinLensError, StoreError
 from skinlens.intake import photo_from_pixels
-from skinlens.models.weights import REFERENCE_SEED, load_engine, load_manifest
+from skinlens.models.weights import REFERENCE_SEED, load_engine, load_manifest, load_outline_head
 from skinlens.phantom import draw_phantom
 from skinlens.preprocess import to_batch
 from skinlens.report import typeset
@@ -34,6 +34,7 @@ def examine(weights: Path, home: Path | None = None) -> list[Finding]:
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
         ("model files", lambda: _files(weights)),
         ("engine reproduces its reference", lambda: _reference(weights)),
+        ("outline of the lesion", lambda: _outline(weights)),
         ("case database", lambda: _database(home)),
         ("free disk space", lambda: _disk(home)),
         ("fonts of the report", _fonts),
@@ -66,6 +67,12 @@ def _reference(weights: Path) -> str:
             "expected). Reinstall the requirements; if it stays, this processor computes otherwise: do not use it."
         )
     return f"the drawn example's logits differ by {distance:.4f} (at most {TOLERANCE})"
+
+
+def _outline(weights: Path) -> str:
+    if "outline" not in load_manifest(weights).content:
+        return "none: it can be drawn by hand only"
+    return f"its head belongs to this model (SHA-256 {load_outline_head(weights).stamp.sha256[:12]}…)"
 
 
 def _database(home: Path | None) -> str:
