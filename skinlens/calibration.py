@@ -67,6 +67,8 @@ class SetRule:
     floors: tuple[float, ...]
     """In the order of ``labels.CODES``; 0 puts a class into every set."""
     calibrated_on: str
+    half_sha256: str = ""
+    """Fingerprint of the lesions that calibrated it: a measurement on the same photos leaves them out."""
 
     def members(self, probs: Float[Array, "n 7"]) -> Bool[Array, "n 7"]:
         """Row by row. The most probable class is always in, so that no set is empty: that can only add coverage."""

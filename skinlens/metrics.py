@@ -48,6 +48,24 @@ def macro_f1(matrix: Int[Array, "7 7"]) -> float:
     return _mean(f1_scores(matrix)[matrix.sum(axis=1) > 0])
 
 
+def weighted_f1(matrix: Int[Array, "7 7"]) -> float:
+    """Mean of the classes' F1 by their number of photos: mostly that of the commonest class."""
+    photos = matrix.sum(axis=1)
+    occurs = photos > 0
+    return float(f1_scores(matrix)[occurs] @ photos[occurs] / photos.sum()) if occurs.any() else float("nan")
+
+
+def predictive_values(sensitivity: float, specificity: float, prevalence: float) -> tuple[float, float]:
+    """Of those flagged, the share that has it (PPV); of the others, the share that does not (NPV): Bayes' rule.
+
+    NaN where nobody is flagged, or everybody.
+    """
+    true_flagged, false_flagged = sensitivity * prevalence, (1 - specificity) * (1 - prevalence)
+    true_passed, false_passed = specificity * (1 - prevalence), (1 - sensitivity) * prevalence
+    flagged, passed = true_flagged + false_flagged, true_passed + false_passed
+    return true_flagged / flagged if flagged else float("nan"), true_passed / passed if passed else float("nan")
+
+
 def auc(positive: Bool[Array, " n"], score: Float[Array, " n"]) -> float:
     """Area under the ROC curve: the chance that a positive scores above a negative, ties counting one half."""
     positives, negatives = int(positive.sum()), int((~positive).sum())

@@ -24,6 +24,28 @@ def test_confusion_recall_precision_and_f1() -> None:
     assert metrics.balanced_accuracy(matrix) == pytest.approx((1 / 2 + 2 / 3 + 1) / 3)
     assert metrics.macro_f1(matrix) == pytest.approx((1 / 2 + 2 / 3 + 1) / 3)
 
+    assert metrics.weighted_f1(matrix) == pytest.approx((2 * 1 / 2 + 3 * 2 / 3 + 1 * 1) / 6)
+
+
+def test_predictive_values_by_hand() -> None:
+    """Of 1,000 photos 100 are ill: 90 are found, 10 missed; of the 900 others 630 pass, 270 are flagged."""
+    assert metrics.predictive_values(0.9, 0.7, 0.1) == pytest.approx((90 / 360, 630 / 640))
+    assert metrics.predictive_values(0.9, 0.7, 0.0) == pytest.approx((0, 1))
+    assert metrics.predictive_values(0.9, 0.7, 1.0) == pytest.approx((1, 0))
+    nobody, everybody = metrics.predictive_values(0.0, 1.0, 0.1), metrics.predictive_values(1.0, 0.0, 0.1)
+    assert np.isnan(nobody[0])
+    assert nobody[1] == pytest.approx(0.9)
+    assert everybody[0] == pytest.approx(0.1)
+    assert np.isnan(everybody[1])
+
+
+@given(st.floats(0.01, 0.99), st.floats(0.01, 0.99), st.floats(0.01, 0.99))
+def test_predictive_values_bring_the_prevalence_back(sensitivity: float, specificity: float, prevalence: float) -> None:
+    """Total probability: those flagged and those passed together hold every ill photo."""
+    ppv, npv = metrics.predictive_values(sensitivity, specificity, prevalence)
+    flagged = sensitivity * prevalence + (1 - specificity) * (1 - prevalence)
+    assert flagged * ppv + (1 - flagged) * (1 - npv) == pytest.approx(prevalence)
+
 
 def test_a_class_never_found_counts_as_zero() -> None:
     matrix = metrics.confusion(np.array([0, 1]), np.array([0, 0]))

@@ -1,7 +1,8 @@
 """A label file → which photo has which class: HAM10000 metadata or an ISIC challenge's ground truth."""
 
 import csv
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from skinlens.distill.data import split_of_images
@@ -13,6 +14,37 @@ _EXPECTED = (
     f"image,{','.join(code.upper() for code in CODES)} of an ISIC challenge's ground truth (0 or 1 each)"
 )
 
+NOT_RECORDED = "not recorded"
+_AGES = ((20, "0–19 years"), (40, "20–39 years"), (60, "40–59 years"), (80, "60–79 years"), (200, "80 years and over"))
+_SITES = {
+    **dict.fromkeys(("face", "scalp", "ear", "neck"), "head and neck"),
+    **dict.fromkeys(("trunk", "back", "chest", "abdomen"), "trunk"),
+    "upper extremity": "arm",
+    "lower extremity": "leg",
+    **dict.fromkeys(("hand", "foot", "acral"), "hand and foot"),
+    "genital": "genital area",
+}
+_CONFIRMED_BY = {
+    "histo": "histology",
+    "follow_up": "follow-up",
+    "consensus": "consensus of experts",
+    "confocal": "confocal microscopy",
+}
+_SOURCES = {
+    "rosendahl": "Queensland (Rosendahl)",
+    "vidir_molemax": "Vienna, MoleMax",
+    "vidir_modern": "Vienna, newer cameras",
+    "vienna_dias": "Vienna, scanned slides",
+}
+TRAITS: dict[str, tuple[str, ...]] = {
+    "sex": ("female", "male", NOT_RECORDED),
+    "age": (*(words for _, words in _AGES), NOT_RECORDED),
+    "site": (*dict.fromkeys(_SITES.values()), NOT_RECORDED),
+    "confirmed_by": (*_CONFIRMED_BY.values(), NOT_RECORDED),
+    "source": (*_SOURCES.values(), NOT_RECORDED),
+}
+"""What HAM10000's metadata tells of a photo, and its values in the order in which they are shown."""
+
 
 @dataclass(frozen=True)
 class Labelled:
@@ -23,6 +55,8 @@ class Labelled:
     """Class number in the order of ``labels.CODES``."""
     group: str
     """The lesion where the file tells it, otherwise the photo: what is drawn together in the bootstrap."""
+    traits: Mapping[str, str] = field(default_factory=dict)
+    """Of ``TRAITS``, in words; empty where the file tells nothing but the diagnosis."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +99,32 @@ def _ham10000(path: Path, columns: tuple[str, ...], lines: list[dict[str, str]],
         if line["dx"] not in INDEX:
             raise DatasetError(f"{path}, line {number}: expected dx to be one of {CODES}, found {line['dx']!r}.")
         group = line.get("lesion_id") or line["image_id"]
-        rows.append(Labelled(line["image_id"], INDEX[line["dx"]], group))
+        rows.append(Labelled(line["image_id"], INDEX[line["dx"]], group, _traits(line)))
     if not rows:
         raise DatasetError(f"{path} has no photo of the split {split!r}: use train, val or test.")
     return LabelFile(tuple(rows), "lesion" if "lesion_id" in columns else "photo", 0)
+
+
+def _traits(line: Mapping[str, str]) -> dict[str, str]:
+    """The traits whose columns the file has. The camera's column is ``dataset`` in the official download."""
+    found = {}
+    if "sex" in line:
+        found["sex"] = line["sex"] if line["sex"] in TRAITS["sex"] else NOT_RECORDED
+    if "age" in line:
+        try:
+            age_years = float(line["age"])
+        except ValueError:
+            found["age"] = NOT_RECORDED
+        else:
+            found["age"] = next((words for below, words in _AGES if age_years < below), NOT_RECORDED)
+    if "localization" in line:
+        found["site"] = _SITES.get(line["localization"], NOT_RECORDED)
+    if "dx_type" in line:
+        found["confirmed_by"] = _CONFIRMED_BY.get(line["dx_type"], NOT_RECORDED)
+    source = line.get("source") or line.get("dataset")
+    if source:
+        found["source"] = _SOURCES.get(source, NOT_RECORDED)
+    return found
 
 
 def _isic(path: Path, classes: dict[str, int], lines: list[dict[str, str]], split: str | None) -> LabelFile:

@@ -56,9 +56,8 @@ class Manifest:
         rule = self.content.get("prediction_set")
         if rule is None:
             return None
-        return SetRule(
-            float(rule["level"]), tuple(float(rule["floors"][code]) for code in CODES), str(rule["calibrated_on"])
-        )
+        floors = tuple(float(rule["floors"][code]) for code in CODES)
+        return SetRule(float(rule["level"]), floors, str(rule["calibrated_on"]), str(rule["half_sha256"]))
 
     def stamp(self, precision: Precision = "int8") -> ModelStamp:
         digest = self.content["files"][self.content["backbones"][precision]]["sha256"]

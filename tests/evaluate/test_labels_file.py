@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from skinlens.errors import DatasetError
-from skinlens.evaluate.labels_file import read_labels
+from skinlens.evaluate.labels_file import TRAITS, read_labels
 from skinlens.labels import INDEX
 
 ISIC = "image,MEL,NV,BCC,AKIEC,BKL,DF,VASC\n"
@@ -26,6 +26,33 @@ def test_ham10000_with_its_own_split(tmp_path: Path) -> None:
     ]
     assert rows.grouped_by == "lesion"
     assert len(read_labels(path, None).rows) == 3
+
+
+def test_what_else_the_file_tells_of_a_photo(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        "image_id,lesion_id,dx,dx_type,age,sex,localization,dataset\n"
+        "a,L1,mel,histo,80.0,female,scalp,vidir_modern\n"
+        "b,L2,nv,follow_up,19,unknown,lower extremity,rosendahl\n"
+        "c,L3,df,a guess,,male,unknown,elsewhere\n",
+    )
+    first, second, third = (row.traits for row in read_labels(path, None).rows)
+    assert first == {
+        "sex": "female",
+        "age": "80 years and over",
+        "site": "head and neck",
+        "confirmed_by": "histology",
+        "source": "Vienna, newer cameras",
+    }
+    assert (second["sex"], second["age"], second["site"]) == ("not recorded", "0–19 years", "leg")
+    assert (third["age"], third["site"]) == ("not recorded", "not recorded")
+    assert (third["confirmed_by"], third["source"]) == ("not recorded", "not recorded")
+    for row in (first, second, third):
+        assert all(value in TRAITS[trait] for trait, value in row.items())
+
+
+def test_a_file_that_tells_the_diagnosis_alone(tmp_path: Path) -> None:
+    assert read_labels(written(tmp_path, "image_id,dx\na,mel\n"), None).rows[0].traits == {}
 
 
 def test_ham10000_without_a_split_takes_the_projects(tmp_path: Path) -> None:

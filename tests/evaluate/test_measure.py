@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 from skinlens.errors import DatasetError
-from skinlens.evaluate.measure import bootstrap, evaluate
+from skinlens.evaluate.measure import HEADLINES, evaluate, summary
 from skinlens.intake import read_photo
 from skinlens.labels import CODES
 from skinlens.predict import load_classifier
 from tests.tiny_release import draw_dataset
+
+FEW = 20
+"""Resamples: enough to see that there is an interval."""
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,7 @@ def labels(photos: Path) -> Path:
 
 def test_figures_are_those_of_single_predictions(release: Path, photos: Path, labels: Path) -> None:
     classifier = load_classifier(release)
-    result = evaluate(classifier, photos, labels)
+    result = evaluate(classifier, photos, labels, resamples=FEW)
     expected = np.zeros((7, 7), int)
     for path in photos.rglob("*.png"):
         top = classifier.predict(read_photo(path.read_bytes())).top.code
@@ -43,15 +46,21 @@ def test_figures_are_those_of_single_predictions(release: Path, photos: Path, la
     assert result["missing_ids"] == ["absent_1", "absent_2"]
     assert result["accuracy"]["value"] == pytest.approx(np.trace(expected) / 35)
     assert result["balanced_accuracy"]["value"] == pytest.approx((np.diag(expected) / 5).mean())
-    for name in ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "melanoma_auc", "ece"):
+    for name in HEADLINES:
         figure = result[name]
         assert figure["low"] <= figure["high"]
     assert {code: entry["n"] for code, entry in result["per_class"].items()} == dict.fromkeys(CODES, 5)
     assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert sum(row["n"] for row in result["reliability"]["top"]) == 35
+    shipped = classifier.melanoma_threshold.value
+    assert shipped in [row["cut_off"] for row in result["thresholds"]["melanoma"]["rows"]]
+    assert result["subgroups"] == {}, "the file tells the diagnosis alone"
+    assert result["prediction_sets"]["coverage"]["value"] == 1, "two photos a class rule nothing out"
+    assert "sets at 90%: coverage 1.000" in summary(result)
 
 
 def test_twice_the_same(release: Path, photos: Path, labels: Path) -> None:
-    first, second = (evaluate(load_classifier(release), photos, labels) for _ in range(2))
+    first, second = (evaluate(load_classifier(release), photos, labels, resamples=FEW) for _ in range(2))
     first.pop("created_at")
     second.pop("created_at")
     assert first == second
@@ -62,7 +71,7 @@ def test_a_damaged_picture_is_named_and_not_counted(release: Path, tmp_path: Pat
     (tmp_path / "broken.png").write_bytes(b"no picture")
     rows = [f"{path.stem},{path.stem.split('_')[0] if '_' in path.stem else 'mel'}" for path in tmp_path.glob("*.png")]
     (tmp_path / "labels.csv").write_text("image_id,dx\n" + "\n".join(rows))
-    result = evaluate(load_classifier(release), tmp_path, tmp_path / "labels.csv")
+    result = evaluate(load_classifier(release), tmp_path, tmp_path / "labels.csv", resamples=FEW)
     assert result["unreadable_ids"] == ["broken"]
     assert result["n"] == 7
 
@@ -70,16 +79,3 @@ def test_a_damaged_picture_is_named_and_not_counted(release: Path, tmp_path: Pat
 def test_no_picture_at_all(release: Path, labels: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"None of the 37 pictures .* expected files such as"):
         evaluate(load_classifier(release), tmp_path, labels)
-
-
-def test_the_bootstrap_of_a_mean_has_the_width_that_theory_gives() -> None:
-    values = np.random.default_rng(0).normal(0, 1, 400)
-    samples = bootstrap(lambda rows: np.array([values[rows].mean()]), np.arange(400), resamples=2000)
-    assert samples.std() == pytest.approx(values.std() / 20, rel=0.07)
-
-
-def test_photos_of_one_lesion_stay_together() -> None:
-    groups = np.array([0, 0, 0, 1, 1, 1])
-    samples = bootstrap(lambda rows: np.bincount(rows, minlength=6).astype(float), groups, resamples=50)
-    assert (samples[:, :3] == samples[:, :1]).all()
-    assert (samples[:, 3:] == samples[:, 3:4]).all()

@@ -1,0 +1,82 @@
+"""The same figures for parts of the photos: by sex, age, site, how the diagnosis is known, and camera."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from skinlens import metrics
+from skinlens.evaluate.answers import Answers
+from skinlens.evaluate.bootstrap import RESAMPLES, Figure, measured
+from skinlens.evaluate.labels_file import TRAITS
+from skinlens.labels import INDEX, MELANOMA
+from skinlens.records import Array
+
+FIGURES = (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "melanoma_auc",
+    "ece",
+    "melanoma_sensitivity",
+    "melanoma_specificity",
+    "refused",
+)
+
+
+def subgroups(answers: Answers, cut_off: float, limit: float, resamples: int = RESAMPLES) -> dict[str, Any]:
+    """Trait → one entry for each of its values: ``group``, ``n``, ``lesions``, ``melanomas`` and the figures.
+
+    Sensitivity and specificity are those of melanoma's ``cut_off``; ``refused`` is the share whose distance from the
+    training photos is above ``limit``, which for a camera tells how foreign its photos look to the network. Balanced
+    accuracy and macro F1 are means over the classes that occur in the group, so compare them between groups with care.
+    """
+    found = {}
+    for trait, order in TRAITS.items():
+        values = [row.traits.get(trait) for row in answers.rows]
+        present = [value for value in order if value in values]
+        if present:
+            found[trait] = [
+                _entry(value, answers, np.asarray([one == value for one in values]), cut_off, limit, resamples)
+                for value in present
+            ]
+    return found
+
+
+def _entry(value: str, answers: Answers, chosen: Array, cut_off: float, limit: float, resamples: int) -> dict[str, Any]:
+    truth, probs = answers.truth[chosen], answers.probs[chosen]
+    distances, groups = answers.distances[chosen], answers.groups[chosen]
+    figures = measured(
+        lambda rows: _figures(truth[rows], probs[rows], distances[rows], cut_off, limit), groups, resamples
+    )
+    named: dict[str, Figure] = dict(zip(FIGURES, figures, strict=True))
+    return {
+        "group": value,
+        "n": len(truth),
+        "lesions": len(np.unique(groups)),
+        "melanomas": int((truth == INDEX[MELANOMA]).sum()),
+        **named,
+    }
+
+
+def _figures(
+    truth: Int64[Array, " n"],
+    probs: Float64[Array, "n 7"],
+    distances: Float64[Array, " n"],
+    cut_off: float,
+    limit: float,
+) -> Float64[Array, " k"]:
+    matrix = metrics.confusion(truth, probs.argmax(axis=1))
+    melanoma, flagged = truth == INDEX[MELANOMA], probs[:, INDEX[MELANOMA]] >= cut_off
+    return np.asarray(
+        [
+            metrics.accuracy(matrix),
+            metrics.balanced_accuracy(matrix),
+            metrics.macro_f1(matrix),
+            metrics.melanoma_auc(truth, probs),
+            metrics.calibration_error(truth, probs),
+            flagged[melanoma].mean() if melanoma.any() else np.nan,
+            (~flagged[~melanoma]).mean() if not melanoma.all() else np.nan,
+            (distances > limit).mean(),
+        ]
+    )
