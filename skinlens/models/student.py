@@ -24,8 +24,10 @@ import skinlens.models.torchvision_schemas  # noqa: F401  (before timm: see ther
 
 import timm  # isort: skip
 
+from skinlens.errors import WeightsError
 from skinlens.labels import CODES
 from skinlens.models.pretrained import efficientnet_lite
+from skinlens.models.weights import Manifest
 
 
 @dataclass(frozen=True)
@@ -193,3 +195,20 @@ def load_imagenet(student: Student) -> None:
     )
     for part, source in pairs:
         part.load_state_dict(source.state_dict())
+
+
+def load_released(manifest: Manifest) -> Student:
+    """The float network that a release was quantized from, in eval mode on the CPU.
+
+    Raises:
+        WeightsError: its file is missing, is not the one that was released, or does not fit this version.
+    """
+    path = manifest.verified(manifest.content["checkpoint"])
+    shape = {key: value for key, value in manifest.content["architecture"].items() if key != "class"}
+    student = Student(StudentConfig(**{**shape, "cnn_channels": tuple(shape["cnn_channels"])}))
+    halves = torch.load(path, map_location="cpu", weights_only=True)["student"]
+    try:
+        student.load_state_dict(halves)
+    except RuntimeError as problem:
+        raise WeightsError(f"{path.name} does not fit the network of this version: {problem}.") from problem
+    return student.eval()
