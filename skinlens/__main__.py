@@ -137,6 +137,23 @@ def _export(options: argparse.Namespace) -> int:
     return 0
 
 
+def _outline_train(options: argparse.Namespace) -> int:
+    from skinlens.distill.data import dataset_folder, load_index
+    from skinlens.distill.outline import add_figures, mask_paths, train_outline
+    from skinlens.evaluate.outline import evaluate_outline, summary
+
+    weights, data = options.weights or pipeline.weights_directory(), dataset_folder()
+    masks = mask_paths(data)
+    parts = {part: load_index(data, part) for part in ("train", "val", "test")}
+    path = train_outline(weights, parts["train"], parts["val"], masks)
+    for split in ("val", "test") if options.test else ("val",):
+        figures = evaluate_outline(weights, parts[split], masks)
+        add_figures(weights, split, figures)
+        print(summary(split, figures))
+    print(path)
+    return 0
+
+
 def _evaluate(options: argparse.Namespace) -> int:
     from skinlens.evaluate.measure import evaluate, summary
 
@@ -264,6 +281,12 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--note", default="", help="kept in the manifest: what the recipe does not say of this run")
     export.set_defaults(run=_export)
 
+    outline = commands.add_parser(
+        "outline-train", help="train the outline head for a release and add it to that; needs SKINLENS_HAM10000"
+    )
+    outline.add_argument("--test", action="store_true", help="measure it on test too: once for a release, at the end")
+    outline.set_defaults(run=_outline_train)
+
     evaluate = commands.add_parser("evaluate", help="measure the served model on a labelled data set")
     evaluate.add_argument("--images", type=Path, required=True, metavar="DIR", help="pictures, found by id below it")
     evaluate.add_argument("--labels", type=Path, required=True, metavar="CSV", help="HAM10000 or ISIC ground truth")
@@ -271,7 +294,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write every figure with its interval")
     evaluate.set_defaults(run=_evaluate)
 
-    for command in (predict, explain, report, doctor, evaluate):
+    for command in (predict, explain, report, doctor, outline, evaluate):
         command.add_argument("--weights", type=Path, metavar="DIR", help="the folder of a release; weights by default")
     return parser
 

@@ -1,0 +1,185 @@
+"""An outline head trained on a tiny release: it learns, it comes out the same again, and it stays with its engine."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import jaxtyping
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from skinlens.distill.data import Entry
+from skinlens.distill.outline import (
+    OUTLINE,
+    OutlineRecipe,
+    add_figures,
+    load_mask,
+    mask_paths,
+    outline_loss,
+    train_outline,
+    turned,
+)
+from skinlens.doctor import examine
+from skinlens.errors import DatasetError, WeightsError
+from skinlens.evaluate.outline import dice, evaluate_outline, iou, summary
+from skinlens.intake import read_photo
+from skinlens.models.outline import OutlineHead, mask_in_view, propose
+from skinlens.models.weights import load_engine, load_outline_head
+from tests.tiny_release import draw_dataset
+
+RECIPE = OutlineRecipe(channels=8, edge_channels=8, epochs=6, batch_size=8, calibration_photos=8)
+SKIN = (215, 170, 150)
+
+
+def draw_masks(entries: list[Entry], folder: Path) -> dict[str, Path]:
+    """The blots of the drawn photos: whatever is not skin."""
+    folder.mkdir()
+    for entry in entries:
+        with Image.open(entry.path) as picture:
+            away = np.abs(np.asarray(picture, dtype=np.int64) - SKIN).max(axis=2)
+        Image.fromarray(((away > 30) * 255).astype(np.uint8)).save(folder / f"{entry.image_id}_segmentation.png")
+    return mask_paths(folder.parent)
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Entry], list[Entry], dict[str, Path]]:
+    folder = tmp_path_factory.mktemp("outlined")
+    training, validation = draw_dataset(folder / "train", 11, 8), draw_dataset(folder / "val", 12, 2)
+    return training, validation, draw_masks(training + validation, folder / "masks")
+
+
+@pytest.fixture(scope="module")
+def make(release: Path, drawn, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """A copy of the tiny release with a head of its own."""
+    training, validation, masks = drawn
+
+    def call() -> Path:
+        folder = tmp_path_factory.mktemp("release") / "weights"
+        shutil.copytree(release, folder)
+        jaxtyping.config.update("jaxtyping_disable", True)  # torch's tracer makes tensors of the sizes checked
+        try:
+            train_outline(folder, training, validation, masks, RECIPE, say=lambda text: None)
+        finally:
+            jaxtyping.config.update("jaxtyping_disable", False)
+        return folder
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def outlined(make: Callable[[], Path]) -> Path:
+    """Read only."""
+    return make()
+
+
+def test_it_finds_the_blots(outlined: Path, drawn) -> None:
+    _, validation, masks = drawn
+    figures = evaluate_outline(outlined, validation, masks)
+    assert figures["dice"]["value"] > 0.8
+    assert figures["dice"]["low"] <= figures["dice"]["value"] <= figures["dice"]["high"]
+    assert 0 < figures["iou"]["value"] < figures["dice"]["value"]
+    assert figures["n"] == len(validation) == 14
+    assert f"dice {figures['dice']['value']:.4f}" in summary("val", figures)
+
+
+def test_the_manifest_vouches_for_it(outlined: Path) -> None:
+    content = json.loads((outlined / "manifest.json").read_text())
+    assert content["outline"]["file"] == OUTLINE
+    assert content["outline"]["backbone_sha256"] == content["files"]["student-int8.onnx"]["sha256"]
+    assert content["files"][OUTLINE]["bytes"] == (outlined / OUTLINE).stat().st_size
+    assert content["outline"]["parity"]["dice_int8_float_mean"] > 0.95
+    assert not list(outlined.glob("*.part*"))
+    add_figures(outlined, "val", {"n": 1})
+    again = json.loads((outlined / "manifest.json").read_text())
+    assert again["outline"].pop("figures") == {"val": {"n": 1}}
+    assert again == content
+
+
+def test_the_same_seed_gives_the_same_file(outlined: Path, make: Callable[[], Path]) -> None:
+    assert (make() / OUTLINE).read_bytes() == (outlined / OUTLINE).read_bytes()
+
+
+def test_a_proposal_encloses_the_blot(outlined: Path, drawn) -> None:
+    _, validation, masks = drawn
+    engine, head = load_engine(outlined), load_outline_head(outlined)
+    photo = read_photo(validation[0].path.read_bytes())
+    found = propose(engine, head, photo).outline
+    assert found is not None
+    assert (found.made_by, found.model, found.photo_sha256) == ("model", head.stamp, photo.sha256)
+    truth = np.asarray(
+        Image.fromarray(load_mask(validation[0].image_id, masks)).resize((64, 64), Image.Resampling.NEAREST)
+    )
+    assert dice(mask_in_view(found, photo, engine.spec), truth) > 0.7
+
+
+def test_a_head_of_another_engine_is_refused(outlined: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "weights"
+    shutil.copytree(outlined, folder)
+    content = json.loads((folder / "manifest.json").read_text())
+    content["outline"]["backbone_sha256"] = "f" * 64
+    (folder / "manifest.json").write_text(json.dumps(content))
+    with pytest.raises(WeightsError, match=r"was made for another model.*outline-train"):
+        load_outline_head(folder)
+    wrong = {finding.what: finding for finding in examine(folder, tmp_path / "home")}["outline of the lesion"]
+    assert not wrong.passed
+    assert "another model" in wrong.found
+
+
+def test_a_release_without_a_head_says_so(release: Path, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"released without an outline.*outline-train"):
+        load_outline_head(release)
+    finding = {one.what: one for one in examine(release, tmp_path / "home")}["outline of the lesion"]
+    assert finding.passed
+    assert "none" in finding.found
+
+
+def test_an_altered_head_and_another_network_are_refused(outlined: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "weights"
+    shutil.copytree(outlined, folder)
+    (folder / OUTLINE).write_bytes((folder / OUTLINE).read_bytes()[:-1])
+    with pytest.raises(WeightsError, match="is not the one that was released"):
+        load_outline_head(folder)
+    stamp = load_engine(outlined).stamp
+    with pytest.raises(WeightsError, match="expected the tensors batch, fused and lesion"):
+        OutlineHead(outlined / "student-int8.onnx", load_engine(outlined).spec, stamp)
+    with pytest.raises(WeightsError, match="is not a network that can be loaded"):
+        OutlineHead(outlined / "manifest.json", load_engine(outlined).spec, stamp)
+
+
+# ------------------------------------------------------------------------------------------------------------ pieces
+
+
+def test_the_eight_turns_of_a_square() -> None:
+    square = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+    found = {tuple(turned(square, turn).flatten().tolist()) for turn in range(8)}
+    assert len(found) == 8
+    assert turned(square, 0).flatten().tolist() == [1, 2, 3, 4]
+    assert turned(square, 1).flatten().tolist() == [2, 1, 4, 3]
+    assert turned(square, 6).flatten().tolist() == [3, 1, 4, 2]
+
+
+def test_the_loss_by_hand() -> None:
+    mask = torch.tensor([[[[1.0, 0.0], [0.0, 0.0]]]])
+    even = outline_loss(torch.zeros(1, 1, 2, 2), mask)  # every probability one half
+    assert even.item() == pytest.approx(np.log(2) + 1 - (2 * 0.5 + 1) / (2 + 1 + 1))
+    sure = outline_loss((mask * 2 - 1) * 50, mask)
+    assert sure.item() == pytest.approx(0, abs=1e-6)
+
+
+def test_dice_and_iou_by_hand() -> None:
+    one = np.array([[1, 1, 0], [1, 0, 0]], bool)
+    other = np.array([[0, 1, 1], [1, 1, 0]], bool)
+    assert dice(one, other) == pytest.approx(2 * 2 / 7)
+    assert iou(one, other) == pytest.approx(2 / 5)
+    assert dice(one, ~one) == iou(one, ~one) == 0
+    assert dice(one, one) == iou(one, one) == dice(one & False, one & False) == iou(one & False, one & False) == 1
+
+
+def test_missing_masks_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="Expected the lesion masks"):
+        mask_paths(tmp_path)
+    with pytest.raises(DatasetError, match="x1 has no mask"):
+        load_mask("x1", {})
