@@ -141,8 +141,21 @@ class PredictionSet:
     calibrated_on: str
 
     @property
-    def calibrated_on_words(self) -> str:
-        return _without_short_words(self.calibrated_on)
+    def words(self) -> str:
+        """Which classes, to stand after "At the 90 % level:"."""
+        if len(self.codes) == len(CODES):
+            return "any of the seven classes; none can be ruled out."
+        if len(self.codes) == 1:
+            return f"{BY_CODE[self.codes[0]].name} alone."
+        return f"one of: {', '.join(BY_CODE[code].name for code in self.codes)}."
+
+    @property
+    def promise(self) -> str:
+        """What the level means, and for which photos."""
+        return (
+            f"In {self.level:.0%} of cases the diagnosis is in such a set, for each kind of lesion, as long as the "
+            f"photos are like those it was calibrated on: {_without_short_words(self.calibrated_on)}."
+        )
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,8 @@ class ReportContent:
     """By falling probability."""
     melanoma_threshold: float
     threshold_statement: str
+    set_statement: str
+    """Empty where the model gave no set of classes."""
     panels: tuple[Panel, ...]
     explanations_note: str
     quality_summary: str
@@ -170,6 +172,7 @@ def compose(
         ),
         melanoma_threshold=prediction.melanoma_threshold.value,
         threshold_statement=threshold_statement(prediction),
+        set_statement=set_statement(prediction),
         panels=tuple(_panel(explanation, printed, prediction, spec) for explanation in explanations),
         explanations_note=_explanations_note(explanations),
         quality_summary=_quality_summary(visit),
@@ -221,6 +224,12 @@ def threshold_statement(prediction: Prediction) -> str:
         f"{threshold.chosen_on_words}{aim}; there its sensitivity is {threshold.sensitivity:.2f} and its specificity "
         f"{threshold.specificity:.2f}."
     )
+
+
+def set_statement(prediction: Prediction) -> str:
+    """The classes that cannot be ruled out, at which level, and on what that was calibrated."""
+    found = prediction.prediction_set
+    return "" if found is None else f"At the {found.level:.0%} level: {found.words} {found.promise}"
 
 
 def probability(prob: float) -> str:

@@ -183,6 +183,9 @@ def _photo_and_distribution(sheet: Sheet, content: ReportContent) -> None:
     foot = _chart(sheet, content, left, top, RIGHT - left)
     sheet.y = min(top - PHOTO_HEIGHT - 4 - caption.height, foot) - 8
     _statement(sheet, content.threshold_statement)
+    if content.set_statement:
+        sheet.skip(4)
+        sheet.flow(text(content.set_statement, BODY, FULL))
 
 
 def _chart(sheet: Sheet, content: ReportContent, x: Length, top: Length, width: Length) -> Length:

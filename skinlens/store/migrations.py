@@ -224,6 +224,11 @@ def m008_outlines(db: Database) -> None:
     """)
 
 
+def m009_prediction_set(db: Database) -> None:
+    """The classes that could not be ruled out, as JSON; NULL where the model gave no such set."""
+    db.executescript("ALTER TABLE visit ADD COLUMN prediction_set TEXT;")
+
+
 STEPS: tuple[Callable[[Database], None], ...] = (
     m001_patients_lesions_visits,
     m002_explanations,
@@ -233,6 +238,7 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     m006_checks,
     m007_first_impression,
     m008_outlines,
+    m009_prediction_set,
 )
 STEP_NAMES: tuple[str, ...] = tuple(step.__name__ for step in STEPS)
 

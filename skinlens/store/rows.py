@@ -19,6 +19,7 @@ from skinlens.records import (
     Photo,
     Pixels,
     Prediction,
+    PredictionSet,
     QualityCheck,
     QualityReport,
     Threshold,
@@ -104,6 +105,7 @@ def verdict_columns(quality: QualityReport, prediction: Prediction) -> Row:
         "top_label": prediction.top.code,
         "logits": to_json(prediction.logits),
         "melanoma_threshold": to_json(asdict(prediction.melanoma_threshold)),
+        "prediction_set": None if prediction.prediction_set is None else to_json(asdict(prediction.prediction_set)),
         "latency_ms": prediction.latency_ms,
         **stamp_columns(prediction.model),
         "skinlens_version": __version__,
@@ -149,6 +151,7 @@ def visit_of(row: Row) -> Visit:
             melanoma_threshold=Threshold(**json.loads(row["melanoma_threshold"])),
             model=stamp_of(row),
             latency_ms=row["latency_ms"],
+            prediction_set=_set_of(row["prediction_set"]),
         ),
         clinician_label=row["clinician_label"],
         clinician_diagnosis=row["clinician_diagnosis"],
@@ -158,6 +161,13 @@ def visit_of(row: Row) -> Visit:
         updated_at=row["updated_at"],
         first_impression=row["first_impression"],
     )
+
+
+def _set_of(stored: str | None) -> PredictionSet | None:
+    if stored is None:
+        return None
+    found = json.loads(stored)
+    return PredictionSet(tuple(found["codes"]), found["level"], found["calibrated_on"])
 
 
 def case_of(row: Row) -> Case:

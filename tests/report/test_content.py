@@ -9,7 +9,7 @@ from skinlens.errors import SkinLensError
 from skinlens.explain import overlay
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.preprocess import InputSpec, heat_to_photo
-from skinlens.records import Case, Lesion, ModelStamp, Patient, Prediction, QualityReport, Threshold
+from skinlens.records import Case, Lesion, ModelStamp, Patient, Prediction, PredictionSet, QualityReport, Threshold
 from skinlens.report.content import (
     NO_EXPLANATIONS,
     OVERLAY_LONGEST_PX,
@@ -55,6 +55,26 @@ def test_a_photo_near_the_threshold_gets_as_many_digits_as_it_takes(
     melanoma: float, threshold: float, beginning: str
 ) -> None:
     assert threshold_statement(prediction(melanoma, threshold)).startswith(beginning)
+
+
+@pytest.mark.parametrize(
+    ("codes", "words"),
+    [
+        (("nv", "mel"), "one of: melanocytic nevus, melanoma."),
+        (("df",), "dermatofibroma alone."),
+        (CODES, "any of the seven classes; none can be ruled out."),
+    ],
+)
+def test_the_set_in_one_sentence_and_what_it_promises_in_the_next(codes: tuple[str, ...], words: str) -> None:
+    one = replace(prediction(0.2, 0.1), prediction_set=PredictionSet(codes, 0.9, "756 photos of val"))
+    assert content(prediction=one).set_statement == (
+        f"At the 90% level: {words} In 90% of cases the diagnosis is in such a set, for each kind of lesion, as long "
+        "as the photos are like those it was calibrated on: 756 photos of the validation set."
+    )
+
+
+def test_a_model_without_sets_says_nothing_of_them() -> None:
+    assert content(prediction=prediction(0.2, 0.1)).set_statement == ""
 
 
 def test_a_threshold_that_misses_the_aim_does_not_claim_it() -> None:

@@ -15,6 +15,7 @@ from skinlens.records import (
     OutlineMaker,
     Photo,
     Prediction,
+    PredictionSet,
     QualityCheck,
     QualityReport,
     Threshold,
@@ -43,7 +44,7 @@ def prediction(top: str = "nv", prob: float = 0.7, model: ModelStamp = MODEL, **
     rest = (1 - sum(given.values())) / (len(CODES) - len(given))
     probs = tuple(given.get(code, rest) for code in CODES)
     logits = tuple(float(np.log(value)) * 1.3 for value in probs)
-    return Prediction(probs, logits, THRESHOLD, model, 8.125)
+    return Prediction(probs, logits, THRESHOLD, model, 8.125, PredictionSet((top,), 0.9, "756 photos of val"))
 
 
 def explanation(

@@ -9,7 +9,7 @@ from sqlite_utils.db import Database
 
 from skinlens.errors import StoreError
 from skinlens.labels import CODES
-from skinlens.records import Patient
+from skinlens.records import Patient, PredictionSet
 from skinlens.store import CaseQuery, CaseStore, files
 from skinlens.store.migrations import MIGRATIONS, STEP_NAMES
 from tests.store import samples
@@ -94,6 +94,9 @@ def old_store(home: Path, steps: int) -> CaseStore:
         if steps >= 8:
             outline = {"made_by": "clinician", "points": "[[0.1, 0.2], [0.9, 0.3], [0.5, 0.8]]", **MODEL_COLUMNS}
             db.table("outline").insert({"visit_id": 1, **outline, "created_at": created})
+        if steps >= 9:
+            stored = '{"codes": ["mel", "nv"], "level": 0.9, "calibrated_on": "756 photos of val"}'
+            db.execute("UPDATE visit SET prediction_set = ?", [stored])
     return store
 
 
@@ -108,6 +111,8 @@ def test_every_older_version_opens_with_all_its_rows(tmp_path, save, steps):
         assert (case.visit.prediction.top.code, case.visit.prediction.model.version) == ("mel", "0.9")
         assert case.visit.quality.failed[0].advice == "Hold still."
         assert case.visit.first_impression is None
+        kept = PredictionSet(("mel", "nv"), 0.9, "756 photos of val")
+        assert case.visit.prediction.prediction_set == (kept if steps >= 9 else None)
         assert [row.visit_id for row in store.search(CaseQuery(text="first vers", patient="old")).rows] == [1]
         assert store.photo(1).notes == ("A note.",)
         assert [one.params for one in store.explanations(1)] == ([{"samples": 512}] if steps >= 2 else [])
