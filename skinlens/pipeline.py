@@ -11,6 +11,7 @@ from typing import Any
 from skinlens import intake, phantom, predict, quality
 from skinlens.explain import METHODS, explain
 from skinlens.explain.agreement import agree
+from skinlens.explain.depth import depth, depth_maps
 from skinlens.explain.faithfulness import faithfulness
 from skinlens.explain.focus import focus
 from skinlens.models import weights
@@ -28,6 +29,8 @@ __all__ = [
     "add_checks",
     "agree",
     "analyse",
+    "depth",
+    "depth_maps",
     "drawn_by_clinician",
     "example",
     "explain",

@@ -13,7 +13,7 @@ from skinlens.errors import WeightsError
 from skinlens.models.outline import OutlineHead
 from skinlens.models.weights import load_manifest
 from skinlens.predict import Classifier
-from skinlens.records import Photo
+from skinlens.records import Photo, Pixels
 from skinlens.store import CaseStore, default_home
 from skinlens.ui.preview import pages_of
 
@@ -87,10 +87,19 @@ def display_jpeg(photo: Photo) -> bytes:
 
 @st.cache_data(show_spinner=False, max_entries=32)
 def _display_jpeg(sha256: str, _photo: Photo) -> bytes:  # noqa: ARG001  the hash is the key
-    picture = Image.fromarray(np.asarray(_photo.pixels))
-    picture.thumbnail((DISPLAY_PX, DISPLAY_PX), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return jpeg(reduced(_photo, DISPLAY_PX))
+
+
+def reduced(photo: Photo, longest_px: int) -> Pixels:
+    """The photo with a long side of at most ``longest_px``."""
+    picture = Image.fromarray(np.asarray(photo.pixels))
+    picture.thumbnail((longest_px, longest_px), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return np.asarray(picture)
+
+
+def jpeg(pixels: Pixels) -> bytes:
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=90)
+    Image.fromarray(pixels).save(file, "JPEG", quality=90)
     return file.getvalue()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from skinlens.predict import Classifier
-from skinlens.ui import agreement, faithfulness, session
+from skinlens.ui import agreement, depth, faithfulness, session
 from skinlens.ui.maps import POLL_S
 from skinlens.ui.session import OpenCase
 
@@ -13,7 +13,10 @@ Section = Callable[[OpenCase, Classifier | None], None]
 """Draws a heading, what was found so far, and the button that asks for more; nothing where there is nothing to check.
 Without a classifier the case was read by another model: then only what is kept of it is shown."""
 
-ROWS: tuple[tuple[Section, ...], ...] = ((agreement.section, faithfulness.section),)
+ROWS: tuple[tuple[Section, ...], ...] = (
+    (agreement.section, faithfulness.section),
+    (depth.section,),
+)
 """Sections in one row stand side by side on a wide screen."""
 
 
