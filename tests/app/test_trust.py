@@ -55,7 +55,7 @@ def test_the_maps_are_checked_when_asked_and_the_checks_stay_with_the_case(
     until(mapped, lambda: "better than chance</td>" in words(mapped))
     opened = mapped.session_state["open_case"]
     telling = [one for one in opened.maps if one.heat.any()]
-    assert {(one.method, one.kind) for one in opened.checks} == {(one.method, "faithfulness") for one in telling}
+    assert {one.method for one in opened.checks_of("faithfulness")} == {one.method for one in telling}
     assert words(mapped).count("better than chance</td>") == len(telling) > 0
     assert CHECK not in buttons(mapped)
     assert not mapped.exception
