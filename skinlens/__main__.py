@@ -8,14 +8,14 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import skinlens
 from skinlens import pipeline
-from skinlens.errors import SkinLensError
+from skinlens.errors import DatasetError, SkinLensError
 from skinlens.explain import AGAINST
 from skinlens.labels import CODES, DISCLAIMER, LABELS
 from skinlens.records import Method
@@ -119,11 +119,24 @@ def _report(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     from skinlens.distill.config import load_recipe
     from skinlens.distill.data import dataset_folder, load_index
+    from skinlens.distill.distributed import joined
+    from skinlens.distill.material import as_in_the_paper, by_lesion
     from skinlens.distill.train import train
 
     recipe, data = load_recipe(options.recipe), dataset_folder()
-    run = options.run_folder or Path("runs") / recipe.name
-    print(train(recipe, load_index(data, "train"), load_index(data, "val"), run))
+    if options.seed is not None:
+        recipe = replace(recipe, seed=options.seed)
+    parts = [load_index(data, part) for part in ("train", "val", "test")]
+    if options.protocol == "paper":
+        material = as_in_the_paper([entry for part in parts for entry in part], recipe)
+    else:
+        material = by_lesion(parts[0], parts[1], recipe)
+    name = recipe.name + (f"-seed{options.seed}" if options.seed is not None else "")
+    run = options.run_folder or Path("runs") / (f"{name}-paper" if options.protocol == "paper" else name)
+    with joined() as world:
+        best = train(recipe, material, run, world)
+    if world.leads:
+        print(best)
     return 0
 
 
@@ -154,7 +167,29 @@ def _outline_train(options: argparse.Namespace) -> int:
     return 0
 
 
+def _evaluate_explanations(options: argparse.Namespace) -> int:
+    from skinlens.distill.data import dataset_folder, load_index
+    from skinlens.distill.outline import mask_paths
+    from skinlens.evaluate.explanations import evaluate_explanations, summary
+    from skinlens.evaluate.gates import gates_in_words
+    from skinlens.models.weights import load_manifest
+
+    data, weights = dataset_folder(), options.weights or pipeline.weights_directory()
+    entries, masks = load_index(data, "val"), mask_paths(data)
+    classifier = pipeline.load_classifier(weights)
+    result = evaluate_explanations(classifier, load_manifest(weights), entries, masks, options.explanations)
+    path = options.json or pipeline.EXPLANATIONS
+    path.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    print(summary(result))
+    print(gates_in_words())
+    return 0
+
+
 def _evaluate(options: argparse.Namespace) -> int:
+    if options.explanations is not None:
+        return _evaluate_explanations(options)
+    if options.images is None or options.labels is None:
+        raise DatasetError("Expected --images and --labels, or --explanations; found neither.")
     from skinlens.evaluate.measure import evaluate, summary
 
     result = evaluate(pipeline.load_classifier(options.weights), options.images, options.labels, options.split)
@@ -272,6 +307,13 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="run or resume a recipe; needs SKINLENS_HAM10000")
     train.add_argument("recipe", type=Path, metavar="RECIPE.toml")
     train.add_argument("--run", dest="run_folder", type=Path, metavar="DIR", help="runs/NAME by default")
+    train.add_argument("--seed", type=int, help="in the place of the recipe's")
+    train.add_argument(
+        "--protocol",
+        choices=("lesion", "paper"),
+        default="lesion",
+        help="paper: the paper's own, leaky, one (copies of one photo on both sides), to show what the leak is worth",
+    )
     train.set_defaults(run=_train)
 
     export = commands.add_parser("export", help="quantize and calibrate a run's best weights; needs SKINLENS_HAM10000")
@@ -288,10 +330,18 @@ def _parser() -> argparse.ArgumentParser:
     outline.set_defaults(run=_outline_train)
 
     evaluate = commands.add_parser("evaluate", help="measure the served model on a labelled data set")
-    evaluate.add_argument("--images", type=Path, required=True, metavar="DIR", help="pictures, found by id below it")
-    evaluate.add_argument("--labels", type=Path, required=True, metavar="CSV", help="HAM10000 or ISIC ground truth")
+    evaluate.add_argument("--images", type=Path, metavar="DIR", help="pictures, found by id below it")
+    evaluate.add_argument("--labels", type=Path, metavar="CSV", help="HAM10000 or ISIC ground truth")
     evaluate.add_argument("--split", choices=("train", "val", "test"), help="of HAM10000; the whole file by default")
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write every figure with its interval")
+    evaluate.add_argument(
+        "--explanations",
+        type=int,
+        nargs="?",
+        const=200,
+        metavar="N",
+        help="measure the explanation methods instead, on N photos of val (200); needs SKINLENS_HAM10000",
+    )
     evaluate.set_defaults(run=_evaluate)
 
     for command in (predict, explain, report, doctor, outline, evaluate):

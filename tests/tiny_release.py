@@ -9,6 +9,7 @@ from PIL import Image
 from skinlens.distill.config import Recipe
 from skinlens.distill.data import Entry
 from skinlens.distill.export import export
+from skinlens.distill.material import by_lesion
 from skinlens.distill.train import train
 from skinlens.labels import CODES
 from skinlens.models.student import StudentConfig
@@ -51,7 +52,7 @@ def make_release(folder: Path) -> Path:
     """Returns the weights folder."""
     training = draw_dataset(folder / "train", 1, 6)
     validation = draw_dataset(folder / "val", 2, 3)
-    train(RECIPE, training, validation, folder / "run")
+    train(RECIPE, by_lesion(training, validation, RECIPE), folder / "run")
     jaxtyping.config.update("jaxtyping_disable", True)  # torch's tracer makes tensors of the sizes that are checked
     try:
         return export(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Float, Float32, Int64, UInt8
 from torch import Tensor
 
 from skinlens.distill.config import Augmentation
@@ -80,7 +80,7 @@ def views_of(details: UInt8[Tensor, "n 3 h w"], draws: Draws, spec: InputSpec) -
     return views.contiguous(memory_format=torch.channels_last)
 
 
-def normalised(views: Float32[Tensor, "n 3 s s"], spec: InputSpec) -> Float32[Tensor, "n 3 s s"]:
+def normalised(views: Float[Tensor, "n 3 s s"], spec: InputSpec) -> Float[Tensor, "n 3 s s"]:
     """Pictures in [0, 1] as the network's input."""
     mean = torch.tensor(spec.mean, device=views.device).view(1, 3, 1, 1)
     std = torch.tensor(spec.std, device=views.device).view(1, 3, 1, 1)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 import skinlens.models.torchvision_schemas  # noqa: F401  (before timm: see there)
@@ -40,7 +40,7 @@ class Learner(nn.Module):
         self.network = network
 
     def forward(
-        self, pictures: Float32[Tensor, "n 3 s s"], labels: Int64[Tensor, " n"], answers: TeacherOutput | None
+        self, pictures: Float[Tensor, "n 3 s s"], labels: Int64[Tensor, " n"], answers: TeacherOutput | None
     ) -> Float[Tensor, ""]:
         return self.loss(self.network(to_input(pictures, self.recipe)), labels, answers)
 
@@ -148,7 +148,7 @@ def make_learner(recipe: Recipe) -> Learner:
     return TeacherLearner(recipe) if recipe.network == "teacher" else BaselineLearner(recipe)
 
 
-def to_input(pictures: Float32[Tensor, "n 3 s s"], recipe: Recipe) -> Float32[Tensor, "n 3 s s"]:
+def to_input(pictures: Float[Tensor, "n 3 s s"], recipe: Recipe) -> Float[Tensor, "n 3 s s"]:
     """Pictures in [0, 1] as the recipe's network takes them: the teacher's branches normalise for themselves."""
     return pictures if recipe.network == "teacher" else normalised(pictures, recipe.input)
 

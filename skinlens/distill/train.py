@@ -8,7 +8,6 @@ Each epoch draws from generators seeded with (seed, epoch), so a resumed run goe
 import json
 import os
 import time
-from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
@@ -18,37 +17,39 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from skinlens import metrics
 from skinlens.calibration import softmax
 from skinlens.distill.augment import Draws, draw, views_of
 from skinlens.distill.config import Recipe, recipe_from_dict
-from skinlens.distill.data import Entry, labels_of, load_details, load_views
+from skinlens.distill.distributed import World, share_statistics
 from skinlens.distill.learner import logits_of, make_learner, make_optimizer, to_input
+from skinlens.distill.material import Material
 from skinlens.distill.teaching import Notes, Teaching
 from skinlens.errors import RecipeError
 from skinlens.models.student import Student
 from skinlens.records import Array
 
+PARTS = ("learner", "averaged", "optimizer", "schedule")
+"""Of a run's state, what a checkpoint holds."""
+ALONE = World()
 Line = dict[str, float | int]
 """Of ``log.jsonl``: what one epoch gave."""
 
 
-def train(recipe: Recipe, training: Sequence[Entry], validation: Sequence[Entry], run: Path) -> Path:
+def train(recipe: Recipe, material: Material, run: Path, world: World = ALONE) -> Path:
     """Run or resume a recipe; returns the path of the best weights.
 
     Raises:
-        DatasetError: the training photos are not all of one shape.
         WeightsError: the initial weights are not installed.
         RecipeError: ``run`` holds a checkpoint of another recipe, or the teacher is not there.
     """
     run.mkdir(parents=True, exist_ok=True)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = world.device()
     teaching = Teaching(recipe, device) if recipe.distillation.teacher else None
-    details = load_details(training, recipe.input).to(device)
-    labels = torch.from_numpy(labels_of(training)).to(device)
-    views, truth = load_views(validation, recipe.input), labels_of(validation)
+    details, labels = material.details.to(device), torch.from_numpy(material.labels).to(device)
 
     torch.manual_seed(recipe.seed)
     learner = make_learner(recipe).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
@@ -64,40 +65,53 @@ def train(recipe: Recipe, training: Sequence[Entry], validation: Sequence[Entry]
         pct_start=recipe.warm_up,
     )
     state: dict[str, Any] = {"learner": learner, "averaged": averaged, "optimizer": optimizer, "schedule": schedule}
-    history = restore(run, recipe, state)
+    history = restore(run, recipe, material.protocol, state)
+    if world.size > 1:
+        share_statistics(learner.network)
+        state["forward"] = DistributedDataParallel(learner)
     if recipe.compile:
         learner.network.compile()
-    weights = sampling_weights(labels_of(training), recipe.sampling_power)
+    weights = sampling_weights(material.labels, recipe.sampling_power)
 
     for epoch in range(len(history), recipe.epochs):
         started = time.monotonic()
         lesson = draw_lesson(recipe, epoch, weights, epoch_steps * recipe.batch_size)
         notes = teaching.notes(epoch, len(lesson.photos)) if teaching else None
-        loss = _epoch(recipe, epoch, state, details, labels, lesson, notes)
+        loss = _epoch(recipe, epoch, state, details, labels, lesson, notes, world)
+        if not world.leads:
+            history.append({"epoch": epoch + 1, "loss": loss})
+            continue
         if notes:
             notes.keep()
         line: Line = {
             "epoch": epoch + 1,
             "loss": loss,
-            **validate(predict_logits(averaged, views, recipe, device), truth),
+            **validate(predict_logits(averaged, material.views, recipe, device), material.truth),
             "learning_rate": float(schedule.get_last_lr()[-1]),
             "seconds": time.monotonic() - started,
         }
         history.append(line)
         if line["balanced_accuracy"] >= max(past["balanced_accuracy"] for past in history):
-            best = {"recipe": asdict(recipe), "network": averaged.state_dict(), "val": line}
+            best = {
+                "recipe": asdict(recipe),
+                "protocol": material.protocol,
+                "network": averaged.state_dict(),
+                "val": line,
+            }
             _write(run / "best.pt", best | ({"teacher_sha256": teaching.sha256} if teaching else {}))
         _write(
             run / "checkpoint.pt",
             {
                 "recipe": asdict(recipe),
+                "protocol": material.protocol,
                 "history": history,
-                **{name: part.state_dict() for name, part in state.items()},
+                **{name: state[name].state_dict() for name in PARTS},
             },
         )
         (run / "log.jsonl").write_text("".join(json.dumps(past) + "\n" for past in history), encoding="utf-8")
         print(json.dumps({name: round(value, 4) for name, value in line.items()}), flush=True)
-    draw_curves(history, run / "curves.png")
+    if world.leads:
+        draw_curves(history, run / "curves.png")
     return run / "best.pt"
 
 
@@ -123,32 +137,35 @@ def _epoch(
     labels: Tensor,
     lesson: Lesson,
     notes: Notes | None,
+    world: World,
 ) -> float:
     """One pass over the lesson in an order of the run's own. Returns the mean loss."""
     torch.manual_seed(recipe.seed * 1_000_003 + epoch)
     order = torch.randperm(len(lesson.photos))
     learner, optimizer, schedule = state["learner"], state["optimizer"], state["schedule"]
+    forward = state.get("forward", learner)
     learner.train()
     for part in learner.frozen_parts():
         if isinstance(part, nn.Module):
             part.eval()
     mixed = details.is_cuda or recipe.mixed_precision
     total, batches = 0.0, len(order) // recipe.batch_size
-    bar = tqdm(range(batches), desc=f"{recipe.name}, epoch {epoch + 1} of {recipe.epochs}", mininterval=5)
+    title = f"{recipe.name}, epoch {epoch + 1} of {recipe.epochs}"
+    bar = tqdm(range(batches), desc=title, mininterval=5, disable=not world.leads)
     for step in bar:
-        rows = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
+        rows = world.share(order[step * recipe.batch_size : (step + 1) * recipe.batch_size])
         chosen = lesson.photos[rows].to(details.device)
         pictures = views_of(details[chosen], lesson.draws.of(rows), recipe.input)
         answers = notes.answers(rows, pictures) if notes else None
         with torch.autocast(details.device.type, dtype=torch.bfloat16, enabled=mixed):
-            loss = learner(pictures, labels[chosen], answers)
+            loss = forward(pictures, labels[chosen], answers)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(learner.parameters(), 5.0)
         optimizer.step()
         schedule.step()
         update_average(state["averaged"], learner.network, recipe.average_decay, schedule.last_epoch)
-        total += loss.item()
+        total += world.mean(loss)
         bar.set_postfix(loss=f"{total / (step + 1):.3f}")
     return total / batches
 
@@ -199,19 +216,19 @@ def predict_logits(
     return np.concatenate(parts)
 
 
-def restore(run: Path, recipe: Recipe, state: dict[str, Any]) -> list[Line]:
+def restore(run: Path, recipe: Recipe, protocol: str, state: dict[str, Any]) -> list[Line]:
     """Load the last checkpoint of the run into ``state``; returns the epochs done (none for a new run)."""
     path = run / "checkpoint.pt"
     if not path.exists():
         return []
     saved = torch.load(path, map_location="cpu", weights_only=True)
-    if recipe_from_dict(saved["recipe"]) != recipe:
+    if recipe_from_dict(saved["recipe"]) != recipe or saved.get("protocol", "lesion") != protocol:
         raise RecipeError(
             f"{path} belongs to a run with other settings than this recipe. Choose another folder with --run, or "
             "delete that one to begin anew."
         )
-    for name, part in state.items():
-        part.load_state_dict(saved[name])
+    for name in PARTS:
+        state[name].load_state_dict(saved[name])
     history: list[Line] = saved["history"]
     return history
 

@@ -2,24 +2,19 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from skinlens.distill.data import Entry
 from skinlens.distill.outline import (
     OUTLINE,
-    OutlineRecipe,
     add_figures,
     load_mask,
     mask_paths,
     outline_loss,
-    train_outline,
     turned,
 )
 from skinlens.doctor import examine
@@ -28,56 +23,17 @@ from skinlens.evaluate.outline import dice, evaluate_outline, iou, summary
 from skinlens.intake import read_photo
 from skinlens.models.outline import OutlineHead, mask_in_view, propose
 from skinlens.models.weights import load_engine, load_outline_head
-from tests.tiny_release import draw_dataset
-
-RECIPE = OutlineRecipe(channels=8, edge_channels=8, epochs=6, batch_size=8, calibration_photos=8)
-SKIN = (215, 170, 150)
-
-
-def draw_masks(entries: list[Entry], folder: Path) -> dict[str, Path]:
-    """The blots of the drawn photos: whatever is not skin."""
-    folder.mkdir()
-    for entry in entries:
-        with Image.open(entry.path) as picture:
-            away = np.abs(np.asarray(picture, dtype=np.int64) - SKIN).max(axis=2)
-        Image.fromarray(((away > 30) * 255).astype(np.uint8)).save(folder / f"{entry.image_id}_segmentation.png")
-    return mask_paths(folder.parent)
+from tests.tiny_outline import Drawn, draw_outlined, with_outline
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Entry], list[Entry], dict[str, Path]]:
-    folder = tmp_path_factory.mktemp("outlined")
-    training, validation = draw_dataset(folder / "train", 11, 8), draw_dataset(folder / "val", 12, 2)
-    return training, validation, draw_masks(training + validation, folder / "masks")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
+    return draw_outlined(tmp_path_factory.mktemp("drawn") / "data")
 
 
-@pytest.fixture(scope="module")
-def make(release: Path, drawn, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
-    """A copy of the tiny release with a head of its own."""
-    training, validation, masks = drawn
-
-    def call() -> Path:
-        folder = tmp_path_factory.mktemp("release") / "weights"
-        shutil.copytree(release, folder)
-        jaxtyping.config.update("jaxtyping_disable", True)  # torch's tracer makes tensors of the sizes checked
-        try:
-            train_outline(folder, training, validation, masks, RECIPE, say=lambda text: None)
-        finally:
-            jaxtyping.config.update("jaxtyping_disable", False)
-        return folder
-
-    return call
-
-
-@pytest.fixture(scope="module")
-def outlined(make: Callable[[], Path]) -> Path:
-    """Read only."""
-    return make()
-
-
-def test_it_finds_the_blots(outlined: Path, drawn) -> None:
+def test_it_finds_the_blots(outlined_release: Path, drawn: Drawn) -> None:
     _, validation, masks = drawn
-    figures = evaluate_outline(outlined, validation, masks)
+    figures = evaluate_outline(outlined_release, validation, masks)
     assert figures["dice"]["value"] > 0.8
     assert figures["dice"]["low"] <= figures["dice"]["value"] <= figures["dice"]["high"]
     assert 0 < figures["iou"]["value"] < figures["dice"]["value"]
@@ -85,26 +41,32 @@ def test_it_finds_the_blots(outlined: Path, drawn) -> None:
     assert f"dice {figures['dice']['value']:.4f}" in summary("val", figures)
 
 
-def test_the_manifest_vouches_for_it(outlined: Path) -> None:
-    content = json.loads((outlined / "manifest.json").read_text())
+def test_the_manifest_vouches_for_it(outlined_release: Path) -> None:
+    content = json.loads((outlined_release / "manifest.json").read_text())
     assert content["outline"]["file"] == OUTLINE
     assert content["outline"]["backbone_sha256"] == content["files"]["student-int8.onnx"]["sha256"]
-    assert content["files"][OUTLINE]["bytes"] == (outlined / OUTLINE).stat().st_size
+    assert content["files"][OUTLINE]["bytes"] == (outlined_release / OUTLINE).stat().st_size
     assert content["outline"]["parity"]["dice_int8_float_mean"] > 0.95
-    assert not list(outlined.glob("*.part*"))
-    add_figures(outlined, "val", {"n": 1})
-    again = json.loads((outlined / "manifest.json").read_text())
+    assert not list(outlined_release.glob("*.part*"))
+
+
+def test_figures_are_added_and_nothing_else_is_changed(outlined_release: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "weights"
+    shutil.copytree(outlined_release, folder)
+    add_figures(folder, "val", {"n": 1})
+    again = json.loads((folder / "manifest.json").read_text())
     assert again["outline"].pop("figures") == {"val": {"n": 1}}
-    assert again == content
+    assert again == json.loads((outlined_release / "manifest.json").read_text())
 
 
-def test_the_same_seed_gives_the_same_file(outlined: Path, make: Callable[[], Path]) -> None:
-    assert (make() / OUTLINE).read_bytes() == (outlined / OUTLINE).read_bytes()
+def test_the_same_seed_gives_the_same_file(release: Path, outlined_release: Path, drawn: Drawn, tmp_path: Path) -> None:
+    again = with_outline(release, drawn, tmp_path / "weights")
+    assert (again / OUTLINE).read_bytes() == (outlined_release / OUTLINE).read_bytes()
 
 
-def test_a_proposal_encloses_the_blot(outlined: Path, drawn) -> None:
+def test_a_proposal_encloses_the_blot(outlined_release: Path, drawn: Drawn) -> None:
     _, validation, masks = drawn
-    engine, head = load_engine(outlined), load_outline_head(outlined)
+    engine, head = load_engine(outlined_release), load_outline_head(outlined_release)
     photo = read_photo(validation[0].path.read_bytes())
     found = propose(engine, head, photo).outline
     assert found is not None
@@ -115,9 +77,9 @@ def test_a_proposal_encloses_the_blot(outlined: Path, drawn) -> None:
     assert dice(mask_in_view(found, photo, engine.spec), truth) > 0.7
 
 
-def test_a_head_of_another_engine_is_refused(outlined: Path, tmp_path: Path) -> None:
+def test_a_head_of_another_engine_is_refused(outlined_release: Path, tmp_path: Path) -> None:
     folder = tmp_path / "weights"
-    shutil.copytree(outlined, folder)
+    shutil.copytree(outlined_release, folder)
     content = json.loads((folder / "manifest.json").read_text())
     content["outline"]["backbone_sha256"] = "f" * 64
     (folder / "manifest.json").write_text(json.dumps(content))
@@ -136,17 +98,17 @@ def test_a_release_without_a_head_says_so(release: Path, tmp_path: Path) -> None
     assert "none" in finding.found
 
 
-def test_an_altered_head_and_another_network_are_refused(outlined: Path, tmp_path: Path) -> None:
+def test_an_altered_head_and_another_network_are_refused(outlined_release: Path, tmp_path: Path) -> None:
     folder = tmp_path / "weights"
-    shutil.copytree(outlined, folder)
+    shutil.copytree(outlined_release, folder)
     (folder / OUTLINE).write_bytes((folder / OUTLINE).read_bytes()[:-1])
     with pytest.raises(WeightsError, match="is not the one that was released"):
         load_outline_head(folder)
-    stamp = load_engine(outlined).stamp
+    stamp = load_engine(outlined_release).stamp
     with pytest.raises(WeightsError, match="expected the tensors batch, fused and lesion"):
-        OutlineHead(outlined / "student-int8.onnx", load_engine(outlined).spec, stamp)
+        OutlineHead(outlined_release / "student-int8.onnx", load_engine(outlined_release).spec, stamp)
     with pytest.raises(WeightsError, match="is not a network that can be loaded"):
-        OutlineHead(outlined / "manifest.json", load_engine(outlined).spec, stamp)
+        OutlineHead(outlined_release / "manifest.json", load_engine(outlined_release).spec, stamp)
 
 
 # ------------------------------------------------------------------------------------------------------------ pieces

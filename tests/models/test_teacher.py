@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from skinlens.distill import train as training
-from skinlens.distill.data import Entry
 from skinlens.distill.learner import make_learner
+from skinlens.distill.material import Material, by_lesion
 from skinlens.distill.teaching import Teaching, load_teacher
 from skinlens.errors import RecipeError, WeightsError
 from skinlens.models.pretrained import dinov2_file, dinov2_vit, efficientnet_lite
@@ -23,14 +23,14 @@ TEACHER = replace(RECIPE, name="teacher", network="teacher", epochs=1, teacher=C
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Entry], list[Entry]]:
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Material:
     folder = tmp_path_factory.mktemp("drawn")
-    return draw_dataset(folder / "train", 1, 3), draw_dataset(folder / "val", 2, 1)
+    return by_lesion(draw_dataset(folder / "train", 1, 3), draw_dataset(folder / "val", 2, 1), TEACHER)
 
 
 @pytest.fixture(scope="module")
-def trained(photos: tuple[list[Entry], list[Entry]], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return training.train(TEACHER, *photos, tmp_path_factory.mktemp("run") / "teacher")
+def trained(photos: Material, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return training.train(TEACHER, photos, tmp_path_factory.mktemp("run") / "teacher")
 
 
 def test_the_vit_computes_what_its_file_computes() -> None:
@@ -89,9 +89,7 @@ def test_rates_fall_from_block_to_block() -> None:
     assert learner.rate("output.1.weight") == RECIPE.head_rate
 
 
-def test_a_distillation_step_changes_no_byte_of_the_teacher(
-    photos: tuple[list[Entry], list[Entry]], trained: Path, tmp_path: Path
-) -> None:
+def test_a_distillation_step_changes_no_byte_of_the_teacher(photos: Material, trained: Path, tmp_path: Path) -> None:
     """Weights and buffers, in memory and on disk."""
     recipe = replace(RECIPE, epochs=1, distillation=replace(RECIPE.distillation, teacher=str(trained)))
     teaching = Teaching(recipe, torch.device("cpu"))
@@ -107,33 +105,32 @@ def test_a_distillation_step_changes_no_byte_of_the_teacher(
     assert not any(part is teacher for part in learner.modules())
     assert not teacher.training
     assert all(torch.equal(one, teacher.state_dict()[name]) for name, one in before.items())
-    training.train(recipe, *photos, tmp_path / "student")
+    training.train(recipe, photos, tmp_path / "student")
     assert trained.read_bytes() == file
 
 
 def test_answers_are_kept_and_serve_a_run_with_another_seed(
-    photos: tuple[list[Entry], list[Entry]], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photos: Material, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second run must not need the teacher; its answers to the same views are those of the first."""
     distillation = replace(RECIPE.distillation, teacher=str(trained))
     recipe = replace(RECIPE, epochs=1, view_seed=77, distillation=distillation)
-    training.train(recipe, *photos, tmp_path / "first")
+    training.train(recipe, photos, tmp_path / "first")
     monkeypatch.setattr("skinlens.distill.teaching.load_teacher", lambda path: pytest.fail("the teacher was asked"))
-    training.train(replace(recipe, seed=5), *photos, tmp_path / "second")
+    training.train(replace(recipe, seed=5), photos, tmp_path / "second")
     monkeypatch.undo()
     kept = Teaching(recipe, torch.device("cpu")).notes(0, 16)
     first = kept.answers(torch.tensor([3]), torch.empty(1, 3, 1, 1))
-    lesson = training.draw_lesson(recipe, 0, training.sampling_weights(training.labels_of(photos[0]), 0.5), 16)
-    details = training.load_details(photos[0], recipe.input)
-    picture = training.views_of(details[lesson.photos[3:4]], lesson.draws.of(torch.tensor([3])), recipe.input)
+    lesson = training.draw_lesson(recipe, 0, training.sampling_weights(photos.labels, 0.5), 16)
+    picture = training.views_of(photos.details[lesson.photos[3:4]], lesson.draws.of(torch.tensor([3])), recipe.input)
     again = Teaching(recipe, torch.device("cpu")).answer(picture)
     torch.testing.assert_close(first.logits, again.logits, atol=0.05, rtol=0.05)  # bfloat16, another batch
 
 
-def test_a_teacher_that_is_not_there(tmp_path: Path, photos: tuple[list[Entry], list[Entry]], trained: Path) -> None:
+def test_a_teacher_that_is_not_there(tmp_path: Path, photos: Material, trained: Path) -> None:
     absent = replace(RECIPE, distillation=replace(RECIPE.distillation, teacher=str(tmp_path / "none.pt")))
     with pytest.raises(RecipeError, match=r"train recipes/teacher\.toml"):
         Teaching(absent, torch.device("cpu"))
-    student = training.train(replace(RECIPE, epochs=1), *photos, tmp_path / "student")
+    student = training.train(replace(RECIPE, epochs=1), photos, tmp_path / "student")
     with pytest.raises(RecipeError, match="not a teacher"):
         load_teacher(student)

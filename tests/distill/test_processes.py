@@ -1,0 +1,160 @@
+"""Runs as processes of their own: two that share each batch, and one that is killed in the middle."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from skinlens.distill.distributed import World
+from skinlens.distill.learner import Learner, make_learner
+from skinlens.distill.material import by_lesion
+from skinlens.distill.train import train
+from skinlens.errors import RecipeError
+from skinlens.models.student import StudentConfig
+from tests.tiny_release import RECIPE, draw_dataset
+
+STEADY = replace(
+    RECIPE,
+    epochs=3,
+    batch_size=4,
+    learning_rate=1e-7,
+    student=StudentConfig(fused_channels=16, hidden=8, dropout=0.0, drop_path=0.0),
+)
+"""Nothing random within the network, since processes draw their own dropout; and small steps, since AdamW takes a full
+step by the sign of a gradient that is nothing but rounding. Gradients have a test of their own."""
+
+SCRIPT = """
+from pathlib import Path
+from skinlens.distill.distributed import joined
+from skinlens.distill.material import by_lesion
+from skinlens.distill.train import train
+from tests.distill.test_processes import STEADY
+from tests.tiny_release import draw_dataset
+
+folder, run = Path({folder!r}), Path({run!r})
+material = by_lesion(draw_dataset(folder / "train", 1, 3), draw_dataset(folder / "val", 2, 1), STEADY)
+with joined() as world:
+    train(STEADY, material, run, world)
+"""
+
+
+GRADIENTS = """
+import sys
+from pathlib import Path
+import torch
+from torch.nn.parallel import DistributedDataParallel
+from skinlens.distill.distributed import joined, share_statistics
+from tests.distill.test_processes import a_batch, a_learner
+
+with joined() as world:
+    learner, (pictures, labels) = a_learner(), a_batch()
+    share_statistics(learner.network)
+    rows = world.share(torch.arange(len(labels)))
+    loss = DistributedDataParallel(learner)(pictures[rows], labels[rows], None)
+    loss.backward()
+    mean = world.mean(loss)
+    if world.leads:
+        torch.save([mean, [one.grad for one in learner.parameters()], learner.state_dict()], Path({out!r}))
+"""
+
+
+def a_learner() -> Learner:
+    torch.manual_seed(4)
+    return make_learner(STEADY).train().double()
+
+
+def a_batch() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(5)
+    return torch.rand(8, 3, 64, 64, generator=generator).double(), torch.arange(8) % 7
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> list[float]:
+    """The losses of one process from beginning to end."""
+    folder = tmp_path_factory.mktemp("whole")
+    material = by_lesion(draw_dataset(folder / "train", 1, 3), draw_dataset(folder / "val", 2, 1), STEADY)
+    train(STEADY, material, folder / "run")
+    return losses(folder / "run")
+
+
+def losses(run: Path) -> list[float]:
+    return [json.loads(line)["loss"] for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def start(source: str, **place: str) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **place}
+    return subprocess.Popen([sys.executable, "-c", source], env=environment, stderr=subprocess.PIPE)
+
+
+def finish(*processes: subprocess.Popen[bytes]) -> None:
+    errors = [process.communicate()[1].decode() for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(processes), errors
+
+
+def two(first: str, second: str) -> None:
+    """Two processes that know of each other, as ``torchrun`` starts them."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    finish(
+        *(start(source, RANK=str(rank), LOCAL_RANK=str(rank), **place) for rank, source in enumerate((first, second)))
+    )
+
+
+def test_two_processes_give_the_loss_of_one(whole: list[float], tmp_path: Path) -> None:
+    """Same batches and batch statistics: over gloo on the CPU, as over nccl on GPUs."""
+    run = str(tmp_path / "run")
+    two(*(SCRIPT.format(folder=str(tmp_path / part), run=run) for part in ("a", "b")))
+    assert losses(tmp_path / "run") == pytest.approx(whole, abs=1e-5)
+
+
+def test_two_processes_give_the_gradients_of_one(tmp_path: Path) -> None:
+    """And the same running statistics of every batch normalisation.
+
+    In double precision: so many normalisations of so few pictures magnify the rounding of single precision beyond use.
+    """
+    source = GRADIENTS.format(out=str(tmp_path / "both.pt"))
+    two(source, source)
+    mean, gradients, state = torch.load(tmp_path / "both.pt")
+    learner, (pictures, labels) = a_learner(), a_batch()
+    loss = learner(pictures, labels, None)
+    loss.backward()
+    assert mean == pytest.approx(loss.item(), abs=1e-6)
+    for one, theirs in zip(learner.parameters(), gradients, strict=True):
+        assert one.grad is not None
+        assert (one.grad - theirs).norm() <= 0.01 * one.grad.norm() + 1e-9
+    for name, value in learner.state_dict().items():
+        if name.endswith(("running_mean", "running_var")):
+            torch.testing.assert_close(state[name], value)
+
+
+def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(whole: list[float], tmp_path: Path) -> None:
+    """SIGKILL after the first epoch, wherever the second one is by then; the same command goes on."""
+    source = SCRIPT.format(folder=str(tmp_path), run=str(tmp_path / "run"))
+    process = start(source)
+    while not (tmp_path / "run" / "log.jsonl").exists():
+        assert process.poll() is None, process.communicate()[1].decode()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert len(losses(tmp_path / "run")) < 3
+    finish(start(source))
+    assert losses(tmp_path / "run") == pytest.approx(whole, abs=1e-6)
+
+
+def test_shares_are_equal_and_lose_nothing() -> None:
+    rows = torch.arange(6)
+    shares = [World(rank, 3).share(rows).tolist() for rank in range(3)]
+    assert shares == [[0, 3], [1, 4], [2, 5]]
+    with pytest.raises(RecipeError, match="multiple of 4"):
+        World(0, 4).share(rows)
