@@ -25,7 +25,7 @@ from skinlens.labels import INDEX
 from skinlens.models.engine import BATCH
 from skinlens.predict import Classifier
 from skinlens.preprocess import InputSpec, View, normalise
-from skinlens.records import Array, Batch, Progress, Target
+from skinlens.records import Array, Batch, Logits, Progress, Target
 
 Regions = Int[Array, "s s"]
 """The number of the superpixel that each pixel belongs to, from 0 without gaps."""
@@ -101,18 +101,18 @@ def target_score(classifier: Classifier, target: Target, scale: Scale) -> Score:
     For class a against b: the log-odds of the one against the other, log(p_a / p_b), or p_a - p_b. Both change sign
     when the classes are swapped.
     """
+    return lambda batch: score_of_logits(classifier.engine.logits(batch), classifier.temperature, target, scale)
 
-    def score(batch: Batch) -> Array:
-        logits = classifier.engine.logits(batch)
-        if scale == "probability":
-            return target.score(softmax(logits, classifier.temperature))
-        scaled = logits.astype(np.float64) / classifier.temperature
-        if target.against:
-            return target.score(scaled)
-        others = np.logaddexp.reduce(np.delete(scaled, INDEX[target.label], axis=1), axis=1)
-        return np.asarray(target.score(scaled) - others)
 
-    return score
+def score_of_logits(logits: Logits, temperature: float, target: Target, scale: Scale) -> Float64[Array, " n"]:
+    """The same of logits, whichever network they come from."""
+    if scale == "probability":
+        return target.score(softmax(logits, temperature))
+    scaled = logits.astype(np.float64) / temperature
+    if target.against:
+        return target.score(scaled)
+    others = np.logaddexp.reduce(np.delete(scaled, INDEX[target.label], axis=1), axis=1)
+    return np.asarray(target.score(scaled) - others)
 
 
 def superpixels(view: View, segments: int) -> Regions:

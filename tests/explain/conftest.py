@@ -1,6 +1,7 @@
 """A small real model: the student with few fused channels at 64 px, exported to a float and to an int8 engine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import jaxtyping
@@ -25,6 +26,16 @@ SPEC = InputSpec(size_px=64)
 CHANNELS, HIDDEN = 32, 24
 DEAD = [3, 17, 29]
 """Channels of the fused map that are 0 for every photo."""
+
+
+@contextmanager
+def unchecked_shapes() -> Iterator[None]:
+    """For torch's tracer, which makes tensors of the sizes that are checked."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        yield
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def draw_photo(seed: int, height_px: int = 120, width_px: int = 150) -> Photo:
@@ -64,11 +75,8 @@ def student() -> Student:
 @pytest.fixture(scope="session")
 def float_path(student: Student, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("models") / "float.onnx"
-    jaxtyping.config.update("jaxtyping_disable", True)  # torch's tracer makes tensors of the sizes that are checked
-    try:
+    with unchecked_shapes():
         export_backbone(student, path, SPEC.size_px)
-    finally:
-        jaxtyping.config.update("jaxtyping_disable", False)
     return path
 
 
