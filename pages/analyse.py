@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from skinlens.ui import cache, forms, frame, session, upload, widgets
+from skinlens.ui import cache, certainty, forms, frame, session, upload, widgets
 
 frame.title("Analyse")
 store = cache.store()
@@ -40,7 +40,9 @@ else:
             st.subheader("The model's reading")
             widgets.impression(opened.impression)
             widgets.distribution(analysis.prediction)
+            certainty.label_set(analysis.prediction)
             widgets.melanoma_statement(analysis.prediction)
+            certainty.at_a_prevalence(analysis.prediction)
             widgets.model_line(opened)
             if opened.case is None:
                 st.page_link("pages/explain.py", label="See what spoke for it")

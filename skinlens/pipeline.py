@@ -19,7 +19,19 @@ from skinlens.models.outline import OutlineHead, drawn_by_clinician, propose
 from skinlens.models.weights import SHIPPED
 from skinlens.predict import Classifier
 from skinlens.preprocess import InputSpec
-from skinlens.records import Case, Check, Explanation, Lesion, Outline, Photo, Prediction, QualityReport, Sex, Visit
+from skinlens.records import (
+    Case,
+    Check,
+    Explanation,
+    Lesion,
+    ModelStamp,
+    Outline,
+    Photo,
+    Prediction,
+    QualityReport,
+    Sex,
+    Visit,
+)
 from skinlens.report import content, pdf
 from skinlens.store import CaseStore
 
@@ -150,6 +162,21 @@ def evaluation(split: str) -> Mapping[str, Any] | None:
         return None
     measured: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return measured
+
+
+def evaluations(model: ModelStamp) -> dict[str, Mapping[str, Any]]:
+    """What was measured of this very model, by split; the photos that were kept aside to the end come first."""
+    found = {split: evaluation(split) for split in ("test", "val")}
+    return {split: one for split, one in found.items() if one and one["model"]["sha256"] == model.sha256}
+
+
+def ablation() -> Mapping[str, Any] | None:
+    """What ``python -m skinlens ablation`` gathered: what each part of the method is worth; None if it was not kept."""
+    path = DOCS / "ablation.json"
+    if not path.is_file():
+        return None
+    gathered: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return gathered
 
 
 def report_unsaved(analysis: Analysis, explanations: Sequence[Explanation], made_at: datetime) -> bytes:

@@ -1,0 +1,80 @@
+"""What stands beside the distribution: the set of classes, and the threshold at a prevalence that the reader sets."""
+
+import json
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from skinlens import pipeline
+from skinlens.predict import load_classifier
+from skinlens.records import ModelStamp, Threshold
+from skinlens.ui.certainty import Rates, in_words, rates
+from tests.app.conftest import press, read
+
+MODEL = ModelStamp("hsb", "1", "ab" * 32)
+THRESHOLD = Threshold(0.2, 0.9, 0.7, "100 photos of val")
+
+
+def plainly(sentences: tuple[str, ...]) -> str:
+    return " ".join(sentences).replace("\u00a0", " ")
+
+
+def test_a_thousand_lesions_by_hand() -> None:
+    """Of 100 melanomas 90 are flagged and 10 missed; of 900 others 270 are flagged, 630 are not."""
+    said = plainly(in_words(Rates(0.9, 0.7, None, None, "some"), 0.1))
+    assert "melanoma in 25.0 % (positive predictive value)" in said  # 90 of 360
+    assert "no melanoma in 98.4 % (negative predictive value)" in said  # 630 of 640
+    assert "Of 1,000 lesions, 100 are melanomas: 90 are flagged, 10 missed; 270 other lesions are flagged too." in said
+
+
+def test_the_range_holds_the_value_and_comes_from_both_ends() -> None:
+    said = plainly(in_words(Rates(0.9, 0.7, (0.8, 0.6), (1.0, 0.8), "some"), 0.1))
+    assert "25.0 % (18.2 % to 35.7 %)" in said  # 80 of 440, 100 of 280
+    assert "98.4 % (96.4 % to 100.0 %)" in said  # 540 of 560, all of 720
+
+
+def test_a_threshold_that_flags_everything_says_so() -> None:
+    assert "no lesion falls on this side" in plainly(in_words(Rates(1.0, 0.0, None, None, "some"), 0.1))
+
+
+def evaluation(split: str, sha256: str, cut_off: float, sensitivity: float) -> str:
+    figure = {"value": sensitivity, "low": sensitivity - 0.1, "high": sensitivity + 0.1}
+    row = {"cut_off": cut_off, "sensitivity": figure, "specificity": {"value": 0.5, "low": 0.4, "high": 0.6}}
+    return json.dumps(
+        {"n": 1502, "split": split, "model": {"sha256": sha256}, "thresholds": {"melanoma": {"rows": [row]}}}
+    )
+
+
+def test_rates_are_those_of_photos_kept_aside_if_this_model_was_measured_on_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "DOCS", tmp_path)
+    chosen_on = Rates(0.9, 0.7, None, None, "100 photos of the validation set")
+    assert rates(MODEL, THRESHOLD) == chosen_on
+    (tmp_path / "evaluation-val.json").write_text(evaluation("val", MODEL.sha256, 0.2, 0.85))
+    assert rates(MODEL, THRESHOLD).sensitivity == 0.85
+    (tmp_path / "evaluation-test.json").write_text(evaluation("test", MODEL.sha256, 0.2, 0.8))
+    found = rates(MODEL, THRESHOLD)
+    assert (found.sensitivity, found.least, found.most) == (0.8, (pytest.approx(0.7), 0.4), (0.9, 0.6))
+    assert found.measured_on == "1,502 photos that were kept aside to the end"
+    for changed in (("ab" * 31 + "cd", 0.2), (MODEL.sha256, 0.3)):  # another model; another cut-off
+        for split in ("val", "test"):
+            (tmp_path / f"evaluation-{split}.json").write_text(evaluation(split, *changed, 0.8))
+        assert rates(MODEL, THRESHOLD) == chosen_on
+
+
+def test_the_reading_says_its_set_and_the_slider_is_kept(agreed: AppTest, release: Path) -> None:
+    press(agreed, "Try the example")
+    assert "At the 90% level" not in read(agreed)
+    press(agreed, "Show the model's reading without mine")
+    assert "At the 90% level: any of the seven classes" in read(agreed)
+    assert "calibrated on: 14 photos of the validation set" in read(agreed)
+    assert agreed.slider(key="prevalence_percent").value == 7.5
+    agreed.slider(key="prevalence_percent").set_value(20.0).run()
+    threshold = load_classifier(release).melanoma_threshold
+    expected = in_words(Rates(threshold.sensitivity, threshold.specificity, None, None, ""), 0.2)
+    assert all(sentence.replace("\u00a0", " ") in read(agreed).replace("\u00a0", " ") for sentence in expected)
+    agreed.switch_page("pages/history.py").run()
+    agreed.switch_page("pages/analyse.py").run()
+    assert agreed.slider(key="prevalence_percent").value == 20.0
