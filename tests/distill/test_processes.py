@@ -47,7 +47,6 @@ with joined() as world:
 
 
 GRADIENTS = """
-import sys
 from pathlib import Path
 import torch
 from torch.nn.parallel import DistributedDataParallel
@@ -58,7 +57,8 @@ with joined() as world:
     learner, (pictures, labels) = a_learner(), a_batch()
     share_statistics(learner.network)
     rows = world.share(torch.arange(len(labels)))
-    loss = DistributedDataParallel(learner)(pictures[rows], labels[rows], None)
+    shared = DistributedDataParallel(learner)  # must outlive the backward pass: it is what averages the gradients
+    loss = shared(pictures[rows], labels[rows], None)
     loss.backward()
     mean = world.mean(loss)
     if world.leads:
