@@ -11,9 +11,11 @@ from typing import Any
 from skinlens import intake, phantom, predict, quality
 from skinlens.explain import METHODS, explain
 from skinlens.explain.agreement import agree
+from skinlens.explain.artefacts import artefact_stress, stressed
 from skinlens.explain.depth import depth, depth_maps
 from skinlens.explain.faithfulness import faithfulness
 from skinlens.explain.focus import focus
+from skinlens.explain.stability import stability
 from skinlens.models import weights
 from skinlens.models.outline import OutlineHead, drawn_by_clinician, propose
 from skinlens.models.weights import SHIPPED
@@ -41,6 +43,7 @@ __all__ = [
     "add_checks",
     "agree",
     "analyse",
+    "artefact_stress",
     "depth",
     "depth_maps",
     "drawn_by_clinician",
@@ -54,6 +57,8 @@ __all__ = [
     "propose",
     "report_pdf",
     "save",
+    "stability",
+    "stressed",
 ]
 
 WEIGHTS_VARIABLE = "SKINLENS_WEIGHTS"

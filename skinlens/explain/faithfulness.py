@@ -109,7 +109,7 @@ def faithfulness(
         SkinLensError: the map is of another photo or another model, or is the same everywhere.
         Cancelled: ``progress`` raised it.
     """
-    _refuse_mix_ups(classifier, photo, explanation)
+    must_be_testable(classifier, photo, explanation)
     started = time.perf_counter()
     seed = seed_of(photo)
     sharp = to_batch([photo], classifier.engine.spec)[0]
@@ -220,7 +220,12 @@ def average_drop(whole: float, hot_only: float) -> float:
     return max(0.0, whole - hot_only) / whole if whole > 0 else 0.0
 
 
-def _refuse_mix_ups(classifier: Classifier, photo: Photo, explanation: Explanation) -> None:
+def must_be_testable(classifier: Classifier, photo: Photo, explanation: Explanation) -> None:
+    """Refuse a map that is of another photo or another model, or that points nowhere.
+
+    Raises:
+        SkinLensError: with what was expected and found.
+    """
     title = METHODS[explanation.method].title
     for what, expected, found in (
         ("photo", photo.sha256, explanation.photo_sha256),
@@ -232,6 +237,4 @@ def _refuse_mix_ups(classifier: Classifier, photo: Photo, explanation: Explanati
                 " Make the map anew."
             )
     if np.ptp(explanation.heat) == 0:
-        raise SkinLensError(
-            f"{title} cannot be checked: its map is the same everywhere, so no place of it can be tried before another."
-        )
+        raise SkinLensError(f"{title} cannot be checked: its map is the same everywhere, so it points nowhere.")

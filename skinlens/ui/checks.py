@@ -38,6 +38,11 @@ def of_map(opened: OpenCase, kind: str, explanation: Explanation) -> Check | Non
     return found[-1] if found else None
 
 
+def missing(able: Sequence[Explanation]) -> str:
+    """For ``ask``, where some maps of the page were checked and these not yet."""
+    return plain(f"Not checked yet: {', '.join(METHODS[one.method].title for one in able)}.")
+
+
 def ask(opened: OpenCase, key: Key, button: str, cancel: str, compute: Compute, *, hint: str = "") -> None:
     """The button, or while the check runs its progress and the way to stop it. What it finds is kept with the case.
 

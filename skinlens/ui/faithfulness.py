@@ -46,9 +46,10 @@ def section(opened: OpenCase, classifier: Classifier | None) -> None:
             "Check the maps against the model",
             "Cancel the check against the model",
             checks.each([partial(_check, classifier, opened.analysis.photo, one) for one in able]),
-            hint=""
+            hint=checks.missing(able)
             if found
-            else f"Does the model's answer on {target.words} change with what a map calls hot? It takes seconds.",
+            else f"Does the model's answer on {plain(target.words)} change with what a map calls hot? It takes some "
+            "seconds.",
         )
 
 

@@ -9,12 +9,17 @@ from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
 from skinlens.explain import METHODS
+from skinlens.explain.artefacts import in_words
+from skinlens.explain.stability import verdict
+from skinlens.records import Check, ModelStamp
 from skinlens.store import CaseStore, NewLesion
-from skinlens.ui.words import plain
+from skinlens.ui.artefacts import chart, points
+from skinlens.ui.words import percent, plain
 from tests.app.conftest import press, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]
 CHECK, CANCEL = "Check the maps against the model", "Cancel the check against the model"
+STEADY, TRY = "Check how stable the maps are", "Try ink, ruler, hair, dark corners and bubbles"
 FOLLOWED = "Does the model follow them?"
 
 
@@ -99,3 +104,44 @@ def test_a_map_of_a_case_kept_elsewhere_is_not_checked_without_its_model(
     assert FOLLOWED not in words(mapped)
     assert CHECK not in buttons(mapped)
     assert CaseStore(skinlens_home).search().total == 0
+
+
+def test_stability_and_artefacts_are_tried_when_asked_and_kept(mapped: AppTest, until: Until) -> None:
+    opened = mapped.session_state["open_case"]
+    press(mapped, STEADY)
+    press(mapped, TRY)
+    until(mapped, lambda: {"stability", "artefacts"} <= {one.kind for one in opened.checks})
+    mapped.run()
+    telling = [one for one in opened.maps if one.heat.any()]
+    stable = opened.checks_of("stability")
+    assert {one.method for one in stable} == {one.method for one in telling}
+    for one in stable:
+        assert f"<td>{verdict(one.figures['least_shared'])}</td>" in words(mapped)
+    (stress,) = opened.checks_of("artefacts")
+    assert plain(in_words(stress)) in words(mapped)
+    assert STEADY not in buttons(mapped)
+    assert TRY not in buttons(mapped)
+
+    assert not mapped.image
+    mapped.toggle(key="case_artefact_pictures").set_value(True).run()
+    mapped.selectbox(key="case_artefact_shown").select("hair").run()
+    captions = [caption for picture in mapped.image for caption in picture.captions]
+    hair = next(one for one in stress.figures["effects"] if one["artefact"] == "hair")
+    assert captions == [f"Hair: melanoma {percent(prob)}" for prob in hair["probs"]]
+    assert not mapped.exception
+
+
+def test_the_bars_are_the_changes_and_their_lines_reach_the_extremes() -> None:
+    effects = [
+        {"artefact": "ink", "probs": [0.3, 0.5, 0.4], "change": 0.2},
+        {"artefact": "hair", "probs": [0.1, 0.1, 0.1], "change": -0.1},
+    ]
+    stamp = ModelStamp("tiny", "0", "0" * 64)
+    found = {"prob": 0.2, "threshold": 0.1, "effects": effects}
+    bars = chart(Check("artefacts", "mel", "", "a" * 64, stamp, 7, {"draws": 3, "drawing": 1}, found, 1.0, "")).data[0]
+    assert list(bars.y) == ["Ink of a skin marker", "Hair"]
+    assert list(bars.x) == pytest.approx([20, -10])
+    assert list(bars.x + bars.error_x.array) == pytest.approx([30, -10])
+    assert list(bars.x - bars.error_x.arrayminus) == pytest.approx([10, -10])
+    assert bars.marker.color[0] != bars.marker.color[1]
+    assert (points(0.041), points(-0.1)) == ("+4.1 points", "−10.0 points")

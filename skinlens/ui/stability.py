@@ -1,0 +1,81 @@
+"""Do the maps stay where they are when the photo is hardly changed, and LIME's with another seed? On request."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from skinlens import pipeline
+from skinlens.explain import METHODS
+from skinlens.explain.stability import BRIGHTNESS, KIND, SEEDS, TURN_DEGREES, verdict
+from skinlens.predict import Classifier
+from skinlens.records import Check, Explanation, Photo, Progress
+from skinlens.ui import checks, widgets
+from skinlens.ui.session import OpenCase
+from skinlens.ui.words import percent, plain
+
+HELP = f"""
+Each map is made again from the photo turned by {TURN_DEGREES:.0f}° to either side, and from the photo made
+{100 * BRIGHTNESS:.0f} % brighter and darker: less than the difference between two photos of one lesion. Turned maps
+are turned back before they are compared. LIME, in which chance has a part, is made again with {SEEDS} other seeds too.
+
+**Shared**: of the area that either map has in its hottest fifth, how much both have. 100 % is the same area, about
+11 % is chance. **Order**: rank correlation of all pixels; 1 is the same order from cold to hot, 0 unrelated. The worst
+of each kind of change is shown. A map is called steady if its hottest fifth shares half of that area or more each time.
+
+The model itself may answer otherwise to the changed photo. Then a map rightly moves; so its probabilities stand beside.
+"""
+
+
+def section(opened: OpenCase, classifier: Classifier | None) -> None:
+    shown = checks.shown_maps(opened)
+    found = {one: check for one in shown if (check := checks.of_map(opened, KIND, one)) is not None}
+    able = [one for one in checks.checkable_maps(opened, classifier) if one not in found]
+    if not found and not able:
+        return
+    target = shown[0].target
+    st.subheader("Do they stay in place?", help=HELP)
+    if found:
+        _table(list(found.values()), target.words)
+    if able and classifier is not None:
+        checks.ask(
+            opened,
+            (KIND, target.code),
+            "Check how stable the maps are",
+            "Cancel the check of stability",
+            checks.each([partial(_check, classifier, opened.analysis.photo, one) for one in able]),
+            hint=checks.missing(able)
+            if found
+            else "Would the maps be the same had the photo been taken a little askew or in other light? The slower "
+            "methods are made several times for this: it takes some time, and the page can be used meanwhile.",
+        )
+
+
+def _check(classifier: Classifier, photo: Photo, explanation: Explanation, progress: Progress) -> Check:
+    return pipeline.stability(classifier, photo, explanation, progress=progress).to_check()
+
+
+def _table(found: Sequence[Check], target: str) -> None:
+    rows = []
+    for one in found:
+        changes = one.figures["changes"]
+        turned, lit = changes[:2], changes[2:]
+        again = _worst(one.figures["seeds"]) if one.figures["seeds"] else "nothing is random"
+        result = verdict(one.figures["least_shared"])
+        rows.append((METHODS[one.method].title if one.method else "", _worst(turned), _worst(lit), again, result))
+    widgets.table(("Map", "Photo turned", "Other light", "Other seeds", "Result"), rows)
+    probs = [change["prob"] for one in found for change in one.figures["changes"]]
+    st.caption(
+        f"Meanwhile the model's probability of {plain(target)} was {percent(min(probs))} to {percent(max(probs))}; "
+        f"on the photo as it is, {percent(found[0].figures['prob'])}."
+    )
+    checks.provenance(found)
+
+
+def _worst(trials: Sequence[Mapping[str, Any]]) -> str:
+    """The least likeness of some trials in words."""
+    shared = min(one["hottest_iou"] for one in trials)
+    orders = [one["spearman"] for one in trials]
+    order = "no order left" if None in orders else f"order {min(orders):.2f}"
+    return f"shared {100 * shared:.0f}\u00a0%, {order}"
