@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from skinlens.calibration import SetRule, softmax
-from skinlens.models.engine import Engine, pool
+from skinlens.models.engine import Engine
 from skinlens.models.weights import SHIPPED, load_engine, load_manifest
 from skinlens.preprocess import to_batch
 from skinlens.quality import Familiarity
@@ -37,7 +37,7 @@ class Classifier:
     def predict_with_distance(self, photo: Photo) -> tuple[Prediction, float]:
         """The prediction, and how far the photo lies from the training photos (1 is typical, larger is stranger)."""
         started = time.perf_counter()
-        pooled = pool(self.engine.features(to_batch([photo], self.engine.spec)))
+        pooled = self.engine.pooled(to_batch([photo], self.engine.spec))
         logits = self.engine.head.logits_of_pooled(pooled)
         probs = softmax(logits, self.temperature)[0]
         latency_ms = (time.perf_counter() - started) * 1000

@@ -124,6 +124,7 @@ class LayerFusion(nn.Module):
             nn.Upsample(scale_factor=scale, mode="bilinear") if scale > 1 else nn.Identity() for scale in scales
         )
         self.activation = nn.ReLU6()
+        self.scales = scales
 
     def forward(self, maps: list[Tensor]) -> Float[Tensor, "n c g g"]:
         total: Tensor | None = None
@@ -168,16 +169,14 @@ class Student(nn.Module):
 
     def features(self, batch: Float[Tensor, "n 3 s s"]) -> tuple[Tensor, Tensor, Tensor]:
         """The fused map and the two exits: the part that is quantized."""
-        fused, exit_1, exit_2, _, _ = self.features_and_exit_maps(batch)
-        return fused, exit_1, exit_2
+        maps = self.maps(batch)
+        return self.fusion(maps), self.exit_1(maps[0]), self.exit_2(maps[-1])
 
-    def features_and_exit_maps(self, batch: Float[Tensor, "n 3 s s"]) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """The same, and the maps that the exits read: the CNN branch's last at stride 8, EfficientNet's at 32."""
+    def maps(self, batch: Float[Tensor, "n 3 s s"]) -> list[Tensor]:
+        """What is fused: the CNN branch's last map first, EfficientNet's last one last."""
         _, local = self.cnn(batch)
         deep = self.efficientnet(batch)
-        top = deep[-1]
-        maps = [local, *deep] if self.config.fusion else [local, top]
-        return self.fusion(maps), self.exit_1(local), self.exit_2(top), local, top
+        return [local, *deep] if self.config.fusion else [local, deep[-1]]
 
     def forward(self, batch: Float[Tensor, "n 3 s s"]) -> StudentOutput:
         fused, exit_1, exit_2 = self.features(batch)

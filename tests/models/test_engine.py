@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -110,21 +111,22 @@ def test_the_exits_are_linear_in_the_mean_of_the_maps_that_the_engine_gives_out(
 class Listening(Engine):
     """Notes which outputs it is asked for."""
 
-    asked: ClassVar[list[list[str] | None]] = []
+    asked: ClassVar[list[Sequence[str]]] = []
 
-    def _run(self, batch: Batch, names: list[str] | None) -> list[Array]:
+    def _run(self, batch: Batch, names: Sequence[str]) -> list[Array]:
         self.asked.append(names)
         return super()._run(batch, names)
 
 
-def test_a_prediction_asks_for_the_fused_map_alone(release: Path) -> None:
+def test_a_prediction_asks_for_the_mean_of_the_fused_map_alone(release: Path) -> None:
     manifest = load_manifest(release)
     path, spec = manifest.verified(manifest.content["backbones"]["int8"]), manifest.input_spec
     engine = Listening(path, manifest.head(), spec, manifest.stamp())
     batch = np.random.default_rng(0).uniform(-1, 1, (2, 3, spec.size_px, spec.size_px)).astype(np.float32)
     engine.logits(batch)
-    assert engine.asked == [["fused"]]
+    assert engine.asked == [("pooled",)]
     np.testing.assert_array_equal(engine.features(batch), engine.run(batch).fused)
+    np.testing.assert_allclose(engine.pooled(batch), pool(engine.features(batch)), rtol=1e-5)
 
 
 def test_a_photo_alone_and_in_company_gets_the_same_answer(release: Path) -> None:

@@ -1,0 +1,39 @@
+"""The serving network is the trained one in another order."""
+
+from pathlib import Path
+
+import jaxtyping
+import numpy as np
+import pytest
+import torch
+
+from skinlens.models.engine import Engine, EngineOutput, pool
+from skinlens.models.quantize import export_backbone, head_of
+from skinlens.models.student import Student, StudentConfig
+from skinlens.preprocess import InputSpec
+from skinlens.records import ModelStamp
+
+SIZE = 64
+
+
+@pytest.mark.parametrize("fusion", [True, False])
+def test_the_float_file_computes_what_the_student_computes(fusion: bool, tmp_path: Path) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        student = Student(StudentConfig(fused_channels=16, hidden=8, fusion=fusion)).eval()
+    jaxtyping.config.update("jaxtyping_disable", True)  # torch's tracer makes tensors of the sizes that are checked
+    try:
+        export_backbone(student, tmp_path / "float.onnx", SIZE)
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
+    engine = Engine(tmp_path / "float.onnx", head_of(student), InputSpec(SIZE), ModelStamp("x", "0", "0" * 64))
+    batch = np.random.default_rng(0).uniform(-1, 1, (5, 3, SIZE, SIZE)).astype(np.float32)
+    with torch.no_grad():
+        expected, maps = student(torch.from_numpy(batch)), student.maps(torch.from_numpy(batch))
+    found = engine.run(batch)
+    assert isinstance(found, EngineOutput)
+    for one, other in zip(found, (*expected[:3], maps[0], maps[-1]), strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-5)
+        assert np.ptp(one) > 1e-3
+    np.testing.assert_allclose(engine.logits(batch), expected.logits, atol=2e-5)
+    np.testing.assert_allclose(engine.pooled(batch), pool(found.fused), atol=1e-6)
