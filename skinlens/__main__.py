@@ -201,6 +201,19 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _ablation(options: argparse.Namespace) -> int:
+    from skinlens.distill.data import dataset_folder, load_index
+    from skinlens.evaluate.ablation import ablation, summary
+
+    data = dataset_folder()
+    entries = {part: load_index(data, part) for part in ("train", "val", "test")}
+    weights = options.weights or pipeline.weights_directory()
+    result = ablation(options.runs, entries, weights, say=lambda text: print(text, file=sys.stderr))
+    options.json.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    print(summary(result))
+    return 0
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from skinlens.doctor import examine
 
@@ -344,7 +357,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.set_defaults(run=_evaluate)
 
-    for command in (predict, explain, report, doctor, outline, evaluate):
+    ablation = commands.add_parser("ablation", help="the table of all runs under both protocols")
+    ablation.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="runs by default")
+    ablation.add_argument("--json", type=Path, default=Path("docs/ablation.json"), metavar="FILE")
+    ablation.set_defaults(run=_ablation)
+
+    for command in (predict, explain, report, doctor, outline, ablation, evaluate):
         command.add_argument("--weights", type=Path, metavar="DIR", help="the folder of a release; weights by default")
     return parser
 

@@ -106,7 +106,7 @@ class Recipe:
 
 
 def load_recipe(path: Path) -> Recipe:
-    """Read one TOML file.
+    """Read one TOML file. ``extends = "other.toml"`` begins with another recipe beside it and changes the rest.
 
     Raises:
         RecipeError: the file is missing or no TOML, or a field is unknown or of the wrong type.
@@ -117,7 +117,11 @@ def load_recipe(path: Path) -> Recipe:
         raise RecipeError(f"No recipe can be read at {path} ({problem.strerror}). Look in recipes/.") from problem
     except tomllib.TOMLDecodeError as problem:
         raise RecipeError(f"{path} is not valid TOML: {problem}.") from problem
-    return _build(Recipe(name=path.stem), content, str(path))
+    base = content.pop("extends", None)
+    if not (base is None or (isinstance(base, str) and base != path.name)):
+        raise RecipeError(f"{path}: extends must name another recipe beside this one, found {base!r}.")
+    start = replace(load_recipe(path.parent / base), name=path.stem) if base else Recipe(name=path.stem)
+    return _build(start, content, str(path))
 
 
 def recipe_from_dict(content: dict[str, Any]) -> Recipe:

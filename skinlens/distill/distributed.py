@@ -95,14 +95,14 @@ class _SumOverAll(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]  # noqa: ARG004
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ARG004
         total = gradient.clone()
         distributed.all_reduce(total)
         return total
 
 
 def _sum_over_all(values: Tensor) -> Tensor:
-    total: Tensor = _SumOverAll.apply(values)
+    total: Tensor = _SumOverAll.apply(values)  # type: ignore[no-untyped-call]
     return total
 
 

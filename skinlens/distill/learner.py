@@ -1,5 +1,6 @@
 """What a recipe trains: the network, the loss that it learns from, and how fast each of its parts learns."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ import skinlens.models.torchvision_schemas  # noqa: F401  (before timm: see ther
 import timm  # isort: skip
 
 from skinlens.distill.augment import normalised
-from skinlens.distill.config import Recipe
+from skinlens.distill.config import Recipe, recipe_from_dict
 from skinlens.distill.losses import (
     FeatureMatching,
     Terms,
@@ -22,6 +23,7 @@ from skinlens.distill.losses import (
 )
 from skinlens.errors import RecipeError
 from skinlens.labels import CODES
+from skinlens.models.plain_cnn import PlainCnn
 from skinlens.models.student import Student, StudentOutput, load_imagenet
 from skinlens.models.teacher import Teacher, TeacherOutput
 
@@ -128,14 +130,10 @@ class TeacherLearner(Learner):
 
 
 class BaselineLearner(Learner):
-    """A network of timm as it is, from random weights."""
+    """A network of timm as it is, or the plain CNN, from random weights."""
 
     def __init__(self, recipe: Recipe) -> None:
-        if recipe.network not in timm.list_models():
-            raise RecipeError(
-                f"There is no network {recipe.network!r}. Choose student, teacher or a name that timm knows."
-            )
-        super().__init__(recipe, timm.create_model(recipe.network, num_classes=len(CODES)))
+        super().__init__(recipe, baseline(recipe))
 
     def loss(self, output: Tensor, labels: Tensor, answers: TeacherOutput | None) -> Tensor:  # noqa: ARG002
         return classification_loss(output, labels, self.recipe.label_smoothing)
@@ -146,6 +144,34 @@ def make_learner(recipe: Recipe) -> Learner:
     if recipe.network == "student":
         return StudentLearner(recipe)
     return TeacherLearner(recipe) if recipe.network == "teacher" else BaselineLearner(recipe)
+
+
+def baseline(recipe: Recipe) -> nn.Module:
+    """Raises RecipeError: there is no such network."""
+    if recipe.network == "plain_cnn":
+        return PlainCnn()
+    if recipe.network not in timm.list_models():
+        raise RecipeError(
+            f"There is no network {recipe.network!r}. Choose student, teacher, plain_cnn or a name that timm knows."
+        )
+    sized: dict[str, Any] = {"img_size": recipe.input.size_px} if recipe.network.startswith("vit_") else {}
+    network: nn.Module = timm.create_model(recipe.network, num_classes=len(CODES), **sized)
+    return network
+
+
+def load_network(path: Path) -> tuple[nn.Module, Recipe]:
+    """Rebuild the network of any kind that a run's ``best.pt`` holds, in eval mode on the CPU."""
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    recipe = recipe_from_dict(saved["recipe"])
+    network: nn.Module
+    if recipe.network == "student":
+        network = Student(recipe.student)
+    elif recipe.network == "teacher":
+        network = Teacher(recipe.teacher, pretrained=False)
+    else:
+        network = baseline(recipe)
+    network.load_state_dict(saved["network"])
+    return network.eval(), recipe
 
 
 def to_input(pictures: Float[Tensor, "n 3 s s"], recipe: Recipe) -> Float[Tensor, "n 3 s s"]:

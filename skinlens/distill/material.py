@@ -61,7 +61,7 @@ def by_lesion(training: Sequence[Entry], validation: Sequence[Entry], recipe: Re
     )
 
 
-def as_in_the_paper(entries: Sequence[Entry], recipe: Recipe, per_class: int = PAPER_PER_CLASS) -> Material:
+def as_in_the_paper(entries: Sequence[Entry], recipe: Recipe) -> Material:
     """Leaky by design. ``entries``: every photo that there is, of training and test alike."""
     spec = recipe.input
     details, labels = load_details(entries, spec), labels_of(entries)
@@ -81,7 +81,7 @@ def as_in_the_paper(entries: Sequence[Entry], recipe: Recipe, per_class: int = P
     chosen, changed = [], []
     for position in range(len(CODES)):
         own = torch.from_numpy(np.flatnonzero(labels == position))
-        more = max(0, per_class - len(own)) if len(own) else 0
+        more = max(0, PAPER_PER_CLASS - len(own)) if len(own) else 0
         copied = own[torch.randint(max(len(own), 1), (more,), generator=generator)]
         chosen += [own, copied]
         changed += [torch.zeros(len(own), dtype=torch.bool), torch.ones(more, dtype=torch.bool)]

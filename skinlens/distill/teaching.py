@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
-from skinlens.distill.config import Recipe, recipe_from_dict
+from skinlens.distill.config import Recipe
+from skinlens.distill.learner import load_network
 from skinlens.errors import RecipeError
 from skinlens.models.teacher import Teacher, TeacherOutput
 
@@ -91,10 +92,7 @@ class Notes:
 
 def load_teacher(path: Path) -> Teacher:
     """Rebuild the teacher that a run's ``best.pt`` holds, in eval mode on the CPU, without gradients."""
-    saved = torch.load(path, map_location="cpu", weights_only=True)
-    recipe = recipe_from_dict(saved["recipe"])
-    if recipe.network != "teacher":
+    teacher, recipe = load_network(path)
+    if not isinstance(teacher, Teacher):
         raise RecipeError(f"{path} holds the {recipe.network} of the recipe {recipe.name}, not a teacher.")
-    teacher = Teacher(recipe.teacher, pretrained=False)
-    teacher.load_state_dict(saved["network"])
-    return teacher.eval().requires_grad_(requires_grad=False)
+    return teacher.requires_grad_(requires_grad=False)

@@ -4,16 +4,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from skinlens.distill.material import as_in_the_paper, by_lesion
 from skinlens.preprocess import InputSpec
 from tests.tiny_release import RECIPE, draw_dataset
 
+PER_CLASS = "skinlens.distill.material.PAPER_PER_CLASS"
 SMALL = replace(RECIPE, input=InputSpec(size_px=32, detail_px=48))
 
 
-def test_classes_are_topped_up_and_a_tenth_is_drawn(tmp_path: Path) -> None:
-    material = as_in_the_paper(draw_dataset(tmp_path, 1, 4), SMALL, per_class=20)
+def test_classes_are_topped_up_and_a_tenth_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PER_CLASS, 20)
+    material = as_in_the_paper(draw_dataset(tmp_path, 1, 4), SMALL)
     assert material.protocol == "paper"
     assert len(material.truth) == round(0.1 * 7 * 20)
     both = np.concatenate([material.labels, material.truth])
@@ -22,9 +25,10 @@ def test_classes_are_topped_up_and_a_tenth_is_drawn(tmp_path: Path) -> None:
     assert material.views.shape == (14, 32, 32, 3)
 
 
-def test_copies_of_one_photo_lie_on_both_sides(tmp_path: Path) -> None:
+def test_copies_of_one_photo_lie_on_both_sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With one photo a class, the test set holds changed copies of what is in training, up to a flip and a colour."""
-    material = as_in_the_paper(draw_dataset(tmp_path, 1, 1), SMALL, per_class=20)
+    monkeypatch.setattr(PER_CLASS, 20)
+    material = as_in_the_paper(draw_dataset(tmp_path, 1, 1), SMALL)
     assert set(material.truth) <= set(material.labels)
     training = [shape(one) for one in material.details.numpy()]
     found = 0
@@ -39,11 +43,12 @@ def shape(picture: np.ndarray) -> np.ndarray:
     return picture.astype(float).mean(axis=0).ravel()
 
 
-def test_a_seed_decides_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_a_seed_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PER_CLASS, 5)
     entries = draw_dataset(tmp_path, 1, 2)
-    first, again = (as_in_the_paper(entries, SMALL, per_class=5) for _ in range(2))
+    first, again = (as_in_the_paper(entries, SMALL) for _ in range(2))
     assert np.array_equal(first.views, again.views)
-    other = as_in_the_paper(entries, replace(SMALL, view_seed=9), per_class=5)
+    other = as_in_the_paper(entries, replace(SMALL, view_seed=9))
     assert not np.array_equal(first.truth, other.truth) or not np.array_equal(first.views, other.views)
 
 

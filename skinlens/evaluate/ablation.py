@@ -1,0 +1,275 @@
+"""The paper's table under a protocol that does not leak, beside its own: one row a run, gathered from ``runs/``.
+
+Figures are on ``val``, because rows are there to be chosen from; ``test`` is for the released model alone. A row's
+probabilities are scaled by the temperature that fits ``val`` best, as the released model's are. A row that was not run
+says so. Where a recipe was run with several seeds, a figure is the mean over them.
+"""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Int64
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from skinlens import metrics
+from skinlens.calibration import fit_temperature, softmax
+from skinlens.distill.config import Recipe
+from skinlens.distill.data import Entry, labels_of, load_views
+from skinlens.distill.learner import load_network
+from skinlens.distill.material import Protocol, as_in_the_paper
+from skinlens.distill.train import predict_logits
+from skinlens.evaluate.bootstrap import RESAMPLES, SEED, Figure, measured
+from skinlens.labels import INDEX, MELANOMA
+from skinlens.models.weights import load_manifest
+from skinlens.predict import load_classifier
+from skinlens.preprocess import normalise
+from skinlens.records import Array
+
+FIGURES = (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "weighted_f1",
+    "macro_auc",
+    "melanoma_auc",
+    "melanoma_recall",
+    "ece",
+)
+TIMED = 15
+"""Predictions of which the median is taken."""
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    """Of the recipe, and so of its run's folder."""
+    title: str
+    paper: dict[str, float] | None = None
+    """What the paper reports for its row of this kind, in percent."""
+
+
+ROWS = (
+    Row("teacher", "Teacher: ViT + EfficientNet-Lite2"),
+    Row("teacher_convnext", "Teacher: ViT + ConvNeXt without initial weights"),
+    Row("plain_cnn", "Plain CNN", {"accuracy": 73.82, "f1": 74.20, "auc": 95.92}),
+    Row("resnet18", "ResNet-18"),
+    Row("densenet121", "DenseNet-121"),
+    Row("efficientnet_b0", "EfficientNet-B0"),
+    Row("mobilevit_xs", "MobileViT-XS"),
+    Row("vit_tiny", "ViT-Tiny"),
+    Row("convnext_atto", "ConvNeXt-Atto"),
+    Row("hsb", "Hybrid student baseline (HSB)"),
+    Row("hsb_fusion", "HSB + layer fusion"),
+    Row("kd_single", "Single-stage distillation", {"accuracy": 90.06, "f1": 90.02, "auc": 98.59}),
+    Row("kd_multi", "Multi-stage distillation", {"accuracy": 92.22, "f1": 92.29, "auc": 98.81}),
+    Row(
+        "kd_multi_fusion",
+        "Multi-stage distillation + layer fusion",
+        {"accuracy": 95.88, "f1": 95.91, "auc": 99.02},
+    ),
+)
+INT8 = Row("int8", "The released model: int8", {"accuracy": 78.13})
+COMPARED = (("kd_multi_fusion", "hsb"), ("kd_multi_fusion", "hsb_fusion"), ("kd_single", "hsb"), ("kd_multi", "hsb"))
+"""Pairs of rows whose difference gets an interval."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What the runs of one row said, one array of probabilities a seed, all on the same photos."""
+
+    seeds: list[int]
+    probs: list[Float64[Array, "n 7"]]
+    truth: Int64[Array, " n"]
+    groups: Int64[Array, " n"]
+    """Photos that are drawn together."""
+    cost: dict[str, float]
+
+    def figures(self, rows: Int64[Array, " m"]) -> Float64[Array, " k"]:
+        """The mean over the seeds."""
+        return np.asarray(np.mean([all_figures(self.truth[rows], probs[rows]) for probs in self.probs], axis=0))
+
+
+def ablation(
+    runs: Path, entries: dict[str, list[Entry]], weights: Path, *, resamples: int = RESAMPLES, say: Say = print
+) -> dict[str, Any]:
+    """Everything that ``python -m skinlens ablation`` writes, ready for JSON.
+
+    ``entries``: the photos of ``train``, ``val`` and ``test``; those of ``test`` serve the leaky protocol alone.
+    """
+    honest = {row.name: measure(row, runs, "lesion", entries, say) for row in ROWS}
+    leaky = {row.name: measure(row, runs, "paper", entries, say) for row in ROWS}
+    lesion_rows = [line(row, honest[row.name], resamples) for row in ROWS]
+    lesion_rows.append(line(INT8, measure_released(weights, entries["val"]), resamples))
+    return {
+        "protocols": {
+            "lesion": {
+                "leaky": False,
+                "photos": "val",
+                "rows": lesion_rows,
+                "differences": [
+                    one for pair in COMPARED if (one := difference(honest[pair[0]], honest[pair[1]], pair, resamples))
+                ],
+            },
+            "paper": {
+                "leaky": True,
+                "photos": "a tenth of the photos and their changed copies",
+                "rows": [line(row, leaky[row.name], resamples) | {"paper_reports": row.paper} for row in ROWS],
+            },
+        },
+        "bootstrap": {"resamples": resamples, "seed": SEED, "interval": 0.95},
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def run_folders(row: Row, runs: Path, protocol: Protocol) -> list[Path]:
+    """The finished or unfinished runs of a row that hold weights: one for each seed."""
+    ending = "-paper" if protocol == "paper" else ""
+    named = re.compile(rf"{re.escape(row.name)}(-seed\d+)?{ending}")
+    return sorted(path.parent for path in runs.glob("*/best.pt") if named.fullmatch(path.parent.name))
+
+
+def measure(row: Row, runs: Path, protocol: Protocol, entries: dict[str, list[Entry]], say: Say) -> Measured | None:
+    """Ask each run's best weights; None where nothing was run."""
+    folders = run_folders(row, runs, protocol)
+    if not folders:
+        return None
+    seeds, answers, truth, groups = [], [], np.empty(0, np.int64), np.empty(0, np.int64)
+    network: nn.Module | None = None
+    recipe: Recipe | None = None
+    for folder in folders:
+        say(f"{row.title}: {folder}")
+        network, recipe = load_network(folder / "best.pt")
+        if protocol == "paper":
+            material = as_in_the_paper([one for part in entries.values() for one in part], recipe)
+            views, truth, groups = material.views, material.truth, np.arange(len(material.truth))
+        else:
+            views, truth, groups = (
+                load_views(entries["val"], recipe.input),
+                labels_of(entries["val"]),
+                lesions(entries["val"]),
+            )
+        logits = predict_logits(network, views, recipe, torch.device("cpu"))
+        seeds.append(recipe.seed)
+        answers.append(softmax(logits, fit_temperature(logits, truth)))
+    assert network is not None
+    assert recipe is not None
+    return Measured(seeds, answers, truth, groups, cost_of(network, recipe))
+
+
+def measure_released(weights: Path, val: Sequence[Entry]) -> Measured:
+    """The int8 engine of a release in the place of a run."""
+    classifier, content = load_classifier(weights), load_manifest(weights).content
+    spec = classifier.engine.spec
+    views = load_views(val, spec)
+    probs = np.concatenate([classifier.probs(normalise(views[at : at + 16], spec)) for at in range(0, len(views), 16)])
+    serving = [content["head"], content["familiarity"], content["backbones"]["int8"]]
+    one = normalise(views[:1], spec)
+    cost = {
+        "parameters": float(content["parameters"]),
+        "size_kb": sum(content["files"][name]["bytes"] for name in serving) / 1024,
+        "latency_ms": median_ms(lambda: classifier.probs(one)),
+    }
+    return Measured([], [probs.astype(np.float64)], labels_of(val), lesions(val), cost)
+
+
+def lesions(entries: Sequence[Entry]) -> Int64[Array, " n"]:
+    return np.unique([entry.group for entry in entries], return_inverse=True)[1]
+
+
+def cost_of(network: nn.Module, recipe: Recipe) -> dict[str, float]:
+    """Parameters, multiply-accumulates, size in float32, and the time of one prediction in eager torch."""
+    photo = torch.rand(1, 3, recipe.input.size_px, recipe.input.size_px)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(photo)
+    with torch.no_grad():
+        latency_ms = median_ms(lambda: network(photo))
+    parameters = sum(one.numel() for one in network.parameters())
+    return {
+        "parameters": float(parameters),
+        "macs": counter.get_total_flops() / 2,
+        "size_kb": 4 * parameters / 1024,
+        "latency_ms": latency_ms,
+    }
+
+
+def median_ms(once: Callable[[], object]) -> float:
+    times = []
+    for _ in range(TIMED):
+        started = time.perf_counter()
+        once()
+        times.append((time.perf_counter() - started) * 1000)
+    return float(np.median(times))
+
+
+def all_figures(truth: Int64[Array, " n"], probs: Float64[Array, "n 7"]) -> Float64[Array, " k"]:
+    """In the order of ``FIGURES``."""
+    matrix = metrics.confusion(truth, probs.argmax(axis=1))
+    return np.asarray(
+        [
+            metrics.accuracy(matrix),
+            metrics.balanced_accuracy(matrix),
+            metrics.macro_f1(matrix),
+            metrics.weighted_f1(matrix),
+            metrics.macro_auc(truth, probs),
+            metrics.melanoma_auc(truth, probs),
+            metrics.recalls(matrix)[INDEX[MELANOMA]],
+            metrics.calibration_error(truth, probs),
+        ]
+    )
+
+
+def line(row: Row, found: Measured | None, resamples: int) -> dict[str, Any]:
+    """One row of the table; what was not run holds no figure."""
+    title = {"name": row.name, "title": row.title}
+    if found is None:
+        return title | {"status": "not run", "figures": {}}
+    figures = measured(found.figures, found.groups, resamples)
+    return {
+        **title,
+        "status": "measured",
+        "n": len(found.truth),
+        "figures": dict(zip(FIGURES, figures, strict=True)),
+        "seeds": found.seeds,
+        "each_seed": {
+            name: [float(all_figures(found.truth, probs)[place]) for probs in found.probs]
+            for place, name in enumerate(FIGURES)
+        },
+        **found.cost,
+    }
+
+
+def difference(
+    first: Measured | None, second: Measured | None, names: tuple[str, str], resamples: int
+) -> dict[str, Any] | None:
+    """The first row minus the second on the same photos, each a mean over its seeds, with the interval of that."""
+    if first is None or second is None:
+        return None
+    found = measured(lambda rows: first.figures(rows) - second.figures(rows), first.groups, resamples)
+    return {"of": names[0], "minus": names[1], "figures": dict(zip(FIGURES, found, strict=True))}
+
+
+def summary(result: dict[str, Any]) -> str:
+    """The tables for the terminal."""
+    lines = []
+    for name, protocol in result["protocols"].items():
+        lines.append(f"{name}{' (leaky)' if protocol['leaky'] else ''}, on {protocol['photos']}")
+        for row in protocol["rows"]:
+            figures = row["figures"]
+            said = [figures[one] for one in ("balanced_accuracy", "accuracy", "melanoma_auc")] if figures else []
+            lines.append(f"  {row['title']:<50} {'  '.join(map(_words, said)) or row['status']}")
+    for one in result["protocols"]["lesion"]["differences"]:
+        lines.append(f"  {one['of']} - {one['minus']}: {_words(one['figures']['balanced_accuracy'])}")
+    return "\n".join(lines)
+
+
+def _words(figure: Figure) -> str:
+    return "–" if figure["value"] is None else f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"

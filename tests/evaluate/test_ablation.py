@@ -1,0 +1,84 @@
+"""The table of the runs: what was run is measured, what was not says so, and the leaky protocol is named."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skinlens.distill.material import as_in_the_paper, by_lesion
+from skinlens.distill.train import train
+from skinlens.evaluate.ablation import FIGURES, ROWS, Measured, Row, ablation, difference, run_folders, summary
+from skinlens.labels import CODES
+from tests.tiny_release import RECIPE, draw_dataset
+
+
+def test_a_table_of_what_was_run(release: Path, tmp_path: Path) -> None:
+    entries = {part: draw_dataset(tmp_path / part, seed, 2) for seed, part in enumerate(("train", "val", "test"))}
+    runs, recipe = tmp_path / "runs", replace(RECIPE, name="hsb", epochs=1)
+    material = by_lesion(entries["train"], entries["val"], recipe)
+    train(recipe, material, runs / "hsb")
+    shutil.copytree(runs / "hsb", runs / "hsb-seed2")
+    train(replace(recipe, name="plain_cnn", network="plain_cnn"), material, runs / "plain_cnn")
+    found = ablation(runs, entries, release, resamples=20, say=lambda text: None)
+    lesion, paper = found["protocols"]["lesion"], found["protocols"]["paper"]
+    rows = {row["name"]: row for row in lesion["rows"]}
+    assert list(rows) == [row.name for row in ROWS] + ["int8"]
+    assert rows["kd_multi"] == {
+        "name": "kd_multi",
+        "title": rows["kd_multi"]["title"],
+        "status": "not run",
+        "figures": {},
+    }
+    assert rows["hsb"]["status"] == rows["int8"]["status"] == "measured"
+    assert len(rows["hsb"]["each_seed"]["accuracy"]) == 2
+    assert rows["hsb"]["parameters"] > rows["plain_cnn"]["parameters"] > 0
+    assert rows["hsb"]["macs"] > 0
+    assert set(rows["hsb"]["figures"]) == set(FIGURES)
+    assert not lesion["leaky"]
+    assert paper["leaky"]
+    assert all(row["status"] == "not run" for row in paper["rows"])
+    assert paper["rows"][-1]["paper_reports"]["accuracy"] == 95.88
+    text = summary(found)
+    assert "paper (leaky)" in text
+    assert "not run" in text
+
+
+def test_the_leaky_protocol_is_measured_on_its_own_pictures(
+    release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = {part: draw_dataset(tmp_path / part, seed, 1) for seed, part in enumerate(("train", "val", "test"))}
+    everything = [one for part in entries.values() for one in part]
+    recipe = replace(RECIPE, name="hsb", epochs=1)
+    monkeypatch.setattr("skinlens.distill.material.PAPER_PER_CLASS", 10)
+    material = as_in_the_paper(everything, recipe)
+    train(recipe, material, tmp_path / "runs" / "hsb-paper")
+    found = ablation(tmp_path / "runs", entries, release, resamples=20, say=lambda text: None)
+    row = next(one for one in found["protocols"]["paper"]["rows"] if one["name"] == "hsb")
+    assert row["n"] == len(material.truth) == 7
+    assert next(one for one in found["protocols"]["lesion"]["rows"] if one["name"] == "hsb")["status"] == "not run"
+
+
+def test_folders_of_a_row(tmp_path: Path) -> None:
+    for name in ("hsb", "hsb-seed2", "hsb-paper", "hsb_fusion", "hsb-seed2-paper", "hsb-old"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "best.pt").touch()
+    row = Row("hsb", "")
+    assert [path.name for path in run_folders(row, tmp_path, "lesion")] == ["hsb", "hsb-seed2"]
+    assert [path.name for path in run_folders(row, tmp_path, "paper")] == ["hsb-paper", "hsb-seed2-paper"]
+
+
+def test_a_difference_by_hand() -> None:
+    """One row always right, one right on one of two photos of each class: .5 in accuracy, whatever is drawn."""
+    count = len(CODES)
+    truth = np.repeat(np.arange(count), 2)
+    right = np.eye(count)[truth]
+    half = right.copy()
+    half[::2] = np.roll(half[::2], 1, axis=1)
+    groups = truth  # both photos of a class are drawn together
+    rows = [Measured([1], [probs], truth, groups, {}) for probs in (right, half)]
+    found = difference(rows[0], rows[1], ("all", "half"), 50)
+    assert found is not None
+    assert found["figures"]["accuracy"] == pytest.approx({"value": 0.5, "low": 0.5, "high": 0.5})
+    assert difference(None, rows[1], ("all", "half"), 50) is None
