@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from skinlens.ui import cache, card, frame
+from skinlens.ui import cache, card, frame, sanity
 
 frame.title("Model")
 release = cache.manifest()
@@ -16,5 +16,7 @@ st.header("Limits")
 card.limits()
 st.header("Quick and exact form")
 card.parity(release)
+st.header("How far the maps can be trusted")
+sanity.section()
 st.header("Versions")
 card.versions(release)

@@ -66,6 +66,8 @@ DRAWN = "drawn"
 """Source format of a photo that the program drew."""
 SYNTHETIC = "A drawing by the program: synthetic, not a patient."
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+EXPLANATIONS = DOCS / "explanations-val.json"
+"""What ``python -m skinlens evaluate --explanations`` measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,6 +184,14 @@ def ablation() -> Mapping[str, Any] | None:
         return None
     gathered: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return gathered
+
+
+def explanations_evaluation() -> Mapping[str, Any] | None:
+    """What was measured of the explanation methods on ``val``; None if it was not kept."""
+    if not EXPLANATIONS.is_file():
+        return None
+    measured: Mapping[str, Any] = json.loads(EXPLANATIONS.read_text(encoding="utf-8"))
+    return measured
 
 
 def report_unsaved(analysis: Analysis, explanations: Sequence[Explanation], made_at: datetime) -> bytes:

@@ -156,3 +156,12 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.tiny_release import make_release
 
     return make_release(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def outlined_release(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a head that draws the lesion's outline. Read only."""
+    from tests.tiny_outline import draw_outlined, with_outline
+
+    folder = tmp_path_factory.mktemp("outlined")
+    return with_outline(release, draw_outlined(folder / "drawn"), folder / "weights")

@@ -12,6 +12,7 @@ is put to use. For another engine it is trained again: ``python -m skinlens outl
 
 import hashlib
 import json
+import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -306,18 +307,24 @@ def _quantize(float_path: Path, path: Path, train: Seen, engine: Engine, recipe:
     parts = (train.inputs(rows, engine) for rows in np.array_split(np.sort(chosen), -(-count // BATCH)))
     nodes = onnx.load(str(float_path)).graph.node
     last = {kind: [node.name for node in nodes if node.op_type == kind][-1] for kind in ("Conv", "Resize")}
-    quantize_static(
-        str(float_path),
-        str(path),
-        _Reader({"batch": batch, "fused": fused} for batch, fused in parts),
-        quant_format=QuantFormat.QDQ,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        per_channel=True,
-        reduce_range=True,
-        op_types_to_quantize=["Conv", "Clip", "Resize", "Concat"],
-        nodes_to_exclude=list(last.values()),
-    )
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # it asks for a preparation that the exporter has done
+    try:
+        quantize_static(
+            str(float_path),
+            str(path),
+            _Reader({"batch": batch, "fused": fused} for batch, fused in parts),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            reduce_range=True,
+            op_types_to_quantize=["Conv", "Clip", "Resize", "Concat"],
+            nodes_to_exclude=list(last.values()),
+        )
+    finally:
+        logger.setLevel(level)
 
 
 def _parity(float_path: Path, path: Path, val: Seen, engine: Engine) -> dict[str, float]:

@@ -111,3 +111,13 @@ def pointing(heat: Heat, inside: Mask) -> float:
     is drawn.
     """
     return float(inside[heat == heat.max()].mean())
+
+
+def in_words(check: Check) -> str:
+    """One sentence for the report."""
+    found, outline = from_check(check), check.settings["outline"]
+    where = "inside" if found.pointing > 0.5 else "outside"
+    return (
+        f"{100 * found.inside:.0f} % of the heat lies inside the {outline['made_by']}'s outline of the lesion, which "
+        f"takes up {100 * found.area:.0f} % of the picture; the hottest point is {where}."
+    )

@@ -12,7 +12,7 @@ from skinlens.predict import Classifier
 from skinlens.preprocess import InputSpec
 from skinlens.quantities import duration, number
 from skinlens.records import Explanation, Method
-from skinlens.ui import contrast, session, viewer
+from skinlens.ui import contrast, sanity, session, viewer
 from skinlens.ui.jobs import Job
 from skinlens.ui.session import OpenCase
 from skinlens.ui.viewer import Panel
@@ -180,4 +180,4 @@ def _under(made: Explanation) -> tuple[str, ...]:
         lines.append(f"Fit to the trials (R²): {number(made.diagnostics['r2'])}")
     if "stability" in made.diagnostics:
         lines.append(f"Expected likeness to another seed's: {number(made.diagnostics['stability'])} (1 = the same)")
-    return tuple(lines)
+    return (*lines, *sanity.remarks(made.method, made.model))

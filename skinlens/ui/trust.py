@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from skinlens.predict import Classifier
-from skinlens.ui import agreement, artefacts, depth, faithfulness, session, stability
+from skinlens.ui import agreement, artefacts, depth, faithfulness, outline, session, stability
 from skinlens.ui.maps import POLL_S
 from skinlens.ui.session import OpenCase
 
@@ -15,6 +15,7 @@ Without a classifier the case was read by another model: then only what is kept 
 
 ROWS: tuple[tuple[Section, ...], ...] = (
     (agreement.section, faithfulness.section),
+    (outline.section,),
     (stability.section, artefacts.section),
     (depth.section,),
 )

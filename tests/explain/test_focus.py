@@ -7,7 +7,7 @@ import pytest
 
 from skinlens.errors import SkinLensError
 from skinlens.explain import explain
-from skinlens.explain.focus import Focus, focus, from_check, inside_share, measure, pointing
+from skinlens.explain.focus import Focus, focus, from_check, in_words, inside_share, measure, pointing
 from skinlens.models.outline import drawn_by_clinician
 from skinlens.records import ModelStamp
 
@@ -94,3 +94,12 @@ def test_what_does_not_belong_together_is_refused(classifier, photos, made):
         focus(photos[1], made, ring(photos[1]), spec)
     with pytest.raises(SkinLensError, match="has no focus"):
         focus(photos[0], replace(made, heat=np.zeros_like(made.heat)), ring(photos[0]), spec)
+
+
+def test_the_report_says_it_in_one_sentence(classifier, photos, made):
+    check = focus(photos[0], made, ring(photos[0]), classifier.engine.spec)
+    found = replace(check, figures={"inside": 0.714, "area": 0.22, "pointing": 1.0, "verdict": ""})
+    assert in_words(found) == (
+        "71 % of the heat lies inside the clinician's outline of the lesion, which takes up 22 % of the picture; the "
+        "hottest point is inside."
+    )

@@ -1,0 +1,48 @@
+"""Is what is approximated at least as close to its own limit as the stock libraries are to theirs? Read, not measured.
+
+``benchmarks/explain_cost.py`` measures it and writes ``benchmarks/results/explain_gates.json``.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "explain_gates.json"
+LEAST_BETWEEN_SEEDS = 0.9
+"""Rank correlation of two LIME maps of one photo with different seeds, median over the photos."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    what: str
+    found: float
+    least: float
+
+    @property
+    def passed(self) -> bool:
+        return self.found >= self.least
+
+
+def gates(measured: dict[str, Any]) -> list[Gate]:
+    """Five comparisons: what was found must be at least what the stock way reaches, or what is asked for."""
+    found = []
+    for method in ("score_cam", "lime"):
+        one = measured[method]
+        found += [
+            Gate(f"{method}: like its converged map, median photo", one["spearman_median"], one["stock_median"]),
+            Gate(f"{method}: like its converged map, worst photo", one["spearman_worst"], one["stock_worst"]),
+        ]
+    seeds = measured["lime"]["seed_spearman_median"]
+    return [*found, Gate("lime: like another seed's map, median photo", seeds, LEAST_BETWEEN_SEEDS)]
+
+
+def gates_in_words(path: Path = RESULTS) -> str:
+    """One line each for the terminal, or that they are not measured yet."""
+    if not path.is_file():
+        return f"gates of the approximations: not measured, {path.name} is missing. Run: make bench"
+    lines = ["gates of the approximations (rank correlation, found / at least):"]
+    for gate in gates(json.loads(path.read_text(encoding="utf-8"))):
+        sign = "passed" if gate.passed else "FAILED"
+        lines.append(f"  {sign}  {gate.what:<52} {gate.found:.3f} / {gate.least:.3f}")
+    return "\n".join(lines)

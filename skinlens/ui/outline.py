@@ -1,0 +1,169 @@
+"""Where the lesion is, and whether the maps look at it: the outline, its correction, and the focus of each map."""
+
+import json
+
+import streamlit as st
+
+from skinlens import pipeline
+from skinlens.errors import InvalidEntry, SkinLensError, WeightsError
+from skinlens.explain import METHODS
+from skinlens.explain.focus import KIND, outline_settings
+from skinlens.models.outline import OutlineHead
+from skinlens.predict import Classifier
+from skinlens.records import Check, Explanation, Outline
+from skinlens.ui import cache, checks, outliner, session, widgets
+from skinlens.ui.session import OpenCase
+from skinlens.ui.words import plain
+
+HELP = """
+The outline is the model's, or yours once you have corrected it.
+
+**Heat inside**: how much of a map's heat lies inside the outline. Beside it stands how much of the picture the lesion
+takes up: a map that looks at nothing in particular has that much.
+
+**Hottest point**: whether the brightest place of the map lies inside.
+
+A map that looks at the lesion is not right for that alone, and what surrounds a lesion can matter too.
+"""
+
+
+def section(opened: OpenCase, classifier: Classifier | None) -> None:
+    st.subheader("Do the maps look at the lesion?", help=HELP)
+    head, problem = _head()
+    if opened.case is None and classifier is not None and head is not None:
+        _propose(opened, classifier, head)
+    outline = current(opened)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _outline(opened, outline)
+        if problem and outline is None:
+            st.caption(plain(problem))
+        if opened.case is not None and classifier is not None and head is not None and not opened.outlines:
+            st.button("Find the outline", on_click=_propose, args=(opened, classifier, head))
+    with right:
+        _focus(opened, classifier, outline)
+
+
+def current(opened: OpenCase) -> Outline | None:
+    """The clinician's outline, otherwise the model's."""
+    return opened.outline_by("clinician") or opened.outline_by("model")
+
+
+def _head() -> tuple[OutlineHead | None, str]:
+    """What proposes an outline, or why nothing does."""
+    try:
+        return cache.outline_head(), ""
+    except WeightsError as error:
+        return None, f"{error} Until then you can draw it by hand."
+
+
+def _propose(opened: OpenCase, classifier: Classifier, head: OutlineHead) -> None:
+    """Once for a photo: it takes hundredths of a second."""
+    if opened.outlines or st.session_state.get("case_without_outline"):
+        return
+    found = pipeline.propose(classifier.engine, head, opened.analysis.photo).outline
+    if found is None:
+        st.session_state["case_without_outline"] = True
+    else:
+        opened.keep_outlines([found])
+
+
+def _outline(opened: OpenCase, outline: Outline | None) -> None:
+    photo, proposal = opened.analysis.photo, opened.outline_by("model")
+    outliner.show(
+        photo,
+        outline,
+        proposal,
+        alt=f"Photo of the lesion, {_by(outline)}",
+        editable=True,
+        key="lesion",
+        on_keep=lambda sent: _keep(opened, sent),
+    )
+    if problem := st.session_state.pop("case_outline_problem", ""):
+        st.warning(plain(problem))
+    st.caption(plain(f"{_by(outline)}.".capitalize()))
+
+
+def _by(outline: Outline | None) -> str:
+    if outline is None:
+        return "no outline yet"
+    if outline.made_by == "model":
+        return f"outline by the model, version {outline.model.version}"
+    return f"outline by the clinician, {outline.created_at[:10]}"
+
+
+def _keep(opened: OpenCase, sent: str) -> None:
+    """Take what the component sent; the focus of the maps on the page is measured again by it."""
+    proposal = opened.outline_by("model")
+    kept = [proposal] if proposal else []
+    try:
+        if sent != outliner.PROPOSAL:
+            model = proposal.model if proposal else opened.analysis.prediction.model
+            kept.append(pipeline.drawn_by_clinician(points_of(sent), opened.analysis.photo, model))
+        opened.keep_outlines(kept)
+        if classifier := session.classifier_of(opened):
+            _measure(opened, classifier, checks.checkable_maps(opened, classifier), kept[-1])
+    except SkinLensError as error:
+        st.session_state["case_outline_problem"] = str(error)
+
+
+def points_of(sent: str) -> list[list[float]]:
+    """The points that the component sent. Raises InvalidEntry for anything else."""
+    try:
+        return [[float(share) for share in point] for point in json.loads(sent)]
+    except (ValueError, TypeError) as problem:
+        raise InvalidEntry("The outline could not be read. Draw it anew.") from problem
+
+
+def _focus(opened: OpenCase, classifier: Classifier | None, outline: Outline | None) -> None:
+    if outline is None:
+        st.markdown("Without an outline there is no telling. Draw one over the photo.")
+        return
+    able = checks.checkable_maps(opened, classifier)
+    missing = [one for one in able if found_of(opened, one, outline) is None]
+    if missing and classifier is not None:
+        if opened.case is None:
+            _measure(opened, classifier, missing, outline)
+        else:
+            st.button("Measure where the maps look", on_click=_measure, args=(opened, classifier, missing, outline))
+    shown = [(one, check) for one in checks.shown_maps(opened) if (check := found_of(opened, one, outline)) is not None]
+    if not shown:
+        return
+    widgets.table(
+        ("Map", "Heat inside", "Hottest point", "In words"),
+        [
+            (
+                METHODS[one.method].title,
+                f"{share(check, 'inside')} (lesion: {share(check, 'area')} of the picture)",
+                hottest(check),
+                check.figures["verdict"],
+            )
+            for one, check in shown
+        ],
+    )
+    checks.provenance([check for _, check in shown])
+
+
+def _measure(opened: OpenCase, classifier: Classifier, maps: list[Explanation], outline: Outline) -> None:
+    spec, photo = classifier.engine.spec, opened.analysis.photo
+    opened.keep_checks([pipeline.focus(photo, one, outline, spec) for one in maps])
+
+
+def found_of(opened: OpenCase, explanation: Explanation, outline: Outline) -> Check | None:
+    """What is kept of this very map and this very outline."""
+    wanted = {"map": dict(explanation.params), "outline": outline_settings(outline)}
+    found = [
+        check
+        for check in opened.checks_of(KIND, explanation.label, explanation.method)
+        if dict(check.settings) == wanted and check.model == explanation.model
+    ]
+    return found[-1] if found else None
+
+
+def share(check: Check, figure: str) -> str:
+    return f"{100 * check.figures[figure]:.0f} %"
+
+
+def hottest(check: Check) -> str:
+    inside = check.figures["pointing"]
+    return {0.0: "outside", 1.0: "inside"}.get(inside, f"{100 * inside:.0f} % of them inside")

@@ -1,0 +1,83 @@
+"""The lesion's outline on the page: proposed by itself, measured against every map, kept and corrected."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from skinlens import pipeline
+from skinlens.errors import InvalidEntry
+from skinlens.explain import METHODS
+from skinlens.predict import load_classifier
+from skinlens.store import CaseStore, NewLesion
+from skinlens.ui import outline as ui
+from tests.app.conftest import press, words
+
+Until = Callable[[AppTest, Callable[[], bool]], None]
+QUICK = {"score_cam": {"channels": 4}, "lime": {"samples": 50, "segments": 10}}
+HEADING = "Do the maps look at the lesion?"
+
+
+@pytest.fixture
+def mapped(agreed: AppTest, until: Until, outlined_release: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The page with all three maps of the example, on a release that draws outlines."""
+    monkeypatch.setenv("SKINLENS_WEIGHTS", str(outlined_release))
+    press(agreed, "Try the example")
+    press(agreed, "Show the model's reading without mine")
+    agreed.session_state["map_params"] = QUICK
+    agreed.switch_page("pages/explain.py").run()
+    opened = agreed.session_state["open_case"]
+    until(agreed, lambda: len(opened.maps) == len(METHODS))
+    return agreed.run()
+
+
+def test_the_focus_of_every_map_is_measured_by_itself(mapped: AppTest, outlined_release: Path) -> None:
+    assert not mapped.exception
+    opened, text = mapped.session_state["open_case"], words(mapped)
+    assert HEADING in text
+    (outline,) = opened.outlines
+    assert outline.made_by == "model"
+    assert "outline by the model" in text.lower()
+    spec = load_classifier(outlined_release).engine.spec
+    telling = [one for one in opened.maps if one.heat.any()]
+    assert len(opened.checks_of("focus")) == len(telling) > 0
+    for one in telling:
+        found = pipeline.focus(opened.analysis.photo, one, outline, spec).figures
+        assert f"{100 * found['inside']:.0f} % (lesion: {100 * found['area']:.0f} % of the picture)" in text
+        assert found["verdict"] in text
+
+
+def test_a_stored_case_keeps_both_outlines_and_their_checks(mapped: AppTest, skinlens_home: Path) -> None:
+    opened = mapped.session_state["open_case"]
+    store = CaseStore(skinlens_home)
+    case = opened.save(store, patient=None, lesion=NewLesion("back"), taken_on="2024-05-31")
+    (model,) = opened.outlines
+    assert store.outlines(case.visit.id) == (model,)
+    moved = [[min(1, across + 0.05), down] for across, down in model.points]
+    clinician = pipeline.drawn_by_clinician(moved, opened.analysis.photo, model.model)
+    opened.keep_outlines([model, clinician])
+    press(mapped.run(), "Measure where the maps look")
+    kept = [check for check in store.checks(case.visit.id) if check.kind == "focus"]
+    assert {check.settings["outline"]["made_by"] for check in kept} == {"model", "clinician"}
+    assert "outline by the clinician" in words(mapped).lower()
+    assert store.outlines(case.visit.id) == (model, clinician)
+
+
+def test_without_a_head_it_says_so_and_nothing_fails(agreed: AppTest, until: Until) -> None:
+    press(agreed, "Try the example")
+    press(agreed, "Show the model's reading without mine")
+    agreed.session_state["map_params"] = QUICK
+    agreed.switch_page("pages/explain.py").run()
+    until(agreed, lambda: HEADING in words(agreed))
+    assert not agreed.exception
+    assert "released without an outline" in words(agreed)
+    assert "Draw one over the photo" in words(agreed)
+
+
+def test_what_the_browser_sends_is_points_or_refused() -> None:
+    assert ui.points_of("[[0.1, 0.2], [0.3, 0.4], [0.5, 1]]") == [[0.1, 0.2], [0.3, 0.4], [0.5, 1.0]]
+    for sent in ("", "[1, 2]", '[["a", "b"]]', json.dumps([[None, 1]]), "[[0.1, 0.2], 3]"):
+        with pytest.raises(InvalidEntry):
+            ui.points_of(sent)

@@ -1,0 +1,76 @@
+"""What was measured of the explanation methods, on the page about the model and beside each map."""
+
+import json
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from skinlens import pipeline
+from skinlens.evaluate.randomised import STAGES
+from skinlens.explain import METHODS
+from skinlens.labels import CODES
+from skinlens.models.weights import load_manifest
+from skinlens.records import ModelStamp
+from skinlens.ui import sanity
+from tests.app.conftest import words
+
+ONE: dict[str, Any] = {
+    **{
+        figure: {"value": 0.31, "low": 0.22, "high": 0.4}
+        for figure in ("gain_over_random", "inside", "area", "inside_over_area", "pointing")
+    },
+    "per_class": {code: {"n": 2, "inside": 0.62, "area": 0.3, "pointing": 0.5} for code in CODES},
+    "randomised": [{"stage": stage, "spearman_median": 0.2, "quarter": 0.1, "three_quarters": 0.3} for stage in STAGES],
+    "float": {"spearman_median": 0.991, "spearman_worst": 0.95},
+    "verdicts": {"faithful": True, "focused": True, "learned": True, "quantized": True},
+}
+
+
+@pytest.fixture
+def measured(release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """As the command writes it, for the tiny release; Score-CAM fails one test."""
+    methods = {method: deepcopy(ONE) for method in METHODS}
+    methods["score_cam"]["verdicts"]["learned"] = False
+    figure = {"value": 0.5, "low": 0.4, "high": 0.6}
+    content = {
+        "n": 14,
+        "classes": dict.fromkeys(CODES, 2),
+        "methods": methods,
+        "agreement": [{"methods": ["grad_cam", "lime"], "spearman": figure, "hottest_iou": figure}],
+        "networks": {"photos": 2, "stages": list(STAGES)},
+        "model": {"sha256": load_manifest(release).stamp().sha256},
+    }
+    path = tmp_path / "explanations-val.json"
+    path.write_text(json.dumps(content))
+    monkeypatch.setattr(pipeline, "EXPLANATIONS", path)
+    return content
+
+
+def test_the_page_says_what_may_be_concluded(agreed: AppTest, measured: dict[str, Any]) -> None:
+    agreed.switch_page("pages/model.py").run()
+    assert not agreed.exception
+    text = words(agreed)
+    assert "Tested on 14 validation photos" in text
+    assert "Score-CAM does not." in text
+    assert "All three do." in text
+    assert "62 %, 50 %" in text
+    assert "0.991" in text
+
+
+def test_without_a_measurement_of_this_model_it_says_so(agreed: AppTest, measured: dict[str, Any]) -> None:
+    measured["model"]["sha256"] = "f" * 64
+    pipeline.EXPLANATIONS.write_text(json.dumps(measured))
+    agreed.switch_page("pages/model.py").run()
+    assert not agreed.exception
+    assert "were not tested on this model yet" in words(agreed)
+
+
+def test_a_failing_method_says_so_beside_its_map(release: Path, measured: dict[str, Any]) -> None:
+    model = load_manifest(release).stamp()
+    assert sanity.remarks("grad_cam", model) == ()
+    (remark,) = sanity.remarks("score_cam", model)
+    assert remark == "Caution: its maps look much the same on a network that has learned nothing."
+    assert sanity.remarks("score_cam", ModelStamp("other", "0", "f" * 64)) == ()
