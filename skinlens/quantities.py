@@ -1,4 +1,4 @@
-"""Figures as a reader sees them: how long something took, and a number, the same on the screen and in print."""
+"""Figures as a reader sees them: a time, a share, a number, the same on the screen and in print."""
 
 import math
 
@@ -6,6 +6,15 @@ import math
 def duration(duration_ms: float) -> str:
     """Milliseconds below a second, tenths of a second from there on."""
     return f"{duration_ms:.0f} ms" if duration_ms < 1000 else f"{duration_ms / 1000:.1f} s"
+
+
+def percent(prob: float) -> str:
+    """One digit after the point; what would round to 0 or 100 says so."""
+    if 0 < prob < 0.0005:
+        return "<\u00a00.1\u00a0%"
+    if 0.9995 < prob < 1:
+        return ">\u00a099.9\u00a0%"
+    return f"{100 * prob:.1f}\u00a0%"  # never parted at the end of a line
 
 
 def number(value: float) -> str:

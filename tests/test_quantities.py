@@ -2,7 +2,7 @@
 
 import pytest
 
-from skinlens.quantities import duration, number
+from skinlens.quantities import duration, number, percent
 
 
 @pytest.mark.parametrize(
@@ -16,3 +16,10 @@ def test_numbers_are_as_long_as_a_reader_needs(value: float, words: str) -> None
 @pytest.mark.parametrize(("value", "words"), [(7.6, "8 ms"), (999.4, "999 ms"), (1000.0, "1.0 s"), (65432.0, "65.4 s")])
 def test_durations_are_in_the_unit_that_a_reader_expects(value: float, words: str) -> None:
     assert duration(value) == words
+
+
+@pytest.mark.parametrize(
+    ("prob", "words"), [(0.0, "0.0 %"), (0.0004, "< 0.1 %"), (0.1234, "12.3 %"), (0.9996, "> 99.9 %"), (1.0, "100.0 %")]
+)
+def test_a_share_never_rounds_to_certainty(prob: float, words: str) -> None:
+    assert percent(prob).replace("\u00a0", " ") == words

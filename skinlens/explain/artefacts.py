@@ -27,6 +27,7 @@ from skinlens.intake import photo_from_pixels
 from skinlens.labels import INDEX, MELANOMA
 from skinlens.predict import Classifier
 from skinlens.preprocess import InputSpec, crop_box, model_view, normalise
+from skinlens.quantities import percent
 from skinlens.records import Check, ModelStamp, Photo, Progress
 
 KIND = "artefacts"
@@ -39,7 +40,7 @@ TITLES: dict[Artefact, str] = {
     "gel_bubbles": "Gel bubbles",
 }
 DRAWS = 3
-"""Five artefacts three times over and the photo itself make one batch of the engine."""
+"""How much the place matters shows in three; each costs as much as a prediction."""
 DRAWING = 1
 """Raised with every change of a drawing: only the same drawing shows what a kept check has measured."""
 SLIGHT = 0.01
@@ -142,12 +143,12 @@ def in_words(check: Check) -> str:
     most = max(effects, key=lambda one: abs(one["change"]))
     if abs(most["change"]) < SLIGHT:
         first = (
-            f"None of them changes the probability of melanoma ({_percent(before)}) by a percentage point on average."
+            f"None of them changes the probability of melanoma ({percent(before)}) by a percentage point on average."
         )
     else:
         first = (
             f"The probability of melanoma changes most with {TITLES[most['artefact']].lower()}: from "
-            f"{_percent(before)} to {_percent(before + most['change'])} on average."
+            f"{percent(before)} to {percent(before + most['change'])} on average."
         )
     over = [
         TITLES[one["artefact"]].lower()
@@ -155,14 +156,10 @@ def in_words(check: Check) -> str:
         if any((prob >= threshold) != (before >= threshold) for prob in one["probs"])
     ]
     now, then = ("at or above", "below") if before >= threshold else ("below", "to or above")
-    second = f"It stays {now} the threshold of {_percent(threshold)} with all."
+    second = f"It stays {now} the threshold of {percent(threshold)} with all."
     if over:
-        second = f"It comes {then} the threshold of {_percent(threshold)} with: {', '.join(over)}."
+        second = f"It comes {then} the threshold of {percent(threshold)} with: {', '.join(over)}."
     return f"{first} {second}"
-
-
-def _percent(prob: float) -> str:
-    return f"{100 * prob:.1f} %"
 
 
 def stressed(photo: Photo, artefact: Artefact, number: int, seed: int, spec: InputSpec) -> Photo:

@@ -24,6 +24,7 @@ from skinlens.explain import METHODS, seed_of
 from skinlens.labels import INDEX
 from skinlens.predict import Classifier
 from skinlens.preprocess import to_batch
+from skinlens.quantities import percent
 from skinlens.records import Array, Batch, Check, Explanation, Heat, Photo, Progress, Target
 
 KIND = "faithfulness"
@@ -96,6 +97,17 @@ class Areas:
     def gain(self) -> float:
         """-1 to 1 for probabilities: higher is better, 0 if the order of the pixels makes no difference."""
         return self.insertion - self.deletion
+
+
+def in_words(check: Check) -> str:
+    """One sentence for the report."""
+    found = check.figures
+    result = "Better than chance" if found["better_than_chance"] else "Not clearly better than chance"
+    return (
+        f"{result}: the mean probability is {percent(found['deletion'])} while the hottest parts are blurred first "
+        f"(random maps {percent(found['random_deletion_mean'])}; lower is better), and {percent(found['insertion'])} "
+        f"while they become sharp first (random maps {percent(found['random_insertion_mean'])}; higher is better)."
+    )
 
 
 def faithfulness(

@@ -105,6 +105,24 @@ def verdict(least_shared: float) -> str:
     return "moves a little" if least_shared >= SAME_AREA else "moves to another area"
 
 
+def in_words(check: Check) -> str:
+    """One sentence for the report."""
+    result = verdict(check.figures["least_shared"])
+    trials = [
+        f"{100 * min(one['hottest_iou'] for one in found):.0f}\u00a0% {when}"
+        for found, when in (
+            (check.figures["changes"][:2], f"with the photo turned by {check.settings['turn_degrees']:.0f}°"),
+            (
+                check.figures["changes"][2:],
+                f"with it {100 * check.settings['brightness']:.0f}\u00a0% brighter or darker",
+            ),
+            (check.figures["seeds"], "with another seed"),
+        )
+        if found
+    ]
+    return f"{result[0].upper()}{result[1:]}: its hottest fifth shares at least {', '.join(trials)}."
+
+
 def stability(
     classifier: Classifier, photo: Photo, explanation: Explanation, *, progress: Progress | None = None
 ) -> Stability:

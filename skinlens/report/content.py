@@ -17,6 +17,7 @@ from skinlens.quantities import duration, number
 from skinlens.records import (
     Array,
     Case,
+    Check,
     Explanation,
     Method,
     Photo,
@@ -27,6 +28,7 @@ from skinlens.records import (
     Target,
     Visit,
 )
+from skinlens.report.checks import NOTE, NOTHING, CheckRow, check_rows
 
 PHOTO_LONGEST_PX = 1600
 """Long side of the photo in the report: over 400 dots per inch at the size at which it is printed."""
@@ -116,6 +118,8 @@ class ReportContent:
     """Empty where the model gave no set of classes."""
     panels: tuple[Panel, ...]
     explanations_note: str
+    checks_note: str
+    checks: tuple[CheckRow, ...]
     quality_summary: str
     quality: tuple[FindingRow, ...]
     first_impression: str
@@ -136,6 +140,7 @@ def compose(
     case: Case,
     photo: Photo,
     explanations: Sequence[Explanation],
+    checks: Sequence[Check] = (),
     *,
     generated_on: str | None = None,
     spec: InputSpec | None = None,
@@ -144,13 +149,14 @@ def compose(
 
     ``generated_on`` is the ISO date that is printed; without one it is the time of the case's last change, so that an
     unchanged case gives an unchanged report. ``spec`` is that of the model that made the explanations, None for the
-    usual one. A visit without a number (0) is that of a photo that is not kept. Raises ``SkinLensError`` if the photo
-    or an explanation belongs to another visit.
+    usual one. A visit without a number (0) is that of a photo that is not kept. Raises ``SkinLensError`` if the photo,
+    an explanation or a check belongs to another visit.
     """
     visit = case.visit
-    _refuse_mix_ups(visit, photo, explanations)
+    _refuse_mix_ups(visit, photo, explanations, checks)
     explanations = sorted(explanations, key=lambda one: _place(one, visit.prediction))
     prediction = visit.prediction
+    rows = check_rows(checks, prediction)
     spec = spec or InputSpec()
     said = BY_CODE[visit.clinician_label] if visit.clinician_label else None
     coded = said or prediction.top
@@ -175,6 +181,8 @@ def compose(
         set_statement=set_statement(prediction),
         panels=tuple(_panel(explanation, printed, prediction, spec) for explanation in explanations),
         explanations_note=_explanations_note(explanations),
+        checks_note=NOTE if rows else NOTHING,
+        checks=rows,
         quality_summary=_quality_summary(visit),
         quality=tuple(_finding(check) for check in visit.quality.checks),
         first_impression=IMPRESSIONS[visit.first_impression] if visit.first_impression else "None given.",
@@ -241,9 +249,11 @@ def probability(prob: float) -> str:
     return f"{prob:.3f}"
 
 
-def _refuse_mix_ups(visit: Visit, photo: Photo, explanations: Sequence[Explanation]) -> None:
+def _refuse_mix_ups(visit: Visit, photo: Photo, explanations: Sequence[Explanation], checks: Sequence[Check]) -> None:
     """Another patient's picture in a report is the worst that it could hold."""
-    for what, sha256 in [("The photo", photo.sha256), *(("An explanation", e.photo_sha256) for e in explanations)]:
+    parts = [("An explanation", one.photo_sha256) for one in explanations]
+    parts += [("A check", one.photo_sha256) for one in checks]
+    for what, sha256 in [("The photo", photo.sha256), *parts]:
         if sha256 != visit.photo_sha256:
             raise SkinLensError(
                 f"{what} belongs to another visit: expected the photo {visit.photo_sha256[:12]}…, found "

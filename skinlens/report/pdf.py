@@ -77,6 +77,7 @@ def render(content: ReportContent) -> bytes:
         _header(sheet, content)
         _photo_and_distribution(sheet, content)
         _explanations(sheet, content)
+        _checks(sheet, content)
         _class_table(sheet, content)
         _clinician(sheet, content)
         _quality(sheet, content)
@@ -283,6 +284,20 @@ def _legend(sheet: Sheet) -> None:
     sheet.picture(overlay.legend_bar(8, 256), x, sheet.y - 3.5, 110, 6.5, f"Colour scale: {overlay.LEGEND}.")
     sheet.put_text(text(most, CAPTION, FULL), x + 116, sheet.y - 2)
     sheet.y -= 16
+
+
+def _checks(sheet: Sheet, content: ReportContent) -> None:
+    note = text(content.checks_note, BODY, FULL)
+    columns = [Column("Question", 105), Column("About", 85), Column("Found", FULL - 270), Column("Made", 80)]
+    rows = [
+        [(row.question, SMALL_STRONG), (row.about, SMALL), (row.found, SMALL), (row.made, SMALL)]
+        for row in content.checks
+    ]
+    sheet.heading("What was checked", followed_by=note.height + (60 if rows else 0))
+    sheet.block(note)
+    if rows:
+        sheet.skip(3)
+        sheet.table(Table(columns, rows))
 
 
 def _class_table(sheet: Sheet, content: ReportContent) -> None:

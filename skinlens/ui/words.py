@@ -3,10 +3,12 @@
 import re
 from collections.abc import Mapping
 
+from skinlens import quantities
 from skinlens.labels import BY_CODE, IMPRESSIONS, Risk
 from skinlens.quantities import number
 from skinlens.records import Case, Prediction, Sex, Status
 
+percent = quantities.percent
 RISK_SIGNS: dict[Risk, str] = {"malignant": "▲", "pre-malignant": "◆", "benign": "●"}
 """A shape for each risk group, so that it is never told by colour alone."""
 SEXES: dict[Sex, str] = {"unknown": "not recorded", "female": "female", "male": "male", "other": "other"}
@@ -29,15 +31,6 @@ BODY_SITES = (
     "palm or sole",
     "genital area",
 )
-
-
-def percent(prob: float) -> str:
-    """One digit after the point; what would round to 0 or 100 says so."""
-    if 0 < prob < 0.0005:
-        return "<\u00a00.1\u00a0%"
-    if 0.9995 < prob < 1:
-        return ">\u00a099.9\u00a0%"
-    return f"{100 * prob:.1f}\u00a0%"  # never parted at the end of a line
 
 
 def plain(text: object) -> str:

@@ -18,7 +18,6 @@ from skinlens.explain.artefacts import (
     stressed,
 )
 from skinlens.intake import photo_from_pixels
-from skinlens.models.engine import BATCH
 from skinlens.preprocess import InputSpec
 from skinlens.records import ModelStamp
 
@@ -96,27 +95,30 @@ def kept(before, threshold, **probs):
     return ArtefactStress("a" * 64, stamp, before, threshold, tuple(effects), 7, 1.0, "").to_check()
 
 
+def read(check):
+    return in_words(check).replace("\u00a0", " ")
+
+
 def test_what_was_found_in_words_by_hand():
     calm = kept(0.1, 0.2, ink=[0.105, 0.1, 0.11], hair=[0.1, 0.1, 0.1])
-    assert in_words(calm) == (
+    assert read(calm) == (
         "None of them changes the probability of melanoma (10.0 %) by a percentage point on average. "
         "It stays below the threshold of 20.0 % with all."
     )
     swayed = kept(0.1, 0.2, ink=[0.2, 0.1, 0.15], hair=[0.01, 0.02, 0.03])
-    assert in_words(swayed) == (
+    assert read(swayed) == (
         "The probability of melanoma changes most with hair: from 10.0 % to 2.0 % on average. "
         "It comes to or above the threshold of 20.0 % with: ink of a skin marker."
     )
-    assert in_words(kept(0.3, 0.2, hair=[0.1, 0.3, 0.3])).endswith("It comes below the threshold of 20.0 % with: hair.")
+    assert read(kept(0.3, 0.2, hair=[0.1, 0.3, 0.3])).endswith("It comes below the threshold of 20.0 % with: hair.")
 
 
 # ------------------------------------------------------------------------------------------------------- the engine
 
 
-def test_the_model_is_asked_about_every_drawing_in_one_batch(int8_classifier, photos):
+def test_the_model_is_asked_about_every_drawing(int8_classifier, photos):
     photo, told = photos[1], []
     found = artefact_stress(int8_classifier, photo, progress=told.append)
-    assert 1 + len(NAMES) * DRAWS == BATCH
     assert found.prob == pytest.approx(int8_classifier.predict(photo).melanoma_prob, abs=1e-6)
     assert [one.artefact for one in found.effects] == list(NAMES) == list(TITLES)
     for effect in found.effects:

@@ -1,0 +1,76 @@
+"""What was checked of a prediction and its maps, in the words of the report: a sentence for each check."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from skinlens.explain import AGAINST, METHODS, artefacts, depth, faithfulness, focus, reference, stability
+from skinlens.quantities import duration
+from skinlens.records import Check, Prediction, Target
+
+NOTHING = "Nothing further was checked of the prediction and its maps."
+NOTE = (
+    "How far the maps can be trusted as an account of the model, and what else moves it. "
+    "None of these checks says that the model is right."
+)
+
+
+@dataclass(frozen=True)
+class CheckRow:
+    """One check in words."""
+
+    question: str
+    about: str
+    """Which map, or which class."""
+    found: str
+    made: str
+    """When, how long it took, and the seed."""
+
+
+def reference_in_words(check: Check) -> str:
+    found = check.figures
+    area = "the same area" if found["same_area"] else "another area"
+    return (
+        f"The published library points to {area}: of the hottest fifths {100 * found['hottest_iou']:.0f}\u00a0% is "
+        f"shared, rank correlation {found['spearman']:.2f}."
+    )
+
+
+WORDS: Mapping[str, tuple[str, Callable[[Check], str]]] = {
+    faithfulness.KIND: ("Does the model follow the map?", faithfulness.in_words),
+    stability.KIND: ("Does the map stay in place?", stability.in_words),
+    focus.KIND: ("Does the map look at the lesion?", focus.in_words),
+    reference.KIND: ("Does the map keep to the reference?", reference_in_words),
+    artefacts.KIND: ("Does something other than skin sway the model?", artefacts.in_words),
+    depth.KIND: ("When did the network make up its mind?", lambda check: str(check.figures["verdict"])),
+}
+"""Kind → the question and the function that words the answer, in the order of the report."""
+
+
+def check_rows(checks: Sequence[Check], prediction: Prediction) -> tuple[CheckRow, ...]:
+    """Those of the kinds that the report knows, by kind, then by falling probability of the class, then by method."""
+    kinds, methods = list(WORDS), ["", *METHODS]
+    known = [check for check in checks if check.kind in WORDS]
+    known.sort(
+        key=lambda one: (
+            *(kinds.index(one.kind), -_prob(one, prediction), one.label),
+            *(methods.index(one.method), one.identity),
+        )
+    )
+    return tuple(_row(check, prediction) for check in known)
+
+
+def _prob(check: Check, prediction: Prediction) -> float:
+    return prediction.prob(check.label) if check.label else 1.0
+
+
+def _row(check: Check, prediction: Prediction) -> CheckRow:
+    question, words = WORDS[check.kind]
+    title = METHODS[check.method].title if check.method else ""
+    target = Target(check.label, str(check.settings.get("map", {}).get(AGAINST, ""))).words if check.label else ""
+    made = [check.created_at[:10], duration(check.duration_ms)]
+    if check.seed is not None:
+        made.append(f"seed {check.seed}")
+    if check.model != prediction.model:
+        made.append(f"with another model: version {check.model.version}, {check.model.sha256[:12]}…")
+    about = ", ".join(part for part in (title, target) if part) or "the prediction"
+    return CheckRow(question, about, words(check), ", ".join(made))
