@@ -49,6 +49,6 @@ else:
                 st.divider()
                 forms.save(store, opened)
             else:
-                widgets.saved(opened.case)
+                widgets.saved(opened.case, here="pages/analyse.py")
         else:
             forms.impression(opened)

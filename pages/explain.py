@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from skinlens.ui import contrast, forms, frame, maps, session, trust, widgets
+from skinlens.ui import cache, contrast, forms, frame, maps, session, trust, widgets
 
 frame.title("Explain")
 opened = session.current()
@@ -25,4 +25,8 @@ else:
     trust.below(opened, classifier)
     if classifier is not None:
         forms.map_settings(opened, classifier)
-    widgets.next_step(opened)
+    if opened.case is None:
+        st.divider()
+        forms.save(cache.store(), opened)
+    else:
+        widgets.saved(opened.case, here="pages/explain.py")

@@ -1,14 +1,19 @@
 """Report: the open case as it will be printed, and its PDF."""
 
-from skinlens.ui import frame, session, sheets, widgets
+import streamlit as st
+
+from skinlens.ui import cache, forms, frame, session, sheets, widgets
 
 frame.title("Report")
 opened = session.current()
 
 if opened is None:
     widgets.nothing_open("A report is made of a stored case.")
+elif not opened.revealed:
+    widgets.not_revealed()
 elif opened.case is None:
-    widgets.not_saved()
+    st.markdown("A report belongs to a stored case. Keep the open photo as a case first; it needs no patient.")
+    forms.save(cache.store(), opened)
 else:
     widgets.model_line(opened)
     sheets.report(opened)

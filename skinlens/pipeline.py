@@ -15,6 +15,7 @@ from skinlens.explain.artefacts import artefact_stress, stressed
 from skinlens.explain.depth import depth, depth_maps
 from skinlens.explain.faithfulness import faithfulness
 from skinlens.explain.focus import focus
+from skinlens.explain.region import hottest_region
 from skinlens.explain.stability import stability
 from skinlens.models import weights
 from skinlens.models.outline import OutlineHead, drawn_by_clinician, propose
@@ -51,6 +52,7 @@ __all__ = [
     "explain",
     "faithfulness",
     "focus",
+    "hottest_region",
     "keep_outlines",
     "load_classifier",
     "load_outline_head",

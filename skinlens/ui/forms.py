@@ -13,6 +13,7 @@ from skinlens.records import Case, Method, Sex
 from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient
 from skinlens.ui import session, widgets
 from skinlens.ui.session import OpenCase
+from skinlens.ui.shortcuts import SAVE
 from skinlens.ui.words import BODY_SITES, SEXES, STATUSES, impression_name, name, named, plain
 
 NEW, KNOWN, NONE = "New patient", "Known patient", "No patient"
@@ -62,7 +63,7 @@ def save(store: CaseStore, opened: OpenCase) -> None:
         "Your diagnosis in your own words (optional)", key="case_words", persist_state="session", max_chars=500
     )
     notes = st.text_area("Notes (optional)", key="case_notes", persist_state="session", value=_first_note(opened))
-    if st.button("Save case", type="primary"):
+    if st.button("Save case", type="primary", key=SAVE):
         entries: dict[str, Any] = {
             "patient": patient,
             "lesion": lesion,
@@ -228,7 +229,7 @@ def reading(store: CaseStore, opened: OpenCase) -> None:
         words = st.text_input("In your own words", visit.clinician_diagnosis)
         notes = st.text_area("Notes", visit.notes, height=140)
         with st.container(horizontal=True):
-            saved = st.form_submit_button("Save changes" if draft else "Save as amendment", type="primary")
+            saved = st.form_submit_button("Save changes" if draft else "Save as amendment", type="primary", key=SAVE)
             signed = draft and st.form_submit_button("Save and sign")
         st.caption(
             "Signing marks your reading as final. Later changes are kept as amendments."

@@ -1,7 +1,7 @@
 """What surrounds each page: the disclaimer, the open case's name, messages, plain words when something is amiss."""
 
 import runpy
-from collections.abc import Callable
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -11,9 +11,10 @@ from streamlit.runtime.pages_manager import PagesManager
 from skinlens import __version__
 from skinlens.errors import CaseNotFound, SkinLensError, StoreError, WeightsError
 from skinlens.labels import DISCLAIMER
-from skinlens.ui import cache, session
+from skinlens.ui import cache, session, shortcuts
 from skinlens.ui.words import STATUSES, case_title, plain
 
+_TURN = "turn_page"
 _HERE = Path(__file__).parent
 _ROUTER = _HERE.parents[1] / "app.py"
 MARK = str(_HERE / "mark.svg")
@@ -40,8 +41,10 @@ def title(words: str) -> None:
     st.title(words)
 
 
-def run(page: Callable[[], None]) -> None:
+def run(page: st.Page, pages: Sequence[st.Page]) -> None:
     """Draw the frame and the page in it. Whatever SkinLens raises on purpose becomes a sentence on the page."""
+    if by := st.session_state.pop(_TURN, 0):
+        st.switch_page(pages[(pages.index(page) + by) % len(pages)])
     st.html(_HERE / "frame.css")
     st.logo(WORDMARK, size="large")
     st.html(f'<div class="sl-disclaimer" role="note">{escape(DISCLAIMER)}</div>')
@@ -49,9 +52,11 @@ def run(page: Callable[[], None]) -> None:
         if not _acknowledged():
             return
         session.restore()
-        _open_case()
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _open_case()
+            shortcuts.listen(_turn)
         _message()
-        page()
+        page.run()
     except WeightsError as error:
         _no_model(error)
     except StoreError as error:
@@ -61,6 +66,10 @@ def run(page: Callable[[], None]) -> None:
         _trouble("This case is not there any more", error)
     except SkinLensError as error:
         _trouble("This did not work", error)
+
+
+def _turn(by: int) -> None:
+    st.session_state[_TURN] = by
 
 
 def _acknowledged() -> bool:

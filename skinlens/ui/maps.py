@@ -15,7 +15,7 @@ from skinlens.records import Explanation, Method
 from skinlens.ui import contrast, sanity, session, viewer
 from skinlens.ui.jobs import Job
 from skinlens.ui.session import OpenCase
-from skinlens.ui.viewer import Panel
+from skinlens.ui.viewer import Look, Panel
 from skinlens.ui.words import name, percent, settings_line
 
 OTHER = "another class"
@@ -64,20 +64,30 @@ def choose_class(opened: OpenCase) -> None:
 def choose_look() -> tuple[Style, float]:
     """Heat or contour, and how much of the photo shows through, 0 to 1; each style keeps its own."""
     left, right = st.columns([1, 2], vertical_alignment="center")
+    # Not given to the widgets as defaults: a key may set them too, see change_look.
+    st.session_state.setdefault("look_style", "heat")
     style = left.segmented_control(
         "Draw the maps as",
         ["heat", "contour"],
-        default="heat",
         required=True,
         format_func={"heat": "Heat", "contour": "Contour lines"}.__getitem__,
         key="look_style",
         persist_state="session",
     )
-    usual = {"heat": round(100 * OPACITY), "contour": 100}[style]
-    opacity = right.slider(
-        "Opacity of the maps, %", 0, 100, usual, 5, key=f"look_opacity_{style}", persist_state="session"
-    )
+    key = f"look_opacity_{style}"
+    st.session_state.setdefault(key, {"heat": round(100 * OPACITY), "contour": 100}[str(style)])
+    opacity = right.slider("Opacity of the maps, %", 0, 100, step=5, key=key, persist_state="session")
     return cast(Style, style), opacity / 100
+
+
+def change_look(asked: Look) -> None:
+    """What a key asks of the controls of ``choose_look``."""
+    style = st.session_state["look_style"]
+    if asked == "style":
+        st.session_state["look_style"] = {"heat": "contour", "contour": "heat"}[style]
+    else:
+        key = f"look_opacity_{style}"
+        st.session_state[key] = min(100, max(0, st.session_state[key] + {"more": 10, "less": -10}[asked]))
 
 
 def start(opened: OpenCase, classifier: Classifier) -> None:
@@ -137,6 +147,7 @@ def _row(opened: OpenCase, classifier: Classifier | None, was_busy: bool) -> Non
         key="maps",
         on_make=make,
         on_cancel=cancel,
+        on_look=change_look,
     )
     if session.desk().busy != was_busy:
         st.rerun()  # of the whole page: it decides whether to look again

@@ -12,10 +12,9 @@ def field() -> None:
     """The upload field; a photo that is read becomes the open case, and the field is empty again."""
     round_ = st.session_state.setdefault("uploads", 0)
     file = st.file_uploader(
-        "Photo of one lesion",
+        "Photo of one lesion: JPEG, PNG, WebP, TIFF, BMP or HEIC",
         key=f"upload-{round_}",
-        help="JPEG, PNG, WebP, TIFF, BMP or HEIC, at most 25 MB. The file's name and its hidden data (place, camera, "
-        "owner) are not kept.",
+        help="At most 25 MB. The file's name and its hidden data (place, camera, owner) are not kept.",
     )
     if file is None:
         return

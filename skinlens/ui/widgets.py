@@ -14,6 +14,11 @@ from skinlens.ui.words import RISK_SIGNS, impression_name, name, patient_line, p
 
 ANALYSE = ("pages/analyse.py", "Analyse a photo")
 HISTORY = ("pages/history.py", "Open a stored case")
+NEXT_STEPS = {
+    "pages/explain.py": "Explain it",
+    "pages/report.py": "Print the report",
+    "pages/history.py": "Open it in the history",
+}
 
 
 def photo(picture: Photo, *, synthetic: bool = False) -> None:
@@ -124,28 +129,14 @@ def not_revealed() -> None:
     _invite("Your impression comes first", words, ANALYSE)
 
 
-def not_saved() -> None:
-    words = "A report belongs to a stored case. Keep the open photo as a case first; it needs no patient."
-    _invite("This photo is not saved yet", words, ("pages/analyse.py", "Keep this case"))
-
-
-def saved(case: Case) -> None:
-    """What can be done with a case that is stored."""
+def saved(case: Case, *, here: str) -> None:
+    """What can be done with a case that is stored; ``here`` is the page that is shown."""
     st.subheader(f"Kept as case {case.visit.id}")
     st.markdown(plain(f"{patient_line(case)} · {case.lesion.body_site} · photo of {case.visit.taken_on}"))
     with st.container(horizontal=True):
-        st.page_link("pages/explain.py", label="Explain it")
-        st.page_link("pages/report.py", label="Print the report")
-        st.page_link("pages/history.py", label="Open it in the history")
-
-
-def next_step(opened: OpenCase) -> None:
-    """From the maps on to what comes next."""
-    if opened.case is None:
-        st.markdown("The maps are kept with the case once you save it.")
-        st.page_link("pages/analyse.py", label="Keep this case")
-    else:
-        st.page_link("pages/report.py", label="Print the report")
+        for page, label in NEXT_STEPS.items():
+            if page != here:
+                st.page_link(page, label=label)
 
 
 def _invite(title: str, words: str, *links: tuple[str, str]) -> None:

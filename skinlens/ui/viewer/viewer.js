@@ -1,5 +1,5 @@
-// The photo and its maps side by side: one Plotly plot each, on one shared pair of axes. The ranges of the axes are
-// kept here, not in the plots, so zoom and pan survive every change of class, opacity or style.
+// Photos and maps side by side: one Plotly plot each, on one shared pair of axes. The ranges of the axes are kept here,
+// not in the plots, so zoom and pan survive every change of class, opacity or style.
 
 const STEP = 1.5; // of one press of a zoom button
 const MOST = 40; // times magnified at most
@@ -22,21 +22,39 @@ class View {
     for (const button of root.querySelectorAll("[data-zoom]")) {
       button.addEventListener("click", () => this.press(button.dataset.zoom));
     }
-    this.grid.addEventListener("keydown", (event) => {
+    root.addEventListener("keydown", (event) => {
       const action = { "+": "in", "=": "in", "-": "out", 0: "whole", Home: "whole" }[event.key] ?? event.key;
-      if (event.target.matches("button") || !this.press(action)) return;
+      if (!event.target.matches(".sl-plot, .sl-layer") || !this.press(action)) return;
       event.preventDefault();
     });
-    new ResizeObserver(() => this.resize()).observe(this.grid);
+    new ResizeObserver(() => this.resize()).observe(root);
+    this.compare = new Compare(this);
+    this.region = new RegionDialog(this);
+    const pressed = (event) => {
+      if (!root.isConnected) document.removeEventListener("skinlens-key", pressed);
+      else if (this.data?.keys) this.key(event.detail);
+    };
+    document.addEventListener("skinlens-key", pressed); // sent by the page's shortcuts
+  }
+
+  key(action) {
+    const place = action.match(/^map-(\d)$/);
+    if (place) this.compare.map(Number(place[1]));
+    else if (action === "compare") this.compare.opener.click();
+    else if (action === "blink") this.compare.press();
+    else if (["more", "less", "style"].includes(action)) this.trigger("look", { asked: action, number: Date.now() });
+    else this.press(action);
   }
 
   show(data) {
-    if (this.photo !== data.photo.sha256) {
-      this.photo = data.photo.sha256;
-      this.size = [data.photo.width, data.photo.height];
+    const photos = Object.keys(data.photos).join(" ");
+    if (this.photos !== photos) {
+      this.photos = photos;
+      this.size = data.frame;
       this.range = [0, this.size[0], 0, this.size[1]];
     }
     this.data = data;
+    this.grid.style.setProperty("--columns", data.columns);
     this.root.querySelector(".sl-legend").hidden = !data.panels.some((panel) => panel.heat);
     for (const panel of data.panels) this.panel(panel);
     for (const [key, panel] of this.panels) {
@@ -44,12 +62,8 @@ class View {
       panel.figure.remove();
       this.panels.delete(key);
     }
-    this.whenPlotly(() => this.draw());
-  }
-
-  whenPlotly(then) {
-    if (window.Plotly) then();
-    else setTimeout(() => this.whenPlotly(then), 50);
+    this.region.show(data.region, data.photos);
+    this.draw();
   }
 
   panel(state) {
@@ -59,12 +73,13 @@ class View {
       figure.innerHTML =
         '<h3></h3><p class="sl-shows"></p><div class="sl-frame"><div class="sl-plot" role="img"></div>' +
         '<div class="sl-note"><p></p><progress max="1"></progress><button type="button"></button></div></div>' +
-        "<figcaption></figcaption>";
+        '<div class="sl-tools"><button type="button">Hottest region</button></div><figcaption></figcaption>';
       this.grid.append(figure);
       const find = (selector) => figure.querySelector(selector);
       panel = { figure, plot: find(".sl-plot"), note: find(".sl-note") };
       panel.plot.tabIndex = 0;
-      find("button").addEventListener("click", () => this.trigger(panel.action, state.key));
+      find(".sl-note button").addEventListener("click", () => this.trigger(panel.action, state.key));
+      find(".sl-tools button").addEventListener("click", () => this.region.ask(state.key));
       this.panels.set(state.key, panel);
     }
     const find = (selector) => panel.figure.querySelector(selector);
@@ -82,7 +97,9 @@ class View {
     progress.hidden = state.fraction === null;
     progress.value = state.fraction ?? 0;
     progress.setAttribute("aria-label", `${state.title}: progress`);
-    const button = find("button");
+    find(".sl-tools button").hidden = !state.heat || state.empty;
+    find(".sl-tools button").setAttribute("aria-label", `Hottest region of ${state.title}, large`);
+    const button = find(".sl-note button");
     panel.action = state.action;
     button.hidden = !state.action;
     button.textContent = state.button;
@@ -90,14 +107,20 @@ class View {
   }
 
   draw() {
-    for (const state of this.data.panels) {
-      const panel = this.panels.get(state.key);
-      if (!panel) continue;
+    this.compare.offer(this.data.panels);
+    clearTimeout(this.waits);
+    if (!window.Plotly) {
+      this.waits = setTimeout(() => this.draw(), 50);
+      return;
+    }
+    const pairs = this.data.panels.map((state) => [this.panels.get(state.key), state]);
+    for (const [panel, state] of [...pairs, ...this.compare.states(this.data.panels)]) {
+      if (!panel || !state) continue;
       // Only what changed is drawn: a poll for progress must not redraw four pictures.
-      const stamp = JSON.stringify([this.photo, state.made, this.data.style, this.data.opacity]);
+      const stamp = JSON.stringify([this.photos, state.photo, state.made, this.data.style, this.data.opacity]);
       if (panel.stamp === stamp) continue;
       panel.stamp = stamp;
-      window.Plotly.react(panel.plot, this.traces(state), this.layout(), {
+      window.Plotly.react(panel.plot, this.traces(state), this.layout(state), {
         displayModeBar: false,
         scrollZoom: true,
         doubleClick: false,
@@ -142,16 +165,16 @@ class View {
     ];
   }
 
-  layout() {
+  layout(state) {
     const [x0, x1, y0, y1] = this.range;
     const axis = { visible: false, fixedrange: false, constrain: "domain" };
-    const photo = this.data.photo;
+    const photo = this.data.photos[state.photo];
     return {
-      uirevision: this.photo,
+      uirevision: this.photos,
       margin: { l: 0, r: 0, t: 0, b: 0 },
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
-      dragmode: this.zoomed() || matchMedia("(pointer: fine)").matches ? "pan" : false, // a finger scrolls the page
+      dragmode: this.dragmode(),
       hoverlabel: { font: { size: 16 } },
       xaxis: { ...axis, range: [x0, x1] },
       yaxis: { ...axis, range: [y1, y0], scaleanchor: "x" },
@@ -160,8 +183,8 @@ class View {
           source: photo.source,
           xref: "x",
           yref: "y",
-          x: 0,
-          y: 0,
+          x: photo.x,
+          y: photo.y,
           sizex: photo.width,
           sizey: photo.height,
           sizing: "stretch",
@@ -169,6 +192,15 @@ class View {
         },
       ],
     };
+  }
+
+  dragmode() {
+    return this.zoomed() || matchMedia("(pointer: fine)").matches ? "pan" : false; // a finger scrolls the page
+  }
+
+  // Every plot that is on the page now.
+  plots() {
+    return [...this.panels.values(), ...this.compare.shown].filter((panel) => panel.listens);
   }
 
   zoomed() {
@@ -208,8 +240,8 @@ class View {
     this.frame = null;
     const [x0, x1, y0, y1] = this.range;
     this.moving = true;
-    const dragmode = this.layout().dragmode;
-    const others = [...this.panels.values()].filter((panel) => panel !== this.from && panel.listens);
+    const dragmode = this.dragmode();
+    const others = this.plots().filter((panel) => panel !== this.from);
     await Promise.all(
       others.map((panel) =>
         window.Plotly.relayout(panel.plot, { "xaxis.range": [x0, x1], "yaxis.range": [y1, y0], dragmode }),
@@ -221,6 +253,6 @@ class View {
 
   resize() {
     if (!window.Plotly || !this.grid.offsetWidth) return; // also told when the page is left
-    for (const panel of this.panels.values()) if (panel.listens) window.Plotly.Plots.resize(panel.plot);
+    for (const panel of this.plots()) window.Plotly.Plots.resize(panel.plot);
   }
 }

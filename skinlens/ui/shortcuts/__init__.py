@@ -1,0 +1,56 @@
+"""Keys for what is done often, on every page, with the list of them behind "?": a small Streamlit component.
+
+A key does nothing while one types in a field, while a dialog is open, or together with Ctrl, Alt or Cmd. The keys can
+be turned off in their list, as WCAG 2.1 (success criterion 2.1.4) asks of keys that are single characters; the browser
+remembers that.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+_DONE = "shortcuts_done"
+HERE = Path(__file__).parent
+SAVE = "save_here"
+"""Key of a page's button that keeps what was typed; there is at most one on a page."""
+KEYS: tuple[tuple[str, str, str], ...] = (
+    ("n", "next", "Next page"),
+    ("p", "previous", "Previous page"),
+    ("s", "save", "Save: the case on Analyse or Explain, the changes in History"),
+    ("1", "map-1", "Lay the first map (Grad-CAM) over the photo, to compare"),
+    ("2", "map-2", "The second map (Score-CAM)"),
+    ("3", "map-3", "The third map (LIME)"),
+    ("c", "compare", "Open or close the comparison of two pictures"),
+    ("b", "blink", "Blink between the two, or stop"),
+    ("h", "style", "Heat or contour lines"),
+    ("o", "more", "More opacity"),
+    ("i", "less", "Less opacity"),
+    ("w", "whole", "Whole photo"),
+    ("?", "help", "This list"),
+)
+"""Key, what it asks for, and that in words. Those of the pictures work where there are pictures."""
+
+
+def listen(on_turn: Callable[[int], None]) -> None:
+    """The button that opens the list, and the keys; ``on_turn`` gets 1 for the next page and -1 for the one before."""
+
+    def turned() -> None:
+        asked = getattr(st.session_state["shortcuts"], "turn", None)
+        if asked and st.session_state.get(_DONE) != asked["number"]:
+            st.session_state[_DONE] = asked["number"]  # a press comes again with the page that it led to
+            on_turn(int(asked["by"]))
+
+    _component()(
+        key="shortcuts",
+        data={"keys": [{"key": key, "action": action, "words": words} for key, action, words in KEYS], "save": SAVE},
+        on_turn_change=turned,
+    )
+
+
+@cache
+def _component() -> Callable[..., Any]:
+    html, css, js = ((HERE / f"shortcuts.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js"))
+    return st.components.v2.component("skinlens_shortcuts", html=html, css=css, js=js, isolate_styles=False)
