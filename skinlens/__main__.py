@@ -117,10 +117,11 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from skinlens.distill.config import load_recipe
+    from skinlens.distill.config import Search, load_recipe
     from skinlens.distill.data import dataset_folder, load_index
     from skinlens.distill.distributed import joined
     from skinlens.distill.material import as_in_the_paper, by_lesion
+    from skinlens.distill.search import search
     from skinlens.distill.train import train
 
     recipe, data = load_recipe(options.recipe), dataset_folder()
@@ -134,9 +135,15 @@ def _train(options: argparse.Namespace) -> int:
     name = recipe.name + (f"-seed{options.seed}" if options.seed is not None else "")
     run = options.run_folder or Path("runs") / (f"{name}-paper" if options.protocol == "paper" else name)
     with joined() as world:
-        best = train(recipe, material, run, world)
-    if world.leads:
-        print(best)
+        if recipe.search != Search():
+            found = search(recipe, material, run, world)
+            if world.leads:
+                (run / "search.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+                print(run / "search.json")
+        else:
+            best = train(recipe, material, run, world)
+            if world.leads:
+                print(best)
     return 0
 
 
@@ -198,6 +205,15 @@ def _evaluate(options: argparse.Namespace) -> int:
     print(summary(result))
     for image_id in [*result["missing_ids"], *result["unreadable_ids"]]:
         print(f"not measured: {image_id}", file=sys.stderr)
+    return 0
+
+
+def _sensitivity(options: argparse.Namespace) -> int:
+    from skinlens.distill.data import dataset_folder, load_index
+    from skinlens.distill.sensitivity import sensitivity, write
+
+    data = dataset_folder()
+    write(sensitivity(options.run_folder, load_index(data, "train"), load_index(data, "val")), options.json)
     return 0
 
 
@@ -356,6 +372,11 @@ def _parser() -> argparse.ArgumentParser:
         help="measure the explanation methods instead, on N photos of val (200); needs SKINLENS_HAM10000",
     )
     evaluate.set_defaults(run=_evaluate)
+
+    sensitivity = commands.add_parser("sensitivity", help="which layers of a run lose by eight bits, and a picture")
+    sensitivity.add_argument("run_folder", type=Path, metavar="RUN")
+    sensitivity.add_argument("--json", type=Path, default=Path("docs/quantization-sensitivity.json"), metavar="FILE")
+    sensitivity.set_defaults(run=_sensitivity)
 
     ablation = commands.add_parser("ablation", help="the table of all runs under both protocols")
     ablation.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="runs by default")

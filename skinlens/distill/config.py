@@ -58,6 +58,14 @@ class Distillation:
 
 
 @dataclass(frozen=True)
+class Search:
+    """The points of a grid; an empty axis keeps the recipe's own value. A recipe that searches is many runs."""
+
+    temperatures: tuple[float, ...] = ()
+    weights: tuple[Weights, ...] = ()
+
+
+@dataclass(frozen=True)
 class Recipe:
     name: str
     network: str = "student"
@@ -100,6 +108,7 @@ class Recipe:
     """Times the learning rate, for the last block of the teacher's ViT."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     distillation: Distillation = field(default_factory=Distillation)
+    search: Search = field(default_factory=Search)
     student: StudentConfig = field(default_factory=StudentConfig)
     teacher: TeacherConfig = field(default_factory=TeacherConfig)
     input: InputSpec = field(default_factory=InputSpec)
@@ -138,6 +147,10 @@ def _build(default: Settings, content: dict[str, Any], where: str) -> Settings:
         present = known[name]
         if isinstance(value, dict):
             changes[name] = _build(present, value, f"{where} [{name}]")
+        elif name == "temperatures" and isinstance(value, list | tuple):
+            changes[name] = tuple(float(one) for one in value)
+        elif name == "weights" and isinstance(value, list | tuple):
+            changes[name] = tuple(_build(Weights(), one, f"{where} [weights]") for one in value)
         elif isinstance(present, tuple) and isinstance(value, list | tuple) and len(present) == len(value):
             changes[name] = tuple(value)
         elif type(present) is type(value) or (type(present) is float and type(value) is int):
