@@ -15,6 +15,7 @@ from skinlens.explain.artefacts import artefact_stress, stressed
 from skinlens.explain.depth import depth, depth_maps
 from skinlens.explain.faithfulness import faithfulness
 from skinlens.explain.focus import focus
+from skinlens.explain.reference import Reference, recompute
 from skinlens.explain.region import hottest_region
 from skinlens.explain.stability import stability
 from skinlens.models import weights
@@ -31,6 +32,7 @@ from skinlens.records import (
     Outline,
     Photo,
     Prediction,
+    Progress,
     QualityReport,
     Sex,
     Visit,
@@ -55,6 +57,7 @@ __all__ = [
     "hottest_region",
     "keep_outlines",
     "load_classifier",
+    "reference",
     "load_outline_head",
     "propose",
     "report_pdf",
@@ -112,6 +115,17 @@ def analyse_photo(photo: Photo, classifier: Classifier) -> Analysis:
     prediction, distance = classifier.predict_with_distance(photo)
     verdict = quality.assess(photo, distance=distance, distance_limit=classifier.familiarity.limit)
     return Analysis(photo, verdict, prediction)
+
+
+def reference(
+    classifier: Classifier, photo: Photo, explanations: Sequence[Explanation], *, progress: Progress | None = None
+) -> tuple[Reference, ...]:
+    """The same maps by the published libraries, on the float network of the installed release.
+
+    Raises SkinLensError, WeightsError, Cancelled.
+    """
+    manifest = weights.load_manifest(weights_directory())
+    return recompute(manifest, classifier, photo, explanations, progress=progress)
 
 
 def save(

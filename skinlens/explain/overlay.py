@@ -40,6 +40,12 @@ OPACITY = 0.4
 HALO = np.array([16, 16, 24], dtype=np.float32)
 """Contours get a dark edge, so that they show on pale skin and on dark lesions alike."""
 
+HOTTER = np.array([230, 97, 1], dtype=np.float32)
+COLDER = np.array([94, 60, 153], dtype=np.float32)
+"""Orange and purple: the ends of ColorBrewer's PuOr, told apart with any of the common colour vision deficiencies."""
+GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+"""Luma of RGB (ITU-R BT.601)."""
+
 FLAT = 1e-6
 """Heat per pixel below which a slope counts as none: such a map would take a million pixels from 0 to 1."""
 
@@ -64,6 +70,16 @@ def blend(pixels: Pixels, heat: Heat, opacity: float = OPACITY) -> Pixels:
     """
     mixed = (1 - opacity) * pixels.astype(np.float32) + opacity * colour(heat).astype(np.float32)
     return np.rint(mixed).astype(np.uint8)
+
+
+def difference(pixels: Pixels, change: Heat) -> Pixels:
+    """The photo in grey under the difference of two maps: ``HOTTER`` where it is 1, ``COLDER`` where it is -1, in
+    between the more of the colour, the larger it is; the photo alone where it is 0. ``change`` is in the photo's frame.
+    """
+    grey = np.repeat(pixels.astype(np.float32) @ GREY[:, np.newaxis], 3, axis=2)
+    ink = np.where(change[..., np.newaxis] > 0, HOTTER, COLDER)
+    cover = np.clip(np.abs(change), 0, 1)[..., np.newaxis]
+    return np.asarray(np.rint((1 - cover) * grey + cover * ink), dtype=np.uint8)
 
 
 def contour(pixels: Pixels, heat: Heat, opacity: float = 1.0, levels: tuple[float, ...] = LEVELS) -> Pixels:

@@ -100,7 +100,7 @@ class Reference:
         )
 
 
-def reference(
+def recompute(
     manifest: Manifest,
     classifier: Classifier,
     photo: Photo,
@@ -110,7 +110,7 @@ def reference(
 ) -> tuple[Reference, ...]:
     """Recompute each map with its library. ``manifest``: of the release that ``classifier`` is.
 
-    Takes about a minute for the three maps of a photo, and several hundred MB of memory, for the packages stay loaded.
+    Takes about a minute for the three maps of a photo, and about a gigabyte of memory, some of which stays taken.
     ``progress`` is told the fraction done before each forward pass of the float network.
 
     Raises:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from skinlens.predict import Classifier
-from skinlens.ui import agreement, artefacts, depth, faithfulness, outline, session, stability
+from skinlens.ui import agreement, artefacts, depth, faithfulness, outline, reference, session, stability
 from skinlens.ui.maps import POLL_S
 from skinlens.ui.session import OpenCase
 
@@ -18,6 +18,7 @@ ROWS: tuple[tuple[Section, ...], ...] = (
     (outline.section,),
     (stability.section, artefacts.section),
     (depth.section,),
+    (reference.section,),
 )
 """Sections in one row stand side by side on a wide screen."""
 

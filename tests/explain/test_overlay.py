@@ -65,6 +65,13 @@ def test_opacity_0_is_the_photo_and_1_the_map(heat: np.ndarray) -> None:
     assert np.array_equal(overlay.contour(pixels, heat, 0.0), pixels)
 
 
+def test_the_colours_of_a_difference_by_hand() -> None:
+    """Where the maps are the same the photo in grey, halfway the mean of it and orange, at the other end purple."""
+    pixels = np.full((1, 3, 3), 100, dtype=np.uint8)
+    drawn = overlay.difference(pixels, np.array([[0, 0.5, -1]], dtype=np.float32))
+    assert drawn.tolist() == [[[100, 100, 100], [165, 98, 50], [94, 60, 153]]]
+
+
 def test_heat_0_is_veiled_evenly() -> None:
     blended = overlay.blend(grey(2, 3), np.zeros((2, 3), dtype=np.float32), 0.25)
     assert (blended == [92, 75, 96]).all()  # 0.75 · 100 + 0.25 · (68, 1, 84), rounded

@@ -10,7 +10,7 @@ import pytest
 
 from skinlens.errors import Cancelled, SkinLensError
 from skinlens.explain import METHODS, explain
-from skinlens.explain.reference import Reference, reference
+from skinlens.explain.reference import Reference, recompute
 from skinlens.labels import CODES
 from skinlens.models.quantize import export_backbone
 from skinlens.models.student import load_released
@@ -52,7 +52,7 @@ def maps(classifier, photo, label, against=None):
 def test_on_a_float_engine_the_libraries_draw_the_same(label, against, manifest, on_float, photos):
     made = maps(on_float, photos[0], label, against)
     told = []
-    found = reference(manifest, on_float, photos[0], made, progress=told.append)
+    found = recompute(manifest, on_float, photos[0], made, progress=told.append)
     assert [one.explained for one in found] == made
     for one in found:
         np.testing.assert_allclose(one.float_probs, one.int8_probs, atol=2e-3)  # the file holds half precision
@@ -68,7 +68,7 @@ def test_on_a_float_engine_the_libraries_draw_the_same(label, against, manifest,
 
 def test_what_is_kept_of_it_is_plain_data(manifest, served, photos):
     made = explain("grad_cam", served, photos[1], "nv")
-    (found,) = reference(manifest, served, photos[1], [made])
+    (found,) = recompute(manifest, served, photos[1], [made])
     check = found.to_check()
     assert json.loads(json.dumps(check.figures)) == check.figures
     assert (check.kind, check.label, check.method, check.seed) == ("reference", "nv", "grad_cam", None)
@@ -117,7 +117,7 @@ def test_cancel_passes_through_the_libraries(manifest, served, photos):
                 raise Cancelled("stopped by the user")
 
         with pytest.raises(Cancelled, match="stopped by the user"):
-            reference(manifest, served, photos[0], made, progress=cancel)
+            recompute(manifest, served, photos[0], made, progress=cancel)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_cancel_passes_through_the_libraries(manifest, served, photos):
 def test_a_map_of_something_else_is_refused(change, what, manifest, served, photos):
     made = replace(explain("grad_cam", served, photos[0], "nv"), **change)
     with pytest.raises(SkinLensError, match=f"^Grad-CAM cannot be checked: expected a map of the {what} "):
-        reference(manifest, served, photos[0], [made])
+        recompute(manifest, served, photos[0], [made])
 
 
 def test_importing_the_check_brings_in_nothing_heavy():

@@ -1,0 +1,128 @@
+"""Do the maps keep to those of the published libraries on the float network? On request: it takes a minute."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from skinlens import pipeline
+from skinlens.explain import METHODS
+from skinlens.explain.overlay import difference
+from skinlens.explain.reference import KIND, Reference
+from skinlens.labels import CODES
+from skinlens.predict import Classifier
+from skinlens.preprocess import InputSpec, heat_to_photo
+from skinlens.records import Check, Explanation, Photo, Progress
+from skinlens.ui import cache, checks, widgets
+from skinlens.ui.session import OpenCase
+from skinlens.ui.words import name, percent, plain
+
+PICTURE_PX = 480
+"""Long side of a picture of the differences."""
+HELP = """
+The maps of this page are made by SkinLens's own code, on the eight-bit copy of the network that gives the prediction.
+Here they are made again with the published libraries (pytorch-grad-cam and lime), on the network before it was reduced
+to eight bits. What is compared is so the code, the reduction, and whatever is shortened to save time.
+
+**Same order of heat**: rank correlation of all pixels; 1 is the same order from cold to hot, 0 unrelated.
+
+**Hottest fifth shared**: of the area that either map has in its hottest fifth, how much both have. From a third on they
+count as the same area.
+
+LIME depends on chance, and the library draws its trials in another way: its maps differ somewhat even where nothing is
+amiss.
+"""
+LEGEND = "Orange: hotter here than in the library's map. Purple: hotter in the library's. Grey: the same."
+
+
+def section(opened: OpenCase, classifier: Classifier | None) -> None:
+    shown = checks.shown_maps(opened)
+    found = {one: check for one in shown if (check := checks.of_map(opened, KIND, one)) is not None}
+    drawn = {one: _held()[one] for one in found if one in _held()}
+    able = [one for one in checks.checkable_maps(opened, classifier) if one not in drawn]
+    if not found and not able:
+        return
+    st.subheader("Do they keep to the reference implementations?", help=HELP)
+    if found:
+        _show(opened, list(found.values()), drawn, classifier)
+    if able and classifier is not None:
+        again = "The differences are not kept with the case. Made again, they can be seen." if found else ""
+        checks.ask(
+            opened,
+            (KIND, opened.target.code),
+            "Check against the reference implementations",
+            "Cancel the check against the reference",
+            _computing(classifier, opened.analysis.photo, able),
+            hint=again
+            or "The same maps with pytorch-grad-cam and lime, on the network before its reduction to eight bits. It "
+            "takes a minute or two; the page can be used meanwhile.",
+        )
+
+
+def _held() -> dict[Explanation, Reference]:
+    """The libraries' maps of the open case; forgotten with it, as all keys of that beginning are."""
+    found: dict[Explanation, Reference] = st.session_state.setdefault("case_references", {})
+    return found
+
+
+def _computing(classifier: Classifier, photo: Photo, able: Sequence[Explanation]) -> checks.Compute:
+    held = _held()  # here, since a worker has no session
+
+    def compute(progress: Progress) -> Sequence[Check]:
+        made = pipeline.reference(classifier, photo, able, progress=progress)
+        held.update({one.explained: one for one in made})
+        return [one.to_check() for one in made]
+
+    return compute
+
+
+def _show(
+    opened: OpenCase, found: Sequence[Check], drawn: Mapping[Explanation, Reference], classifier: Classifier | None
+) -> None:
+    widgets.table(
+        ("Map", "Same order of heat", "Hottest fifth shared", "Mean difference", "Result"),
+        [_row(check) for check in found],
+    )
+    if drawn and classifier is not None:
+        for column, (explained, one) in zip(st.columns(len(METHODS), gap="medium"), drawn.items(), strict=False):
+            title = METHODS[explained.method].title
+            with column:
+                picture = _picture(opened.analysis.photo, one, classifier.engine.spec)
+                st.image(picture, width="stretch", caption=title, alt=f"Differences of the {title} maps. {LEGEND}")
+        st.caption(LEGEND)
+    _probabilities(found[-1].figures)
+    checks.provenance(found)
+
+
+def _row(check: Check) -> tuple[str, ...]:
+    figures = check.figures
+    return (
+        METHODS[check.method].title if check.method else "",
+        "no order" if figures["spearman"] is None else f"{figures['spearman']:.2f}",
+        f"{100 * figures['hottest_iou']:.0f} %",
+        f"{100 * figures['mean_difference']:.0f} % of the scale",
+        "same area" if figures["same_area"] else "another area",
+    )
+
+
+def _probabilities(figures: Mapping[str, Any]) -> None:
+    """What the reduction to eight bits did to the prediction."""
+    before, after = figures["float_probs"], figures["int8_probs"]
+    moved = max(CODES, key=lambda code: abs(after[code] - before[code]))
+    st.markdown(
+        plain(
+            f"The reduction to eight bits moved {name(moved)} most: from {percent(before[moved])} to "
+            f"{percent(after[moved])}. Before it, the most probable class was "
+            f"{name(max(CODES, key=before.__getitem__))}; now it is {name(max(CODES, key=after.__getitem__))}."
+        )
+    )
+
+
+def _picture(photo: Photo, one: Reference, spec: InputSpec) -> bytes:
+    small = cache.reduced(photo, PICTURE_PX)
+    height, width = small.shape[:2]
+    hotter, colder = (
+        heat_to_photo(np.maximum(part, 0), height, width, spec) for part in (one.difference, -one.difference)
+    )
+    return cache.jpeg(difference(small, hotter - colder))
