@@ -2,7 +2,8 @@
 
 Scheme: QDQ, one scale per output channel for the signed 8-bit weights, one per tensor for the unsigned 8-bit
 activations, weights in a reduced range of seven bits so that the 16-bit sums of AVX2 kernels cannot saturate. The
-last is what makes a machine without VNNI instructions give the answers of one with them.
+last is what makes a machine without VNNI instructions give the answers of one with them. Weights are rounded together,
+not each by itself (``rounding``).
 """
 
 import contextlib
@@ -29,9 +30,11 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from skinlens.models.engine import OUTPUTS, Head
+from skinlens.models.rounding import rounded_weights
 from skinlens.models.student import LayerFusion, Student
 from skinlens.records import Array, Batch
 
+ROUNDING_PHOTOS = 128
 Calibration = Literal["minmax", "percentile", "entropy"]
 CALIBRATIONS: tuple[Calibration, ...] = get_args(Calibration)
 _METHODS = {
@@ -163,15 +166,17 @@ def quantize(
     calibration: Calibration,
     keep_float: tuple[str, ...] = (),
     ranges: Path | None = None,
+    rounded: Path | None = None,
 ) -> None:
     """Write the int8 backbone, its ranges calibrated on ``photos`` (network input of training photos).
 
     The exits' linear layers and the enlarging of coarse maps stay in float: they cost little. So does every layer
-    whose name holds one of ``keep_float``, such as ``blocks.0/``. ``ranges``: a file where the calibrated ranges are
-    kept for another call.
+    whose name holds one of ``keep_float``, such as ``blocks.0/``. ``ranges`` and
+    ``rounded``: files where the calibrated ranges and the rounded weights are kept for another call.
     """
     prepared = float_path.with_suffix(".prepared.onnx")
     ranges = ranges or float_path.with_suffix(".ranges.json")
+    rounded = rounded or float_path.with_suffix(".rounded.npz")
     quant_pre_process(str(float_path), str(prepared), skip_symbolic_shape=True)
     nodes = onnx.load(str(prepared)).graph.node
     linear = [node.name for node in nodes if node.op_type in {"Gemm", "MatMul", "ReduceMean"}]
@@ -187,6 +192,10 @@ def quantize(
     try:
         if not ranges.exists():
             _calibrate(prepared, photos, calibration, ranges)
+        if not rounded.exists():
+            weights: dict[str, Any] = {**rounded_weights(prepared, photos[:ROUNDING_PHOTOS])}
+            np.savez(rounded, **weights)
+        _put_weights(prepared, rounded, kept)
         quantize_static(
             str(prepared),
             str(int8_path),
@@ -203,6 +212,19 @@ def quantize(
     finally:
         logger.setLevel(level)
         prepared.unlink(missing_ok=True)
+
+
+def _put_weights(prepared: Path, rounded: Path, kept: list[str]) -> None:
+    """Put rounded weights into the convolutions that will be quantized."""
+    model = onnx.load(str(prepared))
+    names = {
+        name for node in model.graph.node if node.op_type == "Conv" and node.name not in kept for name in node.input[1:]
+    }
+    with np.load(rounded) as weights:
+        for constant in model.graph.initializer:
+            if constant.name in names:
+                constant.CopyFrom(onnx.numpy_helper.from_array(weights[constant.name], constant.name))
+    onnx.save(model, str(prepared))
 
 
 def _calibrate(prepared: Path, photos: Batch, calibration: Calibration, ranges: Path) -> None:
