@@ -1,4 +1,4 @@
-"""The history: stored cases as cards or as a table, one case in full, and two visits of a lesion side by side."""
+"""The history: stored cases as cards or as a table, and one case in full."""
 
 import base64
 import math
@@ -11,9 +11,9 @@ import streamlit as st
 from skinlens.errors import SkinLensError
 from skinlens.explain import METHODS
 from skinlens.labels import BY_CODE
-from skinlens.records import Case, Method, Visit
+from skinlens.records import Case, Method
 from skinlens.store import CaseQuery, CaseRow, CaseStore, Revision
-from skinlens.ui import forms, session, widgets
+from skinlens.ui import forms, session, visits, widgets
 from skinlens.ui.forms import PAGE_SIZE
 from skinlens.ui.session import OpenCase
 from skinlens.ui.words import STATUSES, name, named, patient_line, percent, plain
@@ -167,61 +167,18 @@ def case(store: CaseStore, opened: OpenCase) -> None:
         )
         widgets.quality(stored.visit.quality)
     with right:
-        reading, own, visits, changes, manage = st.tabs(
-            ["Model's reading", "Your diagnosis", "Compare visits", "Changes", "Export, delete"]
-        )
+        reading, own, changes, manage = st.tabs(["Model's reading", "Your diagnosis", "Changes", "Export, delete"])
         with reading:
             widgets.distribution(stored.visit.prediction)
             widgets.melanoma_statement(stored.visit.prediction)
             widgets.model_line(opened)
         with own:
             forms.reading(store, opened)
-        with visits:
-            _compare(store, opened, stored)
         with changes:
             _changes(store.revisions(stored.visit.id))
         with manage:
             _manage(store, stored)
-
-
-def _compare(store: CaseStore, opened: OpenCase, stored: Case) -> None:
-    others = {visit.id: visit for visit in store.visits_of_lesion(stored.lesion.id) if visit.id != stored.visit.id}
-    if not others:
-        st.markdown(
-            "This lesion has one visit so far. When you save its next photo, choose the known patient and this lesion; "
-            "then both are shown here side by side."
-        )
-        return
-    number = st.selectbox(
-        "Compare with the visit of",
-        list(others),
-        index=len(others) - 1,
-        format_func=lambda number: f"{others[number].taken_on} (case {number})",
-    )
-    other = others[int(number)]
-    earlier, later = sorted((stored.visit, other), key=lambda visit: (visit.taken_on, visit.id))
-    before, after = earlier.prediction, later.prediction
-    st.markdown(f"Melanoma: **{percent(before.melanoma_prob)}**, then **{percent(after.melanoma_prob)}**")
-    if before.model != after.model:
-        st.info("The two visits were read by different models: their probabilities cannot be compared.")
-    for column, visit in zip(st.columns(2), (earlier, later), strict=True):
-        with column:
-            _visit(store, opened, visit)
-
-
-def _visit(store: CaseStore, opened: OpenCase, visit: Visit) -> None:
-    own = opened.case is not None and opened.case.visit.id == visit.id
-    top = visit.prediction.top.code
-    st.markdown(f"**{visit.taken_on}**, case {visit.id}")
-    widgets.photo(opened.analysis.photo if own else store.photo(visit.id))
-    widgets.fields(
-        {
-            "Most probable": f"{name(top)}, {percent(visit.prediction.prob(top))}",
-            "Diagnosis": " · ".join(filter(None, (named(visit.clinician_label), visit.clinician_diagnosis))),
-            "Notes": visit.notes or "none",
-            "Model": visit.prediction.model.version,
-        }
-    )
+    visits.compare(store, opened, stored)
 
 
 def _changes(revisions: tuple[Revision, ...]) -> None:

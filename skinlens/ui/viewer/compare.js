@@ -51,12 +51,12 @@ class Compare {
     this.view.draw();
   }
 
-  // The map of that place in the row beside the photo; 1 is the first.
+  // The photo and the map of that place, 1 the first; where pictures come in pairs, the pair of that row.
   map(place) {
-    const panel = this.view.data.panels.filter((one) => one.key !== "photo")[place - 1];
-    if (!panel || !panel.heat) return;
-    if (this.chosen.left === panel.key) this.chosen.left = this.view.data.panels[0].key;
-    this.chosen.right = panel.key;
+    const { panels, columns } = this.view.data;
+    const [left, right] = columns === 2 ? panels.slice(2 * place, 2 * place + 2) : [panels[0], panels[place]];
+    if (!left || !right?.heat) return;
+    this.chosen = { left: left.key, right: right.key };
     this.open(true);
   }
 

@@ -1,0 +1,207 @@
+"""Two visits of one lesion side by side: photos and maps at one scale, and the change of the probabilities in words."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from skinlens.explain import METHODS
+from skinlens.explain.overlay import LEGEND
+from skinlens.labels import BY_CODE, CODES, MELANOMA
+from skinlens.preprocess import InputSpec
+from skinlens.records import Case, Explanation, Method, Photo, Prediction, Target, Visit
+from skinlens.store import CaseStore
+from skinlens.ui import cache, maps, viewer, widgets
+from skinlens.ui.session import OpenCase
+from skinlens.ui.viewer import Panel
+from skinlens.ui.words import impression_name, name, named, percent, plain
+
+NOTABLE = 0.05
+"""Change of a probability from which a class is named; two photos of one lesion differ by as much without a change."""
+CAUTION = (
+    "Two photos of a lesion that did not change can differ by as much, through light, angle, sharpness or hair. "
+    "Look at the photos first."
+)
+OTHER_MODEL = "The two visits were read by different models: their probabilities cannot be compared."
+
+
+@dataclass(frozen=True, eq=False)
+class SeenVisit:
+    """One visit with what is shown of it."""
+
+    visit: Visit
+    photo: Photo
+    explanations: tuple[Explanation, ...]
+
+    def map_of(self, method: Method, code: str) -> Explanation | None:
+        """The latest of a class alone, not of one class against another."""
+        found = [one for one in self.explanations if (one.method, one.target) == (method, Target(code))]
+        return found[-1] if found else None
+
+
+def compare(store: CaseStore, opened: OpenCase, stored: Case) -> None:
+    """The open case beside another visit of its lesion, the earlier one on the left."""
+    st.divider()
+    st.subheader("Visits of this lesion")
+    others = {visit.id: visit for visit in store.visits_of_lesion(stored.lesion.id) if visit.id != stored.visit.id}
+    if not others:
+        st.markdown(
+            "This lesion has one visit so far. When you save its next photo, choose the known patient and this lesion; "
+            "then both are shown here side by side."
+        )
+        return
+    number = st.selectbox(
+        "Compare with the visit of",
+        list(others),
+        index=len(others) - 1,
+        format_func=lambda number: f"{others[number].taken_on} (case {number})",
+    )
+    other = others[int(number)]
+    readable, problems = store.readable_explanations(other.id)
+    widgets.problems(problems)
+    seen = (
+        SeenVisit(stored.visit, opened.analysis.photo, tuple(opened.maps)),
+        SeenVisit(other, store.photo(other.id), readable),
+    )
+    before, after = sorted(seen, key=lambda one: (one.visit.taken_on, one.visit.id))
+    _changes(before.visit.prediction, after.visit.prediction)
+    _pictures(before, after)
+    for column, one in zip(st.columns(2), (before, after), strict=True):
+        with column:
+            _fields(one.visit)
+
+
+def _changes(before: Prediction, after: Prediction) -> None:
+    if before.model != after.model:
+        st.info(OTHER_MODEL)
+        return
+    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in changes_in_words(before, after)))
+    st.caption(CAUTION)
+
+
+def changes_in_words(before: Prediction, after: Prediction) -> list[str]:
+    """What became of melanoma, of the most probable class, and of every other that changed by ``NOTABLE`` or more.
+
+    Both are of one model.
+    """
+    sentences = [f"{_change(MELANOMA, before, after)}{_threshold_crossed(before, after)}."]
+    first, last = before.top.code, after.top.code
+    if first == last:
+        sentences.append(f"The most probable class is the same: {BY_CODE[last].name}.")
+    else:
+        sentences.append(f"The most probable class was {BY_CODE[first].name}, and now is {BY_CODE[last].name}.")
+    notable = [code for code in CODES if abs(after.prob(code) - before.prob(code)) >= NOTABLE and code != MELANOMA]
+    notable.sort(key=lambda code: -abs(after.prob(code) - before.prob(code)))
+    return sentences + [f"{_change(code, before, after)}." for code in notable]
+
+
+def _change(code: str, before: Prediction, after: Prediction) -> str:
+    was, now = before.prob(code), after.prob(code)
+    points = f"{100 * abs(now - was):.1f}"
+    if points == "0.0":
+        return f"{name(code)} is unchanged at {percent(now)}"
+    verb = "rose" if now > was else "fell"
+    return f"{name(code)} {verb} from {percent(was)} to {percent(now)}, by {points} percentage points"
+
+
+def _threshold_crossed(before: Prediction, after: Prediction) -> str:
+    value = percent(after.melanoma_threshold.value)
+    if before.above_melanoma_threshold == after.above_melanoma_threshold:
+        side = "at or above" if after.above_melanoma_threshold else "below"
+        return f", {side} the threshold of {value} at both visits"
+    side = "and now lies at or above" if after.above_melanoma_threshold else "and now lies below"
+    return f", {side} the threshold of {value}"
+
+
+# --------------------------------------------------------------------------------------------------------- pictures
+
+
+def _pictures(before: SeenVisit, after: SeenVisit) -> None:
+    explained = {one.label for seen in (before, after) for one in seen.explanations if not one.target.against}
+    codes = [code for code in CODES if code in explained]
+    panels = [_photo_panel(one) for one in (before, after)]
+    if codes:
+        likely = after.visit.prediction.top.code
+        first = next((code for code in (MELANOMA, likely) if code in codes), codes[0])
+        chosen = st.segmented_control(
+            "Maps for", codes, default=first, required=True, format_func=name, wrap=True, key="case_visits_class"
+        )
+        for method in METHODS:
+            panels += map_panels(method, str(chosen), before, after)
+    else:
+        st.markdown("No map is kept of either visit. Open each under Explain to have its maps made.")
+    model = cache.installed()
+    style, opacity = maps.choose_look()
+    viewer.show(
+        before.photo,
+        panels,
+        model.engine.spec if model else InputSpec(),
+        style=style,
+        opacity=opacity,
+        key="visits",
+        on_look=maps.change_look,
+        columns=2,
+    )
+    viewer.load_script()
+    st.caption(
+        "Zoom and place are the same in all pictures. Both photos are drawn with their short sides equally long, as "
+        "the model sees them; their true size is not known without a ruler in the photo."
+    )
+
+
+def _photo_panel(one: SeenVisit) -> Panel:
+    day = one.visit.taken_on
+    size = f"{one.photo.width_px} × {one.photo.height_px} px"
+    return Panel(f"photo-{one.visit.id}", f"{day}: photo", f"Case {one.visit.id}", (size,), f"Photo of {day}",
+                 photo=one.photo)  # fmt: skip
+
+
+def map_panels(method: Method, code: str, before: SeenVisit, after: SeenVisit) -> list[Panel]:
+    """The maps of both visits for one class; on one scale where their amounts can be compared."""
+    pair = (before.map_of(method, code), after.map_of(method, code))
+    gains = common_scale(*pair)
+    if gains:
+        scale = "One scale for both visits: the same colour is the same amount of evidence."
+    elif all(pair):
+        scale = "Each has a scale of its own, up to its peak: compare the places, not the colours."
+    else:
+        scale = ""
+    panels = []
+    for one, made, gain in zip((before, after), pair, gains or (1.0, 1.0), strict=True):
+        title = f"{one.visit.taken_on}: {METHODS[method].title}"
+        alt = f"{METHODS[method].title} map for {BY_CODE[code].name} over the photo of {one.visit.taken_on}. {LEGEND}."
+        note = "" if made else f"No {METHODS[method].title} map is kept for {BY_CODE[code].name}."
+        panels.append(
+            Panel(f"{method}-{one.visit.id}", title, scale, (), alt, map=made, note=note, photo=one.photo, gain=gain)
+        )
+    return panels
+
+
+def common_scale(first: Explanation | None, second: Explanation | None) -> tuple[float, float] | None:
+    """What each map is to be multiplied with, so that 1 is the larger peak of the two; the larger gets 1.
+
+    A map comes with its own peak at 1 and keeps the unscaled ``peak`` beside it. Peaks are amounts of one kind only
+    where the model and, but for the seed, the settings are the same; otherwise, and without any heat, None.
+    """
+    if first is None or second is None or first.model != second.model or _settings(first) != _settings(second):
+        return None
+    peaks = first.diagnostics.get("peak", 0.0), second.diagnostics.get("peak", 0.0)
+    most = max(peaks)
+    return (peaks[0] / most, peaks[1] / most) if min(peaks) > 0 else None
+
+
+def _settings(made: Explanation) -> dict[str, object]:
+    return {key: value for key, value in made.params.items() if key != "seed"}
+
+
+def _fields(visit: Visit) -> None:
+    top = visit.prediction.top.code
+    st.markdown(f"**{visit.taken_on}**, case {visit.id}")
+    widgets.fields(
+        {
+            "Most probable": f"{name(top)}, {percent(visit.prediction.prob(top))}",
+            "First impression": impression_name(visit.first_impression),
+            "Diagnosis": " · ".join(filter(None, (named(visit.clinician_label), visit.clinician_diagnosis))),
+            "Notes": visit.notes or "none",
+            "Model": visit.prediction.model.version,
+        }
+    )

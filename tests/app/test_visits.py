@@ -1,0 +1,90 @@
+"""Two visits of one lesion: the change in words, and maps on one scale where their amounts can be compared."""
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from skinlens.labels import CODES
+from skinlens.records import Explanation, ModelStamp, Photo, Prediction, QualityReport, Threshold, Visit
+from skinlens.ui import viewer
+from skinlens.ui.visits import SeenVisit, changes_in_words, common_scale, map_panels
+
+STAMP = ModelStamp("tiny", "0", "5e" * 32)
+
+
+def prediction(**probs: float) -> Prediction:
+    """The given probabilities; what is missing to 1 is vascular."""
+    given = {**dict.fromkeys(CODES, 0.0), **probs}
+    given["vasc"] += 1 - sum(given.values())
+    threshold = Threshold(0.1, 0.9, 0.7, "val")
+    return Prediction(tuple(given[code] for code in CODES), (0.0,) * 7, threshold, STAMP, 8.0)
+
+
+def test_what_rose_and_fell_is_said_with_both_figures_and_the_side_of_the_threshold() -> None:
+    before, after = prediction(mel=0.04, nv=0.9, bkl=0.06), prediction(mel=0.5, nv=0.36, bkl=0.1, df=0.04)
+    assert [sentence.replace("\u00a0", " ") for sentence in changes_in_words(before, after)] == [
+        "Melanoma rose from 4.0 % to 50.0 %, by 46.0 percentage points, and now lies at or above the threshold of "
+        "10.0 %.",
+        "The most probable class was melanocytic nevus, and now is melanoma.",
+        "Melanocytic nevus fell from 90.0 % to 36.0 %, by 54.0 percentage points.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "words"),
+    [
+        (0.3, 0.02, "and now lies below the threshold of 10.0 %."),
+        (0.3, 0.2, "at or above the threshold of 10.0 % at both visits."),
+        (0.02, 0.02, "Melanoma is unchanged at 2.0 %, below the threshold of 10.0 % at both visits."),
+    ],
+)
+def test_the_threshold_is_crossed_or_not(was: float, now: float, words: str) -> None:
+    said = changes_in_words(prediction(mel=was, nv=0.6), prediction(mel=now, nv=0.6))
+    assert words in said[0].replace("\u00a0", " ")
+    assert said[1] == "The most probable class is the same: melanocytic nevus."
+
+
+def photo(width: int, height: int) -> Photo:
+    pixels = np.full((height, width, 3), width % 251, dtype=np.uint8)
+    return Photo(pixels, hashlib.sha256(f"{width}x{height}".encode()).hexdigest(), "PNG")
+
+
+def made(of: Photo, peak: float, **params: int) -> Explanation:
+    heat = np.zeros((4, 4), dtype=np.float32)
+    heat[1, 1] = float(peak > 0)
+    day = "2024-01-01T00:00:00+00:00"
+    return Explanation("lime", "mel", heat, params, None, of.sha256, STAMP, 1.0, day, {"peak": peak})
+
+
+def seen(number: int, of: Photo, *explanations: Explanation) -> SeenVisit:
+    day = f"2024-0{number}-01"
+    visit = Visit(number, 1, day, of.sha256, QualityReport(()), prediction(), None, "", "", "draft", day, day)
+    return SeenVisit(visit, of, explanations)
+
+
+def test_the_larger_peak_is_the_end_of_the_common_scale() -> None:
+    of = photo(8, 6)
+    assert common_scale(made(of, 0.5, seed=1), made(of, 2.0, seed=2)) == (0.25, 1.0)
+    assert common_scale(made(of, 0.5, samples=50), made(of, 2.0, samples=60)) is None
+    assert common_scale(made(of, 0.5), replace(made(of, 2.0), model=ModelStamp("tiny", "1", "6f" * 32))) is None
+    assert common_scale(made(of, 0.0), made(of, 2.0)) is None
+    assert common_scale(None, made(of, 2.0)) is None
+
+
+def test_a_visit_without_the_map_says_so_and_the_other_keeps_its_scale() -> None:
+    first, second = photo(8, 6), photo(16, 6)
+    without, other = map_panels("lime", "mel", seen(1, first), seen(2, second, made(second, 0.5)))
+    assert without.note == "No LIME map is kept for melanoma."
+    assert (other.gain, other.shows, other.photo) == (1.0, "", second)
+    against = replace(made(first, 1.0), params={"against": "nv"})
+    assert map_panels("lime", "mel", seen(1, first, against), seen(2, second))[0].map is None
+
+
+def test_photos_of_two_sizes_lie_on_each_other_with_their_short_sides_alike() -> None:
+    small, wide = photo(400, 300), photo(1200, 600)
+    frame = viewer._frame([small, wide])
+    assert frame == (1200, 600)
+    assert viewer._placed(wide, frame) == {"x": 0, "y": 0, "width": 1200, "height": 600}
+    assert viewer._placed(small, frame) == {"x": 200, "y": 0, "width": 800, "height": 600}
