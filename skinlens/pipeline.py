@@ -15,7 +15,7 @@ from skinlens.explain.artefacts import artefact_stress, stressed
 from skinlens.explain.depth import depth, depth_maps
 from skinlens.explain.faithfulness import faithfulness
 from skinlens.explain.focus import focus
-from skinlens.explain.reference import Reference, recompute
+from skinlens.explain.reference import Reduction, Reference, recompute
 from skinlens.explain.region import hottest_region
 from skinlens.explain.stability import stability
 from skinlens.models import weights
@@ -57,9 +57,9 @@ __all__ = [
     "hottest_region",
     "keep_outlines",
     "load_classifier",
-    "reference",
     "load_outline_head",
     "propose",
+    "reference",
     "report_pdf",
     "save",
     "stability",
@@ -119,8 +119,8 @@ def analyse_photo(photo: Photo, classifier: Classifier) -> Analysis:
 
 def reference(
     classifier: Classifier, photo: Photo, explanations: Sequence[Explanation], *, progress: Progress | None = None
-) -> tuple[Reference, ...]:
-    """The same maps by the published libraries, on the float network of the installed release.
+) -> tuple[Reduction, tuple[Reference, ...]]:
+    """The prediction of the installed release's float network, and the same maps by the published libraries on it.
 
     Raises SkinLensError, WeightsError, Cancelled.
     """

@@ -21,11 +21,13 @@ from skinlens.explain.gradcam import weighted
 from skinlens.labels import BY_CODE, CODES
 from skinlens.predict import Classifier
 from skinlens.preprocess import to_batch
+from skinlens.quantities import percent
 from skinlens.records import Check, ModelStamp, Photo, Target
 
 KIND = "depth"
 Stage = Literal["exit_1", "exit_2", "final"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
+TITLES: dict[Stage, str] = {"exit_1": "Small patches", "exit_2": "Deep branch", "final": "Final answer"}
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,15 @@ class Depth:
             duration_ms=self.duration_ms,
             created_at=self.created_at,
         )
+
+
+def in_words(check: Check) -> str:
+    """Some sentences for the report."""
+    said = (
+        f"{TITLES[answer['stage']]}: {BY_CODE[answer['top']].name} ({percent(answer['probs'][answer['top']])})"
+        for answer in check.figures["answers"]
+    )
+    return f"{check.figures['verdict']} {'; '.join(said)}."
 
 
 def depth(classifier: Classifier, photo: Photo) -> Depth:

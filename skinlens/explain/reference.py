@@ -27,20 +27,59 @@ from skinlens.explain import METHODS
 from skinlens.explain.agreement import SAME_AREA, hottest_iou, spearman
 from skinlens.explain.evidence import scale_to_peak
 from skinlens.explain.lime import Scale, score_of_logits, superpixels
-from skinlens.labels import CODES
+from skinlens.labels import BY_CODE, CODES
 from skinlens.models.engine import BATCH
 from skinlens.models.weights import Manifest
 from skinlens.predict import Classifier
 from skinlens.preprocess import InputSpec, View, Views, model_view, normalise, to_batch
-from skinlens.records import Array, Batch, Check, Explanation, Heat, Logits, Method, Photo, Progress
+from skinlens.quantities import percent
+from skinlens.records import Array, Batch, Check, Explanation, Heat, Logits, Method, ModelStamp, Photo, Progress
 
 if TYPE_CHECKING:
     import torch
 
 KIND = "reference"
-PACKAGES = ("torch", "grad-cam", "lime")
 LOADING = 0.05
 """Share of the progress that the imports and the network count for."""
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """What the reduction to eight bits did to a prediction."""
+
+    float_probs: tuple[float, ...]
+    """Of the float network, with the release's temperature; in the order of ``labels.CODES``."""
+    int8_probs: tuple[float, ...]
+    """Of the network that serves."""
+    photo_sha256: str
+    model: ModelStamp
+    duration_ms: float
+    created_at: str
+    """UTC, ISO 8601."""
+
+    @property
+    def moved(self) -> str:
+        """Code of the class whose probability changed most."""
+        changes = np.abs(np.subtract(self.float_probs, self.int8_probs))
+        return CODES[int(changes.argmax())]
+
+    def to_check(self) -> Check:
+        return Check(
+            kind=KIND,
+            label="",
+            method="",
+            photo_sha256=self.photo_sha256,
+            model=self.model,
+            seed=None,
+            settings={},
+            figures={
+                "float_probs": dict(zip(CODES, self.float_probs, strict=True)),
+                "int8_probs": dict(zip(CODES, self.int8_probs, strict=True)),
+                "moved": self.moved,
+            },
+            duration_ms=self.duration_ms,
+            created_at=self.created_at,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +89,8 @@ class Reference:
     explained: Explanation
     heat: Heat
     """The library's map in the same frame: 0 none, 1 most."""
-    float_probs: tuple[float, ...]
-    """Of the float network, with the release's temperature; in the order of ``labels.CODES``."""
-    int8_probs: tuple[float, ...]
-    """Of the network that serves."""
     duration_ms: float
+    """Of the library."""
     created_at: str
     """UTC, ISO 8601."""
 
@@ -76,6 +112,7 @@ class Reference:
         return _spread(self.explained.heat) - _spread(self.heat)
 
     def to_check(self) -> Check:
+        packages = ("torch", "lime" if self.explained.method == "lime" else "grad-cam")
         return Check(
             kind=KIND,
             label=self.explained.label,
@@ -85,19 +122,32 @@ class Reference:
             seed=self.explained.seed,
             settings={
                 "map": dict(self.explained.params),
-                "packages": {package: version(package) for package in PACKAGES},
+                "packages": {package: version(package) for package in packages},
             },
             figures={
                 "spearman": self.spearman,
                 "hottest_iou": self.hottest_iou,
                 "same_area": self.hottest_iou >= SAME_AREA,
                 "mean_difference": float(np.abs(self.difference).mean()),
-                "float_probs": dict(zip(CODES, self.float_probs, strict=True)),
-                "int8_probs": dict(zip(CODES, self.int8_probs, strict=True)),
             },
             duration_ms=self.duration_ms,
             created_at=self.created_at,
         )
+
+
+def in_words(check: Check) -> str:
+    """One sentence for the report; of the prediction, or of a map."""
+    found = check.figures
+    if not check.method:
+        moved = found["moved"]
+        return (
+            f"The reduction of the network to eight bits moved {BY_CODE[moved].name} most, from "
+            f"{percent(found['float_probs'][moved])} to {percent(found['int8_probs'][moved])}."
+        )
+    area = "the same area" if found["same_area"] else "another area"
+    order = "one of the maps has no order" if found["spearman"] is None else f"rank correlation {found['spearman']:.2f}"
+    shared = f"{100 * found['hottest_iou']:.0f}\u00a0%"
+    return f"The published library points to {area}: of the hottest fifths {shared} is shared, {order}."
 
 
 def recompute(
@@ -107,8 +157,8 @@ def recompute(
     explanations: Sequence[Explanation],
     *,
     progress: Progress | None = None,
-) -> tuple[Reference, ...]:
-    """Recompute each map with its library. ``manifest``: of the release that ``classifier`` is.
+) -> tuple[Reduction, tuple[Reference, ...]]:
+    """The float network's prediction, and each map by its library. ``manifest``: of the release in ``classifier``.
 
     Takes about a minute for the three maps of a photo, and about a gigabyte of memory, some of which stays taken.
     ``progress`` is told the fraction done before each forward pass of the float network.
@@ -120,26 +170,34 @@ def recompute(
     """
     for one in explanations:
         _refuse_mix_ups(manifest, photo, one)
-    spec, temperature = classifier.engine.spec, classifier.temperature
-    channels = classifier.engine.head.hidden_weight.shape[1]
+    engine, temperature = classifier.engine, classifier.temperature
+    channels = engine.head.hidden_weight.shape[1]
     tally = _Tally(1 + sum(_passes(one, channels) for one in explanations), progress or (lambda _: None))
     tally.told(0.0)
     model = _float_network(manifest, tally)
-    batch = to_batch([photo], spec)
+    batch = to_batch([photo], engine.spec)
+    started = time.perf_counter()
     float_probs = tuple(softmax(_logits(model, batch), temperature)[0].tolist())
     int8_probs = tuple(classifier.probs(batch)[0].tolist())
+    reduction = Reduction(float_probs, int8_probs, photo.sha256, engine.stamp, _since(started), _now())
     made = []
     for one in explanations:
         started = time.perf_counter()
         if one.method == "lime":
-            heat = _lime(model, model_view(photo, spec), spec, temperature, one)
+            heat = _lime(model, model_view(photo, engine.spec), engine.spec, temperature, one)
         else:
             heat = _cam(model, batch, one)
-        duration_ms = (time.perf_counter() - started) * 1000
-        created_at = datetime.now(UTC).isoformat(timespec="seconds")
-        made.append(Reference(one, heat, float_probs, int8_probs, duration_ms, created_at))
+        made.append(Reference(one, heat, _since(started), _now()))
     tally.told(1.0)
-    return tuple(made)
+    return reduction, tuple(made)
+
+
+def _since(started: float) -> float:
+    return (time.perf_counter() - started) * 1000
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @dataclass

@@ -26,22 +26,13 @@ class CheckRow:
     """When, how long it took, and the seed."""
 
 
-def reference_in_words(check: Check) -> str:
-    found = check.figures
-    area = "the same area" if found["same_area"] else "another area"
-    return (
-        f"The published library points to {area}: of the hottest fifths {100 * found['hottest_iou']:.0f}\u00a0% is "
-        f"shared, rank correlation {found['spearman']:.2f}."
-    )
-
-
 WORDS: Mapping[str, tuple[str, Callable[[Check], str]]] = {
     faithfulness.KIND: ("Does the model follow the map?", faithfulness.in_words),
     stability.KIND: ("Does the map stay in place?", stability.in_words),
     focus.KIND: ("Does the map look at the lesion?", focus.in_words),
-    reference.KIND: ("Does the map keep to the reference?", reference_in_words),
+    reference.KIND: ("Does the map keep to the reference?", reference.in_words),
     artefacts.KIND: ("Does something other than skin sway the model?", artefacts.in_words),
-    depth.KIND: ("When did the network make up its mind?", lambda check: str(check.figures["verdict"])),
+    depth.KIND: ("When did the network make up its mind?", depth.in_words),
 }
 """Kind → the question and the function that words the answer, in the order of the report."""
 

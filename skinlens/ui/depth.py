@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from skinlens import pipeline
-from skinlens.explain.depth import KIND
+from skinlens.explain.depth import KIND, TITLES
 from skinlens.explain.overlay import LEGEND, blend
 from skinlens.labels import CODES
 from skinlens.predict import Classifier
@@ -18,7 +18,6 @@ from skinlens.ui.words import name, percent, plain
 
 PICTURE_PX = 480
 """Long side of a picture: these maps are coarse, the last of the deep branch has six places across."""
-TITLES = {"exit_1": "Small patches", "exit_2": "Deep branch", "final": "Final answer"}
 READS = {
     "exit_1": "A small branch of the network that sees colour and texture in patches a tenth of the photo wide.",
     "exit_2": "The large branch that sees the whole lesion, in coarse steps.",

@@ -70,9 +70,9 @@ def _computing(classifier: Classifier, photo: Photo, able: Sequence[Explanation]
     held = _held()  # here, since a worker has no session
 
     def compute(progress: Progress) -> Sequence[Check]:
-        made = pipeline.reference(classifier, photo, able, progress=progress)
+        reduction, made = pipeline.reference(classifier, photo, able, progress=progress)
         held.update({one.explained: one for one in made})
-        return [one.to_check() for one in made]
+        return [reduction.to_check(), *(one.to_check() for one in made)]
 
     return compute
 
@@ -91,7 +91,8 @@ def _show(
                 picture = _picture(opened.analysis.photo, one, classifier.engine.spec)
                 st.image(picture, width="stretch", caption=title, alt=f"Differences of the {title} maps. {LEGEND}")
         st.caption(LEGEND)
-    _probabilities(found[-1].figures)
+    if about := opened.checks_of(KIND, "", ""):
+        _probabilities(about[-1].figures)
     checks.provenance(found)
 
 
@@ -108,8 +109,7 @@ def _row(check: Check) -> tuple[str, ...]:
 
 def _probabilities(figures: Mapping[str, Any]) -> None:
     """What the reduction to eight bits did to the prediction."""
-    before, after = figures["float_probs"], figures["int8_probs"]
-    moved = max(CODES, key=lambda code: abs(after[code] - before[code]))
+    before, after, moved = figures["float_probs"], figures["int8_probs"], figures["moved"]
     st.markdown(
         plain(
             f"The reduction to eight bits moved {name(moved)} most: from {percent(before[moved])} to "

@@ -44,8 +44,12 @@ STRESS = {
     "threshold": 0.2,
     "effects": [{"artefact": "ink", "probs": [0.25, 0.3, 0.35], "change": 0.2}],
 }
+SAID = [
+    {"stage": stage, "top": "mel", "probs": {"mel": prob}}
+    for stage, prob in (("exit_1", 0.4), ("exit_2", 0.7), ("final", 0.8))
+]
 EVERY = [
-    check("depth", {"verdict": "Both branches say melanoma."}, label=""),
+    check("depth", {"verdict": "Both branches say melanoma.", "answers": SAID}, label=""),
     check("artefacts", STRESS, seed=7),
     check("reference", {"spearman": 0.914, "hottest_iou": 0.61, "same_area": True}, method="grad_cam"),
     check("stability", STABLE, method="grad_cam", settings=TURNED),
@@ -80,7 +84,10 @@ def test_every_check_in_one_sentence_by_question_class_and_method() -> None:
         "The published library points to the same area: of the hottest fifths 61 % is shared, rank correlation 0.91."
     )
     assert found[5].endswith("It comes to or above the threshold of 20.0 % with: ink of a skin marker.")
-    assert found[6] == "Both branches say melanoma."
+    assert found[6] == (
+        "Both branches say melanoma. Small patches: melanoma (40.0 %); Deep branch: melanoma (70.0 %); Final answer: "
+        "melanoma (80.0 %)."
+    )
     assert {row.made for row in rows} == {"2025-06-03, 2.3 s", "2025-06-03, 2.3 s, seed 7"}
 
 

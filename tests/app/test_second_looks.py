@@ -1,0 +1,133 @@
+"""On the Explain page: one class rather than another, when the network made up its mind, the reference check."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from skinlens import pipeline
+from skinlens.explain import METHODS
+from skinlens.explain.depth import TITLES
+from skinlens.labels import CODES
+from skinlens.records import Target
+from skinlens.store import CaseStore, NewLesion
+from skinlens.ui.words import name, percent
+from tests.app.conftest import press, read, words
+
+Until = Callable[[AppTest, Callable[[], bool]], None]
+CHECK, CANCEL = "Check against the reference implementations", "Cancel the check against the reference"
+ASK = "Ask the network's early answers"
+
+
+def buttons(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
+@pytest.fixture
+def mapped(agreed: AppTest, until: Until) -> AppTest:
+    """The page with all three maps of the example."""
+    press(agreed, "Try the example")
+    press(agreed, "Show the model's reading without mine")
+    agreed.session_state["map_params"] = {"score_cam": {"channels": 4}, "lime": {"samples": 50, "segments": 10}}
+    agreed.switch_page("pages/explain.py").run()
+    opened = agreed.session_state["open_case"]
+    until(agreed, lambda: len(opened.maps) == len(METHODS))
+    return agreed.run()
+
+
+def choose_other(app: AppTest, code: str) -> AppTest:
+    """Choose the class that the explained one is contrasted with."""
+    (box,) = [one for one in app.selectbox if one.label == "Rather than"]
+    return box.select(code).run()
+
+
+def test_a_contrast_is_made_shown_and_stored_like_any_map(mapped: AppTest, until: Until, skinlens_home: Path) -> None:
+    opened = mapped.session_state["open_case"]
+    other = next(code for code in CODES if code != opened.label)
+    choose_other(mapped, other)
+    target = Target(opened.label, other)
+    assert opened.target == target
+    until(mapped, lambda: sum(one.target == target for one in opened.maps) == len(METHODS))
+    mapped.run()
+    assert len(opened.maps) == 2 * len(METHODS)
+    assert f"The maps show what spoke for {target.words}." in read(mapped)
+
+    store = CaseStore(skinlens_home)
+    case = opened.save(store, patient=None, lesion=NewLesion("back"), taken_on="2024-05-01")
+    assert [one.target for one in store.explanations(case.visit.id)].count(target) == len(METHODS)
+    report, problems = pipeline.report_pdf(store, case.visit.id)
+    assert report.startswith(b"%PDF")
+    assert problems == ()
+
+    choose_other(mapped, "no other class")
+    assert opened.target == Target(opened.label)
+    assert "The maps show what spoke for" not in read(mapped)
+
+
+def test_the_class_itself_is_not_offered_as_its_own_contrast(mapped: AppTest) -> None:
+    opened = mapped.session_state["open_case"]
+    (box,) = [one for one in mapped.selectbox if one.label == "Rather than"]
+    offered = [f"{name(code)}, {percent(opened.analysis.prediction.prob(code))}" for code in CODES]
+    assert set(box.options) == {"No other class", *offered} - {offered[CODES.index(opened.label)]}
+
+
+def test_the_early_answers_of_a_new_photo_are_shown_and_kept(mapped: AppTest) -> None:
+    opened = mapped.session_state["open_case"]
+    (check,) = opened.checks_of("depth")
+    text = read(mapped)
+    assert check.figures["verdict"] in text
+    for answer in check.figures["answers"]:
+        top = answer["top"]
+        assert f"**{TITLES[answer['stage']]}**: {name(top)}, {percent(answer['probs'][top])}" in text
+    mapped.run()
+    assert opened.checks_of("depth") == (check,)
+
+
+def test_those_of_a_stored_case_are_asked_for_only_on_request(
+    mapped: AppTest, until: Until, skinlens_home: Path
+) -> None:
+    opened, store = mapped.session_state["open_case"], CaseStore(skinlens_home)
+    opened.checks = []
+    case = opened.save(store, patient=None, lesion=NewLesion("back"), taken_on="2024-05-01")
+    mapped.run()
+    assert store.checks(case.visit.id) == ()
+    press(mapped, ASK)
+    until(mapped, lambda: ASK not in buttons(mapped) and "Cancel the early answers" not in buttons(mapped))
+    assert [one.kind for one in store.checks(case.visit.id)] == ["depth"]
+
+
+def test_the_maps_are_recomputed_with_the_libraries_and_the_figures_stay_with_the_case(
+    mapped: AppTest, until: Until, skinlens_home: Path
+) -> None:
+    opened, store = mapped.session_state["open_case"], CaseStore(skinlens_home)
+    case = opened.save(store, patient=None, lesion=NewLesion("back"), taken_on="2024-05-01")
+    telling = [one for one in opened.maps if one.heat.any()]
+    press(mapped, CHECK)
+    until(mapped, lambda: len(opened.checks_of("reference")) == 1 + len(telling))
+    mapped.run()
+    text = words(mapped)
+    for check in opened.checks_of("reference", opened.label):
+        assert f"<td>{100 * check.figures['hottest_iou']:.0f} %</td>" in text
+    assert "The reduction to eight bits moved" in read(mapped)
+    assert CHECK not in buttons(mapped)
+    assert not mapped.exception
+    assert {one.identity for one in store.checks(case.visit.id)} == {one.identity for one in opened.checks}
+
+    mapped.session_state["case_references"] = {}  # as after the case was opened again: the figures alone are kept
+    mapped.run()
+    assert CHECK in buttons(mapped)
+    assert "The differences are not kept with the case." in read(mapped)
+    assert f"<td>{100 * opened.checks_of('reference', opened.label)[0].figures['hottest_iou']:.0f} %</td>" in words(
+        mapped
+    )
+
+
+def test_the_reference_check_is_cancelled(mapped: AppTest, until: Until) -> None:
+    press(mapped, CHECK)
+    if CANCEL in buttons(mapped):
+        press(mapped, CANCEL)
+    until(mapped, lambda: CANCEL not in buttons(mapped))
+    assert not mapped.exception
+    opened = mapped.session_state["open_case"]
+    assert (CHECK in buttons(mapped)) == (opened.checks_of("reference") == ())
