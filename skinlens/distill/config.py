@@ -69,7 +69,8 @@ class Search:
 class Recipe:
     name: str
     network: str = "student"
-    """``student``, ``teacher``, or the name of a network of timm (a baseline)."""
+    """``student``, ``teacher``, ``warm_up`` (of the teacher's convolutional branch), ``plain_cnn``, or the name of a
+    network of timm (a baseline)."""
     seed: int = 1
     """Of initial weights, dropout, and the order within an epoch."""
     view_seed: int = 1

@@ -1,5 +1,6 @@
 """What a recipe trains: the network, the loss that it learns from, and how fast each of its parts learns."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from skinlens.errors import RecipeError
 from skinlens.labels import CODES
 from skinlens.models.plain_cnn import PlainCnn
 from skinlens.models.student import Student, StudentOutput, load_imagenet
-from skinlens.models.teacher import Teacher, TeacherOutput
+from skinlens.models.teacher import Branch, ConvolutionalBranch, Teacher, TeacherConfig, TeacherOutput
 
 TEACHER_BRANCH, TEACHER_EXIT = 0.5, 0.15
 """Weights of the cross-entropies of either branch's output and exits beside the teacher's combined output."""
@@ -129,6 +130,29 @@ class TeacherLearner(Learner):
         return 1.0 if name.startswith("convolutional.") else self.recipe.head_rate
 
 
+class WarmUpLearner(Learner):
+    """A branch without initial weights learns the features of one that has them, and the labels beside.
+
+    The pretrained branch is the EfficientNet-Lite2 of ``TeacherConfig``'s default; it stays as it is.
+    """
+
+    network: Branch
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__(recipe, Branch(recipe.teacher))
+        pattern = ConvolutionalBranch(TeacherConfig(), pretrained=True).eval().requires_grad_(requires_grad=False)
+        self._pattern = (pattern,)  # in a tuple: no part of what is trained, averaged and kept
+        self.matching = FeatureMatching(self.network.branch.widths[-1], pattern.widths[-1])
+
+    def forward(self, pictures: Tensor, labels: Tensor, answers: TeacherOutput | None) -> Tensor:  # noqa: ARG002
+        output = self.network(pictures)
+        with torch.no_grad():
+            features = self._pattern[0].to(pictures.device)(pictures)[-1]
+        labelled = classification_loss(output.logits, labels, self.recipe.label_smoothing)
+        matched: Tensor = self.matching(output.features, features)
+        return matched + labelled
+
+
 class BaselineLearner(Learner):
     """A network of timm as it is, or the plain CNN, from random weights."""
 
@@ -141,9 +165,12 @@ class BaselineLearner(Learner):
 
 def make_learner(recipe: Recipe) -> Learner:
     """Raises WeightsError: initial weights are not installed. Raises RecipeError: there is no such network."""
-    if recipe.network == "student":
-        return StudentLearner(recipe)
-    return TeacherLearner(recipe) if recipe.network == "teacher" else BaselineLearner(recipe)
+    kinds: dict[str, Callable[[Recipe], Learner]] = {
+        "student": StudentLearner,
+        "teacher": TeacherLearner,
+        "warm_up": WarmUpLearner,
+    }
+    return kinds[recipe.network](recipe) if recipe.network in kinds else BaselineLearner(recipe)
 
 
 def baseline(recipe: Recipe) -> nn.Module:
@@ -168,6 +195,8 @@ def load_network(path: Path) -> tuple[nn.Module, Recipe]:
         network = Student(recipe.student)
     elif recipe.network == "teacher":
         network = Teacher(recipe.teacher, pretrained=False)
+    elif recipe.network == "warm_up":
+        network = Branch(recipe.teacher)
     else:
         network = baseline(recipe)
     network.load_state_dict(saved["network"])
@@ -176,7 +205,7 @@ def load_network(path: Path) -> tuple[nn.Module, Recipe]:
 
 def to_input(pictures: Float[Tensor, "n 3 s s"], recipe: Recipe) -> Float[Tensor, "n 3 s s"]:
     """Pictures in [0, 1] as the recipe's network takes them: the teacher's branches normalise for themselves."""
-    return pictures if recipe.network == "teacher" else normalised(pictures, recipe.input)
+    return pictures if recipe.network in {"teacher", "warm_up"} else normalised(pictures, recipe.input)
 
 
 def logits_of(output: Any) -> Float[Tensor, "n 7"]:

@@ -15,6 +15,7 @@ normalises them as its initial weights expect.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -26,7 +27,7 @@ import skinlens.models.torchvision_schemas  # noqa: F401  (before timm: see ther
 
 import timm  # isort: skip
 
-from skinlens.errors import RecipeError
+from skinlens.errors import RecipeError, WeightsError
 from skinlens.labels import CODES
 from skinlens.models.pretrained import dinov2_vit, efficientnet_lite
 
@@ -47,6 +48,9 @@ class TeacherConfig:
     hidden: int = 512
     dropout: float = 0.5
     drop_path: float = 0.1
+    initial: str = ""
+    """Path of the ``best.pt`` of a warm-up run, from which the convolutional branch starts; empty: from a package's
+    weights if there are any."""
     frozen_blocks: int = 0
     """The ViT's patch embedding and as many first blocks keep their initial weights."""
 
@@ -159,15 +163,35 @@ class ConvolutionalBranch(nn.Module):
         return [*kept, maps.mean(dim=(2, 3))]
 
 
+class BranchOutput(NamedTuple):
+    logits: Float[Tensor, "n 7"]
+    features: Float[Tensor, "n w"]
+
+
+class Branch(nn.Module):
+    """The convolutional branch by itself, for its warm-up. Photos in [0, 1]."""
+
+    def __init__(self, config: TeacherConfig) -> None:
+        super().__init__()
+        self.branch = ConvolutionalBranch(config, pretrained=False)
+        self.output = _output(self.branch.widths[-1])
+
+    def forward(self, photos: Float[Tensor, "n 3 s s"]) -> BranchOutput:
+        features = self.branch(photos)[-1]
+        return BranchOutput(self.output(features), features)
+
+
 class Teacher(nn.Module):
     """Photos in [0, 1], of any square size. No softmax anywhere."""
 
     def __init__(self, config: TeacherConfig, *, pretrained: bool) -> None:
-        """Raises WeightsError: ``pretrained`` asks for initial weights that are not installed."""
+        """Raises WeightsError: ``pretrained`` asks for initial weights that are not installed, or not there."""
         super().__init__()
         self.config = config
         self.vit = VitBranch(config, pretrained=pretrained)
-        self.convolutional = ConvolutionalBranch(config, pretrained=pretrained)
+        self.convolutional = ConvolutionalBranch(config, pretrained=pretrained and not config.initial)
+        if pretrained and config.initial:
+            load_branch(self.convolutional, Path(config.initial))
         self.vit_outputs = nn.ModuleList(_output(width) for width in self.vit.widths)
         self.convolutional_outputs = nn.ModuleList(_output(width) for width in self.convolutional.widths)
         fused = self.vit.widths[-1] + self.convolutional.widths[-1]
@@ -190,6 +214,25 @@ class Teacher(nn.Module):
             convolutional_2,
             features,
         )
+
+
+def load_branch(branch: ConvolutionalBranch, path: Path) -> None:
+    """Start from the weights of a warm-up run.
+
+    Raises:
+        WeightsError: there is no such run, or its branch is another one.
+    """
+    if not path.is_file():
+        raise WeightsError(
+            f"The teacher's branch starts from a warm-up run at {path}, and there is none. Run it first: "
+            "python -m skinlens train recipes/warm_up.toml"
+        )
+    saved = torch.load(path, map_location="cpu", weights_only=True)["network"]
+    own = {name.removeprefix("branch."): one for name, one in saved.items() if name.startswith("branch.")}
+    try:
+        branch.load_state_dict(own)
+    except RuntimeError as problem:
+        raise WeightsError(f"{path} holds another branch than the recipe asks for: {problem}") from problem
 
 
 def _output(width: int) -> nn.Sequential:

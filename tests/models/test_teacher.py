@@ -15,7 +15,7 @@ from skinlens.distill.material import Material, by_lesion
 from skinlens.distill.teaching import Teaching, load_teacher
 from skinlens.errors import RecipeError, WeightsError
 from skinlens.models.pretrained import dinov2_file, dinov2_vit, efficientnet_lite
-from skinlens.models.teacher import Teacher, TeacherConfig
+from skinlens.models.teacher import ConvolutionalBranch, Teacher, TeacherConfig, load_branch
 from tests.tiny_release import RECIPE, draw_dataset
 
 CONFIG = TeacherConfig(vit_px=28, vit_depth=3, convolutional="convnext_atto", hidden=16)
@@ -134,3 +134,22 @@ def test_a_teacher_that_is_not_there(tmp_path: Path, photos: Material, trained: 
     student = training.train(replace(RECIPE, epochs=1), photos, tmp_path / "student")
     with pytest.raises(RecipeError, match="not a teacher"):
         load_teacher(student)
+
+
+def test_a_branch_is_warmed_up_and_the_teacher_starts_from_it(photos: Material, tmp_path: Path) -> None:
+    recipe = replace(TEACHER, name="warm_up", network="warm_up")
+    learner = make_learner(recipe)
+    pictures = torch.rand(4, 3, 64, 64)
+    loss = learner(pictures, torch.tensor([0, 1, 2, 3]), None)
+    loss.backward()
+    assert all(one.grad is not None for one in learner.parameters())
+    assert not any("pattern" in name for name in learner.state_dict())
+    best = training.train(recipe, photos, tmp_path / "run")
+    saved = torch.load(best, weights_only=True)["network"]
+    branch = ConvolutionalBranch(CONFIG, pretrained=False)
+    load_branch(branch, best)
+    assert all(torch.equal(one, saved[f"branch.{name}"]) for name, one in branch.state_dict().items())
+    with pytest.raises(WeightsError, match=r"train recipes/warm_up\.toml"):
+        load_branch(branch, tmp_path / "none.pt")
+    with pytest.raises(WeightsError, match="another branch"):
+        load_branch(ConvolutionalBranch(replace(CONFIG, convolutional="efficientnet_lite0"), pretrained=False), best)
