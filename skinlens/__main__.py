@@ -66,7 +66,7 @@ def _explain(options: argparse.Namespace) -> int:
     import numpy as np
     from PIL import Image
 
-    from skinlens.explain.overlay import overlay
+    from skinlens.explain.overlay import captioned, overlay
     from skinlens.preprocess import heat_to_photo
 
     classifier = pipeline.load_classifier(options.weights)
@@ -79,7 +79,11 @@ def _explain(options: argparse.Namespace) -> int:
         explanation = pipeline.explain(method, classifier, analysis.photo, label, params=params)
         stem = options.out / f"{method}-{explanation.target.code}"
         photo, spec = analysis.photo, classifier.engine.spec
-        Image.fromarray(overlay(photo, explanation.heat, spec)).save(stem.with_suffix(".png"))
+        words = (
+            f"{pipeline.METHODS[method].title}: how much each part of the photo spoke for {explanation.target.words}"
+        )
+        picture = captioned(overlay(photo, explanation.heat, spec), [words, DISCLAIMER])
+        Image.fromarray(picture).save(stem.with_suffix(".png"))
         np.save(stem.with_suffix(".npy"), heat_to_photo(explanation.heat, photo.height_px, photo.width_px, spec))
         maps.append(
             {

@@ -7,10 +7,12 @@ is how Plotly ships and interpolates it; ``COLORSCALE`` handed to a Plotly heat 
 Direction everywhere: 0 none, 1 most. No function here rescales a map, so two maps side by side can be compared.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
+from PIL import Image, ImageDraw, ImageFont
 
 from skinlens.preprocess import InputSpec, heat_to_photo
 from skinlens.records import Array, Heat, Photo, Pixels
@@ -112,6 +114,39 @@ def legend_bar(height_px: int, width_px: int) -> Pixels:
     """The scale as a picture, 0 on the left and 1 on the right."""
     ramp = np.linspace(0, 1, width_px, dtype=np.float32)
     return colour(np.broadcast_to(ramp, (height_px, width_px)))
+
+
+def captioned(picture: Pixels, lines: Sequence[str]) -> UInt8[Array, "taller w 3"]:
+    """The picture with the colour scale and these lines on white below it: for a file that goes out on its own.
+
+    As wide as the picture, which itself is unchanged; long lines are wrapped.
+    """
+    width = picture.shape[1]
+    size = max(9, round(width / 40))
+    font, pad, step = ImageFont.load_default(size), size // 2, round(1.4 * size)
+    none, most = LEGEND.split(", ")
+    start, end = pad + font.getlength(f"{none} "), width - pad - font.getlength(f" {most}")
+    wrapped = [row for line in lines for row in _wrapped(line, font, width - 2 * pad)]
+    strip = Image.new("RGB", (width, (1 + len(wrapped)) * step + 2 * pad), "white")
+    draw = ImageDraw.Draw(strip)
+    draw.text((pad, pad), none, "black", font)
+    draw.text((width - pad, pad), most, "black", font, anchor="ra")
+    bar = legend_bar(size, max(1, round(end - start)))
+    strip.paste(Image.fromarray(bar), (round(start), pad + (step - size) // 2))
+    for number, row in enumerate(wrapped, start=1):
+        draw.text((pad, pad + number * step), row, "black", font)
+    return np.concatenate([picture, np.asarray(strip)])
+
+
+def _wrapped(line: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width_px: float) -> Iterator[str]:
+    row = ""
+    for word in line.split():
+        if row and font.getlength(f"{row} {word}") > width_px:
+            yield row
+            row = word
+        else:
+            row = f"{row} {word}".strip()
+    yield row
 
 
 def _gradient(heat: Heat) -> tuple[Heat, Heat]:

@@ -133,3 +133,19 @@ def test_the_legend_runs_from_none_on_the_left_to_most_on_the_right() -> None:
     assert bar[-1, -1].tolist() == [253, 231, 37]
     assert bar[2, 2].tolist() == [72, 40, 120]  # 2/18 is the second anchor
     assert overlay.LEGEND == "0 = none, 1 = most"
+
+
+@pytest.mark.parametrize(("height_px", "width_px"), [(450, 600), (150, 200), (900, 3000)])
+def test_a_caption_leaves_the_picture_alone_and_shows_the_whole_scale(height_px: int, width_px: int) -> None:
+    picture = grey(height_px, width_px)
+    lines = ["Grad-CAM: how much each part of the photo spoke for melanoma", "Not for diagnosis."]
+    made = overlay.captioned(picture, lines)
+    np.testing.assert_array_equal(made[:height_px], picture)
+    strip = made[height_px:]
+    assert strip.shape[1] == width_px
+    for anchor in (overlay.ANCHORS[0], overlay.ANCHORS[-1]):
+        assert (np.abs(strip.astype(int) - anchor).sum(axis=2) <= 6).any()
+    for edge in (strip[0], strip[-1], strip[:, 0], strip[:, -1]):
+        assert (edge == 255).all()  # no word reaches the edge
+    without = overlay.captioned(picture, lines[:1])
+    assert len(without) < len(made)
