@@ -123,10 +123,11 @@ class Threshold:
     @property
     def chosen_on_words(self) -> str:
         """The photos on which it was chosen, without the data set's short word for them."""
-        return _without_short_words(self.chosen_on)
+        return in_full(self.chosen_on)
 
 
-def _without_short_words(photos: str) -> str:
+def in_full(photos: str) -> str:
+    """Without the data set's short word for a part of it."""
     return re.sub(r"\bval\b", "the validation set", photos)
 
 
@@ -142,20 +143,26 @@ class PredictionSet:
 
     @property
     def words(self) -> str:
-        """Which classes, to stand after "At the 90 % level:"."""
+        """Which classes, and at which level."""
         if len(self.codes) == len(CODES):
-            return "any of the seven classes; none can be ruled out."
-        if len(self.codes) == 1:
-            return f"{BY_CODE[self.codes[0]].name} alone."
-        return f"one of: {', '.join(BY_CODE[code].name for code in self.codes)}."
+            which = "any of the seven classes; none can be ruled out"
+        elif len(self.codes) == 1:
+            which = f"{BY_CODE[self.codes[0]].name} alone"
+        else:
+            which = f"one of: {', '.join(BY_CODE[code].name for code in self.codes)}"
+        return f"At the {self._percent} level {which}."
 
     @property
     def promise(self) -> str:
         """What the level means, and for which photos."""
         return (
-            f"In {self.level:.0%} of cases the diagnosis is in such a set, for each kind of lesion, as long as the "
-            f"photos are like those it was calibrated on: {_without_short_words(self.calibrated_on)}."
+            f"In {self._percent} of cases the diagnosis is in such a set, for each kind of lesion, as long as the "
+            f"photos are like those it was calibrated on: {in_full(self.calibrated_on)}."
         )
+
+    @property
+    def _percent(self) -> str:
+        return f"{100 * self.level:.0f}\u00a0%"
 
 
 @dataclass(frozen=True)

@@ -237,7 +237,7 @@ def threshold_statement(prediction: Prediction) -> str:
 def set_statement(prediction: Prediction) -> str:
     """The classes that cannot be ruled out, at which level, and on what that was calibrated."""
     found = prediction.prediction_set
-    return "" if found is None else f"At the {found.level:.0%} level: {found.words} {found.promise}"
+    return "" if found is None else f"{found.words} {found.promise}"
 
 
 def probability(prob: float) -> str:

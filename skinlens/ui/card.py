@@ -46,7 +46,7 @@ def how_well() -> None:
     widgets.table(
         header,
         [
-            (f"{title}: {figures.EXPLAINED[key]}", *(figures.interval(one[key]) for one in measured.values()))
+            (f"{title}: {figures.EXPLAINED[key]}", *(figures.interval(one.get(key)) for one in measured.values()))
             for key, title in figures.HEADLINES.items()
         ],
     )

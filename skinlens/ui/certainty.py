@@ -61,10 +61,7 @@ def label_set(prediction: Prediction) -> None:
     found = prediction.prediction_set
     if found is None:
         return
-    st.html(
-        f'<div class="sl-statement"><b>At the {found.level:.0%} level: {escape(found.words)}</b><br>'
-        f"<small>{escape(found.promise)}</small></div>"
-    )
+    st.html(f'<div class="sl-statement"><b>{escape(found.words)}</b><br><small>{escape(found.promise)}</small></div>')
 
 
 def prevalence() -> float:

@@ -14,6 +14,7 @@ HEADLINES = {
     "balanced_accuracy": "Balanced accuracy",
     "accuracy": "Accuracy",
     "macro_f1": "Macro F1",
+    "weighted_f1": "Weighted F1",
     "macro_auc": "AUC, mean of the classes",
     "melanoma_auc": "AUC, melanoma",
     "ece": "Calibration error",
@@ -22,14 +23,17 @@ EXPLAINED = {
     "balanced_accuracy": "mean share of each class that is put first rightly: rare classes count as much as moles",
     "accuracy": "share of all photos whose class is put first: mostly about moles, which are most of the photos",
     "macro_f1": "balance of finding each class and of being right when naming it",
+    "weighted_f1": "the same, but each class counts by its photos: mostly about moles",
     "macro_auc": "how well probabilities rank a class above the others; 0.5 is chance, 1 is perfect",
     "melanoma_auc": "the same for melanoma alone",
     "ece": "how far stated probabilities lie from what happened; 0 is best",
 }
 
 
-def interval(figure: Mapping[str, float | None]) -> str:
-    """A value with its 95 % interval."""
+def interval(figure: Mapping[str, float | None] | None) -> str:
+    """A value with its 95 % interval; None where it was not measured."""
+    if figure is None:
+        return "not measured"
     value, low, high = figure["value"], figure["low"], figure["high"]
     if value is None:
         return "not measurable"
@@ -45,7 +49,7 @@ def recall_chart(measured: Mapping[str, Any]) -> go.Figure:
         own = [code for code in codes if BY_CODE[code].risk == risk]
         recalls = [measured["per_class"][code]["recall"] for code in own]
         figure.add_bar(
-            y=[_short(code, measured["per_class"][code]["n"]) for code in own],
+            y=[short(code, measured["per_class"][code]["n"]) for code in own],
             x=[one["value"] for one in recalls],
             error_x={
                 "type": "data",
@@ -70,10 +74,10 @@ def recall_chart(measured: Mapping[str, Any]) -> go.Figure:
             hovertemplate="%{y}: %{x:.3f}<extra></extra>",
         )
     figure.update_yaxes(
-        categoryorder="array", categoryarray=[_short(code, measured["per_class"][code]["n"]) for code in codes]
+        categoryorder="array", categoryarray=[short(code, measured["per_class"][code]["n"]) for code in codes]
     )
     figure.update_xaxes(range=[0, 1], title="share found", fixedrange=True)
-    return _calm(figure, 420)
+    return calm(figure, 420)
 
 
 def confusion_chart(measured: Mapping[str, Any]) -> go.Figure:
@@ -85,7 +89,7 @@ def confusion_chart(measured: Mapping[str, Any]) -> go.Figure:
         go.Heatmap(
             z=shares,
             x=codes,
-            y=[_short(code) for code in codes],
+            y=[short(code) for code in codes],
             text=[[str(count) for count in row] for row in counts],
             texttemplate="%{text}",
             colorscale="Cividis",
@@ -99,16 +103,17 @@ def confusion_chart(measured: Mapping[str, Any]) -> go.Figure:
     )
     figure.update_yaxes(autorange="reversed", fixedrange=True)
     figure.update_xaxes(title="put first by the model", side="bottom", fixedrange=True)
-    return _calm(figure, 460)
+    return calm(figure, 460)
 
 
-def _short(code: str, count: int | None = None) -> str:
+def short(code: str, count: int | None = None) -> str:
     """A name of a few words on two lines, so that the chart keeps its room on a narrow screen."""
     words = name(code).replace(" / intraepithelial carcinoma", "").replace("-like lesion", "").replace(" ", "<br>", 1)
     return words if count is None else f"{words} ({count:,})"
 
 
-def _calm(figure: go.Figure, height_px: int) -> go.Figure:
+def calm(figure: go.Figure, height_px: int) -> go.Figure:
+    """The look that all charts share: readable letters, the legend above, nothing that moves under a finger."""
     figure.update_layout(
         height=height_px,
         margin={"l": 8, "r": 16, "t": 8, "b": 8},

@@ -109,9 +109,20 @@ def fields(pairs: Mapping[str, str]) -> None:
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     """A plain table that reads well aloud; cells are texts, not markup."""
+    st.html(_table(header, rows))
+
+
+def wide_table(label: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    """A table of many columns, which scrolls to the side by itself on a narrow screen, also with the keyboard."""
+    st.html(
+        f'<div class="sl-scroll" role="region" aria-label="{escape(label)}" tabindex="0">{_table(header, rows)}</div>'
+    )
+
+
+def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    st.html(f'<table class="sl-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
+    return f'<table class="sl-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def steps(sentences: Iterable[str]) -> None:

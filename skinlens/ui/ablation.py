@@ -1,0 +1,122 @@
+"""What each part of the method is worth: one table for each way of dividing the photos, the leaky one named so."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from textwrap import wrap
+from typing import Any
+
+import streamlit as st
+
+from skinlens import pipeline
+from skinlens.ui import curves, figures, widgets
+from skinlens.ui.words import percent
+
+CONFIG = {"displayModeBar": False, "scrollZoom": False}
+Row = Mapping[str, Any]
+PROTOCOLS = {
+    "lesion": (
+        "Photos divided by lesion",
+        "No lesion is both learned from and measured on. These are the figures that count.",
+    ),
+    "paper": (
+        "The paper's way of dividing: leaky",
+        "Leaky: photos are copied and altered first, and divided at random then, so copies of one photo are both "
+        "learned from and measured on. It stands here to be set beside the paper, and says nothing about new patients.",
+    ),
+}
+NOT_RUN = "not run"
+COSTS = {"parameters": "Parameters", "macs": "Operations", "size_kb": "Size, KB", "latency_ms": "Time, ms"}
+PAPER = {"accuracy": "accuracy", "f1": "F1", "auc": "AUC"}
+"""What the paper reports, in percent."""
+
+
+def tables() -> None:
+    """What ``ablation`` gathered, or a sentence that it has not."""
+    gathered = pipeline.ablation()
+    if gathered is None:
+        st.info("These runs were not made yet, or their figures are not stored with the program.")
+        return
+    protocols = gathered["protocols"]
+    for key, (title, meaning) in PROTOCOLS.items():
+        if key not in protocols:
+            continue
+        rows = protocols[key]["rows"]
+        st.subheader(title)
+        st.markdown(meaning)
+        _chart(key, rows)
+        widgets.wide_table(title, header(rows), [cells(row, rows) for row in rows])
+        titles = {row["name"]: row["title"] for row in rows}
+        for one in protocols[key].get("differences", ()):
+            st.markdown(f"- {difference(one, titles)}")
+    for sentence in leak(protocols):
+        st.markdown(sentence)
+
+
+def _chart(key: str, rows: Sequence[Row]) -> None:
+    run = [row for row in rows if row["figures"]]
+    if run:
+        found = [row["figures"]["balanced_accuracy"] for row in run]
+        names = ["<br>".join(wrap(row["title"], 22)) for row in run]
+        st.plotly_chart(
+            curves.dots(names, found, f"balanced accuracy{', leaky' if key == 'paper' else ''}", None),
+            config=CONFIG,
+            key=f"ablation_{key}",
+            alt="; ".join(f"{row['title']}: {figures.interval(one)}" for row, one in zip(run, found, strict=True)),
+        )
+
+
+def metrics(rows: Sequence[Row]) -> list[str]:
+    """The figures that any row has, those of the page's own table first."""
+    present = {key for row in rows for key in row["figures"]}
+    return [key for key in figures.HEADLINES if key in present] + sorted(present - figures.HEADLINES.keys())
+
+
+def _with_paper(rows: Sequence[Row]) -> bool:
+    return any(row.get("paper_reports") for row in rows)
+
+
+def header(rows: Sequence[Row]) -> list[str]:
+    titles = (figures.HEADLINES.get(key, key.replace("_", " ").capitalize()) for key in metrics(rows))
+    return ["Model", *titles, *(["The paper reports"] if _with_paper(rows) else []), *COSTS.values()]
+
+
+def cells(row: Row, rows: Sequence[Row]) -> list[str]:
+    """A row that was not run says so in every place of ours; nothing is borrowed for it from elsewhere."""
+    keys, run = metrics(rows), row["status"] != NOT_RUN
+    own = [figures.interval(row["figures"].get(key)) if run else NOT_RUN for key in keys]
+    paper = [_reported(row.get("paper_reports"))] if _with_paper(rows) else []
+    return [row["title"], *own, *paper, *(_cost(row, key) if run else NOT_RUN for key in COSTS)]
+
+
+def _reported(paper: Mapping[str, float] | None) -> str:
+    return ", ".join(f"{PAPER[key]} {value:.2f} %" for key, value in (paper or {}).items()) or "nothing"
+
+
+def _cost(row: Row, key: str) -> str:
+    value = row.get(key)
+    if value is None:
+        return "not measured"
+    return f"{value:.1f}" if key == "latency_ms" else f"{value:,.0f}"
+
+
+def difference(one: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    """One row against another on the same photos, and whether that is more than chance."""
+    found = one["figures"]["balanced_accuracy"]
+    clear = "no clear difference" if found["low"] <= 0 <= found["high"] else "more than chance"
+    return (
+        f"{titles[one['of']]} against {titles[one['minus']]}: {found['value']:+.3f} in balanced accuracy "
+        f"({found['low']:+.3f} to {found['high']:+.3f}), {clear}."
+    )
+
+
+def leak(protocols: Mapping[str, Any]) -> Iterator[str]:
+    """What the leak is worth: the last row that was run under both protocols."""
+    honest, leaky = (
+        {row["name"]: row for row in protocols.get(key, {}).get("rows", ()) if row["figures"]} for key in PROTOCOLS
+    )
+    both = [name for name in honest if name in leaky]
+    if both:
+        own, other = (rows[both[-1]]["figures"]["accuracy"]["value"] for rows in (honest, leaky))
+        yield (
+            f"**What the leak is worth:** the same recipe ({honest[both[-1]]['title']}) has an accuracy of "
+            f"{percent(other)} by the leaky division and of {percent(own)} on lesions that it never saw."
+        )
