@@ -132,6 +132,7 @@ def _compute_lime(
         score,
         samples=params["samples"],
         segments=params["segments"],
+        steady=params["steady"] / 100,
         seed=params["seed"],
         design=params["design"],
         progress=progress,
@@ -171,11 +172,21 @@ METHODS: dict[Method, MethodInfo] = {
                 name="samples",
                 title="Trials",
                 kind="integer",
-                default=500,
+                default=512,
                 low=50,
                 high=5000,
-                help="How many copies of the photo are shown to the network, each with about half of its patches "
-                "covered. More give a steadier map and take longer in proportion.",
+                help="How many copies of the photo are shown to the network at most, each with about half of its "
+                "patches covered. More give a steadier map and take longer in proportion.",
+            ),
+            Parameter(
+                name="steady",
+                title="Steady enough (%)",
+                kind="integer",
+                default=90,
+                low=50,
+                high=100,
+                help="Trials end early once a map from other trials is expected to be as alike as this. At 100 all "
+                "trials are made.",
             ),
             Parameter(
                 name="segments",

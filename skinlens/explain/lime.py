@@ -12,7 +12,7 @@ The authors draw each sample by itself (design ``independent``). The default her
 opposites, which say the same with less chance in it (docs/decisions/0011-lime-sample-design.md).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,6 +41,8 @@ Design = Literal["paired", "independent"]
 
 KERNEL_WIDTH = 0.25
 PENALTY = 1.0
+FIRST_LOOK, LOOKS = 192, 64
+"""Samples after which it is first seen whether the map is steady, and between two looks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,23 +62,34 @@ def lime(
     *,
     samples: int,
     segments: int,
+    steady: float,
     seed: int,
     design: Design,
     progress: Progress,
 ) -> Evidence:
     """How much each superpixel of ``view`` raises ``score``: positive coefficients scaled to [0, 1], others 0.
 
-    ``samples``: masked copies that are scored, the whole photo among them. ``segments``: superpixels that are asked
-    for; the photo decides how many come of it. ``design``: how ``seed`` decides what is hidden in which sample.
-    ``progress`` is told after each ``BATCH`` samples.
+    ``samples``: masked copies that are scored at most, the whole photo among them. ``segments``: superpixels that are
+    asked for; the photo decides how many come of it. ``steady``: the ``stability`` that is enough; it is looked at from
+    ``FIRST_LOOK`` samples on, and from 1 on all samples are made. ``design``: how ``seed`` decides what is hidden in
+    which sample. ``progress`` is told after each ``BATCH`` samples.
 
     Diagnostics: ``peak`` (largest coefficient, in units of the score), ``r2``, ``segments`` (found), ``negative_share``
-    (of the coefficients' absolute sum; they speak against the class and are not drawn), ``stability``.
+    (of the coefficients' absolute sum; they speak against the class and are not drawn), ``samples`` (that were made),
+    ``stability``.
     """
     regions = superpixels(view, segments)
     draw, weigh = DESIGNS[design]
-    rows = draw(samples, int(regions.max()) + 1, seed)
-    scores, weights = score_rows(view, regions, rows, spec, score, progress), weigh(rows)
+    drawn = draw(samples, int(regions.max()) + 1, seed)
+    scores = np.empty(0)
+    for some in scored(view, regions, drawn, spec, score):
+        scores = np.concatenate([scores, some])
+        if steady < 1 and _look(len(scores)) and _stability_of(drawn, scores, weigh) >= steady:
+            progress(1.0)
+            break
+        progress(len(scores) / samples)
+    rows = drawn[: len(scores)]
+    weights = weigh(rows)
     surrogate = fit_surrogate(rows, scores, weights)
     positive = np.maximum(surrogate.coefficients, 0)
     total = np.abs(surrogate.coefficients).sum()
@@ -86,9 +99,19 @@ def lime(
         "r2": surrogate.r2,
         "segments": float(rows.shape[1]),
         "negative_share": float(1 - positive.sum() / total) if total > 0 else 0.0,
+        "samples": float(len(rows)),
         "stability": stability(rows, scores, weights),
     }
     return Evidence(scale_to_peak(positive.astype(np.float32)[regions]), diagnostics)
+
+
+def _stability_of(drawn: Rows, scores: Float64[Array, " made"], weigh: Callable[[Rows], Weights]) -> float:
+    rows = drawn[: len(scores)]
+    return stability(rows, scores, weigh(rows))
+
+
+def _look(samples: int) -> bool:
+    return samples >= FIRST_LOOK and (samples - FIRST_LOOK) % LOOKS == 0
 
 
 def target_score(classifier: Classifier, target: Target, scale: Scale) -> Score:
@@ -154,19 +177,25 @@ def paired_rows(samples: int, regions: int, seed: int) -> Rows:
 def score_rows(
     view: View, regions: Regions, rows: Rows, spec: InputSpec, score: Score, progress: Progress
 ) -> Float64[Array, " n"]:
-    """The score of each masked copy; one batch of them is held, and is overwritten by the next."""
+    """The score of each masked copy. ``progress`` is told after each ``BATCH``."""
+    scores = np.empty(0)
+    for some in scored(view, regions, rows, spec, score):
+        scores = np.concatenate([scores, some])
+        progress(len(scores) / len(rows))
+    return scores
+
+
+def scored(view: View, regions: Regions, rows: Rows, spec: InputSpec, score: Score) -> Iterator[Array]:
+    """The scores of masked copies, ``BATCH`` at a time; one batch of copies is held, and overwritten by the next."""
     shown, hidden = normalise(np.stack([view, mean_colours(view, regions)]), spec)
     visible = rows.astype(bool)
     copies = np.empty((min(BATCH, len(rows)), *shown.shape), dtype=np.float32)
-    scores = []
     for start in range(0, len(rows), BATCH):
         masks = visible[start : start + BATCH, regions]
         batch = copies[: len(masks)]
         np.copyto(batch, hidden)
         np.copyto(batch, shown, where=masks[:, np.newaxis])
-        scores.append(score(batch))
-        progress(min(start + BATCH, len(rows)) / len(rows))
-    return np.concatenate(scores)
+        yield score(batch)
 
 
 def mean_colours(view: View, regions: Regions) -> UInt8[Array, "s s 3"]:
@@ -204,10 +233,12 @@ def fit_surrogate(rows: Rows, scores: Float64[Array, " n"], weights: Weights) ->
         return Surrogate(np.zeros(rows.shape[1]), float(scores[0]), 0.0)
     row_mean, score_mean = np.average(rows, axis=0, weights=weights), np.average(scores, weights=weights)
     centred, target = rows - row_mean, scores - score_mean
-    gram = centred.T @ (weights[:, np.newaxis] * centred) + PENALTY * np.eye(rows.shape[1])
-    coefficients = np.linalg.solve(gram, centred.T @ (weights * target))
-    residual = target - centred @ coefficients
-    r2 = 1 - (weights @ residual**2) / (weights @ target**2)
+    weighted = weights[:, np.newaxis] * centred
+    # No `@`, since the engine may run again: see Head.logits_of_pooled for what a product costs its next run.
+    gram = np.einsum("nf,ng->fg", weighted, centred) + PENALTY * np.eye(rows.shape[1])
+    coefficients = np.linalg.solve(gram, np.einsum("nf,n->f", weighted, target))
+    residual = target - np.einsum("nf,f->n", centred, coefficients)
+    r2 = 1 - (weights * residual**2).sum() / (weights * target**2).sum()
     return Surrogate(coefficients, float(score_mean - row_mean @ coefficients), float(r2))
 
 

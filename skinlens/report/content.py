@@ -39,6 +39,7 @@ METHOD_NAMES: dict[Method, str] = {"grad_cam": "Grad-CAM", "score_cam": "Score-C
 DIAGNOSTIC_NAMES = {
     "r2": "fit to the model (R²)",
     "stability": "stability",
+    "samples": "trials made",
     "segments": "segments",
     "negative_share": "share that spoke against the class",
 }

@@ -189,6 +189,8 @@ def _under(made: Explanation) -> tuple[str, ...]:
     ]
     if "r2" in made.diagnostics:
         lines.append(f"Fit to the trials (R²): {number(made.diagnostics['r2'])}")
+    if "samples" in made.diagnostics:
+        lines.append(f"Trials made: {made.diagnostics['samples']:.0f}")
     if "stability" in made.diagnostics:
         lines.append(f"Expected likeness to another seed's: {number(made.diagnostics['stability'])} (1 = the same)")
     return (*lines, *sanity.remarks(made.method, made.model))

@@ -29,7 +29,8 @@ def test_every_method_of_the_records_is_here_with_words_and_limits():
                 assert parameter.checked(parameter.default) == parameter.default
     assert METHODS["score_cam"].defaults == {"channels": 256}
     assert METHODS["lime"].defaults == {
-        "samples": 500,
+        "samples": 512,
+        "steady": 90,
         "segments": 50,
         "seed": None,
         "target": "log-odds",
@@ -109,7 +110,7 @@ def test_progress_rises_to_1_and_its_cancel_passes_through(method, classifier, p
         (
             "lime",
             {"chanels": 3, "a": 1},
-            "LIME has no parameter a, chanels. It has: samples, segments, seed, target, design.",
+            "LIME has no parameter a, chanels. It has: samples, steady, segments, seed, target, design.",
         ),
         ("score_cam", {"channels": 257}, "Patterns tried (channels) cannot be 257: give a whole number from 1 to 256."),
         ("grad_cam", {"channels": 8}, "Grad-CAM has no parameter channels. It has: none."),

@@ -6,6 +6,7 @@ from lime.lime_image import LimeImageExplainer
 
 from skinlens.explain.lime import (
     DESIGNS,
+    FIRST_LOOK,
     draw_rows,
     fit_surrogate,
     kernel_weights,
@@ -24,7 +25,7 @@ from skinlens.preprocess import model_view, normalise
 from skinlens.records import Target
 
 SAMPLES, SEGMENTS, SEED = 200, 30, 20240229
-SETTING = {"samples": SAMPLES, "segments": SEGMENTS, "seed": SEED}
+SETTING = {"samples": SAMPLES, "segments": SEGMENTS, "steady": 1.0, "seed": SEED}
 
 
 def ignore(_):
@@ -132,10 +133,30 @@ def test_positives_are_drawn_from_0_to_1_and_negatives_are_counted(design, photo
     found = evidence.diagnostics
     assert found["peak"] == coefficients.max()
     assert found["segments"] == len(coefficients)
+    assert found["samples"] == SAMPLES
     assert found["negative_share"] == pytest.approx(-coefficients[coefficients < 0].sum() / np.abs(coefficients).sum())
     assert 0 <= found["stability"] <= 1
     assert found["empty"] == 0
     assert told == [min(end, SAMPLES) / SAMPLES for end in range(BATCH, SAMPLES + BATCH, BATCH)]
+
+
+def test_trials_end_once_the_map_is_steady_and_are_the_first_of_those_that_all_would_be(photos, classifier):
+    """A score that is linear in the pixels is steady at the first look; one of pure chance never is."""
+    spec = classifier.engine.spec
+    view = model_view(photos[2], spec)
+    weights = np.random.default_rng(0).normal(size=(3, spec.size_px, spec.size_px))
+    chance = np.random.default_rng(1)
+    setting = {"samples": 2 * FIRST_LOOK, "segments": SEGMENTS, "steady": 0.9, "seed": SEED, "design": "paired"}
+    told = []
+    linear = lime(view, spec, lambda batch: np.einsum("chw,nchw->n", weights, batch), **setting, progress=told.append)
+    assert linear.diagnostics["samples"] == FIRST_LOOK
+    assert linear.diagnostics["stability"] >= 0.9
+    assert told == [*(end / (2 * FIRST_LOOK) for end in range(BATCH, FIRST_LOOK, BATCH)), 1]
+    fewer = {**setting, "samples": FIRST_LOOK, "steady": 1.0}
+    alone = lime(view, spec, lambda batch: np.einsum("chw,nchw->n", weights, batch), **fewer, progress=ignore)
+    np.testing.assert_array_equal(linear.heat, alone.heat)
+    noise = lime(view, spec, lambda batch: chance.normal(size=len(batch)), **setting, progress=ignore)
+    assert noise.diagnostics["samples"] == 2 * FIRST_LOOK
 
 
 def test_a_score_that_never_moves_gives_an_empty_map(classifier, photos):
@@ -151,7 +172,7 @@ def test_a_blank_photo_is_explained_without_nan(classifier):
     spec = classifier.engine.spec
     view = np.full((spec.size_px, spec.size_px, 3), 128, dtype=np.uint8)
     score = target_score(classifier, Target("mel"), "log-odds")
-    evidence = lime(view, spec, score, samples=50, segments=10, seed=SEED, design="paired", progress=ignore)
+    evidence = lime(view, spec, score, samples=50, segments=10, steady=1.0, seed=SEED, design="paired", progress=ignore)
     assert np.isfinite(evidence.heat).all()
     assert all(np.isfinite(value) for value in evidence.diagnostics.values())
 
