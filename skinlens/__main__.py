@@ -79,16 +79,13 @@ def _explain(options: argparse.Namespace) -> int:
         explanation = pipeline.explain(method, classifier, analysis.photo, label, params=params)
         stem = options.out / f"{method}-{explanation.target.code}"
         photo, spec = analysis.photo, classifier.engine.spec
-        words = (
-            f"{pipeline.METHODS[method].title}: how much each part of the photo spoke for {explanation.target.words}"
-        )
-        picture = captioned(overlay(photo, explanation.heat, spec), [words, DISCLAIMER])
+        words = f"{pipeline.METHODS[method].title}: what spoke for {explanation.target.words}"
+        picture = captioned(overlay(photo, explanation.heat, spec), (words, DISCLAIMER))
         Image.fromarray(picture).save(stem.with_suffix(".png"))
         np.save(stem.with_suffix(".npy"), heat_to_photo(explanation.heat, photo.height_px, photo.width_px, spec))
         maps.append(
             {
-                "method": method,
-                "label": label,
+                **{"method": method, "label": label},
                 "overlay": str(stem.with_suffix(".png")),
                 "heat": str(stem.with_suffix(".npy")),
                 "params": dict(explanation.params),
@@ -102,8 +99,7 @@ def _explain(options: argparse.Namespace) -> int:
     if options.json:
         _print_json(answer)
     else:
-        print("\n".join(f"{one['overlay']}\n{one['heat']}" for one in maps))
-        print(DISCLAIMER)
+        print(*(f"{one['overlay']}\n{one['heat']}" for one in maps), DISCLAIMER, sep="\n")
     return 0
 
 
