@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from skinlens.errors import SkinLensError
 from skinlens.explain.agreement import (
+    AKIN,
     agree,
     centre_distance_percent,
     heat_centre,
@@ -120,15 +121,25 @@ def test_turning_both_maps_changes_nothing():
 # ---------------------------------------------------------------------------------------------------------- verdict
 
 HERE, NEAR, FAR = blob(40, 40), blob(40, 42), blob(80, 80)
-BETWEEN = blob(40, 47.5)
-BEYOND = blob(40, 55)
+BETWEEN, BEYOND = blob(40, 45), blob(40, 50)
+BESIDE = blob(40, 48)
 
 
 @pytest.mark.parametrize(
     ("maps", "verdict"),
     [
         (of(HERE, NEAR, HERE), "The three maps point to the same area."),
-        (of(HERE, NEAR), "The two maps point to the same area."),
+        (of(HERE, NEAR), f"The two maps point to the same area. {AKIN}"),
+        (of(HERE, lime=NEAR), "The two maps point to the same area."),
+        (
+            of(HERE, NEAR, FAR),
+            f"Two of three maps point to the same area: Grad-CAM and Score-CAM. LIME points elsewhere. {AKIN}",
+        ),
+        (
+            of(HERE, NEAR, BESIDE),
+            f"Two of three maps point to the same area: Grad-CAM and Score-CAM. LIME overlaps it in part. {AKIN}",
+        ),
+        (of(HERE, FAR, BESIDE), "The maps overlap only in part: read none of them alone."),
         (
             of(HERE, FAR, NEAR),
             "Two of three maps point to the same area: Grad-CAM and LIME. Score-CAM points elsewhere.",
@@ -141,7 +152,7 @@ BEYOND = blob(40, 55)
         (of(HERE, lime=FAR), "The maps disagree: read none of them alone."),
         (
             of(HERE, NEAR, 0 * HERE),
-            "LIME found no evidence for this class. The two maps point to the same area.",
+            f"LIME found no evidence for this class. The two maps point to the same area. {AKIN}",
         ),
         (
             of(HERE, 0 * HERE),

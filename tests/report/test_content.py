@@ -7,6 +7,7 @@ import pytest
 
 from skinlens.errors import SkinLensError
 from skinlens.explain import overlay
+from skinlens.explain.agreement import AKIN
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.preprocess import InputSpec, heat_to_photo
 from skinlens.records import Case, Lesion, ModelStamp, Patient, Prediction, PredictionSet, QualityReport, Threshold
@@ -199,8 +200,9 @@ def test_the_note_says_how_far_the_maps_of_each_class_agree() -> None:
     nevus = [replace(one, label="nv") for one in (grad_cam, score_cam)]
     note = compose(samples.case(photo), photo, [grad_cam, score_cam, lime, *nevus]).explanations_note
     assert note.endswith(
-        "Agreement of the maps for melanocytic nevus: The two maps point to the same area. Agreement of the maps for "
-        "melanoma: Two of three maps point to the same area: Grad-CAM and Score-CAM. LIME points elsewhere."
+        "Agreement of the maps for melanocytic nevus: The two maps point to the same area. "
+        f"{AKIN} Agreement of the maps for melanoma: Two of three maps point to the same area: Grad-CAM and Score-CAM. "
+        f"LIME points elsewhere. {AKIN}"
     )
 
 
