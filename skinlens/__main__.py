@@ -85,7 +85,8 @@ def _explain(options: argparse.Namespace) -> int:
         np.save(stem.with_suffix(".npy"), heat_to_photo(explanation.heat, photo.height_px, photo.width_px, spec))
         maps.append(
             {
-                **{"method": method, "label": label},
+                "method": method,
+                "label": label,
                 "overlay": str(stem.with_suffix(".png")),
                 "heat": str(stem.with_suffix(".npy")),
                 "params": dict(explanation.params),
@@ -95,9 +96,8 @@ def _explain(options: argparse.Namespace) -> int:
             }
         )
         print(f"{method}: {explanation.duration_ms:.0f} ms", file=sys.stderr)
-    answer = {**_answer(options.photo, analysis), "explanations": maps}
     if options.json:
-        _print_json(answer)
+        _print_json({**_answer(options.photo, analysis), "explanations": maps})
     else:
         print(*(f"{one['overlay']}\n{one['heat']}" for one in maps), DISCLAIMER, sep="\n")
     return 0
