@@ -18,6 +18,7 @@ TITLES = {
     "balanced_accuracy": "balanced accuracy",
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
+    "weighted_f1": "weighted F1",
     "macro_auc": "macro AUC",
     "melanoma_auc": "melanoma AUC",
     "ece": "calibration error (ECE, 15 bins; lower is better)",
@@ -26,15 +27,16 @@ TITLES = {
 
 def evaluation(split: str) -> dict[str, Any]:
     """What ``evaluate`` wrote about one split: ``val`` or ``test``."""
-    return _read(ROOT / "docs" / f"evaluation-{split}.json")
+    return read(ROOT / "docs" / f"evaluation-{split}.json")
 
 
 def manifest() -> dict[str, Any]:
     """What ``export`` wrote beside the weights."""
-    return _read(ROOT / "weights" / "manifest.json")
+    return read(ROOT / "weights" / "manifest.json")
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> dict[str, Any]:
+    """A JSON file that a measurement wrote."""
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
 
@@ -42,7 +44,7 @@ def _read(path: Path) -> dict[str, Any]:
 def headline(*evaluations: Mapping[str, Any]) -> str:
     """One row a figure, one column a split, each value with its 95 % interval."""
     header = ["", *(f"{one['split']} ({one['n']:,} photos)" for one in evaluations)]
-    return table(header, [[title, *(interval(one[key]) for one in evaluations)] for key, title in TITLES.items()])
+    return table(header, [[title, *(interval(one.get(key)) for one in evaluations)] for key, title in TITLES.items()])
 
 
 def per_class(result: Mapping[str, Any]) -> str:
@@ -91,6 +93,7 @@ def parity(release: Mapping[str, Any]) -> str:
             f"{both['int8'][key] - both['float'][key]:+.4f}",
         ]
         for key, title in TITLES.items()
+        if key in both["float"] and key in both["int8"]
     ]
     return table([f"on {both['split']}", "float32", "int8, served", "difference"], rows)
 
@@ -145,7 +148,7 @@ def explain_cost(result: Mapping[str, Any] | None = None) -> str:
 
     A sentence on what was compared where, and a table: wall time, and the ratio of wall and of CPU time.
     """
-    one = result or _read(ROOT / "benchmarks" / "results" / "explain_cost.json")
+    one = result or read(ROOT / "benchmarks" / "results" / "explain_cost.json")
     times, machine = one["median"], one["machine"]
     rows = []
     for title, side, what, ratio in (
@@ -179,8 +182,10 @@ def _seconds(wall_ms: float) -> str:
     return f"{wall_ms:.1f} ms" if wall_ms < 1000 else f"{wall_ms / 1000:.2f} s"
 
 
-def interval(figure: Mapping[str, float | None]) -> str:
-    """``0.712 (0.680–0.745)``; a figure that could not be computed is a dash."""
+def interval(figure: Mapping[str, float | None] | None) -> str:
+    """``0.712 (0.680–0.745)``; a figure that could not be computed is a dash; None was not measured."""
+    if figure is None:
+        return "not measured"
     value, low, high = figure["value"], figure["low"], figure["high"]
     if value is None or math.isnan(value):
         return "–"

@@ -1,0 +1,228 @@
+"""Tables for the model card on what stands behind the figures, from the JSON that ``evaluate`` and ``ablation`` wrote.
+
+``cog`` calls these functions (``make docs``). Each names the photos that it is about; what was not measured for the
+released model says so.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from figures import ROOT, TITLES, evaluation, interval, read, table
+from skinlens.labels import BY_CODE
+from skinlens.metrics import predictive_values
+
+NOT_MEASURED = "Not measured for this release.\n"
+NOT_RUN = "not run"
+PREVALENCES = (0.02, 0.075, 0.2)
+"""At which predictive values are shown; the app computes them at any."""
+SHOWN_COVERAGES = (0.5, 0.7, 0.8, 0.9, 1.0)
+TRAITS = {
+    "sex": "sex",
+    "age": "age",
+    "site": "body site",
+    "confirmed_by": "diagnosis known by",
+    "source": "clinic and camera",
+}
+PARTS = {
+    "balanced_accuracy": "balanced accuracy",
+    "melanoma_auc": "melanoma AUC",
+    "melanoma_sensitivity": "sensitivity",
+    "melanoma_specificity": "specificity",
+    "ece": "ECE",
+    "refused": "flagged as unfamiliar",
+}
+
+
+def found(key: str, sha256: str) -> Mapping[str, Any] | None:
+    """The evaluation of the released model that holds a measurement: on ``test`` if there is one, else on ``val``."""
+    for split in ("test", "val"):
+        one = evaluation(split)
+        if one["model"]["sha256"] == sha256 and one.get(key):
+            return one
+    return None
+
+
+def training(release: Mapping[str, Any]) -> str:
+    """What the released student learned from, in one sentence."""
+    recipe = release["recipe"]
+    distilled = recipe.get("distillation", {})
+    fusion = "with layer fusion" if recipe["student"]["fusion"] else "without layer fusion"
+    if not distilled.get("teacher"):
+        return f"This version (recipe `{recipe['name']}`) was trained on the labels, without a teacher, {fusion}.\n"
+    weights = ", ".join(f"{name} {value:g}" for name, value in distilled["weights"].items())
+    return (
+        f"This version (recipe `{recipe['name']}`) was distilled from a teacher, {fusion}; weights of the loss: "
+        f"{weights}; temperature of the distillation: {distilled['temperature']:g}.\n"
+    )
+
+
+def reliability(one: Mapping[str, Any] | None) -> str:
+    """Stated probability against what happened, for the class put first and for melanoma."""
+    if one is None:
+        return NOT_MEASURED
+    rows = [
+        [title, f"{entry['stated']:.2f}", interval(entry["happened"]), f"{entry['n']:,}"]
+        for key, title in (("top", "class put first"), ("melanoma", "melanoma"))
+        for entry in one["reliability"][key]
+    ]
+    return about(one) + table(["probability of", "stated, mean", "happened", "photos"], rows)
+
+
+def thresholds(one: Mapping[str, Any] | None, target: str) -> str:
+    """What each cut-off does, and its predictive values at three prevalences."""
+    if one is None:
+        return NOT_MEASURED
+    found_here = one["thresholds"][target]
+    header = ["cut-off", "sensitivity", "specificity", "missed", "falsely flagged"]
+    header += [f"PPV / NPV at {100 * share:g} %" for share in PREVALENCES]
+    rows = []
+    for row in found_here["rows"]:
+        used = " **(in use)**" if row["cut_off"] == found_here["shipped"] else ""
+        rows.append([f"{row['cut_off']:.3f}{used}", interval(row["sensitivity"]), interval(row["specificity"])])
+        rows[-1] += [f"{row['false_negatives']:,}", f"{row['false_positives']:,}"]
+        rates = row["sensitivity"]["value"], row["specificity"]["value"]
+        rows[-1] += ["–" if None in rates else _both(*rates, share) for share in PREVALENCES]
+    counts = f"{found_here['positives']:,} with it, {found_here['negatives']:,} without. "
+    return counts + about(one) + table(header, rows)
+
+
+def _both(sensitivity: float, specificity: float, prevalence: float) -> str:
+    return " / ".join(f"{value:.3f}" for value in predictive_values(sensitivity, specificity, prevalence))
+
+
+def subgroups(one: Mapping[str, Any] | None) -> str:
+    """One table of all parts of the photos."""
+    if one is None:
+        return NOT_MEASURED
+    rows = [
+        [f"{words}: {group['group']}", f"{group['n']:,}", f"{group['melanomas']:,}"]
+        + [interval(group[part]) for part in PARTS]
+        for trait, words in TRAITS.items()
+        for group in one["subgroups"].get(trait, ())
+    ]
+    return about(one) + table(["", "photos", "melanomas", *PARTS.values()], rows)
+
+
+def cameras(one: Mapping[str, Any] | None) -> str:
+    """How far the melanoma AUC falls where the camera cannot help, in one sentence."""
+    if one is None or "confirmed_by" not in one["subgroups"]:
+        return NOT_MEASURED
+    histology = next(group for group in one["subgroups"]["confirmed_by"] if group["group"] == "histology")
+    return (
+        f"On `{one['split']}` the melanoma AUC is {interval(one['melanoma_auc'])} over all photos, and "
+        f"{interval(histology['melanoma_auc'])} over the {histology['n']:,} that were confirmed by histology.\n"
+    )
+
+
+def risk_coverage(one: Mapping[str, Any] | None) -> str:
+    """How often the model would be wrong if it answered only its surest photos."""
+    if one is None:
+        return NOT_MEASURED
+    curve = one["risk_coverage"]
+    rows = [
+        [f"{point['coverage']:.0%}", interval(point["risk"])]
+        for point in curve["points"]
+        if any(abs(point["coverage"] - shown) < 1e-9 for shown in SHOWN_COVERAGES)
+    ]
+    area = (
+        f"Area under the risk–coverage curve: {interval(curve['aurc'])}; the least that any ranking could reach with "
+        f"these errors is {curve['aurc_of_a_perfect_ranking']:.3f}. "
+    )
+    return area + about(one) + table(["photos answered, the surest first", "wrong among them"], rows)
+
+
+def prediction_sets(one: Mapping[str, Any] | None) -> str:
+    """Coverage and size of the sets of classes, over all and by class."""
+    if one is None:
+        return NOT_MEASURED
+    sets = one["prediction_sets"]
+    sentence = (
+        f"Level {sets['level']:.0%}, calibrated on {sets['calibrated_on']}; measured on {sets['n']:,} photos of "
+        f"`{one['split']}` that took no part in it. Coverage {interval(sets['coverage'])}, mean size "
+        f"{interval(sets['mean_size'])}; one class alone: {interval(sets['single'])}; melanoma left out, of lesions "
+        f"that are none: {interval(sets['melanoma_ruled_out'])}.\n\n"
+    )
+    rows = [
+        [code, BY_CODE[code].name, f"{entry['n']:,}", interval(entry["coverage"]), interval(entry["mean_size"])]
+        for code, entry in sets["per_class"].items()
+    ]
+    return sentence + table(["class", "", "photos", "coverage", "mean size"], rows)
+
+
+def foreign(one: Mapping[str, Any] | None) -> str:
+    """Pictures of other things: are they told from the training photos?"""
+    if one is None:
+        return NOT_MEASURED
+    strange = one["foreign"]
+    sentence = (
+        f"AUROC of the distance: {interval(strange['auroc'])} over {strange['n']:,} pictures; of the photos of "
+        f"`{one['split']}`, {interval(strange['own_refused'])} lie above the limit too.\n\n"
+    )
+    rows = [
+        [kind["kind"], f"{kind['n']:,}", interval(kind["auroc"]), f"{kind['refused']:.0%}"] for kind in strange["kinds"]
+    ]
+    return sentence + table(["pictures", "", "AUROC", "flagged"], rows)
+
+
+def ablation(protocol: str, gathered: Mapping[str, Any] | None = None) -> str:
+    """One protocol's table; the paper's is named leaky."""
+    content = gathered or stored_ablation()
+    if content is None or protocol not in content["protocols"]:
+        return f"{'Leaky. ' if protocol == 'paper' else ''}Not run yet.\n"
+    rows = content["protocols"][protocol]["rows"]
+    keys = [key for key in (*TITLES, "melanoma_recall") if any(key in row["figures"] for row in rows)]
+    titles = [TITLES.get(key, key.replace("_", " ")) for key in keys]
+    header = ["leaky" if protocol == "paper" else "", *titles, "parameters", "MACs", "KB", "ms"]
+    if any(row.get("paper_reports") for row in rows):
+        header.append("the paper reports")
+    lines = [_ablation_row(row, keys, "the paper reports" in header) for row in rows]
+    differences = [_difference(one, rows) for one in content["protocols"][protocol].get("differences", ())]
+    return table(header, lines) + ("\n" + "".join(differences) if differences else "")
+
+
+def _ablation_row(row: Mapping[str, Any], keys: Sequence[str], with_paper: bool) -> list[str]:
+    if row["status"] == NOT_RUN:
+        cells = [NOT_RUN] * (len(keys) + 4)
+    else:
+        cells = [interval(row["figures"][key]) for key in keys]
+        cells += [f"{row[key]:,.0f}" if key in row else "–" for key in ("parameters", "macs", "size_kb")]
+        cells.append(f"{row['latency_ms']:.1f}" if "latency_ms" in row else "–")
+    paper = ", ".join(f"{key} {value:.2f} %" for key, value in (row.get("paper_reports") or {}).items()) or "–"
+    return [row["title"], *cells, *([paper] if with_paper else [])]
+
+
+def _difference(one: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    titles = {row["name"]: row["title"] for row in rows}
+    gain = one["figures"]["balanced_accuracy"]
+    return (
+        f"- {titles[one['of']]} minus {titles[one['minus']]}: {gain['value']:+.3f} in balanced accuracy "
+        f"({gain['low']:+.3f} to {gain['high']:+.3f}).\n"
+    )
+
+
+def leak(gathered: Mapping[str, Any] | None = None) -> str:
+    """What the leak is worth: the last recipe that was run under both protocols, in one sentence."""
+    content = gathered or stored_ablation()
+    protocols = content["protocols"] if content else {}
+    honest, leaky = (
+        {row["name"]: row for row in protocols.get(key, {}).get("rows", ()) if row["figures"]}
+        for key in ("lesion", "paper")
+    )
+    both = [name for name in honest if name in leaky]
+    if not both:
+        return "What the leak is worth was not measured yet: no recipe was run under both protocols.\n"
+    own, other = (rows[both[-1]]["figures"]["accuracy"] for rows in (honest, leaky))
+    return (
+        f"What the leak is worth: {honest[both[-1]]['title']} has an accuracy of {interval(other)} under the leaky "
+        f"protocol and of {interval(own)} on lesions that it never saw.\n"
+    )
+
+
+def stored_ablation() -> Mapping[str, Any] | None:
+    """What ``python -m skinlens ablation`` gathered; None before it was run."""
+    path = ROOT / "docs" / "ablation.json"
+    return read(path) if path.is_file() else None
+
+
+def about(one: Mapping[str, Any]) -> str:
+    return f"On {one['n']:,} photos of `{one['split']}`.\n\n"

@@ -1,0 +1,173 @@
+"""The model card's tables on what stands behind the figures say what was measured, and say what was not."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import evidence
+import figures
+
+
+def figure(value: float | None) -> dict[str, float | None]:
+    return {
+        "value": value,
+        "low": None if value is None else value - 0.1,
+        "high": None if value is None else value + 0.1,
+    }
+
+
+ROW = {
+    "cut_off": 0.1,
+    "true_positives": 9,
+    "false_negatives": 1,
+    "false_positives": 27,
+    "true_negatives": 63,
+    "sensitivity": figure(0.9),
+    "specificity": figure(0.7),
+}
+GROUP = {"group": "histology", "n": 80, "melanomas": 10, **dict.fromkeys(evidence.PARTS, figure(0.5))}
+MEASURED: dict[str, Any] = {
+    "n": 100,
+    "split": "test",
+    "model": {"sha256": "ab" * 32},
+    "melanoma_auc": figure(0.9),
+    "reliability": {
+        "top": [{"n": 100, "stated": 0.815, "happened": figure(0.8)}],
+        "melanoma": [{"n": 100, "stated": 0.1, "happened": figure(0.2)}],
+    },
+    "thresholds": {"melanoma": {"shipped": 0.1, "positives": 10, "negatives": 90, "rows": [ROW]}},
+    "subgroups": {"confirmed_by": [{**GROUP, "melanoma_auc": figure(None)}]},
+    "risk_coverage": {
+        "aurc": figure(0.2),
+        "aurc_of_a_perfect_ranking": 0.0184,
+        "points": [{"coverage": share, "risk": figure(share / 2)} for share in (0.45, 0.5, 1.0)],
+    },
+    "prediction_sets": {
+        "level": 0.9,
+        "calibrated_on": "756 photos of val",
+        "n": 100,
+        **{key: figure(0.5) for key in ("coverage", "mean_size", "single", "melanoma_ruled_out")},
+        "per_class": {"mel": {"n": 10, "coverage": figure(0.9), "mean_size": figure(2.5)}},
+    },
+    "foreign": {
+        "n": 150,
+        "auroc": figure(0.85),
+        "own_refused": figure(0.2),
+        "kinds": [{"kind": "noise", "n": 20, "auroc": figure(0.75), "refused": 0.95}],
+    },
+}
+
+
+def last(text: str) -> str:
+    return text.splitlines()[-1]
+
+
+def test_each_table_says_what_was_measured_and_on_which_photos() -> None:
+    assert last(evidence.reliability(MEASURED)) == "| melanoma | 0.10 | 0.200 (0.100–0.300) | 100 |"
+    assert evidence.reliability(MEASURED).startswith("On 100 photos of `test`.\n")
+    assert last(evidence.subgroups(MEASURED)).startswith("| diagnosis known by: histology | 80 | 10 | 0.500 (")
+    assert " – " in last(evidence.subgroups(MEASURED))
+    lines = evidence.risk_coverage(MEASURED).splitlines()
+    assert "could reach with these errors is 0.018" in lines[0]
+    assert lines[-2:] == ["| 50% | 0.250 (0.150–0.350) |", "| 100% | 0.500 (0.400–0.600) |"]
+    assert last(evidence.prediction_sets(MEASURED)) == (
+        "| mel | melanoma | 10 | 0.900 (0.800–1.000) | 2.500 (2.400–2.600) |"
+    )
+    assert "Level 90%, calibrated on 756 photos of val; measured on 100" in evidence.prediction_sets(MEASURED)
+    assert last(evidence.foreign(MEASURED)) == "| noise | 20 | 0.750 (0.650–0.850) | 95% |"
+
+
+def test_predictive_values_come_from_the_prevalence_not_from_the_data() -> None:
+    cells = last(evidence.thresholds(MEASURED, "melanoma")).split(" | ")
+    assert cells[0] == "| 0.100 **(in use)**"
+    assert cells[3:5] == ["1", "27"]
+    # At 20 %: 180 of 420 flagged are ill; 560 of 580 others are not.
+    assert cells[-1] == "0.429 / 0.966 |"
+
+
+def test_cameras_compare_all_photos_with_histology_alone() -> None:
+    one = {**MEASURED, "subgroups": {"confirmed_by": [GROUP]}}
+    assert evidence.cameras(one) == (
+        "On `test` the melanoma AUC is 0.900 (0.800–1.000) over all photos, and 0.500 (0.400–0.600) over the 80 that "
+        "were confirmed by histology.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["reliability", "subgroups", "cameras", "risk_coverage", "prediction_sets", "foreign"],
+)
+def test_what_was_not_measured_says_so(table: str) -> None:
+    assert getattr(evidence, table)(None) == "Not measured for this release.\n"
+    assert evidence.thresholds(None, "melanoma") == "Not measured for this release.\n"
+
+
+def test_only_an_evaluation_of_the_release_counts_and_test_before_val(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "ROOT", tmp_path)
+    (tmp_path / "docs").mkdir()
+    for split in ("val", "test"):
+        (tmp_path / "docs" / f"evaluation-{split}.json").write_text(json.dumps({**MEASURED, "split": split}))
+    sha256 = MEASURED["model"]["sha256"]
+    one = evidence.found("foreign", sha256)
+    assert one is not None
+    assert one["split"] == "test"
+    assert evidence.found("foreign", "0" * 64) is None
+    older = {key: value for key, value in MEASURED.items() if key != "foreign"}
+    (tmp_path / "docs" / "evaluation-test.json").write_text(json.dumps(older))
+    one = evidence.found("foreign", sha256)
+    assert one is not None
+    assert one["split"] == "val"
+
+
+def test_training_says_whether_there_was_a_teacher() -> None:
+    alone = {"recipe": {"name": "hsb", "student": {"fusion": False}}}
+    assert evidence.training(alone) == (
+        "This version (recipe `hsb`) was trained on the labels, without a teacher, without layer fusion.\n"
+    )
+    distilled = {"teacher": "runs/teacher/best.pt", "temperature": 10.0, "weights": {"intermediate": 0.3, "logit": 0.3}}
+    taught = {"recipe": {"name": "kd", "student": {"fusion": True}, "distillation": distilled}}
+    assert "distilled from a teacher, with layer fusion; weights of the loss: intermediate 0.3, logit 0.3; temp" in (
+        evidence.training(taught)
+    )
+
+
+RUN = {
+    "name": "hsb",
+    "title": "HSB",
+    "status": "measured",
+    "figures": dict.fromkeys([*figures.TITLES, "melanoma_recall"], figure(0.7)),
+    "parameters": 3_900_000.0,
+    "macs": 91_000_000.0,
+    "size_kb": 15_200.0,
+    "latency_ms": 4.04,
+}
+NOT_RUN = {"name": "vit_tiny", "title": "ViT-Tiny", "status": "not run", "figures": {}}
+
+
+def test_an_ablation_says_what_was_not_run_and_what_is_leaky() -> None:
+    gain = {"of": "hsb", "minus": "vit_tiny", "figures": {"balanced_accuracy": figure(0.05)}}
+    leaky = {**RUN, "paper_reports": {"accuracy": 95.88}}
+    gathered = {
+        "protocols": {"lesion": {"rows": [RUN, NOT_RUN], "differences": [gain]}, "paper": {"rows": [leaky, NOT_RUN]}}
+    }
+    lines = evidence.ablation("lesion", gathered).splitlines()
+    assert lines[2].startswith("| HSB | 0.700 (0.600–0.800) |")
+    assert lines[2].endswith("| 3,900,000 | 91,000,000 | 15,200 | 4.0 |")
+    assert set(lines[3].split(" | ")[1:-1]) == {"not run"}
+    assert lines[-1] == "- HSB minus ViT-Tiny: +0.050 in balanced accuracy (-0.050 to +0.150)."
+    lines = evidence.ablation("paper", gathered).splitlines()
+    assert lines[0].startswith("| leaky | ")
+    assert lines[2].endswith("| accuracy 95.88 % |")
+    assert lines[3].endswith("| not run | – |")
+    assert "accuracy of 0.700 (0.600–0.800) under the leaky protocol" in evidence.leak(gathered)
+
+
+def test_an_ablation_that_is_not_there_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evidence, "ROOT", tmp_path)
+    assert evidence.ablation("lesion") == "Not run yet.\n"
+    assert evidence.ablation("paper") == "Leaky. Not run yet.\n"
+    assert "was not measured yet" in evidence.leak()
