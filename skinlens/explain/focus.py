@@ -40,10 +40,8 @@ class Focus:
     @property
     def verdict(self) -> str:
         """In plain words, for the reader of the map."""
-        if self.inside <= self.area:
-            return "It looks at the lesion no more than at the skin around it."
-        where = "inside" if self.pointing > 0.5 else "outside"
-        return f"It looks at the lesion more than at the skin around it; its hottest point is {where}."
+        more = "more" if self.inside > self.area else "no more"
+        return f"looks at the lesion {more} than at the skin"
 
 
 def focus(photo: Photo, explanation: Explanation, outline: Outline, spec: InputSpec) -> Check:

@@ -19,7 +19,7 @@ HELP = """
 The outline is the model's, or yours once you have corrected it.
 
 **Heat inside**: how much of a map's heat lies inside the outline. Beside it stands how much of the picture the lesion
-takes up: a map that looks at nothing in particular has that much.
+takes up: a map that looks at nothing in particular has that much of its heat inside.
 
 **Hottest point**: whether the brightest place of the map lies inside.
 
@@ -130,11 +130,11 @@ def _focus(opened: OpenCase, classifier: Classifier | None, outline: Outline | N
     if not shown:
         return
     widgets.table(
-        ("Map", "Heat inside", "Hottest point", "In words"),
+        ("Map", "Heat inside", "Hottest point", "Result"),
         [
             (
                 METHODS[one.method].title,
-                f"{share(check, 'inside')} (lesion: {share(check, 'area')} of the picture)",
+                f"{share(check, 'inside')} (lesion: {share(check, 'area')})",
                 hottest(check),
                 check.figures["verdict"],
             )

@@ -45,7 +45,7 @@ def test_the_focus_of_every_map_is_measured_by_itself(mapped: AppTest, outlined_
     assert len(opened.checks_of("focus")) == len(telling) > 0
     for one in telling:
         found = pipeline.focus(opened.analysis.photo, one, outline, spec).figures
-        assert f"{100 * found['inside']:.0f} % (lesion: {100 * found['area']:.0f} % of the picture)" in text
+        assert f"{100 * found['inside']:.0f} % (lesion: {100 * found['area']:.0f} %)" in text
         assert found["verdict"] in text
 
 

@@ -19,6 +19,7 @@ from tests.browser.test_journey import (  # noqa: F401  (browser is a fixture)
     picture,
     served,
     settled,
+    turn,
 )
 
 Kept = tuple[CaseStore, Case, str]
@@ -53,14 +54,22 @@ def page(browser: Browser) -> Iterator[Page]:  # noqa: F811
 
 
 def shown(page: Page) -> list[list[float]]:
-    found: list[list[float]] = json.loads(str(page.locator(".sl-outliner").get_attribute("data-points")))
+    outliner = page.locator(".sl-outliner[data-points]")
+    found: list[list[float]] = json.loads(str(outliner.get_attribute("data-points")))
     return found
+
+
+def explained(page: Page, address: str, case: Case) -> None:
+    """Open the stored case and turn to its maps."""
+    page.goto(f"{address}/?case={case.visit.id}")
+    expect(page.get_by_text(f"Kept as case {case.visit.id}")).to_be_visible()
+    turn(page, "Explain")
 
 
 def test_the_outline_is_corrected(page: Page, kept: Kept) -> None:
     store, case, address = kept
     (model,) = store.outlines(case.visit.id)
-    page.goto(f"{address}/explain?case={case.visit.id}")
+    explained(page, address, case)
     expect(page.get_by_text("Outline by the model")).to_be_visible()
     assert shown(page) == [list(point) for point in model.points]
     assert page.locator(".sl-handles button").count() == 0
@@ -111,7 +120,7 @@ def test_the_outline_is_corrected(page: Page, kept: Kept) -> None:
 def test_a_change_that_is_cancelled_leaves_no_trace(page: Page, kept: Kept) -> None:
     store, case, address = kept
     (model,) = store.outlines(case.visit.id)
-    page.goto(f"{address}/explain?case={case.visit.id}")
+    explained(page, address, case)
     page.get_by_role("button", name="Correct the outline").click()
     page.keyboard.press("Alt+ArrowLeft")  # all points
     assert [round(across + 0.005, 4) for across, _ in shown(page)] == [across for across, _ in model.points]
