@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from skinlens.ui import ablation, cache, card, frame, measured
+from skinlens.ui import ablation, cache, card, frame, measured, sanity
 
 frame.title("Model")
 release = cache.manifest()
@@ -29,5 +29,7 @@ st.header("What each part of the method is worth")
 ablation.tables()
 st.header("Quick and exact form")
 card.parity(release)
+st.header("How far the maps can be trusted")
+sanity.section()
 st.header("Versions")
 card.versions(release)

@@ -158,37 +158,17 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _outline_train(options: argparse.Namespace) -> int:
-    from skinlens.distill.data import dataset_folder, load_index
-    from skinlens.distill.outline import add_figures, mask_paths, train_outline
-    from skinlens.evaluate.outline import evaluate_outline, summary
+    from skinlens.evaluate.outline import train_and_measure
 
-    weights, data = options.weights or pipeline.weights_directory(), dataset_folder()
-    masks = mask_paths(data)
-    parts = {part: load_index(data, part) for part in ("train", "val", "test")}
-    path = train_outline(weights, parts["train"], parts["val"], masks)
-    for split in ("val", "test") if options.test else ("val",):
-        figures = evaluate_outline(weights, parts[split], masks)
-        add_figures(weights, split, figures)
-        print(summary(split, figures))
-    print(path)
+    print(train_and_measure(options.weights or pipeline.weights_directory(), with_test=options.test))
     return 0
 
 
 def _evaluate_explanations(options: argparse.Namespace) -> int:
-    from skinlens.distill.data import dataset_folder, load_index
-    from skinlens.distill.outline import mask_paths
-    from skinlens.evaluate.explanations import evaluate_explanations, summary
-    from skinlens.evaluate.gates import gates_in_words
-    from skinlens.models.weights import load_manifest
+    from skinlens.evaluate.explanations import evaluate_release
 
-    data, weights = dataset_folder(), options.weights or pipeline.weights_directory()
-    entries, masks = load_index(data, "val"), mask_paths(data)
-    classifier = pipeline.load_classifier(weights)
-    result = evaluate_explanations(classifier, load_manifest(weights), entries, masks, options.explanations)
-    path = options.json or pipeline.EXPLANATIONS
-    path.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    print(summary(result))
-    print(gates_in_words())
+    weights, path = options.weights or pipeline.weights_directory(), options.json or pipeline.EXPLANATIONS
+    print(evaluate_release(weights, options.explanations, path))
     return 0
 
 

@@ -10,6 +10,7 @@ classes, so that what is rare counts as much as what is common. All figures are 
 interval over lesions.
 """
 
+import json
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -24,10 +25,11 @@ from jaxtyping import Bool, Float64
 from PIL import Image
 from tqdm import tqdm
 
-from skinlens.distill.data import Entry
-from skinlens.distill.outline import load_mask
+from skinlens.distill.data import Entry, dataset_folder, load_index
+from skinlens.distill.outline import load_mask, mask_paths
 from skinlens.errors import DatasetError
 from skinlens.evaluate.bootstrap import RESAMPLES, SEED, Figure, finite, measured
+from skinlens.evaluate.gates import gates_in_words
 from skinlens.evaluate.randomised import compare_networks
 from skinlens.explain import METHODS, explain, seed_of
 from skinlens.explain.agreement import hottest_iou, spearman
@@ -35,8 +37,8 @@ from skinlens.explain.faithfulness import BLUR, blur, order_of, random_maps, sco
 from skinlens.explain.focus import measure
 from skinlens.intake import read_photo
 from skinlens.labels import CODES
-from skinlens.models.weights import Manifest
-from skinlens.predict import Classifier
+from skinlens.models.weights import Manifest, load_manifest
+from skinlens.predict import Classifier, load_classifier
 from skinlens.preprocess import crop_box, to_batch
 from skinlens.records import Array, Explanation, Mask, Photo, Target
 
@@ -54,6 +56,20 @@ MOST_LIKE_RANDOM = 0.5
 """Rank correlation with the map of an untrained network: from here on a method does not tell the two apart."""
 LEAST_LIKE_FLOAT = 0.9
 PAIRS = tuple(combinations(METHODS, 2))
+
+
+def evaluate_release(weights: Path, sample: int, path: Path) -> str:
+    """Measure a release on HAM10000's ``val`` and write the figures to ``path``; what decides, in words.
+
+    Raises:
+        DatasetError, WeightsError: the data set or the release is not there.
+    """
+    data, manifest = dataset_folder(), load_manifest(weights)
+    result = evaluate_explanations(
+        load_classifier(weights), manifest, load_index(data, "val"), mask_paths(data), sample
+    )
+    path.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    return f"{summary(result)}\n{gates_in_words()}"
 
 
 def evaluate_explanations(

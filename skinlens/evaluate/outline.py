@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Bool, Float64
 from tqdm import tqdm
 
-from skinlens.distill.data import Entry
-from skinlens.distill.outline import load_mask
+from skinlens.distill.data import Entry, dataset_folder, load_index
+from skinlens.distill.outline import add_figures, load_mask, mask_paths, train_outline
 from skinlens.evaluate.bootstrap import RESAMPLES, SEED, Figure, measured
 from skinlens.intake import read_photo
 from skinlens.models.outline import curve, fill, trace, view_to_photo
@@ -21,6 +21,24 @@ from skinlens.records import Array, Mask
 GOOD = 0.8
 """Dice from which an outline needs little correction."""
 NAMES = ("dice", "iou", "curve_dice", "dice_median", "good_share")
+
+
+def train_and_measure(weights: Path, *, with_test: bool) -> Path:
+    """Train a head for a release on HAM10000 and add it to that release with its figures; the path of its file.
+
+    ``with_test``: measure it on ``test`` as well as on ``val``, once for a release.
+
+    Raises:
+        DatasetError, WeightsError: the data set or the release is not there.
+    """
+    data = dataset_folder()
+    masks = mask_paths(data)
+    path = train_outline(weights, load_index(data, "train"), load_index(data, "val"), masks)
+    for split in ("val", "test") if with_test else ("val",):
+        figures = evaluate_outline(weights, load_index(data, split), masks)
+        add_figures(weights, split, figures)
+        print(summary(split, figures))
+    return path
 
 
 def evaluate_outline(weights: Path, entries: Sequence[Entry], masks: dict[str, Path]) -> dict[str, Any]:
