@@ -18,7 +18,7 @@ from skinlens import pipeline
 from skinlens.errors import DatasetError, SkinLensError
 from skinlens.explain import AGAINST
 from skinlens.labels import CODES, DISCLAIMER, LABELS
-from skinlens.records import Method
+from skinlens.records import Method, PredictionSet
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -240,6 +240,7 @@ def _answer(path: Path, analysis: pipeline.Analysis) -> dict[str, Any]:
             "above_threshold": prediction.above_melanoma_threshold,
             "threshold": asdict(prediction.melanoma_threshold),
         },
+        "prediction_set": prediction.prediction_set and asdict(prediction.prediction_set),
         "quality": {
             "passed": analysis.quality.passed,
             "checks": [asdict(check) for check in analysis.quality.checks],
@@ -262,6 +263,8 @@ def _in_words(answer: dict[str, Any]) -> str:
         f"(sensitivity {threshold['sensitivity']:.0%}, specificity {threshold['specificity']:.0%} on "
         f"{threshold['chosen_on']})."
     )
+    if answer["prediction_set"]:
+        lines.append(f"  {PredictionSet(**answer['prediction_set']).words}")
     lines += [f"  {check['title']}: {check['advice']}" for check in answer["quality"]["checks"] if not check["passed"]]
     return "\n".join(lines)
 

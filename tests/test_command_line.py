@@ -35,6 +35,8 @@ def test_predict_as_json(release: Path, photo: Path, capsys: pytest.CaptureFixtu
     assert list(result["probs"]) == list(CODES)
     assert sum(result["probs"].values()) == pytest.approx(1)
     assert result["top"] == max(result["probs"], key=result["probs"].get)
+    assert result["top"] in result["prediction_set"]["codes"]
+    assert result["prediction_set"]["calibrated_on"] == "14 photos of val"
     manifest = json.loads((release / "manifest.json").read_text())
     assert result["model"]["sha256"] == manifest["files"]["student-int8.onnx"]["sha256"]
     assert {check["name"] for check in result["quality"]["checks"]} >= {"sharpness", "short_side", "familiarity"}
@@ -51,6 +53,7 @@ def test_predict_several_and_in_words(
     assert main(["predict", str(photo), "--weights", str(release)]) == 0
     words = capsys.readouterr().out
     assert "melanocytic nevus (benign)" in words
+    assert "At the 90\u00a0% level" in words
     assert DISCLAIMER in words
     bad = tmp_path / "bad.jpg"
     bad.write_text("hello")

@@ -13,7 +13,7 @@ from skinlens.explain import METHODS
 from skinlens.labels import BY_CODE
 from skinlens.records import Case, Method
 from skinlens.store import CaseQuery, CaseRow, CaseStore, Revision
-from skinlens.ui import forms, session, visits, widgets
+from skinlens.ui import certainty, forms, session, visits, widgets
 from skinlens.ui.forms import PAGE_SIZE
 from skinlens.ui.session import OpenCase
 from skinlens.ui.words import STATUSES, name, named, patient_line, percent, plain
@@ -170,6 +170,7 @@ def case(store: CaseStore, opened: OpenCase) -> None:
         reading, own, changes, manage = st.tabs(["Model's reading", "Your diagnosis", "Changes", "Export, delete"])
         with reading:
             widgets.distribution(stored.visit.prediction)
+            certainty.label_set(stored.visit.prediction)
             widgets.melanoma_statement(stored.visit.prediction)
             widgets.model_line(opened)
         with own:

@@ -184,7 +184,7 @@ def journey(page: Page, address: str, tmp_path: Path) -> None:
     expect(page.get_by_text("Your impression first")).to_be_visible()
     expect(page.get_by_text("sensitivity")).to_have_count(0)
     page.get_by_role("button", name="Show the model's reading without mine").click()
-    expect(page.get_by_text("sensitivity")).to_be_visible()
+    expect(page.get_by_text("sensitivity").first).to_be_visible()
     expect(page.get_by_text("Actinic keratosis / intraepithelial carcinoma")).to_be_visible()
     picture(page, "2-analyse")
 
@@ -229,7 +229,7 @@ def journey(page: Page, address: str, tmp_path: Path) -> None:
     assert ranges(page) == whole
 
     turn(page, "Analyse")
-    expect(page.get_by_text("sensitivity")).to_be_visible()
+    expect(page.get_by_text("sensitivity").first).to_be_visible()
     page.get_by_role("textbox", name="Pseudonym").fill("P-0147")
     page.keyboard.press("Tab")
     settled(page)
