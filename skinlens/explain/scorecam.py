@@ -10,6 +10,8 @@ For one class against another, y_k is the difference of their logits. The logit 
 same for all channels and cancels in the softmax. No gradient is needed, but one forward pass for each channel.
 """
 
+import math
+
 import numpy as np
 from jaxtyping import Float32
 
@@ -63,12 +65,14 @@ def enlarged_masks(grids: Float32[Array, "m g g"], size_px: int) -> Float32[Arra
     Bilinear with the corners of both grids on each other, which is how pytorch-grad-cam (torch's
     ``UpsamplingBilinear2d``) makes its masks, and not how it enlarges its results.
     """
-    # By indexing, not as a matrix product: see Head.logits_of_pooled for what a product costs the engine's next run.
-    fine = np.linspace(0, grids.shape[1] - 1, size_px, dtype=np.float32)
-    before = np.minimum(fine.astype(np.int64), grids.shape[1] - 2)
-    share = fine - before  # of the place after
-    rows = grids[:, before] * (1 - share)[:, np.newaxis] + grids[:, before + 1] * share[:, np.newaxis]
-    masks = rows[:, :, before] * (1 - share) + rows[:, :, before + 1] * share
-    low = masks.min(axis=(1, 2), keepdims=True)
-    high = masks.max(axis=(1, 2), keepdims=True)
-    return np.asarray((masks - low) / (high - low + np.float32(1e-8)), dtype=np.float32)
+    grid, count = grids.shape[1], len(grids)
+    fine = np.linspace(0, grid - 1, size_px, dtype=np.float32)
+    # What each fine place takes of each coarse one. As products of at most 48 rows, because the threads of the BLAS
+    # library must stay asleep: see Head.logits_of_pooled. It wakes them for larger ones.
+    share = np.maximum(1 - np.abs(fine[:, np.newaxis] - np.arange(grid, dtype=np.float32)), 0)
+    rows = np.matmul(share, grids).reshape(-1, math.gcd(size_px, 48), grid)
+    masks = np.matmul(rows, share.T).reshape(count, -1)
+    low, high = masks.min(axis=1, keepdims=True), masks.max(axis=1, keepdims=True)
+    masks -= low
+    masks /= high - low + np.float32(1e-8)
+    return np.asarray(masks.reshape(count, size_px, size_px), dtype=np.float32)
