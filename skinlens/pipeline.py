@@ -122,10 +122,9 @@ def reference(
 ) -> tuple[Reduction, tuple[Reference, ...]]:
     """The prediction of the installed release's float network, and the same maps by the published libraries on it.
 
-    Raises SkinLensError, WeightsError, Cancelled.
+    Raises SkinLensError, Cancelled.
     """
-    manifest = weights.load_manifest(weights_directory())
-    return recompute(manifest, classifier, photo, explanations, progress=progress)
+    return recompute(weights_directory(), classifier, photo, explanations, progress=progress)
 
 
 def save(

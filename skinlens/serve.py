@@ -28,7 +28,6 @@ def serve(host: str = "127.0.0.1", port: int = 8501) -> NoReturn:
         )
     print(f"SkinLens: http://{f'[{host}]' if ':' in host else host}:{free} (stop it with Ctrl+C)", file=sys.stderr)
     sys.stderr.flush()
-    os.environ.setdefault("TQDM_DISABLE", "1")  # the libraries of the reference check would draw bars into the log
     os.chdir(ROOT)  # Streamlit reads .streamlit/config.toml from the working folder
     os.execv(sys.executable, streamlit_command(host, free))
 

@@ -7,40 +7,40 @@ by default (fewer patterns, LIME's design of trials). Here pytorch-grad-cam (Gil
 from, and their maps are set beside those of the app. LIME is given the same superpixels, score, number of trials and
 seed, and draws its trials in its own way.
 
-torch, pytorch-grad-cam and lime are imported here, when the first case is recomputed, and nowhere else in the app. The
-libraries hook the network that they explain: so each call has a network of its own, and no session sees another's.
+torch, pytorch-grad-cam and lime are never imported here: see ``explain.libraries``.
 """
 
+import contextlib
+import os
+import pickle
+import queue
+import subprocess
+import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 import numpy as np
-from jaxtyping import Float64
 
-from skinlens.calibration import softmax
 from skinlens.errors import SkinLensError
 from skinlens.explain import METHODS
 from skinlens.explain.agreement import SAME_AREA, hottest_iou, spearman
-from skinlens.explain.evidence import scale_to_peak
-from skinlens.explain.lime import Scale, score_of_logits, superpixels
+from skinlens.explain.libraries import Made, Task
 from skinlens.labels import BY_CODE, CODES
-from skinlens.models.engine import BATCH
-from skinlens.models.weights import Manifest
 from skinlens.predict import Classifier
-from skinlens.preprocess import InputSpec, View, Views, model_view, normalise, to_batch
+from skinlens.preprocess import to_batch
 from skinlens.quantities import percent
-from skinlens.records import Array, Batch, Check, Explanation, Heat, Logits, Method, ModelStamp, Photo, Progress
-
-if TYPE_CHECKING:
-    import torch
+from skinlens.records import Check, Explanation, Heat, ModelStamp, Photo, Progress
 
 KIND = "reference"
-LOADING = 0.05
-"""Share of the progress that the imports and the network count for."""
+ROOT = Path(__file__).resolve().parents[2]
+LISTEN_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -151,144 +151,88 @@ def in_words(check: Check) -> str:
 
 
 def recompute(
-    manifest: Manifest,
+    weights: Path,
     classifier: Classifier,
     photo: Photo,
     explanations: Sequence[Explanation],
     *,
     progress: Progress | None = None,
 ) -> tuple[Reduction, tuple[Reference, ...]]:
-    """The float network's prediction, and each map by its library. ``manifest``: of the release in ``classifier``.
+    """The float network's prediction, and each map by its library. ``weights``: the folder of ``classifier``.
 
-    Takes about a minute for the three maps of a photo, and about a gigabyte of memory, some of which stays taken.
-    ``progress`` is told the fraction done before each forward pass of the float network.
+    Takes about a minute for the three maps of a photo, in another process, which meanwhile needs about a gigabyte of
+    memory. ``progress`` is told the fraction done about five times a second; if it raises, that process is ended.
 
     Raises:
-        SkinLensError: a map is of another photo or model, or the packages are not installed.
-        WeightsError: the float network is not the one that was released.
+        SkinLensError: a map is of another photo or model, the packages are not installed, or the process failed.
         Cancelled: ``progress`` raised it.
     """
     for one in explanations:
-        _refuse_mix_ups(manifest, photo, one)
-    engine, temperature = classifier.engine, classifier.temperature
-    channels = engine.head.hidden_weight.shape[1]
-    tally = _Tally(1 + sum(_passes(one, channels) for one in explanations), progress or (lambda _: None))
-    tally.told(0.0)
-    model = _float_network(manifest, tally)
-    batch = to_batch([photo], engine.spec)
+        _refuse_mix_ups(classifier, photo, one)
     started = time.perf_counter()
-    float_probs = tuple(softmax(_logits(model, batch), temperature)[0].tolist())
-    int8_probs = tuple(classifier.probs(batch)[0].tolist())
-    reduction = Reduction(float_probs, int8_probs, photo.sha256, engine.stamp, _since(started), _now())
-    made = []
-    for one in explanations:
-        started = time.perf_counter()
-        if one.method == "lime":
-            heat = _lime(model, model_view(photo, engine.spec), engine.spec, temperature, one)
-        else:
-            heat = _cam(model, batch, one)
-        made.append(Reference(one, heat, _since(started), _now()))
-    tally.told(1.0)
-    return reduction, tuple(made)
+    made = _in_another_process(Task(weights.resolve(), photo, tuple(explanations)), progress or (lambda _: None))
+    took = (time.perf_counter() - started) * 1000 - sum(made.durations_ms)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    int8_probs = tuple(classifier.probs(to_batch([photo], classifier.engine.spec))[0].tolist())
+    reduction = Reduction(made.probs, int8_probs, photo.sha256, classifier.engine.stamp, took, now)
+    parts = zip(explanations, made.heats, made.durations_ms, strict=True)
+    return reduction, tuple(Reference(one, heat, duration_ms, now) for one, heat, duration_ms in parts)
 
 
-def _since(started: float) -> float:
-    return (time.perf_counter() - started) * 1000
+def _in_another_process(task: Task, told: Progress) -> Made:
+    """Its answers are read by a thread, so that a cancel is heard also while it is silent."""
+    told(0.0)
+    answers: queue.Queue[float | str | Made | None] = queue.Queue()
+    with (
+        TemporaryFile() as said,
+        subprocess.Popen(
+            [sys.executable, "-c", "from skinlens.explain.libraries import main; main()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            cwd=ROOT,
+            env=os.environ | {"TQDM_DISABLE": "1"},
+        ) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            threading.Thread(target=_read, args=(process.stdout, answers), daemon=True).start()
+            with contextlib.suppress(OSError):  # it could not start: the end of its answers tells
+                pickle.dump(task, process.stdin)
+                process.stdin.close()
+            done = 0.0
+            while True:
+                try:
+                    answer = answers.get(timeout=LISTEN_S)
+                except queue.Empty:
+                    told(done)
+                    continue
+                if isinstance(answer, Made):
+                    return answer
+                if not isinstance(answer, float):
+                    said.seek(0)
+                    raise SkinLensError(answer or _failed(said.read().decode(errors="replace")))
+                done = answer
+                told(done)
+        finally:
+            process.kill()
+            with contextlib.suppress(OSError):
+                process.stdin.close()
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-@dataclass
-class _Tally:
-    """Counts the photos that the float network is shown, and tells the progress before each pass."""
-
-    total: int
-    told: Progress
-    done: int = 0
-
-    def __call__(self, photos: int) -> None:
-        self.told(LOADING + (1 - LOADING) * min(1.0, self.done / self.total))
-        self.done += photos
-
-
-def _passes(explanation: Explanation, channels: int) -> int:
-    """How many photos the library shows to the network for this map."""
-    expected: dict[Method, int] = {"grad_cam": 1, "score_cam": 1 + channels}
-    return expected.get(explanation.method) or int(explanation.params["samples"])
-
-
-def _float_network(manifest: Manifest, before_each: Callable[[int], None]) -> "torch.nn.Module":
-    """The float student as the libraries want a model: photos in, logits out; its layers are in ``student``."""
+def _read(pipe: IO[bytes], answers: "queue.Queue[float | str | Made | None]") -> None:
+    """All answers; None at their end, however it came."""
     try:
-        import torch
-
-        from skinlens.models.student import load_released
-    except ImportError as missing:
-        raise SkinLensError(
-            f"The reference implementations are not installed (missing: {missing.name}). Run: pip install -r "
-            "requirements.txt"
-        ) from missing
-
-    class Watched(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.student = load_released(manifest)
-
-        def forward(self, batch: torch.Tensor) -> torch.Tensor:
-            before_each(len(batch))
-            logits: torch.Tensor = self.student(batch).logits
-            return logits
-
-    return Watched().eval()
+        while True:
+            answers.put(pickle.load(pipe))
+    except (EOFError, OSError, ValueError, pickle.UnpicklingError):
+        answers.put(None)
 
 
-def _logits(model: "torch.nn.Module", batch: Batch) -> Logits:
-    import torch
-
-    with torch.no_grad():
-        return np.asarray(model(torch.from_numpy(batch)).numpy(), dtype=np.float32)
-
-
-def _cam(model: Any, batch: Batch, explanation: Explanation) -> Heat:
-    """The library's map at the fused map; it subtracts the minimum and divides by the maximum."""
-    import torch
-    from pytorch_grad_cam import GradCAM, ScoreCAM
-
-    kind = {"grad_cam": GradCAM, "score_cam": ScoreCAM}[explanation.method]
-    direction = torch.from_numpy(explanation.target.direction)
-    with kind(model=model, target_layers=[model.student.fusion.activation]) as cam:
-        drawn = cam(torch.from_numpy(batch), [lambda logits: logits @ direction])[0]
-    return np.asarray(np.clip(drawn, 0, 1), dtype=np.float32)
-
-
-def _lime(model: "torch.nn.Module", view: View, spec: InputSpec, temperature: float, explanation: Explanation) -> Heat:
-    """The library's coefficients, drawn as ours are: the positive ones over the largest."""
-    from lime.lime_image import LimeImageExplainer
-
-    params, target = explanation.params, explanation.target
-    scale = cast(Scale, params["target"])
-    regions = superpixels(view, int(params["segments"]))
-
-    def score(views: Views) -> Float64[Array, "n 1"]:
-        found = score_of_logits(_logits(model, normalise(views, spec)), temperature, target, scale)
-        return found[:, np.newaxis]
-
-    drawn = LimeImageExplainer(random_state=int(params["seed"])).explain_instance(
-        view,
-        score,
-        labels=[0],
-        top_labels=None,
-        num_samples=int(params["samples"]),
-        batch_size=BATCH,
-        segmentation_fn=lambda _: regions,
-        random_seed=0,
-    )
-    coefficients = np.zeros(int(regions.max()) + 1, dtype=np.float32)
-    for region, weight in drawn.local_exp[0]:
-        coefficients[region] = max(weight, 0.0)
-    return scale_to_peak(coefficients[regions])
+def _failed(said: str) -> str:
+    reason = next((line for line in reversed(said.splitlines()) if line.strip()), "it said nothing")
+    return f"The reference implementations stopped before the end ({reason.strip()}). The maps of this page stand."
 
 
 def _spread(heat: Heat) -> Heat:
@@ -297,11 +241,11 @@ def _spread(heat: Heat) -> Heat:
     return np.asarray((heat - heat.min()) / span if span > 0 else np.zeros_like(heat), dtype=np.float32)
 
 
-def _refuse_mix_ups(manifest: Manifest, photo: Photo, explanation: Explanation) -> None:
+def _refuse_mix_ups(classifier: Classifier, photo: Photo, explanation: Explanation) -> None:
     title = METHODS[explanation.method].title
     for what, expected, found in (
         ("photo", photo.sha256, explanation.photo_sha256),
-        ("model", manifest.stamp().sha256, explanation.model.sha256),
+        ("model", classifier.engine.stamp.sha256, explanation.model.sha256),
     ):
         if expected != found:
             raise SkinLensError(

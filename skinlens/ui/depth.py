@@ -64,7 +64,7 @@ def _compute(classifier: Classifier, photo: Photo, progress: Progress | None = N
 def _show(opened: OpenCase, check: Check, classifier: Classifier | None) -> None:
     answers = check.figures["answers"]
     st.markdown(plain(check.figures["verdict"]))
-    drawn: Sequence[bytes] = ()
+    drawn: Sequence[tuple[bytes, bool]] = ()
     if classifier is not None and check.model == classifier.engine.stamp:
         photo, target = opened.analysis.photo, opened.target
         drawn = _pictures(photo.sha256, classifier.engine.stamp.sha256, target, photo, classifier)
@@ -78,12 +78,15 @@ def _show(opened: OpenCase, check: Check, classifier: Classifier | None) -> None
     checks.provenance([check])
 
 
-def _answer(answer: Mapping[str, Any], target: Target, drawn: bytes | None) -> None:
+def _answer(answer: Mapping[str, Any], target: Target, drawn: tuple[bytes, bool] | None) -> None:
     title = TITLES[answer["stage"]]
     top = answer["top"]
     st.markdown(f"**{title}**: {plain(name(top))}, {plain(percent(answer['probs'][top]))}")
     if drawn:
-        st.image(drawn, width="stretch", alt=f"{title}: Grad-CAM map for {target.words} over the photo. {LEGEND}.")
+        picture, empty = drawn
+        st.image(picture, width="stretch", alt=f"{title}: Grad-CAM map for {target.words} over the photo. {LEGEND}.")
+        if empty:
+            st.caption(plain(f"No part of the photo speaks for {target.words} here."))
     st.caption(READS[answer["stage"]])
     if answer["balanced_accuracy"] is not None:
         right = percent(answer["balanced_accuracy"])
@@ -105,9 +108,14 @@ def _pictures(
     target: Target,
     _photo: Photo,
     _classifier: Classifier,
-) -> list[bytes]:
-    """The photo under the map of each answer, as JPEG; none where the release does not give the maps out."""
+) -> list[tuple[bytes, bool]]:
+    """The photo under the map of each answer, as JPEG, and whether that map is empty.
+
+    No picture at all where the release does not give the maps out.
+    """
     small, spec = cache.reduced(_photo, PICTURE_PX), _classifier.engine.spec
     height, width = small.shape[:2]
     found = pipeline.depth_maps(_classifier, _photo, target)
-    return [cache.jpeg(blend(small, heat_to_photo(one.heat, height, width, spec))) for one in found]
+    return [
+        (cache.jpeg(blend(small, heat_to_photo(one.heat, height, width, spec))), not one.heat.any()) for one in found
+    ]

@@ -39,13 +39,13 @@ LEGEND = "Orange: hotter here than in the library's map. Purple: hotter in the l
 def section(opened: OpenCase, classifier: Classifier | None) -> None:
     shown = checks.shown_maps(opened)
     found = {one: check for one in shown if (check := checks.of_map(opened, KIND, one)) is not None}
-    drawn = {one: _held()[one] for one in found if one in _held()}
+    drawn = {one: picture for one in found if (picture := _held().get(one)) is not None}
     able = [one for one in checks.checkable_maps(opened, classifier) if one not in drawn]
     if not found and not able:
         return
     st.subheader("Do they keep to the reference implementations?", help=HELP)
     if found:
-        _show(opened, list(found.values()), drawn, classifier)
+        _show(opened, list(found.values()), drawn)
     if able and classifier is not None:
         again = "The differences are not kept with the case. Made again, they can be seen." if found else ""
         checks.ask(
@@ -60,9 +60,9 @@ def section(opened: OpenCase, classifier: Classifier | None) -> None:
         )
 
 
-def _held() -> dict[Explanation, Reference]:
-    """The libraries' maps of the open case; forgotten with it, as all keys of that beginning are."""
-    found: dict[Explanation, Reference] = st.session_state.setdefault("case_references", {})
+def _held() -> dict[Explanation, bytes]:
+    """Pictures of the differences, for the open case; forgotten with it, as all keys of that beginning are."""
+    found: dict[Explanation, bytes] = st.session_state.setdefault("case_references", {})
     return found
 
 
@@ -71,25 +71,21 @@ def _computing(classifier: Classifier, photo: Photo, able: Sequence[Explanation]
 
     def compute(progress: Progress) -> Sequence[Check]:
         reduction, made = pipeline.reference(classifier, photo, able, progress=progress)
-        held.update({one.explained: one for one in made})
+        held.update({one.explained: _picture(photo, one, classifier.engine.spec) for one in made})
         return [reduction.to_check(), *(one.to_check() for one in made)]
 
     return compute
 
 
-def _show(
-    opened: OpenCase, found: Sequence[Check], drawn: Mapping[Explanation, Reference], classifier: Classifier | None
-) -> None:
+def _show(opened: OpenCase, found: Sequence[Check], drawn: Mapping[Explanation, bytes]) -> None:
     widgets.table(
         ("Map", "Same order of heat", "Hottest fifth shared", "Mean difference", "Result"),
         [_row(check) for check in found],
     )
-    if drawn and classifier is not None:
-        for column, (explained, one) in zip(st.columns(len(METHODS), gap="medium"), drawn.items(), strict=False):
+    if drawn:
+        for column, (explained, picture) in zip(st.columns(len(METHODS), gap="medium"), drawn.items(), strict=False):
             title = METHODS[explained.method].title
-            with column:
-                picture = _picture(opened.analysis.photo, one, classifier.engine.spec)
-                st.image(picture, width="stretch", caption=title, alt=f"Differences of the {title} maps. {LEGEND}")
+            column.image(picture, width="stretch", caption=title, alt=f"Differences of the {title} maps. {LEGEND}")
         st.caption(LEGEND)
     if about := opened.checks_of(KIND, "", ""):
         _probabilities(about[-1].figures)

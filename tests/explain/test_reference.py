@@ -1,8 +1,10 @@
-"""The reference check: on a float engine the libraries draw the same maps; what is kept; cancel; mix-ups in words."""
+"""The reference check: on a float engine the libraries draw the same maps; what is kept; cancel; failures in words."""
 
 import json
+import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 
 from skinlens.errors import Cancelled, SkinLensError
 from skinlens.explain import METHODS, explain
+from skinlens.explain.libraries import make
 from skinlens.explain.reference import Reduction, Reference, in_words, recompute
 from skinlens.labels import CODES
 from skinlens.models.quantize import export_backbone
@@ -43,40 +46,51 @@ def on_float(manifest, served, tmp_path_factory):
 
 
 def maps(classifier, photo, label, against=None):
-    asked = {"lime": LIME}
     contrast = {"against": against} if against else {}
-    return [explain(one, classifier, photo, label, params={**asked.get(one, {}), **contrast}) for one in METHODS]
+    asked = {"lime": LIME}
+    return tuple(explain(one, classifier, photo, label, params={**asked.get(one, {}), **contrast}) for one in METHODS)
 
 
 @pytest.mark.parametrize(("label", "against"), [("nv", None), ("mel", "nv")])
 def test_on_a_float_engine_the_libraries_draw_the_same(label, against, manifest, on_float, photos):
-    made = maps(on_float, photos[0], label, against)
+    explained = maps(on_float, photos[0], label, against)
     told = []
-    reduction, found = recompute(manifest, on_float, photos[0], made, progress=told.append)
-    assert [one.explained for one in found] == made
-    np.testing.assert_allclose(reduction.float_probs, reduction.int8_probs, atol=2e-3)  # the file is of half precision
-    for one in found:
-        if one.explained.heat.any():
-            assert one.spearman > 0.99
-            assert np.abs(one.difference).mean() < 0.02
-    assert any(one.explained.heat.any() for one in found)
+    made = make(manifest, photos[0], explained, told.append)
+    # The file holds half precision.
+    np.testing.assert_allclose(made.probs, on_float.predict(photos[0]).probs, atol=2e-3)
+    for one, heat in zip(explained, made.heats, strict=True):
+        if one.heat.any():
+            found = Reference(one, heat, 1.0, "2024-01-01T00:00")
+            assert found.spearman > 0.99
+            assert np.abs(found.difference).mean() < 0.02
+    assert any(one.heat.any() for one in explained)
     assert told[0] == 0
     assert told[-1] == 1
     assert told == sorted(told)
     assert len(told) > 10
 
 
-def test_what_is_kept_of_it_is_plain_data(manifest, served, photos):
-    made = explain("grad_cam", served, photos[1], "nv")
-    reduction, (found,) = recompute(manifest, served, photos[1], [made])
-    check, about = found.to_check(), reduction.to_check()
+def test_another_process_finds_what_this_one_does_and_what_is_kept_is_plain_data(manifest, served, photos):
+    explained = maps(served, photos[1], "nv")[::2]
+    told = []
+    reduction, found = recompute(manifest.directory, served, photos[1], explained, progress=told.append)
+    made = make(manifest, photos[1], explained, lambda _: None)
+    np.testing.assert_allclose(reduction.float_probs, made.probs, atol=1e-5)
+    assert [one.explained for one in found] == list(explained)
+    for one, heat in zip(found, made.heats, strict=True):
+        np.testing.assert_allclose(one.heat, heat, atol=1e-3)
+    assert told == sorted(told)
+    assert (told[0], told[-1]) == (0, 1)
+
+    about, check, _ = (one.to_check() for one in (reduction, *found))
     for one in (check, about):
         assert json.loads(json.dumps(one.figures)) == one.figures
-        assert (one.kind, one.seed, one.model, one.photo_sha256) == ("reference", None, made.model, photos[1].sha256)
+        assert (one.kind, one.seed, one.photo_sha256) == ("reference", None, photos[1].sha256)
+        assert one.model == served.engine.stamp
     assert (check.label, check.method) == ("nv", "grad_cam")
-    assert check.settings["map"] == dict(made.params)
+    assert check.settings["map"] == dict(explained[0].params)
     assert set(check.settings["packages"]) == {"torch", "grad-cam"}
-    assert check.figures["mean_difference"] == pytest.approx(np.abs(found.difference).mean())
+    assert check.figures["mean_difference"] == pytest.approx(np.abs(found[0].difference).mean())
     assert (about.label, about.method) == ("", "")
     np.testing.assert_allclose([about.figures["int8_probs"][code] for code in CODES], served.predict(photos[1]).probs)
 
@@ -123,17 +137,39 @@ def test_a_map_that_is_the_same_everywhere_has_no_order():
     np.testing.assert_array_equal(one.difference, [[0, 1], [0, 0]])
 
 
-def test_cancel_passes_through_the_libraries(manifest, served, photos):
-    made = maps(served, photos[0], "nv")
+def test_cancel_ends_the_process_at_once(manifest, served, photos):
+    """Also while it is silent: the first second goes into imports."""
+    explained = maps(served, photos[0], "nv")
+    told = []
 
-    for enough in (0.06, 0.5):
+    def cancel(fraction):
+        told.append(fraction)
+        if len(told) == 3:
+            raise Cancelled("stopped by the user")
 
-        def cancel(fraction, enough=enough):
-            if fraction >= enough:
-                raise Cancelled("stopped by the user")
+    started = time.monotonic()
+    with pytest.raises(Cancelled, match="stopped by the user"):
+        recompute(manifest.directory, served, photos[0], explained, progress=cancel)
+    assert told == [0, 0, 0]
+    assert time.monotonic() - started < 30  # it waits for the end of that process
 
-        with pytest.raises(Cancelled, match="stopped by the user"):
-            recompute(manifest, served, photos[0], made, progress=cancel)
+
+def test_a_float_network_that_is_not_the_released_one_is_refused(manifest, served, photos, tmp_path):
+    folder = tmp_path / "weights"
+    shutil.copytree(manifest.directory, folder)
+    (folder / manifest.content["checkpoint"]).write_bytes(b"something else")
+    with pytest.raises(SkinLensError, match=r"^The model file student-float16\.pt is not the one that was released"):
+        recompute(folder, served, photos[0], [explain("grad_cam", served, photos[0], "nv")])
+
+
+def test_a_process_that_fails_is_told_with_its_last_words(manifest, served, photos, tmp_path):
+    folder = tmp_path / "weights"
+    shutil.copytree(manifest.directory, folder)
+    content = json.loads((folder / "manifest.json").read_text())
+    del content["architecture"]
+    (folder / "manifest.json").write_text(json.dumps(content))
+    with pytest.raises(SkinLensError, match=r"stopped before the end \(KeyError: 'architecture'\)\. The maps of this"):
+        recompute(folder, served, photos[0], [explain("grad_cam", served, photos[0], "nv")])
 
 
 @pytest.mark.parametrize(
@@ -142,7 +178,7 @@ def test_cancel_passes_through_the_libraries(manifest, served, photos):
 def test_a_map_of_something_else_is_refused(change, what, manifest, served, photos):
     made = replace(explain("grad_cam", served, photos[0], "nv"), **change)
     with pytest.raises(SkinLensError, match=f"^Grad-CAM cannot be checked: expected a map of the {what} "):
-        recompute(manifest, served, photos[0], [made])
+        recompute(manifest.directory, served, photos[0], [made])
 
 
 def test_importing_the_check_brings_in_nothing_heavy():
