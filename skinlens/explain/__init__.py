@@ -174,7 +174,7 @@ METHODS: dict[Method, MethodInfo] = {
                 kind="integer",
                 default=512,
                 low=50,
-                high=5000,
+                high=10_000,
                 help="How many copies of the photo are shown to the network at most, each with about half of its "
                 "patches covered. More give a steadier map and take longer in proportion.",
             ),

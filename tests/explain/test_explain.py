@@ -102,9 +102,9 @@ def test_progress_rises_to_1_and_its_cancel_passes_through(method, classifier, p
 @pytest.mark.parametrize(
     ("method", "params", "sentence"),
     [
-        ("lime", {"samples": 10}, "Trials (samples) cannot be 10: give a whole number from 50 to 5000."),
-        ("lime", {"samples": 99.5}, "Trials (samples) cannot be 99.5: give a whole number from 50 to 5000."),
-        ("lime", {"samples": True}, "Trials (samples) cannot be True: give a whole number from 50 to 5000."),
+        ("lime", {"samples": 10}, "Trials (samples) cannot be 10: give a whole number from 50 to 10000."),
+        ("lime", {"samples": 99.5}, "Trials (samples) cannot be 99.5: give a whole number from 50 to 10000."),
+        ("lime", {"samples": True}, "Trials (samples) cannot be True: give a whole number from 50 to 10000."),
         ("lime", {"seed": -1}, "Seed (seed) cannot be -1: give a whole number from 0 to 4294967295."),
         ("lime", {"target": "odds"}, "Explained score (target) cannot be 'odds': give one of log-odds, probability."),
         (
