@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from tqdm import tqdm
 
 from skinlens.explain import METHODS, explain
 from skinlens.explain.agreement import spearman
@@ -82,9 +83,9 @@ def maps_of(
     classifier: Classifier, photos: Sequence[Photo], like: Sequence[Sequence[Explanation]]
 ) -> list[list[Explanation]]:
     """The maps of another network with the classes, settings and seeds of ``like``."""
+    pairs = tqdm(list(zip(photos, like, strict=True)), desc="maps of another network", mininterval=5)
     return [
-        [explain(one.method, classifier, photo, one.label, params=one.params) for one in maps]
-        for photo, maps in zip(photos, like, strict=True)
+        [explain(one.method, classifier, photo, one.label, params=one.params) for one in maps] for photo, maps in pairs
     ]
 
 
