@@ -88,7 +88,7 @@ def dots(
     )
     if goal is not None:
         figure.add_vline(x=goal, line={"dash": "dash", "color": GREY})
-    figure.update_xaxes(range=[0, 1.02], title=title, fixedrange=True)
+    figure.update_xaxes(range=_tenths([one for _, one in shown], goal), title=title, fixedrange=True)
     figure.update_yaxes(categoryorder="array", categoryarray=[name for name, _ in shown][::-1])
     return calm(figure, 120 + 42 * len(shown))
 
@@ -160,6 +160,14 @@ def refused(kinds: Sequence[Entry]) -> go.Figure:
     figure.update_xaxes(range=[0, 1.02], title="share that is flagged", tickformat=".0%", fixedrange=True)
     figure.update_yaxes(categoryorder="array", categoryarray=names[::-1])
     return calm(figure, 100 + 42 * len(names))
+
+
+def _tenths(figures: Sequence[Mapping[str, float | None]], goal: float | None) -> list[float]:
+    """From the tenth below all ranges to the one above: a dot means its place on the axis, not its distance from 0."""
+    ends = [end for one in figures for end in (one["low"], one["high"], goal) if end is not None]
+    if not ends:
+        return [0, 1]
+    return [math.floor(10 * min(ends)) / 10 - 0.01, math.ceil(10 * max(ends)) / 10 + 0.02]
 
 
 def _error(figures: Sequence[Mapping[str, float | None]]) -> dict[str, Any]:

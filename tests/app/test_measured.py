@@ -88,6 +88,7 @@ def test_dots_stand_in_order_with_their_ranges_and_leave_out_what_was_not_comput
     assert chart.data[0].error_x.array == pytest.approx((0.25, 0.05))
     assert chart.data[0].error_x.arrayminus == pytest.approx((0.25, 0.45))
     assert chart.layout.shapes[0].x0 == 0.9
+    assert chart.layout.xaxis.range == pytest.approx((0.19, 0.92)), "the tenths around all ranges and the goal"
 
 
 def test_larger_bins_have_larger_dots() -> None:
