@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,11 +46,11 @@ SWITCHES = (
 
 
 @contextmanager
-def served(home: Path, release: Path) -> Iterator[str]:
-    """The app as it is served, in a process of its own."""
+def served(home: Path, release: Path, start: Sequence[str] = ("-m", "streamlit")) -> Iterator[str]:
+    """The app as it is served, in a process of its own; ``start`` is what Python is given to do it."""
     port = free_port("127.0.0.1", 8601)
     environment = {**os.environ, "SKINLENS_HOME": str(home), "SKINLENS_WEIGHTS": str(release)}
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.port", str(port)]
+    command = [sys.executable, *start, "run", str(ROOT / "app.py"), "--server.port", str(port)]
     home.mkdir()
     with (home / "log").open("wb") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
