@@ -217,7 +217,7 @@ def journey(page: Page, address: str, tmp_path: Path) -> None:
     assert panned[0][2] > near[0][2]
     assert panned[0][1] - panned[0][0] == pytest.approx(400, abs=2)
 
-    page.get_by_text("Contour lines").click()  # neither another style nor another class moves the view
+    page.get_by_text("Contour lines", exact=True).click()  # neither another style nor another class moves the view
     page.get_by_role("radio", name=re.compile("^Melanoma")).first.click()
     expect(page.locator("figure", has_text="LIME").get_by_role("button", name="Cancel")).to_be_visible()
     for title in MAPS:
