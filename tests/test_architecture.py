@@ -115,7 +115,16 @@ def test_the_serving_path_starts_without_the_heavy_packages() -> None:
 
 def unrequired(source: str, required: Iterable[str]) -> set[str]:
     """Return the packages that a text imports but that come from no required distribution nor from the language."""
-    elsewhere = sys.stdlib_module_names | {"skinlens", "tests", "evidence", "figures", "listing", "_typeshed", "conftest", ""}
+    elsewhere = sys.stdlib_module_names | {
+        "skinlens",
+        "tests",
+        "evidence",
+        "figures",
+        "listing",
+        "_typeshed",
+        "conftest",
+        "",
+    }
     owners = owners_of_packages()
     wanted = {normal(name) for name in required}
     roots = {name.partition(".")[0] for name in imports(source)} - elsewhere
