@@ -15,6 +15,8 @@ from skinlens.ui.jobs import Desk, Job, Line
 
 STAMP = ModelStamp("tiny", "0", "0" * 64)
 LIMIT_S = 20.0
+ENDLESS = {"samples": 10_000, "steady": 100}
+"""Settings of a LIME that does not end before it is stopped."""
 
 
 def explanation(label: str = "mel") -> Explanation:
@@ -173,9 +175,7 @@ def test_a_lime_is_cancelled_in_its_middle_within_a_second(release: Path) -> Non
     kept: list[Explanation] = []
     job = Job(
         ("lime", "mel"),
-        lambda progress: pipeline.explain(
-            "lime", classifier, photo, "mel", params={"samples": 5000}, progress=progress
-        ),
+        lambda progress: pipeline.explain("lime", classifier, photo, "mel", params=ENDLESS, progress=progress),
         kept.append,
     )
     Desk().submit(job)
