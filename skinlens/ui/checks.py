@@ -55,8 +55,7 @@ def ask(opened: OpenCase, key: Key, button: str, cancel: str, compute: Compute, 
     """
     job = session.desk().job(key)
     if job and job.active:
-        words = "Stopping …" if job.stop.is_set() else "Waiting its turn" if job.state == "waiting" else "At work …"
-        st.progress(job.fraction, words)
+        st.progress(job.fraction, session.desk().standing(job, "At work …"))
         st.button(cancel, key=f"cancel_{key}", on_click=job.cancel, disabled=job.stop.is_set())
         return
     if job and job.problem:

@@ -44,6 +44,7 @@ class Compare {
     if (!wanted) this.blink(false);
     for (const layer of Object.values(this.layers)) delete layer.stamp; // the zoom may have changed meanwhile
     this.view.draw();
+    if (wanted) this.part.scrollIntoView({ block: "nearest" }); // a key may open it out of sight
   }
 
   choose(side, key) {
