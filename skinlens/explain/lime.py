@@ -79,17 +79,7 @@ def lime(
     ``stability``.
     """
     regions = superpixels(view, segments)
-    draw, weigh = DESIGNS[design]
-    drawn = draw(samples, int(regions.max()) + 1, seed)
-    scores = np.empty(0)
-    for some in scored(view, regions, drawn, spec, score):
-        scores = np.concatenate([scores, some])
-        if steady < 1 and _look(len(scores)) and _stability_of(drawn, scores, weigh) >= steady:
-            progress(1.0)
-            break
-        progress(len(scores) / samples)
-    rows = drawn[: len(scores)]
-    weights = weigh(rows)
+    rows, scores, weights = trials(view, regions, spec, score, samples, steady, seed, design, progress)
     surrogate = fit_surrogate(rows, scores, weights)
     positive = np.maximum(surrogate.coefficients, 0)
     total = np.abs(surrogate.coefficients).sum()
@@ -105,9 +95,29 @@ def lime(
     return Evidence(scale_to_peak(positive.astype(np.float32)[regions]), diagnostics)
 
 
-def _stability_of(drawn: Rows, scores: Float64[Array, " made"], weigh: Callable[[Rows], Weights]) -> float:
-    rows = drawn[: len(scores)]
-    return stability(rows, scores, weigh(rows))
+def trials(
+    view: View,
+    regions: Regions,
+    spec: InputSpec,
+    score: Score,
+    samples: int,
+    steady: float,
+    seed: int,
+    design: Design,
+    progress: Progress,
+) -> tuple[Rows, Float64[Array, " made"], Weights]:
+    """Samples until their map is steady, or all of them: with their scores, and what each counts."""
+    draw, weigh = DESIGNS[design]
+    drawn = draw(samples, int(regions.max()) + 1, seed)
+    scores, rows = np.empty(0), drawn
+    for some in scored(view, regions, drawn, spec, score):
+        scores = np.concatenate([scores, some])
+        rows = drawn[: len(scores)]
+        if steady < 1 and _look(len(rows)) and stability(rows, scores, weigh(rows)) >= steady:
+            progress(1.0)
+            break
+        progress(len(rows) / samples)
+    return rows, scores, weigh(rows)
 
 
 def _look(samples: int) -> bool:
