@@ -206,15 +206,19 @@ class Target:
     """Class code; empty: the class by itself."""
 
     @property
+    def codes(self) -> tuple[str, ...]:
+        """One class code, or two."""
+        return (self.label, self.against) if self.against else (self.label,)
+
+    @property
     def code(self) -> str:
         """For file names and keys: ``mel``, or ``mel-not-nv``."""
-        return f"{self.label}-not-{self.against}" if self.against else self.label
+        return "-not-".join(self.codes)
 
     @property
     def words(self) -> str:
         """In the middle of a sentence: melanoma, or melanoma rather than melanocytic nevus."""
-        rather = f" rather than {BY_CODE[self.against].name}" if self.against else ""
-        return BY_CODE[self.label].name + rather
+        return " rather than ".join(BY_CODE[code].name for code in self.codes)
 
     @property
     def direction(self) -> Float32[Array, " 7"]:

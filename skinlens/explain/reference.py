@@ -4,8 +4,8 @@ Three things lie between a map of the app and the one that a script would draw w
 project's own code for the methods, the eight-bit network in the place of the float one, and whatever is approximated
 by default (fewer patterns, LIME's design of trials). Here pytorch-grad-cam (Gildenblat and contributors) and lime
 (Ribeiro and contributors) explain the same class of the same photo on the float student that the release was quantized
-from, and their maps are set beside those of the app. LIME is given the same superpixels, score, number of trials and
-seed, and draws its trials in its own way.
+from, and their maps are set beside those of the app. LIME is given the same superpixels, score and seed, as
+many trials as ours may take, and draws them in its own way.
 
 torch, pytorch-grad-cam and lime are never imported here: see ``explain.libraries``.
 """

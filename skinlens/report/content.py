@@ -317,8 +317,7 @@ def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, sp
 
 
 def _probabilities(explanation: Explanation, prediction: Prediction) -> str:
-    target = explanation.target
-    return " against ".join(probability(prediction.prob(code)) for code in (target.label, target.against) if code)
+    return " against ".join(probability(prediction.prob(code)) for code in explanation.target.codes)
 
 
 def _explanations_note(explanations: Sequence[Explanation]) -> str:

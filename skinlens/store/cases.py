@@ -175,7 +175,7 @@ class CaseStore(StoredChecks, StoredOutlines):
             visit = people.row_of(db, "visit", visit_id)
             visits.must_explain(explanation, visit["photo_sha256"])
             replaced = visits.put_explanation(db, visit_id, explanation, heat_file)
-            changes = {"explanation": (None, f"{explanation.method} {explanation.label}")}
+            changes = {"explanation": (None, " ".join([explanation.method, *explanation.target.codes]))}
             people.record_revision(db, "visit", visit_id, "explained", changes, visit["model_version"])
         self._remove_files(replaced)
         return explanation

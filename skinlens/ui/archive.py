@@ -10,8 +10,7 @@ import streamlit as st
 
 from skinlens.errors import SkinLensError
 from skinlens.explain import METHODS
-from skinlens.labels import BY_CODE
-from skinlens.records import Case, Method
+from skinlens.records import Case, Method, Target
 from skinlens.store import CaseQuery, CaseRow, CaseStore, Revision
 from skinlens.ui import certainty, forms, session, visits, widgets
 from skinlens.ui.forms import PAGE_SIZE
@@ -198,8 +197,8 @@ def _change(field: str, pair: tuple[str | None, str | None] | None) -> str:
         return words
     before, after = pair
     if field == "explanation" and after:
-        method, _, code = after.partition(" ")
-        return f"{METHODS[cast(Method, method)].title} map for {BY_CODE[code].name}"
+        method, *codes = after.split(" ")
+        return f"{METHODS[cast(Method, method)].title} map for {Target(*codes).words}"
     if field == "clinician_label":
         return f"diagnosis: {named(before)} → {named(after)}"
     return f"{words}: {before or 'nothing'} → {after or 'nothing'}"

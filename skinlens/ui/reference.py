@@ -10,13 +10,13 @@ from skinlens import pipeline
 from skinlens.explain import METHODS
 from skinlens.explain.overlay import difference
 from skinlens.explain.reference import KIND, Reference
-from skinlens.labels import CODES
+from skinlens.labels import BY_CODE, CODES
 from skinlens.predict import Classifier
 from skinlens.preprocess import InputSpec, heat_to_photo
 from skinlens.records import Check, Explanation, Photo, Progress
 from skinlens.ui import cache, checks, widgets
 from skinlens.ui.session import OpenCase
-from skinlens.ui.words import name, percent, plain
+from skinlens.ui.words import percent, plain
 
 PICTURE_PX = 480
 """Long side of a picture of the differences."""
@@ -47,17 +47,24 @@ def section(opened: OpenCase, classifier: Classifier | None) -> None:
     if found:
         _show(opened, list(found.values()), drawn)
     if able and classifier is not None:
-        again = "The differences are not kept with the case. Made again, they can be seen." if found else ""
         checks.ask(
             opened,
             (KIND, opened.target.code),
             "Check against the reference implementations",
             "Cancel the check against the reference",
             _computing(classifier, opened.analysis.photo, able),
-            hint=again
-            or "The same maps with pytorch-grad-cam and lime, on the network before its reduction to eight bits. It "
+            hint=_missing(found, able)
+            if found
+            else "The same maps with pytorch-grad-cam and lime, on the network before its reduction to eight bits. It "
             "takes a minute or two; the page can be used meanwhile.",
         )
+
+
+def _missing(found: Mapping[Explanation, Check], able: Sequence[Explanation]) -> str:
+    """Why one may ask again: for maps that were not checked yet, or for the pictures of those that were."""
+    if new := [one for one in able if one not in found]:
+        return checks.missing(new)
+    return "The pictures of the differences are not kept with the case. Made again, they can be seen."
 
 
 def _held() -> dict[Explanation, bytes]:
@@ -98,7 +105,7 @@ def _row(check: Check) -> tuple[str, ...]:
         METHODS[check.method].title if check.method else "",
         "no order" if figures["spearman"] is None else f"{figures['spearman']:.2f}",
         f"{100 * figures['hottest_iou']:.0f} %",
-        f"{100 * figures['mean_difference']:.0f} % of the scale",
+        f"{100 * figures['mean_difference']:.1f} % of the scale",
         "same area" if figures["same_area"] else "another area",
     )
 
@@ -106,11 +113,14 @@ def _row(check: Check) -> tuple[str, ...]:
 def _probabilities(figures: Mapping[str, Any]) -> None:
     """What the reduction to eight bits did to the prediction."""
     before, after, moved = figures["float_probs"], figures["int8_probs"], figures["moved"]
+    first, now = (BY_CODE[max(CODES, key=probs.__getitem__)].name for probs in (before, after))
+    top = (
+        f"The most probable class stayed {now}." if first == now else f"The most probable class was {first}, now {now}."
+    )
     st.markdown(
         plain(
-            f"The reduction to eight bits moved {name(moved)} most: from {percent(before[moved])} to "
-            f"{percent(after[moved])}. Before it, the most probable class was "
-            f"{name(max(CODES, key=before.__getitem__))}; now it is {name(max(CODES, key=after.__getitem__))}."
+            f"The reduction to eight bits moved {BY_CODE[moved].name} most: from {percent(before[moved])} to "
+            f"{percent(after[moved])}. {top}"
         )
     )
 

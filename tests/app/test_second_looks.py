@@ -117,7 +117,7 @@ def test_the_maps_are_recomputed_with_the_libraries_and_the_figures_stay_with_th
     mapped.session_state["case_references"] = {}  # as after the case was opened again: the figures alone are kept
     mapped.run()
     assert CHECK in buttons(mapped)
-    assert "The differences are not kept with the case." in read(mapped)
+    assert "The pictures of the differences are not kept with the case." in read(mapped)
     assert f"<td>{100 * opened.checks_of('reference', opened.label)[0].figures['hottest_iou']:.0f} %</td>" in words(
         mapped
     )

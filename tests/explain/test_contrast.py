@@ -33,6 +33,7 @@ def head_of(melanoma, nevus):
 def test_a_target_in_words_and_in_numbers():
     contrast = Target("mel", "nv")
     assert (Target("mel").code, contrast.code) == ("mel", "mel-not-nv")
+    assert [Target(*target.codes) for target in (Target("mel"), contrast)] == [Target("mel"), contrast]
     assert (Target("mel").words, contrast.words) == ("melanoma", "melanoma rather than melanocytic nevus")
     values = np.random.default_rng(0).normal(size=(5, len(CODES))).astype(np.float32)
     np.testing.assert_array_equal(contrast.score(values), values[:, INDEX["mel"]] - values[:, INDEX["nv"]])

@@ -244,6 +244,7 @@ def test_the_trail_says_what_changed_when_and_under_which_model(store, save):
     store.edit_lesion(case.lesion.id, "left hand", "")
     store.edit_patient(case.patient.id, "P-0009", 1960, "female")
     store.add_explanation(visit_id, samples.explanation(photo))
+    store.add_explanation(visit_id, samples.explanation(photo, against="nv"))
     read(store, visit_id)
     trail = store.revisions(visit_id)
     assert [(one.subject, one.action, dict(one.changes), one.model_version) for one in trail] == [
@@ -252,6 +253,7 @@ def test_the_trail_says_what_changed_when_and_under_which_model(store, save):
         ("lesion", "edited", {"body_site": ("back", "left hand")}, ""),
         ("patient", "edited", {"pseudonym": None}, ""),
         ("visit", "explained", {"explanation": (None, "grad_cam mel")}, "1.0.0"),
+        ("visit", "explained", {"explanation": (None, "grad_cam mel nv")}, "1.0.0"),
     ]
     assert trail[0] == Revision(trail[0].at, "visit", "created", {"status": (None, "draft")}, "1.0.0", __version__)
     assert [one.at for one in trail] == sorted(one.at for one in trail)
