@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from skinlens.explain import explain
-from skinlens.explain.agreement import SAME_AREA, hottest_iou, spearman
+from skinlens.explain.agreement import OVERLAP, hottest_iou, spearman
 from skinlens.explain.faithfulness import must_be_testable
 from skinlens.intake import photo_from_pixels
 from skinlens.predict import Classifier
@@ -102,7 +102,7 @@ def verdict(least_shared: float) -> str:
     """The smallest IoU in plain words."""
     if least_shared >= STEADY:
         return "steady"
-    return "moves a little" if least_shared >= SAME_AREA else "moves to another area"
+    return "moves in part" if least_shared >= OVERLAP else "moves to another area"
 
 
 def in_words(check: Check) -> str:

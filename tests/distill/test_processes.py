@@ -15,11 +15,9 @@ import torch
 
 from skinlens.distill.distributed import World
 from skinlens.distill.learner import Learner, make_learner
-from skinlens.distill.material import by_lesion
-from skinlens.distill.train import train
 from skinlens.errors import RecipeError
 from skinlens.models.student import StudentConfig
-from tests.tiny_release import RECIPE, draw_dataset
+from tests.tiny_release import RECIPE
 
 STEADY = replace(
     RECIPE,
@@ -80,8 +78,7 @@ def a_batch() -> tuple[torch.Tensor, torch.Tensor]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> list[float]:
     """The losses of one process from beginning to end."""
     folder = tmp_path_factory.mktemp("whole")
-    material = by_lesion(draw_dataset(folder / "train", 1, 3), draw_dataset(folder / "val", 2, 1), STEADY)
-    train(STEADY, material, folder / "run")
+    finish(start(SCRIPT.format(folder=str(folder), run=str(folder / "run"))))
     return losses(folder / "run")
 
 

@@ -108,7 +108,7 @@ def test_only_what_both_frames_saw_is_compared():
 
 @pytest.mark.parametrize(
     ("shared", "words"),
-    [(1.0, "steady"), (0.5, "steady"), (0.49, "moves a little"), (1 / 3, "moves a little"), (0.3, "another area")],
+    [(1.0, "steady"), (0.5, "steady"), (0.49, "moves in part"), (0.25, "moves in part"), (0.24, "another area")],
 )
 def test_the_verdict_by_hand(shared, words):
     assert verdict(shared).endswith(words)

@@ -94,7 +94,7 @@ def test_every_check_in_one_sentence_by_question_class_and_method() -> None:
 def test_seeds_of_lime_have_a_part_of_the_sentence() -> None:
     one = check("stability", STABLE | {"seeds": [trial(0.4)], "least_shared": 0.4}, method="lime", settings=TURNED)
     (row,) = check_rows([one], samples.case(PHOTO).visit.prediction)
-    assert row.found.startswith("Moves a little: ")
+    assert row.found.startswith("Moves in part: ")
     assert row.found.replace("\u00a0", " ").endswith(", 40 % with another seed.")
 
 
