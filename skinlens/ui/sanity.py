@@ -15,12 +15,25 @@ from skinlens.ui.words import name
 CONFIG = {"displayModeBar": False, "scrollZoom": False}
 LOOKS = {"grad_cam": ("#0072b2", "circle"), "score_cam": ("#d55e00", "square"), "lime": ("#009e73", "diamond")}
 """Colour (Okabe and Ito's, for any colour vision) and sign of each method."""
-FAILURES = {
-    "faithful": "the model follows its maps no better than random ones",
-    "focused": "its maps look at the lesion no more than at the skin around it",
-    "learned": "its maps look much the same on a network that has learned nothing",
-    "quantized": "its maps differ from those of the exact form of the model",
+TESTS = {
+    "faithful": (
+        "The model follows the maps of all three methods.",
+        "the model follows its maps no better than random ones",
+    ),
+    "focused": (
+        "The maps of all three methods look at the lesion.",
+        "its maps look at the lesion no more than at the skin around it",
+    ),
+    "learned": (
+        "The maps of all three methods depend on what was learned.",
+        "its maps look much the same on a network that has learned nothing",
+    ),
+    "quantized": (
+        "The quick form draws the same maps with all three methods.",
+        "its maps differ from those of the exact form of the model",
+    ),
 }
+"""Test → what to conclude if all methods pass it, and what is said of one that fails."""
 
 
 def measured() -> Mapping[str, Any] | None:
@@ -35,7 +48,7 @@ def remarks(method: Method, model: ModelStamp) -> tuple[str, ...]:
     if not found or found["model"]["sha256"] != model.sha256:
         return ()
     verdicts = found["methods"][method]["verdicts"]
-    return tuple(f"Caution: {words}." for key, words in FAILURES.items() if verdicts[key] is False)
+    return tuple(f"Caution: {failure}." for key, (_, failure) in TESTS.items() if verdicts[key] is False)
 
 
 def section() -> None:
@@ -68,7 +81,7 @@ def _followed(found: Mapping[str, Any]) -> None:
     )
     st.caption(
         "The hottest parts are blurred first and become sharp first, and the same is done with random maps. Right of "
-        f"zero: the model follows the map better than chance. {_conclusion(found, 'faithful', 'do')}"
+        f"zero: the model follows the map better than chance. {_conclusion(found, 'faithful')}"
     )
 
 
@@ -81,7 +94,7 @@ def _looked(found: Mapping[str, Any]) -> None:
     )
     st.caption(
         "Outlines drawn by hand. The grey mark is the share of the picture that the lesion takes up: a map that "
-        f"looks at nothing in particular has that much of its heat inside. {_conclusion(found, 'focused', 'do')} To "
+        f"looks at nothing in particular has that much of its heat inside. {_conclusion(found, 'focused')} To "
         "look at the lesion is not yet to read it rightly."
     )
     shown = [code for code in found["classes"] if found["classes"][code]]
@@ -100,6 +113,7 @@ def _looked(found: Mapping[str, Any]) -> None:
             for code in shown
         ],
     )
+    st.caption("Of each method: the share of its heat inside the lesion, and of photos whose hottest point is inside.")
 
 
 def _learned(found: Mapping[str, Any]) -> None:
@@ -117,7 +131,7 @@ def _learned(found: Mapping[str, Any]) -> None:
     st.caption(
         "Layers of the network are replaced by random ones, from the output towards the photo, and the maps are made "
         "again. 1 is the same map, 0 an unrelated one. A map that stays the same shows edges and dark places of the "
-        f"photo, not what was learned. {_conclusion(found, 'learned', 'pass')}"
+        f"photo, not what was learned. {_conclusion(found, 'learned')}"
     )
 
 
@@ -142,18 +156,20 @@ def _agreed(found: Mapping[str, Any]) -> None:
         ],
     )
     st.caption(
-        "Rank correlation: 1 the same order from cold to hot, 0 unrelated. Methods that agree find the same place; it "
-        f"need not be the right one. {_conclusion(found, 'quantized', 'do')}"
+        "The same order of heat, and likeness: 1 the same order from cold to hot, 0 unrelated. Grad-CAM and Score-CAM "
+        "read the same inner maps of the network. Methods that agree find the same place; it need not be the right "
+        f"one. {_conclusion(found, 'quantized')}"
     )
 
 
-def _conclusion(found: Mapping[str, Any], test: str, verb: str) -> str:
-    """Which methods pass one test."""
+def _conclusion(found: Mapping[str, Any], test: str) -> str:
+    """What to conclude of one test; methods that fail it are named."""
+    passed, failure = TESTS[test]
     states = {info.title: found["methods"][method]["verdicts"][test] for method, info in METHODS.items()}
-    failed = [title for title, passed in states.items() if passed is False]
-    if not failed:
-        return f"All three {verb}." if all(states.values()) else "What could be measured passes."
-    return f"{' and '.join(failed)} {'does' if len(failed) == 1 else 'do'} not."
+    failed = [title for title, state in states.items() if state is False]
+    if failed:
+        return " ".join(f"{title} fails: {failure}." for title in failed)
+    return passed if all(states.values()) else "What could be measured passes."
 
 
 def _dots(found: Mapping[str, Any], figure: str, title: str) -> go.Figure:
@@ -161,6 +177,7 @@ def _dots(found: Mapping[str, Any], figure: str, title: str) -> go.Figure:
     for method, info in METHODS.items():
         _point(chart, info.title, found["methods"][method][figure], method)
     chart.add_vline(x=0, line={"color": "#7f8d92", "dash": "dash"})
+    chart.update_yaxes(autorange="reversed")
     return _calm(chart, title, 210)
 
 
@@ -179,6 +196,7 @@ def _inside(found: Mapping[str, Any]) -> go.Figure:
                 hovertemplate="the lesion takes up %{x:.0%}<extra></extra>",
             )
     chart.update_xaxes(range=[0, 1], tickformat=".0%")
+    chart.update_yaxes(autorange="reversed")
     return _calm(chart, "share of the heat inside the lesion", 210)
 
 
