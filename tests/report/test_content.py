@@ -69,8 +69,8 @@ def test_a_photo_near_the_threshold_gets_as_many_digits_as_it_takes(
 def test_the_set_in_one_sentence_and_what_it_promises_in_the_next(codes: tuple[str, ...], words: str) -> None:
     one = replace(prediction(0.2, 0.1), prediction_set=PredictionSet(codes, 0.9, "756 photos of val"))
     assert content(prediction=one).set_statement == (
-        f"At the 90\u00a0% level {words} In 90\u00a0% of cases the diagnosis is in such a set, for each kind of lesion, "
-        "as long as the photos are like those it was calibrated on: 756 photos of the validation set."
+        f"At the 90\u00a0% level {words} In 90\u00a0% of cases the diagnosis is in such a set, for each kind of "
+        "lesion, as long as the photos are like those it was calibrated on: 756 photos of the validation set."
     )
 
 
