@@ -11,11 +11,13 @@ same for all channels and cancels in the softmax. No gradient is needed, but one
 """
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float32
 
 from skinlens.calibration import softmax
+from skinlens.explain.ahead import ahead
 from skinlens.explain.evidence import Evidence, enlarge
 from skinlens.models.engine import BATCH, Engine
 from skinlens.records import Array, Batch, Progress, Target
@@ -50,12 +52,16 @@ def score_cam(engine: Engine, batch: Batch, target: Target, channels: int, progr
 def masked_logits(
     engine: Engine, batch: Batch, grids: Float32[Array, "m g g"], target: Target, progress: Progress
 ) -> Float32[Array, " m"]:
-    """The class's logit, or its lead, for the photo under each mask; no more than ``BATCH`` masks are ever held."""
-    logits = []
-    for start in range(0, len(grids), BATCH):
-        masks = enlarged_masks(grids[start : start + BATCH], engine.spec.size_px)
-        logits.append(target.score(engine.logits(batch * masks[:, np.newaxis])))
-        progress(min(start + BATCH, len(grids)) / len(grids))
+    """The class's logit, or its lead, for the photo under each mask; ``BATCH`` masks are made at a time."""
+
+    def masked() -> Iterator[Batch]:
+        for start in range(0, len(grids), BATCH):
+            yield batch * enlarged_masks(grids[start : start + BATCH], engine.spec.size_px)[:, np.newaxis]
+
+    logits: list[Array] = []
+    for some in ahead(engine.logits, masked()):
+        logits.append(target.score(some))
+        progress(min(BATCH * len(logits), len(grids)) / len(grids))
     return np.concatenate(logits)
 
 

@@ -5,10 +5,13 @@ with respect to that map passes only through the head, where it has a closed for
 model that made the prediction.
 
 One ``Engine`` serves all sessions: ONNX Runtime's ``run`` may be called from many threads at once, the head is pure,
-nothing is hooked and nothing is kept between calls.
+nothing is hooked and nothing is kept between calls. A single photo is computed by all of its threads together, a batch
+by a pool of as many workers, each with photos of its own: they need not wait for each other after every layer.
 """
 
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -109,16 +112,14 @@ class Engine:
         threads: int = 2,
         exits: Exits | None = None,
     ) -> None:
-        """``threads``: of one run; two callers share them. ``exits``: None where the release says nothing of them.
+        """``threads``: cores to use; all callers share them. ``exits``: None where the release says nothing of them.
 
         Raises:
             WeightsError: the file is no network, or not one with this project's inputs and outputs.
         """
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
         try:
-            self._session = ort.InferenceSession(str(backbone), options, providers=["CPUExecutionProvider"])
+            self._file = backbone.read_bytes()
+            self._session = _session(self._file, threads)
         except Exception as problem:  # ONNX Runtime raises a family of its own, rooted in Exception
             raise WeightsError(
                 f"{backbone.name} is not a network that can be loaded ({type(problem).__name__}). Restore the weights "
@@ -128,6 +129,9 @@ class Engine:
         if names not in (OUTPUTS[:3], OUTPUTS):
             raise WeightsError(f"{backbone.name}: expected the outputs {OUTPUTS}, found {names}.")
         self._pools = names == OUTPUTS
+        self._workers = ThreadPoolExecutor(threads, thread_name_prefix="engine")
+        self._alone: ort.InferenceSession | None = self._session if threads == 1 else None
+        self._lock = threading.Lock()
         self.head, self.exits, self.spec, self.stamp = head, exits, spec, stamp
 
     def run(self, batch: Batch) -> EngineOutput:
@@ -141,13 +145,31 @@ class Engine:
         """The fused map's mean over space, without the map itself: all that the head needs of a photo."""
         if self._pools:
             return self._run(batch, ("pooled",))[0]
-        return np.concatenate([pool(self.features(batch[at : at + RUN])) for at in range(0, len(batch), RUN)])
+        return pool(self.features(batch))
 
     def logits(self, batch: Batch) -> Logits:
         """Before the temperature."""
         return self.head.logits_of_pooled(self.pooled(batch))
 
     def _run(self, batch: Batch, names: Sequence[str]) -> list[Array]:
-        parts = [self._session.run(names, {"batch": batch[at : at + RUN]}) for at in range(0, len(batch), RUN)]
-        found = parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
+        if len(batch) <= RUN:
+            found = self._session.run(names, {"batch": batch})
+        else:
+            session, starts = self._one_thread_session(), range(0, len(batch), RUN)
+            parts = self._workers.map(lambda at: session.run(names, {"batch": batch[at : at + RUN]}), starts)
+            found = [np.concatenate(column) for column in zip(*parts, strict=True)]
         return [np.moveaxis(one, 3, 1) if self._pools and one.ndim == 4 else one for one in found]
+
+    def _one_thread_session(self) -> ort.InferenceSession:
+        """Made for the first batch: whoever asks for one prediction need not wait for it."""
+        with self._lock:
+            if self._alone is None:
+                self._alone = _session(self._file, 1)
+            return self._alone
+
+
+def _session(file: bytes, threads: int) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    return ort.InferenceSession(file, options, providers=["CPUExecutionProvider"])
