@@ -1,6 +1,6 @@
 """Is what is approximated at least as close to its own limit as the stock libraries are to theirs? Read, not measured.
 
-``benchmarks/explain_cost.py`` measures it and writes ``benchmarks/results/explain_gates.json``.
+``benchmarks/explain_gates.py`` measures it and writes ``benchmarks/results/explain_gates.json``.
 """
 
 import json
