@@ -60,11 +60,13 @@ test: $(VENV)/check.stamp ## Run the tests; skipped ones say why
 docs: $(VENV)/check.stamp ## Paste the measured figures into the documents
 	@$(PYTHON) -m cogapp -I docs --verbosity=1 -r $(GENERATED)
 
-bench: $(VENV)/check.stamp ## Run the benchmarks; each writes benchmarks/results/NAME.json
-	@for script in $(BENCHMARKS); do
+bench: $(VENV)/check.stamp ## Run the benchmarks, about an hour; each writes benchmarks/results/NAME.json
+	@failed=0
+	for script in $(BENCHMARKS); do
 		echo "== $$script"
-		PYTHONPATH=. $(PYTHON) "$$script"
+		PYTHONPATH=. $(PYTHON) "$$script" || failed=1
 	done
+	exit $$failed
 
 clean: ## Remove the virtual environment and the caches; cases, runs and weights stay
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

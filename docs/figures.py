@@ -178,6 +178,29 @@ def explain_cost(result: Mapping[str, Any] | None = None) -> str:
     return sentence + table(["", "stock", "SkinLens", "faster", "less CPU time"], rows)
 
 
+def explain_gates(result: Mapping[str, Any] | None = None) -> str:
+    """How close a default map is to its own limit, ours and stock's, from ``benchmarks/explain_gates.py``."""
+    one = result or read(ROOT / "benchmarks" / "results" / "explain_gates.json")
+    lime, samples = one["lime"], one["converged"]["lime"]
+    places = ("stock_median", "stock_worst", "spearman_median", "spearman_worst")
+    rows = [
+        [title, *(f"{part[place]:.3f}" for place in places)]
+        for title, part in (
+            ("Score-CAM, with that over all channels", one["score_cam"]),
+            (f"LIME, with that of {samples:,} other samples", lime),
+        )
+    ]
+    rows.append(["LIME, with that of another seed", f"{lime['stock_seed_spearman_median']:.3f}", ""])
+    rows[-1] += [f"{lime['seed_spearman_median']:.3f}", ""]
+    sentence = (
+        f"Rank correlation of a default map with its own limit, on {one['photos']['count']} photos of "
+        f"`{one['photos']['of']}`; for LIME, of its patches' coefficients. There stock takes "
+        f"{one['stock']['samples']:,} samples, SkinLens {lime['samples_mean']:.0f} on average, since it stops when the map is steady. Release "
+        f"{one['model']['version']}.\n\n"
+    )
+    return sentence + table(["", "stock, median", "worst photo", "SkinLens, median", "worst photo"], rows)
+
+
 def _seconds(wall_ms: float) -> str:
     return f"{wall_ms:.1f} ms" if wall_ms < 1000 else f"{wall_ms / 1000:.2f} s"
 

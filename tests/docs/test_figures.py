@@ -176,3 +176,24 @@ def test_a_figure_without_an_interval_stands_alone() -> None:
 
 def test_a_table_is_markdown() -> None:
     assert figures.table(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | --- |\n| 1 | 2 |\n"
+
+
+def test_explain_gates_sets_each_correlation_beside_stock() -> None:
+    near = {"spearman_median": 0.9534, "spearman_worst": 0.9, "stock_median": 0.9, "stock_worst": 0.8126}
+    lines = figures.explain_gates(
+        {
+            "score_cam": dict.fromkeys(near, 1.0),
+            "lime": near | {"seed_spearman_median": 0.91, "stock_seed_spearman_median": 0.77, "samples_mean": 322.6},
+            "converged": {"lime": 10_000},
+            "photos": {"of": "val", "count": 40},
+            "stock": {"samples": 1000},
+            "model": {"version": "0.2.0"},
+        }
+    ).splitlines()
+    assert "on 40 photos of `val`" in lines[0]
+    assert "There stock takes 1,000 samples, SkinLens 323 on average" in lines[0]
+    assert lines[-3:] == [
+        "| Score-CAM, with that over all channels | 1.000 | 1.000 | 1.000 | 1.000 |",
+        "| LIME, with that of 10,000 other samples | 0.900 | 0.813 | 0.953 | 0.900 |",
+        "| LIME, with that of another seed | 0.770 |  | 0.910 |  |",
+    ]
