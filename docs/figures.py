@@ -195,8 +195,8 @@ def explain_gates(result: Mapping[str, Any] | None = None) -> str:
     sentence = (
         f"Rank correlation of a default map with its own limit, on {one['photos']['count']} photos of "
         f"`{one['photos']['of']}`; for LIME, of its patches' coefficients. There stock takes "
-        f"{one['stock']['samples']:,} samples, SkinLens {lime['samples_mean']:.0f} on average, since it stops when the map is steady. Release "
-        f"{one['model']['version']}.\n\n"
+        f"{one['stock']['samples']:,} samples, SkinLens {lime['samples_mean']:.0f} on average, since it stops when "
+        f"the map is steady. Release {one['model']['version']}.\n\n"
     )
     return sentence + table(["", "stock, median", "worst photo", "SkinLens, median", "worst photo"], rows)
 
