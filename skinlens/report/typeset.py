@@ -182,8 +182,9 @@ def clean(text: str) -> str:
     blank line in a row, and ``PLACEHOLDER`` for what no font has.
     """
     text = re.sub(r"\r\n?|[\v\f\x1c-\x1e\x85\u2028\u2029]", "\n", text).replace("\t", "    ")
-    text = unicodedata.normalize("NFC", text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
-    kept = "".join(character for character in text if _is_kept(character))
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    # What stands between two marks goes before they are put in order, or cleaning once more would order them again.
+    kept = unicodedata.normalize("NFC", "".join(character for character in text if _is_kept(character)))
     printable = "".join(
         character if character in "\n\u200c\u200d" or _face(character, REGULAR) else PLACEHOLDER for character in kept
     )

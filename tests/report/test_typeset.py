@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from fontTools.ttLib import TTFont
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from skinlens.report import typeset
@@ -126,6 +126,8 @@ def test_no_line_is_too_wide_and_no_character_is_lost(text: str, width: float, b
 
 
 @given(text=ANY_TEXT)
+@example(text="\u05b0\ufeff\u05bc")  # a formatting character between two marks
+@example(text="\u05bc\ufeff\u05b0")
 def test_cleaning_twice_changes_nothing_more(text: str) -> None:
     once = typeset.clean(text)
     assert typeset.clean(once) == once
