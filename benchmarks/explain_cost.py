@@ -117,7 +117,8 @@ class Stock:
         from lime.lime_image import LimeImageExplainer
         from pytorch_grad_cam import GradCAM, ScoreCAM
 
-        from skinlens.distill.train import load_student
+        from skinlens.models.student import load_released
+        from skinlens.models.weights import load_manifest
 
         class Logits(torch.nn.Module):
             """Photos in, logits out, as the libraries want a model."""
@@ -130,9 +131,9 @@ class Stock:
                 logits: torch.Tensor = self.student(batch).logits
                 return logits
 
-        manifest = json.loads((Path(weights) / "manifest.json").read_text(encoding="utf-8"))
-        student, recipe = load_student(Path(weights) / manifest["checkpoint"])
-        self.spec, self.temperature = recipe.input, manifest["temperature"]
+        manifest = load_manifest(Path(weights))
+        student = load_released(manifest)
+        self.spec, self.temperature = manifest.input_spec, manifest.temperature
         self.model = Logits(student).eval()
         self.layer = student.fusion.activation
         self.cams: Mapping[str, Any] = {"grad_cam": GradCAM, "score_cam": ScoreCAM}
