@@ -173,7 +173,8 @@ def keep_outlines(store: CaseStore, visit_id: int, outlines: Sequence[Outline]) 
 def report_pdf(store: CaseStore, visit_id: int, spec: InputSpec | None = None) -> tuple[bytes, tuple[str, ...]]:
     """The report of a stored case, and a sentence for each map that could not be read and is not in it."""
     maps, problems = store.readable_explanations(visit_id)
-    composed = content.compose(store.case(visit_id), store.photo(visit_id), maps, store.checks(visit_id), spec=spec)
+    checks, outlines = store.checks(visit_id), store.outlines(visit_id)
+    composed = content.compose(store.case(visit_id), store.photo(visit_id), maps, checks, outlines, spec=spec)
     return pdf.render(composed), problems
 
 

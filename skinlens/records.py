@@ -150,7 +150,7 @@ class PredictionSet:
             which = f"{BY_CODE[self.codes[0]].name} alone"
         else:
             which = f"one of: {', '.join(BY_CODE[code].name for code in self.codes)}"
-        return f"At the {self._percent} level {which}."
+        return f"At the {self._percent} level, {which}."
 
     @property
     def promise(self) -> str:

@@ -12,6 +12,7 @@ from skinlens.errors import SkinLensError
 from skinlens.explain import AGAINST, METHODS, overlay
 from skinlens.explain.agreement import agree
 from skinlens.labels import BY_CODE, DISCLAIMER, IMPRESSIONS, LABELS, Label, Risk
+from skinlens.models.outline import as_points, curve
 from skinlens.preprocess import InputSpec, crop_box, heat_to_photo
 from skinlens.quantities import duration, number
 from skinlens.records import (
@@ -20,6 +21,8 @@ from skinlens.records import (
     Check,
     Explanation,
     Method,
+    Outline,
+    OutlineMaker,
     Photo,
     Pixels,
     Prediction,
@@ -44,6 +47,10 @@ DIAGNOSTIC_NAMES = {
     "negative_share": "share that spoke against the class",
 }
 """Of what a method knows about itself, that which helps a reader to judge its map."""
+OUTLINED: dict[OutlineMaker, str] = {
+    "model": "The line is the lesion's edge as the model proposed it.",
+    "clinician": "The line is the lesion's edge as the clinician drew it.",
+}
 NO_EXPLANATIONS = "No explanation was made for this photo."
 NOT_EVALUATED = (
     "Skin tone: not evaluated. Nearly all photos that the model was trained and measured on show light skin; "
@@ -111,6 +118,8 @@ class ReportContent:
     """At most ``PHOTO_LONGEST_PX`` long."""
     photo_alt: str
     photo_caption: tuple[str, ...]
+    outline: tuple[tuple[float, float], ...]
+    """Corners of the lesion's edge in order, as shares of the photo's width and height; empty where none is kept."""
     classes: tuple[ClassRow, ...]
     """By falling probability."""
     melanoma_threshold: float
@@ -142,6 +151,7 @@ def compose(
     photo: Photo,
     explanations: Sequence[Explanation],
     checks: Sequence[Check] = (),
+    outlines: Sequence[Outline] = (),
     *,
     generated_on: str | None = None,
     spec: InputSpec | None = None,
@@ -150,11 +160,12 @@ def compose(
 
     ``generated_on`` is the ISO date that is printed; without one it is the time of the case's last change, so that an
     unchanged case gives an unchanged report. ``spec`` is that of the model that made the explanations, None for the
-    usual one. A visit without a number (0) is that of a photo that is not kept. Raises ``SkinLensError`` if the photo,
-    an explanation or a check belongs to another visit.
+    usual one. Of two ``outlines`` the clinician's is drawn. A visit without a number (0) is that of a photo that is not
+    kept. Raises ``SkinLensError`` if the photo, an explanation, a check or an outline belongs to another visit.
     """
     visit = case.visit
-    _refuse_mix_ups(visit, photo, explanations, checks)
+    _refuse_mix_ups(visit, photo, *explanations, *checks, *outlines)
+    outline = min(outlines, key=lambda one: one.made_by == "model", default=None)
     explanations = sorted(explanations, key=lambda one: _place(one, visit.prediction))
     prediction = visit.prediction
     rows = check_rows(checks, prediction)
@@ -172,7 +183,8 @@ def compose(
         case=_case_fields(case, generated_on),
         photo=printed,
         photo_alt=f"Photo of the lesion, {photo.width_px} by {photo.height_px} pixels.",
-        photo_caption=_photo_caption(photo, spec),
+        photo_caption=_photo_caption(photo, spec, outline),
+        outline=as_points(curve(np.asarray(outline.points))) if outline else (),
         classes=tuple(
             ClassRow(label.code, label.name, label.risk, prob)
             for label, prob in sorted(zip(LABELS, prediction.probs, strict=True), key=lambda pair: -pair[1])
@@ -250,14 +262,13 @@ def probability(prob: float) -> str:
     return f"{prob:.3f}"
 
 
-def _refuse_mix_ups(visit: Visit, photo: Photo, explanations: Sequence[Explanation], checks: Sequence[Check]) -> None:
+def _refuse_mix_ups(visit: Visit, photo: Photo, *parts: Explanation | Check | Outline) -> None:
     """Another patient's picture in a report is the worst that it could hold."""
-    parts = [("An explanation", one.photo_sha256) for one in explanations]
-    parts += [("A check", one.photo_sha256) for one in checks]
-    for what, sha256 in [("The photo", photo.sha256), *parts]:
+    found = [("photo", photo.sha256), *((type(part).__name__.lower(), part.photo_sha256) for part in parts)]
+    for what, sha256 in found:
         if sha256 != visit.photo_sha256:
             raise SkinLensError(
-                f"{what} belongs to another visit: expected the photo {visit.photo_sha256[:12]}…, found "
+                f"The {what} belongs to another visit: expected the photo {visit.photo_sha256[:12]}…, found "
                 f"{sha256[:12]}…. No report was made. Open the case again."
             )
 
@@ -279,12 +290,14 @@ def _case_fields(case: Case, generated_on: str | None) -> tuple[Field, ...]:
     )
 
 
-def _photo_caption(photo: Photo, spec: InputSpec) -> tuple[str, ...]:
-    size = f"{photo.width_px} × {photo.height_px} px, {photo.source_format}."
+def _photo_caption(photo: Photo, spec: InputSpec, outline: Outline | None) -> tuple[str, ...]:
+    said = [f"{photo.width_px} × {photo.height_px} px, {photo.source_format}."]
     _, _, height, width = crop_box(photo.height_px, photo.width_px, spec)
-    if (height, width) == (photo.height_px, photo.width_px):
-        return (size, *photo.notes)
-    return (size, f"The model sees only the central {width} × {height} px, which the overlays show.", *photo.notes)
+    if (height, width) != (photo.height_px, photo.width_px):
+        said.append(f"The model sees only the central {width} × {height} px, which the overlays show.")
+    if outline is not None:
+        said.append(OUTLINED[outline.made_by])
+    return (*said, *photo.notes)
 
 
 def _place(explanation: Explanation, prediction: Prediction) -> tuple[float, str, int]:

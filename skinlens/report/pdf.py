@@ -177,7 +177,7 @@ def _fields(sheet: Sheet, fields: Sequence[Field], width: Length, style: Style =
 def _photo_and_distribution(sheet: Sheet, content: ReportContent) -> None:
     sheet.heading("Photo and model reading", followed_by=PHOTO_HEIGHT)
     top = sheet.y
-    sheet.picture(content.photo, LEFT, top, PHOTO_WIDTH, PHOTO_HEIGHT, content.photo_alt)
+    sheet.picture(content.photo, LEFT, top, PHOTO_WIDTH, PHOTO_HEIGHT, content.photo_alt, content.outline)
     caption = text(" ".join(content.photo_caption), CAPTION, PHOTO_WIDTH, MOST_PANEL_LINES)
     sheet.put_text(caption, LEFT, top - PHOTO_HEIGHT - 4)
     left = LEFT + PHOTO_WIDTH + 20

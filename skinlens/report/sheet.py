@@ -27,6 +27,7 @@ TOP, BOTTOM = HEIGHT - 62.0, 58.0
 GUTTER = 14.0
 COLUMN_GAP, ROW_PADDING = 8.0, 4.6
 
+PAPER: Colour = (1.0, 1.0, 1.0)
 INK: Colour = (0.11, 0.15, 0.19)
 MUTED: Colour = (0.36, 0.42, 0.47)
 ACCENT: Colour = (0.08, 0.32, 0.45)
@@ -192,8 +193,21 @@ class Sheet:
 
         self.put(draw)
 
-    def picture(self, pixels: Pixels, x: Length, top: Length, width: Length, height: Length, alt: str) -> None:
-        """As large as fits into the box, in its middle, on a light ground."""
+    def picture(
+        self,
+        pixels: Pixels,
+        x: Length,
+        top: Length,
+        width: Length,
+        height: Length,
+        alt: str,
+        edge: Sequence[tuple[float, float]] = (),
+    ) -> None:
+        """As large as fits into the box, in its middle, on a light ground.
+
+        ``edge``: a closed line to draw over it, white between two dark ones, so that it is seen on any skin; its
+        corners as shares of the picture's width and height, from its upper left.
+        """
         image = jpeg(pixels)
         scale = min(width / pixels.shape[1], height / pixels.shape[0])
         shown_width, shown_height = pixels.shape[1] * scale, pixels.shape[0] * scale
@@ -204,6 +218,17 @@ class Sheet:
             canvas.addLiteral(f"/Span <</Alt {hex_string(alt)}>> BDC")
             left, bottom = x + (width - shown_width) / 2, top - height + (height - shown_height) / 2
             canvas.drawImage(ImageReader(BytesIO(image)), left, bottom, shown_width, shown_height)
+            if edge:
+                line = canvas.beginPath()
+                for number, (across, down) in enumerate(edge):
+                    corner = left + across * shown_width, bottom + (1 - down) * shown_height
+                    (line.lineTo if number else line.moveTo)(*corner)
+                line.close()
+                canvas.setLineJoin(1)
+                for weight, colour in ((1.6, INK), (0.7, PAPER)):
+                    canvas.setLineWidth(weight)
+                    canvas.setStrokeColorRGB(*colour)
+                    canvas.drawPath(line)
             canvas.addLiteral("EMC")
 
         self.put(draw)

@@ -16,6 +16,7 @@ def report(opened: OpenCase) -> None:
     assert home is not None
     made = sorted(f"{one.method} {one.label} {one.created_at}" for one in opened.maps)
     made += sorted(f"{one.identity} {one.created_at}" for one in opened.checks)
+    made += sorted(f"{one.made_by} {one.created_at}" for one in opened.outlines)
     version = " | ".join((case.visit.updated_at, str(case.patient), str(case.lesion), *made))
     data, problems, pages = cache.report(home, case.visit.id, version)
     widgets.problems(f"{problem} The report was made without it." for problem in problems)

@@ -68,7 +68,7 @@ def test_the_reading_says_its_set_and_the_slider_is_kept(agreed: AppTest, releas
     press(agreed, "Try the example")
     assert "90\u00a0% level" not in read(agreed)
     press(agreed, "Show the model's reading without mine")
-    assert "At the 90\u00a0% level any of the seven classes" in read(agreed)
+    assert "At the 90\u00a0% level, any of the seven classes" in read(agreed)
     assert "calibrated on: 14 photos of the validation set" in read(agreed)
     assert agreed.slider(key="prevalence_percent").value == 7.5
     agreed.slider(key="prevalence_percent").set_value(20.0).run()

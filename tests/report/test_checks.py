@@ -119,5 +119,5 @@ def test_the_report_has_a_section_of_what_was_checked() -> None:
 
 def test_a_check_of_another_photo_is_refused() -> None:
     foreign = replace(EVERY[0], photo_sha256="b" * 64)
-    with pytest.raises(SkinLensError, match="A check belongs to another visit"):
+    with pytest.raises(SkinLensError, match="The check belongs to another visit"):
         compose(samples.case(PHOTO), PHOTO, [], [foreign])

@@ -10,7 +10,18 @@ from skinlens.explain import overlay
 from skinlens.explain.agreement import AKIN
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.preprocess import InputSpec, heat_to_photo
-from skinlens.records import Case, Lesion, ModelStamp, Patient, Prediction, PredictionSet, QualityReport, Threshold
+from skinlens.records import (
+    Case,
+    Lesion,
+    ModelStamp,
+    Outline,
+    OutlineMaker,
+    Patient,
+    Prediction,
+    PredictionSet,
+    QualityReport,
+    Threshold,
+)
 from skinlens.report.content import (
     NO_EXPLANATIONS,
     OVERLAY_LONGEST_PX,
@@ -69,7 +80,7 @@ def test_a_photo_near_the_threshold_gets_as_many_digits_as_it_takes(
 def test_the_set_in_one_sentence_and_what_it_promises_in_the_next(codes: tuple[str, ...], words: str) -> None:
     one = replace(prediction(0.2, 0.1), prediction_set=PredictionSet(codes, 0.9, "756 photos of val"))
     assert content(prediction=one).set_statement == (
-        f"At the 90\u00a0% level {words} In 90\u00a0% of cases the diagnosis is in such a set, for each kind of "
+        f"At the 90\u00a0% level, {words} In 90\u00a0% of cases the diagnosis is in such a set, for each kind of "
         "lesion, as long as the photos are like those it was calibrated on: 756 photos of the validation set."
     )
 
@@ -329,5 +340,28 @@ def test_the_photo_of_another_visit_is_refused() -> None:
     photo, other = samples.photo(), samples.photo(90, 121)
     with pytest.raises(SkinLensError, match="The photo belongs to another visit: expected the photo"):
         compose(samples.case(photo), other, [])
-    with pytest.raises(SkinLensError, match=r"An explanation belongs to another visit.*Open the case again\."):
+    with pytest.raises(SkinLensError, match=r"The explanation belongs to another visit.*Open the case again\."):
         compose(samples.case(photo), photo, samples.explanations(other))
+
+
+def outline(maker: OutlineMaker, sha256: str) -> Outline:
+    points = ((0.4, 0.3), (0.7, 0.4), (0.5, 0.8)) if maker == "clinician" else ((0.1, 0.1), (0.9, 0.1), (0.5, 0.9))
+    return Outline(points, maker, sha256, samples.MODEL, "2025-06-03T09:14:00Z")
+
+
+def test_the_lesion_is_outlined_as_the_clinician_drew_it_rather_than_the_model() -> None:
+    photo = samples.photo()
+    both = [outline("clinician", photo.sha256), outline("model", photo.sha256)]
+    drawn = compose(samples.case(photo), photo, [], outlines=both)
+    assert (0.4, 0.3) in drawn.outline
+    assert "The line is the lesion's edge as the clinician drew it." in drawn.photo_caption
+    proposed = compose(samples.case(photo), photo, [], outlines=both[1:])
+    assert (0.1, 0.1) in proposed.outline
+    assert "The line is the lesion's edge as the model proposed it." in proposed.photo_caption
+    assert not content().outline
+
+
+def test_the_outline_of_another_photo_is_refused() -> None:
+    photo = samples.photo()
+    with pytest.raises(SkinLensError, match="The outline belongs to another visit"):
+        compose(samples.case(photo), photo, [], outlines=[outline("model", "f" * 64)])
