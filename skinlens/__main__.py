@@ -129,6 +129,7 @@ def _train(options: argparse.Namespace) -> int:
         recipe = replace(recipe, seed=options.seed)
     parts = [load_index(data, part) for part in ("train", "val", "test")]
     if options.protocol == "paper":
+        recipe = replace(recipe, epochs=recipe.paper_epochs or recipe.epochs)
         material = as_in_the_paper([entry for part in parts for entry in part], recipe)
     else:
         material = by_lesion(parts[0], parts[1], recipe)

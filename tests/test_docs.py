@@ -150,7 +150,7 @@ def test_every_requirement_is_accounted_for() -> None:
 
 def test_the_version_is_the_same_everywhere() -> None:
     assert tomllib.loads(read("pyproject.toml"))["project"]["version"] == skinlens.__version__
-    newest = re.search(r"^## (\S+)", read("CHANGELOG.md"), flags=re.MULTILINE)
+    newest = re.search(r"^## (\d\S*)", read("CHANGELOG.md"), flags=re.MULTILINE)
     assert newest is not None
     assert newest[1] == skinlens.__version__
 
