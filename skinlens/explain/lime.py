@@ -14,6 +14,7 @@ opposites, which say the same with less chance in it (docs/decisions/0011-lime-s
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -44,6 +45,8 @@ KERNEL_WIDTH = 0.25
 PENALTY = 1.0
 FIRST_LOOK, LOOKS = 192, 64
 """Samples after which it is first seen whether the map is steady, and between two looks."""
+ONCE_IS_ENOUGH = 256
+"""Samples up to which one look decides. Who looks often is lucky once, so later two looks in a row must find it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +75,8 @@ def lime(
 
     ``samples``: masked copies that are scored at most, the whole photo among them. ``segments``: superpixels that are
     asked for; the photo decides how many come of it. ``steady``: the ``stability`` that is enough; it is looked at from
-    ``FIRST_LOOK`` samples on, and from 1 on all samples are made. ``design``: how ``seed`` decides what is hidden in
-    which sample. ``progress`` is told after each ``BATCH`` samples.
+    ``FIRST_LOOK`` samples on, and at 1 all samples are made. ``design``: how ``seed`` decides what is hidden in which
+    sample. ``progress`` is told after each ``BATCH`` samples.
 
     Diagnostics: ``peak`` (largest coefficient, in units of the score), ``r2``, ``segments`` (found), ``negative_share``
     (of the coefficients' absolute sum; they speak against the class and are not drawn), ``samples`` (that were made),
@@ -110,19 +113,23 @@ def trials(
     """Samples until their map is steady, or all of them: with their scores, and what each counts."""
     draw, weigh = DESIGNS[design]
     drawn = draw(samples, int(regions.max()) + 1, seed)
-    scores, rows = np.empty(0), drawn
-    for some in scored(view, regions, drawn, spec, score):
-        scores = np.concatenate([scores, some])
-        rows = drawn[: len(scores)]
-        if steady < 1 and _look(len(rows)) and stability(rows, scores, weigh(rows)) >= steady:
+    looks = [] if steady >= 1 else range(FIRST_LOOK, samples, LOOKS)
+    scores, rows, was_steady = np.empty(0), drawn[:0], False
+    # From look to look, so that none is made ahead that is not needed.
+    for end in (*looks, samples):
+        told = partial(_told_of_part, progress, len(rows) / samples, end / samples)
+        scores = np.concatenate([scores, score_rows(view, regions, drawn[len(rows) : end], spec, score, told)])
+        rows = drawn[:end]
+        is_steady = end < samples and stability(rows, scores, weigh(rows)) >= steady
+        if is_steady and (was_steady or end <= ONCE_IS_ENOUGH):
             progress(1.0)
             break
-        progress(len(rows) / samples)
+        was_steady = is_steady
     return rows, scores, weigh(rows)
 
 
-def _look(samples: int) -> bool:
-    return samples >= FIRST_LOOK and (samples - FIRST_LOOK) % LOOKS == 0
+def _told_of_part(progress: Progress, start: float, end: float, share: float) -> None:
+    progress(start + share * (end - start))
 
 
 def target_score(classifier: Classifier, target: Target, scale: Scale) -> Score:
@@ -188,17 +195,12 @@ def paired_rows(samples: int, regions: int, seed: int) -> Rows:
 def score_rows(
     view: View, regions: Regions, rows: Rows, spec: InputSpec, score: Score, progress: Progress
 ) -> Float64[Array, " n"]:
-    """The score of each masked copy. ``progress`` is told after each ``BATCH``."""
+    """The score of each masked copy, on a thread of its own. ``progress`` is told after each ``BATCH``."""
     scores = np.empty(0)
-    for some in scored(view, regions, rows, spec, score):
+    for some in ahead(score, masked_copies(view, regions, rows, spec)):
         scores = np.concatenate([scores, some])
         progress(len(scores) / len(rows))
     return scores
-
-
-def scored(view: View, regions: Regions, rows: Rows, spec: InputSpec, score: Score) -> Iterator[Array]:
-    """The scores of masked copies, ``BATCH`` at a time; ``score`` is called on a thread of its own."""
-    return ahead(score, masked_copies(view, regions, rows, spec))
 
 
 def masked_copies(view: View, regions: Regions, rows: Rows, spec: InputSpec) -> Iterator[Batch]:

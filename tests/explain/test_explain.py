@@ -29,8 +29,8 @@ def test_every_method_of_the_records_is_here_with_words_and_limits():
                 assert parameter.checked(parameter.default) == parameter.default
     assert METHODS["score_cam"].defaults == {"channels": 256}
     assert METHODS["lime"].defaults == {
-        "samples": 512,
-        "steady": 90,
+        "samples": 1024,
+        "steady": 87,
         "segments": 50,
         "seed": None,
         "target": "log-odds",

@@ -1,5 +1,7 @@
 """LIME against lime's own explainer on the same random stream, and on functions whose coefficients are known."""
 
+import sys
+
 import numpy as np
 import pytest
 from lime.lime_image import LimeImageExplainer
@@ -7,6 +9,7 @@ from lime.lime_image import LimeImageExplainer
 from skinlens.explain.lime import (
     DESIGNS,
     FIRST_LOOK,
+    LOOKS,
     draw_rows,
     fit_surrogate,
     kernel_weights,
@@ -151,12 +154,30 @@ def test_trials_end_once_the_map_is_steady_and_are_the_first_of_those_that_all_w
     linear = lime(view, spec, lambda batch: np.einsum("chw,nchw->n", weights, batch), **setting, progress=told.append)
     assert linear.diagnostics["samples"] == FIRST_LOOK
     assert linear.diagnostics["stability"] >= 0.9
-    assert told == [*(end / (2 * FIRST_LOOK) for end in range(BATCH, FIRST_LOOK, BATCH)), 1]
+    assert told == pytest.approx([*(end / (2 * FIRST_LOOK) for end in range(BATCH, FIRST_LOOK + BATCH, BATCH)), 1])
     fewer = {**setting, "samples": FIRST_LOOK, "steady": 1.0}
     alone = lime(view, spec, lambda batch: np.einsum("chw,nchw->n", weights, batch), **fewer, progress=ignore)
     np.testing.assert_array_equal(linear.heat, alone.heat)
     noise = lime(view, spec, lambda batch: chance.normal(size=len(batch)), **setting, progress=ignore)
     assert noise.diagnostics["samples"] == 2 * FIRST_LOOK
+
+
+@pytest.mark.parametrize(
+    ("found", "made"),
+    [
+        ([0.9], FIRST_LOOK),
+        ([0.8, 0.9], FIRST_LOOK + LOOKS),
+        ([0.8, 0.8, 0.95, 0.8, 0.95, 0.9], FIRST_LOOK + 5 * LOOKS),  # once is luck, twice in a row is not
+        ([0.8, 0.8, 0.9, 0.8, 0.9, 0.8], 600),
+    ],
+)
+def test_who_looks_often_must_find_it_twice(photos, classifier, monkeypatch, found, made):
+    looks = iter([*found, 0.0])
+    monkeypatch.setattr(sys.modules[lime.__module__], "stability", lambda *_: next(looks, 0.0))
+    view = model_view(photos[2], classifier.engine.spec)
+    setting = {"samples": 600, "segments": SEGMENTS, "steady": 0.9, "seed": SEED, "design": "paired"}
+    evidence = lime(view, classifier.engine.spec, lambda batch: batch.mean((1, 2, 3)), **setting, progress=ignore)
+    assert evidence.diagnostics["samples"] == made
 
 
 def test_a_score_that_never_moves_gives_an_empty_map(classifier, photos):
