@@ -1,24 +1,27 @@
-"""Make the next batch of masked copies while the engine is busy with this one."""
+"""Make the next batch of masked copies while the engine is busy with those before."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+DEPTH = 2
+"""Items that are being worked on at once: the engine's pool gets the next batch before it has done with this one."""
+
 
 def ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """``work`` of each item in turn, on a thread of its own, while the next item is made on the caller's.
+    """``work`` of each item in turn, on threads of its own, while the next item is made on the caller's.
 
-    At most two items are in use: a third may be made in the memory of the first.
+    At most ``DEPTH`` + 1 items are in use: one more may be made in the memory of the first.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as worker:
-        waiting = None
+    with ThreadPoolExecutor(DEPTH, thread_name_prefix="ahead") as workers:
+        waiting: deque[Future[Result]] = deque()
         for item in items:
-            started = worker.submit(work, item)
-            if waiting is not None:
-                yield waiting.result()
-            waiting = started
-        if waiting is not None:
-            yield waiting.result()
+            waiting.append(workers.submit(work, item))
+            if len(waiting) > DEPTH:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

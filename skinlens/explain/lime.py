@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Float64, Int, UInt8
 
 from skinlens.calibration import softmax
-from skinlens.explain.ahead import ahead
+from skinlens.explain.ahead import DEPTH, ahead
 from skinlens.explain.evidence import Evidence, scale_to_peak
 from skinlens.labels import INDEX
 from skinlens.models.engine import BATCH
@@ -204,14 +204,14 @@ def score_rows(
 
 
 def masked_copies(view: View, regions: Regions, rows: Rows, spec: InputSpec) -> Iterator[Batch]:
-    """The network's input for each row, ``BATCH`` at a time; each batch overwrites the one before the last."""
+    """The network's input for each row, ``BATCH`` at a time, in the memory of ``DEPTH`` + 1 batches by turns."""
     shown, hidden = normalise(np.stack([view, mean_colours(view, regions)]), spec).view(np.int32)
     # On the bits: hidden, and where the mask is all ones, what makes shown of it. Half the time of a masked copy.
     difference, bits = shown ^ hidden, -rows.astype(np.int32)
-    buffers = np.empty((2, min(BATCH, len(rows)), *shown.shape), dtype=np.int32)
+    buffers = np.empty((DEPTH + 1, min(BATCH, len(rows)), *shown.shape), dtype=np.int32)
     for number, start in enumerate(range(0, len(rows), BATCH)):
         masks = np.take(bits[start : start + BATCH], regions, axis=1)
-        batch = buffers[number % 2, : len(masks)]
+        batch = buffers[number % len(buffers), : len(masks)]
         np.bitwise_and(masks[:, np.newaxis], difference, out=batch)
         np.bitwise_xor(batch, hidden, out=batch)
         yield batch.view(np.float32)
