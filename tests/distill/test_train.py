@@ -1,5 +1,6 @@
 """Training on drawn photos: it learns, it resumes to the same curve after a kill, it keeps what is frozen."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,6 +51,19 @@ def test_frozen_parts_do_not_move(photos: Material, tmp_path: Path) -> None:
     floats = {name for name in before if before[name].is_floating_point()}
     assert all(torch.equal(before[name], after[name]) for name in frozen & floats)
     assert not any(torch.equal(before[name], after[name]) for name in floats - frozen if name.endswith("weight"))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this test needs a GPU that torch can use (CUDA)")
+def test_a_gpu_learns_what_a_processor_does(photos: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In bfloat16, so to a twentieth of the loss; and its weights are read where there is no GPU."""
+    recipe = replace(RECIPE, epochs=2)
+    training.train(recipe, photos, tmp_path / "gpu")
+    monkeypatch.setattr(training.ALONE.__class__, "device", lambda _: torch.device("cpu"))
+    training.train(recipe, photos, tmp_path / "cpu")
+    gpu, cpu = (json.loads((tmp_path / name / "log.jsonl").read_text().splitlines()[0]) for name in ("gpu", "cpu"))
+    assert gpu["loss"] == pytest.approx(cpu["loss"], rel=0.05)
+    network, _ = training.load_student(tmp_path / "gpu" / "best.pt")
+    assert {one.device.type for one in network.parameters()} == {"cpu"}
 
 
 def test_sampling_weights_by_hand() -> None:
