@@ -164,13 +164,19 @@ def foreign(one: Mapping[str, Any] | None) -> str:
     return sentence + table(["pictures", "", "AUROC", "flagged"], rows)
 
 
-def ablation(protocol: str, gathered: Mapping[str, Any] | None = None) -> str:
+SHORT = ("balanced_accuracy", "accuracy", "macro_f1", "melanoma_auc")
+"""Figures of the README's table."""
+
+
+def ablation(
+    protocol: str, gathered: Mapping[str, Any] | None = None, figures: Sequence[str] = (*TITLES, "melanoma_recall")
+) -> str:
     """One protocol's table; the paper's is named leaky."""
     content = gathered or stored_ablation()
     if content is None or protocol not in content["protocols"]:
         return f"{'Leaky. ' if protocol == 'paper' else ''}Not run yet.\n"
     rows = content["protocols"][protocol]["rows"]
-    keys = [key for key in (*TITLES, "melanoma_recall") if any(key in row["figures"] for row in rows)]
+    keys = [key for key in figures if any(key in row["figures"] for row in rows)]
     titles = [TITLES.get(key, key.replace("_", " ")) for key in keys]
     header = ["leaky" if protocol == "paper" else "", *titles, "parameters", "MACs", "KB", "ms"]
     if any(row.get("paper_reports") for row in rows):

@@ -159,6 +159,8 @@ def test_an_ablation_says_what_was_not_run_and_what_is_leaky() -> None:
     assert lines[2].endswith("| 3,900,000 | 91,000,000 | 15,200 | 4.0 |")
     assert set(lines[3].split(" | ")[1:-1]) == {"not run"}
     assert lines[-1] == "- HSB minus ViT-Tiny: +0.050 in balanced accuracy (-0.050 to +0.150)."
+    short = evidence.ablation("lesion", gathered, ["balanced_accuracy"]).splitlines()
+    assert short[2].startswith("| HSB | 0.700 (0.600–0.800) | 3,900,000 |")
     lines = evidence.ablation("paper", gathered).splitlines()
     assert lines[0].startswith("| leaky | ")
     assert lines[2].endswith("| accuracy 95.88 % |")
