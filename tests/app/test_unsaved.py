@@ -95,7 +95,7 @@ def test_a_reloaded_page_still_has_what_was_typed(example: AppTest) -> None:
     assert fresh.date_input(key="case_taken_on").value == date(2024, 2, 29)
     assert fresh.selectbox(key="case_label").value == "bkl"
     assert fresh.text_area(key="case_notes").value == "Grew since May."
-    assert not fresh.warning
+    assert not [one.value for one in fresh.warning if "Session State" in one.value]  # Streamlit's, of two values
     press(fresh, "Try the example")
     press(fresh, "Show the model's reading without mine")
     assert not fresh.text_input(key="case_pseudonym").value  # of another photo

@@ -10,6 +10,7 @@ import torch
 
 from skinlens.distill import train as training
 from skinlens.distill.data import load_index, split_of_images
+from skinlens.distill.distributed import World
 from skinlens.distill.material import Material, by_lesion
 from skinlens.errors import DatasetError, RecipeError
 from skinlens.models.student import Student, StudentConfig, load_imagenet
@@ -53,16 +54,18 @@ def test_frozen_parts_do_not_move(photos: Material, tmp_path: Path) -> None:
     assert not any(torch.equal(before[name], after[name]) for name in floats - frozen if name.endswith("weight"))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="this test needs a GPU that torch can use (CUDA)")
-def test_a_gpu_learns_what_a_processor_does(photos: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In bfloat16, so to a twentieth of the loss; and its weights are read where there is no GPU."""
-    recipe = replace(RECIPE, epochs=2)
-    training.train(recipe, photos, tmp_path / "gpu")
-    monkeypatch.setattr(training.ALONE.__class__, "device", lambda _: torch.device("cpu"))
-    training.train(recipe, photos, tmp_path / "cpu")
-    gpu, cpu = (json.loads((tmp_path / name / "log.jsonl").read_text().splitlines()[0]) for name in ("gpu", "cpu"))
-    assert gpu["loss"] == pytest.approx(cpu["loss"], rel=0.05)
-    network, _ = training.load_student(tmp_path / "gpu" / "best.pt")
+@pytest.mark.parametrize("device", ["cpu", *(["cuda"] if torch.cuda.is_available() else [])])
+def test_each_device_that_is_there_learns_the_same(
+    photos: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    """A GPU in bfloat16, so to a twentieth of the loss; and its weights are read where there is no GPU."""
+    lines = []
+    for number, name in enumerate((device, "cpu")):
+        monkeypatch.setattr(World, "device", lambda _, name=name: torch.device(name))
+        training.train(replace(RECIPE, epochs=1), photos, tmp_path / str(number))
+        lines.append(json.loads((tmp_path / str(number) / "log.jsonl").read_text()))
+    assert lines[0]["loss"] == pytest.approx(lines[1]["loss"], rel=0.05 if device == "cuda" else 1e-6)
+    network, _ = training.load_student(tmp_path / "0" / "best.pt")
     assert {one.device.type for one in network.parameters()} == {"cpu"}
 
 
