@@ -19,12 +19,6 @@ from skinlens.ui.words import BODY_SITES, SEXES, STATUSES, impression_name, name
 NEW, KNOWN, NONE = "New patient", "Known patient", "No patient"
 PAGE_SIZE = 12
 FIRST_YEAR = 1900
-_FIELDS = (
-    "impression", "kind", "patient", "pseudonym", "year", "sex", "lesion_", "site", "remark",
-    "taken_on", "label", "words", "notes",
-)  # fmt: skip
-TYPED = tuple(f"case_{field}" for field in _FIELDS)
-"""How the keys begin of what is typed of a case that is not stored."""
 
 
 def impression(opened: OpenCase) -> None:
@@ -40,7 +34,6 @@ def impression(opened: OpenCase) -> None:
         key="case_impression",
         persist_state="session",
     )
-    _hold_typed(opened)
     if st.button("Show the model's reading" if chosen else "Show the model's reading without mine", type="primary"):
         opened.impression, opened.revealed = chosen, True
         st.rerun()
@@ -69,9 +62,7 @@ def save(store: CaseStore, opened: OpenCase) -> None:
     words = st.text_input(
         "Your diagnosis in your own words (optional)", key="case_words", persist_state="session", max_chars=500
     )
-    st.session_state.setdefault("case_notes", _first_note(opened))
-    notes = st.text_area("Notes (optional)", key="case_notes", persist_state="session")
-    _hold_typed(opened)
+    notes = st.text_area("Notes (optional)", key="case_notes", persist_state="session", value=_first_note(opened))
     if st.button("Save case", type="primary", key=SAVE):
         entries: dict[str, Any] = {
             "patient": patient,
@@ -91,11 +82,6 @@ def save(store: CaseStore, opened: OpenCase) -> None:
             st.rerun()
 
 
-def _hold_typed(opened: OpenCase) -> None:
-    """So that it is there again when the page is reloaded. A field's text counts from when the field is left."""
-    opened.typed = {key: st.session_state[key] for key in map(str, st.session_state) if key.startswith(TYPED)}
-
-
 def _first_note(opened: OpenCase) -> str:
     return "Synthetic example, not a patient.\n" if opened.synthetic else ""
 
@@ -103,8 +89,9 @@ def _first_note(opened: OpenCase) -> str:
 def _patient(store: CaseStore) -> NewPatient | int | None:
     known = {patient.id: patient for patient in store.patients()}
     kinds = [NEW, KNOWN, NONE] if known else [NEW, NONE]
-    st.session_state.setdefault("case_kind", kinds[0])
-    kind = st.segmented_control("Patient", kinds, required=True, key="case_kind", persist_state="session")
+    kind = st.segmented_control(
+        "Patient", kinds, default=kinds[0], required=True, key="case_kind", persist_state="session"
+    )
     if kind == NONE:
         return None
     if kind == KNOWN:

@@ -46,8 +46,6 @@ class OpenCase:
     """Class that is explained."""
     against: str = ""
     """Class that it is contrasted with; empty: none."""
-    typed: dict[str, object] = field(default_factory=dict)
-    """What stands in the fields of a case that is not stored, by their keys."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def apart(self) -> "OpenCase":
@@ -222,7 +220,6 @@ def _open_named(case: str, photo: str) -> None:
         if held is not None and held.case is None:
             _open(held.apart())
             st.session_state[_TOKEN] = photo
-            st.session_state.update(held.typed)
         else:
             st.query_params.clear()
             st.session_state[_SAID] = ("problem", PHOTO_GONE)

@@ -2,7 +2,6 @@
 
 import re
 import time
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -81,24 +80,6 @@ def test_a_reloaded_page_still_has_its_photo_and_what_was_said(example: AppTest,
     assert opened is not first  # two tabs at one address save two cases, and not each other's
     assert fresh.query_params == example.query_params
     assert {path: path.stat().st_size for path in skinlens_home.rglob("*")} == before
-
-
-def test_a_reloaded_page_still_has_what_was_typed(example: AppTest) -> None:
-    example.text_input(key="case_pseudonym").set_value("P-0147").run()
-    example.selectbox(key="case_site").set_value("back").run()
-    example.date_input(key="case_taken_on").set_value(date(2024, 2, 29)).run()
-    example.selectbox(key="case_label").set_value("bkl").run()
-    example.text_area(key="case_notes").set_value("Grew since May.").run()
-    fresh = reloaded(example)
-    assert fresh.text_input(key="case_pseudonym").value == "P-0147"
-    assert fresh.selectbox(key="case_site").value == "back"
-    assert fresh.date_input(key="case_taken_on").value == date(2024, 2, 29)
-    assert fresh.selectbox(key="case_label").value == "bkl"
-    assert fresh.text_area(key="case_notes").value == "Grew since May."
-    assert not [one.value for one in fresh.warning if "Session State" in one.value]  # Streamlit's, of two values
-    press(fresh, "Try the example")
-    press(fresh, "Show the model's reading without mine")
-    assert not fresh.text_input(key="case_pseudonym").value  # of another photo
 
 
 def test_a_photo_that_is_saved_or_gone_is_not_found_by_its_token(example: AppTest) -> None:
