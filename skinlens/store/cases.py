@@ -1,8 +1,10 @@
 """The case store: patients, lesions and visits in SQLite, pictures and maps in files beside it."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date
+
+from sqlite_utils.db import Database
 
 from skinlens.errors import StoreError
 from skinlens.labels import DISCLAIMER
@@ -140,11 +142,7 @@ class CaseStore(StoredChecks, StoredOutlines):
         picture, thumbnail = files.picture_file(photo.pixels), files.thumbnail_file(photo.pixels)
         heats = [files.heat_file(explanation.heat) for explanation in explanations]
         contents = dict([picture, thumbnail, *heats])
-        with database.plain_errors(self.home):
-            self.files.write(contents)
-        with self._writing() as db:
-            # A file that was there already may have gone with the last case that named it. From here on none can go.
-            self.files.write(contents)
+        with self._writing_with(contents) as db:
             row = {
                 "lesion_id": people.lesion_for_case(db, patient, lesion, int(day[:4])),
                 **typed,
@@ -168,10 +166,7 @@ class CaseStore(StoredChecks, StoredOutlines):
     def add_explanation(self, visit_id: int, explanation: Explanation) -> Explanation:
         """Keep one map; it takes the place of one of the same method, class and parameters."""
         heat_file, content = files.heat_file(explanation.heat)
-        with database.plain_errors(self.home):
-            self.files.write({heat_file: content})
-        with self._writing() as db:
-            self.files.write({heat_file: content})
+        with self._writing_with({heat_file: content}) as db:
             visit = people.row_of(db, "visit", visit_id)
             visits.must_explain(explanation, visit["photo_sha256"])
             replaced = visits.put_explanation(db, visit_id, explanation, heat_file)
@@ -312,6 +307,21 @@ class CaseStore(StoredChecks, StoredOutlines):
                 removed += 1
         self._scrub()
         return removed
+
+    @contextmanager
+    def _writing_with(self, contents: Mapping[str, bytes]) -> Iterator[Database]:
+        """A transaction whose rows name these files. If it fails, those of them that no other row names go again."""
+        with database.plain_errors(self.home):
+            self.files.write(contents)
+        try:
+            with self._writing() as db:
+                # One that was there already may have gone with the last case that named it. From here on none can go.
+                self.files.write(contents)
+                yield db
+        except BaseException:
+            with suppress(StoreError):  # the first trouble is the one to tell; a later start sweeps
+                self._remove_files(frozenset(contents))
+            raise
 
     def _erase(self, subject: Subject, number: int) -> None:
         with self._writing() as db:

@@ -281,6 +281,23 @@ def test_what_cannot_be_kept_is_refused_in_a_sentence(store, save, given, senten
     with pytest.raises(InvalidEntry, match=sentence):
         save(**given)
     assert store.search().total == 0
+    assert not kept_files(store)
+
+
+def test_a_refused_save_takes_no_file_of_another_case_away(store, save):
+    """The same photo, kept once already."""
+    save(1)
+    before = kept_files(store)
+    with pytest.raises(InvalidEntry, match="body site is empty"):
+        save(1, lesion=NewLesion(" "))
+    assert kept_files(store) == before
+    with pytest.raises(CaseNotFound):
+        store.add_explanation(99, samples.explanation(samples.photo(2)))
+    assert kept_files(store) == before
+
+
+def kept_files(store):
+    return {path.name for path in store.files.root.glob("*/*")}
 
 
 # ---------------------------------------------------------------------------------------------------- installation
