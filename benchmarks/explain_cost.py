@@ -7,9 +7,8 @@ quickshift superpixels; Score-CAM over all channels), "default" is what the app 
 
 Both run in turn on the same photos, in one process, after one warm-up each: photos of ``val`` where the setting
 ``SKINLENS_HAM10000`` names the data set, drawn lesions otherwise. Cold starts and peak memory are those of fresh
-processes. Medians; ratios are stock over SkinLens; nothing is asserted. Takes about six minutes on two quiet cores, and
-what LIME costs depends on the photo, hence eleven;
-on busy ones the ratios of CPU time are the ones to read.
+processes. Medians; ratios are stock over SkinLens; nothing is asserted. What LIME costs depends on the photo, hence
+eleven of them. Takes about six minutes on two quiet cores; on busy ones the ratios of CPU time are the ones to read.
 """
 
 import argparse
@@ -23,6 +22,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks import explain_sides
 from benchmarks.explain_sides import DRAWN, SkinLens, Stock, peak_mb, read
 from benchmarks.machine import machine
 
@@ -146,18 +146,20 @@ ROLES: dict[str, Callable[..., Any]] = {
 
 def in_fresh_process(role: str, *arguments: object) -> tuple[Any, float]:
     """What ``role`` returns for these arguments in a new interpreter, and the wall time until it said so, in ms."""
-    if role == "cold_start":  # by itself: what this file imports is no part of it
-        command = [sys.executable, str(ROOT / "benchmarks" / "explain_sides.py"), *map(str, arguments)]
-    else:
-        command = [sys.executable, __file__, "--role", role, json.dumps(arguments, default=str)]
+    return said_by(__file__, "--role", role, json.dumps(arguments, default=str))
+
+
+def said_by(script: str, *arguments: str) -> tuple[Any, float]:
+    """The JSON line that a script writes in a new interpreter, and the wall time until it did, in ms."""
     # Two progress bars a photo would cost the libraries a little, and hide the ones that tell where this stands.
     environment = os.environ | {"TQDM_DISABLE": "1", "PYTHONPATH": str(ROOT)}
     started = time.perf_counter()
+    command = [sys.executable, script, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         line = process.stdout.readline()
         wall_ms = (time.perf_counter() - started) * 1000
     if process.returncode:
-        raise SystemExit(f"The part {role!r} of the benchmark failed; its message stands above.")
+        raise SystemExit(f"The part {arguments} of the benchmark failed; its message stands above.")
     return json.loads(line), wall_ms
 
 
@@ -178,7 +180,7 @@ def measure(weights: Path, count: int) -> dict[str, Any]:
     loaded: dict[str, float] = {}
     for number, name in enumerate(names, 1):
         for side, times in starts.items():
-            told, wall_ms = in_fresh_process("cold_start", side, weights, name)
+            told, wall_ms = said_by(explain_sides.__file__, side, str(weights), name)
             times.append({"wall_ms": wall_ms, "cpu_ms": told["cpu_ms"]})
             loaded[side] = round(told["memory_mb"], 1)
         print(f"  cold start {number} of {len(names)}", flush=True)

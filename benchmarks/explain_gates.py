@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.explain_sides import quickshift
 from benchmarks.machine import machine
 from skinlens.distill.data import Entry, dataset_folder, load_index
 from skinlens.errors import DatasetError
@@ -104,20 +105,12 @@ def of_lime(classifier: Classifier, photo: Photo, label: str, limit: list[float]
 
 def of_stock_lime(classifier: Classifier, photo: Photo, label: str) -> Found:
     """``classifier``: on the float network. The limit and one default run of one stream, the second of another."""
-    regions, seed = quickshift(classifier, photo), seed_of(photo)
+    regions, seed = quickshift(model_view(photo, classifier.engine.spec)), seed_of(photo)
     converged, rows = stock_coefficients(classifier, photo, label, regions, draw_rows(CONVERGED, _count(regions), seed))
     other = draw_rows(STOCK, _count(regions), seed ^ 1)
     first, _ = stock_coefficients(classifier, photo, label, regions, other)
     second = fit_surrogate(*(part[:STOCK] for part in rows)).coefficients
     return {"spearman": spearman(first, converged), "seed_spearman": spearman(first, second)}
-
-
-def quickshift(classifier: Classifier, photo: Photo) -> Regions:
-    """The library's superpixels, as it calls for them."""
-    from skimage.segmentation import quickshift as segment
-
-    found: Regions = segment(model_view(photo, classifier.engine.spec), kernel_size=4, max_dist=200, ratio=0.2, rng=0)
-    return found
 
 
 def _count(regions: Regions) -> int:
@@ -141,7 +134,7 @@ def distance_to_originals(student: Student, float_: Classifier, photo: Photo, la
     from lime.lime_image import LimeImageExplainer
 
     spec, position = float_.engine.spec, INDEX[label]
-    batch = to_batch([photo], spec)
+    batch, regions = to_batch([photo], spec), quickshift(model_view(photo, spec))
     with torch.no_grad():
         logits = student(torch.from_numpy(batch)).logits.numpy()
     theirs = LimeImageExplainer(random_state=0).explain_instance(
@@ -150,10 +143,9 @@ def distance_to_originals(student: Student, float_: Classifier, photo: Photo, la
         labels=[position],
         top_labels=None,
         num_samples=STOCK,
-        segmentation_fn=lambda _: quickshift(float_, photo),
+        segmentation_fn=lambda _: regions,
         random_seed=0,
     )
-    regions = quickshift(float_, photo)
     ours, _ = stock_coefficients(float_, photo, label, regions, draw_rows(STOCK, _count(regions), 0))
     coefficients = np.array([weight for _, weight in sorted(theirs.local_exp[position])])
     return {

@@ -42,15 +42,13 @@ class SkinLens:
         return explain(method, self.classifier, photo, label, params=channels)
 
     def _same_lime(self, photo: Any, label: str) -> Any:
-        from skimage.segmentation import quickshift
-
         from skinlens.explain.lime import draw_rows, fit_surrogate, kernel_weights, score_rows, target_score
         from skinlens.preprocess import model_view
         from skinlens.records import Target
 
         spec = self.classifier.engine.spec
         view = model_view(photo, spec)
-        regions = quickshift(view, kernel_size=4, max_dist=200, ratio=0.2, rng=0)  # as lime calls it
+        regions = quickshift(view)
         rows = draw_rows(LIME_SAMPLES, int(regions.max()) + 1, 0)
         score = target_score(self.classifier, Target(label), "probability")
         scores = score_rows(view, regions, rows, spec, score, lambda _: None)
@@ -121,6 +119,13 @@ class Stock:
 
 
 SIDES = {"stock": Stock, "skinlens": SkinLens}
+
+
+def quickshift(view: Any) -> Any:
+    """Lime's superpixels of a view, as the library calls for them."""
+    from skimage.segmentation import quickshift as segment
+
+    return segment(view, kernel_size=4, max_dist=200, ratio=0.2, rng=0)
 
 
 def read(name: str) -> Any:
