@@ -12,7 +12,7 @@ if opened is None:
 elif not opened.revealed:
     widgets.not_revealed()
 elif opened.case is None:
-    st.markdown("A report belongs to a stored case. Keep the open photo as a case first; it needs no patient.")
+    st.markdown("A report belongs to a stored case. Keep the open photo as one first, without a patient if you like.")
     forms.save(cache.store(), opened)
 else:
     widgets.model_line(opened)

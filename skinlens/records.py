@@ -181,6 +181,18 @@ class Prediction:
     """None where the model was released without one."""
 
     @property
+    def set_remark(self) -> str:
+        """Why the set can leave out a class that is more probable than one it holds; empty where it does not."""
+        held = self.prediction_set.codes if self.prediction_set else ()
+        left_out = [prob for code, prob in zip(CODES, self.probs, strict=True) if code not in held]
+        if not held or not left_out or max(left_out) <= min(self.prob(code) for code in held):
+            return ""
+        return (
+            "A class that is more probable than one in the set can be left out: each class has a limit of its own, by "
+            "what the model says to photos of that class."
+        )
+
+    @property
     def top(self) -> Label:
         return BY_CODE[CODES[max(range(len(CODES)), key=lambda position: self.probs[position])]]
 

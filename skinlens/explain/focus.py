@@ -40,8 +40,8 @@ class Focus:
     @property
     def verdict(self) -> str:
         """In plain words, for the reader of the map."""
-        more = "more" if self.inside > self.area else "no more"
-        return f"looks at the lesion {more} than at the skin"
+        hotter = "hotter" if self.inside > self.area else "no hotter"
+        return f"area for area, {hotter} on the lesion than on the skin"
 
 
 def focus(photo: Photo, explanation: Explanation, outline: Outline, spec: InputSpec) -> Check:

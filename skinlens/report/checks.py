@@ -7,7 +7,7 @@ from skinlens.explain import AGAINST, METHODS, artefacts, depth, faithfulness, f
 from skinlens.quantities import duration
 from skinlens.records import Check, Prediction, Target
 
-NOTHING = "Nothing further was checked of the prediction and its maps."
+NOTHING = "Besides the photo itself, nothing was checked of the prediction and its maps."
 NOTE = (
     "How far the maps can be trusted as an account of the model, and what else moves it. "
     "None of these checks says that the model is right."

@@ -14,7 +14,7 @@ from skinlens.explain.agreement import agree
 from skinlens.labels import BY_CODE, DISCLAIMER, IMPRESSIONS, LABELS, Label, Risk
 from skinlens.models.outline import as_points, curve
 from skinlens.preprocess import InputSpec, crop_box, heat_to_photo
-from skinlens.quantities import duration, number
+from skinlens.quantities import duration, number, percent
 from skinlens.records import (
     Array,
     Case,
@@ -40,10 +40,10 @@ OVERLAY_LONGEST_PX = 600
 AIMED_SENSITIVITY = 0.9
 METHOD_NAMES: dict[Method, str] = {"grad_cam": "Grad-CAM", "score_cam": "Score-CAM", "lime": "LIME"}
 DIAGNOSTIC_NAMES = {
-    "r2": "fit to the model (R²)",
-    "stability": "stability",
+    "r2": "fit to the trials (R²)",
+    "stability": "expected likeness to another seed's map (1 = the same)",
     "samples": "trials made",
-    "segments": "segments",
+    "segments": "patches",
     "negative_share": "share that spoke against the class",
 }
 """Of what a method knows about itself, that which helps a reader to judge its map."""
@@ -237,29 +237,20 @@ def threshold_statement(prediction: Prediction) -> str:
     threshold = prediction.melanoma_threshold
     prob, value = _told_apart(prediction.melanoma_prob, threshold.value)
     side = "at or above" if prediction.above_melanoma_threshold else "below"
-    aim = (
-        f" for a sensitivity of at least {AIMED_SENSITIVITY:.2f}" if threshold.sensitivity >= AIMED_SENSITIVITY else ""
-    )
+    aim = f" for a sensitivity of at least {100 * AIMED_SENSITIVITY:.0f}\u00a0%"
+    if threshold.sensitivity < AIMED_SENSITIVITY:
+        aim = ""
     return (
         f"Melanoma probability {prob} is {side} the threshold {value}. The threshold was chosen on "
-        f"{threshold.chosen_on_words}{aim}; there its sensitivity is {threshold.sensitivity:.2f} and its specificity "
-        f"{threshold.specificity:.2f}."
+        f"{threshold.chosen_on_words}{aim}; there its sensitivity is {percent(threshold.sensitivity)} and its "
+        f"specificity {percent(threshold.specificity)}."
     )
 
 
 def set_statement(prediction: Prediction) -> str:
     """The classes that cannot be ruled out, at which level, and on what that was calibrated."""
     found = prediction.prediction_set
-    return "" if found is None else f"{found.words} {found.promise}"
-
-
-def probability(prob: float) -> str:
-    """Three digits; what would round to 0 or 1 says so."""
-    if 0 < prob < 0.001:
-        return "< 0.001"
-    if 0.999 < prob < 1:
-        return "> 0.999"
-    return f"{prob:.3f}"
+    return "" if found is None else " ".join(filter(None, (found.words, found.promise, prediction.set_remark)))
 
 
 def _refuse_mix_ups(visit: Visit, photo: Photo, *parts: Explanation | Check | Outline) -> None:
@@ -330,7 +321,7 @@ def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, sp
 
 
 def _probabilities(explanation: Explanation, prediction: Prediction) -> str:
-    return " against ".join(probability(prediction.prob(code)) for code in explanation.target.codes)
+    return " against ".join(percent(prediction.prob(code)) for code in explanation.target.codes)
 
 
 def _explanations_note(explanations: Sequence[Explanation]) -> str:
@@ -386,11 +377,12 @@ def _listed(values: Mapping[str, int | float | str] | Mapping[str, float]) -> st
 
 
 def _told_apart(left: float, right: float) -> tuple[str, str]:
-    """Two probabilities with as many digits, from two up, as it takes to see that they differ."""
-    for digits in range(2, 7):
-        if f"{left:.{digits}f}" != f"{right:.{digits}f}":
-            break
-    return f"{left:.{digits}f}", f"{right:.{digits}f}"
+    """Two probabilities in percent, with as many digits, from one up, as it takes to see that they differ."""
+    for digits in range(1, 6):
+        words = [f"{100 * prob:.{digits}f}\u00a0%" for prob in (left, right)]
+        if words[0] != words[1]:
+            return words[0], words[1]
+    return percent(left), percent(right)
 
 
 def _scaled(pixels: Pixels, scale: float) -> UInt8[Array, "height width 3"]:

@@ -18,7 +18,8 @@ from reportlab.pdfgen.canvas import Canvas
 from skinlens import __version__
 from skinlens.explain import overlay
 from skinlens.labels import MELANOMA, Risk
-from skinlens.report.content import ClassRow, Field, Panel, ReportContent, probability
+from skinlens.quantities import percent
+from skinlens.report.content import ClassRow, Field, Panel, ReportContent
 from skinlens.report.sheet import (
     BODY,
     BOTTOM,
@@ -214,7 +215,7 @@ def _bar(sheet: Sheet, row: ClassRow, threshold: Length, columns: tuple[Length, 
     sheet.put_text(label, x, top - (CHART_ROW - label.height) / 2)
     sheet.box(start, top - CHART_ROW + 4.5, full, CHART_ROW - 9, TINT)
     sheet.box(start, top - CHART_ROW + 4.5, full * row.prob, CHART_ROW - 9, RISK_COLOURS[row.risk])
-    value = text(probability(row.prob), SMALL_STRONG, CHART_VALUE)
+    value = text(percent(row.prob), SMALL_STRONG, CHART_VALUE)
     sheet.put_text(value, start + full + 6, top - (CHART_ROW - value.height) / 2)
     if row.code == MELANOMA:
         sheet.box(start + full * threshold - 0.8, top - CHART_ROW + 1.5, 1.6, CHART_ROW - 3, INK)
@@ -302,7 +303,7 @@ def _checks(sheet: Sheet, content: ReportContent) -> None:
 
 def _class_table(sheet: Sheet, content: ReportContent) -> None:
     rows = [
-        [(row.name, CELL), (row.code, CELL), (row.risk, CELL), (probability(row.prob), CELL_STRONG)]
+        [(row.name, CELL), (row.code, CELL), (row.risk, CELL), (percent(row.prob), CELL_STRONG)]
         for row in content.classes
     ]
     columns = [Column("Class", 253), Column("Code", 60), Column("Risk group", 100), Column("Probability", 80, True)]

@@ -38,7 +38,7 @@ def section(opened: OpenCase, classifier: Classifier | None) -> None:  # noqa: A
     st.markdown(plain(found.verdict))
     if found.pairs:
         widgets.table(
-            ("Maps", "Same order of heat", "Hottest fifth shared", "Centres apart"),
+            ("Maps", "Same order of heat", "Hottest fifth shared", "Centres apart, of the diagonal"),
             [
                 (
                     f"{METHODS[pair.first].title} and {METHODS[pair.second].title}",

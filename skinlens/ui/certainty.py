@@ -61,7 +61,8 @@ def label_set(prediction: Prediction) -> None:
     found = prediction.prediction_set
     if found is None:
         return
-    st.html(f'<div class="sl-statement"><b>{escape(found.words)}</b><br><small>{escape(found.promise)}</small></div>')
+    small = " ".join(filter(None, (found.promise, prediction.set_remark)))
+    st.html(f'<div class="sl-statement"><b>{escape(found.words)}</b><br><small>{escape(small)}</small></div>')
 
 
 def prevalence() -> float:

@@ -43,6 +43,7 @@ def impression(opened: OpenCase) -> None:
 def save(store: CaseStore, opened: OpenCase) -> None:
     """Patient, lesion, date and the clinician's own diagnosis; keeps the case."""
     st.subheader("Keep this case")
+    st.caption("A pseudonym, unless there is no patient, and a body site are needed. The rest may stay empty.")
     patient = _patient(store)
     lesion = _lesion(store, patient)
     left, right = st.columns(2)
@@ -63,6 +64,7 @@ def save(store: CaseStore, opened: OpenCase) -> None:
         "Your diagnosis in your own words (optional)", key="case_words", persist_state="session", max_chars=500
     )
     notes = st.text_area("Notes (optional)", key="case_notes", persist_state="session", value=_first_note(opened))
+    trouble = st.container()
     if st.button("Save case", type="primary", key=SAVE):
         entries: dict[str, Any] = {
             "patient": patient,
@@ -76,7 +78,7 @@ def save(store: CaseStore, opened: OpenCase) -> None:
             with st.spinner("Saving …"):
                 case = opened.save(store, **entries)
         except InvalidEntry as error:
-            st.error(plain(error))
+            trouble.error(plain(error))
         else:
             session.say(f"Saved as case {case.visit.id}.")
             st.rerun()

@@ -28,7 +28,6 @@ from skinlens.report.content import (
     PHOTO_LONGEST_PX,
     ReportContent,
     compose,
-    probability,
     threshold_statement,
 )
 from tests.report import samples
@@ -50,17 +49,18 @@ def prediction(melanoma: float, threshold: float, sensitivity: float = 0.913, ch
 
 def test_the_threshold_in_one_sentence_and_what_it_is_worth_in_the_next() -> None:
     assert threshold_statement(prediction(0.23, 0.08)) == (
-        "Melanoma probability 0.23 is at or above the threshold 0.08. The threshold was chosen on the validation "
-        "set for a sensitivity of at least 0.90; there its sensitivity is 0.91 and its specificity 0.70."
+        "Melanoma probability 23.0\u00a0% is at or above the threshold 8.0\u00a0%. The threshold was chosen on the "
+        "validation set for a sensitivity of at least 90\u00a0%; there its sensitivity is 91.3\u00a0% and its "
+        "specificity 70.2\u00a0%."
     )
 
 
 @pytest.mark.parametrize(
     ("melanoma", "threshold", "beginning"),
     [
-        (0.07, 0.08, "Melanoma probability 0.07 is below the threshold 0.08."),
-        (0.08, 0.08, "Melanoma probability 0.080000 is at or above the threshold 0.080000."),
-        (0.0796, 0.0804, "Melanoma probability 0.0796 is below the threshold 0.0804."),
+        (0.07, 0.08, "Melanoma probability 7.0\u00a0% is below the threshold 8.0\u00a0%."),
+        (0.08, 0.08, "Melanoma probability 8.0\u00a0% is at or above the threshold 8.0\u00a0%."),
+        (0.0796, 0.0804, "Melanoma probability 7.96\u00a0% is below the threshold 8.04\u00a0%."),
     ],
 )
 def test_a_photo_near_the_threshold_gets_as_many_digits_as_it_takes(
@@ -73,7 +73,7 @@ def test_a_photo_near_the_threshold_gets_as_many_digits_as_it_takes(
     ("codes", "words"),
     [
         (("nv", "mel"), "one of: melanocytic nevus, melanoma."),
-        (("df",), "dermatofibroma alone."),
+        (("mel",), "melanoma alone."),
         (CODES, "any of the seven classes; none can be ruled out."),
     ],
 )
@@ -85,22 +85,23 @@ def test_the_set_in_one_sentence_and_what_it_promises_in_the_next(codes: tuple[s
     )
 
 
+def test_a_set_that_leaves_out_the_more_probable_says_why() -> None:
+    """Melanoma, at 20 %, is left out; a dermatofibroma, at 13 %, is not."""
+    one = replace(prediction(0.2, 0.1), prediction_set=PredictionSet(("df",), 0.9, "756 photos of val"))
+    assert content(prediction=one).set_statement.endswith(
+        "A class that is more probable than one in the set can be left out: each class has a limit of its own, by what "
+        "the model says to photos of that class."
+    )
+
+
 def test_a_model_without_sets_says_nothing_of_them() -> None:
     assert content(prediction=prediction(0.2, 0.1)).set_statement == ""
 
 
 def test_a_threshold_that_misses_the_aim_does_not_claim_it() -> None:
     words = threshold_statement(prediction(0.2, 0.1, sensitivity=0.85, chosen_on="200 photos of clinic A"))
-    assert "at least 0.90" not in words
-    assert "chosen on 200 photos of clinic A; there its sensitivity is 0.85" in words
-
-
-@pytest.mark.parametrize(
-    ("prob", "words"),
-    [(0.0, "0.000"), (0.0004, "< 0.001"), (0.2312, "0.231"), (0.9996, "> 0.999"), (1.0, "1.000")],
-)
-def test_probabilities_do_not_round_to_certainty(prob: float, words: str) -> None:
-    assert probability(prob) == words
+    assert "at least 90%" not in words
+    assert "chosen on 200 photos of clinic A; there its sensitivity is 85.0\u00a0%" in words
 
 
 def test_the_case_in_its_header() -> None:
@@ -239,7 +240,7 @@ def test_maps_of_one_class_stand_side_by_side_the_most_probable_class_first() ->
     panels = compose(samples.case(photo), photo, mixed).panels
     assert [(panel.lines[0], panel.title) for panel in panels] == [
         (f"Explains: {name}", title)
-        for name in ("melanocytic nevus (0.593)", "melanoma (0.231)")
+        for name in ("melanocytic nevus (59.3\u00a0%)", "melanoma (23.1\u00a0%)")
         for title in ("Grad-CAM", "Score-CAM", "LIME")
     ]
 
@@ -248,7 +249,7 @@ def test_each_overlay_says_what_it_explains_and_how_it_was_made() -> None:
     grad_cam, score_cam, lime = with_explanations().panels
     assert [panel.title for panel in (grad_cam, score_cam, lime)] == ["Grad-CAM", "Score-CAM", "LIME"]
     assert grad_cam.lines == (
-        "Explains: melanoma (0.231)",
+        "Explains: melanoma (23.1\u00a0%)",
         "Time: 7 ms",
         "Parameters: layer fused map",
         "Seed: none, nothing is random",
@@ -257,7 +258,7 @@ def test_each_overlay_says_what_it_explains_and_how_it_was_made() -> None:
         "Time: 3.1 s",
         "Parameters: samples 512",
         "Seed: 2891336453",
-        "Measured: fit to the model (R²) 0.812",
+        "Measured: fit to the trials (R²) 0.812",
     )
     assert grad_cam.alt == "Grad-CAM heat map for melanoma over the photo. 0 = none, 1 = most."
 
@@ -268,8 +269,8 @@ def test_a_contrast_names_both_classes_and_stands_after_the_maps_of_the_class_al
     contrast = [replace(one, params={**one.params, "against": "nv"}) for one in alone]
     report = compose(samples.case(photo), photo, [*contrast, *alone])
     assert [panel.lines[0] for panel in report.panels] == [
-        *["Explains: melanoma (0.231)"] * 3,
-        *["Explains: melanoma rather than melanocytic nevus (0.231 against 0.593)"] * 3,
+        *["Explains: melanoma (23.1\u00a0%)"] * 3,
+        *["Explains: melanoma rather than melanocytic nevus (23.1\u00a0% against 59.3\u00a0%)"] * 3,
     ]
     assert report.panels[3].lines[2] == report.panels[0].lines[2]
     assert report.panels[3].alt.startswith("Grad-CAM heat map for melanoma rather than melanocytic nevus over")
@@ -288,7 +289,8 @@ def test_what_a_method_knows_about_its_map_is_said_in_words() -> None:
     assert compose(samples.case(photo), photo, [lime]).panels[0].lines[2:] == (
         "Parameters: samples 512",
         "Seed: 5",
-        "Measured: fit to the model (R²) 0.5, stability 0.913, segments 48",
+        "Measured: fit to the trials (R²) 0.5, expected likeness to another seed's map (1 = the same) 0.913, "
+        "patches 48",
         "The map is empty: nothing in the photo spoke for melanoma.",
     )
 
