@@ -164,6 +164,14 @@ def foreign(one: Mapping[str, Any] | None) -> str:
     return sentence + table(["pictures", "", "AUROC", "flagged"], rows)
 
 
+COSTS = {
+    "size_px": "px",
+    "epochs": "epochs",
+    "parameters": "parameters",
+    "macs": "MACs",
+    "size_kb": "KB",
+    "latency_ms": "ms",
+}
 SHORT = ("balanced_accuracy", "accuracy", "macro_f1", "melanoma_auc")
 """Figures of the README's table."""
 
@@ -178,7 +186,7 @@ def ablation(
     rows = content["protocols"][protocol]["rows"]
     keys = [key for key in figures if any(key in row["figures"] for row in rows)]
     titles = [TITLES.get(key, key.replace("_", " ")) for key in keys]
-    header = ["leaky" if protocol == "paper" else "", *titles, "parameters", "MACs", "KB", "ms"]
+    header = ["leaky" if protocol == "paper" else "", *titles, *COSTS.values()]
     if any(row.get("paper_reports") for row in rows):
         header.append("the paper reports")
     lines = [_ablation_row(row, keys, "the paper reports" in header) for row in rows]
@@ -188,11 +196,10 @@ def ablation(
 
 def _ablation_row(row: Mapping[str, Any], keys: Sequence[str], with_paper: bool) -> list[str]:
     if row["status"] == NOT_RUN:
-        cells = [NOT_RUN] * (len(keys) + 4)
+        cells = [NOT_RUN] * (len(keys) + len(COSTS))
     else:
         cells = [interval(row["figures"][key]) for key in keys]
-        cells += [f"{row[key]:,.0f}" if key in row else "–" for key in ("parameters", "macs", "size_kb")]
-        cells.append(f"{row['latency_ms']:.1f}" if "latency_ms" in row else "–")
+        cells += [f"{row[key]:,.{1 if key == 'latency_ms' else 0}f}" if key in row else "–" for key in COSTS]
     paper = ", ".join(f"{key} {value:.2f} %" for key, value in (row.get("paper_reports") or {}).items()) or "–"
     return [row["title"], *cells, *([paper] if with_paper else [])]
 
@@ -206,6 +213,19 @@ def _difference(one: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> st
     )
 
 
+def search(gathered: Mapping[str, Any] | None = None) -> str:
+    """The short runs that differ in the losses' weights and the temperature alone."""
+    content = gathered or stored_ablation()
+    found = content and content.get("search")
+    if not found:
+        return "The weights of the losses were not searched yet.\n"
+    names = ("intermediate", "logit", "classification", "temperature")
+    shown = ("balanced_accuracy", "macro_f1", "melanoma_auc", "val_loss")
+    rows = [[*(f"{row[name]:g}" for name in names), *(f"{row[name]:.3f}" for name in shown)] for row in found["rows"]]
+    header = ["α, exits", "β, output", "γ, labels", "temperature", *(TITLES.get(one, "loss") for one in shown)]
+    return f"After {found['epochs']} epochs, on `{found['photos']}`, best first:\n\n" + table(header, rows)
+
+
 def leak(gathered: Mapping[str, Any] | None = None) -> str:
     """What the leak is worth: the last recipe that was run under both protocols, in one sentence."""
     content = gathered or stored_ablation()
@@ -217,10 +237,12 @@ def leak(gathered: Mapping[str, Any] | None = None) -> str:
     both = [name for name in honest if name in leaky]
     if not both:
         return "What the leak is worth was not measured yet: no recipe was run under both protocols.\n"
-    own, other = (rows[both[-1]]["figures"]["accuracy"] for rows in (honest, leaky))
+    own, other = (rows[both[-1]]["figures"] for rows in (honest, leaky))
     return (
-        f"What the leak is worth: {honest[both[-1]]['title']} has an accuracy of {interval(other)} under the leaky "
-        f"protocol and of {interval(own)} on lesions that it never saw.\n"
+        f"What the leak is worth: one recipe, {honest[both[-1]]['title']}, has an accuracy of "
+        f"{interval(other['accuracy'])} under the leaky protocol and of {interval(own['accuracy'])} on lesions that it "
+        f"never saw. The leaky pictures are as many of each class, so balanced accuracy compares better: "
+        f"{interval(other['balanced_accuracy'])} against {interval(own['balanced_accuracy'])}.\n"
     )
 
 

@@ -6,7 +6,7 @@ import jaxtyping
 import numpy as np
 from PIL import Image
 
-from skinlens.distill.config import Recipe
+from skinlens.distill.config import Distillation, Recipe
 from skinlens.distill.data import Entry
 from skinlens.distill.export import export
 from skinlens.distill.material import by_lesion
@@ -25,6 +25,7 @@ RECIPE = Recipe(
     average_decay=0.5,
     student=StudentConfig(fused_channels=16, hidden=8, drop_path=0.0),
     input=InputSpec(size_px=64, detail_px=48),
+    distillation=Distillation(view_px=64),
 )
 
 

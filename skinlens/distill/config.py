@@ -50,6 +50,11 @@ class Distillation:
 
     teacher: str = ""
     """Path of the teacher's ``best.pt``; empty: no teacher, the exits learn from the labels with ``exit_weight``."""
+    companion: str = ""
+    """Path of a trained student's ``best.pt``; its probabilities are averaged with those of the teacher's combined
+    output. Empty: the teacher answers by itself."""
+    view_px: int = 192
+    """Side of the view that the teacher is asked about: the student's own view, finer where the student is small."""
     weights: Weights = field(default_factory=Weights)
     temperature: float = 10.0
     """Of the logit loss. The paper's is 10."""

@@ -7,52 +7,66 @@ sampling) needs no teacher at all.
 
 import hashlib
 import json
-from dataclasses import asdict
+import math
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 from jaxtyping import Float32, Int64
-from torch import Tensor
+from torch import Tensor, nn
 
 from skinlens.distill.config import Recipe
-from skinlens.distill.learner import load_network
+from skinlens.distill.learner import load_network, logits_of, to_input
 from skinlens.errors import RecipeError
 from skinlens.models.teacher import Teacher, TeacherOutput
+from skinlens.preprocess import InputSpec
+
+View = Callable[[InputSpec], Float32[Tensor, "n 3 s s"]]
+"""The same random view of each photo of a batch, at the size that is asked for."""
 
 
 class Teaching:
-    """A trained teacher in eval mode. ``sha256`` is of its file and is kept with what it taught."""
+    """A trained teacher in eval mode, and its companion if it has one. ``stamp`` is kept with what they taught."""
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
-        """Raises RecipeError: the recipe names no trained teacher."""
-        self.path = Path(recipe.distillation.teacher)
-        if not self.path.is_file():
-            raise RecipeError(
-                f"The recipe {recipe.name} learns from a teacher at {self.path}, and there is none. Train it first: "
-                "python -m skinlens train recipes/teacher.toml"
-            )
-        self.sha256 = hashlib.sha256(self.path.read_bytes()).hexdigest()
+        """Raises RecipeError: what the recipe learns from was not trained."""
+        settings = recipe.distillation
+        self.path = _found(settings.teacher, recipe)
+        self.stamp = {"teacher_sha256": _sha256(self.path)}
+        self._companion_path = _found(settings.companion, recipe) if settings.companion else None
+        if self._companion_path:
+            self.stamp["companion_sha256"] = _sha256(self._companion_path)
         self.device = device
+        self.spec = replace(recipe.input, size_px=settings.view_px)
         self._recipe = recipe
         self._teacher: Teacher | None = None
+        self._companion: tuple[nn.Module, Recipe] | None = None
 
     def answer(self, pictures: Float32[Tensor, "n 3 s s"]) -> TeacherOutput:
         """Nothing of the teacher changes by it: neither a weight nor a buffer."""
         if self._teacher is None:
             self._teacher = load_teacher(self.path).to(self.device)
         with torch.no_grad(), torch.autocast(self.device.type, dtype=torch.bfloat16):
-            output = self._teacher(pictures)
-        return TeacherOutput(*(one.float() for one in output))
+            output = TeacherOutput(*(one.float() for one in self._teacher(pictures)))
+            if self._companion_path is None:
+                return output
+            if self._companion is None:
+                network, recipe = load_network(self._companion_path)
+                self._companion = network.to(self.device), recipe
+            network, recipe = self._companion
+            second = logits_of(network(to_input(pictures, recipe))).float()
+            return output._replace(logits=mean_logits(output.logits, second))
 
     def notes(self, epoch: int, count: int) -> "Notes":
         """The answers to the ``count`` views of one epoch, as far as they are known."""
         recipe = self._recipe
         seen = [
-            self.sha256,
+            *self.stamp.values(),
             recipe.view_seed,
             recipe.sampling_power,
             asdict(recipe.augmentation),
-            asdict(recipe.input),
+            asdict(self.spec),
             count,
         ]
         key = hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:12]
@@ -69,11 +83,12 @@ class Notes:
         if self._complete:
             self._known = torch.load(path, map_location="cpu", weights_only=True)
 
-    def answers(self, rows: Int64[Tensor, " n"], pictures: Float32[Tensor, "n 3 s s"]) -> TeacherOutput:
-        """To the views in the given places of the epoch."""
+    def answers(self, rows: Int64[Tensor, " n"], view: View) -> TeacherOutput:
+        """To the views in the given places of the epoch; ``view`` is drawn only where they are not known."""
+        teaching = self._teaching
         if self._complete and self._known is not None:
-            return TeacherOutput(*(one[rows].float().to(pictures.device) for one in self._known))
-        answers = self._teaching.answer(pictures)
+            return TeacherOutput(*(one[rows].float().to(teaching.device) for one in self._known))
+        answers = teaching.answer(view(teaching.spec))
         if self._known is None:
             self._known = [torch.full((self._count, one.shape[1]), float("nan")) for one in answers]
         for known, one in zip(self._known, answers, strict=True):
@@ -88,6 +103,25 @@ class Notes:
         waiting = self._path.with_suffix(".part")
         torch.save([one.half() for one in self._known], waiting)
         waiting.replace(self._path)
+
+
+def mean_logits(first: Float32[Tensor, "n k"], second: Float32[Tensor, "n k"]) -> Float32[Tensor, "n k"]:
+    """Logits whose softmax is the mean of the two distributions."""
+    return torch.logaddexp(first.log_softmax(1), second.log_softmax(1)) - math.log(2)
+
+
+def _found(path: str, recipe: Recipe) -> Path:
+    found = Path(path)
+    if not found.is_file():
+        raise RecipeError(
+            f"The recipe {recipe.name} learns from a network at {found}, and there is none. Train it first: "
+            f"python -m skinlens train recipes/{found.parent.name}.toml"
+        )
+    return found
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def load_teacher(path: Path) -> Teacher:

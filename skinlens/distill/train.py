@@ -10,6 +10,7 @@ import os
 import time
 from copy import deepcopy
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -98,7 +99,7 @@ def train(recipe: Recipe, material: Material, run: Path, world: World = ALONE) -
                 "network": averaged.state_dict(),
                 "val": line,
             }
-            _write(run / "best.pt", best | ({"teacher_sha256": teaching.sha256} if teaching else {}))
+            _write(run / "best.pt", best | (teaching.stamp if teaching else {}))
         _write(
             run / "checkpoint.pt",
             {
@@ -155,8 +156,9 @@ def _epoch(
     for step in bar:
         rows = world.share(order[step * recipe.batch_size : (step + 1) * recipe.batch_size])
         chosen = lesson.photos[rows].to(details.device)
-        pictures = views_of(details[chosen], lesson.draws.of(rows), recipe.input)
-        answers = notes.answers(rows, pictures) if notes else None
+        view = partial(views_of, details[chosen], lesson.draws.of(rows))
+        pictures = view(recipe.input)
+        answers = notes.answers(rows, view) if notes else None
         with torch.autocast(details.device.type, dtype=torch.bfloat16, enabled=mixed):
             loss = forward(pictures, labels[chosen], answers)
         optimizer.zero_grad(set_to_none=True)

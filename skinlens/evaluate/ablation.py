@@ -5,17 +5,18 @@ probabilities are scaled by the temperature that fits ``val`` best, as the relea
 says so. Where a recipe was run with several seeds, a figure is the mean over them.
 """
 
+import json
 import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float32, Float64, Int64
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -55,10 +56,14 @@ class Row:
     title: str
     paper: dict[str, float] | None = None
     """What the paper reports for its row of this kind, in percent."""
+    mean_of: tuple[str, ...] = ()
+    """Instead of a run of its own: the mean of these rows' distributions."""
 
 
 ROWS = (
     Row("teacher", "Teacher: ViT + EfficientNet-Lite2"),
+    Row("companion", "Its companion: HSB + layer fusion, at full size"),
+    Row("mean", "What the students learn from: the mean of both", mean_of=("teacher", "companion")),
     Row("teacher_convnext", "Teacher: ViT + ConvNeXt without initial weights"),
     Row("plain_cnn", "Plain CNN", {"accuracy": 73.82, "f1": 74.20, "auc": 95.92}),
     Row("resnet18", "ResNet-18"),
@@ -77,9 +82,16 @@ ROWS = (
         "Multi-stage distillation + layer fusion",
         {"accuracy": 95.88, "f1": 95.91, "auc": 99.02},
     ),
+    Row("release", "Multi-stage distillation + layer fusion, at full size"),
 )
 INT8 = Row("int8", "The released model: int8", {"accuracy": 78.13})
-COMPARED = (("kd_multi_fusion", "hsb"), ("kd_multi_fusion", "hsb_fusion"), ("kd_single", "hsb"), ("kd_multi", "hsb"))
+COMPARED = (
+    ("kd_multi_fusion", "hsb"),
+    ("kd_multi_fusion", "hsb_fusion"),
+    ("kd_single", "hsb"),
+    ("kd_multi", "hsb"),
+    ("release", "companion"),
+)
 """Pairs of rows whose difference gets an interval."""
 
 
@@ -106,6 +118,7 @@ def ablation(
 
     ``entries``: the photos of ``train``, ``val`` and ``test``; those of ``test`` serve the leaky protocol alone.
     """
+    searched = runs / "search_weights" / "search.json"
     honest = {row.name: measure(row, runs, "lesion", entries, say) for row in ROWS}
     leaky = {row.name: measure(row, runs, "paper", entries, say) for row in ROWS}
     lesion_rows = [line(row, honest[row.name], resamples) for row in ROWS]
@@ -126,6 +139,7 @@ def ablation(
                 "rows": [line(row, leaky[row.name], resamples) | {"paper_reports": row.paper} for row in ROWS],
             },
         },
+        "search": json.loads(searched.read_text(encoding="utf-8")) if searched.is_file() else None,
         "bootstrap": {"resamples": resamples, "seed": SEED, "interval": 0.95},
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -138,32 +152,57 @@ def run_folders(row: Row, runs: Path, protocol: Protocol) -> list[Path]:
     return sorted(path.parent for path in runs.glob("*/best.pt") if named.fullmatch(path.parent.name))
 
 
+class Asked(NamedTuple):
+    """What the best weights of one run say."""
+
+    recipe: Recipe
+    network: nn.Module
+    logits: Float32[Array, "n 7"]
+    truth: Int64[Array, " n"]
+    groups: Int64[Array, " n"]
+
+
+def ask(folder: Path, protocol: Protocol, entries: dict[str, list[Entry]]) -> Asked:
+    network, recipe = load_network(folder / "best.pt")
+    if protocol == "paper":
+        material = as_in_the_paper([one for part in entries.values() for one in part], recipe)
+        views, truth, groups = material.views, material.truth, np.arange(len(material.truth))
+    else:
+        val = entries["val"]
+        views, truth, groups = load_views(val, recipe.input), labels_of(val), lesions(val)
+    logits = predict_logits(network, views, recipe, torch.device("cpu"))
+    return Asked(recipe, network, logits, truth, groups)
+
+
 def measure(row: Row, runs: Path, protocol: Protocol, entries: dict[str, list[Entry]], say: Say) -> Measured | None:
     """Ask each run's best weights; None where nothing was run."""
+    if row.mean_of:
+        return measure_mean([runs / name for name in row.mean_of], entries) if protocol == "lesion" else None
     folders = run_folders(row, runs, protocol)
-    if not folders:
-        return None
-    seeds, answers, truth, groups = [], [], np.empty(0, np.int64), np.empty(0, np.int64)
-    network: nn.Module | None = None
-    recipe: Recipe | None = None
     for folder in folders:
         say(f"{row.title}: {folder}")
-        network, recipe = load_network(folder / "best.pt")
-        if protocol == "paper":
-            material = as_in_the_paper([one for part in entries.values() for one in part], recipe)
-            views, truth, groups = material.views, material.truth, np.arange(len(material.truth))
-        else:
-            views, truth, groups = (
-                load_views(entries["val"], recipe.input),
-                labels_of(entries["val"]),
-                lesions(entries["val"]),
-            )
-        logits = predict_logits(network, views, recipe, torch.device("cpu"))
-        seeds.append(recipe.seed)
-        answers.append(softmax(logits, fit_temperature(logits, truth)))
-    assert network is not None
-    assert recipe is not None
-    return Measured(seeds, answers, truth, groups, cost_of(network, recipe))
+    found = [ask(folder, protocol, entries) for folder in folders]
+    if not found:
+        return None
+    one = found[-1]
+    probs = [scaled(each.logits, each.truth) for each in found]
+    return Measured([each.recipe.seed for each in found], probs, one.truth, one.groups, cost_of(one))
+
+
+def measure_mean(folders: Sequence[Path], entries: dict[str, list[Entry]]) -> Measured | None:
+    """The mean of several runs' distributions on ``val``; None where one of them was not run."""
+    if not all((folder / "best.pt").is_file() for folder in folders):
+        return None
+    found = [ask(folder, "lesion", entries) for folder in folders]
+    mean = np.mean([softmax(one.logits) for one in found], axis=0)
+    cost = {"parameters": float(sum(parameters_of(one.network) for one in found))}
+    truth, groups = found[0].truth, found[0].groups
+    return Measured([], [scaled(np.log(mean).astype(np.float32), truth)], truth, groups, cost)
+
+
+def scaled(logits: Float32[Array, "n 7"], truth: Int64[Array, " n"]) -> Float64[Array, "n 7"]:
+    """Probabilities at the temperature that fits these photos best."""
+    return softmax(logits, fit_temperature(logits, truth))
 
 
 def measure_released(weights: Path, val: Sequence[Entry]) -> Measured:
@@ -175,6 +214,8 @@ def measure_released(weights: Path, val: Sequence[Entry]) -> Measured:
     serving = [content["head"], content["familiarity"], content["backbones"]["int8"]]
     one = normalise(views[:1], spec)
     cost = {
+        "size_px": spec.size_px,
+        "epochs": content["recipe"]["epochs"],
         "parameters": float(content["parameters"]),
         "size_kb": sum(content["files"][name]["bytes"] for name in serving) / 1024,
         "latency_ms": median_ms(lambda: classifier.probs(one)),
@@ -186,20 +227,28 @@ def lesions(entries: Sequence[Entry]) -> Int64[Array, " n"]:
     return np.unique([entry.group for entry in entries], return_inverse=True)[1]
 
 
-def cost_of(network: nn.Module, recipe: Recipe) -> dict[str, float]:
-    """Parameters, multiply-accumulates, size in float32, and the time of one prediction in eager torch."""
+def cost_of(asked: Asked) -> dict[str, float]:
+    """Side of the photos and epochs of training; parameters, multiply-accumulates, size in float32, and the time of one
+    prediction in eager torch.
+    """
+    network, recipe = asked.network, asked.recipe
     photo = torch.rand(1, 3, recipe.input.size_px, recipe.input.size_px)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(photo)
     with torch.no_grad():
         latency_ms = median_ms(lambda: network(photo))
-    parameters = sum(one.numel() for one in network.parameters())
     return {
-        "parameters": float(parameters),
+        "size_px": recipe.input.size_px,
+        "epochs": recipe.epochs,
+        "parameters": float(parameters_of(network)),
         "macs": counter.get_total_flops() / 2,
-        "size_kb": 4 * parameters / 1024,
+        "size_kb": 4 * parameters_of(network) / 1024,
         "latency_ms": latency_ms,
     }
+
+
+def parameters_of(network: nn.Module) -> int:
+    return sum(one.numel() for one in network.parameters())
 
 
 def median_ms(once: Callable[[], object]) -> float:

@@ -114,6 +114,8 @@ RUN = {
     "title": "Hybrid student baseline",
     "status": "measured",
     "figures": {"accuracy": figure(0.7), "balanced_accuracy": figure(0.5), "melanoma_recall": figure(0.6)},
+    "size_px": 96,
+    "epochs": 6,
     "parameters": 3_922_429.0,
     "macs": None,
     "size_kb": 4980.2,
@@ -127,13 +129,13 @@ def test_a_row_that_was_not_run_says_so_in_every_place() -> None:
     rows = [RUN, OTHER]
     assert ablation.header(rows) == [
         *("Model", "Balanced accuracy", "Accuracy", "Melanoma recall"),
-        *("Parameters", "Operations", "Size, KB", "Time, ms"),
+        *("Side, px", "Epochs", "Parameters", "Operations", "Size, KB", "Time, ms"),
     ]
     assert ablation.cells(RUN, rows) == [
         *("Hybrid student baseline", "0.500 (0.250 to 0.750)", "0.700 (0.250 to 0.750)", "0.600 (0.250 to 0.750)"),
-        *("3,922,429", "not measured", "4,980", "4.0"),
+        *("96", "6", "3,922,429", "not measured", "4,980", "4.0"),
     ]
-    assert ablation.cells(OTHER, rows) == ["ResNet-18", *["not run"] * 7]
+    assert ablation.cells(OTHER, rows) == ["ResNet-18", *["not run"] * 9]
 
 
 def test_what_the_paper_reports_stands_apart_and_is_never_taken_for_ours() -> None:

@@ -140,6 +140,8 @@ RUN = {
     "title": "HSB",
     "status": "measured",
     "figures": dict.fromkeys([*figures.TITLES, "melanoma_recall"], figure(0.7)),
+    "size_px": 96,
+    "epochs": 6,
     "parameters": 3_900_000.0,
     "macs": 91_000_000.0,
     "size_kb": 15_200.0,
@@ -156,16 +158,33 @@ def test_an_ablation_says_what_was_not_run_and_what_is_leaky() -> None:
     }
     lines = evidence.ablation("lesion", gathered).splitlines()
     assert lines[2].startswith("| HSB | 0.700 (0.600–0.800) |")
-    assert lines[2].endswith("| 3,900,000 | 91,000,000 | 15,200 | 4.0 |")
+    assert lines[2].endswith("| 96 | 6 | 3,900,000 | 91,000,000 | 15,200 | 4.0 |")
     assert set(lines[3].split(" | ")[1:-1]) == {"not run"}
     assert lines[-1] == "- HSB minus ViT-Tiny: +0.050 in balanced accuracy (-0.050 to +0.150)."
     short = evidence.ablation("lesion", gathered, ["balanced_accuracy"]).splitlines()
-    assert short[2].startswith("| HSB | 0.700 (0.600–0.800) | 3,900,000 |")
+    assert short[2].startswith("| HSB | 0.700 (0.600–0.800) | 96 | 6 | 3,900,000 |")
     lines = evidence.ablation("paper", gathered).splitlines()
     assert lines[0].startswith("| leaky | ")
     assert lines[2].endswith("| accuracy 95.88 % |")
     assert lines[3].endswith("| not run | – |")
     assert "accuracy of 0.700 (0.600–0.800) under the leaky protocol" in evidence.leak(gathered)
+
+
+def test_the_search_is_a_table_of_its_own() -> None:
+    row = {
+        "intermediate": 0.3,
+        "logit": 0.3,
+        "classification": 0.4,
+        "temperature": 10.0,
+        "balanced_accuracy": 0.6,
+        "macro_f1": 0.5,
+        "melanoma_auc": 0.8,
+        "val_loss": 0.7,
+    }
+    lines = evidence.search({"search": {"epochs": 3, "photos": "val", "rows": [row]}}).splitlines()
+    assert lines[0] == "After 3 epochs, on `val`, best first:"
+    assert lines[-1] == "| 0.3 | 0.3 | 0.4 | 10 | 0.600 | 0.500 | 0.800 | 0.700 |"
+    assert "not searched yet" in evidence.search({"search": None})
 
 
 def test_an_ablation_that_is_not_there_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

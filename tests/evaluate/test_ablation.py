@@ -9,7 +9,18 @@ import pytest
 
 from skinlens.distill.material import as_in_the_paper, by_lesion
 from skinlens.distill.train import train
-from skinlens.evaluate.ablation import FIGURES, ROWS, Measured, Row, ablation, difference, run_folders, summary
+from skinlens.evaluate.ablation import (
+    FIGURES,
+    ROWS,
+    Measured,
+    Row,
+    ablation,
+    difference,
+    measure,
+    measure_mean,
+    run_folders,
+    summary,
+)
 from skinlens.labels import CODES
 from tests.tiny_release import RECIPE, draw_dataset
 
@@ -21,6 +32,8 @@ def test_a_table_of_what_was_run(release: Path, tmp_path: Path) -> None:
     train(recipe, material, runs / "hsb")
     shutil.copytree(runs / "hsb", runs / "hsb-seed2")
     train(replace(recipe, name="plain_cnn", network="plain_cnn"), material, runs / "plain_cnn")
+    (runs / "search_weights").mkdir()
+    (runs / "search_weights" / "search.json").write_text('{"rows": []}', encoding="utf-8")
     found = ablation(runs, entries, release, resamples=20, say=lambda text: None)
     lesion, paper = found["protocols"]["lesion"], found["protocols"]["paper"]
     rows = {row["name"]: row for row in lesion["rows"]}
@@ -35,11 +48,15 @@ def test_a_table_of_what_was_run(release: Path, tmp_path: Path) -> None:
     assert len(rows["hsb"]["each_seed"]["accuracy"]) == 2
     assert rows["hsb"]["parameters"] > rows["plain_cnn"]["parameters"] > 0
     assert rows["hsb"]["macs"] > 0
+    assert (rows["hsb"]["size_px"], rows["hsb"]["epochs"]) == (64, 1)
+    assert rows["mean"]["status"] == "not run"
+    assert found["search"] == {"rows": []}
     assert set(rows["hsb"]["figures"]) == set(FIGURES)
     assert not lesion["leaky"]
     assert paper["leaky"]
     assert all(row["status"] == "not run" for row in paper["rows"])
-    assert paper["rows"][-1]["paper_reports"]["accuracy"] == 95.88
+    leaky = {row["name"]: row for row in paper["rows"]}
+    assert leaky["kd_multi_fusion"]["paper_reports"]["accuracy"] == 95.88
     text = summary(found)
     assert "paper (leaky)" in text
     assert "not run" in text
@@ -58,6 +75,21 @@ def test_the_leaky_protocol_is_measured_on_its_own_pictures(
     row = next(one for one in found["protocols"]["paper"]["rows"] if one["name"] == "hsb")
     assert row["n"] == len(material.truth) == 7
     assert next(one for one in found["protocols"]["lesion"]["rows"] if one["name"] == "hsb")["status"] == "not run"
+
+
+def test_the_mean_of_two_runs(release: Path, tmp_path: Path) -> None:
+    """Of one network with itself it is that network; it has the parameters of both."""
+    entries = {part: draw_dataset(tmp_path / part, seed, 2) for seed, part in enumerate(("train", "val"))}
+    runs, recipe = tmp_path / "runs", replace(RECIPE, name="teacher", epochs=1)
+    train(recipe, by_lesion(entries["train"], entries["val"], recipe), runs / "teacher")
+    assert measure_mean([runs / "teacher", runs / "companion"], entries) is None
+    shutil.copytree(runs / "teacher", runs / "companion")
+    alone = measure(Row("teacher", ""), runs, "lesion", entries, lambda text: None)
+    both = measure(Row("mean", "", mean_of=("teacher", "companion")), runs, "lesion", entries, lambda text: None)
+    assert alone is not None
+    assert both is not None
+    np.testing.assert_allclose(both.probs[0], alone.probs[0], atol=1e-4)
+    assert both.cost["parameters"] == 2 * alone.cost["parameters"]
 
 
 def test_folders_of_a_row(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from skinlens.distill import train as training
-from skinlens.distill.learner import make_learner
+from skinlens.distill.learner import logits_of, make_learner, to_input
 from skinlens.distill.material import Material, by_lesion
-from skinlens.distill.teaching import Teaching, load_teacher
+from skinlens.distill.teaching import Teaching, load_teacher, mean_logits
 from skinlens.errors import RecipeError, WeightsError
 from skinlens.models.pretrained import dinov2_file, dinov2_vit, efficientnet_lite
 from skinlens.models.teacher import ConvolutionalBranch, Teacher, TeacherConfig, load_branch
@@ -120,15 +120,60 @@ def test_answers_are_kept_and_serve_a_run_with_another_seed(
     training.train(replace(recipe, seed=5), photos, tmp_path / "second")
     monkeypatch.undo()
     kept = Teaching(recipe, torch.device("cpu")).notes(0, 16)
-    first = kept.answers(torch.tensor([3]), torch.empty(1, 3, 1, 1))
+    first = kept.answers(torch.tensor([3]), lambda spec: pytest.fail("a view was drawn"))
     lesson = training.draw_lesson(recipe, 0, training.sampling_weights(photos.labels, 0.5), 16)
     picture = training.views_of(photos.details[lesson.photos[3:4]], lesson.draws.of(torch.tensor([3])), recipe.input)
     again = Teaching(recipe, torch.device("cpu")).answer(picture)
     torch.testing.assert_close(first.logits, again.logits, atol=0.05, rtol=0.05)  # bfloat16, another batch
 
 
+def test_a_companion_speaks_in_the_combined_output_alone(photos: Material, trained: Path, tmp_path: Path) -> None:
+    """The teacher's branches answer as they do by themselves; the output is the mean of the two distributions."""
+    companion = training.train(replace(RECIPE, epochs=1), photos, tmp_path / "companion")
+    alone = replace(RECIPE, distillation=replace(RECIPE.distillation, teacher=str(trained)))
+    both = replace(RECIPE, distillation=replace(alone.distillation, companion=str(companion)))
+    pictures = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    first, together = (Teaching(one, torch.device("cpu")).answer(pictures) for one in (alone, both))
+    network, recipe = training.load_student(companion)
+    with torch.no_grad():
+        second = logits_of(network(to_input(pictures, recipe)))
+    expected = (first.logits.softmax(1) + second.softmax(1)) / 2
+    torch.testing.assert_close(together.logits.softmax(1), expected, atol=0.01, rtol=0)  # bfloat16
+    assert all(torch.equal(one, other) for one, other in zip(first[1:], together[1:], strict=True))
+    stamp = Teaching(both, torch.device("cpu")).stamp
+    assert stamp["teacher_sha256"] != stamp["companion_sha256"]
+    absent = replace(both, distillation=replace(both.distillation, companion=str(tmp_path / "first" / "best.pt")))
+    with pytest.raises(RecipeError, match=r"train recipes/first\.toml"):
+        Teaching(absent, torch.device("cpu"))
+
+
+def test_the_mean_of_two_distributions() -> None:
+    """By hand: (.5, .5) and (.9, .1) give (.7, .3)."""
+    found = mean_logits(torch.tensor([[2.0, 2.0]]), torch.log(torch.tensor([[9.0, 1.0]])))
+    torch.testing.assert_close(found, torch.log(torch.tensor([[0.7, 0.3]])))
+
+
+def test_the_teacher_is_asked_about_a_finer_view(
+    photos: Material, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same photos and draws; students of different size get the same answers."""
+    sides = []
+    answer = Teaching.answer
+    monkeypatch.setattr(
+        Teaching, "answer", lambda self, pictures: (sides.append(pictures.shape[-1]), answer(self, pictures))[1]
+    )
+    distillation = replace(RECIPE.distillation, teacher=str(trained), view_px=96)
+    recipe = replace(RECIPE, epochs=1, view_seed=78, distillation=distillation)
+    training.train(recipe, photos, tmp_path / "large")
+    assert set(sides) == {96}
+    sides.clear()
+    small = replace(recipe, input=replace(recipe.input, size_px=32))
+    training.train(small, photos, tmp_path / "small")
+    assert not sides
+
+
 def test_a_teacher_that_is_not_there(tmp_path: Path, photos: Material, trained: Path) -> None:
-    absent = replace(RECIPE, distillation=replace(RECIPE.distillation, teacher=str(tmp_path / "none.pt")))
+    absent = replace(RECIPE, distillation=replace(RECIPE.distillation, teacher=str(tmp_path / "teacher" / "none.pt")))
     with pytest.raises(RecipeError, match=r"train recipes/teacher\.toml"):
         Teaching(absent, torch.device("cpu"))
     student = training.train(replace(RECIPE, epochs=1), photos, tmp_path / "student")
