@@ -146,7 +146,7 @@ def ablation(
 
 
 def run_folders(row: Row, runs: Path, protocol: Protocol) -> list[Path]:
-    """The finished or unfinished runs of a row that hold weights: one for each seed."""
+    """The runs of a row that hold weights: one for each seed."""
     ending = "-paper" if protocol == "paper" else ""
     named = re.compile(rf"{re.escape(row.name)}(-seed\d+)?{ending}")
     return sorted(path.parent for path in runs.glob("*/best.pt") if named.fullmatch(path.parent.name))
@@ -174,14 +174,22 @@ def ask(folder: Path, protocol: Protocol, entries: dict[str, list[Entry]]) -> As
     return Asked(recipe, network, logits, truth, groups)
 
 
+def progress(folder: Path) -> tuple[int, int]:
+    """Epochs that a run has done, and of how many."""
+    recipe = torch.load(folder / "best.pt", map_location="cpu", weights_only=True)["recipe"]
+    return len((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()), int(recipe["epochs"])
+
+
 def measure(row: Row, runs: Path, protocol: Protocol, entries: dict[str, list[Entry]], say: Say) -> Measured | None:
-    """Ask each run's best weights; None where nothing was run."""
+    """Ask each finished run's best weights; None where none was run to its end."""
     if row.mean_of:
         return measure_mean([runs / name for name in row.mean_of], entries) if protocol == "lesion" else None
-    folders = run_folders(row, runs, protocol)
-    for folder in folders:
-        say(f"{row.title}: {folder}")
-    found = [ask(folder, protocol, entries) for folder in folders]
+    found = []
+    for folder in run_folders(row, runs, protocol):
+        done, epochs = progress(folder)
+        say(f"{row.title}: {folder}{'' if done == epochs else f', left out: {done} of {epochs} epochs'}")
+        if done == epochs:
+            found.append(ask(folder, protocol, entries))
     if not found:
         return None
     one = found[-1]
