@@ -206,11 +206,12 @@ def _ablation_row(row: Mapping[str, Any], keys: Sequence[str], with_paper: bool)
 
 def _difference(one: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
     titles = {row["name"]: row["title"] for row in rows}
-    gain = one["figures"]["balanced_accuracy"]
-    return (
-        f"- {titles[one['of']]} minus {titles[one['minus']]}: {gain['value']:+.3f} in balanced accuracy "
-        f"({gain['low']:+.3f} to {gain['high']:+.3f}).\n"
-    )
+    gains = [
+        f"{gain['value']:+.3f} in {TITLES[key]} ({gain['low']:+.3f} to {gain['high']:+.3f})"
+        for key in ("balanced_accuracy", "melanoma_auc")
+        if (gain := one["figures"].get(key))
+    ]
+    return f"- {titles[one['of']]} minus {titles[one['minus']]}: {', '.join(gains)}.\n"
 
 
 def search(gathered: Mapping[str, Any] | None = None) -> str:

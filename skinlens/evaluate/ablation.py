@@ -72,7 +72,7 @@ ROWS = (
     Row("mobilevit_xs", "MobileViT-XS"),
     Row("vit_tiny", "ViT-Tiny"),
     Row("convnext_atto", "ConvNeXt-Atto"),
-    Row("leak", "HSB at 64 px, to see what the leak is worth"),
+    Row("leak", "HSB at 64 px"),
     Row("hsb", "Hybrid student baseline (HSB)"),
     Row("hsb_fusion", "HSB + layer fusion"),
     Row("kd_single", "Single-stage distillation", {"accuracy": 90.06, "f1": 90.02, "auc": 98.59}),

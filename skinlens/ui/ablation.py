@@ -107,12 +107,13 @@ def _cost(row: Row, key: str) -> str:
 
 def difference(one: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     """One row against another on the same photos, and whether that is more than chance."""
-    found = one["figures"]["balanced_accuracy"]
-    clear = "no clear difference" if found["low"] <= 0 <= found["high"] else "more than chance"
-    return (
-        f"{titles[one['of']]} against {titles[one['minus']]}: {found['value']:+.3f} in balanced accuracy "
-        f"({found['low']:+.3f} to {found['high']:+.3f}), {clear}."
-    )
+    said = [
+        f"{found['value']:+.3f} in {words} ({found['low']:+.3f} to {found['high']:+.3f}), "
+        f"{'no clear difference' if found['low'] <= 0 <= found['high'] else 'more than chance'}"
+        for key, words in (("balanced_accuracy", "balanced accuracy"), ("melanoma_auc", "melanoma AUC"))
+        if (found := one["figures"].get(key))
+    ]
+    return f"{titles[one['of']]} against {titles[one['minus']]}: {'; '.join(said)}."
 
 
 def leak(protocols: Mapping[str, Any]) -> Iterator[str]:

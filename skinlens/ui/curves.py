@@ -90,7 +90,8 @@ def dots(
         figure.add_vline(x=goal, line={"dash": "dash", "color": GREY})
     figure.update_xaxes(range=_tenths([one for _, one in shown], goal), title=title, fixedrange=True)
     figure.update_yaxes(categoryorder="array", categoryarray=[name for name, _ in shown][::-1])
-    return calm(figure, 120 + 42 * len(shown))
+    lines = max((name.count("<br>") + 1 for name, _ in shown), default=1)
+    return calm(figure, 120 + max(42, 20 * lines) * len(shown))
 
 
 def risk_coverage(measured: Entry) -> go.Figure:
