@@ -18,6 +18,22 @@ from skinlens.ui.words import BODY_SITES, SEXES, STATUSES, impression_name, name
 
 NEW, KNOWN, NONE = "New patient", "Known patient", "No patient"
 PAGE_SIZE = 12
+_FIELDS = (
+    "kind",
+    "patient",
+    "pseudonym",
+    "year",
+    "sex",
+    "lesion_",
+    "site",
+    "remark",
+    "taken_on",
+    "label",
+    "words",
+    "notes",
+)
+_TYPED = tuple(f"case_{one}" for one in _FIELDS)
+"""How the keys begin of all fields of the form that keeps a case."""
 FIRST_YEAR = 1900
 
 
@@ -63,7 +79,9 @@ def save(store: CaseStore, opened: OpenCase) -> None:
     words = st.text_input(
         "Your diagnosis in your own words (optional)", key="case_words", persist_state="session", max_chars=500
     )
-    notes = st.text_area("Notes (optional)", key="case_notes", persist_state="session", value=_first_note(opened))
+    st.session_state.setdefault("case_notes", _first_note(opened))
+    notes = st.text_area("Notes (optional)", key="case_notes", persist_state="session")
+    opened.typed = {str(key): value for key, value in st.session_state.items() if str(key).startswith(_TYPED)}
     trouble = st.container()
     if st.button("Save case", type="primary", key=SAVE):
         entries: dict[str, Any] = {
@@ -91,9 +109,8 @@ def _first_note(opened: OpenCase) -> str:
 def _patient(store: CaseStore) -> NewPatient | int | None:
     known = {patient.id: patient for patient in store.patients()}
     kinds = [NEW, KNOWN, NONE] if known else [NEW, NONE]
-    kind = st.segmented_control(
-        "Patient", kinds, default=kinds[0], required=True, key="case_kind", persist_state="session"
-    )
+    st.session_state.setdefault("case_kind", kinds[0])
+    kind = st.segmented_control("Patient", kinds, required=True, key="case_kind", persist_state="session")
     if kind == NONE:
         return None
     if kind == KNOWN:

@@ -46,6 +46,8 @@ class OpenCase:
     """Class that is explained."""
     against: str = ""
     """Class that it is contrasted with; empty: none."""
+    typed: Mapping[str, object] = field(default_factory=dict)
+    """What stands in the form that keeps the case, by the keys of its fields."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def apart(self) -> "OpenCase":
@@ -244,6 +246,8 @@ def _open(opened: OpenCase) -> None:
     st.session_state[_PARAMS] = {}
     for key in [key for key in st.session_state if str(key).startswith("case_")]:
         del st.session_state[key]  # what was typed belongs to the case before
+    for key, value in opened.typed.items():  # unless the page was reloaded
+        st.session_state[key] = value
 
 
 # ------------------------------------------------------------------------------------------------------------ maps

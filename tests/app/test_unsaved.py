@@ -102,3 +102,25 @@ def test_another_photo_takes_the_place_of_the_one_before(example: AppTest) -> No
     press(example, "Try the example")
     assert session.UNSAVED.find(token) is None
     assert example.query_params["photo"] != token
+
+
+def test_a_reloaded_page_still_has_what_was_typed(example: AppTest) -> None:
+    example.text_input(key="case_pseudonym").set_value("P-7")
+    example.number_input(key="case_year").set_value(1961)
+    example.selectbox(key="case_site").select("back")
+    example.text_area(key="case_notes").set_value("Grew since spring.").run()
+    fresh = reloaded(example)
+    assert fresh.text_input(key="case_pseudonym").value == "P-7"
+    assert fresh.number_input(key="case_year").value == 1961
+    assert fresh.selectbox(key="case_site").value == "back"
+    assert fresh.text_area(key="case_notes").value == "Grew since spring."
+    assert [one.value for one in fresh.warning] == [one.value for one in example.warning]  # none of Streamlit's own
+    press(fresh, "Save case")
+    assert fresh.session_state["open_case"].case.patient.pseudonym == "P-7"
+
+
+def test_another_photo_does_not_inherit_what_was_typed(example: AppTest) -> None:
+    example.text_input(key="case_pseudonym").set_value("P-7").run()
+    press(example, "Try the example")
+    press(example, "Show the model's reading without mine")
+    assert example.text_input(key="case_pseudonym").value == ""
