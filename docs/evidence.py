@@ -50,8 +50,9 @@ def training(release: Mapping[str, Any]) -> str:
     if not distilled.get("teacher"):
         return f"This version (recipe `{recipe['name']}`) was trained on the labels, without a teacher, {fusion}.\n"
     weights = ", ".join(f"{name} {value:g}" for name, value in distilled["weights"].items())
+    source = "a teacher and a student without one (their mean)" if distilled.get("companion") else "a teacher"
     return (
-        f"This version (recipe `{recipe['name']}`) was distilled from a teacher, {fusion}; weights of the loss: "
+        f"This version (recipe `{recipe['name']}`) was distilled from {source}, {fusion}; weights of the loss: "
         f"{weights}; temperature of the distillation: {distilled['temperature']:g}.\n"
     )
 

@@ -110,7 +110,7 @@ def export(
     torch.save({"recipe": asdict(recipe), "student": halves}, out / FLOAT)
     manifest = {
         "schema": 1,
-        "name": f"SkinLens student ({recipe.name})",
+        "name": f"SkinLens student ({'distilled' if recipe.distillation.teacher else recipe.name})",
         "version": version,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
@@ -132,6 +132,7 @@ def export(
             "photos": {"train": len(train.truth), "val": len(val.truth)},
         },
         "recipe": asdict(recipe),
+        "taught_by": teachers(run / "best.pt"),
         "note": note,
         "backbones": {"int8": BACKBONE},
         "head": HEAD,
@@ -164,6 +165,13 @@ def export(
     path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     say(summary(manifest))
     return path
+
+
+def teachers(best: Path) -> dict[str, str]:
+    """SHA-256 of the files that a run's student learned from, by their part; empty where it had the labels alone."""
+    saved = torch.load(best, map_location="cpu", weights_only=True)
+    found = {part: saved.get(f"{part}_sha256") for part in ("teacher", "companion")}
+    return {part: digest for part, digest in found.items() if digest}
 
 
 def prediction_set(lesions: Sequence[str], truth: Int64[Array, " n"], probs: Array) -> dict[str, Any]:

@@ -1,8 +1,11 @@
 """Which quantized file becomes the release."""
 
-import pytest
+from pathlib import Path
 
-from skinlens.distill.export import fastest_that_agrees
+import pytest
+import torch
+
+from skinlens.distill.export import fastest_that_agrees, teachers
 
 FLOAT = 0.740
 
@@ -29,3 +32,13 @@ def trial(layers: int, agreement: float, accuracy: float, error: float = 0.03) -
 )
 def test_the_fastest_file_that_agrees(tried: list[dict[str, object]], chosen: int) -> None:
     assert fastest_that_agrees(tried, FLOAT) == chosen
+
+
+def test_a_release_names_the_files_that_its_student_learned_from(tmp_path: Path) -> None:
+    best = tmp_path / "best.pt"
+    torch.save({"network": {}, "teacher_sha256": "ab", "companion_sha256": "cd"}, best)
+    assert teachers(best) == {"teacher": "ab", "companion": "cd"}
+    torch.save({"network": {}, "teacher_sha256": "ab", "companion_sha256": ""}, best)
+    assert teachers(best) == {"teacher": "ab"}
+    torch.save({"network": {}}, best)
+    assert teachers(best) == {}
