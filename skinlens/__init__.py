@@ -11,4 +11,4 @@
 Research and education software. Not a medical device. Not for diagnosis or treatment decisions.
 """
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

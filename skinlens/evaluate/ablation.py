@@ -91,6 +91,7 @@ COMPARED = (
     ("kd_single", "hsb"),
     ("kd_multi", "hsb"),
     ("release", "companion"),
+    ("int8", "release"),
 )
 """Pairs of rows whose difference gets an interval."""
 
@@ -121,8 +122,8 @@ def ablation(
     searched = runs / "search_weights" / "search.json"
     honest = {row.name: measure(row, runs, "lesion", entries, say) for row in ROWS}
     leaky = {row.name: measure(row, runs, "paper", entries, say) for row in ROWS}
-    lesion_rows = [line(row, honest[row.name], resamples) for row in ROWS]
-    lesion_rows.append(line(INT8, measure_released(weights, entries["val"]), resamples))
+    honest[INT8.name] = measure_released(weights, entries["val"])
+    lesion_rows = [line(row, honest[row.name], resamples) for row in (*ROWS, INT8)]
     return {
         "protocols": {
             "lesion": {
