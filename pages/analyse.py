@@ -47,7 +47,7 @@ else:
             if opened.case is None:
                 st.page_link("pages/explain.py", label="See what spoke for it")
                 st.divider()
-                forms.save(store, opened)
+                forms.save(store, opened, here="pages/analyse.py")
             else:
                 widgets.saved(opened.case, here="pages/analyse.py")
         else:

@@ -27,6 +27,6 @@ else:
         forms.map_settings(opened, classifier)
     if opened.case is None:
         st.divider()
-        forms.save(cache.store(), opened)
+        forms.save(cache.store(), opened, here="pages/explain.py")
     else:
         widgets.saved(opened.case, here="pages/explain.py")

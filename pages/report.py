@@ -13,7 +13,7 @@ elif not opened.revealed:
     widgets.not_revealed()
 elif opened.case is None:
     st.markdown("A report belongs to a stored case. Keep the open photo as one first, without a patient if you like.")
-    forms.save(cache.store(), opened)
+    forms.save(cache.store(), opened, here="pages/report.py")
 else:
     widgets.model_line(opened)
     sheets.report(opened)

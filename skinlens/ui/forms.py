@@ -56,8 +56,12 @@ def impression(opened: OpenCase) -> None:
 
 
 @st.fragment
-def save(store: CaseStore, opened: OpenCase) -> None:
-    """Patient, lesion, date and the clinician's own diagnosis; keeps the case."""
+def save(store: CaseStore, opened: OpenCase, here: str) -> None:
+    """Patient, lesion, date and the clinician's own diagnosis; keeps the case. ``here``: the page that it stands on."""
+    if opened.typed_on != here:  # Streamlit empties the fields when the page is changed
+        for key, value in opened.typed.items():
+            st.session_state[key] = value
+        opened.typed_on = here
     st.subheader("Keep this case")
     st.caption("A pseudonym, unless there is no patient, and a body site are needed. The rest may stay empty.")
     patient = _patient(store)
@@ -79,7 +83,8 @@ def save(store: CaseStore, opened: OpenCase) -> None:
     words = st.text_input(
         "Your diagnosis in your own words (optional)", key="case_words", persist_state="session", max_chars=500
     )
-    st.session_state.setdefault("case_notes", _first_note(opened))
+    if "case_notes" not in opened.typed:
+        st.session_state.setdefault("case_notes", _first_note(opened))
     notes = st.text_area("Notes (optional)", key="case_notes", persist_state="session")
     opened.typed = {str(key): value for key, value in st.session_state.items() if str(key).startswith(_TYPED)}
     trouble = st.container()
@@ -109,7 +114,8 @@ def _first_note(opened: OpenCase) -> str:
 def _patient(store: CaseStore) -> NewPatient | int | None:
     known = {patient.id: patient for patient in store.patients()}
     kinds = [NEW, KNOWN, NONE] if known else [NEW, NONE]
-    st.session_state.setdefault("case_kind", kinds[0])
+    if st.session_state.get("case_kind") not in kinds:
+        st.session_state["case_kind"] = kinds[0]
     kind = st.segmented_control("Patient", kinds, required=True, key="case_kind", persist_state="session")
     if kind == NONE:
         return None

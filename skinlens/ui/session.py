@@ -48,6 +48,8 @@ class OpenCase:
     """Class that it is contrasted with; empty: none."""
     typed: Mapping[str, object] = field(default_factory=dict)
     """What stands in the form that keeps the case, by the keys of its fields."""
+    typed_on: str = ""
+    """Page that the form stood on."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def apart(self) -> "OpenCase":

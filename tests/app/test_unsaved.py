@@ -124,3 +124,19 @@ def test_another_photo_does_not_inherit_what_was_typed(example: AppTest) -> None
     press(example, "Try the example")
     press(example, "Show the model's reading without mine")
     assert example.text_input(key="case_pseudonym").value == ""
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_the_form_keeps_what_was_typed_on_every_page(example: AppTest, anew: bool) -> None:
+    example.text_input(key="case_pseudonym").set_value("P-7")
+    example.text_area(key="case_notes").set_value("Grew since spring.").run()
+    app = reloaded(example) if anew else example
+    for page, site in (("pages/explain.py", "back"), ("pages/analyse.py", "scalp"), ("pages/explain.py", "scalp")):
+        app.switch_page(page).run()
+        assert not app.exception
+        assert app.session_state["case_kind"] == "New patient"
+        assert app.text_input(key="case_pseudonym").value == "P-7"
+        assert app.text_area(key="case_notes").value == "Grew since spring."
+        app.selectbox(key="case_site").select(site).run()
+        assert app.text_input(key="case_pseudonym").value == "P-7"
+    assert app.selectbox(key="case_site").value == "scalp"
