@@ -58,7 +58,7 @@ def impression(opened: OpenCase) -> None:
 @st.fragment
 def save(store: CaseStore, opened: OpenCase, here: str) -> None:
     """Patient, lesion, date and the clinician's own diagnosis; keeps the case. ``here``: the page that it stands on."""
-    if opened.typed_on != here:  # Streamlit empties the fields when the page is changed
+    if opened.typed_on != here:  # Streamlit empties the fields when the page is changed or reloaded
         for key, value in opened.typed.items():
             st.session_state[key] = value
         opened.typed_on = here
@@ -83,8 +83,7 @@ def save(store: CaseStore, opened: OpenCase, here: str) -> None:
     words = st.text_input(
         "Your diagnosis in your own words (optional)", key="case_words", persist_state="session", max_chars=500
     )
-    if "case_notes" not in opened.typed:
-        st.session_state.setdefault("case_notes", _first_note(opened))
+    st.session_state.setdefault("case_notes", _first_note(opened))
     notes = st.text_area("Notes (optional)", key="case_notes", persist_state="session")
     opened.typed = {str(key): value for key, value in st.session_state.items() if str(key).startswith(_TYPED)}
     trouble = st.container()

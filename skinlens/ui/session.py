@@ -49,7 +49,7 @@ class OpenCase:
     typed: Mapping[str, object] = field(default_factory=dict)
     """What stands in the form that keeps the case, by the keys of its fields."""
     typed_on: str = ""
-    """Page that the form stood on."""
+    """Page whose form holds that; empty: none."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def apart(self) -> "OpenCase":
@@ -248,8 +248,7 @@ def _open(opened: OpenCase) -> None:
     st.session_state[_PARAMS] = {}
     for key in [key for key in st.session_state if str(key).startswith("case_")]:
         del st.session_state[key]  # what was typed belongs to the case before
-    for key, value in opened.typed.items():  # unless the page was reloaded
-        st.session_state[key] = value
+    opened.typed_on = ""  # a reloaded page's form stands empty, and takes what was typed again
 
 
 # ------------------------------------------------------------------------------------------------------------ maps
