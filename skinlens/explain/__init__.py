@@ -170,7 +170,7 @@ METHODS: dict[Method, MethodInfo] = {
         parameters=(
             Parameter(
                 name="samples",
-                title="Trials",
+                title="Trials at most",
                 kind="integer",
                 default=1024,
                 low=50,
@@ -182,7 +182,7 @@ METHODS: dict[Method, MethodInfo] = {
                 name="steady",
                 title="Steady enough (%)",
                 kind="integer",
-                default=87,
+                default=90,
                 low=50,
                 high=100,
                 help="Trials end early once a map from other trials is expected to be as alike as this. At 100 all "

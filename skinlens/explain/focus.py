@@ -41,7 +41,8 @@ class Focus:
     def verdict(self) -> str:
         """In plain words, for the reader of the map."""
         hotter = "hotter" if self.inside > self.area else "no hotter"
-        return f"area for area, {hotter} on the lesion than on the skin"
+        point = ", but hottest at a point outside of it" if self.inside > self.area and self.pointing == 0 else ""
+        return f"area for area, {hotter} on the lesion than on the skin{point}"
 
 
 def focus(photo: Photo, explanation: Explanation, outline: Outline, spec: InputSpec) -> Check:

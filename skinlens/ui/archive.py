@@ -18,23 +18,16 @@ from skinlens.ui.session import OpenCase
 from skinlens.ui.words import STATUSES, name, named, patient_line, percent, plain
 
 COLUMNS = 4
-_SHOWN = "history_case"
-
-
-def shown() -> OpenCase | None:
-    """The case that is shown in full; None: the list is."""
-    opened = session.current()
-    return opened if st.session_state.get(_SHOWN) and opened and opened.case else None
 
 
 def show(visit_id: int) -> None:
     session.reopen(visit_id)
-    st.session_state[_SHOWN] = True
+    session.show_in_history(True)
     st.rerun()
 
 
 def back() -> None:
-    st.session_state[_SHOWN] = False
+    session.show_in_history(False)
     st.rerun()
 
 
@@ -259,7 +252,7 @@ def _erase_button(label: str, erase: Callable[[], None], words: str) -> None:
         else:
             session.say(words)
         session.close()
-        st.session_state[_SHOWN] = False
+        session.show_in_history(False)
 
     if st.button(label, type="primary", on_click=pressed):
         st.rerun()  # of the whole page, not of the dialog alone

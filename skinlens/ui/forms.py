@@ -88,6 +88,9 @@ def save(store: CaseStore, opened: OpenCase, here: str) -> None:
     opened.typed = {str(key): value for key, value in st.session_state.items() if str(key).startswith(_TYPED)}
     trouble = st.container()
     if st.button("Save case", type="primary", key=SAVE):
+        if missing := _missing(patient, lesion):
+            trouble.error(f"The case is not saved yet. Still needed: {' and '.join(missing)}.")
+            return
         entries: dict[str, Any] = {
             "patient": patient,
             "lesion": lesion,
@@ -102,8 +105,19 @@ def save(store: CaseStore, opened: OpenCase, here: str) -> None:
         except InvalidEntry as error:
             trouble.error(plain(error))
         else:
-            session.say(f"Saved as case {case.visit.id}.")
+            maps = f", with {len(opened.maps)} map{'s' * (len(opened.maps) > 1)}" if opened.maps else ""
+            session.say(f"Saved as case {case.visit.id}{maps}.")
             st.rerun()
+
+
+def _missing(patient: NewPatient | int | None, lesion: NewLesion | int) -> list[str]:
+    """All that is needed and not given, at once."""
+    missing = []
+    if isinstance(patient, NewPatient) and not patient.pseudonym.strip():
+        missing.append("a pseudonym (or choose No patient)")
+    if isinstance(lesion, NewLesion) and not lesion.body_site.strip():
+        missing.append("a body site")
+    return missing
 
 
 def _first_note(opened: OpenCase) -> str:

@@ -20,6 +20,7 @@ from skinlens.ui.jobs import Desk, Job
 from skinlens.ui.unsaved import Holder, new_token
 
 _OPEN, _DESK, _PARAMS, _SAID, _TOKEN = "open_case", "desk", "map_params", "message", "photo_token"
+_IN_HISTORY = "history_case"
 
 
 @dataclass(eq=False)
@@ -181,6 +182,17 @@ def reopen(visit_id: int) -> None:
     if maps:
         opened.label, opened.against = maps[-1].target.label, maps[-1].target.against
     _open(opened)
+
+
+def show_in_history(shown: bool) -> None:
+    """Whether the history shows the open case in full, or its list."""
+    st.session_state[_IN_HISTORY] = shown
+
+
+def shown_in_history() -> OpenCase | None:
+    """The case that the history shows in full; None: the list."""
+    opened = current()
+    return opened if st.session_state.get(_IN_HISTORY) and opened and opened.case else None
 
 
 def refresh(case: Case) -> None:

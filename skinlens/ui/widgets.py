@@ -8,16 +8,16 @@ import streamlit as st
 from skinlens.labels import LABELS, MELANOMA
 from skinlens.quantities import duration, number
 from skinlens.records import Case, Photo, Prediction, QualityReport
-from skinlens.ui import cache
+from skinlens.ui import cache, session
 from skinlens.ui.session import OpenCase
 from skinlens.ui.words import RISK_SIGNS, impression_name, name, patient_line, percent, plain, threshold_statement
 
 ANALYSE = ("pages/analyse.py", "Analyse a photo")
-HISTORY = ("pages/history.py", "Open a stored case")
+HISTORY_PAGE = "pages/history.py"
+HISTORY = (HISTORY_PAGE, "Open a stored case")
 NEXT_STEPS = {
     "pages/explain.py": "Explain it",
     "pages/report.py": "Print the report",
-    "pages/history.py": "Open it in the history",
 }
 
 
@@ -148,6 +148,9 @@ def saved(case: Case, *, here: str) -> None:
         for page, label in NEXT_STEPS.items():
             if page != here:
                 st.page_link(page, label=label)
+        if st.button("Open it in the history", type="tertiary"):
+            session.show_in_history(True)
+            st.switch_page(HISTORY_PAGE)
 
 
 def _invite(title: str, words: str, *links: tuple[str, str]) -> None:

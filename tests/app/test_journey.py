@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
 from skinlens.explain import METHODS
-from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient
 from tests.app.conftest import html, markdown, press, read, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]
@@ -80,7 +80,7 @@ def test_the_whole_journey(agreed: AppTest, photo: bytes, skinlens_home: Path, u
 
     turn(app, "analyse")
     keep(app)
-    assert "Saved as case 1." in words(app)
+    assert "Saved as case 1, with 3 maps." in words(app)
     store = CaseStore(skinlens_home)
     case = store.case(1)
     assert case.patient is not None
@@ -112,6 +112,16 @@ def test_the_whole_journey(agreed: AppTest, photo: bytes, skinlens_home: Path, u
     assert "Smith" not in everything.read("patient.json").decode()
 
 
+def test_a_case_just_kept_is_opened_in_the_history(kept: AppTest) -> None:
+    press(kept, "Open it in the history")
+    assert "Visits of this lesion" in words(kept)
+    press(kept, "Back to all cases")
+    assert "Visits of this lesion" not in words(kept)
+    turn(kept, "analyse")
+    press(kept, "Open it in the history")
+    assert "Visits of this lesion" in words(kept)
+
+
 def test_a_case_is_kept_without_a_patient(agreed: AppTest, photo: bytes, skinlens_home: Path) -> None:
     upload(agreed, photo)
     agreed.segmented_control(key="case_kind").select("No patient").run()
@@ -124,7 +134,10 @@ def test_what_cannot_be_kept_is_said_and_nothing_is_lost(agreed: AppTest, photo:
     upload(agreed, photo)
     agreed.text_area(key="case_notes").input("Grew since May.").run()
     press(agreed, "Save case")
-    assert "pseudonym is empty" in agreed.error[0].value
+    assert agreed.error[0].value == (
+        "The case is not saved yet. Still needed: a pseudonym (or choose No patient) and a body site."
+    )
+    assert CaseStore(skinlens_home).search(CaseQuery()).total == 0
     turn(agreed, "history")
     turn(agreed, "analyse")
     assert agreed.text_area(key="case_notes").value == "Grew since May."

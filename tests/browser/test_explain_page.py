@@ -206,7 +206,7 @@ def test_a_reloaded_page_keeps_its_photo_and_a_closed_one_frees_its_work(
     for title in MAPS:
         expect(page.locator("figure", has_text=title).get_by_text("Time: ")).to_be_visible()
     page.get_by_text("Settings of the maps").click()
-    page.get_by_label("Trials", exact=True).fill("10000")
+    page.get_by_label("Trials at most", exact=True).fill("10000")
     page.get_by_label("Steady enough (%)", exact=True).fill("100")
     page.get_by_role("button", name="Make the maps with these settings").click()
     until(lambda: any(job[0] == "lime" and job[2] == "running" and job[3] > 0 for job in jobs()))

@@ -30,7 +30,7 @@ def test_every_method_of_the_records_is_here_with_words_and_limits():
     assert METHODS["score_cam"].defaults == {"channels": 256}
     assert METHODS["lime"].defaults == {
         "samples": 1024,
-        "steady": 87,
+        "steady": 90,
         "segments": 50,
         "seed": None,
         "target": "log-odds",
@@ -102,9 +102,9 @@ def test_progress_rises_to_1_and_its_cancel_passes_through(method, classifier, p
 @pytest.mark.parametrize(
     ("method", "params", "sentence"),
     [
-        ("lime", {"samples": 10}, "Trials (samples) cannot be 10: give a whole number from 50 to 10000."),
-        ("lime", {"samples": 99.5}, "Trials (samples) cannot be 99.5: give a whole number from 50 to 10000."),
-        ("lime", {"samples": True}, "Trials (samples) cannot be True: give a whole number from 50 to 10000."),
+        ("lime", {"samples": 10}, "Trials at most (samples) cannot be 10: give a whole number from 50 to 10000."),
+        ("lime", {"samples": 99.5}, "Trials at most (samples) cannot be 99.5: give a whole number from 50 to 10000."),
+        ("lime", {"samples": True}, "Trials at most (samples) cannot be True: give a whole number from 50 to 10000."),
         ("lime", {"seed": -1}, "Seed (seed) cannot be -1: give a whole number from 0 to 4294967295."),
         ("lime", {"target": "odds"}, "Explained score (target) cannot be 'odds': give one of log-odds, probability."),
         (

@@ -46,7 +46,12 @@ def test_neither_figure_depends_on_the_scale_of_the_map():
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (Focus(0.8, 0.3, 0.0), "area for area, hotter on the lesion than on the skin"),
+        (Focus(0.8, 0.3, 1.0), "area for area, hotter on the lesion than on the skin"),
+        (Focus(0.8, 0.3, 0.5), "area for area, hotter on the lesion than on the skin"),
+        (
+            Focus(0.8, 0.3, 0.0),
+            "area for area, hotter on the lesion than on the skin, but hottest at a point outside of it",
+        ),
         (Focus(0.2, 0.3, 1.0), "area for area, no hotter on the lesion than on the skin"),
     ],
 )
