@@ -229,22 +229,24 @@ def search(gathered: Mapping[str, Any] | None = None) -> str:
 
 
 def leak(gathered: Mapping[str, Any] | None = None) -> str:
-    """What the leak is worth: the last recipe that was run under both protocols, in one sentence."""
-    content = gathered or stored_ablation()
-    protocols = content["protocols"] if content else {}
+    """What the leak is worth, a sentence for each recipe that was run under both protocols."""
+    protocols = (gathered or stored_ablation() or {"protocols": {}})["protocols"]
     honest, leaky = (
-        {row["name"]: row for row in protocols.get(key, {}).get("rows", ()) if row["figures"]}
-        for key in ("lesion", "paper")
+        {row["name"]: row for row in protocols.get(name, {"rows": ()})["rows"] if row["figures"]}
+        for name in ("lesion", "paper")
     )
     both = [name for name in honest if name in leaky]
     if not both:
         return "What the leak is worth was not measured yet: no recipe was run under both protocols.\n"
-    own, other = (rows[both[-1]]["figures"] for rows in (honest, leaky))
+    return "\n".join(_leak(honest[name]["title"], honest[name]["figures"], leaky[name]["figures"]) for name in both)
+
+
+def _leak(title: str, own: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     return (
-        f"What the leak is worth: one recipe, {honest[both[-1]]['title']}, has an accuracy of "
-        f"{interval(other['accuracy'])} under the leaky protocol and of {interval(own['accuracy'])} on lesions that it "
-        f"never saw. The leaky pictures are as many of each class, so balanced accuracy compares better: "
-        f"{interval(other['balanced_accuracy'])} against {interval(own['balanced_accuracy'])}.\n"
+        f"What the leak is worth: one recipe, {title}, has an accuracy of {interval(other['accuracy'])} under the "
+        f"leaky protocol and of {interval(own['accuracy'])} on lesions that it never saw. The leaky pictures are as "
+        f"many of each class, so balanced accuracy compares better: {interval(other['balanced_accuracy'])} against "
+        f"{interval(own['balanced_accuracy'])}.\n"
     )
 
 

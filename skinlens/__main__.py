@@ -148,6 +148,13 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
+def _average(options: argparse.Namespace) -> int:
+    from skinlens.distill.average import average
+
+    print(average(options.run_folders, options.shares or [1.0] * len(options.run_folders), options.out))
+    return 0
+
+
 def _export(options: argparse.Namespace) -> int:
     from skinlens.distill.data import dataset_folder, load_index
     from skinlens.distill.export import export
@@ -356,6 +363,12 @@ def _parser() -> argparse.ArgumentParser:
         help="measure the explanation methods instead, on N photos of val (200); needs SKINLENS_HAM10000",
     )
     evaluate.set_defaults(run=_evaluate)
+
+    average = commands.add_parser("average", help="the mean of the weights of several runs, as a run of its own")
+    average.add_argument("run_folders", type=Path, nargs="+", metavar="RUN")
+    average.add_argument("--shares", type=float, nargs="+", metavar="X", help="of each run; default: all alike")
+    average.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the new run")
+    average.set_defaults(run=_average)
 
     sensitivity = commands.add_parser("sensitivity", help="which layers of a run lose by eight bits, and a picture")
     sensitivity.add_argument("run_folder", type=Path, metavar="RUN")

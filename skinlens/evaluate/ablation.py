@@ -73,6 +73,7 @@ ROWS = (
     Row("vit_tiny", "ViT-Tiny"),
     Row("convnext_atto", "ConvNeXt-Atto"),
     Row("leak", "HSB at 64 px"),
+    Row("leak_long", "HSB at 64 px, longer, hardly augmented"),
     Row("hsb", "Hybrid student baseline (HSB)"),
     Row("hsb_fusion", "HSB + layer fusion"),
     Row("kd_single", "Single-stage distillation", {"accuracy": 90.06, "f1": 90.02, "auc": 98.59}),
@@ -83,6 +84,7 @@ ROWS = (
         {"accuracy": 95.88, "f1": 95.91, "auc": 99.02},
     ),
     Row("release", "Multi-stage distillation + layer fusion, at full size"),
+    Row("averaged", "The mean of its weights and its companion's, 1 to 3"),
 )
 INT8 = Row("int8", "The released model: int8", {"accuracy": 78.13})
 COMPARED = (
@@ -91,6 +93,7 @@ COMPARED = (
     ("kd_single", "hsb"),
     ("kd_multi", "hsb"),
     ("release", "companion"),
+    ("averaged", "release"),
     ("int8", "release"),
 )
 """Pairs of rows whose difference gets an interval."""
@@ -176,9 +179,12 @@ def ask(folder: Path, protocol: Protocol, entries: dict[str, list[Entry]]) -> As
 
 
 def progress(folder: Path) -> tuple[int, int]:
-    """Epochs that a run has done, and of how many."""
-    recipe = torch.load(folder / "best.pt", map_location="cpu", weights_only=True)["recipe"]
-    return len((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()), int(recipe["epochs"])
+    """Epochs that a run has done, and of how many; a mean of runs has nothing left to do."""
+    saved = torch.load(folder / "best.pt", map_location="cpu", weights_only=True)
+    epochs = int(saved["recipe"]["epochs"])
+    if "mean_of" in saved:
+        return epochs, epochs
+    return len((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()), epochs
 
 
 def measure(row: Row, runs: Path, protocol: Protocol, entries: dict[str, list[Entry]], say: Say) -> Measured | None:

@@ -117,18 +117,17 @@ def difference(one: Mapping[str, Any], titles: Mapping[str, str]) -> str:
 
 
 def leak(protocols: Mapping[str, Any]) -> Iterator[str]:
-    """What the leak is worth: the last row that was run under both protocols."""
+    """What the leak is worth, for each row that was run under both protocols."""
     honest, leaky = (
         {row["name"]: row for row in protocols.get(key, {}).get("rows", ()) if row["figures"]} for key in PROTOCOLS
     )
-    both = [name for name in honest if name in leaky]
-    if both:
-        own, other = (rows[both[-1]]["figures"] for rows in (honest, leaky))
+    for name in (name for name in honest if name in leaky):
+        own, other = (rows[name]["figures"] for rows in (honest, leaky))
         plain, balanced = (
             [percent(row[key]["value"]) for row in (other, own)] for key in ("accuracy", "balanced_accuracy")
         )
         yield (
-            f"**What the leak is worth:** the same recipe ({honest[both[-1]]['title']}) has an accuracy of {plain[0]} "
+            f"**What the leak is worth:** the same recipe ({honest[name]['title']}) has an accuracy of {plain[0]} "
             f"by the leaky division and of {plain[1]} on lesions that it never saw. By the leaky division the classes "
             f"are equally frequent, so balanced accuracy compares better: {balanced[0]} against {balanced[1]}."
         )

@@ -170,6 +170,10 @@ def test_an_ablation_says_what_was_not_run_and_what_is_leaky() -> None:
     assert lines[2].endswith("| accuracy 95.88 % |")
     assert lines[3].endswith("| not run | – |")
     assert "accuracy of 0.700 (0.600–0.800) under the leaky protocol" in evidence.leak(gathered)
+    gathered["protocols"]["lesion"]["rows"].append(RUN | {"name": "leak_long", "title": "HSB, longer"})
+    gathered["protocols"]["paper"]["rows"].append(leaky | {"name": "leak_long", "title": "HSB, longer"})
+    assert [line.split(",")[1] for line in evidence.leak(gathered).splitlines() if line] == [" HSB", " HSB"]
+    assert "one recipe, HSB, longer, has" in evidence.leak(gathered)
 
 
 def test_the_search_is_a_table_of_its_own() -> None:

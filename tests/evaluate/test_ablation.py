@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skinlens.distill.average import average
 from skinlens.distill.material import as_in_the_paper, by_lesion
 from skinlens.distill.train import train
 from skinlens.evaluate.ablation import (
@@ -34,6 +35,7 @@ def test_a_table_of_what_was_run(release: Path, tmp_path: Path) -> None:
     train(replace(recipe, name="plain_cnn", network="plain_cnn"), material, runs / "plain_cnn")
     half = train(replace(recipe, name="kd_single", epochs=2), material, runs / "kd_single").with_name("log.jsonl")
     half.write_text(half.read_text(encoding="utf-8").splitlines()[0], encoding="utf-8")
+    average([runs / "hsb", runs / "hsb-seed2"], [3, 1], runs / "averaged")
     (runs / "search_weights").mkdir()
     (runs / "search_weights" / "search.json").write_text('{"rows": []}', encoding="utf-8")
     found = ablation(runs, entries, release, resamples=20, say=lambda text: None)
@@ -51,6 +53,7 @@ def test_a_table_of_what_was_run(release: Path, tmp_path: Path) -> None:
     assert rows["hsb"]["parameters"] > rows["plain_cnn"]["parameters"] > 0
     assert rows["hsb"]["macs"] > 0
     assert (rows["hsb"]["size_px"], rows["hsb"]["epochs"]) == (64, 1)
+    assert rows["averaged"]["figures"] == rows["hsb"]["figures"]
     assert rows["mean"]["status"] == rows["kd_single"]["status"] == "not run"
     assert found["search"] == {"rows": []}
     assert set(rows["hsb"]["figures"]) == set(FIGURES)
