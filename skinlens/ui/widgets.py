@@ -148,7 +148,7 @@ def saved(case: Case, *, here: str) -> None:
         for page, label in NEXT_STEPS.items():
             if page != here:
                 st.page_link(page, label=label)
-        if st.button("Open it in the history", type="tertiary"):
+        if st.button("Open it in the history"):
             session.show_in_history(True)
             st.switch_page(HISTORY_PAGE)
 
