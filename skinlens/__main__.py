@@ -212,7 +212,9 @@ def _ablation(options: argparse.Namespace) -> int:
     data = dataset_folder()
     entries = {part: load_index(data, part) for part in ("train", "val", "test")}
     weights = options.weights or pipeline.weights_directory()
-    result = ablation(options.runs, entries, weights, say=lambda text: print(text, file=sys.stderr))
+    kept = options.json.is_file() and not options.anew
+    earlier = json.loads(options.json.read_text(encoding="utf-8")) if kept else None
+    result = ablation(options.runs, entries, weights, earlier=earlier, say=lambda text: print(text, file=sys.stderr))
     options.json.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     print(summary(result))
     return 0
@@ -378,6 +380,7 @@ def _parser() -> argparse.ArgumentParser:
     ablation = commands.add_parser("ablation", help="the table of all runs under both protocols")
     ablation.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="runs by default")
     ablation.add_argument("--json", type=Path, default=Path("docs/ablation.json"), metavar="FILE")
+    ablation.add_argument("--anew", action="store_true", help="leave out rows of FILE whose runs are not in DIR")
     ablation.set_defaults(run=_ablation)
 
     for command in (predict, explain, report, doctor, outline, ablation, evaluate):

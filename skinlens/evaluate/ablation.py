@@ -28,6 +28,7 @@ from skinlens.distill.learner import load_network
 from skinlens.distill.material import Protocol, as_in_the_paper
 from skinlens.distill.train import predict_logits
 from skinlens.evaluate.bootstrap import RESAMPLES, SEED, Figure, measured
+from skinlens.evaluate.earlier import keep_earlier
 from skinlens.labels import INDEX, MELANOMA
 from skinlens.models.weights import load_manifest
 from skinlens.predict import load_classifier
@@ -116,18 +117,26 @@ class Measured:
 
 
 def ablation(
-    runs: Path, entries: dict[str, list[Entry]], weights: Path, *, resamples: int = RESAMPLES, say: Say = print
+    runs: Path,
+    entries: dict[str, list[Entry]],
+    weights: Path,
+    *,
+    earlier: dict[str, Any] | None = None,
+    resamples: int = RESAMPLES,
+    say: Say = print,
 ) -> dict[str, Any]:
     """Everything that ``python -m skinlens ablation`` writes, ready for JSON.
 
     ``entries``: the photos of ``train``, ``val`` and ``test``; those of ``test`` serve the leaky protocol alone.
+    ``earlier``: a table that was gathered before, for the rows whose runs are not under ``runs``.
     """
     searched = runs / "search_weights" / "search.json"
     honest = {row.name: measure(row, runs, "lesion", entries, say) for row in ROWS}
     leaky = {row.name: measure(row, runs, "paper", entries, say) for row in ROWS}
     honest[INT8.name] = measure_released(weights, entries["val"])
     lesion_rows = [line(row, honest[row.name], resamples) for row in (*ROWS, INT8)]
-    return {
+    created_at = datetime.now(UTC).isoformat(timespec="seconds")
+    found: dict[str, Any] = {
         "protocols": {
             "lesion": {
                 "leaky": False,
@@ -145,8 +154,15 @@ def ablation(
         },
         "search": json.loads(searched.read_text(encoding="utf-8")) if searched.is_file() else None,
         "bootstrap": {"resamples": resamples, "seed": SEED, "interval": 0.95},
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created_at": created_at,
     }
+    for protocol in found["protocols"].values():
+        for row in protocol["rows"]:
+            if row["status"] == "measured":
+                row["measured_at"] = created_at
+    if earlier:
+        keep_earlier(found, earlier, say)
+    return found
 
 
 def run_folders(row: Row, runs: Path, protocol: Protocol) -> list[Path]:

@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from skinlens.distill.average import average
 from skinlens.distill.material import as_in_the_paper, by_lesion
 from skinlens.distill.train import train
+from skinlens.errors import DatasetError
 from skinlens.evaluate.ablation import (
     FIGURES,
     ROWS,
@@ -22,6 +24,7 @@ from skinlens.evaluate.ablation import (
     run_folders,
     summary,
 )
+from skinlens.evaluate.earlier import keep_earlier
 from skinlens.labels import CODES
 from tests.tiny_release import RECIPE, draw_dataset
 
@@ -80,6 +83,64 @@ def test_the_leaky_protocol_is_measured_on_its_own_pictures(
     row = next(one for one in found["protocols"]["paper"]["rows"] if one["name"] == "hsb")
     assert row["n"] == len(material.truth) == 7
     assert next(one for one in found["protocols"]["lesion"]["rows"] if one["name"] == "hsb")["status"] == "not run"
+
+
+def test_rows_whose_runs_are_elsewhere_are_kept(release: Path, tmp_path: Path) -> None:
+    entries = {part: draw_dataset(tmp_path / part, seed, 2) for seed, part in enumerate(("train", "val", "test"))}
+    material = by_lesion(entries["train"], entries["val"], replace(RECIPE, epochs=1))
+    here, there, said = tmp_path / "here", tmp_path / "there", list[str]()
+    for runs, name in ((there, "hsb"), (there, "kd_single"), (here, "plain_cnn")):
+        train(replace(RECIPE, name=name, epochs=1), material, runs / name)
+    earlier = ablation(there, entries, release, resamples=20, say=said.append)
+    earlier["created_at"] = "2026-01-01T00:00:00+00:00"
+    for row in earlier["protocols"]["lesion"]["rows"]:
+        row.pop("measured_at", None)
+    both = ablation(here, entries, release, earlier=earlier, resamples=20, say=said.append)
+    then = {row["name"]: row for row in earlier["protocols"]["lesion"]["rows"]}
+    rows = {row["name"]: row for row in both["protocols"]["lesion"]["rows"]}
+    assert [name for name, row in rows.items() if row["status"] == "measured"] == [
+        "plain_cnn",
+        "hsb",
+        "kd_single",
+        "int8",
+    ]
+    assert rows["hsb"] == then["hsb"] | {"measured_at": earlier["created_at"]}
+    assert rows["plain_cnn"]["measured_at"] == both["created_at"]
+    assert both["protocols"]["lesion"]["differences"] == earlier["protocols"]["lesion"]["differences"] != []
+    assert any("kept as measured on 2026-01-01" in one for one in said)
+    other = earlier | {"bootstrap": earlier["bootstrap"] | {"resamples": 30}}
+    with pytest.raises(DatasetError, match="intervals made as now"):
+        ablation(here, entries, release, earlier=other, resamples=20, say=said.append)
+    then["kd_single"]["n"] = 3
+    with pytest.raises(DatasetError, match="photos"):
+        ablation(here, entries, release, earlier=earlier, resamples=20, say=said.append)
+
+
+def test_a_difference_of_other_figures_is_dropped() -> None:
+    """Of two rows that were kept, and of which one has been measured anew since."""
+    figures = {"accuracy": {"value": 0.5, "low": 0.4, "high": 0.6}}
+    anew = {"accuracy": {"value": 0.7, "low": 0.6, "high": 0.8}}
+
+    def table(hsb: dict[str, object], differences: list[dict[str, object]], second: str) -> dict[str, Any]:
+        rows = [
+            {"name": "hsb", "title": "", "status": "measured", "n": 9, "figures": hsb},
+            {
+                "name": "kd_single",
+                "title": "",
+                "status": second,
+                "n": 9,
+                "figures": figures if second == "measured" else {},
+            },
+        ]
+        protocols = {"lesion": {"rows": rows, "differences": differences}}
+        return {"protocols": protocols, "bootstrap": {}, "search": None, "created_at": "2026-01-01"}
+
+    one = {"of": "kd_single", "minus": "hsb", "figures": {}}
+    for hsb, expected in ((figures, [one]), (anew, [])):
+        found = table(hsb, [], "not run")
+        keep_earlier(found, table(figures, [one], "measured"), lambda text: None)
+        assert found["protocols"]["lesion"]["rows"][1]["figures"] == figures
+        assert found["protocols"]["lesion"]["differences"] == expected
 
 
 def test_the_mean_of_two_runs(release: Path, tmp_path: Path) -> None:

@@ -1,0 +1,54 @@
+"""Rows of an earlier table whose runs are not on this computer: checkpoints stay where they were trained, and one table
+is gathered from several places.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from skinlens.errors import DatasetError
+
+Say = Callable[[str], None]
+
+
+def keep_earlier(found: dict[str, Any], earlier: dict[str, Any], say: Say) -> None:
+    """Put into ``found``, in place, what ``earlier`` has measured and ``found`` has not.
+
+    Both are tables as :func:`skinlens.evaluate.ablation.ablation` makes them. Each row says when it was measured. A
+    difference is kept only while the figures of both of its rows are the ones that it was made from.
+
+    Raises
+    ------
+    DatasetError
+        ``earlier`` was measured on other photos or with other resamples.
+    """
+    if found["bootstrap"] != earlier["bootstrap"]:
+        raise _other("intervals made as now", found["bootstrap"], earlier["bootstrap"])
+    for name, protocol in found["protocols"].items():
+        before = earlier["protocols"][name]
+        known = {row["name"]: row for row in before["rows"] if row["status"] == "measured"}
+        now = {row["n"] for row in protocol["rows"] if row["status"] == "measured"}
+        then = {row["n"] for row in known.values()}
+        if len(now | then) > 1:
+            raise _other(f"as many photos as now ({name})", sorted(now), sorted(then))
+        for row in protocol["rows"]:
+            if row["status"] == "not run" and row["name"] in known:
+                row |= known[row["name"]] | {"title": row["title"]}
+                row.setdefault("measured_at", earlier["created_at"])
+                say(f"{row['title']}: no run here, kept as measured on {row['measured_at']}")
+        _keep_differences(protocol, before, known)
+    found["search"] = found["search"] or earlier.get("search")
+
+
+def _keep_differences(protocol: dict[str, Any], before: dict[str, Any], known: dict[str, dict[str, Any]]) -> None:
+    now = {row["name"]: row["figures"] for row in protocol["rows"]}
+    made = {(one["of"], one["minus"]) for one in protocol.get("differences", [])}
+    for one in before.get("differences", []):
+        sides = (one["of"], one["minus"])
+        if sides not in made and all(side in known and known[side]["figures"] == now.get(side) for side in sides):
+            protocol["differences"].append(one)
+
+
+def _other(expected: str, now: object, then: object) -> DatasetError:
+    return DatasetError(
+        f"the earlier table: expected {expected}, {now}; found {then}. Name another file, or begin anew with --anew."
+    )
