@@ -27,6 +27,7 @@ from skinlens.distill.data import Entry, labels_of, load_views
 from skinlens.distill.learner import load_network
 from skinlens.distill.material import Protocol, as_in_the_paper
 from skinlens.distill.train import predict_logits
+from skinlens.errors import RecipeError
 from skinlens.evaluate.bootstrap import RESAMPLES, SEED, Figure, measured
 from skinlens.evaluate.earlier import keep_earlier
 from skinlens.labels import INDEX, MELANOMA
@@ -203,16 +204,29 @@ def progress(folder: Path) -> tuple[int, int]:
     return len((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()), epochs
 
 
+def ask_finished(
+    title: str, folder: Path, protocol: Protocol, entries: dict[str, list[Entry]], say: Say
+) -> Asked | None:
+    """None, and a word why, for a run that is under way or is of a recipe that this version cannot read."""
+    done, epochs = progress(folder)
+    if done != epochs:
+        say(f"{title}: {folder}, left out: {done} of {epochs} epochs")
+        return None
+    say(f"{title}: {folder}")
+    try:
+        return ask(folder, protocol, entries)
+    except RecipeError as error:
+        say(f"{title}: {folder}, left out: {error}")
+        return None
+
+
 def measure(row: Row, runs: Path, protocol: Protocol, entries: dict[str, list[Entry]], say: Say) -> Measured | None:
     """Ask each finished run's best weights; None where none was run to its end."""
     if row.mean_of:
-        return measure_mean([runs / name for name in row.mean_of], entries) if protocol == "lesion" else None
-    found = []
-    for folder in run_folders(row, runs, protocol):
-        done, epochs = progress(folder)
-        say(f"{row.title}: {folder}{'' if done == epochs else f', left out: {done} of {epochs} epochs'}")
-        if done == epochs:
-            found.append(ask(folder, protocol, entries))
+        folders = [runs / name for name in row.mean_of]
+        return measure_mean(row.title, folders, entries, say) if protocol == "lesion" else None
+    asked = (ask_finished(row.title, folder, protocol, entries, say) for folder in run_folders(row, runs, protocol))
+    found = [one for one in asked if one]
     if not found:
         return None
     one = found[-1]
@@ -220,11 +234,14 @@ def measure(row: Row, runs: Path, protocol: Protocol, entries: dict[str, list[En
     return Measured([each.recipe.seed for each in found], probs, one.truth, one.groups, cost_of(one))
 
 
-def measure_mean(folders: Sequence[Path], entries: dict[str, list[Entry]]) -> Measured | None:
-    """The mean of several runs' distributions on ``val``; None where one of them was not run."""
+def measure_mean(title: str, folders: Sequence[Path], entries: dict[str, list[Entry]], say: Say) -> Measured | None:
+    """The mean of several runs' distributions on ``val``; None where one of them was not run to its end."""
     if not all((folder / "best.pt").is_file() for folder in folders):
         return None
-    found = [ask(folder, "lesion", entries) for folder in folders]
+    asked = [ask_finished(title, folder, "lesion", entries, say) for folder in folders]
+    found = [one for one in asked if one]
+    if len(found) < len(folders):
+        return None
     mean = np.mean([softmax(one.logits) for one in found], axis=0)
     cost = {"parameters": float(sum(parameters_of(one.network) for one in found))}
     truth, groups = found[0].truth, found[0].groups

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from skinlens.distill.average import average
 from skinlens.distill.material import as_in_the_paper, by_lesion
@@ -148,7 +149,7 @@ def test_the_mean_of_two_runs(release: Path, tmp_path: Path) -> None:
     entries = {part: draw_dataset(tmp_path / part, seed, 2) for seed, part in enumerate(("train", "val"))}
     runs, recipe = tmp_path / "runs", replace(RECIPE, name="teacher", epochs=1)
     train(recipe, by_lesion(entries["train"], entries["val"], recipe), runs / "teacher")
-    assert measure_mean([runs / "teacher", runs / "companion"], entries) is None
+    assert measure_mean("", [runs / "teacher", runs / "companion"], entries, lambda text: None) is None
     shutil.copytree(runs / "teacher", runs / "companion")
     alone = measure(Row("teacher", ""), runs, "lesion", entries, lambda text: None)
     both = measure(Row("mean", "", mean_of=("teacher", "companion")), runs, "lesion", entries, lambda text: None)
@@ -156,6 +157,21 @@ def test_the_mean_of_two_runs(release: Path, tmp_path: Path) -> None:
     assert both is not None
     np.testing.assert_allclose(both.probs[0], alone.probs[0], atol=1e-4)
     assert both.cost["parameters"] == 2 * alone.cost["parameters"]
+
+
+def test_a_run_of_a_recipe_from_before_is_left_out(tmp_path: Path) -> None:
+    """It stops neither the table nor passes for a run of today; one that is under way is not asked."""
+    folder, said = tmp_path / "teacher", list[str]()
+    folder.mkdir()
+    for recipe, lines in (({"epochs": 1, "gone": 2}, 1), ({"epochs": 2}, 1)):
+        torch.save({"recipe": recipe, "network": {}}, folder / "best.pt")
+        (folder / "log.jsonl").write_text("{}\n" * lines)
+        assert measure(Row("teacher", "Teacher"), tmp_path, "lesion", {}, said.append) is None
+        mean = Row("mean", "Mean", mean_of=("teacher", "teacher"))
+        assert measure(mean, tmp_path, "lesion", {}, said.append) is None
+    left_out = [one.rpartition("left out: ")[2] for one in said if "left out" in one]
+    assert [one[:32] for one in left_out[:3]] == ["the checkpoint: unknown field 'g"] * 3
+    assert left_out[3:] == ["1 of 2 epochs"] * 3
 
 
 def test_folders_of_a_row(tmp_path: Path) -> None:
