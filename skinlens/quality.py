@@ -155,13 +155,13 @@ def clipped_percent(pixels: Float32[Array, "h w 3"], disc: Array) -> float:
 class Familiarity:
     """What the training photos look like to the network: the centre and spread of its pooled features."""
 
-    mean: Float32[Array, "c"]
+    mean: Float32[Array, " c"]
     whitening: Float32[Array, "c c"]
     """Turns a difference from the mean into independent parts of variance 1."""
     limit: float
     """Distances up to here are those of photos like the training photos."""
 
-    def distance(self, pooled: Float32[Array, "c"]) -> float:
+    def distance(self, pooled: Float32[Array, " c"]) -> float:
         """Mahalanobis distance from the training photos over √c: about 1 is typical, larger is stranger.
 
         Lee et al., "A simple unified framework for detecting out-of-distribution samples", NeurIPS 2018, eq. 2, with
