@@ -2,12 +2,16 @@
 is gathered from several places.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import numpy as np
 
 from skinlens.errors import DatasetError
 
 Say = Callable[[str], None]
+SAME = 1e-9
+"""Figures that differ by no more are the same."""
 
 
 def keep_earlier(found: dict[str, Any], earlier: dict[str, Any], say: Say) -> None:
@@ -44,8 +48,25 @@ def _keep_differences(protocol: dict[str, Any], before: dict[str, Any], known: d
     made = {(one["of"], one["minus"]) for one in protocol.get("differences", [])}
     for one in before.get("differences", []):
         sides = (one["of"], one["minus"])
-        if sides not in made and all(side in known and known[side]["figures"] == now.get(side) for side in sides):
+        if sides not in made and all(
+            side in known and _same(known[side]["figures"], now.get(side, {})) for side in sides
+        ):
             protocol["differences"].append(one)
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Equal but for the last digits, in which two runs of one computation differ."""
+    return one.keys() == other.keys() and all(
+        one[key].keys() == other[key].keys()
+        and np.allclose(
+            np.array(list(one[key].values()), float),
+            np.array([other[key][name] for name in one[key]], float),
+            rtol=0,
+            atol=SAME,
+            equal_nan=True,
+        )
+        for key in one
+    )
 
 
 def _other(expected: str, now: object, then: object) -> DatasetError:

@@ -1,5 +1,6 @@
 """The table of the runs: what was run is measured, what was not says so, and the leaky protocol is named."""
 
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -121,6 +122,7 @@ def test_a_difference_of_other_figures_is_dropped() -> None:
     """Of two rows that were kept, and of which one has been measured anew since."""
     figures = {"accuracy": {"value": 0.5, "low": 0.4, "high": 0.6}}
     anew = {"accuracy": {"value": 0.7, "low": 0.6, "high": 0.8}}
+    again = {"accuracy": {"value": 0.5, "low": 0.4, "high": math.nextafter(0.6, 1)}}
 
     def table(hsb: dict[str, object], differences: list[dict[str, object]], second: str) -> dict[str, Any]:
         rows = [
@@ -137,7 +139,7 @@ def test_a_difference_of_other_figures_is_dropped() -> None:
         return {"protocols": protocols, "bootstrap": {}, "search": None, "created_at": "2026-01-01"}
 
     one = {"of": "kd_single", "minus": "hsb", "figures": {}}
-    for hsb, expected in ((figures, [one]), (anew, [])):
+    for hsb, expected in ((figures, [one]), (anew, []), (again, [one])):
         found = table(hsb, [], "not run")
         keep_earlier(found, table(figures, [one], "measured"), lambda text: None)
         assert found["protocols"]["lesion"]["rows"][1]["figures"] == figures
