@@ -10,9 +10,9 @@ from typing import Any
 from figures import ROOT, TITLES, evaluation, interval, read, table
 from skinlens.labels import BY_CODE
 from skinlens.metrics import predictive_values
+from skinlens.ui.rows import NOT_RUN, difference, told
 
 NOT_MEASURED = "Not measured for this release.\n"
-NOT_RUN = "not run"
 PREVALENCES = (0.02, 0.075, 0.2)
 """At which predictive values are shown; the app computes them at any."""
 SHOWN_COVERAGES = (0.5, 0.7, 0.8, 0.9, 1.0)
@@ -184,15 +184,17 @@ def ablation(
     content = gathered or stored_ablation()
     if content is None or protocol not in content["protocols"]:
         return f"{'Leaky. ' if protocol == 'paper' else ''}Not run yet.\n"
-    rows = content["protocols"][protocol]["rows"]
+    rows, absent = told(content["protocols"][protocol]["rows"])
     keys = [key for key in figures if any(key in row["figures"] for row in rows)]
     titles = [TITLES.get(key, key.replace("_", " ")) for key in keys]
     header = ["leaky" if protocol == "paper" else "", *titles, *COSTS.values()]
     if any(row.get("paper_reports") for row in rows):
         header.append("the paper reports")
     lines = [_ablation_row(row, keys, "the paper reports" in header) for row in rows]
-    differences = [_difference(one, rows) for one in content["protocols"][protocol].get("differences", ())]
-    return table(header, lines) + ("\n" + "".join(differences) if differences else "")
+    names = {row["name"]: row["title"] for row in rows}
+    below = [f"{absent}\n"] if absent else []
+    below += [f"- {difference(one, names)}\n" for one in content["protocols"][protocol].get("differences", ())]
+    return table(header, lines) + ("\n" + "".join(below) if below else "")
 
 
 def _ablation_row(row: Mapping[str, Any], keys: Sequence[str], with_paper: bool) -> list[str]:
@@ -203,16 +205,6 @@ def _ablation_row(row: Mapping[str, Any], keys: Sequence[str], with_paper: bool)
         cells += [f"{row[key]:,.{1 if key == 'latency_ms' else 0}f}" if key in row else "–" for key in COSTS]
     paper = ", ".join(f"{key} {value:.2f} %" for key, value in (row.get("paper_reports") or {}).items()) or "–"
     return [row["title"], *cells, *([paper] if with_paper else [])]
-
-
-def _difference(one: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
-    titles = {row["name"]: row["title"] for row in rows}
-    gains = [
-        f"{gain['value']:+.3f} in {TITLES[key]} ({gain['low']:+.3f} to {gain['high']:+.3f})"
-        for key in ("balanced_accuracy", "melanoma_auc")
-        if (gain := one["figures"].get(key))
-    ]
-    return f"- {titles[one['of']]} minus {titles[one['minus']]}: {', '.join(gains)}.\n"
 
 
 def search(gathered: Mapping[str, Any] | None = None) -> str:

@@ -91,7 +91,7 @@ def dots(
     figure.update_xaxes(range=_tenths([one for _, one in shown], goal), title=title, fixedrange=True)
     figure.update_yaxes(categoryorder="array", categoryarray=[name for name, _ in shown][::-1])
     lines = max((name.count("<br>") + 1 for name, _ in shown), default=1)
-    return calm(figure, 120 + max(42, 20 * lines) * len(shown))
+    return calm(figure, 120 + max(42, 18 * lines + 18) * len(shown))
 
 
 def risk_coverage(measured: Entry) -> go.Figure:

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline
 from skinlens.evaluate.measure import evaluate
 from skinlens.labels import CODES
-from skinlens.ui import ablation, curves
+from skinlens.ui import ablation, curves, rows
 from tests.app.conftest import read
 from tests.tiny_release import draw_dataset
 
@@ -126,24 +126,31 @@ LEAKY = {**RUN, "figures": {**RUN["figures"], "accuracy": figure(0.9)}, "paper_r
 
 
 def test_a_row_that_was_not_run_says_so_in_every_place() -> None:
-    rows = [RUN, OTHER]
-    assert ablation.header(rows) == [
+    both = [RUN, OTHER]
+    assert ablation.header(both) == [
         *("Model", "Balanced accuracy", "Accuracy", "Melanoma recall"),
         *("Side, px", "Epochs", "Parameters", "Operations", "Size, KB", "Time, ms"),
     ]
-    assert ablation.cells(RUN, rows) == [
+    assert ablation.cells(RUN, both) == [
         *("Hybrid student baseline", "0.500 (0.250 to 0.750)", "0.700 (0.250 to 0.750)", "0.600 (0.250 to 0.750)"),
         *("96", "6", "3,922,429", "not measured", "4,980", "4.0"),
     ]
-    assert ablation.cells(OTHER, rows) == ["ResNet-18", *["not run"] * 9]
+    assert ablation.cells(OTHER, both) == ["ResNet-18", *["not run"] * 9]
 
 
 def test_what_the_paper_reports_stands_apart_and_is_never_taken_for_ours() -> None:
-    rows = [LEAKY, {**OTHER, "paper_reports": {"accuracy": 78.13}}]
-    place = ablation.header(rows).index("The paper reports")
-    assert ablation.cells(rows[0], rows)[place] == "accuracy 95.88 %"
-    assert ablation.cells(rows[1], rows)[place] == "accuracy 78.13 %"
-    assert ablation.cells(rows[1], rows)[1:place] == ["not run"] * (place - 1)
+    both = [LEAKY, {**OTHER, "paper_reports": {"accuracy": 78.13}}]
+    place = ablation.header(both).index("The paper reports")
+    assert ablation.cells(both[0], both)[place] == "accuracy 95.88 %"
+    assert ablation.cells(both[1], both)[place] == "accuracy 78.13 %"
+    assert ablation.cells(both[1], both)[1:place] == ["not run"] * (place - 1)
+
+
+def test_beside_the_paper_a_row_that_neither_has_is_named_below_the_table() -> None:
+    assert rows.told([RUN, OTHER]) == ([RUN, OTHER], "")
+    reported = {**OTHER, "paper_reports": {"accuracy": 78.13}}
+    assert rows.told([LEAKY, reported]) == ([LEAKY, reported], "")
+    assert rows.told([LEAKY, OTHER]) == ([LEAKY], "Not run this way, and not in the paper: ResNet-18.")
 
 
 @pytest.mark.parametrize(
@@ -151,7 +158,7 @@ def test_what_the_paper_reports_stands_apart_and_is_never_taken_for_ours() -> No
 )
 def test_a_difference_says_whether_it_is_more_than_chance(low: float, high: float, words: str) -> None:
     one = {"of": "a", "minus": "b", "figures": {"balanced_accuracy": {"value": 0.03, "low": low, "high": high}}}
-    assert ablation.difference(one, {"a": "A", "b": "B"}) == (
+    assert rows.difference(one, {"a": "A", "b": "B"}) == (
         f"A against B: +0.030 in balanced accuracy ({low:+.3f} to {high:+.3f}), {words}."
     )
 

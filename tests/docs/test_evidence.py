@@ -162,13 +162,15 @@ def test_an_ablation_says_what_was_not_run_and_what_is_leaky() -> None:
     assert lines[2].startswith("| HSB | 0.700 (0.600–0.800) |")
     assert lines[2].endswith("| 96 | 6 | 3,900,000 | 91,000,000 | 15,200 | 4.0 |")
     assert set(lines[3].split(" | ")[1:-1]) == {"not run"}
-    assert lines[-1] == "- HSB minus ViT-Tiny: +0.050 in balanced accuracy (-0.050 to +0.150)."
+    assert lines[-1] == "- HSB against ViT-Tiny: +0.050 in balanced accuracy (-0.050 to +0.150), no clear difference."
     short = evidence.ablation("lesion", gathered, ["balanced_accuracy"]).splitlines()
     assert short[2].startswith("| HSB | 0.700 (0.600–0.800) | 96 | 6 | 3,900,000 |")
     lines = evidence.ablation("paper", gathered).splitlines()
     assert lines[0].startswith("| leaky | ")
     assert lines[2].endswith("| accuracy 95.88 % |")
-    assert lines[3].endswith("| not run | – |")
+    assert lines[3:] == ["", "Not run this way, and not in the paper: ViT-Tiny."]
+    gathered["protocols"]["paper"]["rows"][1] = NOT_RUN | {"paper_reports": {"accuracy": 73.82}}
+    assert evidence.ablation("paper", gathered).splitlines()[3].endswith("| not run | accuracy 73.82 % |")
     assert "accuracy of 0.700 (0.600–0.800) under the leaky protocol" in evidence.leak(gathered)
     gathered["protocols"]["lesion"]["rows"].append(RUN | {"name": "leak_long", "title": "HSB, longer"})
     gathered["protocols"]["paper"]["rows"].append(leaky | {"name": "leak_long", "title": "HSB, longer"})
