@@ -8,6 +8,7 @@ instead would change the process's warning filters under the other threads.
 References: ISO/IEC 10918-1 annex B, PNG third edition, RFC 9649 (WebP), TIFF 6.0, CIPA DC-008 (EXIF).
 """
 
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from skinlens.errors import UnreadableImage
-from skinlens.intake.refusals import MAX_PROFILE_BYTES, check_size, damaged
+from skinlens.intake.refusals import MAX_PROFILE_BYTES, check_size, damaged, too_many
 
 Format = Literal["JPEG", "PNG", "WebP", "TIFF", "BMP", "HEIC"]
 
@@ -37,6 +38,14 @@ class Container:
     notes: tuple[str, ...] = ()
 
 
+MAX_ENTRIES = 100_000
+"""Segments, chunks or directory lines of one file. Photos have some tens; a large PNG in small chunks some thousands.
+Walking as many takes about a tenth of a second."""
+MAX_SCANS = 200
+"""Passes of a progressive JPEG, each over the whole picture. Encoders write about 10; more than 190 cannot add detail
+(three components of 64 coefficients)."""
+
+
 def take_apart(kind: Format, data: bytes) -> Container:
     """Walk the structure of ``data``, a file of the given kind; UnreadableImage if it breaks off or makes no sense."""
     try:
@@ -50,15 +59,15 @@ def take_apart(kind: Format, data: bytes) -> Container:
 
 def _jpeg(data: bytes) -> Container:
     kept, exif, profile, position = [data[:2]], b"", dict[int, bytes](), 2
-    while True:
+    for _ in range(MAX_ENTRIES):
         if data[position] != 0xFF:
             raise damaged("JPEG", "its header is not in order")
         marker = data[position + 1]
         if marker == 0xFF:  # padding
-            position += 1
+            position = _end_of_padding(data, position)
             continue
         if marker == 0xDA:  # start of scan: from here on pixels
-            kept.append(data[position:])
+            kept.append(data[position : _end_of_scans(data, position)])
             break
         if marker == 0xD9:
             raise damaged("JPEG", "it holds no picture")
@@ -75,9 +84,43 @@ def _jpeg(data: bytes) -> Container:
         if not (0xE1 <= marker <= 0xEF or marker == 0xFE) or marker == 0xEE:
             kept.append(segment)
         position += 2 + length
+    else:
+        raise too_many("JPEG", "segments", MAX_ENTRIES)
     joined = b"".join(profile[number] for number in sorted(profile))
     return Container("JPEG", b"".join(kept), exif_orientation(exif), joined or None)
 
+
+def _end_of_scans(data: bytes, position: int) -> int:
+    """Where the picture ends whose first scan starts here: behind its end marker, or at the end of the file.
+
+    What follows there is no part of the photo: a second picture, a film clip of the camera.
+    """
+    scans = 0
+    while found := _MARKER.search(data, position):
+        marker, position = data[found.start() + 1], found.end()
+        if marker == 0xD9:
+            return position
+        scans += marker == 0xDA
+        if scans > MAX_SCANS:
+            raise too_many("JPEG", "passes over the picture", MAX_SCANS)
+        if position + 2 <= len(data):
+            position += max(2, int.from_bytes(data[position : position + 2], "big"))
+    return len(data)
+
+
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+"""Markers that end a run of coded pixels: not a stuffed 0xFF, not a restart."""
+
+
+def _end_of_padding(data: bytes, position: int) -> int:
+    """Where the last 0xFF of a run stands: the one that belongs to a marker."""
+    found = _NO_PADDING.search(data, position)
+    if found is None:
+        raise damaged("JPEG", "it ends before the picture is complete")
+    return found.start() - 1
+
+
+_NO_PADDING = re.compile(rb"[^\xff]")
 
 # ------------------------------------------------------------------------------------------------------------- PNG
 
@@ -85,8 +128,8 @@ def _jpeg(data: bytes) -> Container:
 def _png(data: bytes) -> Container:
     kept, notes, position = [data[:8]], list[str](), 8
     orientation, frames, profile, depth, colour_type = 1, 1, None, 8, 0
-    kind = b""
-    while kind != b"IEND":
+    seen = set[bytes]()
+    for _ in range(MAX_ENTRIES):
         length, kind = struct.unpack_from(">I4s", data, position)
         chunk = data[position : position + 12 + length]
         if len(chunk) < 12 + length:
@@ -94,9 +137,9 @@ def _png(data: bytes) -> Container:
         body = chunk[8:-4]
         if kind == b"IHDR":
             depth, colour_type = body[8], body[9]
-        elif kind == b"eXIf":
+        elif kind == b"eXIf" and kind not in seen:  # one is allowed; a second would cost time and say nothing
             orientation = exif_orientation(body)
-        elif kind == b"iCCP":
+        elif kind == b"iCCP" and kind not in seen:
             profile = _inflate(body.partition(b"\0")[2][1:])
         elif kind == b"acTL":
             frames = max(1, struct.unpack_from(">I", body)[0])
@@ -105,7 +148,12 @@ def _png(data: bytes) -> Container:
             notes.append("The file marks one colour as transparent; that mark was ignored.")
         elif kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
             kept.append(chunk)
+        if kind == b"IEND":
+            break
+        seen.add(kind)
         position += 12 + length
+    else:
+        raise too_many("PNG", "chunks", MAX_ENTRIES)
     return Container("PNG", b"".join(kept), orientation, profile, frames, depth, tuple(notes))
 
 
@@ -121,9 +169,12 @@ def _inflate(compressed: bytes) -> bytes:
 
 
 def _webp(data: bytes) -> Container:
-    orientation, frames, profile, position = 1, 0, None, 12
+    orientation, frames, profile, position, entries = 1, 0, None, 12, 0
     end = min(len(data), 8 + struct.unpack_from("<I", data, 4)[0])
+    seen = set[bytes]()
     while position + 8 <= end:
+        if (entries := entries + 1) > MAX_ENTRIES:
+            raise too_many("WebP", "chunks", MAX_ENTRIES)
         kind, length = struct.unpack_from("<4sI", data, position)
         body = data[position + 8 : position + 8 + length]
         # libwebp allocates the whole canvas while it opens the file, so the size is checked before.
@@ -135,11 +186,12 @@ def _webp(data: bytes) -> Container:
         elif kind == b"VP8L":
             (packed,) = struct.unpack_from("<I", body, 1)
             check_size(1 + (packed & 0x3FFF), 1 + (packed >> 14 & 0x3FFF))
-        elif kind == b"EXIF":
+        elif kind == b"EXIF" and kind not in seen:
             orientation = exif_orientation(body)
         elif kind == b"ICCP":
             profile = body
         frames += kind == b"ANMF"
+        seen.add(kind)
         position += 8 + length + length % 2
     return Container("WebP", data, orientation, profile, max(1, frames))
 
@@ -158,24 +210,39 @@ _MANY_NUMBERS = frozenset({258, 320, 338, 339, 347, 529, 530, 532, *_STRIPS, *_T
 _COMPRESSIONS = frozenset({1, 5, 7, 8, 32773, 32946})
 """None, LZW, JPEG, Deflate (two codes), PackBits. The others are those of fax machines and of obsolete cameras."""
 _MAX_STRIPS = 100_000
-_MAX_PAGES = 10_000
+_MAX_PAGES = 1_000
 _MAX_SAMPLES = 6
+_MAX_LINES = 1_000
+"""Lines of one directory. Photos have 10 to 40, microscopes' up to some hundred."""
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """One line of a TIFF directory."""
+    """One line of a TIFF directory. What it points to is read when it is asked for, and only then.
+
+    A file of 1 MB can have 65,535 lines that each point at all of it.
+    """
 
     raw: bytes
     """The 12 bytes as they stand in the file, in the file's byte order."""
     kind: int
     count: int
-    value: bytes
-    """What the entry points to, or holds; shorter than ``count`` says if the file breaks off."""
+    data: memoryview
+    """Of the whole file."""
+    start: int
+
+    @property
+    def size(self) -> int:
+        return self.count * _TYPE_BYTES[self.kind]
 
     @property
     def complete(self) -> bool:
-        return len(self.value) == self.count * _TYPE_BYTES[self.kind]
+        return self.start + self.size <= len(self.data)
+
+    @property
+    def value(self) -> bytes:
+        """What the entry points to, or holds; shorter than ``count`` says if the file breaks off."""
+        return bytes(self.data[self.start : self.start + self.size])
 
 
 def _byte_order(data: bytes) -> str:
@@ -184,8 +251,10 @@ def _byte_order(data: bytes) -> str:
 
 def _directory(data: bytes, offset: int) -> tuple[dict[int, _Entry], int]:
     """The entries of one directory by tag, and the offset of the next directory (0: there is none)."""
-    order = _byte_order(data)
+    order, whole = _byte_order(data), memoryview(data)
     (lines,) = struct.unpack_from(order + "H", data, offset)
+    if lines > _MAX_LINES:
+        raise too_many("TIFF", "directory lines", _MAX_LINES)
     entries: dict[int, _Entry] = {}
     for line in range(lines):
         position = offset + 2 + 12 * line
@@ -193,7 +262,7 @@ def _directory(data: bytes, offset: int) -> tuple[dict[int, _Entry], int]:
         size = count * _TYPE_BYTES.get(kind, 0)
         if size and tag not in entries:
             start = pointer if size > 4 else position + 8
-            entries[tag] = _Entry(data[position : position + 12], kind, count, data[start : start + size])
+            entries[tag] = _Entry(data[position : position + 12], kind, count, whole, start)
     (following,) = struct.unpack_from(order + "I", data, offset + 2 + 12 * lines)
     return entries, following
 
@@ -201,7 +270,7 @@ def _directory(data: bytes, offset: int) -> tuple[dict[int, _Entry], int]:
 def _numbers(data: bytes, entries: dict[int, _Entry], tag: int) -> tuple[int, ...]:
     """The numbers of a tag that holds unsigned 16-bit or 32-bit ones; empty if it is missing or of another kind."""
     entry = entries.get(tag)
-    if entry is None or not entry.complete or entry.kind not in (3, 4):
+    if entry is None or not entry.complete or entry.kind not in (3, 4) or entry.count > _MAX_STRIPS:
         return ()
     return struct.unpack(f"{_byte_order(data)}{entry.count}{'H' if entry.kind == 3 else 'I'}", entry.value)
 
@@ -217,7 +286,7 @@ def exif_orientation(exif: bytes) -> int:
         return 1
     try:
         entries, _ = _directory(data, struct.unpack_from(_byte_order(data) + "I", data, 4)[0])
-    except struct.error:
+    except (struct.error, UnreadableImage):
         return 1
     return _orientation(data, entries)
 
@@ -249,15 +318,22 @@ def _tiff(data: bytes) -> Container:
         )
     kept = {tag: entry for tag, entry in sorted(entries.items()) if tag in _ONE_NUMBER | _MANY_NUMBERS}
     _check_directory(data, kept)
-    profile = entries.get(_ICC)
     return Container(
         "TIFF",
         _with_directory(data, [entry.raw for entry in kept.values()]),
         orientation=_orientation(data, entries),
-        icc_profile=profile.value if profile and profile.complete else None,
+        icc_profile=_profile(entries),
         frames=_count_pages(data, following),
         bits=bits,
     )
+
+
+def _profile(entries: dict[int, _Entry]) -> bytes | None:
+    """The colour profile; empty, and so refused as a profile, if it breaks off or is larger than any."""
+    entry = entries.get(_ICC)
+    if entry is None:
+        return None
+    return entry.value if entry.complete and entry.size <= MAX_PROFILE_BYTES else b""
 
 
 def _check_directory(data: bytes, entries: dict[int, _Entry]) -> None:
@@ -267,7 +343,7 @@ def _check_directory(data: bytes, entries: dict[int, _Entry]) -> None:
             raise damaged("TIFF", "it ends before the picture is complete")
         if entry.count > _MAX_STRIPS or (tag in _ONE_NUMBER and entry.count != 1):
             raise damaged("TIFF", "its directory contradicts itself")
-    if sum(len(entry.value) for entry in entries.values()) > len(data):
+    if sum(entry.size for entry in entries.values()) > len(data):
         raise damaged("TIFF", "its directory contradicts itself")
     starts = [_numbers(data, entries, tag) for tag in (_STRIPS[0], _TILES[0])]
     counts = [_numbers(data, entries, tag) for tag in (_STRIPS[1], _TILES[1])]
@@ -287,11 +363,12 @@ def _with_directory(data: bytes, lines: list[bytes]) -> bytes:
 
 def _count_pages(data: bytes, following: int) -> int:
     """Pages of the file, given where its second directory stands; a chain that breaks or loops ends there."""
-    seen: set[int] = set()
+    order, seen = _byte_order(data), set[int]()
     while following and following not in seen and len(seen) < _MAX_PAGES:
         seen.add(following)
         try:
-            _, following = _directory(data, following)
+            (lines,) = struct.unpack_from(order + "H", data, following)
+            (following,) = struct.unpack_from(order + "I", data, following + 2 + 12 * lines)
         except struct.error:
             break
     return 1 + len(seen)

@@ -110,6 +110,14 @@ def damaged(kind: str, how: str) -> UnreadableImage:
     )
 
 
+def too_many(kind: str, what: str, most: int) -> UnreadableImage:
+    """The refusal of a file whose structure would keep the computer busy for long."""
+    return UnreadableImage(
+        f"The {kind} file is not put together like a photo: at most {most:,} {what} were expected, and it has more. "
+        "Open it in an image program, save it as a new JPEG or PNG, and upload that."
+    )
+
+
 def check_weight(size_bytes: int) -> None:
     """Refuse an empty file and one over the limit."""
     if size_bytes == 0:
