@@ -9,6 +9,7 @@
     ├── DatasetError         a data set, label file or split is not laid out as expected
     ├── InvalidEntry         what was typed for a case cannot be kept: an empty pseudonym, an impossible date, …
     ├── ParameterError       an explanation was asked for with an unknown or impossible parameter; also a ValueError
+    ├── Conflict             a stored case, lesion or patient was changed elsewhere since it was read
     ├── CaseNotFound         no stored patient, lesion or visit has that number
     ├── StoreError           the case database cannot be opened, read or written
     ├── ServeError           the app cannot listen on the address and port that were asked for
@@ -17,6 +18,8 @@
 Foreign exceptions are translated where they enter, with the original as ``__cause__``. A message says what was
 wrong, what was expected, what was found, and what to do now; it is fit to be shown to a clinician as it is.
 """
+
+from collections.abc import Mapping
 
 
 class SkinLensError(Exception):
@@ -45,6 +48,25 @@ class InvalidEntry(SkinLensError):
 
 class ParameterError(SkinLensError, ValueError):
     """An explanation was asked for by an unknown method, class or parameter, or a parameter is out of its range."""
+
+
+class Conflict(SkinLensError):
+    """Stored fields were changed, in another window, since the version that a write was based on. Nothing was written.
+
+    Whoever decides which text holds writes again, based on ``version``.
+    """
+
+    def __init__(
+        self, message: str, *, subject: str, number: int, version: int, fields: Mapping[str, tuple[object, object]]
+    ) -> None:
+        super().__init__(message)
+        self.subject = subject
+        """``patient``, ``lesion`` or ``visit``."""
+        self.number = number
+        self.version = version
+        """The version that is stored now."""
+        self.fields = fields
+        """Field → (what is stored now, what this write would have put there), for the fields that differ."""
 
 
 class CaseNotFound(SkinLensError):

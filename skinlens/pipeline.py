@@ -165,9 +165,9 @@ def add_checks(store: CaseStore, visit_id: int, checks: Sequence[Check]) -> None
     store.add_checks(visit_id, checks)
 
 
-def keep_outlines(store: CaseStore, visit_id: int, outlines: Sequence[Outline]) -> None:
-    """Put these in the place of a stored case's outlines. Raises CaseNotFound, InvalidEntry, StoreError."""
-    store.keep_outlines(visit_id, outlines)
+def keep_outlines(store: CaseStore, visit_id: int, outlines: Sequence[Outline], *, expected: Sequence[Outline]) -> None:
+    """Put these in the place of the ``expected`` ones. Raises CaseNotFound, Conflict, InvalidEntry, StoreError."""
+    store.keep_outlines(visit_id, outlines, expected=expected)
 
 
 def report_pdf(store: CaseStore, visit_id: int, spec: InputSpec | None = None) -> tuple[bytes, tuple[str, ...]]:

@@ -330,6 +330,8 @@ class Patient:
     sex: Sex
     born_earlier: bool = False
     """True for a patient who was above 85 at a visit: born in ``birth_year`` or before; the year itself is not kept."""
+    version: int = 1
+    """Counts the changes of the stored fields, from 1: a write says which version it is based on."""
 
     def age_on(self, day: str) -> str | None:
         """The age in words on an ISO date, by years alone: "63", "85+" above 85; None without a birth year."""
@@ -348,6 +350,8 @@ class Lesion:
     """None for a case that was kept without a patient."""
     body_site: str
     remark: str = ""
+    version: int = 1
+    """As of ``Patient``."""
 
 
 @dataclass(frozen=True)
@@ -371,6 +375,8 @@ class Visit:
     updated_at: str
     first_impression: str | None = None
     """What the clinician said before the model's reading was shown, one of ``labels.IMPRESSIONS``; None: nothing."""
+    version: int = 1
+    """As of ``Patient``; of the clinician's reading, the status and the lesion, not of maps and checks."""
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,8 @@
 """The case store: patients, lesions and visits in SQLite, pictures and maps in files beside it."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date
-
-from sqlite_utils.db import Database
 
 from skinlens.errors import StoreError
 from skinlens.labels import DISCLAIMER
@@ -24,9 +22,10 @@ from skinlens.records import (
 )
 from skinlens.store import database, entries, erasure, export, files, people, rows, search, visits
 from skinlens.store.checks import StoredChecks, must_test, put_check
+from skinlens.store.corrections import StoredCorrections
 from skinlens.store.outlines import StoredOutlines, must_surround, put_outline
 from skinlens.store.rows import Revision, Setting, Subject
-from skinlens.store.search import EVERY_CASE, CasePage, CaseQuery
+from skinlens.store.search import EVERY_CASE, CasePage, CaseQuery, CaseRow
 
 SWEEP_AGE_S = 3600.0
 """A file that no row names is left alone for so long: a save may be about to name it."""
@@ -34,7 +33,7 @@ _ACKNOWLEDGED = "disclaimer_acknowledged"
 _PROBE = "00-probe"
 
 
-class CaseStore(StoredChecks, StoredOutlines):
+class CaseStore(StoredCorrections, StoredChecks, StoredOutlines):
     """All cases of one home folder. It holds a path and no connection: any thread and any process may use it at once.
 
     A save is one transaction; its files are on the disk before its rows. Readers see the state before or after it.
@@ -71,25 +70,11 @@ class CaseStore(StoredChecks, StoredOutlines):
             number = people.find_or_add_patient(db, entries.NewPatient(pseudonym, birth_year, sex))
             return rows.patient_of(people.row_of(db, "patient", number))
 
-    def edit_patient(self, patient_id: int, pseudonym: str, birth_year: int | None, sex: Sex) -> Patient:
-        """Correct all three fields. No trace of the earlier values is left in the database."""
-        with self._writing() as db:
-            if people.edit_patient(db, patient_id, entries.NewPatient(pseudonym, birth_year, sex)):
-                erasure.mark_pending(db)
-            patient = rows.patient_of(people.row_of(db, "patient", patient_id))
-        self._scrub()
-        return patient
-
     def lesions(self, patient_id: int) -> tuple[Lesion, ...]:
         with self._reading() as db:
             people.row_of(db, "patient", patient_id)
             found = db.query("SELECT * FROM lesion WHERE patient_id = ? ORDER BY id", [patient_id])
             return tuple(rows.lesion_of(row) for row in found)
-
-    def edit_lesion(self, lesion_id: int, body_site: str, remark: str) -> Lesion:
-        with self._writing() as db:
-            people.edit_lesion(db, lesion_id, entries.NewLesion(body_site, remark))
-            return rows.lesion_of(people.row_of(db, "lesion", lesion_id))
 
     def body_sites(self) -> tuple[str, ...]:
         """Those of the stored cases, for the choice in the history."""
@@ -175,30 +160,22 @@ class CaseStore(StoredChecks, StoredOutlines):
         self._remove_files(replaced)
         return explanation
 
-    def annotate(
-        self, visit_id: int, *, clinician_label: str | None, clinician_diagnosis: str, notes: str, status: Status
-    ) -> Case:
-        """Replace the clinician's reading. A draft stays one or is signed; a signed case that is edited is amended."""
-        typed = visits.reading_columns(clinician_label, clinician_diagnosis, notes)
-        with self._writing() as db:
-            stored = people.row_of(db, "visit", visit_id)
-            changes = {field: (stored[field], value) for field, value in typed.items() if value != stored[field]}
-            reached = entries.next_status(stored["status"], status, bool(changes))
-            if reached != stored["status"]:
-                changes["status"] = (stored["status"], reached)
-            if changes:
-                updated = {**typed, "status": reached, "updated_at": entries.now()}
-                db.table("visit").update(visit_id, updated)
-                action = "edited" if reached == "draft" else reached
-                people.record_revision(db, "visit", visit_id, action, changes, stored["model_version"])
-            return visits.case_of(db, visit_id)
-
     # -------------------------------------------------------------------------------------------------- reading
 
     def case(self, visit_id: int) -> Case:
         """The visit with its lesion and patient; it opens also where a file of it is lost."""
         with self._reading() as db:
             return visits.case_of(db, visit_id)
+
+    def exists(self, visit_id: int) -> bool:
+        """Whether the case is still stored: asked before anything of it is shown that was read earlier."""
+        with self._reading() as db:
+            return rows.is_number(visit_id) and bool(rows.first(db, "SELECT 1 FROM visit WHERE id = ?", [visit_id]))
+
+    def cases_with_photo(self, photo_sha256: str) -> tuple[CaseRow, ...]:
+        """All cases that hold this very photo, the newest first: of the same lesion, or of another patient."""
+        with self._reading() as db:
+            return tuple(search.case_row_of(row) for row in db.query(search.SAME_PHOTO_SQL, [photo_sha256]))
 
     def photo(self, visit_id: int) -> Photo:
         """The photo as it was saved: the same pixels, hash and notes."""
@@ -308,34 +285,11 @@ class CaseStore(StoredChecks, StoredOutlines):
         self._scrub()
         return removed
 
-    @contextmanager
-    def _writing_with(self, contents: Mapping[str, bytes]) -> Iterator[Database]:
-        """A transaction whose rows name these files. If it fails, those of them that no other row names go again."""
-        with database.plain_errors(self.home):
-            self.files.write(contents)
-        try:
-            with self._writing() as db:
-                # One that was there already may have gone with the last case that named it. From here on none can go.
-                self.files.write(contents)
-                yield db
-        except BaseException:
-            with suppress(StoreError):  # the first trouble is the one to tell; a later start sweeps
-                self._remove_files(frozenset(contents))
-            raise
-
     def _erase(self, subject: Subject, number: int) -> None:
         with self._writing() as db:
             named = erasure.erase_rows(db, subject, number)
         self._remove_files(named)
         self._scrub()
-
-    def _remove_files(self, names: frozenset[str]) -> None:
-        with self._writing() as db:
-            erasure.remove_files(db, self.files, names)
-
-    def _scrub(self) -> None:
-        with database.opened(self.database) as db:
-            erasure.scrub(db)
 
     # ------------------------------------------------------------------------------------------- installation
 

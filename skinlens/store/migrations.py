@@ -229,6 +229,39 @@ def m009_prediction_set(db: Database) -> None:
     db.executescript("ALTER TABLE visit ADD COLUMN prediction_set TEXT;")
 
 
+def m010_versions(db: Database) -> None:
+    """Count the changes of what a person typed, so that a write based on an older state is noticed.
+
+    Triggers count, so no statement can forget to. A visit that is moved to another lesion takes its words along.
+    """
+    for table, columns in _TYPED.items():
+        changed = " OR ".join(f"old.{column} IS NOT new.{column}" for column in columns)
+        db.executescript(f"""
+            ALTER TABLE {table} ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+
+            CREATE TRIGGER {table}_version AFTER UPDATE OF {", ".join(columns)} ON {table} WHEN {changed} BEGIN
+                UPDATE {table} SET version = old.version + 1 WHERE id = new.id;
+            END;
+        """)
+    db.executescript("""
+        CREATE TRIGGER visit_text_moved AFTER UPDATE OF lesion_id ON visit BEGIN
+            UPDATE visit_text SET (pseudonym, site) = (
+                SELECT coalesce(pseudonym, ''), body_site || char(10) || remark
+                FROM lesion LEFT JOIN patient ON patient.id = patient_id WHERE lesion.id = new.lesion_id
+            ) WHERE rowid = new.id;
+        END;
+
+        CREATE INDEX visit_by_photo ON visit (photo_sha256);
+    """)
+
+
+_TYPED = {
+    "patient": ("pseudonym", "birth_year", "born_earlier", "sex"),
+    "lesion": ("patient_id", "body_site", "remark"),
+    "visit": ("lesion_id", "taken_on", "clinician_label", "clinician_diagnosis", "notes", "status"),
+}
+"""Of ``m010_versions``."""
+
 STEPS: tuple[Callable[[Database], None], ...] = (
     m001_patients_lesions_visits,
     m002_explanations,
@@ -239,6 +272,7 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     m007_first_impression,
     m008_outlines,
     m009_prediction_set,
+    m010_versions,
 )
 STEP_NAMES: tuple[str, ...] = tuple(step.__name__ for step in STEPS)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from sqlite_utils.db import Database
 
-from skinlens.errors import InvalidEntry
+from skinlens.errors import Conflict, InvalidEntry
 from skinlens.records import Outline
 from skinlens.store import people, rows
 from skinlens.store.home import StoreHome
@@ -19,15 +19,28 @@ OUTLINES_SQL = """
 class StoredOutlines(StoreHome):
     """The part of ``CaseStore`` that keeps outlines; erased and exported with their visit."""
 
-    def keep_outlines(self, visit_id: int, outlines: Sequence[Outline]) -> None:
+    def keep_outlines(self, visit_id: int, outlines: Sequence[Outline], *, expected: Sequence[Outline]) -> None:
         """These and no others are the visit's from here on, at most one of each maker; the trail says who made them.
+
+        ``expected`` are those that the caller read, and replaces knowingly.
 
         Raises:
             CaseNotFound: there is no such visit.
+            Conflict: others were stored since; nothing is written.
             InvalidEntry: an outline is of another photo.
         """
         with self._writing() as db:
             visit = people.row_of(db, "visit", visit_id)
+            stored = _outlines(db, visit_id)
+            if set(stored) != set(expected) and set(stored) != set(outlines):
+                raise Conflict(
+                    "The outline of this case was changed in another window after it was opened here. Nothing was "
+                    "overwritten: look at the stored outline, and correct that one.",
+                    subject="visit",
+                    number=visit_id,
+                    version=visit["version"],
+                    fields={"outlines": (stored, tuple(outlines))},
+                )
             before = _makers(db, visit_id)
             for outline in outlines:
                 must_surround(outline, visit["photo_sha256"])
@@ -41,7 +54,7 @@ class StoredOutlines(StoreHome):
         """The model's, then the clinician's, as far as there are any."""
         with self._reading() as db:
             people.row_of(db, "visit", visit_id)
-            return tuple(outline_of(row) for row in db.query(OUTLINES_SQL, [visit_id]))
+            return _outlines(db, visit_id)
 
 
 def must_surround(outline: Outline, photo_sha256: str) -> None:
@@ -73,6 +86,10 @@ def outline_of(row: Row) -> Outline:
         model=rows.stamp_of(row),
         created_at=row["created_at"],
     )
+
+
+def _outlines(db: Database, visit_id: int) -> tuple[Outline, ...]:
+    return tuple(outline_of(row) for row in db.query(OUTLINES_SQL, [visit_id]))
 
 
 def _makers(db: Database, visit_id: int) -> str | None:

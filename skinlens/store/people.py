@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from sqlite_utils.db import Database
 
 from skinlens import __version__
-from skinlens.errors import CaseNotFound, InvalidEntry
+from skinlens.errors import CaseNotFound, Conflict, InvalidEntry
 from skinlens.records import Sex
 from skinlens.store import entries
 from skinlens.store.rows import Row, Subject, first, gone, insert, is_number, to_json
@@ -24,6 +24,28 @@ def row_of(db: Database, table: Subject, number: int) -> Row:
     if row is None:
         raise CaseNotFound(gone(table, number))
     return row
+
+
+def must_be_current(subject: Subject, stored: Row, expected_version: int, wanted: Mapping[str, object]) -> None:
+    """Refuse to put ``wanted`` in the place of fields that were changed since the caller read them.
+
+    Raises:
+        Conflict: it carries the stored and the wanted values. A write that would change nothing is none.
+    """
+    fields = {field: (stored[field], value) for field, value in wanted.items() if stored[field] != value}
+    if stored["version"] == expected_version or not fields:
+        return
+    noun = "case" if subject == "visit" else subject
+    named = " and ".join(field.removesuffix("_id").replace("_", " ") for field in fields)
+    raise Conflict(
+        f"This {noun} was changed in another window after it was opened here. Nothing was overwritten, and nothing of "
+        f"this change was saved yet: compare what is stored now with what you have here ({named}), and save again "
+        "what holds.",
+        subject=subject,
+        number=stored["id"],
+        version=stored["version"],
+        fields=fields,
+    )
 
 
 def record_revision(
@@ -99,7 +121,7 @@ def cap_age(db: Database, patient_id: int, visit_year: int) -> None:
         db.table("patient").update(patient_id, {"birth_year": year, "born_earlier": True})
 
 
-def edit_patient(db: Database, patient_id: int, typed: entries.NewPatient) -> bool:
+def edit_patient(db: Database, patient_id: int, typed: entries.NewPatient, expected_version: int) -> bool:
     """Correct a patient; whether anything changed.
 
     The trail says which fields, never their earlier values: a name that was typed in place of a pseudonym has to be
@@ -114,12 +136,14 @@ def edit_patient(db: Database, patient_id: int, typed: entries.NewPatient) -> bo
     year = entries.birth_year(typed.birth_year)
     if year != stored["birth_year"]:  # an unchanged year keeps its "or before"
         wanted |= _birth_year_for(db, patient_id, year, None)
+    must_be_current("patient", stored, expected_version, wanted)
     return _update_patient(db, stored, wanted)
 
 
-def edit_lesion(db: Database, lesion_id: int, typed: entries.NewLesion) -> bool:
+def edit_lesion(db: Database, lesion_id: int, typed: entries.NewLesion, expected_version: int) -> bool:
     stored = row_of(db, "lesion", lesion_id)
     wanted = {"body_site": entries.line(typed.body_site, "body site"), "remark": entries.text(typed.remark, "remark")}
+    must_be_current("lesion", stored, expected_version, wanted)
     changes = {field: (stored[field], value) for field, value in wanted.items() if value != stored[field]}
     if changes:
         db.table("lesion").update(lesion_id, wanted)
@@ -135,6 +159,11 @@ def add_lesion(db: Database, patient_id: int | None, typed: entries.NewLesion) -
         "created_at": entries.now(),
     }
     return insert(db, "lesion", row)
+
+
+def remove_empty_lesion(db: Database, lesion_id: int) -> None:
+    """Delete the lesion if no visit is left in it."""
+    db.execute("DELETE FROM lesion WHERE id = ? AND id NOT IN (SELECT lesion_id FROM visit)", [lesion_id])
 
 
 def lesion_for_case(

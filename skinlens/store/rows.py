@@ -30,8 +30,8 @@ Row = dict[str, Any]
 Subject = Literal["patient", "lesion", "visit"]
 
 PROB_COLUMNS: dict[str, str] = {code: f"prob_{code}" for code in CODES}
-PATIENT_COLUMNS = "p.pseudonym, p.birth_year, p.born_earlier, p.sex"
-CASE_COLUMNS = f"v.*, l.patient_id, l.body_site, l.remark, {PATIENT_COLUMNS}"
+PATIENT_COLUMNS = "p.pseudonym, p.birth_year, p.born_earlier, p.sex, p.version AS patient_version"
+CASE_COLUMNS = f"v.*, l.patient_id, l.body_site, l.remark, l.version AS lesion_version, {PATIENT_COLUMNS}"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Revision:
     """UTC, ISO 8601."""
     subject: Subject
     action: str
-    """``created``, ``edited``, ``signed``, ``amended``, ``explained``, ``checked`` or ``outlined``."""
+    """``created``, ``edited``, ``signed``, ``amended``, ``moved``, ``explained``, ``checked`` or ``outlined``."""
     changes: Mapping[str, tuple[str | None, str | None] | None]
     """Field → (before, after); None for a patient's fields, whose earlier values are not kept."""
     model_version: str
@@ -126,12 +126,22 @@ def explanation_columns(explanation: Explanation, heat_file: str) -> Row:
     }
 
 
-def patient_of(row: Row, id_column: str = "id") -> Patient:
-    return Patient(row[id_column], row["pseudonym"], row["birth_year"], row["sex"], bool(row["born_earlier"]))
+def patient_of(row: Row, joined: str = "") -> Patient:
+    """From a row of the table, or with ``joined="patient_"`` from one of ``CASE_COLUMNS``."""
+    return Patient(
+        id=row[f"{joined}id"],
+        pseudonym=row["pseudonym"],
+        birth_year=row["birth_year"],
+        sex=row["sex"],
+        born_earlier=bool(row["born_earlier"]),
+        version=row[f"{joined}version"],
+    )
 
 
-def lesion_of(row: Row, id_column: str = "id") -> Lesion:
-    return Lesion(row[id_column], row["patient_id"], row["body_site"], row["remark"])
+def lesion_of(row: Row, joined: str = "") -> Lesion:
+    """From a row of the table, or with ``joined="lesion_"`` from one of ``CASE_COLUMNS``."""
+    number, version = row[f"{joined}id"], row[f"{joined}version"]
+    return Lesion(number, row["patient_id"], row["body_site"], row["remark"], version)
 
 
 def stamp_of(row: Row) -> ModelStamp:
@@ -160,6 +170,7 @@ def visit_of(row: Row) -> Visit:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         first_impression=row["first_impression"],
+        version=row["version"],
     )
 
 
@@ -172,8 +183,8 @@ def _set_of(stored: str | None) -> PredictionSet | None:
 
 def case_of(row: Row) -> Case:
     """From a row of ``CASE_COLUMNS``."""
-    patient = None if row["patient_id"] is None else patient_of(row, "patient_id")
-    return Case(visit_of(row), lesion_of(row, "lesion_id"), patient)
+    patient = None if row["patient_id"] is None else patient_of(row, "patient_")
+    return Case(visit_of(row), lesion_of(row, "lesion_"), patient)
 
 
 def photo_of(row: Row, pixels: Pixels) -> Photo:

@@ -80,16 +80,20 @@ class CasePage:
     offset: int
 
 
+_ROWS_SQL = f"""
+    SELECT v.id, v.lesion_id, l.patient_id, p.pseudonym, l.body_site, v.taken_on, v.top_label,
+        {", ".join(f"v.{column}" for column in PROB_COLUMNS.values())},
+        v.clinician_label, v.status, v.model_version, v.updated_at
+    FROM visit v JOIN lesion l ON l.id = v.lesion_id LEFT JOIN patient p ON p.id = l.patient_id"""
+SAME_PHOTO_SQL = f"{_ROWS_SQL} WHERE v.photo_sha256 = ? ORDER BY v.taken_on DESC, v.id DESC"
+"""SELECT of all cases that hold a photo; its rows go to ``case_row_of``."""
+
+
 def page_sql(query: CaseQuery) -> tuple[str, dict[str, Any]]:
     """SELECT of the page; its rows go to ``case_row_of``."""
     where, parameters = _where(query)
     order = _ORDER[query.sort].format(way="DESC" if query.descending else "ASC")
-    columns = ", ".join(f"v.{column}" for column in PROB_COLUMNS.values())
-    sql = f"""
-        SELECT v.id, v.lesion_id, l.patient_id, p.pseudonym, l.body_site, v.taken_on, v.top_label, {columns},
-            v.clinician_label, v.status, v.model_version, v.updated_at
-        FROM visit v JOIN lesion l ON l.id = v.lesion_id LEFT JOIN patient p ON p.id = l.patient_id
-        {where} ORDER BY {order} LIMIT :limit OFFSET :offset"""
+    sql = f"{_ROWS_SQL} {where} ORDER BY {order} LIMIT :limit OFFSET :offset"
     return sql, parameters | {"limit": max(0, min(query.limit, 10_000)), "offset": offset_of(query)}
 
 

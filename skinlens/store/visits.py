@@ -29,6 +29,16 @@ def case_of(db: Database, visit_id: int) -> Case:
     return rows.case_of(row)
 
 
+def move_in_words(before: Case, after: Case) -> dict[str, tuple[str | None, str | None]]:
+    """What changed when a visit was moved to another lesion: numbers and body sites, never a pseudonym."""
+    pairs = {
+        "lesion": (str(before.lesion.id), str(after.lesion.id)),
+        "body_site": (before.lesion.body_site, after.lesion.body_site),
+        "patient": tuple(None if case.patient is None else str(case.patient.id) for case in (before, after)),
+    }
+    return {field: (was, now) for field, (was, now) in pairs.items() if was != now}
+
+
 def reading_columns(clinician_label: str | None, clinician_diagnosis: str, notes: str) -> dict[str, Any]:
     """The clinician's own reading, checked."""
     return {

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import streamlit as st
 
-from skinlens.errors import InvalidEntry
+from skinlens.errors import Conflict, InvalidEntry
 from skinlens.explain import METHODS, Parameter
 from skinlens.labels import CODES, IMPRESSIONS
 from skinlens.predict import Classifier
@@ -275,13 +275,18 @@ def reading(store: CaseStore, opened: OpenCase) -> None:
             else "This case is signed. A change amends it; what was signed before stays in the trail."
         )
     if saved or signed:
-        changed = store.annotate(
-            visit.id,
-            clinician_label=said,
-            clinician_diagnosis=words,
-            notes=notes,
-            status="signed" if signed else visit.status,
-        )
+        try:
+            changed = store.annotate(
+                visit.id,
+                clinician_label=said,
+                clinician_diagnosis=words,
+                notes=notes,
+                status="signed" if signed else visit.status,
+                expected_version=visit.version,
+            )
+        except Conflict as conflict:
+            st.error(plain(conflict))
+            return
         session.refresh(changed)
         session.say(f"Case {visit.id}: {STATUSES[changed.visit.status].lower()}, changes kept.")
         st.rerun()
@@ -301,9 +306,9 @@ def correction(store: CaseStore, case: Case) -> None:
         if st.form_submit_button("Correct"):
             try:
                 if patient is not None:
-                    store.edit_patient(patient.id, pseudonym, year, cast(Sex, sex))
-                store.edit_lesion(lesion.id, site, remark)
-            except InvalidEntry as error:
+                    store.edit_patient(patient.id, pseudonym, year, cast(Sex, sex), expected_version=patient.version)
+                store.edit_lesion(lesion.id, site, remark, expected_version=lesion.version)
+            except (Conflict, InvalidEntry) as error:
                 st.error(plain(error))
                 return
             session.refresh(store.case(case.visit.id))

@@ -1,11 +1,12 @@
 """Where the lesion is, and whether the maps look at it: the outline, its correction, and the focus of each map."""
 
 import json
+from contextlib import suppress
 
 import streamlit as st
 
 from skinlens import pipeline
-from skinlens.errors import InvalidEntry, SkinLensError, WeightsError
+from skinlens.errors import Conflict, InvalidEntry, SkinLensError, WeightsError
 from skinlens.explain import METHODS
 from skinlens.explain.focus import KIND, outline_settings
 from skinlens.models.outline import OutlineHead
@@ -65,7 +66,8 @@ def _propose(opened: OpenCase, classifier: Classifier, head: OutlineHead) -> Non
     if found is None:
         st.session_state["case_without_outline"] = True
     else:
-        opened.keep_outlines([found])
+        with suppress(Conflict):  # another window was first; its outline is shown
+            opened.keep_outlines([found])
 
 
 def _outline(opened: OpenCase, outline: Outline | None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from skinlens import pipeline
-from skinlens.errors import CaseNotFound, SkinLensError
+from skinlens.errors import CaseNotFound, Conflict, SkinLensError
 from skinlens.explain import AGAINST, METHODS
 from skinlens.labels import MELANOMA
 from skinlens.pipeline import Analysis
@@ -84,11 +84,20 @@ class OpenCase:
         )
 
     def keep_outlines(self, outlines: Sequence[Outline]) -> None:
-        """These take the place of those so far, also in the store if the case is stored."""
+        """These take the place of those so far, also in the store if the case is stored.
+
+        Raises:
+            Conflict: another window stored others; those are the open case's from here on.
+        """
         with self._lock:
-            self.outlines = tuple(outlines)
             if self.case is not None and self.home is not None:
-                pipeline.keep_outlines(CaseStore(self.home), self.case.visit.id, outlines)
+                store, number = CaseStore(self.home), self.case.visit.id
+                try:
+                    pipeline.keep_outlines(store, number, outlines, expected=self.outlines)
+                except Conflict:
+                    self.outlines = store.outlines(number)
+                    raise
+            self.outlines = tuple(outlines)
 
     def outline_by(self, maker: OutlineMaker) -> Outline | None:
         return next((one for one in self.outlines if one.made_by == maker), None)

@@ -212,7 +212,7 @@ def test_an_unknown_number_is_not_found(store, number):
 def read(store: CaseStore, visit_id: int, **given: str | None):
     case = store.case(visit_id).visit
     kept = {field: getattr(case, field) for field in ("clinician_label", "clinician_diagnosis", "notes", "status")}
-    return store.annotate(visit_id, **(kept | given)).visit
+    return store.annotate(visit_id, **(kept | given), expected_version=case.version).visit
 
 
 def test_a_case_goes_from_draft_to_signed_to_amended(store, save):
@@ -241,8 +241,8 @@ def test_the_trail_says_what_changed_when_and_under_which_model(store, save):
     case = save(photo=photo, notes="one", first_impression="nv")
     visit_id = case.visit.id
     assert read(store, visit_id, notes="two", status="signed").first_impression == "nv"
-    store.edit_lesion(case.lesion.id, "left hand", "")
-    store.edit_patient(case.patient.id, "P-0009", 1960, "female")
+    store.edit_lesion(case.lesion.id, "left hand", "", expected_version=1)
+    store.edit_patient(case.patient.id, "P-0009", 1960, "female", expected_version=1)
     store.add_explanation(visit_id, samples.explanation(photo))
     store.add_explanation(visit_id, samples.explanation(photo, against="nv"))
     read(store, visit_id)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skinlens.errors import Conflict
 from skinlens.store import CaseStore, NewLesion, NewPatient
 from tests.store import samples
 
@@ -78,9 +79,23 @@ def test_edits_at_once_are_applied_one_after_the_other(store, save):
     visit_id = save(status="signed").visit.id
 
     def work(number: int) -> None:
-        store.annotate(visit_id, clinician_label=None, clinician_diagnosis="", notes=f"note {number}", status="signed")
+        version = 1
+        while True:
+            try:
+                store.annotate(
+                    visit_id,
+                    clinician_label=None,
+                    clinician_diagnosis="",
+                    notes=f"note {number}",
+                    status="signed",
+                    expected_version=version,
+                )
+                return
+            except Conflict as conflict:
+                version = conflict.version
 
     in_threads(8, work)
+    assert store.case(visit_id).visit.version == 9
     trail = [revision for revision in store.revisions(visit_id) if revision.action == "amended"]
     assert len(trail) == 8
     notes = [revision.changes["notes"] for revision in trail]

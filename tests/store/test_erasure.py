@@ -56,6 +56,7 @@ def save_secret(store: CaseStore, save, seed: int = 1, **given):
         clinician_diagnosis=SECRETS["diagnosis"],
         notes=SECRETS["later notes"],
         status="signed",
+        expected_version=case.visit.version,
     )
 
 
@@ -228,6 +229,7 @@ def test_the_export_holds_everything_of_one_patient(store, save):
         "birth_year": 1950,
         "sex": "male",
         "born_earlier": False,
+        "version": 1,
     }
     visit = document["lesions"][0]["visits"][0]
     assert (visit["notes"], visit["clinician_label"], visit["status"]) == ("größer", "mel", "draft")

@@ -10,7 +10,7 @@ from sqlite_utils.db import Database
 from skinlens.errors import StoreError
 from skinlens.labels import CODES
 from skinlens.records import Patient, PredictionSet
-from skinlens.store import CaseQuery, CaseStore, files
+from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient, files
 from skinlens.store.migrations import MIGRATIONS, STEP_NAMES
 from tests.store import samples
 
@@ -119,9 +119,14 @@ def test_every_older_version_opens_with_all_its_rows(tmp_path, save, steps):
         assert [one.figures for one in store.checks(1)] == ([{"gain": 0.5}] if steps >= 6 else [])
         assert [one.points[1] for one in store.outlines(1)] == ([(0.9, 0.3)] if steps >= 8 else [])
         assert [one.action for one in store.revisions(1)] == (["created"] if steps >= 4 else [])
-        store.annotate(1, clinician_label=None, clinician_diagnosis="", notes="later", status="signed")
+        store.annotate(
+            1, clinician_label=None, clinician_diagnosis="", notes="later", status="signed", expected_version=1
+        )
         assert store.search(CaseQuery(text="first vers")).total == 0
-        store.delete_patient(1)
+        moved = store.move_case(1, patient=NewPatient("P-new"), lesion=NewLesion("back"), expected_version=2)
+        assert (moved.visit.version, moved.lesion.version, moved.patient.version) == (3, 1, 1)
+        assert store.search(CaseQuery(text="face")).total == 0
+        store.delete_patient(moved.patient.id)
     assert (store.setting("theme") is not None) is (steps >= 5)
     assert schema(store) == schema(CaseStore(tmp_path / "new"))
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skinlens.errors import CaseNotFound, InvalidEntry
+from skinlens.errors import CaseNotFound, Conflict, InvalidEntry
 from skinlens.records import Outline
 from skinlens.store import CaseStore, NewLesion, NewPatient
 from tests.store import samples
@@ -42,10 +42,10 @@ def test_what_is_kept_replaces_what_was_and_the_trail_says_who_made_it(store, sa
     photo = samples.photo()
     visit_id = save(photo=photo).visit.id
     model, clinician = samples.outline(photo), samples.outline(photo, "clinician", 0.2)
-    store.keep_outlines(visit_id, (model,))
-    store.keep_outlines(visit_id, (clinician, model))
+    store.keep_outlines(visit_id, (model,), expected=())
+    store.keep_outlines(visit_id, (clinician, model), expected=(model,))
     assert store.outlines(visit_id) == (model, clinician)
-    store.keep_outlines(visit_id, (model,))
+    store.keep_outlines(visit_id, (model,), expected=(model, clinician))
     assert store.outlines(visit_id) == (model,)
     trail = [dict(one.changes) for one in store.revisions(visit_id) if one.action == "outlined"]
     assert trail == [
@@ -55,20 +55,34 @@ def test_what_is_kept_replaces_what_was_and_the_trail_says_who_made_it(store, sa
     ]
 
 
+def test_an_outline_that_another_window_corrected_is_not_overwritten(store, save):
+    photo = samples.photo()
+    visit_id = save(photo=photo).visit.id
+    model, clinician = samples.outline(photo), samples.outline(photo, "clinician", 0.2)
+    store.keep_outlines(visit_id, (model, clinician), expected=())
+    other = samples.outline(photo, "clinician", 0.1)
+    for stale in ((model,), (model, other)):
+        with pytest.raises(Conflict, match="The outline of this case was changed in another window") as conflict:
+            store.keep_outlines(visit_id, stale, expected=())
+        assert conflict.value.fields == {"outlines": ((model, clinician), stale)}
+    assert store.outlines(visit_id) == (model, clinician)
+    store.keep_outlines(visit_id, (clinician, model), expected=())  # the same as is stored: nothing is lost
+
+
 def test_the_outline_of_another_photo_is_refused_and_none_is_kept(store, save):
     photo = samples.photo(1)
     kept = samples.outline(photo)
     visit_id = save(photo=photo, outlines=(kept,)).visit.id
     foreign = samples.outline(samples.photo(2), "clinician")
     for refused in (
-        lambda: store.keep_outlines(visit_id, (foreign,)),
+        lambda: store.keep_outlines(visit_id, (foreign,), expected=(kept,)),
         lambda: save(photo=photo, outlines=(foreign,)),
     ):
         with pytest.raises(InvalidEntry, match=r"made on another photo .* Outline this photo again\."):
             refused()
     assert store.outlines(visit_id) == (kept,)
     assert store.search().total == 1
-    for door in (store.outlines, lambda number: store.keep_outlines(number, (kept,))):
+    for door in (store.outlines, lambda number: store.keep_outlines(number, (kept,), expected=())):
         with pytest.raises(CaseNotFound):
             door(99)
 

@@ -52,8 +52,8 @@ def test_patients_are_listed_by_pseudonym_without_regard_to_case(store):
 
 def test_what_was_unknown_is_filled_in_and_what_contradicts_is_refused(store):
     store.add_patient("P-1")
-    assert store.find_or_add_patient("P-1", 1970, "female") == Patient(1, "P-1", 1970, "female")
-    assert store.find_or_add_patient("P-1") == Patient(1, "P-1", 1970, "female")
+    assert store.find_or_add_patient("P-1", 1970, "female") == Patient(1, "P-1", 1970, "female", version=2)
+    assert store.find_or_add_patient("P-1") == Patient(1, "P-1", 1970, "female", version=2)
     with pytest.raises(InvalidEntry, match="stored with the birth year 1970, but 1971 was given"):
         store.find_or_add_patient("P-1", 1971)
     with pytest.raises(InvalidEntry, match="stored with the sex female, but male was given"):
@@ -78,7 +78,7 @@ def test_ages_above_85_at_the_visit_are_kept_as_one(store, save, birth_year, kep
 def test_a_patient_who_grows_older_than_85_is_clamped_at_the_later_visit(store, save):
     assert save(1, patient=NewPatient("P-1", 1930), taken_on="2010-01-01").patient == Patient(1, "P-1", 1930, "unknown")
     later = save(2, patient=NewPatient("P-1", 1930), taken_on="2020-01-01").patient
-    assert later == Patient(1, "P-1", 1934, "unknown", born_earlier=True)
+    assert later == Patient(1, "P-1", 1934, "unknown", born_earlier=True, version=2)
     assert (later.age_on("2010-01-01"), later.age_on("2020-01-01")) == ("76+", "85+")
     # The true year is still recognised, and an earlier visit changes nothing.
     assert save(3, patient=NewPatient("P-1", 1930), taken_on="2012-01-01").patient == later
@@ -105,27 +105,29 @@ def test_a_photo_from_before_the_birth_is_refused(store, save):
 def test_a_birth_year_after_the_first_visit_is_refused(store, save):
     patient = save(1, patient=NewPatient("P-1"), taken_on="2001-01-01").patient
     with pytest.raises(InvalidEntry, match=r"Born in 2002, but .* of 2001\. Correct the birth year or that visit\."):
-        store.edit_patient(patient.id, "P-1", 2002, "unknown")
+        store.edit_patient(patient.id, "P-1", 2002, "unknown", expected_version=1)
     with pytest.raises(InvalidEntry, match="Born in 2002, but there is a photo of 2001"):
         save(2, patient=NewPatient("P-1", 2002), taken_on="2020-01-01")
     assert store.patient(patient.id).birth_year is None
-    assert store.edit_patient(patient.id, "P-1", 2001, "unknown").age_on("2001-01-01") == "0"
+    assert store.edit_patient(patient.id, "P-1", 2001, "unknown", expected_version=1).age_on("2001-01-01") == "0"
 
 
 def test_a_patient_is_edited_and_an_unchanged_clamped_year_stays_clamped(store, save):
     patient = save(patient=NewPatient("P-1", 1920), taken_on="2020-01-01").patient
-    edited = store.edit_patient(patient.id, "P-2", patient.birth_year, "male")
-    assert edited == Patient(patient.id, "P-2", 1934, "male", born_earlier=True)
-    assert store.edit_patient(patient.id, "P-2", 1940, "male") == Patient(patient.id, "P-2", 1940, "male")
-    assert store.edit_patient(patient.id, "P-2", None, "male") == Patient(patient.id, "P-2", None, "male")
+    edited = store.edit_patient(patient.id, "P-2", patient.birth_year, "male", expected_version=1)
+    assert edited == Patient(patient.id, "P-2", 1934, "male", born_earlier=True, version=2)
+    later = store.edit_patient(patient.id, "P-2", 1940, "male", expected_version=2)
+    assert later == Patient(patient.id, "P-2", 1940, "male", version=3)
+    latest = store.edit_patient(patient.id, "P-2", None, "male", expected_version=3)
+    assert latest == Patient(patient.id, "P-2", None, "male", version=4)
     other = store.add_patient("P-3")
     with pytest.raises(InvalidEntry, match="There is another patient 'P-2'"):
-        store.edit_patient(other.id, "P-2", None, "unknown")
+        store.edit_patient(other.id, "P-2", None, "unknown", expected_version=1)
 
 
 def test_a_name_typed_in_place_of_a_pseudonym_is_gone_once_corrected(store, save):
     patient = save(patient=NewPatient("Erika Mustermann")).patient
-    store.edit_patient(patient.id, "P-1", None, "female")
+    store.edit_patient(patient.id, "P-1", None, "female", expected_version=1)
     for path in store.home.rglob("*"):
         if path.is_file():
             content = path.read_bytes().lower()

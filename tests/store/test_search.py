@@ -140,9 +140,16 @@ def test_the_beginning_of_any_word_finds_its_case(tmp_path_factory, text):
 
 def test_text_follows_what_is_edited(store, save):
     case = save(notes="alpha")
-    store.annotate(case.visit.id, clinician_label=None, clinician_diagnosis="beta", notes="gamma", status="draft")
-    store.edit_lesion(case.lesion.id, "delta", "epsilon")
-    store.edit_patient(case.patient.id, "zeta", None, "unknown")
+    store.annotate(
+        case.visit.id,
+        clinician_label=None,
+        clinician_diagnosis="beta",
+        notes="gamma",
+        status="draft",
+        expected_version=1,
+    )
+    store.edit_lesion(case.lesion.id, "delta", "epsilon", expected_version=1)
+    store.edit_patient(case.patient.id, "zeta", None, "unknown", expected_version=1)
     for word in ("beta", "gamma", "delta", "epsilon", "zeta"):
         assert found(store, text=word) == [case.visit.id], word
     for word in ("alpha", "back", "P-0001"):

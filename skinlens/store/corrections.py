@@ -1,0 +1,89 @@
+"""Changes to stored cases: each names the version that it is based on, so that no window overwrites another's text."""
+
+from skinlens.records import Case, Lesion, Patient, Sex, Status
+from skinlens.store import entries, erasure, people, rows, visits
+from skinlens.store.home import StoreHome
+
+
+class StoredCorrections(StoreHome):
+    """The part of ``CaseStore`` that changes what was typed.
+
+    ``expected_version`` is the ``version`` of the record that the caller read and showed. If the stored fields were
+    changed since, and would be overwritten, each method raises ``Conflict`` with both values and writes nothing.
+    """
+
+    def edit_patient(
+        self, patient_id: int, pseudonym: str, birth_year: int | None, sex: Sex, *, expected_version: int
+    ) -> Patient:
+        """Correct all three fields. No trace of the earlier values is left in the database."""
+        typed = entries.NewPatient(pseudonym, birth_year, sex)
+        with self._writing() as db:
+            if people.edit_patient(db, patient_id, typed, expected_version):
+                erasure.mark_pending(db)
+            patient = rows.patient_of(people.row_of(db, "patient", patient_id))
+        self._scrub()
+        return patient
+
+    def edit_lesion(self, lesion_id: int, body_site: str, remark: str, *, expected_version: int) -> Lesion:
+        with self._writing() as db:
+            people.edit_lesion(db, lesion_id, entries.NewLesion(body_site, remark), expected_version)
+            return rows.lesion_of(people.row_of(db, "lesion", lesion_id))
+
+    def annotate(
+        self,
+        visit_id: int,
+        *,
+        clinician_label: str | None,
+        clinician_diagnosis: str,
+        notes: str,
+        status: Status,
+        expected_version: int,
+    ) -> Case:
+        """Replace the clinician's reading. A draft stays one or is signed; a signed case that is edited is amended."""
+        typed = visits.reading_columns(clinician_label, clinician_diagnosis, notes)
+        with self._writing() as db:
+            stored = people.row_of(db, "visit", visit_id)
+            people.must_be_current("visit", stored, expected_version, typed)
+            changes = {field: (stored[field], value) for field, value in typed.items() if value != stored[field]}
+            reached = entries.next_status(stored["status"], status, bool(changes))
+            if reached != stored["status"]:
+                changes["status"] = (stored["status"], reached)
+            if changes:
+                updated = {**typed, "status": reached, "updated_at": entries.now()}
+                db.table("visit").update(visit_id, updated)
+                action = "edited" if reached == "draft" else reached
+                people.record_revision(db, "visit", visit_id, action, changes, stored["model_version"])
+            return visits.case_of(db, visit_id)
+
+    def move_case(
+        self,
+        visit_id: int,
+        *,
+        patient: tuple[str, int | None, Sex] | int | None,
+        lesion: tuple[str, str] | int,
+        expected_version: int,
+    ) -> Case:
+        """Move one visit to another lesion of the same or of another patient, given as to ``save_case``.
+
+        The trail gets the numbers of both, and the body sites. A lesion that is left without a visit is removed: it
+        was there for this photo alone. The patient that it belonged to stays.
+
+        Raises:
+            InvalidEntry: the lesion is not of that patient, or the patient was born after the photo.
+        """
+        with self._writing() as db:
+            before = visits.case_of(db, visit_id)
+            year = int(before.visit.taken_on[:4])
+            stored = people.row_of(db, "visit", visit_id)
+            wanted = lesion if isinstance(lesion, int) else None  # one to be added has no number yet
+            people.must_be_current("visit", stored, expected_version, {"lesion_id": wanted})
+            lesion_id = people.lesion_for_case(db, patient, lesion, year)
+            if lesion_id != before.lesion.id:
+                db.table("visit").update(visit_id, {"lesion_id": lesion_id, "updated_at": entries.now()})
+                changes = visits.move_in_words(before, visits.case_of(db, visit_id))
+                people.record_revision(db, "visit", visit_id, "moved", changes, stored["model_version"])
+                people.remove_empty_lesion(db, before.lesion.id)
+                erasure.mark_pending(db)  # the search index held the words of the lesion and patient before
+            moved = visits.case_of(db, visit_id)
+        self._scrub()
+        return moved
