@@ -15,6 +15,7 @@ import hypothesis
 import pytest
 from jaxtyping import install_import_hook
 
+import skinlens  # noqa: F401  first of all: it switches off what ONNX Runtime would send
 from tests import shapes
 
 # Before the first import of skinlens: from here on every annotated shape and dtype is checked at each call.

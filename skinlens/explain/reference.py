@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO
 
 import numpy as np
@@ -185,13 +185,14 @@ def _in_another_process(task: Task, told: Progress) -> Made:
     answers: queue.Queue[float | str | Made | None] = queue.Queue()
     with (
         TemporaryFile() as said,
+        TemporaryDirectory(prefix="skinlens-") as scratch,
         subprocess.Popen(
             [sys.executable, "-c", "from skinlens.explain.libraries import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=said,
             cwd=ROOT,
-            env=os.environ | {"TQDM_DISABLE": "1"},
+            env=os.environ | {"TQDM_DISABLE": "1", "MPLCONFIGDIR": scratch},  # nothing in the user's own folders
         ) as process,
     ):
         assert process.stdin is not None
