@@ -6,7 +6,9 @@ The tests that need the photos of HAM10000 ask for ``ham10000`` or ``originals``
 
 import ipaddress
 import os
+import shutil
 import socket
+import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,10 @@ from tests import shapes
 install_import_hook(["skinlens"], f"{shapes.__name__}.check")
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # no test opens a window
+
+# Compiling the checked modules and the rewritten tests anew takes half of the time of collecting them.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # and for the processes that tests start
 
 pytest_plugins = ["pytester"]
 
@@ -151,18 +157,51 @@ def originals(ham10000: Path) -> Path:
     return folder
 
 
+# --------------------------------------------------------------------------------------------------------- releases
+
+
+def _cached(request: pytest.FixtureRequest, name: str, key: str, make: Callable[[Path], object], folder: Path) -> Path:
+    """What an earlier run made below pytest's cache folder, or made now (also with ``-p no:cacheprovider``)."""
+    from tests.release_cache import cached
+
+    cache = getattr(request.config, "cache", None)
+    return cached(cache.mkdir("releases") if cache else folder / "cache", name, key, make, folder / "weights")
+
+
 @pytest.fixture(scope="session")
-def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def release_key() -> str:
+    from tests.release_cache import ROOT, key_of, sources
+
+    modules = ("skinlens.distill.train", "skinlens.distill.export")
+    return key_of(sources(modules, (ROOT / "tests" / "tiny_release.py",)))
+
+
+@pytest.fixture(scope="session")
+def release(release_key: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weights folder of a tiny network: really trained, quantized and calibrated on drawn data. Read only."""
-    from tests.tiny_release import make_release
+    folder = tmp_path_factory.mktemp("tiny")
 
-    return make_release(tmp_path_factory.mktemp("tiny"))
+    def make(into: Path) -> None:
+        from tests.tiny_release import make_release
+
+        shutil.copytree(make_release(folder / "made"), into)
+
+    return _cached(request, "release", release_key, make, folder)
 
 
 @pytest.fixture(scope="session")
-def outlined_release(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def outlined_release(
+    release_key: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """The same with a head that draws the lesion's outline. Read only."""
-    from tests.tiny_outline import draw_outlined, with_outline
+    from tests.release_cache import ROOT, key_of, sources
 
     folder = tmp_path_factory.mktemp("outlined")
-    return with_outline(release, draw_outlined(folder / "drawn"), folder / "weights")
+
+    def make(into: Path) -> None:
+        from tests.tiny_outline import draw_outlined, with_outline
+
+        with_outline(request.getfixturevalue("release"), draw_outlined(folder / "drawn"), into)
+
+    key = key_of(sources(("skinlens.distill.outline",), (ROOT / "tests" / "tiny_outline.py",)))
+    return _cached(request, "outlined", f"{release_key}{key}", make, folder)
