@@ -5,6 +5,7 @@ from skinlens.store.entries import NewLesion, NewPatient
 from skinlens.store.home import default_home
 from skinlens.store.rows import Revision, Setting
 from skinlens.store.search import CasePage, CaseQuery, CaseRow
+from skinlens.store.upkeep import Tidied
 
 __all__ = [
     "CasePage",
@@ -15,5 +16,6 @@ __all__ = [
     "NewPatient",
     "Revision",
     "Setting",
+    "Tidied",
     "default_home",
 ]

@@ -20,20 +20,18 @@ from skinlens.records import (
     Status,
     Visit,
 )
-from skinlens.store import database, entries, erasure, export, files, people, rows, search, visits
+from skinlens.store import entries, erasure, export, files, people, rows, search, visits
 from skinlens.store.checks import StoredChecks, must_test, put_check
 from skinlens.store.corrections import StoredCorrections
 from skinlens.store.outlines import StoredOutlines, must_surround, put_outline
 from skinlens.store.rows import Revision, Setting, Subject
 from skinlens.store.search import EVERY_CASE, CasePage, CaseQuery, CaseRow
+from skinlens.store.upkeep import StoredUpkeep
 
-SWEEP_AGE_S = 3600.0
-"""A file that no row names is left alone for so long: a save may be about to name it."""
 _ACKNOWLEDGED = "disclaimer_acknowledged"
-_PROBE = "00-probe"
 
 
-class CaseStore(StoredCorrections, StoredChecks, StoredOutlines):
+class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
     """All cases of one home folder. It holds a path and no connection: any thread and any process may use it at once.
 
     A save is one transaction; its files are on the disk before its rows. Readers see the state before or after it.
@@ -272,24 +270,21 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines):
         """With all lesions and visits. Their text is overwritten in the database, its search index and its log."""
         self._erase("patient", patient_id)
 
-    def sweep(self, min_age_s: float = SWEEP_AGE_S) -> int:
-        """Remove what a crash left, for the start of the app; how many files it was. Finishes an interrupted erasure.
-
-        A file younger than ``min_age_s`` stays: another process may be writing it for a row to come.
-        """
-        removed = 0
-        with self._writing() as db:
-            for path in self.files.unnamed(erasure.named_files(db), min_age_s):
-                path.unlink(missing_ok=True)
-                removed += 1
-        self._scrub()
-        return removed
+    def erasures(self) -> int:
+        """How many times something was erased here: what was copied before the number changed may be gone."""
+        counted = self.setting(erasure.COUNTED)
+        return int(counted.value) if counted is not None and counted.value.isdecimal() else 0
 
     def _erase(self, subject: Subject, number: int) -> None:
         with self._writing() as db:
-            named = erasure.erase_rows(db, subject, number)
-        self._remove_files(named)
-        self._scrub()
+            erasure.erase_rows(db, subject, number)
+        try:
+            self._finish_erasure()
+        except StoreError as error:
+            raise StoreError(
+                "It is deleted and cannot be opened any more; its last traces are removed at the next start of SkinLens. "
+                f"{error}"
+            ) from error
 
     # ------------------------------------------------------------------------------------------- installation
 
@@ -312,10 +307,3 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines):
         """When, in UTC; None if it was not, or if its wording has changed since."""
         kept = self.setting(_ACKNOWLEDGED)
         return kept.updated_at if kept is not None and kept.value == DISCLAIMER else None
-
-    def check_writable(self) -> None:
-        """Write a file and a row, for ``skinlens doctor``; raises ``StoreError`` where that fails."""
-        with database.plain_errors(self.home):
-            self.files.write({_PROBE: b""})
-            self.files.remove(_PROBE)
-        self.keep_setting("checked", entries.now())

@@ -83,6 +83,42 @@ def opened(path: Path) -> Iterator[Database]:
             connection.close()
 
 
+def is_empty(path: Path) -> bool:
+    """Whether there is no database yet, or none any more."""
+    log = path.with_name(f"{path.name}-wal")
+    return (
+        not (path.is_file() and path.stat().st_size)
+        and not (log.is_file() and log.stat().st_size)
+        and not path.is_dir()
+    )
+
+
+def damage(db: Database, home: Path) -> tuple[str, ...]:
+    """A sentence for each kind of fault in the database: its pages, its links between rows, its schema."""
+    copy = "Keep this folder as it is, and put back the last good copy of the whole folder"
+    problems = []
+    found = [row["integrity_check"] for row in db.query("PRAGMA integrity_check(3)")]
+    if found != ["ok"]:
+        problems.append(f"The case database in {home} is damaged ({'; '.join(found)}). {copy}.")
+    if links := sum(1 for _ in db.query("PRAGMA foreign_key_check")):
+        problems.append(f"The case database in {home} is damaged: {links} rows belong to none that is there. {copy}.")
+    if changed := sorted(_schema(_newest()) - _schema(db)):
+        names = ", ".join(name for name, _ in changed)
+        problems.append(f"The case database in {home} is damaged, or another program changed it ({names}). {copy}.")
+    return tuple(problems)
+
+
+def _schema(db: Database) -> set[tuple[str, str]]:
+    found = db.query("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+    return {(row["name"], row["sql"]) for row in found}
+
+
+def _newest() -> Database:
+    db = Database(memory=True, execute_plugins=False)
+    MIGRATIONS.apply(db)
+    return db
+
+
 @contextmanager
 def transaction(db: Database) -> Iterator[None]:
     """One transaction that holds the write lock from its start, so that what it reads stays true until it ends."""

@@ -1,4 +1,8 @@
-"""Deleting so that nothing stays behind: rows, the words in the search index, free pages, the log, and files."""
+"""Deleting so that nothing stays behind: rows, the words in the search index, free pages, the log, and files.
+
+The transaction that deletes the rows lists the files that they named in the table ``erasing``. So an erasure that is
+interrupted at any point, by a kill or a disk that cannot be written, is finished later (``CaseStore.tidy``).
+"""
 
 import time
 
@@ -14,6 +18,8 @@ PATIENCE_S = 5.0
 """How long emptying the log is tried again: while another window does the same, SQLite refuses without waiting."""
 PENDING = "erasure_pending"
 """The setting that stands from the deletion of rows until their traces are overwritten."""
+COUNTED = "erasures"
+"""The setting that counts erasures, so that whoever holds copies can tell that something was erased."""
 
 _VISITS_OF: dict[Subject, str] = {
     "visit": "SELECT id FROM visit WHERE id = :id",
@@ -22,10 +28,11 @@ _VISITS_OF: dict[Subject, str] = {
 }
 
 
-def erase_rows(db: Database, subject: Subject, number: int) -> frozenset[str]:
-    """Delete the row and all that hangs on it; the names of the files that it named."""
+def erase_rows(db: Database, subject: Subject, number: int) -> None:
+    """Delete the row and all that hangs on it, and list the files that were named."""
     row = row_of(db, subject, number)
-    named = _named(db, f"IN ({_VISITS_OF[subject]})", {"id": number})
+    for name in files_of(db, subject, number):
+        db.execute("INSERT OR REPLACE INTO erasing (file, since) VALUES (?, ?)", [name, now()])
     db.execute(f"DELETE FROM {subject} WHERE id = ?", [number])
     if subject == "visit":
         # Without a patient nothing leads to an empty lesion any more.
@@ -34,28 +41,48 @@ def erase_rows(db: Database, subject: Subject, number: int) -> frozenset[str]:
             [row["lesion_id"]],
         )
     mark_pending(db)
-    return named
+    count = first(db, "SELECT value FROM setting WHERE key = ?", [COUNTED])
+    text = str(1 + (int(count["value"]) if count and count["value"].isdecimal() else 0))
+    db.execute("INSERT OR REPLACE INTO setting (key, value, updated_at) VALUES (?, ?, ?)", [COUNTED, text, now()])
+
+
+def is_unfinished(db: Database) -> bool:
+    return first(db, "SELECT 1 FROM setting WHERE key = ? UNION ALL SELECT 1 FROM erasing", [PENDING]) is not None
 
 
 def mark_pending(db: Database) -> None:
     db.execute("INSERT OR REPLACE INTO setting (key, value, updated_at) VALUES (?, 'yes', ?)", [PENDING, now()])
 
 
+def remove_listed_files(db: Database, files: CaseFiles) -> None:
+    """Remove the files that erased rows named."""
+    listed = frozenset(row["file"] for row in db.query("SELECT file FROM erasing"))
+    remove_files(db, files, listed)
+    db.execute("DELETE FROM erasing")
+
+
 def remove_files(db: Database, files: CaseFiles, names: frozenset[str]) -> None:
     """Remove those that no row names. Called under the write lock, under which a save looks for its files as well."""
-    for name in names - named_files(db):
-        files.remove(name)
+    if names:
+        for name in names - named_files(db).keys():
+            files.remove(name)
 
 
-def named_files(db: Database) -> frozenset[str]:
+def named_files(db: Database) -> dict[str, int]:
+    """Every file that a row names, and the number of a case that needs it."""
     return _named(db, "IS NOT NULL", {})
+
+
+def files_of(db: Database, subject: Subject, number: int) -> frozenset[str]:
+    """The files that the cases of a patient, of a lesion, or one case name."""
+    return frozenset(_named(db, f"IN ({_VISITS_OF[subject]})", {"id": number}))
 
 
 def scrub(db: Database) -> None:
     """Overwrite what deleted rows leave: words in the search index, free pages, the write-ahead log.
 
     Raises:
-        StoreError: another window is reading; ``CaseStore.sweep`` finishes the work later.
+        StoreError: another window is reading; ``CaseStore.tidy`` finishes the work later.
     """
     if not first(db, "SELECT 1 FROM setting WHERE key = ?", [PENDING]):
         return
@@ -66,16 +93,16 @@ def scrub(db: Database) -> None:
     while next(iter(db.query("PRAGMA wal_checkpoint(TRUNCATE)")))["busy"]:
         if time.monotonic() > end:
             raise StoreError(
-                "The rows are deleted, but another window is still reading and holds traces of them in the database's "
-                "log. Close the other windows of SkinLens; the traces are overwritten at its next start."
+                "Another window is still reading and holds traces of what was deleted in the database's log. Close the "
+                "other windows of SkinLens, and start it again."
             )
         time.sleep(0.02)
     db.execute("DELETE FROM setting WHERE key = ?", [PENDING])
 
 
-def _named(db: Database, visits: str, parameters: dict[str, int]) -> frozenset[str]:
+def _named(db: Database, visits: str, parameters: dict[str, int]) -> dict[str, int]:
     sql = f"""
-        SELECT photo_file AS name FROM visit WHERE id {visits}
-        UNION SELECT thumbnail_file FROM visit WHERE id {visits}
-        UNION SELECT heat_file FROM explanation WHERE visit_id {visits}"""
-    return frozenset(row["name"] for row in db.query(sql, parameters))
+        SELECT photo_file AS name, id FROM visit WHERE id {visits}
+        UNION ALL SELECT thumbnail_file, id FROM visit WHERE id {visits}
+        UNION ALL SELECT heat_file, visit_id FROM explanation WHERE visit_id {visits}"""
+    return {row["name"]: row["id"] for row in db.query(sql, parameters)}

@@ -18,6 +18,10 @@ def default_home() -> Path:
     return Path(named).expanduser() if named else platformdirs.user_data_path("SkinLens", appauthor=False)
 
 
+class FilesWithoutCases(StoreError):
+    """The database is lost, and the photos of its cases are still there: it is not made anew, which would hide them."""
+
+
 class StoreHome:
     """A path to the database and the files beside it, and no connection: each operation opens one and closes it."""
 
@@ -27,36 +31,56 @@ class StoreHome:
         self.files = files.CaseFiles(self.home / "files")
 
     @contextmanager
+    def _opened(self) -> Iterator[Database]:
+        if database.is_empty(self.database) and (found := self.files.present()):
+            count = f"{len(found)} photos and maps" if len(found) > 1 else "1 photo or map"
+            raise FilesWithoutCases(
+                f"The case database {self.database} is missing or empty, but there are {count} in {self.files.root}. "
+                "Nothing was changed. Put back the last good copy of the whole folder; or, to begin without those "
+                f"cases, move the folder {self.files.root.name} away."
+            )
+        with database.opened(self.database) as db:
+            yield db
+
+    @contextmanager
     def _reading(self) -> Iterator[Database]:
         """One snapshot; it ends with the connection."""
-        with database.opened(self.database) as db:
+        with self._opened() as db:
             db.execute("BEGIN")
             yield db
 
     @contextmanager
     def _writing(self) -> Iterator[Database]:
-        with database.opened(self.database) as db, database.transaction(db):
+        with self._opened() as db, database.transaction(db):
             yield db
 
     @contextmanager
     def _writing_with(self, contents: Mapping[str, bytes]) -> Iterator[Database]:
-        """A transaction whose rows name these files. If it fails, those of them that no other row names go again."""
+        """A transaction whose rows name these files. If it fails, those of them that were not there before go again."""
+        with self._opened():
+            pass  # files without a database would be taken for what is left of a lost one
         with database.plain_errors(self.home):
-            self.files.write(contents)
+            added = self.files.write(contents)
         try:
             with self._writing() as db:
                 # One that was there already may have gone with the last case that named it. From here on none can go.
-                self.files.write(contents)
+                added |= self.files.write(contents)
                 yield db
         except BaseException:
-            with suppress(StoreError):  # the first trouble is the one to tell; a later start sweeps
-                self._remove_files(frozenset(contents))
+            with suppress(StoreError):  # the first trouble is the one to tell; a later start looks after them
+                self._remove_files(added)
             raise
 
     def _remove_files(self, names: frozenset[str]) -> None:
         with self._writing() as db:
             erasure.remove_files(db, self.files, names)
 
+    def _finish_erasure(self) -> None:
+        """Remove the files of erased rows, and overwrite what deleted or corrected rows left."""
+        with self._writing() as db:
+            erasure.remove_listed_files(db, self.files)
+        self._scrub()
+
     def _scrub(self) -> None:
-        with database.opened(self.database) as db:
+        with self._opened() as db:
             erasure.scrub(db)

@@ -255,6 +255,11 @@ def m010_versions(db: Database) -> None:
     """)
 
 
+def m011_erasing(db: Database) -> None:
+    """The files of erased rows, from the deletion of the rows until the files are gone as well."""
+    db.executescript("CREATE TABLE erasing (file TEXT PRIMARY KEY, since TEXT NOT NULL) STRICT;")
+
+
 _TYPED = {
     "patient": ("pseudonym", "birth_year", "born_earlier", "sex"),
     "lesion": ("patient_id", "body_site", "remark"),
@@ -273,6 +278,7 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     m008_outlines,
     m009_prediction_set,
     m010_versions,
+    m011_erasing,
 )
 STEP_NAMES: tuple[str, ...] = tuple(step.__name__ for step in STEPS)
 

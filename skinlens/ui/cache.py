@@ -14,7 +14,7 @@ from skinlens.models.outline import OutlineHead
 from skinlens.models.weights import load_manifest
 from skinlens.predict import Classifier
 from skinlens.records import Photo, Pixels
-from skinlens.store import CaseStore, default_home
+from skinlens.store import CaseStore, Tidied, default_home
 from skinlens.ui.preview import pages_of
 
 DISPLAY_PX = 1200
@@ -69,15 +69,20 @@ def manifest() -> dict[str, Any]:
 
 
 def store() -> CaseStore:
-    """The case store; what a crash left is swept away once for each start of the app. Raises StoreError."""
+    """The case store, checked and tidied once for each start of the app. Raises StoreError."""
     home = default_home()
-    _sweep(home)
+    _tidied(home)
     return CaseStore(home)
 
 
+def store_problems() -> tuple[str, ...]:
+    """What the start found amiss in the store, in sentences. Raises StoreError."""
+    return _tidied(default_home()).problems
+
+
 @st.cache_resource(show_spinner=False)
-def _sweep(home: Path) -> int:
-    return CaseStore(home).sweep()
+def _tidied(home: Path) -> Tidied:
+    return CaseStore(home).tidy()
 
 
 def display_jpeg(photo: Photo) -> bytes:

@@ -55,6 +55,8 @@ def run(page: st.Page, pages: Sequence[st.Page]) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             _open_case()
             shortcuts.listen(_turn)
+        for words in cache.store_problems():
+            st.warning(plain(words))
         _message()
         page.run()
     except WeightsError as error:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from skinlens.errors import Conflict
-from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseStore, NewLesion, NewPatient, Tidied
 from tests.store import samples
 
 ROOT = Path(__file__).parents[2]
@@ -121,7 +121,7 @@ for turn in range(8):
     for row in page.rows:
         assert len(store.explanations(row.visit_id)) == 3
         store.photo(row.visit_id)
-    assert store.sweep(min_age_s=0.0) == 0
+    assert store.tidy(min_age_s=0.0) == Tidied(0, 0, ())
 
 
 DIES_BEFORE_THE_ROW = """
@@ -158,8 +158,8 @@ Dying(home).save_case(photo, samples.QUALITY, samples.prediction(), samples.thre
     assert len(store.explanations(case.visit.id)) == 3
     left = len(list(store.home.glob("files/*/*"))) - 5
     assert left == (1 if death == DIES_IN_THE_FILE else 5)
-    assert store.sweep() == 0
-    assert store.sweep(min_age_s=0.0) == left
+    assert store.tidy() == Tidied(0, 0, ())
+    assert store.tidy(min_age_s=0.0) == Tidied(left, 0, ())
     np.testing.assert_array_equal(store.photo(case.visit.id).pixels, samples.photo(0).pixels)
     assert save(1).visit.id > case.visit.id
 

@@ -14,7 +14,7 @@ import pytest
 
 from skinlens.errors import CaseNotFound, StoreError
 from skinlens.labels import CODES, DISCLAIMER
-from skinlens.store import CaseStore, NewLesion, NewPatient, database, erasure
+from skinlens.store import CaseStore, NewLesion, NewPatient, Tidied, database, erasure
 from skinlens.store.migrations import STEP_NAMES
 from tests.store import samples
 
@@ -115,22 +115,57 @@ def test_a_window_that_keeps_reading_is_named_and_the_sweep_finishes_later(store
     case = save_secret(store, save)
     with store._reading() as window:
         window.execute("SELECT * FROM visit").fetchall()
-        with pytest.raises(StoreError, match="another window is still reading and holds traces of them"):
+        with pytest.raises(StoreError, match="Another window is still reading and holds traces of what was deleted"):
             store.delete_patient(case.patient.id)
     assert store.search().total == 0
-    store.sweep()
+    store.tidy()
     assert traces(store) == []
 
 
-def test_an_interrupted_erasure_is_finished_by_the_sweep(store, save):
+def test_an_interrupted_erasure_is_finished_by_the_next_start(store, save):
+    """A kill after the rows were deleted. The photos are young: by their age a save may be about to name them."""
+    kept = save(9, patient=NewPatient("P-9"))
+    before = files(store)
     case = save_secret(store, save)
     with store._writing() as db:
         erasure.erase_rows(db, "patient", case.patient.id)
-    assert files(store)
-    store.sweep(min_age_s=0.0)
-    assert files(store) == set()
+    assert store.unfinished_erasure()
+    assert len(files(store)) == len(before) + 5
+    store.keep_setting("theme", "dark")
+    save(2, patient=NewPatient("P-2"))  # other work in between does not lose the mark
+    assert store.unfinished_erasure()
+    assert store.tidy() == Tidied(0, 0, ())
+    assert not store.unfinished_erasure()
+    assert len(files(store)) == len(before) + 2
     assert traces(store) == []
-    assert store.setting(erasure.PENDING) is None
+    np.testing.assert_array_equal(store.photo(kept.visit.id).pixels, samples.photo(9).pixels)
+
+
+def test_an_erasure_that_ends_between_files_and_traces_is_finished_as_well(store, save):
+    case = save_secret(store, save)
+    with store._writing() as db:
+        erasure.erase_rows(db, "patient", case.patient.id)
+    with store._writing() as db:
+        erasure.remove_listed_files(db, store.files)
+    assert store.unfinished_erasure()
+    store.tidy()
+    assert (traces(store), files(store), store.unfinished_erasure()) == ([], set(), False)
+
+
+def test_a_photo_of_an_erased_patient_in_the_quarantine_goes_too(store, save):
+    case = save_secret(store, save)
+    for path in list(store.files.present().values()):
+        store.files.set_aside(path)
+    store.delete_patient(case.patient.id)
+    assert [path for path in store.home.rglob("*") if path.suffix in {".png", ".jpg", ".npz"}] == []
+
+
+def test_erasures_are_counted(store, save):
+    first, second = save(1), save(2)
+    assert store.erasures() == 0
+    store.delete_visit(first.visit.id)
+    store.delete_patient(second.patient.id)
+    assert store.erasures() == 2
 
 
 def test_a_shared_picture_goes_with_its_last_case(store, save):
@@ -160,22 +195,6 @@ def test_the_number_of_a_deleted_case_is_never_given_again(store, save):
     assert again.visit.id > deleted.visit.id
     assert again.lesion.id > deleted.lesion.id
     assert again.patient.id > deleted.patient.id
-
-
-def test_sweep_takes_old_orphans_alone(store, save):
-    case = save(1, maps=True)
-    kept = files(store)
-    store.files.write({"aa" + "0" * 62 + ".png": b"old orphan", "aa" + "1" * 62 + ".png": b"young orphan"})
-    old, young = store.files.path("aa" + "0" * 62 + ".png"), store.files.path("aa" + "1" * 62 + ".png")
-    unfinished = old.with_name(".0123.tmp")
-    unfinished.write_bytes(b"half a fi")
-    two_hours_ago = time.time() - 7200
-    for path in (old, unfinished, *store.home.glob("files/*/*.npz")):
-        os.utime(path, (two_hours_ago, two_hours_ago))
-    assert store.sweep() == 2
-    assert files(store) == kept | {young.name}
-    assert store.sweep(min_age_s=0.0) == 1
-    assert len(store.explanations(case.visit.id)) == 3
 
 
 def test_a_deletion_between_file_and_row_takes_nothing_from_a_save(store, save):
