@@ -14,6 +14,7 @@ from skinlens.phantom import draw_phantom
 from skinlens.predict import Classifier, load_classifier
 from skinlens.preprocess import to_batch
 from skinlens.records import QualityReport
+from tests.closeness import NETWORK, assert_near
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +43,13 @@ def test_the_release_keeps_its_promises() -> None:
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_neither_threads_nor_company_change_an_answer(classifier: Classifier, threads: int) -> None:
-    """To 1e-4 of the logits: one photo at a time and sixteen together, on one thread and on two."""
+    """One photo at a time and sixteen together, on one thread and on two."""
     photos = [photo_from_pixels(draw_phantom(seed), "PNG") for seed in range(16)]
     batch = to_batch(photos, classifier.engine.spec)
     alone = np.concatenate([classifier.engine.logits(batch[at : at + 1]) for at in range(16)])
     engine = load_classifier(threads=threads).engine
     for found in (engine.logits(batch), np.concatenate([engine.logits(batch[at : at + 1]) for at in range(16)])):
-        np.testing.assert_allclose(found, alone, atol=1e-4, rtol=0)
+        assert_near(found, alone, NETWORK)
 
 
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "rocket", "page"])

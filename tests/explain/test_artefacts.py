@@ -20,6 +20,7 @@ from skinlens.explain.artefacts import (
 from skinlens.intake import photo_from_pixels
 from skinlens.preprocess import InputSpec
 from skinlens.records import ModelStamp
+from tests.closeness import PROBABILITY
 
 SPEC = InputSpec(size_px=64)
 NAMES = get_args(Artefact)
@@ -119,12 +120,12 @@ def test_what_was_found_in_words_by_hand():
 def test_the_model_is_asked_about_every_drawing(int8_classifier, photos):
     photo, told = photos[1], []
     found = artefact_stress(int8_classifier, photo, progress=told.append)
-    assert found.prob == pytest.approx(int8_classifier.predict(photo).melanoma_prob, abs=1e-6)
+    assert found.prob == pytest.approx(int8_classifier.predict(photo).melanoma_prob, abs=PROBABILITY)
     assert [one.artefact for one in found.effects] == list(NAMES) == list(TITLES)
     for effect in found.effects:
         for number, prob in enumerate(effect.probs):
             drawn = stressed(photo, effect.artefact, number, found.seed, int8_classifier.engine.spec)
-            assert prob == pytest.approx(int8_classifier.predict(drawn).melanoma_prob, abs=1e-6)
+            assert prob == pytest.approx(int8_classifier.predict(drawn).melanoma_prob, abs=PROBABILITY)
     assert found.threshold == int8_classifier.melanoma_threshold.value
     assert told == sorted(told)
     assert (told[0], told[-1]) == (0, 1)

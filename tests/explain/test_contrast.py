@@ -13,6 +13,7 @@ from skinlens.labels import CODES, INDEX
 from skinlens.models.engine import Head
 from skinlens.preprocess import model_view, normalise, to_batch
 from skinlens.records import Target
+from tests.closeness import ONE_LAYER, assert_near
 
 SMALL = {"grad_cam": {}, "score_cam": {"channels": 8}, "lime": {"samples": 60, "segments": 15}}
 PAIRS = pytest.mark.parametrize(("code", "other"), [("mel", "nv"), ("bcc", "akiec")])
@@ -69,7 +70,7 @@ def test_the_gradient_of_a_difference_is_the_difference_of_the_gradients(code, o
     fused = engine.features(to_batch(photos[:1], engine.spec))
     of = engine.head.channel_gradient
     difference = of(fused, Target(code).direction) - of(fused, Target(other).direction)
-    np.testing.assert_allclose(of(fused, Target(code, other).direction), difference, atol=1e-6)
+    assert_near(of(fused, Target(code, other).direction), difference, ONE_LAYER)
 
 
 @PAIRS
@@ -81,7 +82,7 @@ def test_the_lead_under_each_mask_is_the_difference_of_the_logits(code, other, i
         masked_logits(engine, batch, grids, target, ignore)
         for target in (Target(code, other), Target(code), Target(other))
     )
-    np.testing.assert_allclose(lead, own - rest, atol=1e-6)
+    np.testing.assert_allclose(lead, own - rest, rtol=0, atol=ONE_LAYER * np.abs(own).max())
 
 
 @pytest.mark.parametrize("scale", ["log-odds", "probability"])
@@ -100,10 +101,10 @@ def test_swapping_the_classes_flips_the_coefficients_of_lime(code, other, scale,
 
     there, back = coefficients(Target(code, other)), coefficients(Target(other, code))
     assert np.ptp(there) > 1e-4
-    np.testing.assert_allclose(there, -back, atol=1e-9)
+    assert_near(there, -back, ONE_LAYER)
     if scale == "probability":  # a line through a difference is the difference of the lines
         apart = coefficients(Target(code)) - coefficients(Target(other))
-        np.testing.assert_allclose(there, apart, atol=1e-9)
+        assert_near(there, apart, ONE_LAYER)
 
 
 def test_lime_on_a_contrast_is_on_the_odds_of_the_two_classes(classifier, photos):

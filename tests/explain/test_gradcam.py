@@ -12,6 +12,7 @@ from skinlens.labels import CODES, INDEX
 from skinlens.models.engine import Head
 from skinlens.preprocess import to_batch
 from skinlens.records import Target
+from tests.closeness import ONE_LAYER, assert_near
 
 
 def float32(values):
@@ -54,7 +55,7 @@ def test_the_closed_form_is_what_autograd_finds_on_the_map_of_the_int8_engine(co
     direction = np.eye(len(CODES), dtype=np.float32)[INDEX[code]]
     closed = engine.head.channel_gradient(fused, direction)
     expected = leaf.grad[0].numpy()
-    np.testing.assert_allclose(np.broadcast_to(closed[:, None, None], expected.shape), expected, atol=1e-6)
+    assert_near(np.broadcast_to(closed[:, None, None], expected.shape), expected, ONE_LAYER)
 
 
 @pytest.mark.parametrize("code", ["bcc", "mel", "nv"])

@@ -26,6 +26,7 @@ from skinlens.labels import CODES
 from skinlens.models.engine import BATCH
 from skinlens.preprocess import model_view, normalise
 from skinlens.records import Target
+from tests.closeness import NETWORK, PROBABILITY
 
 SAMPLES, SEGMENTS, SEED = 200, 30, 20240229
 SETTING = {"samples": SAMPLES, "segments": SEGMENTS, "steady": 1.0, "seed": SEED}
@@ -66,10 +67,10 @@ def test_the_scores_are_the_calibrated_probability_and_its_log_odds(classifier, 
     batch = normalise(np.stack([model_view(photo, classifier.engine.spec) for photo in photos]), classifier.engine.spec)
     for position, code in enumerate(CODES):
         probs = target_score(classifier, Target(code), "probability")(batch)
-        np.testing.assert_allclose(probs, classifier.probs(batch)[:, position], rtol=1e-5)
+        np.testing.assert_allclose(probs, classifier.probs(batch)[:, position], rtol=NETWORK)
         expected = np.log(probs / (1 - probs))
         np.testing.assert_allclose(
-            target_score(classifier, Target(code), "log-odds")(batch), expected, rtol=1e-6, atol=1e-8
+            target_score(classifier, Target(code), "log-odds")(batch), expected, rtol=NETWORK, atol=PROBABILITY
         )
 
 

@@ -20,6 +20,7 @@ from skinlens.models.student import load_released
 from skinlens.models.weights import load_manifest
 from skinlens.predict import Classifier, load_classifier
 from skinlens.records import Explanation, ModelStamp
+from tests.closeness import NETWORK, PROBABILITY
 from tests.explain.conftest import unchecked_shapes
 
 LIME = {"samples": 100, "segments": 15, "design": "independent"}
@@ -75,7 +76,7 @@ def test_another_process_finds_what_this_one_does_and_what_is_kept_is_plain_data
     told = []
     reduction, found = recompute(manifest.directory, served, photos[1], explained, progress=told.append)
     made = make(manifest, photos[1], explained, lambda _: None)
-    np.testing.assert_allclose(reduction.float_probs, made.probs, atol=1e-5)
+    np.testing.assert_allclose(reduction.float_probs, made.probs, atol=NETWORK)
     assert [one.explained for one in found] == list(explained)
     for one, heat in zip(found, made.heats, strict=True):
         np.testing.assert_allclose(one.heat, heat, atol=1e-3)
@@ -92,7 +93,8 @@ def test_another_process_finds_what_this_one_does_and_what_is_kept_is_plain_data
     assert set(check.settings["packages"]) == {"torch", "grad-cam"}
     assert check.figures["mean_difference"] == pytest.approx(np.abs(found[0].difference).mean())
     assert (about.label, about.method) == ("", "")
-    np.testing.assert_allclose([about.figures["int8_probs"][code] for code in CODES], served.predict(photos[1]).probs)
+    int8_probs = [about.figures["int8_probs"][code] for code in CODES]
+    np.testing.assert_allclose(int8_probs, served.predict(photos[1]).probs, atol=PROBABILITY)
 
 
 def test_what_is_kept_of_it_in_words():

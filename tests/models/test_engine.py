@@ -16,6 +16,7 @@ from skinlens.models.student import Student, StudentConfig
 from skinlens.models.weights import load_engine, load_manifest
 from skinlens.preprocess import InputSpec
 from skinlens.records import Array, Batch, ModelStamp
+from tests.closeness import NETWORK, ONE_LAYER, assert_near
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_gradient_is_autograds() -> None:
     assert fused.grad is not None
     expected = fused.grad.numpy()
     closed = ours.channel_gradient(fused.detach().numpy(), direction.numpy())
-    np.testing.assert_allclose(np.broadcast_to(closed[None, :, None, None], expected.shape), expected, atol=1e-7)
+    assert_near(np.broadcast_to(closed[None, :, None, None], expected.shape), expected, ONE_LAYER)
 
 
 def test_a_file_that_is_no_network(tmp_path: Path, head: Head) -> None:
@@ -100,7 +101,7 @@ def test_the_exits_are_linear_in_the_mean_of_the_maps_that_the_engine_gives_out(
         assert maps is not None
         assert np.ptp(maps) > 0
         expected = maps.mean(axis=(2, 3)) @ layer.weight.T + layer.bias
-        np.testing.assert_allclose(logits, expected, atol=1e-5)
+        assert_near(logits, expected, ONE_LAYER)
     known = load_manifest(release).content["exits"]
     assert [layer.temperature for layer in engine.exits] == [
         known[name]["temperature"] for name in ("exit_1", "exit_2")
@@ -125,8 +126,8 @@ def test_a_prediction_asks_for_the_mean_of_the_fused_map_alone(release: Path) ->
     batch = np.random.default_rng(0).uniform(-1, 1, (2, 3, spec.size_px, spec.size_px)).astype(np.float32)
     engine.logits(batch)
     assert engine.asked == [("pooled",)]
-    np.testing.assert_array_equal(engine.features(batch), engine.run(batch).fused)
-    np.testing.assert_allclose(engine.pooled(batch), pool(engine.features(batch)), rtol=1e-5)
+    assert_near(engine.features(batch), engine.run(batch).fused, ONE_LAYER)
+    assert_near(engine.pooled(batch), pool(engine.features(batch)), ONE_LAYER)
 
 
 def test_a_photo_alone_and_in_company_gets_the_same_answer(release: Path) -> None:
@@ -135,11 +136,11 @@ def test_a_photo_alone_and_in_company_gets_the_same_answer(release: Path) -> Non
     batch = np.random.default_rng(0).uniform(-1, 1, (19, 3, size, size)).astype(np.float32)
     together = engine.logits(batch)
     alone = np.concatenate([engine.logits(batch[place : place + 1]) for place in range(len(batch))])
-    np.testing.assert_allclose(together, alone, atol=1e-4)
+    assert_near(together, alone, NETWORK)
 
 
 def test_one_and_two_threads_give_the_same_answer(release: Path) -> None:
     one, two = load_engine(release, threads=1), load_engine(release, threads=2)
     size = one.spec.size_px
     batch = np.random.default_rng(1).uniform(-1, 1, (3, 3, size, size)).astype(np.float32)
-    np.testing.assert_allclose(one.logits(batch), two.logits(batch), atol=1e-4)
+    assert_near(one.logits(batch), two.logits(batch), NETWORK)

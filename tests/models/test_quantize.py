@@ -12,6 +12,7 @@ from skinlens.models.quantize import export_backbone, head_of
 from skinlens.models.student import Student, StudentConfig
 from skinlens.preprocess import InputSpec
 from skinlens.records import ModelStamp
+from tests.closeness import NETWORK, ONE_LAYER, assert_near
 
 SIZE = 64
 
@@ -33,7 +34,7 @@ def test_the_float_file_computes_what_the_student_computes(fusion: bool, tmp_pat
     found = engine.run(batch)
     assert isinstance(found, EngineOutput)
     for one, other in zip(found, (*expected[:3], maps[0], maps[-1]), strict=True):
-        np.testing.assert_allclose(one, other, atol=2e-5)
+        assert_near(one, other, NETWORK)
         assert np.ptp(one) > 1e-3
-    np.testing.assert_allclose(engine.logits(batch), expected.logits, atol=2e-5)
-    np.testing.assert_allclose(engine.pooled(batch), pool(found.fused), atol=1e-6)
+    assert_near(engine.logits(batch), expected.logits, NETWORK)
+    assert_near(engine.pooled(batch), pool(found.fused), ONE_LAYER)
