@@ -10,14 +10,15 @@ import streamlit as st
 
 from skinlens.errors import SkinLensError
 from skinlens.explain import METHODS
-from skinlens.records import Case, Method, Target
+from skinlens.records import Case, Method, Patient, Target
 from skinlens.store import CaseQuery, CaseRow, CaseStore, Revision
-from skinlens.ui import certainty, forms, session, visits, widgets
+from skinlens.ui import certainty, erasure, forms, session, visits, widgets
 from skinlens.ui.forms import PAGE_SIZE
 from skinlens.ui.session import OpenCase
 from skinlens.ui.words import STATUSES, name, named, patient_line, percent, plain
 
 COLUMNS = 4
+_TYPED, _NOT_CONFIRMED = "case_erase_typed", "case_erase_problem"
 
 
 def show(visit_id: int) -> None:
@@ -216,35 +217,48 @@ def _manage(store: CaseStore, stored: Case) -> None:
         if st.button("Delete this case …"):
             _delete_case(store, stored)
         if patient is not None and st.button("Delete the patient …"):
-            _delete_patient(store, stored)
+            visits = sum(len(store.visits_of_lesion(lesion.id)) for lesion in store.lesions(patient.id))
+            _delete_patient(store, patient, visits)
+
+
+# What a dialog needs is read before it opens: it is drawn again by itself, also when the case is gone already.
 
 
 @st.dialog("Delete this case?")
 def _delete_case(store: CaseStore, stored: Case) -> None:
+    number = stored.visit.id
     st.markdown(
-        f"Case {stored.visit.id} ({plain(stored.lesion.body_site)}, {stored.visit.taken_on}) is erased: its photo, "
+        f"Case {number} ({plain(stored.lesion.body_site)}, {stored.visit.taken_on}) is erased: its photo, "
         "its maps, the model's reading, your diagnosis, your notes, and its trail of changes."
     )
-    number = stored.visit.id
-    _erase_button("Delete the case for good", lambda: store.delete_visit(number), f"Case {number} is deleted.")
+    _erase_or_cancel(
+        "Delete the case for good", lambda: erasure.erase_case(store, number), f"Case {number} is deleted."
+    )
 
 
 @st.dialog("Delete the patient?")
-def _delete_patient(store: CaseStore, stored: Case) -> None:
-    patient = stored.patient
-    assert patient is not None
-    visits = sum(len(store.visits_of_lesion(lesion.id)) for lesion in store.lesions(patient.id))
+def _delete_patient(store: CaseStore, patient: Patient, visits: int) -> None:
     cases = "1 case" if visits == 1 else f"{visits} cases"
     st.markdown(
         f"Patient {plain(patient.pseudonym)} is erased, with {cases}: all photos, maps, "
         "readings, diagnoses, notes, and the trail of changes. Export the patient first if you need a copy."
     )
-    words = "The patient and all cases of this patient are deleted."
-    _erase_button("Delete the patient for good", lambda: store.delete_patient(patient.id), words)
+    st.text_input("Type the pseudonym to confirm", key=_TYPED, autocomplete="off")
+    _erase_or_cancel(
+        "Delete the patient for good",
+        lambda: erasure.erase_patient(store, patient.id),
+        "The patient and all cases of this patient are deleted.",
+        patient.pseudonym,
+    )
 
 
-def _erase_button(label: str, erase: Callable[[], None], words: str) -> None:
+def _erase_or_cancel(label: str, erase: Callable[[], None], words: str, pseudonym: str = "") -> None:
+    """The two buttons. A pseudonym must have been typed to confirm."""
+
     def pressed() -> None:
+        if pseudonym and (problem := erasure.not_confirmed(st.session_state.get(_TYPED, ""), pseudonym)):
+            st.session_state[_NOT_CONFIRMED] = problem
+            return
         try:
             erase()
         except SkinLensError as error:  # the rows may be gone, and only traces of them left: back to the list as well
@@ -252,7 +266,14 @@ def _erase_button(label: str, erase: Callable[[], None], words: str) -> None:
         else:
             session.say(words)
         session.close()
-        session.show_in_history(False)
+        erasure.forget_searched()
 
-    if st.button(label, type="primary", on_click=pressed):
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        cancelled = st.button("Cancel")
+        with st.container(key="erase_for_good", width="content"):
+            erased = st.button(label, type="primary", on_click=pressed)
+    problem = st.session_state.pop(_NOT_CONFIRMED, "")
+    if problem:
+        st.error(plain(problem))
+    if cancelled or (erased and not problem):
         st.rerun()  # of the whole page, not of the dialog alone

@@ -117,6 +117,7 @@ def row(opened: OpenCase, classifier: Classifier | None) -> None:
 
 
 def _row(opened: OpenCase, classifier: Classifier | None, was_busy: bool) -> None:
+    session.leave_if_gone(opened)
     style, opacity = choose_look()
 
     def make(method: str) -> None:

@@ -40,7 +40,7 @@ def section(opened: OpenCase, classifier: Classifier | None) -> None:
         if problem and outline is None:
             st.caption(plain(problem))
         if opened.case is not None and classifier is not None and head is not None and not opened.outlines:
-            st.button("Find the outline", on_click=_propose, args=(opened, classifier, head))
+            st.button("Find the outline", on_click=_asked, args=(opened, classifier, head))
     with right:
         _focus(opened, classifier, outline)
 
@@ -56,6 +56,13 @@ def _head() -> tuple[OutlineHead | None, str]:
         return cache.outline_head(), ""
     except WeightsError as error:
         return None, f"{error} Until then you can draw it by hand."
+
+
+def _asked(opened: OpenCase, classifier: Classifier, head: OutlineHead) -> None:
+    try:
+        _propose(opened, classifier, head)
+    except SkinLensError as error:  # raised in a callback, it would be nobody's
+        st.session_state["case_outline_problem"] = str(error)
 
 
 def _propose(opened: OpenCase, classifier: Classifier, head: OutlineHead) -> None:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from weakref import WeakSet
 
 import streamlit as st
 
@@ -15,7 +16,7 @@ from skinlens.pipeline import Analysis
 from skinlens.predict import Classifier
 from skinlens.records import Case, Check, Explanation, Method, Outline, OutlineMaker, Target
 from skinlens.store import CaseStore
-from skinlens.ui import cache
+from skinlens.ui import cache, tabs
 from skinlens.ui.jobs import Desk, Job
 from skinlens.ui.unsaved import Holder, new_token
 
@@ -51,12 +52,31 @@ class OpenCase:
     """What stands in the form that keeps the case, by the keys of its fields."""
     typed_on: str = ""
     """Page whose form holds that; empty: none."""
+    tab: str = ""
+    """Where it is open, see ``tabs.here``."""
+    erased: bool = False
+    """Whether it was erased for good: nothing of it may be shown any more."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        with _ANYWHERE_LOCK:
+            _ANYWHERE.add(self)
 
     def apart(self) -> "OpenCase":
         """The same for another session, which from here on goes its own way."""
         with self._lock:
-            return replace(self, maps=list(self.maps), checks=list(self.checks), _lock=threading.Lock())
+            return replace(self, maps=list(self.maps), checks=list(self.checks), tab="", _lock=threading.Lock())
+
+    @property
+    def photo_sha256(self) -> str:
+        return self.analysis.photo.sha256
+
+    @property
+    def gone(self) -> bool:
+        """Whether it was erased, here or in any window: asked before anything of it is shown. Raises StoreError."""
+        if not self.erased and self.case is not None and self.home is not None:
+            self.erased = not CaseStore(self.home).exists(self.case.visit.id)
+        return self.erased
 
     def keep(self, explanation: Explanation) -> None:
         """Take a new map in, and into the store if the case is stored. Called by background workers."""
@@ -139,10 +159,21 @@ def _same_but_time(one: Explanation) -> tuple[object, ...]:
     return one.method, one.label, dict(one.params), one.model
 
 
+_ANYWHERE: WeakSet[OpenCase] = WeakSet()
+_ANYWHERE_LOCK = threading.Lock()
 UNSAVED: Holder[OpenCase] = Holder()
 PHOTO_GONE = (
     "The photo that this page showed was not saved, and is not held any more: that is so for an hour. Upload it again."
 )
+
+
+ERASED = "What was open here was erased for good, in this or in another window. Nothing of it is held any more."
+
+
+def open_anywhere() -> list[OpenCase]:
+    """What is open in any tab of this server, and what it holds for reloaded pages."""
+    with _ANYWHERE_LOCK:
+        return list(_ANYWHERE)
 
 
 def current() -> OpenCase | None:
@@ -212,10 +243,24 @@ def refresh(case: Case) -> None:
 
 
 def close() -> None:
+    """Let go of the open case and of all that was typed for it."""
     desk().clear()
     _drop_unsaved()
     st.session_state.pop(_OPEN, None)
+    _forget_typed()
+    show_in_history(False)
     st.query_params.clear()
+
+
+def _forget_typed() -> None:
+    for key in [key for key in st.session_state if str(key).startswith("case_")]:
+        del st.session_state[key]
+
+
+def leave_if_gone(opened: OpenCase) -> None:
+    """For a part of a page that is drawn by itself: run the whole page, which says so, where the case was erased."""
+    if opened.gone:
+        st.rerun()
 
 
 def restore() -> None:
@@ -224,6 +269,10 @@ def restore() -> None:
         _open_named(st.query_params.get("case", ""), st.query_params.get("photo", ""))
     opened = current()
     if opened is None:
+        return
+    if opened.gone:
+        close()
+        st.session_state.setdefault(_SAID, ("problem", ERASED))
         return
     if opened.case is None:
         token = st.session_state.setdefault(_TOKEN, new_token())
@@ -267,8 +316,8 @@ def _open(opened: OpenCase) -> None:
     opened.label = opened.label or opened.analysis.prediction.top.code
     st.session_state[_OPEN] = opened
     st.session_state[_PARAMS] = {}
-    for key in [key for key in st.session_state if str(key).startswith("case_")]:
-        del st.session_state[key]  # what was typed belongs to the case before
+    opened.tab = tabs.here()
+    _forget_typed()  # it belongs to the case before
     opened.typed_on = ""  # a reloaded page's form stands empty, and takes what was typed again
 
 

@@ -30,6 +30,7 @@ def below(opened: OpenCase, classifier: Classifier | None) -> None:
 
 
 def _below(opened: OpenCase, classifier: Classifier | None, was_busy: bool) -> None:
+    session.leave_if_gone(opened)
     with st.container(key="trust"):  # its key keeps it from fading at each look: see frame.css
         for row in ROWS:
             places = st.columns(len(row), gap="large") if len(row) > 1 else [st.container()]

@@ -44,6 +44,12 @@ class Holder(Generic[Item]):
         with self._lock:
             self._held.pop(token, None)
 
+    def drop_where(self, condition: Callable[[Item], bool]) -> None:
+        """Let go of every item that it holds for."""
+        with self._lock:
+            for token in [token for token, (_, item) in self._held.items() if condition(item)]:
+                del self._held[token]
+
     def _forget_old(self) -> None:
         now = self._clock()
         while self._held and (len(self._held) > self._most or now - next(iter(self._held.values()))[0] >= self._kept_s):

@@ -4,7 +4,7 @@ import streamlit as st
 
 from skinlens import pipeline
 from skinlens.errors import UnreadableImage
-from skinlens.ui import cache, session
+from skinlens.ui import cache, session, tabs
 from skinlens.ui.words import plain
 
 
@@ -26,6 +26,7 @@ def field() -> None:
         st.error(plain(error))
         return
     st.session_state["uploads"] += 1
+    tabs.forget_upload(file.file_id)
     session.begin(analysis)
     st.rerun()
 
