@@ -1,15 +1,21 @@
-"""The app's router: page settings, and the one place where the pages are listed."""
+"""The app's router. Streamlit's server imports it and finds the guarded app; for each session it is run as a script."""
 
 import streamlit as st
 
-from skinlens.ui import frame
+from skinlens.ui import guard
 
-st.set_page_config(page_title="SkinLens", page_icon=frame.MARK, layout="wide")
-pages = [
-    st.Page("pages/analyse.py", title="Analyse", default=True),
-    st.Page("pages/explain.py", title="Explain"),
-    st.Page("pages/history.py", title="History"),
-    st.Page("pages/report.py", title="Report"),
-    st.Page("pages/model.py", title="Model"),
-]
-frame.run(st.navigation(pages, position="top"), pages)
+if __name__ == "__main__":
+    from skinlens.ui import frame
+
+    guard.must_stand()
+    st.set_page_config(page_title="SkinLens", page_icon=frame.MARK, layout="wide")
+    pages = [
+        st.Page("pages/analyse.py", title="Analyse", default=True),
+        st.Page("pages/explain.py", title="Explain"),
+        st.Page("pages/history.py", title="History"),
+        st.Page("pages/report.py", title="Report"),
+        st.Page("pages/model.py", title="Model"),
+    ]
+    frame.run(st.navigation(pages, position="top"), pages)
+else:
+    app = st.App(__file__, middleware=guard.MIDDLEWARE, lifespan=guard.lifespan)

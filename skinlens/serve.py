@@ -26,7 +26,6 @@ def serve(host: str = "127.0.0.1", port: int = 8501) -> NoReturn:
             f"On {host} other machines may reach SkinLens. It has no login: put it behind one that you trust.",
             file=sys.stderr,
         )
-    print(f"SkinLens: http://{f'[{host}]' if ':' in host else host}:{free} (stop it with Ctrl+C)", file=sys.stderr)
     sys.stderr.flush()
     os.chdir(ROOT)  # Streamlit reads .streamlit/config.toml from the working folder
     os.execv(sys.executable, streamlit_command(host, free))

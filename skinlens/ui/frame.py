@@ -11,7 +11,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from skinlens import __version__
 from skinlens.errors import CaseNotFound, SkinLensError, StoreError, WeightsError
 from skinlens.labels import DISCLAIMER
-from skinlens.ui import cache, session, shortcuts
+from skinlens.ui import cache, guard, session, shortcuts
 from skinlens.ui.words import STATUSES, case_title, plain
 
 _TURN = "turn_page"
@@ -34,6 +34,7 @@ def title(words: str) -> None:
     server for by its address is run by itself. Then app.py is run here, which settles it for the server, and draws
     this page in the frame.
     """
+    guard.must_stand()
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
         runpy.run_path(str(_ROUTER), run_name="__main__")

@@ -46,11 +46,13 @@ SWITCHES = (
 
 
 @contextmanager
-def served(home: Path, release: Path, start: Sequence[str] = ("-m", "streamlit")) -> Iterator[str]:
+def served(
+    home: Path, release: Path, start: Sequence[str] = ("-m", "streamlit"), script: str = "app.py"
+) -> Iterator[str]:
     """The app as it is served, in a process of its own; ``start`` is what Python is given to do it."""
-    port = free_port("127.0.0.1", 8601)
+    port = free_port("127.0.0.1", int(os.environ.get("SKINLENS_TEST_PORT", "8601")))
     environment = {**os.environ, "SKINLENS_HOME": str(home), "SKINLENS_WEIGHTS": str(release)}
-    command = [sys.executable, *start, "run", str(ROOT / "app.py"), "--server.port", str(port)]
+    command = [sys.executable, *start, "run", str(ROOT / script), "--server.port", str(port)]
     home.mkdir()
     with (home / "log").open("wb") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
