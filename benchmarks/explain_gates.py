@@ -41,7 +41,7 @@ from skinlens.explain.lime import (
     target_score,
     trials,
 )
-from skinlens.intake import read_photo
+from skinlens.intake import read_trusted_photo
 from skinlens.labels import INDEX
 from skinlens.models.engine import Engine
 from skinlens.models.quantize import export_backbone, head_of
@@ -184,7 +184,7 @@ def measure(weights: Path, count: int, threads: int) -> dict[str, Any]:
     found: dict[str, list[Found]] = {"score_cam": [], "lime": [], "stock_lime": []}
     entries = drawn_entries(count)
     for number, entry in enumerate(entries, 1):
-        photo = read_photo(entry.path.read_bytes())
+        photo = read_trusted_photo(entry.path.read_bytes())
         case, start = (photo, classifier.predict(photo).top.code), folder / entry.image_id
         limit = kept(f"{start}-lime_limit.json", limit_of, partial(lime_limit, classifier, *case))
         for name, setting, work in (
@@ -194,7 +194,7 @@ def measure(weights: Path, count: int, threads: int) -> dict[str, Any]:
         ):
             found[name].append(kept(f"{start}-{name}.json", setting, work))
         print(f"  photo {number} of {count}: " + json.dumps({name: one[-1] for name, one in found.items()}), flush=True)
-    case = read_photo(entries[0].path.read_bytes())
+    case = read_trusted_photo(entries[0].path.read_bytes())
     distance = distance_to_originals(student, float_, case, classifier.predict(case).top.code)
     return {
         "score_cam": _near(found["score_cam"])

@@ -44,7 +44,7 @@ def _predict(options: argparse.Namespace) -> int:
     answers, status = [], 0
     for path in options.photos:
         try:
-            analysis = pipeline.analyse(path.read_bytes(), classifier)
+            analysis = pipeline.analyse_file(path, classifier)
         except (SkinLensError, OSError) as problem:
             if len(options.photos) == 1:
                 raise
@@ -70,7 +70,7 @@ def _explain(options: argparse.Namespace) -> int:
     from skinlens.preprocess import heat_to_photo
 
     classifier = pipeline.load_classifier(options.weights)
-    analysis = pipeline.analyse(options.photo.read_bytes(), classifier)
+    analysis = pipeline.analyse_file(options.photo, classifier)
     label = options.label or analysis.prediction.top.code
     options.out.mkdir(parents=True, exist_ok=True)
     params = {AGAINST: options.against} if options.against else {}
@@ -105,7 +105,7 @@ def _explain(options: argparse.Namespace) -> int:
 
 def _report(options: argparse.Namespace) -> int:
     classifier = pipeline.load_classifier(options.weights)
-    analysis = pipeline.analyse(options.photo.read_bytes(), classifier)
+    analysis = pipeline.analyse_file(options.photo, classifier)
     label = options.label or analysis.prediction.top.code
     params = {AGAINST: options.against} if options.against else {}
     explanations = [

@@ -46,6 +46,7 @@ __all__ = [
     "add_checks",
     "agree",
     "analyse",
+    "analyse_file",
     "artefact_stress",
     "depth",
     "depth_maps",
@@ -92,6 +93,7 @@ def weights_directory() -> Path:
 
 def load_classifier(directory: Path | None = None) -> Classifier:
     """The released model, verified. Raises WeightsError."""
+    intake.start()  # whoever loads a model will read a photo next
     return predict.load_classifier(directory or weights_directory())
 
 
@@ -103,6 +105,11 @@ def load_outline_head(directory: Path | None = None) -> OutlineHead:
 def analyse(data: bytes, classifier: Classifier) -> Analysis:
     """Read, gate and classify one photo. Raises UnreadableImage; a failed gate is a verdict, not an error."""
     return analyse_photo(intake.read_photo(data), classifier)
+
+
+def analyse_file(path: Path, classifier: Classifier) -> Analysis:
+    """``analyse`` of a file, whose size is looked at before it is read. Raises UnreadableImage, OSError."""
+    return analyse_photo(intake.read_photo_file(path), classifier)
 
 
 def example(classifier: Classifier) -> Analysis:

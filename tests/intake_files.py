@@ -2,6 +2,7 @@
 
 import io
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,21 @@ def files() -> dict[str, bytes]:
 
 
 KINDS = tuple(files())
+
+
+CASES = Path(__file__).parent / "cases"
+
+
+def case(name: str) -> bytes:
+    """A drawn file of another program's making, as such files are met with."""
+    return (CASES / name).read_bytes()
+
+
+@cache
+def reference() -> np.ndarray:
+    """The picture that the cases hold, 320 × 240, in sRGB."""
+    with Image.open(CASES / "00_reference.png") as image:
+        return np.asarray(image.convert("RGB"))
 
 
 def refusal(data: bytes) -> str:

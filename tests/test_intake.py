@@ -12,7 +12,19 @@ from PIL import Image
 
 from skinlens.intake import photo_from_pixels, read_photo
 from skinlens.intake.containers import take_apart
-from tests.intake_files import KINDS, SECRET, encoded, exif, files, flat, picture, refusal, srgb_profile
+from tests.intake_files import (
+    KINDS,
+    SECRET,
+    case,
+    encoded,
+    exif,
+    files,
+    flat,
+    picture,
+    reference,
+    refusal,
+    srgb_profile,
+)
 
 # --------------------------------------------------------------------------------------------- one picture, many files
 
@@ -177,7 +189,6 @@ def test_sixteen_bits_become_eight_by_their_high_byte(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("image", "rgb", "transparent"),
     [
-        (flat("RGBA", (200, 100, 0, 0)), (255, 255, 255), True),
         (flat("RGBA", (0, 100, 200, 128)), (127, 177, 227), True),  # c·128/255 + 255·127/255
         (flat("RGBA", (200, 100, 0, 255)), (200, 100, 0), False),
         (flat("LA", (0, 51)), (204, 204, 204), True),
@@ -190,6 +201,19 @@ def test_every_kind_of_pixel_becomes_rgb(image: Image.Image, rgb: tuple[int, ...
     photo = read_photo(encoded(image, "PNG"))
     assert set(map(tuple, photo.pixels.reshape(-1, 3).tolist())) == {rgb}
     assert photo.notes == (("Transparent parts were filled with white.",) if transparent else ())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(case("02_bmp32_v5_alpha_all_0.bmp"), id="bmp"),
+        pytest.param(case("21_png_rgba_alpha_all_0.png"), id="png"),
+    ],
+)
+def test_transparency_that_hides_the_whole_picture_is_none(data: bytes) -> None:
+    photo = read_photo(data)
+    np.testing.assert_array_equal(photo.pixels, reference())
+    assert photo.notes == ("The file marks the whole picture as transparent; that mark was ignored.",)
 
 
 def test_a_colour_marked_as_transparent_becomes_white() -> None:

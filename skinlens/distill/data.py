@@ -14,7 +14,7 @@ from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from skinlens.errors import DatasetError
-from skinlens.intake import read_photo
+from skinlens.intake import read_trusted_photo
 from skinlens.labels import INDEX
 from skinlens.preprocess import InputSpec, detail_view, model_view
 from skinlens.records import Array
@@ -109,7 +109,7 @@ def load_details(entries: Sequence[Entry], spec: InputSpec) -> UInt8[Tensor, "n 
     """
 
     def decode(entry: Entry) -> UInt8[Array, "h w 3"]:
-        return np.asarray(detail_view(read_photo(entry.path.read_bytes()), spec))
+        return np.asarray(detail_view(read_trusted_photo(entry.path.read_bytes()), spec))
 
     with ThreadPoolExecutor() as pool:
         decoded = list(pool.map(decode, entries))
@@ -122,7 +122,9 @@ def load_details(entries: Sequence[Entry], spec: InputSpec) -> UInt8[Tensor, "n 
 def load_views(entries: Sequence[Entry], spec: InputSpec) -> UInt8[Array, "n s s 3"]:
     """The photos exactly as serving presents them to the network, before normalisation."""
     with ThreadPoolExecutor() as pool:
-        return np.stack(list(pool.map(lambda entry: model_view(read_photo(entry.path.read_bytes()), spec), entries)))
+        return np.stack(
+            list(pool.map(lambda entry: model_view(read_trusted_photo(entry.path.read_bytes()), spec), entries))
+        )
 
 
 def labels_of(entries: Sequence[Entry]) -> Int64[Array, " n"]:

@@ -35,7 +35,7 @@ from skinlens.explain import METHODS, explain, seed_of
 from skinlens.explain.agreement import hottest_iou, spearman
 from skinlens.explain.faithfulness import BLUR, blur, order_of, random_maps, score_of, walk
 from skinlens.explain.focus import measure
-from skinlens.intake import read_photo
+from skinlens.intake import read_trusted_photo
 from skinlens.labels import CODES
 from skinlens.models.weights import Manifest, load_manifest
 from skinlens.predict import Classifier, load_classifier
@@ -91,7 +91,7 @@ def evaluate_explanations(
     chosen = choose(entries, sample, SAMPLE_SEED)
     figures, agreements, explained = [], [], []
     for entry in tqdm(chosen, desc="explanations", mininterval=5):
-        photo = read_photo(entry.path.read_bytes())
+        photo = read_trusted_photo(entry.path.read_bytes())
         maps = explain_all(classifier, photo)
         inside = mask_of_view(load_mask(entry.image_id, masks), photo, classifier)
         figures.append([figures_of(classifier, photo, one, inside) for one in maps])

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from skinlens.distill.data import Entry, dataset_folder, load_index
 from skinlens.distill.outline import add_figures, load_mask, mask_paths, train_outline
 from skinlens.evaluate.bootstrap import RESAMPLES, SEED, Figure, measured
-from skinlens.intake import read_photo
+from skinlens.intake import read_trusted_photo
 from skinlens.models.outline import curve, fill, trace, view_to_photo
 from skinlens.models.weights import load_engine, load_outline_head
 from skinlens.preprocess import heat_to_photo, to_batch
@@ -54,7 +54,7 @@ def evaluate_outline(weights: Path, entries: Sequence[Entry], masks: dict[str, P
     engine, head = load_engine(weights), load_outline_head(weights)
     scores, head_ms = np.zeros((len(entries), 3)), []
     for number, entry in enumerate(tqdm(entries, desc="outlines", mininterval=5)):
-        photo, mask = read_photo(entry.path.read_bytes()), load_mask(entry.image_id, masks)
+        photo, mask = read_trusted_photo(entry.path.read_bytes()), load_mask(entry.image_id, masks)
         batch = to_batch([photo], engine.spec)
         fused = engine.features(batch)
         started = time.perf_counter()

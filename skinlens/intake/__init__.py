@@ -2,33 +2,36 @@
 
 The kind of file is told by its content; names are never asked for. Limits are checked on the header, before anything
 is decoded. Whatever is wrong with a file, the caller gets ``UnreadableImage`` and nothing else: no other exception, no
-warning. No state of Pillow is changed, so any number of threads may read at a time.
+warning. Any number of threads may read at a time.
 
-``refusals`` tells what a file is and words the refusals, ``containers`` takes the file apart, ``colour`` brings what
-was decoded to 8-bit sRGB.
+``refusals`` tells what a file is and words the refusals, ``containers`` takes the file apart, ``decode`` has its
+picture decoded, ``raster`` hands that out in bands, ``colour`` brings them to 8-bit sRGB. All this happens in
+``worker``, a process with limits of memory and time, which ``isolation`` starts, feeds and replaces.
 """
 
 import hashlib
-import io
-from collections.abc import Callable, Iterable
-from typing import cast
+from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
-from PIL import Image
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
-from skinlens.errors import UnreadableImage
-from skinlens.intake.colour import to_srgb
-from skinlens.intake.containers import Container, Format, take_apart
-from skinlens.intake.refusals import MAX_BYTES, MAX_PIXELS, MIN_SIDE_PX, check_size, check_weight, damaged, recognise
-from skinlens.records import Array, Photo, Pixels
+from skinlens.intake import isolation
+from skinlens.intake.canvas import Canvas
+from skinlens.intake.decode import decode
+from skinlens.intake.isolation import start
+from skinlens.intake.refusals import MAX_BYTES, MAX_PIXELS, MIN_SIDE_PX, check_size, check_weight, recognise
+from skinlens.records import Photo, Pixels
 
-__all__ = ["MAX_BYTES", "MAX_PIXELS", "MIN_SIDE_PX", "photo_from_pixels", "read_photo"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "MIN_SIDE_PX",
+    "photo_from_pixels",
+    "read_photo",
+    "read_photo_file",
+    "read_trusted_photo",
+    "start",
+]
 
 
 def read_photo(data: bytes) -> Photo:
@@ -37,21 +40,32 @@ def read_photo(data: bytes) -> Photo:
     Of several frames or pages the first is read; 16-bit, palette, transparent, CMYK and greyscale pictures become
     8-bit RGB; a colour profile is converted to sRGB; EXIF orientation is applied; all metadata is dropped.
     ``Photo.notes`` says what was changed. Raises UnreadableImage.
+
+    Another process does it, within limits of memory and processor time: no file can stop or fill this one.
     """
     check_weight(len(data))
-    container = take_apart(cast(Format, recognise(data)), data)
-    try:
-        pixels, notes = _decode(container)
-    except UnreadableImage:
-        raise
-    except MemoryError as error:
-        raise UnreadableImage(
-            "The picture could not be decoded: it needs more memory than this computer has free. "
-            "Close other programs, or save a smaller copy of the photo, and upload that."
-        ) from error
-    except Exception as error:  # decoders of six formats raise whatever they like on damaged bytes
-        raise damaged(container.format, "its picture data cannot be decoded") from error
-    return photo_from_pixels(upright(pixels, container.orientation), container.format, (*container.notes, *notes))
+    recognise(data)  # what is no photo is told without a process
+    canvas, source_format, notes = isolation.decode(data)
+    return _photo(canvas.pixels, source_format, notes)
+
+
+def read_photo_file(path: Path) -> Photo:
+    """The photo in a file. Its size is looked at first: a film of 6 GB is not read. Raises UnreadableImage, OSError."""
+    with path.open("rb") as file:
+        file.seek(0, 2)
+        check_weight(file.tell())
+        file.seek(0)
+        return read_photo(file.read(MAX_BYTES + 1))
+
+
+def read_trusted_photo(data: bytes) -> Photo:
+    """``read_photo`` in this process, for the folders of a data set: same pixels, no limit of memory and time."""
+    check_weight(len(data))
+    decoding = decode(data)
+    canvas = Canvas(decoding.width_px, decoding.height_px, decoding.orientation)
+    for band in decoding.bands:
+        canvas.add(band)
+    return _photo(canvas.pixels, decoding.source_format, decoding.notes)
 
 
 def photo_from_pixels(pixels: Pixels, source_format: str, notes: Iterable[str] = ()) -> Photo:
@@ -62,48 +76,13 @@ def photo_from_pixels(pixels: Pixels, source_format: str, notes: Iterable[str] =
     """
     height_px, width_px = pixels.shape[:2]
     check_size(width_px, height_px)
-    own = np.array(pixels, dtype=np.uint8, order="C")
+    return _photo(np.array(pixels, dtype=np.uint8, order="C"), source_format, notes)
+
+
+def _photo(own: Pixels, source_format: str, notes: Iterable[str]) -> Photo:
+    """A Photo of pixels that nobody else holds."""
+    height_px, width_px = own.shape[:2]
     own.flags.writeable = False
     digest = hashlib.sha256(f"{width_px}x{height_px}:".encode())
     digest.update(own.data)
     return Photo(own, digest.hexdigest(), source_format, tuple(notes))
-
-
-def _decode(container: Container) -> tuple[Pixels, tuple[str, ...]]:
-    # The plugin's class is called, not Image.open: that would try further formats and warn about sizes.
-    with _OPENERS[container.format](io.BytesIO(container.picture)) as image:
-        check_size(*image.size)
-        frames = max(container.frames, int(getattr(image, "n_frames", 1)))
-        profile = container.icc_profile or image.info.get("icc_profile")
-        image.load()
-        check_size(*image.size)  # HEIC may turn out larger than its header said
-        pixels, notes = to_srgb(image, profile, container.bits)
-    if frames > 1:
-        notes = (f"The file holds {frames} pictures; only the first was read.", *notes)
-    return pixels, notes
-
-
-def _open_heic(stream: io.BytesIO) -> Image.Image:
-    from pillow_heif import HeifImageFile  # called directly: registering it would change Pillow for the whole process
-
-    opener: Callable[[io.BytesIO], Image.Image] = HeifImageFile
-    return opener(stream)
-
-
-_OPENERS: dict[Format, Callable[[io.BytesIO], Image.Image]] = {
-    "JPEG": JpegImageFile,  # of a multi-picture file (MPO) too, whose first picture it is
-    "PNG": PngImageFile,
-    "WebP": WebPImageFile,
-    "TIFF": TiffImageFile,
-    "BMP": BmpImageFile,
-    "HEIC": _open_heic,  # libheif applies the orientation itself
-}
-
-
-def upright(pixels: Pixels, orientation: int) -> UInt8[Array, "height width 3"]:
-    """Undo an EXIF orientation (1–8, CIPA DC-008 table 4.6.4 A): the stored rows become the scene's rows."""
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.swapaxes(0, 1)
-    rows = slice(None, None, -1 if orientation in (3, 4, 7, 8) else 1)
-    columns = slice(None, None, -1 if orientation in (2, 3, 6, 7) else 1)
-    return pixels[rows, columns]

@@ -15,7 +15,20 @@ too small."""
 MAX_PROFILE_BYTES = 4 * 1024 * 1024
 """The largest colour profiles in use, of printing presses, have 3 MB."""
 
+MAX_DECODE_MB = 600
+MAX_DECODE_S = 5
+"""Memory and processor time that one file may take, together with the photo that comes out."""
+
 ACCEPTED = "JPEG, PNG, WebP, TIFF, BMP or HEIC"
+
+TOO_MUCH_MEMORY = (
+    f"The picture needs more memory to be decoded than one photo may take: at most {MAX_DECODE_MB} MB were expected, "
+    "and it asks for more. Save a smaller copy of the photo as JPEG or PNG, and upload that."
+)
+TOO_MUCH_TIME = (
+    f"The picture takes too long to be decoded: at most {MAX_DECODE_S} seconds of processor time were expected, and it "
+    "was not done by then. Open it in an image program, save it as a new JPEG or PNG, and upload that."
+)
 
 _Test = Callable[[bytes], bool]
 

@@ -1,0 +1,28 @@
+"""One picture file taken apart: what the walkers of the formats hand on to the decoder."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Format = Literal["JPEG", "PNG", "WebP", "TIFF", "BMP", "HEIC"]
+
+
+@dataclass(frozen=True)
+class Container:
+    """One picture file taken apart."""
+
+    format: Format
+    picture: bytes
+    """The file without metadata: what the decoder is given."""
+    orientation: int = 1
+    """EXIF orientation, 1–8, still to be applied."""
+    icc_profile: bytes | None = None
+    frames: int = 1
+    """Pictures or pages in the file, of which the first is read."""
+    bits: int = 8
+    """Bits per sample; it matters for greyscale deeper than 8, which Pillow hands over unscaled."""
+    notes: tuple[str, ...] = ()
+
+
+MAX_ENTRIES = 100_000
+"""Segments, chunks or directory lines of one file. Photos have some tens; a large PNG in small chunks some thousands.
+Walking as many takes about a tenth of a second."""

@@ -1,0 +1,35 @@
+"""WebP files: chunks, and the size before libwebp allocates it (RFC 9649)."""
+
+import struct
+
+from skinlens.intake.container import MAX_ENTRIES, Container
+from skinlens.intake.directory import exif_orientation
+from skinlens.intake.refusals import check_size, too_many
+
+
+def walk_webp(data: bytes) -> Container:
+    orientation, frames, profile, position, entries = 1, 0, None, 12, 0
+    end = min(len(data), 8 + struct.unpack_from("<I", data, 4)[0])
+    seen = set[bytes]()
+    while position + 8 <= end:
+        if (entries := entries + 1) > MAX_ENTRIES:
+            raise too_many("WebP", "chunks", MAX_ENTRIES)
+        kind, length = struct.unpack_from("<4sI", data, position)
+        body = data[position + 8 : position + 8 + length]
+        # libwebp allocates the whole canvas while it opens the file, so the size is checked before.
+        if kind == b"VP8X":
+            check_size(1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little"))
+        elif kind == b"VP8 ":
+            width, height = struct.unpack_from("<HH", body, 6)
+            check_size(width & 0x3FFF, height & 0x3FFF)
+        elif kind == b"VP8L":
+            (packed,) = struct.unpack_from("<I", body, 1)
+            check_size(1 + (packed & 0x3FFF), 1 + (packed >> 14 & 0x3FFF))
+        elif kind == b"EXIF" and kind not in seen:
+            orientation = exif_orientation(body)
+        elif kind == b"ICCP":
+            profile = body
+        frames += kind == b"ANMF"
+        seen.add(kind)
+        position += 8 + length + length % 2
+    return Container("WebP", data, orientation, profile, max(1, frames))
