@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date
 
-from skinlens.errors import StoreError
+from skinlens.errors import CaseNotFound, StoreError
 from skinlens.labels import DISCLAIMER
 from skinlens.records import (
     Case,
@@ -49,8 +49,8 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
     def patients(self) -> tuple[Patient, ...]:
         """All, by pseudonym."""
         with self._reading() as db:
-            found = db.query("SELECT * FROM patient ORDER BY pseudonym COLLATE NOCASE, id")
-            return tuple(rows.patient_of(row) for row in found)
+            found = db.query("SELECT * FROM sealed_patient ORDER BY pseudonym COLLATE NOCASE, id")
+            return tuple(rows.patient_of(row) for row in rows.sound(found))
 
     def patient(self, patient_id: int) -> Patient:
         with self._reading() as db:
@@ -71,13 +71,14 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
     def lesions(self, patient_id: int) -> tuple[Lesion, ...]:
         with self._reading() as db:
             people.row_of(db, "patient", patient_id)
-            found = db.query("SELECT * FROM lesion WHERE patient_id = ? ORDER BY id", [patient_id])
-            return tuple(rows.lesion_of(row) for row in found)
+            found = db.query("SELECT * FROM sealed_lesion WHERE patient_id = ? ORDER BY id", [patient_id])
+            return tuple(rows.lesion_of(row) for row in rows.sound(found, patient_id=patient_id))
 
     def body_sites(self) -> tuple[str, ...]:
         """Those of the stored cases, for the choice in the history."""
         with self._reading() as db:
-            return tuple(row["body_site"] for row in db.query("SELECT DISTINCT body_site FROM lesion ORDER BY 1"))
+            found = db.query("SELECT DISTINCT body_site, sound FROM sealed_lesion ORDER BY 1")
+            return tuple(row["body_site"] for row in rows.sound(found))
 
     # -------------------------------------------------------------------------------------------------- saving
 
@@ -168,12 +169,17 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
     def exists(self, visit_id: int) -> bool:
         """Whether the case is still stored: asked before anything of it is shown that was read earlier."""
         with self._reading() as db:
-            return rows.is_number(visit_id) and bool(rows.first(db, "SELECT 1 FROM visit WHERE id = ?", [visit_id]))
+            try:
+                people.must_exist(db, "visit", visit_id)
+            except CaseNotFound:
+                return False
+            return True
 
     def cases_with_photo(self, photo_sha256: str) -> tuple[CaseRow, ...]:
         """All cases that hold this very photo, the newest first: of the same lesion, or of another patient."""
         with self._reading() as db:
-            return tuple(search.case_row_of(row) for row in db.query(search.SAME_PHOTO_SQL, [photo_sha256]))
+            found = db.query(search.SAME_PHOTO_SQL, [photo_sha256])
+            return tuple(search.case_row_of(row) for row in rows.sound(found))
 
     def photo(self, visit_id: int) -> Photo:
         """The photo as it was saved: the same pixels, hash and notes."""
@@ -193,7 +199,9 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
         marks = ", ".join("?" * len(visit_ids))
         whole: dict[int, bytes] = {}
         with self._reading() as db:
-            for row in db.query(f"SELECT id, thumbnail_file FROM visit WHERE id IN ({marks})", visit_ids):
+            for row in rows.sound(
+                db.query(f"SELECT id, thumbnail_file, sound FROM sealed_visit WHERE id IN ({marks})", visit_ids)
+            ):
                 with suppress(StoreError):
                     whole[row["id"]] = self.files.read(row["thumbnail_file"], "the thumbnail")
         return whole
@@ -213,6 +221,7 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
             people.row_of(db, "visit", visit_id)
             for row in db.query(visits.EXPLANATIONS_SQL, [visit_id]):
                 try:
+                    rows.must_be_sound(row, f"a map of case {visit_id}")
                     content = self.files.read(row["heat_file"], visits.map_in_words(row))
                     whole.append(rows.explanation_of(row, files.heat_of(content)))
                 except StoreError as error:
@@ -223,34 +232,35 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
         """By date, the oldest first."""
         with self._reading() as db:
             people.row_of(db, "lesion", lesion_id)
-            found = db.query("SELECT * FROM visit WHERE lesion_id = ? ORDER BY taken_on, id", [lesion_id])
-            return tuple(rows.visit_of(row) for row in found)
+            found = db.query("SELECT * FROM sealed_visit WHERE lesion_id = ? ORDER BY taken_on, id", [lesion_id])
+            return tuple(rows.visit_of(row) for row in rows.sound(found, lesion_id=lesion_id))
 
     def revisions(self, visit_id: int) -> tuple[Revision, ...]:
         """What was changed in the visit, its lesion and its patient, the oldest first."""
         with self._reading() as db:
             case = visits.case_of(db, visit_id)
             found = db.query(
-                "SELECT * FROM revision WHERE visit_id = ? OR lesion_id = ? OR patient_id = ? ORDER BY id",
+                "SELECT * FROM sealed_revision WHERE visit_id = ? OR lesion_id = ? OR patient_id = ? ORDER BY id",
                 [visit_id, case.lesion.id, case.lesion.patient_id],
             )
-            return tuple(rows.revision_of(row) for row in found)
+            return tuple(rows.revision_of(row) for row in rows.sound(found))
 
     def search(self, query: CaseQuery = EVERY_CASE) -> CasePage:
         """One page of the history. Nothing that a person types into it is an error."""
         with self._reading() as db:
-            found = tuple(search.case_row_of(row) for row in db.query(*search.page_sql(query)))
+            found = list(db.query(*search.page_sql(query)))
             total = next(iter(db.query(*search.total_sql(query))))["total"]
-        return CasePage(found, total, search.offset_of(query))
+        problems = tuple(rows.unsound(f"case {row['id']}") for row in found if not row["sound"])
+        whole = tuple(search.case_row_of(row) for row in rows.sound(found))
+        return CasePage(whole, total, search.offset_of(query), problems)
 
     # ------------------------------------------------------------------------------------------ export, erasure
 
     def export_patient(self, patient_id: int) -> bytes:
         """A ZIP with everything that is kept of the patient; files that are lost are named in it under "problems"."""
         contents: dict[str, bytes] = {}
-        problems: list[str] = []
         with self._reading() as db:
-            document, wanted = export.patient_document(db, patient_id)
+            document, wanted, problems = export.patient_document(db, patient_id)
             for path, (name, what) in wanted.items():
                 try:
                     contents[path] = self.files.read(name, what)
@@ -282,8 +292,8 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
             self._finish_erasure()
         except StoreError as error:
             raise StoreError(
-                "It is deleted and cannot be opened any more; its last traces are removed at the next start of SkinLens. "
-                f"{error}"
+                "It is deleted and cannot be opened any more; its last traces are removed at the next start of "
+                f"SkinLens. {error}"
             ) from error
 
     # ------------------------------------------------------------------------------------------- installation
@@ -296,8 +306,8 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
 
     def setting(self, key: str) -> Setting | None:
         with self._reading() as db:
-            row = rows.first(db, "SELECT * FROM setting WHERE key = ?", [key])
-            return None if row is None else Setting(row["value"], row["updated_at"])
+            row = rows.first(db, "SELECT * FROM sealed_setting WHERE key = ?", [key])
+            return None if row is None or not row["sound"] else Setting(row["value"], row["updated_at"])
 
     def acknowledge_disclaimer(self) -> None:
         """Keep that the disclaimer in its present wording was acknowledged in this installation, and when."""

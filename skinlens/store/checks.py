@@ -12,7 +12,7 @@ from skinlens.store.home import StoreHome
 from skinlens.store.rows import Row
 
 CHECKS_SQL = """
-    SELECT check_result.*, photo_sha256 FROM check_result JOIN visit ON visit.id = visit_id
+    SELECT check_result.*, photo_sha256 FROM sealed_check_result check_result JOIN visit ON visit.id = visit_id
     WHERE visit_id = ? ORDER BY check_result.id"""
 
 
@@ -41,7 +41,7 @@ class StoredChecks(StoreHome):
         """All of a visit, in the order in which they were saved."""
         with self._reading() as db:
             people.row_of(db, "visit", visit_id)
-            return tuple(check_of(row) for row in db.query(CHECKS_SQL, [visit_id]))
+            return tuple(check_of(row) for row in rows.sound(db.query(CHECKS_SQL, [visit_id]), visit_id=visit_id))
 
 
 def must_test(check: Check, photo_sha256: str) -> None:

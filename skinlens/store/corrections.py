@@ -50,7 +50,7 @@ class StoredCorrections(StoreHome):
                 changes["status"] = (stored["status"], reached)
             if changes:
                 updated = {**typed, "status": reached, "updated_at": entries.now()}
-                db.table("visit").update(visit_id, updated)
+                rows.update(db, "visit", visit_id, updated)
                 action = "edited" if reached == "draft" else reached
                 people.record_revision(db, "visit", visit_id, action, changes, stored["model_version"])
             return visits.case_of(db, visit_id)
@@ -79,7 +79,7 @@ class StoredCorrections(StoreHome):
             people.must_be_current("visit", stored, expected_version, {"lesion_id": wanted})
             lesion_id = people.lesion_for_case(db, patient, lesion, year)
             if lesion_id != before.lesion.id:
-                db.table("visit").update(visit_id, {"lesion_id": lesion_id, "updated_at": entries.now()})
+                rows.update(db, "visit", visit_id, {"lesion_id": lesion_id, "updated_at": entries.now()})
                 changes = visits.move_in_words(before, visits.case_of(db, visit_id))
                 people.record_revision(db, "visit", visit_id, "moved", changes, stored["model_version"])
                 people.remove_empty_lesion(db, before.lesion.id)

@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,12 +17,26 @@ from sqlite_utils.db import Database
 
 from skinlens.errors import StoreError
 from skinlens.store.files import make_private
-from skinlens.store.migrations import MIGRATIONS, STEP_NAMES
+from skinlens.store.migrations import MIGRATIONS, STEP_NAMES, seal
 
 Result = TypeVar("Result")
 
 BUSY_TIMEOUT_S = 20.0
 """How long an operation waits for another one that is writing. A save takes milliseconds, a VACUUM some hundreds."""
+
+_COPY = "Keep this folder as it is, and put back the last good copy of the whole folder"
+_DAMAGED = "it is damaged. Keep it, and put back the last good copy of the whole folder"
+_NOUNS = {
+    "visit": "case",
+    "patient": "patient",
+    "lesion": "lesion",
+    "explanation": "map",
+    "check_result": "check",
+    "outline": "outline",
+    "revision": "change",
+    "setting": "setting",
+}
+"""What a row of each sealed table is in words."""
 
 _WHAT_TO_DO: dict[int, str] = {
     sqlite3.SQLITE_FULL: "the disk is full. Free some space and try again; nothing of this step was kept",
@@ -29,7 +44,7 @@ _WHAT_TO_DO: dict[int, str] = {
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened or made there. Check that the folder exists and is writable, "
     "or choose another one with SKINLENS_HOME",
     sqlite3.SQLITE_NOTADB: "it is not a SkinLens case database. Move it away, or put back a copy of the right one",
-    sqlite3.SQLITE_CORRUPT: "it is damaged. Keep it, and put back the last good copy of the whole folder",
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
     sqlite3.SQLITE_BUSY: f"another program has been writing to it for more than {BUSY_TIMEOUT_S:.0f} seconds. "
     "Close it, or wait, and try again",
     sqlite3.SQLITE_LOCKED: "another window is using the same rows. Try again",
@@ -54,8 +69,14 @@ def plain_errors(home: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         # The low byte is the family of the code, e.g. every SQLITE_IOERR_… is SQLITE_IOERR.
         family = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        reason = _WHAT_TO_DO.get(family, f"SQLite says: {error}. Please report this as a fault of SkinLens")
+        reason = _WHAT_TO_DO.get(
+            family,
+            f"it is damaged, or another program changed it (SQLite says: {error}). Keep it, and put back the last good "
+            "copy of the whole folder; if that does not help, please report this as a fault of SkinLens",
+        )
         raise StoreError(f"The case database in {home}: {reason}.") from error
+    except UnicodeDecodeError as error:  # SQLite's own message quotes damaged text
+        raise StoreError(f"The case database in {home}: {_DAMAGED}.") from error
     except OSError as error:
         reason = _FILE_TROUBLE.get(error.errno or 0, f"the system says: {error.strerror or error}")
         raise StoreError(f"The case folder {home}: {reason}.") from error
@@ -73,7 +94,9 @@ def opened(path: Path) -> Iterator[Database]:
         # isolation_level=None: no BEGIN but our own, which takes the write lock at once where we mean to write.
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
         try:
+            connection.text_factory = _text
             db = Database(connection, execute_plugins=False)
+            connection.create_function("seal", -1, seal, deterministic=True)
             db.execute("PRAGMA foreign_keys = ON")
             db.execute("PRAGMA secure_delete = ON")  # deleted rows are overwritten with zeros
             db.execute("PRAGMA temp_store = MEMORY")  # no copy of a row in the system's temporary folder
@@ -94,29 +117,45 @@ def is_empty(path: Path) -> bool:
 
 
 def damage(db: Database, home: Path) -> tuple[str, ...]:
-    """A sentence for each kind of fault in the database: its pages, its links between rows, its schema."""
-    copy = "Keep this folder as it is, and put back the last good copy of the whole folder"
+    """A sentence for each kind of fault in the database: its pages, its links between rows, its rows."""
+    database = f"The case database in {home} is damaged"
     problems = []
     found = [row["integrity_check"] for row in db.query("PRAGMA integrity_check(3)")]
     if found != ["ok"]:
-        problems.append(f"The case database in {home} is damaged ({'; '.join(found)}). {copy}.")
+        problems.append(f"{database} ({'; '.join(found)}). {_COPY}.")
     if links := sum(1 for _ in db.query("PRAGMA foreign_key_check")):
-        problems.append(f"The case database in {home} is damaged: {links} rows belong to none that is there. {copy}.")
-    if changed := sorted(_schema(_newest()) - _schema(db)):
-        names = ", ".join(name for name, _ in changed)
-        problems.append(f"The case database in {home} is damaged, or another program changed it ({names}). {copy}.")
+        problems.append(f"{database}: {links} rows belong to none that is there. {_COPY}.")
+    for table, noun in _NOUNS.items():
+        key = "key" if table == "setting" else "id"
+        sql = f"SELECT {key} AS number FROM sealed_{table} WHERE NOT sound LIMIT 10"
+        numbers = [str(row["number"]) for row in db.query(sql)]
+        if numbers:
+            problems.append(
+                f"{database}: what it holds of {noun} {', '.join(numbers)} is not what was saved, and is not shown. "
+                f"{_COPY}."
+            )
     return tuple(problems)
 
 
-def _schema(db: Database) -> set[tuple[str, str]]:
-    found = db.query("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
-    return {(row["name"], row["sql"]) for row in found}
+def must_be_whole(db: Database) -> None:
+    """Raises StoreError where the database's pages are damaged."""
+    found = next(iter(db.query("PRAGMA quick_check(1)")))["quick_check"]
+    if found != "ok":
+        raise StoreError(f"The case database is damaged ({found}). {_COPY}.")
 
 
-def _newest() -> Database:
+def _schema(db: Database) -> frozenset[str]:
+    return frozenset(sql for (sql,) in db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"))
+
+
+@cache
+def _newest_schema() -> frozenset[str]:
     db = Database(memory=True, execute_plugins=False)
     MIGRATIONS.apply(db)
-    return db
+    try:
+        return _schema(db)
+    finally:
+        db.close()
 
 
 @contextmanager
@@ -131,20 +170,37 @@ def transaction(db: Database) -> Iterator[None]:
     db.execute("COMMIT")
 
 
+def _text(content: bytes) -> str:
+    """Damaged text is still text: the row's seal tells that it is not what was saved."""
+    return content.decode("utf-8", "replace")
+
+
 def _bring_up_to_date(db: Database, path: Path) -> None:
-    applied = {step.name for step in _patiently(lambda: MIGRATIONS.applied(db))}
-    unknown = sorted(applied.difference(STEP_NAMES))
+    applied = _patiently(lambda: _applied(db))
+    unknown = sorted(set(applied).difference(STEP_NAMES))
+    known = len(applied) - len(unknown)
+    if set(applied) - set(unknown) != set(STEP_NAMES[:known]) or (unknown and known < len(STEP_NAMES)):
+        raise StoreError(f"The case database in {path.parent}: {_DAMAGED}.")
     if unknown:
         raise StoreError(
             f"The case database in {path.parent} was written by a newer SkinLens (it has the step {unknown[-1]}, this "
             f"version knows steps up to {STEP_NAMES[-1]}). Nothing was changed. Open it with the newer version."
         )
-    if len(applied) == len(STEP_NAMES):
+    if known == len(STEP_NAMES):
+        if not _newest_schema() <= _schema(db):  # one changed letter could name another column
+            raise StoreError(f"The case database in {path.parent}: {_DAMAGED}.")
         return
     # Readers and the one writer then do not wait for each other. The file remembers it.
     _patiently(lambda: db.execute("PRAGMA journal_mode = WAL"))
     with transaction(db):
         MIGRATIONS.apply(db)  # looks again what is missing, now under the lock
+
+
+def _applied(db: Database) -> list[str]:
+    """The names of the steps that the file has been through; reads alone."""
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchall():
+        return []
+    return [str(row[0]) for row in db.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'skinlens'")]
 
 
 def _patiently(step: Callable[[], Result]) -> Result:

@@ -11,7 +11,7 @@ from sqlite_utils.db import Database
 from skinlens.errors import StoreError
 from skinlens.store.entries import now
 from skinlens.store.files import CaseFiles
-from skinlens.store.people import row_of
+from skinlens.store.people import must_exist
 from skinlens.store.rows import Subject, first
 
 PATIENCE_S = 5.0
@@ -30,15 +30,16 @@ _VISITS_OF: dict[Subject, str] = {
 
 def erase_rows(db: Database, subject: Subject, number: int) -> None:
     """Delete the row and all that hangs on it, and list the files that were named."""
-    row = row_of(db, subject, number)
+    must_exist(db, subject, number)
+    lesion = first(db, "SELECT lesion_id FROM visit WHERE id = ?", [number])
     for name in files_of(db, subject, number):
         db.execute("INSERT OR REPLACE INTO erasing (file, since) VALUES (?, ?)", [name, now()])
     db.execute(f"DELETE FROM {subject} WHERE id = ?", [number])
-    if subject == "visit":
+    if subject == "visit" and lesion:
         # Without a patient nothing leads to an empty lesion any more.
         db.execute(
             "DELETE FROM lesion WHERE id = ? AND patient_id IS NULL AND id NOT IN (SELECT lesion_id FROM visit)",
-            [row["lesion_id"]],
+            [lesion["lesion_id"]],
         )
     mark_pending(db)
     count = first(db, "SELECT value FROM setting WHERE key = ?", [COUNTED])
@@ -105,4 +106,4 @@ def _named(db: Database, visits: str, parameters: dict[str, int]) -> dict[str, i
         SELECT photo_file AS name, id FROM visit WHERE id {visits}
         UNION ALL SELECT thumbnail_file, id FROM visit WHERE id {visits}
         UNION ALL SELECT heat_file, visit_id FROM explanation WHERE visit_id {visits}"""
-    return {row["name"]: row["id"] for row in db.query(sql, parameters)}
+    return {row["name"]: row["id"] for row in db.query(sql, parameters) if isinstance(row["name"], str)}

@@ -4,9 +4,9 @@ import io
 import json
 import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlite_utils.db import Database
 
@@ -16,7 +16,7 @@ from skinlens.store.checks import CHECKS_SQL, check_of
 from skinlens.store.entries import now
 from skinlens.store.outlines import OUTLINES_SQL, outline_of
 from skinlens.store.people import row_of
-from skinlens.store.rows import Row, lesion_of, patient_of, revision_of, stamp_of, visit_of
+from skinlens.store.rows import Row, lesion_of, patient_of, revision_of, stamp_of, unsound, visit_of
 from skinlens.store.visits import EXPLANATIONS_SQL, map_in_words
 
 _README = f"""{DISCLAIMER}
@@ -29,32 +29,51 @@ maps/          the heat maps in the frame of the network's input: .npz of numpy,
 
 _REVISIONS_SQL = """
     WITH own_lesion AS (SELECT id FROM lesion WHERE patient_id = :id)
-    SELECT * FROM revision
+    SELECT * FROM sealed_revision
     WHERE patient_id = :id OR lesion_id IN own_lesion
         OR visit_id IN (SELECT id FROM visit WHERE lesion_id IN own_lesion)
     ORDER BY id"""
 
 
-def patient_document(db: Database, patient_id: int) -> tuple[dict[str, Any], dict[str, tuple[str, str]]]:
-    """The content of ``patient.json``, and path in the ZIP → (name of the stored file, what it is in words)."""
+class PatientDocument(NamedTuple):
+    content: dict[str, Any]
+    """Of ``patient.json``."""
+    wanted: dict[str, tuple[str, str]]
+    """Path in the ZIP → (name of the stored file, what it is in words)."""
+    problems: list[str]
+    """A sentence for each row that is damaged and left out."""
+
+
+def patient_document(db: Database, patient_id: int) -> PatientDocument:
+    """All that the database holds of a patient."""
     patient = patient_of(row_of(db, "patient", patient_id))
-    lesions = [
-        lesion_of(row) for row in db.query("SELECT * FROM lesion WHERE patient_id = ? ORDER BY id", [patient_id])
-    ]
     wanted: dict[str, tuple[str, str]] = {}
+    problems: list[str] = []
     documents = []
-    for lesion in lesions:
-        visits = list(db.query("SELECT * FROM visit WHERE lesion_id = ? ORDER BY taken_on, id", [lesion.id]))
-        documents.append(asdict(lesion) | {"visits": [_visit(db, row, wanted) for row in visits]})
+    found = db.query("SELECT * FROM sealed_lesion WHERE patient_id = ? ORDER BY id", [patient_id])
+    for lesion in map(lesion_of, _whole(found, "lesion", problems)):
+        found = db.query("SELECT * FROM sealed_visit WHERE lesion_id = ? ORDER BY taken_on, id", [lesion.id])
+        visits = [_visit(db, row, wanted, problems) for row in _whole(found, "case", problems)]
+        documents.append(asdict(lesion) | {"visits": visits})
+    revisions = _whole(db.query(_REVISIONS_SQL, {"id": patient_id}), "change", problems)
     document = {
         "disclaimer": DISCLAIMER,
         "exported_at": now(),
         "skinlens_version": __version__,
         "patient": asdict(patient),
         "lesions": documents,
-        "revisions": [asdict(revision_of(row)) for row in db.query(_REVISIONS_SQL, {"id": patient_id})],
+        "revisions": [asdict(revision_of(row)) for row in revisions],
     }
-    return document, wanted
+    return PatientDocument(document, wanted, problems)
+
+
+def _whole(found: Iterable[Row], noun: str, problems: list[str]) -> Iterator[Row]:
+    """The rows that hold what was saved; a sentence goes to ``problems`` for each other one."""
+    for row in found:
+        if row["sound"]:
+            yield row
+        else:
+            problems.append(unsound(f"{noun} {row['id']}"))
 
 
 def pack(document: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
@@ -69,7 +88,7 @@ def pack(document: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
     return archive.getvalue()
 
 
-def _visit(db: Database, row: Row, wanted: dict[str, tuple[str, str]]) -> dict[str, Any]:
+def _visit(db: Database, row: Row, wanted: dict[str, tuple[str, str]], problems: list[str]) -> dict[str, Any]:
     number = row["id"]
     picture = f"pictures/visit-{number:06d}.png"
     wanted[picture] = (row["photo_file"], f"the picture of case {number}")
@@ -77,13 +96,15 @@ def _visit(db: Database, row: Row, wanted: dict[str, tuple[str, str]]) -> dict[s
     for numbers in ("probs", "logits"):
         visit["prediction"][numbers] = dict(zip(CODES, visit["prediction"][numbers], strict=True))
     photo = {field: row[field] for field in ("width_px", "height_px", "source_format")}
-    explanations = list(db.query(EXPLANATIONS_SQL, [number]))
+    explanations = list(_whole(db.query(EXPLANATIONS_SQL, [number]), "map", problems))
+    checks = _whole(db.query(CHECKS_SQL, [number]), "check", problems)
+    outlines = _whole(db.query(OUTLINES_SQL, [number]), "outline", problems)
     return visit | {
         "photo": {"file": picture, **photo, "notes": json.loads(row["photo_notes"])},
         "skinlens_version": row["skinlens_version"],
         "explanations": [_explanation(explanation, wanted) for explanation in explanations],
-        "checks": [asdict(check_of(check)) for check in db.query(CHECKS_SQL, [number])],
-        "outlines": [asdict(outline_of(outline)) for outline in db.query(OUTLINES_SQL, [number])],
+        "checks": [asdict(check_of(check)) for check in checks],
+        "outlines": [asdict(outline_of(outline)) for outline in outlines],
     }
 
 

@@ -7,6 +7,7 @@ Numbers of patients, lesions and visits are never given twice (AUTOINCREMENT): a
 of a deleted case must not open somebody else's.
 """
 
+import hashlib
 from collections.abc import Callable
 
 from sqlite_utils import Migrations
@@ -260,6 +261,60 @@ def m011_erasing(db: Database) -> None:
     db.executescript("CREATE TABLE erasing (file TEXT PRIMARY KEY, since TEXT NOT NULL) STRICT;")
 
 
+def m012_seals(db: Database) -> None:
+    """A checksum in each row, so that a damaged disk or a slip of another program is told from what was saved.
+
+    SQLite notices a damaged page only where its structure breaks, never a changed letter or number. Triggers seal, so
+    no statement can forget to; the view ``sealed_<table>`` says whether the seal fits.
+    """
+    db.executescript("""
+        DROP TRIGGER revision_is_final;
+        ALTER TABLE revision ADD COLUMN seal TEXT;
+        CREATE TRIGGER revision_is_final BEFORE UPDATE OF
+            id, patient_id, lesion_id, visit_id, at, action, changes, model_version, skinlens_version ON revision
+        BEGIN
+            SELECT raise(ABORT, 'a revision is never changed');
+        END;
+    """)
+    for table in ("patient", "lesion", "visit", "explanation", "check_result", "outline", "setting"):
+        db.execute(f"ALTER TABLE {table} ADD COLUMN seal TEXT")
+    for table in _SEALED:
+        _seal(db, table)
+
+
+def _seal(db: Database, table: str) -> None:
+    """Make the triggers and the view anew, for the columns that the table has now, and seal the rows in it."""
+    db.conn.create_function("seal", -1, seal, deterministic=True)
+    columns = {row["name"]: row["type"] for row in db.query(f"PRAGMA table_info({table})") if row["name"] != "seal"}
+    # As bytes: damaged text that is no UTF-8 has to reach the function as well.
+    values = [f"CAST({name} AS BLOB)" if kind == "TEXT" else name for name, kind in columns.items()]
+    fitting = f"seal('{table}', {', '.join(values)})"
+    db.executescript(f"""
+        DROP TRIGGER IF EXISTS {table}_sealed_new;
+        DROP TRIGGER IF EXISTS {table}_sealed_again;
+        DROP VIEW IF EXISTS sealed_{table};
+
+        CREATE TRIGGER {table}_sealed_new AFTER INSERT ON {table} BEGIN
+            UPDATE {table} SET seal = {fitting} WHERE rowid = new.rowid;
+        END;
+
+        CREATE TRIGGER {table}_sealed_again AFTER UPDATE OF {", ".join(columns)} ON {table} BEGIN
+            UPDATE {table} SET seal = {fitting} WHERE rowid = new.rowid;
+        END;
+
+        CREATE VIEW sealed_{table} AS SELECT {", ".join(columns)}, seal IS {fitting} AS sound FROM {table};
+
+        UPDATE {table} SET seal = {fitting};
+    """)
+
+
+def seal(*values: object) -> str:
+    """The checksum of a row: of the table's name and of all values, each exactly as it is stored."""
+    return hashlib.blake2b(repr(values).encode(), digest_size=8).hexdigest()
+
+
+_SEALED = ("patient", "lesion", "visit", "explanation", "revision", "setting", "check_result", "outline")
+"""Of ``m012_seals``; a later step that changes the columns of one of them calls ``_seal`` after it."""
 _TYPED = {
     "patient": ("pseudonym", "birth_year", "born_earlier", "sex"),
     "lesion": ("patient_id", "body_site", "remark"),
@@ -279,6 +334,7 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     m009_prediction_set,
     m010_versions,
     m011_erasing,
+    m012_seals,
 )
 STEP_NAMES: tuple[str, ...] = tuple(step.__name__ for step in STEPS)
 

@@ -12,7 +12,7 @@ from skinlens.store.home import StoreHome
 from skinlens.store.rows import Row
 
 OUTLINES_SQL = """
-    SELECT outline.*, photo_sha256 FROM outline JOIN visit ON visit.id = visit_id
+    SELECT outline.*, photo_sha256 FROM sealed_outline outline JOIN visit ON visit.id = visit_id
     WHERE visit_id = ? ORDER BY made_by DESC"""
 
 
@@ -89,7 +89,7 @@ def outline_of(row: Row) -> Outline:
 
 
 def _outlines(db: Database, visit_id: int) -> tuple[Outline, ...]:
-    return tuple(outline_of(row) for row in db.query(OUTLINES_SQL, [visit_id]))
+    return tuple(outline_of(row) for row in rows.sound(db.query(OUTLINES_SQL, [visit_id]), visit_id=visit_id))
 
 
 def _makers(db: Database, visit_id: int) -> str | None:

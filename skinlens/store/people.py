@@ -9,7 +9,8 @@ from skinlens import __version__
 from skinlens.errors import CaseNotFound, Conflict, InvalidEntry
 from skinlens.records import Sex
 from skinlens.store import entries
-from skinlens.store.rows import Row, Subject, first, gone, insert, is_number, to_json
+from skinlens.store.database import must_be_whole
+from skinlens.store.rows import Row, Subject, first, gone, insert, is_number, must_be_sound, sound, to_json, update
 
 Changes = Mapping[str, tuple[str | None, str | None] | None]
 
@@ -19,11 +20,29 @@ def row_of(db: Database, table: Subject, number: int) -> Row:
 
     Raises:
         CaseNotFound: there is none.
+        StoreError: it is damaged.
     """
-    row = first(db, f"SELECT * FROM {table} WHERE id = ?", [number]) if is_number(number) else None
+    row = first(db, f"SELECT * FROM sealed_{table} WHERE id = ?", [number]) if is_number(number) else None
     if row is None:
-        raise CaseNotFound(gone(table, number))
+        raise not_found(db, table, number)
+    must_be_sound(row, f"{'case' if table == 'visit' else table} {number}")
     return row
+
+
+def must_exist(db: Database, table: Subject, number: int) -> None:
+    """Raises CaseNotFound where there is no row of that number, damaged or not."""
+    if not is_number(number) or first(db, f"SELECT 1 FROM {table} WHERE id = ?", [number]) is None:
+        raise not_found(db, table, number)
+
+
+def not_found(db: Database, table: Subject, number: int) -> CaseNotFound:
+    """What to raise for a row that is not there; a damaged database does not know what was deleted.
+
+    Raises:
+        StoreError: the database is damaged.
+    """
+    must_be_whole(db)
+    return CaseNotFound(gone(table, number))
 
 
 def must_be_current(subject: Subject, stored: Row, expected_version: int, wanted: Mapping[str, object]) -> None:
@@ -118,7 +137,7 @@ def cap_age(db: Database, patient_id: int, visit_year: int) -> None:
         )
     year, capped = entries.clamped(stored["birth_year"], visit_year)
     if capped:
-        db.table("patient").update(patient_id, {"birth_year": year, "born_earlier": True})
+        update(db, "patient", patient_id, {"birth_year": year, "born_earlier": True})
 
 
 def edit_patient(db: Database, patient_id: int, typed: entries.NewPatient, expected_version: int) -> bool:
@@ -146,7 +165,7 @@ def edit_lesion(db: Database, lesion_id: int, typed: entries.NewLesion, expected
     must_be_current("lesion", stored, expected_version, wanted)
     changes = {field: (stored[field], value) for field, value in wanted.items() if value != stored[field]}
     if changes:
-        db.table("lesion").update(lesion_id, wanted)
+        update(db, "lesion", lesion_id, wanted)
         record_revision(db, "lesion", lesion_id, "edited", changes)
     return bool(changes)
 
@@ -189,8 +208,9 @@ def lesion_for_case(
 
 def _birth_year_for(db: Database, patient_id: int, typed: int | None, visit_year: int | None) -> Row:
     """The columns for a birth year that is set on a stored patient, checked against all visits and a coming one."""
-    sql = "SELECT taken_on FROM visit JOIN lesion ON lesion.id = lesion_id WHERE patient_id = ?"
-    years = [int(row["taken_on"][:4]) for row in db.query(sql, [patient_id])] + ([visit_year] if visit_year else [])
+    sql = "SELECT v.taken_on, v.sound FROM sealed_visit v JOIN lesion l ON l.id = lesion_id WHERE patient_id = ?"
+    days = [row["taken_on"] for row in sound(db.query(sql, [patient_id]))]
+    years = [int(day[:4]) for day in days] + ([visit_year] if visit_year else [])
     if typed is not None and years and typed > min(years):
         raise InvalidEntry(
             f"Born in {typed}, but there is a photo of {min(years)}. Correct the birth year or that visit."
@@ -200,13 +220,16 @@ def _birth_year_for(db: Database, patient_id: int, typed: int | None, visit_year
 
 
 def _find(db: Database, pseudonym: str) -> Row | None:
-    return first(db, "SELECT * FROM patient WHERE pseudonym = ?", [pseudonym])
+    row = first(db, "SELECT * FROM sealed_patient WHERE pseudonym = ?", [pseudonym])
+    if row is not None:
+        must_be_sound(row, f"patient {row['id']}")
+    return row
 
 
 def _update_patient(db: Database, stored: Row, wanted: Row) -> bool:
     changed = {field: value for field, value in wanted.items() if value != stored[field]}
     if changed:
-        db.table("patient").update(stored["id"], changed)
+        update(db, "patient", stored["id"], changed)
         record_revision(db, "patient", stored["id"], "edited", dict.fromkeys(changed))
     return bool(changed)
 

@@ -1,13 +1,14 @@
 """Records ↔ rows: what each column of the database holds. Floats come back exactly, from columns and from JSON."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from sqlite_utils.db import Database
 
 from skinlens import __version__
+from skinlens.errors import StoreError
 from skinlens.labels import CODES
 from skinlens.records import (
     Case,
@@ -31,7 +32,12 @@ Subject = Literal["patient", "lesion", "visit"]
 
 PROB_COLUMNS: dict[str, str] = {code: f"prob_{code}" for code in CODES}
 PATIENT_COLUMNS = "p.pseudonym, p.birth_year, p.born_earlier, p.sex, p.version AS patient_version"
-CASE_COLUMNS = f"v.*, l.patient_id, l.body_site, l.remark, l.version AS lesion_version, {PATIENT_COLUMNS}"
+LESION_COLUMNS = "l.patient_id, l.body_site, l.remark, l.version AS lesion_version"
+ALL_SOUND = "(v.sound AND l.sound AND coalesce(p.sound, l.patient_id IS NULL))"
+"""Whether a case, its lesion and its patient, if it has one, are as they were saved."""
+CASE_COLUMNS = f"v.*, {ALL_SOUND} AS all_sound, {LESION_COLUMNS}, {PATIENT_COLUMNS}"
+CASE_TABLES = """
+    sealed_visit v JOIN sealed_lesion l ON l.id = v.lesion_id LEFT JOIN sealed_patient p ON p.id = l.patient_id"""
 
 
 @dataclass(frozen=True)
@@ -62,11 +68,44 @@ def first(db: Database, sql: str, parameters: Sequence[object]) -> Row | None:
     return next(iter(db.query(sql, parameters)), None)
 
 
+def sound(found: Iterable[Row], **expected: int) -> Iterator[Row]:
+    """Those rows that hold what was saved, each with the expected numbers: an index can be damaged as well.
+
+    The others are named by ``CaseStore.damage``, which every start asks.
+    """
+    for row in found:
+        if row["sound"] and all(row[column] == number for column, number in expected.items()):
+            yield row
+
+
+def must_be_sound(row: Row, what: str, column: str = "sound") -> None:
+    """Refuse a row that does not hold what was saved.
+
+    Raises:
+        StoreError: its seal does not fit; ``what`` names it in the message ("case 7").
+    """
+    if not row[column]:
+        raise StoreError(unsound(what))
+
+
+def unsound(what: str) -> str:
+    return (
+        f"What the database holds of {what} is damaged, and is not shown: it is not what was saved. Keep the SkinLens "
+        "folder as it is, and put back the last good copy of the whole folder."
+    )
+
+
 def insert(db: Database, table: str, row: Row) -> int:
     """The number of the new row."""
-    number = db.table(table).insert(row).last_pk
-    assert isinstance(number, int)
-    return number
+    names = ", ".join(row)
+    cursor = db.execute(f"INSERT INTO {table} ({names}) VALUES ({', '.join(f':{name}' for name in row)})", row)
+    assert isinstance(cursor.lastrowid, int)
+    return cursor.lastrowid
+
+
+def update(db: Database, table: Subject, number: int, values: Row) -> None:
+    columns = ", ".join(f"{name} = :{name}" for name in values)
+    db.execute(f"UPDATE {table} SET {columns} WHERE id = :updated_id", {**values, "updated_id": number})
 
 
 def is_number(number: int) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from skinlens.labels import CODES
 from skinlens.records import Status
-from skinlens.store.rows import PROB_COLUMNS, Row
+from skinlens.store.rows import ALL_SOUND, CASE_TABLES, PROB_COLUMNS, Row
 
 SortKey = Literal["date", "melanoma", "patient", "top"]
 
@@ -78,13 +78,17 @@ class CasePage:
     rows: tuple[CaseRow, ...]
     total: int
     offset: int
+    problems: tuple[str, ...] = ()
+    """A sentence for each row that is damaged and left out."""
 
 
+_TABLES = "visit v JOIN lesion l ON l.id = v.lesion_id LEFT JOIN patient p ON p.id = l.patient_id"
 _ROWS_SQL = f"""
     SELECT v.id, v.lesion_id, l.patient_id, p.pseudonym, l.body_site, v.taken_on, v.top_label,
         {", ".join(f"v.{column}" for column in PROB_COLUMNS.values())},
-        v.clinician_label, v.status, v.model_version, v.updated_at
-    FROM visit v JOIN lesion l ON l.id = v.lesion_id LEFT JOIN patient p ON p.id = l.patient_id"""
+        v.clinician_label, v.status, v.model_version, v.updated_at,
+        {ALL_SOUND} AS sound
+    FROM {CASE_TABLES}"""
 SAME_PHOTO_SQL = f"{_ROWS_SQL} WHERE v.photo_sha256 = ? ORDER BY v.taken_on DESC, v.id DESC"
 """SELECT of all cases that hold a photo; its rows go to ``case_row_of``."""
 
@@ -93,16 +97,15 @@ def page_sql(query: CaseQuery) -> tuple[str, dict[str, Any]]:
     """SELECT of the page; its rows go to ``case_row_of``."""
     where, parameters = _where(query)
     order = _ORDER[query.sort].format(way="DESC" if query.descending else "ASC")
-    sql = f"{_ROWS_SQL} {where} ORDER BY {order} LIMIT :limit OFFSET :offset"
+    # The rows of one page alone are read whole, and their seals checked.
+    page = f"SELECT v.id FROM {_TABLES} {where} ORDER BY {order} LIMIT :limit OFFSET :offset"
+    sql = f"{_ROWS_SQL} WHERE v.id IN ({page}) ORDER BY {order}"
     return sql, parameters | {"limit": max(0, min(query.limit, 10_000)), "offset": offset_of(query)}
 
 
 def total_sql(query: CaseQuery) -> tuple[str, dict[str, Any]]:
     where, parameters = _where(query)
-    sql = f"""
-        SELECT count(*) AS total
-        FROM visit v JOIN lesion l ON l.id = v.lesion_id LEFT JOIN patient p ON p.id = l.patient_id {where}"""
-    return sql, parameters
+    return f"SELECT count(*) AS total FROM {_TABLES} {where}", parameters
 
 
 def offset_of(query: CaseQuery) -> int:

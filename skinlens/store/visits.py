@@ -4,13 +4,13 @@ from typing import Any
 
 from sqlite_utils.db import Database
 
-from skinlens.errors import CaseNotFound, InvalidEntry
+from skinlens.errors import InvalidEntry, StoreError
 from skinlens.records import Case, Explanation
-from skinlens.store import entries, rows
+from skinlens.store import entries, people, rows
 from skinlens.store.rows import Row
 
 EXPLANATIONS_SQL = """
-    SELECT explanation.*, photo_sha256 FROM explanation JOIN visit ON visit.id = visit_id
+    SELECT explanation.*, photo_sha256 FROM sealed_explanation explanation JOIN visit ON visit.id = visit_id
     WHERE visit_id = ? ORDER BY explanation.id"""
 
 
@@ -19,13 +19,14 @@ def case_of(db: Database, visit_id: int) -> Case:
 
     Raises:
         CaseNotFound: there is no such visit.
+        StoreError: its row, or that of its lesion or patient, is damaged or missing.
     """
-    sql = f"""
-        SELECT {rows.CASE_COLUMNS} FROM visit v JOIN lesion l ON l.id = v.lesion_id
-        LEFT JOIN patient p ON p.id = l.patient_id WHERE v.id = ?"""
+    sql = f"SELECT {rows.CASE_COLUMNS} FROM {rows.CASE_TABLES} WHERE v.id = ?"
     row = rows.first(db, sql, [visit_id]) if rows.is_number(visit_id) else None
     if row is None:
-        raise CaseNotFound(rows.gone("visit", visit_id))
+        people.must_exist(db, "visit", visit_id)
+        raise StoreError(rows.unsound(f"the lesion of case {visit_id}"))
+    rows.must_be_sound(row, f"case {visit_id}", "all_sound")
     return rows.case_of(row)
 
 

@@ -43,6 +43,7 @@ def results(store: CaseStore, query: CaseQuery) -> None:
     if number > pages:
         st.session_state["find_page"] = number = 1
         page = store.search(_at(query, 1))
+    widgets.problems(page.problems)
     if not page.total:
         _nothing(store)
         return

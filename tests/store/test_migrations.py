@@ -160,12 +160,12 @@ def test_the_steps_are_numbered_in_their_order():
 def test_a_first_impression_is_never_changed(store, save):
     save(first_impression="unsure")
     refused = pytest.raises(sqlite3.IntegrityError, match="a first impression is never changed")
-    with closing(sqlite3.connect(store.database)) as connection, refused:
-        connection.execute("UPDATE visit SET first_impression = 'mel'")
+    with store._writing() as db, refused:
+        db.execute("UPDATE visit SET first_impression = 'mel'")
 
 
 def test_a_revision_is_never_changed(store, save):
     save()
     refused = pytest.raises(sqlite3.IntegrityError, match="a revision is never changed")
-    with closing(sqlite3.connect(store.database)) as connection, refused:
-        connection.execute("UPDATE revision SET action = 'signed'")
+    with store._writing() as db, refused:
+        db.execute("UPDATE revision SET action = 'signed'")
