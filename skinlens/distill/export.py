@@ -32,7 +32,7 @@ from skinlens.intake import photo_from_pixels
 from skinlens.labels import CODES, INDEX, MELANOMA
 from skinlens.models.engine import BATCH, Engine, Exits, Head, pool
 from skinlens.models.quantize import CALIBRATIONS, Calibration, exit_weights, export_backbone, head_of, parity, quantize
-from skinlens.models.weights import HEAD_PARTS, REFERENCE_SEED
+from skinlens.models.weights import HEAD_PARTS, REFERENCE_SEED, write_manifest
 from skinlens.phantom import draw_phantom
 from skinlens.preprocess import normalise, to_batch
 from skinlens.quality import fit_familiarity
@@ -161,8 +161,7 @@ def export(
             for name in (BACKBONE, HEAD, FAMILIARITY, FLOAT)
         },
     }
-    path = out / "manifest.json"
-    path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    path = write_manifest(out, manifest)
     say(summary(manifest))
     return path
 

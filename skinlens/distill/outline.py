@@ -34,7 +34,7 @@ from skinlens.distill.data import Entry, load_views, picture_paths
 from skinlens.errors import DatasetError
 from skinlens.models.engine import BATCH, Engine
 from skinlens.models.outline import OutlineHead
-from skinlens.models.weights import load_engine, load_manifest
+from skinlens.models.weights import load_engine, load_manifest, write_manifest
 from skinlens.preprocess import normalise
 from skinlens.records import Array, ModelStamp
 
@@ -356,7 +356,3 @@ def add_figures(weights: Path, split: str, figures: dict[str, Any]) -> None:
     content = load_manifest(weights).content
     content["outline"].setdefault("figures", {})[split] = figures
     write_manifest(weights, content)
-
-
-def write_manifest(weights: Path, content: dict[str, Any]) -> None:
-    (weights / "manifest.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

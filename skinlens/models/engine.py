@@ -105,29 +105,31 @@ class Engine:
 
     def __init__(
         self,
-        backbone: Path,
+        backbone: Path | bytes,
         head: Head,
         spec: InputSpec,
         stamp: ModelStamp,
         threads: int = 2,
         exits: Exits | None = None,
     ) -> None:
-        """``threads``: cores to use; all callers share them. ``exits``: None where the release says nothing of them.
+        """``backbone``: the file, or what was read of it. ``threads``: cores to use; all callers share them. ``exits``:
+        None where the release says nothing of them.
 
         Raises:
             WeightsError: the file is no network, or not one with this project's inputs and outputs.
         """
+        name = backbone.name if isinstance(backbone, Path) else "The network of the release"
         try:
-            self._file = backbone.read_bytes()
+            self._file = backbone if isinstance(backbone, bytes) else backbone.read_bytes()
             self._session = _session(self._file, threads)
         except Exception as problem:  # ONNX Runtime raises a family of its own, rooted in Exception
             raise WeightsError(
-                f"{backbone.name} is not a network that can be loaded ({type(problem).__name__}). Restore the weights "
+                f"{name} is not a network that can be loaded ({type(problem).__name__}). Restore the weights "
                 "folder from the release."
             ) from problem
         names = tuple(output.name for output in self._session.get_outputs())
         if names not in (OUTPUTS[:3], OUTPUTS):
-            raise WeightsError(f"{backbone.name}: expected the outputs {OUTPUTS}, found {names}.")
+            raise WeightsError(f"{name}: expected the outputs {OUTPUTS}, found {names}.")
         self._pools = names == OUTPUTS
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix="engine")
         self._alone: ort.InferenceSession | None = self._session if threads == 1 else None

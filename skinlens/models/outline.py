@@ -35,8 +35,8 @@ Points = Float64[Array, "n 2"]
 class OutlineHead:
     """Network input and fused map → how probable it is that each place belongs to the lesion. Thread-safe."""
 
-    def __init__(self, path: Path, spec: InputSpec, stamp: ModelStamp, threads: int = 2) -> None:
-        """``spec``: of the engine that the head was made for. ``stamp``: of the head itself.
+    def __init__(self, file: Path | bytes, spec: InputSpec, stamp: ModelStamp, threads: int = 2) -> None:
+        """``file``: or what was read of it. ``spec``: of the engine that the head was made for. ``stamp``: of the head.
 
         Raises:
             WeightsError: the file is no network, or not one with this project's inputs and output.
@@ -44,16 +44,18 @@ class OutlineHead:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
+        name = file.name if isinstance(file, Path) else "The outline head of the release"
         try:
-            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            content = file if isinstance(file, bytes) else file.read_bytes()
+            self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as problem:  # ONNX Runtime raises a family of its own, rooted in Exception
             raise WeightsError(
-                f"{path.name} is not a network that can be loaded ({type(problem).__name__}). Restore the weights "
+                f"{name} is not a network that can be loaded ({type(problem).__name__}). Restore the weights "
                 "folder from the release."
             ) from problem
         names = [one.name for one in (*self._session.get_inputs(), *self._session.get_outputs())]
         if names != ["batch", "fused", "lesion"]:
-            raise WeightsError(f"{path.name}: expected the tensors batch, fused and lesion, found {', '.join(names)}.")
+            raise WeightsError(f"{name}: expected the tensors batch, fused and lesion, found {', '.join(names)}.")
         self.spec, self.stamp = spec, stamp
 
     def probs(self, batch: Batch, fused: FeatureMaps) -> Float32[Array, "n s s"]:

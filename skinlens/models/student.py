@@ -13,6 +13,7 @@ squeeze-excite block, because that is what survives an eight-bit quantization. T
 that lies behind it is the head, whose gradient has a closed form.
 """
 
+import io
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -202,12 +203,12 @@ def load_released(manifest: Manifest) -> Student:
     Raises:
         WeightsError: its file is missing, is not the one that was released, or does not fit this version.
     """
-    path = manifest.verified(manifest.content["checkpoint"])
+    name = manifest.content["checkpoint"]
     shape = {key: value for key, value in manifest.content["architecture"].items() if key != "class"}
     student = Student(StudentConfig(**{**shape, "cnn_channels": tuple(shape["cnn_channels"])}))
-    halves = torch.load(path, map_location="cpu", weights_only=True)["student"]
+    halves = torch.load(io.BytesIO(manifest.read(name)), map_location="cpu", weights_only=True)["student"]
     try:
         student.load_state_dict(halves)
     except RuntimeError as problem:
-        raise WeightsError(f"{path.name} does not fit the network of this version: {problem}.") from problem
+        raise WeightsError(f"{name} does not fit the network of this version: {problem}.") from problem
     return student.eval()

@@ -1,6 +1,9 @@
-"""``weights/manifest.json`` → a verified engine. A file loads only if its SHA-256 is the one in the manifest."""
+"""``weights/manifest.json`` → a verified engine. A file is used only if its SHA-256 is the one in the manifest, and the
+manifest of the folder that ships only if it is the one that this version was made with (see ``release``).
+"""
 
 import hashlib
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +14,7 @@ import numpy as np
 from skinlens.calibration import SetRule
 from skinlens.errors import WeightsError
 from skinlens.labels import CODES
+from skinlens.models import release
 from skinlens.models.engine import Engine, ExitLayer, Exits, Head
 from skinlens.models.outline import OutlineHead
 from skinlens.preprocess import InputSpec
@@ -30,6 +34,11 @@ class Manifest:
 
     directory: Path
     content: dict[str, Any]
+
+    @property
+    def bundled(self) -> bool:
+        """Whether it is the one that this version was made with, wherever it lies."""
+        return release.digest(self.content) == release.bundled_digest()
 
     @property
     def version(self) -> str:
@@ -63,30 +72,29 @@ class Manifest:
         digest = self.content["files"][self.content["backbones"][precision]]["sha256"]
         return ModelStamp(str(self.content["name"]), self.version, digest)
 
-    def verified(self, name: str) -> Path:
-        """The path of a file of this release.
+    def read(self, name: str) -> bytes:
+        """A file of this release. What is returned is what was checked: nothing reads the file a second time.
 
         Raises:
             WeightsError: it is missing, or is not the file that was released.
         """
-        path = self.directory / name
         try:
-            found = hashlib.sha256(path.read_bytes()).hexdigest()
+            file = (self.directory / name).read_bytes()
         except OSError as problem:
             raise WeightsError(
                 f"The model file {name} cannot be read in {self.directory} ({problem.strerror}). Restore the weights "
                 "folder from the release."
             ) from problem
-        expected = self.content["files"][name]["sha256"]
+        expected, found = self.content["files"][name]["sha256"], hashlib.sha256(file).hexdigest()
         if found != expected:
             raise WeightsError(
                 f"The model file {name} is not the one that was released: expected SHA-256 {expected[:12]}…, found "
                 f"{found[:12]}…. Restore the weights folder from the release."
             )
-        return path
+        return file
 
     def head(self) -> Head:
-        with np.load(self.verified(self.content["head"]), allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(self.read(self.content["head"])), allow_pickle=False) as arrays:
             return Head(*(arrays[part] for part in HEAD_PARTS))
 
     def exits(self) -> Exits | None:
@@ -94,7 +102,7 @@ class Manifest:
         known = self.content.get("exits")
         if known is None:
             return None
-        with np.load(self.verified(self.content["head"]), allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(self.read(self.content["head"])), allow_pickle=False) as arrays:
             return Exits(
                 *(
                     ExitLayer(
@@ -109,7 +117,7 @@ class Manifest:
 
     def familiarity(self) -> Familiarity:
         """What the training photos look like to the network: for the distance of a new photo from them."""
-        with np.load(self.verified(self.content["familiarity"]), allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(self.read(self.content["familiarity"])), allow_pickle=False) as arrays:
             return Familiarity(arrays["mean"], arrays["whitening"], float(arrays["limit"]))
 
 
@@ -117,7 +125,8 @@ def load_manifest(directory: Path = SHIPPED) -> Manifest:
     """Read and check the manifest of a weights folder.
 
     Raises:
-        WeightsError: there is none, it is no JSON, or its classes are not this version's.
+        WeightsError: there is none, it does not say what this version needs, or it lies in the folder that ships and is
+            not the one that ships.
     """
     path = directory / "manifest.json"
     try:
@@ -126,9 +135,30 @@ def load_manifest(directory: Path = SHIPPED) -> Manifest:
         raise WeightsError(f"No model is installed: expected {path} ({problem.strerror}).") from problem
     except ValueError as problem:
         raise WeightsError(f"{path} is not a manifest: {problem}. Restore it from the release.") from problem
-    if tuple(content.get("labels", ())) != CODES:
-        raise WeightsError(f"{path}: expected the classes {CODES}, found {content.get('labels')}.")
-    return Manifest(directory, content)
+    release.check(content, path)
+    manifest = Manifest(directory, content)
+    if ships(directory) and not manifest.bundled:
+        expected, found = release.bundled_digest()[:12], release.digest(content)[:12]
+        raise WeightsError(
+            f"{path} is not the manifest that this version came with: expected SHA-256 {expected}…, found {found}…. "
+            "Restore the weights folder from the release. A model of your own is used from a folder of its own, which "
+            "--weights or the setting SKINLENS_WEIGHTS names."
+        )
+    return manifest
+
+
+def ships(directory: Path) -> bool:
+    """Whether it is the folder that comes with the program."""
+    return directory.resolve() == SHIPPED.resolve()
+
+
+def write_manifest(directory: Path, content: dict[str, Any]) -> Path:
+    """The one place where a manifest is written. That of the folder that ships is bound to the code from then on."""
+    path = directory / "manifest.json"
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    if ships(directory):
+        release.remember_bundled(content)
+    return path
 
 
 def load_engine(directory: Path = SHIPPED, precision: Precision = "int8", threads: int = 2) -> Engine:
@@ -141,9 +171,13 @@ def load_engine(directory: Path = SHIPPED, precision: Precision = "int8", thread
     name = manifest.content["backbones"].get(precision)
     if name is None:
         raise WeightsError(f"{directory} holds no {precision} network, only {sorted(manifest.content['backbones'])}.")
-    backbone = manifest.verified(name)
     return Engine(
-        backbone, manifest.head(), manifest.input_spec, manifest.stamp(precision), threads, exits=manifest.exits()
+        manifest.read(name),
+        manifest.head(),
+        manifest.input_spec,
+        manifest.stamp(precision),
+        threads,
+        exits=manifest.exits(),
     )
 
 
@@ -164,6 +198,6 @@ def load_outline_head(directory: Path = SHIPPED, threads: int = 2) -> OutlineHea
             f"The outline head {entry['file']} was made for another model: expected {engine.sha256[:12]}…, found "
             f"{entry['backbone_sha256'][:12]}…. {again}"
         )
-    path = manifest.verified(entry["file"])
+    file = manifest.read(entry["file"])
     stamp = ModelStamp(f"{engine.name}, outline", manifest.version, manifest.content["files"][entry["file"]]["sha256"])
-    return OutlineHead(path, manifest.input_spec, stamp, threads)
+    return OutlineHead(file, manifest.input_spec, stamp, threads)

@@ -68,6 +68,11 @@ def manifest() -> dict[str, Any]:
     return load_manifest(pipeline.weights_directory()).content
 
 
+def bundled() -> bool:
+    """Whether the installed model is the one that this version came with. Raises WeightsError."""
+    return load_manifest(pipeline.weights_directory()).bundled
+
+
 def store() -> CaseStore:
     """The case store, checked and tidied once for each start of the app. Raises StoreError."""
     home = default_home()

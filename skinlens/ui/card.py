@@ -9,7 +9,7 @@ from skinlens import __version__, pipeline
 from skinlens.labels import LABELS
 from skinlens.ui import cache, figures, widgets
 from skinlens.ui.frame import CONDITIONS
-from skinlens.ui.words import RISK_SIGNS, name, percent
+from skinlens.ui.words import RISK_SIGNS, name, percent, plain
 
 LIMITS = (
     "Photos from other clinics, other cameras or other skin are read worse than the figures above say.",
@@ -21,6 +21,12 @@ CONFIG = {"displayModeBar": False, "scrollZoom": False}
 
 def what_it_is(release: Mapping[str, Any]) -> None:
     spec = release["input"]
+    if not cache.bundled():
+        st.warning(
+            f"This is not the model that SkinLens {__version__} came with: it was chosen with the setting "
+            f"{pipeline.WEIGHTS_VARIABLE}, and is version {plain(release['version'])}. What the documents say of the "
+            "model need not hold for it."
+        )
     st.markdown(
         "A small neural network that runs on this computer. It looks at one photo at the detail of "
         f"{spec['detail_px']} pixels across the short side, and divides its certainty among seven kinds of lesion. It "

@@ -121,8 +121,8 @@ class Listening(Engine):
 
 def test_a_prediction_asks_for_the_mean_of_the_fused_map_alone(release: Path) -> None:
     manifest = load_manifest(release)
-    path, spec = manifest.verified(manifest.content["backbones"]["int8"]), manifest.input_spec
-    engine = Listening(path, manifest.head(), spec, manifest.stamp())
+    file, spec = manifest.read(manifest.content["backbones"]["int8"]), manifest.input_spec
+    engine = Listening(file, manifest.head(), spec, manifest.stamp())
     batch = np.random.default_rng(0).uniform(-1, 1, (2, 3, spec.size_px, spec.size_px)).astype(np.float32)
     engine.logits(batch)
     assert engine.asked == [("pooled",)]
