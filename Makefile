@@ -10,6 +10,7 @@ SHELL := /bin/bash
 VENV ?= .venv
 HOST ?= 127.0.0.1
 PORT ?= 8501
+JOBS ?= 2
 
 PYTHON := $(VENV)/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check
@@ -21,7 +22,14 @@ FIND_PYTHON = for candidate in python3.11 python3 python3.12 python3.13; do \
 		if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then echo "$$candidate"; break; fi; \
 	done
 
-.PHONY: help app check format lint types imports docs-check test docs bench clean
+# Where it is set, every run compiles the tests and what they check anew: half of the time of collecting them.
+unexport PYTHONDONTWRITEBYTECODE
+
+# Whole files to each worker process, the long ones first as they stand; each computes on one thread, so that JOBS of
+# them share JOBS cores.
+PYTEST := OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses $(JOBS) --dist loadgroup --no-loadscope-reorder
+
+.PHONY: help app check check-fast format lint types imports docs-check test test-fast docs bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -30,6 +38,8 @@ app: $(VENV)/app.stamp ## Serve the app on 127.0.0.1:8501 with the shipped weigh
 	@$(PYTHON) -m skinlens serve --host $(HOST) --port $(PORT)
 
 check: lint types imports docs-check test ## Run the whole gate: format, lint, types, imports, documents, tests
+
+check-fast: lint types imports test-fast ## Check in about a minute: all but the tests that are slow, or need a browser or the data
 
 format: $(VENV)/check.stamp ## Format the code and mend what the linter can mend
 	@$(PYTHON) -m ruff format .
@@ -55,7 +65,11 @@ docs-check: $(VENV)/check.stamp ## Check that the figures in the documents are t
 
 test: $(VENV)/check.stamp ## Run the tests; skipped ones say why
 	@echo "== pytest"
-	$(PYTHON) -m pytest
+	$(PYTEST)
+
+test-fast: $(VENV)/check.stamp
+	@echo "== pytest, the fast tests"
+	$(PYTEST) -m "not slow and not browser and not data"
 
 docs: $(VENV)/check.stamp ## Paste the measured figures into the documents
 	@$(PYTHON) -m cogapp -I docs --verbosity=1 -r $(GENERATED)

@@ -29,11 +29,36 @@ os.environ.setdefault("MPLBACKEND", "Agg")  # no test opens a window
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # and for the processes that tests start
 
+# Of two worker processes that look for a free port at once, both find the same one.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+os.environ["SKINLENS_TEST_PORT"] = str(int(os.environ.get("SKINLENS_TEST_PORT", "8601")) + 20 * WORKER)
+
 pytest_plugins = ["pytester"]
 
 hypothesis.settings.register_profile("local", deadline=None, max_examples=50)
 hypothesis.settings.register_profile("gate", deadline=None, max_examples=50, derandomize=True, database=None)
 hypothesis.settings.load_profile("gate" if os.environ.get("CI") else "local")
+
+
+# --------------------------------------------------------------------------------------------------------- markers
+
+FOLDERS = {"browser": "browser", "app": "slow"}
+FIXTURES = {"ham10000": "data", "originals": "data", "student": "slow"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is known by its folder or by what it asks for; ``slow`` is for the author to say elsewhere.
+
+    Worker processes get whole files, which share what they set up, and one of them all that drives a browser: two
+    browsers and their servers would be in each other's way on two cores.
+    """
+    for item in items:
+        asked = getattr(item, "fixturenames", ())
+        known = {FOLDERS.get(item.path.parent.name), *(FIXTURES.get(name) for name in asked)} - {None}
+        for name in sorted(str(one) for one in known):
+            item.add_marker(name)
+        item.add_marker(pytest.mark.xdist_group("browser" if "browser" in known else item.path.stem))
 
 
 # ------------------------------------------------------------------------------------------------- nothing skipped

@@ -16,6 +16,8 @@ from skinlens.__main__ import main
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.phantom import draw_phantom
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -16,6 +16,8 @@ from PIL import Image
 from skinlens.phantom import draw_phantom
 from tests.traces import Trace
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = """
 from skinlens import pipeline

@@ -20,6 +20,7 @@ def phantom() -> np.ndarray:
     return draw_phantom()
 
 
+@pytest.mark.slow
 def test_a_seed_always_draws_the_same(phantom: np.ndarray) -> None:
     assert phantom.shape == (450, 600, 3)
     assert phantom.dtype == np.uint8

@@ -9,12 +9,15 @@ from skimage import data as foreign
 
 from skinlens import quality
 from skinlens.intake import photo_from_pixels, read_photo
+from skinlens.models.engine import RUN
 from skinlens.models.weights import SHIPPED, load_manifest
 from skinlens.phantom import draw_phantom
 from skinlens.predict import Classifier, load_classifier
 from skinlens.preprocess import to_batch
-from skinlens.records import QualityReport
+from skinlens.records import Batch, Logits, QualityReport
 from tests.closeness import NETWORK, assert_near
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +44,27 @@ def test_the_release_keeps_its_promises() -> None:
     assert sum((SHIPPED / name).stat().st_size for name in served) <= 6_000_000
 
 
+@pytest.fixture(scope="module")
+def batch(classifier: Classifier) -> Batch:
+    """Five drawn lesions: in company two whole runs of the engine, and one that is left over."""
+    assert RUN == 2
+    return to_batch([photo_from_pixels(draw_phantom(seed), "PNG") for seed in range(5)], classifier.engine.spec)
+
+
+@pytest.fixture(scope="module")
+def alone(classifier: Classifier, batch: Batch) -> Logits:
+    return one_by_one(classifier, batch)
+
+
+def one_by_one(classifier: Classifier, batch: Batch) -> Logits:
+    return np.concatenate([classifier.engine.logits(batch[at : at + 1]) for at in range(len(batch))])
+
+
 @pytest.mark.parametrize("threads", [1, 2])
-def test_neither_threads_nor_company_change_an_answer(classifier: Classifier, threads: int) -> None:
-    """One photo at a time and sixteen together, on one thread and on two."""
-    photos = [photo_from_pixels(draw_phantom(seed), "PNG") for seed in range(16)]
-    batch = to_batch(photos, classifier.engine.spec)
-    alone = np.concatenate([classifier.engine.logits(batch[at : at + 1]) for at in range(16)])
-    engine = load_classifier(threads=threads).engine
-    for found in (engine.logits(batch), np.concatenate([engine.logits(batch[at : at + 1]) for at in range(16)])):
+def test_neither_threads_nor_company_change_an_answer(batch: Batch, alone: Logits, threads: int) -> None:
+    """One photo at a time and all together, on one thread and on two."""
+    classifier = load_classifier(threads=threads)
+    for found in (classifier.engine.logits(batch), one_by_one(classifier, batch)):
         assert_near(found, alone, NETWORK)
 
 

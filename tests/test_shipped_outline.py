@@ -10,6 +10,8 @@ from skinlens.models.outline import curve, fill, propose
 from skinlens.models.weights import SHIPPED, load_engine, load_manifest, load_outline_head
 from skinlens.phantom import draw_phantom
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_head_keeps_its_promises() -> None:
     manifest = load_manifest()

@@ -13,6 +13,8 @@ from skinlens.errors import RecipeError
 from skinlens.models.student import Student
 from tests.tiny_release import RECIPE
 
+pytestmark = pytest.mark.slow
+
 
 def make_run(folder: Path, recipe: Recipe, seed: int, **changed: object) -> Path:
     torch.manual_seed(seed)

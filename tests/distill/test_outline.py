@@ -25,6 +25,8 @@ from skinlens.models.outline import OutlineHead, mask_in_view, propose
 from skinlens.models.weights import load_engine, load_outline_head
 from tests.tiny_outline import Drawn, draw_outlined, with_outline
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Drawn:

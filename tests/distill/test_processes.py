@@ -20,6 +20,8 @@ from skinlens.models.student import StudentConfig
 from tests.closeness import NETWORK
 from tests.tiny_release import RECIPE
 
+pytestmark = pytest.mark.slow
+
 STEADY = replace(
     RECIPE,
     epochs=3,

@@ -3,11 +3,15 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from skinlens.distill.config import Search, load_recipe
 from skinlens.distill.losses import Weights
 from skinlens.distill.material import by_lesion
 from skinlens.distill.search import candidates, search
 from tests.tiny_release import RECIPE, draw_dataset
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -16,6 +16,8 @@ from skinlens.distill.train import load_student, train
 from skinlens.models.quantize import export_backbone
 from tests.tiny_release import RECIPE, draw_dataset
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def traced() -> Iterator[None]:

@@ -16,6 +16,8 @@ from skinlens.errors import DatasetError, RecipeError
 from skinlens.models.student import Student, StudentConfig, load_imagenet
 from tests.tiny_release import RECIPE, draw_dataset
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Material:

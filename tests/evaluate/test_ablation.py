@@ -30,6 +30,8 @@ from skinlens.evaluate.earlier import keep_earlier
 from skinlens.labels import CODES
 from tests.tiny_release import RECIPE, draw_dataset
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_table_of_what_was_run(release: Path, tmp_path: Path) -> None:
     entries = {part: draw_dataset(tmp_path / part, seed, 2) for seed, part in enumerate(("train", "val", "test"))}

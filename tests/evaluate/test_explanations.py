@@ -35,6 +35,8 @@ from skinlens.predict import Classifier, load_classifier
 from skinlens.preprocess import to_batch
 from tests.tiny_release import draw_dataset
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def classifier(release: Path) -> Classifier:

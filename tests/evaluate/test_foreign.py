@@ -9,6 +9,8 @@ from skinlens.evaluate.foreign import HEIGHT_PX, IMITATION, WIDTH_PX, distances,
 from skinlens.intake import photo_from_pixels
 from skinlens.predict import load_classifier
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def shown() -> dict[str, list[np.ndarray]]:

@@ -13,6 +13,8 @@ from skinlens.labels import CODES
 from skinlens.predict import load_classifier
 from tests.tiny_release import draw_dataset
 
+pytestmark = pytest.mark.slow
+
 FEW = 20
 """Resamples: enough to see that there is an interval."""
 

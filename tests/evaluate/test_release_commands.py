@@ -9,6 +9,8 @@ import pytest
 from skinlens.__main__ import main
 from skinlens.explain import METHODS
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_explanation_methods_are_measured(
     ham10000: Path, release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

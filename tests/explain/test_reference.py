@@ -23,6 +23,8 @@ from skinlens.records import Explanation, ModelStamp
 from tests.closeness import NETWORK, PROBABILITY
 from tests.explain.conftest import unchecked_shapes
 
+pytestmark = pytest.mark.slow
+
 LIME = {"samples": 100, "segments": 15, "design": "independent"}
 
 

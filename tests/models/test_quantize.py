@@ -14,6 +14,8 @@ from skinlens.preprocess import InputSpec
 from skinlens.records import ModelStamp
 from tests.closeness import NETWORK, ONE_LAYER, assert_near
 
+pytestmark = pytest.mark.slow
+
 SIZE = 64
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import jaxtyping
 import numpy as np
 import onnx
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,8 @@ from onnx import numpy_helper
 from skinlens.models.quantize import export_backbone, quantize
 from skinlens.models.rounding import LEVELS, round_weights
 from skinlens.models.student import Student, StudentConfig
+
+pytestmark = pytest.mark.slow
 
 
 def moments_of(inputs):

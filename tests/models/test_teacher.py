@@ -18,6 +18,8 @@ from skinlens.models.pretrained import dinov2_file, dinov2_vit, efficientnet_lit
 from skinlens.models.teacher import ConvolutionalBranch, Teacher, TeacherConfig, load_branch
 from tests.tiny_release import RECIPE, draw_dataset
 
+pytestmark = pytest.mark.slow
+
 CONFIG = TeacherConfig(vit_px=28, vit_depth=3, convolutional="convnext_atto", hidden=16)
 TEACHER = replace(RECIPE, name="teacher", network="teacher", epochs=1, teacher=CONFIG)
 

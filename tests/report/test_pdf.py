@@ -167,6 +167,7 @@ def test_every_font_is_embedded(usual: bytes) -> None:
             assert "/FontFile2" in font.get_object()["/FontDescriptor"]
 
 
+@pytest.mark.slow
 def test_a_large_photo_makes_no_large_file() -> None:
     photo = samples.photo(2000, 3000)
     data = render(compose(samples.case(photo), photo, []))
@@ -182,6 +183,7 @@ def test_photos_of_any_shape_fit(height: int, width: int) -> None:
     assert len(read(data).pages) == 2
 
 
+@pytest.mark.slow
 def test_the_same_content_gives_the_same_bytes_in_any_process(tmp_path: Path) -> None:
     digests = set()
     for seed, zone in (("1", "UTC"), ("2", "Asia/Kolkata")):
@@ -200,6 +202,7 @@ def test_what_was_printed_before_leaves_no_trace(usual: bytes) -> None:
     assert hashlib.sha256(render(full())).digest() == hashlib.sha256(usual).digest()
 
 
+@pytest.mark.slow
 def test_reports_made_at_the_same_time_do_not_mix() -> None:
     reports = [content(notes=notes) for notes in ("alpha", "Ωμέγα", "漢字", "محمد")]
     alone = [render(report) for report in reports]
@@ -208,6 +211,7 @@ def test_reports_made_at_the_same_time_do_not_mix() -> None:
     assert together == alone * 2
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(
     notes=st.text(st.characters(), max_size=400),

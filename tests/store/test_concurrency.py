@@ -103,6 +103,7 @@ def test_edits_at_once_are_applied_one_after_the_other(store, save):
     assert store.case(visit_id).visit.notes == notes[-1][1]
 
 
+@pytest.mark.slow
 def test_two_processes_write_at_once(tmp_path):
     script = """
 for turn in range(8):
