@@ -178,11 +178,12 @@ def keep_outlines(store: CaseStore, visit_id: int, outlines: Sequence[Outline], 
 
 
 def report_pdf(store: CaseStore, visit_id: int, spec: InputSpec | None = None) -> tuple[bytes, tuple[str, ...]]:
-    """The report of a stored case, and a sentence for each map that could not be read and is not in it."""
+    """The report of a stored case, and a sentence for each map or photo that could not be read and is not in it."""
     maps, problems = store.readable_explanations(visit_id)
+    photo, lost = store.readable_photo(visit_id)
     checks, outlines = store.checks(visit_id), store.outlines(visit_id)
-    composed = content.compose(store.case(visit_id), store.photo(visit_id), maps, checks, outlines, spec=spec)
-    return pdf.render(composed), problems
+    composed = content.compose(store.case(visit_id), photo, maps, checks, outlines, spec=spec)
+    return pdf.render(composed), (*lost, *problems)
 
 
 def evaluation(split: str) -> Mapping[str, Any] | None:

@@ -68,6 +68,8 @@ class Photo:
     source_format: str
     notes: tuple[str, ...] = ()
     """Sentences for the clinician on what was changed while reading (first frame only, transparency removed, …)."""
+    placeholder: bool = False
+    """Whether the stored picture is lost: the pixels are a drawing that says so. Nothing is computed on it."""
 
     @property
     def width_px(self) -> int:

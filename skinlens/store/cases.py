@@ -188,6 +188,16 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
             content = self.files.read(row["photo_file"], f"the picture of case {visit_id}")
         return rows.photo_of(row, files.pixels_of(content))
 
+    def readable_photo(self, visit_id: int) -> tuple[Photo, tuple[str, ...]]:
+        """The photo; or a placeholder of its size and a sentence, where its file is lost or damaged."""
+        try:
+            return self.photo(visit_id), ()
+        except StoreError as error:
+            with self._reading() as db:
+                row = people.row_of(db, "visit", visit_id)
+            drawn = files.placeholder(row["height_px"], row["width_px"])
+            return rows.placeholder_of(row, drawn), (str(error),)
+
     def thumbnail(self, visit_id: int) -> bytes:
         """A JPEG of at most 240 px."""
         with self._reading() as db:

@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from skinlens.errors import StoreError
 from skinlens.records import Heat, Pixels
@@ -182,6 +182,23 @@ def pixels_of(content: bytes) -> Pixels:
     """The picture in a file of ``picture_file``."""
     with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
         return np.array(picture, dtype=np.uint8)
+
+
+def placeholder(height_px: int, width_px: int) -> Pixels:
+    """A drawing in the place of a photo that cannot be read: grey, crossed out, with words."""
+    picture = Image.new("RGB", (width_px, height_px), (225, 225, 225))
+    draw = ImageDraw.Draw(picture)
+    for ends in ((0, 0, width_px, height_px), (0, height_px, width_px, 0)):
+        draw.line(ends, fill=(180, 180, 180), width=1 + min(width_px, height_px) // 200)
+    size = max(8, width_px // 18)
+    draw.text(
+        (width_px / 2, height_px / 2),
+        "Photo missing",
+        fill=(60, 60, 60),
+        anchor="mm",
+        font=ImageFont.load_default(size),
+    )
+    return np.array(picture, dtype=np.uint8)
 
 
 def thumbnail_file(pixels: Pixels) -> tuple[str, bytes]:

@@ -230,6 +230,11 @@ def photo_of(row: Row, pixels: Pixels) -> Photo:
     return Photo(pixels, row["photo_sha256"], row["source_format"], tuple(json.loads(row["photo_notes"])))
 
 
+def placeholder_of(row: Row, pixels: Pixels) -> Photo:
+    """A drawing in the place of a photo whose file is lost, with the hash by which its maps belong to it."""
+    return Photo(pixels, row["photo_sha256"], row["source_format"], tuple(json.loads(row["photo_notes"])), True)
+
+
 def explanation_of(row: Row, heat: Heat) -> Explanation:
     """From a row of the table ``explanation`` with the visit's ``photo_sha256`` beside it."""
     return Explanation(

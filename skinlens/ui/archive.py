@@ -146,6 +146,7 @@ def case(store: CaseStore, opened: OpenCase) -> None:
             back()
         st.page_link("pages/explain.py", label="Explain it")
         st.page_link("pages/report.py", label="Print the report")
+    widgets.problems(opened.problems)
     st.subheader(plain(f"Case {stored.visit.id}: {stored.lesion.body_site}, {stored.visit.taken_on}"))
     left, right = st.columns([5, 7], gap="large")
     with left:

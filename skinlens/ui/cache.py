@@ -92,11 +92,11 @@ def _tidied(home: Path) -> Tidied:
 
 def display_jpeg(photo: Photo) -> bytes:
     """The photo as a JPEG of at most ``DISPLAY_PX``, for a page."""
-    return _display_jpeg(photo.sha256, photo)
+    return _display_jpeg(f"{photo.sha256} {photo.placeholder}", photo)
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
-def _display_jpeg(sha256: str, _photo: Photo) -> bytes:  # noqa: ARG001  the hash is the key
+def _display_jpeg(key: str, _photo: Photo) -> bytes:  # noqa: ARG001  the hash is the key
     return jpeg(reduced(_photo, DISPLAY_PX))
 
 

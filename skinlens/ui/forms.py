@@ -375,8 +375,9 @@ def filters(store: CaseStore) -> CaseQuery:
             persist_state="session",
         )
         least = third.number_input(
-            "is at least, %", 0, 100, 0, disabled=query["prob_of"] is None, key="find_least", persist_state="session"
-        )
+            "is at least, %", 0.0, 100.0, 0.0, 1.0, format="%.1f",
+            disabled=query["prob_of"] is None, key="find_least", persist_state="session",
+        )  # fmt: skip
         query["min_prob"] = least / 100
         query["clinician_label"] = first.selectbox(
             "Clinician's diagnosis",

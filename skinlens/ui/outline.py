@@ -84,7 +84,7 @@ def _outline(opened: OpenCase, outline: Outline | None) -> None:
         outline,
         proposal,
         alt=f"Photo of the lesion, {_by(outline)}",
-        editable=True,
+        editable=not photo.placeholder,
         key="lesion",
         on_keep=lambda sent: _keep(opened, sent),
     )

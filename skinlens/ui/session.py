@@ -9,7 +9,7 @@ from weakref import WeakSet
 import streamlit as st
 
 from skinlens import pipeline
-from skinlens.errors import CaseNotFound, Conflict, SkinLensError
+from skinlens.errors import CaseNotFound, Conflict, SkinLensError, StoreError
 from skinlens.explain import AGAINST, METHODS
 from skinlens.labels import MELANOMA
 from skinlens.pipeline import Analysis
@@ -150,9 +150,10 @@ class OpenCase:
 
     @property
     def by_todays_model(self) -> bool:
-        """Whether the installed model made the prediction; only then it may explain it."""
+        """Whether the installed model made the prediction, and the photo is there; only then it may explain it."""
         model = cache.installed()
-        return model is not None and self.analysis.prediction.model.sha256 == model.engine.stamp.sha256
+        there = not self.analysis.photo.placeholder
+        return there and model is not None and self.analysis.prediction.model.sha256 == model.engine.stamp.sha256
 
 
 def _same_but_time(one: Explanation) -> tuple[object, ...]:
@@ -207,13 +208,14 @@ def reopen(visit_id: int) -> None:
     store = cache.store()
     case = store.case(visit_id)
     maps, problems = store.readable_explanations(visit_id)
-    analysis = Analysis(store.photo(visit_id), case.visit.quality, case.visit.prediction)
+    photo, lost = store.readable_photo(visit_id)
+    analysis = Analysis(photo, case.visit.quality, case.visit.prediction)
     opened = OpenCase(
         analysis,
         case=case,
         home=store.home,
         maps=list(maps),
-        problems=problems,
+        problems=(*lost, *problems),
         checks=list(store.checks(visit_id)),
         outlines=store.outlines(visit_id),
         impression=case.visit.first_impression,
@@ -289,6 +291,9 @@ def _open_named(case: str, photo: str) -> None:
             reopen(int(case))
         except (CaseNotFound, OverflowError):
             st.query_params.clear()
+        except StoreError as error:  # a damaged case does not keep the others from being opened
+            st.query_params.clear()
+            say_problem(error)
     elif photo:
         held = UNSAVED.find(photo)
         if held is not None and held.case is None:

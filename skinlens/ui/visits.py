@@ -57,10 +57,11 @@ def compare(store: CaseStore, opened: OpenCase, stored: Case) -> None:
     )
     other = others[int(number)]
     readable, problems = store.readable_explanations(other.id)
-    widgets.problems(problems)
+    photo, lost = store.readable_photo(other.id)
+    widgets.problems((*lost, *problems))
     seen = (
         SeenVisit(stored.visit, opened.analysis.photo, tuple(opened.maps)),
-        SeenVisit(other, store.photo(other.id), readable),
+        SeenVisit(other, photo, readable),
     )
     before, after = sorted(seen, key=lambda one: (one.visit.taken_on, one.visit.id))
     _changes(before.visit.prediction, after.visit.prediction)

@@ -82,7 +82,7 @@ def melanoma_statement(prediction: Prediction) -> None:
 def model_line(opened: OpenCase) -> None:
     """Which model said so; a notice where it is not the installed one."""
     model, latency_ms = opened.analysis.prediction.model, opened.analysis.prediction.latency_ms
-    if opened.by_todays_model:
+    if opened.by_todays_model or opened.analysis.photo.placeholder:
         st.caption(plain(f"{model.name}, version {model.version} · {duration(latency_ms)}"))
         return
     installed = cache.todays_version()

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
+from skinlens import pipeline
 from skinlens.store import CaseStore, NewPatient
-from tests.app.conftest import read
+from tests.app.conftest import press, read
 from tests.store import samples
+from tests.store.test_damage import rewrite
 
 
 def kept(home: Path, count: int) -> CaseStore:
@@ -47,3 +49,58 @@ def test_a_lost_photo_is_said_on_each_page(app: AppTest, skinlens_home: Path) ->
         path.unlink()
     for page in ("pages/analyse.py", "pages/history.py"):
         assert "Photos or maps are missing, of 1 case (1)." in read(app.switch_page(page).run())
+
+
+def lose(store: CaseStore, ending: str) -> None:
+    for path in store.home.glob(f"files/*/*.{ending}"):
+        path.unlink()
+
+
+def test_a_case_without_its_photo_opens_exports_and_is_erased(app: AppTest, skinlens_home: Path) -> None:
+    store = kept(skinlens_home, 2)
+    lose(store, "png")
+    app.query_params["case"] = "1"
+    shown = read(app.run())
+    assert not app.exception
+    assert "a new photo" not in shown
+    for page in ("pages/explain.py", "pages/report.py", "pages/history.py"):
+        app.switch_page(page).run()
+        if page == "pages/history.py":
+            press(app, "Open case 1")
+        assert not app.exception
+        assert "The file with the picture of case 1 is missing" in read(app)
+    opened = app.session_state["open_case"]
+    assert opened.analysis.photo.placeholder
+    assert opened.analysis.photo.pixels.shape == samples.photo(0).pixels.shape
+    assert not opened.by_todays_model  # no map is made of a drawing that stands for the photo
+    pdf, problems = pipeline.report_pdf(store, 1)
+    assert pdf.startswith(b"%PDF")
+    assert len(problems) == 1
+    assert store.export_patient(1).startswith(b"PK")
+    store.delete_patient(1)
+    assert "was erased for good" in read(app.run())
+
+
+def test_a_damaged_case_in_the_address_does_not_hold_the_other_pages(app: AppTest, skinlens_home: Path) -> None:
+    store = kept(skinlens_home, 2)
+    rewrite(store, "UPDATE visit SET notes = 'other' WHERE id = 1")
+    app.query_params["case"] = "1"
+    shown = read(app.run())
+    assert "What the database holds of case 1 is damaged" in shown
+    assert "The case file cannot be used" not in shown
+    assert "case" not in app.query_params
+    shown = read(app.switch_page("pages/history.py").run())
+    assert "2 cases" in shown
+    assert "Open case 2" in [button.label for button in app.button]
+    assert "Open case 1" not in [button.label for button in app.button]
+
+
+def test_a_filter_keeps_its_tenths(agreed: AppTest, skinlens_home: Path) -> None:
+    store = kept(skinlens_home, 1)
+    agreed.switch_page("pages/history.py").run()
+    agreed.selectbox(key="find_of").set_value("mel").run()
+    share = 100 * store.case(1).visit.prediction.melanoma_prob
+    for least, words in ((share - 0.1, "1 case"), (share + 0.1, "No case matches")):
+        shown = read(agreed.number_input(key="find_least").set_value(round(least, 1)).run())
+        assert agreed.number_input(key="find_least").value == round(least, 1)
+        assert words in shown

@@ -185,12 +185,12 @@ def _region(
             found.width_px / of.width_px,
             found.height_px / of.height_px,
         ],
-        "source": _data_uri(_region_jpeg(of.sha256, astuple(found), of)),
+        "source": _data_uri(_region_jpeg(f"{of.sha256} {of.placeholder}", astuple(found), of)),
     }
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def _region_jpeg(sha256: str, place: tuple[int, ...], _photo: Photo) -> bytes:  # noqa: ARG001  the hash is a key
+def _region_jpeg(key: str, place: tuple[int, ...], _photo: Photo) -> bytes:  # noqa: ARG001  the hash is a key
     return jpeg(Region(*place).of(_photo))
 
 
