@@ -22,6 +22,7 @@ class Conversion:
 
     raster: Raster
     icc_profile: bytes | None
+    profile_name: str = "the file's colour profile"
     notes: list[str] = field(default_factory=list)
 
     def bands(self) -> Iterator[Pixels]:
@@ -48,7 +49,7 @@ class Conversion:
                 plain = converted
             yield np.asarray(plain.convert("RGB"))
         if changed:
-            self.notes.append("Colours were converted from the file's colour profile to sRGB.")
+            self.notes.append(f"Colours were converted from {self.profile_name} to sRGB.")
         if is_printed:
             self.notes.append("Printing colours (CMYK) were converted without a colour profile: hues are approximate.")
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from skinlens.intake.color_spaces import ColorSpace
+
 Format = Literal["JPEG", "PNG", "WebP", "TIFF", "BMP", "HEIC"]
 
 
@@ -16,6 +18,8 @@ class Container:
     orientation: int = 1
     """EXIF orientation, 1–8, still to be applied."""
     icc_profile: bytes | None = None
+    color_space: ColorSpace | None = None
+    """What the file says of its colors by other means; a profile goes before it."""
     frames: int = 1
     """Pictures or pages in the file, of which the first is read."""
     bits: int = 8

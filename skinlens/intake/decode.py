@@ -15,15 +15,18 @@ from PIL import Image
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from skinlens.errors import UnreadableImage
+from skinlens.intake.color_spaces import ColorSpace, HdrToSrgb, of_code_points
 from skinlens.intake.colour import Conversion
 from skinlens.intake.container import Container, Format
 from skinlens.intake.containers import take_apart
-from skinlens.intake.raster import Raster, of_image, of_samples
+from skinlens.intake.directory import first_offset, read_directory
+from skinlens.intake.layout import layout_of
+from skinlens.intake.raster import Raster, in_hdr, of_hdr, of_image, of_samples
 from skinlens.intake.refusals import TOO_MUCH_MEMORY, check_size, damaged, recognise
+from skinlens.intake.samples import read_tiff
 from skinlens.records import Pixels
 
 
@@ -51,8 +54,16 @@ def decode(data: bytes, on_size: "_Sized | None" = None) -> Decoding:
     with _refusing(kind):
         container = take_apart(kind, data)
         del data
-        raster, profile = _OPENERS[kind](container, on_size or (lambda *_: None))
-    conversion = Conversion(raster, profile, list(container.notes))
+        raster, profile, space = _OPENERS[kind](container, on_size or (lambda *_: None))
+    conversion = Conversion(raster, profile, notes=list(container.notes))
+    if profile is None and space is not None:
+        if space.transfer:
+            conversion.notes.append(
+                f"Colours of high dynamic range ({space.name}) were converted to sRGB: "
+                "what is brighter than paper white became white."
+            )
+        else:
+            conversion.icc_profile, conversion.profile_name = space.icc_profile, space.name
     return Decoding(
         kind,
         raster.width_px,
@@ -84,7 +95,7 @@ def _guarded(kind: Format, bands: Iterator[Pixels]) -> Iterator[Pixels]:
 
 
 _Sized = Callable[[int, int], None]
-_Opened = tuple[Raster, bytes | None]
+_Opened = tuple[Raster, bytes | None, ColorSpace | None]
 
 
 def _with_pillow(plugin: Callable[[io.BytesIO], Image.Image]) -> Callable[[Container, _Sized], _Opened]:
@@ -95,25 +106,59 @@ def _with_pillow(plugin: Callable[[io.BytesIO], Image.Image]) -> Callable[[Conta
             check_size(*image.size)
             on_size(*image.size)
             frames = max(container.frames, int(getattr(image, "n_frames", 1)))
-            profile = container.icc_profile or image.info.get("icc_profile")
+            profile = container.icc_profile or (image.info.get("icc_profile") if not container.color_space else None)
             image.load()
             check_size(*image.size)
             raster = of_image(image, container.bits)
-        return _first_of(frames, raster), profile
+        if container.format == "PNG" and container.bits == 16 and image.mode in ("RGB", "RGBA"):
+            _check_depth(raster)
+        space = container.color_space
+        if space and space.transfer:
+            raster = in_hdr(raster, HdrToSrgb(space, 8))
+        return _first_of(frames, raster), profile, space
 
     return opened
+
+
+def _check_depth(raster: Raster) -> None:
+    """Refuse a deep picture that is almost black because a camera's 12 bits lie at the wrong end of its 16."""
+    highest = max(int(np.asarray(band)[..., :3].max()) for band in raster.bands())
+    if highest < 1 << 6:  # of 14 bits, the high byte is left with 6
+        raise UnreadableImage(
+            "The photo has 16 bits a sample, and uses the lowest of them alone, as some cameras' programs write it: "
+            f"values up to 65535 were expected, and none over {256 * highest + 255} was found. "
+            "Save it as an 8-bit PNG or JPEG, and upload that."
+        )
+
+
+def _tiff(container: Container, on_size: _Sized) -> _Opened:
+    layout = layout_of(read_directory(container.picture, first_offset(container.picture)))
+    on_size(layout.width_px, layout.height_px)
+    return _first_of(container.frames, read_tiff(container.picture)), container.icc_profile, container.color_space
 
 
 def _heic(container: Container, on_size: _Sized) -> _Opened:
     """HEIC: libheif applies the orientation itself. Its array is used as it is: Pillow would copy it twice."""
     from pillow_heif import open_heif
 
-    image = open_heif(io.BytesIO(container.picture))
+    image = open_heif(io.BytesIO(container.picture), convert_hdr_to_8bit=False)
     check_size(*image.size)
     on_size(*image.size)
-    samples = np.asarray(image)
+    profile, points = image.info.get("icc_profile"), image.info.get("nclx_profile") or {}
+    space = None
+    if not profile and points:
+        space = of_code_points(points["color_primaries"], points["transfer_characteristics"])
+    is_hdr = space is not None and space.transfer > 0
+    if image.mode.endswith(";16") and not is_hdr:
+        image = open_heif(io.BytesIO(container.picture))
+    samples = np.asarray(image)[:, : image.size[0]]
     check_size(samples.shape[1], samples.shape[0])  # it may turn out larger than its header said
-    return _first_of(len(image), of_samples(samples[:, : image.size[0]])), image.info.get("icc_profile")
+    if space is not None and is_hdr:
+        deep = samples if samples.dtype == np.uint16 else samples.astype(np.uint16) * 257
+        raster = of_hdr(deep, HdrToSrgb(space, 16))
+    else:
+        raster = of_samples(samples[..., None] if samples.ndim == 2 else samples, image.mode, 8)
+    return _first_of(len(image), raster), profile, space
 
 
 def _first_of(frames: int, raster: Raster) -> Raster:
@@ -127,7 +172,7 @@ _OPENERS: dict[Format, Callable[[Container, _Sized], _Opened]] = {
     "JPEG": _with_pillow(JpegImageFile),  # of a multi-picture file (MPO) too, whose first picture it is
     "PNG": _with_pillow(PngImageFile),
     "WebP": _with_pillow(WebPImageFile),
-    "TIFF": _with_pillow(TiffImageFile),
+    "TIFF": _tiff,
     "BMP": _with_pillow(BmpImageFile),
     "HEIC": _heic,
 }

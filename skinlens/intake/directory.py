@@ -3,7 +3,6 @@
 import struct
 from dataclasses import dataclass
 
-from skinlens.errors import UnreadableImage
 from skinlens.intake.refusals import too_many
 
 ORIENTATION = 274
@@ -11,8 +10,8 @@ MAX_NUMBERS = 100_000
 """Of one line. The longest lists are those of strips: one for each row of the picture."""
 _MAX_LINES = 1_000
 """Lines of one directory. Photos have 10 to 40, microscopes' up to some hundred."""
-_TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
-_SHORT, _LONG = 3, 4
+TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_SHORT, _LONG, _OFFSET = 3, 4, 13
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Entry:
 
     @property
     def size(self) -> int:
-        return self.count * _TYPE_BYTES[self.kind]
+        return self.count * TYPE_BYTES[self.kind]
 
     @property
     def complete(self) -> bool:
@@ -56,7 +55,12 @@ class Directory:
     def numbers(self, tag: int) -> tuple[int, ...]:
         """The unsigned 16-bit or 32-bit numbers of a tag; none if it is missing, broken or of another kind."""
         entry = self.entries.get(tag)
-        if entry is None or not entry.complete or entry.kind not in (_SHORT, _LONG) or entry.count > MAX_NUMBERS:
+        if (
+            entry is None
+            or not entry.complete
+            or entry.kind not in (_SHORT, _LONG, _OFFSET)
+            or entry.count > MAX_NUMBERS
+        ):
             return ()
         return struct.unpack(f"{self.order}{entry.count}{'H' if entry.kind == _SHORT else 'I'}", entry.value)
 
@@ -89,20 +93,9 @@ def read_directory(data: bytes, offset: int) -> Directory:
     for line in range(lines):
         position = offset + 2 + 12 * line
         tag, kind, count, pointer = struct.unpack_from(order + "HHII", data, position)
-        size = count * _TYPE_BYTES.get(kind, 0)
+        size = count * TYPE_BYTES.get(kind, 0)
         if size and tag not in entries:
             start = pointer if size > 4 else position + 8
             entries[tag] = Entry(data[position : position + 12], kind, count, whole, start)
     (following,) = struct.unpack_from(order + "I", data, offset + 2 + 12 * lines)
     return Directory(order, entries, following)
-
-
-def exif_orientation(exif: bytes) -> int:
-    """Orientation 1–8 from an EXIF block, with or without its ``Exif`` prefix; 1 where it says nothing sensible."""
-    data = exif.removeprefix(b"Exif\0\0")
-    if data[:4] not in (b"II*\0", b"MM\0*"):
-        return 1
-    try:
-        return read_directory(data, first_offset(data)).orientation
-    except (struct.error, UnreadableImage):
-        return 1

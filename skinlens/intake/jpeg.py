@@ -4,8 +4,9 @@ import re
 import struct
 
 from skinlens.errors import UnreadableImage
+from skinlens.intake.color_spaces import adobe_rgb
 from skinlens.intake.container import MAX_ENTRIES, Container
-from skinlens.intake.directory import exif_orientation
+from skinlens.intake.exif import read_exif
 from skinlens.intake.refusals import MAX_DECODE_MB, TOO_MUCH_MEMORY, check_size, damaged, too_many
 
 MAX_SCANS = 200
@@ -45,7 +46,9 @@ def walk_jpeg(data: bytes) -> Container:
     else:
         raise too_many("JPEG", "segments", MAX_ENTRIES)
     joined = b"".join(profile[number] for number in sorted(profile))
-    return Container("JPEG", b"".join(kept), exif_orientation(exif), joined or None)
+    facts = read_exif(exif)
+    space = adobe_rgb() if facts.is_adobe_rgb else None
+    return Container("JPEG", b"".join(kept), facts.orientation, joined or None, space)
 
 
 def _check_progressive(frame: bytes) -> None:

@@ -3,41 +3,71 @@
 import struct
 import zlib
 
+from skinlens.errors import UnreadableImage
+from skinlens.intake.color_spaces import ColorSpace, adobe_rgb, of_code_points, of_gamma
 from skinlens.intake.container import MAX_ENTRIES, Container
-from skinlens.intake.directory import exif_orientation
+from skinlens.intake.exif import Exif, read_exif
 from skinlens.intake.refusals import MAX_PROFILE_BYTES, damaged, too_many
+
+_TOLD_ONCE = frozenset({b"eXIf", b"iCCP", b"cICP", b"sRGB", b"gAMA", b"cHRM", b"acTL"})
+"""Chunks that are read, each allowed once; a second would cost time and say nothing."""
+_END = struct.pack(">I4sI", 0, b"IEND", zlib.crc32(b"IEND"))
 
 
 def walk_png(data: bytes) -> Container:
     kept, notes, position = [data[:8]], list[str](), 8
-    orientation, frames, profile, depth, colour_type = 1, 1, None, 8, 0
-    seen = set[bytes]()
+    depth, color_type = 8, 0
+    told: dict[bytes, bytes] = {}
     for _ in range(MAX_ENTRIES):
+        if position >= len(data) and any(chunk[4:8] == b"IDAT" for chunk in kept):
+            notes.append("The end mark of the file is missing; the whole picture is there.")
+            kept.append(_END)
+            break
         length, kind = struct.unpack_from(">I4s", data, position)
         chunk = data[position : position + 12 + length]
         if len(chunk) < 12 + length:
             raise damaged("PNG", "it ends before the picture is complete")
         body = chunk[8:-4]
         if kind == b"IHDR":
-            depth, colour_type = body[8], body[9]
-        elif kind == b"eXIf" and kind not in seen:  # one is allowed; a second would cost time and say nothing
-            orientation = exif_orientation(body)
-        elif kind == b"iCCP" and kind not in seen:
-            profile = _inflate(body.partition(b"\0")[2][1:])
-        elif kind == b"acTL":
-            frames = max(1, struct.unpack_from(">I", body)[0])
-        if kind == b"tRNS" and colour_type in (0, 2) and depth != 8:
-            # Pillow compares this colour at 8 bits, so it would hit the wrong pixels.
+            depth, color_type = body[8], body[9]
+        elif kind in _TOLD_ONCE:
+            told.setdefault(kind, body)
+        if kind == b"tRNS" and color_type in (0, 2) and depth != 8:
+            # Pillow compares this color at 8 bits, so it would hit the wrong pixels.
             notes.append("The file marks one colour as transparent; that mark was ignored.")
         elif kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
             kept.append(chunk)
         if kind == b"IEND":
             break
-        seen.add(kind)
         position += 12 + length
     else:
         raise too_many("PNG", "chunks", MAX_ENTRIES)
-    return Container("PNG", b"".join(kept), orientation, profile, frames, depth, tuple(notes))
+    facts = read_exif(told[b"eXIf"]) if b"eXIf" in told else Exif()
+    profile, space = _color(told, facts)
+    frames = max(1, *struct.unpack_from(">I", told[b"acTL"])) if b"acTL" in told else 1
+    return Container("PNG", b"".join(kept), facts.orientation, profile, space, frames, depth, tuple(notes))
+
+
+def _color(told: dict[bytes, bytes], facts: Exif) -> tuple[bytes | None, ColorSpace | None]:
+    """Profile or color space, in the order of precedence of the standard (section 4.3)."""
+    if b"cICP" in told:
+        primaries, transfer, _, full_range = struct.unpack_from("4B", told[b"cICP"])
+        if not full_range:
+            raise UnreadableImage(
+                "The photo's brightness is coded as in a film (narrow range), which SkinLens does not read in a PNG; "
+                "the full range was expected. Save the photo as JPEG in sRGB, and upload that."
+            )
+        return None, of_code_points(primaries, transfer)
+    if b"iCCP" in told:
+        return _inflate(told[b"iCCP"].partition(b"\0")[2][1:]), None
+    if b"sRGB" in told:
+        return None, None
+    if facts.is_adobe_rgb:
+        return None, adobe_rgb()
+    gamma, primaries = told.get(b"gAMA", b""), told.get(b"cHRM", b"")
+    exponent = 100_000 / number if len(gamma) == 4 and (number := int.from_bytes(gamma, "big")) else None
+    points = tuple(value / 100_000 for value in struct.unpack(">8I", primaries)) if len(primaries) == 32 else None
+    return None, of_gamma(exponent, (*points[2:], *points[:2]) if points else None)
 
 
 def _inflate(compressed: bytes) -> bytes:

@@ -2,13 +2,14 @@
 
 import struct
 
+from skinlens.intake.color_spaces import adobe_rgb
 from skinlens.intake.container import MAX_ENTRIES, Container
-from skinlens.intake.directory import exif_orientation
+from skinlens.intake.exif import Exif, read_exif
 from skinlens.intake.refusals import check_size, too_many
 
 
 def walk_webp(data: bytes) -> Container:
-    orientation, frames, profile, position, entries = 1, 0, None, 12, 0
+    facts, frames, profile, position, entries = Exif(), 0, None, 12, 0
     end = min(len(data), 8 + struct.unpack_from("<I", data, 4)[0])
     seen = set[bytes]()
     while position + 8 <= end:
@@ -26,10 +27,11 @@ def walk_webp(data: bytes) -> Container:
             (packed,) = struct.unpack_from("<I", body, 1)
             check_size(1 + (packed & 0x3FFF), 1 + (packed >> 14 & 0x3FFF))
         elif kind == b"EXIF" and kind not in seen:
-            orientation = exif_orientation(body)
+            facts = read_exif(body)
         elif kind == b"ICCP":
             profile = body
         frames += kind == b"ANMF"
         seen.add(kind)
         position += 8 + length + length % 2
-    return Container("WebP", data, orientation, profile, max(1, frames))
+    space = adobe_rgb() if facts.is_adobe_rgb else None
+    return Container("WebP", data, facts.orientation, profile, space, max(1, frames))
