@@ -61,6 +61,9 @@ def test_this_machine_is_within_reach() -> None:
         socket.create_connection(("localhost", server.getsockname()[1])).close()
 
 
+IN_TWO_PROCESSES = ("--numprocesses", "2", "--dist", "loadgroup")
+"""As the gate runs them."""
+
 SKIPPING = """
 import pytest
 
@@ -90,7 +93,7 @@ def test_skips_fail_where_nothing_may_be_skipped(
 ) -> None:
     monkeypatch.setenv("SKINLENS_NO_SKIPS", setting)
     tests_elsewhere.makepyfile(test_some=SKIPPING, test_whole=SKIPPED_WHOLE)
-    result = tests_elsewhere.runpytest_subprocess("--continue-on-collection-errors")
+    result = tests_elsewhere.runpytest_subprocess("--continue-on-collection-errors", *IN_TWO_PROCESSES)
     result.assert_outcomes(**outcomes)
     assert (result.ret == 0) == (setting == "0")
     if setting == "1":
@@ -113,3 +116,57 @@ def test_a_swallowed_try_to_reach_out_fails_all_the_same(tests_elsewhere: pytest
     result = tests_elsewhere.runpytest_subprocess()
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*SkinLens sends nothing*192.0.2.1*"])
+
+
+# --------------------------------------------------------------------------------------------------------- markers
+
+MARKED = {
+    "browser/test_page": "def test_page(): pass",
+    "app/test_case": "def test_case(): pass",
+    "test_photos": "def test_photos(ham10000): pass\ndef test_older(originals): pass\ndef test_none(): pass",
+    "test_training": "import pytest\npytestmark = pytest.mark.slow\ndef test_training(): pass",
+}
+
+
+@pytest.mark.parametrize(
+    ("marker", "names"),
+    [
+        ("browser", {"test_page"}),
+        ("slow", {"test_case", "test_training"}),
+        ("data", {"test_photos", "test_older"}),
+        ("not slow and not browser and not data", {"test_none"}),
+    ],
+)
+def test_marks_are_given_by_folder_and_fixture(tests_elsewhere: pytest.Pytester, marker: str, names: set[str]) -> None:
+    for name, source in MARKED.items():
+        path = tests_elsewhere.path / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(source)
+    tests_elsewhere.makeini("[pytest]\nmarkers =\n    slow\n    browser\n    data\n")
+    found = tests_elsewhere.inline_run("--collect-only", "-q", "-m", marker)
+    assert {call.item.name for call in found.getcalls("pytest_itemcollected")} >= names
+    (kept,) = found.getcalls("pytest_collection_finish")
+    assert {item.name for item in kept.session.items} == names
+
+
+NAMES_ITS_PORT = """
+import os, pathlib, time
+
+def test_{name}():
+    pathlib.Path("{name}.port").write_text(os.environ["SKINLENS_TEST_PORT"])
+    end = time.monotonic() + 60
+    while len(list(pathlib.Path(".").glob("*.port"))) < 2:  # so that each process gets one
+        assert time.monotonic() < end
+        time.sleep(0.01)
+"""
+
+
+def test_two_worker_processes_look_for_ports_in_two_places(
+    tests_elsewhere: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKINLENS_TEST_PORT", "8660")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    tests_elsewhere.makepyfile(**{f"test_{name}": NAMES_ITS_PORT.format(name=name) for name in ("one", "two")})
+    tests_elsewhere.runpytest_subprocess(*IN_TWO_PROCESSES).assert_outcomes(passed=2)
+    ports = {(tests_elsewhere.path / f"{name}.port").read_text() for name in ("one", "two")}
+    assert ports == {"8660", "8680"}
