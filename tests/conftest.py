@@ -194,16 +194,10 @@ def _cached(request: pytest.FixtureRequest, name: str, key: str, make: Callable[
 
 
 @pytest.fixture(scope="session")
-def release_key() -> str:
+def release(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights folder of a tiny network: really trained, quantized and calibrated on drawn data. Read only."""
     from tests.release_cache import ROOT, key_of, sources
 
-    modules = ("skinlens.distill.train", "skinlens.distill.export")
-    return key_of(sources(modules, (ROOT / "tests" / "tiny_release.py",)))
-
-
-@pytest.fixture(scope="session")
-def release(release_key: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A weights folder of a tiny network: really trained, quantized and calibrated on drawn data. Read only."""
     folder = tmp_path_factory.mktemp("tiny")
 
     def make(into: Path) -> None:
@@ -211,22 +205,21 @@ def release(release_key: str, request: pytest.FixtureRequest, tmp_path_factory: 
 
         shutil.copytree(make_release(folder / "made"), into)
 
-    return _cached(request, "release", release_key, make, folder)
+    modules = ("skinlens.distill.train", "skinlens.distill.export")
+    return _cached(request, "release", key_of(sources(modules, (ROOT / "tests" / "tiny_release.py",))), make, folder)
 
 
 @pytest.fixture(scope="session")
-def outlined_release(
-    release_key: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def outlined_release(release: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with a head that draws the lesion's outline. Read only."""
-    from tests.release_cache import ROOT, key_of, sources
+    from tests.release_cache import ROOT, digest_of, key_of, sources, threads
 
     folder = tmp_path_factory.mktemp("outlined")
 
     def make(into: Path) -> None:
         from tests.tiny_outline import draw_outlined, with_outline
 
-        with_outline(request.getfixturevalue("release"), draw_outlined(folder / "drawn"), into)
+        with_outline(release, draw_outlined(folder / "drawn"), into)
 
-    key = key_of(sources(("skinlens.distill.outline",), (ROOT / "tests" / "tiny_outline.py",)))
-    return _cached(request, "outlined", f"{release_key}{key}", make, folder)
+    files = sources(("skinlens.distill.outline",), (ROOT / "tests" / "tiny_outline.py",))
+    return _cached(request, "outlined", key_of(files, digest_of(release), threads()), make, folder)

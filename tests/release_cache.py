@@ -23,10 +23,11 @@ ROOT = Path(__file__).resolve().parents[1]
 KEPT = 4
 """Entries of one name, those used last: a few branches, and one each for the instruction sets that are tried."""
 LIBRARIES = ("torch", "torchvision", "timm", "numpy", "onnx", "onnxruntime", "pillow")
-SETTINGS = (
-    *("ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA", "NPY_DISABLE_CPU_FEATURES", "OPENBLAS_CORETYPE"),
-    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
+INSTRUCTIONS = (
+    *("ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA"),
+    *("NPY_DISABLE_CPU_FEATURES", "OPENBLAS_CORETYPE"),
 )
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 DIGESTS = "digests.json"
 
 
@@ -41,15 +42,28 @@ def sources(modules: tuple[str, ...], files: tuple[Path, ...]) -> Iterator[Path]
     yield from sorted(files)
 
 
-def key_of(files: Iterator[Path]) -> str:
-    """What an entry is found by: equal only where training would give the same bytes again."""
+def key_of(files: Iterator[Path], *more: str) -> str:
+    """What an entry is found by.
+
+    The number of threads is not in it, since a release made on one thread will do on two. What is compared byte for
+    byte gives ``threads()`` as ``more``, and the digest of what it was made from.
+    """
     known = {
         "sources": [hashlib.sha256(path.read_bytes()).hexdigest() for path in files],
         "versions": [sys.version, *(f"{name} {version(name)}" for name in LIBRARIES)],
-        "processor": [platform.machine(), _instructions(), os.cpu_count()],
-        "settings": {name: os.environ.get(name) for name in SETTINGS},
+        "processor": [platform.machine(), _instructions(), *(os.environ.get(name) for name in INSTRUCTIONS)],
+        "more": more,
     }
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:16]
+
+
+def threads() -> str:
+    """On how many threads torch computes, as far as that is set: on another number, sums of floats differ."""
+    return " ".join([f"{os.cpu_count()}", *(f"{name}={os.environ.get(name)}" for name in THREADS)])
+
+
+def digest_of(folder: Path) -> str:
+    return hashlib.sha256(json.dumps(_digests(folder)).encode()).hexdigest()
 
 
 def _instructions() -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.release_cache import KEPT, ROOT, cached, key_of, sources
+from tests.release_cache import KEPT, ROOT, cached, digest_of, key_of, sources, threads
 
 MODULES = ("skinlens.distill.train", "skinlens.distill.export")
 
@@ -117,9 +117,7 @@ def test_old_entries_go(tmp_path: Path, trained: Trained) -> None:
     assert kept == ["other-k", *(f"tiny-k{number}" for number in range(2, KEPT + 2))]
 
 
-def test_the_key_follows_the_sources_the_instructions_and_the_threads(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_key_follows_the_sources_and_the_instructions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {path.relative_to(ROOT).as_posix() for path in sources(MODULES, ())}
     assert files >= {f"skinlens/{name}.py" for name in ("distill/train", "distill/export", "models/student", "labels")}
     assert not any(name.startswith(("skinlens/ui/", "skinlens/store/", "skinlens/evaluate/")) for name in files)
@@ -129,8 +127,23 @@ def test_the_key_follows_the_sources_the_instructions_and_the_threads(
     assert keys[0] == keys[1]
     monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2-of-this-test")
     keys.append(key_of(iter([path])))
-    monkeypatch.setenv("OMP_NUM_THREADS", "77")
-    keys.append(key_of(iter([path])))
     path.write_text("epochs = 3\n")
     keys.append(key_of(iter([path])))
-    assert len(set(keys)) == 4
+    assert len(set(keys)) == 3
+
+
+def test_what_is_compared_byte_for_byte_goes_by_its_origin_and_the_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def key() -> str:
+        return key_of(iter([]), digest_of(tmp_path), threads())
+
+    (tmp_path / "weights.bin").write_bytes(b"one")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    keys = [key(), key()]
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    keys.append(key())
+    (tmp_path / "weights.bin").write_bytes(b"two")
+    keys.append(key())
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
