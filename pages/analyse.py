@@ -39,10 +39,8 @@ else:
         if opened.revealed:
             st.subheader("The model's reading")
             widgets.impression(opened.impression)
-            widgets.distribution(analysis.prediction)
-            certainty.label_set(analysis.prediction)
-            widgets.melanoma_statement(analysis.prediction)
-            certainty.at_a_prevalence(analysis.prediction)
+            certainty.verdict(analysis.quality, analysis.prediction)
+            certainty.at_a_prevalence(analysis.quality, analysis.prediction)
             widgets.model_line(opened)
             if opened.case is None:
                 st.page_link("pages/explain.py", label="See what spoke for it")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from skinlens.ui import cache, contrast, forms, frame, maps, session, trust, widgets
+from skinlens.ui import cache, certainty, contrast, forms, frame, maps, session, trust, widgets
 
 frame.title("Explain")
 opened = session.current()
@@ -15,6 +15,8 @@ else:
     st.markdown("Which parts of the photo spoke for a class? The maps show what moved the model, not where disease is.")
     classifier = session.classifier_of(opened)
     widgets.problems(opened.problems)
+    if not opened.analysis.quality.reliable:
+        certainty.unreliable(opened.analysis.quality)
     if classifier is None:
         widgets.model_line(opened)
     maps.choose_class(opened)

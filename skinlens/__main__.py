@@ -18,7 +18,8 @@ from skinlens import pipeline
 from skinlens.errors import DatasetError, SkinLensError
 from skinlens.explain import AGAINST
 from skinlens.labels import CODES, DISCLAIMER, LABELS
-from skinlens.records import Method, PredictionSet
+from skinlens.records import Method
+from skinlens.wording import UNRELIABLE, verdict
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,6 +72,8 @@ def _explain(options: argparse.Namespace) -> int:
 
     classifier = pipeline.load_classifier(options.weights)
     analysis = pipeline.analyse_file(options.photo, classifier)
+    if not analysis.quality.reliable:
+        print(f"{options.photo}: {UNRELIABLE}", file=sys.stderr)
     label = options.label or analysis.prediction.top.code
     options.out.mkdir(parents=True, exist_ok=True)
     params = {AGAINST: options.against} if options.against else {}
@@ -244,6 +247,7 @@ def _answer(path: Path, analysis: pipeline.Analysis) -> dict[str, Any]:
         "photo": str(path),
         "photo_sha256": analysis.photo.sha256,
         "top": prediction.top.code,
+        "reliable": analysis.quality.reliable,
         "probs": dict(zip(CODES, prediction.probs, strict=True)),
         "melanoma": {
             "prob": prediction.melanoma_prob,
@@ -251,6 +255,7 @@ def _answer(path: Path, analysis: pipeline.Analysis) -> dict[str, Any]:
             "threshold": asdict(prediction.melanoma_threshold),
         },
         "prediction_set": prediction.prediction_set and asdict(prediction.prediction_set),
+        "verdict": verdict(analysis.quality, prediction),
         "quality": {
             "passed": analysis.quality.passed,
             "checks": [asdict(check) for check in analysis.quality.checks],
@@ -264,17 +269,10 @@ def _answer(path: Path, analysis: pipeline.Analysis) -> dict[str, Any]:
 
 def _in_words(answer: dict[str, Any]) -> str:
     lines = [answer["photo"]]
-    for label in sorted(LABELS, key=lambda label: -answer["probs"][label.code]):
-        lines.append(f"  {answer['probs'][label.code]:6.1%}  {label.name} ({label.risk})")
-    side = "at or above" if answer["melanoma"]["above_threshold"] else "below"
-    threshold = answer["melanoma"]["threshold"]
-    lines.append(
-        f"  Melanoma {answer['melanoma']['prob']:.1%} is {side} the threshold of {threshold['value']:.1%} "
-        f"(sensitivity {threshold['sensitivity']:.0%}, specificity {threshold['specificity']:.0%} on "
-        f"{threshold['chosen_on']})."
-    )
-    if answer["prediction_set"]:
-        lines.append(f"  {PredictionSet(**answer['prediction_set']).words}")
+    if answer["reliable"]:
+        for label in sorted(LABELS, key=lambda label: -answer["probs"][label.code]):
+            lines.append(f"  {answer['probs'][label.code]:6.1%}  {label.name} ({label.risk})")
+    lines += [f"  {sentence}" for sentence in answer["verdict"]]
     lines += [f"  {check['title']}: {check['advice']}" for check in answer["quality"]["checks"] if not check["passed"]]
     return "\n".join(lines)
 

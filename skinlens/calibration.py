@@ -61,7 +61,10 @@ def choose_threshold(
 
 @dataclass(frozen=True)
 class SetRule:
-    """Which classes a photo's set holds: those whose probability reaches their own floor, and the most probable one."""
+    """Which classes a photo's set holds: those whose probability reaches their own floor, the most probable one, and
+    every class that is more probable than one of these. So no set leaves out a class that is more probable than one it
+    holds; what the floors promise stays, as classes are only added.
+    """
 
     level: float
     floors: tuple[float, ...]
@@ -71,10 +74,12 @@ class SetRule:
     """Fingerprint of the lesions that calibrated it: a measurement on the same photos leaves them out."""
 
     def members(self, probs: Float[Array, "n 7"]) -> Bool[Array, "n 7"]:
-        """Row by row. The most probable class is always in, so that no set is empty: that can only add coverage."""
+        """Row by row, at least one class: all whose probability is not below that of the least probable one held."""
         inside: Array = probs >= np.asarray(self.floors)
         inside[np.arange(len(probs)), probs.argmax(axis=1)] = True
-        return inside
+        least = np.where(inside, probs, np.inf).min(axis=1, keepdims=True)
+        ordered: Array = probs >= least
+        return ordered
 
     def set_of(self, probs: Float[Array, " 7"]) -> PredictionSet:
         """The set of one photo, its classes by falling probability."""

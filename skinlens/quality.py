@@ -23,11 +23,13 @@ import numpy as np
 from jaxtyping import Float32
 from PIL import Image
 
-from skinlens.records import Array, Photo, QualityCheck, QualityReport
+from skinlens.ood_cause import likely_cause
+from skinlens.records import LIKENESS, Array, Photo, QualityCheck, QualityReport
 
 DETAIL_PX = 150
 """Short side at which sharpness and light are measured: the detail that the network sees."""
 MIN_SHORT_SIDE_PX = 150
+UNLIKE = "Unlike the photos that the model learned from."
 MIN_SHARPNESS = 12.0
 MIN_BRIGHTNESS, MAX_BRIGHTNESS = 30.0, 82.0
 MAX_CLIPPED = 1.0
@@ -41,6 +43,7 @@ def assess(photo: Photo, *, distance: float | None = None, distance_limit: float
     both, likeness to the training photos is not checked.
     """
     pixels, disc = _working_view(photo)
+    detail = sharpness(pixels, disc)
     brightness = 100 * float((pixels[disc] @ _LUMA).mean()) / 255
     checks = [
         _check(
@@ -55,7 +58,7 @@ def assess(photo: Photo, *, distance: float | None = None, distance_limit: float
         _check(
             "sharpness",
             "Sharpness",
-            sharpness(pixels, disc),
+            detail,
             "at least",
             MIN_SHARPNESS,
             "",
@@ -92,14 +95,13 @@ def assess(photo: Photo, *, distance: float | None = None, distance_limit: float
     if distance is not None and distance_limit is not None:
         checks.append(
             _check(
-                "familiarity",
+                LIKENESS,
                 "Distance from the training photos",
                 distance,
                 "at most",
                 distance_limit,
                 "times typical",
-                "Unlike the photos the model learned from, so its answer means little: "
-                "use a dermoscopic photo of one lesion that fills the centre.",
+                f"{UNLIKE} {likely_cause(pixels, disc, detail, [check for check in checks if not check.passed])}",
             )
         )
     return QualityReport(tuple(checks))

@@ -4,7 +4,6 @@ Arrays say dtype and axes. The tests check them with jaxtyping and beartype; the
 """
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -43,6 +42,10 @@ OutlineMaker = Literal["model", "clinician"]
 
 MAX_AGE_YEARS = 85
 """The highest age that is kept and shown as a number."""
+AIMED_SENSITIVITY = 0.9
+"""Share of the melanomas that the released threshold is chosen to find: the highest cut-off that finds as many."""
+LIKENESS = "familiarity"
+"""Name of the check that measures how far a photo lies from the training photos."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,13 @@ class QualityReport:
     def failed(self) -> tuple[QualityCheck, ...]:
         return tuple(check for check in self.checks if not check.passed)
 
+    @property
+    def reliable(self) -> bool:
+        """False for a photo that is unlike the training photos: then nothing that the model says of it is shown as a
+        statement on the lesion. True where likeness was not checked.
+        """
+        return not any(check.name == LIKENESS for check in self.failed)
+
 
 @dataclass(frozen=True)
 class Threshold:
@@ -122,16 +132,6 @@ class Threshold:
     specificity: float
     chosen_on: str
 
-    @property
-    def chosen_on_words(self) -> str:
-        """The photos on which it was chosen, without the data set's short word for them."""
-        return in_full(self.chosen_on)
-
-
-def in_full(photos: str) -> str:
-    """Without the data set's short word for a part of it."""
-    return re.sub(r"\bval\b", "the validation set", photos)
-
 
 @dataclass(frozen=True)
 class PredictionSet:
@@ -142,29 +142,6 @@ class PredictionSet:
     level: float
     """Share of the photos of each class, like those it was calibrated on, whose set holds the diagnosis."""
     calibrated_on: str
-
-    @property
-    def words(self) -> str:
-        """Which classes, and at which level."""
-        if len(self.codes) == len(CODES):
-            which = "any of the seven classes; none can be ruled out"
-        elif len(self.codes) == 1:
-            which = f"{BY_CODE[self.codes[0]].name} alone"
-        else:
-            which = f"one of: {', '.join(BY_CODE[code].name for code in self.codes)}"
-        return f"At the {self._percent} level, {which}."
-
-    @property
-    def promise(self) -> str:
-        """What the level means, and for which photos."""
-        return (
-            f"In {self._percent} of cases the diagnosis is in such a set, for each kind of lesion, as long as the "
-            f"photos are like those it was calibrated on: {in_full(self.calibrated_on)}."
-        )
-
-    @property
-    def _percent(self) -> str:
-        return f"{100 * self.level:.0f}\u00a0%"
 
 
 @dataclass(frozen=True)
@@ -181,18 +158,6 @@ class Prediction:
     """Wall time from pixels to probabilities."""
     prediction_set: PredictionSet | None = None
     """None where the model was released without one."""
-
-    @property
-    def set_remark(self) -> str:
-        """Why the set can leave out a class that is more probable than one it holds; empty where it does not."""
-        held = self.prediction_set.codes if self.prediction_set else ()
-        left_out = [prob for code, prob in zip(CODES, self.probs, strict=True) if code not in held]
-        if not held or not left_out or max(left_out) <= min(self.prob(code) for code in held):
-            return ""
-        return (
-            "A class that is more probable than one in the set can be left out: each class has a limit of its own, by "
-            "what the model says to photos of that class."
-        )
 
     @property
     def top(self) -> Label:

@@ -1,7 +1,9 @@
 """``python -m skinlens`` as it is called, on a tiny release."""
 
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from io import BytesIO
@@ -15,6 +17,7 @@ from PIL import Image
 from skinlens.__main__ import main
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.phantom import draw_phantom
+from skinlens.wording import UNRELIABLE
 
 pytestmark = pytest.mark.slow
 
@@ -64,6 +67,32 @@ def test_predict_several_and_in_words(
     assert len(json.loads(captured.out)) == 1
     assert len(captured.err.strip().splitlines()) == 1
     assert str(bad) in captured.err
+
+
+def test_predict_says_of_a_strange_photo_only_that(
+    release: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In words without a probability; in JSON with the figures, marked as not reliable."""
+    strict = tmp_path / "weights"
+    shutil.copytree(release, strict)
+    with np.load(release / "familiarity.npz") as found:
+        np.savez(strict / "familiarity.npz", **{**found, "limit": np.float32(-1)})
+    manifest = json.loads((strict / "manifest.json").read_text())
+    changed = (strict / "familiarity.npz").read_bytes()
+    manifest["files"]["familiarity.npz"] |= {"sha256": hashlib.sha256(changed).hexdigest(), "bytes": len(changed)}
+    (strict / "manifest.json").write_text(json.dumps(manifest))
+    assert main(["predict", str(photo), "--weights", str(strict)]) == 0
+    words = capsys.readouterr().out
+    assert UNRELIABLE in words
+    assert "90\u00a0% level" not in words
+    assert "melanoma" not in words.lower().replace(UNRELIABLE.lower(), "").split("distance from")[0]
+    result = answer(capsys, "predict", photo, "--json", "--weights", strict)
+    assert isinstance(result, dict)
+    assert (result["reliable"], result["verdict"]) == (False, [UNRELIABLE])
+    assert sum(result["probs"].values()) == pytest.approx(1)
+    out = tmp_path / "maps"
+    assert main(["explain", str(photo), "--out", str(out), "--methods", "grad_cam", "--weights", str(strict)]) == 0
+    assert UNRELIABLE in capsys.readouterr().err
 
 
 def test_explain_writes_maps_at_the_photos_resolution(

@@ -40,12 +40,26 @@ def test_floors_by_hand() -> None:
 
 
 def test_a_set_by_hand() -> None:
+    """Melanoma and nevus reach their floors; keratosis does not, and is in as it is more probable than melanoma."""
     rule = SetRule(0.9, (0.2, 0.2, 0.5, 0.9, 0.1, 0.3, 0.9), "these")
     one = rule.set_of(np.array([0.05, 0.05, 0.3, 0.02, 0.15, 0.4, 0.03]))
-    assert one.codes == ("nv", "mel")
+    assert one.codes == ("nv", "bkl", "mel")
     assert (one.level, one.calibrated_on) == (0.9, "these")
     # No class reaches its floor: the most probable one still stands there.
     assert rule.set_of(np.array([0.05, 0.05, 0.45, 0.2, 0.05, 0.15, 0.05])).codes == ("bkl",)
+
+
+@given(st.lists(st.floats(0, 1), min_size=7, max_size=7), st.lists(st.integers(1, 100), min_size=7, max_size=7))
+def test_no_class_that_is_left_out_is_more_probable_than_one_held(floors: list[float], weights: list[int]) -> None:
+    """And every class that reaches its floor is in: what the floors promise stays."""
+    rule, probs = SetRule(0.9, tuple(floors), "these"), np.array(weights) / sum(weights)
+    held = set(rule.set_of(probs).codes)
+    inside = np.array([code in held for code in CODES])
+    assert inside[probs >= floors].all()
+    assert inside[probs.argmax()]
+    assert inside.all() or probs[~inside].max() < probs[inside].min()
+    reaching = (probs >= floors) | (probs == probs.max())
+    assert probs[inside].min() == probs[reaching].min(), "and no further class than that needs"
 
 
 @pytest.mark.parametrize("level", [0.8, 0.9])

@@ -36,7 +36,7 @@ from skinlens.models.weights import HEAD_PARTS, REFERENCE_SEED, write_manifest
 from skinlens.phantom import draw_phantom
 from skinlens.preprocess import normalise, to_batch
 from skinlens.quality import fit_familiarity
-from skinlens.records import Array, ModelStamp
+from skinlens.records import AIMED_SENSITIVITY, Array, ModelStamp
 
 BACKBONE, FLOAT, HEAD, FAMILIARITY = "student-int8.onnx", "student-float16.pt", "head.npz", "familiarity.npz"
 CALIBRATION_PHOTOS = 256
@@ -50,7 +50,6 @@ FLOAT_LAYERS: tuple[tuple[str, ...], ...] = (
 first block are no slower in float, and each further stage in float makes a forward pass a tenth slower."""
 CLOSE_AGREEMENT, CLOSE_ACCURACY = 0.005, 0.01
 """What may be lost for fewer float layers: of the best agreement, and of the float network's balanced accuracy."""
-MELANOMA_SENSITIVITY = 0.90
 Say = Callable[[str], None]
 
 
@@ -97,7 +96,7 @@ def export(
     probs = softmax(served.logits, temperature)
     melanoma = INDEX[MELANOMA]
     threshold = choose_threshold(
-        val.truth == melanoma, probs[:, melanoma], MELANOMA_SENSITIVITY, f"the {len(val.truth):,} photos of val"
+        val.truth == melanoma, probs[:, melanoma], AIMED_SENSITIVITY, f"the {len(val.truth):,} photos of val"
     )
     familiarity = fit_familiarity(_run(engine, train, "int8 on train").pooled, served.pooled)
     np.savez(out / HEAD, **{part: getattr(head, part) for part in HEAD_PARTS}, **exit_weights(student))

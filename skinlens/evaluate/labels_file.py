@@ -1,6 +1,7 @@
 """A label file → which photo has which class: HAM10000 metadata or an ISIC challenge's ground truth."""
 
 import csv
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,11 @@ _EXPECTED = (
     f"image,{','.join(code.upper() for code in CODES)} of an ISIC challenge's ground truth (0 or 1 each)"
 )
 
+ALIASES = {"ak": "akiec"}
+"""Columns of an ISIC ground truth that mean one of the seven classes under another code: in ISIC 2019 actinic keratosis
+stands as ``AK``, what the earlier challenges and HAM10000 call ``AKIEC``."""
+NO_CLASS = {"scc": "squamous cell carcinoma", "unk": "none of the others"}
+"""Columns of ISIC 2019 that the model has no class for, and what they mean."""
 NOT_RECORDED = "not recorded"
 _AGES = ((20, "0–19 years"), (40, "20–39 years"), (60, "40–59 years"), (80, "60–79 years"), (200, "80 years and over"))
 _SITES = {
@@ -66,6 +72,9 @@ class LabelFile:
     """``lesion`` or ``photo``."""
     other_classes: int
     """Lines left out because none of the seven classes is theirs (ISIC 2019's SCC and UNK)."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Of these, how many a column without a class of ours claims, by the column's name; "" for lines that no column
+    claims."""
 
 
 def read_labels(path: Path, split: str | None) -> LabelFile:
@@ -84,7 +93,7 @@ def read_labels(path: Path, split: str | None) -> LabelFile:
         raise DatasetError(f"The label file {path} cannot be read: {problem}. {_EXPECTED}.") from problem
     if {"image_id", "dx"} <= set(columns):
         return _ham10000(path, columns, lines, split)
-    classes = {column: INDEX[column.strip().lower()] for column in columns if column.strip().lower() in INDEX}
+    classes = {column: INDEX[code] for column in columns if (code := _code(column)) in INDEX}
     if "image" in columns and classes:
         return _isic(path, classes, lines, split)
     raise DatasetError(f"{_EXPECTED}; found {', '.join(columns) or 'none'} in {path}.")
@@ -127,10 +136,20 @@ def _traits(line: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
+def _code(column: str) -> str:
+    """The class code that a column of an ISIC ground truth stands for; of another column its own name."""
+    name = column.strip().lower()
+    return ALIASES.get(name, name)
+
+
 def _isic(path: Path, classes: dict[str, int], lines: list[dict[str, str]], split: str | None) -> LabelFile:
     if split is not None:
         raise DatasetError(f"{path} is an ISIC ground truth and has no splits: leave --split out.")
-    rows, others = [], 0
+    codes = Counter(classes.values())
+    if twice := [CODES[index] for index, count in codes.items() if count > 1]:
+        raise DatasetError(f"{path}: expected one column for each class, found two for {', '.join(twice)}.")
+    rows: list[Labelled] = []
+    left_out: Counter[str] = Counter()
     for number, line in enumerate(lines, start=2):
         try:
             positive = [index for column, index in classes.items() if float(line[column] or 0) == 1]
@@ -141,7 +160,23 @@ def _isic(path: Path, classes: dict[str, int], lines: list[dict[str, str]], spli
         if positive:
             rows.append(Labelled(line["image"], positive[0], line["image"]))
         else:
-            others += 1
+            left_out.update(_claimed_by(line, classes) or ("",))
     if not rows:
         raise DatasetError(f"{path} has no photo of a known class. {_EXPECTED}.")
-    return LabelFile(tuple(rows), "photo", others)
+    return LabelFile(tuple(rows), "photo", len(lines) - len(rows), dict(sorted(left_out.items())))
+
+
+def _claimed_by(line: Mapping[str, str], classes: Mapping[str, int]) -> tuple[str, ...]:
+    """The columns that hold a 1 and are none of our classes; what is no number is no claim."""
+    return tuple(
+        column.strip()
+        for column, value in line.items()
+        if column and column != "image" and column not in classes and _is_one(value)
+    )
+
+
+def _is_one(value: object) -> bool:
+    try:
+        return float(str(value)) == 1
+    except ValueError:
+        return False

@@ -1,5 +1,6 @@
 """Run the served model over a labelled data set; every figure with its bootstrap 95 % interval."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from skinlens.evaluate import foreign
 from skinlens.evaluate.abstention import risk_coverage
 from skinlens.evaluate.answers import Answers, ask
 from skinlens.evaluate.bootstrap import RESAMPLES, SEED, Figure, measured
-from skinlens.evaluate.labels_file import LabelFile, read_labels
+from skinlens.evaluate.labels_file import NO_CLASS, LabelFile, read_labels
 from skinlens.evaluate.reliability import reliability
 from skinlens.evaluate.sets import prediction_sets
 from skinlens.evaluate.subgroups import subgroups
@@ -54,6 +55,7 @@ def evaluate(
         "missing_ids": missing,
         "unreadable_ids": list(answers.unreadable),
         "other_classes": listed.other_classes,
+        "left_out": dict(listed.left_out),
         "labels": list(CODES),
         "split": split,
         "confusion": metrics.confusion(truth, probs.argmax(axis=1)).tolist(),
@@ -120,6 +122,7 @@ def _figures(
 def summary(result: dict[str, Any]) -> str:
     """The figures as a table for the terminal."""
     lines = [f"{result['n']} photos, {result['missing']} missing; model {result['model']['sha256'][:12]}"]
+    lines += [f"  left out           {words}" for words in left_out(result["left_out"])]
     for name in HEADLINES:
         lines.append(f"  {name:<18} {_words(result[name])}")
     lines.append(f"  {'':<18} {'recall':<24} precision")
@@ -132,6 +135,16 @@ def summary(result: dict[str, Any]) -> str:
     lines.append(f"  foreign pictures   AUROC {_words(strange['auroc'])}, refused {strange['refused']:.3f}")
     lines.append(f"  own photos refused {_words(strange['own_refused'])}")
     return "\n".join(lines)
+
+
+def left_out(counts: Mapping[str, int]) -> list[str]:
+    """Photos of a label file that were not measured, as the model has no class for them: a line for each column."""
+    said = []
+    for column, count in counts.items():
+        photos = "1 photo" if count == 1 else f"{count:,} photos"
+        means = f" ({NO_CLASS[column.lower()]})" if column.lower() in NO_CLASS else ""
+        said.append(f"{photos} of {column}{means}: no class of the model" if column else f"{photos} without a class")
+    return said
 
 
 def _words(figure: Figure) -> str:

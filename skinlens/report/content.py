@@ -16,6 +16,7 @@ from skinlens.models.outline import as_points, curve
 from skinlens.preprocess import InputSpec, crop_box, heat_to_photo
 from skinlens.quantities import duration, number, percent
 from skinlens.records import (
+    LIKENESS,
     Array,
     Case,
     Check,
@@ -27,17 +28,18 @@ from skinlens.records import (
     Pixels,
     Prediction,
     QualityCheck,
+    QualityReport,
     Status,
     Target,
     Visit,
 )
 from skinlens.report.checks import NOTE, NOTHING, CheckRow, check_rows
+from skinlens.wording import NO_CODES, UNRELIABLE, UNRELIABLE_MAPS, set_statement, threshold_statement
 
 PHOTO_LONGEST_PX = 1600
 """Long side of the photo in the report: over 400 dots per inch at the size at which it is printed."""
 OVERLAY_LONGEST_PX = 600
 """Long side of an overlay, whatever the photo's: 280 dots per inch in print, and smooth over a small photo."""
-AIMED_SENSITIVITY = 0.9
 METHOD_NAMES: dict[Method, str] = {"grad_cam": "Grad-CAM", "score_cam": "Score-CAM", "lime": "LIME"}
 DIAGNOSTIC_NAMES = {
     "r2": "fit to the trials (R²)",
@@ -123,9 +125,12 @@ class ReportContent:
     classes: tuple[ClassRow, ...]
     """By falling probability."""
     melanoma_threshold: float
-    threshold_statement: str
+    reliable: bool
+    """False: the bars are grey, and the verdict says only that it is not reliable."""
+    verdict: str
+    """On which side of its threshold melanoma lies; of an unreliable photo, that nothing holds, and why."""
     set_statement: str
-    """Empty where the model gave no set of classes."""
+    """Empty where the model gave no set of classes, and for an unreliable photo."""
     panels: tuple[Panel, ...]
     explanations_note: str
     checks_note: str
@@ -138,6 +143,7 @@ class ReportContent:
     notes: str
     codes_of: str
     codes: tuple[Field, ...]
+    """Empty without a diagnosis of the clinician's."""
     codes_remark: str
     model: tuple[Field, ...]
     limits: tuple[str, ...]
@@ -171,7 +177,7 @@ def compose(
     rows = check_rows(checks, prediction)
     spec = spec or InputSpec()
     said = BY_CODE[visit.clinician_label] if visit.clinician_label else None
-    coded = said or prediction.top
+    reliable = visit.quality.reliable
     number_of_case = (f"Case {visit.id}",) if visit.id else ()
     pseudonym = (case.patient.pseudonym,) if case.patient else ()
     printed = _scaled(photo.pixels, min(1.0, PHOTO_LONGEST_PX / max(photo.width_px, photo.height_px)))
@@ -190,10 +196,11 @@ def compose(
             for label, prob in sorted(zip(LABELS, prediction.probs, strict=True), key=lambda pair: -pair[1])
         ),
         melanoma_threshold=prediction.melanoma_threshold.value,
-        threshold_statement=threshold_statement(prediction),
-        set_statement=set_statement(prediction),
+        reliable=reliable,
+        verdict=threshold_statement(prediction) if reliable else _unreliable(visit.quality),
+        set_statement=set_statement(prediction) if reliable else "",
         panels=tuple(_panel(explanation, printed, prediction, spec) for explanation in explanations),
-        explanations_note=_explanations_note(explanations),
+        explanations_note=_explanations_note(explanations, reliable=reliable),
         checks_note=NOTE if rows else NOTHING,
         checks=rows,
         quality_summary=_quality_summary(visit),
@@ -201,17 +208,9 @@ def compose(
         first_impression=IMPRESSIONS[visit.first_impression] if visit.first_impression else "None given.",
         diagnosis=_diagnosis(said, visit.clinician_diagnosis),
         notes=visit.notes.strip() or "None.",
-        codes_of=(
-            f"Of the clinician's diagnosis ({coded.name}): {SUGGESTED}."
-            if said
-            else f"Of the model's most probable class ({coded.name}), as no diagnosis was entered: {SUGGESTED}."
-        ),
-        codes=(
-            Field("ICD-10-CM", coded.icd10cm or NOT_VERIFIED),
-            Field("ICD-O-3", coded.icdo3 or NOT_VERIFIED),
-            Field("SNOMED CT", coded.snomed_ct or NOT_VERIFIED),
-        ),
-        codes_remark=coded.remark,
+        codes_of=f"Of the clinician's diagnosis ({said.name}): {SUGGESTED}." if said else NO_CODES,
+        codes=_codes(said) if said else (),
+        codes_remark=said.remark if said else "",
         model=(
             Field("Model", f"{prediction.model.name}, version {prediction.model.version}"),
             Field("Software", f"SkinLens {__version__}"),
@@ -232,25 +231,17 @@ STATUS_NOTES: dict[Status, str] = {
 }
 
 
-def threshold_statement(prediction: Prediction) -> str:
-    """On which side of the threshold the melanoma probability lies, and what the threshold does where it was chosen."""
-    threshold = prediction.melanoma_threshold
-    prob, value = _told_apart(prediction.melanoma_prob, threshold.value)
-    side = "at or above" if prediction.above_melanoma_threshold else "below"
-    aim = f" for a sensitivity of at least {100 * AIMED_SENSITIVITY:.0f}\u00a0%"
-    if threshold.sensitivity < AIMED_SENSITIVITY:
-        aim = ""
+def _unreliable(quality: QualityReport) -> str:
+    return " ".join([UNRELIABLE, *(check.advice for check in quality.failed if check.name == LIKENESS)])
+
+
+def _codes(said: Label) -> tuple[Field, ...]:
+    """Of the clinician's diagnosis alone: what the model says is never coded."""
     return (
-        f"Melanoma probability {prob} is {side} the threshold {value}. The threshold was chosen on "
-        f"{threshold.chosen_on_words}{aim}; there its sensitivity is {percent(threshold.sensitivity)} and its "
-        f"specificity {percent(threshold.specificity)}."
+        Field("ICD-10-CM", said.icd10cm or NOT_VERIFIED),
+        Field("ICD-O-3", said.icdo3 or NOT_VERIFIED),
+        Field("SNOMED CT", said.snomed_ct or NOT_VERIFIED),
     )
-
-
-def set_statement(prediction: Prediction) -> str:
-    """The classes that cannot be ruled out, at which level, and on what that was calibrated."""
-    found = prediction.prediction_set
-    return "" if found is None else " ".join(filter(None, (found.words, found.promise, prediction.set_remark)))
 
 
 def _refuse_mix_ups(visit: Visit, photo: Photo, *parts: Explanation | Check | Outline) -> None:
@@ -324,9 +315,11 @@ def _probabilities(explanation: Explanation, prediction: Prediction) -> str:
     return " against ".join(percent(prediction.prob(code)) for code in explanation.target.codes)
 
 
-def _explanations_note(explanations: Sequence[Explanation]) -> str:
+def _explanations_note(explanations: Sequence[Explanation], *, reliable: bool) -> str:
     if not explanations:
         return NO_EXPLANATIONS
+    if not reliable:
+        return UNRELIABLE_MAPS
     shows = (
         "How much each region spoke for what is named below it. The maps show what moved the model, "
         "not where the disease is."
@@ -351,7 +344,8 @@ def _quality_summary(visit: Visit) -> str:
     if not failed:
         return f"All {len(checks)} checks of the photo are met."
     verb = "is" if len(failed) == 1 else "are"
-    return f"{len(failed)} of {len(checks)} checks of the photo {verb} not met: read the prediction with caution."
+    so = "read the prediction with caution" if visit.quality.reliable else "the prediction is not reliable"
+    return f"{len(failed)} of {len(checks)} checks of the photo {verb} not met: {so}."
 
 
 def _finding(check: QualityCheck) -> FindingRow:
@@ -374,15 +368,6 @@ def _listed(values: Mapping[str, int | float | str] | Mapping[str, float]) -> st
         for key, value in values.items()
     )
     return ", ".join(shown)
-
-
-def _told_apart(left: float, right: float) -> tuple[str, str]:
-    """Two probabilities in percent, with as many digits, from one up, as it takes to see that they differ."""
-    for digits in range(1, 6):
-        words = [f"{100 * prob:.{digits}f}\u00a0%" for prob in (left, right)]
-        if words[0] != words[1]:
-            return words[0], words[1]
-    return percent(left), percent(right)
 
 
 def _scaled(pixels: Pixels, scale: float) -> UInt8[Array, "height width 3"]:

@@ -51,6 +51,7 @@ from skinlens.report.sheet import (
     text,
 )
 from skinlens.report.typeset import PLACEHOLDER, Length, face, single, unprintable
+from skinlens.wording import GREY_BARS, UNRELIABLE_BRIEFLY
 
 PHOTO_WIDTH, PHOTO_HEIGHT = 216.0, 162.0
 """76 × 57 mm: the photo's 4:3 at a size at which structures can be seen."""
@@ -184,7 +185,7 @@ def _photo_and_distribution(sheet: Sheet, content: ReportContent) -> None:
     left = LEFT + PHOTO_WIDTH + 20
     foot = _chart(sheet, content, left, top, RIGHT - left)
     sheet.y = min(top - PHOTO_HEIGHT - 4 - caption.height, foot) - 8
-    _statement(sheet, content.threshold_statement)
+    _statement(sheet, content.verdict)
     if content.set_statement:
         sheet.skip(4)
         sheet.flow(text(content.set_statement, BODY, FULL))
@@ -196,9 +197,12 @@ def _chart(sheet: Sheet, content: ReportContent, x: Length, top: Length, width: 
     start, full = x + CHART_LABEL, width - CHART_LABEL - CHART_VALUE
     y = top - CAPTION.leading - 4
     for row in content.classes:
-        _bar(sheet, row, content.melanoma_threshold, (x, start, full), y)
+        _bar(sheet, row, content.melanoma_threshold if content.reliable else None, (x, start, full), y)
         y -= CHART_ROW
     y -= 3
+    if not content.reliable:
+        sheet.put_text(text(GREY_BARS, CAPTION, width), x, y)
+        return y - CAPTION.leading
     for risk, colour in RISK_COLOURS.items():
         word = text(risk, CAPTION, width)
         sheet.box(x, y - 7.6, 6.5, 6.5, colour)
@@ -209,15 +213,24 @@ def _chart(sheet: Sheet, content: ReportContent, x: Length, top: Length, width: 
     return y - CAPTION.leading
 
 
-def _bar(sheet: Sheet, row: ClassRow, threshold: Length, columns: tuple[Length, Length, Length], top: Length) -> None:
+def _bar(
+    sheet: Sheet, row: ClassRow, threshold: Length | None, columns: tuple[Length, Length, Length], top: Length
+) -> None:
+    """``threshold``: None for a photo on which the model is not reliable; its bars are grey."""
     x, start, full = columns
     label = text(row.name, SMALL, CHART_LABEL - 8)
     sheet.put_text(label, x, top - (CHART_ROW - label.height) / 2)
     sheet.box(start, top - CHART_ROW + 4.5, full, CHART_ROW - 9, TINT)
-    sheet.box(start, top - CHART_ROW + 4.5, full * row.prob, CHART_ROW - 9, RISK_COLOURS[row.risk])
-    value = text(percent(row.prob), SMALL_STRONG, CHART_VALUE)
+    sheet.box(
+        start,
+        top - CHART_ROW + 4.5,
+        full * row.prob,
+        CHART_ROW - 9,
+        MUTED if threshold is None else RISK_COLOURS[row.risk],
+    )
+    value = text(percent(row.prob), SMALL if threshold is None else SMALL_STRONG, CHART_VALUE)
     sheet.put_text(value, start + full + 6, top - (CHART_ROW - value.height) / 2)
-    if row.code == MELANOMA:
+    if row.code == MELANOMA and threshold is not None:
         sheet.box(start + full * threshold - 0.8, top - CHART_ROW + 1.5, 1.6, CHART_ROW - 3, INK)
 
 
@@ -302,13 +315,14 @@ def _checks(sheet: Sheet, content: ReportContent) -> None:
 
 
 def _class_table(sheet: Sheet, content: ReportContent) -> None:
+    strength = CELL_STRONG if content.reliable else CELL
     rows = [
-        [(row.name, CELL), (row.code, CELL), (row.risk, CELL), (percent(row.prob), CELL_STRONG)]
-        for row in content.classes
+        [(row.name, CELL), (row.code, CELL), (row.risk, CELL), (percent(row.prob), strength)] for row in content.classes
     ]
     columns = [Column("Class", 253), Column("Code", 60), Column("Risk group", 100), Column("Probability", 80, True)]
     table = Table(columns, rows)
-    sheet.heading("Distribution over the classes", followed_by=table.height)
+    title = "Distribution over the classes" + ("" if content.reliable else f": {UNRELIABLE_BRIEFLY.lower()}")
+    sheet.heading(title, followed_by=table.height)
     sheet.table(table)
 
 
@@ -361,6 +375,8 @@ def _codes(sheet: Sheet, content: ReportContent) -> None:
     remark = text(content.codes_remark, CAPTION, FULL) if content.codes_remark else None
     sheet.heading("Codes", followed_by=intro.height + 35 + (remark.height if remark else 0))
     sheet.block(intro)
+    if not content.codes:
+        return
     _fields(sheet, content.codes, (FULL - 3 * GUTTER) / 4)
     if remark:
         sheet.y -= 3

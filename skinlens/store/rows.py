@@ -187,13 +187,17 @@ def stamp_of(row: Row) -> ModelStamp:
     return ModelStamp(row["model_name"], row["model_version"], row["model_sha256"])
 
 
+def quality_of(row: Row) -> QualityReport:
+    return QualityReport(tuple(QualityCheck(**check) for check in json.loads(row["quality"])))
+
+
 def visit_of(row: Row) -> Visit:
     return Visit(
         id=row["id"],
         lesion_id=row["lesion_id"],
         taken_on=row["taken_on"],
         photo_sha256=row["photo_sha256"],
-        quality=QualityReport(tuple(QualityCheck(**check) for check in json.loads(row["quality"]))),
+        quality=quality_of(row),
         prediction=Prediction(
             probs=tuple(row[column] for column in PROB_COLUMNS.values()),
             logits=tuple(json.loads(row["logits"])),

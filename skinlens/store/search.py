@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from skinlens.labels import CODES
 from skinlens.records import Status
-from skinlens.store.rows import ALL_SOUND, CASE_TABLES, PROB_COLUMNS, Row
+from skinlens.store.rows import ALL_SOUND, CASE_TABLES, PROB_COLUMNS, Row, quality_of
 
 SortKey = Literal["date", "melanoma", "patient", "top"]
 
@@ -69,6 +69,8 @@ class CaseRow:
     status: Status
     model_version: str
     updated_at: str
+    reliable: bool = True
+    """As ``QualityReport.reliable``."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ _TABLES = "visit v JOIN lesion l ON l.id = v.lesion_id LEFT JOIN patient p ON p.
 _ROWS_SQL = f"""
     SELECT v.id, v.lesion_id, l.patient_id, p.pseudonym, l.body_site, v.taken_on, v.top_label,
         {", ".join(f"v.{column}" for column in PROB_COLUMNS.values())},
-        v.clinician_label, v.status, v.model_version, v.updated_at,
+        v.clinician_label, v.status, v.model_version, v.updated_at, v.quality,
         {ALL_SOUND} AS sound
     FROM {CASE_TABLES}"""
 SAME_PHOTO_SQL = f"{_ROWS_SQL} WHERE v.photo_sha256 = ? ORDER BY v.taken_on DESC, v.id DESC"
@@ -127,6 +129,7 @@ def case_row_of(row: Row) -> CaseRow:
         status=row["status"],
         model_version=row["model_version"],
         updated_at=row["updated_at"],
+        reliable=quality_of(row).reliable,
     )
 
 

@@ -16,6 +16,7 @@ from skinlens.ui import certainty, erasure, forms, session, visits, widgets
 from skinlens.ui.forms import PAGE_SIZE
 from skinlens.ui.session import OpenCase
 from skinlens.ui.words import STATUSES, name, named, patient_line, percent, plain
+from skinlens.wording import UNRELIABLE_BRIEFLY
 
 COLUMNS = 4
 _TYPED, _NOT_CONFIRMED = "case_erase_typed", "case_erase_problem"
@@ -80,8 +81,7 @@ def _cards(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
                 st.html(
                     f'<img class="sl-thumb" src="{pictures[row.visit_id]}" alt="Photo of case {row.visit_id}">'
                     f'<div class="sl-card"><b>{escape(_who(row))}</b><br>{escape(row.body_site)}, {row.taken_on}<br>'
-                    f"{escape(name(row.top_label))}, {percent(row.top_prob)}<br>"
-                    f"Melanoma {percent(row.melanoma_prob)}<br>"
+                    f"{'<br>'.join(_verdict(row))}<br>"
                     f"{STATUSES[row.status]}</div>"
                 )
                 if st.button(f"Open case {row.visit_id}", key=f"open-{row.visit_id}", width="stretch"):
@@ -97,8 +97,8 @@ def _table(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
             "Patient": _who(row),
             "Body site": row.body_site,
             "Date": row.taken_on,
-            "Most probable class": f"{name(row.top_label)}, {percent(row.top_prob)}",
-            "Melanoma": percent(row.melanoma_prob),
+            "Most probable class": _verdict(row)[0],
+            "Melanoma": percent(row.melanoma_prob) if row.reliable else UNRELIABLE_BRIEFLY.lower(),
             "Diagnosis": named(row.clinician_label),
             "Status": STATUSES[row.status],
             "Model": row.model_version,
@@ -128,6 +128,13 @@ def _thumbnails(store: CaseStore, rows: tuple[CaseRow, ...]) -> dict[int, str]:
         row.visit_id: "data:image/jpeg;base64," + base64.b64encode(whole.get(row.visit_id, b"")).decode()
         for row in rows
     }
+
+
+def _verdict(row: CaseRow) -> tuple[str, ...]:
+    """What the model says, in the lines of a card; of an unreliable photo that alone."""
+    if not row.reliable:
+        return (f"{UNRELIABLE_BRIEFLY}: unlike the training photos",)
+    return f"{name(row.top_label)}, {percent(row.top_prob)}", f"Melanoma {percent(row.melanoma_prob)}"
 
 
 def _who(row: CaseRow) -> str:
@@ -164,9 +171,7 @@ def case(store: CaseStore, opened: OpenCase) -> None:
     with right:
         reading, own, changes, manage = st.tabs(["Model's reading", "Your diagnosis", "Changes", "Export, delete"])
         with reading:
-            widgets.distribution(stored.visit.prediction)
-            certainty.label_set(stored.visit.prediction)
-            widgets.melanoma_statement(stored.visit.prediction)
+            certainty.verdict(stored.visit.quality, stored.visit.prediction)
             widgets.model_line(opened)
         with own:
             forms.reading(store, opened)

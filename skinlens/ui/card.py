@@ -10,11 +10,12 @@ from skinlens.labels import LABELS
 from skinlens.ui import cache, figures, widgets
 from skinlens.ui.frame import CONDITIONS
 from skinlens.ui.words import RISK_SIGNS, name, percent, plain
+from skinlens.wording import in_full
 
 LIMITS = (
     "Photos from other clinics, other cameras or other skin are read worse than the figures above say.",
     "The maps show what moved the model, not where the disease is. The three methods may disagree.",
-    "A photo that is unlike those it learned from is flagged, not refused: its probabilities mean little.",
+    "Of a photo that is unlike those it learned from it says only that: its probabilities are grey and mean nothing.",
 )
 CONFIG = {"displayModeBar": False, "scrollZoom": False}
 
@@ -79,7 +80,7 @@ def threshold(release: Mapping[str, Any]) -> None:
     one = cache.classifier().melanoma_threshold
     st.markdown(
         f"A photo counts as suspicious of melanoma from a probability of **{percent(one.value)}** on. On "
-        f"{one.chosen_on_words}, this found {percent(one.sensitivity)} of the melanomas (sensitivity), and "
+        f"{in_full(one.chosen_on)}, this found {percent(one.sensitivity)} of the melanomas (sensitivity), and "
         f"{percent(one.specificity)} of the other lesions stayed below it (specificity). It was chosen to miss few "
         "melanomas; so many harmless lesions lie above it."
     )

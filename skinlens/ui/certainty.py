@@ -8,9 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from skinlens import pipeline
+from skinlens import pipeline, wording
 from skinlens.metrics import predictive_values
-from skinlens.records import ModelStamp, Prediction, Threshold
+from skinlens.records import LIKENESS, ModelStamp, Prediction, QualityReport, Threshold
+from skinlens.ui import widgets
 from skinlens.ui.words import percent, plain
 
 USUAL_PREVALENCE_PERCENT = 7.5
@@ -42,7 +43,7 @@ def rates(model: ModelStamp, threshold: Threshold) -> Rates:
         for row in rows:
             if abs(row["cut_off"] - threshold.value) < 1e-12 and row["sensitivity"]["value"] is not None:
                 return _rates_of(row, f"{one['n']:,} {SPLITS[split]}")
-    return Rates(threshold.sensitivity, threshold.specificity, None, None, threshold.chosen_on_words)
+    return Rates(threshold.sensitivity, threshold.specificity, None, None, wording.in_full(threshold.chosen_on))
 
 
 def _rates_of(row: Mapping[str, Any], measured_on: str) -> Rates:
@@ -56,13 +57,35 @@ def _rates_of(row: Mapping[str, Any], measured_on: str) -> Rates:
     )
 
 
+def verdict(quality: QualityReport, prediction: Prediction) -> None:
+    """What the model says of a photo; of one that is unlike the training photos, that it says nothing of the lesion."""
+    if quality.reliable:
+        widgets.distribution(prediction)
+        label_set(prediction)
+        widgets.melanoma_statement(prediction)
+        return
+    unreliable(quality)
+    widgets.distribution(prediction, reliable=False)
+    st.caption(wording.GREY_BARS)
+
+
+def unreliable(quality: QualityReport) -> None:
+    """That nothing holds for this photo, and why, as far as it is known."""
+    why = " ".join(check.advice for check in quality.failed if check.name == LIKENESS)
+    st.html(
+        f'<div class="sl-statement unreliable" role="note"><b>{escape(wording.UNRELIABLE)}</b>'
+        f"<br><small>{escape(why)}</small></div>"
+    )
+
+
 def label_set(prediction: Prediction) -> None:
     """The classes that the model cannot rule out, at which level, and on what that was calibrated."""
     found = prediction.prediction_set
     if found is None:
         return
-    small = " ".join(filter(None, (found.promise, prediction.set_remark)))
-    st.html(f'<div class="sl-statement"><b>{escape(found.words)}</b><br><small>{escape(small)}</small></div>')
+    small = " ".join(filter(None, (wording.set_promise(found), wording.set_remark(prediction))))
+    words = wording.set_words(found)
+    st.html(f'<div class="sl-statement"><b>{escape(words)}</b><br><small>{escape(small)}</small></div>')
 
 
 def prevalence() -> float:
@@ -82,8 +105,10 @@ def prevalence() -> float:
 
 
 @st.fragment
-def at_a_prevalence(prediction: Prediction) -> None:
-    """Predictive values of melanoma's threshold, and the same in numbers of lesions."""
+def at_a_prevalence(quality: QualityReport, prediction: Prediction) -> None:
+    """Predictive values of melanoma's threshold, and the same in numbers of lesions; nothing where nothing holds."""
+    if not quality.reliable:
+        return
     threshold = prediction.melanoma_threshold
     with st.expander("What is the threshold worth among your patients?"):
         share = prevalence()

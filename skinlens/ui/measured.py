@@ -8,9 +8,9 @@ import streamlit as st
 
 from skinlens import pipeline
 from skinlens.metrics import predictive_values
-from skinlens.records import in_full
 from skinlens.ui import cache, certainty, curves, figures, widgets
 from skinlens.ui.words import name, percent
+from skinlens.wording import in_full
 
 CONFIG = {"displayModeBar": False, "scrollZoom": False}
 SPLITS = {"test": "photos kept aside to the end", "val": "photos that it was chosen on"}

@@ -14,6 +14,7 @@ from skinlens.ui import cache, maps, viewer, widgets
 from skinlens.ui.session import OpenCase
 from skinlens.ui.viewer import Panel
 from skinlens.ui.words import impression_name, name, named, percent, plain
+from skinlens.wording import UNRELIABLE_BRIEFLY
 
 NOTABLE = 0.05
 """Change of a probability from which a class is named; two photos of one lesion differ by as much without a change."""
@@ -64,19 +65,31 @@ def compare(store: CaseStore, opened: OpenCase, stored: Case) -> None:
         SeenVisit(other, photo, readable),
     )
     before, after = sorted(seen, key=lambda one: (one.visit.taken_on, one.visit.id))
-    _changes(before.visit.prediction, after.visit.prediction)
+    _changes(before.visit, after.visit)
     _pictures(before, after)
     for column, one in zip(st.columns(2), (before, after), strict=True):
         with column:
             _fields(one.visit)
 
 
-def _changes(before: Prediction, after: Prediction) -> None:
-    if before.model != after.model:
-        st.info(OTHER_MODEL)
+def _changes(before: Visit, after: Visit) -> None:
+    if words := not_comparable(before, after):
+        st.info(plain(words))
         return
-    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in changes_in_words(before, after)))
+    sentences = changes_in_words(before.prediction, after.prediction)
+    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in sentences))
     st.caption(CAUTION)
+
+
+def not_comparable(before: Visit, after: Visit) -> str:
+    """Why the probabilities of two visits say nothing of a change; empty where they can be compared."""
+    strange = [visit for visit in (before, after) if not visit.quality.reliable]
+    if strange:
+        days = " and ".join(f"{visit.taken_on} (case {visit.id})" for visit in strange)
+        return (
+            f"Not reliable: the photo of {days} is unlike those that the model learned from. Compare the photos alone."
+        )
+    return OTHER_MODEL if before.prediction.model != after.prediction.model else ""
 
 
 def changes_in_words(before: Prediction, after: Prediction) -> list[str]:
@@ -199,7 +212,9 @@ def _fields(visit: Visit) -> None:
     st.markdown(f"**{visit.taken_on}**, case {visit.id}")
     widgets.fields(
         {
-            "Most probable": f"{name(top)}, {percent(visit.prediction.prob(top))}",
+            "Most probable": f"{name(top)}, {percent(visit.prediction.prob(top))}"
+            if visit.quality.reliable
+            else UNRELIABLE_BRIEFLY,
             "First impression": impression_name(visit.first_impression),
             "Diagnosis": " · ".join(filter(None, (named(visit.clinician_label), visit.clinician_diagnosis))),
             "Notes": visit.notes or "none",

@@ -5,12 +5,13 @@ from html import escape
 
 import streamlit as st
 
-from skinlens.labels import LABELS, MELANOMA
+from skinlens.labels import LABELS, MELANOMA, Label
 from skinlens.quantities import duration, number
 from skinlens.records import Case, Photo, Prediction, QualityReport
 from skinlens.ui import cache, session
 from skinlens.ui.session import OpenCase
-from skinlens.ui.words import RISK_SIGNS, impression_name, name, patient_line, percent, plain, threshold_statement
+from skinlens.ui.words import RISK_SIGNS, impression_name, name, patient_line, percent, plain
+from skinlens.wording import threshold_statement
 
 ANALYSE = ("pages/analyse.py", "Analyse a photo")
 HISTORY_PAGE = "pages/history.py"
@@ -55,23 +56,36 @@ def quality(report: QualityReport) -> None:
         table(("Check", "Measured", "Expected", "Result"), rows)
 
 
-def distribution(prediction: Prediction) -> None:
-    """All seven classes by falling probability: name, risk group in words and sign, bar, percent."""
+def distribution(prediction: Prediction, *, reliable: bool = True) -> None:
+    """All seven classes by falling probability: name, risk group in words and sign, bar, percent.
+
+    For a photo on which the model is not reliable: grey bars, and neither risk groups nor the threshold.
+    """
     threshold = prediction.melanoma_threshold.value
     rows = []
     for label, prob in sorted(zip(LABELS, prediction.probs, strict=True), key=lambda pair: -pair[1]):
         tick = cut = ""
-        if label.code == MELANOMA:
+        if label.code == MELANOMA and reliable:
             tick = f'<em style="left:{100 * threshold:.2f}%"></em>'
             cut = f'<div class="sl-cut">Dashed line: the threshold for melanoma, {percent(threshold)}</div>'
         rows.append(
-            f'<li><div class="sl-row"><span>{escape(name(label.code))}<span class="sl-risk">'
-            f'<i class="sl-{label.risk}" aria-hidden="true">{RISK_SIGNS[label.risk]}</i>{label.risk}</span></span>'
-            f"<b>{percent(prob)}</b></div>"
-            f'<div class="sl-track" aria-hidden="true"><span class="sl-{label.risk}" style="width:{100 * prob:.2f}%">'
-            f"</span>{tick}</div>{cut}</li>"
+            f'<li><div class="sl-row"><span>{escape(name(label.code))}{_risk(label) if reliable else ""}</span>'
+            f"{_share(prob, reliable=reliable)}</div>"
+            f'<div class="sl-track" aria-hidden="true"><span class="sl-{label.risk if reliable else "grey"}" '
+            f'style="width:{100 * prob:.2f}%"></span>{tick}</div>{cut}</li>'
         )
     st.html(f'<ul class="sl-rows" aria-label="Probability of each class">{"".join(rows)}</ul>')
+
+
+def _risk(label: Label) -> str:
+    return (
+        f'<span class="sl-risk"><i class="sl-{label.risk}" aria-hidden="true">{RISK_SIGNS[label.risk]}</i>'
+        f"{label.risk}</span>"
+    )
+
+
+def _share(prob: float, *, reliable: bool) -> str:
+    return f"<b>{percent(prob)}</b>" if reliable else f'<span class="sl-faint">{percent(prob)}</span>'
 
 
 def melanoma_statement(prediction: Prediction) -> None:

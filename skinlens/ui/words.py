@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from skinlens import quantities
 from skinlens.labels import BY_CODE, IMPRESSIONS, Risk
 from skinlens.quantities import number
-from skinlens.records import Case, Prediction, Sex, Status
+from skinlens.records import Case, Sex, Status
 
 percent = quantities.percent
 RISK_SIGNS: dict[Risk, str] = {"malignant": "▲", "pre-malignant": "◆", "benign": "●"}
@@ -56,17 +56,6 @@ def impression_name(code: str | None) -> str:
 
 def named(code: str | None) -> str:
     return name(code) if code else "none given"
-
-
-def threshold_statement(prediction: Prediction) -> str:
-    """On which side of its threshold melanoma lies, and what that threshold does where it was chosen."""
-    threshold = prediction.melanoma_threshold
-    side = "at or above" if prediction.above_melanoma_threshold else "below"
-    return (
-        f"Melanoma: {percent(prediction.melanoma_prob)}, {side} the threshold of {percent(threshold.value)}. "
-        f"On {threshold.chosen_on_words}, this threshold found {percent(threshold.sensitivity)} of the melanomas "
-        f"(sensitivity), and {percent(threshold.specificity)} of the other lesions stayed below it (specificity)."
-    )
 
 
 def case_title(case: Case) -> str:

@@ -3,14 +3,18 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
 from skinlens.predict import load_classifier
+from skinlens.quality import Familiarity
 from skinlens.records import ModelStamp, Threshold
+from skinlens.ui import cache
 from skinlens.ui.certainty import Rates, in_words, rates
-from tests.app.conftest import press, read
+from skinlens.wording import UNRELIABLE
+from tests.app.conftest import html, press, read
 
 MODEL = ModelStamp("hsb", "1", "ab" * 32)
 THRESHOLD = Threshold(0.2, 0.9, 0.7, "100 photos of val")
@@ -62,6 +66,47 @@ def test_rates_are_those_of_photos_kept_aside_if_this_model_was_measured_on_them
         for split in ("val", "test"):
             (tmp_path / f"evaluation-{split}.json").write_text(evaluation(split, *changed, 0.8))
         assert rates(MODEL, THRESHOLD) == chosen_on
+
+
+def test_of_an_unreliable_photo_the_reading_says_only_that(agreed: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the page, on its card, in the list, in the stored case: no class in bold, no set, no threshold, no slider."""
+    strict = Familiarity(np.zeros(16, np.float32), np.eye(16, dtype=np.float32), -1.0)  # nothing is near enough
+    monkeypatch.setattr(cache.classifier(), "familiarity", strict)
+    press(agreed, "Try the example")
+    press(agreed, "Show the model's reading without mine")
+    unsure(agreed)
+    agreed.segmented_control(key="case_kind").select("No patient").run()
+    agreed.selectbox(key="case_site").set_value("back").run()
+    press(agreed, "Save case")
+    unsure(agreed)
+    agreed.switch_page("pages/explain.py").run()
+    assert UNRELIABLE in read(agreed)
+    agreed.switch_page("pages/history.py").run()
+    card = next(words for words in html(agreed) if "sl-card" in words)
+    assert "Not reliable: unlike the training photos" in card
+    assert "%" not in card
+    assert "Melanoma" not in card
+    agreed.segmented_control(key="find_look").select("Table").run()
+    row = agreed.dataframe[0].value.iloc[0]
+    assert (row["Most probable class"], row["Melanoma"]) == (
+        "Not reliable: unlike the training photos",
+        "not reliable",
+    )
+    agreed.segmented_control(key="find_look").select("Cards").run()
+    press(agreed, "Open case 1")
+    unsure(agreed)
+
+
+def unsure(app: AppTest) -> None:
+    words = read(app)
+    assert UNRELIABLE in words
+    assert "90\u00a0% level" not in words
+    assert "threshold" not in words
+    rows = next(words for words in html(app) if "sl-rows" in words)
+    assert rows.count('class="sl-grey"') == 7
+    assert not any(f'class="sl-{risk}"' in rows for risk in ("malignant", "pre-malignant", "benign"))
+    assert "<b>" not in rows
+    assert not [slider for slider in app.slider if slider.key == "prevalence_percent"]
 
 
 def test_the_reading_says_its_set_and_the_slider_is_kept(agreed: AppTest, release: Path) -> None:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from skinlens.labels import CODES
-from skinlens.records import Explanation, ModelStamp, Photo, Prediction, QualityReport, Threshold, Visit
+from skinlens.records import Explanation, ModelStamp, Photo, Prediction, QualityCheck, QualityReport, Threshold, Visit
 from skinlens.ui import viewer
-from skinlens.ui.visits import SeenVisit, changes_in_words, common_scale, map_panels
+from skinlens.ui.visits import OTHER_MODEL, SeenVisit, changes_in_words, common_scale, map_panels, not_comparable
 
 STAMP = ModelStamp("tiny", "0", "5e" * 32)
 
@@ -44,6 +44,18 @@ def test_the_threshold_is_crossed_or_not(was: float, now: float, words: str) -> 
     said = changes_in_words(prediction(mel=was, nv=0.6), prediction(mel=now, nv=0.6))
     assert words in said[0].replace("\u00a0", " ")
     assert said[1] == "The most probable class is the same: melanocytic nevus."
+
+
+def test_an_unreliable_photo_is_compared_by_eye_alone() -> None:
+    strange = QualityReport((QualityCheck("familiarity", "Distance", 3.0, 1.6, "at most", "", False, "Fur."),))
+    first, second = seen(1, photo(8, 6)).visit, seen(2, photo(8, 6)).visit
+    assert not_comparable(first, second) == ""
+    assert not_comparable(first, replace(second, quality=strange)) == (
+        "Not reliable: the photo of 2024-02-01 (case 2) is unlike those that the model learned from. Compare the "
+        "photos alone."
+    )
+    newer = replace(prediction(mel=0.5), model=ModelStamp("tiny", "1", "6f" * 32))
+    assert not_comparable(first, replace(second, prediction=newer)) == OTHER_MODEL
 
 
 def photo(width: int, height: int) -> Photo:

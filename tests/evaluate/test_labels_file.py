@@ -6,8 +6,10 @@ import pytest
 
 from skinlens.errors import DatasetError
 from skinlens.evaluate.labels_file import TRAITS, read_labels
+from skinlens.evaluate.measure import left_out
 from skinlens.labels import INDEX
 
+CASES = Path(__file__).resolve().parents[1] / "cases"
 ISIC = "image,MEL,NV,BCC,AKIEC,BKL,DF,VASC\n"
 
 
@@ -73,7 +75,39 @@ def test_classes_that_are_not_ours_are_counted(tmp_path: Path) -> None:
     path = written(tmp_path, "image,MEL,NV,SCC,UNK\nx,1,0,0,0\ny,0,0,1,0\n")
     result = read_labels(path, None)
     assert [row.image_id for row in result.rows] == ["x"]
-    assert result.other_classes == 1
+    assert (result.other_classes, result.left_out) == (1, {"SCC": 1})
+
+
+def test_isic_2019_calls_actinic_keratosis_ak() -> None:
+    """``26_isic2019_ground_truth.csv``: A is a melanoma, B a nevus, C and D actinic keratoses."""
+    result = read_labels(CASES / "26_isic2019_ground_truth.csv", None)
+    assert [(row.image_id, row.label) for row in result.rows] == [
+        ("A", INDEX["mel"]),
+        ("B", INDEX["nv"]),
+        ("C", INDEX["akiec"]),
+        ("D", INDEX["akiec"]),
+    ]
+    assert (result.other_classes, result.left_out) == (0, {})
+
+
+def test_what_is_left_out_is_named_and_counted(tmp_path: Path) -> None:
+    lines = "a,1,0,0,0,0\nb,0,1,0,0,0\nc,0,1,0,0,0\nd,0,0,1,0,0\ne,0,0,0,1,7\nf,0,0,0,0,1\ng,0,0,0,0,\n"
+    result = read_labels(written(tmp_path, "image,MEL,SCC,UNK,LENTIGO, score\n" + lines), None)
+    assert [row.image_id for row in result.rows] == ["a"]
+    assert result.left_out == {"": 1, "LENTIGO": 1, "SCC": 2, "UNK": 1, "score": 1}
+    assert result.other_classes == 6
+    assert left_out(result.left_out) == [
+        "1 photo without a class",
+        "1 photo of LENTIGO: no class of the model",
+        "2 photos of SCC (squamous cell carcinoma): no class of the model",
+        "1 photo of UNK (none of the others): no class of the model",
+        "1 photo of score: no class of the model",
+    ]
+
+
+def test_two_columns_of_one_class_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="expected one column for each class, found two for akiec"):
+        read_labels(written(tmp_path, "image,MEL,AK,AKIEC\nx,1,0,0\n"), None)
 
 
 @pytest.mark.parametrize(

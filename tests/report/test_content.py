@@ -19,6 +19,7 @@ from skinlens.records import (
     Patient,
     Prediction,
     PredictionSet,
+    QualityCheck,
     QualityReport,
     Threshold,
 )
@@ -28,8 +29,8 @@ from skinlens.report.content import (
     PHOTO_LONGEST_PX,
     ReportContent,
     compose,
-    threshold_statement,
 )
+from skinlens.wording import NO_CODES, UNRELIABLE, UNRELIABLE_MAPS, threshold_statement
 from tests.report import samples
 
 
@@ -47,61 +48,30 @@ def prediction(melanoma: float, threshold: float, sensitivity: float = 0.913, ch
     return Prediction(probs, (0.0,) * 7, Threshold(threshold, sensitivity, 0.702, chosen_on), samples.MODEL, 9.0)
 
 
-def test_the_threshold_in_one_sentence_and_what_it_is_worth_in_the_next() -> None:
-    assert threshold_statement(prediction(0.23, 0.08)) == (
-        "Melanoma probability 23.0\u00a0% is at or above the threshold 8.0\u00a0%. The threshold was chosen on the "
-        "validation set for a sensitivity of at least 90\u00a0%; there its sensitivity is 91.3\u00a0% and its "
-        "specificity 70.2\u00a0%."
-    )
-
-
-@pytest.mark.parametrize(
-    ("melanoma", "threshold", "beginning"),
-    [
-        (0.07, 0.08, "Melanoma probability 7.0\u00a0% is below the threshold 8.0\u00a0%."),
-        (0.08, 0.08, "Melanoma probability 8.0\u00a0% is at or above the threshold 8.0\u00a0%."),
-        (0.0796, 0.0804, "Melanoma probability 7.96\u00a0% is below the threshold 8.04\u00a0%."),
-    ],
-)
-def test_a_photo_near_the_threshold_gets_as_many_digits_as_it_takes(
-    melanoma: float, threshold: float, beginning: str
-) -> None:
-    assert threshold_statement(prediction(melanoma, threshold)).startswith(beginning)
-
-
-@pytest.mark.parametrize(
-    ("codes", "words"),
-    [
-        (("nv", "mel"), "one of: melanocytic nevus, melanoma."),
-        (("mel",), "melanoma alone."),
-        (CODES, "any of the seven classes; none can be ruled out."),
-    ],
-)
-def test_the_set_in_one_sentence_and_what_it_promises_in_the_next(codes: tuple[str, ...], words: str) -> None:
-    one = replace(prediction(0.2, 0.1), prediction_set=PredictionSet(codes, 0.9, "756 photos of val"))
-    assert content(prediction=one).set_statement == (
-        f"At the 90\u00a0% level, {words} In 90\u00a0% of cases the diagnosis is in such a set, for each kind of "
-        "lesion, as long as the photos are like those it was calibrated on: 756 photos of the validation set."
-    )
-
-
-def test_a_set_that_leaves_out_the_more_probable_says_why() -> None:
-    """Melanoma, at 20 %, is left out; a dermatofibroma, at 13 %, is not."""
-    one = replace(prediction(0.2, 0.1), prediction_set=PredictionSet(("df",), 0.9, "756 photos of val"))
-    assert content(prediction=one).set_statement.endswith(
-        "A class that is more probable than one in the set can be left out: each class has a limit of its own, by what "
-        "the model says to photos of that class."
-    )
-
-
 def test_a_model_without_sets_says_nothing_of_them() -> None:
     assert content(prediction=prediction(0.2, 0.1)).set_statement == ""
 
 
-def test_a_threshold_that_misses_the_aim_does_not_claim_it() -> None:
-    words = threshold_statement(prediction(0.2, 0.1, sensitivity=0.85, chosen_on="200 photos of clinic A"))
-    assert "at least 90%" not in words
-    assert "chosen on 200 photos of clinic A; there its sensitivity is 85.0\u00a0%" in words
+STRANGE = QualityCheck("familiarity", "Distance from the training photos", 3.1, 1.6, "at most", "", False, "Fur.")
+
+
+def test_an_unreliable_photo_gets_no_statement_no_set_and_no_code() -> None:
+    """Melanoma at 60 %, far above its threshold, and a set: neither is said of a photo that is no such photo."""
+    one = replace(prediction(0.6, 0.08), prediction_set=PredictionSet(("mel",), 0.9, "756 photos of val"))
+    report = content(prediction=one, quality=QualityReport((STRANGE,)), clinician_label=None)
+    assert not report.reliable
+    assert report.verdict == f"{UNRELIABLE} Fur."
+    assert (report.set_statement, report.codes, report.codes_of) == ("", (), NO_CODES)
+    assert report.quality_summary == "1 of 1 checks of the photo is not met: the prediction is not reliable."
+    photo = samples.photo()
+    case = samples.case(photo, prediction=one, quality=QualityReport((STRANGE,)))
+    assert compose(case, photo, samples.explanations(photo)).explanations_note == UNRELIABLE_MAPS
+
+
+def test_a_photo_that_is_only_blurred_is_still_read() -> None:
+    report = content(prediction=prediction(0.23, 0.08))
+    assert report.reliable
+    assert report.verdict == threshold_statement(prediction(0.23, 0.08))
 
 
 def test_the_case_in_its_header() -> None:
@@ -154,11 +124,11 @@ def test_codes_are_those_of_the_clinicians_diagnosis() -> None:
     assert "Bowen" in report.codes_remark
 
 
-def test_codes_without_a_diagnosis_are_those_of_the_most_probable_class() -> None:
-    report = content(clinician_label=None, clinician_diagnosis="", notes=" ")
-    assert report.codes_of.startswith("Of the model's most probable class (melanocytic nevus), as no diagnosis was")
-    assert fields(report)["SNOMED CT"] == "400096001"
-    assert (report.diagnosis, report.notes) == ("None entered.", "None.")
+@pytest.mark.parametrize("words", ["", "lentigo"])
+def test_without_a_diagnosis_of_the_clinicians_no_code_is_printed(words: str) -> None:
+    report = content(clinician_label=None, clinician_diagnosis=words, notes=" ")
+    assert (report.codes, report.codes_of, report.codes_remark) == ((), NO_CODES, "")
+    assert (report.diagnosis, report.notes) == (words or "None entered.", "None.")
 
 
 def test_an_unverified_code_says_so() -> None:

@@ -78,7 +78,7 @@ def test_all_that_was_composed_can_be_read(usual: bytes) -> None:
     text, report = " ".join(pages(usual)), full()
     said = [
         report.title,
-        report.threshold_statement,
+        report.verdict,
         report.explanations_note,
         report.quality_summary,
         report.diagnosis,

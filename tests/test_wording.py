@@ -1,0 +1,84 @@
+"""Sentences that screen, report and command line share, word by word."""
+
+from dataclasses import replace
+
+import pytest
+
+from skinlens.labels import CODES
+from skinlens.records import ModelStamp, Prediction, PredictionSet, QualityCheck, QualityReport, Threshold
+from skinlens.wording import UNRELIABLE, set_remark, set_statement, threshold_statement, verdict
+
+GOOD = QualityReport((QualityCheck("familiarity", "Distance", 1.0, 1.6, "at most", "", True, ""),))
+STRANGE = QualityReport((QualityCheck("familiarity", "Distance", 3.1, 1.6, "at most", "", False, "Fur."),))
+BLURRED = QualityReport((QualityCheck("sharpness", "Sharpness", 3.0, 12.0, "at least", "", False, "Hold still."),))
+
+
+def prediction(melanoma: float, threshold: float, sensitivity: float = 0.913, chosen_on: str = "val") -> Prediction:
+    probs = tuple(melanoma if code == "mel" else (1 - melanoma) / 6 for code in CODES)
+    model = ModelStamp("hsb", "1.0.0", "5e" * 32)
+    return Prediction(probs, (0.0,) * 7, Threshold(threshold, sensitivity, 0.702, chosen_on), model, 9.0)
+
+
+def test_the_threshold_and_what_it_is_worth_where_it_was_chosen() -> None:
+    assert threshold_statement(prediction(0.23, 0.08)) == (
+        "Melanoma: 23.0\u00a0%, at or above the threshold of 8.0\u00a0%. The threshold was chosen on the validation "
+        "set for a sensitivity of at least 90\u00a0%; there it found 91.3\u00a0% of the melanomas (sensitivity), and "
+        "70.2\u00a0% of the other lesions stayed below it (specificity)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("melanoma", "threshold", "beginning"),
+    [
+        (0.07, 0.08, "Melanoma: 7.0\u00a0%, below the threshold of 8.0\u00a0%."),
+        (0.08, 0.08, "Melanoma: 8.0\u00a0%, at or above the threshold of 8.0\u00a0%."),
+        (0.0796, 0.0804, "Melanoma: 7.96\u00a0%, below the threshold of 8.04\u00a0%."),
+    ],
+)
+def test_a_photo_near_the_threshold_gets_as_many_digits_as_it_takes(
+    melanoma: float, threshold: float, beginning: str
+) -> None:
+    assert threshold_statement(prediction(melanoma, threshold)).startswith(beginning)
+
+
+def test_a_threshold_that_misses_the_aim_does_not_claim_it() -> None:
+    words = threshold_statement(prediction(0.2, 0.1, sensitivity=0.85, chosen_on="200 photos of clinic A"))
+    assert "at least" not in words
+    assert "chosen on 200 photos of clinic A; there it found 85.0\u00a0% of the melanomas" in words
+
+
+@pytest.mark.parametrize(
+    ("codes", "words"),
+    [
+        (("mel", "nv", "df", "bkl", "bcc", "akiec"), "one of: melanoma, melanocytic nevus, dermatofibroma, "),
+        (("mel",), "melanoma alone."),
+        (CODES, "any of the seven classes; none can be ruled out."),
+    ],
+)
+def test_the_set_and_what_it_promises(codes: tuple[str, ...], words: str) -> None:
+    one = replace(prediction(0.2, 0.1), prediction_set=PredictionSet(codes, 0.9, "756 photos of val"))
+    said = set_statement(one)
+    assert said.startswith(f"At the 90\u00a0% level, {words}")
+    assert said.endswith(
+        "In at least 90\u00a0% of cases the diagnosis is in such a set, for each kind of lesion, as long as the photos "
+        "are like those it was calibrated on: 756 photos of the validation set."
+    )
+
+
+def test_a_set_of_an_earlier_version_names_what_it_leaves_out() -> None:
+    """Melanoma, at 20 %, is left out; a dermatofibroma, at 13.3 %, is not."""
+    one = replace(prediction(0.2, 0.1), prediction_set=PredictionSet(("df",), 0.9, "756 photos of val"))
+    assert set_remark(one) == (
+        "An earlier version made this set. It leaves out melanoma (20.0\u00a0%), more probable than dermatofibroma "
+        "(13.3\u00a0%), which it holds, as each class had a limit of its own."
+    )
+    assert set_remark(replace(one, prediction_set=PredictionSet(("mel",), 0.9, ""))) == ""
+    assert set_remark(replace(one, prediction_set=None)) == ""
+
+
+def test_an_unreliable_photo_has_one_sentence() -> None:
+    one = replace(prediction(0.6, 0.08), prediction_set=PredictionSet(("mel",), 0.9, "756 photos of val"))
+    assert verdict(STRANGE, one) == (UNRELIABLE,)
+    for quality in (GOOD, BLURRED, QualityReport(())):
+        assert verdict(quality, one) == (threshold_statement(one), set_statement(one))
+    assert verdict(GOOD, prediction(0.6, 0.08)) == (threshold_statement(one),)
