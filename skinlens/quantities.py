@@ -17,6 +17,15 @@ def percent(prob: float) -> str:
     return f"{100 * prob:.1f}\u00a0%"  # never parted at the end of a line
 
 
+_PARTS = {2: "half", 3: "third", 4: "quarter", 5: "fifth", 6: "sixth", 7: "seventh", 8: "eighth", 9: "ninth",
+          10: "tenth", 11: "eleventh", 12: "twelfth"}  # fmt: skip
+
+
+def part(share: float) -> str:
+    """The nearest unit fraction as a noun: "fifth" for 0.2, "eleventh" for 17 of 192. From a half to a twelfth."""
+    return _PARTS[round(1 / share)]
+
+
 def number(value: float) -> str:
     """As many digits as a reader needs: whole from 100 up, three significant ones below."""
     if not math.isfinite(value):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from skinlens.quantities import duration, number, percent
+from skinlens.quantities import duration, number, part, percent
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,8 @@ def test_durations_are_in_the_unit_that_a_reader_expects(value: float, words: st
 )
 def test_a_share_never_rounds_to_certainty(prob: float, words: str) -> None:
     assert percent(prob).replace("\u00a0", " ") == words
+
+
+@pytest.mark.parametrize(("share", "noun"), [(0.5, "half"), (0.2, "fifth"), (17 / 192, "eleventh"), (1 / 4, "quarter")])
+def test_a_share_as_the_nearest_part(share: float, noun: str) -> None:
+    assert part(share) == noun

@@ -24,6 +24,8 @@ from skinlens.predict import Classifier
 from skinlens.preprocess import model_view, to_batch
 from skinlens.records import Explanation, Method, Photo, Progress, Target
 
+PATTERNS = 256
+"""Channels of the fused map of a released network."""
 AGAINST = "against"
 """The one parameter that all methods have: the code of the class that the explained one is contrasted with."""
 Compute = Callable[[Classifier, Photo, Target, Mapping[str, Any], Progress], Evidence]
@@ -154,12 +156,12 @@ METHODS: dict[Method, MethodInfo] = {
                 name="channels",
                 title="Patterns tried",
                 kind="integer",
-                default=256,
+                default=PATTERNS,
                 low=1,
-                high=256,
-                help="How many of the network's 256 inner patterns are laid over the photo as a mask, those that vary "
-                "most across it first. All 256 are the method as published; 64 take a quarter of the time and draw "
-                "nearly the same map.",
+                high=PATTERNS,
+                help=f"How many of the network's {PATTERNS} inner patterns are laid over the photo as a mask, those "
+                f"that vary most across it first. All {PATTERNS} are the method as published; {PATTERNS // 4} take a "
+                "quarter of the time and draw nearly the same map.",
             ),
         ),
         compute=_compute_score_cam,

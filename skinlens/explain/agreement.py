@@ -14,6 +14,7 @@ from jaxtyping import Float64
 
 from skinlens.errors import SkinLensError
 from skinlens.explain import METHODS
+from skinlens.quantities import part
 from skinlens.records import Array, Explanation, Heat, Mask, Method
 
 HOTTEST = 0.2
@@ -34,6 +35,21 @@ release 0.1.0 (Score-CAM with 64 channels, LIME with 300 samples). Median IoU of
 OVERLAP = 1 / 4
 """IoU from which two maps overlap in part, two fifths of each. LIME's map and another method's map of another photo do
 so in 23 %; two areas placed anywhere by chance, a fifth of the picture each, have .11."""
+
+STUDIED_PHOTOS, MISMATCHED_AGREE = 42, 0.72
+"""Of the study above: how many photos, and how many of Grad-CAM's and Score-CAM's maps of two different ones agree."""
+CHANCE = HOTTEST / (2 - HOTTEST)
+"""IoU of two areas of that size that lie anywhere: they share HOTTEST of each other."""
+HOTTEST_PART = f"hottest {part(HOTTEST)}"
+SHARED_HELP = (
+    f"of the area that either map has in its {HOTTEST_PART}, how much both have. 100 % is the same area, about "
+    f"{100 * CHANCE:.0f} % is chance, 0 % is apart."
+)
+SAME_AREA_HELP = (
+    f"From {100 * SAME_AREA:.0f} % on they count as the same area: each then shares "
+    f"{100 * 2 * SAME_AREA / (1 + SAME_AREA):.0f} % of its own."
+)
+"""What ``hottest_iou`` and its limit mean, for the reader of a table; the screen takes its words from here."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +129,7 @@ def mean_ranks(heat: Heat) -> Float64[Array, " n"]:
 
 
 def hottest(heat: Heat) -> Mask:
-    """The hottest fifth of the pixels, of those with any heat.
+    """The hottest ``HOTTEST`` of the pixels, of those with any heat.
 
     What ties with the last of them is in as well, so that no place is preferred and the area can be larger than a fifth
     (LIME's patches are equal inside). Zero is "none" and never hot, so the area can be smaller, and that of a map

@@ -1,7 +1,7 @@
 """When did the network make up its mind? What its two early answers said, beside the final one.
 
 The student has an exit on each of its branches (``models.student``): the mean over space of one map, and one linear
-layer. The first reads the small CNN branch, which sees small patches of the photo, a sixteenth of it across; the second
+layer. The first reads the small CNN branch, which sees small patches of the photo, ``PATCH_PX`` across; the second
 reads the deep EfficientNet branch. The final answer fuses maps of both, so the three do not follow one upon the other:
 an early answer is what one branch would say by itself. They were trained, each by itself, to tell the seven classes.
 
@@ -21,13 +21,31 @@ from skinlens.explain.gradcam import weighted
 from skinlens.labels import BY_CODE, CODES
 from skinlens.predict import Classifier
 from skinlens.preprocess import to_batch
-from skinlens.quantities import percent
+from skinlens.quantities import part, percent
 from skinlens.records import Check, ModelStamp, Photo, Target
 
 KIND = "depth"
 Stage = Literal["exit_1", "exit_2", "final"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 TITLES: dict[Stage, str] = {"exit_1": "Small patches", "exit_2": "Deep branch", "final": "Final answer"}
+
+PATCH_PX = 17
+"""Side of the part of the network's input that one place of the small branch's last map depends on: its receptive
+field, from two 3×3 convolutions, the first with stride 2, and two poolings of 2 × 2."""
+
+
+def reads(stage: Stage, size_px: int) -> str:
+    """What an answer is made from, for a network whose input is ``size_px`` square."""
+    return {
+        "exit_1": "A small branch of the network that sees color and texture in patches: each is "
+        f"about {_article(part(PATCH_PX / size_px))} of the picture across, {PATCH_PX} of {size_px} px.",
+        "exit_2": "The large branch that sees the whole lesion, in coarse steps.",
+        "final": "Both branches fused, at several depths: the model's reading.",
+    }[stage]
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 @dataclass(frozen=True)

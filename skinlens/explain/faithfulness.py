@@ -39,6 +39,8 @@ RANDOM_MAPS = 8
 CLEARLY = 2.0
 """Standard deviations of the random maps by which a map must do better than their mean. With eight of them, a ninth
 random map is beyond it about once in twenty times (Student's t with 7 degrees of freedom, 1.89 · sqrt(1 + 1/8))."""
+CLEARLY_WORDS = f"by more than {CLEARLY:g} times the standard deviation of the {RANDOM_MAPS} random maps"
+"""When a map counts as better than chance; the screen takes its words from here."""
 BLUR = 1 / 8
 """Standard deviation of the blur, as a share of the picture's side."""
 

@@ -30,7 +30,7 @@ import numpy as np
 
 from skinlens.errors import SkinLensError
 from skinlens.explain import METHODS
-from skinlens.explain.agreement import SAME_AREA, hottest_iou, spearman
+from skinlens.explain.agreement import HOTTEST_PART, SAME_AREA, hottest_iou, spearman
 from skinlens.explain.libraries import Made, Task
 from skinlens.labels import BY_CODE, CODES
 from skinlens.predict import Classifier
@@ -147,7 +147,7 @@ def in_words(check: Check) -> str:
     area = "the same area" if found["same_area"] else "another area"
     order = "one of the maps has no order" if found["spearman"] is None else f"rank correlation {found['spearman']:.2f}"
     shared = f"{100 * found['hottest_iou']:.0f}\u00a0%"
-    return f"The published library points to {area}: of the hottest fifths {shared} is shared, {order}."
+    return f"The published library points to {area}: of the {HOTTEST_PART}s {shared} is shared, {order}."
 
 
 def recompute(

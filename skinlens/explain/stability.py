@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from skinlens.explain import explain
-from skinlens.explain.agreement import OVERLAP, hottest_iou, spearman
+from skinlens.explain.agreement import HOTTEST_PART, OVERLAP, hottest_iou, spearman
 from skinlens.explain.faithfulness import must_be_testable
 from skinlens.intake import photo_from_pixels
 from skinlens.predict import Classifier
@@ -120,7 +120,7 @@ def in_words(check: Check) -> str:
         )
         if found
     ]
-    return f"{result[0].upper()}{result[1:]}: its hottest fifth shares at least {', '.join(trials)}."
+    return f"{result[0].upper()}{result[1:]}: its {HOTTEST_PART} shares at least {', '.join(trials)}."
 
 
 def stability(

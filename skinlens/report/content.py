@@ -40,7 +40,6 @@ PHOTO_LONGEST_PX = 1600
 """Long side of the photo in the report: over 400 dots per inch at the size at which it is printed."""
 OVERLAY_LONGEST_PX = 600
 """Long side of an overlay, whatever the photo's: 280 dots per inch in print, and smooth over a small photo."""
-METHOD_NAMES: dict[Method, str] = {"grad_cam": "Grad-CAM", "score_cam": "Score-CAM", "lime": "LIME"}
 DIAGNOSTIC_NAMES = {
     "r2": "fit to the trials (R²)",
     "stability": "expected likeness to another seed's map (1 = the same)",
@@ -290,7 +289,7 @@ def _place(explanation: Explanation, prediction: Prediction) -> tuple[float, str
 def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, spec: InputSpec) -> Panel:
     target = explanation.target
     elsewhere = {"seed", AGAINST}
-    title = METHOD_NAMES[explanation.method]
+    title = METHODS[explanation.method].title
     top, left, height, width = crop_box(printed.shape[0], printed.shape[1], spec)
     seen = _scaled(printed[top : top + height, left : left + width], OVERLAY_LONGEST_PX / max(height, width))
     picture = overlay.blend(seen, heat_to_photo(explanation.heat, seen.shape[0], seen.shape[1], spec))

@@ -5,23 +5,31 @@ import streamlit as st
 from skinlens import pipeline
 from skinlens.errors import SkinLensError
 from skinlens.explain import METHODS
+from skinlens.explain.agreement import (
+    HOTTEST_PART,
+    MISMATCHED_AGREE,
+    OVERLAP,
+    SAME_AREA_HELP,
+    SHARED_HELP,
+    STUDIED_PHOTOS,
+)
 from skinlens.predict import Classifier
 from skinlens.ui import checks, widgets
 from skinlens.ui.session import OpenCase
 from skinlens.ui.words import plain
 
-HELP = """
+HELP = f"""
 **Same order of heat**: rank correlation of all pixels. 1 is the same order from cold to hot, 0 unrelated, -1 reversed.
 
-**Hottest fifth shared**: of the area that either map has in its hottest fifth, how much both have. 100 % is the same
-area, about 11 % is chance, 0 % is apart. From 50 % on they count as the same area: each then shares two thirds of its
-own. From 25 % on they overlap in part.
+**{HOTTEST_PART.capitalize()} shared**: {SHARED_HELP} {SAME_AREA_HELP} From {100 * OVERLAP:.0f} % on they overlap in
+part.
 
 **Centres apart**: between the centres of the hottest areas, in % of the picture's diagonal. 0 % is the same centre.
 
-Agreement does not make a map right. Grad-CAM and Score-CAM read the same inner patterns of the network: on 42 photos of
-the validation set they always pointed to the same area, and so did, in 72 % of the pairs, their maps of two *different*
-photos, because lesions lie in the middle. That LIME points to the same area is rare, and says more.
+Agreement does not make a map right. Grad-CAM and Score-CAM read the same inner patterns of the network: on
+{STUDIED_PHOTOS} photos of the validation set they always pointed to the same area, and so did, in
+{100 * MISMATCHED_AGREE:.0f} % of the pairs, their maps of two *different* photos, because lesions lie in the middle.
+That LIME points to the same area is rare, and says more.
 """
 
 
@@ -38,7 +46,7 @@ def section(opened: OpenCase, classifier: Classifier | None) -> None:  # noqa: A
     st.markdown(plain(found.verdict))
     if found.pairs:
         widgets.table(
-            ("Maps", "Same order of heat", "Hottest fifth shared", "Centres apart, of the diagonal"),
+            ("Maps", "Same order of heat", f"{HOTTEST_PART.capitalize()} shared", "Centres apart, of the diagonal"),
             [
                 (
                     f"{METHODS[pair.first].title} and {METHODS[pair.second].title}",

@@ -16,9 +16,11 @@ from skinlens.ui.words import percent, plain
 
 USUAL_PREVALENCE_PERCENT = 7.5
 """On the slider's steps the nearest to the 7.4 % of the source below."""
+_LESIONS, _MELANOMAS = 23_487, 1_737
 SOURCE = (
-    "It begins at 7.5 %: of 23,487 suspicious lesions that were examined with a dermatoscope in 27 studies, 1,737 "
-    "(7.4 %) were melanomas (Cochrane review, Dinnes et al. 2018, CD011902). In general practice there are fewer."
+    f"It begins at {USUAL_PREVALENCE_PERCENT} %: of {_LESIONS:,} suspicious lesions that were examined with a "
+    f"dermatoscope in 27 studies, {_MELANOMAS:,} ({100 * _MELANOMAS / _LESIONS:.1f} %) were melanomas (Cochrane "
+    "review, Dinnes et al. 2018, CD011902). In general practice there are fewer."
 )
 LESIONS = 1000
 SPLITS = {"test": "photos that were kept aside to the end", "val": "photos that it was chosen on"}

@@ -6,11 +6,11 @@ from typing import Any
 import streamlit as st
 
 from skinlens import pipeline
-from skinlens.explain.depth import KIND, TITLES
+from skinlens.explain.depth import KIND, TITLES, reads
 from skinlens.explain.overlay import LEGEND, blend
 from skinlens.labels import CODES
 from skinlens.predict import Classifier
-from skinlens.preprocess import heat_to_photo
+from skinlens.preprocess import InputSpec, heat_to_photo
 from skinlens.records import Check, Photo, Progress, Target
 from skinlens.ui import cache, checks, widgets
 from skinlens.ui.session import OpenCase
@@ -18,11 +18,6 @@ from skinlens.ui.words import name, percent, plain
 
 PICTURE_PX = 480
 """Long side of a picture: these maps are coarse, the last of the deep branch has six places across."""
-READS = {
-    "exit_1": "A small branch of the network that sees colour and texture in patches a tenth of the photo wide.",
-    "exit_2": "The large branch that sees the whole lesion, in coarse steps.",
-    "final": "Both branches fused, at several depths: the model's reading.",
-}
 HELP = """
 The network has two branches, and each can give an answer by itself, an early one. The final answer is made from both,
 so the three do not follow one upon the other. If the deep branch by itself says something else than the final answer,
@@ -65,12 +60,14 @@ def _show(opened: OpenCase, check: Check, classifier: Classifier | None) -> None
     answers = check.figures["answers"]
     st.markdown(plain(check.figures["verdict"]))
     drawn: Sequence[tuple[bytes, bool]] = ()
+    size_px = (classifier.engine.spec if classifier else InputSpec()).size_px
     if classifier is not None and check.model == classifier.engine.stamp:
         photo, target = opened.analysis.photo, opened.target
         drawn = _pictures(photo.sha256, classifier.engine.stamp.sha256, target, photo, classifier)
     for place, column in enumerate(st.columns(len(answers), gap="medium")):
         with column:
             _answer(answers[place], opened.target, drawn[place] if drawn else None)
+            st.caption(reads(answers[place]["stage"], size_px))
     with st.expander("All probabilities of the three answers"):
         _table(answers)
         if not check.figures["calibrated"]:
@@ -87,7 +84,6 @@ def _answer(answer: Mapping[str, Any], target: Target, drawn: tuple[bytes, bool]
         st.image(picture, width="stretch", alt=f"{title}: Grad-CAM map for {target.words} over the photo. {LEGEND}.")
         if empty:
             st.caption(plain(f"No part of the photo speaks for {target.words} here."))
-    st.caption(READS[answer["stage"]])
     if answer["balanced_accuracy"] is not None:
         right = percent(answer["balanced_accuracy"])
         st.caption(plain(f"By itself right on {right} of the validation photos, all classes counted alike."))

@@ -7,7 +7,7 @@ import streamlit as st
 
 from skinlens import pipeline
 from skinlens.explain import METHODS
-from skinlens.explain.faithfulness import KIND, RANDOM_MAPS
+from skinlens.explain.faithfulness import CLEARLY_WORDS, KIND, RANDOM_MAPS
 from skinlens.predict import Classifier
 from skinlens.records import Check, Explanation, Photo, Progress
 from skinlens.ui import checks, widgets
@@ -19,8 +19,8 @@ The hottest parts of a map are blurred first, or become sharp first, step by ste
 If the map shows what moves the model, the probability falls early in the one case and rises early in the other.
 
 The same is done with {RANDOM_MAPS} random maps that are as rough, on the same photo. **Better than chance** is a map
-that does better than their mean by more than twice their standard deviation. It is a low bar: the place matters to the
-model; whether it matters to the diagnosis is another question.
+that does better than their mean {CLEARLY_WORDS}. It is a low bar: the place matters to the model; whether it matters to
+the diagnosis is another question.
 
 **Lost by the rest**: the share of the probability that is lost when only what is hot stays sharp.
 
@@ -73,7 +73,6 @@ def _table(found: Sequence[Check], target: str) -> None:
     )
     st.caption(
         f"Mean probability of {plain(target)} along the way. Blurred first: lower is better. "
-        f"Sharp first: higher is better. Clearly better: by more than twice the standard deviation of the "
-        f"{RANDOM_MAPS} random maps."
+        f"Sharp first: higher is better. Clearly better: {CLEARLY_WORDS}."
     )
     checks.provenance(found)

@@ -18,6 +18,8 @@ SKIN_TONE = (
     "**Skin tone: not evaluated.** The data has no label for it and is nearly all light skin. Nothing on this page "
     "says how the model does on dark skin."
 )
+USUAL_MALIGNANT_PERCENT = 20.0
+"""Share of the malignant and pre-malignant among the photos of HAM10000: 1,954 of 10,015 are 19.5 %."""
 TARGETS = {"melanoma": "Melanoma", "malignant": "Malignant or pre-malignant"}
 TRAITS = {
     "sex": "Sex",
@@ -124,12 +126,13 @@ def _prevalence(target: str) -> float:
         "Malignant or pre-malignant among the lesions that you examine, in %",
         min_value=0.5,
         max_value=50.0,
-        value=20.0,
+        value=USUAL_MALIGNANT_PERCENT,
         step=0.5,
         format="%.1f",
         key="prevalence_malignant_percent",
         persist_state="session",
-        help="It begins at 20 %, the share among the photos of the data set. Set the one of your own patients.",
+        help=f"It begins at {USUAL_MALIGNANT_PERCENT:.0f} %, about the share among the photos of the data set. Set the "
+        "one of your own patients.",
     )
     return float(chosen) / 100
 

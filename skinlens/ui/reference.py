@@ -8,6 +8,7 @@ import streamlit as st
 
 from skinlens import pipeline
 from skinlens.explain import METHODS
+from skinlens.explain.agreement import HOTTEST_PART, SAME_AREA_HELP, SHARED_HELP
 from skinlens.explain.overlay import difference
 from skinlens.explain.reference import KIND, Reference
 from skinlens.labels import BY_CODE, CODES
@@ -20,15 +21,14 @@ from skinlens.ui.words import percent, plain
 
 PICTURE_PX = 480
 """Long side of a picture of the differences."""
-HELP = """
+HELP = f"""
 The maps of this page are made by SkinLens's own code, on the eight-bit copy of the network that gives the prediction.
 Here they are made again with the published libraries (pytorch-grad-cam and lime), on the network before it was reduced
 to eight bits. What is compared is so the code, the reduction, and whatever is shortened to save time.
 
 **Same order of heat**: rank correlation of all pixels; 1 is the same order from cold to hot, 0 unrelated.
 
-**Hottest fifth shared**: of the area that either map has in its hottest fifth, how much both have. From a third on they
-count as the same area.
+**{HOTTEST_PART.capitalize()} shared**: {SHARED_HELP} {SAME_AREA_HELP}
 
 LIME depends on chance, and the library draws its trials in another way: its maps differ somewhat even where nothing is
 amiss.
@@ -86,7 +86,7 @@ def _computing(classifier: Classifier, photo: Photo, able: Sequence[Explanation]
 
 def _show(opened: OpenCase, found: Sequence[Check], drawn: Mapping[Explanation, bytes]) -> None:
     widgets.table(
-        ("Map", "Same order of heat", "Hottest fifth shared", "Mean difference", "Result"),
+        ("Map", "Same order of heat", f"{HOTTEST_PART.capitalize()} shared", "Mean difference", "Result"),
         [_row(check) for check in found],
     )
     if drawn:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from skinlens import pipeline
 from skinlens.explain import METHODS
+from skinlens.explain.agreement import HOTTEST_PART
 from skinlens.records import Method, ModelStamp
 from skinlens.ui import cache, widgets
 from skinlens.ui.words import name
@@ -137,7 +138,7 @@ def _learned(found: Mapping[str, Any]) -> None:
 
 def _agreed(found: Mapping[str, Any]) -> None:
     widgets.table(
-        ("Maps", "Same order of heat", "Hottest fifth shared"),
+        ("Maps", "Same order of heat", f"{HOTTEST_PART.capitalize()} shared"),
         [
             (
                 " and ".join(METHODS[method].title for method in pair["methods"]),

@@ -8,7 +8,8 @@ import streamlit as st
 
 from skinlens import pipeline
 from skinlens.explain import METHODS
-from skinlens.explain.stability import BRIGHTNESS, KIND, SEEDS, TURN_DEGREES, verdict
+from skinlens.explain.agreement import OVERLAP, SHARED_HELP
+from skinlens.explain.stability import BRIGHTNESS, KIND, SEEDS, STEADY, TURN_DEGREES, verdict
 from skinlens.predict import Classifier
 from skinlens.records import Check, Explanation, Photo, Progress
 from skinlens.ui import checks, widgets
@@ -20,9 +21,9 @@ Each map is made again from the photo turned by {TURN_DEGREES:.0f}° to either s
 {100 * BRIGHTNESS:.0f} % brighter and darker: less than the difference between two photos of one lesion. Turned maps
 are turned back before they are compared. LIME, in which chance has a part, is made again with {SEEDS} other seeds too.
 
-**Shared**: of the area that either map has in its hottest fifth, how much both have. 100 % is the same area, about
-11 % is chance. **Order**: rank correlation of all pixels; 1 is the same order from cold to hot, 0 unrelated. The worst
-of each kind of change is shown. A map is called steady if its hottest fifth shares half of that area or more each time.
+**Shared**: {SHARED_HELP} **Order**: rank correlation of all pixels; 1 is the same order from cold to hot, 0
+unrelated. The worst of each kind of change is shown. A map is called steady if it shares {100 * STEADY:.0f} % or more
+each time, and said to move in part from {100 * OVERLAP:.0f} % on.
 
 The model itself may answer otherwise to the changed photo. Then a map rightly moves; so its probabilities stand beside.
 """
