@@ -25,6 +25,10 @@ class Container:
     bits: int = 8
     """Bits per sample; it matters for greyscale deeper than 8, which Pillow hands over unscaled."""
     notes: tuple[str, ...] = ()
+    coding: str = ""
+    """A coding that the decoder may not know, in words; empty for an ordinary one."""
+    lacks_end: bool = False
+    """The file breaks off behind the header: whether all pixels are there, the decoder must find out."""
 
 
 MAX_ENTRIES = 100_000

@@ -4,10 +4,11 @@ Whatever is wrong with a file, the caller gets ``UnreadableImage`` and nothing e
 any number of threads may decode at a time.
 """
 
+import hashlib
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import numpy as np
@@ -23,9 +24,10 @@ from skinlens.intake.colour import Conversion
 from skinlens.intake.container import Container, Format
 from skinlens.intake.containers import take_apart
 from skinlens.intake.directory import first_offset, read_directory
+from skinlens.intake.jpeg import END
 from skinlens.intake.layout import layout_of
 from skinlens.intake.raster import Raster, in_hdr, of_hdr, of_image, of_samples
-from skinlens.intake.refusals import TOO_MUCH_MEMORY, check_size, damaged, recognise
+from skinlens.intake.refusals import TOO_MUCH_MEMORY, check_size, damaged, not_read, recognise
 from skinlens.intake.samples import read_tiff
 from skinlens.records import Pixels
 
@@ -53,7 +55,8 @@ def decode(data: bytes, on_size: "_Sized | None" = None) -> Decoding:
     kind = cast(Format, recognise(data))
     with _refusing(kind):
         container = take_apart(kind, data)
-        del data
+    del data
+    with _refusing(kind, container.coding):
         raster, profile, space = _OPENERS[kind](container, on_size or (lambda *_: None))
     conversion = Conversion(raster, profile, notes=list(container.notes))
     if profile is None and space is not None:
@@ -69,13 +72,13 @@ def decode(data: bytes, on_size: "_Sized | None" = None) -> Decoding:
         raster.width_px,
         raster.height_px,
         container.orientation,
-        _guarded(kind, conversion.bands()),
+        _guarded(kind, container.coding, conversion.bands()),
         conversion.notes,
     )
 
 
 @contextmanager
-def _refusing(kind: Format) -> Iterator[None]:
+def _refusing(kind: Format, coding: str = "") -> Iterator[None]:
     """Whatever goes wrong in the block becomes a refusal in words."""
     try:
         yield
@@ -86,11 +89,13 @@ def _refusing(kind: Format) -> Iterator[None]:
     except Exception as error:  # decoders of six formats raise whatever they like on damaged bytes
         if "memory" in str(error).lower():  # libheif's, in words
             raise UnreadableImage(TOO_MUCH_MEMORY) from error
+        if coding:
+            raise not_read(kind, coding) from error
         raise damaged(kind, "its picture data cannot be decoded") from error
 
 
-def _guarded(kind: Format, bands: Iterator[Pixels]) -> Iterator[Pixels]:
-    with _refusing(kind):
+def _guarded(kind: Format, coding: str, bands: Iterator[Pixels]) -> Iterator[Pixels]:
+    with _refusing(kind, coding):
         yield from bands
 
 
@@ -131,6 +136,34 @@ def _check_depth(raster: Raster) -> None:
         )
 
 
+def _jpeg(container: Container, on_size: _Sized) -> _Opened:
+    """A file without its end mark is decoded as if it went on in three ways: if that shows, pixels are missing."""
+    if container.lacks_end:
+        try:
+            seen = {_fingerprint(container.picture + rest + END, on_size) for rest in _NO_PICTURES}
+        except OSError as error:
+            raise damaged("JPEG", "it ends before the picture is complete") from error
+        if len(seen) > 1:
+            raise damaged("JPEG", "it ends before the picture is complete")
+        container = replace(container, picture=container.picture + END)
+    return _with_pillow(JpegImageFile)(container, on_size)
+
+
+_NO_PICTURES = (b"", b"\xfe" * 1024, b"\x55\xaa" * 512)
+"""Coded pixels of no picture: a decoder that needs one more bit reads 0 (as at an end mark), 1, or 0 and 1 in turn."""
+
+
+def _fingerprint(picture: bytes, on_size: _Sized) -> bytes:
+    digest = hashlib.blake2b()
+    with JpegImageFile(io.BytesIO(picture)) as image:
+        check_size(*image.size)
+        on_size(*image.size)
+        image.load()
+        for band in of_image(image, 8).bands():
+            digest.update(band.tobytes())
+    return digest.digest()
+
+
 def _tiff(container: Container, on_size: _Sized) -> _Opened:
     layout = layout_of(read_directory(container.picture, first_offset(container.picture)))
     on_size(layout.width_px, layout.height_px)
@@ -169,7 +202,7 @@ def _first_of(frames: int, raster: Raster) -> Raster:
 
 
 _OPENERS: dict[Format, Callable[[Container, _Sized], _Opened]] = {
-    "JPEG": _with_pillow(JpegImageFile),  # of a multi-picture file (MPO) too, whose first picture it is
+    "JPEG": _jpeg,  # of a multi-picture file (MPO) too, whose first picture it is
     "PNG": _with_pillow(PngImageFile),
     "WebP": _with_pillow(WebPImageFile),
     "TIFF": _tiff,

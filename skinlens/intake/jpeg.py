@@ -7,24 +7,37 @@ from skinlens.errors import UnreadableImage
 from skinlens.intake.color_spaces import adobe_rgb
 from skinlens.intake.container import MAX_ENTRIES, Container
 from skinlens.intake.exif import read_exif
-from skinlens.intake.refusals import MAX_DECODE_MB, TOO_MUCH_MEMORY, check_size, damaged, too_many
+from skinlens.intake.refusals import MAX_DECODE_MB, TOO_MUCH_MEMORY, check_size, damaged, not_read, too_many
 
 MAX_SCANS = 200
 """Passes of a progressive JPEG, each over the whole picture. Encoders write about 10; more than 190 cannot add detail
 (three components of 64 coefficients)."""
 
 
+_CODINGS = {
+    0xC3: "lossless JPEG",
+    **dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "hierarchical JPEG"),
+    0xCB: "lossless JPEG",
+    0xF7: "JPEG-LS",
+}
+"""Kinds of JPEG that no decoder here reads, by the marker of the frame."""
+_FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
+_ARITHMETIC = frozenset({0xC9, 0xCA})
+END = b"\xff\xd9"
+
+
 def walk_jpeg(data: bytes) -> Container:
     kept, exif, profile, position = [data[:2]], b"", dict[int, bytes](), 2
+    notes, coding, frame = list[str](), "", b""
     for _ in range(MAX_ENTRIES):
-        if data[position] != 0xFF:
-            raise damaged("JPEG", "its header is not in order")
+        if not _starts_segment(data, position):
+            position = _next_marker(data, position)
+            notes = ["Stray bytes between the parts of the file were left out."]
         marker = data[position + 1]
         if marker == 0xFF:  # padding
             position = _end_of_padding(data, position)
             continue
         if marker == 0xDA:  # start of scan: from here on pixels
-            kept.append(data[position : _end_of_scans(data, position)])
             break
         if marker == 0xD9:
             raise damaged("JPEG", "it holds no picture")
@@ -35,20 +48,56 @@ def walk_jpeg(data: bytes) -> Container:
         body = segment[4:]
         if marker == 0xE1 and body.startswith(b"Exif\0\0"):
             exif = exif or body
-        elif marker == 0xC2:
-            _check_progressive(body)
         elif marker == 0xE2 and body.startswith(b"ICC_PROFILE\0"):
             profile[body[12]] = body[14:]
+        elif marker in _FRAMES or marker in _CODINGS:
+            frame, coding = body, _check_frame(marker, body)
         # Of the application segments only JFIF and Adobe say how the colours are coded; comments say nothing.
         if not (0xE1 <= marker <= 0xEF or marker == 0xFE) or marker == 0xEE:
             kept.append(segment)
         position += 2 + length
     else:
         raise too_many("JPEG", "segments", MAX_ENTRIES)
+    scans = _Scans(data, position)
+    kept.append(data[position : scans.end])
+    if not scans.has_end:
+        if not scans.complete(frame):
+            raise damaged("JPEG", "it ends before the picture is complete")
+        notes.append("The end mark of the file is missing; the whole picture is there.")
     joined = b"".join(profile[number] for number in sorted(profile))
     facts = read_exif(exif)
-    space = adobe_rgb() if facts.is_adobe_rgb else None
-    return Container("JPEG", b"".join(kept), facts.orientation, joined or None, space)
+    return Container(
+        "JPEG",
+        b"".join(kept),
+        facts.orientation,
+        joined or None,
+        adobe_rgb() if facts.is_adobe_rgb else None,
+        notes=tuple(notes),
+        coding=coding,
+        lacks_end=not scans.has_end,
+    )
+
+
+def _starts_segment(data: bytes, position: int) -> bool:
+    return data[position] == 0xFF and not (data[position + 1] <= 1 or 0xD0 <= data[position + 1] <= 0xD8)
+
+
+def _next_marker(data: bytes, position: int) -> int:
+    found = _MARKER.search(data, position)
+    if found is None:
+        raise damaged("JPEG", "its header is not in order")
+    return found.start()
+
+
+def _check_frame(marker: int, body: bytes) -> str:
+    """The name of a coding that not every decoder reads; UnreadableImage for one that none here reads."""
+    if marker in _CODINGS:
+        raise not_read("JPEG", _CODINGS[marker])
+    if body[0] != 8:
+        raise not_read("JPEG", f"JPEG of {body[0]} bits a sample")
+    if marker in (0xC2, 0xCA):
+        _check_progressive(body)
+    return "JPEG with arithmetic coding" if marker in _ARITHMETIC else ""
 
 
 def _check_progressive(frame: bytes) -> None:
@@ -66,25 +115,40 @@ _BYTES_OF_A_PIXEL = 4 + 3 + 1
 """As Pillow has it, as it comes out, and some for the rest."""
 
 
-def _end_of_scans(data: bytes, position: int) -> int:
-    """Where the picture ends whose first scan starts here: behind its end marker, or at the end of the file.
+class _Scans:
+    """The passes over the picture, of which the first starts here, up to the end mark or the end of the file.
 
     What follows there is no part of the photo: a second picture, a film clip of the camera.
     """
-    scans = 0
-    while found := _MARKER.search(data, position):
-        marker, position = data[found.start() + 1], found.end()
-        if marker == 0xD9:
-            return position
-        scans += marker == 0xDA
-        if scans > MAX_SCANS:
-            raise too_many("JPEG", "passes over the picture", MAX_SCANS)
-        if position + 2 <= len(data):
-            position += max(2, int.from_bytes(data[position : position + 2], "big"))
-    return len(data)
+
+    def __init__(self, data: bytes, position: int) -> None:
+        self.has_end, self.end = False, len(data)
+        self._heads: list[bytes] = []
+        while found := _MARKER.search(data, position):
+            marker, position = data[found.start() + 1], found.end()
+            if marker == 0xD9:
+                self.has_end, self.end = True, position
+                return
+            length = int.from_bytes(data[position : position + 2], "big")
+            if marker == 0xDA:
+                self._heads.append(data[position + 2 : position + length])
+            if len(self._heads) > MAX_SCANS:
+                raise too_many("JPEG", "passes over the picture", MAX_SCANS)
+            position += max(2, length)
+
+    def complete(self, frame: bytes) -> bool:
+        """Whether the passes bring every coefficient of each component of the frame to its last bit."""
+        left = {(component, k) for component in frame[6::3] for k in range(64)}
+        for head in self._heads:
+            count = head[0]
+            first, last, precision = head[1 + 2 * count : 4 + 2 * count]
+            for component in head[1 : 1 + 2 * count : 2]:
+                if precision & 15 == 0:
+                    left -= {(component, k) for k in range(first, min(last, 63) + 1)}
+        return not left
 
 
-_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 """Markers that end a run of coded pixels: not a stuffed 0xFF, not a restart."""
 
 

@@ -19,14 +19,14 @@ def walk_png(data: bytes) -> Container:
     depth, color_type = 8, 0
     told: dict[bytes, bytes] = {}
     for _ in range(MAX_ENTRIES):
-        if position >= len(data) and any(chunk[4:8] == b"IDAT" for chunk in kept):
+        length, kind = struct.unpack(">I4s", data[position : position + 8].ljust(8, b"\0"))
+        chunk = data[position : position + 12 + length]
+        if len(chunk) < 12 + length:
+            if kind == b"IDAT" or all(one[4:8] != b"IDAT" for one in kept):
+                raise damaged("PNG", "it ends before the picture is complete")
             notes.append("The end mark of the file is missing; the whole picture is there.")
             kept.append(_END)
             break
-        length, kind = struct.unpack_from(">I4s", data, position)
-        chunk = data[position : position + 12 + length]
-        if len(chunk) < 12 + length:
-            raise damaged("PNG", "it ends before the picture is complete")
         body = chunk[8:-4]
         if kind == b"IHDR":
             depth, color_type = body[8], body[9]

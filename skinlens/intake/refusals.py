@@ -67,7 +67,9 @@ _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", 
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 
 _PHOTO = "Upload the photo itself."
+_FROM_CLOUD = "Open the photo in the cloud's own program, wait until it is downloaded, and upload it then."
 _SAVE_AGAIN = "Save the photo as JPEG or PNG, and upload that."
+_EXPORT = "Export the photo as JPEG or PNG from the camera's software, and upload that."
 _KNOWN: tuple[tuple[_Test, str, str], ...] = (
     (_starts(b"GIF87a", b"GIF89a"), "a GIF picture, which keeps only 256 colours", "Upload the original photo."),
     (_contains(b"%pdf-"), "a PDF document", "Save the photo in it as JPEG or PNG, and upload that."),
@@ -77,10 +79,36 @@ _KNOWN: tuple[tuple[_Test, str, str], ...] = (
     (_starts(b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"), "a JPEG 2000 picture", _SAVE_AGAIN),
     (_starts(b"\0\0\0\x0cJXL ", b"\xff\x0a"), "a JPEG XL picture", _SAVE_AGAIN),
     (lambda head: bool(_brands(head) & _AVIF_BRANDS), "an AVIF picture", _SAVE_AGAIN),
+    (lambda head: b"crx " in _brands(head), "a camera raw file (Canon CR3)", _EXPORT),
     (lambda head: head[4:8] == b"ftyp", "a film", "Take a still photo, and upload that."),
     (_starts(b"RIFF"), "a sound or a film", "Take a still photo, and upload that."),
     (_starts(b"II+\0", b"MM\0+"), "a BigTIFF file", _SAVE_AGAIN),
-    (_starts(b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"IIU\0"), "a camera raw file", _SAVE_AGAIN),
+    (
+        _starts(b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM", b"II\x1a\0\0\0HEAPCCDR"),
+        "a camera raw file",
+        _EXPORT,
+    ),
+    (_starts(b"II\xbc"), "a JPEG XR picture", _SAVE_AGAIN),
+    (_starts(b"%!PS", b"\xc5\xd0\xd3\xc6"), "an EPS or PostScript drawing", _SAVE_AGAIN),
+    (
+        _starts(b"\0\x05\x16\x07", b"\0\x05\x16\0"),
+        "the companion that macOS keeps beside a photo (its name begins with ._)",
+        "Upload the photo itself: the file of the same name without ._ in front.",
+    ),
+    (
+        lambda head: head.startswith(b"bplist00") or (b"<plist" in head and b"NSURL" in head),
+        "the placeholder of a photo that is still in iCloud",
+        _FROM_CLOUD,
+    ),
+    (_contains(b"[internetshortcut]"), "a link to a web page", _FROM_CLOUD),
+    (lambda head: head[:1] == b"{" and b'"url"' in head, "the placeholder of a document in a cloud drive", _FROM_CLOUD),
+    (_starts(b"version https://git-lfs"), "the placeholder of a file that was not downloaded", _FROM_CLOUD),
+    (_starts(b"v/1\x01"), "an OpenEXR picture", _SAVE_AGAIN),
+    (_starts(b"#?RADIANCE", b"#?RGBE"), "a Radiance HDR picture", _SAVE_AGAIN),
+    (lambda head: head[:1] == b"P" and head[1:2] in b"123456" and head[2:3].isspace(), "a PNM picture", _SAVE_AGAIN),
+    (_starts(b"\0\0\1\0", b"icns"), "an icon", _PHOTO),
+    (_starts(b"gimp xcf"), "a GIMP document", _SAVE_AGAIN),
+    (_starts(b"SIMPLE  ="), "a FITS picture", _SAVE_AGAIN),
     (_starts(b"8BPS"), "a Photoshop document", _SAVE_AGAIN),
     (_starts(b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b"), "an archive or office document", _PHOTO),
     (_is_text, "text", _PHOTO),
@@ -108,11 +136,25 @@ def recognise(data: bytes) -> str:
     for test, what, advice in _KNOWN:
         if test(head):
             raise _not_a_photo(what, advice)
+    if data.count(0) == len(data):
+        raise _not_a_photo(
+            "a file of zeros: a photo that a cloud drive (OneDrive, iCloud, Dropbox) has not downloaded, "
+            f"or a copy that broke off (its first bytes are {head[:4].hex(' ')})",
+            _FROM_CLOUD,
+        )
     raise _not_a_photo(f"of no kind known to SkinLens (its first bytes are {head[:4].hex(' ')})", _SAVE_AGAIN)
 
 
 def _not_a_photo(what: str, advice: str) -> UnreadableImage:
     return UnreadableImage(f"The file cannot be read as a photo: {ACCEPTED} was expected, but it is {what}. {advice}")
+
+
+def not_read(kind: str, coding: str) -> UnreadableImage:
+    """The refusal of a sound file in a coding that is not read."""
+    return UnreadableImage(
+        f"The {kind} file is of a kind that SkinLens does not read: an ordinary {kind} photo was expected, and "
+        f"{coding} was found. {_SAVE_AGAIN}"
+    )
 
 
 def damaged(kind: str, how: str) -> UnreadableImage:
