@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
-from sklearn.covariance import ledoit_wolf
 
 from skinlens.intake import photo_from_pixels, read_photo
 from skinlens.phantom import draw_phantom
@@ -151,6 +150,8 @@ def features(count: int, seed: int) -> np.ndarray:
 
 
 def test_the_covariance_is_shrunk_as_in_scikit_learn() -> None:
+    from sklearn.covariance import ledoit_wolf
+
     centred = features(40, seed=0).astype(np.float64)
     centred -= centred.mean(axis=0)
     expected, _ = ledoit_wolf(centred, assume_centered=True)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from lime.lime_image import LimeImageExplainer
 
 from skinlens.errors import ParameterError
 from skinlens.explain import METHODS, explain
@@ -115,6 +114,8 @@ def test_lime_on_a_contrast_is_on_the_odds_of_the_two_classes(classifier, photos
 
 
 def test_lime_itself_finds_the_same_coefficients_on_that_score(classifier, photos):
+    from lime.lime_image import LimeImageExplainer
+
     params = {"samples": 100, "segments": 15, "seed": 3, "design": "independent", "against": "nv"}
     ours = explain("lime", classifier, photos[0], "mel", params=params)
     spec = classifier.engine.spec

@@ -5,8 +5,6 @@ import json
 import numpy as np
 import pytest
 import torch
-from pytorch_grad_cam import GradCAM
-from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 from skinlens.calibration import softmax
 from skinlens.explain.depth import STAGES, depth, depth_maps, verdict
@@ -70,6 +68,9 @@ class ExitModel(torch.nn.Module):
 
 @pytest.mark.parametrize("position", [1, 2])
 def test_pytorch_grad_cam_draws_the_same_maps_of_the_exits(position, student, classifier, photos):
+    from pytorch_grad_cam import GradCAM
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
     layer = student.cnn.stage_2[-1] if position == 1 else student.efficientnet.top[-1]
     compared = 0
     for photo in photos:

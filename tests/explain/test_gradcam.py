@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from pytorch_grad_cam import GradCAM
-from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 from skinlens.explain.evidence import enlarge
 from skinlens.explain.gradcam import grad_cam
@@ -60,6 +58,9 @@ def test_the_closed_form_is_what_autograd_finds_on_the_map_of_the_int8_engine(co
 
 @pytest.mark.parametrize("code", ["bcc", "mel", "nv"])
 def test_pytorch_grad_cam_draws_the_same_map(code, student, logits_model, classifier, photos):
+    from pytorch_grad_cam import GradCAM
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
     for photo in photos[:2]:
         batch = to_batch([photo], classifier.engine.spec)
         ours = grad_cam(classifier.engine, batch, Target(code)).heat

@@ -4,7 +4,6 @@ import sys
 
 import numpy as np
 import pytest
-from lime.lime_image import LimeImageExplainer
 
 from skinlens.explain.lime import (
     DESIGNS,
@@ -38,6 +37,8 @@ def ignore(_):
 
 @pytest.mark.parametrize("target", ["probability", "log-odds"])
 def test_lime_itself_finds_the_same_coefficients(target, classifier, photos):
+    from lime.lime_image import LimeImageExplainer
+
     spec = classifier.engine.spec
     view = model_view(photos[0], spec)
     regions = superpixels(view, SEGMENTS)

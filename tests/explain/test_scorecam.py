@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from pytorch_grad_cam import ScoreCAM
-from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 from skinlens.errors import Cancelled
 from skinlens.explain.scorecam import enlarged_masks, masked_logits, score_cam
@@ -61,6 +59,9 @@ def test_constant_channels_share_one_forward_pass_and_nothing_changes(classifier
 
 @pytest.mark.parametrize("code", ["bcc", "mel"])
 def test_pytorch_grad_cam_draws_the_same_map_over_all_channels(code, student, logits_model, classifier, photos):
+    from pytorch_grad_cam import ScoreCAM
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
     batch = to_batch(photos[1:2], classifier.engine.spec)
     ours = score_cam(classifier.engine, batch, Target(code), ALL, ignore).heat
     cam = ScoreCAM(model=logits_model, target_layers=[student.fusion.activation])
