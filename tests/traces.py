@@ -12,8 +12,10 @@ import pytest
 
 CALLS = (
     "connect,bind,sendto,sendmsg,sendmmsg,"
-    "open,openat,creat,mkdir,mkdirat,mknod,mknodat,rename,renameat,renameat2,link,linkat,symlink,symlinkat"
+    "open,openat,creat,mkdir,mkdirat,mknod,mknodat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,"
+    "write,pwrite64,writev,pwritev,sendfile,copy_file_range"
 )
+WRITING = {"write", "pwrite64", "writev", "pwritev", "sendfile", "copy_file_range"}
 WRITES = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TMPFILE")
 INTERNET = re.compile(r"sa_family=AF_INET6?, .*?(?:inet_addr\(|inet_pton\(AF_INET6, )\"([^\"]+)\"")
 NAMED = re.compile(r"(?:(AT_FDCWD|\d+)<([^>]*)>, )?\"((?:[^\"\\]|\\.)*)\"")
@@ -36,7 +38,7 @@ class Trace:
     log: Path
 
     def command(self, *words: str) -> list[str]:
-        return [strace(), "-f", "-y", "-s", "4096", "-e", f"trace={CALLS}", "-o", str(self.log), *words]
+        return [strace(), "-f", "-y", "-s", "512", "-e", f"trace={CALLS}", "-o", str(self.log), *words]
 
     def _calls(self) -> Iterator[tuple[str, str]]:
         """Name and arguments of each call that did not fail."""
@@ -57,6 +59,16 @@ class Trace:
         found = {one for name, rest in self._calls() if name != "bind" for one in INTERNET.findall(rest)}
         return {address for address in found if not ipaddress.ip_address(address).is_loopback}
 
+    def bytes_in_files(self) -> dict[str, int]:
+        """How many bytes were written into each file, also into those that have no name or lost it."""
+        found: dict[str, int] = {}
+        for name, rest in self._calls():
+            into = re.match(r"\d+<(/[^>]*)>", rest)
+            count = re.search(r"= (\d+)$", rest)
+            if name in WRITING and into and count and not into[1].startswith(DEVICES):
+                found[into[1]] = found.get(into[1], 0) + int(count[1])
+        return found
+
     def written(self, allowed: Sequence[Path]) -> set[str]:
         """Files and folders that were made, or opened to be written, outside of the allowed folders."""
         inside = [os.path.realpath(folder) for folder in allowed]
@@ -65,7 +77,7 @@ class Trace:
 
 
 def _made(name: str, rest: str) -> list[str]:
-    if name in {"connect", "bind", "sendto", "sendmsg", "sendmmsg"}:
+    if name in {"connect", "bind", "sendto", "sendmsg", "sendmmsg", *WRITING}:
         return []
     if name in {"open", "openat"} and not WRITES.search(rest):
         return []
