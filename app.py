@@ -18,4 +18,4 @@ if __name__ == "__main__":
     ]
     frame.run(st.navigation(pages, position="top"), pages)
 else:
-    app = st.App(__file__, middleware=guard.MIDDLEWARE, lifespan=guard.lifespan)
+    app = st.App(__file__, middleware=guard.MIDDLEWARE, routes=guard.ROUTES, lifespan=guard.lifespan)

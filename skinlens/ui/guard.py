@@ -1,4 +1,4 @@
-"""Around Streamlit's server: who may ask, what a browser may do with an answer, and what it may keep.
+"""Around Streamlit's server: who may ask, what a browser may do with an answer, what it may keep, and the page itself.
 
 The app has no login: whoever reaches it reads the cases. It listens on the loopback address, and yet a web page from
 anywhere runs in a browser of this computer. So a request is answered only at the app's own address (a foreign name that
@@ -14,6 +14,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, MutableMapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,7 +22,9 @@ import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config
 from streamlit.runtime import Runtime
@@ -56,6 +59,18 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
+CONNECTION = "skinlens/connection.js"
+PAGE = (
+    # A browser's translation puts elements of its own into the page, on which Streamlit's next change of it fails; and
+    # a translated reading is not what the model said.
+    (b'<html lang="en">', b'<html lang="en" translate="no" class="notranslate">'),
+    (
+        b"<head>",
+        b'<head>\n    <meta name="google" content="notranslate" />'
+        b'\n    <script src="./' + CONNECTION.encode() + b'"></script>',
+    ),
+)
+"""What is put into Streamlit's page, and in the place of what."""
 NOT_HERE = (
     "SkinLens does not answer here: it was asked for under the name {host!r}, which is not its own. Open it at the "
     "address that it printed when it started. If it is to be reached by that name, start it with --host."
@@ -89,7 +104,7 @@ class Guard:
         elif scope["type"] == "websocket":
             await self._app(scope, receive, send)
         else:
-            await self._app(scope, receive, _Answer(scope["path"], send))
+            await self._app(_unpacked(scope), receive, _Answer(scope, send))
 
 
 @asynccontextmanager
@@ -175,24 +190,63 @@ async def _refuse(problem: str, scope: Scope, receive: Receive, send: Send) -> N
 # -------------------------------------------------------------------------------------------------- what is answered
 
 
-class _Answer:
-    """Sends on what Streamlit answers, with the headers that it lacks."""
+def _unpacked(scope: Scope) -> Scope:
+    """The same request for an answer that is not compressed, where the answer may be the page."""
+    if scope["path"].startswith(OF_THE_PROGRAM):
+        return scope
+    return {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]}
 
-    def __init__(self, path: str, send: Send) -> None:
-        self._path, self._send = path, send
+
+class _Answer:
+    """Sends on what Streamlit answers, with the headers that it lacks, and the page with what is put into it."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._path, self._send = scope["path"], send
+        self._get = scope["method"] == "GET"
+        self._start: Message | None = None
+        """Of the page, held back until its length is known."""
+        self._body = b""
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._settle(message)
+            headers = self._settled(message)
+            if self._get and message["status"] == 200 and headers.get("content-type", "").startswith("text/html"):
+                self._start = message
+                return
+        elif self._start is not None:
+            self._body += message.get("body", b"")
+            if message.get("more_body"):
+                return
+            page = completed(self._body)
+            headers = MutableHeaders(raw=self._start["headers"])
+            headers["content-length"] = str(len(page))
+            for name in ("etag", "last-modified", "accept-ranges"):  # of the file, which is not what is sent
+                del headers[name]
+            await self._send(self._start)
+            message = {"type": "http.response.body", "body": page}
         await self._send(message)
 
-    def _settle(self, message: MutableMapping[str, Any]) -> None:
+    def _settled(self, message: MutableMapping[str, Any]) -> MutableHeaders:
         headers = MutableHeaders(raw=message.setdefault("headers", []))
         for name in [name for name in headers if name.lower().startswith("access-control-")]:
             del headers[name]
         headers.update(HEADERS)
         if not self._path.startswith(OF_THE_PROGRAM):
             headers["cache-control"] = "no-store"
+        return headers
 
 
+def completed(page: bytes) -> bytes:
+    """Streamlit's page with what SkinLens puts into it."""
+    for before, after in PAGE:
+        page = page.replace(before, after, 1)
+    return page
+
+
+async def _connection(_request: Request) -> Response:
+    script = (Path(__file__).with_name("connection.js")).read_bytes()
+    return Response(script, media_type="text/javascript")
+
+
+ROUTES = [Route(f"/{CONNECTION}", _connection, methods=["GET"])]
 MIDDLEWARE = [Middleware(Guard)]

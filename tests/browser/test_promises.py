@@ -47,7 +47,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     for one in (home, user):
         one.mkdir()
     CaseStore(home).acknowledge_disclaimer()
-    port = free_port("127.0.0.1", 8621)
+    port = free_port("127.0.0.1", int(os.environ["SKINLENS_TEST_PORT"]))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "HF_", "XDG_"))}
     environment |= {"SKINLENS_HOME": str(home), "HOME": str(user), "PYTHONDONTWRITEBYTECODE": "1"}
     environment.pop("SKINLENS_WEIGHTS", None)

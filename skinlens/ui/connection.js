@@ -1,0 +1,85 @@
+// Loaded before Streamlit's own scripts. A file that is chosen while the connection is down is lost without a word: the
+// page takes it, and nobody is there to read it. So it is not taken, and that is said.
+
+"use strict";
+
+(() => {
+  const STREAM = "/_stcore/stream";
+  const UPLOAD = "/_stcore/upload_file/";
+  const DOWN = "The photo was not taken: the connection to SkinLens is down. Is SkinLens still running on this computer? When it is connected again, choose the photo again.";
+  const BACK = "SkinLens is connected again. Choose the photo again.";
+  const BROKEN = "The photo did not reach SkinLens: the connection broke while it was sent. Choose the photo again.";
+  let connected = false;
+  let missed = false;
+
+  const Plain = window.WebSocket;
+  window.WebSocket = class extends Plain {
+    constructor(...how) {
+      super(...how);
+      if (!String(how[0]).includes(STREAM)) return;
+      this.addEventListener("open", () => {
+        connected = true;
+        if (missed) say(BACK);
+      });
+      this.addEventListener("close", () => (connected = false));
+    }
+  };
+
+  const open = XMLHttpRequest.prototype.open;
+  XMLHttpRequest.prototype.open = function (method, address, ...rest) {
+    if (method.toUpperCase() === "PUT" && String(address).includes(UPLOAD)) {
+      for (const kind of ["error", "timeout"]) this.addEventListener(kind, () => say(BROKEN));
+    }
+    return open.call(this, method, address, ...rest);
+  };
+
+  const plainFetch = window.fetch;
+  window.fetch = (what, how) => {
+    const answer = plainFetch(what, how);
+    if (how?.method === "PUT" && String(what?.url ?? what).includes(UPLOAD)) answer.catch(() => say(BROKEN));
+    return answer;
+  };
+
+  function isChoice(event) {
+    return event.type === "drop"
+      ? Boolean(event.dataTransfer?.files.length)
+      : event.target instanceof HTMLInputElement && event.target.type === "file" && event.target.files.length > 0;
+  }
+
+  function chosen(event) {
+    if (!isChoice(event)) return;
+    missed = !connected;
+    say(missed ? DOWN : "");
+    if (!missed) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (event.type !== "drop") event.target.value = ""; // or the same file could not be chosen again
+  }
+
+  function say(words) {
+    let box = document.getElementById("skinlens-connection");
+    if (!box && words) {
+      box = document.createElement("div");
+      box.id = "skinlens-connection";
+      box.setAttribute("role", "alert");
+      Object.assign(box.style, {
+        position: "fixed", inset: "0 0 auto 0", zIndex: 2147483647, padding: "0.8rem 1rem", textAlign: "center",
+        font: "600 1.05rem sans-serif", color: "#fff", background: "#8a1c1c",
+      });
+      document.body.append(box);
+    }
+    if (!box) return;
+    box.textContent = words;
+    box.hidden = !words;
+    box.style.background = words === BACK ? "#14606a" : "#8a1c1c";
+  }
+
+  // On the window, and while the event is on its way down: before Streamlit hears of it.
+  for (const kind of ["change", "drop"]) window.addEventListener(kind, chosen, true);
+
+  // The page takes its field away when the connection breaks. If the computer's own window for choosing is open then, its
+  // answer comes to a field that is no part of the page any more, and the window above never hears of it.
+  window.addEventListener("click", ({ target }) => {
+    if (target instanceof HTMLInputElement && target.type === "file") target.addEventListener("change", chosen);
+  }, true);
+})();
