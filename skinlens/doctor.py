@@ -14,10 +14,13 @@ from skinlens.phantom import draw_phantom
 from skinlens.preprocess import to_batch
 from skinlens.report import typeset
 from skinlens.store import CaseStore
+from skinlens.store.files import QUARANTINE_DAYS
 
 TOLERANCE = 0.05
 """Of a logit: what another processor's kernels may differ by. A wrong file or a broken kernel is off by far more."""
 FREE_BYTES = 1_000_000_000
+SHOWN = 5
+"""Files of one kind that are named."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,10 @@ def examine(weights: Path, home: Path | None = None) -> list[Finding]:
         ("engine reproduces its reference", lambda: _reference(weights)),
         ("outline of the lesion", lambda: _outline(weights)),
         ("case database", lambda: _database(home)),
+        ("photos and maps of the cases", lambda: _files_of_cases(home)),
+        ("files that no case needs", lambda: _unknown_files(home)),
+        ("deleted data", lambda: _erasure(home)),
+        ("closed to other accounts", lambda: _closed(home)),
         ("free disk space", lambda: _disk(home)),
         ("fonts of the report", _fonts),
     )
@@ -79,8 +86,46 @@ def _outline(weights: Path) -> str:
 
 def _database(home: Path | None) -> str:
     store = CaseStore(home)
+    if lost := store.log_problem():
+        raise StoreError(" ".join(lost))
+    if damage := store.damage():
+        raise StoreError(" ".join(damage))
     store.check_writable()
-    return f"{store.home} is writable"
+    return f"{store.home} is whole and writable, {store.search().total} cases"
+
+
+def _files_of_cases(home: Path | None) -> str:
+    if lost := CaseStore(home).lost_files():
+        raise StoreError(f"{len(lost)} of them cannot be read. {' '.join(lost[:SHOWN])}")
+    return "all are there, as they were saved"
+
+
+def _unknown_files(home: Path | None) -> str:
+    store = CaseStore(home)
+    if unknown := store.unknown_files():
+        raise StoreError(
+            f"{len(unknown)} files: {', '.join(map(str, unknown[:SHOWN]))}{' …' if len(unknown) > SHOWN else ''}. The "
+            "database may be an older copy: put back the last good copy of the whole folder. What an interrupted save "
+            f"left is moved to {store.files.quarantine} at the next start of the app."
+        )
+    if aside := store.files.in_quarantine():
+        return f"none; {len(aside)} were moved to {store.files.quarantine}, where they stay for {QUARANTINE_DAYS} days"
+    return "none"
+
+
+def _erasure(home: Path | None) -> str:
+    if CaseStore(home).unfinished_erasure():
+        raise StoreError(
+            "something was deleted, and traces of it are left in the folder. Start the app: it removes them first."
+        )
+    return "no trace is left"
+
+
+def _closed(home: Path | None) -> str:
+    store = CaseStore(home)
+    if found := store.open_to_others():
+        raise StoreError(" ".join(found))
+    return f"{store.home} can be read by this account alone"
 
 
 def _disk(home: Path | None) -> str:

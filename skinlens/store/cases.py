@@ -20,7 +20,7 @@ from skinlens.records import (
     Status,
     Visit,
 )
-from skinlens.store import entries, erasure, export, files, people, rows, search, visits
+from skinlens.store import database, entries, erasure, export, files, people, rows, search, visits
 from skinlens.store.checks import StoredChecks, must_test, put_check
 from skinlens.store.corrections import StoredCorrections
 from skinlens.store.outlines import StoredOutlines, must_surround, put_outline
@@ -296,8 +296,7 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
         return int(counted.value) if counted is not None and counted.value.isdecimal() else 0
 
     def _erase(self, subject: Subject, number: int) -> None:
-        with self._writing() as db:
-            erasure.erase_rows(db, subject, number)
+        self._with_room_made(subject, number)
         try:
             self._finish_erasure()
         except StoreError as error:
@@ -305,6 +304,26 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
                 "It is deleted and cannot be opened any more; its last traces are removed at the next start of "
                 f"SkinLens. {error}"
             ) from error
+
+    def _with_room_made(self, subject: Subject, number: int) -> None:
+        """Erase the rows; on a full disk with the room of the reserve, then of the files that are to be erased."""
+        for make_room in (self._release_reserve, lambda: self._erase_files(subject, number)):
+            try:
+                return self._erase_rows(subject, number)
+            except StoreError as error:
+                if not database.lacks_room(error):
+                    raise
+                make_room()
+        return self._erase_rows(subject, number)
+
+    def _erase_files(self, subject: Subject, number: int) -> None:
+        with self._reading() as db, database.plain_errors(self.home):
+            for name in erasure.files_of_alone(db, subject, number):
+                self.files.remove(name)
+
+    def _erase_rows(self, subject: Subject, number: int) -> None:
+        with self._writing() as db:
+            erasure.erase_rows(db, subject, number)
 
     # ------------------------------------------------------------------------------------------- installation
 

@@ -5,7 +5,9 @@ operation, closed after it, and never kept.
 """
 
 import errno
+import os
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,6 +52,12 @@ _WHAT_TO_DO: dict[int, str] = {
     sqlite3.SQLITE_LOCKED: "another window is using the same rows. Try again",
     sqlite3.SQLITE_IOERR: "the disk reported an error. Check the disk and its free space, and try again",
 }
+_NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_WRITE}
+"""Also where there is no room for the index of the log, which SQLite makes for a mere reader as well."""
+_NOT_WRITABLE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+FIRST_PATIENCE_S = 0.5
+"""After so long without an answer it is asked whether the disk can lock files at all."""
+
 _FILE_TROUBLE: dict[int, str] = {
     errno.ENOSPC: "the disk is full. Free some space and try again; no case was changed",
     errno.EDQUOT: "your disk quota is used up. Free some space and try again; no case was changed",
@@ -68,7 +76,8 @@ def plain_errors(home: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         # The low byte is the family of the code, e.g. every SQLITE_IOERR_… is SQLITE_IOERR.
-        family = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        family = sqlite3.SQLITE_FULL if code in _NO_ROOM else code & 0xFF
         reason = _WHAT_TO_DO.get(
             family,
             f"it is damaged, or another program changed it (SQLite says: {error}). Keep it, and put back the last good "
@@ -82,28 +91,75 @@ def plain_errors(home: Path) -> Iterator[None]:
         raise StoreError(f"The case folder {home}: {reason}.") from error
 
 
+def lacks_room(error: StoreError) -> bool:
+    """Whether the disk is full."""
+    cause = error.__cause__
+    if isinstance(cause, OSError):
+        return cause.errno in {errno.ENOSPC, errno.EDQUOT}
+    return isinstance(cause, sqlite3.Error) and getattr(cause, "sqlite_errorcode", 0) in _NO_ROOM
+
+
 @contextmanager
-def opened(path: Path) -> Iterator[Database]:
+def opened(path: Path, *, to_write: bool) -> Iterator[Database]:
     """Open (or make) the database, bring its schema up to date, and close it at the end.
+
+    To be read alone, it opens on a full disk and in a read-only folder too.
 
     Raises:
         StoreError: it cannot be opened, or a newer SkinLens has written it.
     """
     with plain_errors(path.parent):
         make_private(path.parent)
-        # isolation_level=None: no BEGIN but our own, which takes the write lock at once where we mean to write.
-        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+        if not path.exists():
+            path.touch(mode=0o600)
+        db = _connected(str(path))
         try:
-            connection.text_factory = _text
-            db = Database(connection, execute_plugins=False)
-            connection.create_function("seal", -1, seal, deterministic=True)
-            db.execute("PRAGMA foreign_keys = ON")
-            db.execute("PRAGMA secure_delete = ON")  # deleted rows are overwritten with zeros
-            db.execute("PRAGMA temp_store = MEMORY")  # no copy of a row in the system's temporary folder
-            _bring_up_to_date(db, path)
+            try:
+                _bring_up_to_date(db, path)
+            except sqlite3.OperationalError as error:
+                if to_write or error.sqlite_errorcode & 0xFF not in _NOT_WRITABLE or not _is_all_in(path):
+                    raise
+                db.close()
+                # SQLite makes a log and its index for a reader as well, except where it is told that nothing changes.
+                db = _connected(f"{path.resolve().as_uri()}?immutable=1")
+                _bring_up_to_date(db, path)
+            _wait_at_most(db, BUSY_TIMEOUT_S)
             yield db
         finally:
-            connection.close()
+            db.close()
+
+
+def _connected(address: str) -> Database:
+    # isolation_level=None: no BEGIN but our own, which takes the write lock at once where we mean to write.
+    connection = sqlite3.connect(
+        address, timeout=FIRST_PATIENCE_S, isolation_level=None, uri=address.startswith("file:")
+    )
+    connection.text_factory = _text
+    connection.create_function("seal", -1, seal, deterministic=True)
+    db = Database(connection, execute_plugins=False)
+    db.execute("PRAGMA foreign_keys = ON")
+    db.execute("PRAGMA secure_delete = ON")  # deleted rows are overwritten with zeros
+    db.execute("PRAGMA temp_store = MEMORY")  # no copy of a row in the system's temporary folder
+    return db
+
+
+def _wait_at_most(db: Database, seconds: float) -> None:
+    db.execute(f"PRAGMA busy_timeout = {1000 * seconds:.0f}")
+
+
+def _is_all_in(path: Path) -> bool:
+    """Whether no change waits in a log beside the file."""
+    log = _log(path)
+    return path.is_file() and path.stat().st_size > 0 and not (log.is_file() and log.stat().st_size)
+
+
+def _log(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def lost_log(path: Path) -> bool:
+    """Whether the log's index is there without the log: the latest changes were in it."""
+    return path.with_name(f"{path.name}-shm").is_file() and not _log(path).is_file()
 
 
 def is_empty(path: Path) -> bool:
@@ -159,9 +215,11 @@ def _newest_schema() -> frozenset[str]:
 
 
 @contextmanager
-def transaction(db: Database) -> Iterator[None]:
+def transaction(db: Database, folder: Path) -> Iterator[None]:
     """One transaction that holds the write lock from its start, so that what it reads stays true until it ends."""
-    _patiently(lambda: db.execute("BEGIN IMMEDIATE"))
+    _wait_at_most(db, FIRST_PATIENCE_S)
+    _patiently(lambda: db.execute("BEGIN IMMEDIATE"), folder)
+    _wait_at_most(db, BUSY_TIMEOUT_S)
     try:
         yield
     except BaseException:
@@ -176,7 +234,7 @@ def _text(content: bytes) -> str:
 
 
 def _bring_up_to_date(db: Database, path: Path) -> None:
-    applied = _patiently(lambda: _applied(db))
+    applied = _patiently(lambda: _applied(db), path.parent)
     unknown = sorted(set(applied).difference(STEP_NAMES))
     known = len(applied) - len(unknown)
     if set(applied) - set(unknown) != set(STEP_NAMES[:known]) or (unknown and known < len(STEP_NAMES)):
@@ -191,8 +249,8 @@ def _bring_up_to_date(db: Database, path: Path) -> None:
             raise StoreError(f"The case database in {path.parent}: {_DAMAGED}.")
         return
     # Readers and the one writer then do not wait for each other. The file remembers it.
-    _patiently(lambda: db.execute("PRAGMA journal_mode = WAL"))
-    with transaction(db):
+    _patiently(lambda: db.execute("PRAGMA journal_mode = WAL"), path.parent)
+    with transaction(db, path.parent):
         MIGRATIONS.apply(db)  # looks again what is missing, now under the lock
 
 
@@ -203,17 +261,43 @@ def _applied(db: Database) -> list[str]:
     return [str(row[0]) for row in db.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'skinlens'")]
 
 
-def _patiently(step: Callable[[], Result]) -> Result:
+def _patiently(step: Callable[[], Result], folder: Path) -> Result:
     """Repeat a step that is refused because the database is locked, for as long as an operation may wait.
 
     SQLite's own timeout does not hold for every step: where two begin on a new file at once, and one of them turns the
     write-ahead log on, the other is refused without waiting.
     """
     end = time.monotonic() + BUSY_TIMEOUT_S
+    asked = False
     while True:
         try:
             return step()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
                 raise
+            if not asked and time.monotonic() > end - BUSY_TIMEOUT_S + FIRST_PATIENCE_S:
+                asked = True
+                must_lock(folder)
             time.sleep(0.01)
+
+
+def must_lock(folder: Path) -> None:
+    """Refuse a disk that cannot lock files: SQLite takes that for another program that is writing, and waits.
+
+    Raises:
+        StoreError: it cannot.
+    """
+    if os.name != "posix":
+        return
+    import fcntl
+
+    # A file of its own: to close the database's would give up the locks that other threads hold on it.
+    with tempfile.TemporaryFile(dir=folder) as probe:
+        try:
+            fcntl.lockf(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StoreError(
+                f"The case folder {folder} lies on a disk that cannot lock files ({error.strerror}), as some network "
+                "disks do. Two windows could damage the cases there. Choose a folder on a disk of this computer with "
+                "SKINLENS_HOME."
+            ) from error

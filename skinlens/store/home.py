@@ -1,6 +1,7 @@
 """The folder that a store lies in: where it is, and one operation on its database at a time."""
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,6 +11,9 @@ from sqlite_utils.db import Database
 
 from skinlens.errors import StoreError
 from skinlens.store import database, erasure, files
+
+RESERVE_BYTES = 4_000_000
+"""Enough to delete the rows of some hundred cases."""
 
 
 def default_home() -> Path:
@@ -29,9 +33,11 @@ class StoreHome:
         self.home = home or default_home()
         self.database = self.home / "cases.db"
         self.files = files.CaseFiles(self.home / "files")
+        self.reserve = self.home / "reserve.bin"
+        """Zeros that are given up on a full disk: SQLite needs room to delete."""
 
     @contextmanager
-    def _opened(self) -> Iterator[Database]:
+    def _opened(self, *, to_write: bool = True) -> Iterator[Database]:
         if database.is_empty(self.database) and (found := self.files.present()):
             count = f"{len(found)} photos and maps" if len(found) > 1 else "1 photo or map"
             raise FilesWithoutCases(
@@ -39,19 +45,19 @@ class StoreHome:
                 "Nothing was changed. Put back the last good copy of the whole folder; or, to begin without those "
                 f"cases, move the folder {self.files.root.name} away."
             )
-        with database.opened(self.database) as db:
+        with database.opened(self.database, to_write=to_write) as db:
             yield db
 
     @contextmanager
     def _reading(self) -> Iterator[Database]:
         """One snapshot; it ends with the connection."""
-        with self._opened() as db:
+        with self._opened(to_write=False) as db:
             db.execute("BEGIN")
             yield db
 
     @contextmanager
     def _writing(self) -> Iterator[Database]:
-        with self._opened() as db, database.transaction(db):
+        with self._opened() as db, database.transaction(db, self.home):
             yield db
 
     @contextmanager
@@ -74,6 +80,17 @@ class StoreHome:
     def _remove_files(self, names: frozenset[str]) -> None:
         with self._writing() as db:
             erasure.remove_files(db, self.files, names)
+
+    def _hold_reserve(self) -> None:
+        """Put the reserve down, as long as it takes no more than a hundredth of what is free."""
+        if not self.reserve.is_file() and shutil.disk_usage(self.home).free > 100 * RESERVE_BYTES:
+            with database.plain_errors(self.home):
+                self.reserve.touch(mode=0o600)
+                self.reserve.write_bytes(bytes(RESERVE_BYTES))
+
+    def _release_reserve(self) -> None:
+        with database.plain_errors(self.home):
+            self.reserve.unlink(missing_ok=True)
 
     def _finish_erasure(self) -> None:
         """Remove the files of erased rows, and overwrite what deleted or corrected rows left."""

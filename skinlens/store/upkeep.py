@@ -47,12 +47,13 @@ class StoredUpkeep(StoreHome):
         Raises:
             StoreError: the database cannot be used, or is empty beside many photos. Nothing was changed.
         """
-        problems = self._open_to_others()
+        problems = (*self.open_to_others(closing=True), *(lost := self.log_problem()))
         damage = self.damage()
-        if damage:
+        if damage or lost:
             return Tidied(0, 0, (*problems, *damage))
         try:
             self._finish_erasure()
+            self._hold_reserve()
             with self._writing() as db:
                 set_aside, put_back, trouble = self._tidy_files(db, min_age_s)
         except FilesWithoutCases:
@@ -83,11 +84,21 @@ class StoredUpkeep(StoreHome):
                 problems.append(str(error))
         return tuple(problems)
 
-    def unknown_files(self) -> tuple[Path, ...]:
-        """Files of the store's making that no case needs."""
+    def unknown_files(self, min_age_s: float = SETTLED_S) -> tuple[Path, ...]:
+        """Files of the store's making that no case needs, and that no save is about to name."""
         with self._reading() as db:
             needed = erasure.named_files(db)
-        return tuple(path for name, path in sorted(self.files.present().items()) if name not in needed)
+        present = sorted(self.files.present().items())
+        return tuple(path for name, path in present if name not in needed and is_settled(path, min_age_s))
+
+    def log_problem(self) -> tuple[str, ...]:
+        """A sentence if the database's log was taken away; to be asked before it is opened, which makes a new one."""
+        if not database.lost_log(self.database):
+            return ()
+        return (
+            f"The case database {self.database} has lost its log ({self.database.name}-wal): the latest changes may be "
+            "missing. Put back the last good copy of the whole folder.",
+        )
 
     def check_writable(self) -> None:
         """Write a file and a row, for ``skinlens doctor``; raises ``StoreError`` where that fails."""
@@ -138,15 +149,15 @@ class StoredUpkeep(StoreHome):
             "back the last good copy of the whole folder; `python -m skinlens doctor` lists the files."
         )
 
-    def _open_to_others(self) -> tuple[str, ...]:
-        """Close the folder to other accounts, and say where that cannot be done."""
+    def open_to_others(self, *, closing: bool = False) -> tuple[str, ...]:
+        """A sentence for each part of the folder that other accounts can look into, after ``closing`` what may be."""
         if os.name != "posix" or not self.home.is_dir():
             return ()
         log, index = (self.database.with_name(self.database.name + suffix) for suffix in ("-wal", "-shm"))
-        own = [self.database, log, index, self.files.root, self.files.quarantine]
+        own = [self.database, log, index, self.files.root, self.files.quarantine, self.reserve]
         if {path.name for path in self.home.iterdir()} <= {path.name for path in own}:
             own.append(self.home)  # a folder that holds other things as well may be shared for a reason
-        for path in own:
+        for path in own if closing else ():
             close(path)
         return tuple(
             f"Other accounts of this computer can look into {path}, which holds medical records. Close it to them: "

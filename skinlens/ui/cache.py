@@ -74,7 +74,7 @@ def bundled() -> bool:
 
 
 def store() -> CaseStore:
-    """The case store, checked and tidied once for each start of the app. Raises StoreError."""
+    """The case store, checked and tidied at the start of the app and every ten minutes. Raises StoreError."""
     home = default_home()
     _tidied(home)
     return CaseStore(home)
@@ -85,7 +85,7 @@ def store_problems() -> tuple[str, ...]:
     return _tidied(default_home()).problems
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=False, ttl=600)  # what was amiss may be mended meanwhile
 def _tidied(home: Path) -> Tidied:
     return CaseStore(home).tidy()
 

@@ -1,15 +1,24 @@
 """What SQLite or the disk refuses, in plain words. The errors are real ones of SQLite and of the system."""
 
+import codecs
 import errno
+import fcntl
+import os
 import re
+import shutil
 import sqlite3
-from contextlib import AbstractContextManager, closing
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 
+import numpy as np
 import pytest
 
 from skinlens.errors import StoreError
-from skinlens.store import CaseStore
+from skinlens.store import CaseStore, database
 from skinlens.store.database import plain_errors
+from tests.store import samples
+
+NOBODY = 65534
 
 
 def refused(sentence: str) -> AbstractContextManager[object]:
@@ -103,3 +112,139 @@ def test_errors_of_the_file_system(tmp_path, number, sentence):
 def test_a_healthy_store_is_writable(store):
     store.check_writable()
     assert list(store.home.glob("files/*/*")) == []
+
+
+# --------------------------------------------------------------------------------- a folder that cannot be written
+
+
+@contextmanager
+def as_a_plain_user() -> Iterator[None]:
+    """Root may write everywhere; so its rights are laid down for a while."""
+    before = os.geteuid()
+    codecs.lookup("cp437")  # of the ZIP; later it may not be found any more
+    if before == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+@pytest.fixture
+def read_only(store, save, tmp_path_factory) -> Iterator[CaseStore]:
+    """A store with one case, in a folder in which nothing can be made or changed."""
+    case = save(1, maps=True)
+    assert case.visit.id == 1
+    if os.geteuid() == 0:
+        for path in [*store.home.parents[: len(store.home.parents) - 2], store.home, *store.home.rglob("*")]:
+            path.chmod(path.stat().st_mode | 0o055)
+            if store.home in (path, *path.parents):
+                os.chown(path, NOBODY, -1)
+    for path in [*store.home.rglob("*"), store.home]:
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    yield store
+    for path in [store.home, *store.home.rglob("*")]:
+        path.chmod(0o700)
+
+
+def test_in_a_read_only_folder_cases_are_read_and_exported(read_only):
+    with as_a_plain_user():
+        assert read_only.search().total == 1
+        np.testing.assert_array_equal(read_only.photo(1).pixels, samples.photo(1).pixels)
+        assert len(read_only.explanations(1)) == 3
+        assert read_only.export_patient(1).startswith(b"PK")
+        (problem,) = read_only.tidy().problems
+        assert problem.startswith(
+            f"Cases can be read, but the folder could not be tidied. The case database in {read_only.home}"
+        )
+        for write in (lambda: read_only.delete_patient(1), lambda: read_only.keep_setting("theme", "dark")):
+            with pytest.raises(StoreError, match=r"it (can be read but not written|cannot be opened or made there)\."):
+                write()
+        assert read_only.exists(1)
+
+
+def test_changes_that_wait_in_the_log_are_not_passed_over(read_only):
+    """Without its log the database would open, and show an older state."""
+    read_only.home.chmod(0o700)
+    log = read_only.database.with_name("cases.db-wal")
+    log.write_bytes(b"changes")
+    log.chmod(0o400)
+    if os.geteuid() == 0:
+        os.chown(log, NOBODY, -1)
+    read_only.home.chmod(0o500)
+    with as_a_plain_user(), pytest.raises(StoreError):
+        read_only.search()
+
+
+class Full(CaseStore):
+    """On a disk that is full until so much of the folder is given up; the error is SQLite's own."""
+
+    def _erase_rows(self, subject, number):
+        there = [path for path in (self.reserve, *self.home.glob("files/*/*")) if path.exists()]
+        if len(there) > self.limit:
+            with plain_errors(self.home), closing(sqlite3.connect(":memory:")) as connection:
+                connection.execute("PRAGMA max_page_count = 1")
+                connection.execute("CREATE TABLE t AS SELECT zeroblob(100000)")
+        super()._erase_rows(subject, number)
+
+
+@pytest.mark.parametrize(("limit", "left"), [(4, 2), (2, 2)], ids=["reserve", "files"])
+def test_on_a_full_disk_deleting_makes_its_own_room(store, save, limit, left):
+    """Two cases with two files each, and the reserve: it goes first, then the files that are to be erased."""
+    first, second = save(1), save(2)
+    store.reserve.write_bytes(bytes(1000))
+    full = Full(store.home)
+    full.limit = limit
+    full.delete_visit(first.visit.id)
+    assert [row.visit_id for row in store.search().rows] == [second.visit.id]
+    assert not store.reserve.exists()
+    assert len(list(store.home.glob("files/*/*"))) == left
+    assert not store.unfinished_erasure()
+    store.tidy()
+    assert store.reserve.stat().st_size == 4_000_000
+
+
+def test_a_full_disk_that_stays_full_is_said_and_the_case_stays(store, save):
+    case = save(1)
+    full = Full(store.home)
+    full.limit = -1
+    with pytest.raises(StoreError, match=r"the disk is full\. Free some space and try again"):
+        full.delete_visit(case.visit.id)
+    assert store.exists(case.visit.id)
+    assert store.readable_photo(case.visit.id)[0].placeholder  # it was to be erased, and made what room it could
+
+
+def test_a_disk_that_cannot_lock_is_named_and_not_waited_for(store, save, monkeypatch):
+    """SQLite takes the refusal of a lock for another program that is writing."""
+
+    def refuse(*arguments: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    save(1)
+    monkeypatch.setattr(fcntl, "lockf", refuse)
+    monkeypatch.setattr(database, "FIRST_PATIENCE_S", 0.05)
+    with closing(sqlite3.connect(store.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError) as error:
+            store.keep_setting("theme", "dark")
+    assert str(error.value) == (
+        f"The case folder {store.home} lies on a disk that cannot lock files (No locks available), as some network "
+        "disks do. Two windows could damage the cases there. Choose a folder on a disk of this computer with "
+        "SKINLENS_HOME."
+    )
+
+
+def test_a_database_that_lost_its_log_is_said_and_nothing_is_moved(store, save, tmp_path):
+    """A copy of a running store without its log: the index of the log is there, the log is not."""
+    save(1)
+    copy = tmp_path / "copy"
+    with store._reading() as db:
+        db.execute("SELECT * FROM visit").fetchall()
+        shutil.copytree(store.home, copy)
+    (copy / "cases.db-wal").unlink()
+    tidied = CaseStore(copy).tidy(min_age_s=0.0)
+    assert tidied.set_aside == 0
+    assert tidied.problems == (
+        f"The case database {copy / 'cases.db'} has lost its log (cases.db-wal): the latest changes may be missing. "
+        "Put back the last good copy of the whole folder.",
+    )
