@@ -43,7 +43,8 @@ hypothesis.settings.load_profile("gate" if os.environ.get("CI") else "local")
 # --------------------------------------------------------------------------------------------------------- markers
 
 FOLDERS = {"browser": "browser", "app": "slow"}
-FIXTURES = {"ham10000": "data", "originals": "data", "student": "slow"}
+FIXTURES = {"ham10000": "data", "originals": "data", "release": "slow", "student": "slow"}
+"""What asks for a release may have to train it first."""
 
 
 @pytest.hookimpl(tryfirst=True)
