@@ -13,6 +13,7 @@ check               value                                                  limit
 ``exposure_dark``   mean luminance, % of white                             ≥ 30      99.6 %
 ``exposure_bright`` mean luminance, % of white                             ≤ 82      99.7 %
 ``clipping``        % of pixels with every channel ≥ 250 or every one ≤ 10  ≤ 1      99.8 %
+``surround``        % of the region that the network sees, beside one picture  ≤ 10     100.0 %
 ==================  =====================================================  ========  ===============
 """
 
@@ -33,6 +34,8 @@ UNLIKE = "Unlike the photos that the model learned from."
 MIN_SHARPNESS = 12.0
 MIN_BRIGHTNESS, MAX_BRIGHTNESS = 30.0, 82.0
 MAX_CLIPPED = 1.0
+MAX_SURROUND = 10.0
+"""The highest of a validation photo is 9.2, and only one other is above 0; a viewer's window has 50 and more."""
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
@@ -90,6 +93,16 @@ def assess(photo: Photo, *, distance: float | None = None, distance_limit: float
             MAX_CLIPPED,
             "% of pixels",
             "Glare or black areas hide detail: use polarised light or more contact fluid, take the photo again.",
+        ),
+        _check(
+            "surround",
+            "Plain border or other pictures",
+            surround_percent(photo),
+            "at most",
+            MAX_SURROUND,
+            "% of the area",
+            "A plain border, a program's window or a second picture takes part of the photo: "
+            "upload the photo's own file instead of a screenshot, or crop it to one lesion.",
         ),
     ]
     if distance is not None and distance_limit is not None:
@@ -151,6 +164,62 @@ def clipped_percent(pixels: Float32[Array, "h w 3"], disc: Array) -> float:
     """
     inside = pixels[disc]
     return 100 * float(((inside.min(axis=1) >= 250) | (inside.max(axis=1) <= 10)).mean())
+
+
+_SEEN_ASPECT = 4 / 3
+"""Longer over shorter side of the region that the network sees (``InputSpec.max_aspect``)."""
+_EVEN = 8
+"""Levels of 255 within which a row is plain: a screenshot that was saved as JPEG, but no skin."""
+_SURROUND_PX = 400
+_MAX_CUTS = 6
+
+
+def surround_percent(photo: Photo) -> float:
+    """Share of the region that the network sees, in %, that is not the largest picture in it.
+
+    The region is cut along plain rows, each piece along plain columns, and so on (the XY-cut of Nagy and Seth, ICPR
+    1984). 0 for a photo that fills it; a photo in a viewer's window, or two side by side, leave half of it or more.
+    Around a round picture, as many dermatoscopes take it, black does not count.
+    """
+    height, width = photo.height_px, photo.width_px
+    longest = round(min(height, width) * _SEEN_ASPECT)
+    top, left = max(0, height - longest) // 2, max(0, width - longest) // 2
+    step = max(1, min(height, width) // _SURROUND_PX)  # not averaged: what is plain stays plain
+    seen = photo.pixels[top : top + longest : step, left : left + longest : step]
+    pictures = _pictures(seen, max(2, min(seen.shape[:2]) // 100), _MAX_CUTS)
+    if not pictures:  # plain all over: there is no picture that it surrounds
+        return 0.0
+    areas = [one.shape[0] * one.shape[1] for one in pictures]
+    area, largest = seen.shape[0] * seen.shape[1], max(areas)
+    beside = sum(areas) - largest if _is_round(pictures[areas.index(largest)]) else area - largest
+    return float(100 * beside / area)
+
+
+def _pictures(pixels: Array, gap: int, cuts: int) -> list[Array]:
+    """The pieces that no plain row or column of more than ``gap`` divides any further."""
+    for axis in (0, 1):
+        spread = pixels.max(axis=1 - axis).astype(np.int16) - pixels.min(axis=1 - axis)
+        filled = np.flatnonzero((spread > _EVEN).any(axis=-1))
+        parts = [part for part in np.split(filled, np.flatnonzero(np.diff(filled) > gap) + 1) if part.size]
+        bounds = [(int(part[0]), int(part[-1]) + 1) for part in parts]
+        if cuts and bounds != [(0, pixels.shape[axis])]:
+            pieces = (pixels[low:high] if axis == 0 else pixels[:, low:high] for low, high in bounds)
+            return [picture for piece in pieces for picture in _pictures(piece, gap, cuts - 1)]
+    return [pixels]
+
+
+def _is_round(picture: Array) -> bool:
+    """Whether its four corners, a twentieth of each side, are black."""
+    height, width = (max(1, side // 20) for side in picture.shape[:2])
+    corners = (picture[rows, columns] for rows in _ends(height) for columns in _ends(width))
+    return all(int(corner.max()) <= _BLACK for corner in corners)
+
+
+def _ends(length: int) -> tuple[slice, slice]:
+    return slice(None, length), slice(-length, None)
+
+
+_BLACK = 40
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """Each check of quality moves the way that its name says, and the limits do on real photos what the docstring says."""
 
 import csv
+import io
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,18 @@ from PIL import Image, ImageFilter
 
 from skinlens.intake import photo_from_pixels, read_photo
 from skinlens.phantom import draw_phantom
-from skinlens.quality import Familiarity, assess, clipped_percent, fit_familiarity, sharpness, shrunk_covariance
+from skinlens.preprocess import InputSpec, crop_box
+from skinlens.quality import (
+    Familiarity,
+    assess,
+    clipped_percent,
+    fit_familiarity,
+    sharpness,
+    shrunk_covariance,
+    surround_percent,
+)
 from skinlens.records import Photo, QualityCheck
+from tests.intake_files import case
 
 
 def check(photo: Photo, name: str) -> QualityCheck:
@@ -208,3 +219,67 @@ def test_originals_at_full_resolution_pass_too(originals: Path) -> None:
     verdicts = [assess(read_photo(path.read_bytes())).passed for path in sorted(originals.glob("*.jpg"))]
     assert len(verdicts) == 60
     assert np.mean(verdicts) >= 0.97
+
+
+# ------------------------------------------------------------------------------------------------- plain surround
+
+
+def in_window(*pictures: tuple[Image.Image, tuple[int, int]], size: tuple[int, int] = (400, 300)) -> Photo:
+    window = Image.new("RGB", size, (244, 244, 248))
+    window.paste((40, 60, 90), (0, 0, size[0], 12))
+    for picture, place in pictures:
+        window.paste(picture, place)
+    return photo(window)
+
+
+def test_a_screenshot_of_a_viewer_is_said_to_be_one() -> None:
+    found = check(read_photo(case("22_screenshot_of_a_viewer.png")), "surround")
+    # The photo in it has 1000 × 750 px, and the network sees 1440 × 1080 of the window.
+    assert found.value == pytest.approx(100 * (1 - 1000 * 750 / (1440 * 1080)), abs=1)
+    assert not found.passed
+    assert "own file instead of a screenshot" in found.advice
+
+
+def test_the_surround_is_what_one_picture_leaves(phantom: Image.Image) -> None:
+    small = phantom.resize((200, 150))
+    assert surround_percent(in_window((small, (100, 75)))) == pytest.approx(75, abs=0.5)
+    side_by_side = in_window((small.resize((196, 288)), (0, 12)), (small.resize((196, 288)), (204, 12)))
+    assert surround_percent(side_by_side) == pytest.approx(100 * (1 - 196 * 288 / (400 * 300)), abs=0.5)
+    above_each_other = in_window((small.resize((400, 140)), (0, 12)), (small.resize((400, 140)), (0, 160)))
+    assert surround_percent(above_each_other) == pytest.approx(100 * (1 - 140 / 300), abs=0.5)
+
+
+def test_a_screenshot_that_was_saved_as_jpeg_is_one_still(phantom: Image.Image) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(in_window((phantom.resize((200, 150)), (100, 75))).pixels).save(stream, "JPEG", quality=75)
+    assert check(read_photo(stream.getvalue()), "surround").value == pytest.approx(75, abs=6)
+
+
+def test_a_photo_that_fills_the_region_has_no_surround(phantom: Image.Image) -> None:
+    assert surround_percent(photo(phantom)) == 0
+    assert surround_percent(flat(128)) == 0
+    rows, columns = np.ogrid[:300, :400]
+    round_view = np.asarray(phantom.resize((400, 300))).copy()
+    for radius in (230, 170, 120):
+        round_view[np.hypot(rows - 150, columns - 200) > radius] = 0  # a dermatoscope's black surround
+        assert surround_percent(photo_from_pixels(round_view, "drawn")) == 0
+    both = np.concatenate([round_view[:, 60:340], round_view[:, 60:340]], axis=1)
+    assert surround_percent(photo_from_pixels(both[:, :400], "drawn")) > 10
+
+
+def test_the_surround_is_looked_for_where_the_network_looks(phantom: Image.Image) -> None:
+    """What is cropped away does not count: a wide window with the photo in the middle of it."""
+    seen = phantom.resize((400, 300))
+    wide = in_window((seen, (200, 0)), size=(800, 300))
+    assert crop_box(300, 800, InputSpec()) == (0, 200, 300, 400)
+    assert surround_percent(wide) == 0
+
+
+def test_the_photos_of_the_data_set_have_no_surround(ham10000: Path) -> None:
+    """Of 1,505 validation photos none fails; the two with a black border are the only ones above 0."""
+    images = ham10000 / "images"
+    expected = {"ISIC_0029208": True, "ISIC_0032518": True, "ISIC_0034266": False, "ISIC_0034272": False}
+    for name, has_border in expected.items():
+        value = surround_percent(read_photo((images / f"{name}.jpg").read_bytes()))
+        assert (value > 0) == has_border
+        assert value <= 10
