@@ -23,6 +23,8 @@ class Label:
     icdo3: str | None
     snomed_ct: str | None
     remark: str = ""
+    synonyms: tuple[str, ...] = ()
+    """Other words by which a clinician looks for the class or a kind of it."""
 
 
 LABELS: tuple[Label, ...] = (
@@ -34,12 +36,37 @@ LABELS: tuple[Label, ...] = (
         None,
         "201101007",
         "Bowen's disease: ICD-10-CM D04.9, ICD-O-3 8081/2. The SNOMED CT code is that of actinic keratosis alone.",
+        ("solar keratosis", "bowen's disease", "squamous cell carcinoma in situ"),
     ),
-    Label("bcc", "basal cell carcinoma", "malignant", "C44.91", "8090/3", "254701007"),
-    Label("bkl", "benign keratosis-like lesion", "benign", "L82.1", "8052/0", None),
-    Label("df", "dermatofibroma", "benign", "D23.9", "8832/0", None),
-    Label("mel", "melanoma", "malignant", "C43.9", "8720/3", "93655004"),
-    Label("nv", "melanocytic nevus", "benign", "D22.9", "8720/0", "400096001"),
+    Label(
+        "bcc",
+        "basal cell carcinoma",
+        "malignant",
+        "C44.91",
+        "8090/3",
+        "254701007",
+        synonyms=("basalioma", "rodent ulcer"),
+    ),
+    Label(
+        "bkl",
+        "benign keratosis-like lesion",
+        "benign",
+        "L82.1",
+        "8052/0",
+        None,
+        synonyms=("seborrheic seborrhoeic keratosis", "solar lentigo", "lichen planus-like keratosis"),
+    ),
+    Label("df", "dermatofibroma", "benign", "D23.9", "8832/0", None, synonyms=("fibrous histiocytoma",)),
+    Label(
+        "mel",
+        "melanoma",
+        "malignant",
+        "C43.9",
+        "8720/3",
+        "93655004",
+        synonyms=("malignant melanoma", "lentigo maligna"),
+    ),
+    Label("nv", "melanocytic nevus", "benign", "D22.9", "8720/0", "400096001", synonyms=("naevus", "mole")),
     Label(
         "vasc",
         "vascular lesion",
@@ -48,6 +75,7 @@ LABELS: tuple[Label, ...] = (
         "9120/0",
         "400210000",
         "The SNOMED CT code is that of hemangioma alone.",
+        ("hemangioma", "haemangioma", "angioma", "angiokeratoma", "pyogenic granuloma", "hemorrhage"),
     ),
 )
 CODES: tuple[str, ...] = tuple(label.code for label in LABELS)

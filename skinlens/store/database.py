@@ -20,6 +20,7 @@ from sqlite_utils.db import Database
 from skinlens.errors import StoreError
 from skinlens.store.files import make_private
 from skinlens.store.migrations import MIGRATIONS, STEP_NAMES, seal
+from skinlens.store.words import searchable
 
 Result = TypeVar("Result")
 
@@ -55,6 +56,16 @@ _WHAT_TO_DO: dict[int, str] = {
 _NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_WRITE}
 """Also where there is no room for the index of the log, which SQLite makes for a mere reader as well."""
 _NOT_WRITABLE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+_LOCKING = {
+    sqlite3.SQLITE_IOERR_LOCK,
+    sqlite3.SQLITE_IOERR_RDLOCK,
+    sqlite3.SQLITE_IOERR_SHMLOCK,
+    sqlite3.SQLITE_IOERR_SHMMAP,
+}
+_NO_LOCKS = (
+    "the disk cannot lock or share files, as some network disks. Choose a folder on a disk of this computer with "
+    "SKINLENS_HOME"
+)
 FIRST_PATIENCE_S = 0.5
 """After so long without an answer it is asked whether the disk can lock files at all."""
 
@@ -78,11 +89,11 @@ def plain_errors(home: Path) -> Iterator[None]:
         # The low byte is the family of the code, e.g. every SQLITE_IOERR_… is SQLITE_IOERR.
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         family = sqlite3.SQLITE_FULL if code in _NO_ROOM else code & 0xFF
-        reason = _WHAT_TO_DO.get(
-            family,
+        other = (
             f"it is damaged, or another program changed it (SQLite says: {error}). Keep it, and put back the last good "
-            "copy of the whole folder; if that does not help, please report this as a fault of SkinLens",
+            "copy of the whole folder; if that does not help, please report this as a fault of SkinLens"
         )
+        reason = _NO_LOCKS if code in _LOCKING else _WHAT_TO_DO.get(family, other)
         raise StoreError(f"The case database in {home}: {reason}.") from error
     except UnicodeDecodeError as error:  # SQLite's own message quotes damaged text
         raise StoreError(f"The case database in {home}: {_DAMAGED}.") from error
@@ -136,6 +147,7 @@ def _connected(address: str) -> Database:
     )
     connection.text_factory = _text
     connection.create_function("seal", -1, seal, deterministic=True)
+    connection.create_function("searchable", 1, searchable, deterministic=True)
     db = Database(connection, execute_plugins=False)
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA secure_delete = ON")  # deleted rows are overwritten with zeros

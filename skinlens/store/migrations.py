@@ -13,6 +13,8 @@ from collections.abc import Callable
 from sqlite_utils import Migrations
 from sqlite_utils.db import Database
 
+from skinlens.store.words import searchable
+
 
 def m001_patients_lesions_visits(db: Database) -> None:
     db.executescript("""
@@ -308,6 +310,54 @@ def _seal(db: Database, table: str) -> None:
     """)
 
 
+def m013_search_words(db: Database) -> None:
+    """Fill the search index with ``words.searchable`` texts, so that words inside unspaced scripts are found."""
+    db.conn.create_function("searchable", 1, searchable, deterministic=True)
+    site = "searchable(body_site || char(10) || remark)"
+    db.executescript(f"""
+        DROP TRIGGER visit_text_added;
+        DROP TRIGGER visit_text_changed;
+        DROP TRIGGER visit_text_site;
+        DROP TRIGGER visit_text_pseudonym;
+        DROP TRIGGER visit_text_moved;
+        DELETE FROM visit_text;
+
+        INSERT INTO visit_text (rowid, pseudonym, site, diagnosis, notes)
+            SELECT visit.id, searchable(coalesce(pseudonym, '')), {site}, searchable(clinician_diagnosis),
+                searchable(notes)
+            FROM visit JOIN lesion ON lesion.id = lesion_id LEFT JOIN patient ON patient.id = patient_id;
+
+        CREATE TRIGGER visit_text_added AFTER INSERT ON visit BEGIN
+            INSERT INTO visit_text (rowid, pseudonym, site, diagnosis, notes)
+            SELECT new.id, searchable(coalesce(pseudonym, '')), {site}, searchable(new.clinician_diagnosis),
+                searchable(new.notes)
+            FROM lesion LEFT JOIN patient ON patient.id = patient_id WHERE lesion.id = new.lesion_id;
+        END;
+
+        CREATE TRIGGER visit_text_changed AFTER UPDATE OF clinician_diagnosis, notes ON visit BEGIN
+            UPDATE visit_text SET diagnosis = searchable(new.clinician_diagnosis), notes = searchable(new.notes)
+            WHERE rowid = new.id;
+        END;
+
+        CREATE TRIGGER visit_text_site AFTER UPDATE OF body_site, remark ON lesion BEGIN
+            UPDATE visit_text SET site = searchable(new.body_site || char(10) || new.remark)
+            WHERE rowid IN (SELECT id FROM visit WHERE lesion_id = new.id);
+        END;
+
+        CREATE TRIGGER visit_text_pseudonym AFTER UPDATE OF pseudonym ON patient BEGIN
+            UPDATE visit_text SET pseudonym = searchable(new.pseudonym)
+            WHERE rowid IN (SELECT visit.id FROM visit JOIN lesion ON lesion.id = lesion_id WHERE patient_id = new.id);
+        END;
+
+        CREATE TRIGGER visit_text_moved AFTER UPDATE OF lesion_id ON visit BEGIN
+            UPDATE visit_text SET (pseudonym, site) = (
+                SELECT searchable(coalesce(pseudonym, '')), {site}
+                FROM lesion LEFT JOIN patient ON patient.id = patient_id WHERE lesion.id = new.lesion_id
+            ) WHERE rowid = new.id;
+        END;
+    """)
+
+
 def seal(*values: object) -> str:
     """The checksum of a row: of the table's name and of all values, each exactly as it is stored."""
     return hashlib.blake2b(repr(values).encode(), digest_size=8).hexdigest()
@@ -335,6 +385,7 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     m010_versions,
     m011_erasing,
     m012_seals,
+    m013_search_words,
 )
 STEP_NAMES: tuple[str, ...] = tuple(step.__name__ for step in STEPS)
 

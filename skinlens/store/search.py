@@ -1,12 +1,14 @@
 """The history's questions: a ``CaseQuery`` becomes one SELECT, its rows become ``CaseRow`` records."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from skinlens.labels import CODES
+from skinlens.labels import CODES, LABELS
 from skinlens.records import Status
 from skinlens.store.rows import ALL_SOUND, CASE_TABLES, PROB_COLUMNS, Row, quality_of
+from skinlens.store.words import searchable
 
 SortKey = Literal["date", "melanoma", "patient", "top"]
 
@@ -29,7 +31,7 @@ class CaseQuery:
 
     text: str = ""
     """Words of which each has to begin some word of the pseudonym, site, diagnosis or notes; no syntax, any characters.
-    Case and accents do not count."""
+    Case and accents do not count. A word of the clinician's class, or of a synonym of it, is found as well."""
     patient: str = ""
     """The same, in the pseudonym alone; the whole pseudonym finds its patient whatever signs it consists of."""
     body_site: str | None = None
@@ -139,8 +141,26 @@ def fts_words(typed: str) -> str:
     Each word is a quoted FTS5 string, in which nothing but the doubled quotation mark is syntax. A word of signs alone
     has no part in the search. NUL would end the query early; halves of surrogate pairs have no UTF-8.
     """
-    words = _storable(typed[:MAX_CHARACTERS]).split()[:MAX_WORDS]
-    return " ".join('"' + word.replace('"', '""') + '"*' for word in words)
+    return " ".join(map(_fts_word, _words(typed)))
+
+
+def _words(typed: str) -> list[str]:
+    return _storable(typed[:MAX_CHARACTERS]).split()[:MAX_WORDS]
+
+
+def _fts_word(word: str) -> str:
+    return '"' + " ".join(searchable(word).split()).replace('"', '""') + '"*'
+
+
+def _codes_named(word: str) -> list[str]:
+    """The classes in whose name or synonyms some word begins with this one, of three letters or more."""
+    begin = searchable(word).strip()
+    return [
+        label.code
+        for label in LABELS
+        for named in [" ".join((label.name, *label.synonyms))]
+        if len(begin) >= 3 and any(one.startswith(begin) for one in re.split(r"[^\w']+", searchable(named)))
+    ]
 
 
 def _storable(typed: str) -> str:
@@ -158,8 +178,16 @@ def _where(query: CaseQuery) -> tuple[str, dict[str, Any]]:
         )
 
     matching = "SELECT rowid FROM visit_text WHERE visit_text MATCH"
-    if words := fts_words(query.text):
-        require(f"v.id IN ({matching} :text)", text=words)
+    plain = []
+    for number, word in enumerate(_words(query.text)):
+        if codes := _codes_named(word):  # it may be meant for the diagnosis, which is kept as a code
+            listed = ", ".join(f"'{code}'" for code in codes)
+            condition = f"(v.clinician_label IN ({listed}) OR v.id IN ({matching} :word_{number}))"
+            require(condition, **{f"word_{number}": _fts_word(word)})
+        else:
+            plain.append(_fts_word(word))
+    if plain:
+        require(f"v.id IN ({matching} :text)", text=" ".join(plain))
     if words := fts_words(query.patient):
         exact = unicodedata.normalize("NFC", query.patient).strip()
         # One list of numbers, from two indexes: an OR over the joined tables would look at every case.

@@ -63,7 +63,11 @@ DOWN = "The photo was not taken: the connection to SkinLens is down."
 
 
 def test_a_file_chosen_while_the_app_is_away_is_not_lost_in_silence(page: Page, tmp_path: Path) -> None:
-    photo, home, port = tmp_path / "photo.jpg", tmp_path / "home", free_port("127.0.0.1", int(os.environ["SKINLENS_TEST_PORT"]))
+    photo, home, port = (
+        tmp_path / "photo.jpg",
+        tmp_path / "home",
+        free_port("127.0.0.1", int(os.environ["SKINLENS_TEST_PORT"])),
+    )
     Image.fromarray(draw_phantom(1)).save(photo, quality=92)
     CaseStore(home).acknowledge_disclaimer()
     said = page.locator("#skinlens-connection")

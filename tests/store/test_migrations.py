@@ -114,6 +114,7 @@ def test_every_older_version_opens_with_all_its_rows(tmp_path, save, steps):
         kept = PredictionSet(("mel", "nv"), 0.9, "756 photos of val")
         assert case.visit.prediction.prediction_set == (kept if steps >= 9 else None)
         assert [row.visit_id for row in store.search(CaseQuery(text="first vers", patient="old")).rows] == [1]
+        assert [row.visit_id for row in store.search(CaseQuery(text="melanoma face")).rows] == [1]
         assert store.photo(1).notes == ("A note.",)
         assert [one.params for one in store.explanations(1)] == ([{"samples": 512}] if steps >= 2 else [])
         assert [one.figures for one in store.checks(1)] == ([{"gain": 0.5}] if steps >= 6 else [])

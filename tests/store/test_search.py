@@ -138,6 +138,69 @@ def test_the_beginning_of_any_word_finds_its_case(tmp_path_factory, text):
         assert case.visit.id in {row.visit_id for row in page.rows}
 
 
+@pytest.mark.parametrize(
+    ("notes", "typed"),
+    [
+        ("左前臂发现黑色素瘤、建议切除", "黑色素瘤"),
+        ("左前臂发现黑色素瘤、建议切除", "切除"),
+        ("背部の色素性母斑を経過観察", "母斑"),
+        ("背部の色素性母斑を経過観察", "経過"),
+        ("メラノーマの疑い", "ﾒﾗﾉｰﾏ"),  # typed in half width
+        ("พบมะเร็งผิวหนังที่หลัง", "มะเร็ง"),
+        ("พบมะเร็งผิวหนังที่หลัง", "ผิวหนัง"),
+        ("ຜິວໜັງມີຈຸດດຳ", "ຈຸດ"),
+        ("ជំងឺមហារីកស្បែក", "ស្បែក"),
+        ("Pacjent z Łodzi", "lodz"),
+        ("Pacjent z Łodzi", "ŁODZI"),
+        ("Sørensen, Ærø", "sorensen aero"),
+        ("Straße", "strasse"),
+        ("STRASSE", "straße"),
+        ("Đặng Thị", "dang thi"),
+        ("I\u015f\u0131k", "isik"),
+        ("모반이 있음", "모반"),
+        ("ﬁbrous", "fibrous"),
+        ("CT写真B", "写真b"),
+    ],
+)
+def test_words_are_found_in_any_script(store, save, notes, typed):
+    case = save(1, notes=notes, patient=None)
+    save(2, notes="nothing of the kind, 日本 and ไทย", patient=None)
+    assert found(store, text=typed) == [case.visit.id]
+
+
+def test_signs_of_a_word_in_another_order_are_another_word(store, save):
+    save(notes="黑色素瘤")
+    assert found(store, text="瘤素") == []
+    assert found(store, text="色黑") == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        ("nevus", "nv"),
+        ("NAEVUS", "nv"),
+        ("melanocytic nevus", "nv"),
+        ("melanoma", "mel"),
+        ("basal cell", "bcc"),
+        ("basalioma", "bcc"),
+        ("bowen", "akiec"),
+        ("seborrhoeic", "bkl"),
+        ("hemangioma", "vasc"),
+        ("histiocytoma", "df"),
+    ],
+)
+def test_a_diagnosis_is_found_by_the_words_of_its_class(store, save, typed, code):
+    cases = {one: save(seed, clinician_label=one).visit.id for seed, one in enumerate(CODES)}
+    assert found(store, text=typed) == [cases[code]]
+    assert found(store, text=f"{typed} back") == [cases[code]]
+    assert found(store, text=f"{typed} face") == []
+
+
+def test_the_models_reading_is_no_diagnosis(store, save):
+    save(prediction=samples.prediction("nv"))
+    assert found(store, text="nevus") == []
+
+
 def test_text_follows_what_is_edited(store, save):
     case = save(notes="alpha")
     store.annotate(
