@@ -19,10 +19,12 @@ from skinlens.errors import DatasetError, SkinLensError
 from skinlens.explain import AGAINST
 from skinlens.labels import CODES, DISCLAIMER, LABELS
 from skinlens.records import Method
+from skinlens.terminal import speak_any_code_page
 from skinlens.wording import UNRELIABLE, verdict
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    speak_any_code_page()
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
@@ -273,6 +275,7 @@ def _in_words(answer: dict[str, Any]) -> str:
         for label in sorted(LABELS, key=lambda label: -answer["probs"][label.code]):
             lines.append(f"  {answer['probs'][label.code]:6.1%}  {label.name} ({label.risk})")
     lines += [f"  {sentence}" for sentence in answer["verdict"]]
+    lines += [f"  Note: {note}" for note in answer["notes"]]
     lines += [f"  {check['title']}: {check['advice']}" for check in answer["quality"]["checks"] if not check["passed"]]
     return "\n".join(lines)
 

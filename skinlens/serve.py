@@ -3,7 +3,9 @@
 import errno
 import os
 import socket
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,6 +13,9 @@ from skinlens.errors import ServeError
 
 ROOT = Path(__file__).resolve().parents[1]
 HIGHEST_PORT = 65535
+WINDOWS = os.name == "nt"
+FOLDERS = ("SKINLENS_HOME", "SKINLENS_WEIGHTS")
+"""Settings that name a folder."""
 
 
 def serve(host: str = "127.0.0.1", port: int = 8501) -> NoReturn:
@@ -27,8 +32,30 @@ def serve(host: str = "127.0.0.1", port: int = 8501) -> NoReturn:
             file=sys.stderr,
         )
     sys.stderr.flush()
+    settle_folders()
     os.chdir(ROOT)  # Streamlit reads .streamlit/config.toml from the working folder
-    os.execv(sys.executable, streamlit_command(host, free))
+    become(streamlit_command(host, free))
+
+
+def settle_folders() -> None:
+    """A folder that a setting names is meant from where it was typed, also when the app works in another folder."""
+    for setting in FOLDERS:
+        if (named := os.environ.get(setting, "").strip()) and not named.startswith("~"):
+            os.environ[setting] = str(Path(named).absolute())
+
+
+def become(command: Sequence[str]) -> NoReturn:
+    """Replace this process by another. On Windows it is started and waited for: there ``exec`` would break words with
+    spaces apart, and give the terminal back while the other still runs.
+    """
+    if WINDOWS:
+        with subprocess.Popen(command) as process:
+            while True:
+                try:
+                    raise SystemExit(process.wait())
+                except KeyboardInterrupt:  # it was told too, and ends by itself
+                    continue
+    os.execv(command[0], list(command))
 
 
 def free_port(host: str, port: int) -> int:

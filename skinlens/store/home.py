@@ -17,9 +17,17 @@ RESERVE_BYTES = 4_000_000
 
 
 def default_home() -> Path:
-    """The folder that ``SKINLENS_HOME`` names, otherwise the platform's place for a user's data."""
+    """The folder that ``SKINLENS_HOME`` names, otherwise the platform's place for a user's data. Raises StoreError."""
     named = os.environ.get("SKINLENS_HOME", "").strip()
-    return Path(named).expanduser() if named else platformdirs.user_data_path("SkinLens", appauthor=False)
+    try:
+        home = Path(named).expanduser() if named else platformdirs.user_data_path("SkinLens", appauthor=False)
+    except RuntimeError as problem:  # a user without a home, or the name of a user whom this computer does not know
+        why = f"SKINLENS_HOME is {named}, and that user has" if named else "this user has"
+        raise StoreError(
+            f"It is not known where the cases belong: {why} no home folder. Set SKINLENS_HOME to a whole path, for "
+            "example /srv/skinlens."
+        ) from problem
+    return home.absolute()
 
 
 class FilesWithoutCases(StoreError):
