@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from skinlens.ui import cache, certainty, forms, frame, session, upload, widgets
+from skinlens.ui import cache, certainty, frame, save_form, session, upload, widgets
 
 frame.title("Analyse")
 store = cache.store()
@@ -45,8 +45,8 @@ else:
             if opened.case is None:
                 st.page_link("pages/explain.py", label="See what spoke for it")
                 st.divider()
-                forms.save(store, opened, here="pages/analyse.py")
+                save_form.save(store, opened, here="pages/analyse.py")
             else:
                 widgets.saved(opened.case, here="pages/analyse.py")
         else:
-            forms.impression(opened)
+            save_form.impression(opened)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from skinlens.ui import cache, certainty, contrast, forms, frame, maps, session, trust, widgets
+from skinlens.ui import cache, certainty, contrast, forms, frame, maps, save_form, session, trust, widgets
 
 frame.title("Explain")
 opened = session.current()
@@ -29,6 +29,6 @@ else:
         forms.map_settings(opened, classifier)
     if opened.case is None:
         st.divider()
-        forms.save(cache.store(), opened, here="pages/explain.py")
+        save_form.save(cache.store(), opened, here="pages/explain.py")
     else:
         widgets.saved(opened.case, here="pages/explain.py")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from skinlens.ui import cache, forms, frame, session, sheets, widgets
+from skinlens.ui import cache, frame, save_form, session, sheets, widgets
 
 frame.title("Report")
 opened = session.current()
@@ -13,7 +13,7 @@ elif not opened.revealed:
     widgets.not_revealed()
 elif opened.case is None:
     st.markdown("A report belongs to a stored case. Keep the open photo as one first, without a patient if you like.")
-    forms.save(cache.store(), opened, here="pages/report.py")
+    save_form.save(cache.store(), opened, here="pages/report.py")
 else:
     widgets.model_line(opened)
     sheets.report(opened)

@@ -15,7 +15,7 @@ from skinlens.explain.agreement import (
 )
 from skinlens.predict import Classifier
 from skinlens.ui import checks, widgets
-from skinlens.ui.session import OpenCase
+from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain
 
 HELP = f"""

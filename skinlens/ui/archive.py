@@ -14,7 +14,7 @@ from skinlens.records import Case, Method, Patient, Target
 from skinlens.store import CaseQuery, CaseRow, CaseStore, Revision
 from skinlens.ui import certainty, erasure, forms, session, visits, widgets
 from skinlens.ui.forms import PAGE_SIZE
-from skinlens.ui.session import OpenCase
+from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import STATUSES, name, named, patient_line, percent, plain
 from skinlens.wording import UNRELIABLE_BRIEFLY
 

@@ -15,7 +15,7 @@ from skinlens.predict import Classifier
 from skinlens.preprocess import InputSpec
 from skinlens.records import Check, Photo, Progress
 from skinlens.ui import checks
-from skinlens.ui.session import OpenCase
+from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import percent, plain
 
 HELP = f"""

@@ -10,7 +10,7 @@ from skinlens.quantities import duration
 from skinlens.records import Check, Explanation, Progress
 from skinlens.ui import session
 from skinlens.ui.jobs import Job, Key
-from skinlens.ui.session import OpenCase
+from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain
 
 Compute = Callable[[Progress], Sequence[Check]]

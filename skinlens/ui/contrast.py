@@ -4,7 +4,7 @@ import streamlit as st
 
 from skinlens.labels import CODES
 from skinlens.records import Target
-from skinlens.ui.session import OpenCase
+from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import name, percent, plain
 
 ALONE = "no other class"

@@ -13,7 +13,7 @@ from skinlens.predict import Classifier
 from skinlens.preprocess import InputSpec, heat_to_photo
 from skinlens.records import Check, Photo, Progress, Target
 from skinlens.ui import cache, checks, widgets
-from skinlens.ui.session import OpenCase
+from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import name, percent, plain
 
 PICTURE_PX = 480

@@ -7,6 +7,7 @@ import streamlit as st
 from skinlens.records import Visit
 from skinlens.store import CaseStore
 from skinlens.ui import session, tabs
+from skinlens.ui.open_case import open_anywhere
 
 
 def erase_case(store: CaseStore, visit_id: int) -> None:
@@ -50,7 +51,7 @@ def forget(store: CaseStore, visits: tuple[Visit, ...]) -> None:
     photos = {photo for photo in gone.values() if not store.cases_with_photo(photo)}
     held = [
         one
-        for one in session.open_anywhere()
+        for one in open_anywhere()
         if (one.case.visit.id in gone and one.home == store.home if one.case else one.photo_sha256 in photos)
     ]
     for one in held:

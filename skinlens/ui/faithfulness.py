@@ -11,7 +11,7 @@ from skinlens.explain.faithfulness import CLEARLY_WORDS, KIND, RANDOM_MAPS
 from skinlens.predict import Classifier
 from skinlens.records import Check, Explanation, Photo, Progress
 from skinlens.ui import checks, widgets
-from skinlens.ui.session import OpenCase
+from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import percent, plain
 
 HELP = f"""

@@ -1,4 +1,4 @@
-"""What a clinician types: own reading, the case to be kept, settings of the maps, filters of the history."""
+"""What a clinician types: the reading of a stored case, corrections, settings of the maps, filters of the history."""
 
 from datetime import date
 from typing import Any, cast
@@ -7,199 +7,17 @@ import streamlit as st
 
 from skinlens.errors import Conflict, InvalidEntry
 from skinlens.explain import METHODS, Parameter
-from skinlens.labels import CODES, IMPRESSIONS
+from skinlens.labels import CODES
 from skinlens.predict import Classifier
 from skinlens.records import Case, Method, Sex
-from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient
-from skinlens.ui import session, widgets
-from skinlens.ui.session import OpenCase
+from skinlens.store import CaseQuery, CaseStore
+from skinlens.ui import session, suggestions, widgets
+from skinlens.ui.open_case import OpenCase
+from skinlens.ui.placement import FIRST_YEAR
 from skinlens.ui.shortcuts import SAVE
-from skinlens.ui.words import BODY_SITES, SEXES, STATUSES, impression_name, name, named, plain
+from skinlens.ui.words import SEXES, STATUSES, name, named, plain
 
-NEW, KNOWN, NONE = "New patient", "Known patient", "No patient"
 PAGE_SIZE = 12
-_FIELDS = (
-    "kind",
-    "patient",
-    "pseudonym",
-    "year",
-    "sex",
-    "lesion_",
-    "site",
-    "remark",
-    "taken_on",
-    "label",
-    "words",
-    "notes",
-)
-_TYPED = tuple(f"case_{one}" for one in _FIELDS)
-"""How the keys begin of all fields of the form that keeps a case."""
-FIRST_YEAR = 1900
-
-
-def impression(opened: OpenCase) -> None:
-    """The clinician's reading before the model's, which may be skipped."""
-    st.subheader("Your impression first")
-    st.markdown("What do you see? Your reading, made before the model's, is worth more than one made after it.")
-    chosen = st.selectbox(
-        "Your impression (optional)",
-        list(IMPRESSIONS),
-        index=None,
-        format_func=impression_name,
-        placeholder="Choose a diagnosis, or leave empty",
-        key="case_impression",
-        persist_state="session",
-    )
-    if st.button("Show the model's reading" if chosen else "Show the model's reading without mine", type="primary"):
-        opened.impression, opened.revealed = chosen, True
-        st.rerun()
-
-
-@st.fragment
-def save(store: CaseStore, opened: OpenCase, here: str) -> None:
-    """Patient, lesion, date and the clinician's own diagnosis; keeps the case. ``here``: the page that it stands on."""
-    if opened.typed_on != here:  # Streamlit empties the fields when the page is changed or reloaded
-        for key, value in opened.typed.items():
-            st.session_state[key] = value
-        opened.typed_on = here
-    st.subheader("Keep this case")
-    st.caption("A pseudonym, unless there is no patient, and a body site are needed. The rest may stay empty.")
-    patient = _patient(store)
-    lesion = _lesion(store, patient)
-    left, right = st.columns(2)
-    taken_on = left.date_input(
-        "Date of the photo", max_value="today", format="YYYY-MM-DD", key="case_taken_on", persist_state="session"
-    )
-    said = right.selectbox(
-        "Your diagnosis",
-        CODES,
-        index=None,
-        format_func=name,
-        placeholder="None yet",
-        key="case_label",
-        persist_state="session",
-        help="Now, with all that you know. Your first impression is kept beside it, as you gave it.",
-    )
-    words = st.text_input(
-        "Your diagnosis in your own words (optional)", key="case_words", persist_state="session", max_chars=500
-    )
-    st.session_state.setdefault("case_notes", _first_note(opened))
-    notes = st.text_area("Notes (optional)", key="case_notes", persist_state="session")
-    opened.typed = {str(key): value for key, value in st.session_state.items() if str(key).startswith(_TYPED)}
-    trouble = st.container()
-    if st.button("Save case", type="primary", key=SAVE):
-        if missing := _missing(patient, lesion):
-            trouble.error(f"The case is not saved yet. Still needed: {' and '.join(missing)}.")
-            return
-        entries: dict[str, Any] = {
-            "patient": patient,
-            "lesion": lesion,
-            "taken_on": taken_on,
-            "clinician_label": said,
-            "clinician_diagnosis": words,
-            "notes": notes,
-        }
-        try:
-            with st.spinner("Saving …"):
-                case = opened.save(store, **entries)
-        except InvalidEntry as error:
-            trouble.error(plain(error))
-        else:
-            maps = f", with {len(opened.maps)} map{'s' * (len(opened.maps) > 1)}" if opened.maps else ""
-            session.say(f"Saved as case {case.visit.id}{maps}.")
-            st.rerun()
-
-
-def _missing(patient: NewPatient | int | None, lesion: NewLesion | int) -> list[str]:
-    """All that is needed and not given, at once."""
-    missing = []
-    if isinstance(patient, NewPatient) and not patient.pseudonym.strip():
-        missing.append("a pseudonym (or choose No patient)")
-    if isinstance(lesion, NewLesion) and not lesion.body_site.strip():
-        missing.append("a body site")
-    return missing
-
-
-def _first_note(opened: OpenCase) -> str:
-    return "Synthetic example, not a patient.\n" if opened.synthetic else ""
-
-
-def _patient(store: CaseStore) -> NewPatient | int | None:
-    known = {patient.id: patient for patient in store.patients()}
-    kinds = [NEW, KNOWN, NONE] if known else [NEW, NONE]
-    if st.session_state.get("case_kind") not in kinds:
-        st.session_state["case_kind"] = kinds[0]
-    kind = st.segmented_control("Patient", kinds, required=True, key="case_kind", persist_state="session")
-    if kind == NONE:
-        return None
-    if kind == KNOWN:
-        chosen = st.selectbox(
-            "Pseudonym of the patient",
-            list(known),
-            format_func=lambda number: known[number].pseudonym,
-            key="case_patient",
-            persist_state="session",
-        )
-        return int(chosen)
-    pseudonym, year, sex = st.columns([5, 4, 4])
-    return NewPatient(
-        pseudonym.text_input(
-            "Pseudonym", key="case_pseudonym", persist_state="session", placeholder="e.g. P-0147", help="Never a name."
-        ),
-        year.number_input(
-            "Birth year",
-            FIRST_YEAR - 20,
-            _this_year(),
-            value=None,
-            key="case_year",
-            persist_state="session",
-            placeholder="year",
-        ),
-        sex.selectbox("Sex", list(SEXES), format_func=SEXES.__getitem__, key="case_sex", persist_state="session"),
-    )
-
-
-def _lesion(store: CaseStore, patient: NewPatient | int | None) -> NewLesion | int:
-    if isinstance(patient, int):
-        lesions = {lesion.id: lesion for lesion in store.lesions(patient)}
-        chosen = st.selectbox(
-            "Lesion",
-            [*lesions, 0],
-            format_func=lambda number: (
-                f"{lesions[number].body_site} {lesions[number].remark} (lesion {number})".replace("  ", " ")
-                if number
-                else "a new lesion"
-            ),
-            help="A further photo of a lesion that is known makes visits that can be compared.",
-            key=f"case_lesion_{patient}",
-            persist_state="session",
-        )
-        if chosen:
-            return int(chosen)
-    site, remark = st.columns([1, 1])
-    return NewLesion(
-        site.selectbox(
-            "Body site",
-            _sites(store),
-            index=None,
-            accept_new_options=True,
-            placeholder="Choose or type",
-            key="case_site",
-            persist_state="session",
-        )
-        or "",
-        remark.text_input(
-            "Which one (optional)",
-            key="case_remark",
-            persist_state="session",
-            placeholder="e.g. left, below the scapula",
-        ),
-    )
-
-
-def _sites(store: CaseStore) -> list[str]:
-    return list(dict.fromkeys((*BODY_SITES, *store.body_sites())))
-
 
 # ----------------------------------------------------------------------------------------------- settings of the maps
 
@@ -301,7 +119,7 @@ def correction(store: CaseStore, case: Case) -> None:
             pseudonym = st.text_input("Pseudonym", patient.pseudonym, help="Never a name.")
             year = st.number_input("Birth year", FIRST_YEAR - 20, _this_year(), patient.birth_year, placeholder="year")
             sex = st.selectbox("Sex", list(SEXES), list(SEXES).index(patient.sex), format_func=SEXES.__getitem__)
-        site = st.text_input("Body site", lesion.body_site)
+        site = st.text_input(suggestions.BODY_SITE, lesion.body_site)
         remark = st.text_input("Which one", lesion.remark)
         if st.form_submit_button("Correct"):
             try:
@@ -375,9 +193,16 @@ def filters(store: CaseStore) -> CaseQuery:
             persist_state="session",
         )
         least = third.number_input(
-            "is at least, %", 0.0, 100.0, 0.0, 1.0, format="%.1f",
-            disabled=query["prob_of"] is None, key="find_least", persist_state="session",
-        )  # fmt: skip
+            "is at least, %",
+            0.0,
+            100.0,
+            0.0,
+            step=0.5,
+            format="%g",  # as it was typed: a cut-off of 8.5 % is not 8 %
+            disabled=query["prob_of"] is None,
+            key="find_least",
+            persist_state="session",
+        )
         query["min_prob"] = least / 100
         query["clinician_label"] = first.selectbox(
             "Clinician's diagnosis",

@@ -14,7 +14,7 @@ from skinlens.quantities import duration, number
 from skinlens.records import Explanation, Method
 from skinlens.ui import contrast, sanity, session, viewer
 from skinlens.ui.jobs import Job
-from skinlens.ui.session import OpenCase
+from skinlens.ui.open_case import OpenCase
 from skinlens.ui.viewer import Look, Panel
 from skinlens.ui.words import name, percent, settings_line
 

@@ -13,7 +13,7 @@ from skinlens.models.outline import OutlineHead
 from skinlens.predict import Classifier
 from skinlens.records import Check, Explanation, Outline
 from skinlens.ui import cache, checks, outliner, session, widgets
-from skinlens.ui.session import OpenCase
+from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain
 
 HELP = """

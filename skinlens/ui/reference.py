@@ -16,7 +16,7 @@ from skinlens.predict import Classifier
 from skinlens.preprocess import InputSpec, heat_to_photo
 from skinlens.records import Check, Explanation, Photo, Progress
 from skinlens.ui import cache, checks, widgets
-from skinlens.ui.session import OpenCase
+from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import percent, plain
 
 PICTURE_PX = 480

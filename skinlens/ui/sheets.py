@@ -3,7 +3,7 @@
 import streamlit as st
 
 from skinlens.ui import cache, widgets
-from skinlens.ui.session import OpenCase
+from skinlens.ui.open_case import OpenCase
 
 PAGE_PX = 900
 """Wide enough to read every line; a narrower window shrinks the page."""

@@ -13,7 +13,7 @@ from skinlens.explain.stability import BRIGHTNESS, KIND, SEEDS, STEADY, TURN_DEG
 from skinlens.predict import Classifier
 from skinlens.records import Check, Explanation, Photo, Progress
 from skinlens.ui import checks, widgets
-from skinlens.ui.session import OpenCase
+from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import percent, plain
 
 HELP = f"""

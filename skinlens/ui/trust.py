@@ -7,7 +7,7 @@ import streamlit as st
 from skinlens.predict import Classifier
 from skinlens.ui import agreement, artefacts, depth, faithfulness, outline, reference, session, stability
 from skinlens.ui.maps import POLL_S
-from skinlens.ui.session import OpenCase
+from skinlens.ui.open_case import OpenCase
 
 Section = Callable[[OpenCase, Classifier | None], None]
 """Draws a heading, what was found so far, and the button that asks for more; nothing where there is nothing to check.

@@ -11,7 +11,7 @@ from skinlens.preprocess import InputSpec
 from skinlens.records import Case, Explanation, Method, Photo, Prediction, Target, Visit
 from skinlens.store import CaseStore
 from skinlens.ui import cache, maps, viewer, widgets
-from skinlens.ui.session import OpenCase
+from skinlens.ui.open_case import OpenCase
 from skinlens.ui.viewer import Panel
 from skinlens.ui.words import impression_name, name, named, percent, plain
 from skinlens.wording import UNRELIABLE_BRIEFLY

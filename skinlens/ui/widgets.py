@@ -9,7 +9,7 @@ from skinlens.labels import LABELS, MELANOMA, Label
 from skinlens.quantities import duration, number
 from skinlens.records import Case, Photo, Prediction, QualityReport
 from skinlens.ui import cache, session
-from skinlens.ui.session import OpenCase
+from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import RISK_SIGNS, impression_name, name, patient_line, percent, plain
 from skinlens.wording import threshold_statement
 

@@ -80,3 +80,9 @@ def press(app: AppTest, label: str) -> AppTest:
     found = [button for button in app.button if button.label == label]
     assert found, f"no button {label!r} among {[button.label for button in app.button]}"
     return found[0].click().run()
+
+
+def typed(app: AppTest, name: str) -> str:
+    """The key of a field of the open photo."""
+    key: str = app.session_state["open_case"].key(name)
+    return key

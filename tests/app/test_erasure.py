@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from skinlens.errors import CaseNotFound
 from skinlens.store import CaseStore
 from skinlens.ui import cache, erasure, session
-from tests.app.conftest import press, words
+from tests.app.conftest import press, typed, words
 
 ERASED = "What was open here was erased for good"
 
@@ -19,9 +19,9 @@ ERASED = "What was open here was erased for good"
 def example(agreed: AppTest) -> AppTest:
     """The app with an unsaved photo, its reading shown, and what is needed to keep it typed."""
     press(agreed, "Try the example")
-    press(agreed, "Show the model's reading without mine")
-    agreed.text_input(key="case_pseudonym").set_value("P-7")
-    agreed.selectbox(key="case_site").select("back").run()
+    press(agreed, "Show the model's reading")
+    agreed.text_input(key=typed(agreed, "pseudonym")).set_value("P-7")
+    agreed.text_input(key=typed(agreed, "site")).set_value("back").run()
     return agreed
 
 

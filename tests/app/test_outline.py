@@ -25,7 +25,7 @@ def mapped(agreed: AppTest, until: Until, outlined_release: Path, monkeypatch: p
     """The page with all three maps of the example, on a release that draws outlines."""
     monkeypatch.setenv("SKINLENS_WEIGHTS", str(outlined_release))
     press(agreed, "Try the example")
-    press(agreed, "Show the model's reading without mine")
+    press(agreed, "Show the model's reading")
     agreed.session_state["map_params"] = QUICK
     agreed.switch_page("pages/explain.py").run()
     opened = agreed.session_state["open_case"]
@@ -67,7 +67,7 @@ def test_a_stored_case_keeps_both_outlines_and_their_checks(mapped: AppTest, ski
 
 def test_without_a_head_it_says_so_and_nothing_fails(agreed: AppTest, until: Until) -> None:
     press(agreed, "Try the example")
-    press(agreed, "Show the model's reading without mine")
+    press(agreed, "Show the model's reading")
     agreed.session_state["map_params"] = QUICK
     agreed.switch_page("pages/explain.py").run()
     until(agreed, lambda: HEADING in words(agreed))

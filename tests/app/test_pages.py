@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from skinlens.labels import DISCLAIMER
 from skinlens.store import CaseStore
-from tests.app.conftest import press, read, words
+from tests.app.conftest import press, read, typed, words
 
 PAGES = ("analyse", "explain", "history", "report", "model")
 
@@ -41,7 +41,7 @@ def test_a_page_opens_without_a_case_and_says_what_to_do(agreed: AppTest, page: 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_opens_with_an_unsaved_example(agreed: AppTest, page: str) -> None:
     press(agreed, "Try the example")
-    press(agreed, "Show the model's reading without mine")
+    press(agreed, "Show the model's reading")
     turn(agreed, page)
     assert not agreed.exception
     assert not agreed.error
@@ -55,11 +55,13 @@ def test_the_models_reading_waits_for_the_clinicians(agreed: AppTest) -> None:
         assert "threshold" not in words(agreed)
     assert "Your impression comes first" in words(agreed)
     turn(agreed, "analyse")
-    agreed.selectbox(key="case_impression").select("mel").run()
+    agreed.selectbox(key=typed(agreed, "impression")).select("mel").run()
     press(agreed, "Show the model's reading")
     assert "Your impression, before the model's: **Melanoma**" in words(agreed)
     assert "threshold" in words(agreed)
-    assert agreed.selectbox(key="case_label").value is None  # the diagnosis is a second thought, not the first again
+    assert (
+        agreed.selectbox(key=typed(agreed, "label")).value is None
+    )  # the diagnosis is a second thought, not the first again
 
 
 @pytest.mark.parametrize("page", ["analyse", "explain", "model"])
@@ -67,7 +69,7 @@ def test_without_a_model_a_page_says_what_to_restore(
     agreed: AppTest, page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     press(agreed, "Try the example")
-    press(agreed, "Show the model's reading without mine")
+    press(agreed, "Show the model's reading")
     monkeypatch.setenv("SKINLENS_WEIGHTS", str(tmp_path / "nothing"))
     turn(agreed, page)
     assert not agreed.exception

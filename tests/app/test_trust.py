@@ -31,7 +31,7 @@ def buttons(app: AppTest) -> list[str]:
 def mapped(agreed: AppTest, until: Until) -> AppTest:
     """The page with all three maps of the example."""
     press(agreed, "Try the example")
-    press(agreed, "Show the model's reading without mine")
+    press(agreed, "Show the model's reading")
     agreed.session_state["map_params"] = {"score_cam": {"channels": 4}, "lime": {"samples": 50, "segments": 10}}
     agreed.switch_page("pages/explain.py").run()
     opened = agreed.session_state["open_case"]

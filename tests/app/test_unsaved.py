@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from skinlens.ui import session, unsaved
 from skinlens.ui.unsaved import Holder
-from tests.app.conftest import press, words
+from tests.app.conftest import press, typed, words
 
 
 class Clock:
@@ -60,7 +60,7 @@ def test_tokens_cannot_be_guessed() -> None:
 def example(agreed: AppTest) -> AppTest:
     """The app with the drawn example, its reading shown, not saved."""
     press(agreed, "Try the example")
-    agreed.selectbox(key="case_impression").select("other").run()
+    agreed.selectbox(key=typed(agreed, "impression")).select("other").run()
     return press(agreed, "Show the model's reading")
 
 
@@ -84,8 +84,8 @@ def test_a_reloaded_page_still_has_its_photo_and_what_was_said(example: AppTest,
 
 def test_a_photo_that_is_saved_or_gone_is_not_found_by_its_token(example: AppTest) -> None:
     token = example.query_params["photo"]
-    example.segmented_control(key="case_kind").select("No patient").run()
-    example.selectbox(key="case_site").set_value("back").run()
+    example.segmented_control(key=typed(example, "kind")).select("No patient").run()
+    example.text_input(key=typed(example, "site")).set_value("back").run()
     press(example, "Save case")
     assert dict(example.query_params) == {"case": "1"}
     assert session.UNSAVED.find(token) is None
@@ -105,38 +105,38 @@ def test_another_photo_takes_the_place_of_the_one_before(example: AppTest) -> No
 
 
 def test_a_reloaded_page_still_has_what_was_typed(example: AppTest) -> None:
-    example.text_input(key="case_pseudonym").set_value("P-7")
-    example.number_input(key="case_year").set_value(1961)
-    example.selectbox(key="case_site").select("back")
-    example.text_area(key="case_notes").set_value("Grew since spring.").run()
+    example.text_input(key=typed(example, "pseudonym")).set_value("P-7")
+    example.number_input(key=typed(example, "year")).set_value(1961)
+    example.text_input(key=typed(example, "site")).set_value("back")
+    example.text_area(key=typed(example, "notes")).set_value("Grew since spring.").run()
     fresh = reloaded(example)
-    assert fresh.text_input(key="case_pseudonym").value == "P-7"
-    assert fresh.number_input(key="case_year").value == 1961
-    assert fresh.selectbox(key="case_site").value == "back"
-    assert fresh.text_area(key="case_notes").value == "Grew since spring."
+    assert fresh.text_input(key=typed(fresh, "pseudonym")).value == "P-7"
+    assert fresh.number_input(key=typed(fresh, "year")).value == 1961
+    assert fresh.text_input(key=typed(fresh, "site")).value == "back"
+    assert fresh.text_area(key=typed(fresh, "notes")).value == "Grew since spring."
     assert [one.value for one in fresh.warning] == [one.value for one in example.warning]  # none of Streamlit's own
     press(fresh, "Save case")
     assert fresh.session_state["open_case"].case.patient.pseudonym == "P-7"
 
 
 def test_another_photo_does_not_inherit_what_was_typed(example: AppTest) -> None:
-    example.text_input(key="case_pseudonym").set_value("P-7").run()
+    example.text_input(key=typed(example, "pseudonym")).set_value("P-7").run()
     press(example, "Try the example")
-    press(example, "Show the model's reading without mine")
-    assert example.text_input(key="case_pseudonym").value == ""
+    press(example, "Show the model's reading")
+    assert example.text_input(key=typed(example, "pseudonym")).value == ""
 
 
 @pytest.mark.parametrize("anew", [False, True])
 def test_the_form_keeps_what_was_typed_on_every_page(example: AppTest, anew: bool) -> None:
-    example.text_input(key="case_pseudonym").set_value("P-7")
-    example.text_area(key="case_notes").set_value("Grew since spring.").run()
+    example.text_input(key=typed(example, "pseudonym")).set_value("P-7")
+    example.text_area(key=typed(example, "notes")).set_value("Grew since spring.").run()
     app = reloaded(example) if anew else example
     for page, site in (("pages/explain.py", "back"), ("pages/analyse.py", "scalp"), ("pages/explain.py", "scalp")):
         app.switch_page(page).run()
         assert not app.exception
-        assert app.session_state["case_kind"] == "New patient"
-        assert app.text_input(key="case_pseudonym").value == "P-7"
-        assert app.text_area(key="case_notes").value == "Grew since spring."
-        app.selectbox(key="case_site").select(site).run()
-        assert app.text_input(key="case_pseudonym").value == "P-7"
-    assert app.selectbox(key="case_site").value == "scalp"
+        assert app.session_state[typed(app, "kind")] == "New patient"
+        assert app.text_input(key=typed(app, "pseudonym")).value == "P-7"
+        assert app.text_area(key=typed(app, "notes")).value == "Grew since spring."
+        app.text_input(key=typed(app, "site")).set_value(site).run()
+        assert app.text_input(key=typed(app, "pseudonym")).value == "P-7"
+    assert app.text_input(key=typed(app, "site")).value == "scalp"

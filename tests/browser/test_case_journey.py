@@ -124,3 +124,92 @@ def test_deleting_a_case_can_be_cancelled_and_ends_in_the_list(page: Page, clini
     expect(page.get_by_role("button", name="Open case 1", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Open case 2", exact=True)).to_have_count(0)
     assert store.search(CaseQuery()).total == 2
+
+
+def choose_photo(tab: Page, file: Path) -> None:
+    tab.locator("input[type=file]").set_input_files(file)
+
+
+def show_reading(tab: Page) -> None:
+    tab.get_by_role("button", name="Show the model's reading").click()
+    expect(tab.get_by_text("Keep this case")).to_be_visible()
+
+
+def another_photo(tab: Page, file: Path) -> None:
+    settled(tab)
+    tab.get_by_text("Analyse another photo").click()
+    choose_photo(tab, file)
+    expect(tab.get_by_text("Your impression first")).to_be_visible()
+
+
+def test_an_impression_counts_at_once_and_only_for_its_photo(
+    page: Page,  # noqa: F811
+    clinic: tuple[str, CaseStore],
+    tmp_path: Path,
+) -> None:
+    address, store = clinic
+    page.goto(address)
+    choose_photo(page, photo_file(tmp_path / "a.png", 21))
+    impression = page.get_by_role("combobox", name="Your impression (optional)")
+    impression.click()
+    page.get_by_role("option", name="Melanoma", exact=True).click()
+    settled(page)
+    page.get_by_text("Analyse another photo").click()
+    choose_photo(page, photo_file(tmp_path / "b.png", 22))
+    expect(page.get_by_role("img", name=re.compile("Photo of the lesion"))).to_be_visible()
+    expect(impression).to_have_value("")
+    picture(page, "impression-second-photo")
+
+    impression.click()
+    page.get_by_role("option", name="Vascular lesion", exact=True).click()
+    page.get_by_role("button", name="Show the model's reading").click()  # at once: the choice is still on its way
+    expect(page.get_by_text("before the model's: Vascular lesion")).to_be_visible()
+    page.get_by_text("No patient", exact=True).click()
+    expect(page.get_by_label("Pseudonym")).to_have_count(0)
+    settled(page)
+    page.get_by_label("Body site").fill("scalp")
+    page.get_by_role("button", name="Save case").click()  # without Enter, and without leaving the field
+    expect(page.get_by_text("Saved as case 4")).to_be_visible()
+    assert (store.case(4).visit.first_impression, store.case(4).lesion.body_site) == ("vasc", "scalp")
+
+
+def test_the_next_photo_goes_to_the_patient_worked_on_last(
+    page: Page,  # noqa: F811
+    clinic: tuple[str, CaseStore],
+    tmp_path: Path,
+) -> None:
+    address, store = clinic
+    page.goto(address)
+    choose_photo(page, photo_file(tmp_path / "first.png", 30))
+    show_reading(page)
+    page.get_by_role("textbox", name="Pseudonym").fill("Z-9")
+    page.get_by_label("Body site").fill("back")
+    page.get_by_role("button", name="Save case").click()
+    expect(page.get_by_text("Saved as case 4")).to_be_visible()
+    (patient,) = [one for one in store.patients() if one.pseudonym == "Z-9"]
+
+    another_photo(page, photo_file(tmp_path / "next.png", 31))
+    show_reading(page)
+    page.get_by_text("Known patient", exact=True).click()
+    expect(page.get_by_role("combobox", name="Pseudonym of the patient")).to_have_value("Z-9")
+    expect(page.get_by_alt_text("Latest photo of lesion 4, back")).to_be_visible()
+    page.get_by_role("button", name="Save case").click()
+    expect(page.get_by_text("Still needed: the lesion.")).to_be_visible()
+    picture(page, "known-patient")
+    page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+    picture(page, "known-patient-narrow")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.get_by_role("button", name="Choose a new lesion").click()
+    page.get_by_label("Body site").fill("thigh")
+    page.get_by_role("button", name="Save case").click()
+    expect(page.get_by_text("Saved as case 5")).to_be_visible()
+    assert (store.case(5).patient, store.case(5).lesion.body_site) == (patient, "thigh")
+    assert store.case(5).lesion.id not in {1, 2, 3, 4}
+
+    another_photo(page, photo_file(tmp_path / "again.png", 31))
+    show_reading(page)
+    expect(page.get_by_text("This very photo is stored already")).to_be_visible()
+    page.get_by_role("textbox", name="Pseudonym").fill("P-0147")
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("There is a patient P-0147 already")).to_be_visible()
+    picture(page, "same-photo-and-namesake")

@@ -79,7 +79,7 @@ def page(watched: Served, browser: Browser, tmp_path_factory: pytest.TempPathFac
     page.goto(watched.address)
     expect(page.get_by_text("No case is open.")).to_be_visible()
     page.locator("input[type=file]").set_input_files(photo)
-    page.get_by_role("button", name="Show the model's reading without mine").click()
+    page.get_by_role("button", name="Show the model's reading").click()
     expect(page.get_by_text("sensitivity").first).to_be_visible()
     page.get_by_role("link", name="Explain", exact=True).first.click()
     expect(page.locator("figure", has_text="Grad-CAM").get_by_text("Time: ")).to_be_visible()

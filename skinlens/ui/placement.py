@@ -1,0 +1,230 @@
+"""Which patient and which lesion a photo belongs to: chosen by pseudonym and by picture, never guessed."""
+
+import base64
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from html import escape
+
+import streamlit as st
+
+from skinlens.records import Lesion, Patient, Visit
+from skinlens.store import CaseRow, CaseStore, NewLesion, NewPatient
+from skinlens.ui import session, suggestions
+from skinlens.ui.words import BODY_SITES, SEXES, plain
+
+NEW, KNOWN, NONE = "New patient", "Known patient", "No patient"
+FIRST_YEAR = 1900
+NEW_LESION = 0
+CARDS = 3
+"""Lesions in one row."""
+
+Key = Callable[[str], str]
+"""The key of a field: one of its own for each photo, so that nothing of one photo shows up at the next."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What was chosen so far; complete where nothing is missing."""
+
+    patient: NewPatient | int | None
+    lesion: NewLesion | int | None
+    missing: tuple[str, ...] = ()
+    """What is needed and not given, in words."""
+
+
+def choose(store: CaseStore, key: Key, leave_out: int | None = None) -> Placement:
+    """The fields for the patient and the lesion. ``leave_out`` is a lesion that is not offered."""
+    known = {patient.id: patient for patient in store.patients()}
+    kinds = [NEW, KNOWN, NONE] if known else [NEW, NONE]
+    if st.session_state.get(key("kind")) not in kinds:
+        st.session_state[key("kind")] = kinds[0]
+    kind = st.segmented_control("Patient", kinds, required=True, key=key("kind"), persist_state="session")
+    if kind == NONE:
+        lesion, missing = _new_lesion(store, key)
+        return Placement(None, lesion, missing)
+    if kind == KNOWN:
+        return _of_known(store, key, known, leave_out)
+    patient, missing = _new_patient(key, tuple(known.values()))
+    lesion, no_site = _new_lesion(store, key)
+    return Placement(patient, lesion, (*missing, *no_site))
+
+
+# ---------------------------------------------------------------------------------------------------------- patients
+
+
+def _of_known(store: CaseStore, key: Key, known: dict[int, Patient], leave_out: int | None) -> Placement:
+    if st.session_state.get(key("patient")) not in known:
+        last = session.last_patient()
+        st.session_state[key("patient")] = last if last in known else None
+    chosen = st.selectbox(
+        "Pseudonym of the patient",
+        list(known),
+        index=None,
+        format_func=lambda number: known[number].pseudonym,
+        placeholder="Choose the patient",
+        key=key("patient"),
+        persist_state="session",
+    )
+    if chosen is None:
+        return Placement(None, None, ("the patient",))
+    lesions = [lesion for lesion in store.lesions(chosen) if lesion.id != leave_out]
+    picked = _pick(store, key, chosen, lesions) if lesions else NEW_LESION
+    if picked is None:
+        return Placement(chosen, None, ("the lesion",))
+    if picked != NEW_LESION:
+        return Placement(chosen, picked)
+    lesion, missing = _new_lesion(store, key)
+    return Placement(chosen, lesion, missing)
+
+
+def _new_patient(key: Key, known: Sequence[Patient]) -> tuple[NewPatient, tuple[str, ...]]:
+    columns = st.columns([5, 4, 4])
+    typed = NewPatient(
+        columns[0].text_input(
+            "Pseudonym", key=key("pseudonym"), persist_state="session", placeholder="e.g. P-0147", help="Never a name."
+        ),
+        columns[1].number_input(
+            "Birth year",
+            FIRST_YEAR - 20,
+            date.today().year,  # noqa: DTZ011  the clinic's own calendar
+            value=None,
+            key=key("year"),
+            persist_state="session",
+            placeholder="year",
+        ),
+        columns[2].selectbox(
+            "Sex", list(SEXES), format_func=SEXES.__getitem__, key=key("sex"), persist_state="session"
+        ),
+    )
+    if not typed.pseudonym.strip():
+        return typed, ("a pseudonym (or choose No patient)",)
+    found = namesake(typed.pseudonym, known)
+    if found is None:
+        return typed, ()
+    exactly = _composed(typed.pseudonym) == found.pseudonym
+    with st.container(border=True):
+        st.markdown(
+            f"**There is a patient {plain(found.pseudonym)} already**, {plain(described(found))}. "
+            "Is this photo of the same person?"
+        )
+        st.button(
+            f"Yes, of patient {plain(found.pseudonym)}", on_click=_use, args=(key, found.id), key=f"use-{key('')}"
+        )
+        if exactly:
+            st.caption("If it is somebody else, type another pseudonym.")
+            return typed, (f"an answer: is this patient {found.pseudonym} or somebody else",)
+        other = st.checkbox(
+            f"No, {plain(typed.pseudonym.strip())} is another person", key=key("other"), persist_state="session"
+        )
+    return typed, () if other else (f"an answer: is this patient {found.pseudonym} or somebody else",)
+
+
+def _use(key: Key, patient_id: int) -> None:
+    st.session_state[key("kind")] = KNOWN
+    st.session_state[key("patient")] = patient_id
+
+
+def namesake(pseudonym: str, known: Iterable[Patient]) -> Patient | None:
+    """The patient of this pseudonym, or of one that differs in capitals and blanks alone."""
+    known = tuple(known)
+    exact = [one for one in known if one.pseudonym == _composed(pseudonym)]
+    alike = [one for one in known if _bare(one.pseudonym) == _bare(pseudonym)]
+    return next(iter(exact + alike), None)
+
+
+def described(patient: Patient) -> str:
+    """What else is stored of a patient."""
+    sex = "sex not recorded" if patient.sex == "unknown" else SEXES[patient.sex]
+    born = f"born in {patient.birth_year}" if patient.birth_year else "birth year not recorded"
+    return f"{sex}, {born}{' or before' * patient.born_earlier}"
+
+
+def _composed(pseudonym: str) -> str:
+    return unicodedata.normalize("NFC", pseudonym).strip()
+
+
+def _bare(pseudonym: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", pseudonym).casefold().split())
+
+
+# ----------------------------------------------------------------------------------------------------------- lesions
+
+
+def _pick(store: CaseStore, key: Key, patient_id: int, lesions: Sequence[Lesion]) -> int | None:
+    """The lesion that was chosen by its picture, ``NEW_LESION``, or None: nothing is chosen beforehand."""
+    name = key(f"lesion_{patient_id}")
+    numbers = {lesion.id for lesion in lesions}
+    picked: int | None = st.session_state.get(name)
+    if picked not in {*numbers, NEW_LESION}:
+        picked = st.session_state[name] = None
+    st.markdown("Which lesion is it?")
+    visits = {lesion.id: store.visits_of_lesion(lesion.id) for lesion in lesions}
+    pictures = store.thumbnails([found[-1].id for found in visits.values() if found])
+    cards: list[Lesion | None] = [*lesions, None]
+    for start in range(0, len(cards), CARDS):
+        for column, lesion in zip(st.columns(CARDS), cards[start : start + CARDS], strict=False):
+            number = lesion.id if lesion else NEW_LESION
+            with column, st.container(border=True):
+                if lesion:
+                    st.html(_card(lesion, visits[lesion.id], pictures))
+                else:
+                    st.html('<div class="sl-card">None of these: a lesion that has no photo here yet.</div>')
+                what = f"lesion {number}" if lesion else "a new lesion"
+                st.button(
+                    f"✓ {what.capitalize()}" if picked == number else f"Choose {what}",
+                    key=f"pick_{number}-{name}",
+                    type="primary" if picked == number else "secondary",
+                    width="stretch",
+                    on_click=st.session_state.__setitem__,
+                    args=(name, number),
+                )
+    return picked
+
+
+def _card(lesion: Lesion, visits: Sequence[Visit], pictures: dict[int, bytes]) -> str:
+    picture = pictures.get(visits[-1].id, b"") if visits else b""
+    source = "data:image/jpeg;base64," + base64.b64encode(picture).decode()
+    where = f"{lesion.body_site} {lesion.remark}".strip()
+    photos = "1 photo" if len(visits) == 1 else f"{len(visits)} photos"
+    latest = f", the latest of {visits[-1].taken_on}" if visits else ""
+    return (
+        f'<img class="sl-thumb" src="{source}" alt="Latest photo of lesion {lesion.id}, {escape(where)}">'
+        f'<div class="sl-card"><b>{escape(where)}</b><br>{photos}{latest}</div>'
+    )
+
+
+def _new_lesion(store: CaseStore, key: Key) -> tuple[NewLesion, tuple[str, ...]]:
+    site, remark = st.columns([1, 1])
+    # A text field: in a list that takes new words, Streamlit throws away what is typed and not entered.
+    lesion = NewLesion(
+        site.text_input(
+            suggestions.BODY_SITE, key=key("site"), persist_state="session", placeholder="e.g. forearm", max_chars=80
+        ),
+        remark.text_input(
+            "Which one (optional)",
+            key=key("remark"),
+            persist_state="session",
+            placeholder="e.g. left, below the scapula",
+        ),
+    )
+    suggestions.offer(list(dict.fromkeys((*BODY_SITES, *store.body_sites()))))
+    return lesion, () if lesion.body_site.strip() else ("a body site",)
+
+
+# ---------------------------------------------------------------------------------------------------- the same photo
+
+
+def same_photo(found: Sequence[CaseRow], placement: Placement) -> str:
+    """What is amiss where this very photo is stored already; ``found`` are the cases that hold it, at least one."""
+    same_lesion = [row for row in found if row.lesion_id == placement.lesion]
+    others = [row for row in found if row.patient_id != placement.patient]
+    named = ", ".join(f"case {row.visit_id} ({row.pseudonym or 'no patient'}, {row.body_site})" for row in found)
+    if same_lesion and not placement.missing:
+        return f"This very photo is a visit of this lesion already: {named}. A visit needs a photo of its own."
+    if placement.missing or (placement.patient is None and len(others) < len(found)):
+        return f"This very photo is stored already: {named}."
+    if others:
+        return f"This very photo is stored for somebody else: {named}. It can be of one person alone."
+    return f"This very photo is stored for another lesion of this patient: {named}."

@@ -1,0 +1,109 @@
+"""A new photo's way to a stored case: the clinician's impression first, then the form that keeps the case."""
+
+from typing import Any
+
+import streamlit as st
+
+from skinlens.errors import InvalidEntry
+from skinlens.labels import CODES, IMPRESSIONS
+from skinlens.store import CaseStore
+from skinlens.ui import open_case, placement, session
+from skinlens.ui.open_case import OpenCase
+from skinlens.ui.placement import Placement
+from skinlens.ui.shortcuts import SAVE
+from skinlens.ui.words import impression_name, name, plain
+
+SHOW = "Show the model's reading"
+"""One label, whatever was chosen: a button that changes its name while it is being pressed loses the press."""
+
+
+def impression(opened: OpenCase) -> None:
+    """The clinician's reading before the model's, which may be skipped."""
+    open_case.put_back(opened, "impression")
+    st.subheader("Your impression first")
+    st.markdown("What do you see? Your reading, made before the model's, is worth more than one made after it.")
+    chosen = st.selectbox(
+        "Your impression (optional)",
+        list(IMPRESSIONS),
+        index=None,
+        format_func=impression_name,
+        placeholder="Choose a diagnosis, or leave empty",
+        key=opened.key("impression"),
+        persist_state="session",
+    )
+    open_case.take_down(opened)
+    if st.button(SHOW, type="primary", key=f"show_reading-{opened.token}"):
+        opened.impression, opened.revealed = chosen, True
+        st.rerun()
+
+
+@st.fragment
+def save(store: CaseStore, opened: OpenCase, here: str) -> None:
+    """Patient, lesion, date and the clinician's own diagnosis; keeps the case. ``here``: the page that it stands on."""
+    session.leave_if_gone(opened)
+    open_case.put_back(opened, here)
+    st.subheader("Keep this case")
+    st.caption("A pseudonym, unless there is no patient, and a body site are needed. The rest may stay empty.")
+    chosen = placement.choose(store, opened.key)
+    again = _asked_about_the_photo(store, opened, chosen)
+    said = _reading(opened)
+    open_case.take_down(opened)
+    trouble = st.container()
+    if st.button("Save case", type="primary", key=SAVE):
+        if missing := (*chosen.missing, *again):
+            trouble.error(plain(f"The case is not saved yet. Still needed: {' and '.join(missing)}."))
+            return
+        try:
+            with st.spinner("Saving …"):
+                case = opened.save(store, patient=chosen.patient, lesion=chosen.lesion, **said)
+        except InvalidEntry as error:
+            trouble.error(plain(error))
+        else:
+            session.work_on(case)
+            session.say(f"Saved as case {case.visit.id}{_with_maps(opened)}.")
+            st.rerun()
+
+
+def _with_maps(opened: OpenCase) -> str:
+    return f", with {len(opened.maps)} map{'s' * (len(opened.maps) > 1)}" if opened.maps else ""
+
+
+def _reading(opened: OpenCase) -> dict[str, Any]:
+    """Date and diagnosis, as ``OpenCase.save`` takes them."""
+    left, right = st.columns(2)
+    taken_on = left.date_input(
+        "Date of the photo", max_value="today", format="YYYY-MM-DD", key=opened.key("taken_on"), persist_state="session"
+    )
+    label = right.selectbox(
+        "Your diagnosis",
+        CODES,
+        index=None,
+        format_func=name,
+        placeholder="None yet",
+        key=opened.key("label"),
+        persist_state="session",
+        help="Now, with all that you know. Your first impression is kept beside it, as you gave it.",
+    )
+    words = st.text_input(
+        "Your diagnosis in your own words (optional)", key=opened.key("words"), persist_state="session", max_chars=500
+    )
+    st.session_state.setdefault(opened.key("notes"), _first_note(opened))
+    notes = st.text_area("Notes (optional)", key=opened.key("notes"), persist_state="session")
+    return {"taken_on": taken_on, "clinician_label": label, "clinician_diagnosis": words, "notes": notes}
+
+
+def _first_note(opened: OpenCase) -> str:
+    return "Synthetic example, not a patient.\n" if opened.synthetic else ""
+
+
+def _asked_about_the_photo(store: CaseStore, opened: OpenCase, chosen: Placement) -> tuple[str, ...]:
+    """Where this very photo is stored already: say it, and ask whether it is meant. What is still to be answered."""
+    found = () if opened.synthetic else store.cases_with_photo(opened.photo_sha256)
+    if not found:
+        return ()
+    with st.container(border=True):
+        st.warning(plain(placement.same_photo(found, chosen)))
+        for row in found[:3]:
+            st.link_button(f"Open case {row.visit_id} in another tab", f"./?case={row.visit_id}")
+        meant = st.checkbox("Save this photo once more", key=opened.key("again"), persist_state="session")
+    return () if meant else ("an answer: is this photo to be saved once more",)
