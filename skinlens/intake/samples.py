@@ -17,12 +17,14 @@ from skinlens.intake import raster
 from skinlens.intake.directory import Directory, first_offset, read_directory
 from skinlens.intake.layout import (
     BITS,
+    BLACK_IS_ZERO,
     COMPRESSION,
     JPEG,
     LZW,
     PALETTE,
     PALETTE_COLORS,
     PLAIN,
+    RGB,
     WHITE_IS_ZERO,
     YCBCR,
     Layout,
@@ -34,6 +36,8 @@ from skinlens.intake.tiff import with_directory
 from skinlens.records import Array
 
 _SHORT, _LONG = 3, 4
+_SIMPLE = frozenset({BLACK_IS_ZERO, RGB})
+"""LZW of the plainest layouts, at 8 bits, goes to Pillow, which reads them rightly and with half of the memory."""
 _MODES = {(1, 0): "L", (1, 1): "La", (1, 2): "LA", (3, 0): "RGB", (3, 1): "RGBa", (3, 2): "RGBA"}
 """By the number of color channels, and by the alpha of ``Layout``."""
 
@@ -42,7 +46,8 @@ def read_tiff(picture: bytes) -> Raster:
     """What a file of one directory holds. Raises UnreadableImage, and whatever the decoders raise on damaged bytes."""
     directory = read_directory(picture, first_offset(picture))
     layout = layout_of(directory)
-    if layout.compression == JPEG:
+    is_simple = layout.bits == 8 and not layout.is_planar and layout.samples == layout.color_channels
+    if layout.compression == JPEG or (layout.compression == LZW and is_simple and layout.photometric in _SIMPLE):
         with TiffImageFile(io.BytesIO(picture)) as image:
             image.load()
             return raster.of_image(image, layout.bits)
