@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from skinlens.intake import read_trusted_photo
 from skinlens.phantom import draw_phantom
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,7 +47,7 @@ TOO_HEAVY_TO_SERVE = [
 ]
 NAMES_WITHOUT_MEANING = {"utils", "util", "helpers", "common", "manager", "base", "misc"}
 WEIGHTS_MAX_MB = 30
-PICTURES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+PICTURES = {".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
 def identifier(path: Path) -> str:
@@ -287,8 +288,9 @@ def test_the_weights_stay_small() -> None:
 
 def signature(data: bytes | Path) -> np.ndarray:
     """Return 24×18 grey values with mean 0 and length 1: alike for copies of a picture in another size or format."""
-    with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data) as picture:
-        values = np.asarray(picture.convert("L").resize((24, 18), Image.Resampling.BOX), dtype=np.float32).ravel()
+    pixels = read_trusted_photo(data if isinstance(data, bytes) else data.read_bytes()).pixels
+    grey = Image.fromarray(pixels).convert("L").resize((24, 18), Image.Resampling.BOX)
+    values = np.asarray(grey, dtype=np.float32).ravel()
     values = values - values.mean()
     return values / max(float(np.linalg.norm(values)), 1e-6)
 
