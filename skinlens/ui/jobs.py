@@ -1,10 +1,12 @@
-"""Maps, and checks of them, in the background: a bounded pool that all sessions share fairly, with progress and cancel.
+"""Maps, and checks of them, in the background: few at a time, shared fairly by all sessions, with progress and cancel.
 
-A session's ``Desk`` never holds more than one worker, and goes to the end of the line after each piece of work. So a
-session that asks for many maps waits for its own, and the others' come in between.
+Short work never waits for long: it has places of its own. Long work gets as many places as leave the processor a core
+for the pages and for what is short. A session's ``Desk`` never holds more than one place of each kind, and goes to the
+end of the line after each piece of work. So one that asks for many maps waits for its own, and others' come in between.
 """
 
 import logging
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -15,8 +17,17 @@ from typing import Any, Literal
 from skinlens.errors import Cancelled, SkinLensError
 from skinlens.records import Progress
 
-WORKERS = 4
-"""More than a clinic's sessions at one time; the engine shares the processor's cores among them."""
+SHORT = frozenset({"grad_cam", "score_cam"})
+"""What takes well under a second. All else may take minutes."""
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+LONG_PLACES = max(1, _cores() - 1)
+SHORT_PLACES = 2
 
 _LOG = logging.getLogger(__name__)
 
@@ -38,6 +49,11 @@ class Job:
     problem: str = ""
     stop: threading.Event = field(default_factory=threading.Event)
     _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def long(self) -> bool:
+        """Whether it may take long."""
+        return self.key[0] not in SHORT
 
     @property
     def active(self) -> bool:
@@ -76,32 +92,35 @@ class Job:
 
 
 class Line:
-    """The desks that wait for a worker, each once, served in the order in which they came."""
+    """The desks that wait for a place, each once for each kind of work, served in the order in which they came."""
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, long: int = LONG_PLACES, short: int = SHORT_PLACES) -> None:
         self._lock = threading.Lock()
-        self._desks: deque[Desk] = deque()
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="explain")
+        self._desks: dict[bool, deque[Desk]] = {True: deque(), False: deque()}
+        self._pools = {
+            True: ThreadPoolExecutor(long, thread_name_prefix="long"),
+            False: ThreadPoolExecutor(short, thread_name_prefix="short"),
+        }
 
-    def join(self, desk: "Desk") -> None:
+    def join(self, desk: "Desk", *, long: bool) -> None:
         with self._lock:
-            self._desks.append(desk)
-        self._pool.submit(self._serve)
+            self._desks[long].append(desk)
+        self._pools[long].submit(self._serve, long)
 
-    def before(self, desk: "Desk") -> int | None:
+    def before(self, desk: "Desk", *, long: bool) -> int | None:
         """How many other desks with something to do are served first; None: this one is not in the line."""
         with self._lock:
-            desks = list(self._desks)
-        return sum(one.waits for one in desks[: desks.index(desk)]) if desk in desks else None
+            desks = list(self._desks[long])
+        return sum(one.waits(long=long) for one in desks[: desks.index(desk)]) if desk in desks else None
 
-    def _serve(self) -> None:
+    def _serve(self, long: bool) -> None:
         with self._lock:
-            desk = self._desks.popleft()
-        if desk.serve():
-            self.join(desk)
+            desk = self._desks[long].popleft()
+        if desk.serve(long=long):
+            self.join(desk, long=long)
 
 
-LINE = Line(WORKERS)
+LINE = Line()
 
 
 class Desk:
@@ -112,7 +131,8 @@ class Desk:
         self._lock = threading.Lock()
         self._waiting: deque[Job] = deque()
         self._jobs: dict[Key, Job] = {}
-        self._served = False
+        self._served = {True: False, False: False}
+        """Whether it stands in the line, or is served, for long work and for short."""
         self._looked_at = ""
 
     @property
@@ -120,11 +140,10 @@ class Desk:
         with self._lock:
             return any(job.active for job in self._jobs.values())
 
-    @property
-    def waits(self) -> bool:
-        """Whether there is something that a worker could begin."""
+    def waits(self, *, long: bool) -> bool:
+        """Whether there is something of that kind that could be begun."""
         with self._lock:
-            return any(job.state == "waiting" for job in self._waiting)
+            return any(job.state == "waiting" and job.long == long for job in self._waiting)
 
     def job(self, key: Key) -> Job | None:
         with self._lock:
@@ -136,7 +155,7 @@ class Desk:
             return "Stopping …"
         if job.state != "waiting":
             return doing
-        before = self._line.before(self)
+        before = self._line.before(self, long=job.long)
         if before is None:
             return "Next, after what you asked for before."
         others = {0: "You are next.", 1: "1 other is before you."}.get(before, f"{before} others are before you.")
@@ -150,9 +169,9 @@ class Desk:
             self._jobs[job.key] = job
             self._waiting.append(job)
             self._looked_at = job.key[1]
-            joins, self._served = not self._served, True
+            joins, self._served[job.long] = not self._served[job.long], True
         if joins:
-            self._line.join(self)
+            self._line.join(self, long=job.long)
 
     def clear(self) -> None:
         """Cancel all and forget them: another case was opened, or the page was closed."""
@@ -161,15 +180,16 @@ class Desk:
                 job.cancel()
             self._jobs.clear()
 
-    def serve(self) -> bool:
-        """Do one piece of work; whether there may be more."""
+    def serve(self, *, long: bool) -> bool:
+        """Do one piece of that kind of work; whether there may be more."""
         with self._lock:
             self._waiting = deque(job for job in self._waiting if job.state == "waiting")
-            if not self._waiting:
-                self._served = False
+            ready = [job for job in self._waiting if job.long == long]
+            if not ready:
+                self._served[long] = False
                 return False
             # The class that was asked for last is the one on the screen: its maps come before what still waits.
-            job = next((one for one in self._waiting if one.key[1] == self._looked_at), self._waiting[0])
+            job = next((one for one in ready if one.key[1] == self._looked_at), ready[0])
             self._waiting.remove(job)
         job.run()
         return True

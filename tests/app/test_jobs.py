@@ -1,5 +1,6 @@
 """The desk: maps come in turn, sessions do not wait for each other, cancel stops at the next step."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 from skinlens import pipeline
 from skinlens.errors import ParameterError
 from skinlens.records import Explanation, ModelStamp, Progress
-from skinlens.ui.jobs import Desk, Job, Line
+from skinlens.ui.jobs import LONG_PLACES, Desk, Job, Line
 
 STAMP = ModelStamp("tiny", "0", "0" * 64)
 LIMIT_S = 20.0
@@ -103,7 +104,7 @@ def test_the_class_on_the_screen_comes_before_what_still_waits(gate: threading.E
 
     desk = Desk()
     desk.submit(Job(("lime", "nv"), steps(gate), lambda _: None))
-    jobs = [Job(("grad_cam", code), noting(code), lambda _: None) for code in ("bkl", "df", "mel")]
+    jobs = [Job(("lime", code), noting(code), lambda _: None) for code in ("bkl", "df", "mel")]
     for job in jobs:
         desk.submit(job)
     gate.set()
@@ -111,24 +112,48 @@ def test_the_class_on_the_screen_comes_before_what_still_waits(gate: threading.E
     assert order == ["mel", "bkl", "df"]
 
 
-def test_one_session_never_waits_for_another(gate: threading.Event) -> None:
-    busy = Desk()
+def test_one_session_never_waits_for_all_of_another(gate: threading.Event) -> None:
+    line = Line(long=2)
+    busy = Desk(line)
     for code in ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"):
         busy.submit(Job(("lime", code), steps(gate), lambda _: None))
     job = Job(("lime", "mel"), lambda _: explanation(), lambda _: None)
-    Desk().submit(job)
+    Desk(line).submit(job)
     wait(lambda: job.state == "done")
     gate.set()
     wait(lambda: not busy.busy)
 
 
+def test_four_tabs_with_long_work_do_not_keep_a_fifth_from_its_short_work(gate: threading.Event) -> None:
+    tabs = [Desk() for _ in range(4)]
+    kinds = ("lime", "stability", "reference", "depth")
+    long = [Job((kind, "mel"), steps(gate), lambda _: None) for kind in kinds]
+    for desk, job in zip(tabs, long, strict=True):
+        desk.submit(job)
+    wait(lambda: long[0].state == "running")
+    fifth = Job(("grad_cam", "mel"), lambda _: explanation(), lambda _: None)
+    Desk().submit(fifth)
+    own = Job(("score_cam", "mel"), lambda _: explanation(), lambda _: None)
+    tabs[0].submit(own)  # nor does a tab's own long work
+    wait(lambda: fifth.state == own.state == "done")
+    assert sum(job.state == "running" for job in long) == min(4, LONG_PLACES)
+    assert not any(job.state == "done" for job in long)
+    gate.set()
+    wait(lambda: all(job.state == "done" for job in long))
+
+
+def test_long_work_leaves_a_core() -> None:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    assert max(1, cores - 1) == LONG_PLACES
+
+
 def test_a_session_is_told_how_many_are_before_it(gate: threading.Event) -> None:
-    line = Line(workers=1)
+    line = Line(long=1)
     desks = [Desk(line) for _ in range(4)]
     jobs = [Job(("lime", "mel"), steps(gate), lambda _: None) for _ in desks]
     for desk, job in zip(desks, jobs, strict=True):
         desk.submit(job)
-    second = Job(("grad_cam", "mel"), steps(gate), lambda _: None)
+    second = Job(("depth", "mel"), steps(gate), lambda _: None)
     desks[0].submit(second)
     wait(lambda: jobs[0].state == "running")
     assert [desk.standing(job) for desk, job in zip(desks, jobs, strict=True)] == [
@@ -157,7 +182,7 @@ def test_a_session_takes_turns_with_the_others(gate: threading.Event) -> None:
 
         return compute
 
-    line = Line(workers=1)
+    line = Line(long=1)
     keeper, many, one = Desk(line), Desk(line), Desk(line)
     keeper.submit(Job(("lime", "mel"), steps(gate), lambda _: None))
     jobs = [Job(("lime", code), noting(f"many {code}"), lambda _: None) for code in ("mel", "nv", "df")]
