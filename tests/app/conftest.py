@@ -14,7 +14,8 @@ from skinlens.phantom import draw_phantom
 from skinlens.store import CaseStore
 
 ROOT = Path(__file__).resolve().parents[2]
-LIMIT_S = 60.0
+LIMIT_S = 240.0
+"""Only for what never happens: on a busy machine a map that takes seconds can take minutes."""
 
 
 @pytest.fixture

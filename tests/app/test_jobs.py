@@ -15,7 +15,7 @@ from skinlens.records import Explanation, ModelStamp, Progress
 from skinlens.ui.jobs import LONG_PLACES, Desk, Job, Line
 
 STAMP = ModelStamp("tiny", "0", "0" * 64)
-LIMIT_S = 20.0
+LIMIT_S = 120.0
 ENDLESS = {"samples": 10_000, "steady": 100}
 """Settings of a LIME that does not end before it is stopped."""
 

@@ -7,8 +7,6 @@ import torch
 
 from skinlens.distill.export import fastest_that_agrees, teachers
 
-pytestmark = pytest.mark.slow
-
 FLOAT = 0.740
 
 
