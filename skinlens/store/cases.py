@@ -179,7 +179,7 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
         """All cases that hold this very photo, the newest first: of the same lesion, or of another patient."""
         with self._reading() as db:
             found = db.query(search.SAME_PHOTO_SQL, [photo_sha256])
-            return tuple(search.case_row_of(row) for row in rows.sound(found))
+            return tuple(search.case_row_of(row) for row in rows.sound(found, photo_sha256=photo_sha256))
 
     def photo(self, visit_id: int) -> Photo:
         """The photo as it was saved: the same pixels, hash and notes."""
@@ -231,7 +231,8 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
             people.row_of(db, "visit", visit_id)
             for row in db.query(visits.EXPLANATIONS_SQL, [visit_id]):
                 try:
-                    rows.must_be_sound(row, f"a map of case {visit_id}")
+                    if not rows.is_sound(row, visit_id=visit_id):
+                        raise StoreError(rows.unsound(f"a map of case {visit_id}"))
                     content = self.files.read(row["heat_file"], visits.map_in_words(row))
                     whole.append(rows.explanation_of(row, files.heat_of(content)))
                 except StoreError as error:
@@ -253,7 +254,11 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
                 "SELECT * FROM sealed_revision WHERE visit_id = ? OR lesion_id = ? OR patient_id = ? ORDER BY id",
                 [visit_id, case.lesion.id, case.lesion.patient_id],
             )
-            return tuple(rows.revision_of(row) for row in rows.sound(found))
+            own = {"visit_id": visit_id, "lesion_id": case.lesion.id, "patient_id": case.lesion.patient_id}
+            about = (
+                row for row in rows.sound(found) if any(row[column] == own[column] for column in own if own[column])
+            )
+            return tuple(rows.revision_of(row) for row in about)
 
     def search(self, query: CaseQuery = EVERY_CASE) -> CasePage:
         """One page of the history. Nothing that a person types into it is an error."""

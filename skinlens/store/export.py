@@ -16,7 +16,7 @@ from skinlens.store.checks import CHECKS_SQL, check_of
 from skinlens.store.entries import now
 from skinlens.store.outlines import OUTLINES_SQL, outline_of
 from skinlens.store.people import row_of
-from skinlens.store.rows import Row, lesion_of, patient_of, revision_of, stamp_of, unsound, visit_of
+from skinlens.store.rows import Row, is_sound, lesion_of, patient_of, revision_of, stamp_of, unsound, visit_of
 from skinlens.store.visits import EXPLANATIONS_SQL, map_in_words
 
 _README = f"""{DISCLAIMER}
@@ -51,11 +51,17 @@ def patient_document(db: Database, patient_id: int) -> PatientDocument:
     problems: list[str] = []
     documents = []
     found = db.query("SELECT * FROM sealed_lesion WHERE patient_id = ? ORDER BY id", [patient_id])
-    for lesion in map(lesion_of, _whole(found, "lesion", problems)):
+    for lesion in map(lesion_of, _whole(found, "lesion", problems, patient_id=patient_id)):
         found = db.query("SELECT * FROM sealed_visit WHERE lesion_id = ? ORDER BY taken_on, id", [lesion.id])
-        visits = [_visit(db, row, wanted, problems) for row in _whole(found, "case", problems)]
+        visits = [_visit(db, row, wanted, problems) for row in _whole(found, "case", problems, lesion_id=lesion.id)]
         documents.append(asdict(lesion) | {"visits": visits})
-    revisions = _whole(db.query(_REVISIONS_SQL, {"id": patient_id}), "change", problems)
+    own = {
+        "patient_id": {patient_id},
+        "lesion_id": {lesion["id"] for lesion in documents},
+        "visit_id": {visit["id"] for lesion in documents for visit in lesion["visits"]},
+    }
+    whole = _whole(db.query(_REVISIONS_SQL, {"id": patient_id}), "change", problems)
+    revisions = (row for row in whole if any(row[column] in numbers for column, numbers in own.items()))
     document = {
         "disclaimer": DISCLAIMER,
         "exported_at": now(),
@@ -67,10 +73,10 @@ def patient_document(db: Database, patient_id: int) -> PatientDocument:
     return PatientDocument(document, wanted, problems)
 
 
-def _whole(found: Iterable[Row], noun: str, problems: list[str]) -> Iterator[Row]:
+def _whole(found: Iterable[Row], noun: str, problems: list[str], **expected: int | str) -> Iterator[Row]:
     """The rows that hold what was saved; a sentence goes to ``problems`` for each other one."""
     for row in found:
-        if row["sound"]:
+        if is_sound(row, **expected):
             yield row
         else:
             problems.append(unsound(f"{noun} {row['id']}"))
@@ -96,9 +102,9 @@ def _visit(db: Database, row: Row, wanted: dict[str, tuple[str, str]], problems:
     for numbers in ("probs", "logits"):
         visit["prediction"][numbers] = dict(zip(CODES, visit["prediction"][numbers], strict=True))
     photo = {field: row[field] for field in ("width_px", "height_px", "source_format")}
-    explanations = list(_whole(db.query(EXPLANATIONS_SQL, [number]), "map", problems))
-    checks = _whole(db.query(CHECKS_SQL, [number]), "check", problems)
-    outlines = _whole(db.query(OUTLINES_SQL, [number]), "outline", problems)
+    explanations = list(_whole(db.query(EXPLANATIONS_SQL, [number]), "map", problems, visit_id=number))
+    checks = _whole(db.query(CHECKS_SQL, [number]), "check", problems, visit_id=number)
+    outlines = _whole(db.query(OUTLINES_SQL, [number]), "outline", problems, visit_id=number)
     return visit | {
         "photo": {"file": picture, **photo, "notes": json.loads(row["photo_notes"])},
         "skinlens_version": row["skinlens_version"],

@@ -68,14 +68,19 @@ def first(db: Database, sql: str, parameters: Sequence[object]) -> Row | None:
     return next(iter(db.query(sql, parameters)), None)
 
 
-def sound(found: Iterable[Row], **expected: int) -> Iterator[Row]:
-    """Those rows that hold what was saved, each with the expected numbers: an index can be damaged as well.
+def sound(found: Iterable[Row], **expected: int | str) -> Iterator[Row]:
+    """Those rows that hold what was saved, each with the expected values: an index can be damaged as well.
 
     The others are named by ``CaseStore.damage``, which every start asks.
     """
     for row in found:
-        if row["sound"] and all(row[column] == number for column, number in expected.items()):
+        if is_sound(row, **expected):
             yield row
+
+
+def is_sound(row: Row, **expected: int | str) -> bool:
+    """Whether it holds what was saved, and was rightly found by these values."""
+    return bool(row["sound"]) and all(row[column] == value for column, value in expected.items())
 
 
 def must_be_sound(row: Row, what: str, column: str = "sound") -> None:

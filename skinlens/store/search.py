@@ -91,7 +91,7 @@ _ROWS_SQL = f"""
     SELECT v.id, v.lesion_id, l.patient_id, p.pseudonym, l.body_site, v.taken_on, v.top_label,
         {", ".join(f"v.{column}" for column in PROB_COLUMNS.values())},
         v.clinician_label, v.status, v.model_version, v.updated_at, v.quality,
-        {ALL_SOUND} AS sound
+        {ALL_SOUND} AS sound, v.photo_sha256
     FROM {CASE_TABLES}"""
 SAME_PHOTO_SQL = f"{_ROWS_SQL} WHERE v.photo_sha256 = ? ORDER BY v.taken_on DESC, v.id DESC"
 """SELECT of all cases that hold a photo; its rows go to ``case_row_of``."""

@@ -112,6 +112,24 @@ def test_a_case_that_damage_hides_is_not_called_deleted(store, save):
             door(5)
 
 
+def test_a_damaged_index_leads_to_no_row_of_another_case(store, save):
+    """The page of one index in the place of another: it leads from the number of a lesion to the change of a visit."""
+    for seed in range(1, 4):
+        save(seed, patient=NewPatient(f"P-{seed}"), taken_on="2024-05-31")
+    moved = store.move_case(1, patient=None, lesion=3, expected_version=1)  # case 1 now is of lesion 3
+    assert moved.lesion.id == 3
+    expected = {number: set(map(str, store.revisions(number))) for number in (1, 2, 3)}
+    with store._reading() as db:
+        roots = dict(db.execute("SELECT name, rootpage FROM sqlite_master WHERE name LIKE 'revision_of_%'").fetchall())
+    content = bytearray(store.database.read_bytes())
+    source, target = (4096 * (roots[name] - 1) for name in ("revision_of_visit", "revision_of_lesion"))
+    content[target : target + 4096] = content[source : source + 4096]
+    store.database.write_bytes(content)
+    for number in (1, 2, 3):
+        assert set(map(str, store.revisions(number))) <= expected[number]
+    assert any("damaged" in problem for problem in store.tidy().problems)
+
+
 # ------------------------------------------------------------------------------------------------------------- fuzz
 
 
