@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from skinlens import intake, phantom, predict, quality
+from skinlens.clock import local_day
 from skinlens.explain import METHODS, explain
 from skinlens.explain.agreement import agree
 from skinlens.explain.artefacts import artefact_stress, stressed
@@ -236,4 +237,4 @@ def report_unsaved(analysis: Analysis, explanations: Sequence[Explanation], made
         updated_at=moment,
     )
     case = Case(visit, Lesion(0, None, ""), None)
-    return pdf.render(content.compose(case, analysis.photo, explanations, generated_on=moment[:10]))
+    return pdf.render(content.compose(case, analysis.photo, explanations, generated_on=local_day(moment)))

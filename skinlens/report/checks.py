@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from skinlens.clock import local_day
 from skinlens.explain import AGAINST, METHODS, artefacts, depth, faithfulness, focus, reference, stability
 from skinlens.quantities import duration
 from skinlens.records import Check, Prediction, Target
@@ -58,7 +59,7 @@ def _row(check: Check, prediction: Prediction) -> CheckRow:
     question, words = WORDS[check.kind]
     title = METHODS[check.method].title if check.method else ""
     target = Target(check.label, str(check.settings.get("map", {}).get(AGAINST, ""))).words if check.label else ""
-    made = [check.created_at[:10], duration(check.duration_ms)]
+    made = [local_day(check.created_at), duration(check.duration_ms)]
     if check.seed is not None:
         made.append(f"seed {check.seed}")
     if check.model != prediction.model:

@@ -8,6 +8,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from skinlens import __version__
+from skinlens.clock import local_minute
 from skinlens.errors import SkinLensError
 from skinlens.explain import AGAINST, METHODS, overlay
 from skinlens.explain.agreement import agree
@@ -148,7 +149,7 @@ class ReportContent:
     limits: tuple[str, ...]
     disclaimer: str
     dated: str
-    """ISO date or time of the report; the only one that the file carries."""
+    """ISO date or time (UTC) of the report; the only one that the file carries."""
 
 
 def compose(
@@ -164,9 +165,10 @@ def compose(
     """The report of a case.
 
     ``generated_on`` is the ISO date that is printed; without one it is the time of the case's last change, so that an
-    unchanged case gives an unchanged report. ``spec`` is that of the model that made the explanations, None for the
-    usual one. Of two ``outlines`` the clinician's is drawn. A visit without a number (0) is that of a photo that is not
-    kept. Raises ``SkinLensError`` if the photo, an explanation, a check or an outline belongs to another visit.
+    unchanged case gives an unchanged report. Times are printed in the local time of this computer. ``spec`` is that of
+    the model that made the explanations, None for the usual one. Of two ``outlines`` the clinician's is drawn. A visit
+    without a number (0) is that of a photo that is not kept. Raises ``SkinLensError`` if the photo, an explanation, a
+    check or an outline belongs to another visit.
     """
     visit = case.visit
     _refuse_mix_ups(visit, photo, *explanations, *checks, *outlines)
@@ -266,7 +268,9 @@ def _case_fields(case: Case, generated_on: str | None) -> tuple[Field, ...]:
         Field("Age at the photo, years", age or "not recorded"),
         Field("Body site", case.lesion.body_site or "not recorded"),
         Field("Photo taken on", visit.taken_on or "not recorded"),
-        Field("Report made on", generated_on) if generated_on else Field("Case last changed", visit.updated_at[:10]),
+        Field("Report made on", generated_on)
+        if generated_on
+        else Field("Case last changed", local_minute(visit.updated_at)),
         Field("Lesion", case.lesion.remark or (f"number {case.lesion.id}" if case.lesion.id else "not recorded")),
     )
 

@@ -1,7 +1,8 @@
 """A report's content on A4 pages, as PDF bytes.
 
-The same content gives the same bytes in any process: no clock, no user, no path goes in. Fonts are embedded as subsets;
-text can be searched and copied, pictures have alternative texts, the document says its language.
+The same content gives the same bytes in any process: no clock, no user, no path goes in (``content`` has put its times
+into the clinic's). Fonts are embedded as subsets; text can be searched and copied, pictures have
+alternative texts, the document says its language.
 """
 
 import re

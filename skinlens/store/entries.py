@@ -8,6 +8,7 @@ import unicodedata
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple, get_args
 
+from skinlens.clock import today
 from skinlens.errors import InvalidEntry
 from skinlens.labels import BY_CODE, IMPRESSIONS
 from skinlens.records import MAX_AGE_YEARS, Sex, Status
@@ -75,7 +76,7 @@ def day(value: date | str) -> str:
 
 
 def birth_year(value: int | None) -> int | None:
-    this_year = datetime.now(UTC).year
+    this_year = today().year
     if value is not None and not FIRST_YEAR - 20 <= value <= this_year:
         raise InvalidEntry(f"{value} is no birth year of a patient. Expected {FIRST_YEAR - 20} to {this_year}.")
     return value

@@ -1,11 +1,11 @@
 """Patients and lesions inside one transaction: found or made, corrected, and the trail of what was changed."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from sqlite_utils.db import Database
 
 from skinlens import __version__
+from skinlens.clock import today
 from skinlens.errors import CaseNotFound, Conflict, InvalidEntry
 from skinlens.records import Sex
 from skinlens.store import entries
@@ -242,4 +242,4 @@ def _contradiction(stored: Row, field: str, kept: int | Sex, typed: int | Sex | 
 
 
 def _this_year() -> int:
-    return datetime.now(UTC).year
+    return today().year

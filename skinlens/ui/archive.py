@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import streamlit as st
 
+from skinlens.clock import local_minute
 from skinlens.errors import SkinLensError
 from skinlens.explain import METHODS
 from skinlens.records import Case, Method, Patient, Target
@@ -186,8 +187,9 @@ def _changes(revisions: tuple[Revision, ...]) -> None:
     rows = []
     for revision in reversed(revisions):
         what = [_change(field, pair) for field, pair in revision.changes.items()]
-        when = revision.at[:16].replace("T", " ")
-        rows.append((f"{when} UTC", revision.subject.replace("visit", "case"), revision.action, "; ".join(what)))
+        rows.append(
+            (local_minute(revision.at), revision.subject.replace("visit", "case"), revision.action, "; ".join(what))
+        )
     widgets.table(("When", "What", "Done", "Change"), rows)
 
 

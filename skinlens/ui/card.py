@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from skinlens import __version__, pipeline
+from skinlens.clock import local_day
 from skinlens.labels import LABELS
 from skinlens.ui import cache, figures, widgets
 from skinlens.ui.frame import CONDITIONS
@@ -115,7 +116,7 @@ def versions(release: Mapping[str, Any]) -> None:
     widgets.fields(
         {
             "Model": f"{stamp.name}, version {stamp.version}",
-            "Made on": str(release["created_at"])[:10],
+            "Made on": local_day(str(release["created_at"])),
             "SHA-256": stamp.sha256,
             "Parameters": f"{release['parameters']:,}",
             "Program": f"SkinLens {__version__}",
@@ -125,4 +126,4 @@ def versions(release: Mapping[str, Any]) -> None:
     )
     agreed = cache.store().disclaimer_acknowledged_at()
     if agreed:
-        st.caption(f"The conditions of use were agreed to on this computer on {agreed[:10]}.")
+        st.caption(f"The conditions of use were agreed to on this computer on {local_day(agreed)}.")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from skinlens.clock import local_day
 from skinlens.explain import METHODS
 from skinlens.predict import Classifier
 from skinlens.quantities import duration
@@ -83,4 +84,4 @@ def provenance(checks: Sequence[Check]) -> None:
     """When it was found, by which model, and how long it took; said once for checks that belong together."""
     latest = max(checks, key=lambda one: one.created_at)
     took = duration(sum(one.duration_ms for one in checks))
-    st.caption(plain(f"Checked on {latest.created_at[:10]} with model {latest.model.version}, in {took}."))
+    st.caption(plain(f"Checked on {local_day(latest.created_at)} with model {latest.model.version}, in {took}."))

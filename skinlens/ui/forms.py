@@ -1,10 +1,10 @@
 """What a clinician types: the reading of a stored case, corrections, settings of the maps, filters of the history."""
 
-from datetime import date
 from typing import Any, cast
 
 import streamlit as st
 
+from skinlens.clock import today
 from skinlens.errors import Conflict, InvalidEntry
 from skinlens.explain import METHODS, Parameter
 from skinlens.labels import CODES
@@ -135,7 +135,7 @@ def correction(store: CaseStore, case: Case) -> None:
 
 
 def _this_year() -> int:
-    return date.today().year  # noqa: DTZ011  the clinic's own calendar
+    return today().year
 
 
 # ---------------------------------------------------------------------------------------------------------- filters

@@ -6,6 +6,7 @@ from contextlib import suppress
 import streamlit as st
 
 from skinlens import pipeline
+from skinlens.clock import local_day
 from skinlens.errors import Conflict, InvalidEntry, SkinLensError, WeightsError
 from skinlens.explain import METHODS
 from skinlens.explain.focus import KIND, outline_settings
@@ -98,7 +99,7 @@ def _by(outline: Outline | None) -> str:
         return "no outline yet"
     if outline.made_by == "model":
         return f"outline by the model, version {outline.model.version}"
-    return f"outline by the clinician, {outline.created_at[:10]}"
+    return f"outline by the clinician, {local_day(outline.created_at)}"
 
 
 def _keep(opened: OpenCase, sent: str) -> None:

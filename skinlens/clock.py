@@ -1,0 +1,26 @@
+"""Times as the clinic reads them: stored in UTC, shown in the local time of the computer that SkinLens runs on."""
+
+from datetime import date, datetime
+
+
+def today() -> date:
+    """By the clinic's own calendar."""
+    return datetime.now().astimezone().date()
+
+
+def local_day(at: str) -> str:
+    """The clinic's ISO date of a stored time; a date without a time stays what it is."""
+    return at if len(at) <= len("2026-01-31") else _local(at).date().isoformat()
+
+
+def local_minute(at: str) -> str:
+    """The clinic's date and time to the minute, and its zone by the distance from UTC: 2026-01-31 09:05 (UTC+01:00)."""
+    if len(at) <= len("2026-01-31"):
+        return at
+    moment = _local(at)
+    zone = moment.strftime("%z")
+    return f"{moment:%Y-%m-%d %H:%M} (UTC{zone[:3]}:{zone[3:5]})"
+
+
+def _local(at: str) -> datetime:
+    return datetime.fromisoformat(at).astimezone()
