@@ -12,7 +12,7 @@ from skinlens.intake import photo_from_pixels
 from skinlens.models.weights import REFERENCE_SEED, load_engine, load_manifest, load_outline_head
 from skinlens.phantom import draw_phantom
 from skinlens.preprocess import to_batch
-from skinlens.report import typeset
+from skinlens.report import faces
 from skinlens.store import CaseStore
 from skinlens.store.files import QUARANTINE_DAYS
 
@@ -136,12 +136,11 @@ def _disk(home: Path | None) -> str:
 
 
 def _fonts() -> str:
-    names = sorted({name for style in (typeset.REGULAR, typeset.BOLD) for name in style})
+    names = sorted({name for style in (faces.REGULAR, faces.BOLD) for name in style})
     for name in names:
         try:
-            typeset.face(name)
+            faces.face(name)
         except Exception as problem:  # reportlab's TTFError is rooted in Exception
-            raise SkinLensError(
-                f"{name}.ttf cannot be read in {typeset.FONTS} ({problem}). Restore the folder from the release."
-            ) from problem
+            mend = "Reinstall the requirements" if name in faces.PACKAGED else f"Restore {faces.FONTS} from the release"
+            raise SkinLensError(f"The font {name} cannot be read ({problem}). {mend}.") from problem
     return f"{len(names)} fonts can be read"

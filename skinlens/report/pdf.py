@@ -21,6 +21,7 @@ from skinlens.explain import overlay
 from skinlens.labels import MELANOMA, Risk
 from skinlens.quantities import percent
 from skinlens.report.content import ClassRow, Field, Panel, ReportContent
+from skinlens.report.faces import Length, face
 from skinlens.report.sheet import (
     BODY,
     BOTTOM,
@@ -51,7 +52,7 @@ from skinlens.report.sheet import (
     Text,
     text,
 )
-from skinlens.report.typeset import PLACEHOLDER, Length, face, single, unprintable
+from skinlens.report.typeset import PLACEHOLDER, single, unprintable
 from skinlens.wording import GREY_BARS, UNRELIABLE_BRIEFLY
 
 PHOTO_WIDTH, PHOTO_HEIGHT = 216.0, 162.0

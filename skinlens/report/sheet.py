@@ -14,7 +14,8 @@ from PIL import Image
 from reportlab.lib.utils import ImageReader
 
 from skinlens.records import Pixels
-from skinlens.report.typeset import Length, Line, hex_string, single, wrap
+from skinlens.report.faces import Length
+from skinlens.report.typeset import Line, hex_string, single, wrap
 
 Draw = Callable[[Any], None]
 Colour = tuple[Length, Length, Length]

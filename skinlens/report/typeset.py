@@ -1,123 +1,33 @@
-"""Text of any script on a page: which font has each character, how it is shaped, where a line may break.
+"""Text of any script on a page: how it is shaped with the fonts of ``faces``, where a line may break.
 
-Four free fonts ship beside this file (licences in ``fonts/``). The first of them that has a character draws it:
-
-=====================  ==============================================================
-DejaVu Sans Condensed  Latin, Greek, Cyrillic, Hebrew, Arabic, Armenian, Georgian, …
-  (regular and bold)
-Lohit Devanagari       Devanagari
-Droid Sans Fallback    Chinese, Japanese, Korean
-=====================  ==============================================================
-
-Arabic, Hebrew, Devanagari and combining marks are shaped with HarfBuzz; lines of mixed direction are ordered by
-``bidi``. What no font has (Thai, Tamil, most emoji, …) is drawn as ``PLACEHOLDER``, never left out. East Asian text is
-set in one style for all languages and never in bold.
+Scripts whose letters join, stack or change places, and combining marks, are shaped with HarfBuzz; lines of mixed
+direction are ordered by ``bidi``. What no font has (Sinhala, Gujarati, some emoji, …) is drawn as ``PLACEHOLDER``,
+never left out, and ``not_printed`` tells it as soon as it is typed. East Asian text and what Noto draws is set in one
+style for all languages and never in bold.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
-from threading import Lock
 from typing import Any
 
-import uharfbuzz  # type: ignore[import-untyped]  # a native module without stubs; it does not leave this file
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
-
 from skinlens.report import bidi
+from skinlens.report.faces import BOLD, REGULAR, Face, Length, Piece, face, face_of, script_of
 
-Length = int | float
-"""In points on the page, in thousandths of the type size within a line of text."""
-
-FONTS = Path(__file__).with_name("fonts")
-REGULAR = ("DejaVuSansCondensed", "Lohit-Devanagari", "DroidSansFallback")
-BOLD = ("DejaVuSansCondensed-Bold", "Lohit-Devanagari", "DroidSansFallback")
 PLACEHOLDER = "\ufffd"
-PRIVATE_USE = 0xE000
-"""A glyph that no character stands for (a ligature, a half form) is addressed as this plus its number in the font."""
-COMPLEX_SCRIPTS = ((0x0590, 0x05FF), (0x0600, 0x08FF), (0x0900, 0x097F), (0xA8E0, 0xA8FF), (0xFB1D, 0xFEFC))
+VIRAMA = 9
+"""Canonical combining class of the signs that bind the next consonant to the one before: the two are never parted."""
+VOWELS_BEFORE = frozenset("\u0e40\u0e41\u0e42\u0e43\u0e44\u0ec0\u0ec1\u0ec2\u0ec3\u0ec4")
+"""Thai and Lao vowels that are written before their consonant, and"""
+VOWELS_AFTER = frozenset("\u0e30\u0e32\u0e33\u0e45\u0eb0\u0eb2\u0eb3")
+"""those that are written after it, neither of them marks: no line ends between them and it."""
 NO_LINE_START = frozenset(")]}>,.;:!?…%、。〉》」』】〕〗，．：；！？）］｝・ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ")  # noqa: RUF001
 NO_LINE_END = frozenset("([{<〈《「『【〔〖（［｛")  # noqa: RUF001
 LONGEST_PIECE = 300
 """More characters than any line holds: a word is looked at in such pieces, so that time stays linear in its length."""
 MOST_MARKS = 6
 """On one character. A stack of more marks (they exist to disturb) goes on beside it."""
-
-
-class Face:
-    """One font file: its widths and glyphs for reportlab, and its shaping tables for HarfBuzz."""
-
-    def __init__(self, name: str) -> None:
-        path = FONTS / f"{name}.ttf"
-        self.name = f"SkinLens-{name}"
-        self.font = TTFont(self.name, str(path))
-        pdfmetrics.registerFont(self.font)
-        self.shaper: Any = uharfbuzz.Font(uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(path))))
-        self.per_mille = 1000 / self.shaper.face.upem
-        self.glyphs: dict[int, int] = self.font.face.charToGlyph
-        self.widths: dict[int, Length] = self.font.face.charWidths
-
-    def has(self, character: str) -> bool:
-        return self.glyphs.get(ord(character), 0) > 0 and unicodedata.category(character) not in {"Cc", "Co"}
-
-    def width(self, text: str) -> Length:
-        """In thousandths of the type size, unshaped."""
-        return sum(self.widths.get(ord(character), 0.0) for character in text)
-
-    def shape(self, text: str, right_to_left: bool) -> tuple[tuple["Piece", ...], Length]:
-        """The glyphs from left to right, as pieces that can be drawn without further shaping, and their width."""
-        buffer = uharfbuzz.Buffer()
-        buffer.add_str(text)
-        buffer.guess_segment_properties()
-        buffer.direction = "rtl" if right_to_left else "ltr"
-        uharfbuzz.shape(self.shaper, buffer, {"liga": False})
-        pieces: list[Piece] = []
-        reached, drawn_to = 0.0, 0.0
-        for glyph, place in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
-            code = self._code(glyph.codepoint)
-            x, y = reached + place.x_offset * self.per_mille, place.y_offset * self.per_mille
-            if pieces and y == pieces[-1].y and abs(x - drawn_to) < 1:
-                pieces[-1] = Piece(pieces[-1].x, y, pieces[-1].characters + chr(code))
-            else:
-                pieces.append(Piece(x, y, chr(code)))
-                drawn_to = x
-            drawn_to += self.widths[code]
-            reached += place.x_advance * self.per_mille
-        return tuple(pieces), reached
-
-    def _code(self, glyph: int) -> int:
-        """A character code that makes reportlab draw this glyph; the same one in every process."""
-        for code in self.font.face.glyphToChar.get(glyph, ()):
-            if code <= 0xFFFF and self.glyphs.get(code) == glyph:
-                return int(code)
-        code = PRIVATE_USE + glyph
-        self.glyphs[code] = glyph
-        self.widths[code] = self.shaper.get_glyph_h_advance(glyph) * self.per_mille
-        return code
-
-
-_FACES: dict[str, Face] = {}
-_LOADING = Lock()
-
-
-def face(name: str) -> Face:
-    """Loaded once, when a first character needs it: the East Asian font alone takes 60 ms."""
-    with _LOADING:
-        if name not in _FACES:
-            _FACES[name] = Face(name)
-    return _FACES[name]
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Characters whose glyphs follow each other at their natural distances, placed per mille of the type size."""
-
-    x: Length
-    y: Length
-    characters: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +96,7 @@ def clean(text: str) -> str:
     # What stands between two marks goes before they are put in order, or cleaning once more would order them again.
     kept = unicodedata.normalize("NFC", "".join(character for character in text if _is_kept(character)))
     printable = "".join(
-        character if character in "\n\u200c\u200d" or _face(character, REGULAR) else PLACEHOLDER for character in kept
+        character if character in "\n\u200c\u200d" or face_of(character, REGULAR) else PLACEHOLDER for character in kept
     )
     return re.sub(r"\n(?:[^\S\n]*\n){2,}", "\n\n", printable).strip("\n")
 
@@ -194,6 +104,12 @@ def clean(text: str) -> str:
 def unprintable(text: str) -> int:
     """How many characters of the text come out as ``PLACEHOLDER``."""
     return clean(text).count(PLACEHOLDER)
+
+
+def not_printed(text: str) -> str:
+    """The characters of the text that come out as ``PLACEHOLDER``, each once, in their order."""
+    kept = (one for one in unicodedata.normalize("NFC", text) if _is_kept(one) and one not in "\r\n\t\u200c\u200d")
+    return "".join(dict.fromkeys(one for one in kept if unprintable(one)))
 
 
 def wrap(text: str, size: Length, width: Length, bold: bool = False) -> list[Line]:
@@ -214,22 +130,6 @@ def _is_kept(character: str) -> bool:
     return character in "\u200c\u200d" or not (
         unicodedata.category(character) == "Cf" or "\ufe00" <= character <= "\ufe0f" or character >= "\U000e0000"
     )
-
-
-@lru_cache(maxsize=4096)
-def _face(character: str, names: tuple[str, ...]) -> Face | None:
-    return next((face(name) for name in names if face(name).has(character)), None)
-
-
-def _script(character: str) -> int:
-    code = ord(character)
-    if code < 0x300:
-        return 0
-    for number, (first, last) in enumerate(COMPLEX_SCRIPTS, start=2):
-        if first <= code <= last:
-            return number
-    # reportlab writes codes above FFFF wrongly into the table for copying, so such glyphs go the shaped way too.
-    return 1 if code > 0xFFFF or unicodedata.category(character) in {"Mn", "Mc", "Me"} else 0
 
 
 @dataclass
@@ -275,7 +175,7 @@ class _Paragraph:
         pending: Cluster | None = None
         for position, character in enumerate(self.text):
             joiner = character in "\u200c\u200d"
-            follows = joiner or unicodedata.category(character) in {"Mn", "Mc", "Me"}
+            follows = joiner or (pending is not None and _belongs(pending.text[-1], character))
             if pending and follows and len(pending.text) <= MOST_MARKS and (joiner or pending.face.has(character)):
                 pending.text += character
                 pending.script = pending.script or 1
@@ -284,8 +184,8 @@ class _Paragraph:
                 continue
             if pending:
                 yield pending
-            found = _face(character, self.faces) or face(self.faces[0])
-            pending = Cluster(position, character, found, _script(character))
+            found = face_of(character, self.faces) or face(self.faces[0])
+            pending = Cluster(position, character, found, script_of(character))
         if pending:
             yield pending
 
@@ -355,6 +255,16 @@ class _Paragraph:
             else:
                 pieces, width = (Piece(0, 0, text),), group[0].face.width(text)
             yield Run(group[0].face, text, pieces, width)
+
+
+def _belongs(before: str, character: str) -> bool:
+    """Whether a character is never parted from the one before it."""
+    return (
+        unicodedata.category(character) in {"Mn", "Mc", "Me"}
+        or character in VOWELS_AFTER
+        or before in VOWELS_BEFORE
+        or (unicodedata.combining(before) == VIRAMA and script_of(before) == script_of(character) != 0)
+    )
 
 
 def _is_east_asian(text: str) -> bool:

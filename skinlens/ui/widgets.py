@@ -1,6 +1,6 @@
 """Pieces of pages: verdicts, the distribution over the classes, the statement on melanoma, empty states."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 
 import streamlit as st
@@ -8,6 +8,8 @@ import streamlit as st
 from skinlens.labels import LABELS, MELANOMA, Label
 from skinlens.quantities import duration, number
 from skinlens.records import Case, Photo, Prediction, QualityReport
+from skinlens.report.typeset import PLACEHOLDER, not_printed
+from skinlens.store import NewLesion, NewPatient
 from skinlens.ui import cache, session
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import RISK_SIGNS, impression_name, name, patient_line, percent, plain
@@ -16,6 +18,8 @@ from skinlens.wording import threshold_statement
 ANALYSE = ("pages/analyse.py", "Analyse a photo")
 HISTORY_PAGE = "pages/history.py"
 HISTORY = (HISTORY_PAGE, "Open a stored case")
+MOST_SIGNS = 12
+"""Of those that cannot be printed, so many are named."""
 NEXT_STEPS = {
     "pages/explain.py": "Explain it",
     "pages/report.py": "Print the report",
@@ -113,6 +117,27 @@ def problems(sentences: Iterable[str]) -> None:
 def impression(code: str | None) -> None:
     """Read only: what was said first stays as it was said."""
     st.markdown(f"Your impression, before the model's: **{impression_name(code)}**")
+
+
+def unprintable(typed: Mapping[str, str], *entries: object) -> None:
+    """What of these fields the report cannot print, as soon as it is typed; nothing where all of it can be.
+
+    ``entries``: patient or lesion as typed, whose texts are looked at too.
+    """
+    named = {key: one for entry in entries if isinstance(entry, NewPatient | NewLesion) for key, one in _texts(entry)}
+    for field, words in {**named, **typed}.items():
+        if signs := not_printed(words):
+            shown = " ".join(signs[:MOST_SIGNS]) + (" …" if len(signs) > MOST_SIGNS else "")
+            st.warning(
+                plain(
+                    f"The report cannot print these characters of the {field.replace('_', ' ')}, and puts {PLACEHOLDER} in their place: "
+                    f"{shown}. They are kept, and shown on the screen as they are."
+                )
+            )
+
+
+def _texts(entry: NewPatient | NewLesion) -> Iterator[tuple[str, str]]:
+    return ((key, one) for key, one in entry._asdict().items() if isinstance(one, str))
 
 
 def fields(pairs: Mapping[str, str]) -> None:

@@ -8,7 +8,8 @@ from fontTools.ttLib import TTFont
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from skinlens.report import typeset
+from skinlens import doctor
+from skinlens.report import faces, typeset
 
 FONTS = Path(typeset.__file__).with_name("fonts")
 ANY_TEXT = st.text(st.characters(), max_size=120) | st.text(
@@ -32,6 +33,14 @@ def drawn(text: str) -> str:
         "क्षत्रिय श्री ज़िंदगी",
         "王小明 張偉 山田太郎 こんにちは カタカナ 김철수",
         "Հայաստան საქართველო",
+        "สมชาย ใจดี น้ำ ก็ ๑๒๓",
+        "தமிழ் செல்வன் ஸ்ரீ க்ஷ",
+        "রবীন্দ্রনাথ ঠাকুর ক্ষত্রিয় ৳",
+        "సీతారాముడు క్షత్రియ",
+        "សុខ សុវណ្ណ ក្រុងភ្នំពេញ",
+        "အောင်ဆန်း မြန်မာ ဗုဒ္ဓ",
+        "አበበ ቢቂላ ኢትዮጵያ፡፡ ትግርኛ",
+        "ສົມສັກ ນ້ຳ",
         "≥ ≤ ± µ – — • … “ ” × °",
     ],
 )
@@ -42,8 +51,11 @@ def test_names_of_these_scripts_are_printed_in_full(name: str) -> None:
 
 
 def test_what_no_font_has_is_shown_as_such_and_counted() -> None:
-    assert typeset.single("ไทย!").text == typeset.PLACEHOLDER * 3 + "!"
-    assert typeset.unprintable("ไทย!") == 3
+    sinhala = "\u0dc3\u0dd2\u0d82"
+    assert typeset.single(f"{sinhala}!").text == typeset.PLACEHOLDER * 3 + "!"
+    assert typeset.unprintable(f"{sinhala}!") == 3
+    assert typeset.not_printed(f"S{sinhala}, {sinhala} 🧬\n\tไทย") == f"{sinhala}🧬"
+    assert typeset.not_printed("Müller ไทย 漢字 😀") == ""
     assert typeset.clean("\ud800\x00") == typeset.PLACEHOLDER * 2
 
 
@@ -136,10 +148,79 @@ def test_cleaning_twice_changes_nothing_more(text: str) -> None:
 
 def test_the_fonts_are_embeddable_small_and_licensed() -> None:
     files = sorted(FONTS.glob("*.ttf"))
-    assert {path.stem for path in files} == {*typeset.REGULAR, *typeset.BOLD}
+    assert {path.stem for path in files} == {*faces.REGULAR, *faces.BOLD} - set(faces.PACKAGED)
     assert sum(path.stat().st_size for path in files) < 6_000_000
     for path in files:
         restricted = 2
         with TTFont(path) as font:
             assert font["OS/2"].fsType & restricted == 0
         assert (FONTS / f"LICENSE-{path.stem.split('Sans')[0].split('-')[0]}.txt").is_file()
+
+
+@pytest.mark.parametrize("name", faces.PACKAGED)
+def test_the_fonts_of_packages_are_free_and_have_their_script(name: str) -> None:
+    path, meant = faces.font_path(name), faces.PACKAGED[name]
+    assert "SIL Open Font License, Version 1.1" in path.with_name("OFL.txt").read_text(encoding="utf-8")
+    restricted = 2
+    with TTFont(path) as font:
+        assert font["OS/2"].fsType & restricted == 0
+        assert "SIL Open Font License" in font["name"].getDebugName(13)
+        letters = [code for code in range(meant.first, meant.last + 1) if unicodedata.category(chr(code)) == "Lo"]
+        assert len(set(font.getBestCmap()) & set(letters)) >= 0.95 * len(letters)
+
+
+def test_without_its_package_a_script_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The placeholder on paper, and a line of the doctor; other scripts are printed as before."""
+    monkeypatch.setattr(faces, "find_spec", lambda name: None)
+    monkeypatch.setattr(faces, "_FACES", {})
+    for cached in (faces.face_of, faces.is_installed):
+        cached.cache_clear()
+    try:
+        assert typeset.not_printed("ไทย 漢字") == "ไทย"
+        finding = doctor._finding("fonts of the report", doctor._fonts)
+        assert not finding.passed
+        assert "is not installed" in finding.found
+        assert finding.found.endswith("Reinstall the requirements.")
+    finally:
+        for cached in (faces.face_of, faces.is_installed):
+            cached.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("text", "glyphs"),
+    [
+        ("স্ত্র", 2),  # Bengali: sa and ta in one conjunct, and the sign of ra below
+        ("ক্ষ", 1),
+        ("ស្រ", 2),  # Khmer: the subscript ro goes before its consonant
+        ("ဗုဒ္ဓ", 4),  # Burmese: the lower da hangs below the upper one
+    ],
+)
+def test_letters_that_stack_are_shaped(text: str, glyphs: int) -> None:
+    assert len(drawn(text)) == glyphs
+
+
+def test_a_tamil_vowel_sign_goes_around_its_consonant() -> None:
+    """கொ is written as three glyphs: before, consonant, after."""
+    parts = drawn("கொ")
+    assert len(parts) == 3
+    assert parts[1] == "க"
+
+
+def test_a_khmer_subscript_goes_to_the_left_of_its_consonant() -> None:
+    subscript, consonant = drawn("ស្រ")
+    assert consonant == "ស"
+    assert subscript != "រ"
+
+
+@pytest.mark.parametrize("text", ["ក្រុងភ្នំពេញ" * 12, "สวัสดีน้ำเก่าใจ" * 12, "ဗုဒ္ဓမြန်မာ" * 12, "রবীন্দ্রনাথ" * 12])
+def test_no_line_ends_inside_of_a_stack(text: str) -> None:
+    """Such names have no spaces: they are broken at a line's end, but never where two letters make one shape."""
+    lines = typeset.wrap(text, 9, 60)
+    assert len(lines) > 3
+    assert "".join(line.text for line in lines) == typeset.clean(text)
+    for line in lines[1:]:
+        assert unicodedata.category(line.text[0]) not in {"Mn", "Mc"}
+        assert line.text[0] not in typeset.VOWELS_AFTER
+    for line in lines[:-1]:
+        assert unicodedata.combining(line.text[-1]) != typeset.VIRAMA or line.text[-1] == "\u103a"
+        assert line.text[-1] not in typeset.VOWELS_BEFORE
