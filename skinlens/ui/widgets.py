@@ -130,8 +130,8 @@ def unprintable(typed: Mapping[str, str], *entries: object) -> None:
             shown = " ".join(signs[:MOST_SIGNS]) + (" …" if len(signs) > MOST_SIGNS else "")
             st.warning(
                 plain(
-                    f"The report cannot print these characters of the {field.replace('_', ' ')}, and puts {PLACEHOLDER} in their place: "
-                    f"{shown}. They are kept, and shown on the screen as they are."
+                    f"The report cannot print these characters of the {field.replace('_', ' ')}, and puts "
+                    f"{PLACEHOLDER} in their place: {shown}. They are kept, and shown on the screen as they are."
                 )
             )
 
