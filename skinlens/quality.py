@@ -26,11 +26,11 @@ from PIL import Image
 
 from skinlens.ood_cause import likely_cause
 from skinlens.records import LIKENESS, Array, Photo, QualityCheck, QualityReport
+from skinlens.wording import UNLIKE
 
 DETAIL_PX = 150
 """Short side at which sharpness and light are measured: the detail that the network sees."""
 MIN_SHORT_SIDE_PX = 150
-UNLIKE = "Unlike the photos that the model learned from."
 MIN_SHARPNESS = 12.0
 MIN_BRIGHTNESS, MAX_BRIGHTNESS = 30.0, 82.0
 MAX_CLIPPED = 1.0

@@ -4,15 +4,17 @@ import re
 
 from skinlens.labels import BY_CODE, CODES
 from skinlens.quantities import percent
-from skinlens.records import AIMED_SENSITIVITY, Prediction, PredictionSet, QualityReport
+from skinlens.records import AIMED_SENSITIVITY, LIKENESS, Prediction, PredictionSet, QualityReport
 
 UNRELIABLE_BRIEFLY = "Not reliable"
 """On a card and in a list, in the place of classes and probabilities."""
 UNRELIABLE = (
-    "Not reliable: this photo is unlike those that the model learned from. What the model says of it is no statement "
-    "on this lesion."
+    "Not reliable: this photo is unlike those that the model learned from, of skin lesions under a dermatoscope. What "
+    "the model says of it is no statement on what it shows."
 )
 """All that the verdict says of a photo that ``QualityReport.reliable`` rules out."""
+UNLIKE = "Unlike the photos that the model learned from, of skin lesions under a dermatoscope."
+"""How the advice of the check for likeness begins; its likely cause follows."""
 UNRELIABLE_MAPS = (
     "Not reliable, as the prediction is not: the maps show what moved the model on a photo unlike those that it knows."
 )
@@ -32,6 +34,12 @@ def verdict(quality: QualityReport, prediction: Prediction) -> tuple[str, ...]:
     if not quality.reliable:
         return (UNRELIABLE,)
     return tuple(filter(None, (threshold_statement(prediction), set_statement(prediction))))
+
+
+def cause(quality: QualityReport) -> str:
+    """Why a photo is unlike the training photos, as far as it is known, and what to do; empty where it is not."""
+    advice = (check.advice for check in quality.failed if check.name == LIKENESS)
+    return " ".join(words.removeprefix(UNLIKE).strip() for words in advice)
 
 
 def threshold_statement(prediction: Prediction) -> str:

@@ -13,6 +13,7 @@ from skinlens.intake import photo_from_pixels, read_photo
 from skinlens.ood_cause import dark_lines_percent, foreign_color_percent, saturation_percent
 from skinlens.phantom import draw_phantom
 from skinlens.predict import load_classifier
+from skinlens.wording import UNLIKE
 
 WIDTH, HEIGHT = 600, 450
 SKIN = (214, 168, 148)
@@ -56,14 +57,14 @@ def test_each_cause_is_named_by_what_was_measured() -> None:
     }
     for sentence, pixels in causes.items():
         beginning, _, end = sentence.partition("{percent}")
-        assert advice(pixels).startswith(f"{quality.UNLIKE} {beginning}"), sentence
+        assert advice(pixels).startswith(f"{UNLIKE} {beginning}"), sentence
         assert advice(pixels).endswith(end), sentence
     assert len({advice(pixels) for pixels in causes.values()}) == len(causes)
 
 
 def test_a_photo_without_light_is_told_to_get_light_and_no_color_is_read_from_it() -> None:
     dark = (np.asarray(skin(), dtype=np.float64) * [0.02, 0.06, 0.09]).astype(np.uint8)
-    assert advice(dark) == f"{quality.UNLIKE} " + ood_cause.OTHER_CHECKS.format(
+    assert advice(dark) == f"{UNLIKE} " + ood_cause.OTHER_CHECKS.format(
         titles="sharpness, brightness, lower limit, detail lost in glare or shadow"
     )
 

@@ -17,7 +17,6 @@ from skinlens.models.outline import as_points, curve
 from skinlens.preprocess import InputSpec, crop_box, heat_to_photo
 from skinlens.quantities import duration, number, percent
 from skinlens.records import (
-    LIKENESS,
     Array,
     Case,
     Check,
@@ -35,7 +34,7 @@ from skinlens.records import (
     Visit,
 )
 from skinlens.report.checks import NOTE, NOTHING, CheckRow, check_rows
-from skinlens.wording import NO_CODES, UNRELIABLE, UNRELIABLE_MAPS, set_statement, threshold_statement
+from skinlens.wording import NO_CODES, UNRELIABLE, UNRELIABLE_MAPS, cause, set_statement, threshold_statement
 
 PHOTO_LONGEST_PX = 1600
 """Long side of the photo in the report: over 400 dots per inch at the size at which it is printed."""
@@ -233,7 +232,7 @@ STATUS_NOTES: dict[Status, str] = {
 
 
 def _unreliable(quality: QualityReport) -> str:
-    return " ".join([UNRELIABLE, *(check.advice for check in quality.failed if check.name == LIKENESS)])
+    return f"{UNRELIABLE} {cause(quality)}".strip()
 
 
 def _codes(said: Label) -> tuple[Field, ...]:

@@ -60,6 +60,8 @@ PHOTO_WIDTH, PHOTO_HEIGHT = 216.0, 162.0
 PANELS_IN_A_ROW = 3
 PANEL_WIDTH = (FULL - (PANELS_IN_A_ROW - 1) * GUTTER) / PANELS_IN_A_ROW
 PANEL_HEIGHT = PANEL_WIDTH * 3 / 4
+CALIBRATED = "Calibrated probability of each class; they add up to 1"
+UNCALIBRATED = "What the model puts out; it is not calibrated for such a photo"
 MOST_FIELD_LINES = 4
 MOST_PANEL_LINES = 6
 CHART_LABEL, CHART_VALUE, CHART_ROW = 112.0, 34.0, 18.6
@@ -195,7 +197,7 @@ def _photo_and_distribution(sheet: Sheet, content: ReportContent) -> None:
 
 def _chart(sheet: Sheet, content: ReportContent, x: Length, top: Length, width: Length) -> Length:
     """One bar per class in the colour of its risk group, and a tick at melanoma's threshold. Returns its lower end."""
-    sheet.put_text(text("Calibrated probability of each class; they add up to 1", CAPTION, width), x, top)
+    sheet.put_text(text(CALIBRATED if content.reliable else UNCALIBRATED, CAPTION, width), x, top)
     start, full = x + CHART_LABEL, width - CHART_LABEL - CHART_VALUE
     y = top - CAPTION.leading - 4
     for row in content.classes:

@@ -1,13 +1,14 @@
 """Cases on this computer: ``CaseStore`` and what it takes and gives beside the records of ``skinlens.records``."""
 
 from skinlens.store.cases import CaseStore
-from skinlens.store.entries import NewLesion, NewPatient
+from skinlens.store.entries import FIRST_BIRTH_YEAR, NewLesion, NewPatient
 from skinlens.store.home import default_home
 from skinlens.store.rows import Revision, Setting
 from skinlens.store.search import CasePage, CaseQuery, CaseRow
 from skinlens.store.upkeep import Tidied
 
 __all__ = [
+    "FIRST_BIRTH_YEAR",
     "CasePage",
     "CaseQuery",
     "CaseRow",

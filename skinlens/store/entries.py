@@ -17,6 +17,8 @@ MAX_LINE = 80
 MAX_TEXT = 50_000
 FIRST_YEAR = 1900
 """Of births and of visits: an earlier one is a slip of the keyboard."""
+FIRST_BIRTH_YEAR = FIRST_YEAR - 20
+"""Of a patient who can have been photographed then."""
 
 
 class NewPatient(NamedTuple):
@@ -77,8 +79,8 @@ def day(value: date | str) -> str:
 
 def birth_year(value: int | None) -> int | None:
     this_year = today().year
-    if value is not None and not FIRST_YEAR - 20 <= value <= this_year:
-        raise InvalidEntry(f"{value} is no birth year of a patient. Expected {FIRST_YEAR - 20} to {this_year}.")
+    if value is not None and not FIRST_BIRTH_YEAR <= value <= this_year:
+        raise InvalidEntry(f"{value} is no birth year of a patient. Expected {FIRST_BIRTH_YEAR} to {this_year}.")
     return value
 
 

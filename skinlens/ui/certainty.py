@@ -10,7 +10,7 @@ import streamlit as st
 
 from skinlens import pipeline, wording
 from skinlens.metrics import predictive_values
-from skinlens.records import LIKENESS, ModelStamp, Prediction, QualityReport, Threshold
+from skinlens.records import ModelStamp, Prediction, QualityReport, Threshold
 from skinlens.ui import widgets
 from skinlens.ui.words import percent, plain
 
@@ -73,10 +73,9 @@ def verdict(quality: QualityReport, prediction: Prediction) -> None:
 
 def unreliable(quality: QualityReport) -> None:
     """That nothing holds for this photo, and why, as far as it is known."""
-    why = " ".join(check.advice for check in quality.failed if check.name == LIKENESS)
     st.html(
         f'<div class="sl-statement unreliable" role="note"><b>{escape(wording.UNRELIABLE)}</b>'
-        f"<br><small>{escape(why)}</small></div>"
+        f"<br><small>{escape(wording.cause(quality))}</small></div>"
     )
 
 
