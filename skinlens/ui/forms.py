@@ -10,10 +10,9 @@ from skinlens.explain import METHODS, Parameter
 from skinlens.labels import CODES
 from skinlens.predict import Classifier
 from skinlens.records import Case, Method, Sex
-from skinlens.store import CaseQuery, CaseStore
+from skinlens.store import FIRST_BIRTH_YEAR, CaseQuery, CaseStore
 from skinlens.ui import session, suggestions, widgets
 from skinlens.ui.open_case import OpenCase
-from skinlens.ui.placement import FIRST_YEAR
 from skinlens.ui.shortcuts import SAVE
 from skinlens.ui.words import SEXES, STATUSES, name, named, plain
 
@@ -92,6 +91,7 @@ def reading(store: CaseStore, opened: OpenCase) -> None:
             if draft
             else "This case is signed. A change amends it; what was signed before stays in the trail."
         )
+    widgets.unprintable({"diagnosis": visit.clinician_diagnosis, "notes": visit.notes})
     if saved or signed:
         try:
             changed = store.annotate(
@@ -117,10 +117,11 @@ def correction(store: CaseStore, case: Case) -> None:
         pseudonym, year, sex = "", None, "unknown"
         if patient is not None:
             pseudonym = st.text_input("Pseudonym", patient.pseudonym, help="Never a name.")
-            year = st.number_input("Birth year", FIRST_YEAR - 20, _this_year(), patient.birth_year, placeholder="year")
+            year = st.number_input("Birth year", FIRST_BIRTH_YEAR, today().year, patient.birth_year, placeholder="year")
             sex = st.selectbox("Sex", list(SEXES), list(SEXES).index(patient.sex), format_func=SEXES.__getitem__)
         site = st.text_input(suggestions.BODY_SITE, lesion.body_site)
         remark = st.text_input("Which one", lesion.remark)
+        widgets.unprintable({"pseudonym": pseudonym, "body site": site, "remark": remark})
         if st.form_submit_button("Correct"):
             try:
                 if patient is not None:
@@ -132,10 +133,6 @@ def correction(store: CaseStore, case: Case) -> None:
             session.refresh(store.case(case.visit.id))
             session.say("Corrected.")
             st.rerun()
-
-
-def _this_year() -> int:
-    return today().year
 
 
 # ---------------------------------------------------------------------------------------------------------- filters

@@ -4,18 +4,17 @@ import base64
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from html import escape
 
 import streamlit as st
 
+from skinlens.clock import today
 from skinlens.records import Lesion, Patient, Visit
-from skinlens.store import CaseRow, CaseStore, NewLesion, NewPatient
-from skinlens.ui import session, suggestions
+from skinlens.store import FIRST_BIRTH_YEAR, CaseRow, CaseStore, NewLesion, NewPatient
+from skinlens.ui import session, suggestions, widgets
 from skinlens.ui.words import BODY_SITES, SEXES, plain
 
 NEW, KNOWN, NONE = "New patient", "Known patient", "No patient"
-FIRST_YEAR = 1900
 NEW_LESION = 0
 CARDS = 3
 """Lesions in one row."""
@@ -87,8 +86,8 @@ def _new_patient(key: Key, known: Sequence[Patient]) -> tuple[NewPatient, tuple[
         ),
         columns[1].number_input(
             "Birth year",
-            FIRST_YEAR - 20,
-            date.today().year,  # noqa: DTZ011  the clinic's own calendar
+            FIRST_BIRTH_YEAR,
+            today().year,
             value=None,
             key=key("year"),
             persist_state="session",
@@ -98,6 +97,7 @@ def _new_patient(key: Key, known: Sequence[Patient]) -> tuple[NewPatient, tuple[
             "Sex", list(SEXES), format_func=SEXES.__getitem__, key=key("sex"), persist_state="session"
         ),
     )
+    widgets.unprintable({}, typed)
     if not typed.pseudonym.strip():
         return typed, ("a pseudonym (or choose No patient)",)
     found = namesake(typed.pseudonym, known)
@@ -209,6 +209,7 @@ def _new_lesion(store: CaseStore, key: Key) -> tuple[NewLesion, tuple[str, ...]]
             placeholder="e.g. left, below the scapula",
         ),
     )
+    widgets.unprintable({}, lesion)
     suggestions.offer(list(dict.fromkeys((*BODY_SITES, *store.body_sites()))))
     return lesion, () if lesion.body_site.strip() else ("a body site",)
 

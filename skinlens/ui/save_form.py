@@ -7,7 +7,7 @@ import streamlit as st
 from skinlens.errors import InvalidEntry
 from skinlens.labels import CODES, IMPRESSIONS
 from skinlens.store import CaseStore
-from skinlens.ui import open_case, placement, session
+from skinlens.ui import open_case, placement, session, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.placement import Placement
 from skinlens.ui.shortcuts import SAVE
@@ -89,6 +89,7 @@ def _reading(opened: OpenCase) -> dict[str, Any]:
     )
     st.session_state.setdefault(opened.key("notes"), _first_note(opened))
     notes = st.text_area("Notes (optional)", key=opened.key("notes"), persist_state="session")
+    widgets.unprintable({"diagnosis": words, "notes": notes})
     return {"taken_on": taken_on, "clinician_label": label, "clinician_diagnosis": words, "notes": notes}
 
 

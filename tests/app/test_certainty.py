@@ -128,9 +128,9 @@ def test_the_reading_says_its_set_and_the_slider_is_kept(agreed: AppTest, releas
 def test_what_the_report_cannot_print_is_said_when_it_is_typed(agreed: AppTest) -> None:
     """Sinhala has no font; Thai has one."""
     press(agreed, "Try the example")
-    press(agreed, "Show the model's reading without mine")
-    agreed.text_input(key="case_pseudonym").set_value("สมชาย 7").run()
+    press(agreed, "Show the model's reading")
+    agreed.text_input(key=typed(agreed, "pseudonym")).set_value("สมชาย 7").run()
     assert "cannot print" not in read(agreed)
-    agreed.text_input(key="case_pseudonym").set_value("P \u0dc3\u0dd2").run()
+    agreed.text_input(key=typed(agreed, "pseudonym")).set_value("P \u0dc3\u0dd2").run()
     assert "The report cannot print these characters of the pseudonym" in read(agreed)
     assert "in their place: \u0dc3 \u0dd2." in read(agreed)
