@@ -29,8 +29,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config
 from streamlit.runtime import Runtime
 
+from skinlens.ui import tabs
+
 MB = 1024 * 1024
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+GOODBYES = (1000, 1001, 1005)
+"""Codes with which a browser closes a websocket on purpose (RFC 6455, section 7.4)."""
 WILDCARDS = ("", "0.0.0.0", "::")
 OF_THE_PROGRAM = ("/static/", "/component/", "/_stcore/bidi-components/")
 """Paths that hold the program's own files, the same for everybody: these a browser may keep."""
@@ -102,7 +106,7 @@ class Guard:
         if problem:
             await _refuse(problem, scope, receive, send)
         elif scope["type"] == "websocket":
-            await self._app(scope, receive, send)
+            await self._app(scope, _heard(receive), send)
         else:
             await self._app(_unpacked(scope), receive, _Answer(scope, send))
 
@@ -188,6 +192,18 @@ async def _refuse(problem: str, scope: Scope, receive: Receive, send: Send) -> N
 
 
 # -------------------------------------------------------------------------------------------------- what is answered
+
+
+def _heard(receive: Receive) -> Receive:
+    """The same, and whether the browser says goodbye (its tab is closed or reloaded) or is cut off."""
+
+    async def hear() -> Message:
+        message = await receive()
+        if message["type"] == "websocket.disconnect":
+            tabs.CLOSED.set(message.get("code") in GOODBYES)
+        return message
+
+    return hear
 
 
 def _unpacked(scope: Scope) -> Scope:

@@ -72,6 +72,11 @@ class OpenCase:
         return self.analysis.photo.sha256
 
     @property
+    def bytes(self) -> int:
+        """What it takes in memory, as good as all of it."""
+        return int(self.analysis.photo.pixels.nbytes + sum(one.heat.nbytes for one in self.maps))
+
+    @property
     def gone(self) -> bool:
         """Whether it was erased, here or in any window: asked before anything of it is shown. Raises StoreError."""
         if not self.erased and self.case is not None and self.home is not None:

@@ -11,16 +11,17 @@ from skinlens.predict import Classifier
 from skinlens.records import Case, Method, Target
 from skinlens.ui import cache, tabs
 from skinlens.ui.jobs import Desk, Job
-from skinlens.ui.open_case import OpenCase, with_target
+from skinlens.ui.open_case import OpenCase, open_anywhere, with_target
 from skinlens.ui.unsaved import Holder, new_token
 
 _OPEN, _DESK, _PARAMS, _SAID, _TOKEN = "open_case", "desk", "map_params", "message", "photo_token"
 _IN_HISTORY, _PATIENT = "history_case", "last_patient"
 
 
-UNSAVED: Holder[OpenCase] = Holder()
+UNSAVED: Holder[OpenCase] = Holder(size=lambda opened: opened.bytes)
 PHOTO_GONE = (
-    "The photo that this page showed was not saved, and is not held any more: that is so for an hour. Upload it again."
+    "The photo that this page showed was not saved, and is not held any more: that is so within a minute after its tab "
+    "was closed, and an hour after it was cut off. Upload it again."
 )
 
 
@@ -36,16 +37,25 @@ def desk() -> Desk:
     if _DESK not in st.session_state:
         st.session_state[_DESK] = Desk()
     found: Desk = st.session_state[_DESK]
-    _cleared_with_the_tab(id(found), found)
+    _let_go_with_the_tab(id(found), found, tabs.here())
     return found
 
 
-@st.cache_resource(show_spinner=False, scope="session", on_release=Desk.clear)
-def _cleared_with_the_tab(number: int, _desk: Desk) -> Desk:  # noqa: ARG001  the number is the key
-    """Streamlit lets go of this when the browser's tab is closed, reloaded, or out of reach; the session's state it
-    keeps for an hour. Nobody waits for the desk's work any more then; who comes back asks for it again.
+def _tab_left(left: tuple[Desk, str]) -> None:
+    """Nobody waits for the desk's work any more; who comes back asks for it again. A tab that was closed gives its
+    memory back soon, unless it was only reloaded; one that was cut off (a laptop that sleeps) finds its case again.
     """
-    return _desk
+    desk_, tab = left
+    desk_.clear()
+    taken = sum(one.bytes for one in open_anywhere() if one.tab == tab)
+    if tabs.left(tab, taken):
+        UNSAVED.expire_where(lambda opened: opened.tab == tab, tabs.CLOSED_S)
+
+
+@st.cache_resource(show_spinner=False, scope="session", on_release=_tab_left)
+def _let_go_with_the_tab(number: int, _desk: Desk, _tab: str) -> tuple[Desk, str]:  # noqa: ARG001  number is the key
+    """Streamlit lets go of this when the browser's tab is closed, reloaded, or out of reach."""
+    return _desk, _tab
 
 
 def begin(analysis: Analysis) -> None:

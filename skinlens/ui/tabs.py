@@ -4,11 +4,25 @@ Streamlit has no public call for this. Everything that reaches into its runtime 
 the erasure fail when Streamlit changes it.
 """
 
+import asyncio
+import gc
+from collections import OrderedDict
 from collections.abc import Collection
+from contextvars import ContextVar
 
 from streamlit.runtime import Runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+CLOSED_S = 30.0
+"""After a tab was closed until its memory is given back. To reload a page is to close its tab and to open another."""
+CUT_OFF_S = 3600.0
+"""After a tab was cut off: a laptop that slept over lunch finds its open case again."""
+CUT_OFF_BYTES = 400_000_000
+"""What all tabs that are cut off may hold together; the one that was cut off first is let go of first."""
+CLOSED: ContextVar[bool] = ContextVar("closed", default=False)
+"""Whether the browser has said goodbye on the connection that this task serves; the guard hears it."""
+_CUT_OFF: OrderedDict[str, int] = OrderedDict()
 
 
 def here() -> str:
@@ -44,6 +58,36 @@ def forget(which: Collection[str]) -> None:
             runtime._close_inactive_session_on_event_loop(tab)
     for _ in range(2):  # a download is only marked at the first call
         runtime.media_file_mgr.remove_orphaned_files()
+
+
+def left(tab: str, taken_bytes: int) -> bool:
+    """A tab's connection has ended: see to it that its session ends when it should. Whether the tab was closed.
+
+    Called on the server's event loop, when Streamlit lets go of what belongs to the connection.
+    """
+    closed = CLOSED.get()
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # no server: Streamlit's own AppTest
+        return closed
+    if closed:
+        loop.call_later(CLOSED_S, _end, tab)
+        return True
+    loop.call_later(CUT_OFF_S, _end, tab)
+    _CUT_OFF[tab] = taken_bytes
+    _CUT_OFF.move_to_end(tab)
+    while len(_CUT_OFF) > 1 and sum(_CUT_OFF.values()) > CUT_OFF_BYTES:
+        _end(next(iter(_CUT_OFF)))
+    return False
+
+
+def _end(tab: str) -> None:
+    """Let go of a session, unless its tab is there again."""
+    _CUT_OFF.pop(tab, None)
+    runtime = _served()
+    if runtime is not None and not runtime._session_mgr.is_active_session(tab):
+        runtime.close_session(tab)
+        gc.collect()  # a session's objects name each other, and where no page is run nothing else looks for such
 
 
 def forget_upload(file_id: str) -> None:

@@ -33,6 +33,40 @@ def test_the_latest_are_held_and_each_for_its_time() -> None:
     assert [holder.find(token) for token in "abc"] == [None, None, None]
 
 
+def test_what_is_held_is_bounded_by_bytes() -> None:
+    holder: Holder[str] = Holder(most_bytes=10, size=len)
+    for token, item in (("a", "1234"), ("b", "1234"), ("c", "1234")):
+        holder.hold(token, item)
+    assert [holder.find(token) for token in "abc"] == [None, "1234", "1234"]
+    holder.hold("d", "x" * 100)  # the photo that is on the screen, whatever it takes
+    assert [holder.find(token) for token in "bcd"] == [None, None, "x" * 100]
+
+
+def test_what_belongs_to_a_closed_tab_goes_soon_unless_it_is_held_again() -> None:
+    clock = Clock()
+    holder: Holder[str] = Holder(kept_s=3600, clock=clock)
+    for token in ("old", "closed", "reloaded"):
+        holder.hold(token, token)
+    holder.expire_where(lambda item: item != "old", within_s=30)
+    clock.now = 10
+    assert holder.find("reloaded") == "reloaded"
+    holder.hold("reloaded", "again")  # the tab that took over
+    clock.now = 31
+    assert [holder.find(token) for token in ("old", "closed", "reloaded")] == ["old", None, "again"]
+    clock.now = 3601
+    assert [holder.find(token) for token in ("old", "reloaded")] == [None, "again"]
+
+
+def test_a_closed_tabs_photo_goes_also_where_nobody_looks() -> None:
+    holder: Holder[str] = Holder(kept_s=3600)
+    holder.hold("a", "first")
+    holder.expire_where(lambda item: True, within_s=0.05)
+    end = time.monotonic() + 20
+    while holder._held:
+        assert time.monotonic() < end, "it is still held"
+        time.sleep(0.01)
+
+
 def test_what_is_dropped_is_gone() -> None:
     holder: Holder[str] = Holder()
     holder.hold("a", "first")

@@ -1,0 +1,73 @@
+"""A closed tab gives its memory back within a minute, and a reloaded one keeps its photo."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from skinlens.models.weights import SHIPPED
+from skinlens.phantom import draw_phantom
+from skinlens.store import CaseStore
+from tests.browser.test_journey import LIMIT_S, browser, served  # noqa: F401  (browser is a fixture)
+
+TABS = 4
+SIDES = (4000, 3000)
+PIXELS_MB = SIDES[0] * SIDES[1] * 3 / 1e6
+
+
+def memory_mb(home: Path) -> float:
+    """Resident memory of the server that has its log in this folder."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"SKINLENS_HOME={home}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                status = (process / "status").read_text()
+                return float(status.partition("VmRSS:")[2].split()[0]) / 1000
+        except OSError:
+            continue
+    raise AssertionError("the server is gone")
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("photo") / "large.jpg"
+    Image.fromarray(draw_phantom(1)).resize(SIDES).save(path, quality=85)
+    return path
+
+
+@pytest.fixture
+def open_tabs(browser: Browser) -> Iterator[list[Page]]:  # noqa: F811
+    expect.set_options(timeout=LIMIT_S * 1000)
+    context = browser.new_context()
+    pages = [context.new_page() for _ in range(TABS)]
+    for page in pages:
+        page.set_default_timeout(LIMIT_S * 1000)
+    yield pages
+    context.close()
+
+
+def test_closed_tabs_give_their_memory_back_and_a_reloaded_one_keeps_its_photo(
+    open_tabs: list[Page], photo: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    with served(home, SHIPPED) as address:
+        CaseStore(home).acknowledge_disclaimer()
+        for page in open_tabs:
+            page.goto(address)
+            page.locator("input[type=file]").set_input_files(photo)
+            expect(page.get_by_text("Your impression first")).to_be_visible()
+        stays, *others = open_tabs
+        stays.reload()
+        expect(stays.get_by_text("Your impression first")).to_be_visible()
+        full = memory_mb(home)
+        for page in others:
+            page.close(run_before_unload=False)
+        end = time.monotonic() + 60
+        wanted = full - 0.9 * PIXELS_MB * len(others)
+        while (now := memory_mb(home)) > wanted:
+            assert time.monotonic() < end, f"{full:.0f} MB before, still {now:.0f} MB; expected {wanted:.0f} MB at most"
+            time.sleep(1)
+        stays.reload()  # later than a closed tab is forgotten
+        expect(stays.get_by_text("Your impression first")).to_be_visible()
