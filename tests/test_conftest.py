@@ -84,6 +84,7 @@ pytest.skip("no data here", allow_module_level=True)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setting", "outcomes"),
     [("0", {"passed": 1, "skipped": 2, "xfailed": 1}), ("1", {"passed": 1, "failed": 1, "errors": 1, "xfailed": 1})],
@@ -161,6 +162,7 @@ def test_{name}():
 """
 
 
+@pytest.mark.slow
 def test_two_worker_processes_look_for_ports_in_two_places(
     tests_elsewhere: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,7 @@ def test_a_photo_with_costly_metadata_is_read_without_it(name: str) -> None:
     assert np.abs(photo.pixels.astype(int) - np.asarray(picture()).astype(int)).mean() < 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", hostile_files())
 def test_taking_a_file_apart_needs_little_more_memory_than_the_file(name: str) -> None:
     data = hostile_files()[name]

@@ -196,6 +196,7 @@ def damaged(content: bytes, seed: int) -> bytes:
     return bytes(changed)
 
 
+@pytest.mark.slow
 def test_whatever_bytes_change_there_are_sentences_and_never_other_data(store, save, tmp_path: Path) -> None:
     for number in range(1, 5):
         photo = samples.photo(number)
