@@ -13,7 +13,7 @@ from skinlens.errors import SkinLensError
 from skinlens.explain import METHODS
 from skinlens.records import Case, Method, Patient, Target
 from skinlens.store import CaseQuery, CaseRow, CaseStore, Revision
-from skinlens.ui import certainty, erasure, forms, session, visits, widgets
+from skinlens.ui import certainty, erasure, forms, moving, session, visits, widgets
 from skinlens.ui.forms import PAGE_SIZE
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import STATUSES, name, named, patient_line, percent, plain
@@ -170,7 +170,9 @@ def case(store: CaseStore, opened: OpenCase) -> None:
         )
         widgets.quality(stored.visit.quality)
     with right:
-        reading, own, changes, manage = st.tabs(["Model's reading", "Your diagnosis", "Changes", "Export, delete"])
+        reading, own, changes, manage = st.tabs(
+            ["Model's reading", "Your diagnosis", "Changes", "Move, export, delete"]
+        )
         with reading:
             certainty.verdict(stored.visit.quality, stored.visit.prediction)
             widgets.model_line(opened)
@@ -179,7 +181,7 @@ def case(store: CaseStore, opened: OpenCase) -> None:
         with changes:
             _changes(store.revisions(stored.visit.id))
         with manage:
-            _manage(store, stored)
+            _manage(store, opened, stored)
     visits.compare(store, opened, stored)
 
 
@@ -207,10 +209,12 @@ def _change(field: str, pair: tuple[str | None, str | None] | None) -> str:
     return f"{words}: {before or 'nothing'} → {after or 'nothing'}"
 
 
-def _manage(store: CaseStore, stored: Case) -> None:
+def _manage(store: CaseStore, opened: OpenCase, stored: Case) -> None:
     patient = stored.patient
     with st.expander("Correct the patient or the lesion"):
-        forms.correction(store, stored)
+        forms.correction(store, opened)
+    with st.expander("Move this case to another lesion or patient"):
+        moving.form(store, opened, stored)
     if patient is not None:
         st.markdown("**Everything kept of this patient**, as a ZIP: data, photos, maps, changes.")
         st.download_button(

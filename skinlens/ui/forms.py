@@ -1,17 +1,20 @@
 """What a clinician types: the reading of a stored case, corrections, settings of the maps, filters of the history."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import streamlit as st
 
 from skinlens.clock import today
-from skinlens.errors import Conflict, InvalidEntry
+from skinlens.errors import CaseNotFound, Conflict, InvalidEntry
 from skinlens.explain import METHODS, Parameter
 from skinlens.labels import CODES
 from skinlens.predict import Classifier
-from skinlens.records import Case, Method, Sex
+from skinlens.records import Case, Method, Sex, Visit
 from skinlens.store import FIRST_BIRTH_YEAR, CaseQuery, CaseStore
-from skinlens.ui import session, suggestions, widgets
+from skinlens.ui import conflicts, session, suggestions, widgets
+from skinlens.ui.conflicts import Value
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.shortcuts import SAVE
 from skinlens.ui.words import SEXES, STATUSES, name, named, plain
@@ -70,19 +73,27 @@ def reading(store: CaseStore, opened: OpenCase) -> None:
     """Edit the diagnosis and the notes of a stored case; sign it. What was signed is amended, never overwritten."""
     case = opened.case
     assert case is not None
-    visit = case.visit
-    draft = visit.status == "draft"
-    widgets.impression(visit.first_impression)
-    with st.form(f"reading-{visit.id}-{visit.updated_at}"):
+    widgets.impression(case.visit.first_impression)
+    if held := st.session_state.get(opened.key("reading_held")):
+        if (settled := conflicts.settle(held, opened.key)) is not None:
+            _annotate(store, opened, held.version, settled, sign=held.sign)
+        return
+    read: Visit = st.session_state.setdefault(opened.key("reading"), case.visit)
+    if _typed_in(read) == _typed_in(case.visit):  # moved, at most
+        read = st.session_state[opened.key("reading")] = case.visit
+    else:
+        _changed_elsewhere(opened, "reading")
+    draft = read.status == "draft"
+    with st.form(f"reading-{opened.token}-{hash(_typed_in(read))}"):
         said = st.selectbox(
             "Your diagnosis",
             CODES,
-            index=CODES.index(visit.clinician_label) if visit.clinician_label else None,
+            index=CODES.index(read.clinician_label) if read.clinician_label else None,
             format_func=name,
             placeholder="None yet",
         )
-        words = st.text_input("In your own words", visit.clinician_diagnosis)
-        notes = st.text_area("Notes", visit.notes, height=140)
+        words = st.text_input("In your own words", read.clinician_diagnosis)
+        notes = st.text_area("Notes", read.notes, height=140)
         with st.container(horizontal=True):
             saved = st.form_submit_button("Save changes" if draft else "Save as amendment", type="primary", key=SAVE)
             signed = draft and st.form_submit_button("Save and sign")
@@ -91,48 +102,114 @@ def reading(store: CaseStore, opened: OpenCase) -> None:
             if draft
             else "This case is signed. A change amends it; what was signed before stays in the trail."
         )
-    widgets.unprintable({"diagnosis": visit.clinician_diagnosis, "notes": visit.notes})
+    widgets.unprintable({"diagnosis": read.clinician_diagnosis, "notes": read.notes})
     if saved or signed:
-        try:
-            changed = store.annotate(
-                visit.id,
-                clinician_label=said,
-                clinician_diagnosis=words,
-                notes=notes,
-                status="signed" if signed else visit.status,
-                expected_version=visit.version,
-            )
-        except Conflict as conflict:
-            st.error(plain(conflict))
-            return
-        session.refresh(changed)
-        session.say(f"Case {visit.id}: {STATUSES[changed.visit.status].lower()}, changes kept.")
+        mine = {"clinician_label": said, "clinician_diagnosis": words, "notes": notes}
+        _annotate(store, opened, read.version, mine, sign=signed)
+
+
+def _annotate(store: CaseStore, opened: OpenCase, version: int, mine: Mapping[str, Value], *, sign: bool) -> None:
+    """Write what is based on that version; where another window was faster, hold it until it is settled."""
+    assert opened.case is not None
+    visit = opened.case.visit
+    read = st.session_state.get(opened.key("reading"), visit)
+    try:
+        changed = store.annotate(
+            visit.id, **cast(Any, mine), status="signed" if sign else visit.status, expected_version=version
+        )
+    except Conflict as conflict:
+        held = conflicts.pending(conflict, {field: getattr(read, field) for field in mine}, mine, sign=sign)
+        st.session_state[opened.key("reading_held")] = held
+        st.rerun()
+    except InvalidEntry as error:
+        st.error(plain(error))
+        return
+    let_go(opened, "reading")
+    session.refresh(changed)
+    session.say(f"Case {visit.id}: {STATUSES[changed.visit.status].lower()}, changes kept.")
+    st.rerun()
+
+
+def _typed_in(visit: Visit) -> tuple[str | None, ...]:
+    return visit.clinician_label, visit.clinician_diagnosis, visit.notes, visit.status
+
+
+def _changed_elsewhere(opened: OpenCase, form: str) -> None:
+    """Say that the fields below are older than what is stored: what was typed in them stays."""
+    st.info(
+        "This was changed in another window after it was opened here. What you typed below is still here; when you "
+        "save it, both are shown and you choose."
+    )
+    if st.button("Take what is stored now", key=f"take_stored_{form}"):
+        let_go(opened, form)
         st.rerun()
 
 
-def correction(store: CaseStore, case: Case) -> None:
+def let_go(opened: OpenCase, form: str) -> None:
+    """Have ``reading`` or ``correction`` begin again with what is stored."""
+    for name_ in (form, f"{form}_held"):
+        st.session_state.pop(opened.key(name_), None)
+
+
+def correction(store: CaseStore, opened: OpenCase) -> None:
     """Put right what was typed of the patient and the lesion; it holds for all their cases."""
-    patient, lesion = case.patient, case.lesion
-    with st.form(f"correction-{case.visit.id}", border=False):
-        pseudonym, year, sex = "", None, "unknown"
+    assert opened.case is not None
+    read: Case = st.session_state.setdefault(opened.key("correction"), opened.case)
+    if held := st.session_state.get(opened.key("correction_held")):
+        if (settled := conflicts.settle(held, opened.key)) is not None:
+            # The patient is written first: where the lesion is held, the patient is done.
+            based_on = _versions(read) if held.subject == "patient" else {}
+            _correct(store, opened, {**based_on, held.subject: held.version}, settled)
+        return
+    patient, lesion = read.patient, read.lesion
+    if (patient, lesion) != (opened.case.patient, opened.case.lesion):
+        _changed_elsewhere(opened, "correction")
+    with st.form(f"correction-{opened.token}-{hash((patient, lesion))}", border=False):
+        mine: dict[str, Value] = {}
         if patient is not None:
-            pseudonym = st.text_input("Pseudonym", patient.pseudonym, help="Never a name.")
-            year = st.number_input("Birth year", FIRST_BIRTH_YEAR, today().year, patient.birth_year, placeholder="year")
-            sex = st.selectbox("Sex", list(SEXES), list(SEXES).index(patient.sex), format_func=SEXES.__getitem__)
-        site = st.text_input(suggestions.BODY_SITE, lesion.body_site)
-        remark = st.text_input("Which one", lesion.remark)
-        widgets.unprintable({"pseudonym": pseudonym, "body site": site, "remark": remark})
-        if st.form_submit_button("Correct"):
-            try:
-                if patient is not None:
-                    store.edit_patient(patient.id, pseudonym, year, cast(Sex, sex), expected_version=patient.version)
-                store.edit_lesion(lesion.id, site, remark, expected_version=lesion.version)
-            except (Conflict, InvalidEntry) as error:
-                st.error(plain(error))
-                return
-            session.refresh(store.case(case.visit.id))
-            session.say("Corrected.")
-            st.rerun()
+            mine["pseudonym"] = st.text_input("Pseudonym", patient.pseudonym, help="Never a name.")
+            mine["birth_year"] = st.number_input(
+                "Birth year", FIRST_BIRTH_YEAR, today().year, patient.birth_year, placeholder="year"
+            )
+            sexes = list(SEXES)
+            mine["sex"] = st.selectbox("Sex", sexes, sexes.index(patient.sex), format_func=SEXES.__getitem__)
+        mine["body_site"] = st.text_input(suggestions.BODY_SITE, lesion.body_site)
+        mine["remark"] = st.text_input("Which one", lesion.remark)
+        texts = ("pseudonym", "body_site", "remark")
+        widgets.unprintable({field: str(mine[field]) for field in texts if field in mine})
+        corrected = st.form_submit_button("Correct")
+    if corrected:
+        _correct(store, opened, _versions(read), mine)
+
+
+def _versions(case: Case) -> dict[str, int]:
+    of_patient = {"patient": case.patient.version} if case.patient else {}
+    return {**of_patient, "lesion": case.lesion.version}
+
+
+def _correct(store: CaseStore, opened: OpenCase, based_on: Mapping[str, int], mine: Mapping[str, Value]) -> None:
+    """Write the patient, then the lesion, as far as a version is given; hold what another window was faster with."""
+    assert opened.case is not None
+    read: Case = st.session_state[opened.key("correction")]
+    try:
+        if read.patient is not None and "patient" in based_on:
+            typed = str(mine["pseudonym"]), cast(int | None, mine["birth_year"]), cast(Sex, mine["sex"])
+            patient = store.edit_patient(read.patient.id, *typed, expected_version=based_on["patient"])
+            read = st.session_state[opened.key("correction")] = replace(read, patient=patient)
+        site, remark = str(mine["body_site"]), str(mine["remark"])
+        store.edit_lesion(read.lesion.id, site, remark, expected_version=based_on["lesion"])
+    except Conflict as conflict:
+        shown = read.patient if conflict.subject == "patient" else read.lesion
+        before = {field: getattr(shown, field) for field in conflict.fields}
+        st.session_state[opened.key("correction_held")] = conflicts.pending(conflict, before, mine)
+        st.rerun()
+    except (CaseNotFound, InvalidEntry) as error:
+        st.error(plain(error))
+        return
+    let_go(opened, "correction")
+    session.refresh(store.case(opened.case.visit.id))
+    session.say("Corrected.")
+    st.rerun()
 
 
 # ---------------------------------------------------------------------------------------------------------- filters

@@ -154,6 +154,7 @@ def restore() -> None:
         UNSAVED.hold(token, opened)
         _address(photo=token)
     else:
+        opened.case = cache.store().case(opened.case.visit.id)  # another window may have changed it
         _drop_unsaved()
         _address(case=str(opened.case.visit.id))
 

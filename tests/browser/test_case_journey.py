@@ -79,7 +79,7 @@ def test_an_erased_patient_is_gone_from_every_tab(page: Page, clinic: tuple[str,
     assert len(media) >= 2
     assert {answer(one) for one in media} == {200}
 
-    page.get_by_role("tab", name="Export, delete").click()
+    page.get_by_role("tab", name="Move, export, delete").click()
     page.get_by_role("button", name="Delete the patient …").click()
     page.get_by_role("button", name="Delete the patient for good").click()
     expect(page.get_by_text("nothing was typed")).to_be_visible()
@@ -112,7 +112,7 @@ def test_deleting_a_case_can_be_cancelled_and_ends_in_the_list(page: Page, clini
     page.goto(address)
     open_case(page, 2)
     page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
-    page.get_by_role("tab", name="Export, delete").click()
+    page.get_by_role("tab", name="Move, export, delete").click()
     page.get_by_role("button", name="Delete this case …").click()
     picture(page, "delete-dialog-narrow")
     page.get_by_role("button", name="Cancel").click()
@@ -213,3 +213,50 @@ def test_the_next_photo_goes_to_the_patient_worked_on_last(
     page.keyboard.press("Tab")
     expect(page.get_by_text("There is a patient P-0147 already")).to_be_visible()
     picture(page, "same-photo-and-namesake")
+
+
+def write_notes(tab: Page, words: str) -> None:
+    tab.get_by_role("tab", name="Your diagnosis").click()
+    tab.get_by_role("textbox", name="Notes").fill(words)
+    tab.get_by_role("button", name="Save changes").click()
+
+
+def test_two_tabs_on_one_case_keep_both_notes(page: Page, clinic: tuple[str, CaseStore]) -> None:  # noqa: F811
+    address, store = clinic
+    other = page.context.new_page()
+    for tab in (page, other):
+        tab.goto(address)
+        open_case(tab, 1)
+    write_notes(page, "Grew since May.")
+    expect(page.get_by_text("changes kept")).to_be_visible()
+    write_notes(other, "Itches.")
+    expect(other.get_by_text("Nothing was overwritten and nothing is lost")).to_be_visible()
+    assert store.case(1).visit.notes == "Grew since May."
+    picture(other, "conflict")
+    other.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+    picture(other, "conflict-narrow")
+    other.get_by_text("Both, one below the other").click()
+    settled(other)
+    other.get_by_role("button", name="Save what is chosen").click()
+    expect(other.get_by_text("changes kept")).to_be_visible()
+    assert store.case(1).visit.notes == "Grew since May.\n\nItches."
+
+
+def test_a_case_is_moved_by_its_picture(page: Page, clinic: tuple[str, CaseStore]) -> None:  # noqa: F811
+    address, store = clinic
+    page.goto(address)
+    open_case(page, 3)
+    page.get_by_role("tab", name="Move, export, delete").click()
+    page.get_by_text("Move this case to another lesion or patient").click()
+    page.get_by_text("Known patient", exact=True).click()
+    chosen = page.get_by_role("combobox", name="Pseudonym of the patient")
+    expect(chosen).to_have_value("Q-1")
+    chosen.click()
+    page.get_by_role("option", name="P-0147").click()
+    page.get_by_role("button", name="Choose lesion 2").click()
+    expect(page.get_by_role("button", name="✓ Lesion 2")).to_be_visible()
+    picture(page, "move")
+    page.get_by_role("button", name="Move the case").click()
+    expect(page.get_by_text("Moved. It is now Case 3 · P-0147 · back.")).to_be_visible()
+    assert store.case(3).lesion.id == 2
+    expect(page.get_by_text("Compare with the visit of")).to_be_visible()

@@ -53,7 +53,7 @@ def served(
     port = free_port("127.0.0.1", int(os.environ.get("SKINLENS_TEST_PORT", "8601")))
     environment = {**os.environ, "SKINLENS_HOME": str(home), "SKINLENS_WEIGHTS": str(release)}
     command = [sys.executable, *start, "run", str(ROOT / script), "--server.port", str(port)]
-    home.mkdir()
+    home.mkdir(mode=0o700)
     with (home / "log").open("wb") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:

@@ -1,0 +1,43 @@
+"""A case that was saved under the wrong lesion or patient is moved, and the trail says from where."""
+
+import streamlit as st
+
+from skinlens.errors import CaseNotFound, Conflict, InvalidEntry
+from skinlens.records import Case
+from skinlens.store import CaseStore
+from skinlens.ui import forms, placement, session
+from skinlens.ui.open_case import OpenCase
+from skinlens.ui.words import case_title, plain
+
+
+def form(store: CaseStore, opened: OpenCase, stored: Case) -> None:
+    """Choose where it belongs, and move it there."""
+    number = stored.visit.id
+    st.markdown(
+        plain(f"It is now: {case_title(stored)}. Photo, maps, readings and notes move along. ")
+        + "A lesion that is left without a photo goes; the patient stays."
+    )
+    chosen = placement.choose(store, lambda name: opened.key(f"move_{name}"), leave_out=stored.lesion.id)
+    missing = list(chosen.missing)
+    found = [row for row in store.cases_with_photo(stored.visit.photo_sha256) if row.visit_id != number]
+    if found and not opened.synthetic:
+        st.warning(plain(placement.same_photo(found, chosen)))
+        if not st.checkbox("Move it there nevertheless", key=opened.key("move_again")):
+            missing.append("an answer: is it to be moved there nevertheless")
+    if not st.button("Move the case", key="move_case"):
+        return
+    if missing or chosen.lesion is None:
+        st.error(plain(f"The case is not moved yet. Still needed: {' and '.join(missing)}."))
+        return
+    try:
+        moved = store.move_case(
+            number, patient=chosen.patient, lesion=chosen.lesion, expected_version=stored.visit.version
+        )
+    except (CaseNotFound, Conflict, InvalidEntry) as error:
+        st.error(plain(error))
+        return
+    forms.let_go(opened, "correction")
+    session.refresh(moved)
+    session.work_on(moved)
+    session.say(plain(f"Moved. It is now {case_title(moved)}."))
+    st.rerun()

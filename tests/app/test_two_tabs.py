@@ -1,0 +1,184 @@
+"""Two tabs on one case lose nothing: both texts are shown, the clinician chooses. A case is moved, with its trail."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from skinlens import pipeline
+from skinlens.errors import Conflict
+from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.ui import conflicts
+from skinlens.ui.conflicts import Difference
+from tests.app.conftest import press, read, typed
+
+CHANGED = "This was changed in another window"
+
+
+@pytest.mark.parametrize(
+    ("was", "stored", "mine", "proposed"),
+    [("a", "b", "a", "stored"), ("a", "a", "b", "mine"), ("a", "b", "c", None), (None, "nv", None, "stored")],
+)
+def test_only_a_field_that_both_changed_is_left_open(
+    was: str | None, stored: str | None, mine: str | None, proposed: str | None
+) -> None:
+    assert Difference("notes", was, stored, mine).proposed == proposed
+
+
+def test_what_was_chosen_is_every_field() -> None:
+    fields = {"notes": ("Grew.", "Itches."), "clinician_label": ("nv", "mel"), "clinician_diagnosis": ("x", "y")}
+    conflict = Conflict("changed", subject="visit", number=1, version=4, fields=fields)
+    mine = {"notes": "Itches.", "clinician_label": "mel", "clinician_diagnosis": "y"}
+    held = conflicts.pending(conflict, {"notes": "", "clinician_label": None, "clinician_diagnosis": ""}, mine)
+    assert held.version == 4
+    assert held.settled({"notes": "both", "clinician_label": "stored", "clinician_diagnosis": "mine"}) == {
+        "notes": "Grew.\n\nItches.",
+        "clinician_label": "nv",
+        "clinician_diagnosis": "y",
+    }
+
+
+def test_both_are_offered_only_of_texts_that_are_there() -> None:
+    assert Difference("notes", "", "a", "b").choices == ("stored", "mine", "both")
+    assert Difference("notes", "a", "", "b").choices == ("stored", "mine")
+    assert Difference("sex", "unknown", "male", "female").choices == ("stored", "mine")
+
+
+@pytest.fixture
+def tabs(agreed: AppTest, skinlens_home: Path) -> tuple[AppTest, AppTest, CaseStore]:
+    """Two tabs with case 1 (P-7, forearm) open in the history; A-1 has a lesion too (2: scalp)."""
+    store = CaseStore(skinlens_home)
+    analysis = pipeline.example(pipeline.load_classifier(pipeline.weights_directory()))
+    for pseudonym, site in (("P-7", "forearm"), ("A-1", "scalp")):
+        patient = NewPatient(pseudonym, 1961, "female")
+        pipeline.save(store, analysis, (), patient=patient, lesion=NewLesion(site), taken_on="2024-05-06")
+    other = AppTest.from_file(agreed._script_path, default_timeout=60).run()
+    for app in (agreed, other):
+        app.switch_page("pages/history.py").run()
+        press(app, "Open case 1")
+    return agreed, other, store
+
+
+def field(app: AppTest, label: str) -> str:
+    found = [one for one in (*app.text_input, *app.text_area) if one.label == label]
+    value: str = found[-1].value
+    return value
+
+
+def fill(app: AppTest, label: str, value: str) -> None:
+    next(one for one in (*app.text_input, *app.text_area) if one.label == label).input(value)
+
+
+def test_two_tabs_write_notes_and_neither_is_lost(tabs: tuple[AppTest, AppTest, CaseStore]) -> None:
+    first, second, store = tabs
+    fill(first, "Notes", "Grew since May.")
+    press(first, "Save changes")
+    fill(second, "Notes", "Itches.")
+    press(second, "Save changes")
+    assert store.case(1).visit.notes == "Grew since May."
+    assert [one.value for one in second.text] == ["Grew since May.", "Itches."]
+    press(second, "Save what is chosen")
+    assert "Choose what holds for: Notes." in read(second)
+    assert store.case(1).visit.notes == "Grew since May."
+    second.radio[0].set_value("both").run()
+    press(second, "Save what is chosen")
+    assert store.case(1).visit.notes == "Grew since May.\n\nItches."
+    assert "changes kept" in read(second)
+    assert field(second, "Notes") == "Grew since May.\n\nItches."
+
+
+def test_a_third_change_in_between_is_shown_too(tabs: tuple[AppTest, AppTest, CaseStore]) -> None:
+    first, second, store = tabs
+    fill(first, "Notes", "one")
+    press(first, "Save changes")
+    fill(second, "Notes", "two")
+    press(second, "Save changes")
+    fill(first, "Notes", "three")
+    press(first, "Save changes")
+    second.radio[0].set_value("both").run()
+    press(second, "Save what is chosen")
+    assert store.case(1).visit.notes == "three"
+    assert [one.value for one in second.text] == ["three", "one\n\ntwo"]
+    second.radio[0].set_value("both").run()
+    press(second, "Save what is chosen")
+    assert store.case(1).visit.notes == "three\n\none\n\ntwo"
+
+
+def test_a_tab_says_that_its_fields_are_older_and_can_take_the_stored(tabs: tuple[AppTest, AppTest, CaseStore]) -> None:
+    first, second, _ = tabs
+    fill(first, "Notes", "Grew since May.")
+    press(first, "Save changes")
+    second.run()
+    assert CHANGED in read(second)
+    assert field(second, "Notes") == ""
+    press(second, "Take what is stored now")
+    assert field(second, "Notes") == "Grew since May."
+    assert CHANGED not in read(second)
+
+
+def test_signing_an_older_state_signs_nothing_unseen(tabs: tuple[AppTest, AppTest, CaseStore]) -> None:
+    first, second, store = tabs
+    fill(first, "Notes", "Grew since May.")
+    press(first, "Save changes")
+    press(second, "Save and sign")
+    assert store.case(1).visit.status == "draft"
+    assert second.radio[0].value == "stored"  # this tab changed nothing of it
+    press(second, "Save what is chosen")
+    assert (store.case(1).visit.status, store.case(1).visit.notes) == ("signed", "Grew since May.")
+
+
+def test_two_tabs_correct_patient_and_lesion(tabs: tuple[AppTest, AppTest, CaseStore]) -> None:
+    first, second, store = tabs
+    fill(first, "Pseudonym", "P-70")
+    fill(first, "Body site", "left forearm")
+    press(first, "Correct")
+    fill(second, "Pseudonym", "P-71")
+    fill(second, "Body site", "right forearm")
+    press(second, "Correct")
+    assert [one.value for one in second.text] == ["P-70", "P-71"]
+    second.radio[0].set_value("mine").run()
+    press(second, "Save what is chosen")
+    assert store.case(1).patient.pseudonym == "P-71"  # type: ignore[union-attr]
+    assert [one.value for one in second.text] == ["left forearm", "right forearm"]
+    assert store.case(1).lesion.body_site == "left forearm"
+    second.radio[0].set_value("stored").run()
+    press(second, "Save what is chosen")
+    assert (store.case(1).lesion.body_site, store.case(1).lesion.remark) == ("left forearm", "")
+    assert "Corrected." in read(second)
+
+
+def test_another_tab_shows_the_corrected_patient(tabs: tuple[AppTest, AppTest, CaseStore]) -> None:
+    first, second, _ = tabs
+    fill(first, "Pseudonym", "P-70")
+    press(first, "Correct")
+    second.run()
+    assert "Case 1 · P-70 · forearm" in read(second)
+
+
+def test_a_case_is_moved_to_another_patient_and_the_trail_says_so(tabs: tuple[AppTest, AppTest, CaseStore]) -> None:
+    app, other, store = tabs
+    fill(app, "Notes", "Typed before.")
+    press(app, "Move the case")
+    assert "The case is not moved yet. Still needed: a pseudonym" in read(app)
+    app.segmented_control(key=typed(app, "move_kind")).select("Known patient").run()
+    app.selectbox(key=typed(app, "move_patient")).select(2).run()
+    press(app, "Move the case")
+    assert "Still needed: the lesion." in read(app)
+    press(app, "Choose lesion 2")
+    press(app, "Move the case")
+    moved = store.case(1)
+    assert (moved.lesion.id, moved.patient.pseudonym) == (2, "A-1")  # type: ignore[union-attr]
+    assert "Moved. It is now Case 1 · A-1 · scalp." in read(app)
+    assert "moved" in [revision.action for revision in store.revisions(1)]
+    assert CHANGED not in read(app)
+    other.run()
+    assert "Case 1 · A-1 · scalp" in read(other)
+
+
+def test_a_case_is_moved_to_a_new_lesion_of_the_same_patient(tabs: tuple[AppTest, AppTest, CaseStore]) -> None:
+    app, _, store = tabs
+    app.segmented_control(key=typed(app, "move_kind")).select("Known patient").run()
+    assert app.selectbox(key=typed(app, "move_patient")).value == 1  # the patient that is being worked on
+    app.text_input(key=typed(app, "move_site")).input("thigh").run()  # the lesion that it is of is not offered
+    press(app, "Move the case")
+    assert (store.case(1).lesion.body_site, store.case(1).patient) == ("thigh", store.patient(1))
