@@ -1,12 +1,12 @@
 """A photo on its way into the network, and a heat map on its way back: training and serving share this file.
 
-The network was trained on photos of 200 × 150 px that had been reduced (bicubic) and compressed (JPEG, quality 75). An
-upload of any size is brought to that detail in the same way first, and only then to the network's own square input, so
-that a photo of 600 × 450 px gets the answer that its copy of 200 × 150 px gets. In full::
+The network was trained on photos of 400 × 300 px. An upload of any size is brought to that detail first, and only then
+to the network's own square input, so that a large photo gets the answer that its reduced copy gets. In full::
 
-    photo ─ central crop to at most 4:3 ─ reduce so that the short side is 150 px, compress ─ square ─ normalise
+    photo ─ central crop to at most 4:3 ─ reduce so that the short side is 300 px ─ square ─ normalise
 
-A photo that is no larger than that passes the second step as it is.
+A photo that is no larger than that passes the second step as it is; every reduction is antialiased. Releases up to
+0.3.0, trained on 200 × 150 px, state their own figures and a compression in their manifest, and are read with them.
 """
 
 from collections.abc import Sequence
@@ -27,12 +27,12 @@ Views = UInt8[Array, "n s s 3"]
 class InputSpec:
     """What the network expects; stored in the manifest beside the weights."""
 
-    size_px: int = 192
-    """Side of the square input. 192 lies between the 150 and the 200 px of a training photo."""
-    detail_px: int = 150
+    size_px: int = 224
+    """Side of the square input, a multiple of 32."""
+    detail_px: int = 300
     """Short side that a photo is reduced to first: the detail of the training photos."""
-    detail_jpeg_quality: int = 75
-    """Of the compression that goes with that reduction."""
+    detail_jpeg_quality: int = 0
+    """Of a JPEG compression after that reduction, 1 to 95; 0: none. Releases up to 0.3.0 were trained with 75."""
     max_aspect: float = 4 / 3
     """Longer over shorter side; what sticks out is cropped on both sides alike."""
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
@@ -48,11 +48,10 @@ def crop_box(height_px: int, width_px: int, spec: InputSpec) -> tuple[int, int, 
 
 
 def detail_view(photo: Photo, spec: InputSpec) -> Image.Image:
-    """The seen region at the detail of the training photos: a short side of ``spec.detail_px``, and compressed as they.
+    """The seen region at the detail of the training photos: a short side of at most ``spec.detail_px``.
 
-    The compression is no ornament: without it, 49 of 60 originals get the top class that their training copies get,
-    with it 60, and the largest probability differs by .004 in the median instead of .025. Photos that need no reduction
-    stay as they are: training photos are compressed already.
+    Where the spec has a compression (releases up to 0.3.0), a photo that was reduced is compressed too. Training with
+    robust views takes its place: a compression in serving made one grey level of difference in the upload count.
     """
     top, left, height, width = crop_box(photo.height_px, photo.width_px, spec)
     region = Image.fromarray(np.ascontiguousarray(photo.pixels[top : top + height, left : left + width]))
@@ -60,6 +59,8 @@ def detail_view(photo: Photo, spec: InputSpec) -> Image.Image:
     if scale >= 1:
         return region
     reduced = region.resize((round(width * scale), round(height * scale)), Image.Resampling.BICUBIC)
+    if not spec.detail_jpeg_quality:
+        return reduced
     compressed = BytesIO()
     reduced.save(compressed, "JPEG", quality=spec.detail_jpeg_quality, subsampling="4:2:0")
     with Image.open(compressed) as decoded:

@@ -11,6 +11,8 @@ from skinlens.preprocess import InputSpec, crop_box, detail_view, heat_to_photo,
 from skinlens.records import Photo
 
 SPEC = InputSpec()
+COMPRESSING = InputSpec(size_px=192, detail_px=150, detail_jpeg_quality=75)
+"""As the manifests of releases up to 0.3.0 say."""
 
 
 def flat(height_px: int, width_px: int, colour: tuple[int, int, int] = (10, 128, 250)) -> Photo:
@@ -44,10 +46,22 @@ def test_the_seen_region_lies_inside_and_is_no_longer_than_allowed(height_px: in
 
 def test_a_training_photo_keeps_its_pixels_and_a_large_one_comes_to_its_size() -> None:
     random = np.random.default_rng(0)
-    small = photo_from_pixels(random.integers(0, 256, (150, 200, 3), dtype=np.uint8), "PNG")
+    small = photo_from_pixels(random.integers(0, 256, (300, 400, 3), dtype=np.uint8), "PNG")
     assert np.array_equal(np.asarray(detail_view(small, SPEC)), small.pixels)
-    assert detail_view(flat(450, 600), SPEC).size == (200, 150)
-    assert detail_view(flat(3000, 4000), SPEC).size == (200, 150)
+    assert detail_view(flat(450, 600), SPEC).size == (400, 300)
+    assert detail_view(flat(3000, 4000), COMPRESSING).size == (200, 150)
+
+
+def test_serving_only_reduces_unless_the_manifest_says_that_it_compresses() -> None:
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (450, 600, 3), dtype=np.uint8)
+    large = photo_from_pixels(pixels, "PNG")
+    reduced = Image.fromarray(pixels).resize((400, 300), Image.Resampling.BICUBIC)
+    assert np.array_equal(np.asarray(detail_view(large, SPEC)), np.asarray(reduced))
+    compressed = np.asarray(detail_view(large, COMPRESSING))
+    assert not np.array_equal(
+        compressed, np.asarray(Image.fromarray(pixels).resize((200, 150), Image.Resampling.BICUBIC))
+    )
 
 
 def test_normalisation_by_hand() -> None:
@@ -93,6 +107,6 @@ def test_an_antialiased_reduction_does_not_alias() -> None:
 
 
 def test_the_resize_is_the_one_that_is_stated() -> None:
-    photo = photo_from_pixels(np.random.default_rng(1).integers(0, 256, (150, 200, 3), dtype=np.uint8), "PNG")
-    stated = Image.fromarray(photo.pixels).resize((192, 192), Image.Resampling.BILINEAR)
+    photo = photo_from_pixels(np.random.default_rng(1).integers(0, 256, (300, 400, 3), dtype=np.uint8), "PNG")
+    stated = Image.fromarray(photo.pixels).resize((224, 224), Image.Resampling.BILINEAR)
     assert np.array_equal(model_view(photo, SPEC), np.asarray(stated))

@@ -1,21 +1,26 @@
 """Random views of training photos, for a whole batch at once on the CPU or the GPU.
 
-The unchanged view (every range 0, scale 1) is the one that ``preprocess`` gives in serving, up to rounding.
+The unchanged view (every range 0, scale 1) is the one that ``preprocess`` gives in serving, up to rounding: a photo
+that is much larger than the view is sampled more finely than the view's pixels and averaged, as serving reduces it.
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Float32, Int64, UInt8
 from torch import Tensor
 
-from skinlens.distill.config import Augmentation
+from skinlens.distill.acquisition import AcquisitionParams, degrade_files, degrade_views, sample_acquisition
+from skinlens.distill.config import Acquisition, Augmentation
 from skinlens.preprocess import InputSpec
 
 # Luma and chroma of NTSC (YIQ): a hue change is a rotation of the last two axes.
 _RGB_TO_YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
+
+REDUCED = 1.5
+"""Photo pixels for each pixel of a view from which on the view is sampled twice as finely, against aliasing."""
 
 
 class Draws(NamedTuple):
@@ -37,13 +42,18 @@ class Draws(NamedTuple):
     sharpness: Float32[Tensor, " n"]
     erased: Float32[Tensor, "n 4"]
     """Top, left, height and width of the greyed rectangle in shares of the side; height 0: none."""
+    acquisition: AcquisitionParams | None = None
+    """Cameras, files, hair and markers; None: none of it."""
 
     def of(self, rows: Int64[Tensor, " m"]) -> "Draws":
         """Those of some photos."""
-        return Draws(*(one[rows] for one in self))
+        chosen: dict[str, Any] = {
+            name: values[rows] for name, values in self._asdict().items() if isinstance(values, Tensor)
+        }
+        return Draws(**chosen, acquisition=self.acquisition.of(rows) if self.acquisition else None)
 
 
-def draw(count: int, ranges: Augmentation, generator: torch.Generator) -> Draws:
+def draw(count: int, ranges: Augmentation, generator: torch.Generator, acquisition: Acquisition | None = None) -> Draws:
     """Every photo's own draw."""
 
     def uniform(low: float, high: float, *more: int) -> Tensor:
@@ -67,12 +77,18 @@ def draw(count: int, ranges: Augmentation, generator: torch.Generator) -> Draws:
         hue=uniform(-ranges.hue, ranges.hue) * 2 * math.pi,
         sharpness=uniform(-ranges.sharpness, ranges.sharpness),
         erased=erased,
+        acquisition=sample_acquisition(count, acquisition, generator) if acquisition else None,
     )
 
 
 def views_of(details: UInt8[Tensor, "n 3 h w"], draws: Draws, spec: InputSpec) -> Float32[Tensor, "n 3 s s"]:
     """Turn, zoom, stretch, shift, recolour, sharpen and grey out each photo by its draw: pictures in [0, 1]."""
-    views = _colour(_geometry(details.float() / 255, draws, spec), draws)
+    if draws.acquisition:
+        details = degrade_files(details, draws.acquisition)
+    views = _geometry(details.float() / 255, draws, spec)
+    if draws.acquisition:
+        views = degrade_views(views, draws.acquisition)
+    views = _colour(views, draws)
     if draws.sharpness.any():
         views = _sharpen(views, draws.sharpness)
     if draws.erased.any():
@@ -97,8 +113,23 @@ def _geometry(pictures: Float32[Tensor, "n 3 h w"], draws: Draws, spec: InputSpe
         torch.stack([sin * across, cos * down, draws.shift[:, 1] * height / 2], 1) / (height / 2),
     ]
     matrix = torch.stack(rows, 1).to(pictures.device)
-    grid = F.affine_grid(matrix, [count, 3, spec.size_px, spec.size_px], align_corners=False)
-    return F.grid_sample(pictures, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    reduction = torch.maximum(across.abs(), down.abs()) * 2 / spec.size_px
+    finer = (reduction > REDUCED).to(pictures.device)
+    if finer.all() or not finer.any():
+        return _sampled(pictures, matrix, spec.size_px, 1 + int(finer.any()))
+    views = pictures.new_empty((count, 3, spec.size_px, spec.size_px))
+    for factor, chosen in ((1, ~finer), (2, finer)):
+        views[chosen] = _sampled(pictures[chosen], matrix[chosen], spec.size_px, factor)
+    return views
+
+
+def _sampled(
+    pictures: Float32[Tensor, "n 3 h w"], matrix: Float32[Tensor, "n 2 3"], size_px: int, finer: int
+) -> Float32[Tensor, "n 3 s s"]:
+    """Bilinear samples on a grid that is ``finer`` times as fine as the view, averaged."""
+    grid = F.affine_grid(matrix, [len(pictures), 3, size_px * finer, size_px * finer], align_corners=False)
+    views = F.grid_sample(pictures, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    return F.avg_pool2d(views, finer) if finer > 1 else views
 
 
 def _colour(views: Float32[Tensor, "n 3 s s"], draws: Draws) -> Float32[Tensor, "n 3 s s"]:
@@ -117,9 +148,9 @@ def _colour(views: Float32[Tensor, "n 3 s s"], draws: Draws) -> Float32[Tensor, 
 
 def _sharpen(views: Float32[Tensor, "n 3 s s"], sharpness: Float32[Tensor, " n"]) -> Float32[Tensor, "n 3 s s"]:
     """Add the given share of what a 3×3 binomial blur takes away: -1 is the blurred view, 0 the view itself."""
-    line = torch.tensor([0.25, 0.5, 0.25], device=views.device)
-    kernel = torch.outer(line, line).expand(3, 1, 3, 3)
-    blurred = F.conv2d(F.pad(views, (1, 1, 1, 1), mode="replicate"), kernel, groups=3)
+    blurred = F.pad(views, (1, 1, 1, 1), mode="replicate")
+    blurred = (blurred[..., :-2] + 2 * blurred[..., 1:-1] + blurred[..., 2:]) / 4
+    blurred = (blurred[..., :-2, :] + 2 * blurred[..., 1:-1, :] + blurred[..., 2:, :]) / 4
     return (views + sharpness.to(views.device).view(-1, 1, 1, 1) * (views - blurred)).clamp(0, 1)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from skinlens.distill.losses import Weights
 from skinlens.errors import RecipeError
+from skinlens.labels import CODES
 from skinlens.models.student import StudentConfig
 from skinlens.models.teacher import TeacherConfig
 from skinlens.preprocess import InputSpec
@@ -42,6 +43,67 @@ class Augmentation:
     """Share of the finest detail (3×3 px) that is taken away or put on top: cameras and compressions differ in it."""
     erase: float = 0.0
     """Probability that a rectangle of the view is greyed out."""
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """Probabilities and ranges of what cameras, files and skin put on a photo that is not the lesion.
+
+    All 0 by default: nothing is changed. Networks trained on one clinic's photos learn its cameras (Bissoto et al.,
+    "Debiasing Skin Lesion Datasets and Models? Not So Fast", 2020), so photos of other clinics are imitated here.
+    """
+
+    resample: float = 0.0
+    """Probability of a reduction and enlargement of the whole photo, as by a low-resolution camera or an export."""
+    resample_low: float = 0.35
+    """Smallest share of the side that such a reduction keeps."""
+    jpeg: float = 0.0
+    """Probability of another JPEG compression."""
+    jpeg_low: int = 35
+    """Lowest and, below, highest quality of that compression."""
+    jpeg_high: int = 95
+    blur: float = 0.0
+    """Probability of a Gaussian blur."""
+    blur_high: float = 0.008
+    """Largest standard deviation of the blur, in shares of the short side."""
+    noise: float = 0.0
+    """Probability of sensor noise: Gaussian, independent for each pixel and channel."""
+    noise_high: float = 0.04
+    """Largest standard deviation of the noise, of the range 0 to 1."""
+    cast: float = 0.0
+    """Standard deviation of the natural logarithm of each channel's gain: white balance and lamps."""
+    gamma: float = 0.0
+    """Largest absolute natural logarithm of the exponent of a tone curve."""
+    hair: float = 0.0
+    """Probability of drawn hairs; the next four alike."""
+    ink: float = 0.0
+    ruler: float = 0.0
+    dark_corners: float = 0.0
+    gel_bubbles: float = 0.0
+
+
+@dataclass(frozen=True)
+class Source:
+    """One more labelled folder to train and validate on, beside HAM10000."""
+
+    folder: str
+    """Relative to the folder that the setting SKINLENS_SOURCES names; absolute paths stay as they are."""
+    name: str = ""
+    """As the log names its validation photos; empty: the folder's name."""
+    labels: str = "labels.csv"
+    """Inside the folder, with the columns ``image_id`` and ``dx``."""
+    classes: tuple[str, ...] = CODES
+    """Codes that this source may teach; photos of other classes are left out."""
+    validation: str = ""
+    """File of the image ids that validate, one a line, beside the recipes; empty: all photos are trained on."""
+
+
+@dataclass(frozen=True)
+class SizeStep:
+    """Progressive resizing: the first ``epochs`` epochs, or those after the step before, see ``size_px``."""
+
+    epochs: int
+    size_px: int
 
 
 @dataclass(frozen=True)
@@ -114,12 +176,32 @@ class Recipe:
     """Each block of the teacher's ViT learns at so many times the rate of the block behind it."""
     vit_rate: float = 0.1
     """Times the learning rate, for the last block of the teacher's ViT."""
+    initial: str = ""
+    """Path of a run's ``best.pt`` or of a snapshot whose weights the network starts from; empty: see ``pretrained``."""
+    sources: tuple[Source, ...] = ()
+    """Labelled folders beside HAM10000."""
+    progressive: tuple[SizeStep, ...] = ()
+    """Smaller views in the first epochs (Tan and Le, "EfficientNetV2", 2021, section 4.2); the rest see
+    ``input.size_px``."""
     augmentation: Augmentation = field(default_factory=Augmentation)
+    acquisition: Acquisition = field(default_factory=Acquisition)
     distillation: Distillation = field(default_factory=Distillation)
     search: Search = field(default_factory=Search)
     student: StudentConfig = field(default_factory=StudentConfig)
     teacher: TeacherConfig = field(default_factory=TeacherConfig)
     input: InputSpec = field(default_factory=InputSpec)
+
+    def size_at(self, epoch: int) -> int:
+        """Side in px of the views of an epoch, counted from 0."""
+        for step in self.progressive:
+            if epoch < step.epochs:
+                return step.size_px
+            epoch -= step.epochs
+        return self.input.size_px
+
+
+_LISTS: dict[str, Any] = {"weights": Weights(), "sources": Source(""), "progressive": SizeStep(0, 0)}
+"""Fields that hold any number of tables: what each table starts from."""
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -157,8 +239,13 @@ def _build(default: Settings, content: dict[str, Any], where: str) -> Settings:
             changes[name] = _build(present, value, f"{where} [{name}]")
         elif name == "temperatures" and isinstance(value, list | tuple):
             changes[name] = tuple(float(one) for one in value)
-        elif name == "weights" and isinstance(value, list | tuple):
-            changes[name] = tuple(_build(Weights(), one, f"{where} [weights]") for one in value)
+        elif name in _LISTS and isinstance(value, list | tuple):
+            changes[name] = tuple(_build(_LISTS[name], one, f"{where} [[{name}]]") for one in value)
+        elif name == "classes" and isinstance(value, list | tuple):
+            unknown = sorted(set(value) - set(CODES))
+            if unknown or not value:
+                raise RecipeError(f"{where}: classes must be some of {', '.join(CODES)}, found {list(value)}.")
+            changes[name] = tuple(value)
         elif isinstance(present, tuple) and isinstance(value, list | tuple) and len(present) == len(value):
             changes[name] = tuple(value)
         elif type(present) is type(value) or (type(present) is float and type(value) is int):

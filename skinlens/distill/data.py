@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
+from skinlens.distill.photos import PhotoSet
 from skinlens.errors import DatasetError
 from skinlens.intake import read_trusted_photo
 from skinlens.labels import INDEX
@@ -102,21 +103,15 @@ def split_of_images() -> dict[str, str]:
     return {row["image_id"]: row["split"] for row in csv.DictReader(text.splitlines())}
 
 
-def load_details(entries: Sequence[Entry], spec: InputSpec) -> UInt8[Tensor, "n 3 h w"]:
-    """The photos at the detail that the network is given, before the random view or the resize: training's input.
+def load_details(entries: Sequence[Entry], spec: InputSpec) -> PhotoSet:
+    """The photos at the detail that the network is given, before the random view or the resize: training's input."""
 
-    All must come to one size, as HAM10000's do (600×450 and its reductions).
-    """
-
-    def decode(entry: Entry) -> UInt8[Array, "h w 3"]:
-        return np.asarray(detail_view(read_trusted_photo(entry.path.read_bytes()), spec))
+    def decode(entry: Entry) -> UInt8[Tensor, "3 h w"]:
+        pixels = np.asarray(detail_view(read_trusted_photo(entry.path.read_bytes()), spec))
+        return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
 
     with ThreadPoolExecutor() as pool:
-        decoded = list(pool.map(decode, entries))
-    sizes = {one.shape for one in decoded}
-    if len(sizes) != 1:
-        raise DatasetError(f"Training photos must all have one shape, found {sorted(sizes)}.")
-    return torch.from_numpy(np.stack(decoded).transpose(0, 3, 1, 2).copy())
+        return PhotoSet.of(list(pool.map(decode, entries)))
 
 
 def load_views(entries: Sequence[Entry], spec: InputSpec) -> UInt8[Array, "n s s 3"]:

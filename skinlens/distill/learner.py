@@ -32,8 +32,12 @@ TEACHER_BRANCH, TEACHER_EXIT = 0.5, 0.15
 """Weights of the cross-entropies of either branch's output and exits beside the teacher's combined output."""
 
 
+LossTerms = dict[str, Tensor]
+"""One batch's losses by name, each a scalar; ``loss`` is the total that is minimized, the others are its parts."""
+
+
 class Learner(nn.Module):
-    """Pictures in [0, 1] and labels in, the loss out. ``network`` alone is kept and averaged."""
+    """Pictures in [0, 1] and labels in, the loss terms out. ``network`` alone is kept and averaged."""
 
     network: nn.Module
 
@@ -44,10 +48,10 @@ class Learner(nn.Module):
 
     def forward(
         self, pictures: Float[Tensor, "n 3 s s"], labels: Int64[Tensor, " n"], answers: TeacherOutput | None
-    ) -> Float[Tensor, ""]:
+    ) -> LossTerms:
         return self.loss(self.network(to_input(pictures, self.recipe)), labels, answers)
 
-    def loss(self, output: Any, labels: Tensor, answers: TeacherOutput | None) -> Tensor:
+    def loss(self, output: Any, labels: Tensor, answers: TeacherOutput | None) -> LossTerms:
         raise NotImplementedError
 
     def frozen_parts(self) -> list[nn.Module | nn.Parameter]:
@@ -71,13 +75,13 @@ class StudentLearner(Learner):
         if teaching.teacher and teaching.feature_matching:
             self.matching = FeatureMatching(recipe.student.fused_channels, recipe.teacher.hidden)
 
-    def loss(self, output: StudentOutput, labels: Tensor, answers: TeacherOutput | None) -> Tensor:
+    def loss(self, output: StudentOutput, labels: Tensor, answers: TeacherOutput | None) -> LossTerms:
         recipe, teaching = self.recipe, self.recipe.distillation
         final = classification_loss(output.logits, labels, recipe.label_smoothing)
         exits = (output.exit_1, output.exit_2)
         from_labels = sum((classification_loss(one, labels, recipe.label_smoothing) for one in exits), final * 0)
         if answers is None:
-            return final + recipe.exit_weight * from_labels
+            return {"loss": final + recipe.exit_weight * from_labels, "classification": final, "exits": from_labels}
         terms = Terms(
             intermediate=intermediate_loss(exits, (answers.convolutional, answers.vit)),
             logit=logit_loss(output.logits, answers.logits, teaching.temperature),
@@ -88,7 +92,7 @@ class StudentLearner(Learner):
             loss = loss + recipe.exit_weight * from_labels
         if teaching.feature_matching:
             loss = loss + teaching.feature_matching * self.matching(output.fused.mean(dim=(2, 3)), answers.features)
-        return loss
+        return {"loss": loss, **terms._asdict()}
 
     def frozen_parts(self) -> list[nn.Module | nn.Parameter]:
         branch, stages = self.network.efficientnet, self.recipe.frozen_stages
@@ -104,7 +108,7 @@ class TeacherLearner(Learner):
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe, Teacher(recipe.teacher, pretrained=recipe.pretrained))
 
-    def loss(self, output: TeacherOutput, labels: Tensor, answers: TeacherOutput | None) -> Tensor:  # noqa: ARG002
+    def loss(self, output: TeacherOutput, labels: Tensor, answers: TeacherOutput | None) -> LossTerms:  # noqa: ARG002
         """Each branch learns by itself too, so that its outputs have something to teach."""
 
         def entropy(*logits: Tensor) -> Tensor:
@@ -113,7 +117,9 @@ class TeacherLearner(Learner):
 
         exits = entropy(output.vit_exit_1, output.vit_exit_2, output.convolutional_exit_1, output.convolutional_exit_2)
         branches = entropy(output.vit, output.convolutional)
-        return entropy(output.logits) + TEACHER_BRANCH * branches + TEACHER_EXIT * exits
+        final = entropy(output.logits)
+        loss = final + TEACHER_BRANCH * branches + TEACHER_EXIT * exits
+        return {"loss": loss, "classification": final, "branches": branches, "exits": exits}
 
     def frozen_parts(self) -> list[nn.Module | nn.Parameter]:
         stages = self.recipe.frozen_stages
@@ -144,13 +150,13 @@ class WarmUpLearner(Learner):
         self._pattern = (pattern,)  # in a tuple: no part of what is trained, averaged and kept
         self.matching = FeatureMatching(self.network.branch.widths[-1], pattern.widths[-1])
 
-    def forward(self, pictures: Tensor, labels: Tensor, answers: TeacherOutput | None) -> Tensor:  # noqa: ARG002
+    def forward(self, pictures: Tensor, labels: Tensor, answers: TeacherOutput | None) -> LossTerms:  # noqa: ARG002
         output = self.network(pictures)
         with torch.no_grad():
             features = self._pattern[0].to(pictures.device)(pictures)[-1]
         labelled = classification_loss(output.logits, labels, self.recipe.label_smoothing)
         matched: Tensor = self.matching(output.features, features)
-        return matched + labelled
+        return {"loss": matched + labelled, "matching": matched, "classification": labelled}
 
 
 class BaselineLearner(Learner):
@@ -159,12 +165,30 @@ class BaselineLearner(Learner):
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe, baseline(recipe))
 
-    def loss(self, output: Tensor, labels: Tensor, answers: TeacherOutput | None) -> Tensor:  # noqa: ARG002
-        return classification_loss(output, labels, self.recipe.label_smoothing)
+    def loss(self, output: Tensor, labels: Tensor, answers: TeacherOutput | None) -> LossTerms:  # noqa: ARG002
+        return {"loss": classification_loss(output, labels, self.recipe.label_smoothing)}
 
 
 def make_learner(recipe: Recipe) -> Learner:
-    """Raises WeightsError: initial weights are not installed. Raises RecipeError: there is no such network."""
+    """The task of a recipe, with its initial weights.
+
+    Raises:
+        WeightsError: initial weights are not installed.
+        RecipeError: there is no such network, or ``recipe.initial`` names no weights that fit it.
+    """
+    learner = _make_learner(recipe)
+    if recipe.initial:
+        path = Path(recipe.initial)
+        if not path.is_file():
+            raise RecipeError(f"The recipe {recipe.name} starts from weights at {path}, and there are none.")
+        try:
+            learner.network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["network"])
+        except RuntimeError as problem:
+            raise RecipeError(f"The weights at {path} do not fit the network of {recipe.name}: {problem}") from problem
+    return learner
+
+
+def _make_learner(recipe: Recipe) -> Learner:
     kinds: dict[str, Callable[[Recipe], Learner]] = {
         "student": StudentLearner,
         "teacher": TeacherLearner,

@@ -6,18 +6,18 @@ changed copies, then a tenth of all pictures is drawn as the test set; so copies
 lesion, lie on both sides, and that test set also chooses the best epoch.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Int64, UInt8
-from torch import Tensor
 
-from skinlens.distill.augment import draw, views_of
+from skinlens.distill.augment import draw
 from skinlens.distill.config import Augmentation, Recipe
 from skinlens.distill.data import Entry, labels_of, load_details, load_views
+from skinlens.distill.photos import PhotoSet
 from skinlens.labels import CODES
 from skinlens.records import Array
 
@@ -40,24 +40,41 @@ PAPER_CHANGES = Augmentation(
 
 
 @dataclass(frozen=True, eq=False)
+class ValidationSet:
+    views: UInt8[Array, "m s s 3"]
+    truth: Int64[Array, " m"]
+
+
+@dataclass(frozen=True, eq=False)
 class Material:
     protocol: Protocol
-    details: UInt8[Tensor, "n 3 h w"]
+    details: PhotoSet
     """Training photos before their random view."""
     labels: Int64[Array, " n"]
     views: UInt8[Array, "m s s 3"]
     """Validation photos as serving presents them to the network."""
     truth: Int64[Array, " m"]
+    elsewhere: Mapping[str, ValidationSet] = field(default_factory=dict)
+    """Validation photos of other clinics, by the name of their source."""
 
 
-def by_lesion(training: Sequence[Entry], validation: Sequence[Entry], recipe: Recipe) -> Material:
-    """Raises DatasetError: the training photos are not all of one shape."""
+def by_lesion(
+    training: Sequence[Entry],
+    validation: Sequence[Entry],
+    recipe: Recipe,
+    elsewhere: Mapping[str, Sequence[Entry]] | None = None,
+) -> Material:
+    """``training`` may hold photos of several sources and shapes; ``elsewhere``: each source's validation photos."""
     return Material(
         "lesion",
         load_details(training, recipe.input),
         labels_of(training),
         load_views(validation, recipe.input),
         labels_of(validation),
+        {
+            name: ValidationSet(load_views(entries, recipe.input), labels_of(entries))
+            for name, entries in (elsewhere or {}).items()
+        },
     )
 
 
@@ -90,14 +107,14 @@ def as_in_the_paper(entries: Sequence[Entry], recipe: Recipe) -> Material:
     for part in torch.arange(len(photos)).split(512):
         for ranges, rows in ((PAPER_CHANGES, part[is_copy[part]]), (unchanged, part[~is_copy[part]])):
             if len(rows):
-                made = views_of(details[photos[rows]], draw(len(rows), ranges, generator), spec)
+                made = details.views(photos[rows], draw(len(rows), ranges, generator), spec)
                 pictures[rows] = (made * 255).round().to(torch.uint8)
     order = torch.randperm(len(photos), generator=generator)
     cut = round(PAPER_TEST_SHARE * len(order))
     test, training = order[:cut], order[cut:]
     return Material(
         "paper",
-        pictures[training],
+        PhotoSet.of(list(pictures[training])),
         labels[photos[training].numpy()],
         np.ascontiguousarray(pictures[test].permute(0, 2, 3, 1).numpy()),
         labels[photos[test].numpy()],

@@ -66,6 +66,8 @@ class Teaching:
             recipe.view_seed,
             recipe.sampling_power,
             asdict(recipe.augmentation),
+            asdict(recipe.acquisition),
+            [asdict(source) for source in recipe.sources],
             asdict(self.spec),
             count,
         ]

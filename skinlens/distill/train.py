@@ -1,15 +1,17 @@
 """The training loop: plain code, one JSON line an epoch, resumable after a kill.
 
 A run lives in ``runs/<recipe name>/``: ``log.jsonl``, ``checkpoint.pt`` (the last epoch, for resuming), ``best.pt``
-(the averaged weights with the best balanced accuracy on ``val``, with the recipe to rebuild them) and ``curves.png``.
+(the averaged weights of the best epoch, with the recipe to rebuild them), ``float16.pt`` (the same at half the size, to
+be kept where a run's folder is lost) and ``curves.png``.
 Each epoch draws from generators seeded with (seed, epoch), so a resumed run goes on as an unbroken one would have.
 """
 
 import json
 import os
 import time
+from collections import Counter
 from copy import deepcopy
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,11 +25,12 @@ from tqdm import tqdm
 
 from skinlens import metrics
 from skinlens.calibration import softmax
-from skinlens.distill.augment import Draws, draw, views_of
-from skinlens.distill.config import Recipe, recipe_from_dict
+from skinlens.distill.augment import Draws, draw
+from skinlens.distill.config import Acquisition, Recipe, recipe_from_dict
 from skinlens.distill.distributed import World, share_statistics
 from skinlens.distill.learner import logits_of, make_learner, make_optimizer, to_input
 from skinlens.distill.material import Material
+from skinlens.distill.photos import PhotoSet
 from skinlens.distill.teaching import Notes, Teaching
 from skinlens.errors import RecipeError
 from skinlens.models.student import Student
@@ -71,35 +74,44 @@ def train(recipe: Recipe, material: Material, run: Path, world: World = ALONE) -
         share_statistics(learner.network)
         state["forward"] = DistributedDataParallel(learner)
     if recipe.compile:
-        learner.network.compile()
+        learner.network.compile(dynamic=False)  # one graph for each size of the views
     weights = sampling_weights(material.labels, recipe.sampling_power)
 
     for epoch in range(len(history), recipe.epochs):
         started = time.monotonic()
         lesson = draw_lesson(recipe, epoch, weights, epoch_steps * recipe.batch_size)
         notes = teaching.notes(epoch, len(lesson.photos)) if teaching else None
-        loss = _epoch(recipe, epoch, state, details, labels, lesson, notes, world)
+        terms = _epoch(recipe, epoch, state, details, labels, lesson, notes, world)
         if not world.leads:
-            history.append({"epoch": epoch + 1, "loss": loss})
+            history.append({"epoch": epoch + 1, **terms})
             continue
         if notes:
             notes.keep()
         line: Line = {
             "epoch": epoch + 1,
-            "loss": loss,
+            "size_px": recipe.size_at(epoch),
+            **terms,
             **validate(predict_logits(averaged, material.views, recipe, device), material.truth),
+            **{
+                f"{name}_melanoma_auc": validate(predict_logits(averaged, one.views, recipe, device), one.truth)[
+                    "melanoma_auc"
+                ]
+                for name, one in material.elsewhere.items()
+            },
             "learning_rate": float(schedule.get_last_lr()[-1]),
             "seconds": time.monotonic() - started,
         }
         history.append(line)
-        if line["balanced_accuracy"] >= max(past["balanced_accuracy"] for past in history):
+        if score(line) >= max(score(past) for past in history):
             best = {
                 "recipe": asdict(recipe),
                 "protocol": material.protocol,
                 "network": averaged.state_dict(),
                 "val": line,
             }
-            _write(run / "best.pt", best | (teaching.stamp if teaching else {}))
+            best |= teaching.stamp if teaching else {}
+            _write(run / "best.pt", best)
+            _write(run / "float16.pt", best | {"network": in_half(best["network"])})
         _write(
             run / "checkpoint.pt",
             {
@@ -127,20 +139,21 @@ def draw_lesson(recipe: Recipe, epoch: int, weights: Float32[Tensor, " m"], coun
     """By ``view_seed`` and the epoch alone: runs that differ in ``seed`` get the same photos in another order."""
     generator = torch.Generator().manual_seed(recipe.view_seed * 1_000_003 + epoch)
     photos = torch.multinomial(weights, count, replacement=True, generator=generator)
-    return Lesson(photos, draw(count, recipe.augmentation, generator))
+    acquisition = recipe.acquisition if recipe.acquisition != Acquisition() else None
+    return Lesson(photos, draw(count, recipe.augmentation, generator, acquisition))
 
 
 def _epoch(
     recipe: Recipe,
     epoch: int,
     state: dict[str, Any],
-    details: UInt8[Tensor, "n 3 h w"],
+    details: PhotoSet,
     labels: Tensor,
     lesson: Lesson,
     notes: Notes | None,
     world: World,
-) -> float:
-    """One pass over the lesson in an order of the run's own. Returns the mean loss."""
+) -> dict[str, float]:
+    """One pass over the lesson in an order of the run's own. Returns the mean of each loss term."""
     torch.manual_seed(recipe.seed * 1_000_003 + epoch)
     order = torch.randperm(len(lesson.photos))
     learner, optimizer, schedule = state["learner"], state["optimizer"], state["schedule"]
@@ -149,27 +162,65 @@ def _epoch(
     for part in learner.frozen_parts():
         if isinstance(part, nn.Module):
             part.eval()
-    mixed = details.is_cuda or recipe.mixed_precision
-    total, batches = 0.0, len(order) // recipe.batch_size
+    mixed = details.device.type == "cuda" or recipe.mixed_precision
+    spec = replace(recipe.input, size_px=recipe.size_at(epoch))
+    totals: Counter[str] = Counter()
+    batches = len(order) // recipe.batch_size
+    forecast = Forecast(recipe, epoch, batches)
     title = f"{recipe.name}, epoch {epoch + 1} of {recipe.epochs}"
     bar = tqdm(range(batches), desc=title, mininterval=5, disable=not world.leads)
     for step in bar:
         rows = world.share(order[step * recipe.batch_size : (step + 1) * recipe.batch_size])
-        chosen = lesson.photos[rows].to(details.device)
-        view = partial(views_of, details[chosen], lesson.draws.of(rows))
-        pictures = view(recipe.input)
+        chosen = lesson.photos[rows]
+        view = partial(details.views, chosen, lesson.draws.of(rows))
+        pictures = view(spec)
         answers = notes.answers(rows, view) if notes else None
         with torch.autocast(details.device.type, dtype=torch.bfloat16, enabled=mixed):
-            loss = forward(pictures, labels[chosen], answers)
+            terms = forward(pictures, labels[chosen.to(details.device)], answers)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        terms["loss"].backward()
         nn.utils.clip_grad_norm_(learner.parameters(), 5.0)
         optimizer.step()
         schedule.step()
         update_average(state["averaged"], learner.network, recipe.average_decay, schedule.last_epoch)
-        total += world.mean(loss)
-        bar.set_postfix(loss=f"{total / (step + 1):.3f}")
-    return total / batches
+        totals.update({name: world.mean(term) for name, term in terms.items()})
+        bar.set_postfix(loss=f"{totals['loss'] / (step + 1):.3f}")
+        if world.leads and forecast.after(step):
+            tqdm.write(forecast.words)
+    return {name if name == "loss" else f"loss_{name}": total / batches for name, total in totals.items()}
+
+
+class Forecast:
+    """How long the rest of a run takes, from the first steps that it makes here."""
+
+    FIRST, LAST = 5, 25
+    """Steps between which it is measured: the first ones compile."""
+
+    def __init__(self, recipe: Recipe, epoch: int, batches: int) -> None:
+        self._name, self._started = recipe.name, 0.0
+        now = recipe.size_at(epoch) ** 2
+        self._steps = sum(batches * recipe.size_at(one) ** 2 / now for one in range(epoch, recipe.epochs))
+        self.words = ""
+
+    def after(self, step: int) -> bool:
+        """To be called after each step of an epoch: whether ``words`` now say how long the run takes."""
+        if step == self.FIRST:
+            self._started = time.monotonic()
+        if step != self.LAST:
+            return False
+        each = (time.monotonic() - self._started) / (self.LAST - self.FIRST)
+        minutes = round(each * self._steps / 60)
+        self.words = f"{self._name}: about {minutes // 60} h {minutes % 60:02} min to go on this computer."
+        return True
+
+
+def score(line: Line) -> float:
+    """By which the best epoch is chosen.
+
+    The mean of balanced accuracy on ``val`` and of the melanoma AUC on each source's validation photos, if any.
+    """
+    elsewhere = [value for name, value in line.items() if name.endswith("_melanoma_auc")]
+    return float(np.mean([line["balanced_accuracy"], *elsewhere]))
 
 
 def validate(logits: Float32[Array, "n 7"], truth: Int64[Array, " n"]) -> Line:
@@ -251,15 +302,21 @@ def draw_curves(history: list[Line], path: Path) -> None:
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     epochs = [line["epoch"] for line in history]
-    for name in ("loss", "val_loss"):
+    names = list(history[-1])
+    for name in (name for name in names if name.startswith("loss") or name == "val_loss"):
         left.plot(epochs, [line[name] for line in history], label=name)
-    for name in ("balanced_accuracy", "macro_f1", "melanoma_auc"):
+    for name in ("balanced_accuracy", "macro_f1", *(name for name in names if name.endswith("melanoma_auc"))):
         right.plot(epochs, [line[name] for line in history], label=name)
     for axes in (left, right):
         axes.set_xlabel("epoch")
         axes.legend()
         axes.grid(alpha=0.3)
     figure.savefig(path, dpi=110)
+
+
+def in_half(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights in half precision; counters stay whole numbers."""
+    return {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -85,6 +85,8 @@ ROWS = (
         "Multi-stage distillation + layer fusion",
         {"accuracy": 95.88, "f1": 95.91, "auc": 99.02},
     ),
+    Row("sources", "… on more sources"),
+    Row("robust", "… on more sources and robust views"),
     Row("release", "Multi-stage distillation + layer fusion, at full size"),
     Row("averaged", "The mean of its weights and its companion's, 1 to 3"),
 )
@@ -94,6 +96,8 @@ COMPARED = (
     ("kd_multi_fusion", "hsb_fusion"),
     ("kd_single", "hsb"),
     ("kd_multi", "hsb"),
+    ("sources", "kd_multi_fusion"),
+    ("robust", "sources"),
     ("release", "companion"),
     ("averaged", "release"),
     ("int8", "release"),

@@ -174,6 +174,12 @@ def stressed(photo: Photo, artefact: Artefact, number: int, seed: int, spec: Inp
     return photo_from_pixels(np.asarray(picture), photo.source_format)
 
 
+def draw_layers(artifact: Artefact, number: int) -> list[Layer]:
+    """The drawing of that number on a canvas of 4:3, for training on drawn artifacts: colors, and where they cover."""
+    size = round(CANVAS_PX * 4 / 3), CANVAS_PX
+    return _DRAW[artifact](size, np.random.default_rng([number, *artifact.encode()]))
+
+
 # ------------------------------------------------------------------------------------------------------- drawings
 
 Size = tuple[int, int]

@@ -119,6 +119,8 @@ def _check_input(found: Any, path: Path) -> None:
     if not isinstance(found, Mapping) or not set(found) <= known:
         raise _wrong(path, "input", f"an object with keys of {sorted(known)}", found)
     for key, value in found.items():
+        if key == "detail_jpeg_quality" and value == 0:  # no compression
+            continue
         numbers = value if isinstance(value, list) else [value]
         if len(numbers) != (3 if key in {"mean", "std"} else 1) or not all(POSITIVE(one) for one in numbers):
             raise _wrong(path, f"input.{key}", "a positive number, or three of them for mean and std", value)

@@ -45,6 +45,19 @@ def test_without_changes_it_is_the_view_that_serving_makes() -> None:
     assert difference.max() < 2.5 / 127.5  # two rounding steps of a grey level
 
 
+def test_a_large_photo_is_averaged_as_serving_reduces_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Noise as fine as the pixels loses strength, as in serving; sampled point by point it would not."""
+    fine = torch.randint(0, 256, (4, 3, 180, 240), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    spec = replace(SPEC, detail_px=180)
+    plain = draw(4, NOTHING, torch.Generator().manual_seed(0))
+    photos = [photo_from_pixels(np.ascontiguousarray(one), "PNG") for one in fine.permute(0, 2, 3, 1).numpy()]
+    ours, theirs = normalised(views_of(fine, plain, spec), spec).numpy(), to_batch(photos, spec)
+    monkeypatch.setattr("skinlens.distill.augment.REDUCED", 99.0)
+    points = normalised(views_of(fine, plain, spec), spec).numpy()
+    assert theirs.std() < ours.std() < 0.8 * points.std()
+    assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > np.corrcoef(points.ravel(), theirs.ravel())[0, 1]
+
+
 def test_a_flip_mirrors_the_view() -> None:
     pictures = smooth_pictures(16)
     plain, flipped = views(pictures, NOTHING), views(pictures, replace(NOTHING, flip=True))

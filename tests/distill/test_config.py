@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from skinlens.distill.config import Recipe, load_recipe, recipe_from_dict
+from skinlens.distill.config import Recipe, SizeStep, load_recipe, recipe_from_dict
 from skinlens.errors import RecipeError
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -28,6 +28,12 @@ def test_every_recipe_loads_and_survives_a_checkpoint(path: Path) -> None:
         ("[augmentation]\nhues = 1", r"\[augmentation\]: unknown field 'hues'"),
         ("[student]\ncnn_channels = [1, 2, 3]", "cnn_channels must be of the kind of"),
         ("epochs =", "is not valid TOML"),
+        ("[[sources]]\nfolders = 'a'", r"\[\[sources\]\]: unknown field 'folders'"),
+        (
+            "[[sources]]\nfolder = 'a'\nclasses = ['mel', 'scc']",
+            r"classes must be some of akiec, .*found \['mel', 'scc'\]",
+        ),
+        ("[[progressive]]\nepochs = 'x'", r"\[\[progressive\]\]: epochs must be of the kind of 0"),
     ],
 )
 def test_a_wrong_recipe_says_what_and_where(tmp_path: Path, content: str, message: str) -> None:
@@ -35,6 +41,11 @@ def test_a_wrong_recipe_says_what_and_where(tmp_path: Path, content: str, messag
     path.write_text(content)
     with pytest.raises(RecipeError, match=message):
         load_recipe(path)
+
+
+def test_progressive_sizes_by_epoch() -> None:
+    recipe = Recipe(name="x", epochs=6, progressive=(SizeStep(2, 96), SizeStep(1, 128)))
+    assert [recipe.size_at(epoch) for epoch in range(6)] == [96, 96, 128, 224, 224, 224]
 
 
 def test_a_recipe_that_is_not_there(tmp_path: Path) -> None:

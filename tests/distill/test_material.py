@@ -21,7 +21,7 @@ def test_classes_are_topped_up_and_a_tenth_is_drawn(tmp_path: Path, monkeypatch:
     assert len(material.truth) == round(0.1 * 7 * 20)
     both = np.concatenate([material.labels, material.truth])
     assert np.bincount(both).tolist() == [20] * 7
-    assert material.details.shape == (126, 3, 32, 32)
+    assert [tuple(group.shape) for group in material.details.groups] == [(126, 3, 32, 32)]
     assert material.views.shape == (14, 32, 32, 3)
 
 
@@ -30,7 +30,7 @@ def test_copies_of_one_photo_lie_on_both_sides(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(PER_CLASS, 20)
     material = as_in_the_paper(draw_dataset(tmp_path, 1, 1), SMALL)
     assert set(material.truth) <= set(material.labels)
-    training = [shape(one) for one in material.details.numpy()]
+    training = [shape(one) for one in material.details.groups[0].numpy()]
     found = 0
     for view, label in zip(material.views, material.truth, strict=True):
         likeness = [float(np.corrcoef(shape(view.transpose(2, 0, 1)), one)[0, 1]) for one in training]

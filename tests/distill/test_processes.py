@@ -59,7 +59,7 @@ with joined() as world:
     share_statistics(learner.network)
     rows = world.share(torch.arange(len(labels)))
     shared = DistributedDataParallel(learner)  # must outlive the backward pass: it is what averages the gradients
-    loss = shared(pictures[rows], labels[rows], None)
+    loss = shared(pictures[rows], labels[rows], None)["loss"]
     loss.backward()
     mean = world.mean(loss)
     if world.leads:
@@ -126,7 +126,7 @@ def test_two_processes_give_the_gradients_of_one(tmp_path: Path) -> None:
     two(source, source)
     mean, gradients, state = torch.load(tmp_path / "both.pt")
     learner, (pictures, labels) = a_learner(), a_batch()
-    loss = learner(pictures, labels, None)
+    loss = learner(pictures, labels, None)["loss"]
     loss.backward()
     assert mean == pytest.approx(loss.item(), abs=1e-6)
     for one, theirs in zip(learner.parameters(), gradients, strict=True):

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from skinlens.distill import train as training
+from skinlens.distill.config import SizeStep
 from skinlens.distill.data import load_index, split_of_images
 from skinlens.distill.distributed import World
 from skinlens.distill.material import Material, by_lesion
@@ -30,6 +31,43 @@ def test_a_run_leaves_its_curves(photos: Material, tmp_path: Path) -> None:
     assert (tmp_path / "curves.png").stat().st_size > 1000
 
 
+def test_a_log_line_holds_the_terms_of_the_loss_and_the_figures_of_other_clinics(tmp_path: Path) -> None:
+    validation = draw_dataset(tmp_path / "val", 2, 1)
+    material = by_lesion(draw_dataset(tmp_path / "train", 1, 4), validation, RECIPE, {"elsewhere": validation})
+    recipe = replace(RECIPE, epochs=2, progressive=(SizeStep(1, 32),))
+    training.train(recipe, material, tmp_path / "run")
+    first, second = map(json.loads, (tmp_path / "run" / "log.jsonl").read_text().splitlines())
+    assert (first["size_px"], second["size_px"]) == (32, 64)
+    assert second["loss"] == pytest.approx(
+        second["loss_classification"] + recipe.exit_weight * second["loss_exits"], rel=1e-4
+    )
+    assert second["elsewhere_melanoma_auc"] == second["melanoma_auc"]  # the same photos
+    assert training.score(second) == pytest.approx((second["balanced_accuracy"] + second["melanoma_auc"]) / 2)
+
+
+def test_a_forecast_counts_what_is_left_by_the_size_of_the_views(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([100.0, 120.0])
+    monkeypatch.setattr(training.time, "monotonic", lambda: next(clock))
+    recipe = replace(RECIPE, epochs=3, progressive=(SizeStep(1, 32),))
+    forecast = training.Forecast(recipe, epoch=0, batches=100)
+    assert [step for step in range(100) if forecast.after(step)] == [training.Forecast.LAST]
+    # 20 steps took 20 s; one epoch of 100 small steps and two of four times the pixels: 900 s
+    assert forecast.words == "tiny: about 0 h 15 min to go on this computer."
+
+
+def test_a_run_can_start_from_the_weights_of_another(photos: Material, tmp_path: Path) -> None:
+    best = training.train(replace(RECIPE, epochs=1), photos, tmp_path / "first")
+    recipe = replace(RECIPE, initial=str(best))
+    started = training.make_learner(recipe).network.state_dict()
+    assert all(
+        torch.equal(value, started[name]) for name, value in torch.load(best, weights_only=True)["network"].items()
+    )
+    with pytest.raises(RecipeError, match="there are none"):
+        training.make_learner(replace(recipe, initial=str(tmp_path / "none.pt")))
+    with pytest.raises(RecipeError, match="do not fit"):
+        training.make_learner(replace(recipe, student=StudentConfig(fused_channels=8)))
+
+
 def test_another_recipe_does_not_go_on_from_this_checkpoint(photos: Material, tmp_path: Path) -> None:
     training.train(replace(RECIPE, epochs=1), photos, tmp_path)
     with pytest.raises(RecipeError, match="belongs to a run with other settings"):
@@ -43,6 +81,10 @@ def test_best_weights_rebuild_the_network(photos: Material, tmp_path: Path) -> N
     assert not student.training
     saved = torch.load(best, weights_only=True)["network"]
     assert all(torch.equal(value, saved[name]) for name, value in student.state_dict().items())
+    half, _ = training.load_student(best.with_name("float16.pt"))
+    for name, value in half.state_dict().items():
+        torch.testing.assert_close(value, saved[name], rtol=2**-10, atol=2**-24)
+    assert (best.with_name("float16.pt")).stat().st_size < 0.7 * best.stat().st_size
 
 
 def test_frozen_parts_do_not_move(photos: Material, tmp_path: Path) -> None:

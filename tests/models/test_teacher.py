@@ -102,7 +102,7 @@ def test_a_distillation_step_changes_no_byte_of_the_teacher(photos: Material, tr
     learner = make_learner(recipe)
     optimizer = torch.optim.SGD(learner.parameters(), lr=0.1)
     pictures, labels = torch.rand(4, 3, 64, 64), torch.tensor([0, 1, 2, 3])
-    learner(pictures, labels, teaching.answer(pictures)).backward()
+    learner(pictures, labels, teaching.answer(pictures))["loss"].backward()
     optimizer.step()
     assert not any(part is teacher for part in learner.modules())
     assert not teacher.training
@@ -124,7 +124,7 @@ def test_answers_are_kept_and_serve_a_run_with_another_seed(
     kept = Teaching(recipe, torch.device("cpu")).notes(0, 16)
     first = kept.answers(torch.tensor([3]), lambda spec: pytest.fail("a view was drawn"))
     lesson = training.draw_lesson(recipe, 0, training.sampling_weights(photos.labels, 0.5), 16)
-    picture = training.views_of(photos.details[lesson.photos[3:4]], lesson.draws.of(torch.tensor([3])), recipe.input)
+    picture = photos.details.views(lesson.photos[3:4], lesson.draws.of(torch.tensor([3])), recipe.input)
     again = Teaching(recipe, torch.device("cpu")).answer(picture)
     torch.testing.assert_close(first.logits, again.logits, atol=0.05, rtol=0.05)  # bfloat16, another batch
 
@@ -187,7 +187,7 @@ def test_a_branch_is_warmed_up_and_the_teacher_starts_from_it(photos: Material, 
     recipe = replace(TEACHER, name="warm_up", network="warm_up")
     learner = make_learner(recipe)
     pictures = torch.rand(4, 3, 64, 64)
-    loss = learner(pictures, torch.tensor([0, 1, 2, 3]), None)
+    loss = learner(pictures, torch.tensor([0, 1, 2, 3]), None)["loss"]
     loss.backward()
     assert all(one.grad is not None for one in learner.parameters())
     assert not any("pattern" in name for name in learner.state_dict())
