@@ -7,7 +7,7 @@ from typing import Any, cast
 import streamlit as st
 
 from skinlens.clock import today
-from skinlens.errors import CaseNotFound, Conflict, InvalidEntry
+from skinlens.errors import Conflict, SkinLensError
 from skinlens.explain import METHODS, Parameter
 from skinlens.labels import CODES
 from skinlens.predict import Classifier
@@ -121,7 +121,7 @@ def _annotate(store: CaseStore, opened: OpenCase, version: int, mine: Mapping[st
         held = conflicts.pending(conflict, {field: getattr(read, field) for field in mine}, mine, sign=sign)
         st.session_state[opened.key("reading_held")] = held
         st.rerun()
-    except InvalidEntry as error:
+    except SkinLensError as error:  # also a full disk: what was typed stays, to be saved again
         st.error(plain(error))
         return
     let_go(opened, "reading")
@@ -203,7 +203,7 @@ def _correct(store: CaseStore, opened: OpenCase, based_on: Mapping[str, int], mi
         before = {field: getattr(shown, field) for field in conflict.fields}
         st.session_state[opened.key("correction_held")] = conflicts.pending(conflict, before, mine)
         st.rerun()
-    except (CaseNotFound, InvalidEntry) as error:
+    except SkinLensError as error:
         st.error(plain(error))
         return
     let_go(opened, "correction")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from skinlens.errors import CaseNotFound, Conflict, InvalidEntry
+from skinlens.errors import SkinLensError
 from skinlens.records import Case
 from skinlens.store import CaseStore
 from skinlens.ui import forms, placement, session
@@ -33,7 +33,7 @@ def form(store: CaseStore, opened: OpenCase, stored: Case) -> None:
         moved = store.move_case(
             number, patient=chosen.patient, lesion=chosen.lesion, expected_version=stored.visit.version
         )
-    except (CaseNotFound, Conflict, InvalidEntry) as error:
+    except SkinLensError as error:
         st.error(plain(error))
         return
     forms.let_go(opened, "correction")

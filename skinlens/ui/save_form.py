@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from skinlens.errors import InvalidEntry
+from skinlens.errors import SkinLensError
 from skinlens.labels import CODES, IMPRESSIONS
 from skinlens.store import CaseStore
 from skinlens.ui import open_case, placement, session, widgets
@@ -41,6 +41,13 @@ def impression(opened: OpenCase) -> None:
 def save(store: CaseStore, opened: OpenCase, here: str) -> None:
     """Patient, lesion, date and the clinician's own diagnosis; keeps the case. ``here``: the page that it stands on."""
     session.leave_if_gone(opened)
+    try:
+        _form(store, opened, here)
+    except SkinLensError as error:  # the page's own sentence is out of reach: this part is drawn by itself
+        st.error(plain(error))
+
+
+def _form(store: CaseStore, opened: OpenCase, here: str) -> None:
     open_case.put_back(opened, here)
     st.subheader("Keep this case")
     st.caption("A pseudonym, unless there is no patient, and a body site are needed. The rest may stay empty.")
@@ -56,7 +63,7 @@ def save(store: CaseStore, opened: OpenCase, here: str) -> None:
         try:
             with st.spinner("Saving …"):
                 case = opened.save(store, patient=chosen.patient, lesion=chosen.lesion, **said)
-        except InvalidEntry as error:
+        except SkinLensError as error:  # also a full disk: the form stays as it is, to be saved again
             trouble.error(plain(error))
         else:
             session.work_on(case)

@@ -134,7 +134,11 @@ def _forget_typed() -> None:
 
 def leave_if_gone(opened: OpenCase) -> None:
     """For a part of a page that is drawn by itself: run the whole page, which says so, where the case was erased."""
-    if opened.gone:
+    try:
+        gone = opened.gone
+    except StoreError:
+        gone = True  # the whole page says what is amiss
+    if gone:
         st.rerun()
 
 

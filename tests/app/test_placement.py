@@ -209,3 +209,20 @@ def test_a_filter_keeps_its_fraction(stocked: AppTest, skinlens_home: Path) -> N
     stocked.number_input(key="find_least").set_value(limit).run()
     assert stocked.number_input(key="find_least").value == limit
     assert "**2 cases**" in words(stocked)
+
+
+def test_a_case_that_cannot_be_written_is_said_and_stays_typed(stocked: AppTest, skinlens_home: Path) -> None:
+    read_photo(stocked, 20)
+    stocked.text_input(key=typed(stocked, "pseudonym")).input("P-9")
+    stocked.text_input(key=typed(stocked, "site")).input("thigh").run()
+    whole = skinlens_home / "files"
+    whole.rename(skinlens_home / "elsewhere")
+    whole.write_bytes(b"")  # no file can be written below it
+    press(stocked, "Save case")
+    assert not stocked.exception
+    assert len(stocked.error) == 1
+    whole.unlink()
+    (skinlens_home / "elsewhere").rename(whole)
+    assert stocked.text_input(key=typed(stocked, "pseudonym")).value == "P-9"
+    press(stocked, "Save case")
+    assert CaseStore(skinlens_home).case(4).lesion.body_site == "thigh"
