@@ -117,9 +117,10 @@ def opened(path: Path, *, to_write: bool) -> Iterator[Database]:
     To be read alone, it opens on a full disk and in a read-only folder too.
 
     Raises:
-        StoreError: it cannot be opened, or a newer SkinLens has written it.
+        StoreError: it cannot be opened, a newer SkinLens has written it, or it is lost and its log is still there.
     """
     with plain_errors(path.parent):
+        _must_not_drop_log(path)
         make_private(path.parent)
         if not path.exists():
             path.touch(mode=0o600)
@@ -161,8 +162,7 @@ def _wait_at_most(db: Database, seconds: float) -> None:
 
 def _is_all_in(path: Path) -> bool:
     """Whether no change waits in a log beside the file."""
-    log = _log(path)
-    return path.is_file() and path.stat().st_size > 0 and not (log.is_file() and log.stat().st_size)
+    return _has_content(path) and not _has_content(_log(path))
 
 
 def _log(path: Path) -> Path:
@@ -176,12 +176,26 @@ def lost_log(path: Path) -> bool:
 
 def is_empty(path: Path) -> bool:
     """Whether there is no database yet, or none any more."""
-    log = path.with_name(f"{path.name}-wal")
-    return (
-        not (path.is_file() and path.stat().st_size)
-        and not (log.is_file() and log.stat().st_size)
-        and not path.is_dir()
-    )
+    return not _has_content(path) and not _has_content(_log(path)) and not path.is_dir()
+
+
+def _has_content(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
+
+
+def _must_not_drop_log(path: Path) -> None:
+    """SQLite deletes a log that it finds beside an empty database, with the changes in it.
+
+    The log is looked at first: in a store that is just being made, the database has content before its log has.
+    """
+    log = _log(path)
+    if _has_content(log) and not path.is_dir() and not _has_content(path):
+        raise StoreError(
+            f"The case database {path} is {'empty' if path.exists() else 'missing'}, but its log {log.name} is there "
+            f"({log.stat().st_size:,} bytes) and holds the latest changes. Nothing was changed. Keep a copy of "
+            f"{log.name}, and put {path.name} back from a backup, beside {log.name}; or put back the last good copy of "
+            "the whole folder."
+        )
 
 
 def damage(db: Database, home: Path) -> tuple[str, ...]:

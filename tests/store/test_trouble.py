@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 import numpy as np
 import pytest
 
+from skinlens.doctor import examine
 from skinlens.errors import StoreError
 from skinlens.store import CaseStore, database
 from skinlens.store.database import plain_errors
@@ -248,3 +249,37 @@ def test_a_database_that_lost_its_log_is_said_and_nothing_is_moved(store, save, 
         f"The case database {copy / 'cases.db'} has lost its log (cases.db-wal): the latest changes may be missing. "
         "Put back the last good copy of the whole folder.",
     )
+
+
+@pytest.mark.parametrize("loss", ["empty", "missing"])
+@pytest.mark.parametrize("files", ["with photos", "without photos"])
+def test_the_log_of_a_lost_database_is_kept(store, save, tmp_path, loss, files):
+    """SQLite deletes a log beside an empty database: no door of the store may open it."""
+    save(1)
+    copy = CaseStore(tmp_path / "copy")
+    with store._opened() as db:
+        db.execute("INSERT INTO setting (key, value, updated_at) VALUES ('theme', 'dark', '2024-05-31')")
+        shutil.copytree(store.home, copy.home)
+    log = copy.home / "cases.db-wal"
+    kept = log.read_bytes()
+    assert len(kept) > 4096
+    if files == "without photos":
+        shutil.rmtree(copy.home / "files")
+    copy.database.write_bytes(b"") if loss == "empty" else copy.database.unlink()
+    before = {path.name for path in copy.home.iterdir()}
+    for door in (copy.tidy, copy.search, copy.check_writable, lambda: copy.keep_setting("theme", "light")):
+        with pytest.raises(StoreError) as refusal:
+            door()
+        assert str(refusal.value) == (
+            f"The case database {copy.database} is {loss}, but its log cases.db-wal is there ({len(kept):,} bytes) and "
+            "holds the latest changes. Nothing was changed. Keep a copy of cases.db-wal, and put cases.db back from a "
+            "backup, beside cases.db-wal; or put back the last good copy of the whole folder."
+        )
+        assert log.read_bytes() == kept
+    assert {path.name for path in copy.home.iterdir()} - {"files"} == before - {"files"}
+    (said,) = [finding for finding in examine(tmp_path, copy.home) if finding.what == "case database"]
+    assert not said.passed
+    assert said.found == str(refusal.value)
+    assert log.read_bytes() == kept
+    shutil.copy(store.database, copy.database)
+    assert copy.search().total == 1
