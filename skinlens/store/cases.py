@@ -311,20 +311,17 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
             ) from error
 
     def _with_room_made(self, subject: Subject, number: int) -> None:
-        """Erase the rows; on a full disk with the room of the reserve, then of the files that are to be erased."""
-        for make_room in (self._release_reserve, lambda: self._erase_files(subject, number)):
-            try:
-                return self._erase_rows(subject, number)
-            except StoreError as error:
-                if not database.lacks_room(error):
-                    raise
-                make_room()
-        return self._erase_rows(subject, number)
+        """Erase the rows; on a full disk with the room of the reserve.
 
-    def _erase_files(self, subject: Subject, number: int) -> None:
-        with self._reading() as db, database.plain_errors(self.home):
-            for name in erasure.files_of_alone(db, subject, number):
-                self.files.remove(name)
+        The files never make room: they go after the rows, so that a case that stays has its photo.
+        """
+        try:
+            self._erase_rows(subject, number)
+        except StoreError as error:
+            if not database.lacks_room(error):
+                raise
+            self._release_reserve()
+            self._erase_rows(subject, number)
 
     def _erase_rows(self, subject: Subject, number: int) -> None:
         with self._writing() as db:

@@ -101,12 +101,6 @@ def scrub(db: Database) -> None:
     db.execute("DELETE FROM setting WHERE key = ?", [PENDING])
 
 
-def files_of_alone(db: Database, subject: Subject, number: int) -> frozenset[str]:
-    """Those of ``files_of`` that no other case needs."""
-    others = _named(db, f"NOT IN ({_VISITS_OF[subject]})", {"id": number})
-    return frozenset(files_of(db, subject, number) - others.keys())
-
-
 def _named(db: Database, visits: str, parameters: dict[str, int]) -> dict[str, int]:
     sql = f"""
         SELECT photo_file AS name, id FROM visit WHERE id {visits}

@@ -17,6 +17,7 @@ from skinlens.doctor import examine
 from skinlens.errors import StoreError
 from skinlens.store import CaseStore, database
 from skinlens.store.database import plain_errors
+from skinlens.store.home import RESERVE_BYTES
 from tests.store import samples
 
 NOBODY = 65534
@@ -189,30 +190,33 @@ class Full(CaseStore):
         super()._erase_rows(subject, number)
 
 
-@pytest.mark.parametrize(("limit", "left"), [(4, 2), (2, 2)], ids=["reserve", "files"])
-def test_on_a_full_disk_deleting_makes_its_own_room(store, save, limit, left):
-    """Two cases with two files each, and the reserve: it goes first, then the files that are to be erased."""
+def test_on_a_full_disk_deleting_makes_its_own_room(store, save):
+    """Two cases with two files each, and the reserve, which is given up."""
     first, second = save(1), save(2)
-    store.reserve.write_bytes(bytes(1000))
+    store.reserve.write_bytes(bytes(RESERVE_BYTES))
     full = Full(store.home)
-    full.limit = limit
+    full.limit = 4
     full.delete_visit(first.visit.id)
     assert [row.visit_id for row in store.search().rows] == [second.visit.id]
     assert not store.reserve.exists()
-    assert len(list(store.home.glob("files/*/*"))) == left
+    assert len(list(store.home.glob("files/*/*"))) == 2
     assert not store.unfinished_erasure()
     store.tidy()
-    assert store.reserve.stat().st_size == 4_000_000
+    assert store.reserve.stat().st_size == RESERVE_BYTES
 
 
-def test_a_full_disk_that_stays_full_is_said_and_the_case_stays(store, save):
+def test_a_full_disk_that_stays_full_is_said_and_the_case_stays_with_its_photo(store, save):
     case = save(1)
+    store.reserve.write_bytes(bytes(RESERVE_BYTES))
+    before = {path.name: path.read_bytes() for path in store.home.glob("files/*/*")}
     full = Full(store.home)
-    full.limit = -1
+    full.limit = 0
     with pytest.raises(StoreError, match=r"the disk is full\. Free some space and try again"):
         full.delete_visit(case.visit.id)
     assert store.exists(case.visit.id)
-    assert store.readable_photo(case.visit.id)[0].placeholder  # it was to be erased, and made what room it could
+    assert len(before) == 2
+    assert {path.name: path.read_bytes() for path in store.home.glob("files/*/*")} == before
+    np.testing.assert_array_equal(store.photo(case.visit.id).pixels, samples.photo(1).pixels)
 
 
 def test_a_disk_that_cannot_lock_is_named_and_not_waited_for(store, save, monkeypatch):
