@@ -91,14 +91,30 @@ class StoreHome:
 
     def _hold_reserve(self) -> None:
         """Put the reserve down, as long as it takes no more than a hundredth of what is free."""
-        if not self.reserve.is_file() and shutil.disk_usage(self.home).free > 100 * RESERVE_BYTES:
-            with database.plain_errors(self.home):
-                self.reserve.touch(mode=0o600)
+        if os.path.lexists(self.reserve) or shutil.disk_usage(self.home).free <= 100 * RESERVE_BYTES:
+            return
+        with database.plain_errors(self.home):
+            self.reserve.touch(mode=0o600, exist_ok=False)
+            try:
                 self.reserve.write_bytes(bytes(RESERVE_BYTES))
+            except OSError:  # half a reserve would not be known as one later
+                self.reserve.unlink(missing_ok=True)
+                raise
 
     def _release_reserve(self) -> None:
+        """Give the reserve up. A file of that name with any other content is somebody else's, and stays."""
         with database.plain_errors(self.home):
-            self.reserve.unlink(missing_ok=True)
+            if self._is_own_reserve():
+                self.reserve.unlink(missing_ok=True)
+
+    def _is_own_reserve(self) -> bool:
+        path = self.reserve
+        return (
+            path.is_file()
+            and not path.is_symlink()
+            and path.stat().st_size == RESERVE_BYTES
+            and path.read_bytes() == bytes(RESERVE_BYTES)
+        )
 
     def _finish_erasure(self) -> None:
         """Remove the files of erased rows, and overwrite what deleted or corrected rows left."""

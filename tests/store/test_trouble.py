@@ -219,6 +219,36 @@ def test_a_full_disk_that_stays_full_is_said_and_the_case_stays_with_its_photo(s
     np.testing.assert_array_equal(store.photo(case.visit.id).pixels, samples.photo(1).pixels)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"my notes", bytes(RESERVE_BYTES - 1), bytes(RESERVE_BYTES + 1), bytes(RESERVE_BYTES - 1) + b"x"],
+    ids=["short", "a byte less", "a byte more", "same size"],
+)
+def test_a_file_of_somebody_else_in_the_place_of_the_reserve_stays(store, save, content):
+    case = save(1)
+    store.reserve.write_bytes(content)
+    full = Full(store.home)
+    full.limit = 0
+    with pytest.raises(StoreError, match=r"the disk is full"):
+        full.delete_visit(case.visit.id)
+    assert store.tidy().problems == ()
+    assert store.reserve.read_bytes() == content
+
+
+def test_a_link_in_the_place_of_the_reserve_is_not_followed(store, save, tmp_path):
+    case = save(1)
+    store.reserve.symlink_to(tmp_path / "elsewhere")
+    assert store.tidy().problems == ()
+    assert not (tmp_path / "elsewhere").exists()
+    (tmp_path / "elsewhere").write_bytes(bytes(RESERVE_BYTES))
+    full = Full(store.home)
+    full.limit = 0
+    with pytest.raises(StoreError, match=r"the disk is full"):
+        full.delete_visit(case.visit.id)
+    assert store.reserve.is_symlink()
+    assert (tmp_path / "elsewhere").stat().st_size == RESERVE_BYTES
+
+
 def test_a_disk_that_cannot_lock_is_named_and_not_waited_for(store, save, monkeypatch):
     """SQLite takes the refusal of a lock for another program that is writing."""
 
