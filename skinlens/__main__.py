@@ -18,6 +18,8 @@ from skinlens import pipeline, research
 from skinlens.errors import SkinLensError
 from skinlens.explain import AGAINST
 from skinlens.labels import CODES, DISCLAIMER, LABELS
+from skinlens.models.weights import load_manifest
+from skinlens.predict import Classifier
 from skinlens.records import Method
 from skinlens.terminal import speak_any_code_page
 from skinlens.wording import UNRELIABLE, verdict
@@ -42,8 +44,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 # ------------------------------------------------------------------------------------------------------- commands
 
 
+def _classifier(folder: Path | None) -> Classifier:
+    """The release to use; a line on stderr says where it is not the one that came with this version."""
+    weights = folder or pipeline.weights_directory()
+    classifier = pipeline.load_classifier(weights)
+    if not load_manifest(weights).bundled:
+        print(f"skinlens: {weights} is not the release that came with this version.", file=sys.stderr)
+    return classifier
+
+
 def _predict(options: argparse.Namespace) -> int:
-    classifier = pipeline.load_classifier(options.weights)
+    classifier = _classifier(options.weights)
     answers, status = [], 0
     for path in options.photos:
         try:
@@ -72,7 +83,7 @@ def _explain(options: argparse.Namespace) -> int:
     from skinlens.explain.overlay import captioned, overlay
     from skinlens.preprocess import heat_to_photo
 
-    classifier = pipeline.load_classifier(options.weights)
+    classifier = _classifier(options.weights)
     analysis = pipeline.analyse_file(options.photo, classifier)
     if not analysis.quality.reliable:
         print(f"{options.photo}: {UNRELIABLE}", file=sys.stderr)
@@ -109,7 +120,7 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    classifier = pipeline.load_classifier(options.weights)
+    classifier = _classifier(options.weights)
     analysis = pipeline.analyse_file(options.photo, classifier)
     label = options.label or analysis.prediction.top.code
     params = {AGAINST: options.against} if options.against else {}

@@ -65,8 +65,14 @@ def test_predict_several_and_in_words(
     assert main(["predict", str(photo), str(bad), "--json", "--weights", str(release)]) == 2
     captured = capsys.readouterr()
     assert len(json.loads(captured.out)) == 1
-    assert len(captured.err.strip().splitlines()) == 1
-    assert str(bad) in captured.err
+    foreign, refused = captured.err.strip().splitlines()
+    assert foreign == f"skinlens: {release} is not the release that came with this version."
+    assert str(bad) in refused
+
+
+def test_of_the_release_that_came_with_it_nothing_is_said(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", str(photo), "--json"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_predict_says_of_a_strange_photo_only_that(

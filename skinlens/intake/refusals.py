@@ -3,6 +3,7 @@
 Every sentence says what was wrong, what was expected, what was found, and what to do now.
 """
 
+import math
 from collections.abc import Callable
 
 from skinlens.errors import UnreadableImage
@@ -183,7 +184,7 @@ def check_weight(size_bytes: int) -> None:
     if size_bytes > MAX_BYTES:
         raise UnreadableImage(
             f"The file is too large: at most {MAX_BYTES // 1024**2} MB were expected, and it has "
-            f"{size_bytes / 1024**2:.1f} MB. Save the photo as JPEG, or smaller, and upload that."
+            f"{math.ceil(10 * size_bytes / 1024**2) / 10:.1f} MB. Save the photo as JPEG, or smaller, and upload that."
         )
 
 
