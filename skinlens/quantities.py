@@ -18,11 +18,12 @@ def percent(prob: float) -> str:
 
 
 _PARTS = {2: "half", 3: "third", 4: "quarter", 5: "fifth", 6: "sixth", 7: "seventh", 8: "eighth", 9: "ninth",
-          10: "tenth", 11: "eleventh", 12: "twelfth"}  # fmt: skip
+          10: "tenth", 11: "eleventh", 12: "twelfth", 13: "thirteenth", 14: "fourteenth", 15: "fifteenth",
+          16: "sixteenth"}  # fmt: skip
 
 
 def part(share: float) -> str:
-    """The nearest unit fraction as a noun: "fifth" for 0.2, "eleventh" for 17 of 192. From a half to a twelfth."""
+    """The nearest unit fraction as a noun: "fifth" for 0.2, "eleventh" for 17 of 192. From a half to a sixteenth."""
     return _PARTS[round(1 / share)]
 
 

@@ -61,7 +61,8 @@ def test_a_place_of_the_small_branch_sees_as_much_as_is_said() -> None:
         reached |= batch.grad.abs().sum(dim=(0, 1)) > 0
     rows, columns = (torch.nonzero(reached.any(dim=axis)).flatten() for axis in (1, 0))
     assert int(rows[-1] - rows[0]) + 1 == int(columns[-1] - columns[0]) + 1 == depth.PATCH_PX == 17
-    said = depth.reads("exit_1", InputSpec().size_px)
+    assert "a thirteenth of the picture across, 17 of 224 px." in depth.reads("exit_1", InputSpec().size_px)
+    said = depth.reads("exit_1", 192)
     assert said.endswith("each is about an eleventh of the picture across, 17 of 192 px.")
 
 

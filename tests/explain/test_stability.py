@@ -80,7 +80,8 @@ def test_brightness_by_hand():
 
 def test_the_rim_by_hand():
     assert rim_px(0.0, SPEC) == 0
-    assert rim_px(2.0, InputSpec()) == rim_px(-2.0, InputSpec()) == 5  # tan 2° · 4/3 · 96 = 4.47
+    spec = InputSpec(size_px=192)
+    assert rim_px(2.0, spec) == rim_px(-2.0, spec) == 5  # tan 2° · 4/3 · 96 = 4.47
 
 
 def test_likeness_by_hand():
