@@ -81,6 +81,10 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> tuple[argparse.
     return outline, ablation, evaluate
 
 
+def _write_json(path: Path, result: dict[str, Any]) -> None:
+    path.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
 def _train(options: argparse.Namespace) -> int:
     from skinlens.distill.config import Search, load_recipe
     from skinlens.distill.data import dataset_folder, load_index
@@ -152,7 +156,7 @@ def _evaluate_invariance(options: argparse.Namespace) -> int:
     classifier = pipeline.load_classifier(options.weights)
     result = invariance(classifier, options.images, options.labels, options.split, options.invariance)
     if options.json:
-        options.json.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        _write_json(options.json, result)
     print(summary(result))
     return 0
 
@@ -168,7 +172,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     result = evaluate(pipeline.load_classifier(options.weights), options.images, options.labels, options.split)
     if options.json:
-        options.json.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        _write_json(options.json, result)
     print(summary(result))
     for image_id in [*result["missing_ids"], *result["unreadable_ids"]]:
         print(f"not measured: {image_id}", file=sys.stderr)
@@ -194,6 +198,6 @@ def _ablation(options: argparse.Namespace) -> int:
     kept = options.json.is_file() and not options.anew
     earlier = json.loads(options.json.read_text(encoding="utf-8")) if kept else None
     result = ablation(options.runs, entries, weights, earlier=earlier, say=lambda text: print(text, file=sys.stderr))
-    options.json.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    _write_json(options.json, result)
     print(summary(result))
     return 0

@@ -27,7 +27,7 @@ from skinlens import metrics
 from skinlens.calibration import SET_SEED, calibration_half, choose_threshold, fit_set_rule, fit_temperature, softmax
 from skinlens.distill.config import Recipe
 from skinlens.distill.data import SPLIT, Entry, labels_of, load_views
-from skinlens.distill.train import load_student
+from skinlens.distill.train import in_half, load_student
 from skinlens.intake import photo_from_pixels
 from skinlens.labels import CODES, INDEX, MELANOMA
 from skinlens.models.engine import BATCH, Engine, Exits, Head, pool
@@ -103,10 +103,7 @@ def export(
     np.savez(
         out / FAMILIARITY, mean=familiarity.mean, whitening=familiarity.whitening, limit=np.float64(familiarity.limit)
     )
-    halves = {
-        name: value.half() if value.is_floating_point() else value for name, value in student.state_dict().items()
-    }
-    torch.save({"recipe": asdict(recipe), "student": halves}, out / FLOAT)
+    torch.save({"recipe": asdict(recipe), "student": in_half(student.state_dict())}, out / FLOAT)
     manifest = {
         "schema": 1,
         "name": f"SkinLens student ({'distilled' if recipe.distillation.teacher else recipe.name})",

@@ -114,7 +114,7 @@ def as_in_the_paper(entries: Sequence[Entry], recipe: Recipe) -> Material:
     test, training = order[:cut], order[cut:]
     return Material(
         "paper",
-        PhotoSet.of(list(pictures[training])),
+        PhotoSet.of_one_shape(pictures[training]),
         labels[photos[training].numpy()],
         np.ascontiguousarray(pictures[test].permute(0, 2, 3, 1).numpy()),
         labels[photos[test].numpy()],

@@ -32,6 +32,11 @@ class PhotoSet:
             group[members], place[members] = number, torch.arange(len(members))
         return cls(tuple(torch.stack([photos[one] for one in members]) for members in shapes.values()), group, place)
 
+    @classmethod
+    def of_one_shape(cls, photos: UInt8[Tensor, "n 3 h w"]) -> "PhotoSet":
+        """Without a copy."""
+        return cls((photos,), torch.zeros(len(photos), dtype=torch.int64), torch.arange(len(photos)))
+
     def __len__(self) -> int:
         return len(self.group)
 

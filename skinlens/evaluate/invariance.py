@@ -106,21 +106,20 @@ def invariance(classifier: Classifier, images: Path, labels: Path, split: str | 
         raise DatasetError(f"None of the {len(listed.rows)} pictures of {labels} is below {images}. Check --images.")
     chosen = np.random.default_rng(SEED).permutation(len(present))[:count]
     ids = [present[number] for number in chosen]
-    before, after = [], {name: [] for name in CHANGES}  # type: ignore[var-annotated]
-    for number, image_id in enumerate(tqdm(ids, desc="photos", mininterval=2)):
-        photo = read_trusted_photo(pictures[image_id].read_bytes())
-        probs = probabilities(classifier, photo, number)
-        before.append(probs[0])
-        for name, changed in zip(CHANGES, probs[1:], strict=True):
-            after[name].append(changed)
+    probs = np.stack(
+        [
+            probabilities(classifier, read_trusted_photo(pictures[image_id].read_bytes()), number)
+            for number, image_id in enumerate(tqdm(ids, desc="photos", mininterval=2))
+        ]
+    )
+    cut_off = classifier.melanoma_threshold.value
     return {
         "n": len(ids),
         "image_ids": ids,
         "split": split,
         "seed": SEED,
         "changes": [
-            asdict(movement(name, np.stack(before), np.stack(after[name]), classifier.melanoma_threshold.value))
-            for name in CHANGES
+            asdict(movement(name, probs[:, 0], probs[:, place], cut_off)) for place, name in enumerate(CHANGES, start=1)
         ],
         "model": asdict(classifier.engine.stamp),
         "label_file": labels.name,
