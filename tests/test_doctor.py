@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from skinlens.doctor import Finding, examine
-from skinlens.store import CaseStore, NewLesion, NewPatient, erasure
+from skinlens.store import CaseStore, NewLesion, erasure
 from tests.store import samples
 from tests.store.test_damage import rewrite
 
@@ -17,17 +17,7 @@ from tests.store.test_damage import rewrite
 def store(tmp_path: Path) -> CaseStore:
     """Three cases with three maps each, older than any save under way."""
     store = CaseStore(tmp_path / "home")
-    for seed in range(3):
-        photo = samples.photo(seed)
-        store.save_case(
-            photo,
-            samples.QUALITY,
-            samples.prediction(),
-            samples.three_explanations(photo),
-            patient=NewPatient(f"P-{seed}"),
-            lesion=NewLesion("back"),
-            taken_on="2024-05-31",
-        )
+    samples.save_cases(store, 3)
     store.tidy()
     for path in store.home.glob("files/*/*"):
         os.utime(path, (time.time() - 7200, time.time() - 7200))

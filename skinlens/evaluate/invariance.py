@@ -18,9 +18,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from skinlens.distill.data import picture_paths
-from skinlens.errors import DatasetError
 from skinlens.evaluate.answers import answer
-from skinlens.evaluate.labels_file import read_labels
+from skinlens.evaluate.labels_file import read_labels, rows_with_picture
 from skinlens.explain.artefacts import Artefact, stressed
 from skinlens.intake import photo_from_pixels, read_trusted_photo
 from skinlens.labels import INDEX, MELANOMA
@@ -101,9 +100,7 @@ def invariance(classifier: Classifier, images: Path, labels: Path, split: str | 
         UnreadableImage: a picture cannot be read.
     """
     listed, pictures = read_labels(labels, split), picture_paths(images)
-    present = [row.image_id for row in listed.rows if row.image_id in pictures]
-    if not present:
-        raise DatasetError(f"None of the {len(listed.rows)} pictures of {labels} is below {images}. Check --images.")
+    present = [row.image_id for row in rows_with_picture(listed, pictures, labels, images)]
     chosen = np.random.default_rng(SEED).permutation(len(present))[:count]
     ids = [present[number] for number in chosen]
     probs = np.stack(

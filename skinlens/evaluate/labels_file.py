@@ -99,6 +99,21 @@ def read_labels(path: Path, split: str | None) -> LabelFile:
     raise DatasetError(f"{_EXPECTED}; found {', '.join(columns) or 'none'} in {path}.")
 
 
+def rows_with_picture(listed: LabelFile, pictures: Mapping[str, Path], labels: Path, images: Path) -> list[Labelled]:
+    """The lines whose picture is among those below ``images``.
+
+    Raises:
+        DatasetError: not one is.
+    """
+    present = [row for row in listed.rows if row.image_id in pictures]
+    if not present:
+        raise DatasetError(
+            f"None of the {len(listed.rows)} pictures of {labels} is below {images}: expected files such as "
+            f"{listed.rows[0].image_id}.jpg. Check --images."
+        )
+    return present
+
+
 def _ham10000(path: Path, columns: tuple[str, ...], lines: list[dict[str, str]], split: str | None) -> LabelFile:
     own = None if "split" in columns else split_of_images()
     rows = []

@@ -10,12 +10,11 @@ from jaxtyping import Float64, Int64
 
 from skinlens import metrics
 from skinlens.distill.data import picture_paths
-from skinlens.errors import DatasetError
 from skinlens.evaluate import foreign
 from skinlens.evaluate.abstention import risk_coverage
 from skinlens.evaluate.answers import Answers, ask
 from skinlens.evaluate.bootstrap import RESAMPLES, SEED, Figure, measured
-from skinlens.evaluate.labels_file import NO_CLASS, LabelFile, read_labels
+from skinlens.evaluate.labels_file import NO_CLASS, LabelFile, read_labels, rows_with_picture
 from skinlens.evaluate.reliability import reliability
 from skinlens.evaluate.sets import prediction_sets
 from skinlens.evaluate.subgroups import subgroups
@@ -39,13 +38,8 @@ def evaluate(
     """
     listed = read_labels(labels, split)
     pictures = picture_paths(images)
-    present = [row for row in listed.rows if row.image_id in pictures]
+    present = rows_with_picture(listed, pictures, labels, images)
     missing = [row.image_id for row in listed.rows if row.image_id not in pictures]
-    if not present:
-        raise DatasetError(
-            f"None of the {len(listed.rows)} pictures of {labels} is below {images}: expected files such as "
-            f"{listed.rows[0].image_id}.jpg. Check --images."
-        )
     answers = ask(classifier, present, pictures)
     truth, probs, groups = answers.truth, answers.probs, answers.groups
     return {

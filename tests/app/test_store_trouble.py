@@ -7,7 +7,7 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
-from skinlens.store import CaseStore, NewPatient
+from skinlens.store import CaseStore
 from tests.app.conftest import press, read
 from tests.store import samples
 from tests.store.test_damage import rewrite
@@ -16,17 +16,7 @@ from tests.store.test_damage import rewrite
 def kept(home: Path, count: int) -> CaseStore:
     store = CaseStore(home)
     store.acknowledge_disclaimer()
-    for seed in range(count):
-        photo = samples.photo(seed)
-        store.save_case(
-            photo,
-            samples.QUALITY,
-            samples.prediction(),
-            samples.three_explanations(photo),
-            patient=NewPatient(f"P-{seed}"),
-            lesion=("back", ""),
-            taken_on="2024-05-31",
-        )
+    samples.save_cases(store, count)
     return store
 
 

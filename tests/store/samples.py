@@ -20,6 +20,7 @@ from skinlens.records import (
     QualityReport,
     Threshold,
 )
+from skinlens.store import CaseStore, NewLesion, NewPatient
 
 MODEL = ModelStamp("hsb", "1.0.0", "5e" * 32)
 THRESHOLD = Threshold(value=0.1731, sensitivity=0.9012, specificity=0.7345, chosen_on="val")
@@ -89,3 +90,18 @@ def outline(of: Photo, made_by: OutlineMaker = "model", reach: float = 0.3) -> O
     angles = np.linspace(0, 2 * np.pi, 8, endpoint=False)
     points = tuple((float(0.5 + reach * np.cos(angle)), float(0.5 + reach * np.sin(angle))) for angle in angles)
     return Outline(points, made_by, of.sha256, MODEL, "2024-05-31T09:30:00+00:00")
+
+
+def save_cases(store: CaseStore, count: int) -> None:
+    """Cases of as many patients, P-0 on, with three maps each."""
+    for seed in range(count):
+        pixels = photo(seed)
+        store.save_case(
+            pixels,
+            QUALITY,
+            prediction(),
+            three_explanations(pixels),
+            patient=NewPatient(f"P-{seed}"),
+            lesion=NewLesion("back"),
+            taken_on="2024-05-31",
+        )
