@@ -19,7 +19,6 @@ from skinlens.errors import SkinLensError
 from skinlens.explain import AGAINST
 from skinlens.labels import CODES, DISCLAIMER, LABELS
 from skinlens.models.weights import load_manifest
-from skinlens.predict import Classifier
 from skinlens.records import Method
 from skinlens.terminal import speak_any_code_page
 from skinlens.wording import UNRELIABLE, verdict
@@ -44,17 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 # ------------------------------------------------------------------------------------------------------- commands
 
 
-def _classifier(folder: Path | None) -> Classifier:
-    """The release to use; a line on stderr says where it is not the one that came with this version."""
-    weights = folder or pipeline.weights_directory()
-    classifier = pipeline.load_classifier(weights)
-    if not load_manifest(weights).bundled:
-        print(f"skinlens: {weights} is not the release that came with this version.", file=sys.stderr)
-    return classifier
-
-
 def _predict(options: argparse.Namespace) -> int:
-    classifier = _classifier(options.weights)
+    classifier = pipeline.load_classifier(options.weights)
     answers, status = [], 0
     for path in options.photos:
         try:
@@ -66,7 +56,7 @@ def _predict(options: argparse.Namespace) -> int:
             print(f"skinlens: {path}: {reason}", file=sys.stderr)
             status = 2
             continue
-        answers.append(_answer(path, analysis))
+        answers.append(_answer(path, analysis, options.weights))
     if options.json:
         _print_json(answers[0] if len(options.photos) == 1 else answers)
     else:
@@ -83,7 +73,7 @@ def _explain(options: argparse.Namespace) -> int:
     from skinlens.explain.overlay import captioned, overlay
     from skinlens.preprocess import heat_to_photo
 
-    classifier = _classifier(options.weights)
+    classifier = pipeline.load_classifier(options.weights)
     analysis = pipeline.analyse_file(options.photo, classifier)
     if not analysis.quality.reliable:
         print(f"{options.photo}: {UNRELIABLE}", file=sys.stderr)
@@ -113,14 +103,14 @@ def _explain(options: argparse.Namespace) -> int:
         )
         print(f"{method}: {explanation.duration_ms:.0f} ms", file=sys.stderr)
     if options.json:
-        _print_json({**_answer(options.photo, analysis), "explanations": maps})
+        _print_json({**_answer(options.photo, analysis, options.weights), "explanations": maps})
     else:
         print(*(f"{one['overlay']}\n{one['heat']}" for one in maps), DISCLAIMER, sep="\n")
     return 0
 
 
 def _report(options: argparse.Namespace) -> int:
-    classifier = _classifier(options.weights)
+    classifier = pipeline.load_classifier(options.weights)
     analysis = pipeline.analyse_file(options.photo, classifier)
     label = options.label or analysis.prediction.top.code
     params = {AGAINST: options.against} if options.against else {}
@@ -150,7 +140,7 @@ def _serve(options: argparse.Namespace) -> int:
 # ----------------------------------------------------------------------------------------------------- in words
 
 
-def _answer(path: Path, analysis: pipeline.Analysis) -> dict[str, Any]:
+def _answer(path: Path, analysis: pipeline.Analysis, weights: Path | None) -> dict[str, Any]:
     prediction = analysis.prediction
     return {
         "photo": str(path),
@@ -171,6 +161,7 @@ def _answer(path: Path, analysis: pipeline.Analysis) -> dict[str, Any]:
         },
         "notes": list(analysis.photo.notes),
         "model": asdict(prediction.model),
+        "bundled_release": load_manifest(weights or pipeline.weights_directory()).bundled,
         "latency_ms": round(prediction.latency_ms, 2),
         "disclaimer": DISCLAIMER,
     }
@@ -183,6 +174,8 @@ def _in_words(answer: dict[str, Any]) -> str:
             lines.append(f"  {answer['probs'][label.code]:6.1%}  {label.name} ({label.risk})")
     lines += [f"  {sentence}" for sentence in answer["verdict"]]
     lines += [f"  Note: {note}" for note in answer["notes"]]
+    if not answer["bundled_release"]:
+        lines.append("  Note: the model is not the release that came with this version.")
     lines += [f"  {check['title']}: {check['advice']}" for check in answer["quality"]["checks"] if not check["passed"]]
     return "\n".join(lines)
 
