@@ -57,9 +57,9 @@ class Conversion:
 def _transparency(raster: Raster) -> tuple[int, int]:
     """The least and the greatest opacity of the picture, 0 to 255."""
     low, high = 255, 0
+    if not _has_alpha(raster.rows(0, 1)):
+        return 255, 255
     for band in raster.bands():
-        if not _has_alpha(band):
-            return 255, 255
         least, greatest = _with_alpha(band).getchannel("A").getextrema()
         low, high = min(low, int(least)), max(high, int(greatest))  # type: ignore[arg-type]  # one channel: two numbers
     return low, high

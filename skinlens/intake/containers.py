@@ -12,9 +12,10 @@ import struct
 from collections.abc import Callable
 
 from skinlens.intake.container import Container, Format
+from skinlens.intake.heic import walk_heic
 from skinlens.intake.jpeg import walk_jpeg
 from skinlens.intake.png import walk_png
-from skinlens.intake.refusals import damaged
+from skinlens.intake.refusals import ENDS_EARLY, damaged
 from skinlens.intake.tiff import walk_tiff
 from skinlens.intake.webp import walk_webp
 
@@ -24,15 +25,16 @@ def take_apart(kind: Format, data: bytes) -> Container:
     try:
         return _WALKERS[kind](data)
     except (IndexError, struct.error) as error:
-        raise damaged(kind, "it ends before the picture is complete") from error
+        raise damaged(kind, ENDS_EARLY) from error
 
 
-# Nothing to take out: Pillow reads only the header of a BMP, and libheif neither warns nor hands metadata on.
+# Nothing to take out of a BMP: Pillow reads only the header. Nor is there anything that tells that a part is missing:
+# zeros in the place of its pixels, as in a TIFF without compression, are rows of black.
 _WALKERS: dict[Format, Callable[[bytes], Container]] = {
     "JPEG": walk_jpeg,
     "PNG": walk_png,
     "WebP": walk_webp,
     "TIFF": walk_tiff,
     "BMP": lambda data: Container("BMP", data),
-    "HEIC": lambda data: Container("HEIC", data),
+    "HEIC": walk_heic,
 }

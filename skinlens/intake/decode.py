@@ -4,7 +4,6 @@ Whatever is wrong with a file, the caller gets ``UnreadableImage`` and nothing e
 any number of threads may decode at a time.
 """
 
-import hashlib
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ from skinlens.intake.colour import Conversion
 from skinlens.intake.container import Container, Format
 from skinlens.intake.containers import take_apart
 from skinlens.intake.directory import first_offset, read_directory
-from skinlens.intake.jpeg import END
+from skinlens.intake.jpeg_pixels import END, check_whole, decode_whole
 from skinlens.intake.layout import layout_of
 from skinlens.intake.raster import Raster, in_hdr, of_hdr, of_image, of_samples
 from skinlens.intake.refusals import TOO_MUCH_MEMORY, check_size, damaged, not_read, recognise
@@ -137,31 +136,19 @@ def _check_depth(raster: Raster) -> None:
 
 
 def _jpeg(container: Container, on_size: _Sized) -> _Opened:
-    """A file without its end mark is decoded as if it went on in three ways: if that shows, pixels are missing."""
+    """The end mark is given to every file: whether a pixel is missing before it, the decoder finds out."""
     if container.lacks_end:
-        try:
-            seen = {_fingerprint(container.picture + rest + END, on_size) for rest in _NO_PICTURES}
-        except OSError as error:
-            raise damaged("JPEG", "it ends before the picture is complete") from error
-        if len(seen) > 1:
-            raise damaged("JPEG", "it ends before the picture is complete")
         container = replace(container, picture=container.picture + END)
+    with JpegImageFile(io.BytesIO(container.picture)) as image:
+        size, mode = image.size, image.mode
+    check_size(*size)
+    on_size(*size)
+    samples = None if container.coding else decode_whole(container.picture, mode)
+    if samples is not None:
+        return of_samples(samples, mode, 8), container.icc_profile, container.color_space
+    if container.lacks_end or not container.coding:
+        check_whole(container.picture)
     return _with_pillow(JpegImageFile)(container, on_size)
-
-
-_NO_PICTURES = (b"", b"\xfe" * 1024, b"\x55\xaa" * 512)
-"""Coded pixels of no picture: a decoder that needs one more bit reads 0 (as at an end mark), 1, or 0 and 1 in turn."""
-
-
-def _fingerprint(picture: bytes, on_size: _Sized) -> bytes:
-    digest = hashlib.blake2b()
-    with JpegImageFile(io.BytesIO(picture)) as image:
-        check_size(*image.size)
-        on_size(*image.size)
-        image.load()
-        for band in of_image(image, 8).bands():
-            digest.update(band.tobytes())
-    return digest.digest()
 
 
 def _tiff(container: Container, on_size: _Sized) -> _Opened:

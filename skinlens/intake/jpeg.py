@@ -5,9 +5,17 @@ import struct
 
 from skinlens.errors import UnreadableImage
 from skinlens.intake.color_spaces import adobe_rgb
-from skinlens.intake.container import MAX_ENTRIES, Container
+from skinlens.intake.container import MAX_ENTRIES, Container, ends_in_zeros
 from skinlens.intake.exif import read_exif
-from skinlens.intake.refusals import MAX_DECODE_MB, TOO_MUCH_MEMORY, check_size, damaged, not_read, too_many
+from skinlens.intake.refusals import (
+    ENDS_EARLY,
+    MAX_DECODE_MB,
+    TOO_MUCH_MEMORY,
+    check_size,
+    damaged,
+    not_read,
+    too_many,
+)
 
 MAX_SCANS = 200
 """Passes of a progressive JPEG, each over the whole picture. Encoders write about 10; more than 190 cannot add detail
@@ -23,12 +31,12 @@ _CODINGS = {
 """Kinds of JPEG that no decoder here reads, by the marker of the frame."""
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 _ARITHMETIC = frozenset({0xC9, 0xCA})
-END = b"\xff\xd9"
+_PROGRESSIVE = frozenset({0xC2, 0xCA})
 
 
 def walk_jpeg(data: bytes) -> Container:
     kept, exif, profile, position = [data[:2]], b"", dict[int, bytes](), 2
-    notes, coding, frame = list[str](), "", b""
+    notes, coding, frame, is_progressive = list[str](), "", b"", False
     for _ in range(MAX_ENTRIES):
         if not _starts_segment(data, position):
             position = _next_marker(data, position)
@@ -44,14 +52,14 @@ def walk_jpeg(data: bytes) -> Container:
         (length,) = struct.unpack_from(">H", data, position + 2)
         segment = data[position : position + 2 + length]
         if length < 2 or len(segment) < 2 + length:
-            raise damaged("JPEG", "it ends before the picture is complete")
+            raise damaged("JPEG", ENDS_EARLY)
         body = segment[4:]
         if marker == 0xE1 and body.startswith(b"Exif\0\0"):
             exif = exif or body
         elif marker == 0xE2 and body.startswith(b"ICC_PROFILE\0"):
             profile[body[12]] = body[14:]
         elif marker in _FRAMES or marker in _CODINGS:
-            frame, coding = body, _check_frame(marker, body)
+            frame, coding, is_progressive = body, _check_frame(marker, body), marker in _PROGRESSIVE
         # Of the application segments only JFIF and Adobe say how the colours are coded; comments say nothing.
         if not (0xE1 <= marker <= 0xEF or marker == 0xFE) or marker == 0xEE:
             kept.append(segment)
@@ -59,10 +67,13 @@ def walk_jpeg(data: bytes) -> Container:
     else:
         raise too_many("JPEG", "segments", MAX_ENTRIES)
     scans = _Scans(data, position)
-    kept.append(data[position : scans.end])
+    coded = data[position : scans.end]
+    if not scans.has_end and ends_in_zeros(coded, _PADDING):
+        coded = coded.rstrip(b"\0")  # a copy that broke off, or padding: without it, the decoder can tell
+    kept.append(coded)
+    if not scans.complete(frame, progressive=is_progressive):
+        raise damaged("JPEG", ENDS_EARLY)
     if not scans.has_end:
-        if not scans.complete(frame):
-            raise damaged("JPEG", "it ends before the picture is complete")
         notes.append("The end mark of the file is missing; the whole picture is there.")
     joined = b"".join(profile[number] for number in sorted(profile))
     facts = read_exif(exif)
@@ -95,7 +106,7 @@ def _check_frame(marker: int, body: bytes) -> str:
         raise not_read("JPEG", _CODINGS[marker])
     if body[0] != 8:
         raise not_read("JPEG", f"JPEG of {body[0]} bits a sample")
-    if marker in (0xC2, 0xCA):
+    if marker in _PROGRESSIVE:
         _check_progressive(body)
     return "JPEG with arithmetic coding" if marker in _ARITHMETIC else ""
 
@@ -136,18 +147,20 @@ class _Scans:
                 raise too_many("JPEG", "passes over the picture", MAX_SCANS)
             position += max(2, length)
 
-    def complete(self, frame: bytes) -> bool:
+    def complete(self, frame: bytes, *, progressive: bool) -> bool:
         """Whether the passes bring every coefficient of each component of the frame to its last bit."""
         left = {(component, k) for component in frame[6::3] for k in range(64)}
         for head in self._heads:
             count = head[0]
-            first, last, precision = head[1 + 2 * count : 4 + 2 * count]
+            first, last, precision = head[1 + 2 * count : 4 + 2 * count] if progressive else (0, 63, 0)
             for component in head[1 : 1 + 2 * count : 2]:
                 if precision & 15 == 0:
                     left -= {(component, k) for k in range(first, min(last, 63) + 1)}
         return not left
 
 
+_PADDING = 16
+"""Zero bytes behind the last pass that are none of its own."""
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 """Markers that end a run of coded pixels: not a stuffed 0xFF, not a restart."""
 
@@ -156,7 +169,7 @@ def _end_of_padding(data: bytes, position: int) -> int:
     """Where the last 0xFF of a run stands: the one that belongs to a marker."""
     found = _NO_PADDING.search(data, position)
     if found is None:
-        raise damaged("JPEG", "it ends before the picture is complete")
+        raise damaged("JPEG", ENDS_EARLY)
     return found.start() - 1
 
 

@@ -73,6 +73,8 @@ class Layout:
 def layout_of(directory: Directory) -> Layout:
     """Raises UnreadableImage for a layout that is not read, or that makes no sense."""
     width_px, height_px = directory.number(WIDTH, 0), directory.number(HEIGHT, 0)
+    if not width_px or not height_px:  # also where a copy broke off before the directory
+        raise damaged("TIFF", "its directory does not say how large the picture is")
     check_size(width_px, height_px)
     bits, formats = directory.numbers(BITS) or (1,), directory.numbers(SAMPLE_FORMAT) or (UNSIGNED,)
     photometric = directory.number(PHOTOMETRIC, BLACK_IS_ZERO)

@@ -7,7 +7,7 @@ from skinlens.errors import UnreadableImage
 from skinlens.intake.color_spaces import ColorSpace, adobe_rgb, of_code_points, of_gamma
 from skinlens.intake.container import MAX_ENTRIES, Container
 from skinlens.intake.exif import Exif, read_exif
-from skinlens.intake.refusals import MAX_PROFILE_BYTES, damaged, too_many
+from skinlens.intake.refusals import ENDS_EARLY, MAX_PROFILE_BYTES, damaged, too_many
 
 _TOLD_ONCE = frozenset({b"eXIf", b"iCCP", b"cICP", b"sRGB", b"gAMA", b"cHRM", b"acTL"})
 """Chunks that are read, each allowed once; a second would cost time and say nothing."""
@@ -23,7 +23,7 @@ def walk_png(data: bytes) -> Container:
         chunk = data[position : position + 12 + length]
         if len(chunk) < 12 + length:
             if kind == b"IDAT" or all(one[4:8] != b"IDAT" for one in kept):
-                raise damaged("PNG", "it ends before the picture is complete")
+                raise damaged("PNG", ENDS_EARLY)
             notes.append("The end mark of the file is missing; the whole picture is there.")
             kept.append(_END)
             break

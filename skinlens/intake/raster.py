@@ -88,7 +88,7 @@ def of_hdr(samples: Array, convert: HdrToSrgb) -> Raster:
 def _image(samples: Array, mode: str) -> Image.Image:
     """Samples of 8 bits as a picture of a mode that has as many channels."""
     height, width = samples.shape[:2]
-    return Image.frombuffer(mode, (width, height), np.ascontiguousarray(samples).tobytes(), "raw", mode, 0, 1)
+    return Image.frombuffer(mode, (width, height), np.ascontiguousarray(samples), "raw", mode, 0, 1)
 
 
 def _reduced(bits: int) -> tuple[str, ...]:

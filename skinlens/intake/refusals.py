@@ -20,6 +20,9 @@ MAX_DECODE_MB = 600
 MAX_DECODE_S = 5
 """Memory and processor time that one file may take, together with the photo that comes out."""
 
+ENDS_EARLY = "it ends before the picture is complete"
+"""For ``damaged``."""
+
 ACCEPTED = "JPEG, PNG, WebP, TIFF, BMP or HEIC"
 
 TOO_MUCH_MEMORY = (

@@ -18,7 +18,7 @@ from skinlens.intake.layout import (
     camera_raw,
     layout_of,
 )
-from skinlens.intake.refusals import MAX_PROFILE_BYTES, damaged, too_many
+from skinlens.intake.refusals import ENDS_EARLY, MAX_PROFILE_BYTES, damaged, too_many
 
 _SUBFILE, _SUB_DIRECTORIES, _ICC, _DNG_VERSION = 254, 330, 34675, 50706
 _MASK = 4
@@ -30,6 +30,7 @@ _MAX_PAGES = 1_000
 _MAX_LINES = 100_000
 """Of all directories together."""
 _LONG = 4
+_HEADER_BYTES = 8
 
 
 def walk_tiff(data: bytes) -> Container:
@@ -101,7 +102,7 @@ def _with_counts(data: bytes, page: Directory, layout: Layout) -> tuple[dict[int
     """
     for tag, entry in page.entries.items():
         if not entry.complete:
-            raise damaged("TIFF", "it ends before the picture is complete")
+            raise damaged("TIFF", ENDS_EARLY)
         if entry.count > MAX_NUMBERS:
             raise too_many("TIFF", "strips", MAX_NUMBERS)
         if tag in _ONE_NUMBER and entry.count != 1:
@@ -116,12 +117,14 @@ def _with_counts(data: bytes, page: Directory, layout: Layout) -> tuple[dict[int
     if not len(offsets) == len(counts) >= len(needed) or not all(counts[: len(needed)]):
         raise damaged("TIFF", "its directory contradicts itself")
     pairs = list(zip(offsets, counts, strict=True))[: len(needed)]
+    if any(start < _HEADER_BYTES for start, _ in pairs):  # tifffile and libtiff read black there
+        raise damaged("TIFF", "its directory contradicts itself")
     if any(start + count > len(data) for start, count in pairs):
-        raise damaged("TIFF", "it ends before the picture is complete")
+        raise damaged("TIFF", ENDS_EARLY)
     if layout.compression == PLAIN and any(
         count < rows * layout.row_bytes for (_, count), rows in zip(pairs, needed, strict=True)
     ):
-        raise damaged("TIFF", "it ends before the picture is complete")
+        raise damaged("TIFF", ENDS_EARLY)
     if sum(count for _, count in pairs) > len(data) + layout.row_bytes * len(needed):
         raise damaged("TIFF", "its parts lie over each other")
     tags = {tag: (entry.kind, entry.value) for tag, entry in page.entries.items()}

@@ -3,9 +3,12 @@
 import struct
 
 from skinlens.intake.color_spaces import adobe_rgb
-from skinlens.intake.container import MAX_ENTRIES, Container
+from skinlens.intake.container import MAX_ENTRIES, Container, ends_in_zeros
 from skinlens.intake.exif import Exif, read_exif
-from skinlens.intake.refusals import check_size, too_many
+from skinlens.intake.refusals import ENDS_EARLY, check_size, damaged, too_many
+
+_PADDING = 64
+"""Zero bytes at the end of coded pixels that are none."""
 
 
 def walk_webp(data: bytes) -> Container:
@@ -30,6 +33,8 @@ def walk_webp(data: bytes) -> Container:
             facts = read_exif(body)
         elif kind == b"ICCP":
             profile = body
+        if kind in (b"VP8 ", b"VP8L") and ends_in_zeros(body, _PADDING):
+            raise damaged("WebP", ENDS_EARLY)  # libwebp makes a picture of it, the rest of one color
         frames += kind == b"ANMF"
         seen.add(kind)
         position += 8 + length + length % 2

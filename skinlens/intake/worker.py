@@ -1,9 +1,9 @@
 """The process that decodes: one file after another from standard input, bands of rows to standard output.
 
-``isolation`` starts it as ``python -c "… main()"``. It imports Pillow, numpy and, for such files, pillow-heif and
-tifffile; it writes nothing to the disk. The kernel ends it when a file takes too much processor time (ITIMER_PROF),
-and gives it no more memory than one photo may have (RLIMIT_AS); on Windows, which has neither, only ``isolation``'s
-clock limits it.
+``isolation`` starts it as ``python -c "… main()"``. It imports Pillow, numpy, simplejpeg and, for such files,
+pillow-heif and tifffile; it writes nothing to the disk. The kernel ends it when a file takes too much processor time
+(ITIMER_PROF), and gives it no more memory than one photo may have (RLIMIT_AS); on Windows, which has neither, only
+``isolation``'s clock limits it.
 
 A request is a length (8 bytes, big-endian) and the file. The answer is a row of messages, each a kind (1 byte), a
 length (4 bytes) and a body: ``S`` size and format (JSON), ``B`` a band of rows (RGB bytes), ``N`` the notes (JSON; the
