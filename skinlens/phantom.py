@@ -149,11 +149,11 @@ def _fractal(stream: _Stream, x: Field, y: Field, cell_mm: float) -> Field:
     for octave in range(4):
         table = stream.table(_TABLE, _TABLE)
         cell = cell_mm / 2**octave
-        column, row = np.floor(along / cell).astype(np.int64), np.floor(down / cell).astype(np.int64)
-        weight_x, weight_y = _smooth(0.0, 1.0, along / cell - column), _smooth(0.0, 1.0, down / cell - row)
-        corner = [[table[(row + i) % _TABLE, (column + j) % _TABLE] for j in (0, 1)] for i in (0, 1)]
-        top = corner[0][0] + weight_x * (corner[0][1] - corner[0][0])
-        bottom = corner[1][0] + weight_x * (corner[1][1] - corner[1][0])
+        column, row = np.floor(along / cell).astype(np.int64), np.floor(down / cell).astype(np.int64)[:, 0]
+        weight_x, weight_y = _smooth(0.0, 1.0, along / cell - column), _smooth(0.0, 1.0, down / cell - row[:, None])
+        left, right = table[:, column[0] % _TABLE], table[:, (column[0] + 1) % _TABLE]
+        lines = left + weight_x * (right - left)  # every row of the table once, not once for each row of the picture
+        top, bottom = lines[row % _TABLE], lines[(row + 1) % _TABLE]
         total += (top + weight_y * (bottom - top) - 0.5) * 2.0**-octave
     return total / 0.9375
 
@@ -177,13 +177,14 @@ def _cells(stream: _Stream, x: Field, y: Field, cell_mm: float, wobble: float) -
     offset_u, offset_v, lots = 0.1 + 0.8 * stream.table(3, _TABLE, _TABLE)
     column, row = np.floor(u).astype(np.int64), np.floor(v).astype(np.int64)
     nearest = np.full_like(x, np.inf)
-    second, lot = nearest, nearest
+    second, cell = nearest, np.zeros_like(row)
     for i in (-1, 0, 1):
         for j in (-1, 0, 1):
-            at = (row + i) % _TABLE, (column + j) % _TABLE
-            distance = np.sqrt((column + j + offset_u[at] - u) ** 2 + (row + i + offset_v[at] - v) ** 2)
+            at = (row + i) % _TABLE * _TABLE + (column + j) % _TABLE
+            across, down = column + j + offset_u.take(at) - u, row + i + offset_v.take(at) - v
+            distance = np.sqrt(across * across + down * down)
             closer = distance < nearest
             second = np.where(closer, nearest, np.minimum(second, distance))
-            lot = np.where(closer, lots[at], lot)
+            cell = np.where(closer, at, cell)
             nearest = np.where(closer, distance, nearest)
-    return _Cells(nearest, second - nearest, lot)
+    return _Cells(nearest, second - nearest, lots.take(cell))

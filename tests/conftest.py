@@ -49,17 +49,12 @@ FIXTURES = {"ham10000": "data", "originals": "data", "release": "slow", "student
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is known by its folder or by what it asks for; ``slow`` is for the author to say elsewhere.
-
-    Worker processes get whole files, which share what they set up, and one of them all that drives a browser: two
-    browsers and their servers would be in each other's way on two cores.
-    """
+    """Mark what is known by its folder or by what it asks for; ``slow`` is for the author to say elsewhere."""
     for item in items:
         asked = getattr(item, "fixturenames", ())
         known = {FOLDERS.get(item.path.parent.name), *(FIXTURES.get(name) for name in asked)} - {None}
         for name in sorted(str(one) for one in known):
             item.add_marker(name)
-        item.add_marker(pytest.mark.xdist_group("browser" if "browser" in known else item.path.stem))
 
 
 # ------------------------------------------------------------------------------------------------- nothing skipped

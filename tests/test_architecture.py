@@ -37,6 +37,7 @@ TOO_HEAVY_TO_SERVE = [
     "lime",
     "matplotlib",
     "onnx",
+    "pandas",
     "pytorch_grad_cam",
     "skimage",
     "sklearn",

@@ -61,7 +61,7 @@ def test_this_machine_is_within_reach() -> None:
         socket.create_connection(("localhost", server.getsockname()[1])).close()
 
 
-IN_TWO_PROCESSES = ("--numprocesses", "2", "--dist", "loadgroup")
+IN_TWO_PROCESSES = ("--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 """As the gate runs them."""
 
 SKIPPING = """
@@ -148,6 +148,34 @@ def test_marks_are_given_by_folder_and_fixture(tests_elsewhere: pytest.Pytester,
     assert {call.item.name for call in found.getcalls("pytest_itemcollected")} >= names
     (kept,) = found.getcalls("pytest_collection_finish")
     assert {item.name for item in kept.session.items} == names
+
+
+WHOLE = """
+import os, pathlib, time
+import pytest
+
+@pytest.mark.parametrize("number", range(6))
+def test_part(number):
+    pathlib.Path(f"{{os.environ['PYTEST_XDIST_WORKER']}}.{name}{{number}}").touch()
+    end = time.monotonic() + 60
+    while not list(pathlib.Path(".").glob("*.{other}*")):  # so that each process gets one of the files
+        assert time.monotonic() < end
+        time.sleep(0.01)
+"""
+
+
+@pytest.mark.slow
+def test_a_file_stays_whole_among_worker_processes(tests_elsewhere: pytest.Pytester) -> None:
+    """What a file sets up for all its tests is set up once."""
+    files = {f"test_{name}": WHOLE.format(name=name, other=other) for name, other in (("one", "two"), ("two", "one"))}
+    tests_elsewhere.makepyfile(**files)
+    tests_elsewhere.runpytest_subprocess(*IN_TWO_PROCESSES).assert_outcomes(passed=12)
+    assert f"{' '.join(IN_TWO_PROCESSES[2:])}\n" in CONFTEST.parents[1].joinpath("Makefile").read_text(
+        encoding="utf-8"
+    ), "as the gate does"
+    for name in ("one", "two"):
+        assert len({path.suffix for path in tests_elsewhere.path.glob(f"gw*.{name}*")}) == 6
+        assert len({path.stem for path in tests_elsewhere.path.glob(f"gw*.{name}*")}) == 1
 
 
 NAMES_ITS_PORT = """

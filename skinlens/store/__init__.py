@@ -1,5 +1,6 @@
 """Cases on this computer: ``CaseStore`` and what it takes and gives beside the records of ``skinlens.records``."""
 
+from skinlens.store import without_pandas  # noqa: F401  first of all
 from skinlens.store.cases import CaseStore
 from skinlens.store.entries import FIRST_BIRTH_YEAR, NewLesion, NewPatient
 from skinlens.store.home import default_home

@@ -4,6 +4,7 @@ import io
 import re
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,8 +36,14 @@ def agreed(app: AppTest, skinlens_home: Path) -> AppTest:
 @pytest.fixture
 def photo() -> bytes:
     """The drawn lesion as a camera would hand it over."""
+    return drawn(1, "JPEG")
+
+
+@cache
+def drawn(seed: int, file_format: str) -> bytes:
+    """A drawn lesion as a file, drawn once for all tests of a process."""
     file = io.BytesIO()
-    Image.fromarray(draw_phantom(1)).save(file, "JPEG", quality=92)
+    Image.fromarray(draw_phantom(seed)).save(file, file_format, quality=92)
     return file.getvalue()
 
 

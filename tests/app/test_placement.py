@@ -1,19 +1,16 @@
 """Which patient and which lesion: nobody is joined, no lesion is chosen, and no photo is saved twice unasked."""
 
-import io
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
-from skinlens.phantom import draw_phantom
 from skinlens.records import Patient
 from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient
 from skinlens.ui.placement import Placement, described, namesake, same_photo
-from tests.app.conftest import press, read, typed, words
+from tests.app.conftest import drawn, press, read, typed, words
 
 KNOWN = (Patient(1, "P-7", 1961, "female"), Patient(2, "Zoë 1", None, "unknown"), Patient(3, "p-8", 1940, "male", True))
 
@@ -55,9 +52,7 @@ def stocked(agreed: AppTest, skinlens_home: Path) -> AppTest:
 
 
 def photo(seed: int) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(draw_phantom(seed)).save(file, "PNG")
-    return file.getvalue()
+    return drawn(seed, "PNG")
 
 
 def read_photo(app: AppTest, seed: int) -> AppTest:
