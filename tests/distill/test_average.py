@@ -45,7 +45,8 @@ def test_a_mean_by_hand(tmp_path: Path) -> None:
 def test_a_mean_of_one_run_is_that_run(tmp_path: Path) -> None:
     only = make_run(tmp_path / "only", RECIPE, 1)
     average([only], [2], tmp_path / "mean")
-    assert all(torch.equal(value, weights(tmp_path / "mean")[name]) for name, value in weights(only).items())
+    mean = weights(tmp_path / "mean")
+    assert all(torch.equal(value, mean[name]) for name, value in weights(only).items())
 
 
 @pytest.mark.parametrize("shares", [[1.0], [1.0, 0.0], [1.0, -1.0], []])

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from skinlens.distill.distributed import World
+from skinlens.distill.distributed import World, share_statistics
 from skinlens.distill.learner import Learner, make_learner
 from skinlens.errors import RecipeError
 from skinlens.models.student import StudentConfig
@@ -37,24 +37,22 @@ from pathlib import Path
 from skinlens.distill.distributed import joined
 from skinlens.distill.material import by_lesion
 from skinlens.distill.train import train
-from tests.distill.test_processes import STEADY
+from tests.distill.test_processes import STEADY, save_gradients
 from tests.tiny_release import draw_dataset
 
-folder, run = Path({folder!r}), Path({run!r})
+folder, run, gradients = Path({folder!r}), Path({run!r}), {gradients!r}
 material = by_lesion(draw_dataset(folder / "train", 1, 3), draw_dataset(folder / "val", 2, 1), STEADY)
 with joined() as world:
+    if gradients:
+        save_gradients(world, Path(gradients))
     train(STEADY, material, run, world)
 """
 
 
-GRADIENTS = """
-from pathlib import Path
-import torch
-from torch.nn.parallel import DistributedDataParallel
-from skinlens.distill.distributed import joined, share_statistics
-from tests.distill.test_processes import a_batch, a_learner
+def save_gradients(world: World, path: Path) -> None:
+    """Of one batch that the processes share; with the loss, and what the network then is."""
+    from torch.nn.parallel import DistributedDataParallel
 
-with joined() as world:
     learner, (pictures, labels) = a_learner(), a_batch()
     share_statistics(learner.network)
     rows = world.share(torch.arange(len(labels)))
@@ -63,8 +61,7 @@ with joined() as world:
     loss.backward()
     mean = world.mean(loss)
     if world.leads:
-        torch.save([mean, [one.grad for one in learner.parameters()], learner.state_dict()], Path({out!r}))
-"""
+        torch.save([mean, [one.grad for one in learner.parameters()], learner.state_dict()], path)
 
 
 def a_learner() -> Learner:
@@ -81,8 +78,21 @@ def a_batch() -> tuple[torch.Tensor, torch.Tensor]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> list[float]:
     """The losses of one process from beginning to end."""
     folder = tmp_path_factory.mktemp("whole")
-    finish(start(SCRIPT.format(folder=str(folder), run=str(folder / "run"))))
+    finish(start(script(folder, folder / "run")))
     return losses(folder / "run")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what two processes left that shared each batch: ``gradients.pt`` and ``run``."""
+    folder = tmp_path_factory.mktemp("shared")
+    two(*(script(folder / part, folder / "run", str(folder / "gradients.pt")) for part in ("a", "b")))
+    return folder
+
+
+def script(folder: Path, run: Path, gradients: str = "") -> str:
+    """Draw the data set in ``folder`` and train; first save the gradients of a batch, if a file is given for them."""
+    return SCRIPT.format(folder=str(folder), run=str(run), gradients=gradients)
 
 
 def losses(run: Path) -> list[float]:
@@ -110,21 +120,17 @@ def two(first: str, second: str) -> None:
     )
 
 
-def test_two_processes_give_the_loss_of_one(whole: list[float], tmp_path: Path) -> None:
+def test_two_processes_give_the_loss_of_one(whole: list[float], shared: Path) -> None:
     """Same batches and batch statistics: over gloo on the CPU, as over nccl on GPUs."""
-    run = str(tmp_path / "run")
-    two(*(SCRIPT.format(folder=str(tmp_path / part), run=run) for part in ("a", "b")))
-    assert losses(tmp_path / "run") == pytest.approx(whole, rel=NETWORK)
+    assert losses(shared / "run") == pytest.approx(whole, rel=NETWORK)
 
 
-def test_two_processes_give_the_gradients_of_one(tmp_path: Path) -> None:
+def test_two_processes_give_the_gradients_of_one(shared: Path) -> None:
     """And the same running statistics of every batch normalisation.
 
     In double precision: so many normalisations of so few pictures magnify the rounding of single precision beyond use.
     """
-    source = GRADIENTS.format(out=str(tmp_path / "both.pt"))
-    two(source, source)
-    mean, gradients, state = torch.load(tmp_path / "both.pt")
+    mean, gradients, state = torch.load(shared / "gradients.pt")
     learner, (pictures, labels) = a_learner(), a_batch()
     loss = learner(pictures, labels, None)["loss"]
     loss.backward()
@@ -139,7 +145,7 @@ def test_two_processes_give_the_gradients_of_one(tmp_path: Path) -> None:
 
 def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(whole: list[float], tmp_path: Path) -> None:
     """SIGKILL after the first epoch, wherever the second one is by then; the same command goes on."""
-    source = SCRIPT.format(folder=str(tmp_path), run=str(tmp_path / "run"))
+    source = script(tmp_path, tmp_path / "run")
     process = start(source)
     while not (tmp_path / "run" / "log.jsonl").exists():
         assert process.poll() is None, process.communicate()[1].decode()
