@@ -141,6 +141,19 @@ def opened(path: Path, *, to_write: bool) -> Iterator[Database]:
             db.close()
 
 
+class _Database(Database):
+    def executescript(self, sql: str) -> sqlite3.Cursor:
+        """Statement by statement, each ending with its line: sqlite-utils looks for the end after every letter."""
+        cursor, statement = self.conn.cursor(), ""
+        for line in sql.splitlines(keepends=True):
+            statement += line
+            if sqlite3.complete_statement(statement):
+                cursor.execute(statement.strip())
+                statement = ""
+        cursor.execute(statement.strip())  # what is left is complained of, if it is more than blanks
+        return cursor
+
+
 def _connected(address: str) -> Database:
     # isolation_level=None: no BEGIN but our own, which takes the write lock at once where we mean to write.
     connection = sqlite3.connect(
@@ -149,7 +162,7 @@ def _connected(address: str) -> Database:
     connection.text_factory = _text
     connection.create_function("seal", -1, seal, deterministic=True)
     connection.create_function("searchable", 1, searchable, deterministic=True)
-    db = Database(connection, execute_plugins=False)
+    db = _Database(connection, execute_plugins=False)
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA secure_delete = ON")  # deleted rows are overwritten with zeros
     db.execute("PRAGMA temp_store = MEMORY")  # no copy of a row in the system's temporary folder
@@ -232,7 +245,7 @@ def _schema(db: Database) -> frozenset[str]:
 
 @cache
 def _newest_schema() -> frozenset[str]:
-    db = Database(memory=True, execute_plugins=False)
+    db = _Database(memory=True, execute_plugins=False)
     MIGRATIONS.apply(db)
     try:
         return _schema(db)

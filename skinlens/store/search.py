@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from skinlens.labels import CODES, LABELS
@@ -155,12 +156,16 @@ def _fts_word(word: str) -> str:
 def _codes_named(word: str) -> list[str]:
     """The classes in whose name or synonyms some word begins with this one, of three letters or more."""
     begin = searchable(word).strip()
-    return [
-        label.code
-        for label in LABELS
-        for named in [" ".join((label.name, *label.synonyms))]
-        if len(begin) >= 3 and any(one.startswith(begin) for one in re.split(r"[^\w']+", searchable(named)))
-    ]
+    if len(begin) < 3:
+        return []
+    return [code for code, named in _words_of_classes() if any(one.startswith(begin) for one in named)]
+
+
+@cache
+def _words_of_classes() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Code and words of each class."""
+    named = ((label.code, " ".join((label.name, *label.synonyms))) for label in LABELS)
+    return tuple((code, tuple(re.split(r"[^\w']+", searchable(words)))) for code, words in named)
 
 
 def _storable(typed: str) -> str:

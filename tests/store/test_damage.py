@@ -1,6 +1,7 @@
 """A database whose bytes changed on the disk: sentences, never other data than was saved."""
 
 import json
+import os
 import random
 import shutil
 import sqlite3
@@ -18,7 +19,8 @@ from skinlens.errors import SkinLensError, StoreError
 from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient
 from tests.store import samples
 
-FLIPS = 240
+FLIPS = int(os.environ.get("SKINLENS_TEST_FLIPS", "72"))
+"""Damaged copies that are tried, of six kinds in turn; more of them with the setting."""
 
 
 def rewrite(store: CaseStore, sql: str) -> None:
