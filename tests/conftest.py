@@ -47,9 +47,23 @@ FIXTURES = {"ham10000": "data", "originals": "data", "release": "slow", "student
 """What asks for a release may have to train it first."""
 
 
+LONG = (
+    *("browser/test_journey.py", "distill/test_processes.py", "browser/test_case_journey.py"),
+    *("browser/test_explain_page.py", "browser/test_attacks.py", "evaluate/test_explanations.py"),
+)
+"""The files that take longest, begun first: a long one that begins last is waited for by the other processes. Two that
+stand side by side here do not both begin with a release, which one process makes while the others wait for it."""
+
+
+def _place(item: pytest.Item) -> int:
+    path = item.path.as_posix()
+    return next((place for place, name in enumerate(LONG) if path.endswith(f"/{name}")), len(LONG))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is known by its folder or by what it asks for; ``slow`` is for the author to say elsewhere."""
+    items.sort(key=_place)
     for item in items:
         asked = getattr(item, "fixturenames", ())
         known = {FOLDERS.get(item.path.parent.name), *(FIXTURES.get(name) for name in asked)} - {None}
