@@ -1,5 +1,6 @@
 """Is this installation in order? Each check says what it looked at, what it found, and what to do."""
 
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -131,7 +132,9 @@ def _closed(home: Path | None) -> str:
 def _disk(home: Path | None) -> str:
     free = shutil.disk_usage(CaseStore(home).home).free
     if free < FREE_BYTES:
-        raise StoreError(f"{free / 1e9:.1f} GB free, at least {FREE_BYTES / 1e9:.0f} GB expected. Free some space.")
+        raise StoreError(
+            f"{math.floor(free / 1e8) / 10:.1f} GB free, at least {FREE_BYTES / 1e9:.0f} GB expected. Free some space."
+        )
     return f"{free / 1e9:.0f} GB free"
 
 

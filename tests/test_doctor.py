@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -103,3 +104,12 @@ def test_a_folder_that_others_may_read(store: CaseStore, tmp_path: Path) -> None
     found = wrong(store, tmp_path)
     assert set(found) == {"closed to other accounts"}
     assert f"chmod go= {store.home}" in found["closed to other accounts"]
+
+
+def test_a_disk_just_under_the_limit_is_seen_to_be_under_it(
+    store: CaseStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=999_999_999))
+    (found,) = (finding for finding in examine(tmp_path, store.home) if finding.what == "free disk space")
+    assert not found.passed
+    assert found.found == "0.9 GB free, at least 1 GB expected. Free some space."

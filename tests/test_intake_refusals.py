@@ -12,6 +12,7 @@ from PIL import Image
 
 from skinlens.errors import UnreadableImage
 from skinlens.intake import MAX_BYTES, photo_from_pixels, read_photo
+from skinlens.intake.refusals import check_size, check_weight
 from tests.intake_files import KINDS, encoded, files, flat, picture, refusal
 
 # ---------------------------------------------------------------------------------------------------------- refusals
@@ -137,3 +138,12 @@ def test_a_mutated_file_is_a_photo_or_is_refused(kind: str) -> None:
 @given(st.binary(max_size=300), st.sampled_from(["", *KINDS]))
 def test_arbitrary_bytes_behind_a_true_signature_are_refused(tail: bytes, kind: str) -> None:
     refusal((files()[kind][:12] if kind else b"") + tail)
+
+
+def test_what_is_just_over_a_limit_is_seen_to_be_over_it() -> None:
+    with pytest.raises(UnreadableImage, match=r"at most 25 MB were expected, and it has 25\.1 MB"):
+        check_weight(MAX_BYTES + 1)
+    with pytest.raises(UnreadableImage, match=r"at most 50 megapixels were expected.*\(50\.1 megapixels\)"):
+        check_size(7_071, 7_072)
+    check_weight(MAX_BYTES)
+    check_size(10_000, 5_000)

@@ -27,6 +27,8 @@ class Container:
     notes: tuple[str, ...] = ()
     coding: str = ""
     """A coding that the decoder may not know, in words; empty for an ordinary one."""
+    reduction: int = 1
+    """2 where the whole picture would take too much memory, and half of its width and height does not."""
     lacks_end: bool = False
     """The file breaks off behind the header: whether all pixels are there, the decoder must find out."""
 

@@ -142,19 +142,45 @@ def _jpeg(container: Container, on_size: _Sized) -> _Opened:
     with JpegImageFile(io.BytesIO(container.picture)) as image:
         size, mode = image.size, image.mode
     check_size(*size)
-    on_size(*size)
-    samples = None if container.coding else decode_whole(container.picture, mode)
-    if samples is not None:
-        return of_samples(samples, mode, 8), container.icc_profile, container.color_space
+    if not container.coding:
+        try:
+            raster = _jpeg_raster(container, size, mode, container.reduction, on_size)
+        except MemoryError:
+            if container.reduction > 1:
+                raise
+            raster = _jpeg_raster(container, size, mode, 2, on_size)
+        if raster is not None:
+            return raster, container.icc_profile, container.color_space
     if container.lacks_end or not container.coding:
         check_whole(container.picture)
     return _with_pillow(JpegImageFile)(container, on_size)
+
+
+def _jpeg_raster(
+    container: Container, size: tuple[int, int], mode: str, reduction: int, on_size: _Sized
+) -> Raster | None:
+    width, height = (-(-side // reduction) for side in size)
+    on_size(width, height)
+    samples = decode_whole(container.picture, mode, (width, height))
+    if samples is None:
+        if reduction > 1:
+            raise UnreadableImage(TOO_MUCH_MEMORY)
+        return None
+    raster = of_samples(samples, mode, 8)
+    return raster if reduction == 1 else replace(raster, notes=(_HALVED, *raster.notes))
+
+
+_HALVED = "The photo was read at half its width and height: more would take too much memory."
 
 
 def _tiff(container: Container, on_size: _Sized) -> _Opened:
     layout = layout_of(read_directory(container.picture, first_offset(container.picture)))
     on_size(layout.width_px, layout.height_px)
     return _first_of(container.frames, read_tiff(container.picture)), container.icc_profile, container.color_space
+
+
+_ROOMY_PX = 24_000_000
+"""There is memory for a HEIC picture of this size with any depth and sampling; 8 bits at 4:2:0 fit up to the limit."""
 
 
 def _heic(container: Container, on_size: _Sized) -> _Opened:
@@ -171,7 +197,13 @@ def _heic(container: Container, on_size: _Sized) -> _Opened:
     is_hdr = space is not None and space.transfer > 0
     if image.mode.endswith(";16") and not is_hdr:
         image = open_heif(io.BytesIO(container.picture))
-    samples = np.asarray(image)[:, : image.size[0]]
+    try:
+        samples = np.asarray(image)[:, : image.size[0]]
+    except ValueError as error:  # what libheif says where its decoder has no more memory, too
+        is_plain = image.info["bit_depth"] == 8 and image.info.get("chroma") == 420
+        if not is_plain and image.size[0] * image.size[1] > _ROOMY_PX:
+            raise MemoryError from error
+        raise
     check_size(samples.shape[1], samples.shape[0])  # it may turn out larger than its header said
     if space is not None and is_hdr:
         deep = samples if samples.dtype == np.uint16 else samples.astype(np.uint16) * 257

@@ -37,6 +37,7 @@ _PROGRESSIVE = frozenset({0xC2, 0xCA})
 def walk_jpeg(data: bytes) -> Container:
     kept, exif, profile, position = [data[:2]], b"", dict[int, bytes](), 2
     notes, coding, frame, is_progressive = list[str](), "", b"", False
+    reduction = 1
     for _ in range(MAX_ENTRIES):
         if not _starts_segment(data, position):
             position = _next_marker(data, position)
@@ -60,6 +61,7 @@ def walk_jpeg(data: bytes) -> Container:
             profile[body[12]] = body[14:]
         elif marker in _FRAMES or marker in _CODINGS:
             frame, coding, is_progressive = body, _check_frame(marker, body), marker in _PROGRESSIVE
+            reduction = _reduction(body) if is_progressive else 1
         # Of the application segments only JFIF and Adobe say how the colours are coded; comments say nothing.
         if not (0xE1 <= marker <= 0xEF or marker == 0xFE) or marker == 0xEE:
             kept.append(segment)
@@ -85,6 +87,7 @@ def walk_jpeg(data: bytes) -> Container:
         adobe_rgb() if facts.is_adobe_rgb else None,
         notes=tuple(notes),
         coding=coding,
+        reduction=reduction,
         lacks_end=not scans.has_end,
     )
 
@@ -106,20 +109,23 @@ def _check_frame(marker: int, body: bytes) -> str:
         raise not_read("JPEG", _CODINGS[marker])
     if body[0] != 8:
         raise not_read("JPEG", f"JPEG of {body[0]} bits a sample")
-    if marker in _PROGRESSIVE:
-        _check_progressive(body)
     return "JPEG with arithmetic coding" if marker in _ARITHMETIC else ""
 
 
-def _check_progressive(frame: bytes) -> None:
-    """Refuse a progressive picture whose coefficients, two bytes each, would fill the memory: all are kept at once."""
+def _reduction(frame: bytes) -> int:
+    """How much smaller a progressive picture must be read: its coefficients, two bytes each, are all kept at once.
+
+    Raises UnreadableImage where they would fill the memory by themselves.
+    """
     height, width = struct.unpack_from(">HH", frame, 1)
     factors = [(byte >> 4, byte & 15) for byte in frame[7::3]] or [(1, 1)]
     widest, highest = max(h for h, _ in factors), max(v for _, v in factors)
     check_size(width, height)
     coefficients = sum(h * v for h, v in factors) * width * height // max(1, widest * highest)
-    if 2 * coefficients + _BYTES_OF_A_PIXEL * width * height > MAX_DECODE_MB * 1_000_000:
-        raise UnreadableImage(TOO_MUCH_MEMORY)
+    for reduction in (1, 2):
+        if 2 * coefficients + _BYTES_OF_A_PIXEL * width * height // reduction**2 < MAX_DECODE_MB * 1_000_000:
+            return reduction
+    raise UnreadableImage(TOO_MUCH_MEMORY)
 
 
 _BYTES_OF_A_PIXEL = 4 + 3 + 1

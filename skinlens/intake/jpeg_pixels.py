@@ -28,13 +28,15 @@ _MISSING = re.compile("premature end|marker 0xd9 instead of RST", re.IGNORECASE)
 _SENSELESS = re.compile("bad Huffman code|bad progression parameters", re.IGNORECASE)
 
 
-def decode_whole(picture: bytes, mode: str) -> Array | None:
+def decode_whole(picture: bytes, mode: str, size: tuple[int, int]) -> Array | None:
     """Rows, columns and channels in Pillow's ``mode``; None where Pillow must decode. Raises UnreadableImage.
+
+    ``size`` is width and height that are wanted: those of the picture, or half of them, rounded up.
 
     Not for arithmetic coding, in which coded pixels may end before the picture.
     """
     try:
-        samples: Array = simplejpeg.decode_jpeg(picture, _CHANNELS[mode], strict=True)
+        samples: Array = simplejpeg.decode_jpeg(picture, _CHANNELS[mode], min_width=size[0], min_height=size[1])
     except ValueError as error:
         words = str(error)
         if "memory" in words.lower():

@@ -27,7 +27,7 @@ ACCEPTED = "JPEG, PNG, WebP, TIFF, BMP or HEIC"
 
 TOO_MUCH_MEMORY = (
     f"The picture needs more memory to be decoded than one photo may take: at most {MAX_DECODE_MB} MB were expected, "
-    "and it asks for more. Save a smaller copy of the photo as JPEG or PNG, and upload that."
+    "and it asks for more. Save the photo as an ordinary JPEG (not a progressive one), or smaller, and upload that."
 )
 TOO_MUCH_TIME = (
     f"The picture takes too long to be decoded: at most {MAX_DECODE_S} seconds of processor time were expected, and it "
@@ -201,6 +201,6 @@ def check_size(width_px: int, height_px: int) -> None:
     if width_px * height_px > MAX_PIXELS:
         raise UnreadableImage(
             f"The picture is too large: at most {MAX_PIXELS // 10**6} megapixels were expected, and it has "
-            f"{width_px} × {height_px} px ({width_px * height_px / 1e6:.1f} megapixels). "
+            f"{width_px} × {height_px} px ({math.ceil(width_px * height_px / 1e5) / 10:.1f} megapixels). "
             "Save a smaller copy of the photo, and upload that."
         )

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import pillow_heif  # noqa: F401 (its code is not to count as memory that a file takes)
 
 from skinlens.errors import UnreadableImage
 from skinlens.intake.decode import decode
