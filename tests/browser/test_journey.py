@@ -100,6 +100,7 @@ def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("chromium is not installed: the journey needs a real browser (Debian's package chromium)")
+    expect.set_options(timeout=LIMIT_S * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(SWITCHES))
         yield browser
@@ -129,7 +130,6 @@ def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": WIDE[0], "height": WIDE[1]}, accept_downloads=True)
     page = context.new_page()
     page.set_default_timeout(LIMIT_S * 1000)
-    expect.set_options(timeout=LIMIT_S * 1000)
     watch = Watch(page)
     yield page
     assert watch.found == []
