@@ -124,7 +124,10 @@ def _report(options: argparse.Namespace) -> int:
 
 def _doctor(options: argparse.Namespace) -> int:
     from skinlens.doctor import examine
+    from skinlens.store import CaseStore
 
+    if options.accept_loss:
+        CaseStore().accept_loss()
     findings = examine(options.weights or pipeline.weights_directory())
     for finding in findings:
         print(f"{'ok   ' if finding.passed else 'WRONG'}  {finding.what:<34} {finding.found}")
@@ -225,6 +228,11 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=_serve)
 
     doctor = commands.add_parser("doctor", help="check this installation")
+    doctor.add_argument(
+        "--accept-loss",
+        action="store_true",
+        help="changes that were lost with the case database's log are known: tidy the folder again",
+    )
     doctor.set_defaults(run=_doctor)
 
     measuring = research.add_commands(commands)

@@ -87,10 +87,8 @@ def _outline(weights: Path) -> str:
 
 def _database(home: Path | None) -> str:
     store = CaseStore(home)
-    if lost := store.log_problem():
-        raise StoreError(" ".join(lost))
-    if damage := store.damage():
-        raise StoreError(" ".join(damage))
+    if problems := (*store.log_problem(), *store.damage()):
+        raise StoreError(" ".join(problems))
     store.check_writable()
     return f"{store.home} is whole and writable, {store.search().total} cases"
 

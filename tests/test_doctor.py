@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from skinlens.__main__ import main
 from skinlens.doctor import Finding, examine
 from skinlens.store import CaseStore, NewLesion, erasure
 from tests.store import samples
@@ -70,7 +71,22 @@ def test_a_lost_log(store: CaseStore, tmp_path: Path) -> None:
         db.execute("SELECT * FROM visit").fetchall()
         shutil.copytree(store.home, copy.home)
     (copy.home / "cases.db-wal").unlink()
-    assert "has lost its log (cases.db-wal)" in wrong(copy, tmp_path)["case database"]
+    for _ in range(2):
+        assert "has lost its log (cases.db-wal)" in wrong(copy, tmp_path)["case database"]
+    copy.accept_loss()
+    assert wrong(copy, tmp_path) == {}
+
+
+def test_the_doctor_takes_note_that_a_loss_is_known(
+    store: CaseStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SKINLENS_HOME", str(store.home))
+    store.loss.touch(mode=0o600)
+    main(["doctor"])
+    assert "has lost its log" in capsys.readouterr().out
+    main(["doctor", "--accept-loss"])
+    assert "has lost its log" not in capsys.readouterr().out
+    assert not store.loss.exists()
 
 
 def test_damaged_rows_and_files(store: CaseStore, tmp_path: Path) -> None:

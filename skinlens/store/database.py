@@ -66,6 +66,7 @@ _NO_LOCKS = (
     "the disk cannot lock or share files, as some network disks. Choose a folder on a disk of this computer with "
     "SKINLENS_HOME"
 )
+_MOMENT_S = 0.05
 FIRST_PATIENCE_S = 0.5
 """After so long without an answer it is asked whether the disk can lock files at all."""
 
@@ -183,8 +184,15 @@ def _log(path: Path) -> Path:
 
 
 def lost_log(path: Path) -> bool:
-    """Whether the log's index is there without the log: the latest changes were in it."""
-    return path.with_name(f"{path.name}-shm").is_file() and not _log(path).is_file()
+    """Whether the log's index is there without the log: the latest changes were in it.
+
+    Where another process just opens or closes the database, the two come and go a moment apart: it is looked twice.
+    """
+    index = path.with_name(f"{path.name}-shm")
+    if not index.is_file() or _log(path).is_file():
+        return False
+    time.sleep(_MOMENT_S)
+    return index.is_file() and not _log(path).is_file()
 
 
 def is_empty(path: Path) -> bool:

@@ -10,7 +10,7 @@ import platformdirs
 from sqlite_utils.db import Database
 
 from skinlens.errors import StoreError
-from skinlens.store import database, erasure, files
+from skinlens.store import database, entries, erasure, files
 
 RESERVE_BYTES = 4_000_000
 """Enough to delete the rows of some hundred cases."""
@@ -43,6 +43,8 @@ class StoreHome:
         self.files = files.CaseFiles(self.home / "files")
         self.reserve = self.home / "reserve.bin"
         """Zeros that are given up on a full disk: SQLite needs room to delete."""
+        self.loss = self.home / "lost-log.txt"
+        """When it was seen that the database had lost its log; there until the user says that all is well."""
 
     @contextmanager
     def _opened(self, *, to_write: bool = True) -> Iterator[Database]:
@@ -53,8 +55,16 @@ class StoreHome:
                 "Nothing was changed. Put back the last good copy of the whole folder; or, to begin without those "
                 f"cases, move the folder {self.files.root.name} away."
             )
+        self.note_loss()
         with database.opened(self.database, to_write=to_write) as db:
             yield db
+
+    def note_loss(self) -> None:
+        """Keep it in mind if the database has lost its log: to open it makes a new one, and nothing tells it then."""
+        if not self.loss.exists() and database.lost_log(self.database):
+            with suppress(OSError):  # a read-only folder, in which nothing is tidied either
+                self.loss.touch(mode=0o600)
+                self.loss.write_text(f"{self.database.name}-wal was missing: {entries.now()}\n", encoding="utf-8")
 
     @contextmanager
     def _reading(self) -> Iterator[Database]:

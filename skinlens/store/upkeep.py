@@ -47,9 +47,8 @@ class StoredUpkeep(StoreHome):
         Raises:
             StoreError: the database cannot be used, or is empty beside many photos. Nothing was changed.
         """
-        problems = (*self.open_to_others(closing=True), *(lost := self.log_problem()))
-        damage = self.damage()
-        if damage or lost:
+        problems = (*self.open_to_others(closing=True), *self.log_problem())
+        if damage := self.damage():
             return Tidied(0, 0, (*problems, *damage))
         try:
             self._finish_erasure()
@@ -92,13 +91,22 @@ class StoredUpkeep(StoreHome):
         return tuple(path for name, path in present if name not in needed and is_settled(path, min_age_s))
 
     def log_problem(self) -> tuple[str, ...]:
-        """A sentence if the database's log was taken away; to be asked before it is opened, which makes a new one."""
-        if not database.lost_log(self.database):
+        """A sentence if the database's log was once taken away, until ``accept_loss``."""
+        self.note_loss()
+        if not self.loss.exists() and not database.lost_log(self.database):
             return ()
         return (
             f"The case database {self.database} has lost its log ({self.database.name}-wal): the latest changes may be "
-            "missing. Put back the last good copy of the whole folder.",
+            "missing. Put back the last good copy of the whole folder. If there is none, type `python -m skinlens "
+            "doctor --accept-loss`; until then no file is tidied away.",
         )
+
+    def accept_loss(self) -> None:
+        """The user knows that changes may be missing: from here on the store tidies again. Raises StoreError."""
+        with self._opened():
+            pass  # which makes a new log
+        with database.plain_errors(self.home):
+            self.loss.unlink(missing_ok=True)
 
     def check_writable(self) -> None:
         """Write a file and a row, for ``skinlens doctor``; raises ``StoreError`` where that fails."""
@@ -122,6 +130,8 @@ class StoredUpkeep(StoreHome):
         present = self.files.present()
         problems = _lost(needed, present)
         unknown = [path for name, path in present.items() if name not in needed]
+        if self.loss.exists():  # what looks unknown may belong to cases that were lost
+            return 0, len(put_back), problems
         if words := self._refusal(unknown, known=len(present) - len(unknown), cases=bool(needed)):
             return 0, len(put_back), [*problems, words]
         for path in self.files.expired():
@@ -134,7 +144,7 @@ class StoredUpkeep(StoreHome):
 
     def _refusal(self, unknown: list[Path], known: int, *, cases: bool) -> str:
         """Why files that no case needs stay where they are; empty if they may be set aside."""
-        if not unknown or (known and len(unknown) <= FEW):
+        if not unknown or (known > len(unknown) and len(unknown) <= FEW):
             return ""
         count = f"{len(unknown)} photos and maps" if len(unknown) > 1 else "1 photo or map"
         found = f"{count} in {self.files.root} belong to no case of the database {self.database.name}"
@@ -154,7 +164,7 @@ class StoredUpkeep(StoreHome):
         if os.name != "posix" or not self.home.is_dir():
             return ()
         log, index = (self.database.with_name(self.database.name + suffix) for suffix in ("-wal", "-shm"))
-        own = [self.database, log, index, self.files.root, self.files.quarantine, self.reserve]
+        own = [self.database, log, index, self.files.root, self.files.quarantine, self.reserve, self.loss]
         if {path.name for path in self.home.iterdir()} <= {path.name for path in own}:
             own.append(self.home)  # a folder that holds other things as well may be shared for a reason
         for path in own if closing else ():

@@ -18,6 +18,7 @@ from skinlens.errors import StoreError
 from skinlens.store import CaseStore, database
 from skinlens.store.database import plain_errors
 from skinlens.store.home import RESERVE_BYTES
+from skinlens.store.upkeep import Tidied
 from tests.store import samples
 
 NOBODY = 65534
@@ -281,8 +282,60 @@ def test_a_database_that_lost_its_log_is_said_and_nothing_is_moved(store, save, 
     assert tidied.set_aside == 0
     assert tidied.problems == (
         f"The case database {copy / 'cases.db'} has lost its log (cases.db-wal): the latest changes may be missing. "
-        "Put back the last good copy of the whole folder.",
+        "Put back the last good copy of the whole folder. If there is none, type `python -m skinlens doctor "
+        "--accept-loss`; until then no file is tidied away.",
     )
+
+
+def without_its_log(store, save, copy):
+    """A copy whose log was lost, with one case in the database, two files of the other, and one that a save left."""
+    save(1), save(3), save(5)
+    with store._reading() as db:
+        db.execute("SELECT * FROM visit").fetchall()
+        save(2)  # into the log
+        shutil.copytree(store.home, copy)
+    (copy / "cases.db-wal").unlink()
+    return CaseStore(copy)
+
+
+@pytest.mark.parametrize("first", ["a start", "a search", "a save"])
+def test_a_lost_log_is_said_until_it_is_accepted_and_nothing_is_moved(store, save, tmp_path, first):
+    copy = without_its_log(store, save, tmp_path / "copy")
+    files = set(copy.files.present())
+    if first == "a search":  # opens it, and so makes a new log
+        assert copy.search().total == 3
+    if first == "a save":
+        copy.add_patient("P-0900")
+    for _ in range(2):
+        copy = CaseStore(copy.home)  # as after a restart
+        tidied = copy.tidy(min_age_s=0.0)
+        assert tidied.set_aside == 0
+        assert "has lost its log" in tidied.problems[0]
+        assert set(copy.files.present()) == files
+    copy.accept_loss()
+    assert copy.log_problem() == ()
+    assert copy.tidy(min_age_s=0.0) == Tidied(2, 0, ())  # three cases' files are known, one's are not
+
+
+def test_a_start_after_a_lost_log_keeps_what_is_in_the_quarantine(store, save, tmp_path):
+    copy = without_its_log(store, save, tmp_path / "copy")
+    old = copy.files.quarantine / "2020-01-01"
+    old.mkdir(parents=True)
+    (aside := old / f"{'a' * 64}.png").write_bytes(b"of a case that was lost")
+    copy.tidy(min_age_s=0.0)
+    assert aside.is_file()
+    copy.accept_loss()
+    copy.tidy(min_age_s=0.0)
+    assert not aside.exists()
+
+
+def test_a_log_that_another_process_is_about_to_remove_is_not_lost(store, save, monkeypatch):
+    save(1)
+    index = store.home / "cases.db-shm"
+    index.touch()
+    monkeypatch.setattr("skinlens.store.database.time.sleep", lambda _: index.unlink())
+    assert store.log_problem() == ()
+    assert not store.loss.exists()
 
 
 @pytest.mark.parametrize("loss", ["empty", "missing"])

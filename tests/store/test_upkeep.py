@@ -115,8 +115,24 @@ def test_the_database_of_another_folder_moves_nothing(hundred, tmp_path):
     assert len(in_place(hundred)) == 1
 
 
+@pytest.mark.parametrize(("saved_later", "aside"), [(1, 2), (2, 0), (3, 0)])
+def test_a_database_that_knows_less_than_the_half_moves_nothing(store, save, saved_later, aside):
+    """Two cases of two files each; of the cases saved later this older copy knows nothing."""
+    save(1), save(2)
+    older = store.database.read_bytes()
+    for seed in range(3, 3 + saved_later):
+        save(seed)
+    age(store)
+    store.database.write_bytes(older)
+    tidied = store.tidy()
+    assert tidied.set_aside == aside
+    assert len(in_place(store)) == 4 + 2 * saved_later - aside
+    assert len(tidied.problems) == (0 if aside else 1)
+
+
 def test_leftovers_of_a_save_go_to_the_quarantine_and_come_back(store, save):
     case = save(1, maps=True)
+    save(3, maps=True)
     before_second = store.database.read_bytes()
     second = save(2, maps=True)
     with_second = store.database.read_bytes()
@@ -129,7 +145,7 @@ def test_leftovers_of_a_save_go_to_the_quarantine_and_come_back(store, save):
     assert store.tidy() == Tidied(0, 0, ())  # a save may be about to name them
     age(store)
     assert store.tidy() == Tidied(6, 0, ())
-    assert len(in_place(store)) == 5
+    assert len(in_place(store)) == 10
     assert contents(store) == everything
     assert {path.parent.name for path in store.home.glob("quarantine/*/*")} == {datetime.now(UTC).date().isoformat()}
     assert len(store.explanations(case.visit.id)) == 3
