@@ -32,7 +32,7 @@ def serving(home: Path, port: int) -> Iterator[None]:
         yield
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(LIMIT_S)
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def served(
             yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()
-            server.wait(20)
+            server.wait(LIMIT_S)
 
 
 @pytest.fixture(scope="module")
