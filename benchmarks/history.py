@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.machine import machine
 from skinlens.labels import CODES
 from skinlens.records import Explanation, ModelStamp, Photo, Prediction, QualityCheck, QualityReport, Threshold
-from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseQuery, CaseStore, NewLesion
 
 PATIENTS, LESIONS_EACH, PICTURES = 500, 3, 300
 RUNS = 30
@@ -62,12 +62,13 @@ def fill(store: CaseStore, cases: int) -> float:
         photo = photos[number % PICTURES]
         words = " ".join(stream.choice(WORDS, 12)) + f" rare{number // 5:04d}"
         start = time.perf_counter()
+        patient = store.find_or_add_patient(f"P-{person:04d}", 1940 + person % 60)
         case = store.save_case(
             photo,
             QUALITY,
             prediction(stream),
             maps(photo, 0) if number == 0 else (),
-            patient=NewPatient(f"P-{person:04d}", 1940 + person % 60),
+            patient=patient.id,
             lesion=lesions.get(slot) or NewLesion(SITES[slot % len(SITES)]),
             taken_on=f"20{stream.integers(15, 25)}-{stream.integers(1, 13):02d}-{stream.integers(1, 29):02d}",
             clinician_label=str(stream.choice(CODES)) if number % 2 else None,

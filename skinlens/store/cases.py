@@ -103,7 +103,8 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
         """Keep one visit, in one transaction.
 
         Args:
-            patient: ``NewPatient`` (found by its pseudonym or added), the number of a stored one, or None.
+            patient: ``NewPatient`` (always added; a pseudonym that is taken is a ``Conflict``), the number of a stored
+                one, or None.
             lesion: ``NewLesion`` (always added), or the number of a stored one, which brings its patient with it.
             taken_on: The day of the photo, not in the future.
             first_impression: One of ``labels.IMPRESSIONS``, said before the model's reading was shown. It stays as

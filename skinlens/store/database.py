@@ -27,6 +27,9 @@ Result = TypeVar("Result")
 BUSY_TIMEOUT_S = 20.0
 """How long an operation waits for another one that is writing. A save takes milliseconds, a VACUUM some hundreds."""
 
+APPLICATION_ID = 0x536B4C73
+"""``SkLs``, in the header of each case database since ``m014_mark``."""
+
 _COPY = "Keep this folder as it is, and put back the last good copy of the whole folder"
 _DAMAGED = "it is damaged. Keep it, and put back the last good copy of the whole folder"
 _NOUNS = {
@@ -248,13 +251,15 @@ def must_be_whole(db: Database) -> None:
 
 
 def _schema(db: Database) -> frozenset[str]:
-    return frozenset(sql for (sql,) in db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"))
+    """What there is, but for the notes on which steps ran, whose form is sqlite-utils' own."""
+    found = db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name != '_sqlite_migrations'")
+    return frozenset(sql for (sql,) in found)
 
 
 @cache
-def _newest_schema() -> frozenset[str]:
+def _schema_after(steps: int) -> frozenset[str]:
     db = _Database(memory=True, execute_plugins=False)
-    MIGRATIONS.apply(db)
+    MIGRATIONS.apply(db, stop_before=STEP_NAMES[steps] if steps < len(STEP_NAMES) else None)
     try:
         return _schema(db)
     finally:
@@ -292,13 +297,32 @@ def _bring_up_to_date(db: Database, path: Path) -> None:
             f"version knows steps up to {STEP_NAMES[-1]}). Nothing was changed. Open it with the newer version."
         )
     if known == len(STEP_NAMES):
-        if not _newest_schema() <= _schema(db):  # one changed letter could name another column
+        if not _schema_after(known) <= _schema(db):  # one changed letter could name another column
             raise StoreError(f"The case database in {path.parent}: {_DAMAGED}.")
         return
+    _patiently(lambda: _must_be_ours(db, path, known), path.parent)
     # Readers and the one writer then do not wait for each other. The file remembers it.
     _patiently(lambda: db.execute("PRAGMA journal_mode = WAL"), path.parent)
     with transaction(db, path.parent):
         MIGRATIONS.apply(db)  # looks again what is missing, now under the lock
+
+
+def _must_be_ours(db: Database, path: Path, steps: int) -> None:
+    """Refuse the database of another program before anything is written to it. This reads alone.
+
+    One without a step of ours is new, and has nothing in it; one with some of them has what they made. Only the newest
+    have our mark: before, there was none.
+    """
+    (mark,) = db.execute("PRAGMA application_id").fetchone()
+    if mark in {0, APPLICATION_ID} and _schema_after(steps) <= _schema(db) and (steps or not _schema(db)):
+        return
+    tables = [str(name) for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+    found = f"the tables {', '.join(tables[:4])}" if tables else f"the mark {mark:#x}"
+    raise StoreError(
+        f"The database {path} was made by another program: a case database of SkinLens was expected, and {found} were "
+        "found. Nothing was changed. Move that file out of this folder, and put back the right one; or choose another "
+        "folder with SKINLENS_HOME."
+    )
 
 
 def _applied(db: Database) -> list[str]:

@@ -358,6 +358,11 @@ def m013_search_words(db: Database) -> None:
     """)
 
 
+def m014_mark(db: Database) -> None:
+    """Mark the file as SkinLens's own (``SkLs``)."""
+    db.execute(f"PRAGMA application_id = {0x536B4C73}")
+
+
 def seal(*values: object) -> str:
     """The checksum of a row: of the table's name and of all values, each exactly as it is stored."""
     return hashlib.blake2b(repr(values).encode(), digest_size=8).hexdigest()
@@ -386,6 +391,7 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     m011_erasing,
     m012_seals,
     m013_search_words,
+    m014_mark,
 )
 STEP_NAMES: tuple[str, ...] = tuple(step.__name__ for step in STEPS)
 

@@ -188,12 +188,16 @@ def remove_empty_lesion(db: Database, lesion_id: int) -> None:
 def lesion_for_case(
     db: Database, patient: tuple[str, int | None, Sex] | int | None, lesion: tuple[str, str] | int, visit_year: int
 ) -> int:
-    """The lesion that a visit of that year goes to, with its patient; both are found or added."""
+    """The lesion that a visit of that year goes to, with its patient; both are found by number, or added.
+
+    Raises:
+        Conflict: a patient is to be added whose pseudonym is taken: two people are not joined without a question.
+    """
     patient_id: int | None = None
     if isinstance(patient, int):
         patient_id = int(row_of(db, "patient", patient)["id"])
     elif patient is not None:
-        patient_id = find_or_add_patient(db, entries.NewPatient(*patient), visit_year)
+        patient_id = _add_unknown_patient(db, entries.NewPatient(*patient), visit_year)
     if isinstance(lesion, int):
         owner = row_of(db, "lesion", lesion)["patient_id"]
         if patient_id not in {None, owner}:
@@ -204,6 +208,20 @@ def lesion_for_case(
     if patient_id is not None:
         cap_age(db, patient_id, visit_year)
     return lesion_id
+
+
+def _add_unknown_patient(db: Database, typed: entries.NewPatient, visit_year: int) -> int:
+    pseudonym = entries.line(typed.pseudonym, "pseudonym")
+    if (found := _find(db, pseudonym)) is None:
+        return add_patient(db, typed, visit_year)
+    raise Conflict(
+        f"A patient {pseudonym!r} was added in another window. Is it the same person? Then choose them among the known "
+        "patients; if not, type another pseudonym. Nothing of this was saved yet.",
+        subject="patient",
+        number=found["id"],
+        version=found["version"],
+        fields={},
+    )
 
 
 def _birth_year_for(db: Database, patient_id: int, typed: int | None, visit_year: int | None) -> Row:

@@ -46,7 +46,7 @@ def stocked(agreed: AppTest, skinlens_home: Path) -> AppTest:
     classifier = pipeline.load_classifier(pipeline.weights_directory())
     for seed, pseudonym, site in ((11, "A-1", "scalp"), (12, "P-7", "forearm"), (13, "P-7", "back")):
         analysis = pipeline.analyse(photo(seed), classifier)
-        patient, lesion = NewPatient(pseudonym, 1961, "female"), NewLesion(site)
+        patient, lesion = store.find_or_add_patient(pseudonym, 1961, "female").id, NewLesion(site)
         pipeline.save(store, analysis, (), patient=patient, lesion=lesion, taken_on="2024-05-06")
     return agreed
 

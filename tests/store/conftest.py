@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from skinlens.errors import Conflict
 from skinlens.records import Case
 from skinlens.store import CaseStore, NewLesion, NewPatient
 from tests.store import samples
@@ -20,18 +21,28 @@ def store(tmp_path: Path) -> CaseStore:
 
 @pytest.fixture
 def save(store: CaseStore) -> SaveCase:
-    """Save a case whose photo differs with ``seed``; everything else can be given as to ``save_case``."""
+    """Save a case whose photo differs with ``seed``; everything else can be given as to ``save_case``.
+
+    A patient is found by the pseudonym.
+    """
 
     def save(seed: int = 0, *, maps: bool = False, **given: Any) -> Case:
         photo = given.pop("photo", None) or samples.photo(seed)
         explanations = samples.three_explanations(photo) if maps else ()
-        arguments = {
+        arguments: dict[str, Any] = {
             "quality": samples.QUALITY,
             "prediction": samples.prediction(),
             "patient": NewPatient("P-0001", 1960, "female"),
             "lesion": NewLesion("back"),
             "taken_on": "2024-05-31",
         }
-        return store.save_case(photo, explanations=explanations, **(arguments | given))
+        arguments |= {"explanations": explanations, **given}
+        try:
+            return store.save_case(photo, **arguments)
+        except Conflict as conflict:
+            if conflict.subject != "patient":
+                raise
+        known = store.find_or_add_patient(*arguments["patient"])  # as whoever answers that it is the same person
+        return store.save_case(photo, **(arguments | {"patient": known.id}))
 
     return save

@@ -87,7 +87,7 @@ def test_any_text_and_any_numbers_come_back(
         quality,
         prediction,
         (explanation,),
-        patient=NewPatient(pseudonym),
+        patient=shared_store.find_or_add_patient(pseudonym).id,
         lesion=NewLesion(site, remark),
         taken_on=date(2024, 5, 31),
         clinician_diagnosis=diagnosis,

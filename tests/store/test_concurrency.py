@@ -59,7 +59,7 @@ def test_threads_that_save_at_once_never_mix(store):
                 samples.QUALITY,
                 samples.prediction("mel", 0.5 + number / 100),
                 samples.three_explanations(photo),
-                patient=NewPatient("shared"),
+                patient=store.find_or_add_patient("shared").id,
                 lesion=NewLesion(f"site {number}"),
                 taken_on="2024-05-31",
                 notes=f"thread {number} turn {turn}",
@@ -73,6 +73,40 @@ def test_threads_that_save_at_once_never_mix(store):
     assert store.search().total == 24
     assert len(store.patients()) == 1
     assert sorted(len(store.visits_of_lesion(lesion.id)) for lesion in store.lesions(1)) == [1] * 24
+
+
+def test_of_two_that_save_the_same_new_patient_one_is_asked(store):
+    """Two tabs at the same moment: never one patient of two people without a question."""
+    outcomes = []
+
+    def work(number: int) -> None:
+        try:
+            outcomes.append(
+                store.save_case(
+                    samples.photo(number),
+                    samples.QUALITY,
+                    samples.prediction(),
+                    patient=NewPatient("P-0147", 1950 + number),
+                    lesion=NewLesion("back"),
+                    taken_on="2024-05-31",
+                )
+            )
+        except Conflict as conflict:
+            outcomes.append(conflict)
+
+    in_threads(4, work)
+    (saved,) = (one for one in outcomes if not isinstance(one, Conflict))
+    asked = [one for one in outcomes if isinstance(one, Conflict)]
+    assert len(asked) == 3
+    assert store.search().total == len(store.patients()) == 1
+    assert store.patients()[0] == saved.patient
+    for conflict in asked:
+        assert (conflict.subject, conflict.number) == ("patient", saved.patient.id)
+        assert str(conflict) == (
+            "A patient 'P-0147' was added in another window. Is it the same person? Then choose them among the known "
+            "patients; if not, type another pseudonym. Nothing of this was saved yet."
+        )
+    assert len(store.files.present()) == 2  # of the saved photo alone
 
 
 def test_edits_at_once_are_applied_one_after_the_other(store, save):
@@ -110,7 +144,7 @@ for turn in range(8):
     photo = samples.photo(turn)
     store = CaseStore(home)
     case = store.save_case(photo, samples.QUALITY, samples.prediction(), samples.three_explanations(photo),
-        patient=NewPatient("shared"), lesion=NewLesion("back"), taken_on="2024-05-31")
+        patient=store.find_or_add_patient("shared").id, lesion=NewLesion("back"), taken_on="2024-05-31")
     if turn % 4 == 3:
         store.delete_visit(case.visit.id)
 """

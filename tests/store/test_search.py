@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from skinlens.labels import CODES
-from skinlens.store import CaseQuery, CaseRow, CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseQuery, CaseRow, CaseStore, NewLesion
 from tests.store import samples
 
 
@@ -27,7 +27,7 @@ def history(tmp_path_factory):
             samples.photo(seed, 4, 5),
             samples.QUALITY,
             samples.prediction(top, prob, mel=mel),
-            patient=None if name is None else NewPatient(name),
+            patient=None if name is None else store.find_or_add_patient(name).id,
             lesion=NewLesion(site, remark),
             taken_on=day,
             clinician_label=reading,
