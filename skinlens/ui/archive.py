@@ -67,7 +67,7 @@ def _nothing(store: CaseStore) -> None:
     with st.container(border=True):
         if store.search(CaseQuery(limit=1)).total:
             st.subheader("No case matches")
-            st.markdown("Take out a word or a filter.")
+            st.markdown("Take out a word or a filter. The search looks at your own diagnosis, not at the reading.")
         else:
             st.subheader("No case is stored yet")
             st.markdown("Analyse a photo and save it as a case: it appears here, to be found again.")
@@ -253,7 +253,7 @@ def _delete_case(store: CaseStore, stored: Case) -> None:
 def _delete_patient(store: CaseStore, patient: Patient, visits: int) -> None:
     cases = "1 case" if visits == 1 else f"{visits} cases"
     st.markdown(
-        f"Patient {plain(patient.pseudonym)} is erased, with {cases}: all photos, maps, "
+        f"Patient {plain(patient.pseudonym)} will be erased, with {cases}: all photos, maps, "
         "readings, diagnoses, notes, and the trail of changes. Export the patient first if you need a copy."
     )
     st.text_input("Type the pseudonym to confirm", key=_TYPED, autocomplete="off")

@@ -229,7 +229,10 @@ def filters(store: CaseStore) -> CaseQuery:
     text, order = st.columns([3, 2], vertical_alignment="bottom")
     query: dict[str, Any] = {
         "text": text.text_input(
-            "Search", key="find_text", persist_state="session", placeholder="Words in pseudonym, site, diagnosis, notes"
+            "Search",
+            key="find_text",
+            persist_state="session",
+            placeholder="Words in pseudonym, site, your diagnosis, notes",
         ),
         **_SORTS[order.selectbox("Order", list(_SORTS), key="find_order", persist_state="session")],
     }

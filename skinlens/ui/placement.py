@@ -97,14 +97,16 @@ def _new_patient(key: Key, known: Sequence[Patient]) -> tuple[NewPatient, tuple[
             "Sex", list(SEXES), format_func=SEXES.__getitem__, key=key("sex"), persist_state="session"
         ),
     )
-    widgets.unprintable({}, typed)
+    below = st.container()  # always there: what is being typed further down is lost where the fields move
+    with below:
+        widgets.unprintable({}, typed)
     if not typed.pseudonym.strip():
         return typed, ("a pseudonym (or choose No patient)",)
     found = namesake(typed.pseudonym, known)
     if found is None:
         return typed, ()
     exactly = _composed(typed.pseudonym) == found.pseudonym
-    with st.container(border=True):
+    with below, st.container(border=True):
         st.markdown(
             f"**There is a patient {plain(found.pseudonym)} already**, {plain(described(found))}. "
             "Is this photo of the same person?"
@@ -114,11 +116,11 @@ def _new_patient(key: Key, known: Sequence[Patient]) -> tuple[NewPatient, tuple[
         )
         if exactly:
             st.caption("If it is somebody else, type another pseudonym.")
-            return typed, (f"an answer: is this patient {found.pseudonym} or somebody else",)
+            return typed, (f"whether this is patient {found.pseudonym} or somebody else",)
         other = st.checkbox(
             f"No, {plain(typed.pseudonym.strip())} is another person", key=key("other"), persist_state="session"
         )
-    return typed, () if other else (f"an answer: is this patient {found.pseudonym} or somebody else",)
+    return typed, () if other else (f"whether this is patient {found.pseudonym} or somebody else",)
 
 
 def _use(key: Key, patient_id: int) -> None:

@@ -114,4 +114,4 @@ def _asked_about_the_photo(store: CaseStore, opened: OpenCase, chosen: Placement
         for row in found[:3]:
             st.link_button(f"Open case {row.visit_id} in another tab", f"./?case={row.visit_id}")
         meant = st.checkbox("Save this photo once more", key=opened.key("again"), persist_state="session")
-    return () if meant else ("an answer: is this photo to be saved once more",)
+    return () if meant else ("whether this photo is to be saved once more",)

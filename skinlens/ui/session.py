@@ -167,6 +167,7 @@ def _open_named(case: str, photo: str) -> None:
     if case.isascii() and case.isdigit():
         try:
             reopen(int(case))
+            show_in_history(True)  # whoever follows an address to a case wants the case, not the list
         except (CaseNotFound, OverflowError):
             st.query_params.clear()
         except StoreError as error:  # a damaged case does not keep the others from being opened

@@ -160,6 +160,8 @@ def test_a_reloaded_page_finds_its_case_by_the_address(kept: AppTest) -> None:
     fresh.query_params["case"] = "1"
     fresh.run()
     assert "Case 1" in words(fresh)
+    turn(fresh, "history")
+    assert any(button.label == "Delete this case …" for button in fresh.button), "the case, not the list"
 
 
 def test_maps_of_a_stored_case_are_made_only_when_asked_and_then_kept(
