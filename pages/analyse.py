@@ -32,7 +32,10 @@ else:
         widgets.quality(analysis.quality)
         with st.expander("Analyse another photo"):
             if opened.case is None:
-                st.caption("The photo that is open is not saved; another one takes its place.")
+                st.caption(
+                    "The photo that is open is not saved; another one takes its place, and checks of it that are "
+                    "not finished stop."
+                )
             upload.field()
             upload.example_button()
     with right:

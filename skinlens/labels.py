@@ -82,10 +82,9 @@ CODES: tuple[str, ...] = tuple(label.code for label in LABELS)
 BY_CODE: dict[str, Label] = {label.code: label for label in LABELS}
 INDEX: dict[str, int] = {code: position for position, code in enumerate(CODES)}
 MELANOMA = "mel"
-IMPRESSIONS: dict[str, str] = {
-    **{label.code: label.name for label in LABELS},
-    "other": "something else than these seven",
-    "unsure": "not sure",
-}
-"""What a clinician can say before the model does: a class or neither, with its name."""
+OTHER = "other"
+DIAGNOSES: dict[str, str] = {**{label.code: label.name for label in LABELS}, OTHER: "something else than these seven"}
+"""What a clinician can diagnose, with its name."""
+IMPRESSIONS: dict[str, str] = {**DIAGNOSES, "unsure": "not sure"}
+"""What a clinician can say before the model does, with its name."""
 DISCLAIMER = "Research and education software. Not a medical device. Not for diagnosis or treatment decisions."

@@ -301,13 +301,19 @@ class Patient:
     """Counts the changes of the stored fields, from 1: a write says which version it is based on."""
 
     def age_on(self, day: str) -> str | None:
-        """The age in words on an ISO date, by years alone: "63", "85+" above 85; None without a birth year."""
+        """The age in words on an ISO date: "62 or 63", since the birthday is not kept; "85+" above 85.
+
+        None without a birth year.
+        """
         if self.birth_year is None:
             return None
-        age_years = int(day[:4]) - self.birth_year
-        if age_years > MAX_AGE_YEARS:
+        most_years = int(day[:4]) - self.birth_year
+        if most_years > MAX_AGE_YEARS:
             return f"{MAX_AGE_YEARS}+"
-        return f"{age_years}+" if self.born_earlier else str(age_years)
+        least_years = max(0, most_years - 1)
+        if self.born_earlier:
+            return f"{least_years}+"
+        return f"{least_years} or {most_years}" if most_years else "under 1"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from skinlens.clock import local_minute
 from skinlens.errors import SkinLensError
 from skinlens.explain import AGAINST, METHODS, overlay
 from skinlens.explain.agreement import agree
-from skinlens.labels import BY_CODE, DISCLAIMER, IMPRESSIONS, LABELS, Label, Risk
+from skinlens.labels import BY_CODE, DIAGNOSES, DISCLAIMER, IMPRESSIONS, LABELS, Label, Risk
 from skinlens.models.outline import as_points, curve
 from skinlens.preprocess import InputSpec, crop_box, heat_to_photo
 from skinlens.quantities import duration, number, percent
@@ -176,7 +176,7 @@ def compose(
     prediction = visit.prediction
     rows = check_rows(checks, prediction)
     spec = spec or InputSpec()
-    said = BY_CODE[visit.clinician_label] if visit.clinician_label else None
+    said = BY_CODE.get(visit.clinician_label or "")
     reliable = visit.quality.reliable
     number_of_case = (f"Case {visit.id}",) if visit.id else ()
     pseudonym = (case.patient.pseudonym,) if case.patient else ()
@@ -206,7 +206,7 @@ def compose(
         quality_summary=_quality_summary(visit),
         quality=tuple(_finding(check) for check in visit.quality.checks),
         first_impression=IMPRESSIONS[visit.first_impression] if visit.first_impression else "None given.",
-        diagnosis=_diagnosis(said, visit.clinician_diagnosis),
+        diagnosis=_diagnosis(visit),
         notes=visit.notes.strip() or "None.",
         codes_of=f"Of the clinician's diagnosis ({said.name}): {SUGGESTED}." if said else NO_CODES,
         codes=_codes(said) if said else (),
@@ -258,12 +258,12 @@ def _refuse_mix_ups(visit: Visit, photo: Photo, *parts: Explanation | Check | Ou
 def _case_fields(case: Case, generated_on: str | None) -> tuple[Field, ...]:
     visit, patient = case.visit, case.patient
     age = patient.age_on(visit.taken_on) if patient else None
-    if patient and age and not age.endswith("+"):  # the birth year would tell an age that is not to be told apart
-        age = f"{age} (birth year {patient.birth_year})"
+    if patient and age and not patient.born_earlier and not age.endswith("+"):
+        age = f"{age} (born in {patient.birth_year})"
     return (
         Field("Case", str(visit.id) if visit.id else "not kept"),
         Field("Patient (pseudonym)", patient.pseudonym if patient else "no patient"),
-        Field("Sex", patient.sex if patient else "not recorded"),
+        Field("Sex", patient.sex if patient and patient.sex != "unknown" else "not recorded"),
         Field("Age at the photo, years", age or "not recorded"),
         Field("Body site", case.lesion.body_site or "not recorded"),
         Field("Photo taken on", visit.taken_on or "not recorded"),
@@ -357,8 +357,9 @@ def _finding(check: QualityCheck) -> FindingRow:
     return FindingRow(check.title, f"{number(check.value)}{unit}", limit, verdict, check.passed)
 
 
-def _diagnosis(said: Label | None, words: str) -> str:
-    parts = [part for part in (said.name if said else "", words.strip()) if part]
+def _diagnosis(visit: Visit) -> str:
+    said = DIAGNOSES[visit.clinician_label] if visit.clinician_label else ""
+    parts = [part for part in (said, visit.clinician_diagnosis.strip()) if part]
     return ": ".join(parts) or "None entered."
 
 

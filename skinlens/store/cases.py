@@ -144,7 +144,7 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
                 put_check(db, visit_id, check)
             for outline in outlines:
                 put_outline(db, visit_id, outline)
-            changes = {"status": (None, status)}
+            changes = {field: (None, value) for field, value in typed.items() if value}
             people.record_revision(db, "visit", visit_id, "created", changes, prediction.model.version)
             return visits.case_of(db, visit_id)
 

@@ -10,7 +10,7 @@ from typing import NamedTuple, get_args
 
 from skinlens.clock import today
 from skinlens.errors import InvalidEntry
-from skinlens.labels import BY_CODE, IMPRESSIONS
+from skinlens.labels import DIAGNOSES, IMPRESSIONS
 from skinlens.records import MAX_AGE_YEARS, Sex, Status
 
 MAX_LINE = 80
@@ -91,9 +91,9 @@ def sex(value: str) -> Sex:
     raise InvalidEntry(f"{value!r} is not kept as a sex. Choose one of: {', '.join(get_args(Sex))}.")
 
 
-def class_code(value: str | None) -> str | None:
-    if value is not None and value not in BY_CODE:
-        raise InvalidEntry(f"{value!r} is no class. Choose one of: {', '.join(BY_CODE)}; or none.")
+def diagnosis_code(value: str | None) -> str | None:
+    if value is not None and value not in DIAGNOSES:
+        raise InvalidEntry(f"{value!r} is no diagnosis. Choose one of: {', '.join(DIAGNOSES)}; or none.")
     return value
 
 

@@ -64,6 +64,8 @@ class CaseRow:
     patient_id: int | None
     pseudonym: str | None
     body_site: str
+    remark: str
+    """Which one at that site."""
     taken_on: str
     top_label: str
     top_prob: float
@@ -89,7 +91,7 @@ class CasePage:
 
 _TABLES = "visit v JOIN lesion l ON l.id = v.lesion_id LEFT JOIN patient p ON p.id = l.patient_id"
 _ROWS_SQL = f"""
-    SELECT v.id, v.lesion_id, l.patient_id, p.pseudonym, l.body_site, v.taken_on, v.top_label,
+    SELECT v.id, v.lesion_id, l.patient_id, p.pseudonym, l.body_site, l.remark, v.taken_on, v.top_label,
         {", ".join(f"v.{column}" for column in PROB_COLUMNS.values())},
         v.clinician_label, v.status, v.model_version, v.updated_at, v.quality,
         {ALL_SOUND} AS sound, v.photo_sha256
@@ -124,6 +126,7 @@ def case_row_of(row: Row) -> CaseRow:
         patient_id=row["patient_id"],
         pseudonym=row["pseudonym"],
         body_site=row["body_site"],
+        remark=row["remark"],
         taken_on=row["taken_on"],
         top_label=row["top_label"],
         top_prob=row[PROB_COLUMNS[row["top_label"]]],

@@ -43,7 +43,7 @@ def move_in_words(before: Case, after: Case) -> dict[str, tuple[str | None, str 
 def reading_columns(clinician_label: str | None, clinician_diagnosis: str, notes: str) -> dict[str, Any]:
     """The clinician's own reading, checked."""
     return {
-        "clinician_label": entries.class_code(clinician_label),
+        "clinician_label": entries.diagnosis_code(clinician_label),
         "clinician_diagnosis": entries.text(clinician_diagnosis, "diagnosis"),
         "notes": entries.text(notes, "notes"),
     }

@@ -16,7 +16,7 @@ from skinlens.store import CaseQuery, CaseRow, CaseStore, Revision
 from skinlens.ui import certainty, erasure, forms, moving, session, visits, widgets
 from skinlens.ui.forms import PAGE_SIZE
 from skinlens.ui.open_case import OpenCase
-from skinlens.ui.words import STATUSES, name, named, patient_line, percent, plain
+from skinlens.ui.words import STATUSES, diagnosis_name, impression_name, name, patient_line, percent, plain, site
 from skinlens.wording import UNRELIABLE_BRIEFLY
 
 COLUMNS = 4
@@ -81,7 +81,7 @@ def _cards(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
             with column, st.container(border=True):
                 st.html(
                     f'<img class="sl-thumb" src="{pictures[row.visit_id]}" alt="Photo of case {row.visit_id}">'
-                    f'<div class="sl-card"><b>{escape(_who(row))}</b><br>{escape(row.body_site)}, {row.taken_on}<br>'
+                    f'<div class="sl-card"><b>{escape(_who(row))}</b><br>{escape(_where(row))}, {row.taken_on}<br>'
                     f"{'<br>'.join(_verdict(row))}<br>"
                     f"{STATUSES[row.status]}</div>"
                 )
@@ -96,11 +96,11 @@ def _table(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
             "Photo": pictures[row.visit_id],
             "Case": row.visit_id,
             "Patient": _who(row),
-            "Body site": row.body_site,
+            "Body site": _where(row),
             "Date": row.taken_on,
             "Most probable class": _verdict(row)[0],
             "Melanoma": percent(row.melanoma_prob) if row.reliable else UNRELIABLE_BRIEFLY.lower(),
-            "Diagnosis": named(row.clinician_label),
+            "Diagnosis": diagnosis_name(row.clinician_label),
             "Status": STATUSES[row.status],
             "Model": row.model_version,
         }
@@ -142,6 +142,10 @@ def _who(row: CaseRow) -> str:
     return row.pseudonym or "No patient"
 
 
+def _where(row: CaseRow) -> str:
+    return site(row.body_site, row.remark)
+
+
 # ---------------------------------------------------------------------------------------------------------- one case
 
 
@@ -155,14 +159,15 @@ def case(store: CaseStore, opened: OpenCase) -> None:
         st.page_link("pages/explain.py", label="Explain it")
         st.page_link("pages/report.py", label="Print the report")
     widgets.problems(opened.problems)
-    st.subheader(plain(f"Case {stored.visit.id}: {stored.lesion.body_site}, {stored.visit.taken_on}"))
+    where = site(stored.lesion.body_site, stored.lesion.remark)
+    st.subheader(plain(f"Case {stored.visit.id}: {where}, {stored.visit.taken_on}"))
     left, right = st.columns([5, 7], gap="large")
     with left:
         widgets.photo(opened.analysis.photo, synthetic=opened.synthetic)
         widgets.fields(
             {
                 "Patient": patient_line(stored),
-                "Body site": f"{stored.lesion.body_site} {stored.lesion.remark}".strip(),
+                "Body site": where,
                 "Photo of": stored.visit.taken_on,
                 "Status": STATUSES[stored.visit.status],
                 "Maps kept": str(len(opened.maps)),
@@ -205,7 +210,9 @@ def _change(field: str, pair: tuple[str | None, str | None] | None) -> str:
         method, *codes = after.split(" ")
         return f"{METHODS[cast(Method, method)].title} map for {Target(*codes).words}"
     if field == "clinician_label":
-        return f"diagnosis: {named(before)} → {named(after)}"
+        return f"diagnosis: {diagnosis_name(before)} → {diagnosis_name(after)}"
+    if field == "first_impression":
+        return f"first impression: {impression_name(after)}"
     return f"{words}: {before or 'nothing'} → {after or 'nothing'}"
 
 
@@ -239,9 +246,9 @@ def _manage(store: CaseStore, opened: OpenCase, stored: Case) -> None:
 
 @st.dialog("Delete this case?")
 def _delete_case(store: CaseStore, stored: Case) -> None:
-    number = stored.visit.id
+    number, where = stored.visit.id, site(stored.lesion.body_site, stored.lesion.remark)
     st.markdown(
-        f"Case {number} ({plain(stored.lesion.body_site)}, {stored.visit.taken_on}) is erased: its photo, "
+        f"Case {number} ({plain(where)}, {stored.visit.taken_on}) will be erased: its photo, "
         "its maps, the model's reading, your diagnosis, your notes, and its trail of changes."
     )
     _erase_or_cancel(

@@ -8,7 +8,7 @@ import streamlit as st
 
 from skinlens.errors import Conflict
 from skinlens.records import Sex
-from skinlens.ui.words import SEXES, named, plain
+from skinlens.ui.words import SEXES, diagnosis_name, plain
 
 Value = str | int | None
 Choice = Literal["stored", "mine", "both"]
@@ -82,11 +82,14 @@ def pending(conflict: Conflict, read: Mapping[str, Value], mine: Mapping[str, Va
     return Pending(conflict.subject, conflict.version, mine, differences, sign)
 
 
-def settle(held: Pending, key: Callable[[str], str]) -> dict[str, Value] | None:
-    """Draw both sides of each field; what was chosen, once it was chosen and is to be saved."""
+def settle(held: Pending, key: Callable[[str], str], remark: str = "") -> dict[str, Value] | None:
+    """Draw both sides of each field; what was chosen, once it was chosen and is to be saved.
+
+    ``remark``: a sentence on what else the other window did.
+    """
     st.warning(
         f"This {held.subject.replace('visit', 'case')} was changed in another window after it was opened here. "
-        "Nothing was overwritten and nothing is lost: choose what holds."
+        f"Nothing was overwritten and nothing is lost: choose what holds. {remark}".rstrip()
     )
     choices: dict[str, Choice] = {}
     for one in held.differences:
@@ -117,7 +120,7 @@ def settle(held: Pending, key: Callable[[str], str]) -> dict[str, Value] | None:
 def shown(field: str, value: Value) -> str:
     """A stored value as it is read."""
     if field == "clinician_label":
-        return named(cast(str | None, value))
+        return diagnosis_name(cast(str | None, value))
     if field == "sex":
         return SEXES[cast(Sex, value)]
     return "nothing" if value in {None, ""} else str(value)

@@ -9,7 +9,7 @@ import streamlit as st
 from skinlens.clock import today
 from skinlens.errors import Conflict, SkinLensError
 from skinlens.explain import METHODS, Parameter
-from skinlens.labels import CODES
+from skinlens.labels import CODES, DIAGNOSES
 from skinlens.predict import Classifier
 from skinlens.records import Case, Method, Sex, Visit
 from skinlens.store import FIRST_BIRTH_YEAR, CaseQuery, CaseStore
@@ -17,7 +17,7 @@ from skinlens.ui import conflicts, session, suggestions, widgets
 from skinlens.ui.conflicts import Value
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.shortcuts import SAVE
-from skinlens.ui.words import SEXES, STATUSES, name, named, plain
+from skinlens.ui.words import SEXES, STATUSES, diagnosis_name, name, plain
 
 PAGE_SIZE = 12
 
@@ -75,21 +75,21 @@ def reading(store: CaseStore, opened: OpenCase) -> None:
     assert case is not None
     widgets.impression(case.visit.first_impression)
     if held := st.session_state.get(opened.key("reading_held")):
-        if (settled := conflicts.settle(held, opened.key)) is not None:
+        if (settled := conflicts.settle(held, opened.key, _signed_elsewhere(opened))) is not None:
             _annotate(store, opened, held.version, settled, sign=held.sign)
         return
     read: Visit = st.session_state.setdefault(opened.key("reading"), case.visit)
     if _typed_in(read) == _typed_in(case.visit):  # moved, at most
         read = st.session_state[opened.key("reading")] = case.visit
     else:
-        _changed_elsewhere(opened, "reading")
+        _changed_elsewhere(opened, "reading", _signed_elsewhere(opened))
     draft = read.status == "draft"
     with st.form(f"reading-{opened.token}-{hash(_typed_in(read))}"):
         said = st.selectbox(
             "Your diagnosis",
-            CODES,
-            index=CODES.index(read.clinician_label) if read.clinician_label else None,
-            format_func=name,
+            list(DIAGNOSES),
+            index=list(DIAGNOSES).index(read.clinician_label) if read.clinician_label else None,
+            format_func=diagnosis_name,
             placeholder="None yet",
         )
         words = st.text_input("In your own words", read.clinician_diagnosis)
@@ -134,11 +134,19 @@ def _typed_in(visit: Visit) -> tuple[str | None, ...]:
     return visit.clinician_label, visit.clinician_diagnosis, visit.notes, visit.status
 
 
-def _changed_elsewhere(opened: OpenCase, form: str) -> None:
+def _signed_elsewhere(opened: OpenCase) -> str:
+    """A sentence where another window has signed the case since it was read here; else empty."""
+    read: Visit | None = st.session_state.get(opened.key("reading"))
+    if read is None or opened.case is None or read.status == opened.case.visit.status:
+        return ""
+    return "It is signed there: what you save now amends what was signed."
+
+
+def _changed_elsewhere(opened: OpenCase, form: str, remark: str = "") -> None:
     """Say that the fields below are older than what is stored: what was typed in them stays."""
     st.info(
-        "This was changed in another window after it was opened here. What you typed below is still here; when you "
-        "save it, both are shown and you choose."
+        f"This was changed in another window after it was opened here. {remark} What you typed below is still here; "
+        "when you save it, both are shown and you choose.".replace("  ", " ")
     )
     if st.button("Take what is stored now", key=f"take_stored_{form}"):
         let_go(opened, form)
@@ -282,11 +290,11 @@ def filters(store: CaseStore) -> CaseQuery:
         )
         query["min_prob"] = least / 100
         query["clinician_label"] = first.selectbox(
-            "Clinician's diagnosis",
-            CODES,
+            "Your diagnosis",
+            list(DIAGNOSES),
             index=None,
             placeholder=ANY,
-            format_func=named,
+            format_func=diagnosis_name,
             key="find_said",
             persist_state="session",
         )

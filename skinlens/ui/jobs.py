@@ -131,6 +131,7 @@ class Desk:
         self._lock = threading.Lock()
         self._waiting: deque[Job] = deque()
         self._jobs: dict[Key, Job] = {}
+        self._set_aside: list[Job] = []
         self._served = {True: False, False: False}
         """Whether it stands in the line, or is served, for long work and for short."""
         self._looked_at = ""
@@ -174,11 +175,27 @@ class Desk:
             self._line.join(self, long=job.long)
 
     def clear(self) -> None:
-        """Cancel all and forget them: another case was opened, or the page was closed."""
+        """Cancel all and forget them: the page was closed."""
         with self._lock:
-            for job in self._jobs.values():
+            for job in [*self._jobs.values(), *self._set_aside]:
                 job.cancel()
             self._jobs.clear()
+            self._set_aside.clear()
+
+    def change(self, going_on: Callable[[Job], bool]) -> int:
+        """Another case is opened: cancel its jobs and forget them, but for those that are to be finished.
+
+        Returns how many of these there are. They come after what is asked for from now on.
+        """
+        with self._lock:
+            active = [job for job in self._jobs.values() if job.active and not job.stop.is_set()]
+            finishing = [job for job in active if going_on(job)]
+            for job in self._jobs.values():
+                if job not in finishing:
+                    job.cancel()
+            self._jobs.clear()
+            self._set_aside = [job for job in self._set_aside if job.active] + finishing
+            return len(finishing)
 
     def serve(self, *, long: bool) -> bool:
         """Do one piece of that kind of work; whether there may be more."""
@@ -189,7 +206,9 @@ class Desk:
                 self._served[long] = False
                 return False
             # The class that was asked for last is the one on the screen: its maps come before what still waits.
-            job = next((one for one in ready if one.key[1] == self._looked_at), ready[0])
+            ready.sort(key=lambda one: one in self._set_aside)
+            shown = [one for one in ready if one not in self._set_aside and one.key[1] == self._looked_at]
+            job = [*shown, *ready][0]
             self._waiting.remove(job)
         job.run()
         return True

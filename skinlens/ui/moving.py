@@ -17,13 +17,14 @@ def form(store: CaseStore, opened: OpenCase, stored: Case) -> None:
         plain(f"It is now: {case_title(stored)}. Photo, maps, readings and notes move along. ")
         + "A lesion that is left without a photo goes; the patient stays."
     )
-    chosen = placement.choose(store, lambda name: opened.key(f"move_{name}"), leave_out=stored.lesion.id)
+    patient = stored.patient.id if stored.patient else None
+    chosen = placement.choose(store, lambda name: opened.key(f"move_{name}"), stored.lesion.id, patient)
     missing = list(chosen.missing)
     found = [row for row in store.cases_with_photo(stored.visit.photo_sha256) if row.visit_id != number]
     if found and not opened.synthetic:
         st.warning(plain(placement.same_photo(found, chosen)))
         if not st.checkbox("Move it there nevertheless", key=opened.key("move_again")):
-            missing.append("an answer: is it to be moved there nevertheless")
+            missing.append("whether it is to be moved there nevertheless")
     if not st.button("Move the case", key="move_case"):
         return
     if missing or chosen.lesion is None:

@@ -1,6 +1,7 @@
 """Where the lesion is, and whether the maps look at it: the outline, its correction, and the focus of each map."""
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 
 import streamlit as st
@@ -92,6 +93,32 @@ def _outline(opened: OpenCase, outline: Outline | None) -> None:
     if problem := st.session_state.pop("case_outline_problem", ""):
         st.warning(plain(problem))
     st.caption(plain(f"{_by(outline)}.".capitalize()))
+    if refused := st.session_state.get(opened.key("outline_refused")):
+        _choose_outline(opened, refused)
+
+
+def _choose_outline(opened: OpenCase, refused: Sequence[Outline]) -> None:
+    """Another window was faster: its outline stands above, this window's below, and the clinician says which holds."""
+    mine = refused[-1]
+    st.warning("Another window changed the outline after it was opened here. It is the one above; yours is below.")
+    outliner.show(
+        opened.analysis.photo,
+        mine,
+        None,
+        alt=f"Photo of the lesion, {_by(mine)}, not kept yet",
+        editable=False,
+        key="refused",
+        on_keep=lambda _: None,
+    )
+
+    def let_go(*, keep: bool) -> None:
+        del st.session_state[opened.key("outline_refused")]
+        if keep:
+            _put(opened, refused)
+
+    with st.container(horizontal=True):
+        st.button("Keep the one above", on_click=let_go, kwargs={"keep": False})
+        st.button("Keep mine", type="primary", on_click=let_go, kwargs={"keep": True})
 
 
 def _by(outline: Outline | None) -> str:
@@ -110,9 +137,20 @@ def _keep(opened: OpenCase, sent: str) -> None:
         if sent != outliner.PROPOSAL:
             model = proposal.model if proposal else opened.analysis.prediction.model
             kept.append(pipeline.drawn_by_clinician(points_of(sent), opened.analysis.photo, model))
-        opened.keep_outlines(kept)
+    except SkinLensError as error:
+        st.session_state["case_outline_problem"] = str(error)
+    else:
+        _put(opened, kept)
+
+
+def _put(opened: OpenCase, outlines: Sequence[Outline]) -> None:
+    """Keep these, and measure the maps of the page by the last; where another window was faster, hold them."""
+    try:
+        opened.keep_outlines(outlines)
         if classifier := session.classifier_of(opened):
-            _measure(opened, classifier, checks.checkable_maps(opened, classifier), kept[-1])
+            _measure(opened, classifier, checks.checkable_maps(opened, classifier), outlines[-1])
+    except Conflict:
+        st.session_state[opened.key("outline_refused")] = outlines
     except SkinLensError as error:
         st.session_state["case_outline_problem"] = str(error)
 

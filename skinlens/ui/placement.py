@@ -12,7 +12,7 @@ from skinlens.clock import today
 from skinlens.records import Lesion, Patient, Visit
 from skinlens.store import FIRST_BIRTH_YEAR, CaseRow, CaseStore, NewLesion, NewPatient
 from skinlens.ui import session, suggestions, widgets
-from skinlens.ui.words import BODY_SITES, SEXES, plain
+from skinlens.ui.words import BODY_SITES, SEXES, plain, site
 
 NEW, KNOWN, NONE = "New patient", "Known patient", "No patient"
 NEW_LESION = 0
@@ -33,34 +33,46 @@ class Placement:
     """What is needed and not given, in words."""
 
 
-def choose(store: CaseStore, key: Key, leave_out: int | None = None) -> Placement:
-    """The fields for the patient and the lesion. ``leave_out`` is a lesion that is not offered."""
-    known = {patient.id: patient for patient in store.patients()}
+def choose(store: CaseStore, key: Key, leave_out: int | None = None, patient: int | None = None) -> Placement:
+    """The fields for the patient and the lesion.
+
+    Args:
+        key: Gives the key of each field.
+        leave_out: A lesion that is not offered.
+        patient: The one with whom the choice begins; None: a new one.
+    """
+    known = {one.id: one for one in store.patients()}
     kinds = [NEW, KNOWN, NONE] if known else [NEW, NONE]
-    if st.session_state.get(key("kind")) not in kinds:
-        st.session_state[key("kind")] = kinds[0]
-    kind = st.segmented_control("Patient", kinds, required=True, key=key("kind"), persist_state="session")
+    if st.session_state.get(key("kind"), NEW) not in kinds:
+        del st.session_state[key("kind")]
+    # A default, not a value that is set here: the browser would put that in the place of an early click.
+    first = KNOWN if patient in known else NEW
+    kind = st.segmented_control(
+        "Patient", kinds, default=first, required=True, key=key("kind"), persist_state="session"
+    )
     if kind == NONE:
         lesion, missing = _new_lesion(store, key)
         return Placement(None, lesion, missing)
     if kind == KNOWN:
-        return _of_known(store, key, known, leave_out)
-    patient, missing = _new_patient(key, tuple(known.values()))
+        return _of_known(store, key, known, leave_out, patient)
+    typed, missing = _new_patient(key, tuple(known.values()))
     lesion, no_site = _new_lesion(store, key)
-    return Placement(patient, lesion, (*missing, *no_site))
+    return Placement(typed, lesion, (*missing, *no_site))
 
 
 # ---------------------------------------------------------------------------------------------------------- patients
 
 
-def _of_known(store: CaseStore, key: Key, known: dict[int, Patient], leave_out: int | None) -> Placement:
-    if st.session_state.get(key("patient")) not in known:
-        last = session.last_patient()
-        st.session_state[key("patient")] = last if last in known else None
+def _of_known(
+    store: CaseStore, key: Key, known: dict[int, Patient], leave_out: int | None, first: int | None
+) -> Placement:
+    if st.session_state.get(key("patient")) not in {None, *known}:
+        del st.session_state[key("patient")]
+    numbers, likely = list(known), first if first is not None else session.last_patient()
     chosen = st.selectbox(
         "Pseudonym of the patient",
-        list(known),
-        index=None,
+        numbers,
+        index=numbers.index(likely) if likely in known else None,
         format_func=lambda number: known[number].pseudonym,
         placeholder="Choose the patient",
         key=key("patient"),
@@ -188,7 +200,7 @@ def _pick(store: CaseStore, key: Key, patient_id: int, lesions: Sequence[Lesion]
 def _card(lesion: Lesion, visits: Sequence[Visit], pictures: dict[int, bytes]) -> str:
     picture = pictures.get(visits[-1].id, b"") if visits else b""
     source = "data:image/jpeg;base64," + base64.b64encode(picture).decode()
-    where = f"{lesion.body_site} {lesion.remark}".strip()
+    where = site(lesion.body_site, lesion.remark)
     photos = "1 photo" if len(visits) == 1 else f"{len(visits)} photos"
     latest = f", the latest of {visits[-1].taken_on}" if visits else ""
     return (
@@ -198,13 +210,13 @@ def _card(lesion: Lesion, visits: Sequence[Visit], pictures: dict[int, bytes]) -
 
 
 def _new_lesion(store: CaseStore, key: Key) -> tuple[NewLesion, tuple[str, ...]]:
-    site, remark = st.columns([1, 1])
+    left, right = st.columns([1, 1])
     # A text field: in a list that takes new words, Streamlit throws away what is typed and not entered.
     lesion = NewLesion(
-        site.text_input(
+        left.text_input(
             suggestions.BODY_SITE, key=key("site"), persist_state="session", placeholder="e.g. forearm", max_chars=80
         ),
-        remark.text_input(
+        right.text_input(
             "Which one (optional)",
             key=key("remark"),
             persist_state="session",
@@ -223,7 +235,9 @@ def same_photo(found: Sequence[CaseRow], placement: Placement) -> str:
     """What is amiss where this very photo is stored already; ``found`` are the cases that hold it, at least one."""
     same_lesion = [row for row in found if row.lesion_id == placement.lesion]
     others = [row for row in found if row.patient_id != placement.patient]
-    named = ", ".join(f"case {row.visit_id} ({row.pseudonym or 'no patient'}, {row.body_site})" for row in found)
+    named = ", ".join(
+        f"case {row.visit_id} ({row.pseudonym or 'no patient'}, {site(row.body_site, row.remark)})" for row in found
+    )
     if same_lesion and not placement.missing:
         return f"This very photo is a visit of this lesion already: {named}. A visit needs a photo of its own."
     if placement.missing or (placement.patient is None and len(others) < len(found)):

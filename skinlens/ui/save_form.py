@@ -5,13 +5,13 @@ from typing import Any
 import streamlit as st
 
 from skinlens.errors import SkinLensError
-from skinlens.labels import CODES, IMPRESSIONS
+from skinlens.labels import DIAGNOSES, IMPRESSIONS
 from skinlens.store import CaseStore
 from skinlens.ui import open_case, placement, session, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.placement import Placement
 from skinlens.ui.shortcuts import SAVE
-from skinlens.ui.words import impression_name, name, plain
+from skinlens.ui.words import diagnosis_name, impression_name, plain
 
 SHOW = "Show the model's reading"
 """One label, whatever was chosen: a button that changes its name while it is being pressed loses the press."""
@@ -83,9 +83,9 @@ def _reading(opened: OpenCase) -> dict[str, Any]:
     )
     label = right.selectbox(
         "Your diagnosis",
-        CODES,
+        list(DIAGNOSES),
         index=None,
-        format_func=name,
+        format_func=diagnosis_name,
         placeholder="None yet",
         key=opened.key("label"),
         persist_state="session",

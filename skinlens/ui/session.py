@@ -189,13 +189,22 @@ def _address(**names: str) -> None:
         st.query_params.from_dict(names)
 
 
+def _leave(left: OpenCase | None) -> None:
+    """Another photo is opened: checks that were asked for of a stored case are finished and kept with it."""
+    stored = left.case if left and not left.erased else None
+    checks_left = desk().change(lambda job: stored is not None and job.key[0] not in METHODS)
+    if stored is not None and checks_left:
+        checks = "The check" if checks_left == 1 else f"The {checks_left} checks"
+        say(f"{checks} that you asked for of case {stored.visit.id} will be finished in the background and kept there.")
+
+
 def _drop_unsaved() -> None:
     if token := st.session_state.pop(_TOKEN, None):
         UNSAVED.drop(token)
 
 
 def _open(opened: OpenCase) -> None:
-    desk().clear()
+    _leave(current())
     _drop_unsaved()
     opened.label = opened.label or opened.analysis.prediction.top.code
     st.session_state[_OPEN] = opened

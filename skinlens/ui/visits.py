@@ -13,7 +13,7 @@ from skinlens.store import CaseStore
 from skinlens.ui import cache, maps, viewer, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.viewer import Panel
-from skinlens.ui.words import impression_name, name, named, percent, plain
+from skinlens.ui.words import diagnosis_name, impression_name, name, percent, plain
 from skinlens.wording import UNRELIABLE_BRIEFLY
 
 NOTABLE = 0.05
@@ -21,6 +21,10 @@ NOTABLE = 0.05
 CAUTION = (
     "Two photos of a lesion that did not change can differ by as much, through light, angle, sharpness or hair. "
     "Look at the photos first."
+)
+SAME_DAY = (
+    "Both photos are of {day}: they show the same lesion twice, not its course. What differs between their "
+    "probabilities comes from light, angle, sharpness or hair."
 )
 OTHER_MODEL = "The two visits were read by different models: their probabilities cannot be compared."
 
@@ -89,7 +93,9 @@ def not_comparable(before: Visit, after: Visit) -> str:
         return (
             f"Not reliable: the photo of {days} is unlike those that the model learned from. Compare the photos alone."
         )
-    return OTHER_MODEL if before.prediction.model != after.prediction.model else ""
+    if before.prediction.model != after.prediction.model:
+        return OTHER_MODEL
+    return SAME_DAY.format(day=after.taken_on) if before.taken_on == after.taken_on else ""
 
 
 def changes_in_words(before: Prediction, after: Prediction) -> list[str]:
@@ -216,7 +222,7 @@ def _fields(visit: Visit) -> None:
             if visit.quality.reliable
             else UNRELIABLE_BRIEFLY,
             "First impression": impression_name(visit.first_impression),
-            "Diagnosis": " · ".join(filter(None, (named(visit.clinician_label), visit.clinician_diagnosis))),
+            "Diagnosis": " · ".join(filter(None, (diagnosis_name(visit.clinician_label), visit.clinician_diagnosis))),
             "Notes": visit.notes or "none",
             "Model": visit.prediction.model.version,
         }

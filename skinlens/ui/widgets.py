@@ -12,7 +12,7 @@ from skinlens.report.typeset import PLACEHOLDER, not_printed
 from skinlens.store import NewLesion, NewPatient
 from skinlens.ui import cache, session
 from skinlens.ui.open_case import OpenCase
-from skinlens.ui.words import RISK_SIGNS, impression_name, name, patient_line, percent, plain
+from skinlens.ui.words import RISK_SIGNS, impression_name, name, patient_line, percent, plain, site
 from skinlens.wording import threshold_statement
 
 ANALYSE = ("pages/analyse.py", "Analyse a photo")
@@ -182,7 +182,11 @@ def not_revealed() -> None:
 def saved(case: Case, *, here: str) -> None:
     """What can be done with a case that is stored; ``here`` is the page that is shown."""
     st.subheader(f"Kept as case {case.visit.id}")
-    st.markdown(plain(f"{patient_line(case)} · {case.lesion.body_site} · photo of {case.visit.taken_on}"))
+    st.markdown(
+        plain(
+            f"{patient_line(case)} · {site(case.lesion.body_site, case.lesion.remark)} · photo of {case.visit.taken_on}"
+        )
+    )
     with st.container(horizontal=True):
         for page, label in NEXT_STEPS.items():
             if page != here:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from skinlens import quantities
-from skinlens.labels import BY_CODE, IMPRESSIONS, Risk
+from skinlens.labels import BY_CODE, DIAGNOSES, IMPRESSIONS, Risk
 from skinlens.quantities import number
 from skinlens.records import Case, Sex, Status
 
@@ -54,13 +54,19 @@ def impression_name(code: str | None) -> str:
     return _capital(IMPRESSIONS[code]) if code else "none given"
 
 
-def named(code: str | None) -> str:
-    return name(code) if code else "none given"
+def diagnosis_name(code: str | None) -> str:
+    """The clinician's diagnosis, beginning with a capital."""
+    return _capital(DIAGNOSES[code]) if code else "none given"
+
+
+def site(body_site: str, remark: str) -> str:
+    """Where a lesion is: the body site, and which one there, as "forearm, left"."""
+    return ", ".join(filter(None, (body_site.strip(), remark.strip())))
 
 
 def case_title(case: Case) -> str:
     patient = case.patient.pseudonym if case.patient else "no patient"
-    return f"Case {case.visit.id} · {patient} · {case.lesion.body_site}"
+    return f"Case {case.visit.id} · {patient} · {site(case.lesion.body_site, case.lesion.remark)}"
 
 
 def patient_line(case: Case) -> str:
@@ -68,7 +74,7 @@ def patient_line(case: Case) -> str:
         return "Kept without a patient"
     age = case.patient.age_on(case.visit.taken_on)
     parts = [case.patient.pseudonym, SEXES[case.patient.sex] if case.patient.sex != "unknown" else "sex not recorded"]
-    return " · ".join([*parts, f"{age} years" if age else "age not recorded"])
+    return " · ".join([*parts, f"{age} years old" if age else "age not recorded"])
 
 
 def settings_line(params: Mapping[str, int | float | str], titles: Mapping[str, str]) -> str:

@@ -235,3 +235,31 @@ def test_clearing_the_desk_cancels_what_runs(gate: threading.Event) -> None:
     desk.clear()
     wait(lambda: job.state == "cancelled")
     assert desk.job(("lime", "mel")) is None
+
+
+def test_work_that_is_to_be_finished_outlives_a_change_of_case(gate: threading.Event) -> None:
+    kept: list[str] = []
+    desk = Desk(Line(long=1))
+    runs = Job(("stability", "mel"), steps(gate), lambda _: kept.append("first"))
+    waits = Job(("depth", "mel"), steps(gate), lambda _: kept.append("second"))
+    a_map = Job(("lime", "mel"), steps(gate), lambda _: kept.append("map"))
+    for job in (runs, waits, a_map):
+        desk.submit(job)
+    wait(lambda: runs.state == "running")
+    assert desk.change(lambda job: job.key[0] != "lime") == 2
+    assert not desk.busy  # nothing of the case that is open now
+    new = Job(("lime", "nv"), steps(gate), lambda _: kept.append("new"))
+    desk.submit(new)
+    gate.set()
+    wait(lambda: waits.state == "done")
+    assert kept == ["first", "new", "second"]
+    assert a_map.state == "cancelled"
+
+
+def test_clearing_the_desk_cancels_what_was_set_aside_too(gate: threading.Event) -> None:
+    desk, job = Desk(), Job(("stability", "mel"), steps(gate), lambda _: None)
+    desk.submit(job)
+    wait(lambda: job.state == "running")
+    assert desk.change(lambda _: True) == 1
+    desk.clear()
+    wait(lambda: job.state == "cancelled")

@@ -8,12 +8,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
-from skinlens.errors import InvalidEntry
+from skinlens.errors import Conflict, InvalidEntry
 from skinlens.explain import METHODS
 from skinlens.predict import load_classifier
 from skinlens.store import CaseStore, NewLesion
 from skinlens.ui import outline as ui
-from tests.app.conftest import press, words
+from tests.app.conftest import press, read, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]
 QUICK = {"score_cam": {"channels": 4}, "lime": {"samples": 50, "segments": 10}}
@@ -81,3 +81,25 @@ def test_what_the_browser_sends_is_points_or_refused() -> None:
     for sent in ("", "[1, 2]", '[["a", "b"]]', json.dumps([[None, 1]]), "[[0.1, 0.2], 3]"):
         with pytest.raises(InvalidEntry):
             ui.points_of(sent)
+
+
+def test_an_outline_of_another_window_is_shown_beside_mine_and_i_choose(mapped: AppTest, skinlens_home: Path) -> None:
+    opened = mapped.session_state["open_case"]
+    store = CaseStore(skinlens_home)
+    number = opened.save(store, patient=None, lesion=NewLesion("back"), taken_on="2024-05-31").visit.id
+    (model,) = opened.outlines
+    mapped.run()
+    there = pipeline.drawn_by_clinician([[0.1, 0.1], [0.5, 0.1], [0.3, 0.5]], opened.analysis.photo, model.model)
+    mine = pipeline.drawn_by_clinician([[0.2, 0.2], [0.8, 0.2], [0.5, 0.9]], opened.analysis.photo, model.model)
+    for button, holds in (("Keep the one above", there), ("Keep mine", mine)):
+        pipeline.keep_outlines(store, number, [model, there], expected=store.outlines(number))
+        opened.outlines = (model,)  # as this window read it
+        with pytest.raises(Conflict):
+            opened.keep_outlines([model, mine])
+        mapped.session_state[opened.key("outline_refused")] = [model, mine]
+        mapped.run()
+        assert not mapped.exception
+        assert "yours is below" in read(mapped)
+        press(mapped, button)
+        assert store.outlines(number) == (model, holds)
+        assert "yours is below" not in read(mapped)

@@ -120,7 +120,7 @@ def test_an_existing_pseudonym_is_not_joined_unasked(stocked: AppTest, skinlens_
     stocked.text_input(key=typed(stocked, "site")).input("thigh").run()
     assert "There is a patient P-7 already" in read(stocked)
     press(stocked, "Save case")
-    assert "is this patient P-7 or somebody else" in read(stocked)
+    assert "whether this is patient P-7 or somebody else" in read(stocked)
     assert store.search(CaseQuery()).total == 3
     press(stocked, "Yes, of patient P\\-7")
     assert stocked.selectbox(key=typed(stocked, "patient")).value == 2
@@ -151,7 +151,7 @@ def test_a_photo_that_is_stored_is_not_saved_again_unasked(stocked: AppTest, ski
     press(stocked, "Choose lesion 2")
     assert "a visit of this lesion already: case 2" in read(stocked)
     press(stocked, "Save case")
-    assert "is this photo to be saved once more" in read(stocked)
+    assert "whether this photo is to be saved once more" in read(stocked)
     assert store.search(CaseQuery()).total == 3
     stocked.checkbox(key=typed(stocked, "again")).check().run()
     press(stocked, "Save case")

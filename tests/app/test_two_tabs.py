@@ -159,8 +159,7 @@ def test_a_case_is_moved_to_another_patient_and_the_trail_says_so(tabs: tuple[Ap
     app, other, store = tabs
     fill(app, "Notes", "Typed before.")
     press(app, "Move the case")
-    assert "The case is not moved yet. Still needed: a pseudonym" in read(app)
-    app.segmented_control(key=typed(app, "move_kind")).select("Known patient").run()
+    assert "The case is not moved yet. Still needed: a body site" in read(app)  # of a new lesion of this patient
     app.selectbox(key=typed(app, "move_patient")).select(2).run()
     press(app, "Move the case")
     assert "Still needed: the lesion." in read(app)
@@ -177,8 +176,37 @@ def test_a_case_is_moved_to_another_patient_and_the_trail_says_so(tabs: tuple[Ap
 
 def test_a_case_is_moved_to_a_new_lesion_of_the_same_patient(tabs: tuple[AppTest, AppTest, CaseStore]) -> None:
     app, _, store = tabs
-    app.segmented_control(key=typed(app, "move_kind")).select("Known patient").run()
-    assert app.selectbox(key=typed(app, "move_patient")).value == 1  # the patient that is being worked on
+    assert app.segmented_control(key=typed(app, "move_kind")).value == "Known patient"
+    assert app.selectbox(key=typed(app, "move_patient")).value == 1  # whose case it is
     app.text_input(key=typed(app, "move_site")).input("thigh").run()  # the lesion that it is of is not offered
     press(app, "Move the case")
     assert (store.case(1).lesion.body_site, store.case(1).patient) == ("thigh", store.patient(1))
+
+
+def test_a_tab_says_that_the_other_one_signed(tabs: tuple[AppTest, AppTest, CaseStore]) -> None:
+    first, second, store = tabs
+    signed = "It is signed there: what you save now amends what was signed."
+    fill(first, "Notes", "Grew since May.")
+    press(first, "Save and sign")
+    second.run()
+    assert signed in read(second)
+    fill(second, "Notes", "Itches.")
+    press(second, "Save changes")
+    assert signed in read(second)
+    second.radio[0].set_value("both").run()
+    press(second, "Save what is chosen")
+    assert (store.case(1).visit.status, store.case(1).visit.notes) == ("amended", "Grew since May.\n\nItches.")
+    assert signed not in read(second)
+
+
+def test_the_trail_begins_with_what_was_given_at_saving(tabs: tuple[AppTest, AppTest, CaseStore]) -> None:
+    first, _, store = tabs
+    analysis = pipeline.example(pipeline.load_classifier(pipeline.weights_directory()))
+    given = {"clinician_label": "other", "clinician_diagnosis": "Keloid", "first_impression": "unsure"}
+    pipeline.save(store, analysis, (), patient=None, lesion=NewLesion("chest"), taken_on="2024-05-07", **given)
+    press(first, "Back to all cases")
+    press(first, "Open case 3")
+    text = read(first)
+    assert "diagnosis: none given → Something else than these seven" in text
+    assert "clinician diagnosis: nothing → Keloid" in text
+    assert "first impression: Not sure" in text

@@ -100,3 +100,8 @@ def test_photos_of_two_sizes_lie_on_each_other_with_their_short_sides_alike() ->
     assert frame == (1200, 600)
     assert viewer._placed(wide, frame) == {"x": 0, "y": 0, "width": 1200, "height": 600}
     assert viewer._placed(small, frame) == {"x": 200, "y": 0, "width": 800, "height": 600}
+
+
+def test_two_photos_of_one_day_are_no_course() -> None:
+    first, second = seen(1, photo(8, 6)).visit, seen(2, photo(8, 6)).visit
+    assert "not its course" in not_comparable(first, replace(second, taken_on=first.taken_on))

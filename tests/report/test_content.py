@@ -80,7 +80,7 @@ def test_the_case_in_its_header() -> None:
     assert said["Case"] == "17"
     assert said["Patient (pseudonym)"] == "SL-0042"
     assert said["Sex"] == "female"
-    assert said["Age at the photo, years"] == "61 (birth year 1964)"
+    assert said["Age at the photo, years"] == "60 or 61 (born in 1964)"
     assert said["Body site"] == "back"
     assert said["Photo taken on"] == "2025-06-03"
     assert said["Report made on"] == samples.DAY
@@ -338,3 +338,9 @@ def test_the_outline_of_another_photo_is_refused() -> None:
     photo = samples.photo()
     with pytest.raises(SkinLensError, match="The outline belongs to another visit"):
         compose(samples.case(photo), photo, [], outlines=[outline("model", "f" * 64)])
+
+
+def test_a_diagnosis_beside_the_seven_is_named_and_not_coded() -> None:
+    report = content(clinician_label="other", clinician_diagnosis="Keloid")
+    assert report.diagnosis == "something else than these seven: Keloid"
+    assert (report.codes, report.codes_of) == ((), NO_CODES)

@@ -247,15 +247,21 @@ def test_the_trail_says_what_changed_when_and_under_which_model(store, save):
     store.add_explanation(visit_id, samples.explanation(photo, against="nv"))
     read(store, visit_id)
     trail = store.revisions(visit_id)
+    given = {
+        "taken_on": (None, "2024-05-31"),
+        "notes": (None, "one"),
+        "first_impression": (None, "nv"),
+        "status": (None, "draft"),
+    }
     assert [(one.subject, one.action, dict(one.changes), one.model_version) for one in trail] == [
-        ("visit", "created", {"status": (None, "draft")}, "1.0.0"),
+        ("visit", "created", given, "1.0.0"),
         ("visit", "signed", {"notes": ("one", "two"), "status": ("draft", "signed")}, "1.0.0"),
         ("lesion", "edited", {"body_site": ("back", "left hand")}, ""),
         ("patient", "edited", {"pseudonym": None}, ""),
         ("visit", "explained", {"explanation": (None, "grad_cam mel")}, "1.0.0"),
         ("visit", "explained", {"explanation": (None, "grad_cam mel nv")}, "1.0.0"),
     ]
-    assert trail[0] == Revision(trail[0].at, "visit", "created", {"status": (None, "draft")}, "1.0.0", __version__)
+    assert trail[0] == Revision(trail[0].at, "visit", "created", given, "1.0.0", __version__)
     assert [one.at for one in trail] == sorted(one.at for one in trail)
 
 
@@ -266,7 +272,7 @@ def test_the_trail_says_what_changed_when_and_under_which_model(store, save):
             {"first_impression": "melanoma"},
             "'melanoma' is no first impression. Choose one of: akiec, .*, other, unsure",
         ),
-        ({"clinician_label": "melanoma"}, "'melanoma' is no class. Choose one of: akiec, bcc, .*; or none."),
+        ({"clinician_label": "melanoma"}, "'melanoma' is no diagnosis. Choose one of: akiec, bcc, .*, other; or none."),
         ({"notes": "a\0b"}, "There is a character in the notes that cannot be kept"),
         ({"clinician_diagnosis": "\ud800"}, "There is a character in the diagnosis that cannot be kept"),
         ({"notes": "n" * 50_001}, "Too many characters in the notes: 50001, at most 50000 can be kept. Shorten it."),

@@ -70,7 +70,7 @@ def test_a_check_takes_the_place_of_the_same_one_alone(store, save):
     store.add_checks(visit_id, ())
     actions = [(revision.action, dict(revision.changes)) for revision in store.revisions(visit_id)]
     assert actions == [
-        ("created", {"status": (None, "draft")}),
+        ("created", {"taken_on": (None, "2024-05-31"), "status": (None, "draft")}),
         (
             "checked",
             {
