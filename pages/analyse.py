@@ -39,6 +39,7 @@ else:
             upload.field()
             upload.example_button()
     with right:
+        question = st.empty()  # it goes at once: left over below the form, it would move the form when it goes
         if opened.revealed:
             st.subheader("The model's reading")
             widgets.impression(opened.impression)
@@ -52,4 +53,5 @@ else:
             else:
                 widgets.saved(opened.case, here="pages/analyse.py")
         else:
-            save_form.impression(opened)
+            with question.container():
+                save_form.impression(opened)
