@@ -55,9 +55,13 @@ FINE_DETAIL = (
 )
 DARK_LINES = (
     "Fine dark lines cover {percent} of its centre, as hair, fur, or furrows of the lesion itself make them. Hair can "
-    "be moved aside or clipped: then take the photo again."
+    "be moved aside or clipped: then take the photo again. If it does not show skin under a dermatoscope, the model "
+    "cannot read it."
 )
-OTHER_CHECKS = "The likely cause is another check that is not met: {titles}. Mend that first."
+OTHER_CHECKS = (
+    "The likely cause is another check that is not met: {titles}. Mend that first. If it does not show skin under a "
+    "dermatoscope, the model cannot read it."
+)
 UNKNOWN = (
     "The cause is not known: hair, color, contrast, sharpness and light are as in those photos. It may be the subject "
     "(the model knows skin lesions of seven kinds under a dermatoscope), the camera, or a rare look of the lesion."

@@ -282,7 +282,7 @@ def test_the_history_is_searched_and_turned(kept: AppTest, skinlens_home: Path) 
 def test_a_case_is_deleted_only_after_it_was_said_what_goes(kept: AppTest, skinlens_home: Path) -> None:
     press(turn(kept, "history"), "Open case 1")
     press(kept, "Delete this case …")
-    assert "is erased: its photo, its maps" in words(kept)
+    assert "will be erased: its photo, its maps" in words(kept)
     assert CaseStore(skinlens_home).search().total == 1
     press(kept, "Delete the case for good")
     assert CaseStore(skinlens_home).search().total == 0
