@@ -15,13 +15,14 @@ from typing import Any
 
 import skinlens
 from skinlens import pipeline, research
-from skinlens.errors import SkinLensError
+from skinlens.errors import ParameterError, SkinLensError
 from skinlens.explain import AGAINST
 from skinlens.labels import CODES, DISCLAIMER, LABELS
 from skinlens.models.weights import load_manifest
+from skinlens.patient_context import SITES, PatientContext, context_of
 from skinlens.records import Method
 from skinlens.terminal import speak_any_code_page
-from skinlens.wording import UNRELIABLE, verdict
+from skinlens.wording import CONTEXT_PRIOR, UNRELIABLE, verdict
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
+    context = context_of(options.age, options.sex, options.site)
     classifier = pipeline.load_classifier(options.weights)
+    if context.known and classifier.context_model is None:
+        raise ParameterError(
+            f"The model {classifier.engine.stamp.version} was released without what age, sex and site change. "
+            "Leave --age, --sex and --site out, or run: python -m skinlens context-fit --weights DIR"
+        )
     answers, status = [], 0
     for path in options.photos:
         try:
@@ -56,7 +63,10 @@ def _predict(options: argparse.Namespace) -> int:
             print(f"skinlens: {path}: {reason}", file=sys.stderr)
             status = 2
             continue
-        answers.append(_answer(path, analysis, options.weights))
+        answer = _answer(path, analysis, options.weights)
+        if (probs := classifier.with_context(analysis.prediction, context)) is not None:
+            answer["with_context"] = {**asdict(context), "probs": dict(zip(CODES, probs, strict=True))}
+        answers.append(answer)
     if options.json:
         _print_json(answers[0] if len(options.photos) == 1 else answers)
     else:
@@ -175,6 +185,11 @@ def _in_words(answer: dict[str, Any]) -> str:
     if answer["reliable"]:
         for label in sorted(LABELS, key=lambda label: -answer["probs"][label.code]):
             lines.append(f"  {answer['probs'][label.code]:6.1%}  {label.name} ({label.risk})")
+    if answer["reliable"] and (known := answer.get("with_context")):
+        lines.append(f"  With {PatientContext(known['age_years'], known['sex'], known['site']).words}:")
+        for label in sorted(LABELS, key=lambda label: -known["probs"][label.code]):
+            lines.append(f"    {known['probs'][label.code]:6.1%}  {label.name}")
+        lines.append(f"  {CONTEXT_PRIOR}")
     lines += [f"  {sentence}" for sentence in answer["verdict"]]
     lines += [f"  Note: {note}" for note in answer["notes"]]
     if not answer["bundled_release"]:
@@ -199,6 +214,9 @@ def _parser() -> argparse.ArgumentParser:
     predict = commands.add_parser("predict", help="the distribution over the seven classes for each photo")
     predict.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
     predict.add_argument("--json", action="store_true", help="JSON to stdout: one object, or a list of several photos")
+    predict.add_argument("--age", type=float, metavar="YEARS", help="of the patient, for a second distribution")
+    predict.add_argument("--sex", choices=("female", "male"), help="likewise")
+    predict.add_argument("--site", metavar="SITE", help=f"likewise: {', '.join(SITES)}, or a word for one of them")
     predict.set_defaults(run=_predict)
 
     explain = commands.add_parser("explain", help="heat maps of a photo as pictures and as numbers")

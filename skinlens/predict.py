@@ -8,6 +8,7 @@ import numpy as np
 from skinlens.calibration import SetRule, softmax
 from skinlens.models.engine import Engine
 from skinlens.models.weights import SHIPPED, load_engine, load_manifest
+from skinlens.patient_context import ContextModel, PatientContext
 from skinlens.preprocess import to_batch
 from skinlens.quality import Familiarity
 from skinlens.records import Array, Batch, Photo, Prediction, Threshold
@@ -23,9 +24,10 @@ class Classifier:
         threshold: Threshold,
         familiarity: Familiarity,
         set_rule: SetRule | None = None,
+        context_model: ContextModel | None = None,
     ) -> None:
         self.engine, self.temperature, self.melanoma_threshold = engine, temperature, threshold
-        self.familiarity, self.set_rule = familiarity, set_rule
+        self.familiarity, self.set_rule, self.context_model = familiarity, set_rule, context_model
 
     def probs(self, batch: Batch) -> Array:
         """Calibrated probabilities of a batch of network input: float32, shape (n, 7), rows sum to 1."""
@@ -51,6 +53,16 @@ class Classifier:
         )
         return prediction, self.familiarity.distance(pooled[0])
 
+    def with_context(self, prediction: Prediction, context: PatientContext) -> tuple[float, ...] | None:
+        """The seven probabilities of a prediction with what is known of the patient.
+
+        None where nothing is known, or where this release cannot tell.
+        """
+        if self.context_model is None or not context.known:
+            return None
+        adjusted = self.context_model.adjusted(np.array([prediction.probs], dtype=np.float64), [context])
+        return tuple(adjusted[0].tolist())
+
 
 def load_classifier(directory: Path = SHIPPED, threads: int = 2) -> Classifier:
     """The released model of a weights folder, verified against its manifest.
@@ -61,5 +73,10 @@ def load_classifier(directory: Path = SHIPPED, threads: int = 2) -> Classifier:
     manifest = load_manifest(directory)
     engine = load_engine(directory, threads=threads)
     return Classifier(
-        engine, manifest.temperature, manifest.melanoma_threshold, manifest.familiarity(), manifest.set_rule
+        engine,
+        manifest.temperature,
+        manifest.melanoma_threshold,
+        manifest.familiarity(),
+        manifest.set_rule,
+        manifest.context_model,
     )

@@ -37,6 +37,8 @@ Progress = Callable[[float], None]
 
 Method = Literal["grad_cam", "score_cam", "lime"]
 Sex = Literal["female", "male", "other", "unknown"]
+ContextSex = Literal["female", "male"]
+"""Those that the data sets tell apart."""
 Status = Literal["draft", "signed", "amended"]
 OutlineMaker = Literal["model", "clinician"]
 

@@ -39,6 +39,11 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> tuple[argparse.
     outline.add_argument("--test", action="store_true", help="measure it on test too: once for a release, at the end")
     outline.set_defaults(run=_outline_train)
 
+    context = commands.add_parser(
+        "context-fit", help="fit what age, sex and site change, and add it to a release; needs SKINLENS_HAM10000"
+    )
+    context.set_defaults(run=_context_fit)
+
     evaluate = commands.add_parser("evaluate", help="measure the served model on a labelled data set")
     evaluate.add_argument("--images", type=Path, metavar="DIR", help="pictures, found by id below it")
     evaluate.add_argument("--labels", type=Path, metavar="CSV", help="HAM10000 or ISIC ground truth")
@@ -78,7 +83,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> tuple[argparse.
     ablation.add_argument("--json", type=Path, default=Path("docs/ablation.json"), metavar="FILE")
     ablation.add_argument("--anew", action="store_true", help="leave out rows of FILE whose runs are not in DIR")
     ablation.set_defaults(run=_ablation)
-    return outline, ablation, evaluate
+    return outline, context, ablation, evaluate
 
 
 def _write_json(path: Path, result: dict[str, Any]) -> None:
@@ -139,6 +144,16 @@ def _outline_train(options: argparse.Namespace) -> int:
     from skinlens.evaluate.outline import train_and_measure
 
     print(train_and_measure(options.weights or pipeline.weights_directory(), with_test=options.test))
+    return 0
+
+
+def _context_fit(options: argparse.Namespace) -> int:
+    from skinlens.distill.data import dataset_folder, load_index, metadata_path
+    from skinlens.evaluate.context import fit_release
+
+    data = dataset_folder()
+    pictures = {entry.image_id: entry.path for entry in load_index(data, "val")}
+    print(fit_release(options.weights or pipeline.weights_directory(), pictures, metadata_path(data)))
     return 0
 
 

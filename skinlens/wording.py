@@ -115,3 +115,9 @@ def set_statement(prediction: Prediction) -> str:
 
 def _level(found: PredictionSet) -> str:
     return f"{100 * found.level:.0f}\u00a0%"
+
+
+CONTEXT_PRIOR = (
+    "How much age, sex and site say was learned from the patients of two clinics: where other patients come, it says "
+    "less or something else."
+)

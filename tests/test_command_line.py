@@ -16,8 +16,10 @@ from PIL import Image
 
 from skinlens.__main__ import main
 from skinlens.labels import CODES, DISCLAIMER
+from skinlens.models.weights import load_manifest
+from skinlens.patient_context import FEATURES, ContextModel
 from skinlens.phantom import draw_phantom
-from skinlens.wording import UNRELIABLE
+from skinlens.wording import CONTEXT_PRIOR, UNRELIABLE
 
 pytestmark = pytest.mark.slow
 
@@ -218,3 +220,32 @@ def test_it_runs_as_a_module(release: Path, photo: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["top"] in CODES
+
+
+def test_predict_with_what_is_known_of_the_patient(
+    release: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["predict", str(photo), "--age", "63", "--sex", "female", "--site", "lower back"]
+    assert main([*asked, "--weights", str(release)]) == 2
+    assert "was released without what age, sex and site change" in capsys.readouterr().err
+    coefficients = np.zeros((len(FEATURES), 7))
+    coefficients[FEATURES.index("female"), CODES.index("mel")] = np.log(3)
+    fitted = ContextModel(coefficients, np.full(7, 1 / 7), 1.0, "drawn lesions")
+    weights = tmp_path / "weights"
+    shutil.copytree(release, weights)
+    content = {**load_manifest(release).content, "patient_context": fitted.content()}
+    (weights / "manifest.json").write_text(json.dumps(content))
+    result = answer(capsys, *asked, "--json", "--weights", weights)
+    assert isinstance(result, dict)
+    known = result["with_context"]
+    assert (known["age_years"], known["sex"], known["site"]) == (63, "female", "trunk")
+    odds = {name: probs["mel"] / probs["nv"] for name, probs in (("photo", result["probs"]), ("both", known["probs"]))}
+    assert odds["both"] == pytest.approx(3 * odds["photo"])
+    assert "with_context" not in answer(capsys, "predict", photo, "--json", "--weights", weights)  # type: ignore[operator]
+    assert main([*asked, "--weights", str(weights)]) == 0
+    words = capsys.readouterr().out
+    if result["reliable"]:
+        assert "With age 63, female, trunk:" in words
+        assert CONTEXT_PRIOR in words
+    assert main([*asked[:-1], "knee", "--weights", str(weights)]) == 2
+    assert "Nothing is known of the body site 'knee'" in capsys.readouterr().err

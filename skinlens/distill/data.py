@@ -57,9 +57,20 @@ def dataset_folder() -> Path:
 
 
 def picture_paths(folder: Path) -> dict[str, Path]:
-    """Every JPEG and PNG below a folder by its name without suffix (nested folders too)."""
+    """Every JPEG and PNG below a folder by its name without suffix (nested folders too).
+
+    Raises:
+        DatasetError: two have one name, as a photo and its mask: which one is meant cannot be known.
+    """
     suffixes = {".jpg", ".jpeg", ".png"}
-    return {path.stem: path for path in sorted(folder.rglob("*")) if path.suffix.lower() in suffixes}
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in suffixes and (first := found.setdefault(path.stem, path)) != path:
+            raise DatasetError(
+                f"Two pictures below {folder} are named {path.stem}: {first.relative_to(folder)} and "
+                f"{path.relative_to(folder)}. Give the folder that holds the photos alone."
+            )
+    return found
 
 
 def load_index(folder: Path, split: str) -> list[Entry]:
@@ -71,14 +82,7 @@ def load_index(folder: Path, split: str) -> list[Entry]:
     Raises:
         DatasetError: no metadata, a photo of the split is missing, or a class is unknown.
     """
-    found = [
-        path
-        for name in ("metadata.csv", "HAM10000_metadata.csv", "HAM10000_metadata")
-        if (path := folder / name).is_file()
-    ]
-    if not found:
-        raise DatasetError(f"Expected metadata.csv or HAM10000_metadata.csv in {folder}, found neither.")
-    with found[0].open(encoding="utf-8", newline="") as file:
+    with metadata_path(folder).open(encoding="utf-8", newline="") as file:
         rows = {row["image_id"]: row for row in csv.DictReader(file)}
     pictures: dict[str, Path] = {}
     for part in ("images", "HAM10000_images_part_1", "HAM10000_images_part_2"):
@@ -95,6 +99,19 @@ def load_index(folder: Path, split: str) -> list[Entry]:
         Entry(image_id, pictures[image_id], INDEX[rows[image_id]["dx"]], rows[image_id].get("lesion_id") or "")
         for image_id in wanted
     ]
+
+
+def metadata_path(folder: Path) -> Path:
+    """The file of classes, lesions and what is known of the patients.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    names = ("metadata.csv", "HAM10000_metadata.csv", "HAM10000_metadata")
+    found = [path for name in names if (path := folder / name).is_file()]
+    if not found:
+        raise DatasetError(f"Expected metadata.csv or HAM10000_metadata.csv in {folder}, found neither.")
+    return found[0]
 
 
 def split_of_images() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What the served model says of each photo of a labelled data set: every figure is worked out of this."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,7 @@ class Answers:
     """Ids of the pictures that could not be read; they have no line."""
 
 
-def ask(classifier: Classifier, rows: Sequence[Labelled], pictures: dict[str, Path]) -> Answers:
+def ask(classifier: Classifier, rows: Sequence[Labelled], pictures: Mapping[str, Path]) -> Answers:
     """Read and classify each photo as the app does."""
     kept: list[Labelled] = []
     unreadable: list[str] = []

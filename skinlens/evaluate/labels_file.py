@@ -9,6 +9,7 @@ from pathlib import Path
 from skinlens.distill.data import split_of_images
 from skinlens.errors import DatasetError
 from skinlens.labels import CODES, INDEX
+from skinlens.patient_context import MAX_AGE_YEARS, SITE_OF, PatientContext
 
 _EXPECTED = (
     "Expected the columns image_id,dx[,lesion_id][,split] of HAM10000's metadata, or "
@@ -63,6 +64,8 @@ class Labelled:
     """The lesion where the file tells it, otherwise the photo: what is drawn together in the bootstrap."""
     traits: Mapping[str, str] = field(default_factory=dict)
     """Of ``TRAITS``, in words; empty where the file tells nothing but the diagnosis."""
+    context: PatientContext = field(default_factory=PatientContext)
+    """Age, sex and site as far as the file tells them."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ def _ham10000(path: Path, columns: tuple[str, ...], lines: list[dict[str, str]],
         if line["dx"] not in INDEX:
             raise DatasetError(f"{path}, line {number}: expected dx to be one of {CODES}, found {line['dx']!r}.")
         group = line.get("lesion_id") or line["image_id"]
-        rows.append(Labelled(line["image_id"], INDEX[line["dx"]], group, _traits(line)))
+        rows.append(Labelled(line["image_id"], INDEX[line["dx"]], group, _traits(line), _context(line)))
     if not rows:
         raise DatasetError(f"{path} has no photo of the split {split!r}: use train, val or test.")
     return LabelFile(tuple(rows), "lesion" if "lesion_id" in columns else "photo", 0)
@@ -149,6 +152,19 @@ def _traits(line: Mapping[str, str]) -> dict[str, str]:
     if source:
         found["source"] = _SOURCES.get(source, NOT_RECORDED)
     return found
+
+
+def _context(line: Mapping[str, str]) -> PatientContext:
+    """What the line tells of the patient; a value that is missing or not understood tells nothing."""
+    try:
+        age_years: float | None = float(line.get("age") or "nan")
+    except ValueError:
+        age_years = None
+    if age_years is not None and not 0 < age_years <= MAX_AGE_YEARS:  # 0 stands beside keratoses, too: not only infants
+        age_years = None
+    sex = line.get("sex")
+    site = SITE_OF.get((line.get("localization") or "").casefold())
+    return PatientContext(age_years, "female" if sex == "female" else "male" if sex == "male" else None, site)
 
 
 def _code(column: str) -> str:

@@ -14,6 +14,7 @@ from skinlens.evaluate import foreign
 from skinlens.evaluate.abstention import risk_coverage
 from skinlens.evaluate.answers import Answers, ask
 from skinlens.evaluate.bootstrap import RESAMPLES, SEED, Figure, measured
+from skinlens.evaluate.context import with_context
 from skinlens.evaluate.labels_file import NO_CLASS, LabelFile, read_labels, rows_with_picture
 from skinlens.evaluate.reliability import reliability
 from skinlens.evaluate.sets import prediction_sets
@@ -75,6 +76,7 @@ def _beyond_the_headline(classifier: Classifier, answers: Answers, listed: Label
         "reliability": reliability(truth, probs, groups, resamples),
         "thresholds": thresholds(truth, probs, groups, cut_off, resamples),
         "subgroups": subgroups(answers, cut_off, limit, resamples),
+        "patient_context": with_context(classifier.context_model, answers, resamples),
         "risk_coverage": risk_coverage(truth, probs, groups, resamples),
         "prediction_sets": prediction_sets(classifier.set_rule, answers, listed, resamples),
         "foreign": foreign.report(
@@ -122,6 +124,10 @@ def summary(result: dict[str, Any]) -> str:
     lines.append(f"  {'':<18} {'recall':<24} precision")
     for code, entry in result["per_class"].items():
         lines.append(f"  {code:<6}{entry['n']:>6}      {_words(entry['recall']):<24} {_words(entry['precision'])}")
+    if context := result.get("patient_context"):
+        lines.append(f"  with age, sex and site, of the {context['n']} photos with any of them:")
+        for name, gain in context["gain"].items():
+            lines.append(f"  {name:<18} {_words(context['with_context'][name])}, change {_words(gain)}")
     sets, strange = result["prediction_sets"], result["foreign"]
     if sets:
         lines.append(f"  sets at {sets['level']:.0%}: coverage {_words(sets['coverage'])} of {sets['n']} photos,")

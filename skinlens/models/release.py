@@ -15,6 +15,7 @@ from typing import Any
 
 from skinlens.errors import WeightsError
 from skinlens.labels import CODES
+from skinlens.patient_context import FEATURES
 from skinlens.preprocess import InputSpec
 
 BUNDLED = Path(__file__).with_name("bundled_release.json")
@@ -82,6 +83,14 @@ MAY: tuple[tuple[str, str, Test], ...] = (
     ("prediction_set.half_sha256", "a SHA-256", lambda value: SHA256.fullmatch(str(value)) is not None),
     *((f"exits.{name}.temperature", "a positive number", POSITIVE) for name in ("exit_1", "exit_2")),
     *((f"exits.{name}.balanced_accuracy", SHARE_IN_WORDS, SHARE) for name in ("exit_1", "exit_2")),
+    ("patient_context.weight", SHARE_IN_WORDS, SHARE),
+    ("patient_context.fitted_on", "a text", _text),
+    *((f"patient_context.prior.{code}", INNER_IN_WORDS, INNER) for code in CODES),
+    *(
+        (f"patient_context.coefficients.{name}.{code}", "a number", _number(-1e3, 1e3))
+        for name in FEATURES
+        for code in CODES
+    ),
     ("outline.file", "a file's name", _file),
     ("outline.backbone_sha256", "a SHA-256", lambda value: SHA256.fullmatch(str(value)) is not None),
     ("checkpoint", "a file's name", _file),

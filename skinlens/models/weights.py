@@ -17,6 +17,7 @@ from skinlens.labels import CODES
 from skinlens.models import release
 from skinlens.models.engine import Engine, ExitLayer, Exits, Head
 from skinlens.models.outline import OutlineHead
+from skinlens.patient_context import ContextModel, context_model
 from skinlens.preprocess import InputSpec
 from skinlens.quality import Familiarity
 from skinlens.records import ModelStamp, Threshold
@@ -67,6 +68,11 @@ class Manifest:
             return None
         floors = tuple(float(rule["floors"][code]) for code in CODES)
         return SetRule(float(rule["level"]), floors, str(rule["calibrated_on"]), str(rule["half_sha256"]))
+
+    @property
+    def context_model(self) -> ContextModel | None:
+        """What age, sex and site change; None for a release that was made without."""
+        return context_model(self.content.get("patient_context"))
 
     def stamp(self, precision: Precision = "int8") -> ModelStamp:
         digest = self.content["files"][self.content["backbones"][precision]]["sha256"]

@@ -1,15 +1,19 @@
 """Figures with intervals: against the model's own answers, with gaps, and reproducible."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from skinlens.distill.data import picture_paths
 from skinlens.errors import DatasetError
+from skinlens.evaluate.context import fit_release
 from skinlens.evaluate.measure import HEADLINES, evaluate, summary
 from skinlens.intake import read_photo
 from skinlens.labels import CODES
+from skinlens.models.weights import load_manifest
 from skinlens.predict import load_classifier
 from tests.tiny_release import draw_dataset
 
@@ -81,3 +85,35 @@ def test_a_damaged_picture_is_named_and_not_counted(release: Path, tmp_path: Pat
 def test_no_picture_at_all(release: Path, labels: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"None of the 37 pictures .* expected files such as"):
         evaluate(load_classifier(release), tmp_path, labels)
+
+
+def test_age_sex_and_site_are_measured_beside_the_photo_alone(release: Path, photos: Path, tmp_path: Path) -> None:
+    listed = tmp_path / "metadata.csv"
+    rows = []
+    for place, path in enumerate(sorted(photos.rglob("*.png"))):
+        code, part = path.stem.split("_")[0], "train" if place % 2 else "val"
+        rows.append(f"{path.stem},{path.stem},{code},{30 + place},{'female' if place % 3 else 'male'},back,{part}")
+    rows[0] = rows[0].replace(",30,male,back,", ",,unknown,unknown,")
+    listed.write_text("\n".join(["image_id,lesion_id,dx,age,sex,localization,split", *rows]) + "\n")
+    weights = tmp_path / "weights"
+    shutil.copytree(release, weights)
+    with pytest.raises(KeyError):
+        load_manifest(weights).content["patient_context"]
+    fit_release(weights, picture_paths(photos), listed, say=lambda _: None)
+    classifier = load_classifier(weights)
+    assert classifier.context_model is not None
+    result = evaluate(classifier, photos, listed, "val", resamples=FEW)["patient_context"]
+    assert result["n"] == 17, "of one photo of val nothing is known"
+    for name, gain in result["gain"].items():
+        assert gain["value"] == pytest.approx(result["with_context"][name]["value"] - result["photo"][name]["value"])
+    assert result["gain"]["log_loss"]["value"] <= 1e-9, "the weight was chosen on these very photos"
+    assert "with age, sex and site, of the 17 photos" in summary(evaluate(classifier, photos, listed, "val", FEW))
+    assert evaluate(load_classifier(release), photos, listed, "val", FEW)["patient_context"] is None
+
+
+def test_a_photo_and_its_mask_of_one_name_are_not_mixed_up(tmp_path: Path) -> None:
+    for folder in ("images", "masks"):
+        draw_dataset(tmp_path / folder, 1, 1)
+    with pytest.raises(DatasetError, match=r"Two pictures .* are named akiec_\S+: images/\S+ and masks/\S+\. Give the"):
+        picture_paths(tmp_path)
+    assert len(picture_paths(tmp_path / "images")) == 7
