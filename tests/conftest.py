@@ -47,29 +47,17 @@ FIXTURES = {"ham10000": "data", "originals": "data", "release": "slow", "student
 """What asks for a release may have to train it first."""
 
 
-LONG = ("/browser/", "/distill/test_processes.py", "/evaluate/test_explanations.py")
-"""What takes longest, begun first: what is long and begins last is waited for by the other processes."""
+LONG = (
+    *("browser/test_journey.py", "distill/test_processes.py", "browser/test_case_journey.py"),
+    *("browser/test_explain_page.py", "browser/test_attacks.py", "evaluate/test_explanations.py"),
+)
+"""The files that take longest, begun first: a long one that begins last is waited for by the other processes. Two that
+stand side by side here do not both begin with a release, which one process makes while the others wait for it."""
 
 
 def _place(item: pytest.Item) -> int:
     path = item.path.as_posix()
-    return next((place for place, name in enumerate(LONG) if name in path), len(LONG))
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Whole files to each worker process; to one of them all that drives a browser.
-
-    Two browsers and their servers would be in each other's way on two cores.
-    """
-    from xdist.scheduler import LoadFileScheduling
-
-    class OneBrowser(LoadFileScheduling):  # type: ignore[misc]
-        def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.split("::", 1)[0]
-            return "browser" if "browser" in file.split("/")[:-1] else file
-
-    return OneBrowser(config, log)
+    return next((place for place, name in enumerate(LONG) if path.endswith(f"/{name}")), len(LONG))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -178,31 +178,6 @@ def test_a_file_stays_whole_among_worker_processes(tests_elsewhere: pytest.Pytes
         assert len({path.stem for path in tests_elsewhere.path.glob(f"gw*.{name}*")}) == 1
 
 
-@pytest.mark.slow
-def test_one_worker_process_drives_the_browser(tests_elsewhere: pytest.Pytester) -> None:
-    """Two would be in each other's way; the other process does what needs none."""
-    names = ("browser/test_one", "browser/test_two", "test_three")
-    for name in names:
-        file = tests_elsewhere.path / f"{name}.py"
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(NAMES_ITS_PROCESS.format(name=file.stem))
-    tests_elsewhere.runpytest_subprocess(*IN_TWO_PROCESSES, "--import-mode=importlib").assert_outcomes(passed=9)
-    one, two, three = (
-        {path.read_text() for path in tests_elsewhere.path.glob(f"{name.split('/')[-1]}.*.process")} for name in names
-    )
-    assert len(one) == 1
-    assert one == two != three
-
-
-NAMES_ITS_PROCESS = """
-import os, pathlib, pytest
-
-@pytest.mark.parametrize("number", range(3))
-def test_it(number):
-    pathlib.Path(f"{name}.{{number}}.process").write_text(os.environ["PYTEST_XDIST_WORKER"])
-"""
-
-
 NAMES_ITS_PORT = """
 import os, pathlib, time
 
