@@ -5,6 +5,7 @@ Two stages. ``degrade_files`` works on the stored photo (blur, resampling, JPEG)
 were sampled before, so the teacher, asked about the same view at another size, sees the same changes.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from io import BytesIO
 from typing import NamedTuple
@@ -25,6 +26,7 @@ VARIANTS = 32
 """Drawings of each artifact; with eight orientations and a random tint each, they do not repeat soon."""
 LAYER_PX = 256
 """Side at which drawings are held, before they are resized to the view."""
+_POOL = ThreadPoolExecutor()
 _TINT = 25.0
 """Standard deviation of a drawing's color shift, in grey levels."""
 
@@ -89,13 +91,16 @@ def degrade_files(photos: UInt8[Tensor, "n 3 h w"], params: AcquisitionParams) -
     if not changed:
         return photos
     photos = photos.clone()
-    for place in changed:
+
+    def degrade(place: int) -> None:
         picture = Image.fromarray(photos[place].permute(1, 2, 0).cpu().numpy())
         blur = float(params.blur[place])
         if blur:
             picture = picture.filter(ImageFilter.GaussianBlur(blur * min(picture.size)))
         picture = _degrade_file(picture, float(params.kept[place]), int(params.quality[place]))
         photos[place] = torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1).to(photos.device)
+
+    list(_POOL.map(degrade, changed))  # Pillow works beside Python; a GPU would wait for one core
     return photos
 
 
