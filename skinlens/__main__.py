@@ -52,6 +52,7 @@ def _predict(options: argparse.Namespace) -> int:
             f"The model {classifier.engine.stamp.version} was released without what age, sex and site change. "
             "Leave --age, --sex and --site out, or run: python -m skinlens context-fit --weights DIR"
         )
+    bundled = _bundled(options)
     answers, status = [], 0
     for path in options.photos:
         try:
@@ -63,7 +64,7 @@ def _predict(options: argparse.Namespace) -> int:
             print(f"skinlens: {path}: {reason}", file=sys.stderr)
             status = 2
             continue
-        answer = _answer(path, analysis, options.weights)
+        answer = _answer(path, analysis, bundled=bundled)
         if (probs := classifier.with_context(analysis.prediction, context)) is not None:
             answer["with_context"] = {**asdict(context), "probs": dict(zip(CODES, probs, strict=True))}
         answers.append(answer)
@@ -113,7 +114,7 @@ def _explain(options: argparse.Namespace) -> int:
         )
         print(f"{method}: {explanation.duration_ms:.0f} ms", file=sys.stderr)
     if options.json:
-        _print_json({**_answer(options.photo, analysis, options.weights), "explanations": maps})
+        _print_json({**_answer(options.photo, analysis, bundled=_bundled(options)), "explanations": maps})
     else:
         print(*(f"{one['overlay']}\n{one['heat']}" for one in maps), DISCLAIMER, sep="\n")
     return 0
@@ -153,7 +154,12 @@ def _serve(options: argparse.Namespace) -> int:
 # ----------------------------------------------------------------------------------------------------- in words
 
 
-def _answer(path: Path, analysis: pipeline.Analysis, weights: Path | None) -> dict[str, Any]:
+def _bundled(options: argparse.Namespace) -> bool:
+    """Whether the model is the release that came with this version."""
+    return load_manifest(options.weights or pipeline.weights_directory()).bundled
+
+
+def _answer(path: Path, analysis: pipeline.Analysis, *, bundled: bool) -> dict[str, Any]:
     prediction = analysis.prediction
     return {
         "photo": str(path),
@@ -174,7 +180,7 @@ def _answer(path: Path, analysis: pipeline.Analysis, weights: Path | None) -> di
         },
         "notes": list(analysis.photo.notes),
         "model": asdict(prediction.model),
-        "bundled_release": load_manifest(weights or pipeline.weights_directory()).bundled,
+        "bundled_release": bundled,
         "latency_ms": round(prediction.latency_ms, 2),
         "disclaimer": DISCLAIMER,
     }

@@ -86,6 +86,11 @@ def melanoma_auc(truth: Truth, probs: Probs) -> float:
     return auc(truth == INDEX[MELANOMA], probs[:, INDEX[MELANOMA]])
 
 
+def log_loss(truth: Truth, probs: Probs) -> float:
+    """Mean of −log of the true class's probability, in nats; a probability of 0 counts as 1e-12."""
+    return float(-np.log(probs[np.arange(len(truth)), truth] + 1e-12).mean())
+
+
 def calibration_error(truth: Truth, probs: Probs, bins: int = 15) -> float:
     """ECE: mean distance between the largest probability and how often it is right, over equally wide bins.
 

@@ -19,6 +19,7 @@ from typing import Any, get_args
 import numpy as np
 from jaxtyping import Float64
 
+from skinlens.calibration import softmax
 from skinlens.errors import ParameterError
 from skinlens.labels import CODES
 from skinlens.records import Array, ContextSex
@@ -133,14 +134,14 @@ class ContextModel:
     def log_prior(self, contexts: Sequence[PatientContext]) -> Float64[Array, "n 7"]:
         """Log p(c | context)."""
         logits = features(contexts) @ self.coefficients
-        return logits - _log_sum(logits)
+        most = logits.max(axis=1, keepdims=True)
+        return np.asarray(logits - most - np.log(np.exp(logits - most).sum(axis=1, keepdims=True)))
 
     def adjusted(self, probs: Float64[Array, "n 7"], contexts: Sequence[PatientContext]) -> Float64[Array, "n 7"]:
         """The probabilities with the context; rows of which nothing is known stay as they are. Rows sum to 1."""
         shift = self.weight * (self.log_prior(contexts) - np.log(self.prior))
         shift[[not one.known for one in contexts]] = 0
-        logits = np.log(np.maximum(probs, 1e-12)) + shift
-        return np.exp(logits - _log_sum(logits))
+        return softmax(np.log(np.maximum(probs, 1e-12)) + shift)
 
     def content(self) -> dict[str, Any]:
         """As the manifest holds it; ``context_model`` reads it."""
@@ -162,9 +163,3 @@ def context_model(content: Mapping[str, Any] | None) -> ContextModel | None:
     coefficients = [[float(content["coefficients"][name][code]) for code in CODES] for name in FEATURES]
     prior = [float(content["prior"][code]) for code in CODES]
     return ContextModel(np.array(coefficients), np.array(prior), float(content["weight"]), str(content["fitted_on"]))
-
-
-def _log_sum(logits: Float64[Array, "n 7"]) -> Float64[Array, "n 1"]:
-    most = logits.max(axis=1, keepdims=True)
-    total: Float64[Array, "n 1"] = most + np.log(np.exp(logits - most).sum(axis=1, keepdims=True))
-    return total

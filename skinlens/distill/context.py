@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from skinlens.labels import CODES
-from skinlens.patient_context import ContextModel, PatientContext, features
+from skinlens.metrics import log_loss
+from skinlens.patient_context import FEATURES, ContextModel, PatientContext, features
 from skinlens.records import Array
 
 INVERSE_REGULARIZATION = 1.0
@@ -37,7 +38,7 @@ def fit_context(contexts: Sequence[PatientContext], labels: Int64[Array, " n"], 
         shares += [1 / len(distinct)] * len(distinct)
     regression = LogisticRegression(C=INVERSE_REGULARIZATION, fit_intercept=False, max_iter=2000)
     regression.fit(features(rows), classes, sample_weight=shares)
-    coefficients = np.zeros((features(rows[:1]).shape[1], len(CODES)))
+    coefficients = np.zeros((len(FEATURES), len(CODES)))
     # Of two classes scikit-learn gives the difference alone.
     found = regression.coef_ if len(regression.coef_) > 1 else np.vstack([-regression.coef_ / 2, regression.coef_ / 2])
     coefficients[:, regression.classes_] = found.T
@@ -56,5 +57,5 @@ def with_best_weight(
     losses = {}
     for weight in WEIGHTS:
         adjusted = replace(model, weight=weight).adjusted(probs, contexts)
-        losses[weight] = float(-np.log(adjusted[np.arange(len(labels)), labels] + 1e-12).mean())
+        losses[weight] = log_loss(labels, adjusted)
     return replace(model, weight=min(losses, key=losses.__getitem__)), losses

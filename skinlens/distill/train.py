@@ -228,7 +228,7 @@ def validate(logits: Float32[Array, "n 7"], truth: Int64[Array, " n"]) -> Line:
     matrix = metrics.confusion(truth, logits.argmax(axis=1))
     probs = softmax(logits)
     return {
-        "val_loss": float(-np.log(probs[np.arange(len(truth)), truth] + 1e-12).mean()),
+        "val_loss": metrics.log_loss(truth, probs),
         "balanced_accuracy": metrics.balanced_accuracy(matrix),
         "accuracy": metrics.accuracy(matrix),
         "macro_f1": metrics.macro_f1(matrix),

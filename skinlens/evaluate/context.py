@@ -80,7 +80,7 @@ def _figures(truth: Int64[Array, " n"], probs: Float64[Array, "n 7"]) -> Float64
             metrics.balanced_accuracy(matrix),
             metrics.macro_f1(matrix),
             metrics.melanoma_auc(truth, probs),
-            -np.log(probs[np.arange(len(truth)), truth] + 1e-12).mean(),
+            metrics.log_loss(truth, probs),
             metrics.calibration_error(truth, probs),
         ]
     )

@@ -144,10 +144,9 @@ def _signed_elsewhere(opened: OpenCase) -> str:
 
 def _changed_elsewhere(opened: OpenCase, form: str, remark: str = "") -> None:
     """Say that the fields below are older than what is stored: what was typed in them stays."""
-    st.info(
-        f"This was changed in another window after it was opened here. {remark} What you typed below is still here; "
-        "when you save it, both are shown and you choose.".replace("  ", " ")
-    )
+    changed = "This was changed in another window after it was opened here."
+    kept = "What you typed below is still here; when you save it, both are shown and you choose."
+    st.info(" ".join(filter(None, (changed, remark, kept))))
     if st.button("Take what is stored now", key=f"take_stored_{form}"):
         let_go(opened, form)
         st.rerun()
