@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ import pypdf
 import pytest
 from PIL import Image
 
+from skinlens import pipeline
 from skinlens.__main__ import main
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.models.weights import load_manifest
@@ -158,6 +161,21 @@ def test_report_is_a_pdf_with_the_disclaimer(
     assert capsys.readouterr().out.strip() == str(out)
     pages = pypdf.PdfReader(BytesIO(out.read_bytes())).pages
     assert all("Not a medical device" in page.extract_text() for page in pages)
+
+
+def test_two_reports_of_one_photo_are_equal_byte_by_byte(
+    release: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On one day; every clock that measures a duration gives other numbers the second time."""
+    arguments = ["report", str(photo), "--methods", "grad-cam,score-cam", "--weights", str(release), "--out"]
+    files = [tmp_path / "first.pdf", tmp_path / "second.pdf"]
+    monkeypatch.setattr(pipeline, "local_day", lambda _: "2026-01-31")
+    assert main([*arguments, str(files[0])]) == 0
+    slower, clock = count(0, 7.25), time.perf_counter
+    monkeypatch.setattr(time, "perf_counter", lambda: clock() + next(slower))
+    assert main([*arguments, str(files[1])]) == 0
+    assert next(slower) > 3 * 7.25  # it was asked
+    assert files[0].read_bytes() == files[1].read_bytes()
 
 
 @pytest.mark.parametrize(

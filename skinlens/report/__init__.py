@@ -6,5 +6,5 @@
                                         │                              ├── typeset   text of any script
                                         └── explain.overlay            └── sheet     pages, tables, pictures
 
-The same content gives the same bytes, in any process.
+The same content gives the same bytes, in any process; how long anything took is no content.
 """

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from skinlens.clock import local_day
 from skinlens.explain import AGAINST, METHODS, artefacts, depth, faithfulness, focus, reference, stability
-from skinlens.quantities import duration
 from skinlens.records import Check, Prediction, Target
 
 NOTHING = "Besides the photo itself, nothing was checked of the prediction and its maps."
@@ -24,7 +23,7 @@ class CheckRow:
     """Which map, or which class."""
     found: str
     made: str
-    """When, how long it took, and the seed."""
+    """When, the seed, and the model where it is another."""
 
 
 WORDS: Mapping[str, tuple[str, Callable[[Check], str]]] = {
@@ -59,7 +58,7 @@ def _row(check: Check, prediction: Prediction) -> CheckRow:
     question, words = WORDS[check.kind]
     title = METHODS[check.method].title if check.method else ""
     target = Target(check.label, str(check.settings.get("map", {}).get(AGAINST, ""))).words if check.label else ""
-    made = [local_day(check.created_at), duration(check.duration_ms)]
+    made = [local_day(check.created_at)]
     if check.seed is not None:
         made.append(f"seed {check.seed}")
     if check.model != prediction.model:

@@ -1,4 +1,8 @@
-"""A case put into the words, numbers and pictures of its report, before anything is laid out."""
+"""A case put into the words, numbers and pictures of its report, before anything is laid out.
+
+What was found stands in it, never how long it took: the same findings give the same bytes. Durations are in the JSON
+of the commands and in the case.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +19,7 @@ from skinlens.explain.agreement import agree
 from skinlens.labels import BY_CODE, DIAGNOSES, DISCLAIMER, IMPRESSIONS, LABELS, Label, Risk
 from skinlens.models.outline import as_points, curve
 from skinlens.preprocess import InputSpec, crop_box, heat_to_photo
-from skinlens.quantities import duration, number, percent
+from skinlens.quantities import number, percent
 from skinlens.records import (
     Array,
     Case,
@@ -214,7 +218,6 @@ def compose(
         model=(
             Field("Model", f"{prediction.model.name}, version {prediction.model.version}"),
             Field("Software", f"SkinLens {__version__}"),
-            Field("Time for the prediction", duration(prediction.latency_ms)),
             Field("SHA-256 of the model file", prediction.model.sha256),
             Field("SHA-256 of the photo (size and pixels)", photo.sha256),
         ),
@@ -298,7 +301,6 @@ def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, sp
     picture = overlay.blend(seen, heat_to_photo(explanation.heat, seen.shape[0], seen.shape[1], spec))
     lines = [
         f"Explains: {target.words} ({_probabilities(explanation, prediction)})",
-        f"Time: {duration(explanation.duration_ms)}",
         f"Parameters: {_listed({key: value for key, value in explanation.params.items() if key not in elsewhere})}",
         "Seed: none, nothing is random" if explanation.seed is None else f"Seed: {explanation.seed}",
     ]

@@ -391,8 +391,8 @@ def _provenance(sheet: Sheet, content: ReportContent) -> None:
     """Short facts side by side, the long hashes on lines of their own, then what the model was not tried on."""
     limits = [text(words, BODY, FULL) for words in content.limits]
     sheet.heading("Model and limits", followed_by=80 + sum(block.height + 3 for block in limits))
-    _fields(sheet, content.model[:3], (FULL - 2 * GUTTER) / 3)
-    for field in content.model[3:]:
+    _fields(sheet, content.model[:2], (FULL - GUTTER) / 2)
+    for field in content.model[2:]:
         _fields(sheet, [field], FULL, BODY)
     sheet.y -= 5
     for block in limits:

@@ -8,6 +8,7 @@ import numpy as np
 
 from skinlens.records import (
     Case,
+    Check,
     Explanation,
     Lesion,
     ModelStamp,
@@ -63,3 +64,10 @@ def explanations(of: Photo, label: str = "mel", side: int = 24) -> list[Explanat
             "lime", label, 1 - heat, {"samples": 512}, 2891336453, of.sha256, MODEL, 3104.0, made, {"r2": 0.8123}
         ),
     ]
+
+
+def checks(of: Photo) -> list[Check]:
+    """One, of the prediction itself."""
+    said = [{"stage": stage, "top": "mel", "probs": {"mel": 0.4}} for stage in ("exit_1", "exit_2", "final")]
+    found = {"verdict": "Both branches say melanoma.", "answers": said}
+    return [Check("depth", "", "", of.sha256, MODEL, None, {}, found, 2340.0, "2025-06-03T09:14:00+00:00")]

@@ -197,6 +197,19 @@ def test_the_same_content_gives_the_same_bytes_in_any_process(tmp_path: Path) ->
     assert len(digests) == 1
 
 
+def test_how_long_anything_took_is_not_in_the_bytes() -> None:
+    photo = samples.photo()
+    case, maps, checks = samples.case(photo), samples.explanations(photo), samples.checks(photo)
+    visit = replace(case.visit, prediction=replace(case.visit.prediction, latency_ms=11_300.0))
+    slower = (
+        replace(case, visit=visit),
+        photo,
+        [replace(one, duration_ms=1000 * one.duration_ms) for one in maps],
+        [replace(one, duration_ms=1000 * one.duration_ms) for one in checks],
+    )
+    assert render(compose(*slower)) == render(compose(case, photo, maps, checks))
+
+
 def test_what_was_printed_before_leaves_no_trace(usual: bytes) -> None:
     render(content(notes="محمد क्षत्रिय 漢字 x̂ 😀"))
     assert hashlib.sha256(render(full())).digest() == hashlib.sha256(usual).digest()
