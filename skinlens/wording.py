@@ -2,6 +2,7 @@
 
 import re
 
+from skinlens.criteria import Criteria
 from skinlens.labels import BY_CODE, CODES
 from skinlens.quantities import percent
 from skinlens.records import AIMED_SENSITIVITY, LIKENESS, Prediction, PredictionSet, QualityReport
@@ -121,3 +122,21 @@ CONTEXT_PRIOR = (
     "How much age, sex and site say was learned from the patients of two clinics: where other patients come, it says "
     "less or something else."
 )
+
+
+def criteria_statement(criteria: Criteria, quality: QualityReport, prediction: Prediction) -> str:
+    """Whether the clinician's criteria and the model's melanoma flag agree; empty where no rule was filled in."""
+    if not criteria.rules:
+        return ""
+    found = "; ".join(rule.summary for rule in criteria.rules)
+    if not quality.reliable:
+        return f"Your criteria stand alone, as the model's result is unreliable: {found}."
+    flagged = prediction.above_melanoma_threshold
+    model = "flags melanoma" if flagged else "does not flag melanoma"
+    if criteria.suspicious is None:
+        return f"Your two rules disagree ({found}); the model {model}. Look again."
+    if criteria.suspicious == flagged:
+        said = "both speak for melanoma" if flagged else "neither speaks for melanoma"
+        return f"Your criteria and the model agree, {said}: {found}."
+    said = "speak" if criteria.suspicious else "do not speak"
+    return f"Your criteria {said} for melanoma ({found}), but the model {model}. Look again."

@@ -1,0 +1,162 @@
+"""The ABCD rule over all its 810 quartets, and the 7-point checklist over all its 128 answers, in both versions."""
+
+from collections import Counter
+from decimal import Decimal
+from fractions import Fraction
+from itertools import combinations, product
+
+import pytest
+
+from skinlens.criteria import CHECKLIST, MAJOR, Abcd, Criteria, SevenPoint
+from skinlens.errors import InvalidEntry
+from skinlens.records import ModelStamp, Prediction, QualityCheck, QualityReport, Threshold
+from skinlens.wording import criteria_statement
+
+QUARTETS = list(product(range(3), range(9), range(1, 7), range(1, 6)))
+
+
+def test_all_810_quartets_have_the_score_and_the_reading_of_the_rule() -> None:
+    assert len(QUARTETS) == 810
+    scores, readings = set(), Counter[str]()
+    for a, b, c, d in QUARTETS:
+        rule = Abcd(a, b, c, d)
+        exact = Fraction(13, 10) * a + Fraction(1, 10) * b + Fraction(1, 2) * c + Fraction(1, 2) * d
+        assert Fraction(rule.total_score) == exact
+        if exact < Fraction(475, 100):
+            expected = "benign"
+        elif exact <= Fraction(545, 100):
+            expected = "suspicious"
+        else:
+            expected = "highly suspicious"
+        assert rule.reading == expected, rule
+        scores.add(rule.total_score)
+        readings[rule.reading] += 1
+    assert scores == {Decimal(tenths) / 10 for tenths in range(10, 90)}  # each tenth from 1.0 to 8.9
+    assert readings == {"benign": 365, "suspicious": 136, "highly suspicious": 309}
+
+
+def test_the_score_beside_a_limit_is_on_its_side() -> None:
+    below, above = Abcd(1, 4, 3, 3), Abcd(1, 5, 3, 3)
+    assert (below.total_score, below.reading) == (Decimal("4.7"), "benign")
+    assert (above.total_score, above.reading) == (Decimal("4.8"), "suspicious")
+    below, above = Abcd(2, 8, 2, 2), Abcd(2, 4, 3, 2)
+    assert (below.total_score, below.reading) == (Decimal("5.4"), "suspicious")
+    assert (above.total_score, above.reading) == (Decimal("5.5"), "highly suspicious")
+    assert above.summary == "ABCD rule: TDS 5.5, highly suspicious"
+
+
+@pytest.mark.parametrize(
+    ("counts", "named"),
+    [
+        ((3, 0, 1, 1), "asymmetry is a whole number from 0 to 2, found 3"),
+        ((-1, 0, 1, 1), "asymmetry is a whole number from 0 to 2, found -1"),
+        ((0, 9, 1, 1), "border is a whole number from 0 to 8, found 9"),
+        ((0, 0, 0, 1), "colors is a whole number from 1 to 6, found 0"),
+        ((0, 0, 7, 1), "colors is a whole number from 1 to 6, found 7"),
+        ((0, 0, 1, 0), "structures is a whole number from 1 to 5, found 0"),
+        ((0, 0, 1, 6), "structures is a whole number from 1 to 5, found 6"),
+        ((True, 0, 1, 1), "asymmetry is a whole number from 0 to 2, found True"),
+    ],
+)
+def test_a_count_that_the_rule_does_not_know_is_refused(counts: tuple[int, int, int, int], named: str) -> None:
+    with pytest.raises(InvalidEntry) as refused:
+        Abcd(*counts)
+    assert str(refused.value) == f"ABCD rule: {named}. Correct it."
+
+
+def test_all_128_answers_to_the_checklist_in_both_versions() -> None:
+    suspicious = Counter[str]()
+    for count in range(8):
+        for present in combinations(CHECKLIST, count):
+            major = sum(item in ("atypical_network", "blue_whitish_veil", "atypical_vessels") for item in present)
+            first, revised = SevenPoint(present), SevenPoint(present, "2011")
+            assert (first.version, first.limit, first.score) == ("1998", 3, count + major)
+            assert (revised.limit, revised.score) == (1, count)
+            assert first.suspicious == (count + major >= 3)
+            assert revised.suspicious == (count >= 1)
+            suspicious.update({"1998": first.suspicious, "2011": revised.suspicious})
+    # Not suspicious in 1998: nothing, one of four minor ones, two of them, one of three major ones alone.
+    assert suspicious == {"1998": 128 - (1 + 4 + 6 + 3), "2011": 127}
+
+
+def test_the_items_have_one_order_and_no_other_is_known() -> None:
+    one = SevenPoint(("regression", "atypical_network"))
+    assert one == SevenPoint(("atypical_network", "regression"))
+    assert one.present == ("atypical_network", "regression")
+    assert one.summary == "7-point checklist (1998, limit 3): 3 points, suspicious"
+    assert SevenPoint(("regression",)).summary == "7-point checklist (1998, limit 3): 1 point, not suspicious"
+    assert set(MAJOR) < set(CHECKLIST)
+    for present, version, words in (
+        (("veil",), "1998", "found 'veil'"),
+        (("regression", "regression"), "1998", "one item is given twice"),
+        (("regression",), "2005", "there is no version '2005'"),
+    ):
+        with pytest.raises(InvalidEntry, match=words):
+            _unchecked(SevenPoint, present, version)
+
+
+def _unchecked(kind: type, *given: object) -> object:
+    """As a caller without a type checker makes it: the class's own check has to hold, not the one of the tests."""
+    made = object.__new__(kind)
+    for name, value in zip(kind.__dataclass_fields__, given, strict=True):  # type: ignore[attr-defined]
+        object.__setattr__(made, name, value)
+    made.__post_init__()  # type: ignore[attr-defined]
+    return made
+
+
+# ------------------------------------------------------------------------------------------ beside the model's result
+
+FAMILIAR = QualityReport((QualityCheck("familiarity", "Distance", 1.0, 1.6, "at most", "", True, ""),))
+STRANGE = QualityReport((QualityCheck("familiarity", "Distance", 3.1, 1.6, "at most", "", False, "Fur."),))
+HIGH, LOW = Abcd(2, 4, 3, 2), Abcd(0, 1, 1, 1)
+
+
+def prediction(melanoma: float) -> Prediction:
+    probs = (0.0, 0.0, 0.0, 0.0, melanoma, 1 - melanoma, 0.0)
+    return Prediction(probs, (0.0,) * 7, Threshold(0.1, 0.9, 0.7, "val"), ModelStamp("hsb", "1.0.0", "5e" * 32), 9.0)
+
+
+@pytest.mark.parametrize(
+    ("criteria", "melanoma", "words"),
+    [
+        (Criteria(), 0.3, ""),
+        (Criteria(pattern="reticular"), 0.3, ""),
+        (
+            Criteria(HIGH),
+            0.3,
+            "Your criteria and the model agree, both speak for melanoma: ABCD rule: TDS 5.5, highly suspicious.",
+        ),
+        (
+            Criteria(LOW, SevenPoint()),
+            0.02,
+            "Your criteria and the model agree, neither speaks for melanoma: ABCD rule: TDS 1.1, benign; 7-point "
+            "checklist (1998, limit 3): 0 points, not suspicious.",
+        ),
+        (
+            Criteria(HIGH),
+            0.02,
+            "Your criteria speak for melanoma (ABCD rule: TDS 5.5, highly suspicious), but the model does not flag "
+            "melanoma. Look again.",
+        ),
+        (
+            Criteria(seven_point=SevenPoint(("regression",))),
+            0.1,
+            "Your criteria do not speak for melanoma (7-point checklist (1998, limit 3): 1 point, not suspicious), but "
+            "the model flags melanoma. Look again.",
+        ),
+        (
+            Criteria(LOW, SevenPoint(("regression",), "2011")),
+            0.02,
+            "Your two rules disagree (ABCD rule: TDS 1.1, benign; 7-point checklist (2011, limit 1): 1 point, "
+            "suspicious); the model does not flag melanoma. Look again.",
+        ),
+    ],
+)
+def test_agreement_and_disagreement_are_said(criteria: Criteria, melanoma: float, words: str) -> None:
+    assert criteria_statement(criteria, FAMILIAR, prediction(melanoma)) == words
+
+
+def test_beside_an_unreliable_result_the_criteria_stand_alone() -> None:
+    assert criteria_statement(Criteria(HIGH), STRANGE, prediction(0.9)) == (
+        "Your criteria stand alone, as the model's result is unreliable: ABCD rule: TDS 5.5, highly suspicious."
+    )
