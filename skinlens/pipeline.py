@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from skinlens import intake, phantom, predict, quality
+from skinlens.clinical import NOT_RECORDED, ClinicalRecord
 from skinlens.clock import local_day
 from skinlens.explain import METHODS, explain
 from skinlens.explain.agreement import agree
@@ -155,6 +156,7 @@ def save(
     clinician_diagnosis: str = "",
     notes: str = "",
     first_impression: str | None = None,
+    clinical: ClinicalRecord = NOT_RECORDED,
 ) -> Case:
     """Keep the analysis as a draft. Raises InvalidEntry, StoreError."""
     return store.save_case(
@@ -171,6 +173,7 @@ def save(
         clinician_diagnosis=clinician_diagnosis,
         notes=notes,
         first_impression=first_impression,
+        clinical=clinical,
     )
 
 

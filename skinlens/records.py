@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
+from skinlens.clinical import NOT_RECORDED, ClinicalRecord
 from skinlens.labels import BY_CODE, CODES, INDEX, MELANOMA, Label
 
 if TYPE_CHECKING:
@@ -301,6 +302,8 @@ class Patient:
     """True for a patient who was above 85 at a visit: born in ``birth_year`` or before; the year itself is not kept."""
     version: int = 1
     """Counts the changes of the stored fields, from 1: a write says which version it is based on."""
+    phototype: int | None = None
+    """Fitzpatrick skin phototype, 1 to 6; None: not given."""
 
     def age_on(self, day: str) -> str | None:
         """The age in words on an ISO date: "62 or 63", since the birthday is not kept; "85+" above 85.
@@ -351,7 +354,8 @@ class Visit:
     first_impression: str | None = None
     """What the clinician said before the model's reading was shown, one of ``labels.IMPRESSIONS``; None: nothing."""
     version: int = 1
-    """As of ``Patient``; of the clinician's reading, the status and the lesion, not of maps and checks."""
+    """As of ``Patient``; of all that the clinician says, the status and the lesion, not of maps and checks."""
+    clinical: ClinicalRecord = NOT_RECORDED
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,12 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 
+from sqlite_utils.db import Database
+
+from skinlens.clinical import NOT_RECORDED, ClinicalRecord
 from skinlens.errors import CaseNotFound, StoreError
 from skinlens.labels import DISCLAIMER
 from skinlens.records import (
@@ -20,8 +24,9 @@ from skinlens.records import (
     Status,
     Visit,
 )
-from skinlens.store import database, entries, erasure, export, files, people, rows, search, visits
+from skinlens.store import clinical_rows, database, entries, erasure, export, files, people, rows, search, visits
 from skinlens.store.checks import StoredChecks, must_test, put_check
+from skinlens.store.clinical import StoredClinical
 from skinlens.store.corrections import StoredCorrections
 from skinlens.store.outlines import StoredOutlines, must_surround, put_outline
 from skinlens.store.rows import Revision, Setting, Subject
@@ -31,7 +36,7 @@ from skinlens.store.upkeep import StoredUpkeep
 _ACKNOWLEDGED = "disclaimer_acknowledged"
 
 
-class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
+class CaseStore(StoredCorrections, StoredClinical, StoredChecks, StoredOutlines, StoredUpkeep):
     """All cases of one home folder. It holds a path and no connection: any thread and any process may use it at once.
 
     A save is one transaction; its files are on the disk before its rows. Readers see the state before or after it.
@@ -99,6 +104,7 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
         notes: str = "",
         first_impression: str | None = None,
         status: Status = "draft",
+        clinical: ClinicalRecord = NOT_RECORDED,
     ) -> Case:
         """Keep one visit, in one transaction.
 
@@ -110,6 +116,7 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
             first_impression: One of ``labels.IMPRESSIONS``, said before the model's reading was shown. It stays as
                 it is: what is thought later is the clinician's reading.
             status: ``draft`` or ``signed``.
+            clinical: A recheck without a recall gets the date that follows from it.
         """
         day = entries.day(taken_on)
         typed = {
@@ -117,6 +124,7 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
             **visits.reading_columns(clinician_label, clinician_diagnosis, notes),
             "first_impression": entries.first_impression(first_impression),
             "status": entries.first_status(status),
+            **clinical_rows.record_columns(clinical, day),
         }
         for explanation in explanations:
             visits.must_explain(explanation, photo.sha256)
@@ -144,7 +152,7 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
                 put_check(db, visit_id, check)
             for outline in outlines:
                 put_outline(db, visit_id, outline)
-            changes = {field: (None, value) for field, value in typed.items() if value}
+            changes = {field: (None, clinical_rows.in_words(field, value)) for field, value in typed.items() if value}
             people.record_revision(db, "visit", visit_id, "created", changes, prediction.model.version)
             return visits.case_of(db, visit_id)
 
@@ -264,11 +272,25 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
     def search(self, query: CaseQuery = EVERY_CASE) -> CasePage:
         """One page of the history. Nothing that a person types into it is an error."""
         with self._reading() as db:
-            found = list(db.query(*search.page_sql(query)))
+            found = list(db.query(*search.page_sql(query, _place(db, query, query.after))))
             total = next(iter(db.query(*search.total_sql(query))))["total"]
         problems = tuple(rows.unsound(f"case {row['id']}") for row in found if not row["sound"])
         whole = tuple(search.case_row_of(row) for row in rows.sound(found))
         return CasePage(whole, total, search.offset_of(query), problems)
+
+    def neighbors(self, query: CaseQuery, visit_id: int) -> tuple[int | None, int | None]:
+        """The cases before and after one in the order of a query, of all its pages; None at an end.
+
+        The case itself need not fulfil the conditions (any more): after it was signed, the next unsigned one is next.
+        """
+        one = replace(query, limit=1, offset=0)
+        with self._reading() as db:
+            place = _place(db, query, visit_id)
+            if place is None:
+                return None, None
+            sides = (search.ids_sql(one, place, backwards=backwards) for backwards in (True, False))
+            before, after = ([row["id"] for row in db.query(*side)] for side in sides)
+        return (before[0] if before else None), (after[0] if after else None)
 
     # ------------------------------------------------------------------------------------------ export, erasure
 
@@ -349,3 +371,11 @@ class CaseStore(StoredCorrections, StoredChecks, StoredOutlines, StoredUpkeep):
         """When, in UTC; None if it was not, or if its wording has changed since."""
         kept = self.setting(_ACKNOWLEDGED)
         return kept.updated_at if kept is not None and kept.value == DISCLAIMER else None
+
+
+def _place(db: Database, query: CaseQuery, visit_id: int | None) -> tuple[object, ...] | None:
+    """Where the case stands in the order of the query; None for none, and for one that is gone."""
+    if visit_id is None or not rows.is_number(visit_id):
+        return None
+    row = rows.first(db, search.place_sql(query), [visit_id])
+    return None if row is None else tuple(row.values())

@@ -19,7 +19,8 @@ from sqlite_utils.db import Database
 
 from skinlens.errors import StoreError
 from skinlens.store.files import make_private
-from skinlens.store.migrations import MIGRATIONS, STEP_NAMES, seal
+from skinlens.store.migrations import MIGRATIONS, STEP_NAMES
+from skinlens.store.seals import seal
 from skinlens.store.words import searchable
 
 Result = TypeVar("Result")

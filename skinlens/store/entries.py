@@ -8,6 +8,7 @@ import unicodedata
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple, get_args
 
+from skinlens.clinical import PHOTOTYPES
 from skinlens.clock import today
 from skinlens.errors import InvalidEntry
 from skinlens.labels import DIAGNOSES, IMPRESSIONS
@@ -68,13 +69,22 @@ def text(value: str, field: str) -> str:
 
 def day(value: date | str) -> str:
     """The ISO date of a visit, from ``FIRST_YEAR`` to today (tomorrow, where it already is, passes too)."""
-    try:
-        parsed = date.fromisoformat(value) if isinstance(value, str) else date(value.year, value.month, value.day)
-    except ValueError as error:
-        raise InvalidEntry(f"{value!r} is no date. Give it as year-month-day, for example 2024-05-31.") from error
-    if parsed.year < FIRST_YEAR or parsed > datetime.now(UTC).date() + timedelta(days=1):
+    parsed = parsed_day(value)
+    if parsed.year < FIRST_YEAR or is_to_come(parsed):
         raise InvalidEntry(f"The photo cannot have been taken on {parsed.isoformat()}. Correct the date of the visit.")
     return parsed.isoformat()
+
+
+def parsed_day(value: date | str) -> date:
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else date(value.year, value.month, value.day)
+    except ValueError as error:
+        raise InvalidEntry(f"{value!r} is no date. Give it as year-month-day, for example 2024-05-31.") from error
+
+
+def is_to_come(day: date) -> bool:
+    """Whether the day has not come yet (tomorrow, where it already is, has)."""
+    return day > datetime.now(UTC).date() + timedelta(days=1)
 
 
 def birth_year(value: int | None) -> int | None:
@@ -89,6 +99,12 @@ def sex(value: str) -> Sex:
         if value == known:
             return known  # type: ignore[no-any-return]
     raise InvalidEntry(f"{value!r} is not kept as a sex. Choose one of: {', '.join(get_args(Sex))}.")
+
+
+def phototype(value: int | None) -> int | None:
+    if value is not None and (type(value) is not int or value not in PHOTOTYPES):
+        raise InvalidEntry(f"{value!r} is no skin phototype. Expected 1 to 6 (I to VI after Fitzpatrick), or none.")
+    return value
 
 
 def diagnosis_code(value: str | None) -> str | None:

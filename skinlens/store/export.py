@@ -13,6 +13,7 @@ from sqlite_utils.db import Database
 from skinlens import __version__
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.store.checks import CHECKS_SQL, check_of
+from skinlens.store.clinical_rows import exported
 from skinlens.store.entries import now
 from skinlens.store.outlines import OUTLINES_SQL, outline_of
 from skinlens.store.people import row_of
@@ -22,7 +23,8 @@ from skinlens.store.visits import EXPLANATIONS_SQL, map_in_words
 _README = f"""{DISCLAIMER}
 
 Everything that SkinLens {__version__} kept of one patient.
-patient.json   the patient, the lesions, the visits with prediction, quality, checks, outlines and notes, and the trail
+patient.json   the patient, the lesions, the visits with prediction, quality, checks, outlines, notes, criteria, plan
+               and histology, and the trail
 pictures/      the photos, lossless, without metadata
 maps/          the heat maps in the frame of the network's input: .npz of numpy, float32 array "heat", 0 none, 1 most
 """
@@ -98,7 +100,8 @@ def _visit(db: Database, row: Row, wanted: dict[str, tuple[str, str]], problems:
     number = row["id"]
     picture = f"pictures/visit-{number:06d}.png"
     wanted[picture] = (row["photo_file"], f"the picture of case {number}")
-    visit = asdict(visit_of(row))
+    stored = visit_of(row)
+    visit = asdict(stored) | {"clinical": exported(stored.clinical)}
     for numbers in ("probs", "logits"):
         visit["prediction"][numbers] = dict(zip(CODES, visit["prediction"][numbers], strict=True))
     photo = {field: row[field] for field in ("width_px", "height_px", "source_format")}

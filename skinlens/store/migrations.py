@@ -7,12 +7,13 @@ Numbers of patients, lesions and visits are never given twice (AUTOINCREMENT): a
 of a deleted case must not open somebody else's.
 """
 
-import hashlib
 from collections.abc import Callable
 
 from sqlite_utils import Migrations
 from sqlite_utils.db import Database
 
+from skinlens.store.clinical_steps import m015_clinical_record, m016_worklist
+from skinlens.store.seals import seal_table
 from skinlens.store.words import searchable
 
 
@@ -281,33 +282,7 @@ def m012_seals(db: Database) -> None:
     for table in ("patient", "lesion", "visit", "explanation", "check_result", "outline", "setting"):
         db.execute(f"ALTER TABLE {table} ADD COLUMN seal TEXT")
     for table in _SEALED:
-        _seal(db, table)
-
-
-def _seal(db: Database, table: str) -> None:
-    """Make the triggers and the view anew, for the columns that the table has now, and seal the rows in it."""
-    db.conn.create_function("seal", -1, seal, deterministic=True)
-    columns = {row["name"]: row["type"] for row in db.query(f"PRAGMA table_info({table})") if row["name"] != "seal"}
-    # As bytes: damaged text that is no UTF-8 has to reach the function as well.
-    values = [f"CAST({name} AS BLOB)" if kind == "TEXT" else name for name, kind in columns.items()]
-    fitting = f"seal('{table}', {', '.join(values)})"
-    db.executescript(f"""
-        DROP TRIGGER IF EXISTS {table}_sealed_new;
-        DROP TRIGGER IF EXISTS {table}_sealed_again;
-        DROP VIEW IF EXISTS sealed_{table};
-
-        CREATE TRIGGER {table}_sealed_new AFTER INSERT ON {table} BEGIN
-            UPDATE {table} SET seal = {fitting} WHERE rowid = new.rowid;
-        END;
-
-        CREATE TRIGGER {table}_sealed_again AFTER UPDATE OF {", ".join(columns)} ON {table} BEGIN
-            UPDATE {table} SET seal = {fitting} WHERE rowid = new.rowid;
-        END;
-
-        CREATE VIEW sealed_{table} AS SELECT {", ".join(columns)}, seal IS {fitting} AS sound FROM {table};
-
-        UPDATE {table} SET seal = {fitting};
-    """)
+        seal_table(db, table)
 
 
 def m013_search_words(db: Database) -> None:
@@ -363,13 +338,8 @@ def m014_mark(db: Database) -> None:
     db.execute(f"PRAGMA application_id = {0x536B4C73}")
 
 
-def seal(*values: object) -> str:
-    """The checksum of a row: of the table's name and of all values, each exactly as it is stored."""
-    return hashlib.blake2b(repr(values).encode(), digest_size=8).hexdigest()
-
-
 _SEALED = ("patient", "lesion", "visit", "explanation", "revision", "setting", "check_result", "outline")
-"""Of ``m012_seals``; a later step that changes the columns of one of them calls ``_seal`` after it."""
+"""Of ``m012_seals``; a later step that changes the columns of one of them uses ``seals.add_columns``."""
 _TYPED = {
     "patient": ("pseudonym", "birth_year", "born_earlier", "sex"),
     "lesion": ("patient_id", "body_site", "remark"),
@@ -392,6 +362,8 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     m012_seals,
     m013_search_words,
     m014_mark,
+    m015_clinical_record,
+    m016_worklist,
 )
 STEP_NAMES: tuple[str, ...] = tuple(step.__name__ for step in STEPS)
 

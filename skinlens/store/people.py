@@ -159,6 +159,14 @@ def edit_patient(db: Database, patient_id: int, typed: entries.NewPatient, expec
     return _update_patient(db, stored, wanted)
 
 
+def set_phototype(db: Database, patient_id: int, phototype: int | None, expected_version: int) -> None:
+    """Set the skin phototype; the trail says that it was changed, as for the other fields of a patient."""
+    stored = row_of(db, "patient", patient_id)
+    wanted: Row = {"phototype": entries.phototype(phototype)}
+    must_be_current("patient", stored, expected_version, wanted)
+    _update_patient(db, stored, wanted)
+
+
 def edit_lesion(db: Database, lesion_id: int, typed: entries.NewLesion, expected_version: int) -> bool:
     stored = row_of(db, "lesion", lesion_id)
     wanted = {"body_site": entries.line(typed.body_site, "body site"), "remark": entries.text(typed.remark, "remark")}

@@ -26,12 +26,13 @@ from skinlens.records import (
     Threshold,
     Visit,
 )
+from skinlens.store.clinical_rows import record_of
 
 Row = dict[str, Any]
 Subject = Literal["patient", "lesion", "visit"]
 
 PROB_COLUMNS: dict[str, str] = {code: f"prob_{code}" for code in CODES}
-PATIENT_COLUMNS = "p.pseudonym, p.birth_year, p.born_earlier, p.sex, p.version AS patient_version"
+PATIENT_COLUMNS = "p.pseudonym, p.birth_year, p.born_earlier, p.sex, p.phototype, p.version AS patient_version"
 LESION_COLUMNS = "l.patient_id, l.body_site, l.remark, l.version AS lesion_version"
 ALL_SOUND = "(v.sound AND l.sound AND coalesce(p.sound, l.patient_id IS NULL))"
 """Whether a case, its lesion and its patient, if it has one, are as they were saved."""
@@ -48,7 +49,8 @@ class Revision:
     """UTC, ISO 8601."""
     subject: Subject
     action: str
-    """``created``, ``edited``, ``signed``, ``amended``, ``moved``, ``explained``, ``checked`` or ``outlined``."""
+    """``created``, ``edited``, ``signed``, ``amended``, ``moved``, ``explained``, ``checked``, ``outlined``,
+    ``recall done`` or ``recall open``."""
     changes: Mapping[str, tuple[str | None, str | None] | None]
     """Field → (before, after); None for a patient's fields, whose earlier values are not kept."""
     model_version: str
@@ -147,6 +149,8 @@ def verdict_columns(quality: QualityReport, prediction: Prediction) -> Row:
         "quality": to_json([asdict(check) for check in quality.checks]),
         **{PROB_COLUMNS[code]: prediction.prob(code) for code in CODES},
         "top_label": prediction.top.code,
+        "above_cutoff": int(prediction.above_melanoma_threshold),
+        "reliable": int(quality.reliable),
         "logits": to_json(prediction.logits),
         "melanoma_threshold": to_json(asdict(prediction.melanoma_threshold)),
         "prediction_set": None if prediction.prediction_set is None else to_json(asdict(prediction.prediction_set)),
@@ -179,6 +183,7 @@ def patient_of(row: Row, joined: str = "") -> Patient:
         sex=row["sex"],
         born_earlier=bool(row["born_earlier"]),
         version=row[f"{joined}version"],
+        phototype=row["phototype"],
     )
 
 
@@ -219,6 +224,7 @@ def visit_of(row: Row) -> Visit:
         updated_at=row["updated_at"],
         first_impression=row["first_impression"],
         version=row["version"],
+        clinical=record_of(row),
     )
 
 

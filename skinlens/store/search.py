@@ -2,27 +2,34 @@
 
 import re
 import unicodedata
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
+from skinlens.clinical import PlanAction
 from skinlens.labels import CODES, LABELS
 from skinlens.records import Status
-from skinlens.store.rows import ALL_SOUND, CASE_TABLES, PROB_COLUMNS, Row, quality_of
+from skinlens.store.rows import ALL_SOUND, CASE_TABLES, PROB_COLUMNS, Row, is_number, quality_of
 from skinlens.store.words import searchable
 
-SortKey = Literal["date", "melanoma", "patient", "top"]
+SortKey = Literal["date", "melanoma", "patient", "top", "recall"]
 
 MAX_WORDS = 32
 """Words of one free-text query; further ones are left out. FTS5 limits the size of its expressions."""
 MAX_CHARACTERS = 1_000
 
-# Each ends in the number, so that pages never overlap. {way} is ASC or DESC.
-_ORDER: dict[SortKey, str] = {
-    "date": "v.taken_on {way}, v.id {way}",
-    "melanoma": "v.prob_mel {way}, v.taken_on DESC, v.id DESC",
-    "patient": "p.pseudonym COLLATE NOCASE {way} NULLS LAST, v.taken_on DESC, v.id DESC",
-    "top": "v.top_label {way}, v.taken_on DESC, v.id DESC",
+_Keys = tuple[tuple[str, str], ...]
+"""Expressions that rows are sorted by, each with ASC or DESC, or with {way} for the one that is asked for."""
+
+_NEWEST = (("v.taken_on", "DESC"), ("v.id", "DESC"))
+# Each ends in the number, so that no two rows are level, and pages never overlap.
+_ORDER: dict[SortKey, _Keys] = {
+    "date": (("v.taken_on", "{way}"), ("v.id", "{way}")),
+    "melanoma": (("v.prob_mel", "{way}"), *_NEWEST),
+    "patient": (("(p.pseudonym IS NULL)", "ASC"), ("p.pseudonym COLLATE NOCASE", "{way}"), *_NEWEST),
+    "top": (("v.top_label", "{way}"), *_NEWEST),
+    "recall": (("(v.recall_on IS NULL)", "ASC"), ("v.recall_on", "{way}"), *_NEWEST),
 }
 
 
@@ -46,10 +53,22 @@ class CaseQuery:
     min_prob: float = 0.0
     clinician_label: str | None = None
     status: Status | None = None
+    """``draft``: what is not signed yet."""
     sort: SortKey = "date"
     descending: bool = True
     limit: int = 24
     offset: int = 0
+    above_cutoff: bool | None = None
+    """Whether the model flags melanoma, at the cut-off that was stored with the prediction."""
+    reliable: bool | None = None
+    """As ``QualityReport.reliable``."""
+    recall_due_on: str | None = None
+    """ISO date: recalls that are open and whose date has come by then."""
+    patient_id: int | None = None
+    lesion_id: int | None = None
+    after: int | None = None
+    """Only what comes after this case in the order, whether or not the case itself still fulfils the conditions: so a
+    list goes on where it was although rows have left it since. A case that is gone lets every row through."""
 
 
 EVERY_CASE = CaseQuery()
@@ -76,6 +95,13 @@ class CaseRow:
     updated_at: str
     reliable: bool = True
     """As ``QualityReport.reliable``."""
+    above_cutoff: bool = False
+    """As ``Prediction.above_melanoma_threshold``."""
+    plan: PlanAction | None = None
+    recall_on: str | None = None
+    recall_done_on: str | None = None
+    histology: str | None = None
+    """Diagnosis code of it."""
 
 
 @dataclass(frozen=True)
@@ -89,30 +115,82 @@ class CasePage:
     """A sentence for each row that is damaged and left out."""
 
 
-_TABLES = "visit v JOIN lesion l ON l.id = v.lesion_id LEFT JOIN patient p ON p.id = l.patient_id"
+_JOINED = "visit v JOIN lesion l ON l.id = v.lesion_id LEFT JOIN patient p ON p.id = l.patient_id"
 _ROWS_SQL = f"""
     SELECT v.id, v.lesion_id, l.patient_id, p.pseudonym, l.body_site, l.remark, v.taken_on, v.top_label,
         {", ".join(f"v.{column}" for column in PROB_COLUMNS.values())},
         v.clinician_label, v.status, v.model_version, v.updated_at, v.quality,
+        v.above_cutoff, v.plan, v.recall_on, v.recall_done_on, v.histology,
         {ALL_SOUND} AS sound, v.photo_sha256
     FROM {CASE_TABLES}"""
 SAME_PHOTO_SQL = f"{_ROWS_SQL} WHERE v.photo_sha256 = ? ORDER BY v.taken_on DESC, v.id DESC"
 """SELECT of all cases that hold a photo; its rows go to ``case_row_of``."""
 
 
-def page_sql(query: CaseQuery) -> tuple[str, dict[str, Any]]:
-    """SELECT of the page; its rows go to ``case_row_of``."""
-    where, parameters = _where(query)
-    order = _ORDER[query.sort].format(way="DESC" if query.descending else "ASC")
+def page_sql(query: CaseQuery, place: Sequence[object] | None = None) -> tuple[str, dict[str, Any]]:
+    """SELECT of the page; its rows go to ``case_row_of``. ``place``: that of the case that it begins after."""
+    ids, parameters = ids_sql(query, place)
     # The rows of one page alone are read whole, and their seals checked.
-    page = f"SELECT v.id FROM {_TABLES} {where} ORDER BY {order} LIMIT :limit OFFSET :offset"
-    sql = f"{_ROWS_SQL} WHERE v.id IN ({page}) ORDER BY {order}"
+    return f"{_ROWS_SQL} WHERE v.id IN ({ids}) ORDER BY {_order_by(_keys(query))}", parameters
+
+
+def ids_sql(
+    query: CaseQuery, place: Sequence[object] | None = None, *, backwards: bool = False
+) -> tuple[str, dict[str, Any]]:
+    """SELECT of the numbers of a page; ``backwards``: of what comes before the place, the nearest first."""
+    where, parameters = _where(query)
+    keys = _reversed(_keys(query)) if backwards else _keys(query)
+    if place is not None:
+        beyond, values = _beyond(keys, place)
+        where = f"{where} AND {beyond}" if where else f"WHERE {beyond}"
+        parameters |= values
+    sql = f"SELECT v.id FROM {_tables(query)} {where} ORDER BY {_order_by(keys)} LIMIT :limit OFFSET :offset"
     return sql, parameters | {"limit": max(0, min(query.limit, 10_000)), "offset": offset_of(query)}
 
 
+def place_sql(query: CaseQuery) -> str:
+    """SELECT of a case's place in the order of the query: what it is sorted by. Its parameter is the number."""
+    listed = ", ".join(f"{expression} AS key_{number}" for number, (expression, _) in enumerate(_keys(query)))
+    return f"SELECT {listed} FROM {_JOINED} WHERE v.id = ?"
+
+
 def total_sql(query: CaseQuery) -> tuple[str, dict[str, Any]]:
+    """Of all that fulfils the conditions, wherever the page begins."""
     where, parameters = _where(query)
-    return f"SELECT count(*) AS total FROM {_TABLES} {where}", parameters
+    return f"SELECT count(*) AS total FROM visit v {where}", parameters
+
+
+def _keys(query: CaseQuery) -> _Keys:
+    way = "DESC" if query.descending else "ASC"
+    return tuple((expression, direction.format(way=way)) for expression, direction in _ORDER[query.sort])
+
+
+def _reversed(keys: _Keys) -> _Keys:
+    return tuple((expression, "ASC" if direction == "DESC" else "DESC") for expression, direction in keys)
+
+
+def _order_by(keys: _Keys) -> str:
+    return ", ".join(f"{expression} {direction}" for expression, direction in keys)
+
+
+def _tables(query: CaseQuery) -> str:
+    """Conditions are on the visit alone; to join its patient takes a look at each row."""
+    return _JOINED if query.sort == "patient" else "visit v"
+
+
+def _beyond(keys: _Keys, place: Sequence[object]) -> tuple[str, dict[str, Any]]:
+    """The condition that a row comes after a place, in the order of the keys: level in some, then beyond in the next.
+
+    The bound on the first key says nothing new, but an index can be searched by it.
+    """
+    values = {f"place_{number}": value for number, value in enumerate(place)}
+    ways = []
+    for number, (expression, direction) in enumerate(keys):
+        level = [f"{earlier} IS :place_{position}" for position, (earlier, _) in enumerate(keys[:number])]
+        ways.append(" AND ".join([*level, f"{expression} {'<' if direction == 'DESC' else '>'} :place_{number}"]))
+    expression, direction = keys[0]
+    bound = f"{expression} {'<=' if direction == 'DESC' else '>='} :place_0"
+    return f"{bound} AND (({') OR ('.join(ways)}))", values
 
 
 def offset_of(query: CaseQuery) -> int:
@@ -136,6 +214,11 @@ def case_row_of(row: Row) -> CaseRow:
         model_version=row["model_version"],
         updated_at=row["updated_at"],
         reliable=quality_of(row).reliable,
+        above_cutoff=bool(row["above_cutoff"]),
+        plan=row["plan"],
+        recall_on=row["recall_on"],
+        recall_done_on=row["recall_done_on"],
+        histology=row["histology"],
     )
 
 
@@ -206,7 +289,7 @@ def _where(query: CaseQuery) -> tuple[str, dict[str, Any]]:
             words=f"pseudonym : ({words})",
         )
     if query.body_site is not None:
-        require("l.body_site = :site", site=query.body_site)
+        require("v.lesion_id IN (SELECT id FROM lesion WHERE body_site = :site)", site=query.body_site)
     if query.taken_from is not None:
         require("v.taken_on >= :first", first=query.taken_from)
     if query.taken_until is not None:
@@ -219,4 +302,24 @@ def _where(query: CaseQuery) -> tuple[str, dict[str, Any]]:
         require("v.clinician_label = :clinician", clinician=query.clinician_label)
     if query.status is not None:
         require("v.status = :status", status=query.status)
+    _require_worklist(query, require)
     return ("WHERE " + " AND ".join(conditions) if conditions else ""), parameters
+
+
+def _require_worklist(query: CaseQuery, require: Callable[..., None]) -> None:
+    """Flags stand in the text, not as parameters: an index on part of the rows is used for such a condition alone."""
+    if query.above_cutoff is not None:
+        require(f"v.above_cutoff = {int(query.above_cutoff)}")
+    if query.reliable is not None:
+        require(f"v.reliable = {int(query.reliable)}")
+    if query.recall_due_on is not None:
+        require("v.recall_on IS NOT NULL AND v.recall_done_on IS NULL AND v.recall_on <= :due", due=query.recall_due_on)
+    if query.patient_id is not None:
+        require("v.lesion_id IN (SELECT id FROM lesion WHERE patient_id = :owner)", owner=_number(query.patient_id))
+    if query.lesion_id is not None:
+        require("v.lesion_id = :lesion", lesion=_number(query.lesion_id))
+
+
+def _number(number: int) -> int:
+    """One that SQLite can hold; no row has the number -1."""
+    return number if is_number(number) else -1

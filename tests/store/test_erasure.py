@@ -249,6 +249,7 @@ def test_the_export_holds_everything_of_one_patient(store, save):
         "sex": "male",
         "born_earlier": False,
         "version": 1,
+        "phototype": None,
     }
     visit = document["lesions"][0]["visits"][0]
     assert (visit["notes"], visit["clinician_label"], visit["status"]) == ("größer", "mel", "draft")

@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 from sqlite_utils.db import Database
 
+from skinlens.clinical import NOT_RECORDED, ClinicalRecord, Plan
 from skinlens.errors import StoreError
 from skinlens.labels import CODES
 from skinlens.records import Patient, PredictionSet
 from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient, files
 from skinlens.store.migrations import MIGRATIONS, STEP_NAMES
+from skinlens.store.seals import seal
 from tests.store import samples
+from tests.store.test_damage import rewrite
 
 MODEL_COLUMNS = {"model_name": "hsb", "model_version": "0.9", "model_sha256": "ab" * 32}
 VISIT = {
@@ -111,6 +114,7 @@ def test_every_older_version_opens_with_all_its_rows(tmp_path, save, steps):
         assert (case.visit.prediction.top.code, case.visit.prediction.model.version) == ("mel", "0.9")
         assert case.visit.quality.failed[0].advice == "Hold still."
         assert case.visit.first_impression is None
+        assert (case.visit.clinical, case.patient.phototype) == (NOT_RECORDED, None)
         kept = PredictionSet(("mel", "nv"), 0.9, "756 photos of val")
         assert case.visit.prediction.prediction_set == (kept if steps >= 9 else None)
         assert [row.visit_id for row in store.search(CaseQuery(text="first vers", patient="old")).rows] == [1]
@@ -127,9 +131,41 @@ def test_every_older_version_opens_with_all_its_rows(tmp_path, save, steps):
         moved = store.move_case(1, patient=NewPatient("P-new"), lesion=NewLesion("back"), expected_version=2)
         assert (moved.visit.version, moved.lesion.version, moved.patient.version) == (3, 1, 1)
         assert store.search(CaseQuery(text="face")).total == 0
+        said = ClinicalRecord(symptoms="itching", plan=Plan("excise"))
+        store.record_history(1, symptoms="itching", evolution="", expected_version=3)
+        assert store.record_plan(1, said.plan, expected_version=4).visit.clinical == said
+        assert store.search(CaseQuery(text="itching later")).total == 1
         store.delete_patient(moved.patient.id)
     assert (store.setting("theme") is not None) is (steps >= 5)
     assert schema(store) == schema(CaseStore(tmp_path / "new"))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "flags"),
+    [
+        ("prob_mel", 0.4, (1, 1)),
+        ("prob_mel", 0.2, (1, 1)),  # at the cut-off
+        ("prob_mel", 0.1999, (0, 1)),
+        ("quality", '[{"name": "familiarity", "passed": false}, {"name": "sharpness", "passed": true}]', (1, 0)),
+        ("quality", '[{"name": "familiarity", "passed": true}, {"name": "sharpness", "passed": false}]', (1, 1)),
+        ("quality", "[]", (1, 1)),
+    ],
+)
+def test_the_flags_of_stored_verdicts_are_worked_out(tmp_path, column, value, flags):
+    store = old_store(tmp_path, 14)
+    with closing(sqlite3.connect(store.database)) as connection, connection:
+        connection.create_function("seal", -1, seal, deterministic=True)
+        connection.execute(f"UPDATE visit SET {column} = ?", [value])
+    store.patients()
+    with closing(sqlite3.connect(store.database)) as connection:
+        assert connection.execute("SELECT above_cutoff, reliable FROM visit").fetchall() == [flags]
+
+
+def test_a_row_that_was_damaged_before_stays_damaged(tmp_path):
+    store = old_store(tmp_path, 14)
+    rewrite(store, "UPDATE visit SET quality = '['")
+    with pytest.raises(StoreError, match="What the database holds of case 1 is damaged"):
+        store.case(1)
 
 
 def schema(store: CaseStore) -> list[tuple[str, str, str]]:

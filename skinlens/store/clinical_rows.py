@@ -1,0 +1,198 @@
+"""Clinical record ↔ columns of a visit: what is typed is checked here, and read back as it was entered."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+from skinlens.clinical import (
+    MOST_MONTHS,
+    PLANS,
+    ClinicalRecord,
+    Histology,
+    Plan,
+    Recall,
+    months_after,
+)
+from skinlens.criteria import ABCD_RULE, Abcd, Criteria, SevenPoint
+from skinlens.errors import InvalidEntry
+from skinlens.labels import DIAGNOSES
+from skinlens.store import entries
+
+Columns = dict[str, Any]
+LAST_RECALL_YEARS = 10
+"""After the visit; a later date is a slip of the keyboard."""
+
+
+def record_columns(record: ClinicalRecord, taken_on: str) -> Columns:
+    """All of a record of a visit on that ISO date. A recheck without a recall gets the one that follows from it.
+
+    Raises:
+        InvalidEntry: something in it cannot be kept.
+    """
+    plan = plan_columns(record.plan)
+    recall = record.recall or planned_recall(record.plan, taken_on)
+    return {
+        **criteria_columns(record.criteria),
+        **history_columns(record.symptoms, record.evolution),
+        **plan,
+        **recall_columns(recall, taken_on),
+        **histology_columns(record.histology, taken_on),
+    }
+
+
+def criteria_columns(criteria: Criteria) -> Columns:
+    """The rules check themselves when they are made."""
+    abcd, seven_point = criteria.abcd, criteria.seven_point
+    return {
+        "abcd": None if abcd is None else _json({**asdict(abcd), "rule": ABCD_RULE}),
+        "seven_point": None if seven_point is None else _json(asdict(seven_point)),
+        "pattern": entries.text(criteria.pattern, "pattern note"),
+    }
+
+
+def history_columns(symptoms: str, evolution: str) -> Columns:
+    return {"symptoms": entries.text(symptoms, "symptoms"), "evolution": entries.text(evolution, "evolution")}
+
+
+def plan_columns(plan: Plan | None) -> Columns:
+    if plan is None:
+        return {"plan": None, "plan_months": None, "plan_text": ""}
+    if plan.action not in PLANS:
+        raise InvalidEntry(f"{plan.action!r} is no plan. Choose one of: {', '.join(PLANS)}; or none.")
+    is_number = type(plan.months) is int and 1 <= plan.months <= MOST_MONTHS
+    if plan.action == "recheck" and not is_number:
+        raise InvalidEntry(
+            f"A recheck is in 1 to {MOST_MONTHS} months, found {plan.months!r}. Say in how many months the lesion is "
+            "to be seen again."
+        )
+    if plan.action != "recheck" and plan.months is not None:
+        raise InvalidEntry(f"Months belong to a recheck, but the plan is {plan.action}. Leave them out.")
+    text = entries.text(plan.text, "plan")
+    if plan.action == "other" and not text.strip():
+        raise InvalidEntry("The plan is something else, but it does not say what. Type it in words.")
+    return {"plan": plan.action, "plan_months": plan.months, "plan_text": text}
+
+
+def planned_recall(plan: Plan | None, taken_on: str) -> Recall | None:
+    """The recall that follows from a checked plan of a visit on that ISO date."""
+    if plan is None or plan.action != "recheck" or plan.months is None:
+        return None
+    return Recall(months_after(taken_on, plan.months))
+
+
+def recall_columns(recall: Recall | None, taken_on: str) -> Columns:
+    if recall is None:
+        return {"recall_on": None, "recall_done_on": None}
+    return {"recall_on": recall_day(recall.due_on, taken_on), "recall_done_on": _done_day(recall.done_on, taken_on)}
+
+
+def recall_day(value: date | str, taken_on: str) -> str:
+    """The ISO date of a recall, after that of the visit."""
+    parsed = entries.parsed_day(value)
+    visited = date.fromisoformat(taken_on)
+    if parsed <= visited or parsed.year > visited.year + LAST_RECALL_YEARS:
+        raise InvalidEntry(
+            f"A recall on {parsed.isoformat()} does not follow from a visit on {taken_on}: it is expected after that "
+            f"day, by {visited.year + LAST_RECALL_YEARS} at the latest. Correct the date of the recall."
+        )
+    return parsed.isoformat()
+
+
+def _done_day(value: date | str | None, taken_on: str) -> str | None:
+    return None if value is None else past_day(value, taken_on, "The recall cannot have been dealt with")
+
+
+def past_day(value: date | str, taken_on: str, refusal: str) -> str:
+    """An ISO date from that of the visit to today; ``refusal`` begins the sentence for another one."""
+    parsed = entries.parsed_day(value)
+    if parsed < date.fromisoformat(taken_on) or entries.is_to_come(parsed):
+        raise InvalidEntry(
+            f"{refusal} on {parsed.isoformat()}: a day from that of the visit ({taken_on}) to today is expected. "
+            "Correct the date."
+        )
+    return parsed.isoformat()
+
+
+def histology_columns(histology: Histology | None, taken_on: str) -> Columns:
+    if histology is None:
+        return {"histology": None, "histology_text": "", "histology_on": None, "histology_report": ""}
+    if histology.label is not None and histology.label not in DIAGNOSES:
+        raise InvalidEntry(
+            f"{histology.label!r} is no diagnosis. Choose one of: {', '.join(DIAGNOSES)}; or give it in words."
+        )
+    text = entries.text(histology.text, "histology")
+    if histology.label is None and not text.strip():
+        raise InvalidEntry("The histology names no diagnosis. Choose one, or type it in words.")
+    number = entries.text(histology.report_number, "number of the report").strip()
+    reported = histology.reported_on
+    return {
+        "histology": histology.label,
+        "histology_text": text,
+        "histology_on": None if reported is None else past_day(reported, taken_on, "Histology cannot be"),
+        "histology_report": entries.line(number, "number of the report") if number else "",
+    }
+
+
+def record_of(row: Mapping[str, Any]) -> ClinicalRecord:
+    """From a row of the table ``visit``."""
+    plan = None if row["plan"] is None else Plan(row["plan"], row["plan_months"], row["plan_text"])
+    recall = None if row["recall_on"] is None else Recall(row["recall_on"], row["recall_done_on"])
+    histology = None
+    if row["histology"] is not None or row["histology_text"]:
+        histology = Histology(row["histology"], row["histology_text"], row["histology_on"], row["histology_report"])
+    criteria = Criteria(_abcd_of(row["abcd"]), _seven_point_of(row["seven_point"]), row["pattern"])
+    return ClinicalRecord(criteria, row["symptoms"], row["evolution"], plan, recall, histology)
+
+
+def in_words(column: str, value: Any) -> str | None:
+    """A column's value as the trail of changes has it."""
+    if value is None or (isinstance(value, str) and column not in {"abcd", "seven_point"}):
+        return value
+    if column == "abcd":
+        return ", ".join(f"{sign} {count}" for sign, count in zip("ABCD", _abcd_counts(value), strict=True))
+    if column == "seven_point":
+        found = _seven_point_of(value)
+        return None if found is None else f"{', '.join(found.present) or 'none'} ({found.version})"
+    return str(value)
+
+
+def exported(record: ClinicalRecord) -> dict[str, Any]:
+    """The record as the export has it: what was entered, with the scores that follow from it."""
+    content = asdict(record)
+    criteria = record.criteria
+    if criteria.abcd is not None:
+        content["criteria"]["abcd"] |= {
+            "rule": ABCD_RULE,
+            "total_score": str(criteria.abcd.total_score),
+            "reading": criteria.abcd.reading,
+        }
+    if criteria.seven_point is not None:
+        checklist = criteria.seven_point
+        content["criteria"]["seven_point"] |= {
+            "score": checklist.score,
+            "limit": checklist.limit,
+            "suspicious": checklist.suspicious,
+        }
+    return content
+
+
+def _json(value: Mapping[str, object]) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _abcd_of(stored: str | None) -> Abcd | None:
+    return None if stored is None else Abcd(*_abcd_counts(stored))
+
+
+def _abcd_counts(stored: str) -> tuple[int, int, int, int]:
+    found = json.loads(stored)
+    return found["asymmetry"], found["border"], found["colors"], found["structures"]
+
+
+def _seven_point_of(stored: str | None) -> SevenPoint | None:
+    if stored is None:
+        return None
+    found = json.loads(stored)
+    return SevenPoint(tuple(found["present"]), found["version"])

@@ -1,0 +1,333 @@
+"""The clinical record: kept as it was entered, audited, refused where it cannot be, exported, and gone when erased."""
+
+import json
+import zipfile
+from datetime import timedelta
+from io import BytesIO
+
+import pytest
+
+from skinlens.clinical import NOT_RECORDED, ClinicalRecord, Histology, Plan, Recall, months_after
+from skinlens.clock import today
+from skinlens.criteria import Abcd, Criteria, SevenPoint
+from skinlens.errors import CaseNotFound, Conflict, InvalidEntry
+from skinlens.store import CaseQuery, CaseStore, NewPatient
+
+ABCD = Abcd(2, 4, 3, 2)
+CHECKLIST = SevenPoint(("regression", "atypical_network"), "2011")
+CRITERIA = Criteria(ABCD, CHECKLIST, "multicomponent")
+RECORD = ClinicalRecord(
+    CRITERIA,
+    "itching",
+    "grew in 2023",
+    Plan("recheck", 3, "dermoscopy again"),
+    Recall("2024-08-31", "2024-09-02"),
+    Histology("mel", "in situ", "2024-06-10", "H-24/1234"),
+)
+
+
+def test_a_record_that_is_saved_with_the_case_comes_back_as_it_was(store, save):
+    case = save(clinical=RECORD, status="signed")
+    assert case.visit.clinical == RECORD
+    assert store.case(case.visit.id) == case
+    assert store.visits_of_lesion(case.lesion.id)[0].clinical == RECORD
+    (created,) = store.revisions(case.visit.id)
+    assert created.changes == {
+        "taken_on": (None, "2024-05-31"),
+        "status": (None, "signed"),
+        "abcd": (None, "A 2, B 4, C 3, D 2"),
+        "seven_point": (None, "atypical_network, regression (2011)"),
+        "pattern": (None, "multicomponent"),
+        "symptoms": (None, "itching"),
+        "evolution": (None, "grew in 2023"),
+        "plan": (None, "recheck"),
+        "plan_months": (None, "3"),
+        "plan_text": (None, "dermoscopy again"),
+        "recall_on": (None, "2024-08-31"),
+        "recall_done_on": (None, "2024-09-02"),
+        "histology": (None, "mel"),
+        "histology_text": (None, "in situ"),
+        "histology_on": (None, "2024-06-10"),
+        "histology_report": (None, "H-24/1234"),
+    }
+
+
+def test_a_case_without_a_record_has_none(save):
+    assert save().visit.clinical == NOT_RECORDED
+    assert save(2, clinical=ClinicalRecord(Criteria(seven_point=SevenPoint()))).visit.clinical.criteria == Criteria(
+        seven_point=SevenPoint()
+    )
+
+
+def test_each_door_writes_its_part_and_leaves_the_others(store, save):
+    number = save(notes="as saved").visit.id
+    store.record_criteria(number, CRITERIA, expected_version=1)
+    store.record_history(number, symptoms="itching", evolution="", expected_version=2)
+    store.record_plan(number, Plan("excise"), expected_version=3)
+    last = store.record_histology(number, Histology(None, "Spitz nevus"), expected_version=4)
+    assert last.visit.clinical == ClinicalRecord(
+        CRITERIA, "itching", "", Plan("excise"), None, Histology(None, "Spitz nevus")
+    )
+    assert (last.visit.notes, last.visit.status, last.visit.version) == ("as saved", "draft", 5)
+    trail = store.revisions(number)[1:]
+    assert [one.action for one in trail] == ["edited"] * 4
+    assert trail[0].changes == {
+        "abcd": (None, "A 2, B 4, C 3, D 2"),
+        "seven_point": (None, "atypical_network, regression (2011)"),
+        "pattern": ("", "multicomponent"),
+    }
+    assert trail[3].changes == {"histology_text": ("", "Spitz nevus")}
+    cleared = store.record_histology(number, None, expected_version=5)
+    cleared = store.record_plan(number, None, expected_version=cleared.visit.version)
+    cleared = store.record_criteria(number, Criteria(), expected_version=cleared.visit.version)
+    assert cleared.visit.clinical == ClinicalRecord(symptoms="itching")
+
+
+def test_what_changes_after_the_signature_amends_the_case(store, save):
+    number = save(status="signed").visit.id
+    amended = store.record_histology(number, Histology("nv"), expected_version=1)
+    assert (amended.visit.status, amended.visit.version) == ("amended", 2)
+    assert store.revisions(number)[-1].action == "amended"
+    assert store.revisions(number)[-1].changes == {"histology": (None, "nv"), "status": ("signed", "amended")}
+    again = store.record_histology(number, Histology("nv"), expected_version=2)
+    assert again == amended
+    assert len(store.revisions(number)) == 2
+
+
+def test_the_later_window_gets_both_values_and_overwrites_nothing(store, save):
+    number = save().visit.id
+    first = store.record_plan(number, Plan("excise"), expected_version=1)
+    with pytest.raises(Conflict, match="This case was changed in another window") as conflict:
+        store.record_plan(number, Plan("discharge"), expected_version=1)
+    assert conflict.value.fields == {"plan": ("excise", "discharge")}
+    assert conflict.value.version == 2
+    assert store.case(number) == first
+    assert store.record_plan(number, Plan("excise"), expected_version=1) == first
+    other = store.record_criteria(number, CRITERIA, expected_version=2)
+    with pytest.raises(Conflict):
+        store.record_criteria(number, Criteria(ABCD), expected_version=2)
+    assert store.case(number) == other
+
+
+def test_an_erased_case_takes_no_record(store, save):
+    number = save().visit.id
+    store.delete_visit(number)
+    with pytest.raises(CaseNotFound):
+        store.record_criteria(number, CRITERIA, expected_version=1)
+
+
+# ---------------------------------------------------------------------------------------------------------- recall
+
+
+@pytest.mark.parametrize(
+    ("day", "months", "expected"),
+    [
+        ("2024-05-31", 1, "2024-06-30"),
+        ("2024-08-31", 6, "2025-02-28"),
+        ("2023-08-31", 6, "2024-02-29"),
+        ("2024-12-15", 1, "2025-01-15"),
+        ("2024-01-15", 60, "2029-01-15"),
+    ],
+)
+def test_a_recheck_is_so_many_months_later(day, months, expected):
+    assert months_after(day, months) == expected
+
+
+def test_a_recheck_sets_the_recall_and_another_plan_drops_it(store, save):
+    number = save(clinical=ClinicalRecord(plan=Plan("recheck", 3))).visit.id
+    assert store.case(number).visit.clinical.recall == Recall("2024-08-31")
+    moved = store.set_recall(number, "2024-09-15", expected_version=1)
+    assert moved.visit.clinical.recall == Recall("2024-09-15")
+    said = store.record_plan(number, Plan("recheck", 3, "with photos"), expected_version=2)
+    assert said.visit.clinical.recall == Recall("2024-09-15")  # the words alone changed
+    later = store.record_plan(number, Plan("recheck", 6), expected_version=3)
+    assert later.visit.clinical.recall == Recall("2024-11-30")
+    given = store.record_plan(number, Plan("recheck", 6), recall_on="2024-12-02", expected_version=4)
+    assert given.visit.clinical.recall == Recall("2024-12-02")
+    assert store.record_plan(number, Plan("excise"), expected_version=5).visit.clinical.recall is None
+    called = store.set_recall(number, "2024-12-24", expected_version=6)
+    assert called.visit.clinical.recall == Recall("2024-12-24")
+    assert store.set_recall(number, None, expected_version=7).visit.clinical.recall is None
+
+
+def test_a_recall_that_was_dealt_with_leaves_the_signature_alone(store, save):
+    number = save(clinical=ClinicalRecord(plan=Plan("recheck", 3)), status="signed").visit.id
+    done = store.close_recall(number, "2024-09-01", expected_version=1)
+    assert (done.visit.clinical.recall, done.visit.status) == (Recall("2024-08-31", "2024-09-01"), "signed")
+    assert store.revisions(number)[-1].action == "recall done"
+    assert store.revisions(number)[-1].changes == {"recall_done_on": (None, "2024-09-01")}
+    with pytest.raises(Conflict):
+        store.close_recall(number, None, expected_version=1)
+    opened = store.close_recall(number, None, expected_version=2)
+    assert (opened.visit.clinical.recall, opened.visit.status) == (Recall("2024-08-31"), "signed")
+    assert store.revisions(number)[-1].action == "recall open"
+    store.close_recall(number, "2024-09-01", expected_version=3)
+    kept = store.record_plan(number, Plan("discharge"), expected_version=4)
+    assert (kept.visit.clinical.recall, kept.visit.status) == (Recall("2024-08-31", "2024-09-01"), "amended")
+    anew = store.set_recall(number, "2025-01-07", expected_version=5)
+    assert anew.visit.clinical.recall == Recall("2025-01-07")
+
+
+def test_a_recall_is_due_from_its_day_until_it_is_dealt_with():
+    assert [Recall("2024-08-31").is_due(day) for day in ("2024-08-30", "2024-08-31", "2025-01-01")] == [
+        False,
+        True,
+        True,
+    ]
+    assert not Recall("2024-08-31", "2024-09-02").is_due("2025-01-01")
+
+
+# -------------------------------------------------------------------------------------------------------- refusals
+
+TO_COME = (today() + timedelta(days=3)).isoformat()
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (ClinicalRecord(plan=Plan("recheck")), "A recheck is in 1 to 60 months, found None"),
+        (ClinicalRecord(plan=Plan("recheck", 0)), "A recheck is in 1 to 60 months, found 0"),
+        (ClinicalRecord(plan=Plan("recheck", 61)), "A recheck is in 1 to 60 months, found 61"),
+        (ClinicalRecord(plan=Plan("excise", 3)), "Months belong to a recheck, but the plan is excise"),
+        (ClinicalRecord(plan=Plan("other", text=" ")), "The plan is something else, but it does not say what"),
+        (ClinicalRecord(plan=Plan("excise", text="\0")), "a character in the plan that cannot be kept"),
+        (ClinicalRecord(Criteria(pattern="x" * 50_001)), "Too many characters in the pattern note: 50001"),
+        (ClinicalRecord(symptoms="\ud800"), "a character in the symptoms that cannot be kept"),
+        (ClinicalRecord(recall=Recall("2024-05-31")), "A recall on 2024-05-31 does not follow from a visit on 2024-05"),
+        (ClinicalRecord(recall=Recall("2035-01-01")), "by 2034 at the latest"),
+        (ClinicalRecord(recall=Recall("soon")), "'soon' is no date. Give it as year-month-day"),
+        (ClinicalRecord(histology=Histology("naevus")), "'naevus' is no diagnosis"),
+        (ClinicalRecord(histology=Histology(None, " ")), "The histology names no diagnosis"),
+        (ClinicalRecord(histology=Histology("nv", "", "2024-05-30")), "Histology cannot be on 2024-05-30: a day from"),
+        (ClinicalRecord(histology=Histology("nv", "", TO_COME)), "Histology cannot be on"),
+        (ClinicalRecord(histology=Histology("nv", report_number="a\nb")), "control character in the number of the rep"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_with_a_sentence(store, save, record, words):
+    with pytest.raises(InvalidEntry, match=words):
+        save(clinical=record)
+    assert store.search().total == 0
+    case = save()
+    with pytest.raises(InvalidEntry, match=words):
+        everything(store, case.visit.id, record)
+    assert store.case(case.visit.id) == case
+
+
+def everything(store: CaseStore, number: int, record: ClinicalRecord) -> None:
+    store.record_criteria(number, record.criteria, expected_version=1)
+    store.record_history(number, symptoms=record.symptoms, evolution=record.evolution, expected_version=1)
+    store.record_plan(number, record.plan, expected_version=1)
+    store.record_histology(number, record.histology, expected_version=1)
+    if record.recall is not None:
+        store.set_recall(number, record.recall.due_on, expected_version=1)
+
+
+def test_a_recall_is_dealt_with_between_the_visit_and_today(store, save):
+    case = save(clinical=ClinicalRecord(recall=Recall("2024-08-31")))
+    for day in (TO_COME, "2024-05-30"):
+        with pytest.raises(InvalidEntry, match=f"The recall cannot have been dealt with on {day}"):
+            store.close_recall(case.visit.id, day, expected_version=1)
+        with pytest.raises(InvalidEntry, match=f"The recall cannot have been dealt with on {day}"):
+            save(2, clinical=ClinicalRecord(recall=Recall("2024-08-31", day)))
+    assert store.case(case.visit.id) == case
+    assert store.close_recall(case.visit.id, today(), expected_version=1).visit.clinical.recall.done_on
+
+
+def test_a_recall_that_is_not_there_cannot_be_dealt_with(store, save):
+    with pytest.raises(InvalidEntry, match="This case has no recall"):
+        store.close_recall(save().visit.id, today(), expected_version=1)
+
+
+# ------------------------------------------------------------------------------------------------ patient, whole store
+
+
+def test_the_phototype_belongs_to_the_patient(store, save):
+    case = save()
+    assert case.patient.phototype is None
+    changed = store.set_phototype(case.patient.id, 5, expected_version=1)
+    assert (changed.phototype, changed.version) == (5, 2)
+    assert store.case(case.visit.id).patient == store.patient(case.patient.id) == changed
+    assert store.revisions(case.visit.id)[-1].changes == {"phototype": None}
+    with pytest.raises(Conflict) as conflict:
+        store.set_phototype(case.patient.id, 2, expected_version=1)
+    assert conflict.value.fields == {"phototype": (5, 2)}
+    for wrong in (0, 7, True):
+        with pytest.raises(InvalidEntry, match=f"{wrong} is no skin phototype. Expected 1 to 6"):
+            store.set_phototype(case.patient.id, wrong, expected_version=2)
+    edited = store.edit_patient(case.patient.id, "P-0002", 1961, "male", expected_version=2)
+    assert (edited.phototype, edited.version) == (5, 3)
+
+
+def test_the_export_has_what_was_entered_and_the_scores(store, save):
+    case = save(clinical=RECORD)
+    store.set_phototype(case.patient.id, 5, expected_version=1)
+    with zipfile.ZipFile(BytesIO(store.export_patient(case.patient.id))) as archive:
+        document = json.loads(archive.read("patient.json"))
+    assert document["patient"]["phototype"] == 5
+    assert document["lesions"][0]["visits"][0]["clinical"] == {
+        "criteria": {
+            "abcd": {
+                "asymmetry": 2,
+                "border": 4,
+                "colors": 3,
+                "structures": 2,
+                "rule": "ABCD rule (Nachbar 1994)",
+                "total_score": "5.5",
+                "reading": "highly suspicious",
+            },
+            "seven_point": {
+                "present": ["atypical_network", "regression"],
+                "version": "2011",
+                "score": 2,
+                "limit": 1,
+                "suspicious": True,
+            },
+            "pattern": "multicomponent",
+        },
+        "symptoms": "itching",
+        "evolution": "grew in 2023",
+        "plan": {"action": "recheck", "months": 3, "text": "dermoscopy again"},
+        "recall": {"due_on": "2024-08-31", "done_on": "2024-09-02"},
+        "histology": {
+            "label": "mel",
+            "text": "in situ",
+            "reported_on": "2024-06-10",
+            "report_number": "H-24/1234",
+        },
+    }
+
+
+def test_the_search_finds_what_was_typed_and_not_what_was_replaced(store, save):
+    number = save(clinical=RECORD, notes="alpha").visit.id
+    for words in ("multicomp", "itching", "grew 2023", "dermoscopy again", "in situ", "H-24/1234", "alpha itching"):
+        assert store.search(CaseQuery(text=words)).total == 1, words
+    store.record_history(number, symptoms="bleeding", evolution="", expected_version=1)
+    assert store.search(CaseQuery(text="bleeding alpha")).total == 1
+    assert store.search(CaseQuery(text="itching")).total == 0
+
+
+def test_an_erased_patient_leaves_nothing_of_the_record(store, save):
+    words = {
+        "pattern": "quokka",
+        "symptoms": "wombat",
+        "evolution": "numbat",
+        "plan": "dingo",
+        "histology": "potoroo",
+        "report": "bandicoot",
+    }
+    record = ClinicalRecord(
+        Criteria(ABCD, CHECKLIST, words["pattern"]),
+        words["symptoms"],
+        words["evolution"],
+        Plan("other", text=words["plan"]),
+        None,
+        Histology("other", words["histology"], None, words["report"]),
+    )
+    case = save(clinical=record, patient=NewPatient("P-gone"))
+    kept = save(2, patient=NewPatient("P-kept"), clinical=RECORD)
+    store.record_history(case.visit.id, symptoms="echidna", evolution="", expected_version=1)
+    store.delete_patient(case.patient.id)
+    contents = b"".join(path.read_bytes().lower() for path in store.home.rglob("*") if path.is_file())
+    for word in (*words.values(), "echidna"):
+        assert word.encode() not in contents, word
+    assert store.case(kept.visit.id) == kept
