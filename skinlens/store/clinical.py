@@ -12,10 +12,19 @@ from sqlite_utils.db import Database
 from skinlens.clinical import Histology, Plan, Recall
 from skinlens.criteria import Criteria
 from skinlens.errors import InvalidEntry
+from skinlens.outcomes import Outcome
 from skinlens.records import Case, Patient
 from skinlens.store import clinical_rows, entries, people, rows, visits
 from skinlens.store.home import StoreHome
 from skinlens.store.rows import Row
+
+# The seals of rows with histology alone are checked: those of 100,000 rows take seconds, and every start checks them.
+_OUTCOMES_SQL = """
+    SELECT id, lesion_id, taken_on, first_impression, clinician_label, top_label, above_cutoff, reliable, histology
+    FROM visit
+    WHERE (clinician_label IS NOT NULL OR first_impression IS NOT NULL OR histology IS NOT NULL)
+        AND (histology IS NULL OR EXISTS (SELECT 1 FROM sealed_visit one WHERE one.id = visit.id AND one.sound))
+    ORDER BY taken_on, id"""
 
 
 class StoredClinical(StoreHome):
@@ -87,6 +96,14 @@ class StoredClinical(StoreHome):
         with self._writing() as db:
             people.set_phototype(db, patient_id, phototype, expected_version)
             return rows.patient_of(people.row_of(db, "patient", patient_id))
+
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """Each visit of which a clinician or a pathologist said something, for ``outcomes.compare``."""
+        with self._reading() as db:
+            return tuple(
+                Outcome(*row[:6], flagged=bool(row[6]), reliable=bool(row[7]), histology=row[8])
+                for row in db.execute(_OUTCOMES_SQL)
+            )
 
     def _record(self, visit_id: int, columns: Callable[[Row], Row], expected_version: int, action: str = "") -> Case:
         """``action``: of the trail, for a change that amends nothing; otherwise it follows from the status."""

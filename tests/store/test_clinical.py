@@ -11,8 +11,13 @@ from skinlens.clinical import NOT_RECORDED, ClinicalRecord, Histology, Plan, Rec
 from skinlens.clock import today
 from skinlens.criteria import Abcd, Criteria, SevenPoint
 from skinlens.errors import CaseNotFound, Conflict, InvalidEntry
-from skinlens.store import CaseQuery, CaseStore, NewPatient
+from skinlens.outcomes import Outcome
+from skinlens.records import QualityCheck, QualityReport
+from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient
+from tests.store import samples
+from tests.store.test_damage import rewrite
 
+STRANGE = QualityReport((QualityCheck("familiarity", "Familiarity", 60.0, 48.5, "at most", "", False, "Fur."),))
 ABCD = Abcd(2, 4, 3, 2)
 CHECKLIST = SevenPoint(("regression", "atypical_network"), "2011")
 CRITERIA = Criteria(ABCD, CHECKLIST, "multicomponent")
@@ -331,3 +336,21 @@ def test_an_erased_patient_leaves_nothing_of_the_record(store, save):
     for word in (*words.values(), "echidna"):
         assert word.encode() not in contents, word
     assert store.case(kept.visit.id) == kept
+
+
+# --------------------------------------------------------------------------------------------------------- outcomes
+
+
+def test_outcomes_are_those_of_which_somebody_said_something(store, save):
+    lesion = save(1).lesion.id  # nothing was said of it
+    save(2, lesion=lesion, patient=None, clinician_label="nv", prediction=samples.prediction("mel", 0.6))
+    save(3, first_impression="unsure", lesion=NewLesion("face"), quality=STRANGE, taken_on="2024-06-01")
+    save(4, clinical=ClinicalRecord(histology=Histology("mel")), lesion=NewLesion("face"), taken_on="2024-06-02")
+    save(5, clinical=ClinicalRecord(histology=Histology(None, "unclear")), lesion=NewLesion("face"))
+    assert store.outcomes() == (
+        Outcome(2, lesion, "2024-05-31", None, "nv", "mel", flagged=True, reliable=True, histology=None),
+        Outcome(3, 2, "2024-06-01", "unsure", None, "nv", flagged=False, reliable=False, histology=None),
+        Outcome(4, 3, "2024-06-02", None, None, "nv", flagged=False, reliable=True, histology="mel"),
+    )
+    rewrite(store, "UPDATE visit SET histology = 'nv' WHERE id = 4")
+    assert [one.visit_id for one in store.outcomes()] == [2, 3]
