@@ -172,12 +172,13 @@ def compare(outcomes: Sequence[Outcome], question: Question, reader: Reader = "d
         one for one in outcomes if None not in (clinician_says(one, question, reader), model_says(one, question))
     )
     pairs = [(clinician_says(one, question, reader), model_says(one, question)) for one in answered]
+    both, clinician_alone, model_alone, neither = (pairs.count(pair) for pair in _PAIRS)
     return Comparison(
         question,
         reader,
         clinician=_table(clear, question, lambda one: clinician_says(one, question, reader)),
         model=_table(clear, question, lambda one: model_says(one, question)),
-        agreement=Agreement(*(pairs.count(pair) for pair in _PAIRS)),
+        agreement=Agreement(both, clinician_alone, model_alone, neither),
         lesions_with_histology=len(clear),
         histology_unclear=len(proven) - len(clear),
     )
@@ -215,8 +216,9 @@ def _latest_of_lesions(outcomes: Iterable[Outcome]) -> list[Outcome]:
 
 def _table(outcomes: Sequence[Outcome], question: Question, says: Callable[[Outcome], bool | None]) -> TwoByTwo:
     pairs = [(says(one), _is(one.histology, question)) for one in outcomes]
-    counts = [pairs.count(pair) for pair in ((True, True), (True, False), (False, True), (False, False))]
-    return TwoByTwo(*counts, unanswered=len(pairs) - sum(counts))
+    true_positive, false_positive, false_negative, true_negative = (pairs.count(pair) for pair in _PAIRS)
+    unanswered = sum(answer is None for answer, _ in pairs)
+    return TwoByTwo(true_positive, false_positive, false_negative, true_negative, unanswered)
 
 
 def _rate(hits: int, total: int) -> Rate | None:

@@ -100,10 +100,7 @@ class StoredClinical(StoreHome):
     def outcomes(self) -> tuple[Outcome, ...]:
         """Each visit of which a clinician or a pathologist said something, for ``outcomes.compare``."""
         with self._reading() as db:
-            return tuple(
-                Outcome(*row[:6], flagged=bool(row[6]), reliable=bool(row[7]), histology=row[8])
-                for row in db.execute(_OUTCOMES_SQL)
-            )
+            return tuple(map(_outcome_of, db.query(_OUTCOMES_SQL)))
 
     def _record(self, visit_id: int, columns: Callable[[Row], Row], expected_version: int, action: str = "") -> Case:
         """``action``: of the trail, for a change that amends nothing; otherwise it follows from the status."""
@@ -136,3 +133,17 @@ def _write(db: Database, stored: Row, changed: Mapping[str, object], action: str
 def _recall(stored: Row, due: str | None) -> Row:
     """The columns for a recall on that day; as long as the day stays, it stays done if it was."""
     return {"recall_on": due, "recall_done_on": stored["recall_done_on"] if due == stored["recall_on"] else None}
+
+
+def _outcome_of(row: Row) -> Outcome:
+    return Outcome(
+        visit_id=row["id"],
+        lesion_id=row["lesion_id"],
+        taken_on=row["taken_on"],
+        impression=row["first_impression"],
+        diagnosis=row["clinician_label"],
+        model_label=row["top_label"],
+        flagged=bool(row["above_cutoff"]),
+        reliable=bool(row["reliable"]),
+        histology=row["histology"],
+    )
