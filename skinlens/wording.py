@@ -124,19 +124,24 @@ CONTEXT_PRIOR = (
 )
 
 
-def criteria_statement(criteria: Criteria, quality: QualityReport, prediction: Prediction) -> str:
-    """Whether the clinician's criteria and the model's melanoma flag agree; empty where no rule was filled in."""
+def criteria_statement(
+    criteria: Criteria, quality: QualityReport, prediction: Prediction, *, whose: str = "Your"
+) -> str:
+    """Whether the clinician's criteria and the model's melanoma flag agree; empty where no rule was filled in.
+
+    ``whose``: how the sentence begins where it is not the clinician who reads it.
+    """
     if not criteria.rules:
         return ""
     found = "; ".join(rule.summary for rule in criteria.rules)
     if not quality.reliable:
-        return f"Your criteria stand alone, as the model's result is unreliable: {found}."
+        return f"{whose} criteria stand alone, as the model's result is unreliable: {found}."
     flagged = prediction.above_melanoma_threshold
     model = "flags melanoma" if flagged else "does not flag melanoma"
     if criteria.suspicious is None:
-        return f"Your two rules disagree ({found}); the model {model}. Look again."
+        return f"{whose} two rules disagree ({found}); the model {model}. Look again."
     if criteria.suspicious == flagged:
         said = "both speak for melanoma" if flagged else "neither speaks for melanoma"
-        return f"Your criteria and the model agree, {said}: {found}."
+        return f"{whose} criteria and the model agree, {said}: {found}."
     said = "speak" if criteria.suspicious else "do not speak"
-    return f"Your criteria {said} for melanoma ({found}), but the model {model}. Look again."
+    return f"{whose} criteria {said} for melanoma ({found}), but the model {model}. Look again."

@@ -160,3 +160,11 @@ def test_beside_an_unreliable_result_the_criteria_stand_alone() -> None:
     assert criteria_statement(Criteria(HIGH), STRANGE, prediction(0.9)) == (
         "Your criteria stand alone, as the model's result is unreliable: ABCD rule: TDS 5.5, highly suspicious."
     )
+
+
+def test_for_another_reader_the_criteria_are_the_clinicians() -> None:
+    for quality in (FAMILIAR, STRANGE):
+        for criteria in (Criteria(HIGH), Criteria(LOW), Criteria(LOW, SevenPoint(("regression",), "2011"))):
+            words = criteria_statement(criteria, quality, prediction(0.02), whose="The clinician's")
+            assert words == criteria_statement(criteria, quality, prediction(0.02)).replace("Your", "The clinician's")
+            assert words.startswith("The clinician's ")

@@ -38,6 +38,7 @@ from skinlens.records import (
     Visit,
 )
 from skinlens.report.checks import NOTE, NOTHING, CheckRow, check_rows
+from skinlens.report.clinical import Entry, clinical_entries
 from skinlens.wording import NO_CODES, UNRELIABLE, UNRELIABLE_MAPS, cause, set_statement, threshold_statement
 
 PHOTO_LONGEST_PX = 1600
@@ -144,6 +145,8 @@ class ReportContent:
     """What the clinician said before the model's reading was shown."""
     diagnosis: str
     notes: str
+    clinical: tuple[Entry, ...]
+    """Criteria, plan, recall, histology and the like, as far as they were recorded."""
     codes_of: str
     codes: tuple[Field, ...]
     """Empty without a diagnosis of the clinician's."""
@@ -212,6 +215,7 @@ def compose(
         first_impression=IMPRESSIONS[visit.first_impression] if visit.first_impression else "None given.",
         diagnosis=_diagnosis(visit),
         notes=visit.notes.strip() or "None.",
+        clinical=clinical_entries(case),
         codes_of=f"Of the clinician's diagnosis ({said.name}): {SUGGESTED}." if said else NO_CODES,
         codes=_codes(said) if said else (),
         codes_remark=said.remark if said else "",

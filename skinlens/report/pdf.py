@@ -339,12 +339,14 @@ def _clinician(sheet: Sheet, content: ReportContent) -> None:
         ("First impression, before the model's reading was shown", content.first_impression, BODY),
         ("Diagnosis", content.diagnosis, STRONG),
         ("Notes", content.notes, BODY),
+        *((entry.caption, entry.text, BODY) for entry in content.clinical),
     ):
         sheet.need(CAPTION.leading + 2 * style.leading)
         sheet.block(text(caption, CAPTION, FULL))
         sheet.flow(text(words, style, FULL))
         sheet.skip(4)
-    missing = sum(unprintable(words) for words in (content.diagnosis, content.notes, *(f.text for f in content.case)))
+    typed = (content.diagnosis, content.notes, *(f.text for f in content.case), *(e.text for e in content.clinical))
+    missing = sum(map(unprintable, typed))
     if missing:
         characters = "1 character" if missing == 1 else f"{missing} characters"
         sheet.flow(text(f"{characters} of this case could not be printed and stand as {PLACEHOLDER}.", CAPTION, FULL))
@@ -357,10 +359,11 @@ def _quality(sheet: Sheet, content: ReportContent) -> None:
         sheet.block(summary)
         return
     columns = [Column("Check", 130), Column("Measured", 85), Column("Limit", 100), Column("Verdict", FULL - 315)]
+    style = {True: SMALL, False: WARN}
     table = Table(
         columns,
         [
-            [(row.title, SMALL), (row.measured, SMALL), (row.limit, SMALL), (row.verdict, _verdict_style(row.passed))]
+            [*((words, SMALL) for words in (row.title, row.measured, row.limit)), (row.verdict, style[row.passed])]
             for row in content.quality
         ],
     )
@@ -368,10 +371,6 @@ def _quality(sheet: Sheet, content: ReportContent) -> None:
     sheet.block(summary)
     sheet.skip(3)
     sheet.table(table)
-
-
-def _verdict_style(passed: bool) -> Style:
-    return SMALL if passed else WARN
 
 
 def _codes(sheet: Sheet, content: ReportContent) -> None:

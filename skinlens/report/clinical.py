@@ -1,0 +1,73 @@
+"""Clinical record in the words of the report: what was recorded, a caption each; nothing of what was not."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from skinlens.clinical import PHOTOTYPES, Histology, Recall
+from skinlens.criteria import CHECKLIST, Abcd, SevenPoint
+from skinlens.labels import DIAGNOSES
+from skinlens.records import Case
+from skinlens.wording import criteria_statement
+
+
+class Entry(NamedTuple):
+    """A caption and what stands under it."""
+
+    caption: str
+    text: str
+
+
+def clinical_entries(case: Case) -> tuple[Entry, ...]:
+    """In the order in which a visit goes: the patient, what was told, what was seen, what is planned, what came out."""
+    return tuple(entry for entry in _entries(case) if entry.text)
+
+
+def _entries(case: Case) -> Iterator[Entry]:
+    visit, record = case.visit, case.visit.clinical
+    phototype = case.patient.phototype if case.patient else None
+    yield Entry("Skin phototype (Fitzpatrick)", PHOTOTYPES[phototype] if phototype else "")
+    yield Entry("Symptoms", record.symptoms.strip())
+    yield Entry("Evolution", record.evolution.strip())
+    yield Entry("ABCD rule", _abcd(record.criteria.abcd))
+    yield Entry("7-point checklist", _checklist(record.criteria.seven_point))
+    yield Entry("Pattern", record.criteria.pattern.strip())
+    said = criteria_statement(record.criteria, visit.quality, visit.prediction, whose="The clinician's")
+    yield Entry("Criteria and model", said)
+    yield Entry("Plan", _capital(record.plan.summary) if record.plan else "")
+    yield Entry("Recall", _recall(record.recall))
+    yield Entry("Histology", _histology(record.histology))
+
+
+def _abcd(rule: Abcd | None) -> str:
+    if rule is None:
+        return ""
+    counts = ", ".join(f"{sign} {count}" for sign, count in zip("ABCD", rule.counts, strict=True))
+    return f"Total dermoscopy score {rule.total_score}, {rule.reading}: {counts}."
+
+
+def _checklist(rule: SevenPoint | None) -> str:
+    if rule is None:
+        return ""
+    points = rule.summary.partition(": ")[2]
+    seen = ", ".join(CHECKLIST[item] for item in rule.present) or "none of the seven items"
+    return f"{_capital(points)} ({rule.version}, limit {rule.limit}): {seen}."
+
+
+def _recall(recall: Recall | None) -> str:
+    if recall is None:
+        return ""
+    return f"{recall.due_on}, {f'dealt with on {recall.done_on}' if recall.done_on else 'open'}"
+
+
+def _histology(found: Histology | None) -> str:
+    if found is None:
+        return ""
+    said = ": ".join(part for part in (DIAGNOSES.get(found.label or "", ""), found.text.strip()) if part)
+    dated = f"reported on {found.reported_on}" if found.reported_on else ""
+    numbered = f"report {found.report_number}" if found.report_number else ""
+    origin = ", ".join(part for part in (dated, numbered) if part)
+    return f"{said} ({origin})" if origin else said
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]

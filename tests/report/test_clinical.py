@@ -1,0 +1,89 @@
+"""What the report says of criteria, plan, recall and histology: all that was recorded, and nothing else."""
+
+from dataclasses import replace
+
+from pypdfium2 import PdfDocument
+
+from skinlens.clinical import ClinicalRecord, Histology, Plan, Recall
+from skinlens.criteria import Abcd, Criteria, SevenPoint
+from skinlens.records import Case
+from skinlens.report.content import compose
+from skinlens.report.pdf import render
+from tests.report import samples
+
+RECORD = ClinicalRecord(
+    Criteria(Abcd(2, 4, 3, 2), SevenPoint(("regression", "atypical_network")), " multicomponent "),
+    "itching",
+    "grew in 2024",
+    Plan("recheck", 1, "dermoscopy again"),
+    Recall("2025-07-03"),
+    Histology("mel", "in situ", "2025-06-20", "H-25/1234"),
+)
+
+
+def case(record: ClinicalRecord, phototype: int | None = None) -> Case:
+    return samples.case(samples.photo(), clinical=record, patient=replace(samples.PATIENT, phototype=phototype))
+
+
+def said(record: ClinicalRecord, phototype: int | None = None) -> dict[str, str]:
+    return dict(compose(case(record, phototype), samples.photo(), []).clinical)
+
+
+def test_all_that_was_recorded_is_said_in_the_order_of_a_visit() -> None:
+    assert list(said(RECORD, 5).items()) == [
+        ("Skin phototype (Fitzpatrick)", "V"),
+        ("Symptoms", "itching"),
+        ("Evolution", "grew in 2024"),
+        ("ABCD rule", "Total dermoscopy score 5.5, highly suspicious: A 2, B 4, C 3, D 2."),
+        (
+            "7-point checklist",
+            "3 points, suspicious (1998, limit 3): atypical pigment network, regression structures.",
+        ),
+        ("Pattern", "multicomponent"),
+        (
+            "Criteria and model",
+            "The clinician's criteria and the model agree, both speak for melanoma: ABCD rule: TDS 5.5, highly "
+            "suspicious; 7-point checklist (1998, limit 3): 3 points, suspicious.",
+        ),
+        ("Plan", "Recheck in 1 month: dermoscopy again"),
+        ("Recall", "2025-07-03, open"),
+        ("Histology", "melanoma: in situ (reported on 2025-06-20, report H-25/1234)"),
+    ]
+
+
+def test_of_what_was_not_recorded_nothing_is_said() -> None:
+    assert said(ClinicalRecord()) == {}
+    assert said(ClinicalRecord(symptoms=" \n")) == {}
+    assert compose(samples.case(samples.photo(), patient=None), samples.photo(), []).clinical == ()
+
+
+def test_parts_are_said_as_far_as_they_go() -> None:
+    assert said(ClinicalRecord(Criteria(seven_point=SevenPoint((), "2011"))))["7-point checklist"] == (
+        "0 points, not suspicious (2011, limit 1): none of the seven items."
+    )
+    assert said(ClinicalRecord(plan=Plan("recheck", 6)))["Plan"] == "Recheck in 6 months"
+    assert said(ClinicalRecord(plan=Plan("excise")))["Plan"] == "Excise"
+    assert said(ClinicalRecord(plan=Plan("other", text="second opinion")))["Plan"] == "Other: second opinion"
+    assert said(ClinicalRecord(recall=Recall("2025-07-03", "2025-07-10")))["Recall"] == (
+        "2025-07-03, dealt with on 2025-07-10"
+    )
+    assert said(ClinicalRecord(histology=Histology("nv")))["Histology"] == "melanocytic nevus"
+    assert said(ClinicalRecord(histology=Histology(None, "Spitz nevus", None, "7")))["Histology"] == (
+        "Spitz nevus (report 7)"
+    )
+    assert "Criteria and model" not in said(ClinicalRecord(Criteria(pattern="reticular")))
+
+
+def text_of(record: ClinicalRecord) -> str:
+    document = PdfDocument(render(compose(case(record, 5), samples.photo(), [], generated_on=samples.DAY)))
+    words = " ".join(page.get_textpage().get_text_range() for page in document)
+    return " ".join(words.split())
+
+
+def test_the_printed_report_carries_it_and_says_what_could_not_be_printed() -> None:
+    words = text_of(RECORD)
+    for caption, said_below in said(RECORD, 5).items():
+        assert f"{caption} {said_below}" in words, caption
+    assert "could not be printed" not in words
+    assert "1 character of this case could not be printed" in text_of(replace(RECORD, symptoms="\u0d85"))
+    assert "Symptoms" not in text_of(ClinicalRecord())
