@@ -27,8 +27,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # Whole files to each worker process, which share what they set up, in the order that conftest.py gives; each computes
 # on one thread, so that JOBS of them share JOBS cores.
-PYTEST = OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
-PROCESSES = $(JOBS)
+PYTEST := OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help app check check-fast format lint types imports docs-check test test-fast docs bench clean
 
@@ -64,7 +63,6 @@ docs-check: $(VENV)/check.stamp ## Check that the figures in the documents are t
 	@echo "== cog --check"
 	$(PYTHON) -m cogapp -I docs --verbosity=1 --check --diff --check-fail-msg='Run `make docs`.' $(GENERATED)
 
-test: PROCESSES = $(shell expr $(JOBS) + 1) # those that drive a browser mostly wait
 test: $(VENV)/check.stamp ## Run the tests; skipped ones say why
 	@echo "== pytest"
 	$(PYTEST)

@@ -1,7 +1,6 @@
 """Another web page in the same browser tries to read the cases: a foreign name, a frame, a websocket, a picture."""
 
 import http.client
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,12 +10,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from skinlens import pipeline
 from skinlens.models.weights import SHIPPED
 from skinlens.store import CaseStore, NewLesion, NewPatient
-from tests.browser.test_journey import LIMIT_S, SWITCHES, served
+from tests.browser.test_journey import LIMIT_S, chromium, served
 
 PATIENT = "P-0147"
 EVIL = "evil.example"
@@ -61,14 +60,8 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One in which the foreign name leads to this computer, as after a change of its address."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium is not installed: the attack needs a real browser (Debian's package chromium)")
-    with sync_playwright() as playwright:
-        rules = f"--host-resolver-rules=MAP {EVIL} 127.0.0.1"
-        browser = playwright.chromium.launch(executable_path=chromium, args=[*SWITCHES, rules])
+    with chromium(f"--host-resolver-rules=MAP {EVIL} 127.0.0.1") as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

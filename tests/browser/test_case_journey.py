@@ -20,6 +20,7 @@ from tests.browser.test_journey import (  # noqa: F401  (browser and page are fi
     picture,
     served,
     settled,
+    show_reading,
     turn,
 )
 
@@ -128,11 +129,6 @@ def test_deleting_a_case_can_be_cancelled_and_ends_in_the_list(page: Page, clini
 
 def choose_photo(tab: Page, file: Path) -> None:
     tab.locator("input[type=file]").set_input_files(file)
-
-
-def show_reading(tab: Page) -> None:
-    tab.get_by_role("button", name="Show the model's reading").click()
-    expect(tab.get_by_text("Keep this case")).to_be_visible()
 
 
 def another_photo(tab: Page, file: Path) -> None:

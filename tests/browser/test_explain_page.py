@@ -20,6 +20,7 @@ from tests.browser.test_journey import (  # noqa: F401  (browser, page and stock
     ranges,
     served,
     settled,
+    show_reading,
     stocked,
     turn,
 )
@@ -196,7 +197,7 @@ def test_a_reloaded_page_keeps_its_photo_and_a_closed_one_frees_its_work(
     address, jobs = noted
     page.goto(address)
     page.get_by_role("button", name="Try the example").click()
-    page.get_by_role("button", name="Show the model's reading").click()
+    show_reading(page)
     expect(page.get_by_text("sensitivity").first).to_be_visible()
     page.reload()
     expect(page.get_by_text("a new photo, not saved yet")).to_be_visible()

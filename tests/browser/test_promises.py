@@ -22,6 +22,7 @@ from tests.browser.test_journey import (  # noqa: F401  (browser is a fixture)
     LIMIT_S,
     ROOT,
     browser,
+    show_reading,
     wait_for,
 )
 from tests.traces import Trace
@@ -79,7 +80,7 @@ def page(watched: Served, browser: Browser, tmp_path_factory: pytest.TempPathFac
     page.goto(watched.address)
     expect(page.get_by_text("No case is open.")).to_be_visible()
     page.locator("input[type=file]").set_input_files(photo)
-    page.get_by_role("button", name="Show the model's reading").click()
+    show_reading(page)
     expect(page.get_by_text("sensitivity").first).to_be_visible()
     page.get_by_role("link", name="Explain", exact=True).first.click()
     expect(page.locator("figure", has_text="Grad-CAM").get_by_text("Time: ")).to_be_visible()
