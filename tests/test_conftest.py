@@ -102,6 +102,7 @@ def test_skips_fail_where_nothing_may_be_skipped(
         result.stdout.fnmatch_lines(["*nothing may be skipped here*no data here*"])
 
 
+@pytest.mark.slow
 def test_a_swallowed_try_to_reach_out_fails_all_the_same(tests_elsewhere: pytest.Pytester) -> None:
     tests_elsewhere.makepyfile(
         """

@@ -77,6 +77,7 @@ def test_a_lost_log(store: CaseStore, tmp_path: Path) -> None:
     assert wrong(copy, tmp_path) == {}
 
 
+@pytest.mark.slow
 def test_the_doctor_takes_note_that_a_loss_is_known(
     store: CaseStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -91,6 +91,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", [0.5, 0.8])
 @pytest.mark.parametrize("kind", KINDS)
 def test_zeros_in_the_place_of_the_last_pixels_are_damage(kind: str, part: float) -> None:

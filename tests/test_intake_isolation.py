@@ -21,6 +21,7 @@ from skinlens.intake.refusals import TOO_MUCH_MEMORY, TOO_MUCH_TIME
 from tests.intake_files import KINDS, files, refusal
 
 ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.slow
 POSIX = pytest.mark.skipif(os.name != "posix", reason="processes are signalled as POSIX has it")
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is Linux's alone")
 

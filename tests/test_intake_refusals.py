@@ -113,6 +113,7 @@ def mutations(draw: st.DrawFn, whole: bytes) -> bytes:
     return bytes(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_mutated_file_is_a_photo_or_is_refused(kind: str) -> None:
     @settings(max_examples=60, deadline=None)

@@ -81,6 +81,7 @@ def test_each_class_is_covered_as_often_as_promised(level: float) -> None:
     assert (covered / draws <= level + 1 / (count + 1) + error).all()
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 12)), min_size=1, max_size=60), st.randoms())
 def test_the_half_keeps_lesions_whole_and_holds_half_of_each_class(rows: list[tuple[int, int]], random: Random) -> None:
     """A lesion has one diagnosis: its number tells it apart within the class."""

@@ -72,6 +72,7 @@ def body(url: str) -> bytes | None:
         return None
 
 
+@pytest.mark.slow
 def test_the_app_comes_up_beside_a_taken_port(tmp_path: Path) -> None:
     """The real thing, from another folder and without a home: it says which port it takes, and answers there."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

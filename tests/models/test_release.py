@@ -72,6 +72,7 @@ def test_how_the_manifest_is_laid_out_does_not_matter(shipped: Path) -> None:
     assert load_manifest(shipped).bundled
 
 
+@pytest.mark.slow
 def test_a_release_in_a_folder_of_its_own_is_used_and_said(
     shipped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

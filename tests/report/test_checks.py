@@ -104,6 +104,7 @@ def test_a_check_by_another_model_says_so_and_one_of_another_kind_is_left_out() 
     assert [row.made for row in rows] == ["2025-06-03, with another model: version 0.9.0, abababababab…"]
 
 
+@pytest.mark.slow
 def test_the_report_has_a_section_of_what_was_checked() -> None:
     case = samples.case(PHOTO)
     content = compose(case, PHOTO, [], EVERY, generated_on=samples.DAY)

@@ -300,6 +300,7 @@ def test_overlays_show_the_region_that_the_model_sees(height: int, width: int) -
     assert said == (height != width)
 
 
+@pytest.mark.slow
 def test_a_large_photo_is_reduced_to_print_resolution() -> None:
     photo = samples.photo(1200, 2400)
     report = compose(samples.case(photo), photo, [])

@@ -109,6 +109,7 @@ def test_markup_in_notes_is_printed_as_it_stands() -> None:
     assert notes in " ".join(pages(render(content(notes=notes))))
 
 
+@pytest.mark.slow
 def test_long_notes_go_on_over_pages_and_lose_no_word() -> None:
     words = [f"word{number}" for number in range(1500)]
     text = pages(render(content(notes=" ".join(words))))
@@ -124,6 +125,7 @@ def test_a_case_without_patient_explanations_or_checks_comes_out_well() -> None:
     assert "No explanation was made for this photo." in text
 
 
+@pytest.mark.slow
 def test_characters_that_cannot_be_printed_are_counted() -> None:
     assert "2 characters of this case could not be printed" in " ".join(pages(render(content(notes="\u0dc3\u0dd2"))))
     assert "1 character of this case could not be printed" in " ".join(pages(render(content(notes="\u0dc3"))))
@@ -197,6 +199,7 @@ def test_the_same_content_gives_the_same_bytes_in_any_process(tmp_path: Path) ->
     assert len(digests) == 1
 
 
+@pytest.mark.slow
 def test_how_long_anything_took_is_not_in_the_bytes() -> None:
     photo = samples.photo()
     case, maps, checks = samples.case(photo), samples.explanations(photo), samples.checks(photo)
@@ -210,6 +213,7 @@ def test_how_long_anything_took_is_not_in_the_bytes() -> None:
     assert render(compose(*slower)) == render(compose(case, photo, maps, checks))
 
 
+@pytest.mark.slow
 def test_what_was_printed_before_leaves_no_trace(usual: bytes) -> None:
     render(content(notes="محمد क्षत्रिय 漢字 x̂ 😀"))
     assert hashlib.sha256(render(full())).digest() == hashlib.sha256(usual).digest()

@@ -58,6 +58,7 @@ def test_a_case_comes_back_as_it_was_saved(store, save):
     assert kept == [samples.fields(explanation) for explanation in samples.three_explanations(photo)]
 
 
+@pytest.mark.slow
 @given(
     pseudonym=LINES,
     site=LINES,

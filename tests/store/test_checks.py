@@ -27,6 +27,7 @@ def shared_store(tmp_path_factory):
     return CaseStore(tmp_path_factory.mktemp("shared"))
 
 
+@pytest.mark.slow
 @given(
     kind=TEXTS,
     label=TEXTS,

@@ -13,6 +13,8 @@ from skinlens.errors import Conflict
 from skinlens.store import CaseStore, NewLesion, NewPatient, Tidied
 from tests.store import samples
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -101,6 +101,7 @@ def test_maps_checks_outlines_and_changes_are_sealed_as_well(store, save):
         assert any(words in sentence for sentence in found)
 
 
+@pytest.mark.slow
 def test_a_case_that_damage_hides_is_not_called_deleted(store, save):
     for seed in range(60):
         save(seed, notes="x" * 2000)

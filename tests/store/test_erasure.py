@@ -60,6 +60,7 @@ def save_secret(store: CaseStore, save, seed: int = 1, **given):
     )
 
 
+@pytest.mark.slow
 def test_an_erased_patient_leaves_no_byte_behind(store, save):
     for seed in range(2, 12):
         save(seed, notes=f"other case {seed}", patient=NewPatient(f"P-{seed}"))

@@ -21,6 +21,7 @@ def shared_store(tmp_path_factory):
     return CaseStore(tmp_path_factory.mktemp("shared"))
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(SHARE, SHARE), min_size=3, max_size=64), st.sampled_from(["model", "clinician"]))
 @settings(max_examples=20)
 def test_any_outline_comes_back_as_it_was_saved(shared_store, points, made_by):

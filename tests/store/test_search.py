@@ -104,6 +104,7 @@ def test_pages_follow_each_other_without_gap_or_overlap(history, sort):
     assert [(page.total, page.offset, len(page.rows)) for page in pages] == [(6, 0, 4), (6, 4, 2), (6, 8, 0)]
 
 
+@pytest.mark.slow
 @given(
     text=st.text() | st.text('"*()-^:+{}ANDORNOTnear \0\ud800', max_size=60),
     patient=st.text(),
@@ -122,6 +123,7 @@ def test_nothing_that_is_typed_raises(history, text, patient, body_site, prob, l
     assert len(page.rows) <= page.total <= 6
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(text=st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=20))
 def test_the_beginning_of_any_word_finds_its_case(tmp_path_factory, text):
@@ -176,6 +178,7 @@ def test_signs_of_a_word_in_another_order_are_another_word(store, save):
     assert found(store, text="色黑") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "code"),
     [

@@ -75,6 +75,7 @@ def test_a_database_without_any_case_is_not_the_one_of_these_photos(hundred, tmp
     assert len(in_place(hundred)) == 50
 
 
+@pytest.mark.slow
 def test_an_older_database_moves_nothing_and_says_so(hundred, save):
     """Also one that lost its write-ahead log: the last cases are not in it."""
     older = hundred.database.read_bytes()
@@ -96,6 +97,7 @@ def test_an_older_database_moves_nothing_and_says_so(hundred, save):
     assert hundred.search().total == 10
 
 
+@pytest.mark.slow
 def test_the_database_of_another_folder_moves_nothing(hundred, tmp_path):
     other = CaseStore(tmp_path / "other")
     photo = samples.photo(99)
@@ -247,6 +249,7 @@ def test_a_lost_photo_is_said_with_its_case(hundred):
     assert lost.startswith(f"The file with a picture or map of case 4 is missing: {hundred.files.path(name)}.")
 
 
+@pytest.mark.slow
 def test_a_damaged_photo_is_found_on_request_and_mended_by_saving_it_again(hundred, save):
     """Of the same size, so that only its content tells."""
     path = hundred.files.path(next(name for name in in_place(hundred) if name.endswith(".png")))
