@@ -4,6 +4,7 @@ The tests that need the photos of HAM10000 ask for ``ham10000`` or ``originals``
 ``SKINLENS_HAM10000`` is not set. With ``SKINLENS_NO_SKIPS=1``, as in ``.ci/run``, a skipped test counts as failed.
 """
 
+import gc
 import ipaddress
 import os
 import shutil
@@ -69,6 +70,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         known = {FOLDERS.get(item.path.parent.name), *(FIXTURES.get(name) for name in asked)} - {None}
         for name in sorted(str(one) for one in known):
             item.add_marker(name)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without looking for garbage, and never look through what was imported: it is there to stay, and to look
+    through a million objects takes seconds, again and again.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 # ------------------------------------------------------------------------------------------------- nothing skipped
