@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -12,6 +13,7 @@ from typing import Any
 from skinlens import intake, phantom, predict, quality
 from skinlens.clinical import NOT_RECORDED, ClinicalRecord
 from skinlens.clock import local_day
+from skinlens.errors import CaseNotFound, StoreError
 from skinlens.explain import METHODS, explain
 from skinlens.explain.agreement import agree
 from skinlens.explain.artefacts import artefact_stress, stressed
@@ -24,7 +26,7 @@ from skinlens.explain.stability import stability
 from skinlens.models import weights
 from skinlens.models.outline import OutlineHead, drawn_by_clinician, propose
 from skinlens.models.weights import SHIPPED
-from skinlens.predict import Classifier
+from skinlens.predict import Classifier, Features
 from skinlens.preprocess import InputSpec
 from skinlens.records import (
     Case,
@@ -41,7 +43,7 @@ from skinlens.records import (
     Visit,
 )
 from skinlens.report import content, pdf
-from skinlens.store import CaseStore
+from skinlens.store import CaseStore, SimilarCase, SimilarQuery
 
 __all__ = [
     "METHODS",
@@ -57,6 +59,7 @@ __all__ = [
     "example",
     "explain",
     "faithfulness",
+    "fill_features",
     "focus",
     "hottest_region",
     "keep_outlines",
@@ -66,6 +69,7 @@ __all__ = [
     "reference",
     "report_pdf",
     "save",
+    "similar_cases",
     "stability",
     "stressed",
 ]
@@ -86,6 +90,8 @@ class Analysis:
     photo: Photo
     quality: QualityReport
     prediction: Prediction
+    features: Features | None = None
+    """What similar cases are found by; None for a stored case that was opened: it was read at another time."""
 
 
 def weights_directory() -> Path:
@@ -127,9 +133,9 @@ def _drawn() -> Photo:
 
 
 def analyse_photo(photo: Photo, classifier: Classifier) -> Analysis:
-    prediction, distance = classifier.predict_with_distance(photo)
-    verdict = quality.assess(photo, distance=distance, distance_limit=classifier.familiarity.limit)
-    return Analysis(photo, verdict, prediction)
+    reading = classifier.read(photo)
+    verdict = quality.assess(photo, distance=reading.distance, distance_limit=classifier.familiarity.limit)
+    return Analysis(photo, verdict, reading.prediction, reading.features)
 
 
 def reference(
@@ -158,8 +164,8 @@ def save(
     first_impression: str | None = None,
     clinical: ClinicalRecord = NOT_RECORDED,
 ) -> Case:
-    """Keep the analysis as a draft. Raises InvalidEntry, StoreError."""
-    return store.save_case(
+    """Keep the analysis as a draft, with its features for ``similar_cases``. Raises InvalidEntry, StoreError."""
+    case = store.save_case(
         analysis.photo,
         analysis.quality,
         analysis.prediction,
@@ -175,6 +181,55 @@ def save(
         first_impression=first_impression,
         clinical=clinical,
     )
+    if analysis.features is not None:
+        with suppress(StoreError, CaseNotFound):  # the case is saved, and ``fill_features`` does it later
+            store.keep_features(case.visit.id, analysis.prediction.model.sha256, analysis.features)
+    return case
+
+
+def similar_cases(
+    store: CaseStore,
+    classifier: Classifier,
+    analysis: Analysis,
+    *,
+    patient_id: int | None = None,
+    lesion_id: int | None = None,
+    count: int = 6,
+    confirmed_only: bool = True,
+) -> tuple[SimilarCase, ...]:
+    """The stored cases whose photos are most like this one to the installed model, the most similar first.
+
+    Of other lesions than ``lesion_id``, one of each; each says whether it is of ``patient_id``. Only those are found
+    whose features this model made: see ``fill_features``. None for an unreliable photo, whose features say nothing.
+    Raises StoreError.
+    """
+    if not analysis.quality.reliable:
+        return ()
+    model = classifier.engine.stamp.sha256
+    features = analysis.features
+    if features is None or analysis.prediction.model.sha256 != model:
+        features = classifier.features(analysis.photo)
+    return store.similar_cases(SimilarQuery(features, model, patient_id, lesion_id, count, confirmed_only))
+
+
+def fill_features(
+    store: CaseStore, classifier: Classifier, *, most: int = 1000, progress: Progress | None = None
+) -> int:
+    """Compute the installed model's features of up to ``most`` stored photos that lack them; how many were kept.
+
+    For the background, after a start and after a new model: about as long as a prediction for each. A photo that cannot
+    be read is passed over. The first search after it is quick. Raises StoreError, Cancelled.
+    """
+    model, kept = classifier.engine.stamp.sha256, 0
+    lacking = store.visits_without_features(model, most=most)
+    for done, visit_id in enumerate(lacking):
+        if progress is not None:
+            progress(done / len(lacking))
+        with suppress(StoreError, CaseNotFound):
+            store.keep_features(visit_id, model, classifier.features(store.photo(visit_id)))
+            kept += 1
+    store.load_features(model, len(classifier.engine.head.hidden_bias))
+    return kept
 
 
 def add_checks(store: CaseStore, visit_id: int, checks: Sequence[Check]) -> None:

@@ -2,8 +2,10 @@
 
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float32
 
 from skinlens.calibration import SetRule, softmax
 from skinlens.models.engine import Engine
@@ -12,6 +14,18 @@ from skinlens.patient_context import ContextModel, PatientContext
 from skinlens.preprocess import to_batch
 from skinlens.quality import Familiarity
 from skinlens.records import Array, Batch, Photo, Prediction, Threshold
+
+Features = Float32[Array, " k"]
+"""Of one photo: ``Head.hidden``, what similar cases are found by."""
+
+
+class Reading(NamedTuple):
+    """All that one run of the network says of a photo."""
+
+    prediction: Prediction
+    distance: float
+    """From the training photos: 1 is typical, larger is stranger."""
+    features: Features
 
 
 class Classifier:
@@ -34,10 +48,14 @@ class Classifier:
         return softmax(self.engine.logits(batch), self.temperature).astype(np.float32)
 
     def predict(self, photo: Photo) -> Prediction:
-        return self.predict_with_distance(photo)[0]
+        return self.read(photo).prediction
 
     def predict_with_distance(self, photo: Photo) -> tuple[Prediction, float]:
         """The prediction, and how far the photo lies from the training photos (1 is typical, larger is stranger)."""
+        reading = self.read(photo)
+        return reading.prediction, reading.distance
+
+    def read(self, photo: Photo) -> Reading:
         started = time.perf_counter()
         pooled = self.engine.pooled(to_batch([photo], self.engine.spec))
         logits = self.engine.head.logits_of_pooled(pooled)
@@ -51,7 +69,10 @@ class Classifier:
             latency_ms=latency_ms,
             prediction_set=None if self.set_rule is None else self.set_rule.set_of(probs),
         )
-        return prediction, self.familiarity.distance(pooled[0])
+        return Reading(prediction, self.familiarity.distance(pooled[0]), self.engine.head.hidden(pooled)[0])
+
+    def features(self, photo: Photo) -> Features:
+        return self.read(photo).features
 
     def with_context(self, prediction: Prediction, context: PatientContext) -> tuple[float, ...] | None:
         """The seven probabilities of a prediction with what is known of the patient.

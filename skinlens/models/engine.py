@@ -45,8 +45,13 @@ class Head:
     def logits_of_pooled(self, pooled: Float32[Array, "n c"]) -> Logits:
         # No `@` between runs of the engine: the threads of the BLAS library go on spinning after a product, for longer
         # than a run takes, on the cores that the engine needs. With it, a Score-CAM map took twice as long.
-        hidden = np.maximum(np.einsum("nc,kc->nk", pooled, self.hidden_weight) + self.hidden_bias, 0)
+        hidden = self.hidden(pooled)
         return np.asarray(np.einsum("nk,lk->nl", hidden, self.output_weight) + self.output_bias, dtype=np.float32)
+
+    def hidden(self, pooled: Float32[Array, "n c"]) -> Float32[Array, "n k"]:
+        """The features just before the last layer, at least 0: photos that look alike to the network lie close."""
+        weighted = np.einsum("nc,kc->nk", pooled, self.hidden_weight) + self.hidden_bias
+        return np.asarray(np.maximum(weighted, 0), dtype=np.float32)
 
     def channel_gradient(self, fused: Float32[Array, "1 c g g"], direction: Float32[Array, " 7"]) -> Array:
         """d(direction · logits) / d fused, one number for each channel, float32 of shape (c,).

@@ -3,6 +3,7 @@
 from skinlens.store import without_pandas  # noqa: F401  first of all
 from skinlens.store.cases import CaseStore
 from skinlens.store.entries import FIRST_BIRTH_YEAR, NewLesion, NewPatient
+from skinlens.store.features import SimilarCase, SimilarQuery
 from skinlens.store.home import default_home
 from skinlens.store.rows import Revision, Setting
 from skinlens.store.search import CasePage, CaseQuery, CaseRow
@@ -18,6 +19,8 @@ __all__ = [
     "NewPatient",
     "Revision",
     "Setting",
+    "SimilarCase",
+    "SimilarQuery",
     "Tidied",
     "default_home",
 ]

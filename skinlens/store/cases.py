@@ -28,6 +28,7 @@ from skinlens.store import clinical_rows, database, entries, erasure, export, fi
 from skinlens.store.checks import StoredChecks, must_test, put_check
 from skinlens.store.clinical import StoredClinical
 from skinlens.store.corrections import StoredCorrections
+from skinlens.store.features import StoredFeatures
 from skinlens.store.outlines import StoredOutlines, must_surround, put_outline
 from skinlens.store.rows import Revision, Setting, Subject
 from skinlens.store.search import EVERY_CASE, CasePage, CaseQuery, CaseRow
@@ -36,7 +37,7 @@ from skinlens.store.upkeep import StoredUpkeep
 _ACKNOWLEDGED = "disclaimer_acknowledged"
 
 
-class CaseStore(StoredCorrections, StoredClinical, StoredChecks, StoredOutlines, StoredUpkeep):
+class CaseStore(StoredCorrections, StoredClinical, StoredChecks, StoredOutlines, StoredFeatures, StoredUpkeep):
     """All cases of one home folder. It holds a path and no connection: any thread and any process may use it at once.
 
     A save is one transaction; its files are on the disk before its rows. Readers see the state before or after it.
@@ -349,6 +350,7 @@ class CaseStore(StoredCorrections, StoredClinical, StoredChecks, StoredOutlines,
     def _erase_rows(self, subject: Subject, number: int) -> None:
         with self._writing() as db:
             erasure.erase_rows(db, subject, number)
+        self.forget_features()
 
     # ------------------------------------------------------------------------------------------- installation
 

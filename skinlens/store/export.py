@@ -15,6 +15,7 @@ from skinlens.labels import CODES, DISCLAIMER
 from skinlens.store.checks import CHECKS_SQL, check_of
 from skinlens.store.clinical_rows import exported
 from skinlens.store.entries import now
+from skinlens.store.features import features_of
 from skinlens.store.outlines import OUTLINES_SQL, outline_of
 from skinlens.store.people import row_of
 from skinlens.store.rows import Row, is_sound, lesion_of, patient_of, revision_of, stamp_of, unsound, visit_of
@@ -114,6 +115,7 @@ def _visit(db: Database, row: Row, wanted: dict[str, tuple[str, str]], problems:
         "explanations": [_explanation(explanation, wanted) for explanation in explanations],
         "checks": [asdict(check_of(check)) for check in checks],
         "outlines": [asdict(outline_of(outline)) for outline in outlines],
+        "features": features_of(db, number),
     }
 
 
