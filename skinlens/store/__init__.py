@@ -7,6 +7,7 @@ from skinlens.store.features import SimilarCase, SimilarQuery
 from skinlens.store.home import default_home
 from skinlens.store.rows import Revision, Setting
 from skinlens.store.search import CasePage, CaseQuery, CaseRow
+from skinlens.store.timing import WorkTimes
 from skinlens.store.upkeep import Tidied
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "SimilarCase",
     "SimilarQuery",
     "Tidied",
+    "WorkTimes",
     "default_home",
 ]

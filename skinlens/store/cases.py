@@ -32,12 +32,15 @@ from skinlens.store.features import StoredFeatures
 from skinlens.store.outlines import StoredOutlines, must_surround, put_outline
 from skinlens.store.rows import Revision, Setting, Subject
 from skinlens.store.search import EVERY_CASE, CasePage, CaseQuery, CaseRow
+from skinlens.store.timing import StoredTiming
 from skinlens.store.upkeep import StoredUpkeep
 
 _ACKNOWLEDGED = "disclaimer_acknowledged"
 
 
-class CaseStore(StoredCorrections, StoredClinical, StoredChecks, StoredOutlines, StoredFeatures, StoredUpkeep):
+class CaseStore(
+    StoredCorrections, StoredClinical, StoredChecks, StoredOutlines, StoredFeatures, StoredTiming, StoredUpkeep
+):
     """All cases of one home folder. It holds a path and no connection: any thread and any process may use it at once.
 
     A save is one transaction; its files are on the disk before its rows. Readers see the state before or after it.

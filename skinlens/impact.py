@@ -1,0 +1,245 @@
+"""Impact calculator: what use of SkinLens would save or cost a year, in hours, excisions and money, under assumptions.
+
+Every input is a named parameter with a default and its source; nothing is hidden, and nothing is promised: excisions
+are those that would follow if the cut-off alone decided, which it must not. Intervals are carried through by their
+ends, so that they are rather too wide than too narrow.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from skinlens.errors import ParameterError
+
+WEEKS = 46
+"""Of work in a year."""
+_DINNES = "in-person dermoscopy, Cochrane review (Dinnes et al. 2018, CD011902)"
+_YOURS = "an assumption: put your own figure in its place"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One input."""
+
+    title: str
+    unit: str
+    default: float
+    low: float
+    high: float
+    source: str
+
+
+PARAMETERS: Mapping[str, Parameter] = {
+    "lesions_per_week": Parameter("Lesions examined", "a week", 40, 0, 10_000, _YOURS),
+    "minutes_before": Parameter("Time for a lesion without SkinLens", "min", 6, 0, 240, _YOURS),
+    "minutes_with": Parameter(
+        "Time for a lesion with SkinLens",
+        "min",
+        6,
+        0,
+        240,
+        f"measured on your own cases where there are any; else {_YOURS}",
+    ),
+    "cost_per_hour": Parameter("Cost of an hour of the clinician", "a currency", 100, 0, 10_000, _YOURS),
+    "cost_per_excision": Parameter("Cost of an excision with histology", "a currency", 200, 0, 100_000, _YOURS),
+    "prevalence": Parameter(
+        "Melanomas among the lesions",
+        "share",
+        0.074,
+        0,
+        1,
+        f"1,737 of 23,487 lesions: {_DINNES}; less in general practice",
+    ),
+    "sensitivity_before": Parameter(
+        "Melanomas excised today", "share", 0.92, 0, 1, f"at a specificity of 80 %: {_DINNES}"
+    ),
+    "specificity_before": Parameter(
+        "Other lesions left in place today", "share", 0.80, 0, 1, f"the point at which sensitivity was read: {_DINNES}"
+    ),
+    "sensitivity": Parameter(
+        "Melanomas flagged at the cut-off", "share", 0.9, 0, 1, "measured of the installed model: see Performance"
+    ),
+    "specificity": Parameter(
+        "Other lesions below the cut-off", "share", 0.7, 0, 1, "measured of the installed model: see Performance"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with the ends of its interval; both are the figure itself where nothing is known of it."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ImpactInputs:
+    """Values for some of ``PARAMETERS``, defaults for the others; intervals for those that were measured.
+
+    Raises:
+        ParameterError: a name is unknown, a value or an interval's end is out of range, or an interval does not hold
+            its value.
+    """
+
+    values: Mapping[str, float] = field(default_factory=dict)
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """95 % intervals, or quartiles of measured minutes."""
+
+    def __post_init__(self) -> None:
+        for name in (*self.values, *self.intervals):
+            if name not in PARAMETERS:
+                raise ParameterError(f"The calculator knows {', '.join(PARAMETERS)}; found {name!r}.")
+        for name, parameter in PARAMETERS.items():
+            found = self.estimate(name)
+            for value in (found.value, found.low, found.high):
+                if not (math.isfinite(value) and parameter.low <= value <= parameter.high):
+                    raise ParameterError(
+                        f"{parameter.title} ({parameter.unit}): expected {parameter.low:g} to {parameter.high:g}, "
+                        f"found {value}. Correct it."
+                    )
+            if not found.low <= found.value <= found.high:
+                raise ParameterError(
+                    f"{parameter.title}: the interval from {found.low:g} to {found.high:g} does not hold "
+                    f"{found.value:g}. Correct one of them."
+                )
+
+    def estimate(self, name: str) -> Estimate:
+        value = float(self.values.get(name, PARAMETERS[name].default))
+        low, high = self.intervals.get(name, (value, value))
+        return Estimate(value, float(low), float(high))
+
+    def replaced(self, name: str, value: float) -> "ImpactInputs":
+        """With another value of one parameter, known exactly."""
+        left = {one: interval for one, interval in self.intervals.items() if one != name}
+        return ImpactInputs({**self.values, name: value}, left)
+
+
+@dataclass(frozen=True)
+class Impact:
+    """A year; negative is a loss. ``excisions_avoided`` and ``melanomas_missed`` belong together."""
+
+    lesions: float
+    hours_saved: Estimate
+    time_value: Estimate
+    """Of these hours."""
+    excisions_before: float
+    """Of lesions that are no melanoma."""
+    excisions_with: Estimate
+    """Likewise, if the cut-off alone decided."""
+    excisions_avoided: Estimate
+    excision_value: Estimate
+    melanomas: float
+    melanomas_missed_before: float
+    melanomas_missed: Estimate
+    """Below the cut-off."""
+    total_value: Estimate
+    """Time and excisions; what a missed melanoma costs is in no such sum."""
+
+
+def impact(inputs: ImpactInputs) -> Impact:
+    """What follows from the inputs."""
+    at = {name: inputs.estimate(name) for name in PARAMETERS}
+    lesions = Estimate(*(WEEKS * end for end in _ends(at["lesions_per_week"])))
+    hours = _product(_difference(at["minutes_before"], at["minutes_with"]), _scaled(lesions, 1 / 60))
+    healthy, ill = _product(lesions, _other(at["prevalence"])), _product(lesions, at["prevalence"])
+    excised = _product(healthy, _other(at["specificity"]))
+    avoided = _product(healthy, _difference(at["specificity"], at["specificity_before"]))
+    time_value, excision_value = _product(hours, at["cost_per_hour"]), _product(avoided, at["cost_per_excision"])
+    return Impact(
+        lesions=lesions.value,
+        hours_saved=hours,
+        time_value=time_value,
+        excisions_before=healthy.value * (1 - at["specificity_before"].value),
+        excisions_with=excised,
+        excisions_avoided=avoided,
+        excision_value=excision_value,
+        melanomas=ill.value,
+        melanomas_missed_before=ill.value * (1 - at["sensitivity_before"].value),
+        melanomas_missed=_product(ill, _other(at["sensitivity"])),
+        total_value=Estimate(*(a + b for a, b in zip(_ends(time_value), _ends(excision_value), strict=True))),
+    )
+
+
+def sensitivity_curve(inputs: ImpactInputs, name: str, values: Sequence[float]) -> tuple[tuple[float, Impact], ...]:
+    """One-way sensitivity analysis: the impact for each of these values of one parameter, all else as it is."""
+    return tuple((value, impact(inputs.replaced(name, value))) for value in values)
+
+
+@dataclass(frozen=True)
+class CutOff:
+    """What one cut-off does, as measured."""
+
+    cut_off: float
+    sensitivity: Estimate
+    specificity: Estimate
+
+
+def cut_offs(measured: Mapping[str, object]) -> tuple[CutOff, ...]:
+    """Those of an evaluation (``thresholds.melanoma`` in ``docs/evaluation-*.json``), lowest first."""
+    rows = measured["rows"]
+    assert isinstance(rows, Sequence)
+    return tuple(
+        CutOff(row["cut_off"], Estimate(**row["sensitivity"]), Estimate(**row["specificity"]))
+        for row in rows
+        if None not in (*row["sensitivity"].values(), *row["specificity"].values())
+    )
+
+
+def cut_off_curve(inputs: ImpactInputs, at: Sequence[CutOff]) -> tuple[tuple[CutOff, Impact], ...]:
+    """The impact at each cut-off: fewer excisions are bought with missed melanomas."""
+    return tuple((one, impact(at_cut_off(inputs, one))) for one in at)
+
+
+def at_cut_off(inputs: ImpactInputs, one: CutOff) -> ImpactInputs:
+    """The inputs with the sensitivity and specificity of a cut-off, and their intervals."""
+    rates = {"sensitivity": one.sensitivity, "specificity": one.specificity}
+    return ImpactInputs(
+        {**inputs.values, **{name: rate.value for name, rate in rates.items()}},
+        {**inputs.intervals, **{name: (rate.low, rate.high) for name, rate in rates.items()}},
+    )
+
+
+def impact_words(found: Impact) -> tuple[str, ...]:
+    """The result in sentences that say what it rests on."""
+    hours, avoided = found.hours_saved, found.excisions_avoided
+    spent, fewer = ("more" if one.value < 0 else other for one, other in ((hours, "less"), (avoided, "fewer")))
+    return (
+        f"Time, under these inputs: {_amount(hours, hours.value < 0)} hours a year {spent} for {found.lesions:,.0f} "
+        "lesions.",
+        "Excisions of lesions that are no melanoma, if the cut-off alone decided: "
+        f"{_amount(avoided, avoided.value < 0)} {fewer} a year ({found.excisions_before:,.0f} today).",
+        f"Melanomas below the cut-off: {_amount(found.melanomas_missed, False)} of {found.melanomas:,.0f} a year "
+        f"({found.melanomas_missed_before:,.0f} missed today). No sum of money stands for them.",
+        "This is arithmetic on the inputs, no forecast: the cut-off must never decide alone.",
+    )
+
+
+def _amount(one: Estimate, turned: bool) -> str:
+    """The interval beside the value; counted the other way where the words say "more" of a loss."""
+    value, low, high = (-one.value, -one.high, -one.low) if turned else _ends(one)
+    ends = f"{low:,.0f} to {high:,.0f}"
+    return f"{value:,.0f} ({ends})" if f"{low:,.0f}" != f"{high:,.0f}" else f"{value:,.0f}"
+
+
+def _ends(one: Estimate) -> tuple[float, float, float]:
+    return one.value, one.low, one.high
+
+
+def _scaled(one: Estimate, factor: float) -> Estimate:
+    return Estimate(one.value * factor, one.low * factor, one.high * factor)
+
+
+def _other(share: Estimate) -> Estimate:
+    """1 - share."""
+    return Estimate(1 - share.value, 1 - share.high, 1 - share.low)
+
+
+def _difference(left: Estimate, right: Estimate) -> Estimate:
+    return Estimate(left.value - right.value, left.low - right.high, left.high - right.low)
+
+
+def _product(left: Estimate, right: Estimate) -> Estimate:
+    ends = [a * b for a in (left.low, left.high) for b in (right.low, right.high)]
+    return Estimate(left.value * right.value, min(ends), max(ends))
