@@ -34,14 +34,14 @@ def main() -> None:
         first = timed(lambda: store.similar_cases(query), 1)
         again = timed(lambda: store.similar_cases(query), RUNS)
         store.keep_features(1, MODEL, query.features)
-        after_a_save = timed(lambda: store.similar_cases(query), 1)
+        after_a_replacement = timed(lambda: store.similar_cases(query), 1)
     result = {
         "machine": machine(),
         "visits": visits,
         "width": WIDTH,
         "first_ms": first,
         "again_ms": again,
-        "after_a_save_ms": after_a_save,
+        "after_a_replacement_ms": after_a_replacement,
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=2))

@@ -13,7 +13,7 @@ from typing import Any
 from skinlens import intake, phantom, predict, quality
 from skinlens.clinical import NOT_RECORDED, ClinicalRecord
 from skinlens.clock import local_day
-from skinlens.errors import CaseNotFound, StoreError
+from skinlens.errors import CaseNotFound, InvalidEntry, StoreError
 from skinlens.explain import METHODS, explain
 from skinlens.explain.agreement import agree
 from skinlens.explain.artefacts import artefact_stress, stressed
@@ -23,6 +23,9 @@ from skinlens.explain.focus import focus
 from skinlens.explain.reference import Reduction, Reference, recompute
 from skinlens.explain.region import hottest_region
 from skinlens.explain.stability import stability
+from skinlens.followup.change import Change, SeenLesion, compare
+from skinlens.followup.registration import Registration, register
+from skinlens.followup.trend import MelanomaTrend, melanoma_trend
 from skinlens.models import weights
 from skinlens.models.outline import OutlineHead, drawn_by_clinician, propose
 from skinlens.models.weights import SHIPPED
@@ -53,6 +56,7 @@ __all__ = [
     "analyse",
     "analyse_file",
     "artefact_stress",
+    "compare_visits",
     "depth",
     "depth_maps",
     "drawn_by_clinician",
@@ -65,8 +69,10 @@ __all__ = [
     "keep_outlines",
     "load_classifier",
     "load_outline_head",
+    "melanoma_course",
     "propose",
     "reference",
+    "register_visits",
     "report_pdf",
     "save",
     "similar_cases",
@@ -210,6 +216,49 @@ def similar_cases(
     if features is None or analysis.prediction.model.sha256 != model:
         features = classifier.features(analysis.photo)
     return store.similar_cases(SimilarQuery(features, model, patient_id, lesion_id, count, confirmed_only))
+
+
+def register_visits(store: CaseStore, before_id: int, after_id: int) -> Registration:
+    """How the later visit's photo lies over the earlier one's; the outlines help where both visits have one.
+
+    Raises CaseNotFound, StoreError.
+    """
+    (before, first), (after, second) = (_photo_and_outline(store, one) for one in (before_id, after_id))
+    return register(before, after, first, second)
+
+
+def compare_visits(
+    store: CaseStore,
+    before_id: int,
+    after_id: int,
+    registration: Registration | None = None,
+    *,
+    mm_per_px: tuple[float | None, float | None] = (None, None),
+) -> Change:
+    """What became of the lesion from one visit to a later one, by the clinician's outlines, else the model's.
+
+    Raises CaseNotFound, StoreError, and InvalidEntry where a visit has no outline.
+    """
+    seen = []
+    for number, scale in zip((before_id, after_id), mm_per_px, strict=True):
+        photo, outline = _photo_and_outline(store, number)
+        if outline is None:
+            raise InvalidEntry(
+                f"Case {number} has no outline of the lesion, so that nothing can be measured on its photo. Open the "
+                "case and outline the lesion."
+            )
+        seen.append(SeenLesion(photo, outline, scale, store.case(number).visit.taken_on))
+    return compare(seen[0], seen[1], registration)
+
+
+def melanoma_course(store: CaseStore, lesion_id: int) -> MelanomaTrend:
+    """The melanoma probability over all visits of a lesion. Raises CaseNotFound, StoreError."""
+    return melanoma_trend(store.visits_of_lesion(lesion_id))
+
+
+def _photo_and_outline(store: CaseStore, visit_id: int) -> tuple[Photo, Outline | None]:
+    photo, _ = store.readable_photo(visit_id)
+    return photo, min(store.outlines(visit_id), key=lambda one: one.made_by == "model", default=None)
 
 
 def fill_features(

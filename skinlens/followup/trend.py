@@ -1,0 +1,67 @@
+"""The melanoma probability over all visits of a lesion: what a chart of its course shows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from skinlens.records import ModelStamp, Visit
+
+
+@dataclass(frozen=True)
+class TrendPoint:
+    """One visit."""
+
+    visit_id: int
+    taken_on: str
+    """ISO date."""
+    prob: float
+    """Of melanoma, calibrated."""
+    threshold: float
+    """The melanoma cut-off that held for it."""
+    model: ModelStamp
+    reliable: bool
+    """False: the photo is unlike the training photos; to be drawn apart, and in no line."""
+    comparable: bool
+    """Whether it can stand in one line with the latest reliable visit: reliable, and read by the same model."""
+
+
+@dataclass(frozen=True)
+class MelanomaTrend:
+    """The visits of one lesion by date, the oldest first."""
+
+    points: tuple[TrendPoint, ...]
+
+    @property
+    def line(self) -> tuple[TrendPoint, ...]:
+        """The points that may be joined."""
+        return tuple(point for point in self.points if point.comparable)
+
+    @property
+    def model(self) -> ModelStamp | None:
+        """Whose probabilities are in ``line``; None without any."""
+        return self.line[-1].model if self.line else None
+
+
+def melanoma_trend(visits: Sequence[Visit]) -> MelanomaTrend:
+    """Of one lesion's visits in any order.
+
+    Raises:
+        ValueError: they are of several lesions.
+    """
+    if len({visit.lesion_id for visit in visits}) > 1:
+        raise ValueError("A trend is of one lesion, and these visits are of several.")
+    ordered = sorted(visits, key=lambda visit: (visit.taken_on, visit.id))
+    latest = next((visit.prediction.model.sha256 for visit in reversed(ordered) if visit.quality.reliable), None)
+    return MelanomaTrend(tuple(_point(visit, latest) for visit in ordered))
+
+
+def _point(visit: Visit, latest_sha256: str | None) -> TrendPoint:
+    prediction, reliable = visit.prediction, visit.quality.reliable
+    return TrendPoint(
+        visit_id=visit.id,
+        taken_on=visit.taken_on,
+        prob=prediction.melanoma_prob,
+        threshold=prediction.melanoma_threshold.value,
+        model=prediction.model,
+        reliable=reliable,
+        comparable=reliable and prediction.model.sha256 == latest_sha256,
+    )

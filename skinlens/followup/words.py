@@ -1,0 +1,125 @@
+"""Sentences on the comparison of two visits and on the course of a lesion: the screen and the report share them."""
+
+from collections.abc import Mapping, Sequence
+
+from skinlens.followup.change import ERROR_MEASURED_ON, Change, Difference, Quantity
+from skinlens.followup.registration import Registration
+from skinlens.followup.trend import MelanomaTrend, TrendPoint
+from skinlens.quantities import number, percent
+
+NAMES: Mapping[Quantity, str] = {
+    "area": "Area",
+    "largest_diameter": "Largest diameter",
+    "equivalent_diameter": "Diameter of a circle of the same area",
+    "asymmetry": "Asymmetry of the outline",
+    "color": "Mean color",
+    "lightness": "Lightness",
+    "color_spread": "Spread of colors",
+}
+NO_SIZES = (
+    "Size: not compared, as the photos could not be aligned and no scale is known for both. Enter the scale of both "
+    "photos (millimeters per pixel), or measure on the patient."
+)
+NO_COLORS = "Color: not compared, as too little skin is seen around the lesion to match the light of the two photos."
+MAGNIFICATION = (
+    "Size is relative to the alignment: without a scale, a lesion that grew evenly in all its parts cannot be told "
+    "from one photographed from nearer."
+)
+SCALES_DISAGREE = (
+    "The two scales do not fit the alignment of the photos: one of them may be wrong, or the lesion grew evenly. Check "
+    "the scales before you rely on the size."
+)
+BY_MODEL = "At least one outline is the model's: check it before you rely on the size."
+
+
+def alignment_words(registration: Registration) -> str:
+    """Whether the photos lie in one frame, and how well."""
+    if not registration.aligned:
+        return registration.problem
+    if registration.fixed_sha256 == registration.moving_sha256:
+        return "Both visits hold the same photo."
+    return (
+        f"Aligned: {registration.matches} matching points, to within {number(registration.residual_px)} px; turned by "
+        f"{abs(registration.rotation_degrees):.0f}°, magnification {registration.scale:.2f} times."
+    )
+
+
+def change_words(change: Change) -> tuple[str, ...]:
+    """What changed, each quantity with what differs by chance; then what the figures rest on."""
+    said = [difference_words(one) for one in change.differences if one.quantity != "lightness"]
+    if change.basis == "none":
+        said.insert(0, NO_SIZES)
+    if not change.color_matched:
+        said.append(NO_COLORS)
+    return (*said, *caution_words(change))
+
+
+def caution_words(change: Change) -> tuple[str, ...]:
+    """How far the figures can be trusted."""
+    cautions = []
+    if change.basis == "registration":
+        cautions.append(MAGNIFICATION)
+    if change.scales_disagree:
+        cautions.append(SCALES_DISAGREE)
+    if change.outlined_by_model:
+        cautions.append(BY_MODEL)
+    return (*cautions, f"Measurement error: {ERROR_MEASURED_ON}.")
+
+
+def difference_words(one: Difference) -> str:
+    """Of one quantity: what it was and is, by how much that differs, and whether that says anything."""
+    name, limit = NAMES[one.quantity], _against_error(one)
+    if one.quantity == "color":
+        return f"{name}: differs by ΔE {one.change:.1f}, {limit}."
+    if one.quantity == "asymmetry":
+        was, now = f"{one.before:.0f}\u00a0%", f"{one.after:.0f}\u00a0%"
+        return f"{name}: {was} before, {now} now ({one.change:+.0f} percentage points), {limit}."
+    if one.quantity in {"color_spread", "lightness"}:
+        return f"{name}: {one.before:.1f} before, {one.after:.1f} now (ΔE {one.change:+.1f}), {limit}."
+    amount = f"{one.change:+.0f}\u00a0%"
+    if one.unit in {"mm", "mm²"}:
+        return f"{name}: {_size(one.before)} {one.unit} before, {_size(one.after)} {one.unit} now ({amount}), {limit}."
+    return f"{name}: {amount}, {limit}."
+
+
+def _against_error(one: Difference) -> str:
+    unit = {"color": "ΔE ", "color_spread": "ΔE ", "lightness": "ΔE "}.get(one.quantity, "")
+    after = "" if unit else (" points" if one.quantity == "asymmetry" else "\u00a0%")
+    side = "beyond" if one.notable else "within"
+    return f"{side} measurement error (up to {unit}{one.error:.0f}{after})"
+
+
+def _size(value: float) -> str:
+    """Tenths: more would pretend."""
+    return f"{value:.1f}"
+
+
+def trend_words(trend: MelanomaTrend) -> str:
+    """The course of the melanoma probability, and which visits are not part of it."""
+    line = trend.line
+    if not line:
+        return "Melanoma probability: no visit with a reliable photo."
+    first, last = line[0], line[-1]
+    if len(line) == 1:
+        said = f"Melanoma probability: {percent(last.prob)} on {last.taken_on}; no other visit to compare it with."
+    else:
+        verb = "unchanged" if percent(first.prob) == percent(last.prob) else "now"
+        said = (
+            f"Melanoma probability: {percent(first.prob)} on {first.taken_on}, {verb} {percent(last.prob)} on "
+            f"{last.taken_on} ({len(line)} visits read by the same model)."
+        )
+    others = [point for point in trend.points if point.reliable and not point.comparable]
+    strange = [point for point in trend.points if not point.reliable]
+    if others:
+        said += f" Not comparable, as another model read {_them(len(others))}: {_days(others)}."
+    if strange:
+        said += f" Unfamiliar image, result unreliable: {_days(strange)}."
+    return said
+
+
+def _them(count: int) -> str:
+    return "it" if count == 1 else "them"
+
+
+def _days(points: Sequence[TrendPoint]) -> str:
+    return ", ".join(point.taken_on for point in points)

@@ -1,0 +1,77 @@
+"""Sentences on a change: what was, what is, by how much, and whether that is more than two photos differ by chance."""
+
+from dataclasses import replace
+
+import pytest
+
+from skinlens.followup import words
+from skinlens.followup.change import Change, Difference
+from skinlens.followup.measures import LesionColor, LesionMeasures
+from skinlens.followup.registration import Registration
+
+ALIGNED = Registration("a", "b", ((0.0, -1.25, 5.0), (1.25, 0.0, -1.0)), 52, 0.83, 0.8, 0.5)
+MEASURES = LesionMeasures(100.0, 12.0, 11.3, 0.1, LesionColor((50.0, 10.0, 20.0), 8.0, (0.5, 0.4, 0.3)))
+CHANGE = Change(
+    registration=ALIGNED,
+    basis="scale",
+    before=MEASURES,
+    after=MEASURES,
+    differences=(Difference("area", 12.04, 16.16, "mm²", 34.2, 27.0),),
+    color_matched=True,
+    outline_overlap=0.9,
+    scales_disagree=False,
+    outlined_by_model=False,
+)
+
+
+@pytest.mark.parametrize(
+    ("difference", "said"),
+    [
+        (
+            Difference("area", 12.04, 16.16, "mm²", 34.2, 27.0),
+            "Area: 12.0 mm² before, 16.2 mm² now (+34 %), beyond measurement error (up to 27 %).",
+        ),
+        (
+            Difference("largest_diameter", 5.0, 4.8, "mm", -4.0, 9.0),
+            "Largest diameter: 5.0 mm before, 4.8 mm now (-4 %), within measurement error (up to 9 %).",
+        ),
+        (
+            Difference("largest_diameter", 100.0, 112.0, "px", 12.0, 9.0),
+            "Largest diameter: +12 %, beyond measurement error (up to 9 %).",
+        ),
+        (
+            Difference("asymmetry", 12.0, 15.0, "%", 3.0, 4.0),
+            "Asymmetry of the outline: 12 % before, 15 % now (+3 percentage points), within measurement error (up to 4 "
+            "points).",
+        ),
+        (
+            Difference("color", 0.0, 9.5, "ΔE", 9.5, 9.0),
+            "Mean color: differs by ΔE 9.5, beyond measurement error (up to ΔE 9).",
+        ),
+        (
+            Difference("color_spread", 8.0, 9.5, "ΔE", 1.5, 3.0),
+            "Spread of colors: 8.0 before, 9.5 now (ΔE +1.5), within measurement error (up to ΔE 3).",
+        ),
+    ],
+)
+def test_each_quantity_in_a_sentence(difference: Difference, said: str) -> None:
+    assert words.difference_words(difference).replace("\u00a0", " ") == said
+
+
+def test_what_the_figures_rest_on_is_said() -> None:
+    sentences = words.change_words(CHANGE)
+    assert len(sentences) == 2
+    assert sentences[1].startswith("Measurement error: what 9 of 10 pairs of photos of one lesion")
+    relative = words.change_words(replace(CHANGE, basis="registration", scales_disagree=True, outlined_by_model=True))
+    assert relative[1:4] == (words.MAGNIFICATION, words.SCALES_DISAGREE, words.BY_MODEL)
+    nothing = words.change_words(replace(CHANGE, basis="none", differences=(), color_matched=False))
+    assert nothing[:2] == (words.NO_SIZES, words.NO_COLORS)
+
+
+def test_the_alignment_in_a_sentence() -> None:
+    assert words.alignment_words(ALIGNED) == (
+        "Aligned: 52 matching points, to within 0.83 px; turned by 90°, magnification 1.25 times."
+    )
+    assert words.alignment_words(replace(ALIGNED, moving_sha256="a")) == "Both visits hold the same photo."
+    refused = replace(ALIGNED, matrix=None, problem="The photos could not be aligned: …; shown side by side.")
+    assert words.alignment_words(refused) == "The photos could not be aligned: …; shown side by side."
