@@ -13,7 +13,7 @@ from skinlens.errors import SkinLensError
 from skinlens.explain import METHODS
 from skinlens.records import Case, Method, Patient, Target
 from skinlens.store import CaseQuery, CaseRow, CaseStore, Revision
-from skinlens.ui import certainty, erasure, forms, moving, session, visits, widgets
+from skinlens.ui import certainty, clinical_form, erasure, forms, moving, session, visits, widgets
 from skinlens.ui.forms import PAGE_SIZE
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import STATUSES, diagnosis_name, impression_name, name, patient_line, percent, plain, site
@@ -175,14 +175,16 @@ def case(store: CaseStore, opened: OpenCase) -> None:
         )
         widgets.quality(stored.visit.quality)
     with right:
-        reading, own, changes, manage = st.tabs(
-            ["Model's reading", "Your diagnosis", "Changes", "Move, export, delete"]
+        reading, own, clinical, changes, manage = st.tabs(
+            ["Model's reading", "Your diagnosis", "Criteria and plan", "Changes", "Move, export, delete"]
         )
         with reading:
             certainty.verdict(stored.visit.quality, stored.visit.prediction)
             widgets.model_line(opened)
         with own:
             forms.reading(store, opened)
+        with clinical:
+            clinical_form.section(store, opened)
         with changes:
             _changes(store.revisions(stored.visit.id))
         with manage:

@@ -1,0 +1,102 @@
+"""Criteria, plan, recall and histology are entered on the page of a stored case, and come back as they were saved."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from skinlens import pipeline
+from skinlens.clinical import Histology, Plan, Recall
+from skinlens.criteria import Abcd, Criteria, SevenPoint
+from skinlens.store import CaseStore, NewLesion, NewPatient
+from tests.app.conftest import press, read, typed
+
+
+@pytest.fixture
+def case(agreed: AppTest, skinlens_home: Path) -> tuple[AppTest, CaseStore]:
+    """Case 1 (photo of 2024-05-31) open in the history."""
+    store = CaseStore(skinlens_home)
+    analysis = pipeline.example(pipeline.load_classifier(pipeline.weights_directory()))
+    patient, lesion = NewPatient("P-7", 1961, "female"), NewLesion("forearm")
+    pipeline.save(store, analysis, (), patient=patient, lesion=lesion, taken_on="2024-05-31")
+    agreed.switch_page("pages/history.py").run()
+    press(agreed, "Open case 1")
+    return agreed, store
+
+
+def choose(app: AppTest, name: str, value: object) -> None:
+    app.button_group(key=typed(app, f"clinical_{name}")).set_value(value).run()
+
+
+def test_criteria_are_scored_saved_and_come_back(case: tuple[AppTest, CaseStore]) -> None:
+    app, store = case
+    for name, count in (("a", 2), ("b", 3), ("c", 4)):
+        choose(app, name, count)
+    press(app, "Save criteria")
+    assert "Nothing is saved yet. Give D too" in read(app)
+    assert store.case(1).visit.clinical.criteria == Criteria()
+    choose(app, "d", 3)
+    assert "TDS 6.4, highly suspicious" in read(app)
+    choose(app, "present", ["atypical_network", "regression"])
+    choose(app, "phototype", 2)
+    app.text_area(key=typed(app, "clinical_symptoms")).input("Itches.").run()
+    press(app, "Save criteria")
+    saved = store.case(1)
+    assert saved.visit.clinical.criteria == Criteria(
+        Abcd(2, 3, 4, 3), SevenPoint(("atypical_network", "regression"), "1998"), ""
+    )
+    assert (saved.visit.clinical.symptoms, saved.patient and saved.patient.phototype) == ("Itches.", 2)
+    assert "Case 1: Criteria saved." in read(app)
+    again = AppTest.from_file(app._script_path, default_timeout=240).run()
+    again.switch_page("pages/history.py").run()
+    press(again, "Open case 1")
+    assert [again.button_group(key=typed(again, f"clinical_{sign}")).value for sign in "abcd"] == [2, 3, 4, 3]
+
+
+def test_none_of_the_seven_is_an_answer(case: tuple[AppTest, CaseStore]) -> None:
+    app, store = case
+    app.checkbox(key=typed(app, "clinical_none")).check().run()
+    press(app, "Save criteria")
+    assert store.case(1).visit.clinical.criteria.seven_point == SevenPoint()
+
+
+def test_a_recheck_has_a_recall_that_is_dealt_with(case: tuple[AppTest, CaseStore]) -> None:
+    app, store = case
+    choose(app, "plan", "recheck")
+    press(app, "Save plan")
+    clinical = store.case(1).visit.clinical
+    assert (clinical.plan, clinical.recall) == (Plan("recheck", 3), Recall("2024-08-31"))
+    assert "Recall on 2024-08-31.** It is due." in read(app)
+    press(app, "Recall is done")
+    recall = store.case(1).visit.clinical.recall
+    assert recall is not None
+    assert recall.done_on is not None
+    press(app, "Open the recall again")
+    assert store.case(1).visit.clinical.recall == Recall("2024-08-31")
+    choose(app, "plan", "excise")
+    press(app, "Save plan")
+    assert (store.case(1).visit.clinical.plan, store.case(1).visit.clinical.recall) == (Plan("excise"), None)
+
+
+def test_histology_comes_later(case: tuple[AppTest, CaseStore]) -> None:
+    app, store = case
+    app.date_input(key=typed(app, "clinical_histology_on")).set_value(date(2024, 7, 1)).run()
+    press(app, "Save histology")
+    assert "Give the pathologist's diagnosis" in read(app)
+    app.selectbox(key=typed(app, "clinical_histology")).select("mel").run()
+    press(app, "Save histology")
+    assert store.case(1).visit.clinical.histology == Histology("mel", "", "2024-07-01", "")
+
+
+def test_what_another_window_saved_is_shown_and_what_was_entered_stays(case: tuple[AppTest, CaseStore]) -> None:
+    app, store = case
+    choose(app, "plan", "discharge")
+    store.record_plan(1, Plan("excise", text="this week"), expected_version=store.case(1).visit.version)
+    app.run()
+    assert "changed in another window" in read(app)
+    assert any("this week" in one.value for one in app.text)
+    assert app.button_group(key=typed(app, "clinical_plan")).value == "discharge"
+    press(app, "Take what is stored now")
+    assert app.button_group(key=typed(app, "clinical_plan")).value == "excise"
+    assert "changed in another window" not in read(app)
