@@ -10,7 +10,7 @@ from skinlens.labels import BY_CODE, CODES, MELANOMA
 from skinlens.preprocess import InputSpec
 from skinlens.records import Case, Explanation, Method, Photo, Prediction, Target, Visit
 from skinlens.store import CaseStore
-from skinlens.ui import cache, maps, viewer, widgets
+from skinlens.ui import cache, course, maps, viewer, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.viewer import Panel
 from skinlens.ui.words import diagnosis_name, impression_name, name, percent, plain
@@ -69,7 +69,9 @@ def compare(store: CaseStore, opened: OpenCase, stored: Case) -> None:
         SeenVisit(other, photo, readable),
     )
     before, after = sorted(seen, key=lambda one: (one.visit.taken_on, one.visit.id))
+    course.trend(store, stored.lesion.id)
     _changes(before.visit, after.visit)
+    course.change(store, before.visit.id, after.visit.id, (before.photo, after.photo))
     _pictures(before, after)
     for column, one in zip(st.columns(2), (before, after), strict=True):
         with column:

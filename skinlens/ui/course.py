@@ -1,0 +1,155 @@
+"""The course of one lesion: two visits in one frame, their change in numbers, and melanoma's probability over all."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+from PIL import Image
+
+from skinlens import pipeline
+from skinlens.errors import InvalidEntry, SkinLensError
+from skinlens.followup.registration import Registration, aligned_picture
+from skinlens.followup.trend import MelanomaTrend
+from skinlens.followup.words import alignment_words, change_words, trend_words
+from skinlens.records import Photo, Pixels
+from skinlens.store import CaseStore
+from skinlens.ui import cache
+from skinlens.ui.figures import calm
+from skinlens.ui.words import plain
+
+SHOWN_PX = 900
+"""Long side of the two photos where they lie over each other."""
+BLUE, GREY = "#4289b8", "#7f8d92"
+LEAST_POINTS = 2
+"""Visits from which a chart says more than its sentence."""
+CONFIG = {"displayModeBar": False}
+
+
+@dataclass(frozen=True, eq=False)
+class Overlaid:
+    """Two photos in the frame of the earlier one, reduced for the screen."""
+
+    registration: Registration
+    before: Pixels
+    after: Pixels
+    """Black where the later photo does not reach."""
+
+
+def trend(store: CaseStore, lesion_id: int) -> None:
+    """The melanoma probability over all visits, in a sentence and, from two visits on, as a chart."""
+    course = pipeline.melanoma_course(store, lesion_id)
+    st.markdown(plain(trend_words(course)))
+    if len(course.points) >= LEAST_POINTS:
+        st.plotly_chart(chart(course), config=CONFIG, key="course", alt=trend_words(course))
+
+
+def chart(course: MelanomaTrend) -> go.Figure:
+    """Visits that can be compared are joined; others stand apart, hollow. The cut-off is dashed."""
+    figure = go.Figure()
+    line = course.line
+    figure.add_scatter(
+        x=[point.taken_on for point in line],
+        y=[100 * point.prob for point in line],
+        mode="lines+markers",
+        line={"color": BLUE},
+        marker={"size": 10},
+        customdata=[point.visit_id for point in line],
+        hovertemplate="%{x}: %{y:.1f} %, case %{customdata}<extra></extra>",
+        name="read by the same model",
+    )
+    if apart := [point for point in course.points if not point.comparable]:
+        figure.add_scatter(
+            x=[point.taken_on for point in apart],
+            y=[100 * point.prob for point in apart],
+            mode="markers",
+            marker={"size": 10, "symbol": "circle-open", "color": GREY},
+            customdata=[point.visit_id for point in apart],
+            hovertemplate="%{x}: %{y:.1f} %, case %{customdata}, not comparable<extra></extra>",
+            name="not comparable",
+        )
+    if line:
+        days = (course.points[0].taken_on, course.points[-1].taken_on)
+        cutoff = 100 * line[-1].threshold
+        figure.add_scatter(
+            x=days, y=[cutoff] * 2, mode="lines", line={"dash": "dash", "color": GREY}, name="cut-off", hoverinfo="skip"
+        )
+    figure.update_xaxes(type="date", tickformat="%Y-%m-%d", fixedrange=True)
+    figure.update_yaxes(title="melanoma, %", rangemode="tozero")
+    return calm(figure, 260)
+
+
+@st.fragment
+def change(store: CaseStore, before_id: int, after_id: int, photos: tuple[Photo, Photo]) -> None:
+    """Both photos in one frame, and what changed between them; a sentence where the photos cannot be aligned."""
+    try:
+        overlaid = _overlaid(store, before_id, after_id, photos)
+        picture, figures = st.columns([3, 2], gap="large")
+        with picture:
+            st.caption(plain(_sentence(alignment_words(overlaid.registration))))
+            if overlaid.registration.aligned:
+                _swipe(overlaid)
+        with figures:
+            _in_numbers(store, before_id, after_id, overlaid.registration)
+    except SkinLensError as error:  # the page's own sentence is out of reach: this part is drawn by itself
+        st.error(plain(error))
+
+
+def _in_numbers(store: CaseStore, before_id: int, after_id: int, registration: Registration) -> None:
+    st.markdown("**What changed**")
+    try:
+        found = pipeline.compare_visits(store, before_id, after_id, registration)
+    except InvalidEntry as error:
+        st.caption(plain(error))
+    else:
+        st.markdown("\n".join(f"- {plain(sentence)}" for sentence in change_words(found)))
+
+
+def _sentence(words: str) -> str:
+    """With a capital and a full stop: a refusal comes as the rest of a sentence."""
+    return f"{words[:1].upper()}{words[1:]}".rstrip(".") + "."
+
+
+def _overlaid(store: CaseStore, before_id: int, after_id: int, photos: tuple[Photo, Photo]) -> Overlaid:
+    """Found once for each pair; let go of with the open case."""
+    key = f"case_overlaid_{before_id}_{after_id}_{photos[0].sha256[:12]}_{photos[1].sha256[:12]}"
+    known: Overlaid | None = st.session_state.get(key)
+    if known is None:
+        with st.spinner("Aligning the photos …"):
+            registration = pipeline.register_visits(store, before_id, after_id)
+            if registration.aligned:
+                placed, _ = aligned_picture(registration, *photos)
+            else:
+                placed = photos[1].pixels
+            before = cache.reduced(photos[0], SHOWN_PX)
+            after = np.asarray(Image.fromarray(placed).resize((before.shape[1], before.shape[0])))
+        known = st.session_state[key] = Overlaid(registration, before, after)
+    return known
+
+
+def _swipe(overlaid: Overlaid) -> None:
+    way = st.segmented_control("Both photos in one frame", ["Swipe", "Blend"], default="Swipe", required=True,
+                               key="case_overlay_way")  # fmt: skip
+    share = st.slider("Later photo, %", 0, 100, 50, 5, key="case_overlay_share", help="Arrow keys move it.")
+    made = swiped(overlaid.before, overlaid.after, share) if way == "Swipe" else blended(
+        overlaid.before, overlaid.after, share
+    )  # fmt: skip
+    where = "on the right" if way == "Swipe" else "blended over it"
+    words = f"The earlier photo, and {share} % of the later one {where}"
+    st.image(cache.jpeg(made), width="stretch", caption=f"{words}.", alt=words)
+
+
+def swiped(before: Pixels, after: Pixels, share: int) -> Pixels:
+    """The earlier photo on the left, ``share`` percent of the later one on the right, a white line between."""
+    width = before.shape[1]
+    edge = round(width * (100 - share) / 100)
+    picture = np.concatenate([before[:, :edge], after[:, edge:]], axis=1)
+    if 0 < edge < width:
+        picture[:, max(0, edge - 1) : edge + 1] = 255
+    return picture
+
+
+def blended(before: Pixels, after: Pixels, share: int) -> Pixels:
+    """Both photos as if they lay over each other, ``share`` percent of the later one."""
+    mixed = (100.0 - share) / 100 * before + share / 100 * after
+    return np.asarray(np.rint(mixed), dtype=np.uint8)
