@@ -11,6 +11,7 @@ if __name__ == "__main__":
     st.set_page_config(page_title="SkinLens", page_icon=frame.MARK, layout="wide")
     pages = [
         st.Page("pages/analyse.py", title="Analyse", default=True),
+        st.Page("pages/worklist.py", title="Worklist"),
         st.Page("pages/explain.py", title="Explain"),
         st.Page("pages/history.py", title="History"),
         st.Page("pages/report.py", title="Report"),

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from skinlens.ui import ablation, cache, card, frame, measured, sanity
+from skinlens.ui import ablation, cache, card, frame, measured, practice, sanity
 
 frame.title("Model")
 release = cache.manifest()
@@ -31,5 +31,9 @@ st.header("Quick and exact form")
 card.parity(release)
 st.header("How far the maps can be trusted")
 sanity.section()
+st.header("You, the model and histology")
+practice.outcomes(cache.store())
+st.header("What its use would save or cost")
+practice.calculator(cache.store())
 st.header("Versions")
 card.versions(release)

@@ -13,7 +13,7 @@ from skinlens.errors import SkinLensError
 from skinlens.explain import METHODS
 from skinlens.records import Case, Method, Patient, Target
 from skinlens.store import CaseQuery, CaseRow, CaseStore, Revision
-from skinlens.ui import certainty, clinical_form, erasure, forms, moving, session, visits, widgets
+from skinlens.ui import certainty, clinical_form, erasure, forms, moving, session, similar, visits, widgets
 from skinlens.ui.forms import PAGE_SIZE
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import STATUSES, diagnosis_name, impression_name, name, patient_line, percent, plain, site
@@ -190,6 +190,8 @@ def case(store: CaseStore, opened: OpenCase) -> None:
         with manage:
             _manage(store, opened, stored)
     visits.compare(store, opened, stored)
+    st.divider()
+    similar.section(store, opened, stored)
 
 
 def _changes(revisions: tuple[Revision, ...]) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from skinlens.impact import CutOff, Impact
 from skinlens.ui.figures import calm, short
 
 BLUE, ORANGE, GREY = "#4289b8", "#c9552b", "#7f8d92"
 FAINT = "rgba(66, 137, 184, 0.18)"
+CUT_OFF_TICKS = (0.01, 0.03, 0.1, 0.3, 0.9)
 Entry = Mapping[str, Any]
 """One row of a measurement, as it was written."""
 
@@ -59,16 +61,50 @@ def cut_offs(table: Entry) -> go.Figure:
     if table["shipped"] is not None:
         line = {"dash": "dash", "color": GREY}
         figure.add_scatter(x=[table["shipped"]] * 2, y=[0, 1], mode="lines", line=line, name="in use", hoverinfo="skip")
-    ticks = [0.01, 0.03, 0.1, 0.3, 0.9]
     figure.update_xaxes(
         type="log",
         title="cut-off on the probability",
-        tickvals=ticks,
-        ticktext=[f"{100 * tick:.0f} %" for tick in ticks],
+        tickvals=CUT_OFF_TICKS,
+        ticktext=[f"{100 * tick:.0f} %" for tick in CUT_OFF_TICKS],
         fixedrange=True,
     )
     figure.update_yaxes(range=[0, 1.03])
     return calm(figure, 400)
+
+
+def impact(curve: Sequence[tuple[CutOff, Impact]]) -> go.Figure:
+    """Over the cut-offs: excisions avoided in a year, and the melanomas below the cut-off that they are bought with."""
+    figure = go.Figure()
+    at = [one.cut_off for one, _ in curve]
+    for title, colour, dash, symbol, estimates in (
+        ("excisions avoided", BLUE, "dot", "square", [found.excisions_avoided for _, found in curve]),
+        ("melanomas below the cut-off", ORANGE, "solid", "circle", [found.melanomas_missed for _, found in curve]),
+    ):
+        figure.add_scatter(
+            x=at,
+            y=[one.value for one in estimates],
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": [one.high - one.value for one in estimates],
+                "arrayminus": [one.value - one.low for one in estimates],
+                "thickness": 1,
+            },
+            mode="lines+markers",
+            line={"color": colour, "dash": dash},
+            marker={"symbol": symbol, "size": 8},
+            name=title,
+            hovertemplate=f"{title}: %{{y:,.0f}} a year at %{{x:.3f}}<extra></extra>",
+        )
+    figure.update_xaxes(
+        type="log",
+        title="cut-off on the probability of melanoma",
+        tickvals=CUT_OFF_TICKS,
+        ticktext=[f"{100 * tick:.0f} %" for tick in CUT_OFF_TICKS],
+        fixedrange=True,
+    )
+    figure.update_yaxes(title="lesions a year")
+    return calm(figure, 360)
 
 
 def dots(

@@ -55,7 +55,7 @@ def choose(store: CaseStore, key: Key, leave_out: int | None = None, patient: in
         return Placement(None, lesion, missing)
     if kind == KNOWN:
         return _of_known(store, key, known, leave_out, patient)
-    typed, missing = _new_patient(key, tuple(known.values()))
+    typed, missing = new_patient(key, tuple(known.values()))
     lesion, no_site = _new_lesion(store, key)
     return Placement(typed, lesion, (*missing, *no_site))
 
@@ -90,7 +90,8 @@ def _of_known(
     return Placement(chosen, lesion, missing)
 
 
-def _new_patient(key: Key, known: Sequence[Patient]) -> tuple[NewPatient, tuple[str, ...]]:
+def new_patient(key: Key, known: Sequence[Patient]) -> tuple[NewPatient, tuple[str, ...]]:
+    """The fields for a new patient; and what is still needed, also to tell a namesake apart."""
     columns = st.columns([5, 4, 4])
     typed = NewPatient(
         columns[0].text_input(

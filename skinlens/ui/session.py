@@ -1,5 +1,7 @@
 """What one browser session holds: the open case, its maps, and the work in progress. It outlives page switches."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from skinlens import pipeline
@@ -12,13 +14,15 @@ from skinlens.records import Case, Method, Target
 from skinlens.ui import cache, tabs
 from skinlens.ui.jobs import Desk, Job
 from skinlens.ui.open_case import OpenCase, open_anywhere, with_target
+from skinlens.ui.tray import Tray
 from skinlens.ui.unsaved import Holder, new_token
 
 _OPEN, _DESK, _PARAMS, _SAID, _TOKEN = "open_case", "desk", "map_params", "message", "photo_token"
-_IN_HISTORY, _PATIENT = "history_case", "last_patient"
+_IN_HISTORY, _PATIENT, _TRAY = "history_case", "last_patient", "tray_token"
 
 
 UNSAVED: Holder[OpenCase] = Holder(size=lambda opened: opened.bytes)
+TRAYS: Holder[Tray] = Holder(size=lambda tray: tray.held_bytes)
 PHOTO_GONE = (
     "The photo that this page showed was not saved, and is not held any more: that is so within a minute after its tab "
     "was closed, and an hour after it was cut off. Upload it again."
@@ -50,6 +54,7 @@ def _tab_left(left: tuple[Desk, str]) -> None:
     taken = sum(one.bytes for one in open_anywhere() if one.tab == tab)
     if tabs.left(tab, taken):
         UNSAVED.expire_where(lambda opened: opened.tab == tab, tabs.CLOSED_S)
+        TRAYS.expire_where(lambda tray: tray.tab == tab, tabs.CLOSED_S)
 
 
 @st.cache_resource(show_spinner=False, scope="session", on_release=_tab_left)
@@ -142,12 +147,46 @@ def leave_if_gone(opened: OpenCase) -> None:
         st.rerun()
 
 
+def tray(make: Callable[[], Tray]) -> Tray:
+    """The tab's photos that are not filed yet; an empty one is made by ``make``."""
+    token = st.session_state.get(_TRAY)
+    found = TRAYS.find(token) if token else None
+    if found is None:
+        st.session_state[_TRAY] = new_token()
+        found = make()
+    _hold_tray(found)
+    return found
+
+
+def _hold_tray(found: Tray) -> None:
+    found.tab = tabs.here()
+    desk()  # which hears it when the tab is closed
+    TRAYS.hold(st.session_state[_TRAY], found)
+
+
+def _restore_tray() -> None:
+    token = st.session_state.get(_TRAY) or st.query_params.get("tray", "")
+    found = TRAYS.find(token) if token else None
+    if found is None:
+        st.session_state.pop(_TRAY, None)
+        return
+    st.session_state[_TRAY] = token
+    _hold_tray(found)
+
+
+def _tray_address() -> dict[str, str]:
+    found = TRAYS.find(st.session_state[_TRAY]) if _TRAY in st.session_state else None
+    return {"tray": st.session_state[_TRAY]} if found is not None and found.items else {}
+
+
 def restore() -> None:
     """After the page was reloaded: open what its address names. Then keep the address up to date."""
+    _restore_tray()
     if current() is None:
         _open_named(st.query_params.get("case", ""), st.query_params.get("photo", ""))
     opened = current()
     if opened is None:
+        _address()
         return
     if opened.gone:
         close()
@@ -185,8 +224,9 @@ def _open_named(case: str, photo: str) -> None:
 
 def _address(**names: str) -> None:
     """What the page's address names; touched only where it changes, for each change is a message to the browser."""
-    if st.query_params.to_dict() != names:
-        st.query_params.from_dict(names)
+    wanted = {**names, **_tray_address()}
+    if st.query_params.to_dict() != wanted:
+        st.query_params.from_dict(wanted)
 
 
 def _leave(left: OpenCase | None) -> None:

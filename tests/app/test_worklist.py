@@ -1,0 +1,134 @@
+"""The worklist: every dropped file has its row until it is filed or discarded, also after a reload."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from skinlens import pipeline
+from skinlens.errors import UnreadableImage
+from skinlens.store import CaseQuery, CaseStore
+from skinlens.ui import session, tray, worklist
+from skinlens.ui.tray import Tray, TrayItem
+from tests.app.conftest import drawn, press, read
+
+
+@pytest.fixture
+def page(agreed: AppTest) -> AppTest:
+    return agreed.switch_page("pages/worklist.py").run()
+
+
+def drop(app: AppTest, name: str, data: bytes) -> None:
+    app.file_uploader[0].upload(name, data, "image/png").run()
+    tray_of(app).wait()
+    app.run()
+
+
+def tray_of(app: AppTest) -> Tray:
+    found = session.TRAYS.find(app.session_state["tray_token"])
+    assert found is not None
+    return found
+
+
+def enter(app: AppTest, number: int, name: str, value: str) -> None:
+    token = tray_of(app).items[number].token
+    app.text_input(key=f"tray_{name}-{token}").input(value).run()
+
+
+def test_twelve_photos_of_one_patient_are_filed_with_one_button(page: AppTest, skinlens_home: Path) -> None:
+    for seed in range(3):
+        drop(page, f"mole {seed}.png", drawn(seed, "PNG"))
+    assert "**3 photos to file**" in read(page)
+    page.text_input(key="tray_pseudonym").input("P-12").run()
+    for number, place in enumerate(("back", "thigh", "scalp")):
+        enter(page, number, "site", place)
+    token = tray_of(page).items[1].token
+    page.selectbox(key=f"tray_label-{token}").select("nv").run()
+    page.checkbox(key=f"tray_sign-{token}").check().run()
+    press(page, "File 3 photos")
+    store = CaseStore(skinlens_home)
+    cases = [store.case(number) for number in (1, 2, 3)]
+    assert {case.patient and case.patient.pseudonym for case in cases} == {"P-12"}
+    assert [case.lesion.body_site for case in cases] == ["back", "thigh", "scalp"]
+    assert [(case.visit.status, case.visit.clinician_label) for case in cases] == [
+        ("draft", None),
+        ("signed", "nv"),
+        ("draft", None),
+    ]
+    assert "3 photos filed." in read(page)
+    assert "Filed as case 2" in read(page)
+    assert [item.data for item in tray_of(page).items] == [b"", b"", b""]
+    press(page, "Clear the filed rows")
+    assert tray_of(page).items == ()
+
+
+def test_a_file_that_cannot_be_read_has_its_row_and_its_sentence(page: AppTest) -> None:
+    drop(page, "letter.png", b"Dear colleague, thank you for")
+    drop(page, "mole.png", drawn(1, "PNG"))
+    said = read(page)
+    assert "**letter.png**" in said
+    assert tray_of(page).items[0].problem in said.replace("  \n", "\n")
+    assert "**1 photo to file**" in said
+
+
+def test_nothing_is_filed_without_a_patient_or_a_site(page: AppTest, skinlens_home: Path) -> None:
+    drop(page, "mole.png", drawn(1, "PNG"))
+    assert [one.disabled for one in page.button if one.key == "tray_file"] == [True]
+    assert "1 without a body site: it stays in the list." in read(page)
+    enter(page, 0, "site", "back")
+    press(page, "File 1 photo")
+    assert "Still needed: a pseudonym" in read(page)
+    assert CaseStore(skinlens_home).search(CaseQuery()).total == 0
+    assert page.text_input(key=f"tray_site-{tray_of(page).items[0].token}").value == "back"
+
+
+def test_a_reloaded_page_has_its_photos_again(page: AppTest) -> None:
+    drop(page, "mole.png", drawn(1, "PNG"))
+    token = page.session_state["tray_token"]
+    assert page.query_params["tray"] == token
+    again = AppTest.from_file(page._script_path, default_timeout=240)
+    again.query_params["tray"] = token
+    again.run()
+    again.switch_page("pages/worklist.py").run()
+    assert [item.name for item in tray_of(again).items] == ["mole.png"]
+    assert "**1 photo to file**" in read(again)
+
+
+def test_what_was_discarded_can_be_put_back(page: AppTest) -> None:
+    drop(page, "mole.png", drawn(1, "PNG"))
+    press(page, "Discard")
+    assert tray_of(page).items == ()
+    assert "Discarded: mole.png" in read(page)
+    press(page, "Undo")
+    assert [item.state for item in tray_of(page).items] == ["read"]
+
+
+def test_a_row_is_opened_under_analyse(page: AppTest) -> None:
+    drop(page, "mole.png", drawn(1, "PNG"))
+    press(page, "Look closer")
+    assert page.session_state["open_case"].photo_sha256 == tray_of(page).items[0].photo_sha256
+
+
+def test_a_tray_takes_no_more_than_it_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(data: bytes) -> pipeline.Analysis:
+        raise UnreadableImage("This is no photo.")
+
+    monkeypatch.setattr(tray, "MOST_FILES", 2)
+    made = Tray(refuse, lambda _: b"")
+    made.add([(f"{number}.png", b"x") for number in range(3)])
+    made.wait()
+    assert [item.problem for item in made.items] == ["This is no photo.", "This is no photo.", tray.FULL]
+    assert made.held_bytes == 0
+
+
+def test_melanoma_comes_first_and_what_was_not_read_last(agreed: AppTest) -> None:
+    analysis = pipeline.example(pipeline.load_classifier(pipeline.weights_directory()))
+    sure = replace(analysis.prediction, probs=(0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0))
+    rows = [
+        TrayItem("waiting", b""),
+        TrayItem("example", b"", "read", quality=analysis.quality, prediction=analysis.prediction),
+        TrayItem("sure", b"", "read", quality=analysis.quality, prediction=sure),
+    ]
+    assert [one.name for one in sorted(rows, key=lambda one: -one.melanoma_prob)] == ["sure", "example", "waiting"]
+    assert worklist.verdict(analysis.quality, sure).startswith("Suspicious for melanoma (100.0")

@@ -1,0 +1,78 @@
+"""The worklist in a real Chromium: twelve moles of one patient, dropped, read, reloaded and filed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from skinlens.phantom import draw_phantom
+from skinlens.store import CaseQuery, CaseStore
+from tests.browser.test_journey import (  # noqa: F401  (browser is a fixture)
+    LIMIT_S,
+    NARROW,
+    WIDE,
+    browser,
+    picture,
+    served,
+    settled,
+)
+
+MOLES = 12
+MOST_CLICKS = 30
+
+
+@pytest.fixture
+def moles(tmp_path: Path) -> list[Path]:
+    paths = [tmp_path / f"mole-{number:02d}.jpg" for number in range(MOLES)]
+    for number, path in enumerate(paths):
+        Image.fromarray(draw_phantom(40 + number)).save(path, quality=92)
+    return paths
+
+
+@pytest.fixture
+def tab(browser: Browser) -> Iterator[Page]:  # noqa: F811
+    context = browser.new_context(viewport={"width": WIDE[0], "height": WIDE[1]})
+    page = context.new_page()
+    page.set_default_timeout(LIMIT_S * 1000)
+    yield page
+    context.close()
+
+
+def test_twelve_moles_of_one_patient(tab: Page, release: Path, moles: list[Path], tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with served(home, release) as address:
+        store = CaseStore(home)
+        store.acknowledge_disclaimer()
+        tab.goto(f"{address}/worklist")
+        clicks = 1  # the button of the upload field; the files are chosen in the system's window
+        tab.locator("input[type=file]").set_input_files(moles)
+        expect(tab.get_by_text(f"{MOLES} photos to file")).to_be_visible()
+        settled(tab)
+        tab.reload()
+        expect(tab.get_by_text(f"{MOLES} photos to file")).to_be_visible()
+        expect(tab.get_by_label("Body site")).to_have_count(MOLES)
+        settled(tab)
+        clicks += 1
+        tab.get_by_role("textbox", name="Pseudonym").click()
+        tab.keyboard.type("P-0147")
+        for number in range(MOLES):
+            clicks += 1
+            tab.get_by_label("Body site").nth(number).click()
+            tab.keyboard.type(f"back {number + 1}")
+        tab.keyboard.press("Tab")
+        settled(tab)
+        picture(tab, "worklist-wide")
+        tab.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+        picture(tab, "worklist-narrow")
+        tab.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+        settled(tab)
+        clicks += 1
+        tab.get_by_role("button", name=f"File {MOLES} photos").click()
+        expect(tab.get_by_text(f"{MOLES} photos filed.")).to_be_visible()
+        assert clicks <= MOST_CLICKS
+        found = store.search(CaseQuery(limit=MOLES))
+        assert found.total == MOLES
+        assert {row.pseudonym for row in found.rows} == {"P-0147"}
+        assert sorted(row.body_site for row in found.rows) == sorted(f"back {number + 1}" for number in range(MOLES))
