@@ -89,6 +89,7 @@ def calculator(store: CaseStore) -> None:
                 float(one.low * factor),
                 float(one.high * factor),
                 float(round(defaults.get(name, one.default) * factor, 1)),
+                format="%g",
                 key=f"impact_{name}",
                 persist_state="session",
                 help=f"{one.source[:1].upper()}{one.source[1:]}.",
@@ -125,10 +126,8 @@ def measured(store: CaseStore) -> tuple[dict[str, float], dict[str, tuple[float,
     values: dict[str, float] = {}
     intervals: dict[str, tuple[float, float]] = {}
     times = store.work_times()
-    if times.median is not None:
-        values["minutes_with"] = times.median
-        if times.quartiles is not None:
-            intervals["minutes_with"] = times.quartiles
+    if times.median is not None and times.quartiles is not None:  # one or two cases say nothing of the next
+        values["minutes_with"], intervals["minutes_with"] = times.median, times.quartiles
     table = _thresholds()
     for one in cut_offs(table) if table else ():
         if one.cut_off == table["shipped"]:  # type: ignore[index]

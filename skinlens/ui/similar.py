@@ -18,6 +18,8 @@ from skinlens.ui.words import diagnosis_name, percent, plain
 
 COLUMNS = 3
 COUNT = 6
+LEAST = 0.5
+"""Cosine from which a case is shown: below, the model sees little in common."""
 SOURCES = {
     "histology": "histology",
     "clinician": "signed by a clinician",
@@ -51,9 +53,10 @@ def section(store: CaseStore, opened: OpenCase, stored: Case) -> None:
             count=COUNT,
             confirmed_only=not every,
         )
+        found = tuple(one for one in found if one.similarity >= LEAST)
         if not found:
             kind = "" if every else " with a confirmed diagnosis (histology, or signed)"
-            st.markdown(f"No case of another lesion{kind} was found.")
+            st.markdown(f"No case of another lesion{kind} is alike to the model (similarity of 50 % or more).")
             return
         pictures = store.thumbnails([one.visit_id for one in found])
     except SkinLensError as error:  # the page's own sentence is out of reach: this part is drawn by itself
