@@ -25,7 +25,7 @@ _README = f"""{DISCLAIMER}
 
 Everything that SkinLens {__version__} kept of one patient.
 patient.json   the patient, the lesions, the visits with prediction, quality, checks, outlines, notes, criteria, plan
-               and histology, and the trail
+               and histology, the features by which similar cases are found, and the trail
 pictures/      the photos, lossless, without metadata
 maps/          the heat maps in the frame of the network's input: .npz of numpy, float32 array "heat", 0 none, 1 most
 """
