@@ -111,20 +111,25 @@ def _sentence(words: str) -> str:
 
 
 def _overlaid(store: CaseStore, before_id: int, after_id: int, photos: tuple[Photo, Photo]) -> Overlaid:
-    """Found once for each pair; let go of with the open case."""
-    key = f"case_overlaid_{before_id}_{after_id}_{photos[0].sha256[:12]}_{photos[1].sha256[:12]}"
-    known: Overlaid | None = st.session_state.get(key)
-    if known is None:
-        with st.spinner("Aligning the photos …"):
-            registration = pipeline.register_visits(store, before_id, after_id)
-            if registration.aligned:
-                placed, _ = aligned_picture(registration, *photos)
-            else:
-                placed = photos[1].pixels
-            before = cache.reduced(photos[0], SHOWN_PX)
-            after = np.asarray(Image.fromarray(placed).resize((before.shape[1], before.shape[0])))
-        known = st.session_state[key] = Overlaid(registration, before, after)
-    return known
+    """Found once for each pair. Raises CaseNotFound, StoreError."""
+    key = f"{store.home} {before_id} {after_id} {photos[0].sha256} {photos[1].sha256}"
+    with st.spinner("Aligning the photos …"):
+        return _cached(key, store, before_id, after_id, photos)
+
+
+@st.cache_data(show_spinner=False, max_entries=8)  # an erasure empties it
+def _cached(
+    key: str,  # noqa: ARG001  the key
+    _store: CaseStore,
+    _before_id: int,
+    _after_id: int,
+    _photos: tuple[Photo, Photo],
+) -> Overlaid:
+    registration = pipeline.register_visits(_store, _before_id, _after_id)
+    placed = aligned_picture(registration, *_photos)[0] if registration.aligned else _photos[1].pixels
+    before = cache.reduced(_photos[0], SHOWN_PX)
+    after = np.asarray(Image.fromarray(placed).resize((before.shape[1], before.shape[0])))
+    return Overlaid(registration, before, after)
 
 
 def _swipe(overlaid: Overlaid) -> None:

@@ -37,8 +37,8 @@ def not_confirmed(typed: str, pseudonym: str) -> str:
 
 
 def forget_searched() -> None:
-    """Empty the fields of the history in which the pseudonym may stand."""
-    for key in ("find_text", "find_patient", "find_page", "find_table"):
+    """Empty the fields of the history and of the worklist in which the pseudonym may stand."""
+    for key in ("find_text", "find_patient", "find_page", "find_table", "tray_pseudonym", "tray_patient"):
         st.session_state.pop(key, None)
 
 
@@ -57,6 +57,8 @@ def forget(store: CaseStore, visits: tuple[Visit, ...]) -> None:
     for one in held:
         one.erased = True
     session.UNSAVED.drop_where(lambda one: one.erased)
+    for tray in session.TRAYS.every():
+        tray.forget(gone, photos)
     st.cache_data.clear()
     tabs.forget({one.tab for one in held} | {tabs.here()})
     tabs.rerun_others()

@@ -6,7 +6,7 @@ its row until it is filed or discarded, also one that cannot be read.
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -118,6 +118,13 @@ class Tray:
         """The rows of what was filed go."""
         with self._lock:
             self._items = [item for item in self._items if item.state != "filed"]
+
+    def forget(self, visit_ids: Collection[int], photos: Collection[str]) -> None:
+        """Let go of the rows of these cases and of these photos (SHA-256): they were erased for good."""
+        with self._lock:
+            self._items = [
+                item for item in self._items if item.visit_id not in visit_ids and item.photo_sha256 not in photos
+            ]
 
     def wait(self) -> None:
         """Until all are read; for tests and for the end of a process."""

@@ -53,6 +53,11 @@ class Holder(Generic[Item]):
             self._forget_old()
             return self._held[token][1] if token in self._held else None
 
+    def every(self) -> tuple[Item, ...]:
+        """All that is held."""
+        with self._lock:
+            return tuple(item for _, item in self._held.values())
+
     def drop(self, token: str) -> None:
         with self._lock:
             self._held.pop(token, None)

@@ -1,5 +1,7 @@
 """The worklist: every dropped file has its row until it is filed or discarded, also after a reload."""
 
+import gc
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline
 from skinlens.errors import UnreadableImage
 from skinlens.store import CaseQuery, CaseStore
-from skinlens.ui import session, tray, worklist
+from skinlens.ui import erasure, session, tray, worklist
 from skinlens.ui.tray import Tray, TrayItem
 from tests.app.conftest import drawn, press, read
 
@@ -132,3 +134,21 @@ def test_melanoma_comes_first_and_what_was_not_read_last(agreed: AppTest) -> Non
     ]
     assert [one.name for one in sorted(rows, key=lambda one: -one.melanoma_prob)] == ["sure", "example", "waiting"]
     assert worklist.verdict(analysis.quality, sure).startswith("Suspicious for melanoma (100.0")
+
+
+def test_what_was_filed_and_then_erased_is_in_no_row(page: AppTest, skinlens_home: Path) -> None:
+    for seed in (1, 2):
+        drop(page, f"mole {seed}.png", drawn(seed, "PNG"))
+    drop(page, "again.png", drawn(1, "PNG"))
+    page.text_input(key="tray_pseudonym").input("P-12").run()
+    enter(page, 0, "site", "back")
+    press(page, "File 1 photo")
+    held = weakref.ref(tray_of(page).items[0])
+    store = CaseStore(skinlens_home)
+    patient = store.case(1).patient
+    assert patient is not None
+    erasure.erase_patient(store, patient.id)
+    page.run()
+    assert [item.name for item in tray_of(page).items] == ["mole 2.png"]
+    gc.collect()
+    assert held() is None
