@@ -12,6 +12,7 @@ if __name__ == "__main__":
     pages = [
         st.Page("pages/analyse.py", title="Analyse", default=True),
         st.Page("pages/worklist.py", title="Worklist"),
+        st.Page("pages/patients.py", title="Patients"),
         st.Page("pages/explain.py", title="Explain"),
         st.Page("pages/history.py", title="History"),
         st.Page("pages/report.py", title="Report"),

@@ -1,9 +1,12 @@
 """A whole release in seconds: a drawn data set, a short real training run, a real export."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jaxtyping
 import numpy as np
+import pytest
 from PIL import Image
 
 from skinlens.distill.config import Distillation, Recipe
@@ -14,6 +17,7 @@ from skinlens.distill.train import train
 from skinlens.labels import CODES
 from skinlens.models.student import StudentConfig
 from skinlens.preprocess import InputSpec
+from skinlens.quality import Familiarity, fit_familiarity
 
 RECIPE = Recipe(
     name="tiny",
@@ -49,6 +53,14 @@ def draw_dataset(folder: Path, seed: int, photos_per_class: int) -> list[Entry]:
     return entries
 
 
+def _lenient(*features: Any) -> Familiarity:
+    """Twice as far as the export would allow: the drawn lesions of the tests are no blots, and on another processor or
+    number of threads the network differs enough to take some of them for strange.
+    """
+    fitted = fit_familiarity(*features)
+    return replace(fitted, limit=2 * fitted.limit)
+
+
 def make_release(folder: Path) -> Path:
     """Returns the weights folder."""
     training = draw_dataset(folder / "train", 1, 6)
@@ -56,14 +68,16 @@ def make_release(folder: Path) -> Path:
     train(RECIPE, by_lesion(training, validation, RECIPE), folder / "run")
     jaxtyping.config.update("jaxtyping_disable", True)  # torch's tracer makes tensors of the sizes that are checked
     try:
-        return export(
-            folder / "run",
-            training,
-            validation,
-            folder / "weights",
-            version="0",
-            calibrations=["entropy"],
-            say=lambda text: None,
-        ).parent
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("skinlens.distill.export.fit_familiarity", _lenient)
+            return export(
+                folder / "run",
+                training,
+                validation,
+                folder / "weights",
+                version="0",
+                calibrations=["entropy"],
+                say=lambda text: None,
+            ).parent
     finally:
         jaxtyping.config.update("jaxtyping_disable", False)

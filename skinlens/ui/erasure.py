@@ -38,7 +38,15 @@ def not_confirmed(typed: str, pseudonym: str) -> str:
 
 def forget_searched() -> None:
     """Empty the fields of the history and of the worklist in which the pseudonym may stand."""
-    for key in ("find_text", "find_patient", "find_page", "find_table", "tray_pseudonym", "tray_patient"):
+    for key in (
+        "find_text",
+        "find_patient",
+        "find_page",
+        "find_table",
+        "tray_pseudonym",
+        "tray_patient",
+        "patient_search",
+    ):
         st.session_state.pop(key, None)
 
 

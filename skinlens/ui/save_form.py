@@ -51,7 +51,7 @@ def _form(store: CaseStore, opened: OpenCase, here: str) -> None:
     open_case.put_back(opened, here)
     st.subheader("Keep this case")
     st.caption("A pseudonym, unless there is no patient, and a body site are needed. The rest may stay empty.")
-    chosen = placement.choose(store, opened.key)
+    chosen = placement.choose(store, opened.key, patient=session.next_patient())
     again = _asked_about_the_photo(store, opened, chosen)
     said = _reading(opened)
     open_case.take_down(opened)

@@ -18,7 +18,7 @@ from skinlens.ui.tray import Tray
 from skinlens.ui.unsaved import Holder, new_token
 
 _OPEN, _DESK, _PARAMS, _SAID, _TOKEN = "open_case", "desk", "map_params", "message", "photo_token"
-_IN_HISTORY, _PATIENT, _TRAY = "history_case", "last_patient", "tray_token"
+_IN_HISTORY, _PATIENT, _TRAY, _NEXT = "history_case", "last_patient", "tray_token", "next_patient"
 
 
 UNSAVED: Holder[OpenCase] = Holder(size=lambda opened: opened.bytes)
@@ -112,8 +112,23 @@ def refresh(case: Case) -> None:
 
 def work_on(case: Case) -> None:
     """Remember the patient for the next photo."""
+    st.session_state.pop(_NEXT, None)
     if case.patient is not None:
         st.session_state[_PATIENT] = case.patient.id
+
+
+def begin_with(patient_id: int) -> None:
+    """Have the next new photo begin with this patient; a stored case is closed, an unsaved photo stays open."""
+    opened = current()
+    if opened is not None and opened.case is not None:
+        close()
+    st.session_state[_NEXT] = patient_id
+
+
+def next_patient() -> int | None:
+    """The patient that a new photo begins with, once one was asked for; until a case is saved or opened."""
+    found: int | None = st.session_state.get(_NEXT)
+    return found
 
 
 def last_patient() -> int | None:

@@ -9,7 +9,7 @@ from skinlens.labels import DISCLAIMER
 from skinlens.store import CaseStore
 from tests.app.conftest import press, read, typed, words
 
-PAGES = ("analyse", "worklist", "explain", "history", "report", "model")
+PAGES = ("analyse", "worklist", "patients", "explain", "history", "report", "model")
 
 
 def turn(app: AppTest, page: str) -> AppTest:
