@@ -101,7 +101,7 @@ def _lesions(store: CaseStore, lesions: Sequence[Lesion], visits: dict[int, tupl
                 st.markdown(f"**{plain(where)}**")
                 count = len(visits[lesion.id])
                 st.markdown(
-                    plain(f"{count} {'visit' if count == 1 else 'visits'}, the last of {latest.taken_on}. ")
+                    plain(f"{count} {'visit' if count == 1 else 'visits'}, last on {latest.taken_on}. ")
                     + plain(trend_words(pipeline.melanoma_course(store, lesion.id)))
                 )
                 if st.button(f"Open case {latest.id}", key=f"patient_case-{latest.id}", width="stretch"):
