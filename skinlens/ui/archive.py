@@ -1,6 +1,5 @@
 """The history: stored cases as cards or as a table, and one case in full."""
 
-import base64
 import math
 from collections.abc import Callable
 from html import escape
@@ -24,8 +23,7 @@ _TYPED, _NOT_CONFIRMED = "case_erase_typed", "case_erase_problem"
 
 
 def show(visit_id: int) -> None:
-    session.reopen(visit_id)
-    session.show_in_history(True)
+    session.show_case(visit_id)
     st.rerun()
 
 
@@ -125,10 +123,7 @@ def _table(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
 def _thumbnails(store: CaseStore, rows: tuple[CaseRow, ...]) -> dict[int, str]:
     """As data addresses; empty for a case whose thumbnail is lost."""
     whole = store.thumbnails([row.visit_id for row in rows])
-    return {
-        row.visit_id: "data:image/jpeg;base64," + base64.b64encode(whole.get(row.visit_id, b"")).decode()
-        for row in rows
-    }
+    return {row.visit_id: widgets.address_of(whole.get(row.visit_id, b"")) for row in rows}
 
 
 def _verdict(row: CaseRow) -> tuple[str, ...]:
@@ -228,13 +223,7 @@ def _manage(store: CaseStore, opened: OpenCase, stored: Case) -> None:
         moving.form(store, opened, stored)
     if patient is not None:
         st.markdown("**Everything kept of this patient**, as a ZIP: data, photos, maps, changes.")
-        st.download_button(
-            "Export the patient",
-            lambda: store.export_patient(patient.id),
-            file_name=f"skinlens-patient-{patient.id:04d}.zip",
-            mime="application/zip",
-            on_click="ignore",
-        )
+        widgets.export_patient(store, patient.id)
         st.divider()
     st.markdown("**Delete for good.** Deleted data cannot be brought back.")
     with st.container(horizontal=True):

@@ -1,6 +1,5 @@
 """Patients: found by pseudonym; of each the lesions with their last photos and course, and a timeline of all visits."""
 
-import base64
 from collections.abc import Sequence
 
 import streamlit as st
@@ -72,13 +71,7 @@ def _patient(store: CaseStore, patient: Patient) -> None:
         if st.button("Add photo", type="primary", help="Opens Analyse; the patient is chosen beforehand."):
             session.begin_with(patient.id)
             st.switch_page("pages/analyse.py")
-        st.download_button(
-            "Export the patient",
-            lambda: store.export_patient(patient.id),
-            file_name=f"skinlens-patient-{patient.id:04d}.zip",
-            mime="application/zip",
-            on_click="ignore",
-        )
+        widgets.export_patient(store, patient.id)
     st.subheader("Lesions")
     _lesions(store, lesions, visits)
     st.subheader("All visits")
@@ -96,7 +89,7 @@ def _lesions(store: CaseStore, lesions: Sequence[Lesion], visits: dict[int, tupl
             latest = visits[lesion.id][-1]
             with column, st.container(border=True):
                 where = site(lesion.body_site, lesion.remark)
-                address = "data:image/jpeg;base64," + base64.b64encode(pictures.get(latest.id, b"")).decode()
+                address = widgets.address_of(pictures.get(latest.id, b""))
                 st.html(f'<img class="sl-thumb" src="{address}" alt="Latest photo of lesion {lesion.id}">')
                 st.markdown(f"**{plain(where)}**")
                 count = len(visits[lesion.id])
@@ -105,8 +98,7 @@ def _lesions(store: CaseStore, lesions: Sequence[Lesion], visits: dict[int, tupl
                     + plain(trend_words(pipeline.melanoma_course(store, lesion.id)))
                 )
                 if st.button(f"Open case {latest.id}", key=f"patient_case-{latest.id}", width="stretch"):
-                    session.reopen(latest.id)
-                    session.show_in_history(True)
+                    session.show_case(latest.id)
                     st.switch_page("pages/history.py")
 
 

@@ -1,6 +1,5 @@
 """Which patient and which lesion a photo belongs to: chosen by pseudonym and by picture, never guessed."""
 
-import base64
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -66,18 +65,7 @@ def choose(store: CaseStore, key: Key, leave_out: int | None = None, patient: in
 def _of_known(
     store: CaseStore, key: Key, known: dict[int, Patient], leave_out: int | None, first: int | None
 ) -> Placement:
-    if st.session_state.get(key("patient")) not in {None, *known}:
-        del st.session_state[key("patient")]
-    numbers, likely = list(known), first if first is not None else session.last_patient()
-    chosen = st.selectbox(
-        "Pseudonym of the patient",
-        numbers,
-        index=numbers.index(likely) if likely in known else None,
-        format_func=lambda number: known[number].pseudonym,
-        placeholder="Choose the patient",
-        key=key("patient"),
-        persist_state="session",
-    )
+    chosen = known_patient(key, known, first if first is not None else session.last_patient())
     if chosen is None:
         return Placement(None, None, ("the patient",))
     lesions = [lesion for lesion in store.lesions(chosen) if lesion.id != leave_out]
@@ -88,6 +76,23 @@ def _of_known(
         return Placement(chosen, picked)
     lesion, missing = _new_lesion(store, key)
     return Placement(chosen, lesion, missing)
+
+
+def known_patient(key: Key, known: dict[int, Patient], likely: int | None) -> int | None:
+    """The field for one of the known patients; it begins with ``likely``."""
+    if st.session_state.get(key("patient")) not in {None, *known}:
+        del st.session_state[key("patient")]
+    numbers = list(known)
+    chosen: int | None = st.selectbox(
+        "Pseudonym of the patient",
+        numbers,
+        index=numbers.index(likely) if likely in known else None,
+        format_func=lambda number: known[number].pseudonym,
+        placeholder="Choose the patient",
+        key=key("patient"),
+        persist_state="session",
+    )
+    return chosen
 
 
 def new_patient(key: Key, known: Sequence[Patient]) -> tuple[NewPatient, tuple[str, ...]]:
@@ -200,7 +205,7 @@ def _pick(store: CaseStore, key: Key, patient_id: int, lesions: Sequence[Lesion]
 
 def _card(lesion: Lesion, visits: Sequence[Visit], pictures: dict[int, bytes]) -> str:
     picture = pictures.get(visits[-1].id, b"") if visits else b""
-    source = "data:image/jpeg;base64," + base64.b64encode(picture).decode()
+    source = widgets.address_of(picture)
     where = site(lesion.body_site, lesion.remark)
     photos = "1 photo" if len(visits) == 1 else f"{len(visits)} photos"
     latest = f", the latest of {visits[-1].taken_on}" if visits else ""

@@ -92,6 +92,12 @@ def reopen(visit_id: int) -> None:
     work_on(case)
 
 
+def show_case(visit_id: int) -> None:
+    """Make a stored case the open one, and have the history show it in full. Raises CaseNotFound, StoreError."""
+    reopen(visit_id)
+    show_in_history(True)
+
+
 def show_in_history(shown: bool) -> None:
     """Whether the history shows the open case in full, or its list."""
     st.session_state[_IN_HISTORY] = shown
@@ -220,8 +226,7 @@ def restore() -> None:
 def _open_named(case: str, photo: str) -> None:
     if case.isascii() and case.isdigit():
         try:
-            reopen(int(case))
-            show_in_history(True)  # whoever follows an address to a case wants the case, not the list
+            show_case(int(case))  # whoever follows an address to a case wants the case, not the list
         except (CaseNotFound, OverflowError):
             st.query_params.clear()
         except StoreError as error:  # a damaged case does not keep the others from being opened

@@ -1,6 +1,5 @@
 """Similar cases of this archive beside the open one: their photos, what confirmed their diagnoses, whose they are."""
 
-import base64
 import logging
 import threading
 from pathlib import Path
@@ -12,7 +11,7 @@ from skinlens.errors import SkinLensError
 from skinlens.predict import Classifier
 from skinlens.records import Case
 from skinlens.store import CaseStore, SimilarCase
-from skinlens.ui import session
+from skinlens.ui import session, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import diagnosis_name, percent, plain
 
@@ -71,12 +70,11 @@ def section(store: CaseStore, opened: OpenCase, stored: Case) -> None:
 
 def _card(one: SimilarCase, picture: bytes) -> None:
     if picture:
-        address = "data:image/jpeg;base64," + base64.b64encode(picture).decode()
+        address = widgets.address_of(picture)
         st.html(f'<img class="sl-thumb" src="{address}" alt="Photo of case {one.visit_id}">')
     st.markdown("  \n".join(plain(line) for line in lines(one)))
     if st.button(f"Open case {one.visit_id}", key=f"similar-{one.visit_id}", width="stretch"):
-        session.reopen(one.visit_id)
-        session.show_in_history(True)
+        session.show_case(one.visit_id)
         st.rerun()
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from skinlens.errors import SkinLensError
+from skinlens.labels import MELANOMA
 from skinlens.pipeline import Analysis
 from skinlens.records import Prediction, QualityReport
 from skinlens.ui.unsaved import new_token
@@ -53,7 +54,7 @@ class TrayItem:
         """For the order of the list: what is unreliable, or not read, comes last."""
         if self.prediction is None or self.quality is None or not self.quality.reliable:
             return -1.0
-        return self.prediction.prob("mel")
+        return self.prediction.prob(MELANOMA)
 
 
 class Tray:

@@ -1,5 +1,6 @@
 """Pieces of pages: verdicts, the distribution over the classes, the statement on melanoma, empty states."""
 
+import base64
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 
@@ -9,7 +10,7 @@ from skinlens.labels import LABELS, MELANOMA, Label
 from skinlens.quantities import duration, number
 from skinlens.records import Case, Photo, Prediction, QualityReport
 from skinlens.report.typeset import PLACEHOLDER, not_printed
-from skinlens.store import NewLesion, NewPatient
+from skinlens.store import CaseStore, NewLesion, NewPatient
 from skinlens.ui import cache, session
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import RISK_SIGNS, impression_name, name, patient_line, percent, plain, site
@@ -24,6 +25,22 @@ NEXT_STEPS = {
     "pages/explain.py": "Explain it",
     "pages/report.py": "Print the report",
 }
+
+
+def address_of(jpeg: bytes) -> str:
+    """A small picture as an address that stands in the page itself."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+
+
+def export_patient(store: CaseStore, patient_id: int) -> None:
+    """The button that hands out everything of a patient."""
+    st.download_button(
+        "Export the patient",
+        lambda: store.export_patient(patient_id),
+        file_name=f"skinlens-patient-{patient_id:04d}.zip",
+        mime="application/zip",
+        on_click="ignore",
+    )
 
 
 def photo(picture: Photo, *, synthetic: bool = False) -> None:

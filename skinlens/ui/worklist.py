@@ -1,6 +1,5 @@
 """The worklist: many photos at once, each in its row with its result, filed together or one by one."""
 
-import base64
 from datetime import date
 from typing import Any, cast
 
@@ -8,12 +7,12 @@ import streamlit as st
 
 from skinlens import pipeline
 from skinlens.errors import SkinLensError
-from skinlens.labels import BY_CODE, CODES, DIAGNOSES
+from skinlens.labels import BY_CODE, CODES, DIAGNOSES, MELANOMA
 from skinlens.pipeline import Analysis
 from skinlens.quantities import percent
 from skinlens.records import Prediction, QualityReport
 from skinlens.store import CaseStore, NewLesion, NewPatient
-from skinlens.ui import cache, placement, session, suggestions, tabs
+from skinlens.ui import cache, placement, session, suggestions, tabs, widgets
 from skinlens.ui.placement import KNOWN, NEW, NONE
 from skinlens.ui.tray import Tray, TrayItem
 from skinlens.ui.words import BODY_SITES, diagnosis_name, plain
@@ -121,16 +120,7 @@ def _patient(store: CaseStore) -> tuple[NewPatient | int | None, tuple[str, ...]
         return None, ()
     if kind == NEW:
         return placement.new_patient(_key, tuple(known.values()))
-    numbers, likely = list(known), session.last_patient()
-    chosen = st.selectbox(
-        "Pseudonym of the patient",
-        numbers,
-        index=numbers.index(likely) if likely in known else None,
-        format_func=lambda number: known[number].pseudonym,
-        placeholder="Choose the patient",
-        key=_key("patient"),
-        persist_state="session",
-    )
+    chosen = placement.known_patient(_key, known, session.last_patient())
     return chosen, () if chosen is not None else ("the patient",)
 
 
@@ -145,7 +135,7 @@ def _row(store: CaseStore, tray: Tray, item: TrayItem) -> None:
     picture, words, fields, actions = st.columns([2, 4, 5, 2], gap="medium")
     with picture:
         if item.thumbnail:
-            address = "data:image/jpeg;base64," + base64.b64encode(item.thumbnail).decode()
+            address = widgets.address_of(item.thumbnail)
             st.html(f'<img class="sl-thumb" src="{address}" alt="Photo {position(tray, item)} of the worklist">')
     with words:
         st.markdown("  \n".join(lines(item)))
@@ -184,7 +174,7 @@ def verdict(quality: QualityReport, prediction: Prediction) -> str:
     """The first line of a result: unreliable, or on which side of the melanoma cut-off it lies."""
     if not quality.reliable:
         return f"{UNRELIABLE_BRIEFLY}: unlike the photos that the model learned from"
-    prob, cutoff = percent(prediction.prob("mel")), percent(prediction.melanoma_threshold.value)
+    prob, cutoff = percent(prediction.prob(MELANOMA)), percent(prediction.melanoma_threshold.value)
     if prediction.above_melanoma_threshold:
         return f"Suspicious for melanoma ({prob}; cut-off {cutoff})"
     return f"Below the melanoma cut-off ({prob}; cut-off {cutoff})"
@@ -237,8 +227,7 @@ def _actions(tray: Tray, item: TrayItem) -> None:
     if item.state == "filed":
         if st.button("Open case", key=f"tray_case-{item.token}", width="stretch", help=f"Case {item.visit_id}"):
             assert item.visit_id is not None
-            session.reopen(item.visit_id)
-            session.show_in_history(True)
+            session.show_case(item.visit_id)
             st.switch_page("pages/history.py")
         return
     if item.state == "read" and st.button(
