@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -64,23 +65,33 @@ def test_a_process_that_was_killed_while_it_waited_is_replaced(pool: isolation._
     assert pid_of_one(pool) != killed
 
 
-def interrupted(pool: isolation._Pool, act: Callable[[], None]) -> str:
+def interrupted(pool: isolation._Pool, act: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> str:
     """The refusal of a photo at whose decoding something happens to the process, which is stopped until then."""
     read_photo(files()["png"])
     os.kill(pid_of_one(pool), signal.SIGSTOP)
+    has_the_file, listen = threading.Event(), isolation._Process._listen
+
+    def listen_now(process: isolation._Process) -> Any:
+        has_the_file.set()
+        return listen(process)
+
+    monkeypatch.setattr(isolation._Process, "_listen", listen_now)
     said: list[str] = []
     reader = threading.Thread(target=lambda: said.append(refusal(files()["jpeg"])))
     reader.start()
+    assert has_the_file.wait(60), "before that it would not be at work, and be replaced without a word"
     act()
     reader.join()
     return said[0]
 
 
 @POSIX
-def test_a_process_that_is_killed_at_work_ends_in_a_sentence(pool: isolation._Pool) -> None:
+def test_a_process_that_is_killed_at_work_ends_in_a_sentence(
+    pool: isolation._Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read_photo(files()["png"])
     pid = pid_of_one(pool)
-    message = interrupted(pool, lambda: os.kill(pid, signal.SIGKILL))
+    message = interrupted(pool, lambda: os.kill(pid, signal.SIGKILL), monkeypatch)
     assert message.startswith("The picture could not be decoded: a photo was expected")
     assert message.endswith("upload that.")
     assert read_photo(files()["jpeg"]).source_format == "JPEG"
@@ -92,7 +103,7 @@ def test_a_process_that_is_killed_at_work_ends_in_a_sentence(pool: isolation._Po
 def test_a_process_that_is_stuck_is_ended_by_the_clock(pool: isolation._Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     read_photo(files()["png"])  # it has started
     monkeypatch.setattr(isolation, "MAX_WAIT_S", 1)
-    assert interrupted(pool, lambda: None) == TOO_MUCH_TIME
+    assert interrupted(pool, lambda: None, monkeypatch) == TOO_MUCH_TIME
     monkeypatch.setattr(isolation, "MAX_WAIT_S", 60)
     assert read_photo(files()["jpeg"]).source_format == "JPEG"
 

@@ -2,8 +2,11 @@
 
 import io
 import re
+import sys
+import threading
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -13,10 +16,27 @@ from streamlit.testing.v1 import AppTest
 
 from skinlens.phantom import draw_phantom
 from skinlens.store import CaseStore
+from skinlens.ui import jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 240.0
 """Only for what never happens: on a busy machine a map that takes seconds can take minutes."""
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_in_the_line(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Ends what a test asked for and did not wait for, as a closed page does: the next test waits behind it."""
+    desks: list[jobs.Desk] = []
+    join = jobs.Line.join
+
+    def remember(line: jobs.Line, desk: jobs.Desk, *, long: bool) -> None:
+        desks.append(desk)
+        join(line, desk, long=long)
+
+    monkeypatch.setattr(jobs.Line, "join", remember)
+    yield
+    for desk in desks:
+        desk.clear()
 
 
 @pytest.fixture
@@ -54,11 +74,25 @@ def until() -> Callable[[AppTest, Callable[[], bool]], None]:
     def wait(app: AppTest, holds: Callable[[], bool]) -> None:
         end = time.monotonic() + LIMIT_S
         while not holds():
-            assert time.monotonic() < end, "it never happened"
+            assert time.monotonic() < end, f"it never happened; what was asked for: {asked_for(app)}"
             time.sleep(0.1)
             app.run()
 
     return wait
+
+
+def asked_for(app: AppTest) -> str:
+    """How far each map and check is that the app's session asked for, and where every thread stands."""
+    desk = app.session_state.get("desk", None)
+    standing = (
+        [f"{job.key}: {job.state}, {job.fraction:.0%} {job.problem}" for job in desk._jobs.values()] if desk else []
+    )
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    stacks = [
+        f"{names.get(ident)}:\n{''.join(traceback.format_stack(frame))}"
+        for ident, frame in sys._current_frames().items()
+    ]
+    return "\n".join([*standing, *stacks])
 
 
 def words(app: AppTest) -> str:
