@@ -10,13 +10,11 @@ if __name__ == "__main__":
     guard.must_stand()
     st.set_page_config(page_title="SkinLens", page_icon=frame.MARK, layout="wide")
     pages = [
-        st.Page("pages/analyse.py", title="Analyse", default=True),
-        st.Page("pages/worklist.py", title="Worklist"),
+        st.Page("pages/worklist.py", title="Worklist", default=True),
         st.Page("pages/patients.py", title="Patients"),
-        st.Page("pages/explain.py", title="Explain"),
-        st.Page("pages/history.py", title="History"),
-        st.Page("pages/report.py", title="Report"),
-        st.Page("pages/model.py", title="Model"),
+        st.Page("pages/visit.py", title="Visit"),
+        st.Page("pages/performance.py", title="Performance"),
+        st.Page("pages/help.py", title="Help"),
     ]
     frame.run(st.navigation(pages, position="top"), pages)
 else:

@@ -1,6 +1,12 @@
-"""Worklist: many photos at once, each in its row with its result, until it is filed or discarded."""
+"""Worklist: photos that wait to be filed, each in its row with its result, and the stored visits below."""
 
-from skinlens.ui import cache, frame, worklist
+import streamlit as st
+
+from skinlens.ui import cache, frame, stored_visits, worklist
 
 frame.title("Worklist")
-worklist.page(cache.store())
+store = cache.store()
+worklist.page(store)
+st.divider()
+st.header("Visits")
+stored_visits.section(store)

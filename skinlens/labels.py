@@ -82,8 +82,9 @@ CODES: tuple[str, ...] = tuple(label.code for label in LABELS)
 BY_CODE: dict[str, Label] = {label.code: label for label in LABELS}
 INDEX: dict[str, int] = {code: position for position, code in enumerate(CODES)}
 MELANOMA = "mel"
+NEVUS = "nv"
 OTHER = "other"
-DIAGNOSES: dict[str, str] = {**{label.code: label.name for label in LABELS}, OTHER: "something else than these seven"}
+DIAGNOSES: dict[str, str] = {**{label.code: label.name for label in LABELS}, OTHER: "other diagnosis"}
 """What a clinician can diagnose, with its name."""
 IMPRESSIONS: dict[str, str] = {**DIAGNOSES, "unsure": "not sure"}
 """What a clinician can say before the model does, with its name."""

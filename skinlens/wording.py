@@ -1,24 +1,22 @@
 """Sentences on a verdict that the screen, the report and the command line share: each is written here alone."""
 
+import math
 import re
 
 from skinlens.criteria import Criteria
-from skinlens.labels import BY_CODE, CODES
+from skinlens.labels import BY_CODE, CODES, MELANOMA
 from skinlens.quantities import percent
-from skinlens.records import AIMED_SENSITIVITY, LIKENESS, Prediction, PredictionSet, QualityReport
+from skinlens.records import AIMED_SENSITIVITY, LIKENESS, Prediction, PredictionSet, QualityReport, Threshold
 
-UNRELIABLE_BRIEFLY = "Not reliable"
+UNRELIABLE_BRIEFLY = "Unreliable"
 """On a card and in a list, in the place of classes and probabilities."""
-UNRELIABLE = (
-    "Not reliable: this photo is unlike those that the model learned from, of skin lesions under a dermatoscope. What "
-    "the model says of it is no statement on what it shows."
-)
+UNRELIABLE = "Unfamiliar image: result unreliable (camera, hair or subject differs from training)."
 """All that the verdict says of a photo that ``QualityReport.reliable`` rules out."""
-UNLIKE = "Unlike the photos that the model learned from, of skin lesions under a dermatoscope."
+UNLIKE = "Unfamiliar image."
 """How the advice of the check for likeness begins; its likely cause follows."""
-UNRELIABLE_MAPS = (
-    "Not reliable, as the prediction is not: the maps show what moved the model on a photo unlike those that it knows."
-)
+_UNLIKE_BEFORE = "Unlike the photos that the model learned from, of skin lesions under a dermatoscope."
+"""The same in cases that version 0.3.0 and earlier stored."""
+UNRELIABLE_MAPS = "Unreliable, as the result is: the maps show what moved the model on an image unfamiliar to it."
 GREY_BARS = "Grey, as they mean nothing for this photo."
 NO_CODES = (
     "None: codes are suggested for the clinician's diagnosis alone, and none of the seven classes was chosen as one."
@@ -40,22 +38,59 @@ def verdict(quality: QualityReport, prediction: Prediction) -> tuple[str, ...]:
 def cause(quality: QualityReport) -> str:
     """Why a photo is unlike the training photos, as far as it is known, and what to do; empty where it is not."""
     advice = (check.advice for check in quality.failed if check.name == LIKENESS)
-    return " ".join(words.removeprefix(UNLIKE).strip() for words in advice)
+    return " ".join(words.removeprefix(UNLIKE).removeprefix(_UNLIKE_BEFORE).strip() for words in advice)
 
 
 def threshold_statement(prediction: Prediction) -> str:
-    """On which side of its threshold melanoma lies, and what that threshold does where it was chosen."""
+    """On which side of its cut-off melanoma lies, and what that cut-off does where it was chosen."""
     threshold = prediction.melanoma_threshold
-    prob, value = _told_apart(prediction.melanoma_prob, threshold.value)
-    side = "at or above" if prediction.above_melanoma_threshold else "below"
     aim = f" for a sensitivity of at least {100 * AIMED_SENSITIVITY:.0f}\u00a0%"
     if threshold.sensitivity < AIMED_SENSITIVITY:
         aim = ""
     return (
-        f"Melanoma: {prob}, {side} the threshold of {value}. The threshold was chosen on {in_full(threshold.chosen_on)}"
-        f"{aim}; there it found {percent(threshold.sensitivity)} of the melanomas (sensitivity), and "
+        f"{verdict_line(prediction)} The cut-off was chosen on {in_full(threshold.chosen_on)}"
+        f"{aim}; there it caught {percent(threshold.sensitivity)} of the melanomas (sensitivity), and "
         f"{percent(threshold.specificity)} of the other lesions stayed below it (specificity)."
     )
+
+
+def verdict_line(prediction: Prediction) -> str:
+    """The first line of a result: on which side of its cut-off melanoma lies."""
+    prob, value = _told_apart(prediction.melanoma_prob, prediction.melanoma_threshold.value)
+    side = "Suspicious for melanoma" if prediction.above_melanoma_threshold else "Below the melanoma cut-off"
+    return f"{side} ({prob}; cut-off {value})."
+
+
+def cutoff_promise(threshold: Threshold) -> str:
+    """What the cut-off does, in tenths of the photos on which it was chosen."""
+    flagged = math.floor(10 * (1 - threshold.specificity) + 0.5)
+    others = f"{flagged} of 10" if flagged else "fewer than 1 of 10"
+    return f"The cut-off catches {_of_ten(threshold.sensitivity)} melanomas; {others} other lesions are flagged too."
+
+
+def _of_ten(share: float) -> str:
+    """Rounded down: never more than was reached."""
+    return f"{math.floor(10 * share + 1e-9)} of 10"
+
+
+def agreement(impression: str | None, quality: QualityReport, prediction: Prediction) -> str:
+    """Whether the clinician's first impression and the result agree; empty where either says nothing."""
+    if impression not in BY_CODE or not quality.reliable:
+        return ""
+    mine, top = BY_CODE[impression], prediction.top
+    if mine.code == top.code:
+        words = f"You and the model agree: {mine.name}."
+    else:
+        words = (
+            f"You and the model differ: your impression was {mine.name} (model: "
+            f"{percent(prediction.prob(mine.code))}), its most probable class is {top.name} "
+            f"({percent(prediction.prob(top.code))})."
+        )
+    if prediction.above_melanoma_threshold and mine.code != MELANOMA:
+        return f"{words} It flags melanoma, you did not. Look again."
+    if not prediction.above_melanoma_threshold and mine.code == MELANOMA:
+        return f"{words} You suspected melanoma, it does not flag it. Your suspicion counts."
+    return words if mine.code == top.code else f"{words} Look again."
 
 
 def _told_apart(left: float, right: float) -> tuple[str, str]:
@@ -67,22 +102,21 @@ def _told_apart(left: float, right: float) -> tuple[str, str]:
     return percent(left), percent(right)
 
 
-def set_words(found: PredictionSet) -> str:
-    """Which classes cannot be ruled out, and at which level."""
+def set_words(prediction: Prediction, found: PredictionSet) -> str:
+    """Which classes cannot be ruled out, the most probable first, and at which level."""
     if len(found.codes) == len(CODES):
-        which = "any of the seven classes; none can be ruled out"
-    elif len(found.codes) == 1:
-        which = f"{BY_CODE[found.codes[0]].name} alone"
-    else:
-        which = f"one of: {', '.join(BY_CODE[code].name for code in found.codes)}"
-    return f"At the {_level(found)} level, {which}."
+        return f"None of the seven classes can be ruled out ({_level(found)} confidence)."
+    if len(found.codes) == 1:
+        return f"Only {BY_CODE[found.codes[0]].name} remains ({_level(found)} confidence)."
+    listed = sorted(found.codes, key=prediction.prob, reverse=True)
+    return f"Cannot be ruled out ({_level(found)} confidence): {', '.join(BY_CODE[code].name for code in listed)}."
 
 
 def set_promise(found: PredictionSet) -> str:
     """What the level means, and for which photos."""
     return (
-        f"In at least {_level(found)} of cases the diagnosis is in such a set, for each kind of lesion, as long as the "
-        f"photos are like those it was calibrated on: {in_full(found.calibrated_on)}."
+        f"In {_of_ten(found.level)} comparable photos the true diagnosis is on this list, or more, for each kind of "
+        f"lesion. Comparable are photos like those that it was calibrated on: {in_full(found.calibrated_on)}."
     )
 
 
@@ -111,7 +145,7 @@ def set_statement(prediction: Prediction) -> str:
     found = prediction.prediction_set
     if found is None:
         return ""
-    return " ".join(filter(None, (set_words(found), set_promise(found), set_remark(prediction))))
+    return " ".join(filter(None, (set_words(prediction, found), set_promise(found), set_remark(prediction))))
 
 
 def _level(found: PredictionSet) -> str:

@@ -63,7 +63,7 @@ def test_predict_several_and_in_words(
     assert main(["predict", str(photo), "--weights", str(release)]) == 0
     words = capsys.readouterr().out
     assert "melanocytic nevus (benign)" in words
-    assert "At the 90\u00a0% level" in words
+    assert "(90\u00a0% confidence)" in words
     assert DISCLAIMER in words
     bad = tmp_path / "bad.jpg"
     bad.write_text("hello")

@@ -6,7 +6,15 @@ import pytest
 
 from skinlens.labels import CODES
 from skinlens.records import ModelStamp, Prediction, PredictionSet, QualityCheck, QualityReport, Threshold
-from skinlens.wording import UNRELIABLE, set_remark, set_statement, threshold_statement, verdict
+from skinlens.wording import (
+    UNRELIABLE,
+    agreement,
+    cutoff_promise,
+    set_remark,
+    set_statement,
+    threshold_statement,
+    verdict,
+)
 
 GOOD = QualityReport((QualityCheck("familiarity", "Distance", 1.0, 1.6, "at most", "", True, ""),))
 STRANGE = QualityReport((QualityCheck("familiarity", "Distance", 3.1, 1.6, "at most", "", False, "Fur."),))
@@ -21,8 +29,8 @@ def prediction(melanoma: float, threshold: float, sensitivity: float = 0.913, ch
 
 def test_the_threshold_and_what_it_is_worth_where_it_was_chosen() -> None:
     assert threshold_statement(prediction(0.23, 0.08)) == (
-        "Melanoma: 23.0\u00a0%, at or above the threshold of 8.0\u00a0%. The threshold was chosen on the validation "
-        "set for a sensitivity of at least 90\u00a0%; there it found 91.3\u00a0% of the melanomas (sensitivity), and "
+        "Suspicious for melanoma (23.0\u00a0%; cut-off 8.0\u00a0%). The cut-off was chosen on the validation "
+        "set for a sensitivity of at least 90\u00a0%; there it caught 91.3\u00a0% of the melanomas (sensitivity), and "
         "70.2\u00a0% of the other lesions stayed below it (specificity)."
     )
 
@@ -30,9 +38,9 @@ def test_the_threshold_and_what_it_is_worth_where_it_was_chosen() -> None:
 @pytest.mark.parametrize(
     ("melanoma", "threshold", "beginning"),
     [
-        (0.07, 0.08, "Melanoma: 7.0\u00a0%, below the threshold of 8.0\u00a0%."),
-        (0.08, 0.08, "Melanoma: 8.0\u00a0%, at or above the threshold of 8.0\u00a0%."),
-        (0.0796, 0.0804, "Melanoma: 7.96\u00a0%, below the threshold of 8.04\u00a0%."),
+        (0.07, 0.08, "Below the melanoma cut-off (7.0\u00a0%; cut-off 8.0\u00a0%)."),
+        (0.08, 0.08, "Suspicious for melanoma (8.0\u00a0%; cut-off 8.0\u00a0%)."),
+        (0.0796, 0.0804, "Below the melanoma cut-off (7.96\u00a0%; cut-off 8.04\u00a0%)."),
     ],
 )
 def test_a_photo_near_the_threshold_gets_as_many_digits_as_it_takes(
@@ -44,24 +52,24 @@ def test_a_photo_near_the_threshold_gets_as_many_digits_as_it_takes(
 def test_a_threshold_that_misses_the_aim_does_not_claim_it() -> None:
     words = threshold_statement(prediction(0.2, 0.1, sensitivity=0.85, chosen_on="200 photos of clinic A"))
     assert "at least" not in words
-    assert "chosen on 200 photos of clinic A; there it found 85.0\u00a0% of the melanomas" in words
+    assert "chosen on 200 photos of clinic A; there it caught 85.0\u00a0% of the melanomas" in words
 
 
 @pytest.mark.parametrize(
     ("codes", "words"),
     [
-        (("mel", "nv", "df", "bkl", "bcc", "akiec"), "one of: melanoma, melanocytic nevus, dermatofibroma, "),
-        (("mel",), "melanoma alone."),
-        (CODES, "any of the seven classes; none can be ruled out."),
+        (("mel", "nv", "df", "bkl", "bcc", "akiec"), "Cannot be ruled out (90\u00a0% confidence): melanoma, "),
+        (("mel",), "Only melanoma remains (90\u00a0% confidence)."),
+        (CODES, "None of the seven classes can be ruled out (90\u00a0% confidence)."),
     ],
 )
 def test_the_set_and_what_it_promises(codes: tuple[str, ...], words: str) -> None:
     one = replace(prediction(0.2, 0.1), prediction_set=PredictionSet(codes, 0.9, "756 photos of val"))
     said = set_statement(one)
-    assert said.startswith(f"At the 90\u00a0% level, {words}")
+    assert said.startswith(words)
     assert said.endswith(
-        "In at least 90\u00a0% of cases the diagnosis is in such a set, for each kind of lesion, as long as the photos "
-        "are like those it was calibrated on: 756 photos of the validation set."
+        "In 9 of 10 comparable photos the true diagnosis is on this list, or more, for each kind of lesion. Comparable "
+        "are photos like those that it was calibrated on: 756 photos of the validation set."
     )
 
 
@@ -82,3 +90,35 @@ def test_an_unreliable_photo_has_one_sentence() -> None:
     for quality in (GOOD, BLURRED, QualityReport(())):
         assert verdict(quality, one) == (threshold_statement(one), set_statement(one))
     assert verdict(GOOD, prediction(0.6, 0.08)) == (threshold_statement(one),)
+
+
+def test_the_cutoff_is_said_in_tenths_and_never_better_than_it_is() -> None:
+    assert cutoff_promise(Threshold(0.1, 0.96, 0.702, "val")) == (
+        "The cut-off catches 9 of 10 melanomas; 3 of 10 other lesions are flagged too."
+    )
+    assert cutoff_promise(Threshold(0.1, 0.9, 0.97, "val")).endswith(
+        "fewer than 1 of 10 other lesions are flagged too."
+    )
+
+
+@pytest.mark.parametrize(
+    ("impression", "melanoma", "said"),
+    [
+        ("mel", 0.9, "You and the model agree: melanoma."),
+        ("nv", 0.9, "It flags melanoma, you did not. Look again."),
+        ("mel", 0.05, "You suspected melanoma, it does not flag it. Your suspicion counts."),
+        ("df", 0.05, "Look again."),
+    ],
+)
+def test_agreement_with_the_impression_is_said_in_a_sentence(impression: str, melanoma: float, said: str) -> None:
+    words = agreement(impression, GOOD, prediction(melanoma, 0.08))
+    assert words.endswith(said)
+    assert words.startswith(
+        "You and the model agree" if impression == "mel" and melanoma > 0.5 else "You and the model"
+    )
+
+
+@pytest.mark.parametrize("impression", [None, "unsure", "other"])
+def test_nothing_is_compared_with_no_impression_or_an_unreliable_result(impression: str | None) -> None:
+    assert agreement(impression, GOOD, prediction(0.9, 0.08)) == ""
+    assert agreement("mel", STRANGE, prediction(0.9, 0.08)) == ""

@@ -168,7 +168,7 @@ METHODS: dict[Method, MethodInfo] = {
     ),
     "lime": MethodInfo(
         title="LIME",
-        shows="Bright patches are those whose covering, in many trials, lowers the score of this class most.",
+        shows="Highlighted: areas whose masking lowers the score most.",
         parameters=(
             Parameter(
                 name="samples",
@@ -182,7 +182,7 @@ METHODS: dict[Method, MethodInfo] = {
             ),
             Parameter(
                 name="steady",
-                title="Steady enough (%)",
+                title="Reproducibility at which it stops (%)",
                 kind="integer",
                 default=90,
                 low=50,
@@ -221,7 +221,7 @@ METHODS: dict[Method, MethodInfo] = {
             ),
             Parameter(
                 name="design",
-                title="Choice of trials",
+                title="Sampling of trials",
                 kind="choice",
                 default="paired",
                 choices=("paired", "independent"),

@@ -136,6 +136,16 @@ def artefact_stress(classifier: Classifier, photo: Photo, *, progress: Progress 
     )
 
 
+def over_the_cutoff(check: Check) -> list[str]:
+    """What moved the probability of melanoma across its cut-off in at least one drawing, in words."""
+    before, threshold = check.figures["prob"], check.figures["threshold"]
+    return [
+        TITLES[one["artefact"]].lower()
+        for one in check.figures["effects"]
+        if any((prob >= threshold) != (before >= threshold) for prob in one["probs"])
+    ]
+
+
 def in_words(check: Check) -> str:
     """What a kept check found, in two sentences: the largest mean change, and what moved it over the threshold."""
     before, threshold = check.figures["prob"], check.figures["threshold"]
@@ -150,11 +160,7 @@ def in_words(check: Check) -> str:
             f"The probability of melanoma changes most with {TITLES[most['artefact']].lower()}: from "
             f"{percent(before)} to {percent(before + most['change'])} on average."
         )
-    over = [
-        TITLES[one["artefact"]].lower()
-        for one in effects
-        if any((prob >= threshold) != (before >= threshold) for prob in one["probs"])
-    ]
+    over = over_the_cutoff(check)
     now, then = ("at or above", "below") if before >= threshold else ("below", "to or above")
     second = f"It stays {now} the threshold of {percent(threshold)} with all."
     if over:

@@ -1,4 +1,4 @@
-"""When did the network make up its mind? What its two early answers said, beside the final one.
+"""Answers of the two branches What its two early answers said, beside the final one.
 
 The student has an exit on each of its branches (``models.student``): the mean over space of one map, and one linear
 layer. The first reads the small CNN branch, which sees small patches of the photo, ``PATCH_PX`` across; the second

@@ -32,7 +32,7 @@ WORDS: Mapping[str, tuple[str, Callable[[Check], str]]] = {
     focus.KIND: ("Does the map look at the lesion?", focus.in_words),
     reference.KIND: ("Does the map keep to the reference?", reference.in_words),
     artefacts.KIND: ("Does something other than skin sway the model?", artefacts.in_words),
-    depth.KIND: ("When did the network make up its mind?", depth.in_words),
+    depth.KIND: ("Answers of the two branches", depth.in_words),
 }
 """Kind → the question and the function that words the answer, in the order of the report."""
 

@@ -47,7 +47,7 @@ OVERLAY_LONGEST_PX = 600
 """Long side of an overlay, whatever the photo's: 280 dots per inch in print, and smooth over a small photo."""
 DIAGNOSTIC_NAMES = {
     "r2": "fit to the trials (R²)",
-    "stability": "expected likeness to another seed's map (1 = the same)",
+    "stability": "reproducibility with another seed (1 = the same)",
     "samples": "trials made",
     "segments": "patches",
     "negative_share": "share that spoke against the class",
@@ -269,7 +269,7 @@ def _case_fields(case: Case, generated_on: str | None) -> tuple[Field, ...]:
         age = f"{age} (born in {patient.birth_year})"
     return (
         Field("Case", str(visit.id) if visit.id else "not kept"),
-        Field("Patient (pseudonym)", patient.pseudonym if patient else "no patient"),
+        Field("Patient ID", patient.pseudonym if patient else "no patient"),
         Field("Sex", patient.sex if patient and patient.sex != "unknown" else "not recorded"),
         Field("Age at the photo, years", age or "not recorded"),
         Field("Body site", case.lesion.body_site or "not recorded"),

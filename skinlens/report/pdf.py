@@ -213,7 +213,7 @@ def _chart(sheet: Sheet, content: ReportContent, x: Length, top: Length, width: 
         sheet.put_text(word, x + 10, y)
         x += 10 + word.lines[0].width(CAPTION.size) + 10
     sheet.box(x + 2, y - 8.6, 1.6, 8.6, INK)
-    sheet.put_text(text("threshold for melanoma", CAPTION, width), x + 8, y)
+    sheet.put_text(text("cut-off for melanoma", CAPTION, width), x + 8, y)
     return y - CAPTION.leading
 
 
@@ -336,7 +336,7 @@ def _class_table(sheet: Sheet, content: ReportContent) -> None:
 def _clinician(sheet: Sheet, content: ReportContent) -> None:
     sheet.heading("Clinician's diagnosis and notes", followed_by=3 * CAPTION.leading + 6 * BODY.leading)
     for caption, words, style in (
-        ("First impression, before the model's reading was shown", content.first_impression, BODY),
+        ("First impression, before the result was shown", content.first_impression, BODY),
         ("Diagnosis", content.diagnosis, STRONG),
         ("Notes", content.notes, BODY),
         *((entry.caption, entry.text, BODY) for entry in content.clinical),

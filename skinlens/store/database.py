@@ -301,7 +301,13 @@ def _bring_up_to_date(db: Database, path: Path) -> None:
         if not _schema_after(known) <= _schema(db):  # one changed letter could name another column
             raise StoreError(f"The case database in {path.parent}: {_DAMAGED}.")
         return
-    _patiently(lambda: _must_be_ours(db, path, known), path.parent)
+    try:
+        _patiently(lambda: _must_be_ours(db, path, known), path.parent)
+    except StoreError:
+        if _patiently(lambda: _applied(db), path.parent) == applied:
+            raise
+        _bring_up_to_date(db, path)  # another process made the tables between the two looks
+        return
     # Readers and the one writer then do not wait for each other. The file remembers it.
     _patiently(lambda: db.execute("PRAGMA journal_mode = WAL"), path.parent)
     with transaction(db, path.parent):

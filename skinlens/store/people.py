@@ -224,7 +224,7 @@ def _add_unknown_patient(db: Database, typed: entries.NewPatient, visit_year: in
         return add_patient(db, typed, visit_year)
     raise Conflict(
         f"A patient {pseudonym!r} was added in another window. Is it the same person? Then choose them among the known "
-        "patients; if not, type another pseudonym. Nothing of this was saved yet.",
+        "patients; if not, type another patient ID. Nothing of this was saved yet.",
         subject="patient",
         number=found["id"],
         version=found["version"],

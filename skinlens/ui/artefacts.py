@@ -34,20 +34,25 @@ def section(opened: OpenCase, classifier: Classifier | None) -> None:
     found = opened.checks_of(KIND)
     if not found and classifier is None:
         return
-    st.subheader("Does something other than skin sway it?", help=HELP)
+    st.subheader("Artifact sensitivity", help=HELP)
     if found:
         _show(opened, found[-1], classifier)
     elif classifier is not None:
-        photo, model = opened.analysis.photo, classifier
         checks.ask(
             opened,
             (KIND, ""),
             "Try ink, ruler, hair, dark corners and bubbles",
             "Cancel the trial",
-            lambda progress: (_check(model, photo, progress),),
+            compute(opened, classifier),
             hint="How much would the probability of melanoma change if there were ink, a ruler, hair, dark corners or "
             "gel bubbles on the photo? It takes seconds.",
         )
+
+
+def compute(opened: OpenCase, classifier: Classifier) -> checks.Compute:
+    """The check of the open photo, for ``checks.ask`` and for the desk."""
+    photo = opened.analysis.photo
+    return lambda progress: (_check(classifier, photo, progress),)
 
 
 def _check(classifier: Classifier, photo: Photo, progress: Progress) -> Check:

@@ -43,13 +43,10 @@ def what_it_is(release: Mapping[str, Any]) -> None:
 
 def how_well() -> None:
     """The figures of each split that was measured, or a sentence that there are none."""
-    sha256 = cache.classifier().engine.stamp.sha256
-    found = {split: pipeline.evaluation(split) for split in ("test", "val")}
-    measured = {split: one for split, one in found.items() if one and one["model"]["sha256"] == sha256}
+    measured = _measured()
     if not measured:
-        st.info("This model's figures were not measured yet: no evaluation of it is stored with the program.")
         return
-    splits = {"test": "photos kept aside to the end (test)", "val": "photos used for choosing (validation)"}
+    splits = {"test": "test set", "val": "validation set"}
     header = ("Figure", *(f"{measured[split]['n']:,} {splits[split]}" for split in measured))
     widgets.table(
         header,
@@ -59,16 +56,34 @@ def how_well() -> None:
         ],
     )
     st.caption("In brackets: the range in which the figure would lie in 95 of 100 such samples.")
+
+
+def _measured() -> dict[str, Mapping[str, Any]]:
+    """The evaluations of the installed model by split, the test set first; says so where there is none."""
+    sha256 = cache.classifier().engine.stamp.sha256
+    found = {split: pipeline.evaluation(split) for split in ("test", "val")}
+    measured = {split: one for split, one in found.items() if one and one["model"]["sha256"] == sha256}
+    if not measured:
+        st.info("This model's figures were not measured yet: no evaluation of it is stored with the program.")
+    return measured
+
+
+def per_class() -> None:
+    """How many of each kind are found, and what is confused with what."""
+    measured = _measured()
+    if not measured:
+        return
     first = next(iter(measured.values()))
-    st.subheader("How many of each kind are found")
+    st.header("Sensitivity per class")
     st.plotly_chart(figures.recall_chart(first), config=CONFIG, key="recalls", alt=_recalls(first))
     st.caption(
-        f"Share of the photos of each kind that the model puts first ({first['n']:,} photos); lines: 95 % range."
+        f"Share of the photos of each kind to which the model gives it as the most probable ({first['n']:,} photos); "
+        "lines: 95 % range."
     )
-    st.subheader("What is taken for what")
+    st.header("Confusion matrix")
     st.plotly_chart(figures.confusion_chart(first), config=CONFIG, key="confusion", alt="Confusion matrix")
     st.caption(
-        "Rows: the diagnosis. Columns: what the model puts first, by code. Numbers: photos; light: a large share."
+        "Rows: the diagnosis. Columns: the most probable class to the model, by code. Numbers: photos; light: many."
     )
 
 
@@ -94,8 +109,8 @@ def threshold(release: Mapping[str, Any]) -> None:
 def parity(release: Mapping[str, Any]) -> None:
     both = release["parity"]
     st.markdown(
-        "To be quick, the network calculates with whole numbers of 8 bits. It puts the same class first as its exact "
-        f"form for {percent(both['top1_agreement'])} of the photos."
+        "To be quick, the network calculates with whole numbers of 8 bits. Its most probable class is that of its "
+        f"exact form for {percent(both['top1_agreement'])} of the photos."
     )
     widgets.table(
         ("Figure", "exact form", "as it runs here"),

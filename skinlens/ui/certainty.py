@@ -23,7 +23,7 @@ SOURCE = (
     "review, Dinnes et al. 2018, CD011902). In general practice there are fewer."
 )
 LESIONS = 1000
-SPLITS = {"test": "photos that were kept aside to the end", "val": "photos that it was chosen on"}
+SPLITS = {"test": "photos of the test set", "val": "photos of the validation set"}
 
 
 @dataclass(frozen=True)
@@ -59,16 +59,26 @@ def _rates_of(row: Mapping[str, Any], measured_on: str) -> Rates:
     )
 
 
-def verdict(quality: QualityReport, prediction: Prediction) -> None:
-    """What the model says of a photo; of one that is unlike the training photos, that it says nothing of the lesion."""
+def first_line(quality: QualityReport, prediction: Prediction) -> None:
+    """What has to be read first: that the result is unreliable, or on which side of the cut-off melanoma lies."""
     if quality.reliable:
-        widgets.distribution(prediction)
-        label_set(prediction)
         widgets.melanoma_statement(prediction)
+    else:
+        unreliable(quality)
+
+
+def verdict(quality: QualityReport, prediction: Prediction, impression: str | None) -> None:
+    """What follows the first line: impression, probabilities, what cannot be ruled out, whether both agree."""
+    if not quality.reliable:
+        widgets.impression(impression)
+        widgets.distribution(prediction, reliable=False)
+        st.caption(wording.GREY_BARS)
         return
-    unreliable(quality)
-    widgets.distribution(prediction, reliable=False)
-    st.caption(wording.GREY_BARS)
+    widgets.impression(impression)
+    widgets.distribution(prediction)
+    label_set(prediction)
+    if said := wording.agreement(impression, quality, prediction):
+        st.info(plain(said))
 
 
 def unreliable(quality: QualityReport) -> None:
@@ -85,7 +95,7 @@ def label_set(prediction: Prediction) -> None:
     if found is None:
         return
     small = " ".join(filter(None, (wording.set_promise(found), wording.set_remark(prediction))))
-    words = wording.set_words(found)
+    words = wording.set_words(prediction, found)
     st.html(f'<div class="sl-statement"><b>{escape(words)}</b><br><small>{escape(small)}</small></div>')
 
 
@@ -111,7 +121,7 @@ def at_a_prevalence(quality: QualityReport, prediction: Prediction) -> None:
     if not quality.reliable:
         return
     threshold = prediction.melanoma_threshold
-    with st.expander("What is the threshold worth among your patients?"):
+    with st.expander("Predictive values in your practice"):
         share = prevalence()
         known = rates(prediction.model, threshold)
         st.markdown("\n".join(f"- {sentence}" for sentence in in_words(known, share)))
@@ -128,7 +138,7 @@ def in_words(known: Rates, share: float) -> tuple[str, ...]:
     ill = LESIONS * share
     found, false_alarms = ill * known.sensitivity, (LESIONS - ill) * (1 - known.specificity)
     return (
-        f"**At or above the threshold:** melanoma in {_value(known, share, 0)} (positive predictive value).",
+        f"**At or above the cut-off:** melanoma in {_value(known, share, 0)} (positive predictive value).",
         f"**Below it:** no melanoma in {_value(known, share, 1)} (negative predictive value).",
         f"Of {LESIONS:,} lesions, {ill:.0f} are melanomas: {found:.0f} are flagged, {ill - found:.0f} missed; "
         f"{false_alarms:.0f} other lesions are flagged too.",

@@ -56,13 +56,13 @@ def ask(opened: OpenCase, key: Key, button: str, cancel: str, compute: Compute, 
     """
     job = session.desk().job(key)
     if job and job.active:
-        st.progress(job.fraction, session.desk().standing(job, "At work …"))
+        st.progress(job.fraction, session.desk().standing(job, "Running …"))
         st.button(cancel, key=f"cancel_{key}", on_click=job.cancel, disabled=job.stop.is_set())
         return
     if job and job.problem:
         st.warning(plain(job.problem))
     elif job and job.state == "cancelled":
-        st.caption("Cancelled. Nothing of it was kept.")
+        st.caption("Cancelled. Nothing of it was saved.")
     elif hint:
         st.markdown(hint)
     st.button(button, key=f"ask_{key}", on_click=lambda: session.desk().submit(Job(key, compute, opened.keep_checks)))

@@ -61,7 +61,7 @@ def section(store: CaseStore, opened: OpenCase) -> None:
         read = st.session_state[opened.key(_READ)]
     if opened.case.visit.status != "draft":
         st.caption("This case is signed. A change amends it; what was signed before stays in the trail.")
-    with st.expander("Criteria", expanded=True):
+    with st.expander("Criteria", expanded=bool(read.criteria.rules or read.criteria.pattern)):
         _criteria(store, opened, read)
     with st.expander("Plan and recall", expanded=True):
         _plan(store, opened, read)

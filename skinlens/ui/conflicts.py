@@ -16,11 +16,11 @@ TITLES = {
     "clinician_label": "Diagnosis",
     "clinician_diagnosis": "Diagnosis in words",
     "notes": "Notes",
-    "pseudonym": "Pseudonym",
+    "pseudonym": "Patient ID",
     "birth_year": "Birth year",
     "sex": "Sex",
     "body_site": "Body site",
-    "remark": "Which one",
+    "remark": "Exact location",
 }
 CHOICES: dict[Choice, str] = {"stored": "What is stored now", "mine": "Mine", "both": "Both, one below the other"}
 JOINED = ("clinician_diagnosis", "notes", "remark")

@@ -82,4 +82,14 @@
   window.addEventListener("click", ({ target }) => {
     if (target instanceof HTMLInputElement && target.type === "file") target.addEventListener("change", chosen);
   }, true);
+
+  // Streamlit gives its drop field the role of a mere ornament and a name at once; screen readers then differ.
+  const name = () => {
+    for (const field of document.querySelectorAll("[data-testid=stFileUploaderDropzone][role=presentation]")) {
+      field.setAttribute("role", "group");
+    }
+  };
+  document.addEventListener("DOMContentLoaded", () => {
+    new MutationObserver(name).observe(document.body, { childList: true, subtree: true });
+  });
 })();

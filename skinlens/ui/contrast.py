@@ -7,9 +7,9 @@ from skinlens.records import Target
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import name, percent, plain
 
-ALONE = "no other class"
+ALONE = "none"
 HELP = (
-    "With no other class, the maps show what spoke for the class, also where it spoke for others just as much. "
+    "With none, the maps show what spoke for the class, also where it spoke for others just as much. "
     "With another class, they show what spoke for the one and not for the other: what tells the two apart."
 )
 
@@ -20,7 +20,7 @@ def choose(opened: OpenCase) -> None:
     others = sorted((code for code in CODES if code != opened.label), key=prob, reverse=True)
     options = [ALONE, *others]
     chosen = st.selectbox(
-        "Rather than",
+        "Compare with",
         options,
         index=options.index(opened.against) if opened.against in others else 0,
         format_func=lambda code: code.capitalize() if code == ALONE else f"{name(code)}, {percent(prob(code))}",
@@ -38,8 +38,8 @@ def describe(opened: OpenCase) -> None:
     own, other = (opened.analysis.prediction.prob(code) for code in (opened.label, opened.against))
     st.markdown(
         plain(
-            f"The maps show what spoke for {opened.target.words}. The model gives {percent(own)} to the one and "
-            f"{percent(other)} to the other: of the two alone, {percent(own / (own + other))} to the first."
+            f"The maps show what spoke for {opened.target.words}. Between these two: "
+            f"{percent(own / (own + other))} {name(opened.label).lower()}."
         )
     )
 

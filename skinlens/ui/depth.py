@@ -1,4 +1,4 @@
-"""When did the network make up its mind? Its two early answers beside the final one, each with what spoke for it."""
+"""Answers of the two branches Its two early answers beside the final one, each with what spoke for it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,7 +32,7 @@ def section(opened: OpenCase, classifier: Classifier | None) -> None:
     found = opened.checks_of(KIND)
     if not found and classifier is None:
         return
-    st.subheader("When did the network make up its mind?", help=HELP)
+    st.subheader("Answers of the two branches", help=HELP)
     if not found and classifier is not None:
         if opened.case is not None:  # looking at a stored case must not change it
             photo = opened.analysis.photo

@@ -6,7 +6,7 @@ import streamlit as st
 
 from skinlens.records import Visit
 from skinlens.store import CaseStore
-from skinlens.ui import session, tabs
+from skinlens.ui import address, session, tabs
 from skinlens.ui.open_case import open_anywhere
 
 
@@ -33,16 +33,15 @@ def not_confirmed(typed: str, pseudonym: str) -> str:
     if unicodedata.normalize("NFC", typed).strip() == pseudonym:
         return ""
     found = f"“{typed.strip()}” was typed" if typed.strip() else "nothing was typed"
-    return f"Nothing was deleted: to delete this patient, type the pseudonym “{pseudonym}”; {found}."
+    return f"Nothing was deleted: to delete this patient, type the patient ID “{pseudonym}”; {found}."
 
 
 def forget_searched() -> None:
     """Empty the fields of the history and of the worklist in which the pseudonym may stand."""
+    address.forget("q")
     for key in (
-        "find_text",
+        "q",
         "find_patient",
-        "find_page",
-        "find_table",
         "tray_pseudonym",
         "tray_patient",
         "patient_search",

@@ -22,7 +22,7 @@ The same is done with {RANDOM_MAPS} random maps that are as rough, on the same p
 that does better than their mean {CLEARLY_WORDS}. It is a low bar: the place matters to the model; whether it matters to
 the diagnosis is another question.
 
-**Lost by the rest**: the share of the probability that is lost when only what is hot stays sharp.
+**Loss without surroundings**: the share of the probability that is lost when only what is hot stays sharp.
 
 A blurred photo is mostly read as a melanocytic nevus, the commonest class. For that class the probability moves little,
 and the check tells less.
@@ -36,7 +36,7 @@ def section(opened: OpenCase, classifier: Classifier | None) -> None:
     if not found and not able:
         return
     target = shown[0].target
-    st.subheader("Does the model follow them?", help=HELP)
+    st.subheader("Faithfulness", help=HELP)
     if found:
         _table(list(found.values()), target.words)
     if able and classifier is not None:
@@ -59,7 +59,7 @@ def _check(classifier: Classifier, photo: Photo, explanation: Explanation, progr
 
 def _table(found: Sequence[Check], target: str) -> None:
     widgets.table(
-        ("Map", "Hottest blurred first", "Hottest sharp first", "Lost by the rest", "Result"),
+        ("Map", "Deletion test", "Insertion test", "Loss without surroundings", "Result"),
         [
             (
                 METHODS[one.method].title if one.method else "",

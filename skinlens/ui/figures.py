@@ -20,8 +20,8 @@ HEADLINES = {
     "ece": "Calibration error",
 }
 EXPLAINED = {
-    "balanced_accuracy": "mean share of each class that is put first rightly: rare classes count as much as moles",
-    "accuracy": "share of all photos whose class is put first: mostly about moles, which are most of the photos",
+    "balanced_accuracy": "mean of the sensitivity per class: rare classes count as much as moles",
+    "accuracy": "share of all photos whose most probable class is right: mostly about moles, which most photos show",
     "macro_f1": "balance of finding each class and of being right when naming it",
     "weighted_f1": "the same, but each class counts by its photos: mostly about moles",
     "macro_auc": "how well probabilities rank a class above the others; 0.5 is chance, 1 is perfect",
@@ -102,7 +102,7 @@ def confusion_chart(measured: Mapping[str, Any]) -> go.Figure:
         )
     )
     figure.update_yaxes(autorange="reversed", fixedrange=True)
-    figure.update_xaxes(title="put first by the model", side="bottom", fixedrange=True)
+    figure.update_xaxes(title="most probable to the model", side="bottom", fixedrange=True)
     return calm(figure, 460)
 
 

@@ -13,7 +13,7 @@ from skinlens.labels import CODES, DIAGNOSES
 from skinlens.predict import Classifier
 from skinlens.records import Case, Method, Sex, Visit
 from skinlens.store import FIRST_BIRTH_YEAR, CaseQuery, CaseStore
-from skinlens.ui import conflicts, session, suggestions, widgets
+from skinlens.ui import address, conflicts, session, suggestions, widgets
 from skinlens.ui.conflicts import Value
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.shortcuts import SAVE
@@ -73,7 +73,6 @@ def reading(store: CaseStore, opened: OpenCase) -> None:
     """Edit the diagnosis and the notes of a stored case; sign it. What was signed is amended, never overwritten."""
     case = opened.case
     assert case is not None
-    widgets.impression(case.visit.first_impression)
     if held := st.session_state.get(opened.key("reading_held")):
         if (settled := conflicts.settle(held, opened.key, _signed_elsewhere(opened))) is not None:
             _annotate(store, opened, held.version, settled, sign=held.sign)
@@ -126,7 +125,7 @@ def _annotate(store: CaseStore, opened: OpenCase, version: int, mine: Mapping[st
         return
     let_go(opened, "reading")
     session.refresh(changed)
-    session.say(f"Case {visit.id}: {STATUSES[changed.visit.status].lower()}, changes kept.")
+    session.say(f"Case {visit.id}: {STATUSES[changed.visit.status].lower()} and saved.")
     st.rerun()
 
 
@@ -174,17 +173,17 @@ def correction(store: CaseStore, opened: OpenCase) -> None:
     with st.form(f"correction-{opened.token}-{hash((patient, lesion))}", border=False):
         mine: dict[str, Value] = {}
         if patient is not None:
-            mine["pseudonym"] = st.text_input("Pseudonym", patient.pseudonym, help="Never a name.")
+            mine["pseudonym"] = st.text_input("Patient ID", patient.pseudonym, help="Never a name.")
             mine["birth_year"] = st.number_input(
                 "Birth year", FIRST_BIRTH_YEAR, today().year, patient.birth_year, placeholder="year"
             )
             sexes = list(SEXES)
             mine["sex"] = st.selectbox("Sex", sexes, sexes.index(patient.sex), format_func=SEXES.__getitem__)
         mine["body_site"] = st.text_input(suggestions.BODY_SITE, lesion.body_site)
-        mine["remark"] = st.text_input("Which one", lesion.remark)
+        mine["remark"] = st.text_input("Exact location", lesion.remark)
         texts = ("pseudonym", "body_site", "remark")
         widgets.unprintable({field: str(mine[field]) for field in texts if field in mine})
-        corrected = st.form_submit_button("Correct")
+        corrected = st.form_submit_button("Save edit")
     if corrected:
         _correct(store, opened, _versions(read), mine)
 
@@ -232,20 +231,19 @@ ANY = "any"
 
 
 def filters(store: CaseStore) -> CaseQuery:
-    """What the history is asked for, but for the page."""
-    text, order = st.columns([3, 2], vertical_alignment="bottom")
-    query: dict[str, Any] = {
-        "text": text.text_input(
-            "Search",
-            key="find_text",
-            persist_state="session",
-            placeholder="Words in pseudonym, site, your diagnosis, notes",
-        ),
-        **_SORTS[order.selectbox("Order", list(_SORTS), key="find_order", persist_state="session")],
-    }
-    with st.expander("More filters"):
+    """What the list of visits is asked for, but for the chips and the page."""
+    text, order, more = st.columns([5, 3, 2], vertical_alignment="bottom")
+    orders = list(_SORTS)
+    address.seed("q", "q", "")
+    address.seed("order", "order", orders[0], orders)
+    words = text.text_input("Search", key="q", placeholder="Words in patient ID, site, your diagnosis, notes")
+    sort = order.selectbox("Order", orders, key="order")
+    address.note("q", words, "")
+    address.note("order", sort, orders[0])
+    query: dict[str, Any] = {"text": words, **_SORTS[sort]}
+    with more.popover("More filters", width="stretch"):
         first, second, third = st.columns(3)
-        query["patient"] = first.text_input("Patient (pseudonym)", key="find_patient", persist_state="session")
+        query["patient"] = first.text_input("Patient ID", key="find_patient", persist_state="session")
         query["body_site"] = second.selectbox(
             "Body site", store.body_sites(), index=None, placeholder=ANY, key="find_site", persist_state="session"
         )

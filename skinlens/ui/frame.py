@@ -2,19 +2,25 @@
 
 import runpy
 from collections.abc import Sequence
+from contextvars import ContextVar
 from html import escape
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.pages_manager import PagesManager
 
 from skinlens import __version__
 from skinlens.errors import CaseNotFound, SkinLensError, StoreError, WeightsError
 from skinlens.labels import DISCLAIMER
-from skinlens.ui import cache, guard, session, shortcuts
-from skinlens.ui.words import STATUSES, case_title, plain
+from skinlens.ui import address, cache, guard, session, shortcuts, upload
+from skinlens.ui.words import case_title, plain
 
 _TURN = "turn_page"
+VISIT = "Visit"
+NOT_SAVED = "the new photo, not saved yet"
+_HEAD: ContextVar[DeltaGenerator | None] = ContextVar("head", default=None)
+"""Where the heading of the page goes: in one line with what is on every page."""
 _HERE = Path(__file__).parent
 _ROUTER = _HERE.parents[1] / "app.py"
 MARK = str(_HERE / "mark.svg")
@@ -39,13 +45,16 @@ def title(words: str) -> None:
         PagesManager.uses_pages_directory = False
         runpy.run_path(str(_ROUTER), run_name="__main__")
         st.stop()
-    st.title(words)
+    (_HEAD.get() or st).title(words)
 
 
 def run(page: st.Page, pages: Sequence[st.Page]) -> None:
     """Draw the frame and the page in it. Whatever SkinLens raises on purpose becomes a sentence on the page."""
+    if to := session.asked_for_page():
+        st.switch_page(to)
     if by := st.session_state.pop(_TURN, 0):
         st.switch_page(pages[(pages.index(page) + by) % len(pages)])
+    address.begin(page.url_path)
     st.html(_HERE / "frame.css")
     st.logo(WORDMARK, size="large")
     st.html(f'<div class="sl-disclaimer" role="note">{escape(DISCLAIMER)}</div>')
@@ -53,8 +62,9 @@ def run(page: st.Page, pages: Sequence[st.Page]) -> None:
         if not _acknowledged():
             return
         session.restore()
-        with st.container(horizontal=True, vertical_alignment="center"):
-            _open_case()
+        with st.container(horizontal=True, vertical_alignment="center", key="page_head"):
+            _HEAD.set(st.container(width="stretch"))
+            _open_case(page)
             shortcuts.listen(_turn)
         for words in cache.store_problems():
             st.warning(plain(words))
@@ -90,17 +100,21 @@ def _acknowledged() -> bool:
     return False
 
 
-def _open_case() -> None:
+def _open_case(page: st.Page) -> None:
+    """What is open, with the way to it from every other page, and the way to a new photo."""
     opened = session.current()
-    if opened is None:
-        words = "No case is open."
-    elif opened.case is None:
-        words = "Open: <b>a new photo, not saved yet</b>"
-    else:
-        words = f"Open: <b>{escape(case_title(opened.case))}</b> · {STATUSES[opened.case.visit.status]}"
-    if opened and opened.synthetic:
-        words += '<span class="sl-synthetic">synthetic example, not a patient</span>'
-    st.html(f'<div class="sl-open">{words}</div>')
+    if page.title != VISIT and opened is not None:
+        words = NOT_SAVED if opened.case is None else case_title(opened.case)
+        st.page_link("pages/visit.py", label=f"Back to {plain(words)}")
+    if opened is not None:
+        with st.popover("New photo", icon=":material/add:"):
+            if opened.case is None:
+                st.caption("The photo that is open is not saved; another one takes its place, and checks of it that "
+                           "are not finished stop.")  # fmt: skip
+            upload.field()
+            upload.example_button()
+    elif page.title != VISIT:
+        st.page_link("pages/visit.py", label="New photo", icon=":material/add:")
 
 
 def _message() -> None:
@@ -115,8 +129,7 @@ def _no_model(error: WeightsError) -> None:
     st.header("The model is not ready")
     st.error(plain(error))
     st.markdown(
-        "Without it no photo can be analysed or explained. Stored cases and reports stay readable under History and "
-        "Report.\n\n"
+        "Without it no photo can be analysed or explained. Stored cases and their reports stay readable.\n\n"
         "1. Restore the folder `weights` from the release that you installed.\n"
         "2. Run `python -m skinlens doctor` to check the installation.\n"
         "3. Press the button below."

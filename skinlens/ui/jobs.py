@@ -150,7 +150,7 @@ class Desk:
         with self._lock:
             return self._jobs.get(key)
 
-    def standing(self, job: Job, doing: str = "Being made …") -> str:
+    def standing(self, job: Job, doing: str = "Computing …") -> str:
         """How far an active job is, in words; ``doing`` while it runs."""
         if job.stop.is_set():
             return "Stopping …"
@@ -158,7 +158,7 @@ class Desk:
             return doing
         before = self._line.before(self, long=job.long)
         if before is None:
-            return "Next, after what you asked for before."
+            return "Waiting"
         others = {0: "You are next.", 1: "1 other is before you."}.get(before, f"{before} others are before you.")
         return f"Waiting for a free place. {others}"
 

@@ -20,13 +20,15 @@ from skinlens.ui.words import name, percent, settings_line
 
 OTHER = "another class"
 POLL_S = 0.4
+OPACITY_OVER_PHOTO = 0.4
+"""Of a map over the large photo."""
 
 
 def choose_class(opened: OpenCase) -> None:
     """Melanoma and the most probable class at one click, the others in a list; beside it what it is contrasted with."""
     prediction = opened.analysis.prediction
     first = session.labels_first(opened)
-    left, right, last = st.columns([5, 3, 3], vertical_alignment="bottom")
+    left, right, last = st.columns([5, 3, 4], vertical_alignment="bottom")
 
     def title(code: str) -> str:
         if code == OTHER:
@@ -90,6 +92,12 @@ def change_look(asked: Look) -> None:
         st.session_state[key] = min(100, max(0, st.session_state[key] + {"more": 10, "less": -10}[asked]))
 
 
+def start_early(opened: OpenCase, classifier: Classifier) -> None:
+    """A new photo's maps are made while the clinician looks at it, so that they are there when they are asked for."""
+    if opened.case is None:
+        start(opened, classifier)
+
+
 def start(opened: OpenCase, classifier: Classifier) -> None:
     """A new photo's maps are made at once. Those of a stored case only when asked: looking must not change it."""
     wanted = [
@@ -109,15 +117,16 @@ def start(opened: OpenCase, classifier: Classifier) -> None:
         st.rerun()
 
 
-def row(opened: OpenCase, classifier: Classifier | None) -> None:
-    """Photo and maps; while maps are being made it looks again by itself."""
+def row(opened: OpenCase, classifier: Classifier | None, *, details: bool) -> None:
+    """Photo and maps, with what each was made of if ``details``; it looks again while they are made."""
     busy = session.desk().busy
-    st.fragment(_row, run_every=POLL_S if busy else None)(opened, classifier, busy)
+    st.fragment(_row, run_every=POLL_S if busy else None)(opened, classifier, busy, details)
     viewer.load_script()  # outside of what is drawn anew at each look: it is large
 
 
-def _row(opened: OpenCase, classifier: Classifier | None, was_busy: bool) -> None:
+def _row(opened: OpenCase, classifier: Classifier | None, was_busy: bool, details: bool) -> None:
     session.leave_if_gone(opened)
+    place = st.container()
     style, opacity = choose_look()
 
     def make(method: str) -> None:
@@ -134,27 +143,28 @@ def _row(opened: OpenCase, classifier: Classifier | None, was_busy: bool) -> Non
             key="photo",
             title="Photo",
             shows="Synthetic example, not a patient." if opened.synthetic else "As it was uploaded.",
-            lines=(f"{photo.width_px} × {photo.height_px} px",),
+            lines=(f"{photo.width_px} × {photo.height_px} px",) if details else (),
             alt="Photo of the lesion",
         ),
-        *(_panel(opened, method, able=classifier is not None) for method in METHODS),
+        *(_panel(opened, method, able=classifier is not None, details=details) for method in METHODS),
     ]
-    viewer.show(
-        photo,
-        panels,
-        classifier.engine.spec if classifier else InputSpec(),
-        style=style,
-        opacity=opacity,
-        key="maps",
-        on_make=make,
-        on_cancel=cancel,
-        on_look=change_look,
-    )
+    with place:
+        viewer.show(
+            photo,
+            panels,
+            classifier.engine.spec if classifier else InputSpec(),
+            style=style,
+            opacity=opacity,
+            key="maps",
+            on_make=make,
+            on_cancel=cancel,
+            on_look=change_look,
+        )
     if session.desk().busy != was_busy:
         st.rerun()  # of the whole page: it decides whether to look again
 
 
-def _panel(opened: OpenCase, method: Method, *, able: bool) -> Panel:
+def _panel(opened: OpenCase, method: Method, *, able: bool, details: bool) -> Panel:
     info = METHODS[method]
     job = session.desk().job((method, opened.target.code))
     made = opened.map_of(method, session.map_params(method))
@@ -167,7 +177,7 @@ def _panel(opened: OpenCase, method: Method, *, able: bool) -> Panel:
     if made:
         alt = f"{info.title} map for {of} over the photo. {LEGEND}."
         nothing = f"No part of the photo speaks for {of}." if made.diagnostics.get("empty") else ""
-        return replace(blank, lines=_under(made), alt=alt, map=made, note=nothing)
+        return replace(blank, lines=_under(made) if details else (), alt=alt, map=made, note=nothing)
     note, button = _why_not(job)
     return replace(blank, note=note, action="make" if able else "", button=button if able else "")
 
@@ -176,7 +186,7 @@ def _why_not(job: Job | None) -> tuple[str, str]:
     if job and job.state == "failed":
         return job.problem, "Try again"
     if job and job.state == "cancelled":
-        return "Cancelled. Nothing of it was kept.", "Make this map"
+        return "Cancelled. Nothing of it was saved.", "Make this map"
     return "Not made yet.", "Make this map"
 
 
@@ -193,5 +203,5 @@ def _under(made: Explanation) -> tuple[str, ...]:
     if "samples" in made.diagnostics:
         lines.append(f"Trials made: {made.diagnostics['samples']:.0f}")
     if "stability" in made.diagnostics:
-        lines.append(f"Expected likeness to another seed's: {number(made.diagnostics['stability'])} (1 = the same)")
+        lines.append(f"Reproducibility with another seed: {number(made.diagnostics['stability'])} (1 = the same)")
     return (*lines, *sanity.remarks(made.method, made.model))

@@ -13,7 +13,7 @@ from skinlens.ui.words import name, percent
 from skinlens.wording import in_full
 
 CONFIG = {"displayModeBar": False, "scrollZoom": False}
-SPLITS = {"test": "photos kept aside to the end", "val": "photos that it was chosen on"}
+SPLITS = {"test": "photos of the test set", "val": "photos of the validation set"}
 SKIN_TONE = (
     "**Skin tone: not evaluated.** The data has no label for it and is nearly all light skin. Nothing on this page "
     "says how the model does on dark skin."
@@ -71,11 +71,11 @@ def probabilities() -> None:
         return
     left, right = st.columns(2, gap="large")
     for column, key, title in (
-        (left, "top", "Of the class put first"),
+        (left, "top", "Of the most probable class"),
         (right, "melanoma", "Of melanoma"),
     ):
         with column:
-            st.subheader(title)
+            st.header(title)
             bins = one["reliability"][key]
             said = ", ".join(f"{one['stated']:.2f} stated, {one['happened']['value']:.2f} happened" for one in bins)
             _chart(curves.reliability(bins), f"reliability_{key}", f"{title}: {said}")
@@ -157,7 +157,7 @@ def _cut_off(row: Mapping[str, Any], share: float, shipped: float | None) -> tup
 
 @st.fragment
 def subgroups() -> None:
-    """For whom it does better or worse."""
+    """Performance by subgroup."""
     st.markdown(SKIN_TONE)
     one = _found("subgroups")
     if one is None:
@@ -226,12 +226,12 @@ def sets() -> None:
     )
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Is the diagnosis in the set?")
+        st.header("Is the diagnosis in the set?")
         said = (f"{name(code)} {figures.interval(entry['coverage'])}" for code, entry in found["per_class"].items())
         _chart(curves.set_coverage(found), "set_coverage", "; ".join(said))
         st.caption("In brackets: photos. Dashed: what is promised. Lines: 95 % range; wide for the rare kinds.")
     with right:
-        st.subheader("How large are the sets?")
+        st.header("How large are the sets?")
         said = (f"{count:,} with {size}" for size, count in enumerate(found["sizes"], start=1))
         _chart(curves.set_sizes(found), "set_sizes", f"Sets by number of classes: {', '.join(said)}")
         st.caption(

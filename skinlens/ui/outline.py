@@ -33,8 +33,6 @@ A map that looks at the lesion is not right for that alone, and what surrounds a
 def section(opened: OpenCase, classifier: Classifier | None) -> None:
     st.subheader("Do the maps look at the lesion?", help=HELP)
     head, problem = _head()
-    if opened.case is None and classifier is not None and head is not None:
-        _propose(opened, classifier, head)
     outline = current(opened)
     left, right = st.columns(2, gap="large")
     with left:
@@ -45,6 +43,13 @@ def section(opened: OpenCase, classifier: Classifier | None) -> None:
             st.button("Find the outline", on_click=_asked, args=(opened, classifier, head))
     with right:
         _focus(opened, classifier, outline)
+
+
+def propose_early(opened: OpenCase, classifier: Classifier) -> None:
+    """Draw the outline of a new photo by itself: criteria are suggested and maps measured by it."""
+    head, _ = _head()
+    if opened.case is None and head is not None:
+        _propose(opened, classifier, head)
 
 
 def current(opened: OpenCase) -> Outline | None:

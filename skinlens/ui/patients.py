@@ -18,7 +18,7 @@ MOST = 30
 """Patients that are listed at once."""
 COLUMNS = 3
 MOST_VISITS = 500
-_CHOSEN = "patient_shown"
+_CHOSEN = session.PATIENT_SHOWN
 
 
 def page(store: CaseStore) -> None:
@@ -40,9 +40,9 @@ def found(patients: Sequence[Patient], words: str) -> list[Patient]:
 def _list(patients: Sequence[Patient]) -> None:
     if not patients:
         st.markdown("No patient is stored yet. Save a case with a patient, and the patient is listed here.")
-        st.page_link("pages/analyse.py", label="Analyse a photo")
+        st.page_link("pages/visit.py", label="New photo")
         return
-    words = st.text_input("Search by pseudonym", key="patient_search", persist_state="session", placeholder="P-0147")
+    words = st.text_input("Search by patient ID", key="patient_search", persist_state="session", placeholder="P-0147")
     matching = found(patients, words)
     st.markdown(f"**{len(matching):,} {'patient' if len(matching) == 1 else 'patients'}**")
     for one in matching[:MOST]:
@@ -52,7 +52,7 @@ def _list(patients: Sequence[Patient]) -> None:
                 st.session_state[_CHOSEN] = one.id
                 st.rerun()
     if len(matching) > MOST:
-        st.caption(f"The first {MOST} are shown. Type more of the pseudonym.")
+        st.caption(f"The first {MOST} are shown. Type more of the patient ID.")
 
 
 # -------------------------------------------------------------------------------------------------------- one patient
@@ -68,9 +68,9 @@ def _patient(store: CaseStore, patient: Patient) -> None:
     lesions = store.lesions(patient.id)
     visits = {lesion.id: store.visits_of_lesion(lesion.id) for lesion in lesions}
     with st.container(horizontal=True):
-        if st.button("Add photo", type="primary", help="Opens Analyse; the patient is chosen beforehand."):
+        if st.button("Add photo", type="primary", help="The patient is chosen beforehand."):
             session.begin_with(patient.id)
-            st.switch_page("pages/analyse.py")
+            st.switch_page("pages/visit.py")
         widgets.export_patient(store, patient.id)
     st.subheader("Lesions")
     _lesions(store, lesions, visits)
@@ -99,7 +99,7 @@ def _lesions(store: CaseStore, lesions: Sequence[Lesion], visits: dict[int, tupl
                 )
                 if st.button(f"Open case {latest.id}", key=f"patient_case-{latest.id}", width="stretch"):
                     session.show_case(latest.id)
-                    st.switch_page("pages/history.py")
+                    st.switch_page("pages/visit.py")
 
 
 def _timeline(store: CaseStore, patient: Patient) -> None:

@@ -13,7 +13,7 @@ from skinlens.store import FIRST_BIRTH_YEAR, CaseRow, CaseStore, NewLesion, NewP
 from skinlens.ui import session, suggestions, widgets
 from skinlens.ui.words import BODY_SITES, SEXES, plain, site
 
-NEW, KNOWN, NONE = "New patient", "Known patient", "No patient"
+NEW, KNOWN, NONE = "New patient", "Existing patient", "No patient"
 NEW_LESION = 0
 CARDS = 3
 """Lesions in one row."""
@@ -84,7 +84,7 @@ def known_patient(key: Key, known: dict[int, Patient], likely: int | None) -> in
         del st.session_state[key("patient")]
     numbers = list(known)
     chosen: int | None = st.selectbox(
-        "Pseudonym of the patient",
+        "Patient ID",
         numbers,
         index=numbers.index(likely) if likely in known else None,
         format_func=lambda number: known[number].pseudonym,
@@ -100,7 +100,7 @@ def new_patient(key: Key, known: Sequence[Patient]) -> tuple[NewPatient, tuple[s
     columns = st.columns([5, 4, 4])
     typed = NewPatient(
         columns[0].text_input(
-            "Pseudonym", key=key("pseudonym"), persist_state="session", placeholder="e.g. P-0147", help="Never a name."
+            "Patient ID", key=key("pseudonym"), persist_state="session", placeholder="e.g. P-0147", help="Never a name."
         ),
         columns[1].number_input(
             "Birth year",
@@ -119,7 +119,7 @@ def new_patient(key: Key, known: Sequence[Patient]) -> tuple[NewPatient, tuple[s
     with below:
         widgets.unprintable({}, typed)
     if not typed.pseudonym.strip():
-        return typed, ("a pseudonym (or choose No patient)",)
+        return typed, ("a patient ID (or choose No patient)",)
     found = namesake(typed.pseudonym, known)
     if found is None:
         return typed, ()
@@ -133,7 +133,7 @@ def new_patient(key: Key, known: Sequence[Patient]) -> tuple[NewPatient, tuple[s
             f"Yes, of patient {plain(found.pseudonym)}", on_click=_use, args=(key, found.id), key=f"use-{key('')}"
         )
         if exactly:
-            st.caption("If it is somebody else, type another pseudonym.")
+            st.caption("If it is somebody else, type another patient ID.")
             return typed, (f"whether this is patient {found.pseudonym} or somebody else",)
         other = st.checkbox(
             f"No, {plain(typed.pseudonym.strip())} is another person", key=key("other"), persist_state="session"
@@ -223,7 +223,7 @@ def _new_lesion(store: CaseStore, key: Key) -> tuple[NewLesion, tuple[str, ...]]
             suggestions.BODY_SITE, key=key("site"), persist_state="session", placeholder="e.g. forearm", max_chars=80
         ),
         right.text_input(
-            "Which one (optional)",
+            "Exact location (optional)",
             key=key("remark"),
             persist_state="session",
             placeholder="e.g. left, below the scapula",

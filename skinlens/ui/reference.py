@@ -43,14 +43,14 @@ def section(opened: OpenCase, classifier: Classifier | None) -> None:
     able = [one for one in checks.checkable_maps(opened, classifier) if one not in drawn]
     if not found and not able:
         return
-    st.subheader("Do they keep to the reference implementations?", help=HELP)
+    st.subheader("Agreement with published libraries", help=HELP)
     if found:
         _show(opened, list(found.values()), drawn)
     if able and classifier is not None:
         checks.ask(
             opened,
             (KIND, opened.target.code),
-            "Check against the reference implementations",
+            "Compare with the published libraries",
             "Cancel the check against the reference",
             _computing(classifier, opened.analysis.photo, able),
             hint=_missing(found, able)

@@ -69,7 +69,7 @@ def section() -> None:
         ("Do the maps depend on what was learned?", _learned),
         ("Do the methods agree, and does the quick form draw the same maps?", _agreed),
     ):
-        st.subheader(title)
+        st.header(title)
         draw(found)
 
 

@@ -13,15 +13,15 @@ from skinlens.ui.placement import Placement
 from skinlens.ui.shortcuts import SAVE
 from skinlens.ui.words import diagnosis_name, impression_name, plain
 
-SHOW = "Show the model's reading"
+SHOW = "Show result"
 """One label, whatever was chosen: a button that changes its name while it is being pressed loses the press."""
 
 
 def impression(opened: OpenCase) -> None:
     """The clinician's reading before the model's, which may be skipped."""
     open_case.put_back(opened, "impression")
-    st.subheader("Your impression first")
-    st.markdown("What do you see? Your reading, made before the model's, is worth more than one made after it.")
+    st.header("Your impression first")
+    st.markdown("Record your impression before you see the model's: it stays independent.")
     chosen = st.selectbox(
         "Your impression (optional)",
         list(IMPRESSIONS),
@@ -38,19 +38,19 @@ def impression(opened: OpenCase) -> None:
 
 
 @st.fragment
-def save(store: CaseStore, opened: OpenCase, here: str) -> None:
-    """Patient, lesion, date and the clinician's own diagnosis; keeps the case. ``here``: the page that it stands on."""
+def save(store: CaseStore, opened: OpenCase) -> None:
+    """Patient, lesion, date and the clinician's own diagnosis; keeps the case."""
     session.leave_if_gone(opened)
     try:
-        _form(store, opened, here)
+        _form(store, opened)
     except SkinLensError as error:  # the page's own sentence is out of reach: this part is drawn by itself
         st.error(plain(error))
 
 
-def _form(store: CaseStore, opened: OpenCase, here: str) -> None:
-    open_case.put_back(opened, here)
-    st.subheader("Keep this case")
-    st.caption("A pseudonym, unless there is no patient, and a body site are needed. The rest may stay empty.")
+def _form(store: CaseStore, opened: OpenCase) -> None:
+    open_case.put_back(opened, "form")
+    st.header("Save this case")
+    st.caption("Required: patient ID (or “No patient”) and body site.")
     chosen = placement.choose(store, opened.key, patient=session.next_patient())
     again = _asked_about_the_photo(store, opened, chosen)
     said = _reading(opened)
@@ -112,6 +112,6 @@ def _asked_about_the_photo(store: CaseStore, opened: OpenCase, chosen: Placement
     with st.container(border=True):
         st.warning(plain(placement.same_photo(found, chosen)))
         for row in found[:3]:
-            st.link_button(f"Open case {row.visit_id} in another tab", f"./?case={row.visit_id}")
+            st.link_button(f"Open case {row.visit_id} in another tab", f"./visit?case={row.visit_id}")
         meant = st.checkbox("Save this photo once more", key=opened.key("again"), persist_state="session")
     return () if meant else ("whether this photo is to be saved once more",)

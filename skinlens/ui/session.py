@@ -7,18 +7,25 @@ import streamlit as st
 from skinlens import pipeline
 from skinlens.errors import CaseNotFound, SkinLensError, StoreError
 from skinlens.explain import METHODS
-from skinlens.labels import MELANOMA
+from skinlens.labels import MELANOMA, NEVUS
 from skinlens.pipeline import Analysis
 from skinlens.predict import Classifier
 from skinlens.records import Case, Method, Target
-from skinlens.ui import cache, tabs
+from skinlens.ui import address, cache, tabs
 from skinlens.ui.jobs import Desk, Job
 from skinlens.ui.open_case import OpenCase, open_anywhere, with_target
 from skinlens.ui.tray import Tray
 from skinlens.ui.unsaved import Holder, new_token
 
 _OPEN, _DESK, _PARAMS, _SAID, _TOKEN = "open_case", "desk", "map_params", "message", "photo_token"
-_IN_HISTORY, _PATIENT, _TRAY, _NEXT = "history_case", "last_patient", "tray_token", "next_patient"
+_PATIENT, _TRAY, _NEXT, _NEXT_VIEW = "last_patient", "tray_token", "next_patient", "next_view"
+_NEXT_PAGE = "next_page"
+VIEW = "view"
+"""Key, and name in the address, of the part of the visit's page that is shown."""
+RESULT, WHY, COMPARE, REPORT, MORE = "Result", "Why?", "Compare", "Report", "More"
+UNSAVED_VIEWS = (RESULT, WHY)
+"""What there is before a photo is saved."""
+PATIENT_SHOWN = "patient_shown"
 
 
 UNSAVED: Holder[OpenCase] = Holder(size=lambda opened: opened.bytes)
@@ -66,6 +73,33 @@ def _let_go_with_the_tab(number: int, _desk: Desk, _tab: str) -> tuple[Desk, str
 def begin(analysis: Analysis) -> None:
     """Make a fresh analysis the open case."""
     _open(OpenCase(analysis))
+    turn_to(RESULT)
+
+
+def turn_to(view: str) -> None:
+    """Have the visit's page show this part of it when it is drawn next."""
+    st.session_state[_NEXT_VIEW] = view
+
+
+def view_asked_for() -> str | None:
+    """The part that the visit's page is to show, asked for since it was drawn last; told once."""
+    found: str | None = st.session_state.pop(_NEXT_VIEW, None)
+    return found
+
+
+def go_to(page: str) -> None:
+    """Have the frame switch to this page at its next run: a callback, or a part drawn by itself, cannot do it."""
+    st.session_state[_NEXT_PAGE] = page
+
+
+def asked_for_page() -> str | None:
+    found: str | None = st.session_state.pop(_NEXT_PAGE, None)
+    return found
+
+
+def show_patient(patient_id: int) -> None:
+    """Have the patients' page show this one."""
+    st.session_state[PATIENT_SHOWN] = patient_id
 
 
 def reopen(visit_id: int) -> None:
@@ -93,20 +127,9 @@ def reopen(visit_id: int) -> None:
 
 
 def show_case(visit_id: int) -> None:
-    """Make a stored case the open one, and have the history show it in full. Raises CaseNotFound, StoreError."""
+    """Make a stored case the open one, from its result on. Raises CaseNotFound, StoreError."""
     reopen(visit_id)
-    show_in_history(True)
-
-
-def show_in_history(shown: bool) -> None:
-    """Whether the history shows the open case in full, or its list."""
-    st.session_state[_IN_HISTORY] = shown
-
-
-def shown_in_history() -> OpenCase | None:
-    """The case that the history shows in full; None: the list."""
-    opened = current()
-    return opened if st.session_state.get(_IN_HISTORY) and opened and opened.case else None
+    turn_to(RESULT)
 
 
 def refresh(case: Case) -> None:
@@ -149,8 +172,8 @@ def close() -> None:
     _drop_unsaved()
     st.session_state.pop(_OPEN, None)
     _forget_typed()
-    show_in_history(False)
-    st.query_params.clear()
+    address.forget(VIEW)
+    _address()
 
 
 def _forget_typed() -> None:
@@ -226,11 +249,11 @@ def restore() -> None:
 def _open_named(case: str, photo: str) -> None:
     if case.isascii() and case.isdigit():
         try:
-            show_case(int(case))  # whoever follows an address to a case wants the case, not the list
+            reopen(int(case))
         except (CaseNotFound, OverflowError):
-            st.query_params.clear()
+            _address()
         except StoreError as error:  # a damaged case does not keep the others from being opened
-            st.query_params.clear()
+            _address()
             say_problem(error)
     elif photo:
         held = UNSAVED.find(photo)
@@ -238,15 +261,21 @@ def _open_named(case: str, photo: str) -> None:
             _open(held.apart())
             st.session_state[_TOKEN] = photo
         else:
-            st.query_params.clear()
+            _address()
             st.session_state[_SAID] = ("problem", PHOTO_GONE)
 
 
 def _address(**names: str) -> None:
-    """What the page's address names; touched only where it changes, for each change is a message to the browser."""
+    """What the page's address names; touched only where it changes, for each change is a message to the browser.
+
+    What widgets put there by themselves (``bind``) stays.
+    """
     wanted = {**names, **_tray_address()}
-    if st.query_params.to_dict() != wanted:
-        st.query_params.from_dict(wanted)
+    for name in ("case", "photo", "tray"):
+        if name in wanted and st.query_params.get(name) != wanted[name]:
+            st.query_params[name] = wanted[name]
+        elif name not in wanted and name in st.query_params:
+            del st.query_params[name]
 
 
 def _leave(left: OpenCase | None) -> None:
@@ -266,7 +295,8 @@ def _drop_unsaved() -> None:
 def _open(opened: OpenCase) -> None:
     _leave(current())
     _drop_unsaved()
-    opened.label = opened.label or opened.analysis.prediction.top.code
+    if not opened.label:
+        opened.label, opened.against = explained_first(opened)
     st.session_state[_OPEN] = opened
     st.session_state[_PARAMS] = {}
     opened.tab = tabs.here()
@@ -310,6 +340,17 @@ def _job(opened: OpenCase, classifier: Classifier, method: Method, target: Targe
 def classifier_of(opened: OpenCase) -> Classifier | None:
     """The model that made the prediction, if it is the installed one: no other can say what moved it."""
     return cache.installed() if opened.by_todays_model else None
+
+
+def explained_first(opened: OpenCase) -> tuple[str, str]:
+    """The class that is explained until another is chosen, and what it is contrasted with (empty: nothing).
+
+    Melanoma against nevus where melanoma is flagged, for that is the question then; else the most probable class.
+    """
+    quality, prediction = opened.analysis.quality, opened.analysis.prediction
+    if quality.reliable and prediction.above_melanoma_threshold:
+        return MELANOMA, NEVUS
+    return prediction.top.code, ""
 
 
 def labels_first(opened: OpenCase) -> tuple[str, ...]:

@@ -29,9 +29,9 @@ def report(opened: OpenCase) -> None:
         type="primary",
         on_click="ignore",
     )
-    right.caption(f"{len(pages)} pages, {len(data) / 1e6:.1f} MB. The file's name holds no pseudonym.")
+    right.caption(f"{len(pages)} pages, {len(data) / 1e6:.1f} MB. The file name contains no patient ID.")
     if not opened.maps:
-        st.info("No map was made for this case yet. Make them under Explain, and they are printed here.")
+        st.info("No map was made for this case yet. Make them under “Why?”, and they are printed here.")
     for number, page in enumerate(pages, 1):
         words = f"Page {number} of {len(pages)}"
         with st.container(border=True, width=PAGE_PX):

@@ -32,7 +32,7 @@ CAUTION = "Alike to the model, which is not alike to you, and no proof of a diag
 def section(store: CaseStore, opened: OpenCase, stored: Case) -> None:
     """Looked for when it is asked for; what another model read is read again in the background first."""
     session.leave_if_gone(opened)
-    st.subheader("Similar cases of this archive")
+    st.header("Similar cases of this archive")
     classifier = session.classifier_of(opened)
     if classifier is None:
         st.markdown("They are found by the model that made this result, which is not the installed one.")
@@ -75,7 +75,7 @@ def _card(one: SimilarCase, picture: bytes) -> None:
     st.markdown("  \n".join(plain(line) for line in lines(one)))
     if st.button(f"Open case {one.visit_id}", key=f"similar-{one.visit_id}", width="stretch"):
         session.show_case(one.visit_id)
-        st.rerun()
+        st.rerun()  # of the whole page
 
 
 def lines(one: SimilarCase) -> tuple[str, ...]:

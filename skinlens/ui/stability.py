@@ -36,7 +36,7 @@ def section(opened: OpenCase, classifier: Classifier | None) -> None:
     if not found and not able:
         return
     target = shown[0].target
-    st.subheader("Do they stay in place?", help=HELP)
+    st.subheader("Stability", help=HELP)
     if found:
         _table(list(found.values()), target.words)
     if able and classifier is not None:
@@ -45,12 +45,17 @@ def section(opened: OpenCase, classifier: Classifier | None) -> None:
             (KIND, target.code),
             "Check how stable the maps are",
             "Cancel the check of stability",
-            checks.each([partial(_check, classifier, opened.analysis.photo, one) for one in able]),
+            compute(opened, classifier, able),
             hint=checks.missing(able)
             if found
             else "Would the maps be the same had the photo been taken a little askew or in other light? The slower "
             "methods are made several times for this: it takes some time, and the page can be used meanwhile.",
         )
+
+
+def compute(opened: OpenCase, classifier: Classifier, able: Sequence[Explanation]) -> checks.Compute:
+    """The check of these maps of the open photo, for ``checks.ask`` and for the desk."""
+    return checks.each([partial(_check, classifier, opened.analysis.photo, one) for one in able])
 
 
 def _check(classifier: Classifier, photo: Photo, explanation: Explanation, progress: Progress) -> Check:

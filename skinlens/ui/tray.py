@@ -159,5 +159,5 @@ class Tray:
                 item.problem, item.state, item.data = str(error), "refused", b""
             except Exception:  # noqa: BLE001  a fault of ours is said in its row, and the others are read
                 _LOG.exception("a file of the worklist could not be read")
-                item.problem = "This file could not be read because of a fault in SkinLens. Try it under Analyse."
+                item.problem = "A fault in SkinLens kept this file from being read. Try it as a single new photo."
                 item.state = "refused"

@@ -1,13 +1,21 @@
-"""What the maps on the page are worth: the checks of them, each a section of its own, in this order."""
+"""What the maps on the page are worth: one line that is computed by itself, and behind it each check in a section."""
 
 from collections.abc import Callable
 
 import streamlit as st
 
+from skinlens import pipeline
+from skinlens.errors import SkinLensError
+from skinlens.explain import artefacts as artefact_check
+from skinlens.explain import stability as stability_check
+from skinlens.explain.agreement import Agreement
 from skinlens.predict import Classifier
-from skinlens.ui import agreement, artefacts, depth, faithfulness, outline, reference, session, stability
+from skinlens.records import Check, Explanation
+from skinlens.ui import agreement, artefacts, checks, depth, faithfulness, outline, reference, session, stability
+from skinlens.ui.jobs import SHORT, Job
 from skinlens.ui.maps import POLL_S
 from skinlens.ui.open_case import OpenCase
+from skinlens.ui.words import plain
 
 Section = Callable[[OpenCase, Classifier | None], None]
 """Draws a heading, what was found so far, and the button that asks for more; nothing where there is nothing to check.
@@ -21,6 +29,88 @@ ROWS: tuple[tuple[Section, ...], ...] = (
     (reference.section,),
 )
 """Sections in one row stand side by side on a wide screen."""
+
+
+def line(opened: OpenCase, classifier: Classifier | None) -> None:
+    """Do the maps agree, do they hold still, does hair or ink sway the answer: in one line, as far as it is known.
+
+    For a new photo the checks begin by themselves once the maps are there; for a stored one at the press of a button.
+    """
+    if classifier is not None and opened.case is None:
+        _check(opened, classifier)
+    busy = session.desk().busy
+    st.fragment(_line, run_every=POLL_S if busy else None)(opened, classifier, busy)
+
+
+def _check(opened: OpenCase, classifier: Classifier) -> None:
+    """Ask for what is missing; what was cancelled or failed is not asked for again."""
+    desk = session.desk()
+    able = [one for one in checks.checkable_maps(opened, classifier) if one.method in SHORT]
+    if len(able) < len(SHORT):
+        return  # the maps first
+    unchecked = [one for one in able if checks.of_map(opened, stability_check.KIND, one) is None]
+    key = (stability_check.KIND, opened.target.code)
+    if unchecked and desk.job(key) is None:
+        desk.submit(Job(key, stability.compute(opened, classifier, unchecked), opened.keep_checks))
+    key = (artefact_check.KIND, "")
+    if not opened.checks_of(artefact_check.KIND) and desk.job(key) is None:
+        desk.submit(Job(key, artefacts.compute(opened, classifier), opened.keep_checks))
+
+
+def _line(opened: OpenCase, classifier: Classifier | None, was_busy: bool) -> None:
+    session.leave_if_gone(opened)
+    shown = checks.shown_maps(opened)
+    said = words(shown, opened.checks_of(artefact_check.KIND), [
+        check for one in shown if (check := checks.of_map(opened, stability_check.KIND, one)) is not None
+    ])  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="center", key="trust_line"):
+        st.markdown(f"**Can these maps be trusted?** {plain(said)}", width="content")
+        if opened.case is not None and classifier is not None and shown and UNKNOWN in said and not was_busy:
+            st.button("Check now", on_click=_check, args=(opened, classifier))
+    if session.desk().busy != was_busy:
+        st.rerun()  # of the whole page: it decides whether to look again
+
+
+UNKNOWN = "not checked yet"
+
+
+def words(shown: list[Explanation], artefact: tuple[Check, ...], steady: list[Check]) -> str:
+    """The line: agreement, stability, sensitivity to artefacts."""
+    return f"{_agreement(shown)} · {_stability(steady)} · {_sway(artefact)}"
+
+
+def _agreement(shown: list[Explanation]) -> str:
+    if len(shown) < 2:
+        return f"Agreement: {UNKNOWN}"
+    try:
+        found: Agreement = pipeline.agree(shown)
+    except SkinLensError:
+        return "Agreement: these maps cannot be compared"
+    if not found.pairs:
+        return "Agreement: there is nothing to compare"
+    if all(pair.same_area for pair in found.pairs):
+        return "The maps agree"
+    return "The maps agree in part" if any(pair.overlaps for pair in found.pairs) else "The maps disagree"
+
+
+def _stability(steady: list[Check]) -> str:
+    if not steady:
+        return f"Stability: {UNKNOWN}"
+    least = min(check.figures["least_shared"] for check in steady)
+    result = {
+        "steady": "They hold still when the photo is turned or lit a little otherwise",
+        "moves in part": "They move in part when the photo is turned or lit a little otherwise",
+    }
+    return result.get(stability_check.verdict(least), "They move elsewhere when the photo is turned or lit otherwise")
+
+
+def _sway(artefact: tuple[Check, ...]) -> str:
+    if not artefact:
+        return f"Artifact sensitivity: {UNKNOWN}"
+    over = artefact_check.over_the_cutoff(artefact[-1])
+    if over:
+        return f"Melanoma crosses the cut-off with drawn {', '.join(over)}"
+    return "Drawn hair, ink or ruler does not move melanoma across the cut-off"
 
 
 def below(opened: OpenCase, classifier: Classifier | None) -> None:

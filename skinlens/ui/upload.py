@@ -7,6 +7,8 @@ from skinlens.errors import UnreadableImage
 from skinlens.ui import cache, session, tabs
 from skinlens.ui.words import plain
 
+VISIT_PAGE = "pages/visit.py"
+
 
 def field() -> None:
     """The upload field; a photo that is read becomes the open case, and the field is empty again."""
@@ -14,7 +16,7 @@ def field() -> None:
     file = st.file_uploader(
         "Photo of one lesion: JPEG, PNG, WebP, TIFF, BMP or HEIC",
         key=f"upload-{round_}",
-        help="At most 25 MB. The file's name and its hidden data (place, camera, owner) are not kept.",
+        help="At most 25 MB. The file's name and its hidden data (place, camera, owner) are not stored.",
     )
     if file is None:
         return
@@ -28,7 +30,7 @@ def field() -> None:
     st.session_state["uploads"] += 1
     tabs.forget_upload(file.file_id)
     session.begin(analysis)
-    st.rerun()
+    st.switch_page(VISIT_PAGE)
 
 
 def example_button() -> None:
@@ -36,4 +38,4 @@ def example_button() -> None:
     if st.button("Try the example", help="A lesion drawn by the program: synthetic, not a patient."):
         with st.spinner("Drawing the example …"):
             session.begin(pipeline.example(cache.classifier()))
-        st.rerun()
+        st.switch_page(VISIT_PAGE)

@@ -46,7 +46,7 @@ class SeenVisit:
 def compare(store: CaseStore, opened: OpenCase, stored: Case) -> None:
     """The open case beside another visit of its lesion, the earlier one on the left."""
     st.divider()
-    st.subheader("Visits of this lesion")
+    st.header("Visits of this lesion")
     others = {visit.id: visit for visit in store.visits_of_lesion(stored.lesion.id) if visit.id != stored.visit.id}
     if not others:
         st.markdown(
@@ -150,7 +150,7 @@ def _pictures(before: SeenVisit, after: SeenVisit) -> None:
         for method in METHODS:
             panels += map_panels(method, str(chosen), before, after)
     else:
-        st.markdown("No map is kept of either visit. Open each under Explain to have its maps made.")
+        st.markdown("No maps saved for these visits. Open each under “Why?” to have its maps made.")
     model = cache.installed()
     style, opacity = maps.choose_look()
     viewer.show(

@@ -1,30 +1,25 @@
 """Pieces of pages: verdicts, the distribution over the classes, the statement on melanoma, empty states."""
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 
 import streamlit as st
 
 from skinlens.labels import LABELS, MELANOMA, Label
 from skinlens.quantities import duration, number
-from skinlens.records import Case, Photo, Prediction, QualityReport
+from skinlens.records import Photo, Prediction, QualityReport
 from skinlens.report.typeset import PLACEHOLDER, not_printed
 from skinlens.store import CaseStore, NewLesion, NewPatient
-from skinlens.ui import cache, session
+from skinlens.ui import cache
 from skinlens.ui.open_case import OpenCase
-from skinlens.ui.words import RISK_SIGNS, impression_name, name, patient_line, percent, plain, site
-from skinlens.wording import threshold_statement
+from skinlens.ui.words import RISK_SIGNS, impression_name, name, percent, plain
+from skinlens.wording import cutoff_promise, verdict_line
 
-ANALYSE = ("pages/analyse.py", "Analyse a photo")
-HISTORY_PAGE = "pages/history.py"
-HISTORY = (HISTORY_PAGE, "Open a stored case")
+TOP = 3
+"""Classes that are shown at once; the others are folded."""
 MOST_SIGNS = 12
 """Of those that cannot be printed, so many are named."""
-NEXT_STEPS = {
-    "pages/explain.py": "Explain it",
-    "pages/report.py": "Print the report",
-}
 
 
 def address_of(jpeg: bytes) -> str:
@@ -84,18 +79,25 @@ def distribution(prediction: Prediction, *, reliable: bool = True) -> None:
     """
     threshold = prediction.melanoma_threshold.value
     rows = []
-    for label, prob in sorted(zip(LABELS, prediction.probs, strict=True), key=lambda pair: -pair[1]):
+    ranked = sorted(zip(LABELS, prediction.probs, strict=True), key=lambda pair: -pair[1])
+    for label, prob in ranked:
         tick = cut = ""
         if label.code == MELANOMA and reliable:
             tick = f'<em style="left:{100 * threshold:.2f}%"></em>'
-            cut = f'<div class="sl-cut">Dashed line: the threshold for melanoma, {percent(threshold)}</div>'
+            cut = f'<div class="sl-cut">Dashed line: the cut-off for melanoma, {percent(threshold)}</div>'
         rows.append(
             f'<li><div class="sl-row"><span>{escape(name(label.code))}{_risk(label) if reliable else ""}</span>'
             f"{_share(prob, reliable=reliable)}</div>"
             f'<div class="sl-track" aria-hidden="true"><span class="sl-{label.risk if reliable else "grey"}" '
             f'style="width:{100 * prob:.2f}%"></span>{tick}</div>{cut}</li>'
         )
-    st.html(f'<ul class="sl-rows" aria-label="Probability of each class">{"".join(rows)}</ul>')
+    _bars("The most probable classes", rows[:TOP])
+    with st.expander("All seven classes"):
+        _bars("The other classes", rows[TOP:])
+
+
+def _bars(label: str, rows: Sequence[str]) -> None:
+    st.html(f'<ul class="sl-rows" aria-label="{label}">{"".join(rows)}</ul>')
 
 
 def _risk(label: Label) -> str:
@@ -111,7 +113,10 @@ def _share(prob: float, *, reliable: bool) -> str:
 
 def melanoma_statement(prediction: Prediction) -> None:
     side = "at" if prediction.above_melanoma_threshold else "under"
-    st.html(f'<div class="sl-statement {side}">{escape(threshold_statement(prediction))}</div>')
+    st.html(
+        f'<div class="sl-statement {side}" role="status"><b>{escape(verdict_line(prediction))}</b>'
+        f"<br><small>{escape(cutoff_promise(prediction.melanoma_threshold))}</small></div>"
+    )
 
 
 def model_line(opened: OpenCase) -> None:
@@ -133,7 +138,7 @@ def problems(sentences: Iterable[str]) -> None:
 
 def impression(code: str | None) -> None:
     """Read only: what was said first stays as it was said."""
-    st.markdown(f"Your impression, before the model's: **{impression_name(code)}**")
+    st.markdown(f"Your impression, recorded before the result: **{impression_name(code)}**")
 
 
 def unprintable(typed: Mapping[str, str], *entries: object) -> None:
@@ -184,39 +189,3 @@ def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def steps(sentences: Iterable[str]) -> None:
     """What to do first, second, third."""
     st.html(f'<ol class="sl-steps">{"".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)}</ol>')
-
-
-def nothing_open(what: str) -> None:
-    """The empty state of a page that needs a case."""
-    _invite("No case is open", f"{what} Analyse a photo first, or open a stored case.", ANALYSE, HISTORY)
-
-
-def not_revealed() -> None:
-    words = "Give your own impression of the photo first, or skip it. Then the model's reading and its maps are shown."
-    _invite("Your impression comes first", words, ANALYSE)
-
-
-def saved(case: Case, *, here: str) -> None:
-    """What can be done with a case that is stored; ``here`` is the page that is shown."""
-    st.subheader(f"Kept as case {case.visit.id}")
-    st.markdown(
-        plain(
-            f"{patient_line(case)} · {site(case.lesion.body_site, case.lesion.remark)} · photo of {case.visit.taken_on}"
-        )
-    )
-    with st.container(horizontal=True):
-        for page, label in NEXT_STEPS.items():
-            if page != here:
-                st.page_link(page, label=label)
-        if st.button("Open it in the history"):
-            session.show_in_history(True)
-            st.switch_page(HISTORY_PAGE)
-
-
-def _invite(title: str, words: str, *links: tuple[str, str]) -> None:
-    with st.container(border=True):
-        st.subheader(title)
-        st.markdown(words)
-        with st.container(horizontal=True):
-            for page, label in links:
-                st.page_link(page, label=label)

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from skinlens.phantom import draw_phantom
 from skinlens.store import CaseStore
-from skinlens.ui import jobs
+from skinlens.ui import jobs, session
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 240.0
@@ -46,11 +46,22 @@ def app(release: Path, skinlens_home: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return AppTest.from_file(str(ROOT / "app.py"), default_timeout=LIMIT_S)
 
 
+QUICK: dict[str, dict[str, int | str]] = {"score_cam": {"channels": 4}, "lime": {"samples": 50, "segments": 10}}
+"""Settings with which maps are made quickly."""
+
+
+@pytest.fixture(autouse=True)
+def quick_maps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Maps begin by themselves: here with few trials, unless a test asks for others."""
+    chosen = session.map_params
+    monkeypatch.setattr(session, "map_params", lambda method: chosen(method) or QUICK.get(method, {}))
+
+
 @pytest.fixture
 def agreed(app: AppTest, skinlens_home: Path) -> AppTest:
-    """The app on an installation where the conditions were agreed to."""
+    """The page for a new photo, on an installation where the conditions were agreed to."""
     CaseStore(skinlens_home).acknowledge_disclaimer()
-    return app.run()
+    return app.run().switch_page("pages/visit.py").run()
 
 
 @pytest.fixture
@@ -121,10 +132,36 @@ def press(app: AppTest, label: str) -> AppTest:
     """Press the button of that label."""
     found = [button for button in app.button if button.label == label]
     assert found, f"no button {label!r} among {[button.label for button in app.button]}"
-    return found[0].click().run()
+    app = found[0].click().run()
+    if label.startswith("Open case") or label in {"Look closer", "Add photo"}:
+        return turn(app, "visit")  # the button leads there; AppTest would be back on the page before at its next run
+    return app
+
+
+def heading(app: AppTest) -> str:
+    """The heading of the page, as it is read."""
+    return re.sub(r"\\([^\w\s])", r"\1", str(app.title[0].value))
 
 
 def typed(app: AppTest, name: str) -> str:
     """The key of a field of the open photo."""
     key: str = app.session_state["open_case"].key(name)
     return key
+
+
+VIEWS = {"result": "Result", "why": "Why?", "compare": "Compare", "report": "Report", "more": "More"}
+
+
+def turn(app: AppTest, to: str) -> AppTest:
+    """Go to a page, by its file's name, or to a part of the visit's page, one of ``VIEWS``."""
+    if to not in VIEWS:
+        return app.switch_page(f"pages/{to}.py").run()
+    app.switch_page("pages/visit.py").run()
+    app.session_state["view"] = app.query_params["view"] = VIEWS[to]
+    return app.run()
+
+
+def topic(app: AppTest, name: str) -> AppTest:
+    """Turn to a part of the page about the model."""
+    app.session_state["topic"] = app.query_params["topic"] = name
+    return app.run()

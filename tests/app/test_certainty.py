@@ -14,7 +14,7 @@ from skinlens.records import ModelStamp, Threshold
 from skinlens.ui import cache
 from skinlens.ui.certainty import Rates, in_words, rates
 from skinlens.wording import UNRELIABLE
-from tests.app.conftest import html, press, read, typed
+from tests.app.conftest import html, press, read, turn, typed
 
 MODEL = ModelStamp("hsb", "1", "ab" * 32)
 THRESHOLD = Threshold(0.2, 0.9, 0.7, "100 photos of val")
@@ -61,7 +61,7 @@ def test_rates_are_those_of_photos_kept_aside_if_this_model_was_measured_on_them
     (tmp_path / "evaluation-test.json").write_text(evaluation("test", MODEL.sha256, 0.2, 0.8))
     found = rates(MODEL, THRESHOLD)
     assert (found.sensitivity, found.least, found.most) == (0.8, (pytest.approx(0.7), 0.4), (0.9, 0.6))
-    assert found.measured_on == "1,502 photos that were kept aside to the end"
+    assert found.measured_on == "1,502 photos of the test set"
     for changed in (("ab" * 31 + "cd", 0.2), (MODEL.sha256, 0.3)):  # another model; another cut-off
         for split in ("val", "test"):
             (tmp_path / f"evaluation-{split}.json").write_text(evaluation(split, *changed, 0.8))
@@ -73,26 +73,23 @@ def test_of_an_unreliable_photo_the_reading_says_only_that(agreed: AppTest, monk
     strict = Familiarity(np.zeros(16, np.float32), np.eye(16, dtype=np.float32), -1.0)  # nothing is near enough
     monkeypatch.setattr(cache.classifier(), "familiarity", strict)
     press(agreed, "Try the example")
-    press(agreed, "Show the model's reading")
+    press(agreed, "Show result")
     unsure(agreed)
     agreed.segmented_control(key=typed(agreed, "kind")).select("No patient").run()
     agreed.text_input(key=typed(agreed, "site")).set_value("back").run()
     press(agreed, "Save case")
     unsure(agreed)
-    agreed.switch_page("pages/explain.py").run()
+    turn(agreed, "why")
     assert UNRELIABLE in read(agreed)
-    agreed.switch_page("pages/history.py").run()
+    turn(agreed, "worklist")
+    agreed.segmented_control(key="look").select("Cards").run()
     card = next(words for words in html(agreed) if "sl-card" in words)
-    assert "Not reliable: unlike the training photos" in card
+    assert "Unreliable: unlike the training photos" in card
     assert "%" not in card
-    assert "Melanoma" not in card
-    agreed.segmented_control(key="find_look").select("Table").run()
-    row = agreed.dataframe[0].value.iloc[0]
-    assert (row["Most probable class"], row["Melanoma"]) == (
-        "Not reliable: unlike the training photos",
-        "not reliable",
-    )
-    agreed.segmented_control(key="find_look").select("Cards").run()
+    assert "elanoma" not in card
+    agreed.segmented_control(key="look").select("List").run()
+    assert "Unreliable: unlike the training photos" in read(agreed)
+    assert "Below the melanoma cut-off" not in read(agreed)
     press(agreed, "Open case 1")
     unsure(agreed)
 
@@ -100,9 +97,9 @@ def test_of_an_unreliable_photo_the_reading_says_only_that(agreed: AppTest, monk
 def unsure(app: AppTest) -> None:
     words = read(app)
     assert UNRELIABLE in words
-    assert "90\u00a0% level" not in words
-    assert "threshold" not in words
-    rows = next(words for words in html(app) if "sl-rows" in words)
+    assert "confidence)" not in words
+    assert "cut-off" not in words
+    rows = "".join(words for words in html(app) if "sl-rows" in words)
     assert rows.count('class="sl-grey"') == 7
     assert not any(f'class="sl-{risk}"' in rows for risk in ("malignant", "pre-malignant", "benign"))
     assert "<b>" not in rows
@@ -111,24 +108,24 @@ def unsure(app: AppTest) -> None:
 
 def test_the_reading_says_its_set_and_the_slider_is_kept(agreed: AppTest, release: Path) -> None:
     press(agreed, "Try the example")
-    assert "90\u00a0% level" not in read(agreed)
-    press(agreed, "Show the model's reading")
-    assert "At the 90\u00a0% level, any of the seven classes" in read(agreed)
+    assert "confidence)" not in read(agreed)
+    press(agreed, "Show result")
+    assert "None of the seven classes can be ruled out (90\u00a0% confidence)" in read(agreed)
     assert "calibrated on: 14 photos of the validation set" in read(agreed)
     assert agreed.slider(key="prevalence_percent").value == 7.5
     agreed.slider(key="prevalence_percent").set_value(20.0).run()
     threshold = load_classifier(release).melanoma_threshold
     expected = in_words(Rates(threshold.sensitivity, threshold.specificity, None, None, ""), 0.2)
     assert all(sentence.replace("\u00a0", " ") in read(agreed).replace("\u00a0", " ") for sentence in expected)
-    agreed.switch_page("pages/history.py").run()
-    agreed.switch_page("pages/analyse.py").run()
+    turn(agreed, "worklist")
+    turn(agreed, "result")
     assert agreed.slider(key="prevalence_percent").value == 20.0
 
 
 def test_what_the_report_cannot_print_is_said_when_it_is_typed(agreed: AppTest) -> None:
     """Sinhala has no font; Thai has one."""
     press(agreed, "Try the example")
-    press(agreed, "Show the model's reading")
+    press(agreed, "Show result")
     agreed.text_input(key=typed(agreed, "pseudonym")).set_value("สมชาย 7").run()
     assert "cannot print" not in read(agreed)
     agreed.text_input(key=typed(agreed, "pseudonym")).set_value("P \u0dc3\u0dd2").run()

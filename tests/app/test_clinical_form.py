@@ -10,7 +10,7 @@ from skinlens import pipeline
 from skinlens.clinical import Histology, Plan, Recall
 from skinlens.criteria import Abcd, Criteria, SevenPoint
 from skinlens.store import CaseStore, NewLesion, NewPatient
-from tests.app.conftest import press, read, typed
+from tests.app.conftest import press, read, turn, typed
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def case(agreed: AppTest, skinlens_home: Path) -> tuple[AppTest, CaseStore]:
     analysis = pipeline.example(pipeline.load_classifier(pipeline.weights_directory()))
     patient, lesion = NewPatient("P-7", 1961, "female"), NewLesion("forearm")
     pipeline.save(store, analysis, (), patient=patient, lesion=lesion, taken_on="2024-05-31")
-    agreed.switch_page("pages/history.py").run()
+    turn(agreed, "worklist")
     press(agreed, "Open case 1")
     return agreed, store
 
@@ -49,7 +49,7 @@ def test_criteria_are_scored_saved_and_come_back(case: tuple[AppTest, CaseStore]
     assert (saved.visit.clinical.symptoms, saved.patient and saved.patient.phototype) == ("Itches.", 2)
     assert "Case 1: Criteria saved." in read(app)
     again = AppTest.from_file(app._script_path, default_timeout=240).run()
-    again.switch_page("pages/history.py").run()
+    turn(again, "worklist")
     press(again, "Open case 1")
     assert [again.button_group(key=typed(again, f"clinical_{sign}")).value for sign in "abcd"] == [2, 3, 4, 3]
 

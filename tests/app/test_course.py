@@ -11,7 +11,7 @@ from skinlens import pipeline
 from skinlens.phantom import draw_phantom
 from skinlens.store import CaseStore, NewLesion, NewPatient
 from skinlens.ui import course
-from tests.app.conftest import press, read
+from tests.app.conftest import press, read, turn
 
 
 def test_the_later_photo_is_swiped_in_from_the_right() -> None:
@@ -42,8 +42,9 @@ def test_a_turned_photo_is_aligned_and_the_course_is_drawn(agreed: AppTest, skin
     store = CaseStore(skinlens_home)
     lesion = saved(store, 5, 0, None, "2024-01-10")
     saved(store, 5, 8, lesion, "2024-05-06")
-    agreed.switch_page("pages/history.py").run()
+    turn(agreed, "worklist")
     press(agreed, "Open case 1")
+    turn(agreed, "compare")
     said = read(agreed)
     assert "Aligned: " in said
     assert "turned by 8°" in said
@@ -58,7 +59,8 @@ def test_photos_of_two_lesions_are_not_aligned(agreed: AppTest, skinlens_home: P
     store = CaseStore(skinlens_home)
     lesion = saved(store, 5, 0, None, "2024-01-10")
     saved(store, 9, 0, lesion, "2024-05-06")
-    agreed.switch_page("pages/history.py").run()
+    turn(agreed, "worklist")
     press(agreed, "Open case 1")
+    turn(agreed, "compare")
     assert "could not be aligned" in read(agreed)
     assert not [one for one in agreed.segmented_control if one.key == "case_overlay_way"]

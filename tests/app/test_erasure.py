@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from skinlens.errors import CaseNotFound
 from skinlens.store import CaseStore
 from skinlens.ui import cache, erasure, session
-from tests.app.conftest import press, typed, words
+from tests.app.conftest import heading, press, turn, typed, words
 
 ERASED = "What was open here was erased for good"
 
@@ -19,7 +19,7 @@ ERASED = "What was open here was erased for good"
 def example(agreed: AppTest) -> AppTest:
     """The app with an unsaved photo, its reading shown, and what is needed to keep it typed."""
     press(agreed, "Try the example")
-    press(agreed, "Show the model's reading")
+    press(agreed, "Show result")
     agreed.text_input(key=typed(agreed, "pseudonym")).set_value("P-7")
     agreed.text_input(key=typed(agreed, "site")).set_value("back").run()
     return agreed
@@ -29,13 +29,14 @@ def at_the_same_address(app: AppTest) -> AppTest:
     """Another tab."""
     fresh = AppTest.from_file(app._script_path, default_timeout=60)
     fresh.query_params.update(app.query_params)
-    return fresh.run()
+    return fresh.run().switch_page("pages/visit.py").run()
 
 
 def erase_the_patient(app: AppTest) -> None:
-    app.switch_page("pages/history.py").run()
-    app.text_input(key="find_text").input("P-7").run()
+    turn(app, "worklist")
+    app.text_input(key="q").input("P-7").run()
     press(app, "Open case 1")
+    turn(app, "more")
     press(app, "Delete the patient …")
     app.text_input(key="case_erase_typed").set_value("P-7")
     press(app, "Delete the patient for good")
@@ -44,13 +45,13 @@ def erase_the_patient(app: AppTest) -> None:
 def test_another_tab_shows_nothing_of_an_erased_patient(example: AppTest, skinlens_home: Path) -> None:
     press(example, "Save case")
     other = at_the_same_address(example)
-    other.switch_page("pages/report.py").run()
-    assert "P-7" in words(other)
+    turn(other, "report")
+    assert "P-7" in heading(other)
     held = weakref.ref(other.session_state["open_case"])
 
     erase_the_patient(example)
-    assert "The patient and all cases of this patient are deleted." in words(example)
-    assert "No case is stored yet" in words(example)
+    assert "q" not in example.query_params
+    assert "No visit is stored yet" in words(turn(example, "worklist"))
     assert "P-7" not in repr(example.session_state)
 
     other.run()
@@ -64,13 +65,13 @@ def test_another_tab_shows_nothing_of_an_erased_patient(example: AppTest, skinle
 
 def test_a_case_that_another_program_erased_is_not_shown(example: AppTest, skinlens_home: Path) -> None:
     press(example, "Save case")
-    example.switch_page("pages/history.py").run()
+    turn(example, "worklist")
     press(example, "Open case 1")
     CaseStore(skinlens_home).delete_patient(1)
     example.run()
     assert ERASED in words(example)
-    assert "No case is stored yet" in words(example)
     assert "P-7" not in words(example)
+    assert "No visit is stored yet" in words(turn(example, "worklist"))
 
 
 def test_an_unsaved_copy_of_an_erased_photo_goes_too(example: AppTest) -> None:
@@ -107,8 +108,9 @@ def test_what_is_still_stored_stays_open(example: AppTest, skinlens_home: Path) 
 
 def test_a_patient_is_erased_only_by_the_pseudonym(example: AppTest, skinlens_home: Path) -> None:
     press(example, "Save case")
-    example.switch_page("pages/history.py").run()
+    turn(example, "worklist")
     press(example, "Open case 1")
+    turn(example, "more")
     press(example, "Delete the patient …")
     example.text_input(key="case_erase_typed").set_value("P-8")
     press(example, "Delete the patient for good")

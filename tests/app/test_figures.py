@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline
 from skinlens.labels import CODES
 from skinlens.ui import figures
-from tests.app.conftest import read
+from tests.app.conftest import read, topic, turn
 
 
 def figure(value: float | None) -> dict[str, float | None]:
@@ -60,8 +60,10 @@ def test_the_model_page_shows_figures_of_its_own_model_alone(
     for sha256, shown in ((stamp.sha256, True), ("0" * 64, False)):
         content = {**measured, "model": {"name": stamp.name, "version": stamp.version, "sha256": sha256}}
         (tmp_path / "evaluation-val.json").write_text(json.dumps(content))
-        agreed.switch_page("pages/model.py").run()
+        turn(agreed, "performance")
         assert not agreed.exception
         assert ("0.700 (0.600 to 0.750)" in read(agreed)) is shown
         assert ("figures were not measured yet" in read(agreed)) is not shown
+        topic(agreed, "Errors")
         assert len(agreed.get("plotly_chart")) == (2 if shown else 0)
+        topic(agreed, "Overview")

@@ -157,12 +157,12 @@ def test_a_session_is_told_how_many_are_before_it(gate: threading.Event) -> None
     desks[0].submit(second)
     wait(lambda: jobs[0].state == "running")
     assert [desk.standing(job) for desk, job in zip(desks, jobs, strict=True)] == [
-        "Being made …",
+        "Computing …",
         "Waiting for a free place. You are next.",
         "Waiting for a free place. 1 other is before you.",
         "Waiting for a free place. 2 others are before you.",
     ]
-    assert desks[0].standing(second) == "Next, after what you asked for before."
+    assert desks[0].standing(second) == "Waiting"
     desks[1].clear()  # who has left stands in nobody's way
     assert desks[3].standing(jobs[3]) == "Waiting for a free place. 1 other is before you."
     jobs[0].cancel()

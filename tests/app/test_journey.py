@@ -15,29 +15,20 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline
 from skinlens.explain import METHODS
 from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient
-from tests.app.conftest import html, markdown, press, read, typed, words
+from tests.app.conftest import VIEWS, heading, html, markdown, press, read, turn, typed, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]
 
 
-def turn(app: AppTest, page: str) -> AppTest:
-    return app.switch_page(f"pages/{page}.py").run()
-
-
 def upload(app: AppTest, photo: bytes) -> None:
     app.file_uploader[0].upload("Mrs Smith, left arm.jpg", photo, "image/jpeg").run()
-    press(app, "Show the model's reading")
+    press(app, "Show result")
 
 
 def keep(app: AppTest, pseudonym: str = "P-7") -> None:
     app.text_input(key=typed(app, "pseudonym")).input(pseudonym)
     app.text_input(key=typed(app, "site")).set_value("forearm").run()
     press(app, "Save case")
-
-
-def few_trials(app: AppTest) -> None:
-    """Settings with which the maps are made quickly."""
-    app.session_state["map_params"] = {"score_cam": {"channels": 4}, "lime": {"samples": 50, "segments": 10}}
 
 
 def shown_maps(app: AppTest) -> dict[str, Any]:
@@ -47,6 +38,10 @@ def shown_maps(app: AppTest) -> dict[str, Any]:
             data: dict[str, Any] = json.loads(element.proto.json)
             return data
     raise AssertionError("the row of maps is not on the page")
+
+
+def plain_label(link: Any) -> str:
+    return str(link.proto.label).replace("\\", "")
 
 
 def by_label(widgets: Any, label: str) -> Any:
@@ -65,20 +60,20 @@ def test_the_whole_journey(agreed: AppTest, photo: bytes, skinlens_home: Path, u
     app = agreed
     app.file_uploader[0].upload("Mrs Smith, left arm.jpg", photo, "image/jpeg").run()
     app.selectbox(key=typed(app, "impression")).select("unsure").run()
-    press(app, "Show the model's reading")
-    assert "sensitivity" in words(app)
+    press(app, "Show result")
+    assert "cut-off" in words(app)
 
-    few_trials(app)
-    turn(app, "explain")
+    turn(app, "why")
     opened = app.session_state["open_case"]
     until(app, lambda: len(opened.maps) == len(METHODS))
+    app.toggle(key="technical_details").set_value(True)
     panels = {panel["key"]: panel for panel in shown_maps(app.run())["panels"]}
     assert list(panels) == ["photo", *METHODS]
     assert all(panels[method]["heat"] for method in METHODS)
     assert panels["grad_cam"]["lines"][0].startswith("Time: ")
     assert any(line.startswith("Seed: ") for line in panels["lime"]["lines"])
 
-    turn(app, "analyse")
+    turn(app, "result")
     keep(app)
     assert "Saved as case 1, with 3 maps." in words(app)
     store = CaseStore(skinlens_home)
@@ -89,9 +84,9 @@ def test_the_whole_journey(agreed: AppTest, photo: bytes, skinlens_home: Path, u
     assert (case.visit.first_impression, case.visit.clinician_label, case.visit.notes) == ("unsure", None, "")
     assert {one.method for one in store.explanations(1)} == set(METHODS)
 
-    turn(app, "history")
+    turn(app, "worklist")
     press(app, "Open case 1")
-    assert "Your impression, before the model's: **Not sure**" in words(app)
+    assert "Your impression, recorded before the result: **Not sure**" in words(app)
     app.text_area[0].input("Regular network.")
     press(app, "Save and sign")
     assert store.case(1).visit.status == "signed"
@@ -112,14 +107,13 @@ def test_the_whole_journey(agreed: AppTest, photo: bytes, skinlens_home: Path, u
     assert "Smith" not in everything.read("patient.json").decode()
 
 
-def test_a_case_just_kept_is_opened_in_the_history(kept: AppTest) -> None:
-    press(kept, "Open it in the history")
-    assert "Visits of this lesion" in words(kept)
-    press(kept, "Back to all cases")
-    assert "Visits of this lesion" not in words(kept)
-    turn(kept, "analyse")
-    press(kept, "Open it in the history")
-    assert "Visits of this lesion" in words(kept)
+def test_a_case_just_saved_stays_open_and_has_all_its_parts(kept: AppTest) -> None:
+    assert heading(kept) == "Case 1 · P-7 · forearm"
+    assert "Visits of this lesion" in words(turn(kept, "compare"))
+    assert "Audit log" in words(turn(kept, "more"))
+    turn(kept, "worklist")
+    assert "Audit log" not in words(kept)
+    assert "Back to Case 1 · P-7 · forearm" in [plain_label(one) for one in kept.get("page_link")]
 
 
 def test_a_case_is_kept_without_a_patient(agreed: AppTest, photo: bytes, skinlens_home: Path) -> None:
@@ -134,12 +128,12 @@ def test_what_cannot_be_kept_is_said_and_nothing_is_lost(agreed: AppTest, photo:
     upload(agreed, photo)
     agreed.text_area(key=typed(agreed, "notes")).input("Grew since May.").run()
     press(agreed, "Save case")
-    assert "The case is not saved yet. Still needed: a pseudonym (or choose No patient) and a body site." in read(
+    assert "The case is not saved yet. Still needed: a patient ID (or choose No patient) and a body site." in read(
         agreed
     )
     assert CaseStore(skinlens_home).search(CaseQuery()).total == 0
-    turn(agreed, "history")
-    turn(agreed, "analyse")
+    turn(agreed, "worklist")
+    turn(agreed, "result")
     assert agreed.text_area(key=typed(agreed, "notes")).value == "Grew since May."
     keep(agreed)
     assert CaseStore(skinlens_home).case(1).visit.notes == "Grew since May."
@@ -148,27 +142,30 @@ def test_what_cannot_be_kept_is_said_and_nothing_is_lost(agreed: AppTest, photo:
 def test_the_photo_survives_a_page_switch(agreed: AppTest, photo: bytes) -> None:
     upload(agreed, photo)
     sha256 = agreed.session_state["open_case"].analysis.photo.sha256
-    for page in ("history", "model", "analyse"):
+    for page in ("worklist", "performance", "result"):
         turn(agreed, page)
         assert agreed.session_state["open_case"].analysis.photo.sha256 == sha256
-    assert "threshold" in words(agreed)
+    assert "cut-off" in words(agreed)
 
 
 def test_a_reloaded_page_finds_its_case_by_the_address(kept: AppTest) -> None:
     assert kept.query_params["case"] == "1"
     fresh = AppTest.from_file(kept._script_path, default_timeout=60)
     fresh.query_params["case"] = "1"
-    fresh.run()
-    assert "Case 1" in words(fresh)
-    turn(fresh, "history")
-    assert any(button.label == "Delete this case …" for button in fresh.button), "the case, not the list"
+    fresh.query_params["view"] = "More"
+    fresh.run().switch_page("pages/visit.py").run()
+    assert heading(fresh) == "Case 1 · P-7 · forearm"
+    assert any(button.label == "Delete this case …" for button in fresh.button), "the part that was shown"
 
 
 def test_maps_of_a_stored_case_are_made_only_when_asked_and_then_kept(
-    kept: AppTest, skinlens_home: Path, until: Until
+    agreed: AppTest, skinlens_home: Path, until: Until
 ) -> None:
-    few_trials(kept)
-    turn(kept, "explain")
+    kept = agreed
+    analysis = pipeline.example(pipeline.load_classifier(pipeline.weights_directory()))
+    pipeline.save(CaseStore(skinlens_home), analysis, (), patient=None, lesion=NewLesion("back"), taken_on="2024-05-06")
+    press(turn(kept, "worklist"), "Open case 1")
+    turn(kept, "why")
     assert all(panel["heat"] is None for panel in shown_maps(kept)["panels"])
     kept.segmented_control(key="case_explained").select("mel").run()
     press(kept, "Make the maps for Melanoma")
@@ -176,14 +173,14 @@ def test_maps_of_a_stored_case_are_made_only_when_asked_and_then_kept(
     until(kept, lambda: len(store.explanations(1)) == len(METHODS))
     assert {one.label for one in store.explanations(1)} == {"mel"}
 
-    press(turn(kept, "history"), "Open case 1")
-    turn(kept, "explain")
+    press(turn(kept, "worklist"), "Open case 1")
+    turn(kept, "why")
     panels = shown_maps(kept)["panels"]
     assert [bool(panel["heat"]) for panel in panels] == [False, True, True, True]
 
 
 def test_the_look_of_the_maps_changes_nothing_but_the_look(kept: AppTest) -> None:
-    turn(kept, "explain")
+    turn(kept, "why")
     before = shown_maps(kept)
     kept.segmented_control(key="look_style").select("contour").run()
     kept.slider(key="look_opacity_contour").set_value(35).run()
@@ -209,10 +206,10 @@ def test_a_case_of_another_model_is_shown_with_it_and_not_recomputed(
     (other / "manifest.json").write_text(json.dumps(manifest))
     monkeypatch.setenv("SKINLENS_WEIGHTS", str(other))
     before = kept.session_state["open_case"].case.visit.prediction
-    turn(kept, "explain")
+    turn(kept, "why")
     assert "today's is 9.9. Nothing was recomputed." in read(kept)
     assert not [panel for panel in shown_maps(kept)["panels"] if panel["action"]]
-    press(turn(kept, "history"), "Open case 1")
+    press(turn(kept, "worklist"), "Open case 1")
     assert "today's is 9.9. Nothing was recomputed." in read(kept)
     assert kept.session_state["open_case"].case.visit.prediction == before
 
@@ -222,10 +219,11 @@ def test_two_visits_of_a_lesion_are_compared(kept: AppTest, photo: bytes, skinle
     first = store.case(1)
     analysis = kept.session_state["open_case"].analysis
     pipeline.save(store, analysis, (), patient=None, lesion=first.lesion.id, taken_on="2020-02-03")
-    press(turn(kept, "history"), "Open case 1")
+    press(turn(kept, "worklist"), "Open case 1")
+    turn(kept, "compare")
     assert "**2020-02-03**, case 2" in words(kept)
     assert "Melanoma is unchanged" in words(kept)
-    assert [panel["title"].split(": ")[1] for panel in shown_maps(kept)["panels"]] == ["photo", "photo"]
+    assert [panel["title"].split(": ")[1] for panel in shown_maps(kept)["panels"]][:2] == ["photo", "photo"]
 
 
 def assert_no_markup(app: AppTest) -> None:
@@ -236,29 +234,28 @@ def assert_no_markup(app: AppTest) -> None:
 def test_what_is_typed_is_shown_as_it_is_and_never_as_markup(kept: AppTest, skinlens_home: Path) -> None:
     """A pseudonym that is a picture in Markdown would make the browser fetch it from elsewhere."""
     typed = "![x](http://elsewhere.example/x.png)<img src=x>"
-    press(turn(kept, "history"), "Open case 1")
-    by_label(kept.text_input, "Pseudonym").input(typed)
+    press(turn(kept, "worklist"), "Open case 1")
+    turn(kept, "more")
+    by_label(kept.text_input, "Patient ID").input(typed)
     by_label(kept.text_input, "Body site").input(typed)
-    press(kept, "Correct")
+    press(kept, "Save edit")
     assert CaseStore(skinlens_home).case(1).lesion.body_site == typed
     press(kept, "Delete this case …")
-    for page in ("history", "analyse"):
+    for page in (*VIEWS, "worklist", "patients"):
         turn(kept, page)
         assert_no_markup(kept)
-    press(turn(kept, "history"), "Back to all cases")
-    assert_no_markup(kept)
 
 
 def test_the_patient_is_corrected_and_a_wrong_year_is_said(kept: AppTest, skinlens_home: Path) -> None:
-    press(turn(kept, "history"), "Open case 1")
-    by_label(kept.text_input, "Pseudonym").input("P-8")
+    turn(kept, "more")
+    by_label(kept.text_input, "Patient ID").input("P-8")
     by_label(kept.number_input, "Birth year").set_value(1950)
-    press(kept, "Correct")
+    press(kept, "Save edit")
     patient = CaseStore(skinlens_home).patients()[0]
     assert (patient.pseudonym, patient.birth_year) == ("P-8", 1950)
-    assert "P-8" in words(kept)
-    by_label(kept.text_input, "Pseudonym").input(" ")
-    press(kept, "Correct")
+    assert "P-8" in heading(kept)
+    by_label(kept.text_input, "Patient ID").input(" ")
+    press(kept, "Save edit")
     assert "pseudonym is empty" in kept.error[0].value
 
 
@@ -268,23 +265,23 @@ def test_the_history_is_searched_and_turned(kept: AppTest, skinlens_home: Path) 
     for number in range(2, 16):
         patient = NewPatient(f"Q-{number}", 1960, "female")
         pipeline.save(store, analysis, (), patient=patient, lesion=NewLesion("back"), taken_on="2021-05-06")
-    turn(kept, "history")
-    assert "**15 cases**" in words(kept)
+    turn(kept, "worklist")
+    assert "**15 visits**" in words(kept)
     assert len([button for button in kept.button if button.label.startswith("Open case")]) == 12
     kept.get("pagination")[0].set_value(2).run()
     assert len([button for button in kept.button if button.label.startswith("Open case")]) == 3
-    kept.text_input(key="find_text").input("q-13").run()
-    assert "**1 case**" in words(kept)
-    kept.text_input(key="find_text").input("no such words").run()
-    assert "No case matches" in words(kept)
+    kept.text_input(key="q").input("q-13").run()
+    assert "**1 visit**" in words(kept)
+    kept.text_input(key="q").input("no such words").run()
+    assert "No visit matches" in words(kept)
 
 
 def test_a_case_is_deleted_only_after_it_was_said_what_goes(kept: AppTest, skinlens_home: Path) -> None:
-    press(turn(kept, "history"), "Open case 1")
+    turn(kept, "more")
     press(kept, "Delete this case …")
     assert "will be erased: its photo, its maps" in words(kept)
     assert CaseStore(skinlens_home).search().total == 1
     press(kept, "Delete the case for good")
     assert CaseStore(skinlens_home).search().total == 0
-    assert "No case is stored yet" in words(kept)
-    assert "Case 1 is deleted." in words(kept)
+    turn(kept, "worklist")
+    assert "No visit is stored yet" in words(kept)

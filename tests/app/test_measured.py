@@ -10,12 +10,13 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline
 from skinlens.evaluate.measure import evaluate
 from skinlens.labels import CODES
-from skinlens.ui import ablation, curves, rows
-from tests.app.conftest import read
+from skinlens.ui import curves, rows
+from skinlens.ui.performance.page import TOPICS
+from tests.app.conftest import read, topic, turn
 from tests.tiny_release import draw_dataset
 
-CHARTS = 11
-"""Recall, confusion; subgroups; cut-offs; two of reliability; two of sets; risk and coverage; foreign pictures."""
+CHARTS = {"Errors": 4, "Subgroups": 1, "Cut-off": 1, "Calibration": 4, "Your practice": 1}
+"""Sensitivity, confusion, risk and coverage, foreign pictures; two each of reliability and of lists; the calculator."""
 
 
 @pytest.fixture(scope="module")
@@ -35,18 +36,20 @@ def evaluation(release: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
 def page(agreed: AppTest, evaluation: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.setattr(pipeline, "DOCS", tmp_path)
     (tmp_path / "evaluation-val.json").write_text(json.dumps(evaluation))
-    return agreed.switch_page("pages/model.py").run()
+    return turn(agreed, "performance")
 
 
-def test_every_section_has_its_chart(page: AppTest) -> None:
+@pytest.mark.parametrize("name", TOPICS)
+def test_every_part_has_its_charts(page: AppTest, name: str) -> None:
+    topic(page, name)
     assert not page.exception
-    assert len(page.get("plotly_chart")) == CHARTS
+    assert len(page.get("plotly_chart")) == CHARTS.get(name, 0)
     assert "was not measured" not in read(page)
-    assert "Skin tone: not evaluated." in read(page)
-    assert "These runs were not made yet" in read(page)
+    assert ("Skin tone: not evaluated." in read(page)) == (name == "Subgroups")
 
 
 def test_parts_of_the_photos_can_be_chosen(page: AppTest) -> None:
+    topic(page, "Subgroups")
     assert page.selectbox(key="model_trait").options == ["Sex", "Clinic and camera"]
     page.selectbox(key="model_trait").set_value("source").run()
     page.selectbox(key="model_part").set_value("accuracy").run()
@@ -55,6 +58,7 @@ def test_parts_of_the_photos_can_be_chosen(page: AppTest) -> None:
 
 
 def test_predictive_values_follow_the_slider_and_the_target(page: AppTest) -> None:
+    topic(page, "Cut-off")
     before = read(page)
     page.slider(key="prevalence_percent").set_value(40.0).run()
     assert "both where 40.0\u00a0% of the lesions have it" in read(page)
@@ -68,10 +72,11 @@ def test_predictive_values_follow_the_slider_and_the_target(page: AppTest) -> No
 def test_an_evaluation_of_another_model_is_not_shown(page: AppTest, evaluation: dict[str, Any], tmp_path: Path) -> None:
     other = {**evaluation, "model": {**evaluation["model"], "sha256": "0" * 64}}
     (tmp_path / "evaluation-val.json").write_text(json.dumps(other))
-    page.run()
-    assert not page.exception
-    assert len(page.get("plotly_chart")) == 0
-    assert "This was not measured for this model." in read(page)
+    for name in ("Subgroups", "Cut-off", "Calibration"):
+        topic(page, name)
+        assert not page.exception
+        assert len(page.get("plotly_chart")) == 0
+        assert "This was not measured for this model." in read(page)
 
 
 # ----------------------------------------------------------------------------------------------------------- charts
@@ -106,44 +111,12 @@ def test_cut_offs_are_told_apart_without_colour() -> None:
     assert len(curves.cut_offs({"rows": rows, "shipped": None}).data) == 2
 
 
-# ---------------------------------------------------------------------------------------------------------- ablation
+# ----------------------------------------------------------------------------------------- rows of the method's table
 
 
-RUN = {
-    "name": "hsb",
-    "title": "Hybrid student baseline",
-    "status": "measured",
-    "figures": {"accuracy": figure(0.7), "balanced_accuracy": figure(0.5), "melanoma_recall": figure(0.6)},
-    "size_px": 96,
-    "epochs": 6,
-    "parameters": 3_922_429.0,
-    "macs": None,
-    "size_kb": 4980.2,
-    "latency_ms": 4.03,
-}
 OTHER = {"name": "resnet18", "title": "ResNet-18", "status": "not run", "figures": {}}
-LEAKY = {**RUN, "figures": {**RUN["figures"], "accuracy": figure(0.9)}, "paper_reports": {"accuracy": 95.88}}
-
-
-def test_a_row_that_was_not_run_says_so_in_every_place() -> None:
-    both = [RUN, OTHER]
-    assert ablation.header(both) == [
-        *("Model", "Balanced accuracy", "Accuracy", "Melanoma recall"),
-        *("Side, px", "Epochs", "Parameters", "Operations", "Size, KB", "Time, ms"),
-    ]
-    assert ablation.cells(RUN, both) == [
-        *("Hybrid student baseline", "0.500 (0.250 to 0.750)", "0.700 (0.250 to 0.750)", "0.600 (0.250 to 0.750)"),
-        *("96", "6", "3,922,429", "not measured", "4,980", "4.0"),
-    ]
-    assert ablation.cells(OTHER, both) == ["ResNet-18", *["not run"] * 9]
-
-
-def test_what_the_paper_reports_stands_apart_and_is_never_taken_for_ours() -> None:
-    both = [LEAKY, {**OTHER, "paper_reports": {"accuracy": 78.13}}]
-    place = ablation.header(both).index("The paper reports")
-    assert ablation.cells(both[0], both)[place] == "accuracy 95.88 %"
-    assert ablation.cells(both[1], both)[place] == "accuracy 78.13 %"
-    assert ablation.cells(both[1], both)[1:place] == ["not run"] * (place - 1)
+RUN = {"name": "hsb", "title": "Hybrid student baseline", "status": "measured", "figures": {"accuracy": figure(0.7)}}
+LEAKY = {**RUN, "paper_reports": {"accuracy": 95.88}}
 
 
 def test_beside_the_paper_a_row_that_neither_has_is_named_below_the_table() -> None:
@@ -161,22 +134,3 @@ def test_a_difference_says_whether_it_is_more_than_chance(low: float, high: floa
     assert rows.difference(one, {"a": "A", "b": "B"}) == (
         f"A against B: +0.030 in balanced accuracy ({low:+.3f} to {high:+.3f}), {words}."
     )
-
-
-def test_the_papers_protocol_is_named_leaky_wherever_it_stands(page: AppTest, tmp_path: Path) -> None:
-    gathered = {"protocols": {"lesion": {"rows": [RUN, OTHER]}}}
-    (tmp_path / "ablation.json").write_text(json.dumps(gathered))
-    page.run()
-    assert not page.exception
-    assert "leaky" not in read(page).lower()
-    assert "not run" in read(page)
-    gathered["protocols"]["paper"] = {"rows": [LEAKY]}
-    (tmp_path / "ablation.json").write_text(json.dumps(gathered))
-    page.run()
-    assert not page.exception
-    assert "The paper's way of dividing: leaky" in read(page)
-    assert "an accuracy of 90.0\u00a0% by the leaky division and of 70.0\u00a0% on lesions" in read(page)
-    assert len(page.get("plotly_chart")) == CHARTS + 2
-    charts = [chart for chart in page.get("plotly_chart") if chart.key != "impact_chart"]
-    titles = [json.loads(chart.proto.spec)["layout"]["xaxis"]["title"]["text"] for chart in charts]
-    assert titles[-2:] == ["balanced accuracy", "balanced accuracy, leaky"]

@@ -13,10 +13,9 @@ from skinlens.explain import METHODS
 from skinlens.predict import load_classifier
 from skinlens.store import CaseStore, NewLesion
 from skinlens.ui import outline as ui
-from tests.app.conftest import press, read, words
+from tests.app.conftest import press, read, turn, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]
-QUICK = {"score_cam": {"channels": 4}, "lime": {"samples": 50, "segments": 10}}
 HEADING = "Do the maps look at the lesion?"
 
 
@@ -25,12 +24,11 @@ def mapped(agreed: AppTest, until: Until, outlined_release: Path, monkeypatch: p
     """The page with all three maps of the example, on a release that draws outlines."""
     monkeypatch.setenv("SKINLENS_WEIGHTS", str(outlined_release))
     press(agreed, "Try the example")
-    press(agreed, "Show the model's reading")
-    agreed.session_state["map_params"] = QUICK
-    agreed.switch_page("pages/explain.py").run()
+    press(agreed, "Show result")
+    turn(agreed, "why")
     opened = agreed.session_state["open_case"]
     until(agreed, lambda: len(opened.maps) == len(METHODS))
-    return agreed.run()
+    return agreed.toggle(key="technical_details").set_value(True).run()
 
 
 def test_the_focus_of_every_map_is_measured_by_itself(mapped: AppTest, outlined_release: Path) -> None:
@@ -67,9 +65,9 @@ def test_a_stored_case_keeps_both_outlines_and_their_checks(mapped: AppTest, ski
 
 def test_without_a_head_it_says_so_and_nothing_fails(agreed: AppTest, until: Until) -> None:
     press(agreed, "Try the example")
-    press(agreed, "Show the model's reading")
-    agreed.session_state["map_params"] = QUICK
-    agreed.switch_page("pages/explain.py").run()
+    press(agreed, "Show result")
+    turn(agreed, "why")
+    agreed.toggle(key="technical_details").set_value(True).run()
     until(agreed, lambda: HEADING in words(agreed))
     assert not agreed.exception
     assert "released without an outline" in words(agreed)

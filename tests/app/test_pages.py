@@ -7,13 +7,9 @@ from streamlit.testing.v1 import AppTest
 
 from skinlens.labels import DISCLAIMER
 from skinlens.store import CaseStore
-from tests.app.conftest import press, read, typed, words
+from tests.app.conftest import VIEWS, press, read, turn, typed, words
 
-PAGES = ("analyse", "worklist", "patients", "explain", "history", "report", "model")
-
-
-def turn(app: AppTest, page: str) -> AppTest:
-    return app.switch_page(f"pages/{page}.py").run()
+PAGES = ("worklist", "patients", "visit", "performance", "help")
 
 
 def test_the_conditions_are_agreed_to_once_and_the_time_is_kept(app: AppTest, skinlens_home: Path) -> None:
@@ -22,10 +18,10 @@ def test_the_conditions_are_agreed_to_once_and_the_time_is_kept(app: AppTest, sk
     assert DISCLAIMER in words(app)
     assert CaseStore(skinlens_home).disclaimer_acknowledged_at() is None
     press(app, "I have read this and agree")
-    assert app.title[0].value == "Analyse"
+    assert app.title[0].value == "Worklist"
     assert CaseStore(skinlens_home).disclaimer_acknowledged_at()
     again = AppTest.from_file(app._script_path, default_timeout=60).run()
-    assert again.title[0].value == "Analyse"
+    assert again.title[0].value == "Worklist"
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -33,52 +29,53 @@ def test_a_page_opens_without_a_case_and_says_what_to_do(agreed: AppTest, page: 
     turn(agreed, page)
     assert not agreed.exception
     assert not agreed.error
-    assert agreed.title[0].value == page.capitalize()
+    assert agreed.title[0].value == ("New photo" if page == "visit" else page.capitalize())
     assert DISCLAIMER in words(agreed)
-    assert "No case is open" in words(agreed)
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_opens_with_an_unsaved_example(agreed: AppTest, page: str) -> None:
     press(agreed, "Try the example")
-    press(agreed, "Show the model's reading")
+    press(agreed, "Show result")
     turn(agreed, page)
     assert not agreed.exception
     assert not agreed.error
-    assert "synthetic example, not a patient" in words(agreed)
+    if page == "visit":
+        assert "synthetic example, not a patient" in words(agreed)
+    else:
+        assert next(one.proto.label for one in agreed.get("page_link")).startswith("Back to the new photo")
 
 
 def test_the_models_reading_waits_for_the_clinicians(agreed: AppTest) -> None:
     press(agreed, "Try the example")
-    for page in ("analyse", "explain"):
+    for page in VIEWS:
         turn(agreed, page)
-        assert "threshold" not in words(agreed)
-    assert "Your impression comes first" in words(agreed)
-    turn(agreed, "analyse")
+        assert "cut-off" not in words(agreed)
+        assert "Your impression first" in words(agreed)
     agreed.selectbox(key=typed(agreed, "impression")).select("mel").run()
-    press(agreed, "Show the model's reading")
-    assert "Your impression, before the model's: **Melanoma**" in words(agreed)
-    assert "threshold" in words(agreed)
+    press(agreed, "Show result")
+    assert "Your impression, recorded before the result: **Melanoma**" in words(agreed)
+    assert "cut-off" in words(agreed)
     assert (
         agreed.selectbox(key=typed(agreed, "label")).value is None
     )  # the diagnosis is a second thought, not the first again
 
 
-@pytest.mark.parametrize("page", ["analyse", "explain", "model"])
+@pytest.mark.parametrize("page", ["result", "why", "performance"])
 def test_without_a_model_a_page_says_what_to_restore(
     agreed: AppTest, page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     press(agreed, "Try the example")
-    press(agreed, "Show the model's reading")
+    press(agreed, "Show result")
     monkeypatch.setenv("SKINLENS_WEIGHTS", str(tmp_path / "nothing"))
     turn(agreed, page)
     assert not agreed.exception
-    if page == "model":
+    if page == "performance":
         assert agreed.header[0].value == "The model is not ready"
         assert "No model is installed" in agreed.error[0].value
     else:
         assert "Nothing was recomputed" in read(agreed)
-    turn(agreed, "history")
+    turn(agreed, "worklist")
     assert not agreed.error
 
 
@@ -107,15 +104,14 @@ def test_a_damaged_case_file_is_said_in_words(app: AppTest, skinlens_home: Path)
 
 def test_a_bad_file_is_a_sentence_and_the_open_case_stays(agreed: AppTest, photo: bytes) -> None:
     agreed.file_uploader[0].upload("mole.jpg", photo, "image/jpeg").run()
-    assert "a new photo, not saved yet" in words(agreed)
+    assert "Not saved yet" in words(agreed)
     agreed.file_uploader[0].upload("letter.jpg", b"Dear colleague, thank you for", "image/jpeg").run()
     assert len(agreed.error) == 1
     assert not agreed.exception
-    assert "a new photo, not saved yet" in words(agreed)
+    assert "Not saved yet" in words(agreed)
 
 
 def test_a_case_that_was_deleted_elsewhere_is_said_in_words(agreed: AppTest, skinlens_home: Path) -> None:
     agreed.query_params["case"] = "77"
     agreed.run()
     assert not agreed.exception
-    assert "No case is open" in words(agreed)

@@ -10,7 +10,7 @@ from skinlens.clinical import Histology, Plan
 from skinlens.records import Patient
 from skinlens.store import CaseStore, NewLesion, NewPatient
 from skinlens.ui.patients import found
-from tests.app.conftest import drawn, press, read
+from tests.app.conftest import drawn, press, read, turn
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def page(agreed: AppTest, skinlens_home: Path) -> AppTest:
     pipeline.save(store, analyses[3], (), patient=other, lesion=NewLesion("scalp"), taken_on="2024-03-01")
     version = store.record_plan(2, Plan("recheck", 3), expected_version=store.case(2).visit.version).visit.version
     store.record_histology(2, Histology("nv"), expected_version=version)
-    return agreed.switch_page("pages/patients.py").run()
+    return turn(agreed, "patients")
 
 
 def test_a_patient_is_found_and_has_lesions_and_a_timeline(page: AppTest) -> None:
@@ -51,11 +51,11 @@ def test_a_patient_is_found_and_has_lesions_and_a_timeline(page: AppTest) -> Non
 def test_the_next_photo_begins_with_the_patient(page: AppTest) -> None:
     page.button(key="patient-1").click().run()
     press(page, "Add photo")
-    assert page.title[0].value == "Analyse"
-    page.switch_page("pages/analyse.py").run()
+    assert page.title[0].value == "New photo"
+    turn(page, "result")
     press(page, "Try the example")
-    press(page, "Show the model's reading")
-    (chosen,) = [one for one in page.selectbox if one.label == "Pseudonym of the patient"]
+    press(page, "Show result")
+    (chosen,) = [one for one in page.selectbox if one.label == "Patient ID"]
     assert chosen.value == 1
 
 

@@ -10,7 +10,7 @@ from skinlens import pipeline
 from skinlens.records import Patient
 from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient
 from skinlens.ui.placement import Placement, described, namesake, same_photo
-from tests.app.conftest import drawn, press, read, typed, words
+from tests.app.conftest import drawn, press, read, turn, typed, words
 
 KNOWN = (Patient(1, "P-7", 1961, "female"), Patient(2, "Zoë 1", None, "unknown"), Patient(3, "p-8", 1940, "male", True))
 
@@ -56,13 +56,13 @@ def photo(seed: int) -> bytes:
 
 
 def read_photo(app: AppTest, seed: int) -> AppTest:
-    app.switch_page("pages/analyse.py").run()
+    turn(app, "result")
     app.file_uploader[0].upload("mole.png", photo(seed), "image/png").run()
-    return press(app, "Show the model's reading")
+    return press(app, "Show result")
 
 
 def known(app: AppTest) -> AppTest:
-    return app.segmented_control(key=typed(app, "kind")).select("Known patient").run()
+    return app.segmented_control(key=typed(app, "kind")).select("Existing patient").run()
 
 
 def labels(app: AppTest) -> list[str]:
@@ -79,7 +79,7 @@ def test_nobody_is_preselected_before_a_patient_was_worked_on(stocked: AppTest, 
 
 def test_the_patient_worked_on_last_is_preselected_and_no_lesion(stocked: AppTest, skinlens_home: Path) -> None:
     store = CaseStore(skinlens_home)
-    stocked.switch_page("pages/history.py").run()
+    turn(stocked, "worklist")
     press(stocked, "Open case 2")
     known(read_photo(stocked, 20))
     assert stocked.selectbox(key=typed(stocked, "patient")).value == 2
@@ -174,36 +174,36 @@ def test_what_is_amiss_with_a_stored_photo_depends_on_where_it_goes(stocked: App
 
 def test_an_impression_belongs_to_its_photo_alone(stocked: AppTest, skinlens_home: Path) -> None:
     app = stocked
-    app.switch_page("pages/analyse.py").run()
+    turn(app, "result")
     app.file_uploader[0].upload("a.png", photo(20), "image/png").run()
     app.selectbox(key=typed(app, "impression")).select("mel").run()
     first = typed(app, "impression")
     app.file_uploader[0].upload("b.png", photo(21), "image/png").run()
     assert typed(app, "impression") != first
     assert app.selectbox(key=typed(app, "impression")).value is None
-    press(app, "Show the model's reading")
+    press(app, "Show result")
     assert app.session_state["open_case"].impression is None
-    assert "Your impression, before the model's: **none given**" in words(app)
+    assert "Your impression, recorded before the result: **none given**" in words(app)
 
 
 def test_an_impression_that_is_not_confirmed_yet_survives_a_reload(stocked: AppTest) -> None:
-    stocked.switch_page("pages/analyse.py").run()
+    turn(stocked, "result")
     stocked.file_uploader[0].upload("a.png", photo(20), "image/png").run()
     stocked.selectbox(key=typed(stocked, "impression")).select("mel").run()
     fresh = AppTest.from_file(stocked._script_path, default_timeout=60)
     fresh.query_params.update(stocked.query_params)
-    fresh.run()
+    fresh.run().switch_page("pages/visit.py").run()
     assert fresh.selectbox(key=typed(fresh, "impression")).value == "mel"
 
 
 def test_a_filter_keeps_its_fraction(stocked: AppTest, skinlens_home: Path) -> None:
     probs = sorted(row.melanoma_prob for row in CaseStore(skinlens_home).search(CaseQuery()).rows)
     limit = round(50 * (probs[0] + probs[1]), 3)
-    stocked.switch_page("pages/history.py").run()
+    turn(stocked, "worklist")
     stocked.selectbox(key="find_of").select("mel").run()
     stocked.number_input(key="find_least").set_value(limit).run()
     assert stocked.number_input(key="find_least").value == limit
-    assert "**2 cases**" in words(stocked)
+    assert "**2 visits**" in words(stocked)
 
 
 def test_a_case_that_cannot_be_written_is_said_and_stays_typed(stocked: AppTest, skinlens_home: Path) -> None:

@@ -9,7 +9,7 @@ from skinlens import pipeline
 from skinlens.clinical import Histology
 from skinlens.impact import PARAMETERS
 from skinlens.store import CaseStore, NewLesion, NewPatient
-from tests.app.conftest import drawn, press, read
+from tests.app.conftest import drawn, press, read, topic, turn
 
 
 def analyses(count: int) -> list[pipeline.Analysis]:
@@ -44,8 +44,9 @@ def test_similar_cases_say_what_they_are_and_whose(agreed: AppTest, skinlens_hom
     for analysis, pseudonym in zip(analyses(3), ("P-1", "P-2", "P-3"), strict=True):
         saved(store, analysis, pseudonym)
     confirm(store, 2, "mel")
-    agreed.switch_page("pages/history.py").run()
+    turn(agreed, "worklist")
     press(agreed, "Open case 1")
+    turn(agreed, "compare")
     said = read(agreed)
     assert "Melanoma (histology)" in said
     assert "Another patient: P-2, forearm, 2024-05-06" in said
@@ -58,7 +59,8 @@ def test_similar_cases_say_what_they_are_and_whose(agreed: AppTest, skinlens_hom
 
 def test_answers_against_histology_come_with_intervals(agreed: AppTest, skinlens_home: Path) -> None:
     answers = {"P-1": "mel", "P-2": "nv", "P-3": "nv"}
-    agreed.switch_page("pages/model.py").run()
+    turn(agreed, "performance")
+    topic(agreed, "Your practice")
     assert "No lesion with histology is stored yet" in read(agreed)
     store = CaseStore(skinlens_home)
     for analysis, (pseudonym, label) in zip(analyses(3), answers.items(), strict=True):
@@ -71,7 +73,8 @@ def test_answers_against_histology_come_with_intervals(agreed: AppTest, skinlens
 
 
 def test_every_input_of_the_calculator_can_be_changed(agreed: AppTest) -> None:
-    agreed.switch_page("pages/model.py").run()
+    turn(agreed, "performance")
+    topic(agreed, "Your practice")
     fields = {one.key.removeprefix("impact_") for one in agreed.number_input if str(one.key).startswith("impact_")}
     assert fields == set(PARAMETERS)
     assert "1,840 lesions" in read(agreed)

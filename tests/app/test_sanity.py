@@ -15,7 +15,7 @@ from skinlens.labels import CODES
 from skinlens.models.weights import load_manifest
 from skinlens.records import ModelStamp
 from skinlens.ui import sanity
-from tests.app.conftest import words
+from tests.app.conftest import topic, turn, words
 
 ONE: dict[str, Any] = {
     **{
@@ -50,7 +50,8 @@ def measured(release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_page_says_what_may_be_concluded(agreed: AppTest, measured: dict[str, Any]) -> None:
-    agreed.switch_page("pages/model.py").run()
+    turn(agreed, "performance")
+    topic(agreed, "Maps")
     assert not agreed.exception
     text = words(agreed)
     assert "Tested on 14 validation photos" in text
@@ -64,7 +65,8 @@ def test_the_page_says_what_may_be_concluded(agreed: AppTest, measured: dict[str
 def test_without_a_measurement_of_this_model_it_says_so(agreed: AppTest, measured: dict[str, Any]) -> None:
     measured["model"]["sha256"] = "f" * 64
     pipeline.EXPLANATIONS.write_text(json.dumps(measured))
-    agreed.switch_page("pages/model.py").run()
+    turn(agreed, "performance")
+    topic(agreed, "Maps")
     assert not agreed.exception
     assert "were not tested on this model yet" in words(agreed)
 

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
 from skinlens.store import CaseStore
-from tests.app.conftest import read
+from tests.app.conftest import VIEWS, read, turn
 from tests.store import samples
 from tests.store.test_damage import rewrite
 
@@ -37,8 +37,8 @@ def test_a_lost_photo_is_said_on_each_page(app: AppTest, skinlens_home: Path) ->
     store = kept(skinlens_home, 1)
     for path in store.home.glob("files/*/*.png"):
         path.unlink()
-    for page in ("pages/analyse.py", "pages/history.py"):
-        assert "Photos or maps are missing, of 1 case (1)." in read(app.switch_page(page).run())
+    for page in ("result", "worklist"):
+        assert "Photos or maps are missing, of 1 case (1)." in read(turn(app, page))
 
 
 def lose(store: CaseStore, ending: str) -> None:
@@ -53,8 +53,8 @@ def test_a_case_without_its_photo_opens_exports_and_is_erased(app: AppTest, skin
     shown = read(app.run())
     assert not app.exception
     assert "a new photo" not in shown
-    for page in ("pages/explain.py", "pages/report.py", "pages/history.py"):
-        app.switch_page(page).run()
+    for page in VIEWS:
+        turn(app, page)
         assert not app.exception
         assert "The file with the picture of case 1 is missing" in read(app)
     opened = app.session_state["open_case"]
@@ -77,18 +77,18 @@ def test_a_damaged_case_in_the_address_does_not_hold_the_other_pages(app: AppTes
     assert "What the database holds of case 1 is damaged" in shown
     assert "The case file cannot be used" not in shown
     assert "case" not in app.query_params
-    shown = read(app.switch_page("pages/history.py").run())
-    assert "2 cases" in shown
+    shown = read(turn(app, "worklist"))
+    assert "2 visits" in shown
     assert "Open case 2" in [button.label for button in app.button]
     assert "Open case 1" not in [button.label for button in app.button]
 
 
 def test_a_filter_keeps_its_tenths(agreed: AppTest, skinlens_home: Path) -> None:
     store = kept(skinlens_home, 1)
-    agreed.switch_page("pages/history.py").run()
+    turn(agreed, "worklist")
     agreed.selectbox(key="find_of").set_value("mel").run()
     share = 100 * store.case(1).visit.prediction.melanoma_prob
-    for least, words in ((share - 0.1, "1 case"), (share + 0.1, "No case matches")):
+    for least, words in ((share - 0.1, "1 visit"), (share + 0.1, "No visit matches")):
         shown = read(agreed.number_input(key="find_least").set_value(round(least, 1)).run())
         assert agreed.number_input(key="find_least").value == round(least, 1)
         assert words in shown

@@ -15,12 +15,12 @@ from skinlens.records import Check, ModelStamp
 from skinlens.store import CaseStore, NewLesion
 from skinlens.ui.artefacts import chart, points
 from skinlens.ui.words import percent, plain
-from tests.app.conftest import press, words
+from tests.app.conftest import press, read, turn, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]
 CHECK, CANCEL = "Check the maps against the model", "Cancel the check against the model"
 STEADY, TRY = "Check how stable the maps are", "Try ink, ruler, hair, dark corners and bubbles"
-FOLLOWED = "Does the model follow them?"
+FOLLOWED = "Faithfulness"
 
 
 def buttons(app: AppTest) -> list[str]:
@@ -31,12 +31,11 @@ def buttons(app: AppTest) -> list[str]:
 def mapped(agreed: AppTest, until: Until) -> AppTest:
     """The page with all three maps of the example."""
     press(agreed, "Try the example")
-    press(agreed, "Show the model's reading")
-    agreed.session_state["map_params"] = {"score_cam": {"channels": 4}, "lime": {"samples": 50, "segments": 10}}
-    agreed.switch_page("pages/explain.py").run()
+    press(agreed, "Show result")
+    turn(agreed, "why")
     opened = agreed.session_state["open_case"]
     until(agreed, lambda: len(opened.maps) == len(METHODS))
-    return agreed.run()
+    return agreed.toggle(key="technical_details").set_value(True).run()
 
 
 def test_agreement_is_said_as_soon_as_there_are_two_maps(mapped: AppTest) -> None:
@@ -65,8 +64,8 @@ def test_the_maps_are_checked_when_asked_and_the_checks_stay_with_the_case(
     assert CHECK not in buttons(mapped)
     assert not mapped.exception
 
-    mapped.switch_page("pages/analyse.py").run()
-    mapped.switch_page("pages/explain.py").run()
+    turn(mapped, "result")
+    turn(mapped, "why")
     assert "better than chance</td>" in words(mapped)
 
     store = CaseStore(skinlens_home)
@@ -106,11 +105,15 @@ def test_a_map_of_a_case_kept_elsewhere_is_not_checked_without_its_model(
     assert CaseStore(skinlens_home).search().total == 0
 
 
-def test_stability_and_artefacts_are_tried_when_asked_and_kept(mapped: AppTest, until: Until) -> None:
+def test_stability_and_artefacts_are_tried_by_themselves_and_kept(mapped: AppTest, until: Until) -> None:
+    """Of the two quick methods; LIME's stability takes long, and is tried when it is asked for."""
     opened = mapped.session_state["open_case"]
-    press(mapped, STEADY)
-    press(mapped, TRY)
     until(mapped, lambda: {"stability", "artefacts"} <= {one.kind for one in opened.checks})
+    mapped.run()
+    assert "Stability: not checked yet" not in read(mapped)
+    assert "Artifact sensitivity: not checked yet" not in read(mapped)
+    press(mapped, STEADY)
+    until(mapped, lambda: STEADY not in buttons(mapped) and "Cancel the check of stability" not in buttons(mapped))
     mapped.run()
     telling = [one for one in opened.maps if one.heat.any()]
     stable = opened.checks_of("stability")

@@ -10,7 +10,7 @@ from skinlens.errors import Conflict
 from skinlens.store import CaseStore, NewLesion, NewPatient
 from skinlens.ui import conflicts
 from skinlens.ui.conflicts import Difference
-from tests.app.conftest import press, read, typed
+from tests.app.conftest import heading, press, read, turn, typed
 
 CHANGED = "This was changed in another window"
 
@@ -54,9 +54,16 @@ def tabs(agreed: AppTest, skinlens_home: Path) -> tuple[AppTest, AppTest, CaseSt
         pipeline.save(store, analysis, (), patient=patient, lesion=NewLesion(site), taken_on="2024-05-06")
     other = AppTest.from_file(agreed._script_path, default_timeout=60).run()
     for app in (agreed, other):
-        app.switch_page("pages/history.py").run()
+        turn(app, "worklist")
         press(app, "Open case 1")
     return agreed, other, store
+
+
+def managed(tabs: tuple[AppTest, AppTest, CaseStore]) -> tuple[AppTest, AppTest, CaseStore]:
+    """The same, with the part of the page open where patient and lesion are edited and the case is moved."""
+    for app in tabs[:2]:
+        turn(app, "more")
+    return tabs
 
 
 def field(app: AppTest, label: str) -> str:
@@ -83,7 +90,7 @@ def test_two_tabs_write_notes_and_neither_is_lost(tabs: tuple[AppTest, AppTest, 
     second.radio[0].set_value("both").run()
     press(second, "Save what is chosen")
     assert store.case(1).visit.notes == "Grew since May.\n\nItches."
-    assert "changes kept" in read(second)
+    assert "Case 1: draft and saved." in read(second)
     assert field(second, "Notes") == "Grew since May.\n\nItches."
 
 
@@ -128,13 +135,13 @@ def test_signing_an_older_state_signs_nothing_unseen(tabs: tuple[AppTest, AppTes
 
 
 def test_two_tabs_correct_patient_and_lesion(tabs: tuple[AppTest, AppTest, CaseStore]) -> None:
-    first, second, store = tabs
-    fill(first, "Pseudonym", "P-70")
+    first, second, store = managed(tabs)
+    fill(first, "Patient ID", "P-70")
     fill(first, "Body site", "left forearm")
-    press(first, "Correct")
-    fill(second, "Pseudonym", "P-71")
+    press(first, "Save edit")
+    fill(second, "Patient ID", "P-71")
     fill(second, "Body site", "right forearm")
-    press(second, "Correct")
+    press(second, "Save edit")
     assert [one.value for one in second.text] == ["P-70", "P-71"]
     second.radio[0].set_value("mine").run()
     press(second, "Save what is chosen")
@@ -148,16 +155,16 @@ def test_two_tabs_correct_patient_and_lesion(tabs: tuple[AppTest, AppTest, CaseS
 
 
 def test_another_tab_shows_the_corrected_patient(tabs: tuple[AppTest, AppTest, CaseStore]) -> None:
-    first, second, _ = tabs
-    fill(first, "Pseudonym", "P-70")
-    press(first, "Correct")
+    first, second, _ = managed(tabs)
+    fill(first, "Patient ID", "P-70")
+    press(first, "Save edit")
     second.run()
-    assert "Case 1 · P-70 · forearm" in read(second)
+    assert heading(second) == "Case 1 · P-70 · forearm"
 
 
 def test_a_case_is_moved_to_another_patient_and_the_trail_says_so(tabs: tuple[AppTest, AppTest, CaseStore]) -> None:
     app, other, store = tabs
-    fill(app, "Notes", "Typed before.")
+    turn(app, "more")
     press(app, "Move the case")
     assert "The case is not moved yet. Still needed: a body site" in read(app)  # of a new lesion of this patient
     app.selectbox(key=typed(app, "move_patient")).select(2).run()
@@ -171,12 +178,12 @@ def test_a_case_is_moved_to_another_patient_and_the_trail_says_so(tabs: tuple[Ap
     assert "moved" in [revision.action for revision in store.revisions(1)]
     assert CHANGED not in read(app)
     other.run()
-    assert "Case 1 · A-1 · scalp" in read(other)
+    assert heading(other) == "Case 1 · A-1 · scalp"
 
 
 def test_a_case_is_moved_to_a_new_lesion_of_the_same_patient(tabs: tuple[AppTest, AppTest, CaseStore]) -> None:
-    app, _, store = tabs
-    assert app.segmented_control(key=typed(app, "move_kind")).value == "Known patient"
+    app, _, store = managed(tabs)
+    assert app.segmented_control(key=typed(app, "move_kind")).value == "Existing patient"
     assert app.selectbox(key=typed(app, "move_patient")).value == 1  # whose case it is
     app.text_input(key=typed(app, "move_site")).input("thigh").run()  # the lesion that it is of is not offered
     press(app, "Move the case")
@@ -204,9 +211,10 @@ def test_the_trail_begins_with_what_was_given_at_saving(tabs: tuple[AppTest, App
     analysis = pipeline.example(pipeline.load_classifier(pipeline.weights_directory()))
     given = {"clinician_label": "other", "clinician_diagnosis": "Keloid", "first_impression": "unsure"}
     pipeline.save(store, analysis, (), patient=None, lesion=NewLesion("chest"), taken_on="2024-05-07", **given)
-    press(first, "Back to all cases")
+    turn(first, "worklist")
     press(first, "Open case 3")
+    turn(first, "more")
     text = read(first)
-    assert "diagnosis: none given → Something else than these seven" in text
+    assert "diagnosis: none given → Other diagnosis" in text
     assert "clinician diagnosis: nothing → Keloid" in text
     assert "first impression: Not sure" in text

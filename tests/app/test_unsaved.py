@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from skinlens.ui import session, unsaved
 from skinlens.ui.unsaved import Holder
-from tests.app.conftest import press, typed, words
+from tests.app.conftest import press, turn, typed, words
 
 
 class Clock:
@@ -95,20 +95,20 @@ def example(agreed: AppTest) -> AppTest:
     """The app with the drawn example, its reading shown, not saved."""
     press(agreed, "Try the example")
     agreed.selectbox(key=typed(agreed, "impression")).select("other").run()
-    return press(agreed, "Show the model's reading")
+    return press(agreed, "Show result")
 
 
 def reloaded(app: AppTest) -> AppTest:
     """A new session at the address of the page."""
     fresh = AppTest.from_file(app._script_path, default_timeout=60)
     fresh.query_params.update(app.query_params)
-    return fresh.run()
+    return fresh.run().switch_page("pages/visit.py").run()
 
 
 def test_a_reloaded_page_still_has_its_photo_and_what_was_said(example: AppTest, skinlens_home: Path) -> None:
     before = {path: path.stat().st_size for path in skinlens_home.rglob("*")}
     fresh = reloaded(example)
-    assert "Your impression, before the model's: **Something else than these seven**" in words(fresh)
+    assert "Your impression, recorded before the result: **Other diagnosis**" in words(fresh)
     opened, first = fresh.session_state["open_case"], example.session_state["open_case"]
     assert opened.analysis is first.analysis
     assert opened is not first  # two tabs at one address save two cases, and not each other's
@@ -127,7 +127,7 @@ def test_a_photo_that_is_saved_or_gone_is_not_found_by_its_token(example: AppTes
     fresh.query_params["photo"] = token
     fresh.run()
     assert "Upload it again" in words(fresh)
-    assert "No case is open" in words(fresh)
+    assert "open_case" not in fresh.session_state
     assert not fresh.query_params
 
 
@@ -156,7 +156,7 @@ def test_a_reloaded_page_still_has_what_was_typed(example: AppTest) -> None:
 def test_another_photo_does_not_inherit_what_was_typed(example: AppTest) -> None:
     example.text_input(key=typed(example, "pseudonym")).set_value("P-7").run()
     press(example, "Try the example")
-    press(example, "Show the model's reading")
+    press(example, "Show result")
     assert example.text_input(key=typed(example, "pseudonym")).value == ""
 
 
@@ -165,8 +165,10 @@ def test_the_form_keeps_what_was_typed_on_every_page(example: AppTest, anew: boo
     example.text_input(key=typed(example, "pseudonym")).set_value("P-7")
     example.text_area(key=typed(example, "notes")).set_value("Grew since spring.").run()
     app = reloaded(example) if anew else example
-    for page, site in (("pages/explain.py", "back"), ("pages/analyse.py", "scalp"), ("pages/explain.py", "scalp")):
-        app.switch_page(page).run()
+    for between, site in (("why", "back"), ("worklist", "scalp"), ("performance", "scalp")):
+        turn(app, between)
+        assert not app.exception
+        turn(app, "result")
         assert not app.exception
         assert app.session_state[typed(app, "kind")] == "New patient"
         assert app.text_input(key=typed(app, "pseudonym")).value == "P-7"

@@ -13,12 +13,12 @@ from skinlens.errors import UnreadableImage
 from skinlens.store import CaseQuery, CaseStore
 from skinlens.ui import erasure, session, tray, worklist
 from skinlens.ui.tray import Tray, TrayItem
-from tests.app.conftest import drawn, press, read
+from tests.app.conftest import drawn, press, read, turn
 
 
 @pytest.fixture
 def page(agreed: AppTest) -> AppTest:
-    return agreed.switch_page("pages/worklist.py").run()
+    return turn(agreed, "worklist")
 
 
 def drop(app: AppTest, name: str, data: bytes) -> None:
@@ -80,7 +80,7 @@ def test_nothing_is_filed_without_a_patient_or_a_site(page: AppTest, skinlens_ho
     assert "1 without a body site: it stays in the list." in read(page)
     enter(page, 0, "site", "back")
     press(page, "File 1 photo")
-    assert "Still needed: a pseudonym" in read(page)
+    assert "Still needed: a patient ID" in read(page)
     assert CaseStore(skinlens_home).search(CaseQuery()).total == 0
     assert page.text_input(key=f"tray_site-{tray_of(page).items[0].token}").value == "back"
 
@@ -92,7 +92,7 @@ def test_a_reloaded_page_has_its_photos_again(page: AppTest) -> None:
     again = AppTest.from_file(page._script_path, default_timeout=240)
     again.query_params["tray"] = token
     again.run()
-    again.switch_page("pages/worklist.py").run()
+    turn(again, "worklist")
     assert [item.name for item in tray_of(again).items] == ["mole.png"]
     assert "**1 photo to file**" in read(again)
 
@@ -106,7 +106,7 @@ def test_what_was_discarded_can_be_put_back(page: AppTest) -> None:
     assert [item.state for item in tray_of(page).items] == ["read"]
 
 
-def test_a_row_is_opened_under_analyse(page: AppTest) -> None:
+def test_a_row_is_opened_on_its_own_page(page: AppTest) -> None:
     drop(page, "mole.png", drawn(1, "PNG"))
     press(page, "Look closer")
     assert page.session_state["open_case"].photo_sha256 == tray_of(page).items[0].photo_sha256

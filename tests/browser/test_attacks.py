@@ -147,9 +147,7 @@ def test_another_origin_is_refused(address: str, origin: str) -> None:
     assert ask(address, "/_stcore/stream", Origin=address, **upgrade, **key)[0] == 101
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/history", "/_stcore/health", "/_stcore/host-config", "/media/none", "/nowhere"]
-)
+@pytest.mark.parametrize("path", ["/", "/visit", "/_stcore/health", "/_stcore/host-config", "/media/none", "/nowhere"])
 def test_no_answer_is_kept_framed_or_guessed_at(address: str, path: str) -> None:
     headers = ask(address, path, Origin=address)[1]
     assert headers["Cache-Control"] == "no-store"
@@ -163,7 +161,7 @@ def test_no_answer_is_kept_framed_or_guessed_at(address: str, path: str) -> None
 def test_a_picture_of_a_patient_is_never_kept_by_the_browser(page: Page, address: str) -> None:
     kept: list[tuple[str, str | None]] = []
     page.on("response", lambda one: kept.append((urlsplit(one.url).path, one.headers.get("cache-control"))))
-    page.goto(f"{address}/?case=1")
+    page.goto(f"{address}/visit?case=1&view=Report")
     expect(page.get_by_text(PATIENT).first).to_be_visible()
     page.wait_for_function("document.querySelector('img[src*=\"/media/\"]')?.complete")
     pictures = [(path, cache) for path, cache in kept if path.startswith("/media/")]
@@ -176,6 +174,6 @@ def test_a_picture_of_a_patient_is_never_kept_by_the_browser(page: Page, address
 
 def test_a_page_started_by_itself_has_no_guard_and_says_so(page: Page, tmp_path: Path) -> None:
     """``streamlit run pages/…``: Streamlit then makes its server without asking the app."""
-    with served(tmp_path / "home", SHIPPED, script="pages/history.py") as address:
+    with served(tmp_path / "home", SHIPPED, script="pages/visit.py") as address:
         page.goto(address)
         expect(page.get_by_text("leaves other web pages access to the cases")).to_be_visible()

@@ -15,8 +15,10 @@ from skinlens.phantom import draw_phantom
 from skinlens.store import CaseQuery, CaseStore, NewLesion
 from tests.browser.test_journey import (  # noqa: F401  (browser and page are fixtures)
     NARROW,
+    begin,
     browser,
     page,
+    part,
     picture,
     served,
     settled,
@@ -62,9 +64,9 @@ def shown_media(tab: Page) -> list[str]:
 
 
 def open_case(tab: Page, number: int) -> None:
-    turn(tab, "History")
+    turn(tab, "Worklist")
     tab.get_by_role("button", name=f"Open case {number}", exact=True).click()
-    expect(tab.get_by_role("heading", name=re.compile(f"^Case {number}:"))).to_be_visible()
+    expect(tab.get_by_role("heading", level=1, name=re.compile(f"^Case {number} "))).to_be_visible()
 
 
 def test_an_erased_patient_is_gone_from_every_tab(page: Page, clinic: tuple[str, CaseStore]) -> None:  # noqa: F811
@@ -72,15 +74,15 @@ def test_an_erased_patient_is_gone_from_every_tab(page: Page, clinic: tuple[str,
     page.goto(address)
     open_case(page, 1)
     report, listing = page.context.new_page(), page.context.new_page()
-    report.goto(f"{address}/report?case=1")
+    report.goto(f"{address}/visit?case=1&view=Report")
     expect(report.get_by_alt_text(re.compile("Page 1 of"))).to_be_visible()
-    listing.goto(f"{address}/history")
+    listing.goto(address)
     expect(listing.get_by_text("P-0147").first).to_be_visible()
     media = shown_media(page) + shown_media(report)
     assert len(media) >= 2
     assert {answer(one) for one in media} == {200}
 
-    page.get_by_role("tab", name="Move, export, delete").click()
+    part(page, "More")
     page.get_by_role("button", name="Delete the patient …").click()
     page.get_by_role("button", name="Delete the patient for good").click()
     expect(page.get_by_text("nothing was typed")).to_be_visible()
@@ -89,22 +91,22 @@ def test_an_erased_patient_is_gone_from_every_tab(page: Page, clinic: tuple[str,
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert store.search(CaseQuery()).total == 3
     page.get_by_role("button", name="Delete the patient …").click()
-    page.get_by_role("textbox", name="Type the pseudonym to confirm").fill("P-0147")
+    page.get_by_role("textbox", name="Type the patient ID to confirm").fill("P-0147")
     page.get_by_role("button", name="Delete the patient for good").click()
 
     expect(page.get_by_text("The patient and all cases of this patient are deleted.")).to_be_visible()
     expect(page.get_by_role("button", name="Open case 3")).to_be_visible()
     picture(page, "erase-done")
     expect(report.get_by_text("What was open here was erased for good")).to_be_visible()
-    expect(report.get_by_text("No case is open").first).to_be_visible()
+    expect(report.get_by_role("heading", level=1, name="New photo")).to_be_visible()
     expect(listing.get_by_role("button", name="Open case 3")).to_be_visible()
     for tab in (page, report, listing):
         expect(tab.get_by_text("P-0147")).to_have_count(0)
         assert "case=" not in tab.url
     assert {answer(one) for one in media} == {404}
     assert store.search(CaseQuery()).total == 1
-    report.goto(f"{address}/report?case=1")
-    expect(report.get_by_text("No case is open").first).to_be_visible()
+    report.goto(f"{address}/visit?case=1&view=Report")
+    expect(report.get_by_role("heading", level=1, name="New photo")).to_be_visible()
     expect(report.get_by_text("P-0147")).to_have_count(0)
 
 
@@ -113,7 +115,7 @@ def test_deleting_a_case_can_be_cancelled_and_ends_in_the_list(page: Page, clini
     page.goto(address)
     open_case(page, 2)
     page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
-    page.get_by_role("tab", name="Move, export, delete").click()
+    part(page, "More")
     page.get_by_role("button", name="Delete this case …").click()
     picture(page, "delete-dialog-narrow")
     page.get_by_role("button", name="Cancel").click()
@@ -133,7 +135,7 @@ def choose_photo(tab: Page, file: Path) -> None:
 
 def another_photo(tab: Page, file: Path) -> None:
     settled(tab)
-    tab.get_by_text("Analyse another photo").click()
+    tab.get_by_role("button", name="New photo").click()
     choose_photo(tab, file)
     expect(tab.get_by_text("Your impression first")).to_be_visible()
 
@@ -144,13 +146,13 @@ def test_an_impression_counts_at_once_and_only_for_its_photo(
     tmp_path: Path,
 ) -> None:
     address, store = clinic
-    page.goto(address)
+    begin(page, address)
     choose_photo(page, photo_file(tmp_path / "a.png", 21))
     impression = page.get_by_role("combobox", name="Your impression (optional)")
     impression.click()
     page.get_by_role("option", name="Melanoma", exact=True).click()
     settled(page)
-    page.get_by_text("Analyse another photo").click()
+    page.get_by_role("button", name="New photo").click()
     choose_photo(page, photo_file(tmp_path / "b.png", 22))
     expect(page.get_by_role("img", name=re.compile("Photo of the lesion"))).to_be_visible()
     expect(impression).to_have_value("")
@@ -158,10 +160,10 @@ def test_an_impression_counts_at_once_and_only_for_its_photo(
 
     impression.click()
     page.get_by_role("option", name="Vascular lesion", exact=True).click()
-    page.get_by_role("button", name="Show the model's reading").click()  # at once: the choice is still on its way
-    expect(page.get_by_text("before the model's: Vascular lesion")).to_be_visible()
+    page.get_by_role("button", name="Show result").click()  # at once: the choice is still on its way
+    expect(page.get_by_text("recorded before the result: Vascular lesion")).to_be_visible()
     page.get_by_text("No patient", exact=True).click()
-    expect(page.get_by_label("Pseudonym")).to_have_count(0)
+    expect(page.get_by_role("textbox", name="Patient ID")).to_have_count(0)
     settled(page)
     page.get_by_label("Body site").fill("scalp")
     page.get_by_role("button", name="Save case").click()  # without Enter, and without leaving the field
@@ -175,10 +177,10 @@ def test_the_next_photo_goes_to_the_patient_worked_on_last(
     tmp_path: Path,
 ) -> None:
     address, store = clinic
-    page.goto(address)
+    begin(page, address)
     choose_photo(page, photo_file(tmp_path / "first.png", 30))
     show_reading(page)
-    page.get_by_role("textbox", name="Pseudonym").fill("Z-9")
+    page.get_by_role("textbox", name="Patient ID").fill("Z-9")
     page.get_by_label("Body site").fill("back")
     page.get_by_role("button", name="Save case").click()
     expect(page.get_by_text("Saved as case 4")).to_be_visible()
@@ -186,8 +188,8 @@ def test_the_next_photo_goes_to_the_patient_worked_on_last(
 
     another_photo(page, photo_file(tmp_path / "next.png", 31))
     show_reading(page)
-    page.get_by_text("Known patient", exact=True).click()
-    expect(page.get_by_role("combobox", name="Pseudonym of the patient")).to_have_value("Z-9")
+    page.get_by_text("Existing patient", exact=True).click()
+    expect(page.get_by_role("combobox", name="Patient ID")).to_have_value("Z-9")
     expect(page.get_by_alt_text("Latest photo of lesion 4, back")).to_be_visible()
     page.get_by_role("button", name="Save case").click()
     expect(page.get_by_text("Still needed: the lesion.")).to_be_visible()
@@ -205,14 +207,13 @@ def test_the_next_photo_goes_to_the_patient_worked_on_last(
     another_photo(page, photo_file(tmp_path / "again.png", 31))
     show_reading(page)
     expect(page.get_by_text("This very photo is stored already")).to_be_visible()
-    page.get_by_role("textbox", name="Pseudonym").fill("P-0147")
+    page.get_by_role("textbox", name="Patient ID").fill("P-0147")
     page.keyboard.press("Tab")
     expect(page.get_by_text("There is a patient P-0147 already")).to_be_visible()
     picture(page, "same-photo-and-namesake")
 
 
 def write_notes(tab: Page, words: str) -> None:
-    tab.get_by_role("tab", name="Your diagnosis").click()
     tab.get_by_role("textbox", name="Notes").fill(words)
     tab.get_by_role("button", name="Save changes").click()
 
@@ -224,7 +225,7 @@ def test_two_tabs_on_one_case_keep_both_notes(page: Page, clinic: tuple[str, Cas
         tab.goto(address)
         open_case(tab, 1)
     write_notes(page, "Grew since May.")
-    expect(page.get_by_text("changes kept")).to_be_visible()
+    expect(page.get_by_text("Case 1: draft and saved.")).to_be_visible()
     write_notes(other, "Itches.")
     expect(other.get_by_text("Nothing was overwritten and nothing is lost")).to_be_visible()
     assert store.case(1).visit.notes == "Grew since May."
@@ -234,7 +235,7 @@ def test_two_tabs_on_one_case_keep_both_notes(page: Page, clinic: tuple[str, Cas
     other.get_by_text("Both, one below the other").click()
     settled(other)
     other.get_by_role("button", name="Save what is chosen").click()
-    expect(other.get_by_text("changes kept")).to_be_visible()
+    expect(other.get_by_text("Case 1: draft and saved.")).to_be_visible()
     assert store.case(1).visit.notes == "Grew since May.\n\nItches."
 
 
@@ -242,10 +243,10 @@ def test_a_case_is_moved_by_its_picture(page: Page, clinic: tuple[str, CaseStore
     address, store = clinic
     page.goto(address)
     open_case(page, 3)
-    page.get_by_role("tab", name="Move, export, delete").click()
+    part(page, "More")
     page.get_by_text("Move this case to another lesion or patient").click()
-    page.get_by_text("Known patient", exact=True).click()
-    chosen = page.get_by_role("combobox", name="Pseudonym of the patient")
+    page.get_by_text("Existing patient", exact=True).click()
+    chosen = page.get_by_role("combobox", name="Patient ID")
     expect(chosen).to_have_value("Q-1")
     chosen.click()
     page.get_by_role("option", name="P-0147").click()
@@ -255,4 +256,5 @@ def test_a_case_is_moved_by_its_picture(page: Page, clinic: tuple[str, CaseStore
     page.get_by_role("button", name="Move the case").click()
     expect(page.get_by_text("Moved. It is now Case 3 · P-0147 · back.")).to_be_visible()
     assert store.case(3).lesion.id == 2
+    part(page, "Compare")
     expect(page.get_by_text("Compare with the visit of")).to_be_visible()

@@ -17,7 +17,7 @@ from skinlens.phantom import draw_phantom
 from skinlens.serve import free_port
 from skinlens.store import CaseStore
 from skinlens.ui import guard
-from tests.browser.test_journey import LIMIT_S, ROOT, browser, wait_for  # noqa: F401  (browser is a fixture)
+from tests.browser.test_journey import LIMIT_S, ROOT, begin, browser, wait_for  # noqa: F401  (browser is a fixture)
 
 
 @contextmanager
@@ -73,8 +73,7 @@ def test_a_file_chosen_while_the_app_is_away_is_not_lost_in_silence(page: Page, 
     said = page.locator("#skinlens-connection")
     field = page.locator("input[type=file]")
     with serving(home, port):
-        page.goto(f"http://127.0.0.1:{port}")
-        expect(page.get_by_text("No case is open.")).to_be_visible()
+        begin(page, f"http://127.0.0.1:{port}")
         assert page.evaluate("document.documentElement.translate") is False
         assert page.locator("meta[name=google]").get_attribute("content") == "notranslate"
         expect(field).to_have_count(1)

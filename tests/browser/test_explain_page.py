@@ -14,15 +14,17 @@ from tests.browser.test_journey import (  # noqa: F401  (browser, page and stock
     LIMIT_S,
     MAPS,
     QUICK,
+    begin,
     browser,
+    made,
     page,
+    part,
     picture,
     ranges,
     served,
     settled,
     show_reading,
     stocked,
-    turn,
 )
 
 NOTING = Path(__file__).with_name("noting_server.py")
@@ -32,13 +34,11 @@ NOTING = Path(__file__).with_name("noting_server.py")
 def explained(page: Page, stocked: str) -> Page:  # noqa: F811
     """The stored case with its three maps."""
     page.goto(stocked)
-    expect(page.get_by_role("heading", level=1, name="Analyse")).to_be_visible()
-    turn(page, "History")
     page.get_by_role("button", name="Open case 1").click()
-    expect(page.get_by_text("Case 1: forearm")).to_be_visible()
-    turn(page, "Explain")
+    expect(page.get_by_role("heading", level=1, name="Case 1 · P-0147 · forearm, left")).to_be_visible()
+    part(page, "Why?")
     for title in MAPS:
-        expect(page.locator("figure", has_text=title).get_by_text("Time: ")).to_be_visible()
+        made(page, title)
     page.wait_for_function("document.querySelectorAll('.sl-plot .main-svg').length >= 4")
     expect(page.get_by_role("button", name="Keyboard")).to_be_visible()
     return page
@@ -115,15 +115,16 @@ def test_keys_turn_the_pages_and_rest_while_one_types(explained: Page) -> None:
     heading: Callable[[str], None] = lambda title: expect(
         page.get_by_role("heading", level=1, name=title)
     ).to_be_visible()
-    page.keyboard.press("n")
-    heading("History")
-    page.get_by_role("button", name="Back to all cases").click()
+    page.keyboard.press("p")
+    heading("Patients")
+    page.keyboard.press("p")
+    heading("Worklist")
     field = page.get_by_role("textbox", name="Search")
     field.press_sequentially("nps?")
     expect(field).to_have_value("nps?")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("No case matches")).to_be_visible()
-    heading("History")
+    expect(page.get_by_text("No visit matches")).to_be_visible()
+    heading("Worklist")
     page.locator("h1").click()
     page.keyboard.press("Control+p")  # the browser's own keys are left to it
     page.keyboard.press("?")
@@ -134,37 +135,37 @@ def test_keys_turn_the_pages_and_rest_while_one_types(explained: Page) -> None:
     expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
     page.keyboard.press("p")
     settled(page)
-    heading("History")
+    heading("Worklist")
     page.get_by_role("button", name="Keyboard").click()
     page.get_by_label("Use these keys in this browser").check()
     page.keyboard.press("Escape")
-    page.keyboard.press("p")
-    heading("Explain")
+    page.keyboard.press("n")
+    heading("Patients")
 
 
 def test_the_hottest_region_is_shown_in_the_photos_own_pixels(explained: Page, release: Path) -> None:
     page = explained  # noqa: F811
     classifier = pipeline.load_classifier(release)
     photo = pipeline.example(classifier).photo
-    made = pipeline.explain("score_cam", classifier, photo, "mel", params=QUICK["score_cam"])
-    found = pipeline.hottest_region(made.heat, photo.height_px, photo.width_px, classifier.engine.spec)
+    heat = pipeline.explain("score_cam", classifier, photo, "mel", params=QUICK["score_cam"]).heat
+    found = pipeline.hottest_region(heat, photo.height_px, photo.width_px, classifier.engine.spec)
     assert found is not None
     opener = page.get_by_role("button", name="Hottest region of Score-CAM, large")
     opener.press("Enter")
     dialog = page.get_by_role("dialog", name="Score-CAM: the hottest region")
     expect(dialog.get_by_text(f"{found.width_px} × {found.height_px} px of the original photo")).to_be_visible()
-    part = dialog.get_by_alt_text("Part of the photo where the Score-CAM map is hottest")
+    shown = dialog.get_by_alt_text("Part of the photo where the Score-CAM map is hottest")
     page.wait_for_function("document.querySelector('.sl-region-part').complete")
-    assert part.evaluate("(image) => [image.naturalWidth, image.naturalHeight]") == [found.width_px, found.height_px]
+    assert shown.evaluate("(image) => [image.naturalWidth, image.naturalHeight]") == [found.width_px, found.height_px]
     mark = page.locator(".sl-region-whole i").evaluate("(mark) => [mark.style.left, mark.style.top]")
     shares = (found.left_px / photo.width_px, found.top_px / photo.height_px)
     assert [float(side.removesuffix("%")) / 100 for side in mark] == pytest.approx(shares, abs=0.001)
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     expect(opener).to_be_focused()
-    turn(page, "History")
-    turn(page, "Explain")  # it does not come up again by itself
-    expect(page.locator("figure", has_text="LIME").get_by_text("Time: ")).to_be_visible()
+    part(page, "Result")
+    part(page, "Why?")  # it does not come up again by itself
+    made(page, "LIME")
     expect(dialog).to_be_hidden()
 
 
@@ -195,20 +196,21 @@ def test_a_reloaded_page_keeps_its_photo_and_a_closed_one_frees_its_work(
     noted: tuple[str, Callable[[], list[tuple[str, str, str, float]]]],
 ) -> None:
     address, jobs = noted
-    page.goto(address)
+    begin(page, address)
     page.get_by_role("button", name="Try the example").click()
     show_reading(page)
-    expect(page.get_by_text("sensitivity").first).to_be_visible()
+    expect(page.get_by_text("cut-off").first).to_be_visible()
     page.reload()
-    expect(page.get_by_text("a new photo, not saved yet")).to_be_visible()
-    expect(page.get_by_text("sensitivity").first).to_be_visible()
+    expect(page.get_by_text("Not saved yet")).to_be_visible()
+    expect(page.get_by_text("cut-off").first).to_be_visible()
 
-    turn(page, "Explain")
+    part(page, "Why?")
     for title in MAPS:
-        expect(page.locator("figure", has_text=title).get_by_text("Time: ")).to_be_visible()
+        made(page, title)
+    page.get_by_text("Technical details").click()
     page.get_by_text("Settings of the maps").click()
     page.get_by_label("Trials at most", exact=True).fill("10000")
-    page.get_by_label("Steady enough (%)", exact=True).fill("100")
+    page.get_by_label("Reproducibility at which it stops (%)", exact=True).fill("100")
     page.get_by_role("button", name="Make the maps with these settings").click()
     until(lambda: any(job[0] == "lime" and job[2] == "running" and job[3] > 0 for job in jobs()))
     page.close()
@@ -216,6 +218,6 @@ def test_a_reloaded_page_keeps_its_photo_and_a_closed_one_frees_its_work(
     assert [job[2] for job in jobs() if job[0] == "lime"] == ["done", "cancelled"]
 
     again = browser.new_context().new_page()
-    again.goto(address)
-    expect(again.get_by_text("No case is open.")).to_be_visible()
+    again.goto(f"{address}/visit")
+    expect(again.get_by_role("heading", level=1, name="New photo")).to_be_visible()
     again.close()

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from skinlens.models.weights import SHIPPED
 from skinlens.phantom import draw_phantom
 from skinlens.store import CaseStore
-from tests.browser.test_journey import LIMIT_S, browser, served  # noqa: F401  (browser is a fixture)
+from tests.browser.test_journey import LIMIT_S, begin, browser, served  # noqa: F401  (browser is a fixture)
 
 TABS = 4
 SIDES = (4000, 3000)
@@ -55,7 +55,7 @@ def test_closed_tabs_give_their_memory_back_and_a_reloaded_one_keeps_its_photo(
     with served(home, SHIPPED) as address:
         CaseStore(home).acknowledge_disclaimer()
         for page in open_tabs:
-            page.goto(address)
+            begin(page, address)
             page.locator("input[type=file]").set_input_files(photo)
             expect(page.get_by_text("Your impression first")).to_be_visible()
         stays, *others = open_tabs

@@ -61,9 +61,9 @@ def shown(page: Page) -> list[list[float]]:
 
 def explained(page: Page, address: str, case: Case) -> None:
     """Open the stored case and turn to its maps."""
-    page.goto(f"{address}/?case={case.visit.id}")
-    expect(page.get_by_text(f"Kept as case {case.visit.id}")).to_be_visible()
-    turn(page, "Explain")
+    page.goto(f"{address}/visit?case={case.visit.id}&view=Why?")
+    expect(page.get_by_role("heading", level=1, name=f"Case {case.visit.id} ")).to_be_visible()
+    page.get_by_text("Technical details").click()
 
 
 def test_the_outline_is_corrected(page: Page, kept: Kept) -> None:
@@ -111,7 +111,7 @@ def test_the_outline_is_corrected(page: Page, kept: Kept) -> None:
     expect(page.get_by_text(check.figures["verdict"])).to_be_visible()
 
     page.get_by_role("button", name="Correct the outline").click()
-    page.get_by_role("button", name="Back to the model's").click()
+    page.get_by_role("button", name="Reset to model outline").click()
     page.get_by_role("button", name="Keep this outline").click()
     expect(page.get_by_text("Outline by the model")).to_be_visible()
     assert store.outlines(case.visit.id) == (model,)

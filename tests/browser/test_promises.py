@@ -21,7 +21,10 @@ from skinlens.store import CaseStore
 from tests.browser.test_journey import (  # noqa: F401  (browser is a fixture)
     LIMIT_S,
     ROOT,
+    begin,
     browser,
+    made,
+    part,
     show_reading,
     wait_for,
 )
@@ -77,13 +80,12 @@ def page(watched: Served, browser: Browser, tmp_path_factory: pytest.TempPathFac
     page = context.new_page()
     page.set_default_timeout(LIMIT_S * 1000)
     expect.set_options(timeout=LIMIT_S * 1000)
-    page.goto(watched.address)
-    expect(page.get_by_text("No case is open.")).to_be_visible()
+    begin(page, watched.address)
     page.locator("input[type=file]").set_input_files(photo)
     show_reading(page)
-    expect(page.get_by_text("sensitivity").first).to_be_visible()
-    page.get_by_role("link", name="Explain", exact=True).first.click()
-    expect(page.locator("figure", has_text="Grad-CAM").get_by_text("Time: ")).to_be_visible()
+    expect(page.get_by_text("cut-off").first).to_be_visible()
+    part(page, "Why?")
+    made(page, "Grad-CAM")
     yield page
     context.close()
 

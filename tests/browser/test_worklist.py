@@ -45,7 +45,7 @@ def test_twelve_moles_of_one_patient(tab: Page, release: Path, moles: list[Path]
     with served(home, release) as address:
         store = CaseStore(home)
         store.acknowledge_disclaimer()
-        tab.goto(f"{address}/worklist")
+        tab.goto(address)
         clicks = 1  # the button of the upload field; the files are chosen in the system's window
         tab.locator("input[type=file]").set_input_files(moles)
         expect(tab.get_by_text(f"{MOLES} photos to file")).to_be_visible()
@@ -55,7 +55,7 @@ def test_twelve_moles_of_one_patient(tab: Page, release: Path, moles: list[Path]
         expect(tab.get_by_label("Body site")).to_have_count(MOLES)
         settled(tab)
         clicks += 1
-        tab.get_by_role("textbox", name="Pseudonym").click()
+        tab.get_by_role("textbox", name="Patient ID").click()
         tab.keyboard.type("P-0147")
         for number in range(MOLES):
             clicks += 1

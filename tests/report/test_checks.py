@@ -68,7 +68,7 @@ def test_every_check_in_one_sentence_by_question_class_and_method() -> None:
         ("Does the map stay in place?", "Grad-CAM, melanoma"),
         ("Does the map keep to the reference?", "Grad-CAM, melanoma"),
         ("Does something other than skin sway the model?", "melanoma"),
-        ("When did the network make up its mind?", "the prediction"),
+        ("Answers of the two branches", "the prediction"),
     ]
     found = [row.found.replace("\u00a0", " ") for row in rows]
     assert found[0] == (

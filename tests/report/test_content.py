@@ -78,7 +78,7 @@ def test_a_photo_that_is_only_blurred_is_still_read() -> None:
 def test_the_case_in_its_header() -> None:
     said = fields(content())
     assert said["Case"] == "17"
-    assert said["Patient (pseudonym)"] == "SL-0042"
+    assert said["Patient ID"] == "SL-0042"
     assert said["Sex"] == "female"
     assert said["Age at the photo, years"] == "60 or 61 (born in 1964)"
     assert said["Body site"] == "back"
@@ -95,7 +95,7 @@ def test_a_birth_year_that_tells_an_age_above_85_is_not_printed(born_earlier: bo
 
 def test_a_case_without_a_patient_says_so() -> None:
     report = content(patient=None)
-    assert fields(report)["Patient (pseudonym)"] == "no patient"
+    assert fields(report)["Patient ID"] == "no patient"
     assert fields(report)["Sex"] == fields(report)["Age at the photo, years"] == "not recorded"
     assert report.running_title == "SkinLens report · Case 17"
 
@@ -139,7 +139,7 @@ def test_an_unverified_code_says_so() -> None:
 def test_the_first_impression_stands_apart_from_the_diagnosis() -> None:
     said = content(first_impression="other")
     assert (said.first_impression, said.diagnosis) == (
-        "something else than these seven",
+        "other diagnosis",
         "melanoma: suspected, in situ",
     )
     assert content().first_impression == "None given."
@@ -258,8 +258,7 @@ def test_what_a_method_knows_about_its_map_is_said_in_words() -> None:
     assert compose(samples.case(photo), photo, [lime]).panels[0].lines[1:] == (
         "Parameters: samples 512",
         "Seed: 5",
-        "Measured: fit to the trials (R²) 0.5, expected likeness to another seed's map (1 = the same) 0.913, "
-        "patches 48",
+        "Measured: fit to the trials (R²) 0.5, reproducibility with another seed (1 = the same) 0.913, patches 48",
         "The map is empty: nothing in the photo spoke for melanoma.",
     )
 
@@ -341,5 +340,5 @@ def test_the_outline_of_another_photo_is_refused() -> None:
 
 def test_a_diagnosis_beside_the_seven_is_named_and_not_coded() -> None:
     report = content(clinician_label="other", clinician_diagnosis="Keloid")
-    assert report.diagnosis == "something else than these seven: Keloid"
+    assert report.diagnosis == "other diagnosis: Keloid"
     assert (report.codes, report.codes_of) == ((), NO_CODES)

@@ -36,7 +36,7 @@ def test_an_unreliable_photo_has_grey_bars_one_statement_and_no_threshold() -> N
     assert f"{UNRELIABLE} Fur." in words
     assert GREY_BARS in words
     assert UNCALIBRATED in words
-    for absent in ("threshold", "level", "calibrated on", "one of:"):
+    for absent in ("threshold", "cut-off", "confidence", "calibrated on", "ruled out"):
         assert absent not in words, absent
     assert colour("malignant") not in drawn
     assert colour("benign") not in drawn
@@ -46,7 +46,7 @@ def test_a_familiar_photo_keeps_all_of_them() -> None:
     words, drawn = first_page(1.0)
     assert UNRELIABLE not in words
     assert CALIBRATED in words
-    assert "At the 90 % level, one of: melanocytic nevus, melanoma." in words.replace("\u00a0", " ")
-    assert "threshold for melanoma" in words
+    assert "Cannot be ruled out (90 % confidence): melanoma, melanocytic nevus." in words.replace("\u00a0", " ")
+    assert "cut-off for melanoma" in words
     assert colour("malignant") in drawn
     assert colour("benign") in drawn

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from skinlens.errors import Conflict
-from skinlens.store import CaseStore, NewLesion, NewPatient, Tidied
+from skinlens.store import CaseStore, NewLesion, NewPatient, Tidied, database
 from tests.store import samples
 
 pytestmark = pytest.mark.slow
@@ -106,7 +106,7 @@ def test_of_two_that_save_the_same_new_patient_one_is_asked(store):
         assert (conflict.subject, conflict.number) == ("patient", saved.patient.id)
         assert str(conflict) == (
             "A patient 'P-0147' was added in another window. Is it the same person? Then choose them among the known "
-            "patients; if not, type another pseudonym. Nothing of this was saved yet."
+            "patients; if not, type another patient ID. Nothing of this was saved yet."
         )
     assert len(store.files.present()) == 2  # of the saved photo alone
 
@@ -137,6 +137,23 @@ def test_edits_at_once_are_applied_one_after_the_other(store, save):
     notes = [revision.changes["notes"] for revision in trail]
     assert [before for before, _ in notes] == ["", *(after for _, after in notes[:-1])]
     assert store.case(visit_id).visit.notes == notes[-1][1]
+
+
+def test_tables_that_another_process_makes_between_two_looks_are_ours(tmp_path, monkeypatch):
+    """Seen empty, then full: no other program's database, but one that was made in that very moment."""
+    look = database._applied
+    looks = []
+
+    def once_empty(db):
+        found = look(db)
+        looks.append(found)
+        if len(looks) == 1:
+            assert found == []
+            CaseStore(tmp_path).find_or_add_patient("first")
+        return found
+
+    monkeypatch.setattr(database, "_applied", once_empty)
+    assert CaseStore(tmp_path).find_or_add_patient("second").id == 2
 
 
 @pytest.mark.slow

@@ -19,10 +19,11 @@ SAVE = "save_here"
 KEYS: tuple[tuple[str, str, str], ...] = (
     ("n", "next", "Next page"),
     ("p", "previous", "Previous page"),
-    ("s", "save", "Save: the case on Analyse or Explain, the changes in History"),
-    ("1", "map-1", "Compare Grad-CAM with the photo, or between two visits"),
-    ("2", "map-2", "Score-CAM likewise"),
-    ("3", "map-3", "LIME likewise"),
+    ("s", "save", "Save the case, or the changes to it"),
+    ("0", "map-0", "Photo without a map"),
+    ("1", "map-1", "Show Grad-CAM: over the photo; on “Why?” and “Compare” beside it"),
+    ("2", "map-2", "Show Score-CAM"),
+    ("3", "map-3", "Show LIME"),
     ("c", "compare", "Open or close the comparison of two pictures"),
     ("b", "blink", "Blink between the two, or stop"),
     ("h", "style", "Heat or contour lines"),
@@ -47,6 +48,7 @@ def listen(on_turn: Callable[[int], None]) -> None:
         key="shortcuts",
         data={"keys": [{"key": key, "action": action, "words": words} for key, action, words in KEYS], "save": SAVE},
         on_turn_change=turned,
+        width="content",
     )
 
 

@@ -25,8 +25,8 @@ from skinlens.records import Explanation, Heat, Photo
 from skinlens.ui.cache import display_jpeg, jpeg
 
 HERE = Path(__file__).parent
-Look = Literal["more", "less", "style"]
-"""What a key asks for: more or less opacity, or the other style."""
+Look = Literal["more", "less", "style", "map-0", "map-1", "map-2", "map-3"]
+"""What a key asks for: more or less opacity, the other style, or which map lies over the photo (0: none)."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,13 @@ def show(
     on_cancel: Callable[[str], None] | None = None,
     on_look: Callable[[Look], None] | None = None,
     columns: int = 4,
+    overlay: bool = False,
 ) -> None:
     """Draw the row, ``columns`` in a line where there is room.
 
     ``on_make`` and ``on_cancel`` get the key of the panel whose button was pressed. A viewer with ``on_look`` is the
-    one of its page that listens to the keyboard: see ``skinlens.ui.shortcuts``.
+    one of its page that listens to the keyboard: see ``skinlens.ui.shortcuts``. ``overlay``: there is a single picture,
+    over which the keys of the maps lay another map, by ``on_look``.
     """
     state_key = f"viewer-{key}"
     asked_key, done_key = f"case_{state_key}-region", f"{state_key}-look"  # the first is forgotten with the case
@@ -109,6 +111,7 @@ def show(
             "scale": COLORSCALE,
             "columns": columns,
             "keys": on_look is not None,
+            "overlay": overlay,
         },
         on_make_change=pressed("make", on_make or _nothing),
         on_cancel_change=pressed("cancel", on_cancel or _nothing),

@@ -39,7 +39,8 @@ class View {
 
   key(action) {
     const place = action.match(/^map-(\d)$/);
-    if (place) this.compare.map(Number(place[1]));
+    if (place && this.data.overlay) this.trigger("look", { asked: action, number: Date.now() });
+    else if (place) this.compare.map(Number(place[1]));
     else if (action === "compare") this.compare.opener.click();
     else if (action === "blink") this.compare.press();
     else if (["more", "less", "style"].includes(action)) this.trigger("look", { asked: action, number: Date.now() });
@@ -55,6 +56,7 @@ class View {
     }
     this.data = data;
     this.grid.style.setProperty("--columns", data.columns);
+    this.root.querySelector(".sl-compare-open").hidden = data.panels.length < 2;
     this.root.querySelector(".sl-legend").hidden = !data.panels.some((panel) => panel.heat);
     for (const panel of data.panels) this.panel(panel);
     for (const [key, panel] of this.panels) {
@@ -71,7 +73,7 @@ class View {
     if (!panel) {
       const figure = document.createElement("figure");
       figure.innerHTML =
-        '<h3></h3><p class="sl-shows"></p><div class="sl-frame"><div class="sl-plot" role="img"></div>' +
+        '<h2></h2><p class="sl-shows"></p><div class="sl-frame"><div class="sl-plot" role="img"></div>' +
         '<div class="sl-note"><p></p><progress max="1"></progress><button type="button"></button></div></div>' +
         '<div class="sl-tools"><button type="button">Hottest region</button></div><figcaption></figcaption>';
       this.grid.append(figure);
@@ -83,8 +85,9 @@ class View {
       this.panels.set(state.key, panel);
     }
     const find = (selector) => panel.figure.querySelector(selector);
-    find("h3").textContent = state.title;
+    find("h2").textContent = state.title;
     find(".sl-shows").textContent = state.shows;
+    for (const part of ["h2", ".sl-shows"]) find(part).hidden = !find(part).textContent;
     find(".sl-frame").style.aspectRatio = `${this.size[0]} / ${Math.max(this.size[1], this.size[0] / 3)}`;
     panel.plot.setAttribute("aria-label", state.alt);
     find("figcaption").replaceChildren(

@@ -1,0 +1,146 @@
+"""The stored visits on the worklist: found by words, filters and chips, all of which stand in the page's address."""
+
+import math
+from collections.abc import Mapping
+from datetime import timedelta
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from skinlens.clock import today
+from skinlens.store import CaseQuery, CaseRow, CaseStore
+from skinlens.ui import address, forms, session, widgets
+from skinlens.ui.forms import PAGE_SIZE
+from skinlens.ui.words import STATUSES, diagnosis_name, name, percent, plain, site
+from skinlens.wording import UNRELIABLE_BRIEFLY
+
+COLUMNS = 4
+LOOKS = ("List", "Cards")
+CHIPS = ("Unsigned", "Suspicious for melanoma", "Unreliable", "This week", "Recall due")
+
+
+def conditions(chips: list[str]) -> dict[str, Any]:
+    """What the chips ask for, as fields of ``CaseQuery``; every one has to hold."""
+    day = today()
+    meaning: Mapping[str, dict[str, Any]] = {
+        "Unsigned": {"status": "draft"},
+        "Suspicious for melanoma": {"above_cutoff": True, "reliable": True},
+        "Unreliable": {"reliable": False},
+        "This week": {"taken_from": (day - timedelta(days=day.weekday())).isoformat()},
+        "Recall due": {"recall_due_on": day.isoformat()},
+    }
+    asked: dict[str, Any] = {}
+    for chip in chips:
+        asked |= meaning[chip]
+    return asked
+
+
+def section(store: CaseStore) -> None:
+    """Search, chips and order; how many were found, and one page of them."""
+    query = forms.filters(store)
+    address.seed("show", "show", [], CHIPS)
+    chips = st.pills("Show only", CHIPS, selection_mode="multi", key="show")
+    address.note("show", list(chips), [])
+    if {"Suspicious for melanoma", "Unreliable"} <= set(chips):
+        st.caption("No visit is both: an unreliable photo is not flagged.")
+    query = CaseQuery(**{**vars(query), **conditions(list(chips))})
+    address.seed("page", "page", 1)
+    number = int(st.session_state["page"])
+    page = store.search(_at(query, number))
+    pages = max(1, math.ceil(page.total / PAGE_SIZE))
+    if number > pages:
+        st.session_state["page"] = number = 1
+        page = store.search(_at(query, 1))
+    widgets.problems(page.problems)
+    if not page.total:
+        _nothing(store)
+        return
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
+        st.markdown(f"**{page.total:,} {'visit' if page.total == 1 else 'visits'}**", width="content")
+        address.seed("look", "look", "List", LOOKS)
+        look = st.segmented_control("Show as", LOOKS, required=True, key="look")
+        address.note("look", look, "List")
+    (_cards if look == "Cards" else _list)(store, page.rows)
+    if pages > 1:
+        st.pagination(pages, key="page")
+    address.note("page", number if pages > 1 else 1, 1)
+
+
+def _at(query: CaseQuery, page: int) -> CaseQuery:
+    return CaseQuery(**{**vars(query), "offset": (page - 1) * PAGE_SIZE})
+
+
+def _nothing(store: CaseStore) -> None:
+    with st.container(border=True):
+        if store.search(CaseQuery(limit=1)).total:
+            st.markdown("**No visit matches.** Take out a word, a chip or a filter. The search looks at your own "
+                        "diagnosis, not at the model's.")  # fmt: skip
+        else:
+            st.markdown("**No visit is stored yet.** Drop photos above, or begin with one photo.")
+            st.page_link("pages/visit.py", label="New photo")
+
+
+def _cards(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
+    pictures = _thumbnails(store, rows)
+    for start in range(0, len(rows), COLUMNS):
+        for column, row in zip(st.columns(COLUMNS), rows[start : start + COLUMNS], strict=False):
+            with column, st.container(border=True):
+                st.html(
+                    f'<img class="sl-thumb" src="{pictures[row.visit_id]}" alt="Photo of case {row.visit_id}">'
+                    f'<div class="sl-card"><b>{escape(who(row))}</b><br>{escape(where(row))}, {row.taken_on}<br>'
+                    f"{'<br>'.join(map(escape, verdict(row)))}<br>{STATUSES[row.status]}</div>"
+                )
+                _open_button(row)
+
+
+def _list(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
+    pictures = _thumbnails(store, rows)
+    for row in rows:
+        with st.container(border=True):
+            picture, whose, model, own, action = st.columns([2, 4, 5, 4, 2], vertical_alignment="center")
+            with picture:
+                st.html(f'<img class="sl-thumb" src="{pictures[row.visit_id]}" alt="Photo of case {row.visit_id}">')
+            whose.markdown(f"**{plain(who(row))}**  \n{plain(where(row))}  \n{plain(row.taken_on)}")
+            model.markdown("  \n".join(plain(line) for line in verdict(row)))
+            own.markdown("  \n".join(plain(line) for line in clinical(row)))
+            with action:
+                _open_button(row)
+
+
+def _open_button(row: CaseRow) -> None:
+    if st.button(f"Open case {row.visit_id}", key=f"open-{row.visit_id}", width="stretch"):
+        session.show_case(row.visit_id)
+        st.switch_page("pages/visit.py")
+
+
+def _thumbnails(store: CaseStore, rows: tuple[CaseRow, ...]) -> dict[int, str]:
+    """As data addresses; empty for a case whose thumbnail is lost."""
+    whole = store.thumbnails([row.visit_id for row in rows])
+    return {row.visit_id: widgets.address_of(whole.get(row.visit_id, b"")) for row in rows}
+
+
+def verdict(row: CaseRow) -> tuple[str, ...]:
+    """What the model says, in the lines of a row; of an unreliable photo that alone."""
+    if not row.reliable:
+        return (f"{UNRELIABLE_BRIEFLY}: unlike the training photos",)
+    side = "Suspicious for melanoma" if row.above_cutoff else "Below the melanoma cut-off"
+    return f"{side} ({percent(row.melanoma_prob)})", f"{name(row.top_label)} {percent(row.top_prob)}"
+
+
+def clinical(row: CaseRow) -> tuple[str, ...]:
+    """The clinician's diagnosis first, then status and recall."""
+    diagnosis = f"My diagnosis: {diagnosis_name(row.clinician_label)}" if row.clinician_label else "No diagnosis yet"
+    recall = ""
+    if row.recall_on and not row.recall_done_on:
+        due = ", due" if row.recall_on <= today().isoformat() else ""
+        recall = f"Recall on {row.recall_on}{due}"
+    return tuple(filter(None, (diagnosis, STATUSES[row.status], recall)))
+
+
+def who(row: CaseRow) -> str:
+    return row.pseudonym or "No patient"
+
+
+def where(row: CaseRow) -> str:
+    return site(row.body_site, row.remark)

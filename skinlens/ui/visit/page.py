@@ -1,0 +1,124 @@
+"""One visit on one page: the impression first, then the result, its reasons, the comparison, the report, the rest."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import streamlit as st
+from streamlit.elements.lib.mutable_tab_container import TabContainer
+
+from skinlens.store import CaseStore
+from skinlens.ui import address, cache, frame, maps, save_form, session, sheets, similar, upload, visits, widgets
+from skinlens.ui.open_case import OpenCase
+from skinlens.ui.visit import management, photo, result, why
+from skinlens.ui.words import STATUSES, case_title, plain
+
+NEW = "New photo"
+View = Callable[[CaseStore, OpenCase], None]
+
+
+def page() -> None:
+    """The open visit; the upload field where none is open."""
+    opened = session.current()
+    if opened is None:
+        frame.title(NEW)
+        _begin()
+        return
+    frame.title(plain(title(opened)))
+    store = cache.store()
+    _head(opened)
+    if not opened.revealed:
+        _before(opened)
+        return
+    views = {name: draw for name, draw in VIEWS.items() if opened.case is not None or name in session.UNSAVED_VIEWS}
+    tabs = _tabs(list(views))
+    for tab, (_, draw) in zip(tabs, views.items(), strict=True):
+        if tab.open:
+            with tab:
+                draw(store, opened)
+
+
+def _tabs(names: list[str]) -> Sequence[TabContainer]:
+    """The part that was asked for is open, else the one that was, else the one that the page's address names."""
+    asked = session.view_asked_for()
+    if asked is not None:
+        st.session_state[session.VIEW] = asked
+        address.note(session.VIEW, asked, names[0])
+    address.seed(session.VIEW, session.VIEW, names[0], names)
+    if st.session_state[session.VIEW] not in names:
+        st.session_state[session.VIEW] = names[0]
+    tabs = st.tabs(names, key=session.VIEW, on_change="rerun")
+    address.note(session.VIEW, st.session_state[session.VIEW], names[0])
+    return tabs
+
+
+def title(opened: OpenCase) -> str:
+    """What is open, as its page's heading."""
+    return NEW if opened.case is None else case_title(opened.case)
+
+
+def _begin() -> None:
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        upload.field()
+        st.markdown("No photo at hand?")
+        upload.example_button()
+    with right, st.container(border=True):
+        st.header("How it goes")
+        widgets.steps(
+            (
+                "Upload a dermoscopic photo of one lesion, sharp and filling the centre.",
+                "Record your impression before you see the model's.",
+                "Compare it with the model result; “Why?” shows what the result rests on.",
+                "Save the case, sign your diagnosis, take the report.",
+            )
+        )
+        st.page_link("pages/worklist.py", label="Many photos at once")
+
+
+def _head(opened: OpenCase) -> None:
+    """Status and date of a stored visit, and the way to its patient."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if opened.case is None:
+            st.markdown("Not saved yet", width="content")
+        else:
+            visit = opened.case.visit
+            st.markdown(f"**{STATUSES[visit.status]}** · taken on {visit.taken_on}", width="content")
+        if opened.synthetic:
+            st.html('<span class="sl-synthetic">synthetic example, not a patient</span>', width="content")
+        if opened.case is not None and opened.case.patient is not None and st.button("Patient"):
+            session.show_patient(opened.case.patient.id)
+            st.switch_page("pages/patients.py")
+    widgets.problems(opened.problems)
+
+
+def _before(opened: OpenCase) -> None:
+    """The photo and the question for the clinician's own impression."""
+    left, right = st.columns([6, 5], gap="large")
+    classifier = session.classifier_of(opened)
+    if classifier is not None:
+        maps.start_early(opened, classifier)
+    with left:
+        photo.large(opened, classifier)
+    with right:
+        widgets.quality(opened.analysis.quality)
+        save_form.impression(opened)
+
+
+def _compare(store: CaseStore, opened: OpenCase) -> None:
+    assert opened.case is not None
+    visits.compare(store, opened, opened.case)
+    st.divider()
+    similar.section(store, opened, opened.case)
+
+
+def _report(store: CaseStore, opened: OpenCase) -> None:  # noqa: ARG001  views are called alike
+    widgets.model_line(opened)
+    sheets.report(opened)
+
+
+VIEWS: Mapping[str, View] = {
+    session.RESULT: result.view,
+    session.WHY: why.view,
+    session.COMPARE: _compare,
+    session.REPORT: _report,
+    session.MORE: management.view,
+}

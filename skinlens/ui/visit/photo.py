@@ -1,0 +1,92 @@
+"""The visit's photo, large: zoom and pan, and over it, by choice or by key, one of the maps."""
+
+from typing import Literal, cast
+
+import streamlit as st
+
+from skinlens.explain import METHODS
+from skinlens.explain.overlay import LEGEND
+from skinlens.predict import Classifier
+from skinlens.preprocess import InputSpec
+from skinlens.records import Method
+from skinlens.ui import maps, session, viewer
+from skinlens.ui.open_case import OpenCase
+from skinlens.ui.viewer import Look, Panel
+
+NO_MAP = "none"
+OVERLAY = "overlay"
+"""Key of the choice; kept for the session."""
+Overlay = Literal["none"] | Method
+
+
+def large(opened: OpenCase, classifier: Classifier | None, *, overlays: bool = False) -> None:
+    """The photo with its size and what was changed while it was read; ``overlays``: with the choice of a map."""
+    picture = opened.analysis.photo
+    what = "Synthetic example, not a patient" if opened.synthetic else "Photo of the lesion"
+    size = f"{picture.width_px} × {picture.height_px} px, {picture.source_format}"
+    panel = Panel("photo", "", "", (f"{what} · {size}",), f"{what}, {size}")
+    if overlays:
+        panel = _overlaid(opened, panel)
+    spec = classifier.engine.spec if classifier else InputSpec()
+    viewer.show(
+        picture,
+        [panel],
+        spec,
+        style="heat",
+        opacity=maps.OPACITY_OVER_PHOTO,
+        key="visit-photo",
+        on_look=_asked if overlays else None,
+        columns=1,
+        overlay=overlays,
+    )
+    viewer.load_script()
+    for note in picture.notes:
+        st.caption(note)
+
+
+def _overlaid(opened: OpenCase, bare: Panel) -> Panel:
+    st.session_state.setdefault(OVERLAY, NO_MAP)
+    chosen = st.segmented_control(
+        "Map over the photo, keys 0 to 3",
+        [NO_MAP, *METHODS],
+        required=True,
+        format_func=lambda one: "No map" if one == NO_MAP else METHODS[cast(Method, one)].title,
+        key=OVERLAY,
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    if chosen == NO_MAP:
+        return bare
+    method = cast(Method, chosen)
+    info = METHODS[method]
+    of = opened.target.words
+    made = opened.map_of(method, session.map_params(method))
+    if made is None:
+        job = session.desk().job((method, opened.target.code))
+        words = session.desk().standing(job) if job and job.active else "Not computed yet: see “Why?”."
+        return Panel("photo", info.title, "", bare.lines, f"Photo of the lesion; there is no {info.title} map for {of}",
+                     note=words, fraction=job.fraction if job and job.active else None)  # fmt: skip
+    nothing = f"No part of the photo speaks for {of}." if made.diagnostics.get("empty") else ""
+    return Panel(
+        "photo",
+        f"{info.title}: {of}",
+        "",
+        bare.lines,
+        f"{info.title} map for {of} over the photo. {LEGEND}.",
+        map=made,
+        note=nothing,
+    )
+
+
+def waits(opened: OpenCase) -> bool:
+    """Whether the map that is to lie over the photo is being made."""
+    chosen = st.session_state.get(OVERLAY, NO_MAP)
+    job = session.desk().job((chosen, opened.target.code)) if chosen != NO_MAP else None
+    return job is not None and job.active
+
+
+def _asked(asked: Look) -> None:
+    """A key: 0 for the bare photo, 1 to 3 for the maps."""
+    order = [NO_MAP, *METHODS]
+    if asked.startswith("map-") and int(asked[4:]) < len(order):
+        st.session_state[OVERLAY] = order[int(asked[4:])]

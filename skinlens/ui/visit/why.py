@@ -1,0 +1,30 @@
+"""Why the model says so: the photo and the three maps side by side, what they are worth, the details behind."""
+
+import streamlit as st
+
+from skinlens.store import CaseStore
+from skinlens.ui import certainty, contrast, forms, maps, outline, session, trust, widgets
+from skinlens.ui.open_case import OpenCase
+
+DETAILS = "technical_details"
+
+
+def view(store: CaseStore, opened: OpenCase) -> None:  # noqa: ARG001  views are called alike
+    classifier = session.classifier_of(opened)
+    if not opened.analysis.quality.reliable:
+        certainty.unreliable(opened.analysis.quality)
+    if classifier is None:
+        widgets.model_line(opened)
+    maps.choose_class(opened)
+    if classifier is not None:
+        maps.start(opened, classifier)
+        outline.propose_early(opened, classifier)
+    contrast.describe(opened)
+    trust.line(opened, classifier)
+    maps.row(opened, classifier, details=bool(st.session_state.get(DETAILS)))
+    st.caption("The maps show what moved the model, not where disease is.")
+    details = st.toggle("Technical details", key=DETAILS, persist_state="session")
+    if details:
+        trust.below(opened, classifier)
+        if classifier is not None:
+            forms.map_settings(opened, classifier)
