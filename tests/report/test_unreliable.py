@@ -46,7 +46,7 @@ def test_a_familiar_photo_keeps_all_of_them() -> None:
     words, drawn = first_page(1.0)
     assert UNRELIABLE not in words
     assert CALIBRATED in words
-    assert "Cannot be ruled out (90 % confidence): melanoma, melanocytic nevus." in words.replace("\u00a0", " ")
+    assert "Cannot be ruled out (90 % confidence): melanocytic nevus, melanoma." in words.replace("\u00a0", " ")
     assert "cut-off for melanoma" in words
     assert colour("malignant") in drawn
     assert colour("benign") in drawn
