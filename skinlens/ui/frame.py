@@ -13,7 +13,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from skinlens import __version__
 from skinlens.errors import CaseNotFound, SkinLensError, StoreError, WeightsError
 from skinlens.labels import DISCLAIMER
-from skinlens.ui import address, cache, guard, session, shortcuts, upload
+from skinlens.ui import address, cache, guard, session, shortcuts, stored_visits, upload
 from skinlens.ui.words import case_title, plain
 
 _TURN = "turn_page"
@@ -53,7 +53,7 @@ def run(page: st.Page, pages: Sequence[st.Page]) -> None:
     if to := session.asked_for_page():
         st.switch_page(to)
     if by := st.session_state.pop(_TURN, 0):
-        st.switch_page(pages[(pages.index(page) + by) % len(pages)])
+        _turn_to(page, pages, by)
     address.begin(page.url_path)
     st.html(_HERE / "frame.css")
     st.logo(WORDMARK, size="large")
@@ -79,6 +79,20 @@ def run(page: st.Page, pages: Sequence[st.Page]) -> None:
         _trouble("This case is not there any more", error)
     except SkinLensError as error:
         _trouble("This did not work", error)
+
+
+def _turn_to(page: st.Page, pages: Sequence[st.Page], by: int) -> None:
+    """From a stored visit to the next of the list that it was opened from, else to the next page."""
+    opened = session.current()
+    if page.title != VISIT or opened is None or opened.case is None:
+        st.switch_page(pages[(pages.index(page) + by) % len(pages)])
+    found = stored_visits.neighbour(cache.store(), opened.case.visit.id, by)
+    if found is None:
+        session.say("This is the last visit of the list." if by > 0 else "This is the first visit of the list.")
+        return
+    view = st.session_state.get(session.VIEW, session.RESULT)
+    session.show_case(found)
+    session.turn_to(view)
 
 
 def _turn(by: int) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from html import escape
 from typing import Any
@@ -17,6 +18,7 @@ from skinlens.wording import UNRELIABLE_BRIEFLY
 
 COLUMNS = 4
 LOOKS = ("List", "Cards")
+_LISTED = "listed"
 CHIPS = ("Unsigned", "Suspicious for melanoma", "Unreliable", "This week", "Recall due")
 
 
@@ -53,6 +55,7 @@ def section(store: CaseStore) -> None:
         st.session_state["page"] = number = 1
         page = store.search(_at(query, 1))
     widgets.problems(page.problems)
+    st.session_state[_LISTED] = Listed(query, number, tuple(row.visit_id for row in page.rows))
     if not page.total:
         _nothing(store)
         return
@@ -65,6 +68,32 @@ def section(store: CaseStore) -> None:
     if pages > 1:
         st.pagination(pages, key="page")
     address.note("page", number if pages > 1 else 1, 1)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The page of the list that was drawn last: from it the keys go on to the next visit."""
+
+    query: CaseQuery
+    page: int
+    visit_ids: tuple[int, ...]
+
+
+def neighbour(store: CaseStore, visit_id: int, by: int) -> int | None:
+    """The visit next (1) or before (-1) in the list; None at its ends, or if this one is not on the page drawn last."""
+    listed: Listed | None = st.session_state.get(_LISTED)
+    if listed is None or visit_id not in listed.visit_ids:
+        return None
+    place = listed.visit_ids.index(visit_id) + by
+    if 0 <= place < len(listed.visit_ids):
+        return listed.visit_ids[place]
+    if (page := listed.page + by) < 1:
+        return None
+    rows = store.search(_at(listed.query, page)).rows
+    if not rows:
+        return None
+    st.session_state[_LISTED] = Listed(listed.query, page, tuple(row.visit_id for row in rows))
+    return rows[0 if by > 0 else -1].visit_id
 
 
 def _at(query: CaseQuery, page: int) -> CaseQuery:

@@ -76,3 +76,22 @@ def test_a_case_that_is_opened_shows_its_result_first(worklist: AppTest) -> None
 
 def test_numbers_are_read_and_nothing_else() -> None:
     assert [address._read(text, 1, None) for text in ("3", "0", "-1", "x", "٣", "")] == [3, 1, 1, 1, 1, 1]
+
+
+def test_the_keys_go_from_visit_to_visit_of_the_list_and_keep_the_part(worklist: AppTest) -> None:
+    listed = worklist.session_state["listed"].visit_ids
+    press(worklist, f"Open case {listed[-1]}")
+    turn(worklist, "more")
+    worklist.session_state["turn_page"] = 1
+    worklist.run()
+    opened = worklist.session_state["open_case"].case.visit.id
+    assert opened not in listed  # the first of the second page
+    assert worklist.session_state["view"] == "More"
+    worklist.session_state["turn_page"] = -1
+    worklist.run()
+    assert worklist.session_state["open_case"].case.visit.id == listed[-1]
+    for _ in listed:
+        worklist.session_state["turn_page"] = -1
+        worklist.run()
+    assert worklist.session_state["open_case"].case.visit.id == listed[0]
+    assert "This is the first visit of the list." in read(worklist)

@@ -59,7 +59,7 @@ def test_another_tab_shows_nothing_of_an_erased_patient(example: AppTest, skinle
     assert "P-7" not in words(other)
     assert "open_case" not in other.session_state
     assert not other.query_params
-    # A page that AppTest was switched to ends with st.stop(), see frame.title, after which Streamlit lets go of nothing.
+    # A page that AppTest was switched to ends with st.stop() (see frame.title), and Streamlit then keeps its parts.
     other._fragment_storage.clear()
     gc.collect()
     assert held() is None

@@ -25,6 +25,7 @@ from tests.browser.test_journey import (  # noqa: F401  (browser, page and stock
     settled,
     show_reading,
     stocked,
+    turn,
 )
 
 NOTING = Path(__file__).with_name("noting_server.py")
@@ -116,7 +117,8 @@ def test_keys_turn_the_pages_and_rest_while_one_types(explained: Page) -> None:
         page.get_by_role("heading", level=1, name=title)
     ).to_be_visible()
     page.keyboard.press("p")
-    heading("Patients")
+    expect(page.get_by_text("This is the first visit of the list.")).to_be_visible()
+    turn(page, "Patients")
     page.keyboard.press("p")
     heading("Worklist")
     field = page.get_by_role("textbox", name="Search")

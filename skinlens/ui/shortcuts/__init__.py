@@ -17,8 +17,8 @@ HERE = Path(__file__).parent
 SAVE = "save_here"
 """Key of a page's button that keeps what was typed; there is at most one on a page."""
 KEYS: tuple[tuple[str, str, str], ...] = (
-    ("n", "next", "Next page"),
-    ("p", "previous", "Previous page"),
+    ("n", "next", "Next visit of the list; elsewhere the next page"),
+    ("p", "previous", "Previous visit of the list; elsewhere the page before"),
     ("s", "save", "Save the case, or the changes to it"),
     ("0", "map-0", "Photo without a map"),
     ("1", "map-1", "Show Grad-CAM: over the photo; on “Why?” and “Compare” beside it"),
