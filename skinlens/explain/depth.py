@@ -40,7 +40,7 @@ def reads(stage: Stage, size_px: int) -> str:
         "exit_1": "A small branch of the network that sees color and texture in patches: each is "
         f"about {_article(part(PATCH_PX / size_px))} of the picture across, {PATCH_PX} of {size_px} px.",
         "exit_2": "The large branch that sees the whole lesion, in coarse steps.",
-        "final": "Both branches fused, at several depths: the model's reading.",
+        "final": "Both branches fused, at several depths: the model's result.",
     }[stage]
 
 

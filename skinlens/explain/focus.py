@@ -40,9 +40,9 @@ class Focus:
     @property
     def verdict(self) -> str:
         """In plain words, for the reader of the map."""
-        hotter = "hotter" if self.inside > self.area else "no hotter"
+        focused = "focused" if self.inside > self.area else "not focused"
         point = ", but hottest at a point outside of it" if self.inside > self.area and self.pointing == 0 else ""
-        return f"area for area, {hotter} on the lesion than on the skin{point}"
+        return f"{focused} on the lesion{point}"
 
 
 def focus(photo: Photo, explanation: Explanation, outline: Outline, spec: InputSpec) -> Check:

@@ -111,8 +111,7 @@ def _float_network(manifest: Manifest, before_each: Callable[[int], None]) -> "t
         from skinlens.models.student import load_released
     except ImportError as missing:
         raise SkinLensError(
-            f"The reference implementations are not installed (missing: {missing.name}). Run: pip install -r "
-            "requirements.txt"
+            f"The published libraries are not installed (missing: {missing.name}). Run: pip install -r requirements.txt"
         ) from missing
 
     class Watched(torch.nn.Module):

@@ -233,7 +233,7 @@ def _read(pipe: IO[bytes], answers: "queue.Queue[float | str | Made | None]") ->
 
 def _failed(said: str) -> str:
     reason = next((line for line in reversed(said.splitlines()) if line.strip()), "it said nothing")
-    return f"The reference implementations stopped before the end ({reason.strip()}). The maps of this page stand."
+    return f"The published libraries stopped before the end ({reason.strip()}). The maps of this page stand."
 
 
 def _spread(heat: Heat) -> Heat:

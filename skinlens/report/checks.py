@@ -27,11 +27,11 @@ class CheckRow:
 
 
 WORDS: Mapping[str, tuple[str, Callable[[Check], str]]] = {
-    faithfulness.KIND: ("Does the model follow the map?", faithfulness.in_words),
-    stability.KIND: ("Does the map stay in place?", stability.in_words),
+    faithfulness.KIND: ("Faithfulness", faithfulness.in_words),
+    stability.KIND: ("Stability", stability.in_words),
     focus.KIND: ("Does the map look at the lesion?", focus.in_words),
-    reference.KIND: ("Does the map keep to the reference?", reference.in_words),
-    artefacts.KIND: ("Does something other than skin sway the model?", artefacts.in_words),
+    reference.KIND: ("Agreement with published libraries", reference.in_words),
+    artefacts.KIND: ("Artifact sensitivity", artefacts.in_words),
     depth.KIND: ("Answers of the two branches", depth.in_words),
 }
 """Kind → the question and the function that words the answer, in the order of the report."""

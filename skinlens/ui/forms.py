@@ -97,7 +97,7 @@ def reading(store: CaseStore, opened: OpenCase) -> None:
             saved = st.form_submit_button("Save changes" if draft else "Save as amendment", type="primary", key=SAVE)
             signed = draft and st.form_submit_button("Save and sign")
         st.caption(
-            "Signing marks your reading as final. Later changes are kept as amendments."
+            "Signing marks your diagnosis as final. A later change is an amendment."
             if draft
             else "This case is signed. A change amends it; what was signed before stays in the trail."
         )

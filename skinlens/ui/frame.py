@@ -26,7 +26,7 @@ _ROUTER = _HERE.parents[1] / "app.py"
 MARK = str(_HERE / "mark.svg")
 WORDMARK = str(_HERE / "wordmark.svg")
 CONDITIONS = (
-    "It is no screening tool, and never the sole criterion: read it only together with all clinical information.",
+    "Not a screening tool. Never rely on it alone: read it only together with all clinical information.",
     "It knows seven kinds of lesion. A lesion of any other kind is forced into one of the seven.",
     "It was not evaluated on dark skin: the photos that it learned from show light skin almost without exception.",
     "Cases stay on this computer. Use pseudonyms, never names.",

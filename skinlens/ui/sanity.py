@@ -64,7 +64,7 @@ def section() -> None:
         "95 of 100 such samples."
     )
     for title, draw in (
-        ("Does the model follow the maps?", _followed),
+        ("Faithfulness", _followed),
         ("Do the maps look at the lesion?", _looked),
         ("Do the maps depend on what was learned?", _learned),
         ("Do the methods agree, and does the quick form draw the same maps?", _agreed),

@@ -25,7 +25,7 @@ def test_the_share_inside_by_hand():
 def test_even_heat_is_inside_as_far_as_the_lesion_reaches():
     even = measure(np.full((3, 3), 0.7, np.float32), CROSS)
     assert even.inside == pytest.approx(even.area) == pytest.approx(5 / 9)
-    assert even.verdict == "area for area, no hotter on the lesion than on the skin"
+    assert even.verdict == "not focused on the lesion"
 
 
 def test_the_hottest_point_is_a_hit_or_a_miss():
@@ -46,13 +46,13 @@ def test_neither_figure_depends_on_the_scale_of_the_map():
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (Focus(0.8, 0.3, 1.0), "area for area, hotter on the lesion than on the skin"),
-        (Focus(0.8, 0.3, 0.5), "area for area, hotter on the lesion than on the skin"),
+        (Focus(0.8, 0.3, 1.0), "focused on the lesion"),
+        (Focus(0.8, 0.3, 0.5), "focused on the lesion"),
         (
             Focus(0.8, 0.3, 0.0),
-            "area for area, hotter on the lesion than on the skin, but hottest at a point outside of it",
+            "focused on the lesion, but hottest at a point outside of it",
         ),
-        (Focus(0.2, 0.3, 1.0), "area for area, no hotter on the lesion than on the skin"),
+        (Focus(0.2, 0.3, 1.0), "not focused on the lesion"),
     ],
 )
 def test_the_verdict(found, words):

@@ -62,12 +62,12 @@ EVERY = [
 def test_every_check_in_one_sentence_by_question_class_and_method() -> None:
     rows = check_rows(EVERY, samples.case(PHOTO).visit.prediction)
     assert [(row.question, row.about) for row in rows] == [
-        ("Does the model follow the map?", "Grad-CAM, melanocytic nevus"),
-        ("Does the model follow the map?", "Grad-CAM, melanoma"),
-        ("Does the model follow the map?", "LIME, melanoma rather than melanocytic nevus"),
-        ("Does the map stay in place?", "Grad-CAM, melanoma"),
-        ("Does the map keep to the reference?", "Grad-CAM, melanoma"),
-        ("Does something other than skin sway the model?", "melanoma"),
+        ("Faithfulness", "Grad-CAM, melanocytic nevus"),
+        ("Faithfulness", "Grad-CAM, melanoma"),
+        ("Faithfulness", "LIME, melanoma rather than melanocytic nevus"),
+        ("Stability", "Grad-CAM, melanoma"),
+        ("Agreement with published libraries", "Grad-CAM, melanoma"),
+        ("Artifact sensitivity", "melanoma"),
         ("Answers of the two branches", "the prediction"),
     ]
     found = [row.found.replace("\u00a0", " ") for row in rows]
@@ -112,7 +112,7 @@ def test_the_report_has_a_section_of_what_was_checked() -> None:
     printed = " ".join(" ".join(page.extract_text().split()) for page in reader.pages)
     assert "What was checked" in printed
     assert NOTE in printed
-    for words in ("Does the model follow the map?", "Not clearly better than chance", "seed 7", "ink of a skin marker"):
+    for words in ("Faithfulness", "Not clearly better than chance", "seed 7", "ink of a skin marker"):
         assert words in printed
     assert render(compose(case, PHOTO, [], EVERY[::-1], generated_on=samples.DAY)) == data
     assert compose(case, PHOTO, [], generated_on=samples.DAY).checks_note == NOTHING

@@ -50,6 +50,8 @@ def _change(field: str, pair: tuple[str | None, str | None] | None) -> str:
         return f"diagnosis: {diagnosis_name(before)} → {diagnosis_name(after)}"
     if field == "first_impression":
         return f"first impression: {impression_name(after)}"
+    if field == "status" and before is None:
+        return "case created"
     return f"{words}: {before or 'nothing'} → {after or 'nothing'}"
 
 
@@ -80,7 +82,7 @@ def _delete_case(store: CaseStore, stored: Case) -> None:
     number, where = stored.visit.id, site(stored.lesion.body_site, stored.lesion.remark)
     st.markdown(
         f"Case {number} ({plain(where)}, {stored.visit.taken_on}) will be erased: its photo, "
-        "its maps, the model's reading, your diagnosis, your notes, and its trail of changes."
+        "its maps, the model's result, your diagnosis, your notes, and its audit log."
     )
     _erase_or_cancel(
         "Delete the case for good", lambda: erasure.erase_case(store, number), f"Case {number} is deleted."

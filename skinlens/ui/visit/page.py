@@ -28,12 +28,13 @@ def page() -> None:
     if not opened.revealed:
         _before(opened)
         return
-    views = {name: draw for name, draw in VIEWS.items() if opened.case is not None or name in session.UNSAVED_VIEWS}
-    tabs = _tabs(list(views))
-    for tab, (_, draw) in zip(tabs, views.items(), strict=True):
+    for tab, (name, draw) in zip(_tabs(list(VIEWS)), VIEWS.items(), strict=True):
         if tab.open:
             with tab:
-                draw(store, opened)
+                if opened.case is None and name not in session.UNSAVED_VIEWS:
+                    st.markdown(f"“{name}” is there once the case is saved, under “{session.RESULT}”.")
+                else:
+                    draw(store, opened)
 
 
 def _tabs(names: list[str]) -> Sequence[TabContainer]:
