@@ -99,7 +99,7 @@ def _lesions(store: CaseStore, lesions: Sequence[Lesion], visits: dict[int, tupl
                 )
                 if st.button(f"Open case {latest.id}", key=f"patient_case-{latest.id}", width="stretch"):
                     session.show_case(latest.id)
-                    st.switch_page("pages/visit.py")
+                    session.to_visit()
 
 
 def _timeline(store: CaseStore, patient: Patient) -> None:

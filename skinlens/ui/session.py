@@ -1,6 +1,7 @@
 """What one browser session holds: the open case, its maps, and the work in progress. It outlives page switches."""
 
 from collections.abc import Callable
+from typing import NoReturn
 
 import streamlit as st
 
@@ -74,6 +75,17 @@ def begin(analysis: Analysis) -> None:
     """Make a fresh analysis the open case."""
     _open(OpenCase(analysis))
     turn_to(RESULT)
+
+
+def to_visit() -> NoReturn:
+    """Switch to the page of what is open, in one step of the browser's history: back leads to where one came from."""
+    opened = current()
+    names: dict[str, str] = {}
+    if opened is not None and opened.case is not None:
+        names = {"case": str(opened.case.visit.id)}
+    elif opened is not None:
+        names = {"photo": st.session_state.setdefault(_TOKEN, new_token())}
+    st.switch_page("pages/visit.py", query_params={**names, **_tray_address()})
 
 
 def turn_to(view: str) -> None:

@@ -140,7 +140,7 @@ def _list(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
 def _open_button(row: CaseRow) -> None:
     if st.button(f"Open case {row.visit_id}", key=f"open-{row.visit_id}", width="stretch"):
         session.show_case(row.visit_id)
-        st.switch_page("pages/visit.py")
+        session.to_visit()
 
 
 def _thumbnails(store: CaseStore, rows: tuple[CaseRow, ...]) -> dict[int, str]:

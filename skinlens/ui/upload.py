@@ -7,8 +7,6 @@ from skinlens.errors import UnreadableImage
 from skinlens.ui import cache, session, tabs
 from skinlens.ui.words import plain
 
-VISIT_PAGE = "pages/visit.py"
-
 
 def field() -> None:
     """The upload field; a photo that is read becomes the open case, and the field is empty again."""
@@ -30,7 +28,7 @@ def field() -> None:
     st.session_state["uploads"] += 1
     tabs.forget_upload(file.file_id)
     session.begin(analysis)
-    st.switch_page(VISIT_PAGE)
+    session.to_visit()
 
 
 def example_button() -> None:
@@ -38,4 +36,4 @@ def example_button() -> None:
     if st.button("Try the example", help="A lesion drawn by the program: synthetic, not a patient."):
         with st.spinner("Drawing the example …"):
             session.begin(pipeline.example(cache.classifier()))
-        st.switch_page(VISIT_PAGE)
+        session.to_visit()

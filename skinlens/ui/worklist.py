@@ -228,13 +228,13 @@ def _actions(tray: Tray, item: TrayItem) -> None:
         if st.button("Open case", key=f"tray_case-{item.token}", width="stretch", help=f"Case {item.visit_id}"):
             assert item.visit_id is not None
             session.show_case(item.visit_id)
-            st.switch_page("pages/visit.py")
+            session.to_visit()
         return
     if item.state == "read" and st.button(
         "Look closer", key=f"tray_open-{item.token}", width="stretch", help=f"Opens photo {number} on its own page."
     ):
         session.begin(_again(item))
-        st.switch_page("pages/visit.py")
+        session.to_visit()
     if item.state in {"read", "refused"} and st.button(
         "Discard", key=f"tray_discard-{item.token}", width="stretch", help=f"Takes out photo {number}; can be undone."
     ):
