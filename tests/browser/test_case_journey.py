@@ -248,6 +248,7 @@ def test_a_case_is_moved_by_its_picture(page: Page, clinic: tuple[str, CaseStore
     page.get_by_text("Existing patient", exact=True).click()
     chosen = page.get_by_role("combobox", name="Patient ID")
     expect(chosen).to_have_value("Q-1")
+    settled(page)  # or the list that opens is closed again by the answer to the press before
     chosen.click()
     page.get_by_role("option", name="P-0147").click()
     page.get_by_role("button", name="Choose lesion 2").click()
