@@ -57,8 +57,11 @@ def threshold_statement(prediction: Prediction) -> str:
 def verdict_line(prediction: Prediction) -> str:
     """The first line of a result: on which side of its cut-off melanoma lies."""
     prob, value = _told_apart(prediction.melanoma_prob, prediction.melanoma_threshold.value)
-    side = "Suspicious for melanoma" if prediction.above_melanoma_threshold else "Below the melanoma cut-off"
-    return f"{side} ({prob}; cut-off {value})."
+    return f"{side_of_cutoff(above=prediction.above_melanoma_threshold)} ({prob}; cut-off {value})."
+
+
+def side_of_cutoff(*, above: bool) -> str:
+    return "Suspicious for melanoma" if above else "Below the melanoma cut-off"
 
 
 def cutoff_promise(threshold: Threshold) -> str:

@@ -4,7 +4,7 @@ Streamlit can bind a widget to the address by itself (``bind="query-params"``), 
 program while such a value stands there. So the address is read and written here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,8 @@ import streamlit as st
 
 _STATE = "address"
 _NAMES = ("q", "show", "order", "page", "look", "view", "topic")
+_MOST_DIGITS = 9
+"""Of a number in an address; one with more is nobody's."""
 
 
 @dataclass
@@ -21,6 +23,7 @@ class _Address:
     """What this page wrote there last; a name that is missing was not drawn on it yet."""
     kept: dict[str, Any] = field(default_factory=dict)
     """Values of the widgets, also while they are not drawn."""
+    defaults: dict[str, Any] = field(default_factory=dict)
 
 
 def _state() -> _Address:
@@ -36,35 +39,36 @@ def begin(page: str) -> None:
         state.written.clear()
 
 
-def seed(name: str, key: str, default: Any, options: Sequence[str] | None = None) -> None:
+def seed(name: str, default: Any, options: Sequence[str] | None = None) -> None:
     """Before a widget is drawn: give it what the address names, where that is not what was written there.
 
     Args:
-        name: In the address, one of ``_NAMES``.
-        key: Of the widget.
+        name: In the address, and key of the widget: one of ``_NAMES``.
         default: Its value where the address names none; a list for one of several choices, a number for a number.
         options: What may be chosen; None: any text, or any number from 1 on.
     """
     assert name in _NAMES, name
     state = _state()
+    state.defaults[name] = default
     named = st.query_params.get(name)
     if (name not in state.written and named is not None) or (name in state.written and named != state.written[name]):
-        st.session_state[key] = _read(named, default, options)
-    elif key not in st.session_state:
-        st.session_state[key] = state.kept.get(name, default)
+        st.session_state[name] = _read(named, default, options)
+    elif name not in st.session_state:
+        st.session_state[name] = state.kept.get(name, default)
 
 
-def note(name: str, value: Any, default: Any) -> None:
+def note(name: str, value: Any) -> None:
     """After a widget was drawn: write its value into the address, unless it is the default."""
     state = _state()
     state.kept[name] = value
-    text = None if value == default else _written(value)
-    state.written[name] = text
-    if text is None:
-        if name in st.query_params:
-            del st.query_params[name]
-    elif st.query_params.get(name) != text:
-        st.query_params[name] = text
+    state.written[name] = None if value == state.defaults[name] else _written(value)
+    put(name, state.written[name])
+
+
+def turn(name: str, value: Any) -> None:
+    """Have a widget that is drawn next show this, whatever the address names."""
+    st.session_state[name] = value
+    _state().written[name] = st.query_params.get(name)
 
 
 def forget(name: str) -> None:
@@ -72,8 +76,28 @@ def forget(name: str) -> None:
     state = _state()
     state.kept.pop(name, None)
     state.written.pop(name, None)
-    if name in st.query_params:
-        del st.query_params[name]
+    put(name, None)
+
+
+def put(name: str, text: str | None) -> None:
+    """Into the address, None: out of it. Touched only where it changes, for each change is a message to the browser."""
+    if text is None:
+        if name in st.query_params:
+            del st.query_params[name]
+    elif st.query_params.get(name) != text:
+        st.query_params[name] = text
+
+
+def parts(name: str, draws: Mapping[str, Callable[[], None]]) -> None:
+    """Parts of a page as tabs, of which only the open one is drawn, and named in the address."""
+    titles = list(draws)
+    seed(name, titles[0], titles)
+    tabs = st.tabs(titles, key=name, on_change="rerun")
+    note(name, st.session_state[name])
+    for tab, draw in zip(tabs, draws.values(), strict=True):
+        if tab.open:
+            with tab:
+                draw()
 
 
 def _written(value: Any) -> str:
@@ -87,5 +111,6 @@ def _read(named: str | None, default: Any, options: Sequence[str] | None) -> Any
     if isinstance(default, list):
         return [one for one in named.split(",") if options is None or one in options]
     if isinstance(default, int):
-        return int(named) if named.isascii() and named.isdigit() and int(named[:9]) >= 1 else default
+        whole = named.isascii() and named.isdigit() and len(named) <= _MOST_DIGITS
+        return int(named) if whole and int(named) >= 1 else default
     return named if options is None or named in options else default

@@ -69,13 +69,11 @@ def first_line(quality: QualityReport, prediction: Prediction) -> None:
 
 def verdict(quality: QualityReport, prediction: Prediction, impression: str | None) -> None:
     """What follows the first line: impression, probabilities, what cannot be ruled out, whether both agree."""
+    widgets.impression(impression)
+    widgets.distribution(prediction, reliable=quality.reliable)
     if not quality.reliable:
-        widgets.impression(impression)
-        widgets.distribution(prediction, reliable=False)
         st.caption(wording.GREY_BARS)
         return
-    widgets.impression(impression)
-    widgets.distribution(prediction)
     label_set(prediction)
     if said := wording.agreement(impression, quality, prediction):
         st.info(plain(said))

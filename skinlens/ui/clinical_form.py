@@ -25,13 +25,12 @@ from skinlens.criteria import (
     SevenPoint,
 )
 from skinlens.errors import Conflict, InvalidEntry, SkinLensError
-from skinlens.labels import DIAGNOSES
 from skinlens.records import Case
 from skinlens.report.clinical import clinical_entries
 from skinlens.store import CaseStore
 from skinlens.ui import session, widgets
 from skinlens.ui.open_case import OpenCase
-from skinlens.ui.words import diagnosis_name, plain
+from skinlens.ui.words import plain
 from skinlens.wording import criteria_statement
 
 COUNTS = {
@@ -290,15 +289,7 @@ def _histology(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None
     assert case is not None
     stored = read.histology
     st.session_state.setdefault(_key(opened, "histology"), stored.label if stored else None)
-    label = st.selectbox(
-        "Diagnosis of the pathologist",
-        list(DIAGNOSES),
-        index=None,
-        format_func=diagnosis_name,
-        placeholder="Not there yet",
-        key=_key(opened, "histology"),
-        persist_state="session",
-    )
+    label = widgets.choose_diagnosis("Diagnosis of the pathologist", _key(opened, "histology"), "Not there yet")
     words = _text(opened, "histology_text", "In the pathologist's words (optional)", stored.text if stored else "")
     left, right = st.columns(2)
     reported_on = left.date_input(

@@ -61,15 +61,19 @@ def cut_offs(table: Entry) -> go.Figure:
     if table["shipped"] is not None:
         line = {"dash": "dash", "color": GREY}
         figure.add_scatter(x=[table["shipped"]] * 2, y=[0, 1], mode="lines", line=line, name="in use", hoverinfo="skip")
+    _over_cut_offs(figure, "cut-off on the probability")
+    figure.update_yaxes(range=[0, 1.03])
+    return calm(figure, 400)
+
+
+def _over_cut_offs(figure: go.Figure, title: str) -> None:
     figure.update_xaxes(
         type="log",
-        title="cut-off on the probability",
+        title=title,
         tickvals=CUT_OFF_TICKS,
         ticktext=[f"{100 * tick:.0f} %" for tick in CUT_OFF_TICKS],
         fixedrange=True,
     )
-    figure.update_yaxes(range=[0, 1.03])
-    return calm(figure, 400)
 
 
 def impact(curve: Sequence[tuple[CutOff, Impact]]) -> go.Figure:
@@ -96,13 +100,7 @@ def impact(curve: Sequence[tuple[CutOff, Impact]]) -> go.Figure:
             name=title,
             hovertemplate=f"{title}: %{{y:,.0f}} a year at %{{x:.3f}}<extra></extra>",
         )
-    figure.update_xaxes(
-        type="log",
-        title="cut-off on the probability of melanoma",
-        tickvals=CUT_OFF_TICKS,
-        ticktext=[f"{100 * tick:.0f} %" for tick in CUT_OFF_TICKS],
-        fixedrange=True,
-    )
+    _over_cut_offs(figure, "cut-off on the probability of melanoma")
     figure.update_yaxes(title="lesions a year")
     return calm(figure, 360)
 

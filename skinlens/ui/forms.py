@@ -234,12 +234,12 @@ def filters(store: CaseStore) -> CaseQuery:
     """What the list of visits is asked for, but for the chips and the page."""
     text, order, more = st.columns([5, 3, 2], vertical_alignment="bottom")
     orders = list(_SORTS)
-    address.seed("q", "q", "")
-    address.seed("order", "order", orders[0], orders)
+    address.seed("q", "")
+    address.seed("order", orders[0], orders)
     words = text.text_input("Search", key="q", placeholder="Words in patient ID, site, your diagnosis, notes")
     sort = order.selectbox("Order", orders, key="order")
-    address.note("q", words, "")
-    address.note("order", sort, orders[0])
+    address.note("q", words)
+    address.note("order", sort)
     query: dict[str, Any] = {"text": words, **_SORTS[sort]}
     with more.popover("More filters", width="stretch"):
         first, second, third = st.columns(3)

@@ -62,7 +62,7 @@ def run(page: st.Page, pages: Sequence[st.Page]) -> None:
         if not _acknowledged():
             return
         session.restore()
-        with st.container(horizontal=True, vertical_alignment="center", key="page_head"):
+        with st.container(horizontal=True, vertical_alignment="center"):
             _HEAD.set(st.container(width="stretch"))
             _open_case(page)
             shortcuts.listen(_turn)

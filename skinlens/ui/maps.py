@@ -1,6 +1,7 @@
 """The explanations on their page: which class, the row of maps as they are made, and what stands under each."""
 
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
 import streamlit as st
@@ -12,16 +13,13 @@ from skinlens.predict import Classifier
 from skinlens.preprocess import InputSpec
 from skinlens.quantities import duration, number
 from skinlens.records import Explanation, Method
-from skinlens.ui import contrast, sanity, session, viewer
+from skinlens.ui import contrast, live, sanity, session, viewer
 from skinlens.ui.jobs import Job
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.viewer import Look, Panel
 from skinlens.ui.words import name, percent, settings_line
 
 OTHER = "another class"
-POLL_S = 0.4
-OPACITY_OVER_PHOTO = 0.4
-"""Of a map over the large photo."""
 
 
 def choose_class(opened: OpenCase) -> None:
@@ -119,13 +117,11 @@ def start(opened: OpenCase, classifier: Classifier) -> None:
 
 def row(opened: OpenCase, classifier: Classifier | None, *, details: bool) -> None:
     """Photo and maps, with what each was made of if ``details``; it looks again while they are made."""
-    busy = session.desk().busy
-    st.fragment(_row, run_every=POLL_S if busy else None)(opened, classifier, busy, details)
+    live.draw(opened, partial(_row, opened, classifier, details=details), live.busy)
     viewer.load_script()  # outside of what is drawn anew at each look: it is large
 
 
-def _row(opened: OpenCase, classifier: Classifier | None, was_busy: bool, details: bool) -> None:
-    session.leave_if_gone(opened)
+def _row(opened: OpenCase, classifier: Classifier | None, *, details: bool) -> None:
     place = st.container()
     style, opacity = choose_look()
 
@@ -160,8 +156,6 @@ def _row(opened: OpenCase, classifier: Classifier | None, was_busy: bool, detail
             on_cancel=cancel,
             on_look=change_look,
         )
-    if session.desk().busy != was_busy:
-        st.rerun()  # of the whole page: it decides whether to look again
 
 
 def _panel(opened: OpenCase, method: Method, *, able: bool, details: bool) -> Panel:

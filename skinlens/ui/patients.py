@@ -11,20 +11,19 @@ from skinlens.followup.words import trend_words
 from skinlens.records import Lesion, Patient, Visit
 from skinlens.store import CaseQuery, CaseRow, CaseStore
 from skinlens.ui import placement, session, widgets
-from skinlens.ui.words import STATUSES, diagnosis_name, name, percent, plain, site
+from skinlens.ui.words import STATUSES, diagnosis_name, name, percent, plain, recall_words, site
 from skinlens.wording import UNRELIABLE_BRIEFLY
 
 MOST = 30
 """Patients that are listed at once."""
 COLUMNS = 3
 MOST_VISITS = 500
-_CHOSEN = session.PATIENT_SHOWN
 
 
 def page(store: CaseStore) -> None:
     """The list, or the patient that was chosen in it."""
     patients = {one.id: one for one in store.patients()}
-    chosen = patients.get(st.session_state.get(_CHOSEN, 0))
+    chosen = patients.get(st.session_state.get(session.PATIENT_SHOWN, 0))
     if chosen is None:
         _list(tuple(patients.values()))
     else:
@@ -49,7 +48,7 @@ def _list(patients: Sequence[Patient]) -> None:
         with st.container(border=True, horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"**{plain(one.pseudonym)}** · {plain(placement.described(one))}", width="content")
             if st.button(f"Open {plain(one.pseudonym)}", key=f"patient-{one.id}"):
-                st.session_state[_CHOSEN] = one.id
+                session.show_patient(one.id)
                 st.rerun()
     if len(matching) > MOST:
         st.caption(f"The first {MOST} are shown. Type more of the patient ID.")
@@ -60,7 +59,7 @@ def _list(patients: Sequence[Patient]) -> None:
 
 def _patient(store: CaseStore, patient: Patient) -> None:
     if st.button("All patients", icon=":material/arrow_back:"):
-        st.session_state.pop(_CHOSEN, None)
+        st.session_state.pop(session.PATIENT_SHOWN, None)
         st.rerun()
     st.header(plain(patient.pseudonym))
     phototype = f", skin phototype {PHOTOTYPES[patient.phototype]}" if patient.phototype else ""
@@ -89,8 +88,7 @@ def _lesions(store: CaseStore, lesions: Sequence[Lesion], visits: dict[int, tupl
             latest = visits[lesion.id][-1]
             with column, st.container(border=True):
                 where = site(lesion.body_site, lesion.remark)
-                address = widgets.address_of(pictures.get(latest.id, b""))
-                st.html(f'<img class="sl-thumb" src="{address}" alt="Latest photo of lesion {lesion.id}">')
+                st.html(widgets.thumbnail(pictures.get(latest.id, b""), f"Latest photo of lesion {lesion.id}"))
                 st.markdown(f"**{plain(where)}**")
                 count = len(visits[lesion.id])
                 st.markdown(
@@ -121,8 +119,8 @@ def cells(row: CaseRow, day: str) -> tuple[str, ...]:
     if row.reliable and row.above_cutoff:
         result += f"; melanoma {percent(row.melanoma_prob)}, above the cut-off"
     plan = PLANS[row.plan] if row.plan else ""
-    if row.recall_on and not row.recall_done_on:
-        plan += f"; recall on {row.recall_on}{', due' if row.recall_on <= day else ''}"
+    if recall := recall_words(row, day):
+        plan += f"; {recall}"
     return (
         row.taken_on,
         str(row.visit_id),

@@ -205,12 +205,11 @@ def _pick(store: CaseStore, key: Key, patient_id: int, lesions: Sequence[Lesion]
 
 def _card(lesion: Lesion, visits: Sequence[Visit], pictures: dict[int, bytes]) -> str:
     picture = pictures.get(visits[-1].id, b"") if visits else b""
-    source = widgets.address_of(picture)
     where = site(lesion.body_site, lesion.remark)
     photos = "1 photo" if len(visits) == 1 else f"{len(visits)} photos"
     latest = f", the latest of {visits[-1].taken_on}" if visits else ""
     return (
-        f'<img class="sl-thumb" src="{source}" alt="Latest photo of lesion {lesion.id}, {escape(where)}">'
+        f"{widgets.thumbnail(picture, f'Latest photo of lesion {lesion.id}, {where}')}"
         f'<div class="sl-card"><b>{escape(where)}</b><br>{photos}{latest}</div>'
     )
 

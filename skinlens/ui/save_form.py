@@ -5,13 +5,13 @@ from typing import Any
 import streamlit as st
 
 from skinlens.errors import SkinLensError
-from skinlens.labels import DIAGNOSES, IMPRESSIONS
+from skinlens.labels import IMPRESSIONS
 from skinlens.store import CaseStore
 from skinlens.ui import open_case, placement, session, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.placement import Placement
 from skinlens.ui.shortcuts import SAVE
-from skinlens.ui.words import diagnosis_name, impression_name, plain
+from skinlens.ui.words import impression_name, plain
 
 SHOW = "Show result"
 """One label, whatever was chosen: a button that changes its name while it is being pressed loses the press."""
@@ -81,16 +81,12 @@ def _reading(opened: OpenCase) -> dict[str, Any]:
     taken_on = left.date_input(
         "Date of the photo", max_value="today", format="YYYY-MM-DD", key=opened.key("taken_on"), persist_state="session"
     )
-    label = right.selectbox(
-        "Your diagnosis",
-        list(DIAGNOSES),
-        index=None,
-        format_func=diagnosis_name,
-        placeholder="None yet",
-        key=opened.key("label"),
-        persist_state="session",
-        help="Now, with all that you know. Your first impression is kept beside it, as you gave it.",
-    )
+    with right:
+        label = widgets.choose_diagnosis(
+            "Your diagnosis",
+            opened.key("label"),
+            help_text="Now, with all that you know. Your first impression is kept beside it, as you gave it.",
+        )
     words = st.text_input(
         "Your diagnosis in your own words (optional)", key=opened.key("words"), persist_state="session", max_chars=500
     )

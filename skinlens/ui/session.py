@@ -278,16 +278,10 @@ def _open_named(case: str, photo: str) -> None:
 
 
 def _address(**names: str) -> None:
-    """What the page's address names; touched only where it changes, for each change is a message to the browser.
-
-    What widgets put there by themselves (``bind``) stays.
-    """
+    """What is open, in the page's address; what the page's own widgets put there stays."""
     wanted = {**names, **_tray_address()}
     for name in ("case", "photo", "tray"):
-        if name in wanted and st.query_params.get(name) != wanted[name]:
-            st.query_params[name] = wanted[name]
-        elif name not in wanted and name in st.query_params:
-            del st.query_params[name]
+        address.put(name, wanted.get(name))
 
 
 def _leave(left: OpenCase | None) -> None:

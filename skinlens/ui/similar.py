@@ -70,12 +70,11 @@ def section(store: CaseStore, opened: OpenCase, stored: Case) -> None:
 
 def _card(one: SimilarCase, picture: bytes) -> None:
     if picture:
-        address = widgets.address_of(picture)
-        st.html(f'<img class="sl-thumb" src="{address}" alt="Photo of case {one.visit_id}">')
+        st.html(widgets.thumbnail(picture, f"Photo of case {one.visit_id}"))
     st.markdown("  \n".join(plain(line) for line in lines(one)))
     if st.button(f"Open case {one.visit_id}", key=f"similar-{one.visit_id}", width="stretch"):
         session.show_case(one.visit_id)
-        st.rerun()  # of the whole page
+        st.rerun()
 
 
 def lines(one: SimilarCase) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ from skinlens.clock import today
 from skinlens.store import CaseQuery, CaseRow, CaseStore
 from skinlens.ui import address, forms, session, widgets
 from skinlens.ui.forms import PAGE_SIZE
-from skinlens.ui.words import STATUSES, diagnosis_name, name, percent, plain, site
-from skinlens.wording import UNRELIABLE_BRIEFLY
+from skinlens.ui.words import STATUSES, diagnosis_name, name, percent, plain, recall_words, site
+from skinlens.wording import UNRELIABLE_BRIEFLY, side_of_cutoff
 
 COLUMNS = 4
 LOOKS = ("List", "Cards")
@@ -41,13 +41,13 @@ def conditions(chips: list[str]) -> dict[str, Any]:
 def section(store: CaseStore) -> None:
     """Search, chips and order; how many were found, and one page of them."""
     query = forms.filters(store)
-    address.seed("show", "show", [], CHIPS)
+    address.seed("show", [], CHIPS)
     chips = st.pills("Show only", CHIPS, selection_mode="multi", key="show")
-    address.note("show", list(chips), [])
+    address.note("show", list(chips))
     if {"Suspicious for melanoma", "Unreliable"} <= set(chips):
         st.caption("No visit is both: an unreliable photo is not flagged.")
     query = CaseQuery(**{**vars(query), **conditions(list(chips))})
-    address.seed("page", "page", 1)
+    address.seed("page", 1)
     number = int(st.session_state["page"])
     page = store.search(_at(query, number))
     pages = max(1, math.ceil(page.total / PAGE_SIZE))
@@ -61,13 +61,13 @@ def section(store: CaseStore) -> None:
         return
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
         st.markdown(f"**{page.total:,} {'visit' if page.total == 1 else 'visits'}**", width="content")
-        address.seed("look", "look", "List", LOOKS)
+        address.seed("look", "List", LOOKS)
         look = st.segmented_control("Show as", LOOKS, required=True, key="look")
-        address.note("look", look, "List")
+        address.note("look", look)
     (_cards if look == "Cards" else _list)(store, page.rows)
     if pages > 1:
         st.pagination(pages, key="page")
-    address.note("page", number if pages > 1 else 1, 1)
+    address.note("page", number if pages > 1 else 1)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _cards(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
         for column, row in zip(st.columns(COLUMNS), rows[start : start + COLUMNS], strict=False):
             with column, st.container(border=True):
                 st.html(
-                    f'<img class="sl-thumb" src="{pictures[row.visit_id]}" alt="Photo of case {row.visit_id}">'
+                    f"{pictures[row.visit_id]}"
                     f'<div class="sl-card"><b>{escape(who(row))}</b><br>{escape(where(row))}, {row.taken_on}<br>'
                     f"{'<br>'.join(map(escape, verdict(row)))}<br>{STATUSES[row.status]}</div>"
                 )
@@ -129,7 +129,7 @@ def _list(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
         with st.container(border=True):
             picture, whose, model, own, action = st.columns([2, 4, 5, 4, 2], vertical_alignment="center")
             with picture:
-                st.html(f'<img class="sl-thumb" src="{pictures[row.visit_id]}" alt="Photo of case {row.visit_id}">')
+                st.html(pictures[row.visit_id])
             whose.markdown(f"**{plain(who(row))}**  \n{plain(where(row))}  \n{plain(row.taken_on)}")
             model.markdown("  \n".join(plain(line) for line in verdict(row)))
             own.markdown("  \n".join(plain(line) for line in clinical(row)))
@@ -144,27 +144,26 @@ def _open_button(row: CaseRow) -> None:
 
 
 def _thumbnails(store: CaseStore, rows: tuple[CaseRow, ...]) -> dict[int, str]:
-    """As data addresses; empty for a case whose thumbnail is lost."""
+    """As markup."""
     whole = store.thumbnails([row.visit_id for row in rows])
-    return {row.visit_id: widgets.address_of(whole.get(row.visit_id, b"")) for row in rows}
+    return {one: widgets.thumbnail(whole.get(one, b""), f"Photo of case {one}") for one in (r.visit_id for r in rows)}
 
 
 def verdict(row: CaseRow) -> tuple[str, ...]:
     """What the model says, in the lines of a row; of an unreliable photo that alone."""
     if not row.reliable:
         return (f"{UNRELIABLE_BRIEFLY}: unlike the training photos",)
-    side = "Suspicious for melanoma" if row.above_cutoff else "Below the melanoma cut-off"
-    return f"{side} ({percent(row.melanoma_prob)})", f"{name(row.top_label)} {percent(row.top_prob)}"
+    return (
+        f"{side_of_cutoff(above=row.above_cutoff)} ({percent(row.melanoma_prob)})",
+        f"{name(row.top_label)} {percent(row.top_prob)}",
+    )
 
 
 def clinical(row: CaseRow) -> tuple[str, ...]:
     """The clinician's diagnosis first, then status and recall."""
     diagnosis = f"My diagnosis: {diagnosis_name(row.clinician_label)}" if row.clinician_label else "No diagnosis yet"
-    recall = ""
-    if row.recall_on and not row.recall_done_on:
-        due = ", due" if row.recall_on <= today().isoformat() else ""
-        recall = f"Recall on {row.recall_on}{due}"
-    return tuple(filter(None, (diagnosis, STATUSES[row.status], recall)))
+    recall = recall_words(row, today().isoformat())
+    return tuple(filter(None, (diagnosis, STATUSES[row.status], recall[:1].upper() + recall[1:])))
 
 
 def who(row: CaseRow) -> str:

@@ -1,6 +1,7 @@
 """What the maps on the page are worth: one line that is computed by itself, and behind it each check in a section."""
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -11,9 +12,8 @@ from skinlens.explain import stability as stability_check
 from skinlens.explain.agreement import Agreement
 from skinlens.predict import Classifier
 from skinlens.records import Check, Explanation
-from skinlens.ui import agreement, artefacts, checks, depth, faithfulness, outline, reference, session, stability
+from skinlens.ui import agreement, artefacts, checks, depth, faithfulness, live, outline, reference, session, stability
 from skinlens.ui.jobs import SHORT, Job
-from skinlens.ui.maps import POLL_S
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain
 
@@ -38,8 +38,7 @@ def line(opened: OpenCase, classifier: Classifier | None) -> None:
     """
     if classifier is not None and opened.case is None:
         _check(opened, classifier)
-    busy = session.desk().busy
-    st.fragment(_line, run_every=POLL_S if busy else None)(opened, classifier, busy)
+    live.draw(opened, partial(_line, opened, classifier), live.busy)
 
 
 def _check(opened: OpenCase, classifier: Classifier) -> None:
@@ -57,18 +56,15 @@ def _check(opened: OpenCase, classifier: Classifier) -> None:
         desk.submit(Job(key, artefacts.compute(opened, classifier), opened.keep_checks))
 
 
-def _line(opened: OpenCase, classifier: Classifier | None, was_busy: bool) -> None:
-    session.leave_if_gone(opened)
+def _line(opened: OpenCase, classifier: Classifier | None) -> None:
     shown = checks.shown_maps(opened)
     said = words(shown, opened.checks_of(artefact_check.KIND), [
         check for one in shown if (check := checks.of_map(opened, stability_check.KIND, one)) is not None
     ])  # fmt: skip
-    with st.container(horizontal=True, vertical_alignment="center", key="trust_line"):
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**Can these maps be trusted?** {plain(said)}", width="content")
-        if opened.case is not None and classifier is not None and shown and UNKNOWN in said and not was_busy:
+        if opened.case is not None and classifier is not None and shown and UNKNOWN in said and not live.busy():
             st.button("Check now", on_click=_check, args=(opened, classifier))
-    if session.desk().busy != was_busy:
-        st.rerun()  # of the whole page: it decides whether to look again
 
 
 UNKNOWN = "not checked yet"
@@ -115,17 +111,13 @@ def _sway(artefact: tuple[Check, ...]) -> str:
 
 def below(opened: OpenCase, classifier: Classifier | None) -> None:
     """Below the row of maps. While work is in progress it looks again by itself."""
-    busy = session.desk().busy
-    st.fragment(_below, run_every=POLL_S if busy else None)(opened, classifier, busy)
+    live.draw(opened, partial(_below, opened, classifier), live.busy)
 
 
-def _below(opened: OpenCase, classifier: Classifier | None, was_busy: bool) -> None:
-    session.leave_if_gone(opened)
+def _below(opened: OpenCase, classifier: Classifier | None) -> None:
     with st.container(key="trust"):  # its key keeps it from fading at each look: see frame.css
         for row in ROWS:
             places = st.columns(len(row), gap="large") if len(row) > 1 else [st.container()]
             for place, section in zip(places, row, strict=True):
                 with place:
                     section(opened, classifier)
-    if session.desk().busy != was_busy:
-        st.rerun()  # of the whole page: it decides whether to look again

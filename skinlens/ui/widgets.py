@@ -6,14 +6,14 @@ from html import escape
 
 import streamlit as st
 
-from skinlens.labels import LABELS, MELANOMA, Label
+from skinlens.labels import DIAGNOSES, LABELS, MELANOMA, Label
 from skinlens.quantities import duration, number
-from skinlens.records import Photo, Prediction, QualityReport
+from skinlens.records import Prediction, QualityReport
 from skinlens.report.typeset import PLACEHOLDER, not_printed
 from skinlens.store import CaseStore, NewLesion, NewPatient
 from skinlens.ui import cache
 from skinlens.ui.open_case import OpenCase
-from skinlens.ui.words import RISK_SIGNS, impression_name, name, percent, plain
+from skinlens.ui.words import RISK_SIGNS, diagnosis_name, impression_name, name, percent, plain
 from skinlens.wording import cutoff_promise, verdict_line
 
 TOP = 3
@@ -38,13 +38,9 @@ def export_patient(store: CaseStore, patient_id: int) -> None:
     )
 
 
-def photo(picture: Photo, *, synthetic: bool = False) -> None:
-    """The photo with its size and what was changed while it was read."""
-    size = f"{picture.width_px} × {picture.height_px} px, {picture.source_format}"
-    what = "Synthetic example, not a patient" if synthetic else "Photo of the lesion"
-    st.image(cache.display_jpeg(picture), width="stretch", caption=f"{what} · {size}", alt=f"{what}, {size}")
-    for note in picture.notes:
-        st.caption(note)
+def thumbnail(jpeg: bytes, alt: str) -> str:
+    """A small picture as markup; empty where its bytes are lost."""
+    return f'<img class="sl-thumb" src="{address_of(jpeg)}" alt="{escape(alt)}">'
 
 
 def quality(report: QualityReport) -> None:
@@ -139,6 +135,20 @@ def problems(sentences: Iterable[str]) -> None:
 def impression(code: str | None) -> None:
     """Read only: what was said first stays as it was said."""
     st.markdown(f"Your impression, recorded before the result: **{impression_name(code)}**")
+
+
+def choose_diagnosis(label: str, key: str, placeholder: str = "None yet", help_text: str | None = None) -> str | None:
+    """A field for one of the diagnoses, by code; it begins with none."""
+    return st.selectbox(
+        label,
+        list(DIAGNOSES),
+        index=None,
+        format_func=diagnosis_name,
+        placeholder=placeholder,
+        key=key,
+        persist_state="session",
+        help=help_text,
+    )
 
 
 def unprintable(typed: Mapping[str, str], *entries: object) -> None:

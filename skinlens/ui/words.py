@@ -7,6 +7,7 @@ from skinlens import quantities
 from skinlens.labels import BY_CODE, DIAGNOSES, IMPRESSIONS, Risk
 from skinlens.quantities import number
 from skinlens.records import Case, Sex, Status
+from skinlens.store import CaseRow
 
 percent = quantities.percent
 RISK_SIGNS: dict[Risk, str] = {"malignant": "▲", "pre-malignant": "◆", "benign": "●"}
@@ -69,12 +70,11 @@ def case_title(case: Case) -> str:
     return f"Case {case.visit.id} · {patient} · {site(case.lesion.body_site, case.lesion.remark)}"
 
 
-def patient_line(case: Case) -> str:
-    if case.patient is None:
-        return "Kept without a patient"
-    age = case.patient.age_on(case.visit.taken_on)
-    parts = [case.patient.pseudonym, SEXES[case.patient.sex] if case.patient.sex != "unknown" else "sex not recorded"]
-    return " · ".join([*parts, f"{age} years old" if age else "age not recorded"])
+def recall_words(row: CaseRow, day: str) -> str:
+    """An open recall, and whether it is due on ``day`` (ISO date); empty where there is none."""
+    if not row.recall_on or row.recall_done_on:
+        return ""
+    return f"recall on {row.recall_on}{', due' if row.recall_on <= day else ''}"
 
 
 def settings_line(params: Mapping[str, int | float | str], titles: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from skinlens import pipeline
 from skinlens.errors import SkinLensError
-from skinlens.labels import BY_CODE, CODES, DIAGNOSES, MELANOMA
+from skinlens.labels import BY_CODE, CODES
 from skinlens.pipeline import Analysis
 from skinlens.quantities import percent
 from skinlens.records import Prediction, QualityReport
@@ -15,11 +15,10 @@ from skinlens.store import CaseStore, NewLesion, NewPatient
 from skinlens.ui import cache, placement, session, suggestions, tabs, widgets
 from skinlens.ui.placement import KNOWN, NEW, NONE
 from skinlens.ui.tray import Tray, TrayItem
-from skinlens.ui.words import BODY_SITES, diagnosis_name, plain
-from skinlens.wording import UNRELIABLE_BRIEFLY
+from skinlens.ui.words import BODY_SITES, plain
+from skinlens.wording import UNRELIABLE_BRIEFLY, verdict_line
 
 THUMBNAIL_PX = 320
-TOP = 3
 ORDERS = ("As they came", "Melanoma first")
 POLL_S = 1.0
 """While photos are read."""
@@ -135,8 +134,7 @@ def _row(store: CaseStore, tray: Tray, item: TrayItem) -> None:
     picture, words, fields, actions = st.columns([2, 4, 5, 2], gap="medium")
     with picture:
         if item.thumbnail:
-            address = widgets.address_of(item.thumbnail)
-            st.html(f'<img class="sl-thumb" src="{address}" alt="Photo {position(tray, item)} of the worklist">')
+            st.html(widgets.thumbnail(item.thumbnail, f"Photo {position(tray, item)} of the worklist"))
     with words:
         st.markdown("  \n".join(lines(item)))
     if item.state == "read":
@@ -174,17 +172,14 @@ def verdict(quality: QualityReport, prediction: Prediction) -> str:
     """The first line of a result: unreliable, or on which side of the melanoma cut-off it lies."""
     if not quality.reliable:
         return f"{UNRELIABLE_BRIEFLY}: unlike the photos that the model learned from"
-    prob, cutoff = percent(prediction.prob(MELANOMA)), percent(prediction.melanoma_threshold.value)
-    if prediction.above_melanoma_threshold:
-        return f"Suspicious for melanoma ({prob}; cut-off {cutoff})"
-    return f"Below the melanoma cut-off ({prob}; cut-off {cutoff})"
+    return verdict_line(prediction).removesuffix(".")
 
 
 def _classes(quality: QualityReport, prediction: Prediction) -> tuple[str, ...]:
     checks = f"Photo quality: {len(quality.failed)} of {len(quality.checks)} checks not met" if quality.failed else ""
     if not quality.reliable:
         return (checks,) if checks else ()
-    ranked = sorted(CODES, key=lambda code: -prediction.prob(code))[:TOP]
+    ranked = sorted(CODES, key=lambda code: -prediction.prob(code))[: widgets.TOP]
     classes = " · ".join(f"{BY_CODE[code].name} {percent(prediction.prob(code))}" for code in ranked)
     return (classes, checks) if checks else (classes,)
 
@@ -204,15 +199,8 @@ def _fields(item: TrayItem) -> None:
         persist_state="session",
         placeholder="e.g. left, below the scapula",
     )
-    left.selectbox(
-        "Your diagnosis",
-        list(DIAGNOSES),
-        index=None,
-        format_func=diagnosis_name,
-        placeholder="None yet",
-        key=_of(item, "label"),
-        persist_state="session",
-    )
+    with left:
+        widgets.choose_diagnosis("Your diagnosis", _of(item, "label"))
     right.checkbox(
         "Sign", key=_of(item, "sign"), persist_state="session", help="Marks your diagnosis as final when it is filed."
     )

@@ -39,7 +39,8 @@ def test_an_address_that_was_sent_gives_the_same_list(worklist: AppTest) -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "typed"), [("order", "Backwards"), ("show", "All,Of,Them"), ("page", "-3"), ("page", "9")]
+    ("name", "typed"),
+    [("order", "Backwards"), ("show", "All,Of,Them"), ("page", "-3"), ("page", "9"), ("page", "9" * 5000)],
 )
 def test_nonsense_in_the_address_is_the_usual_list(worklist: AppTest, name: str, typed: str) -> None:
     fresh = AppTest.from_file(worklist._script_path, default_timeout=240)

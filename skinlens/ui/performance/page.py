@@ -14,14 +14,7 @@ def page() -> None:
     """One part at a time: the others are not computed."""
     frame.title("Performance")
     cache.classifier()  # without a model there is nothing to say
-    names = list(TOPICS)
-    address.seed(TOPIC, TOPIC, names[0], names)
-    tabs = st.tabs(names, key=TOPIC, on_change="rerun")
-    address.note(TOPIC, st.session_state[TOPIC], names[0])
-    for tab, (_, draw) in zip(tabs, TOPICS.items(), strict=True):
-        if tab.open:
-            with tab:
-                draw()
+    address.parts(TOPIC, TOPICS)
 
 
 def _overview() -> None:

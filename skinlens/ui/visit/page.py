@@ -1,12 +1,26 @@
 """One visit on one page: the impression first, then the result, its reasons, the comparison, the report, the rest."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import streamlit as st
-from streamlit.elements.lib.mutable_tab_container import TabContainer
 
+from skinlens.predict import Classifier
 from skinlens.store import CaseStore
-from skinlens.ui import address, cache, frame, maps, save_form, session, sheets, similar, upload, visits, widgets
+from skinlens.ui import (
+    address,
+    cache,
+    frame,
+    maps,
+    outline,
+    save_form,
+    session,
+    sheets,
+    similar,
+    upload,
+    visits,
+    widgets,
+)
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.visit import management, photo, result, why
 from skinlens.ui.words import STATUSES, case_title, plain
@@ -25,30 +39,24 @@ def page() -> None:
     frame.title(plain(title(opened)))
     store = cache.store()
     _head(opened)
+    classifier = session.classifier_of(opened)
+    if classifier is not None:
+        maps.start_early(opened, classifier)
     if not opened.revealed:
-        _before(opened)
+        _before(opened, classifier)
         return
-    for tab, (name, draw) in zip(_tabs(list(VIEWS)), VIEWS.items(), strict=True):
-        if tab.open:
-            with tab:
-                if opened.case is None and name not in session.UNSAVED_VIEWS:
-                    st.markdown(f"“{name}” is there once the case is saved, under “{session.RESULT}”.")
-                else:
-                    draw(store, opened)
+    if classifier is not None:
+        outline.propose_early(opened, classifier)
+    if (asked := session.view_asked_for()) is not None:
+        address.turn(session.VIEW, asked)
+    address.parts(session.VIEW, {name: partial(_draw, name, store, opened) for name in VIEWS})
 
 
-def _tabs(names: list[str]) -> Sequence[TabContainer]:
-    """The part that was asked for is open, else the one that was, else the one that the page's address names."""
-    asked = session.view_asked_for()
-    if asked is not None:
-        st.session_state[session.VIEW] = asked
-        address.note(session.VIEW, asked, names[0])
-    address.seed(session.VIEW, session.VIEW, names[0], names)
-    if st.session_state[session.VIEW] not in names:
-        st.session_state[session.VIEW] = names[0]
-    tabs = st.tabs(names, key=session.VIEW, on_change="rerun")
-    address.note(session.VIEW, st.session_state[session.VIEW], names[0])
-    return tabs
+def _draw(name: str, store: CaseStore, opened: OpenCase) -> None:
+    if opened.case is None and name not in session.UNSAVED_VIEWS:
+        st.markdown(f"“{name}” is there once the case is saved, under “{session.RESULT}”.")
+    else:
+        VIEWS[name](store, opened)
 
 
 def title(opened: OpenCase) -> str:
@@ -91,12 +99,9 @@ def _head(opened: OpenCase) -> None:
     widgets.problems(opened.problems)
 
 
-def _before(opened: OpenCase) -> None:
+def _before(opened: OpenCase, classifier: Classifier | None) -> None:
     """The photo and the question for the clinician's own impression."""
     left, right = st.columns([6, 5], gap="large")
-    classifier = session.classifier_of(opened)
-    if classifier is not None:
-        maps.start_early(opened, classifier)
     with left:
         photo.large(opened, classifier)
     with right:

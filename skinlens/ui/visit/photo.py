@@ -1,22 +1,21 @@
 """The visit's photo, large: zoom and pan, and over it, by choice or by key, one of the maps."""
 
-from typing import Literal, cast
+from typing import cast
 
 import streamlit as st
 
 from skinlens.explain import METHODS
-from skinlens.explain.overlay import LEGEND
+from skinlens.explain.overlay import LEGEND, OPACITY
 from skinlens.predict import Classifier
 from skinlens.preprocess import InputSpec
 from skinlens.records import Method
-from skinlens.ui import maps, session, viewer
+from skinlens.ui import session, viewer
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.viewer import Look, Panel
 
 NO_MAP = "none"
 OVERLAY = "overlay"
 """Key of the choice; kept for the session."""
-Overlay = Literal["none"] | Method
 
 
 def large(opened: OpenCase, classifier: Classifier | None, *, overlays: bool = False) -> None:
@@ -33,7 +32,7 @@ def large(opened: OpenCase, classifier: Classifier | None, *, overlays: bool = F
         [panel],
         spec,
         style="heat",
-        opacity=maps.OPACITY_OVER_PHOTO,
+        opacity=OPACITY,
         key="visit-photo",
         on_look=_asked if overlays else None,
         columns=1,

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from skinlens.store import CaseStore
-from skinlens.ui import certainty, contrast, forms, maps, outline, session, trust, widgets
+from skinlens.ui import certainty, contrast, forms, maps, session, trust, widgets
 from skinlens.ui.open_case import OpenCase
 
 DETAILS = "technical_details"
@@ -18,7 +18,6 @@ def view(store: CaseStore, opened: OpenCase) -> None:  # noqa: ARG001  views are
     maps.choose_class(opened)
     if classifier is not None:
         maps.start(opened, classifier)
-        outline.propose_early(opened, classifier)
     contrast.describe(opened)
     trust.line(opened, classifier)
     maps.row(opened, classifier, details=bool(st.session_state.get(DETAILS)))
