@@ -20,6 +20,9 @@ PHOTOTYPES: dict[int, str] = {1: "I", 2: "II", 3: "III", 4: "IV", 5: "V", 6: "VI
 Arch Dermatol 124, 1988."""
 MOST_MONTHS = 60
 """Until a recheck."""
+FIELD_WIDTH_MM = (2.0, 200.0)
+"""Least and most that a photo of a lesion shows from its left to its right edge: from a video dermatoscope at its
+highest magnification to a photo of the region."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,12 @@ class ClinicalRecord:
     plan: Plan | None = None
     recall: Recall | None = None
     histology: Histology | None = None
+    field_width_mm: float | None = None
+    """Width of the skin that the photo shows, from its left to its right edge, in millimeters; None: not known."""
+
+    def mm_per_px(self, width_px: int) -> float | None:
+        """Scale of the visit's photo, which is ``width_px`` pixels wide; None: not known."""
+        return None if self.field_width_mm is None else self.field_width_mm / width_px
 
 
 NOT_RECORDED = ClinicalRecord()

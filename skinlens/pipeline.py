@@ -26,6 +26,7 @@ from skinlens.explain.stability import stability
 from skinlens.followup.change import Change, SeenLesion, compare
 from skinlens.followup.registration import Registration, register
 from skinlens.followup.trend import MelanomaTrend, melanoma_trend
+from skinlens.labels import INDEX, MELANOMA
 from skinlens.models import weights
 from skinlens.models.outline import OutlineHead, drawn_by_clinician, propose
 from skinlens.models.weights import SHIPPED
@@ -232,28 +233,37 @@ def compare_visits(
     before_id: int,
     after_id: int,
     registration: Registration | None = None,
-    *,
-    mm_per_px: tuple[float | None, float | None] = (None, None),
 ) -> Change:
-    """What became of the lesion from one visit to a later one, by the clinician's outlines, else the model's.
+    """What became of the lesion from one visit to a later one, by the clinician's outlines, else the model's; in
+    millimeters where the scales of both photos are known.
 
     Raises CaseNotFound, StoreError, and InvalidEntry where a visit has no outline.
     """
     seen = []
-    for number, scale in zip((before_id, after_id), mm_per_px, strict=True):
+    for number in (before_id, after_id):
         photo, outline = _photo_and_outline(store, number)
         if outline is None:
             raise InvalidEntry(
                 f"Case {number} has no outline of the lesion, so that nothing can be measured on its photo. Open the "
                 "case and outline the lesion."
             )
-        seen.append(SeenLesion(photo, outline, scale, store.case(number).visit.taken_on))
+        visit = store.case(number).visit
+        scale = visit.clinical.mm_per_px(photo.width_px)
+        seen.append(SeenLesion(photo, outline, scale, visit.taken_on))
     return compare(seen[0], seen[1], registration)
 
 
 def melanoma_course(store: CaseStore, lesion_id: int) -> MelanomaTrend:
     """The melanoma probability over all visits of a lesion. Raises CaseNotFound, StoreError."""
     return melanoma_trend(store.visits_of_lesion(lesion_id))
+
+
+def melanoma_over_views(store: CaseStore, classifier: Classifier, visit_id: int) -> tuple[float, float]:
+    """Lowest and highest melanoma probability over the eight orientations of a visit's photo: how far the answer
+    depends on the way the camera was held. Raises CaseNotFound, StoreError.
+    """
+    probs = classifier.turned_probs(store.photo(visit_id))[:, INDEX[MELANOMA]]
+    return float(probs.min()), float(probs.max())
 
 
 def _photo_and_outline(store: CaseStore, visit_id: int) -> tuple[Photo, Outline | None]:

@@ -71,6 +71,14 @@ class Classifier:
         )
         return Reading(prediction, self.familiarity.distance(pooled[0]), self.engine.head.hidden(pooled)[0])
 
+    def turned_probs(self, photo: Photo) -> Array:
+        """Calibrated probabilities of the photo in its eight orientations: as it is, turned by 90°, 180° and 270°, and
+        each of these mirrored. Float32, shape (8, 7), rows sum to 1.
+        """
+        (view,) = to_batch([photo], self.engine.spec)
+        turned = [np.rot90(view, quarters, axes=(1, 2)) for quarters in range(4)]
+        return self.probs(np.ascontiguousarray([*turned, *(one[:, :, ::-1] for one in turned)]))
+
     def features(self, photo: Photo) -> Features:
         return self.read(photo).features
 

@@ -63,16 +63,29 @@ def measure(photo: Photo, outline: Outline, like_skin: Rgb | None = None) -> Les
     """
     if outline.photo_sha256 != photo.sha256:
         raise ValueError("The outline is of another photo.")
-    edge = curve(np.asarray(outline.points, dtype=np.float64)) * (photo.width_px, photo.height_px)
+    edge = _edge(outline, photo)
     area = abs(enclosed(edge))
-    apart = np.hypot(*(edge[:, np.newaxis] - edge[np.newaxis]).transpose(2, 0, 1))
     return LesionMeasures(
         area_px=area,
-        largest_diameter_px=float(apart.max()),
+        largest_diameter_px=_largest_diameter(edge),
         equivalent_diameter_px=2 * float(np.sqrt(area / np.pi)),
         asymmetry=asymmetry(edge),
         color=color_of(photo, edge, like_skin),
     )
+
+
+def largest_diameter_px(outline: Outline, photo: Photo) -> float:
+    """Between the two points of the outline that lie farthest apart, in pixels of the photo."""
+    return _largest_diameter(_edge(outline, photo))
+
+
+def _edge(outline: Outline, photo: Photo) -> Points:
+    points: Points = curve(np.asarray(outline.points, dtype=np.float64)) * (photo.width_px, photo.height_px)
+    return points
+
+
+def _largest_diameter(edge: Points) -> float:
+    return float(np.hypot(*(edge[:, np.newaxis] - edge[np.newaxis]).transpose(2, 0, 1)).max())
 
 
 def asymmetry(edge: Points) -> float:

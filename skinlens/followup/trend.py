@@ -1,7 +1,7 @@
 """The melanoma probability over all visits of a lesion: what a chart of its course shows."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from skinlens.records import ModelStamp, Visit
 
@@ -22,6 +22,8 @@ class TrendPoint:
     """False: the photo is unlike the training photos; to be drawn apart, and in no line."""
     comparable: bool
     """Whether it can stand in one line with the latest reliable visit: reliable, and read by the same model."""
+    over_views: tuple[float, float] | None = None
+    """Lowest and highest probability over the photo's eight orientations; None: not computed."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,13 @@ class MelanomaTrend:
     def model(self) -> ModelStamp | None:
         """Whose probabilities are in ``line``; None without any."""
         return self.line[-1].model if self.line else None
+
+
+def with_views(trend: MelanomaTrend, ranges: Mapping[int, tuple[float, float]]) -> MelanomaTrend:
+    """The trend with ``over_views`` of the visits whose numbers are given."""
+    return MelanomaTrend(
+        tuple(replace(point, over_views=ranges.get(point.visit_id, point.over_views)) for point in trend.points)
+    )
 
 
 def melanoma_trend(visits: Sequence[Visit]) -> MelanomaTrend:

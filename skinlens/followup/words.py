@@ -17,8 +17,8 @@ NAMES: Mapping[Quantity, str] = {
     "color_spread": "Spread of colors",
 }
 NO_SIZES = (
-    "Size: not compared, as the photos could not be aligned and no scale is known for both. Enter the scale of both "
-    "photos (millimeters per pixel), or measure on the patient."
+    "Size: not compared, as the photos could not be aligned and no scale is known for both. Enter the width of the "
+    "skin in both photos (Result, Size), or measure on the patient."
 )
 NO_COLORS = "Color: not compared, as too little skin is seen around the lesion to match the light of the two photos."
 MAGNIFICATION = (

@@ -33,6 +33,7 @@ def _entries(case: Case) -> Iterator[Entry]:
     yield Entry("Pattern", record.criteria.pattern.strip())
     said = criteria_statement(record.criteria, visit.quality, visit.prediction, whose="The clinician's")
     yield Entry("Criteria and model", said)
+    yield Entry("Width of the skin in the photo", f"{record.field_width_mm:g} mm" if record.field_width_mm else "")
     yield Entry("Plan", _capital(record.plan.summary) if record.plan else "")
     yield Entry("Recall", _recall(record.recall))
     yield Entry("Histology", _histology(record.histology))

@@ -91,6 +91,10 @@ class StoredClinical(StoreHome):
             visit_id, lambda stored: clinical_rows.histology_columns(histology, stored["taken_on"]), expected_version
         )
 
+    def record_scale(self, visit_id: int, field_width_mm: float | None, *, expected_version: int) -> Case:
+        """The width of the skin that the photo shows, in millimeters; None takes it back."""
+        return self._record(visit_id, lambda _: clinical_rows.scale_columns(field_width_mm), expected_version)
+
     def set_phototype(self, patient_id: int, phototype: int | None, *, expected_version: int) -> Patient:
         """The Fitzpatrick skin phototype, 1 to 6; the trail says that it was changed, not from what."""
         with self._writing() as db:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from skinlens.clinical import (
+    FIELD_WIDTH_MM,
     MOST_MONTHS,
     PLANS,
     ClinicalRecord,
@@ -39,6 +40,7 @@ def record_columns(record: ClinicalRecord, taken_on: str) -> Columns:
         **plan,
         **recall_columns(recall, taken_on),
         **histology_columns(record.histology, taken_on),
+        **scale_columns(record.field_width_mm),
     }
 
 
@@ -135,6 +137,16 @@ def histology_columns(histology: Histology | None, taken_on: str) -> Columns:
     }
 
 
+def scale_columns(field_width_mm: float | None) -> Columns:
+    least, most = FIELD_WIDTH_MM
+    if field_width_mm is not None and not least <= field_width_mm <= most:  # nor is NaN in between
+        raise InvalidEntry(
+            f"The width that a photo shows is from {least:g} to {most:g} mm, found {field_width_mm:g} mm. Correct it, "
+            "or leave it empty if it is not known."
+        )
+    return {"field_width_mm": None if field_width_mm is None else float(field_width_mm)}
+
+
 def record_of(row: Mapping[str, Any]) -> ClinicalRecord:
     """From a row of the table ``visit``."""
     plan = None if row["plan"] is None else Plan(row["plan"], row["plan_months"], row["plan_text"])
@@ -143,7 +155,7 @@ def record_of(row: Mapping[str, Any]) -> ClinicalRecord:
     if row["histology"] is not None or row["histology_text"]:
         histology = Histology(row["histology"], row["histology_text"], row["histology_on"], row["histology_report"])
     criteria = Criteria(_abcd_of(row["abcd"]), _seven_point_of(row["seven_point"]), row["pattern"])
-    return ClinicalRecord(criteria, row["symptoms"], row["evolution"], plan, recall, histology)
+    return ClinicalRecord(criteria, row["symptoms"], row["evolution"], plan, recall, histology, row["field_width_mm"])
 
 
 def in_words(column: str, value: Any) -> str | None:
@@ -155,7 +167,7 @@ def in_words(column: str, value: Any) -> str | None:
     if column == "seven_point":
         found = _seven_point_of(value)
         return None if found is None else f"{', '.join(found.present) or 'none'} ({found.version})"
-    return str(value)
+    return f"{value:g} mm" if column == "field_width_mm" else str(value)
 
 
 def exported(record: ClinicalRecord) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Schema steps of the clinical record and of the worklist: see ``migrations``, which lists them."""
 
+from collections.abc import Sequence
+
 from sqlite_utils.db import Database
 
 from skinlens.store.seals import add_columns
@@ -53,14 +55,7 @@ def m015_clinical_record(db: Database) -> None:
     add_columns(db, "patient", ["phototype INTEGER CHECK (phototype BETWEEN 1 AND 6)"])
     add_columns(db, "visit", [*_RECORD, *_FLAGS], fill=_FILL_FLAGS)
     for table, columns in _TYPED.items():
-        changed = " OR ".join(f"old.{column} IS NOT new.{column}" for column in columns)
-        db.executescript(f"""
-            DROP TRIGGER {table}_version;
-
-            CREATE TRIGGER {table}_version AFTER UPDATE OF {", ".join(columns)} ON {table} WHEN {changed} BEGIN
-                UPDATE {table} SET version = old.version + 1 WHERE id = new.id;
-            END;
-        """)
+        _count_versions(db, table, columns)
     texts = " || char(10) || ".join(f"new.{column}" for column in _TEXTS)
     db.executescript(f"""
         DROP TRIGGER visit_text_added;
@@ -80,6 +75,18 @@ def m015_clinical_record(db: Database) -> None:
     """)
 
 
+def _count_versions(db: Database, table: str, columns: Sequence[str]) -> None:
+    """Have a change of one of these columns, and of no other, count in the row's version."""
+    changed = " OR ".join(f"old.{column} IS NOT new.{column}" for column in columns)
+    db.executescript(f"""
+        DROP TRIGGER {table}_version;
+
+        CREATE TRIGGER {table}_version AFTER UPDATE OF {", ".join(columns)} ON {table} WHEN {changed} BEGIN
+            UPDATE {table} SET version = old.version + 1 WHERE id = new.id;
+        END;
+    """)
+
+
 def m016_worklist(db: Database) -> None:
     """Indexes for what the worklist is filtered by: one that answers every combination of its flags, small ones for
     what few rows have.
@@ -90,3 +97,9 @@ def m016_worklist(db: Database) -> None:
         CREATE INDEX visit_by_recall ON visit (recall_on) WHERE recall_on IS NOT NULL AND recall_done_on IS NULL;
         CREATE INDEX visit_with_histology ON visit (lesion_id) WHERE histology IS NOT NULL;
     """)
+
+
+def m018_scale(db: Database) -> None:
+    """The width of the skin that a visit's photo shows: lengths can then be given in millimeters."""
+    add_columns(db, "visit", ["field_width_mm REAL"])
+    _count_versions(db, "visit", (*_TYPED["visit"], "field_width_mm"))

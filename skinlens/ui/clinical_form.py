@@ -1,6 +1,5 @@
 """Criteria, plan and outcome of a stored case: typed beside the photo, saved part by part."""
 
-from collections.abc import Callable
 from datetime import date
 from typing import cast, get_args
 
@@ -24,11 +23,11 @@ from skinlens.criteria import (
     Criteria,
     SevenPoint,
 )
-from skinlens.errors import Conflict, InvalidEntry, SkinLensError
+from skinlens.errors import InvalidEntry
 from skinlens.records import Case
 from skinlens.report.clinical import clinical_entries
 from skinlens.store import CaseStore
-from skinlens.ui import session, widgets
+from skinlens.ui import clinical_fields, confirmation, session, size_form, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain
 from skinlens.wording import criteria_statement
@@ -46,7 +45,6 @@ COUNTS = {
 """Field of the ABCD rule: its label, least and most, and what is counted."""
 NONE_PRESENT = "None of the seven is present"
 DEFAULT_MONTHS = 3
-_READ = "clinical_read"
 
 
 @st.fragment
@@ -54,14 +52,16 @@ def section(store: CaseStore, opened: OpenCase) -> None:
     """The three parts, each with a button of its own. What was typed stays when the page is changed."""
     session.leave_if_gone(opened)
     assert opened.case is not None
-    read: ClinicalRecord = st.session_state.setdefault(opened.key(_READ), opened.case.visit.clinical)
+    read: ClinicalRecord = st.session_state.setdefault(opened.key(clinical_fields.READ), opened.case.visit.clinical)
     if read != opened.case.visit.clinical:
         _changed_elsewhere(opened)
-        read = st.session_state[opened.key(_READ)]
+        read = st.session_state[opened.key(clinical_fields.READ)]
     if opened.case.visit.status != "draft":
         st.caption("This case is signed. A change amends it; what was signed before stays in the trail.")
     with st.expander("Criteria", expanded=bool(read.criteria.rules or read.criteria.pattern)):
         _criteria(store, opened, read)
+    with st.expander("Size", expanded=read.field_width_mm is not None):
+        size_form.fields(store, opened, read)
     with st.expander("Plan and recall", expanded=True):
         _plan(store, opened, read)
     with st.expander("Histology", expanded=read.histology is not None):
@@ -92,11 +92,7 @@ def _begin_again(opened: OpenCase) -> None:
     assert opened.case is not None
     for name in [name for name in st.session_state if str(name).startswith("case_clinical_")]:
         del st.session_state[name]
-    st.session_state[opened.key(_READ)] = opened.case.visit.clinical
-
-
-def _key(opened: OpenCase, name: str) -> str:
-    return opened.key(f"clinical_{name}")
+    st.session_state[opened.key(clinical_fields.READ)] = opened.case.visit.clinical
 
 
 # ---------------------------------------------------------------------------------------------------------- criteria
@@ -108,7 +104,9 @@ def _criteria(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None:
     _suggest(opened)
     counts = _counts(opened, read.criteria.abcd)
     seven_point = _checklist(opened, read.criteria.seven_point)
-    pattern = _text(opened, "pattern", "Pattern and whatever else you see (optional)", read.criteria.pattern)
+    pattern = clinical_fields.text(
+        opened, "pattern", "Pattern and whatever else you see (optional)", read.criteria.pattern
+    )
     missing = [sign.upper() for sign, count in counts.items() if count is None]
     whole = not missing
     abcd = Abcd(*(cast(int, count) for count in counts.values())) if whole else None
@@ -117,11 +115,11 @@ def _criteria(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None:
     criteria = Criteria(abcd, seven_point, pattern)
     if statement := criteria_statement(criteria, case.visit.quality, case.visit.prediction):
         st.info(plain(statement))
-    symptoms = _text(opened, "symptoms", "Symptoms (optional)", read.symptoms)
-    evolution = _text(opened, "evolution", "Change over time, as told (optional)", read.evolution)
+    symptoms = clinical_fields.text(opened, "symptoms", "Symptoms (optional)", read.symptoms)
+    evolution = clinical_fields.text(opened, "evolution", "Change over time, as told (optional)", read.evolution)
     phototype = _phototype(opened, case)
     widgets.unprintable({"pattern": pattern, "symptoms": symptoms, "evolution": evolution})
-    if st.button("Save criteria", type="primary", key=_key(opened, "save_criteria")):
+    if clinical_fields.save_button(opened, "criteria"):
         if missing and len(missing) < len(counts):
             st.error(plain(f"Nothing is saved yet. Give {', '.join(missing)} too, or clear A to D."))
             return
@@ -135,23 +133,23 @@ def _criteria(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None:
                 store.set_phototype(case.patient.id, phototype, expected_version=case.patient.version)
             return store.case(case.visit.id)
 
-        _save(opened, write, "Criteria saved.")
+        clinical_fields.save(opened, "criteria", write, "Criteria saved.")
 
 
 def _suggest(opened: OpenCase) -> None:
     outline = opened.outline_by("clinician") or opened.outline_by("model")
     if outline is None or opened.analysis.photo.placeholder:
         return
-    if st.button("Suggest A, B and C from the outline", key=_key(opened, "suggest")):
+    if st.button("Suggest A, B and C from the outline", key=clinical_fields.key(opened, "suggest")):
         try:
             suggested = lesion_features.suggest(opened.analysis.photo, outline)
         except InvalidEntry as error:
             st.error(plain(error))
             return
         for sign, count in zip("abc", (suggested.asymmetry, suggested.border, suggested.color_count), strict=True):
-            st.session_state[_key(opened, sign)] = count
-        st.session_state[_key(opened, "suggested")] = suggested.summary
-    if said := st.session_state.get(_key(opened, "suggested")):
+            st.session_state[clinical_fields.key(opened, sign)] = count
+        st.session_state[clinical_fields.key(opened, "suggested")] = suggested.summary
+    if said := st.session_state.get(clinical_fields.key(opened, "suggested")):
         st.caption(plain(lesion_features.SUGGESTION_NOTE))
         st.caption(plain("\n\n".join(said)))
 
@@ -160,7 +158,7 @@ def _counts(opened: OpenCase, stored: Abcd | None) -> dict[str, int | None]:
     before = dict(zip(COUNTS, stored.counts, strict=True)) if stored else {}
     counts: dict[str, int | None] = {}
     for sign, (label, (least, most), what) in COUNTS.items():
-        key = _key(opened, sign)
+        key = clinical_fields.key(opened, sign)
         st.session_state.setdefault(key, before.get(sign))
         counts[sign] = st.segmented_control(
             label, list(range(least, most + 1)), key=key, persist_state="session", help=what
@@ -170,7 +168,7 @@ def _counts(opened: OpenCase, stored: Abcd | None) -> dict[str, int | None]:
 
 def _checklist(opened: OpenCase, stored: SevenPoint | None) -> SevenPoint | None:
     """The checklist as it was filled in; None where nothing of it was."""
-    version_key, present_key, none_key = (_key(opened, name) for name in ("version", "present", "none"))
+    version_key, present_key, none_key = (clinical_fields.key(opened, name) for name in ("version", "present", "none"))
     st.session_state.setdefault(present_key, list(stored.present) if stored else [])
     st.session_state.setdefault(none_key, stored is not None and not stored.present)
     st.session_state.setdefault(version_key, stored.version if stored else CHECKLIST_USED)
@@ -200,7 +198,7 @@ def _checklist(opened: OpenCase, stored: SevenPoint | None) -> SevenPoint | None
 def _phototype(opened: OpenCase, case: Case) -> int | None:
     if case.patient is None:
         return None
-    key = _key(opened, "phototype")
+    key = clinical_fields.key(opened, "phototype")
     st.session_state.setdefault(key, case.patient.phototype)
     return st.segmented_control(
         "Skin phototype of the patient (Fitzpatrick)",
@@ -224,22 +222,27 @@ def _plan(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None:
     assert case is not None
     _recall(store, opened, case)
     stored = read.plan
-    st.session_state.setdefault(_key(opened, "plan"), stored.action if stored else None)
+    st.session_state.setdefault(clinical_fields.key(opened, "plan"), stored.action if stored else None)
     action = st.segmented_control(
-        "Plan", list(_ACTIONS), format_func=_ACTIONS.__getitem__, key=_key(opened, "plan"), persist_state="session"
+        "Plan",
+        list(_ACTIONS),
+        format_func=_ACTIONS.__getitem__,
+        key=clinical_fields.key(opened, "plan"),
+        persist_state="session",
     )
     months, recall_on = None, None
     if action == "recheck":
         months, recall_on = _recheck(opened, read, case.visit.taken_on)
-    words = _text(opened, "plan_text", "Plan in words (optional)", stored.text if stored else "")
+    words = clinical_fields.text(opened, "plan_text", "Plan in words (optional)", stored.text if stored else "")
     widgets.unprintable({"plan": words})
-    if st.button("Save plan", type="primary", key=_key(opened, "save_plan")):
+    if clinical_fields.save_button(opened, "plan"):
         if action is None and words.strip():
             st.error(plain("Nothing is saved yet. Choose what is planned; “Other” goes with words of your own."))
             return
         plan = Plan(action, months, words) if action else None
-        _save(
+        clinical_fields.save(
             opened,
+            "plan",
             lambda version: store.record_plan(case.visit.id, plan, recall_on=recall_on, expected_version=version),
             "Plan saved." if plan else "The plan is empty now.",
         )
@@ -249,9 +252,13 @@ def _recheck(opened: OpenCase, read: ClinicalRecord, taken_on: str) -> tuple[int
     """In how many months, and the day if it is another than those months after the photo."""
     stored = read.plan
     left, right = st.columns(2)
-    st.session_state.setdefault(_key(opened, "months"), stored.months if stored and stored.months else DEFAULT_MONTHS)
+    st.session_state.setdefault(
+        clinical_fields.key(opened, "months"), stored.months if stored and stored.months else DEFAULT_MONTHS
+    )
     months = int(
-        left.number_input("In how many months", 1, MOST_MONTHS, key=_key(opened, "months"), persist_state="session")
+        left.number_input(
+            "In how many months", 1, MOST_MONTHS, key=clinical_fields.key(opened, "months"), persist_state="session"
+        )
     )
     counted = date.fromisoformat(months_after(taken_on, months))
     before = date.fromisoformat(read.recall.due_on) if read.recall and stored and stored.months == months else counted
@@ -259,7 +266,7 @@ def _recheck(opened: OpenCase, read: ClinicalRecord, taken_on: str) -> tuple[int
         "Recall on",
         before,
         format="YYYY-MM-DD",
-        key=_key(opened, f"recall_on_{months}"),
+        key=clinical_fields.key(opened, f"recall_on_{months}"),
         persist_state="session",
         help="Counted from the day of the photo; choose another day if another suits.",
     )
@@ -277,8 +284,14 @@ def _recall(store: CaseStore, opened: OpenCase, case: Case) -> None:
     else:
         st.markdown(f"Recall of {recall.due_on}: done on {recall.done_on}.")
         label, done, said = "Open the recall again", None, "The recall is open again."
-    if st.button(label, key=_key(opened, "recall_done")):
-        _save(opened, lambda version: store.close_recall(case.visit.id, done, expected_version=version), said)
+    if st.button(label, key=clinical_fields.key(opened, "recall_done")):
+        clinical_fields.save(
+            opened,
+            "recall",
+            lambda version: store.close_recall(case.visit.id, done, expected_version=version),
+            said,
+        )
+    confirmation.show(clinical_fields.key(opened, "recall"))
 
 
 # --------------------------------------------------------------------------------------------------------- histology
@@ -288,62 +301,35 @@ def _histology(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None
     case = opened.case
     assert case is not None
     stored = read.histology
-    st.session_state.setdefault(_key(opened, "histology"), stored.label if stored else None)
-    label = widgets.choose_diagnosis("Diagnosis of the pathologist", _key(opened, "histology"), "Not there yet")
-    words = _text(opened, "histology_text", "In the pathologist's words (optional)", stored.text if stored else "")
+    st.session_state.setdefault(clinical_fields.key(opened, "histology"), stored.label if stored else None)
+    label = widgets.choose_diagnosis(
+        "Diagnosis of the pathologist", clinical_fields.key(opened, "histology"), "Not there yet"
+    )
+    words = clinical_fields.text(
+        opened, "histology_text", "In the pathologist's words (optional)", stored.text if stored else ""
+    )
     left, right = st.columns(2)
     reported_on = left.date_input(
         "Date of the pathologist's report",
         date.fromisoformat(stored.reported_on) if stored and stored.reported_on else None,
         max_value="today",
         format="YYYY-MM-DD",
-        key=_key(opened, "histology_on"),
+        key=clinical_fields.key(opened, "histology_on"),
         persist_state="session",
     )
-    number_key = _key(opened, "histology_number")
+    number_key = clinical_fields.key(opened, "histology_number")
     st.session_state.setdefault(number_key, stored.report_number if stored else "")
     number = right.text_input("Number of that report (optional)", key=number_key, persist_state="session")
     widgets.unprintable({"histology": words, "report number": number})
-    if st.button("Save histology", type="primary", key=_key(opened, "save_histology")):
+    if clinical_fields.save_button(opened, "histology"):
         if label is None and not words.strip() and (number.strip() or reported_on):
             st.error(plain("Nothing is saved yet. Give the pathologist's diagnosis, chosen or in words."))
             return
         day = reported_on.isoformat() if reported_on else None
         histology = Histology(label, words, day, number) if label or words.strip() else None
-        _save(
+        clinical_fields.save(
             opened,
+            "histology",
             lambda version: store.record_histology(case.visit.id, histology, expected_version=version),
             "Histology saved." if histology else "The histology is empty now.",
         )
-
-
-# ------------------------------------------------------------------------------------------------------------ common
-
-
-def _text(opened: OpenCase, name: str, label: str, stored: str) -> str:
-    st.session_state.setdefault(_key(opened, name), stored)
-    return st.text_area(label, key=_key(opened, name), persist_state="session", height=80, max_chars=5000)
-
-
-def _save(opened: OpenCase, write: Callable[[int], Case], said: str) -> None:
-    """Write on the version that is shown; a newer one is shown first, and what was entered stays to be saved again."""
-    assert opened.case is not None
-    before = opened.case
-    try:
-        changed = write(before.visit.version)
-    except Conflict:
-        session.say_problem(
-            SkinLensError(
-                "Not saved: this case was changed in another window a moment ago. What you entered is still here. "
-                "Look at what is stored now, then save again."
-            )
-        )
-        st.rerun()
-    except SkinLensError as error:  # also a full disk: what was entered stays, to be saved again
-        st.error(plain(error))
-        return
-    if st.session_state.get(opened.key(_READ)) == before.visit.clinical:
-        st.session_state[opened.key(_READ)] = changed.visit.clinical
-    session.refresh(changed)
-    session.say(f"Case {changed.visit.id}: {said}")
-    st.rerun()

@@ -1,5 +1,7 @@
 """The course of one lesion: two visits in one frame, their change in numbers, and melanoma's probability over all."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +10,11 @@ import streamlit as st
 from PIL import Image
 
 from skinlens import pipeline
-from skinlens.errors import InvalidEntry, SkinLensError
+from skinlens.errors import CaseNotFound, InvalidEntry, SkinLensError, StoreError
 from skinlens.followup.registration import Registration, aligned_picture
-from skinlens.followup.trend import MelanomaTrend
+from skinlens.followup.trend import MelanomaTrend, TrendPoint, with_views
 from skinlens.followup.words import alignment_words, change_words, trend_words
+from skinlens.predict import Classifier
 from skinlens.records import Photo, Pixels
 from skinlens.store import CaseStore
 from skinlens.ui import cache
@@ -24,6 +27,12 @@ BLUE, GREY = "#4289b8", "#7f8d92"
 LEAST_POINTS = 2
 """Visits from which a chart says more than its sentence."""
 CONFIG = {"displayModeBar": False}
+MOST_SPREAD = 24
+"""Latest visits whose views are compared: about a seventh of a second for each, once."""
+OVER_VIEWS = (
+    "Bars: from the lowest to the highest probability of the same photo turned by quarters and mirrored (eight views). "
+    "Two visits whose bars overlap do not differ for the model."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +49,35 @@ def trend(store: CaseStore, lesion_id: int) -> None:
     """The melanoma probability over all visits, in a sentence and, from two visits on, as a chart."""
     course = pipeline.melanoma_course(store, lesion_id)
     st.markdown(plain(trend_words(course)))
-    if len(course.points) >= LEAST_POINTS:
-        st.plotly_chart(chart(course), config=CONFIG, key="course", alt=trend_words(course))
+    if len(course.points) < LEAST_POINTS:
+        return
+    model = cache.installed()
+    if model is not None and course.model == model.engine.stamp:
+        course = with_views(course, _over_views(store, model, course))
+    st.plotly_chart(chart(course), config=CONFIG, key="course", alt=trend_words(course))
+    if any(point.over_views for point in course.line):
+        st.caption(OVER_VIEWS)
+
+
+def _over_views(store: CaseStore, classifier: Classifier, course: MelanomaTrend) -> dict[int, tuple[float, float]]:
+    """Of the latest visits that can be compared, but for those whose photo cannot be read."""
+    ranges = {}
+    with st.spinner("Computing how far the views lie apart …", show_time=True):
+        for point in course.line[-MOST_SPREAD:]:
+            with suppress(StoreError, CaseNotFound):  # the page names the photo that is missing
+                key = f"{store.home} {point.visit_id} {classifier.engine.stamp.sha256}"
+                ranges[point.visit_id] = _range_of(key, store, classifier, point.visit_id)
+    return ranges
+
+
+@st.cache_data(show_spinner=False, max_entries=512)  # an erasure empties it
+def _range_of(
+    key: str,  # noqa: ARG001  the key
+    _store: CaseStore,
+    _classifier: Classifier,
+    _visit_id: int,
+) -> tuple[float, float]:
+    return pipeline.melanoma_over_views(_store, _classifier, _visit_id)
 
 
 def chart(course: MelanomaTrend) -> go.Figure:
@@ -54,6 +90,7 @@ def chart(course: MelanomaTrend) -> go.Figure:
         mode="lines+markers",
         line={"color": BLUE},
         marker={"size": 10},
+        error_y=_bars(line),
         customdata=[point.visit_id for point in line],
         hovertemplate="%{x}: %{y:.1f} %, case %{customdata}<extra></extra>",
         name="read by the same model",
@@ -77,6 +114,18 @@ def chart(course: MelanomaTrend) -> go.Figure:
     figure.update_xaxes(type="date", tickformat="%Y-%m-%d", fixedrange=True)
     figure.update_yaxes(title="melanoma, %", rangemode="tozero")
     return calm(figure, 260)
+
+
+def _bars(line: Sequence[TrendPoint]) -> dict[str, object]:
+    """Error bars from the lowest to the highest probability over the views; none where they are not computed."""
+    ranges = [point.over_views or (point.prob, point.prob) for point in line]
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [100 * max(high - point.prob, 0) for point, (_, high) in zip(line, ranges, strict=True)],
+        "arrayminus": [100 * max(point.prob - low, 0) for point, (low, _) in zip(line, ranges, strict=True)],
+        "visible": any(point.over_views for point in line),
+    }
 
 
 @st.fragment

@@ -13,7 +13,7 @@ from skinlens.labels import CODES, DIAGNOSES
 from skinlens.predict import Classifier
 from skinlens.records import Case, Method, Sex, Visit
 from skinlens.store import FIRST_BIRTH_YEAR, CaseQuery, CaseStore
-from skinlens.ui import address, conflicts, session, suggestions, widgets
+from skinlens.ui import address, confirmation, conflicts, session, suggestions, widgets
 from skinlens.ui.conflicts import Value
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.shortcuts import SAVE
@@ -101,6 +101,7 @@ def reading(store: CaseStore, opened: OpenCase) -> None:
             if draft
             else "This case is signed. A change amends it; what was signed before stays in the trail."
         )
+    confirmation.show(opened.key("reading_saved"))
     widgets.unprintable({"diagnosis": read.clinician_diagnosis, "notes": read.notes})
     if saved or signed:
         mine = {"clinician_label": said, "clinician_diagnosis": words, "notes": notes}
@@ -125,7 +126,9 @@ def _annotate(store: CaseStore, opened: OpenCase, version: int, mine: Mapping[st
         return
     let_go(opened, "reading")
     session.refresh(changed)
-    session.say(f"Case {visit.id}: {STATUSES[changed.visit.status].lower()} and saved.")
+    confirmation.give(
+        opened.key("reading_saved"), f"Case {visit.id}: {STATUSES[changed.visit.status].lower()} and saved."
+    )
     st.rerun()
 
 

@@ -1,5 +1,6 @@
 """Two visits of one lesion side by side: photos and maps at one scale, and the change of the probabilities in words."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import streamlit as st
@@ -44,30 +45,22 @@ class SeenVisit:
 
 
 def compare(store: CaseStore, opened: OpenCase, stored: Case) -> None:
-    """The open case beside another visit of its lesion, the earlier one on the left."""
-    st.divider()
+    """Two visits of the open case's lesion, the earlier one on the left: at first the open one and the last before it,
+    or the next after it.
+    """
     st.header("Visits of this lesion")
-    others = {visit.id: visit for visit in store.visits_of_lesion(stored.lesion.id) if visit.id != stored.visit.id}
-    if not others:
+    all_visits = {visit.id: visit for visit in store.visits_of_lesion(stored.lesion.id)}
+    if len(all_visits) < 2:
         st.markdown(
             "This lesion has one visit so far. When you save its next photo, choose the known patient and this lesion; "
             "then both are shown here side by side."
         )
         return
-    number = st.selectbox(
-        "Compare with the visit of",
-        list(others),
-        index=len(others) - 1,
-        format_func=lambda number: f"{others[number].taken_on} (case {number})",
-    )
-    other = others[int(number)]
-    readable, problems = store.readable_explanations(other.id)
-    photo, lost = store.readable_photo(other.id)
-    widgets.problems((*lost, *problems))
-    seen = (
-        SeenVisit(stored.visit, opened.analysis.photo, tuple(opened.maps)),
-        SeenVisit(other, photo, readable),
-    )
+    chosen = _choose_two(opened, all_visits, stored.visit.id)
+    if chosen[0] == chosen[1]:
+        st.info("Choose two different visits.")
+        return
+    seen = [_seen(store, opened, all_visits[number]) for number in chosen]
     before, after = sorted(seen, key=lambda one: (one.visit.taken_on, one.visit.id))
     course.trend(store, stored.lesion.id)
     _changes(before.visit, after.visit)
@@ -76,6 +69,42 @@ def compare(store: CaseStore, opened: OpenCase, stored: Case) -> None:
     for column, one in zip(st.columns(2), (before, after), strict=True):
         with column:
             _fields(one.visit)
+
+
+def _choose_two(opened: OpenCase, all_visits: Mapping[int, Visit], open_id: int) -> tuple[int, int]:
+    """The numbers of two visits, as they were chosen."""
+    numbers = list(all_visits)
+    place = numbers.index(open_id)
+    pair = numbers[place - 1 : place + 1] if place else numbers[:2]
+    chosen = []
+    for column, label, preset in zip(st.columns(2), ("Earlier visit", "Later visit"), pair, strict=True):
+        key = opened.key(f"compare {label}")
+        if st.session_state.get(key) not in all_visits:  # not chosen yet, or erased elsewhere
+            st.session_state[key] = preset
+        chosen.append(
+            column.selectbox(
+                label,
+                numbers,
+                format_func=lambda number: _visit_words(all_visits[number], open_id),
+                key=key,
+                persist_state="session",
+            )
+        )
+    return int(chosen[0]), int(chosen[1])
+
+
+def _visit_words(visit: Visit, open_id: int) -> str:
+    return f"{visit.taken_on} (case {visit.id}{', this visit' if visit.id == open_id else ''})"
+
+
+def _seen(store: CaseStore, opened: OpenCase, visit: Visit) -> SeenVisit:
+    """The open case as it is open, another visit as it is stored; what cannot be read is named on the page."""
+    if opened.case is not None and visit.id == opened.case.visit.id:
+        return SeenVisit(opened.case.visit, opened.analysis.photo, tuple(opened.maps))
+    readable, problems = store.readable_explanations(visit.id)
+    photo, lost = store.readable_photo(visit.id)
+    widgets.problems((*lost, *problems))
+    return SeenVisit(visit, photo, readable)
 
 
 def _changes(before: Visit, after: Visit) -> None:

@@ -3,6 +3,7 @@
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -47,7 +48,7 @@ def test_criteria_are_scored_saved_and_come_back(case: tuple[AppTest, CaseStore]
         Abcd(2, 3, 4, 3), SevenPoint(("atypical_network", "regression"), "1998"), ""
     )
     assert (saved.visit.clinical.symptoms, saved.patient and saved.patient.phototype) == ("Itches.", 2)
-    assert "Case 1: Criteria saved." in read(app)
+    assert "Criteria saved." in read(app)
     again = AppTest.from_file(app._script_path, default_timeout=240).run()
     turn(again, "worklist")
     press(again, "Open case 1")
@@ -100,3 +101,20 @@ def test_what_another_window_saved_is_shown_and_what_was_entered_stays(case: tup
     press(app, "Take what is stored now")
     assert app.button_group(key=typed(app, "clinical_plan")).value == "excise"
     assert "changed in another window" not in read(app)
+
+
+def test_the_size_is_in_millimeters_once_the_width_of_the_photo_is_known(case: tuple[AppTest, CaseStore]) -> None:
+    app, store = case
+    assert "Without an outline the lesion cannot be measured" in read(app)
+    photo, model = store.photo(1), store.case(1).visit.prediction.model
+    points = [(0.5 + 0.25 * np.cos(turn), 0.5 + 0.1 * np.sin(turn)) for turn in np.linspace(0, 2 * np.pi, 24, False)]
+    outline = pipeline.drawn_by_clinician(points, photo, model)
+    store.keep_outlines(1, [outline], expected=())
+    turn(app, "worklist")
+    press(app, "Open case 1")
+    assert f"px of {photo.width_px} px across the photo, by your outline." in read(app)
+    app.number_input(key=typed(app, "clinical_field_width")).set_value(20.0).run()
+    assert "Largest diameter: 10.0 mm, by your outline." in read(app)  # half of the photo's width
+    press(app, "Save size")
+    assert "Size saved." in read(app)
+    assert store.case(1).visit.clinical.field_width_mm == 20.0

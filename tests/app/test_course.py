@@ -4,14 +4,19 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
+from skinlens.followup.trend import MelanomaTrend, TrendPoint, with_views
 from skinlens.phantom import draw_phantom
+from skinlens.preprocess import model_view, normalise
+from skinlens.records import ModelStamp
 from skinlens.store import CaseStore, NewLesion, NewPatient
 from skinlens.ui import course
-from tests.app.conftest import press, read, turn
+from tests.app.conftest import press, read, turn, typed
+from tests.closeness import NETWORK, assert_near
 
 
 def test_the_later_photo_is_swiped_in_from_the_right() -> None:
@@ -51,6 +56,18 @@ def test_a_turned_photo_is_aligned_and_the_course_is_drawn(agreed: AppTest, skin
     assert "Case 1 has no outline of the lesion" in said
     assert "(2 visits read by the same model)" in said or "Unfamiliar image" in said
     assert len(agreed.get("plotly_chart")) == 1
+    later = typed(agreed, "compare Later visit")
+    assert [agreed.selectbox(key=typed(agreed, f"compare {side} visit")).value for side in ("Earlier", "Later")] == [
+        1,
+        2,
+    ]
+    agreed.selectbox(key=later).set_value(1).run()
+    assert "Choose two different visits." in read(agreed)
+    saved(store, 5, 3, lesion, "2024-09-06")
+    agreed.run()
+    agreed.selectbox(key=later).set_value(3).run()
+    assert "2024-09-06 (case 3)" in agreed.selectbox(key=later).options
+    assert "turned by 3°" in read(agreed)
     agreed.segmented_control(key="case_overlay_way").set_value("Blend").run()
     assert not agreed.exception
 
@@ -64,3 +81,31 @@ def test_photos_of_two_lesions_are_not_aligned(agreed: AppTest, skinlens_home: P
     turn(agreed, "compare")
     assert "could not be aligned" in read(agreed)
     assert not [one for one in agreed.segmented_control if one.key == "case_overlay_way"]
+
+
+def test_the_bars_of_the_course_reach_from_the_lowest_to_the_highest_view() -> None:
+    stamp = ModelStamp("hsb", "2.0", "bb" * 32)
+    points = tuple(
+        TrendPoint(number, f"2026-0{number}-01", prob, 0.1, stamp, reliable=True, comparable=True)
+        for number, prob in ((1, 0.2), (2, 0.3))
+    )
+    bare = course.chart(MelanomaTrend(points)).data[0].error_y
+    assert not bare.visible
+    known = with_views(MelanomaTrend(points), {1: (0.05, 0.25), 2: (0.31, 0.4)})  # below the mean of none of the views
+    assert [one.over_views for one in known.points] == [(0.05, 0.25), (0.31, 0.4)]
+    bars = course.chart(known).data[0].error_y
+    assert bars.visible
+    assert list(bars.array) == pytest.approx([5, 10])
+    assert list(bars.arrayminus) == pytest.approx([15, 0])
+
+
+def test_the_first_of_the_eight_views_is_the_photo_as_it_is() -> None:
+    classifier = pipeline.load_classifier(pipeline.weights_directory())
+    photo = pipeline.example(classifier).photo
+    turned = classifier.turned_probs(photo)
+    assert turned.shape == (8, 7)
+    assert_near(turned[0], classifier.predict(photo).probs, NETWORK)
+    spec = classifier.engine.spec
+    upside_down = np.ascontiguousarray(model_view(photo, spec)[::-1, ::-1])
+    assert_near(turned[2:3], classifier.probs(normalise(upside_down[np.newaxis], spec)), NETWORK)
+    assert len({row.tobytes() for row in turned}) == 8

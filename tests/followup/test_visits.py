@@ -35,7 +35,9 @@ def test_stored_visits_are_aligned_and_compared(tmp_path: Path) -> None:
     after = save(store, second, [by_model, ellipse(second, 76.8, 61.4)], lesion, "2026-03-04")
     registration = pipeline.register_visits(store, before, after)
     assert registration.scale == pytest.approx(1.25, rel=0.02)
-    change = pipeline.compare_visits(store, before, after, registration, mm_per_px=(0.05, None))
+    shown_mm = 0.05 * first.width_px  # across the photo
+    store.record_scale(before, shown_mm, expected_version=store.case(before).visit.version)
+    change = pipeline.compare_visits(store, before, after, registration)
     area = change.difference("area")
     assert area is not None
     assert (area.change, area.unit) == (pytest.approx(44, abs=3), "mm²")

@@ -28,6 +28,7 @@ RECORD = ClinicalRecord(
     Plan("recheck", 3, "dermoscopy again"),
     Recall("2024-08-31", "2024-09-02"),
     Histology("mel", "in situ", "2024-06-10", "H-24/1234"),
+    12.5,
 )
 
 
@@ -54,6 +55,7 @@ def test_a_record_that_is_saved_with_the_case_comes_back_as_it_was(store, save):
         "histology_text": (None, "in situ"),
         "histology_on": (None, "2024-06-10"),
         "histology_report": (None, "H-24/1234"),
+        "field_width_mm": (None, "12.5 mm"),
     }
 
 
@@ -86,6 +88,21 @@ def test_each_door_writes_its_part_and_leaves_the_others(store, save):
     cleared = store.record_plan(number, None, expected_version=cleared.visit.version)
     cleared = store.record_criteria(number, Criteria(), expected_version=cleared.visit.version)
     assert cleared.visit.clinical == ClinicalRecord(symptoms="itching")
+
+
+def test_the_scale_of_a_photo_is_kept_in_range(store, save):
+    number = save().visit.id
+    known = store.record_scale(number, 20, expected_version=1)
+    assert known.visit.clinical.field_width_mm == 20.0
+    assert known.visit.clinical.mm_per_px(800) == 0.025
+    assert store.revisions(number)[-1].changes == {"field_width_mm": (None, "20 mm")}
+    for width in (0.0, -3.0, 1.9, 201.0, float("nan"), float("inf")):
+        with pytest.raises(InvalidEntry, match="is from 2 to 200 mm, found"):
+            store.record_scale(number, width, expected_version=2)
+    assert store.case(number) == known
+    unknown = store.record_scale(number, None, expected_version=2)
+    assert unknown.visit.clinical.mm_per_px(800) is None
+    assert unknown.visit.version == 3
 
 
 def test_what_changes_after_the_signature_amends_the_case(store, save):
@@ -299,6 +316,7 @@ def test_the_export_has_what_was_entered_and_the_scores(store, save):
             "reported_on": "2024-06-10",
             "report_number": "H-24/1234",
         },
+        "field_width_mm": 12.5,
     }
 
 

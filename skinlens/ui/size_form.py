@@ -1,0 +1,49 @@
+"""Size of the lesion: the scale of the photo as the clinician gives it, and the diameter by the outline."""
+
+import streamlit as st
+
+from skinlens.clinical import FIELD_WIDTH_MM, ClinicalRecord
+from skinlens.followup import measures
+from skinlens.store import CaseStore
+from skinlens.ui import clinical_fields
+from skinlens.ui.open_case import OpenCase
+from skinlens.ui.words import plain
+
+
+def fields(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None:
+    case = opened.case
+    assert case is not None
+    key, (least, most) = clinical_fields.key(opened, "field_width"), FIELD_WIDTH_MM
+    st.session_state.setdefault(key, read.field_width_mm)
+    width = st.number_input(
+        "Width of the skin in the photo, mm",
+        least,
+        most,
+        step=0.1,
+        format="%.1f",
+        key=key,
+        persist_state="session",
+        placeholder="not known",
+        help="From the left edge of the photo to the right one: as the maker of the dermatoscope gives its field of "
+        "view, or as a ruler in the photo shows. Sizes are then in millimeters, here and in the comparison of visits.",
+    )
+    st.markdown(plain(diameter_words(opened, width)))
+    if clinical_fields.save_button(opened, "size"):
+        clinical_fields.save(
+            opened,
+            "size",
+            lambda version: store.record_scale(case.visit.id, width, expected_version=version),
+            "Size saved." if width else "The size is not known now.",
+        )
+
+
+def diameter_words(opened: OpenCase, field_width_mm: float | None) -> str:
+    """How large the lesion is by its outline, or what is missing to say it."""
+    outline, photo = opened.outline_by("clinician") or opened.outline_by("model"), opened.analysis.photo
+    if outline is None or photo.placeholder:
+        return "Without an outline the lesion cannot be measured. Draw one under “Why?”."
+    pixels = measures.largest_diameter_px(outline, photo)
+    by = "your outline" if outline.made_by == "clinician" else "the model's outline: check it under “Why?”"
+    if field_width_mm is None:
+        return f"Largest diameter: {pixels:.0f} px of {photo.width_px} px across the photo, by {by}."
+    return f"Largest diameter: {pixels * field_width_mm / photo.width_px:.1f} mm, by {by}."
