@@ -64,19 +64,25 @@ def fill(store: CaseStore, visits: int, random: np.random.Generator) -> None:
             picture(number), QUALITY, prediction(random),
             patient=NewPatient(f"P-{number}"), lesion=NewLesion("back"), taken_on="2025-01-01", **said,
         )  # fmt: skip
+    copy(store, SAVED, visits)
     with store._writing() as db:
-        for table, own in (("patient", "'P-' || (:n + id)"), ("lesion", None), ("visit", None)):
-            columns = [row["name"] for row in db.query(f"PRAGMA table_info({table})") if row["name"] != "seal"]
-            moved = {"id": ":n + id", "patient_id": ":n + patient_id", "lesion_id": ":n + lesion_id", "pseudonym": own}
-            values = ", ".join(moved.get(name) or name for name in columns)
-            for start in range(SAVED, visits, SAVED):
-                sql = f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {table} WHERE id <= {SAVED}"
-                db.execute(sql, {"n": start})
         drawn = np.maximum(random.standard_normal((visits, WIDTH)), 0).astype("<f2")
         db.conn.executemany(
             "INSERT INTO visit_features (visit_id, model_sha256, features) VALUES (?, ?, ?)",
             ((number + 1, MODEL, vector.tobytes()) for number, vector in enumerate(drawn)),
         )
+
+
+def copy(store: CaseStore, saved: int, visits: int) -> None:
+    """Copy the first ``saved`` cases, each of a patient and lesion of its own, by SQL until there are ``visits``."""
+    with store._writing() as db:
+        for table, own in (("patient", "'P-' || (:n + id)"), ("lesion", None), ("visit", None)):
+            columns = [row["name"] for row in db.query(f"PRAGMA table_info({table})") if row["name"] != "seal"]
+            moved = {"id": ":n + id", "patient_id": ":n + patient_id", "lesion_id": ":n + lesion_id", "pseudonym": own}
+            values = ", ".join(moved.get(name) or name for name in columns)
+            for start in range(saved, visits, saved):
+                sql = f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {table} WHERE id <= {saved}"
+                db.execute(sql, {"n": start})
 
 
 if __name__ == "__main__":
