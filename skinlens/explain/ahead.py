@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from skinlens.background import give_way
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -17,7 +19,7 @@ def ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Res
 
     At most ``DEPTH`` + 1 items are in use: one more may be made in the memory of the first.
     """
-    with ThreadPoolExecutor(DEPTH, thread_name_prefix="ahead") as workers:
+    with ThreadPoolExecutor(DEPTH, thread_name_prefix="ahead", initializer=give_way) as workers:
         waiting: deque[Future[Result]] = deque()
         for item in items:
             waiting.append(workers.submit(work, item))

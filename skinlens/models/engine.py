@@ -20,6 +20,7 @@ import numpy as np
 import onnxruntime as ort
 from jaxtyping import Float32
 
+from skinlens.background import give_way
 from skinlens.errors import WeightsError
 from skinlens.preprocess import InputSpec
 from skinlens.records import Array, Batch, FeatureMaps, Logits, ModelStamp
@@ -136,7 +137,7 @@ class Engine:
         if names not in (OUTPUTS[:3], OUTPUTS):
             raise WeightsError(f"{name}: expected the outputs {OUTPUTS}, found {names}.")
         self._pools = names == OUTPUTS
-        self._workers = ThreadPoolExecutor(threads, thread_name_prefix="engine")
+        self._workers = ThreadPoolExecutor(threads, thread_name_prefix="engine", initializer=give_way)
         self._alone: ort.InferenceSession | None = self._session if threads == 1 else None
         self._lock = threading.Lock()
         self.head, self.exits, self.spec, self.stamp = head, exits, spec, stamp

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from skinlens.background import give_way
 from skinlens.errors import Cancelled, SkinLensError
 from skinlens.records import Progress
 
@@ -98,8 +99,8 @@ class Line:
         self._lock = threading.Lock()
         self._desks: dict[bool, deque[Desk]] = {True: deque(), False: deque()}
         self._pools = {
-            True: ThreadPoolExecutor(long, thread_name_prefix="long"),
-            False: ThreadPoolExecutor(short, thread_name_prefix="short"),
+            True: ThreadPoolExecutor(long, thread_name_prefix="long", initializer=give_way),
+            False: ThreadPoolExecutor(short, thread_name_prefix="short", initializer=give_way),
         }
 
     def join(self, desk: "Desk", *, long: bool) -> None:
