@@ -25,7 +25,7 @@ from jaxtyping import Float32
 from PIL import Image
 
 from skinlens.ood_cause import likely_cause
-from skinlens.records import LIKENESS, Array, Photo, QualityCheck, QualityReport
+from skinlens.records import LIKENESS, SIMILARITY, Array, Photo, QualityCheck, QualityReport
 from skinlens.wording import UNLIKE
 
 DETAIL_PX = 150
@@ -109,7 +109,7 @@ def assess(photo: Photo, *, distance: float | None = None, distance_limit: float
         checks.append(
             _check(
                 LIKENESS,
-                "Distance from the training photos",
+                SIMILARITY,
                 distance,
                 "at most",
                 distance_limit,

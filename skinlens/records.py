@@ -48,6 +48,8 @@ MAX_AGE_YEARS = 85
 AIMED_SENSITIVITY = 0.9
 """Share of the melanomas that the released threshold is chosen to find: the highest cut-off that finds as many."""
 LIKENESS = "familiarity"
+SIMILARITY = "Similarity to training images"
+"""Title of the check named ``LIKENESS``; releases up to 0.3.0 stored it under another title."""
 """Name of the check that measures how far a photo lies from the training photos."""
 
 

@@ -2,11 +2,21 @@
 
 import math
 import re
+from typing import NamedTuple
 
 from skinlens.criteria import Criteria
 from skinlens.labels import BY_CODE, CODES, MELANOMA
-from skinlens.quantities import percent
-from skinlens.records import AIMED_SENSITIVITY, LIKENESS, Prediction, PredictionSet, QualityReport, Threshold
+from skinlens.quantities import number, percent
+from skinlens.records import (
+    AIMED_SENSITIVITY,
+    LIKENESS,
+    SIMILARITY,
+    Prediction,
+    PredictionSet,
+    QualityCheck,
+    QualityReport,
+    Threshold,
+)
 
 UNRELIABLE_BRIEFLY = "Unreliable"
 """On a card and in a list, in the place of classes and probabilities."""
@@ -33,6 +43,24 @@ def verdict(quality: QualityReport, prediction: Prediction) -> tuple[str, ...]:
     if not quality.reliable:
         return (UNRELIABLE,)
     return tuple(filter(None, (threshold_statement(prediction), set_statement(prediction))))
+
+
+class CheckWords(NamedTuple):
+    """A quality check in words: what was checked, what was measured, what is expected."""
+
+    title: str
+    measured: str
+    expected: str
+
+
+def check_words(check: QualityCheck) -> CheckWords:
+    """One row of the table of quality checks, the same on the screen and in print."""
+    unit = f" {check.unit}" if check.unit else ""
+    measured, expected = f"{number(check.value)}{unit}", f"{check.direction} {number(check.limit)}{unit}"
+    if check.name == LIKENESS:
+        level = "normal" if check.passed else "low"
+        return CheckWords(SIMILARITY, f"{level}; distance {measured}", f"distance {expected}")
+    return CheckWords(check.title, measured, expected)
 
 
 def cause(quality: QualityReport) -> str:

@@ -9,6 +9,7 @@ from skinlens.records import ModelStamp, Prediction, PredictionSet, QualityCheck
 from skinlens.wording import (
     UNRELIABLE,
     agreement,
+    check_words,
     cutoff_promise,
     set_remark,
     set_statement,
@@ -122,3 +123,17 @@ def test_agreement_with_the_impression_is_said_in_a_sentence(impression: str, me
 def test_nothing_is_compared_with_no_impression_or_an_unreliable_result(impression: str | None) -> None:
     assert agreement(impression, GOOD, prediction(0.9, 0.08)) == ""
     assert agreement("mel", STRANGE, prediction(0.9, 0.08)) == ""
+
+
+def test_the_similarity_to_the_training_images_is_in_words_also_of_an_old_case() -> None:
+    old = QualityCheck(
+        "familiarity", "Distance from the training photos", 1.17, 1.6, "at most", "times typical", True, ""
+    )
+    assert check_words(old) == (
+        "Similarity to training images",
+        "normal; distance 1.17 times typical",
+        "distance at most 1.6 times typical",
+    )
+    assert check_words(replace(old, value=3.1, passed=False)).measured == "low; distance 3.1 times typical"
+    sharp = QualityCheck("sharpness", "Sharpness", 0.7, 0.5, "at least", "", True, "")
+    assert check_words(sharp) == ("Sharpness", "0.7", "at least 0.5")

@@ -39,7 +39,15 @@ from skinlens.records import (
 )
 from skinlens.report.checks import NOTE, NOTHING, CheckRow, check_rows
 from skinlens.report.clinical import Entry, clinical_entries
-from skinlens.wording import NO_CODES, UNRELIABLE, UNRELIABLE_MAPS, cause, set_statement, threshold_statement
+from skinlens.wording import (
+    NO_CODES,
+    UNRELIABLE,
+    UNRELIABLE_MAPS,
+    cause,
+    check_words,
+    set_statement,
+    threshold_statement,
+)
 
 PHOTO_LONGEST_PX = 1600
 """Long side of the photo in the report: over 400 dots per inch at the size at which it is printed."""
@@ -357,10 +365,8 @@ def _quality_summary(visit: Visit) -> str:
 
 
 def _finding(check: QualityCheck) -> FindingRow:
-    unit = f" {check.unit}" if check.unit else ""
     verdict = "met" if check.passed else f"not met. {check.advice}".strip()
-    limit = f"{check.direction} {number(check.limit)}{unit}"
-    return FindingRow(check.title, f"{number(check.value)}{unit}", limit, verdict, check.passed)
+    return FindingRow(*check_words(check), verdict, check.passed)
 
 
 def _diagnosis(visit: Visit) -> str:

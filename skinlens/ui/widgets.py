@@ -7,14 +7,14 @@ from html import escape
 import streamlit as st
 
 from skinlens.labels import DIAGNOSES, LABELS, MELANOMA, Label
-from skinlens.quantities import duration, number
+from skinlens.quantities import duration
 from skinlens.records import Prediction, QualityReport
 from skinlens.report.typeset import PLACEHOLDER, not_printed
 from skinlens.store import CaseStore, NewLesion, NewPatient
 from skinlens.ui import cache
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import RISK_SIGNS, diagnosis_name, impression_name, name, percent, plain
-from skinlens.wording import cutoff_promise, verdict_line
+from skinlens.wording import check_words, cutoff_promise, verdict_line
 
 TOP = 3
 """Classes that are shown at once; the others are folded."""
@@ -54,17 +54,7 @@ def quality(report: QualityReport) -> None:
         st.info("The quality of this photo was not checked.")
         return
     with st.expander("What was measured"):
-        rows = []
-        for check in report.checks:
-            unit = f" {check.unit}" if check.unit else ""
-            rows.append(
-                (
-                    check.title,
-                    f"{number(check.value)}{unit}",
-                    f"{check.direction} {number(check.limit)}{unit}",
-                    "met" if check.passed else "not met",
-                )
-            )
+        rows = [(*check_words(check), "met" if check.passed else "not met") for check in report.checks]
         table(("Check", "Measured", "Expected", "Result"), rows)
 
 
