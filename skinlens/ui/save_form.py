@@ -22,19 +22,22 @@ def impression(opened: OpenCase) -> None:
     open_case.put_back(opened, "impression")
     st.header("Your impression first")
     st.markdown("Record your impression before you see the model's: it stays independent.")
-    chosen = st.selectbox(
+    key = opened.key("impression")
+    st.selectbox(
         "Your impression (optional)",
         list(IMPRESSIONS),
         index=None,
         format_func=impression_name,
         placeholder="Choose a diagnosis, or leave empty",
-        key=opened.key("impression"),
+        key=key,
         persist_state="session",
     )
     open_case.take_down(opened)
-    if st.button(SHOW, type="primary", key=f"show_reading-{opened.token}"):
-        opened.impression, opened.revealed = chosen, True
-        st.rerun()
+
+    def reveal() -> None:  # before the page is drawn: it need not be drawn twice
+        opened.impression, opened.revealed = st.session_state.get(key), True
+
+    st.button(SHOW, type="primary", key=f"show_reading-{opened.token}", on_click=reveal)
 
 
 @st.fragment
