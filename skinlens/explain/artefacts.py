@@ -162,9 +162,9 @@ def in_words(check: Check) -> str:
         )
     over = over_the_cutoff(check)
     now, then = ("at or above", "below") if before >= threshold else ("below", "to or above")
-    second = f"It stays {now} the threshold of {percent(threshold)} with all."
+    second = f"It stays {now} the cut-off of {percent(threshold)} with all."
     if over:
-        second = f"It comes {then} the threshold of {percent(threshold)} with: {', '.join(over)}."
+        second = f"It comes {then} the cut-off of {percent(threshold)} with: {', '.join(over)}."
     return f"{first} {second}"
 
 

@@ -31,7 +31,7 @@ MOST_SPREAD = 24
 """Latest visits whose views are compared: about a seventh of a second for each, once."""
 OVER_VIEWS = (
     "Bars: from the lowest to the highest probability of the same photo turned by quarters and mirrored (eight views). "
-    "Two visits whose bars overlap do not differ for the model."
+    "Where the bars of two visits overlap, they differ by no more than turning the photo does."
 )
 
 

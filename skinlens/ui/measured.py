@@ -40,8 +40,8 @@ PARTS = {
     "balanced_accuracy": "Balanced accuracy",
     "accuracy": "Accuracy",
     "melanoma_auc": "AUC, melanoma",
-    "melanoma_sensitivity": "Melanomas above the threshold",
-    "melanoma_specificity": "Others below the threshold",
+    "melanoma_sensitivity": "Melanomas above the cut-off",
+    "melanoma_specificity": "Others below the cut-off",
     "ece": "Calibration error",
     "refused": "Flagged as unlike the training photos",
 }

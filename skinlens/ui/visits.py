@@ -27,6 +27,7 @@ SAME_DAY = (
     "Both photos are of {day}: they show the same lesion twice, not its course. What differs between their "
     "probabilities comes from light, angle, sharpness or hair."
 )
+SAME_SIDES = "Both photos are drawn with their short sides equally long, as the model sees them."
 OTHER_MODEL = "The two visits were read by different models: their probabilities cannot be compared."
 
 
@@ -158,9 +159,9 @@ def _threshold_crossed(before: Prediction, after: Prediction) -> str:
     value = percent(after.melanoma_threshold.value)
     if before.above_melanoma_threshold == after.above_melanoma_threshold:
         side = "at or above" if after.above_melanoma_threshold else "below"
-        return f", {side} the threshold of {value} at both visits"
+        return f", {side} the cut-off of {value} at both visits"
     side = "and now lies at or above" if after.above_melanoma_threshold else "and now lies below"
-    return f", {side} the threshold of {value}"
+    return f", {side} the cut-off of {value}"
 
 
 # --------------------------------------------------------------------------------------------------------- pictures
@@ -193,10 +194,14 @@ def _pictures(before: SeenVisit, after: SeenVisit) -> None:
         columns=2,
     )
     viewer.load_script()
-    st.caption(
-        "Zoom and place are the same in all pictures. Both photos are drawn with their short sides equally long, as "
-        "the model sees them; their true size is not known without a ruler in the photo."
-    )
+    st.caption(f"Zoom and place are the same in all pictures. {SAME_SIDES} {_sizes_known(before, after)}")
+
+
+def _sizes_known(before: SeenVisit, after: SeenVisit) -> str:
+    widths = [one.visit.clinical.field_width_mm for one in (before, after)]
+    if all(widths):
+        return "The photos show {:g} and {:g} mm of skin from left to right.".format(*widths)
+    return "Their true size is not known: enter the width of the skin in each photo (Result, Size)."
 
 
 def _photo_panel(one: SeenVisit) -> Panel:

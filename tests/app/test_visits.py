@@ -25,7 +25,7 @@ def prediction(**probs: float) -> Prediction:
 def test_what_rose_and_fell_is_said_with_both_figures_and_the_side_of_the_threshold() -> None:
     before, after = prediction(mel=0.04, nv=0.9, bkl=0.06), prediction(mel=0.5, nv=0.36, bkl=0.1, df=0.04)
     assert [sentence.replace("\u00a0", " ") for sentence in changes_in_words(before, after)] == [
-        "Melanoma rose from 4.0 % to 50.0 %, by 46.0 percentage points, and now lies at or above the threshold of "
+        "Melanoma rose from 4.0 % to 50.0 %, by 46.0 percentage points, and now lies at or above the cut-off of "
         "10.0 %.",
         "The most probable class was melanocytic nevus, and now is melanoma.",
         "Melanocytic nevus fell from 90.0 % to 36.0 %, by 54.0 percentage points.",
@@ -35,9 +35,9 @@ def test_what_rose_and_fell_is_said_with_both_figures_and_the_side_of_the_thresh
 @pytest.mark.parametrize(
     ("was", "now", "words"),
     [
-        (0.3, 0.02, "and now lies below the threshold of 10.0 %."),
-        (0.3, 0.2, "at or above the threshold of 10.0 % at both visits."),
-        (0.02, 0.02, "Melanoma is unchanged at 2.0 %, below the threshold of 10.0 % at both visits."),
+        (0.3, 0.02, "and now lies below the cut-off of 10.0 %."),
+        (0.3, 0.2, "at or above the cut-off of 10.0 % at both visits."),
+        (0.02, 0.02, "Melanoma is unchanged at 2.0 %, below the cut-off of 10.0 % at both visits."),
     ],
 )
 def test_the_threshold_is_crossed_or_not(was: float, now: float, words: str) -> None:

@@ -104,14 +104,14 @@ def test_what_was_found_in_words_by_hand():
     calm = kept(0.1, 0.2, ink=[0.105, 0.1, 0.11], hair=[0.1, 0.1, 0.1])
     assert read(calm) == (
         "None of them changes the probability of melanoma (10.0 %) by a percentage point on average. "
-        "It stays below the threshold of 20.0 % with all."
+        "It stays below the cut-off of 20.0 % with all."
     )
     swayed = kept(0.1, 0.2, ink=[0.2, 0.1, 0.15], hair=[0.01, 0.02, 0.03])
     assert read(swayed) == (
         "The probability of melanoma changes most with hair: from 10.0 % to 2.0 % on average. "
-        "It comes to or above the threshold of 20.0 % with: ink of a skin marker."
+        "It comes to or above the cut-off of 20.0 % with: ink of a skin marker."
     )
-    assert read(kept(0.3, 0.2, hair=[0.1, 0.3, 0.3])).endswith("It comes below the threshold of 20.0 % with: hair.")
+    assert read(kept(0.3, 0.2, hair=[0.1, 0.3, 0.3])).endswith("It comes below the cut-off of 20.0 % with: hair.")
 
 
 # ------------------------------------------------------------------------------------------------------- the engine

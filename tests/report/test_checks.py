@@ -83,7 +83,7 @@ def test_every_check_in_one_sentence_by_question_class_and_method() -> None:
     assert found[4] == (
         "The published library points to the same area: of the hottest fifths 61 % is shared, rank correlation 0.91."
     )
-    assert found[5].endswith("It comes to or above the threshold of 20.0 % with: ink of a skin marker.")
+    assert found[5].endswith("It comes to or above the cut-off of 20.0 % with: ink of a skin marker.")
     assert found[6] == (
         "Both branches say melanoma. Small patches: melanoma (40.0 %); Deep branch: melanoma (70.0 %); Final answer: "
         "melanoma (80.0 %)."
