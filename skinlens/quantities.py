@@ -1,6 +1,7 @@
 """Figures as a reader sees them: a time, a share, a number, the same on the screen and in print."""
 
 import math
+from typing import Literal
 
 
 def duration(duration_ms: float) -> str:
@@ -32,3 +33,13 @@ def number(value: float) -> str:
     if not math.isfinite(value):
         return "not measurable"
     return f"{value:.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"
+
+
+MM_PER_INCH = 25.4
+
+
+def length(mm: float, unit: Literal["mm", "inch"] = "mm") -> str:
+    """A length of some millimeters: tenths of a millimeter, or hundredths of an inch, which are as fine."""
+    if not math.isfinite(mm):
+        return "not measurable"
+    return f"{mm / MM_PER_INCH:.2f}\u00a0in" if unit == "inch" else f"{mm:.1f}\u00a0mm"

@@ -1,4 +1,4 @@
-"""Schema steps of the clinical record and of the worklist: see ``migrations``, which lists them."""
+"""Schema steps of the clinical record, of the worklist and of the signature: see ``migrations``, which lists them."""
 
 from sqlite_utils.db import Database
 
@@ -89,4 +89,25 @@ def m016_worklist(db: Database) -> None:
         CREATE INDEX visit_unreliable ON visit (taken_on) WHERE reliable = 0;
         CREATE INDEX visit_by_recall ON visit (recall_on) WHERE recall_on IS NOT NULL AND recall_done_on IS NULL;
         CREATE INDEX visit_with_histology ON visit (lesion_id) WHERE histology IS NOT NULL;
+    """)
+
+
+def m018_signature(db: Database) -> None:
+    """Who signed a visit, and when. Of visits that were signed before, the time is taken from the trail."""
+    add_columns(
+        db,
+        "visit",
+        ["signed_by TEXT NOT NULL DEFAULT ''", "signed_at TEXT"],
+        fill="""
+            UPDATE visit SET signed_at = coalesce(
+                (SELECT min(at) FROM revision WHERE visit_id = visit.id AND action = 'signed'), created_at
+            ) WHERE status <> 'draft'""",
+    )
+    db.executescript("""
+        CREATE INDEX visit_signed ON visit (signed_by, signed_at) WHERE signed_by <> '';
+
+        CREATE TRIGGER signature_is_final BEFORE UPDATE OF signed_by, signed_at ON visit
+        WHEN old.signed_at IS NOT NULL BEGIN
+            SELECT raise(ABORT, 'a signature is never changed');
+        END;
     """)
