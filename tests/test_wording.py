@@ -14,6 +14,7 @@ from skinlens.wording import (
     set_statement,
     threshold_statement,
     verdict,
+    verdict_line,
 )
 
 GOOD = QualityReport((QualityCheck("familiarity", "Distance", 1.0, 1.6, "at most", "", True, ""),))
@@ -122,3 +123,11 @@ def test_agreement_with_the_impression_is_said_in_a_sentence(impression: str, me
 def test_nothing_is_compared_with_no_impression_or_an_unreliable_result(impression: str | None) -> None:
     assert agreement(impression, GOOD, prediction(0.9, 0.08)) == ""
     assert agreement("mel", STRANGE, prediction(0.9, 0.08)) == ""
+
+
+@pytest.mark.parametrize(
+    ("melanoma", "words"), [(0.23, "Suspicious for melanoma."), (0.02, "Below the melanoma cut-off.")]
+)
+def test_the_verdict_without_figures_is_words_alone(melanoma: float, words: str) -> None:
+    assert verdict_line(prediction(melanoma, 0.08), figures=False) == words
+    assert "cut-off 8.0" in verdict_line(prediction(melanoma, 0.08))
