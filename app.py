@@ -8,13 +8,14 @@ if __name__ == "__main__":
     from skinlens.ui import frame
 
     guard.must_stand()
-    st.set_page_config(page_title="SkinLens", page_icon=frame.MARK, layout="wide")
+    st.set_page_config(page_title="SkinLens", page_icon=frame.MARK, layout="wide", menu_items=frame.MENU)
     pages = [
         st.Page("pages/worklist.py", title="Worklist", default=True),
         st.Page("pages/patients.py", title="Patients"),
         st.Page("pages/visit.py", title="Visit"),
         st.Page("pages/performance.py", title="Performance"),
         st.Page("pages/help.py", title="Help"),
+        st.Page("pages/settings.py", title="Settings"),
     ]
     frame.run(st.navigation(pages, position="top"), pages)
 else:

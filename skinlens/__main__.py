@@ -1,7 +1,7 @@
 """The command line: ``python -m skinlens COMMAND``. ``--help`` of each command says what it takes.
 
-Results go to stdout, progress and messages to stderr. Exit status: 0 done, 1 the doctor found something wrong, 2 bad
-input (one line on stderr says what, and what to do), 130 stopped by Ctrl+C.
+Results go to stdout, progress and messages to stderr. Exit status: 0 done, 1 the doctor found something wrong or
+a backup lacks a file, 2 bad input (one line on stderr says what, and what to do), 130 stopped by Ctrl+C.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from skinlens.explain import AGAINST
 from skinlens.labels import CODES, DISCLAIMER, LABELS
 from skinlens.models.weights import load_manifest
 from skinlens.patient_context import SITES, PatientContext, context_of
-from skinlens.records import Method
+from skinlens.records import Method, Progress
 from skinlens.terminal import speak_any_code_page
 from skinlens.wording import CONTEXT_PRIOR, UNRELIABLE, verdict
 
@@ -145,6 +145,40 @@ def _doctor(options: argparse.Namespace) -> int:
     return 0 if all(finding.passed for finding in findings) else 1
 
 
+def _backup(options: argparse.Namespace) -> int:
+    from skinlens.store import CaseStore
+
+    made = CaseStore().back_up(options.folder.absolute(), progress=_percent("Backing up"))
+    print(*made.missing, sep="\n", end="\n" if made.missing else "", file=sys.stderr)
+    print(f"{made.path}\n{made.cases} cases, {made.files} photos and maps: written and verified.")
+    return 1 if made.missing else 0
+
+
+def _restore(options: argparse.Namespace) -> int:
+    from skinlens.store import default_home
+    from skinlens.store.restore import restore
+
+    done = restore(options.file, default_home(), replace=options.replace, progress=_percent("Restoring"))
+    print(*done.missing, sep="\n", end="\n" if done.missing else "", file=sys.stderr)
+    print(f"{done.home} holds the backup of {done.made_at[:10]} now: {done.cases} cases, {done.files} photos and maps.")
+    if done.aside is not None:
+        print(f"What was there before is in {done.aside}. Delete that folder once you are sure not to need it.")
+    return 1 if done.missing else 0
+
+
+def _percent(doing: str) -> Progress:
+    """Each tenth that is done, to stderr."""
+    told = -1
+
+    def tell(fraction: float) -> None:
+        nonlocal told
+        if (tenth := int(10 * fraction)) > told:
+            told = tenth
+            print(f"{doing}: {10 * tenth} %", file=sys.stderr)
+
+    return tell
+
+
 def _serve(options: argparse.Namespace) -> int:
     from skinlens.serve import serve
 
@@ -258,6 +292,17 @@ def _parser() -> argparse.ArgumentParser:
         help="changes that were lost with the case database's log are known: tidy the folder again",
     )
     doctor.set_defaults(run=_doctor)
+
+    backup = commands.add_parser("backup", help="all cases, photos and settings as one verified ZIP")
+    backup.add_argument("folder", type=Path, metavar="FOLDER", help="where it is written, best on another disk")
+    backup.set_defaults(run=_backup)
+
+    restore = commands.add_parser("restore", help="bring a backup back; stop the app first")
+    restore.add_argument("file", type=Path, metavar="FILE.zip")
+    restore.add_argument(
+        "--replace", action="store_true", help="also where there are cases: they are set aside, not deleted"
+    )
+    restore.set_defaults(run=_restore)
 
     measuring = research.add_commands(commands)
     for command in (predict, explain, report, doctor, *measuring):

@@ -1,6 +1,7 @@
 """Figures as a reader sees them: a time, a share, a number, the same on the screen and in print."""
 
 import math
+from typing import Literal
 
 
 def duration(duration_ms: float) -> str:
@@ -32,3 +33,20 @@ def number(value: float) -> str:
     if not math.isfinite(value):
         return "not measurable"
     return f"{value:.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"
+
+
+MM_PER_INCH = 25.4
+
+
+def length(mm: float, unit: Literal["mm", "inch"] = "mm") -> str:
+    """A length of some millimeters: tenths of a millimeter, or hundredths of an inch, which are as fine."""
+    if not math.isfinite(mm):
+        return "not measurable"
+    return f"{mm / MM_PER_INCH:.2f}\u00a0in" if unit == "inch" else f"{mm:.1f}\u00a0mm"
+
+
+def area(mm2: float, unit: Literal["mm", "inch"] = "mm") -> str:
+    """An area of some square millimeters, as ``length`` gives a length."""
+    if not math.isfinite(mm2):
+        return "not measurable"
+    return f"{mm2 / MM_PER_INCH**2:.3f}\u00a0in²" if unit == "inch" else f"{mm2:.1f}\u00a0mm²"

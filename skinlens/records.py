@@ -358,6 +358,10 @@ class Visit:
     version: int = 1
     """As of ``Patient``; of all that the clinician says, the status and the lesion, not of maps and checks."""
     clinical: ClinicalRecord = NOT_RECORDED
+    signed_by: str = ""
+    """Who signed, as chosen or typed then; empty for a draft, and where no name was given. It never changes."""
+    signed_at: str | None = None
+    """UTC, ISO 8601: when it was signed, whatever was amended later; None for a draft."""
 
 
 @dataclass(frozen=True)

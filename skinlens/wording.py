@@ -82,8 +82,10 @@ def threshold_statement(prediction: Prediction) -> str:
     )
 
 
-def verdict_line(prediction: Prediction) -> str:
-    """The first line of a result: on which side of its cut-off melanoma lies."""
+def verdict_line(prediction: Prediction, *, figures: bool = True) -> str:
+    """The first line of a result: on which side of its cut-off melanoma lies, with both figures or in words alone."""
+    if not figures:
+        return f"{side_of_cutoff(above=prediction.above_melanoma_threshold)}."
     prob, value = _told_apart(prediction.melanoma_prob, prediction.melanoma_threshold.value)
     return f"{side_of_cutoff(above=prediction.above_melanoma_threshold)} ({prob}; cut-off {value})."
 

@@ -22,6 +22,7 @@ from skinlens.labels import CODES, DISCLAIMER
 from skinlens.models.weights import load_manifest
 from skinlens.patient_context import FEATURES, ContextModel
 from skinlens.phantom import draw_phantom
+from skinlens.store import CaseStore
 from skinlens.wording import CONTEXT_PRIOR, UNRELIABLE
 
 pytestmark = pytest.mark.slow
@@ -267,3 +268,26 @@ def test_predict_with_what_is_known_of_the_patient(
         assert CONTEXT_PRIOR in words
     assert main([*asked[:-1], "knee", "--weights", str(weights)]) == 2
     assert "Nothing is known of the body site 'knee'" in capsys.readouterr().err
+
+
+def test_everything_is_backed_up_and_restored(
+    skinlens_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    CaseStore(skinlens_home).add_patient("P-0001", 1961, "female")
+    assert main(["backup", str(tmp_path / "stick")]) == 0
+    said = capsys.readouterr()
+    path = Path(said.out.splitlines()[0])
+    assert path.parent == tmp_path / "stick"
+    assert said.out.splitlines()[1] == "0 cases, 0 photos and maps: written and verified."
+    assert said.err.splitlines()[-1] == "Backing up: 100 %"
+    assert main(["restore", str(path)]) == 2
+    assert "(0 cases, 1 patient), and nothing of it was changed" in capsys.readouterr().err
+    assert main(["restore", str(path), "--replace"]) == 0
+    assert "What was there before is in" in capsys.readouterr().out
+    assert [one.pseudonym for one in CaseStore(skinlens_home).patients()] == ["P-0001"]
+    monkeypatch.setenv("SKINLENS_HOME", str(tmp_path / "new"))
+    assert main(["restore", str(path)]) == 0
+    assert str(tmp_path / "new") in capsys.readouterr().out
+    assert [one.pseudonym for one in CaseStore(tmp_path / "new").patients()] == ["P-0001"]
+    assert main(["restore", str(tmp_path / "nothing.zip")]) == 2
+    assert "There is no file" in capsys.readouterr().err

@@ -59,10 +59,11 @@ def run(trace: Trace, home: Path, words: list[str]) -> None:
         ["-m", "skinlens", "doctor"],
         ["-m", "skinlens", "explain", "{photo}", "--out", "{out}"],
         ["-m", "skinlens", "report", "{photo}", "--out", "{out}.pdf"],
+        ["-m", "skinlens", "backup", "{out}"],
         ["-c", LIVES_ON],
         ["-c", REFERENCE],
     ],
-    ids=["doctor", "explain", "report", "a-process-that-lives-on", "reference"],
+    ids=["doctor", "explain", "report", "backup", "a-process-that-lives-on", "reference"],
 )
 def test_a_command_reaches_nobody_and_writes_nowhere_else(
     words: list[str], home: Path, tmp_path: Path, skinlens_home: Path

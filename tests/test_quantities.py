@@ -2,7 +2,7 @@
 
 import pytest
 
-from skinlens.quantities import duration, number, part, percent
+from skinlens.quantities import duration, length, number, part, percent
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,19 @@ def test_a_share_never_rounds_to_certainty(prob: float, words: str) -> None:
 @pytest.mark.parametrize(("share", "noun"), [(0.5, "half"), (0.2, "fifth"), (17 / 192, "eleventh"), (1 / 4, "quarter")])
 def test_a_share_as_the_nearest_part(share: float, noun: str) -> None:
     assert part(share) == noun
+
+
+@pytest.mark.parametrize(
+    ("mm", "unit", "words"),
+    [
+        (6.24, "mm", "6.2\u00a0mm"),
+        (12.0, "mm", "12.0\u00a0mm"),
+        (0.04, "mm", "0.0\u00a0mm"),
+        (25.4, "inch", "1.00\u00a0in"),
+        (6.24, "inch", "0.25\u00a0in"),
+        (float("nan"), "mm", "not measurable"),
+        (float("inf"), "inch", "not measurable"),
+    ],
+)
+def test_a_length_is_said_in_the_unit_that_was_chosen(mm: float, unit: str, words: str) -> None:
+    assert length(mm, unit) == words

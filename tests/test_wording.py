@@ -15,6 +15,7 @@ from skinlens.wording import (
     set_statement,
     threshold_statement,
     verdict,
+    verdict_line,
 )
 
 GOOD = QualityReport((QualityCheck("familiarity", "Distance", 1.0, 1.6, "at most", "", True, ""),))
@@ -137,3 +138,11 @@ def test_the_similarity_to_the_training_images_is_in_words_also_of_an_old_case()
     assert check_words(replace(old, value=3.1, passed=False)).measured == "low; distance 3.1 times typical"
     sharp = QualityCheck("sharpness", "Sharpness", 0.7, 0.5, "at least", "", True, "")
     assert check_words(sharp) == ("Sharpness", "0.7", "at least 0.5")
+
+
+@pytest.mark.parametrize(
+    ("melanoma", "words"), [(0.23, "Suspicious for melanoma."), (0.02, "Below the melanoma cut-off.")]
+)
+def test_the_verdict_without_figures_is_words_alone(melanoma: float, words: str) -> None:
+    assert verdict_line(prediction(melanoma, 0.08), figures=False) == words
+    assert "cut-off 8.0" in verdict_line(prediction(melanoma, 0.08))

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from skinlens.followup.change import ERROR_MEASURED_ON, Change, Difference, Quantity
 from skinlens.followup.registration import Registration
 from skinlens.followup.trend import MelanomaTrend, TrendPoint
-from skinlens.quantities import number, percent
+from skinlens.quantities import area, length, number, percent
+from skinlens.settings import Unit
 
 NAMES: Mapping[Quantity, str] = {
     "area": "Area",
@@ -44,9 +45,9 @@ def alignment_words(registration: Registration) -> str:
     )
 
 
-def change_words(change: Change) -> tuple[str, ...]:
+def change_words(change: Change, unit: Unit = "mm") -> tuple[str, ...]:
     """What changed, each quantity with what differs by chance; then what the figures rest on."""
-    said = [difference_words(one) for one in change.differences if one.quantity != "lightness"]
+    said = [difference_words(one, unit) for one in change.differences if one.quantity != "lightness"]
     if change.basis == "none":
         said.insert(0, NO_SIZES)
     if not change.color_matched:
@@ -66,7 +67,7 @@ def caution_words(change: Change) -> tuple[str, ...]:
     return (*cautions, f"Measurement error: {ERROR_MEASURED_ON}.")
 
 
-def difference_words(one: Difference) -> str:
+def difference_words(one: Difference, unit: Unit = "mm") -> str:
     """Of one quantity: what it was and is, by how much that differs, and whether that says anything."""
     name, limit = NAMES[one.quantity], _against_error(one)
     if one.quantity == "color":
@@ -78,7 +79,8 @@ def difference_words(one: Difference) -> str:
         return f"{name}: {one.before:.1f} before, {one.after:.1f} now (ΔE {one.change:+.1f}), {limit}."
     amount = f"{one.change:+.0f}\u00a0%"
     if one.unit in {"mm", "mm²"}:
-        return f"{name}: {_size(one.before)} {one.unit} before, {_size(one.after)} {one.unit} now ({amount}), {limit}."
+        size = length if one.unit == "mm" else area
+        return f"{name}: {size(one.before, unit)} before, {size(one.after, unit)} now ({amount}), {limit}."
     return f"{name}: {amount}, {limit}."
 
 
@@ -87,11 +89,6 @@ def _against_error(one: Difference) -> str:
     after = "" if unit else (" points" if one.quantity == "asymmetry" else "\u00a0%")
     side = "beyond" if one.notable else "within"
     return f"{side} measurement error (up to {unit}{one.error:.0f}{after})"
-
-
-def _size(value: float) -> str:
-    """Tenths: more would pretend."""
-    return f"{value:.1f}"
 
 
 def trend_words(trend: MelanomaTrend) -> str:

@@ -1,25 +1,30 @@
 """Cases on this computer: ``CaseStore`` and what it takes and gives beside the records of ``skinlens.records``."""
 
 from skinlens.store import without_pandas  # noqa: F401  first of all
+from skinlens.store.backup import Backup
 from skinlens.store.cases import CaseStore
 from skinlens.store.entries import FIRST_BIRTH_YEAR, NewLesion, NewPatient
 from skinlens.store.features import SimilarCase, SimilarQuery
 from skinlens.store.home import default_home
 from skinlens.store.rows import Revision, Setting
 from skinlens.store.search import CasePage, CaseQuery, CaseRow
+from skinlens.store.settings import KeptSettings, Signer
 from skinlens.store.timing import WorkTimes
 from skinlens.store.upkeep import Tidied
 
 __all__ = [
     "FIRST_BIRTH_YEAR",
+    "Backup",
     "CasePage",
     "CaseQuery",
     "CaseRow",
     "CaseStore",
+    "KeptSettings",
     "NewLesion",
     "NewPatient",
     "Revision",
     "Setting",
+    "Signer",
     "SimilarCase",
     "SimilarQuery",
     "Tidied",

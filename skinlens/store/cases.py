@@ -25,13 +25,15 @@ from skinlens.records import (
     Visit,
 )
 from skinlens.store import clinical_rows, database, entries, erasure, export, files, people, rows, search, visits
+from skinlens.store.backup import StoredBackups
 from skinlens.store.checks import StoredChecks, must_test, put_check
 from skinlens.store.clinical import StoredClinical
 from skinlens.store.corrections import StoredCorrections
 from skinlens.store.features import StoredFeatures
 from skinlens.store.outlines import StoredOutlines, must_surround, put_outline
-from skinlens.store.rows import Revision, Setting, Subject
+from skinlens.store.rows import Revision, Subject
 from skinlens.store.search import EVERY_CASE, CasePage, CaseQuery, CaseRow
+from skinlens.store.settings import StoredSettings
 from skinlens.store.timing import StoredTiming
 from skinlens.store.upkeep import StoredUpkeep
 
@@ -39,7 +41,15 @@ _ACKNOWLEDGED = "disclaimer_acknowledged"
 
 
 class CaseStore(
-    StoredCorrections, StoredClinical, StoredChecks, StoredOutlines, StoredFeatures, StoredTiming, StoredUpkeep
+    StoredCorrections,
+    StoredClinical,
+    StoredChecks,
+    StoredOutlines,
+    StoredFeatures,
+    StoredTiming,
+    StoredSettings,
+    StoredBackups,
+    StoredUpkeep,
 ):
     """All cases of one home folder. It holds a path and no connection: any thread and any process may use it at once.
 
@@ -149,6 +159,7 @@ class CaseStore(
                 "thumbnail_file": thumbnail[0],
                 **rows.verdict_columns(quality, prediction),
             }
+            row["signed_at"] = row["created_at"] if status == "signed" else None
             visit_id = rows.insert(db, "visit", row)
             for explanation, (heat_file, _) in zip(explanations, heats, strict=True):
                 visits.put_explanation(db, visit_id, explanation, heat_file)
@@ -356,17 +367,6 @@ class CaseStore(
         self.forget_features()
 
     # ------------------------------------------------------------------------------------------- installation
-
-    def keep_setting(self, key: str, value: str) -> None:
-        with self._writing() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO setting (key, value, updated_at) VALUES (?, ?, ?)", [key, value, entries.now()]
-            )
-
-    def setting(self, key: str) -> Setting | None:
-        with self._reading() as db:
-            row = rows.first(db, "SELECT * FROM sealed_setting WHERE key = ?", [key])
-            return None if row is None or not row["sound"] else Setting(row["value"], row["updated_at"])
 
     def acknowledge_disclaimer(self) -> None:
         """Keep that the disclaimer in its present wording was acknowledged in this installation, and when."""

@@ -1,4 +1,4 @@
-"""Schema steps of the clinical record and of the worklist: see ``migrations``, which lists them."""
+"""Schema steps of the clinical record, of the worklist and of the signature: see ``migrations``, which lists them."""
 
 from collections.abc import Sequence
 
@@ -103,3 +103,24 @@ def m018_scale(db: Database) -> None:
     """The width of the skin that a visit's photo shows: lengths can then be given in millimeters."""
     add_columns(db, "visit", ["field_width_mm REAL"])
     _count_versions(db, "visit", (*_TYPED["visit"], "field_width_mm"))
+
+
+def m019_signature(db: Database) -> None:
+    """Who signed a visit, and when. Of visits that were signed before, the time is taken from the trail."""
+    add_columns(
+        db,
+        "visit",
+        ["signed_by TEXT NOT NULL DEFAULT ''", "signed_at TEXT"],
+        fill="""
+            UPDATE visit SET signed_at = coalesce(
+                (SELECT min(at) FROM revision WHERE visit_id = visit.id AND action = 'signed'), created_at
+            ) WHERE status <> 'draft'""",
+    )
+    db.executescript("""
+        CREATE INDEX visit_signed ON visit (signed_by, signed_at) WHERE signed_by <> '';
+
+        CREATE TRIGGER signature_is_final BEFORE UPDATE OF signed_by, signed_at ON visit
+        WHEN old.signed_at IS NOT NULL BEGIN
+            SELECT raise(ABORT, 'a signature is never changed');
+        END;
+    """)

@@ -3,6 +3,7 @@
 from skinlens.records import Case, Lesion, Patient, Sex, Status
 from skinlens.store import entries, erasure, people, rows, visits
 from skinlens.store.home import StoreHome
+from skinlens.store.settings import optional_line
 
 
 class StoredCorrections(StoreHome):
@@ -38,8 +39,13 @@ class StoredCorrections(StoreHome):
         notes: str,
         status: Status,
         expected_version: int,
+        signer: str = "",
     ) -> Case:
-        """Replace the clinician's reading. A draft stays one or is signed; a signed case that is edited is amended."""
+        """Replace the clinician's reading. A draft stays one or is signed; a signed case that is edited is amended.
+
+        ``signer``: who signs, or who amends what was signed; the signature stays, and the trail has both.
+        """
+        name = optional_line(signer, "name of who signs")
         typed = visits.reading_columns(clinician_label, clinician_diagnosis, notes)
         with self._writing() as db:
             stored = people.row_of(db, "visit", visit_id)
@@ -50,6 +56,10 @@ class StoredCorrections(StoreHome):
                 changes["status"] = (stored["status"], reached)
             if changes:
                 updated = {**typed, "status": reached, "updated_at": entries.now()}
+                if stored["status"] == "draft" and reached == "signed":
+                    updated |= {"signed_by": name, "signed_at": updated["updated_at"]}
+                if name and reached != "draft":
+                    changes["signed_by" if reached == "signed" else "amended_by"] = (None, name)
                 rows.update(db, "visit", visit_id, updated)
                 action = "edited" if reached == "draft" else reached
                 people.record_revision(db, "visit", visit_id, action, changes, stored["model_version"])

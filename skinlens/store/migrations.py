@@ -12,7 +12,7 @@ from collections.abc import Callable
 from sqlite_utils import Migrations
 from sqlite_utils.db import Database
 
-from skinlens.store.clinical_steps import m015_clinical_record, m016_worklist, m018_scale
+from skinlens.store.clinical_steps import m015_clinical_record, m016_worklist, m018_scale, m019_signature
 from skinlens.store.seals import seal_table
 from skinlens.store.words import searchable
 
@@ -380,6 +380,7 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     m016_worklist,
     m017_features,
     m018_scale,
+    m019_signature,
 )
 STEP_NAMES: tuple[str, ...] = tuple(step.__name__ for step in STEPS)
 

@@ -225,6 +225,8 @@ def visit_of(row: Row) -> Visit:
         first_impression=row["first_impression"],
         version=row["version"],
         clinical=record_of(row),
+        signed_by=row["signed_by"],
+        signed_at=row["signed_at"],
     )
 
 

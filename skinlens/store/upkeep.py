@@ -6,6 +6,7 @@ the database is sound and knows most of the others; otherwise they stay, and a s
 
 import hashlib
 import os
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -53,6 +54,7 @@ class StoredUpkeep(StoreHome):
         try:
             self._finish_erasure()
             self._hold_reserve()
+            self._remove_copies(min_age_s)
             with self._writing() as db:
                 set_aside, put_back, trouble = self._tidy_files(db, min_age_s)
         except FilesWithoutCases:
@@ -118,6 +120,19 @@ class StoredUpkeep(StoreHome):
                 "INSERT OR REPLACE INTO setting (key, value, updated_at) VALUES ('checked', ?, ?)",
                 [entries.now(), entries.now()],
             )
+
+    def _remove_copies(self, min_age_s: float) -> None:
+        """Copies of the database that a backup or a restoration left which was killed: cases that are erased later
+        would live on in them.
+        """
+        with database.plain_errors(self.home):
+            for left in (*self.home.glob(".backup-*.db*"), *self.home.glob(".restore-*")):
+                if not is_settled(left, min_age_s):
+                    continue
+                if left.is_dir():
+                    shutil.rmtree(left)
+                else:
+                    left.unlink(missing_ok=True)
 
     def _tidy_files(self, db: Database, min_age_s: float) -> tuple[int, int, list[str]]:
         """Under the write lock, under which a save looks for its files as well."""

@@ -14,6 +14,7 @@ from skinlens.models.outline import OutlineHead
 from skinlens.models.weights import load_manifest
 from skinlens.predict import Classifier
 from skinlens.records import Photo, Pixels
+from skinlens.settings import Settings
 from skinlens.store import CaseStore, Tidied, default_home
 from skinlens.ui.preview import pages_of
 
@@ -78,6 +79,11 @@ def store() -> CaseStore:
     home = default_home()
     _tidied(home)
     return CaseStore(home)
+
+
+def settings() -> Settings:
+    """As they are stored now: another window may have changed them. Raises StoreError."""
+    return CaseStore(default_home()).settings()
 
 
 def store_problems() -> tuple[str, ...]:

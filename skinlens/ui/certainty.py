@@ -11,7 +11,7 @@ import streamlit as st
 from skinlens import pipeline, wording
 from skinlens.metrics import predictive_values
 from skinlens.records import ModelStamp, Prediction, QualityReport, Threshold
-from skinlens.ui import widgets
+from skinlens.ui import cache, widgets
 from skinlens.ui.words import percent, plain
 
 USUAL_PREVALENCE_PERCENT = 7.5
@@ -62,7 +62,7 @@ def _rates_of(row: Mapping[str, Any], measured_on: str) -> Rates:
 def first_line(quality: QualityReport, prediction: Prediction) -> None:
     """What has to be read first: that the result is unreliable, or on which side of the cut-off melanoma lies."""
     if quality.reliable:
-        widgets.melanoma_statement(prediction)
+        widgets.melanoma_statement(prediction, figures=cache.settings().cutoff_shown)
     else:
         unreliable(quality)
 
@@ -70,7 +70,7 @@ def first_line(quality: QualityReport, prediction: Prediction) -> None:
 def verdict(quality: QualityReport, prediction: Prediction, impression: str | None) -> None:
     """What follows the first line: impression, probabilities, what cannot be ruled out, whether both agree."""
     widgets.impression(impression)
-    widgets.distribution(prediction, reliable=quality.reliable)
+    widgets.distribution(prediction, reliable=quality.reliable, cutoff=cache.settings().cutoff_shown)
     if not quality.reliable:
         st.caption(wording.GREY_BARS)
         return

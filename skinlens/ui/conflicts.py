@@ -67,19 +67,22 @@ class Pending:
     """Every field as this window would have it."""
     differences: tuple[Difference, ...]
     sign: bool = False
+    signer: str = ""
 
     def settled(self, choices: Mapping[str, Choice]) -> dict[str, Value]:
         """Every field as it was chosen."""
         return {**self.mine, **{one.field: one.settled(choices[one.field]) for one in self.differences}}
 
 
-def pending(conflict: Conflict, read: Mapping[str, Value], mine: Mapping[str, Value], *, sign: bool = False) -> Pending:
+def pending(
+    conflict: Conflict, read: Mapping[str, Value], mine: Mapping[str, Value], *, sign: bool = False, signer: str = ""
+) -> Pending:
     """What a refused write is held as. ``read`` has the fields as they were when they were shown."""
     differences = tuple(
         Difference(field, read.get(field), cast(Value, stored), cast(Value, wanted))
         for field, (stored, wanted) in conflict.fields.items()
     )
-    return Pending(conflict.subject, conflict.version, mine, differences, sign)
+    return Pending(conflict.subject, conflict.version, mine, differences, sign, signer)
 
 
 def settle(held: Pending, key: Callable[[str], str], remark: str = "") -> dict[str, Value] | None:

@@ -151,7 +151,7 @@ def _in_numbers(store: CaseStore, before_id: int, after_id: int, registration: R
     except InvalidEntry as error:
         st.caption(plain(error))
     else:
-        st.markdown("\n".join(f"- {plain(sentence)}" for sentence in change_words(found)))
+        st.markdown("\n".join(f"- {plain(sentence)}" for sentence in change_words(found, cache.settings().unit)))
 
 
 def _sentence(words: str) -> str:

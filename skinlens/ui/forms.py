@@ -13,7 +13,7 @@ from skinlens.labels import CODES, DIAGNOSES
 from skinlens.predict import Classifier
 from skinlens.records import Case, Method, Sex, Visit
 from skinlens.store import FIRST_BIRTH_YEAR, CaseQuery, CaseStore
-from skinlens.ui import address, confirmation, conflicts, session, suggestions, widgets
+from skinlens.ui import address, confirmation, conflicts, session, signing, suggestions, widgets
 from skinlens.ui.conflicts import Value
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.shortcuts import SAVE
@@ -75,7 +75,7 @@ def reading(store: CaseStore, opened: OpenCase) -> None:
     assert case is not None
     if held := st.session_state.get(opened.key("reading_held")):
         if (settled := conflicts.settle(held, opened.key, _signed_elsewhere(opened))) is not None:
-            _annotate(store, opened, held.version, settled, sign=held.sign)
+            _annotate(store, opened, held.version, settled, sign=held.sign, signer=held.signer)
         return
     read: Visit = st.session_state.setdefault(opened.key("reading"), case.visit)
     if _typed_in(read) == _typed_in(case.visit):  # moved, at most
@@ -93,6 +93,7 @@ def reading(store: CaseStore, opened: OpenCase) -> None:
         )
         words = st.text_input("In your own words", read.clinician_diagnosis)
         notes = st.text_area("Notes", read.notes, height=140)
+        signer = signing.choose(store, draft=draft)
         with st.container(horizontal=True):
             saved = st.form_submit_button("Save changes" if draft else "Save as amendment", type="primary", key=SAVE)
             signed = draft and st.form_submit_button("Save and sign")
@@ -105,26 +106,38 @@ def reading(store: CaseStore, opened: OpenCase) -> None:
     widgets.unprintable({"diagnosis": read.clinician_diagnosis, "notes": read.notes})
     if saved or signed:
         mine = {"clinician_label": said, "clinician_diagnosis": words, "notes": notes}
-        _annotate(store, opened, read.version, mine, sign=signed)
+        if signed and (problem := signing.missing(store, signer)):
+            st.error(plain(problem))
+            return
+        _annotate(store, opened, read.version, mine, sign=signed, signer=signer if signed or not draft else "")
 
 
-def _annotate(store: CaseStore, opened: OpenCase, version: int, mine: Mapping[str, Value], *, sign: bool) -> None:
+def _annotate(
+    store: CaseStore, opened: OpenCase, version: int, mine: Mapping[str, Value], *, sign: bool, signer: str
+) -> None:
     """Write what is based on that version; where another window was faster, hold it until it is settled."""
     assert opened.case is not None
     visit = opened.case.visit
     read = st.session_state.get(opened.key("reading"), visit)
     try:
         changed = store.annotate(
-            visit.id, **cast(Any, mine), status="signed" if sign else visit.status, expected_version=version
+            visit.id,
+            **cast(Any, mine),
+            status="signed" if sign else visit.status,
+            expected_version=version,
+            signer=signer,
         )
     except Conflict as conflict:
-        held = conflicts.pending(conflict, {field: getattr(read, field) for field in mine}, mine, sign=sign)
+        held = conflicts.pending(
+            conflict, {field: getattr(read, field) for field in mine}, mine, sign=sign, signer=signer
+        )
         st.session_state[opened.key("reading_held")] = held
         st.rerun()
     except SkinLensError as error:  # also a full disk: what was typed stays, to be saved again
         st.error(plain(error))
         return
     let_go(opened, "reading")
+    signing.remember(signer)
     session.refresh(changed)
     confirmation.give(
         opened.key("reading_saved"), f"Case {visit.id}: {STATUSES[changed.visit.status].lower()} and saved."

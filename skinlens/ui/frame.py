@@ -25,6 +25,8 @@ _HERE = Path(__file__).parent
 _ROUTER = _HERE.parents[1] / "app.py"
 MARK = str(_HERE / "mark.svg")
 WORDMARK = str(_HERE / "wordmark.svg")
+MENU = {"Get help": None, "Report a bug": None, "About": f"SkinLens {__version__}. {DISCLAIMER}"}
+"""Of the menu ⋮. With an entry of the app's own Streamlit shows it, and in it the choice of light or dark."""
 CONDITIONS = (
     "Not a screening tool. Never rely on it alone: read it only together with all clinical information.",
     "It knows seven kinds of lesion. A lesion of any other kind is forced into one of the seven.",

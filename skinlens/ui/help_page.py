@@ -42,6 +42,13 @@ TERMS: Mapping[str, str] = {
 }
 
 
+CARE = (
+    "**Settings** has your clinic, the names of who signs, what a visit shows at first, and how to switch to dark.",
+    "**Back up** on the same page, best onto another disk: all cases, photos and settings as one verified ZIP.",
+    "To **restore** a backup, stop SkinLens and type `python -m skinlens restore FILE.zip`.",
+)
+
+
 def page() -> None:
     frame.title("Help")
     left, right = st.columns([6, 5], gap="large")
@@ -55,5 +62,8 @@ def page() -> None:
         st.header("Keys")
         widgets.table(("Key", "What it does"), [(key, words) for key, _, words in shortcuts.KEYS])
         st.caption("They do nothing while you type in a field, and can be turned off in the list behind “Keyboard”.")
+        st.header("Settings and backup")
+        st.markdown("\n".join(f"- {sentence}" for sentence in CARE))
+        st.page_link("pages/settings.py", label="Settings")
     st.header("Terms")
     widgets.table(("Term", "Meaning"), TERMS.items())

@@ -1,11 +1,15 @@
 """Size of the lesion: the scale of the photo as the clinician gives it, and the diameter by the outline."""
 
+from typing import cast
+
 import streamlit as st
 
 from skinlens.clinical import FIELD_WIDTH_MM, ClinicalRecord
 from skinlens.followup import measures
+from skinlens.quantities import length
+from skinlens.settings import Unit
 from skinlens.store import CaseStore
-from skinlens.ui import clinical_fields
+from skinlens.ui import cache, clinical_fields
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain
 
@@ -15,7 +19,7 @@ def fields(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None:
     assert case is not None
     key, (least, most) = clinical_fields.key(opened, "field_width"), FIELD_WIDTH_MM
     st.session_state.setdefault(key, read.field_width_mm)
-    width = st.number_input(
+    entered = st.number_input(
         "Width of the skin in the photo, mm",
         least,
         most,
@@ -27,7 +31,17 @@ def fields(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None:
         help="From the left edge of the photo to the right one: as the maker of the dermatoscope gives its field of "
         "view, or as a ruler in the photo shows. Sizes are then in millimeters, here and in the comparison of visits.",
     )
-    st.markdown(plain(diameter_words(opened, width)))
+    width = cast(float | None, entered)  # empty, whatever its type says: the session has its first value
+    usual = cache.settings().field_width_mm
+    if usual is not None and width is None:
+        st.button(
+            f"Use {usual:g} mm",
+            key=clinical_fields.key(opened, "usual_width"),
+            on_click=st.session_state.__setitem__,
+            args=(key, usual),
+            help="The field of view of your dermatoscope, from the settings. It holds for photos that are not cropped.",
+        )
+    st.markdown(plain(diameter_words(opened, width, cache.settings().unit)))
     if clinical_fields.save_button(opened, "size"):
         clinical_fields.save(
             opened,
@@ -37,7 +51,7 @@ def fields(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None:
         )
 
 
-def diameter_words(opened: OpenCase, field_width_mm: float | None) -> str:
+def diameter_words(opened: OpenCase, field_width_mm: float | None, unit: Unit) -> str:
     """How large the lesion is by its outline, or what is missing to say it."""
     outline, photo = opened.outline_by("clinician") or opened.outline_by("model"), opened.analysis.photo
     if outline is None or photo.placeholder:
@@ -46,4 +60,4 @@ def diameter_words(opened: OpenCase, field_width_mm: float | None) -> str:
     by = "your outline" if outline.made_by == "clinician" else "the model's outline: check it under “Why?”"
     if field_width_mm is None:
         return f"Largest diameter: {pixels:.0f} px of {photo.width_px} px across the photo, by {by}."
-    return f"Largest diameter: {pixels * field_width_mm / photo.width_px:.1f} mm, by {by}."
+    return f"Largest diameter: {length(pixels * field_width_mm / photo.width_px, unit)}, by {by}."

@@ -111,27 +111,27 @@ def _nothing(store: CaseStore) -> None:
 
 
 def _cards(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
-    pictures = _thumbnails(store, rows)
+    pictures, figures = _thumbnails(store, rows), store.settings().cutoff_shown
     for start in range(0, len(rows), COLUMNS):
         for column, row in zip(st.columns(COLUMNS), rows[start : start + COLUMNS], strict=False):
             with column, st.container(border=True):
                 st.html(
                     f"{pictures[row.visit_id]}"
                     f'<div class="sl-card"><b>{escape(who(row))}</b><br>{escape(where(row))}, {row.taken_on}<br>'
-                    f"{'<br>'.join(map(escape, verdict(row)))}<br>{STATUSES[row.status]}</div>"
+                    f"{'<br>'.join(map(escape, verdict(row, figures=figures)))}<br>{STATUSES[row.status]}</div>"
                 )
                 _open_button(row)
 
 
 def _list(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
-    pictures = _thumbnails(store, rows)
+    pictures, figures = _thumbnails(store, rows), store.settings().cutoff_shown
     for row in rows:
         with st.container(border=True):
             picture, whose, model, own, action = st.columns([2, 4, 5, 4, 2], vertical_alignment="center")
             with picture:
                 st.html(pictures[row.visit_id])
             whose.markdown(f"**{plain(who(row))}**  \n{plain(where(row))}  \n{plain(row.taken_on)}")
-            model.markdown("  \n".join(plain(line) for line in verdict(row)))
+            model.markdown("  \n".join(plain(line) for line in verdict(row, figures=figures)))
             own.markdown("  \n".join(plain(line) for line in clinical(row)))
             with action:
                 _open_button(row)
@@ -149,12 +149,12 @@ def _thumbnails(store: CaseStore, rows: tuple[CaseRow, ...]) -> dict[int, str]:
     return {one: widgets.thumbnail(whole.get(one, b""), f"Photo of case {one}") for one in (r.visit_id for r in rows)}
 
 
-def verdict(row: CaseRow) -> tuple[str, ...]:
+def verdict(row: CaseRow, *, figures: bool = True) -> tuple[str, ...]:
     """What the model says, in the lines of a row; of an unreliable photo that alone."""
     if not row.reliable:
         return (f"{UNRELIABLE_BRIEFLY}: unlike the training photos",)
     return (
-        f"{side_of_cutoff(above=row.above_cutoff)} ({percent(row.melanoma_prob)})",
+        side_of_cutoff(above=row.above_cutoff) + (f" ({percent(row.melanoma_prob)})" if figures else ""),
         f"{name(row.top_label)} {percent(row.top_prob)}",
     )
 

@@ -198,9 +198,9 @@ def _pictures(before: SeenVisit, after: SeenVisit) -> None:
 
 
 def _sizes_known(before: SeenVisit, after: SeenVisit) -> str:
-    widths = [one.visit.clinical.field_width_mm for one in (before, after)]
-    if all(widths):
-        return "The photos show {:g} and {:g} mm of skin from left to right.".format(*widths)
+    first, second = (one.visit.clinical.field_width_mm for one in (before, after))
+    if first and second:
+        return f"The photos show {first:g} and {second:g} mm of skin from left to right."
     return "Their true size is not known: enter the width of the skin in each photo (Result, Size)."
 
 

@@ -58,17 +58,18 @@ def quality(report: QualityReport) -> None:
         table(("Check", "Measured", "Expected", "Result"), rows)
 
 
-def distribution(prediction: Prediction, *, reliable: bool = True) -> None:
+def distribution(prediction: Prediction, *, reliable: bool = True, cutoff: bool = True) -> None:
     """All seven classes by falling probability: name, risk group in words and sign, bar, percent.
 
-    For a photo on which the model is not reliable: grey bars, and neither risk groups nor the threshold.
+    For a photo on which the model is not reliable: grey bars, and neither risk groups nor the threshold. ``cutoff``:
+    whether melanoma's is drawn at all.
     """
     threshold = prediction.melanoma_threshold.value
     rows = []
     ranked = sorted(zip(LABELS, prediction.probs, strict=True), key=lambda pair: -pair[1])
     for label, prob in ranked:
         tick = cut = ""
-        if label.code == MELANOMA and reliable:
+        if label.code == MELANOMA and reliable and cutoff:
             tick = f'<em style="left:{100 * threshold:.2f}%"></em>'
             cut = f'<div class="sl-cut">Dashed line: the cut-off for melanoma, {percent(threshold)}</div>'
         rows.append(
@@ -97,10 +98,10 @@ def _share(prob: float, *, reliable: bool) -> str:
     return f"<b>{percent(prob)}</b>" if reliable else f'<span class="sl-faint">{percent(prob)}</span>'
 
 
-def melanoma_statement(prediction: Prediction) -> None:
+def melanoma_statement(prediction: Prediction, *, figures: bool = True) -> None:
     side = "at" if prediction.above_melanoma_threshold else "under"
     st.html(
-        f'<div class="sl-statement {side}" role="status"><b>{escape(verdict_line(prediction))}</b>'
+        f'<div class="sl-statement {side}" role="status"><b>{escape(verdict_line(prediction, figures=figures))}</b>'
         f"<br><small>{escape(cutoff_promise(prediction.melanoma_threshold))}</small></div>"
     )
 

@@ -86,9 +86,10 @@ def _rows(store: CaseStore, tray: Tray) -> None:
         "Order", ORDERS, default=ORDERS[0], required=True, key="tray_order", persist_state="session"
     )
     shown = sorted(items, key=lambda item: -item.melanoma_prob) if order == ORDERS[1] else list(items)
+    figures = cache.settings().cutoff_shown
     for item in shown:
         with st.container(border=True):
-            _row(store, tray, item)
+            _row(store, tray, item, figures)
     for item in tray.discarded:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(plain(f"Discarded: {item.name}"))
@@ -130,13 +131,13 @@ def _key(name: str) -> str:
 # -------------------------------------------------------------------------------------------------------------- rows
 
 
-def _row(store: CaseStore, tray: Tray, item: TrayItem) -> None:
+def _row(store: CaseStore, tray: Tray, item: TrayItem, figures: bool) -> None:
     picture, words, fields, actions = st.columns([2, 4, 5, 2], gap="medium")
     with picture:
         if item.thumbnail:
             st.html(widgets.thumbnail(item.thumbnail, f"Photo {position(tray, item)} of the worklist"))
     with words:
-        st.markdown("  \n".join(lines(item)))
+        st.markdown("  \n".join(lines(item, figures=figures)))
     if item.state == "read":
         known = store.cases_with_photo(item.photo_sha256)
         with words:
@@ -153,7 +154,7 @@ def position(tray: Tray, item: TrayItem) -> int:
     return tray.items.index(item) + 1
 
 
-def lines(item: TrayItem) -> tuple[str, ...]:
+def lines(item: TrayItem, *, figures: bool = True) -> tuple[str, ...]:
     """What a row says, in Markdown."""
     if item.state == "waiting":
         return (plain(item.name), "Waiting")
@@ -164,15 +165,15 @@ def lines(item: TrayItem) -> tuple[str, ...]:
     quality, prediction = item.quality, item.prediction
     assert quality is not None
     assert prediction is not None
-    said = (f"**{plain(verdict(quality, prediction))}**", *map(plain, _classes(quality, prediction)))
+    said = (f"**{plain(verdict(quality, prediction, figures=figures))}**", *map(plain, _classes(quality, prediction)))
     return (*said, f"Filed as case {item.visit_id}") if item.state == "filed" else said
 
 
-def verdict(quality: QualityReport, prediction: Prediction) -> str:
+def verdict(quality: QualityReport, prediction: Prediction, *, figures: bool = True) -> str:
     """The first line of a result: unreliable, or on which side of the melanoma cut-off it lies."""
     if not quality.reliable:
         return f"{UNRELIABLE_BRIEFLY}: unlike the photos that the model learned from"
-    return verdict_line(prediction).removesuffix(".")
+    return verdict_line(prediction, figures=figures).removesuffix(".")
 
 
 def _classes(quality: QualityReport, prediction: Prediction) -> tuple[str, ...]:

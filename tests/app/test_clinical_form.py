@@ -1,5 +1,6 @@
 """Criteria, plan, recall and histology are entered on the page of a stored case, and come back as they were saved."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -114,7 +115,22 @@ def test_the_size_is_in_millimeters_once_the_width_of_the_photo_is_known(case: t
     press(app, "Open case 1")
     assert f"px of {photo.width_px} px across the photo, by your outline." in read(app)
     app.number_input(key=typed(app, "clinical_field_width")).set_value(20.0).run()
-    assert "Largest diameter: 10.0 mm, by your outline." in read(app)  # half of the photo's width
+    assert "Largest diameter: 10.0 mm, by your outline." in read(app).replace(
+        "\u00a0", " "
+    )  # half of the photo's width
     press(app, "Save size")
     assert "Size saved." in read(app)
     assert store.case(1).visit.clinical.field_width_mm == 20.0
+
+
+def test_the_clinics_field_of_view_is_offered_and_not_taken_by_itself(case: tuple[AppTest, CaseStore]) -> None:
+    app, store = case
+    before = store.settings()
+    store.keep_settings(replace(before, field_width_mm=14.0), read=before)
+    app.run()
+    assert app.number_input(key=typed(app, "clinical_field_width")).value is None
+    press(app, "Use 14 mm")
+    assert app.number_input(key=typed(app, "clinical_field_width")).value == 14.0
+    assert store.case(1).visit.clinical.field_width_mm is None
+    press(app, "Save size")
+    assert store.case(1).visit.clinical.field_width_mm == 14.0

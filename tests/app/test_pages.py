@@ -9,7 +9,7 @@ from skinlens.labels import DISCLAIMER
 from skinlens.store import CaseStore
 from tests.app.conftest import VIEWS, press, read, turn, typed, words
 
-PAGES = ("worklist", "patients", "visit", "performance", "help")
+PAGES = ("worklist", "patients", "visit", "performance", "help", "settings")
 
 
 def test_the_conditions_are_agreed_to_once_and_the_time_is_kept(app: AppTest, skinlens_home: Path) -> None:

@@ -335,7 +335,7 @@ def test_every_page_in_every_look(browser: Browser, stocked: str, size: tuple[in
     page = context.new_page()
     page.set_default_timeout(LIMIT_S * 1000)
     look = f"{'wide' if size == WIDE else 'narrow'}-{scheme}"
-    for name in ("", "patients", "performance", "visit", *(f"visit&view={view}" for view in VIEWS)):
+    for name in ("", "patients", "performance", "settings", "visit", *(f"visit&view={view}" for view in VIEWS)):
         page.goto(f"{stocked}/{name.replace('&', '?case=1&') if '&' in name else name + '?case=1'}")
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         settled(page)

@@ -58,6 +58,13 @@ def test_each_quantity_in_a_sentence(difference: Difference, said: str) -> None:
     assert words.difference_words(difference).replace("\u00a0", " ") == said
 
 
+def test_sizes_are_in_inches_where_the_settings_say_so() -> None:
+    said = words.difference_words(Difference("area", 12.04, 16.16, "mm²", 34.2, 27.0), "inch").replace("\u00a0", " ")
+    assert said == "Area: 0.019 in² before, 0.025 in² now (+34 %), beyond measurement error (up to 27 %)."
+    said = words.difference_words(Difference("largest_diameter", 5.0, 4.8, "mm", -4.0, 9.0), "inch")
+    assert said.replace("\u00a0", " ").startswith("Largest diameter: 0.20 in before, 0.19 in now (-4 %)")
+
+
 def test_what_the_figures_rest_on_is_said() -> None:
     sentences = words.change_words(CHANGE)
     assert len(sentences) == 2

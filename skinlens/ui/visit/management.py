@@ -50,6 +50,8 @@ def _change(field: str, pair: tuple[str | None, str | None] | None) -> str:
         return f"diagnosis: {diagnosis_name(before)} → {diagnosis_name(after)}"
     if field == "first_impression":
         return f"first impression: {impression_name(after)}"
+    if field in {"signed_by", "amended_by"} and after:
+        return f"{words} {after}"
     if field == "status" and before is None:
         return "case created"
     return f"{words}: {before or 'nothing'} → {after or 'nothing'}"

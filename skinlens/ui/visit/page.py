@@ -5,7 +5,9 @@ from functools import partial
 
 import streamlit as st
 
+from skinlens.clock import local_day
 from skinlens.predict import Classifier
+from skinlens.records import Visit
 from skinlens.store import CaseStore
 from skinlens.ui import (
     address,
@@ -90,13 +92,22 @@ def _head(opened: OpenCase) -> None:
             st.markdown("Not saved yet", width="content")
         else:
             visit = opened.case.visit
-            st.markdown(f"**{STATUSES[visit.status]}** · taken on {visit.taken_on}", width="content")
+            st.markdown(f"**{STATUSES[visit.status]}**{_signature(visit)} · taken on {visit.taken_on}", width="content")
         if opened.synthetic:
             st.html('<span class="sl-synthetic">synthetic example, not a patient</span>', width="content")
         if opened.case is not None and opened.case.patient is not None and st.button("Patient"):
             session.show_patient(opened.case.patient.id)
             st.switch_page("pages/patients.py")
     widgets.problems(opened.problems)
+
+
+def _signature(visit: Visit) -> str:
+    """By whom and on which day it was signed, as far as it was."""
+    by = f" by {plain(visit.signed_by)}" if visit.signed_by else ""
+    on = f" on {local_day(visit.signed_at)}" if visit.signed_at else ""
+    if visit.status == "amended":
+        return f", signed{by}{on}" if by or on else ""
+    return by + on
 
 
 def _before(opened: OpenCase, classifier: Classifier | None) -> None:

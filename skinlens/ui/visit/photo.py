@@ -9,13 +9,14 @@ from skinlens.explain.overlay import LEGEND, OPACITY
 from skinlens.predict import Classifier
 from skinlens.preprocess import InputSpec
 from skinlens.records import Method
-from skinlens.ui import session, viewer
+from skinlens.ui import cache, session, viewer
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.viewer import Look, Panel
 
 NO_MAP = "none"
 OVERLAY = "overlay"
-"""Key of the choice; kept for the session."""
+"""Key of the choice: for each visit that is opened it begins with the one of the settings."""
+_CHOSEN_FOR = "overlay_of"
 
 
 def large(opened: OpenCase, classifier: Classifier | None, *, overlays: bool = False) -> None:
@@ -44,7 +45,7 @@ def large(opened: OpenCase, classifier: Classifier | None, *, overlays: bool = F
 
 
 def _overlaid(opened: OpenCase, bare: Panel) -> Panel:
-    st.session_state.setdefault(OVERLAY, NO_MAP)
+    _begin_with_default(opened)
     chosen = st.segmented_control(
         "Map over the photo, keys 0 to 3",
         [NO_MAP, *METHODS],
@@ -77,8 +78,15 @@ def _overlaid(opened: OpenCase, bare: Panel) -> Panel:
     )
 
 
+def _begin_with_default(opened: OpenCase) -> None:
+    if st.session_state.get(_CHOSEN_FOR) != opened.token:
+        st.session_state[_CHOSEN_FOR] = opened.token
+        st.session_state[OVERLAY] = cache.settings().overlay
+
+
 def waits(opened: OpenCase) -> bool:
     """Whether the map that is to lie over the photo is being made."""
+    _begin_with_default(opened)
     chosen = st.session_state.get(OVERLAY, NO_MAP)
     job = session.desk().job((chosen, opened.target.code)) if chosen != NO_MAP else None
     return job is not None and job.active

@@ -1,0 +1,268 @@
+"""Backup of the whole case file: a consistent copy of the database with its photos and maps, in one verified ZIP."""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlite_utils.db import Database
+
+from skinlens import __version__
+from skinlens.errors import Cancelled, InvalidEntry, StoreError
+from skinlens.labels import DISCLAIMER
+from skinlens.records import Progress
+from skinlens.store import archive, database, entries, erasure, rows, settings
+from skinlens.store.archive import Manifest
+from skinlens.store.home import StoreHome
+
+LAST = "last_backup"
+"""The setting that holds what was backed up last, as JSON."""
+ATTEMPTS = 3
+"""A copy in which something was erased meanwhile is thrown away and begun again."""
+_STEPS = 20_000
+"""Of SQLite's virtual machine, between two looks whether to stop."""
+_COPYING, _WRITING = 0.05, 0.6
+"""What is done of the whole when the database is copied, and when the ZIP is written; then it is verified."""
+_TROUBLE = {
+    errno.ENOSPC: "the disk is full. Free some space, or choose another folder",
+    errno.EDQUOT: "your disk quota is used up. Free some space, or choose another folder",
+    errno.EFBIG: "that disk holds no file of this size (a stick formatted with FAT32 takes 4 GB at most). Choose "
+    "another disk, or format it as exFAT",
+    errno.EROFS: "the disk is read-only. Choose another folder",
+    errno.EACCES: "access is denied. Choose a folder that you may write to",
+    errno.EPERM: "access is denied. Choose a folder that you may write to",
+}
+_README = f"""{DISCLAIMER}
+
+{archive.BEGINS.decode()} {__version__}: all patients, photos, maps, diagnoses and settings. It is not
+encrypted: keep it as safe as the patients' records.
+
+To restore it, stop SkinLens and type:   python -m skinlens restore FILE
+"""
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A backup that was written and verified."""
+
+    path: str
+    made_at: str
+    """UTC, ISO 8601."""
+    cases: int
+    files: int
+    size_bytes: int
+    """Of the ZIP."""
+    missing: tuple[str, ...] = ()
+    """A sentence for each photo or map of the case file that could not be read, and is not in it."""
+
+
+class StoredBackups(StoreHome):
+    """The part of ``CaseStore`` that is there for the day on which the disk breaks."""
+
+    def back_up(self, folder: Path, *, progress: Progress | None = None) -> Backup:
+        """Write a ZIP of everything into the folder, and verify it; the folder itself may be new.
+
+        It is consistent: what is saved while it is written is all in it or not at all, and what is erased is not.
+        Cancelled, or refused in the middle, it leaves nothing behind.
+
+        Raises:
+            InvalidEntry: the folder cannot be meant: not a whole path, inside the case folder, or in no folder.
+            StoreError: the store cannot be read, the ZIP cannot be written, or it came out damaged.
+            Cancelled: by ``progress``.
+        """
+        target = backup_folder(str(folder), self.home)
+        report = progress or (lambda _: None)
+        with _plainly(target):
+            target.mkdir(mode=0o700, exist_ok=True)
+            partial = target / f".skinlens-backup-{uuid.uuid4().hex}.partial"
+            try:
+                manifest = self._write_unerased(partial, report)
+                path = _free_name(target, manifest.made_at)
+                size = partial.stat().st_size
+                partial.rename(path)
+            finally:
+                partial.unlink(missing_ok=True)
+        made = Backup(str(path), manifest.made_at, manifest.cases, manifest.files, size, manifest.missing)
+        self._note(made)
+        return made
+
+    def last_backup(self) -> Backup | None:
+        """What was backed up last, as far as this case file knows; None: never."""
+        with self._reading() as db:
+            found = settings.find(db, LAST)
+        if found is None:
+            return None
+        content = json.loads(found.value)
+        return Backup(**content | {"missing": tuple(content["missing"])})
+
+    def _note(self, made: Backup) -> None:
+        with self._writing() as db:
+            settings.put(db, LAST, rows.to_json(asdict(made)))
+
+    def _write_unerased(self, partial: Path, report: Progress) -> Manifest:
+        for _ in range(ATTEMPTS):
+            with self._reading() as db:
+                before = _erased(db)
+            manifest = self._write(partial, report)
+            archive.verify(partial, lambda done: report(_WRITING + (1 - _WRITING) * done))
+            with self._reading() as db:
+                if _erased(db) == before:
+                    return manifest
+        raise StoreError(
+            "Something was deleted in the case file again and again while the backup was written, and may not be in "
+            "it. No backup was made. Make it when nobody else is working."
+        )
+
+    def _write(self, partial: Path, report: Progress) -> Manifest:
+        made_at = entries.now()
+        with self._snapshot(report) as copy:
+            with database.opened(copy, to_write=False) as db:
+                needed = erasure.named_files(db)
+                cases = int(next(iter(db.query("SELECT count(*) AS total FROM visit")))["total"])
+            sizes = {name: path.stat().st_size for name, path in self.files.present().items() if name in needed}
+            total = copy.stat().st_size + sum(sizes.values())
+            _must_have_room(partial.parent, total)
+            partial.unlink(missing_ok=True)
+            partial.touch(mode=0o600)
+            missing: list[str] = []
+            done = files = 0
+
+            def count(chunk: bytes) -> None:
+                nonlocal done
+                done += len(chunk)
+                report(_COPYING + (_WRITING - _COPYING) * min(1.0, done / max(1, total)))
+
+            with partial.open("wb") as raw:
+                with zipfile.ZipFile(raw, "w", zipfile.ZIP_STORED) as target:
+                    target.writestr(archive.README, _README)
+                    digest = _add_database(target, copy, count)
+                    for name, case in sorted(needed.items()):
+                        try:
+                            content = self.files.read(name, f"a photo or map of case {case}")
+                        except StoreError as error:
+                            missing.append(str(error))
+                            continue
+                        target.writestr(f"{archive.FILES}/{name[:2]}/{name}", content)
+                        files += 1
+                        count(content)
+                    manifest = Manifest(made_at, __version__, cases, files, done, digest, tuple(missing))
+                    target.writestr(archive.MANIFEST, manifest.to_json(DISCLAIMER))
+                raw.flush()
+                os.fsync(raw.fileno())
+            return manifest
+
+    @contextmanager
+    def _snapshot(self, report: Progress) -> Iterator[Path]:
+        """A copy of the database as it is at this moment, beside it: that disk is known to suit SQLite."""
+        copy = self.home / f".backup-{uuid.uuid4().hex}.db"
+        try:
+            with self._opened(to_write=False) as db, database.plain_errors(self.home):
+                copy.touch(mode=0o600)
+                _vacuum_into(db, copy, report)
+            yield copy
+        finally:
+            for suffix in ("", "-journal", "-wal", "-shm"):
+                copy.with_name(copy.name + suffix).unlink(missing_ok=True)
+
+
+def backup_folder(typed: str, home: Path) -> Path:
+    """The folder that is meant; it, but not the one that it lies in, may be new.
+
+    Raises:
+        InvalidEntry: it cannot be meant.
+    """
+    if not typed.strip():
+        raise InvalidEntry("No folder was given. Type the whole path of one, best on another disk.")
+    folder = Path(typed.strip()).expanduser()
+    if not folder.is_absolute():
+        raise InvalidEntry(f"“{typed.strip()}” is not a whole path. Type it from the disk on, as {_example()}.")
+    if folder.resolve().is_relative_to(home.resolve()):
+        raise InvalidEntry(f"{folder} lies in the case folder itself, and would be lost with it. Choose another one.")
+    if folder.exists() and not folder.is_dir():
+        raise InvalidEntry(f"{folder} is a file, not a folder. Choose a folder.")
+    if not folder.parent.is_dir():
+        raise InvalidEntry(f"There is no folder {folder.parent}. Connect the disk, correct the path, or make it first.")
+    return folder
+
+
+def _example() -> str:
+    return r"D:\SkinLens backups" if os.name == "nt" else "/media/disk/SkinLens backups"
+
+
+def _erased(db: Database) -> str:
+    """What changes whenever something is erased."""
+    counted = settings.find(db, erasure.COUNTED)
+    return counted.value if counted else ""
+
+
+def _vacuum_into(db: Database, copy: Path, report: Progress) -> None:
+    """One transaction of its own, which waits for nobody and keeps nobody waiting."""
+    stopped: list[Cancelled] = []
+
+    def look() -> int:
+        try:
+            report(0.0)
+        except Cancelled as asked:
+            stopped.append(asked)
+        return len(stopped)
+
+    db.conn.set_progress_handler(look, _STEPS)
+    try:
+        db.execute("VACUUM INTO ?", [str(copy)])
+    except sqlite3.OperationalError:
+        if stopped:
+            raise stopped[0] from None
+        raise
+    finally:
+        db.conn.set_progress_handler(None, 0)
+    report(_COPYING)
+
+
+def _add_database(target: zipfile.ZipFile, copy: Path, count: Callable[[bytes], None]) -> str:
+    """Its SHA-256."""
+    digest = hashlib.sha256()
+    entry = zipfile.ZipInfo(archive.DATABASE, datetime.now().astimezone().timetuple()[:6])
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    with copy.open("rb") as source, target.open(entry, "w", force_zip64=True) as written:
+        while chunk := source.read(archive.CHUNK_BYTES):
+            digest.update(chunk)
+            written.write(chunk)
+            count(chunk)
+    return digest.hexdigest()
+
+
+def _must_have_room(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise StoreError(
+            f"The backup cannot be written to {folder}: up to {needed / 1e6:,.0f} MB are needed there, and "
+            f"{free / 1e6:,.0f} MB are free. Free some space, or choose another folder."
+        )
+
+
+def _free_name(folder: Path, made_at: str) -> Path:
+    """By the local time, so that files are found by the day on which they were made."""
+    stem = f"skinlens-backup-{datetime.fromisoformat(made_at).astimezone():%Y-%m-%d-%H%M%S}"
+    path, number = folder / f"{stem}.zip", 2
+    while path.exists():
+        path, number = folder / f"{stem}-{number}.zip", number + 1
+    return path
+
+
+@contextmanager
+def _plainly(folder: Path) -> Iterator[None]:
+    """What the system says of the folder for the backup, in plain words."""
+    try:
+        yield
+    except OSError as error:
+        reason = _TROUBLE.get(error.errno or 0, f"the system says: {error.strerror or error}")
+        raise StoreError(f"The backup cannot be written to {folder}: {reason}. Nothing was left there.") from error

@@ -1,0 +1,142 @@
+"""Restoring a backup: verified before anything is touched, and what was there before is set aside, not deleted."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from skinlens.errors import StoreError
+from skinlens.records import Progress
+from skinlens.store import archive, database, erasure, files
+from skinlens.store.backup import Backup, StoredBackups
+from skinlens.store.upkeep import StoredUpkeep
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What was brought back."""
+
+    home: Path
+    made_at: str
+    """When the backup was made: UTC, ISO 8601."""
+    cases: int
+    files: int
+    aside: Path | None
+    """Where the case file that was there before lies now; None: there was none."""
+    missing: tuple[str, ...]
+    """As of ``Backup``."""
+
+
+def restore(path: Path, home: Path, *, replace: bool = False, progress: Progress | None = None) -> Restored:
+    """Put a backup in the place of the case file in ``home``. SkinLens must not run meanwhile.
+
+    The backup is unpacked beside, verified and opened first. A case file that is there is moved, as it is, to a folder
+    ``before-restore-…`` in ``home``, and only with ``replace`` if it holds any case or patient.
+
+    Raises:
+        StoreError: the backup cannot be used, or there are cases and ``replace`` was not said. Nothing was changed.
+        Cancelled: by ``progress``; nothing was changed.
+    """
+    with archive.opened(path) as (found, manifest), database.plain_errors(home):
+        if not replace and (held := _held(home)):
+            raise StoreError(
+                f"There is a case file in {home} ({held}), and nothing of it was changed. To put the backup of "
+                f"{manifest.made_at[:10]} ({_count(manifest.cases, 'case')}) in its place, say --replace: what is "
+                "there now is set aside in that folder, not deleted."
+            )
+        files.make_private(home)
+        free = shutil.disk_usage(home).free
+        if free < manifest.bytes:
+            raise StoreError(
+                f"{manifest.bytes / 1e6:,.0f} MB are needed in {home}, and {free / 1e6:,.0f} MB are free. Free some "
+                "space and try again; nothing was changed."
+            )
+        with _staging(home) as staged:
+            for _ in archive.contents(path, found, manifest, progress or (lambda _: None), into=staged):
+                pass
+            _must_open(staged, path)
+            kept = Backup(
+                str(path), manifest.made_at, manifest.cases, manifest.files, path.stat().st_size, manifest.missing
+            )
+            StoredBackups(staged)._note(kept)  # the copy was made before it was known that it is whole
+            aside = _exchange(home, staged)
+    return Restored(home, manifest.made_at, manifest.cases, manifest.files, aside, manifest.missing)
+
+
+def _held(home: Path) -> str:
+    """What of worth lies there, in words; empty where nothing does."""
+    store = StoredUpkeep(home)
+    present = len(store.files.present())
+    if database.is_empty(store.database):
+        return _count(present, "photo or map", "photos and maps") if present else ""
+    try:
+        with store._reading() as db:
+            cases, patients = (next(db.execute(f"SELECT count(*) FROM {table}"))[0] for table in ("visit", "patient"))
+    except StoreError:
+        return "it cannot be opened"
+    if not cases and not patients and not present:
+        return ""
+    return f"{_count(cases, 'case')}, {_count(patients, 'patient')}"
+
+
+def _count(number: int, noun: str, nouns: str = "") -> str:
+    return f"{number} {noun if number == 1 else nouns or noun + 's'}"
+
+
+@contextmanager
+def _staging(home: Path) -> Iterator[Path]:
+    folder = home / f".restore-{uuid.uuid4().hex}"
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _must_open(staged: Path, path: Path) -> None:
+    """Bring the copy to this version's schema, and look whether it is sound and has its files."""
+    store = StoredUpkeep(staged)
+    try:
+        with store._opened() as db:
+            # The copy of a database does not take over how it is written.
+            db.execute("PRAGMA journal_mode = WAL")
+            problems = database.damage(db, staged)
+            needed = erasure.named_files(db)
+    except StoreError as error:
+        raise StoreError(f"The database in {path} cannot be used; nothing was changed. {error}") from error
+    if problems:
+        raise StoreError(f"The database in {path} is damaged; nothing was changed. {problems[0]}")
+    if strange := set(store.files.present()) - set(needed):
+        raise StoreError(f"{path} holds {len(strange)} files that no case in it needs. It was changed; take another.")
+
+
+def _exchange(home: Path, staged: Path) -> Path | None:
+    """Move what is there aside and the copy in its place; if that fails in the middle, all goes back."""
+    store = StoredUpkeep(home)
+    own = [
+        *(store.database.with_name(store.database.name + suffix) for suffix in ("", "-journal", "-wal", "-shm")),
+        *(store.files.root, store.files.quarantine, store.reserve, store.loss),
+    ]
+    there = [one for one in own if os.path.lexists(one)]
+    aside = home / f"before-restore-{datetime.now().astimezone():%Y-%m-%d-%H%M%S}"
+    moves = [(one, aside / one.name) for one in there]
+    moves += [(staged / name, home / name) for name in (store.files.root.name, store.database.name)]
+    done: list[tuple[Path, Path]] = []
+    if there:
+        aside.mkdir(mode=0o700)
+    try:
+        for before, after in moves:
+            if os.path.lexists(before):
+                before.rename(after)
+                done.append((before, after))
+    except OSError:
+        for before, after in reversed(done):
+            after.rename(before)
+        if there:
+            aside.rmdir()
+        raise
+    return aside if there else None

@@ -1,0 +1,204 @@
+"""Settings in the case file: checked as they are typed, and merged with what another window saved meanwhile."""
+
+import json
+import math
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, get_args
+
+from sqlite_utils.db import Database
+
+from skinlens.clinical import FIELD_WIDTH_MM
+from skinlens.errors import InvalidEntry
+from skinlens.settings import Overlay, Settings, Unit
+from skinlens.store import entries, rows
+from skinlens.store.home import StoreHome
+from skinlens.store.rows import Setting
+
+KEY = "settings"
+MAX_SIGNERS = 40
+MAX_ADDRESS_LINES = 5
+NAMES: Mapping[str, str] = {
+    "clinic_name": "clinic's name",
+    "clinic_address": "clinic's address",
+    "clinic_phone": "clinic's phone",
+    "signers": "names of who signs",
+    "cutoff_shown": "figures beside the verdict",
+    "overlay": "map over the photo",
+    "unit": "unit of lengths",
+    "field_width_mm": "width of the field of view",
+}
+"""Each field in words."""
+
+# The index alone answers it; the seals of all signed rows would take seconds, and every start checks them.
+_USED_SQL = """
+    SELECT signed_by, count(*) AS cases, max(signed_at) AS last FROM visit WHERE signed_by <> ''
+    GROUP BY signed_by ORDER BY last DESC"""
+
+
+@dataclass(frozen=True)
+class KeptSettings:
+    """What is stored after a save."""
+
+    settings: Settings
+    replaced: Mapping[str, Any]
+    """Field → what another window had saved there since the fields were read, and this save took the place of."""
+
+
+@dataclass(frozen=True)
+class Signer:
+    """A name that signed cases bear."""
+
+    name: str
+    cases: int
+    last_at: str
+    """UTC, ISO 8601."""
+
+
+class StoredSettings(StoreHome):
+    """The part of ``CaseStore`` that keeps what belongs to the installation as a whole."""
+
+    def keep_setting(self, key: str, value: str) -> None:
+        with self._writing() as db:
+            put(db, key, value)
+
+    def setting(self, key: str) -> Setting | None:
+        with self._reading() as db:
+            return find(db, key)
+
+    def settings(self) -> Settings:
+        """What is stored; the default of each field that is not."""
+        with self._reading() as db:
+            return _stored(db)
+
+    def keep_settings(self, wanted: Settings, *, read: Settings) -> KeptSettings:
+        """Save the fields in which ``wanted`` differs from ``read``, which was shown when they were changed.
+
+        The other fields stay as they are stored now, whoever saved them. Of two windows that change one field the
+        later wins, and is told what was there. Raises InvalidEntry, which names every entry that cannot be kept.
+        """
+        wanted = checked(wanted)
+        mine = [one.name for one in fields(Settings) if getattr(wanted, one.name) != getattr(read, one.name)]
+        with self._writing() as db:
+            stored = _stored(db)
+            kept = _changed(stored, {name: getattr(wanted, name) for name in mine})
+            put(db, KEY, rows.to_json(asdict(kept)))
+        others = {name: getattr(stored, name) for name in mine}
+        replaced = {
+            name: value
+            for name, value in others.items()
+            if value != getattr(read, name) and value != getattr(wanted, name)
+        }
+        return KeptSettings(kept, replaced)
+
+    def signers_used(self) -> tuple[Signer, ...]:
+        """The names that signed cases bear, the one that signed last first."""
+        with self._reading() as db:
+            return tuple(Signer(row["signed_by"], row["cases"], row["last"]) for row in db.query(_USED_SQL))
+
+
+def put(db: Database, key: str, value: str) -> None:
+    """Set a value of the installation, with the time."""
+    db.execute("INSERT OR REPLACE INTO setting (key, value, updated_at) VALUES (?, ?, ?)", [key, value, entries.now()])
+
+
+def find(db: Database, key: str) -> Setting | None:
+    """None where it was never set, or its row is damaged."""
+    row = rows.first(db, "SELECT * FROM sealed_setting WHERE key = ?", [key])
+    return None if row is None or not row["sound"] else Setting(row["value"], row["updated_at"])
+
+
+def _stored(db: Database) -> Settings:
+    found = find(db, KEY)
+    content = json.loads(found.value) if found else {}
+    settings = Settings()
+    for name in (one.name for one in fields(Settings)):
+        if name in content:
+            value: Any = tuple(content[name]) if isinstance(content[name], list) else content[name]
+            try:  # what another version allowed and this one does not is as if it were not set
+                settings = checked(_changed(settings, {name: value}))
+            except (InvalidEntry, TypeError, AttributeError):
+                continue
+    return settings
+
+
+def _changed(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    return replace(settings, **values)
+
+
+def checked(settings: Settings) -> Settings:
+    """The settings as they are kept: trimmed and composed.
+
+    Raises:
+        InvalidEntry: it has a sentence for each entry that cannot be kept.
+    """
+    problems: list[str] = []
+    kept: dict[str, Any] = {}
+    for name in (one.name for one in fields(Settings)):
+        try:
+            kept[name] = _CHECKS[name](getattr(settings, name))
+        except InvalidEntry as error:
+            problems.append(str(error))
+    if problems:
+        raise InvalidEntry(" ".join(problems))
+    return Settings(**kept)
+
+
+def optional_line(value: str, field: str) -> str:
+    """One line of at most 80 characters, or nothing."""
+    return entries.line(value, field) if value.strip() else ""
+
+
+def _address(value: str) -> str:
+    lines = [" ".join(one.split()) for one in unicodedata.normalize("NFC", entries.text(value, "address")).splitlines()]
+    lines = [one for one in lines if one]
+    if len(lines) > MAX_ADDRESS_LINES:
+        raise InvalidEntry(
+            f"Too many lines in the address: {len(lines)}, at most {MAX_ADDRESS_LINES} can be kept. Join some of them."
+        )
+    for one in lines:
+        entries.line(one, "address")
+    return "\n".join(lines)
+
+
+def _signers(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(names) > MAX_SIGNERS:
+        raise InvalidEntry(f"Too many names of who signs: {len(names)}, at most {MAX_SIGNERS} can be kept.")
+    kept = tuple(entries.line(name, "name of who signs") for name in names)
+    for place, name in enumerate(kept):
+        if name.casefold() in {one.casefold() for one in kept[:place]}:
+            raise InvalidEntry(f"“{name}” is in the list of who signs already.")
+    return kept
+
+
+def _one_of(value: str, known: tuple[str, ...], what: str) -> str:
+    if value not in known:
+        raise InvalidEntry(f"{value!r} is no {what}. Choose one of: {', '.join(known)}.")
+    return value
+
+
+def _field_width(value: float | None) -> float | None:
+    if value is None:
+        return None
+    least, most = FIELD_WIDTH_MM
+    if not math.isfinite(value):
+        raise InvalidEntry(f"{value!r} is no width of a field of view. Expected millimeters, or nothing.")
+    if not least <= value <= most:
+        raise InvalidEntry(
+            f"A field of view {value:g} mm wide is not possible: expected {least:g} to {most:g} mm, or nothing. It is "
+            "the width of what the whole photo shows, to be read from a ruler in a photo of it."
+        )
+    return float(value)
+
+
+_CHECKS: Mapping[str, Any] = {
+    "clinic_name": lambda value: optional_line(value, "clinic's name"),
+    "clinic_address": _address,
+    "clinic_phone": lambda value: optional_line(value, "clinic's phone"),
+    "signers": _signers,
+    "cutoff_shown": bool,
+    "overlay": lambda value: _one_of(value, get_args(Overlay), "map over the photo"),
+    "unit": lambda value: _one_of(value, get_args(Unit), "unit of lengths"),
+    "field_width_mm": _field_width,
+}

@@ -1,0 +1,157 @@
+"""The page of the settings: what was saved is confirmed beside its button."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from skinlens.errors import InvalidEntry, SkinLensError
+from skinlens.explain import METHODS
+from skinlens.settings import Overlay, Settings, Unit
+from skinlens.store import CaseStore
+from skinlens.store.settings import NAMES
+from skinlens.ui import widgets
+from skinlens.ui.settings import backup, beside, signers
+from skinlens.ui.words import plain
+
+CLINIC, DISPLAY = "clinic", "display"
+CLINIC_FIELDS = ("clinic_name", "clinic_address", "clinic_phone")
+DISPLAY_FIELDS = ("cutoff_shown", "overlay", "unit", "field_width_mm")
+OVERLAYS: dict[Overlay, str] = {"none": "No map", **{method: info.title for method, info in METHODS.items()}}
+UNITS: dict[Unit, str] = {"mm": "Millimeters", "inch": "Inches"}
+CUTOFF = {
+    True: "With probability and cut-off: “Suspicious for melanoma (22.6 %; cut-off 8.5 %)”",
+    False: "Words alone: “Suspicious for melanoma”",
+}
+_READ = "settings_read"
+_FILL = "settings_fill"
+
+
+def page(store: CaseStore) -> None:
+    """Two columns of sections, the backup last."""
+    _begin(store)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _clinic(store)
+        signers.section(store)
+    with right:
+        _display(store)
+        _theme()
+    backup.section(store)
+
+
+def _key(field: str) -> str:
+    return f"settings_{field}"
+
+
+def _begin(store: CaseStore) -> None:
+    """Have the fields show what is stored when the page is opened, and a section's own once it was saved."""
+    stored = store.settings()
+    if _key(CLINIC_FIELDS[0]) not in st.session_state:  # the page was not drawn in the run before
+        st.session_state[_READ] = stored
+        st.session_state[_FILL] = (*CLINIC_FIELDS, *DISPLAY_FIELDS)
+        backup.begin(store)
+    for field in st.session_state.pop(_FILL, ()):
+        st.session_state[_key(field)] = getattr(stored, field)
+
+
+# ---------------------------------------------------------------------------------------------------------- sections
+
+
+def _clinic(store: CaseStore) -> None:
+    st.header("Clinic")
+    with st.form("settings_clinic"):
+        st.text_input("Name", key=_key("clinic_name"), max_chars=80, autocomplete="off")
+        st.text_area("Address (optional)", key=_key("clinic_address"), height=90, max_chars=300)
+        st.text_input("Phone (optional)", key=_key("clinic_phone"), max_chars=80, autocomplete="off")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            saved = st.form_submit_button("Save clinic", type="primary")
+            beside.show(CLINIC)
+    read: Settings = st.session_state[_READ]
+    widgets.unprintable({NAMES[field]: getattr(read, field) for field in CLINIC_FIELDS})
+    if saved:
+        _save(store, CLINIC, CLINIC_FIELDS)
+
+
+def _display(store: CaseStore) -> None:
+    st.header("Display")
+    with st.form("settings_display"):
+        st.radio(
+            "First line of a result",
+            list(CUTOFF),
+            format_func=lambda one: plain(CUTOFF[one]),
+            key=_key("cutoff_shown"),
+            help="On the screen. The cut-off itself comes with the model, and the report always states it.",
+        )
+        st.segmented_control(
+            "Map over the photo when a visit is opened",
+            list(OVERLAYS),
+            required=True,
+            format_func=OVERLAYS.__getitem__,
+            key=_key("overlay"),
+            help="The keys 0 to 3 change it for the visit that is open.",
+        )
+        st.segmented_control(
+            "Lengths in", list(UNITS), required=True, format_func=UNITS.__getitem__, key=_key("unit"),
+            help="Where the scale of a photo is known.",
+        )  # fmt: skip
+        st.number_input(
+            "Field of view of your dermatoscope, mm (optional)",
+            value=None,
+            step=0.5,
+            format="%g",
+            key=_key("field_width_mm"),
+            placeholder="not known",
+            help="Width of what its whole photo shows, read from a ruler in a photo of it. A scale that follows from "
+            "it is only suggested for a photo, never applied by itself.",
+        )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            saved = st.form_submit_button("Save display", type="primary")
+            beside.show(DISPLAY)
+    if saved:
+        _save(store, DISPLAY, DISPLAY_FIELDS)
+
+
+def _theme() -> None:
+    """Streamlit leaves the choice to the browser, and lets a program only ask what is shown."""
+    st.header("Light or dark")
+    shown = st.context.theme.type
+    now = f"Shown now: **{shown}**. " if shown else ""
+    st.markdown(
+        f"{now}Open the menu ⋮ at the top right and choose the first, second or third of the symbols: "
+        "as your system, light, or dark."
+    )
+    st.caption("Each browser keeps its own choice; it is no part of the case file.")
+
+
+# ------------------------------------------------------------------------------------------------------------ saving
+
+
+def _save(store: CaseStore, section: str, names: tuple[str, ...]) -> None:
+    """Save what the section's fields hold; what stays unsaved stays in its fields."""
+    read: Settings = st.session_state[_READ]
+    typed: dict[str, Any] = {field: st.session_state[_key(field)] for field in names}
+    try:
+        kept = store.keep_settings(replace(read, **typed), read=read)
+    except InvalidEntry as error:
+        beside.problem(section, InvalidEntry(f"Not saved. {error}"))
+    except SkinLensError as error:
+        beside.problem(section, error)
+    else:
+        st.session_state[_READ] = replace(read, **{field: getattr(kept.settings, field) for field in names})
+        st.session_state[_FILL] = names
+        beside.done(section, " ".join(["Saved.", *(replaced(field, kept.replaced[field]) for field in kept.replaced)]))
+    st.rerun()
+
+
+def replaced(field: str, value: object) -> str:
+    """What another window had saved in a field, and is gone now."""
+    worded: dict[str, Callable[[Any], str]] = {
+        "cutoff_shown": lambda one: "shown" if one else "not shown",
+        "overlay": OVERLAYS.__getitem__,
+        "unit": UNITS.__getitem__,
+        "signers": ", ".join,
+    }
+    words = worded.get(field, str)(value) if value not in {None, ""} else ""
+    return f"Another window had changed the {NAMES[field]} meanwhile, to “{words or 'nothing'}”; yours took its place."

@@ -1,0 +1,87 @@
+"""Who signs: the names that are offered when a case is signed. Cases that are signed keep theirs."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from skinlens.errors import InvalidEntry, SkinLensError
+from skinlens.store import CaseStore
+from skinlens.ui.settings import beside
+from skinlens.ui.words import plain
+
+SECTION = "signers"
+_NEW, _CLEAR, _REMOVED = "settings_new_signer", "settings_new_signer_clear", "settings_signer_removed"
+
+
+def section(store: CaseStore) -> None:
+    """The list, each name with its cases; a name is added, moved, removed, and put back."""
+    st.header("Who signs")
+    st.caption(
+        "These names are offered when a case is signed, the one that signed last first. Signed cases keep theirs."
+    )
+    names = store.settings().signers
+    cases = {one.name: one.cases for one in store.signers_used()}
+    with st.container(border=True):
+        for place, name in enumerate(names):
+            _row(store, names, place, cases.get(name, 0))
+        if not names:
+            st.markdown("No name yet.")
+        _add(store, names)
+        beside.show(SECTION)
+        _put_back(store, names)
+
+
+def _row(store: CaseStore, names: tuple[str, ...], place: int, cases: int) -> None:
+    name = names[place]
+    signed = f"{cases} signed {'case' if cases == 1 else 'cases'}" if cases else "no signed case"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{plain(name)}**  \n{signed}", width="stretch")
+        moves = ((-1, "arrow_upward", "up", place == 0), (1, "arrow_downward", "down", place == len(names) - 1))
+        for by, icon, words, end in moves:
+            if st.button(
+                f"Move {plain(name)} {words}", icon=f":material/{icon}:", key=f"signer_{words}_{place}", disabled=end
+            ):
+                order = list(names)
+                order[place], order[place + by] = order[place + by], order[place]
+                _keep(store, names, tuple(order), f"{name} is number {place + by + 1} of the list now.")
+        if st.button(f"Remove {plain(name)}", icon=":material/close:", key=f"signer_remove_{place}"):
+            st.session_state[_REMOVED] = (place, name)
+            signed = f" The {signed} keep the name." if cases > 1 else " The signed case keeps the name."
+            _keep(store, names, (*names[:place], *names[place + 1 :]), f"{name} is removed.{signed if cases else ''}")
+
+
+def _add(store: CaseStore, names: tuple[str, ...]) -> None:
+    if st.session_state.pop(_CLEAR, False):
+        st.session_state[_NEW] = ""
+    with st.form("settings_signers", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        typed = st.text_input("Add a name", key=_NEW, max_chars=80, autocomplete="off", placeholder="Dr. …")
+        added = st.form_submit_button("Add", type="primary")
+    if added:
+        st.session_state[_CLEAR] = bool(typed.strip())
+        _keep(store, names, (*names, typed), f"{typed.strip()} is added.")
+
+
+def _put_back(store: CaseStore, names: tuple[str, ...]) -> None:
+    """The name that was removed last, where it was."""
+    place, name = st.session_state.get(_REMOVED, (0, ""))
+    if not name or name in names:
+        st.session_state.pop(_REMOVED, None)
+        return
+    if st.button(f"Undo: put {plain(name)} back", icon=":material/undo:", key="signer_undo"):
+        _keep(store, names, (*names[:place], name, *names[place:]), f"{name} is back in the list.")
+
+
+def _keep(store: CaseStore, names: tuple[str, ...], wanted: tuple[str, ...], words: str) -> None:
+    """Save the list in the place of the one that was shown."""
+    now = store.settings()
+    try:
+        kept = store.keep_settings(replace(now, signers=wanted), read=replace(now, signers=names))
+    except SkinLensError as error:
+        st.session_state.pop(_CLEAR, None)
+        st.session_state.pop(_REMOVED, None)
+        beside.problem(SECTION, InvalidEntry(f"Not saved. {error}"))
+    else:
+        lost = [name for name in kept.replaced.get("signers", ()) if name not in wanted]
+        said = f" Another window had changed the list meanwhile; not in it any more: {', '.join(lost)}." if lost else ""
+        beside.done(SECTION, words + said)
+    st.rerun()
