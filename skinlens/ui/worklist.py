@@ -1,9 +1,7 @@
 """The worklist: many photos at once, each in its row with its result, filed together or one by one."""
 
-from datetime import date
-from typing import Any, cast
-
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from skinlens import pipeline
 from skinlens.errors import SkinLensError
@@ -11,9 +9,8 @@ from skinlens.labels import BY_CODE, CODES
 from skinlens.pipeline import Analysis
 from skinlens.quantities import percent
 from skinlens.records import Prediction, QualityReport
-from skinlens.store import CaseStore, NewLesion, NewPatient
-from skinlens.ui import cache, placement, session, suggestions, tabs, widgets
-from skinlens.ui.placement import KNOWN, NEW, NONE
+from skinlens.store import CaseStore
+from skinlens.ui import cache, session, suggestions, tabs, tray_filing, widgets
 from skinlens.ui.tray import Tray, TrayItem
 from skinlens.ui.words import BODY_SITES, plain
 from skinlens.wording import UNRELIABLE_BRIEFLY, verdict_line
@@ -77,26 +74,28 @@ def _list(store: CaseStore, tray: Tray, was_busy: bool) -> None:
 def _rows(store: CaseStore, tray: Tray) -> None:
     items = tray.items
     _progress(items)
+    known = {one.id: one for one in store.patients()}
     with st.container(border=True):
-        patient, missing = _patient(store)
-        taken_on = st.date_input(
-            "Date of the photos", max_value="today", format="YYYY-MM-DD", key="tray_date", persist_state="session"
-        )
+        everybody = tray_filing.common(known)
     order = st.segmented_control(
         "Order", ORDERS, default=ORDERS[0], required=True, key="tray_order", persist_state="session"
     )
     shown = sorted(items, key=lambda item: -item.melanoma_prob) if order == ORDERS[1] else list(items)
     figures = cache.settings().cutoff_shown
+    ready = []
     for item in shown:
         with st.container(border=True):
-            _row(store, tray, item, figures)
+            fields = _row(store, tray, item, figures)
+            if item.state == "read":
+                with fields:
+                    ready.append(tray_filing.row(store, known, item, everybody))
     for item in tray.discarded:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(plain(f"Discarded: {item.name}"))
             if st.button("Undo", key=f"undo-{item.token}"):
                 tray.put_back(item)
                 st.rerun()
-    _file_all(store, tray, shown, patient, missing, taken_on)
+    tray_filing.button(store, tray, [one for one in ready if one is not None], ready.count(None))
 
 
 def _progress(items: tuple[TrayItem, ...]) -> None:
@@ -108,30 +107,11 @@ def _progress(items: tuple[TrayItem, ...]) -> None:
         st.markdown(f"**{read} {'photo' if read == 1 else 'photos'} to file**")
 
 
-def _patient(store: CaseStore) -> tuple[NewPatient | int | None, tuple[str, ...]]:
-    """Whose photos these are, and what is still needed of that."""
-    known = {one.id: one for one in store.patients()}
-    kinds = [NEW, KNOWN, NONE] if known else [NEW, NONE]
-    first = KNOWN if session.last_patient() in known else NEW
-    kind = st.segmented_control(
-        "Patient of all photos", kinds, default=first, required=True, key=_key("kind"), persist_state="session"
-    )
-    if kind == NONE:
-        return None, ()
-    if kind == NEW:
-        return placement.new_patient(_key, tuple(known.values()))
-    chosen = placement.known_patient(_key, known, session.last_patient())
-    return chosen, () if chosen is not None else ("the patient",)
-
-
-def _key(name: str) -> str:
-    return f"tray_{name}"
-
-
 # -------------------------------------------------------------------------------------------------------------- rows
 
 
-def _row(store: CaseStore, tray: Tray, item: TrayItem, figures: bool) -> None:
+def _row(store: CaseStore, tray: Tray, item: TrayItem, figures: bool) -> DeltaGenerator:
+    """Picture, result and buttons of a file; the place for the fields of filing it."""
     picture, words, fields, actions = st.columns([2, 4, 5, 2], gap="medium")
     with picture:
         if item.thumbnail:
@@ -143,10 +123,9 @@ def _row(store: CaseStore, tray: Tray, item: TrayItem, figures: bool) -> None:
         with words:
             if known:
                 st.caption(plain(f"This very photo is stored already, as case {known[0].visit_id}."))
-        with fields:
-            _fields(item)
     with actions:
         _actions(tray, item)
+    return fields
 
 
 def position(tray: Tray, item: TrayItem) -> int:
@@ -185,32 +164,6 @@ def _classes(quality: QualityReport, prediction: Prediction) -> tuple[str, ...]:
     return (classes, checks) if checks else (classes,)
 
 
-def _fields(item: TrayItem) -> None:
-    left, right = st.columns(2)
-    left.text_input(
-        suggestions.BODY_SITE,
-        key=_of(item, "site"),
-        persist_state="session",
-        placeholder="e.g. forearm",
-        max_chars=80,
-    )
-    right.text_input(
-        "Exact location (optional)",
-        key=_of(item, "remark"),
-        persist_state="session",
-        placeholder="e.g. left, below the scapula",
-    )
-    with left:
-        widgets.choose_diagnosis("Your diagnosis", _of(item, "label"))
-    right.checkbox(
-        "Sign", key=_of(item, "sign"), persist_state="session", help="Marks your diagnosis as final when it is filed."
-    )
-
-
-def _of(item: TrayItem, name: str) -> str:
-    return f"tray_{name}-{item.token}"
-
-
 def _actions(tray: Tray, item: TrayItem) -> None:
     number = position(tray, item)
     if item.state == "filed":
@@ -234,79 +187,3 @@ def _actions(tray: Tray, item: TrayItem) -> None:
 def _again(item: TrayItem) -> Analysis:
     with st.spinner("Reading the photo …"):
         return pipeline.analyse(item.data, cache.classifier())
-
-
-# ------------------------------------------------------------------------------------------------------------ filing
-
-
-def _file_all(
-    store: CaseStore,
-    tray: Tray,
-    items: list[TrayItem],
-    patient: NewPatient | int | None,
-    missing: tuple[str, ...],
-    taken_on: date,
-) -> None:
-    ready = [item for item in items if item.state == "read" and str(_typed(item, "site") or "").strip()]
-    without = sum(item.state == "read" for item in items) - len(ready)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = st.button(
-            f"File {len(ready)} {'photo' if len(ready) == 1 else 'photos'}",
-            type="primary",
-            key="tray_file",
-            disabled=not ready,
-        )
-        if any(item.state == "filed" for item in items) and st.button("Clear the filed rows", key="tray_clear"):
-            tray.take_out_filed()
-            st.rerun()
-    if without:
-        st.caption(f"{without} without a body site: {'it stays' if without == 1 else 'they stay'} in the list.")
-    if not pressed:
-        return
-    if missing:
-        st.error(plain(f"Nothing is filed yet. Still needed: {' and '.join(missing)}."))
-        return
-    bar = st.progress(0.0, "Filing …")
-    for filed, item in enumerate(ready, 1):
-        try:
-            patient = _file(store, tray, item, patient, taken_on)
-        except SkinLensError as error:  # the others may do; what was typed stays
-            st.error(plain(f"{item.name}: {error}"))
-            break
-        bar.progress(filed / len(ready), f"{filed} of {len(ready)} filed")
-    else:
-        session.say(f"{len(ready)} {'photo' if len(ready) == 1 else 'photos'} filed.")
-        st.rerun()
-
-
-def _file(
-    store: CaseStore, tray: Tray, item: TrayItem, patient: NewPatient | int | None, taken_on: date
-) -> NewPatient | int | None:
-    """Store it as the first visit of a new lesion; the patient's number for the next ones."""
-    lesion = NewLesion(str(_typed(item, "site")), str(_typed(item, "remark") or ""))
-    label = cast(str | None, _typed(item, "label"))
-    case = pipeline.save(
-        store,
-        pipeline.analyse(item.data, cache.classifier()),
-        (),
-        patient=patient,
-        lesion=lesion,
-        taken_on=taken_on,
-        clinician_label=label,
-    )
-    if _typed(item, "sign"):
-        store.annotate(
-            case.visit.id,
-            clinician_label=label,
-            clinician_diagnosis="",
-            notes="",
-            status="signed",
-            expected_version=case.visit.version,
-        )
-    tray.filed(item, case.visit.id)
-    session.work_on(case)
-    return case.patient.id if case.patient else None
-
-
-def _typed(item: TrayItem, name: str) -> Any:
-    return st.session_state.get(_of(item, name))

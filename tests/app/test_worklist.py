@@ -3,12 +3,14 @@
 import gc
 import weakref
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
+from skinlens.clock import today
 from skinlens.errors import UnreadableImage
 from skinlens.store import CaseQuery, CaseStore
 from skinlens.ui import erasure, session, tray, worklist
@@ -152,3 +154,64 @@ def test_what_was_filed_and_then_erased_is_in_no_row(page: AppTest, skinlens_hom
     assert [item.name for item in tray_of(page).items] == ["mole 2.png"]
     gc.collect()
     assert held() is None
+
+
+def test_a_photo_of_a_known_lesion_becomes_its_next_visit(page: AppTest, skinlens_home: Path) -> None:
+    store = CaseStore(skinlens_home)
+    drop(page, "first.png", drawn(1, "PNG"))
+    page.text_input(key="tray_pseudonym").input("P-12").run()
+    enter(page, 0, "site", "back")
+    press(page, "File 1 photo")
+    press(page, "Clear the filed rows")
+    drop(page, "again.png", drawn(2, "PNG"))
+    drop(page, "new.png", drawn(3, "PNG"))
+    again, other = (item.token for item in tray_of(page).items)
+    assert page.segmented_control(key="tray_kind").value == "Existing patient"
+    assert page.selectbox(key=f"tray_lesion_1-{again}").options == ["New lesion", "back"]
+    page.selectbox(key=f"tray_lesion_1-{again}").select(1).run()
+    assert not [one for one in page.text_input if one.key == f"tray_site-{again}"]
+    page.text_input(key=f"tray_site-{other}").input("thigh").run()
+    press(page, "File 2 photos")
+    assert [(visit.id, visit.lesion_id) for visit in store.visits_of_lesion(1)] == [(1, 1), (2, 1)]
+    assert store.case(3).lesion.body_site == "thigh"
+    assert {store.case(number).patient.pseudonym for number in (1, 2, 3)} == {"P-12"}  # type: ignore[union-attr]
+
+
+def test_one_photo_can_have_a_patient_and_a_day_of_its_own(page: AppTest, skinlens_home: Path) -> None:
+    for seed in (1, 2, 3):
+        drop(page, f"{seed}.png", drawn(seed, "PNG"))
+    page.text_input(key="tray_pseudonym").input("P-12").run()
+    for number in range(3):
+        enter(page, number, "site", "back")
+    for number in (1, 2):
+        token = tray_of(page).items[number].token
+        page.toggle(key=f"tray_own-{token}").set_value(True).run()
+        page.date_input(key=f"tray_date-{token}").set_value(date(2024, 5, 31)).run()
+    press(page, "File 3 photos")
+    assert "Nothing is filed yet. Still needed: a patient ID" in read(page)
+    for number in (1, 2):
+        enter(page, number, "pseudonym", "P-13")
+    press(page, "File 3 photos")
+    store = CaseStore(skinlens_home)
+    assert [(store.case(number).patient.pseudonym, store.case(number).visit.taken_on) for number in (1, 2, 3)] == [  # type: ignore[union-attr]
+        ("P-12", today().isoformat()), ("P-13", "2024-05-31"), ("P-13", "2024-05-31"),
+    ]  # fmt: skip
+    assert len(store.patients()) == 2
+
+
+def test_who_signs_is_asked_where_the_clinic_has_a_list(page: AppTest, skinlens_home: Path) -> None:
+    store = CaseStore(skinlens_home)
+    before = store.settings()
+    store.keep_settings(replace(before, signers=("Dr. Ada", "Dr. Bo")), read=before)
+    drop(page, "1.png", drawn(1, "PNG"))
+    page.text_input(key="tray_pseudonym").input("P-12").run()
+    enter(page, 0, "site", "back")
+    token = tray_of(page).items[0].token
+    page.selectbox(key=f"tray_label-{token}").select("nv").run()
+    page.checkbox(key=f"tray_sign-{token}").check().run()
+    press(page, "File 1 photo")
+    assert "Not signed yet: choose who signs" in read(page)
+    assert store.search().total == 0
+    next(one for one in page.selectbox if one.label == "Signed by").select("Dr. Bo").run()
+    press(page, "File 1 photo")
+    assert (store.case(1).visit.status, store.case(1).visit.signed_by) == ("signed", "Dr. Bo")
