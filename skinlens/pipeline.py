@@ -46,6 +46,8 @@ from skinlens.records import (
     Visit,
 )
 from skinlens.report import content, pdf
+from skinlens.report.change import SinceLastVisit, since_last_visit
+from skinlens.report.content import ReportContent, Signing
 from skinlens.store import CaseStore, SimilarCase, SimilarQuery
 
 __all__ = [
@@ -73,11 +75,13 @@ __all__ = [
     "propose",
     "reference",
     "register_visits",
+    "report_content",
     "report_pdf",
     "save",
     "similar_cases",
     "stability",
     "stressed",
+    "visit_before",
 ]
 
 WEIGHTS_VARIABLE = "SKINLENS_WEIGHTS"
@@ -291,13 +295,63 @@ def keep_outlines(store: CaseStore, visit_id: int, outlines: Sequence[Outline], 
     store.keep_outlines(visit_id, outlines, expected=expected)
 
 
-def report_pdf(store: CaseStore, visit_id: int, spec: InputSpec | None = None) -> tuple[bytes, tuple[str, ...]]:
-    """The report of a stored case, and a sentence for each map or photo that could not be read and is not in it."""
-    maps, problems = store.readable_explanations(visit_id)
-    photo, lost = store.readable_photo(visit_id)
-    checks, outlines = store.checks(visit_id), store.outlines(visit_id)
-    composed = content.compose(store.case(visit_id), photo, maps, checks, outlines, spec=spec)
-    return pdf.render(composed), (*lost, *problems)
+def report_content(
+    store: CaseStore, visit_id: int, spec: InputSpec | None = None, *, annex: bool = False, clinic: str = ""
+) -> tuple[ReportContent, tuple[str, ...]]:
+    """The report of a stored case, to be rendered, and a sentence for each map or photo that could not be read and is
+    not in it. Maps and tests are read for the ``annex`` alone; ``clinic`` is named in the header.
+    """
+    case = store.case(visit_id)
+    photo, problems = store.readable_photo(visit_id)
+    maps, lost = store.readable_explanations(visit_id) if annex else ((), ())
+    composed = content.compose(
+        case,
+        photo,
+        maps,
+        store.checks(visit_id) if annex else (),
+        store.outlines(visit_id),
+        annex=annex,
+        change=_since_last_visit(store, case.visit),
+        signing=_signing(store, visit_id),
+        clinic=clinic,
+        spec=spec,
+    )
+    return composed, (*problems, *lost)
+
+
+def report_pdf(
+    store: CaseStore, visit_id: int, spec: InputSpec | None = None, *, annex: bool = False, clinic: str = ""
+) -> tuple[bytes, tuple[str, ...]]:
+    """``report_content`` as a PDF. Raises CaseNotFound, StoreError."""
+    composed, problems = report_content(store, visit_id, spec, annex=annex, clinic=clinic)
+    return pdf.render(composed), problems
+
+
+def visit_before(store: CaseStore, visit: Visit) -> Visit | None:
+    """The last visit of the same lesion on an earlier day. Raises CaseNotFound, StoreError."""
+    earlier = [one for one in store.visits_of_lesion(visit.lesion_id) if one.taken_on < visit.taken_on]
+    return earlier[-1] if earlier else None
+
+
+def _since_last_visit(store: CaseStore, visit: Visit) -> SinceLastVisit | None:
+    before = visit_before(store, visit)
+    if before is None:
+        return None
+    found: Change | str
+    try:
+        found = compare_visits(store, before.id, visit.id)
+    except InvalidEntry as error:
+        found = str(error)
+    return since_last_visit(before, visit, found)
+
+
+def _signing(store: CaseStore, visit_id: int) -> Signing:
+    """From the audit log: when the case was first signed, and when it was last amended."""
+    own = [one for one in store.revisions(visit_id) if one.subject == "visit"]
+    reached = [(one.at, one.action, (one.changes.get("status") or ("", ""))[1]) for one in own]
+    signed = [at for at, _, status in reached if status == "signed"]
+    amended = [at for at, action, _ in reached if action == "amended"]
+    return Signing(signed[0] if signed else "", amended[-1] if amended else "")
 
 
 def evaluation(split: str) -> Mapping[str, Any] | None:
@@ -332,8 +386,10 @@ def explanations_evaluation() -> Mapping[str, Any] | None:
     return measured
 
 
-def report_unsaved(analysis: Analysis, explanations: Sequence[Explanation], made_at: datetime) -> bytes:
-    """The report of a photo that is not kept as a case."""
+def report_unsaved(
+    analysis: Analysis, explanations: Sequence[Explanation], made_at: datetime, *, annex: bool = True
+) -> bytes:
+    """The report of a photo that is not kept as a case; the maps are in its annex."""
     moment = made_at.isoformat(timespec="seconds")
     visit = Visit(
         id=0,
@@ -350,4 +406,4 @@ def report_unsaved(analysis: Analysis, explanations: Sequence[Explanation], made
         updated_at=moment,
     )
     case = Case(visit, Lesion(0, None, ""), None)
-    return pdf.render(content.compose(case, analysis.photo, explanations, generated_on=local_day(moment)))
+    return pdf.render(content.compose(case, analysis.photo, explanations, annex=annex, generated_on=local_day(moment)))
