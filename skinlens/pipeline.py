@@ -298,23 +298,17 @@ def keep_outlines(store: CaseStore, visit_id: int, outlines: Sequence[Outline], 
 def report_content(
     store: CaseStore, visit_id: int, spec: InputSpec | None = None, *, annex: bool = False, clinic: str = ""
 ) -> tuple[ReportContent, tuple[str, ...]]:
-    """The report of a stored case, to be rendered, and a sentence for each map or photo that could not be read and is
-    not in it. Maps and tests are read for the ``annex`` alone; ``clinic`` is named in the header.
+    """The report of a stored case, and a sentence for each map or photo that could not be read and is not in it.
+
+    Maps and tests are read for the ``annex`` alone; ``clinic`` is named in the header. Raises CaseNotFound, StoreError.
     """
     case = store.case(visit_id)
     photo, problems = store.readable_photo(visit_id)
     maps, lost = store.readable_explanations(visit_id) if annex else ((), ())
+    tests, outlines = store.checks(visit_id) if annex else (), store.outlines(visit_id)
+    change, signing = _since_last_visit(store, case.visit), _signing(store, visit_id)
     composed = content.compose(
-        case,
-        photo,
-        maps,
-        store.checks(visit_id) if annex else (),
-        store.outlines(visit_id),
-        annex=annex,
-        change=_since_last_visit(store, case.visit),
-        signing=_signing(store, visit_id),
-        clinic=clinic,
-        spec=spec,
+        case, photo, maps, tests, outlines, annex=annex, change=change, signing=signing, clinic=clinic, spec=spec
     )
     return composed, (*problems, *lost)
 
@@ -322,7 +316,7 @@ def report_content(
 def report_pdf(
     store: CaseStore, visit_id: int, spec: InputSpec | None = None, *, annex: bool = False, clinic: str = ""
 ) -> tuple[bytes, tuple[str, ...]]:
-    """``report_content`` as a PDF. Raises CaseNotFound, StoreError."""
+    """``report_content`` as a PDF."""
     composed, problems = report_content(store, visit_id, spec, annex=annex, clinic=clinic)
     return pdf.render(composed), problems
 
@@ -337,21 +331,16 @@ def _since_last_visit(store: CaseStore, visit: Visit) -> SinceLastVisit | None:
     before = visit_before(store, visit)
     if before is None:
         return None
-    found: Change | str
     try:
-        found = compare_visits(store, before.id, visit.id)
+        return since_last_visit(before, visit, compare_visits(store, before.id, visit.id))
     except InvalidEntry as error:
-        found = str(error)
-    return since_last_visit(before, visit, found)
+        return since_last_visit(before, visit, str(error))
 
 
 def _signing(store: CaseStore, visit_id: int) -> Signing:
-    """From the audit log: when the case was first signed, and when it was last amended."""
-    own = [one for one in store.revisions(visit_id) if one.subject == "visit"]
-    reached = [(one.at, one.action, (one.changes.get("status") or ("", ""))[1]) for one in own]
-    signed = [at for at, _, status in reached if status == "signed"]
-    amended = [at for at, action, _ in reached if action == "amended"]
-    return Signing(signed[0] if signed else "", amended[-1] if amended else "")
+    """From the audit log of the visit itself."""
+    log = (one for one in store.revisions(visit_id) if one.subject == "visit")
+    return Signing.from_log((one.at, one.action, (one.changes.get("status") or (None, None))[1]) for one in log)
 
 
 def evaluation(split: str) -> Mapping[str, Any] | None:

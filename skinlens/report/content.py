@@ -4,7 +4,7 @@ What was found stands in it, never how long it took: the same findings give the 
 of the commands and in the case.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,6 +77,14 @@ class Signing:
     """Of the latest amendment."""
     signer: str = ""
     """Name of the clinician; empty: a line is left for it."""
+
+    @classmethod
+    def from_log(cls, log: Iterable[tuple[str, str, str | None]]) -> "Signing":
+        """From the time, the action and the status reached (None: as before) of each entry, the oldest first."""
+        entries = list(log)
+        signed = (at for at, _, status in entries if status == "signed")
+        amended = (at for at, action, _ in reversed(entries) if action == "amended")
+        return cls(next(signed, ""), next(amended, ""))
 
 
 @dataclass(frozen=True)
