@@ -35,7 +35,6 @@ from skinlens.report.clinical import Entry, finding_entries, phototype, plan_ent
 from skinlens.report.text import PLACEHOLDER, unprintable
 from skinlens.wording import (
     GREY_BARS,
-    NO_CODES,
     UNRELIABLE,
     cause,
     cutoff_promise,
@@ -206,7 +205,7 @@ def compose(
         case=fields,
         diagnosis=diagnosis,
         plan=plan,
-        codes_of=f"Codes of {said.name}, {SUGGESTED}" if said else NO_CODES,
+        codes_of=f"Codes of {said.name}, {SUGGESTED}" if said else "",
         codes=_codes(said) if said else (),
         codes_remark=said.remark if said else "",
         photo=printed,

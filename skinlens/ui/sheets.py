@@ -17,11 +17,12 @@ def report(store: CaseStore, opened: OpenCase) -> None:
     """Download button and the choice of the annex first, then every page."""
     case = opened.case
     assert case is not None
-    left, right = st.columns([2, 3], vertical_alignment="center")
-    annex = right.toggle("With annex (maps, tests, technical details)", key=ANNEX, persist_state="session")
+    row = st.container(horizontal=True, vertical_alignment="center", gap="medium")
+    button = row.container(width="content")
+    annex = row.toggle("With annex (maps, tests, technical details)", key=ANNEX, persist_state="session")
     data, problems, pages = cache.report(store.home, case.visit.id, _version(store, opened), annex)
     widgets.problems(f"{problem} The report was made without it." for problem in problems)
-    left.download_button(
+    button.download_button(
         "Download the PDF",
         data,
         file_name=f"skinlens-case-{case.visit.id:04d}.pdf",

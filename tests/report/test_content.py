@@ -29,7 +29,7 @@ from skinlens.records import (
 )
 from skinlens.report.annex import NO_EXPLANATIONS, OVERLAY_LONGEST_PX, Annex
 from skinlens.report.content import NO_DIAGNOSIS, PHOTO_LONGEST_PX, ReportContent, Signing, compose
-from skinlens.wording import NO_CODES, UNRELIABLE, UNRELIABLE_MAPS, set_statement, threshold_statement, verdict_line
+from skinlens.wording import UNRELIABLE, UNRELIABLE_MAPS, set_statement, threshold_statement, verdict_line
 from tests.report import samples
 
 
@@ -67,7 +67,7 @@ def test_an_unreliable_photo_gets_no_statement_no_set_and_no_code() -> None:
     report = content(prediction=one, quality=QualityReport((STRANGE,)), clinician_label=None)
     assert not report.reliable
     assert (report.verdict, report.verdict_remark, report.suspicious) == (UNRELIABLE, "Fur.", False)
-    assert (report.set_statement, report.codes, report.codes_of) == ("", (), NO_CODES)
+    assert (report.set_statement, report.codes, report.codes_of) == ("", (), "")
     assert report.quality_summary == "1 of 1 checks of the photo is not met: the result is not reliable."
     photo = samples.photo()
     case = samples.case(photo, prediction=one, quality=QualityReport((STRANGE,)))
@@ -142,7 +142,7 @@ def test_codes_are_those_of_the_clinicians_diagnosis() -> None:
 @pytest.mark.parametrize("words", ["", "lentigo"])
 def test_without_a_diagnosis_of_the_clinicians_no_code_is_printed(words: str) -> None:
     report = content(clinician_label=None, clinician_diagnosis=words, notes=" ")
-    assert (report.codes, report.codes_of, report.codes_remark) == ((), NO_CODES, "")
+    assert (report.codes, report.codes_of, report.codes_remark) == ((), "", "")
     assert report.diagnosis == (words.capitalize() or NO_DIAGNOSIS)
     assert report.findings == ()
 
@@ -364,7 +364,7 @@ def test_the_outline_of_another_photo_is_refused() -> None:
 def test_a_diagnosis_beside_the_seven_is_named_and_not_coded() -> None:
     report = content(clinician_label="other", clinician_diagnosis="Keloid")
     assert report.diagnosis == "Other diagnosis: Keloid"
-    assert (report.codes, report.codes_of) == ((), NO_CODES)
+    assert (report.codes, report.codes_of) == ((), "")
 
 
 SIGNED, AMENDED = "2026-11-25T09:12:44+00:00", "2026-11-26T10:00:00+00:00"
