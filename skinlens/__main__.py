@@ -125,10 +125,9 @@ def _report(options: argparse.Namespace) -> int:
     analysis = pipeline.analyse_file(options.photo, classifier)
     label = options.label or analysis.prediction.top.code
     params = {AGAINST: options.against} if options.against else {}
-    explanations = [
-        pipeline.explain(method, classifier, analysis.photo, label, params=params) for method in options.methods
-    ]
-    options.out.write_bytes(pipeline.report_unsaved(analysis, explanations, datetime.now(UTC)))
+    methods = options.methods if options.annex else ()  # the maps stand in the annex alone
+    explanations = [pipeline.explain(method, classifier, analysis.photo, label, params=params) for method in methods]
+    options.out.write_bytes(pipeline.report_unsaved(analysis, explanations, datetime.now(UTC), annex=options.annex))
     print(options.out)
     return 0
 
@@ -268,6 +267,13 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="the report of a photo as PDF; nothing is stored")
     report.add_argument("photo", type=Path, metavar="PHOTO")
     report.add_argument("--out", type=Path, required=True, metavar="FILE.pdf")
+    report.add_argument(
+        "--annex",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="the maps of --methods, measurements and hashes on further pages (the default); --no-annex: page 1 alone, "
+        "and no map is made",
+    )
     report.set_defaults(run=_report)
     for command in (explain, report):
         command.add_argument(

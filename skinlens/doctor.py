@@ -137,11 +137,11 @@ def _disk(home: Path | None) -> str:
 
 
 def _fonts() -> str:
-    names = sorted({name for style in (faces.REGULAR, faces.BOLD) for name in style})
+    names = (*faces.SHIPPED, *faces.PACKAGED)
     for name in names:
         try:
-            faces.face(name)
-        except Exception as problem:  # reportlab's TTFError is rooted in Exception
+            faces.characters(name)
+        except OSError as problem:
             mend = "Reinstall the requirements" if name in faces.PACKAGED else f"Restore {faces.FONTS} from the release"
             raise SkinLensError(f"The font {name} cannot be read ({problem}). {mend}.") from problem
     return f"{len(names)} fonts can be read"

@@ -1,14 +1,12 @@
 """The journey in one place: analyse, explain, save, report. The app's only door, and the command line's."""
 
-import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from skinlens import intake, phantom, predict, quality
 from skinlens.clinical import NOT_RECORDED, ClinicalRecord
@@ -37,7 +35,6 @@ from skinlens.records import (
     Check,
     Explanation,
     Lesion,
-    ModelStamp,
     Outline,
     Photo,
     Prediction,
@@ -47,6 +44,8 @@ from skinlens.records import (
     Visit,
 )
 from skinlens.report import content, pdf
+from skinlens.report.change import SinceLastVisit, since_last_visit
+from skinlens.report.content import ReportContent, Signing
 from skinlens.store import CaseStore, SimilarCase, SimilarQuery
 
 __all__ = [
@@ -74,20 +73,19 @@ __all__ = [
     "propose",
     "reference",
     "register_visits",
+    "report_content",
     "report_pdf",
     "save",
     "similar_cases",
     "stability",
     "stressed",
+    "visit_before",
 ]
 
 WEIGHTS_VARIABLE = "SKINLENS_WEIGHTS"
 DRAWN = "drawn"
 """Source format of a photo that the program drew."""
 SYNTHETIC = "A drawing by the program: synthetic, not a patient."
-DOCS = Path(__file__).resolve().parents[1] / "docs"
-EXPLANATIONS = DOCS / "explanations-val.json"
-"""What ``python -m skinlens evaluate --explanations`` measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -301,49 +299,60 @@ def keep_outlines(store: CaseStore, visit_id: int, outlines: Sequence[Outline], 
     store.keep_outlines(visit_id, outlines, expected=expected)
 
 
-def report_pdf(store: CaseStore, visit_id: int, spec: InputSpec | None = None) -> tuple[bytes, tuple[str, ...]]:
-    """The report of a stored case, and a sentence for each map or photo that could not be read and is not in it."""
-    maps, problems = store.readable_explanations(visit_id)
-    photo, lost = store.readable_photo(visit_id)
-    checks, outlines = store.checks(visit_id), store.outlines(visit_id)
-    composed = content.compose(store.case(visit_id), photo, maps, checks, outlines, spec=spec)
-    return pdf.render(composed), (*lost, *problems)
+def report_content(
+    store: CaseStore, visit_id: int, spec: InputSpec | None = None, *, annex: bool = False, clinic: str = ""
+) -> tuple[ReportContent, tuple[str, ...]]:
+    """The report of a stored case, and a sentence for each map or photo that could not be read and is not in it.
+
+    Maps and tests are read for the ``annex`` alone; ``clinic`` is named in the header. Raises CaseNotFound, StoreError.
+    """
+    case = store.case(visit_id)
+    photo, problems = store.readable_photo(visit_id)
+    maps, lost = store.readable_explanations(visit_id) if annex else ((), ())
+    tests, outlines = store.checks(visit_id) if annex else (), store.outlines(visit_id)
+    change, signing = _since_last_visit(store, case.visit), _signing(store, case.visit)
+    composed = content.compose(
+        case, photo, maps, tests, outlines, annex=annex, change=change, signing=signing, clinic=clinic, spec=spec
+    )
+    return composed, (*problems, *lost)
 
 
-def evaluation(split: str) -> Mapping[str, Any] | None:
-    """What ``python -m skinlens evaluate`` measured on ``val`` or ``test``; None if it was not kept."""
-    path = DOCS / f"evaluation-{split}.json"
-    if not path.is_file():
+def report_pdf(
+    store: CaseStore, visit_id: int, spec: InputSpec | None = None, *, annex: bool = False, clinic: str = ""
+) -> tuple[bytes, tuple[str, ...]]:
+    """``report_content`` as a PDF."""
+    composed, problems = report_content(store, visit_id, spec, annex=annex, clinic=clinic)
+    return pdf.render(composed), problems
+
+
+def visit_before(store: CaseStore, visit: Visit) -> Visit | None:
+    """The last visit of the same lesion on an earlier day. Raises CaseNotFound, StoreError."""
+    earlier = [one for one in store.visits_of_lesion(visit.lesion_id) if one.taken_on < visit.taken_on]
+    return earlier[-1] if earlier else None
+
+
+def _since_last_visit(store: CaseStore, visit: Visit) -> SinceLastVisit | None:
+    before = visit_before(store, visit)
+    if before is None:
         return None
-    measured: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return measured
+    try:
+        change = compare_visits(store, before.id, visit.id)
+    except InvalidEntry as error:
+        return since_last_visit(before, visit, str(error))
+    return since_last_visit(before, visit, change, store.settings().unit)
 
 
-def evaluations(model: ModelStamp) -> dict[str, Mapping[str, Any]]:
-    """What was measured of this very model, by split; the photos that were kept aside to the end come first."""
-    found = {split: evaluation(split) for split in ("test", "val")}
-    return {split: one for split, one in found.items() if one and one["model"]["sha256"] == model.sha256}
+def _signing(store: CaseStore, visit: Visit) -> Signing:
+    """From the audit log of the visit itself, and who signed it."""
+    log = (one for one in store.revisions(visit.id) if one.subject == "visit")
+    signing = Signing.from_log((one.at, one.action, (one.changes.get("status") or (None, None))[1]) for one in log)
+    return replace(signing, signer=visit.signed_by)
 
 
-def ablation() -> Mapping[str, Any] | None:
-    """What ``python -m skinlens ablation`` gathered: what each part of the method is worth; None if it was not kept."""
-    path = DOCS / "ablation.json"
-    if not path.is_file():
-        return None
-    gathered: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return gathered
-
-
-def explanations_evaluation() -> Mapping[str, Any] | None:
-    """What was measured of the explanation methods on ``val``; None if it was not kept."""
-    if not EXPLANATIONS.is_file():
-        return None
-    measured: Mapping[str, Any] = json.loads(EXPLANATIONS.read_text(encoding="utf-8"))
-    return measured
-
-
-def report_unsaved(analysis: Analysis, explanations: Sequence[Explanation], made_at: datetime) -> bytes:
-    """The report of a photo that is not kept as a case."""
+def report_unsaved(
+    analysis: Analysis, explanations: Sequence[Explanation], made_at: datetime, *, annex: bool = True
+) -> bytes:
+    """The report of a photo that is not kept as a case; the maps are in its annex."""
     moment = made_at.isoformat(timespec="seconds")
     visit = Visit(
         id=0,
@@ -360,4 +369,4 @@ def report_unsaved(analysis: Analysis, explanations: Sequence[Explanation], made
         updated_at=moment,
     )
     case = Case(visit, Lesion(0, None, ""), None)
-    return pdf.render(content.compose(case, analysis.photo, explanations, generated_on=local_day(moment)))
+    return pdf.render(content.compose(case, analysis.photo, explanations, annex=annex, generated_on=local_day(moment)))

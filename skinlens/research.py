@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import skinlens
-from skinlens import pipeline
+from skinlens import pipeline, published_figures
 from skinlens.errors import DatasetError
 
 
@@ -160,7 +160,8 @@ def _context_fit(options: argparse.Namespace) -> int:
 def _evaluate_explanations(options: argparse.Namespace) -> int:
     from skinlens.evaluate.explanations import evaluate_release
 
-    weights, path = options.weights or pipeline.weights_directory(), options.json or pipeline.EXPLANATIONS
+    weights = options.weights or pipeline.weights_directory()
+    path = options.json or published_figures.DOCS / published_figures.EXPLANATIONS
     print(evaluate_release(weights, options.explanations, path))
     return 0
 

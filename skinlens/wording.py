@@ -28,9 +28,6 @@ _UNLIKE_BEFORE = "Unlike the photos that the model learned from, of skin lesions
 """The same in cases that version 0.3.0 and earlier stored."""
 UNRELIABLE_MAPS = "Unreliable, as the result is: the maps show what moved the model on an image unfamiliar to it."
 GREY_BARS = "Grey, as they mean nothing for this photo."
-NO_CODES = (
-    "None: codes are suggested for the clinician's diagnosis alone, and none of the seven classes was chosen as one."
-)
 
 
 def in_full(photos: str) -> str:

@@ -164,6 +164,23 @@ def test_report_is_a_pdf_with_the_disclaimer(
     assert all("Not a medical device" in page.extract_text() for page in pages)
 
 
+def test_a_report_without_an_annex_is_one_page_and_makes_no_map(
+    release: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def text(*more: str) -> list[str]:
+        out = tmp_path / "report.pdf"
+        arguments = ["report", str(photo), "--out", str(out), "--methods", "grad-cam", "--weights", str(release), *more]
+        assert main(arguments) == 0
+        return [page.extract_text() for page in pypdf.PdfReader(BytesIO(out.read_bytes())).pages]
+
+    first, *annex = text("--annex")
+    assert "Grad-CAM" in "".join(annex)
+    assert len(text()) == 1 + len(annex)
+    monkeypatch.setattr(pipeline, "explain", None)
+    (alone,) = text("--no-annex")
+    assert alone.replace("Page 1 of 1", "") == first.replace(f"Page 1 of {1 + len(annex)}", "")
+
+
 def test_two_reports_of_one_photo_are_equal_byte_by_byte(
     release: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,9 +2,9 @@
 
 ::
 
-    Case, Photo, Explanation × n ─ content.compose ─ ReportContent ─ pdf.render ─ bytes
-                                        │                              ├── typeset   text of any script
-                                        └── explain.overlay            └── sheet     pages, tables, pictures
+    Case, Photo, Outline × n ── content.compose ─ ReportContent ─ pdf.render ─ bytes
+    Explanation × n, Check × n ─ annex ─┘              │              ├── text, faces   what can be printed
+    the visit before ─────────── change ┘        pdf.preview          └── report.typ    pages, by Typst
 
 The same content gives the same bytes, in any process; how long anything took is no content.
 """

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from skinlens.clinical import PHOTOTYPES, Histology, Recall
+from skinlens.clinical import PHOTOTYPES, ClinicalRecord, Histology, Recall
 from skinlens.criteria import CHECKLIST, Abcd, SevenPoint
 from skinlens.labels import DIAGNOSES
 from skinlens.records import Case
@@ -19,13 +19,28 @@ class Entry(NamedTuple):
 
 def clinical_entries(case: Case) -> tuple[Entry, ...]:
     """In the order in which a visit goes: the patient, what was told, what was seen, what is planned, what came out."""
-    return tuple(entry for entry in _entries(case) if entry.text)
+    patient = Entry("Skin phototype (Fitzpatrick)", phototype(case))
+    return tuple(one for one in (patient, *finding_entries(case), *plan_entries(case)) if one.text)
 
 
-def _entries(case: Case) -> Iterator[Entry]:
+def phototype(case: Case) -> str:
+    """The patient's skin phototype; empty where it was not given."""
+    found = case.patient.phototype if case.patient else None
+    return PHOTOTYPES[found] if found else ""
+
+
+def finding_entries(case: Case) -> tuple[Entry, ...]:
+    """Symptoms, evolution and criteria, as far as they were recorded."""
+    return tuple(one for one in _findings(case) if one.text)
+
+
+def plan_entries(case: Case) -> tuple[Entry, ...]:
+    """Plan, recall and histology, as far as they were recorded."""
+    return tuple(one for one in _plan(case.visit.clinical) if one.text)
+
+
+def _findings(case: Case) -> Iterator[Entry]:
     visit, record = case.visit, case.visit.clinical
-    phototype = case.patient.phototype if case.patient else None
-    yield Entry("Skin phototype (Fitzpatrick)", PHOTOTYPES[phototype] if phototype else "")
     yield Entry("Symptoms", record.symptoms.strip())
     yield Entry("Evolution", record.evolution.strip())
     yield Entry("ABCD rule", _abcd(record.criteria.abcd))
@@ -34,6 +49,9 @@ def _entries(case: Case) -> Iterator[Entry]:
     said = criteria_statement(record.criteria, visit.quality, visit.prediction, whose="The clinician's")
     yield Entry("Criteria and model", said)
     yield Entry("Width of the skin in the photo", f"{record.field_width_mm:g} mm" if record.field_width_mm else "")
+
+
+def _plan(record: ClinicalRecord) -> Iterator[Entry]:
     yield Entry("Plan", _capital(record.plan.summary) if record.plan else "")
     yield Entry("Recall", _recall(record.recall))
     yield Entry("Histology", _histology(record.histology))

@@ -14,9 +14,9 @@ from skinlens.models.outline import OutlineHead
 from skinlens.models.weights import load_manifest
 from skinlens.predict import Classifier
 from skinlens.records import Photo, Pixels
+from skinlens.report import pdf
 from skinlens.settings import Settings
 from skinlens.store import CaseStore, Tidied, default_home
-from skinlens.ui.preview import pages_of
 
 DISPLAY_PX = 1200
 """Long side of a photo on a page: sharp at full width, and light enough to be sent with every change of a map."""
@@ -120,8 +120,16 @@ def jpeg(pixels: Pixels) -> bytes:
 
 
 @st.cache_data(show_spinner="Making the report …", max_entries=8)
-def report(home: Path, visit_id: int, version: str) -> tuple[bytes, tuple[str, ...], list[bytes]]:  # noqa: ARG001
-    """The PDF, what is missing from it, and its pages as PNG. ``version`` changes whenever the case does."""
+def report(
+    home: Path,
+    visit_id: int,
+    version: str,  # noqa: ARG001  changes whenever the case does, or the visit before
+    annex: bool = False,
+    clinic: str = "",
+) -> tuple[bytes, tuple[str, ...], list[bytes]]:
+    """The PDF, what is missing from it, and its pages as PNG."""
     model = installed()  # a stored case can be printed without one
-    data, problems = pipeline.report_pdf(CaseStore(home), visit_id, model.engine.spec if model else None)
-    return data, problems, pages_of(data)
+    composed, problems = pipeline.report_content(
+        CaseStore(home), visit_id, model.engine.spec if model else None, annex=annex, clinic=clinic
+    )
+    return pdf.render(composed), problems, pdf.preview(composed)

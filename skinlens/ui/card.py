@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from skinlens import __version__, pipeline
+from skinlens import __version__, pipeline, published_figures
 from skinlens.clock import local_day
 from skinlens.labels import LABELS
 from skinlens.ui import cache, figures, widgets
@@ -61,7 +61,7 @@ def how_well() -> None:
 def _measured() -> dict[str, Mapping[str, Any]]:
     """The evaluations of the installed model by split, the test set first; says so where there is none."""
     sha256 = cache.classifier().engine.stamp.sha256
-    found = {split: pipeline.evaluation(split) for split in ("test", "val")}
+    found = {split: published_figures.evaluation(split) for split in ("test", "val")}
     measured = {split: one for split, one in found.items() if one and one["model"]["sha256"] == sha256}
     if not measured:
         st.info("This model's figures were not measured yet: no evaluation of it is stored with the program.")

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from skinlens import pipeline, wording
+from skinlens import published_figures, wording
 from skinlens.metrics import predictive_values
 from skinlens.records import ModelStamp, Prediction, QualityReport, Threshold
 from skinlens.ui import cache, widgets
@@ -40,7 +40,7 @@ class Rates:
 
 def rates(model: ModelStamp, threshold: Threshold) -> Rates:
     """As measured on photos kept aside, if that was done for this very model; otherwise where it was chosen."""
-    for split, one in pipeline.evaluations(model).items():
+    for split, one in published_figures.evaluations(model).items():
         rows = one.get("thresholds", {}).get("melanoma", {}).get("rows", ())
         for row in rows:
             if abs(row["cut_off"] - threshold.value) < 1e-12 and row["sensitivity"]["value"] is not None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from skinlens import pipeline
+from skinlens import published_figures
 from skinlens.metrics import predictive_values
 from skinlens.ui import cache, certainty, curves, figures, widgets
 from skinlens.ui.words import name, percent
@@ -49,7 +49,7 @@ PARTS = {
 
 def _found(key: str) -> Mapping[str, Any] | None:
     """The evaluation of this model that holds this measurement, photos kept aside first; says so if there is none."""
-    for one in pipeline.evaluations(cache.classifier().engine.stamp).values():
+    for one in published_figures.evaluations(cache.classifier().engine.stamp).values():
         if one.get(key):
             return one
     st.info("This was not measured for this model.")

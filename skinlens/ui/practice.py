@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from skinlens import pipeline
+from skinlens import published_figures
 from skinlens.errors import ParameterError
 from skinlens.impact import PARAMETERS, ImpactInputs, cut_off_curve, cut_offs, impact, impact_words
 from skinlens.outcomes import Comparison, Question, Rate, Reader, TwoByTwo, compare
@@ -138,7 +138,7 @@ def measured(store: CaseStore) -> tuple[dict[str, float], dict[str, tuple[float,
 
 def _thresholds() -> Mapping[str, object] | None:
     """The table of melanoma's cut-offs of the installed model, photos kept aside first."""
-    for one in pipeline.evaluations(cache.classifier().engine.stamp).values():
+    for one in published_figures.evaluations(cache.classifier().engine.stamp).values():
         if one.get("thresholds"):
             found: Mapping[str, object] = one["thresholds"]["melanoma"]
             return found

@@ -6,7 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from skinlens import pipeline
+from skinlens import published_figures
 from skinlens.explain import METHODS
 from skinlens.explain.agreement import HOTTEST_PART
 from skinlens.records import Method, ModelStamp
@@ -39,13 +39,13 @@ TESTS = {
 
 def measured() -> Mapping[str, Any] | None:
     """What was measured of the installed model; None if nothing was, or only of another."""
-    found, model = pipeline.explanations_evaluation(), cache.installed()
+    found, model = published_figures.explanations_evaluation(), cache.installed()
     return found if found and model and found["model"]["sha256"] == model.engine.stamp.sha256 else None
 
 
 def remarks(method: Method, model: ModelStamp) -> tuple[str, ...]:
     """One sentence for each test that a method fails on the model that a map is of; none where it was not tested."""
-    found = pipeline.explanations_evaluation()
+    found = published_figures.explanations_evaluation()
     if not found or found["model"]["sha256"] != model.sha256:
         return ()
     verdicts = found["methods"][method]["verdicts"]

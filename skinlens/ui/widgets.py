@@ -9,7 +9,7 @@ import streamlit as st
 from skinlens.labels import DIAGNOSES, LABELS, MELANOMA, Label
 from skinlens.quantities import duration
 from skinlens.records import Prediction, QualityReport
-from skinlens.report.typeset import PLACEHOLDER, not_printed
+from skinlens.report.text import PLACEHOLDER, not_printed
 from skinlens.store import CaseStore, NewLesion, NewPatient
 from skinlens.ui import cache
 from skinlens.ui.open_case import OpenCase

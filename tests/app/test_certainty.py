@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from skinlens import pipeline
+from skinlens import published_figures
 from skinlens.predict import load_classifier
 from skinlens.quality import Familiarity
 from skinlens.records import ModelStamp, Threshold
@@ -53,7 +53,7 @@ def evaluation(split: str, sha256: str, cut_off: float, sensitivity: float) -> s
 def test_rates_are_those_of_photos_kept_aside_if_this_model_was_measured_on_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "DOCS", tmp_path)
+    monkeypatch.setattr(published_figures, "DOCS", tmp_path)
     chosen_on = Rates(0.9, 0.7, None, None, "100 photos of the validation set")
     assert rates(MODEL, THRESHOLD) == chosen_on
     (tmp_path / "evaluation-val.json").write_text(evaluation("val", MODEL.sha256, 0.2, 0.85))

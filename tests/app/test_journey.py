@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -96,6 +97,11 @@ def test_the_whole_journey(agreed: AppTest, photo: bytes, skinlens_home: Path, u
 
     turn(app, "report")
     assert app.get("download_button")[0].proto.label == "Download the PDF"
+    assert "1 page, " in words(app)
+    assert [one.proto.label for one in app.toggle] == ["With annex (maps, tests, technical details)"]
+    assert not app.toggle[0].value
+    app.toggle[0].set_value(True).run()
+    assert re.search(r"\b[2-9] pages, ", words(app))
     data, problems = pipeline.report_pdf(store, 1)
     assert problems == ()
     text = "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(data)).pages)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from skinlens import pipeline
+from skinlens import pipeline, published_figures
 from skinlens.evaluate.measure import evaluate
 from skinlens.labels import CODES
 from skinlens.ui import curves, rows
@@ -34,7 +34,7 @@ def evaluation(release: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
 
 @pytest.fixture
 def page(agreed: AppTest, evaluation: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    monkeypatch.setattr(pipeline, "DOCS", tmp_path)
+    monkeypatch.setattr(published_figures, "DOCS", tmp_path)
     (tmp_path / "evaluation-val.json").write_text(json.dumps(evaluation))
     return turn(agreed, "performance")
 

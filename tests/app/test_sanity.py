@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from skinlens import pipeline
+from skinlens import pipeline, published_figures
 from skinlens.evaluate.randomised import STAGES
 from skinlens.explain import METHODS
 from skinlens.labels import CODES
@@ -45,7 +45,7 @@ def measured(release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     }
     path = tmp_path / "explanations-val.json"
     path.write_text(json.dumps(content))
-    monkeypatch.setattr(pipeline, "EXPLANATIONS", path)
+    monkeypatch.setattr(published_figures, "DOCS", tmp_path)
     return content
 
 

@@ -107,15 +107,17 @@ def test_a_check_by_another_model_says_so_and_one_of_another_kind_is_left_out() 
 @pytest.mark.slow
 def test_the_report_has_a_section_of_what_was_checked() -> None:
     case = samples.case(PHOTO)
-    content = compose(case, PHOTO, [], EVERY, generated_on=samples.DAY)
+    content = compose(case, PHOTO, [], EVERY, annex=True, generated_on=samples.DAY)
     reader = pypdf.PdfReader(BytesIO(data := render(content)))
     printed = " ".join(" ".join(page.extract_text().split()) for page in reader.pages)
-    assert "What was checked" in printed
+    assert "Annex: tests" in printed
     assert NOTE in printed
     for words in ("Faithfulness", "Not clearly better than chance", "seed 7", "ink of a skin marker"):
         assert words in printed
-    assert render(compose(case, PHOTO, [], EVERY[::-1], generated_on=samples.DAY)) == data
-    assert compose(case, PHOTO, [], generated_on=samples.DAY).checks_note == NOTHING
+    assert render(compose(case, PHOTO, [], EVERY[::-1], annex=True, generated_on=samples.DAY)) == data
+    without = compose(case, PHOTO, [], annex=True, generated_on=samples.DAY).annex
+    assert without is not None
+    assert without.checks_note == NOTHING
 
 
 def test_a_check_of_another_photo_is_refused() -> None:

@@ -1,5 +1,6 @@
 """What a report says, sentence by sentence."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,35 +14,39 @@ from skinlens.labels import CODES, DISCLAIMER
 from skinlens.preprocess import InputSpec, heat_to_photo
 from skinlens.records import (
     Case,
+    Explanation,
     Lesion,
     ModelStamp,
     Outline,
     OutlineMaker,
     Patient,
+    Photo,
     Prediction,
     PredictionSet,
     QualityCheck,
     QualityReport,
     Threshold,
 )
-from skinlens.report.content import (
-    NO_EXPLANATIONS,
-    OVERLAY_LONGEST_PX,
-    PHOTO_LONGEST_PX,
-    ReportContent,
-    compose,
-)
-from skinlens.wording import NO_CODES, UNRELIABLE, UNRELIABLE_MAPS, threshold_statement
+from skinlens.report.annex import NO_EXPLANATIONS, OVERLAY_LONGEST_PX, Annex
+from skinlens.report.content import NO_DIAGNOSIS, PHOTO_LONGEST_PX, ReportContent, Signing, compose
+from skinlens.wording import UNRELIABLE, UNRELIABLE_MAPS, set_statement, threshold_statement, verdict_line
 from tests.report import samples
 
 
 def content(**changes: object) -> ReportContent:
     photo = samples.photo()
-    return compose(samples.case(photo, **changes), photo, [], generated_on=samples.DAY)
+    return compose(samples.case(photo, **changes), photo, generated_on=samples.DAY)
+
+
+def annex(case: Case, photo: Photo, explanations: Sequence[Explanation] = ()) -> Annex:
+    made = compose(case, photo, explanations, annex=True).annex
+    assert made is not None
+    return made
 
 
 def fields(of: ReportContent) -> dict[str, str]:
-    return {field.caption: field.text for field in (*of.case, *of.codes, *of.model)}
+    technical = of.annex.technical if of.annex else ()
+    return {field.caption: field.text for field in (*of.case, *of.codes, *technical)}
 
 
 def prediction(melanoma: float, threshold: float, sensitivity: float = 0.913, chosen_on: str = "val") -> Prediction:
@@ -61,18 +66,28 @@ def test_an_unreliable_photo_gets_no_statement_no_set_and_no_code() -> None:
     one = replace(prediction(0.6, 0.08), prediction_set=PredictionSet(("mel",), 0.9, "756 photos of val"))
     report = content(prediction=one, quality=QualityReport((STRANGE,)), clinician_label=None)
     assert not report.reliable
-    assert report.verdict == f"{UNRELIABLE} Fur."
-    assert (report.set_statement, report.codes, report.codes_of) == ("", (), NO_CODES)
-    assert report.quality_summary == "1 of 1 checks of the photo is not met: the prediction is not reliable."
+    assert (report.verdict, report.verdict_remark, report.suspicious) == (UNRELIABLE, "Fur.", False)
+    assert (report.set_statement, report.codes, report.codes_of) == ("", (), "")
+    assert report.quality_summary == "1 of 1 checks of the photo is not met: the result is not reliable."
     photo = samples.photo()
     case = samples.case(photo, prediction=one, quality=QualityReport((STRANGE,)))
-    assert compose(case, photo, samples.explanations(photo)).explanations_note == UNRELIABLE_MAPS
+    assert annex(case, photo, samples.explanations(photo)).explanations_note == UNRELIABLE_MAPS
+    assert annex(case, photo).statements == ()
 
 
 def test_a_photo_that_is_only_blurred_is_still_read() -> None:
-    report = content(prediction=prediction(0.23, 0.08))
+    said = replace(prediction(0.23, 0.08), prediction_set=PredictionSet(("nv", "mel"), 0.9, "756 photos of val"))
+    report = content(prediction=said)
     assert report.reliable
-    assert report.verdict == threshold_statement(prediction(0.23, 0.08))
+    assert report.suspicious
+    assert not content(prediction=prediction(0.03, 0.08)).suspicious
+    assert report.verdict == verdict_line(said)
+    assert report.verdict_remark.startswith("The cut-off catches 9 of 10 melanomas")
+    photo = samples.photo()
+    assert annex(samples.case(photo, prediction=said), photo).statements == (
+        threshold_statement(said),
+        set_statement(said),
+    )
 
 
 def test_the_case_in_its_header() -> None:
@@ -83,7 +98,8 @@ def test_the_case_in_its_header() -> None:
     assert said["Age at the photo, years"] == "60 or 61 (born in 1964)"
     assert said["Body site"] == "back"
     assert said["Photo taken on"] == "2025-06-03"
-    assert said["Report made on"] == samples.DAY
+    assert said["Skin phototype (Fitzpatrick)"] == "not recorded"
+    assert content().provenance.startswith(f"Report made on {samples.DAY} · SkinLens ")
 
 
 @pytest.mark.parametrize("born_earlier", [False, True])
@@ -103,7 +119,7 @@ def test_a_case_without_a_patient_says_so() -> None:
 def test_without_a_day_the_report_is_dated_by_the_cases_last_change() -> None:
     photo = samples.photo()
     report = compose(samples.case(photo), photo, [])
-    assert fields(report)["Case last changed"] == local_minute("2025-06-03T09:20:01Z")
+    assert report.provenance.startswith(f"Case last changed {local_minute('2025-06-03T09:20:01Z')} · ")
     assert report.dated == "2025-06-03T09:20:01Z"
 
 
@@ -117,9 +133,7 @@ def test_classes_stand_by_falling_probability_with_full_names() -> None:
 
 def test_codes_are_those_of_the_clinicians_diagnosis() -> None:
     report = content(clinician_label="akiec")
-    assert report.codes_of == (
-        "Of the clinician's diagnosis (actinic keratosis / intraepithelial carcinoma): suggested, to be confirmed."
-    )
+    assert report.codes_of == "Codes of actinic keratosis / intraepithelial carcinoma, suggested, to be confirmed"
     assert fields(report)["ICD-10-CM"] == "L57.0"
     assert fields(report)["ICD-O-3"] == "not verified"
     assert "Bowen" in report.codes_remark
@@ -128,8 +142,9 @@ def test_codes_are_those_of_the_clinicians_diagnosis() -> None:
 @pytest.mark.parametrize("words", ["", "lentigo"])
 def test_without_a_diagnosis_of_the_clinicians_no_code_is_printed(words: str) -> None:
     report = content(clinician_label=None, clinician_diagnosis=words, notes=" ")
-    assert (report.codes, report.codes_of, report.codes_remark) == ((), NO_CODES, "")
-    assert (report.diagnosis, report.notes) == (words or "None entered.", "None.")
+    assert (report.codes, report.codes_of, report.codes_remark) == ((), "", "")
+    assert report.diagnosis == (words.capitalize() or NO_DIAGNOSIS)
+    assert report.findings == ()
 
 
 def test_an_unverified_code_says_so() -> None:
@@ -138,50 +153,61 @@ def test_an_unverified_code_says_so() -> None:
 
 def test_the_first_impression_stands_apart_from_the_diagnosis() -> None:
     said = content(first_impression="other")
-    assert (said.first_impression, said.diagnosis) == (
-        "other diagnosis",
-        "melanoma: suspected, in situ",
-    )
-    assert content().first_impression == "None given."
+    assert (said.first_impression, said.diagnosis) == ("other diagnosis", "Melanoma: suspected, in situ")
+    assert content().first_impression == ""
 
 
 def test_diagnosis_in_the_clinicians_words() -> None:
-    assert content().diagnosis == "melanoma: suspected, in situ"
-    assert content(clinician_label=None).diagnosis == "suspected, in situ"
-    assert content(clinician_diagnosis="").diagnosis == "melanoma"
+    assert content().diagnosis == "Melanoma: suspected, in situ"
+    assert content(clinician_label=None).diagnosis == "Suspected, in situ"
+    assert content(clinician_diagnosis="").diagnosis == "Melanoma"
 
 
 def test_quality_with_value_limit_verdict_and_advice() -> None:
     report = content()
-    assert report.quality_summary == "1 of 3 checks of the photo is not met: read the prediction with caution."
-    sharpness = report.quality[1]
+    assert report.quality_summary == "1 of 3 checks of the photo is not met: read the result with caution."
+    assert report.quality_advice == ("Sharpness: Hold still, refocus, take it again.",)
+    photo = samples.photo()
+    short_side, sharpness, _ = annex(samples.case(photo), photo).quality
     assert (sharpness.measured, sharpness.limit) == ("31.2", "at least 40")
     assert sharpness.verdict == "not met. Hold still, refocus, take it again."
-    assert (report.quality[0].measured, report.quality[0].verdict) == ("450 px", "met")
+    assert (short_side.measured, short_side.verdict) == ("450 px", "met")
     met = QualityReport(tuple(replace(check, passed=True) for check in samples.QUALITY.checks))
     assert content(quality=met).quality_summary == "All 3 checks of the photo are met."
     assert content(quality=QualityReport(())).quality_summary == "The quality of this photo was not checked."
 
 
 def test_which_model_and_software_and_what_they_are_not_for() -> None:
-    report = content()
+    photo = samples.photo()
+    report = compose(samples.case(photo), photo, annex=True)
     said = fields(report)
     assert said["Model"] == "hsb, version 1.0.0"
+    assert said["SHA-256 of the photo (size and pixels)"] == photo.sha256
+    assert report.provenance.endswith(" · model hsb 1.0.0 (SHA-256 5e5e5e5e5e5e…)")
     assert said["SHA-256 of the model file"] == "5e" * 32
     assert report.disclaimer == DISCLAIMER
-    assert report.limits[0].startswith("Skin tone: not evaluated. Nearly all photos")
+    assert report.limits.startswith("Not a screening tool and never the sole criterion")
+    assert "Skin tone: not evaluated. Nearly all photos" in report.limits
 
 
 def test_no_explanation_is_said_in_a_sentence() -> None:
-    assert content().explanations_note == NO_EXPLANATIONS == "No explanation was made for this photo."
-    assert content().panels == ()
+    photo = samples.photo()
+    empty = annex(samples.case(photo), photo)
+    assert empty.explanations_note == NO_EXPLANATIONS == "No explanation was made for this photo."
+    assert empty.panels == ()
+
+
+def test_maps_tests_and_hashes_are_printed_by_choice() -> None:
+    photo = samples.photo()
+    assert compose(samples.case(photo), photo, samples.explanations(photo), samples.checks(photo)).annex is None
+    assert len(annex(samples.case(photo), photo, samples.explanations(photo)).panels) == 3
 
 
 def test_the_note_says_how_far_the_maps_of_each_class_agree() -> None:
     photo = samples.photo()
     grad_cam, score_cam, lime = samples.explanations(photo)  # LIME's is the reverse of Grad-CAM's
     nevus = [replace(one, label="nv") for one in (grad_cam, score_cam)]
-    note = compose(samples.case(photo), photo, [grad_cam, score_cam, lime, *nevus]).explanations_note
+    note = annex(samples.case(photo), photo, [grad_cam, score_cam, lime, *nevus]).explanations_note
     assert note.endswith(
         "Agreement of the maps for melanocytic nevus: The two maps point to the same area. "
         f"{AKIN} Agreement of the maps for melanoma: Two of three maps point to the same area: Grad-CAM and Score-CAM. "
@@ -193,14 +219,9 @@ def test_of_two_maps_of_a_method_the_later_one_is_compared_and_a_single_map_with
     photo = samples.photo()
     grad_cam, score_cam, lime = samples.explanations(photo)
     again = replace(score_cam, heat=lime.heat)
-    assert "maps disagree" in compose(samples.case(photo), photo, [grad_cam, score_cam, again]).explanations_note
+    assert "maps disagree" in annex(samples.case(photo), photo, [grad_cam, score_cam, again]).explanations_note
     other = replace(score_cam, model=ModelStamp("hsb", "0.9", "9f" * 32))
-    assert "Agreement" not in compose(samples.case(photo), photo, [grad_cam, other]).explanations_note
-
-
-def with_explanations(case: Case | None = None) -> ReportContent:
-    photo = samples.photo()
-    return compose(case or samples.case(photo), photo, samples.explanations(photo))
+    assert "Agreement" not in annex(samples.case(photo), photo, [grad_cam, other]).explanations_note
 
 
 def test_maps_of_one_class_stand_side_by_side_the_most_probable_class_first() -> None:
@@ -208,7 +229,7 @@ def test_maps_of_one_class_stand_side_by_side_the_most_probable_class_first() ->
     melanoma = samples.explanations(photo)
     nevus = [replace(one, label="nv") for one in melanoma]
     mixed = [melanoma[2], nevus[1], melanoma[0], nevus[2], nevus[0], melanoma[1]]
-    panels = compose(samples.case(photo), photo, mixed).panels
+    panels = annex(samples.case(photo), photo, mixed).panels
     assert [(panel.lines[0], panel.title) for panel in panels] == [
         (f"Explains: {name}", title)
         for name in ("melanocytic nevus (59.3\u00a0%)", "melanoma (23.1\u00a0%)")
@@ -217,7 +238,8 @@ def test_maps_of_one_class_stand_side_by_side_the_most_probable_class_first() ->
 
 
 def test_each_overlay_says_what_it_explains_and_how_it_was_made() -> None:
-    grad_cam, score_cam, lime = with_explanations().panels
+    photo = samples.photo()
+    grad_cam, score_cam, lime = annex(samples.case(photo), photo, samples.explanations(photo)).panels
     assert [panel.title for panel in (grad_cam, score_cam, lime)] == ["Grad-CAM", "Score-CAM", "LIME"]
     assert grad_cam.lines == (
         "Explains: melanoma (23.1\u00a0%)",
@@ -236,7 +258,7 @@ def test_a_contrast_names_both_classes_and_stands_after_the_maps_of_the_class_al
     photo = samples.photo()
     alone = samples.explanations(photo)
     contrast = [replace(one, params={**one.params, "against": "nv"}) for one in alone]
-    report = compose(samples.case(photo), photo, [*contrast, *alone])
+    report = annex(samples.case(photo), photo, [*contrast, *alone])
     assert [panel.lines[0] for panel in report.panels] == [
         *["Explains: melanoma (23.1\u00a0%)"] * 3,
         *["Explains: melanoma rather than melanocytic nevus (23.1\u00a0% against 59.3\u00a0%)"] * 3,
@@ -255,7 +277,7 @@ def test_what_a_method_knows_about_its_map_is_said_in_words() -> None:
         seed=5,
         diagnostics={"peak": 0.3, "empty": 1.0, "r2": 0.5, "segments": 48.0, "stability": 0.913},
     )
-    assert compose(samples.case(photo), photo, [lime]).panels[0].lines[1:] == (
+    assert annex(samples.case(photo), photo, [lime]).panels[0].lines[1:] == (
         "Parameters: samples 512",
         "Seed: 5",
         "Measured: fit to the trials (R²) 0.5, reproducibility with another seed (1 = the same) 0.913, patches 48",
@@ -276,7 +298,7 @@ def test_a_photo_that_is_not_kept_has_no_number_and_no_day() -> None:
 def test_an_explanation_by_another_model_is_told_apart() -> None:
     photo = samples.photo()
     older = replace(samples.explanations(photo)[0], model=ModelStamp("hsb", "0.9.0", "ab" * 32))
-    assert compose(samples.case(photo), photo, [older]).panels[0].lines[-1] == (
+    assert annex(samples.case(photo), photo, [older]).panels[0].lines[-1] == (
         "Made with another model: version 0.9.0, abababababab…"
     )
 
@@ -284,18 +306,19 @@ def test_an_explanation_by_another_model_is_told_apart() -> None:
 def test_an_overlay_is_the_photo_under_the_map() -> None:
     photo = samples.photo(450, 600)  # as long as an overlay, so that nothing is resized
     explanation = samples.explanations(photo)[0]
-    picture = compose(samples.case(photo), photo, [explanation]).panels[0].picture
+    picture = annex(samples.case(photo), photo, [explanation]).panels[0].picture
     assert np.array_equal(picture, overlay.blend(photo.pixels, heat_to_photo(explanation.heat, 450, 600, InputSpec())))
 
 
 @pytest.mark.parametrize(("height", "width"), [(40, 400), (400, 40), (150, 150)])
 def test_overlays_show_the_region_that_the_model_sees(height: int, width: int) -> None:
     photo = samples.photo(height, width)
-    report = compose(samples.case(photo), photo, samples.explanations(photo)[:1])
-    shape = report.panels[0].picture.shape
+    report = compose(samples.case(photo), photo, samples.explanations(photo)[:1], annex=True)
+    assert report.annex is not None
+    shape = report.annex.panels[0].picture.shape
     assert max(shape) == OVERLAY_LONGEST_PX
     assert max(shape[:2]) / min(shape[:2]) <= 4 / 3 + 0.02
-    said = "The model sees only the central" in " ".join(report.photo_caption)
+    said = "The model sees only the central" in report.photo_caption
     assert said == (height != width)
 
 
@@ -304,7 +327,7 @@ def test_a_large_photo_is_reduced_to_print_resolution() -> None:
     photo = samples.photo(1200, 2400)
     report = compose(samples.case(photo), photo, [])
     assert report.photo.shape == (800, PHOTO_LONGEST_PX, 3)
-    assert report.photo_caption[0] == "2400 × 1200 px, JPEG."
+    assert report.photo_caption == "2400 × 1200 px, JPEG. The model sees only the central 1600 × 1200 px."
 
 
 def test_the_photo_of_another_visit_is_refused() -> None:
@@ -340,5 +363,54 @@ def test_the_outline_of_another_photo_is_refused() -> None:
 
 def test_a_diagnosis_beside_the_seven_is_named_and_not_coded() -> None:
     report = content(clinician_label="other", clinician_diagnosis="Keloid")
-    assert report.diagnosis == "other diagnosis: Keloid"
-    assert (report.codes, report.codes_of) == ((), NO_CODES)
+    assert report.diagnosis == "Other diagnosis: Keloid"
+    assert (report.codes, report.codes_of) == ((), "")
+
+
+SIGNED, AMENDED = "2026-11-25T09:12:44+00:00", "2026-11-26T10:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("status", "signing", "note", "beside"),
+    [
+        ("draft", Signing(), "DRAFT, not signed · version 4", "Not signed."),
+        (
+            "signed",
+            Signing(SIGNED),
+            f"Signed on {local_minute(SIGNED)} · version 4",
+            f"Signed in SkinLens on {local_minute(SIGNED)}.",
+        ),
+        (
+            "signed",
+            Signing(SIGNED, signer=" Dr. A. Example "),
+            f"Signed on {local_minute(SIGNED)} by Dr. A. Example · version 4",
+            f"Signed in SkinLens on {local_minute(SIGNED)}.",
+        ),
+        (
+            "amended",
+            Signing(SIGNED, AMENDED),
+            f"AMENDED on {local_minute(AMENDED)} · version 4",
+            f"First signed in SkinLens on {local_minute(SIGNED)}, amended on {local_minute(AMENDED)}.",
+        ),
+        ("amended", Signing(), "AMENDED after signing · version 4", "First signed in SkinLens, amended."),
+    ],
+)
+def test_status_date_and_version_stand_at_the_head(status: str, signing: Signing, note: str, beside: str) -> None:
+    photo = samples.photo()
+    report = compose(samples.case(photo, status=status, version=4), photo, signing=signing)
+    assert (report.status_note, report.signed, report.signer) == (note, beside, signing.signer.strip())
+
+
+def test_a_long_pseudonym_is_shortened_at_the_head_alone() -> None:
+    report = content(patient=Patient(3, "W" * 60, 1964, "male"))
+    assert report.running_title == f"SkinLens report · Case 17 · {'W' * 23}…"
+    assert fields(report)["Patient ID"] == "W" * 60
+
+
+def test_what_cannot_be_printed_is_counted_in_all_that_was_typed() -> None:
+    photo = samples.photo()
+    case = samples.case(photo, notes="\u0dc3\u0dd2", clinician_diagnosis="\u0dc3")
+    assert compose(case, photo).not_printed == "3 characters of this case could not be printed and stand as \ufffd."
+    assert compose(case, photo, clinic="\u0dc3").not_printed.startswith("4 characters of this case")
+    assert content(notes="\u0dc3").not_printed.startswith("1 character of this case")
+    assert content().not_printed == ""

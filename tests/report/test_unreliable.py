@@ -3,17 +3,21 @@
 from dataclasses import replace
 from io import BytesIO
 
+import numpy as np
 import pypdf
+import pytest
+from PIL import Image
 
 from skinlens.records import PredictionSet, QualityCheck, QualityReport
-from skinlens.report.content import compose
-from skinlens.report.pdf import CALIBRATED, RISK_COLOURS, UNCALIBRATED, render
+from skinlens.report.content import CALIBRATED, UNCALIBRATED, ReportContent, compose
+from skinlens.report.pdf import preview, render
 from skinlens.wording import GREY_BARS, UNLIKE, UNRELIABLE
 from tests.report import samples
 
+RISK_COLORS = {"malignant": (0xD5, 0x5E, 0x00), "benign": (0x00, 0x72, 0xB2)}
 
-def first_page(distance: float) -> tuple[str, bytes]:
-    """Text, and the drawing operators."""
+
+def report(distance: float) -> ReportContent:
     near = distance <= 1.6
     advice = "" if near else f"{UNLIKE} Fur."
     check = QualityCheck("familiarity", "Distance from the training photos", distance, 1.6, "at most", "", near, advice)
@@ -21,32 +25,38 @@ def first_page(distance: float) -> tuple[str, bytes]:
     case = samples.case(photo, quality=QualityReport((check,)))
     found = replace(case.visit.prediction, prediction_set=PredictionSet(("nv", "mel"), 0.9, "756 photos of val"))
     case = replace(case, visit=replace(case.visit, prediction=found))
-    page = pypdf.PdfReader(BytesIO(render(compose(case, photo, [], generated_on=samples.DAY)))).pages[0]
-    contents = page.get_contents()
-    assert contents is not None
-    return " ".join(page.extract_text().split()), contents.get_data()
+    return compose(case, photo, generated_on=samples.DAY)
 
 
-def colour(risk: str) -> bytes:
-    return " ".join(f"{part:g}".lstrip("0") or "0" for part in RISK_COLOURS[risk]).encode()  # type: ignore[index]
+def words(of: ReportContent) -> str:
+    (page,) = pypdf.PdfReader(BytesIO(render(of))).pages
+    return " ".join(page.extract_text().split())
+
+
+def drawn(of: ReportContent, risk: str) -> bool:
+    """Whether a bar has the color of a risk group."""
+    pixels = np.asarray(Image.open(BytesIO(preview(of)[0])).convert("RGB"))
+    return bool((pixels == RISK_COLORS[risk]).all(axis=-1).sum() > 100)
 
 
 def test_an_unreliable_photo_has_grey_bars_one_statement_and_no_threshold() -> None:
-    words, drawn = first_page(3.1)
-    assert f"{UNRELIABLE} Fur." in words
-    assert GREY_BARS in words
-    assert UNCALIBRATED in words
-    for absent in ("threshold", "cut-off", "confidence", "calibrated on", "ruled out"):
-        assert absent not in words, absent
-    assert colour("malignant") not in drawn
-    assert colour("benign") not in drawn
+    said = words(report(3.1))
+    assert f"{UNRELIABLE} Fur." in said
+    assert GREY_BARS in said
+    assert UNCALIBRATED in said
+    for absent in ("threshold", "cut-off", "confidence", "calibrated on", "ruled out", "Suspicious"):
+        assert absent not in said, absent
 
 
 def test_a_familiar_photo_keeps_all_of_them() -> None:
-    words, drawn = first_page(1.0)
-    assert UNRELIABLE not in words
-    assert CALIBRATED in words
-    assert "Cannot be ruled out (90 % confidence): melanocytic nevus, melanoma." in words.replace("\u00a0", " ")
-    assert "cut-off for melanoma" in words
-    assert colour("malignant") in drawn
-    assert colour("benign") in drawn
+    said = words(report(1.0))
+    assert UNRELIABLE not in said
+    assert CALIBRATED in said
+    assert "Cannot be ruled out (90 % confidence): melanocytic nevus, melanoma." in said.replace("\u00a0", " ")
+    assert "the black tick is the cut-off for melanoma" in said
+
+
+@pytest.mark.parametrize("risk", RISK_COLORS)
+def test_only_a_familiar_photo_has_bars_in_the_colors_of_the_risk_groups(risk: str) -> None:
+    assert drawn(report(1.0), risk)
+    assert not drawn(report(3.1), risk)

@@ -127,9 +127,9 @@ def _compare(store: CaseStore, opened: OpenCase) -> None:
     similar.section(store, opened, opened.case)
 
 
-def _report(store: CaseStore, opened: OpenCase) -> None:  # noqa: ARG001  views are called alike
+def _report(store: CaseStore, opened: OpenCase) -> None:
     widgets.model_line(opened)
-    sheets.report(opened)
+    sheets.report(store, opened)
 
 
 VIEWS: Mapping[str, View] = {

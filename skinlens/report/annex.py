@@ -1,0 +1,191 @@
+"""What a report says beyond its first page: maps, tests, quality in figures, technical data."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from skinlens import __version__
+from skinlens.explain import AGAINST, METHODS, overlay
+from skinlens.explain.agreement import agree
+from skinlens.preprocess import InputSpec, crop_box, heat_to_photo
+from skinlens.quantities import number, percent
+from skinlens.records import (
+    Array,
+    Case,
+    Check,
+    Explanation,
+    Method,
+    Photo,
+    Pixels,
+    Prediction,
+    QualityCheck,
+    Target,
+)
+from skinlens.report.checks import NOTE, NOTHING, CheckRow, check_rows
+from skinlens.report.clinical import Entry
+from skinlens.wording import UNRELIABLE_MAPS, check_words, set_statement, threshold_statement
+
+OVERLAY_LONGEST_PX = 600
+"""Long side of an overlay, whatever the photo's: 280 dots per inch in print, and smooth over a small photo."""
+DIAGNOSTIC_NAMES = {
+    "r2": "fit to the trials (R²)",
+    "stability": "reproducibility with another seed (1 = the same)",
+    "samples": "trials made",
+    "segments": "patches",
+    "negative_share": "share that spoke against the class",
+}
+"""Of what a method knows about itself, that which helps a reader to judge its map."""
+NO_EXPLANATIONS = "No explanation was made for this photo."
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One overlay with what is said under it."""
+
+    title: str
+    picture: Pixels
+    alt: str
+    """In place of the picture for those who cannot see it."""
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FindingRow:
+    """One quality check in words."""
+
+    title: str
+    measured: str
+    limit: str
+    verdict: str
+    passed: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Annex:
+    """All that is printed of a case beyond the first page."""
+
+    statements: tuple[str, ...]
+    """What the cut-off and the set of classes are worth; none for an unreliable photo."""
+    explanations_note: str
+    panels: tuple[Panel, ...]
+    legend: Pixels
+    legend_alt: str
+    legend_ends: tuple[str, str]
+    checks_note: str
+    checks: tuple[CheckRow, ...]
+    quality: tuple[FindingRow, ...]
+    technical: tuple[Entry, ...]
+
+
+def compose_annex(
+    case: Case,
+    photo: Photo,
+    printed: Pixels,
+    explanations: Sequence[Explanation],
+    checks: Sequence[Check],
+    spec: InputSpec,
+) -> Annex:
+    """``printed``: the photo as it stands on the first page; all others as in ``content.compose``."""
+    visit = case.visit
+    prediction, reliable = visit.prediction, visit.quality.reliable
+    ordered = sorted(explanations, key=lambda one: _place(one, prediction))
+    rows = check_rows(checks, prediction)
+    none, _, most = overlay.LEGEND.partition(", ")
+    return Annex(
+        statements=tuple(filter(None, (threshold_statement(prediction), set_statement(prediction))))
+        if reliable
+        else (),
+        explanations_note=_explanations_note(ordered, reliable=reliable),
+        panels=tuple(_panel(explanation, printed, prediction, spec) for explanation in ordered),
+        legend=overlay.legend_bar(8, 256),
+        legend_alt=f"Color scale: {overlay.LEGEND}.",
+        legend_ends=(none, most),
+        checks_note=NOTE if rows else NOTHING,
+        checks=rows,
+        quality=tuple(_finding(check) for check in visit.quality.checks),
+        technical=(
+            Entry("Model", f"{prediction.model.name}, version {prediction.model.version}"),
+            Entry("Software", f"SkinLens {__version__}"),
+            Entry("SHA-256 of the model file", prediction.model.sha256),
+            Entry("SHA-256 of the photo (size and pixels)", photo.sha256),
+        ),
+    )
+
+
+def _place(explanation: Explanation, prediction: Prediction) -> tuple[float, str, int]:
+    """The maps of the most probable class first, those of one class side by side, always in the same order."""
+    return -prediction.prob(explanation.label), explanation.target.code, list(METHODS).index(explanation.method)
+
+
+def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, spec: InputSpec) -> Panel:
+    target = explanation.target
+    elsewhere = {"seed", AGAINST}
+    title = METHODS[explanation.method].title
+    top, left, height, width = crop_box(printed.shape[0], printed.shape[1], spec)
+    seen = scaled(printed[top : top + height, left : left + width], OVERLAY_LONGEST_PX / max(height, width))
+    picture = overlay.blend(seen, heat_to_photo(explanation.heat, seen.shape[0], seen.shape[1], spec))
+    lines = [
+        f"Explains: {target.words} ({_probabilities(explanation, prediction)})",
+        f"Parameters: {_listed({key: value for key, value in explanation.params.items() if key not in elsewhere})}",
+        "Seed: none, nothing is random" if explanation.seed is None else f"Seed: {explanation.seed}",
+    ]
+    known = explanation.diagnostics
+    measured = {name: known[key] for key, name in DIAGNOSTIC_NAMES.items() if key in known}
+    if measured:
+        lines.append(f"Measured: {_listed(measured)}")
+    if known.get("empty"):
+        lines.append(f"The map is empty: nothing in the photo spoke for {target.words}.")
+    if explanation.model != prediction.model:
+        lines.append(f"Made with another model: version {explanation.model.version}, {explanation.model.sha256[:12]}…")
+    return Panel(title, picture, f"{title} heat map for {target.words} over the photo. {overlay.LEGEND}.", tuple(lines))
+
+
+def _probabilities(explanation: Explanation, prediction: Prediction) -> str:
+    return " against ".join(percent(prediction.prob(code)) for code in explanation.target.codes)
+
+
+def _explanations_note(explanations: Sequence[Explanation], *, reliable: bool) -> str:
+    if not explanations:
+        return NO_EXPLANATIONS
+    if not reliable:
+        return UNRELIABLE_MAPS
+    shows = (
+        "How much each region spoke for what is named below it. The maps show what moved the model, "
+        "not where the disease is."
+    )
+    return " ".join([shows, *_agreements(explanations)])
+
+
+def _agreements(explanations: Sequence[Explanation]) -> Iterator[str]:
+    """How far the maps of each class agree, where one model made two or more; the latest of a method counts."""
+    groups: dict[tuple[Target, str], dict[Method, Explanation]] = {}
+    for explanation in explanations:
+        groups.setdefault((explanation.target, explanation.model.sha256), {})[explanation.method] = explanation
+    for (target, _), maps in groups.items():
+        if len(maps) > 1:
+            yield f"Agreement of the maps for {target.words}: {agree(list(maps.values())).verdict}"
+
+
+def _finding(check: QualityCheck) -> FindingRow:
+    verdict = "met" if check.passed else f"not met. {check.advice}".strip()
+    return FindingRow(*check_words(check), verdict, check.passed)
+
+
+def _listed(values: Mapping[str, int | float | str] | Mapping[str, float]) -> str:
+    if not values:
+        return "none"
+    shown = (
+        f"{key.replace('_', ' ')} {number(value) if isinstance(value, float) else value}"
+        for key, value in values.items()
+    )
+    return ", ".join(shown)
+
+
+def scaled(pixels: Pixels, scale: float) -> UInt8[Array, "height width 3"]:
+    if scale == 1:
+        return pixels
+    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC, reducing_gap=1.5))
