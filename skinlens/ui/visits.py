@@ -71,7 +71,7 @@ def compare(store: CaseStore, opened: OpenCase, stored: Case) -> None:
     before, after = sorted(seen, key=lambda one: (one.visit.taken_on, one.visit.id))
     course.trend(store, stored.lesion.id)
     _changes(before.visit, after.visit)
-    course.change(store, before.visit.id, after.visit.id, (before.photo, after.photo))
+    course.change(store, (before.visit, after.visit), (before.photo, after.photo))
     _pictures(before, after)
     for column, one in zip(st.columns(2), (before, after), strict=True):
         with column:
@@ -163,7 +163,7 @@ def _pictures(before: SeenVisit, after: SeenVisit) -> None:
         on_look=maps.change_look,
         columns=2,
     )
-    viewer.load_script()
+    viewer.load(before.photo, after.photo, key="visits")
     st.caption(
         "Zoom and place are the same in all pictures. Both photos are drawn with their short sides equally long, as "
         "the model sees them; their true size is not known without a ruler in the photo."
