@@ -121,13 +121,12 @@ def show(
     photos = {_id(one): one for one in (photo, *(panel.photo for panel in panels if panel.photo))}
     scales = {_id(photo): mm_per_px} | {_id(one.photo): one.mm_per_px for one in panels if one.photo}
     frame = _frame(tuple(photos.values()))
-    small = {key: base64.b64encode(display_jpeg(one)).decode() for key, one in photos.items()}
     with st.container(gap=None):
-        _photos()(key=f"{state_key}-photos", data={"detail": "small", "photos": small}, height=1)
+        give(*photos.values(), key=state_key)
         _viewer()(
             key=state_key,
             data={
-                "photos": {key: _described(one, frame, scales[key]) for key, one in photos.items()},
+                "photos": {key: described(one, frame, scales[key]) for key, one in photos.items()},
                 "frame": frame,
                 "panels": [_panel(panel, panel.photo or photo, spec, frame, style) for panel in panels],
                 "region": _region(st.session_state.get(asked_key), photo, panels, spec),
@@ -171,7 +170,14 @@ def _placed(photo: Photo, frame: Frame) -> dict[str, float]:
     return {"x": (frame[0] - width) / 2, "y": (frame[1] - height) / 2, "width": width, "height": height}
 
 
-def _described(photo: Photo, frame: Frame, mm_per_px: float | None) -> dict[str, Any]:
+def give(*photos: Photo, key: str) -> None:
+    """Give the browser a small copy of each photo, for what draws them."""
+    small = {_id(one): base64.b64encode(display_jpeg(one)).decode() for one in photos}
+    _photos()(key=f"{key}-photos", data={"detail": "small", "photos": small}, height=1)
+
+
+def described(photo: Photo, frame: Frame, mm_per_px: float | None) -> dict[str, Any]:
+    """Which of the photos that were given, its place on the common ground, and its scale: for ``picture.js``."""
     return {**_placed(photo, frame), "id": _id(photo), "width_px": photo.width_px, "mm_per_px": mm_per_px}
 
 
@@ -266,15 +272,20 @@ def _viewer() -> Callable[..., Any]:
     return st.components.v2.component(
         "skinlens_viewer",
         html=_text("viewer.html"),
-        css=_text("viewer.css").replace("SCALE", stops),
-        js=picture_script() + "".join(map(_text, ("compare.js", "region.js", "loupe.js", "viewer.js"))),
+        css=picture_style() + _text("viewer.css").replace("SCALE", stops),
+        js=picture_script() + "".join(map(_text, ("compare.js", "region.js", "viewer.js"))),
         isolate_styles=False,  # OpenSeadragon styles its parts by itself
     )
 
 
 def picture_script() -> str:
-    """What draws one picture, to be put before the script of a component: a component has one script."""
-    return _text("picture.js")
+    """What draws one picture and the loupe over it, to be put before the script of a component that shows one."""
+    return _text("picture.js") + _text("loupe.js")
+
+
+def picture_style() -> str:
+    """The style that goes with ``picture_script``."""
+    return _text("picture.css")
 
 
 def _text(name: str) -> str:

@@ -62,7 +62,14 @@ class Loupe {
   }
 
   load(url) {
-    this.glass ??= new window.OpenSeadragon.Viewer({
+    if (this.url === url) return;
+    this.url = url;
+    this.glass ??= this.made();
+    this.glass.open({ type: "image", url });
+  }
+
+  made() {
+    const glass = new window.OpenSeadragon.Viewer({
       element: this.element.firstElementChild,
       drawer: "canvas",
       showNavigationControl: false,
@@ -72,9 +79,8 @@ class Loupe {
       preserveViewport: true,
       immediateRender: true,
     });
-    if (this.url === url) return;
-    this.url = url;
-    this.glass.open({ type: "image", url });
+    glass.addHandler("open", () => this.renew());
+    return glass;
   }
 }
 

@@ -2,7 +2,7 @@
 // pictures of a row share one ground, in pixels; OpenSeadragon's unit of length is the ground's width.
 
 const MOST = 40; // times magnified at most
-const STEP = 1.5; // of one press of a zoom button or key
+const ZOOM_STEP = 1.5; // of one press of a zoom button or key
 const SVG = "http://www.w3.org/2000/svg";
 const loaded = (id) => window.skinlensPhotos?.get(id);
 
@@ -40,6 +40,8 @@ class Picture {
     this.viewer.addHandler("canvas-double-click", () => this.press("whole"));
     this.canvas.addEventListener("pointermove", (event) => this.point(event));
     this.canvas.addEventListener("pointerleave", () => (this.value.hidden = true));
+    // What gets the focus out of sight is not to be scrolled to: what is in sight is OpenSeadragon's to say.
+    element.addEventListener("scroll", ({ target }) => target.scrollTo(0, 0), { capture: true });
     // Where there is nothing to zoom out of, the wheel scrolls the page.
     const pass = (event) => event.deltaY > 0 && !this.zoomed && event.stopPropagation();
     element.addEventListener("wheel", pass, { capture: true, passive: true });
@@ -181,7 +183,7 @@ class Picture {
 
   press(action) {
     const { viewport } = this.viewer;
-    const scale = { in: STEP, out: 1 / STEP }[action];
+    const scale = { in: ZOOM_STEP, out: 1 / ZOOM_STEP }[action];
     if (action === "whole") viewport.goHome();
     else if (scale) viewport.zoomBy(scale);
     viewport.applyConstraints();
