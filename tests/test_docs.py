@@ -1,5 +1,6 @@
 """The documents say what is there: commands, links, modules, requirements, version, disclaimer."""
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Iterator
@@ -143,6 +144,15 @@ def test_every_requirement_is_accounted_for() -> None:
     pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", "".join(map(read, files)), re.M))
     assert {name: version for name, (version, _) in rows.items()} == pins
     assert all(licence.strip() for _, licence in rows.values())
+
+
+def test_what_is_shipped_is_what_npm_has() -> None:
+    vendor = ROOT / "skinlens" / "ui" / "viewer" / "vendor"
+    script = (vendor / "openseadragon.min.js").read_bytes()
+    assert script.startswith(b"//! openseadragon 6.1.1\n")
+    assert hashlib.sha256(script).hexdigest() == "14d587cd3ee7c4861f1a41077ce642029364a21029956ba635bd8fb1202cf9ad"
+    assert "OpenSeadragon contributors" in (vendor / "LICENSE-OpenSeadragon.txt").read_text(encoding="utf-8")
+    assert "**OpenSeadragon** 6.1.1, BSD-3-Clause" in read("docs/dependencies.md")
 
 
 # -------------------------------------------------------------------------------------------------- what must be said

@@ -2,7 +2,7 @@
 
 The scale is viridis (S. van der Walt and N. Smith, matplotlib 2.0, CC0): perceptually uniform, readable with any of
 the common colour vision deficiencies, and in grey. It is laid down as ten anchors, linear in sRGB between them, which
-is how Plotly ships and interpolates it; ``COLORSCALE`` handed to a Plotly heat map gives the colours of ``colour``.
+is how Plotly ships and interpolates it, and how the browser's pictures are painted from ``ANCHORS``.
 
 Direction everywhere: 0 none, 1 most. No function here rescales a map, so two maps side by side can be compared.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Float64, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from skinlens.preprocess import InputSpec, heat_to_photo
@@ -30,11 +30,6 @@ ANCHORS: tuple[tuple[int, int, int], ...] = (
     (253, 231, 37),
 )
 """sRGB, equally spaced from heat 0 to heat 1."""
-COLORSCALE: list[list[float | str]] = [
-    [position / (len(ANCHORS) - 1), f"rgb({red}, {green}, {blue})"]
-    for position, (red, green, blue) in enumerate(ANCHORS)
-]
-"""The same scale in Plotly's form. Use it with ``zmin=0, zmax=1``."""
 LEGEND = "0 = none, 1 = most"
 LEVELS: tuple[float, ...] = (0.25, 0.5, 0.75)
 OPACITY = 0.4
@@ -67,8 +62,8 @@ def colour(heat: Heat) -> Pixels:
 def blend(pixels: Pixels, heat: Heat, opacity: float = OPACITY) -> Pixels:
     """The photo under the coloured map: ``(1 - opacity) · photo + opacity · colour(heat)``, rounded.
 
-    Opacity 0 is the photo, 1 the map alone. It is the same at every heat, as it is in a Plotly figure, so a colour
-    in the overlay means one heat, whatever the photo shows there. ``heat`` is in the photo's frame.
+    Opacity 0 is the photo, 1 the map alone. It is the same at every heat, as it is on the screen, so a colour in the
+    overlay means one heat, whatever the photo shows there. ``heat`` is in the photo's frame.
     """
     mixed = (1 - opacity) * pixels.astype(np.float32) + opacity * colour(heat).astype(np.float32)
     return np.rint(mixed).astype(np.uint8)
@@ -108,6 +103,18 @@ def overlay(photo: Photo, heat: SquareHeat, spec: InputSpec, style: Style = "hea
     """A map in the network's square frame over its photo, at the photo's size; 0 where the network did not look."""
     placed = heat_to_photo(heat, photo.height_px, photo.width_px, spec)
     return blend(photo.pixels, placed, opacity) if style == "heat" else contour(photo.pixels, placed, opacity)
+
+
+def level_lines(heat: Heat, level: float) -> list[Float64[Array, "n 2"]]:
+    """Where the map is at this level, by linear interpolation (marching squares), from 0 to 1: a line for each stretch.
+
+    Points are (across, down) in shares of the map's width and height; what is cut off at the map's edge stays open.
+    """
+    from skimage.measure import find_contours  # only where lines are drawn: it loads scipy
+
+    height, width = heat.shape
+    lines = find_contours(heat, level)  # type: ignore[no-untyped-call]
+    return [(line[:, ::-1] + 0.5) / (width, height) for line in lines]
 
 
 def legend_bar(height_px: int, width_px: int) -> Pixels:

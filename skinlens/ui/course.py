@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
-from PIL import Image
 
 from skinlens import pipeline
 from skinlens.errors import CaseNotFound, InvalidEntry, SkinLensError, StoreError
@@ -15,14 +13,14 @@ from skinlens.followup.registration import Registration, aligned_picture
 from skinlens.followup.trend import MelanomaTrend, TrendPoint, with_views
 from skinlens.followup.words import alignment_words, change_words, trend_words
 from skinlens.predict import Classifier
-from skinlens.records import Photo, Pixels
+from skinlens.preprocess import InputSpec
+from skinlens.records import Photo, Visit
 from skinlens.store import CaseStore
-from skinlens.ui import cache
+from skinlens.ui import cache, viewer
 from skinlens.ui.figures import calm
+from skinlens.ui.viewer import Panel
 from skinlens.ui.words import plain
 
-SHOWN_PX = 900
-"""Long side of the two photos where they lie over each other."""
 BLUE, GREY = "#4289b8", "#7f8d92"
 LEAST_POINTS = 2
 """Visits from which a chart says more than its sentence."""
@@ -37,12 +35,11 @@ OVER_VIEWS = (
 
 @dataclass(frozen=True, eq=False)
 class Overlaid:
-    """Two photos in the frame of the earlier one, reduced for the screen."""
+    """How two photos lie over each other, and the later one in the frame of the earlier."""
 
     registration: Registration
-    before: Pixels
-    after: Pixels
-    """Black where the later photo does not reach."""
+    later: Photo | None
+    """Of the earlier photo's size; black where the later does not reach. None: the photos could not be aligned."""
 
 
 def trend(store: CaseStore, lesion_id: int) -> None:
@@ -129,15 +126,24 @@ def _bars(line: Sequence[TrendPoint]) -> dict[str, object]:
 
 
 @st.fragment
-def change(store: CaseStore, before_id: int, after_id: int, photos: tuple[Photo, Photo]) -> None:
-    """Both photos in one frame, and what changed between them; a sentence where the photos cannot be aligned."""
+def change(
+    store: CaseStore,
+    visits: tuple[Visit, Visit],
+    photos: tuple[Photo, Photo],
+    mm_per_px: float | None = None,
+) -> None:
+    """Both photos in one frame, and what changed between them; a sentence where the photos cannot be aligned.
+
+    ``mm_per_px``: millimeters that a pixel of the earlier photo is long, if known.
+    """
+    before_id, after_id = (visit.id for visit in visits)
     try:
         overlaid = _overlaid(store, before_id, after_id, photos)
         picture, figures = st.columns([3, 2], gap="large")
         with picture:
             st.caption(plain(_sentence(alignment_words(overlaid.registration))))
             if overlaid.registration.aligned:
-                _swipe(overlaid)
+                _laid_over(overlaid, photos, _days(visits), mm_per_px)
         with figures:
             _in_numbers(store, before_id, after_id, overlaid.registration)
     except SkinLensError as error:  # the page's own sentence is out of reach: this part is drawn by itself
@@ -154,6 +160,14 @@ def _in_numbers(store: CaseStore, before_id: int, after_id: int, registration: R
         st.markdown("\n".join(f"- {plain(sentence)}" for sentence in change_words(found, cache.settings().unit)))
 
 
+def _days(visits: tuple[Visit, Visit]) -> tuple[str, str]:
+    """What tells the two apart: the days, with the numbers of the cases where it is one day."""
+    first, last = visits
+    if first.taken_on != last.taken_on:
+        return first.taken_on, last.taken_on
+    return f"{first.taken_on} (case {first.id})", f"{last.taken_on} (case {last.id})"
+
+
 def _sentence(words: str) -> str:
     """With a capital and a full stop: a refusal comes as the rest of a sentence."""
     return f"{words[:1].upper()}{words[1:]}".rstrip(".") + "."
@@ -166,7 +180,7 @@ def _overlaid(store: CaseStore, before_id: int, after_id: int, photos: tuple[Pho
         return _cached(key, store, before_id, after_id, photos)
 
 
-@st.cache_data(show_spinner=False, max_entries=8)  # an erasure empties it
+@st.cache_data(show_spinner=False, max_entries=2)  # an erasure empties it; a photo of 12 megapixels takes 36 MB
 def _cached(
     key: str,  # noqa: ARG001  the key
     _store: CaseStore,
@@ -175,35 +189,31 @@ def _cached(
     _photos: tuple[Photo, Photo],
 ) -> Overlaid:
     registration = pipeline.register_visits(_store, _before_id, _after_id)
-    placed = aligned_picture(registration, *_photos)[0] if registration.aligned else _photos[1].pixels
-    before = cache.reduced(_photos[0], SHOWN_PX)
-    after = np.asarray(Image.fromarray(placed).resize((before.shape[1], before.shape[0])))
-    return Overlaid(registration, before, after)
+    if not registration.aligned:
+        return Overlaid(registration, None)
+    before, after = _photos
+    placed = aligned_picture(registration, before, after)[0]
+    return Overlaid(registration, replace(after, pixels=placed, sha256=f"{after.sha256} in {before.sha256}", notes=()))
 
 
-def _swipe(overlaid: Overlaid) -> None:
-    way = st.segmented_control("Both photos in one frame", ["Swipe", "Blend"], default="Swipe", required=True,
-                               key="case_overlay_way")  # fmt: skip
-    share = st.slider("Later photo, %", 0, 100, 50, 5, key="case_overlay_share", help="Arrow keys move it.")
-    made = swiped(overlaid.before, overlaid.after, share) if way == "Swipe" else blended(
-        overlaid.before, overlaid.after, share
+def _laid_over(overlaid: Overlaid, photos: tuple[Photo, Photo], days: tuple[str, str], mm_per_px: float | None) -> None:
+    """The pair in the viewer: swiped, blended or in turn, with one zoom."""
+    aligned = overlaid.later
+    assert aligned is not None
+    first, last = days
+    viewer.show(
+        photos[0],
+        [
+            Panel("before", first, "", (), f"Photo of {first}"),
+            Panel("after", last, "", (), f"Photo of {last}, aligned with that of {first}",
+                  photo=aligned, mm_per_px=mm_per_px),
+        ],
+        InputSpec(),
+        style="heat",
+        opacity=0,
+        key="overlaid",
+        columns=2,
+        overlaid=True,
+        mm_per_px=mm_per_px,
     )  # fmt: skip
-    where = "on the right" if way == "Swipe" else "blended over it"
-    words = f"The earlier photo, and {share} % of the later one {where}"
-    st.image(cache.jpeg(made), width="stretch", caption=f"{words}.", alt=words)
-
-
-def swiped(before: Pixels, after: Pixels, share: int) -> Pixels:
-    """The earlier photo on the left, ``share`` percent of the later one on the right, a white line between."""
-    width = before.shape[1]
-    edge = round(width * (100 - share) / 100)
-    picture = np.concatenate([before[:, :edge], after[:, edge:]], axis=1)
-    if 0 < edge < width:
-        picture[:, max(0, edge - 1) : edge + 1] = 255
-    return picture
-
-
-def blended(before: Pixels, after: Pixels, share: int) -> Pixels:
-    """Both photos as if they lay over each other, ``share`` percent of the later one."""
-    mixed = (100.0 - share) / 100 * before + share / 100 * after
-    return np.asarray(np.rint(mixed), dtype=np.uint8)
+    viewer.load(photos[0], aligned, key="overlaid")

@@ -118,7 +118,7 @@ def start(opened: OpenCase, classifier: Classifier) -> None:
 def row(opened: OpenCase, classifier: Classifier | None, *, details: bool) -> None:
     """Photo and maps, with what each was made of if ``details``; it looks again while they are made."""
     live.draw(opened, partial(_row, opened, classifier, details=details), live.busy)
-    viewer.load_script()  # outside of what is drawn anew at each look: it is large
+    viewer.load(opened.analysis.photo, key="maps")
 
 
 def _row(opened: OpenCase, classifier: Classifier | None, *, details: bool) -> None:
@@ -152,6 +152,7 @@ def _row(opened: OpenCase, classifier: Classifier | None, *, details: bool) -> N
             style=style,
             opacity=opacity,
             key="maps",
+            mm_per_px=opened.mm_per_px,
             on_make=make,
             on_cancel=cancel,
             on_look=change_look,

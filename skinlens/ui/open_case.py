@@ -58,6 +58,11 @@ class OpenCase:
         with _ANYWHERE_LOCK:
             _ANYWHERE.add(self)
 
+    @property
+    def mm_per_px(self) -> float | None:
+        """Scale of the photo, where the clinician entered it."""
+        return None if self.case is None else self.case.visit.clinical.mm_per_px(self.analysis.photo.width_px)
+
     def apart(self) -> "OpenCase":
         """The same for another session, which from here on goes its own way."""
         with self._lock:

@@ -93,6 +93,7 @@ def _outline(opened: OpenCase, outline: Outline | None) -> None:
         alt=f"Photo of the lesion, {_by(outline)}",
         editable=not photo.placeholder,
         key="lesion",
+        mm_per_px=opened.mm_per_px,
         on_keep=lambda sent: _keep(opened, sent),
     )
     if problem := st.session_state.pop("case_outline_problem", ""):
@@ -113,6 +114,7 @@ def _choose_outline(opened: OpenCase, refused: Sequence[Outline]) -> None:
         alt=f"Photo of the lesion, {_by(mine)}, not kept yet",
         editable=False,
         key="refused",
+        mm_per_px=opened.mm_per_px,
         on_keep=lambda _: None,
     )
 

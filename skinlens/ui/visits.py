@@ -39,6 +39,11 @@ class SeenVisit:
     photo: Photo
     explanations: tuple[Explanation, ...]
 
+    @property
+    def mm_per_px(self) -> float | None:
+        """Scale of the photo, where the clinician entered it."""
+        return self.visit.clinical.mm_per_px(self.photo.width_px)
+
     def map_of(self, method: Method, code: str) -> Explanation | None:
         """The latest of a class alone, not of one class against another."""
         found = [one for one in self.explanations if (one.method, one.target) == (method, Target(code))]
@@ -65,7 +70,7 @@ def compare(store: CaseStore, opened: OpenCase, stored: Case) -> None:
     before, after = sorted(seen, key=lambda one: (one.visit.taken_on, one.visit.id))
     course.trend(store, stored.lesion.id)
     _changes(before.visit, after.visit)
-    course.change(store, before.visit.id, after.visit.id, (before.photo, after.photo))
+    course.change(store, (before.visit, after.visit), (before.photo, after.photo), before.mm_per_px)
     _pictures(before, after)
     for column, one in zip(st.columns(2), (before, after), strict=True):
         with column:
@@ -190,10 +195,11 @@ def _pictures(before: SeenVisit, after: SeenVisit) -> None:
         style=style,
         opacity=opacity,
         key="visits",
+        mm_per_px=before.mm_per_px,
         on_look=maps.change_look,
         columns=2,
     )
-    viewer.load_script()
+    viewer.load(before.photo, after.photo, key="visits")
     st.caption(f"Zoom and place are the same in all pictures. {SAME_SIDES} {_sizes_known(before, after)}")
 
 
@@ -208,7 +214,7 @@ def _photo_panel(one: SeenVisit) -> Panel:
     day = one.visit.taken_on
     size = f"{one.photo.width_px} × {one.photo.height_px} px"
     return Panel(f"photo-{one.visit.id}", f"{day}: photo", f"Case {one.visit.id}", (size,), f"Photo of {day}",
-                 photo=one.photo)  # fmt: skip
+                 photo=one.photo, mm_per_px=one.mm_per_px)  # fmt: skip
 
 
 def map_panels(method: Method, code: str, before: SeenVisit, after: SeenVisit) -> list[Panel]:
@@ -227,7 +233,18 @@ def map_panels(method: Method, code: str, before: SeenVisit, after: SeenVisit) -
         alt = f"{METHODS[method].title} map for {BY_CODE[code].name} over the photo of {one.visit.taken_on}. {LEGEND}."
         note = "" if made else f"No {METHODS[method].title} map is kept for {BY_CODE[code].name}."
         panels.append(
-            Panel(f"{method}-{one.visit.id}", title, scale, (), alt, map=made, note=note, photo=one.photo, gain=gain)
+            Panel(
+                f"{method}-{one.visit.id}",
+                title,
+                scale,
+                (),
+                alt,
+                map=made,
+                note=note,
+                photo=one.photo,
+                gain=gain,
+                mm_per_px=one.mm_per_px,
+            )
         )
     return panels
 

@@ -1,7 +1,9 @@
 """Two visits of a lesion lie in one frame where they can be aligned, and their change is said in numbers."""
 
 import io
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,16 +21,11 @@ from tests.app.conftest import press, read, turn, typed
 from tests.closeness import NETWORK, assert_near
 
 
-def test_the_later_photo_is_swiped_in_from_the_right() -> None:
-    before, after = np.zeros((2, 10, 3), np.uint8), np.full((2, 10, 3), 200, np.uint8)
-    assert np.array_equal(course.swiped(before, after, 0), before)
-    assert np.array_equal(course.swiped(before, after, 100), after)
-    assert course.swiped(before, after, 30)[0, :, 0].tolist() == [0] * 6 + [255] * 2 + [200] * 2
-
-
-def test_both_photos_are_blended() -> None:
-    before, after = np.zeros((2, 2, 3), np.uint8), np.full((2, 2, 3), 200, np.uint8)
-    assert course.blended(before, after, 25).tolist() == np.full((2, 2, 3), 50).tolist()
+def overlaid(app: AppTest) -> list[dict[str, Any]]:
+    """What each viewer with two photos over each other was given."""
+    given = [json.loads(one.proto.json) for one in app.get("bidi_component")
+             if one.proto.component_name.endswith("skinlens_viewer")]  # fmt: skip
+    return [one for one in given if one["overlaid"]]
 
 
 def saved(store: CaseStore, seed: int, turned: int, lesion: int | None, day: str) -> int:
@@ -56,6 +53,10 @@ def test_a_turned_photo_is_aligned_and_the_course_is_drawn(agreed: AppTest, skin
     assert "Case 1 has no outline of the lesion" in said
     assert "(2 visits read by the same model)" in said or "Unfamiliar image" in said
     assert len(agreed.get("plotly_chart")) == 1
+    (pair,) = overlaid(agreed)
+    assert [panel["title"] for panel in pair["panels"]] == ["2024-01-10", "2024-05-06"]
+    earlier, later = pair["photos"].values()
+    assert [later[side] for side in ("x", "y", "width", "height")] == [0, 0, earlier["width"], earlier["height"]]
     later = typed(agreed, "compare Later visit")
     assert [agreed.selectbox(key=typed(agreed, f"compare {side} visit")).value for side in ("Earlier", "Later")] == [
         1,
@@ -68,7 +69,6 @@ def test_a_turned_photo_is_aligned_and_the_course_is_drawn(agreed: AppTest, skin
     agreed.selectbox(key=later).set_value(3).run()
     assert "2024-09-06 (case 3)" in agreed.selectbox(key=later).options
     assert "turned by 3°" in read(agreed)
-    agreed.segmented_control(key="case_overlay_way").set_value("Blend").run()
     assert not agreed.exception
 
 
@@ -80,7 +80,7 @@ def test_photos_of_two_lesions_are_not_aligned(agreed: AppTest, skinlens_home: P
     press(agreed, "Open case 1")
     turn(agreed, "compare")
     assert "could not be aligned" in read(agreed)
-    assert not [one for one in agreed.segmented_control if one.key == "case_overlay_way"]
+    assert overlaid(agreed) == []
 
 
 def test_the_bars_of_the_course_reach_from_the_lowest_to_the_highest_view() -> None:

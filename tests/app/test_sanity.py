@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from skinlens import pipeline, published_figures
+from skinlens import published_figures
 from skinlens.evaluate.randomised import STAGES
 from skinlens.explain import METHODS
 from skinlens.labels import CODES
@@ -64,7 +64,7 @@ def test_the_page_says_what_may_be_concluded(agreed: AppTest, measured: dict[str
 
 def test_without_a_measurement_of_this_model_it_says_so(agreed: AppTest, measured: dict[str, Any]) -> None:
     measured["model"]["sha256"] = "f" * 64
-    pipeline.EXPLANATIONS.write_text(json.dumps(measured))
+    (published_figures.DOCS / published_figures.EXPLANATIONS).write_text(json.dumps(measured))
     turn(agreed, "performance")
     topic(agreed, "Maps")
     assert not agreed.exception

@@ -40,37 +40,30 @@ def explained(page: Page, stocked: str) -> Page:  # noqa: F811
     part(page, "Why?")
     for title in MAPS:
         made(page, title)
-    page.wait_for_function("document.querySelectorAll('.sl-plot .main-svg').length >= 4")
+    assert len(ranges(page)) == 4
     expect(page.get_by_role("button", name="Keyboard")).to_be_visible()
     return page
 
 
-def layers(page: Page) -> list[list[float]]:  # noqa: F811
+def layers(page: Page) -> list[list[int]]:  # noqa: F811
     """What each of the two compared pictures shows of the photo: left, right, top, bottom."""
-    found: list[list[float]] = page.evaluate(
-        """[...document.querySelectorAll(".sl-layer")].map(({ _fullLayout: { xaxis, yaxis } }) =>
-           [...xaxis.range, yaxis.range[1], yaxis.range[0]].map((value) => Math.round(value)))"""
-    )
-    return found
+    return ranges(page, "section")
 
 
 def cut(page: Page) -> int:  # noqa: F811
     """How much of the left picture is shown, %."""
-    clip: str = page.evaluate("document.querySelector('.sl-layer[data-side=left]').style.clipPath")
-    return 100 - round(float(clip.removeprefix("inset(0px ").split("%")[0].removesuffix("px 0px 0px)")))
+    return round(float(str(page.locator("section [data-left]").get_attribute("data-left"))))
 
 
 def test_two_pictures_are_compared_by_hand_and_by_key(explained: Page) -> None:
     page = explained  # noqa: F811
     page.get_by_role("button", name="Zoom in").click()
-    page.wait_for_function("document.querySelector('.sl-viewer').dataset.range")
     near = ranges(page)[0]
 
     page.keyboard.press("2")
     compared = page.get_by_role("region", name="Two pictures over each other")
     expect(compared).to_be_visible()
     expect(compared.get_by_label("Right: Score-CAM map")).to_have_count(1)
-    page.wait_for_function("[...document.querySelectorAll('.sl-layer')].every((plot) => plot._fullLayout)")
     assert layers(page) == [near, near]  # what is opened later has the zoom of the others
     compared.get_by_role("combobox", name="Right picture").select_option("LIME")
     expect(compared.get_by_label("Right: LIME map")).to_have_count(1)

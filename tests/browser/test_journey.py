@@ -202,13 +202,18 @@ def turn(page: Page, title: str) -> None:
     expect(page.get_by_text(DISCLAIMER).first).to_be_visible()
 
 
-def ranges(page: Page) -> list[list[float]]:
-    """What each of the four plots shows of the photo: left, right, top, bottom."""
-    found: list[list[float]] = page.evaluate(
-        """[...document.querySelectorAll(".sl-plot")].map(({ _fullLayout: { xaxis, yaxis } }) =>
-           [...xaxis.range, yaxis.range[1], yaxis.range[0]].map((value) => Math.round(value)))"""
-    )
-    return found
+def ranges(page: Page, among: str = "figure") -> list[list[int]]:
+    """What each picture of the row shows of the photo once it stands still, in pixels: left, right, top, bottom."""
+    pictures = page.locator(f"{among} [role=img][data-range]")
+    before: list[str] = []
+    end = time.monotonic() + LIMIT_S
+    while time.monotonic() < end:
+        now = pictures.evaluate_all("(all) => all.map((one) => one.dataset.range)")
+        if now and now == before:
+            return [[int(side) for side in one.split()] for one in now]
+        before = now
+        page.wait_for_timeout(200)
+    raise AssertionError("the pictures do not stand still")
 
 
 def test_the_journey(page: Page, release: Path, tmp_path: Path) -> None:
@@ -246,19 +251,17 @@ def journey(page: Page, address: str, tmp_path: Path) -> None:
     whole = ranges(page)
     assert whole == [[0, 600, 0, 450]] * 4
     page.get_by_role("button", name="Zoom in").click()
-    page.wait_for_function("document.querySelector('.sl-viewer').dataset.range")
     near = ranges(page)
     assert near == [near[0]] * 4
     assert near[0] == [100, 500, 75, 375]
 
-    box = page.locator(".sl-plot").nth(1).bounding_box()
+    box = page.get_by_role("img", name="Grad-CAM map").bounding_box()
     assert box is not None
     middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(*middle)
     page.mouse.down()
     page.mouse.move(middle[0] - 60, middle[1] - 30, steps=6)
     page.mouse.up()
-    page.wait_for_timeout(500)
     panned = ranges(page)
     assert panned == [panned[0]] * 4
     assert panned[0][0] > near[0][0]
@@ -273,7 +276,6 @@ def journey(page: Page, address: str, tmp_path: Path) -> None:
     assert ranges(page) == panned
     picture(page, "3-why-melanoma-contours")
     page.get_by_role("button", name="Whole photo").click()
-    page.wait_for_timeout(500)
     assert ranges(page) == whole
 
     part(page, "Result")
@@ -342,7 +344,9 @@ def test_every_page_in_every_look(browser: Browser, stocked: str, size: tuple[in
         if name.endswith("Why?"):
             for title in MAPS:
                 made(page, title)
-            tops = page.evaluate("[...document.querySelectorAll('.sl-plot')].map((p) => p.getBoundingClientRect().top)")
+            tops = page.evaluate(
+                "[...document.querySelectorAll('figure [role=img]')].map((p) => p.getBoundingClientRect().top)"
+            )
             assert len(set(tops)) == (1 if size == WIDE else 4), "one row where there is room, else one below another"
         picture(page, f"look-{re.sub(chr(92) + 'W+', '-', name) or 'worklist'}-{look}")
         overflow = page.evaluate(

@@ -1,6 +1,7 @@
 """The outline in a real Chromium: moved by keyboard and by hand, undone, kept, and put back to the model's."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,6 +115,36 @@ def test_the_outline_is_corrected(page: Page, kept: Kept) -> None:
     page.get_by_role("button", name="Reset to model outline").click()
     page.get_by_role("button", name="Keep this outline").click()
     expect(page.get_by_text("Outline by the model")).to_be_visible()
+    assert store.outlines(case.visit.id) == (model,)
+
+
+def test_a_magnified_photo_is_corrected_as_finely_and_keeps_its_point_in_sight(page: Page, kept: Kept) -> None:
+    store, case, address = kept
+    (model,) = store.outlines(case.visit.id)
+    explained(page, address, case)
+    zoom = page.get_by_role("group", name="Zoom of the photo with the outline")
+    expect(page.get_by_role("img", name=re.compile("^Photo of the lesion, outline by the model"))).to_be_visible()
+    page.get_by_role("button", name="Correct the outline").click()
+    for _ in range(4):
+        zoom.get_by_role("button", name="Zoom in").click()
+    photo = page.get_by_role("group", name=re.compile("^Photo of the lesion, outline by the model"))
+    page.get_by_role("button", name="Point 1 of 16").press("PageDown")
+    page.wait_for_timeout(600)
+    point, frame = page.get_by_role("button", name="Point 2 of 16").bounding_box(), photo.bounding_box()
+    assert point is not None
+    assert frame is not None
+    x, y = point["x"] + point["width"] / 2, point["y"] + point["height"] / 2
+    assert frame["x"] <= x <= frame["x"] + frame["width"]
+    assert frame["y"] <= y <= frame["y"] + frame["height"]
+    place = photo.get_attribute("data-range")
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 40, y - 40, steps=4)
+    page.mouse.up()
+    larger = frame["width"] * 1.5**4
+    assert model.points[1][0] - shown(page)[1][0] == pytest.approx(40 / larger, abs=1e-3)
+    assert photo.get_attribute("data-range") == place  # a point is dragged, not the photo
+    page.keyboard.press("Escape")
     assert store.outlines(case.visit.id) == (model,)
 
 

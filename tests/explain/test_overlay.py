@@ -28,15 +28,12 @@ def rise(height: int, width: int) -> np.ndarray:
 
 
 def test_the_scale_is_plotlys_viridis() -> None:
-    assert [text for _, text in overlay.COLORSCALE] == [
-        f"rgb{plotly.colors.hex_to_rgb(text)}" for text in plotly.colors.sequential.Viridis
-    ]
-    assert [position for position, _ in overlay.COLORSCALE] == pytest.approx([step / 9 for step in range(10)])
+    assert list(overlay.ANCHORS) == [plotly.colors.hex_to_rgb(text) for text in plotly.colors.sequential.Viridis]
 
 
 def test_plotly_interpolates_the_scale_as_we_do() -> None:
     heats = [0.0, 0.05, 0.31, 0.5, 0.77, 1.0]
-    theirs = plotly.colors.sample_colorscale(overlay.COLORSCALE, heats, colortype="tuple")
+    theirs = plotly.colors.sample_colorscale(plotly.colors.sequential.Viridis, heats, colortype="tuple")
     ours = overlay.colour(np.array([heats], dtype=np.float32))[0]
     assert np.abs(ours - 255 * np.array(theirs)).max() <= 1
 
@@ -55,6 +52,13 @@ def test_the_scale_rises_in_lightness_so_that_it_reads_in_grey() -> None:
     colours = overlay.colour(rise(1, 101))[0].astype(float) / 255
     linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
     assert (np.diff(linear @ [0.2126, 0.7152, 0.0722]) > -1e-4).all()
+
+
+def test_a_level_of_an_even_rise_is_one_upright_line() -> None:
+    (line,) = overlay.level_lines(rise(5, 11), 0.45)
+    assert line[:, 0] == pytest.approx([5 / 11] * 5)  # between the middles of columns 4 (0.4) and 5 (0.5)
+    assert sorted(line[:, 1]) == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9])
+    assert overlay.level_lines(rise(5, 11) / 4, 0.45) == []
 
 
 @given(heat=HEATS)

@@ -1,9 +1,10 @@
 """The outline of the lesion over the photo, corrected by dragging its points or by keyboard: a Streamlit component.
 
-Changes stay in the browser until they are kept, so nothing is stored and nothing is drawn anew while a point moves.
+The photo is a picture of the viewer's, so it can be magnified, moved and seen through the loupe while the outline is
+corrected. Changes stay in the browser until they are kept, so nothing is stored and nothing is drawn anew while a point
+moves.
 """
 
-import base64
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import streamlit as st
 
 from skinlens.records import Outline, Photo
-from skinlens.ui.cache import display_jpeg
+from skinlens.ui import viewer
 
 HERE = Path(__file__).parent
 PROPOSAL = "proposal"
@@ -28,30 +29,32 @@ def show(
     editable: bool,
     key: str,
     on_keep: Callable[[str], None],
+    mm_per_px: float | None = None,
 ) -> None:
-    """Draw it; ``on_keep`` gets the points as JSON, or ``PROPOSAL``."""
+    """Draw it; ``on_keep`` gets the points as JSON, or ``PROPOSAL``.
+
+    ``mm_per_px``: millimeters that a pixel of the photo is long, if known.
+    """
     state_key = f"outliner-{key}"
 
     def kept() -> None:
         if sent := getattr(st.session_state[state_key], "keep", None):
             on_keep(str(sent))
 
-    _outliner()(
-        key=state_key,
-        data={
-            "photo": {
-                "sha256": photo.sha256,
-                "width": photo.width_px,
-                "height": photo.height_px,
-                "source": "data:image/jpeg;base64," + base64.b64encode(display_jpeg(photo)).decode(),
+    with st.container(gap=None):
+        viewer.give(photo, key=state_key)
+        _outliner()(
+            key=state_key,
+            data={
+                "photo": viewer.described(photo, (photo.width_px, photo.height_px), mm_per_px),
+                "points": outline and outline.points,
+                "proposal": proposal and proposal.points,
+                "editable": editable,
+                "alt": alt,
             },
-            "points": outline and outline.points,
-            "proposal": proposal and proposal.points,
-            "editable": editable,
-            "alt": alt,
-        },
-        on_keep_change=kept,
-    )
+            on_keep_change=kept,
+        )
+        viewer.load(photo, key=state_key)
 
 
 @cache
@@ -59,7 +62,7 @@ def _outliner() -> Callable[..., Any]:
     return st.components.v2.component(
         "skinlens_outliner",
         html=(HERE / "outliner.html").read_text(encoding="utf-8"),
-        css=(HERE / "outliner.css").read_text(encoding="utf-8"),
-        js=(HERE / "outliner.js").read_text(encoding="utf-8"),
+        css=viewer.picture_style() + (HERE / "outliner.css").read_text(encoding="utf-8"),
+        js=viewer.picture_script() + (HERE / "outliner.js").read_text(encoding="utf-8"),
         isolate_styles=False,
     )

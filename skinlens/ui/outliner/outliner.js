@@ -13,31 +13,77 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const editor = editors.get(root);
   editor.trigger = setTriggerValue;
   editor.show(data);
+  return () => editor.close();
 }
 
 class Editor {
   constructor(root) {
     this.root = root;
     this.find = (selector) => root.querySelector(selector);
+    this.over = this.find(".sl-outline-over"); // the outline with its points: lies over the photo and grows with it
     this.handles = this.find(".sl-handles");
+    this.pictures = new Set();
+    this.loupe = new Loupe(this);
     this.undone = [];
     this.current = 0;
     for (const button of root.querySelectorAll("[data-do]")) {
       button.addEventListener("click", () => this[button.dataset.do]());
     }
-    root.addEventListener("keydown", (event) => this.key(event));
-    this.find(".sl-line").addEventListener("pointerdown", (event) => this.drag(event, null));
+    for (const button of root.querySelectorAll("[data-zoom]")) {
+      button.addEventListener("click", () => this.picture?.press(button.dataset.zoom));
+    }
+    // First where the points are: further up, OpenSeadragon takes the arrows.
+    for (const part of [this.over, root]) part.addEventListener("keydown", (event) => this.key(event));
+    const heard = {
+      "skinlens-given": () => this.data && this.place(),
+      "skinlens-key": ({ detail }) => detail === "loupe" && this.loupe.press(),
+    };
+    for (const [name, listener] of Object.entries(heard)) document.addEventListener(name, listener);
+    this.deaf = () => Object.entries(heard).forEach(([name, listener]) => document.removeEventListener(name, listener));
+    this.over.querySelector(".sl-line").addEventListener("pointerdown", (event) => this.drag(event, null));
   }
 
   show(data) {
-    const stamp = JSON.stringify([data.photo.sha256, data.points, data.proposal, data.editable]);
+    const stamp = JSON.stringify([data.photo.id, data.points, data.proposal, data.editable]);
     this.data = data;
+    this.find(".sl-outline-frame").style.aspectRatio = `${data.photo.width} / ${data.photo.height}`;
+    this.place();
     if (this.stamp === stamp) return;
     this.stamp = stamp;
-    const image = this.find("img");
-    image.src = data.photo.source;
-    image.alt = data.alt;
     this.stop();
+  }
+
+  // The photo, once it and OpenSeadragon are there, and the outline over it.
+  place() {
+    const { photo, alt } = this.data;
+    if (!window.OpenSeadragon || !loaded(photo.id)) return;
+    if (!this.picture) {
+      this.picture = new Picture(this.find(".sl-picture"), { moved: () => this.loupe.renew(), place: () => this.seen });
+      this.picture.viewer.addHandler("viewport-change", () => (this.seen = this.picture.now()));
+      this.pictures.add(this.picture);
+      this.loupe.follow(this.picture);
+    }
+    if (this.ground !== photo.id) {
+      this.ground = photo.id;
+      this.seen = null;
+      this.picture.viewer.removeOverlay(this.over);
+      const location = new window.OpenSeadragon.Rect(0, 0, 1, photo.height / photo.width);
+      this.picture.viewer.addOverlay({ element: this.over, location });
+    }
+    this.picture.ground([photo.width, photo.height]);
+    this.picture.draw({ alt }, photo, {});
+    this.picture.canvas.setAttribute("role", this.editing ? "group" : "img"); // a picture has nothing in it to operate
+  }
+
+  shown() {
+    return this.picture?.ready ? [this.picture] : [];
+  }
+
+  close() {
+    this.deaf();
+    this.loupe.close();
+    this.picture?.close();
+    editors.delete(this.root);
   }
 
   // ------------------------------------------------------------------------------------------------------ commands
@@ -104,12 +150,13 @@ class Editor {
   drag(event, index) {
     if (!this.editing || event.button) return;
     event.preventDefault();
+    event.stopPropagation(); // the photo stays where it is
     const target = event.currentTarget;
     target.setPointerCapture(event.pointerId);
     if (index !== null) this.focus(index);
     this.remember();
     const start = structuredClone(this.points);
-    const box = this.find(".sl-outline-frame").getBoundingClientRect();
+    const box = this.over.getBoundingClientRect();
     const move = (now) => {
       this.points = structuredClone(start);
       this.shift(index, (now.clientX - event.clientX) / box.width, (now.clientY - event.clientY) / box.height);
@@ -136,7 +183,7 @@ class Editor {
       this.remember();
       const { width, height } = this.data.photo;
       this.shift(event.altKey ? null : this.current, arrow[0] * size, (arrow[1] * size * width) / height);
-      this.say(this.place(this.current));
+      this.say(this.words(this.current));
     } else return;
     event.preventDefault();
     event.stopPropagation();
@@ -145,7 +192,17 @@ class Editor {
   focus(index) {
     this.current = index;
     this.draw();
-    this.handles.children[index].focus();
+    this.handles.children[index].focus({ preventScroll: true });
+  }
+
+  // A point that gets the focus comes into sight.
+  reveal(index) {
+    if (!this.picture?.ready) return;
+    const { viewport } = this.picture.viewer;
+    const { width, height } = this.data.photo;
+    const [across, down] = this.points[index];
+    const point = new window.OpenSeadragon.Point(across, (down * height) / width);
+    if (!viewport.getBounds().containsPoint(point)) viewport.panTo(point).applyConstraints();
   }
 
   // ------------------------------------------------------------------------------------------------------ drawing
@@ -153,7 +210,8 @@ class Editor {
   draw() {
     const points = this.points;
     const path = points ? curve(points) : "";
-    for (const line of this.root.querySelectorAll("path")) line.setAttribute("d", path);
+    this.picture?.canvas.setAttribute("role", this.editing ? "group" : "img");
+    for (const line of this.over.querySelectorAll("path")) line.setAttribute("d", path);
     this.root.classList.toggle("sl-editing", Boolean(this.editing));
     this.root.classList.toggle("sl-edited", Boolean(this.editing));
     const count = this.editing ? points.length : 0;
@@ -162,7 +220,11 @@ class Editor {
       const index = this.handles.children.length;
       const handle = Object.assign(document.createElement("button"), { type: "button" });
       handle.addEventListener("pointerdown", (event) => this.drag(event, index));
-      handle.addEventListener("focus", () => (this.current = index));
+      handle.addEventListener("focus", () => {
+        this.current = index;
+        this.reveal(index);
+      });
+      handle.addEventListener("dblclick", (event) => event.stopPropagation());
       this.handles.append(handle);
     }
     [...this.handles.children].forEach((handle, index) => {
@@ -170,7 +232,7 @@ class Editor {
       handle.style.left = `${100 * x}%`;
       handle.style.top = `${100 * y}%`;
       handle.tabIndex = index === this.current ? 0 : -1;
-      handle.setAttribute("aria-label", this.place(index));
+      handle.setAttribute("aria-label", this.words(index));
     });
     const button = (name) => this.find(`[data-do="${name}"]`);
     button("begin").hidden = this.editing || !this.data.editable;
@@ -182,7 +244,7 @@ class Editor {
     this.root.dataset.points = JSON.stringify(points);
   }
 
-  place(index) {
+  words(index) {
     const [x, y] = this.points[index];
     const percent = (share) => `${Math.round(1000 * share) / 10} %`;
     return `Point ${index + 1} of ${this.points.length}: ${percent(x)} from the left, ${percent(y)} from the top`;

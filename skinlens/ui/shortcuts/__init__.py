@@ -30,6 +30,7 @@ KEYS: tuple[tuple[str, str, str], ...] = (
     ("o", "more", "More opacity"),
     ("i", "less", "Less opacity"),
     ("w", "whole", "Whole photo"),
+    ("l", "loupe", "Loupe: full detail below the pointer"),
     ("?", "help", "This list"),
 )
 """Key, what it asks for, and that in words. Those of the pictures work where there are pictures."""

@@ -1,30 +1,37 @@
-"""Photos and maps side by side, with one zoom and pan for all: a Streamlit component around Plotly.
+"""Photos and maps side by side, with one zoom and pan for all: a Streamlit component around OpenSeadragon.
 
-``st.plotly_chart`` makes a new chart, and so forgets the zoom, whenever its data change; this component keeps it. The
-plots lie in a grid that stacks on a narrow window. Any two of them can be laid over each other, with a line to move
-between them or in turn; and of each map the hottest region is shown in the original photo's own pixels. Plotly's script
-is the one in the installed plotly package: the browser gets it from this app, never from elsewhere.
+The pictures lie in a grid that stacks on a narrow window; a change of map, class or style moves none of them. Any two
+of them can be laid over each other, with a line to move between them, one shining through the other, or in turn. A
+loupe shows the photo's full detail below the pointer, a bar its scale where that is known, and of each map the hottest
+region is shown in the original photo's own pixels. OpenSeadragon lies in ``vendor/``: the browser gets it from this
+app, never from elsewhere. The script and each photo are messages of their own, which Streamlit sends a browser once and
+then refers to; a change of the map over a photo sends the map alone.
 """
 
 import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
-from functools import cache
+from functools import cache as cache_once
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import simplejpeg
 import streamlit as st
 
 from skinlens import pipeline
-from skinlens.explain.overlay import ANCHORS, COLORSCALE, Style
+from skinlens.explain.overlay import ANCHORS, LEVELS, Style, colour, level_lines
 from skinlens.explain.region import Region
 from skinlens.preprocess import InputSpec, crop_box
 from skinlens.records import Explanation, Heat, Photo
+from skinlens.ui import cache
 from skinlens.ui.cache import display_jpeg, jpeg
 
 HERE = Path(__file__).parent
+MOST_PX = 4096
+"""Long side of the largest picture that a browser is given: every phone's browser can hold it."""
+JPEG_QUALITY = 92
 Look = Literal["more", "less", "style", "map-0", "map-1", "map-2", "map-3"]
 """What a key asks for: more or less opacity, the other style, or which map lies over the photo (0: none)."""
 
@@ -52,11 +59,22 @@ class Panel:
     is how the network is shown them, and with their centres on each other."""
     gain: float = 1.0
     """The map is drawn times this, so that maps with different peaks can share one scale; at most 1."""
+    mm_per_px: float | None = None
+    """Millimeters that a pixel of ``photo`` is long, where it is not the row's own; None: unknown."""
 
 
-def load_script() -> None:
-    """Give the browser Plotly's script, once for a page; the row waits for it."""
-    _plotly()(key="plotly-script", height=1)
+def load(*photos: Photo, key: str) -> None:
+    """Give the browser OpenSeadragon's script, and these photos in full detail, up to ``MOST_PX``.
+
+    Once for each ``show``, with its key, after it and outside of what is drawn anew often: it is large. The pictures
+    wait for the script, not for the detail.
+    """
+    with st.container(gap=None):
+        _openseadragon()(key=f"viewer-{key}-script", height=1)
+        for number, photo in enumerate(photos):
+            if max(photo.width_px, photo.height_px) > cache.DISPLAY_PX:
+                source = {_id(photo): base64.b64encode(_full_jpeg(_id(photo), photo)).decode()}
+                _photos()(key=f"viewer-{key}-detail-{number}", data={"detail": "full", "photos": source}, height=1)
 
 
 def show(
@@ -72,12 +90,15 @@ def show(
     on_look: Callable[[Look], None] | None = None,
     columns: int = 4,
     overlay: bool = False,
+    overlaid: bool = False,
+    mm_per_px: float | None = None,
 ) -> None:
-    """Draw the row, ``columns`` in a line where there is room.
+    """Draw the row, ``columns`` in a line where there is room. ``load`` has to follow it.
 
     ``on_make`` and ``on_cancel`` get the key of the panel whose button was pressed. A viewer with ``on_look`` is the
     one of its page that listens to the keyboard: see ``skinlens.ui.shortcuts``. ``overlay``: there is a single picture,
-    over which the keys of the maps lay another map, by ``on_look``.
+    over which the keys of the maps lay another map, by ``on_look``. ``overlaid``: the first two panels lie over each
+    other, and the row itself is not drawn. ``mm_per_px``: millimeters that a pixel of ``photo`` is long.
     """
     state_key = f"viewer-{key}"
     asked_key, done_key = f"case_{state_key}-region", f"{state_key}-look"  # the first is forgotten with the case
@@ -97,27 +118,31 @@ def show(
     def ask(given: Mapping[str, Any]) -> None:
         st.session_state[asked_key] = dict(given)
 
-    photos = {one.sha256: one for one in (photo, *(panel.photo for panel in panels if panel.photo))}
+    photos = {_id(one): one for one in (photo, *(panel.photo for panel in panels if panel.photo))}
+    scales = {_id(photo): mm_per_px} | {_id(one.photo): one.mm_per_px for one in panels if one.photo}
     frame = _frame(tuple(photos.values()))
-    _viewer()(
-        key=state_key,
-        data={
-            "photos": {sha256: {**_placed(one, frame), "source": _uri(one)} for sha256, one in photos.items()},
-            "frame": frame,
-            "panels": [_panel(panel, panel.photo or photo, spec, frame) for panel in panels],
-            "region": _region(st.session_state.get(asked_key), photo, panels, spec),
-            "style": style,
-            "opacity": opacity,
-            "scale": COLORSCALE,
-            "columns": columns,
-            "keys": on_look is not None,
-            "overlay": overlay,
-        },
-        on_make_change=pressed("make", on_make or _nothing),
-        on_cancel_change=pressed("cancel", on_cancel or _nothing),
-        on_look_change=pressed("look", look),
-        on_region_change=pressed("region", ask),
-    )
+    with st.container(gap=None):
+        give(*photos.values(), key=state_key)
+        _viewer()(
+            key=state_key,
+            data={
+                "photos": {key: described(one, frame, scales[key]) for key, one in photos.items()},
+                "frame": frame,
+                "panels": [_panel(panel, panel.photo or photo, spec, frame, style) for panel in panels],
+                "region": _region(st.session_state.get(asked_key), photo, panels, spec),
+                "style": style,
+                "opacity": opacity,
+                "scale": ANCHORS,
+                "columns": columns,
+                "keys": on_look is not None,
+                "overlay": overlay,
+                "overlaid": overlaid,
+            },
+            on_make_change=pressed("make", on_make or _nothing),
+            on_cancel_change=pressed("cancel", on_cancel or _nothing),
+            on_look_change=pressed("look", look),
+            on_region_change=pressed("region", ask),
+        )
 
 
 def _nothing(_: Any) -> None:
@@ -145,17 +170,34 @@ def _placed(photo: Photo, frame: Frame) -> dict[str, float]:
     return {"x": (frame[0] - width) / 2, "y": (frame[1] - height) / 2, "width": width, "height": height}
 
 
-def _panel(panel: Panel, photo: Photo, spec: InputSpec, frame: Frame) -> dict[str, Any]:
-    fields = {key: value for key, value in vars(panel).items() if key not in {"map", "photo", "gain"}}
-    fields["photo"] = photo.sha256
+def give(*photos: Photo, key: str) -> None:
+    """Give the browser a small copy of each photo, for what draws them."""
+    small = {_id(one): base64.b64encode(display_jpeg(one)).decode() for one in photos}
+    _photos()(key=f"{key}-photos", data={"detail": "small", "photos": small}, height=1)
+
+
+def described(photo: Photo, frame: Frame, mm_per_px: float | None) -> dict[str, Any]:
+    """Which of the photos that were given, its place on the common ground, and its scale: for ``picture.js``."""
+    return {**_placed(photo, frame), "id": _id(photo), "width_px": photo.width_px, "mm_per_px": mm_per_px}
+
+
+def _id(photo: Photo) -> str:
+    return f"{photo.sha256}{'-lost' if photo.placeholder else ''}"
+
+
+def _panel(panel: Panel, photo: Photo, spec: InputSpec, frame: Frame, style: Style) -> dict[str, Any]:
+    fields = {key: value for key, value in vars(panel).items() if key not in {"map", "photo", "gain", "mm_per_px"}}
+    fields["photo"] = _id(photo)
     if panel.map is None:
         return {**fields, "heat": None, "made": None, "empty": True}
+    heat = panel.map.heat * np.float32(panel.gain)
     top, left, height, width = crop_box(photo.height_px, photo.width_px, spec)
     scale, placed = _scale(photo, frame), _placed(photo, frame)
     settings = json.dumps(dict(panel.map.params), sort_keys=True)
     return {
         **fields,
-        "heat": _encoded(panel.map.heat * np.float32(panel.gain)),
+        "heat": _encoded(heat),
+        "contours": _contours(heat) if style == "contour" else None,
         "side": panel.map.heat.shape[0],
         "box": (placed["y"] + top * scale, placed["x"] + left * scale, height * scale, width * scale),
         "made": f"{panel.map.label} {panel.map.created_at} {settings} {panel.gain}",
@@ -181,7 +223,7 @@ def _region(
         "words": f"{found.width_px} × {found.height_px} px of the original photo of {of.width_px} × {of.height_px} px, "
         f"at its full resolution and without the map. It begins {found.left_px} px from the left and {found.top_px} px "
         "from the top.",
-        "photo": of.sha256,
+        "photo": _id(of),
         "place": [
             found.left_px / of.width_px,
             found.top_px / of.height_px,
@@ -202,42 +244,72 @@ def _encoded(heat: Heat) -> str:
     return base64.b64encode(np.rint(np.clip(heat, 0, 1) * 255).astype(np.uint8).tobytes()).decode()
 
 
-def _uri(photo: Photo) -> str:
-    return _data_uri(display_jpeg(photo))
+def _contours(heat: Heat) -> list[dict[str, str]]:
+    """A line for each level: its path in shares of the map's width and height, and the color of the level."""
+    drawn = []
+    for level in LEVELS:
+        lines = (
+            "M" + "L".join(f"{across:.4f} {down:.4f}" for across, down in line) for line in level_lines(heat, level)
+        )
+        red, green, blue = colour(np.array([[level]], dtype=np.float32))[0, 0].tolist()
+        drawn.append({"path": "".join(lines), "color": f"rgb({red}, {green}, {blue})"})
+    return drawn
+
+
+@st.cache_data(show_spinner=False, max_entries=4)
+def _full_jpeg(key: str, _photo: Photo) -> bytes:  # noqa: ARG001  the key is of the photo
+    pixels = np.ascontiguousarray(cache.reduced(_photo, MOST_PX))
+    return bytes(simplejpeg.encode_jpeg(pixels, quality=JPEG_QUALITY, colorspace="RGB", colorsubsampling="444"))
 
 
 def _data_uri(jpeg: bytes) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
 
 
-@cache
+@cache_once
 def _viewer() -> Callable[..., Any]:
     stops = ", ".join(f"rgb{anchor}" for anchor in ANCHORS)
     return st.components.v2.component(
         "skinlens_viewer",
         html=_text("viewer.html"),
-        css=_text("viewer.css").replace("SCALE", stops),
-        js=_text("compare.js") + _text("region.js") + _text("viewer.js"),  # one module: a component has one script
-        isolate_styles=False,  # Plotly puts its styles into the page's head
+        css=picture_style() + _text("viewer.css").replace("SCALE", stops),
+        js=picture_script() + "".join(map(_text, ("compare.js", "region.js", "viewer.js"))),
+        isolate_styles=False,  # OpenSeadragon styles its parts by itself
     )
+
+
+def picture_script() -> str:
+    """What draws one picture and the loupe over it, to be put before the script of a component that shows one."""
+    return _text("picture.js") + _text("loupe.js")
+
+
+def picture_style() -> str:
+    """The style that goes with ``picture_script``."""
+    return _text("picture.css")
 
 
 def _text(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
 
 
-@cache
-def _plotly() -> Callable[..., Any]:
-    """Plotly's script by itself: it never changes, so the browser is sent it once and then finds it in its cache."""
-    from plotly.offline import get_plotlyjs
+@cache_once
+def _photos() -> Callable[..., Any]:
+    """Photos by themselves: they never change, so the browser is sent each once and then finds it in its cache."""
+    return st.components.v2.component("skinlens_photos", js=_text("photos.js"), isolate_styles=False)
 
-    # As a script element, not as a module: modules are strict, and Plotly was not written for that.
-    source = json.dumps(get_plotlyjs()).replace("</", "<\\/")
+
+@cache_once
+def _openseadragon() -> Callable[..., Any]:
+    """OpenSeadragon's script by itself, for the same reason."""
+    source, _, _ = _text("vendor/openseadragon.min.js").partition("//# sourceMappingURL")  # the map is not served
+    # As a script element, not as a module: modules are strict, and it was not written for that.
+    quoted = json.dumps(source).replace("</", "<\\/")
     return st.components.v2.component(
-        "skinlens_plotly",
+        "skinlens_openseadragon",
         js=f"""export default function () {{
-  if (window.Plotly) return;
-  document.head.append(Object.assign(document.createElement("script"), {{ textContent: {source} }}));
+  if (window.OpenSeadragon) return;
+  document.head.append(Object.assign(document.createElement("script"), {{ textContent: {quoted} }}));
+  document.dispatchEvent(new CustomEvent("skinlens-given"));
 }}""",
         isolate_styles=False,
     )

@@ -1,25 +1,23 @@
-// Two of the row's pictures over each other: a line between them that can be moved, or one after the other. Both are
-// drawn by the row's view and share its zoom.
-
-const BLINK_MS = 700; // each: well below the three flashes a second that can do harm
+// Two of the row's pictures over each other: a line between them that can be moved, one shining through the other, or
+// one after the other. Both are drawn by the row's view and share its zoom.
 
 class Compare {
   constructor(view) {
     this.view = view;
     this.part = view.root.querySelector(".sl-compare");
     this.opener = view.root.querySelector(".sl-compare-open");
-    this.range = this.part.querySelector("input");
+    this.range = this.part.querySelector("input[type=range]");
     this.blinker = this.part.querySelector(".sl-blink");
     this.frame = this.part.querySelector(".sl-frame");
     this.divider = this.part.querySelector(".sl-divider");
     this.chosen = { left: "photo", right: "" };
+    this.way = "swipe";
     this.layers = {};
     for (const side of ["left", "right"]) {
-      const plot = this.part.querySelector(`.sl-layer[data-side=${side}]`);
-      this.layers[side] = { plot, select: this.part.querySelector(`select[data-side=${side}]`), tag: this.part.querySelector(`.sl-tag[data-side=${side}]`) };
+      const place = this.part.querySelector(`.sl-layer[data-side=${side}]`);
+      this.layers[side] = { place, select: this.part.querySelector(`select[data-side=${side}]`), tag: this.part.querySelector(`.sl-tag[data-side=${side}]`) };
       this.layers[side].select.addEventListener("change", (event) => this.choose(side, event.target.value));
     }
-    this.layers.left.plot.tabIndex = 0; // one stop for the keyboard: both are moved as one
     this.opener.addEventListener("click", () => this.open(this.part.hidden));
     this.part.querySelector(".sl-compare-close").addEventListener("click", () => {
       this.open(false);
@@ -30,6 +28,13 @@ class Compare {
       this.divide();
     });
     this.blinker.addEventListener("click", () => this.press());
+    this.period = this.part.querySelector(".sl-period");
+    this.period.addEventListener("change", () => this.blinking && this.blink(true));
+    const way = this.part.querySelector(".sl-way");
+    way.addEventListener("change", () => {
+      this.way = way.value;
+      this.blink(false);
+    });
     this.divider.addEventListener("pointerdown", (event) => this.drag(event));
     this.divide();
   }
@@ -42,9 +47,8 @@ class Compare {
     this.part.hidden = !wanted;
     this.opener.setAttribute("aria-expanded", String(wanted));
     if (!wanted) this.blink(false);
-    for (const layer of Object.values(this.layers)) delete layer.stamp; // the zoom may have changed meanwhile
     this.view.draw();
-    if (wanted) this.part.scrollIntoView({ block: "nearest" }); // a key may open it out of sight
+    if (wanted && !this.view.data.overlaid) this.part.scrollIntoView({ block: "nearest" }); // a key may open it out of sight
   }
 
   choose(side, key) {
@@ -71,31 +75,40 @@ class Compare {
     if (!keys.includes(this.chosen.right)) this.chosen.right = keys.find((key) => key !== this.chosen.left) ?? keys[0];
     const stamp = JSON.stringify(able.map((panel) => [panel.key, panel.title]));
     for (const side of ["left", "right"]) {
-      const { select, tag, plot } = this.layers[side];
+      const { select, tag } = this.layers[side];
       if (this.stamp !== stamp) {
         select.replaceChildren(...able.map((panel) => new Option(panel.title, panel.key)));
       }
       select.value = this.chosen[side];
       const panel = able.find((one) => one.key === this.chosen[side]);
       tag.textContent = panel?.title ?? "";
-      plot.setAttribute("aria-label", panel ? `${side === "left" ? "Left" : "Right"}: ${panel.alt}` : "");
+      select.parentElement.hidden = able.length === 2; // there is nothing to choose
     }
     this.stamp = stamp;
-    const [width, height] = this.view.size;
-    this.frame.style.aspectRatio = `${width} / ${height}`;
-    this.frame.style.maxWidth = `calc(78vh * ${width / height})`;
+    this.part.querySelector(".sl-compare-close").hidden = this.view.data.overlaid;
+    this.frame.style.aspectRatio = this.view.aspect;
+    this.frame.style.maxWidth = `calc(78vh * (${this.view.aspect}))`;
   }
 
   states(panels) {
-    return this.shown.map((layer, place) => [layer, panels.find((one) => one.key === this.chosen[place ? "right" : "left"])]);
+    return this.shown.map((layer, place) => {
+      const state = panels.find((one) => one.key === this.chosen[place ? "right" : "left"]);
+      return [layer, state && { ...state, alt: `${place ? "Right" : "Left"}: ${state.alt}` }];
+    });
   }
 
+  // How much of the left picture is shown, %: its part left of the line, or how much of it shines through.
   divide(part = Number(this.range.value)) {
-    this.layers.left.plot.style.clipPath = `inset(0 ${100 - part}% 0 0)`;
+    const [{ style }, swipe] = [this.layers.left.place, this.way === "swipe"];
+    style.clipPath = swipe ? `inset(0 ${100 - part}% 0 0)` : "";
+    style.opacity = swipe ? "" : String(part / 100);
+    style.pointerEvents = part ? "" : "none";
     this.divider.style.left = `${part}%`;
-    this.range.setAttribute("aria-valuetext", `${part} % from the left`);
+    this.divider.hidden = !swipe || Boolean(this.blinking);
+    this.range.setAttribute("aria-valuetext", `${part} % ${swipe ? "from the left" : "of the left picture"}`);
     this.layers.left.tag.hidden = part === 0;
     this.layers.right.tag.hidden = part === 100;
+    this.frame.dataset.left = String(part);
   }
 
   drag(event) {
@@ -123,17 +136,16 @@ class Compare {
   blink(wanted) {
     clearInterval(this.blinking);
     this.blinking = null;
-    this.divider.hidden = wanted;
     this.blinker.setAttribute("aria-pressed", String(wanted));
     this.blinker.textContent = wanted ? "Stop blinking" : "Blink";
     if (!wanted) return this.divide();
     let left = true;
-    this.divide(100);
-    this.blinking = setInterval(() => {
-      if (!this.part.isConnected) return clearInterval(this.blinking);
+    const turn = () => {
       left = !left;
       this.divide(left ? 100 : 0);
-    }, BLINK_MS);
+    };
+    this.blinking = setInterval(turn, Number(this.period.value)); // each: well below three flashes a second
+    this.divide(100);
   }
 }
 

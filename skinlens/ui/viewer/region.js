@@ -14,14 +14,15 @@ class RegionDialog {
   }
 
   // The app goes on answering until another case is opened; only the answer to the last question is shown, once.
-  show(region, photos) {
+  show(region) {
     if (!region || region.number !== this.asked) return;
     this.asked = null;
     const find = (selector) => this.dialog.querySelector(selector);
     find("h3").textContent = region.title;
+    this.dialog.setAttribute("aria-label", region.title);
     find("p").textContent = region.words;
     Object.assign(find(".sl-region-part"), { src: region.source, alt: region.alt });
-    find(".sl-region-whole img").src = photos[region.photo].source;
+    find(".sl-region-whole img").src = loaded(region.photo)?.small ?? "";
     const [left, top, width, height] = region.place.map((part) => `${100 * part}%`);
     Object.assign(find("i").style, { left, top, width, height });
     this.dialog.showModal();

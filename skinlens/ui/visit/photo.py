@@ -1,5 +1,6 @@
 """The visit's photo, large: zoom and pan, and over it, by choice or by key, one of the maps."""
 
+from functools import partial
 from typing import cast
 
 import streamlit as st
@@ -9,7 +10,7 @@ from skinlens.explain.overlay import LEGEND, OPACITY
 from skinlens.predict import Classifier
 from skinlens.preprocess import InputSpec
 from skinlens.records import Method
-from skinlens.ui import cache, session, viewer
+from skinlens.ui import cache, live, session, viewer
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.viewer import Look, Panel
 
@@ -21,6 +22,17 @@ _CHOSEN_FOR = "overlay_of"
 
 def large(opened: OpenCase, classifier: Classifier | None, *, overlays: bool = False) -> None:
     """The photo with its size and what was changed while it was read; ``overlays``: with the choice of a map."""
+    draw = partial(_draw, opened, classifier, overlays=overlays)
+    if overlays:
+        live.draw(opened, draw, partial(waits, opened))
+    else:
+        draw()
+    viewer.load(opened.analysis.photo, key="visit-photo")
+    for note in opened.analysis.photo.notes:
+        st.caption(note)
+
+
+def _draw(opened: OpenCase, classifier: Classifier | None, *, overlays: bool) -> None:
     picture = opened.analysis.photo
     what = "Synthetic example, not a patient" if opened.synthetic else "Photo of the lesion"
     size = f"{picture.width_px} × {picture.height_px} px, {picture.source_format}"
@@ -35,13 +47,11 @@ def large(opened: OpenCase, classifier: Classifier | None, *, overlays: bool = F
         style="heat",
         opacity=OPACITY,
         key="visit-photo",
+        mm_per_px=opened.mm_per_px,
         on_look=_asked if overlays else None,
         columns=1,
         overlay=overlays,
     )
-    viewer.load_script()
-    for note in picture.notes:
-        st.caption(note)
 
 
 def _overlaid(opened: OpenCase, bare: Panel) -> Panel:

@@ -1,11 +1,9 @@
 """The result of a visit: what a dermatologist needs first, first; then criteria, diagnosis, plan and signature."""
 
-from functools import partial
-
 import streamlit as st
 
 from skinlens.store import CaseStore
-from skinlens.ui import certainty, clinical_form, forms, live, save_form, session, widgets
+from skinlens.ui import certainty, clinical_form, forms, save_form, session, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.visit import photo
 
@@ -16,8 +14,7 @@ def view(store: CaseStore, opened: OpenCase) -> None:
     certainty.first_line(opened.analysis.quality, opened.analysis.prediction)
     left, right = st.columns([6, 5], gap="large")
     with left, st.container(key="visit_photo"):
-        large = partial(photo.large, opened, classifier, overlays=True)
-        live.draw(opened, large, partial(photo.waits, opened))
+        photo.large(opened, classifier, overlays=True)
     with right:
         _verdict(opened)
         if opened.case is None:

@@ -1,0 +1,229 @@
+"""The viewer in a real Chromium: wheel, fingers, keys, loupe, scale bar, and two photos over each other."""
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser.test_journey import (  # noqa: F401  (browser is a fixture)
+    LIMIT_S,
+    Watch,
+    browser,
+    picture,
+    ranges,
+    served,
+)
+from tests.browser.viewer_page import MM_PER_PX, SIDES, drawn
+
+PAGE = "tests/browser/viewer_page.py"
+
+
+@pytest.fixture(scope="module")
+def address(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served(tmp_path_factory.mktemp("viewer") / "home", release, script=PAGE) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:  # noqa: F811
+    context = browser.new_context(viewport={"width": 1000, "height": 700})
+    page = context.new_page()
+    page.set_default_timeout(LIMIT_S * 1000)
+    watch = Watch(page)
+    page.goto(address)
+    assert ranges(page) == [[0, SIDES[0], 0, SIDES[1]]]
+    yield page
+    assert watch.found == []
+    context.close()
+
+
+def photo(page: Page) -> Locator:
+    return page.get_by_role("img", name="Photo", exact=True).first
+
+
+def box(one: Locator) -> dict[str, float]:
+    found = one.bounding_box()
+    assert found is not None
+    return dict(found)
+
+
+def width(page: Page) -> int:
+    ((left, right, _, _),) = ranges(page)
+    return right - left
+
+
+def test_the_wheel_zooms_about_the_pointer_and_scrolls_the_page_where_the_photo_is_whole(page: Page) -> None:
+    place = box(photo(page))
+    page.mouse.move(place["x"], place["y"] + 5)  # the corner stays where it is
+    page.mouse.wheel(0, -300)
+    ((left, right, top, _),) = ranges(page)
+    assert (left, top) == pytest.approx((0, 0), abs=12)
+    assert right < SIDES[0] * 0.9
+    page.mouse.wheel(0, 3000)
+    assert width(page) == SIDES[0]
+    page.mouse.wheel(0, 200)
+    page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollTop > 100")
+    assert width(page) == SIDES[0]
+
+
+def test_keys_zoom_and_move_the_photo_that_has_the_focus_and_digits_are_left_to_the_page(page: Page) -> None:
+    photo(page).focus()
+    for _ in range(2):
+        page.keyboard.press("+")
+        assert width(page) < SIDES[0]
+    assert width(page) == pytest.approx(SIDES[0] / 1.5**2, abs=2)
+    ((left, _, top, _),) = ranges(page)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    ((moved, _, lowered, _),) = ranges(page)
+    assert moved > left
+    assert lowered > top
+    page.evaluate(
+        "document.addEventListener('keydown', (event) => (window.passed = !event.defaultPrevented && event.key))"
+    )
+    page.keyboard.press("0")
+    assert page.evaluate("window.passed") == "0"
+    assert ranges(page)[0][0] == moved
+    page.keyboard.press("-")
+    assert width(page) == pytest.approx(SIDES[0] / 1.5, abs=2)
+    page.keyboard.press("Home")
+    assert width(page) == SIDES[0]
+
+
+def test_a_finger_scrolls_the_page_two_zoom_and_one_moves_what_is_magnified(browser: Browser, address: str) -> None:  # noqa: F811
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(address)
+    assert width(page) == SIDES[0]
+    place = box(photo(page))
+    x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    touch = context.new_cdp_session(page)
+
+    def fingers(kind: str, *points: tuple[float, float]) -> None:
+        given = [{"x": across, "y": down, "id": number} for number, (across, down) in enumerate(points)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": given})
+        page.wait_for_timeout(30)
+
+    def drag(dx: float, dy: float) -> None:
+        fingers("touchStart", (x, y))
+        for step in range(1, 9):
+            fingers("touchMove", (x + dx * step / 8, y + dy * step / 8))
+        fingers("touchEnd")
+
+    drag(0, -80)
+    assert width(page) == SIDES[0]
+    assert ranges(page)[0][2] == 0
+    scrolled = page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop")
+    assert scrolled > 30
+    y -= scrolled
+    fingers("touchStart", (x - 20, y), (x + 20, y))
+    for step in range(1, 7):
+        fingers("touchMove", (x - 20 - 8 * step, y), (x + 20 + 8 * step, y))
+    fingers("touchEnd")
+    near = width(page)
+    assert near < SIDES[0] / 2
+    ((left, _, _, _),) = ranges(page)
+    drag(-60, 0)
+    assert ranges(page)[0][0] > left
+    assert width(page) == near
+    context.close()
+
+
+def test_the_loupe_shows_the_full_detail_below_the_pointer(page: Page) -> None:
+    page.wait_for_function("[...window.skinlensPhotos.values()].every((photo) => photo.full)")
+    switch = page.get_by_role("button", name="Loupe").first
+    expect(switch).to_have_attribute("aria-pressed", "false")
+    switch.click()
+    expect(switch).to_have_attribute("aria-pressed", "true")
+    place = box(photo(page))
+    page.mouse.move(place["x"] + place["width"] / 4, place["y"] + place["height"] / 2)
+    glass = page.locator(".sl-loupe").first
+    expect(glass).to_be_visible()
+    across, down, scale = (float(part) for part in str(glass.get_attribute("data-shows")).split())
+    assert (across, down) == pytest.approx((SIDES[0] / 4, SIDES[1] / 2), abs=3)
+    assert scale == pytest.approx(3 * place["width"] / SIDES[0], rel=0.01)
+    centre = box(glass)
+    assert centre["x"] + centre["width"] / 2 == pytest.approx(place["x"] + place["width"] / 4, abs=2)
+    # The middle of the glass has the color of that place in the photo itself.
+    page.wait_for_timeout(300)
+    picture(page, "viewer-loupe")
+    pixel = "(canvas) => [...canvas.getContext('2d').getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data]"
+    seen = glass.locator("canvas").first.evaluate(pixel)
+    assert seen[:3] == pytest.approx(drawn(1).pixels[round(down), round(across)].tolist(), abs=12)
+    page.mouse.move(place["x"] + 5, place["y"] - 60)
+    expect(glass).to_be_hidden()
+    switch.click()
+    page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    expect(glass).to_be_hidden()
+
+
+def test_the_scale_bar_is_as_long_as_it_says_at_every_zoom(page: Page) -> None:
+    seen = set()
+    for _ in range(4):
+        shown_px = width(page)
+        bar = page.get_by_role("img", name=re.compile("^Scale bar: "))
+        name = str(bar.get_attribute("aria-label"))
+        millimeters = float(name.removeprefix("Scale bar: ").removesuffix(" mm"))
+        screen_px = millimeters / MM_PER_PX * box(photo(page))["width"] / shown_px
+        assert box(bar)["width"] == pytest.approx(screen_px, rel=0.02)
+        assert 0.08 < box(bar)["width"] / box(photo(page))["width"] < 0.26
+        seen.add(name)
+        page.get_by_role("button", name="Zoom in").first.click()
+    assert "Scale bar: 5 mm" in seen  # 24 mm are shown at first
+    assert len(seen) > 1
+    expect(page.get_by_role("img", name=re.compile("^Scale bar: "))).to_have_count(1)  # the others' is unknown
+
+
+def left(page: Page) -> float:
+    return float(str(page.locator("section [data-left]").last.get_attribute("data-left")))
+
+
+def test_two_photos_over_each_other_share_their_zoom_and_are_swiped_blended_and_shown_in_turn(page: Page) -> None:
+    pair = page.get_by_role("region", name="Two pictures over each other").last
+    expect(pair.get_by_role("img", name="Left: Photo of 2024")).to_be_visible()
+    expect(pair.get_by_role("combobox", name="Left picture")).to_be_hidden()
+    page.get_by_role("button", name="Zoom in").last.click()
+    both = ranges(page, "section")
+    assert both == [both[0]] * 2
+    assert both[0][1] - both[0][0] == pytest.approx(SIDES[0] / 1.5, abs=2)
+    assert width(page) == SIDES[0]  # that of the other viewer
+
+    pair.get_by_role("slider").fill("20")
+    assert left(page) == 20
+    layer = pair.get_by_role("img", name="Left: Photo of 2024").locator("xpath=ancestor::*[@data-side]")
+    assert layer.evaluate("(one) => one.style.clipPath") == "inset(0px 80% 0px 0px)"
+    pair.get_by_label("How the two lie over each other").select_option("Blend")
+    assert layer.evaluate("(one) => [one.style.clipPath, one.style.opacity]") == ["", "0.2"]
+    pair.get_by_label("How the two lie over each other").select_option("Swipe")
+
+    pair.get_by_label("Blink every").select_option("0.5 s")
+    pair.get_by_role("button", name="Blink").click()
+    changes: list[float] = page.evaluate(
+        """() => new Promise((done) => {
+             const seen = [], frame = [...document.querySelectorAll("section [data-left]")].at(-1);
+             new MutationObserver(() => seen.push(performance.now()) === 4 && done(seen))
+               .observe(frame, { attributeFilter: ["data-left"] });
+           })"""
+    )
+    gaps = [after - before for before, after in pairwise(changes)]
+    assert sum(gaps) / len(gaps) == pytest.approx(500, rel=0.2)
+    pair.get_by_role("button", name="Stop blinking").click()
+    assert left(page) == 20
+
+
+def test_who_asked_for_less_motion_gets_one_change_at_each_press(browser: Browser, address: str) -> None:  # noqa: F811
+    context = browser.new_context(reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(address)
+    ranges(page, "section")
+    blink = page.get_by_role("button", name="Blink").last
+    blink.click()
+    assert left(page) == 100
+    page.wait_for_timeout(1500)
+    assert left(page) == 100
+    blink.click()
+    assert left(page) == 0
+    context.close()

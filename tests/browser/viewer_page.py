@@ -1,0 +1,36 @@
+"""A page with nothing but the viewer, for the tests of it: a drawn photo of 2400 × 1800 px and of known scale; below it
+a second viewer with two photos over each other.
+"""
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from skinlens.phantom import draw_phantom
+from skinlens.preprocess import InputSpec
+from skinlens.records import Photo
+from skinlens.ui import viewer
+from skinlens.ui.viewer import Panel
+
+SIDES = (2400, 1800)
+MM_PER_PX = 0.01
+
+
+def drawn(seed: int) -> Photo:
+    pixels = np.asarray(Image.fromarray(draw_phantom(seed)).resize(SIDES))
+    return Photo(pixels, f"{seed:064x}", "PNG")
+
+
+def page() -> None:
+    st.set_page_config(layout="wide")
+    first, second = drawn(1), drawn(2)
+    alone = [Panel("photo", "", "", (), "Photo")]
+    viewer.show(first, alone, InputSpec(), style="heat", opacity=0.4, key="one", columns=1, mm_per_px=MM_PER_PX)
+    viewer.load(first, key="one")
+    pair = [Panel("before", "2024", "", (), "Photo of 2024"), Panel("after", "2025", "", (), "Photo", photo=second)]
+    viewer.show(first, pair, InputSpec(), style="heat", opacity=0.4, key="two", columns=2, overlaid=True)
+    viewer.load(first, second, key="two")
+
+
+if __name__ == "__main__":
+    page()
