@@ -210,7 +210,9 @@ def test_a_reloaded_page_keeps_its_photo_and_a_closed_one_frees_its_work(
     until(lambda: any(job[0] == "lime" and job[2] == "running" and job[3] > 0 for job in jobs()))
     page.close()
     assert until(lambda: not any(job[2] in {"running", "waiting"} for job in jobs())) < 3
-    assert [job[2] for job in jobs() if job[0] == "lime"] == ["done", "cancelled"]
+    lime = [job[2] for job in jobs() if job[0] == "lime"]
+    assert lime[-2:] == ["done", "cancelled"]
+    assert lime[:-2] in ([], ["cancelled"])  # of the page before the reload, where it was not done by then
 
     again = browser.new_context().new_page()
     again.goto(f"{address}/visit")
