@@ -5,6 +5,7 @@ from skinlens.store.cases import CaseStore
 from skinlens.store.entries import FIRST_BIRTH_YEAR, NewLesion, NewPatient
 from skinlens.store.features import SimilarCase, SimilarQuery
 from skinlens.store.home import default_home
+from skinlens.store.patient_list import PatientPage, PatientQuery, PatientRow
 from skinlens.store.rows import Revision, Setting
 from skinlens.store.search import CasePage, CaseQuery, CaseRow
 from skinlens.store.timing import WorkTimes
@@ -18,6 +19,9 @@ __all__ = [
     "CaseStore",
     "NewLesion",
     "NewPatient",
+    "PatientPage",
+    "PatientQuery",
+    "PatientRow",
     "Revision",
     "Setting",
     "SimilarCase",

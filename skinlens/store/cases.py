@@ -30,6 +30,7 @@ from skinlens.store.clinical import StoredClinical
 from skinlens.store.corrections import StoredCorrections
 from skinlens.store.features import StoredFeatures
 from skinlens.store.outlines import StoredOutlines, must_surround, put_outline
+from skinlens.store.patient_list import StoredPatients
 from skinlens.store.rows import Revision, Setting, Subject
 from skinlens.store.search import EVERY_CASE, CasePage, CaseQuery, CaseRow
 from skinlens.store.timing import StoredTiming
@@ -39,7 +40,14 @@ _ACKNOWLEDGED = "disclaimer_acknowledged"
 
 
 class CaseStore(
-    StoredCorrections, StoredClinical, StoredChecks, StoredOutlines, StoredFeatures, StoredTiming, StoredUpkeep
+    StoredPatients,
+    StoredCorrections,
+    StoredClinical,
+    StoredChecks,
+    StoredOutlines,
+    StoredFeatures,
+    StoredTiming,
+    StoredUpkeep,
 ):
     """All cases of one home folder. It holds a path and no connection: any thread and any process may use it at once.
 

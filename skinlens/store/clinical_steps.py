@@ -1,4 +1,4 @@
-"""Schema steps of the clinical record and of the worklist: see ``migrations``, which lists them."""
+"""Schema steps of the clinical record, the worklist and the body map: see ``migrations``, which lists them."""
 
 from sqlite_utils.db import Database
 
@@ -89,4 +89,30 @@ def m016_worklist(db: Database) -> None:
         CREATE INDEX visit_unreliable ON visit (taken_on) WHERE reliable = 0;
         CREATE INDEX visit_by_recall ON visit (recall_on) WHERE recall_on IS NOT NULL AND recall_done_on IS NULL;
         CREATE INDEX visit_with_histology ON visit (lesion_id) WHERE histology IS NOT NULL;
+    """)
+
+
+def m018_body_map(db: Database) -> None:
+    """Where a lesion is marked on the body map; NULL where it is not. And an index for the last visit of a patient."""
+    add_columns(
+        db,
+        "lesion",
+        [
+            "map_view TEXT",
+            "map_x REAL CHECK (map_x BETWEEN 0 AND 1)",
+            "map_y REAL CHECK (map_y BETWEEN 0 AND 1)",
+            "map_drawing INTEGER CHECK ((map_view IS NULL) = (map_drawing IS NULL)"
+            " AND (map_view IS NULL) = (map_x IS NULL) AND (map_view IS NULL) = (map_y IS NULL))",
+        ],
+    )
+    columns = ("patient_id", "body_site", "remark", "map_view", "map_x", "map_y", "map_drawing")
+    changed = " OR ".join(f"old.{column} IS NOT new.{column}" for column in columns)
+    db.executescript(f"""
+        DROP TRIGGER lesion_version;
+
+        CREATE TRIGGER lesion_version AFTER UPDATE OF {", ".join(columns)} ON lesion WHEN {changed} BEGIN
+            UPDATE lesion SET version = old.version + 1 WHERE id = new.id;
+        END;
+
+        CREATE INDEX visit_of_lesion_by_date ON visit (lesion_id, taken_on);
     """)

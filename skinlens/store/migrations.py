@@ -12,7 +12,7 @@ from collections.abc import Callable
 from sqlite_utils import Migrations
 from sqlite_utils.db import Database
 
-from skinlens.store.clinical_steps import m015_clinical_record, m016_worklist
+from skinlens.store.clinical_steps import m015_clinical_record, m016_worklist, m018_body_map
 from skinlens.store.seals import seal_table
 from skinlens.store.words import searchable
 
@@ -379,6 +379,7 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     m015_clinical_record,
     m016_worklist,
     m017_features,
+    m018_body_map,
 )
 STEP_NAMES: tuple[str, ...] = tuple(step.__name__ for step in STEPS)
 
