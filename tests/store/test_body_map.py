@@ -72,7 +72,8 @@ def test_what_is_no_place_is_refused(store, save, wrong, sentence):
 
 def test_half_a_place_cannot_be_written(store, save):
     save()
-    with pytest.raises(sqlite3.IntegrityError, match="CHECK"), store._writing() as db:
+    refused = pytest.raises(sqlite3.IntegrityError, match="CHECK")
+    with store._writing() as db, refused:
         db.execute("UPDATE lesion SET map_view = 'front'")
 
 
