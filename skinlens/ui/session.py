@@ -79,8 +79,12 @@ def begin(analysis: Analysis) -> None:
 
 
 def to_visit() -> NoReturn:
-    """Switch to the page of what is open, in one step of the browser's history: back leads to where one came from."""
-    st.switch_page("pages/visit.py", query_params=_open_address())
+    """Switch to the page of what is open, in one step of the browser's history: back leads to where one came from.
+
+    Streamlit writes the new address to the page that is left as well. So a patient's page stays named in it.
+    """
+    came_from = {name: st.query_params[name] for name in ("patient", "lesion") if name in st.query_params}
+    st.switch_page("pages/visit.py", query_params={**came_from, **_open_address()})
 
 
 def to_patient(patient_id: int, lesion_id: int | None = None) -> NoReturn:
@@ -228,8 +232,12 @@ def _tray_address() -> dict[str, str]:
     return {"tray": st.session_state[_TRAY]} if found is not None and found.items else {}
 
 
-def restore() -> None:
-    """After the page was reloaded: open what its address names. Then keep the address up to date."""
+def restore(*, of_visit: bool = True) -> None:
+    """After the page was reloaded: open what its address names. Then keep the address up to date.
+
+    ``of_visit``: whether it is the visit's page. Another one names a stored case only where it was switched to with
+    it: were it named there again each time, the browser's back button would lead nowhere.
+    """
     _restore_tray()
     if current() is None:
         _open_named(st.query_params.get("case", ""), st.query_params.get("photo", ""))
@@ -248,7 +256,8 @@ def restore() -> None:
     else:
         opened.case = cache.store().case(opened.case.visit.id)  # another window may have changed it
         _drop_unsaved()
-        _address(case=str(opened.case.visit.id))
+        if of_visit:
+            _address(case=str(opened.case.visit.id))
 
 
 def _open_named(case: str, photo: str) -> None:

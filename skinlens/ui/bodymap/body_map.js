@@ -1,8 +1,9 @@
 // The body map: pins to choose a lesion by, and a crosshair to place one with. Positions are shares of the width and
 // height of a view's drawing. Only what is chosen or placed goes to the app.
 
-const STEP = 0.01; // of the view's height, for one press of an arrow key
-const LARGE = 5; // times STEP with Shift
+const STEP = 0.005; // of the view's height, for one press of an arrow key
+const LARGE = 6; // times STEP with Shift
+const GRID = 16; // points across a region, of which the middle one is looked for
 const APART = 25; // pixels between two pins
 const maps = new WeakMap();
 
@@ -94,11 +95,14 @@ class BodyMap {
         if (!region || !this.shown(view)) continue;
         const box = region.getBBox();
         const { width, height } = plate.querySelector("svg").viewBox.baseVal;
-        for (const [right, down] of [[0.5, 0.5], [0.3, 0.5], [0.7, 0.5], [0.5, 0.25], [0.5, 0.75], [0.2, 0.3]]) {
-          const at = { view, x: (box.x + right * box.width) / width, y: (box.y + down * box.height) / height };
-          const here = this.region(at);
-          if (here && lit(here, pin)) return at;
+        const inside = [];
+        for (let cell = 0; cell < GRID * GRID; cell += 1) {
+          const [right, down] = [(cell % GRID) + 0.5, Math.floor(cell / GRID) + 0.5];
+          const x = (box.x + (right * box.width) / GRID) / width;
+          const at = { view, x, y: (box.y + (down * box.height) / GRID) / height };
+          if (this.region(at) === region) inside.push(at);
         }
+        if (inside.length) return nearest(inside);
       }
     }
     const view = [...this.plates.keys()].find((one) => this.shown(one));
@@ -194,7 +198,8 @@ class BodyMap {
     this.find('[data-do="cancel"]').hidden = !this.task;
     const shownPin = this.pin(this.task?.lesion ?? chosen);
     for (const region of this.root.querySelectorAll(".sl-region")) {
-      region.classList.toggle("sl-lit", Boolean(shownPin?.site) && lit(region, shownPin));
+      const edge = region.closest('[data-group="head"]') && ["back", "chest"].includes(region.dataset.site);
+      region.classList.toggle("sl-lit", Boolean(shownPin?.site) && !edge && lit(region, shownPin));
     }
     for (const [view, plate] of this.plates) this.drawPins(plate, pins.filter((pin) => pin.at?.view === view), chosen);
     this.drawSpot();
@@ -267,9 +272,10 @@ class BodyMap {
   drawTask() {
     const task = this.find(".sl-body-task");
     if (!this.task) {
-      task.textContent = "Click a pin to choose its lesion, or a place on the figure to add a new lesion there.";
+      task.hidden = true;
       return;
     }
+    task.hidden = false;
     const pin = this.pin(this.task.lesion);
     const what = pin ? `lesion ${pin.number}` : "the new lesion";
     task.textContent =
@@ -288,13 +294,22 @@ class BodyMap {
 
   say(words, seen = false) {
     this.find(".sl-body-spoken").textContent = words;
-    if (seen) this.find(".sl-body-task").textContent = words;
+    const task = this.find(".sl-body-task");
+    if (seen) Object.assign(task, { textContent: words, hidden: false });
   }
 }
 
 function lit(region, pin) {
   const { site, side } = region.dataset;
   return site === pin.site && (!side || !pin.side || side === pin.side);
+}
+
+// The place nearest to the middle of them all.
+function nearest(places) {
+  const mean = (axis) => places.reduce((sum, at) => sum + at[axis], 0) / places.length;
+  const [x, y] = [mean("x"), mean("y")];
+  const far = (at) => Math.hypot(at.x - x, at.y - y);
+  return places.reduce((best, at) => (far(at) < far(best) ? at : best));
 }
 
 function named(region) {

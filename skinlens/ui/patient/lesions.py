@@ -16,7 +16,7 @@ from skinlens.ui.bodymap import Pin, Verdict, place_words
 from skinlens.ui.bodymap.regions import region_of
 from skinlens.ui.next_photo import NextPhoto
 from skinlens.ui.patient import editing, placing
-from skinlens.ui.words import plain, site
+from skinlens.ui.words import site
 from skinlens.wording import UNRELIABLE_BRIEFLY, side_of_cutoff
 
 
@@ -111,29 +111,28 @@ def _list(store: CaseStore, patient: Patient, found: Sequence[Shown], chosen: in
     pictures = store.thumbnails([one.latest.id for one in found if one.latest])
     for one in found:
         with st.container(border=True, key=f"lesion_row_{one.lesion.id}"):
-            picture, text = st.columns([2, 5])
-            with picture:
-                if one.latest:
-                    alt = f"Latest photo of lesion {one.number}, {one.where}"
-                    st.html(widgets.thumbnail(pictures.get(one.latest.id, b""), alt))
-            with text:
-                _told(one, is_chosen=one.lesion.id == chosen)
-                _actions(patient, one, is_chosen=one.lesion.id == chosen)
+            picture = pictures.get(one.latest.id, b"") if one.latest else b""
+            _told(one, picture, is_chosen=one.lesion.id == chosen)
+            _actions(patient, one, is_chosen=one.lesion.id == chosen)
             if one.lesion.id == chosen:
                 _of_chosen(store, one)
             editing.said("lesion", one.lesion.id)
 
 
-def _told(one: Shown, *, is_chosen: bool) -> None:
+def _told(one: Shown, picture: bytes, *, is_chosen: bool) -> None:
+    """Number, photo, site, verdict, course and place."""
+    alt = f"Latest photo of lesion {one.number}, {one.where}"
+    photo = widgets.thumbnail(picture, alt) if picture else ""
     sign = f"{one.number}?" if one.verdict == "unreliable" else f"{one.number}"
     look = f"sl-pin sl-{one.verdict}{' sl-unsigned' * one.unsigned}{' sl-chosen' * is_chosen}"
-    st.html(f'<div class="sl-lesion"><span class="{look}">{sign}</span> <b>{escape(one.where)}</b></div>')
-    lines = [one.state]
+    course = f"{place_words(one.lesion.position)}."
     if one.latest:
         count = f"{len(one.visits)} {'visit' if len(one.visits) == 1 else 'visits'}, last on {one.latest.taken_on}."
-        lines.append(f"{count} {trend_words(melanoma_trend(one.visits))}")
-    lines.append(f"{place_words(one.lesion.position)}.")
-    st.markdown("  \n".join(plain(line) for line in lines))
+        course = f"{count} {trend_words(melanoma_trend(one.visits))} {course}"
+    st.html(
+        f'<div class="sl-lesion">{photo}<div><span class="{look}">{sign}</span> <b>{escape(one.where)}</b>'
+        f"<p>{escape(one.state)}</p><p>{escape(course)}</p></div></div>"
+    )
 
 
 def _actions(patient: Patient, one: Shown, *, is_chosen: bool) -> None:
@@ -148,7 +147,7 @@ def _actions(patient: Patient, one: Shown, *, is_chosen: bool) -> None:
         )
         if st.button(f"Add photo of lesion {one.number}", key=f"lesion_photo_{number}"):
             next_photo.begin(NextPhoto(patient.id, number))
-            st.switch_page("pages/visit.py")
+            session.to_visit()
         if one.latest and st.button(f"Open case {one.latest.id}", key=f"patient_case-{one.latest.id}"):
             session.show_case(one.latest.id)
             session.to_visit()

@@ -30,14 +30,14 @@ def draw(store: CaseStore, patient: Patient) -> None:
 
 def _head(store: CaseStore, patient: Patient, visits: int) -> None:
     phototype = f", skin phototype {PHOTOTYPES[patient.phototype]}" if patient.phototype else ""
-    st.markdown(plain(f"{placement.described(patient)}{phototype}"))
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(plain(f"{placement.described(patient)}{phototype}"), width="content")
         if st.button("All patients", icon=":material/arrow_back:"):
             address.step(patient=None, lesion=None)
             st.rerun()
         if st.button("Add photo", type="primary", help="The patient is chosen beforehand."):
             next_photo.begin(NextPhoto(patient.id))
-            st.switch_page("pages/visit.py")
+            session.to_visit()
         st.button("Edit patient", on_click=editing.begin, args=(patient,))
         widgets.export_patient(store, patient.id)
         if st.button("Delete the patient …"):

@@ -8,7 +8,7 @@ import streamlit as st
 from skinlens.errors import Conflict, SkinLensError
 from skinlens.records import BodyPosition, Lesion, Patient
 from skinlens.store import CaseStore
-from skinlens.ui import address, next_photo
+from skinlens.ui import address, next_photo, session
 from skinlens.ui.bodymap import Region, Spot
 from skinlens.ui.bodymap.regions import VIEWS, region_of
 from skinlens.ui.next_photo import NextPhoto
@@ -84,6 +84,8 @@ def says(store: CaseStore, patient: Patient, lesions: Mapping[int, Lesion], numb
         _done(store, lesions[done.lesion_id], numbers[done.lesion_id], done)
     elif new is not None and new[0] == patient.id:
         _new(patient, new[1])
+    else:
+        st.caption("Click a pin to choose its lesion, or a place on the figure to add a new lesion there.")
 
 
 def _done(store: CaseStore, lesion: Lesion, number: int, done: Done) -> None:
@@ -130,7 +132,7 @@ def _new(patient: Patient, spot: Spot) -> None:
         if st.button("Add its first photo", type="primary", key="map_add"):
             next_photo.begin(NextPhoto(patient.id, position=spot.position, region=spot.region))
             _forget()
-            st.switch_page("pages/visit.py")
+            session.to_visit()
         st.button("Discard", key="map_discard", on_click=_forget)
 
 
