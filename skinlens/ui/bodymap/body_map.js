@@ -80,11 +80,11 @@ class BodyMap {
   begin(lesion) {
     const pin = lesion && this.pin(lesion);
     this.task = { lesion };
+    this.notice = "";
     this.at = { ...(pin?.at ?? this.middle(pin)) };
     if (!this.shown(this.at.view)) this.turn("all");
     this.draw();
     this.find(".sl-body-cursor").focus();
-    this.root.scrollIntoView({ block: "nearest" });
   }
 
   // Where the crosshair begins: in the lesion's region, where its site names one.
@@ -121,7 +121,9 @@ class BodyMap {
   place(at) {
     const region = this.region(at);
     if (!region) {
-      this.say("That is outside of the figure. Choose a place on it.", true);
+      this.notice = "That is outside of the figure. Choose a place on it.";
+      this.drawTask();
+      this.say(this.notice);
       return;
     }
     const lesion = this.task?.lesion ?? null;
@@ -145,6 +147,7 @@ class BodyMap {
 
   key(event) {
     if (!this.task) return;
+    this.notice = "";
     const onCursor = event.target.matches(".sl-body-cursor");
     const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     const turn = { PageDown: 1, PageUp: -1 }[event.key];
@@ -279,8 +282,9 @@ class BodyMap {
     const pin = this.pin(this.task.lesion);
     const what = pin ? `lesion ${pin.number}` : "the new lesion";
     task.textContent =
-      `Click where ${what} is. By keyboard: arrow keys move the crosshair (with Shift in larger steps), ` +
-      "Page Up and Page Down change the view, Enter sets it, Escape cancels.";
+      this.notice ||
+      `Click where ${what} is. Keys: arrows move the crosshair (with Shift further), Page Up and Page Down change ` +
+      "the view, Enter sets it, Escape cancels.";
   }
 
   over(target) {
@@ -292,10 +296,8 @@ class BodyMap {
     }
   }
 
-  say(words, seen = false) {
+  say(words) {
     this.find(".sl-body-spoken").textContent = words;
-    const task = this.find(".sl-body-task");
-    if (seen) Object.assign(task, { textContent: words, hidden: false });
   }
 }
 
