@@ -1,6 +1,5 @@
-"""Patients: found by pseudonym, each with the lesions and one timeline of all visits."""
+"""Patients: found by patient ID, each with a body map, the lesions and one timeline of all visits."""
 
-from skinlens.ui import cache, frame, patients
+from skinlens.ui import cache, patients
 
-frame.title("Patients")
 patients.page(cache.store())

@@ -42,11 +42,15 @@ ContextSex = Literal["female", "male"]
 """Those that the data sets tell apart."""
 Status = Literal["draft", "signed", "amended"]
 OutlineMaker = Literal["model", "clinician"]
+BodyView = Literal["front", "back", "head-front", "head-back", "head-right", "head-left", "soles"]
+"""Views of the body map; right and left are the patient's."""
 
 MAX_AGE_YEARS = 85
 """The highest age that is kept and shown as a number."""
 AIMED_SENSITIVITY = 0.9
 """Share of the melanomas that the released threshold is chosen to find: the highest cut-off that finds as many."""
+BODY_DRAWING = 1
+"""Version of the drawing of the body map that positions are set on today; raised when its proportions change."""
 LIKENESS = "familiarity"
 SIMILARITY = "Similarity to training images"
 """Title of the check named ``LIKENESS``; releases up to 0.3.0 stored it under another title."""
@@ -324,6 +328,19 @@ class Patient:
 
 
 @dataclass(frozen=True)
+class BodyPosition:
+    """Where a lesion is marked on the body map."""
+
+    view: BodyView
+    x: float
+    """Share of the width of the view's drawing from its left edge, 0 to 1."""
+    y: float
+    """Share of its height from its top edge, 0 to 1."""
+    drawing: int = BODY_DRAWING
+    """Version of the drawing that it was set on."""
+
+
+@dataclass(frozen=True)
 class Lesion:
     id: int
     patient_id: int | None
@@ -332,6 +349,8 @@ class Lesion:
     remark: str = ""
     version: int = 1
     """As of ``Patient``."""
+    position: BodyPosition | None = None
+    """On the body map; None: not placed."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from skinlens.store.cases import CaseStore
 from skinlens.store.entries import FIRST_BIRTH_YEAR, NewLesion, NewPatient
 from skinlens.store.features import SimilarCase, SimilarQuery
 from skinlens.store.home import default_home
+from skinlens.store.patient_list import PatientPage, PatientQuery, PatientRow
 from skinlens.store.rows import Revision, Setting
 from skinlens.store.search import CasePage, CaseQuery, CaseRow
 from skinlens.store.settings import KeptSettings, Signer
@@ -22,6 +23,9 @@ __all__ = [
     "KeptSettings",
     "NewLesion",
     "NewPatient",
+    "PatientPage",
+    "PatientQuery",
+    "PatientRow",
     "Revision",
     "Setting",
     "Signer",

@@ -31,6 +31,7 @@ from skinlens.store.clinical import StoredClinical
 from skinlens.store.corrections import StoredCorrections
 from skinlens.store.features import StoredFeatures
 from skinlens.store.outlines import StoredOutlines, must_surround, put_outline
+from skinlens.store.patient_list import StoredPatients
 from skinlens.store.rows import Revision, Subject
 from skinlens.store.search import EVERY_CASE, CasePage, CaseQuery, CaseRow
 from skinlens.store.settings import StoredSettings
@@ -41,6 +42,7 @@ _ACKNOWLEDGED = "disclaimer_acknowledged"
 
 
 class CaseStore(
+    StoredPatients,
     StoredCorrections,
     StoredClinical,
     StoredChecks,

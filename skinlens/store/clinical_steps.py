@@ -1,4 +1,4 @@
-"""Schema steps of the clinical record, of the worklist and of the signature: see ``migrations``, which lists them."""
+"""Schema steps of the clinical record, worklist, signature and body map: see ``migrations``, which lists them."""
 
 from collections.abc import Sequence
 
@@ -124,3 +124,20 @@ def m019_signature(db: Database) -> None:
             SELECT raise(ABORT, 'a signature is never changed');
         END;
     """)
+
+
+def m020_body_map(db: Database) -> None:
+    """Where a lesion is marked on the body map; NULL where it is not. And an index for the last visit of a patient."""
+    add_columns(
+        db,
+        "lesion",
+        [
+            "map_view TEXT",
+            "map_x REAL CHECK (map_x BETWEEN 0 AND 1)",
+            "map_y REAL CHECK (map_y BETWEEN 0 AND 1)",
+            "map_drawing INTEGER CHECK ((map_view IS NULL) = (map_drawing IS NULL)"
+            " AND (map_view IS NULL) = (map_x IS NULL) AND (map_view IS NULL) = (map_y IS NULL))",
+        ],
+    )
+    _count_versions(db, "lesion", ("patient_id", "body_site", "remark", "map_view", "map_x", "map_y", "map_drawing"))
+    db.execute("CREATE INDEX visit_of_lesion_by_date ON visit (lesion_id, taken_on)")

@@ -1,6 +1,6 @@
 """Changes to stored cases: each names the version that it is based on, so that no window overwrites another's text."""
 
-from skinlens.records import Case, Lesion, Patient, Sex, Status
+from skinlens.records import BodyPosition, Case, Lesion, Patient, Sex, Status
 from skinlens.store import entries, erasure, people, rows, visits
 from skinlens.store.home import StoreHome
 from skinlens.store.settings import optional_line
@@ -28,6 +28,16 @@ class StoredCorrections(StoreHome):
     def edit_lesion(self, lesion_id: int, body_site: str, remark: str, *, expected_version: int) -> Lesion:
         with self._writing() as db:
             people.edit_lesion(db, lesion_id, entries.NewLesion(body_site, remark), expected_version)
+            return rows.lesion_of(people.row_of(db, "lesion", lesion_id))
+
+    def place_lesion(self, lesion_id: int, position: BodyPosition | None, *, expected_version: int) -> Lesion:
+        """Set or move the lesion's place on the body map; None takes it off.
+
+        Raises:
+            InvalidEntry: there is no such view, or the place lies outside of its drawing.
+        """
+        with self._writing() as db:
+            people.place_lesion(db, lesion_id, position, expected_version)
             return rows.lesion_of(people.row_of(db, "lesion", lesion_id))
 
     def annotate(

@@ -12,7 +12,7 @@ from skinlens.clinical import PHOTOTYPES
 from skinlens.clock import today
 from skinlens.errors import InvalidEntry
 from skinlens.labels import DIAGNOSES, IMPRESSIONS
-from skinlens.records import MAX_AGE_YEARS, Sex, Status
+from skinlens.records import BODY_DRAWING, MAX_AGE_YEARS, BodyPosition, BodyView, Sex, Status
 
 MAX_LINE = 80
 MAX_TEXT = 50_000
@@ -104,6 +104,26 @@ def sex(value: str) -> Sex:
 def phototype(value: int | None) -> int | None:
     if value is not None and (type(value) is not int or value not in PHOTOTYPES):
         raise InvalidEntry(f"{value!r} is no skin phototype. Expected 1 to 6 (I to VI after Fitzpatrick), or none.")
+    return value
+
+
+def body_position(value: BodyPosition | None) -> BodyPosition | None:
+    """A place on the body map: a view of the drawing, and shares of its width and height."""
+    if value is None:
+        return None
+    if value.view not in get_args(BodyView):
+        raise InvalidEntry(
+            f"{value.view!r} is no view of the body map. Expected one of: {', '.join(get_args(BodyView))}."
+        )
+    for axis, share in (("across", value.x), ("down", value.y)):
+        if type(share) not in {int, float} or not 0 <= share <= 1:
+            raise InvalidEntry(
+                f"{share!r} is no position on the body map: {axis}, a share from 0 to 1 is expected. Place it again."
+            )
+    if type(value.drawing) is not int or not 1 <= value.drawing <= BODY_DRAWING:
+        raise InvalidEntry(
+            f"There is no drawing {value.drawing!r} of the body map; this version knows 1 to {BODY_DRAWING}."
+        )
     return value
 
 

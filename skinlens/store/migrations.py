@@ -12,7 +12,13 @@ from collections.abc import Callable
 from sqlite_utils import Migrations
 from sqlite_utils.db import Database
 
-from skinlens.store.clinical_steps import m015_clinical_record, m016_worklist, m018_scale, m019_signature
+from skinlens.store.clinical_steps import (
+    m015_clinical_record,
+    m016_worklist,
+    m018_scale,
+    m019_signature,
+    m020_body_map,
+)
 from skinlens.store.seals import seal_table
 from skinlens.store.words import searchable
 
@@ -381,6 +387,7 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     m017_features,
     m018_scale,
     m019_signature,
+    m020_body_map,
 )
 STEP_NAMES: tuple[str, ...] = tuple(step.__name__ for step in STEPS)
 

@@ -7,10 +7,23 @@ from sqlite_utils.db import Database
 from skinlens import __version__
 from skinlens.clock import today
 from skinlens.errors import CaseNotFound, Conflict, InvalidEntry
-from skinlens.records import Sex
+from skinlens.records import BodyPosition, Sex
 from skinlens.store import entries
 from skinlens.store.database import must_be_whole
-from skinlens.store.rows import Row, Subject, first, gone, insert, is_number, must_be_sound, sound, to_json, update
+from skinlens.store.rows import (
+    Row,
+    Subject,
+    first,
+    gone,
+    insert,
+    is_number,
+    must_be_sound,
+    position_columns,
+    position_of,
+    sound,
+    to_json,
+    update,
+)
 
 Changes = Mapping[str, tuple[str | None, str | None] | None]
 
@@ -176,6 +189,25 @@ def edit_lesion(db: Database, lesion_id: int, typed: entries.NewLesion, expected
         update(db, "lesion", lesion_id, wanted)
         record_revision(db, "lesion", lesion_id, "edited", changes)
     return bool(changes)
+
+
+def place_lesion(db: Database, lesion_id: int, position: BodyPosition | None, expected_version: int) -> bool:
+    """Set, move or remove the lesion's place on the body map; whether anything changed."""
+    stored = row_of(db, "lesion", lesion_id)
+    wanted = position_columns(entries.body_position(position))
+    must_be_current("lesion", stored, expected_version, wanted)
+    before, after = position_of(stored), position
+    if before == after:
+        return False
+    update(db, "lesion", lesion_id, wanted)
+    record_revision(db, "lesion", lesion_id, "placed", {"position": (_place_words(before), _place_words(after))})
+    return True
+
+
+def _place_words(position: BodyPosition | None) -> str | None:
+    if position is None:
+        return None
+    return f"{position.view}, {100 * position.x:.1f} % across, {100 * position.y:.1f} % down"
 
 
 def add_lesion(db: Database, patient_id: int | None, typed: entries.NewLesion) -> int:

@@ -11,6 +11,7 @@ from skinlens import __version__
 from skinlens.errors import StoreError
 from skinlens.labels import CODES
 from skinlens.records import (
+    BodyPosition,
     Case,
     Explanation,
     Heat,
@@ -33,7 +34,9 @@ Subject = Literal["patient", "lesion", "visit"]
 
 PROB_COLUMNS: dict[str, str] = {code: f"prob_{code}" for code in CODES}
 PATIENT_COLUMNS = "p.pseudonym, p.birth_year, p.born_earlier, p.sex, p.phototype, p.version AS patient_version"
-LESION_COLUMNS = "l.patient_id, l.body_site, l.remark, l.version AS lesion_version"
+LESION_COLUMNS = (
+    "l.patient_id, l.body_site, l.remark, l.map_view, l.map_x, l.map_y, l.map_drawing, l.version AS lesion_version"
+)
 ALL_SOUND = "(v.sound AND l.sound AND coalesce(p.sound, l.patient_id IS NULL))"
 """Whether a case, its lesion and its patient, if it has one, are as they were saved."""
 CASE_COLUMNS = f"v.*, {ALL_SOUND} AS all_sound, {LESION_COLUMNS}, {PATIENT_COLUMNS}"
@@ -50,7 +53,7 @@ class Revision:
     subject: Subject
     action: str
     """``created``, ``edited``, ``signed``, ``amended``, ``moved``, ``explained``, ``checked``, ``outlined``,
-    ``recall done`` or ``recall open``."""
+    ``placed``, ``recall done`` or ``recall open``."""
     changes: Mapping[str, tuple[str | None, str | None] | None]
     """Field → (before, after); None for a patient's fields, whose earlier values are not kept."""
     model_version: str
@@ -190,7 +193,25 @@ def patient_of(row: Row, joined: str = "") -> Patient:
 def lesion_of(row: Row, joined: str = "") -> Lesion:
     """From a row of the table, or with ``joined="lesion_"`` from one of ``CASE_COLUMNS``."""
     number, version = row[f"{joined}id"], row[f"{joined}version"]
-    return Lesion(number, row["patient_id"], row["body_site"], row["remark"], version)
+    return Lesion(number, row["patient_id"], row["body_site"], row["remark"], version, position_of(row))
+
+
+def position_of(row: Row) -> BodyPosition | None:
+    """A lesion's place on the body map, from a row that holds its columns."""
+    if row["map_view"] is None:
+        return None
+    return BodyPosition(row["map_view"], row["map_x"], row["map_y"], row["map_drawing"])
+
+
+def position_columns(position: BodyPosition | None) -> Row:
+    if position is None:
+        return dict.fromkeys(("map_view", "map_x", "map_y", "map_drawing"))
+    return {
+        "map_view": position.view,
+        "map_x": float(position.x),
+        "map_y": float(position.y),
+        "map_drawing": position.drawing,
+    }
 
 
 def stamp_of(row: Row) -> ModelStamp:

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 _STATE = "address"
-_NAMES = ("q", "show", "order", "page", "look", "view", "topic")
+_NAMES = ("q", "show", "order", "page", "look", "view", "topic", "search", "only", "by", "sheet")
 _MOST_DIGITS = 9
 """Of a number in an address; one with more is nobody's."""
 
@@ -86,6 +86,17 @@ def put(name: str, text: str | None) -> None:
             del st.query_params[name]
     elif st.query_params.get(name) != text:
         st.query_params[name] = text
+
+
+def number(name: str) -> int | None:
+    """The number that stands under a name in the address; None for anything else."""
+    return _read(st.query_params.get(name), 0, None) or None
+
+
+def step(**names: str | None) -> None:
+    """Change several names, None: out of the address, in one step of the browser's history."""
+    wanted = {**st.query_params.to_dict(), **names}
+    st.query_params.from_dict({name: text for name, text in wanted.items() if text is not None})
 
 
 def parts(name: str, draws: Mapping[str, Callable[[], None]]) -> None:

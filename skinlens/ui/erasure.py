@@ -38,13 +38,14 @@ def not_confirmed(typed: str, pseudonym: str) -> str:
 
 def forget_searched() -> None:
     """Empty the fields of the history and of the worklist in which the pseudonym may stand."""
-    address.forget("q")
+    for name in ("q", "search"):
+        address.forget(name)
     for key in (
         "q",
         "find_patient",
         "tray_pseudonym",
         "tray_patient",
-        "patient_search",
+        "search",
     ):
         st.session_state.pop(key, None)
 

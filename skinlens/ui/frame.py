@@ -63,7 +63,7 @@ def run(page: st.Page, pages: Sequence[st.Page]) -> None:
     try:
         if not _acknowledged():
             return
-        session.restore()
+        session.restore(of_visit=page.title == VISIT)
         with st.container(horizontal=True, vertical_alignment="center"):
             _HEAD.set(st.container(width="stretch"))
             _open_case(page)

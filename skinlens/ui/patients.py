@@ -1,133 +1,121 @@
-"""Patients: found by pseudonym; of each the lesions with their last photos and course, and a timeline of all visits."""
+"""Patients: the list, found by patient ID, with what waits for each; or the page of the one that the address names."""
 
+import math
 from collections.abc import Sequence
 
 import streamlit as st
 
-from skinlens import pipeline
-from skinlens.clinical import PHOTOTYPES, PLANS
 from skinlens.clock import today
-from skinlens.followup.words import trend_words
-from skinlens.records import Lesion, Patient, Visit
-from skinlens.store import CaseQuery, CaseRow, CaseStore
-from skinlens.ui import placement, session, widgets
-from skinlens.ui.words import STATUSES, diagnosis_name, name, percent, plain, recall_words, site
-from skinlens.wording import UNRELIABLE_BRIEFLY
+from skinlens.errors import CaseNotFound
+from skinlens.store import CaseStore, PatientQuery, PatientRow
+from skinlens.store.patient_list import PatientSort
+from skinlens.ui import address, frame, next_photo, placement, session, widgets
+from skinlens.ui.patient import editing
+from skinlens.ui.patient import page as patient_page
+from skinlens.ui.words import plain
 
-MOST = 30
-"""Patients that are listed at once."""
-COLUMNS = 3
-MOST_VISITS = 500
+PAGE_SIZE = 20
+CHIPS = ("Suspicious for melanoma", "Unsigned", "Recall due")
+SORTS: dict[str, PatientSort] = {"Last visit": "last visit", "Patient ID": "pseudonym"}
 
 
 def page(store: CaseStore) -> None:
-    """The list, or the patient that was chosen in it."""
-    patients = {one.id: one for one in store.patients()}
-    chosen = patients.get(st.session_state.get(session.PATIENT_SHOWN, 0))
-    if chosen is None:
-        _list(tuple(patients.values()))
-    else:
-        _patient(store, chosen)
-
-
-def found(patients: Sequence[Patient], words: str) -> list[Patient]:
-    """Those whose pseudonym holds these signs, whatever their case; by pseudonym."""
-    wanted = words.strip().casefold()
-    return sorted((one for one in patients if wanted in one.pseudonym.casefold()), key=lambda one: one.pseudonym)
-
-
-def _list(patients: Sequence[Patient]) -> None:
-    if not patients:
-        st.markdown("No patient is stored yet. Save a case with a patient, and the patient is listed here.")
-        st.page_link("pages/visit.py", label="New photo")
+    """The list, or the patient that the address names."""
+    next_photo.forget()
+    number = address.number("patient")
+    if number is not None:
+        try:
+            patient = store.patient(number)
+        except CaseNotFound:
+            session.say("This patient is not stored any more.")
+            address.step(patient=None, lesion=None)
+            st.rerun()
+        patient_page.draw(store, patient)
         return
-    words = st.text_input("Search by patient ID", key="patient_search", persist_state="session", placeholder="P-0147")
-    matching = found(patients, words)
-    st.markdown(f"**{len(matching):,} {'patient' if len(matching) == 1 else 'patients'}**")
-    for one in matching[:MOST]:
-        with st.container(border=True, horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.markdown(f"**{plain(one.pseudonym)}** · {plain(placement.described(one))}", width="content")
-            if st.button(f"Open {plain(one.pseudonym)}", key=f"patient-{one.id}"):
-                session.show_patient(one.id)
-                st.rerun()
-    if len(matching) > MOST:
-        st.caption(f"The first {MOST} are shown. Type more of the patient ID.")
+    editing.forget()
+    frame.title("Patients")
+    _list(store)
 
 
-# -------------------------------------------------------------------------------------------------------- one patient
-
-
-def _patient(store: CaseStore, patient: Patient) -> None:
-    if st.button("All patients", icon=":material/arrow_back:"):
-        st.session_state.pop(session.PATIENT_SHOWN, None)
-        st.rerun()
-    st.header(plain(patient.pseudonym))
-    phototype = f", skin phototype {PHOTOTYPES[patient.phototype]}" if patient.phototype else ""
-    st.markdown(plain(f"{placement.described(patient)}{phototype}"))
-    lesions = store.lesions(patient.id)
-    visits = {lesion.id: store.visits_of_lesion(lesion.id) for lesion in lesions}
-    with st.container(horizontal=True):
-        if st.button("Add photo", type="primary", help="The patient is chosen beforehand."):
-            session.begin_with(patient.id)
-            st.switch_page("pages/visit.py")
-        widgets.export_patient(store, patient.id)
-    st.subheader("Lesions")
-    _lesions(store, lesions, visits)
-    st.subheader("All visits")
-    _timeline(store, patient)
-
-
-def _lesions(store: CaseStore, lesions: Sequence[Lesion], visits: dict[int, tuple[Visit, ...]]) -> None:
-    shown = [lesion for lesion in lesions if visits[lesion.id]]
-    if not shown:
-        st.markdown("No photo of this patient is stored.")
+def _list(store: CaseStore) -> None:
+    text, order = st.columns([3, 1], vertical_alignment="bottom")
+    orders = list(SORTS)
+    address.seed("search", "")
+    address.seed("by", orders[0], orders)
+    words = text.text_input("Search by patient ID", key="search", placeholder="e.g. P-0147")
+    sort = order.selectbox("Order", orders, key="by")
+    address.note("search", words)
+    address.note("by", sort)
+    address.seed("only", [], CHIPS)
+    chips = st.pills("Show only", CHIPS, selection_mode="multi", key="only")
+    address.note("only", list(chips))
+    address.seed("sheet", 1)
+    sheet = int(st.session_state["sheet"])
+    query = PatientQuery(
+        text=words,
+        sort=SORTS[sort],
+        suspicious="Suspicious for melanoma" in chips,
+        unsigned="Unsigned" in chips,
+        recall_due_on=today().isoformat() if "Recall due" in chips else None,
+        limit=PAGE_SIZE,
+        offset=(sheet - 1) * PAGE_SIZE,
+    )
+    found = store.patient_page(query)
+    sheets = max(1, math.ceil(found.total / PAGE_SIZE))
+    if sheet > sheets:
+        st.session_state["sheet"] = sheet = 1
+        found = store.patient_page(PatientQuery(**{**vars(query), "offset": 0}))
+    widgets.problems(found.problems)
+    if not found.total:
+        _nothing(asked=bool(words.strip() or chips))
         return
-    pictures = store.thumbnails([visits[lesion.id][-1].id for lesion in shown])
-    for start in range(0, len(shown), COLUMNS):
-        for column, lesion in zip(st.columns(COLUMNS), shown[start : start + COLUMNS], strict=False):
-            latest = visits[lesion.id][-1]
-            with column, st.container(border=True):
-                where = site(lesion.body_site, lesion.remark)
-                st.html(widgets.thumbnail(pictures.get(latest.id, b""), f"Latest photo of lesion {lesion.id}"))
-                st.markdown(f"**{plain(where)}**")
-                count = len(visits[lesion.id])
-                st.markdown(
-                    plain(f"{count} {'visit' if count == 1 else 'visits'}, last on {latest.taken_on}. ")
-                    + plain(trend_words(pipeline.melanoma_course(store, lesion.id)))
-                )
-                if st.button(f"Open case {latest.id}", key=f"patient_case-{latest.id}", width="stretch"):
-                    session.show_case(latest.id)
-                    session.to_visit()
+    st.markdown(f"**{found.total:,} {'patient' if found.total == 1 else 'patients'}**")
+    _rows(found.rows)
+    if sheets > 1:
+        st.pagination(sheets, key="sheet")
+    address.note("sheet", sheet if sheets > 1 else 1)
 
 
-def _timeline(store: CaseStore, patient: Patient) -> None:
-    rows = store.search(CaseQuery(patient_id=patient.id, sort="date", descending=True, limit=MOST_VISITS))
-    widgets.problems(rows.problems)
+def _nothing(*, asked: bool) -> None:
+    with st.container(border=True):
+        if asked:
+            st.markdown("**No patient matches.** Take out a chip, or type less of the patient ID.")
+        else:
+            st.markdown("**No patient is stored yet.** Save a case with a patient, and the patient is listed here.")
+            st.page_link("pages/visit.py", label="New photo")
+
+
+def _rows(rows: Sequence[PatientRow]) -> None:
     day = today().isoformat()
-    widgets.wide_table(
-        "All visits of the patient",
-        ("Date", "Case", "Lesion", "Model result", "Diagnosis", "Plan", "Histology", "Status"),
-        [cells(row, day) for row in rows.rows],
-    )
-    if rows.total > MOST_VISITS:
-        st.caption(f"The latest {MOST_VISITS} of {rows.total:,} are shown.")
+    for row in rows:
+        with st.container(border=True):
+            who, what, waits, action = st.columns([4, 4, 5, 2], vertical_alignment="center")
+            who.markdown(f"**{plain(row.patient.pseudonym)}**  \n{plain(placement.described(row.patient))}")
+            what.markdown("  \n".join(plain(line) for line in counts(row)))
+            waits.markdown("  \n".join(plain(line) for line in flags(row, day)))
+            number = row.patient.id
+            if action.button(f"Open {plain(row.patient.pseudonym)}", key=f"patient-{number}", width="stretch"):
+                address.step(patient=str(number))
+                st.rerun()
 
 
-def cells(row: CaseRow, day: str) -> tuple[str, ...]:
-    """One visit as a line of the timeline; ``day``: today, as an ISO date."""
-    result = f"{name(row.top_label)} {percent(row.top_prob)}" if row.reliable else UNRELIABLE_BRIEFLY
-    if row.reliable and row.above_cutoff:
-        result += f"; melanoma {percent(row.melanoma_prob)}, above the cut-off"
-    plan = PLANS[row.plan] if row.plan else ""
-    if recall := recall_words(row, day):
-        plan += f"; {recall}"
-    return (
-        row.taken_on,
-        str(row.visit_id),
-        site(row.body_site, row.remark),
-        result,
-        diagnosis_name(row.clinician_label),
-        plan.removeprefix("; "),
-        diagnosis_name(row.histology) if row.histology else "",
-        STATUSES[row.status],
-    )
+def counts(row: PatientRow) -> tuple[str, ...]:
+    """Lesions, visits, and the last visit."""
+    last = f"Last visit {row.last_visit_on}" if row.last_visit_on else "No visit yet"
+    return f"{_count(row.lesions, 'lesion')}, {_count(row.visits, 'visit')}", last
+
+
+def flags(row: PatientRow, day: str) -> tuple[str, ...]:
+    """What waits; ``day``: today, as an ISO date."""
+    said = []
+    if row.suspicious:
+        said.append(f"▲ {_count(row.suspicious, 'lesion')} suspicious for melanoma")
+    if row.unsigned:
+        said.append(f"{_count(row.unsigned, 'visit')} not signed")
+    if row.recall_on:
+        said.append(f"Recall on {row.recall_on}{', due' if row.recall_on <= day else ''}")
+    return tuple(said)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -11,6 +11,7 @@ from skinlens.clock import today
 from skinlens.records import Lesion, Patient, Visit
 from skinlens.store import FIRST_BIRTH_YEAR, CaseRow, CaseStore, NewLesion, NewPatient
 from skinlens.ui import session, suggestions, widgets
+from skinlens.ui.next_photo import NextPhoto
 from skinlens.ui.words import BODY_SITES, SEXES, plain, site
 
 NEW, KNOWN, NONE = "New patient", "Existing patient", "No patient"
@@ -32,14 +33,23 @@ class Placement:
     """What is needed and not given, in words."""
 
 
-def choose(store: CaseStore, key: Key, leave_out: int | None = None, patient: int | None = None) -> Placement:
+def choose(
+    store: CaseStore,
+    key: Key,
+    leave_out: int | None = None,
+    patient: int | None = None,
+    begin: NextPhoto | None = None,
+) -> Placement:
     """The fields for the patient and the lesion.
 
     Args:
         key: Gives the key of each field.
         leave_out: A lesion that is not offered.
         patient: The one with whom the choice begins; None: a new one.
+        begin: The patient and the lesion with which it begins, in the place of ``patient``.
     """
+    if begin is not None:
+        patient = begin.patient_id
     known = {one.id: one for one in store.patients()}
     kinds = [NEW, KNOWN, NONE] if known else [NEW, NONE]
     if st.session_state.get(key("kind"), NEW) not in kinds:
@@ -53,7 +63,7 @@ def choose(store: CaseStore, key: Key, leave_out: int | None = None, patient: in
         lesion, missing = _new_lesion(store, key)
         return Placement(None, lesion, missing)
     if kind == KNOWN:
-        return _of_known(store, key, known, leave_out, patient)
+        return _of_known(store, key, known, leave_out, patient, begin)
     typed, missing = new_patient(key, tuple(known.values()))
     lesion, no_site = _new_lesion(store, key)
     return Placement(typed, lesion, (*missing, *no_site))
@@ -63,17 +73,26 @@ def choose(store: CaseStore, key: Key, leave_out: int | None = None, patient: in
 
 
 def _of_known(
-    store: CaseStore, key: Key, known: dict[int, Patient], leave_out: int | None, first: int | None
+    store: CaseStore,
+    key: Key,
+    known: dict[int, Patient],
+    leave_out: int | None,
+    first: int | None,
+    begin: NextPhoto | None,
 ) -> Placement:
     chosen = known_patient(key, known, first if first is not None else session.last_patient())
     if chosen is None:
         return Placement(None, None, ("the patient",))
     lesions = [lesion for lesion in store.lesions(chosen) if lesion.id != leave_out]
-    picked = _pick(store, key, chosen, lesions) if lesions else NEW_LESION
+    mine = begin if begin is not None and begin.patient_id == chosen else None
+    picked = _pick(store, key, chosen, lesions, mine) if lesions else NEW_LESION
     if picked is None:
         return Placement(chosen, None, ("the lesion",))
     if picked != NEW_LESION:
         return Placement(chosen, picked)
+    if mine is not None and mine.region is not None:
+        st.session_state.setdefault(key("site"), mine.region.site)
+        st.session_state.setdefault(key("remark"), mine.region.side)
     lesion, missing = _new_lesion(store, key)
     return Placement(chosen, lesion, missing)
 
@@ -172,10 +191,16 @@ def _bare(pseudonym: str) -> str:
 # ----------------------------------------------------------------------------------------------------------- lesions
 
 
-def _pick(store: CaseStore, key: Key, patient_id: int, lesions: Sequence[Lesion]) -> int | None:
-    """The lesion that was chosen by its picture, ``NEW_LESION``, or None: nothing is chosen beforehand."""
+def _pick(
+    store: CaseStore, key: Key, patient_id: int, lesions: Sequence[Lesion], begin: NextPhoto | None
+) -> int | None:
+    """The lesion that was chosen by its picture, ``NEW_LESION``, or None: nothing is chosen beforehand, but what
+    was asked for at that lesion.
+    """
     name = key(f"lesion_{patient_id}")
     numbers = {lesion.id for lesion in lesions}
+    if begin is not None and name not in st.session_state:
+        st.session_state[name] = NEW_LESION if begin.of_new_lesion else begin.lesion_id
     picked: int | None = st.session_state.get(name)
     if picked not in {*numbers, NEW_LESION}:
         picked = st.session_state[name] = None

@@ -7,7 +7,7 @@ import streamlit as st
 from skinlens.errors import SkinLensError
 from skinlens.labels import IMPRESSIONS
 from skinlens.store import CaseStore
-from skinlens.ui import open_case, placement, session, widgets
+from skinlens.ui import next_photo, open_case, placement, session, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.placement import Placement
 from skinlens.ui.shortcuts import SAVE
@@ -54,7 +54,7 @@ def _form(store: CaseStore, opened: OpenCase) -> None:
     open_case.put_back(opened, "form")
     st.header("Save this case")
     st.caption("Required: patient ID (or “No patient”) and body site.")
-    chosen = placement.choose(store, opened.key, patient=session.next_patient())
+    chosen = placement.choose(store, opened.key, begin=next_photo.asked())
     again = _asked_about_the_photo(store, opened, chosen)
     said = _reading(opened)
     open_case.take_down(opened)
@@ -69,8 +69,12 @@ def _form(store: CaseStore, opened: OpenCase) -> None:
         except SkinLensError as error:  # also a full disk: the form stays as it is, to be saved again
             trouble.error(plain(error))
         else:
-            session.work_on(case)
             session.say(f"Saved as case {case.visit.id}{_with_maps(opened)}.")
+            try:
+                next_photo.place(store, case)
+            except SkinLensError as error:  # the case is saved, whatever the map says
+                session.say(f"Saved as case {case.visit.id}, but not placed on the body map. {plain(error)}")
+            session.work_on(case)
             st.rerun()
 
 

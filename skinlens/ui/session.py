@@ -19,14 +19,15 @@ from skinlens.ui.tray import Tray
 from skinlens.ui.unsaved import Holder, new_token
 
 _OPEN, _DESK, _PARAMS, _SAID, _TOKEN = "open_case", "desk", "map_params", "message", "photo_token"
-_PATIENT, _TRAY, _NEXT, _NEXT_VIEW = "last_patient", "tray_token", "next_patient", "next_view"
+_PATIENT, _TRAY, _NEXT_VIEW = "last_patient", "tray_token", "next_view"
 _NEXT_PAGE = "next_page"
 VIEW = "view"
 """Key, and name in the address, of the part of the visit's page that is shown."""
 RESULT, WHY, COMPARE, REPORT, MORE = "Result", "Why?", "Compare", "Report", "More"
 UNSAVED_VIEWS = (RESULT, WHY)
 """What there is before a photo is saved."""
-PATIENT_SHOWN = "patient_shown"
+NEXT_PHOTO = "next_photo"
+"""What the next new photo is of: see ``next_photo``."""
 
 
 UNSAVED: Holder[OpenCase] = Holder(size=lambda opened: opened.bytes)
@@ -78,14 +79,29 @@ def begin(analysis: Analysis) -> None:
 
 
 def to_visit() -> NoReturn:
-    """Switch to the page of what is open, in one step of the browser's history: back leads to where one came from."""
+    """Switch to the page of what is open, in one step of the browser's history: back leads to where one came from.
+
+    Streamlit writes the new address to the page that is left as well. So a patient's page stays named in it.
+    """
+    came_from = {name: st.query_params[name] for name in ("patient", "lesion") if name in st.query_params}
+    st.switch_page("pages/visit.py", query_params={**came_from, **_open_address()})
+
+
+def to_patient(patient_id: int, lesion_id: int | None = None) -> NoReturn:
+    """Switch to the page of a patient, with a lesion chosen on it, in one step of the browser's history."""
+    chosen = {"lesion": str(lesion_id)} if lesion_id is not None else {}
+    st.switch_page("pages/patients.py", query_params={"patient": str(patient_id), **chosen, **_open_address()})
+
+
+def _open_address() -> dict[str, str]:
+    """What is open, and the photos that are not filed yet, as a page's address names them."""
     opened = current()
     names: dict[str, str] = {}
     if opened is not None and opened.case is not None:
         names = {"case": str(opened.case.visit.id)}
     elif opened is not None:
         names = {"photo": st.session_state.setdefault(_TOKEN, new_token())}
-    st.switch_page("pages/visit.py", query_params={**names, **_tray_address()})
+    return {**names, **_tray_address()}
 
 
 def turn_to(view: str) -> None:
@@ -107,11 +123,6 @@ def go_to(page: str) -> None:
 def asked_for_page() -> str | None:
     found: str | None = st.session_state.pop(_NEXT_PAGE, None)
     return found
-
-
-def show_patient(patient_id: int) -> None:
-    """Have the patients' page show this one."""
-    st.session_state[PATIENT_SHOWN] = patient_id
 
 
 def reopen(visit_id: int) -> None:
@@ -153,23 +164,9 @@ def refresh(case: Case) -> None:
 
 def work_on(case: Case) -> None:
     """Remember the patient for the next photo."""
-    st.session_state.pop(_NEXT, None)
+    st.session_state.pop(NEXT_PHOTO, None)
     if case.patient is not None:
         st.session_state[_PATIENT] = case.patient.id
-
-
-def begin_with(patient_id: int) -> None:
-    """Have the next new photo begin with this patient; a stored case is closed, an unsaved photo stays open."""
-    opened = current()
-    if opened is not None and opened.case is not None:
-        close()
-    st.session_state[_NEXT] = patient_id
-
-
-def next_patient() -> int | None:
-    """The patient that a new photo begins with, once one was asked for; until a case is saved or opened."""
-    found: int | None = st.session_state.get(_NEXT)
-    return found
 
 
 def last_patient() -> int | None:
@@ -235,8 +232,12 @@ def _tray_address() -> dict[str, str]:
     return {"tray": st.session_state[_TRAY]} if found is not None and found.items else {}
 
 
-def restore() -> None:
-    """After the page was reloaded: open what its address names. Then keep the address up to date."""
+def restore(*, of_visit: bool = True) -> None:
+    """After the page was reloaded: open what its address names. Then keep the address up to date.
+
+    ``of_visit``: whether it is the visit's page. Another one names a stored case only where it was switched to with
+    it: were it named there again each time, the browser's back button would lead nowhere.
+    """
     _restore_tray()
     if current() is None:
         _open_named(st.query_params.get("case", ""), st.query_params.get("photo", ""))
@@ -255,7 +256,8 @@ def restore() -> None:
     else:
         opened.case = cache.store().case(opened.case.visit.id)  # another window may have changed it
         _drop_unsaved()
-        _address(case=str(opened.case.visit.id))
+        if of_visit:
+            _address(case=str(opened.case.visit.id))
 
 
 def _open_named(case: str, photo: str) -> None:

@@ -18,7 +18,7 @@ from tests.browser.test_journey import (  # noqa: F401  (browser and stocked are
 )
 
 PAGES = (
-    *("", "patients", "help", "settings", "visit", "visit?case=1"),
+    *("", "patients", "patients?patient=1&lesion=1", "help", "settings", "visit", "visit?case=1"),
     *(f"visit?case=1&view={view}" for view in VIEWS),
     *(f"performance?topic={topic}" for topic in TOPICS),
 )

@@ -1,20 +1,16 @@
 """Behind a visit: its audit log; patient and lesion edited, the case moved, exported, erased."""
 
-from collections.abc import Callable
 from typing import cast
 
 import streamlit as st
 
 from skinlens.clock import local_minute
-from skinlens.errors import SkinLensError
 from skinlens.explain import METHODS
-from skinlens.records import Case, Method, Patient, Target
+from skinlens.records import Case, Method, Target
 from skinlens.store import CaseStore, Revision
-from skinlens.ui import erasure, forms, moving, session, widgets
+from skinlens.ui import erase_dialogs, forms, moving, session, widgets
 from skinlens.ui.open_case import OpenCase
-from skinlens.ui.words import diagnosis_name, impression_name, plain, site
-
-_TYPED, _NOT_CONFIRMED = "case_erase_typed", "case_erase_problem"
+from skinlens.ui.words import diagnosis_name, impression_name
 
 
 def view(store: CaseStore, opened: OpenCase) -> None:
@@ -70,66 +66,13 @@ def _manage(store: CaseStore, opened: OpenCase, stored: Case) -> None:
     st.markdown("**Delete for good.** Deleted data cannot be brought back.")
     with st.container(horizontal=True):
         if st.button("Delete this case …"):
-            _delete_case(store, stored)
+            erase_dialogs.case(store, stored, _leave)
         if patient is not None and st.button("Delete the patient …"):
-            visits = sum(len(store.visits_of_lesion(lesion.id)) for lesion in store.lesions(patient.id))
-            _delete_patient(store, patient, visits)
+            visits = sum(map(len, store.visits_of_patient(patient.id).values()))
+            erase_dialogs.patient(store, patient, visits, _leave)
 
 
-# What a dialog needs is read before it opens: it is drawn again by itself, also when the case is gone already.
-
-
-@st.dialog("Delete this case?")
-def _delete_case(store: CaseStore, stored: Case) -> None:
-    number, where = stored.visit.id, site(stored.lesion.body_site, stored.lesion.remark)
-    st.markdown(
-        f"Case {number} ({plain(where)}, {stored.visit.taken_on}) will be erased: its photo, "
-        "its maps, the model's result, your diagnosis, your notes, and its audit log."
-    )
-    _erase_or_cancel(
-        "Delete the case for good", lambda: erasure.erase_case(store, number), f"Case {number} is deleted."
-    )
-
-
-@st.dialog("Delete the patient?")
-def _delete_patient(store: CaseStore, patient: Patient, visits: int) -> None:
-    cases = "1 case" if visits == 1 else f"{visits} cases"
-    st.markdown(
-        f"Patient {plain(patient.pseudonym)} will be erased, with {cases}: all photos, maps, "
-        "readings, diagnoses, notes, and the trail of changes. Export the patient first if you need a copy."
-    )
-    st.text_input("Type the patient ID to confirm", key=_TYPED, autocomplete="off")
-    _erase_or_cancel(
-        "Delete the patient for good",
-        lambda: erasure.erase_patient(store, patient.id),
-        "The patient and all cases of this patient are deleted.",
-        patient.pseudonym,
-    )
-
-
-def _erase_or_cancel(label: str, erase: Callable[[], None], words: str, pseudonym: str = "") -> None:
-    """The two buttons. A pseudonym must have been typed to confirm."""
-
-    def pressed() -> None:
-        if pseudonym and (problem := erasure.not_confirmed(st.session_state.get(_TYPED, ""), pseudonym)):
-            st.session_state[_NOT_CONFIRMED] = problem
-            return
-        try:
-            erase()
-        except SkinLensError as error:  # the rows may be gone, and only traces of them left: back to the list as well
-            session.say_problem(error)
-        else:
-            session.say(words)
-        session.close()
-        erasure.forget_searched()
-        session.go_to("pages/worklist.py")
-
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        cancelled = st.button("Cancel")
-        with st.container(key="erase_for_good", width="content"):
-            erased = st.button(label, type="primary", on_click=pressed)
-    problem = st.session_state.pop(_NOT_CONFIRMED, "")
-    if problem:
-        st.error(plain(problem))
-    if cancelled or (erased and not problem):
-        st.rerun()  # of the whole page, not of the dialog alone
+def _leave() -> None:
+    """What was open is erased: back to the list."""
+    session.close()
+    session.go_to("pages/worklist.py")

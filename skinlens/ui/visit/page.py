@@ -6,6 +6,7 @@ from functools import partial
 import streamlit as st
 
 from skinlens.clock import local_day
+from skinlens.errors import CaseNotFound
 from skinlens.predict import Classifier
 from skinlens.records import Visit
 from skinlens.store import CaseStore
@@ -14,6 +15,7 @@ from skinlens.ui import (
     cache,
     frame,
     maps,
+    next_photo,
     outline,
     save_form,
     session,
@@ -25,7 +27,7 @@ from skinlens.ui import (
 )
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.visit import management, photo, result, why
-from skinlens.ui.words import STATUSES, case_title, plain
+from skinlens.ui.words import STATUSES, case_title, plain, site
 
 NEW = "New photo"
 View = Callable[[CaseStore, OpenCase], None]
@@ -69,6 +71,7 @@ def title(opened: OpenCase) -> str:
 def _begin() -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
+        _of_whom()
         upload.field()
         st.markdown("No photo at hand?")
         upload.example_button()
@@ -85,6 +88,23 @@ def _begin() -> None:
         st.page_link("pages/worklist.py", label="Many photos at once")
 
 
+def _of_whom() -> None:
+    """Whose photo it is to be, where that was said beforehand."""
+    asked = next_photo.asked()
+    if asked is None:
+        return
+    store = cache.store()
+    try:
+        patient = store.patient(asked.patient_id)
+        lesions = {lesion.id: site(lesion.body_site, lesion.remark) for lesion in store.lesions(patient.id)}
+    except CaseNotFound:
+        next_photo.forget()
+        return
+    new = f"new lesion{f' ({asked.region.words})' if asked.region else ''}"
+    where = new if asked.of_new_lesion else lesions.get(asked.lesion_id or 0, "")
+    st.info(plain(f"For patient {patient.pseudonym}{f', {where}' if where else ''}. It can be changed when you save."))
+
+
 def _head(opened: OpenCase) -> None:
     """Status and date of a stored visit, and the way to its patient."""
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -96,8 +116,7 @@ def _head(opened: OpenCase) -> None:
         if opened.synthetic:
             st.html('<span class="sl-synthetic">synthetic example, not a patient</span>', width="content")
         if opened.case is not None and opened.case.patient is not None and st.button("Patient"):
-            session.show_patient(opened.case.patient.id)
-            st.switch_page("pages/patients.py")
+            session.to_patient(opened.case.patient.id, opened.case.lesion.id)
     widgets.problems(opened.problems)
 
 

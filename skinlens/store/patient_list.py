@@ -1,0 +1,175 @@
+"""The list of patients: found by pseudonym, each with counts, last visit and what waits; all visits of one patient."""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlite_utils.db import Database
+
+from skinlens.records import Patient, Visit
+from skinlens.store import people, rows
+from skinlens.store.home import StoreHome
+from skinlens.store.rows import Row, sound, unsound
+
+PatientSort = Literal["last visit", "pseudonym"]
+MAX_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class PatientQuery:
+    """What the list of patients asks for. Every condition that is given has to hold."""
+
+    text: str = ""
+    """A part of the pseudonym, whatever its case."""
+    suspicious: bool = False
+    """Has a visit that the model flags for melanoma, on a reliable photo."""
+    unsigned: bool = False
+    recall_due_on: str | None = None
+    """ISO date: has an open recall whose date has come by then."""
+    sort: PatientSort = "last visit"
+    """The latest visit first, patients without a visit last; or by pseudonym."""
+    limit: int = 24
+    offset: int = 0
+
+
+EVERY_PATIENT = PatientQuery()
+
+
+@dataclass(frozen=True)
+class PatientRow:
+    """One line of the list."""
+
+    patient: Patient
+    lesions: int
+    visits: int
+    last_visit_on: str | None
+    """ISO date."""
+    suspicious: int
+    """Lesions whose latest visit is flagged for melanoma, on a reliable photo."""
+    unsigned: int
+    """Visits that are not signed yet."""
+    recall_on: str | None
+    """ISO date of the earliest open recall."""
+
+
+@dataclass(frozen=True)
+class PatientPage:
+    """The rows from the query's offset on, at most ``limit`` of them, and how many there are in all."""
+
+    rows: tuple[PatientRow, ...]
+    total: int
+    problems: tuple[str, ...] = ()
+    """A sentence for each patient that is damaged and left out."""
+
+
+class StoredPatients(StoreHome):
+    """The part of ``CaseStore`` that lists patients."""
+
+    def patient_page(self, query: PatientQuery = EVERY_PATIENT) -> PatientPage:
+        """One page of the list. Nothing that a person types into it is an error."""
+        with self._reading() as db:
+            db.conn.create_function("folded", 1, str.casefold, deterministic=True)
+            where, parameters = _where(query)
+            total = next(iter(db.query(f"SELECT count(*) AS total FROM patient p {where}", parameters)))["total"]
+            numbers = [row["id"] for row in db.query(*_ids_sql(query, where, parameters))]
+            marks = ", ".join("?" * len(numbers))
+            found = {row["id"]: row for row in db.query(f"SELECT * FROM sealed_patient WHERE id IN ({marks})", numbers)}
+            counted = _counted(db, numbers)
+        whole = [found[number] for number in numbers if number in found and found[number]["sound"]]
+        damaged = [number for number in numbers if number not in found or not found[number]["sound"]]
+        return PatientPage(
+            tuple(_patient_row(row, *counted[row["id"]]) for row in whole),
+            total,
+            tuple(unsound(f"patient {number}") for number in damaged),
+        )
+
+    def visits_of_patient(self, patient_id: int) -> dict[int, tuple[Visit, ...]]:
+        """By number of the lesion, for each lesion that has one: its visits by date, the oldest first."""
+        grouped: dict[int, list[Visit]] = defaultdict(list)
+        with self._reading() as db:
+            people.row_of(db, "patient", patient_id)
+            found = db.query(
+                "SELECT v.* FROM lesion l JOIN sealed_visit v ON v.lesion_id = l.id WHERE l.patient_id = ? "
+                "ORDER BY v.taken_on, v.id",
+                [patient_id],
+            )
+            for row in sound(found):
+                grouped[row["lesion_id"]].append(rows.visit_of(row))
+        return {lesion: tuple(visits) for lesion, visits in grouped.items()}
+
+
+def _where(query: PatientQuery) -> tuple[str, dict[str, Any]]:
+    conditions: list[str] = []
+    parameters: dict[str, Any] = {}
+    if words := _typed(query.text):
+        conditions.append("instr(folded(p.pseudonym), :words) > 0")
+        parameters["words"] = words
+    of_visits = []
+    if query.suspicious:
+        of_visits.append("v.above_cutoff = 1 AND v.reliable = 1")
+    if query.unsigned:
+        of_visits.append("v.status = 'draft'")
+    if query.recall_due_on is not None:
+        of_visits.append("v.recall_on IS NOT NULL AND v.recall_done_on IS NULL AND v.recall_on <= :due")
+        parameters["due"] = query.recall_due_on
+    conditions += [
+        f"p.id IN (SELECT l.patient_id FROM visit v JOIN lesion l ON l.id = v.lesion_id WHERE {one})"
+        for one in of_visits
+    ]
+    return (f"WHERE {' AND '.join(conditions)}" if conditions else ""), parameters
+
+
+def _typed(text: str) -> str:
+    """As it is compared: composed as pseudonyms are stored, without what SQLite cannot take."""
+    text = text[:MAX_CHARACTERS].replace("\0", " ").encode("utf-8", "ignore").decode("utf-8")
+    return unicodedata.normalize("NFC", text).strip().casefold()
+
+
+def _ids_sql(query: PatientQuery, where: str, parameters: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """SELECT of the numbers of a page. The numbers at the end keep pages from overlapping."""
+    asked = parameters | {"limit": max(0, min(query.limit, 1000)), "offset": max(0, min(query.offset, 2**62))}
+    if query.sort == "pseudonym":
+        order = "p.pseudonym COLLATE NOCASE, p.id"
+        return f"SELECT p.id FROM patient p {where} ORDER BY {order} LIMIT :limit OFFSET :offset", asked
+    last = """
+        LEFT JOIN (SELECT l.patient_id AS owner, max(v.taken_on) AS last_on
+            FROM lesion l JOIN visit v ON v.lesion_id = l.id GROUP BY l.patient_id) ON owner = p.id"""
+    order = "last_on IS NULL, last_on DESC, p.id DESC"
+    return f"SELECT p.id FROM patient p {last} {where} ORDER BY {order} LIMIT :limit OFFSET :offset", asked
+
+
+def _counted(db: Database, numbers: Sequence[int]) -> dict[int, tuple[int, list[Row]]]:
+    """For each patient: how many lesions, and the visits by lesion and date. Read whole, and their seals checked."""
+    marks = ", ".join("?" * len(numbers))
+    lesions = dict.fromkeys(numbers, 0)
+    visits: dict[int, list[Row]] = {number: [] for number in numbers}
+    for row in db.query(
+        f"SELECT patient_id, count(*) AS lesions FROM lesion WHERE patient_id IN ({marks}) GROUP BY patient_id", numbers
+    ):
+        lesions[row["patient_id"]] = row["lesions"]
+    columns = "v.lesion_id, v.taken_on, v.above_cutoff, v.reliable, v.status, v.recall_on, v.recall_done_on, v.sound"
+    for row in sound(
+        db.query(
+            f"SELECT l.patient_id, {columns} FROM lesion l JOIN sealed_visit v ON v.lesion_id = l.id "
+            f"WHERE l.patient_id IN ({marks}) ORDER BY v.taken_on, v.id",
+            numbers,
+        )
+    ):
+        visits[row["patient_id"]].append(row)
+    return {number: (lesions[number], visits[number]) for number in numbers}
+
+
+def _patient_row(row: Row, lesions: int, visits: Sequence[Row]) -> PatientRow:
+    latest = {visit["lesion_id"]: visit for visit in visits}
+    recalls = [visit["recall_on"] for visit in visits if visit["recall_on"] and not visit["recall_done_on"]]
+    return PatientRow(
+        patient=rows.patient_of(row),
+        lesions=lesions,
+        visits=len(visits),
+        last_visit_on=visits[-1]["taken_on"] if visits else None,
+        suspicious=sum(bool(visit["above_cutoff"] and visit["reliable"]) for visit in latest.values()),
+        unsigned=sum(visit["status"] == "draft" for visit in visits),
+        recall_on=min(recalls, default=None),
+    )

@@ -1,0 +1,1 @@
+"""The page of one patient: body map, lesions, timeline; editing, export, erasure."""
