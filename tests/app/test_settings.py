@@ -123,7 +123,7 @@ def test_a_replaced_value_is_said_in_words() -> None:
 
 
 def test_how_to_switch_to_dark_is_said(settings: AppTest) -> None:
-    assert "Open the menu ⋮ at the top right" in read(settings)
+    assert "open the menu ⋮ at the top right and choose System, Light or Dark." in read(settings)
 
 
 # --------------------------------------------------------------------------------------------------------- who signs

@@ -21,15 +21,17 @@ DISPLAY_FIELDS = ("cutoff_shown", "overlay", "unit", "field_width_mm")
 OVERLAYS: dict[Overlay, str] = {"none": "No map", **{method: info.title for method, info in METHODS.items()}}
 UNITS: dict[Unit, str] = {"mm": "Millimeters", "inch": "Inches"}
 CUTOFF = {
-    True: "With probability and cut-off: “Suspicious for melanoma (22.6 %; cut-off 8.5 %)”",
+    True: "With probability and cut-off: “Suspicious for melanoma (22.6\u00a0%; cut-off 8.5\u00a0%)”",
     False: "Words alone: “Suspicious for melanoma”",
 }
+LOOK_S = 2.0
+"""Between two looks at what the browser shows."""
 _READ = "settings_read"
 _FILL = "settings_fill"
 
 
 def page(store: CaseStore) -> None:
-    """Two columns of sections, the backup last."""
+    """Two columns of sections; on a narrow screen one below the other, the backup last."""
     _begin(store)
     left, right = st.columns(2, gap="large")
     with left:
@@ -38,7 +40,7 @@ def page(store: CaseStore) -> None:
     with right:
         _display(store)
         _theme()
-    backup.section(store)
+        backup.section(store)
 
 
 def _key(field: str) -> str:
@@ -116,13 +118,16 @@ def _display(store: CaseStore) -> None:
 def _theme() -> None:
     """Streamlit leaves the choice to the browser, and lets a program only ask what is shown."""
     st.header("Light or dark")
+    _shown_now()
+    st.caption("Each browser keeps its own choice, so that two screens may differ.")
+
+
+@st.fragment(run_every=LOOK_S)
+def _shown_now() -> None:
+    """Asked again and again: the browser does not tell when another is chosen."""
     shown = st.context.theme.type
-    now = f"Shown now: **{shown}**. " if shown else ""
-    st.markdown(
-        f"{now}Open the menu ⋮ at the top right and choose the first, second or third of the symbols: "
-        "as your system, light, or dark."
-    )
-    st.caption("Each browser keeps its own choice; it is no part of the case file.")
+    now = f"Shown now: {shown}. " if shown else ""
+    st.markdown(f"{now}To switch, open the menu ⋮ at the top right and choose System, Light or Dark.")
 
 
 # ------------------------------------------------------------------------------------------------------------ saving

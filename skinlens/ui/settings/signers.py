@@ -16,9 +16,7 @@ _NEW, _CLEAR, _REMOVED = "settings_new_signer", "settings_new_signer_clear", "se
 def section(store: CaseStore) -> None:
     """The list, each name with its cases; a name is added, moved, removed, and put back."""
     st.header("Who signs")
-    st.caption(
-        "These names are offered when a case is signed, the one that signed last first. Signed cases keep theirs."
-    )
+    st.caption("Offered when a case is signed; the name used last comes first. Removing one changes no signed case.")
     names = store.settings().signers
     cases = {one.name: one.cases for one in store.signers_used()}
     with st.container(border=True):
@@ -27,8 +25,9 @@ def section(store: CaseStore) -> None:
         if not names:
             st.markdown("No name yet.")
         _add(store, names)
-        beside.show(SECTION)
-        _put_back(store, names)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            beside.show(SECTION)
+            _put_back(store, names)
 
 
 def _row(store: CaseStore, names: tuple[str, ...], place: int, cases: int) -> None:
@@ -36,15 +35,12 @@ def _row(store: CaseStore, names: tuple[str, ...], place: int, cases: int) -> No
     signed = f"{cases} signed {'case' if cases == 1 else 'cases'}" if cases else "no signed case"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{plain(name)}**  \n{signed}", width="stretch")
-        moves = ((-1, "arrow_upward", "up", place == 0), (1, "arrow_downward", "down", place == len(names) - 1))
-        for by, icon, words, end in moves:
-            if st.button(
-                f"Move {plain(name)} {words}", icon=f":material/{icon}:", key=f"signer_{words}_{place}", disabled=end
-            ):
-                order = list(names)
-                order[place], order[place + by] = order[place + by], order[place]
-                _keep(store, names, tuple(order), f"{name} is number {place + by + 1} of the list now.")
-        if st.button(f"Remove {plain(name)}", icon=":material/close:", key=f"signer_remove_{place}"):
+        if place and st.button(
+            "Up", icon=":material/arrow_upward:", key=f"signer_up_{place}", help=f"Move {plain(name)} up"
+        ):
+            order = (*names[: place - 1], name, names[place - 1], *names[place + 1 :])
+            _keep(store, names, order, f"{name} is number {place} of the list now.")
+        if st.button("Remove", icon=":material/close:", key=f"signer_remove_{place}", help=f"Remove {plain(name)}"):
             st.session_state[_REMOVED] = (place, name)
             signed = f" The {signed} keep the name." if cases > 1 else " The signed case keeps the name."
             _keep(store, names, (*names[:place], *names[place + 1 :]), f"{name} is removed.{signed if cases else ''}")
@@ -67,7 +63,7 @@ def _put_back(store: CaseStore, names: tuple[str, ...]) -> None:
     if not name or name in names:
         st.session_state.pop(_REMOVED, None)
         return
-    if st.button(f"Undo: put {plain(name)} back", icon=":material/undo:", key="signer_undo"):
+    if st.button("Undo", icon=":material/undo:", key="signer_undo", help=f"Put {plain(name)} back"):
         _keep(store, names, (*names[:place], name, *names[place:]), f"{name} is back in the list.")
 
 
