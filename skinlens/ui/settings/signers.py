@@ -20,14 +20,23 @@ def section(store: CaseStore) -> None:
     names = store.settings().signers
     cases = {one.name: one.cases for one in store.signers_used()}
     with st.container(border=True):
+        removed, _ = st.session_state.get(_REMOVED, (len(names), ""))
         for place, name in enumerate(names):
+            if place == removed:
+                _said(store, names)
             _row(store, names, place, cases.get(name, 0))
         if not names:
             st.markdown("No name yet.")
+        if removed >= len(names):
+            _said(store, names)
         _add(store, names)
-        with st.container(horizontal=True, vertical_alignment="center"):
-            beside.show(SECTION)
-            _put_back(store, names)
+
+
+def _said(store: CaseStore, names: tuple[str, ...]) -> None:
+    """What was done, where it was done: in the place of a name that was removed, else above the field for a new one."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        beside.show(SECTION)
+        _put_back(store, names)
 
 
 def _row(store: CaseStore, names: tuple[str, ...], place: int, cases: int) -> None:
@@ -38,6 +47,7 @@ def _row(store: CaseStore, names: tuple[str, ...], place: int, cases: int) -> No
         if place and st.button(
             "Up", icon=":material/arrow_upward:", key=f"signer_up_{place}", help=f"Move {plain(name)} up"
         ):
+            st.session_state.pop(_REMOVED, None)
             order = (*names[: place - 1], name, names[place - 1], *names[place + 1 :])
             _keep(store, names, order, f"{name} is number {place} of the list now.")
         if st.button("Remove", icon=":material/close:", key=f"signer_remove_{place}", help=f"Remove {plain(name)}"):
@@ -54,6 +64,7 @@ def _add(store: CaseStore, names: tuple[str, ...]) -> None:
         added = st.form_submit_button("Add", type="primary")
     if added:
         st.session_state[_CLEAR] = bool(typed.strip())
+        st.session_state.pop(_REMOVED, None)
         _keep(store, names, (*names, typed), f"{typed.strip()} is added.")
 
 
