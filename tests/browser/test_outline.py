@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from skinlens import pipeline
@@ -136,6 +137,7 @@ def test_a_magnified_photo_is_corrected_as_finely_and_keeps_its_point_in_sight(p
     x, y = point["x"] + point["width"] / 2, point["y"] + point["height"] / 2
     assert frame["x"] <= x <= frame["x"] + frame["width"]
     assert frame["y"] <= y <= frame["y"] + frame["height"]
+    assert Axe().run(page, context=".sl-outliner").response["violations"] == []
     place = photo.get_attribute("data-range")
     page.mouse.move(x, y)
     page.mouse.down()

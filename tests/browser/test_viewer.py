@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.test_journey import (  # noqa: F401  (browser is a fixture)
@@ -212,6 +213,13 @@ def test_two_photos_over_each_other_share_their_zoom_and_are_swiped_blended_and_
     assert sum(gaps) / len(gaps) == pytest.approx(500, rel=0.2)
     pair.get_by_role("button", name="Stop blinking").click()
     assert left(page) == 20
+
+
+def test_axe_finds_nothing_in_the_viewer_with_its_loupe_and_scale_bar(page: Page) -> None:
+    page.get_by_role("button", name="Loupe").first.click()
+    found = Axe().run(page, context=".sl-viewer").response
+    assert found["violations"] == []
+    assert found["passes"]
 
 
 def test_who_asked_for_less_motion_gets_one_change_at_each_press(browser: Browser, address: str) -> None:  # noqa: F811
