@@ -73,6 +73,7 @@ def reading(store: CaseStore, opened: OpenCase) -> None:
     """Edit the diagnosis and the notes of a stored case; sign it. What was signed is amended, never overwritten."""
     case = opened.case
     assert case is not None
+    confirmation.show(opened.key("case_saved"))
     if held := st.session_state.get(opened.key("reading_held")):
         if (settled := conflicts.settle(held, opened.key, _signed_elsewhere(opened))) is not None:
             _annotate(store, opened, held.version, settled, sign=held.sign, signer=held.signer)

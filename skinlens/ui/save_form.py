@@ -7,7 +7,7 @@ import streamlit as st
 from skinlens.errors import SkinLensError
 from skinlens.labels import IMPRESSIONS
 from skinlens.store import CaseStore
-from skinlens.ui import next_photo, open_case, placement, session, widgets
+from skinlens.ui import confirmation, next_photo, open_case, placement, session, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.placement import Placement
 from skinlens.ui.shortcuts import SAVE
@@ -69,11 +69,11 @@ def _form(store: CaseStore, opened: OpenCase) -> None:
         except SkinLensError as error:  # also a full disk: the form stays as it is, to be saved again
             trouble.error(plain(error))
         else:
-            session.say(f"Saved as case {case.visit.id}{_with_maps(opened)}.")
+            confirmation.give(opened.key("case_saved"), f"Saved as case {case.visit.id}{_with_maps(opened)}.")
             try:
                 next_photo.place(store, case)
             except SkinLensError as error:  # the case is saved, whatever the map says
-                session.say(f"Saved as case {case.visit.id}, but not placed on the body map. {plain(error)}")
+                session.say(f"Case {case.visit.id} is saved, but not placed on the body map. {plain(error)}")
             session.work_on(case)
             st.rerun()
 
