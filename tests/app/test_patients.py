@@ -239,3 +239,26 @@ def test_a_place_that_was_sent_is_read() -> None:
     sent = {"lesion": None, "view": "front", "x": 0, "y": 1, "site": "thigh", "side": "left"}
     assert spot_of(sent, []) == Spot(None, BodyPosition("front", 0.0, 1.0), Region("thigh", "left"))
     assert spot_of(sent | {"site": "<b>", "side": "up"}, []) == Spot(None, BodyPosition("front", 0.0, 1.0), None)
+
+
+def test_a_long_list_is_turned_and_follows_the_lesion_that_is_chosen(page: AppTest, skinlens_home: Path) -> None:
+    store = CaseStore(skinlens_home)
+    classifier = pipeline.load_classifier(pipeline.weights_directory())
+    analysis = pipeline.analyse(drawn(1, "PNG"), classifier)
+    for _ in range(16):
+        pipeline.save(store, analysis, (), patient=1, lesion=NewLesion("thigh"), taken_on="2024-05-06")
+
+    def listed() -> list[int]:
+        labels = [button.label for button in page.button if button.label.startswith("Add photo of lesion")]
+        return [int(label.split()[-1]) for label in labels]
+
+    page.button(key="patient-1").click().run()
+    assert listed() == list(range(1, 16))
+    page.get("pagination")[0].set_value(2).run()
+    assert listed() == [16, 17, 18]
+    page.query_params["lesion"] = "2"  # as a pin does
+    page.run()
+    assert listed() == list(range(1, 16))
+    assert "\u2713 Lesion 2" in [button.label for button in page.button]
+    page.get("pagination")[0].set_value(2).run()
+    assert listed() == [16, 17, 18]

@@ -235,7 +235,9 @@ class BodyMap {
       button.setAttribute("aria-pressed", String(pin.id === chosen));
       button.addEventListener("click", () => {
         this.waiting = pin.id;
+        this.data.chosen = pin.id; // at once; the app's answer says the same
         this.trigger("choose", pin.id);
+        this.draw();
       });
       layer.append(button);
     });

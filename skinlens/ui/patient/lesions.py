@@ -1,5 +1,6 @@
 """The lesions of a patient: the body map and, beside it, the list that does all that the map does."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -18,6 +19,9 @@ from skinlens.ui.next_photo import NextPhoto
 from skinlens.ui.patient import editing, placing
 from skinlens.ui.words import site
 from skinlens.wording import UNRELIABLE_BRIEFLY, side_of_cutoff
+
+PAGE_SIZE = 15
+"""Lesions that are listed at once: a longer list is turned in pages, and follows the lesion that is chosen."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +112,9 @@ def _list(store: CaseStore, patient: Patient, found: Sequence[Shown], chosen: in
         st.caption(
             f"{off} of {len(found)} not placed on the map." if off < len(found) else "None is placed on the map."
         )
-    pictures = store.thumbnails([one.latest.id for one in found if one.latest])
-    for one in found:
+    drawn = _sheet(patient, found, chosen)
+    pictures = store.thumbnails([one.latest.id for one in drawn if one.latest])
+    for one in drawn:
         with st.container(border=True, key=f"lesion_row_{one.lesion.id}"):
             picture = pictures.get(one.latest.id, b"") if one.latest else b""
             _told(one, picture, is_chosen=one.lesion.id == chosen)
@@ -117,6 +122,25 @@ def _list(store: CaseStore, patient: Patient, found: Sequence[Shown], chosen: in
             if one.lesion.id == chosen:
                 _of_chosen(store, one)
             editing.said("lesion", one.lesion.id)
+    if len(found) > PAGE_SIZE:
+        st.pagination(math.ceil(len(found) / PAGE_SIZE), key=_sheet_key(patient))
+
+
+def _sheet(patient: Patient, found: Sequence[Shown], chosen: int | None) -> Sequence[Shown]:
+    """The part of a long list that is drawn: the one that was turned to, or that of a lesion just chosen."""
+    if len(found) <= PAGE_SIZE:
+        return found
+    key, followed = _sheet_key(patient), f"{_sheet_key(patient)}_followed"
+    if chosen is not None and st.session_state.get(followed) != chosen:
+        place = next(place for place, one in enumerate(found) if one.lesion.id == chosen)
+        st.session_state[key] = place // PAGE_SIZE + 1
+    st.session_state[followed] = chosen
+    first = (min(int(st.session_state.get(key, 1)), math.ceil(len(found) / PAGE_SIZE)) - 1) * PAGE_SIZE
+    return found[first : first + PAGE_SIZE]
+
+
+def _sheet_key(patient: Patient) -> str:
+    return f"lesions_sheet_{patient.id}"
 
 
 def _told(one: Shown, picture: bytes, *, is_chosen: bool) -> None:
