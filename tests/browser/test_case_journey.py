@@ -79,7 +79,7 @@ def test_an_erased_patient_is_gone_from_every_tab(page: Page, clinic: tuple[str,
     listing.goto(address)
     expect(listing.get_by_text("P-0147").first).to_be_visible()
     media = shown_media(page) + shown_media(report)
-    assert len(media) >= 2
+    assert media
     assert {answer(one) for one in media} == {200}
 
     part(page, "More")
@@ -258,4 +258,4 @@ def test_a_case_is_moved_by_its_picture(page: Page, clinic: tuple[str, CaseStore
     expect(page.get_by_text("Moved. It is now Case 3 · P-0147 · back.")).to_be_visible()
     assert store.case(3).lesion.id == 2
     part(page, "Compare")
-    expect(page.get_by_text("Compare with the visit of")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Earlier visit")).to_be_visible()

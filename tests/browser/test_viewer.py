@@ -64,10 +64,10 @@ def test_the_wheel_zooms_about_the_pointer_and_scrolls_the_page_where_the_photo_
     assert (left, top) == pytest.approx((0, 0), abs=12)
     assert right < SIDES[0] * 0.9
     page.mouse.wheel(0, 3000)
-    assert width(page) == SIDES[0]
+    assert width(page) == pytest.approx(SIDES[0], abs=2)
     page.mouse.wheel(0, 200)
     page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollTop > 100")
-    assert width(page) == SIDES[0]
+    assert width(page) == pytest.approx(SIDES[0], abs=2)
 
 
 def test_keys_zoom_and_move_the_photo_that_has_the_focus_and_digits_are_left_to_the_page(page: Page) -> None:
@@ -91,14 +91,14 @@ def test_keys_zoom_and_move_the_photo_that_has_the_focus_and_digits_are_left_to_
     page.keyboard.press("-")
     assert width(page) == pytest.approx(SIDES[0] / 1.5, abs=2)
     page.keyboard.press("Home")
-    assert width(page) == SIDES[0]
+    assert width(page) == pytest.approx(SIDES[0], abs=2)
 
 
 def test_a_finger_scrolls_the_page_two_zoom_and_one_moves_what_is_magnified(browser: Browser, address: str) -> None:  # noqa: F811
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page = context.new_page()
     page.goto(address)
-    assert width(page) == SIDES[0]
+    assert width(page) == pytest.approx(SIDES[0], abs=2)
     place = box(photo(page))
     x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
     touch = context.new_cdp_session(page)
@@ -115,7 +115,7 @@ def test_a_finger_scrolls_the_page_two_zoom_and_one_moves_what_is_magnified(brow
         fingers("touchEnd")
 
     drag(0, -80)
-    assert width(page) == SIDES[0]
+    assert width(page) == pytest.approx(SIDES[0], abs=2)
     assert ranges(page)[0][2] == 0
     scrolled = page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop")
     assert scrolled > 30
