@@ -15,6 +15,7 @@ from typing import Any
 
 import skinlens
 from skinlens import pipeline, research
+from skinlens.clock import local_day
 from skinlens.errors import ParameterError, SkinLensError
 from skinlens.explain import AGAINST
 from skinlens.labels import CODES, DISCLAIMER, LABELS
@@ -159,7 +160,9 @@ def _restore(options: argparse.Namespace) -> int:
 
     done = restore(options.file, default_home(), replace=options.replace, progress=_percent("Restoring"))
     print(*done.missing, sep="\n", end="\n" if done.missing else "", file=sys.stderr)
-    print(f"{done.home} holds the backup of {done.made_at[:10]} now: {done.cases} cases, {done.files} photos and maps.")
+    print(
+        f"{done.home} holds the backup of {local_day(done.made_at)} now: {done.cases} cases, {done.files} photos and maps."
+    )
     if done.aside is not None:
         print(f"What was there before is in {done.aside}. Delete that folder once you are sure not to need it.")
     return 1 if done.missing else 0

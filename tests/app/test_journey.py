@@ -77,7 +77,7 @@ def test_the_whole_journey(agreed: AppTest, photo: bytes, skinlens_home: Path, u
 
     turn(app, "result")
     keep(app)
-    assert "Saved as case 1, with 3 maps." in words(app)
+    assert "Saved as case 1, with 3 maps." in read(app)
     store = CaseStore(skinlens_home)
     case = store.case(1)
     assert case.patient is not None
