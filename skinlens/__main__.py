@@ -160,9 +160,8 @@ def _restore(options: argparse.Namespace) -> int:
 
     done = restore(options.file, default_home(), replace=options.replace, progress=_percent("Restoring"))
     print(*done.missing, sep="\n", end="\n" if done.missing else "", file=sys.stderr)
-    print(
-        f"{done.home} holds the backup of {local_day(done.made_at)} now: {done.cases} cases, {done.files} photos and maps."
-    )
+    holds = f"{done.cases} cases, {done.files} photos and maps"
+    print(f"{done.home} holds the backup of {local_day(done.made_at)} now: {holds}.")
     if done.aside is not None:
         print(f"What was there before is in {done.aside}. Delete that folder once you are sure not to need it.")
     return 1 if done.missing else 0
