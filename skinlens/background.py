@@ -5,7 +5,7 @@ import sys
 import threading
 from contextlib import suppress
 
-NICE = 10
+NICE = 5
 """Steps below the priority of the process; 19 would be the lowest."""
 
 

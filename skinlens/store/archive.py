@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,8 @@ def _chunks(found: zipfile.ZipFile, name: str, into: Path | None) -> Iterator[by
             yield from iter(lambda: source.read(CHUNK_BYTES), b"")
             return
         target = into / name
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (target.parent.parent, target.parent):  # the mode of ``mkdir`` does not hold for parents
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         target.touch(mode=0o600)
         with target.open("wb") as file:
             while chunk := source.read(CHUNK_BYTES):
@@ -138,6 +140,9 @@ def _manifest(path: Path, found: zipfile.ZipFile) -> Manifest:
         raise StoreError(f"{path} was made by a newer SkinLens. Nothing was changed. Restore it with that version.")
     try:
         made = {name: content[name] for name in Manifest.__dataclass_fields__}
+        datetime.fromisoformat(made["made_at"])
+        if any(type(made[name]) is not int or made[name] < 0 for name in ("cases", "files", "bytes")):
+            raise ValueError("a count that is none")
         return Manifest(**made | {"missing": tuple(made["missing"])})
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise StoreError(f"{path} is damaged: its list of contents is not complete.") from error

@@ -13,6 +13,7 @@ from skinlens.errors import StoreError
 from skinlens.records import Progress
 from skinlens.store import archive, database, erasure, files
 from skinlens.store.backup import Backup, StoredBackups
+from skinlens.store.in_use import InUse
 from skinlens.store.upkeep import StoredUpkeep
 
 
@@ -38,33 +39,38 @@ def restore(path: Path, home: Path, *, replace: bool = False, progress: Progress
     ``before-restore-…`` in ``home``, and only with ``replace`` if it holds any case or patient.
 
     Raises:
-        StoreError: the backup cannot be used, or there are cases and ``replace`` was not said. Nothing was changed.
+        StoreError: the backup cannot be used, an app serves the folder, or there are cases and ``replace`` was not
+            said. Nothing was changed.
         Cancelled: by ``progress``; nothing was changed.
     """
-    with archive.opened(path) as (found, manifest), database.plain_errors(home):
-        if not replace and (held := _held(home)):
-            raise StoreError(
-                f"There is a case file in {home} ({held}), and nothing of it was changed. To put the backup of "
-                f"{manifest.made_at[:10]} ({_count(manifest.cases, 'case')}) in its place, say --replace: what is "
-                "there now is set aside in that folder, not deleted."
-            )
-        files.make_private(home)
-        free = shutil.disk_usage(home).free
-        if free < manifest.bytes:
-            raise StoreError(
-                f"{manifest.bytes / 1e6:,.0f} MB are needed in {home}, and {free / 1e6:,.0f} MB are free. Free some "
-                "space and try again; nothing was changed."
-            )
-        with _staging(home) as staged:
-            for _ in archive.contents(path, found, manifest, progress or (lambda _: None), into=staged):
-                pass
-            _must_open(staged, path)
-            kept = Backup(
-                str(path), manifest.made_at, manifest.cases, manifest.files, path.stat().st_size, manifest.missing
-            )
-            StoredBackups(staged)._note(kept)  # the copy was made before it was known that it is whole
-            aside = _exchange(home, staged)
-    return Restored(home, manifest.made_at, manifest.cases, manifest.files, aside, manifest.missing)
+    lock = InUse(home, alone=True)
+    try:
+        with archive.opened(path) as (found, manifest), database.plain_errors(home):
+            if not replace and (held := _held(home)):
+                raise StoreError(
+                    f"There is a case file in {home} ({held}), and nothing of it was changed. To put the backup of "
+                    f"{manifest.made_at[:10]} ({_count(manifest.cases, 'case')}) in its place, say --replace: what is "
+                    "there now is set aside in that folder, not deleted."
+                )
+            files.make_private(home)
+            free = shutil.disk_usage(home).free
+            if free < manifest.bytes:
+                raise StoreError(
+                    f"{manifest.bytes / 1e6:,.0f} MB are needed in {home}, and {free / 1e6:,.0f} MB are free. Free "
+                    "some space and try again; nothing was changed."
+                )
+            with _staging(home) as staged:
+                for _ in archive.contents(path, found, manifest, progress or (lambda _: None), into=staged):
+                    pass
+                _must_open(staged, path)
+                kept = Backup(
+                    str(path), manifest.made_at, manifest.cases, manifest.files, path.stat().st_size, manifest.missing
+                )
+                StoredBackups(staged)._note(kept)  # the copy was made before it was known that it is whole
+                aside = _exchange(home, staged)
+        return Restored(home, manifest.made_at, manifest.cases, manifest.files, aside, manifest.missing)
+    finally:
+        lock.let_go()
 
 
 def _held(home: Path) -> str:

@@ -17,6 +17,7 @@ from skinlens.records import Photo, Pixels
 from skinlens.report import pdf
 from skinlens.settings import Settings
 from skinlens.store import CaseStore, Tidied, default_home
+from skinlens.store.in_use import InUse
 
 DISPLAY_PX = 1200
 """Long side of a photo on a page: sharp at full width, and light enough to be sent with every change of a map."""
@@ -78,6 +79,7 @@ def store() -> CaseStore:
     """The case store, checked and tidied at the start of the app and every ten minutes. Raises StoreError."""
     home = default_home()
     _tidied(home)
+    _in_use(home)
     return CaseStore(home)
 
 
@@ -94,6 +96,12 @@ def store_problems() -> tuple[str, ...]:
 @st.cache_resource(show_spinner=False, ttl=600)  # what was amiss may be mended meanwhile
 def _tidied(home: Path) -> Tidied:
     return CaseStore(home).tidy()
+
+
+@st.cache_resource(show_spinner=False)
+def _in_use(home: Path) -> InUse:
+    """Held as long as the app runs: no backup is restored under it."""
+    return InUse(home)
 
 
 def display_jpeg(photo: Photo) -> bytes:

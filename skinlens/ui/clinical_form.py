@@ -44,6 +44,7 @@ COUNTS = {
 }
 """Field of the ABCD rule: its label, least and most, and what is counted."""
 NONE_PRESENT = "None of the seven is present"
+_PHOTOTYPE_READ = "phototype_read"
 DEFAULT_MONTHS = 3
 
 
@@ -129,8 +130,10 @@ def _criteria(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None:
             changed = store.record_history(
                 case.visit.id, symptoms=symptoms, evolution=evolution, expected_version=changed.visit.version
             )
-            if case.patient is not None and phototype != case.patient.phototype:
+            shown = st.session_state.get(clinical_fields.key(opened, _PHOTOTYPE_READ))
+            if case.patient is not None and phototype != shown:  # what another case of the patient changed stays
                 store.set_phototype(case.patient.id, phototype, expected_version=case.patient.version)
+                st.session_state[clinical_fields.key(opened, _PHOTOTYPE_READ)] = phototype
             return store.case(case.visit.id)
 
         clinical_fields.save(opened, "criteria", write, "Criteria saved.")
@@ -198,8 +201,10 @@ def _checklist(opened: OpenCase, stored: SevenPoint | None) -> SevenPoint | None
 def _phototype(opened: OpenCase, case: Case) -> int | None:
     if case.patient is None:
         return None
-    key = clinical_fields.key(opened, "phototype")
-    st.session_state.setdefault(key, case.patient.phototype)
+    key, read = clinical_fields.key(opened, "phototype"), clinical_fields.key(opened, _PHOTOTYPE_READ)
+    if key not in st.session_state or st.session_state[key] == st.session_state.get(read):
+        st.session_state[key] = case.patient.phototype  # not touched here: as it is stored now
+        st.session_state[read] = case.patient.phototype
     return st.segmented_control(
         "Skin phototype of the patient (Fitzpatrick)",
         list(PHOTOTYPES),

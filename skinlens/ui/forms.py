@@ -140,6 +140,11 @@ def _annotate(
     let_go(opened, "reading")
     signing.remember(signer)
     session.refresh(changed)
+    signed_by = changed.visit.signed_by
+    if sign and signer.strip() and signed_by != " ".join(signer.split()):
+        who = signed_by or "somebody without a name"
+        session.say_problem(SkinLensError(f"This case was signed by {who} meanwhile. Your name was not added to it."))
+        st.rerun()
     confirmation.give(
         opened.key("reading_saved"), f"Case {visit.id}: {STATUSES[changed.visit.status].lower()} and saved."
     )

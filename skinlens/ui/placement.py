@@ -173,6 +173,11 @@ def namesake(pseudonym: str, known: Iterable[Patient]) -> Patient | None:
     return next(iter(exact + alike), None)
 
 
+def alike(first: str, second: str) -> bool:
+    """Whether two pseudonyms differ in capitals and blanks at most."""
+    return _bare(first) == _bare(second)
+
+
 def described(patient: Patient) -> str:
     """What else is stored of a patient."""
     sex = "sex not recorded" if patient.sex == "unknown" else SEXES[patient.sex]

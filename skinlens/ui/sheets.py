@@ -53,4 +53,5 @@ def _version(store: CaseStore, opened: OpenCase) -> str:
     before = pipeline.visit_before(store, case.visit)
     if before is not None:
         made += [str(before.id), before.updated_at, *(one.created_at for one in store.outlines(before.id))]
+    made.append(store.settings().unit)
     return " | ".join((case.visit.updated_at, str(case.patient), str(case.lesion), *made))

@@ -2,8 +2,10 @@
 
 import streamlit as st
 
+from skinlens.errors import InvalidEntry
 from skinlens.settings import offered
 from skinlens.store import CaseStore
+from skinlens.store.settings import optional_line
 
 _LAST = "signer"
 """Who signed last in this session."""
@@ -31,6 +33,15 @@ def missing(store: CaseStore, signer: str) -> str:
     if signer.strip() or not store.settings().signers:
         return ""
     return "Not signed yet: choose who signs, or type another name."
+
+
+def refused(signer: str) -> str:
+    """Why a name cannot be kept; empty where it can."""
+    try:
+        optional_line(signer, "name of who signs")
+    except InvalidEntry as error:
+        return f"Not signed yet. {error}"
+    return ""
 
 
 def remember(signer: str) -> None:

@@ -151,7 +151,20 @@ def _problem(store: CaseStore, ready: Sequence[Filing], signer: str) -> str:
     missing = list(dict.fromkeys(words for one in ready for words in one.whose.missing))
     if missing:
         return f"Nothing is filed yet. Still needed: {' and '.join(missing)}."
-    return signing.missing(store, signer) if any(one.sign for one in ready) else ""
+    if twice := _spelled_differently(ready):
+        names = " and ".join(twice)
+        return f"Nothing is filed yet. {names}: if this is one patient, give the same ID and data in each row."
+    signs = [one for one in ready if one.sign]
+    if any(one.label is None for one in signs):
+        return "Nothing is filed yet. To sign a photo, give your diagnosis in its row."
+    return (signing.missing(store, signer) or signing.refused(signer)) if signs else ""
+
+
+def _spelled_differently(ready: Sequence[Filing]) -> list[str]:
+    """New patients whose IDs differ in capitals and blanks alone, or whose data differ; empty where there are none."""
+    typed = list(dict.fromkeys(one.whose.patient for one in ready if isinstance(one.whose.patient, NewPatient)))
+    names = [one.pseudonym for one in typed]
+    return [name for name in names if sum(placement.alike(name, other) for other in names) > 1]
 
 
 def _file(store: CaseStore, tray: Tray, ready: Sequence[Filing], signer: str) -> bool:
@@ -182,6 +195,8 @@ def _file_one(store: CaseStore, tray: Tray, one: Filing, signer: str, added: dic
         taken_on=one.whose.taken_on,
         clinician_label=one.label,
     )
+    tray.filed(one.item, case.visit.id)  # it is a case now, whatever becomes of the signature
+    session.work_on(case)
     if isinstance(typed, NewPatient) and case.patient is not None:
         added[typed] = st.session_state[_ADDED] = case.patient.id
     if one.sign:
@@ -194,5 +209,3 @@ def _file_one(store: CaseStore, tray: Tray, one: Filing, signer: str, added: dic
             expected_version=case.visit.version,
             signer=signer,
         )
-    tray.filed(one.item, case.visit.id)
-    session.work_on(case)

@@ -38,7 +38,9 @@ def plain(text: object) -> str:
     """A text whose signs are shown as they are: what a person typed must not become markup, least of all a picture
     that the browser would fetch from elsewhere.
     """
-    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=&])", r"\\\1", str(text))
+    escaped = re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=&])", r"\\\1", str(text))
+    # An address is made a link after the escapes are taken out: a word joiner, which is not seen, parts it.
+    return re.sub(r"(?i)(:(?=//)|www(?=\\\.)|@)", "\\1\u2060", escaped)
 
 
 def name(code: str) -> str:

@@ -123,9 +123,17 @@ def _row(store: CaseStore, tray: Tray, item: TrayItem, figures: bool) -> DeltaGe
         with words:
             if known:
                 st.caption(plain(f"This very photo is stored already, as case {known[0].visit_id}."))
+            if twin := _twin(tray, item):
+                st.caption(f"The same photo as number {position(tray, twin)} of this list.")
     with actions:
         _actions(tray, item)
     return fields
+
+
+def _twin(tray: Tray, item: TrayItem) -> TrayItem | None:
+    """An earlier row with the same photo."""
+    earlier = tray.items[: tray.items.index(item)]
+    return next((one for one in earlier if one.photo_sha256 == item.photo_sha256), None)
 
 
 def position(tray: Tray, item: TrayItem) -> int:

@@ -134,3 +134,18 @@ def test_the_clinics_field_of_view_is_offered_and_not_taken_by_itself(case: tupl
     assert store.case(1).visit.clinical.field_width_mm is None
     press(app, "Save size")
     assert store.case(1).visit.clinical.field_width_mm == 14.0
+
+
+def test_a_phototype_that_another_case_of_the_patient_was_given_stays(case: tuple[AppTest, CaseStore]) -> None:
+    app, store = case
+    patient = store.case(1).patient
+    assert patient is not None
+    store.set_phototype(patient.id, 3, expected_version=patient.version)
+    turn(app, "report")
+    turn(app, "result")
+    app.text_area(key=typed(app, "clinical_symptoms")).input("Itches.").run()
+    press(app, "Save criteria")
+    stored = store.case(1)
+    assert stored.visit.clinical.symptoms == "Itches."
+    assert stored.patient is not None
+    assert stored.patient.phototype == 3

@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from skinlens.labels import DISCLAIMER
 from skinlens.store import CaseStore
+from skinlens.ui.words import plain
 from tests.app.conftest import VIEWS, press, read, turn, typed, words
 
 PAGES = ("worklist", "patients", "visit", "performance", "help", "settings")
@@ -115,3 +116,11 @@ def test_a_case_that_was_deleted_elsewhere_is_said_in_words(agreed: AppTest, ski
     agreed.query_params["case"] = "77"
     agreed.run()
     assert not agreed.exception
+
+
+def test_an_address_that_a_person_typed_is_no_link() -> None:
+    joined = plain("see http://e.com, www.e.com or a@e.com")
+    assert "://" not in joined
+    assert "www\\." not in joined
+    assert "@e" not in joined
+    assert joined.replace("\u2060", "").replace("\\", "") == "see http://e.com, www.e.com or a@e.com"

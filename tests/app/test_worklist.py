@@ -215,3 +215,23 @@ def test_who_signs_is_asked_where_the_clinic_has_a_list(page: AppTest, skinlens_
     next(one for one in page.selectbox if one.label == "Signed by").select("Dr. Bo").run()
     press(page, "File 1 photo")
     assert (store.case(1).visit.status, store.case(1).visit.signed_by) == ("signed", "Dr. Bo")
+
+
+def test_what_cannot_be_signed_is_not_stored(page: AppTest, skinlens_home: Path) -> None:
+    store = CaseStore(skinlens_home)
+    drop(page, "1.png", drawn(1, "PNG"))
+    drop(page, "2.png", drawn(1, "PNG"))
+    assert "The same photo as number 1 of this list." in read(page)
+    page.text_input(key="tray_pseudonym").input("P-12").run()
+    enter(page, 0, "site", "back")
+    first, second = (item.token for item in tray_of(page).items)
+    page.checkbox(key=f"tray_sign-{first}").check().run()
+    press(page, "File 1 photo")
+    assert "To sign a photo, give your diagnosis in its row." in read(page)
+    page.checkbox(key=f"tray_sign-{first}").uncheck().run()
+    page.toggle(key=f"tray_own-{second}").set_value(True).run()
+    enter(page, 1, "pseudonym", "p-12")
+    enter(page, 1, "site", "back")
+    press(page, "File 2 photos")
+    assert "P-12 and p-12: if this is one patient, give the same ID" in read(page)
+    assert store.search().total == 0

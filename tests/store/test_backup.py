@@ -17,6 +17,7 @@ from skinlens.errors import Cancelled, InvalidEntry, StoreError
 from skinlens.labels import DISCLAIMER
 from skinlens.settings import Settings
 from skinlens.store import CaseStore, NewPatient, archive, backup, database, files
+from skinlens.store.in_use import InUse
 from skinlens.store.restore import Restored, restore
 from tests.store import samples
 
@@ -418,3 +419,18 @@ def test_a_cancelled_restoration_leaves_what_is_there(made, tmp_path):
     with pytest.raises(Cancelled):
         restore(made, tmp_path / "new", progress=stop)
     assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_nothing_is_restored_under_an_app_that_runs(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    first, second = InUse(home), InUse(home)  # two windows, or two processes
+    with pytest.raises(StoreError, match=r"are in use: SkinLens is running.*Stop the app, then try again"):
+        InUse(home, alone=True)
+    first.let_go()
+    second.let_go()
+    alone = InUse(home, alone=True)
+    with pytest.raises(StoreError, match="are in use"):
+        InUse(home)
+    alone.let_go()
+    InUse(home).let_go()
