@@ -118,6 +118,11 @@ def agreement(impression: str | None, quality: QualityReport, prediction: Predic
         )
     if prediction.above_melanoma_threshold and mine.code != MELANOMA:
         return f"{words} It flags melanoma, you did not. Look again."
+    if prediction.above_melanoma_threshold and mine.code == MELANOMA and mine.code != top.code:
+        return (
+            f"You suspected melanoma, and the model flags it ({percent(prediction.melanoma_prob)}). Its most probable "
+            f"class is {top.name} ({percent(prediction.prob(top.code))}), which does not lessen the suspicion."
+        )
     if not prediction.above_melanoma_threshold and mine.code == MELANOMA:
         return f"{words} You suspected melanoma, it does not flag it. Your suspicion counts."
     return words if mine.code == top.code else f"{words} Look again."

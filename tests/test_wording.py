@@ -146,3 +146,11 @@ def test_the_similarity_to_the_training_images_is_in_words_also_of_an_old_case()
 def test_the_verdict_without_figures_is_words_alone(melanoma: float, words: str) -> None:
     assert verdict_line(prediction(melanoma, 0.08), figures=False) == words
     assert "cut-off 8.0" in verdict_line(prediction(melanoma, 0.08))
+
+
+def test_a_suspected_melanoma_that_is_flagged_is_no_disagreement_whatever_is_more_probable() -> None:
+    flagged = prediction(0.1, 0.08)  # the other six have .15 each
+    assert flagged.top.code != "mel"
+    words = agreement("mel", GOOD, flagged)
+    assert words.startswith("You suspected melanoma, and the model flags it (10.0\u00a0%).")
+    assert "Look again" not in words
