@@ -24,14 +24,13 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
-from benchmarks.history import QUALITY, picture, prediction
 from benchmarks.machine import ROOT, machine
-from benchmarks.similar import copy
+from benchmarks.similar import fill_visits
 from skinlens.phantom import draw_phantom
 from skinlens.serve import free_port
-from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseStore
 
-RUNS, SAVED = 10, 100
+RUNS = 10
 LISTS = (5_000, 100_000)
 RESULT = ROOT / "benchmarks" / "results" / "screen.json"
 LIMIT_MS = 120_000
@@ -174,13 +173,7 @@ def list_times(browser: Browser, visits: int, folder: Path, runs: int) -> list[f
     home = folder / f"home-{visits}"
     store = CaseStore(home)
     store.acknowledge_disclaimer()
-    random = np.random.default_rng(0)
-    for number in range(SAVED):
-        store.save_case(
-            picture(number), QUALITY, prediction(random),
-            patient=NewPatient(f"P-{number}"), lesion=NewLesion("back"), taken_on="2025-01-01",
-        )  # fmt: skip
-    copy(store, SAVED, visits)
+    fill_visits(store, visits, np.random.default_rng(0))
     times = []
     with served(home) as address, opened(browser) as page:
         for _ in range(runs + 1):  # the first warms the server, and does not count

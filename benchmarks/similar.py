@@ -58,6 +58,17 @@ def timed(ask: object, runs: int) -> float:
 
 
 def fill(store: CaseStore, visits: int, random: np.random.Generator) -> None:
+    fill_visits(store, visits, random)
+    with store._writing() as db:
+        drawn = np.maximum(random.standard_normal((visits, WIDTH)), 0).astype("<f2")
+        db.conn.executemany(
+            "INSERT INTO visit_features (visit_id, model_sha256, features) VALUES (?, ?, ?)",
+            ((number + 1, MODEL, vector.tobytes()) for number, vector in enumerate(drawn)),
+        )
+
+
+def fill_visits(store: CaseStore, visits: int, random: np.random.Generator) -> None:
+    """So many visits, each of a patient and lesion of its own; a fifth is signed."""
     for number in range(SAVED):
         said = {"clinician_label": "nv", "status": "signed"} if number % 5 == 0 else {}
         store.save_case(
@@ -65,12 +76,6 @@ def fill(store: CaseStore, visits: int, random: np.random.Generator) -> None:
             patient=NewPatient(f"P-{number}"), lesion=NewLesion("back"), taken_on="2025-01-01", **said,
         )  # fmt: skip
     copy(store, SAVED, visits)
-    with store._writing() as db:
-        drawn = np.maximum(random.standard_normal((visits, WIDTH)), 0).astype("<f2")
-        db.conn.executemany(
-            "INSERT INTO visit_features (visit_id, model_sha256, features) VALUES (?, ?, ?)",
-            ((number + 1, MODEL, vector.tobytes()) for number, vector in enumerate(drawn)),
-        )
 
 
 def copy(store: CaseStore, saved: int, visits: int) -> None:

@@ -3,6 +3,9 @@
 import math
 from typing import Literal
 
+Unit = Literal["mm", "inch"]
+"""Of lengths, as the settings have it."""
+
 
 def duration(duration_ms: float) -> str:
     """Milliseconds below a second, tenths of a second from there on."""
@@ -38,14 +41,14 @@ def number(value: float) -> str:
 MM_PER_INCH = 25.4
 
 
-def length(mm: float, unit: Literal["mm", "inch"] = "mm") -> str:
+def length(mm: float, unit: Unit = "mm") -> str:
     """A length of some millimeters: tenths of a millimeter, or hundredths of an inch, which are as fine."""
     if not math.isfinite(mm):
         return "not measurable"
     return f"{mm / MM_PER_INCH:.2f}\u00a0in" if unit == "inch" else f"{mm:.1f}\u00a0mm"
 
 
-def area(mm2: float, unit: Literal["mm", "inch"] = "mm") -> str:
+def area(mm2: float, unit: Unit = "mm") -> str:
     """An area of some square millimeters, as ``length`` gives a length."""
     if not math.isfinite(mm2):
         return "not measurable"

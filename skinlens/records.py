@@ -52,9 +52,9 @@ AIMED_SENSITIVITY = 0.9
 BODY_DRAWING = 1
 """Version of the drawing of the body map that positions are set on today; raised when its proportions change."""
 LIKENESS = "familiarity"
+"""Name of the check that measures how far a photo lies from the training photos."""
 SIMILARITY = "Similarity to training images"
 """Title of the check named ``LIKENESS``; releases up to 0.3.0 stored it under another title."""
-"""Name of the check that measures how far a photo lies from the training photos."""
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from skinlens.quantities import Unit
+
 Overlay = Literal["none", "grad_cam", "score_cam", "lime"]
-Unit = Literal["mm", "inch"]
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ def test_no_stored_time_is_cut_to_a_date_where_it_is_shown() -> None:
         *(ROOT / "skinlens/ui").rglob("*.py"),
         *(ROOT / "skinlens/report").glob("*.py"),
         *(ROOT / "pages").glob("*"),
+        ROOT / "skinlens/store/restore.py",
     ]
     shown += [ROOT / "skinlens/pipeline.py", ROOT / "skinlens/__main__.py"]
     assert cut.search("outline.created_at[:10]")

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from skinlens.followup.change import ERROR_MEASURED_ON, Change, Difference, Quantity
 from skinlens.followup.registration import Registration
 from skinlens.followup.trend import MelanomaTrend, TrendPoint
-from skinlens.quantities import area, length, number, percent
-from skinlens.settings import Unit
+from skinlens.quantities import Unit, area, length, number, percent
 
 NAMES: Mapping[Quantity, str] = {
     "area": "Area",

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from skinlens.followup.change import Change, Quantity
 from skinlens.followup.trend import melanoma_trend
 from skinlens.followup.words import NO_COLORS, NO_SIZES, caution_words, difference_words, trend_words
+from skinlens.quantities import Unit
 from skinlens.records import Visit
-from skinlens.settings import Unit
 
 SHOWN: tuple[Quantity, ...] = ("area", "largest_diameter", "asymmetry", "color")
 """Of what is measured, in the order of the report; the rest is on the screen."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from skinlens.clock import local_day
 from skinlens.errors import StoreError
 from skinlens.records import Progress
 from skinlens.store import archive, database, erasure, files
@@ -49,8 +50,8 @@ def restore(path: Path, home: Path, *, replace: bool = False, progress: Progress
             if not replace and (held := _held(home)):
                 raise StoreError(
                     f"There is a case file in {home} ({held}), and nothing of it was changed. To put the backup of "
-                    f"{manifest.made_at[:10]} ({_count(manifest.cases, 'case')}) in its place, say --replace: what is "
-                    "there now is set aside in that folder, not deleted."
+                    f"{local_day(manifest.made_at)} ({_count(manifest.cases, 'case')}) in its place, say --replace: "
+                    "what is there now is set aside in that folder, not deleted."
                 )
             files.make_private(home)
             free = shutil.disk_usage(home).free

@@ -11,7 +11,8 @@ from sqlite_utils.db import Database
 
 from skinlens.clinical import FIELD_WIDTH_MM
 from skinlens.errors import InvalidEntry
-from skinlens.settings import Overlay, Settings, Unit
+from skinlens.quantities import Unit
+from skinlens.settings import Overlay, Settings
 from skinlens.store import entries, rows
 from skinlens.store.home import StoreHome
 from skinlens.store.rows import Setting

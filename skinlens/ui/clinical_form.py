@@ -27,7 +27,7 @@ from skinlens.errors import InvalidEntry
 from skinlens.records import Case
 from skinlens.report.clinical import clinical_entries
 from skinlens.store import CaseStore
-from skinlens.ui import clinical_fields, confirmation, session, size_form, widgets
+from skinlens.ui import clinical_fields, confirmation, outline, session, size_form, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain
 from skinlens.wording import criteria_statement
@@ -140,12 +140,12 @@ def _criteria(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None:
 
 
 def _suggest(opened: OpenCase) -> None:
-    outline = opened.outline_by("clinician") or opened.outline_by("model")
-    if outline is None or opened.analysis.photo.placeholder:
+    line = outline.current(opened)
+    if line is None or opened.analysis.photo.placeholder:
         return
     if st.button("Suggest A, B and C from the outline", key=clinical_fields.key(opened, "suggest")):
         try:
-            suggested = lesion_features.suggest(opened.analysis.photo, outline)
+            suggested = lesion_features.suggest(opened.analysis.photo, line)
         except InvalidEntry as error:
             st.error(plain(error))
             return

@@ -12,7 +12,7 @@ from skinlens.store.patient_list import PatientSort
 from skinlens.ui import address, frame, next_photo, placement, session, widgets
 from skinlens.ui.patient import editing
 from skinlens.ui.patient import page as patient_page
-from skinlens.ui.words import plain
+from skinlens.ui.words import open_recall_words, plain
 
 PAGE_SIZE = 20
 CHIPS = ("Suspicious for melanoma", "Unsigned", "Recall due")
@@ -112,8 +112,8 @@ def flags(row: PatientRow, day: str) -> tuple[str, ...]:
         said.append(f"▲ {_count(row.suspicious, 'lesion')} suspicious for melanoma")
     if row.unsigned:
         said.append(f"{_count(row.unsigned, 'visit')} not signed")
-    if row.recall_on:
-        said.append(f"Recall on {row.recall_on}{', due' if row.recall_on <= day else ''}")
+    if recall := open_recall_words(row.recall_on, day):
+        said.append(f"{recall[:1].upper()}{recall[1:]}")
     return tuple(said)
 
 

@@ -244,10 +244,11 @@ def _card(lesion: Lesion, visits: Sequence[Visit], pictures: dict[int, bytes]) -
     )
 
 
-def _new_lesion(store: CaseStore, key: Key) -> tuple[NewLesion, tuple[str, ...]]:
-    left, right = st.columns([1, 1])
+def lesion_fields(key: Key) -> NewLesion:
+    """The two fields for a new lesion, as far as they are filled in; the page offers the body sites once."""
+    left, right = st.columns(2)
     # A text field: in a list that takes new words, Streamlit throws away what is typed and not entered.
-    lesion = NewLesion(
+    return NewLesion(
         left.text_input(
             suggestions.BODY_SITE, key=key("site"), persist_state="session", placeholder="e.g. forearm", max_chars=80
         ),
@@ -258,6 +259,10 @@ def _new_lesion(store: CaseStore, key: Key) -> tuple[NewLesion, tuple[str, ...]]
             placeholder="e.g. left, below the scapula",
         ),
     )
+
+
+def _new_lesion(store: CaseStore, key: Key) -> tuple[NewLesion, tuple[str, ...]]:
+    lesion = lesion_fields(key)
     widgets.unprintable({}, lesion)
     suggestions.offer(list(dict.fromkeys((*BODY_SITES, *store.body_sites()))))
     return lesion, () if lesion.body_site.strip() else ("a body site",)

@@ -6,10 +6,9 @@ import streamlit as st
 
 from skinlens.clinical import FIELD_WIDTH_MM, ClinicalRecord
 from skinlens.followup import measures
-from skinlens.quantities import length
-from skinlens.settings import Unit
+from skinlens.quantities import Unit, length
 from skinlens.store import CaseStore
-from skinlens.ui import cache, clinical_fields
+from skinlens.ui import cache, clinical_fields, outline
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain
 
@@ -32,7 +31,8 @@ def fields(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None:
         "view, or as a ruler in the photo shows. Sizes are then in millimeters, here and in the comparison of visits.",
     )
     width = cast(float | None, entered)  # empty, whatever its type says: the session has its first value
-    usual = cache.settings().field_width_mm
+    settings = cache.settings()
+    usual = settings.field_width_mm
     if usual is not None and width is None:
         st.button(
             f"Use {usual:g} mm",
@@ -41,7 +41,7 @@ def fields(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None:
             args=(key, usual),
             help="The field of view of your dermatoscope, from the settings. It holds for photos that are not cropped.",
         )
-    st.markdown(plain(diameter_words(opened, width, cache.settings().unit)))
+    st.markdown(plain(diameter_words(opened, width, settings.unit)))
     if clinical_fields.save_button(opened, "size"):
         clinical_fields.save(
             opened,
@@ -53,11 +53,11 @@ def fields(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None:
 
 def diameter_words(opened: OpenCase, field_width_mm: float | None, unit: Unit) -> str:
     """How large the lesion is by its outline, or what is missing to say it."""
-    outline, photo = opened.outline_by("clinician") or opened.outline_by("model"), opened.analysis.photo
-    if outline is None or photo.placeholder:
+    line, photo = outline.current(opened), opened.analysis.photo
+    if line is None or photo.placeholder:
         return "Without an outline the lesion cannot be measured. Draw one under “Why?”."
-    pixels = measures.largest_diameter_px(outline, photo)
-    by = "your outline" if outline.made_by == "clinician" else "the model's outline: check it under “Why?”"
+    pixels = measures.largest_diameter_px(line, photo)
+    by = "your outline" if line.made_by == "clinician" else "the model's outline: check it under “Why?”"
     if field_width_mm is None:
         return f"Largest diameter: {pixels:.0f} px of {photo.width_px} px across the photo, by {by}."
     return f"Largest diameter: {length(pixels * field_width_mm / photo.width_px, unit)}, by {by}."

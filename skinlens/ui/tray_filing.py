@@ -10,7 +10,7 @@ from skinlens import pipeline
 from skinlens.errors import SkinLensError
 from skinlens.records import Patient
 from skinlens.store import CaseStore, NewLesion, NewPatient
-from skinlens.ui import cache, placement, session, signing, suggestions, widgets
+from skinlens.ui import cache, placement, session, signing, widgets
 from skinlens.ui.placement import KNOWN, NEW, NEW_LESION, NONE, Key
 from skinlens.ui.tray import Tray, TrayItem
 from skinlens.ui.words import plain, site
@@ -107,17 +107,8 @@ def _lesion(store: CaseStore, item: TrayItem, patient_id: int | None) -> NewLesi
         )
         if chosen != NEW_LESION:
             return int(chosen)
-    left, right = st.columns(2)
-    where = left.text_input(
-        suggestions.BODY_SITE, key=_of(item, "site"), persist_state="session", placeholder="e.g. forearm", max_chars=80
-    )
-    remark = right.text_input(
-        "Exact location (optional)",
-        key=_of(item, "remark"),
-        persist_state="session",
-        placeholder="e.g. left, below the scapula",
-    )
-    return NewLesion(where, remark) if where.strip() else None
+    typed = placement.lesion_fields(lambda name: _of(item, name))
+    return typed if typed.body_site.strip() else None
 
 
 # ------------------------------------------------------------------------------------------------------------ filing

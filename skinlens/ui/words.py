@@ -74,9 +74,12 @@ def case_title(case: Case) -> str:
 
 def recall_words(row: CaseRow, day: str) -> str:
     """An open recall, and whether it is due on ``day`` (ISO date); empty where there is none."""
-    if not row.recall_on or row.recall_done_on:
-        return ""
-    return f"recall on {row.recall_on}{', due' if row.recall_on <= day else ''}"
+    return "" if row.recall_done_on else open_recall_words(row.recall_on, day)
+
+
+def open_recall_words(recall_on: str | None, day: str) -> str:
+    """An open recall of that ISO date, and whether it is due on ``day``; empty for None."""
+    return f"recall on {recall_on}{', due' if recall_on <= day else ''}" if recall_on else ""
 
 
 def settings_line(params: Mapping[str, int | float | str], titles: Mapping[str, str]) -> str:

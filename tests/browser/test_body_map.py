@@ -1,38 +1,24 @@
 """The body map in a real Chromium: a pin chooses, a click and the keyboard place, back goes one step."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from skinlens import pipeline
 from skinlens.records import BodyPosition
 from skinlens.store import CaseStore, NewLesion
 from tests.app.conftest import drawn
-from tests.browser.test_journey import (  # noqa: F401  (browser is a fixture)
-    LIMIT_S,
-    WIDE,
-    Watch,
+from tests.browser.test_journey import (  # noqa: F401  (browser and tab are fixtures)
     browser,
     picture,
     served,
     settled,
 )
+from tests.browser.test_journey import page as tab  # noqa: F401
 
 SITES = (("forearm", "left"), ("back", ""), ("lower leg", "right"))
-
-
-@pytest.fixture
-def tab(browser: Browser) -> Iterator[Page]:  # noqa: F811
-    context = browser.new_context(viewport={"width": WIDE[0], "height": WIDE[1]})
-    page = context.new_page()
-    page.set_default_timeout(LIMIT_S * 1000)
-    watch = Watch(page)
-    yield page
-    assert watch.found == []
-    context.close()
 
 
 def stock(home: Path, release: Path) -> CaseStore:
@@ -53,7 +39,7 @@ def pressed(page: Page) -> list[str]:
     return page.locator(".sl-body-pins .sl-pin[aria-pressed=true]").all_inner_texts()
 
 
-def test_lesions_are_chosen_and_placed_on_the_map(tab: Page, release: Path, tmp_path: Path) -> None:
+def test_lesions_are_chosen_and_placed_on_the_map(tab: Page, release: Path, tmp_path: Path) -> None:  # noqa: F811
     home = tmp_path / "home"
     with served(home, release) as address:
         store = stock(home, release)

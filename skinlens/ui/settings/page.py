@@ -8,7 +8,8 @@ import streamlit as st
 
 from skinlens.errors import InvalidEntry, SkinLensError
 from skinlens.explain import METHODS
-from skinlens.settings import Overlay, Settings, Unit
+from skinlens.quantities import Unit
+from skinlens.settings import Overlay, Settings
 from skinlens.store import CaseStore
 from skinlens.store.settings import NAMES
 from skinlens.ui import widgets
