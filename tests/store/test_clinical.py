@@ -40,6 +40,7 @@ def test_a_record_that_is_saved_with_the_case_comes_back_as_it_was(store, save):
     (created,) = store.revisions(case.visit.id)
     assert created.changes == {
         "taken_on": (None, "2024-05-31"),
+        "clinician_label": (None, "nv"),
         "status": (None, "signed"),
         "abcd": (None, "A 2, B 4, C 3, D 2"),
         "seven_point": (None, "atypical_network, regression (2011)"),
