@@ -133,7 +133,7 @@ class CaseStore(
             first_impression: One of ``labels.IMPRESSIONS``, said before the model's reading was shown. It stays as
                 it is: what is thought later is the clinician's reading.
             status: ``draft``, or ``signed``, which takes a ``clinician_label``.
-            clinical: A recheck without a recall gets the date that follows from it.
+            clinical: A follow-up without a recall gets the date that follows from it.
         """
         day = entries.day(taken_on)
         typed = {

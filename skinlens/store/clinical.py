@@ -52,9 +52,9 @@ class StoredClinical(StoreHome):
         expected_version: int,
         signer: str = "",
     ) -> Case:
-        """Replace the plan, and with it the recall: to ``recall_on``, or to the date that follows from a recheck.
+        """Replace the plan, and with it the recall: to ``recall_on``, or to the date that follows from a follow-up.
 
-        A plan of which the words alone change keeps the recall as it is; one without a recheck drops an open recall.
+        A plan of which the words alone change keeps the recall as it is; one without a follow-up drops an open recall.
         """
         return self._record(
             visit_id,

@@ -27,7 +27,7 @@ LAST_RECALL_YEARS = 10
 
 
 def record_columns(record: ClinicalRecord, taken_on: str) -> Columns:
-    """All of a record of a visit on that ISO date. A recheck without a recall gets the one that follows from it.
+    """All of a record of a visit on that ISO date. A follow-up without a recall gets the one that follows from it.
 
     Raises:
         InvalidEntry: something in it cannot be kept.
@@ -66,11 +66,11 @@ def plan_columns(plan: Plan | None) -> Columns:
     is_number = type(plan.months) is int and 1 <= plan.months <= MOST_MONTHS
     if plan.action == "recheck" and not is_number:
         raise InvalidEntry(
-            f"A recheck is in 1 to {MOST_MONTHS} months, found {plan.months!r}. Say in how many months the lesion is "
+            f"A follow-up is in 1 to {MOST_MONTHS} months, found {plan.months!r}. Say in how many months the lesion is "
             "to be seen again."
         )
     if plan.action != "recheck" and plan.months is not None:
-        raise InvalidEntry(f"Months belong to a recheck, but the plan is {plan.action}. Leave them out.")
+        raise InvalidEntry(f"Months belong to a follow-up, but the plan is {plan.action}. Leave them out.")
     text = entries.text(plan.text, "plan")
     if plan.action == "other" and not text.strip():
         raise InvalidEntry("The plan is something else, but it does not say what. Type it in words.")

@@ -207,7 +207,7 @@ def _sizes_known(before: SeenVisit, after: SeenVisit) -> str:
     first, second = (one.visit.clinical.field_width_mm for one in (before, after))
     if first and second:
         return f"The photos show {first:g} and {second:g} mm of skin from left to right."
-    return "Their true size is not known: enter the width of the skin in each photo (Result, Size)."
+    return "Their true size is not known: enter the field of view of each photo (Result, Size)."
 
 
 def _photo_panel(one: SeenVisit) -> Panel:

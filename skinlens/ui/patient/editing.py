@@ -1,4 +1,4 @@
-"""Patient and lesion put right on the patient's page; what another window changed meanwhile is shown beside it."""
+"""Patient and lesion edited, on the page of either; what another window changed meanwhile is shown beside it."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
