@@ -6,6 +6,7 @@ from skinlens.errors import InvalidEntry
 from skinlens.settings import offered
 from skinlens.store import CaseStore
 from skinlens.store.settings import optional_line
+from skinlens.ui import cache
 
 _LAST = "signer"
 """Who signed last in this session."""
@@ -21,7 +22,7 @@ def choose(store: CaseStore, *, draft: bool, key: str = "signing_name") -> str:
         draft: Whether it is to be signed; otherwise what was signed is to be amended.
         key: Of the field, which keeps its value while another part of the page is shown.
     """
-    listed = store.settings().signers
+    listed = cache.settings().signers
     names = offered(listed, _last(store))
     mine: str = st.session_state.get(_LAST, "")
     first = mine or (names[0] if draft and len(names) == 1 else "")

@@ -58,8 +58,8 @@ def compare(store: CaseStore, opened: OpenCase, stored: Case) -> None:
     all_visits = {visit.id: visit for visit in store.visits_of_lesion(stored.lesion.id)}
     if len(all_visits) < 2:
         st.markdown(
-            "This lesion has one visit so far. When you save its next photo, choose the known patient and this lesion; "
-            "then both are shown here side by side."
+            "This lesion has one visit so far. When you save its next photo, choose the existing patient and this "
+            "lesion; then both are shown here side by side."
         )
         return
     chosen = _choose_two(opened, all_visits, stored.visit.id)
@@ -222,9 +222,9 @@ def map_panels(method: Method, code: str, before: SeenVisit, after: SeenVisit) -
     pair = (before.map_of(method, code), after.map_of(method, code))
     gains = common_scale(*pair)
     if gains:
-        scale = "One scale for both visits: the same colour is the same amount of evidence."
+        scale = "One scale for both visits: the same color is the same amount of evidence."
     elif all(pair):
-        scale = "Each has a scale of its own, up to its peak: compare the places, not the colours."
+        scale = "Each has a scale of its own, up to its peak: compare the places, not the colors."
     else:
         scale = ""
     panels = []
