@@ -169,6 +169,7 @@ def test_two_tabs_edit_patient_and_lesion(tabs: tuple[AppTest, AppTest, CaseStor
     assert heading(second) == "Case 1 · P-71 · forearm"
     for app, site in ((first, "left forearm"), (second, "right forearm")):
         press(app, "Edit lesion")
+        assert not app.exception  # the fields of moving the case stand below
         fill(app, "Body site", site)
     press(first, "Save edit")
     press(second, "Save edit")

@@ -67,7 +67,7 @@ def patient(store: CaseStore, stored: Patient) -> None:
 
 def lesion(store: CaseStore, stored: Lesion) -> None:
     """The form of a lesion."""
-    suggestions.offer(list(dict.fromkeys((*BODY_SITES, *store.body_sites()))))
+    suggestions.offer(list(dict.fromkeys((*BODY_SITES, *store.body_sites()))), key="body_sites_edited")
 
     def fields(read: Any) -> dict[str, Value]:
         return {

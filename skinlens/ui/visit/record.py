@@ -42,7 +42,7 @@ def form(store: CaseStore, opened: OpenCase) -> None:
         planned, no_plan = clinical_form.plan(store, opened, record)
     with st.expander("Histology", expanded=record.histology is not None):
         histology, no_histology = clinical_form.histology(opened, record)
-    st.subheader("Diagnosis")
+    st.header("Diagnosis")
     label = _diagnosis(opened, read)
     at_label = st.container()
     words = _line(opened, "words", "In your own words", read.clinician_diagnosis)
