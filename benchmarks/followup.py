@@ -146,8 +146,8 @@ def retaken(folder: Path, image_ids: list[str]) -> dict[str, Any]:
 def taken_again(first: Photo, drawn: np.random.Generator) -> tuple[Photo, complex, complex]:
     """Turned by up to 60°, 0.6 to 1.6 times as large, moved by up to 8 % of the width, JPEG of quality 60 to 90."""
     turn = drawn.uniform(0.6, 1.6) * np.exp(1j * np.radians(drawn.uniform(-60, 60)))
-    centre = complex(first.width_px, first.height_px) / 2
-    shift = centre + complex(*drawn.uniform(-0.08, 0.08, 2)) * first.width_px - turn * centre
+    center = complex(first.width_px, first.height_px) / 2
+    shift = center + complex(*drawn.uniform(-0.08, 0.08, 2)) * first.width_px - turn * center
     back, start = 1 / turn, -shift / turn
     steps = (back.real, -back.imag, start.real, back.imag, back.real, start.imag)
     size = first.width_px, first.height_px

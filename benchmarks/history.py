@@ -71,7 +71,7 @@ def fill(store: CaseStore, cases: int) -> float:
             patient=patient.id,
             lesion=lesions.get(slot) or NewLesion(SITES[slot % len(SITES)]),
             taken_on=f"20{stream.integers(15, 25)}-{stream.integers(1, 13):02d}-{stream.integers(1, 29):02d}",
-            clinician_label=str(stream.choice(CODES)) if number % 2 else None,
+            clinician_label=str(stream.choice(CODES)) if number % 2 or number % 3 == 0 else None,
             clinician_diagnosis="",
             notes=words,
             status="signed" if number % 3 == 0 else "draft",

@@ -11,7 +11,7 @@ PlanAction = Literal["excise", "recheck", "discharge", "other"]
 
 PLANS: dict[PlanAction, str] = {
     "excise": "excise",
-    "recheck": "recheck",
+    "recheck": "follow-up",
     "discharge": "discharge",
     "other": "other",
 }
@@ -19,7 +19,7 @@ PHOTOTYPES: dict[int, str] = {1: "I", 2: "II", 3: "III", 4: "IV", 5: "V", 6: "VI
 """Fitzpatrick skin phototypes. Fitzpatrick, "The validity and practicality of sun-reactive skin types I through VI",
 Arch Dermatol 124, 1988."""
 MOST_MONTHS = 60
-"""Until a recheck."""
+"""Until a follow-up."""
 FIELD_WIDTH_MM = (2.0, 200.0)
 """Least and most that a photo of a lesion shows from its left to its right edge: from a video dermatoscope at its
 highest magnification to a photo of the region."""
@@ -31,12 +31,12 @@ class Plan:
 
     action: PlanAction
     months: int | None = None
-    """Until the recheck; of a recheck alone."""
+    """Until the follow-up; of a follow-up alone."""
     text: str = ""
 
     @property
     def summary(self) -> str:
-        """In words: "recheck in 3 months: dermoscopy again"."""
+        """In words: "follow-up in 3 months: dermoscopy again"."""
         said = PLANS[self.action]
         if self.months is not None:
             said += " in 1 month" if self.months == 1 else f" in {self.months} months"
@@ -83,7 +83,7 @@ class ClinicalRecord:
     recall: Recall | None = None
     histology: Histology | None = None
     field_width_mm: float | None = None
-    """Width of the skin that the photo shows, from its left to its right edge, in millimeters; None: not known."""
+    """Field of view: how wide the skin is that the photo shows from its left to its right edge; None: not known."""
 
     def mm_per_px(self, width_px: int) -> float | None:
         """Scale of the visit's photo, which is ``width_px`` pixels wide; None: not known."""

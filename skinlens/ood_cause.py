@@ -36,17 +36,17 @@ LINE_PX, LINE_DEPTH = 5, 15
 """A dark line is narrower than the first at the working size, and darker than its surroundings by more than the second
 (of 255)."""
 _MARGIN = 5
-"""By how much another channel must exceed red, so that noise on grey does not count as a color."""
+"""By how much another channel must exceed red, so that noise on gray does not count as a color."""
 _DARK = 24
 """Mean of the channels below which a pixel has no color worth reading."""
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
-EVEN = "It shows hardly any structure: no lesion stands out. Photograph one lesion, in focus, in the centre."
+EVEN = "It shows hardly any structure: no lesion stands out. Photograph one lesion, in focus, in the center."
 COLORLESS = (
     "It has hardly any color, as a black-and-white picture: use a color photo as the dermatoscope's camera gives it."
 )
 FOREIGN_COLORS = (
-    "{percent} of its centre has a color that skin under a dermatoscope hardly has. It shows something else, or camera "
+    "{percent} of its center has a color that skin under a dermatoscope hardly has. It shows something else, or camera "
     "and light tint it: check the subject, then the white balance."
 )
 FINE_DETAIL = (
@@ -54,7 +54,7 @@ FINE_DETAIL = (
     "dermoscopic photo of skin, taken directly and not from a screen?"
 )
 DARK_LINES = (
-    "Fine dark lines cover {percent} of its centre, as hair, fur, or furrows of the lesion itself make them. Hair can "
+    "Fine dark lines cover {percent} of its center, as hair, fur, or furrows of the lesion itself make them. Hair can "
     "be moved aside or clipped: then take the photo again. If it does not show skin under a dermatoscope, the model "
     "cannot read it."
 )
@@ -101,14 +101,14 @@ def foreign_color_percent(colored: Float32[Array, "n 3"]) -> float:
 
 
 def saturation_percent(colored: Float32[Array, "n 3"]) -> float:
-    """Mean of (max − min) / max over the channels, 0 grey to 100 pure."""
+    """Mean of (max − min) / max over the channels, 0 gray to 100 pure."""
     most = colored.max(axis=1)
     return 100 * float(((most - colored.min(axis=1)) / most).mean())
 
 
 def dark_lines_percent(luminance: Float32[Array, "h w"], disc: Bool[Array, "h w"]) -> float:
-    """Share of the disc, in %, that a grey closing fills: thin dark structures (Lee et al., "DullRazor", 1997)."""
-    grey = Image.fromarray(np.clip(luminance, 0, 255).astype(np.uint8))
-    closed = grey.filter(ImageFilter.MaxFilter(LINE_PX)).filter(ImageFilter.MinFilter(LINE_PX))
-    depth = np.asarray(closed, dtype=np.int16) - np.asarray(grey, dtype=np.int16)
+    """Share of the disc, in %, that a gray closing fills: thin dark structures (Lee et al., "DullRazor", 1997)."""
+    gray = Image.fromarray(np.clip(luminance, 0, 255).astype(np.uint8))
+    closed = gray.filter(ImageFilter.MaxFilter(LINE_PX)).filter(ImageFilter.MinFilter(LINE_PX))
+    depth = np.asarray(closed, dtype=np.int16) - np.asarray(gray, dtype=np.int16)
     return 100 * float((depth[disc] > LINE_DEPTH).mean())

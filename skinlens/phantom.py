@@ -2,7 +2,7 @@
 
 No photo stands behind it. It is drawn in millimetres on a field 12 mm high: skin with its furrows, a lesion of two
 overlapping lobes with a ragged soft border, pigment network on one side, globules on the other, an eccentric dark
-blotch with a blue-grey veil, and a few hairs. It resembles dermoscopy at a glance and means nothing diagnostically.
+blotch with a blue-gray veil, and a few hairs. It resembles dermoscopy at a glance and means nothing diagnostically.
 
 The same seed gives the same pixels: random numbers are raw output of PCG64, whose stream NumPy guarantees, and the
 arithmetic is plain (no sine, no exponential), which leaves platforms as little room to differ as can be.
@@ -24,7 +24,7 @@ _TABLE = 64
 
 # Skin seen through rising amounts of pigment, sRGB: from none over light and dark brown to almost black.
 _PIGMENT = np.array([0.0, 0.22, 0.45, 0.7, 1.0])
-_COLOURS = np.array([(224, 172, 164), (197, 132, 110), (142, 84, 66), (84, 47, 42), (44, 29, 33)], dtype=np.float64)
+_COLORS = np.array([(224, 172, 164), (197, 132, 110), (142, 84, 66), (84, 47, 42), (44, 29, 33)], dtype=np.float64)
 _VEIL = np.array([112.0, 117.0, 136.0])
 _HAIR = np.array([62.0, 44.0, 38.0])
 _HAIRS = 5
@@ -50,16 +50,16 @@ def draw_phantom(seed: int = 0, width_px: int = 600, height_px: int = 450) -> Pi
     stream = _Stream(seed)
     mm = FIELD_MM / height_px
     x, y = np.meshgrid((np.arange(width_px) + 0.5) * mm, (np.arange(height_px) + 0.5) * mm)
-    centre = FIELD_MM * width_px / height_px / 2, FIELD_MM / 2
-    lesion = _lesion(stream, x, y, centre)
-    skin = _skin(stream, x, y, centre)
-    colour = np.stack([np.interp(lesion.pigment, _PIGMENT, channel) for channel in _COLOURS.T], axis=-1)
-    colour = _mix(colour, _VEIL, 0.55 * lesion.veil)
-    colour = colour * skin[..., None]
-    colour[..., 1:] -= 9 * _smooth(0.1, 0.9, _fractal(stream, x, y, 2.4))[..., None]  # patches of redder skin
-    colour = _mix(colour, _HAIR, 0.8 * _hairs(stream, x, y, centre))
+    center = FIELD_MM * width_px / height_px / 2, FIELD_MM / 2
+    lesion = _lesion(stream, x, y, center)
+    skin = _skin(stream, x, y, center)
+    color = np.stack([np.interp(lesion.pigment, _PIGMENT, channel) for channel in _COLORS.T], axis=-1)
+    color = _mix(color, _VEIL, 0.55 * lesion.veil)
+    color = color * skin[..., None]
+    color[..., 1:] -= 9 * _smooth(0.1, 0.9, _fractal(stream, x, y, 2.4))[..., None]  # patches of redder skin
+    color = _mix(color, _HAIR, 0.8 * _hairs(stream, x, y, center))
     grain = stream.table(height_px, width_px, 1) + stream.table(height_px, width_px, 1) - 1
-    return np.clip(np.rint(colour + 3.5 * grain), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(color + 3.5 * grain), 0, 255).astype(np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,12 +67,12 @@ class _Lesion:
     pigment: Field
     """0 none, 1 most."""
     veil: Field
-    """Share of blue-grey, 0–1."""
+    """Share of blue-gray, 0–1."""
 
 
-def _lesion(stream: _Stream, x: Field, y: Field, centre: tuple[float, float]) -> _Lesion:
-    u = x - centre[0] + 0.9 * _fractal(stream, x, y, 3.2)
-    v = y - centre[1] + 0.9 * _fractal(stream, x, y, 3.2)
+def _lesion(stream: _Stream, x: Field, y: Field, center: tuple[float, float]) -> _Lesion:
+    u = x - center[0] + 0.9 * _fractal(stream, x, y, 3.2)
+    v = y - center[1] + 0.9 * _fractal(stream, x, y, 3.2)
     lobes = np.minimum(
         _ellipse(stream, u - stream.between(-0.9, -0.5), v - stream.between(-0.4, 0.4), 3.5, 2.7),
         _ellipse(stream, u - stream.between(1.0, 1.5), v - stream.between(0.3, 0.9), 2.6, 2.0),
@@ -101,31 +101,31 @@ def _lesion(stream: _Stream, x: Field, y: Field, centre: tuple[float, float]) ->
     return _Lesion(np.clip(pigment, 0, 1), veil)
 
 
-def _skin(stream: _Stream, x: Field, y: Field, centre: tuple[float, float]) -> Field:
-    """Brightness of the skin, about 1: furrows, unevenness, and light that falls off from a point beside the centre."""
+def _skin(stream: _Stream, x: Field, y: Field, center: tuple[float, float]) -> Field:
+    """Brightness of the skin, about 1: furrows, unevenness, and light that falls off from a point beside the center."""
     furrows = 1 - _smooth(0.0, 0.35, _cells(stream, x, y, 0.38, wobble=0.25).wall)
     off_x, off_y = stream.between(-1.5, 1.5), stream.between(-1.0, 1.0)
-    fall_off = ((x - centre[0] - off_x) ** 2 + (y - centre[1] - off_y) ** 2) / FIELD_MM**2
+    fall_off = ((x - center[0] - off_x) ** 2 + (y - center[1] - off_y) ** 2) / FIELD_MM**2
     return 1.04 - 0.16 * fall_off - 0.022 * furrows + 0.05 * _fractal(stream, x, y, 1.7)
 
 
-def _hairs(stream: _Stream, x: Field, y: Field, centre: tuple[float, float]) -> Field:
+def _hairs(stream: _Stream, x: Field, y: Field, center: tuple[float, float]) -> Field:
     """Cover by a few fine, slightly bent hairs that run in about the same direction, 0–1."""
     cover = np.zeros_like(x)
     lean = stream.between(-0.5, 0.5)
     for _ in range(_HAIRS):
         slope, bend = lean + stream.between(-0.25, 0.25), stream.between(-0.03, 0.03)
         start, length = stream.between(-8.0, 4.0), stream.between(3.5, 8.0)
-        along = x - centre[0]
-        across = y - centre[1] - stream.between(-6.0, 6.0) - slope * along - bend * along**2
+        along = x - center[0]
+        across = y - center[1] - stream.between(-6.0, 6.0) - slope * along - bend * along**2
         distance = np.abs(across) / np.sqrt(1 + (slope + 2 * bend * along) ** 2)
         tip = _smooth(0.0, 0.4, along - start) * _smooth(0.0, 2.5, start + length - along)
         cover = np.maximum(cover, (1 - _smooth(0.015, 0.05, distance)) * tip)
     return cover
 
 
-def _mix(below: Array, colour: Array, share: Field) -> Array:
-    mixed: Array = below + share[..., None] * (colour - below)
+def _mix(below: Array, color: Array, share: Field) -> Array:
+    mixed: Array = below + share[..., None] * (color - below)
     return mixed
 
 
@@ -136,7 +136,7 @@ def _smooth(low: float, high: float, value: Field) -> Field:
 
 
 def _ellipse(stream: _Stream, u: Field, v: Field, long_mm: float, short_mm: float) -> Field:
-    """Distance from the centre of an ellipse, randomly turned: 1 on its border."""
+    """Distance from the center of an ellipse, randomly turned: 1 on its border."""
     t = stream.between(-0.35, 0.35)  # tangent of half the angle
     cosine, sine = (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)
     return np.sqrt(((u * cosine + v * sine) / long_mm) ** 2 + ((v * cosine - u * sine) / short_mm) ** 2)

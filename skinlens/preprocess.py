@@ -51,7 +51,7 @@ def detail_view(photo: Photo, spec: InputSpec) -> Image.Image:
     """The seen region at the detail of the training photos: a short side of at most ``spec.detail_px``.
 
     Where the spec has a compression (releases up to 0.3.0), a photo that was reduced is compressed too. Training with
-    robust views takes its place: a compression in serving made one grey level of difference in the upload count.
+    robust views takes its place: a compression in serving made one gray level of difference in the upload count.
     """
     top, left, height, width = crop_box(photo.height_px, photo.width_px, spec)
     region = Image.fromarray(np.ascontiguousarray(photo.pixels[top : top + height, left : left + width]))

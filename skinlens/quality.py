@@ -141,8 +141,8 @@ def _working_view(photo: Photo) -> tuple[Float32[Array, "h w 3"], Array]:
         size = round(image.width * scale), round(image.height * scale)
         image = image.resize(size, Image.Resampling.BILINEAR)
     rows, columns = np.ogrid[: image.height, : image.width]
-    from_centre = np.hypot(rows - (image.height - 1) / 2, columns - (image.width - 1) / 2)
-    return np.asarray(image, dtype=np.float32), from_centre < 0.45 * min(image.size)
+    from_center = np.hypot(rows - (image.height - 1) / 2, columns - (image.width - 1) / 2)
+    return np.asarray(image, dtype=np.float32), from_center < 0.45 * min(image.size)
 
 
 def sharpness(pixels: Float32[Array, "h w 3"], disc: Array) -> float:
@@ -152,8 +152,8 @@ def sharpness(pixels: Float32[Array, "h w 3"], disc: Array) -> float:
     blur of 3 px and of 2 px (standard deviation, at the working size), and 75 % after one of 1 px. Full-resolution
     photos score a little higher than their reduced JPEG copies (median 76 against 72 for 60 pairs).
     """
-    grey = np.pad(pixels @ _LUMA, 1, mode="edge")
-    laplacian = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * grey[1:-1, 1:-1]
+    gray = np.pad(pixels @ _LUMA, 1, mode="edge")
+    laplacian = gray[:-2, 1:-1] + gray[2:, 1:-1] + gray[1:-1, :-2] + gray[1:-1, 2:] - 4 * gray[1:-1, 1:-1]
     return float(laplacian[disc].var())
 
 
@@ -224,7 +224,7 @@ _BLACK = 40
 
 @dataclass(frozen=True, eq=False)
 class Familiarity:
-    """What the training photos look like to the network: the centre and spread of its pooled features."""
+    """What the training photos look like to the network: the center and spread of its pooled features."""
 
     mean: Float32[Array, " c"]
     whitening: Float32[Array, "c c"]
@@ -236,7 +236,7 @@ class Familiarity:
         """Mahalanobis distance from the training photos over √c: about 1 is typical, larger is stranger.
 
         Lee et al., "A simple unified framework for detecting out-of-distribution samples", NeurIPS 2018, eq. 2, with
-        one centre for all classes.
+        one center for all classes.
         """
         parts = self.whitening.astype(np.float64) @ (pooled.astype(np.float64) - self.mean)
         return float(np.sqrt(np.mean(parts**2)))
@@ -245,7 +245,7 @@ class Familiarity:
 def fit_familiarity(
     features: Float32[Array, "n c"], held_out: Float32[Array, "m c"], pass_share: float = 0.98
 ) -> Familiarity:
-    """Centre and spread from the training photos' features; the limit lets ``pass_share`` of the held-out ones pass.
+    """Center and spread from the training photos' features; the limit lets ``pass_share`` of the held-out ones pass.
 
     Each feature is scaled to variance 1, then the covariance is shrunk as in Ledoit and Wolf, "A well-conditioned
     estimator for large-dimensional covariance matrices" (2004). A feature that (almost) never moves in training is
@@ -263,13 +263,13 @@ def fit_familiarity(
     return Familiarity(fitted.mean, fitted.whitening, limit)
 
 
-def shrunk_covariance(centred: Array) -> Array:
-    """Ledoit and Wolf's covariance of centred rows: a mixture with a multiple of the identity, weighted by noise."""
-    count, width = centred.shape
-    sample = centred.T @ centred / count
+def shrunk_covariance(centerd: Array) -> Array:
+    """Ledoit and Wolf's covariance of centerd rows: a mixture with a multiple of the identity, weighted by noise."""
+    count, width = centerd.shape
+    sample = centerd.T @ centerd / count
     target = np.trace(sample) / width * np.eye(width)
     spread = float(((sample - target) ** 2).sum())
-    noise = float((((centred**2).sum(axis=1) ** 2).mean() - (sample**2).sum()) / count)
+    noise = float((((centerd**2).sum(axis=1) ** 2).mean() - (sample**2).sum()) / count)
     weight = min(max(noise, 0.0), spread) / spread if spread > 0 else 1.0
     shrunk: Array = weight * target + (1 - weight) * sample
     return shrunk

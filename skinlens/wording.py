@@ -27,7 +27,7 @@ UNLIKE = "Unfamiliar image."
 _UNLIKE_BEFORE = "Unlike the photos that the model learned from, of skin lesions under a dermatoscope."
 """The same in cases that version 0.3.0 and earlier stored."""
 UNRELIABLE_MAPS = "Unreliable, as the result is: the maps show what moved the model on an image unfamiliar to it."
-GREY_BARS = "Grey, as they mean nothing for this photo."
+GRAY_BARS = "Gray, as they mean nothing for this photo."
 
 
 def in_full(photos: str) -> str:
@@ -150,8 +150,8 @@ def set_words(prediction: Prediction, found: PredictionSet) -> str:
 def set_promise(found: PredictionSet) -> str:
     """What the level means, and for which photos."""
     return (
-        f"In {_of_ten(found.level)} comparable photos the true diagnosis is on this list, or more, for each kind of "
-        f"lesion. Comparable are photos like those that it was calibrated on: {in_full(found.calibrated_on)}."
+        f"In {_of_ten(found.level)} comparable photos the true diagnosis is on this list, for each kind of lesion. "
+        f"Comparable are photos like those that it was calibrated on: {in_full(found.calibrated_on)}."
     )
 
 

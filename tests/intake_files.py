@@ -98,5 +98,5 @@ def refusal(data: bytes) -> str:
     return str(caught.value)
 
 
-def flat(mode: str, colour: Any) -> Image.Image:
-    return Image.new(mode, (40, 32), colour)
+def flat(mode: str, color: Any) -> Image.Image:
+    return Image.new(mode, (40, 32), color)

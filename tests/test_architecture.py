@@ -288,13 +288,13 @@ def test_the_weights_stay_small() -> None:
 
 
 def signature(data: bytes | Path) -> np.ndarray:
-    """Return 24×18 grey values with mean 0 and length 1: alike for copies of a picture in another size or format."""
+    """Return 24×18 gray values with mean 0 and length 1: alike for copies of a picture in another size or format."""
     if isinstance(data, bytes):  # a committed picture, of whatever kind
-        grey = Image.fromarray(read_trusted_photo(data).pixels).convert("L")
+        gray = Image.fromarray(read_trusted_photo(data).pixels).convert("L")
     else:  # one of ten thousand JPEGs
         with Image.open(data) as photo:
-            grey = photo.convert("L")
-    values = np.asarray(grey.resize((24, 18), Image.Resampling.BOX), dtype=np.float32).ravel()
+            gray = photo.convert("L")
+    values = np.asarray(gray.resize((24, 18), Image.Resampling.BOX), dtype=np.float32).ravel()
     values = values - values.mean()
     return values / max(float(np.linalg.norm(values)), 1e-6)
 

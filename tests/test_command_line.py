@@ -133,7 +133,7 @@ def test_explain_writes_maps_at_the_photos_resolution(
         assert heat.max() <= 1
         with Image.open(one["overlay"]) as picture:
             assert picture.width == 600
-            assert picture.height > 450  # the colour scale, what is shown, and the disclaimer stand below it
+            assert picture.height > 450  # the color scale, what is shown, and the disclaimer stand below it
             assert (np.asarray(picture)[-1] == 255).all()
         assert one["label"] == "mel"
 

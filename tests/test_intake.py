@@ -154,19 +154,19 @@ DEEP = (0, 255, 256, 257, 511, 32768, 65279, 65280, 65535)
 SHALLOW = (0, 0, 1, 1, 1, 128, 254, 255, 255)  # the high byte
 
 
-def png_16_bit(samples: np.ndarray, colour_type: int) -> bytes:
-    """A PNG of 16 bits a sample, which Pillow cannot write in colour."""
+def png_16_bit(samples: np.ndarray, color_type: int) -> bytes:
+    """A PNG of 16 bits a sample, which Pillow cannot write in color."""
     height, width = samples.shape[:2]
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
-    header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 16, color_type, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-def deep_grey() -> np.ndarray:
+def deep_gray() -> np.ndarray:
     row = np.resize(np.array(DEEP, np.uint16), 40)
     return np.tile(row, (32, 1))
 
@@ -174,9 +174,9 @@ def deep_grey() -> np.ndarray:
 @pytest.mark.parametrize(
     "data",
     [
-        pytest.param(encoded(Image.fromarray(deep_grey()), "PNG"), id="png grey"),
-        pytest.param(encoded(Image.fromarray(deep_grey()), "TIFF"), id="tiff grey"),
-        pytest.param(png_16_bit(np.repeat(deep_grey()[..., None], 3, axis=2), 2), id="png colour"),
+        pytest.param(encoded(Image.fromarray(deep_gray()), "PNG"), id="png gray"),
+        pytest.param(encoded(Image.fromarray(deep_gray()), "TIFF"), id="tiff gray"),
+        pytest.param(png_16_bit(np.repeat(deep_gray()[..., None], 3, axis=2), 2), id="png color"),
     ],
 )
 def test_sixteen_bits_become_eight_by_their_high_byte(data: bytes) -> None:
@@ -216,7 +216,7 @@ def test_transparency_that_hides_the_whole_picture_is_none(data: bytes) -> None:
     assert photo.notes == ("The file marks the whole picture as transparent; that mark was ignored.",)
 
 
-def test_a_colour_marked_as_transparent_becomes_white() -> None:
+def test_a_color_marked_as_transparent_becomes_white() -> None:
     image = flat("RGB", (10, 20, 30))
     image.paste((1, 2, 3), (0, 0, 20, 32))
     photo = read_photo(encoded(image, "PNG", transparency=(1, 2, 3)))
@@ -224,7 +224,7 @@ def test_a_colour_marked_as_transparent_becomes_white() -> None:
     assert photo.pixels[0, 39].tolist() == [10, 20, 30]
 
 
-def test_printing_colours_are_converted() -> None:
+def test_printing_colors_are_converted() -> None:
     photo = read_photo(encoded(flat("CMYK", (0, 255, 255, 0)), "JPEG", quality=95))
     assert np.abs(photo.pixels.astype(int) - (255, 0, 0)).max() <= 3
     assert "CMYK" in photo.notes[0]
@@ -245,7 +245,7 @@ def test_float_brightness_without_a_range_is_refused(value: float) -> None:
     assert "no known range" in refusal(encoded(Image.fromarray(ramp), "TIFF"))
 
 
-# ---------------------------------------------------------------------------------------------------- colour profile
+# ---------------------------------------------------------------------------------------------------- color profile
 
 
 def profile_with_red_and_green_swapped() -> bytes:
@@ -253,12 +253,12 @@ def profile_with_red_and_green_swapped() -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
-def test_a_colour_profile_is_converted_to_srgb(kind: str) -> None:
+def test_a_color_profile_is_converted_to_srgb(kind: str) -> None:
     options: dict[str, Any] = {"lossless": True} if kind == "WEBP" else {}
     red = flat("RGB", (255, 0, 0))
     photo = read_photo(encoded(red, kind, icc_profile=profile_with_red_and_green_swapped(), **options))
     assert np.abs(photo.pixels.astype(int) - (0, 255, 0)).max() <= 2
-    assert photo.notes == ("Colours were converted from the file's colour profile to sRGB.",)
+    assert photo.notes == ("Colors were converted from the file's color profile to sRGB.",)
 
 
 def test_an_srgb_profile_changes_nothing() -> None:
@@ -273,7 +273,7 @@ def test_an_srgb_profile_changes_nothing() -> None:
     [b"no profile at all", srgb_profile()[:200], srgb_profile()[:16] + b"CMYK" + srgb_profile()[20:], bytes(5000)],
     ids=["text", "cut", "wrong space", "zeros"],
 )
-def test_a_corrupt_colour_profile_is_ignored_with_a_note(kind: str, profile: bytes) -> None:
+def test_a_corrupt_color_profile_is_ignored_with_a_note(kind: str, profile: bytes) -> None:
     photo = read_photo(encoded(picture(), kind, icc_profile=profile))
     np.testing.assert_array_equal(photo.pixels, read_photo(encoded(picture(), kind)).pixels)
     assert len(photo.notes) == 1

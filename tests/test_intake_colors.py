@@ -23,11 +23,11 @@ def differences(name: str) -> tuple[np.ndarray, tuple[str, ...]]:
 @pytest.mark.parametrize(
     ("name", "note"),
     [
-        ("07_png_gama_linear.png", "Colours were converted from the file's gamma and primaries to sRGB."),
-        ("09_png_cicp_p3.png", "Colours were converted from Display P3 to sRGB."),
+        ("07_png_gama_linear.png", "Colors were converted from the file's gamma and primaries to sRGB."),
+        ("09_png_cicp_p3.png", "Colors were converted from Display P3 to sRGB."),
     ],
 )
-def test_a_lossless_file_comes_out_within_three_grey_levels(name: str, note: str) -> None:
+def test_a_lossless_file_comes_out_within_three_gray_levels(name: str, note: str) -> None:
     difference, notes = differences(name)
     assert difference.max() <= 3
     assert notes == (note,)
@@ -36,12 +36,12 @@ def test_a_lossless_file_comes_out_within_three_grey_levels(name: str, note: str
 @pytest.mark.parametrize(
     ("name", "note"),
     [
-        ("03_heic_10bit_bt2020_pq.heic", "Colours of high dynamic range (BT.2020 PQ) were converted to sRGB"),
-        ("04_heic_10bit_bt2020_hlg.heic", "Colours of high dynamic range (BT.2020 HLG) were converted to sRGB"),
-        ("06_jpeg_adobergb_dcf_exif_only.jpg", "Colours were converted from Adobe RGB to sRGB."),
+        ("03_heic_10bit_bt2020_pq.heic", "Colors of high dynamic range (BT.2020 PQ) were converted to sRGB"),
+        ("04_heic_10bit_bt2020_hlg.heic", "Colors of high dynamic range (BT.2020 HLG) were converted to sRGB"),
+        ("06_jpeg_adobergb_dcf_exif_only.jpg", "Colors were converted from Adobe RGB to sRGB."),
     ],
 )
-def test_a_lossy_file_comes_out_within_three_grey_levels_on_average(name: str, note: str) -> None:
+def test_a_lossy_file_comes_out_within_three_gray_levels_on_average(name: str, note: str) -> None:
     """Where noise and edges were lost no reader can do better: areas of 8 × 8 pixels are compared."""
     photo = read_photo(case(name))
     areas = (photo.pixels.astype(float) - reference()).reshape(30, 8, 40, 8, 3).mean(axis=(1, 3))
@@ -142,13 +142,13 @@ def test_a_camera_says_adobe_rgb_by_exif(kind: str) -> None:
     assert color_of(encoded(image, kind, exif=adobe_exif(), icc_profile=srgb_profile(), **options)) == AS_IT_IS
 
 
-def test_each_profile_of_ours_leaves_white_and_grey_as_they_are() -> None:
+def test_each_profile_of_ours_leaves_white_and_gray_as_they_are() -> None:
     for primaries in PRIMARIES:
         space = of_code_points(primaries, 13)
         if space is not None:
-            for grey in (0, 77, 255):
-                photo = read_photo(encoded(flat("RGB", (grey,) * 3), "PNG", icc_profile=space.icc_profile))
-                assert np.abs(photo.pixels.astype(int) - grey).max() <= 1
+            for gray in (0, 77, 255):
+                photo = read_photo(encoded(flat("RGB", (gray,) * 3), "PNG", icc_profile=space.icc_profile))
+                assert np.abs(photo.pixels.astype(int) - gray).max() <= 1
 
 
 def test_a_profile_of_srgb_changes_nothing() -> None:
@@ -163,6 +163,6 @@ def test_a_deep_png_whose_brightest_value_is_a_sensors_is_refused_not_black() ->
     message = refusal(png_16_bit(samples, 2))
     assert "uses the lowest of them alone" in message
     assert message.endswith("upload that.")
-    grey = read_photo(png_16_bit(samples[..., 0], 0))
-    assert "12 are used" in grey.notes[0]
-    np.testing.assert_array_equal(grey.pixels[..., 0], np.asarray(picture())[..., 0])
+    gray = read_photo(png_16_bit(samples[..., 0], 0))
+    assert "12 are used" in gray.notes[0]
+    np.testing.assert_array_equal(gray.pixels[..., 0], np.asarray(picture())[..., 0])

@@ -36,7 +36,7 @@ COMPRESSIONS: tuple[dict[str, Any], ...] = (
 LAYOUTS = list(
     itertools.product(
         (np.uint8, np.uint16),
-        ("contig", "separate", "grey"),
+        ("contig", "separate", "gray"),
         ({"rowsperstrip": 48}, {"rowsperstrip": 7}, {"tile": (16, 32)}),
         COMPRESSIONS,
         "<>",
@@ -54,7 +54,7 @@ def test_each_layout_is_read_as_tifffile_reads_it(
     options: dict[str, Any] = {"photometric": "rgb", "planarconfig": planes}
     if planes == "separate":
         samples = np.ascontiguousarray(np.moveaxis(samples, -1, 0))
-    elif planes == "grey":
+    elif planes == "gray":
         samples, options = samples[..., 0], {"photometric": "minisblack"}
     data = written(samples, byteorder=order, **options, **parts, **compression)
     truth = tifffile.imread(io.BytesIO(data))
@@ -163,8 +163,8 @@ def test_a_sensors_depth_in_16_bits_is_read_by_what_it_uses(depth: int, channels
 
 def test_a_negative_is_turned_whatever_its_depth() -> None:
     for kind, top in ((np.uint8, 255), (np.uint16, 65535)):
-        grey = np.asarray(picture())[..., 0].astype(kind) * kind(top // 255)
-        photo = read_photo(written(kind(top) - grey, photometric="miniswhite"))
+        gray = np.asarray(picture())[..., 0].astype(kind) * kind(top // 255)
+        photo = read_photo(written(kind(top) - gray, photometric="miniswhite"))
         np.testing.assert_array_equal(photo.pixels[..., 0], np.asarray(picture())[..., 0])
 
 
@@ -180,7 +180,7 @@ def test_the_three_kinds_of_a_fourth_channel(extra: str, expected: int) -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (written(np.zeros((40, 40, 3), np.uint8), photometric="cielab"), "colours of kind 8"),
+        (written(np.zeros((40, 40, 3), np.uint8), photometric="cielab"), "colors of kind 8"),
         (written(np.zeros((40, 40), np.uint8), photometric="cfa"), "camera raw"),
         (written(np.zeros((40, 40, 3), np.int8), photometric="rgb"), "signed samples of 8 bits"),
     ],

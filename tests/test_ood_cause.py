@@ -46,11 +46,11 @@ def hairy() -> Image.Image:
 
 def test_each_cause_is_named_by_what_was_measured() -> None:
     grass = np.random.default_rng(1).integers(0, 120, (HEIGHT, WIDTH, 1)) + np.array([0, 90, 20])
-    grey = np.asarray(skin().convert("L").convert("RGB"))
+    gray = np.asarray(skin().convert("L").convert("RGB"))
     even = np.full((HEIGHT, WIDTH, 3), SKIN, np.uint8)
     causes = {
         ood_cause.FOREIGN_COLORS: grass.astype(np.uint8),
-        ood_cause.COLORLESS: grey,
+        ood_cause.COLORLESS: gray,
         ood_cause.EVEN: even,
         ood_cause.DARK_LINES: np.asarray(hairy()),
         ood_cause.UNKNOWN: np.asarray(skin()),

@@ -28,7 +28,7 @@ def test_a_seed_always_draws_the_same(phantom: np.ndarray) -> None:
 
 
 def test_the_drawing_is_the_one_that_was_released(phantom: np.ndarray) -> None:
-    """Coarse colours of seed 0 as drawn when it was released; ±2 leaves room for another platform's rounding."""
+    """Coarse colors of seed 0 as drawn when it was released; ±2 leaves room for another platform's rounding."""
     coarse = np.asarray(Image.fromarray(phantom).resize((4, 3), Image.Resampling.BOX)).astype(int)
     released = np.array(RELEASED)
     assert np.abs(coarse - released).max() <= 2
@@ -47,9 +47,9 @@ def test_the_size_changes_the_detail_and_not_the_scene(phantom: np.ndarray) -> N
 
 def test_a_dark_lesion_lies_in_the_middle_of_pale_skin(phantom: np.ndarray) -> None:
     luminance = phantom @ np.array([0.299, 0.587, 0.114])
-    centre, corners = luminance[150:300, 200:400], [luminance[:60, :60], luminance[-60:, -60:]]
-    assert centre.mean() < 0.75 * min(corner.mean() for corner in corners)
-    assert centre.min() < 60
+    center, corners = luminance[150:300, 200:400], [luminance[:60, :60], luminance[-60:, -60:]]
+    assert center.mean() < 0.75 * min(corner.mean() for corner in corners)
+    assert center.min() < 60
 
 
 def test_a_lesion_is_not_symmetric(phantom: np.ndarray) -> None:

@@ -15,8 +15,8 @@ COMPRESSING = InputSpec(size_px=192, detail_px=150, detail_jpeg_quality=75)
 """As the manifests of releases up to 0.3.0 say."""
 
 
-def flat(height_px: int, width_px: int, colour: tuple[int, int, int] = (10, 128, 250)) -> Photo:
-    return photo_from_pixels(np.full((height_px, width_px, 3), colour, np.uint8), "PNG")
+def flat(height_px: int, width_px: int, color: tuple[int, int, int] = (10, 128, 250)) -> Photo:
+    return photo_from_pixels(np.full((height_px, width_px, 3), color, np.uint8), "PNG")
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_normalisation_by_hand() -> None:
 
 
 def test_a_flat_photo_of_any_shape_gives_the_same_input() -> None:
-    """Up to two grey levels, which is what the compression of a reduced photo may shift a flat colour by."""
+    """Up to two gray levels, which is what the compression of a reduced photo may shift a flat color by."""
     expected = to_batch([flat(150, 200)], SPEC)
     for size in ((450, 600), (600, 450), (170, 900), (33, 33)):
         np.testing.assert_allclose(to_batch([flat(*size)], SPEC), expected, atol=2.01 / 127.5)
@@ -99,7 +99,7 @@ def test_nothing_lies_outside_the_seen_region() -> None:
 
 
 def test_an_antialiased_reduction_does_not_alias() -> None:
-    """A chequerboard finer than the detail comes out grey, not as a pattern."""
+    """A chequerboard finer than the detail comes out gray, not as a pattern."""
     board = ((np.indices((900, 1200)).sum(axis=0) % 2) * 255).astype(np.uint8)
     view = model_view(photo_from_pixels(np.repeat(board[..., None], 3, axis=2), "PNG"), SPEC)
     assert view.min() > 100

@@ -85,7 +85,7 @@ def test_distance_in_a_spread_worked_by_hand() -> None:
         (flat(0), {"sharpness", "exposure_dark", "clipping"}),
         (flat(128, side=149), {"short_side", "sharpness"}),
     ],
-    ids=["grey", "white", "black", "small"],
+    ids=["gray", "white", "black", "small"],
 )
 def test_an_empty_photo_fails_by_name_and_says_what_to_do(taken: Photo, failed: set[str]) -> None:
     report = assess(taken)
@@ -163,10 +163,10 @@ def features(count: int, seed: int) -> np.ndarray:
 def test_the_covariance_is_shrunk_as_in_scikit_learn() -> None:
     from sklearn.covariance import ledoit_wolf
 
-    centred = features(40, seed=0).astype(np.float64)
-    centred -= centred.mean(axis=0)
-    expected, _ = ledoit_wolf(centred, assume_centered=True)
-    np.testing.assert_allclose(shrunk_covariance(centred), expected, rtol=1e-9, atol=1e-12)
+    centerd = features(40, seed=0).astype(np.float64)
+    centerd -= centerd.mean(axis=0)
+    expected, _ = ledoit_wolf(centerd, assume_centered=True)
+    np.testing.assert_allclose(shrunk_covariance(centerd), expected, rtol=1e-9, atol=1e-12)
 
 
 def test_the_limit_lets_the_asked_share_pass_and_one_is_typical() -> None:

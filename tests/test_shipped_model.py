@@ -76,9 +76,9 @@ def test_pictures_of_other_things_are_flagged_as_unfamiliar(classifier: Classifi
     assert "familiarity" in [check.name for check in verdict(classifier, pixels).failed]
 
 
-@pytest.mark.parametrize("grey", [0, 128, 255])
-def test_a_blank_picture_is_flagged(classifier: Classifier, grey: int) -> None:
-    failed = [check.name for check in verdict(classifier, np.full((450, 600, 3), grey, np.uint8)).failed]
+@pytest.mark.parametrize("gray", [0, 128, 255])
+def test_a_blank_picture_is_flagged(classifier: Classifier, gray: int) -> None:
+    failed = [check.name for check in verdict(classifier, np.full((450, 600, 3), gray, np.uint8)).failed]
     assert "sharpness" in failed
     assert "familiarity" in failed
 

@@ -70,7 +70,7 @@ def test_the_set_and_what_it_promises(codes: tuple[str, ...], words: str) -> Non
     said = set_statement(one)
     assert said.startswith(words)
     assert said.endswith(
-        "In 9 of 10 comparable photos the true diagnosis is on this list, or more, for each kind of lesion. Comparable "
+        "In 9 of 10 comparable photos the true diagnosis is on this list, for each kind of lesion. Comparable "
         "are photos like those that it was calibrated on: 756 photos of the validation set."
     )
 

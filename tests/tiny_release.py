@@ -34,18 +34,18 @@ RECIPE = Recipe(
 
 
 def draw_dataset(folder: Path, seed: int, photos_per_class: int) -> list[Entry]:
-    """Blots on skin, one colour a class, so that there is something to learn; 64 × 48 px PNG."""
+    """Blots on skin, one color a class, so that there is something to learn; 64 × 48 px PNG."""
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     entries = []
     down, right = np.mgrid[0:48, 0:64]
     for label, code in enumerate(CODES):
-        colour = np.array([40 + 30 * (label % 3), 30 + 25 * (label % 4), 20 + 28 * label])
+        color = np.array([40 + 30 * (label % 3), 30 + 25 * (label % 4), 20 + 28 * label])
         for number in range(photos_per_class):
             pixels = np.array([215, 170, 150]) + random.normal(0, 5, (48, 64, 3))
-            centre = random.uniform(0.35, 0.65, 2) * (48, 64)
-            inside = np.hypot(down - centre[0], right - centre[1]) < random.uniform(8, 14)
-            pixels[inside] = colour + random.normal(0, 5, (int(inside.sum()), 3))
+            center = random.uniform(0.35, 0.65, 2) * (48, 64)
+            inside = np.hypot(down - center[0], right - center[1]) < random.uniform(8, 14)
+            pixels[inside] = color + random.normal(0, 5, (int(inside.sum()), 3))
             image_id = f"{code}_{seed}_{number}"
             path = folder / f"{image_id}.png"
             Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path)

@@ -197,7 +197,7 @@ METHODS: dict[Method, MethodInfo] = {
                 default=50,
                 low=10,
                 high=200,
-                help="Into about how many patches of similar colour the photo is divided. Fewer show whole regions of "
+                help="Into about how many patches of similar color the photo is divided. Fewer show whole regions of "
                 "the lesion, more show smaller structures but need more trials.",
             ),
             Parameter(

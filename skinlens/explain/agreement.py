@@ -62,8 +62,8 @@ class PairAgreement:
     """-1 to 1: 1 the same order of the pixels from cold to hot, 0 unrelated, -1 the reverse order."""
     hottest_iou: float
     """0 to 1: what the two hottest areas share, over what they cover together; 1 the same area, 0 apart."""
-    centre_distance_percent: float
-    """0 to 100, % of the picture's diagonal: 0 the same centre of the hottest area; larger is further apart."""
+    center_distance_percent: float
+    """0 to 100, % of the picture's diagonal: 0 the same center of the hottest area; larger is further apart."""
 
     @property
     def same_area(self) -> bool:
@@ -150,18 +150,18 @@ def hottest_iou(one: Heat, other: Heat) -> float:
     return float((first & second).sum() / union) if union else 0.0
 
 
-def centre_distance_percent(one: Heat, other: Heat) -> float:
-    """Between the centres of the two hottest areas, each pixel weighed by its heat; % of the diagonal, 0 to 100.
+def center_distance_percent(one: Heat, other: Heat) -> float:
+    """Between the centers of the two hottest areas, each pixel weighed by its heat; % of the diagonal, 0 to 100.
 
-    Of the hottest areas and not of the whole maps: faint heat all over draws every centre towards the middle.
+    Of the hottest areas and not of the whole maps: faint heat all over draws every center towards the middle.
     Neither map may be without heat.
     """
-    apart = np.subtract(heat_centre(one), heat_centre(other))
+    apart = np.subtract(heat_center(one), heat_center(other))
     return float(100 * np.hypot(*apart) / np.hypot(*one.shape))
 
 
-def heat_centre(heat: Heat) -> tuple[float, float]:
-    """Centre of mass of the hottest area, in pixels down and to the right of the first pixel's centre."""
+def heat_center(heat: Heat) -> tuple[float, float]:
+    """Center of mass of the hottest area, in pixels down and to the right of the first pixel's center."""
     weights = np.where(hottest(heat), heat, 0).astype(np.float64)
     down, right = np.indices(heat.shape)
     return float((weights * down).sum() / weights.sum()), float((weights * right).sum() / weights.sum())
@@ -191,7 +191,7 @@ def _pair(one: Explanation, other: Explanation) -> PairAgreement:
         other.method,
         spearman(one.heat, other.heat),
         hottest_iou(one.heat, other.heat),
-        centre_distance_percent(one.heat, other.heat),
+        center_distance_percent(one.heat, other.heat),
     )
 
 

@@ -48,9 +48,9 @@ SLIGHT = 0.01
 CANVAS_PX = 900
 """Short side at which artefacts are drawn; their edges are smooth once they are reduced to the photo's size."""
 
-Colour = tuple[int, int, int]
-Layer = tuple[Colour, Image.Image]
-"""A colour, and where it covers the photo: mode L, 0 not at all, 255 wholly."""
+Color = tuple[int, int, int]
+Layer = tuple[Color, Image.Image]
+"""A color, and where it covers the photo: mode L, 0 not at all, 255 wholly."""
 
 
 @dataclass(frozen=True)
@@ -175,8 +175,8 @@ def stressed(photo: Photo, artefact: Artefact, number: int, seed: int, spec: Inp
     size = round(width * scale), round(height * scale)
     random = np.random.default_rng([seed, number, *artefact.encode()])
     picture = Image.fromarray(photo.pixels)
-    for colour, mask in _DRAW[artefact](size, random):
-        picture.paste(colour, (left, top), mask.resize((width, height), Image.Resampling.LANCZOS))
+    for color, mask in _DRAW[artefact](size, random):
+        picture.paste(color, (left, top), mask.resize((width, height), Image.Resampling.LANCZOS))
     return photo_from_pixels(np.asarray(picture), photo.source_format)
 
 

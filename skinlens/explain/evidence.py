@@ -23,7 +23,7 @@ class Evidence:
 def enlarge(grid: Float32[Array, "g g"], size_px: int) -> Heat:
     """A coarse non-negative map at the size of the network's input, its maximum scaled to 1; zeros stay zero.
 
-    Bilinear with pixel centres at half steps, as OpenCV enlarges the maps of pytorch-grad-cam. The scale is set after
+    Bilinear with pixel centers at half steps, as OpenCV enlarges the maps of pytorch-grad-cam. The scale is set after
     enlarging, because the peak of a coarse map lies between the fine pixels. Nothing is subtracted: 0 stays "none".
     """
     fine = np.asarray(Image.fromarray(grid).resize((size_px, size_px), Image.Resampling.BILINEAR))

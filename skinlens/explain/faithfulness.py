@@ -6,7 +6,7 @@ area under the curve of the class's probability is the figure. It depends on the
 map, so it is set beside that of random maps of the same roughness on the same photo.
 
 What is taken away becomes a blurred copy of the photo, in both curves. RISE blurs for insertion alone and deletes to
-grey; but grey holes are unlike any photo that this network was trained on, and it answers to their edges. A network
+gray; but gray holes are unlike any photo that this network was trained on, and it answers to their edges. A network
 tends to give a blurred photo to the commonest class (the first release: all of 35, to the nevus). For that class both
 curves begin and end high, so its figures move little and are told from chance less often.
 """

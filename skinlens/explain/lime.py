@@ -1,7 +1,7 @@
 """LIME on superpixels: hide parts of the photo at random, and fit a line to what that does to the score.
 
 Ribeiro et al., "Why Should I Trust You? Explaining the Predictions of Any Classifier", 2016, with the definitions of
-the authors' ``lime_image``: a hidden superpixel takes its mean colour; each is hidden with probability 1/2, but none
+the authors' ``lime_image``: a hidden superpixel takes its mean color; each is hidden with probability 1/2, but none
 in the first sample; a sample counts by its cosine distance d from the whole photo as sqrt(exp(-d²/.25²)); the line is
 a ridge regression (penalty 1) over all superpixels, which is what ``lime_image`` selects by default.
 
@@ -157,7 +157,7 @@ def score_of_logits(logits: Logits, temperature: float, target: Target, scale: S
 
 
 def superpixels(view: View, segments: int) -> Regions:
-    """SLIC (Achanta et al. 2012): about ``segments`` compact patches of similar colour, the same at every call."""
+    """SLIC (Achanta et al. 2012): about ``segments`` compact patches of similar color, the same at every call."""
     from skimage.segmentation import slic
 
     found = slic(view, n_segments=segments, compactness=10, sigma=1, start_label=0, channel_axis=-1)
@@ -205,7 +205,7 @@ def score_rows(
 
 def masked_copies(view: View, regions: Regions, rows: Rows, spec: InputSpec) -> Iterator[Batch]:
     """The network's input for each row, ``BATCH`` at a time, in the memory of ``DEPTH`` + 1 batches by turns."""
-    shown, hidden = normalise(np.stack([view, mean_colours(view, regions)]), spec).view(np.int32)
+    shown, hidden = normalise(np.stack([view, mean_colors(view, regions)]), spec).view(np.int32)
     # On the bits: hidden, and where the mask is all ones, what makes shown of it. Half the time of a masked copy.
     difference, bits = shown ^ hidden, -rows.astype(np.int32)
     buffers = np.empty((DEPTH + 1, min(BATCH, len(rows)), *shown.shape), dtype=np.int32)
@@ -217,8 +217,8 @@ def masked_copies(view: View, regions: Regions, rows: Rows, spec: InputSpec) -> 
         yield batch.view(np.float32)
 
 
-def mean_colours(view: View, regions: Regions) -> UInt8[Array, "s s 3"]:
-    """Each superpixel in its mean colour, rounded down as lime does when it writes the mean into an 8-bit picture."""
+def mean_colors(view: View, regions: Regions) -> UInt8[Array, "s s 3"]:
+    """Each superpixel in its mean color, rounded down as lime does when it writes the mean into an 8-bit picture."""
     flat = regions.ravel()
     sums = np.stack([np.bincount(flat, weights=channel) for channel in view.reshape(-1, 3).T], axis=1)
     means = (sums / np.bincount(flat)[:, np.newaxis]).astype(np.uint8)
@@ -251,12 +251,12 @@ def fit_surrogate(rows: Rows, scores: Float64[Array, " n"], weights: Weights) ->
     if np.ptp(scores) == 0:  # rounding would make coefficients of it, and scaling would blow them up to a map
         return Surrogate(np.zeros(rows.shape[1]), float(scores[0]), 0.0)
     row_mean, score_mean = np.average(rows, axis=0, weights=weights), np.average(scores, weights=weights)
-    centred, target = rows - row_mean, scores - score_mean
-    weighted = weights[:, np.newaxis] * centred
+    centerd, target = rows - row_mean, scores - score_mean
+    weighted = weights[:, np.newaxis] * centerd
     # No `@`, since the engine may run again: see Head.logits_of_pooled for what a product costs its next run.
-    gram = np.einsum("nf,ng->fg", weighted, centred) + PENALTY * np.eye(rows.shape[1])
+    gram = np.einsum("nf,ng->fg", weighted, centerd) + PENALTY * np.eye(rows.shape[1])
     coefficients = np.linalg.solve(gram, np.einsum("nf,n->f", weighted, target))
-    residual = target - np.einsum("nf,f->n", centred, coefficients)
+    residual = target - np.einsum("nf,f->n", centerd, coefficients)
     r2 = 1 - (weights * residual**2).sum() / (weights * target**2).sum()
     return Surrogate(coefficients, float(score_mean - row_mean @ coefficients), float(r2))
 

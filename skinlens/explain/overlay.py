@@ -1,7 +1,7 @@
-"""A heat map as a picture: one fixed colour scale for every method, every page and every report.
+"""A heat map as a picture: one fixed color scale for every method, every page and every report.
 
 The scale is viridis (S. van der Walt and N. Smith, matplotlib 2.0, CC0): perceptually uniform, readable with any of
-the common colour vision deficiencies, and in grey. It is laid down as ten anchors, linear in sRGB between them, which
+the common color vision deficiencies, and in gray. It is laid down as ten anchors, linear in sRGB between them, which
 is how Plotly ships and interpolates it, and how the browser's pictures are painted from ``ANCHORS``.
 
 Direction everywhere: 0 none, 1 most. No function here rescales a map, so two maps side by side can be compared.
@@ -33,14 +33,14 @@ ANCHORS: tuple[tuple[int, int, int], ...] = (
 LEGEND = "0 = none, 1 = most"
 LEVELS: tuple[float, ...] = (0.25, 0.5, 0.75)
 OPACITY = 0.4
-"""More photo than colour: the structures of the lesion stay recognisable under the map."""
+"""More photo than color: the structures of the lesion stay recognisable under the map."""
 HALO = np.array([16, 16, 24], dtype=np.float32)
 """Contours get a dark edge, so that they show on pale skin and on dark lesions alike."""
 
 HOTTER = np.array([230, 97, 1], dtype=np.float32)
 COLDER = np.array([94, 60, 153], dtype=np.float32)
-"""Orange and purple: the ends of ColorBrewer's PuOr, told apart with any of the common colour vision deficiencies."""
-GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+"""Orange and purple: the ends of ColorBrewer's PuOr, told apart with any of the common color vision deficiencies."""
+GRAY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """Luma of RGB (ITU-R BT.601)."""
 
 FLAT = 1e-6
@@ -50,37 +50,37 @@ SquareHeat = Float32[Array, "g g"]
 Style = Literal["heat", "contour"]
 
 
-def colour(heat: Heat) -> Pixels:
-    """The colour of each heat value, RGB 0–255. Values outside [0, 1] get the colour of the nearer end."""
+def color(heat: Heat) -> Pixels:
+    """The color of each heat value, RGB 0–255. Values outside [0, 1] get the color of the nearer end."""
     values = np.clip(heat, 0, 1)
     positions = np.linspace(0, 1, len(ANCHORS))
     channels = [np.interp(values, positions, channel) for channel in np.array(ANCHORS).T]
-    coloured: Pixels = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
-    return coloured
+    colored: Pixels = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+    return colored
 
 
 def blend(pixels: Pixels, heat: Heat, opacity: float = OPACITY) -> Pixels:
-    """The photo under the coloured map: ``(1 - opacity) · photo + opacity · colour(heat)``, rounded.
+    """The photo under the colored map: ``(1 - opacity) · photo + opacity · color(heat)``, rounded.
 
-    Opacity 0 is the photo, 1 the map alone. It is the same at every heat, as it is on the screen, so a colour in the
+    Opacity 0 is the photo, 1 the map alone. It is the same at every heat, as it is on the screen, so a color in the
     overlay means one heat, whatever the photo shows there. ``heat`` is in the photo's frame.
     """
-    mixed = (1 - opacity) * pixels.astype(np.float32) + opacity * colour(heat).astype(np.float32)
+    mixed = (1 - opacity) * pixels.astype(np.float32) + opacity * color(heat).astype(np.float32)
     return np.rint(mixed).astype(np.uint8)
 
 
 def difference(pixels: Pixels, change: Heat) -> Pixels:
-    """The photo in grey under the difference of two maps: ``HOTTER`` where it is 1, ``COLDER`` where it is -1, in
-    between the more of the colour, the larger it is; the photo alone where it is 0. ``change`` is in the photo's frame.
+    """The photo in gray under the difference of two maps: ``HOTTER`` where it is 1, ``COLDER`` where it is -1, in
+    between the more of the color, the larger it is; the photo alone where it is 0. ``change`` is in the photo's frame.
     """
-    grey = np.repeat(pixels.astype(np.float32) @ GREY[:, np.newaxis], 3, axis=2)
+    gray = np.repeat(pixels.astype(np.float32) @ GRAY[:, np.newaxis], 3, axis=2)
     ink = np.where(change[..., np.newaxis] > 0, HOTTER, COLDER)
     cover = np.clip(np.abs(change), 0, 1)[..., np.newaxis]
-    return np.asarray(np.rint((1 - cover) * grey + cover * ink), dtype=np.uint8)
+    return np.asarray(np.rint((1 - cover) * gray + cover * ink), dtype=np.uint8)
 
 
 def contour(pixels: Pixels, heat: Heat, opacity: float = 1.0, levels: tuple[float, ...] = LEVELS) -> Pixels:
-    """The photo with one line per level, in the colour of that level. ``heat`` is in the photo's frame.
+    """The photo with one line per level, in the color of that level. ``heat`` is in the photo's frame.
 
     Anti-aliased: a pixel's distance from a line is ``|heat - level| / |gradient of heat|``, the first-order estimate
     that implicit curves are drawn with, so a line is equally wide on steep and on gentle slopes. Where the map is
@@ -92,7 +92,7 @@ def contour(pixels: Pixels, heat: Heat, opacity: float = 1.0, levels: tuple[floa
     for level in levels:
         distance_px = np.full(heat.shape, np.inf, dtype=np.float32)
         np.divide(np.abs(heat - level), slope, out=distance_px, where=slope > FLAT)
-        line = np.rint(colour(np.array([[level]], dtype=np.float32))[0, 0]).astype(np.float32)
+        line = np.rint(color(np.array([[level]], dtype=np.float32))[0, 0]).astype(np.float32)
         for ink, half_px in ((HALO, width_px), (line, width_px / 2)):
             cover = opacity * np.clip(half_px + 0.5 - distance_px, 0, 1)[..., np.newaxis]
             drawn += cover * (ink - drawn)
@@ -120,11 +120,11 @@ def level_lines(heat: Heat, level: float) -> list[Float64[Array, "n 2"]]:
 def legend_bar(height_px: int, width_px: int) -> Pixels:
     """The scale as a picture, 0 on the left and 1 on the right."""
     ramp = np.linspace(0, 1, width_px, dtype=np.float32)
-    return colour(np.broadcast_to(ramp, (height_px, width_px)))
+    return color(np.broadcast_to(ramp, (height_px, width_px)))
 
 
 def captioned(picture: Pixels, lines: Sequence[str]) -> UInt8[Array, "taller w 3"]:
-    """The picture with the colour scale and these lines on white below it: for a file that goes out on its own.
+    """The picture with the color scale and these lines on white below it: for a file that goes out on its own.
 
     As wide as the picture, which itself is unchanged; long lines are wrapped.
     """

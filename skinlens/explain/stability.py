@@ -183,7 +183,7 @@ def rim_px(degrees: float, spec: InputSpec) -> int:
 
 
 def turned(pixels: Pixels, degrees: float) -> Pixels:
-    """The picture turned about its centre, counter-clockwise; what comes in at the edges is its mirror image."""
+    """The picture turned about its center, counter-clockwise; what comes in at the edges is its mirror image."""
     height, width = pixels.shape[:2]
     rim = math.ceil(math.sin(math.radians(abs(degrees))) * max(height, width)) + 2
     mirrored = Image.fromarray(np.pad(pixels, ((rim, rim), (rim, rim), (0, 0)), mode="symmetric"))
@@ -201,10 +201,10 @@ def turned_back(heat: Heat, degrees: float, photo: Photo, spec: InputSpec) -> He
     _, _, height, width = crop_box(photo.height_px, photo.width_px, spec)
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     tall = height / width
-    # A point of the photo as it was, from the centre, and where the turn by `degrees` had put it (y points down).
+    # A point of the photo as it was, from the center, and where the turn by `degrees` had put it (y points down).
     matrix = np.array([[cos, sin * tall], [-sin / tall, cos]])
-    centre = len(heat) / 2
-    shift = centre - matrix @ (centre, centre)
+    center = len(heat) / 2
+    shift = center - matrix @ (center, center)
     data = (matrix[0, 0], matrix[0, 1], shift[0], matrix[1, 0], matrix[1, 1], shift[1])
     placed = Image.fromarray(heat).transform(
         heat.shape[::-1], Image.Transform.AFFINE, data, Image.Resampling.BILINEAR, fillcolor=0

@@ -5,7 +5,7 @@ is decoded. Whatever is wrong with a file, the caller gets ``UnreadableImage`` a
 warning. Any number of threads may read at a time.
 
 ``refusals`` tells what a file is and words the refusals, ``containers`` takes the file apart, ``decode`` has its
-picture decoded, ``raster`` hands that out in bands, ``colour`` brings them to 8-bit sRGB. All this happens in
+picture decoded, ``raster`` hands that out in bands, ``color`` brings them to 8-bit sRGB. All this happens in
 ``worker``, a process with limits of memory and time, which ``isolation`` starts, feeds and replaces.
 """
 
@@ -37,8 +37,8 @@ __all__ = [
 def read_photo(data: bytes) -> Photo:
     """The photo in ``data``: JPEG, PNG, WebP, TIFF, BMP or HEIC, at most 25 MB and 50 megapixels, at least 32 px.
 
-    Of several frames or pages the first is read; 16-bit, palette, transparent, CMYK and greyscale pictures become
-    8-bit RGB; a colour profile is converted to sRGB; EXIF orientation is applied; all metadata is dropped.
+    Of several frames or pages the first is read; 16-bit, palette, transparent, CMYK and grayscale pictures become
+    8-bit RGB; a color profile is converted to sRGB; EXIF orientation is applied; all metadata is dropped.
     ``Photo.notes`` says what was changed. Raises UnreadableImage.
 
     Another process does it, within limits of memory and processor time: no file can stop or fill this one.

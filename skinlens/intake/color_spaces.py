@@ -59,7 +59,7 @@ def of_code_points(primaries: int, transfer: int) -> ColorSpace | None:
         transfer = 13
     if primaries not in PRIMARIES or transfer not in (PQ, HLG, *_SRGB_CURVES, *_GAMMAS):
         raise UnreadableImage(
-            "The photo's colours are coded in a way that SkinLens does not convert: sRGB, Display P3, BT.2020, PQ or "
+            "The photo's colors are coded in a way that SkinLens does not convert: sRGB, Display P3, BT.2020, PQ or "
             f"HLG was expected, and primaries {primaries} with transfer {transfer} were found. "
             "Save the photo as JPEG in sRGB, and upload that."
         )

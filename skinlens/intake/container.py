@@ -23,7 +23,7 @@ class Container:
     frames: int = 1
     """Pictures or pages in the file, of which the first is read."""
     bits: int = 8
-    """Bits per sample; it matters for greyscale deeper than 8, which Pillow hands over unscaled."""
+    """Bits per sample; it matters for grayscale deeper than 8, which Pillow hands over unscaled."""
     notes: tuple[str, ...] = ()
     coding: str = ""
     """A coding that the decoder may not know, in words; empty for an ordinary one."""

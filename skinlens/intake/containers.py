@@ -1,6 +1,6 @@
 """What stands in a picture file besides its pixels, read before any decoder sees the file.
 
-Each format's outer structure is walked here: it yields orientation, colour profile and number of frames, and a copy of
+Each format's outer structure is walked here: it yields orientation, color profile and number of frames, and a copy of
 the file from which text, EXIF, XMP, thumbnails and animation are gone. Pillow decodes that copy. So metadata cannot
 survive, and none of Pillow's warnings (all of which come from metadata and animation) can fire; silencing them
 instead would change the process's warning filters under the other threads.

@@ -18,8 +18,8 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from skinlens.errors import UnreadableImage
+from skinlens.intake.color import Conversion
 from skinlens.intake.color_spaces import ColorSpace, HdrToSrgb, of_code_points
-from skinlens.intake.colour import Conversion
 from skinlens.intake.container import Container, Format
 from skinlens.intake.containers import take_apart
 from skinlens.intake.directory import first_offset, read_directory
@@ -61,7 +61,7 @@ def decode(data: bytes, on_size: "_Sized | None" = None) -> Decoding:
     if profile is None and space is not None:
         if space.transfer:
             conversion.notes.append(
-                f"Colours of high dynamic range ({space.name}) were converted to sRGB: "
+                f"Colors of high dynamic range ({space.name}) were converted to sRGB: "
                 "what is brighter than paper white became white."
             )
         else:

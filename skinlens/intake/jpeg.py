@@ -62,7 +62,7 @@ def walk_jpeg(data: bytes) -> Container:
         elif marker in _FRAMES or marker in _CODINGS:
             frame, coding, is_progressive = body, _check_frame(marker, body), marker in _PROGRESSIVE
             reduction = _reduction(body) if is_progressive else 1
-        # Of the application segments only JFIF and Adobe say how the colours are coded; comments say nothing.
+        # Of the application segments only JFIF and Adobe say how the colors are coded; comments say nothing.
         if not (0xE1 <= marker <= 0xEF or marker == 0xFE) or marker == 0xEE:
             kept.append(segment)
         position += 2 + length

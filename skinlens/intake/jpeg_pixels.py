@@ -1,4 +1,4 @@
-"""The pixels of a JPEG file, of which none is missing: libjpeg makes up those that are, grey, and merely warns.
+"""The pixels of a JPEG file, of which none is missing: libjpeg makes up those that are, gray, and merely warns.
 
 Pillow does not hand the warnings on, and an end mark proves nothing: programs that mend files append one. So
 simplejpeg decodes, the same libjpeg-turbo with its warnings. Where it does not (a sampling that it does not know, a

@@ -88,7 +88,7 @@ def layout_of(directory: Directory) -> Layout:
             f"JPEG was expected, and method {compression} was found. Save the photo as PNG or JPEG, and upload that."
         )
     if photometric not in _CHANNELS:
-        raise _not_read(f"colours of kind {photometric}", "grey, RGB, palette, CMYK or YCbCr")
+        raise _not_read(f"colors of kind {photometric}", "gray, RGB, palette, CMYK or YCbCr")
     channels = _CHANNELS[photometric]
     if not channels <= samples <= _MAX_SAMPLES:
         raise damaged("TIFF", "its directory contradicts itself")
@@ -126,14 +126,14 @@ def _check(layout: Layout, directory: Directory) -> None:
         raise _not_read(found, "samples of 8 or 16 bits")
     is_deep = layout.bits not in (8, 16) or layout.sample_format != UNSIGNED
     if is_deep and layout.photometric in (CMYK, YCBCR):
-        raise _not_read(f"printing or film colours of {layout.bits} bits", "8 bits")
+        raise _not_read(f"printing or film colors of {layout.bits} bits", "8 bits")
     if layout.photometric == PALETTE and (layout.bits > 8 or layout.sample_format != UNSIGNED):
         raise _not_read(f"a palette of {layout.bits} bits", "a palette of at most 8 bits")
     if layout.compression == JPEG and (layout.bits != 8 or layout.is_planar):
         raise _not_read("JPEG in separate planes or of more than 8 bits", "JPEG of 8 bits")
     is_reduced = prod(directory.numbers(SUBSAMPLING) or (2, 2)) != 1
     if layout.photometric == YCBCR and layout.compression != JPEG and (is_reduced or layout.bits != 8):
-        raise _not_read("film colours (YCbCr) of reduced resolution without JPEG", "RGB")
+        raise _not_read("film colors (YCbCr) of reduced resolution without JPEG", "RGB")
 
 
 def _not_read(found: str, expected: str) -> UnreadableImage:

@@ -34,7 +34,7 @@ def walk_png(data: bytes) -> Container:
             told.setdefault(kind, body)
         if kind == b"tRNS" and color_type in (0, 2) and depth != 8:
             # Pillow compares this color at 8 bits, so it would hit the wrong pixels.
-            notes.append("The file marks one colour as transparent; that mark was ignored.")
+            notes.append("The file marks one color as transparent; that mark was ignored.")
         elif kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
             kept.append(chunk)
         if kind == b"IEND":

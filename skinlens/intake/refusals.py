@@ -14,7 +14,7 @@ MIN_SIDE_PX = 32
 """Below this there is nothing to analyse. From here to 150 px a photo is read, and its quality report says that it is
 too small."""
 MAX_PROFILE_BYTES = 4 * 1024 * 1024
-"""The largest colour profiles in use, of printing presses, have 3 MB."""
+"""The largest color profiles in use, of printing presses, have 3 MB."""
 
 MAX_DECODE_MB = 600
 MAX_DECODE_S = 5
@@ -75,7 +75,7 @@ _FROM_CLOUD = "Open the photo in the cloud's own program, wait until it is downl
 _SAVE_AGAIN = "Save the photo as JPEG or PNG, and upload that."
 _EXPORT = "Export the photo as JPEG or PNG from the camera's software, and upload that."
 _KNOWN: tuple[tuple[_Test, str, str], ...] = (
-    (_starts(b"GIF87a", b"GIF89a"), "a GIF picture, which keeps only 256 colours", "Upload the original photo."),
+    (_starts(b"GIF87a", b"GIF89a"), "a GIF picture, which keeps only 256 colors", "Upload the original photo."),
     (_contains(b"%pdf-"), "a PDF document", "Save the photo in it as JPEG or PNG, and upload that."),
     (_contains(b"<svg"), "an SVG drawing", _PHOTO),
     (_contains(b"<html", b"<!doctype html"), "a web page", "Save the photo on it as JPEG or PNG, and upload that."),

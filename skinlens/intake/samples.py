@@ -1,7 +1,7 @@
 """The samples of a TIFF file of one page, read by tifffile; JPEG in TIFF is read by Pillow.
 
 Pillow reads some layouts wrongly and says nothing (16 bits in separate planes, uncompressed). tifffile reads all of
-them, but unpacks LZW only with a further package: LZW is unpacked by libtiff, as grey rows of bytes, and how those are
+them, but unpacks LZW only with a further package: LZW is unpacked by libtiff, as gray rows of bytes, and how those are
 laid out is left to tifffile.
 """
 
@@ -112,7 +112,7 @@ def _unpacked(picture: bytes, directory: Directory, layout: Layout) -> bytes:
 
 
 def _lzw(parts: list[bytes], layout: Layout, rows: int) -> bytes:
-    """Some strips or tiles, unpacked by libtiff as if they were one grey picture of 8 bits."""
+    """Some strips or tiles, unpacked by libtiff as if they were one gray picture of 8 bits."""
     offsets, position = list[int](), 8
     for part in parts:
         offsets.append(position)

@@ -159,7 +159,7 @@ def with_directory(data: bytes, tags: Mapping[int, tuple[int, bytes]]) -> bytes:
 
 
 def _profile(page: Directory) -> bytes | None:
-    """The colour profile; empty, and so refused as a profile, if it breaks off or is larger than any."""
+    """The color profile; empty, and so refused as a profile, if it breaks off or is larger than any."""
     entry = page.entries.get(_ICC)
     if entry is None:
         return None

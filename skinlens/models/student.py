@@ -36,7 +36,7 @@ class StudentConfig:
     """All that is needed to build the network again."""
 
     cnn_channels: tuple[int, int] = (24, 48)
-    """Of the CNN branch's two stages: local colour and texture at 2 % of the network's cost."""
+    """Of the CNN branch's two stages: local color and texture at 2 % of the network's cost."""
     fused_channels: int = 256
     """Of the fused map; Score-CAM's cost is proportional to it."""
     hidden: int = 256

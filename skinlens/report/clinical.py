@@ -48,7 +48,7 @@ def _findings(case: Case) -> Iterator[Entry]:
     yield Entry("Pattern", record.criteria.pattern.strip())
     said = criteria_statement(record.criteria, visit.quality, visit.prediction, whose="The clinician's")
     yield Entry("Criteria and model", said)
-    yield Entry("Width of the skin in the photo", f"{record.field_width_mm:g} mm" if record.field_width_mm else "")
+    yield Entry("Field of view", f"{record.field_width_mm:g} mm" if record.field_width_mm else "")
 
 
 def _plan(record: ClinicalRecord) -> Iterator[Entry]:

@@ -34,7 +34,7 @@ from skinlens.report.change import SinceLastVisit
 from skinlens.report.clinical import Entry, finding_entries, phototype, plan_entries
 from skinlens.report.text import PLACEHOLDER, unprintable
 from skinlens.wording import (
-    GREY_BARS,
+    GRAY_BARS,
     UNRELIABLE,
     cause,
     cutoff_promise,
@@ -220,7 +220,7 @@ def compose(
             ClassRow(label.code, label.name, label.risk, prob, percent(prob))
             for label, prob in sorted(zip(LABELS, prediction.probs, strict=True), key=lambda pair: -pair[1])
         ),
-        classes_caption=CALIBRATED if reliable else f"{UNCALIBRATED} {GREY_BARS}",
+        classes_caption=CALIBRATED if reliable else f"{UNCALIBRATED} {GRAY_BARS}",
         melanoma_threshold=prediction.melanoma_threshold.value,
         set_statement=" ".join(filter(None, (set_words(prediction, found), set_remark(prediction)))) if found else "",
         first_impression=IMPRESSIONS[visit.first_impression] if visit.first_impression else "",

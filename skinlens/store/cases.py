@@ -35,6 +35,7 @@ from skinlens.store.patient_list import StoredPatients
 from skinlens.store.rows import Revision, Subject
 from skinlens.store.search import EVERY_CASE, CasePage, CaseQuery, CaseRow
 from skinlens.store.settings import StoredSettings
+from skinlens.store.signatures import must_have_diagnosis
 from skinlens.store.timing import StoredTiming
 from skinlens.store.upkeep import StoredUpkeep
 
@@ -131,8 +132,8 @@ class CaseStore(
             taken_on: The day of the photo, not in the future.
             first_impression: One of ``labels.IMPRESSIONS``, said before the model's reading was shown. It stays as
                 it is: what is thought later is the clinician's reading.
-            status: ``draft`` or ``signed``.
-            clinical: A recheck without a recall gets the date that follows from it.
+            status: ``draft``, or ``signed``, which takes a ``clinician_label``.
+            clinical: A follow-up without a recall gets the date that follows from it.
         """
         day = entries.day(taken_on)
         typed = {
@@ -142,6 +143,8 @@ class CaseStore(
             "status": entries.first_status(status),
             **clinical_rows.record_columns(clinical, day),
         }
+        if status == "signed":
+            must_have_diagnosis(clinician_label)
         for explanation in explanations:
             visits.must_explain(explanation, photo.sha256)
         for check in checks:

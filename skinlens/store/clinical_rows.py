@@ -27,7 +27,7 @@ LAST_RECALL_YEARS = 10
 
 
 def record_columns(record: ClinicalRecord, taken_on: str) -> Columns:
-    """All of a record of a visit on that ISO date. A recheck without a recall gets the one that follows from it.
+    """All of a record of a visit on that ISO date. A follow-up without a recall gets the one that follows from it.
 
     Raises:
         InvalidEntry: something in it cannot be kept.
@@ -66,15 +66,52 @@ def plan_columns(plan: Plan | None) -> Columns:
     is_number = type(plan.months) is int and 1 <= plan.months <= MOST_MONTHS
     if plan.action == "recheck" and not is_number:
         raise InvalidEntry(
-            f"A recheck is in 1 to {MOST_MONTHS} months, found {plan.months!r}. Say in how many months the lesion is "
+            f"A follow-up is in 1 to {MOST_MONTHS} months, found {plan.months!r}. Say in how many months the lesion is "
             "to be seen again."
         )
     if plan.action != "recheck" and plan.months is not None:
-        raise InvalidEntry(f"Months belong to a recheck, but the plan is {plan.action}. Leave them out.")
+        raise InvalidEntry(f"Months belong to a follow-up, but the plan is {plan.action}. Leave them out.")
     text = entries.text(plan.text, "plan")
     if plan.action == "other" and not text.strip():
         raise InvalidEntry("The plan is something else, but it does not say what. Type it in words.")
     return {"plan": plan.action, "plan_months": plan.months, "plan_text": text}
+
+
+def plan_and_recall_columns(plan: Plan | None, recall_on: date | str | None, stored: Mapping[str, Any]) -> Columns:
+    """The plan, and the recall as it follows from it for a stored row: see ``CaseStore.record_plan``."""
+    typed = plan_columns(plan)
+    if recall_on is not None:
+        return typed | moved_recall(stored, recall_day(recall_on, stored["taken_on"]))
+    if all(typed[column] == stored[column] for column in ("plan", "plan_months")):
+        return typed
+    planned = planned_recall(plan, stored["taken_on"])
+    if planned is None and stored["recall_done_on"] is not None:
+        return typed  # what was dealt with stays on record
+    return typed | moved_recall(stored, planned.due_on if planned else None)
+
+
+def moved_recall(stored: Mapping[str, Any], due: str | None) -> Columns:
+    """The columns for a recall on that day; as long as the day stays, it stays done if it was."""
+    return {"recall_on": due, "recall_done_on": stored["recall_done_on"] if due == stored["recall_on"] else None}
+
+
+def changed_columns(record: ClinicalRecord, stored: Mapping[str, Any]) -> Columns:
+    """Those parts of a record that differ from a stored row; of its recall the date alone counts.
+
+    Raises:
+        InvalidEntry: something in them cannot be kept.
+    """
+    before, day = record_of(stored), stored["taken_on"]
+    wanted = plan_and_recall_columns(record.plan, record.recall.due_on if record.recall else None, stored)
+    if record.criteria != before.criteria:
+        wanted |= criteria_columns(record.criteria)
+    if (record.symptoms, record.evolution) != (before.symptoms, before.evolution):
+        wanted |= history_columns(record.symptoms, record.evolution)
+    if record.histology != before.histology:
+        wanted |= histology_columns(record.histology, day)
+    if record.field_width_mm != before.field_width_mm:
+        wanted |= scale_columns(record.field_width_mm)
+    return wanted
 
 
 def planned_recall(plan: Plan | None, taken_on: str) -> Recall | None:

@@ -1,9 +1,9 @@
 """Changes to stored cases: each names the version that it is based on, so that no window overwrites another's text."""
 
+from skinlens.clinical import ClinicalRecord
 from skinlens.records import BodyPosition, Case, Lesion, Patient, Sex, Status
-from skinlens.store import entries, erasure, people, rows, visits
+from skinlens.store import clinical_rows, entries, erasure, people, rows, signatures, visits
 from skinlens.store.home import StoreHome
-from skinlens.store.settings import optional_line
 
 
 class StoredCorrections(StoreHome):
@@ -50,29 +50,26 @@ class StoredCorrections(StoreHome):
         status: Status,
         expected_version: int,
         signer: str = "",
+        clinical: ClinicalRecord | None = None,
     ) -> Case:
-        """Replace the clinician's reading. A draft stays one or is signed; a signed case that is edited is amended.
+        """Replace the clinician's reading, and the clinical record where one is given, in one transaction.
 
-        ``signer``: who signs, or who amends what was signed; the signature stays, and the trail has both.
+        A draft stays one or is signed; a signed case that is edited is amended. ``signer``: who signs, or who amends
+        what was signed; the signature stays, and the trail has both. Of ``clinical.recall`` the date alone counts.
+
+        Raises:
+            Conflict: as above; or it is to be signed, and was signed after ``expected_version``.
+            InvalidEntry: a case is signed without a diagnosis; or nobody signs or amends it, and the settings list who
+                may.
         """
-        name = optional_line(signer, "name of who signs")
         typed = visits.reading_columns(clinician_label, clinician_diagnosis, notes)
         with self._writing() as db:
             stored = people.row_of(db, "visit", visit_id)
-            people.must_be_current("visit", stored, expected_version, typed)
-            changes = {field: (stored[field], value) for field, value in typed.items() if value != stored[field]}
-            reached = entries.next_status(stored["status"], status, bool(changes))
-            if reached != stored["status"]:
-                changes["status"] = (stored["status"], reached)
-            if changes:
-                updated = {**typed, "status": reached, "updated_at": entries.now()}
-                if stored["status"] == "draft" and reached == "signed":
-                    updated |= {"signed_by": name, "signed_at": updated["updated_at"]}
-                if name and reached != "draft":
-                    changes["signed_by" if reached == "signed" else "amended_by"] = (None, name)
-                rows.update(db, "visit", visit_id, updated)
-                action = "edited" if reached == "draft" else reached
-                people.record_revision(db, "visit", visit_id, action, changes, stored["model_version"])
+            wanted = typed | (clinical_rows.changed_columns(clinical, stored) if clinical else {})
+            if status == "signed":
+                signatures.must_not_be_signed_meanwhile(stored, expected_version, wanted)
+            people.must_be_current("visit", stored, expected_version, wanted)
+            signatures.write(db, stored, wanted, status=status, signer=signer)
             return visits.case_of(db, visit_id)
 
     def move_case(

@@ -185,7 +185,7 @@ def pixels_of(content: bytes) -> Pixels:
 
 
 def placeholder(height_px: int, width_px: int) -> Pixels:
-    """A drawing in the place of a photo that cannot be read: grey, crossed out, with words."""
+    """A drawing in the place of a photo that cannot be read: gray, crossed out, with words."""
     picture = Image.new("RGB", (width_px, height_px), (225, 225, 225))
     draw = ImageDraw.Draw(picture)
     for ends in ((0, 0, width_px, height_px), (0, height_px, width_px, 0)):

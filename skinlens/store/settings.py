@@ -71,7 +71,7 @@ class StoredSettings(StoreHome):
     def settings(self) -> Settings:
         """What is stored; the default of each field that is not."""
         with self._reading() as db:
-            return _stored(db)
+            return stored(db)
 
     def keep_settings(self, wanted: Settings, *, read: Settings) -> KeptSettings:
         """Save the fields in which ``wanted`` differs from ``read``, which was shown when they were changed.
@@ -82,10 +82,10 @@ class StoredSettings(StoreHome):
         wanted = checked(wanted)
         mine = [one.name for one in fields(Settings) if getattr(wanted, one.name) != getattr(read, one.name)]
         with self._writing() as db:
-            stored = _stored(db)
-            kept = _changed(stored, {name: getattr(wanted, name) for name in mine})
+            before = stored(db)
+            kept = _changed(before, {name: getattr(wanted, name) for name in mine})
             put(db, KEY, rows.to_json(asdict(kept)))
-        others = {name: getattr(stored, name) for name in mine}
+        others = {name: getattr(before, name) for name in mine}
         replaced = {
             name: value
             for name, value in others.items()
@@ -110,7 +110,8 @@ def find(db: Database, key: str) -> Setting | None:
     return None if row is None or not row["sound"] else Setting(row["value"], row["updated_at"])
 
 
-def _stored(db: Database) -> Settings:
+def stored(db: Database) -> Settings:
+    """What is kept; the default of each field that is not, or that this version does not allow."""
     found = find(db, KEY)
     content = json.loads(found.value) if found else {}
     settings = Settings()

@@ -24,7 +24,7 @@ HELP = f"""
 **{HOTTEST_PART.capitalize()} shared**: {SHARED_HELP} {SAME_AREA_HELP} From {100 * OVERLAP:.0f} % on they overlap in
 part.
 
-**Centres apart**: between the centres of the hottest areas, in % of the picture's diagonal. 0 % is the same centre.
+**Centers apart**: between the centers of the hottest areas, in % of the picture's diagonal. 0 % is the same center.
 
 Agreement does not make a map right. Grad-CAM and Score-CAM read the same inner patterns of the network: on
 {STUDIED_PHOTOS} photos of the validation set they always pointed to the same area, and so did, in
@@ -46,13 +46,13 @@ def section(opened: OpenCase, classifier: Classifier | None) -> None:  # noqa: A
     st.markdown(plain(found.verdict))
     if found.pairs:
         widgets.table(
-            ("Maps", "Same order of heat", f"{HOTTEST_PART.capitalize()} shared", "Centres apart, of the diagonal"),
+            ("Maps", "Same order of heat", f"{HOTTEST_PART.capitalize()} shared", "Centers apart, of the diagonal"),
             [
                 (
                     f"{METHODS[pair.first].title} and {METHODS[pair.second].title}",
                     f"{pair.spearman:.2f}",
                     f"{100 * pair.hottest_iou:.0f} %",
-                    f"{pair.centre_distance_percent:.0f} %",
+                    f"{pair.center_distance_percent:.0f} %",
                 )
                 for pair in found.pairs
             ],

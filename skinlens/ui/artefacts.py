@@ -85,7 +85,7 @@ def points(change: float) -> str:
 
 
 def chart(check: Check) -> go.Figure:
-    """A bar for each artefact, in percentage points; rises and falls differ in side, colour and pattern."""
+    """A bar for each artefact, in percentage points; rises and falls differ in side, color and pattern."""
     before: float = check.figures["prob"]
     effects: Sequence[Mapping[str, Any]] = check.figures["effects"]
     means = [100 * one["change"] for one in effects]

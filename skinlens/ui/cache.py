@@ -19,6 +19,7 @@ from skinlens.settings import Settings
 from skinlens.store import CaseStore, Tidied, default_home
 from skinlens.store.in_use import InUse
 
+_SETTINGS = "settings_of_run"
 DISPLAY_PX = 1200
 """Long side of a photo on a page: sharp at full width, and light enough to be sent with every change of a map."""
 
@@ -83,9 +84,19 @@ def store() -> CaseStore:
     return CaseStore(home)
 
 
+def begin_run() -> None:
+    """At the start of each run of a page: what is read once a run is read anew."""
+    st.session_state.pop(_SETTINGS, None)
+
+
 def settings() -> Settings:
-    """As they are stored now: another window may have changed them. Raises StoreError."""
-    return CaseStore(default_home()).settings()
+    """As they were stored when this run of the page asked first: another window may have changed them since. A part
+    that is drawn by itself has those of the page. Raises StoreError.
+    """
+    if _SETTINGS not in st.session_state:
+        st.session_state[_SETTINGS] = CaseStore(default_home()).settings()
+    found: Settings = st.session_state[_SETTINGS]
+    return found
 
 
 def store_problems() -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from skinlens.wording import in_full
 LIMITS = (
     "Photos from other clinics, other cameras or other skin are read worse than the figures above say.",
     "The maps show what moved the model, not where the disease is. The three methods may disagree.",
-    "Of a photo that is unlike those it learned from it says only that: its probabilities are grey and mean nothing.",
+    "Of a photo that is unlike those it learned from it says only that: its probabilities are gray and mean nothing.",
 )
 CONFIG = {"displayModeBar": False, "scrollZoom": False}
 
@@ -135,7 +135,7 @@ def versions(release: Mapping[str, Any]) -> None:
             "SHA-256": stamp.sha256,
             "Parameters": f"{release['parameters']:,}",
             "Program": f"SkinLens {__version__}",
-            "Licence of the model": "CC BY-NC 4.0, for non-commercial use, as the photos are that it learned from",
+            "License of the model": "CC BY-NC 4.0, for non-commercial use, as the photos are that it learned from",
             "Photos": "Tschandl, Rosendahl, Kittler: The HAM10000 dataset. Scientific Data 5, 180161 (2018)",
         }
     )

@@ -72,7 +72,7 @@ def verdict(quality: QualityReport, prediction: Prediction, impression: str | No
     widgets.impression(impression)
     widgets.distribution(prediction, reliable=quality.reliable, cutoff=cache.settings().cutoff_shown)
     if not quality.reliable:
-        st.caption(wording.GREY_BARS)
+        st.caption(wording.GRAY_BARS)
         return
     label_set(prediction)
     if said := wording.agreement(impression, quality, prediction):

@@ -1,7 +1,7 @@
-"""Criteria, plan and outcome of a stored case: typed beside the photo, saved part by part."""
+"""Criteria, plan and outcome of a stored case: the fields of each part, and what stands in them."""
 
 from datetime import date
-from typing import cast, get_args
+from typing import NamedTuple, cast, get_args
 
 import streamlit as st
 
@@ -25,22 +25,30 @@ from skinlens.criteria import (
 )
 from skinlens.errors import InvalidEntry
 from skinlens.records import Case
-from skinlens.report.clinical import clinical_entries
 from skinlens.store import CaseStore
-from skinlens.ui import clinical_fields, confirmation, outline, session, size_form, widgets
+from skinlens.ui import clinical_fields, confirmation, outline, widgets
 from skinlens.ui.open_case import OpenCase
+from skinlens.ui.visit.entry import Planned
 from skinlens.ui.words import plain
 from skinlens.wording import criteria_statement
 
 COUNTS = {
     "a": (
-        "A: asymmetric axes",
+        "Asymmetry (axes)",
         ASYMMETRY,
-        "In how many of two perpendicular axes contour, colors or structures differ.",
+        "A of the ABCD rule: in how many of two perpendicular axes contour, colors or structures differ.",
     ),
-    "b": ("B: abrupt segments of the border", BORDER, "In how many of eight segments the pigment ends abruptly."),
-    "c": ("C: colors", COLORS, "White, red, light brown, dark brown, blue-gray, black."),
-    "d": ("D: structures", STRUCTURES, "Network, structureless areas, branched streaks, dots, globules."),
+    "b": (
+        "Border (abrupt segments)",
+        BORDER,
+        "B of the ABCD rule: in how many of eight segments the pigment ends abruptly.",
+    ),
+    "c": ("Colors", COLORS, "C of the ABCD rule: white, red, light brown, dark brown, blue-gray, black."),
+    "d": (
+        "Dermoscopic structures",
+        STRUCTURES,
+        "D of the ABCD rule: network, structureless areas, branched streaks, dots, globules.",
+    ),
 }
 """Field of the ABCD rule: its label, least and most, and what is counted."""
 NONE_PRESENT = "None of the seven is present"
@@ -48,102 +56,59 @@ _PHOTOTYPE_READ = "phototype_read"
 DEFAULT_MONTHS = 3
 
 
-@st.fragment
-def section(store: CaseStore, opened: OpenCase) -> None:
-    """The three parts, each with a button of its own. What was typed stays when the page is changed."""
-    session.leave_if_gone(opened)
-    assert opened.case is not None
-    read: ClinicalRecord = st.session_state.setdefault(opened.key(clinical_fields.READ), opened.case.visit.clinical)
-    if read != opened.case.visit.clinical:
-        _changed_elsewhere(opened)
-        read = st.session_state[opened.key(clinical_fields.READ)]
-    if opened.case.visit.status != "draft":
-        st.caption("This case is signed. A change amends it; what was signed before stays in the trail.")
-    with st.expander("Criteria", expanded=bool(read.criteria.rules or read.criteria.pattern)):
-        _criteria(store, opened, read)
-    with st.expander("Size", expanded=read.field_width_mm is not None):
-        size_form.fields(store, opened, read)
-    with st.expander("Plan and recall", expanded=True):
-        _plan(store, opened, read)
-    with st.expander("Histology", expanded=read.histology is not None):
-        _histology(store, opened, read)
+class Entered(NamedTuple):
+    """What stands in the fields of the criteria."""
 
-
-def _changed_elsewhere(opened: OpenCase) -> None:
-    """Say so, and show what is stored: what was entered here stays, and holds once it is saved."""
-    assert opened.case is not None
-    st.info(
-        "This was changed in another window after it was opened here. What you entered below is still here; "
-        "saving it puts it in the place of what is stored."
-    )
-    entries = clinical_entries(opened.case)
-    with st.container(border=True):
-        st.caption("What is stored now")
-        for entry in entries:
-            st.text(f"{entry.caption}: {entry.text}")
-        if not entries:
-            st.text("nothing")
-    if st.button("Take what is stored now", key=opened.key("clinical_take")):
-        _begin_again(opened)
-        st.rerun()
-
-
-def _begin_again(opened: OpenCase) -> None:
-    """Have the fields show what is stored."""
-    assert opened.case is not None
-    for name in [name for name in st.session_state if str(name).startswith("case_clinical_")]:
-        del st.session_state[name]
-    st.session_state[opened.key(clinical_fields.READ)] = opened.case.visit.clinical
+    abcd: Abcd | None
+    seven_point: SevenPoint | None
+    pattern: str
+    symptoms: str
+    evolution: str
+    phototype: int | None
+    """Of the patient."""
+    problem: str
+    """Why it cannot be saved like this; empty where it can."""
 
 
 # ---------------------------------------------------------------------------------------------------------- criteria
 
 
-def _criteria(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None:
+def criteria(opened: OpenCase, read: ClinicalRecord) -> Entered:
+    """The fields; ``read`` is what they begin with."""
     case = opened.case
     assert case is not None
     _suggest(opened)
     counts = _counts(opened, read.criteria.abcd)
     seven_point = _checklist(opened, read.criteria.seven_point)
-    pattern = clinical_fields.text(
-        opened, "pattern", "Pattern and whatever else you see (optional)", read.criteria.pattern
-    )
-    missing = [sign.upper() for sign, count in counts.items() if count is None]
-    whole = not missing
-    abcd = Abcd(*(cast(int, count) for count in counts.values())) if whole else None
-    if missing and len(missing) < len(counts):
+    pattern = clinical_fields.text(opened, "pattern", "Pattern and other findings (optional)", read.criteria.pattern)
+    missing = [COUNTS[sign][0] for sign, count in counts.items() if count is None]
+    abcd = None if missing else Abcd(*(cast(int, count) for count in counts.values()))
+    part = bool(missing) and len(missing) < len(counts)
+    if part:
         st.caption(f"The ABCD rule has a score once all four are given. Still open: {', '.join(missing)}.")
-    criteria = Criteria(abcd, seven_point, pattern)
-    if statement := criteria_statement(criteria, case.visit.quality, case.visit.prediction):
+    if statement := criteria_statement(Criteria(abcd, seven_point, pattern), case.visit.quality, case.visit.prediction):
         st.info(plain(statement))
     symptoms = clinical_fields.text(opened, "symptoms", "Symptoms (optional)", read.symptoms)
     evolution = clinical_fields.text(opened, "evolution", "Change over time, as told (optional)", read.evolution)
     phototype = _phototype(opened, case)
     widgets.unprintable({"pattern": pattern, "symptoms": symptoms, "evolution": evolution})
-    if clinical_fields.save_button(opened, "criteria"):
-        if missing and len(missing) < len(counts):
-            st.error(plain(f"Nothing is saved yet. Give {', '.join(missing)} too, or clear A to D."))
-            return
+    problem = f"Complete the ABCD rule ({', '.join(missing)}), or clear it." if part else ""
+    return Entered(abcd, seven_point, pattern, symptoms, evolution, phototype, problem)
 
-        def write(version: int) -> Case:
-            changed = store.record_criteria(case.visit.id, criteria, expected_version=version)
-            changed = store.record_history(
-                case.visit.id, symptoms=symptoms, evolution=evolution, expected_version=changed.visit.version
-            )
-            shown = st.session_state.get(clinical_fields.key(opened, _PHOTOTYPE_READ))
-            if case.patient is not None and phototype != shown:  # what another case of the patient changed stays
-                store.set_phototype(case.patient.id, phototype, expected_version=case.patient.version)
-                st.session_state[clinical_fields.key(opened, _PHOTOTYPE_READ)] = phototype
-            return store.case(case.visit.id)
 
-        clinical_fields.save(opened, "criteria", write, "Criteria saved.")
+def save_phototype(store: CaseStore, opened: OpenCase, phototype: int | None) -> None:
+    """Keep the patient's phototype where it was changed here: what another case of the patient changed stays."""
+    case, read = opened.case, clinical_fields.key(opened, _PHOTOTYPE_READ)
+    assert case is not None
+    if case.patient is not None and phototype != st.session_state.get(read):
+        store.set_phototype(case.patient.id, phototype, expected_version=case.patient.version)
 
 
 def _suggest(opened: OpenCase) -> None:
     line = outline.current(opened)
     if line is None or opened.analysis.photo.placeholder:
         return
-    if st.button("Suggest A, B and C from the outline", key=clinical_fields.key(opened, "suggest")):
+    if st.button("Suggest asymmetry, border and colors from the outline", key=clinical_fields.key(opened, "suggest")):
         try:
             suggested = lesion_features.suggest(opened.analysis.photo, line)
         except InvalidEntry as error:
@@ -218,11 +183,12 @@ def _phototype(opened: OpenCase, case: Case) -> int | None:
 # -------------------------------------------------------------------------------------------------------------- plan
 
 _ACTIONS: dict[PlanAction, str] = {
-    "excise": "Excise", "recheck": "Recheck", "discharge": "Discharge", "other": "Other"
+    "excise": "Excise", "recheck": "Follow-up", "discharge": "Discharge", "other": "Other"
 }  # fmt: skip
 
 
-def _plan(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None:
+def plan(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> tuple[Planned | None, str]:
+    """The plan with the date of its recall, and why it cannot be saved like this (empty where it can)."""
     case = opened.case
     assert case is not None
     _recall(store, opened, case)
@@ -237,23 +203,16 @@ def _plan(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None:
     )
     months, recall_on = None, None
     if action == "recheck":
-        months, recall_on = _recheck(opened, read, case.visit.taken_on)
+        months, recall_on = _follow_up(opened, read, case.visit.taken_on)
     words = clinical_fields.text(opened, "plan_text", "Plan in words (optional)", stored.text if stored else "")
     widgets.unprintable({"plan": words})
-    if clinical_fields.save_button(opened, "plan"):
-        if action is None and words.strip():
-            st.error(plain("Nothing is saved yet. Choose what is planned; “Other” goes with words of your own."))
-            return
-        plan = Plan(action, months, words) if action else None
-        clinical_fields.save(
-            opened,
-            "plan",
-            lambda version: store.record_plan(case.visit.id, plan, recall_on=recall_on, expected_version=version),
-            "Plan saved." if plan else "The plan is empty now.",
-        )
+    if action is None:
+        problem = "Choose what is planned; “Other” goes with words of your own." if words.strip() else ""
+        return None, problem
+    return Planned(Plan(action, months, words), recall_on.isoformat() if recall_on else None), ""
 
 
-def _recheck(opened: OpenCase, read: ClinicalRecord, taken_on: str) -> tuple[int, date | None]:
+def _follow_up(opened: OpenCase, read: ClinicalRecord, taken_on: str) -> tuple[int, date | None]:
     """In how many months, and the day if it is another than those months after the photo."""
     stored = read.plan
     left, right = st.columns(2)
@@ -302,9 +261,8 @@ def _recall(store: CaseStore, opened: OpenCase, case: Case) -> None:
 # --------------------------------------------------------------------------------------------------------- histology
 
 
-def _histology(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None:
-    case = opened.case
-    assert case is not None
+def histology(opened: OpenCase, read: ClinicalRecord) -> tuple[Histology | None, str]:
+    """What the pathologist found, and why it cannot be saved like this (empty where it can)."""
     stored = read.histology
     st.session_state.setdefault(clinical_fields.key(opened, "histology"), stored.label if stored else None)
     label = widgets.choose_diagnosis(
@@ -326,15 +284,7 @@ def _histology(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None
     st.session_state.setdefault(number_key, stored.report_number if stored else "")
     number = right.text_input("Number of that report (optional)", key=number_key, persist_state="session")
     widgets.unprintable({"histology": words, "report number": number})
-    if clinical_fields.save_button(opened, "histology"):
-        if label is None and not words.strip() and (number.strip() or reported_on):
-            st.error(plain("Nothing is saved yet. Give the pathologist's diagnosis, chosen or in words."))
-            return
-        day = reported_on.isoformat() if reported_on else None
-        histology = Histology(label, words, day, number) if label or words.strip() else None
-        clinical_fields.save(
-            opened,
-            "histology",
-            lambda version: store.record_histology(case.visit.id, histology, expected_version=version),
-            "Histology saved." if histology else "The histology is empty now.",
-        )
+    day = reported_on.isoformat() if reported_on else None
+    if label or words.strip():
+        return Histology(label, words, day, number.strip()), ""
+    return None, "Give the pathologist's diagnosis, chosen or in words." if number.strip() or day else ""

@@ -10,7 +10,8 @@ from skinlens.errors import Conflict
 from skinlens.records import Sex
 from skinlens.ui.words import SEXES, diagnosis_name, plain
 
-Value = str | int | None
+Value = object
+"""Of a field: a text, a number, a choice, or a part of a record."""
 Choice = Literal["stored", "mine", "both"]
 TITLES = {
     "clinician_label": "Diagnosis",
@@ -23,8 +24,9 @@ TITLES = {
     "remark": "Exact location",
 }
 CHOICES: dict[Choice, str] = {"stored": "What is stored now", "mine": "Mine", "both": "Both, one below the other"}
-JOINED = ("clinician_diagnosis", "notes", "remark")
-"""Texts of which both can be kept."""
+JOINED = ("clinician_diagnosis", "notes", "remark", "pattern", "symptoms", "evolution")
+LONG = ("notes", "symptoms", "evolution")
+"""Texts of which both can be kept; those of ``LONG`` are joined as paragraphs."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Difference:
 
     def settled(self, choice: Choice) -> Value:
         if choice == "both":
-            return f"{self.stored}\n\n{self.mine}" if self.field == "notes" else f"{self.stored}; {self.mine}"
+            return f"{self.stored}\n\n{self.mine}" if self.field in LONG else f"{self.stored}; {self.mine}"
         return self.stored if choice == "stored" else self.mine
 
 
@@ -79,30 +81,44 @@ def pending(
 ) -> Pending:
     """What a refused write is held as. ``read`` has the fields as they were when they were shown."""
     differences = tuple(
-        Difference(field, read.get(field), cast(Value, stored), cast(Value, wanted))
-        for field, (stored, wanted) in conflict.fields.items()
+        Difference(field, read.get(field), stored, wanted) for field, (stored, wanted) in conflict.fields.items()
     )
     return Pending(conflict.subject, conflict.version, mine, differences, sign, signer)
 
 
-def settle(held: Pending, key: Callable[[str], str], remark: str = "") -> dict[str, Value] | None:
+def settle(
+    held: Pending,
+    key: Callable[[str], str],
+    remark: str = "",
+    *,
+    title: Callable[[str], str] = lambda field: TITLES.get(field, field),
+    show: Callable[[str, Value], str] | None = None,
+    above_button: Callable[[], None] | None = None,
+) -> dict[str, Value] | None:
     """Draw both sides of each field; what was chosen, once it was chosen and is to be saved.
 
-    ``remark``: a sentence on what else the other window did.
+    Args:
+        held: The write that was refused.
+        key: Of a widget, by its name.
+        remark: A sentence on what else the other window did.
+        title: The name of a field, as it is read.
+        show: A value of a field, as it is read; None: ``shown``.
+        above_button: Draws what is still asked before it is saved.
     """
+    show = show or shown
     st.warning(
         f"This {held.subject.replace('visit', 'case')} was changed in another window after it was opened here. "
         f"Nothing was overwritten and nothing is lost: choose what holds. {remark}".rstrip()
     )
     choices: dict[str, Choice] = {}
     for one in held.differences:
-        st.markdown(f"**{TITLES.get(one.field, one.field)}**")
+        st.markdown(f"**{title(one.field)}**")
         for column, words, value in zip(st.columns(2), ("stored", "mine"), (one.stored, one.mine), strict=True):
             with column, st.container(border=True):
                 st.caption(CHOICES[cast(Choice, words)])
-                st.text(shown(one.field, value))
+                st.text(show(one.field, value))
         chosen = st.radio(
-            f"{TITLES.get(one.field, one.field)}: what holds",
+            f"{title(one.field)}: what holds",
             one.choices,
             index=one.choices.index(one.proposed) if one.proposed else None,
             format_func=CHOICES.__getitem__,
@@ -112,9 +128,11 @@ def settle(held: Pending, key: Callable[[str], str], remark: str = "") -> dict[s
         )
         if chosen:
             choices[one.field] = chosen
+    if above_button is not None:
+        above_button()
     if not st.button("Save what is chosen", type="primary", key=f"settle_{held.subject}"):
         return None
-    if open_ := [TITLES.get(one.field, one.field) for one in held.differences if one.field not in choices]:
+    if open_ := [title(one.field) for one in held.differences if one.field not in choices]:
         st.error(plain(f"Nothing is saved yet. Choose what holds for: {', '.join(open_)}."))
         return None
     return held.settled(choices)
@@ -126,4 +144,4 @@ def shown(field: str, value: Value) -> str:
         return diagnosis_name(cast(str | None, value))
     if field == "sex":
         return SEXES[cast(Sex, value)]
-    return "nothing" if value in {None, ""} else str(value)
+    return "nothing" if value is None or value == "" else str(value)

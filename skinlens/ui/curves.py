@@ -1,6 +1,6 @@
 """Charts of what stands behind the figures: reliability, cut-offs, parts of the photos, sets, foreign pictures.
 
-Colours are told apart with any common colour vision, and never stand alone: lines are also dashed, markers also differ.
+Colors are told apart with any common color vision, and never stand alone: lines are also dashed, markers also differ.
 """
 
 import math
@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from skinlens.impact import CutOff, Impact
 from skinlens.ui.figures import calm, short
 
-BLUE, ORANGE, GREY = "#4289b8", "#c9552b", "#7f8d92"
+BLUE, ORANGE, GRAY = "#4289b8", "#c9552b", "#7f8d92"
 FAINT = "rgba(66, 137, 184, 0.18)"
 CUT_OFF_TICKS = (0.01, 0.03, 0.1, 0.3, 0.9)
 Entry = Mapping[str, Any]
@@ -23,7 +23,7 @@ def reliability(bins: Sequence[Entry]) -> go.Figure:
     """What was stated against what happened; on the dashed line both are the same."""
     figure = go.Figure()
     figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dash", "color": GREY}, name="as stated", hoverinfo="skip"
+        x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dash", "color": GRAY}, name="as stated", hoverinfo="skip"
     )
     figure.add_scatter(
         x=[one["stated"] for one in bins],
@@ -44,7 +44,7 @@ def cut_offs(table: Entry) -> go.Figure:
     """Sensitivity and specificity over the cut-offs, which lie on a logarithmic scale."""
     figure = go.Figure()
     rows = table["rows"]
-    for key, colour, dash, symbol in (
+    for key, color, dash, symbol in (
         ("sensitivity", ORANGE, "solid", "circle"),
         ("specificity", BLUE, "dot", "square"),
     ):
@@ -53,13 +53,13 @@ def cut_offs(table: Entry) -> go.Figure:
             y=[row[key]["value"] for row in rows],
             error_y=_error([row[key] for row in rows]),
             mode="lines+markers",
-            line={"color": colour, "dash": dash},
+            line={"color": color, "dash": dash},
             marker={"symbol": symbol, "size": 8},
             name=key,
             hovertemplate=f"{key} %{{y:.3f}} at %{{x:.3f}}<extra></extra>",
         )
     if table["shipped"] is not None:
-        line = {"dash": "dash", "color": GREY}
+        line = {"dash": "dash", "color": GRAY}
         figure.add_scatter(x=[table["shipped"]] * 2, y=[0, 1], mode="lines", line=line, name="in use", hoverinfo="skip")
     _over_cut_offs(figure, "cut-off on the probability")
     figure.update_yaxes(range=[0, 1.03])
@@ -80,7 +80,7 @@ def impact(curve: Sequence[tuple[CutOff, Impact]]) -> go.Figure:
     """Over the cut-offs: excisions avoided in a year, and the melanomas below the cut-off that they are bought with."""
     figure = go.Figure()
     at = [one.cut_off for one, _ in curve]
-    for title, colour, dash, symbol, estimates in (
+    for title, color, dash, symbol, estimates in (
         ("excisions avoided", BLUE, "dot", "square", [found.excisions_avoided for _, found in curve]),
         ("melanomas below the cut-off", ORANGE, "solid", "circle", [found.melanomas_missed for _, found in curve]),
     ):
@@ -95,7 +95,7 @@ def impact(curve: Sequence[tuple[CutOff, Impact]]) -> go.Figure:
                 "thickness": 1,
             },
             mode="lines+markers",
-            line={"color": colour, "dash": dash},
+            line={"color": color, "dash": dash},
             marker={"symbol": symbol, "size": 8},
             name=title,
             hovertemplate=f"{title}: %{{y:,.0f}} a year at %{{x:.3f}}<extra></extra>",
@@ -121,7 +121,7 @@ def dots(
         hovertemplate="%{y}: %{x:.3f}<extra></extra>",
     )
     if goal is not None:
-        figure.add_vline(x=goal, line={"dash": "dash", "color": GREY})
+        figure.add_vline(x=goal, line={"dash": "dash", "color": GRAY})
     figure.update_xaxes(range=_tenths([one for _, one in shown], goal), title=title, fixedrange=True)
     figure.update_yaxes(categoryorder="array", categoryarray=[name for name, _ in shown][::-1])
     lines = max((name.count("<br>") + 1 for name, _ in shown), default=1)
@@ -217,7 +217,7 @@ def _error(figures: Sequence[Mapping[str, float | None]]) -> dict[str, Any]:
         "array": [between(one["value"], one["high"]) for one in figures],
         "arrayminus": [between(one["low"], one["value"]) for one in figures],
         "thickness": 1.5,
-        "color": GREY,
+        "color": GRAY,
     }
 
 

@@ -24,7 +24,7 @@ so the three do not follow one upon the other. If the deep branch by itself says
 that answer is less often right.
 
 The pictures are Grad-CAM maps of each answer, for the class that is chosen above. Each is drawn from 0, none, to 1, its
-own most: their colours tell where, not how much.
+own most: their colors tell where, not how much.
 """
 
 

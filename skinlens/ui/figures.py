@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from skinlens.labels import BY_CODE
 from skinlens.ui.words import name
 
-RISK_COLOURS = {"malignant": "#c9552b", "pre-malignant": "#d9991e", "benign": "#4289b8"}
+RISK_COLORS = {"malignant": "#c9552b", "pre-malignant": "#d9991e", "benign": "#4289b8"}
 RISK_PATTERNS = {"malignant": "", "pre-malignant": "/", "benign": "|"}
 HEADLINES = {
     "balanced_accuracy": "Balanced accuracy",
@@ -45,7 +45,7 @@ def recall_chart(measured: Mapping[str, Any]) -> go.Figure:
     figure = go.Figure()
     codes = [code for code in measured["labels"] if measured["per_class"][code]["recall"]["value"] is not None]
     codes.sort(key=lambda code: measured["per_class"][code]["recall"]["value"])
-    for risk, colour in RISK_COLOURS.items():
+    for risk, color in RISK_COLORS.items():
         own = [code for code in codes if BY_CODE[code].risk == risk]
         recalls = [measured["per_class"][code]["recall"] for code in own]
         figure.add_bar(
@@ -62,7 +62,7 @@ def recall_chart(measured: Mapping[str, Any]) -> go.Figure:
             orientation="h",
             name=risk,
             marker={
-                "color": colour,
+                "color": color,
                 "pattern": {
                     "shape": RISK_PATTERNS[risk],
                     "fillmode": "overlay",

@@ -1,23 +1,17 @@
-"""What a clinician types: the reading of a stored case, corrections, settings of the maps, filters of the history."""
+"""What a clinician chooses: settings of the maps, filters of the history."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import streamlit as st
 
-from skinlens.clock import today
-from skinlens.errors import Conflict, SkinLensError
 from skinlens.explain import METHODS, Parameter
 from skinlens.labels import CODES, DIAGNOSES
 from skinlens.predict import Classifier
-from skinlens.records import Case, Method, Sex, Visit
-from skinlens.store import FIRST_BIRTH_YEAR, CaseQuery, CaseStore
-from skinlens.ui import address, confirmation, conflicts, session, signing, suggestions, widgets
-from skinlens.ui.conflicts import Value
+from skinlens.records import Method
+from skinlens.store import CaseQuery, CaseStore
+from skinlens.ui import address, session
 from skinlens.ui.open_case import OpenCase
-from skinlens.ui.shortcuts import SAVE
-from skinlens.ui.words import SEXES, STATUSES, diagnosis_name, name, plain
+from skinlens.ui.words import STATUSES, diagnosis_name, name
 
 PAGE_SIZE = 12
 
@@ -64,180 +58,6 @@ def _parameter(method: Method, parameter: Parameter) -> Any:
         key=key,
         persist_state="session",
     )
-
-
-# -------------------------------------------------------------------------------------------- the clinician's reading
-
-
-def reading(store: CaseStore, opened: OpenCase) -> None:
-    """Edit the diagnosis and the notes of a stored case; sign it. What was signed is amended, never overwritten."""
-    case = opened.case
-    assert case is not None
-    confirmation.show(opened.key("case_saved"))
-    if held := st.session_state.get(opened.key("reading_held")):
-        if (settled := conflicts.settle(held, opened.key, _signed_elsewhere(opened))) is not None:
-            _annotate(store, opened, held.version, settled, sign=held.sign, signer=held.signer)
-        return
-    read: Visit = st.session_state.setdefault(opened.key("reading"), case.visit)
-    if _typed_in(read) == _typed_in(case.visit):  # moved, at most
-        read = st.session_state[opened.key("reading")] = case.visit
-    else:
-        _changed_elsewhere(opened, "reading", _signed_elsewhere(opened))
-    draft = read.status == "draft"
-    with st.form(f"reading-{opened.token}-{hash(_typed_in(read))}"):
-        said = st.selectbox(
-            "Your diagnosis",
-            list(DIAGNOSES),
-            index=list(DIAGNOSES).index(read.clinician_label) if read.clinician_label else None,
-            format_func=diagnosis_name,
-            placeholder="None yet",
-        )
-        words = st.text_input("In your own words", read.clinician_diagnosis)
-        notes = st.text_area("Notes", read.notes, height=140)
-        signer = signing.choose(store, draft=draft)
-        with st.container(horizontal=True):
-            saved = st.form_submit_button("Save changes" if draft else "Save as amendment", type="primary", key=SAVE)
-            signed = draft and st.form_submit_button("Save and sign")
-        st.caption(
-            "Signing marks your diagnosis as final. A later change is an amendment."
-            if draft
-            else "This case is signed. A change amends it; what was signed before stays in the trail."
-        )
-    confirmation.show(opened.key("reading_saved"))
-    widgets.unprintable({"diagnosis": read.clinician_diagnosis, "notes": read.notes})
-    if saved or signed:
-        mine = {"clinician_label": said, "clinician_diagnosis": words, "notes": notes}
-        if signed and (problem := signing.missing(store, signer)):
-            st.error(plain(problem))
-            return
-        _annotate(store, opened, read.version, mine, sign=signed, signer=signer if signed or not draft else "")
-
-
-def _annotate(
-    store: CaseStore, opened: OpenCase, version: int, mine: Mapping[str, Value], *, sign: bool, signer: str
-) -> None:
-    """Write what is based on that version; where another window was faster, hold it until it is settled."""
-    assert opened.case is not None
-    visit = opened.case.visit
-    read = st.session_state.get(opened.key("reading"), visit)
-    try:
-        changed = store.annotate(
-            visit.id,
-            **cast(Any, mine),
-            status="signed" if sign else visit.status,
-            expected_version=version,
-            signer=signer,
-        )
-    except Conflict as conflict:
-        held = conflicts.pending(
-            conflict, {field: getattr(read, field) for field in mine}, mine, sign=sign, signer=signer
-        )
-        st.session_state[opened.key("reading_held")] = held
-        st.rerun()
-    except SkinLensError as error:  # also a full disk: what was typed stays, to be saved again
-        st.error(plain(error))
-        return
-    let_go(opened, "reading")
-    signing.remember(signer)
-    session.refresh(changed)
-    signed_by = changed.visit.signed_by
-    if sign and signer.strip() and signed_by != " ".join(signer.split()):
-        who = signed_by or "somebody without a name"
-        session.say_problem(SkinLensError(f"This case was signed by {who} meanwhile. Your name was not added to it."))
-        st.rerun()
-    confirmation.give(
-        opened.key("reading_saved"), f"Case {visit.id}: {STATUSES[changed.visit.status].lower()} and saved."
-    )
-    st.rerun()
-
-
-def _typed_in(visit: Visit) -> tuple[str | None, ...]:
-    return visit.clinician_label, visit.clinician_diagnosis, visit.notes, visit.status
-
-
-def _signed_elsewhere(opened: OpenCase) -> str:
-    """A sentence where another window has signed the case since it was read here; else empty."""
-    read: Visit | None = st.session_state.get(opened.key("reading"))
-    if read is None or opened.case is None or read.status == opened.case.visit.status:
-        return ""
-    return "It is signed there: what you save now amends what was signed."
-
-
-def _changed_elsewhere(opened: OpenCase, form: str, remark: str = "") -> None:
-    """Say that the fields below are older than what is stored: what was typed in them stays."""
-    changed = "This was changed in another window after it was opened here."
-    kept = "What you typed below is still here; when you save it, both are shown and you choose."
-    st.info(" ".join(filter(None, (changed, remark, kept))))
-    if st.button("Take what is stored now", key=f"take_stored_{form}"):
-        let_go(opened, form)
-        st.rerun()
-
-
-def let_go(opened: OpenCase, form: str) -> None:
-    """Have ``reading`` or ``correction`` begin again with what is stored."""
-    for name_ in (form, f"{form}_held"):
-        st.session_state.pop(opened.key(name_), None)
-
-
-def correction(store: CaseStore, opened: OpenCase) -> None:
-    """Put right what was typed of the patient and the lesion; it holds for all their cases."""
-    assert opened.case is not None
-    read: Case = st.session_state.setdefault(opened.key("correction"), opened.case)
-    if held := st.session_state.get(opened.key("correction_held")):
-        if (settled := conflicts.settle(held, opened.key)) is not None:
-            # The patient is written first: where the lesion is held, the patient is done.
-            based_on = _versions(read) if held.subject == "patient" else {}
-            _correct(store, opened, {**based_on, held.subject: held.version}, settled)
-        return
-    patient, lesion = read.patient, read.lesion
-    if (patient, lesion) != (opened.case.patient, opened.case.lesion):
-        _changed_elsewhere(opened, "correction")
-    with st.form(f"correction-{opened.token}-{hash((patient, lesion))}", border=False):
-        mine: dict[str, Value] = {}
-        if patient is not None:
-            mine["pseudonym"] = st.text_input("Patient ID", patient.pseudonym, help="Never a name.")
-            mine["birth_year"] = st.number_input(
-                "Birth year", FIRST_BIRTH_YEAR, today().year, patient.birth_year, placeholder="year"
-            )
-            sexes = list(SEXES)
-            mine["sex"] = st.selectbox("Sex", sexes, sexes.index(patient.sex), format_func=SEXES.__getitem__)
-        mine["body_site"] = st.text_input(suggestions.BODY_SITE, lesion.body_site)
-        mine["remark"] = st.text_input("Exact location", lesion.remark)
-        texts = ("pseudonym", "body_site", "remark")
-        widgets.unprintable({field: str(mine[field]) for field in texts if field in mine})
-        corrected = st.form_submit_button("Save edit")
-    if corrected:
-        _correct(store, opened, _versions(read), mine)
-
-
-def _versions(case: Case) -> dict[str, int]:
-    of_patient = {"patient": case.patient.version} if case.patient else {}
-    return {**of_patient, "lesion": case.lesion.version}
-
-
-def _correct(store: CaseStore, opened: OpenCase, based_on: Mapping[str, int], mine: Mapping[str, Value]) -> None:
-    """Write the patient, then the lesion, as far as a version is given; hold what another window was faster with."""
-    assert opened.case is not None
-    read: Case = st.session_state[opened.key("correction")]
-    try:
-        if read.patient is not None and "patient" in based_on:
-            typed = str(mine["pseudonym"]), cast(int | None, mine["birth_year"]), cast(Sex, mine["sex"])
-            patient = store.edit_patient(read.patient.id, *typed, expected_version=based_on["patient"])
-            read = st.session_state[opened.key("correction")] = replace(read, patient=patient)
-        site, remark = str(mine["body_site"]), str(mine["remark"])
-        store.edit_lesion(read.lesion.id, site, remark, expected_version=based_on["lesion"])
-    except Conflict as conflict:
-        shown = read.patient if conflict.subject == "patient" else read.lesion
-        before = {field: getattr(shown, field) for field in conflict.fields}
-        st.session_state[opened.key("correction_held")] = conflicts.pending(conflict, before, mine)
-        st.rerun()
-    except SkinLensError as error:
-        st.error(plain(error))
-        return
-    let_go(opened, "correction")
-    session.refresh(store.case(opened.case.visit.id))
-    session.say("Corrected.")
-    st.rerun()
 
 
 # ---------------------------------------------------------------------------------------------------------- filters

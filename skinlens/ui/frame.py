@@ -52,6 +52,7 @@ def title(words: str) -> None:
 
 def run(page: st.Page, pages: Sequence[st.Page]) -> None:
     """Draw the frame and the page in it. Whatever SkinLens raises on purpose becomes a sentence on the page."""
+    cache.begin_run()
     if to := session.asked_for_page():
         st.switch_page(to)
     if by := st.session_state.pop(_TURN, 0):

@@ -35,10 +35,10 @@ TERMS: Mapping[str, str] = {
     "ABCD rule, TDS": "Asymmetry, border, colors and structures counted by the clinician; from 4.75 suspicious, above "
     "5.45 highly suspicious of melanoma.",
     "7-point checklist": "Seven dermoscopic criteria with points; suspicious from 3 points (1998) or from 1 (2011).",
-    "Width of the skin in the photo": "From the left edge of the photo to the right one, as the maker of the "
-    "dermatoscope gives its field of view, or as a ruler in the photo shows. Enter it under “Size”, and "
-    "lengths are in millimeters.",
-    "Draft, signed, amended": "A signed case is final. A later change is an amendment, and the audit log has both.",
+    "Field of view": "Width of the skin that the photo shows, from its left edge to its right one: as the maker of the "
+    "dermatoscope gives it, or as a ruler in the photo shows. Enter it under “Size”, and lengths are in millimeters.",
+    "Draft, signed, amended": "A signed case is final: it has your diagnosis and is signed once. A later change is an "
+    "amendment; the audit log has who made it and what was changed.",
 }
 
 

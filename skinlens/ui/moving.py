@@ -5,7 +5,7 @@ import streamlit as st
 from skinlens.errors import SkinLensError
 from skinlens.records import Case
 from skinlens.store import CaseStore
-from skinlens.ui import forms, placement, session
+from skinlens.ui import placement, session
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import case_title, plain
 
@@ -37,7 +37,6 @@ def form(store: CaseStore, opened: OpenCase, stored: Case) -> None:
     except SkinLensError as error:
         st.error(plain(error))
         return
-    forms.let_go(opened, "correction")
     session.refresh(moved)
     session.work_on(moved)
     session.say(plain(f"Moved. It is now {case_title(moved)}."))

@@ -33,7 +33,7 @@ to eight bits. What is compared is so the code, the reduction, and whatever is s
 LIME depends on chance, and the library draws its trials in another way: its maps differ somewhat even where nothing is
 amiss.
 """
-LEGEND = "Orange: hotter here than in the library's map. Purple: hotter in the library's. Grey: the same."
+LEGEND = "Orange: hotter here than in the library's map. Purple: hotter in the library's. Gray: the same."
 
 
 def section(opened: OpenCase, classifier: Classifier | None) -> None:

@@ -15,7 +15,7 @@ from skinlens.ui.words import name
 
 CONFIG = {"displayModeBar": False, "scrollZoom": False}
 LOOKS = {"grad_cam": ("#0072b2", "circle"), "score_cam": ("#d55e00", "square"), "lime": ("#009e73", "diamond")}
-"""Colour (Okabe and Ito's, for any colour vision) and sign of each method."""
+"""Color (Okabe and Ito's, for any color vision) and sign of each method."""
 TESTS = {
     "faithful": (
         "The model follows the maps of all three methods.",
@@ -94,7 +94,7 @@ def _looked(found: Mapping[str, Any]) -> None:
         alt="Share of the heat inside the lesion: " + _spoken(found, "inside"),
     )
     st.caption(
-        "Outlines drawn by hand. The grey mark is the share of the picture that the lesion takes up: a map that "
+        "Outlines drawn by hand. The gray mark is the share of the picture that the lesion takes up: a map that "
         f"looks at nothing in particular has that much of its heat inside. {_conclusion(found, 'focused')} To "
         "look at the lesion is not yet to read it rightly."
     )
@@ -205,12 +205,12 @@ def _point(chart: go.Figure, title: str, figure: Mapping[str, float | None], met
     value, low, high = figure["value"], figure["low"], figure["high"]
     if value is None or low is None or high is None:
         return
-    colour, symbol = LOOKS[method]
+    color, symbol = LOOKS[method]
     chart.add_scatter(
         x=[value],
         y=[title],
         mode="markers",
-        marker={"color": colour, "symbol": symbol, "size": 13},
+        marker={"color": color, "symbol": symbol, "size": 13},
         error_x={"type": "data", "symmetric": False, "array": [high - value], "arrayminus": [value - low]},
         hovertemplate="%{y}: %{x:.3f}<extra></extra>",
     )
@@ -220,14 +220,14 @@ def _randomised(found: Mapping[str, Any]) -> go.Figure:
     chart = go.Figure()
     stages = ["nothing", *found["networks"]["stages"]]
     for method, info in METHODS.items():
-        colour, symbol = LOOKS[method]
+        color, symbol = LOOKS[method]
         steps = found["methods"][method]["randomised"]
         chart.add_scatter(
             x=stages,
             y=[1.0, *(one["spearman_median"] for one in steps)],
             name=info.title,
             mode="lines+markers",
-            line={"color": colour},
+            line={"color": color},
             marker={"symbol": symbol, "size": 12},
             error_y={
                 "type": "data",

@@ -20,7 +20,7 @@ def report(store: CaseStore, opened: OpenCase) -> None:
     row = st.container(horizontal=True, vertical_alignment="center", gap="medium")
     button = row.container(width="content")
     annex = row.toggle("With annex (maps, tests, technical details)", key=ANNEX, persist_state="session")
-    clinic = " · ".join(store.settings().clinic_lines)
+    clinic = " · ".join(cache.settings().clinic_lines)
     data, problems, pages = cache.report(store.home, case.visit.id, _version(store, opened), annex, clinic)
     widgets.problems(f"{problem} The report was made without it." for problem in problems)
     button.download_button(
@@ -53,5 +53,5 @@ def _version(store: CaseStore, opened: OpenCase) -> str:
     before = pipeline.visit_before(store, case.visit)
     if before is not None:
         made += [str(before.id), before.updated_at, *(one.created_at for one in store.outlines(before.id))]
-    made.append(store.settings().unit)
+    made.append(cache.settings().unit)
     return " | ".join((case.visit.updated_at, str(case.patient), str(case.lesion), *made))

@@ -6,21 +6,38 @@ from skinlens.errors import InvalidEntry
 from skinlens.settings import offered
 from skinlens.store import CaseStore
 from skinlens.store.settings import optional_line
+from skinlens.ui import cache
 
 _LAST = "signer"
 """Who signed last in this session."""
 
 
-def choose(store: CaseStore, *, draft: bool) -> str:
-    """The field; the name in it, or nothing. It begins with the one who signed in this session, or is the only one."""
-    names = offered(store.settings().signers, _last(store))
-    mine = st.session_state.get(_LAST, "")
-    if mine and mine not in names:
-        names = (mine, *names)
+def choose(store: CaseStore, *, draft: bool, key: str = "signing_name") -> str:
+    """The field; the name in it, or nothing. It begins with the one who signed in this session, or is the only one.
+
+    Where the settings list who signs, one is chosen or another one typed; otherwise it is a field for a name.
+
+    Args:
+        store: Whose settings.
+        draft: Whether it is to be signed; otherwise what was signed is to be amended.
+        key: Of the field, which keeps its value while another part of the page is shown.
+    """
+    listed = cache.settings().signers
+    names = offered(listed, _last(store))
+    mine: str = st.session_state.get(_LAST, "")
+    first = mine or (names[0] if draft and len(names) == 1 else "")
+    st.session_state.setdefault(key, first or (None if listed else ""))
+    if not listed:
+        label = "Signed by (optional)" if draft else "Amended by"
+        return str(st.text_input(label, key=key, persist_state="session") or "").strip()
+    typed = st.session_state[key]
+    others = tuple(name for name in dict.fromkeys((mine, typed)) if name and name not in names)
     chosen = st.selectbox(
-        "Signed by" if draft else "Amended by (optional)",
-        names,
-        index=0 if draft and names and (mine or len(names) == 1) else None,
+        "Signed by" if draft else "Amended by",
+        (*others, *names),
+        index=None,
+        key=key,
+        persist_state="session",
         accept_new_options=True,
         placeholder="Choose a name, or type another one",
         help="The names are listed under “Settings”.",
@@ -28,11 +45,16 @@ def choose(store: CaseStore, *, draft: bool) -> str:
     return chosen or ""
 
 
-def missing(store: CaseStore, signer: str) -> str:
-    """Why a case cannot be signed like this; empty where it can. Without a list a name is not asked for."""
-    if signer.strip() or not store.settings().signers:
+def missing(store: CaseStore, signer: str, *, draft: bool = True) -> str:
+    """Why a case cannot be signed, or amended, like this; empty where it can.
+
+    Without a list a name is not asked for to sign; an amendment always needs one.
+    """
+    if signer.strip() or (draft and not store.settings().signers):
         return ""
-    return "Not signed yet: choose who signs, or type another name."
+    if draft:
+        return "Not signed yet: choose who signs, or type another name."
+    return "Not saved yet: an amendment needs the name of who makes it."
 
 
 def refused(signer: str) -> str:

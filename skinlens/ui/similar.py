@@ -25,7 +25,7 @@ SOURCES = {
     "not signed": "not signed",
     "none": "no diagnosis yet",
 }
-CAUTION = "Alike to the model, which is not alike to you, and no proof of a diagnosis."
+CAUTION = "Similarity is as the model measures it: it can differ from what you see, and is no proof of a diagnosis."
 
 
 @st.fragment
@@ -55,7 +55,7 @@ def section(store: CaseStore, opened: OpenCase, stored: Case) -> None:
         found = tuple(one for one in found if one.similarity >= LEAST)
         if not found:
             kind = "" if every else " with a confirmed diagnosis (histology, or signed)"
-            st.markdown(f"No case of another lesion{kind} is alike to the model (similarity of 50 % or more).")
+            st.markdown(f"No case of another lesion{kind} has a similarity of 50 % or more.")
             return
         pictures = store.thumbnails([one.visit_id for one in found])
     except SkinLensError as error:  # the page's own sentence is out of reach: this part is drawn by itself

@@ -7,19 +7,17 @@ import streamlit as st
 from skinlens.clinical import FIELD_WIDTH_MM, ClinicalRecord
 from skinlens.followup import measures
 from skinlens.quantities import Unit, length
-from skinlens.store import CaseStore
 from skinlens.ui import cache, clinical_fields, outline
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain
 
 
-def fields(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None:
-    case = opened.case
-    assert case is not None
+def fields(opened: OpenCase, read: ClinicalRecord) -> float | None:
+    """The field of view in millimeters as it is entered; None: not known."""
     key, (least, most) = clinical_fields.key(opened, "field_width"), FIELD_WIDTH_MM
     st.session_state.setdefault(key, read.field_width_mm)
     entered = st.number_input(
-        "Width of the skin in the photo, mm",
+        "Field of view, mm",
         least,
         most,
         step=0.1,
@@ -27,8 +25,9 @@ def fields(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None:
         key=key,
         persist_state="session",
         placeholder="not known",
-        help="From the left edge of the photo to the right one: as the maker of the dermatoscope gives its field of "
-        "view, or as a ruler in the photo shows. Sizes are then in millimeters, here and in the comparison of visits.",
+        help="Width of the skin that the photo shows, from its left edge to its right one: as the maker of the "
+        "dermatoscope gives it, or as a ruler in the photo shows. Sizes are then in millimeters, here and in the "
+        "comparison of visits.",
     )
     width = cast(float | None, entered)  # empty, whatever its type says: the session has its first value
     settings = cache.settings()
@@ -42,13 +41,7 @@ def fields(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None:
             help="The field of view of your dermatoscope, from the settings. It holds for photos that are not cropped.",
         )
     st.markdown(plain(diameter_words(opened, width, settings.unit)))
-    if clinical_fields.save_button(opened, "size"):
-        clinical_fields.save(
-            opened,
-            "size",
-            lambda version: store.record_scale(case.visit.id, width, expected_version=version),
-            "Size saved." if width else "The size is not known now.",
-        )
+    return width
 
 
 def diameter_words(opened: OpenCase, field_width_mm: float | None, unit: Unit) -> str:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from skinlens.clock import today
 from skinlens.store import CaseQuery, CaseRow, CaseStore
-from skinlens.ui import address, forms, session, widgets
+from skinlens.ui import address, cache, forms, session, widgets
 from skinlens.ui.forms import PAGE_SIZE
 from skinlens.ui.words import STATUSES, diagnosis_name, name, percent, plain, recall_words, site
 from skinlens.wording import UNRELIABLE_BRIEFLY, side_of_cutoff
@@ -111,7 +111,7 @@ def _nothing(store: CaseStore) -> None:
 
 
 def _cards(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
-    pictures, figures = _thumbnails(store, rows), store.settings().cutoff_shown
+    pictures, figures = _thumbnails(store, rows), cache.settings().cutoff_shown
     for start in range(0, len(rows), COLUMNS):
         for column, row in zip(st.columns(COLUMNS), rows[start : start + COLUMNS], strict=False):
             with column, st.container(border=True):
@@ -124,7 +124,7 @@ def _cards(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
 
 
 def _list(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
-    pictures, figures = _thumbnails(store, rows), store.settings().cutoff_shown
+    pictures, figures = _thumbnails(store, rows), cache.settings().cutoff_shown
     for row in rows:
         with st.container(border=True):
             picture, whose, model, own, action = st.columns([2, 4, 5, 4, 2], vertical_alignment="center")

@@ -27,9 +27,9 @@ export default function ({ data }) {
 """
 
 
-def offer(sites: Sequence[str]) -> None:
-    """Offer these in each field that is named ``BODY_SITE``."""
-    _component()(key="body_sites", data={"label": BODY_SITE, "words": list(sites)})
+def offer(sites: Sequence[str], *, key: str = "body_sites") -> None:
+    """Offer these in each field that is named ``BODY_SITE``; each ``key`` once on a page."""
+    _component()(key=key, data={"label": BODY_SITE, "words": list(sites)})
 
 
 @cache

@@ -7,6 +7,7 @@ import streamlit as st
 
 from skinlens import pipeline
 from skinlens.errors import SkinLensError
+from skinlens.explain import METHODS
 from skinlens.explain import artefacts as artefact_check
 from skinlens.explain import stability as stability_check
 from skinlens.explain.agreement import Agreement
@@ -60,7 +61,7 @@ def _line(opened: OpenCase, classifier: Classifier | None) -> None:
     shown = checks.shown_maps(opened)
     said = words(shown, opened.checks_of(artefact_check.KIND), [
         check for one in shown if (check := checks.of_map(opened, stability_check.KIND, one)) is not None
-    ])  # fmt: skip
+    ], waits=waits(opened, classifier))  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**Can these maps be trusted?** {plain(said)}", width="content")
         if opened.case is not None and classifier is not None and shown and UNKNOWN in said and not live.busy():
@@ -68,15 +69,38 @@ def _line(opened: OpenCase, classifier: Classifier | None) -> None:
 
 
 UNKNOWN = "not checked yet"
+COMPUTING = "computing …"
 
 
-def words(shown: list[Explanation], artefact: tuple[Check, ...], steady: list[Check]) -> str:
-    """The line: agreement, stability, sensitivity to artefacts."""
-    return f"{_agreement(shown)} · {_stability(steady)} · {_sway(artefact)}"
+def waits(opened: OpenCase, classifier: Classifier | None) -> frozenset[str]:
+    """What the line waits for: "maps", and the kinds of checks that run, or follow by themselves once the maps are
+    there.
+    """
+    desk, target = session.desk(), opened.target.code
+    keys = {stability_check.KIND: target, artefact_check.KIND: ""}
+    running = {kind for kind, about in keys.items() if (job := desk.job((kind, about))) is not None and job.active}
+    if any((job := desk.job((method, target))) is not None and job.active for method in METHODS):
+        running.add("maps")
+        if opened.case is None and classifier is not None:
+            running |= {kind for kind, about in keys.items() if desk.job((kind, about)) is None}
+    return frozenset(running)
+
+
+def words(
+    shown: list[Explanation], artefact: tuple[Check, ...], steady: list[Check], waits: frozenset[str] = frozenset()
+) -> str:
+    """The line: agreement, stability, sensitivity to artifacts. Each part judges only once all that it is about is
+    there: the three maps; the stability of the maps that are quick to make; the drawn artifacts.
+    """
+    agreement = f"Agreement: {COMPUTING}" if "maps" in waits else _agreement(shown)
+    pending = {"maps", stability_check.KIND} & waits
+    stable = f"Stability: {COMPUTING}" if pending else _stability(shown, steady)
+    sway = f"Artifact sensitivity: {COMPUTING}" if artefact_check.KIND in waits else _sway(artefact)
+    return f"{agreement} · {stable} · {sway}"
 
 
 def _agreement(shown: list[Explanation]) -> str:
-    if len(shown) < 2:
+    if len(shown) < len(METHODS):
         return f"Agreement: {UNKNOWN}"
     try:
         found: Agreement = pipeline.agree(shown)
@@ -89,15 +113,24 @@ def _agreement(shown: list[Explanation]) -> str:
     return "The maps agree in part" if any(pair.overlaps for pair in found.pairs) else "The maps disagree"
 
 
-def _stability(steady: list[Check]) -> str:
-    if not steady:
+def _stability(shown: list[Explanation], steady: list[Check]) -> str:
+    """Of the maps that were checked, by name where these are not all; those that take long need not be among them."""
+    checked = [check.method for check in steady]
+    telling = [one for one in shown if one.heat.any()]
+    wanted = [one.method for one in telling if one.method in SHORT]
+    if not steady or any(method not in checked for method in wanted):
         return f"Stability: {UNKNOWN}"
     least = min(check.figures["least_shared"] for check in steady)
+    named = [METHODS[method].title for method in METHODS if method in checked]
+    who = "The maps" if len(named) == len(METHODS) else " and ".join(named)
+    verb = "holds" if len(named) == 1 else "hold"
+    moves = "moves" if len(named) == 1 else "move"
     result = {
-        "steady": "They hold still when the photo is turned or lit a little otherwise",
-        "moves in part": "They move in part when the photo is turned or lit a little otherwise",
+        "steady": f"{who} {verb} still when the photo is turned or lit a little otherwise",
+        "moves in part": f"{who} {moves} in part when the photo is turned or lit a little otherwise",
     }
-    return result.get(stability_check.verdict(least), "They move elsewhere when the photo is turned or lit otherwise")
+    other = f"{who} {moves} elsewhere when the photo is turned or lit otherwise"
+    return result.get(stability_check.verdict(least), other)
 
 
 def _sway(artefact: tuple[Check, ...]) -> str:

@@ -58,8 +58,8 @@ def compare(store: CaseStore, opened: OpenCase, stored: Case) -> None:
     all_visits = {visit.id: visit for visit in store.visits_of_lesion(stored.lesion.id)}
     if len(all_visits) < 2:
         st.markdown(
-            "This lesion has one visit so far. When you save its next photo, choose the known patient and this lesion; "
-            "then both are shown here side by side."
+            "This lesion has one visit so far. When you save its next photo, choose the existing patient and this "
+            "lesion; then both are shown here side by side."
         )
         return
     chosen = _choose_two(opened, all_visits, stored.visit.id)
@@ -207,7 +207,7 @@ def _sizes_known(before: SeenVisit, after: SeenVisit) -> str:
     first, second = (one.visit.clinical.field_width_mm for one in (before, after))
     if first and second:
         return f"The photos show {first:g} and {second:g} mm of skin from left to right."
-    return "Their true size is not known: enter the width of the skin in each photo (Result, Size)."
+    return "Their true size is not known: enter the field of view of each photo (Result, Size)."
 
 
 def _photo_panel(one: SeenVisit) -> Panel:
@@ -222,9 +222,9 @@ def map_panels(method: Method, code: str, before: SeenVisit, after: SeenVisit) -
     pair = (before.map_of(method, code), after.map_of(method, code))
     gains = common_scale(*pair)
     if gains:
-        scale = "One scale for both visits: the same colour is the same amount of evidence."
+        scale = "One scale for both visits: the same color is the same amount of evidence."
     elif all(pair):
-        scale = "Each has a scale of its own, up to its peak: compare the places, not the colours."
+        scale = "Each has a scale of its own, up to its peak: compare the places, not the colors."
     else:
         scale = ""
     panels = []

@@ -53,7 +53,7 @@ def quality(report: QualityReport) -> None:
     else:
         st.info("The quality of this photo was not checked.")
         return
-    with st.expander("What was measured"):
+    with st.expander("Quality measurements"):
         rows = [(*check_words(check), "met" if check.passed else "not met") for check in report.checks]
         table(("Check", "Measured", "Expected", "Result"), rows)
 
@@ -61,7 +61,7 @@ def quality(report: QualityReport) -> None:
 def distribution(prediction: Prediction, *, reliable: bool = True, cutoff: bool = True) -> None:
     """All seven classes by falling probability: name, risk group in words and sign, bar, percent.
 
-    For a photo on which the model is not reliable: grey bars, and neither risk groups nor the threshold. ``cutoff``:
+    For a photo on which the model is not reliable: gray bars, and neither risk groups nor the threshold. ``cutoff``:
     whether melanoma's is drawn at all.
     """
     threshold = prediction.melanoma_threshold.value
@@ -75,7 +75,7 @@ def distribution(prediction: Prediction, *, reliable: bool = True, cutoff: bool 
         rows.append(
             f'<li><div class="sl-row"><span>{escape(name(label.code))}{_risk(label) if reliable else ""}</span>'
             f"{_share(prob, reliable=reliable)}</div>"
-            f'<div class="sl-track" aria-hidden="true"><span class="sl-{label.risk if reliable else "grey"}" '
+            f'<div class="sl-track" aria-hidden="true"><span class="sl-{label.risk if reliable else "gray"}" '
             f'style="width:{100 * prob:.2f}%"></span>{tick}</div>{cut}</li>'
         )
     _bars("The most probable classes", rows[:TOP])
@@ -107,10 +107,10 @@ def melanoma_statement(prediction: Prediction, *, figures: bool = True) -> None:
 
 
 def model_line(opened: OpenCase) -> None:
-    """Which model said so; a notice where it is not the installed one."""
+    """Which version of the model said so; a notice where it is not the installed one."""
     model, latency_ms = opened.analysis.prediction.model, opened.analysis.prediction.latency_ms
     if opened.by_todays_model or opened.analysis.photo.placeholder:
-        st.caption(plain(f"{model.name}, version {model.version} · {duration(latency_ms)}"))
+        st.caption(plain(f"Model version {model.version} · {duration(latency_ms)}"))
         return
     installed = cache.todays_version()
     today = f"today's is {installed}" if installed else "no model is installed today"

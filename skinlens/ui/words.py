@@ -11,7 +11,7 @@ from skinlens.store import CaseRow
 
 percent = quantities.percent
 RISK_SIGNS: dict[Risk, str] = {"malignant": "▲", "pre-malignant": "◆", "benign": "●"}
-"""A shape for each risk group, so that it is never told by colour alone."""
+"""A shape for each risk group, so that it is never told by color alone."""
 SEXES: dict[Sex, str] = {"unknown": "not recorded", "female": "female", "male": "male", "other": "other"}
 STATUSES: dict[Status, str] = {"draft": "Draft", "signed": "Signed", "amended": "Amended after signing"}
 BODY_SITES = (

@@ -181,7 +181,7 @@ def _actions(tray: Tray, item: TrayItem) -> None:
             session.to_visit()
         return
     if item.state == "read" and st.button(
-        "Look closer", key=f"tray_open-{item.token}", width="stretch", help=f"Opens photo {number} on its own page."
+        "Open photo", key=f"tray_open-{item.token}", width="stretch", help=f"Opens photo {number} on its own page."
     ):
         session.begin(_again(item))
         session.to_visit()

@@ -133,7 +133,7 @@ def press(app: AppTest, label: str) -> AppTest:
     found = [button for button in app.button if button.label == label]
     assert found, f"no button {label!r} among {[button.label for button in app.button]}"
     app = found[0].click().run()
-    if label.startswith("Open case") or label in {"Look closer", "Add photo"}:
+    if label.startswith("Open case") or label in {"Open photo", "Add photo"}:
         return turn(app, "visit")  # the button leads there; AppTest would be back on the page before at its next run
     return app
 

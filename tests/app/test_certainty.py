@@ -100,7 +100,7 @@ def unsure(app: AppTest) -> None:
     assert "confidence)" not in words
     assert "cut-off" not in words
     rows = "".join(words for words in html(app) if "sl-rows" in words)
-    assert rows.count('class="sl-grey"') == 7
+    assert rows.count('class="sl-gray"') == 7
     assert not any(f'class="sl-{risk}"' in rows for risk in ("malignant", "pre-malignant", "benign"))
     assert "<b>" not in rows
     assert not [slider for slider in app.slider if slider.key == "prevalence_percent"]

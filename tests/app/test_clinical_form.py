@@ -1,4 +1,4 @@
-"""Criteria, plan, recall and histology are entered on the page of a stored case, and come back as they were saved."""
+"""Criteria, plan, recall, histology and diagnosis of a stored case: entered on one page, saved as one, with a name."""
 
 from dataclasses import replace
 from datetime import date
@@ -35,21 +35,21 @@ def test_criteria_are_scored_saved_and_come_back(case: tuple[AppTest, CaseStore]
     app, store = case
     for name, count in (("a", 2), ("b", 3), ("c", 4)):
         choose(app, name, count)
-    press(app, "Save criteria")
-    assert "Nothing is saved yet. Give D too" in read(app)
+    press(app, "Save draft")
+    assert "Nothing is saved yet. Complete the ABCD rule (Dermoscopic structures), or clear it." in read(app)
     assert store.case(1).visit.clinical.criteria == Criteria()
     choose(app, "d", 3)
     assert "TDS 6.4, highly suspicious" in read(app)
     choose(app, "present", ["atypical_network", "regression"])
     choose(app, "phototype", 2)
     app.text_area(key=typed(app, "clinical_symptoms")).input("Itches.").run()
-    press(app, "Save criteria")
+    press(app, "Save draft")
     saved = store.case(1)
     assert saved.visit.clinical.criteria == Criteria(
         Abcd(2, 3, 4, 3), SevenPoint(("atypical_network", "regression"), "1998"), ""
     )
     assert (saved.visit.clinical.symptoms, saved.patient and saved.patient.phototype) == ("Itches.", 2)
-    assert "Criteria saved." in read(app)
+    assert "Case 1 saved as a draft." in read(app)
     again = AppTest.from_file(app._script_path, default_timeout=240).run()
     turn(again, "worklist")
     press(again, "Open case 1")
@@ -59,14 +59,14 @@ def test_criteria_are_scored_saved_and_come_back(case: tuple[AppTest, CaseStore]
 def test_none_of_the_seven_is_an_answer(case: tuple[AppTest, CaseStore]) -> None:
     app, store = case
     app.checkbox(key=typed(app, "clinical_none")).check().run()
-    press(app, "Save criteria")
+    press(app, "Save draft")
     assert store.case(1).visit.clinical.criteria.seven_point == SevenPoint()
 
 
-def test_a_recheck_has_a_recall_that_is_dealt_with(case: tuple[AppTest, CaseStore]) -> None:
+def test_a_follow_up_has_a_recall_that_is_dealt_with(case: tuple[AppTest, CaseStore]) -> None:
     app, store = case
     choose(app, "plan", "recheck")
-    press(app, "Save plan")
+    press(app, "Save draft")
     clinical = store.case(1).visit.clinical
     assert (clinical.plan, clinical.recall) == (Plan("recheck", 3), Recall("2024-08-31"))
     assert "Recall on 2024-08-31.** It is due." in read(app)
@@ -77,17 +77,17 @@ def test_a_recheck_has_a_recall_that_is_dealt_with(case: tuple[AppTest, CaseStor
     press(app, "Open the recall again")
     assert store.case(1).visit.clinical.recall == Recall("2024-08-31")
     choose(app, "plan", "excise")
-    press(app, "Save plan")
+    press(app, "Save draft")
     assert (store.case(1).visit.clinical.plan, store.case(1).visit.clinical.recall) == (Plan("excise"), None)
 
 
 def test_histology_comes_later(case: tuple[AppTest, CaseStore]) -> None:
     app, store = case
     app.date_input(key=typed(app, "clinical_histology_on")).set_value(date(2024, 7, 1)).run()
-    press(app, "Save histology")
+    press(app, "Save draft")
     assert "Give the pathologist's diagnosis" in read(app)
     app.selectbox(key=typed(app, "clinical_histology")).select("mel").run()
-    press(app, "Save histology")
+    press(app, "Save draft")
     assert store.case(1).visit.clinical.histology == Histology("mel", "", "2024-07-01", "")
 
 
@@ -97,7 +97,7 @@ def test_what_another_window_saved_is_shown_and_what_was_entered_stays(case: tup
     store.record_plan(1, Plan("excise", text="this week"), expected_version=store.case(1).visit.version)
     app.run()
     assert "changed in another window" in read(app)
-    assert any("this week" in one.value for one in app.text)
+    assert "Plan and recall: excise: this week" in [one.value for one in app.text]
     assert app.button_group(key=typed(app, "clinical_plan")).value == "discharge"
     press(app, "Take what is stored now")
     assert app.button_group(key=typed(app, "clinical_plan")).value == "excise"
@@ -118,8 +118,8 @@ def test_the_size_is_in_millimeters_once_the_width_of_the_photo_is_known(case: t
     assert "Largest diameter: 10.0 mm, by your outline." in read(app).replace(
         "\u00a0", " "
     )  # half of the photo's width
-    press(app, "Save size")
-    assert "Size saved." in read(app)
+    press(app, "Save draft")
+    assert "Case 1 saved as a draft." in read(app)
     assert store.case(1).visit.clinical.field_width_mm == 20.0
 
 
@@ -132,7 +132,7 @@ def test_the_clinics_field_of_view_is_offered_and_not_taken_by_itself(case: tupl
     press(app, "Use 14 mm")
     assert app.number_input(key=typed(app, "clinical_field_width")).value == 14.0
     assert store.case(1).visit.clinical.field_width_mm is None
-    press(app, "Save size")
+    press(app, "Save draft")
     assert store.case(1).visit.clinical.field_width_mm == 14.0
 
 
@@ -144,8 +144,127 @@ def test_a_phototype_that_another_case_of_the_patient_was_given_stays(case: tupl
     turn(app, "report")
     turn(app, "result")
     app.text_area(key=typed(app, "clinical_symptoms")).input("Itches.").run()
-    press(app, "Save criteria")
+    press(app, "Save draft")
     stored = store.case(1)
     assert stored.visit.clinical.symptoms == "Itches."
     assert stored.patient is not None
     assert stored.patient.phototype == 3
+
+
+# ------------------------------------------------------------------------------------------- one page, one signature
+
+CHANGED = "changed in another window"
+
+
+def fill(app: AppTest, label: str, value: str) -> None:
+    next(one for one in (*app.text_input, *app.text_area) if one.label == label).input(value)
+
+
+def diagnose(app: AppTest, code: str) -> None:
+    app.selectbox(key=typed(app, "clinical_label")).select(code)
+
+
+def buttons(app: AppTest) -> list[str]:
+    return [one.label for one in app.button]
+
+
+def test_the_diagnosis_comes_last_and_one_press_saves_the_whole_page(case: tuple[AppTest, CaseStore]) -> None:
+    app, store = case
+    order = [one.label for one in app.expander if one.label in {"Criteria", "Size", "Plan and recall", "Histology"}]
+    assert order == ["Criteria", "Size", "Plan and recall", "Histology"]
+    labels = [one.label for one in app.main if getattr(one, "label", "") in {"Plan", "Your diagnosis", "Save and sign"}]
+    assert labels == ["Plan", "Your diagnosis", "Save and sign"]
+    assert [one for one in buttons(app) if one.startswith("Save")] == ["Save draft", "Save and sign"]
+    fill(app, "Symptoms (optional)", "Itches.")
+    fill(app, "Notes", "Grew since May.")
+    app.number_input(key=typed(app, "clinical_field_width")).set_value(12.5)
+    choose(app, "plan", "excise")
+    diagnose(app, "mel")
+    press(app, "Save and sign")
+    visit = store.case(1).visit
+    assert (visit.status, visit.clinician_label, visit.notes) == ("signed", "mel", "Grew since May.")
+    assert (visit.clinical.symptoms, visit.clinical.field_width_mm) == ("Itches.", 12.5)
+    assert visit.clinical.plan == Plan("excise")
+    assert [one.action for one in store.revisions(1)] == ["created", "signed"]
+    assert "Case 1 signed and saved." in read(app)
+
+
+def test_nothing_is_signed_without_a_diagnosis_and_nothing_typed_is_lost(case: tuple[AppTest, CaseStore]) -> None:
+    app, store = case
+    fill(app, "Notes", "Grew since May.")
+    fill(app, "In your own words", "looks harmless")
+    press(app, "Save and sign")
+    assert "Not signed yet: a case is signed with a diagnosis." in read(app)
+    assert store.case(1).visit.status == "draft"
+    assert next(one.value for one in app.text_area if one.label == "Notes") == "Grew since May."
+    diagnose(app, "nv")
+    press(app, "Save and sign")
+    assert store.case(1).visit.notes == "Grew since May."
+    assert "Not signed yet" not in read(app)
+
+
+def test_a_save_in_the_same_window_is_never_another_windows(case: tuple[AppTest, CaseStore]) -> None:
+    """A criterion that is changed after the signature amends the case; the diagnosis beside it is no older for that."""
+    app, store = case
+    diagnose(app, "nv")
+    press(app, "Save and sign")
+    fill(app, "Symptoms (optional)", "Itches.")
+    fill(app, "Amended by", "Dr. Lange")
+    press(app, "Save as amendment")
+    assert store.case(1).visit.status == "amended"
+    assert CHANGED not in read(app)
+    choose(app, "plan", "recheck")
+    press(app, "Save as amendment")
+    assert store.case(1).visit.clinical.recall == Recall("2024-08-31")
+    assert CHANGED not in read(app)
+    press(app, "Recall is done")
+    fill(app, "Notes", "Seen again.")
+    press(app, "Save as amendment")
+    assert store.case(1).visit.notes == "Seen again."
+    assert CHANGED not in read(app)
+
+
+def test_an_amendment_needs_a_name_and_says_beside_the_button_that_it_is_one(case: tuple[AppTest, CaseStore]) -> None:
+    app, store = case
+    diagnose(app, "nv")
+    fill(app, "Signed by (optional)", "Dr. Lange")
+    press(app, "Save and sign")
+    assert "This case is signed by Dr. Lange on " in read(app)
+    assert "Saving amends it: your name and what you change go into the audit log" in read(app)
+    fill(app, "Symptoms (optional)", "Itches.")
+    fill(app, "Amended by", " ")
+    press(app, "Save as amendment")
+    assert "an amendment needs the name of who makes it" in read(app)
+    assert store.case(1).visit.status == "signed"
+    fill(app, "Amended by", "Dr. Okafor")
+    press(app, "Save as amendment")
+    assert "Case 1 amended and saved." in read(app)
+    assert store.revisions(1)[-1].changes == {
+        "symptoms": ("", "Itches."), "status": ("signed", "amended"), "amended_by": (None, "Dr. Okafor"),
+    }  # fmt: skip
+    turn(app, "more")
+    assert "<td>Dr. Okafor</td><td>case</td><td>amended</td><td>status: signed → amended; symptoms: " in read(app)
+
+
+def test_an_amendment_that_changes_nothing_is_none(case: tuple[AppTest, CaseStore]) -> None:
+    app, store = case
+    diagnose(app, "nv")
+    press(app, "Save and sign")
+    before = store.case(1)
+    press(app, "Save as amendment")
+    assert "Case 1 is not changed: there was nothing to amend." in read(app)
+    assert store.case(1) == before
+
+
+def test_what_was_typed_stays_when_another_button_is_pressed(case: tuple[AppTest, CaseStore]) -> None:
+    app, store = case
+    choose(app, "plan", "recheck")
+    press(app, "Save draft")
+    fill(app, "Notes", "Typed, not saved.")
+    press(app, "Recall is done")
+    assert next(one.value for one in app.text_area if one.label == "Notes") == "Typed, not saved."
+    turn(app, "why")
+    turn(app, "result")
+    assert next(one.value for one in app.text_area if one.label == "Notes") == "Typed, not saved."
+    press(app, "Save draft")
+    assert store.case(1).visit.notes == "Typed, not saved."

@@ -46,7 +46,7 @@ def test_recalls_are_drawn_with_their_intervals_and_a_pattern_for_each_risk(meas
     assert chart.layout.yaxis.categoryarray[-1] == "Melanocytic<br>nevus (6)"
 
 
-def test_the_confusion_is_coloured_by_shares_of_each_row(measured: dict[str, Any]) -> None:
+def test_the_confusion_is_colored_by_shares_of_each_row(measured: dict[str, Any]) -> None:
     chart = figures.confusion_chart(measured)
     assert [row[place] for place, row in enumerate(chart.data[0].z)] == [1, 1, 1, 0, 1, 1, 1]
     assert chart.data[0].text[4][4] == "6"

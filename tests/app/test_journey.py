@@ -89,7 +89,8 @@ def test_the_whole_journey(agreed: AppTest, photo: bytes, skinlens_home: Path, u
     turn(app, "worklist")
     press(app, "Open case 1")
     assert "Your impression, recorded before the result: **Not sure**" in words(app)
-    app.text_area[0].input("Regular network.")
+    by_label(app.text_area, "Notes").input("Regular network.")
+    by_label(app.selectbox, "Your diagnosis").select("nv")
     press(app, "Save and sign")
     assert store.case(1).visit.status == "signed"
     assert store.case(1).visit.notes == "Regular network."
@@ -251,7 +252,10 @@ def test_what_is_typed_is_shown_as_it_is_and_never_as_markup(kept: AppTest, skin
     typed = "![x](http://elsewhere.example/x.png)<img src=x>"
     press(turn(kept, "worklist"), "Open case 1")
     turn(kept, "more")
+    press(kept, "Edit patient")
     by_label(kept.text_input, "Patient ID").input(typed)
+    press(kept, "Save edit")
+    press(kept, "Edit lesion")
     by_label(kept.text_input, "Body site").input(typed)
     press(kept, "Save edit")
     assert CaseStore(skinlens_home).case(1).lesion.body_site == typed
@@ -263,12 +267,14 @@ def test_what_is_typed_is_shown_as_it_is_and_never_as_markup(kept: AppTest, skin
 
 def test_the_patient_is_corrected_and_a_wrong_year_is_said(kept: AppTest, skinlens_home: Path) -> None:
     turn(kept, "more")
+    press(kept, "Edit patient")
     by_label(kept.text_input, "Patient ID").input("P-8")
     by_label(kept.number_input, "Birth year").set_value(1950)
     press(kept, "Save edit")
     patient = CaseStore(skinlens_home).patients()[0]
     assert (patient.pseudonym, patient.birth_year) == ("P-8", 1950)
     assert "P-8" in heading(kept)
+    press(kept, "Edit patient")
     by_label(kept.text_input, "Patient ID").input(" ")
     press(kept, "Save edit")
     assert "pseudonym is empty" in kept.error[0].value

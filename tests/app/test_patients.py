@@ -48,7 +48,7 @@ def test_a_patient_is_found_and_has_lesions_and_a_timeline(page: AppTest) -> Non
     assert "<b>forearm</b>" in said
     assert "2 visits, last on 2024-05-06." in said
     assert "1 visit, last on 2024-02-01." in said
-    assert "recheck; recall on 2024-08-06, due" in said
+    assert "follow-up; recall on 2024-08-06, due" in said
     assert "scalp" not in said
     assert said.index("2024-05-06</td>") < said.index("2024-02-01</td>") < said.index("2024-01-10</td>")
     press(page, "Open case 2")

@@ -158,6 +158,10 @@ def test_a_name_twice_or_none_is_refused_in_words(settings: AppTest, store: Case
     assert store.settings().signers == ("Dr. Lange",)
 
 
+def diagnose(app: AppTest) -> None:
+    next(one for one in app.selectbox if one.label == "Your diagnosis").select("nv")
+
+
 def signer(app: AppTest):
     return next(one for one in app.selectbox if one.label == "Signed by")
 
@@ -168,6 +172,7 @@ def test_the_names_are_offered_where_a_case_is_signed(agreed: AppTest, store: Ca
     open_case(agreed, first)
     assert signer(agreed).options == ["Dr. Lange", "Dr. Okafor"]
     assert signer(agreed).value is None
+    diagnose(agreed)
     press(agreed, "Save and sign")
     assert "Not signed yet: choose who signs, or type another name." in read(agreed)
     assert store.case(first).visit.status == "draft"
@@ -176,7 +181,7 @@ def test_the_names_are_offered_where_a_case_is_signed(agreed: AppTest, store: Ca
     assert store.case(first).visit.signed_by == "Dr. Okafor"
     assert "**Signed** by Dr. Okafor on " in read(agreed)
     turn(agreed, "more")
-    assert "signed by Dr. Okafor" in words(agreed)
+    assert "<td>Dr. Okafor</td><td>case</td><td>signed</td>" in words(agreed)
     open_case(agreed, second)
     assert signer(agreed).options == ["Dr. Okafor", "Dr. Lange"]
     assert signer(agreed).value == "Dr. Okafor"
@@ -189,6 +194,7 @@ def test_the_names_are_offered_where_a_case_is_signed(agreed: AppTest, store: Ca
 
 def test_without_a_list_a_case_is_signed_as_before(agreed: AppTest, store: CaseStore) -> None:
     open_case(agreed, saved_case(store))
+    diagnose(agreed)
     press(agreed, "Save and sign")
     visit = store.case(1).visit
     assert (visit.status, visit.signed_by) == ("signed", "")

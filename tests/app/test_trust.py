@@ -1,8 +1,10 @@
 """Below the maps: how far they agree, and the check of each against the model, on request and with cancel."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -11,9 +13,11 @@ from skinlens import pipeline
 from skinlens.explain import METHODS
 from skinlens.explain.artefacts import in_words
 from skinlens.explain.stability import verdict
-from skinlens.records import Check, ModelStamp
+from skinlens.records import Check, Explanation, ModelStamp
 from skinlens.store import CaseStore, NewLesion
+from skinlens.ui import trust
 from skinlens.ui.artefacts import chart, points
+from skinlens.ui.jobs import Job
 from skinlens.ui.words import percent, plain
 from tests.app.conftest import press, read, turn, words
 
@@ -152,3 +156,41 @@ def test_the_bars_are_the_changes_and_their_lines_reach_the_extremes() -> None:
     assert list(bars.x - bars.error_x.arrayminus) == pytest.approx([10, -10])
     assert bars.marker.color[0] != bars.marker.color[1]
     assert (points(0.041), points(-0.1)) == ("+4.1 points", "−10.0 points")
+
+
+def test_the_line_waits_for_all_that_it_judges(mapped: AppTest, until: Until) -> None:
+    """Two of three maps agree: nothing is said of "the maps" before the third is there."""
+    opened = mapped.session_state["open_case"]
+    until(mapped, lambda: {"stability", "artefacts"} <= {one.kind for one in opened.checks})
+    whole = trust.words(
+        checks_shown(opened), opened.checks_of("artefacts"), list(opened.checks_of("stability", opened.label))
+    )
+    assert trust.UNKNOWN not in whole
+    assert trust.COMPUTING not in whole
+    two = [one for one in checks_shown(opened) if one.method != "lime"]
+    running = trust.words(two, (), [], frozenset({"maps", "stability", "artefacts"}))
+    assert running == ("Agreement: computing … · Stability: computing … · Artifact sensitivity: computing …")
+    assert trust.words(two, (), []).startswith("Agreement: not checked yet · Stability: not checked yet · ")
+    one_checked = list(opened.checks_of("stability", opened.label))[:1]
+    if len([one for one in two if one.heat.any()]) == 2:
+        assert "Stability: not checked yet" in trust.words(checks_shown(opened), (), one_checked)
+
+
+def test_a_map_that_is_made_anew_is_waited_for(mapped: AppTest, until: Until) -> None:
+    opened = mapped.session_state["open_case"]
+    until(mapped, lambda: {"stability", "artefacts"} <= {one.kind for one in opened.checks})
+    mapped.run()
+    assert "Agreement: computing …" not in read(mapped)
+    gate = threading.Event()
+    session_desk = mapped.session_state["desk"]
+    session_desk.submit(Job(("lime", opened.target.code), lambda _: gate.wait() and None, lambda _: None))
+    try:
+        assert "Agreement: computing …" in read(mapped.run())
+    finally:
+        gate.set()
+
+
+def checks_shown(opened: Any) -> list[Explanation]:
+    return sorted(
+        (one for one in opened.maps if one.target == opened.target), key=lambda one: list(METHODS).index(one.method)
+    )

@@ -110,7 +110,7 @@ def test_what_was_discarded_can_be_put_back(page: AppTest) -> None:
 
 def test_a_row_is_opened_on_its_own_page(page: AppTest) -> None:
     drop(page, "mole.png", drawn(1, "PNG"))
-    press(page, "Look closer")
+    press(page, "Open photo")
     assert page.session_state["open_case"].photo_sha256 == tray_of(page).items[0].photo_sha256
 
 

@@ -215,7 +215,7 @@ def test_the_next_photo_goes_to_the_patient_worked_on_last(
 
 def write_notes(tab: Page, words: str) -> None:
     tab.get_by_role("textbox", name="Notes").fill(words)
-    tab.get_by_role("button", name="Save changes").click()
+    tab.get_by_role("button", name="Save draft").click()
 
 
 def test_two_tabs_on_one_case_keep_both_notes(page: Page, clinic: tuple[str, CaseStore]) -> None:  # noqa: F811
@@ -225,7 +225,7 @@ def test_two_tabs_on_one_case_keep_both_notes(page: Page, clinic: tuple[str, Cas
         tab.goto(address)
         open_case(tab, 1)
     write_notes(page, "Grew since May.")
-    expect(page.get_by_text("Case 1: draft and saved.")).to_be_visible()
+    expect(page.get_by_text("Case 1 saved as a draft.")).to_be_visible()
     write_notes(other, "Itches.")
     expect(other.get_by_text("Nothing was overwritten and nothing is lost")).to_be_visible()
     assert store.case(1).visit.notes == "Grew since May."
@@ -235,7 +235,7 @@ def test_two_tabs_on_one_case_keep_both_notes(page: Page, clinic: tuple[str, Cas
     other.get_by_text("Both, one below the other").click()
     settled(other)
     other.get_by_role("button", name="Save what is chosen").click()
-    expect(other.get_by_text("Case 1: draft and saved.")).to_be_visible()
+    expect(other.get_by_text("Case 1 saved as a draft.")).to_be_visible()
     assert store.case(1).visit.notes == "Grew since May.\n\nItches."
 
 

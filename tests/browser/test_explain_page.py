@@ -92,7 +92,7 @@ def test_two_pictures_are_compared_by_hand_and_by_key(explained: Page) -> None:
     page.keyboard.press("b")
     assert cut(page) == before
 
-    page.keyboard.press("o")
+    page.keyboard.press("m")
     expect(page.get_by_role("slider", name="Opacity of the maps, %")).to_have_value("50")
     page.keyboard.press("i")
     page.keyboard.press("h")

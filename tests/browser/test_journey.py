@@ -296,8 +296,10 @@ def journey(page: Page, address: str, tmp_path: Path) -> None:
     expect(page.get_by_role("heading", level=1, name="Case 1 · P-0147 · forearm")).to_be_visible()
     picture(page, "5-visit")
     page.get_by_role("textbox", name="Notes").fill("Regular network, no veil.")
+    page.get_by_role("combobox", name="Your diagnosis").click()
+    page.get_by_role("option", name="Melanocytic nevus").click()
     page.get_by_role("button", name="Save and sign").click()
-    expect(page.get_by_text("Case 1: signed and saved.")).to_be_visible()
+    expect(page.get_by_text("Case 1 signed and saved.")).to_be_visible()
 
     part(page, "Report")
     expect(page.get_by_alt_text(re.compile("Page 1 of"))).to_be_visible()

@@ -39,13 +39,13 @@ def unchecked_shapes() -> Iterator[None]:
 
 
 def draw_photo(seed: int, height_px: int = 120, width_px: int = 150) -> Photo:
-    """Skin-coloured noise with one dark blot and some dots, all placed by the seed."""
+    """Skin-colored noise with one dark blot and some dots, all placed by the seed."""
     random = np.random.default_rng(seed)
     down, right = np.mgrid[0:height_px, 0:width_px]
     pixels = np.array([210, 160, 140]) + random.normal(0, 6, (height_px, width_px, 3))
     for darkness, radius in ((110, 30), (50, 12), (-40, 6), (60, 5), (70, 4)):
-        centre = random.uniform(0.25, 0.75, 2) * (height_px, width_px)
-        distance = np.hypot(down - centre[0], right - centre[1])
+        center = random.uniform(0.25, 0.75, 2) * (height_px, width_px)
+        distance = np.hypot(down - center[0], right - center[1])
         tint = random.uniform(0.6, 1, 3)
         pixels -= darkness * tint / (1 + np.exp((distance - radius) / 2))[..., np.newaxis]
     return photo_from_pixels(np.clip(pixels, 0, 255).astype(np.uint8), "PNG")

@@ -12,8 +12,8 @@ from skinlens.errors import SkinLensError
 from skinlens.explain.agreement import (
     AKIN,
     agree,
-    centre_distance_percent,
-    heat_centre,
+    center_distance_percent,
+    heat_center,
     hottest,
     hottest_iou,
     mean_ranks,
@@ -30,7 +30,7 @@ def heat(*rows):
 
 
 def blob(down, right, radius=10.0):
-    """A round hill that is zero from ``radius`` on; centres are pixels."""
+    """A round hill that is zero from ``radius`` on; centers are pixels."""
     y, x = np.mgrid[0:SIDE, 0:SIDE]
     return np.maximum(1 - np.hypot(y - down, x - right) / radius, 0).astype(np.float32)
 
@@ -74,7 +74,7 @@ def test_spearman_heeds_the_order_alone_and_neither_map_comes_first(one, other):
 def test_a_map_agrees_fully_with_itself(one):
     assert spearman(one, one) == pytest.approx(1)
     assert hottest_iou(one, one) == 1
-    assert centre_distance_percent(one, one) == 0
+    assert center_distance_percent(one, one) == 0
 
 
 def test_the_hottest_fifth_without_ties_is_a_fifth():
@@ -101,20 +101,20 @@ def test_overlap_by_hand():
 def test_blobs_apart_share_nothing_and_lie_as_far_apart_as_they_were_drawn():
     one, other = blob(30, 20), blob(60, 60)  # 30 down and 40 to the right: 50 pixels
     assert hottest_iou(one, other) == 0
-    assert heat_centre(one) == pytest.approx((30, 20), abs=1e-4)
-    assert centre_distance_percent(one, other) == pytest.approx(100 * 50 / np.hypot(SIDE, SIDE), abs=1e-3)
-    assert centre_distance_percent(other, one) == pytest.approx(centre_distance_percent(one, other))
+    assert heat_center(one) == pytest.approx((30, 20), abs=1e-4)
+    assert center_distance_percent(one, other) == pytest.approx(100 * 50 / np.hypot(SIDE, SIDE), abs=1e-3)
+    assert center_distance_percent(other, one) == pytest.approx(center_distance_percent(one, other))
 
 
-def test_faint_heat_all_over_does_not_move_the_centre():
+def test_faint_heat_all_over_does_not_move_the_center():
     drawn = np.maximum(blob(40, 40, radius=36), np.float32(0.05))  # the hill alone is more than a fifth
-    assert heat_centre(drawn) == pytest.approx((40, 40), abs=1e-4)
+    assert heat_center(drawn) == pytest.approx((40, 40), abs=1e-4)
 
 
 def test_turning_both_maps_changes_nothing():
     random = np.random.default_rng(3)
     one, other = random.random((2, 30, 30), dtype=np.float32)
-    for figure in (spearman, hottest_iou, centre_distance_percent):
+    for figure in (spearman, hottest_iou, center_distance_percent):
         assert figure(np.rot90(one), np.rot90(other)) == pytest.approx(figure(one, other))
 
 

@@ -13,7 +13,7 @@ from skinlens.explain.lime import (
     fit_surrogate,
     kernel_weights,
     lime,
-    mean_colours,
+    mean_colors,
     paired_rows,
     paired_weights,
     score_rows,
@@ -76,13 +76,13 @@ def test_the_scores_are_the_calibrated_probability_and_its_log_odds(classifier, 
 
 
 def test_a_score_that_is_linear_in_the_pixels_gives_back_its_coefficients(classifier, photos):
-    """Hiding superpixel s changes Σ v·x by v·(x − mean colour) over s: that is its coefficient, and r² is 1."""
+    """Hiding superpixel s changes Σ v·x by v·(x − mean color) over s: that is its coefficient, and r² is 1."""
     spec = classifier.engine.spec
     view = model_view(photos[2], spec)
     regions = superpixels(view, SEGMENTS)
     weights = np.random.default_rng(0).normal(size=(3, spec.size_px, spec.size_px))
 
-    shown, hidden = normalise(np.stack([view, mean_colours(view, regions)]), spec)
+    shown, hidden = normalise(np.stack([view, mean_colors(view, regions)]), spec)
     change = (weights * (shown - hidden)).sum(axis=0)
     expected = np.array([change[regions == region].sum() for region in range(regions.max() + 1)])
     rows = draw_rows(4000, len(expected), SEED)
@@ -114,11 +114,11 @@ def test_superpixels_are_numbered_without_gaps_and_are_the_same_every_time(class
     np.testing.assert_array_equal(regions, superpixels(view, SEGMENTS))
 
 
-def test_a_hidden_superpixel_takes_its_mean_colour_rounded_down():
+def test_a_hidden_superpixel_takes_its_mean_color_rounded_down():
     view = np.array([[[10, 0, 255], [13, 0, 255]], [[200, 100, 50], [201, 101, 51]]], dtype=np.uint8)
     regions = np.array([[0, 0], [1, 2]])
     expected = [[[11, 0, 255], [11, 0, 255]], [[200, 100, 50], [201, 101, 51]]]
-    np.testing.assert_array_equal(mean_colours(view, regions), expected)
+    np.testing.assert_array_equal(mean_colors(view, regions), expected)
 
 
 @pytest.mark.parametrize("design", DESIGNS)

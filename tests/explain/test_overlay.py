@@ -18,7 +18,7 @@ HEATS = hnp.arrays(
 )
 
 
-def grey(height: int, width: int, level: int = 100) -> np.ndarray:
+def gray(height: int, width: int, level: int = 100) -> np.ndarray:
     return np.full((height, width, 3), level, dtype=np.uint8)
 
 
@@ -34,23 +34,23 @@ def test_the_scale_is_plotlys_viridis() -> None:
 def test_plotly_interpolates_the_scale_as_we_do() -> None:
     heats = [0.0, 0.05, 0.31, 0.5, 0.77, 1.0]
     theirs = plotly.colors.sample_colorscale(plotly.colors.sequential.Viridis, heats, colortype="tuple")
-    ours = overlay.colour(np.array([heats], dtype=np.float32))[0]
+    ours = overlay.color(np.array([heats], dtype=np.float32))[0]
     assert np.abs(ours - 255 * np.array(theirs)).max() <= 1
 
 
-def test_colours_worked_out_by_hand() -> None:
+def test_colors_worked_out_by_hand() -> None:
     heat = np.array([[0, 1 / 9, 1 / 36, 1]], dtype=np.float32)
     # 1/36 lies a quarter of the way from the first anchor to the second: 68 + 1, 1 + 9.75, 84 + 9
-    assert overlay.colour(heat)[0].tolist() == [[68, 1, 84], [72, 40, 120], [69, 11, 93], [253, 231, 37]]
+    assert overlay.color(heat)[0].tolist() == [[68, 1, 84], [72, 40, 120], [69, 11, 93], [253, 231, 37]]
 
 
-def test_values_outside_the_range_get_the_end_colours() -> None:
-    assert overlay.colour(np.array([[-3, 7]], dtype=np.float32))[0].tolist() == [[68, 1, 84], [253, 231, 37]]
+def test_values_outside_the_range_get_the_end_colors() -> None:
+    assert overlay.color(np.array([[-3, 7]], dtype=np.float32))[0].tolist() == [[68, 1, 84], [253, 231, 37]]
 
 
-def test_the_scale_rises_in_lightness_so_that_it_reads_in_grey() -> None:
-    colours = overlay.colour(rise(1, 101))[0].astype(float) / 255
-    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
+def test_the_scale_rises_in_lightness_so_that_it_reads_in_gray() -> None:
+    colors = overlay.color(rise(1, 101))[0].astype(float) / 255
+    linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
     assert (np.diff(linear @ [0.2126, 0.7152, 0.0722]) > -1e-4).all()
 
 
@@ -65,38 +65,38 @@ def test_a_level_of_an_even_rise_is_one_upright_line() -> None:
 def test_opacity_0_is_the_photo_and_1_the_map(heat: np.ndarray) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (*heat.shape, 3)).astype(np.uint8)
     assert np.array_equal(overlay.blend(pixels, heat, 0.0), pixels)
-    assert np.array_equal(overlay.blend(pixels, heat, 1.0), overlay.colour(heat))
+    assert np.array_equal(overlay.blend(pixels, heat, 1.0), overlay.color(heat))
     assert np.array_equal(overlay.contour(pixels, heat, 0.0), pixels)
 
 
-def test_the_colours_of_a_difference_by_hand() -> None:
-    """Where the maps are the same the photo in grey, halfway the mean of it and orange, at the other end purple."""
+def test_the_colors_of_a_difference_by_hand() -> None:
+    """Where the maps are the same the photo in gray, halfway the mean of it and orange, at the other end purple."""
     pixels = np.full((1, 3, 3), 100, dtype=np.uint8)
     drawn = overlay.difference(pixels, np.array([[0, 0.5, -1]], dtype=np.float32))
     assert drawn.tolist() == [[[100, 100, 100], [165, 98, 50], [94, 60, 153]]]
 
 
 def test_heat_0_is_veiled_evenly() -> None:
-    blended = overlay.blend(grey(2, 3), np.zeros((2, 3), dtype=np.float32), 0.25)
+    blended = overlay.blend(gray(2, 3), np.zeros((2, 3), dtype=np.float32), 0.25)
     assert (blended == [92, 75, 96]).all()  # 0.75 · 100 + 0.25 · (68, 1, 84), rounded
 
 
 def test_the_blend_does_not_depend_on_the_rest_of_the_map() -> None:
     heat = rise(4, 8)
     assert np.array_equal(
-        overlay.blend(grey(4, 4), np.ascontiguousarray(heat[:, :4]), 0.6), overlay.blend(grey(4, 8), heat, 0.6)[:, :4]
+        overlay.blend(gray(4, 4), np.ascontiguousarray(heat[:, :4]), 0.6), overlay.blend(gray(4, 8), heat, 0.6)[:, :4]
     )
 
 
 @pytest.mark.parametrize("level", [0.0, 0.25, 0.6, 1.0])
 def test_a_flat_map_has_no_contours(level: float) -> None:
     flat = np.full((20, 30), level, dtype=np.float32)
-    assert np.array_equal(overlay.contour(grey(20, 30), flat), grey(20, 30))
+    assert np.array_equal(overlay.contour(gray(20, 30), flat), gray(20, 30))
 
 
-def test_contours_lie_at_their_levels_and_carry_their_colours() -> None:
-    drawn = overlay.contour(grey(40, 101), rise(40, 101))
-    line = overlay.colour(np.array([[0.25, 0.5, 0.75]], dtype=np.float32))[0]
+def test_contours_lie_at_their_levels_and_carry_their_colors() -> None:
+    drawn = overlay.contour(gray(40, 101), rise(40, 101))
+    line = overlay.color(np.array([[0.25, 0.5, 0.75]], dtype=np.float32))[0]
     assert drawn[:, [25, 50, 75]].tolist() == [line.tolist()] * 40
     # 40 px high: the lines are 1.5 px wide with a halo of 1.5 px on either side, so 3 px away is photo again.
     assert (drawn[:, [20, 22, 28, 35, 47, 53, 60, 72, 78, 90]] == 100).all()
@@ -108,18 +108,18 @@ def test_a_contour_is_equally_wide_on_any_slope() -> None:
     widths = []
     for steepness in (0.7, 2.1):
         cone = np.clip(1 - steepness * radius, 0, 1).astype(np.float32)
-        changed = (overlay.contour(grey(200, 200), cone, levels=(0.5,)) != 100).any(axis=2)
+        changed = (overlay.contour(gray(200, 200), cone, levels=(0.5,)) != 100).any(axis=2)
         widths.append(changed.sum() / (2 * np.pi * (0.5 / steepness) * 100))
     assert widths[0] == pytest.approx(widths[1], rel=0.12)
 
 
 @given(heat=HEATS)
 def test_contours_of_any_map_can_be_drawn(heat: np.ndarray) -> None:
-    assert overlay.contour(grey(*heat.shape), heat).shape == (*heat.shape, 3)
+    assert overlay.contour(gray(*heat.shape), heat).shape == (*heat.shape, 3)
 
 
 def test_the_overlay_leaves_alone_what_the_network_did_not_see() -> None:
-    pixels = grey(300, 900)
+    pixels = gray(300, 900)
     photo = Photo(pixels, hashlib.sha256(pixels.tobytes()).hexdigest(), "PNG")
     heat = np.ones((14, 14), dtype=np.float32)
     blended = overlay.overlay(photo, heat, InputSpec(), opacity=1.0)
@@ -141,7 +141,7 @@ def test_the_legend_runs_from_none_on_the_left_to_most_on_the_right() -> None:
 
 @pytest.mark.parametrize(("height_px", "width_px"), [(450, 600), (150, 200), (900, 3000)])
 def test_a_caption_leaves_the_picture_alone_and_shows_the_whole_scale(height_px: int, width_px: int) -> None:
-    picture = grey(height_px, width_px)
+    picture = gray(height_px, width_px)
     lines = ["Grad-CAM: how much each part of the photo spoke for melanoma", "Not for diagnosis."]
     made = overlay.captioned(picture, lines)
     np.testing.assert_array_equal(made[:height_px], picture)

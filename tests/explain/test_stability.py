@@ -29,7 +29,7 @@ SPEC = InputSpec(size_px=96)
 
 
 def smooth(height_px, width_px):
-    """A picture with a bright blot off the centre, and waves that make each place unlike its neighbours."""
+    """A picture with a bright blot off the center, and waves that make each place unlike its neighbours."""
     y, x = np.mgrid[0:height_px, 0:width_px] / min(height_px, width_px)
     blot = 120 * np.exp(-((y - 0.3) ** 2 + (x - 0.8) ** 2) / 0.05)
     waves = 60 + 30 * np.sin(7 * x) + 30 * np.cos(5 * y)
@@ -67,8 +67,8 @@ def test_a_quarter_turn_is_that_of_numpy():
 
 
 def test_what_comes_in_by_turning_is_the_photos_own_skin():
-    grey = np.full((60, 80, 3), 130, dtype=np.uint8)
-    np.testing.assert_array_equal(turned(grey, 2.0), grey)
+    gray = np.full((60, 80, 3), 130, dtype=np.uint8)
+    np.testing.assert_array_equal(turned(gray, 2.0), gray)
 
 
 def test_brightness_by_hand():

@@ -68,7 +68,7 @@ def test_points_at_equal_distances():
     )
 
 
-def test_filling_counts_the_pixels_whose_centres_are_inside():
+def test_filling_counts_the_pixels_whose_centers_are_inside():
     filled = fill(np.add(SQUARE, (1, 2)), 8, 7)
     assert filled.sum() == 16
     assert filled[2:6, 1:5].all()

@@ -134,7 +134,7 @@ def test_what_is_loaded_is_what_was_checked(shipped: Path, monkeypatch: pytest.M
         (lambda content: content["files"].pop("head.npz"), "expected a SHA-256 at files.head.npz.sha256"),
         (lambda content: content["files"].update({"../x": {"sha256": "0" * 64}}), "names of files in this folder"),
         (lambda content: content["input"].update(size_px=-1), "input.size_px"),
-        (lambda content: content["input"].update(colour=1), "expected an object with keys of"),
+        (lambda content: content["input"].update(color=1), "expected an object with keys of"),
         (lambda content: content["input"].update(mean=[0.5]), "input.mean"),
         (lambda content: content.update(labels=None), "expected the classes"),
     ],

@@ -47,7 +47,7 @@ def test_all_that_was_recorded_is_said_in_the_order_of_a_visit() -> None:
             "The clinician's criteria and the model agree, both speak for melanoma: ABCD rule: TDS 5.5, highly "
             "suspicious; 7-point checklist (1998, limit 3): 3 points, suspicious.",
         ),
-        ("Plan", "Recheck in 1 month: dermoscopy again"),
+        ("Plan", "Follow-up in 1 month: dermoscopy again"),
         ("Recall", "2025-07-03, open"),
         ("Histology", "melanoma: in situ (reported on 2025-06-20, report H-25/1234)"),
     ]
@@ -63,7 +63,7 @@ def test_parts_are_said_as_far_as_they_go() -> None:
     assert said(ClinicalRecord(Criteria(seven_point=SevenPoint((), "2011"))))["7-point checklist"] == (
         "0 points, not suspicious (2011, limit 1): none of the seven items."
     )
-    assert said(ClinicalRecord(plan=Plan("recheck", 6)))["Plan"] == "Recheck in 6 months"
+    assert said(ClinicalRecord(plan=Plan("recheck", 6)))["Plan"] == "Follow-up in 6 months"
     assert said(ClinicalRecord(plan=Plan("excise")))["Plan"] == "Excise"
     assert said(ClinicalRecord(plan=Plan("other", text="second opinion")))["Plan"] == "Other: second opinion"
     assert said(ClinicalRecord(recall=Recall("2025-07-03", "2025-07-10")))["Recall"] == (

@@ -73,7 +73,7 @@ def test_a_draft_is_signed_and_amended(store: CaseStore) -> None:
 
 
 def test_a_case_that_was_saved_signed_knows_its_day(store: CaseStore) -> None:
-    case = saved(store, samples.photo(), "2024-05-31", 0.2, status="signed")
+    case = saved(store, samples.photo(), "2024-05-31", 0.2, status="signed", clinician_label="nv")
     assert re.fullmatch(r"Signed on 20\d\d-.* · version 1", report(store, case).status_note)
 
 

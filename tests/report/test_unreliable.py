@@ -11,7 +11,7 @@ from PIL import Image
 from skinlens.records import PredictionSet, QualityCheck, QualityReport
 from skinlens.report.content import CALIBRATED, UNCALIBRATED, ReportContent, compose
 from skinlens.report.pdf import preview, render
-from skinlens.wording import GREY_BARS, UNLIKE, UNRELIABLE
+from skinlens.wording import GRAY_BARS, UNLIKE, UNRELIABLE
 from tests.report import samples
 
 RISK_COLORS = {"malignant": (0xD5, 0x5E, 0x00), "benign": (0x00, 0x72, 0xB2)}
@@ -42,7 +42,7 @@ def drawn(of: ReportContent, risk: str) -> bool:
 def test_an_unreliable_photo_has_grey_bars_one_statement_and_no_threshold() -> None:
     said = words(report(3.1))
     assert f"{UNRELIABLE} Fur." in said
-    assert GREY_BARS in said
+    assert GRAY_BARS in said
     assert UNCALIBRATED in said
     for absent in ("threshold", "cut-off", "confidence", "calibrated on", "ruled out", "Suspicious"):
         assert absent not in said, absent

@@ -241,7 +241,7 @@ def test_the_trail_says_what_changed_when_and_under_which_model(store, save):
     photo = samples.photo()
     case = save(photo=photo, notes="one", first_impression="nv")
     visit_id = case.visit.id
-    assert read(store, visit_id, notes="two", status="signed").first_impression == "nv"
+    assert read(store, visit_id, notes="two", clinician_label="nv", status="signed").first_impression == "nv"
     store.edit_lesion(case.lesion.id, "left hand", "", expected_version=1)
     store.edit_patient(case.patient.id, "P-0009", 1960, "female", expected_version=1)
     store.add_explanation(visit_id, samples.explanation(photo))
@@ -256,7 +256,12 @@ def test_the_trail_says_what_changed_when_and_under_which_model(store, save):
     }
     assert [(one.subject, one.action, dict(one.changes), one.model_version) for one in trail] == [
         ("visit", "created", given, "1.0.0"),
-        ("visit", "signed", {"notes": ("one", "two"), "status": ("draft", "signed")}, "1.0.0"),
+        (
+            "visit",
+            "signed",
+            {"clinician_label": (None, "nv"), "notes": ("one", "two"), "status": ("draft", "signed")},
+            "1.0.0",
+        ),
         ("lesion", "edited", {"body_site": ("back", "left hand")}, ""),
         ("patient", "edited", {"pseudonym": None}, ""),
         ("visit", "explained", {"explanation": (None, "grad_cam mel")}, "1.0.0"),

@@ -40,6 +40,7 @@ def test_a_record_that_is_saved_with_the_case_comes_back_as_it_was(store, save):
     (created,) = store.revisions(case.visit.id)
     assert created.changes == {
         "taken_on": (None, "2024-05-31"),
+        "clinician_label": (None, "nv"),
         "status": (None, "signed"),
         "abcd": (None, "A 2, B 4, C 3, D 2"),
         "seven_point": (None, "atypical_network, regression (2011)"),
@@ -207,10 +208,10 @@ TO_COME = (today() + timedelta(days=3)).isoformat()
 @pytest.mark.parametrize(
     ("record", "words"),
     [
-        (ClinicalRecord(plan=Plan("recheck")), "A recheck is in 1 to 60 months, found None"),
-        (ClinicalRecord(plan=Plan("recheck", 0)), "A recheck is in 1 to 60 months, found 0"),
-        (ClinicalRecord(plan=Plan("recheck", 61)), "A recheck is in 1 to 60 months, found 61"),
-        (ClinicalRecord(plan=Plan("excise", 3)), "Months belong to a recheck, but the plan is excise"),
+        (ClinicalRecord(plan=Plan("recheck")), "A follow-up is in 1 to 60 months, found None"),
+        (ClinicalRecord(plan=Plan("recheck", 0)), "A follow-up is in 1 to 60 months, found 0"),
+        (ClinicalRecord(plan=Plan("recheck", 61)), "A follow-up is in 1 to 60 months, found 61"),
+        (ClinicalRecord(plan=Plan("excise", 3)), "Months belong to a follow-up, but the plan is excise"),
         (ClinicalRecord(plan=Plan("other", text=" ")), "The plan is something else, but it does not say what"),
         (ClinicalRecord(plan=Plan("excise", text="\0")), "a character in the plan that cannot be kept"),
         (ClinicalRecord(Criteria(pattern="x" * 50_001)), "Too many characters in the pattern note: 50001"),

@@ -87,7 +87,7 @@ def test_what_confirms_the_diagnosis_is_said(store, add):
     store.record_histology(histology.visit.id, Histology("mel", "SSM 0.4 mm"), expected_version=histology.visit.version)
     signed = add(2, 20, clinician_label="bkl", clinician_diagnosis="seborrheic")
     draft = add(3, 30, status="draft")
-    silent = add(4, 40, clinician_label=None)
+    silent = add(4, 40, clinician_label=None, status="draft")
     assert [(case.visit_id, case.source, case.diagnosis, case.diagnosis_text) for case in search(store)] == [
         (histology.visit.id, "histology", "mel", "SSM 0.4 mm"),
         (signed.visit.id, "clinician", "bkl", "seborrheic"),

@@ -46,6 +46,7 @@ def worklist(tmp_path_factory):
             patient=None if name is None else store.find_or_add_patient(name).id,
             lesion=lesion if isinstance(lesion, int) else NewLesion(lesion),
             taken_on=day,
+            clinician_label="nv" if status == SIGNED else None,
             status=status,
             clinical=clinical,
         )
@@ -125,7 +126,7 @@ def test_a_page_goes_on_where_it_was_while_rows_leave_the_list(store, save):
     assert [row.visit_id for row in first.rows] == [numbers[5], numbers[4]]
     for number in numbers[4:]:  # both are signed before the next page is asked for
         store.annotate(
-            number, clinician_label=None, clinician_diagnosis="", notes="", status="signed", expected_version=1
+            number, clinician_label="nv", clinician_diagnosis="", notes="", status="signed", expected_version=1
         )
     again = store.search(CaseQuery(status="draft", limit=2, after=numbers[4]))
     assert [row.visit_id for row in again.rows] == [numbers[3], numbers[2]]

@@ -1,4 +1,4 @@
-"""Patient and lesion put right on the patient's page; what another window changed meanwhile is shown beside it."""
+"""Patient and lesion edited, on the page of either; what another window changed meanwhile is shown beside it."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
@@ -67,7 +67,7 @@ def patient(store: CaseStore, stored: Patient) -> None:
 
 def lesion(store: CaseStore, stored: Lesion) -> None:
     """The form of a lesion."""
-    suggestions.offer(list(dict.fromkeys((*BODY_SITES, *store.body_sites()))))
+    suggestions.offer(list(dict.fromkeys((*BODY_SITES, *store.body_sites()))), key="body_sites_edited")
 
     def fields(read: Any) -> dict[str, Value]:
         return {

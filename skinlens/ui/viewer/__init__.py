@@ -21,10 +21,11 @@ import simplejpeg
 import streamlit as st
 
 from skinlens import pipeline
-from skinlens.explain.overlay import ANCHORS, LEVELS, Style, colour, level_lines
+from skinlens.explain.overlay import ANCHORS, LEVELS, Style, color, level_lines
 from skinlens.explain.region import Region
+from skinlens.models.outline import curve
 from skinlens.preprocess import InputSpec, crop_box
-from skinlens.records import Explanation, Heat, Photo
+from skinlens.records import Explanation, Heat, Outline, Photo
 from skinlens.ui import cache
 from skinlens.ui.cache import display_jpeg, jpeg
 
@@ -32,8 +33,10 @@ HERE = Path(__file__).parent
 MOST_PX = 4096
 """Long side of the largest picture that a browser is given: every phone's browser can hold it."""
 JPEG_QUALITY = 92
-Look = Literal["more", "less", "style", "map-0", "map-1", "map-2", "map-3"]
-"""What a key asks for: more or less opacity, the other style, or which map lies over the photo (0: none)."""
+Look = Literal["more", "less", "style", "outline", "map-0", "map-1", "map-2", "map-3"]
+"""What a key asks for: more or less opacity, the other style, the outline or not, or which map (0: none) lies over the
+photo.
+"""
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,13 @@ class Panel:
     button: str = ""
     photo: Photo | None = None
     """Where it is not the row's own: that of another visit. Both are drawn with their short sides equally long, which
-    is how the network is shown them, and with their centres on each other."""
+    is how the network is shown them, and with their centers on each other."""
     gain: float = 1.0
     """The map is drawn times this, so that maps with different peaks can share one scale; at most 1."""
     mm_per_px: float | None = None
     """Millimeters that a pixel of ``photo`` is long, where it is not the row's own; None: unknown."""
+    outline: Outline | None = None
+    """Drawn over the photo; None: nothing is."""
 
 
 def load(*photos: Photo, key: str) -> None:
@@ -97,8 +102,9 @@ def show(
 
     ``on_make`` and ``on_cancel`` get the key of the panel whose button was pressed. A viewer with ``on_look`` is the
     one of its page that listens to the keyboard: see ``skinlens.ui.shortcuts``. ``overlay``: there is a single picture,
-    over which the keys of the maps lay another map, by ``on_look``. ``overlaid``: the first two panels lie over each
-    other, and the row itself is not drawn. ``mm_per_px``: millimeters that a pixel of ``photo`` is long.
+    over which the keys of the maps lay another map, and key o the outline, by ``on_look``. ``overlaid``: the first two
+    panels lie over each other, and the row itself is not drawn. ``mm_per_px``: millimeters that a pixel of ``photo`` is
+    long.
     """
     state_key = f"viewer-{key}"
     asked_key, done_key = f"case_{state_key}-region", f"{state_key}-look"  # the first is forgotten with the case
@@ -188,6 +194,7 @@ def _id(photo: Photo) -> str:
 def _panel(panel: Panel, photo: Photo, spec: InputSpec, frame: Frame, style: Style) -> dict[str, Any]:
     fields = {key: value for key, value in vars(panel).items() if key not in {"map", "photo", "gain", "mm_per_px"}}
     fields["photo"] = _id(photo)
+    fields["outline"] = None if panel.outline is None else _closed(panel.outline)
     if panel.map is None:
         return {**fields, "heat": None, "made": None, "empty": True}
     heat = panel.map.heat * np.float32(panel.gain)
@@ -203,6 +210,12 @@ def _panel(panel: Panel, photo: Photo, spec: InputSpec, frame: Frame, style: Sty
         "made": f"{panel.map.label} {panel.map.created_at} {settings} {panel.gain}",
         "empty": not panel.map.heat.any(),
     }
+
+
+def _closed(outline: Outline) -> str:
+    """Its smooth curve as a path, in shares of the photo's width and height."""
+    points = curve(np.asarray(outline.points, dtype=np.float64))
+    return "M" + "L".join(f"{across:.4f} {down:.4f}" for across, down in points) + "Z"
 
 
 def _region(
@@ -251,7 +264,7 @@ def _contours(heat: Heat) -> list[dict[str, str]]:
         lines = (
             "M" + "L".join(f"{across:.4f} {down:.4f}" for across, down in line) for line in level_lines(heat, level)
         )
-        red, green, blue = colour(np.array([[level]], dtype=np.float32))[0, 0].tolist()
+        red, green, blue = color(np.array([[level]], dtype=np.float32))[0, 0].tolist()
         drawn.append({"path": "".join(lines), "color": f"rgb({red}, {green}, {blue})"})
     return drawn
 

@@ -12,6 +12,7 @@ class Picture {
     this.place = place;
     this.items = {};
     this.stamps = {};
+    this.drawn = {};
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const mouse = { clickToZoom: false, dblClickToZoom: false };
     this.viewer = new window.OpenSeadragon.Viewer({
@@ -82,7 +83,9 @@ class Picture {
     const stamp = this.heat && look.style === "heat" ? [state.made, photo.id, state.box].join() : "";
     const painted = () => ({ type: "image", url: paint(this.heat, state.side, box, look.scale), buildPyramid: false });
     this.put("heat", stamp, stamp && this.stamps.heat !== stamp ? painted() : null, box, look.opacity);
-    this.lines(look.style === "contour" && state.contours ? state.contours : [], state, box, look);
+    const contours = look.style === "contour" ? (state.contours ?? []) : [];
+    this.lines("contours", contours.length ? [state.made, state.box].join() : "", contours, box, look.opacity);
+    this.lines("outline", state.outline ?? "", [{ path: state.outline, color: "#ffffff" }], photo);
     this.seen();
   }
 
@@ -123,14 +126,15 @@ class Picture {
   }
 
   // Lines keep their width at every zoom. Each has a dark edge, so that it shows on pale skin and on dark lesions.
-  lines(lines, state, box, look) {
-    const stamp = lines.length ? [state.made, state.box].join() : "";
-    if (this.drawn && this.drawn.stamp !== stamp) {
-      this.viewer.removeOverlay(this.drawn.element);
-      this.drawn = null;
+  lines(name, stamp, lines, box, opacity = 1) {
+    const unit = this.size[0];
+    let drawn = this.drawn[name];
+    if (drawn && drawn.stamp !== stamp) {
+      this.viewer.removeOverlay(drawn.element);
+      drawn = this.drawn[name] = null;
     }
-    if (stamp && !this.drawn) {
-      const element = Object.assign(document.createElement("div"), { className: "sl-lines" });
+    if (stamp && !drawn) {
+      const element = Object.assign(document.createElement("div"), { className: `sl-lines sl-${name}` });
       const svg = document.createElementNS(SVG, "svg");
       svg.setAttribute("viewBox", "0 0 1 1");
       svg.setAttribute("preserveAspectRatio", "none");
@@ -143,12 +147,11 @@ class Picture {
         }
       }
       element.append(svg);
-      const unit = this.size[0];
       const [x, y, width, height] = [box.x, box.y, box.width, box.height].map((value) => value / unit);
       this.viewer.addOverlay({ element, location: new window.OpenSeadragon.Rect(x, y, width, height) });
-      this.drawn = { element, stamp };
+      drawn = this.drawn[name] = { element, stamp };
     }
-    if (this.drawn) this.drawn.element.style.opacity = look.opacity;
+    if (drawn) drawn.element.style.opacity = opacity;
   }
 
   // ------------------------------------------------------------------------------------------------ where one looks

@@ -47,7 +47,7 @@ class View {
     else if (place) this.compare.map(Number(place[1]));
     else if (action === "compare") this.compare.opener.click();
     else if (action === "blink") this.compare.press();
-    else if (["more", "less", "style"].includes(action)) this.trigger("look", { asked: action, number: Date.now() });
+    else if (["more", "less", "style"].includes(action) || (action === "outline" && this.data.overlay)) this.trigger("look", { asked: action, number: Date.now() });
     else if (action === "whole") this.press("whole");
   }
 

@@ -4,13 +4,19 @@ from typing import cast
 
 import streamlit as st
 
+from skinlens.clinical import PLANS, PlanAction
 from skinlens.clock import local_minute
 from skinlens.explain import METHODS
 from skinlens.records import Case, Method, Target
 from skinlens.store import CaseStore, Revision
-from skinlens.ui import erase_dialogs, forms, moving, session, widgets
+from skinlens.ui import erase_dialogs, moving, session, widgets
 from skinlens.ui.open_case import OpenCase
+from skinlens.ui.patient import editing
 from skinlens.ui.words import diagnosis_name, impression_name
+
+_NAMES = ("signed_by", "amended_by")
+"""Fields of the trail with the name of who made the change."""
+_DIAGNOSES = {"clinician_label": "diagnosis", "histology": "histology"}
 
 
 def view(store: CaseStore, opened: OpenCase) -> None:
@@ -26,11 +32,18 @@ def view(store: CaseStore, opened: OpenCase) -> None:
 def _changes(revisions: tuple[Revision, ...]) -> None:
     rows = []
     for revision in reversed(revisions):
-        what = [_change(field, pair) for field, pair in revision.changes.items()]
+        names = [pair[1] for field in _NAMES if (pair := revision.changes.get(field))]
+        what = [_change(field, pair) for field, pair in revision.changes.items() if field not in _NAMES]
         rows.append(
-            (local_minute(revision.at), revision.subject.replace("visit", "case"), revision.action, "; ".join(what))
+            (
+                local_minute(revision.at),
+                next(filter(None, names), ""),
+                revision.subject.replace("visit", "case"),
+                revision.action,
+                "; ".join(what),
+            )
         )
-    widgets.table(("When", "What", "Done", "Change"), rows)
+    widgets.table(("When", "Who", "What", "Done", "Change"), rows)
 
 
 def _change(field: str, pair: tuple[str | None, str | None] | None) -> str:
@@ -42,12 +55,12 @@ def _change(field: str, pair: tuple[str | None, str | None] | None) -> str:
     if field == "explanation" and after:
         method, *codes = after.split(" ")
         return f"{METHODS[cast(Method, method)].title} map for {Target(*codes).words}"
-    if field == "clinician_label":
-        return f"diagnosis: {diagnosis_name(before)} → {diagnosis_name(after)}"
+    if field in _DIAGNOSES:
+        return f"{_DIAGNOSES[field]}: {diagnosis_name(before)} → {diagnosis_name(after)}"
+    if field == "plan":
+        before, after = (PLANS.get(cast(PlanAction, one), one) if one else one for one in pair)
     if field == "first_impression":
         return f"first impression: {impression_name(after)}"
-    if field in {"signed_by", "amended_by"} and after:
-        return f"{words} {after}"
     if field == "status" and before is None:
         return "case created"
     return f"{words}: {before or 'nothing'} → {after or 'nothing'}"
@@ -55,8 +68,7 @@ def _change(field: str, pair: tuple[str | None, str | None] | None) -> str:
 
 def _manage(store: CaseStore, opened: OpenCase, stored: Case) -> None:
     patient = stored.patient
-    with st.expander("Edit patient or lesion"):
-        forms.correction(store, opened)
+    _edit(store, stored)
     with st.expander("Move this case to another lesion or patient"):
         moving.form(store, opened, stored)
     if patient is not None:
@@ -72,7 +84,24 @@ def _manage(store: CaseStore, opened: OpenCase, stored: Case) -> None:
             erase_dialogs.patient(store, patient, visits, _leave)
 
 
+def _edit(store: CaseStore, stored: Case) -> None:
+    """The forms of the patient's page; what is changed holds for all their cases."""
+    patient, lesion = stored.patient, stored.lesion
+    with st.container(horizontal=True):
+        if patient is not None:
+            st.button("Edit patient", icon=":material/edit:", on_click=editing.begin, args=(patient,))
+        st.button("Edit lesion", icon=":material/edit:", on_click=editing.begin, args=(lesion,))
+    if patient is not None:
+        editing.said("patient", patient.id)
+        if editing.is_open("patient", patient.id):
+            editing.patient(store, patient)
+    editing.said("lesion", lesion.id)
+    if editing.is_open("lesion", lesion.id):
+        editing.lesion(store, lesion)
+
+
 def _leave() -> None:
     """What was open is erased: back to the list."""
+    editing.forget()
     session.close()
     session.go_to("pages/worklist.py")

@@ -79,7 +79,7 @@ def _begin() -> None:
         st.header("How it goes")
         widgets.steps(
             (
-                "Upload a dermoscopic photo of one lesion, sharp and filling the centre.",
+                "Upload a dermoscopic photo of one lesion, sharp and filling the center.",
                 "Record your impression before you see the model's.",
                 "Compare it with the model result; “Why?” shows what the result rests on.",
                 "Save the case, sign your diagnosis, take the report.",

@@ -1,5 +1,6 @@
 """The visit's photo, large: zoom and pan, and over it, by choice or by key, one of the maps."""
 
+from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -10,13 +11,15 @@ from skinlens.explain.overlay import LEGEND, OPACITY
 from skinlens.predict import Classifier
 from skinlens.preprocess import InputSpec
 from skinlens.records import Method
-from skinlens.ui import cache, live, session, viewer
+from skinlens.ui import cache, live, outline, session, viewer
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.viewer import Look, Panel
 
 NO_MAP = "none"
 OVERLAY = "overlay"
 """Key of the choice: for each visit that is opened it begins with the one of the settings."""
+OUTLINE = "visit_outline"
+"""Key of the switch; it stays as it is from visit to visit."""
 _CHOSEN_FOR = "overlay_of"
 
 
@@ -56,15 +59,26 @@ def _draw(opened: OpenCase, classifier: Classifier | None, *, overlays: bool) ->
 
 def _overlaid(opened: OpenCase, bare: Panel) -> Panel:
     _begin_with_default(opened)
-    chosen = st.segmented_control(
-        "Map over the photo, keys 0 to 3",
-        [NO_MAP, *METHODS],
-        required=True,
-        format_func=lambda one: "No map" if one == NO_MAP else METHODS[cast(Method, one)].title,
-        key=OVERLAY,
-        label_visibility="collapsed",
-        persist_state="session",
-    )
+    line = outline.current(opened)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        chosen = st.segmented_control(
+            "Map over the photo, keys 0 to 3",
+            [NO_MAP, *METHODS],
+            required=True,
+            format_func=lambda one: "No map" if one == NO_MAP else METHODS[cast(Method, one)].title,
+            key=OVERLAY,
+            label_visibility="collapsed",
+            persist_state="session",
+        )
+        drawn = st.toggle(
+            "Outline",
+            key=OUTLINE,
+            persist_state="session",
+            disabled=line is None,
+            help="Edge of the lesion over the photo, key o. It is drawn and corrected under “Why?”, technical details.",
+        )
+    if drawn and line is not None:
+        bare = replace(bare, outline=line, alt=f"{bare.alt}, with the outline of the lesion")
     if chosen == NO_MAP:
         return bare
     method = cast(Method, chosen)
@@ -74,18 +88,12 @@ def _overlaid(opened: OpenCase, bare: Panel) -> Panel:
     if made is None:
         job = session.desk().job((method, opened.target.code))
         words = session.desk().standing(job) if job and job.active else "Not computed yet: see “Why?”."
-        return Panel("photo", info.title, "", bare.lines, f"Photo of the lesion; there is no {info.title} map for {of}",
-                     note=words, fraction=job.fraction if job and job.active else None)  # fmt: skip
+        alt = f"Photo of the lesion; there is no {info.title} map for {of}"
+        fraction = job.fraction if job and job.active else None
+        return replace(bare, title=info.title, alt=alt, note=words, fraction=fraction)
     nothing = f"No part of the photo speaks for {of}." if made.diagnostics.get("empty") else ""
-    return Panel(
-        "photo",
-        f"{info.title}: {of}",
-        "",
-        bare.lines,
-        f"{info.title} map for {of} over the photo. {LEGEND}.",
-        map=made,
-        note=nothing,
-    )
+    alt = f"{info.title} map for {of} over the photo. {LEGEND}."
+    return replace(bare, title=f"{info.title}: {of}", alt=alt, map=made, note=nothing)
 
 
 def _begin_with_default(opened: OpenCase) -> None:
@@ -103,7 +111,9 @@ def waits(opened: OpenCase) -> bool:
 
 
 def _asked(asked: Look) -> None:
-    """A key: 0 for the bare photo, 1 to 3 for the maps."""
+    """A key: 0 for the bare photo, 1 to 3 for the maps, o for the outline."""
     order = [NO_MAP, *METHODS]
+    if asked == "outline":
+        st.session_state[OUTLINE] = not st.session_state.get(OUTLINE, False)
     if asked.startswith("map-") and int(asked[4:]) < len(order):
         st.session_state[OVERLAY] = order[int(asked[4:])]

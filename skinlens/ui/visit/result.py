@@ -3,9 +3,9 @@
 import streamlit as st
 
 from skinlens.store import CaseStore
-from skinlens.ui import certainty, clinical_form, forms, save_form, session, widgets
+from skinlens.ui import certainty, save_form, session, widgets
 from skinlens.ui.open_case import OpenCase
-from skinlens.ui.visit import photo
+from skinlens.ui.visit import photo, record
 
 
 def view(store: CaseStore, opened: OpenCase) -> None:
@@ -20,8 +20,7 @@ def view(store: CaseStore, opened: OpenCase) -> None:
         if opened.case is None:
             save_form.save(store, opened)
         else:
-            forms.reading(store, opened)
-            clinical_form.section(store, opened)
+            record.form(store, opened)
 
 
 def _verdict(opened: OpenCase) -> None:

@@ -13,7 +13,7 @@ from skinlens.records import Pixels
 
 _PROFILE_SPACES = {"L": ("GRAY", "RGB "), "RGB": ("RGB ",), "CMYK": ("CMYK",)}
 """Color spaces of the profiles that can describe a picture of each mode, as the ICC header spells them."""
-_IGNORED = "Its colour profile is damaged or does not fit, and was ignored: hues are approximate."
+_IGNORED = "Its color profile is damaged or does not fit, and was ignored: hues are approximate."
 
 
 @dataclass(eq=False)
@@ -22,7 +22,7 @@ class Conversion:
 
     raster: Raster
     icc_profile: bytes | None
-    profile_name: str = "the file's colour profile"
+    profile_name: str = "the file's color profile"
     notes: list[str] = field(default_factory=list)
 
     def bands(self) -> Iterator[Pixels]:
@@ -49,9 +49,9 @@ class Conversion:
                 plain = converted
             yield np.asarray(plain.convert("RGB"))
         if changed:
-            self.notes.append(f"Colours were converted from {self.profile_name} to sRGB.")
+            self.notes.append(f"Colors were converted from {self.profile_name} to sRGB.")
         if is_printed:
-            self.notes.append("Printing colours (CMYK) were converted without a colour profile: hues are approximate.")
+            self.notes.append("Printing colors (CMYK) were converted without a color profile: hues are approximate.")
 
 
 def _transparency(raster: Raster) -> tuple[int, int]:

@@ -1,0 +1,91 @@
+"""Changes of a visit inside one transaction: a draft is edited or signed, what was signed is amended, with a name."""
+
+from collections.abc import Mapping
+
+from sqlite_utils.db import Database
+
+from skinlens.clock import local_day
+from skinlens.errors import Conflict, InvalidEntry
+from skinlens.records import Status
+from skinlens.store import clinical_rows, entries, people, rows, settings
+from skinlens.store.rows import Row
+
+NO_DIAGNOSIS = "Not signed yet: a case is signed with a diagnosis. Choose yours; “other” goes with words of your own."
+
+
+def write(
+    db: Database, stored: Row, wanted: Mapping[str, object], *, status: Status, signer: str = "", action: str = ""
+) -> None:
+    """Put ``wanted`` in the place of the stored columns as far as they differ, with a line in the trail.
+
+    ``action``: of the trail, for a change that amends nothing and bears no name; otherwise it follows from the status.
+
+    Raises:
+        InvalidEntry: see ``CaseStore.annotate``.
+    """
+    name = settings.optional_line(signer, "name of who signs")
+    changed = {field: value for field, value in wanted.items() if value != stored[field]}
+    changes: dict[str, tuple[str | None, str | None]] = {
+        field: (clinical_rows.in_words(field, stored[field]), clinical_rows.in_words(field, value))
+        for field, value in changed.items()
+    }
+    updated: Row = {**changed, "updated_at": entries.now()}
+    if not action:
+        reached = entries.next_status(stored["status"], status, bool(changed))
+        if reached != stored["status"]:
+            changes["status"] = (stored["status"], reached)
+            updated["status"] = reached
+        if not changes:
+            return
+        if reached != "draft":
+            _must_have_name(db, name, signs=stored["status"] == "draft")
+        if stored["status"] == "draft" and reached == "signed":
+            must_have_diagnosis(wanted.get("clinician_label", stored["clinician_label"]))
+            updated |= {"signed_by": name, "signed_at": updated["updated_at"]}
+        if name and reached != "draft":
+            changes["signed_by" if reached == "signed" else "amended_by"] = (None, name)
+        action = "edited" if reached == "draft" else reached
+    if changes:
+        rows.update(db, "visit", stored["id"], updated)
+        people.record_revision(db, "visit", stored["id"], action, changes, stored["model_version"])
+
+
+def must_have_diagnosis(clinician_label: object) -> None:
+    """Refuse to sign without the clinician's diagnosis: a signature stands for one."""
+    if clinician_label is None:
+        raise InvalidEntry(NO_DIAGNOSIS)
+
+
+def must_not_be_signed_meanwhile(stored: Row, expected_version: int, wanted: Mapping[str, object]) -> None:
+    """Refuse a signature where the case was signed since the caller read it.
+
+    Raises:
+        Conflict: it says by whom and on which day.
+    """
+    if stored["status"] == "draft" or stored["version"] == expected_version:
+        return
+    raise Conflict(
+        f"This case was signed{signature_words(stored['signed_by'], stored['signed_at'])} after it was opened here. It "
+        "was not signed a second time, and nothing of this change was saved yet: what is saved now amends it.",
+        subject="visit",
+        number=stored["id"],
+        version=stored["version"],
+        fields={
+            "status": (stored["status"], "signed"),
+            **{field: (stored[field], value) for field, value in wanted.items() if value != stored[field]},
+        },
+    )
+
+
+def signature_words(signed_by: str, signed_at: str | None) -> str:
+    """By whom and on which day, as far as it is known: " by Dr. Lange on 2024-05-31"."""
+    return (f" by {signed_by}" if signed_by else "") + (f" on {local_day(signed_at)}" if signed_at else "")
+
+
+def _must_have_name(db: Database, name: str, *, signs: bool) -> None:
+    """Where the clinic lists who signs, nobody signs or amends without a name."""
+    if name or not settings.stored(db).signers:
+        return
+    if signs:
+        raise InvalidEntry("Not signed yet: choose who signs, or type another name.")
+    raise InvalidEntry("Not saved yet: this case is signed. Choose who amends it, or type another name.")

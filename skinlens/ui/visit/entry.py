@@ -1,0 +1,124 @@
+"""All that a clinician enters on the page of a visit, as one value: read, compared with another window's, written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+from skinlens.clinical import ClinicalRecord, Histology, Plan, Recall
+from skinlens.criteria import Abcd, Criteria, SevenPoint
+from skinlens.labels import DIAGNOSES
+from skinlens.records import Visit
+from skinlens.ui import conflicts
+from skinlens.ui.conflicts import Difference, Value
+
+TITLES: Mapping[str, str] = {
+    "abcd": "ABCD rule",
+    "seven_point": "7-point checklist",
+    "pattern": "Pattern and other findings",
+    "symptoms": "Symptoms",
+    "evolution": "Change over time",
+    "field_width_mm": "Field of view",
+    "planned": "Plan and recall",
+    "histology": "Histology",
+}
+"""What each field is called where two windows differ; the others are in ``conflicts.TITLES``."""
+
+
+class Planned(NamedTuple):
+    """A plan, and the ISO date of the recall that belongs to it."""
+
+    plan: Plan
+    recall_on: str | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Diagnosis, notes and clinical record of one visit; of a recall the date alone, whether it is done is no entry."""
+
+    clinician_label: str | None
+    clinician_diagnosis: str
+    notes: str
+    abcd: Abcd | None
+    seven_point: SevenPoint | None
+    pattern: str
+    symptoms: str
+    evolution: str
+    field_width_mm: float | None
+    planned: Planned | None
+    histology: Histology | None
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """The diagnosis and the notes, as the store takes them."""
+        return {name: getattr(self, name) for name in ("clinician_label", "clinician_diagnosis", "notes")}
+
+    @property
+    def clinical(self) -> ClinicalRecord:
+        """The rest, as the store takes it."""
+        plan, recall_on = self.planned or (None, None)
+        return ClinicalRecord(
+            Criteria(self.abcd, self.seven_point, self.pattern),
+            self.symptoms,
+            self.evolution,
+            plan,
+            Recall(recall_on) if recall_on else None,
+            self.histology,
+            self.field_width_mm,
+        )
+
+
+def of(visit: Visit) -> Entry:
+    """What is stored of it."""
+    record = visit.clinical
+    recall = record.recall.due_on if record.recall and record.plan and record.plan.action == "recheck" else None
+    return Entry(
+        visit.clinician_label,
+        visit.clinician_diagnosis,
+        visit.notes,
+        record.criteria.abcd,
+        record.criteria.seven_point,
+        record.criteria.pattern,
+        record.symptoms,
+        record.evolution,
+        record.field_width_mm,
+        Planned(record.plan, recall) if record.plan else None,
+        record.histology,
+    )
+
+
+def differences(read: Entry, stored: Entry, mine: Entry) -> tuple[Difference, ...]:
+    """The fields that another window changed since they were read, and that this one would have otherwise."""
+    triples = {one.name: [getattr(side, one.name) for side in (read, stored, mine)] for one in fields(Entry)}
+    return tuple(
+        Difference(name, before, now, wanted)
+        for name, (before, now, wanted) in triples.items()
+        if now not in (before, wanted)
+    )
+
+
+def changed(read: Entry, stored: Entry) -> tuple[tuple[str, str], ...]:
+    """What another window changed since it was read: the title of each field, and what is stored now."""
+    names = [one.name for one in fields(Entry) if getattr(read, one.name) != getattr(stored, one.name)]
+    return tuple((title(name), shown(name, getattr(stored, name))) for name in names)
+
+
+def title(field: str) -> str:
+    """The name of a field, as it is read."""
+    return TITLES.get(field) or conflicts.TITLES[field]
+
+
+def shown(field: str, value: Value) -> str:
+    """A value as it is read."""
+    match value:
+        case Planned(plan, recall_on):
+            return f"{plan.summary}; recall on {recall_on}" if recall_on else plan.summary
+        case Abcd():
+            return ", ".join(f"{sign} {count}" for sign, count in zip("ABCD", value.counts, strict=True))
+        case SevenPoint():
+            return value.summary
+        case Histology():
+            found = filter(None, (DIAGNOSES.get(value.label or ""), value.text, value.reported_on, value.report_number))
+            return ", ".join(found)
+        case float():
+            return f"{value:g} mm"
+    return conflicts.shown(field, value)

@@ -1,0 +1,262 @@
+"""What a clinician enters of a stored visit: criteria, size, plan, histology, then the diagnosis; saved as one."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from skinlens.errors import Conflict, SkinLensError
+from skinlens.labels import DIAGNOSES
+from skinlens.records import Status, Visit
+from skinlens.store import CaseStore
+from skinlens.store.signatures import NO_DIAGNOSIS, signature_words
+from skinlens.ui import clinical_fields, clinical_form, confirmation, conflicts, session, signing, size_form, widgets
+from skinlens.ui.conflicts import Pending
+from skinlens.ui.open_case import OpenCase
+from skinlens.ui.shortcuts import SAVE
+from skinlens.ui.visit import entry
+from skinlens.ui.visit.entry import Entry
+from skinlens.ui.words import diagnosis_name, plain
+
+_READ = "record_read"
+"""Key of the visit as this window read it."""
+_HELD, _SAVED = "record_held", "record_saved"
+ELSEWHERE = "This was changed in another window after it was opened here."
+
+
+@st.fragment
+def form(store: CaseStore, opened: OpenCase) -> None:
+    """All fields and one place to save them. What was typed stays when the page, or a part of it, is changed."""
+    session.leave_if_gone(opened)
+    assert opened.case is not None
+    confirmation.show(opened.key("case_saved"))
+    if held := st.session_state.get(opened.key(_HELD)):
+        _settle(store, opened, held)
+        return
+    read = _read(opened, opened.case.visit)
+    record = read.clinical
+    with st.expander("Criteria", expanded=bool(record.criteria.rules or record.criteria.pattern)):
+        seen = clinical_form.criteria(opened, record)
+    with st.expander("Size", expanded=record.field_width_mm is not None):
+        width = size_form.fields(opened, record)
+    with st.expander("Plan and recall", expanded=True):
+        planned, no_plan = clinical_form.plan(store, opened, record)
+    with st.expander("Histology", expanded=record.histology is not None):
+        histology, no_histology = clinical_form.histology(opened, record)
+    st.header("Diagnosis")
+    label = _diagnosis(opened, read)
+    at_label = st.container()
+    words = _line(opened, "words", "In your own words", read.clinician_diagnosis)
+    notes = clinical_fields.text(opened, "notes", "Notes", read.notes, height=110)
+    widgets.unprintable({"diagnosis": words, "notes": notes})
+    mine = Entry(
+        label, words, notes, seen.abcd, seen.seven_point, seen.pattern, seen.symptoms, seen.evolution, width, planned,
+        histology,
+    )  # fmt: skip
+    pressed, signer = _buttons(store, opened, read)
+    trouble = st.container()
+    confirmation.show(opened.key(_SAVED))
+    if pressed is None:
+        return
+    draft = opened.case.visit.status == "draft"
+    if problems := [one for one in (seen.problem, no_plan, no_histology) if one]:
+        trouble.error(plain(f"Nothing is saved yet. {' '.join(problems)}"))
+    elif pressed == "signed" and mine.clinician_label is None:
+        at_label.error(plain(NO_DIAGNOSIS))
+        trouble.error("Not signed yet: choose your diagnosis above.")
+    elif (pressed != "draft" and (draft or mine != entry.of(read))) and (
+        problem := signing.missing(store, signer, draft=draft)
+    ):
+        trouble.error(plain(problem))
+    else:
+        try:
+            _save(store, opened, read, mine, seen.phototype, pressed, signer)
+        except SkinLensError as error:  # also a full disk: what was typed stays, to be saved again
+            trouble.error(plain(error))
+
+
+def _read(opened: OpenCase, stored: Visit) -> Visit:
+    """The visit that the fields began with; where another window has changed it since, that is said."""
+    read: Visit = st.session_state.setdefault(opened.key(_READ), stored)
+    if entry.of(read) == entry.of(stored) and (read.status == stored.status or read.status != "draft"):
+        st.session_state[opened.key(_READ)] = stored  # moved, or its recall was dealt with
+        return stored
+    rest = entry.changed(entry.of(read), entry.of(stored))
+    if not rest:  # only signed, which is said beside the button
+        return read
+    st.info(f"{ELSEWHERE} What you entered below is still here; when you save it, both are shown and you choose.")
+    with st.container(border=True):
+        st.caption("What is stored now")
+        for title, words in rest:
+            st.text(f"{title}: {words}")
+    if st.button("Take what is stored now", key=opened.key("record_take")):
+        _begin_again(opened, stored)
+        st.rerun()
+    return read
+
+
+def _signed_elsewhere(read: Visit, stored: Visit) -> str:
+    """A sentence where another window signed the case since it was read here; else empty."""
+    if read.status != "draft" or stored.status == "draft":
+        return ""
+    by = signature_words(stored.signed_by, stored.signed_at)
+    return f"This case was signed{by} in another window: it is not signed twice. What you save now amends it."
+
+
+def _begin_again(opened: OpenCase, stored: Visit) -> None:
+    """Have the fields show what is stored."""
+    clinical_fields.forget(opened)
+    st.session_state.pop(opened.key(_HELD), None)
+    st.session_state[opened.key(_READ)] = stored
+
+
+# -------------------------------------------------------------------------------------------------------- the fields
+
+
+def _diagnosis(opened: OpenCase, read: Visit) -> str | None:
+    key = clinical_fields.key(opened, "label")
+    st.session_state.setdefault(key, read.clinician_label)
+    return st.selectbox(
+        "Your diagnosis",
+        list(DIAGNOSES),
+        index=None,
+        format_func=diagnosis_name,
+        placeholder="None yet",
+        key=key,
+        persist_state="session",
+    )
+
+
+def _line(opened: OpenCase, name: str, label: str, stored: str) -> str:
+    key = clinical_fields.key(opened, name)
+    st.session_state.setdefault(key, stored)
+    return st.text_input(label, key=key, persist_state="session", max_chars=500)
+
+
+def _buttons(store: CaseStore, opened: OpenCase, read: Visit) -> tuple[Status | None, str]:
+    """Who signs or amends, and what is to become of the case: the status asked for once a button was pressed."""
+    assert opened.case is not None
+    visit = opened.case.visit
+    draft = visit.status == "draft"
+    if elsewhere := _signed_elsewhere(read, visit):
+        st.warning(plain(elsewhere))
+    elif not draft:
+        by = signature_words(visit.signed_by, visit.signed_at)
+        st.markdown(
+            plain(
+                f"This case is signed{by}. Saving amends it: your name and what you change go into the audit log, and "
+                "what was signed stays there."
+            )
+        )
+    signer = signing.choose(store, draft=draft, key=opened.key("signer" if draft else "amender"))
+    with st.container(horizontal=True):
+        if not draft:
+            amended = st.button("Save as amendment", type="primary", key=SAVE)
+            return ("amended" if amended else None), signer
+        saved = st.button("Save draft", key=SAVE)
+        signed = st.button("Save and sign", type="primary", key=opened.key("sign"))
+    st.caption("Both save all of this page. Signing marks your diagnosis as final; a later change is an amendment.")
+    return ("signed" if signed else "draft" if saved else None), signer
+
+
+# ------------------------------------------------------------------------------------------------------------ saving
+
+
+def _save(
+    store: CaseStore, opened: OpenCase, read: Visit, mine: Entry, phototype: int | None, wanted: Status, signer: str
+) -> None:
+    """Write the page as one; what another window was faster with is held until it is settled."""
+    assert opened.case is not None
+    shown, now = opened.case.visit.status, store.case(opened.case.visit.id)
+    session.refresh(now)
+    if found := entry.differences(entry.of(read), entry.of(now.visit), mine):
+        st.session_state[opened.key(_HELD)] = Pending(
+            "visit", now.visit.version, vars(mine), found, sign=wanted == "signed", signer=signer
+        )
+        st.rerun()
+    if shown == "draft" and now.visit.status != "draft":
+        st.rerun()  # signed elsewhere a moment ago: the page says by whom, and what was typed stays
+    _write(store, opened, mine, wanted, signer)
+    clinical_form.save_phototype(store, opened, phototype)
+    _done(store, opened, now.visit, wanted)
+
+
+def _write(store: CaseStore, opened: OpenCase, mine: Entry, wanted: Status, signer: str) -> None:
+    assert opened.case is not None
+    visit = opened.case.visit
+    try:
+        changed = store.annotate(
+            visit.id,
+            **mine.reading,
+            clinical=mine.clinical,
+            status=wanted,
+            expected_version=visit.version,
+            signer=signer,
+        )
+    except Conflict:  # within the same moment
+        session.refresh(store.case(visit.id))
+        st.rerun()
+    signing.remember(signer)
+    session.refresh(changed)
+    st.session_state[opened.key(_READ)] = changed.visit
+
+
+def _done(store: CaseStore, opened: OpenCase, before: Visit, wanted: Status) -> None:
+    assert opened.case is not None
+    now = store.case(before.id)
+    session.refresh(now)
+    _begin_again(opened, now.visit)
+    became = {"draft": "saved as a draft", "signed": "signed and saved", "amended": "amended and saved"}[wanted]
+    if wanted == "amended" and now.visit.version == before.version:
+        became = "not changed: there was nothing to amend"
+    confirmation.give(opened.key(_SAVED), f"Case {before.id} {became}.".replace(" not changed", " is not changed"))
+    st.rerun()
+
+
+def _settle(store: CaseStore, opened: OpenCase, held: Pending) -> None:
+    """Both sides of each field that two windows changed; what is chosen is saved as the one press was meant."""
+    assert opened.case is not None
+    visit = opened.case.visit
+    read: Visit = st.session_state[opened.key(_READ)]
+    draft = visit.status == "draft"
+    name = held.signer
+
+    def ask() -> None:
+        nonlocal name
+        if not draft or held.sign:
+            name = signing.choose(store, draft=draft, key=opened.key("signer" if draft else "amender"))
+
+    chosen = conflicts.settle(
+        held, opened.key, _signed_elsewhere(read, visit), title=entry.title, show=entry.shown, above_button=ask
+    )
+    if chosen is None:
+        return
+    settled = Entry(**chosen)  # type: ignore[arg-type]
+    signs = held.sign and draft
+    if signs and settled.clinician_label is None:
+        st.error(plain(NO_DIAGNOSIS))
+    elif (signs or not draft) and (problem := signing.missing(store, name, draft=draft)):
+        st.error(plain(problem))
+    else:
+        try:
+            _save_settled(store, opened, held, settled, signer=name, signs=signs)
+        except SkinLensError as error:
+            st.error(plain(error))
+
+
+def _save_settled(
+    store: CaseStore, opened: OpenCase, held: Pending, settled: Entry, *, signer: str, signs: bool
+) -> None:
+    assert opened.case is not None
+    number = opened.case.visit.id
+    now = store.case(number)
+    session.refresh(now)
+    if now.visit.version != held.version:  # a third change in between
+        read: Visit = st.session_state[opened.key(_READ)]
+        found = entry.differences(entry.of(read), entry.of(now.visit), settled)
+        held = replace(held, version=now.visit.version, mine=vars(settled), differences=found, signer=signer)
+        st.session_state[opened.key(_HELD)] = held
+        if found:
+            st.rerun()
+    wanted: Status = "signed" if signs else "draft" if now.visit.status == "draft" else "amended"
+    _write(store, opened, settled, wanted, signer)
+    _done(store, opened, now.visit, wanted)

@@ -1,0 +1,112 @@
+"""The page of a visit: the outline over the photo, settings that are read once, a report that follows them."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pypdf
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from skinlens import pipeline
+from skinlens.records import Case
+from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.ui import cache
+from skinlens.ui.visit import photo as visit_photo
+from tests.app.conftest import press, read, turn, words
+from tests.app.test_journey import shown_maps
+
+
+@pytest.fixture
+def store(skinlens_home: Path) -> CaseStore:
+    return CaseStore(skinlens_home)
+
+
+def saved(store: CaseStore, day: str, before: Case | None = None, *, outlined: bool = True) -> Case:
+    """A visit of one lesion, with an outline, on a photo that is 25.4 mm wide."""
+    analysis = pipeline.example(pipeline.load_classifier(pipeline.weights_directory()))
+    patient: Any = NewPatient("P-7", 1961, "female") if before is None else before.patient.id  # type: ignore[union-attr]
+    lesion: Any = NewLesion("forearm") if before is None else before.lesion.id
+    case = pipeline.save(store, analysis, (), patient=patient, lesion=lesion, taken_on=day)
+    if outlined:
+        points = [(0.5 + 0.3 * np.cos(turn), 0.5 + 0.3 * np.sin(turn)) for turn in np.linspace(0, 6.2, 24)]
+        drawn = pipeline.drawn_by_clinician(points, analysis.photo, case.visit.prediction.model)
+        store.keep_outlines(case.visit.id, [drawn], expected=())
+    return store.record_scale(case.visit.id, 25.4, expected_version=case.visit.version)
+
+
+def opened(app: AppTest, number: int) -> AppTest:
+    return press(turn(app, "worklist"), f"Open case {number}")
+
+
+def test_the_outline_is_drawn_over_the_photo_and_taken_off(agreed: AppTest, store: CaseStore) -> None:
+    saved(store, "2024-05-06")
+    app = opened(agreed, 1)
+    (panel,) = shown_maps(app)["panels"]
+    assert panel["outline"] is None
+    app.toggle(key=visit_photo.OUTLINE).set_value(True).run()
+    (panel,) = shown_maps(app)["panels"]
+    first = panel["outline"].removeprefix("M").split("L")[0].split()
+    assert [float(share) for share in first] == pytest.approx([0.8, 0.5], abs=1e-3)
+    assert panel["outline"].endswith("Z")
+    assert panel["alt"].endswith("with the outline of the lesion")
+    app.toggle(key=visit_photo.OUTLINE).set_value(False).run()
+    assert shown_maps(app)["panels"][0]["outline"] is None
+
+
+def test_without_an_outline_the_switch_is_off(agreed: AppTest, store: CaseStore) -> None:
+    saved(store, "2024-05-06", outlined=False)
+    app = opened(agreed, 1)
+    assert app.toggle(key=visit_photo.OUTLINE).disabled
+    assert shown_maps(app)["panels"][0]["outline"] is None
+
+
+def test_the_settings_are_read_once_a_run(agreed: AppTest, store: CaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved(store, "2024-05-06")
+    app = opened(agreed, 1)
+    real, calls = CaseStore.settings, []
+    monkeypatch.setattr(CaseStore, "settings", lambda self: calls.append(1) or real(self))
+    app.run()
+    assert len(calls) == 1
+    turn(app, "worklist")
+    calls.clear()
+    app.run()
+    assert len(calls) == 1
+
+
+def test_the_model_is_named_by_its_version_alone(agreed: AppTest, store: CaseStore) -> None:
+    name = saved(store, "2024-05-06").visit.prediction.model.name
+    app = opened(agreed, 1)
+    assert "Model version " in read(app)
+    assert name not in words(app)
+
+
+def test_a_report_that_is_offered_follows_the_unit(
+    agreed: AppTest, store: CaseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = saved(store, "2024-05-06")
+    saved(store, "2024-08-06", first)
+    given: list[bytes] = []
+    make = cache.report
+
+    def spied(*args: Any, **wanted: Any) -> Any:
+        made = make(*args, **wanted)
+        given.append(made[0])
+        return made
+
+    monkeypatch.setattr(cache, "report", spied)
+    app = turn(opened(agreed, 2), "report")
+    assert " mm before" in printed(given[-1])
+    before = store.settings()
+    store.keep_settings(replace(before, unit="inch"), read=before)
+    app.run()
+    assert " in before" in printed(given[-1])
+    assert " mm before" not in printed(given[-1])
+    assert not app.exception
+
+
+def printed(data: bytes) -> str:
+    text = "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(data)).pages)
+    return " ".join(text.replace("\u00a0", " ").split())
