@@ -37,7 +37,7 @@ TERMS: Mapping[str, str] = {
     "7-point checklist": "Seven dermoscopic criteria with points; suspicious from 3 points (1998) or from 1 (2011).",
     "Width of the skin in the photo": "From the left edge of the photo to the right one, as the maker of the "
     "dermatoscope gives its field of view, or as a ruler in the photo shows. Enter it under “Size”, and "
-    "lengths are in millimeters.",
+    "lengths are in millimeters, or in inches where the settings say so.",
     "Draft, signed, amended": "A signed case is final. A later change is an amendment, and the audit log has both.",
 }
 
