@@ -81,14 +81,19 @@ def difference_words(one: Difference, unit: Unit = "mm") -> str:
         return f"{name}: differs by ΔE {one.change:.1f}, {limit}."
     if one.quantity == "asymmetry":
         was, now = f"{one.before:.0f}\u00a0%", f"{one.after:.0f}\u00a0%"
-        return f"{name}: {was} before, {now} now ({one.change:+.0f} percentage points), {limit}."
+        return f"{name}: {was} before, {now} now ({_signed(one.change)} percentage points), {limit}."
     if one.quantity in {"color_spread", "lightness"}:
         return f"{name}: {one.before:.1f} before, {one.after:.1f} now (ΔE {one.change:+.1f}), {limit}."
-    amount = f"{one.change:+.0f}\u00a0%"
+    amount = f"{_signed(one.change)}\u00a0%"
     if one.unit in {"mm", "mm²"}:
         size = length if one.unit == "mm" else area
         return f"{name}: {size(one.before, unit)} before, {size(one.after, unit)} now ({amount}), {limit}."
     return f"{name}: {amount}, {limit}."
+
+
+def _signed(change: float) -> str:
+    """Whole, with its sign; no sign before what rounds to nothing."""
+    return f"{change:+.0f}" if round(change) else "0"
 
 
 def _against_error(one: Difference) -> str:

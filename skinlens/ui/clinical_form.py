@@ -27,7 +27,7 @@ from skinlens.errors import InvalidEntry
 from skinlens.records import Case
 from skinlens.report.clinical import clinical_entries
 from skinlens.store import CaseStore
-from skinlens.ui import clinical_fields, confirmation, outline, session, size_form, widgets
+from skinlens.ui import cache, clinical_fields, confirmation, outline, session, size_form, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain
 from skinlens.wording import criteria_statement
@@ -58,7 +58,7 @@ def section(store: CaseStore, opened: OpenCase) -> None:
         _changed_elsewhere(opened)
         read = st.session_state[opened.key(clinical_fields.READ)]
     if opened.case.visit.status != "draft":
-        st.caption("This case is signed. A change amends it; what was signed before stays in the trail.")
+        st.caption("This case is signed. A change amends it; what was signed before stays in the audit log.")
     with st.expander("Criteria", expanded=bool(read.criteria.rules or read.criteria.pattern)):
         _criteria(store, opened, read)
     with st.expander("Size", expanded=read.field_width_mm is not None):
@@ -76,7 +76,7 @@ def _changed_elsewhere(opened: OpenCase) -> None:
         "This was changed in another window after it was opened here. What you entered below is still here; "
         "saving it puts it in the place of what is stored."
     )
-    entries = clinical_entries(opened.case)
+    entries = clinical_entries(opened.case, cache.settings().unit)
     with st.container(border=True):
         st.caption("What is stored now")
         for entry in entries:

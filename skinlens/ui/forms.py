@@ -101,7 +101,7 @@ def reading(store: CaseStore, opened: OpenCase) -> None:
         st.caption(
             "Signing marks your diagnosis as final. A later change is an amendment."
             if draft
-            else "This case is signed. A change amends it; what was signed before stays in the trail."
+            else "This case is signed. A change amends it; what was signed before stays in the audit log."
         )
     confirmation.show(opened.key("reading_saved"))
     widgets.unprintable({"diagnosis": read.clinician_diagnosis, "notes": read.notes})

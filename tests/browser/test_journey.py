@@ -304,7 +304,7 @@ def journey(page: Page, address: str, tmp_path: Path) -> None:
     picture(page, "6-report")
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Download the PDF").click()
-    assert waiting.value.suggested_filename == "skinlens-case-0001.pdf"
+    assert waiting.value.suggested_filename == "skinlens-case-0001-report.pdf"
     text = "".join(
         sheet.extract_text() for sheet in pypdf.PdfReader(io.BytesIO(waiting.value.path().read_bytes())).pages
     )
