@@ -185,10 +185,10 @@ def _listed(values: Mapping[str, int | float | str] | Mapping[str, float]) -> st
     if not values:
         return "none"
     shown = (
-        f"{key.replace('_', ' ')} {number(value) if isinstance(value, float) else value}"
+        f"{key.replace('_', ' ')}: {number(value) if isinstance(value, float) else value}"
         for key, value in values.items()
     )
-    return ", ".join(shown)
+    return "; ".join(shown)
 
 
 def scaled(pixels: Pixels, scale: float) -> UInt8[Array, "height width 3"]:

@@ -70,12 +70,12 @@ def test_each_overlay_says_what_it_explains_and_how_it_was_made() -> None:
     assert [panel.title for panel in (grad_cam, score_cam, lime)] == ["Grad-CAM", "Score-CAM", "LIME"]
     assert grad_cam.lines == (
         "Speaks for melanoma (23.1\u00a0%)",
-        "Settings: layer fused map",
+        "Settings: layer: fused map",
     )
     assert lime.lines[1:] == (
-        "Settings: trials at most 512",
+        "Settings: trials at most: 512",
         "Seed of the random trials: 2891336453",
-        "Measured: fit to the trials (R², 1 = perfect) 0.812",
+        "Measured: fit to the trials (R², 1 = perfect): 0.812",
     )
     assert grad_cam.alt == "Grad-CAM heat map for melanoma over the photo. 0 = none, 1 = most."
 
@@ -104,10 +104,10 @@ def test_what_a_method_knows_about_its_map_is_said_in_words() -> None:
         diagnostics={"peak": 0.3, "empty": 1.0, "r2": 0.5, "segments": 48.0, "stability": 0.913},
     )
     assert annex(samples.case(photo), photo, [lime]).panels[0].lines[1:] == (
-        "Settings: trials at most 512",
+        "Settings: trials at most: 512",
         "Seed of the random trials: 5",
-        "Measured: fit to the trials (R², 1 = perfect) 0.5, reproducibility with other trials (1 = the same) 0.913, "
-        "patches 48",
+        "Measured: fit to the trials (R², 1 = perfect): 0.5; reproducibility with other trials (1 = the same): 0.913; "
+        "patches: 48",
         "The map is empty: nothing in the photo spoke for melanoma.",
     )
 
