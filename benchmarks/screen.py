@@ -7,34 +7,29 @@ its own, so that nothing is found in a cache. Medians in seconds beside the bars
 
 import argparse
 import json
-import os
 import re
-import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page
 
 from benchmarks.machine import ROOT, machine
 from benchmarks.similar import fill_visits
 from skinlens.phantom import draw_phantom
 from skinlens.serve import free_port
 from skinlens.store import CaseStore
+from tests.browser.serving import launched, program, serving
 
 RUNS = 10
 LISTS = (5_000, 100_000)
 RESULT = ROOT / "benchmarks" / "results" / "screen.json"
 LIMIT_MS = 120_000
-SWITCHES = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 BARS_S = {
     "first text, new browser": 1.5,
     "photo chosen to photo shown": 0.6,
@@ -58,37 +53,17 @@ Times = dict[str, list[float]]
 def served(home: Path) -> Iterator[str]:
     """The app on a free port, with that folder for its cases; its address."""
     port = free_port("127.0.0.1", 8701)
-    command = [sys.executable, "-m", "skinlens", "serve", "--port", str(port)]
-    environment = {**os.environ, "SKINLENS_HOME": str(home)}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as server:
-        try:
-            _wait_until_it_answers(port, server)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-
-
-def _wait_until_it_answers(port: int, server: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + LIMIT_MS / 1000
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2) as answer:
-                if answer.status == 200:
-                    return
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit("The app did not start.")
+    with serving(["-m", "skinlens", "serve", "--port", str(port)], port, home) as address:
+        yield address
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    program = shutil.which("chromium-headless-shell") or shutil.which("chromium")
-    if program is None:
+    path = program()
+    if path is None:
         raise SystemExit("Chromium is not installed. Install Debian's chromium-headless-shell.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(SWITCHES))
+    with launched(path) as browser:
         yield browser
-        browser.close()
 
 
 @contextmanager

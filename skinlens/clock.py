@@ -14,12 +14,8 @@ def local_day(at: str) -> str:
 
 
 def local_minute(at: str) -> str:
-    """The clinic's date and time to the minute, and its zone by the distance from UTC: 2026-01-31 09:05 (UTC+01:00)."""
-    if len(at) <= len("2026-01-31"):
-        return at
-    moment = _local(at)
-    zone = moment.strftime("%z")
-    return f"{moment:%Y-%m-%d %H:%M} (UTC{zone[:3]}:{zone[3:5]})"
+    """The clinic's date and time to the minute, by its own clock: 2026-01-31 09:05."""
+    return at if len(at) <= len("2026-01-31") else f"{_local(at):%Y-%m-%d %H:%M}"
 
 
 def _local(at: str) -> datetime:

@@ -45,7 +45,8 @@ from skinlens.records import (
 )
 from skinlens.report import content, pdf
 from skinlens.report.change import SinceLastVisit, since_last_visit
-from skinlens.report.content import ReportContent, Signing
+from skinlens.report.content import ReportContent
+from skinlens.report.signing import Signing
 from skinlens.store import CaseStore, SimilarCase, SimilarQuery
 
 __all__ = [
@@ -310,9 +311,18 @@ def report_content(
     photo, problems = store.readable_photo(visit_id)
     maps, lost = store.readable_explanations(visit_id) if annex else ((), ())
     tests, outlines = store.checks(visit_id) if annex else (), store.outlines(visit_id)
-    change, signing = _since_last_visit(store, case.visit), _signing(store, case.visit)
     composed = content.compose(
-        case, photo, maps, tests, outlines, annex=annex, change=change, signing=signing, clinic=clinic, spec=spec
+        case,
+        photo,
+        maps,
+        tests,
+        outlines,
+        annex=annex,
+        change=_since_last_visit(store, case.visit),
+        signing=_signing(store, case.visit),
+        clinic=clinic,
+        unit=store.settings().unit,
+        spec=spec,
     )
     return composed, (*problems, *lost)
 
@@ -345,7 +355,7 @@ def _since_last_visit(store: CaseStore, visit: Visit) -> SinceLastVisit | None:
 def _signing(store: CaseStore, visit: Visit) -> Signing:
     """From the audit log of the visit itself, and who signed it."""
     log = (one for one in store.revisions(visit.id) if one.subject == "visit")
-    signing = Signing.from_log((one.at, one.action, (one.changes.get("status") or (None, None))[1]) for one in log)
+    signing = Signing.from_log((one.at, one.action, one.changes) for one in log)
     return replace(signing, signer=visit.signed_by)
 
 

@@ -39,6 +39,23 @@ def number(value: float) -> str:
 
 
 MM_PER_INCH = 25.4
+UNIT_WORDS: dict[Unit, str] = {"mm": "mm", "inch": "inches"}
+"""Behind the label of a field for a length."""
+
+
+def from_mm(mm: float, unit: Unit) -> float:
+    """A length as a field in that unit holds it."""
+    return mm / MM_PER_INCH if unit == "inch" else mm
+
+
+def to_mm(value: float, unit: Unit) -> float:
+    """What was entered in that unit, in millimeters, to a thousandth of one."""
+    return round(value * MM_PER_INCH, 3) if unit == "inch" else value
+
+
+def entered_length(mm: float, unit: Unit = "mm") -> str:
+    """A length that a clinician entered: no digit more than was typed, in hundredths where it is an inch."""
+    return length(mm, unit) if unit == "inch" else f"{mm:g}\u00a0mm"
 
 
 def length(mm: float, unit: Unit = "mm") -> str:

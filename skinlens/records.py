@@ -312,7 +312,7 @@ class Patient:
     """Fitzpatrick skin phototype, 1 to 6; None: not given."""
 
     def age_on(self, day: str) -> str | None:
-        """The age in words on an ISO date: "62 or 63", since the birthday is not kept; "85+" above 85.
+        """The age in words on an ISO date: "about 62", as the birthday is not kept and may be over; "85+" above 85.
 
         None without a birth year.
         """
@@ -324,7 +324,9 @@ class Patient:
         least_years = max(0, most_years - 1)
         if self.born_earlier:
             return f"{least_years}+"
-        return f"{least_years} or {most_years}" if most_years else "under 1"
+        if least_years:
+            return f"about {least_years}"
+        return "under 2" if most_years else "under 1"
 
 
 @dataclass(frozen=True)

@@ -194,23 +194,27 @@ CONTEXT_PRIOR = (
 
 
 def criteria_statement(
-    criteria: Criteria, quality: QualityReport, prediction: Prediction, *, whose: str = "Your"
+    criteria: Criteria, quality: QualityReport, prediction: Prediction, *, whose: str = "Your", scores: bool = True
 ) -> str:
-    """Whether the clinician's criteria and the model's melanoma flag agree; empty where no rule was filled in.
+    """Whether the clinician's criteria and the model's melanoma cut-off agree; empty where no rule was filled in.
 
-    ``whose``: how the sentence begins where it is not the clinician who reads it.
+    ``whose``: how the sentence begins where it is not the clinician who reads it. ``scores``: whether the rules and
+    their scores are named; not where they stand beside it.
     """
     if not criteria.rules:
         return ""
-    found = "; ".join(rule.summary for rule in criteria.rules)
+    found = "; ".join(rule.summary for rule in criteria.rules) if scores else ""
     if not quality.reliable:
-        return f"{whose} criteria stand alone, as the model's result is unreliable: {found}."
+        return f"{whose} criteria stand alone, as the model's result is unreliable{f': {found}' if found else ''}."
     flagged = prediction.above_melanoma_threshold
-    model = "flags melanoma" if flagged else "does not flag melanoma"
+    prob, cutoff = _told_apart(prediction.melanoma_prob, prediction.melanoma_threshold.value)
+    figures, in_brackets = f"{prob}; cut-off {cutoff}", f" ({found})" if found else ""
+    model = f"the model {'flags' if flagged else 'does not flag'} melanoma ({figures})"
     if criteria.suspicious is None:
-        return f"{whose} two rules disagree ({found}); the model {model}. Look again."
+        return f"{whose} two rules disagree{in_brackets}; {model}. Look again."
     if criteria.suspicious == flagged:
-        said = "both speak for melanoma" if flagged else "neither speaks for melanoma"
-        return f"{whose} criteria and the model agree, {said}: {found}."
+        said = "suspicious for melanoma" if flagged else "not suspicious for melanoma"
+        agree = f"{whose} criteria{in_brackets} and the model's melanoma cut-off agree"
+        return f"{agree}: {said} (model: {figures})."
     said = "speak" if criteria.suspicious else "do not speak"
-    return f"{whose} criteria {said} for melanoma ({found}), but the model {model}. Look again."
+    return f"{whose} criteria {said} for melanoma{in_brackets}, but {model}. Look again."

@@ -124,31 +124,33 @@ def prediction(melanoma: float) -> Prediction:
         (
             Criteria(HIGH),
             0.3,
-            "Your criteria and the model agree, both speak for melanoma: ABCD rule: TDS 5.5, highly suspicious.",
+            "Your criteria (ABCD rule: TDS 5.5, highly suspicious) and the model's melanoma cut-off agree: suspicious "
+            "for melanoma (model: 30.0\u00a0%; cut-off 10.0\u00a0%).",
         ),
         (
             Criteria(LOW, SevenPoint()),
             0.02,
-            "Your criteria and the model agree, neither speaks for melanoma: ABCD rule: TDS 1.1, benign; 7-point "
-            "checklist (1998, limit 3): 0 points, not suspicious.",
+            "Your criteria (ABCD rule: TDS 1.1, benign; 7-point checklist (1998, limit 3): 0 points, not suspicious) "
+            "and the model's melanoma cut-off agree: not suspicious for melanoma "
+            "(model: 2.0\u00a0%; cut-off 10.0\u00a0%).",
         ),
         (
             Criteria(HIGH),
             0.02,
             "Your criteria speak for melanoma (ABCD rule: TDS 5.5, highly suspicious), but the model does not flag "
-            "melanoma. Look again.",
+            "melanoma (2.0\u00a0%; cut-off 10.0\u00a0%). Look again.",
         ),
         (
             Criteria(seven_point=SevenPoint(("regression",))),
             0.1,
             "Your criteria do not speak for melanoma (7-point checklist (1998, limit 3): 1 point, not suspicious), but "
-            "the model flags melanoma. Look again.",
+            "the model flags melanoma (10.0\u00a0%; cut-off 10.0\u00a0%). Look again.",
         ),
         (
             Criteria(LOW, SevenPoint(("regression",), "2011")),
             0.02,
             "Your two rules disagree (ABCD rule: TDS 1.1, benign; 7-point checklist (2011, limit 1): 1 point, "
-            "suspicious); the model does not flag melanoma. Look again.",
+            "suspicious); the model does not flag melanoma (2.0\u00a0%; cut-off 10.0\u00a0%). Look again.",
         ),
     ],
 )
@@ -159,6 +161,18 @@ def test_agreement_and_disagreement_are_said(criteria: Criteria, melanoma: float
 def test_beside_an_unreliable_result_the_criteria_stand_alone() -> None:
     assert criteria_statement(Criteria(HIGH), STRANGE, prediction(0.9)) == (
         "Your criteria stand alone, as the model's result is unreliable: ABCD rule: TDS 5.5, highly suspicious."
+    )
+
+
+def test_scores_that_stand_beside_it_are_not_said_again() -> None:
+    for criteria in (Criteria(HIGH), Criteria(LOW), Criteria(LOW, SevenPoint(("regression",), "2011"))):
+        for quality in (FAMILIAR, STRANGE):
+            words = criteria_statement(criteria, quality, prediction(0.02), scores=False)
+            assert "TDS" not in words
+            assert "checklist" not in words
+    assert criteria_statement(Criteria(LOW), FAMILIAR, prediction(0.02), scores=False) == (
+        "Your criteria and the model's melanoma cut-off agree: not suspicious for melanoma (model: 2.0\u00a0%; cut-off "
+        "10.0\u00a0%)."
     )
 
 

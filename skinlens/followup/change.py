@@ -72,6 +72,16 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class ScaleConflict:
+    """Widths of skin that two photos are said to show, in millimeters, and that contradict their alignment."""
+
+    before_mm: float
+    after_mm: float
+    aligned_mm: float
+    """What the later photo shows if the width of the earlier one is right."""
+
+
+@dataclass(frozen=True)
 class Change:
     """What became of a lesion between two visits."""
 
@@ -86,8 +96,8 @@ class Change:
     """False: too little skin is seen beside one of the lesions; colors are not compared."""
     outline_overlap: float | None
     """Dice coefficient of the two outlines in one frame, 0 to 1; None where the photos are not aligned."""
-    scales_disagree: bool
-    """Whether the two scales and the registration give different magnifications: one of the scales may be wrong."""
+    scale_conflict: ScaleConflict | None
+    """Where the two scales and the registration give different magnifications: one of the scales may be wrong."""
     outlined_by_model: bool
     """Whether at least one outline is the model's, not corrected by a clinician."""
 
@@ -127,7 +137,7 @@ def compare(before: SeenLesion, after: SeenLesion, registration: Registration | 
         ),
         color_matched=matched,
         outline_overlap=_overlap(before, after, registration) if registration.aligned else None,
-        scales_disagree=_scales_disagree(before, after, registration),
+        scale_conflict=scale_conflict((before.photo, after.photo), (before.mm_per_px, after.mm_per_px), registration),
         outlined_by_model="model" in {before.outline.made_by, after.outline.made_by},
     )
 
@@ -158,11 +168,21 @@ def _basis(before: SeenLesion, after: SeenLesion, registration: Registration) ->
     return "registration", (unit, unit * registration.scale)
 
 
-def _scales_disagree(before: SeenLesion, after: SeenLesion, registration: Registration) -> bool:
-    if not (before.mm_per_px and after.mm_per_px and registration.aligned):
-        return False
-    ratio = after.mm_per_px / before.mm_per_px / registration.scale
-    return max(ratio, 1 / ratio) > SCALES_AGREE
+def scale_conflict(
+    photos: tuple[Photo, Photo], mm_per_px: tuple[float | None, float | None], registration: Registration
+) -> ScaleConflict | None:
+    """Whether the scales of the earlier and the later photo contradict their alignment; it needs no outline.
+
+    None where they fit, and where one of the scales, or the alignment, is not known.
+    """
+    before, after = mm_per_px
+    if not (before and after and registration.aligned):
+        return None
+    aligned = before * registration.scale
+    if max(after / aligned, aligned / after) <= SCALES_AGREE:
+        return None
+    first, second = (photo.width_px for photo in photos)
+    return ScaleConflict(before * first, after * second, aligned * second)
 
 
 def _sizes(

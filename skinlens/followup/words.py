@@ -1,8 +1,9 @@
 """Sentences on the comparison of two visits and on the course of a lesion: the screen and the report share them."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
-from skinlens.followup.change import ERROR_MEASURED_ON, Change, Difference, Quantity
+from skinlens.followup.change import ERROR_MEASURED_ON, Change, Difference, Quantity, ScaleConflict
 from skinlens.followup.registration import Registration
 from skinlens.followup.trend import MelanomaTrend, TrendPoint
 from skinlens.quantities import Unit, area, length, number, percent
@@ -25,10 +26,7 @@ MAGNIFICATION = (
     "Size is relative to the alignment: without a scale, a lesion that grew evenly in all its parts cannot be told "
     "from one photographed from nearer."
 )
-SCALES_DISAGREE = (
-    "The two scales do not fit the alignment of the photos: one of them may be wrong, or the lesion grew evenly. Check "
-    "the scales before you rely on the size."
-)
+ONE_DAY = "Photos of one day show no course."
 BY_MODEL = "At least one outline is the model's: check it before you rely on the size."
 
 
@@ -51,19 +49,29 @@ def change_words(change: Change, unit: Unit = "mm") -> tuple[str, ...]:
         said.insert(0, NO_SIZES)
     if not change.color_matched:
         said.append(NO_COLORS)
-    return (*said, *caution_words(change))
+    return (*said, *caution_words(change, unit))
 
 
-def caution_words(change: Change) -> tuple[str, ...]:
+def caution_words(change: Change, unit: Unit = "mm") -> tuple[str, ...]:
     """How far the figures can be trusted."""
     cautions = []
     if change.basis == "registration":
         cautions.append(MAGNIFICATION)
-    if change.scales_disagree:
-        cautions.append(SCALES_DISAGREE)
+    if change.scale_conflict:
+        cautions.append(conflict_words(change.scale_conflict, unit))
     if change.outlined_by_model:
         cautions.append(BY_MODEL)
     return (*cautions, f"Measurement error: {ERROR_MEASURED_ON}.")
+
+
+def conflict_words(conflict: ScaleConflict, unit: Unit = "mm") -> str:
+    """Which widths contradict the alignment, and what to do."""
+    return (
+        f"The widths entered for the two photos do not fit together: {length(conflict.before_mm, unit)} and "
+        f"{length(conflict.after_mm, unit)} of skin. Laid over the earlier photo, the later one shows "
+        f"{length(conflict.aligned_mm, unit)}. One of the widths is wrong, or the lesion grew evenly in all its parts: "
+        "do not rely on the sizes before you have checked both widths (Result, Size)."
+    )
 
 
 def difference_words(one: Difference, unit: Unit = "mm") -> str:
@@ -73,14 +81,19 @@ def difference_words(one: Difference, unit: Unit = "mm") -> str:
         return f"{name}: differs by ΔE {one.change:.1f}, {limit}."
     if one.quantity == "asymmetry":
         was, now = f"{one.before:.0f}\u00a0%", f"{one.after:.0f}\u00a0%"
-        return f"{name}: {was} before, {now} now ({one.change:+.0f} percentage points), {limit}."
+        return f"{name}: {was} before, {now} now ({_signed(one.change)} percentage points), {limit}."
     if one.quantity in {"color_spread", "lightness"}:
         return f"{name}: {one.before:.1f} before, {one.after:.1f} now (ΔE {one.change:+.1f}), {limit}."
-    amount = f"{one.change:+.0f}\u00a0%"
+    amount = f"{_signed(one.change)}\u00a0%"
     if one.unit in {"mm", "mm²"}:
         size = length if one.unit == "mm" else area
         return f"{name}: {size(one.before, unit)} before, {size(one.after, unit)} now ({amount}), {limit}."
     return f"{name}: {amount}, {limit}."
+
+
+def _signed(change: float) -> str:
+    """Whole, with its sign; no sign before what rounds to nothing."""
+    return f"{change:+.0f}" if round(change) else "0"
 
 
 def _against_error(one: Difference) -> str:
@@ -97,7 +110,13 @@ def trend_words(trend: MelanomaTrend) -> str:
         return "Melanoma probability: no visit with a reliable photo."
     first, last = line[0], line[-1]
     if len(line) == 1:
-        said = f"Melanoma probability: {percent(last.prob)} on {last.taken_on}; no other visit to compare it with."
+        days = _named(trend.points)
+        said = (
+            f"Melanoma probability: {percent(last.prob)} on {days[last.visit_id]}; no other visit to compare it with."
+        )
+    elif first.taken_on == last.taken_on:
+        found = ", ".join(f"{percent(point.prob)} (case {point.visit_id})" for point in line)
+        said = f"Melanoma probability on {last.taken_on}: {found}. {ONE_DAY}"
     else:
         verb = "unchanged" if percent(first.prob) == percent(last.prob) else "now"
         said = (
@@ -107,15 +126,27 @@ def trend_words(trend: MelanomaTrend) -> str:
     others = [point for point in trend.points if point.reliable and not point.comparable]
     strange = [point for point in trend.points if not point.reliable]
     if others:
-        said += f" Not comparable, as another model read {_them(len(others))}: {_days(others)}."
+        said += f" Not comparable, as another model read {_them(len(others))}: {_days(others, trend)}."
     if strange:
-        said += f" Unfamiliar image, result unreliable: {_days(strange)}."
+        said += f" Unfamiliar image, result unreliable: {_days(strange, trend)}."
     return said
+
+
+def visit_days(visits: Iterable[tuple[int, str]]) -> dict[int, str]:
+    """Number and ISO day of each visit → what it is called: its day, with its number where another has that day."""
+    given = list(visits)
+    count = Counter(day for _, day in given)
+    return {number: f"{day} (case {number})" if count[day] > 1 else day for number, day in given}
 
 
 def _them(count: int) -> str:
     return "it" if count == 1 else "them"
 
 
-def _days(points: Sequence[TrendPoint]) -> str:
-    return ", ".join(point.taken_on for point in points)
+def _named(points: Sequence[TrendPoint]) -> dict[int, str]:
+    return visit_days((point.visit_id, point.taken_on) for point in points)
+
+
+def _days(points: Sequence[TrendPoint], trend: MelanomaTrend) -> str:
+    names = _named(trend.points)
+    return ", ".join(names[point.visit_id] for point in points)

@@ -31,14 +31,14 @@ from skinlens.wording import UNRELIABLE_MAPS, check_words, set_statement, thresh
 OVERLAY_LONGEST_PX = 600
 """Long side of an overlay, whatever the photo's: 280 dots per inch in print, and smooth over a small photo."""
 DIAGNOSTIC_NAMES = {
-    "r2": "fit to the trials (R²)",
-    "stability": "reproducibility with another seed (1 = the same)",
+    "r2": "fit to the trials (R², 1 = perfect)",
+    "stability": "reproducibility with other trials (1 = the same)",
     "samples": "trials made",
     "segments": "patches",
-    "negative_share": "share that spoke against the class",
+    "negative_share": "share of patches that spoke against it",
 }
 """Of what a method knows about itself, that which helps a reader to judge its map."""
-NO_EXPLANATIONS = "No explanation was made for this photo."
+NO_EXPLANATIONS = "No map was saved with this case."
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,10 +128,13 @@ def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, sp
     seen = scaled(printed[top : top + height, left : left + width], OVERLAY_LONGEST_PX / max(height, width))
     picture = overlay.blend(seen, heat_to_photo(explanation.heat, seen.shape[0], seen.shape[1], spec))
     lines = [
-        f"Explains: {target.words} ({_probabilities(explanation, prediction)})",
-        f"Parameters: {_listed({key: value for key, value in explanation.params.items() if key not in elsewhere})}",
-        "Seed: none, nothing is random" if explanation.seed is None else f"Seed: {explanation.seed}",
+        f"Speaks for {target.words} ({_probabilities(explanation, prediction)})",
     ]
+    if settings := {key: value for key, value in explanation.params.items() if key not in elsewhere}:
+        titles = {one.name: _small(one.title) for one in METHODS[explanation.method].parameters}
+        lines.append(f"Settings: {_listed({titles.get(key, key): value for key, value in settings.items()})}")
+    if explanation.seed is not None:
+        lines.append(f"Seed of the random trials: {explanation.seed}")
     known = explanation.diagnostics
     measured = {name: known[key] for key, name in DIAGNOSTIC_NAMES.items() if key in known}
     if measured:
@@ -153,7 +156,7 @@ def _explanations_note(explanations: Sequence[Explanation], *, reliable: bool) -
     if not reliable:
         return UNRELIABLE_MAPS
     shows = (
-        "How much each region spoke for what is named below it. The maps show what moved the model, "
+        "Bright areas counted most for the class that is named below the map. The maps show what moved the model, "
         "not where the disease is."
     )
     return " ".join([shows, *_agreements(explanations)])
@@ -169,6 +172,10 @@ def _agreements(explanations: Sequence[Explanation]) -> Iterator[str]:
             yield f"Agreement of the maps for {target.words}: {agree(list(maps.values())).verdict}"
 
 
+def _small(title: str) -> str:
+    return f"{title[:1].lower()}{title[1:]}"
+
+
 def _finding(check: QualityCheck) -> FindingRow:
     verdict = "met" if check.passed else f"not met. {check.advice}".strip()
     return FindingRow(*check_words(check), verdict, check.passed)
@@ -178,10 +185,10 @@ def _listed(values: Mapping[str, int | float | str] | Mapping[str, float]) -> st
     if not values:
         return "none"
     shown = (
-        f"{key.replace('_', ' ')} {number(value) if isinstance(value, float) else value}"
+        f"{key.replace('_', ' ')}: {number(value) if isinstance(value, float) else value}"
         for key, value in values.items()
     )
-    return ", ".join(shown)
+    return "; ".join(shown)
 
 
 def scaled(pixels: Pixels, scale: float) -> UInt8[Array, "height width 3"]:

@@ -33,4 +33,4 @@ def since_last_visit(before: Visit, after: Visit, found: Change | str, unit: Uni
         said.insert(0, NO_SIZES)
     if not found.color_matched:
         said.append(NO_COLORS)
-    return SinceLastVisit(heading, (probability, *said), " ".join(caution_words(found)))
+    return SinceLastVisit(heading, (probability, *said), " ".join(caution_words(found, unit)))

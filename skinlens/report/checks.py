@@ -7,10 +7,10 @@ from skinlens.clock import local_day
 from skinlens.explain import AGAINST, METHODS, artefacts, depth, faithfulness, focus, reference, stability
 from skinlens.records import Check, Prediction, Target
 
-NOTHING = "Besides the photo itself, nothing was checked of the prediction and its maps."
+NOTHING = "No test of the result or of its maps was made."
 NOTE = (
-    "How far the maps can be trusted as an account of the model, and what else moves it. "
-    "None of these checks says that the model is right."
+    "Whether the maps can be trusted to show what moved the model, and what else sways its result. "
+    "None of these tests says that the model is right."
 )
 
 
@@ -29,7 +29,7 @@ class CheckRow:
 WORDS: Mapping[str, tuple[str, Callable[[Check], str]]] = {
     faithfulness.KIND: ("Faithfulness", faithfulness.in_words),
     stability.KIND: ("Stability", stability.in_words),
-    focus.KIND: ("Does the map look at the lesion?", focus.in_words),
+    focus.KIND: ("Focus on the lesion", focus.in_words),
     reference.KIND: ("Agreement with published libraries", reference.in_words),
     artefacts.KIND: ("Artifact sensitivity", artefacts.in_words),
     depth.KIND: ("Answers of the two branches", depth.in_words),
@@ -63,5 +63,5 @@ def _row(check: Check, prediction: Prediction) -> CheckRow:
         made.append(f"seed {check.seed}")
     if check.model != prediction.model:
         made.append(f"with another model: version {check.model.version}, {check.model.sha256[:12]}…")
-    about = ", ".join(part for part in (title, target) if part) or "the prediction"
+    about = ", ".join(part for part in (title, target) if part) or "the result"
     return CheckRow(question, about, words(check), ", ".join(made))

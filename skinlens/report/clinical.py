@@ -6,6 +6,7 @@ from typing import NamedTuple
 from skinlens.clinical import PHOTOTYPES, ClinicalRecord, Histology, Recall
 from skinlens.criteria import CHECKLIST, Abcd, SevenPoint
 from skinlens.labels import DIAGNOSES
+from skinlens.quantities import Unit, entered_length
 from skinlens.records import Case
 from skinlens.wording import criteria_statement
 
@@ -17,10 +18,10 @@ class Entry(NamedTuple):
     text: str
 
 
-def clinical_entries(case: Case) -> tuple[Entry, ...]:
+def clinical_entries(case: Case, unit: Unit = "mm") -> tuple[Entry, ...]:
     """In the order in which a visit goes: the patient, what was told, what was seen, what is planned, what came out."""
     patient = Entry("Skin phototype (Fitzpatrick)", phototype(case))
-    return tuple(one for one in (patient, *finding_entries(case), *plan_entries(case)) if one.text)
+    return tuple(one for one in (patient, *finding_entries(case, unit), *plan_entries(case)) if one.text)
 
 
 def phototype(case: Case) -> str:
@@ -29,9 +30,9 @@ def phototype(case: Case) -> str:
     return PHOTOTYPES[found] if found else ""
 
 
-def finding_entries(case: Case) -> tuple[Entry, ...]:
-    """Symptoms, evolution and criteria, as far as they were recorded."""
-    return tuple(one for one in _findings(case) if one.text)
+def finding_entries(case: Case, unit: Unit = "mm") -> tuple[Entry, ...]:
+    """Symptoms, evolution and criteria, as far as they were recorded; lengths in ``unit``."""
+    return tuple(one for one in _findings(case, unit) if one.text)
 
 
 def plan_entries(case: Case) -> tuple[Entry, ...]:
@@ -39,16 +40,17 @@ def plan_entries(case: Case) -> tuple[Entry, ...]:
     return tuple(one for one in _plan(case.visit.clinical) if one.text)
 
 
-def _findings(case: Case) -> Iterator[Entry]:
+def _findings(case: Case, unit: Unit) -> Iterator[Entry]:
     visit, record = case.visit, case.visit.clinical
     yield Entry("Symptoms", record.symptoms.strip())
     yield Entry("Evolution", record.evolution.strip())
     yield Entry("ABCD rule", _abcd(record.criteria.abcd))
     yield Entry("7-point checklist", _checklist(record.criteria.seven_point))
     yield Entry("Pattern", record.criteria.pattern.strip())
-    said = criteria_statement(record.criteria, visit.quality, visit.prediction, whose="The clinician's")
-    yield Entry("Criteria and model", said)
-    yield Entry("Field of view", f"{record.field_width_mm:g} mm" if record.field_width_mm else "")
+    said = criteria_statement(record.criteria, visit.quality, visit.prediction, whose="The clinician's", scores=False)
+    yield Entry("Criteria and cut-off", said)
+    width = entered_length(record.field_width_mm, unit) if record.field_width_mm else ""
+    yield Entry("Field of view", width)
 
 
 def _plan(record: ClinicalRecord) -> Iterator[Entry]:
@@ -61,7 +63,7 @@ def _abcd(rule: Abcd | None) -> str:
     if rule is None:
         return ""
     counts = ", ".join(f"{sign} {count}" for sign, count in zip("ABCD", rule.counts, strict=True))
-    return f"Total dermoscopy score {rule.total_score}, {rule.reading}: {counts}."
+    return f"Total dermoscopy score (TDS) {rule.total_score}, {rule.reading}: {counts}."
 
 
 def _checklist(rule: SevenPoint | None) -> str:

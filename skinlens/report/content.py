@@ -4,7 +4,7 @@ What was found stands in it, never how long it took: the same findings give the 
 of the commands and in the case.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +12,11 @@ import numpy as np
 from skinlens import __version__
 from skinlens.clock import local_minute
 from skinlens.errors import SkinLensError
+from skinlens.followup import measures
 from skinlens.labels import BY_CODE, DIAGNOSES, DISCLAIMER, IMPRESSIONS, LABELS, Label, Risk
 from skinlens.models.outline import as_points, curve
 from skinlens.preprocess import InputSpec, crop_box
-from skinlens.quantities import percent
+from skinlens.quantities import Unit, length, percent
 from skinlens.records import (
     LIKENESS,
     Case,
@@ -32,6 +33,7 @@ from skinlens.records import (
 from skinlens.report.annex import Annex, compose_annex, scaled
 from skinlens.report.change import SinceLastVisit
 from skinlens.report.clinical import Entry, finding_entries, phototype, plan_entries
+from skinlens.report.signing import UNSIGNED, Signing, shortened, signed_words, status_note
 from skinlens.report.text import PLACEHOLDER, unprintable
 from skinlens.wording import (
     GRAY_BARS,
@@ -57,33 +59,11 @@ USE = (
     "Not a screening tool and never the sole criterion: to be read only together with all clinical information. "
     "The model knows seven classes; a lesion of any other kind is forced into one of them."
 )
-LONGEST_RUNNING = 24
-"""Characters of a name or a pseudonym at the head of each page."""
 SUGGESTED = "suggested, to be confirmed"
 NOT_VERIFIED = "not verified"
 NO_DIAGNOSIS = "No diagnosis recorded."
 CALIBRATED = "Calibrated probability of each class"
 UNCALIBRATED = "What the model puts out; it is not calibrated for such a photo."
-
-
-@dataclass(frozen=True)
-class Signing:
-    """When a case was signed and amended, and by whom, as far as it is known."""
-
-    signed_at: str = ""
-    """UTC, ISO 8601; empty: not known, or not signed."""
-    amended_at: str = ""
-    """Of the latest amendment."""
-    signer: str = ""
-    """Name of the clinician; empty: a line is left for it."""
-
-    @classmethod
-    def from_log(cls, log: Iterable[tuple[str, str, str | None]]) -> "Signing":
-        """From the time, the action and the status reached (None: as before) of each entry, the oldest first."""
-        entries = list(log)
-        signed = (at for at, _, status in entries if status == "signed")
-        amended = (at for at, action, _ in reversed(entries) if action == "amended")
-        return cls(next(signed, ""), next(amended, ""))
 
 
 @dataclass(frozen=True)
@@ -103,7 +83,7 @@ class ReportContent:
 
     title: str
     clinic: str
-    """Name of the clinic; empty: none is printed."""
+    """Name of the clinic, and below it address and phone, line by line; empty: none is printed."""
     running_title: str
     """At the top of each page."""
     status: Status
@@ -167,16 +147,18 @@ def compose(
     *,
     annex: bool = False,
     change: SinceLastVisit | None = None,
-    signing: Signing = Signing(),
+    signing: Signing = UNSIGNED,
     clinic: str = "",
+    unit: Unit = "mm",
     generated_on: str | None = None,
     spec: InputSpec | None = None,
 ) -> ReportContent:
     """The report of a case.
 
     ``generated_on`` is the ISO date that is printed; without one it is the time of the case's last change, so that an
-    unchanged case gives an unchanged report. Times are printed in the local time of this computer. Maps and checks are
-    printed with the ``annex`` alone. ``spec`` is that of the model that made the explanations, None for the usual one.
+    unchanged case gives an unchanged report. Times are printed in the local time of this computer, lengths in ``unit``.
+    Maps and checks are printed with the ``annex`` alone. ``spec`` is that of the model that made the explanations, None
+    for the usual one.
     Of two ``outlines`` the clinician's is drawn. A visit without a number (0) is that of a photo that is not kept.
     Raises ``SkinLensError`` if the photo, an explanation, a check or an outline belongs to another visit.
     """
@@ -187,21 +169,27 @@ def compose(
     said = BY_CODE.get(visit.clinician_label or "")
     reliable = visit.quality.reliable
     number_of_case = (f"Case {visit.id}",) if visit.id else ()
-    pseudonym = (_shortened(case.patient.pseudonym),) if case.patient else ()
+    pseudonym = (shortened(case.patient.pseudonym),) if case.patient else ()
     printed = scaled(photo.pixels, min(1.0, PHOTO_LONGEST_PX / max(photo.width_px, photo.height_px)))
-    fields, diagnosis, plan = _case_fields(case), _diagnosis(visit), plan_entries(case)
+    fields, diagnosis, plan = _case_fields(case, photo, outline, unit), _diagnosis(visit), plan_entries(case)
     notes = (Entry("Notes", visit.notes.strip()),) if visit.notes.strip() else ()
-    findings = (*finding_entries(case), *notes)
-    typed = (diagnosis, clinic, signing.signer, *(one.text for one in (*fields, *plan, *findings)))
+    findings = (*finding_entries(case, unit), *notes)
+    typed = (
+        diagnosis,
+        clinic,
+        signing.signer,
+        *(one.by for one in signing.amendments),
+        *(one.text for one in (*fields, *plan, *findings)),
+    )
     found = prediction.prediction_set if reliable else None
     return ReportContent(
         title="Dermoscopy report",
         clinic=clinic.strip(),
         running_title=" · ".join(("SkinLens report", *number_of_case, *pseudonym)),
         status=visit.status,
-        status_note=_status_note(visit, signing),
+        status_note=status_note(visit, signing),
         signer=signing.signer.strip(),
-        signed=_signed(visit, signing),
+        signed=signed_words(visit, signing),
         case=fields,
         diagnosis=diagnosis,
         plan=plan,
@@ -241,36 +229,6 @@ def compose(
     )
 
 
-def _status_note(visit: Visit, signing: Signing) -> str:
-    if visit.status == "draft":
-        said = "DRAFT, not signed"
-    elif visit.status == "signed":
-        by = f" by {_shortened(signing.signer)}" if signing.signer.strip() else ""
-        said = f"Signed{_on(signing.signed_at)}{by}"
-    else:
-        said = f"AMENDED{_on(signing.amended_at) or ' after signing'}"
-    return f"{said} · version {visit.version}" if visit.id else said
-
-
-def _signed(visit: Visit, signing: Signing) -> str:
-    if visit.status == "draft":
-        return "Not signed."
-    if visit.status == "signed":
-        return f"Signed in SkinLens{_on(signing.signed_at)}."
-    return f"First signed in SkinLens{_on(signing.signed_at)}, amended{_on(signing.amended_at)}."
-
-
-def _on(moment: str) -> str:
-    """Empty where it is not known."""
-    return f" on {local_minute(moment)}" if moment else ""
-
-
-def _shortened(name: str) -> str:
-    """For the head of each page; the whole one stands on the first."""
-    one_line = " ".join(name.split())
-    return one_line if len(one_line) <= LONGEST_RUNNING else f"{one_line[: LONGEST_RUNNING - 1]}…"
-
-
 def _codes(said: Label) -> tuple[Entry, ...]:
     """Of the clinician's diagnosis alone: what the model says is never coded."""
     return (
@@ -291,21 +249,31 @@ def _refuse_mix_ups(visit: Visit, photo: Photo, *parts: Explanation | Check | Ou
             )
 
 
-def _case_fields(case: Case) -> tuple[Entry, ...]:
-    visit, patient = case.visit, case.patient
+def _case_fields(case: Case, photo: Photo, outline: Outline | None, unit: Unit) -> tuple[Entry, ...]:
+    visit, patient, lesion = case.visit, case.patient, case.lesion
     age = patient.age_on(visit.taken_on) if patient else None
     if patient and age and not patient.born_earlier and not age.endswith("+"):
-        age = f"{age} (born in {patient.birth_year})"
+        age = f"{age} (born {patient.birth_year})"
+    diameter = _diameter(visit, photo, outline, unit)
     return (
         Entry("Patient ID", patient.pseudonym if patient else "no patient"),
         Entry("Sex", patient.sex if patient and patient.sex != "unknown" else "not recorded"),
-        Entry("Age at the photo, years", age or "not recorded"),
+        Entry("Age at the photo", age or "not recorded"),
         Entry("Skin phototype (Fitzpatrick)", phototype(case) or "not recorded"),
-        Entry("Body site", case.lesion.body_site or "not recorded"),
-        Entry("Lesion", case.lesion.remark or (f"number {case.lesion.id}" if case.lesion.id else "not recorded")),
+        Entry("Site", ", ".join(filter(None, (lesion.body_site.strip(), lesion.remark.strip()))) or "not recorded"),
+        *((Entry("Largest diameter", diameter),) if diameter else ()),
         Entry("Photo taken on", visit.taken_on or "not recorded"),
         Entry("Case", str(visit.id) if visit.id else "not kept"),
     )
+
+
+def _diameter(visit: Visit, photo: Photo, outline: Outline | None, unit: Unit) -> str:
+    """Of the lesion by its outline; empty where there is none, or the scale of the photo is not known."""
+    mm_per_px = visit.clinical.mm_per_px(photo.width_px)
+    if outline is None or mm_per_px is None or photo.placeholder:
+        return ""
+    size = length(measures.largest_diameter_px(outline, photo) * mm_per_px, unit)
+    return f"{size} (by the model's outline)" if outline.made_by == "model" else size
 
 
 def _photo_caption(photo: Photo, spec: InputSpec, outline: Outline | None) -> str:
@@ -346,5 +314,5 @@ def _not_printed(count: int) -> str:
 def _provenance(case: Case, generated_on: str | None) -> str:
     """Which model and software said so, and of when the report is; whole hashes stand in the annex."""
     model, changed = case.visit.prediction.model, local_minute(case.visit.updated_at)
-    dated = f"Report made on {generated_on}" if generated_on else f"Case last changed {changed}"
+    dated = f"Report made on {generated_on}" if generated_on else f"Case last changed {changed}, local time"
     return f"{dated} · SkinLens {__version__} · model {model.name} {model.version} (SHA-256 {model.sha256[:12]}…)"

@@ -6,10 +6,11 @@ import json
 import os
 import shutil
 import sqlite3
+import sys
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,10 +23,16 @@ from skinlens.labels import DISCLAIMER
 from skinlens.records import Progress
 from skinlens.store import archive, database, entries, erasure, rows, settings
 from skinlens.store.archive import Manifest
+from skinlens.store.files import is_settled
 from skinlens.store.home import StoreHome
+
+if sys.platform != "win32":
+    import fcntl
 
 LAST = "last_backup"
 """The setting that holds what was backed up last, as JSON."""
+SETTLED_S = 60.0
+"""A half backup that was not written to for so long may be one that was killed."""
 ATTEMPTS = 3
 """A copy in which something was erased meanwhile is thrown away and begun again."""
 _STEPS = 20_000
@@ -83,9 +90,12 @@ class StoredBackups(StoreHome):
         report = progress or (lambda _: None)
         with _plainly(target):
             target.mkdir(mode=0o700, exist_ok=True)
+            _remove_left(target)
             partial = target / f".skinlens-backup-{uuid.uuid4().hex}.partial"
             try:
-                manifest = self._write_unerased(partial, report)
+                partial.touch(mode=0o600)
+                with _at_work(partial):
+                    manifest = self._write_unerased(partial, report)
                 path = _free_name(target, manifest.made_at)
                 size = partial.stat().st_size
                 partial.rename(path)
@@ -131,8 +141,6 @@ class StoredBackups(StoreHome):
             sizes = {name: path.stat().st_size for name, path in self.files.present().items() if name in needed}
             total = copy.stat().st_size + sum(sizes.values())
             _must_have_room(partial.parent, total)
-            partial.unlink(missing_ok=True)
-            partial.touch(mode=0o600)
             missing: list[str] = []
             done = files = 0
 
@@ -192,6 +200,30 @@ def backup_folder(typed: str, home: Path) -> Path:
     if not folder.parent.is_dir():
         raise InvalidEntry(f"There is no folder {folder.parent}. Connect the disk, correct the path, or make it first.")
     return folder
+
+
+@contextmanager
+def _at_work(partial: Path) -> Iterator[None]:
+    """Hold the file as long as it is written and verified: see ``_remove_left``."""
+    if sys.platform == "win32":  # which removes no file that is open
+        yield
+        return
+    with partial.open("rb") as file:
+        with suppress(OSError):  # a network folder without locks
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+def _remove_left(folder: Path) -> None:
+    """Remove what backups left that were killed: they hold patients' data, and take room. One at work stays."""
+    for left in folder.glob(".skinlens-backup-*.partial"):
+        with suppress(OSError):  # at work, or gone meanwhile
+            if not is_settled(left, SETTLED_S):
+                continue
+            if sys.platform != "win32":
+                with left.open("rb") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
 
 
 def _example() -> str:

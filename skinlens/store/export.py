@@ -26,7 +26,7 @@ _README = f"""{DISCLAIMER}
 Everything that SkinLens {__version__} kept of one patient.
 patient.json   the patient, the lesions with their place on the body map (view, and shares of the width and height of
                SkinLens's drawing), the visits with prediction, quality, checks, outlines, notes, criteria, plan
-               and histology, the features by which similar cases are found, and the trail
+               and histology, the features by which similar cases are found, and the audit log ("revisions")
 pictures/      the photos, lossless, without metadata
 maps/          the heat maps in the frame of the network's input: .npz of numpy, float32 array "heat", 0 none, 1 most
 """

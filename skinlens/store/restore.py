@@ -13,9 +13,10 @@ from skinlens.clock import local_day
 from skinlens.errors import StoreError
 from skinlens.records import Progress
 from skinlens.store import archive, database, erasure, files
+from skinlens.store.archive import Manifest
 from skinlens.store.backup import Backup, StoredBackups
 from skinlens.store.in_use import InUse
-from skinlens.store.upkeep import StoredUpkeep
+from skinlens.store.upkeep import ASIDE, StoredUpkeep
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,13 @@ def restore(path: Path, home: Path, *, replace: bool = False, progress: Progress
             with _staging(home) as staged:
                 for _ in archive.contents(path, found, manifest, progress or (lambda _: None), into=staged):
                     pass
-                _must_open(staged, path)
+                _must_open(staged, path, manifest)
                 kept = Backup(
                     str(path), manifest.made_at, manifest.cases, manifest.files, path.stat().st_size, manifest.missing
                 )
                 StoredBackups(staged)._note(kept)  # the copy was made before it was known that it is whole
                 aside = _exchange(home, staged)
+            StoredUpkeep(home).open_to_others(closing=True)
         return Restored(home, manifest.made_at, manifest.cases, manifest.files, aside, manifest.missing)
     finally:
         lock.let_go()
@@ -104,8 +106,8 @@ def _staging(home: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _must_open(staged: Path, path: Path) -> None:
-    """Bring the copy to this version's schema, and look whether it is sound and has its files."""
+def _must_open(staged: Path, path: Path, manifest: Manifest) -> None:
+    """Bring the copy to this version's schema, and look whether it is sound and has what the manifest says."""
     store = StoredUpkeep(staged)
     try:
         with store._opened() as db:
@@ -113,12 +115,23 @@ def _must_open(staged: Path, path: Path) -> None:
             db.execute("PRAGMA journal_mode = WAL")
             problems = database.damage(db, staged)
             needed = erasure.named_files(db)
+            cases = next(db.execute("SELECT count(*) FROM visit"))[0]
     except StoreError as error:
         raise StoreError(f"The database in {path} cannot be used; nothing was changed. {error}") from error
     if problems:
         raise StoreError(f"The database in {path} is damaged; nothing was changed. {problems[0]}")
-    if strange := set(store.files.present()) - set(needed):
+    present = set(store.files.present())
+    if strange := present - set(needed):
         raise StoreError(f"{path} holds {len(strange)} files that no case in it needs. It was changed; take another.")
+    if cases != manifest.cases:
+        raise StoreError(
+            f"{path} is damaged: its list of contents says {_count(manifest.cases, 'case')}, and its database holds "
+            f"{cases}. Take another copy of it."
+        )
+    lost, said = len(set(needed) - present), len(manifest.missing)
+    if lost != said:
+        what = "photo or map that its cases need is" if lost == 1 else "photos or maps that its cases need are"
+        raise StoreError(f"{path} is damaged: {lost} {what} not in it, and it says {said}. Take another copy of it.")
 
 
 def _exchange(home: Path, staged: Path) -> Path | None:
@@ -129,7 +142,7 @@ def _exchange(home: Path, staged: Path) -> Path | None:
         *(store.files.root, store.files.quarantine, store.reserve, store.loss),
     ]
     there = [one for one in own if os.path.lexists(one)]
-    aside = home / f"before-restore-{datetime.now().astimezone():%Y-%m-%d-%H%M%S}"
+    aside = home / f"{ASIDE}{datetime.now().astimezone():%Y-%m-%d-%H%M%S}"
     moves = [(one, aside / one.name) for one in there]
     moves += [(staged / name, home / name) for name in (store.files.root.name, store.database.name)]
     done: list[tuple[Path, Path]] = []

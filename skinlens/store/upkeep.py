@@ -25,6 +25,8 @@ FEW = 16
 """Files that no case needs, as some interrupted saves leave them. More mean that the database is not the right one."""
 _SHOWN = 5
 _PROBE = hashlib.sha256(b"").hexdigest() + ".npz"
+ASIDE = "before-restore-"
+"""How the folder begins in which a restoration sets aside what was there."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,7 @@ class StoredUpkeep(StoreHome):
             return ()
         log, index = (self.database.with_name(self.database.name + suffix) for suffix in ("-wal", "-shm"))
         own = [self.database, log, index, self.files.root, self.files.quarantine, self.reserve, self.loss]
+        own += self.home.glob(f"{ASIDE}*")
         if {path.name for path in self.home.iterdir()} <= {path.name for path in own}:
             own.append(self.home)  # a folder that holds other things as well may be shared for a reason
         for path in own if closing else ():

@@ -3,17 +3,21 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from skinlens import pipeline
 from skinlens.errors import CaseNotFound, InvalidEntry, SkinLensError, StoreError
+from skinlens.followup.change import scale_conflict
 from skinlens.followup.registration import Registration, aligned_picture
 from skinlens.followup.trend import MelanomaTrend, TrendPoint, with_views
-from skinlens.followup.words import alignment_words, change_words, trend_words
+from skinlens.followup.words import alignment_words, change_words, conflict_words, trend_words, visit_days
 from skinlens.predict import Classifier
 from skinlens.preprocess import InputSpec
+from skinlens.quantities import percent
 from skinlens.records import Photo, Visit
 from skinlens.store import CaseStore
 from skinlens.ui import cache, viewer
@@ -25,6 +29,9 @@ BLUE, GREY = "#4289b8", "#7f8d92"
 LEAST_POINTS = 2
 """Visits from which a chart says more than its sentence."""
 CONFIG = {"displayModeBar": False}
+DAY_MS = 24 * 60 * 60 * 1000
+FEW_DAYS = 6
+"""Up to so many days from the first visit to the last, each has its own mark on the axis."""
 MOST_SPREAD = 24
 """Latest visits whose views are compared: about a seventh of a second for each, once."""
 OVER_VIEWS = (
@@ -78,39 +85,66 @@ def _range_of(
 
 
 def chart(course: MelanomaTrend) -> go.Figure:
-    """Visits that can be compared are joined; others stand apart, hollow. The cut-off is dashed."""
+    """Visits that can be compared are joined; others stand apart, hollow. The cut-off is dashed over the whole width.
+
+    Photos of one day are no course: they stand beside each other by their case numbers, not joined.
+    """
     figure = go.Figure()
-    line = course.line
-    figure.add_scatter(
-        x=[point.taken_on for point in line],
-        y=[100 * point.prob for point in line],
-        mode="lines+markers",
+    line, points = course.line, course.points
+    names = visit_days((point.visit_id, point.taken_on) for point in points)
+    one_day = len({point.taken_on for point in points}) == 1
+
+    def add(some: Sequence[TrendPoint], **look: Any) -> None:
+        figure.add_scatter(
+            x=[f"Case {point.visit_id}" if one_day else point.taken_on for point in some],
+            y=[100 * point.prob for point in some],
+            text=["" if one_day or names[one.visit_id] == one.taken_on else f"case {one.visit_id}" for one in some],
+            textposition="middle right",
+            customdata=[f"{point.taken_on}, case {point.visit_id}" for point in some],
+            **look,
+        )
+
+    add(
+        line,
+        mode="markers" if len({point.taken_on for point in line}) < LEAST_POINTS else "lines+markers+text",
         line={"color": BLUE},
-        marker={"size": 10},
+        marker={"size": 10, "color": BLUE},
         error_y=_bars(line),
-        customdata=[point.visit_id for point in line],
-        hovertemplate="%{x}: %{y:.1f} %, case %{customdata}<extra></extra>",
+        hovertemplate="%{customdata}: %{y:.1f} %<extra></extra>",
         name="read by the same model",
     )
-    if apart := [point for point in course.points if not point.comparable]:
-        figure.add_scatter(
-            x=[point.taken_on for point in apart],
-            y=[100 * point.prob for point in apart],
-            mode="markers",
+    if apart := [point for point in points if not point.comparable]:
+        add(
+            apart,
+            mode="markers+text",
             marker={"size": 10, "symbol": "circle-open", "color": GREY},
-            customdata=[point.visit_id for point in apart],
-            hovertemplate="%{x}: %{y:.1f} %, case %{customdata}, not comparable<extra></extra>",
+            hovertemplate="%{customdata}: %{y:.1f} %, not comparable<extra></extra>",
             name="not comparable",
         )
+    tops = [point.over_views[1] if point.over_views else point.prob for point in points]
     if line:
-        days = (course.points[0].taken_on, course.points[-1].taken_on)
-        cutoff = 100 * line[-1].threshold
-        figure.add_scatter(
-            x=days, y=[cutoff] * 2, mode="lines", line={"dash": "dash", "color": GREY}, name="cut-off", hoverinfo="skip"
+        cutoff = line[-1].threshold
+        tops.append(cutoff)
+        figure.add_hline(
+            100 * cutoff,
+            line={"dash": "dash", "color": GREY},
+            showlegend=True,
+            name=f"cut-off {percent(cutoff)}",
         )
-    figure.update_xaxes(type="date", tickformat="%Y-%m-%d", fixedrange=True)
-    figure.update_yaxes(title="melanoma, %", rangemode="tozero")
+    if one_day:
+        figure.update_xaxes(type="category", title=points[0].taken_on, fixedrange=True)
+    else:
+        figure.update_xaxes(type="date", tickformat="%Y-%m-%d", fixedrange=True)
+        if _span(points) <= FEW_DAYS:  # otherwise the axis is divided into hours
+            figure.update_xaxes(dtick=DAY_MS, tick0=points[0].taken_on)
+    figure.update_yaxes(title="melanoma, %", range=[0, 115 * max(tops)])
     return calm(figure, 260)
+
+
+def _span(points: Sequence[TrendPoint]) -> int:
+    """Days from the first visit to the last."""
+    first, last = (date.fromisoformat(point.taken_on) for point in (points[0], points[-1]))
+    return (last - first).days
 
 
 def _bars(line: Sequence[TrendPoint]) -> dict[str, object]:
@@ -130,42 +164,44 @@ def change(
     store: CaseStore,
     visits: tuple[Visit, Visit],
     photos: tuple[Photo, Photo],
-    mm_per_px: float | None = None,
+    mm_per_px: tuple[float | None, float | None] = (None, None),
 ) -> None:
     """Both photos in one frame, and what changed between them; a sentence where the photos cannot be aligned.
 
-    ``mm_per_px``: millimeters that a pixel of the earlier photo is long, if known.
+    ``mm_per_px``: millimeters that a pixel of each photo is long, where it is known.
     """
     before_id, after_id = (visit.id for visit in visits)
     try:
         overlaid = _overlaid(store, before_id, after_id, photos)
+        if conflict := scale_conflict(photos, mm_per_px, overlaid.registration):
+            st.warning(plain(conflict_words(conflict, cache.settings().unit)), icon=":material/straighten:")
         picture, figures = st.columns([3, 2], gap="large")
         with picture:
             st.caption(plain(_sentence(alignment_words(overlaid.registration))))
             if overlaid.registration.aligned:
-                _laid_over(overlaid, photos, _days(visits), mm_per_px)
+                _laid_over(overlaid, photos, _days(visits), mm_per_px[0])
         with figures:
+            one_day = visits[0].taken_on == visits[1].taken_on
+            st.markdown("**What differs**" if one_day else "**What changed**")
             _in_numbers(store, before_id, after_id, overlaid.registration)
     except SkinLensError as error:  # the page's own sentence is out of reach: this part is drawn by itself
         st.error(plain(error))
 
 
 def _in_numbers(store: CaseStore, before_id: int, after_id: int, registration: Registration) -> None:
-    st.markdown("**What changed**")
     try:
         found = pipeline.compare_visits(store, before_id, after_id, registration)
     except InvalidEntry as error:
         st.caption(plain(error))
     else:
-        st.markdown("\n".join(f"- {plain(sentence)}" for sentence in change_words(found, cache.settings().unit)))
+        said = change_words(replace(found, scale_conflict=None), cache.settings().unit)  # the warning is above
+        st.markdown("\n".join(f"- {plain(sentence)}" for sentence in said))
 
 
 def _days(visits: tuple[Visit, Visit]) -> tuple[str, str]:
     """What tells the two apart: the days, with the numbers of the cases where it is one day."""
-    first, last = visits
-    if first.taken_on != last.taken_on:
-        return first.taken_on, last.taken_on
-    return f"{first.taken_on} (case {first.id})", f"{last.taken_on} (case {last.id})"
+    first, last = visit_days((visit.id, visit.taken_on) for visit in visits).values()
+    return first, last
 
 
 def _sentence(words: str) -> str:

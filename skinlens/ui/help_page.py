@@ -36,7 +36,8 @@ TERMS: Mapping[str, str] = {
     "5.45 highly suspicious of melanoma.",
     "7-point checklist": "Seven dermoscopic criteria with points; suspicious from 3 points (1998) or from 1 (2011).",
     "Field of view": "Width of the skin that the photo shows, from its left edge to its right one: as the maker of the "
-    "dermatoscope gives it, or as a ruler in the photo shows. Enter it under “Size”, and lengths are in millimeters.",
+    "dermatoscope gives it, or as a ruler in the photo shows. Enter it under “Size”, and lengths are in millimeters, "
+    "or in inches where the settings say so.",
     "Draft, signed, amended": "A signed case is final: it has your diagnosis and is signed once. A later change is an "
     "amendment; the audit log has who made it and what was changed.",
 }

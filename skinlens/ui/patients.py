@@ -38,7 +38,8 @@ def page(store: CaseStore) -> None:
 
 
 def _list(store: CaseStore) -> None:
-    text, order = st.columns([3, 1], vertical_alignment="bottom")
+    with st.container(key="patients_find"):
+        text, order = st.columns([3, 1], vertical_alignment="bottom")
     orders = list(SORTS)
     address.seed("search", "")
     address.seed("by", orders[0], orders)

@@ -20,13 +20,13 @@ def report(store: CaseStore, opened: OpenCase) -> None:
     row = st.container(horizontal=True, vertical_alignment="center", gap="medium")
     button = row.container(width="content")
     annex = row.toggle("With annex (maps, tests, technical details)", key=ANNEX, persist_state="session")
-    clinic = " · ".join(cache.settings().clinic_lines)
+    clinic = "\n".join(cache.settings().clinic_lines)
     data, problems, pages = cache.report(store.home, case.visit.id, _version(store, opened), annex, clinic)
     widgets.problems(f"{problem} The report was made without it." for problem in problems)
     button.download_button(
         "Download the PDF",
         data,
-        file_name=f"skinlens-case-{case.visit.id:04d}.pdf",
+        file_name=file_name(case.visit.id, annex=annex),
         mime="application/pdf",
         type="primary",
         on_click="ignore",
@@ -39,6 +39,11 @@ def report(store: CaseStore, opened: OpenCase) -> None:
         words = f"Page {number} of {len(pages)}"
         with st.container(border=True, width=PAGE_PX):
             st.image(page, width="stretch", caption=words, alt=f"{words} of the report on case {case.visit.id}")
+
+
+def file_name(visit_id: int, *, annex: bool) -> str:
+    """Of a downloaded report: it says which case, and whether the annex is in it, and nothing of the patient."""
+    return f"skinlens-case-{visit_id:04d}-report{'-with-annex' if annex else ''}.pdf"
 
 
 def _version(store: CaseStore, opened: OpenCase) -> str:

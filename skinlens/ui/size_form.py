@@ -6,41 +6,44 @@ import streamlit as st
 
 from skinlens.clinical import FIELD_WIDTH_MM, ClinicalRecord
 from skinlens.followup import measures
-from skinlens.quantities import Unit, length
+from skinlens.quantities import UNIT_WORDS, Unit, entered_length, from_mm, length, to_mm
 from skinlens.ui import cache, clinical_fields, outline
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain
 
 
 def fields(opened: OpenCase, read: ClinicalRecord) -> float | None:
-    """The field of view in millimeters as it is entered; None: not known."""
-    key, (least, most) = clinical_fields.key(opened, "field_width"), FIELD_WIDTH_MM
-    st.session_state.setdefault(key, read.field_width_mm)
+    """The field of view as it is entered, in millimeters; None: not known."""
+    settings = cache.settings()
+    unit = settings.unit
+    key = clinical_fields.key(opened, "field_width" if unit == "mm" else f"field_width_{unit}")
+    least, most = (from_mm(limit, unit) for limit in FIELD_WIDTH_MM)
+    st.session_state.setdefault(key, None if read.field_width_mm is None else from_mm(read.field_width_mm, unit))
     entered = st.number_input(
-        "Field of view, mm",
+        f"Field of view, {UNIT_WORDS[unit]}",
         least,
         most,
-        step=0.1,
-        format="%.1f",
+        step=0.1 if unit == "mm" else 0.01,
+        format="%.1f" if unit == "mm" else "%.2f",
         key=key,
         persist_state="session",
         placeholder="not known",
         help="Width of the skin that the photo shows, from its left edge to its right one: as the maker of the "
-        "dermatoscope gives it, or as a ruler in the photo shows. Sizes are then in millimeters, here and in the "
-        "comparison of visits.",
+        "dermatoscope gives it, or as a ruler in the photo shows. Lengths are then known, here and in the comparison "
+        "of visits.",
     )
-    width = cast(float | None, entered)  # empty, whatever its type says: the session has its first value
-    settings = cache.settings()
+    typed = cast(float | None, entered)  # empty, whatever its type says: the session has its first value
+    width = None if typed is None else to_mm(typed, unit)
     usual = settings.field_width_mm
     if usual is not None and width is None:
         st.button(
-            f"Use {usual:g} mm",
+            f"Use {entered_length(usual, unit)}",
             key=clinical_fields.key(opened, "usual_width"),
             on_click=st.session_state.__setitem__,
-            args=(key, usual),
+            args=(key, from_mm(usual, unit)),
             help="The field of view of your dermatoscope, from the settings. It holds for photos that are not cropped.",
         )
-    st.markdown(plain(diameter_words(opened, width, settings.unit)))
+    st.markdown(plain(diameter_words(opened, width, unit)))
     return width
 
 

@@ -7,8 +7,10 @@ import streamlit as st
 
 from skinlens.explain import METHODS
 from skinlens.explain.overlay import LEGEND
+from skinlens.followup.words import visit_days
 from skinlens.labels import BY_CODE, CODES, MELANOMA
 from skinlens.preprocess import InputSpec
+from skinlens.quantities import Unit, entered_length
 from skinlens.records import Case, Explanation, Method, Photo, Prediction, Target, Visit
 from skinlens.store import CaseStore
 from skinlens.ui import cache, course, maps, viewer, widgets
@@ -24,9 +26,10 @@ CAUTION = (
     "Look at the photos first."
 )
 SAME_DAY = (
-    "Both photos are of {day}: they show the same lesion twice, not its course. What differs between their "
-    "probabilities comes from light, angle, sharpness or hair."
+    "Both photos are of {day}: they show the lesion twice, not its course. What differs between their probabilities "
+    "comes from light, angle, sharpness or hair."
 )
+OPENER = "Lay two over each other, not aligned"
 SAME_SIDES = "Both photos are drawn with their short sides equally long, as the model sees them."
 OTHER_MODEL = "The two visits were read by different models: their probabilities cannot be compared."
 
@@ -70,7 +73,7 @@ def compare(store: CaseStore, opened: OpenCase, stored: Case) -> None:
     before, after = sorted(seen, key=lambda one: (one.visit.taken_on, one.visit.id))
     course.trend(store, stored.lesion.id)
     _changes(before.visit, after.visit)
-    course.change(store, (before.visit, after.visit), (before.photo, after.photo), before.mm_per_px)
+    course.change(store, (before.visit, after.visit), (before.photo, after.photo), (before.mm_per_px, after.mm_per_px))
     _pictures(before, after)
     for column, one in zip(st.columns(2), (before, after), strict=True):
         with column:
@@ -175,7 +178,8 @@ def _threshold_crossed(before: Prediction, after: Prediction) -> str:
 def _pictures(before: SeenVisit, after: SeenVisit) -> None:
     explained = {one.label for seen in (before, after) for one in seen.explanations if not one.target.against}
     codes = [code for code in CODES if code in explained]
-    panels = [_photo_panel(one) for one in (before, after)]
+    names = _names(before, after)
+    panels = [_photo_panel(one, names) for one in (before, after)]
     if codes:
         likely = after.visit.prediction.top.code
         first = next((code for code in (MELANOMA, likely) if code in codes), codes[0])
@@ -198,20 +202,29 @@ def _pictures(before: SeenVisit, after: SeenVisit) -> None:
         mm_per_px=before.mm_per_px,
         on_look=maps.change_look,
         columns=2,
+        opener=OPENER,
     )
     viewer.load(before.photo, after.photo, key="visits")
-    st.caption(f"Zoom and place are the same in all pictures. {SAME_SIDES} {_sizes_known(before, after)}")
+    st.caption(
+        f"Zoom and place are the same in all pictures. {SAME_SIDES} {sizes_known(before, after, cache.settings().unit)}"
+    )
 
 
-def _sizes_known(before: SeenVisit, after: SeenVisit) -> str:
+def sizes_known(before: SeenVisit, after: SeenVisit, unit: Unit) -> str:
+    """How much skin each photo shows, or that it is not known."""
     first, second = (one.visit.clinical.field_width_mm for one in (before, after))
     if first and second:
-        return f"The photos show {first:g} and {second:g} mm of skin from left to right."
+        widths = f"{entered_length(first, unit)} and {entered_length(second, unit)}"
+        return f"The photos show {widths} of skin from left to right."
     return "Their true size is not known: enter the field of view of each photo (Result, Size)."
 
 
-def _photo_panel(one: SeenVisit) -> Panel:
-    day = one.visit.taken_on
+def _names(before: SeenVisit, after: SeenVisit) -> dict[int, str]:
+    return visit_days((one.visit.id, one.visit.taken_on) for one in (before, after))
+
+
+def _photo_panel(one: SeenVisit, names: Mapping[int, str]) -> Panel:
+    day = names[one.visit.id]
     size = f"{one.photo.width_px} × {one.photo.height_px} px"
     return Panel(f"photo-{one.visit.id}", f"{day}: photo", f"Case {one.visit.id}", (size,), f"Photo of {day}",
                  photo=one.photo, mm_per_px=one.mm_per_px)  # fmt: skip
@@ -219,7 +232,7 @@ def _photo_panel(one: SeenVisit) -> Panel:
 
 def map_panels(method: Method, code: str, before: SeenVisit, after: SeenVisit) -> list[Panel]:
     """The maps of both visits for one class; on one scale where their amounts can be compared."""
-    pair = (before.map_of(method, code), after.map_of(method, code))
+    pair, names = (before.map_of(method, code), after.map_of(method, code)), _names(before, after)
     gains = common_scale(*pair)
     if gains:
         scale = "One scale for both visits: the same color is the same amount of evidence."
@@ -229,8 +242,9 @@ def map_panels(method: Method, code: str, before: SeenVisit, after: SeenVisit) -
         scale = ""
     panels = []
     for one, made, gain in zip((before, after), pair, gains or (1.0, 1.0), strict=True):
-        title = f"{one.visit.taken_on}: {METHODS[method].title}"
-        alt = f"{METHODS[method].title} map for {BY_CODE[code].name} over the photo of {one.visit.taken_on}. {LEGEND}."
+        day = names[one.visit.id]
+        title = f"{day}: {METHODS[method].title}"
+        alt = f"{METHODS[method].title} map for {BY_CODE[code].name} over the photo of {day}. {LEGEND}."
         note = "" if made else f"No {METHODS[method].title} map is kept for {BY_CODE[code].name}."
         panels.append(
             Panel(

@@ -32,7 +32,7 @@ def export_patient(store: CaseStore, patient_id: int) -> None:
     st.download_button(
         "Export the patient",
         lambda: store.export_patient(patient_id),
-        file_name=f"skinlens-patient-{patient_id:04d}.zip",
+        file_name=f"skinlens-patient-{patient_id:04d}-export.zip",
         mime="application/zip",
         on_click="ignore",
     )

@@ -129,11 +129,24 @@ def test_the_clinics_field_of_view_is_offered_and_not_taken_by_itself(case: tupl
     store.keep_settings(replace(before, field_width_mm=14.0), read=before)
     app.run()
     assert app.number_input(key=typed(app, "clinical_field_width")).value is None
-    press(app, "Use 14 mm")
+    press(app, "Use 14\u00a0mm")
     assert app.number_input(key=typed(app, "clinical_field_width")).value == 14.0
     assert store.case(1).visit.clinical.field_width_mm is None
     press(app, "Save draft")
     assert store.case(1).visit.clinical.field_width_mm == 14.0
+
+
+def test_the_width_of_the_photo_is_entered_in_the_unit_of_the_settings(case: tuple[AppTest, CaseStore]) -> None:
+    app, store = case
+    before = store.settings()
+    store.keep_settings(replace(before, unit="inch", field_width_mm=25.4), read=before)
+    app.run()
+    press(app, "Use 1.00\u00a0in")
+    field = app.number_input(key=typed(app, "clinical_field_width_inch"))
+    assert (field.label, field.value) == ("Field of view, inches", 1.0)
+    field.set_value(0.5).run()
+    press(app, "Save size")
+    assert store.case(1).visit.clinical.field_width_mm == 12.7
 
 
 def test_a_phototype_that_another_case_of_the_patient_was_given_stays(case: tuple[AppTest, CaseStore]) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,51 @@ def test_the_bars_of_the_course_reach_from_the_lowest_to_the_highest_view() -> N
     assert bars.visible
     assert list(bars.array) == pytest.approx([5, 10])
     assert list(bars.arrayminus) == pytest.approx([15, 0])
+
+
+def test_photos_of_one_day_stand_side_by_side_and_the_cut_off_is_drawn_all_the_same() -> None:
+    stamp = ModelStamp("hsb", "2.0", "bb" * 32)
+    first = TrendPoint(1, "2026-01-01", 0.3, 0.1, stamp, reliable=True, comparable=True)
+    one_day = course.chart(MelanomaTrend((first, replace(first, visit_id=2, prob=0.2))))
+    assert list(one_day.data[0].x) == ["Case 1", "Case 2"]
+    assert (one_day.data[0].mode, one_day.layout.xaxis.type) == ("markers", "category")
+    (line,) = one_day.layout.shapes
+    assert (line.type, line.xref, line.y0) == ("line", "x domain", pytest.approx(10))  # across the whole chart
+    assert line.name == "cut-off 10.0\u00a0%"
+    assert one_day.layout.yaxis.range[1] > 30
+
+
+def test_a_day_that_two_visits_share_is_told_apart_and_a_short_course_is_divided_into_days() -> None:
+    stamp = ModelStamp("hsb", "2.0", "bb" * 32)
+    first = TrendPoint(1, "2026-01-01", 0.3, 0.1, stamp, reliable=True, comparable=True)
+    again = replace(first, visit_id=2)
+    drawn = course.chart(MelanomaTrend((first, again, replace(first, visit_id=3, taken_on="2026-01-03"))))
+    assert (drawn.data[0].mode, list(drawn.data[0].text)) == ("lines+markers+text", ["case 1", "case 2", ""])
+    assert drawn.layout.xaxis.dtick == course.DAY_MS
+    far = course.chart(MelanomaTrend((first, replace(first, visit_id=3, taken_on="2027-01-03"))))
+    assert far.layout.xaxis.dtick is None
+
+
+def test_widths_that_contradict_the_alignment_are_warned_of_without_an_outline(
+    agreed: AppTest, skinlens_home: Path
+) -> None:
+    store = CaseStore(skinlens_home)
+    lesion = saved(store, 5, 0, None, "2024-01-10")
+    saved(store, 5, 8, lesion, "2024-01-10")
+    for number, width in ((1, 12.0), (2, 20.0)):
+        store.record_scale(number, width, expected_version=store.case(number).visit.version)
+    turn(agreed, "worklist")
+    press(agreed, "Open case 1")
+    turn(agreed, "compare")
+    (warned,) = [one.value for one in agreed.warning if "do not fit together" in one.value]
+    assert "12.0\u00a0mm and 20.0\u00a0mm of skin" in warned.replace("\\", "")
+    (pair,) = overlaid(agreed)
+    assert [panel["title"] for panel in pair["panels"]] == ["2024-01-10 (case 1)", "2024-01-10 (case 2)"]
+    assert "What differs" in read(agreed)
+    assert "Photos of one day show no course" in read(agreed)
+    store.record_scale(2, 12.0, expected_version=store.case(2).visit.version)
+    agreed.run()
+    assert not [one for one in agreed.warning if "do not fit together" in one.value]
 
 
 def test_the_first_of_the_eight_views_is_the_photo_as_it_is() -> None:

@@ -1,5 +1,6 @@
 """Patients are found by pseudonym; each has the lesions, their course, and one timeline of all visits."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,10 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline
 from skinlens.clinical import Histology, Plan
 from skinlens.records import BodyPosition
-from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient
 from skinlens.ui.bodymap import Region, Spot, spot_of
 from skinlens.ui.patient import placing
+from skinlens.ui.patient.page import cells
 from tests.app.conftest import drawn, heading, press, read, turn, typed
 
 
@@ -53,6 +55,16 @@ def test_a_patient_is_found_and_has_lesions_and_a_timeline(page: AppTest) -> Non
     assert said.index("2024-05-06</td>") < said.index("2024-02-01</td>") < said.index("2024-01-10</td>")
     press(page, "Open case 2")
     assert page.session_state["open_case"].case.visit.id == 2
+
+
+def test_the_result_of_a_visit_names_melanoma_once(page: AppTest, skinlens_home: Path) -> None:
+    row = CaseStore(skinlens_home).search(CaseQuery(patient_id=1)).rows[0]
+    flagged = replace(row, reliable=True, above_cutoff=True, top_label="mel", top_prob=0.519, melanoma_prob=0.519)
+    assert cells(flagged, "2024-06-01")[3].replace("\u00a0", " ") == "Melanoma 51.9 %, above the cut-off"
+    other = replace(flagged, top_label="nv", melanoma_prob=0.3)
+    assert cells(other, "2024-06-01")[3].replace("\u00a0", " ") == (
+        "Melanocytic nevus 51.9 %; melanoma 30.0 %, above the cut-off"
+    )
 
 
 def lesion(home: Path, number: int) -> tuple[BodyPosition | None, str]:

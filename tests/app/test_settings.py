@@ -104,6 +104,19 @@ def test_the_display_is_saved(settings: AppTest, store: CaseStore) -> None:
     assert store.settings() == Settings(cutoff_shown=False, overlay="score_cam", unit="inch", field_width_mm=12.5)
 
 
+def test_the_field_of_view_is_entered_in_the_unit_that_was_saved(settings: AppTest, store: CaseStore) -> None:
+    settings.segmented_control(key="settings_unit").set_value("inch")
+    settings.number_input(key="settings_field_width_mm").set_value(12.5)  # the field says mm until the unit is saved
+    press(settings, "Save display")
+    field = settings.number_input(key="settings_field_width_mm")
+    assert (field.label, field.value) == ("Field of view of your dermatoscope, inches (optional)", 0.492)
+    press(settings, "Save display")
+    assert store.settings().field_width_mm == 12.5  # what was not touched is not rounded
+    settings.number_input(key="settings_field_width_mm").set_value(0.5)
+    press(settings, "Save display")
+    assert store.settings().field_width_mm == 12.7
+
+
 def test_another_window_is_not_overwritten_in_silence(settings: AppTest, store: CaseStore) -> None:
     store.keep_settings(Settings(clinic_name="Theirs", clinic_phone="1"), read=Settings())
     settings.text_input(key="settings_clinic_name").input("Mine")
@@ -119,7 +132,8 @@ def test_a_replaced_value_is_said_in_words() -> None:
     assert "“not shown”" in page.replaced("cutoff_shown", False)
     assert "“LIME”" in page.replaced("overlay", "lime")
     assert "“nothing”" in page.replaced("field_width_mm", None)
-    assert "“12.5”" in page.replaced("field_width_mm", 12.5)
+    assert "“12.5\u00a0mm”" in page.replaced("field_width_mm", 12.5)
+    assert "“0.49\u00a0in”" in page.replaced("field_width_mm", 12.5, "inch")
 
 
 def test_how_to_switch_to_dark_is_said(settings: AppTest) -> None:

@@ -6,10 +6,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from skinlens.clinical import NOT_RECORDED
 from skinlens.labels import CODES
+from skinlens.quantities import Unit
 from skinlens.records import Explanation, ModelStamp, Photo, Prediction, QualityCheck, QualityReport, Threshold, Visit
 from skinlens.ui import viewer
-from skinlens.ui.visits import OTHER_MODEL, SeenVisit, changes_in_words, common_scale, map_panels, not_comparable
+from skinlens.ui.visits import (
+    OTHER_MODEL,
+    SeenVisit,
+    changes_in_words,
+    common_scale,
+    map_panels,
+    not_comparable,
+    sizes_known,
+)
 
 STAMP = ModelStamp("tiny", "0", "5e" * 32)
 
@@ -100,6 +110,25 @@ def test_photos_of_two_sizes_lie_on_each_other_with_their_short_sides_alike() ->
     assert frame == (1200, 600)
     assert viewer._placed(wide, frame) == {"x": 0, "y": 0, "width": 1200, "height": 600}
     assert viewer._placed(small, frame) == {"x": 200, "y": 0, "width": 800, "height": 600}
+
+
+def test_two_photos_of_one_day_have_two_names() -> None:
+    first, second = seen(1, photo(8, 6)), seen(2, photo(16, 6))
+    twice = replace(second, visit=replace(second.visit, taken_on=first.visit.taken_on))
+    titles = [panel.title for panel in map_panels("lime", "mel", first, twice)]
+    assert titles == ["2024-01-01 (case 1): LIME", "2024-01-01 (case 2): LIME"]
+    assert [panel.title for panel in map_panels("lime", "mel", first, second)] == [
+        "2024-01-01: LIME", "2024-02-01: LIME",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("unit", "words"), [("mm", "12 mm and 12.5 mm of skin"), ("inch", "0.47 in and 0.49 in")])
+def test_the_widths_of_the_photos_are_said_in_the_unit_of_the_settings(unit: Unit, words: str) -> None:
+    pair = [
+        replace(one, visit=replace(one.visit, clinical=replace(NOT_RECORDED, field_width_mm=width)))
+        for one, width in zip((seen(1, photo(8, 6)), seen(2, photo(8, 6))), (12.0, 12.5), strict=True)
+    ]
+    assert words in sizes_known(pair[0], pair[1], unit).replace("\u00a0", " ")
 
 
 def test_two_photos_of_one_day_are_no_course() -> None:

@@ -111,3 +111,29 @@ def test_lesions_are_chosen_and_placed_on_the_map(tab: Page, release: Path, tmp_
         settled(tab)
         tab.go_back()
         expect(tab.get_by_role("heading", level=1, name="Patient P-7")).to_be_visible()
+
+
+def test_on_a_telephone_the_hint_never_covers_the_map_and_the_first_patient_is_in_sight(
+    tab: Page,  # noqa: F811
+    release: Path,
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "home"
+    with served(home, release) as address:
+        stock(home, release)
+        tab.set_viewport_size({"width": 390, "height": 844})
+        tab.goto(f"{address}/patients")
+        row = tab.get_by_role("button", name="Open P-7")
+        expect(row).to_be_visible()
+        settled(tab)
+        place = row.bounding_box()
+        assert place is not None
+        assert place["y"] + place["height"] < 800
+        row.click()
+        hint = tab.get_by_text("Click a pin to choose its lesion")
+        expect(hint).to_be_visible()
+        settled(tab)
+        tab.locator(".sl-body figure").last.scroll_into_view_if_needed()
+        above = """(one) => one.getBoundingClientRect().bottom
+          <= document.querySelector('.sl-body').getBoundingClientRect().top"""
+        assert hint.evaluate(above)

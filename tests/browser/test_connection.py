@@ -17,7 +17,8 @@ from skinlens.phantom import draw_phantom
 from skinlens.serve import free_port
 from skinlens.store import CaseStore
 from skinlens.ui import guard
-from tests.browser.test_journey import LIMIT_S, ROOT, begin, browser, wait_for  # noqa: F401  (browser is a fixture)
+from tests.browser.serving import LIMIT_S, ROOT, wait_for
+from tests.browser.test_journey import begin, browser  # noqa: F401  (browser is a fixture)
 
 
 @contextmanager

@@ -6,11 +6,7 @@ Screenshots of every page, wide and narrow, light and dark, are kept in ``artefa
 import io
 import os
 import re
-import shutil
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +14,7 @@ from pathlib import Path
 import pypdf
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from skinlens import pipeline
 from skinlens.explain import METHODS
@@ -26,25 +22,14 @@ from skinlens.labels import DISCLAIMER
 from skinlens.phantom import draw_phantom
 from skinlens.serve import free_port
 from skinlens.store import CaseStore, NewLesion, NewPatient
+from tests.browser.serving import LIMIT_S, ROOT, launched, program, serving
 
-ROOT = Path(__file__).resolve().parents[2]
 ARTEFACTS = ROOT / "artefacts"
-LIMIT_S = 240
-"""Only for what never happens: on a busy machine a map that takes seconds can take minutes."""
 WIDE, NARROW = (1440, 900), (390, 844)
 VIEWS = ("Why?", "Compare", "Report", "More")
 MAPS = ("Grad-CAM", "Score-CAM", "LIME")
 QUICK = {"grad_cam": {}, "score_cam": {"channels": 4}, "lime": {"samples": 50, "segments": 10}}
 """Settings with which the maps of a stored case are made quickly."""
-SWITCHES = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 @contextmanager
@@ -53,17 +38,9 @@ def served(
 ) -> Iterator[str]:
     """The app as it is served, in a process of its own; ``start`` is what Python is given to do it."""
     port = free_port("127.0.0.1", int(os.environ.get("SKINLENS_TEST_PORT", "8601")))
-    environment = {**os.environ, "SKINLENS_HOME": str(home), "SKINLENS_WEIGHTS": str(release)}
-    command = [sys.executable, *start, "run", str(ROOT / script), "--server.port", str(port)]
-    home.mkdir(mode=0o700)
-    with (home / "log").open("wb") as log:
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            wait_for(port, server)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait(LIMIT_S)
+    arguments = [*start, "run", str(ROOT / script), "--server.port", str(port)]
+    with serving(arguments, port, home, release) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -83,32 +60,15 @@ def stocked(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield address
 
 
-def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + LIMIT_S
-    while time.monotonic() < end:
-        assert server.poll() is None, "the app ended at its start"
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2) as answer:
-                if answer.status == 200:
-                    return
-        except (TimeoutError, OSError):
-            time.sleep(0.2)
-    raise AssertionError("the app did not answer")
-
-
 @contextmanager
 def chromium(*switches: str) -> Iterator[Browser]:
-    """Chromium without a window: the build without a window's code (Debian's chromium-headless-shell) lays out and
-    runs pages alike in half of the processor time, so it goes first.
-    """
-    program = shutil.which("chromium-headless-shell") or shutil.which("chromium")
-    if program is None:
+    """Chromium without a window; without one the test is skipped."""
+    path = program()
+    if path is None:
         pytest.skip("Chromium is not installed: this test needs a real browser (Debian's chromium-headless-shell)")
     expect.set_options(timeout=LIMIT_S * 1000)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[*SWITCHES, *switches])
+    with launched(path, *switches) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -306,7 +266,7 @@ def journey(page: Page, address: str, tmp_path: Path) -> None:
     picture(page, "6-report")
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Download the PDF").click()
-    assert waiting.value.suggested_filename == "skinlens-case-0001.pdf"
+    assert waiting.value.suggested_filename == "skinlens-case-0001-report.pdf"
     text = "".join(
         sheet.extract_text() for sheet in pypdf.PdfReader(io.BytesIO(waiting.value.path().read_bytes())).pages
     )

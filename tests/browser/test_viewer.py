@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from skinlens.store import CaseStore
 from tests.browser.test_journey import (  # noqa: F401  (browser is a fixture)
     LIMIT_S,
     Watch,
@@ -23,8 +25,13 @@ PAGE = "tests/browser/viewer_page.py"
 
 
 @pytest.fixture(scope="module")
-def address(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with served(tmp_path_factory.mktemp("viewer") / "home", release, script=PAGE) as address:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("viewer") / "home"
+
+
+@pytest.fixture(scope="module")
+def address(release: Path, home: Path) -> Iterator[str]:
+    with served(home, release, script=PAGE) as address:
         yield address
 
 
@@ -176,6 +183,34 @@ def test_the_scale_bar_is_as_long_as_it_says_at_every_zoom(page: Page) -> None:
     assert "Scale bar: 5 mm" in seen  # 24 mm are shown at first
     assert len(seen) > 1
     expect(page.get_by_role("img", name=re.compile("^Scale bar: "))).to_have_count(1)  # the others' is unknown
+
+
+def test_the_scale_bar_is_in_the_unit_of_the_settings(browser: Browser, home: Path, address: str) -> None:  # noqa: F811
+    store = CaseStore(home)
+    usual = store.settings()
+    inches = store.keep_settings(replace(usual, unit="inch"), read=usual).settings
+    page = browser.new_page(viewport={"width": 1000, "height": 700})
+    page.goto(address)
+    bar = page.get_by_role("img", name="Scale bar: 0.2 in")  # 24 mm are 0.94 in, a quarter of them 0.24 in
+    shown = box(bar)["width"] / box(photo(page))["width"]
+    store.keep_settings(usual, read=inches)
+    page.close()
+    assert shown == pytest.approx(0.2 * 25.4 / (SIDES[0] * MM_PER_PX), rel=0.02)
+
+
+def test_the_keys_of_the_comparison_are_those_of_the_aligned_pair(browser: Browser, address: str) -> None:  # noqa: F811
+    page = browser.new_page(viewport={"width": 1000, "height": 700})
+    page.goto(f"{address}?keys=1")
+    row, pair = (page.locator(".sl-viewer").nth(place) for place in range(2))
+    expect(pair.get_by_role("img", name="Left: Photo of 2024")).to_be_visible()
+    press = "(key) => document.dispatchEvent(new CustomEvent('skinlens-key', { detail: key }))"
+    page.evaluate(press, "compare")
+    expect(pair.get_by_role("slider")).to_be_focused()
+    expect(pair.get_by_role("slider")).to_be_in_viewport()
+    page.evaluate(press, "blink")
+    expect(pair.get_by_role("button", name="Stop blinking")).to_be_visible()
+    expect(row.get_by_role("region", name="Two pictures over each other")).to_be_hidden()
+    page.close()
 
 
 def left(page: Page) -> float:

@@ -25,7 +25,10 @@ def page() -> None:
     st.set_page_config(layout="wide")
     first, second = drawn(1), drawn(2)
     alone = [Panel("photo", "", "", (), "Photo")]
-    viewer.show(first, alone, InputSpec(), style="heat", opacity=0.4, key="one", columns=1, mm_per_px=MM_PER_PX)
+    if "keys" in st.query_params:  # a row that listens to the keyboard, as on a page with two visits
+        alone += [Panel("other", "", "", (), "Other", photo=second)]
+    viewer.show(first, alone, InputSpec(), style="heat", opacity=0.4, key="one", columns=len(alone),
+                mm_per_px=MM_PER_PX, on_look=print if len(alone) > 1 else None)  # fmt: skip
     viewer.load(first, key="one")
     pair = [Panel("before", "2024", "", (), "Photo of 2024"), Panel("after", "2025", "", (), "Photo", photo=second)]
     viewer.show(first, pair, InputSpec(), style="heat", opacity=0.4, key="two", columns=2, overlaid=True)

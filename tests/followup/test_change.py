@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from skinlens.errors import InvalidEntry
-from skinlens.followup.change import ERROR_MEASURED_ON, MEASUREMENT_ERROR, Change, SeenLesion, compare
+from skinlens.followup.change import ERROR_MEASURED_ON, MEASUREMENT_ERROR, Change, SeenLesion, compare, scale_conflict
 from skinlens.followup.measures import _LINEAR, asymmetry, measure, to_lab
 from skinlens.followup.registration import register
 from skinlens.records import Outline, Photo
@@ -122,7 +122,7 @@ def grown() -> Change:
 
 def test_growth_is_seen_through_another_magnification(grown: Change) -> None:
     assert grown.registration.problem == ""
-    assert (grown.basis, grown.scales_disagree, grown.outlined_by_model) == ("registration", False, False)
+    assert (grown.basis, grown.scale_conflict, grown.outlined_by_model) == ("registration", None, False)
     by_name = {one.quantity: one for one in grown.differences}
     assert by_name["area"].change == pytest.approx(44, abs=3)
     assert by_name["largest_diameter"].change == pytest.approx(20, abs=1.5)
@@ -147,7 +147,7 @@ def test_with_two_scales_lengths_are_in_millimeters_and_need_no_alignment() -> N
         SeenLesion(first, ellipse(first, 50, 50), mm_per_px=0.04), SeenLesion(second, ellipse(second, 75, 75), 0.02)
     )
     assert not found.registration.aligned
-    assert (found.basis, found.outline_overlap, found.scales_disagree) == ("scale", None, False)
+    assert (found.basis, found.outline_overlap, found.scale_conflict) == ("scale", None, None)
     area, largest = found.difference("area"), found.difference("largest_diameter")
     assert area is not None
     assert largest is not None
@@ -176,8 +176,13 @@ def test_scales_that_contradict_the_alignment_are_noticed() -> None:
     second = Retaken(scale=0.8).photo(first)
     lesions = SeenLesion(first, ellipse(first, 80, 64), 0.04), SeenLesion(second, ellipse(second, 64, 51), 0.05)
     found = register(first, second)
-    assert not compare(*lesions, found).scales_disagree
-    assert compare(lesions[0], replace(lesions[1], mm_per_px=0.04), found).scales_disagree
+    assert compare(*lesions, found).scale_conflict is None
+    conflict = compare(lesions[0], replace(lesions[1], mm_per_px=0.04), found).scale_conflict
+    assert conflict is not None
+    assert (conflict.before_mm, conflict.after_mm) == (16, 16)  # 400 px of 0.04 mm
+    assert conflict.aligned_mm == pytest.approx(20, rel=0.01)  # 0.8 times as large: more skin is seen
+    assert scale_conflict((first, second), (0.04, 0.04), found) == conflict  # without an outline
+    assert scale_conflict((first, second), (0.04, None), found) is None
 
 
 def test_without_alignment_and_scale_no_size_is_given() -> None:

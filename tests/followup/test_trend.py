@@ -50,6 +50,14 @@ def test_one_visit_is_no_course() -> None:
     assert said == "Melanoma probability: 8.2 % on 2026-01-01; no other visit to compare it with."
 
 
+def test_two_photos_of_one_day_are_no_course() -> None:
+    visits = [visit(1, "2026-01-01", 0.1, OLD), visit(2, "2026-01-01", 0.2), visit(3, "2026-01-01", 0.3)]
+    assert trend_words(melanoma_trend(visits)).replace("\u00a0", " ") == (
+        "Melanoma probability on 2026-01-01: 20.0 % (case 2), 30.0 % (case 3). Photos of one day show no course. Not "
+        "comparable, as another model read it: 2026-01-01 (case 1)."
+    )
+
+
 def test_what_did_not_change_is_said_to_be_unchanged() -> None:
     said = trend_words(melanoma_trend([visit(1, "2026-01-01", 0.08211), visit(2, "2026-02-01", 0.08213)]))
     assert "unchanged 8.2" in said

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from skinlens.followup import words
-from skinlens.followup.change import Change, Difference
+from skinlens.followup.change import Change, Difference, ScaleConflict
 from skinlens.followup.measures import LesionColor, LesionMeasures
 from skinlens.followup.registration import Registration
 
@@ -19,7 +19,7 @@ CHANGE = Change(
     differences=(Difference("area", 12.04, 16.16, "mm²", 34.2, 27.0),),
     color_matched=True,
     outline_overlap=0.9,
-    scales_disagree=False,
+    scale_conflict=None,
     outlined_by_model=False,
 )
 
@@ -69,10 +69,32 @@ def test_what_the_figures_rest_on_is_said() -> None:
     sentences = words.change_words(CHANGE)
     assert len(sentences) == 2
     assert sentences[1].startswith("Measurement error: what 9 of 10 pairs of photos of one lesion")
-    relative = words.change_words(replace(CHANGE, basis="registration", scales_disagree=True, outlined_by_model=True))
-    assert relative[1:4] == (words.MAGNIFICATION, words.SCALES_DISAGREE, words.BY_MODEL)
+    conflict = ScaleConflict(12.0, 20.0, 12.2)
+    relative = words.change_words(
+        replace(CHANGE, basis="registration", scale_conflict=conflict, outlined_by_model=True), "inch"
+    )
+    assert relative[1:4] == (words.MAGNIFICATION, words.conflict_words(conflict, "inch"), words.BY_MODEL)
     nothing = words.change_words(replace(CHANGE, basis="none", differences=(), color_matched=False))
     assert nothing[:2] == (words.NO_SIZES, words.NO_COLORS)
+
+
+def test_widths_that_contradict_the_alignment_are_named() -> None:
+    conflict = ScaleConflict(12.0, 20.0, 12.2)
+    assert (
+        words.conflict_words(conflict)
+        .replace("\u00a0", " ")
+        .startswith(
+            "The widths entered for the two photos do not fit together: 12.0 mm and 20.0 mm of skin. Laid over the "
+            "earlier photo, the later one shows 12.2 mm."
+        )
+    )
+    assert "0.47 in and 0.79 in" in words.conflict_words(conflict, "inch").replace("\u00a0", " ")
+
+
+def test_visits_of_one_day_are_told_apart_by_their_numbers() -> None:
+    assert words.visit_days([(1, "2026-01-01"), (4, "2026-02-01"), (7, "2026-01-01")]) == {
+        1: "2026-01-01 (case 1)", 4: "2026-02-01", 7: "2026-01-01 (case 7)",
+    }  # fmt: skip
 
 
 def test_the_alignment_in_a_sentence() -> None:

@@ -1,6 +1,7 @@
 """A case made by hand, with a drawn photo and three smooth maps."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,8 @@ from skinlens.records import (
     Threshold,
     Visit,
 )
+from skinlens.report.annex import Annex
+from skinlens.report.content import ReportContent, compose
 
 MODEL = ModelStamp("hsb", "1.0.0", "5e" * 32)
 THRESHOLD = Threshold(0.0812, 0.913, 0.702, "val")
@@ -71,3 +74,19 @@ def checks(of: Photo) -> list[Check]:
     said = [{"stage": stage, "top": "mel", "probs": {"mel": 0.4}} for stage in ("exit_1", "exit_2", "final")]
     found = {"verdict": "Both branches say melanoma.", "answers": said}
     return [Check("depth", "", "", of.sha256, MODEL, None, {}, found, 2340.0, "2025-06-03T09:14:00+00:00")]
+
+
+def content(**changes: object) -> ReportContent:
+    of = photo()
+    return compose(case(of, **changes), of, generated_on=DAY)
+
+
+def annex(of: Case, pictured: Photo, maps: Sequence[Explanation] = ()) -> Annex:
+    made = compose(of, pictured, maps, annex=True).annex
+    assert made is not None
+    return made
+
+
+def fields(of: ReportContent) -> dict[str, str]:
+    technical = of.annex.technical if of.annex else ()
+    return {field.caption: field.text for field in (*of.case, *of.codes, *technical)}

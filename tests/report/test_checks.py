@@ -68,7 +68,7 @@ def test_every_check_in_one_sentence_by_question_class_and_method() -> None:
         ("Stability", "Grad-CAM, melanoma"),
         ("Agreement with published libraries", "Grad-CAM, melanoma"),
         ("Artifact sensitivity", "melanoma"),
-        ("Answers of the two branches", "the prediction"),
+        ("Answers of the two branches", "the result"),
     ]
     found = [row.found.replace("\u00a0", " ") for row in rows]
     assert found[0] == (

@@ -36,21 +36,27 @@ def test_all_that_was_recorded_is_said_in_the_order_of_a_visit() -> None:
         ("Skin phototype (Fitzpatrick)", "V"),
         ("Symptoms", "itching"),
         ("Evolution", "grew in 2024"),
-        ("ABCD rule", "Total dermoscopy score 5.5, highly suspicious: A 2, B 4, C 3, D 2."),
+        ("ABCD rule", "Total dermoscopy score (TDS) 5.5, highly suspicious: A 2, B 4, C 3, D 2."),
         (
             "7-point checklist",
             "3 points, suspicious (1998, limit 3): atypical pigment network, regression structures.",
         ),
         ("Pattern", "multicomponent"),
         (
-            "Criteria and model",
-            "The clinician's criteria and the model agree, both speak for melanoma: ABCD rule: TDS 5.5, highly "
-            "suspicious; 7-point checklist (1998, limit 3): 3 points, suspicious.",
+            "Criteria and cut-off",
+            "The clinician's criteria and the model's melanoma cut-off agree: suspicious for melanoma (model: "
+            "23.1\u00a0%; cut-off 8.1\u00a0%).",
         ),
         ("Plan", "Follow-up in 1 month: dermoscopy again"),
         ("Recall", "2025-07-03, open"),
         ("Histology", "melanoma: in situ (reported on 2025-06-20, report H-25/1234)"),
     ]
+
+
+def test_a_width_is_said_in_the_unit_of_the_settings() -> None:
+    wide = case(ClinicalRecord(field_width_mm=12.5))
+    assert dict(clinical_entries(wide)) == {"Field of view": "12.5\u00a0mm"}
+    assert dict(clinical_entries(wide, "inch")) == {"Field of view": "0.49\u00a0in"}
 
 
 def test_of_what_was_not_recorded_nothing_is_said() -> None:
@@ -73,7 +79,7 @@ def test_parts_are_said_as_far_as_they_go() -> None:
     assert said(ClinicalRecord(histology=Histology(None, "Spitz nevus", None, "7")))["Histology"] == (
         "Spitz nevus (report 7)"
     )
-    assert "Criteria and model" not in said(ClinicalRecord(Criteria(pattern="reticular")))
+    assert "Criteria and cut-off" not in said(ClinicalRecord(Criteria(pattern="reticular")))
 
 
 def text_of(record: ClinicalRecord) -> str:
@@ -85,7 +91,7 @@ def text_of(record: ClinicalRecord) -> str:
 def test_the_printed_report_carries_it_and_says_what_could_not_be_printed() -> None:
     words = text_of(RECORD)
     for caption, said_below in said(RECORD, 5).items():
-        assert f"{caption} {said_below}" in words, caption
+        assert f"{caption} {said_below}".replace("\u00a0", " ") in words, caption
     assert "could not be printed" not in words
     assert "1 character of this case could not be printed" in text_of(replace(RECORD, symptoms="\u0d85"))
     assert "Symptoms" not in text_of(ClinicalRecord())

@@ -1,52 +1,31 @@
 """What a report says, sentence by sentence."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from skinlens.clock import local_minute
+from skinlens.clinical import ClinicalRecord
+from skinlens.clock import local_day, local_minute
 from skinlens.errors import SkinLensError
-from skinlens.explain import overlay
-from skinlens.explain.agreement import AKIN
 from skinlens.labels import CODES, DISCLAIMER
-from skinlens.preprocess import InputSpec, heat_to_photo
+from skinlens.quantities import Unit
 from skinlens.records import (
-    Case,
-    Explanation,
     Lesion,
-    ModelStamp,
     Outline,
     OutlineMaker,
     Patient,
-    Photo,
     Prediction,
     PredictionSet,
     QualityCheck,
     QualityReport,
     Threshold,
 )
-from skinlens.report.annex import NO_EXPLANATIONS, OVERLAY_LONGEST_PX, Annex
-from skinlens.report.content import NO_DIAGNOSIS, PHOTO_LONGEST_PX, ReportContent, Signing, compose
+from skinlens.report.content import NO_DIAGNOSIS, PHOTO_LONGEST_PX, compose
+from skinlens.report.signing import Amendment, Signing
 from skinlens.wording import UNRELIABLE, UNRELIABLE_MAPS, set_statement, threshold_statement, verdict_line
 from tests.report import samples
-
-
-def content(**changes: object) -> ReportContent:
-    photo = samples.photo()
-    return compose(samples.case(photo, **changes), photo, generated_on=samples.DAY)
-
-
-def annex(case: Case, photo: Photo, explanations: Sequence[Explanation] = ()) -> Annex:
-    made = compose(case, photo, explanations, annex=True).annex
-    assert made is not None
-    return made
-
-
-def fields(of: ReportContent) -> dict[str, str]:
-    technical = of.annex.technical if of.annex else ()
-    return {field.caption: field.text for field in (*of.case, *of.codes, *technical)}
+from tests.report.samples import annex, content, fields
 
 
 def prediction(melanoma: float, threshold: float, sensitivity: float = 0.913, chosen_on: str = "val") -> Prediction:
@@ -95,8 +74,8 @@ def test_the_case_in_its_header() -> None:
     assert said["Case"] == "17"
     assert said["Patient ID"] == "SL-0042"
     assert said["Sex"] == "female"
-    assert said["Age at the photo, years"] == "60 or 61 (born in 1964)"
-    assert said["Body site"] == "back"
+    assert said["Age at the photo"] == "about 60 (born 1964)"
+    assert said["Site"] == "back"
     assert said["Photo taken on"] == "2025-06-03"
     assert said["Skin phototype (Fitzpatrick)"] == "not recorded"
     assert content().provenance.startswith(f"Report made on {samples.DAY} · SkinLens ")
@@ -105,21 +84,21 @@ def test_the_case_in_its_header() -> None:
 @pytest.mark.parametrize("born_earlier", [False, True])
 def test_a_birth_year_that_tells_an_age_above_85_is_not_printed(born_earlier: bool) -> None:
     report = content(patient=Patient(3, "SL-1", 1939, "male", born_earlier))
-    assert fields(report)["Age at the photo, years"] == "85+"
+    assert fields(report)["Age at the photo"] == "85+"
     assert "1939" not in repr(report.case)
 
 
 def test_a_case_without_a_patient_says_so() -> None:
     report = content(patient=None)
     assert fields(report)["Patient ID"] == "no patient"
-    assert fields(report)["Sex"] == fields(report)["Age at the photo, years"] == "not recorded"
+    assert fields(report)["Sex"] == fields(report)["Age at the photo"] == "not recorded"
     assert report.running_title == "SkinLens report · Case 17"
 
 
 def test_without_a_day_the_report_is_dated_by_the_cases_last_change() -> None:
     photo = samples.photo()
     report = compose(samples.case(photo), photo, [])
-    assert report.provenance.startswith(f"Case last changed {local_minute('2025-06-03T09:20:01Z')} · ")
+    assert report.provenance.startswith(f"Case last changed {local_minute('2025-06-03T09:20:01Z')}, local time · ")
     assert report.dated == "2025-06-03T09:20:01Z"
 
 
@@ -190,136 +169,14 @@ def test_which_model_and_software_and_what_they_are_not_for() -> None:
     assert "Skin tone: not evaluated. Nearly all photos" in report.limits
 
 
-def test_no_explanation_is_said_in_a_sentence() -> None:
-    photo = samples.photo()
-    empty = annex(samples.case(photo), photo)
-    assert empty.explanations_note == NO_EXPLANATIONS == "No explanation was made for this photo."
-    assert empty.panels == ()
-
-
-def test_maps_tests_and_hashes_are_printed_by_choice() -> None:
-    photo = samples.photo()
-    assert compose(samples.case(photo), photo, samples.explanations(photo), samples.checks(photo)).annex is None
-    assert len(annex(samples.case(photo), photo, samples.explanations(photo)).panels) == 3
-
-
-def test_the_note_says_how_far_the_maps_of_each_class_agree() -> None:
-    photo = samples.photo()
-    grad_cam, score_cam, lime = samples.explanations(photo)  # LIME's is the reverse of Grad-CAM's
-    nevus = [replace(one, label="nv") for one in (grad_cam, score_cam)]
-    note = annex(samples.case(photo), photo, [grad_cam, score_cam, lime, *nevus]).explanations_note
-    assert note.endswith(
-        "Agreement of the maps for melanocytic nevus: The two maps point to the same area. "
-        f"{AKIN} Agreement of the maps for melanoma: Two of three maps point to the same area: Grad-CAM and Score-CAM. "
-        f"LIME points elsewhere. {AKIN}"
-    )
-
-
-def test_of_two_maps_of_a_method_the_later_one_is_compared_and_a_single_map_with_nothing() -> None:
-    photo = samples.photo()
-    grad_cam, score_cam, lime = samples.explanations(photo)
-    again = replace(score_cam, heat=lime.heat)
-    assert "maps disagree" in annex(samples.case(photo), photo, [grad_cam, score_cam, again]).explanations_note
-    other = replace(score_cam, model=ModelStamp("hsb", "0.9", "9f" * 32))
-    assert "Agreement" not in annex(samples.case(photo), photo, [grad_cam, other]).explanations_note
-
-
-def test_maps_of_one_class_stand_side_by_side_the_most_probable_class_first() -> None:
-    photo = samples.photo()
-    melanoma = samples.explanations(photo)
-    nevus = [replace(one, label="nv") for one in melanoma]
-    mixed = [melanoma[2], nevus[1], melanoma[0], nevus[2], nevus[0], melanoma[1]]
-    panels = annex(samples.case(photo), photo, mixed).panels
-    assert [(panel.lines[0], panel.title) for panel in panels] == [
-        (f"Explains: {name}", title)
-        for name in ("melanocytic nevus (59.3\u00a0%)", "melanoma (23.1\u00a0%)")
-        for title in ("Grad-CAM", "Score-CAM", "LIME")
-    ]
-
-
-def test_each_overlay_says_what_it_explains_and_how_it_was_made() -> None:
-    photo = samples.photo()
-    grad_cam, score_cam, lime = annex(samples.case(photo), photo, samples.explanations(photo)).panels
-    assert [panel.title for panel in (grad_cam, score_cam, lime)] == ["Grad-CAM", "Score-CAM", "LIME"]
-    assert grad_cam.lines == (
-        "Explains: melanoma (23.1\u00a0%)",
-        "Parameters: layer fused map",
-        "Seed: none, nothing is random",
-    )
-    assert lime.lines[1:] == (
-        "Parameters: samples 512",
-        "Seed: 2891336453",
-        "Measured: fit to the trials (R²) 0.812",
-    )
-    assert grad_cam.alt == "Grad-CAM heat map for melanoma over the photo. 0 = none, 1 = most."
-
-
-def test_a_contrast_names_both_classes_and_stands_after_the_maps_of_the_class_alone() -> None:
-    photo = samples.photo()
-    alone = samples.explanations(photo)
-    contrast = [replace(one, params={**one.params, "against": "nv"}) for one in alone]
-    report = annex(samples.case(photo), photo, [*contrast, *alone])
-    assert [panel.lines[0] for panel in report.panels] == [
-        *["Explains: melanoma (23.1\u00a0%)"] * 3,
-        *["Explains: melanoma rather than melanocytic nevus (23.1\u00a0% against 59.3\u00a0%)"] * 3,
-    ]
-    assert report.panels[3].lines[1] == report.panels[0].lines[1]
-    assert report.panels[3].alt.startswith("Grad-CAM heat map for melanoma rather than melanocytic nevus over")
-    assert report.explanations_note.count("Agreement of the maps for melanoma: ") == 1
-    assert report.explanations_note.count("Agreement of the maps for melanoma rather than melanocytic nevus: ") == 1
-
-
-def test_what_a_method_knows_about_its_map_is_said_in_words() -> None:
-    photo = samples.photo()
-    lime = replace(
-        samples.explanations(photo)[2],
-        params={"samples": 512, "seed": 5},
-        seed=5,
-        diagnostics={"peak": 0.3, "empty": 1.0, "r2": 0.5, "segments": 48.0, "stability": 0.913},
-    )
-    assert annex(samples.case(photo), photo, [lime]).panels[0].lines[1:] == (
-        "Parameters: samples 512",
-        "Seed: 5",
-        "Measured: fit to the trials (R²) 0.5, reproducibility with another seed (1 = the same) 0.913, patches 48",
-        "The map is empty: nothing in the photo spoke for melanoma.",
-    )
-
-
 def test_a_photo_that_is_not_kept_has_no_number_and_no_day() -> None:
     photo = samples.photo()
     case = samples.case(photo, patient=None, id=0, lesion_id=0, taken_on="")
     report = compose(replace(case, lesion=Lesion(0, None, "")), photo, [], generated_on=samples.DAY)
     said = fields(report)
     assert said["Case"] == "not kept"
-    assert said["Photo taken on"] == said["Lesion"] == said["Body site"] == "not recorded"
+    assert said["Photo taken on"] == said["Site"] == "not recorded"
     assert report.running_title == "SkinLens report"
-
-
-def test_an_explanation_by_another_model_is_told_apart() -> None:
-    photo = samples.photo()
-    older = replace(samples.explanations(photo)[0], model=ModelStamp("hsb", "0.9.0", "ab" * 32))
-    assert annex(samples.case(photo), photo, [older]).panels[0].lines[-1] == (
-        "Made with another model: version 0.9.0, abababababab…"
-    )
-
-
-def test_an_overlay_is_the_photo_under_the_map() -> None:
-    photo = samples.photo(450, 600)  # as long as an overlay, so that nothing is resized
-    explanation = samples.explanations(photo)[0]
-    picture = annex(samples.case(photo), photo, [explanation]).panels[0].picture
-    assert np.array_equal(picture, overlay.blend(photo.pixels, heat_to_photo(explanation.heat, 450, 600, InputSpec())))
-
-
-@pytest.mark.parametrize(("height", "width"), [(40, 400), (400, 40), (150, 150)])
-def test_overlays_show_the_region_that_the_model_sees(height: int, width: int) -> None:
-    photo = samples.photo(height, width)
-    report = compose(samples.case(photo), photo, samples.explanations(photo)[:1], annex=True)
-    assert report.annex is not None
-    shape = report.annex.panels[0].picture.shape
-    assert max(shape) == OVERLAY_LONGEST_PX
-    assert max(shape[:2]) / min(shape[:2]) <= 4 / 3 + 0.02
-    said = "The model sees only the central" in report.photo_caption
-    assert said == (height != width)
 
 
 @pytest.mark.slow
@@ -388,17 +245,60 @@ SIGNED, AMENDED = "2026-11-25T09:12:44+00:00", "2026-11-26T10:00:00+00:00"
         ),
         (
             "amended",
-            Signing(SIGNED, AMENDED),
+            Signing(SIGNED, (Amendment(AMENDED),)),
             f"AMENDED on {local_minute(AMENDED)} · version 4",
-            f"First signed in SkinLens on {local_minute(SIGNED)}, amended on {local_minute(AMENDED)}.",
+            f"Signed in SkinLens on {local_minute(SIGNED)}.\nAmended on {local_day(AMENDED)}.",
         ),
-        ("amended", Signing(), "AMENDED after signing · version 4", "First signed in SkinLens, amended."),
+        (
+            "amended",
+            Signing(),
+            "AMENDED after signing · version 4",
+            "Signed in SkinLens.\nAmended after signing.",
+        ),
     ],
 )
 def test_status_date_and_version_stand_at_the_head(status: str, signing: Signing, note: str, beside: str) -> None:
     photo = samples.photo()
     report = compose(samples.case(photo, status=status, version=4), photo, signing=signing)
     assert (report.status_note, report.signed, report.signer) == (note, beside, signing.signer.strip())
+
+
+def test_amendments_of_one_clinician_on_one_day_are_one_line_and_of_many_the_latest_are_printed() -> None:
+    photo = samples.photo()
+    amended = tuple(Amendment(f"2026-11-{day}", by, topics) for day, by, topics in (
+        (21, "Dr. A", ("notes",)), (22, "", ()), (23, "Dr. B", ("plan", "recall")), (23, "Dr. B", ("diagnosis",)),
+        (24, "Dr. A", ("notes",)),
+    ))  # fmt: skip
+    report = compose(samples.case(photo, status="amended"), photo, signing=Signing("2026-11-20", amended))
+    assert report.signed.split("\n") == [
+        "Signed in SkinLens on 2026-11-20.",
+        "1 earlier amendment is in the audit log.",
+        "Amended on 2026-11-22.",
+        "Amended on 2026-11-23 by Dr. B: diagnosis, plan, recall.",
+        "Amended on 2026-11-24 by Dr. A: notes.",
+    ]
+    assert report.status_note == "AMENDED on 2026-11-24 by Dr. A · version 1"
+
+
+@pytest.mark.parametrize(("unit", "said"), [("mm", "7.2\u00a0mm"), ("inch", "0.28\u00a0in")])
+def test_the_size_of_the_lesion_is_printed_where_it_is_known(unit: Unit, said: str) -> None:
+    photo = samples.photo()  # 120 px wide, so that 12 mm are 0.1 mm for each
+    round_it = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    circle = tuple((0.5 + 36 / 120 * float(np.cos(one)), 0.5 + 36 / 90 * float(np.sin(one))) for one in round_it)
+    drawn = Outline(circle, "clinician", photo.sha256, samples.MODEL, "2025-06-03T09:14:00Z")
+    known = samples.case(photo, clinical=ClinicalRecord(field_width_mm=12.0))
+    assert fields(compose(known, photo, outlines=[drawn], unit=unit))["Largest diameter"] == said
+    by_model = fields(compose(known, photo, outlines=[replace(drawn, made_by="model")], unit=unit))
+    assert by_model["Largest diameter"] == f"{said} (by the model's outline)"
+    assert "Largest diameter" not in fields(compose(samples.case(photo), photo, outlines=[drawn]))
+    assert "Largest diameter" not in fields(compose(known, photo))
+
+
+def test_the_exact_location_stands_with_the_body_site() -> None:
+    photo = samples.photo()
+    case = samples.case(photo)
+    case = replace(case, lesion=replace(case.lesion, remark="left, below the scapula"))
+    assert fields(compose(case, photo))["Site"] == "back, left, below the scapula"
 
 
 def test_a_long_pseudonym_is_shortened_at_the_head_alone() -> None:

@@ -26,8 +26,9 @@ from skinlens.labels import DISCLAIMER
 from skinlens.records import Outline, Patient
 from skinlens.report import pdf
 from skinlens.report.change import SinceLastVisit
-from skinlens.report.content import ReportContent, Signing, compose
+from skinlens.report.content import ReportContent, compose
 from skinlens.report.pdf import preview, render
+from skinlens.report.signing import Amendment, Signing
 from tests.report import samples
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,6 +88,9 @@ def tags(data: bytes, kind: str) -> list[dict[str, Any]]:
     return list(walk(read(data).trailer["/Root"]["/StructTreeRoot"]))
 
 
+CLINIC = "Dermatology Practice Dr. Example & Partners\nLong Example Street 123\n80331 Munich\nGermany\n+49 89 1234567"
+
+
 def everything() -> ReportContent:
     """All that an ordinary case can hold."""
     photo = samples.photo(450, 600)
@@ -105,8 +109,9 @@ def everything() -> ReportContent:
     change = SinceLastVisit(
         "Change since 2025-01-14 (case 9)", ("A sentence on one quantity.",) * 5, "A caution. " * 30
     )
-    signing = Signing("2025-06-03T10:12:00+00:00", "2025-06-21T08:00:00+00:00", "Dr. A. Example")
-    return compose(case, photo, outlines=[edge], change=change, signing=signing, clinic="Example Clinic, Town")
+    amended = Amendment("2025-06-21T08:00:00+00:00", "Dr. B. Example", ("diagnosis", "plan"))
+    signing = Signing("2025-06-03T10:12:00+00:00", (amended,), "Dr. A. Example")
+    return compose(case, photo, outlines=[edge], change=change, signing=signing, clinic=CLINIC)
 
 
 def test_the_fullest_ordinary_case_takes_one_page_of_a4() -> None:
@@ -117,14 +122,24 @@ def test_the_fullest_ordinary_case_takes_one_page_of_a4() -> None:
 
 def test_the_first_page_says_what_was_found_in_the_order_of_importance() -> None:
     (text,) = pages(render(everything()))
-    said = ["Example Clinic, Town", "Patient ID", "Diagnosis and plan", "Melanoma: suspected, in situ", "Excise: with",
-            "2025-07-03, open", "Breslow", "C43.9", "Dr. A. Example", "Model result", "Suspicious for melanoma (23.1 %",
+    said = ["Dermatology Practice Dr. Example & Partners", "80331 Munich", "Patient ID",
+            "Diagnosis and plan", "Melanoma: suspected, in situ", "Excise: with",
+            "2025-07-03, open", "Breslow", "C43.9", "Dr. A. Example", "by Dr. B. Example: diagnosis, plan.",
+            "Model result",
+            "Suspicious for melanoma (23.1 %",
             "First impression, recorded before the result was shown: melanocytic nevus", "Sharpness: Hold still",
-            "Change since 2025-01-14 (case 9)", "Criteria, history and notes", "Total dermoscopy score 5.5",
+            "Change since 2025-01-14 (case 9)", "Criteria, history and notes", "Total dermoscopy score (TDS) 5.5",
             "Father had melanoma.", "Not a screening tool", "model hsb 1.0.0"]  # fmt: skip
     places = [text.find(words) for words in said]
     assert -1 not in places, said[places.index(-1)]
     assert places == sorted(places)
+
+
+def test_a_line_of_the_clinics_address_is_not_broken_and_the_status_is_said_once() -> None:
+    page = read(render(everything())).pages[0].extract_text()
+    for line in CLINIC.split("\n"):
+        assert line in page
+    assert page.count("AMENDED") == 1
 
 
 def test_the_annex_is_on_pages_of_its_own(usual: bytes) -> None:
@@ -135,7 +150,7 @@ def test_the_annex_is_on_pages_of_its_own(usual: bytes) -> None:
 
 
 def test_every_page_has_the_disclaimer_its_number_and_the_status(usual: bytes) -> None:
-    report = replace(full(), status="amended", status_note="AMENDED on 2026-11-26 11:00 (UTC+01:00) · version 5")
+    report = replace(full(), status="amended", status_note="AMENDED on 2026-11-26 11:00 · version 5")
     for data, mark in ((usual, "DRAFT, not signed · version 1"), (render(report), report.status_note)):
         found = pages(data)
         assert len(found) == 2
@@ -227,7 +242,7 @@ def test_a_case_without_patient_explanations_or_checks_comes_out_well() -> None:
     photo = samples.photo()
     text = " ".join(pages(render(compose(samples.case(photo, patient=None), photo, annex=True))))
     assert "no patient" in text
-    assert "No explanation was made for this photo." in text
+    assert "No map was saved with this case." in text
 
 
 def test_characters_that_cannot_be_printed_are_counted() -> None:

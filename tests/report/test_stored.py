@@ -10,11 +10,12 @@ import pytest
 from PIL import Image
 
 from skinlens import pipeline
-from skinlens.clock import local_minute
+from skinlens.clock import local_day, local_minute
 from skinlens.intake import photo_from_pixels
 from skinlens.phantom import draw_phantom
 from skinlens.records import Case, Photo, QualityReport
-from skinlens.report.content import ReportContent, Signing
+from skinlens.report.content import ReportContent
+from skinlens.report.signing import Amendment, Changes, Signing
 from skinlens.store import CaseStore, NewLesion, NewPatient
 from tests.store import samples
 
@@ -69,7 +70,8 @@ def test_a_draft_is_signed_and_amended(store: CaseStore) -> None:
     found = report(store, case)
     assert len(amended) == 2
     assert found.status_note == f"AMENDED on {local_minute(amended[-1].at)} · version 5"
-    assert found.signed.startswith(f"First signed in SkinLens on {local_minute(signed.at)}, amended on ")
+    day = local_day(amended[-1].at)
+    assert found.signed == f"Signed in SkinLens on {local_minute(signed.at)}.\nAmended on {day}: recall, notes."
 
 
 def test_a_case_that_was_saved_signed_knows_its_day(store: CaseStore) -> None:
@@ -78,14 +80,15 @@ def test_a_case_that_was_saved_signed_knows_its_day(store: CaseStore) -> None:
 
 
 def test_the_first_signature_and_the_last_amendment_count() -> None:
-    log = [
-        ("1", "created", "draft"),
-        ("2", "signed", "signed"),
-        ("3", "amended", "amended"),
-        ("4", "explained", None),
-        ("5", "amended", None),
+    log: list[tuple[str, str, Changes]] = [
+        ("1", "created", {"status": (None, "draft")}),
+        ("2", "signed", {"status": ("draft", "signed"), "notes": ("", "seen")}),
+        ("3", "amended", {"status": ("signed", "amended"), "plan": (None, "excise"), "clinician_label": ("nv", "mel")}),
+        ("4", "explained", {"explanation": (None, "lime mel")}),
+        ("5", "amended", {"amended_by": (None, "Dr. B"), "histology": (None, "mel")}),
     ]
-    assert Signing.from_log(log) == Signing("2", "5")
+    amendments = Amendment("3", "", ("diagnosis", "plan")), Amendment("5", "Dr. B", ("histology",))
+    assert Signing.from_log(log) == Signing("2", amendments)
     assert Signing.from_log(log[:1]) == Signing()
 
 
@@ -165,6 +168,24 @@ def test_the_clinic_is_named_in_the_header(store: CaseStore) -> None:
     case = saved(store, samples.photo(), "2024-05-31", 0.2)
     assert report(store, case).clinic == ""
     assert report(store, case, clinic=" Example Clinic ").clinic == "Example Clinic"
+
+
+def test_what_was_amended_and_by_whom_is_printed(store: CaseStore) -> None:
+    case = saved(store, samples.photo(), "2024-05-31", 0.2)
+    annotate(store, case, "signed")
+    version = store.case(case.visit.id).visit.version
+    store.annotate(
+        case.visit.id,
+        clinician_label="nv",
+        clinician_diagnosis="",
+        notes="",
+        status="signed",
+        expected_version=version,
+        signer="Dr. Bea",
+    )
+    found, today = report(store, case), local_day(store.revisions(case.visit.id)[-1].at)
+    assert found.signed.endswith(f"Amended on {today} by Dr. Bea: diagnosis.")
+    assert "by Dr. Bea" in found.status_note
 
 
 def test_who_signed_and_the_unit_of_the_settings_are_printed(store: CaseStore) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from skinlens.errors import Conflict
 from skinlens.records import Case
+from skinlens.settings import Settings
 from skinlens.store import CaseStore, NewLesion, NewPatient
 from tests.store import samples
 
@@ -48,3 +49,25 @@ def save(store: CaseStore) -> SaveCase:
         return store.save_case(photo, **(arguments | {"patient": known.id}))
 
     return save
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where backups go; it is new."""
+    return tmp_path / "stick"
+
+
+@pytest.fixture
+def stocked(store: CaseStore, save: SaveCase) -> CaseStore:
+    """Three cases of two patients, one with maps, and settings."""
+    save(0, maps=True, notes="the first")
+    save(1)
+    save(2, patient=NewPatient("P-0002", 1950, "male"))
+    store.keep_settings(Settings(clinic_name="Skin Clinic"), read=Settings())
+    return store
+
+
+@pytest.fixture
+def made(stocked: CaseStore, folder: Path) -> Path:
+    """A backup of ``stocked``."""
+    return Path(stocked.back_up(folder).path)

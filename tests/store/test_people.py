@@ -63,7 +63,7 @@ def test_what_was_unknown_is_filled_in_and_what_contradicts_is_refused(store):
 @pytest.mark.parametrize(
     ("birth_year", "kept", "age"),
     [
-        (1939, (1939, False), "84 or 85"),
+        (1939, (1939, False), "about 84"),
         (1938, (1938, True), "85+"),
         (1937, (1938, True), "85+"),
         (1910, (1938, True), "85+"),

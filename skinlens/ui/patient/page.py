@@ -6,6 +6,7 @@ import streamlit as st
 
 from skinlens.clinical import PHOTOTYPES, PLANS
 from skinlens.clock import today
+from skinlens.labels import MELANOMA
 from skinlens.records import Patient
 from skinlens.store import CaseQuery, CaseRow, CaseStore
 from skinlens.ui import address, erase_dialogs, frame, next_photo, placement, session, widgets
@@ -73,7 +74,8 @@ def cells(row: CaseRow, day: str, number: int | None = None) -> tuple[str, ...]:
     """One visit as a line of the timeline; ``day``: today, as an ISO date; ``number``: of the lesion on the map."""
     result = f"{name(row.top_label)} {percent(row.top_prob)}" if row.reliable else UNRELIABLE_BRIEFLY
     if row.reliable and row.above_cutoff:
-        result += f"; melanoma {percent(row.melanoma_prob)}, above the cut-off"
+        own = "" if row.top_label == MELANOMA else f"; melanoma {percent(row.melanoma_prob)}"
+        result += f"{own}, above the cut-off"
     plan = PLANS[row.plan] if row.plan else ""
     if recall := recall_words(row, day):
         plan += f"; {recall}"

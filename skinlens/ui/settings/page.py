@@ -8,7 +8,7 @@ import streamlit as st
 
 from skinlens.errors import InvalidEntry, SkinLensError
 from skinlens.explain import METHODS
-from skinlens.quantities import Unit
+from skinlens.quantities import UNIT_WORDS, Unit, entered_length, from_mm, to_mm
 from skinlens.settings import Overlay, Settings
 from skinlens.store import CaseStore
 from skinlens.store.settings import NAMES
@@ -18,7 +18,8 @@ from skinlens.ui.words import plain
 
 CLINIC, DISPLAY = "clinic", "display"
 CLINIC_FIELDS = ("clinic_name", "clinic_address", "clinic_phone")
-DISPLAY_FIELDS = ("cutoff_shown", "overlay", "unit", "field_width_mm")
+WIDTH = "field_width_mm"
+DISPLAY_FIELDS = ("cutoff_shown", "overlay", "unit", WIDTH)
 OVERLAYS: dict[Overlay, str] = {"none": "No map", **{method: info.title for method, info in METHODS.items()}}
 UNITS: dict[Unit, str] = {"mm": "Millimeters", "inch": "Inches"}
 CUTOFF = {
@@ -57,6 +58,8 @@ def _begin(store: CaseStore) -> None:
         backup.begin(store)
     for field in st.session_state.pop(_FILL, ()):
         st.session_state[_key(field)] = getattr(stored, field)
+        if field == WIDTH:
+            st.session_state[_key(field)] = _width_shown(stored)
 
 
 # ---------------------------------------------------------------------------------------------------------- sections
@@ -99,12 +102,13 @@ def _display(store: CaseStore) -> None:
             "Lengths in", list(UNITS), required=True, format_func=UNITS.__getitem__, key=_key("unit"),
             help="Where the scale of a photo is known.",
         )  # fmt: skip
+        unit = st.session_state[_READ].unit  # a unit that is chosen here holds from saving on
         st.number_input(
-            "Field of view of your dermatoscope, mm (optional)",
+            f"Field of view of your dermatoscope, {UNIT_WORDS[unit]} (optional)",
             value=None,
-            step=0.5,
+            step=0.5 if unit == "mm" else 0.05,
             format="%g",
-            key=_key("field_width_mm"),
+            key=_key(WIDTH),
             placeholder="not known",
             help="Width of what its whole photo shows, read from a ruler in a photo of it. A scale that follows from "
             "it is only suggested for a photo, never applied by itself.",
@@ -138,6 +142,9 @@ def _save(store: CaseStore, section: str, names: tuple[str, ...]) -> None:
     """Save what the section's fields hold; what stays unsaved stays in its fields."""
     read: Settings = st.session_state[_READ]
     typed: dict[str, Any] = {field: st.session_state[_key(field)] for field in names}
+    if typed.get(WIDTH) is not None:  # what was not touched is not rounded either
+        untouched = typed[WIDTH] == _width_shown(read)
+        typed[WIDTH] = read.field_width_mm if untouched else to_mm(typed[WIDTH], read.unit)
     try:
         kept = store.keep_settings(replace(read, **typed), read=read)
     except InvalidEntry as error:
@@ -147,16 +154,27 @@ def _save(store: CaseStore, section: str, names: tuple[str, ...]) -> None:
     else:
         st.session_state[_READ] = replace(read, **{field: getattr(kept.settings, field) for field in names})
         st.session_state[_FILL] = names
-        beside.done(section, " ".join(["Saved.", *(replaced(field, kept.replaced[field]) for field in kept.replaced)]))
+        beside.done(
+            section,
+            " ".join(
+                ["Saved.", *(replaced(field, kept.replaced[field], kept.settings.unit) for field in kept.replaced)]
+            ),
+        )
     st.rerun()
 
 
-def replaced(field: str, value: object) -> str:
+def _width_shown(settings: Settings) -> float | None:
+    """The field of view in the unit of the settings."""
+    return None if settings.field_width_mm is None else round(from_mm(settings.field_width_mm, settings.unit), 3)
+
+
+def replaced(field: str, value: object, unit: Unit = "mm") -> str:
     """What another window had saved in a field, and is gone now."""
     worded: dict[str, Callable[[Any], str]] = {
         "cutoff_shown": lambda one: "shown" if one else "not shown",
         "overlay": OVERLAYS.__getitem__,
         "unit": UNITS.__getitem__,
+        WIDTH: lambda one: entered_length(one, unit),
         "signers": ", ".join,
     }
     words = worded.get(field, str)(value) if value not in {None, ""} else ""

@@ -24,7 +24,7 @@ KEYS: tuple[tuple[str, str, str], ...] = (
     ("1", "map-1", "Show Grad-CAM: over the photo; on “Why?” and “Compare” beside it"),
     ("2", "map-2", "Show Score-CAM"),
     ("3", "map-3", "Show LIME"),
-    ("c", "compare", "Open or close the comparison of two pictures"),
+    ("c", "compare", "Open or close the comparison of two pictures; on “Compare” go to the aligned pair"),
     ("b", "blink", "Blink between the two, or stop"),
     ("h", "style", "Heat or contour lines"),
     ("o", "outline", "Outline of the lesion over the photo, or none"),

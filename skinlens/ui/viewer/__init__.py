@@ -97,14 +97,16 @@ def show(
     overlay: bool = False,
     overlaid: bool = False,
     mm_per_px: float | None = None,
+    opener: str = "Compare two pictures",
 ) -> None:
     """Draw the row, ``columns`` in a line where there is room. ``load`` has to follow it.
 
     ``on_make`` and ``on_cancel`` get the key of the panel whose button was pressed. A viewer with ``on_look`` is the
     one of its page that listens to the keyboard: see ``skinlens.ui.shortcuts``. ``overlay``: there is a single picture,
     over which the keys of the maps lay another map, and key o the outline, by ``on_look``. ``overlaid``: the first two
-    panels lie over each other, and the row itself is not drawn. ``mm_per_px``: millimeters that a pixel of ``photo`` is
-    long.
+    panels lie over each other, and the row itself is not drawn; where there is such a viewer, the keys of the
+    comparison are its own. ``mm_per_px``: millimeters that a pixel of ``photo`` is long. ``opener``: what the button
+    says that lays two pictures over each other.
     """
     state_key = f"viewer-{key}"
     asked_key, done_key = f"case_{state_key}-region", f"{state_key}-look"  # the first is forgotten with the case
@@ -143,6 +145,7 @@ def show(
                 "keys": on_look is not None,
                 "overlay": overlay,
                 "overlaid": overlaid,
+                "opener": opener,
             },
             on_make_change=pressed("make", on_make or _nothing),
             on_cancel_change=pressed("cancel", on_cancel or _nothing),
@@ -183,8 +186,11 @@ def give(*photos: Photo, key: str) -> None:
 
 
 def described(photo: Photo, frame: Frame, mm_per_px: float | None) -> dict[str, Any]:
-    """Which of the photos that were given, its place on the common ground, and its scale: for ``picture.js``."""
-    return {**_placed(photo, frame), "id": _id(photo), "width_px": photo.width_px, "mm_per_px": mm_per_px}
+    """Which of the photos that were given, its place on the common ground, and its scale with the unit of the settings:
+    for ``picture.js``.
+    """
+    own = {"id": _id(photo), "width_px": photo.width_px, "mm_per_px": mm_per_px}
+    return {**_placed(photo, frame), **own, "unit": cache.settings().unit if mm_per_px else "mm"}
 
 
 def _id(photo: Photo) -> str:

@@ -51,6 +51,12 @@ class Compare {
     if (wanted && !this.view.data.overlaid) this.part.scrollIntoView({ block: "nearest" }); // a key may open it out of sight
   }
 
+  // To the line between the two; the arrow keys then move it.
+  goTo() {
+    this.range.focus({ preventScroll: true });
+    this.part.scrollIntoView({ block: "nearest" });
+  }
+
   choose(side, key) {
     this.chosen[side] = key;
     this.view.draw();

@@ -216,13 +216,15 @@ class Picture {
   measure(width) {
     this.bar.hidden = !this.millimeters;
     if (!this.millimeters) return;
-    const most = (this.millimeters * width) / 4;
+    const inches = this.photo.unit === "inch";
+    const shown = (this.millimeters * width) / (inches ? 25.4 : 1);
+    const most = shown / 4;
     const power = 10 ** Math.floor(Math.log10(most));
     const length = [5, 2, 1].map((step) => step * power).find((value) => value <= most * 1.0001);
-    const words = `${Number(length.toPrecision(1))} mm`;
+    const words = `${Number(length.toPrecision(1))} ${inches ? "in" : "mm"}`;
     this.bar.textContent = words;
     this.bar.setAttribute("aria-label", `Scale bar: ${words}`);
-    this.bar.style.width = `${(100 * length) / (this.millimeters * width)}%`;
+    this.bar.style.width = `${(100 * length) / shown}%`;
   }
 
   // The heat below the pointer.

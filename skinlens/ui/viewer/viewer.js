@@ -41,6 +41,12 @@ class View {
 
   key(action) {
     if (action === "loupe") this.loupe.press();
+    // Where two photos lie aligned over each other, the comparison that a key asks for is theirs.
+    const aligned = ["compare", "blink"].includes(action) && document.querySelector(".sl-viewer[data-overlaid]");
+    if (aligned) {
+      if (aligned === this.root) this.compare[action === "blink" ? "press" : "goTo"]();
+      return;
+    }
     if (!this.data?.keys) return;
     const place = action.match(/^map-(\d)$/);
     if (place && this.data.overlay) this.trigger("look", { asked: action, number: Date.now() });
@@ -63,6 +69,8 @@ class View {
     this.data = data;
     this.grid.style.setProperty("--columns", data.columns);
     this.grid.hidden = data.overlaid;
+    this.root.toggleAttribute("data-overlaid", data.overlaid);
+    this.root.querySelector(".sl-compare-open").textContent = data.opener;
     this.root.querySelector(".sl-compare-open").hidden = data.overlaid || data.panels.length < 2;
     this.root.querySelector(".sl-legend").hidden = !data.panels.some((panel) => panel.heat);
     const panels = data.overlaid ? [] : data.panels;

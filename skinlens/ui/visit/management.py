@@ -4,19 +4,20 @@ from typing import cast
 
 import streamlit as st
 
-from skinlens.clinical import PLANS, PlanAction
+from skinlens import audit
 from skinlens.clock import local_minute
 from skinlens.explain import METHODS
+from skinlens.quantities import Unit
 from skinlens.records import Case, Method, Target
+from skinlens.report.checks import WORDS
 from skinlens.store import CaseStore, Revision
-from skinlens.ui import erase_dialogs, moving, session, widgets
+from skinlens.ui import cache, erase_dialogs, moving, session, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.patient import editing
-from skinlens.ui.words import diagnosis_name, impression_name
+from skinlens.ui.words import name
 
 _NAMES = ("signed_by", "amended_by")
 """Fields of the trail with the name of who made the change."""
-_DIAGNOSES = {"clinician_label": "diagnosis", "histology": "histology"}
 
 
 def view(store: CaseStore, opened: OpenCase) -> None:
@@ -30,40 +31,41 @@ def view(store: CaseStore, opened: OpenCase) -> None:
 
 
 def _changes(revisions: tuple[Revision, ...]) -> None:
+    unit = cache.settings().unit
     rows = []
     for revision in reversed(revisions):
         names = [pair[1] for field in _NAMES if (pair := revision.changes.get(field))]
-        what = [_change(field, pair) for field, pair in revision.changes.items() if field not in _NAMES]
-        rows.append(
-            (
-                local_minute(revision.at),
-                next(filter(None, names), ""),
-                revision.subject.replace("visit", "case"),
-                revision.action,
-                "; ".join(what),
-            )
-        )
-    widgets.table(("When", "Who", "What", "Done", "Change"), rows)
+        what = [change(field, pair, unit) for field, pair in revision.changes.items() if field not in _NAMES]
+        done = audit.done(revision.subject, revision.action)
+        who = next(filter(None, names), "")
+        rows.append((local_minute(revision.at), who, done, "; ".join(filter(None, what))))
+    widgets.table(("When", "Who", "What was done", "Change"), rows)
 
 
-def _change(field: str, pair: tuple[str | None, str | None] | None) -> str:
-    """One changed field in words."""
-    words = field.replace("_", " ")
+def change(field: str, pair: tuple[str | None, str | None] | None, unit: Unit) -> str:
+    """One changed field in words; empty where it says no more than what was done."""
+    words = audit.field(field)
     if pair is None:  # of a patient, whose earlier values are not kept
         return words
     before, after = pair
     if field == "explanation" and after:
         method, *codes = after.split(" ")
         return f"{METHODS[cast(Method, method)].title} map for {Target(*codes).words}"
-    if field in _DIAGNOSES:
-        return f"{_DIAGNOSES[field]}: {diagnosis_name(before)} → {diagnosis_name(after)}"
-    if field == "plan":
-        before, after = (PLANS.get(cast(PlanAction, one), one) if one else one for one in pair)
-    if field == "first_impression":
-        return f"first impression: {impression_name(after)}"
-    if field == "status" and before is None:
-        return "case created"
-    return f"{words}: {before or 'nothing'} → {after or 'nothing'}"
+    if field == "checks" and after:
+        return ", ".join(_test(one) for one in after.split(", "))
+    if field == "status":
+        return ""  # the action is the status reached
+    if not before:
+        return f"{words}: {audit.value(field, after, unit)}"
+    return f"{words}: {audit.value(field, before, unit)} → {audit.value(field, after, unit)}"
+
+
+def _test(stored: str) -> str:
+    """A test as the log has it (kind, method, class) in words."""
+    kind, *rest = stored.split(" ")
+    title = WORDS[kind][0] if kind in WORDS else kind
+    about = [METHODS[one].title if one in METHODS else name(one) for one in rest]
+    return f"{title} ({', '.join(about)})" if about else title
 
 
 def _manage(store: CaseStore, opened: OpenCase, stored: Case) -> None:
@@ -72,7 +74,7 @@ def _manage(store: CaseStore, opened: OpenCase, stored: Case) -> None:
     with st.expander("Move this case to another lesion or patient"):
         moving.form(store, opened, stored)
     if patient is not None:
-        st.markdown("**Everything kept of this patient**, as a ZIP: data, photos, maps, changes.")
+        st.markdown("**Everything kept of this patient**, as a ZIP: data, photos, maps, audit log.")
         widgets.export_patient(store, patient.id)
         st.divider()
     st.markdown("**Delete for good.** Deleted data cannot be brought back.")

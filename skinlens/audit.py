@@ -1,0 +1,117 @@
+"""Audit log in a clinician's words: what was done, which field, from and to which value, what an amendment changed."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from skinlens.clinical import PHOTOTYPES, PLANS
+from skinlens.criteria import CHECKLIST
+from skinlens.labels import DIAGNOSES, IMPRESSIONS
+from skinlens.quantities import Unit, entered_length
+
+DONE: Mapping[tuple[str, str], str] = {
+    ("visit", "created"): "Case created",
+    ("visit", "edited"): "Case edited",
+    ("visit", "signed"): "Case signed",
+    ("visit", "amended"): "Case amended",
+    ("visit", "moved"): "Case moved",
+    ("visit", "explained"): "Map saved",
+    ("visit", "checked"): "Test saved",
+    ("visit", "outlined"): "Outline saved",
+    ("visit", "recall done"): "Recall dealt with",
+    ("visit", "recall open"): "Recall opened again",
+    ("lesion", "edited"): "Lesion edited",
+    ("lesion", "placed"): "Lesion placed on the body map",
+    ("patient", "edited"): "Patient edited",
+}
+"""Subject and action of a revision → what was done."""
+FIELDS: Mapping[str, str] = {
+    "abcd": "ABCD rule",
+    "amended_by": "amended by",
+    "birth_year": "year of birth",
+    "body_site": "body site",
+    "born_earlier": "year of birth",
+    "checks": "tests",
+    "clinician_diagnosis": "diagnosis in words",
+    "clinician_label": "diagnosis",
+    "evolution": "evolution",
+    "explanation": "map",
+    "field_width_mm": "field of view",
+    "first_impression": "first impression",
+    "histology": "histology",
+    "histology_on": "histology reported on",
+    "histology_report": "number of the histology report",
+    "histology_text": "histology in words",
+    "lesion": "lesion number",
+    "notes": "notes",
+    "outlines": "outline",
+    "patient": "patient number",
+    "pattern": "pattern",
+    "phototype": "skin phototype",
+    "plan": "plan",
+    "plan_months": "follow-up after",
+    "plan_text": "plan in words",
+    "position": "place on the body map",
+    "pseudonym": "patient ID",
+    "recall_done_on": "recall dealt with on",
+    "recall_on": "recall due on",
+    "remark": "exact location",
+    "seven_point": "7-point checklist",
+    "sex": "sex",
+    "signed_by": "signed by",
+    "status": "status",
+    "symptoms": "symptoms",
+    "taken_on": "date of the photo",
+}
+"""Name of a stored field → that of the form in which it was entered."""
+TOPICS: Mapping[str, tuple[str, ...]] = {
+    "diagnosis": ("clinician_label", "clinician_diagnosis"),
+    "plan": ("plan", "plan_months", "plan_text"),
+    "recall": ("recall_on", "recall_done_on"),
+    "histology": ("histology", "histology_text", "histology_on", "histology_report"),
+    "criteria": ("abcd", "seven_point", "pattern"),
+    "history": ("symptoms", "evolution"),
+    "size": ("field_width_mm",),
+    "notes": ("notes",),
+}
+"""What an amendment can be about, the most important first, and the fields of each."""
+_CHECKLIST: Mapping[str, str] = {str(item): words for item, words in CHECKLIST.items()}
+_WORDED: Mapping[str, Mapping[str, str]] = {
+    "clinician_label": DIAGNOSES,
+    "first_impression": IMPRESSIONS,
+    "histology": DIAGNOSES,
+    "plan": {str(action): words for action, words in PLANS.items()},
+    "phototype": {str(number): words for number, words in PHOTOTYPES.items()},
+    "status": {"draft": "draft", "signed": "signed", "amended": "amended after signing"},
+}
+_MAKERS = {"model": "the model's", "clinician": "the clinician's"}
+
+
+def done(subject: str, action: str) -> str:
+    """What a revision did."""
+    return DONE.get((subject, action), f"{subject.replace('visit', 'case').capitalize()}: {action}")
+
+
+def field(name: str) -> str:
+    """What a stored field is called on the screen."""
+    return FIELDS.get(name, name.replace("_", " "))
+
+
+def value(name: str, stored: str | None, unit: Unit = "mm") -> str:
+    """A value of the log as it was entered; “none” where there is none."""
+    if not stored:
+        return "none"
+    if name == "plan_months":
+        return "1 month" if stored == "1" else f"{stored} months"
+    if name == "seven_point":
+        return re.sub(r"[a-z_]+", lambda found: _CHECKLIST.get(found[0], found[0]), stored)
+    if name == "outlines":
+        return re.sub(r"\w+", lambda found: _MAKERS.get(found[0], found[0]), stored)
+    if name == "field_width_mm":
+        return entered_length(float(stored.removesuffix(" mm")), unit)
+    return _WORDED.get(name, {}).get(stored, stored)
+
+
+def topics(fields: Iterable[str]) -> tuple[str, ...]:
+    """What changes of these fields are about, the most important first; signature and status are about nothing."""
+    changed = set(fields)
+    return tuple(topic for topic, own in TOPICS.items() if changed.intersection(own))

@@ -1,0 +1,108 @@
+"""Signature and amendments of a case in the words of its report, from the audit log."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from skinlens import audit
+from skinlens.clock import local_day, local_minute
+from skinlens.records import Visit
+
+MOST_AMENDED = 3
+"""Lines on amendments."""
+LONGEST_RUNNING = 24
+"""Characters of a name or a pseudonym at the head of each page."""
+Changes = Mapping[str, tuple[str | None, str | None] | None]
+"""Field → (before, after), as the audit log has it."""
+
+
+@dataclass(frozen=True)
+class Amendment:
+    """One change of a signed case."""
+
+    at: str
+    """UTC, ISO 8601."""
+    by: str = ""
+    """Name of who amended; empty: not recorded."""
+    topics: tuple[str, ...] = ()
+    """What was changed, in words."""
+
+
+@dataclass(frozen=True)
+class Signing:
+    """When a case was signed and amended, and by whom, as far as it is known."""
+
+    signed_at: str = ""
+    """UTC, ISO 8601; empty: not known, or not signed."""
+    amendments: tuple[Amendment, ...] = ()
+    """The oldest first."""
+    signer: str = ""
+    """Name of the clinician; empty: a line is left for it."""
+
+    @classmethod
+    def from_log(cls, log: Iterable[tuple[str, str, Changes]]) -> "Signing":
+        """From the time, the action and the changes of each entry of a visit's audit log, the oldest first."""
+        entries = list(log)
+        signed = (at for at, _, changes in entries if _reached(changes, "status") == "signed")
+        amended = (
+            Amendment(at, _reached(changes, "amended_by"), audit.topics(changes))
+            for at, action, changes in entries
+            if action == "amended"
+        )
+        return cls(next(signed, ""), tuple(amended))
+
+
+def _reached(changes: Changes, field: str) -> str:
+    """The later value of a field; empty where it was not changed."""
+    return (changes.get(field) or ("", None))[1] or ""
+
+
+UNSIGNED = Signing()
+
+
+def status_note(visit: Visit, signing: Signing) -> str:
+    """For the head of each page: whether the case is signed, when, by whom, and which version of it this is."""
+    if visit.status == "draft":
+        said = "DRAFT, not signed"
+    elif visit.status == "signed":
+        by = f" by {shortened(signing.signer)}" if signing.signer.strip() else ""
+        said = f"Signed{_on(signing.signed_at)}{by}"
+    elif signing.amendments:
+        last = signing.amendments[-1]
+        said = f"AMENDED{_on(last.at)}{f' by {shortened(last.by)}' if last.by.strip() else ''}"
+    else:
+        said = "AMENDED after signing"
+    return f"{said} · version {visit.version}" if visit.id else said
+
+
+def signed_words(visit: Visit, signing: Signing) -> str:
+    """Below the signature: when the case was signed, and what was amended since, by whom."""
+    if visit.status == "draft":
+        return "Not signed."
+    signed = f"Signed in SkinLens{_on(signing.signed_at)}."
+    return signed if visit.status == "signed" else "\n".join((signed, *_amended(signing.amendments)))
+
+
+def _amended(amendments: Sequence[Amendment]) -> list[str]:
+    """A line for what one clinician changed on one day, the latest last; of many, the first are counted."""
+    lines = []
+    for (day, by), some in groupby(amendments, lambda one: (local_day(one.at), one.by.strip())):
+        changed = {topic for one in some for topic in one.topics}
+        what = ", ".join(topic for topic in audit.TOPICS if topic in changed)
+        lines.append(f"Amended on {day}{f' by {by}' if by else ''}{f': {what}' if what else ''}.")
+    if len(lines) > MOST_AMENDED:
+        more = len(lines) - MOST_AMENDED
+        earlier = "1 earlier amendment is" if more == 1 else f"{more} earlier amendments are"
+        lines[:more] = [f"{earlier} in the audit log."]
+    return lines or ["Amended after signing."]
+
+
+def _on(moment: str) -> str:
+    """Empty where it is not known."""
+    return f" on {local_minute(moment)}" if moment else ""
+
+
+def shortened(name: str) -> str:
+    """For the head of each page; the whole one stands on the first."""
+    one_line = " ".join(name.split())
+    return one_line if len(one_line) <= LONGEST_RUNNING else f"{one_line[: LONGEST_RUNNING - 1]}…"

@@ -1,0 +1,64 @@
+"""The audit log in a clinician's words: no column's name, no code."""
+
+from typing import get_args
+
+import pytest
+
+from skinlens import audit
+from skinlens.store.rows import Subject
+from skinlens.ui.sheets import file_name
+from skinlens.ui.visit.management import change
+
+
+@pytest.mark.parametrize(
+    ("field", "pair", "said"),
+    [
+        ("abcd", (None, "A 1, B 3, C 4, D 3"), "ABCD rule: A 1, B 3, C 4, D 3"),
+        (
+            "seven_point",
+            ("none (1998)", "atypical_network, regression (2011)"),
+            "7-point checklist: none (1998) → atypical pigment network, regression structures (2011)",
+        ),
+        ("clinician_label", ("mel", "nv"), "diagnosis: melanoma → melanocytic nevus"),
+        ("clinician_label", (None, "nv"), "diagnosis: melanocytic nevus"),
+        ("clinician_diagnosis", ("in situ", ""), "diagnosis in words: in situ → none"),
+        ("plan_months", ("3", "1"), "recheck after: 3 months → 1 month"),
+        ("histology", ("mel", None), "histology: melanoma → none"),
+        ("first_impression", (None, "unsure"), "first impression: not sure"),
+        ("outlines", ("model", "model, clinician"), "outline: the model's → the model's, the clinician's"),
+        ("signed_by", (None, "Dr. A"), "signed by Dr. A"),
+        ("status", ("draft", "signed"), ""),
+        ("phototype", None, "skin phototype"),
+        ("explanation", (None, "lime mel nv"), "LIME map for melanoma rather than melanocytic nevus"),
+        (
+            "checks",
+            (None, "depth, focus lime mel"),
+            "Answers of the two branches, Focus on the lesion (LIME, Melanoma)",
+        ),
+        ("field_width_mm", ("12 mm", "12.7 mm"), "field of view: 12\u00a0mm → 12.7\u00a0mm"),
+    ],
+)
+def test_a_change_is_said_in_words(field: str, pair: tuple[str | None, str | None] | None, said: str) -> None:
+    assert change(field, pair, "mm") == said
+
+
+def test_a_width_follows_the_unit_of_the_settings() -> None:
+    assert change("field_width_mm", (None, "12.7 mm"), "inch") == "field of view: 0.50\u00a0in"
+
+
+def test_what_was_done_has_a_sentence_of_its_own() -> None:
+    assert audit.done("visit", "recall done") == "Recall dealt with"
+    assert {subject for subject, _ in audit.DONE} == set(get_args(Subject))
+    assert audit.done("lesion", "merged") == "Lesion: merged"  # of a later version
+
+
+def test_what_an_amendment_is_about_in_the_order_of_importance() -> None:
+    assert audit.topics(["notes", "abcd", "plan_text", "status", "clinician_diagnosis"]) == (
+        "diagnosis", "plan", "criteria", "notes",
+    )  # fmt: skip
+    assert audit.topics(["status", "amended_by"]) == ()
+
+
+def test_a_report_with_its_annex_is_another_file() -> None:
+    assert file_name(3, annex=False) == "skinlens-case-0003-report.pdf"
+    assert file_name(3, annex=True) == "skinlens-case-0003-report-with-annex.pdf"
