@@ -13,7 +13,7 @@ from skinlens.labels import CODES, DIAGNOSES
 from skinlens.predict import Classifier
 from skinlens.records import Case, Method, Sex, Visit
 from skinlens.store import FIRST_BIRTH_YEAR, CaseQuery, CaseStore
-from skinlens.ui import address, confirmation, conflicts, session, signing, suggestions, widgets
+from skinlens.ui import address, confirmation, conflicts, session, signing, site_form, widgets
 from skinlens.ui.conflicts import Value
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.shortcuts import SAVE
@@ -201,8 +201,7 @@ def correction(store: CaseStore, opened: OpenCase) -> None:
             )
             sexes = list(SEXES)
             mine["sex"] = st.selectbox("Sex", sexes, sexes.index(patient.sex), format_func=SEXES.__getitem__)
-        mine["body_site"] = st.text_input(suggestions.BODY_SITE, lesion.body_site)
-        mine["remark"] = st.text_input("Exact location", lesion.remark)
+        mine |= site_form.edited(lesion.body_site, lesion.remark)._asdict()
         texts = ("pseudonym", "body_site", "remark")
         widgets.unprintable({field: str(mine[field]) for field in texts if field in mine})
         corrected = st.form_submit_button("Save edit")

@@ -128,8 +128,10 @@ def impression(code: str | None) -> None:
     st.markdown(f"Your impression, recorded before the result: **{impression_name(code)}**")
 
 
-def choose_diagnosis(label: str, key: str, placeholder: str = "None yet", help_text: str | None = None) -> str | None:
-    """A field for one of the diagnoses, by code; it begins with none."""
+def choose_diagnosis(
+    label: str, key: str, placeholder: str = "None yet", help_text: str | None = None, *, compact: bool = False
+) -> str | None:
+    """A field for one of the diagnoses, by code; it begins with none. ``compact``: its label is read aloud alone."""
     return st.selectbox(
         label,
         list(DIAGNOSES),
@@ -139,6 +141,7 @@ def choose_diagnosis(label: str, key: str, placeholder: str = "None yet", help_t
         key=key,
         persist_state="session",
         help=help_text,
+        label_visibility="collapsed" if compact else "visible",
     )
 
 

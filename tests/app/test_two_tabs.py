@@ -76,6 +76,10 @@ def fill(app: AppTest, label: str, value: str) -> None:
     next(one for one in (*app.text_input, *app.text_area) if one.label == label).input(value)
 
 
+def choose_site(app: AppTest, choice: str) -> None:
+    next(one for one in app.selectbox if one.label == "Body site and side").select(choice)
+
+
 def test_two_tabs_write_notes_and_neither_is_lost(tabs: tuple[AppTest, AppTest, CaseStore]) -> None:
     first, second, store = tabs
     fill(first, "Notes", "Grew since May.")
@@ -137,20 +141,20 @@ def test_signing_an_older_state_signs_nothing_unseen(tabs: tuple[AppTest, AppTes
 def test_two_tabs_correct_patient_and_lesion(tabs: tuple[AppTest, AppTest, CaseStore]) -> None:
     first, second, store = managed(tabs)
     fill(first, "Patient ID", "P-70")
-    fill(first, "Body site", "left forearm")
+    choose_site(first, "forearm, left")
     press(first, "Save edit")
     fill(second, "Patient ID", "P-71")
-    fill(second, "Body site", "right forearm")
+    choose_site(second, "forearm, right")
     press(second, "Save edit")
     assert [one.value for one in second.text] == ["P-70", "P-71"]
     second.radio[0].set_value("mine").run()
     press(second, "Save what is chosen")
     assert store.case(1).patient.pseudonym == "P-71"  # type: ignore[union-attr]
-    assert [one.value for one in second.text] == ["left forearm", "right forearm"]
-    assert store.case(1).lesion.body_site == "left forearm"
+    assert [one.value for one in second.text] == ["left", "right"]
+    assert store.case(1).lesion.remark == "left"
     second.radio[0].set_value("stored").run()
     press(second, "Save what is chosen")
-    assert (store.case(1).lesion.body_site, store.case(1).lesion.remark) == ("left forearm", "")
+    assert (store.case(1).lesion.body_site, store.case(1).lesion.remark) == ("forearm", "left")
     assert "Corrected." in read(second)
 
 
@@ -185,7 +189,7 @@ def test_a_case_is_moved_to_a_new_lesion_of_the_same_patient(tabs: tuple[AppTest
     app, _, store = managed(tabs)
     assert app.segmented_control(key=typed(app, "move_kind")).value == "Existing patient"
     assert app.selectbox(key=typed(app, "move_patient")).value == 1  # whose case it is
-    app.text_input(key=typed(app, "move_site")).input("thigh").run()  # the lesion that it is of is not offered
+    app.selectbox(key=typed(app, "move_site")).select("thigh, left").run()  # the lesion that it is of is not offered
     press(app, "Move the case")
     assert (store.case(1).lesion.body_site, store.case(1).patient) == ("thigh", store.patient(1))
 

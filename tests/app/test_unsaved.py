@@ -119,7 +119,7 @@ def test_a_reloaded_page_still_has_its_photo_and_what_was_said(example: AppTest,
 def test_a_photo_that_is_saved_or_gone_is_not_found_by_its_token(example: AppTest) -> None:
     token = example.query_params["photo"]
     example.segmented_control(key=typed(example, "kind")).select("No patient").run()
-    example.text_input(key=typed(example, "site")).set_value("back").run()
+    example.selectbox(key=typed(example, "site")).select("back, midline").run()
     press(example, "Save case")
     assert dict(example.query_params) == {"case": "1"}
     assert session.UNSAVED.find(token) is None
@@ -141,12 +141,12 @@ def test_another_photo_takes_the_place_of_the_one_before(example: AppTest) -> No
 def test_a_reloaded_page_still_has_what_was_typed(example: AppTest) -> None:
     example.text_input(key=typed(example, "pseudonym")).set_value("P-7")
     example.number_input(key=typed(example, "year")).set_value(1961)
-    example.text_input(key=typed(example, "site")).set_value("back")
+    example.selectbox(key=typed(example, "site")).select("back, midline")
     example.text_area(key=typed(example, "notes")).set_value("Grew since spring.").run()
     fresh = reloaded(example)
     assert fresh.text_input(key=typed(fresh, "pseudonym")).value == "P-7"
     assert fresh.number_input(key=typed(fresh, "year")).value == 1961
-    assert fresh.text_input(key=typed(fresh, "site")).value == "back"
+    assert fresh.selectbox(key=typed(fresh, "site")).value == "back, midline"
     assert fresh.text_area(key=typed(fresh, "notes")).value == "Grew since spring."
     assert [one.value for one in fresh.warning] == [one.value for one in example.warning]  # none of Streamlit's own
     press(fresh, "Save case")
@@ -165,7 +165,7 @@ def test_the_form_keeps_what_was_typed_on_every_page(example: AppTest, anew: boo
     example.text_input(key=typed(example, "pseudonym")).set_value("P-7")
     example.text_area(key=typed(example, "notes")).set_value("Grew since spring.").run()
     app = reloaded(example) if anew else example
-    for between, site in (("why", "back"), ("worklist", "scalp"), ("performance", "scalp")):
+    for between, site in (("why", "back, left"), ("worklist", "scalp, right"), ("performance", "scalp, right")):
         turn(app, between)
         assert not app.exception
         turn(app, "result")
@@ -173,6 +173,6 @@ def test_the_form_keeps_what_was_typed_on_every_page(example: AppTest, anew: boo
         assert app.session_state[typed(app, "kind")] == "New patient"
         assert app.text_input(key=typed(app, "pseudonym")).value == "P-7"
         assert app.text_area(key=typed(app, "notes")).value == "Grew since spring."
-        app.text_input(key=typed(app, "site")).set_value(site).run()
+        app.selectbox(key=typed(app, "site")).select(site).run()
         assert app.text_input(key=typed(app, "pseudonym")).value == "P-7"
-    assert app.text_input(key=typed(app, "site")).value == "scalp"
+    assert app.selectbox(key=typed(app, "site")).value == "scalp, right"

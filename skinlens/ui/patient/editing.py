@@ -9,9 +9,9 @@ from skinlens.clock import today
 from skinlens.errors import Conflict, SkinLensError
 from skinlens.records import Lesion, Patient, Sex
 from skinlens.store import FIRST_BIRTH_YEAR, CaseStore
-from skinlens.ui import conflicts, suggestions, widgets
+from skinlens.ui import conflicts, site_form, widgets
 from skinlens.ui.conflicts import Value
-from skinlens.ui.words import BODY_SITES, SEXES, plain
+from skinlens.ui.words import SEXES, plain
 
 _STATE = "patient_editing"
 """What is being edited, and the record as it was when its form was opened."""
@@ -67,13 +67,9 @@ def patient(store: CaseStore, stored: Patient) -> None:
 
 def lesion(store: CaseStore, stored: Lesion) -> None:
     """The form of a lesion."""
-    suggestions.offer(list(dict.fromkeys((*BODY_SITES, *store.body_sites()))))
 
     def fields(read: Any) -> dict[str, Value]:
-        return {
-            "body_site": st.text_input(suggestions.BODY_SITE, read.body_site, max_chars=80),
-            "remark": st.text_input("Exact location (optional)", read.remark),
-        }
+        return site_form.edited(read.body_site, read.remark)._asdict()
 
     def write(mine: Mapping[str, Value], version: int) -> None:
         store.edit_lesion(stored.id, str(mine["body_site"]), str(mine["remark"]), expected_version=version)
