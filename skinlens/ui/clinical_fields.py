@@ -6,7 +6,7 @@ import streamlit as st
 
 from skinlens.errors import Conflict, SkinLensError
 from skinlens.records import Case
-from skinlens.ui import confirmation, session
+from skinlens.ui import confirmation, drafts, session
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain
 
@@ -51,6 +51,7 @@ def save(opened: OpenCase, part: str, write: Callable[[int], Case], said: str) -
         return
     if st.session_state.get(opened.key(READ)) == before.visit.clinical:
         st.session_state[opened.key(READ)] = changed.visit.clinical
+    drafts.saved(opened, part)
     session.refresh(changed)
     confirmation.give(key(opened, part), said)
     st.rerun()

@@ -27,7 +27,7 @@ from skinlens.errors import InvalidEntry
 from skinlens.records import Case
 from skinlens.report.clinical import clinical_entries
 from skinlens.store import CaseStore
-from skinlens.ui import clinical_fields, confirmation, outline, session, size_form, widgets
+from skinlens.ui import clinical_fields, confirmation, drafts, outline, session, size_form, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain
 from skinlens.wording import criteria_statement
@@ -67,6 +67,7 @@ def section(store: CaseStore, opened: OpenCase) -> None:
         _plan(store, opened, read)
     with st.expander("Histology", expanded=read.histology is not None):
         _histology(store, opened, read)
+    drafts.note(opened)
 
 
 def _changed_elsewhere(opened: OpenCase) -> None:
@@ -93,6 +94,9 @@ def _begin_again(opened: OpenCase) -> None:
     assert opened.case is not None
     for name in [name for name in st.session_state if str(name).startswith("case_clinical_")]:
         del st.session_state[name]
+    for part in drafts.PARTS:
+        if part != "reading":
+            drafts.saved(opened, part)
     st.session_state[opened.key(clinical_fields.READ)] = opened.case.visit.clinical
 
 

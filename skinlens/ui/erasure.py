@@ -6,7 +6,7 @@ import streamlit as st
 
 from skinlens.records import Visit
 from skinlens.store import CaseStore
-from skinlens.ui import address, session, tabs, tray_drafts
+from skinlens.ui import address, drafts, session, tabs, tray_drafts
 from skinlens.ui.open_case import open_anywhere
 
 
@@ -68,6 +68,7 @@ def forget(store: CaseStore, visits: tuple[Visit, ...]) -> None:
     for one in held:
         one.erased = True
     session.UNSAVED.drop_where(lambda one: one.erased)
+    drafts.HELD.drop_where(lambda one: one.visit_id in gone)
     for tray in session.TRAYS.every():
         tray.forget(gone, photos)
     st.cache_data.clear()

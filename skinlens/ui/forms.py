@@ -13,7 +13,7 @@ from skinlens.labels import CODES, DIAGNOSES
 from skinlens.predict import Classifier
 from skinlens.records import Case, Method, Sex, Visit
 from skinlens.store import FIRST_BIRTH_YEAR, CaseQuery, CaseStore
-from skinlens.ui import address, confirmation, conflicts, session, signing, site_form, widgets
+from skinlens.ui import address, confirmation, conflicts, drafts, session, signing, site_form, widgets
 from skinlens.ui.conflicts import Value
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.shortcuts import SAVE
@@ -84,33 +84,35 @@ def reading(store: CaseStore, opened: OpenCase) -> None:
     else:
         _changed_elsewhere(opened, "reading", _signed_elsewhere(opened))
     draft = read.status == "draft"
-    with st.form(f"reading-{opened.token}-{hash(_typed_in(read))}"):
-        said = st.selectbox(
-            "Your diagnosis",
-            list(DIAGNOSES),
-            index=list(DIAGNOSES).index(read.clinician_label) if read.clinician_label else None,
-            format_func=diagnosis_name,
-            placeholder="None yet",
-        )
-        words = st.text_input("In your own words", read.clinician_diagnosis)
-        notes = st.text_area("Notes", read.notes, height=140)
+    # No form of Streamlit's: what is typed in one is with the browser alone until it is sent, and lost by a reload.
+    with st.container(border=True):
+        _begin(opened, read)
+        said = widgets.choose_diagnosis("Your diagnosis", opened.key("reading_label"))
+        words = st.text_input("In your own words", key=opened.key("reading_words"), persist_state="session")
+        notes = st.text_area("Notes", key=opened.key("reading_notes"), height=140, persist_state="session")
         signer = signing.choose(store, draft=draft)
         with st.container(horizontal=True):
-            saved = st.form_submit_button("Save changes" if draft else "Save as amendment", type="primary", key=SAVE)
-            signed = draft and st.form_submit_button("Save and sign")
+            saved = st.button("Save changes" if draft else "Save as amendment", type="primary", key=SAVE)
+            signed = draft and st.button("Save and sign", key="save_and_sign")
         st.caption(
             "Signing marks your diagnosis as final. A later change is an amendment."
             if draft
             else "This case is signed. A change amends it; what was signed before stays in the trail."
         )
     confirmation.show(opened.key("reading_saved"))
-    widgets.unprintable({"diagnosis": read.clinician_diagnosis, "notes": read.notes})
+    widgets.unprintable({"diagnosis": words, "notes": notes})
     if saved or signed:
         mine = {"clinician_label": said, "clinician_diagnosis": words, "notes": notes}
         if signed and (problem := signing.missing(store, signer)):
             st.error(plain(problem))
             return
         _annotate(store, opened, read.version, mine, sign=signed, signer=signer if signed or not draft else "")
+
+
+def _begin(opened: OpenCase, read: Visit) -> None:
+    """Fill the fields with what was read, where nothing is typed in them."""
+    for name_, value in (("label", read.clinician_label), ("words", read.clinician_diagnosis), ("notes", read.notes)):
+        st.session_state.setdefault(opened.key(f"reading_{name_}"), value)
 
 
 def _annotate(
@@ -175,8 +177,9 @@ def _changed_elsewhere(opened: OpenCase, form: str, remark: str = "") -> None:
 
 def let_go(opened: OpenCase, form: str) -> None:
     """Have ``reading`` or ``correction`` begin again with what is stored."""
-    for name_ in (form, f"{form}_held"):
+    for name_ in (form, f"{form}_held", *drafts.PARTS.get(form, ())):
         st.session_state.pop(opened.key(name_), None)
+    drafts.saved(opened, form)
 
 
 def correction(store: CaseStore, opened: OpenCase) -> None:

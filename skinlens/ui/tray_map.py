@@ -21,8 +21,8 @@ def section(tray: Tray, items: Sequence[TrayItem]) -> None:
     numbered = {number: item for number, item in enumerate(tray.items, 1) if item in items}
     at = _next(numbered)
     with st.container(border=True):
-        left, right = st.columns([3, 1], gap="large")
-        with left:
+        left, right = st.columns(2, gap="large")
+        with right:
             bodymap.show(
                 [_pin(number, item) for number, item in numbered.items()],
                 key="tray",
@@ -30,7 +30,7 @@ def section(tray: Tray, items: Sequence[TrayItem]) -> None:
                 on_choose=lambda number: st.session_state.__setitem__(_AT, number),
                 on_spot=lambda spot: _spotted(numbered, at, spot),
             )
-        with right:
+        with left, st.container(key="tray_map_photo"):
             open_ = sum(_key(item, "pin") not in st.session_state for item in numbered.values())
             st.markdown(f"**Click where photo {at} is.**" if open_ else "**All photos are placed.**")
             st.html(widgets.thumbnail(numbered[at].thumbnail, f"Photo {at} of the worklist"))

@@ -230,7 +230,8 @@ def lines(item: TrayItem, *, figures: bool = True) -> tuple[str, ...]:
     quality, prediction = item.quality, item.prediction
     assert quality is not None
     assert prediction is not None
-    said = (f"**{plain(verdict(quality, prediction, figures=figures))}**", *map(plain, _classes(quality, prediction)))
+    classes = (f":small[{plain(words)}]" for words in _classes(quality, prediction))
+    said = (f"**{plain(verdict(quality, prediction, figures=figures))}**", *classes)
     return (*said, f"Filed as case {item.visit_id}") if item.state == "filed" else said
 
 

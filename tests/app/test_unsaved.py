@@ -2,12 +2,14 @@
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from skinlens.ui import session, unsaved
+from skinlens.store import CaseStore
+from skinlens.ui import drafts, erasure, session, unsaved
 from skinlens.ui.unsaved import Holder
 from tests.app.conftest import press, turn, typed, words
 
@@ -176,3 +178,58 @@ def test_the_form_keeps_what_was_typed_on_every_page(example: AppTest, anew: boo
         app.selectbox(key=typed(app, "site")).select(site).run()
         assert app.text_input(key=typed(app, "pseudonym")).value == "P-7"
     assert app.selectbox(key=typed(app, "site")).value == "scalp, right"
+
+
+def test_what_was_entered_for_a_stored_case_survives_a_reload(example: AppTest, skinlens_home: Path) -> None:
+    example.text_input(key=typed(example, "pseudonym")).set_value("P-7")
+    example.selectbox(key=typed(example, "site")).select("back, midline").run()
+    press(example, "Save case")
+    assert "draft" not in example.query_params
+    example.text_area(key=typed(example, "reading_notes")).set_value("Grew since spring.").run()
+    example.selectbox(key=typed(example, "reading_label")).select("nv").run()
+    example.text_area(key=typed(example, "clinical_pattern")).set_value("Regular network.").run()
+    fresh = reloaded(example)
+    assert fresh.text_area(key=typed(fresh, "reading_notes")).value == "Grew since spring."
+    assert fresh.selectbox(key=typed(fresh, "reading_label")).value == "nv"
+    assert fresh.text_area(key=typed(fresh, "clinical_pattern")).value == "Regular network."
+    press(fresh, "Save changes")
+    visit = CaseStore(skinlens_home).case(1).visit
+    assert (visit.notes, visit.clinician_label, visit.clinical.criteria.pattern) == ("Grew since spring.", "nv", "")
+    again = reloaded(fresh)
+    assert again.text_area(key=typed(again, "clinical_pattern")).value == "Regular network."
+    press(again, "Save criteria")
+    assert "draft" not in again.query_params
+    assert CaseStore(skinlens_home).case(1).visit.clinical.criteria.pattern == "Regular network."
+
+
+def test_a_draft_is_never_put_over_another_case_nor_held_of_an_erased_one(
+    example: AppTest, skinlens_home: Path
+) -> None:
+    example.selectbox(key=typed(example, "site")).select("back, midline")
+    example.segmented_control(key=typed(example, "kind")).select("No patient").run()
+    press(example, "Save case")
+    example.text_area(key=typed(example, "reading_notes")).set_value("Grew since spring.").run()
+    token = example.query_params["draft"]
+    held = drafts.HELD.find(token)
+    assert held is not None
+    drafts.HELD.hold("of another", replace(held, visit_id=2))
+    example.query_params["draft"] = "of another"
+    assert reloaded(example).text_area[0].value != "Grew since spring."
+    erasure.erase_case(CaseStore(skinlens_home), 1)
+    assert drafts.HELD.find(token) is None
+
+
+def test_what_another_window_saved_is_not_overwritten_after_a_reload(example: AppTest, skinlens_home: Path) -> None:
+    example.selectbox(key=typed(example, "site")).select("back, midline")
+    example.segmented_control(key=typed(example, "kind")).select("No patient").run()
+    press(example, "Save case")
+    example.text_area(key=typed(example, "reading_notes")).set_value("Grew since spring.").run()
+    store = CaseStore(skinlens_home)
+    store.annotate(
+        1, clinician_label=None, clinician_diagnosis="", notes="Itches.", status="draft",
+        expected_version=store.case(1).visit.version,
+    )  # fmt: skip
+    fresh = reloaded(example)
+    press(fresh, "Save changes")
+    assert store.case(1).visit.notes == "Itches."
+    assert [one.value for one in fresh.text] == ["Itches.", "Grew since spring."]
