@@ -248,6 +248,9 @@ def _plan(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None:
         if action is None and words.strip():
             st.error(plain("Nothing is saved yet. Choose what is planned; “Other” goes with words of your own."))
             return
+        if action == "recheck" and months is None:
+            st.error("Nothing is saved yet. Give in how many months the lesion is to be seen again.")
+            return
         plan = Plan(action, months, words) if action else None
         clinical_fields.save(
             opened,
@@ -257,18 +260,21 @@ def _plan(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None:
         )
 
 
-def _recheck(opened: OpenCase, read: ClinicalRecord, taken_on: str) -> tuple[int, date | None]:
-    """In how many months, and the day if it is another than those months after the photo."""
+def _recheck(opened: OpenCase, read: ClinicalRecord, taken_on: str) -> tuple[int | None, date | None]:
+    """In how many months (None: not given), and the day if it is another than those months after the photo."""
     stored = read.plan
     left, right = st.columns(2)
-    st.session_state.setdefault(
-        clinical_fields.key(opened, "months"), stored.months if stored and stored.months else DEFAULT_MONTHS
-    )
-    months = int(
-        left.number_input(
-            "In how many months", 1, MOST_MONTHS, key=clinical_fields.key(opened, "months"), persist_state="session"
-        )
-    )
+    with left:
+        months = widgets.number(
+            "In how many months",
+            1,
+            MOST_MONTHS,
+            stored.months if stored and stored.months else DEFAULT_MONTHS,
+            whole=True,
+            key=clinical_fields.key(opened, "months"),
+        ).whole
+    if months is None:
+        return None, None
     counted = date.fromisoformat(months_after(taken_on, months))
     before = date.fromisoformat(read.recall.due_on) if read.recall and stored and stored.months == months else counted
     day = right.date_input(

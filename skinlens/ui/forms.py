@@ -6,17 +6,17 @@ from typing import Any, cast
 
 import streamlit as st
 
-from skinlens.clock import today
 from skinlens.errors import Conflict, SkinLensError
 from skinlens.explain import METHODS, Parameter
 from skinlens.labels import CODES, DIAGNOSES
 from skinlens.predict import Classifier
 from skinlens.records import Case, Method, Sex, Visit
-from skinlens.store import FIRST_BIRTH_YEAR, CaseQuery, CaseStore
+from skinlens.store import CaseQuery, CaseStore
 from skinlens.ui import address, confirmation, conflicts, drafts, session, signing, site_form, widgets
 from skinlens.ui.conflicts import Value
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.shortcuts import SAVE
+from skinlens.ui.widgets import Entered
 from skinlens.ui.words import SEXES, STATUSES, diagnosis_name, name, plain
 
 PAGE_SIZE = 12
@@ -33,10 +33,14 @@ def map_settings(opened: OpenCase, classifier: Classifier) -> None:
             with column:
                 st.markdown(f"**{METHODS[method].title}**")
                 asked[method] = {one.name: _parameter(method, one) for one in METHODS[method].parameters}
-        if st.form_submit_button("Make the maps with these settings"):
+        unread = any(isinstance(one, Entered) and one.problem for values in asked.values() for one in values.values())
+        if st.form_submit_button("Make the maps with these settings") and not unread:
             for method, values in asked.items():
                 defaults = METHODS[method].defaults
-                session.set_map_params(method, {key: one for key, one in values.items() if one != defaults[key]})
+                given: dict[str, Any] = {
+                    key: one.whole if isinstance(one, Entered) else one for key, one in values.items()
+                }
+                session.set_map_params(method, {key: one for key, one in given.items() if one != defaults[key]})
             session.request_maps(opened, classifier, tuple(able))
             st.rerun()
 
@@ -52,17 +56,15 @@ def _parameter(method: Method, parameter: Parameter) -> Any:
             key=key,
             persist_state="session",
         )
-    value = None if parameter.default is None else int(parameter.default)
-    return st.number_input(
+    return widgets.number(
         parameter.title,
         parameter.low,
         parameter.high,
-        value=value,
-        step=1,
+        None if parameter.default is None else int(parameter.default),
+        whole=True,
         placeholder="from the photo",
-        help=parameter.help,
+        help_text=parameter.help,
         key=key,
-        persist_state="session",
     )
 
 
@@ -197,18 +199,20 @@ def correction(store: CaseStore, opened: OpenCase) -> None:
         _changed_elsewhere(opened, "correction")
     with st.form(f"correction-{opened.token}-{hash((patient, lesion))}", border=False):
         mine: dict[str, Value] = {}
+        unread = ""
         if patient is not None:
             mine["pseudonym"] = st.text_input("Patient ID", patient.pseudonym, help="Never a name.")
-            mine["birth_year"] = st.number_input(
-                "Birth year", FIRST_BIRTH_YEAR, today().year, patient.birth_year, placeholder="year"
-            )
+            year = widgets.birth_year(patient.birth_year)
+            mine["birth_year"], unread = year.whole, year.problem
             sexes = list(SEXES)
             mine["sex"] = st.selectbox("Sex", sexes, sexes.index(patient.sex), format_func=SEXES.__getitem__)
         mine |= site_form.edited(lesion.body_site, lesion.remark)._asdict()
         texts = ("pseudonym", "body_site", "remark")
         widgets.unprintable({field: str(mine[field]) for field in texts if field in mine})
         corrected = st.form_submit_button("Save edit")
-    if corrected:
+    if corrected and unread:
+        st.error("Nothing is saved yet. Correct the birth year.")
+    elif corrected:
         _correct(store, opened, _versions(read), mine)
 
 
@@ -298,18 +302,11 @@ def filters(store: CaseStore) -> CaseQuery:
             key="find_of",
             persist_state="session",
         )
-        least = third.number_input(
-            "is at least, %",
-            0.0,
-            100.0,
-            0.0,
-            step=0.5,
-            format="%g",  # as it was typed: a cut-off of 8.5 % is not 8 %
-            disabled=query["prob_of"] is None,
-            key="find_least",
-            persist_state="session",
-        )
-        query["min_prob"] = least / 100
+        with third:
+            least = widgets.number(
+                "is at least, %", 0, 100, 0, unit="%", disabled=query["prob_of"] is None, key="find_least"
+            )
+        query["min_prob"] = (least.value or 0.0) / 100
         query["clinician_label"] = first.selectbox(
             "Your diagnosis",
             list(DIAGNOSES),

@@ -7,9 +7,8 @@ from html import escape
 
 import streamlit as st
 
-from skinlens.clock import today
 from skinlens.records import BodyPosition, Case, Lesion, Patient, Visit
-from skinlens.store import FIRST_BIRTH_YEAR, CaseRow, CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseRow, CaseStore, NewLesion, NewPatient
 from skinlens.ui import session, site_form, sites, widgets
 from skinlens.ui.next_photo import NextPhoto
 from skinlens.ui.site_form import Where
@@ -133,19 +132,13 @@ def _of_known(store: CaseStore, key: Key, chosen: int, leave_out: int | None, be
 def new_patient(key: Key, known: Sequence[Patient]) -> tuple[NewPatient, tuple[str, ...]]:
     """The fields for a new patient; and what is still needed, also to tell a namesake apart."""
     columns = st.columns([5, 4, 4])
+    with columns[1]:
+        year = widgets.birth_year(key=key("year"))
     typed = NewPatient(
         columns[0].text_input(
             "Patient ID", key=key("pseudonym"), persist_state="session", placeholder="e.g. P-0147", help="Never a name."
         ),
-        columns[1].number_input(
-            "Birth year",
-            FIRST_BIRTH_YEAR,
-            today().year,
-            value=None,
-            key=key("year"),
-            persist_state="session",
-            placeholder="year",
-        ),
+        year.whole,
         columns[2].selectbox(
             "Sex", list(SEXES), format_func=SEXES.__getitem__, key=key("sex"), persist_state="session"
         ),
@@ -153,6 +146,8 @@ def new_patient(key: Key, known: Sequence[Patient]) -> tuple[NewPatient, tuple[s
     below = st.container()  # always there: what is being typed further down is lost where the fields move
     with below:
         widgets.unprintable({}, typed)
+    if year.problem:
+        return typed, ("a birth year that can be read, or none",)
     if not typed.pseudonym.strip():
         return typed, ("a patient ID (or choose No patient)",)
     found = namesake(typed.pseudonym, known)

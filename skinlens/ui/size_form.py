@@ -1,14 +1,13 @@
 """Size of the lesion: the scale of the photo as the clinician gives it, and the diameter by the outline."""
 
-from typing import cast
-
 import streamlit as st
 
 from skinlens.clinical import FIELD_WIDTH_MM, ClinicalRecord
 from skinlens.followup import measures
 from skinlens.quantities import Unit, length
 from skinlens.store import CaseStore
-from skinlens.ui import cache, clinical_fields, outline
+from skinlens.ui import cache, clinical_fields, outline, widgets
+from skinlens.ui.numbers import shown
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain
 
@@ -17,32 +16,34 @@ def fields(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> None:
     case = opened.case
     assert case is not None
     key, (least, most) = clinical_fields.key(opened, "field_width"), FIELD_WIDTH_MM
-    st.session_state.setdefault(key, read.field_width_mm)
-    entered = st.number_input(
+    entered = widgets.number(
         "Width of the skin in the photo, mm",
         least,
         most,
-        step=0.1,
-        format="%.1f",
+        read.field_width_mm,
+        unit="mm",
         key=key,
-        persist_state="session",
         placeholder="not known",
-        help="From the left edge of the photo to the right one: as the maker of the dermatoscope gives its field of "
-        "view, or as a ruler in the photo shows. Sizes are then in millimeters, here and in the comparison of visits.",
+        help_text="From the left edge of the photo to the right one: as the maker of the dermatoscope gives its field "
+        "of view, or as a ruler in the photo shows. Sizes are then in millimeters, here and in the comparison of "
+        "visits.",
     )
-    width = cast(float | None, entered)  # empty, whatever its type says: the session has its first value
+    width = entered.value
     settings = cache.settings()
     usual = settings.field_width_mm
-    if usual is not None and width is None:
+    if usual is not None and width is None and not entered.problem:
         st.button(
             f"Use {usual:g} mm",
             key=clinical_fields.key(opened, "usual_width"),
             on_click=st.session_state.__setitem__,
-            args=(key, usual),
+            args=(key, shown(usual)),
             help="The field of view of your dermatoscope, from the settings. It holds for photos that are not cropped.",
         )
     st.markdown(plain(diameter_words(opened, width, settings.unit)))
     if clinical_fields.save_button(opened, "size"):
+        if entered.problem:
+            st.error("Nothing is saved yet. Correct the width.")
+            return
         clinical_fields.save(
             opened,
             "size",

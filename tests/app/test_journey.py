@@ -264,7 +264,7 @@ def test_what_is_typed_is_shown_as_it_is_and_never_as_markup(kept: AppTest, skin
 def test_the_patient_is_corrected_and_a_wrong_year_is_said(kept: AppTest, skinlens_home: Path) -> None:
     turn(kept, "more")
     by_label(kept.text_input, "Patient ID").input("P-8")
-    by_label(kept.number_input, "Birth year").set_value(1950)
+    by_label(kept.text_input, "Birth year").input("1950")
     press(kept, "Save edit")
     patient = CaseStore(skinlens_home).patients()[0]
     assert (patient.pseudonym, patient.birth_year) == ("P-8", 1950)

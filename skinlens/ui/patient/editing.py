@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from skinlens.clock import today
 from skinlens.errors import Conflict, SkinLensError
 from skinlens.records import Lesion, Patient, Sex
-from skinlens.store import FIRST_BIRTH_YEAR, CaseStore
+from skinlens.store import CaseStore
 from skinlens.ui import conflicts, site_form, widgets
 from skinlens.ui.conflicts import Value
 from skinlens.ui.words import SEXES, plain
@@ -52,9 +52,7 @@ def patient(store: CaseStore, stored: Patient) -> None:
         sexes = list(SEXES)
         return {
             "pseudonym": first.text_input("Patient ID", read.pseudonym, help="Never a name."),
-            "birth_year": second.number_input(
-                "Birth year", FIRST_BIRTH_YEAR, today().year, read.birth_year, placeholder="year"
-            ),
+            "birth_year": _year(second, read.birth_year),
             "sex": third.selectbox("Sex", sexes, sexes.index(read.sex), format_func=SEXES.__getitem__),
         }
 
@@ -63,6 +61,13 @@ def patient(store: CaseStore, stored: Patient) -> None:
         store.edit_patient(stored.id, *typed, expected_version=version)
 
     _form("patient", stored, fields, write, ("pseudonym",))
+
+
+def _year(place: DeltaGenerator, stored: int | None) -> Value:
+    """The birth year; the text that cannot be read stays what it is, and is refused when it is saved."""
+    with place:
+        year = widgets.birth_year(stored)
+    return year.problem or year.whole
 
 
 def lesion(store: CaseStore, stored: Lesion) -> None:
@@ -101,7 +106,9 @@ def _form(
         with st.container(horizontal=True):
             saved = st.form_submit_button("Save edit", type="primary")
             cancelled = st.form_submit_button("Cancel edit")
-    if saved:
+    if saved and isinstance(mine.get("birth_year"), str):
+        st.error("Nothing is saved yet. Correct the birth year.")
+    elif saved:
         _write(kind, read, write, mine, read.version)
     if cancelled:
         forget()

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from skinlens.clinical import FIELD_WIDTH_MM
 from skinlens.errors import InvalidEntry, SkinLensError
 from skinlens.explain import METHODS
 from skinlens.quantities import Unit
@@ -13,6 +14,7 @@ from skinlens.settings import Overlay, Settings
 from skinlens.store import CaseStore
 from skinlens.store.settings import NAMES
 from skinlens.ui import widgets
+from skinlens.ui.numbers import Expected, shown
 from skinlens.ui.settings import backup, beside, signers
 from skinlens.ui.words import plain
 
@@ -25,6 +27,7 @@ CUTOFF = {
     True: "With probability and cut-off: “Suspicious for melanoma (22.6\u00a0%; cut-off 8.5\u00a0%)”",
     False: "Words alone: “Suspicious for melanoma”",
 }
+WIDTH = "Field of view of your dermatoscope, mm (optional)"
 LOOK_S = 2.0
 """Between two looks at what the browser shows."""
 _READ = "settings_read"
@@ -56,7 +59,8 @@ def _begin(store: CaseStore) -> None:
         st.session_state[_FILL] = (*CLINIC_FIELDS, *DISPLAY_FIELDS)
         backup.begin(store)
     for field in st.session_state.pop(_FILL, ()):
-        st.session_state[_key(field)] = getattr(stored, field)
+        value = getattr(stored, field)
+        st.session_state[_key(field)] = shown(value) if field == "field_width_mm" else value
 
 
 # ---------------------------------------------------------------------------------------------------------- sections
@@ -99,15 +103,14 @@ def _display(store: CaseStore) -> None:
             "Lengths in", list(UNITS), required=True, format_func=UNITS.__getitem__, key=_key("unit"),
             help="Where the scale of a photo is known.",
         )  # fmt: skip
-        st.number_input(
-            "Field of view of your dermatoscope, mm (optional)",
-            value=None,
-            step=0.5,
-            format="%g",
+        widgets.number(
+            WIDTH,
+            *FIELD_WIDTH_MM,
+            unit="mm",
             key=_key("field_width_mm"),
             placeholder="not known",
-            help="Width of what its whole photo shows, read from a ruler in a photo of it. A scale that follows from "
-            "it is only suggested for a photo, never applied by itself.",
+            help_text="Width of what its whole photo shows, read from a ruler in a photo of it. A scale that follows "
+            "from it is only suggested for a photo, never applied by itself.",
         )
         with st.container(horizontal=True, vertical_alignment="center"):
             saved = st.form_submit_button("Save display", type="primary")
@@ -138,6 +141,11 @@ def _save(store: CaseStore, section: str, names: tuple[str, ...]) -> None:
     """Save what the section's fields hold; what stays unsaved stays in its fields."""
     read: Settings = st.session_state[_READ]
     typed: dict[str, Any] = {field: st.session_state[_key(field)] for field in names}
+    if "field_width_mm" in typed:
+        typed["field_width_mm"], unread = Expected(*FIELD_WIDTH_MM, "mm").read(typed["field_width_mm"])
+        if unread:
+            beside.problem(section, InvalidEntry("Not saved. Correct the field of view."))
+            st.rerun()
     try:
         kept = store.keep_settings(replace(read, **typed), read=read)
     except InvalidEntry as error:
