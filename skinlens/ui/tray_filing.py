@@ -57,17 +57,23 @@ def common(known: Mapping[int, Patient]) -> Whose:
 
 
 def row(
-    store: CaseStore, known: Mapping[int, Patient], item: TrayItem, everybody: Whose, below: DeltaGenerator
+    store: CaseStore,
+    known: Mapping[int, Patient],
+    item: TrayItem,
+    everybody: Whose,
+    beside: DeltaGenerator,
+    below: DeltaGenerator,
 ) -> Ready | None:
-    """The fields of one photo; None until it has a body site or a lesion. ``below``: for those that few photos need."""
+    """The fields of one photo; None until it has a body site or a lesion.
+
+    ``beside`` is the place for what is ticked, ``below`` the one for the fields that few photos need.
+    """
     whose, own = everybody, _of(item, "own")
     if st.session_state.get(own):
         with below:
             whose = _whose(known, lambda name: _of(item, name), "Patient of this photo", "Date of this photo")
-    first, second = st.container(), st.container(horizontal=True, vertical_alignment="center")
-    with first:
-        lesion, where = _lesion(store, item, whose.patient if isinstance(whose.patient, int) else None, everybody.site)
-    with second:
+    lesion, where = _lesion(store, item, whose.patient if isinstance(whose.patient, int) else None, everybody.site)
+    with beside:
         sign = st.checkbox(
             "Sign", key=_of(item, "sign"), persist_state="session",
             help="Marks your diagnosis as final when it is filed.", width="content",

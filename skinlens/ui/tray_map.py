@@ -11,7 +11,7 @@ from skinlens.ui.tray import Tray, TrayItem
 from skinlens.ui.words import site
 
 _AT = "tray_map_at"
-"""Number of the photo that is placed next."""
+"""Number of the photo that the next click places."""
 
 
 def section(tray: Tray, items: Sequence[TrayItem]) -> None:
@@ -19,7 +19,7 @@ def section(tray: Tray, items: Sequence[TrayItem]) -> None:
     if not st.toggle("Place them on the body map", key="tray_map", persist_state="session"):
         return
     numbered = {number: item for number, item in enumerate(tray.items, 1) if item in items}
-    at = _next(numbered)
+    at = st.session_state[_AT] = _next(numbered)
     with st.container(border=True):
         left, right = st.columns(2, gap="large")
         with right:
@@ -27,6 +27,8 @@ def section(tray: Tray, items: Sequence[TrayItem]) -> None:
                 [_pin(number, item) for number, item in numbered.items()],
                 key="tray",
                 chosen=at,
+                noun="photo",
+                next_one=at,
                 on_choose=lambda number: st.session_state.__setitem__(_AT, number),
                 on_spot=lambda spot: _spotted(numbered, at, spot),
             )
@@ -34,8 +36,8 @@ def section(tray: Tray, items: Sequence[TrayItem]) -> None:
             open_ = sum(_key(item, "pin") not in st.session_state for item in numbered.values())
             st.markdown(f"**Click where photo {at} is.**" if open_ else "**All photos are placed.**")
             st.html(widgets.thumbnail(numbered[at].thumbnail, f"Photo {at} of the worklist"))
-            st.caption(f"Then comes the next one. {open_} of {len(numbered)} not placed yet. A click on a pin chooses "
-                       "its photo, to be placed anew.")  # fmt: skip
+            st.caption(f"Then comes the next one. {open_} of {len(numbered)} not placed yet.")
+            st.selectbox("Photo that the next click places", list(numbered), format_func="Photo {}".format, key=_AT)
 
 
 def _key(item: TrayItem, name: str) -> str:

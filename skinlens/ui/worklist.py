@@ -98,11 +98,13 @@ def _rows(store: CaseStore, tray: Tray) -> None:
     ready = []
     for item in _ordered(items):
         with st.container(border=True, key=f"tray_row_{item.token}"):
-            fields = _row(store, tray, item, figures=cache.settings().cutoff_shown)
+            fields, actions = _row(store, tray, item, figures=cache.settings().cutoff_shown)
             below = st.container()
             if item.state == "read" and everybody is not None:
                 with fields:
-                    ready.append(tray_filing.row(store, known, item, everybody, below))
+                    ready.append(tray_filing.row(store, known, item, everybody, actions, below))
+            with actions:
+                _actions(tray, item)
     _discarded(tray)
     if tray.run is not None and tray.run.active:
         with top:
@@ -184,9 +186,9 @@ def _outcome(store: CaseStore, tray: Tray, run: Run, known: Mapping[int, Patient
 # -------------------------------------------------------------------------------------------------------------- rows
 
 
-def _row(store: CaseStore, tray: Tray, item: TrayItem, figures: bool) -> DeltaGenerator:
-    """Picture, result and buttons of a file; the place for the fields of filing it."""
-    picture, words, fields, actions = st.columns([2, 6, 13, 2], gap="small")
+def _row(store: CaseStore, tray: Tray, item: TrayItem, figures: bool) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Picture and result of a file; the places for the fields of filing it, and for its buttons."""
+    picture, words, right = st.columns([2, 6, 15], gap="small")
     with picture:
         if item.thumbnail:
             st.html(widgets.thumbnail(item.thumbnail, f"Photo {position(tray, item)} of the worklist"))
@@ -201,9 +203,8 @@ def _row(store: CaseStore, tray: Tray, item: TrayItem, figures: bool) -> DeltaGe
                 st.caption(plain(f"This very photo is stored already, as case {known[0].visit_id}."))
             if twin := _twin(tray, item):
                 st.caption(f"The same photo as number {position(tray, twin)} of this list.")
-    with actions:
-        _actions(tray, item)
-    return fields
+    with right:
+        return st.container(), st.container(horizontal=True, vertical_alignment="center")
 
 
 def _twin(tray: Tray, item: TrayItem) -> TrayItem | None:
@@ -254,18 +255,18 @@ def _classes(quality: QualityReport, prediction: Prediction) -> tuple[str, ...]:
 def _actions(tray: Tray, item: TrayItem) -> None:
     number = position(tray, item)
     if item.state == "filed":
-        if st.button("Open case", key=f"tray_case-{item.token}", width="stretch", help=f"Case {item.visit_id}"):
+        if st.button("Open case", key=f"tray_case-{item.token}", help=f"Case {item.visit_id}"):
             assert item.visit_id is not None
             session.show_case(item.visit_id)
             session.to_visit()
         return
     if item.state == "read" and st.button(
-        "Look closer", key=f"tray_open-{item.token}", width="stretch", help=f"Opens photo {number} on its own page."
+        "Look closer", key=f"tray_open-{item.token}", help=f"Opens photo {number} on its own page."
     ):
         session.begin(_again(item))
         session.to_visit()
     if item.state in {"read", "refused"} and st.button(
-        "Discard", key=f"tray_discard-{item.token}", width="stretch", help=f"Takes out photo {number}; can be undone."
+        "Discard", key=f"tray_discard-{item.token}", help=f"Takes out photo {number}; can be undone."
     ):
         tray.discard(item)
         st.rerun()

@@ -9,14 +9,13 @@ from streamlit.delta_generator import DeltaGenerator
 from skinlens.errors import Conflict, SkinLensError
 from skinlens.records import Lesion, Patient, Sex
 from skinlens.store import CaseStore
-from skinlens.ui import conflicts, site_form, widgets
+from skinlens.ui import confirmation, conflicts, site_form, widgets
 from skinlens.ui.conflicts import Value
 from skinlens.ui.words import SEXES, plain
 
 _STATE = "patient_editing"
 """What is being edited, and the record as it was when its form was opened."""
 _HELD = "patient_editing_held"
-_SAID = "patient_edited"
 
 
 def begin(record: Patient | Lesion) -> None:
@@ -37,11 +36,9 @@ def forget() -> None:
         st.session_state.pop(key, None)
 
 
-def said(kind: Literal["patient", "lesion"], number: int) -> None:
-    """Confirm, where the form was, that it was saved; once."""
-    if st.session_state.get(_SAID) == (kind, number):
-        del st.session_state[_SAID]
-        st.success(f"Saved: the {kind} is changed.")
+def place(kind: Literal["patient", "lesion"], number: int) -> str:
+    """Where it is confirmed, by ``confirmation``, that this one was saved: where its form was."""
+    return f"patient_edited_{kind}_{number}"
 
 
 def patient(store: CaseStore, stored: Patient) -> None:
@@ -132,5 +129,5 @@ def _write(
         st.error(plain(error))
         return
     forget()
-    st.session_state[_SAID] = (kind, read.id)
+    confirmation.give(place(kind, read.id), f"Saved: the {kind} is changed.")
     st.rerun()

@@ -13,9 +13,9 @@ from skinlens.quantities import Unit
 from skinlens.settings import Overlay, Settings
 from skinlens.store import CaseStore
 from skinlens.store.settings import NAMES
-from skinlens.ui import widgets
+from skinlens.ui import confirmation, widgets
 from skinlens.ui.numbers import Expected, shown
-from skinlens.ui.settings import backup, beside, signers
+from skinlens.ui.settings import backup, signers
 from skinlens.ui.words import plain
 
 CLINIC, DISPLAY = "clinic", "display"
@@ -74,7 +74,7 @@ def _clinic(store: CaseStore) -> None:
         st.text_input("Phone (optional)", key=_key("clinic_phone"), max_chars=80, autocomplete="off")
         with st.container(horizontal=True, vertical_alignment="center"):
             saved = st.form_submit_button("Save clinic", type="primary")
-            beside.show(CLINIC)
+            confirmation.show(CLINIC)
     read: Settings = st.session_state[_READ]
     widgets.unprintable({NAMES[field]: getattr(read, field) for field in CLINIC_FIELDS})
     if saved:
@@ -114,7 +114,7 @@ def _display(store: CaseStore) -> None:
         )
         with st.container(horizontal=True, vertical_alignment="center"):
             saved = st.form_submit_button("Save display", type="primary")
-            beside.show(DISPLAY)
+            confirmation.show(DISPLAY)
     if saved:
         _save(store, DISPLAY, DISPLAY_FIELDS)
 
@@ -144,18 +144,20 @@ def _save(store: CaseStore, section: str, names: tuple[str, ...]) -> None:
     if "field_width_mm" in typed:
         typed["field_width_mm"], unread = Expected(*FIELD_WIDTH_MM, "mm").read(typed["field_width_mm"])
         if unread:
-            beside.problem(section, InvalidEntry("Not saved. Correct the field of view."))
+            confirmation.problem(section, InvalidEntry("Not saved. Correct the field of view."))
             st.rerun()
     try:
         kept = store.keep_settings(replace(read, **typed), read=read)
     except InvalidEntry as error:
-        beside.problem(section, InvalidEntry(f"Not saved. {error}"))
+        confirmation.problem(section, InvalidEntry(f"Not saved. {error}"))
     except SkinLensError as error:
-        beside.problem(section, error)
+        confirmation.problem(section, error)
     else:
         st.session_state[_READ] = replace(read, **{field: getattr(kept.settings, field) for field in names})
         st.session_state[_FILL] = names
-        beside.done(section, " ".join(["Saved.", *(replaced(field, kept.replaced[field]) for field in kept.replaced)]))
+        confirmation.give(
+            section, " ".join(["Saved.", *(replaced(field, kept.replaced[field]) for field in kept.replaced)])
+        )
     st.rerun()
 
 
