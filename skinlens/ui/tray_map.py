@@ -47,8 +47,11 @@ def _key(item: TrayItem, name: str) -> str:
 def _next(numbered: dict[int, TrayItem]) -> int:
     """The photo that was chosen, else the first that is not placed."""
     chosen = st.session_state.get(_AT)
-    if chosen in numbered:
-        return int(chosen)
+    return int(chosen) if chosen in numbered else _free(numbered)
+
+
+def _free(numbered: dict[int, TrayItem]) -> int:
+    """The first photo that is not placed; where all are, the first."""
     free = (number for number, item in numbered.items() if _key(item, "pin") not in st.session_state)
     return next(free, next(iter(numbered)))
 
@@ -56,7 +59,7 @@ def _next(numbered: dict[int, TrayItem]) -> int:
 def _spotted(numbered: dict[int, TrayItem], at: int, spot: Spot) -> None:
     item = numbered[spot.lesion_id or at]
     site_form.put(lambda name: _key(item, name), spot.position, sites.on_map(spot.position, spot.region))
-    st.session_state.pop(_AT, None)
+    st.session_state[_AT] = _free(numbered)  # set, not taken out: the field would have its old value again
 
 
 def _pin(number: int, item: TrayItem) -> Pin:

@@ -98,5 +98,5 @@ def place(plate: Locator, number: int) -> None:
     """Click on the back, at the next of some places that lie apart."""
     box = plate.bounding_box()
     assert box is not None
-    across, down = 0.4 + 0.1 * (number % 3), 0.18 + 0.05 * (number // 3)
+    across, down = 0.4 + 0.1 * (number % 3), 0.22 + 0.045 * (number // 3)
     plate.page.mouse.click(box["x"] + across * box["width"], box["y"] + down * box["height"])
