@@ -128,7 +128,7 @@ def case_times(browser: Browser, address: str, photo: Path, number: int) -> dict
         page.get_by_role("textbox", name="Patient ID").fill(f"B-{number:03d}")
         page.keyboard.press("Tab")
         settled(page)
-        page.get_by_label("Body site").press_sequentially("forearm")
+        page.get_by_label("Body site and side").press_sequentially("forearm")
         page.keyboard.press("Enter")
         settled(page)
         save = page.get_by_role("button", name="Save case")

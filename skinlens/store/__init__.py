@@ -5,6 +5,7 @@ from skinlens.store.backup import Backup
 from skinlens.store.cases import CaseStore
 from skinlens.store.entries import FIRST_BIRTH_YEAR, NewLesion, NewPatient
 from skinlens.store.features import SimilarCase, SimilarQuery
+from skinlens.store.filings import UnfinishedFiling
 from skinlens.store.home import default_home
 from skinlens.store.patient_list import PatientPage, PatientQuery, PatientRow
 from skinlens.store.rows import Revision, Setting
@@ -32,6 +33,7 @@ __all__ = [
     "SimilarCase",
     "SimilarQuery",
     "Tidied",
+    "UnfinishedFiling",
     "WorkTimes",
     "default_home",
 ]

@@ -30,6 +30,7 @@ from skinlens.store.checks import StoredChecks, must_test, put_check
 from skinlens.store.clinical import StoredClinical
 from skinlens.store.corrections import StoredCorrections
 from skinlens.store.features import StoredFeatures
+from skinlens.store.filings import StoredFilings
 from skinlens.store.outlines import StoredOutlines, must_surround, put_outline
 from skinlens.store.patient_list import StoredPatients
 from skinlens.store.rows import Revision, Subject
@@ -51,6 +52,7 @@ class CaseStore(
     StoredFeatures,
     StoredTiming,
     StoredSettings,
+    StoredFilings,
     StoredBackups,
     StoredUpkeep,
 ):

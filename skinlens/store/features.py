@@ -51,6 +51,8 @@ class SimilarCase:
     source: DiagnosisSource
     top_label: str
     """The class that the model, at its time, found most probable."""
+    remark: str = ""
+    """Side and exact location."""
 
     @property
     def confirmed(self) -> bool:
@@ -224,6 +226,7 @@ def _case_of(row: Row, similarity: float, patient_id: int | None) -> SimilarCase
         diagnosis_text=text,
         source=source,
         top_label=row["top_label"],
+        remark=row["remark"],
     )
 
 

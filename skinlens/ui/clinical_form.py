@@ -201,36 +201,43 @@ def plan(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> tuple[Plan
         key=clinical_fields.key(opened, "plan"),
         persist_state="session",
     )
-    months, recall_on = None, None
+    months, recall_on, no_months = None, None, ""
     if action == "recheck":
         months, recall_on = _follow_up(opened, read, case.visit.taken_on)
+        no_months = "" if months else "Give in how many months the lesion is to be seen again."
     words = clinical_fields.text(opened, "plan_text", "Plan in words (optional)", stored.text if stored else "")
     widgets.unprintable({"plan": words})
     if action is None:
         problem = "Choose what is planned; “Other” goes with words of your own." if words.strip() else ""
         return None, problem
+    if no_months:
+        return None, no_months
     return Planned(Plan(action, months, words), recall_on.isoformat() if recall_on else None), ""
 
 
-def _follow_up(opened: OpenCase, read: ClinicalRecord, taken_on: str) -> tuple[int, date | None]:
-    """In how many months, and the day if it is another than those months after the photo."""
+def _follow_up(opened: OpenCase, read: ClinicalRecord, taken_on: str) -> tuple[int | None, date | None]:
+    """In how many months (None: not given), and the day if it is another than those months after the photo."""
     stored = read.plan
     left, right = st.columns(2)
-    st.session_state.setdefault(
-        clinical_fields.key(opened, "months"), stored.months if stored and stored.months else DEFAULT_MONTHS
-    )
-    months = int(
-        left.number_input(
-            "In how many months", 1, MOST_MONTHS, key=clinical_fields.key(opened, "months"), persist_state="session"
-        )
-    )
+    with left:
+        months = widgets.number(
+            "In how many months",
+            1,
+            MOST_MONTHS,
+            stored.months if stored and stored.months else DEFAULT_MONTHS,
+            whole=True,
+            key=clinical_fields.key(opened, "months"),
+        ).whole
+    if months is None:
+        return None, None
     counted = date.fromisoformat(months_after(taken_on, months))
     before = date.fromisoformat(read.recall.due_on) if read.recall and stored and stored.months == months else counted
+    day_key = clinical_fields.key(opened, f"recall_on_{months}")
+    st.session_state.setdefault(day_key, before)
     day = right.date_input(
         "Recall on",
-        before,
         format="YYYY-MM-DD",
-        key=clinical_fields.key(opened, f"recall_on_{months}"),
+        key=day_key,
         persist_state="session",
         help="Counted from the day of the photo; choose another day if another suits.",
     )
@@ -272,12 +279,16 @@ def histology(opened: OpenCase, read: ClinicalRecord) -> tuple[Histology | None,
         opened, "histology_text", "In the pathologist's words (optional)", stored.text if stored else ""
     )
     left, right = st.columns(2)
+    day_key = clinical_fields.key(opened, "histology_on")
+    st.session_state.setdefault(
+        day_key, date.fromisoformat(stored.reported_on) if stored and stored.reported_on else None
+    )
     reported_on = left.date_input(
         "Date of the pathologist's report",
-        date.fromisoformat(stored.reported_on) if stored and stored.reported_on else None,
+        None,
         max_value="today",
         format="YYYY-MM-DD",
-        key=clinical_fields.key(opened, "histology_on"),
+        key=day_key,
         persist_state="session",
     )
     number_key = clinical_fields.key(opened, "histology_number")

@@ -6,7 +6,7 @@ import streamlit as st
 
 from skinlens.records import Visit
 from skinlens.store import CaseStore
-from skinlens.ui import address, session, tabs
+from skinlens.ui import address, drafts, session, tabs, tray_drafts
 from skinlens.ui.open_case import open_anywhere
 
 
@@ -21,10 +21,13 @@ def erase_case(store: CaseStore, visit_id: int) -> None:
 
 def erase_patient(store: CaseStore, patient_id: int) -> None:
     """Erase a patient with all visits. Raises as ``erase_case``."""
+    patient = store.patient(patient_id)
     visits = tuple(visit for lesion in store.lesions(patient_id) for visit in store.visits_of_lesion(lesion.id))
     try:
         store.delete_patient(patient_id)
     finally:
+        for tray in session.TRAYS.every():
+            tray_drafts.forget(tray, patient.id, patient.pseudonym)
         forget(store, visits)
 
 
@@ -65,6 +68,7 @@ def forget(store: CaseStore, visits: tuple[Visit, ...]) -> None:
     for one in held:
         one.erased = True
     session.UNSAVED.drop_where(lambda one: one.erased)
+    drafts.HELD.drop_where(lambda one: one.visit_id in gone)
     for tray in session.TRAYS.every():
         tray.forget(gone, photos)
     st.cache_data.clear()

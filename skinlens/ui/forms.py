@@ -9,8 +9,9 @@ from skinlens.labels import CODES, DIAGNOSES
 from skinlens.predict import Classifier
 from skinlens.records import Method
 from skinlens.store import CaseQuery, CaseStore
-from skinlens.ui import address, session
+from skinlens.ui import address, session, widgets
 from skinlens.ui.open_case import OpenCase
+from skinlens.ui.widgets import Entered
 from skinlens.ui.words import STATUSES, diagnosis_name, name
 
 PAGE_SIZE = 12
@@ -27,10 +28,14 @@ def map_settings(opened: OpenCase, classifier: Classifier) -> None:
             with column:
                 st.markdown(f"**{METHODS[method].title}**")
                 asked[method] = {one.name: _parameter(method, one) for one in METHODS[method].parameters}
-        if st.form_submit_button("Make the maps with these settings"):
+        unread = any(isinstance(one, Entered) and one.problem for values in asked.values() for one in values.values())
+        if st.form_submit_button("Make the maps with these settings") and not unread:
             for method, values in asked.items():
                 defaults = METHODS[method].defaults
-                session.set_map_params(method, {key: one for key, one in values.items() if one != defaults[key]})
+                given: dict[str, Any] = {
+                    key: one.whole if isinstance(one, Entered) else one for key, one in values.items()
+                }
+                session.set_map_params(method, {key: one for key, one in given.items() if one != defaults[key]})
             session.request_maps(opened, classifier, tuple(able))
             st.rerun()
 
@@ -46,17 +51,15 @@ def _parameter(method: Method, parameter: Parameter) -> Any:
             key=key,
             persist_state="session",
         )
-    value = None if parameter.default is None else int(parameter.default)
-    return st.number_input(
+    return widgets.number(
         parameter.title,
         parameter.low,
         parameter.high,
-        value=value,
-        step=1,
+        None if parameter.default is None else int(parameter.default),
+        whole=True,
         placeholder="from the photo",
-        help=parameter.help,
+        help_text=parameter.help,
         key=key,
-        persist_state="session",
     )
 
 
@@ -116,18 +119,11 @@ def filters(store: CaseStore) -> CaseQuery:
             key="find_of",
             persist_state="session",
         )
-        least = third.number_input(
-            "is at least, %",
-            0.0,
-            100.0,
-            0.0,
-            step=0.5,
-            format="%g",  # as it was typed: a cut-off of 8.5 % is not 8 %
-            disabled=query["prob_of"] is None,
-            key="find_least",
-            persist_state="session",
-        )
-        query["min_prob"] = least / 100
+        with third:
+            least = widgets.number(
+                "is at least, %", 0, 100, 0, unit="%", disabled=query["prob_of"] is None, key="find_least"
+            )
+        query["min_prob"] = (least.value or 0.0) / 100
         query["clinician_label"] = first.selectbox(
             "Your diagnosis",
             list(DIAGNOSES),

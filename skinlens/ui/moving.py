@@ -34,6 +34,7 @@ def form(store: CaseStore, opened: OpenCase, stored: Case) -> None:
         moved = store.move_case(
             number, patient=chosen.patient, lesion=chosen.lesion, expected_version=stored.visit.version
         )
+        placement.put_on_map(store, moved, chosen)
     except SkinLensError as error:
         st.error(plain(error))
         return

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from skinlens.records import BodyPosition, Case
-from skinlens.store import CaseStore
+from skinlens.records import BodyPosition
 from skinlens.ui import session
 from skinlens.ui.bodymap.regions import Region
 
@@ -42,12 +41,3 @@ def asked() -> NextPhoto | None:
 
 def forget() -> None:
     st.session_state.pop(session.NEXT_PHOTO, None)
-
-
-def place(store: CaseStore, case: Case) -> None:
-    """Mark a new lesion that was just saved at the place that was asked for. Raises Conflict, StoreError."""
-    what = asked()
-    if what is None or what.position is None or case.patient is None or case.patient.id != what.patient_id:
-        return
-    if case.lesion.position is None and len(store.visits_of_lesion(case.lesion.id)) == 1:
-        store.place_lesion(case.lesion.id, what.position, expected_version=case.lesion.version)

@@ -48,6 +48,10 @@ class OpenCase:
     """Page whose form holds that; empty: none."""
     token: str = field(default_factory=new_token)
     """Tells its fields from those of every other photo."""
+    filled: dict[str, object] = field(default_factory=dict)
+    """What the fields of a stored case began with, see ``drafts``."""
+    draft: str = ""
+    """Token of what was entered in them and is not saved; empty: nothing."""
     tab: str = ""
     """Where it is open, see ``tabs.here``."""
     erased: bool = False

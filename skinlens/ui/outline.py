@@ -13,7 +13,7 @@ from skinlens.explain import METHODS
 from skinlens.explain.focus import KIND, outline_settings
 from skinlens.models.outline import OutlineHead
 from skinlens.predict import Classifier
-from skinlens.records import Check, Explanation, Outline
+from skinlens.records import Check, Explanation, Outline, Photo
 from skinlens.ui import cache, checks, outliner, session, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain
@@ -50,6 +50,12 @@ def propose_early(opened: OpenCase, classifier: Classifier) -> None:
     head, _ = _head()
     if opened.case is None and head is not None:
         _propose(opened, classifier, head)
+
+
+def proposed(classifier: Classifier, photo: Photo) -> Outline | None:
+    """The model's outline of a photo; None where it finds no lesion, or the release draws none."""
+    head, _ = _head()
+    return None if head is None else pipeline.propose(classifier.engine, head, photo).outline
 
 
 def current(opened: OpenCase) -> Outline | None:

@@ -1,18 +1,18 @@
 """Which patient and which lesion a photo belongs to: chosen by pseudonym and by picture, never guessed."""
 
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
 import streamlit as st
 
-from skinlens.clock import today
-from skinlens.records import Lesion, Patient, Visit
-from skinlens.store import FIRST_BIRTH_YEAR, CaseRow, CaseStore, NewLesion, NewPatient
-from skinlens.ui import session, suggestions, widgets
+from skinlens.records import BodyPosition, Case, Lesion, Patient, Visit
+from skinlens.store import CaseRow, CaseStore, NewLesion, NewPatient
+from skinlens.ui import session, site_form, sites, widgets
 from skinlens.ui.next_photo import NextPhoto
-from skinlens.ui.words import BODY_SITES, SEXES, plain, site
+from skinlens.ui.site_form import Where
+from skinlens.ui.words import SEXES, plain, site
 
 NEW, KNOWN, NONE = "New patient", "Existing patient", "No patient"
 NEW_LESION = 0
@@ -31,6 +31,8 @@ class Placement:
     lesion: NewLesion | int | None
     missing: tuple[str, ...] = ()
     """What is needed and not given, in words."""
+    position: BodyPosition | None = None
+    """Of a new lesion, on the body map."""
 
 
 def choose(
@@ -51,38 +53,69 @@ def choose(
     if begin is not None:
         patient = begin.patient_id
     known = {one.id: one for one in store.patients()}
-    kinds = [NEW, KNOWN, NONE] if known else [NEW, NONE]
-    if st.session_state.get(key("kind"), NEW) not in kinds:
-        del st.session_state[key("kind")]
-    # A default, not a value that is set here: the browser would put that in the place of an early click.
-    first = KNOWN if patient in known else NEW
-    kind = st.segmented_control(
-        "Patient", kinds, default=first, required=True, key=key("kind"), persist_state="session"
-    )
-    if kind == NONE:
-        lesion, missing = _new_lesion(store, key)
-        return Placement(None, lesion, missing)
-    if kind == KNOWN:
-        return _of_known(store, key, known, leave_out, patient, begin)
-    typed, missing = new_patient(key, tuple(known.values()))
-    lesion, no_site = _new_lesion(store, key)
-    return Placement(typed, lesion, (*missing, *no_site))
+    of_whom, missing = whose(known, key, "Patient", patient, fallback=session.last_patient())
+    if isinstance(of_whom, int):
+        return _of_known(store, key, of_whom, leave_out, begin)
+    if missing and st.session_state.get(key("kind")) == KNOWN:
+        return Placement(None, None, missing)
+    where = _new_lesion(key)
+    return Placement(of_whom, where.lesion, (*missing, *where.missing), where.position)
 
 
 # ---------------------------------------------------------------------------------------------------------- patients
 
 
-def _of_known(
-    store: CaseStore,
-    key: Key,
-    known: dict[int, Patient],
-    leave_out: int | None,
-    first: int | None,
-    begin: NextPhoto | None,
-) -> Placement:
-    chosen = known_patient(key, known, first if first is not None else session.last_patient())
-    if chosen is None:
-        return Placement(None, None, ("the patient",))
+def whose(
+    known: Mapping[int, Patient], key: Key, title: str, first: int | None, fallback: int | None = None
+) -> tuple[NewPatient | int | None, tuple[str, ...]]:
+    """The fields for the patient: a new one as typed, the number of a known one, or None; and what is still needed.
+
+    Args:
+        known: All patients by number.
+        key: Gives the key of each field.
+        title: Of the choice between new, known and none.
+        first: The one with whom the choice begins; None: a new one.
+        fallback: The one that is chosen first where a known one is asked for.
+    """
+    kinds = [NEW, KNOWN, NONE] if known else [NEW, NONE]
+    if st.session_state.get(key("kind"), NEW) not in kinds:
+        del st.session_state[key("kind")]
+    # A default, not a value that is set here: the browser would put that in the place of an early click. Where the
+    # value was set already, for the patient that was filed last, a default beside it would be one too many.
+    default = None if key("kind") in st.session_state else KNOWN if first in known else NEW
+    kind = st.segmented_control(title, kinds, default=default, required=True, key=key("kind"), persist_state="session")
+    if kind == NEW:
+        return new_patient(key, tuple(known.values()))
+    if kind == NONE:
+        return None, ()
+    chosen = known_patient(key, known, first if first is not None else fallback)
+    return chosen, () if chosen is not None else ("the patient",)
+
+
+def known_patient(key: Key, known: Mapping[int, Patient], likely: int | None) -> int | None:
+    """The field for one of the known patients; it begins with ``likely``. One that was deleted meanwhile is said."""
+    name, gone = key("patient"), key("gone")
+    if st.session_state.get(name) not in {None, *known}:
+        del st.session_state[name]
+        st.session_state[gone] = True
+    numbers = list(known)
+    chosen: int | None = st.selectbox(
+        "Patient ID",
+        numbers,
+        index=None if likely is None or likely not in known or gone in st.session_state else numbers.index(likely),
+        format_func=lambda number: known[number].pseudonym,
+        placeholder="Choose the patient",
+        key=name,
+        persist_state="session",
+    )
+    if chosen is not None:
+        st.session_state.pop(gone, None)
+    elif gone in st.session_state:
+        st.warning("The patient who was chosen here was deleted in this or in another window. Choose again.")
+    return chosen
+
+
+def _of_known(store: CaseStore, key: Key, chosen: int, leave_out: int | None, begin: NextPhoto | None) -> Placement:
     lesions = [lesion for lesion in store.lesions(chosen) if lesion.id != leave_out]
     mine = begin if begin is not None and begin.patient_id == chosen else None
     picked = _pick(store, key, chosen, lesions, mine) if lesions else NEW_LESION
@@ -90,46 +123,22 @@ def _of_known(
         return Placement(chosen, None, ("the lesion",))
     if picked != NEW_LESION:
         return Placement(chosen, picked)
-    if mine is not None and mine.region is not None:
-        st.session_state.setdefault(key("site"), mine.region.site)
-        st.session_state.setdefault(key("remark"), mine.region.side)
-    lesion, missing = _new_lesion(store, key)
-    return Placement(chosen, lesion, missing)
-
-
-def known_patient(key: Key, known: dict[int, Patient], likely: int | None) -> int | None:
-    """The field for one of the known patients; it begins with ``likely``."""
-    if st.session_state.get(key("patient")) not in {None, *known}:
-        del st.session_state[key("patient")]
-    numbers = list(known)
-    chosen: int | None = st.selectbox(
-        "Patient ID",
-        numbers,
-        index=numbers.index(likely) if likely in known else None,
-        format_func=lambda number: known[number].pseudonym,
-        placeholder="Choose the patient",
-        key=key("patient"),
-        persist_state="session",
-    )
-    return chosen
+    if mine is not None and mine.position is not None and key("site") not in st.session_state:
+        site_form.put(key, mine.position, sites.on_map(mine.position, mine.region))
+    where = _new_lesion(key)
+    return Placement(chosen, where.lesion, where.missing, where.position)
 
 
 def new_patient(key: Key, known: Sequence[Patient]) -> tuple[NewPatient, tuple[str, ...]]:
     """The fields for a new patient; and what is still needed, also to tell a namesake apart."""
     columns = st.columns([5, 4, 4])
+    with columns[1]:
+        year = widgets.birth_year(key=key("year"))
     typed = NewPatient(
         columns[0].text_input(
             "Patient ID", key=key("pseudonym"), persist_state="session", placeholder="e.g. P-0147", help="Never a name."
         ),
-        columns[1].number_input(
-            "Birth year",
-            FIRST_BIRTH_YEAR,
-            today().year,
-            value=None,
-            key=key("year"),
-            persist_state="session",
-            placeholder="year",
-        ),
+        year.whole,
         columns[2].selectbox(
             "Sex", list(SEXES), format_func=SEXES.__getitem__, key=key("sex"), persist_state="session"
         ),
@@ -137,6 +146,8 @@ def new_patient(key: Key, known: Sequence[Patient]) -> tuple[NewPatient, tuple[s
     below = st.container()  # always there: what is being typed further down is lost where the fields move
     with below:
         widgets.unprintable({}, typed)
+    if year.problem:
+        return typed, ("a birth year that can be read, or none",)
     if not typed.pseudonym.strip():
         return typed, ("a patient ID (or choose No patient)",)
     found = namesake(typed.pseudonym, known)
@@ -244,28 +255,16 @@ def _card(lesion: Lesion, visits: Sequence[Visit], pictures: dict[int, bytes]) -
     )
 
 
-def lesion_fields(key: Key) -> NewLesion:
-    """The two fields for a new lesion, as far as they are filled in; the page offers the body sites once."""
-    left, right = st.columns(2)
-    # A text field: in a list that takes new words, Streamlit throws away what is typed and not entered.
-    return NewLesion(
-        left.text_input(
-            suggestions.BODY_SITE, key=key("site"), persist_state="session", placeholder="e.g. forearm", max_chars=80
-        ),
-        right.text_input(
-            "Exact location (optional)",
-            key=key("remark"),
-            persist_state="session",
-            placeholder="e.g. left, below the scapula",
-        ),
-    )
+def _new_lesion(key: Key) -> Where:
+    where = site_form.fields(key, st.columns(2))
+    site_form.on_map(key)
+    return where
 
 
-def _new_lesion(store: CaseStore, key: Key) -> tuple[NewLesion, tuple[str, ...]]:
-    lesion = lesion_fields(key)
-    widgets.unprintable({}, lesion)
-    suggestions.offer(list(dict.fromkeys((*BODY_SITES, *store.body_sites()))))
-    return lesion, () if lesion.body_site.strip() else ("a body site",)
+def put_on_map(store: CaseStore, case: Case, chosen: Placement) -> None:
+    """Mark a new lesion that was just saved at the place that was given. Raises Conflict, StoreError."""
+    if chosen.position is not None and isinstance(chosen.lesion, NewLesion) and case.lesion.position is None:
+        store.place_lesion(case.lesion.id, chosen.position, expected_version=case.lesion.version)
 
 
 # ---------------------------------------------------------------------------------------------------- the same photo

@@ -79,23 +79,27 @@ def calculator(store: CaseStore) -> None:
     )
     defaults, intervals = measured(store)
     values: dict[str, float] = {}
+    unread: list[str] = []
     columns = st.columns(2, gap="large")
     for number, (name, one) in enumerate(PARAMETERS.items()):
         share = name in SHARES
         factor, unit = (100, "%") if share else (1, one.unit)
-        values[name] = (
-            columns[number % 2].number_input(
+        first = float(round(defaults.get(name, one.default) * factor, 1))
+        with columns[number % 2]:
+            entered = widgets.number(
                 f"{one.title} ({unit})",
-                float(one.low * factor),
-                float(one.high * factor),
-                float(round(defaults.get(name, one.default) * factor, 1)),
-                format="%g",
+                one.low * factor,
+                one.high * factor,
+                first,
                 key=f"impact_{name}",
-                persist_state="session",
-                help=f"{one.source[:1].upper()}{one.source[1:]}.",
+                help_text=f"{one.source[:1].upper()}{one.source[1:]}.",
             )
-            / factor
-        )
+        if entered.value is None:
+            unread.append(one.title)
+        values[name] = (first if entered.value is None else entered.value) / factor
+    if unread:
+        st.warning(plain(f"Nothing is reckoned until each field has a number: {', '.join(unread)}."))
+        return
     untouched = {
         name: ends for name, ends in intervals.items() if abs(values[name] - defaults[name]) < 0.0006
     }  # typed over, its interval is not known

@@ -71,7 +71,7 @@ def _form(store: CaseStore, opened: OpenCase) -> None:
         else:
             confirmation.give(opened.key("case_saved"), f"Saved as case {case.visit.id}{_with_maps(opened)}.")
             try:
-                next_photo.place(store, case)
+                placement.put_on_map(store, case, chosen)
             except SkinLensError as error:  # the case is saved, whatever the map says
                 session.say(f"Case {case.visit.id} is saved, but not placed on the body map. {plain(error)}")
             session.work_on(case)

@@ -12,7 +12,7 @@ from skinlens.labels import MELANOMA, NEVUS
 from skinlens.pipeline import Analysis
 from skinlens.predict import Classifier
 from skinlens.records import Case, Method, Target
-from skinlens.ui import address, cache, tabs
+from skinlens.ui import address, cache, drafts, tabs
 from skinlens.ui.jobs import Desk, Job
 from skinlens.ui.open_case import OpenCase, open_anywhere, with_target
 from skinlens.ui.tray import Tray
@@ -64,6 +64,7 @@ def _tab_left(left: tuple[Desk, str]) -> None:
     if tabs.left(tab, taken):
         UNSAVED.expire_where(lambda opened: opened.tab == tab, tabs.CLOSED_S)
         TRAYS.expire_where(lambda tray: tray.tab == tab, tabs.CLOSED_S)
+        drafts.HELD.expire_where(lambda draft: draft.tab == tab, tabs.CLOSED_S)
 
 
 @st.cache_resource(show_spinner=False, scope="session", on_release=_tab_left)
@@ -98,7 +99,7 @@ def _open_address() -> dict[str, str]:
     opened = current()
     names: dict[str, str] = {}
     if opened is not None and opened.case is not None:
-        names = {"case": str(opened.case.visit.id)}
+        names = {"case": str(opened.case.visit.id), **({drafts.ADDRESS: opened.draft} if opened.draft else {})}
     elif opened is not None:
         names = {"photo": st.session_state.setdefault(_TOKEN, new_token())}
     return {**names, **_tray_address()}
@@ -179,7 +180,8 @@ def close() -> None:
     """Let go of the open case and of all that was typed for it."""
     desk().clear()
     _drop_unsaved()
-    st.session_state.pop(_OPEN, None)
+    if (left := st.session_state.pop(_OPEN, None)) is not None:
+        drafts.forget(left)
     _forget_typed()
     address.forget(VIEW)
     _address()
@@ -264,6 +266,8 @@ def _open_named(case: str, photo: str) -> None:
     if case.isascii() and case.isdigit():
         try:
             reopen(int(case))
+            if (opened := current()) is not None:
+                drafts.put_back(opened)
         except (CaseNotFound, OverflowError):
             _address()
         except StoreError as error:  # a damaged case does not keep the others from being opened
@@ -301,7 +305,9 @@ def _drop_unsaved() -> None:
 
 
 def _open(opened: OpenCase) -> None:
-    _leave(current())
+    if (left := current()) is not None:
+        drafts.forget(left)
+    _leave(left)
     _drop_unsaved()
     if not opened.label:
         opened.label, opened.against = explained_first(opened)

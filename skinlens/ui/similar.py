@@ -13,7 +13,7 @@ from skinlens.records import Case
 from skinlens.store import CaseStore, SimilarCase
 from skinlens.ui import session, widgets
 from skinlens.ui.open_case import OpenCase
-from skinlens.ui.words import diagnosis_name, percent, plain
+from skinlens.ui.words import diagnosis_name, percent, plain, site
 
 COLUMNS = 3
 COUNT = 6
@@ -87,7 +87,7 @@ def lines(one: SimilarCase) -> tuple[str, ...]:
     }[one.relation]
     return (
         f"{diagnosis} ({SOURCES[one.source]})",
-        f"{whose}, {one.body_site}, {one.taken_on}",
+        f"{whose}, {site(one.body_site, one.remark)}, {one.taken_on}",
         f"Similarity {percent(one.similarity)}",
     )
 

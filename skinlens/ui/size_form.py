@@ -1,50 +1,44 @@
 """Size of the lesion: the scale of the photo as the clinician gives it, and the diameter by the outline."""
 
-from typing import cast
-
 import streamlit as st
 
-from skinlens.clinical import FIELD_WIDTH_MM, ClinicalRecord
+from skinlens.clinical import ClinicalRecord
 from skinlens.followup import measures
-from skinlens.quantities import UNIT_WORDS, Unit, entered_length, from_mm, length, to_mm
-from skinlens.ui import cache, clinical_fields, outline
+from skinlens.quantities import UNIT_WORDS, Unit, entered_length, length
+from skinlens.ui import cache, clinical_fields, field_width, outline, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain
 
 
-def fields(opened: OpenCase, read: ClinicalRecord) -> float | None:
-    """The field of view as it is entered, in millimeters; None: not known."""
+def fields(opened: OpenCase, read: ClinicalRecord) -> tuple[float | None, str]:
+    """The field of view in millimeters (None: not known), and why it cannot be saved like this (empty where it can)."""
     settings = cache.settings()
-    unit = settings.unit
+    unit, usual = settings.unit, settings.field_width_mm
     key = clinical_fields.key(opened, "field_width" if unit == "mm" else f"field_width_{unit}")
-    least, most = (from_mm(limit, unit) for limit in FIELD_WIDTH_MM)
-    st.session_state.setdefault(key, None if read.field_width_mm is None else from_mm(read.field_width_mm, unit))
-    entered = st.number_input(
+    st.session_state.setdefault(key, field_width.text(read.field_width_mm, unit))
+    takes = field_width.expected(unit)
+    entered = widgets.number(
         f"Field of view, {UNIT_WORDS[unit]}",
-        least,
-        most,
-        step=0.1 if unit == "mm" else 0.01,
-        format="%.1f" if unit == "mm" else "%.2f",
+        takes.low,
+        takes.high,
+        unit=takes.unit,
         key=key,
-        persist_state="session",
         placeholder="not known",
-        help="Width of the skin that the photo shows, from its left edge to its right one: as the maker of the "
+        help_text="Width of the skin that the photo shows, from its left edge to its right one: as the maker of the "
         "dermatoscope gives it, or as a ruler in the photo shows. Lengths are then known, here and in the comparison "
         "of visits.",
     )
-    typed = cast(float | None, entered)  # empty, whatever its type says: the session has its first value
-    width = None if typed is None else to_mm(typed, unit)
-    usual = settings.field_width_mm
-    if usual is not None and width is None:
+    width = field_width.in_mm(entered.value, unit, read.field_width_mm, usual)
+    if usual is not None and width is None and not entered.problem:
         st.button(
             f"Use {entered_length(usual, unit)}",
             key=clinical_fields.key(opened, "usual_width"),
             on_click=st.session_state.__setitem__,
-            args=(key, from_mm(usual, unit)),
+            args=(key, field_width.text(usual, unit)),
             help="The field of view of your dermatoscope, from the settings. It holds for photos that are not cropped.",
         )
     st.markdown(plain(diameter_words(opened, width, unit)))
-    return width
+    return width, "Correct the field of view." if entered.problem else ""
 
 
 def diameter_words(opened: OpenCase, field_width_mm: float | None, unit: Unit) -> str:

@@ -1,22 +1,25 @@
 """The tray of one browser tab: photos that were dropped together, read one after another in the background.
 
-It is held in memory alone, under a random token in the page's address, so that a reload does not lose it. Each file has
-its row until it is filed or discarded, also one that cannot be read.
+It is held in memory alone, under a random token in the page's address, so that a reload loses neither the photos nor
+what was typed for them. Each file has its row until it is filed or discarded, also one that cannot be read.
 """
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from skinlens.errors import SkinLensError
 from skinlens.labels import MELANOMA
 from skinlens.pipeline import Analysis
-from skinlens.records import Prediction, QualityReport
+from skinlens.records import Outline, Prediction, QualityReport
 from skinlens.ui.unsaved import new_token
 
-State = Literal["waiting", "reading", "read", "refused", "filed"]
+if TYPE_CHECKING:
+    from skinlens.ui.filing import Run
+
+State = Literal["waiting", "reading", "read", "refused", "filing", "filed"]
 MOST_FILES = 60
 MOST_BYTES = 200_000_000
 """Of all files of a tray as they were dropped; the pixels are held only while one is read."""
@@ -45,6 +48,10 @@ class TrayItem:
     """JPEG."""
     quality: QualityReport | None = None
     prediction: Prediction | None = None
+    outline: Outline | None = None
+    """The model's; None where it found no lesion, or the release draws none."""
+    not_filed: str = ""
+    """Why it did not become a case when it was to, as a sentence."""
     visit_id: int | None = None
     """The case that it was filed as."""
     token: str = field(default_factory=new_token)
@@ -60,13 +67,22 @@ class TrayItem:
 class Tray:
     """Any thread may use it."""
 
-    def __init__(self, read: Callable[[bytes], Analysis], thumbnail: Callable[[Analysis], bytes]) -> None:
-        self._read, self._thumbnail = read, thumbnail
+    def __init__(
+        self,
+        read: Callable[[bytes], Analysis],
+        thumbnail: Callable[[Analysis], bytes],
+        outline: Callable[[Analysis], Outline | None] = lambda _: None,
+    ) -> None:
+        self._read, self._thumbnail, self._outline = read, thumbnail, outline
         self._lock = threading.Lock()
         self._items: list[TrayItem] = []
         self._worker: threading.Thread | None = None
         self.tab = ""
         """Where it is open, see ``tabs.here``."""
+        self.typed: Mapping[str, object] = {}
+        """What stands in the fields of its rows, by their keys."""
+        self.run: Run | None = None
+        """The filing that is under way, or was the last."""
 
     @property
     def items(self) -> tuple[TrayItem, ...]:
@@ -109,10 +125,28 @@ class Tray:
             item.discarded = False
             self._start()
 
+    def begin_filing(self, items: Collection[TrayItem]) -> tuple[TrayItem, ...]:
+        """Those of the items that can be filed are on their way now: nobody else files or discards them."""
+        with self._lock:
+            begun = tuple(item for item in self._items if item in items and item.state == "read" and not item.discarded)
+            for item in begun:
+                item.state, item.not_filed = "filing", ""
+            return begun
+
+    def holds(self, item: TrayItem) -> bool:
+        """Whether it is still in the list: what is erased for good leaves it."""
+        with self._lock:
+            return item in self._items
+
+    def not_filed(self, item: TrayItem, why: str) -> None:
+        """It stays in the list, and its row says why."""
+        with self._lock:
+            item.state, item.not_filed = "read", why
+
     def filed(self, item: TrayItem, visit_id: int) -> None:
         """It is a case now: the store has it."""
         with self._lock:
-            item.state, item.visit_id, item.data = "filed", visit_id, b""
+            item.state, item.visit_id, item.data, item.not_filed = "filed", visit_id, b"", ""
             self._items = [one for one in self._items if not one.discarded]
 
     def take_out_filed(self) -> None:
@@ -154,6 +188,7 @@ class Tray:
                 item.thumbnail = self._thumbnail(analysis)
                 item.photo_sha256 = analysis.photo.sha256
                 item.quality, item.prediction = analysis.quality, analysis.prediction
+                item.outline = self._outline(analysis)
                 item.state = "read"
             except SkinLensError as error:
                 item.problem, item.state, item.data = str(error), "refused", b""

@@ -1,22 +1,27 @@
-"""Filing of the photos in the tray: whose each is, of which lesion and day, and the cases that are made of them."""
+"""The fields of the photos in the tray: whose each is, of which lesion and day; and the buttons that file them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from skinlens import pipeline
-from skinlens.errors import SkinLensError
 from skinlens.records import Patient
-from skinlens.store import CaseStore, NewLesion, NewPatient
-from skinlens.ui import cache, placement, session, signing, widgets
-from skinlens.ui.placement import KNOWN, NEW, NEW_LESION, NONE, Key
+from skinlens.store import CaseStore, NewPatient
+from skinlens.ui import cache, placement, session, signing, site_form, sites, widgets
+from skinlens.ui.filing import Filing, Run, counted
+from skinlens.ui.placement import KNOWN, NEW_LESION
+from skinlens.ui.site_form import Where
 from skinlens.ui.tray import Tray, TrayItem
 from skinlens.ui.words import plain, site
 
 _ADDED = "tray_added"
 """Number of the patient that was stored last by filing."""
+_SITE_OF_ALL = "tray_site"
+MANY = 4
+"""From so many photos on the button stands above them as well."""
 
 
 @dataclass(frozen=True)
@@ -28,74 +33,107 @@ class Whose:
     taken_on: date
     missing: tuple[str, ...] = ()
     """What is needed and not given, in words."""
+    site: str | None = None
+    """Of every photo that has none of its own: one of ``sites.CHOICES``."""
 
 
 @dataclass(frozen=True)
-class Filing:
-    """One photo that is ready to become a case, or lacks something."""
+class Ready:
+    """A photo that is ready to become a case, but for what is ``missing``."""
 
-    item: TrayItem
-    whose: Whose
-    lesion: NewLesion | int
-    label: str | None
-    sign: bool
+    filing: Filing
+    missing: tuple[str, ...]
 
 
 def common(known: Mapping[int, Patient]) -> Whose:
-    """The fields that hold for all photos but those with a patient or day of their own.
+    """The fields that hold for all photos but those with a patient, a day or a site of their own.
 
     After photos of a new patient were filed, that one is chosen: the next photos are likely to be of the same.
     """
     added = st.session_state.pop(_ADDED, None)
     if added in known:
         st.session_state["tray_kind"], st.session_state["tray_patient"] = KNOWN, added
-    return _whose(known, lambda name: f"tray_{name}", "Patient of all photos", "Date of the photos")
+    return _whose(known, "tray_{}".format, "Patient of all photos", "Date of the photos", with_site=True)
 
 
-def row(store: CaseStore, known: Mapping[int, Patient], item: TrayItem, everybody: Whose) -> Filing | None:
-    """The fields of one photo; None until it has a body site or a lesion."""
-    whose = everybody
-    if st.toggle("Other patient or date", key=_of(item, "own"), persist_state="session", help="For this photo alone."):
-        whose = _whose(known, lambda name: _of(item, name), "Patient of this photo", "Date of this photo")
-    lesion = _lesion(store, item, whose.patient if isinstance(whose.patient, int) else None)
-    left, right = st.columns(2)
-    with left:
-        label = widgets.choose_diagnosis("Your diagnosis", _of(item, "label"))
-    sign = right.checkbox(
-        "Sign", key=_of(item, "sign"), persist_state="session", help="Marks your diagnosis as final when it is filed."
+def row(
+    store: CaseStore,
+    known: Mapping[int, Patient],
+    item: TrayItem,
+    everybody: Whose,
+    beside: DeltaGenerator,
+    below: DeltaGenerator,
+) -> Ready | None:
+    """The fields of one photo; None until it has a body site or a lesion.
+
+    ``beside`` is the place for what is ticked, ``below`` the one for the fields that few photos need.
+    """
+    whose, own = everybody, _of(item, "own")
+    if st.session_state.get(own):
+        with below:
+            whose = _whose(known, lambda name: _of(item, name), "Patient of this photo", "Date of this photo")
+    lesion, where = _lesion(store, item, whose.patient if isinstance(whose.patient, int) else None, everybody.site)
+    with beside:
+        sign = st.checkbox(
+            "Sign", key=_of(item, "sign"), persist_state="session",
+            help="Marks your diagnosis as final when it is filed.", width="content",
+        )  # fmt: skip
+        st.checkbox(
+            "Other patient or date", key=own, persist_state="session", help="For this photo alone.", width="content"
+        )
+        again = _meant_again(store, item)
+    label = st.session_state.get(_of(item, "label"))
+    if (lesion is None and not where.lesion.body_site) or not again:
+        return None
+    filing = Filing(
+        item,
+        whose.patient,
+        where.lesion if lesion is None else lesion,
+        whose.taken_on,
+        label,
+        sign,
+        where.position if lesion is None else None,
     )
-    return None if lesion is None else Filing(item, whose, lesion, label, sign)
+    return Ready(filing, (*whose.missing, *(where.missing if lesion is None else ())))
 
 
 def _of(item: TrayItem, name: str) -> str:
     return f"tray_{name}-{item.token}"
 
 
-def _whose(known: Mapping[int, Patient], key: Key, title: str, day_title: str) -> Whose:
-    kinds = [NEW, KNOWN, NONE] if known else [NEW, NONE]
-    first = KNOWN if session.last_patient() in known else NEW
-    kind = st.segmented_control(title, kinds, default=first, required=True, key=key("kind"), persist_state="session")
-    patient: NewPatient | int | None = None
-    missing: tuple[str, ...] = ()
-    if kind == NEW:
-        patient, missing = placement.new_patient(key, tuple(known.values()))
-    elif kind == KNOWN:
-        patient = placement.known_patient(key, dict(known), session.last_patient())
-        missing = () if patient is not None else ("the patient",)
-    taken_on = st.date_input(
+def _whose(
+    known: Mapping[int, Patient], key: placement.Key, title: str, day_title: str, *, with_site: bool = False
+) -> Whose:
+    patient, missing = placement.whose(known, key, title, session.last_patient())
+    columns = st.columns([1, 2]) if with_site else [st.container()]
+    taken_on = columns[0].date_input(
         day_title, max_value="today", format="YYYY-MM-DD", key=key("date"), persist_state="session"
     )
-    return Whose(patient, taken_on, missing)
+    if not with_site:
+        return Whose(patient, taken_on, missing)
+    of_all = columns[1].selectbox(
+        "Body site and side of all photos (optional)",
+        sites.CHOICES[:-1],
+        index=None,
+        placeholder="Each photo has its own",
+        key=_SITE_OF_ALL,
+        persist_state="session",
+        help="Holds for each photo below that has no body site of its own.",
+    )
+    return Whose(patient, taken_on, missing, of_all)
 
 
-def _lesion(store: CaseStore, item: TrayItem, patient_id: int | None) -> NewLesion | int | None:
-    """A lesion of a stored patient, chosen from a list; otherwise a new one by its body site."""
+def _lesion(store: CaseStore, item: TrayItem, patient_id: int | None, of_all: str | None) -> tuple[int | None, Where]:
+    """A lesion of a stored patient, chosen from a list; otherwise a new one by its body site. And the diagnosis."""
     lesions = {one.id: one for one in store.lesions(patient_id)} if patient_id is not None else {}
+    columns = list(st.columns(4 if lesions else 3, gap="small"))
+    with columns.pop():
+        widgets.choose_diagnosis("Your diagnosis", _of(item, "label"), "Your diagnosis", compact=True)
     if lesions:
         key = _of(item, f"lesion_{patient_id}")
         if st.session_state.get(key) not in {None, NEW_LESION, *lesions}:
             del st.session_state[key]
-        chosen = st.selectbox(
+        chosen = columns.pop(0).selectbox(
             "Lesion",
             [NEW_LESION, *lesions],
             format_func=lambda number: (
@@ -103,100 +141,98 @@ def _lesion(store: CaseStore, item: TrayItem, patient_id: int | None) -> NewLesi
             ),
             key=key,
             persist_state="session",
-            help="A lesion of this patient that has a photo already, or a new one.",
+            label_visibility="collapsed",
         )
         if chosen != NEW_LESION:
-            return int(chosen)
-    typed = placement.lesion_fields(lambda name: _of(item, name))
-    return typed if typed.body_site.strip() else None
+            return int(chosen), Where(sites.chosen(None))
+    return None, site_form.fields(lambda name: _of(item, name), columns, compact=True, for_all=of_all)
+
+
+def _meant_again(store: CaseStore, item: TrayItem) -> bool:
+    """Whether a photo may be filed: one that is a case already only where that is said to be meant."""
+    found = store.cases_with_photo(item.photo_sha256)
+    if not found:
+        return True
+    return st.checkbox(
+        f"File it again: it is case {found[0].visit_id} already", key=_of(item, "again"), persist_state="session",
+        width="content",
+    )  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------------------ filing
 
 
-def button(store: CaseStore, tray: Tray, ready: Sequence[Filing], without: int) -> None:
-    """Files what is ready; ``without``: how many photos have neither a body site nor a lesion."""
-    signer = signing.choose(store, draft=True) if any(one.sign for one in ready) and store.settings().signers else ""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = st.button(
-            f"File {len(ready)} {'photo' if len(ready) == 1 else 'photos'}",
-            type="primary",
-            key="tray_file",
-            disabled=not ready,
-        )
-        if any(item.state == "filed" for item in tray.items) and st.button("Clear the filed rows", key="tray_clear"):
-            tray.take_out_filed()
-            st.rerun()
-    if without:
-        st.caption(f"{without} without a body site: {'it stays' if without == 1 else 'they stay'} in the list.")
+def buttons(
+    store: CaseStore, tray: Tray, ready: Sequence[Ready], without: int, places: Sequence[DeltaGenerator]
+) -> None:
+    """File what is ready, from any of the ``places``; ``without``: how many photos are not ready."""
+    with places[-1]:
+        signs = any(one.filing.sign for one in ready) and store.settings().signers
+        signer = signing.choose(store, draft=True) if signs else ""
+    pressed = False
+    for number, place in enumerate(places):
+        with place:
+            pressed |= _button(len(ready), without, "tray_file" if place is places[-1] else f"tray_file_{number}")
     if not pressed:
         return
     if problem := _problem(store, ready, signer):
-        st.error(plain(problem))
-    elif _file(store, tray, ready, signer):
-        session.say(f"{len(ready)} {'photo' if len(ready) == 1 else 'photos'} filed.")
-        st.rerun()
+        for place in places:
+            place.error(plain(problem))
+        return
+    Run(store, tray, [one.filing for one in ready], signer, lambda data: pipeline.analyse(data, cache.classifier()))
+    st.rerun()
 
 
-def _problem(store: CaseStore, ready: Sequence[Filing], signer: str) -> str:
-    missing = list(dict.fromkeys(words for one in ready for words in one.whose.missing))
+def _button(ready: int, without: int, key: str) -> bool:
+    if not ready and not without:
+        return False
+    waits = f"{without} without a body site: {'it stays' if without == 1 else 'they stay'} in the list."
+    with st.container(horizontal=True, vertical_alignment="center"):
+        pressed = bool(ready) and st.button(f"File {counted(ready)}", type="primary", key=key)
+        if without:
+            st.caption(waits, width="content")
+    return pressed
+
+
+def _problem(store: CaseStore, ready: Sequence[Ready], signer: str) -> str:
+    missing = list(dict.fromkeys(words for one in ready for words in one.missing))
     if missing:
         return f"Nothing is filed yet. Still needed: {' and '.join(missing)}."
     if twice := _spelled_differently(ready):
         names = " and ".join(twice)
         return f"Nothing is filed yet. {names}: if this is one patient, give the same ID and data in each row."
-    signs = [one for one in ready if one.sign]
+    signs = [one.filing for one in ready if one.filing.sign]
     if any(one.label is None for one in signs):
         return "Nothing is filed yet. To sign a photo, give your diagnosis in its row."
     return (signing.missing(store, signer) or signing.refused(signer)) if signs else ""
 
 
-def _spelled_differently(ready: Sequence[Filing]) -> list[str]:
+def _spelled_differently(ready: Sequence[Ready]) -> list[str]:
     """New patients whose IDs differ in capitals and blanks alone, or whose data differ; empty where there are none."""
-    typed = list(dict.fromkeys(one.whose.patient for one in ready if isinstance(one.whose.patient, NewPatient)))
-    names = [one.pseudonym for one in typed]
+    patients = (one.filing.patient for one in ready)
+    names = [one.pseudonym for one in dict.fromkeys(patients) if isinstance(one, NewPatient)]
     return [name for name in names if sum(placement.alike(name, other) for other in names) > 1]
 
 
-def _file(store: CaseStore, tray: Tray, ready: Sequence[Filing], signer: str) -> bool:
-    """One after another; whether all are cases now. What could not be filed keeps what was typed."""
+def follow(run: Run) -> None:
+    """Show how far a filing is until it is at its end; then draw the list anew."""
     bar = st.progress(0.0, "Filing …")
-    added: dict[NewPatient, int] = {}
-    for filed, one in enumerate(ready, 1):
-        try:
-            _file_one(store, tray, one, signer, added)
-        except SkinLensError as error:  # the others may do
-            st.error(plain(f"{one.item.name}: {error}"))
-            return False
-        bar.progress(filed / len(ready), f"{filed} of {len(ready)} filed")
-    signing.remember(signer)
-    return True
+    while not run.wait(0.1):
+        bar.progress(run.done / run.total, f"{run.done} of {counted(run.total)} filed")
+    st.rerun()
 
 
-def _file_one(store: CaseStore, tray: Tray, one: Filing, signer: str, added: dict[NewPatient, int]) -> None:
-    """``added``: the new patients so far, with their numbers; a second photo of one is of the same patient."""
-    typed = one.whose.patient
-    patient = added.get(typed, typed) if isinstance(typed, NewPatient) else typed
-    case = pipeline.save(
-        store,
-        pipeline.analyse(one.item.data, cache.classifier()),
-        (),
-        patient=patient,
-        lesion=one.lesion,
-        taken_on=one.whose.taken_on,
-        clinician_label=one.label,
-    )
-    tray.filed(one.item, case.visit.id)  # it is a case now, whatever becomes of the signature
-    session.work_on(case)
-    if isinstance(typed, NewPatient) and case.patient is not None:
-        added[typed] = st.session_state[_ADDED] = case.patient.id
-    if one.sign:
-        store.annotate(
-            case.visit.id,
-            clinician_label=one.label,
-            clinician_diagnosis="",
-            notes="",
-            status="signed",
-            expected_version=case.visit.version,
-            signer=signer,
-        )
+def take_over(store: CaseStore, run: Run, known: Mapping[int, Patient]) -> None:
+    """Once for each filing that is at its end: what was typed for all photos, and who is worked on, follow from it."""
+    if run.active or run.seen:
+        return
+    run.seen = True
+    if run.visit_ids:
+        signing.remember(run.signer)
+        last = max(run.visit_ids)
+        if store.exists(last):
+            session.work_on(store.case(last))
+    if run.added in known:
+        st.session_state[_ADDED] = run.added
+        for name in ("pseudonym", "year", "sex", "other"):
+            st.session_state.pop(f"tray_{name}", None)

@@ -2,16 +2,18 @@
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 
 import streamlit as st
 
+from skinlens.clock import today
 from skinlens.labels import DIAGNOSES, LABELS, MELANOMA, Label
 from skinlens.quantities import duration
 from skinlens.records import Prediction, QualityReport
 from skinlens.report.text import PLACEHOLDER, not_printed
-from skinlens.store import CaseStore, NewLesion, NewPatient
-from skinlens.ui import cache
+from skinlens.store import FIRST_BIRTH_YEAR, CaseStore, NewLesion, NewPatient
+from skinlens.ui import cache, numbers
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import RISK_SIGNS, diagnosis_name, impression_name, name, percent, plain
 from skinlens.wording import check_words, cutoff_promise, verdict_line
@@ -128,8 +130,10 @@ def impression(code: str | None) -> None:
     st.markdown(f"Your impression, recorded before the result: **{impression_name(code)}**")
 
 
-def choose_diagnosis(label: str, key: str, placeholder: str = "None yet", help_text: str | None = None) -> str | None:
-    """A field for one of the diagnoses, by code; it begins with none."""
+def choose_diagnosis(
+    label: str, key: str, placeholder: str = "None yet", help_text: str | None = None, *, compact: bool = False
+) -> str | None:
+    """A field for one of the diagnoses, by code; it begins with none. ``compact``: its label is read aloud alone."""
     return st.selectbox(
         label,
         list(DIAGNOSES),
@@ -139,7 +143,70 @@ def choose_diagnosis(label: str, key: str, placeholder: str = "None yet", help_t
         key=key,
         persist_state="session",
         help=help_text,
+        label_visibility="collapsed" if compact else "visible",
     )
+
+
+@dataclass(frozen=True)
+class Entered:
+    """What stands in a number's field."""
+
+    value: float | None
+    """None: nothing, or nothing that can be read."""
+    problem: str = ""
+    """What is wrong with it, as a sentence; while there is one, nothing may be saved."""
+
+    @property
+    def whole(self) -> int | None:
+        return None if self.value is None else int(self.value)
+
+
+def number(
+    label: str,
+    low: float,
+    high: float,
+    first: float | None = None,
+    *,
+    unit: str = "",
+    whole: bool = False,
+    key: str | None = None,
+    placeholder: str = "",
+    help_text: str | None = None,
+    disabled: bool = False,
+) -> Entered:
+    """A field for a number, with a decimal comma or point; what cannot be read is said below it, never guessed.
+
+    Streamlit's own field for numbers makes 125 of "12,5" where the browser's language has a decimal point.
+
+    Args:
+        label: Names the quantity, with its unit.
+        low: Least value.
+        high: Largest value.
+        first: What the field begins with; with a ``key``, where the session has no text under it yet.
+        unit: Of the quantity, for what is said.
+        whole: Only whole numbers; a comma is refused.
+        key: Of the text in the session; None inside of a form that begins anew with ``first``.
+        placeholder: Shown while it is empty.
+        help_text: What it is and where it comes from.
+        disabled: Whether it is not to be filled in.
+    """
+    if key is not None:
+        st.session_state.setdefault(key, numbers.shown(first))
+        typed = st.text_input(
+            label, key=key, persist_state="session", placeholder=placeholder, help=help_text, disabled=disabled
+        )
+    else:
+        typed = st.text_input(label, numbers.shown(first), placeholder=placeholder, help=help_text, disabled=disabled)
+    value, problem = numbers.Expected(low, high, unit, whole).read(typed)
+    if problem:
+        problem = f"{label.removesuffix(' (optional)')}: {problem}"
+        st.error(plain(problem))
+    return Entered(value, problem)
+
+
+def birth_year(first: int | None = None, key: str | None = None) -> Entered:
+    """The field for the birth year of a patient."""
+    return number("Birth year", FIRST_BIRTH_YEAR, today().year, first, whole=True, key=key, placeholder="year")
 
 
 def unprintable(typed: Mapping[str, str], *entries: object) -> None:

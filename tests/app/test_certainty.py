@@ -76,7 +76,7 @@ def test_of_an_unreliable_photo_the_reading_says_only_that(agreed: AppTest, monk
     press(agreed, "Show result")
     unsure(agreed)
     agreed.segmented_control(key=typed(agreed, "kind")).select("No patient").run()
-    agreed.text_input(key=typed(agreed, "site")).set_value("back").run()
+    agreed.selectbox(key=typed(agreed, "site")).select("back, midline").run()
     press(agreed, "Save case")
     unsure(agreed)
     turn(agreed, "why")

@@ -114,7 +114,7 @@ def test_the_size_is_in_millimeters_once_the_width_of_the_photo_is_known(case: t
     turn(app, "worklist")
     press(app, "Open case 1")
     assert f"px of {photo.width_px} px across the photo, by your outline." in read(app)
-    app.number_input(key=typed(app, "clinical_field_width")).set_value(20.0).run()
+    app.text_input(key=typed(app, "clinical_field_width")).input("20,0").run()
     assert "Largest diameter: 10.0 mm, by your outline." in read(app).replace(
         "\u00a0", " "
     )  # half of the photo's width
@@ -128,9 +128,9 @@ def test_the_clinics_field_of_view_is_offered_and_not_taken_by_itself(case: tupl
     before = store.settings()
     store.keep_settings(replace(before, field_width_mm=14.0), read=before)
     app.run()
-    assert app.number_input(key=typed(app, "clinical_field_width")).value is None
+    assert app.text_input(key=typed(app, "clinical_field_width")).value == ""
     press(app, "Use 14\u00a0mm")
-    assert app.number_input(key=typed(app, "clinical_field_width")).value == 14.0
+    assert app.text_input(key=typed(app, "clinical_field_width")).value == "14"
     assert store.case(1).visit.clinical.field_width_mm is None
     press(app, "Save draft")
     assert store.case(1).visit.clinical.field_width_mm == 14.0
@@ -142,11 +142,47 @@ def test_the_width_of_the_photo_is_entered_in_the_unit_of_the_settings(case: tup
     store.keep_settings(replace(before, unit="inch", field_width_mm=25.4), read=before)
     app.run()
     press(app, "Use 1.00\u00a0in")
-    field = app.number_input(key=typed(app, "clinical_field_width_inch"))
-    assert (field.label, field.value) == ("Field of view, inches", 1.0)
-    field.set_value(0.5).run()
-    press(app, "Save size")
+    field = app.text_input(key=typed(app, "clinical_field_width_inch"))
+    assert (field.label, field.value) == ("Field of view, inches", "1")
+    field.input("0,5").run()
+    press(app, "Save draft")
     assert store.case(1).visit.clinical.field_width_mm == 12.7
+
+
+def test_a_field_of_view_that_was_not_touched_is_not_rounded_to_inches(case: tuple[AppTest, CaseStore]) -> None:
+    app, store = case
+    app.text_input(key=typed(app, "clinical_field_width")).input("12.5")
+    press(app, "Save draft")
+    before = store.settings()
+    store.keep_settings(replace(before, unit="inch"), read=before)
+    fill(app, "Notes", "Grew since May.")
+    press(app, "Save draft")
+    assert app.text_input(key=typed(app, "clinical_field_width_inch")).value == "0.492"
+    visit = store.case(1).visit
+    assert (visit.notes, visit.clinical.field_width_mm) == ("Grew since May.", 12.5)
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "problem", "asked"),
+    [
+        ("field_width", "12,5,5", "“12,5,5” cannot be read.", "Correct the field of view."),
+        ("field_width", "1", "1\u00a0mm is out of range.", "Correct the field of view."),
+        ("months", "1,5", "“1,5” cannot be read.", "Give in how many months the lesion is to be seen again."),
+        ("months", "", "", "Give in how many months the lesion is to be seen again."),
+    ],
+)
+def test_nothing_of_the_page_is_saved_while_a_number_cannot_be_read(
+    case: tuple[AppTest, CaseStore], field: str, text: str, problem: str, asked: str
+) -> None:
+    app, store = case
+    choose(app, "plan", "recheck")
+    fill(app, "Notes", "Grew since May.")
+    app.text_input(key=typed(app, f"clinical_{field}")).input(text).run()
+    assert problem in read(app)
+    press(app, "Save draft")
+    assert f"Nothing is saved yet. {asked}" in read(app)
+    assert app.text_input(key=typed(app, f"clinical_{field}")).value == text
+    assert store.case(1).visit.notes == ""
 
 
 def test_a_phototype_that_another_case_of_the_patient_was_given_stays(case: tuple[AppTest, CaseStore]) -> None:
@@ -190,7 +226,7 @@ def test_the_diagnosis_comes_last_and_one_press_saves_the_whole_page(case: tuple
     assert [one for one in buttons(app) if one.startswith("Save")] == ["Save draft", "Save and sign"]
     fill(app, "Symptoms (optional)", "Itches.")
     fill(app, "Notes", "Grew since May.")
-    app.number_input(key=typed(app, "clinical_field_width")).set_value(12.5)
+    app.text_input(key=typed(app, "clinical_field_width")).input("12,5")
     choose(app, "plan", "excise")
     diagnose(app, "mel")
     press(app, "Save and sign")

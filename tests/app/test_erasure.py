@@ -21,7 +21,7 @@ def example(agreed: AppTest) -> AppTest:
     press(agreed, "Try the example")
     press(agreed, "Show result")
     agreed.text_input(key=typed(agreed, "pseudonym")).set_value("P-7")
-    agreed.text_input(key=typed(agreed, "site")).set_value("back").run()
+    agreed.selectbox(key=typed(agreed, "site")).select("back, midline").run()
     return agreed
 
 

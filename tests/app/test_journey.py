@@ -28,7 +28,7 @@ def upload(app: AppTest, photo: bytes) -> None:
 
 def keep(app: AppTest, pseudonym: str = "P-7") -> None:
     app.text_input(key=typed(app, "pseudonym")).input(pseudonym)
-    app.text_input(key=typed(app, "site")).set_value("forearm").run()
+    app.selectbox(key=typed(app, "site")).select("forearm, left").run()
     press(app, "Save case")
 
 
@@ -127,7 +127,7 @@ def test_a_case_just_saved_stays_open_and_has_all_its_parts(kept: AppTest) -> No
 def test_a_case_is_kept_without_a_patient(agreed: AppTest, photo: bytes, skinlens_home: Path) -> None:
     upload(agreed, photo)
     agreed.segmented_control(key=typed(agreed, "kind")).select("No patient").run()
-    agreed.text_input(key=typed(agreed, "site")).set_value("back").run()
+    agreed.selectbox(key=typed(agreed, "site")).select("back, midline").run()
     press(agreed, "Save case")
     assert CaseStore(skinlens_home).case(1).patient is None
 
@@ -256,9 +256,9 @@ def test_what_is_typed_is_shown_as_it_is_and_never_as_markup(kept: AppTest, skin
     by_label(kept.text_input, "Patient ID").input(typed)
     press(kept, "Save edit")
     press(kept, "Edit lesion")
-    by_label(kept.text_input, "Body site").input(typed)
+    by_label(kept.text_input, "Exact location (optional)").input(typed)
     press(kept, "Save edit")
-    assert CaseStore(skinlens_home).case(1).lesion.body_site == typed
+    assert CaseStore(skinlens_home).case(1).lesion.remark == f"left, {typed}"
     press(kept, "Delete this case …")
     for page in (*VIEWS, "worklist", "patients"):
         turn(kept, page)
@@ -269,7 +269,7 @@ def test_the_patient_is_corrected_and_a_wrong_year_is_said(kept: AppTest, skinle
     turn(kept, "more")
     press(kept, "Edit patient")
     by_label(kept.text_input, "Patient ID").input("P-8")
-    by_label(kept.number_input, "Birth year").set_value(1950)
+    by_label(kept.text_input, "Birth year").input("1950")
     press(kept, "Save edit")
     patient = CaseStore(skinlens_home).patients()[0]
     assert (patient.pseudonym, patient.birth_year) == ("P-8", 1950)

@@ -75,9 +75,9 @@ def test_answers_against_histology_come_with_intervals(agreed: AppTest, skinlens
 def test_every_input_of_the_calculator_can_be_changed(agreed: AppTest) -> None:
     turn(agreed, "performance")
     topic(agreed, "Your practice")
-    fields = {one.key.removeprefix("impact_") for one in agreed.number_input if str(one.key).startswith("impact_")}
+    fields = {one.key.removeprefix("impact_") for one in agreed.text_input if str(one.key).startswith("impact_")}
     assert fields == set(PARAMETERS)
     assert "1,840 lesions" in read(agreed)
-    agreed.number_input(key="impact_lesions_per_week").set_value(100.0).run()
-    agreed.number_input(key="impact_minutes_with").set_value(3.0).run()
+    agreed.text_input(key="impact_lesions_per_week").input("100").run()
+    agreed.text_input(key="impact_minutes_with").input("3,0").run()
     assert "230 hours a year less for 4,600 lesions" in read(agreed)

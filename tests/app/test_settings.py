@@ -88,9 +88,11 @@ def test_what_cannot_be_kept_is_named_beside_the_button_and_stays_in_its_field(
     press(settings, "Save clinic")
     assert said_beside(settings, "Save clinic").startswith("Not saved. Too many lines in the address: 6, at most 5")
     assert settings.text_area(key="settings_clinic_address").value == "a\nb\nc\nd\ne\nf"
-    settings.number_input(key="settings_field_width_mm").set_value(0.5)
+    settings.text_input(key="settings_field_width_mm").input("0.5")
     press(settings, "Save display")
-    assert "A field of view 0.5 mm wide is not possible: expected 2 to 200 mm" in said_beside(settings, "Save display")
+    assert said_beside(settings, "Save display") == "Not saved. Correct the field of view."
+    assert "0.5 mm is out of range. Expected: a number from 2 to 200 mm" in read(settings).replace("\u00a0", " ")
+    assert settings.text_input(key="settings_field_width_mm").value == "0.5"
     assert store.settings() == Settings()
 
 
@@ -98,7 +100,7 @@ def test_the_display_is_saved(settings: AppTest, store: CaseStore) -> None:
     settings.radio(key="settings_cutoff_shown").set_value(False)
     settings.segmented_control(key="settings_overlay").set_value("score_cam")
     settings.segmented_control(key="settings_unit").set_value("inch")
-    settings.number_input(key="settings_field_width_mm").set_value(12.5)
+    settings.text_input(key="settings_field_width_mm").input("12,5")
     press(settings, "Save display")
     assert said_beside(settings, "Save display") == "Saved."
     assert store.settings() == Settings(cutoff_shown=False, overlay="score_cam", unit="inch", field_width_mm=12.5)
@@ -106,13 +108,13 @@ def test_the_display_is_saved(settings: AppTest, store: CaseStore) -> None:
 
 def test_the_field_of_view_is_entered_in_the_unit_that_was_saved(settings: AppTest, store: CaseStore) -> None:
     settings.segmented_control(key="settings_unit").set_value("inch")
-    settings.number_input(key="settings_field_width_mm").set_value(12.5)  # the field says mm until the unit is saved
+    settings.text_input(key="settings_field_width_mm").input("12.5")  # the field says mm until the unit is saved
     press(settings, "Save display")
-    field = settings.number_input(key="settings_field_width_mm")
-    assert (field.label, field.value) == ("Field of view of your dermatoscope, inches (optional)", 0.492)
+    field = settings.text_input(key="settings_field_width_mm")
+    assert (field.label, field.value) == ("Field of view of your dermatoscope, inches (optional)", "0.492")
     press(settings, "Save display")
     assert store.settings().field_width_mm == 12.5  # what was not touched is not rounded
-    settings.number_input(key="settings_field_width_mm").set_value(0.5)
+    settings.text_input(key="settings_field_width_mm").input("0.5")
     press(settings, "Save display")
     assert store.settings().field_width_mm == 12.7
 

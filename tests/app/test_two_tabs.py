@@ -76,6 +76,10 @@ def fill(app: AppTest, label: str, value: str) -> None:
     next(one for one in (*app.text_input, *app.text_area) if one.label == label).input(value)
 
 
+def choose_site(app: AppTest, choice: str) -> None:
+    next(one for one in app.selectbox if one.label == "Body site and side").select(choice)
+
+
 def test_two_tabs_write_notes_and_neither_is_lost(tabs: tuple[AppTest, AppTest, CaseStore]) -> None:
     first, second, store = tabs
     fill(first, "Notes", "Grew since May.")
@@ -166,17 +170,18 @@ def test_two_tabs_edit_patient_and_lesion(tabs: tuple[AppTest, AppTest, CaseStor
     second.radio[0].set_value("mine").run()
     press(second, "Save what is chosen")
     assert store.case(1).patient.pseudonym == "P-71"  # type: ignore[union-attr]
-    assert heading(second) == "Case 1 · P-71 · forearm"
-    for app, site in ((first, "left forearm"), (second, "right forearm")):
+    assert heading(second) == "Case 1 · P-71 · forearm, left"
+    for app, site in ((first, "forearm, right"), (second, "thigh, left")):
         press(app, "Edit lesion")
         assert not app.exception  # the fields of moving the case stand below
-        fill(app, "Body site", site)
+        choose_site(app, site)
     press(first, "Save edit")
     press(second, "Save edit")
-    assert [one.value for one in second.text] == ["left forearm", "right forearm"]
+    assert [one.value for one in second.text] == ["forearm", "thigh", "right", "left"]
     second.radio[0].set_value("stored").run()
+    second.radio[1].set_value("stored").run()
     press(second, "Save what is chosen")
-    assert (store.case(1).lesion.body_site, store.case(1).lesion.remark) == ("left forearm", "")
+    assert (store.case(1).lesion.body_site, store.case(1).lesion.remark) == ("forearm", "right")
     assert "Saved: the lesion is changed." in read(second)
 
 
@@ -212,7 +217,7 @@ def test_a_case_is_moved_to_a_new_lesion_of_the_same_patient(tabs: tuple[AppTest
     app, _, store = managed(tabs)
     assert app.segmented_control(key=typed(app, "move_kind")).value == "Existing patient"
     assert app.selectbox(key=typed(app, "move_patient")).value == 1  # whose case it is
-    app.text_input(key=typed(app, "move_site")).input("thigh").run()  # the lesion that it is of is not offered
+    app.selectbox(key=typed(app, "move_site")).select("thigh, left").run()  # the lesion that it is of is not offered
     press(app, "Move the case")
     assert (store.case(1).lesion.body_site, store.case(1).patient) == ("thigh", store.patient(1))
 

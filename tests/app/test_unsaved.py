@@ -2,12 +2,14 @@
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from skinlens.ui import session, unsaved
+from skinlens.store import CaseStore
+from skinlens.ui import drafts, erasure, session, unsaved
 from skinlens.ui.unsaved import Holder
 from tests.app.conftest import press, turn, typed, words
 
@@ -119,7 +121,7 @@ def test_a_reloaded_page_still_has_its_photo_and_what_was_said(example: AppTest,
 def test_a_photo_that_is_saved_or_gone_is_not_found_by_its_token(example: AppTest) -> None:
     token = example.query_params["photo"]
     example.segmented_control(key=typed(example, "kind")).select("No patient").run()
-    example.text_input(key=typed(example, "site")).set_value("back").run()
+    example.selectbox(key=typed(example, "site")).select("back, midline").run()
     press(example, "Save case")
     assert dict(example.query_params) == {"case": "1"}
     assert session.UNSAVED.find(token) is None
@@ -140,13 +142,13 @@ def test_another_photo_takes_the_place_of_the_one_before(example: AppTest) -> No
 
 def test_a_reloaded_page_still_has_what_was_typed(example: AppTest) -> None:
     example.text_input(key=typed(example, "pseudonym")).set_value("P-7")
-    example.number_input(key=typed(example, "year")).set_value(1961)
-    example.text_input(key=typed(example, "site")).set_value("back")
+    example.text_input(key=typed(example, "year")).set_value("1961")
+    example.selectbox(key=typed(example, "site")).select("back, midline")
     example.text_area(key=typed(example, "notes")).set_value("Grew since spring.").run()
     fresh = reloaded(example)
     assert fresh.text_input(key=typed(fresh, "pseudonym")).value == "P-7"
-    assert fresh.number_input(key=typed(fresh, "year")).value == 1961
-    assert fresh.text_input(key=typed(fresh, "site")).value == "back"
+    assert fresh.text_input(key=typed(fresh, "year")).value == "1961"
+    assert fresh.selectbox(key=typed(fresh, "site")).value == "back, midline"
     assert fresh.text_area(key=typed(fresh, "notes")).value == "Grew since spring."
     assert [one.value for one in fresh.warning] == [one.value for one in example.warning]  # none of Streamlit's own
     press(fresh, "Save case")
@@ -165,7 +167,7 @@ def test_the_form_keeps_what_was_typed_on_every_page(example: AppTest, anew: boo
     example.text_input(key=typed(example, "pseudonym")).set_value("P-7")
     example.text_area(key=typed(example, "notes")).set_value("Grew since spring.").run()
     app = reloaded(example) if anew else example
-    for between, site in (("why", "back"), ("worklist", "scalp"), ("performance", "scalp")):
+    for between, site in (("why", "back, left"), ("worklist", "scalp, right"), ("performance", "scalp, right")):
         turn(app, between)
         assert not app.exception
         turn(app, "result")
@@ -173,6 +175,60 @@ def test_the_form_keeps_what_was_typed_on_every_page(example: AppTest, anew: boo
         assert app.session_state[typed(app, "kind")] == "New patient"
         assert app.text_input(key=typed(app, "pseudonym")).value == "P-7"
         assert app.text_area(key=typed(app, "notes")).value == "Grew since spring."
-        app.text_input(key=typed(app, "site")).set_value(site).run()
+        app.selectbox(key=typed(app, "site")).select(site).run()
         assert app.text_input(key=typed(app, "pseudonym")).value == "P-7"
-    assert app.text_input(key=typed(app, "site")).value == "scalp"
+    assert app.selectbox(key=typed(app, "site")).value == "scalp, right"
+
+
+def test_what_was_entered_for_a_stored_case_survives_a_reload(example: AppTest, skinlens_home: Path) -> None:
+    example.text_input(key=typed(example, "pseudonym")).set_value("P-7")
+    example.selectbox(key=typed(example, "site")).select("back, midline").run()
+    press(example, "Save case")
+    assert "draft" not in example.query_params
+    example.text_area(key=typed(example, "clinical_notes")).set_value("Grew since spring.").run()
+    example.selectbox(key=typed(example, "clinical_label")).select("nv").run()
+    example.text_area(key=typed(example, "clinical_pattern")).set_value("Regular network.").run()
+    fresh = reloaded(example)
+    assert fresh.text_area(key=typed(fresh, "clinical_notes")).value == "Grew since spring."
+    assert fresh.selectbox(key=typed(fresh, "clinical_label")).value == "nv"
+    assert fresh.text_area(key=typed(fresh, "clinical_pattern")).value == "Regular network."
+    press(fresh, "Save draft")
+    assert "draft" not in fresh.query_params
+    visit = CaseStore(skinlens_home).case(1).visit
+    assert (visit.notes, visit.clinician_label) == ("Grew since spring.", "nv")
+    assert visit.clinical.criteria.pattern == "Regular network."
+    again = reloaded(fresh)
+    assert again.text_area(key=typed(again, "clinical_notes")).value == "Grew since spring."
+
+
+def test_a_draft_is_never_put_over_another_case_nor_held_of_an_erased_one(
+    example: AppTest, skinlens_home: Path
+) -> None:
+    example.selectbox(key=typed(example, "site")).select("back, midline")
+    example.segmented_control(key=typed(example, "kind")).select("No patient").run()
+    press(example, "Save case")
+    example.text_area(key=typed(example, "clinical_notes")).set_value("Grew since spring.").run()
+    token = example.query_params["draft"]
+    held = drafts.HELD.find(token)
+    assert held is not None
+    drafts.HELD.hold("of another", replace(held, visit_id=2))
+    example.query_params["draft"] = "of another"
+    assert reloaded(example).text_area[0].value != "Grew since spring."
+    erasure.erase_case(CaseStore(skinlens_home), 1)
+    assert drafts.HELD.find(token) is None
+
+
+def test_what_another_window_saved_is_not_overwritten_after_a_reload(example: AppTest, skinlens_home: Path) -> None:
+    example.selectbox(key=typed(example, "site")).select("back, midline")
+    example.segmented_control(key=typed(example, "kind")).select("No patient").run()
+    press(example, "Save case")
+    example.text_area(key=typed(example, "clinical_notes")).set_value("Grew since spring.").run()
+    store = CaseStore(skinlens_home)
+    store.annotate(
+        1, clinician_label=None, clinician_diagnosis="", notes="Itches.", status="draft",
+        expected_version=store.case(1).visit.version,
+    )  # fmt: skip
+    fresh = reloaded(example)
+    press(fresh, "Save draft")
+    assert store.case(1).visit.notes == "Itches."
+    assert [one.value for one in fresh.text] == ["Itches.", "Grew since spring."]

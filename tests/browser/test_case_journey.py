@@ -17,6 +17,7 @@ from tests.browser.test_journey import (  # noqa: F401  (browser and page are fi
     NARROW,
     begin,
     browser,
+    choose_site,
     page,
     part,
     picture,
@@ -165,8 +166,8 @@ def test_an_impression_counts_at_once_and_only_for_its_photo(
     page.get_by_text("No patient", exact=True).click()
     expect(page.get_by_role("textbox", name="Patient ID")).to_have_count(0)
     settled(page)
-    page.get_by_label("Body site").fill("scalp")
-    page.get_by_role("button", name="Save case").click()  # without Enter, and without leaving the field
+    choose_site(page, "scalp, midline")
+    page.get_by_role("button", name="Save case").click()  # at once: the choice is still on its way
     expect(page.get_by_text("Saved as case 4")).to_be_visible()
     assert (store.case(4).visit.first_impression, store.case(4).lesion.body_site) == ("vasc", "scalp")
 
@@ -181,7 +182,7 @@ def test_the_next_photo_goes_to_the_patient_worked_on_last(
     choose_photo(page, photo_file(tmp_path / "first.png", 30))
     show_reading(page)
     page.get_by_role("textbox", name="Patient ID").fill("Z-9")
-    page.get_by_label("Body site").fill("back")
+    choose_site(page, "back, left")
     page.get_by_role("button", name="Save case").click()
     expect(page.get_by_text("Saved as case 4")).to_be_visible()
     (patient,) = [one for one in store.patients() if one.pseudonym == "Z-9"]
@@ -190,7 +191,7 @@ def test_the_next_photo_goes_to_the_patient_worked_on_last(
     show_reading(page)
     page.get_by_text("Existing patient", exact=True).click()
     expect(page.get_by_role("combobox", name="Patient ID")).to_have_value("Z-9")
-    expect(page.get_by_alt_text("Latest photo of lesion 4, back")).to_be_visible()
+    expect(page.get_by_alt_text("Latest photo of lesion 4, back, left")).to_be_visible()
     page.get_by_role("button", name="Save case").click()
     expect(page.get_by_text("Still needed: the lesion.")).to_be_visible()
     picture(page, "known-patient")
@@ -198,7 +199,7 @@ def test_the_next_photo_goes_to_the_patient_worked_on_last(
     picture(page, "known-patient-narrow")
     page.set_viewport_size({"width": 1440, "height": 900})
     page.get_by_role("button", name="Choose a new lesion").click()
-    page.get_by_label("Body site").fill("thigh")
+    choose_site(page, "thigh, left")
     page.get_by_role("button", name="Save case").click()
     expect(page.get_by_text("Saved as case 5")).to_be_visible()
     assert (store.case(5).patient, store.case(5).lesion.body_site) == (patient, "thigh")

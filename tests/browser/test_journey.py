@@ -128,6 +128,14 @@ def settled(page: Page) -> None:
     page.evaluate("document.fonts.ready.then(() => null)")  # a font that comes late moves what is pressed meanwhile
 
 
+def choose_site(page: Page, choice: str, number: int = 0) -> None:
+    """Choose a body site with its side by typing, in the field of that number."""
+    page.get_by_role("combobox", name="Body site and side", exact=True).nth(number).click()
+    page.keyboard.type(choice)
+    page.get_by_role("option", name=choice, exact=True).wait_for()
+    page.keyboard.press("Enter")
+
+
 def show_reading(page: Page) -> None:
     """Skip the impression, once the page stands still."""
     button = page.get_by_role("button", name="Show result")
@@ -243,8 +251,7 @@ def journey(page: Page, address: str, tmp_path: Path) -> None:
     page.get_by_role("textbox", name="Patient ID").fill("P-0147")
     page.keyboard.press("Tab")
     settled(page)
-    page.get_by_label("Body site").press_sequentially("forearm")
-    page.keyboard.press("Enter")
+    choose_site(page, "forearm, left")
     settled(page)
     page.get_by_role("button", name="Save case").click()
     expect(page.get_by_text(re.compile("Saved as case 1"))).to_be_visible()
@@ -253,7 +260,7 @@ def journey(page: Page, address: str, tmp_path: Path) -> None:
     turn(page, "Worklist")
     picture(page, "5-worklist")
     page.get_by_role("button", name="Open case 1").click()
-    expect(page.get_by_role("heading", level=1, name="Case 1 · P-0147 · forearm")).to_be_visible()
+    expect(page.get_by_role("heading", level=1, name="Case 1 · P-0147 · forearm, left")).to_be_visible()
     picture(page, "5-visit")
     page.get_by_role("textbox", name="Notes").fill("Regular network, no veil.")
     page.get_by_role("combobox", name="Your diagnosis").click()
@@ -278,7 +285,7 @@ def journey(page: Page, address: str, tmp_path: Path) -> None:
     picture(page, "7-performance")
 
     page.goto(f"{address}/visit?case=1&view=More")  # as a browser does that is opened again
-    expect(page.get_by_role("heading", level=1, name="Case 1 · P-0147 · forearm")).to_be_visible()
+    expect(page.get_by_role("heading", level=1, name="Case 1 · P-0147 · forearm, left")).to_be_visible()
     expect(page.get_by_text("Audit log")).to_be_visible()
     turn(page, "Worklist")
     page.get_by_role("textbox", name="Search").fill("P-0147")

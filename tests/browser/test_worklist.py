@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from skinlens.phantom import draw_phantom
 from skinlens.store import CaseQuery, CaseStore
@@ -14,6 +14,7 @@ from tests.browser.test_journey import (  # noqa: F401  (browser is a fixture)
     NARROW,
     WIDE,
     browser,
+    choose_site,
     picture,
     served,
     settled,
@@ -52,16 +53,25 @@ def test_twelve_moles_of_one_patient(tab: Page, release: Path, moles: list[Path]
         settled(tab)
         tab.reload()
         expect(tab.get_by_text(f"{MOLES} photos to file")).to_be_visible()
-        expect(tab.get_by_label("Body site")).to_have_count(MOLES)
+        field = tab.get_by_role("combobox", name="Body site and side", exact=True)
+        expect(field).to_have_count(MOLES)
         settled(tab)
         clicks += 1
         tab.get_by_role("textbox", name="Patient ID").click()
         tab.keyboard.type("P-0147")
-        for number in range(MOLES):
+        clicks += 1
+        choose_site(tab, "thigh, left")  # the map will say otherwise of this one
+        settled(tab)
+        clicks += 1
+        tab.get_by_text("Place them on the body map").click()
+        back = tab.locator('figure[data-view="back"] .sl-body-plate')
+        back.scroll_into_view_if_needed()
+        for number in range(1, MOLES + 1):
             clicks += 1
-            tab.get_by_label("Body site").nth(number).click()
-            tab.keyboard.type(f"back {number + 1}")
-        tab.keyboard.press("Tab")
+            expect(tab.get_by_text(f"Click where photo {number} is.")).to_be_visible()
+            settled(tab)
+            place(back, number)
+        expect(tab.get_by_text("All photos are placed.")).to_be_visible()
         settled(tab)
         picture(tab, "worklist-wide")
         tab.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
@@ -69,10 +79,24 @@ def test_twelve_moles_of_one_patient(tab: Page, release: Path, moles: list[Path]
         tab.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
         settled(tab)
         clicks += 1
-        tab.get_by_role("button", name=f"File {MOLES} photos").click()
-        expect(tab.get_by_text(f"{MOLES} photos filed.")).to_be_visible()
+        tab.reload()  # what was chosen and placed is there again
+        tab.get_by_role("button", name=f"File {MOLES} photos").first.click()
+        expect(tab.get_by_text(f"{MOLES} photos filed as cases 1 to {MOLES}.")).to_be_visible()
         assert clicks <= MOST_CLICKS
         found = store.search(CaseQuery(limit=MOLES))
         assert found.total == MOLES
         assert {row.pseudonym for row in found.rows} == {"P-0147"}
-        assert sorted(row.body_site for row in found.rows) == sorted(f"back {number + 1}" for number in range(MOLES))
+        lesions = [store.case(number).lesion for number in range(1, MOLES + 1)]
+        assert {lesion.body_site for lesion in lesions} == {"back"}
+        assert {lesion.remark for lesion in lesions} == {"left", "midline", "right"}
+        places = [lesion.position for lesion in lesions if lesion.position is not None]
+        assert [place.view for place in places] == ["back"] * MOLES
+        assert len({(round(place.x, 2), round(place.y, 2)) for place in places}) == MOLES
+
+
+def place(plate: Locator, number: int) -> None:
+    """Click on the back, at the next of some places that lie apart."""
+    box = plate.bounding_box()
+    assert box is not None
+    across, down = 0.4 + 0.1 * (number % 3), 0.22 + 0.045 * (number // 3)
+    plate.page.mouse.click(box["x"] + across * box["width"], box["y"] + down * box["height"])

@@ -58,6 +58,8 @@ def show(
     spot: BodyPosition | None = None,
     on_choose: Callable[[int], None],
     on_spot: Callable[[Spot], None],
+    noun: str = "lesion",
+    next_one: int | None = None,
 ) -> None:
     """Draw the map.
 
@@ -68,6 +70,8 @@ def show(
         spot: Marked as the place of a lesion that is to be added.
         on_choose: Gets the lesion whose pin was pressed.
         on_spot: Gets where a lesion was placed, or where a new one is wanted. It raises nothing.
+        noun: What a pin stands for, as it is read aloud.
+        next_one: The pin that the button above the map places; None: a new one.
     """
     state_key = f"body-map-{key}"
 
@@ -93,6 +97,8 @@ def show(
             "chosen": chosen,
             "placing": {"lesion": placing[0], "token": placing[1]} if placing else None,
             "spot": {"view": spot.view, "x": spot.x, "y": spot.y} if spot else None,
+            "noun": noun,
+            "next": next_one,
         },
         on_choose_change=fired("choose", choose),
         on_spot_change=fired("spot", place),

@@ -27,7 +27,7 @@ class BodyMap {
     for (const button of root.querySelectorAll("button[data-show]")) {
       button.addEventListener("click", () => this.turn(button.dataset.show));
     }
-    this.find('[data-do="begin"]').addEventListener("click", () => this.begin(null));
+    this.find('[data-do="begin"]').addEventListener("click", () => this.begin(this.data?.next ?? null));
     this.find('[data-do="cancel"]').addEventListener("click", () => this.cancel());
     for (const [view, plate] of this.plates) {
       plate.querySelector("svg").addEventListener("click", (event) => this.clicked(view, event));
@@ -40,6 +40,7 @@ class BodyMap {
 
   show(data) {
     this.data = data;
+    this.root.dataset.noun = data.noun;
     if (this.waiting !== undefined && this.waiting === data.chosen) this.reveal(data.chosen);
     this.waiting = undefined;
     const asked = data.placing;
@@ -197,7 +198,9 @@ class BodyMap {
     const { pins, chosen } = this.data;
     const focused = this.root.contains(document.activeElement) && document.activeElement.dataset.lesion;
     this.root.classList.toggle("sl-placing", Boolean(this.task));
-    this.find('[data-do="begin"]').hidden = Boolean(this.task);
+    const begin = this.find('[data-do="begin"]');
+    begin.hidden = Boolean(this.task);
+    begin.textContent = this.data.next ? `Place ${this.data.noun} ${this.data.next}` : "New lesion on the map";
     this.find('[data-do="cancel"]').hidden = !this.task;
     const shownPin = this.pin(this.task?.lesion ?? chosen);
     for (const region of this.root.querySelectorAll(".sl-region")) {
@@ -231,7 +234,7 @@ class BodyMap {
       button.type = "button";
       button.textContent = `${pin.number}${pin.verdict === "unreliable" ? "?" : ""}`;
       button.dataset.lesion = pin.id;
-      button.setAttribute("aria-label", `Lesion ${pin.number}: ${pin.words}`);
+      button.setAttribute("aria-label", `${this.data.noun === "photo" ? "Photo" : "Lesion"} ${pin.number}: ${pin.words}`);
       button.setAttribute("aria-pressed", String(pin.id === chosen));
       button.addEventListener("click", () => {
         this.waiting = pin.id;
@@ -282,7 +285,7 @@ class BodyMap {
     }
     task.hidden = false;
     const pin = this.pin(this.task.lesion);
-    const what = pin ? `lesion ${pin.number}` : "the new lesion";
+    const what = pin ? `${this.data.noun} ${pin.number}` : "the new lesion";
     task.textContent =
       this.notice ||
       `Click where ${what} is. Keys: arrows move the crosshair (with Shift further), Page Up and Page Down change ` +

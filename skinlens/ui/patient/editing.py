@@ -4,19 +4,18 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from skinlens.clock import today
 from skinlens.errors import Conflict, SkinLensError
 from skinlens.records import Lesion, Patient, Sex
-from skinlens.store import FIRST_BIRTH_YEAR, CaseStore
-from skinlens.ui import conflicts, suggestions, widgets
+from skinlens.store import CaseStore
+from skinlens.ui import confirmation, conflicts, site_form, widgets
 from skinlens.ui.conflicts import Value
-from skinlens.ui.words import BODY_SITES, SEXES, plain
+from skinlens.ui.words import SEXES, plain
 
 _STATE = "patient_editing"
 """What is being edited, and the record as it was when its form was opened."""
 _HELD = "patient_editing_held"
-_SAID = "patient_edited"
 
 
 def begin(record: Patient | Lesion) -> None:
@@ -37,11 +36,9 @@ def forget() -> None:
         st.session_state.pop(key, None)
 
 
-def said(kind: Literal["patient", "lesion"], number: int) -> None:
-    """Confirm, where the form was, that it was saved; once."""
-    if st.session_state.get(_SAID) == (kind, number):
-        del st.session_state[_SAID]
-        st.success(f"Saved: the {kind} is changed.")
+def place(kind: Literal["patient", "lesion"], number: int) -> str:
+    """Where it is confirmed, by ``confirmation``, that this one was saved: where its form was."""
+    return f"patient_edited_{kind}_{number}"
 
 
 def patient(store: CaseStore, stored: Patient) -> None:
@@ -52,9 +49,7 @@ def patient(store: CaseStore, stored: Patient) -> None:
         sexes = list(SEXES)
         return {
             "pseudonym": first.text_input("Patient ID", read.pseudonym, help="Never a name."),
-            "birth_year": second.number_input(
-                "Birth year", FIRST_BIRTH_YEAR, today().year, read.birth_year, placeholder="year"
-            ),
+            "birth_year": _year(second, read.birth_year),
             "sex": third.selectbox("Sex", sexes, sexes.index(read.sex), format_func=SEXES.__getitem__),
         }
 
@@ -65,15 +60,18 @@ def patient(store: CaseStore, stored: Patient) -> None:
     _form("patient", stored, fields, write, ("pseudonym",))
 
 
+def _year(place: DeltaGenerator, stored: int | None) -> Value:
+    """The birth year; the text that cannot be read stays what it is, and is refused when it is saved."""
+    with place:
+        year = widgets.birth_year(stored)
+    return year.problem or year.whole
+
+
 def lesion(store: CaseStore, stored: Lesion) -> None:
     """The form of a lesion."""
-    suggestions.offer(list(dict.fromkeys((*BODY_SITES, *store.body_sites()))), key="body_sites_edited")
 
     def fields(read: Any) -> dict[str, Value]:
-        return {
-            "body_site": st.text_input(suggestions.BODY_SITE, read.body_site, max_chars=80),
-            "remark": st.text_input("Exact location (optional)", read.remark),
-        }
+        return site_form.edited(read.body_site, read.remark)._asdict()
 
     def write(mine: Mapping[str, Value], version: int) -> None:
         store.edit_lesion(stored.id, str(mine["body_site"]), str(mine["remark"]), expected_version=version)
@@ -105,7 +103,9 @@ def _form(
         with st.container(horizontal=True):
             saved = st.form_submit_button("Save edit", type="primary")
             cancelled = st.form_submit_button("Cancel edit")
-    if saved:
+    if saved and isinstance(mine.get("birth_year"), str):
+        st.error("Nothing is saved yet. Correct the birth year.")
+    elif saved:
         _write(kind, read, write, mine, read.version)
     if cancelled:
         forget()
@@ -129,5 +129,5 @@ def _write(
         st.error(plain(error))
         return
     forget()
-    st.session_state[_SAID] = (kind, read.id)
+    confirmation.give(place(kind, read.id), f"Saved: the {kind} is changed.")
     st.rerun()

@@ -12,7 +12,7 @@ from skinlens.followup.words import trend_words
 from skinlens.quantities import percent
 from skinlens.records import Lesion, Patient, Visit
 from skinlens.store import CaseStore
-from skinlens.ui import address, bodymap, next_photo, session, widgets
+from skinlens.ui import address, bodymap, confirmation, next_photo, session, widgets
 from skinlens.ui.bodymap import Pin, Verdict, place_words
 from skinlens.ui.bodymap.regions import region_of
 from skinlens.ui.next_photo import NextPhoto
@@ -121,7 +121,7 @@ def _list(store: CaseStore, patient: Patient, found: Sequence[Shown], chosen: in
             _actions(patient, one, is_chosen=one.lesion.id == chosen)
             if one.lesion.id == chosen:
                 _of_chosen(store, one)
-            editing.said("lesion", one.lesion.id)
+            confirmation.show(editing.place("lesion", one.lesion.id))
     if len(found) > PAGE_SIZE:
         st.pagination(math.ceil(len(found) / PAGE_SIZE), key=_sheet_key(patient))
 

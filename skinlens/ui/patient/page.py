@@ -9,7 +9,7 @@ from skinlens.clock import today
 from skinlens.labels import MELANOMA
 from skinlens.records import Patient
 from skinlens.store import CaseQuery, CaseRow, CaseStore
-from skinlens.ui import address, erase_dialogs, frame, next_photo, placement, session, widgets
+from skinlens.ui import address, confirmation, erase_dialogs, frame, next_photo, placement, session, widgets
 from skinlens.ui.next_photo import NextPhoto
 from skinlens.ui.patient import editing, lesions
 from skinlens.ui.words import STATUSES, diagnosis_name, name, percent, plain, recall_words, site
@@ -43,7 +43,7 @@ def _head(store: CaseStore, patient: Patient, visits: int) -> None:
         widgets.export_patient(store, patient.id)
         if st.button("Delete the patient …"):
             erase_dialogs.patient(store, patient, visits, _leave)
-    editing.said("patient", patient.id)
+    confirmation.show(editing.place("patient", patient.id))
     if editing.is_open("patient", patient.id):
         editing.patient(store, patient)
 

@@ -7,8 +7,8 @@ import streamlit as st
 
 from skinlens.errors import Conflict, SkinLensError
 from skinlens.records import BodyPosition, Lesion, Patient
-from skinlens.store import CaseStore
-from skinlens.ui import address, next_photo, session
+from skinlens.store import CaseStore, NewLesion
+from skinlens.ui import address, next_photo, session, sites
 from skinlens.ui.bodymap import Region, Spot
 from skinlens.ui.bodymap.regions import VIEWS, region_of
 from skinlens.ui.next_photo import NextPhoto
@@ -120,7 +120,9 @@ def _undo(store: CaseStore, lesion: Lesion, done: Done) -> None:
 def _change_site(store: CaseStore, lesion: Lesion, region: Region) -> None:
     _forget()
     try:
-        store.edit_lesion(lesion.id, region.site, region.side or lesion.remark, expected_version=lesion.version)
+        choice = sites.on_map(lesion.position, region) if lesion.position else None
+        wanted = sites.chosen(choice) if choice else NewLesion(region.site, region.side or lesion.remark)
+        store.edit_lesion(lesion.id, *wanted, expected_version=lesion.version)
     except SkinLensError as error:
         st.session_state[_PROBLEM] = str(error)
 

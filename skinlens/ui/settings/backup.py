@@ -12,8 +12,8 @@ from skinlens.clock import local_minute, today
 from skinlens.errors import InvalidEntry
 from skinlens.store import Backup, CaseStore
 from skinlens.store.backup import backup_folder
+from skinlens.ui import confirmation
 from skinlens.ui.jobs import Job
-from skinlens.ui.settings import beside
 from skinlens.ui.words import plain
 
 SECTION = "backup"
@@ -59,7 +59,7 @@ def section(store: CaseStore) -> None:
         )
         if st.button("Back up now", type="primary", key="backup_now"):
             _start(store, typed)
-        beside.show(SECTION)
+        confirmation.show(SECTION)
         if running is not None:
             _outcome(running)
     st.caption(
@@ -103,7 +103,7 @@ def _start(store: CaseStore, typed: str) -> None:
     try:
         folder = backup_folder(typed, store.home)
     except InvalidEntry as error:
-        beside.problem(SECTION, InvalidEntry(f"No backup was made. {error}"))
+        confirmation.problem(SECTION, InvalidEntry(f"No backup was made. {error}"))
         st.rerun()
     made: list[Backup] = []
     job = Job((SECTION, ""), lambda progress: store.back_up(folder, progress=progress), made.append)

@@ -8,12 +8,12 @@ import streamlit as st
 
 from skinlens.errors import InvalidEntry, SkinLensError
 from skinlens.explain import METHODS
-from skinlens.quantities import UNIT_WORDS, Unit, entered_length, from_mm, to_mm
+from skinlens.quantities import UNIT_WORDS, Unit, entered_length
 from skinlens.settings import Overlay, Settings
 from skinlens.store import CaseStore
 from skinlens.store.settings import NAMES
-from skinlens.ui import widgets
-from skinlens.ui.settings import backup, beside, signers
+from skinlens.ui import confirmation, field_width, widgets
+from skinlens.ui.settings import backup, signers
 from skinlens.ui.words import plain
 
 CLINIC, DISPLAY = "clinic", "display"
@@ -57,9 +57,8 @@ def _begin(store: CaseStore) -> None:
         st.session_state[_FILL] = (*CLINIC_FIELDS, *DISPLAY_FIELDS)
         backup.begin(store)
     for field in st.session_state.pop(_FILL, ()):
-        st.session_state[_key(field)] = getattr(stored, field)
-        if field == WIDTH:
-            st.session_state[_key(field)] = _width_shown(stored)
+        value = getattr(stored, field)
+        st.session_state[_key(field)] = field_width.text(value, stored.unit) if field == WIDTH else value
 
 
 # ---------------------------------------------------------------------------------------------------------- sections
@@ -73,7 +72,7 @@ def _clinic(store: CaseStore) -> None:
         st.text_input("Phone (optional)", key=_key("clinic_phone"), max_chars=80, autocomplete="off")
         with st.container(horizontal=True, vertical_alignment="center"):
             saved = st.form_submit_button("Save clinic", type="primary")
-            beside.show(CLINIC)
+            confirmation.show(CLINIC)
     read: Settings = st.session_state[_READ]
     widgets.unprintable({NAMES[field]: getattr(read, field) for field in CLINIC_FIELDS})
     if saved:
@@ -103,19 +102,20 @@ def _display(store: CaseStore) -> None:
             help="Where the scale of a photo is known.",
         )  # fmt: skip
         unit = st.session_state[_READ].unit  # a unit that is chosen here holds from saving on
-        st.number_input(
+        takes = field_width.expected(unit)
+        widgets.number(
             f"Field of view of your dermatoscope, {UNIT_WORDS[unit]} (optional)",
-            value=None,
-            step=0.5 if unit == "mm" else 0.05,
-            format="%g",
+            takes.low,
+            takes.high,
+            unit=takes.unit,
             key=_key(WIDTH),
             placeholder="not known",
-            help="Width of what its whole photo shows, read from a ruler in a photo of it. A scale that follows from "
-            "it is only suggested for a photo, never applied by itself.",
+            help_text="Width of what its whole photo shows, read from a ruler in a photo of it. A scale that follows "
+            "from it is only suggested for a photo, never applied by itself.",
         )
         with st.container(horizontal=True, vertical_alignment="center"):
             saved = st.form_submit_button("Save display", type="primary")
-            beside.show(DISPLAY)
+            confirmation.show(DISPLAY)
     if saved:
         _save(store, DISPLAY, DISPLAY_FIELDS)
 
@@ -142,30 +142,28 @@ def _save(store: CaseStore, section: str, names: tuple[str, ...]) -> None:
     """Save what the section's fields hold; what stays unsaved stays in its fields."""
     read: Settings = st.session_state[_READ]
     typed: dict[str, Any] = {field: st.session_state[_key(field)] for field in names}
-    if typed.get(WIDTH) is not None:  # what was not touched is not rounded either
-        untouched = typed[WIDTH] == _width_shown(read)
-        typed[WIDTH] = read.field_width_mm if untouched else to_mm(typed[WIDTH], read.unit)
+    if WIDTH in typed:
+        width, unread = field_width.expected(read.unit).read(typed[WIDTH])
+        if unread:
+            confirmation.problem(section, InvalidEntry("Not saved. Correct the field of view."))
+            st.rerun()
+        typed[WIDTH] = field_width.in_mm(width, read.unit, read.field_width_mm)
     try:
         kept = store.keep_settings(replace(read, **typed), read=read)
     except InvalidEntry as error:
-        beside.problem(section, InvalidEntry(f"Not saved. {error}"))
+        confirmation.problem(section, InvalidEntry(f"Not saved. {error}"))
     except SkinLensError as error:
-        beside.problem(section, error)
+        confirmation.problem(section, error)
     else:
         st.session_state[_READ] = replace(read, **{field: getattr(kept.settings, field) for field in names})
         st.session_state[_FILL] = names
-        beside.done(
+        confirmation.give(
             section,
             " ".join(
                 ["Saved.", *(replaced(field, kept.replaced[field], kept.settings.unit) for field in kept.replaced)]
             ),
         )
     st.rerun()
-
-
-def _width_shown(settings: Settings) -> float | None:
-    """The field of view in the unit of the settings."""
-    return None if settings.field_width_mm is None else round(from_mm(settings.field_width_mm, settings.unit), 3)
 
 
 def replaced(field: str, value: object, unit: Unit = "mm") -> str:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from skinlens.errors import InvalidEntry, SkinLensError
 from skinlens.store import CaseStore
-from skinlens.ui.settings import beside
+from skinlens.ui import confirmation
 from skinlens.ui.words import plain
 
 SECTION = "signers"
@@ -35,7 +35,7 @@ def section(store: CaseStore) -> None:
 def _said(store: CaseStore, names: tuple[str, ...]) -> None:
     """What was done, where it was done: in the place of a name that was removed, else above the field for a new one."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        beside.show(SECTION)
+        confirmation.show(SECTION)
         _put_back(store, names)
 
 
@@ -86,9 +86,9 @@ def _keep(store: CaseStore, names: tuple[str, ...], wanted: tuple[str, ...], wor
     except SkinLensError as error:
         st.session_state.pop(_CLEAR, None)
         st.session_state.pop(_REMOVED, None)
-        beside.problem(SECTION, InvalidEntry(f"Not saved. {error}"))
+        confirmation.problem(SECTION, InvalidEntry(f"Not saved. {error}"))
     else:
         lost = [name for name in kept.replaced.get("signers", ()) if name not in wanted]
         said = f" Another window had changed the list meanwhile; not in it any more: {', '.join(lost)}." if lost else ""
-        beside.done(SECTION, words + said)
+        confirmation.give(SECTION, words + said)
     st.rerun()

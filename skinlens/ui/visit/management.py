@@ -11,7 +11,7 @@ from skinlens.quantities import Unit
 from skinlens.records import Case, Method, Target
 from skinlens.report.checks import WORDS
 from skinlens.store import CaseStore, Revision
-from skinlens.ui import cache, erase_dialogs, moving, session, widgets
+from skinlens.ui import cache, confirmation, erase_dialogs, moving, session, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.patient import editing
 from skinlens.ui.words import name
@@ -94,10 +94,10 @@ def _edit(store: CaseStore, stored: Case) -> None:
             st.button("Edit patient", icon=":material/edit:", on_click=editing.begin, args=(patient,))
         st.button("Edit lesion", icon=":material/edit:", on_click=editing.begin, args=(lesion,))
     if patient is not None:
-        editing.said("patient", patient.id)
+        confirmation.show(editing.place("patient", patient.id))
         if editing.is_open("patient", patient.id):
             editing.patient(store, patient)
-    editing.said("lesion", lesion.id)
+    confirmation.show(editing.place("lesion", lesion.id))
     if editing.is_open("lesion", lesion.id):
         editing.lesion(store, lesion)
 

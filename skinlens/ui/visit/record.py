@@ -9,7 +9,17 @@ from skinlens.labels import DIAGNOSES
 from skinlens.records import Status, Visit
 from skinlens.store import CaseStore
 from skinlens.store.signatures import NO_DIAGNOSIS, signature_words
-from skinlens.ui import clinical_fields, clinical_form, confirmation, conflicts, session, signing, size_form, widgets
+from skinlens.ui import (
+    clinical_fields,
+    clinical_form,
+    confirmation,
+    conflicts,
+    drafts,
+    session,
+    signing,
+    size_form,
+    widgets,
+)
 from skinlens.ui.conflicts import Pending
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.shortcuts import SAVE
@@ -37,7 +47,7 @@ def form(store: CaseStore, opened: OpenCase) -> None:
     with st.expander("Criteria", expanded=bool(record.criteria.rules or record.criteria.pattern)):
         seen = clinical_form.criteria(opened, record)
     with st.expander("Size", expanded=record.field_width_mm is not None):
-        width = size_form.fields(opened, record)
+        width, no_width = size_form.fields(opened, record)
     with st.expander("Plan and recall", expanded=True):
         planned, no_plan = clinical_form.plan(store, opened, record)
     with st.expander("Histology", expanded=record.histology is not None):
@@ -53,12 +63,13 @@ def form(store: CaseStore, opened: OpenCase) -> None:
         histology,
     )  # fmt: skip
     pressed, signer = _buttons(store, opened, read)
+    drafts.note(opened)
     trouble = st.container()
     confirmation.show(opened.key(_SAVED))
     if pressed is None:
         return
     draft = opened.case.visit.status == "draft"
-    if problems := [one for one in (seen.problem, no_plan, no_histology) if one]:
+    if problems := [one for one in (seen.problem, no_width, no_plan, no_histology) if one]:
         trouble.error(plain(f"Nothing is saved yet. {' '.join(problems)}"))
     elif pressed == "signed" and mine.clinician_label is None:
         at_label.error(plain(NO_DIAGNOSIS))
@@ -105,6 +116,7 @@ def _signed_elsewhere(read: Visit, stored: Visit) -> str:
 def _begin_again(opened: OpenCase, stored: Visit) -> None:
     """Have the fields show what is stored."""
     clinical_fields.forget(opened)
+    drafts.saved(opened)
     st.session_state.pop(opened.key(_HELD), None)
     st.session_state[opened.key(_READ)] = stored
 
