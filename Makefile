@@ -14,7 +14,7 @@ JOBS ?= 2
 
 PYTHON := $(VENV)/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check
-GENERATED := README.md docs/model-card.md docs/data-path.md
+GENERATED := README.md docs/model-card.md docs/performance.md docs/data-path.md
 BENCHMARKS := $(filter-out benchmarks/machine.py benchmarks/explain_sides.py,$(wildcard benchmarks/*.py))
 
 # The first Python that is new enough and really starts; 3.11 is the one that the requirements are tested with.
@@ -35,7 +35,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 app: $(VENV)/app.stamp ## Serve the app on 127.0.0.1:8501 with the shipped weights
-	@$(PYTHON) -m skinlens serve --host $(HOST) --port $(PORT)
+	@$(PYTHON) -m skinlens app --host $(HOST) --port $(PORT)
 
 check: lint types imports docs-check test ## Run the whole gate: format, lint, types, imports, documents, tests
 

@@ -57,8 +57,8 @@ def median(times: list[Timed]) -> Timed:
 
 def choose_photos(count: int) -> list[str]:
     """Files of ``val``, every nth so that all classes and both clinics occur; drawn lesions without the data set."""
-    from skinlens.distill.data import dataset_folder, load_index
     from skinlens.errors import DatasetError
+    from skinlens.training.ham10000 import dataset_folder, load_index
 
     try:
         entries = load_index(dataset_folder(), "val")
@@ -86,7 +86,7 @@ def pairs(weights: str, names: list[str]) -> dict[str, Any]:
     import numpy as np
 
     from skinlens.explain import METHODS as TABLE
-    from skinlens.preprocess import to_batch
+    from skinlens.imaging.preprocess import to_batch
 
     stock, skinlens = Stock(weights), SkinLens(weights)
     times: dict[str, dict[str, list[Timed]]] = {"stock": {}, "same": {}, "default": {}}
@@ -97,14 +97,14 @@ def pairs(weights: str, names: list[str]) -> dict[str, Any]:
 
     warm = read(f"{DRAWN}99")
     for _ in range(3):
-        stock.predict(warm), skinlens.predict(warm)
+        stock.predict(warm), skinlens.inference.classifier(warm)
     stock.explain("grad_cam", warm, "mel")
     skinlens.same("grad_cam", warm, "mel"), skinlens.same("lime", warm, "mel"), skinlens.default("lime", warm, "mel")
     for number, name in enumerate(names, 1):
         photo = read(name)
-        label = skinlens.predict(photo).top.code
+        label = skinlens.inference.classifier(photo).top.code
         note("stock", "predict", lambda photo=photo: stock.predict(photo), PREDICTIONS)
-        note("same", "predict", lambda photo=photo: skinlens.predict(photo), PREDICTIONS)
+        note("same", "predict", lambda photo=photo: skinlens.inference.classifier(photo), PREDICTIONS)
         for method in METHODS:
             arguments = (method, photo, label)
             note("stock", method, lambda given=arguments: stock.explain(*given))

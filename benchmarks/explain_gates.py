@@ -27,29 +27,30 @@ import numpy as np
 
 from benchmarks.explain_sides import quickshift
 from benchmarks.machine import machine
-from skinlens.distill.data import Entry, dataset_folder, load_index
+from skinlens.checks.agreement import spearman
 from skinlens.errors import DatasetError
 from skinlens.explain import METHODS, explain, seed_of
-from skinlens.explain.agreement import spearman
 from skinlens.explain.lime import (
     Regions,
-    draw_rows,
+    Sampling,
+    draw_samples,
     fit_surrogate,
     kernel_weights,
-    score_rows,
+    random_masks,
+    score_masks,
     superpixels,
     target_score,
-    trials,
 )
-from skinlens.intake import read_trusted_photo
+from skinlens.imaging.intake import read_trusted_photo
+from skinlens.imaging.preprocess import model_view, normalize, to_batch
+from skinlens.inference.classifier import Classifier, load_classifier
+from skinlens.inference.engine import Engine
+from skinlens.inference.release import Manifest, load_manifest
 from skinlens.labels import INDEX
-from skinlens.models.engine import Engine
-from skinlens.models.quantize import export_backbone, head_of
-from skinlens.models.student import Student, load_released
-from skinlens.models.weights import Manifest, load_manifest
-from skinlens.predict import Classifier, load_classifier
-from skinlens.preprocess import model_view, normalise, to_batch
+from skinlens.networks.student import Student, load_released
+from skinlens.quantization.ptq import export_backbone, head_of
 from skinlens.records import Array, Photo, Target
+from skinlens.training.ham10000 import Entry, dataset_folder, load_index
 
 ROOT = Path(__file__).resolve().parents[1]
 PHOTOS, SEED = 40, 20
@@ -83,7 +84,8 @@ def lime_coefficients(
     regions = superpixels(view, setting["segments"])
     score = target_score(classifier, Target(label), setting["target"])
     steady = setting["steady"] / 100
-    made = trials(view, regions, spec, score, setting["samples"], steady, seed, setting["design"], ignore)
+    sampling = Sampling(setting["samples"], steady, seed, setting["design"])
+    made = draw_samples(view, regions, spec, score, sampling, ignore)
     return fit_surrogate(*made).coefficients, len(made[0])
 
 
@@ -106,8 +108,10 @@ def of_lime(classifier: Classifier, photo: Photo, label: str, limit: list[float]
 def of_stock_lime(classifier: Classifier, photo: Photo, label: str) -> Found:
     """``classifier``: on the float network. The limit and one default run of one stream, the second of another."""
     regions, seed = quickshift(model_view(photo, classifier.engine.spec)), seed_of(photo)
-    converged, rows = stock_coefficients(classifier, photo, label, regions, draw_rows(CONVERGED, _count(regions), seed))
-    other = draw_rows(STOCK, _count(regions), seed ^ 1)
+    converged, rows = stock_coefficients(
+        classifier, photo, label, regions, random_masks(CONVERGED, _count(regions), seed)
+    )
+    other = random_masks(STOCK, _count(regions), seed ^ 1)
     first, _ = stock_coefficients(classifier, photo, label, regions, other)
     second = fit_surrogate(*(part[:STOCK] for part in rows)).coefficients
     return {"spearman": spearman(first, converged), "seed_spearman": spearman(first, second)}
@@ -123,7 +127,7 @@ def stock_coefficients(
     """What ``explain_instance`` fits to these rows; and the rows, their scores and weights."""
     spec = classifier.engine.spec
     score = target_score(classifier, Target(label), "probability")
-    scores = score_rows(model_view(photo, spec), regions, rows, spec, score, ignore)
+    scores = score_masks(model_view(photo, spec), regions, rows, spec, score, ignore)
     made = rows, scores, kernel_weights(rows)
     return fit_surrogate(*made).coefficients, made
 
@@ -139,14 +143,14 @@ def distance_to_originals(student: Student, float_: Classifier, photo: Photo, la
         logits = student(torch.from_numpy(batch)).logits.numpy()
     theirs = LimeImageExplainer(random_state=0).explain_instance(
         model_view(photo, spec),
-        lambda views: float_.probs(normalise(views, spec)),
+        lambda views: float_.probs(normalize(views, spec)),
         labels=[position],
         top_labels=None,
         num_samples=STOCK,
         segmentation_fn=lambda _: regions,
         random_seed=0,
     )
-    ours, _ = stock_coefficients(float_, photo, label, regions, draw_rows(STOCK, _count(regions), 0))
+    ours, _ = stock_coefficients(float_, photo, label, regions, random_masks(STOCK, _count(regions), 0))
     coefficients = np.array([weight for _, weight in sorted(theirs.local_exp[position])])
     return {
         "float_logits": float(np.abs(logits - float_.engine.logits(batch)).max()),

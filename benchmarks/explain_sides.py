@@ -18,7 +18,7 @@ class SkinLens:
     """The served model: ONNX Runtime, numpy, Pillow."""
 
     def __init__(self, weights: str) -> None:
-        from skinlens.predict import load_classifier
+        from skinlens.inference.classifier import load_classifier
 
         self.classifier = load_classifier(Path(weights))
 
@@ -42,16 +42,16 @@ class SkinLens:
         return explain(method, self.classifier, photo, label, params=channels)
 
     def _same_lime(self, photo: Any, label: str) -> Any:
-        from skinlens.explain.lime import draw_rows, fit_surrogate, kernel_weights, score_rows, target_score
-        from skinlens.preprocess import model_view
+        from skinlens.explain.lime import fit_surrogate, kernel_weights, random_masks, score_masks, target_score
+        from skinlens.imaging.preprocess import model_view
         from skinlens.records import Target
 
         spec = self.classifier.engine.spec
         view = model_view(photo, spec)
         regions = quickshift(view)
-        rows = draw_rows(LIME_SAMPLES, int(regions.max()) + 1, 0)
+        rows = random_masks(LIME_SAMPLES, int(regions.max()) + 1, 0)
         score = target_score(self.classifier, Target(label), "probability")
-        scores = score_rows(view, regions, rows, spec, score, lambda _: None)
+        scores = score_masks(view, regions, rows, spec, score, lambda _: None)
         return fit_surrogate(rows, scores, kernel_weights(rows))
 
 
@@ -59,7 +59,7 @@ class Stock:
     """The float student in torch, and the libraries as they come."""
 
     def __init__(self, weights: str) -> None:
-        import skinlens.models.torchvision_schemas  # noqa: F401  (before timm and grad-cam: see there)
+        import skinlens.networks.torchvision_shim  # noqa: F401  (before timm and grad-cam: see there)
 
         # isort: split
         import timm  # noqa: F401  (what a script that builds the network imports)
@@ -67,8 +67,8 @@ class Stock:
         from lime.lime_image import LimeImageExplainer
         from pytorch_grad_cam import GradCAM, ScoreCAM
 
-        from skinlens.models.student import load_released
-        from skinlens.models.weights import load_manifest
+        from skinlens.inference.release import load_manifest
+        from skinlens.networks.student import load_released
 
         class Logits(torch.nn.Module):
             """Photos in, logits out, as the libraries want a model."""
@@ -91,7 +91,7 @@ class Stock:
         self.torch = torch
 
     def predict(self, photo: Any) -> Any:
-        from skinlens.preprocess import to_batch
+        from skinlens.imaging.preprocess import to_batch
 
         return self.probs(to_batch([photo], self.spec))
 
@@ -101,13 +101,13 @@ class Stock:
             return self.torch.softmax(logits / self.temperature, dim=1).numpy()
 
     def explain(self, method: str, photo: Any, label: str) -> Any:
+        from skinlens.imaging.preprocess import model_view, normalize, to_batch
         from skinlens.labels import INDEX
-        from skinlens.preprocess import model_view, normalise, to_batch
 
         if method == "lime":
             return self.explainer(random_state=0).explain_instance(
                 model_view(photo, self.spec),
-                lambda views: self.probs(normalise(views, self.spec)),
+                lambda views: self.probs(normalize(views, self.spec)),
                 labels=[INDEX[label]],
                 top_labels=None,
                 num_samples=LIME_SAMPLES,
@@ -130,12 +130,12 @@ def quickshift(view: Any) -> Any:
 
 def read(name: str) -> Any:
     """The photo of a file, or the drawn one of a seed."""
-    from skinlens.intake import photo_from_pixels, read_photo
+    from skinlens.imaging.intake import photo_from_pixels, read_photo
 
     if name.startswith(DRAWN):
-        from skinlens.phantom import draw_phantom
+        from skinlens.imaging.synthetic import draw_synthetic_lesion
 
-        return photo_from_pixels(draw_phantom(int(name.removeprefix(DRAWN))), "PNG")
+        return photo_from_pixels(draw_synthetic_lesion(int(name.removeprefix(DRAWN))), "PNG")
     return read_photo(Path(name).read_bytes())
 
 

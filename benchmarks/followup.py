@@ -23,15 +23,16 @@ from benchmarks.machine import ROOT, machine
 from skinlens import pipeline
 from skinlens.followup.change import Change, SeenLesion, compare
 from skinlens.followup.registration import Registration, register
-from skinlens.intake import read_photo_file
+from skinlens.imaging.intake import read_photo_file
 from skinlens.records import Outline, Photo
+from skinlens.segmentation.head import propose
 
 SEED = 11
 RESULT = ROOT / "benchmarks" / "results" / "followup.json"
 SIZES = {"train": (100, 100, 0), "val": (150, 150, 60)}
 """Split → pairs of one lesion, pairs of two lesions, and of each kind those that are tried without outlines too."""
 RETAKEN = 60
-CLASSIFIER, HEAD = pipeline.load_classifier(), pipeline.load_outline_head()
+CLASSIFIER, HEAD = pipeline.load_classifier(), pipeline.load_segmentation_head()
 
 
 def main() -> None:
@@ -70,7 +71,7 @@ def shuffled(items: list[Any]) -> list[Any]:
 
 def seen(folder: Path, image_id: str) -> tuple[Photo, Outline | None]:
     photo = read_photo_file(folder / "images" / f"{image_id}.jpg")
-    return photo, pipeline.propose(CLASSIFIER.engine, HEAD, photo).outline
+    return photo, propose(CLASSIFIER.engine, HEAD, photo).outline
 
 
 def tried(folder: Path, pairs: list[list[str]], *, outlined: bool = True) -> dict[str, Any]:

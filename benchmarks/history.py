@@ -18,14 +18,14 @@ import numpy as np
 
 from benchmarks.machine import machine
 from skinlens.labels import CODES
-from skinlens.records import Explanation, ModelStamp, Photo, Prediction, QualityCheck, QualityReport, Threshold
+from skinlens.records import Explanation, ModelRef, Photo, Prediction, QualityCheck, QualityReport, Threshold
 from skinlens.store import CaseQuery, CaseStore, NewLesion
 
 PATIENTS, LESIONS_EACH, PICTURES = 500, 3, 300
 RUNS = 30
 SITES = ("back", "chest", "face", "left arm", "left leg", "right arm", "right leg", "scalp", "abdomen", "foot")
 WORDS = ("stable", "growing", "itching", "irregular", "border", "pigment", "network", "control", "months", "excision")
-MODEL = ModelStamp("benchmark", "0", "00" * 32)
+MODEL = ModelRef("benchmark", "0", "00" * 32)
 QUALITY = QualityReport((QualityCheck("sharpness", "Sharpness", 0.7, 0.5, "at least", "", True, ""),))
 
 

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Locator, Page
 
 from benchmarks.machine import ROOT, machine
 from benchmarks.similar import fill_visits
-from skinlens.phantom import draw_phantom
+from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.serve import free_port
 from skinlens.store import CaseStore
 from tests.browser.serving import launched, program, serving
@@ -175,7 +175,7 @@ def main() -> None:
         with served(home) as address:
             for number in range(arguments.runs + 1):  # the first warms the server, and does not count
                 photo = folder / f"{number}.jpg"
-                Image.fromarray(draw_phantom(number)).save(photo, quality=92)
+                Image.fromarray(draw_synthetic_lesion(number)).save(photo, quality=92)
                 for step, seconds in case_times(browser, address, photo, number).items():
                     times.setdefault(step, []).extend([seconds] if number else [])
                 print(f"{number} of {arguments.runs} cases", flush=True)

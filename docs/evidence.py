@@ -244,7 +244,7 @@ def _leak(title: str, own: Mapping[str, Any], other: Mapping[str, Any]) -> str:
 
 def stored_ablation() -> Mapping[str, Any] | None:
     """What ``python -m skinlens ablation`` gathered; None before it was run."""
-    path = ROOT / "docs" / "ablation.json"
+    path = ROOT / "weights" / "ablation.json"
     return read(path) if path.is_file() else None
 
 

@@ -27,7 +27,7 @@ TITLES = {
 
 def evaluation(split: str) -> dict[str, Any]:
     """What ``evaluate`` wrote about one split: ``val`` or ``test``."""
-    return read(ROOT / "docs" / f"evaluation-{split}.json")
+    return read(ROOT / "weights" / f"evaluation-{split}.json")
 
 
 def manifest() -> dict[str, Any]:
@@ -45,6 +45,13 @@ def headline(*evaluations: Mapping[str, Any]) -> str:
     """One row a figure, one column a split, each value with its 95 % interval."""
     header = ["", *(f"{one['split']} ({one['n']:,} photos)" for one in evaluations)]
     return table(header, [[title, *(interval(one.get(key)) for one in evaluations)] for key, title in TITLES.items()])
+
+
+def headline_row(result: Mapping[str, Any]) -> str:
+    """The figures that come first, of one split, in one row."""
+    keys = ("balanced_accuracy", "macro_f1", "melanoma_auc", "ece")
+    header = [f"{result['split']} ({result['n']:,} photos)", *(TITLES[key].partition(" (")[0] for key in keys)]
+    return table(header, [["released model, int8", *(interval(result.get(key)) for key in keys)]])
 
 
 def per_class(result: Mapping[str, Any]) -> str:
@@ -176,6 +183,17 @@ def explain_cost(result: Mapping[str, Any] | None = None) -> str:
         f"{machine['cores']} cores of {machine['cpu']}, commit `{machine['commit']}`.\n\n"
     )
     return sentence + table(["", "stock", "SkinLens", "faster", "less CPU time"], rows)
+
+
+def speed_sentence() -> str:
+    """How much faster the three maps are than with the published libraries, in one sentence."""
+    one = read(ROOT / "benchmarks" / "results" / "explain_cost.json")
+    machine, seconds = one["machine"], one["median"]["default"]["three"]["wall_ms"]
+    return (
+        f"The three maps take {_seconds(seconds)} on {machine['cores']} cores of {machine['cpu']}, "
+        f"{one['ratios']['three_default']:.0f} times as fast as with the published libraries: "
+        "[Speed](docs/performance.md).\n"
+    )
 
 
 def explain_gates(result: Mapping[str, Any] | None = None) -> str:

@@ -2,11 +2,12 @@
 
 ::
 
-    bytes ─ intake ─ Photo ─ quality ─ QualityReport
-                       └─── preprocess ─ models.engine (int8) ─ predict ─ Prediction
-                                             └─ explain ─ Explanation × 3
-    pipeline ties them; store keeps the case; report prints it; ui and pages show it.
-    distill trains the student, evaluate measures it; the app imports neither.
+    bytes ─ imaging.intake ─ Photo ─ imaging.quality ─ QualityReport
+                              └─ imaging.preprocess ─ inference.engine (int8) ─ inference.classifier ─ Prediction
+                                                        ├─ explain ─ Explanation × 3 ─ checks ─ CheckResult
+                                                        └─ segmentation ─ Outline ─ followup ─ Change
+    pipeline ties them; store keeps the case; report prints it; ui and pages show it; cli is the command line.
+    training trains the networks, quantization makes a release of one, evaluation measures it.
 
 Research and education software. Not a medical device. Not for diagnosis or treatment decisions.
 """

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 
 from skinlens.clinical import PHOTOTYPES, PLANS
 from skinlens.criteria import CHECKLIST
+from skinlens.formatting import Unit, entered_length
 from skinlens.labels import DIAGNOSES, IMPRESSIONS
-from skinlens.quantities import Unit, entered_length
 
 DONE: Mapping[tuple[str, str], str] = {
     ("visit", "created"): "Case created",

@@ -1,4 +1,4 @@
-"""Priority of the threads that work in the background: whoever looks at the screen comes first."""
+"""Thread priority: background threads yield to whoever looks at the screen."""
 
 import os
 import sys

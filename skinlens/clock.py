@@ -1,11 +1,16 @@
 """Times as the clinic reads them: stored in UTC, shown in the local time of the computer that SkinLens runs on."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 
 def today() -> date:
     """By the clinic's own calendar."""
     return datetime.now().astimezone().date()
+
+
+def utc_now() -> str:
+    """The present moment in UTC, to the second, as ISO 8601: what is stored."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def local_day(at: str) -> str:

@@ -1,4 +1,6 @@
-"""Is this installation in order? Each check says what it looked at, what it found, and what to do."""
+"""Installation check: each item says what it looked at, what it found, and what to do. Each check says what it looked
+at, what it found, and what to do.
+"""
 
 import math
 import shutil
@@ -9,13 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from skinlens.errors import SkinLensError, StoreError
-from skinlens.intake import photo_from_pixels
-from skinlens.models.weights import REFERENCE_SEED, load_engine, load_manifest, load_outline_head
-from skinlens.phantom import draw_phantom
-from skinlens.preprocess import to_batch
+from skinlens.imaging.intake import photo_from_pixels
+from skinlens.imaging.preprocess import to_batch
+from skinlens.imaging.synthetic import draw_synthetic_lesion
+from skinlens.inference.release import REFERENCE_SEED, load_engine, load_manifest
 from skinlens.report import faces
+from skinlens.segmentation.head import load_segmentation_head
 from skinlens.store import CaseStore
-from skinlens.store.files import QUARANTINE_DAYS
+from skinlens.store.blobs import QUARANTINE_DAYS
 
 TOLERANCE = 0.05
 """Of a logit: what another processor's kernels may differ by. A wrong file or a broken kernel is off by far more."""
@@ -69,7 +72,7 @@ def _files(weights: Path) -> str:
 def _reference(weights: Path) -> str:
     expected = np.asarray(load_manifest(weights).content["reference"]["logits"], dtype=np.float32)
     engine = load_engine(weights)
-    photo = photo_from_pixels(draw_phantom(REFERENCE_SEED), "drawn")
+    photo = photo_from_pixels(draw_synthetic_lesion(REFERENCE_SEED), "drawn")
     distance = float(np.abs(engine.logits(to_batch([photo], engine.spec))[0] - expected).max())
     if distance > TOLERANCE:
         raise SkinLensError(
@@ -82,7 +85,7 @@ def _reference(weights: Path) -> str:
 def _outline(weights: Path) -> str:
     if "outline" not in load_manifest(weights).content:
         return "none: it can be drawn by hand only"
-    return f"its head belongs to this model (SHA-256 {load_outline_head(weights).stamp.sha256[:12]}…)"
+    return f"its head belongs to this model (SHA-256 {load_segmentation_head(weights).stamp.sha256[:12]}…)"
 
 
 def _database(home: Path | None) -> str:

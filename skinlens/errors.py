@@ -1,4 +1,4 @@
-"""Every exception that SkinLens raises on purpose.
+"""Exceptions that SkinLens raises on purpose.
 
 ::
 

@@ -13,8 +13,8 @@ from PIL import Image
 
 from skinlens.criteria import RULE_COLORS
 from skinlens.errors import InvalidEntry
-from skinlens.models.outline import at_equal_distances, curve, fill
 from skinlens.records import Array, Mask, Outline, Photo
+from skinlens.segmentation.contour import at_equal_distances, catmull_rom, rasterize
 
 SUGGESTION_NOTE = "Suggested from the outline and the photo by rules of thumb; check each and correct it."
 WORKING_SIDE_PX = 320
@@ -147,8 +147,8 @@ def suggest(photo: Photo, outline: Outline) -> AbcdSuggestion:
     scale = min(1.0, WORKING_SIDE_PX / max(photo.height_px, photo.width_px))
     height, width = (max(1, round(side * scale)) for side in (photo.height_px, photo.width_px))
     small = Image.fromarray(photo.pixels).resize((width, height), Image.Resampling.BOX)
-    edge = curve(np.asarray(outline.points)) * (width, height)
-    mask = fill(edge, height, width)
+    edge = catmull_rom(np.asarray(outline.points)) * (width, height)
+    mask = rasterize(edge, height, width)
     if mask.sum() < 4 * SEGMENTS**2:
         raise InvalidEntry("The outline encloses too little to measure anything in it. Outline the lesion anew.")
     lab = _to_lab(np.asarray(small, dtype=np.float64) / 255)
@@ -252,7 +252,7 @@ def _color_shares(lab: Lab, mask: Mask, edge: Points, center: Center) -> tuple[C
 
 def _skin(lab: Lab, mask: Mask, edge: Points, center: Center) -> tuple[float, float]:
     """Medians of L* and a* a little outside of the lesion; infinite where the photo shows nothing of it."""
-    near, far = (fill((edge - center) * factor + center, *mask.shape) for factor in SKIN_BETWEEN)
+    near, far = (rasterize((edge - center) * factor + center, *mask.shape) for factor in SKIN_BETWEEN)
     ring = far & ~near & ~mask
     if not ring.any():
         return float("inf"), float("inf")

@@ -1,4 +1,4 @@
-"""Figures of merit of a classifier, in numpy. ``truth`` holds class numbers in the order of ``labels.CODES``.
+"""Classification metrics in numpy. ``truth`` holds class numbers in the order of ``labels.CODES``.
 
 A class without a photo takes no part in a mean over classes. Where nothing can be computed, a figure is NaN.
 """

@@ -1,6 +1,5 @@
-"""The journey in one place: analyse, explain, save, report. The app's only door, and the command line's."""
+"""The case pipeline: analyze, explain, save, report. The one door of the app and of the command line."""
 
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -8,31 +7,22 @@ from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 
-from skinlens import intake, phantom, predict, quality
+from skinlens.checks.reference import QuantizationEffect, Reference, recompute
 from skinlens.clinical import NOT_RECORDED, ClinicalRecord
 from skinlens.clock import local_day
 from skinlens.errors import CaseNotFound, InvalidEntry, StoreError
-from skinlens.explain import METHODS, explain
-from skinlens.explain.agreement import agree
-from skinlens.explain.artefacts import artefact_stress, stressed
-from skinlens.explain.depth import depth, depth_maps
-from skinlens.explain.faithfulness import faithfulness
-from skinlens.explain.focus import focus
-from skinlens.explain.reference import Reduction, Reference, recompute
-from skinlens.explain.region import hottest_region
-from skinlens.explain.stability import stability
 from skinlens.followup.change import Change, SeenLesion, compare
 from skinlens.followup.registration import Registration, register
 from skinlens.followup.trend import MelanomaTrend, melanoma_trend
+from skinlens.imaging import intake, quality, synthetic
+from skinlens.imaging.preprocess import InputSpec
+from skinlens.inference.classifier import Classifier, Features
+from skinlens.inference.classifier import load_classifier as load_released
+from skinlens.inference.release import weights_directory
 from skinlens.labels import INDEX, MELANOMA
-from skinlens.models import weights
-from skinlens.models.outline import OutlineHead, drawn_by_clinician, propose
-from skinlens.models.weights import SHIPPED
-from skinlens.predict import Classifier, Features
-from skinlens.preprocess import InputSpec
 from skinlens.records import (
     Case,
-    Check,
+    CheckResult,
     Explanation,
     Lesion,
     Outline,
@@ -47,43 +37,10 @@ from skinlens.report import content, pdf
 from skinlens.report.change import SinceLastVisit, since_last_visit
 from skinlens.report.content import ReportContent
 from skinlens.report.signing import Signing
+from skinlens.segmentation import head
+from skinlens.segmentation.head import SegmentationHead
 from skinlens.store import CaseStore, SimilarCase, SimilarQuery
 
-__all__ = [
-    "METHODS",
-    "Analysis",
-    "add_checks",
-    "agree",
-    "analyse",
-    "analyse_file",
-    "artefact_stress",
-    "compare_visits",
-    "depth",
-    "depth_maps",
-    "drawn_by_clinician",
-    "example",
-    "explain",
-    "faithfulness",
-    "fill_features",
-    "focus",
-    "hottest_region",
-    "keep_outlines",
-    "load_classifier",
-    "load_outline_head",
-    "melanoma_course",
-    "propose",
-    "reference",
-    "register_visits",
-    "report_content",
-    "report_pdf",
-    "save",
-    "similar_cases",
-    "stability",
-    "stressed",
-    "visit_before",
-]
-
-WEIGHTS_VARIABLE = "SKINLENS_WEIGHTS"
 DRAWN = "drawn"
 """Source format of a photo that the program drew."""
 SYNTHETIC = "A drawing by the program: synthetic, not a patient."
@@ -100,21 +57,15 @@ class Analysis:
     """What similar cases are found by; None for a stored case that was opened: it was read at another time."""
 
 
-def weights_directory() -> Path:
-    """The folder that ``SKINLENS_WEIGHTS`` names, otherwise the one that ships."""
-    named = os.environ.get(WEIGHTS_VARIABLE, "").strip()
-    return Path(named).expanduser() if named else SHIPPED
-
-
 def load_classifier(directory: Path | None = None) -> Classifier:
     """The released model, verified. Raises WeightsError."""
     intake.start()  # whoever loads a model will read a photo next
-    return predict.load_classifier(directory or weights_directory())
+    return load_released(directory or weights_directory())
 
 
-def load_outline_head(directory: Path | None = None) -> OutlineHead:
+def load_segmentation_head(directory: Path | None = None) -> SegmentationHead:
     """What draws the lesion's outline, verified. Raises WeightsError, also where the release has none."""
-    return weights.load_outline_head(directory or weights_directory())
+    return head.load_segmentation_head(directory or weights_directory())
 
 
 def analyse(data: bytes, classifier: Classifier) -> Analysis:
@@ -135,7 +86,7 @@ def example(classifier: Classifier) -> Analysis:
 @cache
 def _drawn() -> Photo:
     """Drawn once: it takes longer than its reading."""
-    return intake.photo_from_pixels(phantom.draw_phantom(), DRAWN, (SYNTHETIC,))
+    return intake.photo_from_pixels(synthetic.draw_synthetic_lesion(), DRAWN, (SYNTHETIC,))
 
 
 def analyse_photo(photo: Photo, classifier: Classifier) -> Analysis:
@@ -146,7 +97,7 @@ def analyse_photo(photo: Photo, classifier: Classifier) -> Analysis:
 
 def reference(
     classifier: Classifier, photo: Photo, explanations: Sequence[Explanation], *, progress: Progress | None = None
-) -> tuple[Reduction, tuple[Reference, ...]]:
+) -> tuple[QuantizationEffect, tuple[Reference, ...]]:
     """The prediction of the installed release's float network, and the same maps by the published libraries on it.
 
     Raises SkinLensError, Cancelled.
@@ -158,7 +109,7 @@ def save(
     store: CaseStore,
     analysis: Analysis,
     explanations: Sequence[Explanation],
-    checks: Sequence[Check] = (),
+    checks: Sequence[CheckResult] = (),
     outlines: Sequence[Outline] = (),
     *,
     patient: tuple[str, int | None, Sex] | int | None,
@@ -290,7 +241,7 @@ def fill_features(
     return kept
 
 
-def add_checks(store: CaseStore, visit_id: int, checks: Sequence[Check]) -> None:
+def add_checks(store: CaseStore, visit_id: int, checks: Sequence[CheckResult]) -> None:
     """Keep checks with a stored case. Raises CaseNotFound, InvalidEntry, StoreError."""
     store.add_checks(visit_id, checks)
 

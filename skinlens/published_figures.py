@@ -1,35 +1,34 @@
-"""Published evaluation of the model: the JSON files below ``docs/`` that ``python -m skinlens evaluate`` wrote."""
+"""Published evaluation of a release: the JSON files that ``skinlens evaluate`` wrote, kept in the release's folder."""
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from skinlens.records import ModelStamp
+from skinlens.inference.release import weights_directory
+from skinlens.records import ModelRef
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
 EXPLANATIONS = "explanations-val.json"
-"""What ``python -m skinlens evaluate --explanations`` measured."""
+"""Written by ``skinlens evaluate --explanations``."""
 
 
 def evaluation(split: str) -> Mapping[str, Any] | None:
-    """What ``python -m skinlens evaluate`` measured on ``val`` or ``test``; None if it was not published."""
+    """Figures on ``val`` or ``test``; None where they were not published."""
     return _read(f"evaluation-{split}.json")
 
 
-def evaluations(model: ModelStamp) -> dict[str, Mapping[str, Any]]:
-    """What was measured of this very model, by split; the test set comes first."""
+def evaluations(model: ModelRef) -> dict[str, Mapping[str, Any]]:
+    """Figures of this very model, by split; the test set comes first."""
     found = {split: evaluation(split) for split in ("test", "val")}
     return {split: one for split, one in found.items() if one and one["model"]["sha256"] == model.sha256}
 
 
 def explanations_evaluation() -> Mapping[str, Any] | None:
-    """What was measured of the explanation methods on ``val``; None if it was not published."""
+    """Figures of the explanation methods on ``val``; None where they were not published."""
     return _read(EXPLANATIONS)
 
 
 def _read(name: str) -> Mapping[str, Any] | None:
-    path = DOCS / name
+    path = weights_directory() / name
     if not path.is_file():
         return None
     measured: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""What crosses module borders: frozen records that carry their provenance, and the array shapes they are made of.
+"""Records that cross module borders: frozen, with their provenance, and the array shapes they are made of.
 
 Arrays say dtype and axes. The tests check them with jaxtyping and beartype; the app pays nothing for them.
 """
@@ -29,7 +29,7 @@ FeatureMaps = Float32[Array, "n c g g"]
 """Fused feature maps of a batch, after ReLU6: each value in [0, 6]."""
 Logits = Float32[Array, "n 7"]
 """Class scores before softmax, in the order of ``labels.CODES``."""
-Heat = Float32[Array, "h w"]
+Heatmap = Float32[Array, "h w"]
 """A heat map: 0 none, 1 most."""
 Mask = Bool[Array, "h w"]
 
@@ -58,7 +58,7 @@ SIMILARITY = "Similarity to training images"
 
 
 @dataclass(frozen=True)
-class ModelStamp:
+class ModelRef:
     """Which model said so: stored beside every result."""
 
     name: str
@@ -144,7 +144,7 @@ class Threshold:
 
 @dataclass(frozen=True)
 class PredictionSet:
-    """The classes that cannot be ruled out at a stated level: see ``calibration.fit_set_rule``."""
+    """The classes that cannot be ruled out at a stated level: see ``inference.calibration.fit_conformal_sets``."""
 
     codes: tuple[str, ...]
     """By falling probability; at least one."""
@@ -162,7 +162,7 @@ class Prediction:
     logits: tuple[float, ...]
     """Of the int8 model, before the temperature."""
     melanoma_threshold: Threshold
-    model: ModelStamp
+    model: ModelRef
     latency_ms: float
     """Wall time from pixels to probabilities."""
     prediction_set: PredictionSet | None = None
@@ -230,14 +230,14 @@ class Explanation:
     method: Method
     label: str
     """Class code that is explained, not necessarily the most probable one."""
-    heat: Heat
+    heat: Heatmap
     """In the square frame of the network's input; ``preprocess.heat_to_photo`` brings it to the photo's frame."""
     params: Mapping[str, int | float | str]
     """Settings of the method; with ``against``, a class code, if the class is contrasted with another."""
     seed: int | None
     """None where nothing is random."""
     photo_sha256: str
-    model: ModelStamp
+    model: ModelRef
     duration_ms: float
     created_at: str
     """UTC, ISO 8601."""
@@ -250,7 +250,7 @@ class Explanation:
 
 
 @dataclass(frozen=True)
-class Check:
+class CheckResult:
     """What was found when one prediction, or one map of it, was put to the test. Small figures, never an array.
 
     Two checks of one photo with the same kind, class, method and settings are the same one: the later takes the place
@@ -264,7 +264,7 @@ class Check:
     method: Method | Literal[""]
     """Whose map was tested; empty where it is about no map alone."""
     photo_sha256: str
-    model: ModelStamp
+    model: ModelRef
     seed: int | None
     """None where nothing is random."""
     settings: Mapping[str, Any]
@@ -284,13 +284,13 @@ class Check:
 
 @dataclass(frozen=True)
 class Outline:
-    """The edge of the lesion on one photo: the smooth closed curve through its points, see ``models.outline.curve``."""
+    """Outline of the lesion on one photo: the closed curve through its points, see ``contour.catmull_rom``."""
 
     points: tuple[tuple[float, float], ...]
     """Three or more, in order around the lesion, as (across, down): shares of the photo's width and height, 0 to 1."""
     made_by: OutlineMaker
     photo_sha256: str
-    model: ModelStamp
+    model: ModelRef
     """Which model proposed it, or proposed what the clinician corrected."""
     created_at: str
     """UTC, ISO 8601."""

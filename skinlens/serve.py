@@ -1,4 +1,4 @@
-"""Start the app in a browser's reach: find a free port, then hand this process over to Streamlit."""
+"""App server: find a free port, then hand this process over to Streamlit."""
 
 import errno
 import os
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from skinlens.errors import ServeError
+from skinlens.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 HIGHEST_PORT = 65535
 WINDOWS = os.name == "nt"
 FOLDERS = ("SKINLENS_HOME", "SKINLENS_WEIGHTS")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from skinlens.quantities import Unit
+from skinlens.formatting import Unit
 
 Overlay = Literal["none", "grad_cam", "score_cam", "lime"]
 

@@ -1,4 +1,4 @@
-"""What is printed reaches every terminal: a sign that its code page lacks is written in another way, never a traceback.
+"""Terminal output that every code page can print: a missing sign is written in another way, never a traceback.
 
 A file's name may hold bytes that are no text at all; Python keeps them as lone surrogates, which no code page has.
 """

@@ -1,12 +1,12 @@
-"""Sentences on a verdict that the screen, the report and the command line share: each is written here alone."""
+"""Wording of verdicts that the screen, the report and the command line share: each sentence is written once."""
 
 import math
 import re
 from typing import NamedTuple
 
 from skinlens.criteria import Criteria
+from skinlens.formatting import number, percent
 from skinlens.labels import BY_CODE, CODES, MELANOMA
-from skinlens.quantities import number, percent
 from skinlens.records import (
     AIMED_SENSITIVITY,
     LIKENESS,
@@ -158,7 +158,7 @@ def set_promise(found: PredictionSet) -> str:
 def set_remark(prediction: Prediction) -> str:
     """Which classes a set of an earlier version leaves out although they are more probable than one it holds.
 
-    Empty for a set that ``calibration.SetRule`` makes today.
+    Empty for a set that ``inference.calibration.ConformalSets`` makes today.
     """
     held = prediction.prediction_set.codes if prediction.prediction_set else ()
     if not held:

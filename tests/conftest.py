@@ -49,8 +49,8 @@ FIXTURES = {"ham10000": "data", "originals": "data", "release": "slow", "student
 
 
 LONG = (
-    *("browser/test_journey.py", "distill/test_processes.py", "browser/test_case_journey.py"),
-    *("browser/test_explain_page.py", "browser/test_attacks.py", "evaluate/test_explanations.py"),
+    *("browser/test_journey.py", "training/test_processes.py", "browser/test_case_journey.py"),
+    *("browser/test_explain_page.py", "browser/test_attacks.py", "evaluation/test_explanations.py"),
 )
 """The files that take longest, begun first: a long one that begins last is waited for by the other processes. Two that
 stand side by side here do not both begin with a release, which one process makes while the others wait for it."""
@@ -229,7 +229,7 @@ def release(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
         shutil.copytree(make_release(folder / "made"), into)
 
-    modules = ("skinlens.distill.train", "skinlens.distill.export")
+    modules = ("skinlens.training.loop", "skinlens.quantization.release_builder")
     return _cached(request, "release", key_of(sources(modules, (ROOT / "tests" / "tiny_release.py",))), make, folder)
 
 
@@ -245,5 +245,5 @@ def outlined_release(release: Path, request: pytest.FixtureRequest, tmp_path_fac
 
         with_outline(release, draw_outlined(folder / "drawn"), into)
 
-    files = sources(("skinlens.distill.outline",), (ROOT / "tests" / "tiny_outline.py",))
+    files = sources(("skinlens.training.lesion_segmentation",), (ROOT / "tests" / "tiny_outline.py",))
     return _cached(request, "outlined", key_of(files, digest_of(release), threads()), make, folder)

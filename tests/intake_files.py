@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from skinlens.errors import UnreadableImage
-from skinlens.intake import read_photo
+from skinlens.imaging.intake import read_photo
 
 SECRET = b"Erika Mustermann 52.5200N"
 

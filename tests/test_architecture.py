@@ -21,8 +21,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skinlens.intake import read_trusted_photo
-from skinlens.phantom import draw_phantom
+from skinlens.imaging.intake import read_trusted_photo
+from skinlens.imaging.synthetic import draw_synthetic_lesion
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "skinlens").rglob("*.py"))
@@ -32,7 +32,13 @@ APP = ROOT / "app.py"
 PAGE_IMPORTS = {"streamlit", "skinlens.pipeline", "skinlens.ui"}
 PAGE_IMPORTS_OF_THE_LANGUAGE = {"collections.abc", "datetime", "typing"}
 LINES_APP, LINES_PAGE, LINES_MODULE = 40, 120, 400
-SERVING_PATH = ("skinlens.intake", "skinlens.quality", "skinlens.predict", "skinlens.pipeline", "skinlens.__main__")
+SERVING_PATH = (
+    "skinlens.imaging.intake",
+    "skinlens.imaging.quality",
+    "skinlens.inference.classifier",
+    "skinlens.pipeline",
+    "skinlens.__main__",
+)
 TOO_HEAVY_TO_SERVE = [
     "lime",
     "matplotlib",
@@ -175,7 +181,11 @@ def test_the_import_contract_finds_a_wrong_turn(tmp_path: Path) -> None:
     """The contract that ``make check`` runs fails on a copy of the tree with an import against the direction."""
     shutil.copytree(ROOT / "skinlens", tmp_path / "skinlens", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for module, wrong in {"records": "skinlens.store", "predict": "streamlit", "pipeline": "skinlens.distill"}.items():
+    for module, wrong in {
+        "records": "skinlens.store",
+        "inference/classifier": "streamlit",
+        "pipeline": "skinlens.training",
+    }.items():
         path = tmp_path / "skinlens" / f"{module}.py"
         path.write_text(path.read_text(encoding="utf-8") + f"\nimport {wrong}\n", encoding="utf-8")
     (tmp_path / "skinlens" / "unlisted.py").touch()
@@ -183,7 +193,11 @@ def test_the_import_contract_finds_a_wrong_turn(tmp_path: Path) -> None:
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 1, run.stdout + run.stderr
     assert "3 broken" in run.stdout
-    for finding in ("skinlens.records -> skinlens.store", "skinlens.predict -> streamlit", "skinlens.unlisted"):
+    for finding in (
+        "skinlens.records -> skinlens.store",
+        "skinlens.inference.classifier -> streamlit",
+        "skinlens.unlisted",
+    ):
         assert finding in run.stdout
 
 
@@ -321,7 +335,7 @@ def test_copies_sees_through_size_and_format(ham10000: Path) -> None:
     with Image.open(photos[7]) as photo:
         photo.resize((133, 100)).save(shrunk, "PNG")
     drawn = io.BytesIO()
-    Image.fromarray(draw_phantom()).save(drawn, "JPEG")
+    Image.fromarray(draw_synthetic_lesion()).save(drawn, "JPEG")
     pictures = {"same": photos[3].read_bytes(), "shrunk": shrunk.getvalue(), "drawn": drawn.getvalue()}
     assert copies(pictures, photos) == {"same": photos[3].name, "shrunk": photos[7].name}
 

@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from skinlens import audit
-from skinlens.store.rows import Subject
+from skinlens.store.mapping import Subject
 from skinlens.ui.sheets import file_name
 from skinlens.ui.visit.management import change
 

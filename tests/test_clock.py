@@ -55,7 +55,7 @@ def test_no_stored_time_is_cut_to_a_date_where_it_is_shown() -> None:
         *(ROOT / "pages").glob("*"),
         ROOT / "skinlens/store/restore.py",
     ]
-    shown += [ROOT / "skinlens/pipeline.py", ROOT / "skinlens/__main__.py"]
+    shown += [ROOT / "skinlens/pipeline.py", *(ROOT / "skinlens/cli").glob("*.py")]
     assert cut.search("outline.created_at[:10]")
     assert cut.search('str(release["created_at"])[:10]')
     assert not [path.name for path in shown if cut.search(path.read_text(encoding="utf-8"))]

@@ -17,11 +17,11 @@ import pytest
 from PIL import Image
 
 from skinlens import pipeline
-from skinlens.__main__ import main
+from skinlens.cli import main
+from skinlens.imaging.synthetic import draw_synthetic_lesion
+from skinlens.inference.patient_context import FEATURES, ContextModel
+from skinlens.inference.release import load_manifest
 from skinlens.labels import CODES, DISCLAIMER
-from skinlens.models.weights import load_manifest
-from skinlens.patient_context import FEATURES, ContextModel
-from skinlens.phantom import draw_phantom
 from skinlens.store import CaseStore
 from skinlens.wording import CONTEXT_PRIOR, UNRELIABLE
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("photo") / "lesion.jpg"
-    Image.fromarray(draw_phantom(3)).save(path, quality=90)
+    Image.fromarray(draw_synthetic_lesion(3)).save(path, quality=90)
     return path
 
 
@@ -176,7 +176,7 @@ def test_a_report_without_an_annex_is_one_page_and_makes_no_map(
     first, *annex = text("--annex")
     assert "Grad-CAM" in "".join(annex)
     assert len(text()) == 1 + len(annex)
-    monkeypatch.setattr(pipeline, "explain", None)
+    monkeypatch.setattr("skinlens.cli.photo.explain", None)
     (alone,) = text("--no-annex")
     assert alone.replace("Page 1 of 1", "") == first.replace(f"Page 1 of {1 + len(annex)}", "")
 
@@ -243,7 +243,7 @@ def test_doctor_finds_what_is_wrong(release: Path, tmp_path: Path, capsys: pytes
 def test_it_runs_as_a_module(release: Path, photo: Path) -> None:
     """In a process of its own: JSON alone on stdout, and neither torch nor Streamlit loaded for a prediction."""
     code = (
-        "import sys; from skinlens.__main__ import main; status = main(sys.argv[1:]); "
+        "import sys; from skinlens.cli import main; status = main(sys.argv[1:]); "
         "heavy = {'torch', 'timm', 'streamlit', 'lime', 'sklearn', 'pytorch_grad_cam'} & set(sys.modules); "
         "assert not heavy, heavy; sys.exit(status)"
     )

@@ -9,7 +9,7 @@ import pytest
 
 from skinlens.criteria import CHECKLIST, MAJOR, Abcd, Criteria, SevenPoint
 from skinlens.errors import InvalidEntry
-from skinlens.records import ModelStamp, Prediction, QualityCheck, QualityReport, Threshold
+from skinlens.records import ModelRef, Prediction, QualityCheck, QualityReport, Threshold
 from skinlens.wording import criteria_statement
 
 QUARTETS = list(product(range(3), range(9), range(1, 7), range(1, 6)))
@@ -113,7 +113,7 @@ HIGH, LOW = Abcd(2, 4, 3, 2), Abcd(0, 1, 1, 1)
 
 def prediction(melanoma: float) -> Prediction:
     probs = (0.0, 0.0, 0.0, 0.0, melanoma, 1 - melanoma, 0.0)
-    return Prediction(probs, (0.0,) * 7, Threshold(0.1, 0.9, 0.7, "val"), ModelStamp("hsb", "1.0.0", "5e" * 32), 9.0)
+    return Prediction(probs, (0.0,) * 7, Threshold(0.1, 0.9, 0.7, "val"), ModelRef("hsb", "1.0.0", "5e" * 32), 9.0)
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
+import click
 import pytest
 
 import skinlens
-from skinlens.__main__ import _parser
+from skinlens.cli import commands as command_line
 from skinlens.labels import DISCLAIMER
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,10 +30,10 @@ def read(name: str) -> str:
 
 
 def commands(text: str) -> Iterator[list[str]]:
-    """Yield the words of each ``make`` and ``python -m skinlens`` command in the fenced blocks of a document."""
+    """Yield the words of each ``make`` and ``skinlens`` command in the fenced blocks of a document."""
     for block in re.findall(r"^```\w*\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL):
         for line in block.splitlines():
-            if command := re.match(r"(?:\$ )?(?:[\w./]*python3? -m (skinlens)|(make))\b(.*)", line):
+            if command := re.match(r"(?:\$ )?(?:(?:[\w./]*python3? -m )?(skinlens)|(make))\b(.*)", line):
                 yield [command[1] or command[2], *command[3].split("#")[0].split()]
 
 
@@ -66,11 +67,14 @@ def test_the_command_line_understands_every_command_that_is_shown() -> None:
     shown = [words for document in DOCUMENTS for words in commands(document.read_text(encoding="utf-8"))]
     shown = [words[1:] for words in shown if words[0] == "skinlens"]
     assert shown
+    context = click.Context(command_line, info_name="skinlens")
     for words in shown:
         try:
-            _parser().parse_args(words)
-        except SystemExit:
-            pytest.fail(f"python -m skinlens {' '.join(words)}: see above what it does not understand")
+            _, command, rest = command_line.resolve_command(context, list(words))
+            assert command is not None
+            command.make_context(words[0], rest, parent=context)
+        except click.ClickException as problem:
+            pytest.fail(f"skinlens {' '.join(words)}: {problem.format_message()}")
 
 
 # ------------------------------------------------------------------------------------------------------------ links
@@ -182,5 +186,5 @@ def test_figures_are_pasted_never_typed() -> None:
     """Each measurement that is there is shown in the model card by cog, so that ``cog --check`` watches over it."""
     card = read("docs/model-card.md")
     for split in ("val", "test"):
-        if (ROOT / "docs" / f"evaluation-{split}.json").exists():
+        if (ROOT / "weights" / f"evaluation-{split}.json").exists():
             assert f'figures.evaluation("{split}")' in card

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from skinlens.__main__ import main
+from skinlens.cli import main
 from skinlens.doctor import Finding, examine
 from skinlens.store import CaseStore, NewLesion, erasure
 from tests.store import samples

@@ -122,7 +122,7 @@ def test_one_input_after_another() -> None:
 
 def test_fewer_excisions_are_bought_with_missed_melanomas() -> None:
     measured = json.loads(
-        (Path(__file__).resolve().parents[1] / "docs/evaluation-test.json").read_text(encoding="utf-8")
+        (Path(__file__).resolve().parents[1] / "weights/evaluation-test.json").read_text(encoding="utf-8")
     )
     table = measured["thresholds"]["melanoma"]
     known = cut_offs(table)

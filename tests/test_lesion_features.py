@@ -10,11 +10,11 @@ from PIL import Image, ImageFilter
 from skinlens.criteria import RULE_COLORS
 from skinlens.errors import InvalidEntry
 from skinlens.lesion_features import AbcdSuggestion, AxisSymmetry, BorderSegment, ColorShare, suggest
-from skinlens.records import Array, ModelStamp, Outline, Photo, Pixels
+from skinlens.records import Array, ModelRef, Outline, Photo, Pixels
 
 SKIN, DARK, LIGHT, BLUE = (225, 180, 160), (105, 65, 50), (185, 130, 95), (105, 110, 130)
 HEIGHT, WIDTH = 300, 400
-MODEL = ModelStamp("drawn", "1", "00" * 32)
+MODEL = ModelRef("drawn", "1", "00" * 32)
 Inside = Callable[[Array, Array], Array]
 
 

@@ -13,17 +13,18 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from skinlens.phantom import draw_phantom
+from skinlens.imaging.synthetic import draw_synthetic_lesion
 from tests.traces import Trace
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = """
+from skinlens.explain import explain
 from skinlens import pipeline
 classifier = pipeline.load_classifier()
 photo = pipeline.example(classifier).photo
-pipeline.reference(classifier, photo, [pipeline.explain("grad_cam", classifier, photo, "mel")])
+pipeline.reference(classifier, photo, [explain("grad_cam", classifier, photo, "mel")])
 """
 LIVES_ON = "import skinlens.pipeline, time; skinlens.pipeline.load_classifier(); time.sleep(8)"
 """ONNX Runtime 1.32 looks up its maker's host some seconds after its start."""
@@ -69,7 +70,7 @@ def test_a_command_reaches_nobody_and_writes_nowhere_else(
     words: list[str], home: Path, tmp_path: Path, skinlens_home: Path
 ) -> None:
     photo = tmp_path / "photo.jpg"
-    Image.fromarray(draw_phantom(1)).save(photo, quality=92)
+    Image.fromarray(draw_synthetic_lesion(1)).save(photo, quality=92)
     trace = Trace(tmp_path / "trace")
     run(trace, home, [word.format(photo=photo, out=tmp_path / "out") if "{" in word else word for word in words])
     assert trace.reached() == set()

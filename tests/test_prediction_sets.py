@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skinlens.calibration import SetRule, calibration_half, fit_set_rule, softmax
-from skinlens.intake import photo_from_pixels
+from skinlens.imaging.intake import photo_from_pixels
+from skinlens.imaging.synthetic import draw_synthetic_lesion
+from skinlens.inference.calibration import ConformalSets, fit_conformal_sets, softmax, split_calibration_test
+from skinlens.inference.classifier import load_classifier
+from skinlens.inference.release import load_manifest
 from skinlens.labels import CODES
-from skinlens.models.weights import load_manifest
-from skinlens.phantom import draw_phantom
-from skinlens.predict import load_classifier
 
 
 def probs_of(own: list[float], position: int) -> np.ndarray:
@@ -32,7 +32,7 @@ def test_floors_by_hand() -> None:
     eight = nine[:8]
     probs = np.concatenate([probs_of(nine, 0), probs_of(nineteen, 1), probs_of(eight, 4)])
     truth = np.repeat([0, 1, 4], [9, 19, 8])
-    rule = fit_set_rule(truth, probs, "36 photos", level=0.9)
+    rule = fit_conformal_sets(truth, probs, "36 photos", level=0.9)
     assert rule.floors[0] == pytest.approx(0.31)
     assert rule.floors[1] == pytest.approx(0.10)
     assert rule.floors[4] == 0, "eight photos cannot rule melanoma out at 90 %"
@@ -41,7 +41,7 @@ def test_floors_by_hand() -> None:
 
 def test_a_set_by_hand() -> None:
     """Melanoma and nevus reach their floors; keratosis does not, and is in as it is more probable than melanoma."""
-    rule = SetRule(0.9, (0.2, 0.2, 0.5, 0.9, 0.1, 0.3, 0.9), "these")
+    rule = ConformalSets(0.9, (0.2, 0.2, 0.5, 0.9, 0.1, 0.3, 0.9), "these")
     one = rule.set_of(np.array([0.05, 0.05, 0.3, 0.02, 0.15, 0.4, 0.03]))
     assert one.codes == ("nv", "bkl", "mel")
     assert (one.level, one.calibrated_on) == (0.9, "these")
@@ -52,7 +52,7 @@ def test_a_set_by_hand() -> None:
 @given(st.lists(st.floats(0, 1), min_size=7, max_size=7), st.lists(st.integers(1, 100), min_size=7, max_size=7))
 def test_no_class_that_is_left_out_is_more_probable_than_one_held(floors: list[float], weights: list[int]) -> None:
     """And every class that reaches its floor is in: what the floors promise stays."""
-    rule, probs = SetRule(0.9, tuple(floors), "these"), np.array(weights) / sum(weights)
+    rule, probs = ConformalSets(0.9, tuple(floors), "these"), np.array(weights) / sum(weights)
     held = set(rule.set_of(probs).codes)
     inside = np.array([code in held for code in CODES])
     assert inside[probs >= floors].all()
@@ -72,7 +72,7 @@ def test_each_class_is_covered_as_often_as_promised(level: float) -> None:
         truth = np.repeat([4, 5], 2 * count)
         probs = softmax(random.normal(0, 1, (len(truth), 7)) + np.eye(7)[truth])
         fitting = np.tile(np.arange(2 * count) < count, 2)
-        floors = fit_set_rule(truth[fitting], probs[fitting], "", level).floors
+        floors = fit_conformal_sets(truth[fitting], probs[fitting], "", level).floors
         for place, position in enumerate((4, 5)):
             rest = ~fitting & (truth == position)
             covered[place] += (probs[rest, position] >= floors[position]).mean()
@@ -86,7 +86,7 @@ def test_each_class_is_covered_as_often_as_promised(level: float) -> None:
 def test_the_half_keeps_lesions_whole_and_holds_half_of_each_class(rows: list[tuple[int, int]], random: Random) -> None:
     """A lesion has one diagnosis: its number tells it apart within the class."""
     truth, lesions = np.array([label for label, _ in rows]), [f"{label}-{number}" for label, number in rows]
-    half, fingerprint = calibration_half(lesions, truth)
+    half, fingerprint = split_calibration_test(lesions, truth)
     assert not {lesions[place] for place in np.flatnonzero(half)} & {lesions[place] for place in np.flatnonzero(~half)}
     for position in range(7):
         own = truth == position
@@ -94,15 +94,15 @@ def test_the_half_keeps_lesions_whole_and_holds_half_of_each_class(rows: list[tu
         assert own.sum() / 2 <= half[own].sum() < own.sum() / 2 + max(largest, 1)
     order = list(range(len(rows)))
     random.shuffle(order)
-    again, same = calibration_half([lesions[place] for place in order], truth[order])
+    again, same = split_calibration_test([lesions[place] for place in order], truth[order])
     assert (again == half[order]).all()
     assert same == fingerprint
 
 
 def test_the_fingerprint_tells_another_half() -> None:
     lesions, truth = [f"L{number}" for number in range(40)], np.repeat([4, 5], 20)
-    half, fingerprint = calibration_half(lesions, truth)
-    other, another = calibration_half(lesions, truth, seed=1)
+    half, fingerprint = split_calibration_test(lesions, truth)
+    other, another = split_calibration_test(lesions, truth, seed=1)
     assert (half != other).any()
     assert fingerprint != another
 
@@ -112,7 +112,7 @@ def test_a_release_carries_its_rule_and_each_prediction_its_set(release: Path) -
     assert stated["photos"] == dict.fromkeys(CODES, 2)  # of three in val: a half, rounded up
     assert stated["calibrated_on"] == "14 photos of val"
     assert set(stated["floors"].values()) == {0.0}, "two photos rule nothing out at 90 %"
-    prediction = load_classifier(release).predict(photo_from_pixels(draw_phantom(), "drawn"))
+    prediction = load_classifier(release).predict(photo_from_pixels(draw_synthetic_lesion(), "drawn"))
     assert prediction.prediction_set is not None
     assert set(prediction.prediction_set.codes) == set(CODES)
     assert prediction.prediction_set.codes[0] == prediction.top.code
@@ -124,5 +124,5 @@ def test_an_older_release_loads_and_gives_no_set(release: Path, tmp_path: Path) 
     content = json.loads((older / "manifest.json").read_text())
     del content["prediction_set"]
     (older / "manifest.json").write_text(json.dumps(content))
-    photo = photo_from_pixels(draw_phantom(), "drawn")
+    photo = photo_from_pixels(draw_synthetic_lesion(), "drawn")
     assert load_classifier(older).predict(photo).prediction_set is None

@@ -8,7 +8,7 @@ import pytest
 
 from tests.release_cache import KEPT, ROOT, cached, digest_of, key_of, sources, threads
 
-MODULES = ("skinlens.distill.train", "skinlens.distill.export")
+MODULES = ("skinlens.training.loop", "skinlens.quantization.release_builder")
 
 
 class Trained:
@@ -119,8 +119,11 @@ def test_old_entries_go(tmp_path: Path, trained: Trained) -> None:
 
 def test_the_key_follows_the_sources_and_the_instructions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {path.relative_to(ROOT).as_posix() for path in sources(MODULES, ())}
-    assert files >= {f"skinlens/{name}.py" for name in ("distill/train", "distill/export", "models/student", "labels")}
-    assert not any(name.startswith(("skinlens/ui/", "skinlens/store/", "skinlens/evaluate/")) for name in files)
+    assert files >= {
+        f"skinlens/{name}.py"
+        for name in ("training/loop", "quantization/release_builder", "networks/student", "labels")
+    }
+    assert not any(name.startswith(("skinlens/ui/", "skinlens/store/", "skinlens/evaluation/")) for name in files)
     path = tmp_path / "source.py"
     path.write_text("epochs = 2\n")
     keys = [key_of(iter([path])), key_of(iter([path]))]

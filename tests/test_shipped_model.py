@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 from skimage import data as foreign
 
-from skinlens import quality
-from skinlens.intake import photo_from_pixels, read_photo
-from skinlens.models.engine import RUN
-from skinlens.models.weights import SHIPPED, load_manifest
-from skinlens.phantom import draw_phantom
-from skinlens.predict import Classifier, load_classifier
-from skinlens.preprocess import to_batch
+from skinlens.imaging import quality
+from skinlens.imaging.intake import photo_from_pixels, read_photo
+from skinlens.imaging.preprocess import to_batch
+from skinlens.imaging.synthetic import draw_synthetic_lesion
+from skinlens.inference.classifier import Classifier, load_classifier
+from skinlens.inference.engine import RUN
+from skinlens.inference.release import SHIPPED, load_manifest
 from skinlens.records import Batch, Logits, QualityReport
 from tests.closeness import NETWORK, assert_near
 
@@ -48,7 +48,9 @@ def test_the_release_keeps_its_promises() -> None:
 def batch(classifier: Classifier) -> Batch:
     """Five drawn lesions: in company two whole runs of the engine, and one that is left over."""
     assert RUN == 2
-    return to_batch([photo_from_pixels(draw_phantom(seed), "PNG") for seed in range(5)], classifier.engine.spec)
+    return to_batch(
+        [photo_from_pixels(draw_synthetic_lesion(seed), "PNG") for seed in range(5)], classifier.engine.spec
+    )
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +101,7 @@ def test_an_original_gets_the_answer_of_its_reduced_copy(
 
 def test_size_and_format_of_an_upload_hardly_matter(classifier: Classifier) -> None:
     """The drawn lesion at 600×450 and at three times that: nearly one answer."""
-    drawn = draw_phantom(0)
+    drawn = draw_synthetic_lesion(0)
     enlarged = np.asarray(Image.fromarray(drawn).resize((1800, 1350), Image.Resampling.BICUBIC))
     small, large = (np.array(classifier.predict(photo_from_pixels(one, "PNG")).probs) for one in (drawn, enlarged))
     assert np.abs(small - large).max() < 0.05

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from skinlens.evaluate.outline import dice
-from skinlens.intake import photo_from_pixels
-from skinlens.models.outline import curve, fill, propose
-from skinlens.models.weights import SHIPPED, load_engine, load_manifest, load_outline_head
-from skinlens.phantom import draw_phantom
+from skinlens.evaluation.segmentation import dice
+from skinlens.imaging.intake import photo_from_pixels
+from skinlens.imaging.synthetic import draw_synthetic_lesion
+from skinlens.inference.release import SHIPPED, load_engine, load_manifest
+from skinlens.segmentation.contour import catmull_rom, rasterize
+from skinlens.segmentation.head import load_segmentation_head, propose
 
 pytestmark = pytest.mark.slow
 
@@ -27,12 +28,12 @@ def test_the_head_keeps_its_promises() -> None:
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_it_outlines_the_drawn_lesion(seed: int) -> None:
-    pixels = draw_phantom(seed)
+    pixels = draw_synthetic_lesion(seed)
     photo = photo_from_pixels(pixels, "drawn")
-    found = propose(load_engine(), load_outline_head(), photo).outline
+    found = propose(load_engine(), load_segmentation_head(), photo).outline
     assert found is not None
     height, width = pixels.shape[:2]
-    inside = fill(curve(np.asarray(found.points)) * (width, height), height, width)
+    inside = rasterize(catmull_rom(np.asarray(found.points)) * (width, height), height, width)
     # The lesion is darker than the skin; blurred, its hairs and furrows do not count.
     brightness = np.asarray(Image.fromarray(pixels).convert("L").filter(ImageFilter.GaussianBlur(6)))
     assert dice(inside, brightness < 0.85 * np.median(brightness)) > 0.85

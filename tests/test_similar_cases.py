@@ -8,11 +8,11 @@ import pytest
 
 from skinlens import pipeline
 from skinlens.errors import Cancelled
-from skinlens.intake import photo_from_pixels
-from skinlens.phantom import draw_phantom
+from skinlens.imaging.intake import photo_from_pixels
+from skinlens.imaging.synthetic import draw_synthetic_lesion
+from skinlens.inference.classifier import Classifier
 from skinlens.pipeline import Analysis
-from skinlens.predict import Classifier
-from skinlens.records import LIKENESS, ModelStamp, QualityCheck, QualityReport
+from skinlens.records import LIKENESS, ModelRef, QualityCheck, QualityReport
 from skinlens.store import CaseStore, NewLesion, NewPatient
 
 
@@ -22,7 +22,7 @@ def classifier(release: Path) -> Classifier:
 
 
 def analysed(classifier: Classifier, seed: int) -> Analysis:
-    photo = photo_from_pixels(draw_phantom(seed, 120, 90), "PNG", ())
+    photo = photo_from_pixels(draw_synthetic_lesion(seed, 120, 90), "PNG", ())
     return replace(pipeline.analyse_photo(photo, classifier), quality=QualityReport(()))
 
 
@@ -97,7 +97,7 @@ def test_a_case_of_another_model_is_searched_for_with_the_installed_one(classifi
     store = CaseStore(tmp_path / "home")
     analysis = analysed(classifier, 1)
     number = saved(store, analysis, "P-1")
-    other = replace(analysis.prediction, model=ModelStamp("old", "0", "cd" * 32))
+    other = replace(analysis.prediction, model=ModelRef("old", "0", "cd" * 32))
     assert analysis.features is not None
     old = replace(analysis, prediction=other, features=np.ones_like(analysis.features))
     (found,) = pipeline.similar_cases(store, classifier, old, confirmed_only=False)

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from skinlens import serve
-from skinlens.__main__ import main
+from skinlens.cli import main
 from skinlens.errors import StoreError
-from skinlens.phantom import draw_phantom
+from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.store import default_home
 
 
@@ -31,7 +31,7 @@ def printed(monkeypatch: pytest.MonkeyPatch, encoding: str, *words: str) -> tupl
 
 def save_photo(path: Path) -> None:
     """One with a note: it has a transparent corner."""
-    drawn = draw_phantom(1)
+    drawn = draw_synthetic_lesion(1)
     opacity = np.full(drawn.shape[:2], 255, np.uint8)
     opacity[:20, :20] = 0
     Image.fromarray(np.dstack([drawn, opacity])).save(path, "PNG")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from skinlens.labels import CODES
-from skinlens.records import ModelStamp, Prediction, PredictionSet, QualityCheck, QualityReport, Threshold
+from skinlens.records import ModelRef, Prediction, PredictionSet, QualityCheck, QualityReport, Threshold
 from skinlens.wording import (
     UNRELIABLE,
     agreement,
@@ -25,7 +25,7 @@ BLURRED = QualityReport((QualityCheck("sharpness", "Sharpness", 3.0, 12.0, "at l
 
 def prediction(melanoma: float, threshold: float, sensitivity: float = 0.913, chosen_on: str = "val") -> Prediction:
     probs = tuple(melanoma if code == "mel" else (1 - melanoma) / 6 for code in CODES)
-    model = ModelStamp("hsb", "1.0.0", "5e" * 32)
+    model = ModelRef("hsb", "1.0.0", "5e" * 32)
     return Prediction(probs, (0.0,) * 7, Threshold(threshold, sensitivity, 0.702, chosen_on), model, 9.0)
 
 

@@ -7,8 +7,8 @@ import jaxtyping
 import numpy as np
 from PIL import Image
 
-from skinlens.distill.data import Entry
-from skinlens.distill.outline import OutlineRecipe, mask_paths, train_outline
+from skinlens.training.ham10000 import Entry
+from skinlens.training.lesion_segmentation import OutlineRecipe, mask_paths, train_outline
 from tests.tiny_release import draw_dataset
 
 RECIPE = OutlineRecipe(channels=8, edge_channels=8, epochs=6, batch_size=8, calibration_photos=8)

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skinlens.distill.config import Distillation, Recipe
-from skinlens.distill.data import Entry
-from skinlens.distill.export import export
-from skinlens.distill.material import by_lesion
-from skinlens.distill.train import train
+from skinlens.imaging.preprocess import InputSpec
+from skinlens.imaging.quality import Familiarity, fit_familiarity
 from skinlens.labels import CODES
-from skinlens.models.student import StudentConfig
-from skinlens.preprocess import InputSpec
-from skinlens.quality import Familiarity, fit_familiarity
+from skinlens.networks.student import StudentConfig
+from skinlens.quantization.release_builder import export
+from skinlens.training.ham10000 import Entry
+from skinlens.training.loop import train
+from skinlens.training.protocols import lesion_disjoint_split
+from skinlens.training.recipe import Distillation, Recipe
 
 RECIPE = Recipe(
     name="tiny",
@@ -65,11 +65,11 @@ def make_release(folder: Path) -> Path:
     """Returns the weights folder."""
     training = draw_dataset(folder / "train", 1, 6)
     validation = draw_dataset(folder / "val", 2, 3)
-    train(RECIPE, by_lesion(training, validation, RECIPE), folder / "run")
+    train(RECIPE, lesion_disjoint_split(training, validation, RECIPE), folder / "run")
     jaxtyping.config.update("jaxtyping_disable", True)  # torch's tracer makes tensors of the sizes that are checked
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("skinlens.distill.export.fit_familiarity", _lenient)
+            patch.setattr("skinlens.quantization.release_builder.fit_familiarity", _lenient)
             return export(
                 folder / "run",
                 training,
@@ -77,7 +77,6 @@ def make_release(folder: Path) -> Path:
                 folder / "weights",
                 version="0",
                 calibrations=["entropy"],
-                say=lambda text: None,
             ).parent
     finally:
         jaxtyping.config.update("jaxtyping_disable", False)

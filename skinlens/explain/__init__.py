@@ -1,4 +1,4 @@
-"""Three explanations of one prediction: where in the photo did the model find its reasons?
+"""Explanation methods: Grad-CAM, Score-CAM and LIME on the int8 model that predicted.
 
 Each method is a pure function of photo, model, class and parameters: nothing is hooked and nothing is kept, so any
 number of sessions explain side by side on one shared ``Classifier``. All three explain the model that predicted.
@@ -9,26 +9,26 @@ This package is light: scikit-image is imported when the first LIME map is asked
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import numpy as np
 
+from skinlens import clock
 from skinlens.errors import ParameterError
-from skinlens.explain.evidence import Evidence
+from skinlens.explain.attribution import Attribution
 from skinlens.explain.gradcam import grad_cam
-from skinlens.explain.lime import lime, target_score
+from skinlens.explain.lime import Sampling, lime, target_score
 from skinlens.explain.scorecam import score_cam
+from skinlens.imaging.preprocess import model_view, to_batch
+from skinlens.inference.classifier import Classifier
 from skinlens.labels import CODES, INDEX
-from skinlens.predict import Classifier
-from skinlens.preprocess import model_view, to_batch
 from skinlens.records import Explanation, Method, Photo, Progress, Target
 
 PATTERNS = 256
 """Channels of the fused map of a released network."""
 AGAINST = "against"
 """The one parameter that all methods have: the code of the class that the explained one is contrasted with."""
-Compute = Callable[[Classifier, Photo, Target, Mapping[str, Any], Progress], Evidence]
+Compute = Callable[[Classifier, Photo, Target, Mapping[str, Any], Progress], Attribution]
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def seed_of(photo: Photo) -> int:
 
 def _compute_grad_cam(
     classifier: Classifier, photo: Photo, target: Target, _: Mapping[str, Any], progress: Progress
-) -> Evidence:
+) -> Attribution:
     evidence = grad_cam(classifier.engine, to_batch([photo], classifier.engine.spec), target)
     progress(1.0)
     return evidence
@@ -118,25 +118,22 @@ def _compute_grad_cam(
 
 def _compute_score_cam(
     classifier: Classifier, photo: Photo, target: Target, params: Mapping[str, Any], progress: Progress
-) -> Evidence:
+) -> Attribution:
     engine = classifier.engine
     return score_cam(engine, to_batch([photo], engine.spec), target, params["channels"], progress)
 
 
 def _compute_lime(
     classifier: Classifier, photo: Photo, target: Target, params: Mapping[str, Any], progress: Progress
-) -> Evidence:
+) -> Attribution:
     spec = classifier.engine.spec
     score = target_score(classifier, target, params["target"])
     return lime(
         model_view(photo, spec),
         spec,
         score,
-        samples=params["samples"],
         segments=params["segments"],
-        steady=params["steady"] / 100,
-        seed=params["seed"],
-        design=params["design"],
+        sampling=Sampling(params["samples"], params["steady"] / 100, params["seed"], params["design"]),
         progress=progress,
     )
 
@@ -277,6 +274,6 @@ def explain(
         photo_sha256=photo.sha256,
         model=classifier.engine.stamp,
         duration_ms=(time.perf_counter() - started) * 1000,
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        created_at=clock.utc_now(),
         diagnostics=evidence.diagnostics,
     )

@@ -13,12 +13,12 @@ head lies behind the fused map, so ∂y/∂A_k has a closed form and the quantiz
 import numpy as np
 from jaxtyping import Float32
 
-from skinlens.explain.evidence import Evidence, enlarge
-from skinlens.models.engine import Engine
+from skinlens.explain.attribution import Attribution, enlarge
+from skinlens.inference.engine import Engine
 from skinlens.records import Array, Batch, Target
 
 
-def grad_cam(engine: Engine, batch: Batch, target: Target) -> Evidence:
+def grad_cam(engine: Engine, batch: Batch, target: Target) -> Attribution:
     """Where the fused map raises the logit of the target's class, or its lead over the other class, to first order.
 
     ``batch`` holds the one photo. ``peak`` is the largest value of equation 2, in logits per place of the coarse map.
@@ -27,8 +27,8 @@ def grad_cam(engine: Engine, batch: Batch, target: Target) -> Evidence:
     return weighted(fused[0], engine.head.channel_gradient(fused, target.direction), engine.spec.size_px)
 
 
-def weighted(maps: Float32[Array, "c g g"], alpha: Float32[Array, " c"], size_px: int) -> Evidence:
+def weighted(maps: Float32[Array, "c g g"], alpha: Float32[Array, " c"], size_px: int) -> Attribution:
     """Equation 2, at the size of the network's input."""
     grid = np.maximum(np.einsum("k,khw->hw", alpha, maps), 0)
     peak = float(grid.max())
-    return Evidence(enlarge(grid, size_px), {"peak": peak, "empty": float(peak == 0)})
+    return Attribution(enlarge(grid, size_px), {"peak": peak, "empty": float(peak == 0)})

@@ -1,4 +1,4 @@
-"""LIME on superpixels: hide parts of the photo at random, and fit a line to what that does to the score.
+"""LIME on superpixels: parts of the photo are masked at random, and a linear model is fitted to the scores.
 
 Ribeiro et al., "Why Should I Trust You? Explaining the Predictions of Any Classifier", 2016, with the definitions of
 the authors' ``lime_image``: a hidden superpixel takes its mean color; each is hidden with probability 1/2, but none
@@ -20,13 +20,13 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float64, Int, UInt8
 
-from skinlens.calibration import softmax
-from skinlens.explain.ahead import DEPTH, ahead
-from skinlens.explain.evidence import Evidence, scale_to_peak
+from skinlens.explain.attribution import Attribution, scale_to_peak
+from skinlens.explain.prefetch import DEPTH, prefetch_map
+from skinlens.imaging.preprocess import InputSpec, View, normalize
+from skinlens.inference.calibration import softmax
+from skinlens.inference.classifier import Classifier
+from skinlens.inference.engine import BATCH
 from skinlens.labels import INDEX
-from skinlens.models.engine import BATCH
-from skinlens.predict import Classifier
-from skinlens.preprocess import InputSpec, View, normalise
 from skinlens.records import Array, Batch, Logits, Progress, Target
 
 Regions = Int[Array, "s s"]
@@ -45,7 +45,7 @@ KERNEL_WIDTH = 0.25
 PENALTY = 1.0
 FIRST_LOOK, LOOKS = 192, 64
 """Samples after which it is first seen whether the map is steady, and between two looks."""
-ONCE_IS_ENOUGH = 256
+MIN_SAMPLES_TWO_CHECKS = 256
 """Samples up to which one look decides. Who looks often is lucky once, so later two looks in a row must find it."""
 
 
@@ -59,31 +59,33 @@ class Surrogate:
     """Weighted share of the score's variance that the line accounts for; 0 where the score does not vary."""
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """How the masked copies are drawn, and when there are enough of them."""
+
+    samples: int
+    """At most, the whole photo among them."""
+    stability_target: float
+    """The ``stability`` that is enough, 0 to 1; it is checked from ``FIRST_LOOK`` samples on, and at 1 all are made."""
+    seed: int
+    design: Design
+    """How ``seed`` decides what is masked in which sample."""
+
+
 def lime(
-    view: View,
-    spec: InputSpec,
-    score: Score,
-    *,
-    samples: int,
-    segments: int,
-    steady: float,
-    seed: int,
-    design: Design,
-    progress: Progress,
-) -> Evidence:
+    view: View, spec: InputSpec, score: Score, *, segments: int, sampling: Sampling, progress: Progress
+) -> Attribution:
     """How much each superpixel of ``view`` raises ``score``: positive coefficients scaled to [0, 1], others 0.
 
-    ``samples``: masked copies that are scored at most, the whole photo among them. ``segments``: superpixels that are
-    asked for; the photo decides how many come of it. ``steady``: the ``stability`` that is enough; it is looked at from
-    ``FIRST_LOOK`` samples on, and at 1 all samples are made. ``design``: how ``seed`` decides what is hidden in which
-    sample. ``progress`` is told after each ``BATCH`` samples.
+    ``segments``: superpixels that are asked for; the photo decides how many come of it. ``progress`` is told after each
+    ``BATCH`` samples.
 
     Diagnostics: ``peak`` (largest coefficient, in units of the score), ``r2``, ``segments`` (found), ``negative_share``
     (of the coefficients' absolute sum; they speak against the class and are not drawn), ``samples`` (that were made),
     ``stability``.
     """
     regions = superpixels(view, segments)
-    rows, scores, weights = trials(view, regions, spec, score, samples, steady, seed, design, progress)
+    rows, scores, weights = draw_samples(view, regions, spec, score, sampling, progress)
     surrogate = fit_surrogate(rows, scores, weights)
     positive = np.maximum(surrogate.coefficients, 0)
     total = np.abs(surrogate.coefficients).sum()
@@ -96,32 +98,25 @@ def lime(
         "samples": float(len(rows)),
         "stability": stability(rows, scores, weights),
     }
-    return Evidence(scale_to_peak(positive.astype(np.float32)[regions]), diagnostics)
+    return Attribution(scale_to_peak(positive.astype(np.float32)[regions]), diagnostics)
 
 
-def trials(
-    view: View,
-    regions: Regions,
-    spec: InputSpec,
-    score: Score,
-    samples: int,
-    steady: float,
-    seed: int,
-    design: Design,
-    progress: Progress,
+def draw_samples(
+    view: View, regions: Regions, spec: InputSpec, score: Score, sampling: Sampling, progress: Progress
 ) -> tuple[Rows, Float64[Array, " made"], Weights]:
     """Samples until their map is steady, or all of them: with their scores, and what each counts."""
-    draw, weigh = DESIGNS[design]
-    drawn = draw(samples, int(regions.max()) + 1, seed)
-    looks = [] if steady >= 1 else range(FIRST_LOOK, samples, LOOKS)
+    draw, weigh = DESIGNS[sampling.design]
+    samples, target = sampling.samples, sampling.stability_target
+    drawn = draw(samples, int(regions.max()) + 1, sampling.seed)
+    looks = [] if target >= 1 else range(FIRST_LOOK, samples, LOOKS)
     scores, rows, was_steady = np.empty(0), drawn[:0], False
     # From look to look, so that none is made ahead that is not needed.
     for end in (*looks, samples):
         told = partial(_told_of_part, progress, len(rows) / samples, end / samples)
-        scores = np.concatenate([scores, score_rows(view, regions, drawn[len(rows) : end], spec, score, told)])
+        scores = np.concatenate([scores, score_masks(view, regions, drawn[len(rows) : end], spec, score, told)])
         rows = drawn[:end]
-        is_steady = end < samples and stability(rows, scores, weigh(rows)) >= steady
-        if is_steady and (was_steady or end <= ONCE_IS_ENOUGH):
+        is_steady = end < samples and stability(rows, scores, weigh(rows)) >= target
+        if is_steady and (was_steady or end <= MIN_SAMPLES_TWO_CHECKS):
             progress(1.0)
             break
         was_steady = is_steady
@@ -164,14 +159,14 @@ def superpixels(view: View, segments: int) -> Regions:
     return np.asarray(np.unique(found, return_inverse=True)[1].reshape(found.shape))
 
 
-def draw_rows(samples: int, regions: int, seed: int) -> Rows:
+def random_masks(samples: int, regions: int, seed: int) -> Rows:
     """The stream that lime's ``LimeImageExplainer`` draws with ``random_state=seed``, so that it can be replayed."""
     rows = np.random.RandomState(seed).randint(0, 2, samples * regions).reshape(samples, regions)
     rows[0] = 1
     return rows
 
 
-def paired_rows(samples: int, regions: int, seed: int) -> Rows:
+def foldover_masks(samples: int, regions: int, seed: int) -> Rows:
     """The whole photo, then pairs of opposites from the rows of Hadamard matrices: a fold-over design.
 
     Plackett and Burman 1946; Box and Hunter 1961. A block has 2m rows, m the power of two that is not below
@@ -192,12 +187,12 @@ def paired_rows(samples: int, regions: int, seed: int) -> Rows:
     return np.concatenate(blocks)[:samples]
 
 
-def score_rows(
+def score_masks(
     view: View, regions: Regions, rows: Rows, spec: InputSpec, score: Score, progress: Progress
 ) -> Float64[Array, " n"]:
     """The score of each masked copy, on a thread of its own. ``progress`` is told after each ``BATCH``."""
     scores = np.empty(0)
-    for some in ahead(score, masked_copies(view, regions, rows, spec)):
+    for some in prefetch_map(score, masked_copies(view, regions, rows, spec)):
         scores = np.concatenate([scores, some])
         progress(len(scores) / len(rows))
     return scores
@@ -205,7 +200,7 @@ def score_rows(
 
 def masked_copies(view: View, regions: Regions, rows: Rows, spec: InputSpec) -> Iterator[Batch]:
     """The network's input for each row, ``BATCH`` at a time, in the memory of ``DEPTH`` + 1 batches by turns."""
-    shown, hidden = normalise(np.stack([view, mean_colors(view, regions)]), spec).view(np.int32)
+    shown, hidden = normalize(np.stack([view, mean_colors(view, regions)]), spec).view(np.int32)
     # On the bits: hidden, and where the mask is all ones, what makes shown of it. Half the time of a masked copy.
     difference, bits = shown ^ hidden, -rows.astype(np.int32)
     buffers = np.empty((DEPTH + 1, min(BATCH, len(rows)), *shown.shape), dtype=np.int32)
@@ -231,8 +226,8 @@ def kernel_weights(rows: Rows) -> Weights:
     return np.asarray(np.sqrt(np.exp(-((distance / KERNEL_WIDTH) ** 2))))
 
 
-def paired_weights(rows: Rows) -> Weights:
-    """The same of ``paired_rows``, where both of a pair count their mean: only equal weights let them cancel."""
+def foldover_weights(rows: Rows) -> Weights:
+    """The same of ``foldover_masks``, where both of a pair count their mean: only equal weights let them cancel."""
     weights = kernel_weights(rows)
     end = (len(rows) - 1) // 2 * 2 + 1
     weights[1:end] = weights[1:end].reshape(-1, 2).mean(axis=1).repeat(2)
@@ -240,8 +235,8 @@ def paired_weights(rows: Rows) -> Weights:
 
 
 DESIGNS: dict[Design, tuple[Callable[[int, int, int], Rows], Callable[[Rows], Weights]]] = {
-    "paired": (paired_rows, paired_weights),
-    "independent": (draw_rows, kernel_weights),
+    "paired": (foldover_masks, foldover_weights),
+    "independent": (random_masks, kernel_weights),
 }
 """How samples are drawn, from their number, that of the superpixels and the seed; and what each counts."""
 

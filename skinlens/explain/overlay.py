@@ -1,4 +1,4 @@
-"""A heat map as a picture: one fixed color scale for every method, every page and every report.
+"""Overlay: a heat map as a picture, in one fixed color scale for every method, page and report.
 
 The scale is viridis (S. van der Walt and N. Smith, matplotlib 2.0, CC0): perceptually uniform, readable with any of
 the common color vision deficiencies, and in gray. It is laid down as ten anchors, linear in sRGB between them, which
@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from skinlens.preprocess import InputSpec, heat_to_photo
-from skinlens.records import Array, Heat, Photo, Pixels
+from skinlens.imaging.preprocess import InputSpec, heat_to_photo
+from skinlens.records import Array, Heatmap, Photo, Pixels
 
 ANCHORS: tuple[tuple[int, int, int], ...] = (
     (68, 1, 84),
@@ -46,11 +46,11 @@ GRAY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 FLAT = 1e-6
 """Heat per pixel below which a slope counts as none: such a map would take a million pixels from 0 to 1."""
 
-SquareHeat = Float32[Array, "g g"]
+SquareHeatmap = Float32[Array, "g g"]
 Style = Literal["heat", "contour"]
 
 
-def color(heat: Heat) -> Pixels:
+def color(heat: Heatmap) -> Pixels:
     """The color of each heat value, RGB 0–255. Values outside [0, 1] get the color of the nearer end."""
     values = np.clip(heat, 0, 1)
     positions = np.linspace(0, 1, len(ANCHORS))
@@ -59,7 +59,7 @@ def color(heat: Heat) -> Pixels:
     return colored
 
 
-def blend(pixels: Pixels, heat: Heat, opacity: float = OPACITY) -> Pixels:
+def blend(pixels: Pixels, heat: Heatmap, opacity: float = OPACITY) -> Pixels:
     """The photo under the colored map: ``(1 - opacity) · photo + opacity · color(heat)``, rounded.
 
     Opacity 0 is the photo, 1 the map alone. It is the same at every heat, as it is on the screen, so a color in the
@@ -69,7 +69,7 @@ def blend(pixels: Pixels, heat: Heat, opacity: float = OPACITY) -> Pixels:
     return np.rint(mixed).astype(np.uint8)
 
 
-def difference(pixels: Pixels, change: Heat) -> Pixels:
+def difference(pixels: Pixels, change: Heatmap) -> Pixels:
     """The photo in gray under the difference of two maps: ``HOTTER`` where it is 1, ``COLDER`` where it is -1, in
     between the more of the color, the larger it is; the photo alone where it is 0. ``change`` is in the photo's frame.
     """
@@ -79,7 +79,7 @@ def difference(pixels: Pixels, change: Heat) -> Pixels:
     return np.asarray(np.rint((1 - cover) * gray + cover * ink), dtype=np.uint8)
 
 
-def contour(pixels: Pixels, heat: Heat, opacity: float = 1.0, levels: tuple[float, ...] = LEVELS) -> Pixels:
+def contour(pixels: Pixels, heat: Heatmap, opacity: float = 1.0, levels: tuple[float, ...] = LEVELS) -> Pixels:
     """The photo with one line per level, in the color of that level. ``heat`` is in the photo's frame.
 
     Anti-aliased: a pixel's distance from a line is ``|heat - level| / |gradient of heat|``, the first-order estimate
@@ -99,13 +99,15 @@ def contour(pixels: Pixels, heat: Heat, opacity: float = 1.0, levels: tuple[floa
     return np.rint(drawn).astype(np.uint8)
 
 
-def overlay(photo: Photo, heat: SquareHeat, spec: InputSpec, style: Style = "heat", opacity: float = OPACITY) -> Pixels:
+def overlay(
+    photo: Photo, heat: SquareHeatmap, spec: InputSpec, style: Style = "heat", opacity: float = OPACITY
+) -> Pixels:
     """A map in the network's square frame over its photo, at the photo's size; 0 where the network did not look."""
     placed = heat_to_photo(heat, photo.height_px, photo.width_px, spec)
     return blend(photo.pixels, placed, opacity) if style == "heat" else contour(photo.pixels, placed, opacity)
 
 
-def level_lines(heat: Heat, level: float) -> list[Float64[Array, "n 2"]]:
+def level_lines(heat: Heatmap, level: float) -> list[Float64[Array, "n 2"]]:
     """Where the map is at this level, by linear interpolation (marching squares), from 0 to 1: a line for each stretch.
 
     Points are (across, down) in shares of the map's width and height; what is cut off at the map's edge stays open.
@@ -156,7 +158,7 @@ def _wrapped(line: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, widt
     yield row
 
 
-def _gradient(heat: Heat) -> tuple[Heat, Heat]:
+def _gradient(heat: Heatmap) -> tuple[Heatmap, Heatmap]:
     """Change of heat per pixel, down and to the right; 0 along an axis that is one pixel long."""
     down, right = (np.gradient(heat, axis=axis) if heat.shape[axis] > 1 else np.zeros_like(heat) for axis in (0, 1))
     return down, right

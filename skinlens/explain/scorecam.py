@@ -16,14 +16,14 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float32
 
-from skinlens.calibration import softmax
-from skinlens.explain.ahead import ahead
-from skinlens.explain.evidence import Evidence, enlarge
-from skinlens.models.engine import BATCH, Engine
+from skinlens.explain.attribution import Attribution, enlarge
+from skinlens.explain.prefetch import prefetch_map
+from skinlens.inference.calibration import softmax
+from skinlens.inference.engine import BATCH, Engine
 from skinlens.records import Array, Batch, Progress, Target
 
 
-def score_cam(engine: Engine, batch: Batch, target: Target, channels: int, progress: Progress) -> Evidence:
+def score_cam(engine: Engine, batch: Batch, target: Target, channels: int, progress: Progress) -> Attribution:
     """Where the photo must stay visible for the logit of the target's class, or its lead, to stay high.
 
     ``batch`` holds the one photo. ``channels``: how many are tried, those with the widest range of values first;
@@ -46,7 +46,7 @@ def score_cam(engine: Engine, batch: Batch, target: Target, channels: int, progr
     floor = float(total.min())
     peak = float(total.max()) - floor
     diagnostics = {"peak": peak, "empty": float(peak == 0), "floor": floor, "forwards": float(len(grids))}
-    return Evidence(enlarge(total - total.min(), engine.spec.size_px), diagnostics)
+    return Attribution(enlarge(total - total.min(), engine.spec.size_px), diagnostics)
 
 
 def masked_logits(
@@ -59,7 +59,7 @@ def masked_logits(
             yield batch * enlarged_masks(grids[start : start + BATCH], engine.spec.size_px)[:, np.newaxis]
 
     logits: list[Array] = []
-    for some in ahead(engine.logits, masked()):
+    for some in prefetch_map(engine.logits, masked()):
         logits.append(target.score(some))
         progress(min(BATCH * len(logits), len(grids)) / len(grids))
     return np.concatenate(logits)

@@ -1,4 +1,4 @@
-"""Two visits of one lesion, put into one frame and compared.
+"""Follow-up: two visits of one lesion, registered and compared.
 
 ::
 

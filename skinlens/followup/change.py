@@ -14,8 +14,8 @@ import numpy as np
 from skinlens.errors import InvalidEntry
 from skinlens.followup.measures import LesionMeasures, measure
 from skinlens.followup.registration import Registration, aligned_points, register
-from skinlens.models.outline import curve, fill
 from skinlens.records import Outline, Photo
+from skinlens.segmentation.contour import catmull_rom, rasterize
 
 Basis = Literal["scale", "registration", "none"]
 Quantity = Literal["area", "largest_diameter", "equivalent_diameter", "asymmetry", "color", "lightness", "color_spread"]
@@ -228,14 +228,14 @@ def _colors(first: LesionMeasures, second: LesionMeasures, matched: bool) -> tup
 
 def _overlap(before: SeenLesion, after: SeenLesion, registration: Registration) -> float:
     """Dice coefficient of the outlines, over a canvas that holds both."""
-    first = curve(np.asarray(before.outline.points, dtype=np.float64))
+    first = catmull_rom(np.asarray(before.outline.points, dtype=np.float64))
     moved = aligned_points(
-        registration, [(x, y) for x, y in curve(np.asarray(after.outline.points, dtype=np.float64)).tolist()],
+        registration, [(x, y) for x, y in catmull_rom(np.asarray(after.outline.points, dtype=np.float64)).tolist()],
         before.photo, after.photo,
     )  # fmt: skip
     size = np.array([before.photo.width_px, before.photo.height_px])
     edges = first * size, np.asarray(moved) * size
     low = np.minimum(*(edge.min(axis=0) for edge in edges))
     scale = 200 / float((np.maximum(*(edge.max(axis=0) for edge in edges)) - low).max())
-    one, other = (fill((edge - low) * scale, 200, 200) for edge in edges)
+    one, other = (rasterize((edge - low) * scale, 200, 200) for edge in edges)
     return float(2 * (one & other).sum() / max(1, one.sum() + other.sum()))

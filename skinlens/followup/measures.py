@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float64
 from PIL import Image
 
-from skinlens.models.outline import Points, curve, enclosed, fill
 from skinlens.records import Array, Mask, Outline, Photo
+from skinlens.segmentation.contour import Points, catmull_rom, rasterize, signed_area
 
 Colors = Float64[Array, "n 3"]
 Rgb = tuple[float, float, float]
@@ -64,7 +64,7 @@ def measure(photo: Photo, outline: Outline, like_skin: Rgb | None = None) -> Les
     if outline.photo_sha256 != photo.sha256:
         raise ValueError("The outline is of another photo.")
     edge = _edge(outline, photo)
-    area = abs(enclosed(edge))
+    area = abs(signed_area(edge))
     return LesionMeasures(
         area_px=area,
         largest_diameter_px=_largest_diameter(edge),
@@ -80,7 +80,7 @@ def largest_diameter_px(outline: Outline, photo: Photo) -> float:
 
 
 def _edge(outline: Outline, photo: Photo) -> Points:
-    points: Points = curve(np.asarray(outline.points, dtype=np.float64)) * (photo.width_px, photo.height_px)
+    points: Points = catmull_rom(np.asarray(outline.points, dtype=np.float64)) * (photo.width_px, photo.height_px)
     return points
 
 
@@ -96,7 +96,7 @@ def asymmetry(edge: Points) -> float:
     """
     low, high = edge.min(axis=0), edge.max(axis=0)
     longest = float((high - low).max())
-    inside = fill((edge - (low + high) / 2) / longest * _SIDE + _SIDE / 2, _SIDE, _SIDE)
+    inside = rasterize((edge - (low + high) / 2) / longest * _SIDE + _SIDE / 2, _SIDE, _SIDE)
     down, across = np.nonzero(inside)
     if not len(down):
         return 0.0
@@ -130,7 +130,7 @@ def color_of(photo: Photo, edge: Points, like_skin: Rgb | None = None) -> Lesion
     pixels = np.asarray(Image.fromarray(photo.pixels).resize(size, Image.Resampling.BOX, reducing_gap=2.0))
     edge = edge * (size[0] / photo.width_px, size[1] / photo.height_px)
     usable = (pixels.max(axis=-1) > BLACK) & (pixels.min(axis=-1) < GLARE)
-    inside, outer, inner = (fill(_enlarged(edge, times), size[1], size[0]) for times in (1.0, *reversed(RING)))
+    inside, outer, inner = (rasterize(_enlarged(edge, times), size[1], size[0]) for times in (1.0, *reversed(RING)))
     shown = inside & usable if (inside & usable).any() else inside
     if not shown.any():  # smaller than a pixel at this size
         shown[size[1] // 2, size[0] // 2] = True

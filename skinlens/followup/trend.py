@@ -1,9 +1,9 @@
-"""The melanoma probability over all visits of a lesion: what a chart of its course shows."""
+"""Trend of the melanoma probability over all visits of a lesion."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from skinlens.records import ModelStamp, Visit
+from skinlens.records import ModelRef, Visit
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class TrendPoint:
     """Of melanoma, calibrated."""
     threshold: float
     """The melanoma cut-off that held for it."""
-    model: ModelStamp
+    model: ModelRef
     reliable: bool
     """False: the photo is unlike the training photos; to be drawn apart, and in no line."""
     comparable: bool
@@ -38,7 +38,7 @@ class MelanomaTrend:
         return tuple(point for point in self.points if point.comparable)
 
     @property
-    def model(self) -> ModelStamp | None:
+    def model(self) -> ModelRef | None:
         """Whose probabilities are in ``line``; None without any."""
         return self.line[-1].model if self.line else None
 

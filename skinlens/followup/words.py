@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from skinlens.followup.change import ERROR_MEASURED_ON, Change, Difference, Quantity, ScaleConflict
 from skinlens.followup.registration import Registration
 from skinlens.followup.trend import MelanomaTrend, TrendPoint
-from skinlens.quantities import Unit, area, length, number, percent
+from skinlens.formatting import Unit, area, length, number, percent
 
 NAMES: Mapping[Quantity, str] = {
     "area": "Area",

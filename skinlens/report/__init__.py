@@ -1,4 +1,5 @@
-"""The printed case: ``content`` puts it into words and pictures, ``pdf`` sets them on pages.
+"""Report of a case: ``content`` gathers texts and pictures, ``pdf`` sets them on pages. ``content`` puts it into words
+and pictures, ``pdf`` sets them on pages.
 
 ::
 

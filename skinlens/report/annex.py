@@ -1,4 +1,4 @@
-"""What a report says beyond its first page: maps, tests, quality in figures, technical data."""
+"""Annex of a report: maps, tests, quality figures, technical data."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from skinlens import __version__
+from skinlens.checks.agreement import agree
 from skinlens.explain import AGAINST, METHODS, overlay
-from skinlens.explain.agreement import agree
-from skinlens.preprocess import InputSpec, crop_box, heat_to_photo
-from skinlens.quantities import number, percent
+from skinlens.formatting import number, percent
+from skinlens.imaging.preprocess import InputSpec, crop_box, heat_to_photo
 from skinlens.records import (
     Array,
     Case,
-    Check,
+    CheckResult,
     Explanation,
     Method,
     Photo,
@@ -85,7 +85,7 @@ def compose_annex(
     photo: Photo,
     printed: Pixels,
     explanations: Sequence[Explanation],
-    checks: Sequence[Check],
+    checks: Sequence[CheckResult],
     spec: InputSpec,
 ) -> Annex:
     """``printed``: the photo as it stands on the first page; all others as in ``content.compose``."""

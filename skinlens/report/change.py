@@ -1,11 +1,11 @@
-"""What changed in a lesion since its last visit, in the words of the comparison on the screen, cut to one page."""
+"""Change since the last visit, as the report words it on its first page."""
 
 from dataclasses import dataclass
 
 from skinlens.followup.change import Change, Quantity
 from skinlens.followup.trend import melanoma_trend
 from skinlens.followup.words import NO_COLORS, NO_SIZES, caution_words, difference_words, trend_words
-from skinlens.quantities import Unit
+from skinlens.formatting import Unit
 from skinlens.records import Visit
 
 SHOWN: tuple[Quantity, ...] = ("area", "largest_diameter", "asymmetry", "color")

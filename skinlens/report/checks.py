@@ -1,11 +1,12 @@
-"""What was checked of a prediction and its maps, in the words of the report: a sentence for each check."""
+"""Check results in the words of the report: a sentence for each check."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from skinlens.checks import artifacts, early_exits, faithfulness, localization, reference, robustness
 from skinlens.clock import local_day
-from skinlens.explain import AGAINST, METHODS, artefacts, depth, faithfulness, focus, reference, stability
-from skinlens.records import Check, Prediction, Target
+from skinlens.explain import AGAINST, METHODS
+from skinlens.records import CheckResult, Prediction, Target
 
 NOTHING = "No test of the result or of its maps was made."
 NOTE = (
@@ -26,18 +27,18 @@ class CheckRow:
     """When, the seed, and the model where it is another."""
 
 
-WORDS: Mapping[str, tuple[str, Callable[[Check], str]]] = {
+WORDS: Mapping[str, tuple[str, Callable[[CheckResult], str]]] = {
     faithfulness.KIND: ("Faithfulness", faithfulness.in_words),
-    stability.KIND: ("Stability", stability.in_words),
-    focus.KIND: ("Focus on the lesion", focus.in_words),
+    robustness.KIND: ("Stability", robustness.in_words),
+    localization.KIND: ("Focus on the lesion", localization.in_words),
     reference.KIND: ("Agreement with published libraries", reference.in_words),
-    artefacts.KIND: ("Artifact sensitivity", artefacts.in_words),
-    depth.KIND: ("Answers of the two branches", depth.in_words),
+    artifacts.KIND: ("Artifact sensitivity", artifacts.in_words),
+    early_exits.KIND: ("Answers of the two branches", early_exits.in_words),
 }
 """Kind → the question and the function that words the answer, in the order of the report."""
 
 
-def check_rows(checks: Sequence[Check], prediction: Prediction) -> tuple[CheckRow, ...]:
+def check_rows(checks: Sequence[CheckResult], prediction: Prediction) -> tuple[CheckRow, ...]:
     """Those of the kinds that the report knows, by kind, then by falling probability of the class, then by method."""
     kinds, methods = list(WORDS), ["", *METHODS]
     known = [check for check in checks if check.kind in WORDS]
@@ -50,11 +51,11 @@ def check_rows(checks: Sequence[Check], prediction: Prediction) -> tuple[CheckRo
     return tuple(_row(check, prediction) for check in known)
 
 
-def _prob(check: Check, prediction: Prediction) -> float:
+def _prob(check: CheckResult, prediction: Prediction) -> float:
     return prediction.prob(check.label) if check.label else 1.0
 
 
-def _row(check: Check, prediction: Prediction) -> CheckRow:
+def _row(check: CheckResult, prediction: Prediction) -> CheckRow:
     question, words = WORDS[check.kind]
     title = METHODS[check.method].title if check.method else ""
     target = Target(check.label, str(check.settings.get("map", {}).get(AGAINST, ""))).words if check.label else ""

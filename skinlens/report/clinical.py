@@ -1,12 +1,12 @@
-"""Clinical record in the words of the report: what was recorded, a caption each; nothing of what was not."""
+"""Clinical record in the words of the report: a caption for each entry, nothing for what was not recorded."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from skinlens.clinical import PHOTOTYPES, ClinicalRecord, Histology, Recall
 from skinlens.criteria import CHECKLIST, Abcd, SevenPoint
+from skinlens.formatting import Unit, entered_length
 from skinlens.labels import DIAGNOSES
-from skinlens.quantities import Unit, entered_length
 from skinlens.records import Case
 from skinlens.wording import criteria_statement
 

@@ -1,4 +1,4 @@
-"""A case put into the words, numbers and pictures of its report, before anything is laid out.
+"""Report content: texts, numbers and pictures of a case, before anything is laid out.
 
 What was found stands in it, never how long it took: the same findings give the same bytes. Durations are in the JSON
 of the commands and in the case.
@@ -13,14 +13,13 @@ from skinlens import __version__
 from skinlens.clock import local_minute
 from skinlens.errors import SkinLensError
 from skinlens.followup import measures
+from skinlens.formatting import Unit, length, percent
+from skinlens.imaging.preprocess import InputSpec, crop_box
 from skinlens.labels import BY_CODE, DIAGNOSES, DISCLAIMER, IMPRESSIONS, LABELS, Label, Risk
-from skinlens.models.outline import as_points, curve
-from skinlens.preprocess import InputSpec, crop_box
-from skinlens.quantities import Unit, length, percent
 from skinlens.records import (
     LIKENESS,
     Case,
-    Check,
+    CheckResult,
     Explanation,
     Outline,
     OutlineMaker,
@@ -35,6 +34,7 @@ from skinlens.report.change import SinceLastVisit
 from skinlens.report.clinical import Entry, finding_entries, phototype, plan_entries
 from skinlens.report.signing import UNSIGNED, Signing, shortened, signed_words, status_note
 from skinlens.report.text import PLACEHOLDER, unprintable
+from skinlens.segmentation.contour import as_points, catmull_rom
 from skinlens.wording import (
     GRAY_BARS,
     UNRELIABLE,
@@ -142,7 +142,7 @@ def compose(
     case: Case,
     photo: Photo,
     explanations: Sequence[Explanation] = (),
-    checks: Sequence[Check] = (),
+    checks: Sequence[CheckResult] = (),
     outlines: Sequence[Outline] = (),
     *,
     annex: bool = False,
@@ -163,7 +163,7 @@ def compose(
     Raises ``SkinLensError`` if the photo, an explanation, a check or an outline belongs to another visit.
     """
     visit, prediction = case.visit, case.visit.prediction
-    _refuse_mix_ups(visit, photo, *explanations, *checks, *outlines)
+    _require_same_photo(visit, photo, *explanations, *checks, *outlines)
     outline = min(outlines, key=lambda one: one.made_by == "model", default=None)
     spec = spec or InputSpec()
     said = BY_CODE.get(visit.clinician_label or "")
@@ -199,7 +199,7 @@ def compose(
         photo=printed,
         photo_alt=f"Photo of the lesion, {photo.width_px} by {photo.height_px} pixels.",
         photo_caption=_photo_caption(photo, spec, outline),
-        outline=as_points(curve(np.asarray(outline.points))) if outline else (),
+        outline=as_points(catmull_rom(np.asarray(outline.points))) if outline else (),
         reliable=reliable,
         suspicious=reliable and prediction.above_melanoma_threshold,
         verdict=verdict_line(prediction) if reliable else UNRELIABLE,
@@ -238,9 +238,10 @@ def _codes(said: Label) -> tuple[Entry, ...]:
     )
 
 
-def _refuse_mix_ups(visit: Visit, photo: Photo, *parts: Explanation | Check | Outline) -> None:
+def _require_same_photo(visit: Visit, photo: Photo, *parts: Explanation | CheckResult | Outline) -> None:
     """Another patient's picture in a report is the worst that it could hold."""
-    found = [("photo", photo.sha256), *((type(part).__name__.lower(), part.photo_sha256) for part in parts)]
+    names = {Explanation: "explanation", CheckResult: "check", Outline: "outline"}
+    found = [("photo", photo.sha256), *((names[type(part)], part.photo_sha256) for part in parts)]
     for what, sha256 in found:
         if sha256 != visit.photo_sha256:
             raise SkinLensError(

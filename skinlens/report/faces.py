@@ -1,4 +1,4 @@
-"""The fonts of a report, and which of them has a character.
+"""Fonts of a report, and which of them has a character.
 
 Four free fonts ship beside this file (licences in ``fonts/``), others come with packages (``docs/dependencies.md``).
 The first of them that has a character draws it:

@@ -1,4 +1,4 @@
-"""Text of any script before it is typeset: what can be printed of it, and in which direction a paragraph runs.
+"""Text of any script before it is typeset: printable characters, and the direction of a paragraph.
 
 Shaping, line breaks and the order of mixed directions are the typesetter's. What no font has (Sinhala, Gujarati, some
 emoji, …) is drawn as ``PLACEHOLDER``, never left out, and ``not_printed`` tells it as soon as it is typed.

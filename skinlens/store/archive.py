@@ -1,4 +1,4 @@
-"""A backup as a file: a ZIP with the case database, the photos and maps, and a manifest by which all of it is verified.
+"""Backup archive: a ZIP of the case database, photos and maps, with a manifest by which all of it is verified.
 
 Photos and maps have their SHA-256 as name, and lie in the ZIP as in the case folder; the manifest has the database's.
 The manifest is written last, so a file that was cut off has none.

@@ -21,10 +21,10 @@ from skinlens import __version__
 from skinlens.errors import Cancelled, InvalidEntry, StoreError
 from skinlens.labels import DISCLAIMER
 from skinlens.records import Progress
-from skinlens.store import archive, database, entries, erasure, rows, settings
+from skinlens.store import archive, database, erasure, mapping, settings, validation
 from skinlens.store.archive import Manifest
-from skinlens.store.files import is_settled
-from skinlens.store.home import StoreHome
+from skinlens.store.blobs import is_settled
+from skinlens.store.connection import StoreHome
 
 if sys.platform != "win32":
     import fcntl
@@ -116,7 +116,7 @@ class StoredBackups(StoreHome):
 
     def _note(self, made: Backup) -> None:
         with self._writing() as db:
-            settings.put(db, LAST, rows.to_json(asdict(made)))
+            settings.put(db, LAST, mapping.to_json(asdict(made)))
 
     def _write_unerased(self, partial: Path, report: Progress) -> Manifest:
         for _ in range(ATTEMPTS):
@@ -133,7 +133,7 @@ class StoredBackups(StoreHome):
         )
 
     def _write(self, partial: Path, report: Progress) -> Manifest:
-        made_at = entries.now()
+        made_at = validation.now()
         with self._snapshot(report) as copy:
             with database.opened(copy, to_write=False) as db:
                 needed = erasure.named_files(db)

@@ -12,7 +12,7 @@ from skinlens.errors import CaseNotFound, StoreError
 from skinlens.labels import DISCLAIMER
 from skinlens.records import (
     Case,
-    Check,
+    CheckResult,
     Explanation,
     Lesion,
     Outline,
@@ -24,16 +24,27 @@ from skinlens.records import (
     Status,
     Visit,
 )
-from skinlens.store import clinical_rows, database, entries, erasure, export, files, people, rows, search, visits
+from skinlens.store import (
+    blobs,
+    clinical_rows,
+    database,
+    erasure,
+    export,
+    mapping,
+    patients,
+    search,
+    validation,
+    visits,
+)
 from skinlens.store.backup import StoredBackups
 from skinlens.store.checks import StoredChecks, must_test, put_check
 from skinlens.store.clinical import StoredClinical
 from skinlens.store.corrections import StoredCorrections
 from skinlens.store.features import StoredFeatures
 from skinlens.store.filings import StoredFilings
+from skinlens.store.mapping import Revision, Subject
 from skinlens.store.outlines import StoredOutlines, must_surround, put_outline
 from skinlens.store.patient_list import StoredPatients
-from skinlens.store.rows import Revision, Subject
 from skinlens.store.search import EVERY_CASE, CasePage, CaseQuery, CaseRow
 from skinlens.store.settings import StoredSettings
 from skinlens.store.signatures import must_have_diagnosis
@@ -74,35 +85,35 @@ class CaseStore(
         """All, by pseudonym."""
         with self._reading() as db:
             found = db.query("SELECT * FROM sealed_patient ORDER BY pseudonym COLLATE NOCASE, id")
-            return tuple(rows.patient_of(row) for row in rows.sound(found))
+            return tuple(mapping.patient_of(row) for row in mapping.sound(found))
 
     def patient(self, patient_id: int) -> Patient:
         with self._reading() as db:
-            return rows.patient_of(people.row_of(db, "patient", patient_id))
+            return mapping.patient_of(patients.row_of(db, "patient", patient_id))
 
     def add_patient(self, pseudonym: str, birth_year: int | None = None, sex: Sex = "unknown") -> Patient:
         """A new one; a pseudonym that is taken is an ``InvalidEntry``."""
         with self._writing() as db:
-            number = people.add_patient(db, entries.NewPatient(pseudonym, birth_year, sex))
-            return rows.patient_of(people.row_of(db, "patient", number))
+            number = patients.add_patient(db, validation.NewPatient(pseudonym, birth_year, sex))
+            return mapping.patient_of(patients.row_of(db, "patient", number))
 
     def find_or_add_patient(self, pseudonym: str, birth_year: int | None = None, sex: Sex = "unknown") -> Patient:
         """The one of that pseudonym, or a new one; an unknown birth year or sex is filled in, another is refused."""
         with self._writing() as db:
-            number = people.find_or_add_patient(db, entries.NewPatient(pseudonym, birth_year, sex))
-            return rows.patient_of(people.row_of(db, "patient", number))
+            number = patients.find_or_add_patient(db, validation.NewPatient(pseudonym, birth_year, sex))
+            return mapping.patient_of(patients.row_of(db, "patient", number))
 
     def lesions(self, patient_id: int) -> tuple[Lesion, ...]:
         with self._reading() as db:
-            people.row_of(db, "patient", patient_id)
+            patients.row_of(db, "patient", patient_id)
             found = db.query("SELECT * FROM sealed_lesion WHERE patient_id = ? ORDER BY id", [patient_id])
-            return tuple(rows.lesion_of(row) for row in rows.sound(found, patient_id=patient_id))
+            return tuple(mapping.lesion_of(row) for row in mapping.sound(found, patient_id=patient_id))
 
     def body_sites(self) -> tuple[str, ...]:
         """Those of the stored cases, for the choice in the history."""
         with self._reading() as db:
             found = db.query("SELECT DISTINCT body_site, sound FROM sealed_lesion ORDER BY 1")
-            return tuple(row["body_site"] for row in rows.sound(found))
+            return tuple(row["body_site"] for row in mapping.sound(found))
 
     # -------------------------------------------------------------------------------------------------- saving
 
@@ -112,7 +123,7 @@ class CaseStore(
         quality: QualityReport,
         prediction: Prediction,
         explanations: Sequence[Explanation] = (),
-        checks: Sequence[Check] = (),
+        checks: Sequence[CheckResult] = (),
         outlines: Sequence[Outline] = (),
         *,
         patient: tuple[str, int | None, Sex] | int | None,
@@ -137,12 +148,12 @@ class CaseStore(
             status: ``draft``, or ``signed``, which takes a ``clinician_label``.
             clinical: A follow-up without a recall gets the date that follows from it.
         """
-        day = entries.day(taken_on)
+        day = validation.day(taken_on)
         typed = {
             "taken_on": day,
             **visits.reading_columns(clinician_label, clinician_diagnosis, notes),
-            "first_impression": entries.first_impression(first_impression),
-            "status": entries.first_status(status),
+            "first_impression": validation.first_impression(first_impression),
+            "status": validation.first_status(status),
             **clinical_rows.record_columns(clinical, day),
         }
         if status == "signed":
@@ -153,21 +164,21 @@ class CaseStore(
             must_test(check, photo.sha256)
         for outline in outlines:
             must_surround(outline, photo.sha256)
-        picture, thumbnail = files.picture_file(photo.pixels), files.thumbnail_file(photo.pixels)
-        heats = [files.heat_file(explanation.heat) for explanation in explanations]
+        picture, thumbnail = blobs.picture_file(photo.pixels), blobs.thumbnail_file(photo.pixels)
+        heats = [blobs.heat_file(explanation.heat) for explanation in explanations]
         contents = dict([picture, thumbnail, *heats])
         with self._writing_with(contents) as db:
             row = {
-                "lesion_id": people.lesion_for_case(db, patient, lesion, int(day[:4])),
+                "lesion_id": patients.lesion_for_case(db, patient, lesion, int(day[:4])),
                 **typed,
-                **dict.fromkeys(("created_at", "updated_at"), entries.now()),
-                **rows.photo_columns(photo),
+                **dict.fromkeys(("created_at", "updated_at"), validation.now()),
+                **mapping.photo_columns(photo),
                 "photo_file": picture[0],
                 "thumbnail_file": thumbnail[0],
-                **rows.verdict_columns(quality, prediction),
+                **mapping.verdict_columns(quality, prediction),
             }
             row["signed_at"] = row["created_at"] if status == "signed" else None
-            visit_id = rows.insert(db, "visit", row)
+            visit_id = mapping.insert(db, "visit", row)
             for explanation, (heat_file, _) in zip(explanations, heats, strict=True):
                 visits.put_explanation(db, visit_id, explanation, heat_file)
             for check in checks:
@@ -175,18 +186,18 @@ class CaseStore(
             for outline in outlines:
                 put_outline(db, visit_id, outline)
             changes = {field: (None, clinical_rows.in_words(field, value)) for field, value in typed.items() if value}
-            people.record_revision(db, "visit", visit_id, "created", changes, prediction.model.version)
+            patients.record_revision(db, "visit", visit_id, "created", changes, prediction.model.version)
             return visits.case_of(db, visit_id)
 
     def add_explanation(self, visit_id: int, explanation: Explanation) -> Explanation:
         """Keep one map; it takes the place of one of the same method, class and parameters."""
-        heat_file, content = files.heat_file(explanation.heat)
+        heat_file, content = blobs.heat_file(explanation.heat)
         with self._writing_with({heat_file: content}) as db:
-            visit = people.row_of(db, "visit", visit_id)
+            visit = patients.row_of(db, "visit", visit_id)
             visits.must_explain(explanation, visit["photo_sha256"])
             replaced = visits.put_explanation(db, visit_id, explanation, heat_file)
             changes = {"explanation": (None, " ".join([explanation.method, *explanation.target.codes]))}
-            people.record_revision(db, "visit", visit_id, "explained", changes, visit["model_version"])
+            patients.record_revision(db, "visit", visit_id, "explained", changes, visit["model_version"])
         self._remove_files(replaced)
         return explanation
 
@@ -201,7 +212,7 @@ class CaseStore(
         """Whether the case is still stored: asked before anything of it is shown that was read earlier."""
         with self._reading() as db:
             try:
-                people.must_exist(db, "visit", visit_id)
+                patients.must_exist(db, "visit", visit_id)
             except CaseNotFound:
                 return False
             return True
@@ -210,14 +221,14 @@ class CaseStore(
         """All cases that hold this very photo, the newest first: of the same lesion, or of another patient."""
         with self._reading() as db:
             found = db.query(search.SAME_PHOTO_SQL, [photo_sha256])
-            return tuple(search.case_row_of(row) for row in rows.sound(found, photo_sha256=photo_sha256))
+            return tuple(search.case_row_of(row) for row in mapping.sound(found, photo_sha256=photo_sha256))
 
     def photo(self, visit_id: int) -> Photo:
         """The photo as it was saved: the same pixels, hash and notes."""
         with self._reading() as db:
-            row = people.row_of(db, "visit", visit_id)
+            row = patients.row_of(db, "visit", visit_id)
             content = self.files.read(row["photo_file"], f"the picture of case {visit_id}")
-        return rows.photo_of(row, files.pixels_of(content))
+        return mapping.photo_of(row, blobs.pixels_of(content))
 
     def readable_photo(self, visit_id: int) -> tuple[Photo, tuple[str, ...]]:
         """The photo; or a placeholder of its size and a sentence, where its file is lost or damaged."""
@@ -225,14 +236,14 @@ class CaseStore(
             return self.photo(visit_id), ()
         except StoreError as error:
             with self._reading() as db:
-                row = people.row_of(db, "visit", visit_id)
-            drawn = files.placeholder(row["height_px"], row["width_px"])
-            return rows.placeholder_of(row, drawn), (str(error),)
+                row = patients.row_of(db, "visit", visit_id)
+            drawn = blobs.placeholder(row["height_px"], row["width_px"])
+            return mapping.placeholder_of(row, drawn), (str(error),)
 
     def thumbnail(self, visit_id: int) -> bytes:
         """A JPEG of at most 240 px."""
         with self._reading() as db:
-            row = people.row_of(db, "visit", visit_id)
+            row = patients.row_of(db, "visit", visit_id)
             return self.files.read(row["thumbnail_file"], f"the thumbnail of case {visit_id}")
 
     def thumbnails(self, visit_ids: Sequence[int]) -> dict[int, bytes]:
@@ -240,7 +251,7 @@ class CaseStore(
         marks = ", ".join("?" * len(visit_ids))
         whole: dict[int, bytes] = {}
         with self._reading() as db:
-            for row in rows.sound(
+            for row in mapping.sound(
                 db.query(f"SELECT id, thumbnail_file, sound FROM sealed_visit WHERE id IN ({marks})", visit_ids)
             ):
                 with suppress(StoreError):
@@ -259,13 +270,13 @@ class CaseStore(
         whole: list[Explanation] = []
         problems: list[str] = []
         with self._reading() as db:
-            people.row_of(db, "visit", visit_id)
+            patients.row_of(db, "visit", visit_id)
             for row in db.query(visits.EXPLANATIONS_SQL, [visit_id]):
                 try:
-                    if not rows.is_sound(row, visit_id=visit_id):
-                        raise StoreError(rows.unsound(f"a map of case {visit_id}"))
+                    if not mapping.is_sound(row, visit_id=visit_id):
+                        raise StoreError(mapping.unsound(f"a map of case {visit_id}"))
                     content = self.files.read(row["heat_file"], visits.map_in_words(row))
-                    whole.append(rows.explanation_of(row, files.heat_of(content)))
+                    whole.append(mapping.explanation_of(row, blobs.heat_of(content)))
                 except StoreError as error:
                     problems.append(str(error))
         return tuple(whole), tuple(problems)
@@ -273,9 +284,9 @@ class CaseStore(
     def visits_of_lesion(self, lesion_id: int) -> tuple[Visit, ...]:
         """By date, the oldest first."""
         with self._reading() as db:
-            people.row_of(db, "lesion", lesion_id)
+            patients.row_of(db, "lesion", lesion_id)
             found = db.query("SELECT * FROM sealed_visit WHERE lesion_id = ? ORDER BY taken_on, id", [lesion_id])
-            return tuple(rows.visit_of(row) for row in rows.sound(found, lesion_id=lesion_id))
+            return tuple(mapping.visit_of(row) for row in mapping.sound(found, lesion_id=lesion_id))
 
     def revisions(self, visit_id: int) -> tuple[Revision, ...]:
         """What was changed in the visit, its lesion and its patient, the oldest first."""
@@ -287,17 +298,17 @@ class CaseStore(
             )
             own = {"visit_id": visit_id, "lesion_id": case.lesion.id, "patient_id": case.lesion.patient_id}
             about = (
-                row for row in rows.sound(found) if any(row[column] == own[column] for column in own if own[column])
+                row for row in mapping.sound(found) if any(row[column] == own[column] for column in own if own[column])
             )
-            return tuple(rows.revision_of(row) for row in about)
+            return tuple(mapping.revision_of(row) for row in about)
 
     def search(self, query: CaseQuery = EVERY_CASE) -> CasePage:
         """One page of the history. Nothing that a person types into it is an error."""
         with self._reading() as db:
             found = list(db.query(*search.page_sql(query, _place(db, query, query.after))))
             total = next(iter(db.query(*search.total_sql(query))))["total"]
-        problems = tuple(rows.unsound(f"case {row['id']}") for row in found if not row["sound"])
-        whole = tuple(search.case_row_of(row) for row in rows.sound(found))
+        problems = tuple(mapping.unsound(f"case {row['id']}") for row in found if not row["sound"])
+        whole = tuple(search.case_row_of(row) for row in mapping.sound(found))
         return CasePage(whole, total, search.offset_of(query), problems)
 
     def neighbors(self, query: CaseQuery, visit_id: int) -> tuple[int | None, int | None]:
@@ -387,7 +398,7 @@ class CaseStore(
 
 def _place(db: Database, query: CaseQuery, visit_id: int | None) -> tuple[object, ...] | None:
     """Where the case stands in the order of the query; None for none, and for one that is gone."""
-    if visit_id is None or not rows.is_number(visit_id):
+    if visit_id is None or not mapping.is_number(visit_id):
         return None
-    row = rows.first(db, search.place_sql(query), [visit_id])
+    row = mapping.first(db, search.place_sql(query), [visit_id])
     return None if row is None else tuple(row.values())

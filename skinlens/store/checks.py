@@ -1,4 +1,4 @@
-"""The checks of a case, kept and read like its maps: what was found, by which model, with which settings."""
+"""Stored checks of a case: result, model and parameters, written and read like its maps."""
 
 import json
 from collections.abc import Sequence
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from sqlite_utils.db import Database
 
 from skinlens.errors import InvalidEntry
-from skinlens.records import Check
-from skinlens.store import people, rows
-from skinlens.store.home import StoreHome
-from skinlens.store.rows import Row
+from skinlens.records import CheckResult
+from skinlens.store import mapping, patients
+from skinlens.store.connection import StoreHome
+from skinlens.store.mapping import Row
 
 CHECKS_SQL = """
     SELECT check_result.*, photo_sha256 FROM sealed_check_result check_result JOIN visit ON visit.id = visit_id
@@ -19,7 +19,7 @@ CHECKS_SQL = """
 class StoredChecks(StoreHome):
     """The part of ``CaseStore`` that keeps checks; erased and exported with their visit."""
 
-    def add_checks(self, visit_id: int, checks: Sequence[Check]) -> None:
+    def add_checks(self, visit_id: int, checks: Sequence[CheckResult]) -> None:
         """Keep all or none of them; each takes the place of one of the same kind, class, method and settings.
 
         Raises:
@@ -29,22 +29,22 @@ class StoredChecks(StoreHome):
         if not checks:
             return
         with self._writing() as db:
-            visit = people.row_of(db, "visit", visit_id)
+            visit = patients.row_of(db, "visit", visit_id)
             for check in checks:
                 must_test(check, visit["photo_sha256"])
                 put_check(db, visit_id, check)
             named = dict.fromkeys(" ".join(filter(None, (one.kind, one.method, one.label))) for one in checks)
             changes = {"checks": (None, ", ".join(named))}
-            people.record_revision(db, "visit", visit_id, "checked", changes, visit["model_version"])
+            patients.record_revision(db, "visit", visit_id, "checked", changes, visit["model_version"])
 
-    def checks(self, visit_id: int) -> tuple[Check, ...]:
+    def checks(self, visit_id: int) -> tuple[CheckResult, ...]:
         """All of a visit, in the order in which they were saved."""
         with self._reading() as db:
-            people.row_of(db, "visit", visit_id)
-            return tuple(check_of(row) for row in rows.sound(db.query(CHECKS_SQL, [visit_id]), visit_id=visit_id))
+            patients.row_of(db, "visit", visit_id)
+            return tuple(check_of(row) for row in mapping.sound(db.query(CHECKS_SQL, [visit_id]), visit_id=visit_id))
 
 
-def must_test(check: Check, photo_sha256: str) -> None:
+def must_test(check: CheckResult, photo_sha256: str) -> None:
     """Refuse the check of another photo: it would be read as one of this case."""
     if check.photo_sha256 != photo_sha256:
         raise InvalidEntry(
@@ -53,36 +53,36 @@ def must_test(check: Check, photo_sha256: str) -> None:
         )
 
 
-def put_check(db: Database, visit_id: int, check: Check) -> None:
+def put_check(db: Database, visit_id: int, check: CheckResult) -> None:
     """Insert it in the place of the same one."""
     row = {"visit_id": visit_id, **check_columns(check)}
     same = "visit_id = :visit_id AND kind = :kind AND label = :label AND method = :method AND settings = :settings"
     db.execute(f"DELETE FROM check_result WHERE {same}", row)
-    rows.insert(db, "check_result", row)
+    mapping.insert(db, "check_result", row)
 
 
-def check_columns(check: Check) -> Row:
+def check_columns(check: CheckResult) -> Row:
     return {
         "kind": check.kind,
         "label": check.label,
         "method": check.method,
-        "settings": rows.to_json(check.settings),
+        "settings": mapping.to_json(check.settings),
         "seed": check.seed,
-        "figures": rows.to_json(check.figures),
+        "figures": mapping.to_json(check.figures),
         "duration_ms": check.duration_ms,
         "created_at": check.created_at,
-        **rows.stamp_columns(check.model),
+        **mapping.stamp_columns(check.model),
     }
 
 
-def check_of(row: Row) -> Check:
+def check_of(row: Row) -> CheckResult:
     """From a row of the table ``check_result`` with the visit's ``photo_sha256`` beside it."""
-    return Check(
+    return CheckResult(
         kind=row["kind"],
         label=row["label"],
         method=row["method"],
         photo_sha256=row["photo_sha256"],
-        model=rows.stamp_of(row),
+        model=mapping.stamp_of(row),
         seed=row["seed"],
         settings=json.loads(row["settings"]),
         figures=json.loads(row["figures"]),

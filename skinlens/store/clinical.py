@@ -12,9 +12,9 @@ from skinlens.criteria import Criteria
 from skinlens.errors import InvalidEntry
 from skinlens.outcomes import Outcome
 from skinlens.records import Case, Patient
-from skinlens.store import clinical_rows, people, rows, signatures, visits
-from skinlens.store.home import StoreHome
-from skinlens.store.rows import Row
+from skinlens.store import clinical_rows, mapping, patients, signatures, visits
+from skinlens.store.connection import StoreHome
+from skinlens.store.mapping import Row
 
 # The seals of rows with histology alone are checked: those of 100,000 rows take seconds, and every start checks them.
 _OUTCOMES_SQL = """
@@ -106,8 +106,8 @@ class StoredClinical(StoreHome):
     def set_phototype(self, patient_id: int, phototype: int | None, *, expected_version: int) -> Patient:
         """The Fitzpatrick skin phototype, 1 to 6; the trail says that it was changed, not from what."""
         with self._writing() as db:
-            people.set_phototype(db, patient_id, phototype, expected_version)
-            return rows.patient_of(people.row_of(db, "patient", patient_id))
+            patients.set_phototype(db, patient_id, phototype, expected_version)
+            return mapping.patient_of(patients.row_of(db, "patient", patient_id))
 
     def outcomes(self) -> tuple[Outcome, ...]:
         """Each visit of which a clinician or a pathologist said something, for ``outcomes.compare``."""
@@ -124,9 +124,9 @@ class StoredClinical(StoreHome):
     ) -> Case:
         """``action``: of the trail, for a change that amends nothing; otherwise it follows from the status."""
         with self._writing() as db:
-            stored = people.row_of(db, "visit", visit_id)
+            stored = patients.row_of(db, "visit", visit_id)
             wanted = columns(stored)
-            people.must_be_current("visit", stored, expected_version, wanted)
+            patients.must_be_current("visit", stored, expected_version, wanted)
             signatures.write(db, stored, wanted, status=stored["status"], signer=signer, action=action)
             return visits.case_of(db, visit_id)
 

@@ -19,7 +19,7 @@ from skinlens.clinical import (
 from skinlens.criteria import ABCD_RULE, Abcd, Criteria, SevenPoint
 from skinlens.errors import InvalidEntry
 from skinlens.labels import DIAGNOSES
-from skinlens.store import entries
+from skinlens.store import validation
 
 Columns = dict[str, Any]
 LAST_RECALL_YEARS = 10
@@ -50,12 +50,12 @@ def criteria_columns(criteria: Criteria) -> Columns:
     return {
         "abcd": None if abcd is None else _json({**asdict(abcd), "rule": ABCD_RULE}),
         "seven_point": None if seven_point is None else _json(asdict(seven_point)),
-        "pattern": entries.text(criteria.pattern, "pattern note"),
+        "pattern": validation.text(criteria.pattern, "pattern note"),
     }
 
 
 def history_columns(symptoms: str, evolution: str) -> Columns:
-    return {"symptoms": entries.text(symptoms, "symptoms"), "evolution": entries.text(evolution, "evolution")}
+    return {"symptoms": validation.text(symptoms, "symptoms"), "evolution": validation.text(evolution, "evolution")}
 
 
 def plan_columns(plan: Plan | None) -> Columns:
@@ -71,7 +71,7 @@ def plan_columns(plan: Plan | None) -> Columns:
         )
     if plan.action != "recheck" and plan.months is not None:
         raise InvalidEntry(f"Months belong to a follow-up, but the plan is {plan.action}. Leave them out.")
-    text = entries.text(plan.text, "plan")
+    text = validation.text(plan.text, "plan")
     if plan.action == "other" and not text.strip():
         raise InvalidEntry("The plan is something else, but it does not say what. Type it in words.")
     return {"plan": plan.action, "plan_months": plan.months, "plan_text": text}
@@ -129,7 +129,7 @@ def recall_columns(recall: Recall | None, taken_on: str) -> Columns:
 
 def recall_day(value: date | str, taken_on: str) -> str:
     """The ISO date of a recall, after that of the visit."""
-    parsed = entries.parsed_day(value)
+    parsed = validation.parsed_day(value)
     visited = date.fromisoformat(taken_on)
     if parsed <= visited or parsed.year > visited.year + LAST_RECALL_YEARS:
         raise InvalidEntry(
@@ -145,8 +145,8 @@ def _done_day(value: date | str | None, taken_on: str) -> str | None:
 
 def past_day(value: date | str, taken_on: str, refusal: str) -> str:
     """An ISO date from that of the visit to today; ``refusal`` begins the sentence for another one."""
-    parsed = entries.parsed_day(value)
-    if parsed < date.fromisoformat(taken_on) or entries.is_to_come(parsed):
+    parsed = validation.parsed_day(value)
+    if parsed < date.fromisoformat(taken_on) or validation.is_to_come(parsed):
         raise InvalidEntry(
             f"{refusal} on {parsed.isoformat()}: a day from that of the visit ({taken_on}) to today is expected. "
             "Correct the date."
@@ -161,16 +161,16 @@ def histology_columns(histology: Histology | None, taken_on: str) -> Columns:
         raise InvalidEntry(
             f"{histology.label!r} is no diagnosis. Choose one of: {', '.join(DIAGNOSES)}; or give it in words."
         )
-    text = entries.text(histology.text, "histology")
+    text = validation.text(histology.text, "histology")
     if histology.label is None and not text.strip():
         raise InvalidEntry("The histology names no diagnosis. Choose one, or type it in words.")
-    number = entries.text(histology.report_number, "number of the report").strip()
+    number = validation.text(histology.report_number, "number of the report").strip()
     reported = histology.reported_on
     return {
         "histology": histology.label,
         "histology_text": text,
         "histology_on": None if reported is None else past_day(reported, taken_on, "Histology cannot be"),
-        "histology_report": entries.line(number, "number of the report") if number else "",
+        "histology_report": validation.line(number, "number of the report") if number else "",
     }
 
 

@@ -2,8 +2,8 @@
 
 from skinlens.clinical import ClinicalRecord
 from skinlens.records import BodyPosition, Case, Lesion, Patient, Sex, Status
-from skinlens.store import clinical_rows, entries, erasure, people, rows, signatures, visits
-from skinlens.store.home import StoreHome
+from skinlens.store import clinical_rows, erasure, mapping, patients, signatures, validation, visits
+from skinlens.store.connection import StoreHome
 
 
 class StoredCorrections(StoreHome):
@@ -17,18 +17,18 @@ class StoredCorrections(StoreHome):
         self, patient_id: int, pseudonym: str, birth_year: int | None, sex: Sex, *, expected_version: int
     ) -> Patient:
         """Correct all three fields. No trace of the earlier values is left in the database."""
-        typed = entries.NewPatient(pseudonym, birth_year, sex)
+        typed = validation.NewPatient(pseudonym, birth_year, sex)
         with self._writing() as db:
-            if people.edit_patient(db, patient_id, typed, expected_version):
-                erasure.mark_pending(db)
-            patient = rows.patient_of(people.row_of(db, "patient", patient_id))
+            if patients.edit_patient(db, patient_id, typed, expected_version):
+                erasure.schedule_purge(db)
+            patient = mapping.patient_of(patients.row_of(db, "patient", patient_id))
         self._scrub()
         return patient
 
     def edit_lesion(self, lesion_id: int, body_site: str, remark: str, *, expected_version: int) -> Lesion:
         with self._writing() as db:
-            people.edit_lesion(db, lesion_id, entries.NewLesion(body_site, remark), expected_version)
-            return rows.lesion_of(people.row_of(db, "lesion", lesion_id))
+            patients.edit_lesion(db, lesion_id, validation.NewLesion(body_site, remark), expected_version)
+            return mapping.lesion_of(patients.row_of(db, "lesion", lesion_id))
 
     def place_lesion(self, lesion_id: int, position: BodyPosition | None, *, expected_version: int) -> Lesion:
         """Set or move the lesion's place on the body map; None takes it off.
@@ -37,8 +37,8 @@ class StoredCorrections(StoreHome):
             InvalidEntry: there is no such view, or the place lies outside of its drawing.
         """
         with self._writing() as db:
-            people.place_lesion(db, lesion_id, position, expected_version)
-            return rows.lesion_of(people.row_of(db, "lesion", lesion_id))
+            patients.place_lesion(db, lesion_id, position, expected_version)
+            return mapping.lesion_of(patients.row_of(db, "lesion", lesion_id))
 
     def annotate(
         self,
@@ -64,11 +64,11 @@ class StoredCorrections(StoreHome):
         """
         typed = visits.reading_columns(clinician_label, clinician_diagnosis, notes)
         with self._writing() as db:
-            stored = people.row_of(db, "visit", visit_id)
+            stored = patients.row_of(db, "visit", visit_id)
             wanted = typed | (clinical_rows.changed_columns(clinical, stored) if clinical else {})
             if status == "signed":
                 signatures.must_not_be_signed_meanwhile(stored, expected_version, wanted)
-            people.must_be_current("visit", stored, expected_version, wanted)
+            patients.must_be_current("visit", stored, expected_version, wanted)
             signatures.write(db, stored, wanted, status=status, signer=signer)
             return visits.case_of(db, visit_id)
 
@@ -91,16 +91,16 @@ class StoredCorrections(StoreHome):
         with self._writing() as db:
             before = visits.case_of(db, visit_id)
             year = int(before.visit.taken_on[:4])
-            stored = people.row_of(db, "visit", visit_id)
+            stored = patients.row_of(db, "visit", visit_id)
             wanted = lesion if isinstance(lesion, int) else None  # one to be added has no number yet
-            people.must_be_current("visit", stored, expected_version, {"lesion_id": wanted})
-            lesion_id = people.lesion_for_case(db, patient, lesion, year)
+            patients.must_be_current("visit", stored, expected_version, {"lesion_id": wanted})
+            lesion_id = patients.lesion_for_case(db, patient, lesion, year)
             if lesion_id != before.lesion.id:
-                rows.update(db, "visit", visit_id, {"lesion_id": lesion_id, "updated_at": entries.now()})
+                mapping.update(db, "visit", visit_id, {"lesion_id": lesion_id, "updated_at": validation.now()})
                 changes = visits.move_in_words(before, visits.case_of(db, visit_id))
-                people.record_revision(db, "visit", visit_id, "moved", changes, stored["model_version"])
-                people.remove_empty_lesion(db, before.lesion.id)
-                erasure.mark_pending(db)  # the search index held the words of the lesion and patient before
+                patients.record_revision(db, "visit", visit_id, "moved", changes, stored["model_version"])
+                patients.remove_empty_lesion(db, before.lesion.id)
+                erasure.schedule_purge(db)  # the search index held the words of the lesion and patient before
             moved = visits.case_of(db, visit_id)
         self._scrub()
         return moved

@@ -1,4 +1,4 @@
-"""Opening the case database: one connection for one operation, brought up to date, with errors in plain words.
+"""Case database: one connection for one operation, migrated on opening, with errors in plain words.
 
 SQLite ties a connection to its thread, and the app's pages run in many threads. So a connection is opened for one
 operation, closed after it, and never kept.
@@ -18,7 +18,7 @@ from typing import TypeVar
 from sqlite_utils.db import Database
 
 from skinlens.errors import StoreError
-from skinlens.store.files import make_private
+from skinlens.store.blobs import make_private
 from skinlens.store.migrations import MIGRATIONS, STEP_NAMES
 from skinlens.store.seals import seal
 from skinlens.store.words import searchable

@@ -1,4 +1,4 @@
-"""Deleting so that nothing stays behind: rows, the words in the search index, free pages, the log, and files.
+"""Erasure: rows, the words in the search index, free pages, the log and files, without a trace.
 
 The transaction that deletes the rows lists the files that they named in the table ``erasing``. So an erasure that is
 interrupted at any point, by a kill or a disk that cannot be written, is finished later (``CaseStore.tidy``).
@@ -9,10 +9,10 @@ import time
 from sqlite_utils.db import Database
 
 from skinlens.errors import StoreError
-from skinlens.store.entries import now
-from skinlens.store.files import CaseFiles
-from skinlens.store.people import must_exist
-from skinlens.store.rows import Subject, first
+from skinlens.store.blobs import CaseFiles
+from skinlens.store.mapping import Subject, first
+from skinlens.store.patients import must_exist
+from skinlens.store.validation import now
 
 PATIENCE_S = 5.0
 """How long emptying the log is tried again: while another window does the same, SQLite refuses without waiting."""
@@ -41,7 +41,7 @@ def erase_rows(db: Database, subject: Subject, number: int) -> None:
             "DELETE FROM lesion WHERE id = ? AND patient_id IS NULL AND id NOT IN (SELECT lesion_id FROM visit)",
             [lesion["lesion_id"]],
         )
-    mark_pending(db)
+    schedule_purge(db)
     count = first(db, "SELECT value FROM setting WHERE key = ?", [COUNTED])
     text = str(1 + (int(count["value"]) if count and count["value"].isdecimal() else 0))
     db.execute("INSERT OR REPLACE INTO setting (key, value, updated_at) VALUES (?, ?, ?)", [COUNTED, text, now()])
@@ -51,7 +51,7 @@ def is_unfinished(db: Database) -> bool:
     return first(db, "SELECT 1 FROM setting WHERE key = ? UNION ALL SELECT 1 FROM erasing", [PENDING]) is not None
 
 
-def mark_pending(db: Database) -> None:
+def schedule_purge(db: Database) -> None:
     db.execute("INSERT OR REPLACE INTO setting (key, value, updated_at) VALUES (?, 'yes', ?)", [PENDING, now()])
 
 
@@ -79,7 +79,7 @@ def files_of(db: Database, subject: Subject, number: int) -> frozenset[str]:
     return frozenset(_named(db, f"IN ({_VISITS_OF[subject]})", {"id": number}))
 
 
-def scrub(db: Database) -> None:
+def purge_deleted(db: Database) -> None:
     """Overwrite what deleted rows leave: words in the search index, free pages, the write-ahead log.
 
     Raises:

@@ -1,4 +1,6 @@
-"""Everything of one patient as a ZIP: ``patient.json``, ``pictures/*.png`` and ``maps/*.npz``."""
+"""Patient export: a ZIP of ``patient.json``, ``pictures/*.png`` and ``maps/*.npz``. ``patient.json``,
+``pictures/*.png`` and ``maps/*.npz``.
+"""
 
 import io
 import json
@@ -14,11 +16,11 @@ from skinlens import __version__
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.store.checks import CHECKS_SQL, check_of
 from skinlens.store.clinical_rows import exported
-from skinlens.store.entries import now
 from skinlens.store.features import features_of
+from skinlens.store.mapping import Row, is_sound, lesion_of, patient_of, revision_of, stamp_of, unsound, visit_of
 from skinlens.store.outlines import OUTLINES_SQL, outline_of
-from skinlens.store.people import row_of
-from skinlens.store.rows import Row, is_sound, lesion_of, patient_of, revision_of, stamp_of, unsound, visit_of
+from skinlens.store.patients import row_of
+from skinlens.store.validation import now
 from skinlens.store.visits import EXPLANATIONS_SQL, map_in_words
 
 _README = f"""{DISCLAIMER}

@@ -18,9 +18,9 @@ from jaxtyping import Float32, Int64
 from sqlite_utils.db import Database
 
 from skinlens.records import Array
-from skinlens.store import people, rows
-from skinlens.store.home import StoreHome
-from skinlens.store.rows import Row
+from skinlens.store import mapping, patients
+from skinlens.store.connection import StoreHome
+from skinlens.store.mapping import Row
 
 Relation = Literal["same patient", "another patient", "patient not recorded"]
 DiagnosisSource = Literal["histology", "clinician", "not signed", "none"]
@@ -96,10 +96,10 @@ class StoredFeatures(StoreHome):
     def keep_features(self, visit_id: int, model_sha256: str, features: Float32[Array, " k"]) -> None:
         """In the place of those of another model, if there are any."""
         with self._writing() as db:
-            people.row_of(db, "visit", visit_id)
+            patients.row_of(db, "visit", visit_id)
             db.execute("DELETE FROM visit_features WHERE visit_id = ?", [visit_id])
             row = {"visit_id": visit_id, "model_sha256": model_sha256, "features": features.astype("<f2").tobytes()}
-            rows.insert(db, "visit_features", row)
+            mapping.insert(db, "visit_features", row)
 
     def visits_without_features(self, model_sha256: str, *, after: int = 0, most: int = 100) -> tuple[int, ...]:
         """Visits with a number above ``after`` of which this model's features are not stored, by number."""
@@ -155,7 +155,7 @@ class StoredFeatures(StoreHome):
 
 def features_of(db: Database, visit_id: int) -> dict[str, object] | None:
     """For the export: the model's hash and the numbers; None where none are stored."""
-    row = rows.first(db, "SELECT model_sha256, features FROM visit_features WHERE visit_id = ?", [visit_id])
+    row = mapping.first(db, "SELECT model_sha256, features FROM visit_features WHERE visit_id = ?", [visit_id])
     if row is None:
         return None
     return {"model_sha256": row["model_sha256"], "values": np.frombuffer(row["features"], "<f2").tolist()}
@@ -207,7 +207,7 @@ def _rows(db: Database, visit_ids: Sequence[int]) -> Iterator[Row]:
     if not visit_ids:
         return iter(())
     wanted = "v.id IN (SELECT value FROM json_each(?)) AND reliable"
-    sql = f"SELECT {rows.CASE_COLUMNS} FROM {rows.CASE_TABLES} WHERE {wanted}"
+    sql = f"SELECT {mapping.CASE_COLUMNS} FROM {mapping.CASE_TABLES} WHERE {wanted}"
     return (row for row in db.query(sql, [json.dumps(visit_ids)]) if row["all_sound"])
 
 

@@ -7,8 +7,8 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from skinlens.store import rows, settings
-from skinlens.store.home import StoreHome
+from skinlens.store import mapping, settings
+from skinlens.store.connection import StoreHome
 
 _PREFIX = "filing:"
 # The photo that was being saved when the app ended may be a case already: the next number after those before it.
@@ -33,7 +33,7 @@ class StoredFilings(StoreHome):
     def note_filing(self, token: str, total: int, visit_ids: Collection[int]) -> None:
         """Before each photo of it: so many photos were to be filed, and these are the cases so far."""
         with self._writing() as db:
-            last = rows.first(db, "SELECT coalesce(max(id), 0) AS last FROM visit", [])
+            last = mapping.first(db, "SELECT coalesce(max(id), 0) AS last FROM visit", [])
             note = {"total": total, "visit_ids": sorted(visit_ids), "before": last["last"] if last else 0}
             settings.put(db, f"{_PREFIX}{token}", json.dumps(note))
 

@@ -1,4 +1,4 @@
-"""Whether an app serves a case folder: what must not happen under it, as a restore, asks first."""
+"""Lock of a case folder while an app serves it: a restore asks for it first."""
 
 import os
 import sys

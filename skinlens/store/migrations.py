@@ -1,4 +1,4 @@
-"""The schema of the case database, as steps that are only ever added to.
+"""Schema migrations of the case database: steps are only ever added.
 
 A released step is never edited: a change is a new function at the end of ``STEPS``. Each runs once, in one transaction
 with the note that it ran, on an empty file as well as on a file of any older version with rows in it.

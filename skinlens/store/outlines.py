@@ -7,9 +7,9 @@ from sqlite_utils.db import Database
 
 from skinlens.errors import Conflict, InvalidEntry
 from skinlens.records import Outline
-from skinlens.store import people, rows
-from skinlens.store.home import StoreHome
-from skinlens.store.rows import Row
+from skinlens.store import mapping, patients
+from skinlens.store.connection import StoreHome
+from skinlens.store.mapping import Row
 
 OUTLINES_SQL = """
     SELECT outline.*, photo_sha256 FROM sealed_outline outline JOIN visit ON visit.id = visit_id
@@ -30,7 +30,7 @@ class StoredOutlines(StoreHome):
             InvalidEntry: an outline is of another photo.
         """
         with self._writing() as db:
-            visit = people.row_of(db, "visit", visit_id)
+            visit = patients.row_of(db, "visit", visit_id)
             stored = _outlines(db, visit_id)
             if set(stored) != set(expected) and set(stored) != set(outlines):
                 raise Conflict(
@@ -48,12 +48,12 @@ class StoredOutlines(StoreHome):
             for outline in outlines:
                 put_outline(db, visit_id, outline)
             changes = {"outlines": (before, _makers(db, visit_id))}
-            people.record_revision(db, "visit", visit_id, "outlined", changes, visit["model_version"])
+            patients.record_revision(db, "visit", visit_id, "outlined", changes, visit["model_version"])
 
     def outlines(self, visit_id: int) -> tuple[Outline, ...]:
         """The model's, then the clinician's, as far as there are any."""
         with self._reading() as db:
-            people.row_of(db, "visit", visit_id)
+            patients.row_of(db, "visit", visit_id)
             return _outlines(db, visit_id)
 
 
@@ -70,11 +70,11 @@ def put_outline(db: Database, visit_id: int, outline: Outline) -> None:
     row = {
         "visit_id": visit_id,
         "made_by": outline.made_by,
-        "points": rows.to_json(outline.points),
+        "points": mapping.to_json(outline.points),
         "created_at": outline.created_at,
-        **rows.stamp_columns(outline.model),
+        **mapping.stamp_columns(outline.model),
     }
-    rows.insert(db, "outline", row)
+    mapping.insert(db, "outline", row)
 
 
 def outline_of(row: Row) -> Outline:
@@ -83,13 +83,13 @@ def outline_of(row: Row) -> Outline:
         points=tuple((across, down) for across, down in json.loads(row["points"])),
         made_by=row["made_by"],
         photo_sha256=row["photo_sha256"],
-        model=rows.stamp_of(row),
+        model=mapping.stamp_of(row),
         created_at=row["created_at"],
     )
 
 
 def _outlines(db: Database, visit_id: int) -> tuple[Outline, ...]:
-    return tuple(outline_of(row) for row in rows.sound(db.query(OUTLINES_SQL, [visit_id]), visit_id=visit_id))
+    return tuple(outline_of(row) for row in mapping.sound(db.query(OUTLINES_SQL, [visit_id]), visit_id=visit_id))
 
 
 def _makers(db: Database, visit_id: int) -> str | None:

@@ -9,9 +9,9 @@ from typing import Any, Literal
 from sqlite_utils.db import Database
 
 from skinlens.records import Patient, Visit
-from skinlens.store import people, rows
-from skinlens.store.home import StoreHome
-from skinlens.store.rows import Row, sound, unsound
+from skinlens.store import mapping, patients
+from skinlens.store.connection import StoreHome
+from skinlens.store.mapping import Row, sound, unsound
 
 PatientSort = Literal["last visit", "pseudonym"]
 MAX_CHARACTERS = 200
@@ -89,14 +89,14 @@ class StoredPatients(StoreHome):
         """By number of the lesion, for each lesion that has one: its visits by date, the oldest first."""
         grouped: dict[int, list[Visit]] = defaultdict(list)
         with self._reading() as db:
-            people.row_of(db, "patient", patient_id)
+            patients.row_of(db, "patient", patient_id)
             found = db.query(
                 "SELECT v.* FROM lesion l JOIN sealed_visit v ON v.lesion_id = l.id WHERE l.patient_id = ? "
                 "ORDER BY v.taken_on, v.id",
                 [patient_id],
             )
             for row in sound(found):
-                grouped[row["lesion_id"]].append(rows.visit_of(row))
+                grouped[row["lesion_id"]].append(mapping.visit_of(row))
         return {lesion: tuple(visits) for lesion, visits in grouped.items()}
 
 
@@ -165,7 +165,7 @@ def _patient_row(row: Row, lesions: int, visits: Sequence[Row]) -> PatientRow:
     latest = {visit["lesion_id"]: visit for visit in visits}
     recalls = [visit["recall_on"] for visit in visits if visit["recall_on"] and not visit["recall_done_on"]]
     return PatientRow(
-        patient=rows.patient_of(row),
+        patient=mapping.patient_of(row),
         lesions=lesions,
         visits=len(visits),
         last_visit_on=visits[-1]["taken_on"] if visits else None,

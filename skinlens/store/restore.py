@@ -1,4 +1,4 @@
-"""Restoring a backup: verified before anything is touched, and what was there before is set aside, not deleted."""
+"""Restore of a backup: verified before anything is touched; what was there is set aside, not deleted."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from pathlib import Path
 from skinlens.clock import local_day
 from skinlens.errors import StoreError
 from skinlens.records import Progress
-from skinlens.store import archive, database, erasure, files
+from skinlens.store import archive, blobs, database, erasure
 from skinlens.store.archive import Manifest
 from skinlens.store.backup import Backup, StoredBackups
 from skinlens.store.in_use import InUse
@@ -54,7 +54,7 @@ def restore(path: Path, home: Path, *, replace: bool = False, progress: Progress
                     f"{local_day(manifest.made_at)} ({_count(manifest.cases, 'case')}) in its place, say --replace: "
                     "what is there now is set aside in that folder, not deleted."
                 )
-            files.make_private(home)
+            blobs.make_private(home)
             free = shutil.disk_usage(home).free
             if free < manifest.bytes:
                 raise StoreError(

@@ -1,4 +1,4 @@
-"""The history's questions: a ``CaseQuery`` becomes one SELECT, its rows become ``CaseRow`` records."""
+"""Case search: a ``CaseQuery`` becomes one SELECT, its rows become ``CaseRow`` records."""
 
 import re
 import unicodedata
@@ -10,7 +10,7 @@ from typing import Any, Literal
 from skinlens.clinical import PlanAction
 from skinlens.labels import CODES, LABELS
 from skinlens.records import Status
-from skinlens.store.rows import ALL_SOUND, CASE_TABLES, PROB_COLUMNS, Row, is_number, quality_of
+from skinlens.store.mapping import ALL_SOUND, CASE_TABLES, PROB_COLUMNS, Row, is_number, quality_of
 from skinlens.store.words import searchable
 
 SortKey = Literal["date", "melanoma", "patient", "top", "recall"]

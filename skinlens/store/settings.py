@@ -11,11 +11,11 @@ from sqlite_utils.db import Database
 
 from skinlens.clinical import FIELD_WIDTH_MM
 from skinlens.errors import InvalidEntry
-from skinlens.quantities import Unit
+from skinlens.formatting import Unit
 from skinlens.settings import Overlay, Settings
-from skinlens.store import entries, rows
-from skinlens.store.home import StoreHome
-from skinlens.store.rows import Setting
+from skinlens.store import mapping, validation
+from skinlens.store.connection import StoreHome
+from skinlens.store.mapping import Setting
 
 KEY = "settings"
 MAX_SIGNERS = 40
@@ -84,7 +84,7 @@ class StoredSettings(StoreHome):
         with self._writing() as db:
             before = stored(db)
             kept = _changed(before, {name: getattr(wanted, name) for name in mine})
-            put(db, KEY, rows.to_json(asdict(kept)))
+            put(db, KEY, mapping.to_json(asdict(kept)))
         others = {name: getattr(before, name) for name in mine}
         replaced = {
             name: value
@@ -101,12 +101,14 @@ class StoredSettings(StoreHome):
 
 def put(db: Database, key: str, value: str) -> None:
     """Set a value of the installation, with the time."""
-    db.execute("INSERT OR REPLACE INTO setting (key, value, updated_at) VALUES (?, ?, ?)", [key, value, entries.now()])
+    db.execute(
+        "INSERT OR REPLACE INTO setting (key, value, updated_at) VALUES (?, ?, ?)", [key, value, validation.now()]
+    )
 
 
 def find(db: Database, key: str) -> Setting | None:
     """None where it was never set, or its row is damaged."""
-    row = rows.first(db, "SELECT * FROM sealed_setting WHERE key = ?", [key])
+    row = mapping.first(db, "SELECT * FROM sealed_setting WHERE key = ?", [key])
     return None if row is None or not row["sound"] else Setting(row["value"], row["updated_at"])
 
 
@@ -149,25 +151,27 @@ def checked(settings: Settings) -> Settings:
 
 def optional_line(value: str, field: str) -> str:
     """One line of at most 80 characters, or nothing."""
-    return entries.line(value, field) if value.strip() else ""
+    return validation.line(value, field) if value.strip() else ""
 
 
 def _address(value: str) -> str:
-    lines = [" ".join(one.split()) for one in unicodedata.normalize("NFC", entries.text(value, "address")).splitlines()]
+    lines = [
+        " ".join(one.split()) for one in unicodedata.normalize("NFC", validation.text(value, "address")).splitlines()
+    ]
     lines = [one for one in lines if one]
     if len(lines) > MAX_ADDRESS_LINES:
         raise InvalidEntry(
             f"Too many lines in the address: {len(lines)}, at most {MAX_ADDRESS_LINES} can be kept. Join some of them."
         )
     for one in lines:
-        entries.line(one, "address")
+        validation.line(one, "address")
     return "\n".join(lines)
 
 
 def _signers(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(names) > MAX_SIGNERS:
         raise InvalidEntry(f"Too many names of who signs: {len(names)}, at most {MAX_SIGNERS} can be kept.")
-    kept = tuple(entries.line(name, "name of who signs") for name in names)
+    kept = tuple(validation.line(name, "name of who signs") for name in names)
     for place, name in enumerate(kept):
         if name.casefold() in {one.casefold() for one in kept[:place]}:
             raise InvalidEntry(f"“{name}” is in the list of who signs already.")

@@ -7,8 +7,8 @@ from sqlite_utils.db import Database
 from skinlens.clock import local_day
 from skinlens.errors import Conflict, InvalidEntry
 from skinlens.records import Status
-from skinlens.store import clinical_rows, entries, people, rows, settings
-from skinlens.store.rows import Row
+from skinlens.store import clinical_rows, mapping, patients, settings, validation
+from skinlens.store.mapping import Row
 
 NO_DIAGNOSIS = "Not signed yet: a case is signed with a diagnosis. Choose yours; “other” goes with words of your own."
 
@@ -29,9 +29,9 @@ def write(
         field: (clinical_rows.in_words(field, stored[field]), clinical_rows.in_words(field, value))
         for field, value in changed.items()
     }
-    updated: Row = {**changed, "updated_at": entries.now()}
+    updated: Row = {**changed, "updated_at": validation.now()}
     if not action:
-        reached = entries.next_status(stored["status"], status, bool(changed))
+        reached = validation.next_status(stored["status"], status, bool(changed))
         if reached != stored["status"]:
             changes["status"] = (stored["status"], reached)
             updated["status"] = reached
@@ -46,8 +46,8 @@ def write(
             changes["signed_by" if reached == "signed" else "amended_by"] = (None, name)
         action = "edited" if reached == "draft" else reached
     if changes:
-        rows.update(db, "visit", stored["id"], updated)
-        people.record_revision(db, "visit", stored["id"], action, changes, stored["model_version"])
+        mapping.update(db, "visit", stored["id"], updated)
+        patients.record_revision(db, "visit", stored["id"], action, changes, stored["model_version"])
 
 
 def must_have_diagnosis(clinician_label: object) -> None:

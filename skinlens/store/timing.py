@@ -1,4 +1,4 @@
-"""How long cases took from the first sign of their photo to the signature: measured, for the impact calculator.
+"""Handling time of cases, from upload to signature: measured, for the impact calculator.
 
 When a photo was read is not kept. The earliest of its outline, maps, checks and the saving itself stands for it, which
 is seconds later. A case that was left and signed later says nothing of the work on it, and is left out.
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from skinlens.store.home import StoreHome
+from skinlens.store.connection import StoreHome
 
 LONGEST_MINUTES = 60.0
 _SQL = """

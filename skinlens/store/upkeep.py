@@ -1,4 +1,4 @@
-"""The store at the start of the app: is the database sound, does it belong to the files beside it, what is unfinished.
+"""Start-up maintenance of the store: integrity, files that belong to it, unfinished work.
 
 A start deletes nothing of which it is not certain. Files that no case needs are moved to the quarantine, and only if
 the database is sound and knows most of the others; otherwise they stay, and a sentence says so.
@@ -15,9 +15,9 @@ from pathlib import Path
 from sqlite_utils.db import Database
 
 from skinlens.errors import StoreError
-from skinlens.store import database, entries, erasure
-from skinlens.store.files import is_settled
-from skinlens.store.home import FilesWithoutCases, StoreHome
+from skinlens.store import database, erasure, validation
+from skinlens.store.blobs import is_settled
+from skinlens.store.connection import FilesWithoutCases, StoreHome
 
 SETTLED_S = 3600.0
 """A file that no row names is left alone for so long: a save may be about to name it."""
@@ -120,7 +120,7 @@ class StoredUpkeep(StoreHome):
         with self._writing() as db:
             db.execute(
                 "INSERT OR REPLACE INTO setting (key, value, updated_at) VALUES ('checked', ?, ?)",
-                [entries.now(), entries.now()],
+                [validation.now(), validation.now()],
             )
 
     def _remove_copies(self, min_age_s: float) -> None:

@@ -6,8 +6,8 @@ from sqlite_utils.db import Database
 
 from skinlens.errors import InvalidEntry, StoreError
 from skinlens.records import Case, Explanation
-from skinlens.store import entries, people, rows
-from skinlens.store.rows import Row
+from skinlens.store import mapping, patients, validation
+from skinlens.store.mapping import Row
 
 EXPLANATIONS_SQL = """
     SELECT explanation.*, photo_sha256 FROM sealed_explanation explanation JOIN visit ON visit.id = visit_id
@@ -21,13 +21,13 @@ def case_of(db: Database, visit_id: int) -> Case:
         CaseNotFound: there is no such visit.
         StoreError: its row, or that of its lesion or patient, is damaged or missing.
     """
-    sql = f"SELECT {rows.CASE_COLUMNS} FROM {rows.CASE_TABLES} WHERE v.id = ?"
-    row = rows.first(db, sql, [visit_id]) if rows.is_number(visit_id) else None
+    sql = f"SELECT {mapping.CASE_COLUMNS} FROM {mapping.CASE_TABLES} WHERE v.id = ?"
+    row = mapping.first(db, sql, [visit_id]) if mapping.is_number(visit_id) else None
     if row is None:
-        people.must_exist(db, "visit", visit_id)
-        raise StoreError(rows.unsound(f"the lesion of case {visit_id}"))
-    rows.must_be_sound(row, f"case {visit_id}", "all_sound")
-    return rows.case_of(row)
+        patients.must_exist(db, "visit", visit_id)
+        raise StoreError(mapping.unsound(f"the lesion of case {visit_id}"))
+    mapping.must_be_sound(row, f"case {visit_id}", "all_sound")
+    return mapping.case_of(row)
 
 
 def move_in_words(before: Case, after: Case) -> dict[str, tuple[str | None, str | None]]:
@@ -43,9 +43,9 @@ def move_in_words(before: Case, after: Case) -> dict[str, tuple[str | None, str 
 def reading_columns(clinician_label: str | None, clinician_diagnosis: str, notes: str) -> dict[str, Any]:
     """The clinician's own reading, checked."""
     return {
-        "clinician_label": entries.diagnosis_code(clinician_label),
-        "clinician_diagnosis": entries.text(clinician_diagnosis, "diagnosis"),
-        "notes": entries.text(notes, "notes"),
+        "clinician_label": validation.diagnosis_code(clinician_label),
+        "clinician_diagnosis": validation.text(clinician_diagnosis, "diagnosis"),
+        "notes": validation.text(notes, "notes"),
     }
 
 
@@ -60,11 +60,11 @@ def must_explain(explanation: Explanation, photo_sha256: str) -> None:
 
 def put_explanation(db: Database, visit_id: int, explanation: Explanation, heat_file: str) -> frozenset[str]:
     """Insert it in the place of one of the same method, class and parameters; the file names of what it replaced."""
-    row = {"visit_id": visit_id, **rows.explanation_columns(explanation, heat_file)}
+    row = {"visit_id": visit_id, **mapping.explanation_columns(explanation, heat_file)}
     same = "visit_id = :visit_id AND method = :method AND label = :label AND params = :params"
     replaced = frozenset(old["heat_file"] for old in db.query(f"SELECT heat_file FROM explanation WHERE {same}", row))
     db.execute(f"DELETE FROM explanation WHERE {same}", row)
-    rows.insert(db, "explanation", row)
+    mapping.insert(db, "explanation", row)
     return replaced
 
 

@@ -1,4 +1,4 @@
-"""Words as the search index has them: without case and accents, and with each sign of unspaced scripts by itself.
+"""Tokens of the search index: without case and accents, each sign of unspaced scripts by itself.
 
 FTS5 finds words by their beginning, and takes for a word what stands between blanks. Chinese, Japanese, Thai, Lao,
 Khmer and Burmese are written without blanks; there each sign becomes a word, and what is typed is a phrase.

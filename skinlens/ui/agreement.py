@@ -2,18 +2,18 @@
 
 import streamlit as st
 
-from skinlens import pipeline
-from skinlens.errors import SkinLensError
-from skinlens.explain import METHODS
-from skinlens.explain.agreement import (
+from skinlens.checks.agreement import (
     HOTTEST_PART,
     MISMATCHED_AGREE,
     OVERLAP,
     SAME_AREA_HELP,
     SHARED_HELP,
     STUDIED_PHOTOS,
+    agree,
 )
-from skinlens.predict import Classifier
+from skinlens.errors import SkinLensError
+from skinlens.explain import METHODS
+from skinlens.inference.classifier import Classifier
 from skinlens.ui import checks, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain
@@ -39,7 +39,7 @@ def section(opened: OpenCase, classifier: Classifier | None) -> None:  # noqa: A
         return
     st.subheader("Do the maps agree?", help=HELP)
     try:
-        found = pipeline.agree(shown)
+        found = agree(shown)
     except SkinLensError as error:
         st.caption(plain(error))
         return

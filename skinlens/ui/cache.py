@@ -10,11 +10,11 @@ from PIL import Image
 
 from skinlens import pipeline
 from skinlens.errors import WeightsError
-from skinlens.models.outline import OutlineHead
-from skinlens.models.weights import load_manifest
-from skinlens.predict import Classifier
+from skinlens.inference.classifier import Classifier
+from skinlens.inference.release import load_manifest, weights_directory
 from skinlens.records import Photo, Pixels
 from skinlens.report import pdf
+from skinlens.segmentation.head import SegmentationHead
 from skinlens.settings import Settings
 from skinlens.store import CaseStore, Tidied, default_home
 from skinlens.store.in_use import InUse
@@ -26,7 +26,7 @@ DISPLAY_PX = 1200
 
 def classifier() -> Classifier:
     """The installed model, loaded once. Raises WeightsError, and looks again on the next call."""
-    folder = pipeline.weights_directory()
+    folder = weights_directory()
     return _classifier(folder, _stamp(folder))
 
 
@@ -50,15 +50,15 @@ def installed() -> Classifier | None:
         return None
 
 
-def outline_head() -> OutlineHead:
+def outline_head() -> SegmentationHead:
     """What draws the lesion's outline, loaded once. Raises WeightsError, and looks again on the next call."""
-    folder = pipeline.weights_directory()
+    folder = weights_directory()
     return _outline_head(folder, _stamp(folder))
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def _outline_head(folder: Path, stamp: float) -> OutlineHead:  # noqa: ARG001  the stamp is a part of the key
-    return pipeline.load_outline_head(folder)
+def _outline_head(folder: Path, stamp: float) -> SegmentationHead:  # noqa: ARG001  the stamp is a part of the key
+    return pipeline.load_segmentation_head(folder)
 
 
 def todays_version() -> str | None:
@@ -68,12 +68,12 @@ def todays_version() -> str | None:
 
 def manifest() -> dict[str, Any]:
     """The whole manifest of the installed model. Raises WeightsError."""
-    return load_manifest(pipeline.weights_directory()).content
+    return load_manifest(weights_directory()).content
 
 
 def bundled() -> bool:
     """Whether the installed model is the one that this version came with. Raises WeightsError."""
-    return load_manifest(pipeline.weights_directory()).bundled
+    return load_manifest(weights_directory()).bundled
 
 
 def store() -> CaseStore:

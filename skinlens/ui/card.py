@@ -5,8 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-from skinlens import __version__, pipeline, published_figures
+from skinlens import __version__, published_figures
 from skinlens.clock import local_day
+from skinlens.inference.release import WEIGHTS_VARIABLE
 from skinlens.labels import LABELS
 from skinlens.ui import cache, figures, widgets
 from skinlens.ui.frame import CONDITIONS
@@ -26,7 +27,7 @@ def what_it_is(release: Mapping[str, Any]) -> None:
     if not cache.bundled():
         st.warning(
             f"This is not the model that SkinLens {__version__} came with: it was chosen with the setting "
-            f"{pipeline.WEIGHTS_VARIABLE}, and is version {plain(release['version'])}. What the documents say of the "
+            f"{WEIGHTS_VARIABLE}, and is version {plain(release['version'])}. What the documents say of the "
             "model need not hold for it."
         )
     st.markdown(

@@ -10,7 +10,7 @@ import streamlit as st
 
 from skinlens import published_figures, wording
 from skinlens.metrics import predictive_values
-from skinlens.records import ModelStamp, Prediction, QualityReport, Threshold
+from skinlens.records import ModelRef, Prediction, QualityReport, Threshold
 from skinlens.ui import cache, widgets
 from skinlens.ui.words import percent, plain
 
@@ -38,7 +38,7 @@ class Rates:
     measured_on: str
 
 
-def rates(model: ModelStamp, threshold: Threshold) -> Rates:
+def rates(model: ModelRef, threshold: Threshold) -> Rates:
     """As measured on photos kept aside, if that was done for this very model; otherwise where it was chosen."""
     for split, one in published_figures.evaluations(model).items():
         rows = one.get("thresholds", {}).get("melanoma", {}).get("rows", ())

@@ -6,15 +6,15 @@ import streamlit as st
 
 from skinlens.clock import local_day
 from skinlens.explain import METHODS
-from skinlens.predict import Classifier
-from skinlens.quantities import duration
-from skinlens.records import Check, Explanation, Progress
+from skinlens.formatting import duration
+from skinlens.inference.classifier import Classifier
+from skinlens.records import CheckResult, Explanation, Progress
 from skinlens.ui import session
 from skinlens.ui.jobs import Job, Key
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain
 
-Compute = Callable[[Progress], Sequence[Check]]
+Compute = Callable[[Progress], Sequence[CheckResult]]
 
 
 def shown_maps(opened: OpenCase) -> list[Explanation]:
@@ -29,7 +29,7 @@ def checkable_maps(opened: OpenCase, classifier: Classifier | None) -> list[Expl
     return [one for one in shown_maps(opened) if one.heat.any() and one.model == classifier.engine.stamp]
 
 
-def of_map(opened: OpenCase, kind: str, explanation: Explanation) -> Check | None:
+def of_map(opened: OpenCase, kind: str, explanation: Explanation) -> CheckResult | None:
     """The latest check of that kind of this very map: the same settings, and by the model that made it."""
     found = [
         check
@@ -68,11 +68,11 @@ def ask(opened: OpenCase, key: Key, button: str, cancel: str, compute: Compute, 
     st.button(button, key=f"ask_{key}", on_click=lambda: session.desk().submit(Job(key, compute, opened.keep_checks)))
 
 
-def each(checks: Sequence[Callable[[Progress], Check]]) -> Compute:
+def each(checks: Sequence[Callable[[Progress], CheckResult]]) -> Compute:
     """Several checks after one another as one: ``Compute`` for ``ask``, each with an equal share of the progress."""
 
-    def compute(progress: Progress) -> Sequence[Check]:
-        done: list[Check] = []
+    def compute(progress: Progress) -> Sequence[CheckResult]:
+        done: list[CheckResult] = []
         for place, check in enumerate(checks):
             done.append(check(lambda part, place=place: progress((place + part) / len(checks))))  # type: ignore[misc]
         return done
@@ -80,7 +80,7 @@ def each(checks: Sequence[Callable[[Progress], Check]]) -> Compute:
     return compute
 
 
-def provenance(checks: Sequence[Check]) -> None:
+def provenance(checks: Sequence[CheckResult]) -> None:
     """When it was found, by which model, and how long it took; said once for checks that belong together."""
     latest = max(checks, key=lambda one: one.created_at)
     took = duration(sum(one.duration_ms for one in checks))

@@ -15,9 +15,9 @@ from skinlens.followup.change import scale_conflict
 from skinlens.followup.registration import Registration, aligned_picture
 from skinlens.followup.trend import MelanomaTrend, TrendPoint, with_views
 from skinlens.followup.words import alignment_words, change_words, conflict_words, trend_words, visit_days
-from skinlens.predict import Classifier
-from skinlens.preprocess import InputSpec
-from skinlens.quantities import percent
+from skinlens.formatting import percent
+from skinlens.imaging.preprocess import InputSpec
+from skinlens.inference.classifier import Classifier
 from skinlens.records import Photo, Visit
 from skinlens.store import CaseStore
 from skinlens.ui import cache, viewer

@@ -5,11 +5,10 @@ from functools import partial
 
 import streamlit as st
 
-from skinlens import pipeline
+from skinlens.checks.faithfulness import CLEARLY_WORDS, KIND, RANDOM_MAPS, faithfulness
 from skinlens.explain import METHODS
-from skinlens.explain.faithfulness import CLEARLY_WORDS, KIND, RANDOM_MAPS
-from skinlens.predict import Classifier
-from skinlens.records import Check, Explanation, Photo, Progress
+from skinlens.inference.classifier import Classifier
+from skinlens.records import CheckResult, Explanation, Photo, Progress
 from skinlens.ui import checks, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import percent, plain
@@ -53,11 +52,11 @@ def section(opened: OpenCase, classifier: Classifier | None) -> None:
         )
 
 
-def _check(classifier: Classifier, photo: Photo, explanation: Explanation, progress: Progress) -> Check:
-    return pipeline.faithfulness(classifier, photo, explanation, progress=progress).to_check()
+def _check(classifier: Classifier, photo: Photo, explanation: Explanation, progress: Progress) -> CheckResult:
+    return faithfulness(classifier, photo, explanation, progress=progress).to_check()
 
 
-def _table(found: Sequence[Check], target: str) -> None:
+def _table(found: Sequence[CheckResult], target: str) -> None:
     widgets.table(
         ("Map", "Deletion test", "Insertion test", "Loss without surroundings", "Result"),
         [

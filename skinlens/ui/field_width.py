@@ -1,7 +1,7 @@
 """The field of view as it is typed and shown, in the unit of the settings, and as it is stored, in millimeters."""
 
 from skinlens.clinical import FIELD_WIDTH_MM
-from skinlens.quantities import Unit, from_mm, to_mm
+from skinlens.formatting import Unit, from_mm, to_mm
 from skinlens.ui.numbers import Expected, shown
 
 _DIGITS = 3

@@ -5,8 +5,8 @@ from typing import Any
 import streamlit as st
 
 from skinlens.explain import METHODS, Parameter
+from skinlens.inference.classifier import Classifier
 from skinlens.labels import CODES, DIAGNOSES
-from skinlens.predict import Classifier
 from skinlens.records import Method
 from skinlens.store import CaseQuery, CaseStore
 from skinlens.ui import address, session, widgets

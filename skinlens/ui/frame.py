@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.pages_manager import PagesManager
 
-from skinlens import __version__
+from skinlens import __version__, paths
 from skinlens.errors import CaseNotFound, SkinLensError, StoreError, WeightsError
 from skinlens.labels import DISCLAIMER
 from skinlens.ui import address, cache, guard, session, shortcuts, stored_visits, upload
@@ -22,7 +22,7 @@ NOT_SAVED = "the new photo, not saved yet"
 _HEAD: ContextVar[DeltaGenerator | None] = ContextVar("head", default=None)
 """Where the heading of the page goes: in one line with what is on every page."""
 _HERE = Path(__file__).parent
-_ROUTER = _HERE.parents[1] / "app.py"
+_ROUTER = paths.ROOT / "app.py"
 MARK = str(_HERE / "mark.svg")
 WORDMARK = str(_HERE / "wordmark.svg")
 MENU = {"Get help": None, "Report a bug": None, "About": f"SkinLens {__version__}. {DISCLAIMER}"}

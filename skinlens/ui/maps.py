@@ -8,10 +8,10 @@ import streamlit as st
 
 from skinlens.explain import AGAINST, METHODS
 from skinlens.explain.overlay import LEGEND, OPACITY, Style
+from skinlens.formatting import duration, number
+from skinlens.imaging.preprocess import InputSpec
+from skinlens.inference.classifier import Classifier
 from skinlens.labels import CODES
-from skinlens.predict import Classifier
-from skinlens.preprocess import InputSpec
-from skinlens.quantities import duration, number
 from skinlens.records import Explanation, Method
 from skinlens.ui import contrast, live, sanity, session, viewer
 from skinlens.ui.jobs import Job

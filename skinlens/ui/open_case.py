@@ -12,7 +12,7 @@ from skinlens import pipeline
 from skinlens.errors import Conflict
 from skinlens.explain import AGAINST, METHODS
 from skinlens.pipeline import Analysis
-from skinlens.records import Case, Check, Explanation, Method, Outline, OutlineMaker, Target
+from skinlens.records import Case, CheckResult, Explanation, Method, Outline, OutlineMaker, Target
 from skinlens.store import CaseStore
 from skinlens.ui import cache
 from skinlens.ui.unsaved import new_token
@@ -30,7 +30,7 @@ class OpenCase:
     maps: list[Explanation] = field(default_factory=list)
     problems: tuple[str, ...] = ()
     """Stored maps that could not be read."""
-    checks: list[Check] = field(default_factory=list)
+    checks: list[CheckResult] = field(default_factory=list)
     """What was found about the prediction and the maps; those of a stored case as they were stored."""
     outlines: tuple[Outline, ...] = ()
     """The model's, and the clinician's where it was corrected, as far as there are any."""
@@ -99,7 +99,7 @@ class OpenCase:
             if self.case is not None and self.home is not None:
                 CaseStore(self.home).add_explanation(self.case.visit.id, explanation)
 
-    def keep_checks(self, checks: Sequence[Check]) -> None:
+    def keep_checks(self, checks: Sequence[CheckResult]) -> None:
         """Take new checks in, each in the place of the same one, and into the store if the case is stored. Called by
         background workers.
         """
@@ -109,7 +109,7 @@ class OpenCase:
             if self.case is not None and self.home is not None:
                 pipeline.add_checks(CaseStore(self.home), self.case.visit.id, checks)
 
-    def checks_of(self, kind: str, label: str | None = None, method: str | None = None) -> tuple[Check, ...]:
+    def checks_of(self, kind: str, label: str | None = None, method: str | None = None) -> tuple[CheckResult, ...]:
         """Those of one kind, of one class and of one method's map where these are given, the oldest first."""
         return tuple(
             one

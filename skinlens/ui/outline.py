@@ -6,14 +6,14 @@ from contextlib import suppress
 
 import streamlit as st
 
-from skinlens import pipeline
+from skinlens.checks.localization import KIND, localization, outline_settings
 from skinlens.clock import local_day
 from skinlens.errors import Conflict, InvalidEntry, SkinLensError, WeightsError
 from skinlens.explain import METHODS
-from skinlens.explain.focus import KIND, outline_settings
-from skinlens.models.outline import OutlineHead
-from skinlens.predict import Classifier
-from skinlens.records import Check, Explanation, Outline, Photo
+from skinlens.inference.classifier import Classifier
+from skinlens.records import CheckResult, Explanation, Outline, Photo
+from skinlens.segmentation.contour import drawn_by_clinician
+from skinlens.segmentation.head import SegmentationHead, propose
 from skinlens.ui import cache, checks, outliner, session, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain
@@ -55,7 +55,7 @@ def propose_early(opened: OpenCase, classifier: Classifier) -> None:
 def proposed(classifier: Classifier, photo: Photo) -> Outline | None:
     """The model's outline of a photo; None where it finds no lesion, or the release draws none."""
     head, _ = _head()
-    return None if head is None else pipeline.propose(classifier.engine, head, photo).outline
+    return None if head is None else propose(classifier.engine, head, photo).outline
 
 
 def current(opened: OpenCase) -> Outline | None:
@@ -63,7 +63,7 @@ def current(opened: OpenCase) -> Outline | None:
     return opened.outline_by("clinician") or opened.outline_by("model")
 
 
-def _head() -> tuple[OutlineHead | None, str]:
+def _head() -> tuple[SegmentationHead | None, str]:
     """What proposes an outline, or why nothing does."""
     try:
         return cache.outline_head(), ""
@@ -71,18 +71,18 @@ def _head() -> tuple[OutlineHead | None, str]:
         return None, f"{error} Until then you can draw it by hand."
 
 
-def _asked(opened: OpenCase, classifier: Classifier, head: OutlineHead) -> None:
+def _asked(opened: OpenCase, classifier: Classifier, head: SegmentationHead) -> None:
     try:
         _propose(opened, classifier, head)
     except SkinLensError as error:  # raised in a callback, it would be nobody's
         st.session_state["case_outline_problem"] = str(error)
 
 
-def _propose(opened: OpenCase, classifier: Classifier, head: OutlineHead) -> None:
+def _propose(opened: OpenCase, classifier: Classifier, head: SegmentationHead) -> None:
     """Once for a photo: it takes hundredths of a second."""
     if opened.outlines or st.session_state.get("case_without_outline"):
         return
-    found = pipeline.propose(classifier.engine, head, opened.analysis.photo).outline
+    found = propose(classifier.engine, head, opened.analysis.photo).outline
     if found is None:
         st.session_state["case_without_outline"] = True
     else:
@@ -149,7 +149,7 @@ def _keep(opened: OpenCase, sent: str) -> None:
     try:
         if sent != outliner.PROPOSAL:
             model = proposal.model if proposal else opened.analysis.prediction.model
-            kept.append(pipeline.drawn_by_clinician(points_of(sent), opened.analysis.photo, model))
+            kept.append(drawn_by_clinician(points_of(sent), opened.analysis.photo, model))
     except SkinLensError as error:
         st.session_state["case_outline_problem"] = str(error)
     else:
@@ -207,10 +207,10 @@ def _focus(opened: OpenCase, classifier: Classifier | None, outline: Outline | N
 
 def _measure(opened: OpenCase, classifier: Classifier, maps: list[Explanation], outline: Outline) -> None:
     spec, photo = classifier.engine.spec, opened.analysis.photo
-    opened.keep_checks([pipeline.focus(photo, one, outline, spec) for one in maps])
+    opened.keep_checks([localization(photo, one, outline, spec) for one in maps])
 
 
-def found_of(opened: OpenCase, explanation: Explanation, outline: Outline) -> Check | None:
+def found_of(opened: OpenCase, explanation: Explanation, outline: Outline) -> CheckResult | None:
     """What is kept of this very map and this very outline."""
     wanted = {"map": dict(explanation.params), "outline": outline_settings(outline)}
     found = [
@@ -221,10 +221,10 @@ def found_of(opened: OpenCase, explanation: Explanation, outline: Outline) -> Ch
     return found[-1] if found else None
 
 
-def share(check: Check, figure: str) -> str:
+def share(check: CheckResult, figure: str) -> str:
     return f"{100 * check.figures[figure]:.0f} %"
 
 
-def hottest(check: Check) -> str:
+def hottest(check: CheckResult) -> str:
     inside = check.figures["pointing"]
     return {0.0: "outside", 1.0: "inside"}.get(inside, f"{100 * inside:.0f} % of them inside")

@@ -7,14 +7,14 @@ import numpy as np
 import streamlit as st
 
 from skinlens import pipeline
+from skinlens.checks.agreement import HOTTEST_PART, SAME_AREA_HELP, SHARED_HELP
+from skinlens.checks.reference import KIND, Reference
 from skinlens.explain import METHODS
-from skinlens.explain.agreement import HOTTEST_PART, SAME_AREA_HELP, SHARED_HELP
 from skinlens.explain.overlay import difference
-from skinlens.explain.reference import KIND, Reference
+from skinlens.imaging.preprocess import InputSpec, heat_to_photo
+from skinlens.inference.classifier import Classifier
 from skinlens.labels import BY_CODE, CODES
-from skinlens.predict import Classifier
-from skinlens.preprocess import InputSpec, heat_to_photo
-from skinlens.records import Check, Explanation, Photo, Progress
+from skinlens.records import CheckResult, Explanation, Photo, Progress
 from skinlens.ui import cache, checks, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import percent, plain
@@ -60,7 +60,7 @@ def section(opened: OpenCase, classifier: Classifier | None) -> None:
         )
 
 
-def _missing(found: Mapping[Explanation, Check], able: Sequence[Explanation]) -> str:
+def _missing(found: Mapping[Explanation, CheckResult], able: Sequence[Explanation]) -> str:
     """Why one may ask again: for maps that were not checked yet, or for the pictures of those that were."""
     if new := [one for one in able if one not in found]:
         return checks.missing(new)
@@ -76,7 +76,7 @@ def _held() -> dict[Explanation, bytes]:
 def _computing(classifier: Classifier, photo: Photo, able: Sequence[Explanation]) -> checks.Compute:
     held = _held()  # here, since a worker has no session
 
-    def compute(progress: Progress) -> Sequence[Check]:
+    def compute(progress: Progress) -> Sequence[CheckResult]:
         reduction, made = pipeline.reference(classifier, photo, able, progress=progress)
         held.update({one.explained: _picture(photo, one, classifier.engine.spec) for one in made})
         return [reduction.to_check(), *(one.to_check() for one in made)]
@@ -84,7 +84,7 @@ def _computing(classifier: Classifier, photo: Photo, able: Sequence[Explanation]
     return compute
 
 
-def _show(opened: OpenCase, found: Sequence[Check], drawn: Mapping[Explanation, bytes]) -> None:
+def _show(opened: OpenCase, found: Sequence[CheckResult], drawn: Mapping[Explanation, bytes]) -> None:
     widgets.table(
         ("Map", "Same order of heat", f"{HOTTEST_PART.capitalize()} shared", "Mean difference", "Result"),
         [_row(check) for check in found],
@@ -99,7 +99,7 @@ def _show(opened: OpenCase, found: Sequence[Check], drawn: Mapping[Explanation, 
     checks.provenance(found)
 
 
-def _row(check: Check) -> tuple[str, ...]:
+def _row(check: CheckResult) -> tuple[str, ...]:
     figures = check.figures
     return (
         METHODS[check.method].title if check.method else "",

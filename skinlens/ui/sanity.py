@@ -7,9 +7,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from skinlens import published_figures
+from skinlens.checks.agreement import HOTTEST_PART
 from skinlens.explain import METHODS
-from skinlens.explain.agreement import HOTTEST_PART
-from skinlens.records import Method, ModelStamp
+from skinlens.records import Method, ModelRef
 from skinlens.ui import cache, widgets
 from skinlens.ui.words import name
 
@@ -43,7 +43,7 @@ def measured() -> Mapping[str, Any] | None:
     return found if found and model and found["model"]["sha256"] == model.engine.stamp.sha256 else None
 
 
-def remarks(method: Method, model: ModelStamp) -> tuple[str, ...]:
+def remarks(method: Method, model: ModelRef) -> tuple[str, ...]:
     """One sentence for each test that a method fails on the model that a map is of; none where it was not tested."""
     found = published_figures.explanations_evaluation()
     if not found or found["model"]["sha256"] != model.sha256:

@@ -5,12 +5,11 @@ from typing import NoReturn
 
 import streamlit as st
 
-from skinlens import pipeline
 from skinlens.errors import CaseNotFound, SkinLensError, StoreError
-from skinlens.explain import METHODS
+from skinlens.explain import METHODS, explain
+from skinlens.inference.classifier import Classifier
 from skinlens.labels import MELANOMA, NEVUS
 from skinlens.pipeline import Analysis
-from skinlens.predict import Classifier
 from skinlens.records import Case, Method, Target
 from skinlens.ui import address, cache, drafts, tabs
 from skinlens.ui.jobs import Desk, Job
@@ -344,9 +343,7 @@ def _job(opened: OpenCase, classifier: Classifier, method: Method, target: Targe
     photo, settings = opened.analysis.photo, with_target(params, target)
     return Job(
         key=(method, target.code),
-        compute=lambda progress: pipeline.explain(
-            method, classifier, photo, target.label, params=settings, progress=progress
-        ),
+        compute=lambda progress: explain(method, classifier, photo, target.label, params=settings, progress=progress),
         keep=opened.keep,
     )
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from skinlens import pipeline
 from skinlens.errors import SkinLensError
-from skinlens.predict import Classifier
+from skinlens.inference.classifier import Classifier
 from skinlens.records import Case
 from skinlens.store import CaseStore, SimilarCase
 from skinlens.ui import session, widgets

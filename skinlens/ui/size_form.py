@@ -4,7 +4,7 @@ import streamlit as st
 
 from skinlens.clinical import ClinicalRecord
 from skinlens.followup import measures
-from skinlens.quantities import UNIT_WORDS, Unit, entered_length, length
+from skinlens.formatting import UNIT_WORDS, Unit, entered_length, length
 from skinlens.ui import cache, clinical_fields, field_width, outline, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain

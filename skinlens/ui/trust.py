@@ -5,15 +5,25 @@ from functools import partial
 
 import streamlit as st
 
-from skinlens import pipeline
+from skinlens.checks import artifacts as artefact_check
+from skinlens.checks import robustness as stability_check
+from skinlens.checks.agreement import Agreement, agree
 from skinlens.errors import SkinLensError
 from skinlens.explain import METHODS
-from skinlens.explain import artefacts as artefact_check
-from skinlens.explain import stability as stability_check
-from skinlens.explain.agreement import Agreement
-from skinlens.predict import Classifier
-from skinlens.records import Check, Explanation
-from skinlens.ui import agreement, artefacts, checks, depth, faithfulness, live, outline, reference, session, stability
+from skinlens.inference.classifier import Classifier
+from skinlens.records import CheckResult, Explanation
+from skinlens.ui import (
+    agreement,
+    artifacts,
+    checks,
+    early_exits,
+    faithfulness,
+    live,
+    outline,
+    reference,
+    robustness,
+    session,
+)
 from skinlens.ui.jobs import SHORT, Job
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain
@@ -25,8 +35,8 @@ Without a classifier the case was read by another model: then only what is kept 
 ROWS: tuple[tuple[Section, ...], ...] = (
     (agreement.section, faithfulness.section),
     (outline.section,),
-    (stability.section, artefacts.section),
-    (depth.section,),
+    (robustness.section, artifacts.section),
+    (early_exits.section,),
     (reference.section,),
 )
 """Sections in one row stand side by side on a wide screen."""
@@ -51,10 +61,10 @@ def _check(opened: OpenCase, classifier: Classifier) -> None:
     unchecked = [one for one in able if checks.of_map(opened, stability_check.KIND, one) is None]
     key = (stability_check.KIND, opened.target.code)
     if unchecked and desk.job(key) is None:
-        desk.submit(Job(key, stability.compute(opened, classifier, unchecked), opened.keep_checks))
+        desk.submit(Job(key, robustness.compute(opened, classifier, unchecked), opened.keep_checks))
     key = (artefact_check.KIND, "")
     if not opened.checks_of(artefact_check.KIND) and desk.job(key) is None:
-        desk.submit(Job(key, artefacts.compute(opened, classifier), opened.keep_checks))
+        desk.submit(Job(key, artifacts.compute(opened, classifier), opened.keep_checks))
 
 
 def _line(opened: OpenCase, classifier: Classifier | None) -> None:
@@ -87,7 +97,10 @@ def waits(opened: OpenCase, classifier: Classifier | None) -> frozenset[str]:
 
 
 def words(
-    shown: list[Explanation], artefact: tuple[Check, ...], steady: list[Check], waits: frozenset[str] = frozenset()
+    shown: list[Explanation],
+    artefact: tuple[CheckResult, ...],
+    steady: list[CheckResult],
+    waits: frozenset[str] = frozenset(),
 ) -> str:
     """The line: agreement, stability, sensitivity to artifacts. Each part judges only once all that it is about is
     there: the three maps; the stability of the maps that are quick to make; the drawn artifacts.
@@ -103,7 +116,7 @@ def _agreement(shown: list[Explanation]) -> str:
     if len(shown) < len(METHODS):
         return f"Agreement: {UNKNOWN}"
     try:
-        found: Agreement = pipeline.agree(shown)
+        found: Agreement = agree(shown)
     except SkinLensError:
         return "Agreement: these maps cannot be compared"
     if not found.pairs:
@@ -113,7 +126,7 @@ def _agreement(shown: list[Explanation]) -> str:
     return "The maps agree in part" if any(pair.overlaps for pair in found.pairs) else "The maps disagree"
 
 
-def _stability(shown: list[Explanation], steady: list[Check]) -> str:
+def _stability(shown: list[Explanation], steady: list[CheckResult]) -> str:
     """Of the maps that were checked, by name where these are not all; those that take long need not be among them."""
     checked = [check.method for check in steady]
     telling = [one for one in shown if one.heat.any()]
@@ -133,7 +146,7 @@ def _stability(shown: list[Explanation], steady: list[Check]) -> str:
     return result.get(stability_check.verdict(least), other)
 
 
-def _sway(artefact: tuple[Check, ...]) -> str:
+def _sway(artefact: tuple[CheckResult, ...]) -> str:
     if not artefact:
         return f"Artifact sensitivity: {UNKNOWN}"
     over = artefact_check.over_the_cutoff(artefact[-1])

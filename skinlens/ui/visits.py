@@ -8,9 +8,9 @@ import streamlit as st
 from skinlens.explain import METHODS
 from skinlens.explain.overlay import LEGEND
 from skinlens.followup.words import visit_days
+from skinlens.formatting import Unit, entered_length
+from skinlens.imaging.preprocess import InputSpec
 from skinlens.labels import BY_CODE, CODES, MELANOMA
-from skinlens.preprocess import InputSpec
-from skinlens.quantities import Unit, entered_length
 from skinlens.records import Case, Explanation, Method, Photo, Prediction, Target, Visit
 from skinlens.store import CaseStore
 from skinlens.ui import cache, course, maps, viewer, widgets

@@ -8,8 +8,8 @@ from html import escape
 import streamlit as st
 
 from skinlens.clock import today
+from skinlens.formatting import duration
 from skinlens.labels import DIAGNOSES, LABELS, MELANOMA, Label
-from skinlens.quantities import duration
 from skinlens.records import Prediction, QualityReport
 from skinlens.report.text import PLACEHOLDER, not_printed
 from skinlens.store import FIRST_BIRTH_YEAR, CaseStore, NewLesion, NewPatient

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Mapping
 
-from skinlens import quantities
+from skinlens import formatting
+from skinlens.formatting import number
 from skinlens.labels import BY_CODE, DIAGNOSES, IMPRESSIONS, Risk
-from skinlens.quantities import number
 from skinlens.records import Case, Sex, Status
 from skinlens.store import CaseRow
 
-percent = quantities.percent
+percent = formatting.percent
 RISK_SIGNS: dict[Risk, str] = {"malignant": "▲", "pre-malignant": "◆", "benign": "●"}
 """A shape for each risk group, so that it is never told by color alone."""
 SEXES: dict[Sex, str] = {"unknown": "not recorded", "female": "female", "male": "male", "other": "other"}

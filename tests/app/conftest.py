@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from skinlens.phantom import draw_phantom
+from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.store import CaseStore
 from skinlens.ui import jobs, session
 
@@ -74,7 +74,7 @@ def photo() -> bytes:
 def drawn(seed: int, file_format: str) -> bytes:
     """A drawn lesion as a file, drawn once for all tests of a process."""
     file = io.BytesIO()
-    Image.fromarray(draw_phantom(seed)).save(file, file_format, quality=92)
+    Image.fromarray(draw_synthetic_lesion(seed)).save(file, file_format, quality=92)
     return file.getvalue()
 
 

@@ -8,15 +8,15 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens import published_figures
-from skinlens.predict import load_classifier
-from skinlens.quality import Familiarity
-from skinlens.records import ModelStamp, Threshold
+from skinlens.imaging.quality import Familiarity
+from skinlens.inference.classifier import load_classifier
+from skinlens.records import ModelRef, Threshold
 from skinlens.ui import cache
 from skinlens.ui.certainty import Rates, in_words, rates
 from skinlens.wording import UNRELIABLE
 from tests.app.conftest import html, press, read, turn, typed
 
-MODEL = ModelStamp("hsb", "1", "ab" * 32)
+MODEL = ModelRef("hsb", "1", "ab" * 32)
 THRESHOLD = Threshold(0.2, 0.9, 0.7, "100 photos of val")
 
 
@@ -53,7 +53,7 @@ def evaluation(split: str, sha256: str, cut_off: float, sensitivity: float) -> s
 def test_rates_are_those_of_photos_kept_aside_if_this_model_was_measured_on_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(published_figures, "DOCS", tmp_path)
+    monkeypatch.setattr(published_figures, "weights_directory", lambda: tmp_path)
     chosen_on = Rates(0.9, 0.7, None, None, "100 photos of the validation set")
     assert rates(MODEL, THRESHOLD) == chosen_on
     (tmp_path / "evaluation-val.json").write_text(evaluation("val", MODEL.sha256, 0.2, 0.85))

@@ -11,6 +11,8 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline
 from skinlens.clinical import Histology, Plan, Recall
 from skinlens.criteria import Abcd, Criteria, SevenPoint
+from skinlens.inference.release import weights_directory
+from skinlens.segmentation.contour import drawn_by_clinician
 from skinlens.store import CaseStore, NewLesion, NewPatient
 from tests.app.conftest import press, read, turn, typed
 
@@ -19,7 +21,7 @@ from tests.app.conftest import press, read, turn, typed
 def case(agreed: AppTest, skinlens_home: Path) -> tuple[AppTest, CaseStore]:
     """Case 1 (photo of 2024-05-31) open in the history."""
     store = CaseStore(skinlens_home)
-    analysis = pipeline.example(pipeline.load_classifier(pipeline.weights_directory()))
+    analysis = pipeline.example(pipeline.load_classifier(weights_directory()))
     patient, lesion = NewPatient("P-7", 1961, "female"), NewLesion("forearm")
     pipeline.save(store, analysis, (), patient=patient, lesion=lesion, taken_on="2024-05-31")
     turn(agreed, "worklist")
@@ -109,7 +111,7 @@ def test_the_size_is_in_millimeters_once_the_width_of_the_photo_is_known(case: t
     assert "Without an outline the lesion cannot be measured" in read(app)
     photo, model = store.photo(1), store.case(1).visit.prediction.model
     points = [(0.5 + 0.25 * np.cos(turn), 0.5 + 0.1 * np.sin(turn)) for turn in np.linspace(0, 2 * np.pi, 24, False)]
-    outline = pipeline.drawn_by_clinician(points, photo, model)
+    outline = drawn_by_clinician(points, photo, model)
     store.keep_outlines(1, [outline], expected=())
     turn(app, "worklist")
     press(app, "Open case 1")

@@ -13,9 +13,10 @@ from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
 from skinlens.followup.trend import MelanomaTrend, TrendPoint, with_views
-from skinlens.phantom import draw_phantom
-from skinlens.preprocess import model_view, normalise
-from skinlens.records import ModelStamp
+from skinlens.imaging.preprocess import model_view, normalize
+from skinlens.imaging.synthetic import draw_synthetic_lesion
+from skinlens.inference.release import weights_directory
+from skinlens.records import ModelRef
 from skinlens.store import CaseStore, NewLesion, NewPatient
 from skinlens.ui import course
 from tests.app.conftest import press, read, turn, typed
@@ -32,9 +33,9 @@ def overlaid(app: AppTest) -> list[dict[str, Any]]:
 def saved(store: CaseStore, seed: int, turned: int, lesion: int | None, day: str) -> int:
     """A drawn lesion, turned by some degrees, as a visit; the number of its lesion."""
     file = io.BytesIO()
-    picture = Image.fromarray(draw_phantom(seed)).rotate(turned, Image.Resampling.BICUBIC)
+    picture = Image.fromarray(draw_synthetic_lesion(seed)).rotate(turned, Image.Resampling.BICUBIC)
     picture.crop((60, 45, 540, 405)).save(file, "PNG")
-    analysis = pipeline.analyse(file.getvalue(), pipeline.load_classifier(pipeline.weights_directory()))
+    analysis = pipeline.analyse(file.getvalue(), pipeline.load_classifier(weights_directory()))
     patient = NewPatient("P-7", 1961, "female") if lesion is None else store.patients()[0].id
     place = NewLesion("forearm") if lesion is None else lesion
     case = pipeline.save(store, analysis, (), patient=patient, lesion=place, taken_on=day)
@@ -85,7 +86,7 @@ def test_photos_of_two_lesions_are_not_aligned(agreed: AppTest, skinlens_home: P
 
 
 def test_the_bars_of_the_course_reach_from_the_lowest_to_the_highest_view() -> None:
-    stamp = ModelStamp("hsb", "2.0", "bb" * 32)
+    stamp = ModelRef("hsb", "2.0", "bb" * 32)
     points = tuple(
         TrendPoint(number, f"2026-0{number}-01", prob, 0.1, stamp, reliable=True, comparable=True)
         for number, prob in ((1, 0.2), (2, 0.3))
@@ -101,7 +102,7 @@ def test_the_bars_of_the_course_reach_from_the_lowest_to_the_highest_view() -> N
 
 
 def test_photos_of_one_day_stand_side_by_side_and_the_cut_off_is_drawn_all_the_same() -> None:
-    stamp = ModelStamp("hsb", "2.0", "bb" * 32)
+    stamp = ModelRef("hsb", "2.0", "bb" * 32)
     first = TrendPoint(1, "2026-01-01", 0.3, 0.1, stamp, reliable=True, comparable=True)
     one_day = course.chart(MelanomaTrend((first, replace(first, visit_id=2, prob=0.2))))
     assert list(one_day.data[0].x) == ["Case 1", "Case 2"]
@@ -113,7 +114,7 @@ def test_photos_of_one_day_stand_side_by_side_and_the_cut_off_is_drawn_all_the_s
 
 
 def test_a_day_that_two_visits_share_is_told_apart_and_a_short_course_is_divided_into_days() -> None:
-    stamp = ModelStamp("hsb", "2.0", "bb" * 32)
+    stamp = ModelRef("hsb", "2.0", "bb" * 32)
     first = TrendPoint(1, "2026-01-01", 0.3, 0.1, stamp, reliable=True, comparable=True)
     again = replace(first, visit_id=2)
     drawn = course.chart(MelanomaTrend((first, again, replace(first, visit_id=3, taken_on="2026-01-03"))))
@@ -146,12 +147,12 @@ def test_widths_that_contradict_the_alignment_are_warned_of_without_an_outline(
 
 
 def test_the_first_of_the_eight_views_is_the_photo_as_it_is() -> None:
-    classifier = pipeline.load_classifier(pipeline.weights_directory())
+    classifier = pipeline.load_classifier(weights_directory())
     photo = pipeline.example(classifier).photo
     turned = classifier.turned_probs(photo)
     assert turned.shape == (8, 7)
     assert_near(turned[0], classifier.predict(photo).probs, NETWORK)
     spec = classifier.engine.spec
     upside_down = np.ascontiguousarray(model_view(photo, spec)[::-1, ::-1])
-    assert_near(turned[2:3], classifier.probs(normalise(upside_down[np.newaxis], spec)), NETWORK)
+    assert_near(turned[2:3], classifier.probs(normalize(upside_down[np.newaxis], spec)), NETWORK)
     assert len({row.tobytes() for row in turned}) == 8

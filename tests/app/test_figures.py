@@ -55,7 +55,7 @@ def test_the_confusion_is_colored_by_shares_of_each_row(measured: dict[str, Any]
 def test_the_model_page_shows_figures_of_its_own_model_alone(
     agreed: AppTest, measured: dict[str, Any], release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(published_figures, "DOCS", tmp_path)
+    monkeypatch.setattr(published_figures, "weights_directory", lambda: tmp_path)
     stamp = pipeline.load_classifier(release).engine.stamp
     for sha256, shown in ((stamp.sha256, True), ("0" * 64, False)):
         content = {**measured, "model": {"name": stamp.name, "version": stamp.version, "sha256": sha256}}

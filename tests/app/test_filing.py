@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline
 from skinlens.clock import today
 from skinlens.records import BodyPosition, Case
+from skinlens.segmentation.head import propose
 from skinlens.store import CaseStore, NewLesion, NewPatient
 from skinlens.ui import erasure, filing, tray_map
 from skinlens.ui.bodymap import Region, Spot
@@ -45,7 +46,7 @@ def test_a_filed_photo_has_the_outline_that_the_model_drew(
     (kept,) = CaseStore(skinlens_home).outlines(1)
     classifier = pipeline.load_classifier(outlined_release)
     photo = pipeline.analyse(drawn(1, "PNG"), classifier).photo
-    wanted = pipeline.propose(classifier.engine, pipeline.load_outline_head(outlined_release), photo).outline
+    wanted = propose(classifier.engine, pipeline.load_segmentation_head(outlined_release), photo).outline
     assert wanted is not None
     assert (kept.made_by, kept.points, kept.model) == ("model", wanted.points, wanted.model)
 

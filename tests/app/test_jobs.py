@@ -11,10 +11,11 @@ import pytest
 
 from skinlens import pipeline
 from skinlens.errors import ParameterError
-from skinlens.records import Explanation, ModelStamp, Progress
+from skinlens.explain import explain
+from skinlens.records import Explanation, ModelRef, Progress
 from skinlens.ui.jobs import LONG_PLACES, Desk, Job, Line
 
-STAMP = ModelStamp("tiny", "0", "0" * 64)
+STAMP = ModelRef("tiny", "0", "0" * 64)
 LIMIT_S = 120.0
 ENDLESS = {"samples": 10_000, "steady": 100}
 """Settings of a LIME that does not end before it is stopped."""
@@ -200,7 +201,7 @@ def test_a_lime_is_cancelled_in_its_middle_within_a_second(release: Path) -> Non
     kept: list[Explanation] = []
     job = Job(
         ("lime", "mel"),
-        lambda progress: pipeline.explain("lime", classifier, photo, "mel", params=ENDLESS, progress=progress),
+        lambda progress: explain("lime", classifier, photo, "mel", params=ENDLESS, progress=progress),
         kept.append,
     )
     Desk().submit(job)

@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
 from skinlens.explain import METHODS
+from skinlens.inference.release import weights_directory
 from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient
 from tests.app.conftest import VIEWS, heading, html, markdown, press, read, turn, typed, words
 
@@ -170,7 +171,7 @@ def test_maps_of_a_stored_case_are_made_only_when_asked_and_then_kept(
     agreed: AppTest, skinlens_home: Path, until: Until
 ) -> None:
     kept = agreed
-    analysis = pipeline.example(pipeline.load_classifier(pipeline.weights_directory()))
+    analysis = pipeline.example(pipeline.load_classifier(weights_directory()))
     pipeline.save(CaseStore(skinlens_home), analysis, (), patient=None, lesion=NewLesion("back"), taken_on="2024-05-06")
     press(turn(kept, "worklist"), "Open case 1")
     turn(kept, "why")

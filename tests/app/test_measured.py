@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline, published_figures
-from skinlens.evaluate.measure import evaluate
+from skinlens.evaluation.evaluate import evaluate
 from skinlens.labels import CODES
 from skinlens.ui import curves, rows
 from skinlens.ui.performance.page import TOPICS
@@ -34,7 +34,7 @@ def evaluation(release: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
 
 @pytest.fixture
 def page(agreed: AppTest, evaluation: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    monkeypatch.setattr(published_figures, "DOCS", tmp_path)
+    monkeypatch.setattr(published_figures, "weights_directory", lambda: tmp_path)
     (tmp_path / "evaluation-val.json").write_text(json.dumps(evaluation))
     return turn(agreed, "performance")
 

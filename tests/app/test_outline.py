@@ -8,9 +8,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
+from skinlens.checks.localization import localization
 from skinlens.errors import Conflict, InvalidEntry
 from skinlens.explain import METHODS
-from skinlens.predict import load_classifier
+from skinlens.inference.classifier import load_classifier
+from skinlens.segmentation.contour import drawn_by_clinician
 from skinlens.store import CaseStore, NewLesion
 from skinlens.ui import outline as ui
 from tests.app.conftest import press, read, turn, words
@@ -42,7 +44,7 @@ def test_the_focus_of_every_map_is_measured_by_itself(mapped: AppTest, outlined_
     telling = [one for one in opened.maps if one.heat.any()]
     assert len(opened.checks_of("focus")) == len(telling) > 0
     for one in telling:
-        found = pipeline.focus(opened.analysis.photo, one, outline, spec).figures
+        found = localization(opened.analysis.photo, one, outline, spec).figures
         assert f"{100 * found['inside']:.0f} % (lesion: {100 * found['area']:.0f} %)" in text
         assert found["verdict"] in text
 
@@ -54,7 +56,7 @@ def test_a_stored_case_keeps_both_outlines_and_their_checks(mapped: AppTest, ski
     (model,) = opened.outlines
     assert store.outlines(case.visit.id) == (model,)
     moved = [[min(1, across + 0.05), down] for across, down in model.points]
-    clinician = pipeline.drawn_by_clinician(moved, opened.analysis.photo, model.model)
+    clinician = drawn_by_clinician(moved, opened.analysis.photo, model.model)
     opened.keep_outlines([model, clinician])
     press(mapped.run(), "Measure where the maps look")
     kept = [check for check in store.checks(case.visit.id) if check.kind == "focus"]
@@ -87,8 +89,8 @@ def test_an_outline_of_another_window_is_shown_beside_mine_and_i_choose(mapped: 
     number = opened.save(store, patient=None, lesion=NewLesion("back"), taken_on="2024-05-31").visit.id
     (model,) = opened.outlines
     mapped.run()
-    there = pipeline.drawn_by_clinician([[0.1, 0.1], [0.5, 0.1], [0.3, 0.5]], opened.analysis.photo, model.model)
-    mine = pipeline.drawn_by_clinician([[0.2, 0.2], [0.8, 0.2], [0.5, 0.9]], opened.analysis.photo, model.model)
+    there = drawn_by_clinician([[0.1, 0.1], [0.5, 0.1], [0.3, 0.5]], opened.analysis.photo, model.model)
+    mine = drawn_by_clinician([[0.2, 0.2], [0.8, 0.2], [0.5, 0.9]], opened.analysis.photo, model.model)
     for button, holds in (("Keep the one above", there), ("Keep mine", mine)):
         pipeline.keep_outlines(store, number, [model, there], expected=store.outlines(number))
         opened.outlines = (model,)  # as this window read it

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
 from skinlens.clinical import Histology, Plan
+from skinlens.inference.release import weights_directory
 from skinlens.records import BodyPosition
 from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient
 from skinlens.ui.bodymap import Region, Spot, spot_of
@@ -20,7 +21,7 @@ from tests.app.conftest import drawn, heading, press, read, turn, typed
 def page(agreed: AppTest, skinlens_home: Path) -> AppTest:
     """P-7 with two visits of the forearm and one of the back, A-1 with one."""
     store = CaseStore(skinlens_home)
-    classifier = pipeline.load_classifier(pipeline.weights_directory())
+    classifier = pipeline.load_classifier(weights_directory())
     analyses = [pipeline.analyse(drawn(seed, "PNG"), classifier) for seed in (1, 2, 3, 4)]
     new = NewPatient("P-7", 1961, "female")
     first = pipeline.save(store, analyses[0], (), patient=new, lesion=NewLesion("forearm"), taken_on="2024-01-10")
@@ -254,7 +255,7 @@ def test_a_place_that_was_sent_is_read() -> None:
 
 def test_a_long_list_is_turned_and_follows_the_lesion_that_is_chosen(page: AppTest, skinlens_home: Path) -> None:
     store = CaseStore(skinlens_home)
-    classifier = pipeline.load_classifier(pipeline.weights_directory())
+    classifier = pipeline.load_classifier(weights_directory())
     analysis = pipeline.analyse(drawn(1, "PNG"), classifier)
     for _ in range(16):
         pipeline.save(store, analysis, (), patient=1, lesion=NewLesion("thigh"), taken_on="2024-05-06")

@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
+from skinlens.inference.release import weights_directory
 from skinlens.records import Patient
 from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient
 from skinlens.ui.placement import Placement, described, namesake, same_photo
@@ -43,7 +44,7 @@ def test_a_patient_is_described_by_what_is_stored() -> None:
 def stocked(agreed: AppTest, skinlens_home: Path) -> AppTest:
     """Two patients: A-1 with one lesion, P-7 with two (2: forearm, 3: back)."""
     store = CaseStore(skinlens_home)
-    classifier = pipeline.load_classifier(pipeline.weights_directory())
+    classifier = pipeline.load_classifier(weights_directory())
     for seed, pseudonym, site in ((11, "A-1", "scalp"), (12, "P-7", "forearm"), (13, "P-7", "back")):
         analysis = pipeline.analyse(photo(seed), classifier)
         patient, lesion = store.find_or_add_patient(pseudonym, 1961, "female").id, NewLesion(site)

@@ -8,13 +8,14 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline
 from skinlens.clinical import Histology
 from skinlens.impact import PARAMETERS
+from skinlens.inference.release import weights_directory
 from skinlens.store import CaseStore, NewLesion, NewPatient
 from tests.app.conftest import drawn, press, read, topic, turn
 
 
 def analyses(count: int) -> list[pipeline.Analysis]:
     """Of drawn lesions that the small network is familiar with."""
-    classifier = pipeline.load_classifier(pipeline.weights_directory())
+    classifier = pipeline.load_classifier(weights_directory())
     read_ = (pipeline.analyse(drawn(seed, "PNG"), classifier) for seed in range(1, 40))
     found = list(islice((one for one in read_ if one.quality.reliable), count))
     assert len(found) == count

@@ -9,11 +9,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens import published_figures
-from skinlens.evaluate.randomised import STAGES
+from skinlens.evaluation.model_randomization import STAGES
 from skinlens.explain import METHODS
+from skinlens.inference.release import load_manifest
 from skinlens.labels import CODES
-from skinlens.models.weights import load_manifest
-from skinlens.records import ModelStamp
+from skinlens.records import ModelRef
 from skinlens.ui import sanity
 from tests.app.conftest import topic, turn, words
 
@@ -45,7 +45,7 @@ def measured(release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     }
     path = tmp_path / "explanations-val.json"
     path.write_text(json.dumps(content))
-    monkeypatch.setattr(published_figures, "DOCS", tmp_path)
+    monkeypatch.setattr(published_figures, "weights_directory", lambda: tmp_path)
     return content
 
 
@@ -64,7 +64,7 @@ def test_the_page_says_what_may_be_concluded(agreed: AppTest, measured: dict[str
 
 def test_without_a_measurement_of_this_model_it_says_so(agreed: AppTest, measured: dict[str, Any]) -> None:
     measured["model"]["sha256"] = "f" * 64
-    (published_figures.DOCS / published_figures.EXPLANATIONS).write_text(json.dumps(measured))
+    (published_figures.weights_directory() / published_figures.EXPLANATIONS).write_text(json.dumps(measured))
     turn(agreed, "performance")
     topic(agreed, "Maps")
     assert not agreed.exception
@@ -76,4 +76,4 @@ def test_a_failing_method_says_so_beside_its_map(release: Path, measured: dict[s
     assert sanity.remarks("grad_cam", model) == ()
     (remark,) = sanity.remarks("score_cam", model)
     assert remark == "Caution: its maps look much the same on a network that has learned nothing."
-    assert sanity.remarks("score_cam", ModelStamp("other", "0", "f" * 64)) == ()
+    assert sanity.remarks("score_cam", ModelRef("other", "0", "f" * 64)) == ()

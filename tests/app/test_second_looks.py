@@ -7,8 +7,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
+from skinlens.checks.early_exits import TITLES
 from skinlens.explain import METHODS
-from skinlens.explain.depth import TITLES
 from skinlens.labels import CODES
 from skinlens.records import Target
 from skinlens.store import CaseStore, NewLesion

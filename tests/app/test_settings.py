@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
+from skinlens.inference.release import weights_directory
 from skinlens.settings import Settings
 from skinlens.store import CaseStore, NewLesion, NewPatient
 from skinlens.store.restore import restore
@@ -29,7 +30,7 @@ def store(skinlens_home: Path) -> CaseStore:
 
 def saved_case(store: CaseStore, seed: int = 1) -> int:
     """A case of a drawn lesion that the small network is familiar with."""
-    classifier = pipeline.load_classifier(pipeline.weights_directory())
+    classifier = pipeline.load_classifier(weights_directory())
     read_ = (pipeline.analyse(drawn(one, "PNG"), classifier) for one in range(seed, seed + 40))
     analysis = next(one for one in read_ if one.quality.reliable)
     patient = NewPatient(f"P-{seed}", 1961, "female")

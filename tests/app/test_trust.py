@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from skinlens import pipeline
+from skinlens.checks.agreement import agree
+from skinlens.checks.artifacts import in_words
+from skinlens.checks.robustness import verdict
 from skinlens.explain import METHODS
-from skinlens.explain.artefacts import in_words
-from skinlens.explain.stability import verdict
-from skinlens.records import Check, Explanation, ModelStamp
+from skinlens.records import CheckResult, Explanation, ModelRef
 from skinlens.store import CaseStore, NewLesion
 from skinlens.ui import trust
-from skinlens.ui.artefacts import chart, points
+from skinlens.ui.artifacts import chart, points
 from skinlens.ui.jobs import Job
 from skinlens.ui.words import percent, plain
 from tests.app.conftest import press, read, turn, words
@@ -44,7 +44,7 @@ def mapped(agreed: AppTest, until: Until) -> AppTest:
 
 def test_agreement_is_said_as_soon_as_there_are_two_maps(mapped: AppTest) -> None:
     opened = mapped.session_state["open_case"]
-    found = pipeline.agree(sorted(opened.maps, key=lambda one: list(METHODS).index(one.method)))
+    found = agree(sorted(opened.maps, key=lambda one: list(METHODS).index(one.method)))
     text = words(mapped)
     for pair in found.pairs:
         assert f"<td>{METHODS[pair.first].title} and {METHODS[pair.second].title}</td>" in text
@@ -147,9 +147,11 @@ def test_the_bars_are_the_changes_and_their_lines_reach_the_extremes() -> None:
         {"artefact": "ink", "probs": [0.3, 0.5, 0.4], "change": 0.2},
         {"artefact": "hair", "probs": [0.1, 0.1, 0.1], "change": -0.1},
     ]
-    stamp = ModelStamp("tiny", "0", "0" * 64)
+    stamp = ModelRef("tiny", "0", "0" * 64)
     found = {"prob": 0.2, "threshold": 0.1, "effects": effects}
-    bars = chart(Check("artefacts", "mel", "", "a" * 64, stamp, 7, {"draws": 3, "drawing": 1}, found, 1.0, "")).data[0]
+    bars = chart(
+        CheckResult("artefacts", "mel", "", "a" * 64, stamp, 7, {"draws": 3, "drawing": 1}, found, 1.0, "")
+    ).data[0]
     assert list(bars.y) == ["Ink of a skin marker", "Hair"]
     assert list(bars.x) == pytest.approx([20, -10])
     assert list(bars.x + bars.error_x.array) == pytest.approx([30, -10])

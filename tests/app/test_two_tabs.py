@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
 from skinlens.errors import Conflict
+from skinlens.inference.release import weights_directory
 from skinlens.store import CaseStore, NewLesion, NewPatient
 from skinlens.ui import conflicts
 from skinlens.ui.conflicts import Difference
@@ -48,7 +49,7 @@ def test_both_are_offered_only_of_texts_that_are_there() -> None:
 def tabs(agreed: AppTest, skinlens_home: Path) -> tuple[AppTest, AppTest, CaseStore]:
     """Two tabs with case 1 (P-7, forearm) open in the history; A-1 has a lesion too (2: scalp)."""
     store = CaseStore(skinlens_home)
-    analysis = pipeline.example(pipeline.load_classifier(pipeline.weights_directory()))
+    analysis = pipeline.example(pipeline.load_classifier(weights_directory()))
     for pseudonym, site in (("P-7", "forearm"), ("A-1", "scalp")):
         patient = NewPatient(pseudonym, 1961, "female")
         pipeline.save(store, analysis, (), patient=patient, lesion=NewLesion(site), taken_on="2024-05-06")
@@ -273,7 +274,7 @@ def test_a_case_that_is_signed_between_the_press_and_the_write_is_not_signed_twi
 
 def test_the_trail_begins_with_what_was_given_at_saving(tabs: tuple[AppTest, AppTest, CaseStore]) -> None:
     first, _, store = tabs
-    analysis = pipeline.example(pipeline.load_classifier(pipeline.weights_directory()))
+    analysis = pipeline.example(pipeline.load_classifier(weights_directory()))
     given = {"clinician_label": "other", "clinician_diagnosis": "Keloid", "first_impression": "unsure"}
     pipeline.save(store, analysis, (), patient=None, lesion=NewLesion("chest"), taken_on="2024-05-07", **given)
     turn(first, "worklist")

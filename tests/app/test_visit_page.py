@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
 from skinlens.records import Case
+from skinlens.segmentation.contour import drawn_by_clinician
 from skinlens.store import CaseStore, NewLesion, NewPatient
 from skinlens.ui import cache
 from skinlens.ui.visit import photo as visit_photo
@@ -32,7 +33,7 @@ def saved(store: CaseStore, day: str, before: Case | None = None, *, outlined: b
     case = pipeline.save(store, analysis, (), patient=patient, lesion=lesion, taken_on=day)
     if outlined:
         points = [(0.5 + 0.3 * np.cos(turn), 0.5 + 0.3 * np.sin(turn)) for turn in np.linspace(0, 6.2, 24)]
-        drawn = pipeline.drawn_by_clinician(points, analysis.photo, case.visit.prediction.model)
+        drawn = drawn_by_clinician(points, analysis.photo, case.visit.prediction.model)
         store.keep_outlines(case.visit.id, [drawn], expected=())
     return store.record_scale(case.visit.id, 25.4, expected_version=case.visit.version)
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from skinlens.clinical import NOT_RECORDED
+from skinlens.formatting import Unit
 from skinlens.labels import CODES
-from skinlens.quantities import Unit
-from skinlens.records import Explanation, ModelStamp, Photo, Prediction, QualityCheck, QualityReport, Threshold, Visit
+from skinlens.records import Explanation, ModelRef, Photo, Prediction, QualityCheck, QualityReport, Threshold, Visit
 from skinlens.ui import viewer
 from skinlens.ui.visits import (
     OTHER_MODEL,
@@ -21,7 +21,7 @@ from skinlens.ui.visits import (
     sizes_known,
 )
 
-STAMP = ModelStamp("tiny", "0", "5e" * 32)
+STAMP = ModelRef("tiny", "0", "5e" * 32)
 
 
 def prediction(**probs: float) -> Prediction:
@@ -64,7 +64,7 @@ def test_an_unreliable_photo_is_compared_by_eye_alone() -> None:
         "Not reliable: the photo of 2024-02-01 (case 2) is unlike those that the model learned from. Compare the "
         "photos alone."
     )
-    newer = replace(prediction(mel=0.5), model=ModelStamp("tiny", "1", "6f" * 32))
+    newer = replace(prediction(mel=0.5), model=ModelRef("tiny", "1", "6f" * 32))
     assert not_comparable(first, replace(second, prediction=newer)) == OTHER_MODEL
 
 
@@ -90,7 +90,7 @@ def test_the_larger_peak_is_the_end_of_the_common_scale() -> None:
     of = photo(8, 6)
     assert common_scale(made(of, 0.5, seed=1), made(of, 2.0, seed=2)) == (0.25, 1.0)
     assert common_scale(made(of, 0.5, samples=50), made(of, 2.0, samples=60)) is None
-    assert common_scale(made(of, 0.5), replace(made(of, 2.0), model=ModelStamp("tiny", "1", "6f" * 32))) is None
+    assert common_scale(made(of, 0.5), replace(made(of, 2.0), model=ModelRef("tiny", "1", "6f" * 32))) is None
     assert common_scale(made(of, 0.0), made(of, 2.0)) is None
     assert common_scale(None, made(of, 2.0)) is None
 

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline
 from skinlens.clock import today
 from skinlens.errors import UnreadableImage
+from skinlens.inference.release import weights_directory
 from skinlens.store import CaseQuery, CaseStore
 from skinlens.ui import erasure, session, tray, worklist
 from skinlens.ui.tray import Tray, TrayItem
@@ -136,7 +137,7 @@ def test_a_tray_takes_no_more_than_it_may_hold(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_melanoma_comes_first_and_what_was_not_read_last(agreed: AppTest) -> None:
-    analysis = pipeline.example(pipeline.load_classifier(pipeline.weights_directory()))
+    analysis = pipeline.example(pipeline.load_classifier(weights_directory()))
     sure = replace(analysis.prediction, probs=(0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0))
     rows = [
         TrayItem("waiting", b""),

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from skinlens import pipeline
-from skinlens.models.weights import SHIPPED
+from skinlens.inference.release import SHIPPED
 from skinlens.store import CaseStore, NewLesion, NewPatient
 from tests.browser.test_journey import LIMIT_S, chromium, served
 

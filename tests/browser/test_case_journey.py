@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from skinlens import pipeline
-from skinlens.phantom import draw_phantom
+from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.store import CaseQuery, CaseStore, NewLesion
 from tests.browser.test_journey import (  # noqa: F401  (browser and page are fixtures)
     NARROW,
@@ -44,7 +44,7 @@ def clinic(release: Path, tmp_path: Path) -> Iterator[tuple[str, CaseStore]]:
 
 
 def photo_file(path: Path, seed: int) -> Path:
-    Image.fromarray(draw_phantom(seed)).save(path)
+    Image.fromarray(draw_synthetic_lesion(seed)).save(path)
     return path
 
 

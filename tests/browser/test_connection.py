@@ -12,8 +12,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from streamlit import file_util
 
-from skinlens.models.weights import SHIPPED
-from skinlens.phantom import draw_phantom
+from skinlens.imaging.synthetic import draw_synthetic_lesion
+from skinlens.inference.release import SHIPPED
 from skinlens.serve import free_port
 from skinlens.store import CaseStore
 from skinlens.ui import guard
@@ -69,7 +69,7 @@ def test_a_file_chosen_while_the_app_is_away_is_not_lost_in_silence(page: Page, 
         tmp_path / "home",
         free_port("127.0.0.1", int(os.environ["SKINLENS_TEST_PORT"])),
     )
-    Image.fromarray(draw_phantom(1)).save(photo, quality=92)
+    Image.fromarray(draw_synthetic_lesion(1)).save(photo, quality=92)
     CaseStore(home).acknowledge_disclaimer()
     said = page.locator("#skinlens-connection")
     field = page.locator("input[type=file]")

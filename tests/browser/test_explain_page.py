@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from skinlens import pipeline
+from skinlens.explain import explain
+from skinlens.explain.hot_region import peak_region
 from skinlens.store import CaseStore
 from tests.browser.test_journey import (  # noqa: F401  (browser, page and stocked are fixtures)
     LIMIT_S,
@@ -142,8 +144,8 @@ def test_the_hottest_region_is_shown_in_the_photos_own_pixels(explained: Page, r
     page = explained  # noqa: F811
     classifier = pipeline.load_classifier(release)
     photo = pipeline.example(classifier).photo
-    heat = pipeline.explain("score_cam", classifier, photo, "mel", params=QUICK["score_cam"]).heat
-    found = pipeline.hottest_region(heat, photo.height_px, photo.width_px, classifier.engine.spec)
+    heat = explain("score_cam", classifier, photo, "mel", params=QUICK["score_cam"]).heat
+    found = peak_region(heat, photo.height_px, photo.width_px, classifier.engine.spec)
     assert found is not None
     opener = page.get_by_role("button", name="Hottest region of Score-CAM, large")
     opener.press("Enter")

@@ -17,9 +17,9 @@ from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from skinlens import pipeline
-from skinlens.explain import METHODS
+from skinlens.explain import METHODS, explain
+from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.labels import DISCLAIMER
-from skinlens.phantom import draw_phantom
 from skinlens.serve import free_port
 from skinlens.store import CaseStore, NewLesion, NewPatient
 from tests.browser.serving import LIMIT_S, ROOT, launched, program, serving
@@ -52,7 +52,7 @@ def stocked(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         store.acknowledge_disclaimer()
         classifier = pipeline.load_classifier(release)
         analysis = pipeline.example(classifier)
-        maps = [pipeline.explain(method, classifier, analysis.photo, "mel", params=QUICK[method]) for method in METHODS]
+        maps = [explain(method, classifier, analysis.photo, "mel", params=QUICK[method]) for method in METHODS]
         patient = NewPatient("P-0147", 1961, "female")
         pipeline.save(
             store, analysis, maps, patient=patient, lesion=NewLesion("forearm", "left"), taken_on="2024-05-06"
@@ -191,7 +191,7 @@ def test_the_journey(page: Page, release: Path, tmp_path: Path) -> None:
 
 def journey(page: Page, address: str, tmp_path: Path) -> None:
     photo = tmp_path / "Mrs Smith.jpg"
-    Image.fromarray(draw_phantom(1)).save(photo, quality=92)
+    Image.fromarray(draw_synthetic_lesion(1)).save(photo, quality=92)
 
     page.goto(address)
     page.get_by_role("button", name="I have read this and agree").click()

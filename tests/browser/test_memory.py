@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from skinlens.models.weights import SHIPPED
-from skinlens.phantom import draw_phantom
+from skinlens.imaging.synthetic import draw_synthetic_lesion
+from skinlens.inference.release import SHIPPED
 from skinlens.store import CaseStore
 from tests.browser.test_journey import LIMIT_S, begin, browser, served  # noqa: F401  (browser is a fixture)
 
@@ -54,7 +54,7 @@ def wait_until_idle(server: Path) -> None:
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("photo") / "large.jpg"
-    Image.fromarray(draw_phantom(1)).resize(SIDES).save(path, quality=85)
+    Image.fromarray(draw_synthetic_lesion(1)).resize(SIDES).save(path, quality=85)
     return path
 
 

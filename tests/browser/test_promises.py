@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from skinlens.phantom import draw_phantom
+from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.serve import free_port
 from skinlens.store import CaseStore
 from tests.browser.test_journey import (  # noqa: F401  (browser is a fixture)
@@ -72,7 +72,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def page(watched: Served, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:  # noqa: F811
     """After a photo of 10 MB was uploaded, read and explained."""
     photo = tmp_path_factory.mktemp("photo") / "large.png"
-    drawn = np.asarray(Image.fromarray(draw_phantom(1)).resize((2200, 1650)), dtype=np.int16)
+    drawn = np.asarray(Image.fromarray(draw_synthetic_lesion(1)).resize((2200, 1650)), dtype=np.int16)
     noise = np.random.default_rng(0).integers(-60, 60, drawn.shape, dtype=np.int16)
     Image.fromarray(np.clip(drawn + noise, 0, 255).astype(np.uint8)).save(photo, compress_level=1)
     assert LARGE * 0.8 < photo.stat().st_size < 25_000_000

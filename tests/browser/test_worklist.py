@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from skinlens.phantom import draw_phantom
+from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.store import CaseQuery, CaseStore
 from tests.browser.test_journey import (  # noqa: F401  (browser is a fixture)
     LIMIT_S,
@@ -28,7 +28,7 @@ MOST_CLICKS = 30
 def moles(tmp_path: Path) -> list[Path]:
     paths = [tmp_path / f"mole-{number:02d}.jpg" for number in range(MOLES)]
     for number, path in enumerate(paths):
-        Image.fromarray(draw_phantom(40 + number)).save(path, quality=92)
+        Image.fromarray(draw_synthetic_lesion(40 + number)).save(path, quality=92)
     return paths
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from skinlens.phantom import draw_phantom
-from skinlens.preprocess import InputSpec
+from skinlens.imaging.preprocess import InputSpec
+from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.records import Photo
 from skinlens.ui import viewer
 from skinlens.ui.viewer import Panel
@@ -17,7 +17,7 @@ MM_PER_PX = 0.01
 
 
 def drawn(seed: int) -> Photo:
-    pixels = np.asarray(Image.fromarray(draw_phantom(seed)).resize(SIDES))
+    pixels = np.asarray(Image.fromarray(draw_synthetic_lesion(seed)).resize(SIDES))
     return Photo(pixels, f"{seed:064x}", "PNG")
 
 

@@ -108,16 +108,16 @@ def test_only_an_evaluation_of_the_release_counts_and_test_before_val(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(figures, "ROOT", tmp_path)
-    (tmp_path / "docs").mkdir()
+    (tmp_path / "weights").mkdir()
     for split in ("val", "test"):
-        (tmp_path / "docs" / f"evaluation-{split}.json").write_text(json.dumps({**MEASURED, "split": split}))
+        (tmp_path / "weights" / f"evaluation-{split}.json").write_text(json.dumps({**MEASURED, "split": split}))
     sha256 = MEASURED["model"]["sha256"]
     one = evidence.found("foreign", sha256)
     assert one is not None
     assert one["split"] == "test"
     assert evidence.found("foreign", "0" * 64) is None
     older = {key: value for key, value in MEASURED.items() if key != "foreign"}
-    (tmp_path / "docs" / "evaluation-test.json").write_text(json.dumps(older))
+    (tmp_path / "weights" / "evaluation-test.json").write_text(json.dumps(older))
     one = evidence.found("foreign", sha256)
     assert one is not None
     assert one["split"] == "val"

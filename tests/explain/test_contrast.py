@@ -6,11 +6,18 @@ import pytest
 from skinlens.errors import ParameterError
 from skinlens.explain import METHODS, explain
 from skinlens.explain.gradcam import grad_cam
-from skinlens.explain.lime import fit_surrogate, paired_rows, paired_weights, score_rows, superpixels, target_score
+from skinlens.explain.lime import (
+    fit_surrogate,
+    foldover_masks,
+    foldover_weights,
+    score_masks,
+    superpixels,
+    target_score,
+)
 from skinlens.explain.scorecam import masked_logits, score_cam
+from skinlens.imaging.preprocess import model_view, normalize, to_batch
+from skinlens.inference.engine import Head
 from skinlens.labels import CODES, INDEX
-from skinlens.models.engine import Head
-from skinlens.preprocess import model_view, normalise, to_batch
 from skinlens.records import Target
 from tests.closeness import ONE_LAYER, assert_near
 
@@ -90,12 +97,12 @@ def test_swapping_the_classes_flips_the_coefficients_of_lime(code, other, scale,
     spec = int8_classifier.engine.spec
     view = model_view(photos[0], spec)
     regions = superpixels(view, 20)
-    rows = paired_rows(130, int(regions.max()) + 1, 7)
+    rows = foldover_masks(130, int(regions.max()) + 1, 7)
 
     def coefficients(target):
         score = target_score(int8_classifier, target, scale)
         return fit_surrogate(
-            rows, score_rows(view, regions, rows, spec, score, ignore), paired_weights(rows)
+            rows, score_masks(view, regions, rows, spec, score, ignore), foldover_weights(rows)
         ).coefficients
 
     there, back = coefficients(Target(code, other)), coefficients(Target(other, code))
@@ -107,7 +114,7 @@ def test_swapping_the_classes_flips_the_coefficients_of_lime(code, other, scale,
 
 
 def test_lime_on_a_contrast_is_on_the_odds_of_the_two_classes(classifier, photos):
-    batch = normalise(np.stack([model_view(photo, classifier.engine.spec) for photo in photos]), classifier.engine.spec)
+    batch = normalize(np.stack([model_view(photo, classifier.engine.spec) for photo in photos]), classifier.engine.spec)
     probs = classifier.probs(batch).astype(np.float64)
     found = target_score(classifier, Target("mel", "nv"), "log-odds")(batch)
     np.testing.assert_allclose(found, np.log(probs[:, INDEX["mel"]] / probs[:, INDEX["nv"]]), rtol=1e-4, atol=1e-5)
@@ -123,7 +130,7 @@ def test_lime_itself_finds_the_same_coefficients_on_that_score(classifier, photo
     regions = superpixels(view, 15)
     theirs = LimeImageExplainer(random_state=3).explain_instance(
         view,
-        lambda views: np.diff(np.log(classifier.probs(normalise(views, spec)))[:, [INDEX["nv"], INDEX["mel"]]]),
+        lambda views: np.diff(np.log(classifier.probs(normalize(views, spec)))[:, [INDEX["nv"], INDEX["mel"]]]),
         labels=[0],
         top_labels=None,
         num_samples=100,

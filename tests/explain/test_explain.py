@@ -10,8 +10,8 @@ import pytest
 from skinlens.errors import Cancelled, ParameterError
 from skinlens.explain import METHODS, explain
 from skinlens.explain.gradcam import grad_cam
+from skinlens.imaging.preprocess import to_batch
 from skinlens.labels import CODES
-from skinlens.preprocess import to_batch
 from skinlens.records import Method, Target
 
 SMALL = {"grad_cam": {}, "score_cam": {"channels": 8}, "lime": {"samples": 60, "segments": 15}}

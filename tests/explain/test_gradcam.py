@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from skinlens.explain.evidence import enlarge
+from skinlens.explain.attribution import enlarge
 from skinlens.explain.gradcam import grad_cam
+from skinlens.imaging.preprocess import to_batch
+from skinlens.inference.engine import Head
 from skinlens.labels import CODES, INDEX
-from skinlens.models.engine import Head
-from skinlens.preprocess import to_batch
 from skinlens.records import Target
 from tests.closeness import ONE_LAYER, assert_near
 

@@ -1,34 +1,45 @@
 """LIME against lime's own explainer on the same random stream, and on functions whose coefficients are known."""
 
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
 
+from skinlens.explain.attribution import Attribution
 from skinlens.explain.lime import (
     DESIGNS,
     FIRST_LOOK,
     LOOKS,
-    draw_rows,
+    Sampling,
+    Score,
     fit_surrogate,
+    foldover_masks,
+    foldover_weights,
     kernel_weights,
     lime,
     mean_colors,
-    paired_rows,
-    paired_weights,
-    score_rows,
+    random_masks,
+    score_masks,
     stability,
     superpixels,
     target_score,
 )
+from skinlens.imaging.preprocess import InputSpec, View, model_view, normalize
+from skinlens.inference.engine import BATCH
 from skinlens.labels import CODES
-from skinlens.models.engine import BATCH
-from skinlens.preprocess import model_view, normalise
-from skinlens.records import Target
+from skinlens.records import Progress, Target
 from tests.closeness import NETWORK, PROBABILITY
 
 SAMPLES, SEGMENTS, SEED = 200, 30, 20240229
 SETTING = {"samples": SAMPLES, "segments": SEGMENTS, "steady": 1.0, "seed": SEED}
+
+
+def run_lime(
+    view: View, spec: InputSpec, score: Score, *, segments: int, progress: Progress, **drawn: Any
+) -> Attribution:
+    sampling = Sampling(drawn["samples"], drawn["steady"], drawn["seed"], drawn["design"])
+    return lime(view, spec, score, segments=segments, sampling=sampling, progress=progress)
 
 
 def ignore(_):
@@ -42,14 +53,14 @@ def test_lime_itself_finds_the_same_coefficients(target, classifier, photos):
     spec = classifier.engine.spec
     view = model_view(photos[0], spec)
     regions = superpixels(view, SEGMENTS)
-    rows = draw_rows(SAMPLES, int(regions.max()) + 1, SEED)
+    rows = random_masks(SAMPLES, int(regions.max()) + 1, SEED)
     score = target_score(classifier, Target("mel"), target)
-    ours = fit_surrogate(rows, score_rows(view, regions, rows, spec, score, ignore), kernel_weights(rows))
+    ours = fit_surrogate(rows, score_masks(view, regions, rows, spec, score, ignore), kernel_weights(rows))
 
     explainer = LimeImageExplainer(random_state=SEED)
     theirs = explainer.explain_instance(
         view,
-        lambda views: score(normalise(views, spec))[:, np.newaxis],
+        lambda views: score(normalize(views, spec))[:, np.newaxis],
         labels=[0],
         top_labels=None,
         num_samples=SAMPLES,
@@ -65,7 +76,7 @@ def test_lime_itself_finds_the_same_coefficients(target, classifier, photos):
 
 
 def test_the_scores_are_the_calibrated_probability_and_its_log_odds(classifier, photos):
-    batch = normalise(np.stack([model_view(photo, classifier.engine.spec) for photo in photos]), classifier.engine.spec)
+    batch = normalize(np.stack([model_view(photo, classifier.engine.spec) for photo in photos]), classifier.engine.spec)
     for position, code in enumerate(CODES):
         probs = target_score(classifier, Target(code), "probability")(batch)
         np.testing.assert_allclose(probs, classifier.probs(batch)[:, position], rtol=NETWORK)
@@ -82,11 +93,11 @@ def test_a_score_that_is_linear_in_the_pixels_gives_back_its_coefficients(classi
     regions = superpixels(view, SEGMENTS)
     weights = np.random.default_rng(0).normal(size=(3, spec.size_px, spec.size_px))
 
-    shown, hidden = normalise(np.stack([view, mean_colors(view, regions)]), spec)
+    shown, hidden = normalize(np.stack([view, mean_colors(view, regions)]), spec)
     change = (weights * (shown - hidden)).sum(axis=0)
     expected = np.array([change[regions == region].sum() for region in range(regions.max() + 1)])
-    rows = draw_rows(4000, len(expected), SEED)
-    scores = score_rows(view, regions, rows, spec, lambda batch: np.einsum("chw,nchw->n", weights, batch), ignore)
+    rows = random_masks(4000, len(expected), SEED)
+    scores = score_masks(view, regions, rows, spec, lambda batch: np.einsum("chw,nchw->n", weights, batch), ignore)
     found = fit_surrogate(rows, scores, kernel_weights(rows))
     np.testing.assert_allclose(found.coefficients, expected, atol=0.01 * np.abs(expected).max())  # the ridge shrinks
     assert found.r2 > 0.9999
@@ -127,11 +138,11 @@ def test_positives_are_drawn_from_0_to_1_and_negatives_are_counted(design, photo
     view = model_view(photos[0], spec)
     score = target_score(classifier, Target("mel"), "log-odds")
     told = []
-    evidence = lime(view, spec, score, **SETTING, design=design, progress=told.append)
+    evidence = run_lime(view, spec, score, **SETTING, design=design, progress=told.append)
     regions = superpixels(view, SEGMENTS)
     draw, weigh = DESIGNS[design]
     rows = draw(SAMPLES, int(regions.max()) + 1, SEED)
-    scores = score_rows(view, regions, rows, spec, score, ignore)
+    scores = score_masks(view, regions, rows, spec, score, ignore)
     coefficients = fit_surrogate(rows, scores, weigh(rows)).coefficients
     assert coefficients.min() < 0 < coefficients.max()
     np.testing.assert_allclose(evidence.heat, np.maximum(coefficients, 0)[regions] / coefficients.max(), atol=1e-6)
@@ -153,14 +164,16 @@ def test_trials_end_once_the_map_is_steady_and_are_the_first_of_those_that_all_w
     chance = np.random.default_rng(1)
     setting = {"samples": 2 * FIRST_LOOK, "segments": SEGMENTS, "steady": 0.9, "seed": SEED, "design": "paired"}
     told = []
-    linear = lime(view, spec, lambda batch: np.einsum("chw,nchw->n", weights, batch), **setting, progress=told.append)
+    linear = run_lime(
+        view, spec, lambda batch: np.einsum("chw,nchw->n", weights, batch), **setting, progress=told.append
+    )
     assert linear.diagnostics["samples"] == FIRST_LOOK
     assert linear.diagnostics["stability"] >= 0.9
     assert told == pytest.approx([*(end / (2 * FIRST_LOOK) for end in range(BATCH, FIRST_LOOK + BATCH, BATCH)), 1])
     fewer = {**setting, "samples": FIRST_LOOK, "steady": 1.0}
-    alone = lime(view, spec, lambda batch: np.einsum("chw,nchw->n", weights, batch), **fewer, progress=ignore)
+    alone = run_lime(view, spec, lambda batch: np.einsum("chw,nchw->n", weights, batch), **fewer, progress=ignore)
     np.testing.assert_array_equal(linear.heat, alone.heat)
-    noise = lime(view, spec, lambda batch: chance.normal(size=len(batch)), **setting, progress=ignore)
+    noise = run_lime(view, spec, lambda batch: chance.normal(size=len(batch)), **setting, progress=ignore)
     assert noise.diagnostics["samples"] == 2 * FIRST_LOOK
 
 
@@ -178,14 +191,14 @@ def test_who_looks_often_must_find_it_twice(photos, classifier, monkeypatch, fou
     monkeypatch.setattr(sys.modules[lime.__module__], "stability", lambda *_: next(looks, 0.0))
     view = model_view(photos[2], classifier.engine.spec)
     setting = {"samples": 600, "segments": SEGMENTS, "steady": 0.9, "seed": SEED, "design": "paired"}
-    evidence = lime(view, classifier.engine.spec, lambda batch: batch.mean((1, 2, 3)), **setting, progress=ignore)
+    evidence = run_lime(view, classifier.engine.spec, lambda batch: batch.mean((1, 2, 3)), **setting, progress=ignore)
     assert evidence.diagnostics["samples"] == made
 
 
 def test_a_score_that_never_moves_gives_an_empty_map(classifier, photos):
     spec = classifier.engine.spec
     view = model_view(photos[0], spec)
-    evidence = lime(view, spec, lambda batch: np.full(len(batch), 0.1), **SETTING, design="paired", progress=ignore)
+    evidence = run_lime(view, spec, lambda batch: np.full(len(batch), 0.1), **SETTING, design="paired", progress=ignore)
     assert not evidence.heat.any()
     expected = {"peak": 0, "empty": 1, "r2": 0, "negative_share": 0, "stability": 0}
     assert {name: evidence.diagnostics[name] for name in expected} == expected
@@ -195,7 +208,9 @@ def test_a_blank_photo_is_explained_without_nan(classifier):
     spec = classifier.engine.spec
     view = np.full((spec.size_px, spec.size_px, 3), 128, dtype=np.uint8)
     score = target_score(classifier, Target("mel"), "log-odds")
-    evidence = lime(view, spec, score, samples=50, segments=10, steady=1.0, seed=SEED, design="paired", progress=ignore)
+    evidence = run_lime(
+        view, spec, score, samples=50, segments=10, steady=1.0, seed=SEED, design="paired", progress=ignore
+    )
     assert np.isfinite(evidence.heat).all()
     assert all(np.isfinite(value) for value in evidence.diagnostics.values())
 
@@ -204,7 +219,7 @@ def test_a_blank_photo_is_explained_without_nan(classifier):
 def test_paired_rows_are_balanced_orthogonal_and_opposite(regions):
     """In whole blocks: signs times signs give the number of rows on the diagonal, and 0 elsewhere."""
     block = 2 * next(order for order in (1, 2, 4, 8, 16, 32, 64, 128) if order >= regions)
-    rows = paired_rows(1 + 3 * block, regions, SEED)
+    rows = foldover_masks(1 + 3 * block, regions, SEED)
     assert set(np.unique(rows)) == {0, 1}
     assert rows[0].all()
     np.testing.assert_array_equal(rows[1::2] + rows[2::2], 1)
@@ -215,10 +230,10 @@ def test_paired_rows_are_balanced_orthogonal_and_opposite(regions):
 
 
 def test_paired_rows_belong_to_their_seed_and_fewer_are_the_first_of_more():
-    rows = paired_rows(500, 60, SEED)
-    np.testing.assert_array_equal(rows, paired_rows(500, 60, SEED))
-    np.testing.assert_array_equal(rows[:77], paired_rows(77, 60, SEED))
-    assert not np.array_equal(rows, paired_rows(500, 60, SEED + 1))
+    rows = foldover_masks(500, 60, SEED)
+    np.testing.assert_array_equal(rows, foldover_masks(500, 60, SEED))
+    np.testing.assert_array_equal(rows[:77], foldover_masks(77, 60, SEED))
+    assert not np.array_equal(rows, foldover_masks(500, 60, SEED + 1))
 
 
 def test_what_two_superpixels_do_together_passes_for_neither():
@@ -238,8 +253,8 @@ def test_what_two_superpixels_do_together_passes_for_neither():
 
 
 def test_both_of_a_pair_count_alike_and_the_whole_photo_and_a_row_without_its_opposite_as_they_are():
-    rows = paired_rows(6, 3, SEED)
-    kernel, weights = kernel_weights(rows), paired_weights(rows)
+    rows = foldover_masks(6, 3, SEED)
+    kernel, weights = kernel_weights(rows), foldover_weights(rows)
     assert kernel[1] != kernel[2]
     expected = [1, *[(kernel[1] + kernel[2]) / 2] * 2, *[(kernel[3] + kernel[4]) / 2] * 2, kernel[5]]
     np.testing.assert_allclose(weights, expected)

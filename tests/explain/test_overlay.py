@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from skinlens.explain import overlay
-from skinlens.preprocess import InputSpec
+from skinlens.imaging.preprocess import InputSpec
 from skinlens.records import Photo
 
 HEATS = hnp.arrays(

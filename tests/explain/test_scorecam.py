@@ -6,9 +6,9 @@ import torch
 
 from skinlens.errors import Cancelled
 from skinlens.explain.scorecam import enlarged_masks, masked_logits, score_cam
+from skinlens.imaging.preprocess import to_batch
+from skinlens.inference.engine import BATCH, Head
 from skinlens.labels import CODES, INDEX
-from skinlens.models.engine import BATCH, Head
-from skinlens.preprocess import to_batch
 from skinlens.records import Target
 from tests.closeness import NETWORK, ONE_LAYER
 

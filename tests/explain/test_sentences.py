@@ -6,13 +6,14 @@ from pathlib import Path
 
 import torch
 
-from skinlens.explain import METHODS, agreement, depth, faithfulness, stability
-from skinlens.models.student import CnnBranch
-from skinlens.preprocess import InputSpec
+from skinlens.checks import agreement, early_exits, faithfulness, robustness
+from skinlens.explain import METHODS
+from skinlens.imaging.preprocess import InputSpec
+from skinlens.networks.student import CnnBranch
 from skinlens.ui import agreement as agreement_ui
 from skinlens.ui import certainty, measured, reference
 from skinlens.ui import faithfulness as faithfulness_ui
-from skinlens.ui import stability as stability_ui
+from skinlens.ui import robustness as stability_ui
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,7 +37,7 @@ def test_the_limit_of_the_same_area_is_one_number_everywhere() -> None:
     assert "steady if it shares 50 % or more each time, and said to move in part from 25 % on" in read(
         stability_ui.HELP
     )
-    assert (stability.STEADY, agreement.OVERLAP) == (0.5, 0.25)
+    assert (robustness.STEADY, agreement.OVERLAP) == (0.5, 0.25)
     assert "From 25 % on they overlap in part." in read(agreement_ui.HELP)
 
 
@@ -60,9 +61,9 @@ def test_a_place_of_the_small_branch_sees_as_much_as_is_said() -> None:
         assert batch.grad is not None
         reached |= batch.grad.abs().sum(dim=(0, 1)) > 0
     rows, columns = (torch.nonzero(reached.any(dim=axis)).flatten() for axis in (1, 0))
-    assert int(rows[-1] - rows[0]) + 1 == int(columns[-1] - columns[0]) + 1 == depth.PATCH_PX == 17
-    assert "a thirteenth of the picture across, 17 of 224 px." in depth.reads("exit_1", InputSpec().size_px)
-    said = depth.reads("exit_1", 192)
+    assert int(rows[-1] - rows[0]) + 1 == int(columns[-1] - columns[0]) + 1 == early_exits.PATCH_PX == 17
+    assert "a thirteenth of the picture across, 17 of 224 px." in early_exits.reads("exit_1", InputSpec().size_px)
+    said = early_exits.reads("exit_1", 192)
     assert said.endswith("each is about an eleventh of the picture across, 17 of 192 px.")
 
 
@@ -81,7 +82,7 @@ def test_score_cam_names_as_many_patterns_as_it_takes() -> None:
 
 def test_dependencies_say_that_the_check_against_the_reference_loads_the_libraries() -> None:
     """Whatever ``explain.libraries`` imports that is not loaded for a prediction: the table names that check."""
-    tree = ast.parse((ROOT / "skinlens/explain/libraries.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "skinlens/checks/reference_worker.py").read_text(encoding="utf-8"))
     modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     modules |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names = {"pytorch_grad_cam": "grad-cam", "lime": "lime", "torch": "torch"}

@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Float64
 from PIL import Image
 
-from skinlens.phantom import draw_phantom
-from skinlens.records import Array, ModelStamp, Outline, Photo, Pixels
+from skinlens.imaging.synthetic import draw_synthetic_lesion
+from skinlens.records import Array, ModelRef, Outline, Photo, Pixels
 
-STAMP = ModelStamp("tiny", "1", "ab" * 32)
+STAMP = ModelRef("tiny", "1", "ab" * 32)
 
 
 def photo_of(pixels: Pixels) -> Photo:
@@ -19,7 +19,7 @@ def photo_of(pixels: Pixels) -> Photo:
 
 
 def drawn(seed: int = 0) -> Photo:
-    return photo_of(draw_phantom(seed, 400, 300))
+    return photo_of(draw_synthetic_lesion(seed, 400, 300))
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ import pytest
 
 from skinlens.followup.trend import MelanomaTrend, melanoma_trend
 from skinlens.followup.words import trend_words
-from skinlens.records import LIKENESS, ModelStamp, Prediction, QualityCheck, QualityReport, Threshold, Visit
+from skinlens.records import LIKENESS, ModelRef, Prediction, QualityCheck, QualityReport, Threshold, Visit
 
-OLD, NEW = ModelStamp("hsb", "1.0", "aa" * 32), ModelStamp("hsb", "2.0", "bb" * 32)
+OLD, NEW = ModelRef("hsb", "1.0", "aa" * 32), ModelRef("hsb", "2.0", "bb" * 32)
 GOOD = QualityReport(())
 STRANGE = QualityReport((QualityCheck(LIKENESS, "Distance", 2.0, 1.0, "at most", "", False, "Take it again."),))
 
 
-def visit(number: int, day: str, melanoma: float, model: ModelStamp = NEW, quality: QualityReport = GOOD) -> Visit:
+def visit(number: int, day: str, melanoma: float, model: ModelRef = NEW, quality: QualityReport = GOOD) -> Visit:
     rest = (1 - melanoma) / 6
     prediction = Prediction(
         (rest,) * 4 + (melanoma,) + (rest,) * 2, (0.0,) * 7, Threshold(0.1, 0.9, 0.7, "val"), model, 1

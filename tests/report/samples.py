@@ -9,10 +9,10 @@ import numpy as np
 
 from skinlens.records import (
     Case,
-    Check,
+    CheckResult,
     Explanation,
     Lesion,
-    ModelStamp,
+    ModelRef,
     Patient,
     Photo,
     Prediction,
@@ -24,7 +24,7 @@ from skinlens.records import (
 from skinlens.report.annex import Annex
 from skinlens.report.content import ReportContent, compose
 
-MODEL = ModelStamp("hsb", "1.0.0", "5e" * 32)
+MODEL = ModelRef("hsb", "1.0.0", "5e" * 32)
 THRESHOLD = Threshold(0.0812, 0.913, 0.702, "val")
 PROBS = (0.012, 0.02, 0.141, 0.0008, 0.2312, 0.5931, 0.0019)
 QUALITY = QualityReport(
@@ -69,11 +69,11 @@ def explanations(of: Photo, label: str = "mel", side: int = 24) -> list[Explanat
     ]
 
 
-def checks(of: Photo) -> list[Check]:
+def checks(of: Photo) -> list[CheckResult]:
     """One, of the prediction itself."""
     said = [{"stage": stage, "top": "mel", "probs": {"mel": 0.4}} for stage in ("exit_1", "exit_2", "final")]
     found = {"verdict": "Both branches say melanoma.", "answers": said}
-    return [Check("depth", "", "", of.sha256, MODEL, None, {}, found, 2340.0, "2025-06-03T09:14:00+00:00")]
+    return [CheckResult("depth", "", "", of.sha256, MODEL, None, {}, found, 2340.0, "2025-06-03T09:14:00+00:00")]
 
 
 def content(**changes: object) -> ReportContent:

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from skinlens.checks.agreement import AKIN
 from skinlens.explain import overlay
-from skinlens.explain.agreement import AKIN
-from skinlens.preprocess import InputSpec, heat_to_photo
+from skinlens.imaging.preprocess import InputSpec, heat_to_photo
 from skinlens.records import (
-    ModelStamp,
+    ModelRef,
 )
 from skinlens.report.annex import NO_EXPLANATIONS, OVERLAY_LONGEST_PX
 from skinlens.report.content import compose
@@ -47,7 +47,7 @@ def test_of_two_maps_of_a_method_the_later_one_is_compared_and_a_single_map_with
     grad_cam, score_cam, lime = samples.explanations(photo)
     again = replace(score_cam, heat=lime.heat)
     assert "maps disagree" in annex(samples.case(photo), photo, [grad_cam, score_cam, again]).explanations_note
-    other = replace(score_cam, model=ModelStamp("hsb", "0.9", "9f" * 32))
+    other = replace(score_cam, model=ModelRef("hsb", "0.9", "9f" * 32))
     assert "Agreement" not in annex(samples.case(photo), photo, [grad_cam, other]).explanations_note
 
 
@@ -114,7 +114,7 @@ def test_what_a_method_knows_about_its_map_is_said_in_words() -> None:
 
 def test_an_explanation_by_another_model_is_told_apart() -> None:
     photo = samples.photo()
-    older = replace(samples.explanations(photo)[0], model=ModelStamp("hsb", "0.9.0", "ab" * 32))
+    older = replace(samples.explanations(photo)[0], model=ModelRef("hsb", "0.9.0", "ab" * 32))
     assert annex(samples.case(photo), photo, [older]).panels[0].lines[-1] == (
         "Made with another model: version 0.9.0, abababababab…"
     )

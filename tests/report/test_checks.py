@@ -8,7 +8,7 @@ import pypdf
 import pytest
 
 from skinlens.errors import SkinLensError
-from skinlens.records import Check, ModelStamp
+from skinlens.records import CheckResult, ModelRef
 from skinlens.report.checks import NOTE, NOTHING, check_rows
 from skinlens.report.content import compose
 from skinlens.report.pdf import render
@@ -17,10 +17,10 @@ from tests.report import samples
 PHOTO = samples.photo()
 
 
-def check(kind: str, figures: dict[str, Any], **given: Any) -> Check:
+def check(kind: str, figures: dict[str, Any], **given: Any) -> CheckResult:
     usual: dict[str, Any] = {"label": "mel", "method": "", "settings": {}, "seed": None, "model": samples.MODEL}
     when = "2025-06-03T09:14:00+00:00"
-    return Check(
+    return CheckResult(
         kind=kind, figures=figures, photo_sha256=PHOTO.sha256, duration_ms=2340.0, created_at=when, **usual | given
     )
 
@@ -99,7 +99,7 @@ def test_seeds_of_lime_have_a_part_of_the_sentence() -> None:
 
 
 def test_a_check_by_another_model_says_so_and_one_of_another_kind_is_left_out() -> None:
-    other = replace(EVERY[0], model=ModelStamp("hsb", "0.9.0", "ab" * 32))
+    other = replace(EVERY[0], model=ModelRef("hsb", "0.9.0", "ab" * 32))
     rows = check_rows([other, check("tea leaves", {})], samples.case(PHOTO).visit.prediction)
     assert [row.made for row in rows] == ["2025-06-03, with another model: version 0.9.0, abababababab…"]
 

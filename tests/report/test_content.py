@@ -8,8 +8,8 @@ import pytest
 from skinlens.clinical import ClinicalRecord
 from skinlens.clock import local_day, local_minute
 from skinlens.errors import SkinLensError
+from skinlens.formatting import Unit
 from skinlens.labels import CODES, DISCLAIMER
-from skinlens.quantities import Unit
 from skinlens.records import (
     Lesion,
     Outline,

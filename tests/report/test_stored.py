@@ -11,11 +11,12 @@ from PIL import Image
 
 from skinlens import pipeline
 from skinlens.clock import local_day, local_minute
-from skinlens.intake import photo_from_pixels
-from skinlens.phantom import draw_phantom
+from skinlens.imaging.intake import photo_from_pixels
+from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.records import Case, Photo, QualityReport
 from skinlens.report.content import ReportContent
 from skinlens.report.signing import Amendment, Changes, Signing
+from skinlens.segmentation.contour import drawn_by_clinician
 from skinlens.store import CaseStore, NewLesion, NewPatient
 from tests.store import samples
 
@@ -26,7 +27,9 @@ def store(tmp_path: Path) -> CaseStore:
 
 
 def drawn(turned: int = 0) -> Photo:
-    picture = Image.fromarray(draw_phantom(5)).rotate(turned, Image.Resampling.BICUBIC).crop((60, 45, 540, 405))
+    picture = (
+        Image.fromarray(draw_synthetic_lesion(5)).rotate(turned, Image.Resampling.BICUBIC).crop((60, 45, 540, 405))
+    )
     return photo_from_pixels(np.asarray(picture), "drawn")
 
 
@@ -194,7 +197,7 @@ def test_who_signed_and_the_unit_of_the_settings_are_printed(store: CaseStore) -
     for case in (first, second):
         photo = store.photo(case.visit.id)
         points = [(0.5 + 0.3 * np.cos(turn), 0.5 + 0.3 * np.sin(turn)) for turn in np.linspace(0, 6.2, 24)]
-        outline = pipeline.drawn_by_clinician(points, photo, case.visit.prediction.model)
+        outline = drawn_by_clinician(points, photo, case.visit.prediction.model)
         store.keep_outlines(case.visit.id, [outline], expected=())
         store.record_scale(case.visit.id, 25.4, expected_version=store.case(case.visit.id).visit.version)
     before = store.settings()

@@ -7,10 +7,10 @@ import numpy as np
 
 from skinlens.labels import CODES
 from skinlens.records import (
-    Check,
+    CheckResult,
     Explanation,
     Method,
-    ModelStamp,
+    ModelRef,
     Outline,
     OutlineMaker,
     Photo,
@@ -22,7 +22,7 @@ from skinlens.records import (
 )
 from skinlens.store import CaseStore, NewLesion, NewPatient
 
-MODEL = ModelStamp("hsb", "1.0.0", "5e" * 32)
+MODEL = ModelRef("hsb", "1.0.0", "5e" * 32)
 THRESHOLD = Threshold(value=0.1731, sensitivity=0.9012, specificity=0.7345, chosen_on="val")
 QUALITY = QualityReport(
     (
@@ -39,7 +39,7 @@ def photo(seed: int = 0, height_px: int = 45, width_px: int = 60, notes: tuple[s
     return Photo(pixels, digest, "JPEG", notes)
 
 
-def prediction(top: str = "nv", prob: float = 0.7, model: ModelStamp = MODEL, **others: float) -> Prediction:
+def prediction(top: str = "nv", prob: float = 0.7, model: ModelRef = MODEL, **others: float) -> Prediction:
     """``prob`` for ``top``, the given probabilities for others, and the rest shared evenly."""
     given = {top: prob, **others}
     rest = (1 - sum(given.values())) / (len(CODES) - len(given))
@@ -58,7 +58,7 @@ def explanation(
     return Explanation(method, label, heat, params, seed, of.sha256, MODEL, 7.25, created, {"r2": 1 / 3})
 
 
-def check(of: Photo, method: Method | Literal[""] = "", **given: Any) -> Check:
+def check(of: Photo, method: Method | Literal[""] = "", **given: Any) -> CheckResult:
     """A check with figures of no meaning; any field can be given."""
     fields: dict[str, Any] = {
         "kind": "faithfulness",
@@ -68,7 +68,7 @@ def check(of: Photo, method: Method | Literal[""] = "", **given: Any) -> Check:
         "seed": None,
     }
     made = {"model": MODEL, "duration_ms": 7.25, "created_at": "2024-05-31T09:30:00+00:00"}
-    return Check(method=method, photo_sha256=of.sha256, **(fields | made | given))
+    return CheckResult(method=method, photo_sha256=of.sha256, **(fields | made | given))
 
 
 def three_explanations(of: Photo) -> tuple[Explanation, ...]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skinlens.errors import CaseNotFound, InvalidEntry
-from skinlens.records import Check
+from skinlens.records import CheckResult
 from skinlens.store import CaseStore, NewLesion, NewPatient
 from tests.store import samples
 
@@ -40,7 +40,9 @@ def shared_store(tmp_path_factory):
 @settings(max_examples=40)
 def test_any_check_comes_back_as_it_was_saved(shared_store, kind, label, method, seed, kept, found, duration_ms):
     photo = samples.photo()
-    check = Check(kind, label, method, photo.sha256, samples.MODEL, seed, kept, found, duration_ms, "2024-05-31T09:30")
+    check = CheckResult(
+        kind, label, method, photo.sha256, samples.MODEL, seed, kept, found, duration_ms, "2024-05-31T09:30"
+    )
     case = shared_store.save_case(
         photo,
         samples.QUALITY,

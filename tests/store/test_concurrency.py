@@ -184,8 +184,8 @@ class Dying(CaseStore):
         os._exit(9)
 """
 DIES_BEFORE_THE_COMMIT = """
-from skinlens.store import people
-people.record_revision = lambda *arguments: os._exit(9)
+from skinlens.store import patients
+patients.record_revision = lambda *arguments: os._exit(9)
 Dying = CaseStore
 """
 DIES_IN_THE_FILE = """

@@ -11,7 +11,7 @@ from skinlens.clinical import NOT_RECORDED, ClinicalRecord, Plan
 from skinlens.errors import StoreError
 from skinlens.labels import CODES
 from skinlens.records import Patient, PredictionSet
-from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient, files
+from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient, blobs
 from skinlens.store.migrations import MIGRATIONS, STEP_NAMES
 from skinlens.store.seals import seal
 from tests.store import samples
@@ -46,8 +46,8 @@ def old_store(home: Path, steps: int) -> CaseStore:
     """A store as it was when only the first ``steps`` steps existed, with one row in each table that has content."""
     store = CaseStore(home)
     photo = samples.photo()
-    picture, thumbnail = files.picture_file(photo.pixels), files.thumbnail_file(photo.pixels)
-    heat = files.heat_file(samples.explanation(photo).heat)
+    picture, thumbnail = blobs.picture_file(photo.pixels), blobs.thumbnail_file(photo.pixels)
+    heat = blobs.heat_file(samples.explanation(photo).heat)
     store.files.write(dict([picture, thumbnail, heat]))
     stop = STEP_NAMES[steps] if steps < len(STEP_NAMES) else None
     created = VISIT["created_at"]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from skinlens.errors import Cancelled, StoreError
-from skinlens.store import CaseStore, NewPatient, database, files
+from skinlens.store import CaseStore, NewPatient, blobs, database
 from skinlens.store.in_use import InUse
 from skinlens.store.restore import Restored, restore
 from tests.store import samples
@@ -90,7 +90,7 @@ def test_a_damaged_case_file_counts_as_one(made, tmp_path):
 
 def test_photos_without_a_database_count_as_well(made, tmp_path):
     home = tmp_path / "other"
-    CaseStore(home).files.write(dict([files.picture_file(samples.photo().pixels)]))
+    CaseStore(home).files.write(dict([blobs.picture_file(samples.photo().pixels)]))
     with refused("(1 photo or map)"):
         restore(made, home)
 

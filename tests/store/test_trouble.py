@@ -16,8 +16,8 @@ import pytest
 from skinlens.doctor import examine
 from skinlens.errors import StoreError
 from skinlens.store import CaseStore, database
+from skinlens.store.connection import RESERVE_BYTES
 from skinlens.store.database import plain_errors
-from skinlens.store.home import RESERVE_BYTES
 from skinlens.store.upkeep import Tidied
 from tests.store import samples
 

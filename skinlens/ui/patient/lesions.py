@@ -9,7 +9,7 @@ import streamlit as st
 
 from skinlens.followup.trend import melanoma_trend
 from skinlens.followup.words import trend_words
-from skinlens.quantities import percent
+from skinlens.formatting import percent
 from skinlens.records import Lesion, Patient, Visit
 from skinlens.store import CaseStore
 from skinlens.ui import address, bodymap, confirmation, next_photo, session, widgets

@@ -8,7 +8,7 @@ import streamlit as st
 
 from skinlens.errors import InvalidEntry, SkinLensError
 from skinlens.explain import METHODS
-from skinlens.quantities import UNIT_WORDS, Unit, entered_length
+from skinlens.formatting import UNIT_WORDS, Unit, entered_length
 from skinlens.settings import Overlay, Settings
 from skinlens.store import CaseStore
 from skinlens.store.settings import NAMES

@@ -20,12 +20,11 @@ import numpy as np
 import simplejpeg
 import streamlit as st
 
-from skinlens import pipeline
+from skinlens.explain.hot_region import Region, peak_region
 from skinlens.explain.overlay import ANCHORS, LEVELS, Style, color, level_lines
-from skinlens.explain.region import Region
-from skinlens.models.outline import curve
-from skinlens.preprocess import InputSpec, crop_box
-from skinlens.records import Explanation, Heat, Outline, Photo
+from skinlens.imaging.preprocess import InputSpec, crop_box
+from skinlens.records import Explanation, Heatmap, Outline, Photo
+from skinlens.segmentation.contour import catmull_rom
 from skinlens.ui import cache
 from skinlens.ui.cache import display_jpeg, jpeg
 
@@ -220,7 +219,7 @@ def _panel(panel: Panel, photo: Photo, spec: InputSpec, frame: Frame, style: Sty
 
 def _closed(outline: Outline) -> str:
     """Its smooth curve as a path, in shares of the photo's width and height."""
-    points = curve(np.asarray(outline.points, dtype=np.float64))
+    points = catmull_rom(np.asarray(outline.points, dtype=np.float64))
     return "M" + "L".join(f"{across:.4f} {down:.4f}" for across, down in points) + "Z"
 
 
@@ -232,7 +231,7 @@ def _region(
     if asked is None or panel is None or panel.map is None:
         return None
     of = panel.photo or photo
-    found = pipeline.hottest_region(panel.map.heat, of.height_px, of.width_px, spec)
+    found = peak_region(panel.map.heat, of.height_px, of.width_px, spec)
     if found is None:
         return None
     return {
@@ -258,12 +257,12 @@ def _region_jpeg(key: str, place: tuple[int, ...], _photo: Photo) -> bytes:  # n
     return jpeg(Region(*place).of(_photo))
 
 
-def _encoded(heat: Heat) -> str:
+def _encoded(heat: Heatmap) -> str:
     """Row by row, one byte for each place: steps of 1/255, finer than the eye tells apart."""
     return base64.b64encode(np.rint(np.clip(heat, 0, 1) * 255).astype(np.uint8).tobytes()).decode()
 
 
-def _contours(heat: Heat) -> list[dict[str, str]]:
+def _contours(heat: Heatmap) -> list[dict[str, str]]:
     """A line for each level: its path in shares of the map's width and height, and the color of the level."""
     drawn = []
     for level in LEVELS:

@@ -7,7 +7,7 @@ import streamlit as st
 from skinlens import audit
 from skinlens.clock import local_minute
 from skinlens.explain import METHODS
-from skinlens.quantities import Unit
+from skinlens.formatting import Unit
 from skinlens.records import Case, Method, Target
 from skinlens.report.checks import WORDS
 from skinlens.store import CaseStore, Revision

@@ -7,7 +7,7 @@ import streamlit as st
 
 from skinlens.clock import local_day
 from skinlens.errors import CaseNotFound
-from skinlens.predict import Classifier
+from skinlens.inference.classifier import Classifier
 from skinlens.records import Visit
 from skinlens.store import CaseStore
 from skinlens.ui import (

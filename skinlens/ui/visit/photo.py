@@ -8,8 +8,8 @@ import streamlit as st
 
 from skinlens.explain import METHODS
 from skinlens.explain.overlay import LEGEND, OPACITY
-from skinlens.predict import Classifier
-from skinlens.preprocess import InputSpec
+from skinlens.imaging.preprocess import InputSpec
+from skinlens.inference.classifier import Classifier
 from skinlens.records import Method
 from skinlens.ui import cache, live, outline, session, viewer
 from skinlens.ui.open_case import OpenCase

@@ -1,0 +1,63 @@
+"""Command line: ``skinlens COMMAND``, or ``python -m skinlens COMMAND``; ``--help`` of each says what it takes.
+
+Results go to stdout, progress and messages to stderr. Exit status: 0 done, 1 the doctor found something wrong or
+a backup lacks a file, 2 bad input (one line on stderr says what, and what to do), 130 stopped by Ctrl+C.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+import skinlens
+from skinlens.cli import app, evaluation, photo, store, training
+from skinlens.errors import SkinLensError
+from skinlens.labels import DISCLAIMER
+from skinlens.terminal import speak_any_code_page
+
+COMMANDS = (
+    *(photo.predict, photo.explain_photo, photo.report),
+    *(app.serve_app, app.doctor, store.backup, store.restore),
+    *(training.train, training.average, training.export, training.sensitivity),
+    *(evaluation.outline_train, evaluation.context_fit, evaluation.evaluate, evaluation.ablation),
+)
+
+
+EXTRAS = {"lime", "matplotlib", "onnx", "pytorch_grad_cam", "sklearn", "timm", "torch", "torchvision", "tqdm"}
+"""Packages that an installation for serving does without."""
+
+
+@click.group(help=f"SkinLens. {DISCLAIMER}", context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(skinlens.__version__, message="SkinLens %(version)s")
+def commands() -> None:
+    """The group of all commands."""
+
+
+for _command in COMMANDS:
+    commands.add_command(_command)
+commands.add_command(app.serve_app, "serve")  # the name that it had before 0.4
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit status."""
+    speak_any_code_page()
+    given = list(arguments) if arguments is not None else None
+    try:
+        return int(commands.main(args=given, prog_name="skinlens", standalone_mode=False) or 0)
+    except click.ClickException as problem:
+        problem.show()
+        return problem.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        print("skinlens: stopped.", file=sys.stderr)
+        return 130
+    except SkinLensError as problem:
+        print(f"skinlens: {' '.join(str(problem).split())}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as problem:
+        if (problem.name or "").partition(".")[0] not in EXTRAS:
+            raise
+        print(f"skinlens: this command needs {problem.name}. Install the packages of skinlens[train].", file=sys.stderr)
+        return 2
+    except OSError as problem:
+        print(f"skinlens: {problem.filename or ''}: {problem.strerror or problem}", file=sys.stderr)
+        return 2

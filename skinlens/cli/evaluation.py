@@ -1,0 +1,129 @@
+"""Commands of evaluation: ``evaluate`` and ``ablation``, and what is fitted to a release: outline, patient context."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from skinlens import paths, pipeline, published_figures
+from skinlens.cli import options
+from skinlens.errors import DatasetError
+from skinlens.inference.release import weights_directory
+
+
+@click.command("outline-train")
+@click.option("--test", "with_test", is_flag=True, help="Measure it on test too: once for a release, at the end.")
+@options.weights
+def outline_train(*, with_test: bool, weights: Path | None) -> int:
+    """Train the segmentation head for a release and add it to that; needs SKINLENS_HAM10000."""
+    from skinlens.evaluation.segmentation import train_and_measure
+
+    print(train_and_measure(weights or weights_directory(), with_test=with_test))
+    return 0
+
+
+@click.command("context-fit")
+@options.weights
+def context_fit(*, weights: Path | None) -> int:
+    """Fit the change by age, sex and site, and add it to a release; needs SKINLENS_HAM10000."""
+    from skinlens.evaluation.patient_context import fit_release
+    from skinlens.training.ham10000 import dataset_folder, load_index, metadata_path
+
+    folder = dataset_folder()
+    pictures = {entry.image_id: entry.path for entry in load_index(folder, "val")}
+    print(fit_release(weights or weights_directory(), pictures, metadata_path(folder)))
+    return 0
+
+
+@click.command()
+@click.option("--images", type=options.FILE, metavar="DIR", help="Pictures, found by id below it.")
+@click.option("--labels", type=options.FILE, metavar="CSV", help="HAM10000 or ISIC ground truth.")
+@click.option("--split", type=click.Choice(("train", "val", "test")), help="Of HAM10000; the whole file by default.")
+@options.json_file()
+@click.option(
+    "--explanations",
+    type=int,
+    is_flag=False,
+    flag_value=200,
+    metavar="[N]",
+    help="Measure the explanation methods instead, on N photos of val (200); needs SKINLENS_HAM10000.",
+)
+@click.option(
+    "--invariance",
+    type=int,
+    is_flag=False,
+    flag_value=60,
+    metavar="[N]",
+    help="Measure instead how far small changes of N photos (60) move the probabilities; needs --images, --labels.",
+)
+@options.weights
+def evaluate(
+    *,
+    images: Path | None,
+    labels: Path | None,
+    split: str | None,
+    json_path: Path | None,
+    explanations: int | None,
+    invariance: int | None,
+    weights: Path | None,
+) -> int:
+    """Measure the served model on a labeled data set."""
+    if explanations is not None:
+        return _explanations(explanations, json_path, weights)
+    if images is None or labels is None:
+        raise DatasetError("Expected --images and --labels, or --explanations; found neither.")
+    if invariance is not None:
+        return _invariance(images, labels, split, invariance, json_path, weights)
+    from skinlens.evaluation.evaluate import evaluate as measure
+    from skinlens.evaluation.evaluate import summary
+
+    result = measure(pipeline.load_classifier(weights), images, labels, split)
+    if json_path:
+        options.write_json(json_path, result)
+    print(summary(result))
+    for image_id in [*result["missing_ids"], *result["unreadable_ids"]]:
+        print(f"not measured: {image_id}", file=sys.stderr)
+    return 0
+
+
+def _explanations(count: int, json_path: Path | None, weights: Path | None) -> int:
+    from skinlens.evaluation.explanations import evaluate_release
+
+    path = json_path or paths.WEIGHTS / published_figures.EXPLANATIONS
+    print(evaluate_release(weights or weights_directory(), count, path))
+    return 0
+
+
+def _invariance(
+    images: Path, labels: Path, split: str | None, count: int, json_path: Path | None, weights: Path | None
+) -> int:
+    from skinlens.evaluation.invariance import invariance, summary
+
+    result = invariance(pipeline.load_classifier(weights), images, labels, split, count)
+    if json_path:
+        options.write_json(json_path, result)
+    print(summary(result))
+    return 0
+
+
+@click.command()
+@click.option("--runs", type=options.FILE, default=Path("runs"), metavar="DIR", help="runs by default.")
+@options.json_file(Path("weights/ablation.json"))
+@click.option("--anew", is_flag=True, help="Leave out rows of FILE whose runs are not in DIR.")
+@options.weights
+def ablation(*, runs: Path, json_path: Path, anew: bool, weights: Path | None) -> int:
+    """The table of all runs under both protocols; needs SKINLENS_HAM10000."""
+    from skinlens.evaluation.ablation import ablation as tabulate
+    from skinlens.evaluation.ablation import summary
+    from skinlens.training.ham10000 import dataset_folder, load_index
+
+    folder = dataset_folder()
+    entries = {part: load_index(folder, part) for part in ("train", "val", "test")}
+    kept = json_path.is_file() and not anew
+    earlier = json.loads(json_path.read_text(encoding="utf-8")) if kept else None
+    release = weights or weights_directory()
+    result = tabulate(runs, entries, release, earlier=earlier, say=lambda text: print(text, file=sys.stderr))
+    options.write_json(json_path, result)
+    print(summary(result))
+    return 0

@@ -1,0 +1,239 @@
+"""Commands for a photo: ``predict``, ``explain`` and ``report``. Nothing is stored."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from skinlens import pipeline
+from skinlens.cli import options
+from skinlens.errors import ParameterError, SkinLensError
+from skinlens.explain import AGAINST, METHODS, explain
+from skinlens.inference.patient_context import SITES, PatientContext, context_of
+from skinlens.inference.release import load_manifest, weights_directory
+from skinlens.labels import CODES, DISCLAIMER, LABELS
+from skinlens.records import Method
+from skinlens.wording import CONTEXT_PRIOR, UNRELIABLE, verdict
+
+
+class _Methods(click.ParamType[list[Method], str]):
+    """Explanation methods by name, separated by commas, in the order of ``METHODS``."""
+
+    name = "METHOD[,METHOD…]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[Method]:
+        if not isinstance(value, str):
+            return list(value)
+        asked = [name.strip().replace("-", "_") for name in value.split(",") if name.strip()]
+        if not asked or any(name not in METHODS for name in asked):
+            self.fail(f"expected {', '.join(METHODS)}, found {value!r}", param, ctx)
+        return [method for method in METHODS if method in asked]
+
+
+def _explaining(command: options.Command) -> options.Command:
+    """The options of the commands that make maps."""
+    for decorate in (
+        click.option("--against", type=click.Choice(CODES), help="Contrast the class with this one."),
+        click.option("--label", type=click.Choice(CODES), help="Class to explain; the most probable by default."),
+        click.option(
+            "--methods",
+            type=_Methods(),
+            default=",".join(METHODS),
+            help=f"Of {', '.join(METHODS)}; all by default.",
+        ),
+        options.weights,
+    ):
+        command = decorate(command)
+    return command
+
+
+@click.command()
+@click.argument("photos", nargs=-1, required=True, type=options.FILE, metavar="PHOTO…")
+@click.option("--json", "as_json", is_flag=True, help="JSON to stdout: one object, or a list of several photos.")
+@click.option("--age", type=float, metavar="YEARS", help="Of the patient, for a second distribution.")
+@click.option("--sex", type=click.Choice(("female", "male")), help="Likewise.")
+@click.option("--site", metavar="SITE", help=f"Likewise: {', '.join(SITES)}, or a word for one of them.")
+@options.weights
+def predict(
+    photos: Sequence[Path], *, as_json: bool, age: float | None, sex: str | None, site: str | None, weights: Path | None
+) -> int:
+    """The distribution over the seven classes for each photo."""
+    context = context_of(age, sex, site)
+    classifier = pipeline.load_classifier(weights)
+    if context.known and classifier.context_model is None:
+        raise ParameterError(
+            f"The model {classifier.engine.stamp.version} was released without what age, sex and site change. "
+            "Leave --age, --sex and --site out, or run: skinlens context-fit --weights DIR"
+        )
+    bundled = _bundled(weights)
+    answers, status = [], 0
+    for path in photos:
+        try:
+            analysis = pipeline.analyse_file(path, classifier)
+        except (SkinLensError, OSError) as problem:
+            if len(photos) == 1:
+                raise
+            reason = problem if isinstance(problem, SkinLensError) else problem.strerror
+            print(f"skinlens: {path}: {reason}", file=sys.stderr)
+            status = 2
+            continue
+        answer = _answer(path, analysis, bundled=bundled)
+        if (probs := classifier.with_context(analysis.prediction, context)) is not None:
+            answer["with_context"] = {**asdict(context), "probs": dict(zip(CODES, probs, strict=True))}
+        answers.append(answer)
+    if as_json:
+        options.print_json(answers[0] if len(photos) == 1 else answers)
+    else:
+        for answer in answers:
+            print(_summary(answer))
+        print(DISCLAIMER)
+    return status
+
+
+@click.command("explain")
+@click.argument("photo", type=options.FILE, metavar="PHOTO")
+@click.option("--out", type=options.FILE, required=True, metavar="DIR", help="Created where it is missing.")
+@click.option("--json", "as_json", is_flag=True, help="JSON to stdout, with the prediction.")
+@_explaining
+def explain_photo(
+    photo: Path,
+    *,
+    out: Path,
+    as_json: bool,
+    methods: Sequence[Method],
+    label: str | None,
+    against: str | None,
+    weights: Path | None,
+) -> int:
+    """Heat maps of a photo as pictures and as numbers."""
+    import numpy as np
+    from PIL import Image
+
+    from skinlens.explain.overlay import captioned, overlay
+    from skinlens.imaging.preprocess import heat_to_photo
+
+    classifier = pipeline.load_classifier(weights)
+    analysis = pipeline.analyse_file(photo, classifier)
+    if not analysis.quality.reliable:
+        print(f"{photo}: {UNRELIABLE}", file=sys.stderr)
+    label = label or analysis.prediction.top.code
+    out.mkdir(parents=True, exist_ok=True)
+    maps = []
+    for method in methods:
+        explanation = explain(method, classifier, analysis.photo, label, params=_params(against))
+        stem = out / f"{method}-{explanation.target.code}"
+        pixels, spec = analysis.photo, classifier.engine.spec
+        words = f"{METHODS[method].title}: what spoke for {explanation.target.words}"
+        picture = captioned(overlay(pixels, explanation.heat, spec), (words, DISCLAIMER))
+        Image.fromarray(picture).save(stem.with_suffix(".png"))
+        np.save(stem.with_suffix(".npy"), heat_to_photo(explanation.heat, pixels.height_px, pixels.width_px, spec))
+        maps.append(
+            {
+                "method": method,
+                "label": label,
+                "overlay": str(stem.with_suffix(".png")),
+                "heat": str(stem.with_suffix(".npy")),
+                "params": dict(explanation.params),
+                "seed": explanation.seed,
+                "duration_ms": round(explanation.duration_ms, 1),
+                "diagnostics": dict(explanation.diagnostics),
+            }
+        )
+        print(f"{method}: {explanation.duration_ms:.0f} ms", file=sys.stderr)
+    if as_json:
+        options.print_json({**_answer(photo, analysis, bundled=_bundled(weights)), "explanations": maps})
+    else:
+        print(*(f"{one['overlay']}\n{one['heat']}" for one in maps), DISCLAIMER, sep="\n")
+    return 0
+
+
+@click.command()
+@click.argument("photo", type=options.FILE, metavar="PHOTO")
+@click.option("--out", type=options.FILE, required=True, metavar="FILE.pdf")
+@click.option(
+    "--annex/--no-annex",
+    default=True,
+    help="The maps of --methods, measurements and hashes on further pages (the default); --no-annex: page 1 alone, "
+    "and no map is made.",
+)
+@_explaining
+def report(
+    photo: Path,
+    *,
+    out: Path,
+    annex: bool,
+    methods: Sequence[Method],
+    label: str | None,
+    against: str | None,
+    weights: Path | None,
+) -> int:
+    """The report of a photo as PDF."""
+    classifier = pipeline.load_classifier(weights)
+    analysis = pipeline.analyse_file(photo, classifier)
+    label = label or analysis.prediction.top.code
+    explanations = [
+        explain(method, classifier, analysis.photo, label, params=_params(against))
+        for method in (methods if annex else ())  # the maps are in the annex alone
+    ]
+    out.write_bytes(pipeline.report_unsaved(analysis, explanations, datetime.now(UTC), annex=annex))
+    print(out)
+    return 0
+
+
+def _params(against: str | None) -> dict[str, str]:
+    return {AGAINST: against} if against else {}
+
+
+def _bundled(weights: Path | None) -> bool:
+    """Whether the model is the release that came with this version."""
+    return load_manifest(weights or weights_directory()).bundled
+
+
+def _answer(path: Path, analysis: pipeline.Analysis, *, bundled: bool) -> dict[str, Any]:
+    prediction = analysis.prediction
+    return {
+        "photo": str(path),
+        "photo_sha256": analysis.photo.sha256,
+        "top": prediction.top.code,
+        "reliable": analysis.quality.reliable,
+        "probs": dict(zip(CODES, prediction.probs, strict=True)),
+        "melanoma": {
+            "prob": prediction.melanoma_prob,
+            "above_threshold": prediction.above_melanoma_threshold,
+            "threshold": asdict(prediction.melanoma_threshold),
+        },
+        "prediction_set": prediction.prediction_set and asdict(prediction.prediction_set),
+        "verdict": verdict(analysis.quality, prediction),
+        "quality": {
+            "passed": analysis.quality.passed,
+            "checks": [asdict(check) for check in analysis.quality.checks],
+        },
+        "notes": list(analysis.photo.notes),
+        "model": asdict(prediction.model),
+        "bundled_release": bundled,
+        "latency_ms": round(prediction.latency_ms, 2),
+        "disclaimer": DISCLAIMER,
+    }
+
+
+def _summary(answer: dict[str, Any]) -> str:
+    """An answer in words, one line each."""
+    lines = [answer["photo"]]
+    if answer["reliable"]:
+        for label in sorted(LABELS, key=lambda label: -answer["probs"][label.code]):
+            lines.append(f"  {answer['probs'][label.code]:6.1%}  {label.name} ({label.risk})")
+    if answer["reliable"] and (known := answer.get("with_context")):
+        lines.append(f"  With {PatientContext(known['age_years'], known['sex'], known['site']).words}:")
+        for label in sorted(LABELS, key=lambda label: -known["probs"][label.code]):
+            lines.append(f"    {known['probs'][label.code]:6.1%}  {label.name}")
+        lines.append(f"  {CONTEXT_PRIOR}")
+    lines += [f"  {sentence}" for sentence in answer["verdict"]]
+    lines += [f"  Note: {note}" for note in answer["notes"]]
+    if not answer["bundled_release"]:
+        lines.append("  Note: the model is not the release that came with this version.")
+    lines += [f"  {check['title']}: {check['advice']}" for check in answer["quality"]["checks"] if not check["passed"]]
+    return "\n".join(lines)

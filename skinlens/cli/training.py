@@ -1,0 +1,97 @@
+"""Commands of training: ``train``, ``average``, ``export`` and ``sensitivity``."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+import skinlens
+from skinlens.cli import options
+
+
+@click.command()
+@click.argument("recipe", type=options.FILE, metavar="RECIPE.toml")
+@click.option("--run", "run_folder", type=options.FILE, metavar="DIR", help="runs/NAME by default.")
+@click.option("--seed", type=int, help="In the place of the recipe's.")
+@click.option(
+    "--protocol",
+    type=click.Choice(("lesion", "paper")),
+    default="lesion",
+    help="paper: the paper's own, leaky, one (copies of one photo on both sides), to show what the leak is worth.",
+)
+def train(recipe: Path, *, run_folder: Path | None, seed: int | None, protocol: str) -> int:
+    """Run or resume a recipe; needs SKINLENS_HAM10000."""
+    from skinlens.training.distributed import process_group
+    from skinlens.training.grid_search import search
+    from skinlens.training.ham10000 import dataset_folder, load_index
+    from skinlens.training.loop import train as train_network
+    from skinlens.training.protocols import paper_split
+    from skinlens.training.recipe import Search, load_recipe
+    from skinlens.training.sources import with_sources
+
+    settings, folder = load_recipe(recipe), dataset_folder()
+    if seed is not None:
+        settings = replace(settings, seed=seed)
+    parts = [load_index(folder, part) for part in ("train", "val", "test")]
+    if protocol == "paper":
+        settings = replace(settings, epochs=settings.paper_epochs or settings.epochs)
+        data = paper_split([entry for part in parts for entry in part], settings)
+    else:
+        data = with_sources(parts[0], parts[1], settings, recipe.parent)
+    name = settings.name + (f"-seed{seed}" if seed is not None else "")
+    run = run_folder or Path("runs") / (f"{name}-paper" if protocol == "paper" else name)
+    with process_group() as world:
+        if settings.search != Search():
+            found = search(settings, data, run, world)
+            if world.is_main_process:
+                (run / "search.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+                print(run / "search.json")
+        else:
+            best = train_network(settings, data, run, world)
+            if world.is_main_process:
+                print(best)
+    return 0
+
+
+@click.command()
+@click.argument("run_folders", nargs=-1, required=True, type=options.FILE, metavar="RUN…")
+@click.option("--share", "shares", type=float, multiple=True, metavar="X", help="One for each run; equal by default.")
+@click.option("--out", type=options.FILE, required=True, metavar="RUN", help="Folder of the new run.")
+def average(run_folders: Sequence[Path], *, shares: Sequence[float], out: Path) -> int:
+    """The mean of the weights of several runs, as a run of its own."""
+    from skinlens.training.model_soup import average as average_weights
+
+    print(average_weights(run_folders, list(shares) or [1.0] * len(run_folders), out))
+    return 0
+
+
+@click.command()
+@click.argument("run_folder", type=options.FILE, metavar="RUN")
+@click.option("--out", type=options.FILE, default=Path("weights"), metavar="DIR", help="weights by default.")
+@click.option("--version", default=skinlens.__version__, help="Of the release.")
+@click.option("--note", default="", help="For the manifest: what the recipe does not say of this run.")
+def export(run_folder: Path, *, out: Path, version: str, note: str) -> int:
+    """Quantize and calibrate a run's best weights; needs SKINLENS_HAM10000."""
+    from skinlens.quantization.release_builder import export as build_release
+    from skinlens.training.ham10000 import dataset_folder, load_index
+
+    folder = dataset_folder()
+    training, validation = load_index(folder, "train"), load_index(folder, "val")
+    print(build_release(run_folder, training, validation, out, version=version, note=note))
+    return 0
+
+
+@click.command()
+@click.argument("run_folder", type=options.FILE, metavar="RUN")
+@options.json_file(Path("docs/quantization-sensitivity.json"))
+def sensitivity(run_folder: Path, *, json_path: Path) -> int:
+    """The accuracy that each group of layers costs in eight bits, and a picture; needs SKINLENS_HAM10000."""
+    from skinlens.quantization.sensitivity import sensitivity as measure
+    from skinlens.quantization.sensitivity import write
+    from skinlens.training.ham10000 import dataset_folder, load_index
+
+    folder = dataset_folder()
+    write(measure(run_folder, load_index(folder, "train"), load_index(folder, "val")), json_path)
+    return 0

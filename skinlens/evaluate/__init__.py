@@ -1,1 +1,0 @@
-"""Numbers for the model card: the served int8 model, through the app's own preprocessing, on a labelled data set."""

@@ -1,0 +1,1 @@
+"""Evaluation of the served int8 model on a labeled data set, through the app's own preprocessing."""

@@ -1,0 +1,378 @@
+"""Ablation table: one row a training configuration, without leakage and under the paper's leaky split.
+
+Figures are on ``val``, because rows are there to be chosen from; ``test`` is for the released model alone. A row's
+probabilities are scaled by the temperature that fits ``val`` best, as the released model's are. A row that was not run
+says so. Where a recipe was run with several seeds, a figure is the mean over them.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Float64, Int64
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from skinlens import clock, metrics
+from skinlens.errors import RecipeError
+from skinlens.evaluation.bootstrap import RESAMPLES, SEED, Estimate, with_ci
+from skinlens.evaluation.previous_results import merge_previous_results
+from skinlens.imaging.preprocess import normalize
+from skinlens.inference.calibration import fit_temperature, softmax
+from skinlens.inference.classifier import load_classifier
+from skinlens.inference.release import load_manifest
+from skinlens.labels import INDEX, MELANOMA
+from skinlens.records import Array
+from skinlens.training.ham10000 import Entry, labels_of, load_views
+from skinlens.training.loop import predict_logits
+from skinlens.training.protocols import Protocol, paper_split
+from skinlens.training.recipe import Recipe
+from skinlens.training.tasks import load_network
+
+FIGURES = (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "weighted_f1",
+    "macro_auc",
+    "melanoma_auc",
+    "melanoma_recall",
+    "ece",
+)
+TIMED = 15
+"""Predictions of which the median is taken."""
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    """Of the recipe, and so of its run's folder."""
+    title: str
+    paper: dict[str, float] | None = None
+    """What the paper reports for its row of this kind, in percent."""
+    mean_of: tuple[str, ...] = ()
+    """Instead of a run of its own: the mean of these rows' distributions."""
+
+
+ROWS = (
+    Row("teacher", "Teacher: ViT + EfficientNet-Lite2"),
+    Row("companion", "Its companion: HSB + layer fusion, at full size"),
+    Row("mean", "What the students learn from: the mean of both", mean_of=("teacher", "companion")),
+    Row("teacher_convnext", "Teacher: ViT + ConvNeXt without initial weights"),
+    Row("plain_cnn", "Plain CNN, from random weights", {"accuracy": 73.82, "f1": 74.20, "auc": 95.92}),
+    Row("resnet18", "ResNet-18, from random weights"),
+    Row("densenet121", "DenseNet-121, from random weights"),
+    Row("efficientnet_b0", "EfficientNet-B0, from random weights"),
+    Row("mobilevit_xs", "MobileViT-XS, from random weights"),
+    Row("vit_tiny", "ViT-Tiny, from random weights"),
+    Row("convnext_atto", "ConvNeXt-Atto, from random weights"),
+    Row("leak", "HSB at 64 px"),
+    Row("leak_long", "HSB at 64 px, longer, hardly augmented"),
+    Row("hsb", "Hybrid student baseline (HSB)"),
+    Row("hsb_fusion", "HSB + layer fusion"),
+    Row("kd_single", "Single-stage distillation", {"accuracy": 90.06, "f1": 90.02, "auc": 98.59}),
+    Row("kd_multi", "Multi-stage distillation", {"accuracy": 92.22, "f1": 92.29, "auc": 98.81}),
+    Row(
+        "kd_multi_fusion",
+        "Multi-stage distillation + layer fusion",
+        {"accuracy": 95.88, "f1": 95.91, "auc": 99.02},
+    ),
+    Row("sources", "… on more sources"),
+    Row("robust", "… on more sources and robust views"),
+    Row("release", "Multi-stage distillation + layer fusion, at full size"),
+    Row("averaged", "The mean of its weights and its companion's, 1 to 3"),
+)
+INT8 = Row("int8", "The released model: int8", {"accuracy": 78.13})
+COMPARED = (
+    ("kd_multi_fusion", "hsb"),
+    ("kd_multi_fusion", "hsb_fusion"),
+    ("kd_single", "hsb"),
+    ("kd_multi", "hsb"),
+    ("sources", "kd_multi_fusion"),
+    ("robust", "sources"),
+    ("release", "companion"),
+    ("averaged", "release"),
+    ("int8", "release"),
+)
+"""Pairs of rows whose difference gets an interval."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What the runs of one row said, one array of probabilities a seed, all on the same photos."""
+
+    seeds: list[int]
+    probs: list[Float64[Array, "n 7"]]
+    truth: Int64[Array, " n"]
+    groups: Int64[Array, " n"]
+    """Photos that are drawn together."""
+    cost: dict[str, float]
+
+    def figures(self, rows: Int64[Array, " m"]) -> Float64[Array, " k"]:
+        """The mean over the seeds."""
+        return np.asarray(np.mean([all_figures(self.truth[rows], probs[rows]) for probs in self.probs], axis=0))
+
+
+def ablation(
+    runs: Path,
+    entries: dict[str, list[Entry]],
+    weights: Path,
+    *,
+    earlier: dict[str, Any] | None = None,
+    resamples: int = RESAMPLES,
+    say: Say = print,
+) -> dict[str, Any]:
+    """Everything that ``python -m skinlens ablation`` writes, ready for JSON.
+
+    ``entries``: the photos of ``train``, ``val`` and ``test``; those of ``test`` serve the leaky protocol alone.
+    ``earlier``: a table that was gathered before, for the rows whose runs are not under ``runs``.
+    """
+    searched = runs / "search_weights" / "search.json"
+    honest = {row.name: measure(row, runs, "lesion", entries, say) for row in ROWS}
+    leaky = {row.name: measure(row, runs, "paper", entries, say) for row in ROWS}
+    honest[INT8.name] = measure_released(weights, entries["val"])
+    lesion_rows = [line(row, honest[row.name], resamples) for row in (*ROWS, INT8)]
+    created_at = clock.utc_now()
+    found: dict[str, Any] = {
+        "protocols": {
+            "lesion": {
+                "leaky": False,
+                "photos": "val",
+                "rows": lesion_rows,
+                "differences": [
+                    one for pair in COMPARED if (one := difference(honest[pair[0]], honest[pair[1]], pair, resamples))
+                ],
+            },
+            "paper": {
+                "leaky": True,
+                "photos": "a tenth of the photos and their changed copies",
+                "rows": [
+                    line(row, leaky.get(row.name), resamples) | {"paper_reports": row.paper} for row in (*ROWS, INT8)
+                ],
+            },
+        },
+        "search": json.loads(searched.read_text(encoding="utf-8")) if searched.is_file() else None,
+        "bootstrap": {"resamples": resamples, "seed": SEED, "interval": 0.95},
+        "created_at": created_at,
+    }
+    for protocol in found["protocols"].values():
+        for row in protocol["rows"]:
+            if row["status"] == "measured":
+                row["measured_at"] = created_at
+    if earlier:
+        merge_previous_results(found, earlier, say)
+    return found
+
+
+def run_folders(row: Row, runs: Path, protocol: Protocol) -> list[Path]:
+    """The runs of a row that hold weights: one for each seed."""
+    ending = "-paper" if protocol == "paper" else ""
+    named = re.compile(rf"{re.escape(row.name)}(-seed\d+)?{ending}")
+    return sorted(path.parent for path in runs.glob("*/best.pt") if named.fullmatch(path.parent.name))
+
+
+class Asked(NamedTuple):
+    """What the best weights of one run say."""
+
+    recipe: Recipe
+    network: nn.Module
+    logits: Float32[Array, "n 7"]
+    truth: Int64[Array, " n"]
+    groups: Int64[Array, " n"]
+
+
+def ask(folder: Path, protocol: Protocol, entries: dict[str, list[Entry]]) -> Asked:
+    network, recipe = load_network(folder / "best.pt")
+    if protocol == "paper":
+        material = paper_split([one for part in entries.values() for one in part], recipe)
+        views, truth, groups = material.views, material.truth, np.arange(len(material.truth))
+    else:
+        val = entries["val"]
+        views, truth, groups = load_views(val, recipe.input), labels_of(val), lesions(val)
+    logits = predict_logits(network, views, recipe, torch.device("cpu"))
+    return Asked(recipe, network, logits, truth, groups)
+
+
+def progress(folder: Path) -> tuple[int, int]:
+    """Epochs that a run has done, and of how many; a mean of runs has nothing left to do."""
+    saved = torch.load(folder / "best.pt", map_location="cpu", weights_only=True)
+    epochs = int(saved["recipe"]["epochs"])
+    if "mean_of" in saved:
+        return epochs, epochs
+    return len((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()), epochs
+
+
+def ask_finished(
+    title: str, folder: Path, protocol: Protocol, entries: dict[str, list[Entry]], say: Say
+) -> Asked | None:
+    """None, and a word why, for a run that is under way or is of a recipe that this version cannot read."""
+    done, epochs = progress(folder)
+    if done != epochs:
+        say(f"{title}: {folder}, left out: {done} of {epochs} epochs")
+        return None
+    say(f"{title}: {folder}")
+    try:
+        return ask(folder, protocol, entries)
+    except RecipeError as error:
+        say(f"{title}: {folder}, left out: {error}")
+        return None
+
+
+def measure(row: Row, runs: Path, protocol: Protocol, entries: dict[str, list[Entry]], say: Say) -> Measured | None:
+    """Ask each finished run's best weights; None where none was run to its end."""
+    if row.mean_of:
+        folders = [runs / name for name in row.mean_of]
+        return measure_mean(row.title, folders, entries, say) if protocol == "lesion" else None
+    asked = (ask_finished(row.title, folder, protocol, entries, say) for folder in run_folders(row, runs, protocol))
+    found = [one for one in asked if one]
+    if not found:
+        return None
+    one = found[-1]
+    probs = [scaled(each.logits, each.truth) for each in found]
+    return Measured([each.recipe.seed for each in found], probs, one.truth, one.groups, cost_of(one))
+
+
+def measure_mean(title: str, folders: Sequence[Path], entries: dict[str, list[Entry]], say: Say) -> Measured | None:
+    """The mean of several runs' distributions on ``val``; None where one of them was not run to its end."""
+    if not all((folder / "best.pt").is_file() for folder in folders):
+        return None
+    asked = [ask_finished(title, folder, "lesion", entries, say) for folder in folders]
+    found = [one for one in asked if one]
+    if len(found) < len(folders):
+        return None
+    mean = np.mean([softmax(one.logits) for one in found], axis=0)
+    cost = {"parameters": float(sum(parameters_of(one.network) for one in found))}
+    truth, groups = found[0].truth, found[0].groups
+    return Measured([], [scaled(np.log(mean).astype(np.float32), truth)], truth, groups, cost)
+
+
+def scaled(logits: Float32[Array, "n 7"], truth: Int64[Array, " n"]) -> Float64[Array, "n 7"]:
+    """Probabilities at the temperature that fits these photos best."""
+    return softmax(logits, fit_temperature(logits, truth))
+
+
+def measure_released(weights: Path, val: Sequence[Entry]) -> Measured:
+    """The int8 engine of a release in the place of a run."""
+    classifier, content = load_classifier(weights), load_manifest(weights).content
+    spec = classifier.engine.spec
+    views = load_views(val, spec)
+    probs = np.concatenate([classifier.probs(normalize(views[at : at + 16], spec)) for at in range(0, len(views), 16)])
+    serving = [content["head"], content["familiarity"], content["backbones"]["int8"]]
+    one = normalize(views[:1], spec)
+    cost = {
+        "size_px": spec.size_px,
+        "epochs": content["recipe"]["epochs"],
+        "parameters": float(content["parameters"]),
+        "size_kb": sum(content["files"][name]["bytes"] for name in serving) / 1024,
+        "latency_ms": median_ms(lambda: classifier.probs(one)),
+    }
+    return Measured([], [probs.astype(np.float64)], labels_of(val), lesions(val), cost)
+
+
+def lesions(entries: Sequence[Entry]) -> Int64[Array, " n"]:
+    return np.unique([entry.group for entry in entries], return_inverse=True)[1]
+
+
+def cost_of(asked: Asked) -> dict[str, float]:
+    """Side of the photos and epochs of training; parameters, multiply-accumulates, size in float32, and the time of one
+    prediction in eager torch.
+    """
+    network, recipe = asked.network, asked.recipe
+    photo = torch.rand(1, 3, recipe.input.size_px, recipe.input.size_px)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(photo)
+    with torch.no_grad():
+        latency_ms = median_ms(lambda: network(photo))
+    return {
+        "size_px": recipe.input.size_px,
+        "epochs": recipe.epochs,
+        "parameters": float(parameters_of(network)),
+        "macs": counter.get_total_flops() / 2,
+        "size_kb": 4 * parameters_of(network) / 1024,
+        "latency_ms": latency_ms,
+    }
+
+
+def parameters_of(network: nn.Module) -> int:
+    return sum(one.numel() for one in network.parameters())
+
+
+def median_ms(once: Callable[[], object]) -> float:
+    times = []
+    for _ in range(TIMED):
+        started = time.perf_counter()
+        once()
+        times.append((time.perf_counter() - started) * 1000)
+    return float(np.median(times))
+
+
+def all_figures(truth: Int64[Array, " n"], probs: Float64[Array, "n 7"]) -> Float64[Array, " k"]:
+    """In the order of ``FIGURES``."""
+    matrix = metrics.confusion(truth, probs.argmax(axis=1))
+    return np.asarray(
+        [
+            metrics.accuracy(matrix),
+            metrics.balanced_accuracy(matrix),
+            metrics.macro_f1(matrix),
+            metrics.weighted_f1(matrix),
+            metrics.macro_auc(truth, probs),
+            metrics.melanoma_auc(truth, probs),
+            metrics.recalls(matrix)[INDEX[MELANOMA]],
+            metrics.calibration_error(truth, probs),
+        ]
+    )
+
+
+def line(row: Row, found: Measured | None, resamples: int) -> dict[str, Any]:
+    """One row of the table; what was not run holds no figure."""
+    title = {"name": row.name, "title": row.title}
+    if found is None:
+        return title | {"status": "not run", "figures": {}}
+    figures = with_ci(found.figures, found.groups, resamples)
+    return {
+        **title,
+        "status": "measured",
+        "n": len(found.truth),
+        "figures": dict(zip(FIGURES, figures, strict=True)),
+        "seeds": found.seeds,
+        "each_seed": {
+            name: [float(all_figures(found.truth, probs)[place]) for probs in found.probs]
+            for place, name in enumerate(FIGURES)
+        },
+        **found.cost,
+    }
+
+
+def difference(
+    first: Measured | None, second: Measured | None, names: tuple[str, str], resamples: int
+) -> dict[str, Any] | None:
+    """The first row minus the second on the same photos, each a mean over its seeds, with the interval of that."""
+    if first is None or second is None:
+        return None
+    found = with_ci(lambda rows: first.figures(rows) - second.figures(rows), first.groups, resamples)
+    return {"of": names[0], "minus": names[1], "figures": dict(zip(FIGURES, found, strict=True))}
+
+
+def summary(result: dict[str, Any]) -> str:
+    """The tables for the terminal."""
+    lines = []
+    for name, protocol in result["protocols"].items():
+        lines.append(f"{name}{' (leaky)' if protocol['leaky'] else ''}, on {protocol['photos']}")
+        for row in protocol["rows"]:
+            figures = row["figures"]
+            said = [figures[one] for one in ("balanced_accuracy", "accuracy", "melanoma_auc")] if figures else []
+            lines.append(f"  {row['title']:<50} {'  '.join(map(_words, said)) or row['status']}")
+    for one in result["protocols"]["lesion"]["differences"]:
+        lines.append(f"  {one['of']} - {one['minus']}: {_words(one['figures']['balanced_accuracy'])}")
+    return "\n".join(lines)
+
+
+def _words(figure: Estimate) -> str:
+    return "–" if figure["value"] is None else f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"

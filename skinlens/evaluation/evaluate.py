@@ -1,0 +1,152 @@
+"""Evaluation of a release on a labeled data set; every figure with its bootstrap 95 % interval."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from skinlens import clock, metrics
+from skinlens.evaluation import ood
+from skinlens.evaluation.bootstrap import RESAMPLES, SEED, Estimate, with_ci
+from skinlens.evaluation.conformal import prediction_sets
+from skinlens.evaluation.ground_truth import NO_CLASS, LabelFile, read_labels, rows_with_picture
+from skinlens.evaluation.operating_points import thresholds
+from skinlens.evaluation.patient_context import with_context
+from skinlens.evaluation.predictions import Predictions, run_model
+from skinlens.evaluation.reliability import reliability
+from skinlens.evaluation.risk_coverage import risk_coverage
+from skinlens.evaluation.subgroups import subgroups
+from skinlens.inference.classifier import Classifier
+from skinlens.labels import CODES
+from skinlens.records import Array
+from skinlens.training.ham10000 import picture_paths
+
+HEADLINES = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "macro_auc", "melanoma_auc", "ece")
+
+
+def evaluate(
+    classifier: Classifier, images: Path, labels: Path, split: str | None = None, resamples: int = RESAMPLES
+) -> dict[str, Any]:
+    """Everything that ``python -m skinlens evaluate`` writes, ready for JSON.
+
+    Pictures are found below ``images`` by their id. Missing and unreadable ones are named, and not counted in ``n``.
+
+    Raises:
+        DatasetError: the label file is of no known kind, or not one picture of it is there.
+    """
+    listed = read_labels(labels, split)
+    pictures = picture_paths(images)
+    present = rows_with_picture(listed, pictures, labels, images)
+    missing = [row.image_id for row in listed.rows if row.image_id not in pictures]
+    answers = run_model(classifier, present, pictures)
+    truth, probs, groups = answers.truth, answers.probs, answers.groups
+    return {
+        "n": len(answers.rows),
+        "lesions": int(groups.max()) + 1,
+        "missing": len(missing),
+        "missing_ids": missing,
+        "unreadable_ids": list(answers.unreadable),
+        "other_classes": listed.other_classes,
+        "left_out": dict(listed.left_out),
+        "labels": list(CODES),
+        "split": split,
+        "confusion": metrics.confusion(truth, probs.argmax(axis=1)).tolist(),
+        **_figures(truth, probs, groups, resamples),
+        **_beyond_the_headline(classifier, answers, listed, resamples),
+        "bootstrap": {"resamples": resamples, "seed": SEED, "drawn": listed.grouped_by, "interval": 0.95},
+        "model": {
+            "name": classifier.engine.stamp.name,
+            "version": classifier.engine.stamp.version,
+            "sha256": classifier.engine.stamp.sha256,
+            "temperature": classifier.temperature,
+        },
+        "label_file": labels.name,
+        "created_at": clock.utc_now(),
+    }
+
+
+def _beyond_the_headline(
+    classifier: Classifier, answers: Predictions, listed: LabelFile, resamples: int
+) -> dict[str, Any]:
+    """What it takes to believe a figure, or not to."""
+    truth, probs, groups = answers.truth, answers.probs, answers.groups
+    cut_off, limit = classifier.melanoma_threshold.value, classifier.familiarity.limit
+    return {
+        "reliability": reliability(truth, probs, groups, resamples),
+        "thresholds": thresholds(truth, probs, groups, cut_off, resamples),
+        "subgroups": subgroups(answers, cut_off, limit, resamples),
+        "patient_context": with_context(classifier.context_model, answers, resamples),
+        "risk_coverage": risk_coverage(truth, probs, groups, resamples),
+        "prediction_sets": prediction_sets(classifier.set_rule, answers, listed, resamples),
+        "foreign": ood.report(answers.distances, groups, ood.distances(classifier, ood.pictures()), limit, resamples),
+    }
+
+
+def _all_figures(truth: Int64[Array, " n"], probs: Float64[Array, "n 7"]) -> Float64[Array, " k"]:
+    """The figures of the whole, then recall and precision of each class."""
+    matrix = metrics.confusion(truth, probs.argmax(axis=1))
+    whole = (
+        metrics.accuracy(matrix),
+        metrics.balanced_accuracy(matrix),
+        metrics.macro_f1(matrix),
+        metrics.weighted_f1(matrix),
+        metrics.macro_auc(truth, probs),
+        metrics.melanoma_auc(truth, probs),
+        metrics.calibration_error(truth, probs),
+    )
+    return np.concatenate([whole, metrics.recalls(matrix), metrics.precisions(matrix)])
+
+
+def _figures(
+    truth: Int64[Array, " n"], probs: Float64[Array, "n 7"], groups: Int64[Array, " n"], resamples: int
+) -> dict[str, Any]:
+    figures = with_ci(lambda rows: _all_figures(truth[rows], probs[rows]), groups, resamples)
+    whole, count = len(HEADLINES), len(CODES)
+    recall, precision = figures[whole : whole + count], figures[whole + count :]
+    return {
+        **dict(zip(HEADLINES, figures, strict=False)),
+        "per_class": {
+            code: {"n": int((truth == index).sum()), "recall": recall[index], "precision": precision[index]}
+            for index, code in enumerate(CODES)
+        },
+    }
+
+
+def summary(result: dict[str, Any]) -> str:
+    """The figures as a table for the terminal."""
+    lines = [f"{result['n']} photos, {result['missing']} missing; model {result['model']['sha256'][:12]}"]
+    lines += [f"  left out           {words}" for words in left_out(result["left_out"])]
+    for name in HEADLINES:
+        lines.append(f"  {name:<18} {_words(result[name])}")
+    lines.append(f"  {'':<18} {'recall':<24} precision")
+    for code, entry in result["per_class"].items():
+        lines.append(f"  {code:<6}{entry['n']:>6}      {_words(entry['recall']):<24} {_words(entry['precision'])}")
+    if context := result.get("patient_context"):
+        lines.append(f"  with age, sex and site, of the {context['n']} photos with any of them:")
+        for name, gain in context["gain"].items():
+            lines.append(f"  {name:<18} {_words(context['with_context'][name])}, change {_words(gain)}")
+    sets, strange = result["prediction_sets"], result["foreign"]
+    if sets:
+        lines.append(f"  sets at {sets['level']:.0%}: coverage {_words(sets['coverage'])} of {sets['n']} photos,")
+        lines.append(f"  {'':<18} mean size {_words(sets['mean_size'])}")
+    lines.append(f"  foreign pictures   AUROC {_words(strange['auroc'])}, refused {strange['refused']:.3f}")
+    lines.append(f"  own photos refused {_words(strange['own_refused'])}")
+    return "\n".join(lines)
+
+
+def left_out(counts: Mapping[str, int]) -> list[str]:
+    """Photos of a label file that were not measured, as the model has no class for them: a line for each column."""
+    said = []
+    for column, count in counts.items():
+        photos = "1 photo" if count == 1 else f"{count:,} photos"
+        means = f" ({NO_CLASS[column.lower()]})" if column.lower() in NO_CLASS else ""
+        said.append(f"{photos} of {column}{means}: no class of the model" if column else f"{photos} without a class")
+    return said
+
+
+def _words(figure: Estimate) -> str:
+    if figure["value"] is None:
+        return "–"
+    return f"{figure['value']:.3f} ({figure['low']:.3f}–{figure['high']:.3f})"

@@ -1,0 +1,217 @@
+"""Ground truth: label files of HAM10000 or of an ISIC challenge, read to labeled images. HAM10000 metadata or an ISIC
+challenge's ground truth.
+"""
+
+import csv
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from skinlens.errors import DatasetError
+from skinlens.inference.patient_context import MAX_AGE_YEARS, SITE_OF, PatientContext
+from skinlens.labels import CODES, INDEX
+from skinlens.training.ham10000 import split_of_images
+
+_EXPECTED = (
+    "Expected the columns image_id,dx[,lesion_id][,split] of HAM10000's metadata, or "
+    f"image,{','.join(code.upper() for code in CODES)} of an ISIC challenge's ground truth (0 or 1 each)"
+)
+
+ALIASES = {"ak": "akiec"}
+"""Columns of an ISIC ground truth that mean one of the seven classes under another code: in ISIC 2019 actinic keratosis
+stands as ``AK``, what the earlier challenges and HAM10000 call ``AKIEC``."""
+NO_CLASS = {"scc": "squamous cell carcinoma", "unk": "none of the others"}
+"""Columns of ISIC 2019 that the model has no class for, and what they mean."""
+NOT_RECORDED = "not recorded"
+_AGES = ((20, "0–19 years"), (40, "20–39 years"), (60, "40–59 years"), (80, "60–79 years"), (200, "80 years and over"))
+_SITES = {
+    **dict.fromkeys(("face", "scalp", "ear", "neck"), "head and neck"),
+    **dict.fromkeys(("trunk", "back", "chest", "abdomen"), "trunk"),
+    "upper extremity": "arm",
+    "lower extremity": "leg",
+    **dict.fromkeys(("hand", "foot", "acral"), "hand and foot"),
+    "genital": "genital area",
+}
+_CONFIRMED_BY = {
+    "histo": "histology",
+    "follow_up": "follow-up",
+    "consensus": "consensus of experts",
+    "confocal": "confocal microscopy",
+}
+_SOURCES = {
+    "rosendahl": "Queensland (Rosendahl)",
+    "vidir_molemax": "Vienna, MoleMax",
+    "vidir_modern": "Vienna, newer cameras",
+    "vienna_dias": "Vienna, scanned slides",
+}
+TRAITS: dict[str, tuple[str, ...]] = {
+    "sex": ("female", "male", NOT_RECORDED),
+    "age": (*(words for _, words in _AGES), NOT_RECORDED),
+    "site": (*dict.fromkeys(_SITES.values()), NOT_RECORDED),
+    "confirmed_by": (*_CONFIRMED_BY.values(), NOT_RECORDED),
+    "source": (*_SOURCES.values(), NOT_RECORDED),
+}
+"""What HAM10000's metadata tells of a photo, and its values in the order in which they are shown."""
+
+
+@dataclass(frozen=True)
+class LabeledImage:
+    """One line of a label file."""
+
+    image_id: str
+    label: int
+    """Class number in the order of ``labels.CODES``."""
+    group: str
+    """The lesion where the file tells it, otherwise the photo: what is drawn together in the bootstrap."""
+    traits: Mapping[str, str] = field(default_factory=dict)
+    """Of ``TRAITS``, in words; empty where the file tells nothing but the diagnosis."""
+    context: PatientContext = field(default_factory=PatientContext)
+    """Age, sex and site as far as the file tells them."""
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    rows: tuple[LabeledImage, ...]
+    grouped_by: str
+    """``lesion`` or ``photo``."""
+    other_classes: int
+    """Lines left out because none of the seven classes is theirs (ISIC 2019's SCC and UNK)."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Of these, how many a column without a class of ours claims, by the column's name; "" for lines that no column
+    claims."""
+
+
+def read_labels(path: Path, split: str | None) -> LabelFile:
+    """The lines of a label file, of one part where ``split`` is given.
+
+    The part is the file's own ``split`` column or, in a HAM10000 file without one, the project's frozen split.
+
+    Raises:
+        DatasetError: the file cannot be read, has no known column, names an unknown class, or has no such part.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            columns, lines = tuple(reader.fieldnames or ()), list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as problem:
+        raise DatasetError(f"The label file {path} cannot be read: {problem}. {_EXPECTED}.") from problem
+    if {"image_id", "dx"} <= set(columns):
+        return _ham10000(path, columns, lines, split)
+    classes = {column: INDEX[code] for column in columns if (code := _code(column)) in INDEX}
+    if "image" in columns and classes:
+        return _isic(path, classes, lines, split)
+    raise DatasetError(f"{_EXPECTED}; found {', '.join(columns) or 'none'} in {path}.")
+
+
+def rows_with_picture(
+    listed: LabelFile, pictures: Mapping[str, Path], labels: Path, images: Path
+) -> list[LabeledImage]:
+    """The lines whose picture is among those below ``images``.
+
+    Raises:
+        DatasetError: not one is.
+    """
+    present = [row for row in listed.rows if row.image_id in pictures]
+    if not present:
+        raise DatasetError(
+            f"None of the {len(listed.rows)} pictures of {labels} is below {images}: expected files such as "
+            f"{listed.rows[0].image_id}.jpg. Check --images."
+        )
+    return present
+
+
+def _ham10000(path: Path, columns: tuple[str, ...], lines: list[dict[str, str]], split: str | None) -> LabelFile:
+    own = None if "split" in columns else split_of_images()
+    rows = []
+    for number, line in enumerate(lines, start=2):
+        if split is not None and (line["split"] if own is None else own.get(line["image_id"])) != split:
+            continue
+        if line["dx"] not in INDEX:
+            raise DatasetError(f"{path}, line {number}: expected dx to be one of {CODES}, found {line['dx']!r}.")
+        group = line.get("lesion_id") or line["image_id"]
+        rows.append(LabeledImage(line["image_id"], INDEX[line["dx"]], group, _traits(line), _context(line)))
+    if not rows:
+        raise DatasetError(f"{path} has no photo of the split {split!r}: use train, val or test.")
+    return LabelFile(tuple(rows), "lesion" if "lesion_id" in columns else "photo", 0)
+
+
+def _traits(line: Mapping[str, str]) -> dict[str, str]:
+    """The traits whose columns the file has. The camera's column is ``dataset`` in the official download."""
+    found = {}
+    if "sex" in line:
+        found["sex"] = line["sex"] if line["sex"] in TRAITS["sex"] else NOT_RECORDED
+    if "age" in line:
+        try:
+            age_years = float(line["age"])
+        except ValueError:
+            found["age"] = NOT_RECORDED
+        else:
+            found["age"] = next((words for below, words in _AGES if age_years < below), NOT_RECORDED)
+    if "localization" in line:
+        found["site"] = _SITES.get(line["localization"], NOT_RECORDED)
+    if "dx_type" in line:
+        found["confirmed_by"] = _CONFIRMED_BY.get(line["dx_type"], NOT_RECORDED)
+    source = line.get("source") or line.get("dataset")
+    if source:
+        found["source"] = _SOURCES.get(source, NOT_RECORDED)
+    return found
+
+
+def _context(line: Mapping[str, str]) -> PatientContext:
+    """What the line tells of the patient; a value that is missing or not understood tells nothing."""
+    try:
+        age_years: float | None = float(line.get("age") or "nan")
+    except ValueError:
+        age_years = None
+    if age_years is not None and not 0 < age_years <= MAX_AGE_YEARS:  # 0 stands beside keratoses, too: not only infants
+        age_years = None
+    sex = line.get("sex")
+    site = SITE_OF.get((line.get("localization") or "").casefold())
+    return PatientContext(age_years, "female" if sex == "female" else "male" if sex == "male" else None, site)
+
+
+def _code(column: str) -> str:
+    """The class code that a column of an ISIC ground truth stands for; of another column its own name."""
+    name = column.strip().lower()
+    return ALIASES.get(name, name)
+
+
+def _isic(path: Path, classes: dict[str, int], lines: list[dict[str, str]], split: str | None) -> LabelFile:
+    if split is not None:
+        raise DatasetError(f"{path} is an ISIC ground truth and has no splits: leave --split out.")
+    codes = Counter(classes.values())
+    if twice := [CODES[index] for index, count in codes.items() if count > 1]:
+        raise DatasetError(f"{path}: expected one column for each class, found two for {', '.join(twice)}.")
+    rows: list[LabeledImage] = []
+    left_out: Counter[str] = Counter()
+    for number, line in enumerate(lines, start=2):
+        try:
+            positive = [index for column, index in classes.items() if float(line[column] or 0) == 1]
+        except (TypeError, ValueError) as problem:
+            raise DatasetError(f"{path}, line {number}: expected 0 or 1 for each class ({problem}).") from problem
+        if len(positive) > 1:
+            raise DatasetError(f"{path}, line {number}: expected one class at most, found {len(positive)}.")
+        if positive:
+            rows.append(LabeledImage(line["image"], positive[0], line["image"]))
+        else:
+            left_out.update(_claimed_by(line, classes) or ("",))
+    if not rows:
+        raise DatasetError(f"{path} has no photo of a known class. {_EXPECTED}.")
+    return LabelFile(tuple(rows), "photo", len(lines) - len(rows), dict(sorted(left_out.items())))
+
+
+def _claimed_by(line: Mapping[str, str], classes: Mapping[str, int]) -> tuple[str, ...]:
+    """The columns that hold a 1 and are none of our classes; what is no number is no claim."""
+    return tuple(
+        column.strip()
+        for column, value in line.items()
+        if column and column != "image" and column not in classes and _is_one(value)
+    )
+
+
+def _is_one(value: object) -> bool:
+    try:
+        return float(str(value)) == 1
+    except ValueError:
+        return False

@@ -1,0 +1,73 @@
+"""Previous ablation results whose runs are on another computer, merged into the table."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from skinlens.errors import DatasetError
+
+Say = Callable[[str], None]
+SAME = 1e-9
+"""Figures that differ by no more are the same."""
+
+
+def merge_previous_results(found: dict[str, Any], earlier: dict[str, Any], say: Say) -> None:
+    """Put into ``found``, in place, what ``earlier`` has measured and ``found`` has not.
+
+    Both are tables as :func:`skinlens.evaluation.ablation.ablation` makes them. Each row says when it was measured. A
+    difference is kept only while the figures of both of its rows are the ones that it was made from.
+
+    Raises
+    ------
+    DatasetError
+        ``earlier`` was measured on other photos or with other resamples.
+    """
+    if found["bootstrap"] != earlier["bootstrap"]:
+        raise _other("intervals made as now", found["bootstrap"], earlier["bootstrap"])
+    for name, protocol in found["protocols"].items():
+        before = earlier["protocols"][name]
+        known = {row["name"]: row for row in before["rows"] if row["status"] == "measured"}
+        now = {row["n"] for row in protocol["rows"] if row["status"] == "measured"}
+        then = {row["n"] for row in known.values()}
+        if len(now | then) > 1:
+            raise _other(f"as many photos as now ({name})", sorted(now), sorted(then))
+        for row in protocol["rows"]:
+            if row["status"] == "not run" and row["name"] in known:
+                row |= known[row["name"]] | {"title": row["title"]}
+                row.setdefault("measured_at", earlier["created_at"])
+                say(f"{row['title']}: no run here, kept as measured on {row['measured_at']}")
+        _keep_differences(protocol, before, known)
+    found["search"] = found["search"] or earlier.get("search")
+
+
+def _keep_differences(protocol: dict[str, Any], before: dict[str, Any], known: dict[str, dict[str, Any]]) -> None:
+    now = {row["name"]: row["figures"] for row in protocol["rows"]}
+    made = {(one["of"], one["minus"]) for one in protocol.get("differences", [])}
+    for one in before.get("differences", []):
+        sides = (one["of"], one["minus"])
+        if sides not in made and all(
+            side in known and _same(known[side]["figures"], now.get(side, {})) for side in sides
+        ):
+            protocol["differences"].append(one)
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Equal but for the last digits, in which two runs of one computation differ."""
+    return one.keys() == other.keys() and all(
+        one[key].keys() == other[key].keys()
+        and np.allclose(
+            np.array(list(one[key].values()), float),
+            np.array([other[key][name] for name in one[key]], float),
+            rtol=0,
+            atol=SAME,
+            equal_nan=True,
+        )
+        for key in one
+    )
+
+
+def _other(expected: str, now: object, then: object) -> DatasetError:
+    return DatasetError(
+        f"the earlier table: expected {expected}, {now}; found {then}. Name another file, or begin anew with --anew."
+    )

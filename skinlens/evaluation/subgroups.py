@@ -1,0 +1,84 @@
+"""Subgroup performance: by sex, age, site, confirmation of the diagnosis, and camera."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from skinlens import metrics
+from skinlens.evaluation.bootstrap import RESAMPLES, Estimate, with_ci
+from skinlens.evaluation.ground_truth import TRAITS
+from skinlens.evaluation.predictions import Predictions
+from skinlens.labels import INDEX, MELANOMA
+from skinlens.records import Array
+
+FIGURES = (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "melanoma_auc",
+    "ece",
+    "melanoma_sensitivity",
+    "melanoma_specificity",
+    "refused",
+)
+
+
+def subgroups(answers: Predictions, cut_off: float, limit: float, resamples: int = RESAMPLES) -> dict[str, Any]:
+    """Trait → one entry for each of its values: ``group``, ``n``, ``lesions``, ``melanomas`` and the figures.
+
+    Sensitivity and specificity are those of melanoma's ``cut_off``; ``refused`` is the share whose distance from the
+    training photos is above ``limit``, which for a camera tells how foreign its photos look to the network. Balanced
+    accuracy and macro F1 are means over the classes that occur in the group, so compare them between groups with care.
+    """
+    found = {}
+    for trait, order in TRAITS.items():
+        values = [row.traits.get(trait) for row in answers.rows]
+        present = [value for value in order if value in values]
+        if present:
+            found[trait] = [
+                _entry(value, answers, np.asarray([one == value for one in values]), cut_off, limit, resamples)
+                for value in present
+            ]
+    return found
+
+
+def _entry(
+    value: str, answers: Predictions, chosen: Array, cut_off: float, limit: float, resamples: int
+) -> dict[str, Any]:
+    truth, probs = answers.truth[chosen], answers.probs[chosen]
+    distances, groups = answers.distances[chosen], answers.groups[chosen]
+    figures = with_ci(
+        lambda rows: _figures(truth[rows], probs[rows], distances[rows], cut_off, limit), groups, resamples
+    )
+    named: dict[str, Estimate] = dict(zip(FIGURES, figures, strict=True))
+    return {
+        "group": value,
+        "n": len(truth),
+        "lesions": len(np.unique(groups)),
+        "melanomas": int((truth == INDEX[MELANOMA]).sum()),
+        **named,
+    }
+
+
+def _figures(
+    truth: Int64[Array, " n"],
+    probs: Float64[Array, "n 7"],
+    distances: Float64[Array, " n"],
+    cut_off: float,
+    limit: float,
+) -> Float64[Array, " k"]:
+    matrix = metrics.confusion(truth, probs.argmax(axis=1))
+    melanoma, flagged = truth == INDEX[MELANOMA], probs[:, INDEX[MELANOMA]] >= cut_off
+    return np.asarray(
+        [
+            metrics.accuracy(matrix),
+            metrics.balanced_accuracy(matrix),
+            metrics.macro_f1(matrix),
+            metrics.melanoma_auc(truth, probs),
+            metrics.calibration_error(truth, probs),
+            flagged[melanoma].mean() if melanoma.any() else np.nan,
+            (~flagged[~melanoma]).mean() if not melanoma.all() else np.nan,
+            (distances > limit).mean(),
+        ]
+    )

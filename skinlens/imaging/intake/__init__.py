@@ -1,0 +1,88 @@
+"""Photo intake: the one door through which pictures enter, bytes to ``Photo``.
+
+The kind of file is told by its content; names are never asked for. Limits are checked on the header, before anything
+is decoded. Whatever is wrong with a file, the caller gets ``UnreadableImage`` and nothing else: no other exception, no
+warning. Any number of threads may read at a time.
+
+``refusals`` tells what a file is and words the refusals, ``containers`` takes the file apart, ``decode`` has its
+picture decoded, ``raster`` hands that out in bands, ``color`` brings them to 8-bit sRGB. All this happens in
+``worker``, a process with limits of memory and time, which ``isolation`` starts, feeds and replaces.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from skinlens.imaging.intake import isolation
+from skinlens.imaging.intake.canvas import Canvas
+from skinlens.imaging.intake.decode import decode
+from skinlens.imaging.intake.isolation import start
+from skinlens.imaging.intake.sniffing import MAX_BYTES, MAX_PIXELS, MIN_SIDE_PX, check_size, check_weight, recognise
+from skinlens.records import Photo, Pixels
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "MIN_SIDE_PX",
+    "photo_from_pixels",
+    "read_photo",
+    "read_photo_file",
+    "read_trusted_photo",
+    "start",
+]
+
+
+def read_photo(data: bytes) -> Photo:
+    """The photo in ``data``: JPEG, PNG, WebP, TIFF, BMP or HEIC, at most 25 MB and 50 megapixels, at least 32 px.
+
+    Of several frames or pages the first is read; 16-bit, palette, transparent, CMYK and grayscale pictures become
+    8-bit RGB; a color profile is converted to sRGB; EXIF orientation is applied; all metadata is dropped.
+    ``Photo.notes`` says what was changed. Raises UnreadableImage.
+
+    Another process does it, within limits of memory and processor time: no file can stop or fill this one.
+    """
+    check_weight(len(data))
+    recognise(data)  # what is no photo is told without a process
+    canvas, source_format, notes = isolation.decode(data)
+    return _photo(canvas.pixels, source_format, notes)
+
+
+def read_photo_file(path: Path) -> Photo:
+    """The photo in a file. Its size is looked at first: a film of 6 GB is not read. Raises UnreadableImage, OSError."""
+    with path.open("rb") as file:
+        file.seek(0, 2)
+        check_weight(file.tell())
+        file.seek(0)
+        return read_photo(file.read(MAX_BYTES + 1))
+
+
+def read_trusted_photo(data: bytes) -> Photo:
+    """``read_photo`` in this process, for the folders of a data set: same pixels, no limit of memory and time."""
+    check_weight(len(data))
+    decoding = decode(data)
+    canvas = Canvas(decoding.width_px, decoding.height_px, decoding.orientation)
+    for band in decoding.bands:
+        canvas.add(band)
+    return _photo(canvas.pixels, decoding.source_format, decoding.notes)
+
+
+def photo_from_pixels(pixels: Pixels, source_format: str, notes: Iterable[str] = ()) -> Photo:
+    """A Photo of upright RGB pixels that were not read from a file here (drawn, or read back from the store).
+
+    ``sha256`` is over ``"{width}x{height}:"`` and the RGB bytes, row by row. The pixels are made read-only: one photo
+    is shared between threads. Raises UnreadableImage if they are too few or too many.
+    """
+    height_px, width_px = pixels.shape[:2]
+    check_size(width_px, height_px)
+    return _photo(np.array(pixels, dtype=np.uint8, order="C"), source_format, notes)
+
+
+def _photo(own: Pixels, source_format: str, notes: Iterable[str]) -> Photo:
+    """A Photo of pixels that nobody else holds."""
+    height_px, width_px = own.shape[:2]
+    own.flags.writeable = False
+    digest = hashlib.sha256(f"{width_px}x{height_px}:".encode())
+    digest.update(own.data)
+    return Photo(own, digest.hexdigest(), source_format, tuple(notes))

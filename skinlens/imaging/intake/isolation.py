@@ -1,0 +1,258 @@
+"""Decoder processes: started, fed with files, ended and replaced when they overrun or die.
+
+A process is started new (never forked: this one has threads), is kept for the next photo, and ends by itself when its
+standard input ends. So nothing of it outlives the app, in whatever way the app ends.
+"""
+
+import atexit
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from typing import IO
+
+import numpy as np
+
+from skinlens import paths
+from skinlens.errors import UnreadableImage
+from skinlens.imaging.intake.canvas import Canvas
+from skinlens.imaging.intake.sniffing import TOO_MUCH_TIME, check_size
+from skinlens.imaging.intake.worker import MESSAGE, REQUEST
+
+MAX_PROCESSES = max(2, min(4, os.cpu_count() or 1))
+"""So that one costly file does not keep the other sessions from theirs."""
+MAX_WAIT_S = 60
+"""By the clock, for a process that is stuck, or that shares a busy computer. The limit of processor time is shorter."""
+_PIPE_BYTES = 1 << 20
+"""Of the 64 kB that a pipe has, an answer of 36 MB would fill 550: each time the processor changes the process."""
+_MAX_BAND_BYTES = 16_000_000
+_MAX_WORDS = 100_000
+"""Bytes of the messages that are no pixels."""
+_COMMAND = "import sys; sys.path.insert(0, sys.argv[1]); from skinlens.imaging.intake.worker import main; main()"
+
+
+class _Ended(Exception):
+    """The process ended, or does not keep to the messages."""
+
+
+class _Process:
+    """One process. It serves one caller at a time."""
+
+    def __init__(self) -> None:
+        self._popen = subprocess.Popen(
+            [sys.executable, "-P", "-c", _COMMAND, str(paths.IMPORT_ROOT)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"},
+            start_new_session=True,  # Ctrl+C is for the app, which then ends it
+        )
+        assert self._popen.stdin is not None
+        assert self._popen.stdout is not None
+        self._requests: IO[bytes] = self._popen.stdin
+        self._answers: IO[bytes] = self._popen.stdout
+        self._overran = False
+        if sys.platform == "linux":
+            import fcntl
+
+            for pipe in (self._requests, self._answers):
+                with contextlib.suppress(OSError):  # the system's limit for this user is reached
+                    fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+    @property
+    def alive(self) -> bool:
+        return self._popen.poll() is None
+
+    def decode(self, data: bytes) -> tuple[Canvas, str, list[str]]:
+        """Raises UnreadableImage; after _Ended the process is of no more use."""
+        clock = threading.Timer(MAX_WAIT_S, self._overrun)
+        clock.daemon = True
+        clock.start()
+        try:
+            self._write(REQUEST.pack(len(data)))
+            self._write(data)
+            return self._listen()
+        except (OSError, ValueError) as error:
+            raise _Ended from error
+        finally:
+            clock.cancel()
+
+    def why(self) -> UnreadableImage:
+        """The refusal of the file at which the process ended."""
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it may be on its way out, with a status that says why
+            self._popen.wait(1)
+        self.end()
+        status = self._popen.returncode
+        if self._overran or (hasattr(signal, "SIGPROF") and status == -signal.SIGPROF):
+            return UnreadableImage(TOO_MUCH_TIME)
+        return UnreadableImage(
+            f"The picture could not be decoded: a photo was expected, and the decoder ended at this file ({status}). "
+            "Open it in an image program, save it as a new JPEG or PNG, and upload that."
+        )
+
+    def end(self) -> None:
+        """End it now, and leave nothing of it in the list of processes."""
+        self._popen.kill()
+        self._popen.wait()
+        self._close()
+
+    def let_go(self) -> None:
+        """In a child that was forked from this process: the decoder belongs to the parent."""
+        self._popen.returncode = 0  # not ours to wait for
+        self._close()
+
+    def _close(self) -> None:
+        for pipe in (self._requests, self._answers):
+            with contextlib.suppress(OSError):
+                pipe.close()
+
+    def _overrun(self) -> None:
+        self._overran = True
+        self._popen.kill()
+
+    def _listen(self) -> tuple[Canvas, str, list[str]]:
+        canvas, source_format = None, ""
+        while True:
+            kind, size = MESSAGE.unpack(self._read(MESSAGE.size))
+            if kind == b"B" and canvas is not None:
+                width = canvas.stored_width
+                if size > _MAX_BAND_BYTES or size % (3 * width):
+                    raise _Ended
+                room = canvas.room(size)
+                if room is not None:
+                    self._fill(room, size)
+                else:
+                    canvas.add(np.frombuffer(self._read(size), np.uint8).reshape(-1, width, 3))
+                continue
+            if size > _MAX_WORDS:
+                raise _Ended
+            body = self._read(size).decode()
+            if kind == b"S" and canvas is None:
+                source_format, width_px, height_px, orientation = json.loads(body)
+                check_size(width_px, height_px)
+                canvas = Canvas(width_px, height_px, orientation)
+            elif kind == b"R":
+                raise UnreadableImage(body)
+            elif kind == b"N" and canvas is not None and canvas.full:
+                return canvas, source_format, json.loads(body)
+            else:
+                raise _Ended
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._requests.write(rest) :]
+
+    def _read(self, size: int) -> bytearray:
+        data = bytearray(size)
+        self._fill(memoryview(data), size)
+        return data
+
+    def _fill(self, rest: memoryview, size: int) -> None:
+        if len(rest) != size:  # more rows than the picture has
+            raise _Ended
+        while rest:
+            got = self._answers.readinto(rest)  # type: ignore[attr-defined]  # a raw file: it was opened unbuffered
+            if not got:
+                raise _Ended
+            rest = rest[got:]
+
+
+class _Pool:
+    """The processes that wait for a file, and how many may work."""
+
+    def __init__(self) -> None:
+        self._may_work = threading.BoundedSemaphore(MAX_PROCESSES)
+        self._lock = threading.Lock()
+        self._waiting: list[_Process] = []
+        self._all: set[_Process] = set()
+
+    def decode(self, data: bytes) -> tuple[Canvas, str, list[str]]:
+        with self._may_work:
+            process = self._take()
+            try:
+                answer = process.decode(data)
+            except UnreadableImage:
+                self._put_back(process)
+                raise
+            except _Ended as ended:
+                raise self._remove(process).why() from ended
+            except BaseException:  # Ctrl+C in the middle: what comes next from it would be of this file
+                self._remove(process).end()
+                raise
+            self._put_back(process)
+            return answer
+
+    def start(self) -> None:
+        """Have one process ready, or on its way."""
+        with self._lock:
+            if not self._all:
+                self._waiting.append(self._new())
+
+    def end(self) -> None:
+        with self._lock:
+            for process in self._all:
+                process.end()
+            self._all.clear()
+            self._waiting.clear()
+
+    def let_go(self) -> None:
+        for process in self._all:
+            process.let_go()
+
+    def _take(self) -> _Process:
+        with self._lock:
+            while self._waiting:
+                process = self._waiting.pop()
+                if process.alive:
+                    return process
+                process.end()
+                self._all.discard(process)
+            return self._new()
+
+    def _new(self) -> _Process:
+        try:
+            process = _Process()
+        except OSError as error:
+            raise UnreadableImage(
+                f"The program that decodes photos could not be started ({error.strerror or error}). "
+                "Close other programs, and upload the photo again."
+            ) from error
+        self._all.add(process)
+        return process
+
+    def _put_back(self, process: _Process) -> None:
+        with self._lock:
+            self._waiting.append(process)
+
+    def _remove(self, process: _Process) -> _Process:
+        with self._lock:
+            self._all.discard(process)
+        return process
+
+
+_pool = _Pool()
+
+
+def decode(data: bytes) -> tuple[Canvas, str, list[str]]:
+    """Upright pixels, format and notes of a file, decoded in another process. Raises UnreadableImage."""
+    return _pool.decode(data)
+
+
+def start() -> None:
+    """Start the first process now, so that the first photo need not wait for it (about 0.3 s)."""
+    _pool.start()
+
+
+def _new_pool_in_a_fork() -> None:
+    global _pool  # noqa: PLW0603 (the parent's pipes must not be written by two)
+    _pool.let_go()
+    _pool = _Pool()
+
+
+atexit.register(lambda: _pool.end())  # noqa: PLW0108 (the pool of that moment)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_new_pool_in_a_fork)

@@ -1,0 +1,111 @@
+"""Classifier: engine, calibration and threshold of one released model, from photo to ``Prediction``."""
+
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float32
+
+from skinlens.imaging.preprocess import to_batch
+from skinlens.imaging.quality import Familiarity
+from skinlens.inference.calibration import ConformalSets, softmax
+from skinlens.inference.engine import Engine
+from skinlens.inference.patient_context import ContextModel, PatientContext
+from skinlens.inference.release import SHIPPED, load_engine, load_manifest
+from skinlens.records import Array, Batch, Photo, Prediction, Threshold
+
+Features = Float32[Array, " k"]
+"""Of one photo: ``Head.hidden``, what similar cases are found by."""
+
+
+class Reading(NamedTuple):
+    """All that one run of the network says of a photo."""
+
+    prediction: Prediction
+    distance: float
+    """From the training photos: 1 is typical, larger is stranger."""
+    features: Features
+
+
+class Classifier:
+    """One released model, ready to predict. Holds no state of any photo, so all sessions share one."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        temperature: float,
+        threshold: Threshold,
+        familiarity: Familiarity,
+        set_rule: ConformalSets | None = None,
+        context_model: ContextModel | None = None,
+    ) -> None:
+        self.engine, self.temperature, self.melanoma_threshold = engine, temperature, threshold
+        self.familiarity, self.set_rule, self.context_model = familiarity, set_rule, context_model
+
+    def probs(self, batch: Batch) -> Array:
+        """Calibrated probabilities of a batch of network input: float32, shape (n, 7), rows sum to 1."""
+        return softmax(self.engine.logits(batch), self.temperature).astype(np.float32)
+
+    def predict(self, photo: Photo) -> Prediction:
+        return self.read(photo).prediction
+
+    def predict_with_distance(self, photo: Photo) -> tuple[Prediction, float]:
+        """The prediction, and how far the photo lies from the training photos (1 is typical, larger is stranger)."""
+        reading = self.read(photo)
+        return reading.prediction, reading.distance
+
+    def read(self, photo: Photo) -> Reading:
+        started = time.perf_counter()
+        pooled = self.engine.pooled(to_batch([photo], self.engine.spec))
+        logits = self.engine.head.logits_of_pooled(pooled)
+        probs = softmax(logits, self.temperature)[0]
+        latency_ms = (time.perf_counter() - started) * 1000
+        prediction = Prediction(
+            probs=tuple(probs.tolist()),
+            logits=tuple(logits[0].tolist()),
+            melanoma_threshold=self.melanoma_threshold,
+            model=self.engine.stamp,
+            latency_ms=latency_ms,
+            prediction_set=None if self.set_rule is None else self.set_rule.set_of(probs),
+        )
+        return Reading(prediction, self.familiarity.distance(pooled[0]), self.engine.head.hidden(pooled)[0])
+
+    def turned_probs(self, photo: Photo) -> Array:
+        """Calibrated probabilities of the photo in its eight orientations: as it is, turned by 90°, 180° and 270°, and
+        each of these mirrored. Float32, shape (8, 7), rows sum to 1.
+        """
+        (view,) = to_batch([photo], self.engine.spec)
+        turned = [np.rot90(view, quarters, axes=(1, 2)) for quarters in range(4)]
+        return self.probs(np.ascontiguousarray([*turned, *(one[:, :, ::-1] for one in turned)]))
+
+    def features(self, photo: Photo) -> Features:
+        return self.read(photo).features
+
+    def with_context(self, prediction: Prediction, context: PatientContext) -> tuple[float, ...] | None:
+        """The seven probabilities of a prediction with what is known of the patient.
+
+        None where nothing is known, or where this release cannot tell.
+        """
+        if self.context_model is None or not context.known:
+            return None
+        adjusted = self.context_model.adjusted(np.array([prediction.probs], dtype=np.float64), [context])
+        return tuple(adjusted[0].tolist())
+
+
+def load_classifier(directory: Path = SHIPPED, threads: int = 2) -> Classifier:
+    """The released model of a weights folder, verified against its manifest.
+
+    Raises:
+        WeightsError: a file is missing, altered, or of another version.
+    """
+    manifest = load_manifest(directory)
+    engine = load_engine(directory, threads=threads)
+    return Classifier(
+        engine,
+        manifest.temperature,
+        manifest.melanoma_threshold,
+        manifest.familiarity(),
+        manifest.set_rule,
+        manifest.context_model,
+    )

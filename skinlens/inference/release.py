@@ -1,0 +1,197 @@
+"""``weights/manifest.json`` → a verified engine. A file is used only if its SHA-256 is the one in the manifest, and the
+manifest of the folder that ships only if it is the one that this version was made with (see ``release``).
+"""
+
+import hashlib
+import io
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from skinlens import paths
+from skinlens.errors import WeightsError
+from skinlens.imaging.preprocess import InputSpec
+from skinlens.imaging.quality import Familiarity
+from skinlens.inference import manifest_schema
+from skinlens.inference.calibration import ConformalSets
+from skinlens.inference.engine import Engine, ExitLayer, Exits, Head
+from skinlens.inference.patient_context import ContextModel, context_model
+from skinlens.labels import CODES
+from skinlens.records import ModelRef, Threshold
+
+Precision = Literal["int8", "float32"]
+SHIPPED = paths.WEIGHTS
+REFERENCE_SEED = 0
+"""Of the drawn example whose logits the manifest holds, so that ``doctor`` can ask the engine again."""
+HEAD_PARTS = ("hidden_weight", "hidden_bias", "output_weight", "output_bias")
+
+
+WEIGHTS_VARIABLE = "SKINLENS_WEIGHTS"
+
+
+def weights_directory() -> Path:
+    """The folder that ``SKINLENS_WEIGHTS`` names, otherwise the one that ships."""
+    named = os.environ.get(WEIGHTS_VARIABLE, "").strip()
+    return Path(named).expanduser() if named else SHIPPED
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What is known of one released model. ``content`` is the whole JSON: recipe, data, parity, figures, …"""
+
+    directory: Path
+    content: dict[str, Any]
+
+    @property
+    def bundled(self) -> bool:
+        """Whether it is the one that this version was made with, wherever it lies."""
+        return manifest_schema.digest(self.content) == manifest_schema.bundled_digest()
+
+    @property
+    def version(self) -> str:
+        return str(self.content["version"])
+
+    @property
+    def temperature(self) -> float:
+        return float(self.content["temperature"])
+
+    @property
+    def input_spec(self) -> InputSpec:
+        parts: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in self.content["input"].items()
+        }
+        return InputSpec(**parts)
+
+    @property
+    def melanoma_threshold(self) -> Threshold:
+        return Threshold(**self.content["melanoma_threshold"])
+
+    @property
+    def set_rule(self) -> ConformalSets | None:
+        """How a photo's set of classes is made; None for a release from before there were any."""
+        rule = self.content.get("prediction_set")
+        if rule is None:
+            return None
+        floors = tuple(float(rule["floors"][code]) for code in CODES)
+        return ConformalSets(float(rule["level"]), floors, str(rule["calibrated_on"]), str(rule["half_sha256"]))
+
+    @property
+    def context_model(self) -> ContextModel | None:
+        """What age, sex and site change; None for a release that was made without."""
+        return context_model(self.content.get("patient_context"))
+
+    def stamp(self, precision: Precision = "int8") -> ModelRef:
+        digest = self.content["files"][self.content["backbones"][precision]]["sha256"]
+        return ModelRef(str(self.content["name"]), self.version, digest)
+
+    def read(self, name: str) -> bytes:
+        """A file of this release. What is returned is what was checked: nothing reads the file a second time.
+
+        Raises:
+            WeightsError: it is missing, or is not the file that was released.
+        """
+        try:
+            file = (self.directory / name).read_bytes()
+        except OSError as problem:
+            raise WeightsError(
+                f"The model file {name} cannot be read in {self.directory} ({problem.strerror}). Restore the weights "
+                "folder from the release."
+            ) from problem
+        expected, found = self.content["files"][name]["sha256"], hashlib.sha256(file).hexdigest()
+        if found != expected:
+            raise WeightsError(
+                f"The model file {name} is not the one that was released: expected SHA-256 {expected[:12]}…, found "
+                f"{found[:12]}…. Restore the weights folder from the release."
+            )
+        return file
+
+    def head(self) -> Head:
+        with np.load(io.BytesIO(self.read(self.content["head"])), allow_pickle=False) as arrays:
+            return Head(*(arrays[part] for part in HEAD_PARTS))
+
+    def exits(self) -> Exits | None:
+        """The early answers' layers; None for the first releases, which do not hold them."""
+        known = self.content.get("exits")
+        if known is None:
+            return None
+        with np.load(io.BytesIO(self.read(self.content["head"])), allow_pickle=False) as arrays:
+            return Exits(
+                *(
+                    ExitLayer(
+                        arrays[f"{name}_weight"],
+                        arrays[f"{name}_bias"],
+                        float(known[name]["temperature"]),
+                        float(known[name]["balanced_accuracy"]),
+                    )
+                    for name in Exits._fields
+                )
+            )
+
+    def familiarity(self) -> Familiarity:
+        """What the training photos look like to the network: for the distance of a new photo from them."""
+        with np.load(io.BytesIO(self.read(self.content["familiarity"])), allow_pickle=False) as arrays:
+            return Familiarity(arrays["mean"], arrays["whitening"], float(arrays["limit"]))
+
+
+def load_manifest(directory: Path = SHIPPED) -> Manifest:
+    """Read and check the manifest of a weights folder.
+
+    Raises:
+        WeightsError: there is none, it does not say what this version needs, or it lies in the folder that ships and is
+            not the one that ships.
+    """
+    path = directory / "manifest.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise WeightsError(f"No model is installed: expected {path} ({problem.strerror}).") from problem
+    except ValueError as problem:
+        raise WeightsError(f"{path} is not a manifest: {problem}. Restore it from the release.") from problem
+    manifest_schema.check(content, path)
+    manifest = Manifest(directory, content)
+    if ships(directory) and not manifest.bundled:
+        expected, found = manifest_schema.bundled_digest()[:12], manifest_schema.digest(content)[:12]
+        raise WeightsError(
+            f"{path} is not the manifest that this version came with: expected SHA-256 {expected}…, found {found}…. "
+            "Restore the weights folder from the release. A model of your own is used from a folder of its own, which "
+            "--weights or the setting SKINLENS_WEIGHTS names."
+        )
+    return manifest
+
+
+def ships(directory: Path) -> bool:
+    """Whether it is the folder that comes with the program."""
+    return directory.resolve() == SHIPPED.resolve()
+
+
+def write_manifest(directory: Path, content: dict[str, Any]) -> Path:
+    """The one place where a manifest is written. That of the folder that ships is bound to the code from then on."""
+    path = directory / "manifest.json"
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    if ships(directory):
+        manifest_schema.remember_bundled(content)
+    return path
+
+
+def load_engine(directory: Path = SHIPPED, precision: Precision = "int8", threads: int = 2) -> Engine:
+    """The verified engine of a weights folder.
+
+    Raises:
+        WeightsError: as above, or the folder does not hold that precision.
+    """
+    manifest = load_manifest(directory)
+    name = manifest.content["backbones"].get(precision)
+    if name is None:
+        raise WeightsError(f"{directory} holds no {precision} network, only {sorted(manifest.content['backbones'])}.")
+    return Engine(
+        manifest.read(name),
+        manifest.head(),
+        manifest.input_spec,
+        manifest.stamp(precision),
+        threads,
+        exits=manifest.exits(),
+    )

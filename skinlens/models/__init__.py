@@ -1,1 +1,0 @@
-"""The student, the teacher, and the int8 engine that serves."""

@@ -1,0 +1,1 @@
+"""Quantization: a trained run to a released int8 engine, and how well it held."""

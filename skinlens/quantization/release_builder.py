@@ -1,0 +1,379 @@
+"""Release builder: a trained run to int8 engine, float head, calibration, parity and manifest.
+
+Every choice made here (kind of calibration, temperature, threshold, limit of familiarity) is made on ``val``, with the
+int8 network, because that is what serves.
+"""
+
+import hashlib
+import json
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from jaxtyping import Float32, Int64, UInt8
+from tqdm import tqdm
+
+import skinlens
+from skinlens import clock, metrics, paths
+from skinlens.imaging.intake import photo_from_pixels
+from skinlens.imaging.preprocess import normalize, to_batch
+from skinlens.imaging.quality import fit_familiarity
+from skinlens.imaging.synthetic import draw_synthetic_lesion
+from skinlens.inference.calibration import (
+    SET_SEED,
+    choose_threshold,
+    fit_conformal_sets,
+    fit_temperature,
+    softmax,
+    split_calibration_test,
+)
+from skinlens.inference.engine import BATCH, Engine, Exits, Head, pool
+from skinlens.inference.release import HEAD_PARTS, REFERENCE_SEED, write_manifest
+from skinlens.labels import CODES, INDEX, MELANOMA
+from skinlens.networks.student import Student
+from skinlens.quantization.ptq import (
+    CALIBRATIONS,
+    Calibration,
+    exit_weights,
+    export_backbone,
+    head_of,
+    parity,
+    quantize,
+)
+from skinlens.records import AIMED_SENSITIVITY, Array, Batch, ModelRef
+from skinlens.training.ham10000 import SPLIT, Entry, labels_of, load_views, split_file
+from skinlens.training.loop import in_half, load_student
+from skinlens.training.recipe import Recipe
+
+BACKBONE, FLOAT, HEAD, FAMILIARITY = "student-int8.onnx", "student-float16.pt", "head.npz", "familiarity.npz"
+CALIBRATION_PHOTOS = 256
+_FIRST = ("stem", "blocks.0/")
+FLOAT_LAYERS: tuple[tuple[str, ...], ...] = (
+    _FIRST,
+    (*_FIRST, "blocks.1/"),
+    (*_FIRST, "blocks.1/", "blocks.2/"),
+)
+"""Layers that are tried in float. The narrow maps between the first stages lose most by eight bits; the stem and the
+first block are no slower in float, and each further stage in float makes a forward pass a tenth slower."""
+CLOSE_AGREEMENT, CLOSE_ACCURACY = 0.005, 0.01
+"""What may be lost for fewer float layers: of the best agreement, and of the float network's balanced accuracy."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """One part of the split as the network is given it."""
+
+    views: UInt8[Array, "n s s 3"]
+    truth: Int64[Array, " n"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Outputs:
+    logits: Float32[Array, "n 7"]
+    pooled: Float32[Array, "n c"]
+
+
+def export(
+    run: Path,
+    training: Sequence[Entry],
+    validation: Sequence[Entry],
+    out: Path,
+    *,
+    version: str = skinlens.__version__,
+    note: str = "",
+    calibrations: Sequence[Calibration] = CALIBRATIONS,
+) -> Path:
+    """Write a release from ``run``'s best weights into ``out``; returns the path of its manifest.
+
+    ``note`` says in the manifest what the recipe does not; ``calibrations`` are the ways of it that are tried.
+
+    Raises:
+        OSError: ``run`` holds no ``best.pt``, or ``out`` cannot be written.
+    """
+    student, recipe = load_student(run / "best.pt")
+    train, val = (_Part(load_views(entries, recipe.input), labels_of(entries)) for entries in (training, validation))
+    out.mkdir(parents=True, exist_ok=True)
+    served, quantization = _quantized(student, recipe, train, val, out, calibrations)
+    calibrated = _calibrated(served, val, [entry.group for entry in validation])
+    familiarity = fit_familiarity(_run(served.engine, train, "int8 on train").pooled, served.outputs.pooled)
+    np.savez(out / HEAD, **{part: getattr(served.engine.head, part) for part in HEAD_PARTS}, **exit_weights(student))
+    np.savez(
+        out / FAMILIARITY, mean=familiarity.mean, whitening=familiarity.whitening, limit=np.float64(familiarity.limit)
+    )
+    torch.save({"recipe": asdict(recipe), "student": in_half(student.state_dict())}, out / FLOAT)
+    manifest = {
+        **_identity(recipe, version),
+        "architecture": {"class": f"{Student.__module__}.{Student.__qualname__}", **asdict(recipe.student)},
+        "parameters": sum(parameter.numel() for parameter in student.parameters()),
+        "data": _data(train, val),
+        "taught_by": teachers(run / "best.pt"),
+        "note": note,
+        **calibrated,
+        "quantization": {
+            "scheme": "static QDQ, per channel, u8 activations, s8 weights, reduced range",
+            **quantization,
+        },
+        "reference": _reference_output(served.engine),
+        "files": {name: _file(out / name) for name in (BACKBONE, HEAD, FAMILIARITY, FLOAT)},
+    }
+    path = write_manifest(out, manifest)
+    print(summary(manifest))
+    return path
+
+
+@dataclass(frozen=True, eq=False)
+class _Quantized:
+    """The chosen int8 engine, its outputs on ``val``, and the logits of the float network there."""
+
+    engine: Engine
+    outputs: _Outputs
+    float_logits: Float32[Array, "n 7"]
+
+
+def _quantized(
+    student: Student, recipe: Recipe, train: _Part, val: _Part, out: Path, calibrations: Sequence[Calibration]
+) -> tuple[_Quantized, dict[str, Any]]:
+    """Step 1: the float graph, its int8 form, and what was tried for it."""
+    head, backbone = head_of(student), out / BACKBONE
+    with TemporaryDirectory() as folder:
+        float_path = Path(folder) / "float.onnx"
+        export_backbone(student, float_path, recipe.input.size_px)
+        reference = _run(_engine(float_path, head, recipe), val, "float on val").logits
+        trials = _Trials(float_path, head, recipe, val, reference)
+        tried = trials.choose(_some(train, recipe), calibrations, backbone)
+    engine = _engine(backbone, head, recipe)
+    return _Quantized(engine, _run(engine, val, "int8 on val"), reference), tried
+
+
+def _calibrated(served: _Quantized, val: _Part, lesions: Sequence[str]) -> dict[str, Any]:
+    """Step 2: temperature, cut-off, prediction sets and parity, all of the int8 engine on ``val``."""
+    logits, reference, melanoma = served.outputs.logits, served.float_logits, INDEX[MELANOMA]
+    temperature = fit_temperature(logits, val.truth)
+    probs = softmax(logits, temperature)
+    threshold = choose_threshold(
+        val.truth == melanoma, probs[:, melanoma], AIMED_SENSITIVITY, f"the {len(val.truth):,} photos of val"
+    )
+    return {
+        "temperature": temperature,
+        "exits": _exits(served.engine, val),
+        "melanoma_threshold": asdict(threshold),
+        "prediction_set": prediction_set(lesions, val.truth, probs),
+        "parity": {
+            **parity(reference, logits),
+            "split": "val",
+            "float": _figures(val.truth, softmax(reference, fit_temperature(reference, val.truth))),
+            "int8": _figures(val.truth, probs),
+        },
+    }
+
+
+def _identity(recipe: Recipe, version: str) -> dict[str, Any]:
+    """What the manifest says of itself, of the versions it was made with, and of its files' names."""
+    return {
+        "schema": 1,
+        "name": f"SkinLens student ({'distilled' if recipe.distillation.teacher else recipe.name})",
+        "version": version,
+        "created_at": clock.utc_now(),
+        "commit": _commit(),
+        "made_with": {
+            "skinlens": skinlens.__version__,
+            "torch": torch.__version__,
+            "onnxruntime": onnxruntime.__version__,
+            "python": platform.python_version(),
+        },
+        "labels": list(CODES),
+        "input": asdict(recipe.input),
+        "recipe": asdict(recipe),
+        "backbones": {"int8": BACKBONE},
+        "head": HEAD,
+        "familiarity": FAMILIARITY,
+        "checkpoint": FLOAT,
+    }
+
+
+def _data(train: _Part, val: _Part) -> dict[str, Any]:
+    return {
+        "name": "HAM10000",
+        "protocol": "lesion",
+        "split": SPLIT,
+        "split_sha256": hashlib.sha256(split_file().read_bytes()).hexdigest(),
+        "photos": {"train": len(train.truth), "val": len(val.truth)},
+    }
+
+
+def _file(path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+
+
+def teachers(best: Path) -> dict[str, str]:
+    """SHA-256 of the files that a run's student learned from, by their part; empty where it had the labels alone."""
+    saved = torch.load(best, map_location="cpu", weights_only=True)
+    found = {part: saved.get(f"{part}_sha256") for part in ("teacher", "companion")}
+    return {part: digest for part, digest in found.items() if digest}
+
+
+def prediction_set(lesions: Sequence[str], truth: Int64[Array, " n"], probs: Array) -> dict[str, Any]:
+    """The rule for sets of classes as the manifest holds it: from half of ``val``, so that the rest can measure it."""
+    half, fingerprint = split_calibration_test(lesions, truth)
+    rule = fit_conformal_sets(truth[half], probs[half], f"{half.sum():,} photos of val")
+    counts = np.bincount(truth[half], minlength=len(CODES)).tolist()
+    return {
+        "level": rule.level,
+        "floors": dict(zip(CODES, rule.floors, strict=True)),
+        "photos": dict(zip(CODES, counts, strict=True)),
+        "calibrated_on": rule.calibrated_on,
+        "seed": SET_SEED,
+        "half_sha256": fingerprint,
+    }
+
+
+def summary(manifest: dict[str, Any]) -> str:
+    """The figures that decide on a release, in some lines."""
+    both = manifest["parity"]
+    loss = both["float"]["balanced_accuracy"] - both["int8"]["balanced_accuracy"]
+    threshold, chosen = manifest["melanoma_threshold"], manifest["quantization"]["chosen"]
+    serving = sum(manifest["files"][name]["bytes"] for name in (BACKBONE, HEAD, FAMILIARITY))
+    return "\n".join(
+        [
+            f"{manifest['name']} {manifest['version']}, on val ({manifest['data']['photos']['val']:,} photos):",
+            f"  balanced accuracy  int8 {both['int8']['balanced_accuracy']:.4f}, "
+            f"float {both['float']['balanced_accuracy']:.4f} (loss {loss:+.4f})",
+            f"  top-1 agreement    {both['top1_agreement']:.4f} ({chosen['calibration']} calibration, in float: "
+            f"{', '.join(chosen['float_layers']) or 'nothing'})",
+            f"  ECE (15 bins)      {both['int8']['ece']:.4f} at temperature {manifest['temperature']:.3f}",
+            f"  melanoma threshold {threshold['value']:.4f}: sensitivity {threshold['sensitivity']:.3f}, "
+            f"specificity {threshold['specificity']:.3f}",
+            f"  serving files      {serving / 1e6:.2f} MB",
+        ]
+    )
+
+
+def _run(engine: Engine, part: _Part, what: str) -> _Outputs:
+    pooled = [
+        pool(engine.features(normalize(part.views[start : start + BATCH], engine.spec)))
+        for start in tqdm(range(0, len(part.views), BATCH), desc=what, mininterval=5)
+    ]
+    together = np.concatenate(pooled)
+    return _Outputs(engine.head.logits_of_pooled(together), together)
+
+
+def _exits(engine: Engine, val: _Part) -> dict[str, dict[str, float]]:
+    """Of each early answer by itself: the temperature that makes probabilities of its logits, and how well it does."""
+    starts = range(0, len(val.views), BATCH)
+    early = [engine.run(normalize(val.views[start : start + BATCH], engine.spec))[1:3] for start in starts]
+    found = {}
+    for name, parts in zip(Exits._fields, zip(*early, strict=True), strict=True):
+        logits = np.concatenate(parts)
+        matrix = metrics.confusion(val.truth, logits.argmax(axis=1))
+        found[name] = {
+            "temperature": fit_temperature(logits, val.truth),
+            "balanced_accuracy": metrics.balanced_accuracy(matrix),
+        }
+    return found
+
+
+def _some(train: _Part, recipe: Recipe) -> Batch:
+    """Photos of ``train`` to calibrate by, as the network is given them."""
+    count = min(CALIBRATION_PHOTOS, len(train.views))
+    chosen = np.random.default_rng(recipe.seed).choice(len(train.views), count, replace=False)
+    return normalize(train.views[chosen], recipe.input)
+
+
+@dataclass(frozen=True, eq=False)
+class _Trials:
+    """Int8 forms of one float network: each calibration with each choice of float layers."""
+
+    float_path: Path
+    head: Head
+    recipe: Recipe
+    val: _Part
+    reference: Float32[Array, "n 7"]
+    """Logits of the float network on ``val``."""
+
+    def choose(self, photos: Batch, calibrations: Sequence[Calibration], backbone: Path) -> dict[str, Any]:
+        """Try all of them; of those that agree about best with the float network, the fastest becomes ``backbone``."""
+        tried: list[dict[str, Any]] = []
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            for calibration, keep_float in product(calibrations, FLOAT_LAYERS):
+                path, ranges = folder / f"{len(tried)}.onnx", folder / f"{calibration}.json"
+                quantize(self.float_path, path, photos, calibration, keep_float, ranges, folder / "rounded.npz")
+                tried.append(
+                    {"calibration": calibration, "float_layers": list(keep_float), **self._measure(path, calibration)}
+                )
+                print(json.dumps(tried[-1]))
+            exact = metrics.balanced_accuracy(metrics.confusion(self.val.truth, self.reference.argmax(axis=1)))
+            best = fastest_that_agrees(tried, exact)
+            backbone.write_bytes((folder / f"{best}.onnx").read_bytes())
+        return {"photos": len(photos), "photos_from": "train", "chosen": tried[best], "tried": tried}
+
+    def _measure(self, path: Path, calibration: Calibration) -> dict[str, Any]:
+        logits = _run(_engine(path, self.head, self.recipe), self.val, f"{calibration} on val").logits
+        return {
+            **parity(self.reference, logits),
+            "balanced_accuracy": metrics.balanced_accuracy(metrics.confusion(self.val.truth, logits.argmax(axis=1))),
+            "bytes": path.stat().st_size,
+        }
+
+
+def fastest_that_agrees(tried: Sequence[Mapping[str, Any]], balanced_accuracy: float) -> int:
+    """The trial with fewest float layers of those close to the best; ``balanced_accuracy``: of the float network."""
+    agreement = max(one["top1_agreement"] for one in tried)
+    close = [
+        number
+        for number, one in enumerate(tried)
+        if one["top1_agreement"] >= agreement - CLOSE_AGREEMENT
+        and one["balanced_accuracy"] >= balanced_accuracy - CLOSE_ACCURACY
+    ]
+
+    def worth(number: int) -> tuple[float, float, float]:
+        one = tried[number]
+        return -len(one["float_layers"]) if close else 0.0, one["top1_agreement"], -one["logit_mean_abs"]
+
+    return max(close or range(len(tried)), key=worth)
+
+
+def _engine(path: Path, head: Head, recipe: Recipe) -> Engine:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Engine(path, head, recipe.input, ModelRef(recipe.name, "unreleased", digest))
+
+
+def _figures(truth: Int64[Array, " n"], probs: Array) -> dict[str, float]:
+    matrix = metrics.confusion(truth, probs.argmax(axis=1))
+    return {
+        "accuracy": metrics.accuracy(matrix),
+        "balanced_accuracy": metrics.balanced_accuracy(matrix),
+        "macro_f1": metrics.macro_f1(matrix),
+        "macro_auc": metrics.macro_auc(truth, probs),
+        "melanoma_auc": metrics.melanoma_auc(truth, probs),
+        "ece": metrics.calibration_error(truth, probs),
+    }
+
+
+def _reference_output(engine: Engine) -> dict[str, Any]:
+    """What the engine says of the drawn example: ``doctor`` asks it again on the machine it runs on."""
+    photo = photo_from_pixels(draw_synthetic_lesion(REFERENCE_SEED), "drawn")
+    return {"photo": photo.sha256, "logits": engine.logits(to_batch([photo], engine.spec))[0].tolist()}
+
+
+def _commit() -> str:
+    """The commit that this was made with; a plus says that there were changes on top."""
+    root = paths.ROOT
+    try:
+        return subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

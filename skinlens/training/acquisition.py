@@ -1,0 +1,159 @@
+"""Acquisition augmentation: what cameras, files, hair and markers put on a photo, for a whole batch at once.
+
+Two stages. ``degrade_files`` works on the stored photo (blur, resampling, JPEG), before the geometry of a view;
+``degrade_views`` works on the view (drawn artifacts, color cast, tone curve, noise). Both follow parameters that
+were sampled before, so the teacher, asked about the same view at another size, sees the same changes.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from io import BytesIO
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float32, Int64, UInt8
+from PIL import Image, ImageFilter
+from torch import Tensor
+
+from skinlens.imaging.artifacts import Artifact, draw_layers
+from skinlens.records import Array
+from skinlens.training.recipe import Acquisition
+
+ARTIFACTS: tuple[Artifact, ...] = ("hair", "ink", "ruler", "dark_corners", "gel_bubbles")
+VARIANTS = 32
+"""Drawings of each artifact; with eight orientations and a random tint each, they do not repeat soon."""
+LAYER_PX = 256
+"""Side at which drawings are held, before they are resized to the view."""
+_POOL = ThreadPoolExecutor()
+_TINT = 25.0
+"""Standard deviation of a drawing's color shift, in grey levels."""
+
+
+class AcquisitionParams(NamedTuple):
+    """One photo's changes; 0 (for ``artifact``: -1, for ``kept`` and the gains: 1) leaves the photo as it is."""
+
+    kept: Float32[Tensor, " n"]
+    """Share of the photo's side that a resampling keeps."""
+    quality: Int64[Tensor, " n"]
+    """Of the JPEG compression."""
+    artifact: Int64[Tensor, "n 5"]
+    """Number of the drawing of each kind in ``ARTIFACTS``."""
+    orientation: Int64[Tensor, "n 5"]
+    """0 to 7: quarter turns, and from 4 on mirrored."""
+    tint: Float32[Tensor, "n 5 3"]
+    """Added to the drawing's color, of the range 0 to 1."""
+    gain: Float32[Tensor, "n 3"]
+    """Of each channel."""
+    gamma: Float32[Tensor, " n"]
+    """Natural logarithm of the tone curve's exponent."""
+    blur: Float32[Tensor, " n"]
+    """Standard deviation in shares of the short side."""
+    noise: Float32[Tensor, " n"]
+    """Standard deviation, of the range 0 to 1."""
+    noise_seed: Int64[Tensor, " n"]
+
+    def of(self, rows: Int64[Tensor, " m"]) -> "AcquisitionParams":
+        """Those of some photos."""
+        return AcquisitionParams(*(values[rows] for values in self))
+
+
+def sample_acquisition(count: int, ranges: Acquisition, generator: torch.Generator) -> AcquisitionParams:
+    """Independent parameters for each of ``count`` photos."""
+
+    def uniform(low: float, high: float, *more: int) -> Tensor:
+        return torch.rand(count, *more, generator=generator) * (high - low) + low
+
+    def happens(*probabilities: float) -> Tensor:
+        return uniform(0, 1, len(probabilities)) < torch.tensor(probabilities)
+
+    artifacts = happens(*(getattr(ranges, name) for name in ARTIFACTS))
+    number = torch.randint(VARIANTS, (count, len(ARTIFACTS)), generator=generator)
+    jpeg = torch.randint(ranges.jpeg_low, ranges.jpeg_high + 1, (count,), generator=generator)
+    return AcquisitionParams(
+        kept=torch.where(happens(ranges.resample)[:, 0], uniform(ranges.resample_low, 1), 1.0),
+        quality=torch.where(happens(ranges.jpeg)[:, 0], jpeg, 0),
+        artifact=torch.where(artifacts, number, -1),
+        orientation=torch.randint(8, (count, len(ARTIFACTS)), generator=generator),
+        tint=torch.randn(count, len(ARTIFACTS), 3, generator=generator) * _TINT / 255,
+        gain=torch.exp(torch.randn(count, 3, generator=generator) * ranges.cast),
+        gamma=uniform(-ranges.gamma, ranges.gamma),
+        blur=torch.where(happens(ranges.blur)[:, 0], uniform(0, ranges.blur_high), 0.0),
+        noise=torch.where(happens(ranges.noise)[:, 0], uniform(0, ranges.noise_high), 0.0),
+        noise_seed=torch.randint(2**31, (count,), generator=generator),
+    )
+
+
+def degrade_files(photos: UInt8[Tensor, "n 3 h w"], params: AcquisitionParams) -> UInt8[Tensor, "n 3 h w"]:
+    """Blur, resample and compress the photos whose parameters say so, on the CPU; the order is that of a camera."""
+    changed = ((params.kept < 1) | (params.quality > 0) | (params.blur > 0)).nonzero()[:, 0].tolist()
+    if not changed:
+        return photos
+    photos = photos.clone()
+
+    def degrade(place: int) -> None:
+        picture = Image.fromarray(photos[place].permute(1, 2, 0).cpu().numpy())
+        blur = float(params.blur[place])
+        if blur:
+            picture = picture.filter(ImageFilter.GaussianBlur(blur * min(picture.size)))
+        picture = _degrade_file(picture, float(params.kept[place]), int(params.quality[place]))
+        photos[place] = torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1).to(photos.device)
+
+    list(_POOL.map(degrade, changed))  # Pillow works beside Python; a GPU would wait for one core
+    return photos
+
+
+def _degrade_file(picture: Image.Image, kept: float, quality: int) -> Image.Image:
+    size = picture.size
+    if kept < 1:
+        small = max(8, round(size[0] * kept)), max(8, round(size[1] * kept))
+        picture = picture.resize(small, Image.Resampling.BOX if quality % 2 else Image.Resampling.BICUBIC)
+    if quality:
+        compressed = BytesIO()
+        picture.save(compressed, "JPEG", quality=quality)
+        picture = Image.open(compressed).convert("RGB")
+    return picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC)
+
+
+def degrade_views(views: Float32[Tensor, "n 3 s s"], params: AcquisitionParams) -> Float32[Tensor, "n 3 s s"]:
+    """Draw artifacts over the views, then change their color, tone and noise. Range 0 to 1."""
+    views = views.clone()
+    for place, kind in (params.artifact >= 0).nonzero().tolist():
+        color, cover = _drawing(ARTIFACTS[kind], int(params.artifact[place, kind]), views.shape[-1])
+        color = (color.to(views.device) + params.tint[place, kind].view(3, 1, 1).to(views.device)).clamp(0, 1)
+        cover, color = (_oriented(layer, int(params.orientation[place, kind])) for layer in (cover, color))
+        views[place].lerp_(color, cover.to(views.device))
+    gain, exponent = params.gain.to(views.device), torch.exp(params.gamma).to(views.device)
+    views = (views * gain.view(-1, 3, 1, 1)).clamp(0, 1).pow(exponent.view(-1, 1, 1, 1))
+    for place in (params.noise > 0).nonzero()[:, 0].tolist():
+        generator = torch.Generator().manual_seed(int(params.noise_seed[place]))
+        grain = torch.randn(views.shape[1:], generator=generator) * params.noise[place]
+        views[place] += grain.to(views.device)
+    return views.clamp(0, 1)
+
+
+def _oriented(layer: Float32[Tensor, "c s s"], orientation: int) -> Float32[Tensor, "c s s"]:
+    turned = torch.rot90(layer, orientation % 4, (1, 2))
+    return turned.flip(2) if orientation >= 4 else turned
+
+
+@lru_cache(maxsize=4 * VARIANTS * len(ARTIFACTS))
+def _drawing(artifact: Artifact, number: int, size_px: int) -> tuple[Tensor, Tensor]:
+    """Color (3, s, s) and cover (1, s, s), 0 to 1, of one drawing at the size of a view."""
+    pixels = _rendered(artifact, number)
+    layer = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
+    layer = F.interpolate(layer[None], (size_px, size_px), mode="bilinear", antialias=True)[0]
+    cover = layer[3:]
+    return layer[:3] / cover.clamp_min(1e-3), cover
+
+
+@lru_cache(maxsize=VARIANTS * len(ARTIFACTS))
+def _rendered(artifact: Artifact, number: int) -> UInt8[Array, "s s 4"]:
+    """Premultiplied color and cover of one drawing."""
+    canvas = np.zeros((LAYER_PX, LAYER_PX, 4), dtype=np.float32)
+    for color, mask in draw_layers(artifact, number):
+        over = np.asarray(mask.resize((LAYER_PX, LAYER_PX), Image.Resampling.BOX), np.float32)[..., None] / 255
+        canvas *= 1 - over
+        canvas += over * np.array([*color, 255], dtype=np.float32)
+    return np.round(canvas).astype(np.uint8)

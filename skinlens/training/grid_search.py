@@ -1,0 +1,55 @@
+"""Grid search over the loss weights and the temperature: short runs that differ in these alone."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from skinlens.training.distributed import World
+from skinlens.training.loop import SINGLE_PROCESS, train
+from skinlens.training.protocols import TrainingData
+from skinlens.training.recipe import Recipe
+
+Say = Callable[[str], None]
+
+
+def candidates(recipe: Recipe) -> list[Recipe]:
+    """One recipe for each point of the grid, named by it; the recipe itself where it searches nothing."""
+    search = recipe.search
+    found = []
+    for weights in search.weights or (recipe.distillation.weights,):
+        for temperature in search.temperatures or (recipe.distillation.temperature,):
+            triple = "-".join(f"{one:g}" for one in (weights.intermediate, weights.logit, weights.classification))
+            found.append(
+                replace(
+                    recipe,
+                    name=f"T{temperature:g}-{triple}",
+                    search=type(search)(),
+                    distillation=replace(recipe.distillation, weights=weights, temperature=temperature),
+                )
+            )
+    return found
+
+
+def search(recipe: Recipe, material: TrainingData, folder: Path, world: World = SINGLE_PROCESS) -> dict[str, Any]:
+    """Run every candidate below ``folder``, finished ones at once; the last epoch of each on ``val``, best first.
+
+    The last epoch and not the best one: the maximum over epochs rewards the run that jumps most.
+    """
+    rows = []
+    for one in candidates(recipe):
+        train(one, material, folder / one.name, world)
+        last = json.loads((folder / one.name / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])
+        weights = one.distillation.weights
+        rows.append(
+            {
+                "intermediate": weights.intermediate,
+                "logit": weights.logit,
+                "classification": weights.classification,
+                "temperature": one.distillation.temperature,
+                **{name: last[name] for name in ("val_loss", "balanced_accuracy", "macro_f1", "melanoma_auc")},
+            }
+        )
+    rows.sort(key=lambda row: -row["balanced_accuracy"])
+    return {"recipe": recipe.name, "epochs": recipe.epochs, "photos": "val", "rows": rows}

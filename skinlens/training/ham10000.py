@@ -1,0 +1,149 @@
+"""HAM10000 on disk to arrays in memory: the index, the lesion-disjoint split, and the photos decoded once."""
+
+import csv
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from os import environ
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Int64, UInt8
+from torch import Tensor
+
+from skinlens.errors import DatasetError
+from skinlens.imaging.intake import read_trusted_photo
+from skinlens.imaging.preprocess import InputSpec, detail_view, model_view
+from skinlens.labels import INDEX
+from skinlens.records import Array
+from skinlens.training.photos import PhotoSet
+
+SETTING = "SKINLENS_HAM10000"
+SPLIT = "ham10000_split.csv"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One photo of the data set."""
+
+    image_id: str
+    path: Path
+    label: int
+    """Class number in the order of ``labels.CODES``."""
+    lesion: str = ""
+    """Empty where it is not known: then the photo stands for itself."""
+
+    @property
+    def group(self) -> str:
+        """What must stay together when photos are drawn or divided."""
+        return self.lesion or self.image_id
+
+
+def dataset_folder() -> Path:
+    """The folder that the setting SKINLENS_HAM10000 names.
+
+    Raises:
+        DatasetError: the setting is missing, or names no folder.
+    """
+    value = environ.get(SETTING, "")
+    if not value or not Path(value).is_dir():
+        raise DatasetError(
+            f"The data set is not found: expected a folder in the setting {SETTING}, found {value or 'nothing'!r}. "
+            "Download HAM10000 and set it to the folder that holds the metadata and the images."
+        )
+    return Path(value)
+
+
+def picture_paths(folder: Path) -> dict[str, Path]:
+    """Every JPEG and PNG below a folder by its name without suffix (nested folders too).
+
+    Raises:
+        DatasetError: two have one name, as a photo and its mask: which one is meant cannot be known.
+    """
+    suffixes = {".jpg", ".jpeg", ".png"}
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in suffixes and (first := found.setdefault(path.stem, path)) != path:
+            raise DatasetError(
+                f"Two pictures below {folder} are named {path.stem}: {first.relative_to(folder)} and "
+                f"{path.relative_to(folder)}. Give the folder that holds the photos alone."
+            )
+    return found
+
+
+def load_index(folder: Path, split: str) -> list[Entry]:
+    """The photos of one part (``train``, ``val`` or ``test``) of the project's own lesion-disjoint split.
+
+    The folder is laid out as ``metadata.csv`` and ``images/``, or as the official download:
+    ``HAM10000_metadata.csv``, ``HAM10000_images_part_1/`` and ``_part_2/``.
+
+    Raises:
+        DatasetError: no metadata, a photo of the split is missing, or a class is unknown.
+    """
+    with metadata_path(folder).open(encoding="utf-8", newline="") as file:
+        rows = {row["image_id"]: row for row in csv.DictReader(file)}
+    pictures: dict[str, Path] = {}
+    for part in ("images", "HAM10000_images_part_1", "HAM10000_images_part_2"):
+        if (folder / part).is_dir():
+            pictures |= picture_paths(folder / part)
+    wanted = [image_id for image_id, part in split_of_images().items() if part == split]
+    missing = [image_id for image_id in wanted if image_id not in pictures or image_id not in rows]
+    if missing:
+        raise DatasetError(
+            f"{len(missing)} of the {len(wanted)} photos of {split!r} are missing in {folder}, the first is "
+            f"{missing[0]}. The download is not complete."
+        )
+    return [
+        Entry(image_id, pictures[image_id], INDEX[rows[image_id]["dx"]], rows[image_id].get("lesion_id") or "")
+        for image_id in wanted
+    ]
+
+
+def metadata_path(folder: Path) -> Path:
+    """The file of classes, lesions and what is known of the patients.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    names = ("metadata.csv", "HAM10000_metadata.csv", "HAM10000_metadata")
+    found = [path for name in names if (path := folder / name).is_file()]
+    if not found:
+        raise DatasetError(f"Expected metadata.csv or HAM10000_metadata.csv in {folder}, found neither.")
+    return found[0]
+
+
+def split_file() -> Traversable:
+    """The committed split: which lesion is in ``train``, ``val`` or ``test``."""
+    return resources.files("skinlens.training").joinpath(SPLIT)
+
+
+def split_of_images() -> dict[str, str]:
+    """The frozen split by lesion, stratified by class and camera: image id → ``train``, ``val`` or ``test``."""
+    text = split_file().read_text(encoding="utf-8")
+    return {row["image_id"]: row["split"] for row in csv.DictReader(text.splitlines())}
+
+
+def load_details(entries: Sequence[Entry], spec: InputSpec) -> PhotoSet:
+    """The photos at the detail that the network is given, before the random view or the resize: training's input."""
+
+    def decode(entry: Entry) -> UInt8[Tensor, "3 h w"]:
+        pixels = np.asarray(detail_view(read_trusted_photo(entry.path.read_bytes()), spec))
+        return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
+
+    with ThreadPoolExecutor() as pool:
+        return PhotoSet.of(list(pool.map(decode, entries)))
+
+
+def load_views(entries: Sequence[Entry], spec: InputSpec) -> UInt8[Array, "n s s 3"]:
+    """The photos exactly as serving presents them to the network, before normalisation."""
+    with ThreadPoolExecutor() as pool:
+        return np.stack(
+            list(pool.map(lambda entry: model_view(read_trusted_photo(entry.path.read_bytes()), spec), entries))
+        )
+
+
+def labels_of(entries: Sequence[Entry]) -> Int64[Array, " n"]:
+    return np.asarray([entry.label for entry in entries], dtype=np.int64)

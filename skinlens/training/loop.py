@@ -1,0 +1,348 @@
+"""The training loop: plain code, one JSON line an epoch, resumable after a kill.
+
+A run lives in ``runs/<recipe name>/``: ``log.jsonl``, ``checkpoint.pt`` (the last epoch, for resuming), ``best.pt``
+(the averaged weights of the best epoch, with the recipe to rebuild them), ``float16.pt`` (the same at half the size, to
+be kept where a run's folder is lost) and ``curves.png``.
+Each epoch draws from generators seeded with (seed, epoch), so a resumed run goes on as an unbroken one would have.
+"""
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64, UInt8
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from tqdm import tqdm
+
+from skinlens import metrics
+from skinlens.errors import RecipeError
+from skinlens.inference.calibration import softmax
+from skinlens.networks.student import Student
+from skinlens.records import Array
+from skinlens.training.augmentation import AugmentationParams, sample_params
+from skinlens.training.distributed import World, convert_sync_batchnorm
+from skinlens.training.photos import PhotoSet
+from skinlens.training.protocols import TrainingData
+from skinlens.training.recipe import Acquisition, Recipe, recipe_from_dict
+from skinlens.training.tasks import logits_of, make_optimizer, make_task, to_input
+from skinlens.training.teacher_logits import FrozenTeacher, TeacherLogitsCache
+
+PARTS = ("learner", "averaged", "optimizer", "schedule")
+"""Of a run's state, what a checkpoint holds."""
+SINGLE_PROCESS = World()
+EpochLog = dict[str, float | int]
+"""Of ``log.jsonl``: what one epoch gave."""
+
+
+def train(recipe: Recipe, data: TrainingData, run: Path, world: World = SINGLE_PROCESS) -> Path:
+    """Run or resume a recipe; returns the path of the best weights.
+
+    Raises:
+        WeightsError: the initial weights are not installed.
+        RecipeError: ``run`` holds a checkpoint of another recipe, or the teacher is not there.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    device = world.device()
+    teacher = FrozenTeacher(recipe, device) if recipe.distillation.teacher else None
+    batches = Batches(data.details.to(device), torch.from_numpy(data.labels).to(device), world)
+    count = len(batches.details) // recipe.batch_size * recipe.batch_size  # photos an epoch
+    state = _initial_state(recipe, device, steps=count // recipe.batch_size)
+    history = restore(run, recipe, data.protocol, state)
+    if world.size > 1:
+        convert_sync_batchnorm(state["learner"].network)
+        state["forward"] = DistributedDataParallel(state["learner"])
+    if recipe.compile:
+        state["learner"].network.compile(dynamic=False)  # one graph for each size of the views
+    weights = sampling_weights(data.labels, recipe.sampling_power)
+
+    for epoch in range(len(history), recipe.epochs):
+        started = time.monotonic()
+        sample = sample_epoch(recipe, epoch, weights, count)
+        cache = teacher.logits_cache(epoch, count) if teacher else None
+        terms = _epoch(recipe, epoch, state, batches, sample, cache)
+        if not world.is_main_process:
+            history.append({"epoch": epoch + 1, **terms})
+            continue
+        if cache:
+            cache.save()
+        line: EpochLog = {
+            "epoch": epoch + 1,
+            "size_px": recipe.size_at(epoch),
+            **terms,
+            **_validated(state["averaged"], data, recipe, device),
+            "learning_rate": float(state["schedule"].get_last_lr()[-1]),
+            "seconds": time.monotonic() - started,
+        }
+        history.append(line)
+        _save_epoch(run, recipe, data.protocol, state, history, teacher.stamp if teacher else {})
+        print(json.dumps({name: round(value, 4) for name, value in line.items()}), flush=True)
+    if world.is_main_process:
+        draw_curves(history, run / "curves.png")
+    return run / "best.pt"
+
+
+class Batches(NamedTuple):
+    """The training photos on the device, their classes, and which share of each batch is this process' own."""
+
+    details: PhotoSet
+    labels: Tensor
+    world: World
+
+
+def _initial_state(recipe: Recipe, device: torch.device, steps: int) -> dict[str, Any]:
+    """Task, averaged network (EMA), optimizer and schedule before the first of ``steps`` a epoch."""
+    torch.manual_seed(recipe.seed)
+    task = make_task(recipe).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+    for part in task.frozen_modules():
+        part.requires_grad_(requires_grad=False)
+    optimizer = make_optimizer(task)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        max_lr=[group["lr"] for group in optimizer.param_groups],
+        total_steps=recipe.epochs * steps,
+        pct_start=recipe.warm_up,
+    )
+    averaged = deepcopy(task.network).eval().requires_grad_(requires_grad=False)
+    return {"learner": task, "averaged": averaged, "optimizer": optimizer, "schedule": schedule}
+
+
+def _validated(network: nn.Module, data: TrainingData, recipe: Recipe, device: torch.device) -> EpochLog:
+    """Figures on ``val``, and the melanoma AUC on each further validation set."""
+    elsewhere = {
+        f"{name}_melanoma_auc": validate(predict_logits(network, one.views, recipe, device), one.truth)["melanoma_auc"]
+        for name, one in data.elsewhere.items()
+    }
+    return {**validate(predict_logits(network, data.views, recipe, device), data.truth), **elsewhere}
+
+
+def _save_epoch(
+    run: Path,
+    recipe: Recipe,
+    protocol: str,
+    state: dict[str, Any],
+    history: list[EpochLog],
+    teachers: Mapping[str, Any],
+) -> None:
+    """Write the checkpoint and the log, and the best weights where the last epoch is the best."""
+    origin: dict[str, Any] = {"recipe": asdict(recipe), "protocol": protocol}
+    line = history[-1]
+    if score(line) >= max(score(past) for past in history):
+        best = {**origin, "network": state["averaged"].state_dict(), "val": line, **teachers}
+        _write(run / "best.pt", best)
+        _write(run / "float16.pt", best | {"network": in_half(best["network"])})
+    parts = {name: state[name].state_dict() for name in PARTS}
+    _write(run / "checkpoint.pt", {**origin, "history": history, **parts})
+    (run / "log.jsonl").write_text("".join(json.dumps(past) + "\n" for past in history), encoding="utf-8")
+
+
+class EpochSample(NamedTuple):
+    """What one epoch shows: which photos, drawn with replacement, and how each is changed."""
+
+    photos: Int64[Tensor, " n"]
+    draws: AugmentationParams
+
+
+def sample_epoch(recipe: Recipe, epoch: int, weights: Float32[Tensor, " m"], count: int) -> EpochSample:
+    """By ``view_seed`` and the epoch alone: runs that differ in ``seed`` get the same photos in another order."""
+    generator = torch.Generator().manual_seed(recipe.view_seed * 1_000_003 + epoch)
+    photos = torch.multinomial(weights, count, replacement=True, generator=generator)
+    acquisition = recipe.acquisition if recipe.acquisition != Acquisition() else None
+    return EpochSample(photos, sample_params(count, recipe.augmentation, generator, acquisition))
+
+
+def _epoch(
+    recipe: Recipe,
+    epoch: int,
+    state: dict[str, Any],
+    batches: Batches,
+    sample: EpochSample,
+    cache: TeacherLogitsCache | None,
+) -> dict[str, float]:
+    """One pass over the epoch's sample in an order of the run's own. Returns the mean of each loss term.
+
+    What each step works on: ``pictures`` n × 3 × s × s, normalized; ``labels`` n; ``answers`` of the teacher n × 7 and
+    more, see ``TeacherOutput``; all on the device. The loss terms are scalars.
+    """
+    details, labels, world = batches
+    torch.manual_seed(recipe.seed * 1_000_003 + epoch)
+    order = torch.randperm(len(sample.photos))
+    task, optimizer, schedule = state["learner"], state["optimizer"], state["schedule"]
+    forward = state.get("forward", task)
+    task.train()
+    for part in task.frozen_modules():
+        if isinstance(part, nn.Module):
+            part.eval()
+    mixed = details.device.type == "cuda" or recipe.mixed_precision
+    spec = replace(recipe.input, size_px=recipe.size_at(epoch))
+    totals: Counter[str] = Counter()
+    steps = len(order) // recipe.batch_size
+    forecast = Forecast(recipe, epoch, steps)
+    title = f"{recipe.name}, epoch {epoch + 1} of {recipe.epochs}"
+    bar = tqdm(range(steps), desc=title, mininterval=5, disable=not world.is_main_process)
+    for step in bar:
+        rows = world.share(order[step * recipe.batch_size : (step + 1) * recipe.batch_size])
+        chosen = sample.photos[rows]
+        view = partial(details.views, chosen, sample.draws.of(rows))
+        pictures = view(spec)
+        answers = cache.logits(rows, view) if cache else None
+        with torch.autocast(details.device.type, dtype=torch.bfloat16, enabled=mixed):
+            terms = forward(pictures, labels[chosen.to(details.device)], answers)
+        optimizer.zero_grad(set_to_none=True)
+        terms["loss"].backward()
+        nn.utils.clip_grad_norm_(task.parameters(), 5.0)
+        optimizer.step()
+        schedule.step()
+        update_ema(state["averaged"], task.network, recipe.average_decay, schedule.last_epoch)
+        totals.update({name: world.mean(term) for name, term in terms.items()})
+        bar.set_postfix(loss=f"{totals['loss'] / (step + 1):.3f}")
+        if world.is_main_process and forecast.after(step):
+            tqdm.write(forecast.words)
+    return {name if name == "loss" else f"loss_{name}": total / steps for name, total in totals.items()}
+
+
+class Forecast:
+    """How long the rest of a run takes, from the first steps that it makes here."""
+
+    FIRST, LAST = 5, 25
+    """Steps between which it is measured: the first ones compile."""
+
+    def __init__(self, recipe: Recipe, epoch: int, batches: int) -> None:
+        self._name, self._started = recipe.name, 0.0
+        now = recipe.size_at(epoch) ** 2
+        self._steps = sum(batches * recipe.size_at(one) ** 2 / now for one in range(epoch, recipe.epochs))
+        self.words = ""
+
+    def after(self, step: int) -> bool:
+        """To be called after each step of an epoch: whether ``words`` now say how long the run takes."""
+        if step == self.FIRST:
+            self._started = time.monotonic()
+        if step != self.LAST:
+            return False
+        each = (time.monotonic() - self._started) / (self.LAST - self.FIRST)
+        minutes = round(each * self._steps / 60)
+        self.words = f"{self._name}: about {minutes // 60} h {minutes % 60:02} min to go on this computer."
+        return True
+
+
+def score(line: EpochLog) -> float:
+    """By which the best epoch is chosen.
+
+    The mean of balanced accuracy on ``val`` and of the melanoma AUC on each source's validation photos, if any.
+    """
+    elsewhere = [value for name, value in line.items() if name.endswith("_melanoma_auc")]
+    return float(np.mean([line["balanced_accuracy"], *elsewhere]))
+
+
+def validate(logits: Float32[Array, "n 7"], truth: Int64[Array, " n"]) -> EpochLog:
+    """The figures of an epoch on ``val``."""
+    matrix = metrics.confusion(truth, logits.argmax(axis=1))
+    probs = softmax(logits)
+    return {
+        "val_loss": metrics.log_loss(truth, probs),
+        "balanced_accuracy": metrics.balanced_accuracy(matrix),
+        "accuracy": metrics.accuracy(matrix),
+        "macro_f1": metrics.macro_f1(matrix),
+        "melanoma_auc": metrics.melanoma_auc(truth, probs),
+        "ece": metrics.calibration_error(truth, probs),
+    }
+
+
+def sampling_weights(labels: Array, power: float) -> Float32[Tensor, " n"]:
+    """Each photo's weight in the draw: the size of its class to the minus ``power``."""
+    sizes = np.bincount(labels)
+    return torch.from_numpy((sizes[labels] ** -power).astype(np.float32))
+
+
+@torch.no_grad()
+def update_ema(averaged: nn.Module, student: nn.Module, decay: float, step: int) -> None:
+    """Exponential moving average of weights and buffers; shorter at the start, when the average is still random."""
+    keep = min(decay, (1 + step) / (10 + step))
+    for mean, now in zip(averaged.state_dict().values(), student.state_dict().values(), strict=True):
+        if mean.is_floating_point():
+            mean.lerp_(now, 1 - keep)
+        else:
+            mean.copy_(now)
+
+
+@torch.no_grad()
+def predict_logits(
+    network: nn.Module, views: UInt8[Array, "n s s 3"], recipe: Recipe, device: torch.device, batch_size: int = 64
+) -> Float32[Array, "n 7"]:
+    """The float network's logits for views as serving makes them."""
+    parts = []
+    mixed = device.type == "cuda" or recipe.mixed_precision
+    for start in range(0, len(views), batch_size):
+        pictures = torch.from_numpy(views[start : start + batch_size]).to(device).permute(0, 3, 1, 2) / 255
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=mixed):
+            output = network(to_input(pictures.contiguous(memory_format=torch.channels_last), recipe))
+        parts.append(logits_of(output).float().cpu().numpy())
+    return np.concatenate(parts)
+
+
+def restore(run: Path, recipe: Recipe, protocol: str, state: dict[str, Any]) -> list[EpochLog]:
+    """Load the last checkpoint of the run into ``state``; returns the epochs done (none for a new run)."""
+    path = run / "checkpoint.pt"
+    if not path.exists():
+        return []
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    if recipe_from_dict(saved["recipe"]) != recipe or saved.get("protocol", "lesion") != protocol:
+        raise RecipeError(
+            f"{path} belongs to a run with other settings than this recipe. Choose another folder with --run, or "
+            "delete that one to begin anew."
+        )
+    for name in PARTS:
+        state[name].load_state_dict(saved[name])
+    history: list[EpochLog] = saved["history"]
+    return history
+
+
+def load_student(path: Path) -> tuple[Student, Recipe]:
+    """Rebuild the network that ``best.pt`` holds, in eval mode on the CPU."""
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    recipe = recipe_from_dict(saved["recipe"])
+    student = Student(recipe.student)
+    student.load_state_dict(saved["network"])
+    return student.eval(), recipe
+
+
+def draw_curves(history: list[EpochLog], path: Path) -> None:
+    """Loss and balanced accuracy over the epochs, as a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    epochs = [line["epoch"] for line in history]
+    names = list(history[-1])
+    for name in (name for name in names if name.startswith("loss") or name == "val_loss"):
+        left.plot(epochs, [line[name] for line in history], label=name)
+    for name in ("balanced_accuracy", "macro_f1", *(name for name in names if name.endswith("melanoma_auc"))):
+        right.plot(epochs, [line[name] for line in history], label=name)
+    for axes in (left, right):
+        axes.set_xlabel("epoch")
+        axes.legend()
+        axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=110)
+
+
+def in_half(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights in half precision; counters stay whole numbers."""
+    return {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    """Replace a file as a whole: a kill leaves the old one or the new one."""
+    waiting = path.with_suffix(".part")
+    torch.save(content, waiting)
+    with waiting.open("rb") as file:
+        os.fsync(file.fileno())
+    waiting.replace(path)

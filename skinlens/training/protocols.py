@@ -1,0 +1,121 @@
+"""Data protocols: the lesion-disjoint split, and the paper's leaky one; each as arrays in memory.
+
+``lesion``, the default: the frozen split by lesion; changes of the photos in training alone. ``paper``, **leaky**: the
+procedure of Pavel et al., kept to show what it is worth. There each class is first topped up to 10,000 pictures with
+changed copies, then a tenth of all pictures is drawn as the test set; so copies of one photo, and photos of one
+lesion, lie on both sides, and that test set also chooses the best epoch.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Int64, UInt8
+
+from skinlens.labels import CODES
+from skinlens.records import Array
+from skinlens.training.augmentation import sample_params
+from skinlens.training.ham10000 import Entry, labels_of, load_details, load_views
+from skinlens.training.photos import PhotoSet
+from skinlens.training.recipe import Augmentation, Recipe
+
+Protocol = Literal["lesion", "paper"]
+PAPER_PER_CLASS = 10_000
+PAPER_TEST_SHARE = 0.1
+PAPER_CHANGES = Augmentation(
+    flip=True,
+    rotate=False,
+    scale_low=1.0,
+    scale_high=1.0,
+    aspect=0.0,
+    shift=0.0,
+    brightness=0.2,
+    contrast=0.2,
+    saturation=0.2,
+    hue=0.05,
+)
+"""Brightness, contrast, hue, saturation and flips, as in the paper, which gives no ranges."""
+
+
+@dataclass(frozen=True, eq=False)
+class ValidationSet:
+    views: UInt8[Array, "m s s 3"]
+    truth: Int64[Array, " m"]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    protocol: Protocol
+    details: PhotoSet
+    """Training photos before their random view."""
+    labels: Int64[Array, " n"]
+    views: UInt8[Array, "m s s 3"]
+    """Validation photos as serving presents them to the network."""
+    truth: Int64[Array, " m"]
+    elsewhere: Mapping[str, ValidationSet] = field(default_factory=dict)
+    """Validation photos of other clinics, by the name of their source."""
+
+
+def lesion_disjoint_split(
+    training: Sequence[Entry],
+    validation: Sequence[Entry],
+    recipe: Recipe,
+    elsewhere: Mapping[str, Sequence[Entry]] | None = None,
+) -> TrainingData:
+    """``training`` may hold photos of several sources and shapes; ``elsewhere``: each source's validation photos."""
+    return TrainingData(
+        "lesion",
+        load_details(training, recipe.input),
+        labels_of(training),
+        load_views(validation, recipe.input),
+        labels_of(validation),
+        {
+            name: ValidationSet(load_views(entries, recipe.input), labels_of(entries))
+            for name, entries in (elsewhere or {}).items()
+        },
+    )
+
+
+def paper_split(entries: Sequence[Entry], recipe: Recipe) -> TrainingData:
+    """Leaky by design. ``entries``: every photo that there is, of training and test alike."""
+    spec = recipe.input
+    details, labels = load_details(entries, spec), labels_of(entries)
+    generator = torch.Generator().manual_seed(recipe.view_seed)
+    unchanged = Augmentation(
+        flip=False,
+        rotate=False,
+        scale_low=1,
+        scale_high=1,
+        aspect=0,
+        shift=0,
+        brightness=0,
+        contrast=0,
+        saturation=0,
+        hue=0,
+    )
+    chosen, changed = [], []
+    for position in range(len(CODES)):
+        own = torch.from_numpy(np.flatnonzero(labels == position))
+        more = max(0, PAPER_PER_CLASS - len(own)) if len(own) else 0
+        copied = own[torch.randint(max(len(own), 1), (more,), generator=generator)]
+        chosen += [own, copied]
+        changed += [torch.zeros(len(own), dtype=torch.bool), torch.ones(more, dtype=torch.bool)]
+    photos, is_copy = torch.cat(chosen), torch.cat(changed)
+    pictures = torch.empty((len(photos), 3, spec.size_px, spec.size_px), dtype=torch.uint8)
+    for part in torch.arange(len(photos)).split(512):
+        for ranges, rows in ((PAPER_CHANGES, part[is_copy[part]]), (unchanged, part[~is_copy[part]])):
+            if len(rows):
+                made = details.views(photos[rows], sample_params(len(rows), ranges, generator), spec)
+                pictures[rows] = (made * 255).round().to(torch.uint8)
+    order = torch.randperm(len(photos), generator=generator)
+    cut = round(PAPER_TEST_SHARE * len(order))
+    test, training = order[:cut], order[cut:]
+    return TrainingData(
+        "paper",
+        PhotoSet.of_one_shape(pictures[training]),
+        labels[photos[training].numpy()],
+        np.ascontiguousarray(pictures[test].permute(0, 2, 3, 1).numpy()),
+        labels[photos[test].numpy()],
+    )

@@ -1,0 +1,257 @@
+"""Recipe: everything that decides the result of a training run, one frozen dataclass, one TOML file each."""
+
+import tomllib
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from skinlens.errors import RecipeError
+from skinlens.imaging.preprocess import InputSpec
+from skinlens.labels import CODES
+from skinlens.networks.student import StudentConfig
+from skinlens.networks.teacher import TeacherConfig
+from skinlens.training.losses import Weights
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    Settings = TypeVar("Settings", bound=DataclassInstance)
+else:
+    Settings = TypeVar("Settings")
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Ranges of the random changes. Dermoscopy has no up and no left, so flips and any rotation are free."""
+
+    flip: bool = True
+    rotate: bool = True
+    """By any angle."""
+    scale_low: float = 0.6
+    """Share of the photo's side that is seen: below 1 zooms in."""
+    scale_high: float = 1.05
+    aspect: float = 0.2
+    """Largest natural logarithm of a stretch: uploads come at 1:1 as well as 4:3."""
+    shift: float = 0.08
+    """Of the side."""
+    brightness: float = 0.2
+    contrast: float = 0.2
+    saturation: float = 0.25
+    hue: float = 0.03
+    """Of a full turn. More would make another diagnosis of it: colour is what a dermatologist looks at."""
+    sharpness: float = 0.0
+    """Share of the finest detail (3×3 px) that is taken away or put on top: cameras and compressions differ in it."""
+    erase: float = 0.0
+    """Probability that a rectangle of the view is greyed out."""
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """Probabilities and ranges of what cameras, files and skin put on a photo that is not the lesion.
+
+    All 0 by default: nothing is changed. Networks trained on one clinic's photos learn its cameras (Bissoto et al.,
+    "Debiasing Skin Lesion Datasets and Models? Not So Fast", 2020), so photos of other clinics are imitated here.
+    """
+
+    resample: float = 0.0
+    """Probability of a reduction and enlargement of the whole photo, as by a low-resolution camera or an export."""
+    resample_low: float = 0.35
+    """Smallest share of the side that such a reduction keeps."""
+    jpeg: float = 0.0
+    """Probability of another JPEG compression."""
+    jpeg_low: int = 35
+    """Lowest and, below, highest quality of that compression."""
+    jpeg_high: int = 95
+    blur: float = 0.0
+    """Probability of a Gaussian blur."""
+    blur_high: float = 0.008
+    """Largest standard deviation of the blur, in shares of the short side."""
+    noise: float = 0.0
+    """Probability of sensor noise: Gaussian, independent for each pixel and channel."""
+    noise_high: float = 0.04
+    """Largest standard deviation of the noise, of the range 0 to 1."""
+    cast: float = 0.0
+    """Standard deviation of the natural logarithm of each channel's gain: white balance and lamps."""
+    gamma: float = 0.0
+    """Largest absolute natural logarithm of the exponent of a tone curve."""
+    hair: float = 0.0
+    """Probability of drawn hairs; the next four alike."""
+    ink: float = 0.0
+    ruler: float = 0.0
+    dark_corners: float = 0.0
+    gel_bubbles: float = 0.0
+
+
+@dataclass(frozen=True)
+class Source:
+    """One more labelled folder to train and validate on, beside HAM10000."""
+
+    folder: str
+    """Relative to the folder that the setting SKINLENS_SOURCES names; absolute paths stay as they are."""
+    name: str = ""
+    """As the log names its validation photos; empty: the folder's name."""
+    labels: str = "labels.csv"
+    """Inside the folder, with the columns ``image_id`` and ``dx``."""
+    classes: tuple[str, ...] = CODES
+    """Codes that this source may teach; photos of other classes are left out."""
+    validation: str = ""
+    """File of the image ids that validate, one a line, beside the recipes; empty: all photos are trained on."""
+
+
+@dataclass(frozen=True)
+class SizeStep:
+    """Progressive resizing: the first ``epochs`` epochs, or those after the step before, see ``size_px``."""
+
+    epochs: int
+    size_px: int
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """What the student learns from a teacher."""
+
+    teacher: str = ""
+    """Path of the teacher's ``best.pt``; empty: no teacher, the exits learn from the labels with ``exit_weight``."""
+    companion: str = ""
+    """Path of a trained student's ``best.pt``; its probabilities are averaged with those of the teacher's combined
+    output. Empty: the teacher answers by itself."""
+    view_px: int = 192
+    """Side of the view that the teacher is asked about: the student's own view, finer where the student is small."""
+    weights: Weights = field(default_factory=Weights)
+    temperature: float = 10.0
+    """Of the logit loss. The paper's is 10."""
+    feature_matching: float = 0.0
+    """Weight of the feature matching beside the three terms; 0 leaves it out."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """The points of a grid; an empty axis keeps the recipe's own value. A recipe that searches is many runs."""
+
+    temperatures: tuple[float, ...] = ()
+    weights: tuple[Weights, ...] = ()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    name: str
+    network: str = "student"
+    """``student``, ``teacher``, ``warm_up`` (of the teacher's convolutional branch), ``plain_cnn``, or the name of a
+    network of timm (a baseline)."""
+    seed: int = 1
+    """Of initial weights, dropout, and the order within an epoch."""
+    view_seed: int = 1
+    """Of the photos that an epoch draws and of their random views. Runs that share it see the same views, so that a
+    teacher's answers to them are computed once."""
+    pretrained: bool = True
+    """From the initial weights that ship in packages; otherwise from random ones."""
+    epochs: int = 16
+    paper_epochs: int = 0
+    """In their place under the paper's protocol, whose epochs hold eight times as many pictures; 0: as many."""
+    batch_size: int = 32
+    learning_rate: float = 1.2e-3
+    """Peak of the one cycle, for AdamW."""
+    head_rate: float = 2.0
+    """Times the learning rate, for the layers without ImageNet weights."""
+    weight_decay: float = 0.02
+    warm_up: float = 0.15
+    """Share of the steps before the peak."""
+    sampling_power: float = 0.5
+    """A photo of a class of n photos is drawn with a weight of n to the minus this: 0 as they come, 1 all classes
+    alike. One half makes nevi 38 % instead of 67 % and repeats a dermatofibroma eight times an epoch, not sixty."""
+    label_smoothing: float = 0.05
+    frozen_stages: int = 2
+    """The EfficientNet's stem and as many first stages keep their ImageNet weights: edges and colours are the same
+    everywhere, and these finest maps are a third of the cost. The CNN branch learns what is special to skin there."""
+    exit_weight: float = 0.15
+    """Of the cross-entropy of each exit beside the final output's."""
+    average_decay: float = 0.998
+    """Of the moving average of the weights, which is what is validated and kept; about 500 steps long."""
+    compile: bool = True
+    """torch.compile on the CPU: 23 instead of 42 ms an image on two cores at 192 px."""
+    mixed_precision: bool = False
+    """bfloat16 where torch's autocast takes it, on the CPU; on a GPU always. It makes a ViT three times as fast on a
+    processor that has it, and a compiled convolutional network no faster."""
+    layer_decay: float = 0.75
+    """Each block of the teacher's ViT learns at so many times the rate of the block behind it."""
+    vit_rate: float = 0.1
+    """Times the learning rate, for the last block of the teacher's ViT."""
+    initial: str = ""
+    """Path of a run's ``best.pt`` or of a snapshot whose weights the network starts from; empty: see ``pretrained``."""
+    sources: tuple[Source, ...] = ()
+    """Labelled folders beside HAM10000."""
+    progressive: tuple[SizeStep, ...] = ()
+    """Smaller views in the first epochs (Tan and Le, "EfficientNetV2", 2021, section 4.2); the rest see
+    ``input.size_px``."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    acquisition: Acquisition = field(default_factory=Acquisition)
+    distillation: Distillation = field(default_factory=Distillation)
+    search: Search = field(default_factory=Search)
+    student: StudentConfig = field(default_factory=StudentConfig)
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
+    input: InputSpec = field(default_factory=InputSpec)
+
+    def size_at(self, epoch: int) -> int:
+        """Side in px of the views of an epoch, counted from 0."""
+        for step in self.progressive:
+            if epoch < step.epochs:
+                return step.size_px
+            epoch -= step.epochs
+        return self.input.size_px
+
+
+_LISTS: dict[str, Any] = {"weights": Weights(), "sources": Source(""), "progressive": SizeStep(0, 0)}
+"""Fields that hold any number of tables: what each table starts from."""
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read one TOML file. ``extends = "other.toml"`` begins with another recipe beside it and changes the rest.
+
+    Raises:
+        RecipeError: the file is missing or no TOML, or a field is unknown or of the wrong type.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise RecipeError(f"No recipe can be read at {path} ({problem.strerror}). Look in recipes/.") from problem
+    except tomllib.TOMLDecodeError as problem:
+        raise RecipeError(f"{path} is not valid TOML: {problem}.") from problem
+    base = content.pop("extends", None)
+    if not (base is None or (isinstance(base, str) and base != path.name)):
+        raise RecipeError(f"{path}: extends must name another recipe beside this one, found {base!r}.")
+    start = replace(load_recipe(path.parent / base), name=path.stem) if base else Recipe(name=path.stem)
+    return _build(start, content, str(path))
+
+
+def recipe_from_dict(content: dict[str, Any]) -> Recipe:
+    """The reverse of ``dataclasses.asdict``, for checkpoints."""
+    return _build(Recipe(name=""), content, "the checkpoint")
+
+
+def _build(default: Settings, content: dict[str, Any], where: str) -> Settings:
+    known = {one.name: getattr(default, one.name) for one in fields(default)}
+    changes: dict[str, Any] = {}
+    for name, value in content.items():
+        if name not in known:
+            raise RecipeError(f"{where}: unknown field {name!r}. Known here: {', '.join(sorted(known))}.")
+        present = known[name]
+        if isinstance(value, dict):
+            changes[name] = _build(present, value, f"{where} [{name}]")
+        elif name == "temperatures" and isinstance(value, list | tuple):
+            changes[name] = tuple(float(one) for one in value)
+        elif name in _LISTS and isinstance(value, list | tuple):
+            changes[name] = tuple(_build(_LISTS[name], one, f"{where} [[{name}]]") for one in value)
+        elif name == "classes" and isinstance(value, list | tuple):
+            unknown = sorted(set(value) - set(CODES))
+            if unknown or not value:
+                raise RecipeError(f"{where}: classes must be some of {', '.join(CODES)}, found {list(value)}.")
+            changes[name] = tuple(value)
+        elif isinstance(present, tuple) and isinstance(value, list | tuple) and len(present) == len(value):
+            changes[name] = tuple(value)
+        elif type(present) is type(value) or (type(present) is float and type(value) is int):
+            changes[name] = type(present)(value)
+        else:
+            raise RecipeError(
+                f"{where}: {name} must be of the kind of {present!r} ({type(present).__name__}), found {value!r}."
+            )
+    return replace(default, **changes)

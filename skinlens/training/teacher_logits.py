@@ -1,0 +1,134 @@
+"""Frozen teacher of a distillation, outside the student, and the cache of its logits.
+
+What a teacher answers depends on the view alone, not on the student. So the answers to an epoch's views are kept
+beside the teacher's weights, and a second run that sees the same views (same ``view_seed``, augmentation and
+sampling) needs no teacher at all.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+from jaxtyping import Float32, Int64
+from torch import Tensor, nn
+
+from skinlens.errors import RecipeError
+from skinlens.imaging.preprocess import InputSpec
+from skinlens.networks.teacher import Teacher, TeacherOutput
+from skinlens.training.recipe import Recipe
+from skinlens.training.tasks import load_network, logits_of, to_input
+
+View = Callable[[InputSpec], Float32[Tensor, "n 3 s s"]]
+"""The same random view of each photo of a batch, at the size that is asked for."""
+
+
+class FrozenTeacher:
+    """A trained teacher in eval mode, and its companion if it has one. ``stamp`` is kept with what they taught."""
+
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        """Raises RecipeError: what the recipe learns from was not trained."""
+        settings = recipe.distillation
+        self.path = _found(settings.teacher, recipe)
+        self.stamp = {"teacher_sha256": _sha256(self.path)}
+        self._companion_path = _found(settings.companion, recipe) if settings.companion else None
+        if self._companion_path:
+            self.stamp["companion_sha256"] = _sha256(self._companion_path)
+        self.device = device
+        self.spec = replace(recipe.input, size_px=settings.view_px)
+        self._recipe = recipe
+        self._teacher: Teacher | None = None
+        self._companion: tuple[nn.Module, Recipe] | None = None
+
+    def answer(self, pictures: Float32[Tensor, "n 3 s s"]) -> TeacherOutput:
+        """Nothing of the teacher changes by it: neither a weight nor a buffer."""
+        if self._teacher is None:
+            self._teacher = load_teacher(self.path).to(self.device)
+        with torch.no_grad(), torch.autocast(self.device.type, dtype=torch.bfloat16):
+            output = TeacherOutput(*(one.float() for one in self._teacher(pictures)))
+            if self._companion_path is None:
+                return output
+            if self._companion is None:
+                network, recipe = load_network(self._companion_path)
+                self._companion = network.to(self.device), recipe
+            network, recipe = self._companion
+            second = logits_of(network(to_input(pictures, recipe))).float()
+            return output._replace(logits=mean_logits(output.logits, second))
+
+    def logits_cache(self, epoch: int, count: int) -> "TeacherLogitsCache":
+        """The answers to the ``count`` views of one epoch, as far as they are known."""
+        recipe = self._recipe
+        seen = [
+            *self.stamp.values(),
+            recipe.view_seed,
+            recipe.sampling_power,
+            asdict(recipe.augmentation),
+            asdict(recipe.acquisition),
+            [asdict(source) for source in recipe.sources],
+            asdict(self.spec),
+            count,
+        ]
+        key = hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:12]
+        return TeacherLogitsCache(self, self.path.parent / "answers" / f"{key}-{epoch}.pt", count)
+
+
+class TeacherLogitsCache:
+    """One epoch's answers: read from the file where there is one, else asked for and written at the end."""
+
+    def __init__(self, teaching: FrozenTeacher, path: Path, count: int) -> None:
+        self._teaching, self._path, self._count = teaching, path, count
+        self._known: list[Tensor] | None = None
+        self._complete = path.is_file()
+        if self._complete:
+            self._known = torch.load(path, map_location="cpu", weights_only=True)
+
+    def logits(self, rows: Int64[Tensor, " n"], view: View) -> TeacherOutput:
+        """To the views in the given places of the epoch; ``view`` is drawn only where they are not known."""
+        teaching = self._teaching
+        if self._complete and self._known is not None:
+            return TeacherOutput(*(one[rows].float().to(teaching.device) for one in self._known))
+        answers = teaching.answer(view(teaching.spec))
+        if self._known is None:
+            self._known = [torch.full((self._count, one.shape[1]), float("nan")) for one in answers]
+        for known, one in zip(self._known, answers, strict=True):
+            known[rows] = one.cpu()
+        return answers
+
+    def save(self) -> None:
+        """Write the answers if every view was answered; in half precision, which is more than they were made in."""
+        if self._complete or self._known is None or any(one.isnan().any() for one in self._known):
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        waiting = self._path.with_suffix(".part")
+        torch.save([one.half() for one in self._known], waiting)
+        waiting.replace(self._path)
+
+
+def mean_logits(first: Float32[Tensor, "n k"], second: Float32[Tensor, "n k"]) -> Float32[Tensor, "n k"]:
+    """Logits whose softmax is the mean of the two distributions."""
+    return torch.logaddexp(first.log_softmax(1), second.log_softmax(1)) - math.log(2)
+
+
+def _found(path: str, recipe: Recipe) -> Path:
+    found = Path(path)
+    if not found.is_file():
+        raise RecipeError(
+            f"The recipe {recipe.name} learns from a network at {found}, and there is none. Train it first: "
+            f"python -m skinlens train recipes/{found.parent.name}.toml"
+        )
+    return found
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def load_teacher(path: Path) -> Teacher:
+    """Rebuild the teacher that a run's ``best.pt`` holds, in eval mode on the CPU, without gradients."""
+    teacher, recipe = load_network(path)
+    if not isinstance(teacher, Teacher):
+        raise RecipeError(f"{path} holds the {recipe.network} of the recipe {recipe.name}, not a teacher.")
+    return teacher.requires_grad_(requires_grad=False)

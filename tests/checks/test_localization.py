@@ -1,0 +1,117 @@
+"""The two figures by hand, and which maps and outlines belong together."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from skinlens.checks.localization import (
+    Localization,
+    from_check,
+    in_words,
+    localization,
+    measure,
+    pointing_game,
+    relevance_mass,
+)
+from skinlens.errors import SkinLensError
+from skinlens.explain import explain
+from skinlens.records import ModelRef
+from skinlens.segmentation.contour import drawn_by_clinician
+
+STAMP = ModelRef("tiny, outline", "0", "0" * 64)
+HEAT = np.array([[0, 1, 2], [3, 8, 2], [0, 4, 0]], np.float32) / 8
+CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool)
+
+
+def test_the_share_inside_by_hand():
+    assert relevance_mass(HEAT, CROSS) == pytest.approx((1 + 3 + 8 + 2 + 4) / 20)
+    assert relevance_mass(HEAT, ~CROSS) == pytest.approx(2 / 20)
+    assert relevance_mass(HEAT, np.ones_like(CROSS)) == 1
+
+
+def test_even_heat_is_inside_as_far_as_the_lesion_reaches():
+    even = measure(np.full((3, 3), 0.7, np.float32), CROSS)
+    assert even.inside == pytest.approx(even.area) == pytest.approx(5 / 9)
+    assert even.verdict == "not focused on the lesion"
+
+
+def test_the_hottest_point_is_a_hit_or_a_miss():
+    assert pointing_game(HEAT, CROSS) == 1
+    assert pointing_game(HEAT, ~CROSS) == 0
+
+
+def test_points_that_tie_count_alike():
+    heat = np.where(CROSS, 0.25, 1).astype(np.float32)
+    heat[0, 1] = 1  # four corners and one place of the cross
+    assert pointing_game(heat, CROSS) == pytest.approx(1 / 5)
+
+
+def test_neither_figure_depends_on_the_scale_of_the_map():
+    assert measure(HEAT / 4, CROSS) == measure(HEAT, CROSS)
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (Localization(0.8, 0.3, 1.0), "focused on the lesion"),
+        (Localization(0.8, 0.3, 0.5), "focused on the lesion"),
+        (
+            Localization(0.8, 0.3, 0.0),
+            "focused on the lesion, but hottest at a point outside of it",
+        ),
+        (Localization(0.2, 0.3, 1.0), "not focused on the lesion"),
+    ],
+)
+def test_the_verdict(found, words):
+    assert found.verdict == words
+
+
+# --------------------------------------------------------------------------------------------------- on real records
+
+
+@pytest.fixture(scope="module")
+def made(classifier, photos):
+    return explain("grad_cam", classifier, photos[0], "mel")
+
+
+def ring(photo, across=0.5, reach=0.25):
+    angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    points = np.stack([across + reach * np.cos(angles), 0.5 + reach * np.sin(angles)], axis=1)
+    return drawn_by_clinician(points.tolist(), photo, STAMP)
+
+
+def test_an_outline_around_everything_has_all_the_heat(classifier, photos, made):
+    corners = drawn_by_clinician([[0, 0], [0.5, 0], [1, 0], [1, 1], [0.5, 1], [0, 1]], photos[0], STAMP)
+    found = from_check(localization(photos[0], made, corners, classifier.engine.spec))
+    assert found.area > 0.95
+    assert found.inside > 0.9
+
+
+def test_the_check_says_of_which_map_and_which_outline(classifier, photos, made):
+    outline = ring(photos[0])
+    check = localization(photos[0], made, outline, classifier.engine.spec)
+    assert (check.kind, check.label, check.method, check.seed) == ("focus", "mel", "grad_cam", None)
+    assert check.model == classifier.engine.stamp
+    assert check.settings["outline"]["made_by"] == "clinician"
+    assert check.identity != localization(photos[0], made, ring(photos[0], reach=0.2), classifier.engine.spec).identity
+    assert check.identity == localization(photos[0], made, outline, classifier.engine.spec).identity
+
+
+def test_what_does_not_belong_together_is_refused(classifier, photos, made):
+    spec = classifier.engine.spec
+    with pytest.raises(SkinLensError, match="expected the outline"):
+        localization(photos[0], made, ring(photos[1]), spec)
+    with pytest.raises(SkinLensError, match="expected the map"):
+        localization(photos[1], made, ring(photos[1]), spec)
+    with pytest.raises(SkinLensError, match="has no focus"):
+        localization(photos[0], replace(made, heat=np.zeros_like(made.heat)), ring(photos[0]), spec)
+
+
+def test_the_report_says_it_in_one_sentence(classifier, photos, made):
+    check = localization(photos[0], made, ring(photos[0]), classifier.engine.spec)
+    found = replace(check, figures={"inside": 0.714, "area": 0.22, "pointing": 1.0, "verdict": ""})
+    assert in_words(found) == (
+        "71 % of the heat lies inside the clinician's outline of the lesion, which takes up 22 % of the picture; the "
+        "hottest point is inside."
+    )

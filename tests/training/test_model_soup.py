@@ -1,0 +1,79 @@
+"""The mean of the weights of several runs: what it is, and which runs have none."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from skinlens.errors import RecipeError
+from skinlens.networks.student import Student
+from skinlens.training.model_soup import average
+from skinlens.training.recipe import Recipe
+from skinlens.training.tasks import load_network
+from tests.tiny_release import RECIPE
+
+pytestmark = pytest.mark.slow
+
+
+def make_run(folder: Path, recipe: Recipe, seed: int, **changed: object) -> Path:
+    torch.manual_seed(seed)
+    network = Student(recipe.student).state_dict()
+    folder.mkdir()
+    torch.save({"recipe": asdict(recipe), "protocol": "lesion", "network": network} | changed, folder / "best.pt")
+    return folder
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return dict(torch.load(run / "best.pt", weights_only=True)["network"])
+
+
+def test_a_mean_by_hand(tmp_path: Path) -> None:
+    first = make_run(tmp_path / "first", RECIPE, 1)
+    second = make_run(tmp_path / "second", replace(RECIPE, name="other", epochs=3, seed=2), 2)
+    best = average([first, second], [3, 1], tmp_path / "mean")
+    name = next(name for name, value in weights(first).items() if value.ndim > 1)
+    expected = 0.75 * weights(first)[name] + 0.25 * weights(second)[name]
+    assert not torch.equal(weights(first)[name], weights(second)[name])
+    torch.testing.assert_close(weights(tmp_path / "mean")[name], expected)
+    network, recipe = load_network(best)
+    assert recipe == RECIPE
+    assert all(value.isfinite().all() for value in network.state_dict().values())
+    assert sorted(torch.load(best, weights_only=True)["mean_of"].values()) == [0.25, 0.75]
+
+
+def test_a_mean_of_one_run_is_that_run(tmp_path: Path) -> None:
+    only = make_run(tmp_path / "only", RECIPE, 1)
+    average([only], [2], tmp_path / "mean")
+    mean = weights(tmp_path / "mean")
+    assert all(torch.equal(value, mean[name]) for name, value in weights(only).items())
+
+
+@pytest.mark.parametrize("shares", [[1.0], [1.0, 0.0], [1.0, -1.0], []])
+def test_shares_that_are_none(tmp_path: Path, shares: list[float]) -> None:
+    runs = [make_run(tmp_path / name, RECIPE, 1) for name in ("first", "second")]
+    with pytest.raises(RecipeError, match="one share above 0 for each run"):
+        average(runs, shares, tmp_path / "mean")
+    assert not (tmp_path / "mean").exists()
+
+
+def test_other_networks_have_no_mean(tmp_path: Path) -> None:
+    first = make_run(tmp_path / "first", RECIPE, 1)
+    wider = replace(RECIPE, student=replace(RECIPE.student, hidden=16))
+    larger = replace(RECIPE, input=replace(RECIPE.input, size_px=96))
+    for name, recipe in (("wider", wider), ("larger", larger)):
+        other = make_run(tmp_path / name, recipe, 1)
+        with pytest.raises(RecipeError, match=f"The network of {other}.*is not of the architecture"):
+            average([first, other], [1, 1], tmp_path / "mean")
+
+
+def test_a_leaky_run_is_not_mixed_in(tmp_path: Path) -> None:
+    honest = make_run(tmp_path / "honest", RECIPE, 1)
+    leaky = make_run(tmp_path / "leaky", RECIPE, 1, protocol="paper")
+    with pytest.raises(RecipeError, match="different protocols"):
+        average([honest, leaky], [1, 1], tmp_path / "mean")
+
+
+def test_no_run_there(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"best\.pt"):
+        average([tmp_path / "nothing"], [1], tmp_path / "mean")

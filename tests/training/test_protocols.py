@@ -1,0 +1,59 @@
+"""The paper's protocol leaks as the paper's does; the other one does not."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skinlens.imaging.preprocess import InputSpec
+from skinlens.training.protocols import lesion_disjoint_split, paper_split
+from tests.tiny_release import RECIPE, draw_dataset
+
+PER_CLASS = "skinlens.training.protocols.PAPER_PER_CLASS"
+SMALL = replace(RECIPE, input=InputSpec(size_px=32, detail_px=48))
+
+
+def test_classes_are_topped_up_and_a_tenth_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PER_CLASS, 20)
+    material = paper_split(draw_dataset(tmp_path, 1, 4), SMALL)
+    assert material.protocol == "paper"
+    assert len(material.truth) == round(0.1 * 7 * 20)
+    both = np.concatenate([material.labels, material.truth])
+    assert np.bincount(both).tolist() == [20] * 7
+    assert [tuple(group.shape) for group in material.details.groups] == [(126, 3, 32, 32)]
+    assert material.views.shape == (14, 32, 32, 3)
+
+
+def test_copies_of_one_photo_lie_on_both_sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one photo a class, the test set holds changed copies of what is in training, up to a flip and a colour."""
+    monkeypatch.setattr(PER_CLASS, 20)
+    material = paper_split(draw_dataset(tmp_path, 1, 1), SMALL)
+    assert set(material.truth) <= set(material.labels)
+    training = [shape(one) for one in material.details.groups[0].numpy()]
+    found = 0
+    for view, label in zip(material.views, material.truth, strict=True):
+        likeness = [float(np.corrcoef(shape(view.transpose(2, 0, 1)), one)[0, 1]) for one in training]
+        found += int(material.labels[int(np.argmax(likeness))] == label)
+    assert found >= 0.9 * len(material.truth)
+
+
+def shape(picture: np.ndarray) -> np.ndarray:
+    """What brightness and contrast leave of a picture."""
+    return picture.astype(float).mean(axis=0).ravel()
+
+
+def test_a_seed_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PER_CLASS, 5)
+    entries = draw_dataset(tmp_path, 1, 2)
+    first, again = (paper_split(entries, SMALL) for _ in range(2))
+    assert np.array_equal(first.views, again.views)
+    other = paper_split(entries, replace(SMALL, view_seed=9))
+    assert not np.array_equal(first.truth, other.truth) or not np.array_equal(first.views, other.views)
+
+
+def test_by_lesion_keeps_the_parts_as_they_are(tmp_path: Path) -> None:
+    training, validation = draw_dataset(tmp_path / "a", 1, 2), draw_dataset(tmp_path / "b", 2, 1)
+    material = lesion_disjoint_split(training, validation, SMALL)
+    assert material.labels.tolist() == [entry.label for entry in training]
+    assert material.truth.tolist() == [entry.label for entry in validation]
