@@ -29,7 +29,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # on one thread, so that JOBS of them share JOBS cores.
 PYTEST := OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help app check check-fast format lint types imports docs-check test test-fast docs bench clean
+.PHONY: help app check check-fast format lint types imports docs-check test test-fast docs screenshot bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -73,6 +73,9 @@ test-fast: $(VENV)/check.stamp
 
 docs: $(VENV)/check.stamp ## Paste the measured figures into the documents
 	@$(PYTHON) -m cogapp -I docs --verbosity=1 -r $(GENERATED)
+
+screenshot: $(VENV)/check.stamp ## Make the picture of the README anew, with the drawn example
+	@PYTHONPATH=. $(PYTHON) docs/screenshot.py
 
 bench: $(VENV)/check.stamp ## Run the benchmarks, about an hour; each writes benchmarks/results/NAME.json
 	@failed=0

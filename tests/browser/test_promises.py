@@ -18,16 +18,8 @@ from playwright.sync_api import Browser, Page, expect
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.serve import free_port
 from skinlens.store import CaseStore
-from tests.browser.test_journey import (  # noqa: F401  (browser is a fixture)
-    LIMIT_S,
-    ROOT,
-    begin,
-    browser,
-    made,
-    part,
-    show_reading,
-    wait_for,
-)
+from tests.browser.serving import LIMIT_S, ROOT, wait_for
+from tests.browser.test_journey import begin, browser, made, part, show_reading  # noqa: F401  (browser is a fixture)
 from tests.traces import Trace
 
 LARGE = 10_000_000
