@@ -117,12 +117,12 @@ def test_the_whole_journey(agreed: AppTest, photo: bytes, skinlens_home: Path, u
 
 
 def test_a_case_just_saved_stays_open_and_has_all_its_parts(kept: AppTest) -> None:
-    assert heading(kept) == "Case 1 · P-7 · forearm"
+    assert heading(kept) == "Case 1 · P-7 · forearm, left"
     assert "Visits of this lesion" in words(turn(kept, "compare"))
     assert "Audit log" in words(turn(kept, "more"))
     turn(kept, "worklist")
     assert "Audit log" not in words(kept)
-    assert "Back to Case 1 · P-7 · forearm" in [plain_label(one) for one in kept.get("page_link")]
+    assert "Back to Case 1 · P-7 · forearm, left" in [plain_label(one) for one in kept.get("page_link")]
 
 
 def test_a_case_is_kept_without_a_patient(agreed: AppTest, photo: bytes, skinlens_home: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_reloaded_page_finds_its_case_by_the_address(kept: AppTest) -> None:
     fresh.query_params["case"] = "1"
     fresh.query_params["view"] = "More"
     fresh.run().switch_page("pages/visit.py").run()
-    assert heading(fresh) == "Case 1 · P-7 · forearm"
+    assert heading(fresh) == "Case 1 · P-7 · forearm, left"
     assert any(button.label == "Delete this case …" for button in fresh.button), "the part that was shown"
 
 
