@@ -203,7 +203,7 @@ def test_the_names_are_offered_where_a_case_is_signed(agreed: AppTest, store: Ca
     assert store.case(first).visit.signed_by == "Dr. Okafor"
     assert "**Signed** by Dr. Okafor on " in read(agreed)
     turn(agreed, "more")
-    assert "<td>Dr. Okafor</td><td>case</td><td>signed</td>" in words(agreed)
+    assert "<td>Dr. Okafor</td><td>Case signed</td>" in words(agreed)
     open_case(agreed, second)
     assert signer(agreed).options == ["Dr. Okafor", "Dr. Lange"]
     assert signer(agreed).value == "Dr. Okafor"

@@ -281,6 +281,6 @@ def test_the_trail_begins_with_what_was_given_at_saving(tabs: tuple[AppTest, App
     press(first, "Open case 3")
     turn(first, "more")
     text = read(first)
-    assert "diagnosis: none given → Other diagnosis" in text
-    assert "clinician diagnosis: nothing → Keloid" in text
+    assert "diagnosis: Other diagnosis" in text
+    assert "diagnosis in words: Keloid" in text
     assert "first impression: Not sure" in text
