@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from sqlite_utils.db import Database
 
-from skinlens.records import Patient, Visit
-from skinlens.store import mapping, patients
+from skinlens.records import Lesion, Patient, Sex, Visit
+from skinlens.store import mapping, patients, validation
 from skinlens.store.connection import StoreHome
 from skinlens.store.mapping import Row, sound, unsound
 
@@ -65,7 +65,41 @@ class PatientPage:
 
 
 class StoredPatients(StoreHome):
-    """The part of ``CaseStore`` that lists patients."""
+    """The part of ``CaseStore`` that finds, lists and adds patients."""
+
+    def patients(self) -> tuple[Patient, ...]:
+        """All, by pseudonym."""
+        with self._reading() as db:
+            found = db.query("SELECT * FROM sealed_patient ORDER BY pseudonym COLLATE NOCASE, id")
+            return tuple(mapping.patient_of(row) for row in mapping.sound(found))
+
+    def patient(self, patient_id: int) -> Patient:
+        with self._reading() as db:
+            return mapping.patient_of(patients.row_of(db, "patient", patient_id))
+
+    def add_patient(self, pseudonym: str, birth_year: int | None = None, sex: Sex = "unknown") -> Patient:
+        """A new one; a pseudonym that is taken is an ``InvalidEntry``."""
+        with self._writing() as db:
+            number = patients.add_patient(db, validation.NewPatient(pseudonym, birth_year, sex))
+            return mapping.patient_of(patients.row_of(db, "patient", number))
+
+    def find_or_add_patient(self, pseudonym: str, birth_year: int | None = None, sex: Sex = "unknown") -> Patient:
+        """The one of that pseudonym, or a new one; an unknown birth year or sex is filled in, another is refused."""
+        with self._writing() as db:
+            number = patients.find_or_add_patient(db, validation.NewPatient(pseudonym, birth_year, sex))
+            return mapping.patient_of(patients.row_of(db, "patient", number))
+
+    def lesions(self, patient_id: int) -> tuple[Lesion, ...]:
+        with self._reading() as db:
+            patients.row_of(db, "patient", patient_id)
+            found = db.query("SELECT * FROM sealed_lesion WHERE patient_id = ? ORDER BY id", [patient_id])
+            return tuple(mapping.lesion_of(row) for row in mapping.sound(found, patient_id=patient_id))
+
+    def body_sites(self) -> tuple[str, ...]:
+        """Those of the stored cases, for the choice in the history."""
+        with self._reading() as db:
+            found = db.query("SELECT DISTINCT body_site, sound FROM sealed_lesion ORDER BY 1")
+            return tuple(row["body_site"] for row in mapping.sound(found))
 
     def patient_page(self, query: PatientQuery = EVERY_PATIENT) -> PatientPage:
         """One page of the list. Nothing that a person types into it is an error."""
