@@ -286,7 +286,7 @@ def journey(page: Page, address: str, tmp_path: Path) -> None:
 
     page.goto(f"{address}/visit?case=1&view=More")  # as a browser does that is opened again
     expect(page.get_by_role("heading", level=1, name="Case 1 · P-0147 · forearm, left")).to_be_visible()
-    expect(page.get_by_text("Audit log")).to_be_visible()
+    expect(page.get_by_role("heading", name="Audit log")).to_be_visible()
     turn(page, "Worklist")
     page.get_by_role("textbox", name="Search").fill("P-0147")
     page.keyboard.press("Enter")
