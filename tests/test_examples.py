@@ -42,4 +42,5 @@ def test_one_photo_is_explained(tmp_path: Path) -> None:
     shares = [float(share) for share in re.findall(r"^ *([\d.]+)%", printed, re.M)]
     assert len(shares) == 7
     assert sum(shares) == pytest.approx(100, abs=0.4)
-    assert Image.open(tmp_path / "over.png").size == Image.open(photo).size
+    with Image.open(tmp_path / "over.png") as over, Image.open(photo) as given:
+        assert over.size == given.size

@@ -33,7 +33,7 @@ STORED = {
     "Unlike the photos that the model learned from, of skin lesions under a dermatoscope.",
 }
 """Words of cases that earlier versions stored: they are told from others by them."""
-OF_DATA = ("distill", "evaluate")
+OF_DATA = ("training", "evaluation")
 """Folders whose names of networks' parts and of measured groups stand in files that were made with them."""
 
 
