@@ -179,23 +179,22 @@ def main() -> None:
                 for step, seconds in case_times(browser, address, photo, number).items():
                     times.setdefault(step, []).extend([seconds] if number else [])
                 print(f"{number} of {arguments.runs} cases", flush=True)
+        write(arguments.json, arguments.runs, times)
         for visits in () if arguments.skip_lists else LISTS:
             times[f"list of {visits:,} visits"] = list_times(browser, visits, folder, arguments.runs)
-    report = {
-        "machine": machine(),
-        "runs": arguments.runs,
-        "seconds": {
-            step: {
-                "median": round(statistics.median(taken), 2),
-                "most": round(max(taken), 2),
-                "bar": BARS_S[step],
-            }
-            for step, taken in times.items()
-        },
+            write(arguments.json, arguments.runs, times)
+
+
+def write(path: Path, runs: int, times: Times) -> None:
+    """The steps that were measured so far: the long lists take minutes, and a run that is ended has the others."""
+    seconds = {
+        step: {"median": round(statistics.median(taken), 2), "most": round(max(taken), 2), "bar": BARS_S[step]}
+        for step, taken in times.items()
     }
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(report, indent=2) + "\n")
-    print(json.dumps(report, indent=2))
+    report = json.dumps({"machine": machine(), "runs": runs, "seconds": seconds}, indent=2)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(report + "\n")
+    print(report)
 
 
 if __name__ == "__main__":
