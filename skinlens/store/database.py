@@ -10,7 +10,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -205,7 +205,9 @@ def is_empty(path: Path) -> bool:
 
 
 def _has_content(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > 0
+    with suppress(FileNotFoundError):  # a log that another thread takes away, as it closes the database just now
+        return path.is_file() and path.stat().st_size > 0
+    return False
 
 
 def _must_not_drop_log(path: Path) -> None:

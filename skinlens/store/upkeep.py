@@ -197,7 +197,9 @@ class StoredUpkeep(StoreHome):
 
 def is_open(path: Path) -> bool:
     """Whether other accounts may read, write or enter it."""
-    return path.exists() and bool(path.stat().st_mode & 0o077)
+    with suppress(FileNotFoundError):  # as in ``database``: a log comes and goes
+        return bool(path.stat().st_mode & 0o077)
+    return False
 
 
 def close(path: Path) -> None:

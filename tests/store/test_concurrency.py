@@ -194,6 +194,15 @@ Dying = CaseStore
 """
 
 
+def test_a_log_that_goes_between_two_looks_is_no_trouble(store, save, monkeypatch):
+    """Another thread closes the database just now, and SQLite takes its log away."""
+    save(0)
+    log, looked = database._log(store.database), Path.is_file
+    monkeypatch.setattr(Path, "is_file", lambda path: path == log or looked(path))
+    assert not log.exists()
+    assert [patient.pseudonym for patient in store.patients()] == ["P-0001"]
+
+
 @pytest.mark.parametrize(
     "death",
     [DIES_BEFORE_THE_ROW, DIES_BEFORE_THE_COMMIT, DIES_IN_THE_FILE],
