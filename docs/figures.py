@@ -189,9 +189,10 @@ def speed_sentence() -> str:
     """How much faster the three maps are than with the published libraries, in one sentence."""
     one = read(ROOT / "benchmarks" / "results" / "explain_cost.json")
     machine, seconds = one["machine"], one["median"]["default"]["three"]["wall_ms"]
+    times, release = one["ratios"]["three_default"], one["model"]["version"]
     return (
         f"The three maps take {_seconds(seconds)} on {machine['cores']} cores of {machine['cpu']}, "
-        f"{one['ratios']['three_default']:.0f} times as fast as with the published libraries: "
+        f"{times:.0f} times as fast as with the published libraries (release {release}): "
         "[Speed](docs/performance.md).\n"
     )
 

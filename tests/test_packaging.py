@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from skinlens.cli import EXTRAS
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-WITHOUT = ("torch", "torchvision", "timm", "pytorch_grad_cam", "lime", "sklearn", "onnx", "matplotlib", "tqdm")
 BLOCK = f"""
 import sys
 class Absent:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {WITHOUT}:
+        if name.partition(".")[0] in {EXTRAS}:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 sys.meta_path.insert(0, Absent())
 """

@@ -19,8 +19,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int
 
 from skinlens import clock
-from skinlens.errors import SkinLensError
-from skinlens.explain import METHODS, seed_of
+from skinlens.checks.guards import require_checkable
+from skinlens.explain import seed_of
 from skinlens.formatting import percent
 from skinlens.imaging.preprocess import to_batch
 from skinlens.inference.classifier import Classifier
@@ -232,23 +232,3 @@ def average_drop(whole: float, hot_only: float) -> float:
     Chattopadhay et al., "Grad-CAM++", 2018, section 4.1, for one photo; the rest of it is blurred here, not black.
     """
     return max(0.0, whole - hot_only) / whole if whole > 0 else 0.0
-
-
-def require_checkable(classifier: Classifier, photo: Photo, explanation: Explanation) -> None:
-    """Refuse a map that is of another photo or another model, or that points nowhere.
-
-    Raises:
-        SkinLensError: with what was expected and found.
-    """
-    title = METHODS[explanation.method].title
-    for what, expected, found in (
-        ("photo", photo.sha256, explanation.photo_sha256),
-        ("model", classifier.engine.stamp.sha256, explanation.model.sha256),
-    ):
-        if expected != found:
-            raise SkinLensError(
-                f"{title} cannot be checked: expected a map of the {what} {expected[:12]}…, found one of {found[:12]}…."
-                " Make the map anew."
-            )
-    if np.ptp(explanation.heat) == 0:
-        raise SkinLensError(f"{title} cannot be checked: its map is the same everywhere, so it points nowhere.")

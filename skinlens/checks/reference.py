@@ -30,9 +30,9 @@ import numpy as np
 
 from skinlens import clock, paths
 from skinlens.checks.agreement import HOTTEST_PART, SAME_AREA, hottest_iou, spearman
+from skinlens.checks.guards import require_same_photo
 from skinlens.checks.reference_worker import WorkerRequest, WorkerResult
 from skinlens.errors import SkinLensError
-from skinlens.explain import METHODS
 from skinlens.formatting import percent
 from skinlens.imaging.preprocess import to_batch
 from skinlens.inference.classifier import Classifier
@@ -170,7 +170,7 @@ def recompute(
         Cancelled: ``progress`` raised it.
     """
     for one in explanations:
-        _require_same_photo(classifier, photo, one)
+        require_same_photo(classifier, photo, one)
     if missing := [name for name in LIBRARIES if find_spec(name) is None]:
         raise SkinLensError(
             f"The reference check needs {', '.join(missing)}, not installed here. Install the packages of "
@@ -249,16 +249,3 @@ def _spread(heat: Heatmap) -> Heatmap:
     """From 0 to 1, the coldest to the hottest; zero everywhere if the map is the same everywhere."""
     span = np.ptp(heat)
     return np.asarray((heat - heat.min()) / span if span > 0 else np.zeros_like(heat), dtype=np.float32)
-
-
-def _require_same_photo(classifier: Classifier, photo: Photo, explanation: Explanation) -> None:
-    title = METHODS[explanation.method].title
-    for what, expected, found in (
-        ("photo", photo.sha256, explanation.photo_sha256),
-        ("model", classifier.engine.stamp.sha256, explanation.model.sha256),
-    ):
-        if expected != found:
-            raise SkinLensError(
-                f"{title} cannot be checked: expected a map of the {what} {expected[:12]}…, found one of {found[:12]}…."
-                " Make the map anew."
-            )

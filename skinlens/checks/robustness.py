@@ -20,7 +20,7 @@ from PIL import Image
 
 from skinlens import clock
 from skinlens.checks.agreement import HOTTEST_PART, OVERLAP, hottest_iou, spearman
-from skinlens.checks.faithfulness import require_checkable
+from skinlens.checks.guards import require_checkable
 from skinlens.explain import explain
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import InputSpec, crop_box

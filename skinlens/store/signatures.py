@@ -12,6 +12,8 @@ from skinlens.store.mapping import Row
 
 NO_DIAGNOSIS = "Not signed yet: a case is signed with a diagnosis. Choose yours; “other” goes with words of your own."
 
+NO_SIGNER = "Not signed yet: choose who signs, or type another name."
+
 
 def write(
     db: Database, stored: Row, wanted: Mapping[str, object], *, status: Status, signer: str = "", action: str = ""
@@ -87,5 +89,5 @@ def _must_have_name(db: Database, name: str, *, signs: bool) -> None:
     if name or not settings.stored(db).signers:
         return
     if signs:
-        raise InvalidEntry("Not signed yet: choose who signs, or type another name.")
+        raise InvalidEntry(NO_SIGNER)
     raise InvalidEntry("Not saved yet: this case is signed. Choose who amends it, or type another name.")

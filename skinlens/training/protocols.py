@@ -7,7 +7,7 @@ lesion, lie on both sides, and that test set also chooses the best epoch.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -24,18 +24,7 @@ from skinlens.training.recipe import Augmentation, Recipe
 Protocol = Literal["lesion", "paper"]
 PAPER_PER_CLASS = 10_000
 PAPER_TEST_SHARE = 0.1
-PAPER_CHANGES = Augmentation(
-    flip=True,
-    rotate=False,
-    scale_low=1.0,
-    scale_high=1.0,
-    aspect=0.0,
-    shift=0.0,
-    brightness=0.2,
-    contrast=0.2,
-    saturation=0.2,
-    hue=0.05,
-)
+PAPER_CHANGES = replace(Augmentation.none(), flip=True, brightness=0.2, contrast=0.2, saturation=0.2, hue=0.05)
 """Brightness, contrast, hue, saturation and flips, as in the paper, which gives no ranges."""
 
 
@@ -83,18 +72,6 @@ def paper_split(entries: Sequence[Entry], recipe: Recipe) -> TrainingData:
     spec = recipe.input
     details, labels = load_details(entries, spec), labels_of(entries)
     generator = torch.Generator().manual_seed(recipe.view_seed)
-    unchanged = Augmentation(
-        flip=False,
-        rotate=False,
-        scale_low=1,
-        scale_high=1,
-        aspect=0,
-        shift=0,
-        brightness=0,
-        contrast=0,
-        saturation=0,
-        hue=0,
-    )
     chosen, changed = [], []
     for position in range(len(CODES)):
         own = torch.from_numpy(np.flatnonzero(labels == position))
@@ -105,7 +82,7 @@ def paper_split(entries: Sequence[Entry], recipe: Recipe) -> TrainingData:
     photos, is_copy = torch.cat(chosen), torch.cat(changed)
     pictures = torch.empty((len(photos), 3, spec.size_px, spec.size_px), dtype=torch.uint8)
     for part in torch.arange(len(photos)).split(512):
-        for ranges, rows in ((PAPER_CHANGES, part[is_copy[part]]), (unchanged, part[~is_copy[part]])):
+        for ranges, rows in ((PAPER_CHANGES, part[is_copy[part]]), (Augmentation.none(), part[~is_copy[part]])):
             if len(rows):
                 made = details.views(photos[rows], sample_params(len(rows), ranges, generator), spec)
                 pictures[rows] = (made * 255).round().to(torch.uint8)

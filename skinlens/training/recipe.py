@@ -44,6 +44,22 @@ class Augmentation:
     erase: float = 0.0
     """Probability that a rectangle of the view is greyed out."""
 
+    @classmethod
+    def none(cls) -> "Augmentation":
+        """Every photo as it is: each range is that of no change."""
+        return cls(
+            flip=False,
+            rotate=False,
+            scale_low=1.0,
+            scale_high=1.0,
+            aspect=0.0,
+            shift=0.0,
+            brightness=0.0,
+            contrast=0.0,
+            saturation=0.0,
+            hue=0.0,
+        )
+
 
 @dataclass(frozen=True)
 class Acquisition:

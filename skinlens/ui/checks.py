@@ -1,6 +1,8 @@
 """A check on its page: asked for with a button, seen on its way, cancelled, kept with the case; and its origin."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -8,7 +10,7 @@ from skinlens.clock import local_day
 from skinlens.explain import METHODS
 from skinlens.formatting import duration
 from skinlens.inference.classifier import Classifier
-from skinlens.records import CheckResult, Explanation, Progress
+from skinlens.records import CheckResult, Explanation, Photo, Progress
 from skinlens.ui import session
 from skinlens.ui.jobs import Job, Key
 from skinlens.ui.open_case import OpenCase
@@ -42,6 +44,51 @@ def of_map(opened: OpenCase, kind: str, explanation: Explanation) -> CheckResult
 def missing(able: Sequence[Explanation]) -> str:
     """For ``ask``, where some maps of the page were checked and these not yet."""
     return plain(f"Not checked yet: {', '.join(METHODS[one.method].title for one in able)}.")
+
+
+class Asking(NamedTuple):
+    """Words of a check that maps are put to."""
+
+    title: str
+    help: str
+    button: str
+    cancel: str
+    hint: Callable[[str], str]
+    """From the target's words: what it answers, and how long it takes."""
+
+
+def section_of_maps(
+    opened: OpenCase,
+    kind: str,
+    classifier: Classifier | None,
+    check: Callable[[Classifier, Photo, Explanation, Progress], CheckResult],
+    asking: Asking,
+    table: Callable[[Sequence[CheckResult], str], None],
+) -> None:
+    """A check that each map of the page can be put to: what was found, and the button for maps not checked yet."""
+    shown = shown_maps(opened)
+    found = {one: made for one in shown if (made := of_map(opened, kind, one)) is not None}
+    able = [one for one in checkable_maps(opened, classifier) if one not in found]
+    if not found and not able:
+        return
+    target = shown[0].target
+    st.subheader(asking.title, help=asking.help)
+    if found:
+        table(list(found.values()), target.words)
+    if able and classifier is not None:
+        compute = of_maps(check, opened, classifier, able)
+        hint = missing(able) if found else asking.hint(target.words)
+        ask(opened, (kind, target.code), asking.button, asking.cancel, compute, hint=hint)
+
+
+def of_maps(
+    check: Callable[[Classifier, Photo, Explanation, Progress], CheckResult],
+    opened: OpenCase,
+    classifier: Classifier,
+    maps: Sequence[Explanation],
+) -> Compute:
+    """The check of these maps of the open photo, for ``ask`` and for the desk."""
+    return each([partial(check, classifier, opened.analysis.photo, one) for one in maps])
 
 
 def ask(opened: OpenCase, key: Key, button: str, cancel: str, compute: Compute, *, hint: str = "") -> None:

@@ -96,12 +96,17 @@ def criteria(opened: OpenCase, read: ClinicalRecord) -> Entered:
     return Entered(abcd, seven_point, pattern, symptoms, evolution, phototype, problem)
 
 
-def save_phototype(store: CaseStore, opened: OpenCase, phototype: int | None) -> None:
-    """Keep the patient's phototype where it was changed here: what another case of the patient changed stays."""
+def save_phototype(store: CaseStore, opened: OpenCase, phototype: int | None) -> bool:
+    """Keep the patient's phototype where it was changed here: what another case of the patient changed stays.
+
+    Returns whether it was changed.
+    """
     case, read = opened.case, clinical_fields.key(opened, _PHOTOTYPE_READ)
     assert case is not None
-    if case.patient is not None and phototype != st.session_state.get(read):
-        store.set_phototype(case.patient.id, phototype, expected_version=case.patient.version)
+    if case.patient is None or phototype == st.session_state.get(read):
+        return False
+    store.set_phototype(case.patient.id, phototype, expected_version=case.patient.version)
+    return True
 
 
 def _suggest(opened: OpenCase) -> None:

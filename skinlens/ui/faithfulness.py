@@ -1,7 +1,6 @@
 """Does the model follow the maps better than chance? On request, map by map."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import streamlit as st
 
@@ -28,28 +27,19 @@ and the check tells less.
 """
 
 
+ASKING = checks.Asking(
+    "Faithfulness",
+    HELP,
+    "Check the maps against the model",
+    "Cancel the check against the model",
+    lambda target: (
+        f"Does the model's answer on {plain(target)} change with what a map calls hot? It takes some seconds."
+    ),
+)
+
+
 def section(opened: OpenCase, classifier: Classifier | None) -> None:
-    shown = checks.shown_maps(opened)
-    found = {one: check for one in shown if (check := checks.of_map(opened, KIND, one)) is not None}
-    able = [one for one in checks.checkable_maps(opened, classifier) if one not in found]
-    if not found and not able:
-        return
-    target = shown[0].target
-    st.subheader("Faithfulness", help=HELP)
-    if found:
-        _table(list(found.values()), target.words)
-    if able and classifier is not None:
-        checks.ask(
-            opened,
-            (KIND, target.code),
-            "Check the maps against the model",
-            "Cancel the check against the model",
-            checks.each([partial(_check, classifier, opened.analysis.photo, one) for one in able]),
-            hint=checks.missing(able)
-            if found
-            else f"Does the model's answer on {plain(target.words)} change with what a map calls hot? It takes some "
-            "seconds.",
-        )
+    checks.section_of_maps(opened, KIND, classifier, _check, ASKING, _table)
 
 
 def _check(classifier: Classifier, photo: Photo, explanation: Explanation, progress: Progress) -> CheckResult:

@@ -1,7 +1,6 @@
 """Do the maps stay where they are when the photo is hardly changed, and LIME's with another seed? On request."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -28,33 +27,25 @@ The model itself may answer otherwise to the changed photo. Then a map rightly m
 """
 
 
+ASKING = checks.Asking(
+    "Stability",
+    HELP,
+    "Check how stable the maps are",
+    "Cancel the check of stability",
+    lambda _: (
+        "Would the maps be the same had the photo been taken a little askew or in other light? The slower "
+        "methods are made several times for this: it takes some time, and the page can be used meanwhile."
+    ),
+)
+
+
 def section(opened: OpenCase, classifier: Classifier | None) -> None:
-    shown = checks.shown_maps(opened)
-    found = {one: check for one in shown if (check := checks.of_map(opened, KIND, one)) is not None}
-    able = [one for one in checks.checkable_maps(opened, classifier) if one not in found]
-    if not found and not able:
-        return
-    target = shown[0].target
-    st.subheader("Stability", help=HELP)
-    if found:
-        _table(list(found.values()), target.words)
-    if able and classifier is not None:
-        checks.ask(
-            opened,
-            (KIND, target.code),
-            "Check how stable the maps are",
-            "Cancel the check of stability",
-            compute(opened, classifier, able),
-            hint=checks.missing(able)
-            if found
-            else "Would the maps be the same had the photo been taken a little askew or in other light? The slower "
-            "methods are made several times for this: it takes some time, and the page can be used meanwhile.",
-        )
+    checks.section_of_maps(opened, KIND, classifier, _check, ASKING, _table)
 
 
 def compute(opened: OpenCase, classifier: Classifier, able: Sequence[Explanation]) -> checks.Compute:
-    """The check of these maps of the open photo, for ``checks.ask`` and for the desk."""
-    return checks.each([partial(_check, classifier, opened.analysis.photo, one) for one in able])
+    """The check of these maps of the open photo, for the desk."""
+    return checks.of_maps(_check, opened, classifier, able)
 
 
 def _check(classifier: Classifier, photo: Photo, explanation: Explanation, progress: Progress) -> CheckResult:

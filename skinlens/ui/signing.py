@@ -6,6 +6,7 @@ from skinlens.errors import InvalidEntry
 from skinlens.settings import offered
 from skinlens.store import CaseStore
 from skinlens.store.settings import optional_line
+from skinlens.store.signatures import NO_SIGNER
 from skinlens.ui import cache
 
 _LAST = "signer"
@@ -53,7 +54,7 @@ def missing(store: CaseStore, signer: str, *, draft: bool = True) -> str:
     if signer.strip() or (draft and not store.settings().signers):
         return ""
     if draft:
-        return "Not signed yet: choose who signs, or type another name."
+        return NO_SIGNER
     return "Not saved yet: an amendment needs the name of who makes it."
 
 

@@ -56,6 +56,10 @@ class TrayItem:
     """The case that it was filed as."""
     token: str = field(default_factory=new_token)
 
+    def key(self, name: str) -> str:
+        """Of one of its fields on the page."""
+        return f"tray_{name}-{self.token}"
+
     @property
     def melanoma_prob(self) -> float:
         """For the order of the list: what is unreliable, or not read, comes last."""

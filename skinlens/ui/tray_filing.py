@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from skinlens import pipeline
 from skinlens.records import Patient
-from skinlens.store import CaseStore, NewPatient
+from skinlens.store import CaseRow, CaseStore, NewPatient
 from skinlens.ui import cache, placement, session, signing, site_form, sites, widgets
 from skinlens.ui.filing import Filing, Run, counted
 from skinlens.ui.placement import KNOWN, NEW_LESION
@@ -63,26 +63,27 @@ def row(
     everybody: Whose,
     beside: DeltaGenerator,
     below: DeltaGenerator,
+    stored: Sequence[CaseRow],
 ) -> Ready | None:
-    """The fields of one photo; None until it has a body site or a lesion.
+    """The fields of one photo; None until it has a body site or a lesion. ``stored``: the cases that hold it already.
 
     ``beside`` is the place for what is ticked, ``below`` the one for the fields that few photos need.
     """
-    whose, own = everybody, _of(item, "own")
+    whose, own = everybody, item.key("own")
     if st.session_state.get(own):
         with below:
-            whose = _whose(known, lambda name: _of(item, name), "Patient of this photo", "Date of this photo")
+            whose = _whose(known, item.key, "Patient of this photo", "Date of this photo")
     lesion, where = _lesion(store, item, whose.patient if isinstance(whose.patient, int) else None, everybody.site)
     with beside:
         sign = st.checkbox(
-            "Sign", key=_of(item, "sign"), persist_state="session",
+            "Sign", key=item.key("sign"), persist_state="session",
             help="Marks your diagnosis as final when it is filed.", width="content",
         )  # fmt: skip
         st.checkbox(
             "Other patient or date", key=own, persist_state="session", help="For this photo alone.", width="content"
         )
-        again = _meant_again(store, item)
-    label = st.session_state.get(_of(item, "label"))
+        again = _meant_again(item, stored)
+    label = st.session_state.get(item.key("label"))
     if (lesion is None and not where.lesion.body_site) or not again:
         return None
     filing = Filing(
@@ -95,10 +96,6 @@ def row(
         where.position if lesion is None else None,
     )
     return Ready(filing, (*whose.missing, *(where.missing if lesion is None else ())))
-
-
-def _of(item: TrayItem, name: str) -> str:
-    return f"tray_{name}-{item.token}"
 
 
 def _whose(
@@ -128,9 +125,9 @@ def _lesion(store: CaseStore, item: TrayItem, patient_id: int | None, of_all: st
     lesions = {one.id: one for one in store.lesions(patient_id)} if patient_id is not None else {}
     columns = list(st.columns(4 if lesions else 3, gap="small"))
     with columns.pop():
-        widgets.choose_diagnosis("Your diagnosis", _of(item, "label"), "Your diagnosis", compact=True)
+        widgets.choose_diagnosis("Your diagnosis", item.key("label"), "Your diagnosis", compact=True)
     if lesions:
-        key = _of(item, f"lesion_{patient_id}")
+        key = item.key(f"lesion_{patient_id}")
         if st.session_state.get(key) not in {None, NEW_LESION, *lesions}:
             del st.session_state[key]
         chosen = columns.pop(0).selectbox(
@@ -145,16 +142,15 @@ def _lesion(store: CaseStore, item: TrayItem, patient_id: int | None, of_all: st
         )
         if chosen != NEW_LESION:
             return int(chosen), Where(sites.chosen(None))
-    return None, site_form.fields(lambda name: _of(item, name), columns, compact=True, for_all=of_all)
+    return None, site_form.fields(item.key, columns, compact=True, for_all=of_all)
 
 
-def _meant_again(store: CaseStore, item: TrayItem) -> bool:
+def _meant_again(item: TrayItem, stored: Sequence[CaseRow]) -> bool:
     """Whether a photo may be filed: one that is a case already only where that is said to be meant."""
-    found = store.cases_with_photo(item.photo_sha256)
-    if not found:
+    if not stored:
         return True
     return st.checkbox(
-        f"File it again: it is case {found[0].visit_id} already", key=_of(item, "again"), persist_state="session",
+        f"File it again: it is case {stored[0].visit_id} already", key=item.key("again"), persist_state="session",
         width="content",
     )  # fmt: skip
 

@@ -33,15 +33,11 @@ def section(tray: Tray, items: Sequence[TrayItem]) -> None:
                 on_spot=lambda spot: _spotted(numbered, at, spot),
             )
         with left, st.container(key="tray_map_photo"):
-            open_ = sum(_key(item, "pin") not in st.session_state for item in numbered.values())
+            open_ = sum(item.key("pin") not in st.session_state for item in numbered.values())
             st.markdown(f"**Click where photo {at} is.**" if open_ else "**All photos are placed.**")
             st.html(widgets.thumbnail(numbered[at].thumbnail, f"Photo {at} of the worklist"))
             st.caption(f"Then comes the next one. {open_} of {len(numbered)} not placed yet.")
             st.selectbox("Photo that the next click places", list(numbered), format_func="Photo {}".format, key=_AT)
-
-
-def _key(item: TrayItem, name: str) -> str:
-    return f"tray_{name}-{item.token}"
 
 
 def _next(numbered: dict[int, TrayItem]) -> int:
@@ -52,24 +48,24 @@ def _next(numbered: dict[int, TrayItem]) -> int:
 
 def _free(numbered: dict[int, TrayItem]) -> int:
     """The first photo that is not placed; where all are, the first."""
-    free = (number for number, item in numbered.items() if _key(item, "pin") not in st.session_state)
+    free = (number for number, item in numbered.items() if item.key("pin") not in st.session_state)
     return next(free, next(iter(numbered)))
 
 
 def _spotted(numbered: dict[int, TrayItem], at: int, spot: Spot) -> None:
     item = numbered[spot.lesion_id or at]
-    site_form.put(lambda name: _key(item, name), spot.position, sites.on_map(spot.position, spot.region))
+    site_form.put(item.key, spot.position, sites.on_map(spot.position, spot.region))
     st.session_state[_AT] = _free(numbered)  # set, not taken out: the field would have its old value again
 
 
 def _pin(number: int, item: TrayItem) -> Pin:
-    given = sites.chosen(st.session_state.get(_key(item, "site")))
+    given = sites.chosen(st.session_state.get(item.key("site")))
     where = site(given.body_site, given.remark) or "no body site yet"
     return Pin(
         number,
         number,
         where,
-        st.session_state.get(_key(item, "pin")),
+        st.session_state.get(item.key("pin")),
         region_of(given.body_site, given.remark),
         _verdict(item),
     )

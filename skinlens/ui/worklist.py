@@ -1,6 +1,6 @@
 """The worklist: many photos at once, each in its row with its result, filed together or one by one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -11,7 +11,7 @@ from skinlens.formatting import percent
 from skinlens.labels import BY_CODE, CODES
 from skinlens.pipeline import Analysis
 from skinlens.records import Patient, Prediction, QualityReport
-from skinlens.store import CaseStore
+from skinlens.store import CaseRow, CaseStore
 from skinlens.ui import cache, filing, outline, session, tabs, tray_drafts, tray_filing, tray_map, widgets
 from skinlens.ui.filing import Run, counted, numbered
 from skinlens.ui.tray import Tray, TrayItem
@@ -98,11 +98,12 @@ def _rows(store: CaseStore, tray: Tray) -> None:
     ready = []
     for item in _ordered(items):
         with st.container(border=True, key=f"tray_row_{item.token}"):
-            fields, actions = _row(store, tray, item, figures=cache.settings().cutoff_shown)
+            stored = store.cases_with_photo(item.photo_sha256) if item.state == "read" else ()
+            fields, actions = _row(tray, item, stored, figures=cache.settings().cutoff_shown)
             below = st.container()
             if item.state == "read" and everybody is not None:
                 with fields:
-                    ready.append(tray_filing.row(store, known, item, everybody, actions, below))
+                    ready.append(tray_filing.row(store, known, item, everybody, actions, below, stored))
             with actions:
                 _actions(tray, item)
     _discarded(tray)
@@ -186,8 +187,8 @@ def _outcome(store: CaseStore, tray: Tray, run: Run, known: Mapping[int, Patient
 # -------------------------------------------------------------------------------------------------------------- rows
 
 
-def _row(store: CaseStore, tray: Tray, item: TrayItem, figures: bool) -> tuple[DeltaGenerator, DeltaGenerator]:
-    """Picture and result of a file; the places for the fields of filing it, and for its buttons."""
+def _row(tray: Tray, item: TrayItem, stored: Sequence[CaseRow], figures: bool) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Picture and result of a file, and the case that holds it already; the places for its fields and its buttons."""
     picture, words, right = st.columns([2, 6, 15], gap="small")
     with picture:
         if item.thumbnail:
@@ -195,12 +196,11 @@ def _row(store: CaseStore, tray: Tray, item: TrayItem, figures: bool) -> tuple[D
     with words:
         st.markdown("  \n".join(lines(item, figures=figures)))
     if item.state == "read":
-        known = store.cases_with_photo(item.photo_sha256)
         with words:
             if item.not_filed:
                 st.error(plain(f"Not filed. {item.not_filed}"))
-            if known:
-                st.caption(plain(f"This very photo is stored already, as case {known[0].visit_id}."))
+            if stored:
+                st.caption(plain(f"This very photo is stored already, as case {stored[0].visit_id}."))
             if twin := _twin(tray, item):
                 st.caption(f"The same photo as number {position(tray, twin)} of this list.")
     with right:

@@ -12,18 +12,7 @@ from skinlens.training.augmentation import normalized, sample_params, views_of
 from skinlens.training.recipe import Augmentation
 
 SPEC = InputSpec(size_px=96, detail_px=60)
-NOTHING = Augmentation(
-    flip=False,
-    rotate=False,
-    scale_low=1.0,
-    scale_high=1.0,
-    aspect=0.0,
-    shift=0.0,
-    brightness=0.0,
-    contrast=0.0,
-    saturation=0.0,
-    hue=0.0,
-)
+NOTHING = Augmentation.none()
 
 
 def smooth_pictures(count: int) -> torch.Tensor:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from skinlens.errors import Conflict, SkinLensError
 from skinlens.labels import DIAGNOSES
-from skinlens.records import Status, Visit
+from skinlens.records import Case, Status, Visit
 from skinlens.store import CaseStore
 from skinlens.store.signatures import NO_DIAGNOSIS, signature_words
 from skinlens.ui import (
@@ -187,12 +187,13 @@ def _save(
         st.rerun()
     if shown == "draft" and now.visit.status != "draft":
         st.rerun()  # signed elsewhere a moment ago: the page says by whom, and what was typed stays
-    _write(store, opened, mine, wanted, signer)
-    clinical_form.save_phototype(store, opened, phototype)
-    _done(store, opened, now.visit, wanted)
+    changed = _write(store, opened, mine, wanted, signer)
+    if clinical_form.save_phototype(store, opened, phototype):
+        changed = store.case(changed.visit.id)
+    _done(opened, now.visit, changed, wanted)
 
 
-def _write(store: CaseStore, opened: OpenCase, mine: Entry, wanted: Status, signer: str) -> None:
+def _write(store: CaseStore, opened: OpenCase, mine: Entry, wanted: Status, signer: str) -> Case:
     assert opened.case is not None
     visit = opened.case.visit
     try:
@@ -210,17 +211,16 @@ def _write(store: CaseStore, opened: OpenCase, mine: Entry, wanted: Status, sign
     signing.remember(signer)
     session.refresh(changed)
     st.session_state[opened.key(_READ)] = changed.visit
+    return changed
 
 
-def _done(store: CaseStore, opened: OpenCase, before: Visit, wanted: Status) -> None:
-    assert opened.case is not None
-    now = store.case(before.id)
+def _done(opened: OpenCase, before: Visit, now: Case, wanted: Status) -> None:
     session.refresh(now)
     _begin_again(opened, now.visit)
     became = {"draft": "saved as a draft", "signed": "signed and saved", "amended": "amended and saved"}[wanted]
     if wanted == "amended" and now.visit.version == before.version:
-        became = "not changed: there was nothing to amend"
-    confirmation.give(opened.key(_SAVED), f"Case {before.id} {became}.".replace(" not changed", " is not changed"))
+        became = "is not changed: there was nothing to amend"
+    confirmation.give(opened.key(_SAVED), f"Case {before.id} {became}.")
     st.rerun()
 
 
@@ -270,5 +270,4 @@ def _save_settled(
         if found:
             st.rerun()
     wanted: Status = "signed" if signs else "draft" if now.visit.status == "draft" else "amended"
-    _write(store, opened, settled, wanted, signer)
-    _done(store, opened, now.visit, wanted)
+    _done(opened, now.visit, _write(store, opened, settled, wanted, signer), wanted)
