@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from figures import ROOT, TITLES, evaluation, interval, read, table
+from skinlens.evaluation.previous_results import FIRST_DETAIL_PX
 from skinlens.labels import BY_CODE
 from skinlens.metrics import predictive_values
-from skinlens.ui.rows import NOT_RUN, difference, told
 
 NOT_MEASURED = "Not measured for this release.\n"
+NOT_RUN = "not run"
 PREVALENCES = (0.02, 0.075, 0.2)
 """At which predictive values are shown; the app computes them at any."""
 SHOWN_COVERAGES = (0.5, 0.7, 0.8, 0.9, 1.0)
@@ -180,21 +181,49 @@ SHORT = ("balanced_accuracy", "accuracy", "macro_f1", "melanoma_auc")
 def ablation(
     protocol: str, gathered: Mapping[str, Any] | None = None, figures: Sequence[str] = (*TITLES, "melanoma_recall")
 ) -> str:
-    """One protocol's table; the paper's is named leaky."""
+    """One protocol's table; the paper's is named leaky.
+
+    The rows that were run or, under the paper's protocol, that the paper has; without it, those on photos of another
+    detail than the released model's are left out. A sentence names the recipes that were not run.
+    """
     content = gathered or stored_ablation()
     if content is None or protocol not in content["protocols"]:
         return f"{'Leaky. ' if protocol == 'paper' else ''}Not run yet.\n"
-    rows, absent = told(content["protocols"][protocol]["rows"])
+    detail = _detail(content) if protocol == "lesion" else None
+    everything = content["protocols"][protocol]["rows"]
+    rows = [
+        row
+        for row in everything
+        if row.get("paper_reports") or (row["status"] != NOT_RUN and detail in {None, row.get("detail_px")})
+    ]
+    others = "; ".join(row["title"] for row in everything if row not in rows)
     keys = [key for key in figures if any(key in row["figures"] for row in rows)]
     titles = [TITLES.get(key, key.replace("_", " ")) for key in keys]
     header = ["leaky" if protocol == "paper" else "", *titles, *COSTS.values()]
     if any(row.get("paper_reports") for row in rows):
         header.append("the paper reports")
     lines = [_ablation_row(row, keys, "the paper reports" in header) for row in rows]
-    names = {row["name"]: row["title"] for row in rows}
-    below = [f"{absent}\n"] if absent else []
+    names = {row["name"]: row["title"] for row in everything}
+    not_run = "Not run this way, and not in the paper" if protocol == "paper" else "Not run yet on these photos"
+    below = [f"{not_run}: {others}.\n"] if others else []
     below += [f"- {difference(one, names)}\n" for one in content["protocols"][protocol].get("differences", ())]
     return table(header, lines) + ("\n" + "".join(below) if below else "")
+
+
+def _detail(content: Mapping[str, Any]) -> int | None:
+    """Short side in pixels of the photos that the released model was trained on; None where its row does not say it."""
+    return next((row.get("detail_px") for row in content["protocols"]["lesion"]["rows"] if row["name"] == "int8"), None)
+
+
+def difference(one: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    """One row against another on the same photos, and whether that is more than chance."""
+    said = [
+        f"{found['value']:+.3f} in {words} ({found['low']:+.3f} to {found['high']:+.3f}), "
+        f"{'no clear difference' if found['low'] <= 0 <= found['high'] else 'more than chance'}"
+        for key, words in (("balanced_accuracy", "balanced accuracy"), ("melanoma_auc", "melanoma AUC"))
+        if (found := one["figures"].get(key))
+    ]
+    return f"{titles[one['of']]} against {titles[one['minus']]}: {'; '.join(said)}."
 
 
 def _ablation_row(row: Mapping[str, Any], keys: Sequence[str], with_paper: bool) -> list[str]:
@@ -230,15 +259,19 @@ def leak(gathered: Mapping[str, Any] | None = None) -> str:
     both = [name for name in honest if name in leaky]
     if not both:
         return "What the leak is worth was not measured yet: no recipe was run under both protocols.\n"
-    return "\n".join(_leak(honest[name]["title"], honest[name]["figures"], leaky[name]["figures"]) for name in both)
+    detail = _detail({"protocols": protocols})
+    return "\n".join(_leak(honest[name], leaky[name], detail) for name in both)
 
 
-def _leak(title: str, own: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+def _leak(honest: Mapping[str, Any], leaky: Mapping[str, Any], detail_px: int | None) -> str:
+    title, own, other = honest["title"], honest["figures"], leaky["figures"]
+    px = honest.get("detail_px", FIRST_DETAIL_PX)
+    before = f" Both were measured on photos of {px} px of detail." if detail_px not in {None, px} else ""
     return (
         f"What the leak is worth: one recipe, {title}, has an accuracy of {interval(other['accuracy'])} under the "
         f"leaky protocol and of {interval(own['accuracy'])} on lesions that it never saw. The leaky pictures are as "
         f"many of each class, so balanced accuracy compares better: {interval(other['balanced_accuracy'])} against "
-        f"{interval(own['balanced_accuracy'])}.\n"
+        f"{interval(own['balanced_accuracy'])}.{before}\n"
     )
 
 

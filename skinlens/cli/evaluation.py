@@ -12,6 +12,19 @@ from skinlens.errors import DatasetError
 from skinlens.inference.release import weights_directory
 
 
+class _Split(click.ParamType[str | Path]):
+    """A part of HAM10000 by its name, or the path of a list of photo ids."""
+
+    name = "part"
+
+    def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> str | Path:
+        if isinstance(value, Path) or value in {"train", "val", "test"}:
+            return value
+        if not Path(value).is_file():
+            self.fail(f"expected train, val, test or a file with one photo id a line; found {value!r}.", param, ctx)
+        return Path(value)
+
+
 @click.command("outline-train")
 @click.option("--test", "with_test", is_flag=True, help="Measure it on test too: once for a release, at the end.")
 @options.weights
@@ -39,7 +52,12 @@ def context_fit(*, weights: Path | None) -> int:
 @click.command()
 @click.option("--images", type=options.FILE, metavar="DIR", help="Pictures, found by id below it.")
 @click.option("--labels", type=options.FILE, metavar="CSV", help="HAM10000 or ISIC ground truth.")
-@click.option("--split", type=click.Choice(("train", "val", "test")), help="Of HAM10000; the whole file by default.")
+@click.option(
+    "--split",
+    type=_Split(),
+    metavar="PART",
+    help="train, val or test of HAM10000, or a file with one photo id a line; all photos by default.",
+)
 @options.json_file()
 @click.option(
     "--explanations",
@@ -62,7 +80,7 @@ def evaluate(
     *,
     images: Path | None,
     labels: Path | None,
-    split: str | None,
+    split: str | Path | None,
     json_path: Path | None,
     explanations: int | None,
     invariance: int | None,
@@ -96,7 +114,7 @@ def _explanations(count: int, json_path: Path | None, weights: Path | None) -> i
 
 
 def _invariance(
-    images: Path, labels: Path, split: str | None, count: int, json_path: Path | None, weights: Path | None
+    images: Path, labels: Path, split: str | Path | None, count: int, json_path: Path | None, weights: Path | None
 ) -> int:
     from skinlens.evaluation.invariance import invariance, summary
 

@@ -268,6 +268,7 @@ def measure_released(weights: Path, val: Sequence[Entry]) -> Measured:
     one = normalize(views[:1], spec)
     cost = {
         "size_px": spec.size_px,
+        "detail_px": spec.detail_px,
         "epochs": content["recipe"]["epochs"],
         "parameters": float(content["parameters"]),
         "size_kb": sum(content["files"][name]["bytes"] for name in serving) / 1024,
@@ -281,8 +282,8 @@ def lesions(entries: Sequence[Entry]) -> Int64[Array, " n"]:
 
 
 def cost_of(asked: Asked) -> dict[str, float]:
-    """Side of the photos and epochs of training; parameters, multiply-accumulates, size in float32, and the time of one
-    prediction in eager torch.
+    """Side of the views, detail of the photos and epochs of training; parameters, multiply-accumulates, size in
+    float32, and the time of one prediction in eager torch.
     """
     network, recipe = asked.network, asked.recipe
     photo = torch.rand(1, 3, recipe.input.size_px, recipe.input.size_px)
@@ -292,6 +293,7 @@ def cost_of(asked: Asked) -> dict[str, float]:
         latency_ms = median_ms(lambda: network(photo))
     return {
         "size_px": recipe.input.size_px,
+        "detail_px": recipe.input.detail_px,
         "epochs": recipe.epochs,
         "parameters": float(parameters_of(network)),
         "macs": counter.get_total_flops() / 2,

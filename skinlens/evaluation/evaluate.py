@@ -27,11 +27,12 @@ HEADLINES = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "macro_
 
 
 def evaluate(
-    classifier: Classifier, images: Path, labels: Path, split: str | None = None, resamples: int = RESAMPLES
+    classifier: Classifier, images: Path, labels: Path, split: str | Path | None = None, resamples: int = RESAMPLES
 ) -> dict[str, Any]:
     """Everything that ``python -m skinlens evaluate`` writes, ready for JSON.
 
-    Pictures are found below ``images`` by their id. Missing and unreadable ones are named, and not counted in ``n``.
+    ``split``: a part of HAM10000, or a file with the ids of the photos that are measured. Pictures are found below
+    ``images`` by their id. Missing and unreadable ones are named, and not counted in ``n``.
 
     Raises:
         DatasetError: the label file is of no known kind, or not one picture of it is there.
@@ -51,7 +52,7 @@ def evaluate(
         "other_classes": listed.other_classes,
         "left_out": dict(listed.left_out),
         "labels": list(CODES),
-        "split": split,
+        "split": split.stem if isinstance(split, Path) else split,
         "confusion": metrics.confusion(truth, probs.argmax(axis=1)).tolist(),
         **_figures(truth, probs, groups, resamples),
         **_beyond_the_headline(classifier, answers, listed, resamples),

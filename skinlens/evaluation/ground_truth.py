@@ -5,7 +5,7 @@ challenge's ground truth.
 import csv
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from skinlens.errors import DatasetError
@@ -82,14 +82,17 @@ class LabelFile:
     claims."""
 
 
-def read_labels(path: Path, split: str | None) -> LabelFile:
+def read_labels(path: Path, split: str | Path | None) -> LabelFile:
     """The lines of a label file, of one part where ``split`` is given.
 
-    The part is the file's own ``split`` column or, in a HAM10000 file without one, the project's frozen split.
+    The part is the file's own ``split`` column or, in a HAM10000 file without one, the project's frozen split. A path
+    is that of a text file with the ids of the part's photos, one a line.
 
     Raises:
         DatasetError: the file cannot be read, has no known column, names an unknown class, or has no such part.
     """
+    if isinstance(split, Path):
+        return _restricted(read_labels(path, None), split)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -119,6 +122,19 @@ def rows_with_picture(
             f"{listed.rows[0].image_id}.jpg. Check --images."
         )
     return present
+
+
+def _restricted(listed: LabelFile, ids: Path) -> LabelFile:
+    try:
+        wanted = set(ids.read_text(encoding="utf-8").split())
+    except (OSError, UnicodeDecodeError) as problem:
+        raise DatasetError(f"The list of photos {ids} cannot be read: {problem}. Expected one id a line.") from problem
+    rows = tuple(row for row in listed.rows if row.image_id in wanted)
+    if missing := wanted - {row.image_id for row in rows}:
+        raise DatasetError(f"{len(missing)} of the {len(wanted)} photos of {ids} have no label, first {min(missing)}.")
+    if not rows:
+        raise DatasetError(f"{ids} names no photo. Expected one id a line.")
+    return replace(listed, rows=rows)
 
 
 def _ham10000(path: Path, columns: tuple[str, ...], lines: list[dict[str, str]], split: str | None) -> LabelFile:

@@ -92,7 +92,9 @@ CHANGES: dict[str, Change] = {
 }
 
 
-def invariance(classifier: Classifier, images: Path, labels: Path, split: str | None, count: int) -> dict[str, Any]:
+def invariance(
+    classifier: Classifier, images: Path, labels: Path, split: str | Path | None, count: int
+) -> dict[str, Any]:
     """What ``python -m skinlens evaluate --invariance N`` writes, ready for JSON.
 
     Raises:
@@ -113,7 +115,7 @@ def invariance(classifier: Classifier, images: Path, labels: Path, split: str | 
     return {
         "n": len(ids),
         "image_ids": ids,
-        "split": split,
+        "split": split.stem if isinstance(split, Path) else split,
         "seed": SEED,
         "changes": [
             asdict(movement(name, probs[:, 0], probs[:, place], cut_off)) for place, name in enumerate(CHANGES, start=1)

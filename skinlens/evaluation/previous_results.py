@@ -10,13 +10,17 @@ from skinlens.errors import DatasetError
 Say = Callable[[str], None]
 SAME = 1e-9
 """Figures that differ by no more are the same."""
+FIRST_DETAIL_PX = 150
+"""Of the photos of rows that were measured before a row said it."""
 
 
 def merge_previous_results(found: dict[str, Any], earlier: dict[str, Any], say: Say) -> None:
     """Put into ``found``, in place, what ``earlier`` has measured and ``found`` has not.
 
     Both are tables as :func:`skinlens.evaluation.ablation.ablation` makes them. Each row says when it was measured. A
-    difference is kept only while the figures of both of its rows are the ones that it was made from.
+    difference is kept only while the figures of both of its rows are the ones that it was made from. Rows on photos of
+    another detail than the released model's are left out, but for recipes that ``earlier`` has under both protocols:
+    these are compared with themselves alone, to say what the leak is worth.
 
     Raises
     ------
@@ -25,9 +29,18 @@ def merge_previous_results(found: dict[str, Any], earlier: dict[str, Any], say: 
     """
     if found["bootstrap"] != earlier["bootstrap"]:
         raise _other("intervals made as now", found["bootstrap"], earlier["bootstrap"])
+    measured = {
+        name: {row["name"]: row for row in protocol["rows"] if row["status"] == "measured"}
+        for name, protocol in earlier["protocols"].items()
+    }
+    both = set.intersection(*(set(rows) for rows in measured.values()))
     for name, protocol in found["protocols"].items():
-        before = earlier["protocols"][name]
-        known = {row["name"]: row for row in before["rows"] if row["status"] == "measured"}
+        before, details = earlier["protocols"][name], _released_detail(found)
+        known = {
+            row_name: row
+            for row_name, row in measured[name].items()
+            if row_name in both or details in {None, row.get("detail_px", FIRST_DETAIL_PX)}
+        }
         now = {row["n"] for row in protocol["rows"] if row["status"] == "measured"}
         then = {row["n"] for row in known.values()}
         if len(now | then) > 1:
@@ -39,6 +52,12 @@ def merge_previous_results(found: dict[str, Any], earlier: dict[str, Any], say: 
                 say(f"{row['title']}: no run here, kept as measured on {row['measured_at']}")
         _keep_differences(protocol, before, known)
     found["search"] = found["search"] or earlier.get("search")
+
+
+def _released_detail(found: Mapping[str, Any]) -> int | None:
+    """Short side in pixels that the released model's photos are brought to; None for a table without its row."""
+    rows = found["protocols"]["lesion"]["rows"]
+    return next((row.get("detail_px") for row in rows if row["name"] == "int8"), None)
 
 
 def _keep_differences(protocol: dict[str, Any], before: dict[str, Any], known: dict[str, dict[str, Any]]) -> None:

@@ -161,7 +161,7 @@ def test_an_ablation_says_what_was_not_run_and_what_is_leaky() -> None:
     lines = evidence.ablation("lesion", gathered).splitlines()
     assert lines[2].startswith("| HSB | 0.700 (0.600–0.800) |")
     assert lines[2].endswith("| 96 | 6 | 3,900,000 | 91,000,000 | 15,200 | 4.0 |")
-    assert set(lines[3].split(" | ")[1:-1]) == {"not run"}
+    assert lines[4] == "Not run yet on these photos: ViT-Tiny."
     assert lines[-1] == "- HSB against ViT-Tiny: +0.050 in balanced accuracy (-0.050 to +0.150), no clear difference."
     short = evidence.ablation("lesion", gathered, ["balanced_accuracy"]).splitlines()
     assert short[2].startswith("| HSB | 0.700 (0.600–0.800) | 96 | 6 | 3,900,000 |")
@@ -176,6 +176,18 @@ def test_an_ablation_says_what_was_not_run_and_what_is_leaky() -> None:
     gathered["protocols"]["paper"]["rows"].append(leaky | {"name": "leak_long", "title": "HSB, longer"})
     assert [line.split(",")[1] for line in evidence.leak(gathered).splitlines() if line] == [" HSB", " HSB"]
     assert "one recipe, HSB, longer, has" in evidence.leak(gathered)
+
+
+def test_rows_on_photos_of_another_detail_are_in_no_table_but_in_the_leaks() -> None:
+    """What was measured on smaller copies is not set beside what is served; what the leak is worth stays."""
+    served = RUN | {"name": "int8", "title": "The released model", "detail_px": 300}
+    gathered = {"protocols": {"lesion": {"rows": [RUN, served]}, "paper": {"rows": [RUN]}}}
+    assert [line[:15] for line in evidence.ablation("lesion", gathered).splitlines()[2:]] == [
+        "| The released ",
+        "",
+        "Not run yet on ",
+    ]
+    assert evidence.leak(gathered).endswith("Both were measured on photos of 150 px of detail.\n")
 
 
 def test_the_search_is_a_table_of_its_own() -> None:

@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -200,3 +201,22 @@ def test_a_difference_by_hand() -> None:
     assert found is not None
     assert found["figures"]["accuracy"] == pytest.approx({"value": 0.5, "low": 0.5, "high": 0.5})
     assert difference(None, rows[1], ("all", "half"), 50) is None
+
+
+def test_earlier_rows_on_photos_of_another_detail_leave_the_table_but_for_the_leaks() -> None:
+    def row(name: str, **more: object) -> dict[str, Any]:
+        return {"name": name, "title": name, "status": "measured", "n": 9, "figures": {}, "measured_at": "then", **more}
+
+    def table(lesion: list[dict[str, Any]], paper: list[dict[str, Any]]) -> dict[str, Any]:
+        protocols = {"lesion": {"rows": lesion, "differences": []}, "paper": {"rows": paper}}
+        return {"protocols": protocols, "bootstrap": {}, "search": None, "created_at": "2026-01-01"}
+
+    empty = [{"name": name, "title": name, "status": "not run", "figures": {}} for name in ("hsb", "leak", "robust")]
+    found = table([*deepcopy(empty), row("int8", detail_px=300)], deepcopy(empty))
+    earlier = table([row("hsb"), row("leak"), row("robust", detail_px=300)], [row("leak")])
+    merge_previous_results(found, earlier, lambda text: None)
+    status = {name: [one["status"] for one in found["protocols"][name]["rows"]] for name in ("lesion", "paper")}
+    assert status == {
+        "lesion": ["not run", "measured", "measured", "measured"],
+        "paper": ["not run", "measured", "not run"],
+    }

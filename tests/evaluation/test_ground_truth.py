@@ -30,6 +30,21 @@ def test_ham10000_with_its_own_split(tmp_path: Path) -> None:
     assert len(read_labels(path, None).rows) == 3
 
 
+def test_a_part_can_be_a_list_of_ids(tmp_path: Path) -> None:
+    path = written(tmp_path, "image_id,dx\na,nv\nb,mel\nc,bkl\n")
+    ids = tmp_path / "elsewhere.txt"
+    ids.write_text("c\na\n")
+    assert [row.image_id for row in read_labels(path, ids).rows] == ["a", "c"]
+    ids.write_text("a\nd\ne\n")
+    with pytest.raises(DatasetError, match=r"2 of the 3 photos of .*elsewhere\.txt have no label, first d"):
+        read_labels(path, ids)
+    ids.write_text("\n")
+    with pytest.raises(DatasetError, match="names no photo"):
+        read_labels(path, ids)
+    with pytest.raises(DatasetError, match=r"The list of photos .*gone\.txt cannot be read"):
+        read_labels(path, tmp_path / "gone.txt")
+
+
 def test_what_else_the_file_tells_of_a_photo(tmp_path: Path) -> None:
     path = written(
         tmp_path,
