@@ -58,6 +58,38 @@ def training(release: Mapping[str, Any]) -> str:
     )
 
 
+def elsewhere(sha256: str) -> str:
+    """Melanoma on photos of other sources, a row a source, with what the cut-off in use does there."""
+    rows = []
+    for path in sorted((ROOT / "weights").glob("evaluation-*.json")):
+        one = read(path)
+        if one["split"] in {"val", "test"} or one["model"]["sha256"] != sha256:
+            continue
+        melanoma = one["thresholds"]["melanoma"]
+        used = next(row for row in melanoma["rows"] if row["cut_off"] == melanoma["shipped"])
+        rows.append([f"`{one['split']}`", f"{one['n']:,}", f"{melanoma['positives']:,}"])
+        rows[-1] += [interval(one["melanoma_auc"]), interval(used["sensitivity"]), interval(used["specificity"])]
+        rows[-1].append(interval(one["foreign"]["own_refused"]))
+    header = ["photos of", "photos", "melanomas", "melanoma AUC", "sensitivity", "specificity", "flagged as unfamiliar"]
+    return table(header, rows) if rows else NOT_MEASURED
+
+
+def invariance(sha256: str) -> str:
+    """How far changes that should not matter move the probabilities of one photo."""
+    path = ROOT / "weights" / "invariance-val.json"
+    one = read(path) if path.is_file() else None
+    if one is None or one["model"]["sha256"] != sha256:
+        return NOT_MEASURED
+    moved, counts = ("median", "p90", "p95", "largest"), ("top_changed", "side_changed")
+    rows = []
+    for row in one["changes"]:
+        rows.append([row["change"], *(f"{row[key]:.3f}" for key in moved), *(str(row[key]) for key in counts)])
+        rows[-1].append(f"{row['melanoma_within']:.0%}")
+    header = ["change", "median", "90 %", "95 %", "most", "top class changed", "side of the cut-off changed"]
+    header.append("melanoma within 0.10")
+    return about(one) + table(header, rows)
+
+
 def reliability(one: Mapping[str, Any] | None) -> str:
     """Stated probability against what happened, for the class put first and for melanoma."""
     if one is None:

@@ -22,6 +22,14 @@ def evaluations(model: ModelRef) -> dict[str, Mapping[str, Any]]:
     return {split: one for split, one in found.items() if one and one["model"]["sha256"] == model.sha256}
 
 
+def elsewhere(model: ModelRef) -> dict[str, Mapping[str, Any]]:
+    """Figures of this very model on photos of other sources than HAM10000, by the name of their list, sorted."""
+    prefix = "evaluation-"
+    names = sorted(path.stem.removeprefix(prefix) for path in weights_directory().glob(f"{prefix}*.json"))
+    found = {name: one for name in names if name not in {"val", "test"} and (one := evaluation(name))}
+    return {name: one for name, one in found.items() if one["model"]["sha256"] == model.sha256}
+
+
 def explanations_evaluation() -> Mapping[str, Any] | None:
     """Figures of the explanation methods on ``val``; None where they were not published."""
     return _read(EXPLANATIONS)

@@ -17,6 +17,7 @@ from skinlens.errors import WeightsError
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.imaging.quality import Familiarity
 from skinlens.inference import manifest_schema
+from skinlens.inference.bundle_metadata import METADATA, bundle_metadata
 from skinlens.inference.calibration import ConformalSets
 from skinlens.inference.engine import Engine, ExitLayer, Exits, Head
 from skinlens.inference.patient_context import ContextModel, context_model
@@ -169,9 +170,14 @@ def ships(directory: Path) -> bool:
 
 
 def write_manifest(directory: Path, content: dict[str, Any]) -> Path:
-    """The one place where a manifest is written. That of the folder that ships is bound to the code from then on."""
+    """The one place where a manifest is written, and ``metadata.json`` from it.
+
+    The manifest of the folder that ships is bound to the code from then on.
+    """
     path = directory / "manifest.json"
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    metadata = json.dumps(bundle_metadata(content), indent=2)
+    (directory / METADATA).write_text(metadata + "\n", encoding="utf-8")
     if ships(directory):
         manifest_schema.remember_bundled(content)
     return path

@@ -186,6 +186,7 @@ def _identity(recipe: Recipe, version: str) -> dict[str, Any]:
         "made_with": {
             "skinlens": skinlens.__version__,
             "torch": torch.__version__,
+            "numpy": np.__version__,
             "onnxruntime": onnxruntime.__version__,
             "python": platform.python_version(),
         },

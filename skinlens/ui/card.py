@@ -15,7 +15,7 @@ from skinlens.ui.words import RISK_SIGNS, name, percent, plain
 from skinlens.wording import in_full
 
 LIMITS = (
-    "Photos from other clinics, other cameras or other skin are read worse than the figures above say.",
+    "Photos from other clinics, other cameras or other skin are read worse than the first table says.",
     "The maps show what moved the model, not where the disease is. The three methods may disagree.",
     "Of a photo that is unlike those it learned from it says only that: its probabilities are gray and mean nothing.",
 )
@@ -33,13 +33,41 @@ def what_it_is(release: Mapping[str, Any]) -> None:
     st.markdown(
         "A small neural network that runs on this computer. It looks at one photo at the detail of "
         f"{spec['detail_px']} pixels across the short side, and divides its certainty among seven kinds of lesion. It "
-        f"was trained on {release['data']['name']}, photos from two clinics; patients' photos of one lesion were never "
-        "both learned from and tested on."
+        f"was trained on {release['data']['name']}, photos from two clinics{_further_sources(release)}; photos of one "
+        "lesion were never both learned from and tested on."
     )
     widgets.table(
         ("Kind of lesion", "Risk group"),
         [(name(label.code), f"{RISK_SIGNS[label.risk]} {label.risk}") for label in LABELS],
     )
+
+
+def _further_sources(release: Mapping[str, Any]) -> str:
+    names = [one["name"] or one["folder"] for one in release["recipe"].get("sources", ())]
+    return f", and on photos of other clinics ({plain(', '.join(names))})" if names else ""
+
+
+def elsewhere() -> None:
+    """Melanoma on photos of other clinics: AUC, and what the cut-off in use does there."""
+    measured = published_figures.elsewhere(cache.classifier().engine.stamp)
+    if not measured:
+        st.info("This model was not measured on photos of other clinics.")
+        return
+    cutoff = cache.classifier().melanoma_threshold.value
+    rows = []
+    for title, one in measured.items():
+        melanoma = one["thresholds"]["melanoma"]
+        in_use = next((row for row in melanoma["rows"] if abs(row["cut_off"] - cutoff) < 1e-12), {})
+        rows.append(
+            (
+                f"{plain(title.replace('_', ' '))}: {one['n']:,} photos, {melanoma['positives']:,} melanomas",
+                figures.interval(one["melanoma_auc"]),
+                figures.interval(in_use.get("sensitivity")),
+                figures.interval(in_use.get("specificity")),
+            )
+        )
+    widgets.table(("Photos", "AUC, melanoma", "Sensitivity at the cut-off", "Specificity at the cut-off"), rows)
+    st.caption("Photos of the same clinics were in training, or chose the network: from a new clinic, expect less.")
 
 
 def how_well() -> None:

@@ -67,3 +67,25 @@ def test_the_model_page_shows_figures_of_its_own_model_alone(
         topic(agreed, "Errors")
         assert len(agreed.get("plotly_chart")) == (2 if shown else 0)
         topic(agreed, "Overview")
+
+
+def test_photos_of_other_clinics_have_their_own_table(
+    agreed: AppTest, measured: dict[str, Any], release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(published_figures, "weights_directory", lambda: tmp_path)
+    classifier = pipeline.load_classifier(release)
+    cutoff, stamp = classifier.melanoma_threshold.value, classifier.engine.stamp
+    turn(agreed, "performance")
+    assert "not measured on photos of other clinics" in read(agreed)
+    row = {"cut_off": cutoff, "sensitivity": figure(0.6), "specificity": figure(0.3)}
+    content = {
+        **measured,
+        "melanoma_auc": figure(0.81),
+        "thresholds": {"melanoma": {"positives": 9, "rows": [row | {"cut_off": 0.99, "sensitivity": None}, row]}},
+        "model": {"name": stamp.name, "version": stamp.version, "sha256": stamp.sha256},
+    }
+    (tmp_path / "evaluation-other_clinic.json").write_text(json.dumps(content))
+    turn(agreed, "performance")
+    said = read(agreed)
+    for part in ("other clinic: 42 photos, 9 melanomas", "0.810 (0.710 to 0.860)", "0.600 (0.500 to 0.650)", "0.300 ("):
+        assert part in said

@@ -152,3 +152,17 @@ def test_a_manifest_that_is_no_object_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("[1]")
     with pytest.raises(WeightsError, match="expected a JSON object"):
         load_manifest(tmp_path)
+
+
+def test_the_metadata_beside_the_manifest_is_of_the_same_release() -> None:
+    """In the keys of a MONAI bundle: those that its specification requires, but for the version of MONAI."""
+    content, metadata = (json.loads((SHIPPED / name).read_text()) for name in ("manifest.json", "metadata.json"))
+    required = {"version", "pytorch_version", "numpy_version", "task", "description", "authors", "copyright"}
+    assert required | {"network_data_format", "intended_use"} <= set(metadata)
+    assert metadata["version"] == content["version"]
+    data = metadata["network_data_format"]
+    side = content["input"]["size_px"]
+    assert (data["inputs"]["image"]["spatial_shape"], data["inputs"]["image"]["value_range"]) == ([side, side], [-1, 1])
+    assert data["outputs"]["pred"]["channel_def"]["4"] == "melanoma"
+    assert metadata["eval_metrics"]["melanoma_auc"] == content["parity"]["int8"]["melanoma_auc"]
+    assert "not a medical device" in metadata["intended_use"]

@@ -20,6 +20,8 @@ def page() -> None:
 def _overview() -> None:
     release = cache.manifest()
     card.how_well()
+    st.header("On photos of other clinics")
+    card.elsewhere()
     st.header("What it cannot do, and for whom it was not tried")
     card.limits()
     st.header("What it is")
