@@ -36,7 +36,9 @@ def bundle_metadata(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "description": f"{manifest['name']}: {manifest['parameters']:,} parameters, int8 features and a float32 head",
         "authors": "The SkinLens authors",
         "copyright": "CC BY-NC 4.0",
-        "data_source": ", ".join([manifest["data"]["name"], *_further_sources(manifest)]),
+        "data_source": ", ".join(
+            [manifest["data"]["name"], *(one["name"] for one in manifest["data"].get("sources", ()))]
+        ),
         "data_type": "jpeg, png, tiff, webp, heic",
         "image_classes": "RGB dermoscopic photo of one lesion",
         "label_classes": f"one of {', '.join(labels)}",
@@ -71,7 +73,3 @@ def bundle_metadata(manifest: Mapping[str, Any]) -> dict[str, Any]:
             },
         },
     }
-
-
-def _further_sources(manifest: Mapping[str, Any]) -> list[str]:
-    return [one["name"] or one["folder"] for one in manifest["recipe"].get("sources", ())]

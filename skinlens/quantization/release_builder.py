@@ -25,7 +25,7 @@ import skinlens
 from skinlens import clock, metrics, paths
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import normalize, to_batch
-from skinlens.imaging.quality import fit_familiarity
+from skinlens.imaging.quality import Familiarity, fit_familiarity
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.inference.calibration import (
     SET_SEED,
@@ -52,6 +52,7 @@ from skinlens.records import AIMED_SENSITIVITY, Array, Batch, ModelRef
 from skinlens.training.ham10000 import SPLIT, Entry, labels_of, load_views, split_file
 from skinlens.training.loop import in_half, load_student
 from skinlens.training.recipe import Recipe
+from skinlens.training.sources import load_source
 
 BACKBONE, FLOAT, HEAD, FAMILIARITY = "student-int8.onnx", "student-float16.pt", "head.npz", "familiarity.npz"
 CALIBRATION_PHOTOS = 256
@@ -63,6 +64,8 @@ FLOAT_LAYERS: tuple[tuple[str, ...], ...] = (
 )
 """Layers that are tried in float. The narrow maps between the first stages lose most by eight bits; the stem and the
 first block are no slower in float, and each further stage in float makes a forward pass a tenth slower."""
+_Source = tuple[list[Entry], list[Entry]]
+"""Training and held-out photos of one of a recipe's sources."""
 CLOSE_AGREEMENT, CLOSE_ACCURACY = 0.005, 0.01
 """What may be lost for fewer float layers: of the best agreement, and of the float network's balanced accuracy."""
 
@@ -93,17 +96,20 @@ def export(
 ) -> Path:
     """Write a release from ``run``'s best weights into ``out``; returns the path of its manifest.
 
-    ``note`` says in the manifest what the recipe does not; ``calibrations`` are the ways of it that are tried.
+    ``note`` says in the manifest what the recipe does not; ``calibrations`` are the ways of it that are tried. The
+    photos of the recipe's sources count as familiar, since the network learned from them.
 
     Raises:
         OSError: ``run`` holds no ``best.pt``, or ``out`` cannot be written.
+        DatasetError: a source of the run's recipe is not there.
     """
     student, recipe = load_student(run / "best.pt")
     train, val = (_Part(load_views(entries, recipe.input), labels_of(entries)) for entries in (training, validation))
     out.mkdir(parents=True, exist_ok=True)
     served, quantization = _quantized(student, recipe, train, val, out, calibrations)
     calibrated = _calibrated(served, val, [entry.group for entry in validation])
-    familiarity = fit_familiarity(_run(served.engine, train, "int8 on train").pooled, served.outputs.pooled)
+    sources = [load_source(source, paths.ROOT / "recipes") for source in recipe.sources]
+    familiarity = _familiarity(served, recipe, train, sources)
     np.savez(out / HEAD, **{part: getattr(served.engine.head, part) for part in HEAD_PARTS}, **exit_weights(student))
     np.savez(
         out / FAMILIARITY, mean=familiarity.mean, whitening=familiarity.whitening, limit=np.float64(familiarity.limit)
@@ -113,7 +119,7 @@ def export(
         **_identity(recipe, version),
         "architecture": {"class": f"{Student.__module__}.{Student.__qualname__}", **asdict(recipe.student)},
         "parameters": sum(parameter.numel() for parameter in student.parameters()),
-        "data": _data(train, val),
+        "data": _data(train, val, recipe, sources),
         "taught_by": teachers(run / "best.pt"),
         "note": note,
         **calibrated,
@@ -175,6 +181,17 @@ def _calibrated(served: _Quantized, val: _Part, lesions: Sequence[str]) -> dict[
     }
 
 
+def _familiarity(served: _Quantized, recipe: Recipe, train: _Part, sources: Sequence[_Source]) -> Familiarity:
+    """Step 3: what the engine's features are like on the photos of training; the limit lets most held-out ones pass."""
+    features, held_out = [_run(served.engine, train, "int8 on train").pooled], [served.outputs.pooled]
+    for theirs in sources:
+        for entries, gathered in zip(theirs, (features, held_out), strict=True):
+            if entries:
+                part = _Part(load_views(entries, recipe.input), labels_of(entries))
+                gathered.append(_run(served.engine, part, "int8 on a source").pooled)
+    return fit_familiarity(np.concatenate(features), np.concatenate(held_out))
+
+
 def _identity(recipe: Recipe, version: str) -> dict[str, Any]:
     """What the manifest says of itself, of the versions it was made with, and of its files' names."""
     return {
@@ -200,19 +217,22 @@ def _identity(recipe: Recipe, version: str) -> dict[str, Any]:
     }
 
 
-def _data(train: _Part, val: _Part) -> dict[str, Any]:
+def _data(train: _Part, val: _Part, recipe: Recipe, sources: Sequence[_Source]) -> dict[str, Any]:
     return {
         "name": "HAM10000",
         "protocol": "lesion",
         "split": SPLIT,
         "split_sha256": hashlib.sha256(split_file().read_bytes()).hexdigest(),
         "photos": {"train": len(train.truth), "val": len(val.truth)},
+        "sources": [
+            {"name": source.name or source.folder, "photos": {"train": len(theirs[0]), "val": len(theirs[1])}}
+            for source, theirs in zip(recipe.sources, sources, strict=True)
+        ],
     }
 
 
 def _file(path: Path) -> dict[str, Any]:
-    content = path.read_bytes()
-    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size}
 
 
 def teachers(best: Path) -> dict[str, str]:

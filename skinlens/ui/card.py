@@ -43,7 +43,7 @@ def what_it_is(release: Mapping[str, Any]) -> None:
 
 
 def _further_sources(release: Mapping[str, Any]) -> str:
-    names = [one["name"] or one["folder"] for one in release["recipe"].get("sources", ())]
+    names = [one["name"] for one in release["data"].get("sources", ())]
     return f", and on photos of other clinics ({plain(', '.join(names))})" if names else ""
 
 
@@ -57,7 +57,7 @@ def elsewhere() -> None:
     rows = []
     for title, one in measured.items():
         melanoma = one["thresholds"]["melanoma"]
-        in_use = next((row for row in melanoma["rows"] if abs(row["cut_off"] - cutoff) < 1e-12), {})
+        in_use: Mapping[str, Any] = next((row for row in melanoma["rows"] if abs(row["cut_off"] - cutoff) < 1e-12), {})
         rows.append(
             (
                 f"{plain(title.replace('_', ' '))}: {one['n']:,} photos, {melanoma['positives']:,} melanomas",

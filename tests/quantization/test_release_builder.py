@@ -2,10 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from skinlens.quantization.release_builder import fastest_that_agrees, teachers
+from skinlens.inference.release import load_engine
+from skinlens.quantization import release_builder
+from skinlens.quantization.release_builder import _familiarity, _Part, _Quantized, _run, fastest_that_agrees, teachers
+from skinlens.training.ham10000 import Entry
+from skinlens.training.recipe import Recipe
 
 FLOAT = 0.740
 
@@ -42,3 +47,28 @@ def test_a_release_names_the_files_that_its_student_learned_from(tmp_path: Path)
     assert teachers(best) == {"teacher": "ab"}
     torch.save({"network": {}}, best)
     assert teachers(best) == {}
+
+
+def test_photos_of_a_recipes_sources_are_familiar(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Photos of a source are another world than HAM10000's: they pass because the fit and the limit have seen some."""
+    engine, draw = load_engine(release), np.random.default_rng(1)
+    size = engine.spec.size_px
+
+    def part(level: int) -> _Part:
+        views = draw.normal(level, 12, (30, size, size, 3)).clip(0, 255).astype(np.uint8)
+        return _Part(views, np.zeros(30, dtype=np.int64))
+
+    def entries(title: str) -> list[Entry]:
+        return [Entry(title, Path(title), 0)]
+
+    parts = {"train": part(200), "val": part(200), "source": part(60), "source val": part(60)}
+    monkeypatch.setattr(release_builder, "load_views", lambda listed, spec: parts[listed[0].image_id].views)
+    monkeypatch.setattr(release_builder, "labels_of", lambda listed: parts[listed[0].image_id].truth)
+    outputs = _run(engine, parts["val"], "val")
+    served = _Quantized(engine, outputs, outputs.logits)
+    recipe = Recipe(name="two sources", input=engine.spec)
+    strange = _run(engine, parts["source val"], "source").pooled[0]
+    with_source = _familiarity(served, recipe, parts["train"], [(entries("source"), entries("source val"))])
+    without = _familiarity(served, recipe, parts["train"], [])
+    assert with_source.distance(strange) <= with_source.limit
+    assert without.distance(strange) > without.limit
