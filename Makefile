@@ -14,7 +14,7 @@ JOBS ?= 2
 
 PYTHON := $(VENV)/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check
-GENERATED := README.md docs/model-card.md docs/performance.md docs/data-path.md
+GENERATED := README.md docs/model-card.md docs/performance.md docs/data-path.md docs/decisions/README.md
 BENCHMARKS := $(filter-out benchmarks/machine.py benchmarks/explain_sides.py,$(wildcard benchmarks/*.py))
 
 # The first Python that is new enough and really starts; 3.11 is the one that the requirements are tested with.
@@ -28,6 +28,9 @@ unexport PYTHONDONTWRITEBYTECODE
 # Whole files to each worker process, which share what they set up, in the order that conftest.py gives; each computes
 # on one thread, so that JOBS of them share JOBS cores.
 PYTEST := OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
+
+# Its theme announces another program on every run, in red.
+SITE := NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict
 
 .PHONY: help app check check-fast format lint types imports docs-check test test-fast docs screenshot bench clean
 
@@ -62,6 +65,9 @@ imports: $(VENV)/check.stamp ## Check that imports follow the photo's journey
 docs-check: $(VENV)/check.stamp ## Check that the figures in the documents are those that were measured
 	@echo "== cog --check"
 	$(PYTHON) -m cogapp -I docs --verbosity=1 --check --diff --check-fail-msg='Run `make docs`.' $(GENERATED)
+	echo "== mkdocs build --strict"
+	$(SITE) --quiet --site-dir .site-check
+	rm -rf .site-check
 
 test: $(VENV)/check.stamp ## Run the tests; skipped ones say why
 	@echo "== pytest"
@@ -71,8 +77,10 @@ test-fast: $(VENV)/check.stamp
 	@echo "== pytest, the fast tests"
 	$(PYTEST) -m "not slow and not browser and not data"
 
-docs: $(VENV)/check.stamp ## Paste the measured figures into the documents
+docs: $(VENV)/check.stamp ## Paste the measured figures into the documents, and build them as a site in site/
 	@$(PYTHON) -m cogapp -I docs --verbosity=1 -r $(GENERATED)
+	$(SITE) --quiet
+	echo "Open site/index.html."
 
 screenshot: $(VENV)/check.stamp ## Make the picture of the README anew, with the drawn example
 	@PYTHONPATH=. $(PYTHON) docs/screenshot.py
@@ -86,7 +94,7 @@ bench: $(VENV)/check.stamp ## Run the benchmarks, about an hour; each writes ben
 	exit $$failed
 
 clean: ## Remove the virtual environment and the caches; cases, runs and weights stay
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) site .site-check .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Without these lines two runs of make side by side would install into one environment at once.

@@ -1,4 +1,4 @@
-"""The table of modules in ``data-path.md``: the order of the import contract, the words of the modules themselves.
+"""Listings of the documents: modules in the order of the import contract, decisions in the order they were taken.
 
 ``cog`` calls this (``make docs``), so the table is right whenever ``make check`` passes.
 """
@@ -47,3 +47,12 @@ def first_words(source: str) -> str:
     sentence = re.match(r".*?[.](?=\s+[A-Z`]|\s*$)|.*", paragraph)
     words = sentence[0] if sentence else ""
     return words.rstrip(":").replace("``", "`").replace("|", "\\|")
+
+
+def decisions(root: Path = ROOT) -> str:
+    """A Markdown table of the decision records: number and title, linked."""
+    lines = ["| | decision |", "|---|---|"]
+    for path in sorted((root / "docs" / "decisions").glob("[0-9]*.md")):
+        number, _, title = path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ").partition(". ")
+        lines.append(f"| {number} | [{title}]({path.name}) |")
+    return "".join(f"{line}\n" for line in lines)

@@ -175,7 +175,7 @@ def test_the_disclaimer_is_printed(name: str) -> None:
 
 
 def test_decisions_are_numbered_and_say_why() -> None:
-    decisions = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    decisions = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
     assert [int(path.name[:4]) for path in decisions] == list(range(1, len(decisions) + 1))
     for path in decisions:
         headings = re.findall(r"^(?:## |\*\*)(\w+)\b", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
