@@ -14,7 +14,7 @@ JOBS ?= 2
 
 PYTHON := $(VENV)/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check
-GENERATED := README.md docs/model-card.md docs/performance.md docs/data-path.md docs/decisions/README.md
+GENERATED := README.md docs/model-card.md docs/performance.md docs/architecture.md docs/decisions/README.md
 BENCHMARKS := $(filter-out benchmarks/machine.py benchmarks/explain_sides.py,$(wildcard benchmarks/*.py))
 
 # The first Python that is new enough and really starts; 3.11 is the one that the requirements are tested with.
@@ -78,7 +78,8 @@ test-fast: $(VENV)/check.stamp
 	$(PYTEST) -m "not slow and not browser and not data"
 
 docs: $(VENV)/check.stamp ## Paste the measured figures into the documents, and build them as a site in site/
-	@$(PYTHON) -m cogapp -I docs --verbosity=1 -r $(GENERATED)
+	@$(PYTHON) docs/picture.py
+	$(PYTHON) -m cogapp -I docs --verbosity=1 -r $(GENERATED)
 	$(SITE) --quiet
 	echo "Open site/index.html."
 

@@ -128,7 +128,7 @@ def unrequired(source: str, required: Iterable[str]) -> set[str]:
         "tests",
         "evidence",
         "figures",
-        "listing",
+        "listing", "picture",
         "_typeshed",
         "conftest",
         "",

@@ -1,8 +1,10 @@
 """The table of modules follows the contract and the docstrings."""
 
+import re
 from pathlib import Path
 
 import listing
+import picture
 import pytest
 
 CONTRACT = """
@@ -43,3 +45,28 @@ def test_first_words_are_one_sentence(docstring: str, words: str) -> None:
 def test_a_contract_without_layers_is_refused() -> None:
     with pytest.raises(ValueError, match="the first contract"):
         list(listing.layers({"tool": {}}))
+
+
+def test_the_picture_is_of_the_contract_as_it_stands() -> None:
+    """``make docs`` draws it anew."""
+    assert (picture.ROOT / "docs" / "architecture.svg").read_text(encoding="utf-8") == picture.picture()
+
+
+def test_the_picture_has_a_row_a_layer_and_a_box_a_module(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(CONTRACT)
+    drawn = picture.picture(tmp_path)
+    assert re.findall(r">(ui|evaluate|records|__main__)<", drawn) == ["ui", "evaluate", "records"]
+    assert drawn.count("<rect ") == 3
+    assert len(set(re.findall(r'<rect x="\d+" y="(\d+)"', drawn))) == 2
+
+
+def test_decisions_are_listed_in_their_order(tmp_path: Path) -> None:
+    folder = tmp_path / "docs" / "decisions"
+    folder.mkdir(parents=True)
+    (folder / "0002-b.md").write_text("# 2. The second\n\nmore")
+    (folder / "0001-a.md").write_text("# 1. The first\n")
+    (folder / "README.md").write_text("# Decisions\n")
+    assert listing.decisions(tmp_path).splitlines()[2:] == [
+        "| 1 | [The first](0001-a.md) |",
+        "| 2 | [The second](0002-b.md) |",
+    ]
