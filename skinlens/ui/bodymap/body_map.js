@@ -183,7 +183,7 @@ class BodyMap {
     const { width, height } = svg.viewBox.baseVal;
     const point = new DOMPoint(x * width, y * height);
     if (!svg.querySelector(".sl-skin path").isPointInFill(point)) return null;
-    return [...svg.querySelectorAll(".sl-region")].reverse().find((one) => one.isPointInFill(point)) ?? null;
+    return [...svg.querySelectorAll(".sl-region")].toReversed().find((one) => one.isPointInFill(point)) ?? null;
   }
 
   here(at) {

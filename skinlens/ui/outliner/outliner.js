@@ -264,7 +264,7 @@ class Editor {
   }
 }
 
-// The same curve as the app fills: see skinlens/segmentation/outline.py.
+// The same curve as the app fills: see skinlens/segmentation/contour.py.
 function curve(points) {
   const at = (index) => points[(index + points.length) % points.length];
   const pieces = points.map((from, index) => {
