@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from crepes import ConformalClassifier
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skinlens.inference.calibration import choose_threshold, fit_temperature, softmax
+from skinlens.inference.calibration import choose_threshold, fit_conformal_sets, fit_temperature, softmax
 
 
 def test_softmax_by_hand_and_without_overflow() -> None:
@@ -44,3 +45,17 @@ def test_the_sensitivity_that_was_asked_for_is_reached(rows: list[tuple[bool, fl
     assert threshold.sensitivity >= sensitivity
     assert threshold.sensitivity == (prob >= threshold.value)[positive].mean()
     assert threshold.specificity == (prob < threshold.value)[~positive].mean()
+
+
+@pytest.mark.parametrize("level", [0.8, 0.9])
+def test_a_class_passes_its_floor_where_crepes_says_that_it_cannot_be_ruled_out(level: float) -> None:
+    """Class by class, the p-value of crepes' conformal classifier with the same score, 1 minus the probability."""
+    draw = np.random.default_rng(11)
+    truth = np.repeat(np.arange(7), [40, 25, 60, 9, 33, 120, 12])
+    probs, fresh = (draw.dirichlet(np.ones(7), count) for count in (len(truth), 200))
+    floors = np.array(fit_conformal_sets(truth, probs, "drawn", level).floors)
+    for position in range(7):
+        oracle = ConformalClassifier()
+        oracle.fit(1 - probs[truth == position, position])
+        p_values = oracle.predict_p(1 - fresh[:, [position]], smoothing=False)[:, 0]
+        np.testing.assert_array_equal(fresh[:, position] >= floors[position], p_values > 1 - level + 1e-12)
