@@ -26,13 +26,16 @@ class _Split(click.ParamType[str | Path]):
 
 
 @click.command("outline-train")
-@click.option("--test", "with_test", is_flag=True, help="Measure it on test too: once for a release, at the end.")
+@click.option("--test", is_flag=True, help="Train none, measure the one that is there on test: once for a release.")
 @options.weights
-def outline_train(*, with_test: bool, weights: Path | None) -> int:
+def outline_train(*, test: bool, weights: Path | None) -> int:
     """Train the segmentation head for a release and add it to that; needs SKINLENS_HAM10000."""
-    from skinlens.evaluation.segmentation import train_and_measure
+    from skinlens.evaluation.segmentation import measure, train_and_measure
 
-    print(train_and_measure(weights or weights_directory(), with_test=with_test))
+    if test:
+        measure(weights or weights_directory(), "test")
+    else:
+        print(train_and_measure(weights or weights_directory()))
     return 0
 
 

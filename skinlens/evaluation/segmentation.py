@@ -24,22 +24,28 @@ GOOD = 0.8
 NAMES = ("dice", "iou", "curve_dice", "dice_median", "good_share")
 
 
-def train_and_measure(weights: Path, *, with_test: bool) -> Path:
-    """Train a head for a release on HAM10000 and add it to that release with its figures; the path of its file.
-
-    ``with_test``: measure it on ``test`` as well as on ``val``, once for a release.
+def train_and_measure(weights: Path) -> Path:
+    """Train a head for a release on HAM10000 and add it to that release with its figures on ``val``; its file's path.
 
     Raises:
         DatasetError, WeightsError: the data set or the release is not there.
     """
     data = dataset_folder()
-    masks = mask_paths(data)
-    path = train_outline(weights, load_index(data, "train"), load_index(data, "val"), masks)
-    for split in ("val", "test") if with_test else ("val",):
-        figures = evaluate_outline(weights, load_index(data, split), masks)
-        add_figures(weights, split, figures)
-        print(summary(split, figures))
+    path = train_outline(weights, load_index(data, "train"), load_index(data, "val"), mask_paths(data))
+    measure(weights, "val")
     return path
+
+
+def measure(weights: Path, split: str) -> None:
+    """Measure a release's head on one part of HAM10000, and add the figures to the release.
+
+    Raises:
+        DatasetError, WeightsError: the data set, the release or its head is not there.
+    """
+    data = dataset_folder()
+    figures = evaluate_outline(weights, load_index(data, split), mask_paths(data))
+    add_figures(weights, split, figures)
+    print(summary(split, figures))
 
 
 def evaluate_outline(weights: Path, entries: Sequence[Entry], masks: dict[str, Path]) -> dict[str, Any]:
