@@ -60,7 +60,8 @@ def test_a_stored_case_keeps_both_outlines_and_their_checks(mapped: AppTest, unt
     clinician = drawn_by_clinician(moved, opened.analysis.photo, model.model)
     opened.keep_outlines([model, clinician])
     press(mapped.run(), "Measure where the maps look")
-    until(mapped, lambda: "Measure where the maps look" not in [button.label for button in mapped.button])
+    telling = [one for one in opened.maps if one.heat.any()]
+    until(mapped, lambda: len(opened.checks_of("focus")) == 2 * len(telling))
     kept = [check for check in store.checks(case.visit.id) if check.kind == "focus"]
     assert {check.settings["outline"]["made_by"] for check in kept} == {"model", "clinician"}
     assert "outline by the clinician" in words(mapped).lower()
