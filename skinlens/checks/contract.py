@@ -64,7 +64,7 @@ class Check(ABC):
     """Heads of its table; empty: it has none."""
     version: ClassVar[int] = 1
     """Counted up when the same settings give other figures; from 2 on it stands in the settings, so that a result by
-    the earlier way is not taken for one by today's. ``rows`` and ``summary`` read the results of every version."""
+    the earlier way is shown, and can be made anew. ``rows`` and ``summary`` read the results of every version."""
     label: ClassVar[str] = ""
     """Class code that it is about where it is about no map."""
     instant: ClassVar[bool] = False
@@ -89,6 +89,10 @@ class Check(ABC):
     def note(self, results: Sequence[CheckResult]) -> str:  # noqa: ARG002  of a check with a note
         """What stands below the table."""
         return ""
+
+    def current(self, result: CheckResult) -> bool:
+        """Whether it was found in the way of today's version."""
+        return bool(result.settings.get("version", 1) == self.version)
 
     def claim(self, results: Sequence[CheckResult]) -> str:
         """Its part of the line above the maps; with ``in_line`` alone."""

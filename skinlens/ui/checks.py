@@ -68,8 +68,10 @@ def unchecked(check: Check, opened: OpenCase, classifier: Classifier | None) -> 
         return None
     photo = opened.analysis.photo
     if not isinstance(check, OfMaps):
-        return None if opened.checks_of(check.kind) else Subject(classifier, photo)
-    maps = [one for one in checkable_maps(opened, classifier) if of_map(opened, check.kind, one) is None]
+        done = opened.checks_of(check.kind)[-1:]
+        return None if any(map(check.current, done)) else Subject(classifier, photo)
+    made = {one: of_map(opened, check.kind, one) for one in checkable_maps(opened, classifier)}
+    maps = [one for one, result in made.items() if result is None or not check.current(result)]
     return Subject(classifier, photo, tuple(maps), opened.outline) if maps else None
 
 

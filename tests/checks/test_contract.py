@@ -15,9 +15,12 @@ from skinlens.checks.contract import Found, MapCheck, PhotoCheck, Subject
 from skinlens.checks.registry import CHECKS
 from skinlens.explain import explain
 from skinlens.labels import CODES
+from skinlens.pipeline import Analysis
 from skinlens.report.checks import check_rows
 from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.ui import checks as ui
 from skinlens.ui import trust
+from skinlens.ui.open_case import OpenCase
 from skinlens.ui.visit.management import change
 from tests.store import samples
 
@@ -109,6 +112,21 @@ def test_each_map_has_a_result_and_an_equal_share_of_the_progress(small) -> None
     ]
     assert Peak().rows(results) == [("Grad-CAM", "1.0"), ("Score-CAM", "0.5")]
     assert told == [0, 0.25, 0.5, 0.75, 1]
+
+
+def test_a_result_of_an_earlier_version_is_shown_and_can_be_made_anew(small) -> None:
+    classifier, photo, _ = small
+    opened = OpenCase(Analysis(photo, samples.QUALITY, classifier.predict(photo)))
+    now = Brightness().compute(Subject(classifier, photo))
+    before = replace(now[0], settings={"channels": 3})
+    assert (Brightness().current(before), Brightness().current(now[0])) == (False, True)
+    opened.keep_checks([before])
+    assert list(ui.known(Brightness(), opened)) == [before]
+    assert ui.unchecked(Brightness(), opened, classifier) is not None
+    opened.keep_checks(now)
+    assert list(ui.known(Brightness(), opened)) == list(now)
+    assert ui.unchecked(Brightness(), opened, classifier) is None
+    assert ui.unchecked(Brightness(), opened, None) is None
 
 
 def test_a_check_in_the_line_needs_a_claim() -> None:
