@@ -1,9 +1,9 @@
 """Sanity checks of the explanation methods, on a seeded sample of ``val``. Measured over a seeded sample of ``val``,
 in four questions.
 
-1. Do the maps agree? (``explain.agreement``)
-2. Does the model follow them, compared with random maps of the same photo? (``explain.faithfulness``)
-3. Do they look at the lesion, whose outline was drawn by hand? (``explain.focus``)
+1. Do the maps agree? (``checks.agreement``)
+2. Does the model follow them, compared with random maps of the same photo? (``checks.faithfulness``)
+3. Do they look at the lesion, whose outline was drawn by hand? (``checks.localization``)
 4. Do they depend on what the model has learned, and are they those of the float network? (``model_randomization``)
 
 The explained class is the one that the model puts first, as the app does. The photos are drawn evenly from the

@@ -78,7 +78,7 @@ def test_score_cam_names_as_many_patterns_as_it_takes() -> None:
 
 
 def test_dependencies_say_that_the_check_against_the_reference_loads_the_libraries() -> None:
-    """Whatever ``explain.libraries`` imports that is not loaded for a prediction: the table names that check."""
+    """Whatever ``checks.reference_worker`` imports that is not loaded for a prediction: the table names that check."""
     tree = ast.parse((ROOT / "skinlens/checks/reference_worker.py").read_text(encoding="utf-8"))
     modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     modules |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
