@@ -7,7 +7,6 @@ from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 
-from skinlens.checks.reference import QuantizationEffect, Reference, recompute
 from skinlens.clinical import NOT_RECORDED, ClinicalRecord
 from skinlens.clock import local_day
 from skinlens.errors import CaseNotFound, InvalidEntry, StoreError
@@ -93,16 +92,6 @@ def analyse_photo(photo: Photo, classifier: Classifier) -> Analysis:
     reading = classifier.read(photo)
     verdict = quality.assess(photo, distance=reading.distance, distance_limit=classifier.familiarity.limit)
     return Analysis(photo, verdict, reading.prediction, reading.features)
-
-
-def reference(
-    classifier: Classifier, photo: Photo, explanations: Sequence[Explanation], *, progress: Progress | None = None
-) -> tuple[QuantizationEffect, tuple[Reference, ...]]:
-    """The prediction of the installed release's float network, and the same maps by the published libraries on it.
-
-    Raises SkinLensError, Cancelled.
-    """
-    return recompute(weights_directory(), classifier, photo, explanations, progress=progress)
 
 
 def save(

@@ -258,7 +258,7 @@ class CheckResult:
     """
 
     kind: str
-    """Which test: ``faithfulness``, ``stability``, …; the module ``skinlens.explain.<kind>`` says what is in it."""
+    """Which test: ``faithfulness``, ``stability``, …; ``checks.registry.CHECKS`` holds what says what is in it."""
     label: str
     """Class code that it is about; empty where it is about no class alone."""
     method: Method | Literal[""]
@@ -271,7 +271,7 @@ class CheckResult:
     """All that has to be the same to get the same figures. As in ``figures``, only what JSON holds: texts, numbers,
     truth values, None, lists, and mappings by text; so it comes back from the store as it was."""
     figures: Mapping[str, Any]
-    """What was found, named as in the kind's own record."""
+    """What was found, named by the kind's own check."""
     duration_ms: float
     created_at: str
     """UTC, ISO 8601."""

@@ -32,7 +32,7 @@ from skinlens.ui.visit.management import change
         (
             "checks",
             (None, "depth, focus lime mel"),
-            "Answers of the two branches, Focus on the lesion (LIME, Melanoma)",
+            "Early-exit predictions, Localization (LIME, Melanoma)",
         ),
         ("field_width_mm", ("12 mm", "12.7 mm"), "field of view: 12\u00a0mm → 12.7\u00a0mm"),
     ],

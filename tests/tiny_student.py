@@ -22,6 +22,9 @@ from skinlens.networks.student import Student, StudentConfig
 from skinlens.quantization.ptq import exit_weights, export_backbone, head_of, quantize
 from skinlens.records import ModelRef, Photo, Threshold
 
+__all__ = ["classifier", "float_path", "int8_classifier", "logits_model", "mirror", "photos", "student"]
+"""The fixtures, for the ``conftest.py`` of the folders that use them."""
+
 SPEC = InputSpec(size_px=64)
 CHANNELS, HIDDEN = 32, 24
 DEAD = [3, 17, 29]

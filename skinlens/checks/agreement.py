@@ -6,16 +6,17 @@ All three figures are taken in the square frame of the network's input, where ea
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 
 import numpy as np
 from jaxtyping import Float64
 
+from skinlens.checks.contract import Comparison, Found, Row
 from skinlens.errors import SkinLensError
 from skinlens.explain import METHODS
 from skinlens.formatting import part
-from skinlens.records import Array, Explanation, Heatmap, Mask, Method
+from skinlens.records import Array, CheckResult, Explanation, Heatmap, Mask, Method
 
 HOTTEST = 0.2
 """Share of the picture that counts as the hottest area."""
@@ -49,7 +50,7 @@ SAME_AREA_HELP = (
     f"From {100 * SAME_AREA:.0f} % on they count as the same area: each then shares "
     f"{100 * 2 * SAME_AREA / (1 + SAME_AREA):.0f} % of its own."
 )
-"""What ``hottest_iou`` and its limit mean, for the reader of a table; the screen takes its words from here."""
+"""What ``hottest_iou`` and its limit mean, for the reader of a table."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,57 @@ class Agreement:
     """In plain words, for the reader of the maps."""
 
 
+class AgreementCheck(Comparison):
+    kind = "agreement"
+    title = "Agreement"
+    question = "Do the maps agree?"
+    help = f"""
+**Same order of heat**: rank correlation of all pixels. 1 is the same order from cold to hot, 0 unrelated, -1 reversed.
+
+**{HOTTEST_PART.capitalize()} shared**: {SHARED_HELP} {SAME_AREA_HELP} From {100 * OVERLAP:.0f} % on they overlap in
+part.
+
+**Centers apart**: between the centers of the hottest areas, in % of the picture's diagonal. 0 % is the same center.
+
+Agreement does not make a map right. Grad-CAM and Score-CAM read the same inner patterns of the network: on
+{STUDIED_PHOTOS} photos of the validation set they always pointed to the same area, and so did, in
+{100 * MISMATCHED_AGREE:.0f} % of the pairs, their maps of two *different* photos, because lesions lie in the middle.
+That LIME points to the same area is rare, and says more.
+"""
+    columns = ("Maps", "Same order of heat", f"{HOTTEST_PART.capitalize()} shared", "Centers apart, of the diagonal")
+    in_line = True
+
+    def compare(self, maps: Sequence[Explanation]) -> Found:
+        found = agree(maps)
+        return Found({"pairs": [asdict(pair) for pair in found.pairs], "verdict": found.verdict})
+
+    def summary(self, result: CheckResult) -> str:
+        return str(result.figures["verdict"])
+
+    def rows(self, results: Sequence[CheckResult]) -> list[Row]:
+        return [
+            (
+                f"{METHODS[pair.first].title} and {METHODS[pair.second].title}",
+                f"{pair.spearman:.2f}",
+                f"{100 * pair.hottest_iou:.0f} %",
+                f"{pair.center_distance_percent:.0f} %",
+            )
+            for pair in _pairs(results)
+        ]
+
+    def claim(self, results: Sequence[CheckResult]) -> str:
+        pairs = _pairs(results)
+        if not pairs:
+            return f"{self.title}: there is nothing to compare"
+        if all(pair.same_area for pair in pairs):
+            return "The maps agree"
+        return "The maps agree in part" if any(pair.overlaps for pair in pairs) else "The maps disagree"
+
+
+def _pairs(results: Sequence[CheckResult]) -> list[PairAgreement]:
+    return [PairAgreement(**pair) for pair in results[-1].figures["pairs"]]
+
+
 def agree(explanations: Sequence[Explanation]) -> Agreement:
     """Compare two or more maps, one of each method.
 
@@ -102,7 +154,7 @@ def agree(explanations: Sequence[Explanation]) -> Agreement:
     Raises:
         SkinLensError: fewer than two maps, two of one method, or maps of different photos, classes or models.
     """
-    _require_same_photo(explanations)
+    _require_comparable(explanations)
     telling = [one for one in explanations if np.ptp(one.heat) > 0]
     pairs = tuple(_pair(one, other) for one, other in combinations(telling, 2))
     silent = [one for one in explanations if np.ptp(one.heat) == 0]
@@ -167,7 +219,7 @@ def heat_center(heat: Heatmap) -> tuple[float, float]:
     return float((weights * down).sum() / weights.sum()), float((weights * right).sum() / weights.sum())
 
 
-def _require_same_photo(explanations: Sequence[Explanation]) -> None:
+def _require_comparable(explanations: Sequence[Explanation]) -> None:
     if len(explanations) < 2:
         raise SkinLensError(f"Agreement needs at least two maps, found {len(explanations)}. Make another map first.")
     for what, found in (

@@ -9,12 +9,12 @@ Grad-CAM of an exit has a closed form, as that of the head (``explain.gradcam``)
 α_k = W_k / g² for a map of g × g places, and Σ over places of Σ_k α_k M_k is the logit without its constant b.
 """
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from skinlens import clock
+from jaxtyping import Float
+
+from skinlens.checks.contract import Found, PhotoCheck, Row, Subject
 from skinlens.explain.attribution import Attribution
 from skinlens.explain.gradcam import weighted
 from skinlens.formatting import part, percent
@@ -22,9 +22,8 @@ from skinlens.imaging.preprocess import to_batch
 from skinlens.inference.calibration import softmax
 from skinlens.inference.classifier import Classifier
 from skinlens.labels import BY_CODE, CODES
-from skinlens.records import CheckResult, ModelRef, Photo, Target
+from skinlens.records import Array, CheckResult, Photo, Progress, Target
 
-KIND = "depth"
 Stage = Literal["exit_1", "exit_2", "final"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 TITLES: dict[Stage, str] = {"exit_1": "Small patches", "exit_2": "Deep branch", "final": "Final answer"}
@@ -48,95 +47,64 @@ def _article(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
-@dataclass(frozen=True)
-class ExitPrediction:
-    """What one of the three said of a photo."""
+class EarlyExitCheck(PhotoCheck):
+    kind = "depth"
+    title = "Early-exit predictions"
+    question = "Which branch of the network decided?"
+    help = """
+The network has two branches, and each can give an answer by itself, an early one. The final answer is made from both,
+so the three do not follow one upon the other. If the deep branch by itself says something else than the final answer,
+that answer is less often right.
 
-    stage: Stage
-    probs: tuple[float, ...]
-    """In the order of ``labels.CODES``; they sum to 1."""
-    balanced_accuracy: float | None
-    """Of an early answer by itself, on ``val``; None for the final answer, and where the release does not know it."""
+The pictures are Grad-CAM maps of each answer, for the class that is chosen above. Each is drawn from 0, none, to 1, its
+own most: their colors tell where, not how much.
+"""
+    button = "Ask the network's early answers"
+    columns = ("Class", *TITLES.values())
+    instant = True
+    wide = True
 
-    @property
-    def top(self) -> str:
-        """Class code."""
-        return CODES[max(range(len(CODES)), key=lambda position: self.probs[position])]
+    def measure(self, subject: Subject, progress: Progress) -> Found:  # noqa: ARG002  as long as a prediction
+        """The probabilities of the three answers, in the order of ``STAGES``.
 
+        ``calibrated``: whether those of the early ones are; the first releases hold no temperatures for them.
+        ``balanced_accuracy``: of an early answer by itself, on ``val``; None for the final one, and where unknown.
+        """
+        engine = subject.classifier.engine
+        output = engine.run(to_batch([subject.photo], engine.spec))
+        final = softmax(engine.head.logits(output.fused), subject.classifier.temperature)[0]
+        answers = [_answer("final", final, None)]
+        layers = engine.exits or (None, None)
+        for stage, logits, layer in zip(STAGES[:2], (output.exit_1, output.exit_2), layers, strict=True):
+            probs = softmax(logits, layer.temperature if layer else 1.0)[0]
+            answers.insert(-1, _answer(stage, probs, layer.balanced_accuracy if layer else None))
+        said = verdict([answer["top"] for answer in answers])
+        return Found({"answers": answers, "calibrated": engine.exits is not None, "verdict": said})
 
-@dataclass(frozen=True)
-class EarlyExitReport:
-    """The three answers to one photo, in the order of ``STAGES``."""
+    def summary(self, result: CheckResult) -> str:
+        said = (
+            f"{TITLES[answer['stage']]}: {BY_CODE[answer['top']].name} ({percent(answer['probs'][answer['top']])})"
+            for answer in result.figures["answers"]
+        )
+        return f"{result.figures['verdict']} {'; '.join(said)}."
 
-    answers: tuple[ExitPrediction, ExitPrediction, ExitPrediction]
-    calibrated: bool
-    """Whether the early answers' probabilities are; the first releases hold no temperatures for them."""
-    photo_sha256: str
-    model: ModelRef
-    duration_ms: float
-    created_at: str
-    """UTC, ISO 8601."""
-
-    @property
-    def verdict(self) -> str:
-        return verdict([answer.top for answer in self.answers])
-
-    def to_check(self) -> CheckResult:
-        answers = [
-            {
-                "stage": answer.stage,
-                "top": answer.top,
-                "probs": dict(zip(CODES, answer.probs, strict=True)),
-                "balanced_accuracy": answer.balanced_accuracy,
-            }
-            for answer in self.answers
+    def rows(self, results: Sequence[CheckResult]) -> list[Row]:
+        """All probabilities of the latest result, by those of the final answer."""
+        answers = results[-1].figures["answers"]
+        order = sorted(CODES, key=lambda code: -answers[-1]["probs"][code])
+        return [
+            (_capital(BY_CODE[code].name), *(percent(answer["probs"][code]) for answer in answers)) for code in order
         ]
-        return CheckResult(
-            kind=KIND,
-            label="",
-            method="",
-            photo_sha256=self.photo_sha256,
-            model=self.model,
-            seed=None,
-            settings={},
-            figures={"answers": answers, "calibrated": self.calibrated, "verdict": self.verdict},
-            duration_ms=self.duration_ms,
-            created_at=self.created_at,
-        )
 
 
-def in_words(check: CheckResult) -> str:
-    """Some sentences for the report."""
-    said = (
-        f"{TITLES[answer['stage']]}: {BY_CODE[answer['top']].name} ({percent(answer['probs'][answer['top']])})"
-        for answer in check.figures["answers"]
-    )
-    return f"{check.figures['verdict']} {'; '.join(said)}."
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
-def early_exits(classifier: Classifier, photo: Photo) -> EarlyExitReport:
-    """Ask the two exits and the head. Takes as long as a prediction."""
-    started = time.perf_counter()
-    engine = classifier.engine
-    output = engine.run(to_batch([photo], engine.spec))
-    final = softmax(engine.head.logits(output.fused), classifier.temperature)[0]
-    layers = engine.exits or (None, None)
-    first, second = (
-        ExitPrediction(
-            stage,
-            tuple(softmax(logits, layer.temperature if layer else 1.0)[0].tolist()),
-            layer.balanced_accuracy if layer else None,
-        )
-        for stage, logits, layer in zip(STAGES[:2], (output.exit_1, output.exit_2), layers, strict=True)
-    )
-    return EarlyExitReport(
-        answers=(first, second, ExitPrediction("final", tuple(final.tolist()), None)),
-        calibrated=engine.exits is not None,
-        photo_sha256=photo.sha256,
-        model=engine.stamp,
-        duration_ms=(time.perf_counter() - started) * 1000,
-        created_at=clock.utc_now(),
-    )
+def _answer(stage: Stage, probs: Float[Array, " 7"], balanced_accuracy: float | None) -> dict[str, Any]:
+    by_code = dict(zip(CODES, probs.tolist(), strict=True))
+    top = max(CODES, key=by_code.__getitem__)
+    return {"stage": stage, "top": top, "probs": by_code, "balanced_accuracy": balanced_accuracy}
 
 
 def depth_maps(classifier: Classifier, photo: Photo, target: Target) -> tuple[Attribution, ...]:

@@ -11,28 +11,20 @@ tends to give a blurred photo to the commonest class (the first release: all of 
 curves begin and end high, so its figures move little and are told from chance less often.
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int
 
-from skinlens import clock
-from skinlens.checks.guards import require_checkable
+from skinlens.checks.contract import Found, MapCheck, Row, Subject, target_of
 from skinlens.explain import seed_of
 from skinlens.formatting import percent
 from skinlens.imaging.preprocess import to_batch
 from skinlens.inference.classifier import Classifier
 from skinlens.labels import INDEX
-from skinlens.records import Array, Batch, CheckResult, Explanation, Heatmap, Photo, Progress, Target
+from skinlens.records import Array, Batch, CheckResult, Explanation, Heatmap, Progress, Target
 
-KIND = "faithfulness"
-FIGURES = (
-    *("deletion", "insertion", "random_deletion_mean", "random_insertion_mean"),
-    *("better_than_chance", "average_drop"),
-)
-"""The fields of ``Faithfulness`` that are a check's figures."""
 STEPS = 17
 """The 16 pictures between the whole and the blurred photo fill one batch of the engine."""
 RANDOM_MAPS = 8
@@ -40,7 +32,7 @@ CLEARLY = 2.0
 """Standard deviations of the random maps by which a map must do better than their mean. With eight of them, a ninth
 random map is beyond it about once in twenty times (Student's t with 7 degrees of freedom, 1.89 · sqrt(1 + 1/8))."""
 CLEARLY_WORDS = f"by more than {CLEARLY:g} times the standard deviation of the {RANDOM_MAPS} random maps"
-"""When a map counts as better than chance; the screen takes its words from here."""
+"""When a map counts as better than chance."""
 BLUR = 1 / 8
 """Standard deviation of the blur, as a share of the picture's side."""
 
@@ -50,110 +42,97 @@ Order = Int[Array, "s s"]
 """The place of each pixel when they are sorted from hot to cold: 0 the hottest, s² - 1 the coldest."""
 
 
-@dataclass(frozen=True, eq=False)
-class Faithfulness:
-    """One map's figures beside those of random maps of the same case."""
+class FaithfulnessCheck(MapCheck):
+    kind = "faithfulness"
+    title = "Faithfulness"
+    question = "Does the result depend on what a map calls hot?"
+    help = f"""
+The hottest parts of a map are blurred first, or become sharp first, step by step, and the model is asked at each step.
+If the map shows what moves the model, the probability falls early in the one case and rises early in the other.
 
-    explained: Explanation
-    """The map that was put to the test."""
-    seed: int
-    """Of the random maps."""
-    duration_ms: float
-    created_at: str
-    """UTC, ISO 8601."""
-    deletion: float
-    """Mean probability while the hottest parts are blurred first, 0 to 1: lower is better."""
-    insertion: float
-    """Mean probability while the hottest parts become sharp first, 0 to 1: higher is better."""
-    random_deletion_mean: float
-    random_insertion_mean: float
-    better_than_chance: bool
-    """Whether ``insertion - deletion`` exceeds the mean of the random maps by more than ``CLEARLY`` times their
-    standard deviation. A low bar: it says that the place matters, not that the map is the best there could be."""
-    average_drop: float
-    """Share of the probability that is lost when only what is hot stays sharp, 0 to 1: lower is better."""
+The same is done with {RANDOM_MAPS} random maps that are as rough, on the same photo. **Better than chance** is a map
+that does better than their mean {CLEARLY_WORDS}. It is a low bar: the place matters to the model; whether it matters to
+the diagnosis is another question.
 
-    def to_check(self) -> CheckResult:
-        return CheckResult(
-            kind=KIND,
-            label=self.explained.label,
-            method=self.explained.method,
-            photo_sha256=self.explained.photo_sha256,
-            model=self.explained.model,
-            seed=self.seed,
-            settings={"map": dict(self.explained.params), "steps": STEPS, "random_maps": RANDOM_MAPS, "blur": BLUR},
-            figures={name: getattr(self, name) for name in FIGURES},
-            duration_ms=self.duration_ms,
-            created_at=self.created_at,
+**Loss without surroundings**: the share of the probability that is lost when only what is hot stays sharp.
+
+A blurred photo is mostly read as a melanocytic nevus, the commonest class. For that class the probability moves little,
+and the check tells less.
+"""
+    button = "Check the maps against the model"
+    hint = "Does the model's answer change with what a map calls hot? It takes some seconds."
+    columns = ("Map", "Deletion test", "Insertion test", "Loss without surroundings", "Result")
+
+    def measure(self, subject: Subject, explanation: Explanation, progress: Progress) -> Found:
+        """The figures beside those of random maps; the same photo and map always give the same.
+
+        ``deletion``, ``insertion``: mean probability while the hottest parts are blurred first (lower is better), or
+        become sharp first (higher is better), 0 to 1. ``better_than_chance``: whether their difference exceeds the mean
+        of the random maps clearly, a low bar: it says that the place matters, not that the map is the best there could
+        be. ``average_drop``: share of the probability that is lost when only what is hot stays sharp, 0 to 1.
+        """
+        classifier, seed = subject.classifier, seed_of(subject.photo)
+        sharp = to_batch([subject.photo], classifier.engine.spec)[0]
+        blurred = blur(sharp, BLUR * sharp.shape[-1])
+
+        def score(batch: Batch) -> Float64[Array, " n"]:
+            return score_of(classifier, explanation.target, batch)
+
+        ends = score(np.stack([sharp, blurred, sharp * explanation.heat + blurred * (1 - explanation.heat)]))
+        orders = [order_of(explanation.heat)]
+        orders += [order_of(one) for one in random_maps(explanation.heat, seed, RANDOM_MAPS)]
+        curves = []
+        for done, order in enumerate(orders, start=1):
+            curves.append(deletion_insertion(sharp, blurred, order, (float(ends[0]), float(ends[1])), score))
+            progress(done / len(orders))
+        own, random = curves[0], curves[1:]
+        figures = {
+            "deletion": own.deletion,
+            "insertion": own.insertion,
+            "random_deletion_mean": float(np.mean([one.deletion for one in random])),
+            "random_insertion_mean": float(np.mean([one.insertion for one in random])),
+            "better_than_chance": clearly_better(own.auc_gain, [one.auc_gain for one in random]),
+            "average_drop": average_drop(float(ends[0]), float(ends[2])),
+        }
+        return Found(figures, {"steps": STEPS, "random_maps": RANDOM_MAPS, "blur": BLUR}, seed)
+
+    def row(self, result: CheckResult) -> Row:
+        found = result.figures
+        return (
+            f"{percent(found['deletion'])} (chance {percent(found['random_deletion_mean'])})",
+            f"{percent(found['insertion'])} (chance {percent(found['random_insertion_mean'])})",
+            f"{100 * found['average_drop']:.0f} %",
+            "better than chance" if found["better_than_chance"] else "not clearly better than chance",
+        )
+
+    def note(self, results: Sequence[CheckResult]) -> str:
+        return (
+            f"Mean probability of {target_of(results[0]).words} along the way. Blurred first: lower is better. "
+            f"Sharp first: higher is better. Clearly better: {CLEARLY_WORDS}."
+        )
+
+    def summary(self, result: CheckResult) -> str:
+        found = result.figures
+        said = "Better than chance" if found["better_than_chance"] else "Not clearly better than chance"
+        return (
+            f"{said}: the mean probability is {percent(found['deletion'])} while the hottest parts are blurred first "
+            f"(random maps {percent(found['random_deletion_mean'])}; lower is better), and "
+            f"{percent(found['insertion'])} while they become sharp first (random maps "
+            f"{percent(found['random_insertion_mean'])}; higher is better)."
         )
 
 
 @dataclass(frozen=True)
-class Areas:
+class CurveAUC:
     """Areas under the two curves of one map; both are mean scores along the way."""
 
     deletion: float
     insertion: float
 
     @property
-    def gain(self) -> float:
+    def auc_gain(self) -> float:
         """-1 to 1 for probabilities: higher is better, 0 if the order of the pixels makes no difference."""
         return self.insertion - self.deletion
-
-
-def in_words(check: CheckResult) -> str:
-    """One sentence for the report."""
-    found = check.figures
-    result = "Better than chance" if found["better_than_chance"] else "Not clearly better than chance"
-    return (
-        f"{result}: the mean probability is {percent(found['deletion'])} while the hottest parts are blurred first "
-        f"(random maps {percent(found['random_deletion_mean'])}; lower is better), and {percent(found['insertion'])} "
-        f"while they become sharp first (random maps {percent(found['random_insertion_mean'])}; higher is better)."
-    )
-
-
-def faithfulness(
-    classifier: Classifier, photo: Photo, explanation: Explanation, *, progress: Progress | None = None
-) -> Faithfulness:
-    """Put one map to the test on the model that it explains. The same photo and map always give the same figures.
-
-    ``progress`` is told the fraction done at the start and after each batch of 16 pictures.
-
-    Raises:
-        SkinLensError: the map is of another photo or another model, or is the same everywhere.
-        Cancelled: ``progress`` raised it.
-    """
-    require_checkable(classifier, photo, explanation)
-    started = time.perf_counter()
-    seed = seed_of(photo)
-    sharp = to_batch([photo], classifier.engine.spec)[0]
-    blurred = blur(sharp, BLUR * sharp.shape[-1])
-
-    def score(batch: Batch) -> Float64[Array, " n"]:
-        return score_of(classifier, explanation.target, batch)
-
-    told = progress or (lambda _: None)
-    told(0.0)
-    ends = score(np.stack([sharp, blurred, sharp * explanation.heat + blurred * (1 - explanation.heat)]))
-    orders = [order_of(explanation.heat)]
-    orders += [order_of(one) for one in random_maps(explanation.heat, seed, RANDOM_MAPS)]
-    areas = []
-    for done, order in enumerate(orders, start=1):
-        areas.append(walk(sharp, blurred, order, (float(ends[0]), float(ends[1])), score))
-        told(done / len(orders))
-    own, random = areas[0], areas[1:]
-    return Faithfulness(
-        explained=explanation,
-        seed=seed,
-        duration_ms=(time.perf_counter() - started) * 1000,
-        created_at=clock.utc_now(),
-        deletion=own.deletion,
-        insertion=own.insertion,
-        random_deletion_mean=float(np.mean([one.deletion for one in random])),
-        random_insertion_mean=float(np.mean([one.insertion for one in random])),
-        better_than_chance=clearly_better(own.gain, [one.gain for one in random]),
-        average_drop=average_drop(float(ends[0]), float(ends[2])),
-    )
 
 
 def score_of(classifier: Classifier, target: Target, batch: Batch) -> Float64[Array, " n"]:
@@ -164,18 +143,18 @@ def score_of(classifier: Classifier, target: Target, batch: Batch) -> Float64[Ar
     return np.asarray(1 / (1 + np.exp(-lead)))
 
 
-def walk(
+def deletion_insertion(
     sharp: Float32[Array, "3 s s"],
     blurred: Float32[Array, "3 s s"],
     order: Order,
     ends: tuple[float, float],
     score: Score,
-) -> Areas:
+) -> CurveAUC:
     """Both areas of one order of the pixels, the hottest first. ``ends``: the scores of ``sharp`` and ``blurred``."""
     hot = np.stack(list(_hottest_parts(order)))[:, np.newaxis]
     deleted = score(np.where(hot, blurred, sharp))
     inserted = score(np.where(hot, sharp, blurred))
-    return Areas(area(ends[0], deleted, ends[1]), area(ends[1], inserted, ends[0]))
+    return CurveAUC(area(ends[0], deleted, ends[1]), area(ends[1], inserted, ends[0]))
 
 
 def _hottest_parts(order: Order) -> Iterator[Bool[Array, "s s"]]:

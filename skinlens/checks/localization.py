@@ -9,21 +9,14 @@ Neither says that a map is right: a model may look at the lesion and read it wro
 belongs to what a dermatologist looks at.
 """
 
-import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from skinlens import clock
+from skinlens.checks.contract import Found, MapCheck, Row, Subject
 from skinlens.errors import SkinLensError
-from skinlens.explain import METHODS
-from skinlens.imaging.preprocess import InputSpec
-from skinlens.records import CheckResult, Explanation, Heatmap, Mask, Outline, Photo
+from skinlens.records import CheckResult, Explanation, Heatmap, Mask, Progress
 from skinlens.segmentation.contour import mask_in_view
-
-KIND = "focus"
 
 
 @dataclass(frozen=True)
@@ -45,51 +38,52 @@ class Localization:
         return f"{focused} on the lesion{point}"
 
 
-def localization(photo: Photo, explanation: Explanation, outline: Outline, spec: InputSpec) -> CheckResult:
-    """Where one map has its heat; ``spec`` is the input of the model that it explains.
+class LocalizationCheck(MapCheck):
+    kind = "focus"
+    title = "Localization"
+    question = "Do the maps look at the lesion?"
+    help = """
+The outline is the model's, or yours once you have corrected it.
 
-    Raises:
-        SkinLensError: map and outline are not both of this photo, the map has no heat, or the outline encloses nothing
-            of what the model sees.
-    """
-    started = time.perf_counter()
-    for what, its_photo in (("map", explanation.photo_sha256), ("outline", outline.photo_sha256)):
-        if its_photo != photo.sha256:
-            raise SkinLensError(
-                f"The focus cannot be measured: expected the {what} of the photo {photo.sha256[:12]}…, found that of "
-                f"{its_photo[:12]}…. Make the {what} anew."
-            )
-    title = METHODS[explanation.method].title
-    inside = mask_in_view(outline, photo, spec)
-    if not inside.any():
-        raise SkinLensError(
-            "The focus cannot be measured: the outline encloses nothing of what the model sees. Draw it anew."
+**Heat inside**: how much of a map's heat lies inside the outline. Beside it stands how much of the picture the lesion
+takes up: a map that looks at nothing in particular has that much of its heat inside.
+
+**Hottest point**: whether the brightest place of the map lies inside.
+
+A map that looks at the lesion is not right for that alone, and what surrounds a lesion can matter too.
+"""
+    button = "Measure where the maps look"
+    columns = ("Map", "Heat inside", "Hottest point", "Result")
+    instant = True
+    wide = True
+    needs_outline = True
+
+    def measure(self, subject: Subject, explanation: Explanation, progress: Progress) -> Found:  # noqa: ARG002  instant
+        """Raises SkinLensError where the outline encloses nothing of what the model sees."""
+        assert subject.outline is not None
+        inside = mask_in_view(subject.outline, subject.photo, subject.classifier.engine.spec)
+        if not inside.any():
+            raise SkinLensError("The outline encloses nothing of what the model sees. Draw it anew.")
+        found = measure(explanation.heat, inside)
+        return Found(
+            {"inside": found.inside, "area": found.area, "pointing": found.pointing_game, "verdict": found.verdict}
         )
-    if not explanation.heat.any():
-        raise SkinLensError(f"{title} found no evidence for this class, so its map has no focus.")
-    found = measure(explanation.heat, inside)
-    return CheckResult(
-        kind=KIND,
-        label=explanation.label,
-        method=explanation.method,
-        photo_sha256=photo.sha256,
-        model=explanation.model,
-        seed=None,
-        settings={"map": dict(explanation.params), "outline": outline_settings(outline)},
-        figures={"inside": found.inside, "area": found.area, "pointing": found.pointing_game, "verdict": found.verdict},
-        duration_ms=(time.perf_counter() - started) * 1000,
-        created_at=clock.utc_now(),
-    )
 
+    def row(self, result: CheckResult) -> Row:
+        found = result.figures
+        point = {0.0: "outside", 1.0: "inside"}.get(
+            found["pointing"], f"{100 * found['pointing']:.0f} % of them inside"
+        )
+        inside = f"{100 * found['inside']:.0f} % (lesion: {100 * found['area']:.0f} %)"
+        return inside, point, found["verdict"]
 
-def outline_settings(outline: Outline) -> dict[str, Any]:
-    """What tells one outline from another, ready for JSON."""
-    return {"made_by": outline.made_by, "points": [list(point) for point in outline.points]}
-
-
-def from_check(check: CheckResult) -> Localization:
-    figures: Mapping[str, Any] = check.figures
-    return Localization(figures["inside"], figures["area"], figures["pointing"])
+    def summary(self, result: CheckResult) -> str:
+        found, outline = result.figures, result.settings["outline"]
+        where = "inside" if found["pointing"] > 0.5 else "outside"
+        return (
+            f"{100 * found['inside']:.0f} % of the heat lies inside the {outline['made_by']}'s outline of the lesion, "
+            f"which takes up {100 * found['area']:.0f} % of the picture; the hottest point is {where}."
+        )
 
 
 def measure(heat: Heatmap, inside: Mask) -> Localization:
@@ -110,13 +104,3 @@ def pointing_game(heat: Heatmap, inside: Mask) -> float:
     is drawn.
     """
     return float(inside[heat == heat.max()].mean())
-
-
-def in_words(check: CheckResult) -> str:
-    """One sentence for the report."""
-    found, outline = from_check(check), check.settings["outline"]
-    where = "inside" if found.pointing_game > 0.5 else "outside"
-    return (
-        f"{100 * found.inside:.0f} % of the heat lies inside the {outline['made_by']}'s outline of the lesion, which "
-        f"takes up {100 * found.area:.0f} % of the picture; the hottest point is {where}."
-    )

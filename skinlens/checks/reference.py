@@ -7,7 +7,7 @@ by default (fewer patterns, LIME's design of trials). Here pytorch-grad-cam (Gil
 from, and their maps are set beside those of the app. LIME is given the same superpixels, score and seed, as
 many trials as ours may take, and draws them in its own way.
 
-torch, pytorch-grad-cam and lime are never imported here: see ``explain.libraries``.
+torch, pytorch-grad-cam and lime are never imported here: see ``checks.reference_worker``.
 """
 
 import contextlib
@@ -18,174 +18,149 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
-from skinlens import clock, paths
-from skinlens.checks.agreement import HOTTEST_PART, SAME_AREA, hottest_iou, spearman
-from skinlens.checks.guards import require_same_photo
+from skinlens import paths
+from skinlens.checks.agreement import HOTTEST_PART, SAME_AREA, SAME_AREA_HELP, SHARED_HELP, hottest_iou, spearman
+from skinlens.checks.contract import Found, OfMaps, Row, Subject, require_same_photo
 from skinlens.checks.reference_worker import WorkerRequest, WorkerResult
 from skinlens.errors import SkinLensError
 from skinlens.formatting import percent
 from skinlens.imaging.preprocess import to_batch
-from skinlens.inference.classifier import Classifier
+from skinlens.inference.release import weights_directory
 from skinlens.labels import BY_CODE, CODES
-from skinlens.records import CheckResult, Explanation, Heatmap, ModelRef, Photo, Progress
+from skinlens.records import CheckResult, Explanation, Heatmap, Progress
 
-KIND = "reference"
 LIBRARIES = ("torch", "timm", "pytorch_grad_cam", "lime", "sklearn")
 """Imported by the worker alone: an installation for serving does without."""
 LISTEN_S = 0.2
 
 
-@dataclass(frozen=True)
-class QuantizationEffect:
-    """What the reduction to eight bits did to a prediction."""
+class ReferenceCheck(OfMaps):
+    kind = "reference"
+    title = "Agreement with reference implementations"
+    question = "Do the published libraries draw the same maps?"
+    help = f"""
+The maps of this page are made by SkinLens's own code, on the eight-bit copy of the network that gives the prediction.
+Here they are made again with the published libraries (pytorch-grad-cam and lime), on the network before it was reduced
+to eight bits. What is compared is so the code, the reduction, and whatever is shortened to save time.
 
-    float_probs: tuple[float, ...]
-    """Of the float network, with the release's temperature; in the order of ``labels.CODES``."""
-    int8_probs: tuple[float, ...]
-    """Of the network that serves."""
-    photo_sha256: str
-    model: ModelRef
-    duration_ms: float
-    created_at: str
-    """UTC, ISO 8601."""
+**Same order of heat**: rank correlation of all pixels; 1 is the same order from cold to hot, 0 unrelated.
 
-    @property
-    def moved(self) -> str:
-        """Code of the class whose probability changed most."""
-        changes = np.abs(np.subtract(self.float_probs, self.int8_probs))
-        return CODES[int(changes.argmax())]
+**{HOTTEST_PART.capitalize()} shared**: {SHARED_HELP} {SAME_AREA_HELP}
 
-    def to_check(self) -> CheckResult:
-        return CheckResult(
-            kind=KIND,
-            label="",
-            method="",
-            photo_sha256=self.photo_sha256,
-            model=self.model,
-            seed=None,
-            settings={},
-            figures={
-                "float_probs": dict(zip(CODES, self.float_probs, strict=True)),
-                "int8_probs": dict(zip(CODES, self.int8_probs, strict=True)),
-                "moved": self.moved,
-            },
-            duration_ms=self.duration_ms,
-            created_at=self.created_at,
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Reference:
-    """One map of the app beside that of the library."""
-
-    explained: Explanation
-    heat: Heatmap
-    """The library's map in the same frame: 0 none, 1 most."""
-    duration_ms: float
-    """Of the library."""
-    created_at: str
-    """UTC, ISO 8601."""
-
-    @property
-    def spearman(self) -> float | None:
-        """-1 to 1: 1 the same order of the pixels from cold to hot; None if one of the maps is the same everywhere."""
-        if np.ptp(self.heat) == 0 or np.ptp(self.explained.heat) == 0:
-            return None
-        return spearman(self.explained.heat, self.heat)
-
-    @property
-    def hottest_iou(self) -> float:
-        """0 to 1: 1 the same hottest fifth, 0 apart."""
-        return hottest_iou(self.explained.heat, self.heat)
-
-    @property
-    def difference(self) -> Heatmap:
-        """Ours minus the library's, each spread over [0, 1], since the library does so: -1 to 1, 0 the same."""
-        return _spread(self.explained.heat) - _spread(self.heat)
-
-    def to_check(self) -> CheckResult:
-        packages = ("torch", "lime" if self.explained.method == "lime" else "grad-cam")
-        return CheckResult(
-            kind=KIND,
-            label=self.explained.label,
-            method=self.explained.method,
-            photo_sha256=self.explained.photo_sha256,
-            model=self.explained.model,
-            seed=self.explained.seed,
-            settings={
-                "map": dict(self.explained.params),
-                "packages": {package: version(package) for package in packages},
-            },
-            figures={
-                "spearman": self.spearman,
-                "hottest_iou": self.hottest_iou,
-                "same_area": self.hottest_iou >= SAME_AREA,
-                "mean_difference": float(np.abs(self.difference).mean()),
-            },
-            duration_ms=self.duration_ms,
-            created_at=self.created_at,
-        )
-
-
-def in_words(check: CheckResult) -> str:
-    """One sentence for the report; of the prediction, or of a map."""
-    found = check.figures
-    if not check.method:
-        moved = found["moved"]
-        return (
-            f"The reduction of the network to eight bits moved {BY_CODE[moved].name} most, from "
-            f"{percent(found['float_probs'][moved])} to {percent(found['int8_probs'][moved])}."
-        )
-    area = "the same area" if found["same_area"] else "another area"
-    order = "one of the maps has no order" if found["spearman"] is None else f"rank correlation {found['spearman']:.2f}"
-    shared = f"{100 * found['hottest_iou']:.0f}\u00a0%"
-    return f"The published library points to {area}: of the {HOTTEST_PART}s {shared} is shared, {order}."
-
-
-def recompute(
-    weights: Path,
-    classifier: Classifier,
-    photo: Photo,
-    explanations: Sequence[Explanation],
-    *,
-    progress: Progress | None = None,
-) -> tuple[QuantizationEffect, tuple[Reference, ...]]:
-    """The float network's prediction, and each map by its library. ``weights``: the folder of ``classifier``.
-
-    Takes about a minute for the three maps of a photo, in another process, which meanwhile needs about a gigabyte of
-    memory. ``progress`` is told the fraction done about five times a second; if it raises, that process is ended.
-
-    Raises:
-        SkinLensError: a map is of another photo or model, the packages are not installed, or the process failed.
-        Cancelled: ``progress`` raised it.
-    """
-    for one in explanations:
-        require_same_photo(classifier, photo, one)
-    if missing := [name for name in LIBRARIES if find_spec(name) is None]:
-        raise SkinLensError(
-            f"The reference check needs {', '.join(missing)}, not installed here. Install the packages of "
-            "skinlens[reference] (about 2 GB), then start SkinLens again."
-        )
-    started = time.perf_counter()
-    made = _in_another_process(
-        WorkerRequest(weights.resolve(), photo, tuple(explanations)), progress or (lambda _: None)
+LIME depends on chance, and the library draws its trials in another way: its maps differ somewhat even where nothing is
+amiss.
+"""
+    button = "Compare with the published libraries"
+    hint = (
+        "The same maps with pytorch-grad-cam and lime, on the network before its reduction to eight bits. It takes a "
+        "minute or two; the page can be used meanwhile."
     )
-    took = (time.perf_counter() - started) * 1000 - sum(made.durations_ms)
-    now = clock.utc_now()
-    int8_probs = tuple(classifier.probs(to_batch([photo], classifier.engine.spec))[0].tolist())
-    reduction = QuantizationEffect(made.probs, int8_probs, photo.sha256, classifier.engine.stamp, took, now)
-    parts = zip(explanations, made.heats, made.durations_ms, strict=True)
-    return reduction, tuple(Reference(one, heat, duration_ms, now) for one, heat, duration_ms in parts)
+    columns = ("Map", "Same order of heat", f"{HOTTEST_PART.capitalize()} shared", "Mean difference", "Result")
+    wide = True
+
+    def compute(self, subject: Subject, progress: Progress | None = None) -> tuple[CheckResult, ...]:
+        return self.recompute(weights_directory(), subject, progress)[0]
+
+    def recompute(
+        self, weights: Path, subject: Subject, progress: Progress | None = None
+    ) -> tuple[tuple[CheckResult, ...], tuple[Heatmap, ...]]:
+        """The results, first that of the prediction, then one for each map; and the libraries' maps, 0 none to 1 most.
+
+        ``weights``: the folder of ``subject.classifier``. Takes about a minute for the three maps of a photo, in
+        another process, which meanwhile needs about a gigabyte of memory. ``progress`` is told the fraction done about
+        five times a second; if it raises, that process is ended.
+
+        Raises:
+            SkinLensError: a map is of another photo or model, the packages are not installed, or the process failed.
+            Cancelled: ``progress`` raised it.
+        """
+        classifier, photo, maps = subject.classifier, subject.photo, subject.maps
+        for one in maps:
+            require_same_photo(subject, one)
+        if missing := [name for name in LIBRARIES if find_spec(name) is None]:
+            raise SkinLensError(
+                f"The reference check needs {', '.join(missing)}, not installed here. Install the packages of "
+                "skinlens[reference] (about 2 GB), then start SkinLens again."
+            )
+        started = time.perf_counter()
+        made = _in_another_process(WorkerRequest(weights.resolve(), photo, maps), progress or (lambda _: None))
+        took_ms = (time.perf_counter() - started) * 1000 - sum(made.durations_ms)
+        int8_probs = tuple(classifier.probs(to_batch([photo], classifier.engine.spec))[0].tolist())
+        origin = photo.sha256, classifier.engine.stamp
+        return (
+            self.made(Found(quantization_effect(made.probs, int8_probs)), origin, took_ms),
+            *(
+                self.made(Found(likeness(one.heat, heat), _packages(one), one.seed), origin, duration_ms, one)
+                for one, heat, duration_ms in zip(maps, made.heats, made.durations_ms, strict=True)
+            ),
+        ), made.heats
+
+    def row(self, result: CheckResult) -> Row:
+        figures = result.figures
+        return (
+            "no order" if figures["spearman"] is None else f"{figures['spearman']:.2f}",
+            f"{100 * figures['hottest_iou']:.0f} %",
+            f"{100 * figures['mean_difference']:.1f} % of the scale",
+            "same area" if figures["same_area"] else "another area",
+        )
+
+    def summary(self, result: CheckResult) -> str:
+        """Of the prediction, or of a map."""
+        found = result.figures
+        if not result.method:
+            moved = found["moved"]
+            return (
+                f"The reduction of the network to eight bits moved {BY_CODE[moved].name} most, from "
+                f"{percent(found['float_probs'][moved])} to {percent(found['int8_probs'][moved])}."
+            )
+        area = "the same area" if found["same_area"] else "another area"
+        order = (
+            "one of the maps has no order" if found["spearman"] is None else f"rank correlation {found['spearman']:.2f}"
+        )
+        shared = f"{100 * found['hottest_iou']:.0f}\u00a0%"
+        return f"The published library points to {area}: of the {HOTTEST_PART}s {shared} is shared, {order}."
+
+
+def quantization_effect(float_probs: tuple[float, ...], int8_probs: tuple[float, ...]) -> dict[str, Any]:
+    """What the reduction to eight bits did to a prediction; both in the order of ``labels.CODES``.
+
+    ``moved``: code of the class whose probability changed most.
+    """
+    moved = CODES[int(np.abs(np.subtract(float_probs, int8_probs)).argmax())]
+    by_code = (dict(zip(CODES, probs, strict=True)) for probs in (float_probs, int8_probs))
+    return dict(zip(("float_probs", "int8_probs"), by_code, strict=True)) | {"moved": moved}
+
+
+def likeness(ours: Heatmap, library: Heatmap) -> dict[str, Any]:
+    """Two maps in one frame: ``spearman`` -1 to 1, None if one of them is the same everywhere, ``hottest_iou`` 0 to 1,
+    ``mean_difference`` 0 the same, to 1.
+    """
+    ordered = np.ptp(library) > 0 and np.ptp(ours) > 0
+    shared = hottest_iou(ours, library)
+    return {
+        "spearman": spearman(ours, library) if ordered else None,
+        "hottest_iou": shared,
+        "same_area": shared >= SAME_AREA,
+        "mean_difference": float(np.abs(difference(ours, library)).mean()),
+    }
+
+
+def difference(ours: Heatmap, library: Heatmap) -> Heatmap:
+    """Ours minus the library's, each spread over [0, 1], since the library does so: -1 to 1, 0 the same."""
+    return _spread(ours) - _spread(library)
+
+
+def _packages(explanation: Explanation) -> dict[str, Any]:
+    names = ("torch", "lime" if explanation.method == "lime" else "grad-cam")
+    return {"packages": {name: version(name) for name in names}}
 
 
 def _in_another_process(task: WorkerRequest, told: Progress) -> WorkerResult:

@@ -11,23 +11,22 @@ The model may itself answer otherwise to the changed photo, and then its map rig
 """
 
 import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from skinlens import clock
-from skinlens.checks.agreement import HOTTEST_PART, OVERLAP, hottest_iou, spearman
-from skinlens.checks.guards import require_checkable
-from skinlens.explain import explain
+from skinlens.checks.agreement import HOTTEST_PART, OVERLAP, SHARED_HELP, hottest_iou, spearman
+from skinlens.checks.contract import Found, MapCheck, Row, Subject, target_of
+from skinlens.explain import METHODS, explain
+from skinlens.formatting import percent
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import InputSpec, crop_box
 from skinlens.inference.classifier import Classifier
 from skinlens.records import CheckResult, Explanation, Heatmap, Photo, Pixels, Progress
 
-KIND = "stability"
 TURN_DEGREES = 2.0
 BRIGHTNESS = 0.05
 """Share by which the photo is made brighter and darker: just visible side by side."""
@@ -52,50 +51,96 @@ class MapSimilarity:
     """Calibrated probability of the explained class on the changed photo."""
 
 
-@dataclass(frozen=True, eq=False)
-class Robustness:
-    """How one map stood the changes."""
+class RobustnessCheck(MapCheck):
+    kind = "stability"
+    title = "Robustness"
+    question = "Do the maps stay in place?"
+    help = f"""
+Each map is made again from the photo turned by {TURN_DEGREES:.0f}° to either side, and from the photo made
+{100 * BRIGHTNESS:.0f} % brighter and darker: less than the difference between two photos of one lesion. Turned maps
+are turned back before they are compared. LIME, in which chance has a part, is made again with {SEEDS} other seeds too.
 
-    explained: Explanation
-    """The map that was put to the test."""
-    changes: tuple[MapSimilarity, ...]
-    """Under small changes of the photo, with the map's own seed."""
-    seeds: tuple[MapSimilarity, ...]
-    """With other seeds, on the same photo; empty for a method in which nothing is random."""
-    prob: float
-    """Calibrated probability of the explained class on the photo as it is."""
-    duration_ms: float
-    created_at: str
-    """UTC, ISO 8601."""
+**Shared**: {SHARED_HELP} **Order**: rank correlation of all pixels; 1 is the same order from cold to hot, 0
+unrelated. The worst of each kind of change is shown. A map is called steady if it shares {100 * STEADY:.0f} % or more
+each time, and said to move in part from {100 * OVERLAP:.0f} % on.
 
-    @property
-    def least_shared(self) -> float:
-        """The smallest IoU of all: 1 is best."""
-        return min(one.hottest_iou for one in (*self.changes, *self.seeds))
+The model itself may answer otherwise to the changed photo. Then a map rightly moves; so its probabilities stand beside.
+"""
+    button = "Check how robust the maps are"
+    hint = (
+        "Would the maps be the same had the photo been taken a little askew or in other light? The slower methods are "
+        "made several times for this: it takes some time, and the page can be used meanwhile."
+    )
+    columns = ("Map", "Photo turned", "Other light", "Other seeds", "Result")
+    in_line = True
 
-    def to_check(self) -> CheckResult:
-        return CheckResult(
-            kind=KIND,
-            label=self.explained.label,
-            method=self.explained.method,
-            photo_sha256=self.explained.photo_sha256,
-            model=self.explained.model,
-            seed=self.explained.seed,
-            settings={
-                "map": dict(self.explained.params),
-                "turn_degrees": TURN_DEGREES,
-                "brightness": BRIGHTNESS,
-                "seeds": len(self.seeds),
-            },
-            figures={
-                "changes": [vars(one) for one in self.changes],
-                "seeds": [vars(one) for one in self.seeds],
-                "prob": self.prob,
-                "least_shared": self.least_shared,
-            },
-            duration_ms=self.duration_ms,
-            created_at=self.created_at,
+    def measure(self, subject: Subject, explanation: Explanation, progress: Progress) -> Found:
+        """The map made again under each change, and for LIME with ``SEEDS`` other seeds, and compared.
+
+        ``least_shared``: the smallest IoU of all, 1 is best.
+        """
+        classifier, photo = subject.classifier, subject.photo
+        spec, seeds = classifier.engine.spec, other_seeds(explanation)
+        trials = len(_CHANGES) + len(seeds)
+        changes = []
+        for place, (words, degrees, change) in enumerate(_CHANGES):
+            changed = photo_from_pixels(change(photo.pixels), photo.source_format)
+            again = _again(classifier, changed, explanation, {}, _part(progress, place, trials))
+            back = turned_back(again.heat, degrees, photo, spec)
+            changes.append(
+                map_similarity(words, explanation.heat, back, _prob(classifier, changed, explanation), degrees, spec)
+            )
+        prob = _prob(classifier, photo, explanation)
+        others = []
+        for place, seed in enumerate(seeds, start=len(_CHANGES)):
+            again = _again(classifier, photo, explanation, {"seed": seed}, _part(progress, place, trials))
+            others.append(map_similarity(f"seed {seed}", explanation.heat, again.heat, prob, 0.0, spec))
+        figures = {
+            "changes": [vars(one) for one in changes],
+            "seeds": [vars(one) for one in others],
+            "prob": prob,
+            "least_shared": min(one.hottest_iou for one in (*changes, *others)),
+        }
+        settings = {"turn_degrees": TURN_DEGREES, "brightness": BRIGHTNESS, "seeds": len(seeds)}
+        return Found(figures, settings, explanation.seed)
+
+    def row(self, result: CheckResult) -> Row:
+        found = result.figures
+        again = _worst(found["seeds"]) if found["seeds"] else "nothing is random"
+        return _worst(found["changes"][:2]), _worst(found["changes"][2:]), again, verdict(found["least_shared"])
+
+    def note(self, results: Sequence[CheckResult]) -> str:
+        probs = [change["prob"] for one in results for change in one.figures["changes"]]
+        return (
+            f"Meanwhile the model's probability of {target_of(results[0]).words} was {percent(min(probs))} to "
+            f"{percent(max(probs))}; on the photo as it is, {percent(results[0].figures['prob'])}."
         )
+
+    def summary(self, result: CheckResult) -> str:
+        found, said = result.figures, verdict(result.figures["least_shared"])
+        brightness = 100 * result.settings["brightness"]
+        trials = [
+            f"{100 * min(one['hottest_iou'] for one in made):.0f}\u00a0% {when}"
+            for made, when in (
+                (found["changes"][:2], f"with the photo turned by {result.settings['turn_degrees']:.0f}°"),
+                (found["changes"][2:], f"with it {brightness:.0f}\u00a0% brighter or darker"),
+                (found["seeds"], "with another seed"),
+            )
+            if made
+        ]
+        return f"{said[0].upper()}{said[1:]}: its {HOTTEST_PART} shares at least {', '.join(trials)}."
+
+    def claim(self, results: Sequence[CheckResult]) -> str:
+        """Of the maps that were checked, by name where these are not all."""
+        named = [method.title for name, method in METHODS.items() if name in {one.method for one in results}]
+        who = "The maps" if len(named) == len(METHODS) else " and ".join(named)
+        one = len(named) == 1
+        how = {
+            "steady": f"{'holds' if one else 'hold'} still when the photo is turned or lit a little otherwise",
+            "moves in part": f"{'moves' if one else 'move'} in part when the photo is turned or lit a little otherwise",
+        }
+        elsewhere = f"{'moves' if one else 'move'} elsewhere when the photo is turned or lit otherwise"
+        return f"{who} {how.get(verdict(min(one.figures['least_shared'] for one in results)), elsewhere)}"
 
 
 def verdict(least_shared: float) -> str:
@@ -105,62 +150,12 @@ def verdict(least_shared: float) -> str:
     return "moves in part" if least_shared >= OVERLAP else "moves to another area"
 
 
-def in_words(check: CheckResult) -> str:
-    """One sentence for the report."""
-    result = verdict(check.figures["least_shared"])
-    trials = [
-        f"{100 * min(one['hottest_iou'] for one in found):.0f}\u00a0% {when}"
-        for found, when in (
-            (check.figures["changes"][:2], f"with the photo turned by {check.settings['turn_degrees']:.0f}°"),
-            (
-                check.figures["changes"][2:],
-                f"with it {100 * check.settings['brightness']:.0f}\u00a0% brighter or darker",
-            ),
-            (check.figures["seeds"], "with another seed"),
-        )
-        if found
-    ]
-    return f"{result[0].upper()}{result[1:]}: its {HOTTEST_PART} shares at least {', '.join(trials)}."
-
-
-def robustness(
-    classifier: Classifier, photo: Photo, explanation: Explanation, *, progress: Progress | None = None
-) -> Robustness:
-    """Make the map again under each change, and for LIME with ``SEEDS`` other seeds, and compare.
-
-    ``progress`` is told the fraction done at the start and while each map is made.
-
-    Raises:
-        SkinLensError: the map is of another photo or another model, or is the same everywhere.
-        Cancelled: ``progress`` raised it.
-    """
-    require_checkable(classifier, photo, explanation)
-    started = time.perf_counter()
-    told = progress or (lambda _: None)
-    spec = classifier.engine.spec
-    seeds = other_seeds(explanation)
-    trials = len(_CHANGES) + len(seeds)
-    changes = []
-    for place, (words, degrees, change) in enumerate(_CHANGES):
-        changed = photo_from_pixels(change(photo.pixels), photo.source_format)
-        again = _again(classifier, changed, explanation, {}, _part(told, place, trials))
-        back = turned_back(again.heat, degrees, photo, spec)
-        changes.append(
-            map_similarity(words, explanation.heat, back, _prob(classifier, changed, explanation), degrees, spec)
-        )
-    prob = _prob(classifier, photo, explanation)
-    others = []
-    for place, seed in enumerate(seeds, start=len(_CHANGES)):
-        again = _again(classifier, photo, explanation, {"seed": seed}, _part(told, place, trials))
-        others.append(map_similarity(f"seed {seed}", explanation.heat, again.heat, prob, 0.0, spec))
-    return Robustness(
-        explained=explanation,
-        changes=tuple(changes),
-        seeds=tuple(others),
-        prob=prob,
-        duration_ms=(time.perf_counter() - started) * 1000,
-        created_at=clock.utc_now(),
-    )
+def _worst(trials: Sequence[Mapping[str, Any]]) -> str:
+    """The least likeness of some trials in words."""
+    shared = min(one["hottest_iou"] for one in trials)
+    orders = [one["spearman"] for one in trials]
+    order = "no order left" if None in orders else f"order {min(orders):.2f}"
+    return f"shared {100 * shared:.0f}\u00a0%, {order}"
 
 
 def other_seeds(explanation: Explanation) -> tuple[int, ...]:

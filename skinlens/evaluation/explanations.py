@@ -1,9 +1,9 @@
 """Sanity checks of the explanation methods, on a seeded sample of ``val``. Measured over a seeded sample of ``val``,
 in four questions.
 
-1. Do the maps agree? (``explain.agreement``)
-2. Does the model follow them, compared with random maps of the same photo? (``explain.faithfulness``)
-3. Do they look at the lesion, whose outline was drawn by hand? (``explain.focus``)
+1. Do the maps agree? (``checks.agreement``)
+2. Does the model follow them, compared with random maps of the same photo? (``checks.faithfulness``)
+3. Do they look at the lesion, whose outline was drawn by hand? (``checks.localization``)
 4. Do they depend on what the model has learned, and are they those of the float network? (``model_randomization``)
 
 The explained class is the one that the model puts first, as the app does. The photos are drawn evenly from the
@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from skinlens import clock
 from skinlens.checks.agreement import hottest_iou, spearman
-from skinlens.checks.faithfulness import BLUR, blur, order_of, random_maps, score_of, walk
+from skinlens.checks.faithfulness import BLUR, blur, deletion_insertion, order_of, random_maps, score_of
 from skinlens.checks.localization import measure
 from skinlens.errors import DatasetError
 from skinlens.evaluation.approximation_gates import gates_in_words
@@ -169,7 +169,7 @@ def figures_of(
     target = Target(explanation.label)
     ends = score_of(classifier, target, np.stack([sharp, blurred]))
     own, *random = (
-        walk(
+        deletion_insertion(
             sharp,
             blurred,
             order_of(one),
@@ -185,7 +185,7 @@ def figures_of(
     curves = (own.deletion, own.insertion, chance_deletion, chance_insertion)
     return np.asarray(
         [
-            *(*curves, own.gain, chance_gain, own.gain - chance_gain),
+            *(*curves, own.auc_gain, chance_gain, own.auc_gain - chance_gain),
             *(focus.inside, focus.area, focus.inside - focus.area, focus.pointing_game),
         ]
     )

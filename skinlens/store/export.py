@@ -7,13 +7,16 @@ import json
 import math
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from sqlite_utils.db import Database
 
 from skinlens import __version__
+from skinlens.checks.registry import CHECKS
 from skinlens.labels import CODES, DISCLAIMER
+from skinlens.records import CheckResult
 from skinlens.store.checks import CHECKS_SQL, check_of
 from skinlens.store.clinical_rows import exported
 from skinlens.store.features import features_of
@@ -116,7 +119,7 @@ def _visit(db: Database, row: Row, wanted: dict[str, tuple[str, str]], problems:
         "photo": {"file": picture, **photo, "notes": json.loads(row["photo_notes"])},
         "skinlens_version": row["skinlens_version"],
         "explanations": [_explanation(explanation, wanted) for explanation in explanations],
-        "checks": [asdict(check_of(check)) for check in checks],
+        "checks": [in_words(check_of(check)) for check in checks],
         "outlines": [asdict(outline_of(outline)) for outline in outlines],
         "features": features_of(db, number),
     }
@@ -128,6 +131,15 @@ def _explanation(row: Row, wanted: dict[str, tuple[str, str]]) -> dict[str, Any]
     plain = {field: row[field] for field in ("method", "label", "seed", "duration_ms", "created_at")}
     parsed = {field: json.loads(row[field]) for field in ("params", "diagnostics")}
     return plain | parsed | {"model": asdict(stamp_of(row)), "file": path}
+
+
+def in_words(result: CheckResult) -> dict[str, Any]:
+    """All of a stored result, with title and summary where this version knows the check and can read the figures."""
+    check = CHECKS.get(result.kind)
+    said = {"title": check.title if check else result.kind, "summary": ""}
+    with suppress(LookupError, TypeError, ValueError):  # an export is not to fail for want of a sentence
+        said["summary"] = check.summary(result) if check else ""
+    return asdict(result) | said
 
 
 def _finite(value: Any) -> Any:

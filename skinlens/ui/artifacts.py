@@ -9,69 +9,38 @@ import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
 
-from skinlens.checks.artifacts import KIND, REPEATS, artifact_stress_test, in_words
+from skinlens.checks.contract import Check
 from skinlens.imaging.artifacts import RENDERER_VERSION, TITLES, Artifact, with_artifact
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.classifier import Classifier
-from skinlens.records import CheckResult, Photo, Progress
-from skinlens.ui import checks
+from skinlens.records import CheckResult, Photo
+from skinlens.ui import checks, session
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import percent, plain
 
-HELP = f"""
-Each thing is drawn over the photo {REPEATS} times in different places, and the model reads each picture again. The bar
-is the mean change of the probability of melanoma; the thin line goes from the smallest to the largest change.
-
-Such things say nothing about the lesion, so the bars should be short. Where one is long, look whether the photo itself
-shows that thing, and take it again without if you can. The drawings are plain: they show which way the model is pulled,
-not by how much a real ruler or real hair would pull it.
-"""
 SHOWN_PX = 500
 RISE, FALL = "#c9552b", "#4289b8"
 
 
-def section(opened: OpenCase, classifier: Classifier | None) -> None:
-    found = opened.checks_of(KIND)
-    if not found and classifier is None:
-        return
-    st.subheader("Artifact sensitivity", help=HELP)
-    if found:
-        _show(opened, found[-1], classifier)
-    elif classifier is not None:
-        checks.ask(
-            opened,
-            (KIND, ""),
-            "Try ink, ruler, hair, dark corners and bubbles",
-            "Cancel the trial",
-            compute(opened, classifier),
-            hint="How much would the probability of melanoma change if there were ink, a ruler, hair, dark corners or "
-            "gel bubbles on the photo? It takes seconds.",
-        )
+def section(check: Check, opened: OpenCase, classifier: Classifier | None) -> None:
+    checks.section(check, opened, classifier, _show)
 
 
-def compute(opened: OpenCase, classifier: Classifier) -> checks.Compute:
-    """The check of the open photo, for ``checks.ask`` and for the desk."""
-    photo = opened.analysis.photo
-    return lambda progress: (_check(classifier, photo, progress),)
-
-
-def _check(classifier: Classifier, photo: Photo, progress: Progress) -> CheckResult:
-    return artifact_stress_test(classifier, photo, progress=progress).to_check()
-
-
-def _show(opened: OpenCase, check: CheckResult, classifier: Classifier | None) -> None:
-    st.markdown(plain(in_words(check)))
+def _show(check: Check, opened: OpenCase, found: Sequence[CheckResult]) -> None:
+    result = found[-1]
+    st.markdown(plain(check.summary(result)))
     st.plotly_chart(
-        chart(check), config={"displayModeBar": False, "scrollZoom": False}, key="artefacts_chart", alt=_spoken(check)
+        chart(result), config={"displayModeBar": False, "scrollZoom": False}, key="artefacts_chart", alt=_spoken(result)
     )
     st.caption(
-        f"Change of the probability of melanoma, which is {percent(check.figures['prob'])} on the photo as it is; "
-        f"mean of {check.settings['draws']} drawings, and from the smallest to the largest change."
+        f"Change of the probability of melanoma, which is {percent(result.figures['prob'])} on the photo as it is; "
+        f"mean of {result.settings['draws']} drawings, and from the smallest to the largest change."
     )
-    checks.provenance([check])
-    drawn_alike = check.settings.get("drawing") == RENDERER_VERSION
+    checks.provenance([result])
+    drawn_alike = result.settings.get("drawing") == RENDERER_VERSION
     if drawn_alike and st.toggle("Show the pictures that were tried", key="case_artefact_pictures"):
-        _pictures(opened.analysis.photo, check, classifier.engine.spec if classifier else InputSpec())
+        classifier = session.classifier_of(opened)
+        _pictures(opened.analysis.photo, result, classifier.engine.spec if classifier else InputSpec())
 
 
 def _spoken(check: CheckResult) -> str:

@@ -26,7 +26,7 @@ from skinlens.criteria import (
 from skinlens.errors import InvalidEntry
 from skinlens.records import Case
 from skinlens.store import CaseStore
-from skinlens.ui import clinical_fields, confirmation, outline, widgets
+from skinlens.ui import clinical_fields, confirmation, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.visit.entry import Planned
 from skinlens.ui.words import plain
@@ -110,7 +110,7 @@ def save_phototype(store: CaseStore, opened: OpenCase, phototype: int | None) ->
 
 
 def _suggest(opened: OpenCase) -> None:
-    line = outline.current(opened)
+    line = opened.outline
     if line is None or opened.analysis.photo.placeholder:
         return
     if st.button("Suggest asymmetry, border and colors from the outline", key=clinical_fields.key(opened, "suggest")):

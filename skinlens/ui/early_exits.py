@@ -5,62 +5,31 @@ from typing import Any
 
 import streamlit as st
 
-from skinlens.checks.early_exits import KIND, TITLES, depth_maps, early_exits, reads
+from skinlens.checks.contract import Check
+from skinlens.checks.early_exits import TITLES, depth_maps, reads
 from skinlens.explain.overlay import LEGEND, blend
 from skinlens.imaging.preprocess import InputSpec, heat_to_photo
 from skinlens.inference.classifier import Classifier
-from skinlens.labels import CODES
-from skinlens.records import CheckResult, Photo, Progress, Target
-from skinlens.ui import cache, checks, widgets
+from skinlens.records import CheckResult, Photo, Target
+from skinlens.ui import cache, checks, session, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import name, percent, plain
 
 PICTURE_PX = 480
 """Long side of a picture: these maps are coarse, the last of the deep branch has six places across."""
-HELP = """
-The network has two branches, and each can give an answer by itself, an early one. The final answer is made from both,
-so the three do not follow one upon the other. If the deep branch by itself says something else than the final answer,
-that answer is less often right.
-
-The pictures are Grad-CAM maps of each answer, for the class that is chosen above. Each is drawn from 0, none, to 1, its
-own most: their colors tell where, not how much.
-"""
 
 
-def section(opened: OpenCase, classifier: Classifier | None) -> None:
-    found = opened.checks_of(KIND)
-    if not found and classifier is None:
-        return
-    st.subheader("Answers of the two branches", help=HELP)
-    if not found and classifier is not None:
-        if opened.case is not None:  # looking at a stored case must not change it
-            photo = opened.analysis.photo
-            checks.ask(
-                opened,
-                (KIND, ""),
-                "Ask the network's early answers",
-                "Cancel the early answers",
-                lambda progress: _compute(classifier, photo, progress),
-            )
-            return
-        opened.keep_checks(_compute(classifier, opened.analysis.photo))
-        found = opened.checks_of(KIND)
-    _show(opened, found[-1], classifier)
+def section(check: Check, opened: OpenCase, classifier: Classifier | None) -> None:
+    checks.section(check, opened, classifier, _show)
 
 
-def _compute(classifier: Classifier, photo: Photo, progress: Progress | None = None) -> Sequence[CheckResult]:
-    made = early_exits(classifier, photo).to_check()
-    if progress:
-        progress(1.0)
-    return [made]
-
-
-def _show(opened: OpenCase, check: CheckResult, classifier: Classifier | None) -> None:
-    answers = check.figures["answers"]
-    st.markdown(plain(check.figures["verdict"]))
+def _show(check: Check, opened: OpenCase, found: Sequence[CheckResult]) -> None:
+    result = found[-1]
+    answers, classifier = result.figures["answers"], session.classifier_of(opened)
+    st.markdown(plain(result.figures["verdict"]))
     drawn: Sequence[tuple[bytes, bool]] = ()
     size_px = (classifier.engine.spec if classifier else InputSpec()).size_px
-    if classifier is not None and check.model == classifier.engine.stamp:
+    if classifier is not None and result.model == classifier.engine.stamp:
         photo, target = opened.analysis.photo, opened.target
         drawn = _pictures(photo.sha256, classifier.engine.stamp.sha256, target, photo, classifier)
     for place, column in enumerate(st.columns(len(answers), gap="medium")):
@@ -68,10 +37,10 @@ def _show(opened: OpenCase, check: CheckResult, classifier: Classifier | None) -
             _answer(answers[place], opened.target, drawn[place] if drawn else None)
             st.caption(reads(answers[place]["stage"], size_px))
     with st.expander("All probabilities of the three answers"):
-        _table(answers)
-        if not check.figures["calibrated"]:
+        widgets.table(check.columns, check.rows(found))
+        if not result.figures["calibrated"]:
             st.caption("The probabilities of the early answers are not calibrated in this release.")
-    checks.provenance([check])
+    checks.provenance([result])
 
 
 def _answer(answer: Mapping[str, Any], target: Target, drawn: tuple[bytes, bool] | None) -> None:
@@ -86,14 +55,6 @@ def _answer(answer: Mapping[str, Any], target: Target, drawn: tuple[bytes, bool]
     if answer["balanced_accuracy"] is not None:
         right = percent(answer["balanced_accuracy"])
         st.caption(plain(f"By itself right on {right} of the validation photos, all classes counted alike."))
-
-
-def _table(answers: Sequence[Mapping[str, Any]]) -> None:
-    order = sorted(CODES, key=lambda code: -answers[-1]["probs"][code])
-    widgets.table(
-        ("Class", *(TITLES[answer["stage"]] for answer in answers)),
-        [(name(code), *(percent(answer["probs"][code]) for answer in answers)) for code in order],
-    )
 
 
 @st.cache_data(show_spinner=False, max_entries=32)

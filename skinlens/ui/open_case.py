@@ -133,6 +133,11 @@ class OpenCase:
                     raise
             self.outlines = tuple(outlines)
 
+    @property
+    def outline(self) -> Outline | None:
+        """The clinician's, otherwise the model's."""
+        return self.outline_by("clinician") or self.outline_by("model")
+
     def outline_by(self, maker: OutlineMaker) -> Outline | None:
         return next((one for one in self.outlines if one.made_by == maker), None)
 

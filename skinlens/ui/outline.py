@@ -6,34 +6,23 @@ from contextlib import suppress
 
 import streamlit as st
 
-from skinlens.checks.localization import KIND, localization, outline_settings
+from skinlens.checks.contract import Check, Subject
+from skinlens.checks.localization import LocalizationCheck
 from skinlens.clock import local_day
 from skinlens.errors import Conflict, InvalidEntry, SkinLensError, WeightsError
-from skinlens.explain import METHODS
 from skinlens.inference.classifier import Classifier
-from skinlens.records import CheckResult, Explanation, Outline, Photo
+from skinlens.records import Outline, Photo
 from skinlens.segmentation.contour import drawn_by_clinician
 from skinlens.segmentation.head import SegmentationHead, propose
-from skinlens.ui import cache, checks, outliner, session, widgets
+from skinlens.ui import cache, checks, outliner, session
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain
 
-HELP = """
-The outline is the model's, or yours once you have corrected it.
 
-**Heat inside**: how much of a map's heat lies inside the outline. Beside it stands how much of the picture the lesion
-takes up: a map that looks at nothing in particular has that much of its heat inside.
-
-**Hottest point**: whether the brightest place of the map lies inside.
-
-A map that looks at the lesion is not right for that alone, and what surrounds a lesion can matter too.
-"""
-
-
-def section(opened: OpenCase, classifier: Classifier | None) -> None:
-    st.subheader("Do the maps look at the lesion?", help=HELP)
+def section(check: Check, opened: OpenCase, classifier: Classifier | None) -> None:
+    checks.heading(check)
     head, problem = _head()
-    outline = current(opened)
+    outline = opened.outline
     left, right = st.columns(2, gap="large")
     with left:
         _outline(opened, outline)
@@ -42,7 +31,7 @@ def section(opened: OpenCase, classifier: Classifier | None) -> None:
         if opened.case is not None and classifier is not None and head is not None and not opened.outlines:
             st.button("Find the outline", on_click=_asked, args=(opened, classifier, head))
     with right:
-        _focus(opened, classifier, outline)
+        _focus(check, opened, classifier)
 
 
 def propose_early(opened: OpenCase, classifier: Classifier) -> None:
@@ -56,11 +45,6 @@ def proposed(classifier: Classifier, photo: Photo) -> Outline | None:
     """The model's outline of a photo; None where it finds no lesion, or the release draws none."""
     head, _ = _head()
     return None if head is None else propose(classifier.engine, head, photo).outline
-
-
-def current(opened: OpenCase) -> Outline | None:
-    """The clinician's outline, otherwise the model's."""
-    return opened.outline_by("clinician") or opened.outline_by("model")
 
 
 def _head() -> tuple[SegmentationHead | None, str]:
@@ -161,7 +145,9 @@ def _put(opened: OpenCase, outlines: Sequence[Outline]) -> None:
     try:
         opened.keep_outlines(outlines)
         if classifier := session.classifier_of(opened):
-            _measure(opened, classifier, checks.checkable_maps(opened, classifier), outlines[-1])
+            maps = tuple(checks.checkable_maps(opened, classifier))
+            subject = Subject(classifier, opened.analysis.photo, maps, outlines[-1])
+            opened.keep_checks(LocalizationCheck().compute(subject))
     except Conflict:
         st.session_state[opened.key("outline_refused")] = outlines
     except SkinLensError as error:
@@ -176,55 +162,13 @@ def points_of(sent: str) -> list[list[float]]:
         raise InvalidEntry("The outline could not be read. Draw it anew.") from problem
 
 
-def _focus(opened: OpenCase, classifier: Classifier | None, outline: Outline | None) -> None:
-    if outline is None:
+def _focus(check: Check, opened: OpenCase, classifier: Classifier | None) -> None:
+    if opened.outline is None:
         st.markdown("Without an outline there is no telling. Draw one over the photo.")
         return
-    able = checks.checkable_maps(opened, classifier)
-    missing = [one for one in able if found_of(opened, one, outline) is None]
-    if missing and classifier is not None:
-        if opened.case is None:
-            _measure(opened, classifier, missing, outline)
-        else:
-            st.button("Measure where the maps look", on_click=_measure, args=(opened, classifier, missing, outline))
-    shown = [(one, check) for one in checks.shown_maps(opened) if (check := found_of(opened, one, outline)) is not None]
-    if not shown:
+    try:
+        subject = checks.at_sight(check, opened, classifier)
+    except SkinLensError as error:
+        st.caption(plain(error))
         return
-    widgets.table(
-        ("Map", "Heat inside", "Hottest point", "Result"),
-        [
-            (
-                METHODS[one.method].title,
-                f"{share(check, 'inside')} (lesion: {share(check, 'area')})",
-                hottest(check),
-                check.figures["verdict"],
-            )
-            for one, check in shown
-        ],
-    )
-    checks.provenance([check for _, check in shown])
-
-
-def _measure(opened: OpenCase, classifier: Classifier, maps: list[Explanation], outline: Outline) -> None:
-    spec, photo = classifier.engine.spec, opened.analysis.photo
-    opened.keep_checks([localization(photo, one, outline, spec) for one in maps])
-
-
-def found_of(opened: OpenCase, explanation: Explanation, outline: Outline) -> CheckResult | None:
-    """What is kept of this very map and this very outline."""
-    wanted = {"map": dict(explanation.params), "outline": outline_settings(outline)}
-    found = [
-        check
-        for check in opened.checks_of(KIND, explanation.label, explanation.method)
-        if dict(check.settings) == wanted and check.model == explanation.model
-    ]
-    return found[-1] if found else None
-
-
-def share(check: CheckResult, figure: str) -> str:
-    return f"{100 * check.figures[figure]:.0f} %"
-
-
-def hottest(check: CheckResult) -> str:
-    inside = check.figures["pointing"]
-    return {0.0: "outside", 1.0: "inside"}.get(inside, f"{100 * inside:.0f} % of them inside")
+    checks.body(check, opened, checks.known(check, opened), subject)

@@ -6,63 +6,41 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from skinlens import pipeline
-from skinlens.checks.agreement import HOTTEST_PART, SAME_AREA_HELP, SHARED_HELP
-from skinlens.checks.reference import KIND, Reference
-from skinlens.explain import METHODS
-from skinlens.explain.overlay import difference
-from skinlens.imaging.preprocess import InputSpec, heat_to_photo
+from skinlens.checks.contract import Check, Subject
+from skinlens.checks.reference import ReferenceCheck, difference
+from skinlens.explain import METHODS, overlay
+from skinlens.imaging.preprocess import heat_to_photo
 from skinlens.inference.classifier import Classifier
+from skinlens.inference.release import weights_directory
 from skinlens.labels import BY_CODE, CODES
-from skinlens.records import CheckResult, Explanation, Photo, Progress
+from skinlens.records import CheckResult, Explanation, Heatmap, Progress
 from skinlens.ui import cache, checks, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import percent, plain
 
 PICTURE_PX = 480
 """Long side of a picture of the differences."""
-HELP = f"""
-The maps of this page are made by SkinLens's own code, on the eight-bit copy of the network that gives the prediction.
-Here they are made again with the published libraries (pytorch-grad-cam and lime), on the network before it was reduced
-to eight bits. What is compared is so the code, the reduction, and whatever is shortened to save time.
-
-**Same order of heat**: rank correlation of all pixels; 1 is the same order from cold to hot, 0 unrelated.
-
-**{HOTTEST_PART.capitalize()} shared**: {SHARED_HELP} {SAME_AREA_HELP}
-
-LIME depends on chance, and the library draws its trials in another way: its maps differ somewhat even where nothing is
-amiss.
-"""
 LEGEND = "Orange: hotter here than in the library's map. Purple: hotter in the library's. Gray: the same."
 
 
-def section(opened: OpenCase, classifier: Classifier | None) -> None:
-    shown = checks.shown_maps(opened)
-    found = {one: check for one in shown if (check := checks.of_map(opened, KIND, one)) is not None}
-    drawn = {one: picture for one in found if (picture := _held().get(one)) is not None}
-    able = [one for one in checks.checkable_maps(opened, classifier) if one not in drawn]
+def section(check: Check, opened: OpenCase, classifier: Classifier | None) -> None:
+    assert isinstance(check, ReferenceCheck)
+    found = checks.known(check, opened)
+    able = [one for one in checks.checkable_maps(opened, classifier) if one not in _held()]
     if not found and not able:
         return
-    st.subheader("Agreement with published libraries", help=HELP)
+    checks.heading(check)
     if found:
-        _show(opened, list(found.values()), drawn)
+        _show(check, opened, found)
     if able and classifier is not None:
-        checks.ask(
-            opened,
-            (KIND, opened.target.code),
-            "Compare with the published libraries",
-            "Cancel the check against the reference",
-            _computing(classifier, opened.analysis.photo, able),
-            hint=_missing(found, able)
-            if found
-            else "The same maps with pytorch-grad-cam and lime, on the network before its reduction to eight bits. It "
-            "takes a minute or two; the page can be used meanwhile.",
-        )
+        subject = Subject(classifier, opened.analysis.photo, tuple(able))
+        hint = _missing(opened, able) if found else check.hint
+        checks.ask(check, opened, _computing(check, subject), hint)
 
 
-def _missing(found: Mapping[Explanation, CheckResult], able: Sequence[Explanation]) -> str:
+def _missing(opened: OpenCase, able: Sequence[Explanation]) -> str:
     """Why one may ask again: for maps that were not checked yet, or for the pictures of those that were."""
-    if new := [one for one in able if one not in found]:
+    if new := [one for one in able if checks.of_map(opened, ReferenceCheck.kind, one) is None]:
         return checks.missing(new)
     return "The pictures of the differences are not kept with the case. Made again, they can be seen."
 
@@ -73,41 +51,28 @@ def _held() -> dict[Explanation, bytes]:
     return found
 
 
-def _computing(classifier: Classifier, photo: Photo, able: Sequence[Explanation]) -> checks.Compute:
+def _computing(check: ReferenceCheck, subject: Subject) -> checks.Compute:
     held = _held()  # here, since a worker has no session
 
     def compute(progress: Progress) -> Sequence[CheckResult]:
-        reduction, made = pipeline.reference(classifier, photo, able, progress=progress)
-        held.update({one.explained: _picture(photo, one, classifier.engine.spec) for one in made})
-        return [reduction.to_check(), *(one.to_check() for one in made)]
+        results, library = check.recompute(weights_directory(), subject, progress)
+        held.update({one: _picture(subject, one, heat) for one, heat in zip(subject.maps, library, strict=True)})
+        return results
 
     return compute
 
 
-def _show(opened: OpenCase, found: Sequence[CheckResult], drawn: Mapping[Explanation, bytes]) -> None:
-    widgets.table(
-        ("Map", "Same order of heat", f"{HOTTEST_PART.capitalize()} shared", "Mean difference", "Result"),
-        [_row(check) for check in found],
-    )
+def _show(check: Check, opened: OpenCase, found: Sequence[CheckResult]) -> None:
+    widgets.table(check.columns, check.rows(found))
+    drawn = {one: picture for one in checks.shown_maps(opened) if (picture := _held().get(one)) is not None}
     if drawn:
         for column, (explained, picture) in zip(st.columns(len(METHODS), gap="medium"), drawn.items(), strict=False):
             title = METHODS[explained.method].title
             column.image(picture, width="stretch", caption=title, alt=f"Differences of the {title} maps. {LEGEND}")
         st.caption(LEGEND)
-    if about := opened.checks_of(KIND, "", ""):
+    if about := opened.checks_of(check.kind, "", ""):
         _probabilities(about[-1].figures)
     checks.provenance(found)
-
-
-def _row(check: CheckResult) -> tuple[str, ...]:
-    figures = check.figures
-    return (
-        METHODS[check.method].title if check.method else "",
-        "no order" if figures["spearman"] is None else f"{figures['spearman']:.2f}",
-        f"{100 * figures['hottest_iou']:.0f} %",
-        f"{100 * figures['mean_difference']:.1f} % of the scale",
-        "same area" if figures["same_area"] else "another area",
-    )
 
 
 def _probabilities(figures: Mapping[str, Any]) -> None:
@@ -125,10 +90,9 @@ def _probabilities(figures: Mapping[str, Any]) -> None:
     )
 
 
-def _picture(photo: Photo, one: Reference, spec: InputSpec) -> bytes:
-    small = cache.reduced(photo, PICTURE_PX)
+def _picture(subject: Subject, explanation: Explanation, library: Heatmap) -> bytes:
+    small = cache.reduced(subject.photo, PICTURE_PX)
     height, width = small.shape[:2]
-    hotter, colder = (
-        heat_to_photo(np.maximum(part, 0), height, width, spec) for part in (one.difference, -one.difference)
-    )
-    return cache.jpeg(difference(small, hotter - colder))
+    apart, spec = difference(explanation.heat, library), subject.classifier.engine.spec
+    hotter, colder = (heat_to_photo(np.maximum(part, 0), height, width, spec) for part in (apart, -apart))
+    return cache.jpeg(overlay.difference(small, hotter - colder))

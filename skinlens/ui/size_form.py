@@ -5,7 +5,7 @@ import streamlit as st
 from skinlens.clinical import ClinicalRecord
 from skinlens.followup import measures
 from skinlens.formatting import UNIT_WORDS, Unit, entered_length, length
-from skinlens.ui import cache, clinical_fields, field_width, outline, widgets
+from skinlens.ui import cache, clinical_fields, field_width, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain
 
@@ -43,7 +43,7 @@ def fields(opened: OpenCase, read: ClinicalRecord) -> tuple[float | None, str]:
 
 def diameter_words(opened: OpenCase, field_width_mm: float | None, unit: Unit) -> str:
     """How large the lesion is by its outline, or what is missing to say it."""
-    line, photo = outline.current(opened), opened.analysis.photo
+    line, photo = opened.outline, opened.analysis.photo
     if line is None or photo.placeholder:
         return "Without an outline the lesion cannot be measured. Draw one under “Why?”."
     pixels = measures.largest_diameter_px(line, photo)

@@ -1,158 +1,110 @@
 """What the maps on the page are worth: one line that is computed by itself, and behind it each check in a section."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
 
-from skinlens.checks import artifacts as artefact_check
-from skinlens.checks import robustness as stability_check
-from skinlens.checks.agreement import Agreement, agree
+from skinlens.checks.contract import Check, Comparison, OfMaps
+from skinlens.checks.registry import CHECKS
 from skinlens.errors import SkinLensError
 from skinlens.explain import METHODS
 from skinlens.inference.classifier import Classifier
 from skinlens.records import CheckResult, Explanation
-from skinlens.ui import (
-    agreement,
-    artifacts,
-    checks,
-    early_exits,
-    faithfulness,
-    live,
-    outline,
-    reference,
-    robustness,
-    session,
-)
-from skinlens.ui.jobs import SHORT, Job
+from skinlens.ui import artifacts, checks, early_exits, live, outline, reference, session
+from skinlens.ui.jobs import SHORT
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import plain
 
-Section = Callable[[OpenCase, Classifier | None], None]
-"""Draws a heading, what was found so far, and the button that asks for more; nothing where there is nothing to check.
-Without a classifier the case was read by another model: then only what is kept of it is shown."""
-
-ROWS: tuple[tuple[Section, ...], ...] = (
-    (agreement.section, faithfulness.section),
-    (outline.section,),
-    (robustness.section, artifacts.section),
-    (early_exits.section,),
-    (reference.section,),
-)
-"""Sections in one row stand side by side on a wide screen."""
+Section = Callable[[Check, OpenCase, Classifier | None], None]
+SECTIONS: Mapping[str, Section] = {
+    "focus": outline.section,
+    "artefacts": artifacts.section,
+    "depth": early_exits.section,
+    "reference": reference.section,
+}
+"""Kind → what draws a check that needs more than a sentence and a table; all others are ``checks.section``."""
+UNKNOWN = "not checked yet"
+COMPUTING = "computing …"
 
 
 def line(opened: OpenCase, classifier: Classifier | None) -> None:
-    """Do the maps agree, do they hold still, does hair or ink sway the answer: in one line, as far as it is known.
+    """What the checks with a part in it say, in one line, as far as it is known.
 
-    For a new photo the checks begin by themselves once the maps are there; for a stored one at the press of a button.
+    For a new photo these begin by themselves once the maps are there; for a stored one at the press of a button.
     """
     if classifier is not None and opened.case is None:
         _check(opened, classifier)
     live.draw(opened, partial(_line, opened, classifier), live.busy)
 
 
+def _of_line() -> Iterator[Check]:
+    return (check for check in CHECKS.values() if check.in_line)
+
+
 def _check(opened: OpenCase, classifier: Classifier) -> None:
-    """Ask for what is missing; what was cancelled or failed is not asked for again."""
-    desk = session.desk()
-    able = [one for one in checks.checkable_maps(opened, classifier) if one.method in SHORT]
-    if len(able) < len(SHORT):
+    """Ask for what is missing of the quick maps; what was cancelled or failed is not asked for again."""
+    if len([one for one in checks.checkable_maps(opened, classifier) if one.method in SHORT]) < len(SHORT):
         return  # the maps first
-    unchecked = [one for one in able if checks.of_map(opened, stability_check.KIND, one) is None]
-    key = (stability_check.KIND, opened.target.code)
-    if unchecked and desk.job(key) is None:
-        desk.submit(Job(key, robustness.compute(opened, classifier, unchecked), opened.keep_checks))
-    key = (artefact_check.KIND, "")
-    if not opened.checks_of(artefact_check.KIND) and desk.job(key) is None:
-        desk.submit(Job(key, artifacts.compute(opened, classifier), opened.keep_checks))
+    for check in _of_line():
+        subject = checks.unchecked(check, opened, classifier)
+        if subject is None or session.desk().job(checks.key(check, opened)) is not None:
+            continue
+        quick = replace(subject, maps=tuple(one for one in subject.maps if one.method in SHORT))
+        if quick.maps or not isinstance(check, OfMaps):
+            checks.submit(check, opened, partial(check.compute, quick))
 
 
 def _line(opened: OpenCase, classifier: Classifier | None) -> None:
     shown = checks.shown_maps(opened)
-    said = words(shown, opened.checks_of(artefact_check.KIND), [
-        check for one in shown if (check := checks.of_map(opened, stability_check.KIND, one)) is not None
-    ], waits=waits(opened, classifier))  # fmt: skip
+    kept = {check.kind: checks.known(check, opened) for check in _of_line() if not isinstance(check, Comparison)}
+    said = words(shown, kept, waits(opened, classifier))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**Can these maps be trusted?** {plain(said)}", width="content")
         if opened.case is not None and classifier is not None and shown and UNKNOWN in said and not live.busy():
             st.button("Check now", on_click=_check, args=(opened, classifier))
 
 
-UNKNOWN = "not checked yet"
-COMPUTING = "computing …"
-
-
 def waits(opened: OpenCase, classifier: Classifier | None) -> frozenset[str]:
     """What the line waits for: "maps", and the kinds of checks that run, or follow by themselves once the maps are
     there.
     """
-    desk, target = session.desk(), opened.target.code
-    keys = {stability_check.KIND: target, artefact_check.KIND: ""}
-    running = {kind for kind, about in keys.items() if (job := desk.job((kind, about))) is not None and job.active}
-    if any((job := desk.job((method, target))) is not None and job.active for method in METHODS):
+    desk = session.desk()
+    jobs = {one.kind: desk.job(checks.key(one, opened)) for one in _of_line() if not isinstance(one, Comparison)}
+    running = {kind for kind, job in jobs.items() if job is not None and job.active}
+    if any((job := desk.job((method, opened.target.code))) is not None and job.active for method in METHODS):
         running.add("maps")
         if opened.case is None and classifier is not None:
-            running |= {kind for kind, about in keys.items() if desk.job((kind, about)) is None}
+            running |= {kind for kind, job in jobs.items() if job is None}
     return frozenset(running)
 
 
 def words(
-    shown: list[Explanation],
-    artefact: tuple[CheckResult, ...],
-    steady: list[CheckResult],
+    shown: Sequence[Explanation],
+    kept: Mapping[str, Sequence[CheckResult]],
     waits: frozenset[str] = frozenset(),
 ) -> str:
-    """The line: agreement, stability, sensitivity to artifacts. Each part judges only once all that it is about is
-    there: the three maps; the stability of the maps that are quick to make; the drawn artifacts.
+    """The line. Each part judges only once all that it is about is there: all maps where they are compared, the
+    results of the maps that are quick to make, the result of the photo.
     """
-    agreement = f"Agreement: {COMPUTING}" if "maps" in waits else _agreement(shown)
-    pending = {"maps", stability_check.KIND} & waits
-    stable = f"Stability: {COMPUTING}" if pending else _stability(shown, steady)
-    sway = f"Artifact sensitivity: {COMPUTING}" if artefact_check.KIND in waits else _sway(artefact)
-    return f"{agreement} · {stable} · {sway}"
+    return " · ".join(_said(check, shown, kept.get(check.kind, ()), waits) for check in _of_line())
 
 
-def _agreement(shown: list[Explanation]) -> str:
-    if len(shown) < len(METHODS):
-        return f"Agreement: {UNKNOWN}"
-    try:
-        found: Agreement = agree(shown)
-    except SkinLensError:
-        return "Agreement: these maps cannot be compared"
-    if not found.pairs:
-        return "Agreement: there is nothing to compare"
-    if all(pair.same_area for pair in found.pairs):
-        return "The maps agree"
-    return "The maps agree in part" if any(pair.overlaps for pair in found.pairs) else "The maps disagree"
-
-
-def _stability(shown: list[Explanation], steady: list[CheckResult]) -> str:
-    """Of the maps that were checked, by name where these are not all; those that take long need not be among them."""
-    checked = [check.method for check in steady]
-    telling = [one for one in shown if one.heat.any()]
-    wanted = [one.method for one in telling if one.method in SHORT]
-    if not steady or any(method not in checked for method in wanted):
-        return f"Stability: {UNKNOWN}"
-    least = min(check.figures["least_shared"] for check in steady)
-    named = [METHODS[method].title for method in METHODS if method in checked]
-    who = "The maps" if len(named) == len(METHODS) else " and ".join(named)
-    verb = "holds" if len(named) == 1 else "hold"
-    moves = "moves" if len(named) == 1 else "move"
-    result = {
-        "steady": f"{who} {verb} still when the photo is turned or lit a little otherwise",
-        "moves in part": f"{who} {moves} in part when the photo is turned or lit a little otherwise",
-    }
-    other = f"{who} {moves} elsewhere when the photo is turned or lit otherwise"
-    return result.get(stability_check.verdict(least), other)
-
-
-def _sway(artefact: tuple[CheckResult, ...]) -> str:
-    if not artefact:
-        return f"Artifact sensitivity: {UNKNOWN}"
-    over = artefact_check.over_the_cutoff(artefact[-1])
-    if over:
-        return f"Melanoma crosses the cut-off with drawn {', '.join(over)}"
-    return "Drawn hair, ink or ruler does not move melanoma across the cut-off"
+def _said(check: Check, shown: Sequence[Explanation], found: Sequence[CheckResult], waits: frozenset[str]) -> str:
+    if check.kind in waits or ("maps" in waits and isinstance(check, Comparison | OfMaps)):
+        return f"{check.title}: {COMPUTING}"
+    if isinstance(check, Comparison) and len(shown) == len(METHODS):
+        try:
+            found = [check.of(shown)]
+        except SkinLensError:
+            return f"{check.title}: these maps cannot be compared"
+    checked = {one.method for one in found}
+    if isinstance(check, OfMaps) and any(
+        one.method not in checked for one in shown if one.method in SHORT and one.heat.any()
+    ):
+        found = ()
+    return check.claim(found) if found else f"{check.title}: {UNKNOWN}"
 
 
 def below(opened: OpenCase, classifier: Classifier | None) -> None:
@@ -162,8 +114,19 @@ def below(opened: OpenCase, classifier: Classifier | None) -> None:
 
 def _below(opened: OpenCase, classifier: Classifier | None) -> None:
     with st.container(key="trust"):  # its key keeps it from fading at each look: see frame.css
-        for row in ROWS:
+        for row in rows():
             places = st.columns(len(row), gap="large") if len(row) > 1 else [st.container()]
-            for place, section in zip(places, row, strict=True):
+            for place, check in zip(places, row, strict=True):
                 with place:
-                    section(opened, classifier)
+                    SECTIONS.get(check.kind, checks.section)(check, opened, classifier)
+
+
+def rows() -> list[list[Check]]:
+    """The checks in their order, two that are not wide side by side."""
+    placed: list[list[Check]] = []
+    for check in CHECKS.values():
+        if placed and len(placed[-1]) == 1 and not check.wide and not placed[-1][0].wide:
+            placed[-1].append(check)
+        else:
+            placed.append([check])
+    return placed

@@ -8,7 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
-from skinlens.checks.localization import localization
+from skinlens.checks.contract import Subject
+from skinlens.checks.localization import LocalizationCheck
 from skinlens.errors import Conflict, InvalidEntry
 from skinlens.explain import METHODS
 from skinlens.inference.classifier import load_classifier
@@ -40,16 +41,16 @@ def test_the_focus_of_every_map_is_measured_by_itself(mapped: AppTest, outlined_
     (outline,) = opened.outlines
     assert outline.made_by == "model"
     assert "outline by the model" in text.lower()
-    spec = load_classifier(outlined_release).engine.spec
-    telling = [one for one in opened.maps if one.heat.any()]
+    telling = tuple(one for one in opened.maps if one.heat.any())
+    subject = Subject(load_classifier(outlined_release), opened.analysis.photo, telling, outline)
     assert len(opened.checks_of("focus")) == len(telling) > 0
-    for one in telling:
-        found = localization(opened.analysis.photo, one, outline, spec).figures
+    for result in LocalizationCheck().compute(subject):
+        found = result.figures
         assert f"{100 * found['inside']:.0f} % (lesion: {100 * found['area']:.0f} %)" in text
         assert found["verdict"] in text
 
 
-def test_a_stored_case_keeps_both_outlines_and_their_checks(mapped: AppTest, skinlens_home: Path) -> None:
+def test_a_stored_case_keeps_both_outlines_and_their_checks(mapped: AppTest, until: Until, skinlens_home: Path) -> None:
     opened = mapped.session_state["open_case"]
     store = CaseStore(skinlens_home)
     case = opened.save(store, patient=None, lesion=NewLesion("back"), taken_on="2024-05-31")
@@ -59,6 +60,8 @@ def test_a_stored_case_keeps_both_outlines_and_their_checks(mapped: AppTest, ski
     clinician = drawn_by_clinician(moved, opened.analysis.photo, model.model)
     opened.keep_outlines([model, clinician])
     press(mapped.run(), "Measure where the maps look")
+    telling = [one for one in opened.maps if one.heat.any()]
+    until(mapped, lambda: len(opened.checks_of("focus")) == 2 * len(telling))
     kept = [check for check in store.checks(case.visit.id) if check.kind == "focus"]
     assert {check.settings["outline"]["made_by"] for check in kept} == {"model", "clinician"}
     assert "outline by the clinician" in words(mapped).lower()

@@ -16,7 +16,7 @@ from skinlens.ui.words import name, percent
 from tests.app.conftest import press, read, turn, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]
-CHECK, CANCEL = "Compare with the published libraries", "Cancel the check against the reference"
+CHECK, CANCEL = "Compare with the published libraries", "Cancel: Agreement with reference implementations"
 ASK = "Ask the network's early answers"
 
 
@@ -92,7 +92,7 @@ def test_those_of_a_stored_case_are_asked_for_only_on_request(
     mapped.run()
     assert "depth" not in [one.kind for one in store.checks(case.visit.id)]
     press(mapped, ASK)
-    until(mapped, lambda: ASK not in buttons(mapped) and "Cancel the early answers" not in buttons(mapped))
+    until(mapped, lambda: ASK not in buttons(mapped) and "Cancel: Early-exit predictions" not in buttons(mapped))
     assert "depth" in [one.kind for one in store.checks(case.visit.id)]
 
 

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens.checks.agreement import agree
-from skinlens.checks.artifacts import in_words
+from skinlens.checks.registry import CHECKS
 from skinlens.checks.robustness import verdict
 from skinlens.explain import METHODS
 from skinlens.records import CheckResult, Explanation, ModelRef
@@ -22,8 +22,8 @@ from skinlens.ui.words import percent, plain
 from tests.app.conftest import press, read, turn, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]
-CHECK, CANCEL = "Check the maps against the model", "Cancel the check against the model"
-STEADY, TRY = "Check how stable the maps are", "Try ink, ruler, hair, dark corners and bubbles"
+CHECK, CANCEL = "Check the maps against the model", "Cancel: Faithfulness"
+STEADY, TRY = "Check how robust the maps are", "Try ink, ruler, hair, dark corners and bubbles"
 FOLLOWED = "Faithfulness"
 
 
@@ -114,10 +114,10 @@ def test_stability_and_artefacts_are_tried_by_themselves_and_kept(mapped: AppTes
     opened = mapped.session_state["open_case"]
     until(mapped, lambda: {"stability", "artefacts"} <= {one.kind for one in opened.checks})
     mapped.run()
-    assert "Stability: not checked yet" not in read(mapped)
-    assert "Artifact sensitivity: not checked yet" not in read(mapped)
+    assert "Robustness: not checked yet" not in read(mapped)
+    assert "Sensitivity to artifacts: not checked yet" not in read(mapped)
     press(mapped, STEADY)
-    until(mapped, lambda: STEADY not in buttons(mapped) and "Cancel the check of stability" not in buttons(mapped))
+    until(mapped, lambda: STEADY not in buttons(mapped) and "Cancel: Robustness" not in buttons(mapped))
     mapped.run()
     telling = [one for one in opened.maps if one.heat.any()]
     stable = opened.checks_of("stability")
@@ -125,7 +125,7 @@ def test_stability_and_artefacts_are_tried_by_themselves_and_kept(mapped: AppTes
     for one in stable:
         assert f"<td>{verdict(one.figures['least_shared'])}</td>" in words(mapped)
     (stress,) = opened.checks_of("artefacts")
-    assert plain(in_words(stress)) in words(mapped)
+    assert plain(CHECKS["artefacts"].summary(stress)) in words(mapped)
     assert STEADY not in buttons(mapped)
     assert TRY not in buttons(mapped)
 
@@ -164,18 +164,17 @@ def test_the_line_waits_for_all_that_it_judges(mapped: AppTest, until: Until) ->
     """Two of three maps agree: nothing is said of "the maps" before the third is there."""
     opened = mapped.session_state["open_case"]
     until(mapped, lambda: {"stability", "artefacts"} <= {one.kind for one in opened.checks})
-    whole = trust.words(
-        checks_shown(opened), opened.checks_of("artefacts"), list(opened.checks_of("stability", opened.label))
-    )
+    kept = {kind: opened.checks_of(kind) for kind in ("artefacts", "stability")}
+    whole = trust.words(checks_shown(opened), kept)
     assert trust.UNKNOWN not in whole
     assert trust.COMPUTING not in whole
     two = [one for one in checks_shown(opened) if one.method != "lime"]
-    running = trust.words(two, (), [], frozenset({"maps", "stability", "artefacts"}))
-    assert running == ("Agreement: computing … · Stability: computing … · Artifact sensitivity: computing …")
-    assert trust.words(two, (), []).startswith("Agreement: not checked yet · Stability: not checked yet · ")
-    one_checked = list(opened.checks_of("stability", opened.label))[:1]
+    running = trust.words(two, {}, frozenset({"maps", "stability", "artefacts"}))
+    assert running == "Agreement: computing … · Robustness: computing … · Sensitivity to artifacts: computing …"
+    assert trust.words(two, {}).startswith("Agreement: not checked yet · Robustness: not checked yet · ")
+    one_checked = opened.checks_of("stability", opened.label)[:1]
     if len([one for one in two if one.heat.any()]) == 2:
-        assert "Stability: not checked yet" in trust.words(checks_shown(opened), (), one_checked)
+        assert "Robustness: not checked yet" in trust.words(checks_shown(opened), {"stability": one_checked})
 
 
 def test_a_map_that_is_made_anew_is_waited_for(mapped: AppTest, until: Until) -> None:

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skinlens.checks.artifacts import REPEATS, ArtifactStressTest, Effect, artifact_stress_test, in_words
+from skinlens.checks.artifacts import REPEATS, ArtifactCheck
+from skinlens.checks.contract import Subject
 from skinlens.errors import Cancelled
 from skinlens.imaging.artifacts import TITLES, Artifact, with_artifact
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import InputSpec
-from skinlens.records import ModelRef
+from skinlens.records import CheckResult, ModelRef
 from tests.closeness import PROBABILITY
 
 SPEC = InputSpec(size_px=64)
@@ -80,19 +81,17 @@ def test_ink_is_violet_hair_is_dark_and_bubbles_shine():
     assert bubbles.max() > 235
 
 
-def test_the_change_by_hand():
-    assert Effect("ink", (0.5, 0.3, 0.4)).change(0.1) == pytest.approx(0.3)
-    assert Effect("hair", (0.1, 0.1, 0.1)).change(0.1) == pytest.approx(0)
-
-
 def kept(before, threshold, **probs):
-    effects = [Effect(name, tuple(values)) for name, values in probs.items()]
-    stamp = ModelRef("tiny", "0", "0" * 64)
-    return ArtifactStressTest("a" * 64, stamp, before, threshold, tuple(effects), 7, 1.0, "").to_check()
+    effects = [
+        {"artefact": name, "probs": values, "change": sum(values) / len(values) - before}
+        for name, values in probs.items()
+    ]
+    found = {"prob": before, "threshold": threshold, "effects": effects}
+    return CheckResult("artefacts", "mel", "", "a" * 64, ModelRef("tiny", "0", "0" * 64), 7, {}, found, 1.0, "")
 
 
 def read(check):
-    return in_words(check).replace("\u00a0", " ")
+    return ArtifactCheck().summary(check).replace("\u00a0", " ")
 
 
 def test_what_was_found_in_words_by_hand():
@@ -112,26 +111,31 @@ def test_what_was_found_in_words_by_hand():
 # ------------------------------------------------------------------------------------------------------- the engine
 
 
+def stressed(classifier, photo, progress=None):
+    (found,) = ArtifactCheck().compute(Subject(classifier, photo), progress)
+    return found
+
+
 def test_the_model_is_asked_about_every_drawing(int8_classifier, photos):
     photo, told = photos[1], []
-    found = artifact_stress_test(int8_classifier, photo, progress=told.append)
-    assert found.prob == pytest.approx(int8_classifier.predict(photo).melanoma_prob, abs=PROBABILITY)
-    assert [one.artefact for one in found.effects] == list(NAMES) == list(TITLES)
-    for effect in found.effects:
-        for number, prob in enumerate(effect.probs):
-            drawn = with_artifact(photo, effect.artefact, number, found.seed, int8_classifier.engine.spec)
+    found = stressed(int8_classifier, photo, told.append)
+    effects = found.figures["effects"]
+    assert found.figures["prob"] == pytest.approx(int8_classifier.predict(photo).melanoma_prob, abs=PROBABILITY)
+    assert [one["artefact"] for one in effects] == list(NAMES) == list(TITLES)
+    for effect in effects:
+        for number, prob in enumerate(effect["probs"]):
+            drawn = with_artifact(photo, effect["artefact"], number, found.seed, int8_classifier.engine.spec)
             assert prob == pytest.approx(int8_classifier.predict(drawn).melanoma_prob, abs=PROBABILITY)
-    assert found.threshold == int8_classifier.melanoma_threshold.value
+    assert found.figures["threshold"] == int8_classifier.melanoma_threshold.value
     assert told == sorted(told)
     assert (told[0], told[-1]) == (0, 1)
 
 
 def test_what_is_kept_can_be_found_again(int8_classifier, photos):
-    found = artifact_stress_test(int8_classifier, photos[0])
-    check = found.to_check()
+    check = stressed(int8_classifier, photos[0])
     assert (check.kind, check.label, check.method) == ("artefacts", "mel", "")
     assert (check.photo_sha256, check.seed) == (photos[0].sha256, int(photos[0].sha256[:8], 16))
-    assert check.figures == artifact_stress_test(int8_classifier, photos[0]).to_check().figures
+    assert check.figures == stressed(int8_classifier, photos[0]).figures
     assert check.figures["effects"][0]["change"] == pytest.approx(
         np.mean(check.figures["effects"][0]["probs"]) - check.figures["prob"]
     )
@@ -143,4 +147,4 @@ def test_cancel_passes_through(int8_classifier, photos):
             raise Cancelled("stopped by the user")
 
     with pytest.raises(Cancelled):
-        artifact_stress_test(int8_classifier, photos[0], progress=cancel)
+        stressed(int8_classifier, photos[0], cancel)

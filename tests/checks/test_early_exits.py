@@ -6,15 +6,22 @@ import numpy as np
 import pytest
 import torch
 
-from skinlens.checks.early_exits import STAGES, depth_maps, early_exits, verdict
+from skinlens.checks.contract import Subject
+from skinlens.checks.early_exits import STAGES, EarlyExitCheck, depth_maps, verdict
 from skinlens.explain.gradcam import grad_cam, weighted
 from skinlens.imaging.preprocess import to_batch
 from skinlens.inference.calibration import softmax
 from skinlens.inference.classifier import Classifier
 from skinlens.inference.engine import ExitLayer, Head
-from skinlens.labels import CODES, INDEX
+from skinlens.labels import BY_CODE, CODES, INDEX
 from skinlens.records import Target
 from tests.closeness import NETWORK, ONE_LAYER, PROBABILITY
+
+
+def early_exits(classifier, photo):
+    (found,) = EarlyExitCheck().compute(Subject(classifier, photo))
+    return found
+
 
 TARGETS = pytest.mark.parametrize("target", [Target("mel"), Target("bcc"), Target("mel", "nv")])
 
@@ -24,12 +31,16 @@ def test_the_three_answers_are_those_of_the_student(student, classifier, photos)
     with torch.no_grad():
         output = student(torch.from_numpy(to_batch(photos[:1], classifier.engine.spec)))
     temperatures = (2.0, 0.5, classifier.temperature)
-    assert tuple(answer.stage for answer in found.answers) == STAGES
-    for answer, logits, temperature in zip(found.answers, output[1:], temperatures, strict=True):
-        np.testing.assert_allclose(answer.probs, softmax(logits.numpy(), temperature)[0], atol=1e-4)
-        assert answer.top == CODES[int(np.argmax(answer.probs))]
-    assert [answer.balanced_accuracy for answer in found.answers] == [0.3, 0.6, None]
-    np.testing.assert_allclose(found.answers[2].probs, classifier.predict(photos[0]).probs, atol=PROBABILITY)
+    answers = found.figures["answers"]
+    assert tuple(answer["stage"] for answer in answers) == STAGES
+    for answer, logits, temperature in zip(answers, output[1:], temperatures, strict=True):
+        probs = [answer["probs"][code] for code in CODES]
+        np.testing.assert_allclose(probs, softmax(logits.numpy(), temperature)[0], atol=1e-4)
+        assert answer["top"] == CODES[int(np.argmax(probs))]
+    assert [answer["balanced_accuracy"] for answer in answers] == [0.3, 0.6, None]
+    np.testing.assert_allclose(
+        list(answers[2]["probs"].values()), classifier.predict(photos[0]).probs, atol=PROBABILITY
+    )
     assert (found.photo_sha256, found.model) == (photos[0].sha256, classifier.engine.stamp)
 
 
@@ -110,23 +121,25 @@ def test_a_release_without_the_maps_of_the_exits_still_tells_what_they_said(mirr
     )
     old = Classifier(mirror(head), 1.0, int8_classifier.melanoma_threshold, int8_classifier.familiarity)
     found = early_exits(old, photos[0])
-    np.testing.assert_allclose([answer.probs for answer in found.answers], np.full((3, 7), 1 / 7), atol=1e-6)
-    assert not found.calibrated
-    assert [answer.balanced_accuracy for answer in found.answers] == [None] * 3
+    answers = found.figures["answers"]
+    np.testing.assert_allclose(
+        [list(answer["probs"].values()) for answer in answers], np.full((3, 7), 1 / 7), atol=1e-6
+    )
+    assert not found.figures["calibrated"]
+    assert [answer["balanced_accuracy"] for answer in answers] == [None] * 3
     assert depth_maps(old, photos[0], Target("mel")) == ()
 
 
 def test_what_is_kept_of_it_is_plain_data(classifier, photos):
-    found = early_exits(classifier, photos[2])
-    check = found.to_check()
+    check = early_exits(classifier, photos[2])
     assert (check.kind, check.label, check.method, check.seed, check.settings) == ("depth", "", "", None, {})
     assert (check.photo_sha256, check.model) == (photos[2].sha256, classifier.engine.stamp)
     assert json.loads(json.dumps(check.figures)) == check.figures
-    assert check.figures["verdict"] == found.verdict
+    assert check.figures["verdict"] == verdict([answer["top"] for answer in check.figures["answers"]])
     assert check.figures["calibrated"]
-    for kept, answer in zip(check.figures["answers"], found.answers, strict=True):
-        assert (kept["stage"], kept["top"]) == (answer.stage, answer.top)
-        assert tuple(kept["probs"][code] for code in CODES) == answer.probs
+    rows = EarlyExitCheck().rows([check])
+    assert [len(row) for row in rows] == [len(EarlyExitCheck.columns)] * len(CODES)
+    assert rows[0][0].lower() == BY_CODE[check.figures["answers"][2]["top"]].name.lower()
 
 
 @pytest.mark.parametrize(

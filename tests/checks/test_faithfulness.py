@@ -5,18 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from skinlens.checks.contract import Subject
 from skinlens.checks.faithfulness import (
     RANDOM_MAPS,
     STEPS,
+    FaithfulnessCheck,
     area,
     average_drop,
     blur,
     clearly_better,
-    faithfulness,
+    deletion_insertion,
     order_of,
     random_maps,
     score_of,
-    walk,
 )
 from skinlens.errors import Cancelled, SkinLensError
 from skinlens.explain import explain, seed_of
@@ -49,7 +50,7 @@ def on_square():
 def walked(bright, heat, score=brightness_of_square):
     dark = np.zeros_like(bright)
     ends = score(np.stack([bright, dark]))
-    return walk(bright, dark, order_of(heat), (ends[0], ends[1]), score)
+    return deletion_insertion(bright, dark, order_of(heat), (ends[0], ends[1]), score)
 
 
 # ----------------------------------------------------------------------------------------------------------- curves
@@ -68,7 +69,7 @@ def test_a_score_of_the_whole_picture_falls_in_a_line_whatever_the_order(bright)
     areas = walked(bright, random, lambda batch: batch.mean(axis=(1, 2, 3)).astype(np.float64))
     assert areas.deletion == pytest.approx(0.5, abs=1e-6)
     assert areas.insertion == pytest.approx(0.5, abs=1e-6)
-    assert areas.gain == pytest.approx(0, abs=1e-6)
+    assert areas.auc_gain == pytest.approx(0, abs=1e-6)
 
 
 def test_a_map_on_what_counts_by_hand(bright, on_square):
@@ -87,17 +88,17 @@ def test_the_reverse_order_changes_places(bright, on_square):
 
 
 def test_a_map_on_what_counts_beats_chance_and_its_inverse_does_not(bright, on_square):
-    random = [walked(bright, drawn).gain for drawn in random_maps(on_square, 5, RANDOM_MAPS)]
-    assert clearly_better(walked(bright, on_square).gain, random)
-    assert not clearly_better(walked(bright, 1 - on_square).gain, random)
+    random = [walked(bright, drawn).auc_gain for drawn in random_maps(on_square, 5, RANDOM_MAPS)]
+    assert clearly_better(walked(bright, on_square).auc_gain, random)
+    assert not clearly_better(walked(bright, 1 - on_square).auc_gain, random)
 
 
 def test_a_map_does_not_beat_chance_where_the_score_never_moves(bright, on_square):
     constant = lambda batch: np.full(len(batch), 0.7)
-    random = [walked(bright, drawn, constant).gain for drawn in random_maps(on_square, 5, RANDOM_MAPS)]
+    random = [walked(bright, drawn, constant).auc_gain for drawn in random_maps(on_square, 5, RANDOM_MAPS)]
     areas = walked(bright, on_square, constant)
     assert (areas.deletion, areas.insertion) == pytest.approx((0.7, 0.7))
-    assert not clearly_better(areas.gain, random)
+    assert not clearly_better(areas.auc_gain, random)
 
 
 def test_clearly_better_by_hand():
@@ -161,6 +162,11 @@ def test_random_maps_belong_to_their_seed():
 # ------------------------------------------------------------------------------------------------------- the engine
 
 
+def faithfulness(classifier, photo, explanation, progress=None):
+    (found,) = FaithfulnessCheck().compute(Subject(classifier, photo, (explanation,)), progress)
+    return found
+
+
 @pytest.fixture(scope="module")
 def small(int8_classifier, photos):
     """An int8 engine, a photo, and a map of it that is not empty."""
@@ -171,18 +177,15 @@ def small(int8_classifier, photos):
 def test_a_map_of_the_shipped_kind_of_model_is_put_to_the_test(small):
     classifier, photo, explanation = small
     told = []
-    found = faithfulness(classifier, photo, explanation, progress=told.append)
-    assert found.explained is explanation
-    for figure in (found.deletion, found.insertion, found.random_deletion_mean, found.random_insertion_mean):
-        assert 0 <= figure <= 1
-    assert 0 <= found.average_drop <= 1
+    check = faithfulness(classifier, photo, explanation, told.append)
+    for figure in ("deletion", "insertion", "random_deletion_mean", "random_insertion_mean", "average_drop"):
+        assert 0 <= check.figures[figure] <= 1
     assert told == sorted(told)
     assert (told[0], told[-1]) == (0, 1)
-    check, again = found.to_check(), faithfulness(classifier, photo, explanation).to_check()
+    again = faithfulness(classifier, photo, explanation)
     assert (check.kind, check.label, check.method) == ("faithfulness", explanation.label, "grad_cam")
     assert (check.photo_sha256, check.model) == (photo.sha256, classifier.engine.stamp)
     assert (check.figures, check.identity, check.seed) == (again.figures, again.identity, again.seed)
-    assert check.figures["deletion"] == found.deletion
     assert check.settings["map"] == explanation.params
 
 
@@ -201,7 +204,7 @@ def test_one_of_the_random_maps_is_no_better_than_the_random_maps(small):
     classifier, photo, explanation = small
     drawn = next(random_maps(explanation.heat, seed_of(photo), 1))
     heat = (drawn - drawn.min()) / np.ptp(drawn)
-    assert not faithfulness(classifier, photo, replace(explanation, heat=heat)).better_than_chance
+    assert not faithfulness(classifier, photo, replace(explanation, heat=heat)).figures["better_than_chance"]
 
 
 def test_cancel_passes_through(small):
@@ -212,7 +215,7 @@ def test_cancel_passes_through(small):
             raise Cancelled("stopped by the user")
 
     with pytest.raises(Cancelled):
-        faithfulness(classifier, photo, explanation, progress=cancel)
+        faithfulness(classifier, photo, explanation, cancel)
 
 
 @pytest.mark.parametrize(

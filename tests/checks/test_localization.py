@@ -5,11 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from skinlens.checks.contract import Subject
 from skinlens.checks.localization import (
     Localization,
-    from_check,
-    in_words,
-    localization,
+    LocalizationCheck,
     measure,
     pointing_game,
     relevance_mass,
@@ -75,6 +74,11 @@ def made(classifier, photos):
     return explain("grad_cam", classifier, photos[0], "mel")
 
 
+def localization(classifier, photo, explanation, outline):
+    (found,) = LocalizationCheck().compute(Subject(classifier, photo, (explanation,), outline))
+    return found
+
+
 def ring(photo, across=0.5, reach=0.25):
     angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
     points = np.stack([across + reach * np.cos(angles), 0.5 + reach * np.sin(angles)], axis=1)
@@ -83,35 +87,36 @@ def ring(photo, across=0.5, reach=0.25):
 
 def test_an_outline_around_everything_has_all_the_heat(classifier, photos, made):
     corners = drawn_by_clinician([[0, 0], [0.5, 0], [1, 0], [1, 1], [0.5, 1], [0, 1]], photos[0], STAMP)
-    found = from_check(localization(photos[0], made, corners, classifier.engine.spec))
-    assert found.area > 0.95
-    assert found.inside > 0.9
+    found = localization(classifier, photos[0], made, corners).figures
+    assert found["area"] > 0.95
+    assert found["inside"] > 0.9
 
 
 def test_the_check_says_of_which_map_and_which_outline(classifier, photos, made):
     outline = ring(photos[0])
-    check = localization(photos[0], made, outline, classifier.engine.spec)
+    check = localization(classifier, photos[0], made, outline)
     assert (check.kind, check.label, check.method, check.seed) == ("focus", "mel", "grad_cam", None)
     assert check.model == classifier.engine.stamp
     assert check.settings["outline"]["made_by"] == "clinician"
-    assert check.identity != localization(photos[0], made, ring(photos[0], reach=0.2), classifier.engine.spec).identity
-    assert check.identity == localization(photos[0], made, outline, classifier.engine.spec).identity
+    assert check.identity != localization(classifier, photos[0], made, ring(photos[0], reach=0.2)).identity
+    assert check.identity == localization(classifier, photos[0], made, outline).identity
 
 
 def test_what_does_not_belong_together_is_refused(classifier, photos, made):
-    spec = classifier.engine.spec
     with pytest.raises(SkinLensError, match="expected the outline"):
-        localization(photos[0], made, ring(photos[1]), spec)
-    with pytest.raises(SkinLensError, match="expected the map"):
-        localization(photos[1], made, ring(photos[1]), spec)
-    with pytest.raises(SkinLensError, match="has no focus"):
-        localization(photos[0], replace(made, heat=np.zeros_like(made.heat)), ring(photos[0]), spec)
+        localization(classifier, photos[0], made, ring(photos[1]))
+    with pytest.raises(SkinLensError, match="expected a map of the photo"):
+        localization(classifier, photos[1], made, ring(photos[1]))
+    with pytest.raises(SkinLensError, match="points nowhere"):
+        localization(classifier, photos[0], replace(made, heat=np.zeros_like(made.heat)), ring(photos[0]))
+    with pytest.raises(SkinLensError, match="Draw one over the photo"):
+        localization(classifier, photos[0], made, None)
 
 
 def test_the_report_says_it_in_one_sentence(classifier, photos, made):
-    check = localization(photos[0], made, ring(photos[0]), classifier.engine.spec)
+    check = localization(classifier, photos[0], made, ring(photos[0]))
     found = replace(check, figures={"inside": 0.714, "area": 0.22, "pointing": 1.0, "verdict": ""})
-    assert in_words(found) == (
+    assert LocalizationCheck().summary(found) == (
         "71 % of the heat lies inside the clinician's outline of the lesion, which takes up 22 % of the picture; the "
         "hottest point is inside."
     )

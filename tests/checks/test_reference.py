@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from skinlens.checks.reference import QuantizationEffect, Reference, in_words, recompute
+from skinlens.checks.contract import Found, Subject
+from skinlens.checks.reference import ReferenceCheck, difference, likeness, quantization_effect
 from skinlens.checks.reference_worker import make
 from skinlens.errors import Cancelled, SkinLensError
 from skinlens.explain import METHODS, explain
@@ -25,6 +26,8 @@ from tests.tiny_student import unchecked_shapes
 
 pytestmark = pytest.mark.slow
 
+CHECK = ReferenceCheck()
+STAMP = ModelRef("tiny", "0", "0" * 64)
 LIME = {"samples": 100, "segments": 15, "design": "independent"}
 
 
@@ -63,9 +66,9 @@ def test_on_a_float_engine_the_libraries_draw_the_same(label, against, manifest,
     np.testing.assert_allclose(made.probs, on_float.predict(photos[0]).probs, atol=2e-3)
     for one, heat in zip(explained, made.heats, strict=True):
         if one.heat.any():
-            found = Reference(one, heat, 1.0, "2024-01-01T00:00")
-            assert found.spearman > 0.99
-            assert np.abs(found.difference).mean() < 0.02
+            found = likeness(one.heat, heat)
+            assert found["spearman"] > 0.99
+            assert found["mean_difference"] < 0.02
     assert any(one.heat.any() for one in explained)
     assert told[0] == 0
     assert told[-1] == 1
@@ -76,16 +79,16 @@ def test_on_a_float_engine_the_libraries_draw_the_same(label, against, manifest,
 def test_another_process_finds_what_this_one_does_and_what_is_kept_is_plain_data(manifest, served, photos):
     explained = maps(served, photos[1], "nv")[::2]
     told = []
-    reduction, found = recompute(manifest.directory, served, photos[1], explained, progress=told.append)
+    subject = Subject(served, photos[1], explained)
+    (about, check, *others), heats = CHECK.recompute(manifest.directory, subject, told.append)
+    assert len(heats) == 1 + len(others) == len(explained)
     made = make(manifest, photos[1], explained, lambda _: None)
-    np.testing.assert_allclose(reduction.float_probs, made.probs, atol=NETWORK)
-    assert [one.explained for one in found] == list(explained)
-    for one, heat in zip(found, made.heats, strict=True):
-        np.testing.assert_allclose(one.heat, heat, atol=1e-3)
+    np.testing.assert_allclose(list(about.figures["float_probs"].values()), made.probs, atol=NETWORK)
+    for one, heat in zip(heats, made.heats, strict=True):
+        np.testing.assert_allclose(one, heat, atol=1e-3)
     assert told == sorted(told)
     assert (told[0], told[-1]) == (0, 1)
 
-    about, check, _ = (one.to_check() for one in (reduction, *found))
     for one in (check, about):
         assert json.loads(json.dumps(one.figures)) == one.figures
         assert (one.kind, one.seed, one.photo_sha256) == ("reference", None, photos[1].sha256)
@@ -93,52 +96,54 @@ def test_another_process_finds_what_this_one_does_and_what_is_kept_is_plain_data
     assert (check.label, check.method) == ("nv", "grad_cam")
     assert check.settings["map"] == dict(explained[0].params)
     assert set(check.settings["packages"]) == {"torch", "grad-cam"}
-    assert check.figures["mean_difference"] == pytest.approx(np.abs(found[0].difference).mean())
+    assert check.figures["mean_difference"] == pytest.approx(np.abs(difference(explained[0].heat, heats[0])).mean())
     assert (about.label, about.method) == ("", "")
     int8_probs = [about.figures["int8_probs"][code] for code in CODES]
     np.testing.assert_allclose(int8_probs, served.predict(photos[1]).probs, atol=PROBABILITY)
 
 
 def test_what_is_kept_of_it_in_words():
-    stamp = ModelRef("tiny", "0", "0" * 64)
     before, after = (0.1, 0.1, 0.1, 0.1, 0.35, 0.15, 0.1), (0.1, 0.1, 0.1, 0.1, 0.25, 0.24, 0.11)
-    about = QuantizationEffect(before, after, "a" * 64, stamp, 1.0, "2024-01-01T00:00").to_check()
-    assert in_words(about).replace("\u00a0", " ") == (
+    about = CHECK.made(Found(quantization_effect(before, after)), ("a" * 64, STAMP), 1.0)
+    assert CHECK.summary(about).replace("\u00a0", " ") == (
         "The reduction of the network to eight bits moved melanoma most, from 35.0 % to 25.0 %."
     )
     ours = made_up([[0, 1], [0, 0]])
-    same = Reference(ours, ours.heat, 1.0, "2024-01-01T00:00").to_check()
-    assert in_words(same).replace("\u00a0", " ") == (
+    same = beside(ours, ours.heat)
+    assert CHECK.summary(same).replace("\u00a0", " ") == (
         "The published library points to the same area: of the hottest fifths 100 % is shared, rank correlation 1.00."
     )
-    nothing = Reference(ours, np.zeros((2, 2), np.float32), 1.0, "2024-01-01T00:00").to_check()
-    assert in_words(nothing).endswith("one of the maps has no order.")
+    nothing = beside(ours, np.zeros((2, 2), np.float32))
+    assert CHECK.summary(nothing).endswith("one of the maps has no order.")
+
+
+def beside(ours, library):
+    return CHECK.made(Found(likeness(ours.heat, library)), ("a" * 64, STAMP), 1.0, ours)
 
 
 def made_up(heat):
-    stamp = ModelRef("tiny", "0", "0" * 64)
     return Explanation(
-        "grad_cam", "mel", np.array(heat, np.float32), {}, None, "a" * 64, stamp, 1.0, "2024-01-01T00:00"
+        "grad_cam", "mel", np.array(heat, np.float32), {}, None, "a" * 64, STAMP, 1.0, "2024-01-01T00:00"
     )
 
 
 def test_the_figures_by_hand():
     """Ours spread over [0, 1] is [[0, .5], [1, 0]] and theirs [[0, 1], [.5, 0]]: half apart at two places of four."""
-    ours = made_up([[0.2, 0.6], [1, 0.2]])
-    one = Reference(ours, np.array([[0, 1], [0.5, 0]], np.float32), 1.0, "2024-01-01T00:00")
-    np.testing.assert_allclose(one.difference, [[0, -0.5], [0.5, 0]], atol=1e-6)
+    ours, library = np.array([[0.2, 0.6], [1, 0.2]], np.float32), np.array([[0, 1], [0.5, 0]], np.float32)
+    np.testing.assert_allclose(difference(ours, library), [[0, -0.5], [0.5, 0]], atol=1e-6)
+    one = likeness(ours, library)
     # Ranks 1.5 3 4 1.5 and 1.5 4 3 1.5: the products of the deviations add to 3.5, their squares to 4.5.
-    assert one.spearman == pytest.approx(3.5 / 4.5)
-    assert one.hottest_iou == 0
-    same = replace(one, heat=ours.heat)
-    assert (same.spearman, same.hottest_iou, np.abs(same.difference).max()) == (pytest.approx(1), 1, 0)
+    assert one["spearman"] == pytest.approx(3.5 / 4.5)
+    assert one["mean_difference"] == pytest.approx(0.25)
+    assert (one["hottest_iou"], one["same_area"]) == (0, False)
+    same = likeness(ours, ours)
+    assert same == {"spearman": pytest.approx(1), "hottest_iou": 1, "same_area": True, "mean_difference": 0}
 
 
 def test_a_map_that_is_the_same_everywhere_has_no_order():
-    one = Reference(made_up([[0, 1], [0, 0]]), np.zeros((2, 2), np.float32), 1.0, "2024-01-01T00:00")
-    assert one.spearman is None
-    assert json.loads(json.dumps(one.to_check().figures))["spearman"] is None
-    np.testing.assert_array_equal(one.difference, [[0, 1], [0, 0]])
+    ours, flat = made_up([[0, 1], [0, 0]]), np.zeros((2, 2), np.float32)
+    assert json.loads(json.dumps(beside(ours, flat).figures))["spearman"] is None
+    np.testing.assert_array_equal(difference(ours.heat, flat), [[0, 1], [0, 0]])
 
 
 def test_cancel_ends_the_process_at_once(manifest, served, photos):
@@ -153,7 +158,7 @@ def test_cancel_ends_the_process_at_once(manifest, served, photos):
 
     started = time.monotonic()
     with pytest.raises(Cancelled, match="stopped by the user"):
-        recompute(manifest.directory, served, photos[0], explained, progress=cancel)
+        CHECK.recompute(manifest.directory, Subject(served, photos[0], explained), cancel)
     assert told == [0, 0, 0]
     assert time.monotonic() - started < 30  # it waits for the end of that process
 
@@ -163,7 +168,7 @@ def test_a_float_network_that_is_not_the_released_one_is_refused(manifest, serve
     shutil.copytree(manifest.directory, folder)
     (folder / manifest.content["checkpoint"]).write_bytes(b"something else")
     with pytest.raises(SkinLensError, match=r"^The model file student-float16\.pt is not the one that was released"):
-        recompute(folder, served, photos[0], [explain("grad_cam", served, photos[0], "nv")])
+        CHECK.recompute(folder, Subject(served, photos[0], (explain("grad_cam", served, photos[0], "nv"),)))
 
 
 def test_a_process_that_fails_is_told_with_its_last_words(manifest, served, photos, tmp_path):
@@ -173,7 +178,7 @@ def test_a_process_that_fails_is_told_with_its_last_words(manifest, served, phot
     del content["architecture"]
     (folder / "manifest.json").write_text(json.dumps(content))
     with pytest.raises(SkinLensError, match=r"stopped before the end \(KeyError: 'architecture'\)\. The maps of this"):
-        recompute(folder, served, photos[0], [explain("grad_cam", served, photos[0], "nv")])
+        CHECK.recompute(folder, Subject(served, photos[0], (explain("grad_cam", served, photos[0], "nv"),)))
 
 
 @pytest.mark.parametrize(
@@ -182,7 +187,7 @@ def test_a_process_that_fails_is_told_with_its_last_words(manifest, served, phot
 def test_a_map_of_something_else_is_refused(change, what, manifest, served, photos):
     made = replace(explain("grad_cam", served, photos[0], "nv"), **change)
     with pytest.raises(SkinLensError, match=f"^Grad-CAM cannot be checked: expected a map of the {what} "):
-        recompute(manifest.directory, served, photos[0], [made])
+        CHECK.recompute(manifest.directory, Subject(served, photos[0], (made,)))
 
 
 def test_importing_the_check_brings_in_nothing_heavy():

@@ -1,5 +1,6 @@
 """Turning back undoes turning, by identity; the likeness by hand; the whole on a small int8 model."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,13 +8,14 @@ import pytest
 from PIL import Image
 
 from skinlens.checks.agreement import spearman
+from skinlens.checks.contract import Subject
 from skinlens.checks.robustness import (
     SEEDS,
+    RobustnessCheck,
     brightened,
     map_similarity,
     other_seeds,
     rim_px,
-    robustness,
     turned,
     turned_back,
     verdict,
@@ -119,6 +121,11 @@ def test_the_verdict_by_hand(shared, words):
 # ------------------------------------------------------------------------------------------------------- the engine
 
 
+def robustness(classifier, photo, explanation, progress=None):
+    (found,) = RobustnessCheck().compute(Subject(classifier, photo, (explanation,)), progress)
+    return found
+
+
 @pytest.fixture(scope="module")
 def small(int8_classifier, photos):
     """An int8 engine, a photo, and a Grad-CAM map of it that is not empty."""
@@ -129,25 +136,26 @@ def small(int8_classifier, photos):
 def test_a_map_without_chance_is_made_again_under_four_changes(small):
     classifier, photo, explanation = small
     told = []
-    found = robustness(classifier, photo, explanation, progress=told.append)
-    assert [one.change for one in found.changes] == [
+    found = robustness(classifier, photo, explanation, told.append)
+    changes = found.figures["changes"]
+    assert [one["change"] for one in changes] == [
         "turned by 2° to the left",
         "turned by 2° to the right",
         "5 % brighter",
         "5 % darker",
     ]
-    assert found.seeds == ()
-    assert found.prob == pytest.approx(classifier.predict(photo).prob(explanation.label), abs=PROBABILITY)
+    assert found.figures["seeds"] == []
+    assert found.figures["prob"] == pytest.approx(classifier.predict(photo).prob(explanation.label), abs=PROBABILITY)
     darker = photo_from_pixels(brightened(photo.pixels, 0.95), "PNG")
-    assert found.changes[3].prob == pytest.approx(classifier.predict(darker).prob(explanation.label), abs=PROBABILITY)
+    assert changes[3]["prob"] == pytest.approx(classifier.predict(darker).prob(explanation.label), abs=PROBABILITY)
     again = explain("grad_cam", classifier, darker, explanation.label)
-    assert found.changes[3].spearman == pytest.approx(spearman(explanation.heat, again.heat))
-    assert found.least_shared == min(one.hottest_iou for one in found.changes)
+    assert changes[3]["spearman"] == pytest.approx(spearman(explanation.heat, again.heat))
+    assert found.figures["least_shared"] == min(one["hottest_iou"] for one in changes)
     assert told == sorted(told)
     assert (told[0], told[-1]) == (0, 1)
-    check = found.to_check()
-    assert (check.kind, check.method, check.label) == ("stability", "grad_cam", explanation.label)
-    assert check.figures == robustness(classifier, photo, explanation).to_check().figures
+    assert (found.kind, found.method, found.label) == ("stability", "grad_cam", explanation.label)
+    assert found.figures == robustness(classifier, photo, explanation).figures
+    assert json.loads(json.dumps(found.figures)) == found.figures
 
 
 def test_lime_is_made_again_with_the_seeds_that_follow_its_own(small):
@@ -156,11 +164,11 @@ def test_lime_is_made_again_with_the_seeds_that_follow_its_own(small):
     one = explain("lime", classifier, photo, explanation.label, params=settings)
     assert other_seeds(one) == (2**32 - 1, 0, 1)
     found = robustness(classifier, photo, one)
-    assert [other.change for other in found.seeds] == ["seed 4294967295", "seed 0", "seed 1"]
-    assert len(found.seeds) == SEEDS
+    assert [other["change"] for other in found.figures["seeds"]] == ["seed 4294967295", "seed 0", "seed 1"]
+    assert len(found.figures["seeds"]) == found.settings["seeds"] == SEEDS
     again = explain("lime", classifier, photo, explanation.label, params={**settings, "seed": 0})
-    assert found.seeds[1].spearman == pytest.approx(spearman(one.heat, again.heat))
-    assert found.to_check().seed == 2**32 - 2
+    assert found.figures["seeds"][1]["spearman"] == pytest.approx(spearman(one.heat, again.heat))
+    assert found.seed == 2**32 - 2
 
 
 def test_cancel_passes_through(small):
@@ -171,7 +179,7 @@ def test_cancel_passes_through(small):
             raise Cancelled("stopped by the user")
 
     with pytest.raises(Cancelled):
-        robustness(classifier, photo, explanation, progress=cancel)
+        robustness(classifier, photo, explanation, cancel)
 
 
 def test_a_map_that_points_nowhere_is_refused(small):

@@ -1,11 +1,3 @@
-"""The small real model on which explanations are tried."""
+"""The small real model on which explanations and checks are tried."""
 
-from tests.tiny_student import (  # noqa: F401  (fixtures)
-    classifier,
-    float_path,
-    int8_classifier,
-    logits_model,
-    mirror,
-    photos,
-    student,
-)
+from tests.tiny_student import *  # noqa: F403  (its fixtures)

@@ -6,14 +6,11 @@ from pathlib import Path
 
 import torch
 
-from skinlens.checks import agreement, early_exits, faithfulness, robustness
+from skinlens.checks import agreement, early_exits, faithfulness, reference, robustness
 from skinlens.explain import METHODS
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.networks.student import CnnBranch
-from skinlens.ui import agreement as agreement_ui
-from skinlens.ui import certainty, measured, reference
-from skinlens.ui import faithfulness as faithfulness_ui
-from skinlens.ui import robustness as stability_ui
+from skinlens.ui import certainty, measured
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,21 +27,21 @@ def test_the_limit_of_the_same_area_is_one_number_everywhere() -> None:
         "of the area that either map has in its hottest fifth, how much both have. 100 % is the same area, about 11 % "
         "is chance, 0 % is apart."
     )
-    for words in (agreement_ui.HELP, reference.HELP):
+    for words in (agreement.AgreementCheck.help, reference.ReferenceCheck.help):
         assert f"**Hottest fifth shared**: {shared} {same}" in read(words)
-    assert "a third" not in reference.HELP
-    assert f"**Shared**: {shared}" in read(stability_ui.HELP)
+    assert "a third" not in reference.ReferenceCheck.help
+    assert f"**Shared**: {shared}" in read(robustness.RobustnessCheck.help)
     assert "steady if it shares 50 % or more each time, and said to move in part from 25 % on" in read(
-        stability_ui.HELP
+        robustness.RobustnessCheck.help
     )
     assert (robustness.STEADY, agreement.OVERLAP) == (0.5, 0.25)
-    assert "From 25 % on they overlap in part." in read(agreement_ui.HELP)
+    assert "From 25 % on they overlap in part." in read(agreement.AgreementCheck.help)
 
 
 def test_better_than_chance_is_one_rule() -> None:
     words = "by more than 2 times the standard deviation of the 8 random maps"
     assert words == faithfulness.CLEARLY_WORDS
-    assert words in read(faithfulness_ui.HELP)
+    assert words in read(faithfulness.FaithfulnessCheck.help)
 
 
 def test_a_place_of_the_small_branch_sees_as_much_as_is_said() -> None:
@@ -81,7 +78,7 @@ def test_score_cam_names_as_many_patterns_as_it_takes() -> None:
 
 
 def test_dependencies_say_that_the_check_against_the_reference_loads_the_libraries() -> None:
-    """Whatever ``explain.libraries`` imports that is not loaded for a prediction: the table names that check."""
+    """Whatever ``checks.reference_worker`` imports that is not loaded for a prediction: the table names that check."""
     tree = ast.parse((ROOT / "skinlens/checks/reference_worker.py").read_text(encoding="utf-8"))
     modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     modules |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}

@@ -61,14 +61,14 @@ EVERY = [
 
 def test_every_check_in_one_sentence_by_question_class_and_method() -> None:
     rows = check_rows(EVERY, samples.case(PHOTO).visit.prediction)
-    assert [(row.question, row.about) for row in rows] == [
+    assert [(row.title, row.about) for row in rows] == [
         ("Faithfulness", "Grad-CAM, melanocytic nevus"),
         ("Faithfulness", "Grad-CAM, melanoma"),
         ("Faithfulness", "LIME, melanoma rather than melanocytic nevus"),
-        ("Stability", "Grad-CAM, melanoma"),
-        ("Agreement with published libraries", "Grad-CAM, melanoma"),
-        ("Artifact sensitivity", "melanoma"),
-        ("Answers of the two branches", "the result"),
+        ("Robustness", "Grad-CAM, melanoma"),
+        ("Sensitivity to artifacts", "melanoma"),
+        ("Early-exit predictions", "the result"),
+        ("Agreement with reference implementations", "Grad-CAM, melanoma"),
     ]
     found = [row.found.replace("\u00a0", " ") for row in rows]
     assert found[0] == (
@@ -80,11 +80,11 @@ def test_every_check_in_one_sentence_by_question_class_and_method() -> None:
         "Steady: its hottest fifth shares at least 80 % with the photo turned by 2°, "
         "70 % with it 5 % brighter or darker."
     )
-    assert found[4] == (
+    assert found[6] == (
         "The published library points to the same area: of the hottest fifths 61 % is shared, rank correlation 0.91."
     )
-    assert found[5].endswith("It comes to or above the cut-off of 20.0 % with: ink of a skin marker.")
-    assert found[6] == (
+    assert found[4].endswith("It comes to or above the cut-off of 20.0 % with: ink of a skin marker.")
+    assert found[5] == (
         "Both branches say melanoma. Small patches: melanoma (40.0 %); Deep branch: melanoma (70.0 %); Final answer: "
         "melanoma (80.0 %)."
     )

@@ -5,11 +5,11 @@ from typing import cast
 import streamlit as st
 
 from skinlens import audit
+from skinlens.checks.registry import CHECKS
 from skinlens.clock import local_minute
 from skinlens.explain import METHODS
 from skinlens.formatting import Unit
 from skinlens.records import Case, Method, Target
-from skinlens.report.checks import WORDS
 from skinlens.store import CaseStore, Revision
 from skinlens.ui import cache, confirmation, erase_dialogs, moving, session, widgets
 from skinlens.ui.open_case import OpenCase
@@ -63,7 +63,7 @@ def change(field: str, pair: tuple[str | None, str | None] | None, unit: Unit) -
 def _test(stored: str) -> str:
     """A test as the log has it (kind, method, class) in words."""
     kind, *rest = stored.split(" ")
-    title = WORDS[kind][0] if kind in WORDS else kind
+    title = CHECKS[kind].title if kind in CHECKS else kind
     about = [METHODS[one].title if one in METHODS else name(one) for one in rest]
     return f"{title} ({', '.join(about)})" if about else title
 

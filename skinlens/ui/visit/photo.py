@@ -11,7 +11,7 @@ from skinlens.explain.overlay import LEGEND, OPACITY
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.classifier import Classifier
 from skinlens.records import Method
-from skinlens.ui import cache, live, outline, session, viewer
+from skinlens.ui import cache, live, session, viewer
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.viewer import Look, Panel
 
@@ -59,7 +59,7 @@ def _draw(opened: OpenCase, classifier: Classifier | None, *, overlays: bool) ->
 
 def _overlaid(opened: OpenCase, bare: Panel) -> Panel:
     _begin_with_default(opened)
-    line = outline.current(opened)
+    line = opened.outline
     with st.container(horizontal=True, vertical_alignment="center"):
         chosen = st.segmented_control(
             "Map over the photo, keys 0 to 3",

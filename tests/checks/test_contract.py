@@ -1,0 +1,200 @@
+"""Every check keeps the contract; what the contract does for all; and the how-to's example goes all the way."""
+
+import json
+import re
+import zipfile
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from skinlens.checks.contract import Found, MapCheck, PhotoCheck, Subject
+from skinlens.checks.registry import CHECKS
+from skinlens.explain import explain
+from skinlens.labels import CODES
+from skinlens.pipeline import Analysis
+from skinlens.report.checks import check_rows
+from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.ui import checks as ui
+from skinlens.ui import trust
+from skinlens.ui.open_case import OpenCase
+from skinlens.ui.visit.management import change
+from tests.store import samples
+
+HOW_TO = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "add-a-check.md"
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_a_check_has_its_words_and_its_kind(kind: str) -> None:
+    check = CHECKS[kind]
+    assert check.kind == kind
+    assert re.fullmatch(r"[a-z_]+", kind)
+    assert check.title[:1].isupper()
+    assert check.question.endswith("?")
+    assert check.help.strip()
+    assert len({one.title for one in CHECKS.values()}) == len(CHECKS)
+
+
+def test_the_kinds_of_stored_cases_are_known() -> None:
+    """Cases hold these names for good."""
+    assert {"faithfulness", "stability", "focus", "reference", "artefacts", "depth"} <= set(CHECKS)
+
+
+def test_only_known_checks_have_a_screen_of_their_own() -> None:
+    assert set(trust.SECTIONS) < set(CHECKS)
+
+
+def test_wide_checks_stand_alone_and_the_others_in_twos(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [["agreement", "faithfulness"], ["focus"], ["stability", "artefacts"], ["peak"], ["depth"]]
+    for kind in set(CHECKS) - {kind for row in rows for kind in row}:
+        monkeypatch.delitem(CHECKS, kind)
+    monkeypatch.setitem(CHECKS, "peak", Peak())
+    monkeypatch.setitem(CHECKS, "depth", CHECKS.pop("depth"))  # the last
+    assert [[one.kind for one in row] for row in trust.rows()] == rows
+
+
+class Brightness(PhotoCheck):
+    kind, title, question, help, version = "brightness", "Brightness", "How bright is it?", "Its mean.", 2
+
+    def measure(self, subject, progress):
+        progress(0.5)
+        return Found({"mean": float(subject.photo.pixels.mean())}, {"channels": 3}, seed=5)
+
+    def summary(self, result):
+        return f"Brightness {result.figures['mean']:.0f}."
+
+
+class Peak(MapCheck):
+    kind, title, question, help = "peak", "Peak", "How hot is it?", "Its most."
+
+    def measure(self, subject, explanation, progress):
+        progress(0.5)
+        return Found({"most": float(explanation.heat.max())})
+
+    def row(self, result):
+        return (f"{result.figures['most']:.1f}",)
+
+    def summary(self, result):
+        return "Hot."
+
+
+@pytest.fixture(scope="module")
+def small(int8_classifier, photos):
+    made = (explain("grad_cam", int8_classifier, photos[0], code) for code in CODES)
+    return int8_classifier, photos[0], next(one for one in made if one.heat.any())
+
+
+def test_a_result_says_of_what_it_is_and_by_which_version(small) -> None:
+    classifier, photo, _ = small
+    told: list[float] = []
+    (result,) = Brightness().compute(Subject(classifier, photo), told.append)
+    assert (result.kind, result.label, result.method, result.seed) == ("brightness", "", "", 5)
+    assert (result.photo_sha256, result.model) == (photo.sha256, classifier.engine.stamp)
+    assert result.settings == {"channels": 3, "version": 2}
+    assert result.figures == {"mean": pytest.approx(photo.pixels.mean())}
+    assert result.duration_ms >= 0
+    assert result.created_at.endswith("+00:00")
+    assert told == [0, 0.5, 1]
+
+
+def test_each_map_has_a_result_and_an_equal_share_of_the_progress(small) -> None:
+    classifier, photo, explanation = small
+    other = replace(explanation, heat=explanation.heat / 2, method="score_cam", params={"channels": 4})
+    told: list[float] = []
+    results = Peak().compute(Subject(classifier, photo, (explanation, other)), told.append)
+    assert [(one.method, one.label, one.settings) for one in results] == [
+        ("grad_cam", explanation.label, {"map": dict(explanation.params)}),
+        ("score_cam", explanation.label, {"map": {"channels": 4}}),
+    ]
+    assert Peak().rows(results) == [("Grad-CAM", "1.0"), ("Score-CAM", "0.5")]
+    assert told == [0, 0.25, 0.5, 0.75, 1]
+
+
+def test_a_result_of_an_earlier_version_is_shown_and_can_be_made_anew(small) -> None:
+    classifier, photo, _ = small
+    opened = OpenCase(Analysis(photo, samples.QUALITY, classifier.predict(photo)))
+    now = Brightness().compute(Subject(classifier, photo))
+    before = replace(now[0], settings={"channels": 3})
+    assert (Brightness().current(before), Brightness().current(now[0])) == (False, True)
+    opened.keep_checks([before])
+    assert list(ui.known(Brightness(), opened)) == [before]
+    assert ui.unchecked(Brightness(), opened, classifier) is not None
+    opened.keep_checks(now)
+    assert list(ui.known(Brightness(), opened)) == list(now)
+    assert ui.unchecked(Brightness(), opened, classifier) is None
+    assert ui.unchecked(Brightness(), opened, None) is None
+
+
+def test_a_check_in_the_line_needs_a_claim() -> None:
+    with pytest.raises(NotImplementedError, match="brightness: a check with in_line needs a claim"):
+        Brightness().claim(())
+
+
+# -------------------------------------------------------------------------------------------------------- the how-to
+
+
+@pytest.fixture
+def added(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The check of the how-to, registered for one test."""
+    blocks = re.findall(r"^```python\n(.*?)^```", HOW_TO.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    module: dict[str, Any] = {}
+    exec(blocks[0], module)
+    monkeypatch.setitem(CHECKS, "sparseness", module["SparsenessCheck"]())
+    return module
+
+
+def test_the_check_of_the_how_to_is_on_the_page_in_report_store_export_and_log(small, added, tmp_path) -> None:
+    classifier, photo, explanation = small
+    check = CHECKS["sparseness"]
+    results = check.compute(Subject(classifier, photo, (explanation,)))
+    gini = added["gini"](explanation.heat)
+    said = f"The heat is {'gathered' if gini >= 0.6 else 'spread'}: its Gini index is {gini:.2f}."
+    assert any(check in row for row in trust.rows())
+    assert check.rows(results)[0][:2] == ("Grad-CAM", f"{gini:.2f}")
+
+    (row,) = check_rows(results, classifier.predict(photo))
+    assert (row.title, row.question, row.found) == ("Sparseness", "Is the heat of a map in few places?", said)
+
+    store = CaseStore(tmp_path)
+    case = store.save_case(
+        photo,
+        samples.QUALITY,
+        samples.prediction(),
+        checks=results,
+        patient=NewPatient("P-1"),
+        lesion=NewLesion("back"),
+        taken_on="2024-05-31",
+    )
+    assert store.checks(case.visit.id) == results
+    assert case.patient is not None
+    with zipfile.ZipFile(BytesIO(store.export_patient(case.patient.id))) as archive:
+        (exported,) = json.loads(archive.read("patient.json"))["lesions"][0]["visits"][0]["checks"]
+    assert (exported["kind"], exported["title"], exported["summary"]) == ("sparseness", "Sparseness", said)
+    logged = change("checks", (None, f"sparseness grad_cam {explanation.label}"), "mm")
+    assert logged.startswith("Sparseness (Grad-CAM, ")
+
+
+def test_the_figures_of_the_how_to_by_hand(added) -> None:
+    assert added["gini"](np.full((2, 2), 0.5, np.float32)) == pytest.approx(0)
+    assert added["gini"](np.array([[0, 0], [0, 1]], np.float32)) == pytest.approx(3 / 4)
+
+
+def test_a_case_with_a_check_that_is_not_known_any_more_opens_and_prints(small, tmp_path) -> None:
+    """The check was taken out of the registry again: what it found stays stored, and is no line of the report."""
+    classifier, photo, explanation = small
+    results = Peak().compute(Subject(classifier, photo, (explanation,)))
+    store = CaseStore(tmp_path)
+    case = store.save_case(
+        photo,
+        samples.QUALITY,
+        samples.prediction(),
+        checks=results,
+        patient=None,
+        lesion=NewLesion("back"),
+        taken_on="2024-05-31",
+    )
+    assert store.checks(case.visit.id) == results
+    assert check_rows(results, classifier.predict(photo)) == ()
