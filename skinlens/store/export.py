@@ -6,7 +6,7 @@ import io
 import json
 import math
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from skinlens.labels import CODES, DISCLAIMER
 from skinlens.store.checks import CHECKS_SQL, check_of
 from skinlens.store.clinical_rows import exported
 from skinlens.store.features import features_of
-from skinlens.store.mapping import Row, is_sound, lesion_of, patient_of, revision_of, stamp_of, unsound, visit_of
+from skinlens.store.mapping import Row, lesion_of, patient_of, revision_of, stamp_of, visit_of, whole
 from skinlens.store.outlines import OUTLINES_SQL, outline_of
 from skinlens.store.patients import row_of
 from skinlens.store.validation import now
@@ -57,17 +57,17 @@ def patient_document(db: Database, patient_id: int) -> PatientDocument:
     problems: list[str] = []
     documents = []
     found = db.query("SELECT * FROM sealed_lesion WHERE patient_id = ? ORDER BY id", [patient_id])
-    for lesion in map(lesion_of, _whole(found, "lesion", problems, patient_id=patient_id)):
+    for lesion in map(lesion_of, whole(found, "lesion", problems, patient_id=patient_id)):
         found = db.query("SELECT * FROM sealed_visit WHERE lesion_id = ? ORDER BY taken_on, id", [lesion.id])
-        visits = [_visit(db, row, wanted, problems) for row in _whole(found, "case", problems, lesion_id=lesion.id)]
+        visits = [_visit(db, row, wanted, problems) for row in whole(found, "case", problems, lesion_id=lesion.id)]
         documents.append(asdict(lesion) | {"visits": visits})
     own = {
         "patient_id": {patient_id},
         "lesion_id": {lesion["id"] for lesion in documents},
         "visit_id": {visit["id"] for lesion in documents for visit in lesion["visits"]},
     }
-    whole = _whole(db.query(_REVISIONS_SQL, {"id": patient_id}), "change", problems)
-    revisions = (row for row in whole if any(row[column] in numbers for column, numbers in own.items()))
+    changes = whole(db.query(_REVISIONS_SQL, {"id": patient_id}), "change", problems)
+    revisions = (row for row in changes if any(row[column] in numbers for column, numbers in own.items()))
     document = {
         "disclaimer": DISCLAIMER,
         "exported_at": now(),
@@ -77,15 +77,6 @@ def patient_document(db: Database, patient_id: int) -> PatientDocument:
         "revisions": [asdict(revision_of(row)) for row in revisions],
     }
     return PatientDocument(document, wanted, problems)
-
-
-def _whole(found: Iterable[Row], noun: str, problems: list[str], **expected: int | str) -> Iterator[Row]:
-    """The rows that hold what was saved; a sentence goes to ``problems`` for each other one."""
-    for row in found:
-        if is_sound(row, **expected):
-            yield row
-        else:
-            problems.append(unsound(f"{noun} {row['id']}"))
 
 
 def pack(document: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
@@ -109,9 +100,9 @@ def _visit(db: Database, row: Row, wanted: dict[str, tuple[str, str]], problems:
     for numbers in ("probs", "logits"):
         visit["prediction"][numbers] = dict(zip(CODES, visit["prediction"][numbers], strict=True))
     photo = {field: row[field] for field in ("width_px", "height_px", "source_format")}
-    explanations = list(_whole(db.query(EXPLANATIONS_SQL, [number]), "map", problems, visit_id=number))
-    checks = _whole(db.query(CHECKS_SQL, [number]), "check", problems, visit_id=number)
-    outlines = _whole(db.query(OUTLINES_SQL, [number]), "outline", problems, visit_id=number)
+    explanations = list(whole(db.query(EXPLANATIONS_SQL, [number]), "map", problems, visit_id=number))
+    checks = whole(db.query(CHECKS_SQL, [number]), "check", problems, visit_id=number)
+    outlines = whole(db.query(OUTLINES_SQL, [number]), "outline", problems, visit_id=number)
     return visit | {
         "photo": {"file": picture, **photo, "notes": json.loads(row["photo_notes"])},
         "skinlens_version": row["skinlens_version"],

@@ -6,14 +6,25 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from skinlens.case_record import CaseRecord
 from skinlens.clinical import NOT_RECORDED
 from skinlens.formatting import Unit
 from skinlens.labels import CODES
-from skinlens.records import Explanation, ModelRef, Photo, Prediction, QualityCheck, QualityReport, Threshold, Visit
+from skinlens.records import (
+    Case,
+    Explanation,
+    Lesion,
+    ModelRef,
+    Photo,
+    Prediction,
+    QualityCheck,
+    QualityReport,
+    Threshold,
+    Visit,
+)
 from skinlens.ui import viewer
 from skinlens.ui.visits import (
     OTHER_MODEL,
-    SeenVisit,
     changes_in_words,
     common_scale,
     map_panels,
@@ -80,10 +91,10 @@ def made(of: Photo, peak: float, **params: int) -> Explanation:
     return Explanation("lime", "mel", heat, params, None, of.sha256, STAMP, 1.0, day, {"peak": peak})
 
 
-def seen(number: int, of: Photo, *explanations: Explanation) -> SeenVisit:
+def seen(number: int, of: Photo, *explanations: Explanation) -> CaseRecord:
     day = f"2024-0{number}-01"
     visit = Visit(number, 1, day, of.sha256, QualityReport(()), prediction(), None, "", "", "draft", day, day)
-    return SeenVisit(visit, of, explanations)
+    return CaseRecord(Case(visit, Lesion(1, None, "back"), None), of, explanations)
 
 
 def test_the_larger_peak_is_the_end_of_the_common_scale() -> None:

@@ -9,7 +9,6 @@ from skinlens.clinical import ClinicalRecord, Histology, Plan, Recall
 from skinlens.criteria import Abcd, Criteria, SevenPoint
 from skinlens.records import Case
 from skinlens.report.clinical import clinical_entries
-from skinlens.report.content import compose
 from skinlens.report.pdf import render
 from tests.report import samples
 
@@ -83,7 +82,7 @@ def test_parts_are_said_as_far_as_they_go() -> None:
 
 
 def text_of(record: ClinicalRecord) -> str:
-    data = render(compose(case(record, 5), samples.photo(), [], generated_on=samples.DAY))
+    data = render(samples.composed(case(record, 5), samples.photo(), [], generated_on=samples.DAY))
     words = " ".join(page.extract_text() for page in pypdf.PdfReader(BytesIO(data)).pages)
     return " ".join(words.split())
 
