@@ -1,5 +1,4 @@
-"""Report of a case: ``content`` gathers texts and pictures, ``pdf`` sets them on pages. ``content`` puts it into words
-and pictures, ``pdf`` sets them on pages.
+"""Report of a case: ``content`` puts it into words and pictures, ``pdf`` sets them on pages.
 
 ::
 

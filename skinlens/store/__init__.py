@@ -1,6 +1,4 @@
-"""Case store: ``CaseStore`` and its own records beside those of ``skinlens.records``. ``CaseStore`` and what it takes
-and gives beside the records of ``skinlens.records``.
-"""
+"""Case store: ``CaseStore``, and what it takes and gives beside the records of ``skinlens.records``."""
 
 from skinlens.store import without_pandas  # noqa: F401  first of all
 from skinlens.store.backup import Backup

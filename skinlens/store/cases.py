@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 from sqlite_utils.db import Database
 
@@ -150,12 +149,6 @@ class CaseStore(
             found = db.query(search.SAME_PHOTO_SQL, [photo_sha256])
             return tuple(search.case_row_of(row) for row in mapping.sound(found, photo_sha256=photo_sha256))
 
-    def thumbnail(self, visit_id: int) -> bytes:
-        """A JPEG of at most 240 px."""
-        with self._reading() as db:
-            row = patients.row_of(db, "visit", visit_id)
-            return self.files.read(row["thumbnail_file"], f"the thumbnail of case {visit_id}")
-
     def thumbnails(self, visit_ids: Sequence[int]) -> dict[int, bytes]:
         """Those of a page at once; a case that is gone, or whose thumbnail is lost, is left out."""
         marks = ", ".join("?" * len(visit_ids))
@@ -194,20 +187,6 @@ class CaseStore(
         whole = tuple(search.case_row_of(row) for row in mapping.sound(found))
         return CasePage(whole, total, search.offset_of(query), problems)
 
-    def neighbors(self, query: CaseQuery, visit_id: int) -> tuple[int | None, int | None]:
-        """The cases before and after one in the order of a query, of all its pages; None at an end.
-
-        The case itself need not fulfil the conditions (any more): after it was signed, the next unsigned one is next.
-        """
-        one = replace(query, limit=1, offset=0)
-        with self._reading() as db:
-            place = _place(db, query, visit_id)
-            if place is None:
-                return None, None
-            sides = (search.ids_sql(one, place, backwards=backwards) for backwards in (True, False))
-            before, after = ([row["id"] for row in db.query(*side)] for side in sides)
-        return (before[0] if before else None), (after[0] if after else None)
-
     # ------------------------------------------------------------------------------------------ export, erasure
 
     def export_patient(self, patient_id: int) -> bytes:
@@ -225,10 +204,6 @@ class CaseStore(
     def delete_visit(self, visit_id: int) -> None:
         """Rows and files; a lesion without a patient goes with its last visit."""
         self._erase("visit", visit_id)
-
-    def delete_lesion(self, lesion_id: int) -> None:
-        """With all its visits: rows and files."""
-        self._erase("lesion", lesion_id)
 
     def delete_patient(self, patient_id: int) -> None:
         """With all lesions and visits. Their text is overwritten in the database, its search index and its log."""

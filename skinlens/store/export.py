@@ -1,6 +1,4 @@
-"""Patient export: a ZIP of ``patient.json``, ``pictures/*.png`` and ``maps/*.npz``. ``patient.json``,
-``pictures/*.png`` and ``maps/*.npz``.
-"""
+"""Patient export: a ZIP of ``patient.json``, ``pictures/*.png`` and ``maps/*.npz``."""
 
 import io
 import json
@@ -14,14 +12,13 @@ from sqlite_utils.db import Database
 
 from skinlens import __version__
 from skinlens.labels import CODES, DISCLAIMER
-from skinlens.store.checks import CHECKS_SQL, check_of
 from skinlens.store.clinical_rows import exported
 from skinlens.store.features import features_of
-from skinlens.store.mapping import Row, lesion_of, patient_of, revision_of, stamp_of, visit_of, whole
-from skinlens.store.outlines import OUTLINES_SQL, outline_of
+from skinlens.store.loading import rows_of
+from skinlens.store.mapping import Row, lesion_of, patient_of, revision_of, stamp_of, whole
 from skinlens.store.patients import row_of
 from skinlens.store.validation import now
-from skinlens.store.visits import EXPLANATIONS_SQL, map_in_words
+from skinlens.store.visits import map_in_words
 
 _README = f"""{DISCLAIMER}
 
@@ -59,7 +56,9 @@ def patient_document(db: Database, patient_id: int) -> PatientDocument:
     found = db.query("SELECT * FROM sealed_lesion WHERE patient_id = ? ORDER BY id", [patient_id])
     for lesion in map(lesion_of, whole(found, "lesion", problems, patient_id=patient_id)):
         found = db.query("SELECT * FROM sealed_visit WHERE lesion_id = ? ORDER BY taken_on, id", [lesion.id])
-        visits = [_visit(db, row, wanted, problems) for row in whole(found, "case", problems, lesion_id=lesion.id)]
+        visits = [
+            _visit(db, row["id"], wanted, problems) for row in whole(found, "case", problems, lesion_id=lesion.id)
+        ]
         documents.append(asdict(lesion) | {"visits": visits})
     own = {
         "patient_id": {patient_id},
@@ -91,24 +90,21 @@ def pack(document: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
     return archive.getvalue()
 
 
-def _visit(db: Database, row: Row, wanted: dict[str, tuple[str, str]], problems: list[str]) -> dict[str, Any]:
-    number = row["id"]
+def _visit(db: Database, number: int, wanted: dict[str, tuple[str, str]], problems: list[str]) -> dict[str, Any]:
+    rows = rows_of(db, number)
+    problems += rows.problems
     picture = f"pictures/visit-{number:06d}.png"
-    wanted[picture] = (row["photo_file"], f"the picture of case {number}")
-    stored = visit_of(row)
-    visit = asdict(stored) | {"clinical": exported(stored.clinical)}
+    wanted[picture] = (rows.visit["photo_file"], f"the picture of case {number}")
+    visit = asdict(rows.case.visit) | {"clinical": exported(rows.case.visit.clinical)}
     for numbers in ("probs", "logits"):
         visit["prediction"][numbers] = dict(zip(CODES, visit["prediction"][numbers], strict=True))
-    photo = {field: row[field] for field in ("width_px", "height_px", "source_format")}
-    explanations = list(whole(db.query(EXPLANATIONS_SQL, [number]), "map", problems, visit_id=number))
-    checks = whole(db.query(CHECKS_SQL, [number]), "check", problems, visit_id=number)
-    outlines = whole(db.query(OUTLINES_SQL, [number]), "outline", problems, visit_id=number)
+    photo = {field: rows.visit[field] for field in ("width_px", "height_px", "source_format")}
     return visit | {
-        "photo": {"file": picture, **photo, "notes": json.loads(row["photo_notes"])},
-        "skinlens_version": row["skinlens_version"],
-        "explanations": [_explanation(explanation, wanted) for explanation in explanations],
-        "checks": [asdict(check_of(check)) for check in checks],
-        "outlines": [asdict(outline_of(outline)) for outline in outlines],
+        "photo": {"file": picture, **photo, "notes": json.loads(rows.visit["photo_notes"])},
+        "skinlens_version": rows.visit["skinlens_version"],
+        "explanations": [_explanation(explanation, wanted) for explanation in rows.maps],
+        "checks": [asdict(check) for check in rows.checks],
+        "outlines": [asdict(outline) for outline in rows.outlines],
         "features": features_of(db, number),
     }
 

@@ -14,16 +14,16 @@ from skinlens.store.mapping import Row, whole
 from skinlens.store.outlines import OUTLINES_SQL, outline_of
 
 
-class _Rows(NamedTuple):
+class Rows(NamedTuple):
     """All that the database holds of a case at one moment."""
 
     case: Case
-    photo: Row
+    visit: Row
     maps: tuple[Row, ...]
     checks: tuple[CheckResult, ...]
     outlines: tuple[Outline, ...]
     revisions: tuple[Revision, ...]
-    previous: Optional["_Rows"]
+    previous: Optional["Rows"]
     problems: tuple[str, ...]
     """A sentence for each row that is damaged and left out."""
 
@@ -42,9 +42,9 @@ class StoredRecords(StoreHome):
             with_previous: Read ``previous`` as well, of the same moment.
         """
 
-        def rows() -> _Rows:
+        def rows() -> Rows:
             with self._reading() as db:
-                return _rows_of(db, visit_id, with_maps=with_maps, with_previous=with_previous)
+                return rows_of(db, visit_id, with_maps=with_maps, with_previous=with_previous)
 
         found = rows()
         record = self._record_of(found)
@@ -63,13 +63,13 @@ class StoredRecords(StoreHome):
         content = self.files.read(row["photo_file"], f"the picture of case {row['id']}")
         return mapping.photo_of(row, blobs.pixels_of(content))
 
-    def _record_of(self, rows: _Rows) -> CaseRecord:
+    def _record_of(self, rows: Rows) -> CaseRecord:
         problems, maps = list(rows.problems), list[Explanation]()
         try:
-            photo = self._photo_of(rows.photo)
+            photo = self._photo_of(rows.visit)
         except StoreError as error:
-            drawn = blobs.placeholder(rows.photo["height_px"], rows.photo["width_px"])
-            photo = mapping.placeholder_of(rows.photo, drawn)
+            drawn = blobs.placeholder(rows.visit["height_px"], rows.visit["width_px"])
+            photo = mapping.photo_of(rows.visit, drawn, placeholder=True)
             problems.append(str(error))
         for row in rows.maps:
             try:
@@ -89,20 +89,21 @@ class StoredRecords(StoreHome):
         )
 
 
-def _rows_of(db: Database, visit_id: int, *, with_maps: bool, with_previous: bool) -> _Rows:
+def rows_of(db: Database, visit_id: int, *, with_maps: bool = True, with_previous: bool = False) -> Rows:
+    """Of a case and, where asked for, of its maps and checks and of the visit before. Raises as ``case_of``."""
     case, problems = visits.case_of(db, visit_id), list[str]()
 
     def of_visit(sql: str, noun: str) -> tuple[Row, ...]:
         return tuple(whole(db.query(sql, [visit_id]), f"case {visit_id}, {noun}", problems, visit_id=visit_id))
 
     before = visits.before(db, case.visit) if with_previous else None
-    return _Rows(
+    return Rows(
         case,
         patients.row_of(db, "visit", visit_id),
         of_visit(visits.EXPLANATIONS_SQL, "map") if with_maps else (),
         tuple(map(check_of, of_visit(CHECKS_SQL, "check"))) if with_maps else (),
         tuple(map(outline_of, of_visit(OUTLINES_SQL, "outline"))),
         visits.revisions_of(db, case),
-        None if before is None else _rows_of(db, before.id, with_maps=False, with_previous=False),
+        None if before is None else rows_of(db, before.id, with_maps=False),
         tuple(problems),
     )

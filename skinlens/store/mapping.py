@@ -1,6 +1,4 @@
-"""Row mapping: records to columns of the database and back; floats come back exactly. Floats come back exactly, from
-columns and from JSON.
-"""
+"""Row mapping: records to columns of the database and back; floats come back exactly, from columns and from JSON."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -258,13 +256,9 @@ def case_of(row: Row) -> Case:
     return Case(visit_of(row), lesion_of(row, "lesion_"), patient)
 
 
-def photo_of(row: Row, pixels: Pixels) -> Photo:
-    return Photo(pixels, row["photo_sha256"], row["source_format"], tuple(json.loads(row["photo_notes"])))
-
-
-def placeholder_of(row: Row, pixels: Pixels) -> Photo:
-    """A drawing in the place of a photo whose file is lost, with the hash by which its maps belong to it."""
-    return Photo(pixels, row["photo_sha256"], row["source_format"], tuple(json.loads(row["photo_notes"])), True)
+def photo_of(row: Row, pixels: Pixels, *, placeholder: bool = False) -> Photo:
+    """A ``placeholder``, for a photo whose file is lost, has the hash by which its maps belong to it."""
+    return Photo(pixels, row["photo_sha256"], row["source_format"], tuple(json.loads(row["photo_notes"])), placeholder)
 
 
 def explanation_of(row: Row, heat: Heatmap) -> Explanation:

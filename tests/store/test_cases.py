@@ -119,13 +119,14 @@ def test_the_stored_picture_carries_nothing_but_pixels(store, save):
 )
 def test_thumbnails_fit_240_px_and_are_never_enlarged(store, save, height_px, width_px, expected):
     case = save(photo=samples.photo(0, height_px, width_px))
-    with Image.open(BytesIO(store.thumbnail(case.visit.id))) as thumbnail:
+    with Image.open(BytesIO(store.thumbnails([case.visit.id])[case.visit.id])) as thumbnail:
         assert (thumbnail.format, thumbnail.size) == ("JPEG", expected)
 
 
 def test_the_thumbnails_of_a_page_leave_out_what_is_lost(store, save):
     first, second, third = (save(seed).visit.id for seed in (1, 2, 3))
-    expected = {first: store.thumbnail(first), third: store.thumbnail(third)}
+    expected = store.thumbnails([first, third])
+    assert set(expected) == {first, third}
     with store._reading() as db:
         (name,) = db.execute("SELECT thumbnail_file FROM visit WHERE id = ?", [second]).fetchone()
     store.files.remove(name)
@@ -188,14 +189,12 @@ def test_an_unknown_number_is_not_found(store, number):
     for door in (
         store.case,
         store.photo,
-        store.thumbnail,
         store.load,
         store.visits_of_lesion,
         store.revisions,
         store.patient,
         store.lesions,
         store.delete_visit,
-        store.delete_lesion,
         store.delete_patient,
         store.export_patient,
     ):
@@ -345,7 +344,7 @@ def test_a_damaged_picture_is_named_and_the_rest_opens(store, save):
         store.photo(case.visit.id)
     assert store.case(case.visit.id) == case
     assert len(store.load(case.visit.id).explanations) == 3
-    assert store.thumbnail(case.visit.id)
+    assert store.thumbnails([case.visit.id])
 
 
 def test_a_lost_map_is_named_and_the_others_open(store, save):

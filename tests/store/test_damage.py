@@ -96,7 +96,8 @@ def test_maps_checks_outlines_and_changes_are_sealed_as_well(store, save):
     with zipfile.ZipFile(BytesIO(store.export_patient(1))) as archive:
         document = json.loads(archive.read("patient.json"))
     assert [problem.split(" is damaged")[0] for problem in document["problems"]] == [
-        f"What the database holds of {one}" for one in ("map 3", "check 1", "outline 1", "change 1")
+        f"What the database holds of {one}"
+        for one in ("case 1, map 3", "case 1, check 1", "case 1, outline 1", "change 1")
     ]
     assert document["lesions"][0]["visits"][0]["notes"] == ""
     found = store.damage()

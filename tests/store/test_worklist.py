@@ -107,18 +107,13 @@ def test_going_on_after_each_row_gives_the_rest_of_the_list(worklist, sort, desc
         page = worklist.search(replace(query, after=number))
         assert [row.visit_id for row in page.rows] == whole[place + 1 :]
         assert page.total == 7
-        before = whole[place - 1] if place else None
-        after = whole[place + 1] if place + 1 < len(whole) else None
-        assert worklist.neighbors(query, number) == (before, after)
 
 
-def test_a_case_that_left_the_list_still_has_neighbors_in_it(worklist):
+def test_after_a_case_that_left_the_list_it_goes_on_where_that_stood(worklist):
     unsigned = CaseQuery(status="draft")  # 7, 5, 3, 2
-    assert worklist.neighbors(unsigned, 4) == (5, 3)  # signed; it stands between them
-    assert [row.visit_id for row in worklist.search(replace(unsigned, after=4)).rows] == [3, 2]
-    assert worklist.neighbors(unsigned, 99) == (None, None)
-    assert worklist.neighbors(unsigned, 10**30) == (None, None)
-    assert len(worklist.search(replace(unsigned, after=99)).rows) == 4
+    assert [row.visit_id for row in worklist.search(replace(unsigned, after=4)).rows] == [3, 2]  # signed
+    for gone in (99, 10**30):
+        assert len(worklist.search(replace(unsigned, after=gone)).rows) == 4
 
 
 def test_a_page_goes_on_where_it_was_while_rows_leave_the_list(store, save):
