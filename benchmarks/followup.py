@@ -25,14 +25,14 @@ from skinlens.followup.change import Change, SeenLesion, compare
 from skinlens.followup.registration import Registration, register
 from skinlens.imaging.intake import read_photo_file
 from skinlens.records import Outline, Photo
-from skinlens.segmentation.head import propose
+from skinlens.segmentation.head import load_segmentation_head, propose
 
 SEED = 11
 RESULT = ROOT / "benchmarks" / "results" / "followup.json"
 SIZES = {"train": (100, 100, 0), "val": (150, 150, 60)}
 """Split → pairs of one lesion, pairs of two lesions, and of each kind those that are tried without outlines too."""
 RETAKEN = 60
-CLASSIFIER, HEAD = pipeline.load_classifier(), pipeline.load_segmentation_head()
+CLASSIFIER, HEAD = pipeline.load_classifier(), load_segmentation_head()
 
 
 def main() -> None:

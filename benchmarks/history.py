@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.machine import machine
+from skinlens.case_record import Analysis
 from skinlens.labels import CODES
 from skinlens.records import Explanation, ModelRef, Photo, Prediction, QualityCheck, QualityReport, Threshold
-from skinlens.store import CaseQuery, CaseStore, NewLesion
+from skinlens.store import CaseQuery, CaseStore, ClinicianReading, NewLesion, NewVisit
 
 PATIENTS, LESIONS_EACH, PICTURES = 500, 3, 300
 RUNS = 30
@@ -64,17 +65,15 @@ def fill(store: CaseStore, cases: int) -> float:
         start = time.perf_counter()
         patient = store.find_or_add_patient(f"P-{person:04d}", 1940 + person % 60)
         case = store.save_case(
-            photo,
-            QUALITY,
-            prediction(stream),
+            Analysis(photo, QUALITY, prediction(stream)),
+            NewVisit(
+                patient.id,
+                lesions.get(slot) or NewLesion(SITES[slot % len(SITES)]),
+                f"20{stream.integers(15, 25)}-{stream.integers(1, 13):02d}-{stream.integers(1, 29):02d}",
+                ClinicianReading(str(stream.choice(CODES)) if number % 2 or number % 3 == 0 else None, notes=words),
+                status="signed" if number % 3 == 0 else "draft",
+            ),
             maps(photo, 0) if number == 0 else (),
-            patient=patient.id,
-            lesion=lesions.get(slot) or NewLesion(SITES[slot % len(SITES)]),
-            taken_on=f"20{stream.integers(15, 25)}-{stream.integers(1, 13):02d}-{stream.integers(1, 29):02d}",
-            clinician_label=str(stream.choice(CODES)) if number % 2 or number % 3 == 0 else None,
-            clinician_diagnosis="",
-            notes=words,
-            status="signed" if number % 3 == 0 else "draft",
         )
         times.append((time.perf_counter() - start) * 1000)
         lesions[slot] = case.lesion.id
@@ -110,9 +109,7 @@ def measure(store: CaseStore) -> dict[str, float]:
     page = [row.visit_id for row in store.search().rows]
     result["thumbnails of a page of 24"] = median_ms(lambda: store.thumbnails(page))
     result["open a case"] = median_ms(lambda: store.case(1))
-    result["open a case with photo and three maps"] = median_ms(
-        lambda: (store.case(1), store.photo(1), store.explanations(1))
-    )
+    result["open a case with photo and three maps"] = median_ms(lambda: (store.case(1), store.load(1)))
     patients = iter(store.patients())
     result["erase a patient, with VACUUM"] = median_ms(lambda: store.delete_patient(next(patients).id), runs=5)
     return result

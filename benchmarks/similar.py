@@ -10,13 +10,15 @@ import json
 import statistics
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.history import QUALITY, picture, prediction
 from benchmarks.machine import ROOT, machine
-from skinlens.store import CaseStore, NewLesion, NewPatient, SimilarQuery
+from skinlens.case_record import Analysis
+from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit, SimilarQuery
 
 MODEL, WIDTH, SAVED, RUNS = "aa" * 32, 256, 100, 20
 RESULT = ROOT / "benchmarks" / "results" / "similar.json"
@@ -70,11 +72,10 @@ def fill(store: CaseStore, visits: int, random: np.random.Generator) -> None:
 def fill_visits(store: CaseStore, visits: int, random: np.random.Generator) -> None:
     """So many visits, each of a patient and lesion of its own; a fifth is signed."""
     for number in range(SAVED):
-        said = {"clinician_label": "nv", "status": "signed"} if number % 5 == 0 else {}
-        store.save_case(
-            picture(number), QUALITY, prediction(random),
-            patient=NewPatient(f"P-{number}"), lesion=NewLesion("back"), taken_on="2025-01-01", **said,
-        )  # fmt: skip
+        visit = NewVisit(NewPatient(f"P-{number}"), NewLesion("back"), "2025-01-01")
+        if number % 5 == 0:
+            visit = replace(visit, reading=ClinicianReading("nv"), status="signed")
+        store.save_case(Analysis(picture(number), QUALITY, prediction(random)), visit)
     copy(store, SAVED, visits)
 
 

@@ -29,6 +29,8 @@ FeatureMaps = Float32[Array, "n c g g"]
 """Fused feature maps of a batch, after ReLU6: each value in [0, 6]."""
 Logits = Float32[Array, "n 7"]
 """Class scores before softmax, in the order of ``labels.CODES``."""
+Features = Float32[Array, " k"]
+"""Of one photo, what the network knows of it just before its last layer: similar cases are found by it."""
 Heatmap = Float32[Array, "h w"]
 """A heat map: 0 none, 1 most."""
 Mask = Bool[Array, "h w"]

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from skinlens.clock import local_day, local_minute, today
-from skinlens.report.content import compose
 from tests.report import samples
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,7 +40,7 @@ def test_an_evening_in_utc_is_the_clinics_own_day(zone: str) -> None:
 
 def test_the_report_is_dated_by_the_clinic(zone: str) -> None:
     photo = samples.photo()
-    report = compose(samples.case(photo, updated_at="2025-06-03T22:30:01Z"), photo, [])
+    report = samples.composed(samples.case(photo, updated_at="2025-06-03T22:30:01Z"), photo, [])
     assert report.provenance.startswith(f"Case last changed {LATE[zone][1]}, local time · ")
     assert report.dated == "2025-06-03T22:30:01Z"
 

@@ -10,7 +10,7 @@ import pytest
 
 from skinlens.cli import main
 from skinlens.doctor import Finding, examine
-from skinlens.store import CaseStore, NewLesion, erasure
+from skinlens.store import CaseStore, NewLesion, NewVisit, erasure
 from tests.store import samples
 from tests.store.test_damage import rewrite
 
@@ -50,9 +50,7 @@ def test_a_lost_database(store: CaseStore, tmp_path: Path, loss: str) -> None:
 def test_an_older_database(store: CaseStore, tmp_path: Path) -> None:
     older = store.database.read_bytes()
     photo = samples.photo(9)
-    store.save_case(
-        photo, samples.QUALITY, samples.prediction(), patient=None, lesion=NewLesion("back"), taken_on="2024-05-31"
-    )
+    store.save_case(samples.analysis(photo), NewVisit(None, NewLesion("back"), "2024-05-31"))
     store.database.write_bytes(older)
     for path in store.home.glob("files/*/*"):
         os.utime(path, (time.time() - 7200, time.time() - 7200))

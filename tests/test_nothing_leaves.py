@@ -20,11 +20,12 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = """
+from skinlens.checks.reference import recompute
 from skinlens.explain import explain
-from skinlens import pipeline
+from skinlens import paths, pipeline
 classifier = pipeline.load_classifier()
 photo = pipeline.example(classifier).photo
-pipeline.reference(classifier, photo, [explain("grad_cam", classifier, photo, "mel")])
+recompute(paths.WEIGHTS, classifier, photo, [explain("grad_cam", classifier, photo, "mel")])
 """
 LIVES_ON = "import skinlens.pipeline, time; skinlens.pipeline.load_classifier(); time.sleep(8)"
 """ONNX Runtime 1.32 looks up its maker's host some seconds after its start."""

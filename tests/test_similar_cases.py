@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from skinlens import pipeline
+from skinlens.case_record import Analysis
 from skinlens.errors import Cancelled
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.inference.classifier import Classifier
-from skinlens.pipeline import Analysis
 from skinlens.records import LIKENESS, ModelRef, QualityCheck, QualityReport
-from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
+from skinlens.store.similar import fill_features, find_similar
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +28,8 @@ def analysed(classifier: Classifier, seed: int) -> Analysis:
 
 
 def saved(store: CaseStore, analysis: Analysis, pseudonym: str) -> int:
-    case = pipeline.save(
-        store, analysis, [], patient=NewPatient(pseudonym), lesion=NewLesion("back"), taken_on="2026-01-02",
-        clinician_label="nv",
-    )  # fmt: skip
+    visit = NewVisit(NewPatient(pseudonym), NewLesion("back"), "2026-01-02", ClinicianReading("nv"))
+    case = store.save_case(analysis, visit)
     return case.visit.id
 
 
@@ -48,15 +47,15 @@ def test_a_saved_case_is_found_by_its_own_photo(classifier: Classifier, tmp_path
     store = CaseStore(tmp_path / "home")
     first, second = analysed(classifier, 1), analysed(classifier, 2)
     number, other = saved(store, first, "P-1"), saved(store, second, "P-2")
-    found = pipeline.similar_cases(store, classifier, first, confirmed_only=False)
+    found = find_similar(store, classifier, first, confirmed_only=False)
     assert [case.visit_id for case in found] == [number, other]
     assert found[0].similarity == pytest.approx(1, abs=1e-3)
     assert found[1].similarity < found[0].similarity
-    assert pipeline.similar_cases(store, classifier, first) == ()  # neither is signed
+    assert find_similar(store, classifier, first) == ()  # neither is signed
     own = store.case(number)
     again = replace(first, features=None)  # as of a case that was opened
     assert own.patient is not None
-    found = pipeline.similar_cases(
+    found = find_similar(
         store, classifier, again, patient_id=own.patient.id, lesion_id=own.lesion.id, confirmed_only=False
     )
     assert [(case.visit_id, case.relation) for case in found] == [(other, "another patient")]
@@ -69,12 +68,12 @@ def test_features_of_old_cases_are_made_up_for(classifier: Classifier, tmp_path:
     lost = next(store.home.glob(f"files/*/{store_file(store, numbers[1])}"))
     lost.unlink()
     told: list[float] = []
-    assert pipeline.similar_cases(store, classifier, analyses[0], confirmed_only=False) == ()
-    assert pipeline.fill_features(store, classifier, progress=told.append) == 2
+    assert find_similar(store, classifier, analyses[0], confirmed_only=False) == ()
+    assert fill_features(store, classifier, progress=told.append) == 2
     assert told == pytest.approx([0, 1 / 3, 2 / 3])
-    found = pipeline.similar_cases(store, classifier, analyses[0], confirmed_only=False)
+    found = find_similar(store, classifier, analyses[0], confirmed_only=False)
     assert {case.visit_id for case in found} == {numbers[0], numbers[2]}
-    assert pipeline.fill_features(store, classifier) == 0
+    assert fill_features(store, classifier) == 0
 
 
 def store_file(store: CaseStore, visit_id: int) -> str:
@@ -90,7 +89,7 @@ def test_filling_can_be_stopped(classifier: Classifier, tmp_path: Path) -> None:
         raise Cancelled("Stopped by the user.")
 
     with pytest.raises(Cancelled):
-        pipeline.fill_features(store, classifier, progress=stop)
+        fill_features(store, classifier, progress=stop)
 
 
 def test_a_case_of_another_model_is_searched_for_with_the_installed_one(classifier: Classifier, tmp_path: Path) -> None:
@@ -100,7 +99,7 @@ def test_a_case_of_another_model_is_searched_for_with_the_installed_one(classifi
     other = replace(analysis.prediction, model=ModelRef("old", "0", "cd" * 32))
     assert analysis.features is not None
     old = replace(analysis, prediction=other, features=np.ones_like(analysis.features))
-    (found,) = pipeline.similar_cases(store, classifier, old, confirmed_only=False)
+    (found,) = find_similar(store, classifier, old, confirmed_only=False)
     assert (found.visit_id, round(found.similarity, 2)) == (number, 1)
 
 
@@ -110,4 +109,4 @@ def test_an_unreliable_photo_has_no_similar_cases(classifier: Classifier, tmp_pa
     saved(store, analysis, "P-1")
     strange = QualityReport((QualityCheck(LIKENESS, "Distance", 9.0, 1.0, "at most", "", False, "Again."),))
     unreliable = replace(analysis, quality=strange)
-    assert pipeline.similar_cases(store, classifier, unreliable, confirmed_only=False) == ()
+    assert find_similar(store, classifier, unreliable, confirmed_only=False) == ()

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from skinlens import pipeline
+from skinlens.case_record import Analysis
 from skinlens.cli import options
 from skinlens.errors import ParameterError, SkinLensError
 from skinlens.explain import AGAINST, METHODS, explain
@@ -193,7 +194,7 @@ def _bundled(weights: Path | None) -> bool:
     return load_manifest(weights or weights_directory()).bundled
 
 
-def _answer(path: Path, analysis: pipeline.Analysis, *, bundled: bool) -> dict[str, Any]:
+def _answer(path: Path, analysis: Analysis, *, bundled: bool) -> dict[str, Any]:
     prediction = analysis.prediction
     return {
         "photo": str(path),

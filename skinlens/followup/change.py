@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from skinlens.case_record import CaseRecord
 from skinlens.errors import InvalidEntry
 from skinlens.followup.measures import LesionMeasures, measure
 from skinlens.followup.registration import Registration, aligned_points, register
@@ -50,6 +51,20 @@ class SeenLesion:
     """None: not known."""
     taken_on: str = ""
     """ISO date."""
+
+    @classmethod
+    def of(cls, record: CaseRecord) -> "SeenLesion":
+        """By the clinician's outline, else the model's; in millimeters where the scale of the photo is known.
+
+        Raises:
+            InvalidEntry: the visit has no outline.
+        """
+        if record.outline is None:
+            raise InvalidEntry(
+                f"Case {record.visit.id} has no outline of the lesion, so that nothing can be measured on its photo. "
+                "Open the case and outline the lesion."
+            )
+        return cls(record.photo, record.outline, record.mm_per_px, record.visit.taken_on)
 
 
 @dataclass(frozen=True)

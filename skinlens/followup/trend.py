@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from skinlens.records import ModelRef, Visit
+from skinlens.inference.classifier import Classifier
+from skinlens.labels import INDEX, MELANOMA
+from skinlens.records import ModelRef, Photo, Visit
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,14 @@ class MelanomaTrend:
     def model(self) -> ModelRef | None:
         """Whose probabilities are in ``line``; None without any."""
         return self.line[-1].model if self.line else None
+
+
+def over_views(classifier: Classifier, photo: Photo) -> tuple[float, float]:
+    """Lowest and highest melanoma probability over the eight orientations of a photo: how far the answer depends on the
+    way the camera was held.
+    """
+    probs = classifier.turned_probs(photo)[:, INDEX[MELANOMA]]
+    return float(probs.min()), float(probs.max())
 
 
 def with_views(trend: MelanomaTrend, ranges: Mapping[int, tuple[float, float]]) -> MelanomaTrend:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32
 
 from skinlens.imaging.preprocess import to_batch
 from skinlens.imaging.quality import Familiarity
@@ -13,10 +12,7 @@ from skinlens.inference.calibration import ConformalSets, softmax
 from skinlens.inference.engine import Engine
 from skinlens.inference.patient_context import ContextModel, PatientContext
 from skinlens.inference.release import SHIPPED, load_engine, load_manifest
-from skinlens.records import Array, Batch, Photo, Prediction, Threshold
-
-Features = Float32[Array, " k"]
-"""Of one photo: ``Head.hidden``, what similar cases are found by."""
+from skinlens.records import Array, Batch, Features, Photo, Prediction, Threshold
 
 
 class Reading(NamedTuple):

@@ -1,11 +1,10 @@
-"""Report of a case: ``content`` gathers texts and pictures, ``pdf`` sets them on pages. ``content`` puts it into words
-and pictures, ``pdf`` sets them on pages.
+"""Report of a case: ``content`` puts it into words and pictures, ``pdf`` sets them on pages.
 
 ::
 
-    Case, Photo, Outline × n ── content.compose ─ ReportContent ─ pdf.render ─ bytes
-    Explanation × n, Check × n ─ annex ─┘              │              ├── text, faces   what can be printed
-    the visit before ─────────── change ┘        pdf.preview          └── report.typ    pages, by Typst
+    CaseRecord ─ content.compose ─ ReportContent ─ pdf.render ─ bytes
+        ├─ annex ──────┤                 │              ├── text, faces   what can be printed
+        └─ change ─────┘            pdf.preview         └── report.typ    pages, by Typst
 
 The same content gives the same bytes, in any process; how long anything took is no content.
 """

@@ -8,17 +8,15 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from skinlens import __version__
+from skinlens.case_record import CaseRecord
 from skinlens.checks.agreement import agree
 from skinlens.explain import AGAINST, METHODS, overlay
 from skinlens.formatting import number, percent
 from skinlens.imaging.preprocess import InputSpec, crop_box, heat_to_photo
 from skinlens.records import (
     Array,
-    Case,
-    CheckResult,
     Explanation,
     Method,
-    Photo,
     Pixels,
     Prediction,
     QualityCheck,
@@ -80,19 +78,12 @@ class Annex:
     technical: tuple[Entry, ...]
 
 
-def compose_annex(
-    case: Case,
-    photo: Photo,
-    printed: Pixels,
-    explanations: Sequence[Explanation],
-    checks: Sequence[CheckResult],
-    spec: InputSpec,
-) -> Annex:
-    """``printed``: the photo as it stands on the first page; all others as in ``content.compose``."""
-    visit = case.visit
+def compose_annex(record: CaseRecord, printed: Pixels, spec: InputSpec) -> Annex:
+    """``printed``: the photo as it stands on the first page."""
+    visit = record.visit
     prediction, reliable = visit.prediction, visit.quality.reliable
-    ordered = sorted(explanations, key=lambda one: _place(one, prediction))
-    rows = check_rows(checks, prediction)
+    ordered = sorted(record.explanations, key=lambda one: _place(one, prediction))
+    rows = check_rows(record.checks, prediction)
     none, _, most = overlay.LEGEND.partition(", ")
     return Annex(
         statements=tuple(filter(None, (threshold_statement(prediction), set_statement(prediction))))
@@ -110,7 +101,7 @@ def compose_annex(
             Entry("Model", f"{prediction.model.name}, version {prediction.model.version}"),
             Entry("Software", f"SkinLens {__version__}"),
             Entry("SHA-256 of the model file", prediction.model.sha256),
-            Entry("SHA-256 of the photo (size and pixels)", photo.sha256),
+            Entry("SHA-256 of the photo (size and pixels)", record.photo.sha256),
         ),
     )
 

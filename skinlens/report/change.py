@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from skinlens.followup.change import Change, Quantity
+from skinlens.case_record import CaseRecord
+from skinlens.errors import InvalidEntry
+from skinlens.followup.change import Quantity, SeenLesion, compare
 from skinlens.followup.trend import melanoma_trend
 from skinlens.followup.words import NO_COLORS, NO_SIZES, caution_words, difference_words, trend_words
 from skinlens.formatting import Unit
-from skinlens.records import Visit
 
 SHOWN: tuple[Quantity, ...] = ("area", "largest_diameter", "asymmetry", "color")
 """Of what is measured, in the order of the report; the rest is on the screen."""
@@ -22,12 +23,17 @@ class SinceLastVisit:
     """How far the figures can be trusted; empty where there are none."""
 
 
-def since_last_visit(before: Visit, after: Visit, found: Change | str, unit: Unit = "mm") -> SinceLastVisit:
-    """``found``: what was measured on both photos, or a sentence on why nothing could be; lengths are in ``unit``."""
-    probability = trend_words(melanoma_trend((before, after)))
-    heading = f"Change since {before.taken_on} (case {before.id})"
-    if isinstance(found, str):
-        return SinceLastVisit(heading, (probability, f"Size and color: not compared. {found}"), "")
+def since_last_visit(record: CaseRecord, unit: Unit = "mm") -> SinceLastVisit | None:
+    """The comparison with ``record.previous``, lengths in ``unit``; None without one."""
+    before = record.previous
+    if before is None:
+        return None
+    probability = trend_words(melanoma_trend((before.visit, record.visit)))
+    heading = f"Change since {before.visit.taken_on} (case {before.visit.id})"
+    try:
+        found = compare(SeenLesion.of(before), SeenLesion.of(record))
+    except InvalidEntry as error:
+        return SinceLastVisit(heading, (probability, f"Size and color: not compared. {error}"), "")
     said = [difference_words(one, unit) for one in map(found.difference, SHOWN) if one is not None]
     if found.basis == "none":
         said.insert(0, NO_SIZES)

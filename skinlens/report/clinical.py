@@ -18,12 +18,6 @@ class Entry(NamedTuple):
     text: str
 
 
-def clinical_entries(case: Case, unit: Unit = "mm") -> tuple[Entry, ...]:
-    """In the order in which a visit goes: the patient, what was told, what was seen, what is planned, what came out."""
-    patient = Entry("Skin phototype (Fitzpatrick)", phototype(case))
-    return tuple(one for one in (patient, *finding_entries(case, unit), *plan_entries(case)) if one.text)
-
-
 def phototype(case: Case) -> str:
     """The patient's skin phototype; empty where it was not given."""
     found = case.patient.phototype if case.patient else None

@@ -4,31 +4,18 @@ What was found stands in it, never how long it took: the same findings give the 
 of the commands and in the case.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from skinlens import __version__
+from skinlens.case_record import CaseRecord
 from skinlens.clock import local_minute
-from skinlens.errors import SkinLensError
 from skinlens.followup import measures
 from skinlens.formatting import Unit, length, percent
 from skinlens.imaging.preprocess import InputSpec, crop_box
 from skinlens.labels import BY_CODE, DIAGNOSES, DISCLAIMER, IMPRESSIONS, LABELS, Label, Risk
-from skinlens.records import (
-    LIKENESS,
-    Case,
-    CheckResult,
-    Explanation,
-    Outline,
-    OutlineMaker,
-    Photo,
-    Pixels,
-    QualityReport,
-    Status,
-    Visit,
-)
+from skinlens.records import LIKENESS, Case, OutlineMaker, Pixels, QualityReport, Status, Visit
 from skinlens.report.annex import Annex, compose_annex, scaled
 from skinlens.report.change import SinceLastVisit
 from skinlens.report.clinical import Entry, finding_entries, phototype, plan_entries
@@ -77,6 +64,30 @@ class ClassRow:
     percent: str
 
 
+@dataclass(frozen=True)
+class ModelResult:
+    """What the model says of the photo, as far as the photo allows it."""
+
+    reliable: bool
+    """False: the bars are grey, and the verdict says only that it is not reliable."""
+    suspicious: bool
+    verdict: str
+    """On which side of its threshold melanoma lies; of an unreliable photo, that nothing holds."""
+    verdict_remark: str
+    """What the cut-off does; of an unreliable photo, its likely cause."""
+    classes: tuple[ClassRow, ...]
+    """By falling probability."""
+    classes_caption: str
+    melanoma_threshold: float
+    set_statement: str
+    """Empty where the model gave no set of classes, and for an unreliable photo."""
+    first_impression: str
+    """What the clinician said before the model's result was shown; empty where that was not recorded."""
+    quality_summary: str
+    quality_advice: tuple[str, ...]
+    """What to do about each check that is not met; that for likeness stands beside the verdict."""
+
+
 @dataclass(frozen=True, eq=False)
 class ReportContent:
     """All that a report says. Texts are plain: nothing in them is markup."""
@@ -106,24 +117,7 @@ class ReportContent:
     photo_caption: str
     outline: tuple[tuple[float, float], ...]
     """Corners of the lesion's edge in order, as shares of the photo's width and height; empty where none is kept."""
-    reliable: bool
-    """False: the bars are grey, and the verdict says only that it is not reliable."""
-    suspicious: bool
-    verdict: str
-    """On which side of its threshold melanoma lies; of an unreliable photo, that nothing holds."""
-    verdict_remark: str
-    """What the cut-off does; of an unreliable photo, its likely cause."""
-    classes: tuple[ClassRow, ...]
-    """By falling probability."""
-    classes_caption: str
-    melanoma_threshold: float
-    set_statement: str
-    """Empty where the model gave no set of classes, and for an unreliable photo."""
-    first_impression: str
-    """What the clinician said before the model's result was shown; empty where that was not recorded."""
-    quality_summary: str
-    quality_advice: tuple[str, ...]
-    """What to do about each check that is not met; that for likeness stands beside the verdict."""
+    result: ModelResult
     change: SinceLastVisit | None
     """None for the first visit of a lesion."""
     findings: tuple[Entry, ...]
@@ -138,53 +132,53 @@ class ReportContent:
     annex: Annex | None
 
 
+@dataclass(frozen=True)
+class Printing:
+    """How a report is printed, whatever the case."""
+
+    annex: bool = False
+    """Whether maps, checks and measurements follow on further pages."""
+    clinic: str = ""
+    """As in ``ReportContent``."""
+    unit: Unit = "mm"
+    """Of lengths."""
+    spec: InputSpec = field(default_factory=InputSpec)
+    """Of the model that made the explanations."""
+    generated_on: str | None = None
+    """ISO date that is printed; None: the time of the case's last change, so that an unchanged case gives an unchanged
+    report. Times are printed in the local time of this computer."""
+
+
+FIRST_PAGE = Printing()
+"""Without an annex and a clinic."""
+
+
 def compose(
-    case: Case,
-    photo: Photo,
-    explanations: Sequence[Explanation] = (),
-    checks: Sequence[CheckResult] = (),
-    outlines: Sequence[Outline] = (),
+    record: CaseRecord,
+    printing: Printing,
     *,
-    annex: bool = False,
     change: SinceLastVisit | None = None,
     signing: Signing = UNSIGNED,
-    clinic: str = "",
-    unit: Unit = "mm",
-    generated_on: str | None = None,
-    spec: InputSpec | None = None,
 ) -> ReportContent:
-    """The report of a case.
-
-    ``generated_on`` is the ISO date that is printed; without one it is the time of the case's last change, so that an
-    unchanged case gives an unchanged report. Times are printed in the local time of this computer, lengths in ``unit``.
-    Maps and checks are printed with the ``annex`` alone. ``spec`` is that of the model that made the explanations, None
-    for the usual one.
-    Of two ``outlines`` the clinician's is drawn. A visit without a number (0) is that of a photo that is not kept.
-    Raises ``SkinLensError`` if the photo, an explanation, a check or an outline belongs to another visit.
-    """
-    visit, prediction = case.visit, case.visit.prediction
-    _require_same_photo(visit, photo, *explanations, *checks, *outlines)
-    outline = min(outlines, key=lambda one: one.made_by == "model", default=None)
-    spec = spec or InputSpec()
-    said = BY_CODE.get(visit.clinician_label or "")
-    reliable = visit.quality.reliable
+    """The report of a case. A visit without a number (0) is that of a photo that is not kept."""
+    case, visit, photo = record.case, record.visit, record.photo
     number_of_case = (f"Case {visit.id}",) if visit.id else ()
     pseudonym = (shortened(case.patient.pseudonym),) if case.patient else ()
     printed = scaled(photo.pixels, min(1.0, PHOTO_LONGEST_PX / max(photo.width_px, photo.height_px)))
-    fields, diagnosis, plan = _case_fields(case, photo, outline, unit), _diagnosis(visit), plan_entries(case)
+    said, outline = BY_CODE.get(visit.clinician_label or ""), record.outline
+    fields, diagnosis, plan = _case_fields(record, printing.unit), _diagnosis(visit), plan_entries(case)
     notes = (Entry("Notes", visit.notes.strip()),) if visit.notes.strip() else ()
-    findings = (*finding_entries(case, unit), *notes)
+    findings = (*finding_entries(case, printing.unit), *notes)
     typed = (
         diagnosis,
-        clinic,
+        printing.clinic,
         signing.signer,
         *(one.by for one in signing.amendments),
         *(one.text for one in (*fields, *plan, *findings)),
     )
-    found = prediction.prediction_set if reliable else None
     return ReportContent(
         title="Dermoscopy report",
-        clinic=clinic.strip(),
+        clinic=printing.clinic.strip(),
         running_title=" · ".join(("SkinLens report", *number_of_case, *pseudonym)),
         status=visit.status,
         status_note=status_note(visit, signing),
@@ -198,12 +192,28 @@ def compose(
         codes_remark=said.remark if said else "",
         photo=printed,
         photo_alt=f"Photo of the lesion, {photo.width_px} by {photo.height_px} pixels.",
-        photo_caption=_photo_caption(photo, spec, outline),
+        photo_caption=_photo_caption(record, printing.spec),
         outline=as_points(catmull_rom(np.asarray(outline.points))) if outline else (),
+        result=_model_result(visit),
+        change=change,
+        findings=findings,
+        not_printed=_not_printed(sum(map(unprintable, typed))),
+        limits=f"{USE} {NOT_EVALUATED}",
+        provenance=_provenance(case, printing.generated_on),
+        disclaimer=DISCLAIMER,
+        dated=printing.generated_on or visit.updated_at,
+        annex=compose_annex(record, printed, printing.spec) if printing.annex else None,
+    )
+
+
+def _model_result(visit: Visit) -> ModelResult:
+    quality, prediction, reliable = visit.quality, visit.prediction, visit.quality.reliable
+    found = prediction.prediction_set if reliable else None
+    return ModelResult(
         reliable=reliable,
         suspicious=reliable and prediction.above_melanoma_threshold,
         verdict=verdict_line(prediction) if reliable else UNRELIABLE,
-        verdict_remark=cutoff_promise(prediction.melanoma_threshold) if reliable else cause(visit.quality),
+        verdict_remark=cutoff_promise(prediction.melanoma_threshold) if reliable else cause(quality),
         classes=tuple(
             ClassRow(label.code, label.name, label.risk, prob, percent(prob))
             for label, prob in sorted(zip(LABELS, prediction.probs, strict=True), key=lambda pair: -pair[1])
@@ -212,20 +222,12 @@ def compose(
         melanoma_threshold=prediction.melanoma_threshold.value,
         set_statement=" ".join(filter(None, (set_words(prediction, found), set_remark(prediction)))) if found else "",
         first_impression=IMPRESSIONS[visit.first_impression] if visit.first_impression else "",
-        quality_summary=_quality_summary(visit.quality),
+        quality_summary=_quality_summary(quality),
         quality_advice=tuple(
             f"{check.title}: {check.advice}"
-            for check in visit.quality.failed
+            for check in quality.failed
             if check.advice and (reliable or check.name != LIKENESS)
         ),
-        change=change,
-        findings=findings,
-        not_printed=_not_printed(sum(map(unprintable, typed))),
-        limits=f"{USE} {NOT_EVALUATED}",
-        provenance=_provenance(case, generated_on),
-        disclaimer=DISCLAIMER,
-        dated=generated_on or visit.updated_at,
-        annex=compose_annex(case, photo, printed, explanations, checks, spec) if annex else None,
     )
 
 
@@ -238,24 +240,12 @@ def _codes(said: Label) -> tuple[Entry, ...]:
     )
 
 
-def _require_same_photo(visit: Visit, photo: Photo, *parts: Explanation | CheckResult | Outline) -> None:
-    """Another patient's picture in a report is the worst that it could hold."""
-    names = {Explanation: "explanation", CheckResult: "check", Outline: "outline"}
-    found = [("photo", photo.sha256), *((names[type(part)], part.photo_sha256) for part in parts)]
-    for what, sha256 in found:
-        if sha256 != visit.photo_sha256:
-            raise SkinLensError(
-                f"The {what} belongs to another visit: expected the photo {visit.photo_sha256[:12]}…, found "
-                f"{sha256[:12]}…. No report was made. Open the case again."
-            )
-
-
-def _case_fields(case: Case, photo: Photo, outline: Outline | None, unit: Unit) -> tuple[Entry, ...]:
-    visit, patient, lesion = case.visit, case.patient, case.lesion
+def _case_fields(record: CaseRecord, unit: Unit) -> tuple[Entry, ...]:
+    case, visit, patient, lesion = record.case, record.visit, record.case.patient, record.case.lesion
     age = patient.age_on(visit.taken_on) if patient else None
     if patient and age and not patient.born_earlier and not age.endswith("+"):
         age = f"{age} (born {patient.birth_year})"
-    diameter = _diameter(visit, photo, outline, unit)
+    diameter = _diameter(record, unit)
     return (
         Entry("Patient ID", patient.pseudonym if patient else "no patient"),
         Entry("Sex", patient.sex if patient and patient.sex != "unknown" else "not recorded"),
@@ -268,16 +258,17 @@ def _case_fields(case: Case, photo: Photo, outline: Outline | None, unit: Unit) 
     )
 
 
-def _diameter(visit: Visit, photo: Photo, outline: Outline | None, unit: Unit) -> str:
+def _diameter(record: CaseRecord, unit: Unit) -> str:
     """Of the lesion by its outline; empty where there is none, or the scale of the photo is not known."""
-    mm_per_px = visit.clinical.mm_per_px(photo.width_px)
+    photo, outline, mm_per_px = record.photo, record.outline, record.mm_per_px
     if outline is None or mm_per_px is None or photo.placeholder:
         return ""
     size = length(measures.largest_diameter_px(outline, photo) * mm_per_px, unit)
     return f"{size} (by the model's outline)" if outline.made_by == "model" else size
 
 
-def _photo_caption(photo: Photo, spec: InputSpec, outline: Outline | None) -> str:
+def _photo_caption(record: CaseRecord, spec: InputSpec) -> str:
+    photo, outline = record.photo, record.outline
     said = [f"{photo.width_px} × {photo.height_px} px, {photo.source_format}."]
     _, _, height, width = crop_box(photo.height_px, photo.width_px, spec)
     if (height, width) != (photo.height_px, photo.width_px):

@@ -1,10 +1,11 @@
 """Signature and amendments of a case in the words of its report, from the audit log."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from skinlens import audit
+from skinlens.case_record import CaseRecord, Changes
 from skinlens.clock import local_day, local_minute
 from skinlens.records import Visit
 
@@ -12,8 +13,6 @@ MOST_AMENDED = 3
 """Lines on amendments."""
 LONGEST_RUNNING = 24
 """Characters of a name or a pseudonym at the head of each page."""
-Changes = Mapping[str, tuple[str | None, str | None] | None]
-"""Field → (before, after), as the audit log has it."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +39,16 @@ class Signing:
     """Name of the clinician; empty: a line is left for it."""
 
     @classmethod
-    def from_log(cls, log: Iterable[tuple[str, str, Changes]]) -> "Signing":
-        """From the time, the action and the changes of each entry of a visit's audit log, the oldest first."""
-        entries = list(log)
-        signed = (at for at, _, changes in entries if _reached(changes, "status") == "signed")
+    def of(cls, record: CaseRecord) -> "Signing":
+        """From who signed, and the audit log of the visit itself."""
+        log = [one for one in record.revisions if one.subject == "visit"]
+        signed = (one.at for one in log if _reached(one.changes, "status") == "signed")
         amended = (
-            Amendment(at, _reached(changes, "amended_by"), audit.topics(changes))
-            for at, action, changes in entries
-            if action == "amended"
+            Amendment(one.at, _reached(one.changes, "amended_by"), audit.topics(one.changes))
+            for one in log
+            if one.action == "amended"
         )
-        return cls(next(signed, ""), tuple(amended))
+        return cls(next(signed, ""), tuple(amended), record.visit.signed_by)
 
 
 def _reached(changes: Changes, field: str) -> str:

@@ -1,6 +1,4 @@
-"""Case store: ``CaseStore`` and its own records beside those of ``skinlens.records``. ``CaseStore`` and what it takes
-and gives beside the records of ``skinlens.records``.
-"""
+"""Case store: ``CaseStore``, and what it takes and gives beside the records of ``skinlens.records``."""
 
 from skinlens.store import without_pandas  # noqa: F401  first of all
 from skinlens.store.backup import Backup
@@ -8,13 +6,13 @@ from skinlens.store.cases import CaseStore
 from skinlens.store.connection import default_home
 from skinlens.store.features import SimilarCase, SimilarQuery
 from skinlens.store.filings import UnfinishedFiling
-from skinlens.store.mapping import Revision, Setting
+from skinlens.store.mapping import Setting
 from skinlens.store.patient_list import PatientPage, PatientQuery, PatientRow
 from skinlens.store.search import CasePage, CaseQuery, CaseRow
 from skinlens.store.settings import KeptSettings, Signer
 from skinlens.store.timing import WorkTimes
 from skinlens.store.upkeep import Tidied
-from skinlens.store.validation import FIRST_BIRTH_YEAR, NewLesion, NewPatient
+from skinlens.store.validation import FIRST_BIRTH_YEAR, ClinicianReading, NewLesion, NewPatient, NewVisit
 
 __all__ = [
     "FIRST_BIRTH_YEAR",
@@ -23,13 +21,14 @@ __all__ = [
     "CaseQuery",
     "CaseRow",
     "CaseStore",
+    "ClinicianReading",
     "KeptSettings",
     "NewLesion",
     "NewPatient",
+    "NewVisit",
     "PatientPage",
     "PatientQuery",
     "PatientRow",
-    "Revision",
     "Setting",
     "Signer",
     "SimilarCase",

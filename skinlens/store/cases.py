@@ -2,26 +2,13 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
-from datetime import date
 
 from sqlite_utils.db import Database
 
-from skinlens.clinical import NOT_RECORDED, ClinicalRecord
+from skinlens.case_record import Analysis, Revision, Subject
 from skinlens.errors import CaseNotFound, StoreError
 from skinlens.labels import DISCLAIMER
-from skinlens.records import (
-    Case,
-    CheckResult,
-    Explanation,
-    Outline,
-    Photo,
-    Prediction,
-    QualityReport,
-    Sex,
-    Status,
-    Visit,
-)
+from skinlens.records import Case, CheckResult, Explanation, Outline, Visit
 from skinlens.store import (
     blobs,
     clinical_rows,
@@ -38,21 +25,22 @@ from skinlens.store.backup import StoredBackups
 from skinlens.store.checks import StoredChecks, must_test, put_check
 from skinlens.store.clinical import StoredClinical
 from skinlens.store.corrections import StoredCorrections
-from skinlens.store.features import StoredFeatures
+from skinlens.store.features import StoredFeatures, put_features
 from skinlens.store.filings import StoredFilings
-from skinlens.store.mapping import Revision, Subject
+from skinlens.store.loading import StoredRecords
 from skinlens.store.outlines import StoredOutlines, must_surround, put_outline
 from skinlens.store.patient_list import StoredPatients
 from skinlens.store.search import EVERY_CASE, CasePage, CaseQuery, CaseRow
 from skinlens.store.settings import StoredSettings
-from skinlens.store.signatures import must_have_diagnosis
 from skinlens.store.timing import StoredTiming
 from skinlens.store.upkeep import StoredUpkeep
+from skinlens.store.validation import NewVisit
 
 _ACKNOWLEDGED = "disclaimer_acknowledged"
 
 
 class CaseStore(
+    StoredRecords,
     StoredPatients,
     StoredCorrections,
     StoredClinical,
@@ -81,45 +69,19 @@ class CaseStore(
 
     def save_case(
         self,
-        photo: Photo,
-        quality: QualityReport,
-        prediction: Prediction,
+        analysis: Analysis,
+        visit: NewVisit,
         explanations: Sequence[Explanation] = (),
         checks: Sequence[CheckResult] = (),
         outlines: Sequence[Outline] = (),
-        *,
-        patient: tuple[str, int | None, Sex] | int | None,
-        lesion: tuple[str, str] | int,
-        taken_on: date | str,
-        clinician_label: str | None = None,
-        clinician_diagnosis: str = "",
-        notes: str = "",
-        first_impression: str | None = None,
-        status: Status = "draft",
-        clinical: ClinicalRecord = NOT_RECORDED,
     ) -> Case:
-        """Keep one visit, in one transaction.
+        """Keep one visit with all that was made for it, in one transaction; its features, for ``similar_cases``, too.
 
-        Args:
-            patient: ``NewPatient`` (always added; a pseudonym that is taken is a ``Conflict``), the number of a stored
-                one, or None.
-            lesion: ``NewLesion`` (always added), or the number of a stored one, which brings its patient with it.
-            taken_on: The day of the photo, not in the future.
-            first_impression: One of ``labels.IMPRESSIONS``, said before the model's reading was shown. It stays as
-                it is: what is thought later is the clinician's reading.
-            status: ``draft``, or ``signed``, which takes a ``clinician_label``.
-            clinical: A follow-up without a recall gets the date that follows from it.
+        Raises:
+            Conflict: a patient is to be added whose pseudonym is taken.
+            InvalidEntry: what was typed cannot be kept; or a map, a check or an outline is of another photo.
         """
-        day = validation.day(taken_on)
-        typed = {
-            "taken_on": day,
-            **visits.reading_columns(clinician_label, clinician_diagnosis, notes),
-            "first_impression": validation.first_impression(first_impression),
-            "status": validation.first_status(status),
-            **clinical_rows.record_columns(clinical, day),
-        }
-        if status == "signed":
-            must_have_diagnosis(clinician_label)
+        photo, prediction, typed = analysis.photo, analysis.prediction, visits.typed_columns(visit)
         for explanation in explanations:
             visits.must_explain(explanation, photo.sha256)
         for check in checks:
@@ -128,18 +90,18 @@ class CaseStore(
             must_surround(outline, photo.sha256)
         picture, thumbnail = blobs.picture_file(photo.pixels), blobs.thumbnail_file(photo.pixels)
         heats = [blobs.heat_file(explanation.heat) for explanation in explanations]
-        contents = dict([picture, thumbnail, *heats])
-        with self._writing_with(contents) as db:
+        with self._writing_with(dict([picture, thumbnail, *heats])) as db:
+            now = validation.now()
             row = {
-                "lesion_id": patients.lesion_for_case(db, patient, lesion, int(day[:4])),
+                "lesion_id": patients.lesion_for_case(db, visit.patient, visit.lesion, int(typed["taken_on"][:4])),
                 **typed,
-                **dict.fromkeys(("created_at", "updated_at"), validation.now()),
+                **dict.fromkeys(("created_at", "updated_at"), now),
+                "signed_at": now if visit.status == "signed" else None,
                 **mapping.photo_columns(photo),
                 "photo_file": picture[0],
                 "thumbnail_file": thumbnail[0],
-                **mapping.verdict_columns(quality, prediction),
+                **mapping.verdict_columns(analysis.quality, prediction),
             }
-            row["signed_at"] = row["created_at"] if status == "signed" else None
             visit_id = mapping.insert(db, "visit", row)
             for explanation, (heat_file, _) in zip(explanations, heats, strict=True):
                 visits.put_explanation(db, visit_id, explanation, heat_file)
@@ -147,6 +109,8 @@ class CaseStore(
                 put_check(db, visit_id, check)
             for outline in outlines:
                 put_outline(db, visit_id, outline)
+            if analysis.features is not None:
+                put_features(db, visit_id, prediction.model.sha256, analysis.features)
             changes = {field: (None, clinical_rows.in_words(field, value)) for field, value in typed.items() if value}
             patients.record_revision(db, "visit", visit_id, "created", changes, prediction.model.version)
             return visits.case_of(db, visit_id)
@@ -185,29 +149,6 @@ class CaseStore(
             found = db.query(search.SAME_PHOTO_SQL, [photo_sha256])
             return tuple(search.case_row_of(row) for row in mapping.sound(found, photo_sha256=photo_sha256))
 
-    def photo(self, visit_id: int) -> Photo:
-        """The photo as it was saved: the same pixels, hash and notes."""
-        with self._reading() as db:
-            row = patients.row_of(db, "visit", visit_id)
-            content = self.files.read(row["photo_file"], f"the picture of case {visit_id}")
-        return mapping.photo_of(row, blobs.pixels_of(content))
-
-    def readable_photo(self, visit_id: int) -> tuple[Photo, tuple[str, ...]]:
-        """The photo; or a placeholder of its size and a sentence, where its file is lost or damaged."""
-        try:
-            return self.photo(visit_id), ()
-        except StoreError as error:
-            with self._reading() as db:
-                row = patients.row_of(db, "visit", visit_id)
-            drawn = blobs.placeholder(row["height_px"], row["width_px"])
-            return mapping.placeholder_of(row, drawn), (str(error),)
-
-    def thumbnail(self, visit_id: int) -> bytes:
-        """A JPEG of at most 240 px."""
-        with self._reading() as db:
-            row = patients.row_of(db, "visit", visit_id)
-            return self.files.read(row["thumbnail_file"], f"the thumbnail of case {visit_id}")
-
     def thumbnails(self, visit_ids: Sequence[int]) -> dict[int, bytes]:
         """Those of a page at once; a case that is gone, or whose thumbnail is lost, is left out."""
         marks = ", ".join("?" * len(visit_ids))
@@ -220,29 +161,6 @@ class CaseStore(
                     whole[row["id"]] = self.files.read(row["thumbnail_file"], "the thumbnail")
         return whole
 
-    def explanations(self, visit_id: int) -> tuple[Explanation, ...]:
-        """All maps in the order in which they were saved; a ``StoreError`` names every file that is lost."""
-        whole, problems = self.readable_explanations(visit_id)
-        if problems:
-            raise StoreError("\n".join(problems))
-        return whole
-
-    def readable_explanations(self, visit_id: int) -> tuple[tuple[Explanation, ...], tuple[str, ...]]:
-        """The maps whose files are whole, and a sentence for each that is not."""
-        whole: list[Explanation] = []
-        problems: list[str] = []
-        with self._reading() as db:
-            patients.row_of(db, "visit", visit_id)
-            for row in db.query(visits.EXPLANATIONS_SQL, [visit_id]):
-                try:
-                    if not mapping.is_sound(row, visit_id=visit_id):
-                        raise StoreError(mapping.unsound(f"a map of case {visit_id}"))
-                    content = self.files.read(row["heat_file"], visits.map_in_words(row))
-                    whole.append(mapping.explanation_of(row, blobs.heat_of(content)))
-                except StoreError as error:
-                    problems.append(str(error))
-        return tuple(whole), tuple(problems)
-
     def visits_of_lesion(self, lesion_id: int) -> tuple[Visit, ...]:
         """By date, the oldest first."""
         with self._reading() as db:
@@ -250,19 +168,15 @@ class CaseStore(
             found = db.query("SELECT * FROM sealed_visit WHERE lesion_id = ? ORDER BY taken_on, id", [lesion_id])
             return tuple(mapping.visit_of(row) for row in mapping.sound(found, lesion_id=lesion_id))
 
+    def visit_before(self, visit: Visit) -> Visit | None:
+        """The last visit of the same lesion on an earlier day."""
+        with self._reading() as db:
+            return visits.before(db, visit)
+
     def revisions(self, visit_id: int) -> tuple[Revision, ...]:
         """What was changed in the visit, its lesion and its patient, the oldest first."""
         with self._reading() as db:
-            case = visits.case_of(db, visit_id)
-            found = db.query(
-                "SELECT * FROM sealed_revision WHERE visit_id = ? OR lesion_id = ? OR patient_id = ? ORDER BY id",
-                [visit_id, case.lesion.id, case.lesion.patient_id],
-            )
-            own = {"visit_id": visit_id, "lesion_id": case.lesion.id, "patient_id": case.lesion.patient_id}
-            about = (
-                row for row in mapping.sound(found) if any(row[column] == own[column] for column in own if own[column])
-            )
-            return tuple(mapping.revision_of(row) for row in about)
+            return visits.revisions_of(db, visits.case_of(db, visit_id))
 
     def search(self, query: CaseQuery = EVERY_CASE) -> CasePage:
         """One page of the history. Nothing that a person types into it is an error."""
@@ -272,20 +186,6 @@ class CaseStore(
         problems = tuple(mapping.unsound(f"case {row['id']}") for row in found if not row["sound"])
         whole = tuple(search.case_row_of(row) for row in mapping.sound(found))
         return CasePage(whole, total, search.offset_of(query), problems)
-
-    def neighbors(self, query: CaseQuery, visit_id: int) -> tuple[int | None, int | None]:
-        """The cases before and after one in the order of a query, of all its pages; None at an end.
-
-        The case itself need not fulfil the conditions (any more): after it was signed, the next unsigned one is next.
-        """
-        one = replace(query, limit=1, offset=0)
-        with self._reading() as db:
-            place = _place(db, query, visit_id)
-            if place is None:
-                return None, None
-            sides = (search.ids_sql(one, place, backwards=backwards) for backwards in (True, False))
-            before, after = ([row["id"] for row in db.query(*side)] for side in sides)
-        return (before[0] if before else None), (after[0] if after else None)
 
     # ------------------------------------------------------------------------------------------ export, erasure
 
@@ -304,10 +204,6 @@ class CaseStore(
     def delete_visit(self, visit_id: int) -> None:
         """Rows and files; a lesion without a patient goes with its last visit."""
         self._erase("visit", visit_id)
-
-    def delete_lesion(self, lesion_id: int) -> None:
-        """With all its visits: rows and files."""
-        self._erase("lesion", lesion_id)
 
     def delete_patient(self, patient_id: int) -> None:
         """With all lesions and visits. Their text is overwritten in the database, its search index and its log."""

@@ -4,6 +4,7 @@ from skinlens.clinical import ClinicalRecord
 from skinlens.records import BodyPosition, Case, Lesion, Patient, Sex, Status
 from skinlens.store import clinical_rows, erasure, mapping, patients, signatures, validation, visits
 from skinlens.store.connection import StoreHome
+from skinlens.store.validation import ClinicianReading, NewLesion, NewPatient
 
 
 class StoredCorrections(StoreHome):
@@ -17,7 +18,7 @@ class StoredCorrections(StoreHome):
         self, patient_id: int, pseudonym: str, birth_year: int | None, sex: Sex, *, expected_version: int
     ) -> Patient:
         """Correct all three fields. No trace of the earlier values is left in the database."""
-        typed = validation.NewPatient(pseudonym, birth_year, sex)
+        typed = NewPatient(pseudonym, birth_year, sex)
         with self._writing() as db:
             if patients.edit_patient(db, patient_id, typed, expected_version):
                 erasure.schedule_purge(db)
@@ -27,7 +28,7 @@ class StoredCorrections(StoreHome):
 
     def edit_lesion(self, lesion_id: int, body_site: str, remark: str, *, expected_version: int) -> Lesion:
         with self._writing() as db:
-            patients.edit_lesion(db, lesion_id, validation.NewLesion(body_site, remark), expected_version)
+            patients.edit_lesion(db, lesion_id, NewLesion(body_site, remark), expected_version)
             return mapping.lesion_of(patients.row_of(db, "lesion", lesion_id))
 
     def place_lesion(self, lesion_id: int, position: BodyPosition | None, *, expected_version: int) -> Lesion:
@@ -43,10 +44,8 @@ class StoredCorrections(StoreHome):
     def annotate(
         self,
         visit_id: int,
+        reading: ClinicianReading,
         *,
-        clinician_label: str | None,
-        clinician_diagnosis: str,
-        notes: str,
         status: Status,
         expected_version: int,
         signer: str = "",
@@ -62,7 +61,7 @@ class StoredCorrections(StoreHome):
             InvalidEntry: a case is signed without a diagnosis; or nobody signs or amends it, and the settings list who
                 may.
         """
-        typed = visits.reading_columns(clinician_label, clinician_diagnosis, notes)
+        typed = visits.reading_columns(reading)
         with self._writing() as db:
             stored = patients.row_of(db, "visit", visit_id)
             wanted = typed | (clinical_rows.changed_columns(clinical, stored) if clinical else {})
@@ -76,11 +75,11 @@ class StoredCorrections(StoreHome):
         self,
         visit_id: int,
         *,
-        patient: tuple[str, int | None, Sex] | int | None,
-        lesion: tuple[str, str] | int,
+        patient: NewPatient | int | None,
+        lesion: NewLesion | int,
         expected_version: int,
     ) -> Case:
-        """Move one visit to another lesion of the same or of another patient, given as to ``save_case``.
+        """Move one visit to another lesion of the same or of another patient, given as in ``NewVisit``.
 
         The trail gets the numbers of both, and the body sites. A lesion that is left without a visit is removed: it
         was there for this photo alone. The patient that it belonged to stays.

@@ -8,9 +8,10 @@ import time
 
 from sqlite_utils.db import Database
 
+from skinlens.case_record import Subject
 from skinlens.errors import StoreError
 from skinlens.store.blobs import CaseFiles
-from skinlens.store.mapping import Subject, first
+from skinlens.store.mapping import first
 from skinlens.store.patients import must_exist
 from skinlens.store.validation import now
 

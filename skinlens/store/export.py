@@ -1,12 +1,10 @@
-"""Patient export: a ZIP of ``patient.json``, ``pictures/*.png`` and ``maps/*.npz``. ``patient.json``,
-``pictures/*.png`` and ``maps/*.npz``.
-"""
+"""Patient export: a ZIP of ``patient.json``, ``pictures/*.png`` and ``maps/*.npz``."""
 
 import io
 import json
 import math
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, NamedTuple
@@ -17,14 +15,13 @@ from skinlens import __version__
 from skinlens.checks.registry import CHECKS
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.records import CheckResult
-from skinlens.store.checks import CHECKS_SQL, check_of
 from skinlens.store.clinical_rows import exported
 from skinlens.store.features import features_of
-from skinlens.store.mapping import Row, is_sound, lesion_of, patient_of, revision_of, stamp_of, unsound, visit_of
-from skinlens.store.outlines import OUTLINES_SQL, outline_of
+from skinlens.store.loading import rows_of
+from skinlens.store.mapping import Row, lesion_of, patient_of, revision_of, stamp_of, whole
 from skinlens.store.patients import row_of
 from skinlens.store.validation import now
-from skinlens.store.visits import EXPLANATIONS_SQL, map_in_words
+from skinlens.store.visits import map_in_words
 
 _README = f"""{DISCLAIMER}
 
@@ -60,17 +57,19 @@ def patient_document(db: Database, patient_id: int) -> PatientDocument:
     problems: list[str] = []
     documents = []
     found = db.query("SELECT * FROM sealed_lesion WHERE patient_id = ? ORDER BY id", [patient_id])
-    for lesion in map(lesion_of, _whole(found, "lesion", problems, patient_id=patient_id)):
+    for lesion in map(lesion_of, whole(found, "lesion", problems, patient_id=patient_id)):
         found = db.query("SELECT * FROM sealed_visit WHERE lesion_id = ? ORDER BY taken_on, id", [lesion.id])
-        visits = [_visit(db, row, wanted, problems) for row in _whole(found, "case", problems, lesion_id=lesion.id)]
+        visits = [
+            _visit(db, row["id"], wanted, problems) for row in whole(found, "case", problems, lesion_id=lesion.id)
+        ]
         documents.append(asdict(lesion) | {"visits": visits})
     own = {
         "patient_id": {patient_id},
         "lesion_id": {lesion["id"] for lesion in documents},
         "visit_id": {visit["id"] for lesion in documents for visit in lesion["visits"]},
     }
-    whole = _whole(db.query(_REVISIONS_SQL, {"id": patient_id}), "change", problems)
-    revisions = (row for row in whole if any(row[column] in numbers for column, numbers in own.items()))
+    changes = whole(db.query(_REVISIONS_SQL, {"id": patient_id}), "change", problems)
+    revisions = (row for row in changes if any(row[column] in numbers for column, numbers in own.items()))
     document = {
         "disclaimer": DISCLAIMER,
         "exported_at": now(),
@@ -80,15 +79,6 @@ def patient_document(db: Database, patient_id: int) -> PatientDocument:
         "revisions": [asdict(revision_of(row)) for row in revisions],
     }
     return PatientDocument(document, wanted, problems)
-
-
-def _whole(found: Iterable[Row], noun: str, problems: list[str], **expected: int | str) -> Iterator[Row]:
-    """The rows that hold what was saved; a sentence goes to ``problems`` for each other one."""
-    for row in found:
-        if is_sound(row, **expected):
-            yield row
-        else:
-            problems.append(unsound(f"{noun} {row['id']}"))
 
 
 def pack(document: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
@@ -103,24 +93,21 @@ def pack(document: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
     return archive.getvalue()
 
 
-def _visit(db: Database, row: Row, wanted: dict[str, tuple[str, str]], problems: list[str]) -> dict[str, Any]:
-    number = row["id"]
+def _visit(db: Database, number: int, wanted: dict[str, tuple[str, str]], problems: list[str]) -> dict[str, Any]:
+    rows = rows_of(db, number)
+    problems += rows.problems
     picture = f"pictures/visit-{number:06d}.png"
-    wanted[picture] = (row["photo_file"], f"the picture of case {number}")
-    stored = visit_of(row)
-    visit = asdict(stored) | {"clinical": exported(stored.clinical)}
+    wanted[picture] = (rows.visit["photo_file"], f"the picture of case {number}")
+    visit = asdict(rows.case.visit) | {"clinical": exported(rows.case.visit.clinical)}
     for numbers in ("probs", "logits"):
         visit["prediction"][numbers] = dict(zip(CODES, visit["prediction"][numbers], strict=True))
-    photo = {field: row[field] for field in ("width_px", "height_px", "source_format")}
-    explanations = list(_whole(db.query(EXPLANATIONS_SQL, [number]), "map", problems, visit_id=number))
-    checks = _whole(db.query(CHECKS_SQL, [number]), "check", problems, visit_id=number)
-    outlines = _whole(db.query(OUTLINES_SQL, [number]), "outline", problems, visit_id=number)
+    photo = {field: rows.visit[field] for field in ("width_px", "height_px", "source_format")}
     return visit | {
-        "photo": {"file": picture, **photo, "notes": json.loads(row["photo_notes"])},
-        "skinlens_version": row["skinlens_version"],
-        "explanations": [_explanation(explanation, wanted) for explanation in explanations],
-        "checks": [in_words(check_of(check)) for check in checks],
-        "outlines": [asdict(outline_of(outline)) for outline in outlines],
+        "photo": {"file": picture, **photo, "notes": json.loads(rows.visit["photo_notes"])},
+        "skinlens_version": rows.visit["skinlens_version"],
+        "explanations": [_explanation(explanation, wanted) for explanation in rows.maps],
+        "checks": [in_words(check) for check in rows.checks],
+        "outlines": [asdict(outline) for outline in rows.outlines],
         "features": features_of(db, number),
     }
 

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 from sqlite_utils.db import Database
 
-from skinlens.records import Array
+from skinlens.records import Array, Features
 from skinlens.store import mapping, patients
 from skinlens.store.connection import StoreHome
 from skinlens.store.mapping import Row
@@ -64,7 +64,7 @@ class SimilarCase:
 class SimilarQuery:
     """What is searched for."""
 
-    features: Float32[Array, " k"]
+    features: Features
     model_sha256: str
     patient_id: int | None = None
     """Whose photo it is; None: not recorded, or not known yet."""
@@ -93,13 +93,12 @@ _LOCK = threading.Lock()
 class StoredFeatures(StoreHome):
     """The part of ``CaseStore`` that keeps feature vectors; erased and exported with their visit."""
 
-    def keep_features(self, visit_id: int, model_sha256: str, features: Float32[Array, " k"]) -> None:
+    def keep_features(self, visit_id: int, model_sha256: str, features: Features) -> None:
         """In the place of those of another model, if there are any."""
         with self._writing() as db:
             patients.row_of(db, "visit", visit_id)
             db.execute("DELETE FROM visit_features WHERE visit_id = ?", [visit_id])
-            row = {"visit_id": visit_id, "model_sha256": model_sha256, "features": features.astype("<f2").tobytes()}
-            mapping.insert(db, "visit_features", row)
+            put_features(db, visit_id, model_sha256, features)
 
     def visits_without_features(self, model_sha256: str, *, after: int = 0, most: int = 100) -> tuple[int, ...]:
         """Visits with a number above ``after`` of which this model's features are not stored, by number."""
@@ -151,6 +150,11 @@ class StoredFeatures(StoreHome):
             while len(_MATRICES) > MATRICES_KEPT:
                 del _MATRICES[next(iter(_MATRICES))]
         return matrix
+
+
+def put_features(db: Database, visit_id: int, model_sha256: str, features: Features) -> None:
+    row = {"visit_id": visit_id, "model_sha256": model_sha256, "features": features.astype("<f2").tobytes()}
+    mapping.insert(db, "visit_features", row)
 
 
 def features_of(db: Database, visit_id: int) -> dict[str, object] | None:

@@ -1,15 +1,14 @@
-"""Row mapping: records to columns of the database and back; floats come back exactly. Floats come back exactly, from
-columns and from JSON.
-"""
+"""Row mapping: records to columns of the database and back; floats come back exactly, from columns and from JSON."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from sqlite_utils.db import Database
 
 from skinlens import __version__
+from skinlens.case_record import Revision, Subject
 from skinlens.errors import StoreError
 from skinlens.labels import CODES
 from skinlens.records import (
@@ -32,7 +31,6 @@ from skinlens.records import (
 from skinlens.store.clinical_rows import record_of
 
 Row = dict[str, Any]
-Subject = Literal["patient", "lesion", "visit"]
 
 PROB_COLUMNS: dict[str, str] = {code: f"prob_{code}" for code in CODES}
 PATIENT_COLUMNS = "p.pseudonym, p.birth_year, p.born_earlier, p.sex, p.phototype, p.version AS patient_version"
@@ -44,23 +42,6 @@ ALL_SOUND = "(v.sound AND l.sound AND coalesce(p.sound, l.patient_id IS NULL))"
 CASE_COLUMNS = f"v.*, {ALL_SOUND} AS all_sound, {LESION_COLUMNS}, {PATIENT_COLUMNS}"
 CASE_TABLES = """
     sealed_visit v JOIN sealed_lesion l ON l.id = v.lesion_id LEFT JOIN sealed_patient p ON p.id = l.patient_id"""
-
-
-@dataclass(frozen=True)
-class Revision:
-    """One change to a visit, its lesion or its patient, without the name of who made it."""
-
-    at: str
-    """UTC, ISO 8601."""
-    subject: Subject
-    action: str
-    """``created``, ``edited``, ``signed``, ``amended``, ``moved``, ``explained``, ``checked``, ``outlined``,
-    ``placed``, ``recall done`` or ``recall open``."""
-    changes: Mapping[str, tuple[str | None, str | None] | None]
-    """Field → (before, after); None for a patient's fields, whose earlier values are not kept."""
-    model_version: str
-    """Of the model whose prediction the visit holds; empty for patients and lesions."""
-    skinlens_version: str
 
 
 @dataclass(frozen=True)
@@ -83,6 +64,15 @@ def sound(found: Iterable[Row], **expected: int | str) -> Iterator[Row]:
     for row in found:
         if is_sound(row, **expected):
             yield row
+
+
+def whole(found: Iterable[Row], noun: str, problems: list[str], **expected: int | str) -> Iterator[Row]:
+    """The rows that hold what was saved; a sentence goes to ``problems`` for each other one."""
+    for row in found:
+        if is_sound(row, **expected):
+            yield row
+        else:
+            problems.append(unsound(f"{noun} {row['id']}"))
 
 
 def is_sound(row: Row, **expected: int | str) -> bool:
@@ -266,13 +256,9 @@ def case_of(row: Row) -> Case:
     return Case(visit_of(row), lesion_of(row, "lesion_"), patient)
 
 
-def photo_of(row: Row, pixels: Pixels) -> Photo:
-    return Photo(pixels, row["photo_sha256"], row["source_format"], tuple(json.loads(row["photo_notes"])))
-
-
-def placeholder_of(row: Row, pixels: Pixels) -> Photo:
-    """A drawing in the place of a photo whose file is lost, with the hash by which its maps belong to it."""
-    return Photo(pixels, row["photo_sha256"], row["source_format"], tuple(json.loads(row["photo_notes"])), True)
+def photo_of(row: Row, pixels: Pixels, *, placeholder: bool = False) -> Photo:
+    """A ``placeholder``, for a photo whose file is lost, has the hash by which its maps belong to it."""
+    return Photo(pixels, row["photo_sha256"], row["source_format"], tuple(json.loads(row["photo_notes"])), placeholder)
 
 
 def explanation_of(row: Row, heat: Heatmap) -> Explanation:

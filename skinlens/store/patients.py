@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from sqlite_utils.db import Database
 
 from skinlens import __version__
+from skinlens.case_record import Changes, Subject
 from skinlens.clock import today
 from skinlens.errors import CaseNotFound, Conflict, InvalidEntry
 from skinlens.records import BodyPosition, Sex
@@ -12,7 +13,6 @@ from skinlens.store import validation
 from skinlens.store.database import must_be_whole
 from skinlens.store.mapping import (
     Row,
-    Subject,
     first,
     gone,
     insert,
@@ -24,8 +24,6 @@ from skinlens.store.mapping import (
     to_json,
     update,
 )
-
-Changes = Mapping[str, tuple[str | None, str | None] | None]
 
 
 def row_of(db: Database, table: Subject, number: int) -> Row:
@@ -229,7 +227,7 @@ def remove_empty_lesion(db: Database, lesion_id: int) -> None:
 
 
 def lesion_for_case(
-    db: Database, patient: tuple[str, int | None, Sex] | int | None, lesion: tuple[str, str] | int, visit_year: int
+    db: Database, patient: validation.NewPatient | int | None, lesion: validation.NewLesion | int, visit_year: int
 ) -> int:
     """The lesion that a visit of that year goes to, with its patient; both are found by number, or added.
 
@@ -240,14 +238,14 @@ def lesion_for_case(
     if isinstance(patient, int):
         patient_id = int(row_of(db, "patient", patient)["id"])
     elif patient is not None:
-        patient_id = _add_unknown_patient(db, validation.NewPatient(*patient), visit_year)
+        patient_id = _add_unknown_patient(db, patient, visit_year)
     if isinstance(lesion, int):
         owner = row_of(db, "lesion", lesion)["patient_id"]
         if patient_id not in {None, owner}:
             raise InvalidEntry(f"Lesion {lesion} does not belong to the patient that was given. Choose one of theirs.")
         lesion_id, patient_id = lesion, owner
     else:
-        lesion_id = add_lesion(db, patient_id, validation.NewLesion(*lesion))
+        lesion_id = add_lesion(db, patient_id, lesion)
     if patient_id is not None:
         cap_age(db, patient_id, visit_year)
     return lesion_id

@@ -134,12 +134,10 @@ def page_sql(query: CaseQuery, place: Sequence[object] | None = None) -> tuple[s
     return f"{_ROWS_SQL} WHERE v.id IN ({ids}) ORDER BY {_order_by(_keys(query))}", parameters
 
 
-def ids_sql(
-    query: CaseQuery, place: Sequence[object] | None = None, *, backwards: bool = False
-) -> tuple[str, dict[str, Any]]:
-    """SELECT of the numbers of a page; ``backwards``: of what comes before the place, the nearest first."""
+def ids_sql(query: CaseQuery, place: Sequence[object] | None = None) -> tuple[str, dict[str, Any]]:
+    """SELECT of the numbers of a page."""
     where, parameters = _where(query)
-    keys = _reversed(_keys(query)) if backwards else _keys(query)
+    keys = _keys(query)
     if place is not None:
         beyond, values = _beyond(keys, place)
         where = f"{where} AND {beyond}" if where else f"WHERE {beyond}"
@@ -163,10 +161,6 @@ def total_sql(query: CaseQuery) -> tuple[str, dict[str, Any]]:
 def _keys(query: CaseQuery) -> _Keys:
     way = "DESC" if query.descending else "ASC"
     return tuple((expression, direction.format(way=way)) for expression, direction in _ORDER[query.sort])
-
-
-def _reversed(keys: _Keys) -> _Keys:
-    return tuple((expression, "ASC" if direction == "DESC" else "DESC") for expression, direction in keys)
 
 
 def _order_by(keys: _Keys) -> str:

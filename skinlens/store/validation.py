@@ -5,10 +5,11 @@ Line texts (pseudonym, body site) lose blanks at their ends and are brought to U
 """
 
 import unicodedata
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple, get_args
 
-from skinlens.clinical import PHOTOTYPES
+from skinlens.clinical import NOT_RECORDED, PHOTOTYPES, ClinicalRecord
 from skinlens.clock import today
 from skinlens.errors import InvalidEntry
 from skinlens.labels import DIAGNOSES, IMPRESSIONS
@@ -33,6 +34,37 @@ class NewPatient(NamedTuple):
 class NewLesion(NamedTuple):
     body_site: str
     remark: str = ""
+
+
+@dataclass(frozen=True)
+class ClinicianReading:
+    """What the clinician says of a photo."""
+
+    label: str | None = None
+    """One of ``labels.DIAGNOSES``; None: not given."""
+    diagnosis: str = ""
+    """In the clinician's words. It and the notes have at most ``MAX_TEXT`` characters."""
+    notes: str = ""
+
+
+@dataclass(frozen=True)
+class NewVisit:
+    """What a clinician says of a photo that is to be saved as a case."""
+
+    patient: NewPatient | int | None
+    """One to be added (a pseudonym that is taken is a ``Conflict``), the number of a stored one, or None."""
+    lesion: NewLesion | int
+    """One to be added, or the number of a stored one, which brings its patient with it."""
+    taken_on: date | str
+    """Day of the photo (ISO date), from ``FIRST_YEAR`` to today."""
+    reading: ClinicianReading = ClinicianReading()
+    first_impression: str | None = None
+    """One of ``labels.IMPRESSIONS``, said before the model's reading was shown. It stays as it is: what is thought
+    later is the clinician's reading."""
+    status: Status = "draft"
+    """``draft``, or ``signed``, which takes a diagnosis."""
+    clinical: ClinicalRecord = NOT_RECORDED
+    """A follow-up without a recall gets the date that follows from it."""
 
 
 def now() -> str:

@@ -1,13 +1,13 @@
 """Visits and their explanations inside one transaction."""
 
-from typing import Any
-
 from sqlite_utils.db import Database
 
+from skinlens.case_record import Revision
 from skinlens.errors import InvalidEntry, StoreError
-from skinlens.records import Case, Explanation
-from skinlens.store import mapping, patients, validation
+from skinlens.records import Case, Explanation, Visit
+from skinlens.store import clinical_rows, mapping, patients, signatures, validation
 from skinlens.store.mapping import Row
+from skinlens.store.validation import ClinicianReading, NewVisit
 
 EXPLANATIONS_SQL = """
     SELECT explanation.*, photo_sha256 FROM sealed_explanation explanation JOIN visit ON visit.id = visit_id
@@ -30,6 +30,22 @@ def case_of(db: Database, visit_id: int) -> Case:
     return mapping.case_of(row)
 
 
+def before(db: Database, visit: Visit) -> Visit | None:
+    """The last visit of the same lesion on an earlier day."""
+    sql = "SELECT * FROM sealed_visit WHERE lesion_id = ? AND taken_on < ? ORDER BY taken_on DESC, id DESC"
+    row = next(mapping.sound(db.query(sql, [visit.lesion_id, visit.taken_on]), lesion_id=visit.lesion_id), None)
+    return None if row is None else mapping.visit_of(row)
+
+
+def revisions_of(db: Database, case: Case) -> tuple[Revision, ...]:
+    """What was changed in the visit, its lesion and its patient, the oldest first."""
+    own = {"visit_id": case.visit.id, "lesion_id": case.lesion.id, "patient_id": case.lesion.patient_id}
+    sql = "SELECT * FROM sealed_revision WHERE visit_id = ? OR lesion_id = ? OR patient_id = ? ORDER BY id"
+    found = mapping.sound(db.query(sql, list(own.values())))
+    about = (row for row in found if any(row[column] == own[column] for column in own if own[column]))
+    return tuple(map(mapping.revision_of, about))
+
+
 def move_in_words(before: Case, after: Case) -> dict[str, tuple[str | None, str | None]]:
     """What changed when a visit was moved to another lesion: numbers and body sites, never a pseudonym."""
     pairs = {
@@ -40,13 +56,28 @@ def move_in_words(before: Case, after: Case) -> dict[str, tuple[str | None, str 
     return {field: (was, now) for field, (was, now) in pairs.items() if was != now}
 
 
-def reading_columns(clinician_label: str | None, clinician_diagnosis: str, notes: str) -> dict[str, Any]:
+def reading_columns(said: ClinicianReading) -> Row:
     """The clinician's own reading, checked."""
     return {
-        "clinician_label": validation.diagnosis_code(clinician_label),
-        "clinician_diagnosis": validation.text(clinician_diagnosis, "diagnosis"),
-        "notes": validation.text(notes, "notes"),
+        "clinician_label": validation.diagnosis_code(said.label),
+        "clinician_diagnosis": validation.text(said.diagnosis, "diagnosis"),
+        "notes": validation.text(said.notes, "notes"),
     }
+
+
+def typed_columns(visit: NewVisit) -> Row:
+    """All that was typed for a new visit but for its patient and lesion, checked."""
+    day = validation.day(visit.taken_on)
+    typed = {
+        "taken_on": day,
+        **reading_columns(visit.reading),
+        "first_impression": validation.first_impression(visit.first_impression),
+        "status": validation.first_status(visit.status),
+        **clinical_rows.record_columns(visit.clinical, day),
+    }
+    if visit.status == "signed":
+        signatures.must_have_diagnosis(visit.reading.label)
+    return typed
 
 
 def must_explain(explanation: Explanation, photo_sha256: str) -> None:

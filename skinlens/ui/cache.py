@@ -1,6 +1,7 @@
 """What all sessions of the app share: the model, the store's folder, and pictures as bytes."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from skinlens.inference.classifier import Classifier
 from skinlens.inference.release import load_manifest, weights_directory
 from skinlens.records import Photo, Pixels
 from skinlens.report import pdf
-from skinlens.segmentation.head import SegmentationHead
+from skinlens.report.content import Printing
+from skinlens.segmentation.head import SegmentationHead, load_segmentation_head
 from skinlens.settings import Settings
 from skinlens.store import CaseStore, Tidied, default_home
 from skinlens.store.in_use import InUse
@@ -58,7 +60,7 @@ def outline_head() -> SegmentationHead:
 
 @st.cache_resource(show_spinner=False, max_entries=2)
 def _outline_head(folder: Path, stamp: float) -> SegmentationHead:  # noqa: ARG001  the stamp is a part of the key
-    return pipeline.load_segmentation_head(folder)
+    return load_segmentation_head(folder)
 
 
 def todays_version() -> str | None:
@@ -143,12 +145,13 @@ def report(
     home: Path,
     visit_id: int,
     version: str,  # noqa: ARG001  changes whenever the case does, or the visit before
-    annex: bool = False,
-    clinic: str = "",
+    annex: bool,
+    settings: Settings,
 ) -> tuple[bytes, tuple[str, ...], list[bytes]]:
     """The PDF, what is missing from it, and its pages as PNG."""
     model = installed()  # a stored case can be printed without one
-    composed, problems = pipeline.report_content(
-        CaseStore(home), visit_id, model.engine.spec if model else None, annex=annex, clinic=clinic
-    )
+    printing = Printing(annex, "\n".join(settings.clinic_lines), settings.unit)
+    if model is not None:
+        printing = replace(printing, spec=model.engine.spec)
+    composed, problems = pipeline.report_content(CaseStore(home), visit_id, printing)
     return pdf.render(composed), problems, pdf.preview(composed)

@@ -9,16 +9,16 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from skinlens import pipeline
+from skinlens.case_record import CaseRecord
 from skinlens.errors import CaseNotFound, InvalidEntry, SkinLensError, StoreError
-from skinlens.followup.change import scale_conflict
-from skinlens.followup.registration import Registration, aligned_picture
-from skinlens.followup.trend import MelanomaTrend, TrendPoint, with_views
+from skinlens.followup.change import SeenLesion, compare, scale_conflict
+from skinlens.followup.registration import Registration, aligned_picture, register
+from skinlens.followup.trend import MelanomaTrend, TrendPoint, melanoma_trend, over_views, with_views
 from skinlens.followup.words import alignment_words, change_words, conflict_words, trend_words, visit_days
 from skinlens.formatting import percent
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.classifier import Classifier
-from skinlens.records import Photo, Visit
+from skinlens.records import Photo
 from skinlens.store import CaseStore
 from skinlens.ui import cache, viewer
 from skinlens.ui.figures import calm
@@ -51,7 +51,7 @@ class Overlaid:
 
 def trend(store: CaseStore, lesion_id: int) -> None:
     """The melanoma probability over all visits, in a sentence and, from two visits on, as a chart."""
-    course = pipeline.melanoma_course(store, lesion_id)
+    course = melanoma_trend(store.visits_of_lesion(lesion_id))
     st.markdown(plain(trend_words(course)))
     if len(course.points) < LEAST_POINTS:
         return
@@ -81,7 +81,7 @@ def _range_of(
     _classifier: Classifier,
     _visit_id: int,
 ) -> tuple[float, float]:
-    return pipeline.melanoma_over_views(_store, _classifier, _visit_id)
+    return over_views(_classifier, _store.photo(_visit_id))
 
 
 def chart(course: MelanomaTrend) -> go.Figure:
@@ -160,37 +160,31 @@ def _bars(line: Sequence[TrendPoint]) -> dict[str, object]:
 
 
 @st.fragment
-def change(
-    store: CaseStore,
-    visits: tuple[Visit, Visit],
-    photos: tuple[Photo, Photo],
-    mm_per_px: tuple[float | None, float | None] = (None, None),
-) -> None:
-    """Both photos in one frame, and what changed between them; a sentence where the photos cannot be aligned.
-
-    ``mm_per_px``: millimeters that a pixel of each photo is long, where it is known.
-    """
-    before_id, after_id = (visit.id for visit in visits)
+def change(store: CaseStore, before: CaseRecord, after: CaseRecord) -> None:
+    """Both photos in one frame, and what changed between them; a sentence where the photos cannot be aligned."""
     try:
-        overlaid = _overlaid(store, before_id, after_id, photos)
-        if conflict := scale_conflict(photos, mm_per_px, overlaid.registration):
+        if not all(store.exists(one.visit.id) for one in (before, after)):
+            st.rerun()  # erased in another window: the whole page no longer shows it
+        overlaid = _overlaid(store, before, after)
+        scales = before.mm_per_px, after.mm_per_px
+        if conflict := scale_conflict((before.photo, after.photo), scales, overlaid.registration):
             st.warning(plain(conflict_words(conflict, cache.settings().unit)), icon=":material/straighten:")
         picture, figures = st.columns([3, 2], gap="large")
         with picture:
             st.caption(plain(_sentence(alignment_words(overlaid.registration))))
             if overlaid.registration.aligned:
-                _laid_over(overlaid, photos, _days(visits), mm_per_px[0])
+                _laid_over(overlaid, before, after)
         with figures:
-            one_day = visits[0].taken_on == visits[1].taken_on
+            one_day = before.visit.taken_on == after.visit.taken_on
             st.markdown("**What differs**" if one_day else "**What changed**")
-            _in_numbers(store, before_id, after_id, overlaid.registration)
+            _in_numbers(before, after, overlaid.registration)
     except SkinLensError as error:  # the page's own sentence is out of reach: this part is drawn by itself
         st.error(plain(error))
 
 
-def _in_numbers(store: CaseStore, before_id: int, after_id: int, registration: Registration) -> None:
+def _in_numbers(before: CaseRecord, after: CaseRecord, registration: Registration) -> None:
     try:
-        found = pipeline.compare_visits(store, before_id, after_id, registration)
+        found = compare(SeenLesion.of(before), SeenLesion.of(after), registration)
     except InvalidEntry as error:
         st.caption(plain(error))
     else:
@@ -198,47 +192,39 @@ def _in_numbers(store: CaseStore, before_id: int, after_id: int, registration: R
         st.markdown("\n".join(f"- {plain(sentence)}" for sentence in said))
 
 
-def _days(visits: tuple[Visit, Visit]) -> tuple[str, str]:
-    """What tells the two apart: the days, with the numbers of the cases where it is one day."""
-    first, last = visit_days((visit.id, visit.taken_on) for visit in visits).values()
-    return first, last
-
-
 def _sentence(words: str) -> str:
     """With a capital and a full stop: a refusal comes as the rest of a sentence."""
     return f"{words[:1].upper()}{words[1:]}".rstrip(".") + "."
 
 
-def _overlaid(store: CaseStore, before_id: int, after_id: int, photos: tuple[Photo, Photo]) -> Overlaid:
-    """Found once for each pair. Raises CaseNotFound, StoreError."""
-    key = f"{store.home} {before_id} {after_id} {photos[0].sha256} {photos[1].sha256}"
+def _overlaid(store: CaseStore, before: CaseRecord, after: CaseRecord) -> Overlaid:
+    """Found once for each pair."""
+    key = f"{store.home} {before.visit.id} {after.visit.id} {before.photo.sha256} {after.photo.sha256}"
     with st.spinner("Aligning the photos …"):
-        return _cached(key, store, before_id, after_id, photos)
+        return _cached(key, before, after)
 
 
 @st.cache_data(show_spinner=False, max_entries=2)  # an erasure empties it; a photo of 12 megapixels takes 36 MB
 def _cached(
     key: str,  # noqa: ARG001  the key
-    _store: CaseStore,
-    _before_id: int,
-    _after_id: int,
-    _photos: tuple[Photo, Photo],
+    _before: CaseRecord,
+    _after: CaseRecord,
 ) -> Overlaid:
-    registration = pipeline.register_visits(_store, _before_id, _after_id)
+    before, after = _before.photo, _after.photo
+    registration = register(before, after, _before.outline, _after.outline)
     if not registration.aligned:
         return Overlaid(registration, None)
-    before, after = _photos
     placed = aligned_picture(registration, before, after)[0]
     return Overlaid(registration, replace(after, pixels=placed, sha256=f"{after.sha256} in {before.sha256}", notes=()))
 
 
-def _laid_over(overlaid: Overlaid, photos: tuple[Photo, Photo], days: tuple[str, str], mm_per_px: float | None) -> None:
+def _laid_over(overlaid: Overlaid, before: CaseRecord, after: CaseRecord) -> None:
     """The pair in the viewer: swiped, blended or in turn, with one zoom."""
-    aligned = overlaid.later
+    aligned, mm_per_px = overlaid.later, before.mm_per_px
     assert aligned is not None
-    first, last = days
+    first, last = visit_days((one.visit.id, one.visit.taken_on) for one in (before, after)).values()
     viewer.show(
-        photos[0],
+        before.photo,
         [
             Panel("before", first, "", (), f"Photo of {first}"),
             Panel("after", last, "", (), f"Photo of {last}, aligned with that of {first}",
@@ -252,4 +238,4 @@ def _laid_over(overlaid: Overlaid, photos: tuple[Photo, Photo], days: tuple[str,
         overlaid=True,
         mm_per_px=mm_per_px,
     )  # fmt: skip
-    viewer.load(photos[0], aligned, key="overlaid")
+    viewer.load(before.photo, aligned, key="overlaid")

@@ -7,11 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 
-from skinlens import pipeline
+from skinlens.case_record import Analysis
 from skinlens.errors import CaseNotFound, SkinLensError, StoreError
-from skinlens.pipeline import Analysis
 from skinlens.records import BodyPosition, Case
-from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
 from skinlens.ui.tray import Tray, TrayItem
 from skinlens.ui.unsaved import new_token
 
@@ -115,16 +114,11 @@ class Run:
     def _save(self, one: Filing, added: dict[NewPatient, int]) -> Case:
         """``added``: the new patients so far, with their numbers; a second photo of one is of the same patient."""
         typed = one.patient
-        case = pipeline.save(
-            self._store,
+        patient = added.get(typed, typed) if isinstance(typed, NewPatient) else typed
+        case = self._store.save_case(
             self._read(one.item.data),
-            (),
-            (),
-            [one.item.outline] if one.item.outline else (),
-            patient=added.get(typed, typed) if isinstance(typed, NewPatient) else typed,
-            lesion=one.lesion,
-            taken_on=one.taken_on,
-            clinician_label=one.label,
+            NewVisit(patient, one.lesion, one.taken_on, ClinicianReading(one.label)),
+            outlines=[one.item.outline] if one.item.outline else (),
         )
         self._tray.filed(one.item, case.visit.id)  # it is a case now, whatever becomes of signature and place
         self.visit_ids.append(case.visit.id)
@@ -138,9 +132,7 @@ class Run:
         if one.sign:
             self._store.annotate(
                 case.visit.id,
-                clinician_label=one.label,
-                clinician_diagnosis="",
-                notes="",
+                ClinicianReading(one.label),
                 status="signed",
                 expected_version=case.visit.version,
                 signer=self.signer,

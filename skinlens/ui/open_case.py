@@ -9,11 +9,11 @@ from weakref import WeakSet
 import streamlit as st
 
 from skinlens import pipeline
+from skinlens.case_record import Analysis, CaseRecord
 from skinlens.errors import Conflict
 from skinlens.explain import AGAINST, METHODS
-from skinlens.pipeline import Analysis
 from skinlens.records import Case, CheckResult, Explanation, Method, Outline, OutlineMaker, Target
-from skinlens.store import CaseStore
+from skinlens.store import CaseStore, NewVisit
 from skinlens.ui import cache
 from skinlens.ui.unsaved import new_token
 
@@ -67,6 +67,11 @@ class OpenCase:
         """Scale of the photo, where the clinician entered it."""
         return None if self.case is None else self.case.visit.clinical.mm_per_px(self.analysis.photo.width_px)
 
+    def record(self, stored: Case) -> CaseRecord:
+        """As it is open, with maps and outlines that may be newer than those that are stored."""
+        with self._lock:
+            return CaseRecord(stored, self.analysis.photo, tuple(self.maps), tuple(self.checks), self.outlines)
+
     def apart(self) -> "OpenCase":
         """The same for another session, which from here on goes its own way."""
         with self._lock:
@@ -107,7 +112,7 @@ class OpenCase:
             new = {check.identity for check in checks}
             self.checks = [one for one in self.checks if one.identity not in new] + list(checks)
             if self.case is not None and self.home is not None:
-                pipeline.add_checks(CaseStore(self.home), self.case.visit.id, checks)
+                CaseStore(self.home).add_checks(self.case.visit.id, checks)
 
     def checks_of(self, kind: str, label: str | None = None, method: str | None = None) -> tuple[CheckResult, ...]:
         """Those of one kind, of one class and of one method's map where these are given, the oldest first."""
@@ -127,7 +132,7 @@ class OpenCase:
             if self.case is not None and self.home is not None:
                 store, number = CaseStore(self.home), self.case.visit.id
                 try:
-                    pipeline.keep_outlines(store, number, outlines, expected=self.outlines)
+                    store.keep_outlines(number, outlines, expected=self.outlines)
                 except Conflict:
                     self.outlines = store.outlines(number)
                     raise
@@ -141,11 +146,11 @@ class OpenCase:
     def outline_by(self, maker: OutlineMaker) -> Outline | None:
         return next((one for one in self.outlines if one.made_by == maker), None)
 
-    def save(self, store: CaseStore, **entries: object) -> Case:
-        """Store the case with all maps and checks so far; later ones follow by themselves."""
+    def save(self, store: CaseStore, visit: NewVisit) -> Case:
+        """Store the case with all maps and checks so far, and the impression; later ones follow by themselves."""
         with self._lock:
-            said = {**entries, "first_impression": self.impression}
-            self.case = pipeline.save(store, self.analysis, self.maps, self.checks, self.outlines, **said)  # type: ignore[arg-type]
+            said = replace(visit, first_impression=self.impression)
+            self.case = store.save_case(self.analysis, said, self.maps, self.checks, self.outlines)
             self.home = store.home
             return self.case
 

@@ -1,12 +1,12 @@
 """A new photo's way to a stored case: the clinician's impression first, then the form that keeps the case."""
 
-from typing import Any
+from datetime import date
 
 import streamlit as st
 
 from skinlens.errors import SkinLensError
 from skinlens.labels import IMPRESSIONS
-from skinlens.store import CaseStore
+from skinlens.store import CaseStore, ClinicianReading, NewVisit
 from skinlens.ui import confirmation, next_photo, open_case, placement, session, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.placement import Placement
@@ -56,16 +56,17 @@ def _form(store: CaseStore, opened: OpenCase) -> None:
     st.caption("Required: patient ID (or “No patient”) and body site.")
     chosen = placement.choose(store, opened.key, begin=next_photo.asked())
     again = _asked_about_the_photo(store, opened, chosen)
-    said = _reading(opened)
+    taken_on, said = _reading(opened)
     open_case.take_down(opened)
     trouble = st.container()
     if st.button("Save case", type="primary", key=SAVE):
         if missing := (*chosen.missing, *again):
             trouble.error(plain(f"The case is not saved yet. Still needed: {' and '.join(missing)}."))
             return
+        assert chosen.lesion is not None  # it is not missing
         try:
             with st.spinner("Saving …"):
-                case = opened.save(store, patient=chosen.patient, lesion=chosen.lesion, **said)
+                case = opened.save(store, NewVisit(chosen.patient, chosen.lesion, taken_on, said))
         except SkinLensError as error:  # also a full disk: the form stays as it is, to be saved again
             trouble.error(plain(error))
         else:
@@ -82,8 +83,8 @@ def _with_maps(opened: OpenCase) -> str:
     return f", with {len(opened.maps)} map{'s' * (len(opened.maps) > 1)}" if opened.maps else ""
 
 
-def _reading(opened: OpenCase) -> dict[str, Any]:
-    """Date and diagnosis, as ``OpenCase.save`` takes them."""
+def _reading(opened: OpenCase) -> tuple[date, ClinicianReading]:
+    """Date of the photo, and what the clinician says of it."""
     left, right = st.columns(2)
     taken_on = left.date_input(
         "Date of the photo", max_value="today", format="YYYY-MM-DD", key=opened.key("taken_on"), persist_state="session"
@@ -100,7 +101,7 @@ def _reading(opened: OpenCase) -> dict[str, Any]:
     st.session_state.setdefault(opened.key("notes"), _first_note(opened))
     notes = st.text_area("Notes (optional)", key=opened.key("notes"), persist_state="session")
     widgets.unprintable({"diagnosis": words, "notes": notes})
-    return {"taken_on": taken_on, "clinician_label": label, "clinician_diagnosis": words, "notes": notes}
+    return taken_on, ClinicianReading(label, words, notes)
 
 
 def _first_note(opened: OpenCase) -> str:

@@ -5,11 +5,11 @@ from typing import NoReturn
 
 import streamlit as st
 
+from skinlens.case_record import Analysis
 from skinlens.errors import CaseNotFound, SkinLensError, StoreError
 from skinlens.explain import METHODS, explain
 from skinlens.inference.classifier import Classifier
 from skinlens.labels import MELANOMA, NEVUS
-from skinlens.pipeline import Analysis
 from skinlens.records import Case, Method, Target
 from skinlens.ui import address, cache, drafts, tabs
 from skinlens.ui.jobs import Desk, Job
@@ -128,25 +128,23 @@ def asked_for_page() -> str | None:
 def reopen(visit_id: int) -> None:
     """Make a stored case the open one, with its stored maps. Raises CaseNotFound, StoreError."""
     store = cache.store()
-    case = store.case(visit_id)
-    maps, problems = store.readable_explanations(visit_id)
-    photo, lost = store.readable_photo(visit_id)
-    analysis = Analysis(photo, case.visit.quality, case.visit.prediction)
+    record = store.load(visit_id)
     opened = OpenCase(
-        analysis,
-        case=case,
+        Analysis(record.photo, record.visit.quality, record.visit.prediction),
+        case=record.case,
         home=store.home,
-        maps=list(maps),
-        problems=(*lost, *problems),
-        checks=list(store.checks(visit_id)),
-        outlines=store.outlines(visit_id),
-        impression=case.visit.first_impression,
+        maps=list(record.explanations),
+        problems=record.problems,
+        checks=list(record.checks),
+        outlines=record.outlines,
+        impression=record.visit.first_impression,
         revealed=True,
     )
-    if maps:
-        opened.label, opened.against = maps[-1].target.label, maps[-1].target.against
+    if record.explanations:
+        target = record.explanations[-1].target
+        opened.label, opened.against = target.label, target.against
     _open(opened)
-    work_on(case)
+    work_on(record.case)
 
 
 def show_case(visit_id: int) -> None:

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from skinlens import pipeline
 from skinlens.store import CaseStore
 from skinlens.ui import cache, widgets
 from skinlens.ui.open_case import OpenCase
@@ -20,8 +19,7 @@ def report(store: CaseStore, opened: OpenCase) -> None:
     row = st.container(horizontal=True, vertical_alignment="center", gap="medium")
     button = row.container(width="content")
     annex = row.toggle("With annex (maps, tests, technical details)", key=ANNEX, persist_state="session")
-    clinic = "\n".join(cache.settings().clinic_lines)
-    data, problems, pages = cache.report(store.home, case.visit.id, _version(store, opened), annex, clinic)
+    data, problems, pages = cache.report(store.home, case.visit.id, _version(store, opened), annex, cache.settings())
     widgets.problems(f"{problem} The report was made without it." for problem in problems)
     button.download_button(
         "Download the PDF",
@@ -55,8 +53,7 @@ def _version(store: CaseStore, opened: OpenCase) -> str:
     made = sorted(f"{one.method} {one.label} {one.created_at}" for one in opened.maps)
     made += sorted(f"{one.identity} {one.created_at}" for one in opened.checks)
     made += sorted(f"{one.made_by} {one.created_at}" for one in opened.outlines)
-    before = pipeline.visit_before(store, case.visit)
+    before = store.visit_before(case.visit)
     if before is not None:
         made += [str(before.id), before.updated_at, *(one.created_at for one in store.outlines(before.id))]
-    made.append(cache.settings().unit)
     return " | ".join((case.visit.updated_at, str(case.patient), str(case.lesion), *made))

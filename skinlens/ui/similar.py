@@ -6,11 +6,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from skinlens import pipeline
 from skinlens.errors import SkinLensError
 from skinlens.inference.classifier import Classifier
 from skinlens.records import Case
 from skinlens.store import CaseStore, SimilarCase
+from skinlens.store.similar import fill_features, find_similar
 from skinlens.ui import session, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import diagnosis_name, percent, plain, site
@@ -43,7 +43,7 @@ def section(store: CaseStore, opened: OpenCase, stored: Case) -> None:
     every = st.toggle("Also cases without a confirmed diagnosis", key="case_similar_every", persist_state="session")
     _fill(store.home, classifier.engine.stamp.sha256, classifier)
     try:
-        found = pipeline.similar_cases(
+        found = find_similar(
             store,
             classifier,
             opened.analysis,
@@ -99,7 +99,7 @@ def _fill(home: Path, model_sha256: str, _classifier: Classifier) -> threading.T
     def work() -> None:
         store = CaseStore(home)
         try:
-            while pipeline.fill_features(store, _classifier, most=100):
+            while fill_features(store, _classifier, most=100):
                 pass
         except SkinLensError as error:  # the next start tries again
             logging.getLogger(__name__).warning("similar cases: %s", error)

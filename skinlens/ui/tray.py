@@ -10,9 +10,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from skinlens.case_record import Analysis
 from skinlens.errors import SkinLensError
 from skinlens.labels import MELANOMA
-from skinlens.pipeline import Analysis
 from skinlens.records import Outline, Prediction, QualityReport
 from skinlens.ui.unsaved import new_token
 

@@ -1,17 +1,17 @@
 """Two visits of one lesion side by side: photos and maps at one scale, and the change of the probabilities in words."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import streamlit as st
 
+from skinlens.case_record import CaseRecord
 from skinlens.explain import METHODS
 from skinlens.explain.overlay import LEGEND
 from skinlens.followup.words import visit_days
 from skinlens.formatting import Unit, entered_length
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.labels import BY_CODE, CODES, MELANOMA
-from skinlens.records import Case, Explanation, Method, Photo, Prediction, Target, Visit
+from skinlens.records import Case, Explanation, Method, Prediction, Target, Visit
 from skinlens.store import CaseStore
 from skinlens.ui import cache, course, maps, viewer, widgets
 from skinlens.ui.open_case import OpenCase
@@ -34,25 +34,6 @@ SAME_SIDES = "Both photos are drawn with their short sides equally long, as the 
 OTHER_MODEL = "The two visits were read by different models: their probabilities cannot be compared."
 
 
-@dataclass(frozen=True, eq=False)
-class SeenVisit:
-    """One visit with what is shown of it."""
-
-    visit: Visit
-    photo: Photo
-    explanations: tuple[Explanation, ...]
-
-    @property
-    def mm_per_px(self) -> float | None:
-        """Scale of the photo, where the clinician entered it."""
-        return self.visit.clinical.mm_per_px(self.photo.width_px)
-
-    def map_of(self, method: Method, code: str) -> Explanation | None:
-        """The latest of a class alone, not of one class against another."""
-        found = [one for one in self.explanations if (one.method, one.target) == (method, Target(code))]
-        return found[-1] if found else None
-
-
 def compare(store: CaseStore, opened: OpenCase, stored: Case) -> None:
     """Two visits of the open case's lesion, the earlier one on the left: at first the open one and the last before it,
     or the next after it.
@@ -69,11 +50,11 @@ def compare(store: CaseStore, opened: OpenCase, stored: Case) -> None:
     if chosen[0] == chosen[1]:
         st.info("Choose two different visits.")
         return
-    seen = [_seen(store, opened, all_visits[number]) for number in chosen]
+    seen = [_seen(store, opened, number) for number in chosen]
     before, after = sorted(seen, key=lambda one: (one.visit.taken_on, one.visit.id))
     course.trend(store, stored.lesion.id)
     _changes(before.visit, after.visit)
-    course.change(store, (before.visit, after.visit), (before.photo, after.photo), (before.mm_per_px, after.mm_per_px))
+    course.change(store, before, after)
     _pictures(before, after)
     for column, one in zip(st.columns(2), (before, after), strict=True):
         with column:
@@ -106,14 +87,19 @@ def _visit_words(visit: Visit, open_id: int) -> str:
     return f"{visit.taken_on} (case {visit.id}{', this visit' if visit.id == open_id else ''})"
 
 
-def _seen(store: CaseStore, opened: OpenCase, visit: Visit) -> SeenVisit:
+def _seen(store: CaseStore, opened: OpenCase, visit_id: int) -> CaseRecord:
     """The open case as it is open, another visit as it is stored; what cannot be read is named on the page."""
-    if opened.case is not None and visit.id == opened.case.visit.id:
-        return SeenVisit(opened.case.visit, opened.analysis.photo, tuple(opened.maps))
-    readable, problems = store.readable_explanations(visit.id)
-    photo, lost = store.readable_photo(visit.id)
-    widgets.problems((*lost, *problems))
-    return SeenVisit(visit, photo, readable)
+    if opened.case is not None and visit_id == opened.case.visit.id:
+        return opened.record(opened.case)
+    record = store.load(visit_id)
+    widgets.problems(record.problems)
+    return record
+
+
+def _map_of(record: CaseRecord, method: Method, code: str) -> Explanation | None:
+    """The latest of a class alone, not of one class against another."""
+    found = [one for one in record.explanations if (one.method, one.target) == (method, Target(code))]
+    return found[-1] if found else None
 
 
 def _changes(before: Visit, after: Visit) -> None:
@@ -175,7 +161,7 @@ def _threshold_crossed(before: Prediction, after: Prediction) -> str:
 # --------------------------------------------------------------------------------------------------------- pictures
 
 
-def _pictures(before: SeenVisit, after: SeenVisit) -> None:
+def _pictures(before: CaseRecord, after: CaseRecord) -> None:
     explained = {one.label for seen in (before, after) for one in seen.explanations if not one.target.against}
     codes = [code for code in CODES if code in explained]
     names = _names(before, after)
@@ -210,7 +196,7 @@ def _pictures(before: SeenVisit, after: SeenVisit) -> None:
     )
 
 
-def sizes_known(before: SeenVisit, after: SeenVisit, unit: Unit) -> str:
+def sizes_known(before: CaseRecord, after: CaseRecord, unit: Unit) -> str:
     """How much skin each photo shows, or that it is not known."""
     first, second = (one.visit.clinical.field_width_mm for one in (before, after))
     if first and second:
@@ -219,20 +205,20 @@ def sizes_known(before: SeenVisit, after: SeenVisit, unit: Unit) -> str:
     return "Their true size is not known: enter the field of view of each photo (Result, Size)."
 
 
-def _names(before: SeenVisit, after: SeenVisit) -> dict[int, str]:
+def _names(before: CaseRecord, after: CaseRecord) -> dict[int, str]:
     return visit_days((one.visit.id, one.visit.taken_on) for one in (before, after))
 
 
-def _photo_panel(one: SeenVisit, names: Mapping[int, str]) -> Panel:
+def _photo_panel(one: CaseRecord, names: Mapping[int, str]) -> Panel:
     day = names[one.visit.id]
     size = f"{one.photo.width_px} × {one.photo.height_px} px"
     return Panel(f"photo-{one.visit.id}", f"{day}: photo", f"Case {one.visit.id}", (size,), f"Photo of {day}",
                  photo=one.photo, mm_per_px=one.mm_per_px)  # fmt: skip
 
 
-def map_panels(method: Method, code: str, before: SeenVisit, after: SeenVisit) -> list[Panel]:
+def map_panels(method: Method, code: str, before: CaseRecord, after: CaseRecord) -> list[Panel]:
     """The maps of both visits for one class; on one scale where their amounts can be compared."""
-    pair, names = (before.map_of(method, code), after.map_of(method, code)), _names(before, after)
+    pair, names = (_map_of(before, method, code), _map_of(after, method, code)), _names(before, after)
     gains = common_scale(*pair)
     if gains:
         scale = "One scale for both visits: the same color is the same amount of evidence."

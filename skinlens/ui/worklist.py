@@ -6,10 +6,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from skinlens import pipeline
+from skinlens.case_record import Analysis
 from skinlens.errors import SkinLensError
 from skinlens.formatting import percent
 from skinlens.labels import BY_CODE, CODES
-from skinlens.pipeline import Analysis
 from skinlens.records import Patient, Prediction, QualityReport
 from skinlens.store import CaseRow, CaseStore
 from skinlens.ui import cache, filing, outline, session, tabs, tray_drafts, tray_filing, tray_map, widgets

@@ -13,7 +13,7 @@ from skinlens.clinical import Histology, Plan, Recall
 from skinlens.criteria import Abcd, Criteria, SevenPoint
 from skinlens.inference.release import weights_directory
 from skinlens.segmentation.contour import drawn_by_clinician
-from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from tests.app.conftest import press, read, turn, typed
 
 
@@ -23,7 +23,7 @@ def case(agreed: AppTest, skinlens_home: Path) -> tuple[AppTest, CaseStore]:
     store = CaseStore(skinlens_home)
     analysis = pipeline.example(pipeline.load_classifier(weights_directory()))
     patient, lesion = NewPatient("P-7", 1961, "female"), NewLesion("forearm")
-    pipeline.save(store, analysis, (), patient=patient, lesion=lesion, taken_on="2024-05-31")
+    store.save_case(analysis, NewVisit(patient, lesion, "2024-05-31"))
     turn(agreed, "worklist")
     press(agreed, "Open case 1")
     return agreed, store

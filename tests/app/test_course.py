@@ -17,7 +17,7 @@ from skinlens.imaging.preprocess import model_view, normalize
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.inference.release import weights_directory
 from skinlens.records import ModelRef
-from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from skinlens.ui import course
 from tests.app.conftest import press, read, turn, typed
 from tests.closeness import NETWORK, assert_near
@@ -38,7 +38,7 @@ def saved(store: CaseStore, seed: int, turned: int, lesion: int | None, day: str
     analysis = pipeline.analyse(file.getvalue(), pipeline.load_classifier(weights_directory()))
     patient = NewPatient("P-7", 1961, "female") if lesion is None else store.patients()[0].id
     place = NewLesion("forearm") if lesion is None else lesion
-    case = pipeline.save(store, analysis, (), patient=patient, lesion=place, taken_on=day)
+    case = store.save_case(analysis, NewVisit(patient, place, day))
     return case.lesion.id
 
 

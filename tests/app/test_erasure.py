@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens.errors import CaseNotFound
+from skinlens.settings import Settings
 from skinlens.store import CaseStore
 from skinlens.ui import cache, erasure, session
 from tests.app.conftest import heading, press, turn, typed, words
@@ -91,11 +92,11 @@ def test_an_unsaved_copy_of_an_erased_photo_goes_too(example: AppTest) -> None:
 
 def test_a_report_that_was_made_is_not_kept(example: AppTest, skinlens_home: Path) -> None:
     press(example, "Save case")
-    cache.report(skinlens_home, 1, "today")
-    assert cache.report(skinlens_home, 1, "today")[0].startswith(b"%PDF")
+    cache.report(skinlens_home, 1, "today", False, Settings())
+    assert cache.report(skinlens_home, 1, "today", False, Settings())[0].startswith(b"%PDF")
     erase_the_patient(example)
     with pytest.raises(CaseNotFound):
-        cache.report(skinlens_home, 1, "today")
+        cache.report(skinlens_home, 1, "today", False, Settings())
 
 
 def test_what_is_still_stored_stays_open(example: AppTest, skinlens_home: Path) -> None:

@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline
 from skinlens.clock import today
 from skinlens.records import BodyPosition, Case
-from skinlens.segmentation.head import propose
-from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.segmentation.head import load_segmentation_head, propose
+from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from skinlens.ui import erasure, filing, tray_map
 from skinlens.ui.bodymap import Region, Spot
 from tests.app.conftest import drawn, heading, press, read, turn
@@ -46,7 +46,7 @@ def test_a_filed_photo_has_the_outline_that_the_model_drew(
     (kept,) = CaseStore(skinlens_home).outlines(1)
     classifier = pipeline.load_classifier(outlined_release)
     photo = pipeline.analyse(drawn(1, "PNG"), classifier).photo
-    wanted = propose(classifier.engine, pipeline.load_segmentation_head(outlined_release), photo).outline
+    wanted = propose(classifier.engine, load_segmentation_head(outlined_release), photo).outline
     assert wanted is not None
     assert (kept.made_by, kept.points, kept.model) == ("model", wanted.points, wanted.model)
 
@@ -151,7 +151,7 @@ def test_what_was_typed_survives_a_reload_and_goes_with_its_row(page: AppTest, s
 
 def erasing(monkeypatch: pytest.MonkeyPatch, store: CaseStore, before: int) -> None:
     """Have another tab erase patient 1 just before that photo is saved, counted from 1."""
-    saved, save = [], pipeline.save
+    saved, save = [], CaseStore.save_case
 
     def first_erase(*entries: Any, **named: Any) -> Case:
         saved.append(1)
@@ -159,7 +159,7 @@ def erasing(monkeypatch: pytest.MonkeyPatch, store: CaseStore, before: int) -> N
             erasure.erase_patient(store, 1)
         return save(*entries, **named)
 
-    monkeypatch.setattr(filing.pipeline, "save", first_erase)
+    monkeypatch.setattr(CaseStore, "save_case", first_erase)
 
 
 def test_a_patient_who_is_erased_while_photos_are_filed_is_said_and_the_rows_stay(
@@ -214,13 +214,13 @@ def test_a_filing_goes_on_when_its_page_is_run_again(
     for seed in (1, 2):
         drop(page, f"{seed}.png", drawn(seed, "PNG"))
     tray, store = tray_of(page), CaseStore(skinlens_home)
-    save = pipeline.save
+    save = CaseStore.save_case
 
     def slowly(*entries: Any, **named: Any) -> Case:
         time.sleep(0.3)
         return save(*entries, **named)
 
-    monkeypatch.setattr(filing.pipeline, "save", slowly)
+    monkeypatch.setattr(CaseStore, "save_case", slowly)
     classifier = pipeline.load_classifier(pipeline.weights_directory())
     wanted = [filing.Filing(item, NewPatient("P-12"), NewLesion("back", "left"), today()) for item in tray.items]
     run = filing.Run(store, tray, wanted, "", lambda data: pipeline.analyse(data, classifier))
@@ -238,7 +238,7 @@ def test_a_filing_that_an_end_of_the_app_cut_short_is_told_at_the_next_start(
     classifier = pipeline.load_classifier(pipeline.weights_directory())
     analysis = pipeline.analyse(drawn(1, "PNG"), classifier)
     store.note_filing("cut short", 12, [])
-    pipeline.save(store, analysis, (), patient=None, lesion=NewLesion("back"), taken_on="2024-05-06")
+    store.save_case(analysis, NewVisit(None, NewLesion("back"), "2024-05-06"))
     page.run()
     assert "1 of 12 photos was filed before SkinLens was ended, as case 1. The other 11 are not stored" in read(page)
     drop(page, "1.png", drawn(1, "PNG"))

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline
 from skinlens.explain import METHODS
 from skinlens.inference.release import weights_directory
-from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient, NewVisit
 from tests.app.conftest import VIEWS, heading, html, markdown, press, read, turn, typed, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]
@@ -85,7 +85,7 @@ def test_the_whole_journey(agreed: AppTest, photo: bytes, skinlens_home: Path, u
     assert case.patient.pseudonym == "P-7"
     assert case.lesion.body_site == "forearm"
     assert (case.visit.first_impression, case.visit.clinician_label, case.visit.notes) == ("unsure", None, "")
-    assert {one.method for one in store.explanations(1)} == set(METHODS)
+    assert {one.method for one in store.load(1).explanations} == set(METHODS)
 
     turn(app, "worklist")
     press(app, "Open case 1")
@@ -172,15 +172,15 @@ def test_maps_of_a_stored_case_are_made_only_when_asked_and_then_kept(
 ) -> None:
     kept = agreed
     analysis = pipeline.example(pipeline.load_classifier(weights_directory()))
-    pipeline.save(CaseStore(skinlens_home), analysis, (), patient=None, lesion=NewLesion("back"), taken_on="2024-05-06")
+    CaseStore(skinlens_home).save_case(analysis, NewVisit(None, NewLesion("back"), "2024-05-06"))
     press(turn(kept, "worklist"), "Open case 1")
     turn(kept, "why")
     assert all(panel["heat"] is None for panel in shown_maps(kept)["panels"])
     kept.segmented_control(key="case_explained").select("mel").run()
     press(kept, "Make the maps for Melanoma")
     store = CaseStore(skinlens_home)
-    until(kept, lambda: len(store.explanations(1)) == len(METHODS))
-    assert {one.label for one in store.explanations(1)} == {"mel"}
+    until(kept, lambda: len(store.load(1).explanations) == len(METHODS))
+    assert {one.label for one in store.load(1).explanations} == {"mel"}
 
     press(turn(kept, "worklist"), "Open case 1")
     turn(kept, "why")
@@ -235,7 +235,7 @@ def test_two_visits_of_a_lesion_are_compared(kept: AppTest, photo: bytes, skinle
     store = CaseStore(skinlens_home)
     first = store.case(1)
     analysis = kept.session_state["open_case"].analysis
-    pipeline.save(store, analysis, (), patient=None, lesion=first.lesion.id, taken_on="2020-02-03")
+    store.save_case(analysis, NewVisit(None, first.lesion.id, "2020-02-03"))
     press(turn(kept, "worklist"), "Open case 1")
     turn(kept, "compare")
     assert "**2020-02-03**, case 2" in words(kept)
@@ -286,7 +286,7 @@ def test_the_history_is_searched_and_turned(kept: AppTest, skinlens_home: Path) 
     analysis = kept.session_state["open_case"].analysis
     for number in range(2, 16):
         patient = NewPatient(f"Q-{number}", 1960, "female")
-        pipeline.save(store, analysis, (), patient=patient, lesion=NewLesion("back"), taken_on="2021-05-06")
+        store.save_case(analysis, NewVisit(patient, NewLesion("back"), "2021-05-06"))
     turn(kept, "worklist")
     assert "**15 visits**" in words(kept)
     assert len([button for button in kept.button if button.label.startswith("Open case")]) == 12

@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from skinlens import pipeline
 from skinlens.checks.contract import Subject
 from skinlens.checks.localization import LocalizationCheck
 from skinlens.errors import Conflict, InvalidEntry
 from skinlens.explain import METHODS
 from skinlens.inference.classifier import load_classifier
 from skinlens.segmentation.contour import drawn_by_clinician
-from skinlens.store import CaseStore, NewLesion
+from skinlens.store import CaseStore, NewLesion, NewVisit
 from skinlens.ui import outline as ui
 from tests.app.conftest import press, read, turn, words
 
@@ -53,7 +52,7 @@ def test_the_focus_of_every_map_is_measured_by_itself(mapped: AppTest, outlined_
 def test_a_stored_case_keeps_both_outlines_and_their_checks(mapped: AppTest, until: Until, skinlens_home: Path) -> None:
     opened = mapped.session_state["open_case"]
     store = CaseStore(skinlens_home)
-    case = opened.save(store, patient=None, lesion=NewLesion("back"), taken_on="2024-05-31")
+    case = opened.save(store, NewVisit(None, NewLesion("back"), "2024-05-31"))
     (model,) = opened.outlines
     assert store.outlines(case.visit.id) == (model,)
     moved = [[min(1, across + 0.05), down] for across, down in model.points]
@@ -89,13 +88,13 @@ def test_what_the_browser_sends_is_points_or_refused() -> None:
 def test_an_outline_of_another_window_is_shown_beside_mine_and_i_choose(mapped: AppTest, skinlens_home: Path) -> None:
     opened = mapped.session_state["open_case"]
     store = CaseStore(skinlens_home)
-    number = opened.save(store, patient=None, lesion=NewLesion("back"), taken_on="2024-05-31").visit.id
+    number = opened.save(store, NewVisit(None, NewLesion("back"), "2024-05-31")).visit.id
     (model,) = opened.outlines
     mapped.run()
     there = drawn_by_clinician([[0.1, 0.1], [0.5, 0.1], [0.3, 0.5]], opened.analysis.photo, model.model)
     mine = drawn_by_clinician([[0.2, 0.2], [0.8, 0.2], [0.5, 0.9]], opened.analysis.photo, model.model)
     for button, holds in (("Keep the one above", there), ("Keep mine", mine)):
-        pipeline.keep_outlines(store, number, [model, there], expected=store.outlines(number))
+        store.keep_outlines(number, [model, there], expected=store.outlines(number))
         opened.outlines = (model,)  # as this window read it
         with pytest.raises(Conflict):
             opened.keep_outlines([model, mine])

@@ -10,7 +10,7 @@ from skinlens import pipeline
 from skinlens.clinical import Histology, Plan
 from skinlens.inference.release import weights_directory
 from skinlens.records import BodyPosition
-from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient, NewVisit
 from skinlens.ui.bodymap import Region, Spot, spot_of
 from skinlens.ui.patient import placing
 from skinlens.ui.patient.page import cells
@@ -24,13 +24,13 @@ def page(agreed: AppTest, skinlens_home: Path) -> AppTest:
     classifier = pipeline.load_classifier(weights_directory())
     analyses = [pipeline.analyse(drawn(seed, "PNG"), classifier) for seed in (1, 2, 3, 4)]
     new = NewPatient("P-7", 1961, "female")
-    first = pipeline.save(store, analyses[0], (), patient=new, lesion=NewLesion("forearm"), taken_on="2024-01-10")
+    first = store.save_case(analyses[0], NewVisit(new, NewLesion("forearm"), "2024-01-10"))
     assert first.patient is not None
     own = first.patient.id
-    pipeline.save(store, analyses[1], (), patient=own, lesion=first.lesion.id, taken_on="2024-05-06")
-    pipeline.save(store, analyses[2], (), patient=own, lesion=NewLesion("back"), taken_on="2024-02-01")
+    store.save_case(analyses[1], NewVisit(own, first.lesion.id, "2024-05-06"))
+    store.save_case(analyses[2], NewVisit(own, NewLesion("back"), "2024-02-01"))
     other = NewPatient("A-1", None, "unknown")
-    pipeline.save(store, analyses[3], (), patient=other, lesion=NewLesion("scalp"), taken_on="2024-03-01")
+    store.save_case(analyses[3], NewVisit(other, NewLesion("scalp"), "2024-03-01"))
     version = store.record_plan(2, Plan("recheck", 3), expected_version=store.case(2).visit.version).visit.version
     store.record_histology(2, Histology("nv"), expected_version=version)
     return turn(agreed, "patients")
@@ -258,7 +258,7 @@ def test_a_long_list_is_turned_and_follows_the_lesion_that_is_chosen(page: AppTe
     classifier = pipeline.load_classifier(weights_directory())
     analysis = pipeline.analyse(drawn(1, "PNG"), classifier)
     for _ in range(16):
-        pipeline.save(store, analysis, (), patient=1, lesion=NewLesion("thigh"), taken_on="2024-05-06")
+        store.save_case(analysis, NewVisit(1, NewLesion("thigh"), "2024-05-06"))
 
     def listed() -> list[int]:
         labels = [button.label for button in page.button if button.label.startswith("Add photo of lesion")]

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline
 from skinlens.inference.release import weights_directory
 from skinlens.records import Patient
-from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient, NewVisit
 from skinlens.ui.placement import Placement, described, namesake, same_photo
 from tests.app.conftest import drawn, press, read, turn, typed, words
 
@@ -48,7 +48,7 @@ def stocked(agreed: AppTest, skinlens_home: Path) -> AppTest:
     for seed, pseudonym, site in ((11, "A-1", "scalp"), (12, "P-7", "forearm"), (13, "P-7", "back")):
         analysis = pipeline.analyse(photo(seed), classifier)
         patient, lesion = store.find_or_add_patient(pseudonym, 1961, "female").id, NewLesion(site)
-        pipeline.save(store, analysis, (), patient=patient, lesion=lesion, taken_on="2024-05-06")
+        store.save_case(analysis, NewVisit(patient, lesion, "2024-05-06"))
     return agreed
 
 

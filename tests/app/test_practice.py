@@ -6,14 +6,15 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
+from skinlens.case_record import Analysis
 from skinlens.clinical import Histology
 from skinlens.impact import PARAMETERS
 from skinlens.inference.release import weights_directory
-from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
 from tests.app.conftest import drawn, press, read, topic, turn
 
 
-def analyses(count: int) -> list[pipeline.Analysis]:
+def analyses(count: int) -> list[Analysis]:
     """Of drawn lesions that the small network is familiar with."""
     classifier = pipeline.load_classifier(weights_directory())
     read_ = (pipeline.analyse(drawn(seed, "PNG"), classifier) for seed in range(1, 40))
@@ -22,21 +23,14 @@ def analyses(count: int) -> list[pipeline.Analysis]:
     return found
 
 
-def saved(store: CaseStore, analysis: pipeline.Analysis, pseudonym: str) -> int:
+def saved(store: CaseStore, analysis: Analysis, pseudonym: str) -> int:
     patient, lesion = NewPatient(pseudonym, 1961, "female"), NewLesion("forearm")
-    return pipeline.save(store, analysis, (), patient=patient, lesion=lesion, taken_on="2024-05-06").visit.id
+    return store.save_case(analysis, NewVisit(patient, lesion, "2024-05-06")).visit.id
 
 
 def confirm(store: CaseStore, number: int, label: str) -> None:
     version = store.case(number).visit.version
-    version = store.annotate(
-        number,
-        clinician_label=label,
-        clinician_diagnosis="",
-        notes="",
-        status="signed",
-        expected_version=version,
-    ).visit.version
+    version = store.annotate(number, ClinicianReading(label), status="signed", expected_version=version).visit.version
     store.record_histology(number, Histology(label), expected_version=version)
 
 

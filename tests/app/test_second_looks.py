@@ -11,7 +11,7 @@ from skinlens.checks.early_exits import TITLES
 from skinlens.explain import METHODS
 from skinlens.labels import CODES
 from skinlens.records import Target
-from skinlens.store import CaseStore, NewLesion
+from skinlens.store import CaseStore, NewLesion, NewVisit
 from skinlens.ui.words import name, percent
 from tests.app.conftest import press, read, turn, words
 
@@ -53,8 +53,8 @@ def test_a_contrast_is_made_shown_and_stored_like_any_map(mapped: AppTest, until
     assert f"The maps show what spoke for {target.words}." in read(mapped)
 
     store = CaseStore(skinlens_home)
-    case = opened.save(store, patient=None, lesion=NewLesion("back"), taken_on="2024-05-01")
-    assert [one.target for one in store.explanations(case.visit.id)].count(target) == len(METHODS)
+    case = opened.save(store, NewVisit(None, NewLesion("back"), "2024-05-01"))
+    assert [one.target for one in store.load(case.visit.id).explanations].count(target) == len(METHODS)
     report, problems = pipeline.report_pdf(store, case.visit.id)
     assert report.startswith(b"%PDF")
     assert problems == ()
@@ -88,7 +88,7 @@ def test_those_of_a_stored_case_are_asked_for_only_on_request(
 ) -> None:
     opened, store = mapped.session_state["open_case"], CaseStore(skinlens_home)
     opened.checks = []
-    case = opened.save(store, patient=None, lesion=NewLesion("back"), taken_on="2024-05-01")
+    case = opened.save(store, NewVisit(None, NewLesion("back"), "2024-05-01"))
     mapped.run()
     assert "depth" not in [one.kind for one in store.checks(case.visit.id)]
     press(mapped, ASK)
@@ -100,7 +100,7 @@ def test_the_maps_are_recomputed_with_the_libraries_and_the_figures_stay_with_th
     mapped: AppTest, until: Until, skinlens_home: Path
 ) -> None:
     opened, store = mapped.session_state["open_case"], CaseStore(skinlens_home)
-    case = opened.save(store, patient=None, lesion=NewLesion("back"), taken_on="2024-05-01")
+    case = opened.save(store, NewVisit(None, NewLesion("back"), "2024-05-01"))
     telling = [one for one in opened.maps if one.heat.any()]
     press(mapped, CHECK)
     until(mapped, lambda: len(opened.checks_of("reference")) == 1 + len(telling))

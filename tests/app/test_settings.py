@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline
 from skinlens.inference.release import weights_directory
 from skinlens.settings import Settings
-from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from skinlens.store.restore import restore
 from skinlens.ui import confirmation
 from skinlens.ui.settings import backup, page
@@ -35,9 +35,7 @@ def saved_case(store: CaseStore, seed: int = 1) -> int:
     read_ = (pipeline.analyse(drawn(one, "PNG"), classifier) for one in range(seed, seed + 40))
     analysis = next(one for one in read_ if one.quality.reliable)
     patient = NewPatient(f"P-{seed}", 1961, "female")
-    return pipeline.save(
-        store, analysis, (), patient=patient, lesion=NewLesion("forearm"), taken_on="2024-05-06"
-    ).visit.id
+    return store.save_case(analysis, NewVisit(patient, NewLesion("forearm"), "2024-05-06")).visit.id
 
 
 def open_case(app: AppTest, number: int) -> AppTest:

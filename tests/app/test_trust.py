@@ -14,7 +14,7 @@ from skinlens.checks.registry import CHECKS
 from skinlens.checks.robustness import verdict
 from skinlens.explain import METHODS
 from skinlens.records import CheckResult, Explanation, ModelRef
-from skinlens.store import CaseStore, NewLesion
+from skinlens.store import CaseStore, NewLesion, NewVisit
 from skinlens.ui import trust
 from skinlens.ui.artifacts import chart, points
 from skinlens.ui.jobs import Job
@@ -73,7 +73,7 @@ def test_the_maps_are_checked_when_asked_and_the_checks_stay_with_the_case(
     assert "better than chance</td>" in words(mapped)
 
     store = CaseStore(skinlens_home)
-    case = opened.save(store, patient=None, lesion=NewLesion("back"), taken_on="2024-05-31")
+    case = opened.save(store, NewVisit(None, NewLesion("back"), "2024-05-31"))
     assert store.checks(case.visit.id) == tuple(opened.checks)
     again = replace(opened.checks[0], kind="stability")
     opened.keep_checks([again])

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline
 from skinlens.errors import Conflict
 from skinlens.inference.release import weights_directory
-from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
 from skinlens.ui import conflicts
 from skinlens.ui.conflicts import Difference
 from tests.app.conftest import heading, press, read, turn, typed
@@ -52,7 +52,7 @@ def tabs(agreed: AppTest, skinlens_home: Path) -> tuple[AppTest, AppTest, CaseSt
     analysis = pipeline.example(pipeline.load_classifier(weights_directory()))
     for pseudonym, site in (("P-7", "forearm"), ("A-1", "scalp")):
         patient = NewPatient(pseudonym, 1961, "female")
-        pipeline.save(store, analysis, (), patient=patient, lesion=NewLesion(site), taken_on="2024-05-06")
+        store.save_case(analysis, NewVisit(patient, NewLesion(site), "2024-05-06"))
     other = AppTest.from_file(agreed._script_path, default_timeout=60).run()
     for app in (agreed, other):
         turn(app, "worklist")
@@ -253,10 +253,7 @@ def test_a_case_that_is_signed_between_the_press_and_the_write_is_not_signed_twi
     """The page was drawn as a draft, and no page run came in between: as with a part that is drawn by itself."""
     app, _, store = tabs
     drawn = app.session_state["open_case"].case
-    store.annotate(
-        1, clinician_label="nv", clinician_diagnosis="", notes="", status="signed",
-        signer="Dr. Lange", expected_version=drawn.visit.version,
-    )  # fmt: skip
+    store.annotate(1, ClinicianReading("nv"), status="signed", signer="Dr. Lange", expected_version=drawn.visit.version)
     signed = store.case(1)
     refreshed = CaseStore.case
     calls = []
@@ -275,8 +272,8 @@ def test_a_case_that_is_signed_between_the_press_and_the_write_is_not_signed_twi
 def test_the_trail_begins_with_what_was_given_at_saving(tabs: tuple[AppTest, AppTest, CaseStore]) -> None:
     first, _, store = tabs
     analysis = pipeline.example(pipeline.load_classifier(weights_directory()))
-    given = {"clinician_label": "other", "clinician_diagnosis": "Keloid", "first_impression": "unsure"}
-    pipeline.save(store, analysis, (), patient=None, lesion=NewLesion("chest"), taken_on="2024-05-07", **given)
+    said = ClinicianReading("other", "Keloid")
+    store.save_case(analysis, NewVisit(None, NewLesion("chest"), "2024-05-07", said, first_impression="unsure"))
     turn(first, "worklist")
     press(first, "Open case 3")
     turn(first, "more")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from skinlens.store import CaseStore
+from skinlens.store import CaseStore, ClinicianReading
 from skinlens.ui import drafts, erasure, session, unsaved
 from skinlens.ui.unsaved import Holder
 from tests.app.conftest import press, turn, typed, words
@@ -224,10 +224,7 @@ def test_what_another_window_saved_is_not_overwritten_after_a_reload(example: Ap
     press(example, "Save case")
     example.text_area(key=typed(example, "clinical_notes")).set_value("Grew since spring.").run()
     store = CaseStore(skinlens_home)
-    store.annotate(
-        1, clinician_label=None, clinician_diagnosis="", notes="Itches.", status="draft",
-        expected_version=store.case(1).visit.version,
-    )  # fmt: skip
+    store.annotate(1, ClinicianReading(notes="Itches."), status="draft", expected_version=store.case(1).visit.version)
     fresh = reloaded(example)
     press(fresh, "Save draft")
     assert store.case(1).visit.notes == "Itches."

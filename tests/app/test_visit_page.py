@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline
 from skinlens.records import Case
 from skinlens.segmentation.contour import drawn_by_clinician
-from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from skinlens.ui import cache
 from skinlens.ui.visit import photo as visit_photo
 from tests.app.conftest import press, read, turn, words
@@ -30,7 +30,7 @@ def saved(store: CaseStore, day: str, before: Case | None = None, *, outlined: b
     analysis = pipeline.example(pipeline.load_classifier(pipeline.weights_directory()))
     patient: Any = NewPatient("P-7", 1961, "female") if before is None else before.patient.id  # type: ignore[union-attr]
     lesion: Any = NewLesion("forearm") if before is None else before.lesion.id
-    case = pipeline.save(store, analysis, (), patient=patient, lesion=lesion, taken_on=day)
+    case = store.save_case(analysis, NewVisit(patient, lesion, day))
     if outlined:
         points = [(0.5 + 0.3 * np.cos(turn), 0.5 + 0.3 * np.sin(turn)) for turn in np.linspace(0, 6.2, 24)]
         drawn = drawn_by_clinician(points, analysis.photo, case.visit.prediction.model)

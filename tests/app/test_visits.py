@@ -6,14 +6,25 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from skinlens.clinical import NOT_RECORDED
+from skinlens.case_record import CaseRecord
+from skinlens.clinical import ClinicalRecord
 from skinlens.formatting import Unit
 from skinlens.labels import CODES
-from skinlens.records import Explanation, ModelRef, Photo, Prediction, QualityCheck, QualityReport, Threshold, Visit
+from skinlens.records import (
+    Case,
+    Explanation,
+    Lesion,
+    ModelRef,
+    Photo,
+    Prediction,
+    QualityCheck,
+    QualityReport,
+    Threshold,
+    Visit,
+)
 from skinlens.ui import viewer
 from skinlens.ui.visits import (
     OTHER_MODEL,
-    SeenVisit,
     changes_in_words,
     common_scale,
     map_panels,
@@ -80,10 +91,10 @@ def made(of: Photo, peak: float, **params: int) -> Explanation:
     return Explanation("lime", "mel", heat, params, None, of.sha256, STAMP, 1.0, day, {"peak": peak})
 
 
-def seen(number: int, of: Photo, *explanations: Explanation) -> SeenVisit:
+def seen(number: int, of: Photo, *explanations: Explanation) -> CaseRecord:
     day = f"2024-0{number}-01"
     visit = Visit(number, 1, day, of.sha256, QualityReport(()), prediction(), None, "", "", "draft", day, day)
-    return SeenVisit(visit, of, explanations)
+    return CaseRecord(Case(visit, Lesion(1, None, "back"), None), of, explanations)
 
 
 def test_the_larger_peak_is_the_end_of_the_common_scale() -> None:
@@ -114,7 +125,7 @@ def test_photos_of_two_sizes_lie_on_each_other_with_their_short_sides_alike() ->
 
 def test_two_photos_of_one_day_have_two_names() -> None:
     first, second = seen(1, photo(8, 6)), seen(2, photo(16, 6))
-    twice = replace(second, visit=replace(second.visit, taken_on=first.visit.taken_on))
+    twice = replace(second, case=replace(second.case, visit=replace(second.visit, taken_on=first.visit.taken_on)))
     titles = [panel.title for panel in map_panels("lime", "mel", first, twice)]
     assert titles == ["2024-01-01 (case 1): LIME", "2024-01-01 (case 2): LIME"]
     assert [panel.title for panel in map_panels("lime", "mel", first, second)] == [
@@ -125,7 +136,7 @@ def test_two_photos_of_one_day_have_two_names() -> None:
 @pytest.mark.parametrize(("unit", "words"), [("mm", "12 mm and 12.5 mm of skin"), ("inch", "0.47 in and 0.49 in")])
 def test_the_widths_of_the_photos_are_said_in_the_unit_of_the_settings(unit: Unit, words: str) -> None:
     pair = [
-        replace(one, visit=replace(one.visit, clinical=replace(NOT_RECORDED, field_width_mm=width)))
+        replace(one, case=replace(one.case, visit=replace(one.visit, clinical=ClinicalRecord(field_width_mm=width))))
         for one, width in zip((seen(1, photo(8, 6)), seen(2, photo(8, 6))), (12.0, 12.5), strict=True)
     ]
     assert words in sizes_known(pair[0], pair[1], unit).replace("\u00a0", " ")

@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
+from skinlens.case_record import Analysis
 from skinlens.clock import today
 from skinlens.errors import UnreadableImage
 from skinlens.inference.release import weights_directory
@@ -125,7 +126,7 @@ def test_a_row_is_opened_on_its_own_page(page: AppTest) -> None:
 
 
 def test_a_tray_takes_no_more_than_it_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(data: bytes) -> pipeline.Analysis:
+    def refuse(data: bytes) -> Analysis:
         raise UnreadableImage("This is no photo.")
 
     monkeypatch.setattr(tray, "MOST_FILES", 2)

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from skinlens import pipeline
 from skinlens.inference.release import SHIPPED
-from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from tests.browser.test_journey import LIMIT_S, chromium, served
 
 PATIENT = "P-0147"
@@ -42,7 +42,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         store.acknowledge_disclaimer()
         analysis = pipeline.example(pipeline.load_classifier(SHIPPED))
         patient, lesion = NewPatient(PATIENT, 1961, "female"), NewLesion("back")
-        pipeline.save(store, analysis, [], patient=patient, lesion=lesion, taken_on="2024-05-06")
+        store.save_case(analysis, NewVisit(patient, lesion, "2024-05-06"))
         yield address
 
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from skinlens import pipeline
 from skinlens.records import BodyPosition
-from skinlens.store import CaseStore, NewLesion
+from skinlens.store import CaseStore, NewLesion, NewVisit
 from tests.app.conftest import drawn
 from tests.browser.test_journey import (  # noqa: F401  (browser and tab are fixtures)
     browser,
@@ -29,7 +29,7 @@ def stock(home: Path, release: Path) -> CaseStore:
     patient = store.add_patient("P-7", 1961, "female").id
     for seed, where in enumerate(SITES, 1):
         analysis = pipeline.analyse(drawn(seed, "PNG"), classifier)
-        pipeline.save(store, analysis, (), patient=patient, lesion=NewLesion(*where), taken_on="2024-05-06")
+        store.save_case(analysis, NewVisit(patient, NewLesion(*where), "2024-05-06"))
     store.place_lesion(2, BodyPosition("back", 0.5, 0.3), expected_version=1)
     return store
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from skinlens import pipeline
 from skinlens.imaging.synthetic import draw_synthetic_lesion
-from skinlens.store import CaseQuery, CaseStore, NewLesion
+from skinlens.store import CaseQuery, CaseStore, NewLesion, NewVisit
 from tests.browser.test_journey import (  # noqa: F401  (browser and page are fixtures)
     NARROW,
     begin,
@@ -39,7 +39,7 @@ def clinic(release: Path, tmp_path: Path) -> Iterator[tuple[str, CaseStore]]:
         for seed, pseudonym, site in ((11, "P-0147", "forearm"), (12, "P-0147", "back"), (13, "Q-1", "scalp")):
             analysis = pipeline.analyse(photo_file(tmp_path / "stored.png", seed).read_bytes(), classifier)
             patient, lesion = store.find_or_add_patient(pseudonym, 1961, "female").id, NewLesion(site)
-            pipeline.save(store, analysis, (), patient=patient, lesion=lesion, taken_on="2024-05-06")
+            store.save_case(analysis, NewVisit(patient, lesion, "2024-05-06"))
         yield address, store
 
 

@@ -21,7 +21,7 @@ from skinlens.explain import METHODS, explain
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.labels import DISCLAIMER
 from skinlens.serve import free_port
-from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from tests.browser.serving import LIMIT_S, ROOT, launched, program, serving
 
 ARTEFACTS = ROOT / "artefacts"
@@ -54,9 +54,7 @@ def stocked(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         analysis = pipeline.example(classifier)
         maps = [explain(method, classifier, analysis.photo, "mel", params=QUICK[method]) for method in METHODS]
         patient = NewPatient("P-0147", 1961, "female")
-        pipeline.save(
-            store, analysis, maps, patient=patient, lesion=NewLesion("forearm", "left"), taken_on="2024-05-06"
-        )
+        store.save_case(analysis, NewVisit(patient, NewLesion("forearm", "left"), "2024-05-06"), maps)
         yield address
 
 

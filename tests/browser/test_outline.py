@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Page, expect
 from skinlens import pipeline
 from skinlens.explain import explain
 from skinlens.records import Case
-from skinlens.segmentation.head import propose
-from skinlens.store import CaseStore, NewLesion
+from skinlens.segmentation.head import load_segmentation_head, propose
+from skinlens.store import CaseStore, NewLesion, NewVisit
 from tests.browser.test_journey import (  # noqa: F401  (browser is a fixture)
     LIMIT_S,
     QUICK,
@@ -36,13 +36,13 @@ def kept(outlined_release: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     with served(home, outlined_release) as address:
         store = CaseStore(home)
         store.acknowledge_disclaimer()
-        classifier, head = pipeline.load_classifier(outlined_release), pipeline.load_segmentation_head(outlined_release)
+        classifier, head = pipeline.load_classifier(outlined_release), load_segmentation_head(outlined_release)
         analysis = pipeline.example(classifier)
         outline = propose(classifier.engine, head, analysis.photo).outline
         assert outline is not None
         maps = [explain("grad_cam", classifier, analysis.photo, "mel", params=QUICK["grad_cam"])]
-        place = {"patient": None, "lesion": NewLesion("back"), "taken_on": "2024-05-31"}
-        yield store, pipeline.save(store, analysis, maps, outlines=[outline], **place), address
+        visit = NewVisit(None, NewLesion("back"), "2024-05-31")
+        yield store, store.save_case(analysis, visit, maps, outlines=[outline]), address
 
 
 @pytest.fixture

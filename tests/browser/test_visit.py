@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from skinlens import pipeline
 from skinlens.segmentation.contour import drawn_by_clinician
-from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from tests.browser.test_journey import LIMIT_S, NARROW, WIDE, browser, served, settled
 
 __all__ = ["browser"]  # a fixture
@@ -26,7 +26,7 @@ def visit(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
         points = [(0.5 + 0.3 * np.cos(turn), 0.5 + 0.3 * np.sin(turn)) for turn in np.linspace(0, 6.2, 24)]
         outline = drawn_by_clinician(points, analysis.photo, analysis.prediction.model)
         patient, lesion = NewPatient("P-0147", 1961, "female"), NewLesion("forearm")
-        pipeline.save(store, analysis, (), (), [outline], patient=patient, lesion=lesion, taken_on="2024-05-06")
+        store.save_case(analysis, NewVisit(patient, lesion, "2024-05-06"), outlines=[outline])
         yield f"{address}/visit?case=1", store
 
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from skinlens.case_record import CaseRecord
 from skinlens.records import (
     Case,
     CheckResult,
     Explanation,
     Lesion,
     ModelRef,
+    Outline,
     Patient,
     Photo,
     Prediction,
@@ -22,7 +24,9 @@ from skinlens.records import (
     Visit,
 )
 from skinlens.report.annex import Annex
-from skinlens.report.content import ReportContent, compose
+from skinlens.report.change import SinceLastVisit
+from skinlens.report.content import Printing, ReportContent, compose
+from skinlens.report.signing import UNSIGNED, Signing
 
 MODEL = ModelRef("hsb", "1.0.0", "5e" * 32)
 THRESHOLD = Threshold(0.0812, 0.913, 0.702, "val")
@@ -76,13 +80,29 @@ def checks(of: Photo) -> list[CheckResult]:
     return [CheckResult("depth", "", "", of.sha256, MODEL, None, {}, found, 2340.0, "2025-06-03T09:14:00+00:00")]
 
 
+def composed(
+    of: Case,
+    pictured: Photo,
+    maps: Sequence[Explanation] = (),
+    checks: Sequence[CheckResult] = (),
+    outlines: Sequence[Outline] = (),
+    *,
+    change: SinceLastVisit | None = None,
+    signing: Signing = UNSIGNED,
+    **printing: Any,
+) -> ReportContent:
+    """The report of a record of these parts; ``printing`` as in ``Printing``."""
+    record = CaseRecord(of, pictured, tuple(maps), tuple(checks), tuple(outlines))
+    return compose(record, Printing(**printing), change=change, signing=signing)
+
+
 def content(**changes: object) -> ReportContent:
     of = photo()
-    return compose(case(of, **changes), of, generated_on=DAY)
+    return composed(case(of, **changes), of, generated_on=DAY)
 
 
 def annex(of: Case, pictured: Photo, maps: Sequence[Explanation] = ()) -> Annex:
-    made = compose(of, pictured, maps, annex=True).annex
+    made = composed(of, pictured, maps, annex=True).annex
     assert made is not None
     return made
 

@@ -12,7 +12,6 @@ from skinlens.records import (
     ModelRef,
 )
 from skinlens.report.annex import NO_EXPLANATIONS, OVERLAY_LONGEST_PX
-from skinlens.report.content import compose
 from tests.report import samples
 from tests.report.samples import annex
 
@@ -26,7 +25,9 @@ def test_no_explanation_is_said_in_a_sentence() -> None:
 
 def test_maps_tests_and_hashes_are_printed_by_choice() -> None:
     photo = samples.photo()
-    assert compose(samples.case(photo), photo, samples.explanations(photo), samples.checks(photo)).annex is None
+    assert (
+        samples.composed(samples.case(photo), photo, samples.explanations(photo), samples.checks(photo)).annex is None
+    )
     assert len(annex(samples.case(photo), photo, samples.explanations(photo)).panels) == 3
 
 
@@ -130,7 +131,7 @@ def test_an_overlay_is_the_photo_under_the_map() -> None:
 @pytest.mark.parametrize(("height", "width"), [(40, 400), (400, 40), (150, 150)])
 def test_overlays_show_the_region_that_the_model_sees(height: int, width: int) -> None:
     photo = samples.photo(height, width)
-    report = compose(samples.case(photo), photo, samples.explanations(photo)[:1], annex=True)
+    report = samples.composed(samples.case(photo), photo, samples.explanations(photo)[:1], annex=True)
     assert report.annex is not None
     shape = report.annex.panels[0].picture.shape
     assert max(shape) == OVERLAY_LONGEST_PX

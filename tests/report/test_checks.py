@@ -10,7 +10,6 @@ import pytest
 from skinlens.errors import SkinLensError
 from skinlens.records import CheckResult, ModelRef
 from skinlens.report.checks import NOTE, NOTHING, check_rows
-from skinlens.report.content import compose
 from skinlens.report.pdf import render
 from tests.report import samples
 
@@ -107,15 +106,15 @@ def test_a_check_by_another_model_says_so_and_one_of_another_kind_is_left_out() 
 @pytest.mark.slow
 def test_the_report_has_a_section_of_what_was_checked() -> None:
     case = samples.case(PHOTO)
-    content = compose(case, PHOTO, [], EVERY, annex=True, generated_on=samples.DAY)
+    content = samples.composed(case, PHOTO, [], EVERY, annex=True, generated_on=samples.DAY)
     reader = pypdf.PdfReader(BytesIO(data := render(content)))
     printed = " ".join(" ".join(page.extract_text().split()) for page in reader.pages)
     assert "Annex: tests" in printed
     assert NOTE in printed
     for words in ("Faithfulness", "Not clearly better than chance", "seed 7", "ink of a skin marker"):
         assert words in printed
-    assert render(compose(case, PHOTO, [], EVERY[::-1], annex=True, generated_on=samples.DAY)) == data
-    without = compose(case, PHOTO, [], annex=True, generated_on=samples.DAY).annex
+    assert render(samples.composed(case, PHOTO, [], EVERY[::-1], annex=True, generated_on=samples.DAY)) == data
+    without = samples.composed(case, PHOTO, [], annex=True, generated_on=samples.DAY).annex
     assert without is not None
     assert without.checks_note == NOTHING
 
@@ -123,4 +122,4 @@ def test_the_report_has_a_section_of_what_was_checked() -> None:
 def test_a_check_of_another_photo_is_refused() -> None:
     foreign = replace(EVERY[0], photo_sha256="b" * 64)
     with pytest.raises(SkinLensError, match="The check belongs to another visit"):
-        compose(samples.case(PHOTO), PHOTO, [], [foreign])
+        samples.composed(samples.case(PHOTO), PHOTO, [], [foreign])

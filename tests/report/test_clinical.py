@@ -7,9 +7,9 @@ import pypdf
 
 from skinlens.clinical import ClinicalRecord, Histology, Plan, Recall
 from skinlens.criteria import Abcd, Criteria, SevenPoint
+from skinlens.formatting import Unit
 from skinlens.records import Case
-from skinlens.report.clinical import clinical_entries
-from skinlens.report.content import compose
+from skinlens.report.clinical import Entry, finding_entries, phototype, plan_entries
 from skinlens.report.pdf import render
 from tests.report import samples
 
@@ -27,13 +27,17 @@ def case(record: ClinicalRecord, phototype: int | None = None) -> Case:
     return samples.case(samples.photo(), clinical=record, patient=replace(samples.PATIENT, phototype=phototype))
 
 
-def said(record: ClinicalRecord, phototype: int | None = None) -> dict[str, str]:
-    return dict(clinical_entries(case(record, phototype)))
+def entries(of: Case, unit: Unit = "mm") -> tuple[Entry, ...]:
+    return (*finding_entries(of, unit), *plan_entries(of))
+
+
+def said(record: ClinicalRecord) -> dict[str, str]:
+    return dict(entries(case(record)))
 
 
 def test_all_that_was_recorded_is_said_in_the_order_of_a_visit() -> None:
-    assert list(said(RECORD, 5).items()) == [
-        ("Skin phototype (Fitzpatrick)", "V"),
+    assert phototype(case(RECORD, 5)) == "V"
+    assert list(said(RECORD).items()) == [
         ("Symptoms", "itching"),
         ("Evolution", "grew in 2024"),
         ("ABCD rule", "Total dermoscopy score (TDS) 5.5, highly suspicious: A 2, B 4, C 3, D 2."),
@@ -55,14 +59,14 @@ def test_all_that_was_recorded_is_said_in_the_order_of_a_visit() -> None:
 
 def test_a_width_is_said_in_the_unit_of_the_settings() -> None:
     wide = case(ClinicalRecord(field_width_mm=12.5))
-    assert dict(clinical_entries(wide)) == {"Field of view": "12.5\u00a0mm"}
-    assert dict(clinical_entries(wide, "inch")) == {"Field of view": "0.49\u00a0in"}
+    assert dict(entries(wide)) == {"Field of view": "12.5\u00a0mm"}
+    assert dict(entries(wide, "inch")) == {"Field of view": "0.49\u00a0in"}
 
 
 def test_of_what_was_not_recorded_nothing_is_said() -> None:
     assert said(ClinicalRecord()) == {}
     assert said(ClinicalRecord(symptoms=" \n")) == {}
-    assert clinical_entries(samples.case(samples.photo(), patient=None)) == ()
+    assert phototype(samples.case(samples.photo(), patient=None)) == ""
 
 
 def test_parts_are_said_as_far_as_they_go() -> None:
@@ -83,7 +87,7 @@ def test_parts_are_said_as_far_as_they_go() -> None:
 
 
 def text_of(record: ClinicalRecord) -> str:
-    data = render(compose(case(record, 5), samples.photo(), [], generated_on=samples.DAY))
+    data = render(samples.composed(case(record, 5), samples.photo(), [], generated_on=samples.DAY))
     words = " ".join(page.extract_text() for page in pypdf.PdfReader(BytesIO(data)).pages)
     return " ".join(words.split())
 

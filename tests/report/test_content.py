@@ -21,7 +21,7 @@ from skinlens.records import (
     QualityReport,
     Threshold,
 )
-from skinlens.report.content import NO_DIAGNOSIS, PHOTO_LONGEST_PX, compose
+from skinlens.report.content import NO_DIAGNOSIS, PHOTO_LONGEST_PX
 from skinlens.report.signing import Amendment, Signing
 from skinlens.wording import UNRELIABLE, UNRELIABLE_MAPS, set_statement, threshold_statement, verdict_line
 from tests.report import samples
@@ -34,7 +34,7 @@ def prediction(melanoma: float, threshold: float, sensitivity: float = 0.913, ch
 
 
 def test_a_model_without_sets_says_nothing_of_them() -> None:
-    assert content(prediction=prediction(0.2, 0.1)).set_statement == ""
+    assert content(prediction=prediction(0.2, 0.1)).result.set_statement == ""
 
 
 STRANGE = QualityCheck("familiarity", "Distance from the training photos", 3.1, 1.6, "at most", "", False, "Fur.")
@@ -44,10 +44,14 @@ def test_an_unreliable_photo_gets_no_statement_no_set_and_no_code() -> None:
     """Melanoma at 60 %, far above its threshold, and a set: neither is said of a photo that is no such photo."""
     one = replace(prediction(0.6, 0.08), prediction_set=PredictionSet(("mel",), 0.9, "756 photos of val"))
     report = content(prediction=one, quality=QualityReport((STRANGE,)), clinician_label=None)
-    assert not report.reliable
-    assert (report.verdict, report.verdict_remark, report.suspicious) == (UNRELIABLE, "Fur.", False)
-    assert (report.set_statement, report.codes, report.codes_of) == ("", (), "")
-    assert report.quality_summary == "1 of 1 checks of the photo is not met: the result is not reliable."
+    assert not report.result.reliable
+    assert (report.result.verdict, report.result.verdict_remark, report.result.suspicious) == (
+        UNRELIABLE,
+        "Fur.",
+        False,
+    )
+    assert (report.result.set_statement, report.codes, report.codes_of) == ("", (), "")
+    assert report.result.quality_summary == "1 of 1 checks of the photo is not met: the result is not reliable."
     photo = samples.photo()
     case = samples.case(photo, prediction=one, quality=QualityReport((STRANGE,)))
     assert annex(case, photo, samples.explanations(photo)).explanations_note == UNRELIABLE_MAPS
@@ -57,11 +61,11 @@ def test_an_unreliable_photo_gets_no_statement_no_set_and_no_code() -> None:
 def test_a_photo_that_is_only_blurred_is_still_read() -> None:
     said = replace(prediction(0.23, 0.08), prediction_set=PredictionSet(("nv", "mel"), 0.9, "756 photos of val"))
     report = content(prediction=said)
-    assert report.reliable
-    assert report.suspicious
-    assert not content(prediction=prediction(0.03, 0.08)).suspicious
-    assert report.verdict == verdict_line(said)
-    assert report.verdict_remark.startswith("The cut-off catches 9 of 10 melanomas")
+    assert report.result.reliable
+    assert report.result.suspicious
+    assert not content(prediction=prediction(0.03, 0.08)).result.suspicious
+    assert report.result.verdict == verdict_line(said)
+    assert report.result.verdict_remark.startswith("The cut-off catches 9 of 10 melanomas")
     photo = samples.photo()
     assert annex(samples.case(photo, prediction=said), photo).statements == (
         threshold_statement(said),
@@ -97,13 +101,13 @@ def test_a_case_without_a_patient_says_so() -> None:
 
 def test_without_a_day_the_report_is_dated_by_the_cases_last_change() -> None:
     photo = samples.photo()
-    report = compose(samples.case(photo), photo, [])
+    report = samples.composed(samples.case(photo), photo, [])
     assert report.provenance.startswith(f"Case last changed {local_minute('2025-06-03T09:20:01Z')}, local time · ")
     assert report.dated == "2025-06-03T09:20:01Z"
 
 
 def test_classes_stand_by_falling_probability_with_full_names() -> None:
-    rows = content().classes
+    rows = content().result.classes
     assert [row.code for row in rows] == ["nv", "mel", "bkl", "bcc", "akiec", "vasc", "df"]
     assert rows[0].name == "melanocytic nevus"
     assert [row.risk for row in rows[:3]] == ["benign", "malignant", "benign"]
@@ -132,8 +136,8 @@ def test_an_unverified_code_says_so() -> None:
 
 def test_the_first_impression_stands_apart_from_the_diagnosis() -> None:
     said = content(first_impression="other")
-    assert (said.first_impression, said.diagnosis) == ("other diagnosis", "Melanoma: suspected, in situ")
-    assert content().first_impression == ""
+    assert (said.result.first_impression, said.diagnosis) == ("other diagnosis", "Melanoma: suspected, in situ")
+    assert content().result.first_impression == ""
 
 
 def test_diagnosis_in_the_clinicians_words() -> None:
@@ -144,21 +148,21 @@ def test_diagnosis_in_the_clinicians_words() -> None:
 
 def test_quality_with_value_limit_verdict_and_advice() -> None:
     report = content()
-    assert report.quality_summary == "1 of 3 checks of the photo is not met: read the result with caution."
-    assert report.quality_advice == ("Sharpness: Hold still, refocus, take it again.",)
+    assert report.result.quality_summary == "1 of 3 checks of the photo is not met: read the result with caution."
+    assert report.result.quality_advice == ("Sharpness: Hold still, refocus, take it again.",)
     photo = samples.photo()
     short_side, sharpness, _ = annex(samples.case(photo), photo).quality
     assert (sharpness.measured, sharpness.limit) == ("31.2", "at least 40")
     assert sharpness.verdict == "not met. Hold still, refocus, take it again."
     assert (short_side.measured, short_side.verdict) == ("450 px", "met")
     met = QualityReport(tuple(replace(check, passed=True) for check in samples.QUALITY.checks))
-    assert content(quality=met).quality_summary == "All 3 checks of the photo are met."
-    assert content(quality=QualityReport(())).quality_summary == "The quality of this photo was not checked."
+    assert content(quality=met).result.quality_summary == "All 3 checks of the photo are met."
+    assert content(quality=QualityReport(())).result.quality_summary == "The quality of this photo was not checked."
 
 
 def test_which_model_and_software_and_what_they_are_not_for() -> None:
     photo = samples.photo()
-    report = compose(samples.case(photo), photo, annex=True)
+    report = samples.composed(samples.case(photo), photo, annex=True)
     said = fields(report)
     assert said["Model"] == "hsb, version 1.0.0"
     assert said["SHA-256 of the photo (size and pixels)"] == photo.sha256
@@ -172,7 +176,7 @@ def test_which_model_and_software_and_what_they_are_not_for() -> None:
 def test_a_photo_that_is_not_kept_has_no_number_and_no_day() -> None:
     photo = samples.photo()
     case = samples.case(photo, patient=None, id=0, lesion_id=0, taken_on="")
-    report = compose(replace(case, lesion=Lesion(0, None, "")), photo, [], generated_on=samples.DAY)
+    report = samples.composed(replace(case, lesion=Lesion(0, None, "")), photo, [], generated_on=samples.DAY)
     said = fields(report)
     assert said["Case"] == "not kept"
     assert said["Photo taken on"] == said["Site"] == "not recorded"
@@ -182,7 +186,7 @@ def test_a_photo_that_is_not_kept_has_no_number_and_no_day() -> None:
 @pytest.mark.slow
 def test_a_large_photo_is_reduced_to_print_resolution() -> None:
     photo = samples.photo(1200, 2400)
-    report = compose(samples.case(photo), photo, [])
+    report = samples.composed(samples.case(photo), photo, [])
     assert report.photo.shape == (800, PHOTO_LONGEST_PX, 3)
     assert report.photo_caption == "2400 × 1200 px, JPEG. The model sees only the central 1600 × 1200 px."
 
@@ -190,9 +194,9 @@ def test_a_large_photo_is_reduced_to_print_resolution() -> None:
 def test_the_photo_of_another_visit_is_refused() -> None:
     photo, other = samples.photo(), samples.photo(90, 121)
     with pytest.raises(SkinLensError, match="The photo belongs to another visit: expected the photo"):
-        compose(samples.case(photo), other, [])
+        samples.composed(samples.case(photo), other, [])
     with pytest.raises(SkinLensError, match=r"The explanation belongs to another visit.*Open the case again\."):
-        compose(samples.case(photo), photo, samples.explanations(other))
+        samples.composed(samples.case(photo), photo, samples.explanations(other))
 
 
 def outline(maker: OutlineMaker, sha256: str) -> Outline:
@@ -203,10 +207,10 @@ def outline(maker: OutlineMaker, sha256: str) -> Outline:
 def test_the_lesion_is_outlined_as_the_clinician_drew_it_rather_than_the_model() -> None:
     photo = samples.photo()
     both = [outline("clinician", photo.sha256), outline("model", photo.sha256)]
-    drawn = compose(samples.case(photo), photo, [], outlines=both)
+    drawn = samples.composed(samples.case(photo), photo, [], outlines=both)
     assert (0.4, 0.3) in drawn.outline
     assert "The line is the lesion's edge as the clinician drew it." in drawn.photo_caption
-    proposed = compose(samples.case(photo), photo, [], outlines=both[1:])
+    proposed = samples.composed(samples.case(photo), photo, [], outlines=both[1:])
     assert (0.1, 0.1) in proposed.outline
     assert "The line is the lesion's edge as the model proposed it." in proposed.photo_caption
     assert not content().outline
@@ -215,7 +219,7 @@ def test_the_lesion_is_outlined_as_the_clinician_drew_it_rather_than_the_model()
 def test_the_outline_of_another_photo_is_refused() -> None:
     photo = samples.photo()
     with pytest.raises(SkinLensError, match="The outline belongs to another visit"):
-        compose(samples.case(photo), photo, [], outlines=[outline("model", "f" * 64)])
+        samples.composed(samples.case(photo), photo, [], outlines=[outline("model", "f" * 64)])
 
 
 def test_a_diagnosis_beside_the_seven_is_named_and_not_coded() -> None:
@@ -259,7 +263,7 @@ SIGNED, AMENDED = "2026-11-25T09:12:44+00:00", "2026-11-26T10:00:00+00:00"
 )
 def test_status_date_and_version_stand_at_the_head(status: str, signing: Signing, note: str, beside: str) -> None:
     photo = samples.photo()
-    report = compose(samples.case(photo, status=status, version=4), photo, signing=signing)
+    report = samples.composed(samples.case(photo, status=status, version=4), photo, signing=signing)
     assert (report.status_note, report.signed, report.signer) == (note, beside, signing.signer.strip())
 
 
@@ -269,7 +273,7 @@ def test_amendments_of_one_clinician_on_one_day_are_one_line_and_of_many_the_lat
         (21, "Dr. A", ("notes",)), (22, "", ()), (23, "Dr. B", ("plan", "recall")), (23, "Dr. B", ("diagnosis",)),
         (24, "Dr. A", ("notes",)),
     ))  # fmt: skip
-    report = compose(samples.case(photo, status="amended"), photo, signing=Signing("2026-11-20", amended))
+    report = samples.composed(samples.case(photo, status="amended"), photo, signing=Signing("2026-11-20", amended))
     assert report.signed.split("\n") == [
         "Signed in SkinLens on 2026-11-20.",
         "1 earlier amendment is in the audit log.",
@@ -287,18 +291,18 @@ def test_the_size_of_the_lesion_is_printed_where_it_is_known(unit: Unit, said: s
     circle = tuple((0.5 + 36 / 120 * float(np.cos(one)), 0.5 + 36 / 90 * float(np.sin(one))) for one in round_it)
     drawn = Outline(circle, "clinician", photo.sha256, samples.MODEL, "2025-06-03T09:14:00Z")
     known = samples.case(photo, clinical=ClinicalRecord(field_width_mm=12.0))
-    assert fields(compose(known, photo, outlines=[drawn], unit=unit))["Largest diameter"] == said
-    by_model = fields(compose(known, photo, outlines=[replace(drawn, made_by="model")], unit=unit))
+    assert fields(samples.composed(known, photo, outlines=[drawn], unit=unit))["Largest diameter"] == said
+    by_model = fields(samples.composed(known, photo, outlines=[replace(drawn, made_by="model")], unit=unit))
     assert by_model["Largest diameter"] == f"{said} (by the model's outline)"
-    assert "Largest diameter" not in fields(compose(samples.case(photo), photo, outlines=[drawn]))
-    assert "Largest diameter" not in fields(compose(known, photo))
+    assert "Largest diameter" not in fields(samples.composed(samples.case(photo), photo, outlines=[drawn]))
+    assert "Largest diameter" not in fields(samples.composed(known, photo))
 
 
 def test_the_exact_location_stands_with_the_body_site() -> None:
     photo = samples.photo()
     case = samples.case(photo)
     case = replace(case, lesion=replace(case.lesion, remark="left, below the scapula"))
-    assert fields(compose(case, photo))["Site"] == "back, left, below the scapula"
+    assert fields(samples.composed(case, photo))["Site"] == "back, left, below the scapula"
 
 
 def test_a_long_pseudonym_is_shortened_at_the_head_alone() -> None:
@@ -310,7 +314,10 @@ def test_a_long_pseudonym_is_shortened_at_the_head_alone() -> None:
 def test_what_cannot_be_printed_is_counted_in_all_that_was_typed() -> None:
     photo = samples.photo()
     case = samples.case(photo, notes="\u0dc3\u0dd2", clinician_diagnosis="\u0dc3")
-    assert compose(case, photo).not_printed == "3 characters of this case could not be printed and stand as \ufffd."
-    assert compose(case, photo, clinic="\u0dc3").not_printed.startswith("4 characters of this case")
+    assert (
+        samples.composed(case, photo).not_printed
+        == "3 characters of this case could not be printed and stand as \ufffd."
+    )
+    assert samples.composed(case, photo, clinic="\u0dc3").not_printed.startswith("4 characters of this case")
     assert content(notes="\u0dc3").not_printed.startswith("1 character of this case")
     assert content().not_printed == ""

@@ -26,7 +26,7 @@ from skinlens.labels import DISCLAIMER
 from skinlens.records import Outline, Patient
 from skinlens.report import pdf
 from skinlens.report.change import SinceLastVisit
-from skinlens.report.content import ReportContent, compose
+from skinlens.report.content import ReportContent
 from skinlens.report.pdf import preview, render
 from skinlens.report.signing import Amendment, Signing
 from tests.report import samples
@@ -34,13 +34,12 @@ from tests.report import samples
 ROOT = Path(__file__).resolve().parents[2]
 SAME_BYTES = """
 import hashlib
-from skinlens.report.content import compose
 from skinlens.report.pdf import render
 from tests.report import samples
 photo = samples.photo()
 notes = "Müller, שלום, محمد, क्षि, 漢字 😀"
 case = samples.case(photo, notes=notes)
-report = compose(case, photo, samples.explanations(photo), annex=True, generated_on=samples.DAY)
+report = samples.composed(case, photo, samples.explanations(photo), annex=True, generated_on=samples.DAY)
 print(hashlib.sha256(render(report)).hexdigest())
 """
 
@@ -48,13 +47,13 @@ print(hashlib.sha256(render(report)).hexdigest())
 def content(**changes: object) -> ReportContent:
     """Without explanations, so that most tests are quick."""
     photo = samples.photo()
-    return compose(samples.case(photo, **changes), photo, [], generated_on=samples.DAY)
+    return samples.composed(samples.case(photo, **changes), photo, [], generated_on=samples.DAY)
 
 
 def full() -> ReportContent:
     photo = samples.photo()
     maps, checks = samples.explanations(photo), samples.checks(photo)
-    return compose(samples.case(photo), photo, maps, checks, annex=True, generated_on=samples.DAY)
+    return samples.composed(samples.case(photo), photo, maps, checks, annex=True, generated_on=samples.DAY)
 
 
 def read(data: bytes) -> pypdf.PdfReader:
@@ -111,7 +110,7 @@ def everything() -> ReportContent:
     )
     amended = Amendment("2025-06-21T08:00:00+00:00", "Dr. B. Example", ("diagnosis", "plan"))
     signing = Signing("2025-06-03T10:12:00+00:00", (amended,), "Dr. A. Example")
-    return compose(case, photo, outlines=[edge], change=change, signing=signing, clinic=CLINIC)
+    return samples.composed(case, photo, outlines=[edge], change=change, signing=signing, clinic=CLINIC)
 
 
 def test_the_fullest_ordinary_case_takes_one_page_of_a4() -> None:
@@ -166,9 +165,9 @@ def test_all_that_was_composed_can_be_read(usual: bytes) -> None:
     assert report.annex is not None
     said = [
         report.title,
-        report.verdict,
-        report.verdict_remark,
-        report.quality_summary,
+        report.result.verdict,
+        report.result.verdict_remark,
+        report.result.quality_summary,
         report.diagnosis,
         report.codes_of,
         report.limits,
@@ -178,8 +177,8 @@ def test_all_that_was_composed_can_be_read(usual: bytes) -> None:
         "0 = none",
         "1 = most",
         *(entry.text for entry in (*report.case, *report.codes, *report.annex.technical, *report.findings)),
-        *(row.name for row in report.classes),
-        *(row.risk for row in report.classes),
+        *(row.name for row in report.result.classes),
+        *(row.risk for row in report.result.classes),
         *(line for panel in report.annex.panels for line in (panel.title, *panel.lines)),
         *(word for row in report.annex.quality for word in (row.title, row.measured, row.limit)),
     ]
@@ -240,7 +239,7 @@ def test_long_notes_go_on_over_pages_and_lose_no_word() -> None:
 
 def test_a_case_without_patient_explanations_or_checks_comes_out_well() -> None:
     photo = samples.photo()
-    text = " ".join(pages(render(compose(samples.case(photo, patient=None), photo, annex=True))))
+    text = " ".join(pages(render(samples.composed(samples.case(photo, patient=None), photo, annex=True))))
     assert "no patient" in text
     assert "No map was saved with this case." in text
 
@@ -307,7 +306,7 @@ def test_what_the_typesetter_refuses_is_said_in_words(monkeypatch: pytest.Monkey
 @pytest.mark.slow
 def test_a_large_photo_makes_no_large_file() -> None:
     photo = samples.photo(2000, 3000)
-    data = render(compose(samples.case(photo), photo, []))
+    data = render(samples.composed(samples.case(photo), photo, []))
     largest = max(image.image.size for page in read(data).pages for image in page.images)
     assert largest == (1600, 1067)
     assert len(data) < 1_500_000
@@ -316,7 +315,7 @@ def test_a_large_photo_makes_no_large_file() -> None:
 @pytest.mark.parametrize(("height", "width"), [(8, 800), (800, 8), (150, 150)])
 def test_photos_of_any_shape_fit(height: int, width: int) -> None:
     photo = samples.photo(height, width)
-    data = render(compose(samples.case(photo), photo, samples.explanations(photo), annex=True))
+    data = render(samples.composed(samples.case(photo), photo, samples.explanations(photo), annex=True))
     assert len(read(data).pages) == 2
 
 
@@ -345,7 +344,9 @@ def test_how_long_anything_took_is_not_in_the_bytes() -> None:
         [replace(one, duration_ms=1000 * one.duration_ms) for one in maps],
         [replace(one, duration_ms=1000 * one.duration_ms) for one in checks],
     )
-    assert render(compose(*slower, annex=True)) == render(compose(case, photo, maps, checks, annex=True))
+    assert render(samples.composed(*slower, annex=True)) == render(
+        samples.composed(case, photo, maps, checks, annex=True)
+    )
 
 
 @pytest.mark.slow

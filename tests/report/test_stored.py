@@ -10,14 +10,16 @@ import pytest
 from PIL import Image
 
 from skinlens import pipeline
+from skinlens.case_record import Analysis, CaseRecord, Changes, Revision
 from skinlens.clock import local_day, local_minute
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.records import Case, Photo, QualityReport
-from skinlens.report.content import ReportContent
-from skinlens.report.signing import Amendment, Changes, Signing
+from skinlens.report.content import Printing, ReportContent
+from skinlens.report.signing import Amendment, Signing
 from skinlens.segmentation.contour import drawn_by_clinician
-from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
+from tests.report import samples as report_samples
 from tests.store import samples
 
 
@@ -38,23 +40,18 @@ def saved(store: CaseStore, photo: Photo, day: str, mel: float, before: Case | N
     lesion: Any = NewLesion("back") if before is None else before.lesion.id
     said = samples.prediction("nv", 0.6, mel=mel)
     maps = samples.three_explanations(photo)
-    rest = {"quality": samples.QUALITY, "prediction": said, "explanations": maps} | given
-    return store.save_case(photo, patient=patient, lesion=lesion, taken_on=day, **rest)
+    analysis = Analysis(photo, given.pop("quality", samples.QUALITY), said)
+    return store.save_case(analysis, NewVisit(patient, lesion, day, **given), maps)
 
 
 def report(store: CaseStore, case: Case, **wanted: Any) -> ReportContent:
-    return pipeline.report_content(store, case.visit.id, **wanted)[0]
+    return pipeline.report_content(store, case.visit.id, Printing(**wanted))[0]
 
 
 def annotate(store: CaseStore, case: Case, status: Any, notes: str = "") -> Case:
     now = store.case(case.visit.id).visit
     return store.annotate(
-        case.visit.id,
-        clinician_label="mel",
-        clinician_diagnosis="",
-        notes=notes,
-        status=status,
-        expected_version=now.version,
+        case.visit.id, ClinicianReading("mel", notes=notes), status=status, expected_version=now.version
     )
 
 
@@ -78,7 +75,7 @@ def test_a_draft_is_signed_and_amended(store: CaseStore) -> None:
 
 
 def test_a_case_that_was_saved_signed_knows_its_day(store: CaseStore) -> None:
-    case = saved(store, samples.photo(), "2024-05-31", 0.2, status="signed", clinician_label="nv")
+    case = saved(store, samples.photo(), "2024-05-31", 0.2, status="signed", reading=ClinicianReading("nv"))
     assert re.fullmatch(r"Signed on 20\d\d-.* · version 1", report(store, case).status_note)
 
 
@@ -91,8 +88,12 @@ def test_the_first_signature_and_the_last_amendment_count() -> None:
         ("5", "amended", {"amended_by": (None, "Dr. B"), "histology": (None, "mel")}),
     ]
     amendments = Amendment("3", "", ("diagnosis", "plan")), Amendment("5", "Dr. B", ("histology",))
-    assert Signing.from_log(log) == Signing("2", amendments)
-    assert Signing.from_log(log[:1]) == Signing()
+    photo = report_samples.photo()
+    revisions = tuple(Revision(at, "visit", action, changes, "1.0.0", "0.3.0") for at, action, changes in log)
+    other = Revision("1", "lesion", "edited", {"status": (None, "signed")}, "", "0.3.0")
+    record = CaseRecord(report_samples.case(photo, signed_by="Dr. A"), photo, revisions=(other, *revisions))
+    assert Signing.of(record) == Signing("2", amendments, "Dr. A")
+    assert Signing.of(replace(record, revisions=revisions[:1])) == Signing("", (), "Dr. A")
 
 
 def test_the_change_since_the_last_visit_is_that_of_the_comparison(store: CaseStore) -> None:
@@ -131,18 +132,13 @@ def test_a_photo_of_the_same_day_or_of_another_lesion_is_no_visit_before(store: 
     first = saved(store, samples.photo(1), "2024-01-10", 0.05)
     same_day = saved(store, samples.photo(2), "2024-01-10", 0.25, first)
     elsewhere = store.save_case(
-        samples.photo(3),
-        samples.QUALITY,
-        samples.prediction(),
-        (),
-        patient=first.lesion.patient_id,
-        lesion=NewLesion("leg"),
-        taken_on="2024-05-06",
+        samples.analysis(samples.photo(3)),
+        NewVisit(first.lesion.patient_id, NewLesion("leg"), "2024-05-06"),
     )
     assert report(store, same_day).change is None
     assert report(store, elsewhere).change is None
     later = saved(store, samples.photo(4), "2024-05-06", 0.25, first)
-    found = pipeline.visit_before(store, later.visit)
+    found = store.visit_before(later.visit)
     assert found is not None
     assert found.id == same_day.visit.id
 
@@ -164,7 +160,7 @@ def test_maps_are_printed_with_the_annex_and_a_lost_one_is_said_there_alone(stor
     assert len(annex.panels) == 3
     next(store.home.glob("files/*/*.npz")).unlink()
     assert pipeline.report_content(store, case.visit.id)[1] == ()
-    assert len(pipeline.report_content(store, case.visit.id, annex=True)[1]) == 1
+    assert len(pipeline.report_content(store, case.visit.id, Printing(annex=True))[1]) == 1
 
 
 def test_the_clinic_is_named_in_the_header(store: CaseStore) -> None:
@@ -177,15 +173,7 @@ def test_what_was_amended_and_by_whom_is_printed(store: CaseStore) -> None:
     case = saved(store, samples.photo(), "2024-05-31", 0.2)
     annotate(store, case, "signed")
     version = store.case(case.visit.id).visit.version
-    store.annotate(
-        case.visit.id,
-        clinician_label="nv",
-        clinician_diagnosis="",
-        notes="",
-        status="signed",
-        expected_version=version,
-        signer="Dr. Bea",
-    )
+    store.annotate(case.visit.id, ClinicianReading("nv"), status="signed", expected_version=version, signer="Dr. Bea")
     found, today = report(store, case), local_day(store.revisions(case.visit.id)[-1].at)
     assert found.signed.endswith(f"Amended on {today} by Dr. Bea: diagnosis.")
     assert "by Dr. Bea" in found.status_note
@@ -203,16 +191,8 @@ def test_who_signed_and_the_unit_of_the_settings_are_printed(store: CaseStore) -
     before = store.settings()
     store.keep_settings(replace(before, unit="inch"), read=before)
     now = store.case(second.visit.id).visit
-    store.annotate(
-        now.id,
-        clinician_label="nv",
-        clinician_diagnosis="",
-        notes="",
-        status="signed",
-        expected_version=now.version,
-        signer="Dr. Ada",
-    )
-    printed = report(store, second)
+    store.annotate(now.id, ClinicianReading("nv"), status="signed", expected_version=now.version, signer="Dr. Ada")
+    printed = report(store, second, unit=store.settings().unit)
     assert printed.signer == "Dr. Ada"
     assert "by Dr. Ada" in printed.status_note
     assert printed.change is not None

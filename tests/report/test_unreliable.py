@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from skinlens.records import PredictionSet, QualityCheck, QualityReport
-from skinlens.report.content import CALIBRATED, UNCALIBRATED, ReportContent, compose
+from skinlens.report.content import CALIBRATED, UNCALIBRATED, ReportContent
 from skinlens.report.pdf import preview, render
 from skinlens.wording import GRAY_BARS, UNLIKE, UNRELIABLE
 from tests.report import samples
@@ -25,7 +25,7 @@ def report(distance: float) -> ReportContent:
     case = samples.case(photo, quality=QualityReport((check,)))
     found = replace(case.visit.prediction, prediction_set=PredictionSet(("nv", "mel"), 0.9, "756 photos of val"))
     case = replace(case, visit=replace(case.visit, prediction=found))
-    return compose(case, photo, generated_on=samples.DAY)
+    return samples.composed(case, photo, generated_on=samples.DAY)
 
 
 def words(of: ReportContent) -> str:

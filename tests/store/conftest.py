@@ -1,15 +1,17 @@
 """A store in a folder of the test's own, and the short way to a case in it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from skinlens.case_record import Analysis
 from skinlens.errors import Conflict
 from skinlens.records import Case
 from skinlens.settings import Settings
-from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from tests.store import samples
 
 SaveCase = Callable[..., Case]
@@ -22,31 +24,29 @@ def store(tmp_path: Path) -> CaseStore:
 
 @pytest.fixture
 def save(store: CaseStore) -> SaveCase:
-    """Save a case whose photo differs with ``seed``; everything else can be given as to ``save_case``.
+    """Save a case whose photo differs with ``seed``; everything else can be given as to ``save_case``,
+    ``NewVisit`` and ``samples.reading``.
 
     A patient is found by the pseudonym.
     """
 
     def save(seed: int = 0, *, maps: bool = False, **given: Any) -> Case:
         photo = given.pop("photo", None) or samples.photo(seed)
-        explanations = samples.three_explanations(photo) if maps else ()
-        arguments: dict[str, Any] = {
-            "quality": samples.QUALITY,
-            "prediction": samples.prediction(),
-            "patient": NewPatient("P-0001", 1960, "female"),
-            "lesion": NewLesion("back"),
-            "taken_on": "2024-05-31",
-        }
-        if given.get("status") == "signed":
-            arguments["clinician_label"] = "nv"
-        arguments |= {"explanations": explanations, **given}
+        quality, prediction = given.pop("quality", samples.QUALITY), given.pop("prediction", samples.prediction())
+        analysis = Analysis(photo, quality, prediction)
+        made = {name: given.pop(name) for name in ("explanations", "checks", "outlines") if name in given}
+        made.setdefault("explanations", samples.three_explanations(photo) if maps else ())
+        typed = NewPatient("P-0001", 1960, "female"), NewLesion("back"), "2024-05-31"
+        said = samples.reading(given, label="nv" if given.get("status") == "signed" else None)
+        visit = replace(NewVisit(*typed, said), **given)
         try:
-            return store.save_case(photo, **arguments)
+            return store.save_case(analysis, visit, **made)
         except Conflict as conflict:
             if conflict.subject != "patient":
                 raise
-        known = store.find_or_add_patient(*arguments["patient"])  # as whoever answers that it is the same person
-        return store.save_case(photo, **(arguments | {"patient": known.id}))
+        assert isinstance(visit.patient, NewPatient)
+        known = store.find_or_add_patient(*visit.patient)  # as whoever answers that it is the same person
+        return store.save_case(analysis, replace(visit, patient=known.id), **made)
 
     return save
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from skinlens.case_record import Analysis
 from skinlens.labels import CODES
 from skinlens.records import (
     CheckResult,
@@ -19,8 +20,9 @@ from skinlens.records import (
     QualityCheck,
     QualityReport,
     Threshold,
+    Visit,
 )
-from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
 
 MODEL = ModelRef("hsb", "1.0.0", "5e" * 32)
 THRESHOLD = Threshold(value=0.1731, sensitivity=0.9012, specificity=0.7345, chosen_on="val")
@@ -85,6 +87,22 @@ def fields(of: Explanation) -> dict[str, Any]:
     return {**vars(of), "heat": heat, "params": dict(of.params), "diagnostics": dict(of.diagnostics)}
 
 
+def analysis(of: Photo) -> Analysis:
+    return Analysis(of, QUALITY, prediction())
+
+
+def reading(given: dict[str, Any], label: str | None = None, diagnosis: str = "", notes: str = "") -> ClinicianReading:
+    """Of these parts, those in ``given`` by the names of a visit's fields before the others; they are taken out."""
+    return ClinicianReading(
+        given.pop("clinician_label", label), given.pop("clinician_diagnosis", diagnosis), given.pop("notes", notes)
+    )
+
+
+def reading_of(visit: Visit, given: dict[str, Any]) -> ClinicianReading:
+    """What is stored of a visit, with what is in ``given`` in its place."""
+    return reading(given, visit.clinician_label, visit.clinician_diagnosis, visit.notes)
+
+
 def outline(of: Photo, made_by: OutlineMaker = "model", reach: float = 0.3) -> Outline:
     """A ring of eight points."""
     angles = np.linspace(0, 2 * np.pi, 8, endpoint=False)
@@ -97,11 +115,7 @@ def save_cases(store: CaseStore, count: int) -> None:
     for seed in range(count):
         pixels = photo(seed)
         store.save_case(
-            pixels,
-            QUALITY,
-            prediction(),
+            analysis(pixels),
+            NewVisit(NewPatient(f"P-{seed}"), NewLesion("back"), "2024-05-31"),
             three_explanations(pixels),
-            patient=NewPatient(f"P-{seed}"),
-            lesion=NewLesion("back"),
-            taken_on="2024-05-31",
         )

@@ -13,10 +13,11 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from skinlens import __version__
+from skinlens.case_record import Analysis, Revision
 from skinlens.errors import CaseNotFound, InvalidEntry, StoreError
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.records import Explanation, Lesion, Patient, Photo, Prediction, QualityCheck, QualityReport, Threshold
-from skinlens.store import CaseStore, NewLesion, NewPatient, Revision, Setting, default_home
+from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit, Setting, default_home
 from tests.store import samples
 
 KEPT_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=200)
@@ -54,7 +55,7 @@ def test_a_case_comes_back_as_it_was_saved(store, save):
     stored = store.photo(saved.visit.id)
     np.testing.assert_array_equal(stored.pixels, photo.pixels)
     assert (stored.sha256, stored.source_format, stored.notes) == (photo.sha256, "JPEG", photo.notes)
-    kept = [samples.fields(explanation) for explanation in store.explanations(saved.visit.id)]
+    kept = [samples.fields(explanation) for explanation in store.load(saved.visit.id).explanations]
     assert kept == [samples.fields(explanation) for explanation in samples.three_explanations(photo)]
 
 
@@ -84,15 +85,14 @@ def test_any_text_and_any_numbers_come_back(
     stamp = samples.MODEL
     explanation = Explanation("lime", "nv", heat, params, seed, photo.sha256, stamp, latency, "", {remark: logits[0]})
     saved = shared_store.save_case(
-        photo,
-        quality,
-        prediction,
+        Analysis(photo, quality, prediction),
+        NewVisit(
+            shared_store.find_or_add_patient(pseudonym).id,
+            NewLesion(site, remark),
+            date(2024, 5, 31),
+            ClinicianReading(diagnosis=diagnosis, notes=notes),
+        ),
         (explanation,),
-        patient=shared_store.find_or_add_patient(pseudonym).id,
-        lesion=NewLesion(site, remark),
-        taken_on=date(2024, 5, 31),
-        clinician_diagnosis=diagnosis,
-        notes=notes,
     )
     case = shared_store.case(saved.visit.id)
     assert case.patient.pseudonym == unicodedata.normalize("NFC", pseudonym).strip()
@@ -103,7 +103,7 @@ def test_any_text_and_any_numbers_come_back(
     stored = shared_store.photo(case.visit.id)
     np.testing.assert_array_equal(stored.pixels, pixels)
     assert stored.notes == (notes,)
-    (kept,) = shared_store.explanations(case.visit.id)
+    (kept,) = shared_store.load(case.visit.id).explanations
     assert samples.fields(kept) == samples.fields(explanation)
 
 
@@ -119,13 +119,14 @@ def test_the_stored_picture_carries_nothing_but_pixels(store, save):
 )
 def test_thumbnails_fit_240_px_and_are_never_enlarged(store, save, height_px, width_px, expected):
     case = save(photo=samples.photo(0, height_px, width_px))
-    with Image.open(BytesIO(store.thumbnail(case.visit.id))) as thumbnail:
+    with Image.open(BytesIO(store.thumbnails([case.visit.id])[case.visit.id])) as thumbnail:
         assert (thumbnail.format, thumbnail.size) == ("JPEG", expected)
 
 
 def test_the_thumbnails_of_a_page_leave_out_what_is_lost(store, save):
     first, second, third = (save(seed).visit.id for seed in (1, 2, 3))
-    expected = {first: store.thumbnail(first), third: store.thumbnail(third)}
+    expected = store.thumbnails([first, third])
+    assert set(expected) == {first, third}
     with store._reading() as db:
         (name,) = db.execute("SELECT thumbnail_file FROM visit WHERE id = ?", [second]).fetchone()
     store.files.remove(name)
@@ -140,7 +141,7 @@ def test_a_new_map_replaces_the_one_of_the_same_parameters_alone(store, save):
     store.add_explanation(visit_id, samples.explanation(photo, "lime", seed=2, samples=1000))
     store.add_explanation(visit_id, samples.explanation(photo, "lime", label="nv", seed=3, samples=512))
     store.add_explanation(visit_id, samples.explanation(photo, "lime", seed=4, samples=512))
-    kept = {(one.label, one.params["samples"]): one.seed for one in store.explanations(visit_id)}
+    kept = {(one.label, one.params["samples"]): one.seed for one in store.load(visit_id).explanations}
     assert kept == {("mel", 1000): 2, ("nv", 512): 3, ("mel", 512): 4}
     assert len(list(store.home.glob("files/*/*.npz"))) == 3
 
@@ -152,13 +153,9 @@ def test_the_map_of_another_photo_is_refused(store, save):
         store.add_explanation(visit_id, foreign)
     with pytest.raises(InvalidEntry, match="another photo"):
         store.save_case(
-            samples.photo(1),
-            samples.QUALITY,
-            samples.prediction(),
+            samples.analysis(samples.photo(1)),
+            NewVisit(None, NewLesion("back"), "2024-05-31"),
             [foreign],
-            patient=None,
-            lesion=NewLesion("back"),
-            taken_on="2024-05-31",
         )
     assert store.search().total == 1
 
@@ -192,14 +189,12 @@ def test_an_unknown_number_is_not_found(store, number):
     for door in (
         store.case,
         store.photo,
-        store.thumbnail,
-        store.explanations,
+        store.load,
         store.visits_of_lesion,
         store.revisions,
         store.patient,
         store.lesions,
         store.delete_visit,
-        store.delete_lesion,
         store.delete_patient,
         store.export_patient,
     ):
@@ -212,8 +207,8 @@ def test_an_unknown_number_is_not_found(store, number):
 
 def read(store: CaseStore, visit_id: int, **given: str | None):
     case = store.case(visit_id).visit
-    kept = {field: getattr(case, field) for field in ("clinician_label", "clinician_diagnosis", "notes", "status")}
-    return store.annotate(visit_id, **(kept | given), expected_version=case.version).visit
+    said = samples.reading_of(case, given)
+    return store.annotate(visit_id, said, status=given.get("status", case.status), expected_version=case.version).visit
 
 
 def test_a_case_goes_from_draft_to_signed_to_amended(store, save):
@@ -348,8 +343,8 @@ def test_a_damaged_picture_is_named_and_the_rest_opens(store, save):
     with pytest.raises(StoreError, match=rf"The file with the picture of case 1 was altered or is damaged: {path}\."):
         store.photo(case.visit.id)
     assert store.case(case.visit.id) == case
-    assert len(store.explanations(case.visit.id)) == 3
-    assert store.thumbnail(case.visit.id)
+    assert len(store.load(case.visit.id).explanations) == 3
+    assert store.thumbnails([case.visit.id])
 
 
 def test_a_lost_map_is_named_and_the_others_open(store, save):
@@ -358,16 +353,14 @@ def test_a_lost_map_is_named_and_the_others_open(store, save):
         if path.stat().st_size == min(other.stat().st_size for other in store.home.glob("files/*/*.npz")):
             path.unlink()
             break
-    whole, problems = store.readable_explanations(case.visit.id)
-    assert len(whole) == 2
-    (problem,) = problems
+    record = store.load(case.visit.id)
+    assert len(record.explanations) == 2
+    (problem,) = record.problems
     assert problem.startswith("The file with the ")
     assert problem.endswith(
         f"map for mel of case 1 is missing: {path}. Put it back from a copy of the SkinLens folder; "
         "the rest of the case can still be opened."
     )
-    with pytest.raises(StoreError, match="is missing"):
-        store.explanations(case.visit.id)
 
 
 def test_saving_again_restores_a_truncated_file(store, save):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from skinlens.errors import CaseNotFound, InvalidEntry
 from skinlens.records import CheckResult
-from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from tests.store import samples
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
@@ -44,13 +44,9 @@ def test_any_check_comes_back_as_it_was_saved(shared_store, kind, label, method,
         kind, label, method, photo.sha256, samples.MODEL, seed, kept, found, duration_ms, "2024-05-31T09:30"
     )
     case = shared_store.save_case(
-        photo,
-        samples.QUALITY,
-        samples.prediction(),
+        samples.analysis(photo),
+        NewVisit(None, NewLesion("back"), "2024-05-31"),
         checks=(check,),
-        patient=None,
-        lesion=NewLesion("back"),
-        taken_on="2024-05-31",
     )
     (back,) = shared_store.checks(case.visit.id)
     assert back == check

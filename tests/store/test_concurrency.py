@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skinlens.case_record import Analysis
 from skinlens.errors import Conflict
-from skinlens.store import CaseStore, NewLesion, NewPatient, Tidied, database
+from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit, Tidied, database
 from tests.store import samples
 
 pytestmark = pytest.mark.slow
@@ -42,6 +43,7 @@ def in_threads(count: int, work: Callable[[int], None]) -> None:
 def in_process(home: Path, script: str) -> subprocess.Popen[bytes]:
     prelude = (
         "import os, sys\nfrom pathlib import Path\nfrom skinlens.store import CaseStore, NewLesion, NewPatient\n"
+        "from skinlens.store import NewVisit\n"
         "from tests.store import samples\nhome = Path(sys.argv[1])\n"
     )
     return subprocess.Popen([sys.executable, "-c", prelude + script, str(home)], cwd=ROOT)
@@ -57,18 +59,18 @@ def test_threads_that_save_at_once_never_mix(store):
         for turn in range(4):
             photo = samples.photo(100 * number + turn)
             case = store.save_case(
-                photo,
-                samples.QUALITY,
-                samples.prediction("mel", 0.5 + number / 100),
+                Analysis(photo, samples.QUALITY, samples.prediction("mel", 0.5 + number / 100)),
+                NewVisit(
+                    store.find_or_add_patient("shared").id,
+                    NewLesion(f"site {number}"),
+                    "2024-05-31",
+                    ClinicianReading(notes=f"thread {number} turn {turn}"),
+                ),
                 samples.three_explanations(photo),
-                patient=store.find_or_add_patient("shared").id,
-                lesion=NewLesion(f"site {number}"),
-                taken_on="2024-05-31",
-                notes=f"thread {number} turn {turn}",
             )
             np.testing.assert_array_equal(store.photo(case.visit.id).pixels, photo.pixels)
             assert store.case(case.visit.id) == case
-            assert {one.photo_sha256 for one in store.explanations(case.visit.id)} == {photo.sha256}
+            assert {one.photo_sha256 for one in store.load(case.visit.id).explanations} == {photo.sha256}
             assert store.search().total >= turn + 1
 
     in_threads(6, work)
@@ -85,12 +87,8 @@ def test_of_two_that_save_the_same_new_patient_one_is_asked(store):
         try:
             outcomes.append(
                 store.save_case(
-                    samples.photo(number),
-                    samples.QUALITY,
-                    samples.prediction(),
-                    patient=NewPatient("P-0147", 1950 + number),
-                    lesion=NewLesion("back"),
-                    taken_on="2024-05-31",
+                    samples.analysis(samples.photo(number)),
+                    NewVisit(NewPatient("P-0147", 1950 + number), NewLesion("back"), "2024-05-31"),
                 )
             )
         except Conflict as conflict:
@@ -119,12 +117,7 @@ def test_edits_at_once_are_applied_one_after_the_other(store, save):
         while True:
             try:
                 store.annotate(
-                    visit_id,
-                    clinician_label=None,
-                    clinician_diagnosis="",
-                    notes=f"note {number}",
-                    status="signed",
-                    expected_version=version,
+                    visit_id, ClinicianReading(notes=f"note {number}"), status="signed", expected_version=version
                 )
                 return
             except Conflict as conflict:
@@ -162,8 +155,9 @@ def test_two_processes_write_at_once(tmp_path):
 for turn in range(8):
     photo = samples.photo(turn)
     store = CaseStore(home)
-    case = store.save_case(photo, samples.QUALITY, samples.prediction(), samples.three_explanations(photo),
-        patient=store.find_or_add_patient("shared").id, lesion=NewLesion("back"), taken_on="2024-05-31")
+    case = store.save_case(samples.analysis(photo),
+        NewVisit(store.find_or_add_patient("shared").id, NewLesion("back"), "2024-05-31"),
+        samples.three_explanations(photo))
     if turn % 4 == 3:
         store.delete_visit(case.visit.id)
 """
@@ -173,7 +167,7 @@ for turn in range(8):
     page = store.search()
     assert page.total == 12
     for row in page.rows:
-        assert len(store.explanations(row.visit_id)) == 3
+        assert len(store.load(row.visit_id).explanations) == 3
         store.photo(row.visit_id)
     assert store.tidy(min_age_s=0.0) == Tidied(0, 0, ())
 
@@ -213,13 +207,13 @@ def test_a_process_that_dies_in_a_save_leaves_a_consistent_store(store, save, de
     save(2, maps=True)
     script = f"""{death}
 photo = samples.photo(1)
-Dying(home).save_case(photo, samples.QUALITY, samples.prediction(), samples.three_explanations(photo),
-    patient=NewPatient("P-0002"), lesion=NewLesion("back"), taken_on="2024-05-31")
+Dying(home).save_case(samples.analysis(photo),
+    NewVisit(NewPatient("P-0002"), NewLesion("back"), "2024-05-31"), samples.three_explanations(photo))
 """
     assert in_process(store.home, script).wait(60) == 9
     assert store.search().total == 2
     assert [patient.pseudonym for patient in store.patients()] == ["P-0001"]
-    assert len(store.explanations(case.visit.id)) == 3
+    assert len(store.load(case.visit.id).explanations) == 3
     left = len(list(store.home.glob("files/*/*"))) - 10
     assert left == (1 if death == DIES_IN_THE_FILE else 5)
     assert store.tidy() == Tidied(0, 0, ())

@@ -10,11 +10,9 @@ from tests.store import samples
 
 def annotate(store: CaseStore, case: Case, *, based_on: int | None = None, **given: str | None) -> Case:
     """As a window does that showed ``case``."""
-    kept = {
-        field: getattr(case.visit, field) for field in ("clinician_label", "clinician_diagnosis", "notes", "status")
-    }
+    said = samples.reading_of(case.visit, given)
     version = case.visit.version if based_on is None else based_on
-    return store.annotate(case.visit.id, **(kept | given), expected_version=version)
+    return store.annotate(case.visit.id, said, **{"status": case.visit.status, **given}, expected_version=version)
 
 
 def test_the_later_window_gets_both_texts_and_loses_none(store, save):

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from skinlens.errors import SkinLensError, StoreError
-from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseQuery, CaseStore, ClinicianReading, NewLesion, NewPatient
 from tests.store import samples
 
 FLIPS = int(os.environ.get("SKINLENS_TEST_FLIPS", "72"))
@@ -69,7 +69,7 @@ def test_a_damaged_row_is_not_sealed_anew_by_a_change(store, save):
     rewrite(store, "UPDATE visit SET clinician_diagnosis = 'nevus' WHERE id = 1")
     rewrite(store, "UPDATE patient SET birth_year = 1961 WHERE id = 1")
     with pytest.raises(StoreError, match="of case 1 is damaged"):
-        store.annotate(1, clinician_label=None, clinician_diagnosis="", notes="new", status="draft", expected_version=1)
+        store.annotate(1, ClinicianReading(notes="new"), status="draft", expected_version=1)
     with pytest.raises(StoreError, match="of patient 1 is damaged"):
         save(2, patient=case.patient.id)
     with pytest.raises(StoreError, match="of patient 1 is damaged"):
@@ -85,15 +85,19 @@ def test_maps_checks_outlines_and_changes_are_sealed_as_well(store, save):
     rewrite(store, """UPDATE check_result SET figures = '{"gain": 0.9}'""")
     rewrite(store, "UPDATE outline SET made_by = 'clinician'")
     rewrite(store, "UPDATE revision SET action = 'signed'")
-    maps, problems = store.readable_explanations(1)
-    assert [one.method for one in maps] == ["grad_cam", "score_cam"]
-    assert [problem.split(",")[0] for problem in problems] == ["What the database holds of a map of case 1 is damaged"]
+    record = store.load(1)
+    assert [one.method for one in record.explanations] == ["grad_cam", "score_cam"]
+    assert (record.checks, record.outlines, record.revisions) == ((), (), ())
+    assert [problem.split(" is damaged")[0] for problem in record.problems] == [
+        f"What the database holds of case 1, {one}" for one in ("map 3", "check 1", "outline 1")
+    ]
     assert (store.checks(1), store.outlines(1), store.revisions(1)) == ((), (), ())
     assert store.case(1) == case
     with zipfile.ZipFile(BytesIO(store.export_patient(1))) as archive:
         document = json.loads(archive.read("patient.json"))
     assert [problem.split(" is damaged")[0] for problem in document["problems"]] == [
-        f"What the database holds of {one}" for one in ("map 3", "check 1", "outline 1", "change 1")
+        f"What the database holds of {one}"
+        for one in ("case 1, map 3", "case 1, check 1", "case 1, outline 1", "change 1")
     ]
     assert document["lesions"][0]["visits"][0]["notes"] == ""
     found = store.damage()
@@ -146,7 +150,7 @@ def calls(store: CaseStore) -> dict[str, Callable[[], Any]]:
         "case 4": lambda: asdict(store.case(4)),
         "photo": lambda: hash(store.photo(2).pixels.tobytes()),
         "thumbnails": lambda: tuple(store.thumbnails([1, 2, 3, 4]).items()),
-        "maps": lambda: tuple(str(samples.fields(one)) for one in store.readable_explanations(1)[0]),
+        "maps": lambda: tuple(str(samples.fields(one)) for one in store.load(1).explanations),
         "checks": lambda: tuple(map(str, store.checks(1))),
         "outlines": lambda: tuple(map(str, store.outlines(1))),
         "visits": lambda: tuple(map(str, store.visits_of_lesion(1))),

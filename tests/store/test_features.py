@@ -114,12 +114,12 @@ def test_a_damaged_case_is_not_offered(store, add):
     assert search(store) == ()
 
 
-@pytest.mark.parametrize("subject", ["visit", "lesion", "patient"])
+@pytest.mark.parametrize("subject", ["visit", "patient"])
 def test_what_is_erased_is_found_no_more_and_leaves_no_vector(store, add, subject):
     kept, gone = add(1, 40), add(2, 10)
     assert len(search(store)) == 2
-    erase = {"visit": store.delete_visit, "lesion": store.delete_lesion, "patient": store.delete_patient}[subject]
-    erase({"visit": gone.visit.id, "lesion": gone.lesion.id, "patient": gone.patient.id}[subject])
+    erase = {"visit": store.delete_visit, "patient": store.delete_patient}[subject]
+    erase({"visit": gone.visit.id, "patient": gone.patient.id}[subject])
     assert not any(key[0] == str(store.database) for key in features._MATRICES)
     assert ids(search(store)) == [kept.visit.id]
     with connect(store.database) as db:

@@ -11,7 +11,7 @@ from skinlens.clinical import NOT_RECORDED, ClinicalRecord, Plan
 from skinlens.errors import StoreError
 from skinlens.labels import CODES
 from skinlens.records import Patient, PredictionSet
-from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient, blobs
+from skinlens.store import CaseQuery, CaseStore, ClinicianReading, NewLesion, NewPatient, blobs
 from skinlens.store.migrations import MIGRATIONS, STEP_NAMES
 from skinlens.store.seals import seal
 from tests.store import samples
@@ -120,13 +120,11 @@ def test_every_older_version_opens_with_all_its_rows(tmp_path, save, steps):
         assert [row.visit_id for row in store.search(CaseQuery(text="first vers", patient="old")).rows] == [1]
         assert [row.visit_id for row in store.search(CaseQuery(text="melanoma face")).rows] == [1]
         assert store.photo(1).notes == ("A note.",)
-        assert [one.params for one in store.explanations(1)] == ([{"samples": 512}] if steps >= 2 else [])
+        assert [one.params for one in store.load(1).explanations] == ([{"samples": 512}] if steps >= 2 else [])
         assert [one.figures for one in store.checks(1)] == ([{"gain": 0.5}] if steps >= 6 else [])
         assert [one.points[1] for one in store.outlines(1)] == ([(0.9, 0.3)] if steps >= 8 else [])
         assert [one.action for one in store.revisions(1)] == (["created"] if steps >= 4 else [])
-        store.annotate(
-            1, clinician_label=None, clinician_diagnosis="", notes="later", status="signed", expected_version=1
-        )
+        store.annotate(1, ClinicianReading(notes="later"), status="signed", expected_version=1)
         assert store.search(CaseQuery(text="first vers")).total == 0
         moved = store.move_case(1, patient=NewPatient("P-new"), lesion=NewLesion("back"), expected_version=2)
         assert (moved.visit.version, moved.lesion.version, moved.patient.version) == (3, 1, 1)

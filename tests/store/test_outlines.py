@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from skinlens.errors import CaseNotFound, Conflict, InvalidEntry
 from skinlens.records import Outline
-from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from tests.store import samples
 
 SHARE = st.floats(0, 1)
@@ -28,13 +28,9 @@ def test_any_outline_comes_back_as_it_was_saved(shared_store, points, made_by):
     photo = samples.photo()
     outline = Outline(tuple(points), made_by, photo.sha256, samples.MODEL, "2024-05-31T09:30:00+00:00")
     case = shared_store.save_case(
-        photo,
-        samples.QUALITY,
-        samples.prediction(),
+        samples.analysis(photo),
+        NewVisit(None, NewLesion("back"), "2024-05-31"),
         outlines=(outline,),
-        patient=None,
-        lesion=NewLesion("back"),
-        taken_on="2024-05-31",
     )
     assert shared_store.outlines(case.visit.id) == (outline,)
 

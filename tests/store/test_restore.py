@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from skinlens.errors import Cancelled, StoreError
-from skinlens.store import CaseStore, NewPatient, blobs, database
+from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit, blobs, database
 from skinlens.store.in_use import InUse
 from skinlens.store.restore import Restored, restore
 from tests.store import samples
@@ -25,7 +25,7 @@ def test_a_round_trip_brings_everything_back(stocked, made, tmp_path):
     assert new.search().total == 3
     assert [new.case(number) for number in (1, 2, 3)] == [stocked.case(number) for number in (1, 2, 3)]
     assert np.array_equal(new.photo(1).pixels, samples.photo(0).pixels)
-    assert len(new.explanations(1)) == 3
+    assert len(new.load(1).explanations) == 3
     assert new.revisions(1) == stocked.revisions(1)
     assert new.settings().clinic_name == "Skin Clinic"
     assert new.lost_files() == ()
@@ -52,12 +52,8 @@ def test_what_was_there_is_set_aside_whole(made, tmp_path):
     other = CaseStore(tmp_path / "other")
     photo = samples.photo(77)
     other.save_case(
-        photo,
-        samples.QUALITY,
-        samples.prediction(),
-        patient=NewPatient("P-9"),
-        lesion=("back", ""),
-        taken_on="2024-01-01",
+        samples.analysis(photo),
+        NewVisit(NewPatient("P-9"), NewLesion("back"), "2024-01-01"),
     )
     (other.home / "mine.txt").write_text("not SkinLens's")
     done = restore(made, other.home, replace=True)

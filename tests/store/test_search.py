@@ -4,8 +4,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from skinlens.case_record import Analysis
 from skinlens.labels import CODES
-from skinlens.store import CaseQuery, CaseRow, CaseStore, NewLesion
+from skinlens.store import CaseQuery, CaseRow, CaseStore, ClinicianReading, NewLesion, NewVisit
 from tests.store import samples
 
 
@@ -24,16 +25,14 @@ def history(tmp_path_factory):
     ]
     for seed, (name, site, remark, day, top, prob, mel, reading, diagnosis, notes, status) in enumerate(cases):
         store.save_case(
-            samples.photo(seed, 4, 5),
-            samples.QUALITY,
-            samples.prediction(top, prob, mel=mel),
-            patient=None if name is None else store.find_or_add_patient(name).id,
-            lesion=NewLesion(site, remark),
-            taken_on=day,
-            clinician_label=reading,
-            clinician_diagnosis=diagnosis,
-            notes=notes,
-            status=status,
+            Analysis(samples.photo(seed, 4, 5), samples.QUALITY, samples.prediction(top, prob, mel=mel)),
+            NewVisit(
+                None if name is None else store.find_or_add_patient(name).id,
+                NewLesion(site, remark),
+                day,
+                ClinicianReading(reading, diagnosis, notes),
+                status=status,
+            ),
         )
     return store
 
@@ -129,13 +128,8 @@ def test_nothing_that_is_typed_raises(history, text, patient, body_site, prob, l
 def test_the_beginning_of_any_word_finds_its_case(tmp_path_factory, text):
     store = CaseStore(tmp_path_factory.getbasetemp() / "words")
     case = store.save_case(
-        samples.photo(0, 2, 2),
-        samples.QUALITY,
-        samples.prediction(),
-        patient=None,
-        lesion=NewLesion("back"),
-        taken_on="2024-01-01",
-        notes=f"before ({text}) after",
+        samples.analysis(samples.photo(0, 2, 2)),
+        NewVisit(None, NewLesion("back"), "2024-01-01", ClinicianReading(notes=f"before ({text}) after")),
     )
     for beginning in (text, text[:1]):
         page = store.search(CaseQuery(text=f"back {beginning}", limit=10_000))
@@ -208,14 +202,7 @@ def test_the_models_reading_is_no_diagnosis(store, save):
 
 def test_text_follows_what_is_edited(store, save):
     case = save(notes="alpha")
-    store.annotate(
-        case.visit.id,
-        clinician_label=None,
-        clinician_diagnosis="beta",
-        notes="gamma",
-        status="draft",
-        expected_version=1,
-    )
+    store.annotate(case.visit.id, ClinicianReading(diagnosis="beta", notes="gamma"), status="draft", expected_version=1)
     store.edit_lesion(case.lesion.id, "delta", "epsilon", expected_version=1)
     store.edit_patient(case.patient.id, "zeta", None, "unknown", expected_version=1)
     for word in ("beta", "gamma", "delta", "epsilon", "zeta"):

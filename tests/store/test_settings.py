@@ -9,7 +9,7 @@ import pytest
 
 from skinlens.errors import InvalidEntry
 from skinlens.settings import Settings, offered
-from skinlens.store import CaseStore, KeptSettings, Signer, settings
+from skinlens.store import CaseStore, ClinicianReading, KeptSettings, Signer, settings
 from tests.store.test_damage import rewrite
 
 ALL = Settings(
@@ -106,9 +106,7 @@ def test_damaged_settings_are_not_used(store):
 def sign(store, case, signer, status="signed", notes=""):
     return store.annotate(
         case.visit.id,
-        clinician_label="nv",
-        clinician_diagnosis="",
-        notes=notes,
+        ClinicianReading("nv", notes=notes),
         status=status,
         expected_version=case.visit.version,
         signer=signer,

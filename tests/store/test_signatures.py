@@ -11,13 +11,14 @@ from skinlens.records import Case
 from skinlens.settings import Settings
 from skinlens.store import CaseStore
 from skinlens.store.signatures import NO_DIAGNOSIS
+from tests.store import samples
 
 
 def write(store: CaseStore, case: Case, *, status: str = "signed", signer: str = "", **given: object) -> Case:
     """As a window does that showed ``case``."""
-    said = {field: getattr(case.visit, field) for field in ("clinician_label", "clinician_diagnosis", "notes")}
+    said = samples.reading_of(case.visit, given)
     return store.annotate(
-        case.visit.id, **(said | given), status=status, signer=signer, expected_version=case.visit.version
+        case.visit.id, said, **given, status=status, signer=signer, expected_version=case.visit.version
     )
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from skinlens.store import CaseStore, WorkTimes
+from skinlens.store import CaseStore, ClinicianReading, WorkTimes
 from tests.store import samples
 
 TEN = datetime(2026, 1, 2, 10, tzinfo=UTC)
@@ -37,8 +37,7 @@ def signed(store, save):
         number = case.visit.id
         statements = [("UPDATE visit SET created_at = ? WHERE id = ?", [TEN.isoformat(), number])]
         if signed_after is not None:
-            said = {"clinician_label": "nv", "clinician_diagnosis": "", "notes": "", "status": "signed"}
-            store.annotate(number, **said, expected_version=case.visit.version)
+            store.annotate(number, ClinicianReading("nv"), status="signed", expected_version=case.visit.version)
             at = (TEN + timedelta(minutes=signed_after)).isoformat()
             statements.append(("UPDATE revision SET at = ? WHERE visit_id = ? AND action = 'signed'", [at, number]))
         rewrite(store, *statements)

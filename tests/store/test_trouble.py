@@ -154,7 +154,7 @@ def test_in_a_read_only_folder_cases_are_read_and_exported(read_only):
     with as_a_plain_user():
         assert read_only.search().total == 1
         np.testing.assert_array_equal(read_only.photo(1).pixels, samples.photo(1).pixels)
-        assert len(read_only.explanations(1)) == 3
+        assert len(read_only.load(1).explanations) == 3
         assert read_only.export_patient(1).startswith(b"PK")
         (problem,) = read_only.tidy().problems
         assert problem.startswith(

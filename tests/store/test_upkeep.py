@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from skinlens.errors import StoreError
-from skinlens.store import CaseStore, NewPatient, Tidied
+from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit, Tidied
 from skinlens.store.upkeep import FEW
 from tests.store import samples
 
@@ -101,9 +101,7 @@ def test_an_older_database_moves_nothing_and_says_so(hundred, save):
 def test_the_database_of_another_folder_moves_nothing(hundred, tmp_path):
     other = CaseStore(tmp_path / "other")
     photo = samples.photo(99)
-    other.save_case(
-        photo, samples.QUALITY, samples.prediction(), patient=None, lesion=("back", ""), taken_on="2024-05-31"
-    )
+    other.save_case(samples.analysis(photo), NewVisit(None, NewLesion("back"), "2024-05-31"))
     for path in list(hundred.files.present().values())[1:]:
         path.unlink()
     hundred.database.unlink()
@@ -150,12 +148,12 @@ def test_leftovers_of_a_save_go_to_the_quarantine_and_come_back(store, save):
     assert len(in_place(store)) == 10
     assert contents(store) == everything
     assert {path.parent.name for path in store.home.glob("quarantine/*/*")} == {datetime.now(UTC).date().isoformat()}
-    assert len(store.explanations(case.visit.id)) == 3
+    assert len(store.load(case.visit.id).explanations) == 3
 
     store.database.write_bytes(with_second)
     assert store.tidy() == Tidied(0, 5, ())
     np.testing.assert_array_equal(store.photo(second.visit.id).pixels, samples.photo(2).pixels)
-    assert len(store.explanations(second.visit.id)) == 3
+    assert len(store.load(second.visit.id).explanations) == 3
 
 
 def test_the_quarantine_holds_for_thirty_days(store, save):

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from skinlens.case_record import Analysis
 from skinlens.clinical import ClinicalRecord, Plan, Recall
 from skinlens.records import QualityCheck, QualityReport
-from skinlens.store import CaseQuery, CaseStore, NewLesion, search
+from skinlens.store import CaseQuery, CaseStore, ClinicianReading, NewLesion, NewVisit, search
 from tests.store import samples
 
 STRANGE = QualityReport((QualityCheck("familiarity", "Familiarity", 60.0, 48.5, "at most", "", False, "Fur."),))
@@ -40,15 +41,15 @@ def worklist(tmp_path_factory):
     ]
     for seed, (name, lesion, day, melanoma, quality, status, clinical) in enumerate(cases):
         store.save_case(
-            samples.photo(seed, 4, 5),
-            quality,
-            samples.prediction("mel", melanoma),
-            patient=None if name is None else store.find_or_add_patient(name).id,
-            lesion=lesion if isinstance(lesion, int) else NewLesion(lesion),
-            taken_on=day,
-            clinician_label="nv" if status == SIGNED else None,
-            status=status,
-            clinical=clinical,
+            Analysis(samples.photo(seed, 4, 5), quality, samples.prediction("mel", melanoma)),
+            NewVisit(
+                None if name is None else store.find_or_add_patient(name).id,
+                lesion if isinstance(lesion, int) else NewLesion(lesion),
+                day,
+                ClinicianReading("nv" if status == SIGNED else None),
+                status=status,
+                clinical=clinical,
+            ),
         )
     return store
 
@@ -106,18 +107,13 @@ def test_going_on_after_each_row_gives_the_rest_of_the_list(worklist, sort, desc
         page = worklist.search(replace(query, after=number))
         assert [row.visit_id for row in page.rows] == whole[place + 1 :]
         assert page.total == 7
-        before = whole[place - 1] if place else None
-        after = whole[place + 1] if place + 1 < len(whole) else None
-        assert worklist.neighbors(query, number) == (before, after)
 
 
-def test_a_case_that_left_the_list_still_has_neighbors_in_it(worklist):
+def test_after_a_case_that_left_the_list_it_goes_on_where_that_stood(worklist):
     unsigned = CaseQuery(status="draft")  # 7, 5, 3, 2
-    assert worklist.neighbors(unsigned, 4) == (5, 3)  # signed; it stands between them
-    assert [row.visit_id for row in worklist.search(replace(unsigned, after=4)).rows] == [3, 2]
-    assert worklist.neighbors(unsigned, 99) == (None, None)
-    assert worklist.neighbors(unsigned, 10**30) == (None, None)
-    assert len(worklist.search(replace(unsigned, after=99)).rows) == 4
+    assert [row.visit_id for row in worklist.search(replace(unsigned, after=4)).rows] == [3, 2]  # signed
+    for gone in (99, 10**30):
+        assert len(worklist.search(replace(unsigned, after=gone)).rows) == 4
 
 
 def test_a_page_goes_on_where_it_was_while_rows_leave_the_list(store, save):
@@ -125,9 +121,7 @@ def test_a_page_goes_on_where_it_was_while_rows_leave_the_list(store, save):
     first = store.search(CaseQuery(status="draft", limit=2))
     assert [row.visit_id for row in first.rows] == [numbers[5], numbers[4]]
     for number in numbers[4:]:  # both are signed before the next page is asked for
-        store.annotate(
-            number, clinician_label="nv", clinician_diagnosis="", notes="", status="signed", expected_version=1
-        )
+        store.annotate(number, ClinicianReading("nv"), status="signed", expected_version=1)
     again = store.search(CaseQuery(status="draft", limit=2, after=numbers[4]))
     assert [row.visit_id for row in again.rows] == [numbers[3], numbers[2]]
     assert (again.total, again.offset) == (4, 0)

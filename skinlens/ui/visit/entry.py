@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from skinlens.clinical import ClinicalRecord, Histology, Plan, Recall
 from skinlens.criteria import Abcd, Criteria, SevenPoint
 from skinlens.labels import DIAGNOSES
 from skinlens.records import Visit
+from skinlens.store import ClinicianReading
 from skinlens.ui import conflicts
 from skinlens.ui.conflicts import Difference, Value
 
@@ -48,9 +49,9 @@ class Entry:
     histology: Histology | None
 
     @property
-    def reading(self) -> dict[str, Any]:
+    def reading(self) -> ClinicianReading:
         """The diagnosis and the notes, as the store takes them."""
-        return {name: getattr(self, name) for name in ("clinician_label", "clinician_diagnosis", "notes")}
+        return ClinicianReading(self.clinician_label, self.clinician_diagnosis, self.notes)
 
     @property
     def clinical(self) -> ClinicalRecord:

@@ -5,12 +5,13 @@ from typing import cast
 import streamlit as st
 
 from skinlens import audit
+from skinlens.case_record import Revision
 from skinlens.checks.registry import CHECKS
 from skinlens.clock import local_minute
 from skinlens.explain import METHODS
 from skinlens.formatting import Unit
 from skinlens.records import Case, Method, Target
-from skinlens.store import CaseStore, Revision
+from skinlens.store import CaseStore
 from skinlens.ui import cache, confirmation, erase_dialogs, moving, session, widgets
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.patient import editing

@@ -199,7 +199,7 @@ def _write(store: CaseStore, opened: OpenCase, mine: Entry, wanted: Status, sign
     try:
         changed = store.annotate(
             visit.id,
-            **mine.reading,
+            mine.reading,
             clinical=mine.clinical,
             status=wanted,
             expected_version=visit.version,
