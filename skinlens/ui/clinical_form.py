@@ -27,6 +27,7 @@ from skinlens.errors import InvalidEntry
 from skinlens.records import Case
 from skinlens.store import CaseStore
 from skinlens.ui import clinical_fields, confirmation, outline, widgets
+from skinlens.ui.numbers import Expected
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.visit.entry import Planned
 from skinlens.ui.words import plain
@@ -227,10 +228,8 @@ def _follow_up(opened: OpenCase, read: ClinicalRecord, taken_on: str) -> tuple[i
     with left:
         months = widgets.number(
             "In how many months",
-            1,
-            MOST_MONTHS,
+            Expected(1, MOST_MONTHS, whole=True),
             stored.months if stored and stored.months else DEFAULT_MONTHS,
-            whole=True,
             key=clinical_fields.key(opened, "months"),
         ).whole
     if months is None:

@@ -237,19 +237,14 @@ def _laid_over(overlaid: Overlaid, photos: tuple[Photo, Photo], days: tuple[str,
     aligned = overlaid.later
     assert aligned is not None
     first, last = days
+    alt = f"Photo of {last}, aligned with that of {first}"
+    pair = (
+        Panel("before", first, "", (), f"Photo of {first}"),
+        Panel("after", last, "", (), alt, photo=aligned, mm_per_px=mm_per_px),
+    )
     viewer.show(
-        photos[0],
-        [
-            Panel("before", first, "", (), f"Photo of {first}"),
-            Panel("after", last, "", (), f"Photo of {last}, aligned with that of {first}",
-                  photo=aligned, mm_per_px=mm_per_px),
-        ],
-        InputSpec(),
-        style="heat",
-        opacity=0,
+        viewer.Row(photos[0], pair, InputSpec(), mm_per_px=mm_per_px),
+        viewer.Layout(columns=2, overlaid=True),
         key="overlaid",
-        columns=2,
-        overlaid=True,
-        mm_per_px=mm_per_px,
-    )  # fmt: skip
+    )
     viewer.load(photos[0], aligned, key="overlaid")

@@ -15,7 +15,9 @@ def opened(page: Page, address: str) -> None:  # noqa: F811
 
 def test_a_save_is_confirmed_beside_its_button_without_scrolling(page: Page, stocked: str) -> None:  # noqa: F811
     for button in ("Save clinic", "Save display"):
-        opened(page, stocked)  # anew: on a slow computer what the first save said is still there when the second is made
+        opened(
+            page, stocked
+        )  # anew: on a slow computer what the first save said is still there when the second is made
         pressed = page.get_by_role("button", name=button)
         pressed.scroll_into_view_if_needed()
         pressed.click()

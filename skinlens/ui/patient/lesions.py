@@ -91,11 +91,13 @@ def section(store: CaseStore, patient: Patient, found: Sequence[Shown]) -> None:
         with st.container(key="map_says"):
             placing.says(store, patient, by_id, {one.lesion.id: one.number for one in found})
         bodymap.show(
-            [one.pin for one in found],
+            bodymap.Shown(
+                [one.pin for one in found],
+                chosen=chosen,
+                placing=placing.asked(),
+                spot=placing.new_spot(patient),
+            ),
             key=str(patient.id),
-            chosen=chosen,
-            placing=placing.asked(),
-            spot=placing.new_spot(patient),
             on_choose=lambda number: address.step(lesion=str(number)),
             on_spot=lambda spot: placing.spotted(store, patient, by_id, spot),
         )
