@@ -120,6 +120,7 @@ class CaseStore(
         }
         if status == "signed":
             must_have_diagnosis(clinician_label)
+            clinical_rows.must_be_complete(typed["abcd"])
         for explanation in explanations:
             visits.must_explain(explanation, photo.sha256)
         for check in checks:

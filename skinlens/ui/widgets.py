@@ -226,6 +226,27 @@ def _texts(entry: NewPatient | NewLesion) -> Iterator[tuple[str, str]]:
     return ((key, one) for key, one in entry._asdict().items() if isinstance(one, str))
 
 
+def pages(name: str, count: int, now: int) -> None:
+    """The pages of a list, ``now`` the one that is shown; the number of one that is turned to stands in the session
+    under ``name``.
+
+    Streamlit's own field always has a default, unlike its other fields, and so warns of a second one whenever a program
+    sets its value. It is given the page as its default instead, and drawn anew, under another key, where something else
+    turned the page: an address, a search that finds less, a lesion that is chosen.
+    """
+    at = f"{name}_pages"
+    turns, shown = st.session_state.get(at, (0, now))
+    turns += shown != now
+    st.session_state[at] = turns, now
+    key = f"{at}_{turns}"
+
+    def turned() -> None:
+        st.session_state[name] = st.session_state[key]
+        st.session_state[at] = turns, st.session_state[key]
+
+    st.pagination(count, default=now, key=key, on_change=turned)
+
+
 def fields(pairs: Mapping[str, str]) -> None:
     """Captions and what stands beside them."""
     inside = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in pairs.items())
