@@ -42,6 +42,7 @@ FIELDS: Mapping[str, str] = {
     "histology_report": "number of the histology report",
     "histology_text": "histology in words",
     "lesion": "lesion number",
+    "moved_by": "moved by",
     "notes": "notes",
     "outlines": "outline",
     "patient": "patient number",

@@ -3,6 +3,7 @@
 Both are for melanocytic lesions: a seborrheic keratosis or a basal cell carcinoma has to be ruled out first.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, get_args
@@ -72,12 +73,8 @@ class Abcd:
     """How many of ``RULE_STRUCTURES`` are seen: 1 to 5."""
 
     def __post_init__(self) -> None:
-        for name, (least, most) in _ABCD_RANGES.items():
-            value = getattr(self, name)
-            if type(value) is not int or not least <= value <= most:
-                raise InvalidEntry(
-                    f"ABCD rule: {name} is a whole number from {least} to {most}, found {value!r}. Correct it."
-                )
+        for name in _ABCD_RANGES:
+            _must_be_a_count(name, getattr(self, name))
 
     @property
     def total_score(self) -> Decimal:
@@ -107,6 +104,54 @@ class Abcd:
 
 
 _ABCD_RANGES = {"asymmetry": ASYMMETRY, "border": BORDER, "colors": COLORS, "structures": STRUCTURES}
+
+
+def _must_be_a_count(name: str, value: object) -> None:
+    least, most = _ABCD_RANGES[name]
+    if type(value) is not int or not least <= value <= most:
+        raise InvalidEntry(f"ABCD rule: {name} is a whole number from {least} to {most}, found {value!r}. Correct it.")
+
+
+@dataclass(frozen=True)
+class PartialAbcd:
+    """The ABCD rule before all four are counted: it has no score, and belongs to a draft alone.
+
+    Raises:
+        InvalidEntry: a count is outside of what the rule knows.
+    """
+
+    asymmetry: int | None = None
+    border: int | None = None
+    colors: int | None = None
+    structures: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value is not None:
+                _must_be_a_count(name, value)
+
+    @property
+    def counts(self) -> tuple[int | None, ...]:
+        """A, B, C and D; None: not counted yet."""
+        return self.asymmetry, self.border, self.colors, self.structures
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """What is not counted yet."""
+        return tuple(name for name, value in vars(self).items() if value is None)
+
+
+def abcd_of(counts: Sequence[int | None]) -> Abcd | PartialAbcd | None:
+    """The rule of these counts of A, B, C and D; None where there is none of them."""
+    whole = [count for count in counts if count is not None]
+    if len(whole) == len(_ABCD_RANGES):
+        return Abcd(*whole)
+    return PartialAbcd(*counts) if whole else None
+
+
+def counted(counts: Sequence[int | None]) -> str:
+    """What was counted of A, B, C and D: "A 2, B 3"."""
+    return ", ".join(f"{sign} {count}" for sign, count in zip("ABCD", counts, strict=True) if count is not None)
 
 
 @dataclass(frozen=True)
@@ -163,7 +208,7 @@ class SevenPoint:
 class Criteria:
     """What a clinician entered of a photo; each part can be missing."""
 
-    abcd: Abcd | None = None
+    abcd: Abcd | PartialAbcd | None = None
     seven_point: SevenPoint | None = None
     pattern: str = ""
     """The global pattern and whatever else was seen, in the clinician's words."""
@@ -176,8 +221,8 @@ class Criteria:
 
     @property
     def rules(self) -> tuple[Abcd | SevenPoint, ...]:
-        """Those that were filled in."""
-        return tuple(rule for rule in (self.abcd, self.seven_point) if rule is not None)
+        """Those that were filled in, and have a score."""
+        return tuple(rule for rule in (self.abcd, self.seven_point) if isinstance(rule, Abcd | SevenPoint))
 
 
 NO_CRITERIA = Criteria()

@@ -58,6 +58,11 @@ def entered_length(mm: float, unit: Unit = "mm") -> str:
     return length(mm, unit) if unit == "inch" else f"{mm:g}\u00a0mm"
 
 
+def in_both_units(mm: float) -> str:
+    """A length where it is not known in which unit it was entered: "2 mm (0.08 in)"."""
+    return f"{mm:g}\u00a0mm ({mm / MM_PER_INCH:.2f}\u00a0in)"
+
+
 def length(mm: float, unit: Unit = "mm") -> str:
     """A length of some millimeters: tenths of a millimeter, or hundredths of an inch, which are as fine."""
     if not math.isfinite(mm):

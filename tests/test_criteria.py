@@ -7,7 +7,7 @@ from itertools import combinations, product
 
 import pytest
 
-from skinlens.criteria import CHECKLIST, MAJOR, Abcd, Criteria, SevenPoint
+from skinlens.criteria import CHECKLIST, MAJOR, Abcd, Criteria, PartialAbcd, SevenPoint, abcd_of
 from skinlens.errors import InvalidEntry
 from skinlens.records import ModelRef, Prediction, QualityCheck, QualityReport, Threshold
 from skinlens.wording import criteria_statement
@@ -62,6 +62,17 @@ def test_a_count_that_the_rule_does_not_know_is_refused(counts: tuple[int, int, 
     with pytest.raises(InvalidEntry) as refused:
         Abcd(*counts)
     assert str(refused.value) == f"ABCD rule: {named}. Correct it."
+
+
+def test_counts_make_the_rule_once_all_four_are_given() -> None:
+    assert abcd_of((2, 3, 4, 3)) == Abcd(2, 3, 4, 3)
+    assert abcd_of((None,) * 4) is None
+    part = abcd_of((0, None, 4, None))
+    assert part == PartialAbcd(0, colors=4)
+    assert part.open == ("border", "structures")
+    assert Criteria(part).rules == ()
+    with pytest.raises(InvalidEntry, match="colors is a whole number from 1 to 6, found 7"):
+        PartialAbcd(colors=7)
 
 
 def test_all_128_answers_to_the_checklist_in_both_versions() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from skinlens.clinical import PHOTOTYPES, ClinicalRecord, Histology, Recall
-from skinlens.criteria import CHECKLIST, Abcd, SevenPoint
+from skinlens.criteria import CHECKLIST, Abcd, PartialAbcd, SevenPoint, counted
 from skinlens.formatting import Unit, entered_length
 from skinlens.labels import DIAGNOSES
 from skinlens.records import Case
@@ -53,11 +53,12 @@ def _plan(record: ClinicalRecord) -> Iterator[Entry]:
     yield Entry("Histology", _histology(record.histology))
 
 
-def _abcd(rule: Abcd | None) -> str:
+def _abcd(rule: Abcd | PartialAbcd | None) -> str:
     if rule is None:
         return ""
-    counts = ", ".join(f"{sign} {count}" for sign, count in zip("ABCD", rule.counts, strict=True))
-    return f"Total dermoscopy score (TDS) {rule.total_score}, {rule.reading}: {counts}."
+    if isinstance(rule, PartialAbcd):
+        return f"Not complete, no score: {counted(rule.counts)}; not counted yet: {', '.join(rule.open)}."
+    return f"Total dermoscopy score (TDS) {rule.total_score}, {rule.reading}: {counted(rule.counts)}."
 
 
 def _checklist(rule: SevenPoint | None) -> str:

@@ -246,12 +246,13 @@ def _case_fields(record: CaseRecord, unit: Unit) -> tuple[Entry, ...]:
     if patient and age and not patient.born_earlier and not age.endswith("+"):
         age = f"{age} (born {patient.birth_year})"
     diameter = _diameter(record, unit)
+    site = ", ".join(filter(None, (lesion.body_site.strip(), lesion.remark.strip())))
     return (
         Entry("Patient ID", patient.pseudonym if patient else "no patient"),
         Entry("Sex", patient.sex if patient and patient.sex != "unknown" else "not recorded"),
         Entry("Age at the photo", age or "not recorded"),
         Entry("Skin phototype (Fitzpatrick)", phototype(case) or "not recorded"),
-        Entry("Site", ", ".join(filter(None, (lesion.body_site.strip(), lesion.remark.strip()))) or "not recorded"),
+        Entry("Site", f"{site[:1].upper()}{site[1:]}" or "not recorded"),
         *((Entry("Largest diameter", diameter),) if diameter else ()),
         Entry("Photo taken on", visit.taken_on or "not recorded"),
         Entry("Case", str(visit.id) if visit.id else "not kept"),

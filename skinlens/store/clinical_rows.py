@@ -16,8 +16,9 @@ from skinlens.clinical import (
     Recall,
     months_after,
 )
-from skinlens.criteria import ABCD_RULE, Abcd, Criteria, SevenPoint
+from skinlens.criteria import ABCD_RULE, Abcd, Criteria, PartialAbcd, SevenPoint, abcd_of, counted
 from skinlens.errors import InvalidEntry
+from skinlens.formatting import in_both_units
 from skinlens.labels import DIAGNOSES
 from skinlens.store import validation
 
@@ -178,8 +179,8 @@ def scale_columns(field_width_mm: float | None) -> Columns:
     least, most = FIELD_WIDTH_MM
     if field_width_mm is not None and not least <= field_width_mm <= most:  # nor is NaN in between
         raise InvalidEntry(
-            f"The width that a photo shows is from {least:g} to {most:g} mm, found {field_width_mm:g} mm. Correct it, "
-            "or leave it empty if it is not known."
+            f"The field of view is from {in_both_units(least)} to {in_both_units(most)}, found "
+            f"{in_both_units(field_width_mm)}. Correct it, or leave it empty if it is not known."
         )
     return {"field_width_mm": None if field_width_mm is None else float(field_width_mm)}
 
@@ -200,7 +201,7 @@ def in_words(column: str, value: Any) -> str | None:
     if value is None or (isinstance(value, str) and column not in {"abcd", "seven_point"}):
         return value
     if column == "abcd":
-        return ", ".join(f"{sign} {count}" for sign, count in zip("ABCD", _abcd_counts(value), strict=True))
+        return counted(_abcd_counts(value))
     if column == "seven_point":
         found = _seven_point_of(value)
         return None if found is None else f"{', '.join(found.present) or 'none'} ({found.version})"
@@ -211,7 +212,7 @@ def exported(record: ClinicalRecord) -> dict[str, Any]:
     """The record as the export has it: what was entered, with the scores that follow from it."""
     content = asdict(record)
     criteria = record.criteria
-    if criteria.abcd is not None:
+    if isinstance(criteria.abcd, Abcd):
         content["criteria"]["abcd"] |= {
             "rule": ABCD_RULE,
             "total_score": str(criteria.abcd.total_score),
@@ -231,11 +232,25 @@ def _json(value: Mapping[str, object]) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
-def _abcd_of(stored: str | None) -> Abcd | None:
-    return None if stored is None else Abcd(*_abcd_counts(stored))
+def must_be_complete(abcd: str | None) -> None:
+    """Refuse to sign, or to amend what was signed, with an ABCD rule that lacks a count.
+
+    Raises:
+        InvalidEntry: it says which.
+    """
+    rule = _abcd_of(abcd)
+    if isinstance(rule, PartialAbcd):
+        raise InvalidEntry(
+            f"Not saved yet: the ABCD rule lacks {' and '.join(rule.open)}. A draft can be saved like this; a signed "
+            "case has all four counts or none. Complete the rule, or clear it."
+        )
 
 
-def _abcd_counts(stored: str) -> tuple[int, int, int, int]:
+def _abcd_of(stored: str | None) -> Abcd | PartialAbcd | None:
+    return None if stored is None else abcd_of(_abcd_counts(stored))
+
+
+def _abcd_counts(stored: str) -> tuple[int | None, ...]:
     found = json.loads(stored)
     return found["asymmetry"], found["border"], found["colors"], found["structures"]
 

@@ -2,7 +2,7 @@
 
 from skinlens.clinical import ClinicalRecord
 from skinlens.records import BodyPosition, Case, Lesion, Patient, Sex, Status
-from skinlens.store import clinical_rows, erasure, mapping, patients, signatures, validation, visits
+from skinlens.store import clinical_rows, erasure, mapping, patients, settings, signatures, validation, visits
 from skinlens.store.connection import StoreHome
 from skinlens.store.validation import ClinicianReading, NewLesion, NewPatient
 
@@ -78,15 +78,18 @@ class StoredCorrections(StoreHome):
         patient: NewPatient | int | None,
         lesion: NewLesion | int,
         expected_version: int,
+        signer: str = "",
     ) -> Case:
         """Move one visit to another lesion of the same or of another patient, given as in ``NewVisit``.
 
-        The trail gets the numbers of both, and the body sites. A lesion that is left without a visit is removed: it
-        was there for this photo alone. The patient that it belonged to stays.
+        The trail gets the numbers of both, the body sites, and ``signer``: the name of who moves it. A lesion that is
+        left without a visit is removed: it was there for this photo alone. The patient that it belonged to stays.
 
         Raises:
-            InvalidEntry: the lesion is not of that patient, or the patient was born after the photo.
+            InvalidEntry: the lesion is not of that patient, or the patient was born after the photo; or nobody moves a
+                signed case, and the settings list who signs.
         """
+        name = settings.optional_line(signer, "name of who moves it")
         with self._writing() as db:
             before = visits.case_of(db, visit_id)
             year = int(before.visit.taken_on[:4])
@@ -95,8 +98,12 @@ class StoredCorrections(StoreHome):
             patients.must_be_current("visit", stored, expected_version, {"lesion_id": wanted})
             lesion_id = patients.lesion_for_case(db, patient, lesion, year)
             if lesion_id != before.lesion.id:
+                if before.visit.status != "draft":
+                    signatures.must_have_name(db, name, signs=False)
                 mapping.update(db, "visit", visit_id, {"lesion_id": lesion_id, "updated_at": validation.now()})
                 changes = visits.move_in_words(before, visits.case_of(db, visit_id))
+                if name:
+                    changes["moved_by"] = (None, name)
                 patients.record_revision(db, "visit", visit_id, "moved", changes, stored["model_version"])
                 patients.remove_empty_lesion(db, before.lesion.id)
                 erasure.schedule_purge(db)  # the search index held the words of the lesion and patient before

@@ -11,7 +11,7 @@ from sqlite_utils.db import Database
 
 from skinlens.clinical import FIELD_WIDTH_MM
 from skinlens.errors import InvalidEntry
-from skinlens.formatting import Unit
+from skinlens.formatting import Unit, in_both_units
 from skinlens.settings import Overlay, Settings
 from skinlens.store import mapping, validation
 from skinlens.store.connection import StoreHome
@@ -192,8 +192,9 @@ def _field_width(value: float | None) -> float | None:
         raise InvalidEntry(f"{value!r} is no width of a field of view. Expected millimeters, or nothing.")
     if not least <= value <= most:
         raise InvalidEntry(
-            f"A field of view {value:g} mm wide is not possible: expected {least:g} to {most:g} mm, or nothing. It is "
-            "the width of what the whole photo shows, to be read from a ruler in a photo of it."
+            f"A field of view {in_both_units(value)} wide is not possible: expected {in_both_units(least)} to "
+            f"{in_both_units(most)}, or nothing. It is the width of what the whole photo shows, to be read from a "
+            "ruler in a photo of it."
         )
     return float(value)
 

@@ -40,7 +40,8 @@ def write(
         if not changes:
             return
         if reached != "draft":
-            _must_have_name(db, name, signs=stored["status"] == "draft")
+            must_have_name(db, name, signs=stored["status"] == "draft")
+            clinical_rows.must_be_complete(updated.get("abcd", stored["abcd"]))
         if stored["status"] == "draft" and reached == "signed":
             must_have_diagnosis(wanted.get("clinician_label", stored["clinician_label"]))
             updated |= {"signed_by": name, "signed_at": updated["updated_at"]}
@@ -84,10 +85,14 @@ def signature_words(signed_by: str, signed_at: str | None) -> str:
     return (f" by {signed_by}" if signed_by else "") + (f" on {local_day(signed_at)}" if signed_at else "")
 
 
-def _must_have_name(db: Database, name: str, *, signs: bool) -> None:
-    """Where the clinic lists who signs, nobody signs or amends without a name."""
+def must_have_name(db: Database, name: str, *, signs: bool) -> None:
+    """Where the clinic lists who signs, nobody signs, amends or moves what was signed without a name.
+
+    Raises:
+        InvalidEntry: there is none.
+    """
     if name or not settings.stored(db).signers:
         return
     if signs:
         raise InvalidEntry(NO_SIGNER)
-    raise InvalidEntry("Not saved yet: this case is signed. Choose who amends it, or type another name.")
+    raise InvalidEntry("Not saved yet: this case is signed. Choose who changes it, or type another name.")

@@ -77,6 +77,7 @@ def typed_columns(visit: NewVisit) -> Row:
     }
     if visit.status == "signed":
         signatures.must_have_diagnosis(visit.reading.label)
+        clinical_rows.must_be_complete(typed["abcd"])
     return typed
 
 

@@ -21,12 +21,15 @@ from skinlens.criteria import (
     ChecklistItem,
     ChecklistVersion,
     Criteria,
+    PartialAbcd,
     SevenPoint,
+    abcd_of,
 )
 from skinlens.errors import InvalidEntry
 from skinlens.records import Case
 from skinlens.store import CaseStore
 from skinlens.ui import clinical_fields, confirmation, widgets
+from skinlens.ui.numbers import Expected
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.visit.entry import Planned
 from skinlens.ui.words import plain
@@ -59,7 +62,7 @@ DEFAULT_MONTHS = 3
 class Entered(NamedTuple):
     """What stands in the fields of the criteria."""
 
-    abcd: Abcd | None
+    abcd: Abcd | PartialAbcd | None
     seven_point: SevenPoint | None
     pattern: str
     symptoms: str
@@ -67,7 +70,7 @@ class Entered(NamedTuple):
     phototype: int | None
     """Of the patient."""
     problem: str
-    """Why it cannot be saved like this; empty where it can."""
+    """Why it cannot be signed like this; empty where it can."""
 
 
 # ---------------------------------------------------------------------------------------------------------- criteria
@@ -81,18 +84,18 @@ def criteria(opened: OpenCase, read: ClinicalRecord) -> Entered:
     counts = _counts(opened, read.criteria.abcd)
     seven_point = _checklist(opened, read.criteria.seven_point)
     pattern = clinical_fields.text(opened, "pattern", "Pattern and other findings (optional)", read.criteria.pattern)
-    missing = [COUNTS[sign][0] for sign, count in counts.items() if count is None]
-    abcd = None if missing else Abcd(*(cast(int, count) for count in counts.values()))
-    part = bool(missing) and len(missing) < len(counts)
-    if part:
-        st.caption(f"The ABCD rule has a score once all four are given. Still open: {', '.join(missing)}.")
+    abcd = abcd_of(list(counts.values()))
+    problem = ""
+    if isinstance(abcd, PartialAbcd):
+        missing = ", ".join(COUNTS[sign][0] for sign, count in counts.items() if count is None)
+        st.caption(f"The ABCD rule has a score once all four are given. Still open: {missing}.")
+        problem = f"Complete the ABCD rule ({missing}), or clear it; a draft can be saved without."
     if statement := criteria_statement(Criteria(abcd, seven_point, pattern), case.visit.quality, case.visit.prediction):
         st.info(plain(statement))
     symptoms = clinical_fields.text(opened, "symptoms", "Symptoms (optional)", read.symptoms)
     evolution = clinical_fields.text(opened, "evolution", "Change over time, as told (optional)", read.evolution)
     phototype = _phototype(opened, case)
     widgets.unprintable({"pattern": pattern, "symptoms": symptoms, "evolution": evolution})
-    problem = f"Complete the ABCD rule ({', '.join(missing)}), or clear it." if part else ""
     return Entered(abcd, seven_point, pattern, symptoms, evolution, phototype, problem)
 
 
@@ -127,8 +130,8 @@ def _suggest(opened: OpenCase) -> None:
         st.caption(plain("\n\n".join(said)))
 
 
-def _counts(opened: OpenCase, stored: Abcd | None) -> dict[str, int | None]:
-    before = dict(zip(COUNTS, stored.counts, strict=True)) if stored else {}
+def _counts(opened: OpenCase, stored: Abcd | PartialAbcd | None) -> dict[str, int | None]:
+    before: dict[str, int | None] = dict(zip(COUNTS, stored.counts, strict=True)) if stored else {}
     counts: dict[str, int | None] = {}
     for sign, (label, (least, most), what) in COUNTS.items():
         key = clinical_fields.key(opened, sign)
@@ -227,10 +230,8 @@ def _follow_up(opened: OpenCase, read: ClinicalRecord, taken_on: str) -> tuple[i
     with left:
         months = widgets.number(
             "In how many months",
-            1,
-            MOST_MONTHS,
+            Expected(1, MOST_MONTHS, whole=True),
             stored.months if stored and stored.months else DEFAULT_MONTHS,
-            whole=True,
             key=clinical_fields.key(opened, "months"),
         ).whole
     if months is None:

@@ -223,19 +223,14 @@ def _laid_over(overlaid: Overlaid, before: CaseRecord, after: CaseRecord) -> Non
     aligned, mm_per_px = overlaid.later, before.mm_per_px
     assert aligned is not None
     first, last = visit_days((one.visit.id, one.visit.taken_on) for one in (before, after)).values()
+    alt = f"Photo of {last}, aligned with that of {first}"
+    pair = (
+        Panel("before", first, "", (), f"Photo of {first}"),
+        Panel("after", last, "", (), alt, photo=aligned, mm_per_px=mm_per_px),
+    )
     viewer.show(
-        before.photo,
-        [
-            Panel("before", first, "", (), f"Photo of {first}"),
-            Panel("after", last, "", (), f"Photo of {last}, aligned with that of {first}",
-                  photo=aligned, mm_per_px=mm_per_px),
-        ],
-        InputSpec(),
-        style="heat",
-        opacity=0,
+        viewer.Row(before.photo, pair, InputSpec(), mm_per_px=mm_per_px),
+        viewer.Layout(columns=2, overlaid=True),
         key="overlaid",
-        columns=2,
-        overlaid=True,
-        mm_per_px=mm_per_px,
-    )  # fmt: skip
+    )
     viewer.load(before.photo, aligned, key="overlaid")

@@ -1,5 +1,6 @@
 """What a clinician chooses: settings of the maps, filters of the history."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -10,6 +11,7 @@ from skinlens.labels import CODES, DIAGNOSES
 from skinlens.records import Method
 from skinlens.store import CaseQuery, CaseStore
 from skinlens.ui import address, session, widgets
+from skinlens.ui.numbers import Expected
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.widgets import Entered
 from skinlens.ui.words import STATUSES, diagnosis_name, name
@@ -53,10 +55,8 @@ def _parameter(method: Method, parameter: Parameter) -> Any:
         )
     return widgets.number(
         parameter.title,
-        parameter.low,
-        parameter.high,
+        Expected(parameter.low, parameter.high, whole=True),
         None if parameter.default is None else int(parameter.default),
-        whole=True,
         placeholder="from the photo",
         help_text=parameter.help,
         key=key,
@@ -87,56 +87,46 @@ def filters(store: CaseStore) -> CaseQuery:
     address.note("order", sort)
     query: dict[str, Any] = {"text": words, **_SORTS[sort]}
     with more.popover("More filters", width="stretch"):
-        first, second, third = st.columns(3)
-        query["patient"] = first.text_input("Patient ID", key="find_patient", persist_state="session")
-        query["body_site"] = second.selectbox(
-            "Body site", store.body_sites(), index=None, placeholder=ANY, key="find_site", persist_state="session"
-        )
-        query["status"] = third.selectbox(
-            "Status",
-            list(STATUSES),
-            index=None,
-            placeholder=ANY,
-            format_func=STATUSES.__getitem__,
-            key="find_status",
-            persist_state="session",
-        )
-        query["top_label"] = first.selectbox(
-            "Most probable class",
-            CODES,
-            index=None,
-            placeholder=ANY,
-            format_func=name,
-            key="find_top",
-            persist_state="session",
-        )
-        query["prob_of"] = second.selectbox(
-            "Probability of",
-            CODES,
-            index=None,
-            placeholder="no class",
-            format_func=name,
-            key="find_of",
-            persist_state="session",
-        )
-        with third:
-            least = widgets.number(
-                "is at least, %", 0, 100, 0, unit="%", disabled=query["prob_of"] is None, key="find_least"
-            )
-        query["min_prob"] = (least.value or 0.0) / 100
-        query["clinician_label"] = first.selectbox(
-            "Your diagnosis",
-            list(DIAGNOSES),
-            index=None,
-            placeholder=ANY,
-            format_func=diagnosis_name,
-            key="find_said",
-            persist_state="session",
-        )
-        since = second.date_input(
-            "Photo taken from", None, format="YYYY-MM-DD", key="find_from", persist_state="session"
-        )
-        until = third.date_input("until", None, format="YYYY-MM-DD", key="find_until", persist_state="session")
-        query["taken_from"] = since.isoformat() if since else None
-        query["taken_until"] = until.isoformat() if until else None
+        query |= _more_filters(store)
     return CaseQuery(**query, limit=PAGE_SIZE)
+
+
+def _more_filters(store: CaseStore) -> dict[str, Any]:
+    """The folded fields, as fields of ``CaseQuery``."""
+    first, second, third = st.columns(3)
+    patient = first.text_input("Patient ID", key="find_patient", persist_state="session")
+    with second:
+        site = _any_of("Body site", store.body_sites(), str, key="find_site")
+    with third:
+        status = _any_of("Status", list(STATUSES), STATUSES.__getitem__, key="find_status")
+    with first:
+        top = _any_of("Most probable class", CODES, name, key="find_top")
+    with second:
+        prob_of = _any_of("Probability of", CODES, name, key="find_of", placeholder="no class")
+    with third:
+        share = Expected(0, 100, "%")
+        least = widgets.number("is at least, %", share, 0, disabled=prob_of is None, key="find_least")
+    with first:
+        diagnosis = _any_of("Your diagnosis", list(DIAGNOSES), diagnosis_name, key="find_said")
+    since = second.date_input("Photo taken from", None, format="YYYY-MM-DD", key="find_from", persist_state="session")
+    until = third.date_input("until", None, format="YYYY-MM-DD", key="find_until", persist_state="session")
+    return {
+        "patient": patient,
+        "body_site": site,
+        "status": status,
+        "top_label": top,
+        "prob_of": prob_of,
+        "min_prob": (least.value or 0.0) / 100,
+        "clinician_label": diagnosis,
+        "taken_from": since.isoformat() if since else None,
+        "taken_until": until.isoformat() if until else None,
+    }
+
+
+def _any_of(
+    label: str, options: Sequence[str], words: Callable[[Any], str], *, key: str, placeholder: str = ANY
+) -> str | None:
+    """A field for one of the options, by its words; it begins with none of them, which asks for any."""
+    return st.selectbox(
+        label, options, index=None, placeholder=placeholder, format_func=words, key=key, persist_state="session"
+    )

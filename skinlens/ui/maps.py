@@ -145,14 +145,11 @@ def _row(opened: OpenCase, classifier: Classifier | None, *, details: bool) -> N
         *(_panel(opened, method, able=classifier is not None, details=details) for method in METHODS),
     ]
     with place:
+        spec = classifier.engine.spec if classifier else InputSpec()
         viewer.show(
-            photo,
-            panels,
-            classifier.engine.spec if classifier else InputSpec(),
-            style=style,
-            opacity=opacity,
+            viewer.Row(photo, panels, spec, style, opacity, opened.mm_per_px),
+            viewer.Layout(),
             key="maps",
-            mm_per_px=opened.mm_per_px,
             on_make=make,
             on_cancel=cancel,
             on_look=change_look,

@@ -5,7 +5,7 @@ import streamlit as st
 from skinlens.errors import SkinLensError
 from skinlens.records import Case
 from skinlens.store import CaseStore
-from skinlens.ui import placement, session
+from skinlens.ui import placement, session, signing
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import case_title, plain
 
@@ -25,6 +25,11 @@ def form(store: CaseStore, opened: OpenCase, stored: Case) -> None:
         st.warning(plain(placement.same_photo(found, chosen)))
         if not st.checkbox("Move it there nevertheless", key=opened.key("move_again")):
             missing.append("whether it is to be moved there nevertheless")
+    signer = ""
+    if stored.visit.status != "draft":
+        signer = signing.choose(store, draft=False, key=opened.key("mover"), label="Moved by")
+        if signing.missing(store, signer, draft=False):
+            missing.append("the name of who moves it, as it is signed")
     if not st.button("Move the case", key="move_case"):
         return
     if missing or chosen.lesion is None:
@@ -32,8 +37,13 @@ def form(store: CaseStore, opened: OpenCase, stored: Case) -> None:
         return
     try:
         moved = store.move_case(
-            number, patient=chosen.patient, lesion=chosen.lesion, expected_version=stored.visit.version
+            number,
+            patient=chosen.patient,
+            lesion=chosen.lesion,
+            expected_version=stored.visit.version,
+            signer=signer,
         )
+        signing.remember(signer)
         placement.put_on_map(store, moved, chosen)
     except SkinLensError as error:
         st.error(plain(error))

@@ -81,10 +81,9 @@ def _outline(opened: OpenCase, outline: Outline | None) -> None:
         outline,
         proposal,
         alt=f"Photo of the lesion, {_by(outline)}",
-        editable=not photo.placeholder,
         key="lesion",
         mm_per_px=opened.mm_per_px,
-        on_keep=lambda sent: _keep(opened, sent),
+        on_keep=None if photo.placeholder else lambda sent: _keep(opened, sent),
     )
     if problem := st.session_state.pop("case_outline_problem", ""):
         st.warning(plain(problem))
@@ -102,10 +101,9 @@ def _choose_outline(opened: OpenCase, refused: Sequence[Outline]) -> None:
         mine,
         None,
         alt=f"Photo of the lesion, {_by(mine)}, not kept yet",
-        editable=False,
         key="refused",
         mm_per_px=opened.mm_per_px,
-        on_keep=lambda _: None,
+        on_keep=None,
     )
 
     def let_go(*, keep: bool) -> None:

@@ -73,7 +73,7 @@ def _list(store: CaseStore) -> None:
     st.markdown(f"**{found.total:,} {'patient' if found.total == 1 else 'patients'}**")
     _rows(found.rows)
     if sheets > 1:
-        st.pagination(sheets, key="sheet")
+        widgets.pages("sheet", sheets, sheet)
     address.note("sheet", sheet if sheets > 1 else 1)
 
 

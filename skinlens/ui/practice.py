@@ -10,6 +10,7 @@ from skinlens.impact import PARAMETERS, ImpactInputs, cut_off_curve, cut_offs, i
 from skinlens.outcomes import Comparison, Question, Rate, Reader, TwoByTwo, compare
 from skinlens.store import CaseStore
 from skinlens.ui import cache, curves, widgets
+from skinlens.ui.numbers import Expected
 from skinlens.ui.words import percent, plain
 
 QUESTIONS: dict[Question, str] = {"melanoma": "Melanoma", "malignant": "Malignant or pre-malignant"}
@@ -88,8 +89,7 @@ def calculator(store: CaseStore) -> None:
         with columns[number % 2]:
             entered = widgets.number(
                 f"{one.title} ({unit})",
-                one.low * factor,
-                one.high * factor,
+                Expected(one.low * factor, one.high * factor),
                 first,
                 key=f"impact_{name}",
                 help_text=f"{one.source[:1].upper()}{one.source[1:]}.",

@@ -13,7 +13,7 @@ _LAST = "signer"
 """Who signed last in this session."""
 
 
-def choose(store: CaseStore, *, draft: bool, key: str = "signing_name") -> str:
+def choose(store: CaseStore, *, draft: bool, key: str = "signing_name", label: str = "Amended by") -> str:
     """The field; the name in it, or nothing. It begins with the one who signed in this session, or is the only one.
 
     Where the settings list who signs, one is chosen or another one typed; otherwise it is a field for a name.
@@ -22,6 +22,7 @@ def choose(store: CaseStore, *, draft: bool, key: str = "signing_name") -> str:
         store: Whose settings.
         draft: Whether it is to be signed; otherwise what was signed is to be amended.
         key: Of the field, which keeps its value while another part of the page is shown.
+        label: Of the field where what was signed is to be changed.
     """
     listed = cache.settings().signers
     names = offered(listed, _last(store))
@@ -29,12 +30,12 @@ def choose(store: CaseStore, *, draft: bool, key: str = "signing_name") -> str:
     first = mine or (names[0] if draft and len(names) == 1 else "")
     st.session_state.setdefault(key, first or (None if listed else ""))
     if not listed:
-        label = "Signed by (optional)" if draft else "Amended by"
-        return str(st.text_input(label, key=key, persist_state="session") or "").strip()
+        title = "Signed by (optional)" if draft else label
+        return str(st.text_input(title, key=key, persist_state="session") or "").strip()
     typed = st.session_state[key]
     others = tuple(name for name in dict.fromkeys((mine, typed)) if name and name not in names)
     chosen = st.selectbox(
-        "Signed by" if draft else "Amended by",
+        "Signed by" if draft else label,
         (*others, *names),
         index=None,
         key=key,

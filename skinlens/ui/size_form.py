@@ -16,12 +16,9 @@ def fields(opened: OpenCase, read: ClinicalRecord) -> tuple[float | None, str]:
     unit, usual = settings.unit, settings.field_width_mm
     key = clinical_fields.key(opened, "field_width" if unit == "mm" else f"field_width_{unit}")
     st.session_state.setdefault(key, field_width.text(read.field_width_mm, unit))
-    takes = field_width.expected(unit)
     entered = widgets.number(
         f"Field of view, {UNIT_WORDS[unit]}",
-        takes.low,
-        takes.high,
-        unit=takes.unit,
+        field_width.expected(unit),
         key=key,
         placeholder="not known",
         help_text="Width of the skin that the photo shows, from its left edge to its right one: as the maker of the "

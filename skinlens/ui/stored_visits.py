@@ -66,7 +66,7 @@ def section(store: CaseStore) -> None:
         address.note("look", look)
     (_cards if look == "Cards" else _list)(store, page.rows)
     if pages > 1:
-        st.pagination(pages, key="page")
+        widgets.pages("page", pages, number)
     address.note("page", number if pages > 1 else 1)
 
 

@@ -24,11 +24,10 @@ def section(tray: Tray, items: Sequence[TrayItem]) -> None:
         left, right = st.columns(2, gap="large")
         with right:
             bodymap.show(
-                [_pin(number, item) for number, item in numbered.items()],
+                bodymap.Shown(
+                    [_pin(number, item) for number, item in numbered.items()], chosen=at, noun="photo", next_one=at
+                ),
                 key="tray",
-                chosen=at,
-                noun="photo",
-                next_one=at,
                 on_choose=lambda number: st.session_state.__setitem__(_AT, number),
                 on_spot=lambda spot: _spotted(numbered, at, spot),
             )

@@ -178,17 +178,12 @@ def _pictures(before: CaseRecord, after: CaseRecord) -> None:
         st.markdown("No maps saved for these visits. Open each under “Why?” to have its maps made.")
     model = cache.installed()
     style, opacity = maps.choose_look()
+    spec = model.engine.spec if model else InputSpec()
     viewer.show(
-        before.photo,
-        panels,
-        model.engine.spec if model else InputSpec(),
-        style=style,
-        opacity=opacity,
+        viewer.Row(before.photo, panels, spec, style, opacity, before.mm_per_px),
+        viewer.Layout(columns=2, opener=OPENER),
         key="visits",
-        mm_per_px=before.mm_per_px,
         on_look=maps.change_look,
-        columns=2,
-        opener=OPENER,
     )
     viewer.load(before.photo, after.photo, key="visits")
     st.caption(

@@ -14,6 +14,7 @@ from skinlens.records import Prediction, QualityReport
 from skinlens.report.text import PLACEHOLDER, not_printed
 from skinlens.store import FIRST_BIRTH_YEAR, CaseStore, NewLesion, NewPatient
 from skinlens.ui import cache, numbers
+from skinlens.ui.numbers import Expected
 from skinlens.ui.open_case import OpenCase
 from skinlens.ui.words import RISK_SIGNS, diagnosis_name, impression_name, name, percent, plain
 from skinlens.wording import check_words, cutoff_promise, verdict_line
@@ -163,12 +164,9 @@ class Entered:
 
 def number(
     label: str,
-    low: float,
-    high: float,
+    takes: Expected,
     first: float | None = None,
     *,
-    unit: str = "",
-    whole: bool = False,
     key: str | None = None,
     placeholder: str = "",
     help_text: str | None = None,
@@ -180,11 +178,8 @@ def number(
 
     Args:
         label: Names the quantity, with its unit.
-        low: Least value.
-        high: Largest value.
+        takes: Range, unit and kind of the numbers it takes; the unit is for what is said.
         first: What the field begins with; with a ``key``, where the session has no text under it yet.
-        unit: Of the quantity, for what is said.
-        whole: Only whole numbers; a comma is refused.
         key: Of the text in the session; None inside of a form that begins anew with ``first``.
         placeholder: Shown while it is empty.
         help_text: What it is and where it comes from.
@@ -197,7 +192,7 @@ def number(
         )
     else:
         typed = st.text_input(label, numbers.shown(first), placeholder=placeholder, help=help_text, disabled=disabled)
-    value, problem = numbers.Expected(low, high, unit, whole).read(typed)
+    value, problem = takes.read(typed)
     if problem:
         problem = f"{label.removesuffix(' (optional)')}: {problem}"
         st.error(plain(problem))
@@ -206,7 +201,8 @@ def number(
 
 def birth_year(first: int | None = None, key: str | None = None) -> Entered:
     """The field for the birth year of a patient."""
-    return number("Birth year", FIRST_BIRTH_YEAR, today().year, first, whole=True, key=key, placeholder="year")
+    years = Expected(FIRST_BIRTH_YEAR, today().year, whole=True)
+    return number("Birth year", years, first, key=key, placeholder="year")
 
 
 def unprintable(typed: Mapping[str, str], *entries: object) -> None:
@@ -228,6 +224,27 @@ def unprintable(typed: Mapping[str, str], *entries: object) -> None:
 
 def _texts(entry: NewPatient | NewLesion) -> Iterator[tuple[str, str]]:
     return ((key, one) for key, one in entry._asdict().items() if isinstance(one, str))
+
+
+def pages(name: str, count: int, now: int) -> None:
+    """The pages of a list, ``now`` the one that is shown; the number of one that is turned to stands in the session
+    under ``name``.
+
+    Streamlit's own field always has a default, unlike its other fields, and so warns of a second one whenever a program
+    sets its value. It is given the page as its default instead, and drawn anew, under another key, where something else
+    turned the page: an address, a search that finds less, a lesion that is chosen.
+    """
+    at = f"{name}_pages"
+    turns, shown = st.session_state.get(at, (0, now))
+    turns += shown != now
+    st.session_state[at] = turns, now
+    key = f"{at}_{turns}"
+
+    def turned() -> None:
+        st.session_state[name] = st.session_state[key]
+        st.session_state[at] = turns, st.session_state[key]
+
+    st.pagination(count, default=now, key=key, on_change=turned)
 
 
 def fields(pairs: Mapping[str, str]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from streamlit.elements.lib import policies
 from streamlit.testing.v1 import AppTest
 
 from skinlens.imaging.synthetic import draw_synthetic_lesion
@@ -37,6 +38,16 @@ def nothing_left_in_the_line(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     for desk in desks:
         desk.clear()
+
+
+@pytest.fixture(autouse=True)
+def one_default_for_each_field(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A field whose value a program sets has no default beside it, which Streamlit warns of once in a process."""
+    said: list[str] = []
+    monkeypatch.setattr(policies, "_shown_default_value_warning", False)
+    monkeypatch.setattr(policies._LOGGER, "warning", lambda words, *rest, **_: said.append(words % rest))
+    yield
+    assert said == []
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
 from skinlens.clinical import Histology, Plan, Recall
-from skinlens.criteria import Abcd, Criteria, SevenPoint
+from skinlens.criteria import Abcd, Criteria, PartialAbcd, SevenPoint
 from skinlens.inference.release import weights_directory
 from skinlens.segmentation.contour import drawn_by_clinician
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
@@ -37,9 +37,6 @@ def test_criteria_are_scored_saved_and_come_back(case: tuple[AppTest, CaseStore]
     app, store = case
     for name, count in (("a", 2), ("b", 3), ("c", 4)):
         choose(app, name, count)
-    press(app, "Save draft")
-    assert "Nothing is saved yet. Complete the ABCD rule (Dermoscopic structures), or clear it." in read(app)
-    assert store.case(1).visit.clinical.criteria == Criteria()
     choose(app, "d", 3)
     assert "TDS 6.4, highly suspicious" in read(app)
     choose(app, "present", ["atypical_network", "regression"])
@@ -56,6 +53,30 @@ def test_criteria_are_scored_saved_and_come_back(case: tuple[AppTest, CaseStore]
     turn(again, "worklist")
     press(again, "Open case 1")
     assert [again.button_group(key=typed(again, f"clinical_{sign}")).value for sign in "abcd"] == [2, 3, 4, 3]
+
+
+def test_a_draft_keeps_unfinished_criteria_and_signing_asks_for_the_rest(case: tuple[AppTest, CaseStore]) -> None:
+    app, store = case
+    for name, count in (("a", 2), ("b", 3), ("c", 4)):
+        choose(app, name, count)
+    fill(app, "Notes", "Grew since May.")
+    press(app, "Save draft")
+    assert "Case 1 saved as a draft." in read(app)
+    assert "Still open: Dermoscopic structures." in read(app)
+    visit = store.case(1).visit
+    assert (visit.clinical.criteria, visit.notes) == (Criteria(PartialAbcd(2, 3, 4)), "Grew since May.")
+    again = AppTest.from_file(app._script_path, default_timeout=240).run()
+    turn(again, "worklist")
+    press(again, "Open case 1")
+    assert [again.button_group(key=typed(again, f"clinical_{sign}")).value for sign in "abcd"] == [2, 3, 4, None]
+    diagnose(again, "nv")
+    press(again, "Save and sign")
+    assert "Complete the ABCD rule (Dermoscopic structures), or clear it; a draft can be saved without." in read(again)
+    assert store.case(1).visit.status == "draft"
+    choose(again, "d", 3)
+    press(again, "Save and sign")
+    assert store.case(1).visit.clinical.criteria.abcd == Abcd(2, 3, 4, 3)
+    assert store.case(1).visit.status == "signed"
 
 
 def test_none_of_the_seven_is_an_answer(case: tuple[AppTest, CaseStore]) -> None:

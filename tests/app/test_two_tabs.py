@@ -214,6 +214,22 @@ def test_a_case_is_moved_to_another_patient_and_the_trail_says_so(tabs: tuple[Ap
     assert heading(other) == "Case 1 · A-1 · scalp"
 
 
+def test_who_moves_a_signed_case_gives_a_name(tabs: tuple[AppTest, AppTest, CaseStore]) -> None:
+    app, _, store = tabs
+    diagnose(app, "nv")
+    press(app, "Save and sign")
+    turn(app, "more")
+    app.selectbox(key=typed(app, "move_site")).select("thigh, left").run()
+    press(app, "Move the case")
+    assert "Still needed: the name of who moves it" in read(app)
+    assert store.case(1).lesion.body_site == "forearm"
+    fill(app, "Moved by", "Dr. Okafor")
+    press(app, "Move the case")
+    assert store.case(1).lesion.body_site == "thigh"
+    assert store.revisions(1)[-1].changes["moved_by"] == (None, "Dr. Okafor")
+    assert "<td>Dr. Okafor</td><td>Case moved</td>" in read(app)
+
+
 def test_a_case_is_moved_to_a_new_lesion_of_the_same_patient(tabs: tuple[AppTest, AppTest, CaseStore]) -> None:
     app, _, store = managed(tabs)
     assert app.segmented_control(key=typed(app, "move_kind")).value == "Existing patient"

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -236,16 +235,22 @@ def test_two_photos_over_each_other_share_their_zoom_and_are_swiped_blended_and_
     pair.get_by_label("How the two lie over each other").select_option("Swipe")
 
     pair.get_by_label("Blink every").select_option("0.5 s")
-    pair.get_by_role("button", name="Blink").click()
-    changes: list[float] = page.evaluate(
-        """() => new Promise((done) => {
-             const seen = [], frame = [...document.querySelectorAll("section [data-left]")].at(-1);
-             new MutationObserver(() => seen.push(performance.now()) === 4 && done(seen))
+    # How fast a busy machine keeps to the clock is no matter of the viewer's: what it asks the clock for is.
+    page.evaluate(
+        """() => {
+             window.every = [];
+             const asked = window.setInterval;
+             window.setInterval = (what, wait) => window.every.push(wait) && asked(what, wait);
+             const frame = [...document.querySelectorAll("section [data-left]")].at(-1);
+             window.turns = [];
+             new MutationObserver(() => window.turns.push(frame.dataset.left))
                .observe(frame, { attributeFilter: ["data-left"] });
-           })"""
+           }"""
     )
-    gaps = [after - before for before, after in pairwise(changes)]
-    assert sum(gaps) / len(gaps) == pytest.approx(500, rel=0.2)
+    pair.get_by_role("button", name="Blink").click()
+    page.wait_for_function("window.turns.length >= 4")
+    assert page.evaluate("window.turns.slice(0, 4)") == ["100", "0", "100", "0"]
+    assert 500 in page.evaluate("window.every")
     pair.get_by_role("button", name="Stop blinking").click()
     assert left(page) == 20
 

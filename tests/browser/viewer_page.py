@@ -10,7 +10,7 @@ from skinlens.imaging.preprocess import InputSpec
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.records import Photo
 from skinlens.ui import viewer
-from skinlens.ui.viewer import Panel
+from skinlens.ui.viewer import Layout, Panel, Row
 
 SIDES = (2400, 1800)
 MM_PER_PX = 0.01
@@ -27,11 +27,15 @@ def page() -> None:
     alone = [Panel("photo", "", "", (), "Photo")]
     if "keys" in st.query_params:  # a row that listens to the keyboard, as on a page with two visits
         alone += [Panel("other", "", "", (), "Other", photo=second)]
-    viewer.show(first, alone, InputSpec(), style="heat", opacity=0.4, key="one", columns=len(alone),
-                mm_per_px=MM_PER_PX, on_look=print if len(alone) > 1 else None)  # fmt: skip
+    viewer.show(
+        Row(first, alone, InputSpec(), opacity=0.4, mm_per_px=MM_PER_PX),
+        Layout(columns=len(alone)),
+        key="one",
+        on_look=print if len(alone) > 1 else None,
+    )
     viewer.load(first, key="one")
     pair = [Panel("before", "2024", "", (), "Photo of 2024"), Panel("after", "2025", "", (), "Photo", photo=second)]
-    viewer.show(first, pair, InputSpec(), style="heat", opacity=0.4, key="two", columns=2, overlaid=True)
+    viewer.show(Row(first, pair, InputSpec(), opacity=0.4), Layout(columns=2, overlaid=True), key="two")
     viewer.load(first, second, key="two")
 
 

@@ -6,7 +6,7 @@ from io import BytesIO
 import pypdf
 
 from skinlens.clinical import ClinicalRecord, Histology, Plan, Recall
-from skinlens.criteria import Abcd, Criteria, SevenPoint
+from skinlens.criteria import Abcd, Criteria, PartialAbcd, SevenPoint
 from skinlens.formatting import Unit
 from skinlens.records import Case
 from skinlens.report.clinical import Entry, finding_entries, phototype, plan_entries
@@ -55,6 +55,12 @@ def test_all_that_was_recorded_is_said_in_the_order_of_a_visit() -> None:
         ("Recall", "2025-07-03, open"),
         ("Histology", "melanoma: in situ (reported on 2025-06-20, report H-25/1234)"),
     ]
+
+
+def test_an_unfinished_abcd_rule_has_no_score() -> None:
+    assert said(ClinicalRecord(Criteria(PartialAbcd(2, None, 3)))) == {
+        "ABCD rule": "Not complete, no score: A 2, C 3; not counted yet: border, structures.",
+    }
 
 
 def test_a_width_is_said_in_the_unit_of_the_settings() -> None:

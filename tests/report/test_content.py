@@ -79,7 +79,7 @@ def test_the_case_in_its_header() -> None:
     assert said["Patient ID"] == "SL-0042"
     assert said["Sex"] == "female"
     assert said["Age at the photo"] == "about 60 (born 1964)"
-    assert said["Site"] == "back"
+    assert said["Site"] == "Back"
     assert said["Photo taken on"] == "2025-06-03"
     assert said["Skin phototype (Fitzpatrick)"] == "not recorded"
     assert content().provenance.startswith(f"Report made on {samples.DAY} · SkinLens ")
@@ -302,7 +302,7 @@ def test_the_exact_location_stands_with_the_body_site() -> None:
     photo = samples.photo()
     case = samples.case(photo)
     case = replace(case, lesion=replace(case.lesion, remark="left, below the scapula"))
-    assert fields(samples.composed(case, photo))["Site"] == "back, left, below the scapula"
+    assert fields(samples.composed(case, photo))["Site"] == "Back, left, below the scapula"
 
 
 def test_a_long_pseudonym_is_shortened_at_the_head_alone() -> None:

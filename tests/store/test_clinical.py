@@ -9,7 +9,7 @@ import pytest
 
 from skinlens.clinical import NOT_RECORDED, ClinicalRecord, Histology, Plan, Recall, months_after
 from skinlens.clock import today
-from skinlens.criteria import Abcd, Criteria, SevenPoint
+from skinlens.criteria import Abcd, Criteria, PartialAbcd, SevenPoint
 from skinlens.errors import CaseNotFound, Conflict, InvalidEntry
 from skinlens.outcomes import Outcome
 from skinlens.records import QualityCheck, QualityReport
@@ -98,12 +98,35 @@ def test_the_scale_of_a_photo_is_kept_in_range(store, save):
     assert known.visit.clinical.mm_per_px(800) == 0.025
     assert store.revisions(number)[-1].changes == {"field_width_mm": (None, "20 mm")}
     for width in (0.0, -3.0, 1.9, 201.0, float("nan"), float("inf")):
-        with pytest.raises(InvalidEntry, match="is from 2 to 200 mm, found"):
+        with pytest.raises(
+            InvalidEntry, match=r"is from 2\u00a0mm \(0.08\u00a0in\) to 200\u00a0mm \(7.87\u00a0in\), found"
+        ):
             store.record_scale(number, width, expected_version=2)
     assert store.case(number) == known
     unknown = store.record_scale(number, None, expected_version=2)
     assert unknown.visit.clinical.mm_per_px(800) is None
     assert unknown.visit.version == 3
+
+
+def test_an_unfinished_abcd_rule_is_kept_with_a_draft_and_signed_once_it_is_complete(store, save):
+    part = Criteria(PartialAbcd(2, None, 4), pattern="reticular")
+    number = save(clinician_label="nv").visit.id
+    stored = store.record_criteria(number, part, expected_version=1)
+    assert stored.visit.clinical.criteria == part
+    assert store.case(number) == stored
+    assert store.revisions(number)[-1].changes["abcd"] == (None, "A 2, C 4")
+    reading = {"clinician_label": "nv", "clinician_diagnosis": "", "notes": ""}
+    lacks = "the ABCD rule lacks border and structures. A draft can be saved like this"
+    with pytest.raises(InvalidEntry, match=lacks):
+        store.annotate(number, **reading, status="signed", expected_version=2)
+    with pytest.raises(InvalidEntry, match=lacks):
+        save(2, clinician_label="nv", status="signed", clinical=ClinicalRecord(part))
+    store.record_criteria(number, Criteria(ABCD), expected_version=2)
+    signed = store.annotate(number, **reading, status="signed", expected_version=3)
+    assert signed.visit.status == "signed"
+    with pytest.raises(InvalidEntry, match=lacks):
+        store.record_criteria(number, part, expected_version=4)
+    assert store.case(number) == signed
 
 
 def test_what_changes_after_the_signature_amends_the_case(store, save):

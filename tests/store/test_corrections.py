@@ -1,5 +1,7 @@
 """Two windows on one case: the later write overwrites nothing that it has not seen. And cases are moved, audited."""
 
+from dataclasses import replace
+
 import pytest
 
 from skinlens.errors import CaseNotFound, Conflict, InvalidEntry
@@ -103,6 +105,23 @@ def test_a_case_moves_to_a_new_lesion_and_the_empty_one_goes(store, save):
     assert store.lesions(case.patient.id) == ()
     assert store.patient(case.patient.id) == case.patient
     assert store.move_case(case.visit.id, patient=None, lesion=moved.lesion.id, expected_version=2) == moved
+
+
+def test_who_moves_a_signed_case_is_in_the_trail_where_signers_are_listed(store, save):
+    case = save(clinician_label="nv", status="signed")
+    draft, other = save(2), save(3, patient=NewPatient("P-2"), lesion=NewLesion("back"))
+    usual = store.settings()
+    store.keep_settings(replace(usual, signers=("Dr. Lange",)), read=usual)
+    with pytest.raises(InvalidEntry, match="Choose who changes it, or type another name"):
+        store.move_case(case.visit.id, patient=None, lesion=other.lesion.id, expected_version=1)
+    assert store.case(case.visit.id) == case
+    moved = store.move_case(
+        case.visit.id, patient=None, lesion=other.lesion.id, expected_version=1, signer=" Dr. Lange "
+    )
+    assert (moved.lesion, moved.visit.status) == (other.lesion, "signed")
+    assert store.revisions(case.visit.id)[-1].changes["moved_by"] == (None, "Dr. Lange")
+    store.move_case(draft.visit.id, patient=None, lesion=other.lesion.id, expected_version=1)
+    assert "moved_by" not in store.revisions(draft.visit.id)[-1].changes
 
 
 def test_nothing_is_left_of_the_pseudonym_that_a_case_was_moved_away_from(store, save):

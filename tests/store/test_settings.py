@@ -53,8 +53,8 @@ def test_entries_are_trimmed_and_composed(store):
         ({"signers": ("Dr. X", "  ")}, "The name of who signs is empty. Type at least one character."),
         ({"signers": ("Dr. X", "dr. x ")}, "“dr. x” is in the list of who signs already."),
         ({"signers": tuple(f"Dr. {one}" for one in range(41))}, "Too many names of who signs: 41, at most 40"),
-        ({"field_width_mm": 0.5}, "A field of view 0.5 mm wide is not possible: expected 2 to 200 mm, or nothing."),
-        ({"field_width_mm": 201.0}, "A field of view 201 mm wide is not possible"),
+        ({"field_width_mm": 0.5}, "expected 2\u00a0mm (0.08\u00a0in) to 200\u00a0mm (7.87\u00a0in), or nothing."),
+        ({"field_width_mm": 201.0}, "A field of view 201\u00a0mm (7.91\u00a0in) wide is not possible"),
         ({"field_width_mm": float("nan")}, "nan is no width of a field of view. Expected millimeters, or nothing."),
     ],
 )
@@ -73,7 +73,7 @@ def test_every_entry_that_is_wrong_is_named_at_once(store):
     with pytest.raises(InvalidEntry) as refusal:
         store.keep_settings(Settings(clinic_name="x" * 81, field_width_mm=-1), read=Settings())
     assert "clinic's name" in str(refusal.value)
-    assert "field of view -1 mm" in str(refusal.value)
+    assert "field of view -1\u00a0mm" in str(refusal.value)
 
 
 def test_windows_that_change_different_fields_keep_both(store):

@@ -49,29 +49,34 @@ class Spot:
     """The region of the drawing there."""
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What the map shows."""
+
+    pins: Sequence[Pin] = ()
+    """The lesions, also those without a position."""
+    chosen: int | None = None
+    """Number of the lesion that is shown as chosen."""
+    placing: tuple[int, str] | None = None
+    """A lesion that the map is to begin placing, and a token of this wish: it is followed once for each."""
+    spot: BodyPosition | None = None
+    """Marked as the place of a lesion that is to be added."""
+    noun: str = "lesion"
+    """What a pin stands for, as it is read aloud."""
+    next_one: int | None = None
+    """The pin that the button above the map places; None: a new one."""
+
+
 def show(
-    pins: Sequence[Pin],
-    *,
-    key: str,
-    chosen: int | None = None,
-    placing: tuple[int, str] | None = None,
-    spot: BodyPosition | None = None,
-    on_choose: Callable[[int], None],
-    on_spot: Callable[[Spot], None],
-    noun: str = "lesion",
-    next_one: int | None = None,
+    shown: Shown, *, key: str, on_spot: Callable[[Spot], None], on_choose: Callable[[int], None] | None = None
 ) -> None:
     """Draw the map.
 
     Args:
-        pins: The lesions, also those without a position.
-        chosen: Number of the lesion that is shown as chosen.
-        placing: A lesion that the map is to begin placing, and a token of this wish: it is followed once for each.
-        spot: Marked as the place of a lesion that is to be added.
-        on_choose: Gets the lesion whose pin was pressed.
+        shown: What is on it.
+        key: Of the component.
         on_spot: Gets where a lesion was placed, or where a new one is wanted. It raises nothing.
-        noun: What a pin stands for, as it is read aloud.
-        next_one: The pin that the button above the map places; None: a new one.
+        on_choose: Gets the lesion whose pin was pressed.
     """
     state_key = f"body-map-{key}"
 
@@ -83,22 +88,23 @@ def show(
         return call
 
     def choose(sent: Any) -> None:
-        if any(pin.lesion_id == sent for pin in pins):
+        if on_choose and any(pin.lesion_id == sent for pin in shown.pins):
             on_choose(int(sent))
 
     def place(sent: Any) -> None:
-        if (spot := spot_of(sent, [pin.lesion_id for pin in pins])) is not None:
-            on_spot(spot)
+        if (placed := spot_of(sent, [pin.lesion_id for pin in shown.pins])) is not None:
+            on_spot(placed)
 
+    spot, placing = shown.spot, shown.placing
     _component()(
         key=state_key,
         data={
-            "pins": [_pin(pin) for pin in pins],
-            "chosen": chosen,
+            "pins": [_pin(pin) for pin in shown.pins],
+            "chosen": shown.chosen,
             "placing": {"lesion": placing[0], "token": placing[1]} if placing else None,
             "spot": {"view": spot.view, "x": spot.x, "y": spot.y} if spot else None,
-            "noun": noun,
-            "next": next_one,
+            "noun": shown.noun,
+            "next": shown.next_one,
         },
         on_choose_change=fired("choose", choose),
         on_spot_change=fired("spot", place),
@@ -170,4 +176,4 @@ def _component() -> Callable[..., Any]:
     )
 
 
-__all__ = ["VIEWS", "Pin", "Region", "Spot", "figure", "place_words", "show", "spot_of"]
+__all__ = ["VIEWS", "Pin", "Region", "Shown", "Spot", "figure", "place_words", "show", "spot_of"]

@@ -26,19 +26,18 @@ def show(
     proposal: Outline | None,
     *,
     alt: str,
-    editable: bool,
     key: str,
-    on_keep: Callable[[str], None],
+    on_keep: Callable[[str], None] | None,
     mm_per_px: float | None = None,
 ) -> None:
-    """Draw it; ``on_keep`` gets the points as JSON, or ``PROPOSAL``.
+    """Draw it; ``on_keep`` gets the points as JSON, or ``PROPOSAL``; without it the outline cannot be corrected.
 
     ``mm_per_px``: millimeters that a pixel of the photo is long, if known.
     """
     state_key = f"outliner-{key}"
 
     def kept() -> None:
-        if sent := getattr(st.session_state[state_key], "keep", None):
+        if on_keep and (sent := getattr(st.session_state[state_key], "keep", None)):
             on_keep(str(sent))
 
     with st.container(gap=None):
@@ -49,7 +48,7 @@ def show(
                 "photo": viewer.described(photo, (photo.width_px, photo.height_px), mm_per_px),
                 "points": outline and outline.points,
                 "proposal": proposal and proposal.points,
-                "editable": editable,
+                "editable": on_keep is not None,
                 "alt": alt,
             },
             on_keep_change=kept,

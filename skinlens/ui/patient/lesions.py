@@ -91,11 +91,13 @@ def section(store: CaseStore, patient: Patient, found: Sequence[Shown]) -> None:
         with st.container(key="map_says"):
             placing.says(store, patient, by_id, {one.lesion.id: one.number for one in found})
         bodymap.show(
-            [one.pin for one in found],
+            bodymap.Shown(
+                [one.pin for one in found],
+                chosen=chosen,
+                placing=placing.asked(),
+                spot=placing.new_spot(patient),
+            ),
             key=str(patient.id),
-            chosen=chosen,
-            placing=placing.asked(),
-            spot=placing.new_spot(patient),
             on_choose=lambda number: address.step(lesion=str(number)),
             on_spot=lambda spot: placing.spotted(store, patient, by_id, spot),
         )
@@ -112,7 +114,9 @@ def _list(store: CaseStore, patient: Patient, found: Sequence[Shown], chosen: in
         st.caption(
             f"{off} of {len(found)} not placed on the map." if off < len(found) else "None is placed on the map."
         )
-    drawn = _sheet(patient, found, chosen)
+    sheets = math.ceil(len(found) / PAGE_SIZE)
+    sheet = _sheet(patient, found, chosen, sheets)
+    drawn = found[(sheet - 1) * PAGE_SIZE : sheet * PAGE_SIZE]
     pictures = store.thumbnails([one.latest.id for one in drawn if one.latest])
     for one in drawn:
         with st.container(border=True, key=f"lesion_row_{one.lesion.id}"):
@@ -122,21 +126,18 @@ def _list(store: CaseStore, patient: Patient, found: Sequence[Shown], chosen: in
             if one.lesion.id == chosen:
                 _of_chosen(store, one)
             confirmation.show(editing.place("lesion", one.lesion.id))
-    if len(found) > PAGE_SIZE:
-        st.pagination(math.ceil(len(found) / PAGE_SIZE), key=_sheet_key(patient))
+    if sheets > 1:
+        widgets.pages(_sheet_key(patient), sheets, sheet)
 
 
-def _sheet(patient: Patient, found: Sequence[Shown], chosen: int | None) -> Sequence[Shown]:
-    """The part of a long list that is drawn: the one that was turned to, or that of a lesion just chosen."""
-    if len(found) <= PAGE_SIZE:
-        return found
+def _sheet(patient: Patient, found: Sequence[Shown], chosen: int | None, sheets: int) -> int:
+    """The part of a long list that is drawn, from 1: the one that was turned to, or that of a lesion just chosen."""
     key, followed = _sheet_key(patient), f"{_sheet_key(patient)}_followed"
     if chosen is not None and st.session_state.get(followed) != chosen:
         place = next(place for place, one in enumerate(found) if one.lesion.id == chosen)
         st.session_state[key] = place // PAGE_SIZE + 1
     st.session_state[followed] = chosen
-    first = (min(int(st.session_state.get(key, 1)), math.ceil(len(found) / PAGE_SIZE)) - 1) * PAGE_SIZE
-    return found[first : first + PAGE_SIZE]
+    return max(1, min(int(st.session_state.get(key, 1)), sheets))
 
 
 def _sheet_key(patient: Patient) -> str:

@@ -102,12 +102,9 @@ def _display(store: CaseStore) -> None:
             help="Where the scale of a photo is known.",
         )  # fmt: skip
         unit = st.session_state[_READ].unit  # a unit that is chosen here holds from saving on
-        takes = field_width.expected(unit)
         widgets.number(
             f"Field of view of your dermatoscope, {UNIT_WORDS[unit]} (optional)",
-            takes.low,
-            takes.high,
-            unit=takes.unit,
+            field_width.expected(unit),
             key=_key(WIDTH),
             placeholder="not known",
             help_text="Width of what its whole photo shows, read from a ruler in a photo of it. A scale that follows "

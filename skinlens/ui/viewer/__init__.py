@@ -21,7 +21,7 @@ import simplejpeg
 import streamlit as st
 
 from skinlens.explain.hot_region import Region, peak_region
-from skinlens.explain.overlay import ANCHORS, LEVELS, Style, color, level_lines
+from skinlens.explain.overlay import ANCHORS, LEVELS, OPACITY, Style, color, level_lines
 from skinlens.imaging.preprocess import InputSpec, crop_box
 from skinlens.records import Explanation, Heatmap, Outline, Photo
 from skinlens.segmentation.contour import catmull_rom
@@ -67,6 +67,37 @@ class Panel:
     """Drawn over the photo; None: nothing is."""
 
 
+@dataclass(frozen=True)
+class Row:
+    """Pictures on one ground, and what all of them share."""
+
+    photo: Photo
+    """What a panel without a photo of its own shows."""
+    panels: Sequence[Panel]
+    spec: InputSpec
+    """Which part of a photo the maps are of."""
+    style: Style = "heat"
+    opacity: float = OPACITY
+    """Of the maps, 0 to 1."""
+    mm_per_px: float | None = None
+    """Millimeters that a pixel of ``photo`` is long; None: unknown."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a row lies on the page: side by side, where nothing else is said."""
+
+    columns: int = 4
+    """In a line, where there is room."""
+    single: bool = False
+    """There is one picture, over which the keys of the maps lay another map, and key o the outline, by ``on_look``."""
+    overlaid: bool = False
+    """The first two panels lie over each other, and the row itself is not drawn; where there is such a viewer, the keys
+    of the comparison are its own."""
+    opener: str = "Compare two pictures"
+    """What the button says that lays two pictures over each other."""
+
+
 def load(*photos: Photo, key: str) -> None:
     """Give the browser OpenSeadragon's script, and these photos in full detail, up to ``MOST_PX``.
 
@@ -82,30 +113,18 @@ def load(*photos: Photo, key: str) -> None:
 
 
 def show(
-    photo: Photo,
-    panels: Sequence[Panel],
-    spec: InputSpec,
+    row: Row,
+    layout: Layout,
     *,
-    style: Style,
-    opacity: float,
     key: str,
     on_make: Callable[[str], None] | None = None,
     on_cancel: Callable[[str], None] | None = None,
     on_look: Callable[[Look], None] | None = None,
-    columns: int = 4,
-    overlay: bool = False,
-    overlaid: bool = False,
-    mm_per_px: float | None = None,
-    opener: str = "Compare two pictures",
 ) -> None:
-    """Draw the row, ``columns`` in a line where there is room. ``load`` has to follow it.
+    """Draw the row. ``load`` has to follow it.
 
     ``on_make`` and ``on_cancel`` get the key of the panel whose button was pressed. A viewer with ``on_look`` is the
-    one of its page that listens to the keyboard: see ``skinlens.ui.shortcuts``. ``overlay``: there is a single picture,
-    over which the keys of the maps lay another map, and key o the outline, by ``on_look``. ``overlaid``: the first two
-    panels lie over each other, and the row itself is not drawn; where there is such a viewer, the keys of the
-    comparison are its own. ``mm_per_px``: millimeters that a pixel of ``photo`` is long. ``opener``: what the button
-    says that lays two pictures over each other.
+    one of its page that listens to the keyboard: see ``skinlens.ui.shortcuts``.
     """
     state_key = f"viewer-{key}"
     asked_key, done_key = f"case_{state_key}-region", f"{state_key}-look"  # the first is forgotten with the case
@@ -125,32 +144,36 @@ def show(
     def ask(given: Mapping[str, Any]) -> None:
         st.session_state[asked_key] = dict(given)
 
-    photos = {_id(one): one for one in (photo, *(panel.photo for panel in panels if panel.photo))}
-    scales = {_id(photo): mm_per_px} | {_id(one.photo): one.mm_per_px for one in panels if one.photo}
-    frame = _frame(tuple(photos.values()))
+    photos = {_id(one): one for one in (row.photo, *(panel.photo for panel in row.panels if panel.photo))}
     with st.container(gap=None):
         give(*photos.values(), key=state_key)
         _viewer()(
             key=state_key,
             data={
-                "photos": {key: described(one, frame, scales[key]) for key, one in photos.items()},
-                "frame": frame,
-                "panels": [_panel(panel, panel.photo or photo, spec, frame, style) for panel in panels],
-                "region": _region(st.session_state.get(asked_key), photo, panels, spec),
-                "style": style,
-                "opacity": opacity,
-                "scale": ANCHORS,
-                "columns": columns,
+                **_drawn(row, photos, st.session_state.get(asked_key)),
+                **vars(layout),
                 "keys": on_look is not None,
-                "overlay": overlay,
-                "overlaid": overlaid,
-                "opener": opener,
             },
             on_make_change=pressed("make", on_make or _nothing),
             on_cancel_change=pressed("cancel", on_cancel or _nothing),
             on_look_change=pressed("look", look),
             on_region_change=pressed("region", ask),
         )
+
+
+def _drawn(row: Row, photos: Mapping[str, Photo], asked: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The row's photos by their names, its panels, and the region that a reader asked for, as the script takes them."""
+    scales = {_id(row.photo): row.mm_per_px} | {_id(one.photo): one.mm_per_px for one in row.panels if one.photo}
+    frame = _frame(tuple(photos.values()))
+    return {
+        "photos": {name: described(one, frame, scales[name]) for name, one in photos.items()},
+        "frame": frame,
+        "panels": [_panel(panel, row, frame) for panel in row.panels],
+        "region": _region(asked, row),
+        "style": row.style,
+        "opacity": row.opacity,
+        "scale": ANCHORS,
+    }
 
 
 def _nothing(_: Any) -> None:
@@ -196,20 +219,21 @@ def _id(photo: Photo) -> str:
     return f"{photo.sha256}{'-lost' if photo.placeholder else ''}"
 
 
-def _panel(panel: Panel, photo: Photo, spec: InputSpec, frame: Frame, style: Style) -> dict[str, Any]:
+def _panel(panel: Panel, row: Row, frame: Frame) -> dict[str, Any]:
+    photo = panel.photo or row.photo
     fields = {key: value for key, value in vars(panel).items() if key not in {"map", "photo", "gain", "mm_per_px"}}
     fields["photo"] = _id(photo)
     fields["outline"] = None if panel.outline is None else _closed(panel.outline)
     if panel.map is None:
         return {**fields, "heat": None, "made": None, "empty": True}
     heat = panel.map.heat * np.float32(panel.gain)
-    top, left, height, width = crop_box(photo.height_px, photo.width_px, spec)
+    top, left, height, width = crop_box(photo.height_px, photo.width_px, row.spec)
     scale, placed = _scale(photo, frame), _placed(photo, frame)
     settings = json.dumps(dict(panel.map.params), sort_keys=True)
     return {
         **fields,
         "heat": _encoded(heat),
-        "contours": _contours(heat) if style == "contour" else None,
+        "contours": _contours(heat) if row.style == "contour" else None,
         "side": panel.map.heat.shape[0],
         "box": (placed["y"] + top * scale, placed["x"] + left * scale, height * scale, width * scale),
         "made": f"{panel.map.label} {panel.map.created_at} {settings} {panel.gain}",
@@ -223,15 +247,13 @@ def _closed(outline: Outline) -> str:
     return "M" + "L".join(f"{across:.4f} {down:.4f}" for across, down in points) + "Z"
 
 
-def _region(
-    asked: Mapping[str, Any] | None, photo: Photo, panels: Sequence[Panel], spec: InputSpec
-) -> dict[str, Any] | None:
+def _region(asked: Mapping[str, Any] | None, row: Row) -> dict[str, Any] | None:
     """The hottest region that a reader asked for; ``number`` is the browser's, by which it knows its own question."""
-    panel = next((one for one in panels if asked and one.key == asked["key"]), None)
+    panel = next((one for one in row.panels if asked and one.key == asked["key"]), None)
     if asked is None or panel is None or panel.map is None:
         return None
-    of = panel.photo or photo
-    found = peak_region(panel.map.heat, of.height_px, of.width_px, spec)
+    of = panel.photo or row.photo
+    found = peak_region(panel.map.heat, of.height_px, of.width_px, row.spec)
     if found is None:
         return None
     return {

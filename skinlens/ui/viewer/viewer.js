@@ -49,11 +49,11 @@ class View {
     }
     if (!this.data?.keys) return;
     const place = action.match(/^map-(\d)$/);
-    if (place && this.data.overlay) this.trigger("look", { asked: action, number: Date.now() });
+    if (place && this.data.single) this.trigger("look", { asked: action, number: Date.now() });
     else if (place) this.compare.map(Number(place[1]));
     else if (action === "compare") this.compare.opener.click();
     else if (action === "blink") this.compare.press();
-    else if (["more", "less", "style"].includes(action) || (action === "outline" && this.data.overlay)) this.trigger("look", { asked: action, number: Date.now() });
+    else if (["more", "less", "style"].includes(action) || (action === "outline" && this.data.single)) this.trigger("look", { asked: action, number: Date.now() });
     else if (action === "whole") this.press("whole");
   }
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 from skinlens.clinical import ClinicalRecord, Histology, Plan, Recall
-from skinlens.criteria import Abcd, Criteria, SevenPoint
+from skinlens.criteria import Abcd, Criteria, PartialAbcd, SevenPoint, counted
+from skinlens.formatting import entered_length
 from skinlens.labels import DIAGNOSES
 from skinlens.records import Visit
 from skinlens.store import ClinicianReading
-from skinlens.ui import conflicts
+from skinlens.ui import cache, conflicts
 from skinlens.ui.conflicts import Difference, Value
 
 TITLES: Mapping[str, str] = {
@@ -39,7 +40,7 @@ class Entry:
     clinician_label: str | None
     clinician_diagnosis: str
     notes: str
-    abcd: Abcd | None
+    abcd: Abcd | PartialAbcd | None
     seven_point: SevenPoint | None
     pattern: str
     symptoms: str
@@ -113,13 +114,13 @@ def shown(field: str, value: Value) -> str:
     match value:
         case Planned(plan, recall_on):
             return f"{plan.summary}; recall on {recall_on}" if recall_on else plan.summary
-        case Abcd():
-            return ", ".join(f"{sign} {count}" for sign, count in zip("ABCD", value.counts, strict=True))
+        case Abcd() | PartialAbcd():
+            return counted(value.counts)
         case SevenPoint():
             return value.summary
         case Histology():
             found = filter(None, (DIAGNOSES.get(value.label or ""), value.text, value.reported_on, value.report_number))
             return ", ".join(found)
         case float():
-            return f"{value:g} mm"
+            return entered_length(value, cache.settings().unit)
     return conflicts.shown(field, value)

@@ -17,7 +17,7 @@ from skinlens.ui.open_case import OpenCase
 from skinlens.ui.patient import editing
 from skinlens.ui.words import name
 
-_NAMES = ("signed_by", "amended_by")
+_NAMES = ("signed_by", "amended_by", "moved_by")
 """Fields of the trail with the name of who made the change."""
 
 

@@ -7,7 +7,7 @@ from typing import cast
 import streamlit as st
 
 from skinlens.explain import METHODS
-from skinlens.explain.overlay import LEGEND, OPACITY
+from skinlens.explain.overlay import LEGEND
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.classifier import Classifier
 from skinlens.records import Method
@@ -44,16 +44,10 @@ def _draw(opened: OpenCase, classifier: Classifier | None, *, overlays: bool) ->
         panel = _overlaid(opened, panel)
     spec = classifier.engine.spec if classifier else InputSpec()
     viewer.show(
-        picture,
-        [panel],
-        spec,
-        style="heat",
-        opacity=OPACITY,
+        viewer.Row(picture, (panel,), spec, mm_per_px=opened.mm_per_px),
+        viewer.Layout(columns=1, single=overlays),
         key="visit-photo",
-        mm_per_px=opened.mm_per_px,
         on_look=_asked if overlays else None,
-        columns=1,
-        overlay=overlays,
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from skinlens.criteria import NO_CRITERIA
 from skinlens.errors import Conflict, SkinLensError
 from skinlens.labels import DIAGNOSES
 from skinlens.records import Case, Status, Visit
@@ -44,7 +45,7 @@ def form(store: CaseStore, opened: OpenCase) -> None:
         return
     read = _read(opened, opened.case.visit)
     record = read.clinical
-    with st.expander("Criteria", expanded=bool(record.criteria.rules or record.criteria.pattern)):
+    with st.expander("Criteria", expanded=record.criteria != NO_CRITERIA):
         seen = clinical_form.criteria(opened, record)
     with st.expander("Size", expanded=record.field_width_mm is not None):
         width, no_width = size_form.fields(opened, record)
@@ -69,7 +70,8 @@ def form(store: CaseStore, opened: OpenCase) -> None:
     if pressed is None:
         return
     draft = opened.case.visit.status == "draft"
-    if problems := [one for one in (seen.problem, no_width, no_plan, no_histology) if one]:
+    open_ = seen.problem if pressed != "draft" else ""
+    if problems := [one for one in (open_, no_width, no_plan, no_histology) if one]:
         trouble.error(plain(f"Nothing is saved yet. {' '.join(problems)}"))
     elif pressed == "signed" and mine.clinician_label is None:
         at_label.error(plain(NO_DIAGNOSIS))
