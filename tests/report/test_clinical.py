@@ -100,7 +100,8 @@ def text_of(record: ClinicalRecord) -> str:
 
 def test_the_printed_report_carries_it_and_says_what_could_not_be_printed() -> None:
     words = text_of(RECORD)
-    for caption, said_below in said(RECORD, 5).items():
+    assert "Skin phototype (Fitzpatrick) V" in words
+    for caption, said_below in said(RECORD).items():
         assert f"{caption} {said_below}".replace("\u00a0", " ") in words, caption
     assert "could not be printed" not in words
     assert "1 character of this case could not be printed" in text_of(replace(RECORD, symptoms="\u0d85"))
