@@ -82,14 +82,14 @@ def criteria(opened: OpenCase, read: ClinicalRecord) -> Entered:
     assert case is not None
     _suggest(opened)
     counts = _counts(opened, read.criteria.abcd)
-    seven_point = _checklist(opened, read.criteria.seven_point)
-    pattern = clinical_fields.text(opened, "pattern", "Pattern and other findings (optional)", read.criteria.pattern)
     abcd = abcd_of(list(counts.values()))
     problem = ""
     if isinstance(abcd, PartialAbcd):
         missing = ", ".join(COUNTS[sign][0] for sign, count in counts.items() if count is None)
         st.caption(f"The ABCD rule has a score once all four are given. Still open: {missing}.")
         problem = f"Complete the ABCD rule ({missing}), or clear it; a draft can be saved without."
+    seven_point = _checklist(opened, read.criteria.seven_point)
+    pattern = clinical_fields.text(opened, "pattern", "Pattern and other findings (optional)", read.criteria.pattern)
     if statement := criteria_statement(Criteria(abcd, seven_point, pattern), case.visit.quality, case.visit.prediction):
         st.info(plain(statement))
     symptoms = clinical_fields.text(opened, "symptoms", "Symptoms (optional)", read.symptoms)

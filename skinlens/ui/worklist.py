@@ -118,8 +118,9 @@ def _rows(store: CaseStore, tray: Tray) -> None:
 def _ordered(items: tuple[TrayItem, ...]) -> list[TrayItem]:
     if len(items) < 2:
         return list(items)
+    first = None if "tray_order" in st.session_state else ORDERS[0]  # a reload may have put it back
     order = st.segmented_control(
-        "Order", ORDERS, default=ORDERS[0], required=True, key="tray_order", persist_state="session",
+        "Order", ORDERS, default=first, required=True, key="tray_order", persist_state="session",
         label_visibility="collapsed",
     )  # fmt: skip
     return sorted(items, key=lambda item: -item.melanoma_prob) if order == ORDERS[1] else list(items)
