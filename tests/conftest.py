@@ -186,6 +186,17 @@ def nothing_leaves_this_machine(network_attempts: list[str]) -> Iterator[None]:
 # ------------------------------------------------------------------------------------------------------------- data
 
 
+@pytest.fixture
+def registry() -> Iterator[dict[str, Any]]:
+    """The registry of checks, to be changed by a test; afterwards it has those of before, in their order."""
+    from skinlens.checks.registry import CHECKS
+
+    before = dict(CHECKS)
+    yield CHECKS
+    CHECKS.clear()
+    CHECKS.update(before)
+
+
 @pytest.fixture(scope="session")
 def ham10000() -> Path:
     """The folder with HAM10000 that ``SKINLENS_HAM10000`` names."""

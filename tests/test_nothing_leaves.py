@@ -20,12 +20,13 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = """
-from skinlens.checks.reference import recompute
+from skinlens.checks.contract import Subject
+from skinlens.checks.registry import CHECKS
 from skinlens.explain import explain
-from skinlens import paths, pipeline
+from skinlens import pipeline
 classifier = pipeline.load_classifier()
 photo = pipeline.example(classifier).photo
-recompute(paths.WEIGHTS, classifier, photo, [explain("grad_cam", classifier, photo, "mel")])
+CHECKS["reference"].compute(Subject(classifier, photo, (explain("grad_cam", classifier, photo, "mel"),)))
 """
 LIVES_ON = "import skinlens.pipeline, time; skinlens.pipeline.load_classifier(); time.sleep(8)"
 """ONNX Runtime 1.32 looks up its maker's host some seconds after its start."""

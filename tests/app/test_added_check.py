@@ -3,15 +3,13 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
-from skinlens.checks.contract import Found, MapCheck, Row, Subject
-from skinlens.checks.registry import CHECKS
+from skinlens.checks.contract import Check, Found, MapCheck, Row, Subject
 from skinlens.explain import METHODS
 from skinlens.records import CheckResult, Explanation, Progress
-from skinlens.store import CaseStore, NewLesion
+from skinlens.store import CaseStore, NewLesion, NewVisit
 from tests.app.conftest import press, read, turn, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]
@@ -37,9 +35,9 @@ class PeakCheck(MapCheck):
 
 
 def test_a_registered_check_is_asked_for_shown_kept_and_printed(
-    agreed: AppTest, until: Until, skinlens_home: Path, monkeypatch: pytest.MonkeyPatch
+    agreed: AppTest, until: Until, skinlens_home: Path, registry: dict[str, Check]
 ) -> None:
-    monkeypatch.setitem(CHECKS, "peak", PeakCheck())
+    registry["peak"] = PeakCheck()
     press(agreed, "Try the example")
     press(agreed, "Show result")
     turn(agreed, "why")
@@ -58,12 +56,12 @@ def test_a_registered_check_is_asked_for_shown_kept_and_printed(
     assert not agreed.exception
 
     store = CaseStore(skinlens_home)
-    number = opened.save(store, patient=None, lesion=NewLesion("back"), taken_on="2024-05-31").visit.id
+    number = opened.save(store, NewVisit(None, NewLesion("back"), "2024-05-31")).visit.id
     assert [one.kind for one in store.checks(number)].count("peak") == len(telling)
     report, problems = pipeline.report_pdf(store, number)
     assert report.startswith(b"%PDF")
     assert problems == ()
 
-    monkeypatch.delitem(CHECKS, "peak")
+    del registry["peak"]
     assert "How hot is the hottest place?" not in read(agreed.run())
     assert not agreed.exception

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline, published_figures
 from skinlens.evaluation.evaluate import evaluate
 from skinlens.labels import CODES
-from skinlens.ui import curves, rows
+from skinlens.ui import curves
 from skinlens.ui.performance.page import TOPICS
 from tests.app.conftest import read, topic, turn
 from tests.tiny_release import draw_dataset
@@ -109,28 +109,3 @@ def test_cut_offs_are_told_apart_without_color() -> None:
     assert sensitivity.marker.symbol != specificity.marker.symbol
     assert set(used.x) == {0.1}
     assert len(curves.cut_offs({"rows": rows, "shipped": None}).data) == 2
-
-
-# ----------------------------------------------------------------------------------------- rows of the method's table
-
-
-OTHER = {"name": "resnet18", "title": "ResNet-18", "status": "not run", "figures": {}}
-RUN = {"name": "hsb", "title": "Hybrid student baseline", "status": "measured", "figures": {"accuracy": figure(0.7)}}
-LEAKY = {**RUN, "paper_reports": {"accuracy": 95.88}}
-
-
-def test_beside_the_paper_a_row_that_neither_has_is_named_below_the_table() -> None:
-    assert rows.told([RUN, OTHER]) == ([RUN, OTHER], "")
-    reported = {**OTHER, "paper_reports": {"accuracy": 78.13}}
-    assert rows.told([LEAKY, reported]) == ([LEAKY, reported], "")
-    assert rows.told([LEAKY, OTHER]) == ([LEAKY], "Not run this way, and not in the paper: ResNet-18.")
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "words"), [(0.01, 0.05, "more than chance"), (-0.01, 0.05, "no clear difference")]
-)
-def test_a_difference_says_whether_it_is_more_than_chance(low: float, high: float, words: str) -> None:
-    one = {"of": "a", "minus": "b", "figures": {"balanced_accuracy": {"value": 0.03, "low": low, "high": high}}}
-    assert rows.difference(one, {"a": "A", "b": "B"}) == (
-        f"A against B: +0.030 in balanced accuracy ({low:+.3f} to {high:+.3f}), {words}."
-    )

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skinlens.checks.contract import Found, MapCheck, PhotoCheck, Subject
+from skinlens.case_record import Analysis
+from skinlens.checks.contract import Check, Found, MapCheck, PhotoCheck, Subject
 from skinlens.checks.registry import CHECKS
 from skinlens.explain import explain
 from skinlens.labels import CODES
-from skinlens.pipeline import Analysis
 from skinlens.report.checks import check_rows
-from skinlens.store import CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from skinlens.ui import checks as ui
 from skinlens.ui import trust
 from skinlens.ui.open_case import OpenCase
@@ -47,12 +47,12 @@ def test_only_known_checks_have_a_screen_of_their_own() -> None:
     assert set(trust.SECTIONS) < set(CHECKS)
 
 
-def test_wide_checks_stand_alone_and_the_others_in_twos(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wide_checks_stand_alone_and_the_others_in_twos(registry: dict[str, Check]) -> None:
     rows = [["agreement", "faithfulness"], ["focus"], ["stability", "artefacts"], ["peak"], ["depth"]]
-    for kind in set(CHECKS) - {kind for row in rows for kind in row}:
-        monkeypatch.delitem(CHECKS, kind)
-    monkeypatch.setitem(CHECKS, "peak", Peak())
-    monkeypatch.setitem(CHECKS, "depth", CHECKS.pop("depth"))  # the last
+    for kind in set(registry) - {kind for row in rows for kind in row}:
+        del registry[kind]
+    registry["peak"] = Peak()
+    registry["depth"] = registry.pop("depth")  # the last
     assert [[one.kind for one in row] for row in trust.rows()] == rows
 
 
@@ -137,12 +137,12 @@ def test_a_check_in_the_line_needs_a_claim() -> None:
 
 
 @pytest.fixture
-def added(monkeypatch: pytest.MonkeyPatch) -> Any:
+def added(registry: dict[str, Check]) -> Any:
     """The check of the how-to, registered for one test."""
     blocks = re.findall(r"^```python\n(.*?)^```", HOW_TO.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     module: dict[str, Any] = {}
     exec(blocks[0], module)
-    monkeypatch.setitem(CHECKS, "sparseness", module["SparsenessCheck"]())
+    registry["sparseness"] = module["SparsenessCheck"]()
     return module
 
 
@@ -160,13 +160,9 @@ def test_the_check_of_the_how_to_is_on_the_page_in_report_store_export_and_log(s
 
     store = CaseStore(tmp_path)
     case = store.save_case(
-        photo,
-        samples.QUALITY,
-        samples.prediction(),
+        Analysis(photo, samples.QUALITY, samples.prediction()),
+        NewVisit(patient=NewPatient("P-1"), lesion=NewLesion("back"), taken_on="2024-05-31"),
         checks=results,
-        patient=NewPatient("P-1"),
-        lesion=NewLesion("back"),
-        taken_on="2024-05-31",
     )
     assert store.checks(case.visit.id) == results
     assert case.patient is not None
@@ -188,13 +184,9 @@ def test_a_case_with_a_check_that_is_not_known_any_more_opens_and_prints(small, 
     results = Peak().compute(Subject(classifier, photo, (explanation,)))
     store = CaseStore(tmp_path)
     case = store.save_case(
-        photo,
-        samples.QUALITY,
-        samples.prediction(),
+        Analysis(photo, samples.QUALITY, samples.prediction()),
+        NewVisit(patient=None, lesion=NewLesion("back"), taken_on="2024-05-31"),
         checks=results,
-        patient=None,
-        lesion=NewLesion("back"),
-        taken_on="2024-05-31",
     )
     assert store.checks(case.visit.id) == results
     assert check_rows(results, classifier.predict(photo)) == ()

@@ -212,3 +212,12 @@ def test_an_ablation_that_is_not_there_says_so(tmp_path: Path, monkeypatch: pyte
     assert evidence.ablation("lesion") == "Not run yet.\n"
     assert evidence.ablation("paper") == "Leaky. Not run yet.\n"
     assert "was not measured yet" in evidence.leak()
+
+
+def test_a_difference_says_whether_it_is_more_than_chance() -> None:
+    gain = {"value": 0.02, "low": 0.01, "high": 0.03}
+    one = {"of": "a", "minus": "b", "figures": {"balanced_accuracy": figure(0.05), "melanoma_auc": gain}}
+    assert evidence.difference(one, {"a": "A", "b": "B"}) == (
+        "A against B: +0.050 in balanced accuracy (-0.050 to +0.150), no clear difference; "
+        "+0.020 in melanoma AUC (+0.010 to +0.030), more than chance."
+    )

@@ -13,7 +13,7 @@ from skinlens.criteria import Abcd, Criteria, PartialAbcd, SevenPoint
 from skinlens.errors import CaseNotFound, Conflict, InvalidEntry
 from skinlens.outcomes import Outcome
 from skinlens.records import QualityCheck, QualityReport
-from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseQuery, CaseStore, ClinicianReading, NewLesion, NewPatient
 from tests.store import samples
 from tests.store.test_damage import rewrite
 
@@ -115,14 +115,14 @@ def test_an_unfinished_abcd_rule_is_kept_with_a_draft_and_signed_once_it_is_comp
     assert stored.visit.clinical.criteria == part
     assert store.case(number) == stored
     assert store.revisions(number)[-1].changes["abcd"] == (None, "A 2, C 4")
-    reading = {"clinician_label": "nv", "clinician_diagnosis": "", "notes": ""}
+    reading = ClinicianReading("nv")
     lacks = "the ABCD rule lacks border and structures. A draft can be saved like this"
     with pytest.raises(InvalidEntry, match=lacks):
-        store.annotate(number, **reading, status="signed", expected_version=2)
+        store.annotate(number, reading, status="signed", expected_version=2)
     with pytest.raises(InvalidEntry, match=lacks):
         save(2, clinician_label="nv", status="signed", clinical=ClinicalRecord(part))
     store.record_criteria(number, Criteria(ABCD), expected_version=2)
-    signed = store.annotate(number, **reading, status="signed", expected_version=3)
+    signed = store.annotate(number, reading, status="signed", expected_version=3)
     assert signed.visit.status == "signed"
     with pytest.raises(InvalidEntry, match=lacks):
         store.record_criteria(number, part, expected_version=4)
