@@ -51,7 +51,7 @@ def elsewhere() -> None:
     """Melanoma on photos of other clinics: AUC, and what the cut-off in use does there."""
     measured = published_figures.elsewhere(cache.classifier().engine.stamp)
     if not measured:
-        st.info("This model was not measured on photos of other clinics.")
+        st.info("There are no figures of this model on photos of other clinics.")
         return
     cutoff = cache.classifier().melanoma_threshold.value
     rows = []

@@ -76,7 +76,7 @@ def test_photos_of_other_clinics_have_their_own_table(
     classifier = pipeline.load_classifier(release)
     cutoff, stamp = classifier.melanoma_threshold.value, classifier.engine.stamp
     turn(agreed, "performance")
-    assert "not measured on photos of other clinics" in read(agreed)
+    assert "no figures of this model on photos of other clinics" in read(agreed)
     row = {"cut_off": cutoff, "sensitivity": figure(0.6), "specificity": figure(0.3)}
     content = {
         **measured,
