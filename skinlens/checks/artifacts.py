@@ -44,7 +44,7 @@ shows that thing, and take it again without if you can. The drawings are plain: 
 not by how much a real ruler or real hair would pull it.
 """
     button = "Try ink, ruler, hair, dark corners and bubbles"
-    hint = "How much would the probability of melanoma change if they were on the photo? It takes seconds."
+    hint = "Each is drawn over the photo, and the change of the probability of melanoma is measured. It takes seconds."
     label = MELANOMA
     in_line = True
 
