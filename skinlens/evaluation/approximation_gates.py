@@ -44,8 +44,10 @@ def gates_in_words(path: Path = RESULTS) -> str:
     """One line each for the terminal, or that they are not measured yet."""
     if not path.is_file():
         return f"gates of the approximations: not measured, {path.name} is missing. Run: make bench"
-    lines = ["gates of the approximations (rank correlation, found / at least):"]
-    for gate in gates(json.loads(path.read_text(encoding="utf-8"))):
+    measured = json.loads(path.read_text(encoding="utf-8"))
+    release = measured["model"]["version"]
+    lines = [f"gates of the approximations, measured on release {release} (rank correlation, found / at least):"]
+    for gate in gates(measured):
         sign = "passed" if gate.passed else "FAILED"
         lines.append(f"  {sign}  {gate.what:<52} {gate.found:.3f} / {gate.least:.3f}")
     return "\n".join(lines)
