@@ -97,14 +97,14 @@ def pairs(weights: str, names: list[str]) -> dict[str, Any]:
 
     warm = read(f"{DRAWN}99")
     for _ in range(3):
-        stock.predict(warm), skinlens.inference.classifier(warm)
+        stock.predict(warm), skinlens.predict(warm)
     stock.explain("grad_cam", warm, "mel")
     skinlens.same("grad_cam", warm, "mel"), skinlens.same("lime", warm, "mel"), skinlens.default("lime", warm, "mel")
     for number, name in enumerate(names, 1):
         photo = read(name)
-        label = skinlens.inference.classifier(photo).top.code
+        label = skinlens.predict(photo).top.code
         note("stock", "predict", lambda photo=photo: stock.predict(photo), PREDICTIONS)
-        note("same", "predict", lambda photo=photo: skinlens.inference.classifier(photo), PREDICTIONS)
+        note("same", "predict", lambda photo=photo: skinlens.predict(photo), PREDICTIONS)
         for method in METHODS:
             arguments = (method, photo, label)
             note("stock", method, lambda given=arguments: stock.explain(*given))
