@@ -135,7 +135,7 @@ def test_a_finger_scrolls_the_page_two_zoom_and_one_moves_what_is_magnified(brow
     ((left, _, _, _),) = ranges(page)
     drag(-60, 0)
     assert ranges(page)[0][0] > left
-    assert width(page) == near
+    assert width(page) == pytest.approx(near, abs=2)  # rounded to whole pixels of the photo
     context.close()
 
 
