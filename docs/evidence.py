@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from figures import ROOT, TITLES, evaluation, interval, read, table
-from skinlens.evaluation.previous_results import FIRST_DETAIL_PX
+from skinlens.evaluation.previous_results import FIRST_DETAIL_PX, released_detail
 from skinlens.labels import BY_CODE
 from skinlens.metrics import predictive_values
+from skinlens.published_figures import at_cutoff
 
 NOT_MEASURED = "Not measured for this release.\n"
 NOT_RUN = "not run"
@@ -66,9 +67,13 @@ def elsewhere(sha256: str) -> str:
         if one["split"] in {"val", "test"} or one["model"]["sha256"] != sha256:
             continue
         melanoma = one["thresholds"]["melanoma"]
-        used = next(row for row in melanoma["rows"] if row["cut_off"] == melanoma["shipped"])
+        used = at_cutoff(one, melanoma["shipped"])
         rows.append([f"`{one['split']}`", f"{one['n']:,}", f"{melanoma['positives']:,}"])
-        rows[-1] += [interval(one["melanoma_auc"]), interval(used["sensitivity"]), interval(used["specificity"])]
+        rows[-1] += [
+            interval(one["melanoma_auc"]),
+            interval(used.get("sensitivity")),
+            interval(used.get("specificity")),
+        ]
         rows[-1].append(interval(one["foreign"]["own_refused"]))
     header = ["photos of", "photos", "melanomas", "melanoma AUC", "sensitivity", "specificity", "flagged as unfamiliar"]
     return table(header, rows) if rows else NOT_MEASURED
@@ -221,7 +226,7 @@ def ablation(
     content = gathered or stored_ablation()
     if content is None or protocol not in content["protocols"]:
         return f"{'Leaky. ' if protocol == 'paper' else ''}Not run yet.\n"
-    detail = _detail(content) if protocol == "lesion" else None
+    detail = released_detail(content) if protocol == "lesion" else None
     everything = content["protocols"][protocol]["rows"]
     rows = [
         row
@@ -240,11 +245,6 @@ def ablation(
     below = [f"{not_run}: {others}.\n"] if others else []
     below += [f"- {difference(one, names)}\n" for one in content["protocols"][protocol].get("differences", ())]
     return table(header, lines) + ("\n" + "".join(below) if below else "")
-
-
-def _detail(content: Mapping[str, Any]) -> int | None:
-    """Short side in pixels of the photos that the released model was trained on; None where its row does not say it."""
-    return next((row.get("detail_px") for row in content["protocols"]["lesion"]["rows"] if row["name"] == "int8"), None)
 
 
 def difference(one: Mapping[str, Any], titles: Mapping[str, str]) -> str:
@@ -291,7 +291,7 @@ def leak(gathered: Mapping[str, Any] | None = None) -> str:
     both = [name for name in honest if name in leaky]
     if not both:
         return "What the leak is worth was not measured yet: no recipe was run under both protocols.\n"
-    detail = _detail({"protocols": protocols})
+    detail = released_detail({"protocols": protocols})
     return "\n".join(_leak(honest[name], leaky[name], detail) for name in both)
 
 

@@ -23,19 +23,19 @@ def modules(root: Path = ROOT) -> str:
 def sorted_by_layer(root: Path) -> Iterator[Path]:
     """The package first, then layer by layer; within a package its own file before the others."""
     yield root / "skinlens" / "__init__.py"
-    for name in layers(tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))):
+    settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    for name in (name for layer in layers(settings) for name in layer):
         module = root / "skinlens" / f"{name}.py"
         if module.exists():
             yield module
         yield from sorted((root / "skinlens" / name).rglob("*.py"))
 
 
-def layers(settings: dict[str, object]) -> Iterator[str]:
-    """The modules that the contract names, from the highest layer to the lowest."""
+def layers(settings: dict[str, object]) -> Iterator[list[str]]:
+    """The modules of each layer that the contract names, from the highest to the lowest."""
     match settings:
         case {"tool": {"importlinter": {"contracts": [{"layers": [*names]}, *_]}}}:
-            for line in names:
-                yield from (name.strip() for name in re.split(r"[|:]", str(line)))
+            yield from ([name.strip() for name in re.split(r"[|:]", str(line))] for line in names)
         case _:
             raise ValueError("pyproject.toml: the first contract of import-linter should be the one with the layers")
 

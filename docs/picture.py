@@ -8,6 +8,8 @@ import tomllib
 from html import escape
 from pathlib import Path
 
+import listing
+
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH, ROW, GAP, LEFT = 900, 34, 8, 190
 COLORS = {"ui": "#2a7f86", "cli": "#2a7f86", "pipeline": "#c9762b"}
@@ -29,11 +31,7 @@ SIDES = {
 def picture(root: Path = ROOT) -> str:
     """An SVG with a row a layer, the highest first; a row may use only the rows below it."""
     settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    layers = [
-        [name.strip() for name in line.split("|")]
-        for line in settings["tool"]["importlinter"]["contracts"][0]["layers"]
-        if line != "__main__"
-    ]
+    layers = [layer for layer in listing.layers(settings) if layer != ["__main__"]]
     height = len(layers) * (ROW + GAP) + GAP
     words = "; ".join(", ".join(layer) for layer in layers)
     lines = [

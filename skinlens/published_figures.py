@@ -30,6 +30,12 @@ def elsewhere(model: ModelRef) -> dict[str, Mapping[str, Any]]:
     return {name: one for name, one in found.items() if one["model"]["sha256"] == model.sha256}
 
 
+def at_cutoff(measured: Mapping[str, Any], cutoff: float) -> Mapping[str, Any]:
+    """What an evaluation says of one cut-off for melanoma; empty where it was not measured at that."""
+    rows = measured.get("thresholds", {}).get("melanoma", {}).get("rows", ())
+    return next((row for row in rows if abs(row["cut_off"] - cutoff) < 1e-12), {})
+
+
 def explanations_evaluation() -> Mapping[str, Any] | None:
     """Figures of the explanation methods on ``val``; None where they were not published."""
     return _read(EXPLANATIONS)

@@ -35,7 +35,7 @@ def merge_previous_results(found: dict[str, Any], earlier: dict[str, Any], say: 
     }
     both = set.intersection(*(set(rows) for rows in measured.values()))
     for name, protocol in found["protocols"].items():
-        before, details = earlier["protocols"][name], _released_detail(found)
+        before, details = earlier["protocols"][name], released_detail(found)
         known = {
             row_name: row
             for row_name, row in measured[name].items()
@@ -54,7 +54,7 @@ def merge_previous_results(found: dict[str, Any], earlier: dict[str, Any], say: 
     found["search"] = found["search"] or earlier.get("search")
 
 
-def _released_detail(found: Mapping[str, Any]) -> int | None:
+def released_detail(found: Mapping[str, Any]) -> int | None:
     """Short side in pixels that the released model's photos are brought to; None for a table without its row."""
     rows = found["protocols"]["lesion"]["rows"]
     return next((row.get("detail_px") for row in rows if row["name"] == "int8"), None)

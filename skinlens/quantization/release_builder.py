@@ -104,11 +104,11 @@ def export(
         DatasetError: a source of the run's recipe is not there.
     """
     student, recipe = load_student(run / "best.pt")
+    sources = [load_source(source, paths.ROOT / "recipes") for source in recipe.sources]  # or fail before the work
     train, val = (_Part(load_views(entries, recipe.input), labels_of(entries)) for entries in (training, validation))
     out.mkdir(parents=True, exist_ok=True)
     served, quantization = _quantized(student, recipe, train, val, out, calibrations)
     calibrated = _calibrated(served, val, [entry.group for entry in validation])
-    sources = [load_source(source, paths.ROOT / "recipes") for source in recipe.sources]
     familiarity = _familiarity(served, recipe, train, sources)
     np.savez(out / HEAD, **{part: getattr(served.engine.head, part) for part in HEAD_PARTS}, **exit_weights(student))
     np.savez(

@@ -56,11 +56,10 @@ def elsewhere() -> None:
     cutoff = cache.classifier().melanoma_threshold.value
     rows = []
     for title, one in measured.items():
-        melanoma = one["thresholds"]["melanoma"]
-        in_use: Mapping[str, Any] = next((row for row in melanoma["rows"] if abs(row["cut_off"] - cutoff) < 1e-12), {})
+        melanomas, in_use = one["thresholds"]["melanoma"]["positives"], published_figures.at_cutoff(one, cutoff)
         rows.append(
             (
-                f"{plain(title.replace('_', ' '))}: {one['n']:,} photos, {melanoma['positives']:,} melanomas",
+                f"{plain(title.replace('_', ' '))}: {one['n']:,} photos, {melanomas:,} melanomas",
                 figures.interval(one["melanoma_auc"]),
                 figures.interval(in_use.get("sensitivity")),
                 figures.interval(in_use.get("specificity")),

@@ -41,10 +41,9 @@ class Rates:
 def rates(model: ModelRef, threshold: Threshold) -> Rates:
     """As measured on photos kept aside, if that was done for this very model; otherwise where it was chosen."""
     for split, one in published_figures.evaluations(model).items():
-        rows = one.get("thresholds", {}).get("melanoma", {}).get("rows", ())
-        for row in rows:
-            if abs(row["cut_off"] - threshold.value) < 1e-12 and row["sensitivity"]["value"] is not None:
-                return _rates_of(row, f"{one['n']:,} {SPLITS[split]}")
+        row = published_figures.at_cutoff(one, threshold.value)
+        if row and row["sensitivity"]["value"] is not None:
+            return _rates_of(row, f"{one['n']:,} {SPLITS[split]}")
     return Rates(threshold.sensitivity, threshold.specificity, None, None, wording.in_full(threshold.chosen_on))
 
 

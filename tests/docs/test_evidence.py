@@ -221,3 +221,32 @@ def test_a_difference_says_whether_it_is_more_than_chance() -> None:
         "A against B: +0.050 in balanced accuracy (-0.050 to +0.150), no clear difference; "
         "+0.020 in melanoma AUC (+0.010 to +0.030), more than chance."
     )
+
+
+def test_photos_of_other_sources_have_a_row_with_what_the_cut_off_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "ROOT", tmp_path)
+    (tmp_path / "weights").mkdir()
+    assert evidence.elsewhere("ab") == evidence.invariance("ab") == "Not measured for this release.\n"
+    used = {"cut_off": 0.2, "sensitivity": figure(0.9), "specificity": figure(0.4)}
+    melanoma = {"rows": [used | {"cut_off": 0.5, "sensitivity": figure(0.3)}, used], "shipped": 0.2, "positives": 81}
+    one = {
+        "n": 1429,
+        "melanoma_auc": figure(0.8),
+        "thresholds": {"melanoma": melanoma},
+        "foreign": {"own_refused": figure(0.1)},
+        "model": {"sha256": "ab"},
+    }
+    for split, sha256 in (("other", "ab"), ("val", "ab"), ("older", "cd")):
+        content = one | {"split": split, "model": {"sha256": sha256}}
+        (tmp_path / "weights" / f"evaluation-{split}.json").write_text(json.dumps(content))
+    assert evidence.elsewhere("ab").splitlines()[2:] == [
+        "| `other` | 1,429 | 81 | 0.800 (0.700–0.900) | 0.900 (0.800–1.000) | 0.400 (0.300–0.500) "
+        "| 0.100 (0.000–0.200) |"
+    ]
+    row = {"change": "turned", "median": 0.02, "p90": 0.1, "p95": 0.2, "largest": 0.3, "melanoma_within": 0.9}
+    moved = {"n": 60, "split": "val", "changes": [row | {"top_changed": 2, "side_changed": 7}]}
+    (tmp_path / "weights" / "invariance-val.json").write_text(json.dumps(moved | {"model": {"sha256": "ab"}}))
+    assert evidence.invariance("ab").splitlines()[-1] == "| turned | 0.020 | 0.100 | 0.200 | 0.300 | 2 | 7 | 90% |"
+    assert evidence.invariance("cd") == "Not measured for this release.\n"
