@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from skinlens.ui import guard
+from skinlens.ui.shell import guard
 
 if __name__ == "__main__":
-    from skinlens.ui import frame
+    from skinlens.ui.shell import frame
 
     guard.must_stand()
     st.set_page_config(page_title="SkinLens", page_icon=frame.MARK, layout="wide", menu_items=frame.MENU)

@@ -1,5 +1,5 @@
 """Help: a tour, the terms, the keys."""
 
-from skinlens.ui import help_page
+from skinlens.ui.help import page
 
-help_page.page()
+page.page()

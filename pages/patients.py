@@ -1,5 +1,6 @@
 """Patients: found by patient ID, each with a body map, the lesions and one timeline of all visits."""
 
-from skinlens.ui import cache, patients
+from skinlens.ui.patients import page
+from skinlens.ui.state import cache
 
-patients.page(cache.store())
+page.page(cache.store())

@@ -2,11 +2,13 @@
 
 import streamlit as st
 
-from skinlens.ui import cache, frame, stored_visits, worklist
+from skinlens.ui.shell import frame
+from skinlens.ui.state import cache
+from skinlens.ui.worklist import page, stored_visits
 
 frame.title("Worklist")
 store = cache.store()
-worklist.page(store)
+page.page(store)
 st.divider()
 st.header("Visits")
 stored_visits.section(store)

@@ -6,8 +6,8 @@ import pytest
 
 from skinlens import audit
 from skinlens.store.mapping import Subject
-from skinlens.ui.sheets import file_name
 from skinlens.ui.visit.management import change
+from skinlens.ui.visit.report import file_name
 
 
 @pytest.mark.parametrize(

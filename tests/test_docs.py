@@ -151,7 +151,7 @@ def test_every_requirement_is_accounted_for() -> None:
 
 
 def test_what_is_shipped_is_what_npm_has() -> None:
-    vendor = ROOT / "skinlens" / "ui" / "viewer" / "vendor"
+    vendor = ROOT / "skinlens" / "ui" / "components" / "viewer" / "vendor"
     script = (vendor / "openseadragon.min.js").read_bytes()
     assert script.startswith(b"//! openseadragon 6.1.1\n")
     assert hashlib.sha256(script).hexdigest() == "14d587cd3ee7c4861f1a41077ce642029364a21029956ba635bd8fb1202cf9ad"

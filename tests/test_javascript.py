@@ -17,13 +17,14 @@ ROOT = Path(__file__).resolve().parents[1]
 UI, TESTS = ROOT / "skinlens" / "ui", ROOT / "tests" / "javascript"
 NODE = Path(playwright.__file__).parent / "driver" / "node"
 """Playwright's wheel brings the one that it runs on."""
+_VIEWER = tuple(f"components/viewer/{name}.js" for name in ("picture", "loupe", "compare", "region", "viewer"))
 SERVED = {
-    "viewer": ("viewer/picture.js", "viewer/loupe.js", "viewer/compare.js", "viewer/region.js", "viewer/viewer.js"),
-    "outliner": ("viewer/picture.js", "viewer/loupe.js", "outliner/outliner.js"),
-    "photos": ("viewer/photos.js",),
-    "body_map": ("bodymap/body_map.js",),
-    "shortcuts": ("shortcuts/shortcuts.js",),
-    "connection": ("connection.js",),
+    "viewer": _VIEWER,
+    "outliner": (*_VIEWER[:2], "components/outliner/outliner.js"),
+    "photos": ("components/viewer/photos.js",),
+    "body_map": ("components/bodymap/body_map.js",),
+    "shortcuts": ("components/shortcuts/shortcuts.js",),
+    "connection": ("shell/connection.js",),
 }
 """Scripts that the browser gets as one."""
 

@@ -1,5 +1,5 @@
 """What the pages are made of: the only package that imports streamlit.
 
-``session`` holds the open case, ``jobs`` computes maps in the background, ``cache`` what sessions share; ``frame``,
-``widgets``, ``viewer``, ``forms``, ``archive``, ``figures`` and ``preview`` draw.
+One folder a page: ``worklist``, ``patients``, ``visit``, ``compare``, ``performance``, ``settings``, ``help``. What
+they share: ``shell`` (frame and guard), ``state`` (open case, jobs, caches, address), ``components``, ``forms``.
 """

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.store import CaseStore
-from skinlens.ui import jobs, session
+from skinlens.ui.state import jobs, session
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 240.0

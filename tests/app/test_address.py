@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens.store import CaseStore
-from skinlens.ui import address
+from skinlens.ui.state import address
 from tests.app.conftest import press, read, turn
 from tests.store import samples
 

@@ -6,9 +6,9 @@ from typing import get_args
 import pytest
 
 from skinlens.records import BodyView
-from skinlens.ui.bodymap import VIEWS, Region, figure
-from skinlens.ui.bodymap.regions import region_of
-from skinlens.ui.words import BODY_SITES
+from skinlens.ui.components.bodymap import VIEWS, Region, figure
+from skinlens.ui.components.bodymap.regions import region_of
+from skinlens.ui.components.words import BODY_SITES
 
 
 def regions(view: BodyView) -> list[tuple[str, str, float]]:

@@ -11,8 +11,8 @@ from skinlens import published_figures
 from skinlens.imaging.quality import Familiarity
 from skinlens.inference.classifier import load_classifier
 from skinlens.records import ModelRef, Threshold
-from skinlens.ui import cache
-from skinlens.ui.certainty import Rates, in_words, rates
+from skinlens.ui.state import cache
+from skinlens.ui.visit.certainty import Rates, in_words, rates
 from skinlens.wording import UNRELIABLE
 from tests.app.conftest import html, press, read, turn, typed
 

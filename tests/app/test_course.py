@@ -18,7 +18,7 @@ from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.inference.release import weights_directory
 from skinlens.records import ModelRef
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
-from skinlens.ui import course
+from skinlens.ui.compare import course
 from tests.app.conftest import press, read, turn, typed
 from tests.closeness import NETWORK, assert_near
 

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from skinlens.errors import CaseNotFound
 from skinlens.settings import Settings
 from skinlens.store import CaseStore
-from skinlens.ui import cache, erasure, session
+from skinlens.ui.state import cache, erasure, session
 from tests.app.conftest import heading, press, turn, typed, words
 
 ERASED = "What was open here was erased for good"

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline, published_figures
 from skinlens.labels import CODES
-from skinlens.ui import figures
+from skinlens.ui.components import figures
 from tests.app.conftest import read, topic, turn
 
 

@@ -12,8 +12,9 @@ from skinlens.clock import today
 from skinlens.records import BodyPosition, Case
 from skinlens.segmentation.head import load_segmentation_head, propose
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
-from skinlens.ui import erasure, filing, tray_map
-from skinlens.ui.bodymap import Region, Spot
+from skinlens.ui.components.bodymap import Region, Spot
+from skinlens.ui.state import erasure
+from skinlens.ui.worklist import filing, tray_map
 from tests.app.conftest import drawn, heading, press, read, turn
 from tests.app.test_worklist import at, drop, enter, tray_of
 

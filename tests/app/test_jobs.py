@@ -13,7 +13,7 @@ from skinlens import pipeline
 from skinlens.errors import ParameterError
 from skinlens.explain import explain
 from skinlens.records import Explanation, ModelRef, Progress
-from skinlens.ui.jobs import LONG_PLACES, Desk, Job, Line
+from skinlens.ui.state.jobs import LONG_PLACES, Desk, Job, Line
 
 STAMP = ModelRef("tiny", "0", "0" * 64)
 LIMIT_S = 120.0

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline, published_figures
 from skinlens.evaluation.evaluate import evaluate
 from skinlens.labels import CODES
-from skinlens.ui import curves
+from skinlens.ui.performance import curves
 from skinlens.ui.performance.page import TOPICS
 from tests.app.conftest import read, topic, turn
 from tests.tiny_release import draw_dataset

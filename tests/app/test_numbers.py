@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from skinlens.ui import numbers
-from skinlens.ui.numbers import Expected
+from skinlens.ui.forms import numbers
+from skinlens.ui.forms.numbers import Expected
 
 WIDTH = Expected(2, 200, "mm")
 MONTHS = Expected(1, 60, whole=True)

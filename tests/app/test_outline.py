@@ -14,7 +14,7 @@ from skinlens.explain import METHODS
 from skinlens.inference.classifier import load_classifier
 from skinlens.segmentation.contour import drawn_by_clinician
 from skinlens.store import CaseStore, NewLesion, NewVisit
-from skinlens.ui import outline as ui
+from skinlens.ui.visit import outline as ui
 from tests.app.conftest import press, read, turn, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]

@@ -11,9 +11,9 @@ from skinlens.clinical import Histology, Plan
 from skinlens.inference.release import weights_directory
 from skinlens.records import BodyPosition
 from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient, NewVisit
-from skinlens.ui.bodymap import Region, Spot, spot_of
-from skinlens.ui.patient import placing
-from skinlens.ui.patient.page import cells
+from skinlens.ui.components.bodymap import Region, Spot, spot_of
+from skinlens.ui.patients import placing
+from skinlens.ui.patients.patient import cells
 from tests.app.conftest import drawn, heading, press, read, turn, typed
 
 

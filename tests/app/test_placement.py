@@ -10,7 +10,7 @@ from skinlens import pipeline
 from skinlens.inference.release import weights_directory
 from skinlens.records import Patient
 from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient, NewVisit
-from skinlens.ui.placement import Placement, described, namesake, same_photo
+from skinlens.ui.forms.placement import Placement, described, namesake, same_photo
 from tests.app.conftest import drawn, press, read, turn, typed, words
 
 KNOWN = (Patient(1, "P-7", 1961, "female"), Patient(2, "Zoë 1", None, "unknown"), Patient(3, "p-8", 1940, "male", True))

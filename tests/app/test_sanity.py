@@ -14,7 +14,7 @@ from skinlens.explain import METHODS
 from skinlens.inference.release import load_manifest
 from skinlens.labels import CODES
 from skinlens.records import ModelRef
-from skinlens.ui import sanity
+from skinlens.ui.performance import sanity
 from tests.app.conftest import topic, turn, words
 
 ONE: dict[str, Any] = {

@@ -12,7 +12,7 @@ from skinlens.explain import METHODS
 from skinlens.labels import CODES
 from skinlens.records import Target
 from skinlens.store import CaseStore, NewLesion, NewVisit
-from skinlens.ui.words import name, percent
+from skinlens.ui.components.words import name, percent
 from tests.app.conftest import press, read, turn, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]

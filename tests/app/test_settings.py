@@ -13,7 +13,7 @@ from skinlens.inference.release import weights_directory
 from skinlens.settings import Settings
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from skinlens.store.restore import restore
-from skinlens.ui import confirmation
+from skinlens.ui.components import confirmation
 from skinlens.ui.settings import backup, page
 from skinlens.ui.visit import photo as visit_photo
 from tests.app.conftest import drawn, press, read, turn, words

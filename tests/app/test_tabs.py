@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from skinlens.ui import tabs
+from skinlens.ui.state import tabs
 
 SIZE = tabs.CUT_OFF_BYTES // 2
 

@@ -15,10 +15,10 @@ from skinlens.checks.robustness import verdict
 from skinlens.explain import METHODS
 from skinlens.records import CheckResult, Explanation, ModelRef
 from skinlens.store import CaseStore, NewLesion, NewVisit
-from skinlens.ui import trust
-from skinlens.ui.artifacts import chart, points
-from skinlens.ui.jobs import Job
-from skinlens.ui.words import percent, plain
+from skinlens.ui.components.words import percent, plain
+from skinlens.ui.state.jobs import Job
+from skinlens.ui.visit import trust
+from skinlens.ui.visit.artifacts import chart, points
 from tests.app.conftest import press, read, turn, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]

@@ -9,8 +9,8 @@ from skinlens import pipeline
 from skinlens.errors import Conflict
 from skinlens.inference.release import weights_directory
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
-from skinlens.ui import conflicts
-from skinlens.ui.conflicts import Difference
+from skinlens.ui.forms import conflicts
+from skinlens.ui.forms.conflicts import Difference
 from tests.app.conftest import heading, press, read, turn, typed
 
 CHANGED = "This was changed in another window"

@@ -9,8 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens.store import CaseStore, ClinicianReading
-from skinlens.ui import drafts, erasure, session, unsaved
-from skinlens.ui.unsaved import Holder
+from skinlens.ui.state import drafts, erasure, session, unsaved
+from skinlens.ui.state.unsaved import Holder
 from tests.app.conftest import press, turn, typed, words
 
 

@@ -14,7 +14,7 @@ from skinlens import pipeline
 from skinlens.records import Case
 from skinlens.segmentation.contour import drawn_by_clinician
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
-from skinlens.ui import cache
+from skinlens.ui.state import cache
 from skinlens.ui.visit import photo as visit_photo
 from tests.app.conftest import press, read, turn, words
 from tests.app.test_journey import shown_maps

@@ -22,8 +22,7 @@ from skinlens.records import (
     Threshold,
     Visit,
 )
-from skinlens.ui import viewer
-from skinlens.ui.visits import (
+from skinlens.ui.compare.visits import (
     OTHER_MODEL,
     changes_in_words,
     common_scale,
@@ -31,6 +30,7 @@ from skinlens.ui.visits import (
     not_comparable,
     sizes_known,
 )
+from skinlens.ui.components import viewer
 
 STAMP = ModelRef("tiny", "0", "5e" * 32)
 

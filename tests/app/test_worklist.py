@@ -15,8 +15,10 @@ from skinlens.clock import today
 from skinlens.errors import UnreadableImage
 from skinlens.inference.release import weights_directory
 from skinlens.store import CaseQuery, CaseStore
-from skinlens.ui import erasure, session, tray, worklist
-from skinlens.ui.tray import Tray, TrayItem
+from skinlens.ui.state import erasure, session
+from skinlens.ui.worklist import page as worklist_page
+from skinlens.ui.worklist import tray
+from skinlens.ui.worklist.tray import Tray, TrayItem
 from tests.app.conftest import drawn, press, read, turn
 
 
@@ -146,7 +148,7 @@ def test_melanoma_comes_first_and_what_was_not_read_last(agreed: AppTest) -> Non
         TrayItem("sure", b"", "read", quality=analysis.quality, prediction=sure),
     ]
     assert [one.name for one in sorted(rows, key=lambda one: -one.melanoma_prob)] == ["sure", "example", "waiting"]
-    assert worklist.verdict(analysis.quality, sure).startswith("Suspicious for melanoma (100.0")
+    assert worklist_page.verdict(analysis.quality, sure).startswith("Suspicious for melanoma (100.0")
 
 
 def test_what_was_filed_and_then_erased_is_in_no_row(page: AppTest, skinlens_home: Path) -> None:

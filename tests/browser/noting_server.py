@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT))
 
 from streamlit.web.cli import main  # noqa: E402  (after the path)
 
-from skinlens.ui.jobs import Desk, Job  # noqa: E402
+from skinlens.ui.state.jobs import Desk, Job  # noqa: E402
 
 
 def note(jobs: list[Job], file: Path) -> None:

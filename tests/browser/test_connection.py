@@ -16,7 +16,7 @@ from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.inference.release import SHIPPED
 from skinlens.serve import free_port
 from skinlens.store import CaseStore
-from skinlens.ui import guard
+from skinlens.ui.shell import guard
 from tests.browser.serving import LIMIT_S, ROOT, wait_for
 from tests.browser.test_journey import begin, browser  # noqa: F401  (browser is a fixture)
 

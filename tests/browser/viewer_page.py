@@ -9,8 +9,8 @@ from PIL import Image
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.records import Photo
-from skinlens.ui import viewer
-from skinlens.ui.viewer import Layout, Panel, Row
+from skinlens.ui.components import viewer
+from skinlens.ui.components.viewer import Layout, Panel, Row
 
 SIDES = (2400, 1800)
 MM_PER_PX = 0.01

@@ -18,9 +18,9 @@ from skinlens.explain import explain
 from skinlens.labels import CODES
 from skinlens.report.checks import check_rows
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
-from skinlens.ui import checks as ui
-from skinlens.ui import trust
-from skinlens.ui.open_case import OpenCase
+from skinlens.ui.state.open_case import OpenCase
+from skinlens.ui.visit import checks as ui
+from skinlens.ui.visit import trust
 from skinlens.ui.visit.management import change
 from tests.store import samples
 

@@ -10,7 +10,8 @@ from skinlens.checks import agreement, early_exits, faithfulness, reference, rob
 from skinlens.explain import METHODS
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.networks.student import CnnBranch
-from skinlens.ui import certainty, measured
+from skinlens.ui.performance import measured
+from skinlens.ui.visit import certainty
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from skinlens.ui import address, cache, card, frame, measured, practice, sanity
+from skinlens.ui.performance import card, measured, practice, sanity
+from skinlens.ui.shell import frame
+from skinlens.ui.state import address, cache
 
 TOPIC = "topic"
 """Key, and name in the address, of the part that is shown."""

@@ -12,9 +12,9 @@ from skinlens.clock import local_minute, today
 from skinlens.errors import InvalidEntry
 from skinlens.store import Backup, CaseStore
 from skinlens.store.backup import backup_folder
-from skinlens.ui import confirmation
-from skinlens.ui.jobs import Job
-from skinlens.ui.words import plain
+from skinlens.ui.components import confirmation
+from skinlens.ui.components.words import plain
+from skinlens.ui.state.jobs import Job
 
 SECTION = "backup"
 OLD_DAYS = 30

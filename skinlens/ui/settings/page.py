@@ -12,9 +12,10 @@ from skinlens.formatting import UNIT_WORDS, Unit, entered_length
 from skinlens.settings import Overlay, Settings
 from skinlens.store import CaseStore
 from skinlens.store.settings import NAMES
-from skinlens.ui import confirmation, field_width, widgets
+from skinlens.ui.components import confirmation, widgets
+from skinlens.ui.components.words import plain
+from skinlens.ui.forms import field_width
 from skinlens.ui.settings import backup, signers
-from skinlens.ui.words import plain
 
 CLINIC, DISPLAY = "clinic", "display"
 CLINIC_FIELDS = ("clinic_name", "clinic_address", "clinic_phone")

@@ -6,8 +6,8 @@ import streamlit as st
 
 from skinlens.errors import InvalidEntry, SkinLensError
 from skinlens.store import CaseStore
-from skinlens.ui import confirmation
-from skinlens.ui.words import plain
+from skinlens.ui.components import confirmation
+from skinlens.ui.components.words import plain
 
 SECTION = "signers"
 _NEW, _CLEAR, _REMOVED = "settings_new_signer", "settings_new_signer_clear", "settings_signer_removed"

@@ -10,8 +10,9 @@ from skinlens.formatting import entered_length
 from skinlens.labels import DIAGNOSES
 from skinlens.records import Visit
 from skinlens.store import ClinicianReading
-from skinlens.ui import cache, conflicts
-from skinlens.ui.conflicts import Difference, Value
+from skinlens.ui.forms import conflicts
+from skinlens.ui.forms.conflicts import Difference, Value
+from skinlens.ui.state import cache
 
 TITLES: Mapping[str, str] = {
     "abcd": "ABCD rule",

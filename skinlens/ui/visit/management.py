@@ -12,10 +12,13 @@ from skinlens.explain import METHODS
 from skinlens.formatting import Unit
 from skinlens.records import Case, Method, Target
 from skinlens.store import CaseStore
-from skinlens.ui import cache, confirmation, erase_dialogs, moving, session, widgets
-from skinlens.ui.open_case import OpenCase
-from skinlens.ui.patient import editing
-from skinlens.ui.words import name
+from skinlens.ui.components import confirmation, widgets
+from skinlens.ui.components.words import name
+from skinlens.ui.forms import erase_dialogs
+from skinlens.ui.patients import editing
+from skinlens.ui.state import cache, session
+from skinlens.ui.state.open_case import OpenCase
+from skinlens.ui.visit import moving
 
 _NAMES = ("signed_by", "amended_by", "moved_by")
 """Fields of the trail with the name of who made the change."""

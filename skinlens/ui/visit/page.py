@@ -10,24 +10,13 @@ from skinlens.errors import CaseNotFound
 from skinlens.inference.classifier import Classifier
 from skinlens.records import Visit
 from skinlens.store import CaseStore
-from skinlens.ui import (
-    address,
-    cache,
-    frame,
-    maps,
-    next_photo,
-    outline,
-    save_form,
-    session,
-    sheets,
-    similar,
-    upload,
-    visits,
-    widgets,
-)
-from skinlens.ui.open_case import OpenCase
-from skinlens.ui.visit import management, photo, result, why
-from skinlens.ui.words import STATUSES, case_title, plain, site
+from skinlens.ui.compare import visits
+from skinlens.ui.components import upload, widgets
+from skinlens.ui.components.words import STATUSES, case_title, plain, site
+from skinlens.ui.shell import frame
+from skinlens.ui.state import address, cache, next_photo, session
+from skinlens.ui.state.open_case import OpenCase
+from skinlens.ui.visit import management, maps, outline, photo, report, result, save_form, similar, why
 
 NEW = "New photo"
 View = Callable[[CaseStore, OpenCase], None]
@@ -148,7 +137,7 @@ def _compare(store: CaseStore, opened: OpenCase) -> None:
 
 def _report(store: CaseStore, opened: OpenCase) -> None:
     widgets.model_line(opened)
-    sheets.report(store, opened)
+    report.report(store, opened)
 
 
 VIEWS: Mapping[str, View] = {

@@ -11,9 +11,10 @@ from skinlens.explain.overlay import LEGEND
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.classifier import Classifier
 from skinlens.records import Method
-from skinlens.ui import cache, live, session, viewer
-from skinlens.ui.open_case import OpenCase
-from skinlens.ui.viewer import Look, Panel
+from skinlens.ui.components import live, viewer
+from skinlens.ui.components.viewer import Look, Panel
+from skinlens.ui.state import cache, session
+from skinlens.ui.state.open_case import OpenCase
 
 NO_MAP = "none"
 OVERLAY = "overlay"

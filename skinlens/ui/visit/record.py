@@ -10,23 +10,15 @@ from skinlens.labels import DIAGNOSES
 from skinlens.records import Case, Status, Visit
 from skinlens.store import CaseStore
 from skinlens.store.signatures import NO_DIAGNOSIS, signature_words
-from skinlens.ui import (
-    clinical_fields,
-    clinical_form,
-    confirmation,
-    conflicts,
-    drafts,
-    session,
-    signing,
-    size_form,
-    widgets,
-)
-from skinlens.ui.conflicts import Pending
-from skinlens.ui.open_case import OpenCase
-from skinlens.ui.shortcuts import SAVE
-from skinlens.ui.visit import entry
+from skinlens.ui.components import confirmation, widgets
+from skinlens.ui.components.shortcuts import SAVE
+from skinlens.ui.components.words import diagnosis_name, plain
+from skinlens.ui.forms import conflicts, signing
+from skinlens.ui.forms.conflicts import Pending
+from skinlens.ui.state import drafts, session
+from skinlens.ui.state.open_case import OpenCase
+from skinlens.ui.visit import clinical_fields, clinical_form, entry, size_form
 from skinlens.ui.visit.entry import Entry
-from skinlens.ui.words import diagnosis_name, plain
 
 _READ = "record_read"
 """Key of the visit as this window read it."""

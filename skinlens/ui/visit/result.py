@@ -3,9 +3,10 @@
 import streamlit as st
 
 from skinlens.store import CaseStore
-from skinlens.ui import certainty, save_form, session, widgets
-from skinlens.ui.open_case import OpenCase
-from skinlens.ui.visit import photo, record
+from skinlens.ui.components import widgets
+from skinlens.ui.state import session
+from skinlens.ui.state.open_case import OpenCase
+from skinlens.ui.visit import certainty, photo, record, save_form
 
 
 def view(store: CaseStore, opened: OpenCase) -> None:

@@ -3,8 +3,11 @@
 import streamlit as st
 
 from skinlens.store import CaseStore
-from skinlens.ui import certainty, contrast, forms, maps, session, trust, widgets
-from skinlens.ui.open_case import OpenCase
+from skinlens.ui.components import widgets
+from skinlens.ui.forms import filters
+from skinlens.ui.state import session
+from skinlens.ui.state.open_case import OpenCase
+from skinlens.ui.visit import certainty, contrast, maps, trust
 
 DETAILS = "technical_details"
 
@@ -26,4 +29,4 @@ def view(store: CaseStore, opened: OpenCase) -> None:  # noqa: ARG001  views are
     if details:
         trust.below(opened, classifier)
         if classifier is not None:
-            forms.map_settings(opened, classifier)
+            filters.map_settings(opened, classifier)

@@ -1,0 +1,127 @@
+"""Charts of the model's measured figures, for the page about the model."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import plotly.graph_objects as go
+
+from skinlens.labels import BY_CODE
+from skinlens.ui.components.words import name
+
+RISK_COLORS = {"malignant": "#c9552b", "pre-malignant": "#d9991e", "benign": "#4289b8"}
+RISK_PATTERNS = {"malignant": "", "pre-malignant": "/", "benign": "|"}
+HEADLINES = {
+    "balanced_accuracy": "Balanced accuracy",
+    "accuracy": "Accuracy",
+    "macro_f1": "Macro F1",
+    "weighted_f1": "Weighted F1",
+    "macro_auc": "AUC, mean of the classes",
+    "melanoma_auc": "AUC, melanoma",
+    "ece": "Calibration error",
+}
+EXPLAINED = {
+    "balanced_accuracy": "mean of the sensitivity per class: rare classes count as much as moles",
+    "accuracy": "share of all photos whose most probable class is right: mostly about moles, which most photos show",
+    "macro_f1": "balance of finding each class and of being right when naming it",
+    "weighted_f1": "the same, but each class counts by its photos: mostly about moles",
+    "macro_auc": "how well probabilities rank a class above the others; 0.5 is chance, 1 is perfect",
+    "melanoma_auc": "the same for melanoma alone",
+    "ece": "how far stated probabilities lie from what happened; 0 is best",
+}
+
+
+def interval(figure: Mapping[str, float | None] | None) -> str:
+    """A value with its 95 % interval; None where it was not measured."""
+    if figure is None:
+        return "not measured"
+    value, low, high = figure["value"], figure["low"], figure["high"]
+    if value is None:
+        return "not measurable"
+    return f"{value:.3f}" if low is None or high is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def recall_chart(measured: Mapping[str, Any]) -> go.Figure:
+    """Of each class, the share that the model puts first, with its 95 % interval."""
+    figure = go.Figure()
+    codes = [code for code in measured["labels"] if measured["per_class"][code]["recall"]["value"] is not None]
+    codes.sort(key=lambda code: measured["per_class"][code]["recall"]["value"])
+    for risk, color in RISK_COLORS.items():
+        own = [code for code in codes if BY_CODE[code].risk == risk]
+        recalls = [measured["per_class"][code]["recall"] for code in own]
+        figure.add_bar(
+            y=[short(code, measured["per_class"][code]["n"]) for code in own],
+            x=[one["value"] for one in recalls],
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [one["high"] - one["value"] for one in recalls],
+                "arrayminus": [one["value"] - one["low"] for one in recalls],
+                "thickness": 1.5,
+                "color": "#7f8d92",  # seen on light and on dark
+            },
+            orientation="h",
+            name=risk,
+            marker={
+                "color": color,
+                "pattern": {
+                    "shape": RISK_PATTERNS[risk],
+                    "fillmode": "overlay",
+                    "fgcolor": "rgba(255, 255, 255, 0.45)",
+                    "solidity": 0.3,
+                    "size": 7,
+                },
+            },
+            hovertemplate="%{y}: %{x:.3f}<extra></extra>",
+        )
+    figure.update_yaxes(
+        categoryorder="array", categoryarray=[short(code, measured["per_class"][code]["n"]) for code in codes]
+    )
+    figure.update_xaxes(range=[0, 1], title="share found", fixedrange=True)
+    return calm(figure, 420)
+
+
+def confusion_chart(measured: Mapping[str, Any]) -> go.Figure:
+    """Rows: the true class; columns: the class that the model puts first; shares of each row."""
+    codes = list(measured["labels"])
+    counts = measured["confusion"]
+    shares = [[count / max(sum(row), 1) for count in row] for row in counts]
+    figure = go.Figure(
+        go.Heatmap(
+            z=shares,
+            x=codes,
+            y=[short(code) for code in codes],
+            text=[[str(count) for count in row] for row in counts],
+            texttemplate="%{text}",
+            colorscale="Cividis",
+            zmin=0,
+            zmax=1,
+            showscale=False,
+            xgap=2,
+            ygap=2,
+            hovertemplate="read as %{x}: %{text} photos<extra></extra>",
+        )
+    )
+    figure.update_yaxes(autorange="reversed", fixedrange=True)
+    figure.update_xaxes(title="most probable to the model", side="bottom", fixedrange=True)
+    return calm(figure, 460)
+
+
+def short(code: str, count: int | None = None) -> str:
+    """A name of a few words on two lines, so that the chart keeps its room on a narrow screen."""
+    words = name(code).replace(" / intraepithelial carcinoma", "").replace("-like lesion", "").replace(" ", "<br>", 1)
+    return words if count is None else f"{words} ({count:,})"
+
+
+def calm(figure: go.Figure, height_px: int) -> go.Figure:
+    """The look that all charts share: readable letters, the legend above, nothing that moves under a finger."""
+    figure.update_layout(
+        height=height_px,
+        margin={"l": 8, "r": 16, "t": 8, "b": 8},
+        font={"size": 15},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 15}},
+        dragmode=False,
+        barmode="overlay",
+    )
+    figure.update_yaxes(automargin=True, fixedrange=True, tickfont={"size": 15})
+    figure.update_xaxes(automargin=True, tickfont={"size": 15}, title={"font": {"size": 15}})
+    return figure

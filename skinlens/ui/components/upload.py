@@ -1,0 +1,39 @@
+"""How a photo gets in: the upload field and the drawn example. Trouble is a sentence; the open case stays."""
+
+import streamlit as st
+
+from skinlens import pipeline
+from skinlens.errors import UnreadableImage
+from skinlens.ui.components.words import plain
+from skinlens.ui.state import cache, session, tabs
+
+
+def field() -> None:
+    """The upload field; a photo that is read becomes the open case, and the field is empty again."""
+    round_ = st.session_state.setdefault("uploads", 0)
+    file = st.file_uploader(
+        "Photo of one lesion: JPEG, PNG, WebP, TIFF, BMP or HEIC",
+        key=f"upload-{round_}",
+        help="At most 25 MB. The file's name and its hidden data (place, camera, owner) are not stored.",
+    )
+    if file is None:
+        return
+    classifier = cache.classifier()
+    try:
+        with st.spinner("Reading the photo …"):
+            analysis = pipeline.analyse(file.getvalue(), classifier)
+    except UnreadableImage as error:
+        st.error(plain(error))
+        return
+    st.session_state["uploads"] += 1
+    tabs.forget_upload(file.file_id)
+    session.begin(analysis)
+    session.to_visit()
+
+
+def example_button() -> None:
+    """The drawn lesion, for a look around without a photo."""
+    if st.button("Try the example", help="A lesion drawn by the program: synthetic, not a patient."):
+        with st.spinner("Drawing the example …"):
+            session.begin(pipeline.example(cache.classifier()))
+        session.to_visit()

@@ -1,0 +1,1 @@
+"""Fields that several pages share: sites, field of view, numbers, patient and lesion, signature, conflicts, filters."""

@@ -1,0 +1,198 @@
+"""The lesions of a patient: the body map and, beside it, the list that does all that the map does."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import streamlit as st
+
+from skinlens.followup.trend import melanoma_trend
+from skinlens.followup.words import trend_words
+from skinlens.formatting import percent
+from skinlens.records import Lesion, Patient, Visit
+from skinlens.store import CaseStore
+from skinlens.ui.components import bodymap, confirmation, widgets
+from skinlens.ui.components.bodymap import Pin, Verdict, place_words
+from skinlens.ui.components.bodymap.regions import region_of
+from skinlens.ui.components.words import site
+from skinlens.ui.patients import editing, placing
+from skinlens.ui.state import address, next_photo, session
+from skinlens.ui.state.next_photo import NextPhoto
+from skinlens.wording import UNRELIABLE_BRIEFLY, side_of_cutoff
+
+PAGE_SIZE = 15
+"""Lesions that are listed at once: a longer list is turned in pages, and follows the lesion that is chosen."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A lesion as the map and the list show it."""
+
+    number: int
+    """Within the patient, from 1."""
+    lesion: Lesion
+    visits: tuple[Visit, ...]
+    """The oldest first."""
+
+    @property
+    def latest(self) -> Visit | None:
+        return self.visits[-1] if self.visits else None
+
+    @property
+    def where(self) -> str:
+        return site(self.lesion.body_site, self.lesion.remark)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of the latest photo."""
+        if self.latest is None:
+            return "none"
+        if not self.latest.quality.reliable:
+            return "unreliable"
+        return "above" if self.latest.prediction.above_melanoma_threshold else "below"
+
+    @property
+    def unsigned(self) -> bool:
+        return any(visit.status == "draft" for visit in self.visits)
+
+    @property
+    def state(self) -> str:
+        """The verdict on the latest photo, and whether something is to be signed."""
+        if self.latest is None:
+            return "No photo yet"
+        said = UNRELIABLE_BRIEFLY
+        if self.latest.quality.reliable:
+            prediction = self.latest.prediction
+            side = side_of_cutoff(above=prediction.above_melanoma_threshold)
+            said = f"{side} ({percent(prediction.melanoma_prob)})"
+        return f"{said}; not signed" if self.unsigned else said
+
+    @property
+    def pin(self) -> Pin:
+        lesion = self.lesion
+        region = region_of(lesion.body_site, lesion.remark)
+        words = f"{self.where}. {self.state}"
+        return Pin(lesion.id, self.number, words, lesion.position, region, self.verdict, self.unsigned)
+
+
+def shown(lesions: Sequence[Lesion], visits: Mapping[int, tuple[Visit, ...]]) -> tuple[Shown, ...]:
+    """Numbered in the order in which they were added."""
+    return tuple(Shown(number, one, visits.get(one.id, ())) for number, one in enumerate(lesions, 1))
+
+
+def section(store: CaseStore, patient: Patient, found: Sequence[Shown]) -> None:
+    """Map and list."""
+    by_id = {one.lesion.id: one.lesion for one in found}
+    chosen = address.number("lesion")
+    chosen = chosen if chosen in by_id else None
+    left, right = st.columns([6, 7], gap="large")
+    with left, st.container(key="patient_map"):
+        st.header("Body map")
+        with st.container(key="map_says"):
+            placing.says(store, patient, by_id, {one.lesion.id: one.number for one in found})
+        bodymap.show(
+            bodymap.Shown(
+                [one.pin for one in found],
+                chosen=chosen,
+                placing=placing.asked(),
+                spot=placing.new_spot(patient),
+            ),
+            key=str(patient.id),
+            on_choose=lambda number: address.step(lesion=str(number)),
+            on_spot=lambda spot: placing.spotted(store, patient, by_id, spot),
+        )
+    with right:
+        _list(store, patient, found, chosen)
+
+
+def _list(store: CaseStore, patient: Patient, found: Sequence[Shown], chosen: int | None) -> None:
+    st.header(f"Lesions ({len(found)})")
+    off = sum(one.lesion.position is None for one in found)
+    if not found:
+        st.markdown("No lesion of this patient is stored. Add a photo, or click the place on the map.")
+    elif off:
+        st.caption(
+            f"{off} of {len(found)} not placed on the map." if off < len(found) else "None is placed on the map."
+        )
+    sheets = math.ceil(len(found) / PAGE_SIZE)
+    sheet = _sheet(patient, found, chosen, sheets)
+    drawn = found[(sheet - 1) * PAGE_SIZE : sheet * PAGE_SIZE]
+    pictures = store.thumbnails([one.latest.id for one in drawn if one.latest])
+    for one in drawn:
+        with st.container(border=True, key=f"lesion_row_{one.lesion.id}"):
+            picture = pictures.get(one.latest.id, b"") if one.latest else b""
+            _told(one, picture, is_chosen=one.lesion.id == chosen)
+            _actions(patient, one, is_chosen=one.lesion.id == chosen)
+            if one.lesion.id == chosen:
+                _of_chosen(store, one)
+            confirmation.show(editing.place("lesion", one.lesion.id))
+    if sheets > 1:
+        widgets.pages(_sheet_key(patient), sheets, sheet)
+
+
+def _sheet(patient: Patient, found: Sequence[Shown], chosen: int | None, sheets: int) -> int:
+    """The part of a long list that is drawn, from 1: the one that was turned to, or that of a lesion just chosen."""
+    key, followed = _sheet_key(patient), f"{_sheet_key(patient)}_followed"
+    if chosen is not None and st.session_state.get(followed) != chosen:
+        place = next(place for place, one in enumerate(found) if one.lesion.id == chosen)
+        st.session_state[key] = place // PAGE_SIZE + 1
+    st.session_state[followed] = chosen
+    return max(1, min(int(st.session_state.get(key, 1)), sheets))
+
+
+def _sheet_key(patient: Patient) -> str:
+    return f"lesions_sheet_{patient.id}"
+
+
+def _told(one: Shown, picture: bytes, *, is_chosen: bool) -> None:
+    """Number, photo, site, verdict, course and place."""
+    alt = f"Latest photo of lesion {one.number}, {one.where}"
+    photo = widgets.thumbnail(picture, alt) if picture else ""
+    sign = f"{one.number}?" if one.verdict == "unreliable" else f"{one.number}"
+    look = f"sl-pin sl-{one.verdict}{' sl-unsigned' * one.unsigned}{' sl-chosen' * is_chosen}"
+    course = f"{place_words(one.lesion.position)}."
+    if one.latest:
+        count = f"{len(one.visits)} {'visit' if len(one.visits) == 1 else 'visits'}, last on {one.latest.taken_on}."
+        course = f"{count} {trend_words(melanoma_trend(one.visits))} {course}"
+    st.html(
+        f'<div class="sl-lesion">{photo}<div><span class="{look}">{sign}</span> <b>{escape(one.where)}</b>'
+        f"<p>{escape(one.state)}</p><p>{escape(course)}</p></div></div>"
+    )
+
+
+def _actions(patient: Patient, one: Shown, *, is_chosen: bool) -> None:
+    number = one.lesion.id
+    with st.container(horizontal=True):
+        st.button(
+            f"✓ Lesion {one.number}" if is_chosen else f"Choose lesion {one.number}",
+            key=f"lesion_choose_{number}",
+            type="primary" if is_chosen else "secondary",
+            on_click=address.step,
+            kwargs={"lesion": None if is_chosen else str(number)},
+        )
+        if st.button(f"Add photo of lesion {one.number}", key=f"lesion_photo_{number}"):
+            next_photo.begin(NextPhoto(patient.id, number))
+            session.to_visit()
+        if one.latest and st.button(f"Open case {one.latest.id}", key=f"patient_case-{one.latest.id}"):
+            session.show_case(one.latest.id)
+            session.to_visit()
+
+
+def _of_chosen(store: CaseStore, one: Shown) -> None:
+    """What there is to do with the chosen lesion."""
+    lesion = one.lesion
+    if editing.is_open("lesion", lesion.id):
+        editing.lesion(store, lesion)
+        return
+    with st.container(horizontal=True):
+        st.button(
+            "Move on the map" if lesion.position else "Place on the map",
+            key="lesion_place",
+            icon=":material/add_location:",
+            on_click=placing.begin,
+            args=(lesion,),
+        )
+        if lesion.position:
+            st.button("Take off the map", key="lesion_off", on_click=placing.put, args=(store, lesion, None))
+        st.button("Edit lesion", key="lesion_edit", icon=":material/edit:", on_click=editing.begin, args=(lesion,))

@@ -1,0 +1,125 @@
+"""Patients: the list, found by patient ID, with what waits for each; or the page of the one that the address names."""
+
+import math
+from collections.abc import Sequence
+
+import streamlit as st
+
+from skinlens.clock import today
+from skinlens.errors import CaseNotFound
+from skinlens.store import CaseStore, PatientQuery, PatientRow
+from skinlens.store.patient_list import PatientSort
+from skinlens.ui.components import widgets
+from skinlens.ui.components.words import open_recall_words, plain
+from skinlens.ui.forms import placement
+from skinlens.ui.patients import editing
+from skinlens.ui.patients import patient as patient_page
+from skinlens.ui.shell import frame
+from skinlens.ui.state import address, next_photo, session
+
+PAGE_SIZE = 20
+CHIPS = ("Suspicious for melanoma", "Unsigned", "Recall due")
+SORTS: dict[str, PatientSort] = {"Last visit": "last visit", "Patient ID": "pseudonym"}
+
+
+def page(store: CaseStore) -> None:
+    """The list, or the patient that the address names."""
+    next_photo.forget()
+    number = address.number("patient")
+    if number is not None:
+        try:
+            patient = store.patient(number)
+        except CaseNotFound:
+            session.say("This patient is not stored any more.")
+            address.step(patient=None, lesion=None)
+            st.rerun()
+        patient_page.draw(store, patient)
+        return
+    editing.forget()
+    frame.title("Patients")
+    _list(store)
+
+
+def _list(store: CaseStore) -> None:
+    with st.container(key="patients_find"):
+        text, order = st.columns([3, 1], vertical_alignment="bottom")
+    orders = list(SORTS)
+    address.seed("search", "")
+    address.seed("by", orders[0], orders)
+    words = text.text_input("Search by patient ID", key="search", placeholder="e.g. P-0147")
+    sort = order.selectbox("Order", orders, key="by")
+    address.note("search", words)
+    address.note("by", sort)
+    address.seed("only", [], CHIPS)
+    chips = st.pills("Show only", CHIPS, selection_mode="multi", key="only")
+    address.note("only", list(chips))
+    address.seed("sheet", 1)
+    sheet = int(st.session_state["sheet"])
+    query = PatientQuery(
+        text=words,
+        sort=SORTS[sort],
+        suspicious="Suspicious for melanoma" in chips,
+        unsigned="Unsigned" in chips,
+        recall_due_on=today().isoformat() if "Recall due" in chips else None,
+        limit=PAGE_SIZE,
+        offset=(sheet - 1) * PAGE_SIZE,
+    )
+    found = store.patient_page(query)
+    sheets = max(1, math.ceil(found.total / PAGE_SIZE))
+    if sheet > sheets:
+        st.session_state["sheet"] = sheet = 1
+        found = store.patient_page(PatientQuery(**{**vars(query), "offset": 0}))
+    widgets.problems(found.problems)
+    if not found.total:
+        _nothing(asked=bool(words.strip() or chips))
+        return
+    st.markdown(f"**{found.total:,} {'patient' if found.total == 1 else 'patients'}**")
+    _rows(found.rows)
+    if sheets > 1:
+        widgets.pages("sheet", sheets, sheet)
+    address.note("sheet", sheet if sheets > 1 else 1)
+
+
+def _nothing(*, asked: bool) -> None:
+    with st.container(border=True):
+        if asked:
+            st.markdown("**No patient matches.** Take out a chip, or type less of the patient ID.")
+        else:
+            st.markdown("**No patient is stored yet.** Save a case with a patient, and the patient is listed here.")
+            st.page_link("pages/visit.py", label="New photo")
+
+
+def _rows(rows: Sequence[PatientRow]) -> None:
+    day = today().isoformat()
+    for row in rows:
+        with st.container(border=True):
+            who, what, waits, action = st.columns([4, 4, 5, 2], vertical_alignment="center")
+            who.markdown(f"**{plain(row.patient.pseudonym)}**  \n{plain(placement.described(row.patient))}")
+            what.markdown("  \n".join(plain(line) for line in counts(row)))
+            waits.markdown("  \n".join(plain(line) for line in flags(row, day)))
+            number = row.patient.id
+            if action.button(f"Open {plain(row.patient.pseudonym)}", key=f"patient-{number}", width="stretch"):
+                address.step(patient=str(number))
+                st.rerun()
+
+
+def counts(row: PatientRow) -> tuple[str, ...]:
+    """Lesions, visits, and the last visit."""
+    last = f"Last visit {row.last_visit_on}" if row.last_visit_on else "No visit yet"
+    return f"{_count(row.lesions, 'lesion')}, {_count(row.visits, 'visit')}", last
+
+
+def flags(row: PatientRow, day: str) -> tuple[str, ...]:
+    """What waits; ``day``: today, as an ISO date."""
+    said = []
+    if row.suspicious:
+        said.append(f"▲ {_count(row.suspicious, 'lesion')} suspicious for melanoma")
+    if row.unsigned:
+        said.append(f"{_count(row.unsigned, 'visit')} not signed")
+    if recall := open_recall_words(row.recall_on, day):
+        said.append(f"{recall[:1].upper()}{recall[1:]}")
+    return tuple(said)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"

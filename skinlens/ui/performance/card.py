@@ -1,0 +1,173 @@
+"""The page about the model: what it is, how well it does, what it cannot do. Figures come from measurements alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from skinlens import __version__, published_figures
+from skinlens.clock import local_day
+from skinlens.inference.release import WEIGHTS_VARIABLE
+from skinlens.labels import LABELS
+from skinlens.ui.components import figures, widgets
+from skinlens.ui.components.words import RISK_SIGNS, name, percent, plain
+from skinlens.ui.shell.frame import CONDITIONS
+from skinlens.ui.state import cache
+from skinlens.wording import in_full
+
+LIMITS = (
+    "Photos from other clinics, other cameras or other skin are read worse than the first table says.",
+    "The maps show what moved the model, not where the disease is. The three methods may disagree.",
+    "Of a photo that is unlike those it learned from it says only that: its probabilities are gray and mean nothing.",
+)
+CONFIG = {"displayModeBar": False, "scrollZoom": False}
+
+
+def what_it_is(release: Mapping[str, Any]) -> None:
+    spec = release["input"]
+    if not cache.bundled():
+        st.warning(
+            f"This is not the model that SkinLens {__version__} came with: it was chosen with the setting "
+            f"{WEIGHTS_VARIABLE}, and is version {plain(release['version'])}. What the documents say of the "
+            "model need not hold for it."
+        )
+    st.markdown(
+        "A small neural network that runs on this computer. It looks at one photo at the detail of "
+        f"{spec['detail_px']} pixels across the short side, and divides its certainty among seven kinds of lesion. It "
+        f"was trained on {release['data']['name']}, photos from two clinics{_further_sources(release)}; photos of one "
+        "lesion were never both learned from and tested on."
+    )
+    widgets.table(
+        ("Kind of lesion", "Risk group"),
+        [(name(label.code), f"{RISK_SIGNS[label.risk]} {label.risk}") for label in LABELS],
+    )
+
+
+def _further_sources(release: Mapping[str, Any]) -> str:
+    names = [one["name"] for one in release["data"].get("sources", ())]
+    return f", and on photos of other clinics ({plain(', '.join(names))})" if names else ""
+
+
+def elsewhere() -> None:
+    """Melanoma on photos of other clinics: AUC, and what the cut-off in use does there."""
+    measured = published_figures.elsewhere(cache.classifier().engine.stamp)
+    if not measured:
+        st.info("There are no figures of this model on photos of other clinics.")
+        return
+    cutoff = cache.classifier().melanoma_threshold.value
+    rows = []
+    for title, one in measured.items():
+        melanomas, in_use = one["thresholds"]["melanoma"]["positives"], published_figures.at_cutoff(one, cutoff)
+        rows.append(
+            (
+                f"{plain(title.replace('_', ' '))}: {one['n']:,} photos, {melanomas:,} melanomas",
+                figures.interval(one["melanoma_auc"]),
+                figures.interval(in_use.get("sensitivity")),
+                figures.interval(in_use.get("specificity")),
+            )
+        )
+    widgets.table(("Photos", "AUC, melanoma", "Sensitivity at the cut-off", "Specificity at the cut-off"), rows)
+    st.caption("Photos of the same clinics were in training, or chose the network: from a new clinic, expect less.")
+
+
+def how_well() -> None:
+    """The figures of each split that was measured, or a sentence that there are none."""
+    measured = _measured()
+    if not measured:
+        return
+    splits = {"test": "test set", "val": "validation set"}
+    header = ("Figure", *(f"{measured[split]['n']:,} {splits[split]}" for split in measured))
+    widgets.table(
+        header,
+        [
+            (f"{title}: {figures.EXPLAINED[key]}", *(figures.interval(one.get(key)) for one in measured.values()))
+            for key, title in figures.HEADLINES.items()
+        ],
+    )
+    st.caption("In brackets: the range in which the figure would lie in 95 of 100 such samples.")
+
+
+def _measured() -> dict[str, Mapping[str, Any]]:
+    """The evaluations of the installed model by split, the test set first; says so where there is none."""
+    sha256 = cache.classifier().engine.stamp.sha256
+    found = {split: published_figures.evaluation(split) for split in ("test", "val")}
+    measured = {split: one for split, one in found.items() if one and one["model"]["sha256"] == sha256}
+    if not measured:
+        st.info("This model's figures were not measured yet: no evaluation of it is stored with the program.")
+    return measured
+
+
+def per_class() -> None:
+    """How many of each kind are found, and what is confused with what."""
+    measured = _measured()
+    if not measured:
+        return
+    first = next(iter(measured.values()))
+    st.header("Sensitivity per class")
+    st.plotly_chart(figures.recall_chart(first), config=CONFIG, key="recalls", alt=_recalls(first))
+    st.caption(
+        f"Share of the photos of each kind to which the model gives it as the most probable ({first['n']:,} photos); "
+        "lines: 95 % range."
+    )
+    st.header("Confusion matrix")
+    st.plotly_chart(figures.confusion_chart(first), config=CONFIG, key="confusion", alt="Confusion matrix")
+    st.caption(
+        "Rows: the diagnosis. Columns: the most probable class to the model, by code. Numbers: photos; light: many."
+    )
+
+
+def _recalls(measured: Mapping[str, Any]) -> str:
+    parts = [f"{name(code)} {one['recall']['value'] or 0:.2f}" for code, one in measured["per_class"].items()]
+    return "Share found of each kind: " + ", ".join(parts)
+
+
+def threshold(release: Mapping[str, Any]) -> None:
+    one = cache.classifier().melanoma_threshold
+    st.markdown(
+        f"A photo counts as suspicious of melanoma from a probability of **{percent(one.value)}** on. On "
+        f"{in_full(one.chosen_on)}, this found {percent(one.sensitivity)} of the melanomas (sensitivity), and "
+        f"{percent(one.specificity)} of the other lesions stayed below it (specificity). It was chosen to miss few "
+        "melanomas; so many harmless lesions lie above it."
+    )
+    st.markdown(
+        "Probabilities are calibrated: the scores are divided by a temperature of "
+        f"{release['temperature']:.2f}, fitted so that of photos read with 70 %, about 70 of 100 are right."
+    )
+
+
+def parity(release: Mapping[str, Any]) -> None:
+    both = release["parity"]
+    st.markdown(
+        "To be quick, the network calculates with whole numbers of 8 bits. Its most probable class is that of its "
+        f"exact form for {percent(both['top1_agreement'])} of the photos."
+    )
+    widgets.table(
+        ("Figure", "exact form", "as it runs here"),
+        [
+            (title, f"{both['float'][key]:.3f}", f"{both['int8'][key]:.3f}")
+            for key, title in figures.HEADLINES.items()
+            if key in both["float"] and key in both["int8"]
+        ],
+    )
+
+
+def limits() -> None:
+    st.markdown("\n".join(f"- {sentence}" for sentence in (*CONDITIONS[:-1], *LIMITS)))
+
+
+def versions(release: Mapping[str, Any]) -> None:
+    stamp = cache.classifier().engine.stamp
+    widgets.fields(
+        {
+            "Model": f"{stamp.name}, version {stamp.version}",
+            "Made on": local_day(str(release["created_at"])),
+            "SHA-256": stamp.sha256,
+            "Parameters": f"{release['parameters']:,}",
+            "Program": f"SkinLens {__version__}",
+            "License of the model": "CC BY-NC 4.0, for non-commercial use, as the photos are that it learned from",
+            "Photos": "Tschandl, Rosendahl, Kittler: The HAM10000 dataset. Scientific Data 5, 180161 (2018)",
+        }
+    )
+    agreed = cache.store().disclaimer_acknowledged_at()
+    if agreed:
+        st.caption(f"The conditions of use were agreed to on this computer on {local_day(agreed)}.")

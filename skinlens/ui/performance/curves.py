@@ -1,0 +1,226 @@
+"""Charts of what stands behind the figures: reliability, cut-offs, parts of the photos, sets, foreign pictures.
+
+Colors are told apart with any common color vision, and never stand alone: lines are also dashed, markers also differ.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from skinlens.impact import CutOff, Impact
+from skinlens.ui.components.figures import calm, short
+
+BLUE, ORANGE, GRAY = "#4289b8", "#c9552b", "#7f8d92"
+FAINT = "rgba(66, 137, 184, 0.18)"
+CUT_OFF_TICKS = (0.01, 0.03, 0.1, 0.3, 0.9)
+Entry = Mapping[str, Any]
+"""One row of a measurement, as it was written."""
+
+
+def reliability(bins: Sequence[Entry]) -> go.Figure:
+    """What was stated against what happened; on the dashed line both are the same."""
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dash", "color": GRAY}, name="as stated", hoverinfo="skip"
+    )
+    figure.add_scatter(
+        x=[one["stated"] for one in bins],
+        y=[one["happened"]["value"] for one in bins],
+        error_y=_error([one["happened"] for one in bins]),
+        mode="markers",
+        marker={"color": BLUE, "size": [_dot(one["n"]) for one in bins]},
+        customdata=[one["n"] for one in bins],
+        name="photos (larger: more of them)",
+        hovertemplate="stated %{x:.2f}, happened %{y:.2f}, %{customdata:,} photos<extra></extra>",
+    )
+    figure.update_xaxes(range=[-0.03, 1.03], title="stated probability", fixedrange=True)
+    figure.update_yaxes(range=[-0.03, 1.03], title="share in which it was so")
+    return calm(figure, 400)
+
+
+def cut_offs(table: Entry) -> go.Figure:
+    """Sensitivity and specificity over the cut-offs, which lie on a logarithmic scale."""
+    figure = go.Figure()
+    rows = table["rows"]
+    for key, color, dash, symbol in (
+        ("sensitivity", ORANGE, "solid", "circle"),
+        ("specificity", BLUE, "dot", "square"),
+    ):
+        figure.add_scatter(
+            x=[row["cut_off"] for row in rows],
+            y=[row[key]["value"] for row in rows],
+            error_y=_error([row[key] for row in rows]),
+            mode="lines+markers",
+            line={"color": color, "dash": dash},
+            marker={"symbol": symbol, "size": 8},
+            name=key,
+            hovertemplate=f"{key} %{{y:.3f}} at %{{x:.3f}}<extra></extra>",
+        )
+    if table["shipped"] is not None:
+        line = {"dash": "dash", "color": GRAY}
+        figure.add_scatter(x=[table["shipped"]] * 2, y=[0, 1], mode="lines", line=line, name="in use", hoverinfo="skip")
+    _over_cut_offs(figure, "cut-off on the probability")
+    figure.update_yaxes(range=[0, 1.03])
+    return calm(figure, 400)
+
+
+def _over_cut_offs(figure: go.Figure, title: str) -> None:
+    figure.update_xaxes(
+        type="log",
+        title=title,
+        tickvals=CUT_OFF_TICKS,
+        ticktext=[f"{100 * tick:.0f} %" for tick in CUT_OFF_TICKS],
+        fixedrange=True,
+    )
+
+
+def impact(curve: Sequence[tuple[CutOff, Impact]]) -> go.Figure:
+    """Over the cut-offs: excisions avoided in a year, and the melanomas below the cut-off that they are bought with."""
+    figure = go.Figure()
+    at = [one.cut_off for one, _ in curve]
+    for title, color, dash, symbol, estimates in (
+        ("excisions avoided", BLUE, "dot", "square", [found.excisions_avoided for _, found in curve]),
+        ("melanomas below the cut-off", ORANGE, "solid", "circle", [found.melanomas_missed for _, found in curve]),
+    ):
+        figure.add_scatter(
+            x=at,
+            y=[one.value for one in estimates],
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": [one.high - one.value for one in estimates],
+                "arrayminus": [one.value - one.low for one in estimates],
+                "thickness": 1,
+            },
+            mode="lines+markers",
+            line={"color": color, "dash": dash},
+            marker={"symbol": symbol, "size": 8},
+            name=title,
+            hovertemplate=f"{title}: %{{y:,.0f}} a year at %{{x:.3f}}<extra></extra>",
+        )
+    _over_cut_offs(figure, "cut-off on the probability of melanoma")
+    figure.update_yaxes(title="lesions a year")
+    return calm(figure, 360)
+
+
+def dots(
+    names: Sequence[str], figures: Sequence[Mapping[str, float | None]], title: str, goal: float | None
+) -> go.Figure:
+    """One figure for each name, from the top down, with its 95 % range; a dashed line at ``goal``."""
+    shown = [(name, one) for name, one in zip(names, figures, strict=True) if one["value"] is not None]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[one["value"] for _, one in shown],
+        y=[name for name, _ in shown],
+        error_x=_error([one for _, one in shown]),
+        mode="markers",
+        marker={"color": BLUE, "size": 11},
+        showlegend=False,
+        hovertemplate="%{y}: %{x:.3f}<extra></extra>",
+    )
+    if goal is not None:
+        figure.add_vline(x=goal, line={"dash": "dash", "color": GRAY})
+    figure.update_xaxes(range=_tenths([one for _, one in shown], goal), title=title, fixedrange=True)
+    figure.update_yaxes(categoryorder="array", categoryarray=[name for name, _ in shown][::-1])
+    lines = max((name.count("<br>") + 1 for name, _ in shown), default=1)
+    return calm(figure, 120 + max(42, 18 * lines + 18) * len(shown))
+
+
+def risk_coverage(measured: Entry) -> go.Figure:
+    """The share of errors among the surest photos, over how many of them are answered."""
+    points = measured["points"]
+    answered = [one["coverage"] for one in points]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[*answered, *answered[::-1]],
+        y=[*(one["risk"]["high"] for one in points), *(one["risk"]["low"] for one in points[::-1])],
+        fill="toself",
+        fillcolor=FAINT,
+        line={"width": 0},
+        name="95 % range",
+        hoverinfo="skip",
+    )
+    figure.add_scatter(
+        x=answered,
+        y=[one["risk"]["value"] for one in points],
+        mode="lines+markers",
+        line={"color": BLUE},
+        name="wrong among those answered",
+        hovertemplate="%{x:.0%} answered: %{y:.1%} wrong<extra></extra>",
+    )
+    figure.update_xaxes(range=[0, 1.02], title="share of the photos answered, the surest first", tickformat=".0%")
+    figure.update_yaxes(rangemode="tozero", tickformat=".0%")
+    return calm(figure, 380)
+
+
+def set_coverage(sets: Entry) -> go.Figure:
+    """Of each class, how often its set holds the diagnosis; dashed: what was promised."""
+    codes = list(sets["per_class"])
+    entries = [sets["per_class"][code] for code in codes]
+    names = [short(code, one["n"]) for code, one in zip(codes, entries, strict=True)]
+    return dots(names, [one["coverage"] for one in entries], "share of sets that hold the diagnosis", sets["level"])
+
+
+def set_sizes(sets: Entry) -> go.Figure:
+    """How many photos have a set of one class, of two, and so on."""
+    counts = sets["sizes"]
+    figure = go.Figure(
+        go.Bar(
+            x=[str(size) for size in range(1, len(counts) + 1)],
+            y=[count / max(sum(counts), 1) for count in counts],
+            marker={"color": BLUE},
+            customdata=counts,
+            hovertemplate="%{x} classes: %{customdata:,} photos<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title="classes in the set", type="category", fixedrange=True)
+    figure.update_yaxes(tickformat=".0%", rangemode="tozero")
+    return calm(figure, 320)
+
+
+def refused(kinds: Sequence[Entry]) -> go.Figure:
+    """Of each kind of picture, the share that is flagged as unlike the training photos."""
+    names = [f"{one['kind'].capitalize()} ({one['n']:,})" for one in kinds]
+    figure = go.Figure(
+        go.Bar(
+            x=[one["refused"] for one in kinds],
+            y=names,
+            orientation="h",
+            marker={"color": BLUE},
+            hovertemplate="%{y}: %{x:.1%}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(range=[0, 1.02], title="share that is flagged", tickformat=".0%", fixedrange=True)
+    figure.update_yaxes(categoryorder="array", categoryarray=names[::-1])
+    return calm(figure, 100 + 42 * len(names))
+
+
+def _tenths(figures: Sequence[Mapping[str, float | None]], goal: float | None) -> list[float]:
+    """From the tenth below all ranges to the one above: a dot means its place on the axis, not its distance from 0."""
+    ends = [end for one in figures for end in (one["low"], one["high"], goal) if end is not None]
+    if not ends:
+        return [0, 1]
+    return [math.floor(10 * min(ends)) / 10 - 0.01, math.ceil(10 * max(ends)) / 10 + 0.02]
+
+
+def _error(figures: Sequence[Mapping[str, float | None]]) -> dict[str, Any]:
+    """From each value to the ends of its range; nothing where there is none."""
+
+    def between(low: float | None, high: float | None) -> float:
+        return 0.0 if low is None or high is None else high - low
+
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [between(one["value"], one["high"]) for one in figures],
+        "arrayminus": [between(one["low"], one["value"]) for one in figures],
+        "thickness": 1.5,
+        "color": GRAY,
+    }
+
+
+def _dot(count: int) -> float:
+    """In px: the area grows with the photos, up to 500."""
+    return 6 + 14 * math.sqrt(min(count, 500) / 500)

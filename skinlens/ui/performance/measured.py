@@ -1,0 +1,259 @@
+"""Sections of the page about the model: what stands behind its figures, each with a chart and a plain caption."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from skinlens import published_figures
+from skinlens.metrics import predictive_values
+from skinlens.ui.components import figures, widgets
+from skinlens.ui.components.words import name, percent
+from skinlens.ui.performance import curves
+from skinlens.ui.state import cache
+from skinlens.ui.visit import certainty
+from skinlens.wording import in_full
+
+CONFIG = {"displayModeBar": False, "scrollZoom": False}
+SPLITS = {"test": "photos of the test set", "val": "photos of the validation set"}
+SKIN_TONE = (
+    "**Skin tone: not evaluated.** The data has no label for it and is nearly all light skin. Nothing on this page "
+    "says how the model does on dark skin."
+)
+USUAL_MALIGNANT_PERCENT = 20.0
+"""Share of the malignant and pre-malignant among the photos of HAM10000: 1,954 of 10,015 are 19.5 %."""
+TARGETS = {"melanoma": "Melanoma", "malignant": "Malignant or pre-malignant"}
+TRAITS = {
+    "sex": "Sex",
+    "age": "Age",
+    "site": "Body site",
+    "confirmed_by": "Diagnosis known by",
+    "source": "Clinic and camera",
+}
+TRAIT_NOTES = {
+    "confirmed_by": "Look at histology: only there do melanomas stand beside other lesions. What was followed up or "
+    "agreed upon were the easy ones, so figures of all photos together flatter.",
+    "source": "All four are among the photos that the model learned from: this shows how much cameras matter to it, "
+    "not what a new one would do. MoleMax photos are nearly all moles under follow-up.",
+    "site": "Small groups have wide ranges.",
+    "age": "Small groups have wide ranges. There are hardly any photos of the young.",
+}
+PARTS = {
+    "balanced_accuracy": "Balanced accuracy",
+    "accuracy": "Accuracy",
+    "melanoma_auc": "AUC, melanoma",
+    "melanoma_sensitivity": "Melanomas above the cut-off",
+    "melanoma_specificity": "Others below the cut-off",
+    "ece": "Calibration error",
+    "refused": "Flagged as unlike the training photos",
+}
+
+
+def _found(key: str) -> Mapping[str, Any] | None:
+    """The evaluation of this model that holds this measurement, photos kept aside first; says so if there is none."""
+    for one in published_figures.evaluations(cache.classifier().engine.stamp).values():
+        if one.get(key):
+            return one
+    st.info("This was not measured for this model.")
+    return None
+
+
+def _photos(one: Mapping[str, Any]) -> str:
+    return f"{one['n']:,} {SPLITS.get(one['split'], 'photos')}"
+
+
+def _chart(figure: Any, key: str, alt: str) -> None:
+    st.plotly_chart(figure, config=CONFIG, key=key, alt=alt)
+
+
+def probabilities() -> None:
+    """Reliability diagrams."""
+    one = _found("reliability")
+    if one is None:
+        return
+    left, right = st.columns(2, gap="large")
+    for column, key, title in (
+        (left, "top", "Of the most probable class"),
+        (right, "melanoma", "Of melanoma"),
+    ):
+        with column:
+            st.header(title)
+            bins = one["reliability"][key]
+            said = ", ".join(f"{one['stated']:.2f} stated, {one['happened']['value']:.2f} happened" for one in bins)
+            _chart(curves.reliability(bins), f"reliability_{key}", f"{title}: {said}")
+    st.caption(
+        f"{_photos(one)}. On the dashed line, what is stated with 70 % happens in 70 of 100. Below it, the model is "
+        "too sure. Lines: 95 % range."
+    )
+
+
+@st.fragment
+def thresholds() -> None:
+    """What other cut-offs would do, at the reader's own prevalence."""
+    one = _found("thresholds")
+    if one is None:
+        return
+    target = st.segmented_control(
+        "What is looked for",
+        list(TARGETS),
+        default="melanoma",
+        required=True,
+        format_func=TARGETS.__getitem__,
+        key="model_target",
+        persist_state="session",
+    )
+    table = one["thresholds"][target]
+    _chart(curves.cut_offs(table), "cut_offs", f"Sensitivity and specificity over the cut-off, {TARGETS[target]}")
+    st.caption(
+        f"{table['positives']:,} with and {table['negatives']:,} without, of {_photos(one)}. A lower cut-off misses "
+        "fewer and flags more. Lines: 95 % range."
+    )
+    share = _prevalence(target)
+    with st.expander("All cut-offs as a table"):
+        widgets.wide_table(
+            f"Cut-offs for {TARGETS[target].lower()}",
+            ("Cut-off", "Sensitivity", "Specificity", "PPV", "NPV", "Found", "Missed", "Falsely flagged"),
+            [_cut_off(row, share, table["shipped"]) for row in table["rows"]],
+        )
+        st.caption(
+            f"PPV: of those flagged, the share that has it; NPV: of the others, the share that does not; both where "
+            f"{percent(share)} of the lesions have it. Found, missed and falsely flagged: counts of photos."
+        )
+
+
+def _prevalence(target: str) -> float:
+    if target == "melanoma":
+        return certainty.prevalence()
+    chosen = st.slider(
+        "Malignant or pre-malignant among the lesions that you examine, in %",
+        min_value=0.5,
+        max_value=50.0,
+        value=USUAL_MALIGNANT_PERCENT,
+        step=0.5,
+        format="%.1f",
+        key="prevalence_malignant_percent",
+        persist_state="session",
+        help=f"It begins at {USUAL_MALIGNANT_PERCENT:.0f} %, about the share among the photos of the data set. Set the "
+        "one of your own patients.",
+    )
+    return float(chosen) / 100
+
+
+def _cut_off(row: Mapping[str, Any], share: float, shipped: float | None) -> tuple[str, ...]:
+    sensitivity, specificity = row["sensitivity"]["value"], row["specificity"]["value"]
+    if sensitivity is None or specificity is None:
+        values = ["not measurable", "not measurable"]
+    else:
+        both = predictive_values(sensitivity, specificity, share)
+        values = ["–" if math.isnan(value) else percent(value) for value in both]
+    return (
+        f"{percent(row['cut_off'])}{' (in use)' if row['cut_off'] == shipped else ''}",
+        figures.interval(row["sensitivity"]),
+        figures.interval(row["specificity"]),
+        *values,
+        f"{row['true_positives']:,}",
+        f"{row['false_negatives']:,}",
+        f"{row['false_positives']:,}",
+    )
+
+
+@st.fragment
+def subgroups() -> None:
+    """Performance by subgroup."""
+    st.markdown(SKIN_TONE)
+    one = _found("subgroups")
+    if one is None:
+        return
+    present = [trait for trait in TRAITS if trait in one["subgroups"]]
+    left, right = st.columns(2)
+    trait = left.selectbox(
+        "Parts of the photos", present, format_func=TRAITS.__getitem__, key="model_trait", persist_state="session"
+    )
+    part = right.selectbox(
+        "Figure", list(PARTS), format_func=PARTS.__getitem__, key="model_part", persist_state="session"
+    )
+    groups = one["subgroups"][trait]
+    names = [f"{group['group'][0].upper()}{group['group'][1:]} ({group['n']:,})" for group in groups]
+    _chart(
+        curves.dots(names, [group[part] for group in groups], PARTS[part], None),
+        "subgroups",
+        "; ".join(f"{name}: {figures.interval(group[part])}" for name, group in zip(names, groups, strict=True)),
+    )
+    st.caption(
+        f"{_photos(one)}; in brackets: photos. Lines: 95 % range. A part in which nothing can be computed is left out. "
+        f"{TRAIT_NOTES.get(trait, '')}"
+    )
+    with st.expander("All figures of these parts"):
+        widgets.wide_table(
+            TRAITS[trait],
+            (TRAITS[trait], "Photos", "Melanomas", *PARTS.values()),
+            [
+                (
+                    group["group"],
+                    f"{group['n']:,}",
+                    f"{group['melanomas']:,}",
+                    *(figures.interval(group[key]) for key in PARTS),
+                )
+                for group in groups
+            ],
+        )
+
+
+def abstention() -> None:
+    """If it answered only where it is surest."""
+    one = _found("risk_coverage")
+    if one is None:
+        return
+    curve = one["risk_coverage"]
+    _chart(curves.risk_coverage(curve), "risk_coverage", "Share of errors over the share of photos answered")
+    st.caption(
+        f"{_photos(one)}. If it kept silent where it is unsure, it would be wrong less often. Area under the curve: "
+        f"{figures.interval(curve['aurc'])}; the least that any order could reach is "
+        f"{curve['aurc_of_a_perfect_ranking']:.3f}. The surest photos are mostly moles: silence is no diagnosis."
+    )
+
+
+def sets() -> None:
+    """Do the sets of classes keep their promise?"""
+    one = _found("prediction_sets")
+    if one is None:
+        return
+    found = one["prediction_sets"]
+    st.markdown(
+        f"Beside each reading stands a set of classes, made so that in {100 * found['level']:.0f} % of cases the "
+        f"diagnosis is in it, for each kind of lesion. It was calibrated on {in_full(found['calibrated_on'])} and "
+        f"measured on {found['n']:,} other photos: the diagnosis was in the set in a share of "
+        f"{figures.interval(found['coverage'])}, and on average a set had {figures.interval(found['mean_size'])} "
+        "classes."
+    )
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.header("Is the diagnosis in the set?")
+        said = (f"{name(code)} {figures.interval(entry['coverage'])}" for code, entry in found["per_class"].items())
+        _chart(curves.set_coverage(found), "set_coverage", "; ".join(said))
+        st.caption("In brackets: photos. Dashed: what is promised. Lines: 95 % range; wide for the rare kinds.")
+    with right:
+        st.header("How large are the sets?")
+        said = (f"{count:,} with {size}" for size, count in enumerate(found["sizes"], start=1))
+        _chart(curves.set_sizes(found), "set_sizes", f"Sets by number of classes: {', '.join(said)}")
+        st.caption(
+            f"One class alone: {figures.interval(found['single'])} of the photos. Of lesions that are no melanoma, the "
+            f"set leaves melanoma out in {figures.interval(found['melanoma_ruled_out'])}."
+        )
+
+
+def foreign() -> None:
+    """Does it notice pictures of other things?"""
+    one = _found("foreign")
+    if one is None:
+        return
+    found = one["foreign"]
+    said = (f"{kind['kind']} {kind['refused']:.0%}" for kind in found["kinds"])
+    _chart(curves.refused(found["kinds"]), "foreign", f"Share flagged: {', '.join(said)}")
+    st.caption(
+        f"{found['n']:,} pictures of other things; the distance from the training photos ranks them above real photos "
+        f"with an AUC of {figures.interval(found['auroc'])}. Of {_photos(one)}, a share of "
+        f"{figures.interval(found['own_refused'])} is flagged too. Drawn lesions imitate real ones and are not "
+        "counted. A lesion of a kind that the model does not know looks familiar all the same."
+    )

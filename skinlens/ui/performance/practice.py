@@ -1,0 +1,151 @@
+"""Practice: the clinician and the model against histology in this archive, and what the use would save or cost."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from skinlens import published_figures
+from skinlens.errors import ParameterError
+from skinlens.impact import PARAMETERS, ImpactInputs, cut_off_curve, cut_offs, impact, impact_words
+from skinlens.outcomes import Comparison, Question, Rate, Reader, TwoByTwo, compare
+from skinlens.store import CaseStore
+from skinlens.ui.components import widgets
+from skinlens.ui.components.words import percent, plain
+from skinlens.ui.forms.numbers import Expected
+from skinlens.ui.performance import curves
+from skinlens.ui.state import cache
+
+QUESTIONS: dict[Question, str] = {"melanoma": "Melanoma", "malignant": "Malignant or pre-malignant"}
+READERS: dict[Reader, str] = {"diagnosis": "Diagnosis", "impression": "First impression"}
+CONFIG = {"displayModeBar": False}
+BIASED = (
+    "Histology is known of what was excised alone, so sensitivity comes out too high and specificity too low. These "
+    "are figures of the excised lesions, not of all patients."
+)
+SHARES = ("prevalence", "sensitivity_before", "specificity_before", "sensitivity", "specificity")
+
+
+# ---------------------------------------------------------------------------------------------------------- outcomes
+
+
+def outcomes(store: CaseStore) -> None:
+    """You, the model, histology: 2×2 tables with intervals, and how often both agree."""
+    left, right = st.columns(2)
+    question = left.segmented_control(
+        "Question", list(QUESTIONS), default="melanoma", required=True, format_func=QUESTIONS.__getitem__,
+        key="practice_question", persist_state="session",
+    )  # fmt: skip
+    reader = right.segmented_control(
+        "Your answer", list(READERS), default="diagnosis", required=True, format_func=READERS.__getitem__,
+        key="practice_reader", persist_state="session",
+        help="The first impression was given before the model's result was shown: that alone is independent of it.",
+    )  # fmt: skip
+    found = compare(store.outcomes(), question, reader=reader)
+    rows = [row for who, one in (("You", found.clinician), ("The model", found.model)) for row in _rows(who, one)]
+    if not rows:
+        st.markdown(
+            "No lesion with histology is stored yet. Enter it on the page of a case, under “Criteria and plan”."
+        )
+    else:
+        widgets.table(("Who", "Figure", "Value", "95 % interval", "Lesions"), rows)
+        st.caption(BIASED)
+    _agreement(found)
+
+
+def _rows(who: str, one: TwoByTwo) -> list[tuple[str, ...]]:
+    named = (("sensitivity", one.sensitivity), ("specificity", one.specificity))
+    return [(who, title, *_rate(rate)) for title, rate in named if rate is not None]
+
+
+def _rate(rate: Rate) -> tuple[str, str, str]:
+    low, high = rate.interval
+    return percent(rate.value), f"{percent(low)} to {percent(high)}", f"{rate.hits} of {rate.total}"
+
+
+def _agreement(found: Comparison) -> None:
+    kappa, interval = found.agreement.kappa, found.agreement.kappa_interval
+    if kappa is None:
+        st.markdown("You and the model: too few lesions of both kinds to say how far you agree.")
+        return
+    within = f" (95 % interval {interval[0]:.2f} to {interval[1]:.2f})" if interval else ""
+    st.markdown(plain(f"You and the model: Cohen's kappa {kappa:.2f}{within}. 1 is full agreement, 0 is chance."))
+
+
+# ------------------------------------------------------------------------------------------------------------ impact
+
+
+@st.fragment
+def calculator(store: CaseStore) -> None:
+    """Every input visible and changeable; sentences and a chart over the cut-offs."""
+    st.markdown(
+        "What use for a year would save or cost, under the inputs below. Each can be changed; nothing is promised."
+    )
+    defaults, intervals = measured(store)
+    values: dict[str, float] = {}
+    unread: list[str] = []
+    columns = st.columns(2, gap="large")
+    for number, (name, one) in enumerate(PARAMETERS.items()):
+        share = name in SHARES
+        factor, unit = (100, "%") if share else (1, one.unit)
+        first = float(round(defaults.get(name, one.default) * factor, 1))
+        with columns[number % 2]:
+            entered = widgets.number(
+                f"{one.title} ({unit})",
+                Expected(one.low * factor, one.high * factor),
+                first,
+                key=f"impact_{name}",
+                help_text=f"{one.source[:1].upper()}{one.source[1:]}.",
+            )
+        if entered.value is None:
+            unread.append(one.title)
+        values[name] = (first if entered.value is None else entered.value) / factor
+    if unread:
+        st.warning(plain(f"Nothing is reckoned until each field has a number: {', '.join(unread)}."))
+        return
+    untouched = {
+        name: ends for name, ends in intervals.items() if abs(values[name] - defaults[name]) < 0.0006
+    }  # typed over, its interval is not known
+    try:
+        inputs = ImpactInputs(values, {name: _around(values[name], ends) for name, ends in untouched.items()})
+    except ParameterError as error:
+        st.error(plain(error))
+        return
+    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in impact_words(impact(inputs))))
+    table = _thresholds()
+    if table is not None:
+        curve = cut_off_curve(inputs, cut_offs(table))
+        alt = "; ".join(
+            f"cut-off {one.cut_off:.3f}: {found.excisions_avoided.value:.0f} excisions avoided, "
+            f"{found.melanomas_missed.value:.0f} melanomas below it"
+            for one, found in curve
+        )
+        st.plotly_chart(curves.impact(curve), config=CONFIG, key="impact_chart", alt=alt)
+
+
+def _around(value: float, ends: tuple[float, float]) -> tuple[float, float]:
+    """The field shows tenths: the interval still holds what it shows."""
+    return min(ends[0], value), max(ends[1], value)
+
+
+def measured(store: CaseStore) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    """What is known better than a default: this clinic's minutes, and the installed model at its cut-off."""
+    values: dict[str, float] = {}
+    intervals: dict[str, tuple[float, float]] = {}
+    times = store.work_times()
+    if times.median is not None and times.quartiles is not None:  # one or two cases say nothing of the next
+        values["minutes_with"], intervals["minutes_with"] = times.median, times.quartiles
+    table = _thresholds()
+    for one in cut_offs(table) if table else ():
+        if one.cut_off == table["shipped"]:  # type: ignore[index]
+            for name, rate in (("sensitivity", one.sensitivity), ("specificity", one.specificity)):
+                values[name], intervals[name] = rate.value, (rate.low, rate.high)
+    return values, intervals
+
+
+def _thresholds() -> Mapping[str, object] | None:
+    """The table of melanoma's cut-offs of the installed model, photos kept aside first."""
+    for one in published_figures.evaluations(cache.classifier().engine.stamp).values():
+        if one.get("thresholds"):
+            found: Mapping[str, object] = one["thresholds"]["melanoma"]
+            return found
+    return None

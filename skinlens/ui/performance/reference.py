@@ -1,0 +1,100 @@
+"""Do the maps keep to those of the published libraries on the float network? On request: it takes a minute."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from skinlens.checks.contract import Check, Subject
+from skinlens.checks.reference import ReferenceCheck, difference
+from skinlens.explain import METHODS, overlay
+from skinlens.imaging.preprocess import heat_to_photo
+from skinlens.inference.classifier import Classifier
+from skinlens.inference.release import weights_directory
+from skinlens.labels import BY_CODE, CODES
+from skinlens.records import CheckResult, Explanation, Heatmap, Progress
+from skinlens.ui.components import widgets
+from skinlens.ui.components.words import percent, plain
+from skinlens.ui.state import cache
+from skinlens.ui.state.open_case import OpenCase
+from skinlens.ui.visit import checks
+
+PICTURE_PX = 480
+"""Long side of a picture of the differences."""
+LEGEND = "Orange: hotter here than in the library's map. Purple: hotter in the library's. Gray: the same."
+
+
+def section(check: Check, opened: OpenCase, classifier: Classifier | None) -> None:
+    assert isinstance(check, ReferenceCheck)
+    found = checks.known(check, opened)
+    able = [one for one in checks.checkable_maps(opened, classifier) if one not in _held()]
+    if not found and not able:
+        return
+    checks.heading(check)
+    if found:
+        _show(check, opened, found)
+    if able and classifier is not None:
+        subject = Subject(classifier, opened.analysis.photo, tuple(able))
+        hint = _missing(opened, able) if found else check.hint
+        checks.ask(check, opened, _computing(check, subject), hint)
+
+
+def _missing(opened: OpenCase, able: Sequence[Explanation]) -> str:
+    """Why one may ask again: for maps that were not checked yet, or for the pictures of those that were."""
+    if new := [one for one in able if checks.of_map(opened, ReferenceCheck.kind, one) is None]:
+        return checks.missing(new)
+    return "The pictures of the differences are not kept with the case. Made again, they can be seen."
+
+
+def _held() -> dict[Explanation, bytes]:
+    """Pictures of the differences, for the open case; forgotten with it, as all keys of that beginning are."""
+    found: dict[Explanation, bytes] = st.session_state.setdefault("case_references", {})
+    return found
+
+
+def _computing(check: ReferenceCheck, subject: Subject) -> checks.Compute:
+    held = _held()  # here, since a worker has no session
+
+    def compute(progress: Progress) -> Sequence[CheckResult]:
+        results, library = check.recompute(weights_directory(), subject, progress)
+        held.update({one: _picture(subject, one, heat) for one, heat in zip(subject.maps, library, strict=True)})
+        return results
+
+    return compute
+
+
+def _show(check: Check, opened: OpenCase, found: Sequence[CheckResult]) -> None:
+    widgets.table(check.columns, check.rows(found))
+    drawn = {one: picture for one in checks.shown_maps(opened) if (picture := _held().get(one)) is not None}
+    if drawn:
+        for column, (explained, picture) in zip(st.columns(len(METHODS), gap="medium"), drawn.items(), strict=False):
+            title = METHODS[explained.method].title
+            column.image(picture, width="stretch", caption=title, alt=f"Differences of the {title} maps. {LEGEND}")
+        st.caption(LEGEND)
+    if about := opened.checks_of(check.kind, "", ""):
+        _probabilities(about[-1].figures)
+    checks.provenance(found)
+
+
+def _probabilities(figures: Mapping[str, Any]) -> None:
+    """What the reduction to eight bits did to the prediction."""
+    before, after, moved = figures["float_probs"], figures["int8_probs"], figures["moved"]
+    first, now = (BY_CODE[max(CODES, key=probs.__getitem__)].name for probs in (before, after))
+    top = (
+        f"The most probable class stayed {now}." if first == now else f"The most probable class was {first}, now {now}."
+    )
+    st.markdown(
+        plain(
+            f"The reduction to eight bits moved {BY_CODE[moved].name} most: from {percent(before[moved])} to "
+            f"{percent(after[moved])}. {top}"
+        )
+    )
+
+
+def _picture(subject: Subject, explanation: Explanation, library: Heatmap) -> bytes:
+    small = cache.reduced(subject.photo, PICTURE_PX)
+    height, width = small.shape[:2]
+    apart, spec = difference(explanation.heat, library), subject.classifier.engine.spec
+    hotter, colder = (heat_to_photo(np.maximum(part, 0), height, width, spec) for part in (apart, -apart))
+    return cache.jpeg(overlay.difference(small, hotter - colder))

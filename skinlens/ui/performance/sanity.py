@@ -1,0 +1,274 @@
+"""Whether the explanation methods are sane on this model: charts for the page about it, and a word beside each map."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from skinlens import published_figures
+from skinlens.checks.agreement import HOTTEST_PART
+from skinlens.explain import METHODS
+from skinlens.records import Method, ModelRef
+from skinlens.ui.components import widgets
+from skinlens.ui.components.words import name
+from skinlens.ui.state import cache
+
+CONFIG = {"displayModeBar": False, "scrollZoom": False}
+LOOKS = {"grad_cam": ("#0072b2", "circle"), "score_cam": ("#d55e00", "square"), "lime": ("#009e73", "diamond")}
+"""Color (Okabe and Ito's, for any color vision) and sign of each method."""
+TESTS = {
+    "faithful": (
+        "The model follows the maps of all three methods.",
+        "the model follows its maps no better than random ones",
+    ),
+    "focused": (
+        "The maps of all three methods look at the lesion.",
+        "its maps look at the lesion no more than at the skin around it",
+    ),
+    "learned": (
+        "The maps of all three methods depend on what was learned.",
+        "its maps look much the same on a network that has learned nothing",
+    ),
+    "quantized": (
+        "The quick form draws the same maps with all three methods.",
+        "its maps differ from those of the exact form of the model",
+    ),
+}
+"""Test → what to conclude if all methods pass it, and what is said of one that fails."""
+
+
+def measured() -> Mapping[str, Any] | None:
+    """What was measured of the installed model; None if nothing was, or only of another."""
+    found, model = published_figures.explanations_evaluation(), cache.installed()
+    return found if found and model and found["model"]["sha256"] == model.engine.stamp.sha256 else None
+
+
+def remarks(method: Method, model: ModelRef) -> tuple[str, ...]:
+    """One sentence for each test that a method fails on the model that a map is of; none where it was not tested."""
+    found = published_figures.explanations_evaluation()
+    if not found or found["model"]["sha256"] != model.sha256:
+        return ()
+    verdicts = found["methods"][method]["verdicts"]
+    return tuple(f"Caution: {failure}." for key, (_, failure) in TESTS.items() if verdicts[key] is False)
+
+
+def section() -> None:
+    """The four tests, each with what the reader may conclude of it."""
+    found = measured()
+    if found is None:
+        st.info("The explanation methods were not tested on this model yet: no such measurement is stored with it.")
+        return
+    st.markdown(
+        f"Tested on {found['n']} validation photos, drawn evenly from the seven kinds of lesion, each explained "
+        "for the class that the model puts first. Lines in the charts: the range in which the figure would lie in "
+        "95 of 100 such samples."
+    )
+    for title, draw in (
+        ("Faithfulness", _followed),
+        ("Do the maps look at the lesion?", _looked),
+        ("Do the maps depend on what was learned?", _learned),
+        ("Do the methods agree, and does the quick form draw the same maps?", _agreed),
+    ):
+        st.header(title)
+        draw(found)
+
+
+def _followed(found: Mapping[str, Any]) -> None:
+    st.plotly_chart(
+        _dots(found, "gain_over_random", "gain over random maps, in probability"),
+        config=CONFIG,
+        key="followed",
+        alt="Gain over random maps: " + _spoken(found, "gain_over_random"),
+    )
+    st.caption(
+        "The hottest parts are blurred first and become sharp first, and the same is done with random maps. Right of "
+        f"zero: the model follows the map better than chance. {_conclusion(found, 'faithful')}"
+    )
+
+
+def _looked(found: Mapping[str, Any]) -> None:
+    st.plotly_chart(
+        _inside(found),
+        config=CONFIG,
+        key="looked",
+        alt="Share of the heat inside the lesion: " + _spoken(found, "inside"),
+    )
+    st.caption(
+        "Outlines drawn by hand. The gray mark is the share of the picture that the lesion takes up: a map that "
+        f"looks at nothing in particular has that much of its heat inside. {_conclusion(found, 'focused')} To "
+        "look at the lesion is not yet to read it rightly."
+    )
+    shown = [code for code in found["classes"] if found["classes"][code]]
+    widgets.table(
+        (
+            "Kind of lesion",
+            "Photos",
+            *(f"{info.title}: heat inside, hottest point inside" for info in METHODS.values()),
+        ),
+        [
+            (
+                name(code),
+                str(found["classes"][code]),
+                *(_per_class(found["methods"][method]["per_class"][code]) for method in METHODS),
+            )
+            for code in shown
+        ],
+    )
+    st.caption("Of each method: the share of its heat inside the lesion, and of photos whose hottest point is inside.")
+
+
+def _learned(found: Mapping[str, Any]) -> None:
+    st.plotly_chart(
+        _randomised(found),
+        config=CONFIG,
+        key="learned",
+        alt="Likeness to the maps of randomised networks: "
+        + "; ".join(
+            f"{info.title} "
+            + ", ".join(f"{one['spearman_median']:.2f}" for one in found["methods"][method]["randomised"])
+            for method, info in METHODS.items()
+        ),
+    )
+    st.caption(
+        "Layers of the network are replaced by random ones, from the output towards the photo, and the maps are made "
+        "again. 1 is the same map, 0 an unrelated one. A map that stays the same shows edges and dark places of the "
+        f"photo, not what was learned. {_conclusion(found, 'learned')}"
+    )
+
+
+def _agreed(found: Mapping[str, Any]) -> None:
+    widgets.table(
+        ("Maps", "Same order of heat", f"{HOTTEST_PART.capitalize()} shared"),
+        [
+            (
+                " and ".join(METHODS[method].title for method in pair["methods"]),
+                _number(pair["spearman"]["value"]),
+                _share(pair["hottest_iou"]["value"]),
+            )
+            for pair in found["agreement"]
+        ],
+    )
+    widgets.table(
+        ("Map", "Like that of the exact form", "Least like, of all photos"),
+        [
+            (info.title, f"{one['spearman_median']:.3f}", f"{one['spearman_worst']:.3f}")
+            for method, info in METHODS.items()
+            if (one := found["methods"][method]["float"])
+        ],
+    )
+    st.caption(
+        "The same order of heat, and likeness: 1 the same order from cold to hot, 0 unrelated. Grad-CAM and Score-CAM "
+        "read the same inner maps of the network. Methods that agree find the same place; it need not be the right "
+        f"one. {_conclusion(found, 'quantized')}"
+    )
+
+
+def _conclusion(found: Mapping[str, Any], test: str) -> str:
+    """What to conclude of one test; methods that fail it are named."""
+    passed, failure = TESTS[test]
+    states = {info.title: found["methods"][method]["verdicts"][test] for method, info in METHODS.items()}
+    failed = [title for title, state in states.items() if state is False]
+    if failed:
+        return " ".join(f"{title} fails: {failure}." for title in failed)
+    return passed if all(states.values()) else "What could be measured passes."
+
+
+def _dots(found: Mapping[str, Any], figure: str, title: str) -> go.Figure:
+    chart = go.Figure()
+    for method, info in METHODS.items():
+        _point(chart, info.title, found["methods"][method][figure], method)
+    chart.add_vline(x=0, line={"color": "#7f8d92", "dash": "dash"})
+    chart.update_yaxes(autorange="reversed")
+    return _calm(chart, title, 210)
+
+
+def _inside(found: Mapping[str, Any]) -> go.Figure:
+    chart = go.Figure()
+    for method, info in METHODS.items():
+        figures = found["methods"][method]
+        _point(chart, info.title, figures["inside"], method)
+        if figures["area"]["value"] is not None:
+            marker = {"symbol": "line-ns-open", "size": 26, "color": "#7f8d92", "line": {"width": 3}}
+            chart.add_scatter(
+                x=[figures["area"]["value"]],
+                y=[info.title],
+                mode="markers",
+                marker=marker,
+                hovertemplate="the lesion takes up %{x:.0%}<extra></extra>",
+            )
+    chart.update_xaxes(range=[0, 1], tickformat=".0%")
+    chart.update_yaxes(autorange="reversed")
+    return _calm(chart, "share of the heat inside the lesion", 210)
+
+
+def _point(chart: go.Figure, title: str, figure: Mapping[str, float | None], method: str) -> None:
+    value, low, high = figure["value"], figure["low"], figure["high"]
+    if value is None or low is None or high is None:
+        return
+    color, symbol = LOOKS[method]
+    chart.add_scatter(
+        x=[value],
+        y=[title],
+        mode="markers",
+        marker={"color": color, "symbol": symbol, "size": 13},
+        error_x={"type": "data", "symmetric": False, "array": [high - value], "arrayminus": [value - low]},
+        hovertemplate="%{y}: %{x:.3f}<extra></extra>",
+    )
+
+
+def _randomised(found: Mapping[str, Any]) -> go.Figure:
+    chart = go.Figure()
+    stages = ["nothing", *found["networks"]["stages"]]
+    for method, info in METHODS.items():
+        color, symbol = LOOKS[method]
+        steps = found["methods"][method]["randomised"]
+        chart.add_scatter(
+            x=stages,
+            y=[1.0, *(one["spearman_median"] for one in steps)],
+            name=info.title,
+            mode="lines+markers",
+            line={"color": color},
+            marker={"symbol": symbol, "size": 12},
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": [0.0, *(one["three_quarters"] - one["spearman_median"] for one in steps)],
+                "arrayminus": [0.0, *(one["spearman_median"] - one["quarter"] for one in steps)],
+            },
+            hovertemplate="%{x}: %{y:.2f}<extra>" + info.title + "</extra>",
+        )
+    chart.update_yaxes(range=[-0.6, 1.05], title="likeness", zeroline=True)
+    chart.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+    return _calm(chart, "randomised", 380)
+
+
+def _calm(chart: go.Figure, title: str, height_px: int) -> go.Figure:
+    chart.update_layout(
+        height=height_px,
+        margin={"l": 8, "r": 16, "t": 8, "b": 8},
+        font={"size": 15},
+        dragmode=False,
+        showlegend=bool(chart.layout.showlegend),
+    )
+    chart.update_xaxes(title=title, fixedrange=True, automargin=True, tickfont={"size": 15}, title_font={"size": 15})
+    chart.update_yaxes(fixedrange=True, automargin=True, tickfont={"size": 15})
+    return chart
+
+
+def _spoken(found: Mapping[str, Any], figure: str) -> str:
+    return ", ".join(
+        f"{info.title} {_number(found['methods'][method][figure]['value'])}" for method, info in METHODS.items()
+    )
+
+
+def _per_class(figures: Mapping[str, Any]) -> str:
+    return f"{_share(figures['inside'])}, {_share(figures['pointing'])}"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.0f} %"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"

@@ -1,0 +1,1 @@
+"""What surrounds every page: the frame with disclaimer and messages, and the guard around the server."""

@@ -1,0 +1,163 @@
+"""What surrounds each page: the disclaimer, the open case's name, messages, plain words when something is amiss."""
+
+import runpy
+from collections.abc import Sequence
+from contextvars import ContextVar
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.pages_manager import PagesManager
+
+from skinlens import __version__, paths
+from skinlens.errors import CaseNotFound, SkinLensError, StoreError, WeightsError
+from skinlens.labels import DISCLAIMER
+from skinlens.ui.components import shortcuts, upload
+from skinlens.ui.components.words import case_title, plain
+from skinlens.ui.shell import guard
+from skinlens.ui.state import address, cache, session
+from skinlens.ui.worklist import stored_visits
+
+_TURN = "turn_page"
+VISIT = "Visit"
+NOT_SAVED = "the new photo, not saved yet"
+_HEAD: ContextVar[DeltaGenerator | None] = ContextVar("head", default=None)
+"""Where the heading of the page goes: in one line with what is on every page."""
+_HERE = Path(__file__).parent
+_ROUTER = paths.ROOT / "app.py"
+MARK = str(_HERE / "mark.svg")
+WORDMARK = str(_HERE / "wordmark.svg")
+MENU = {"Get help": None, "Report a bug": None, "About": f"SkinLens {__version__}. {DISCLAIMER}"}
+"""Of the menu ⋮. With an entry of the app's own Streamlit shows it, and in it the choice of light or dark."""
+CONDITIONS = (
+    "Not a screening tool. Never rely on it alone: read it only together with all clinical information.",
+    "It knows seven kinds of lesion. A lesion of any other kind is forced into one of the seven.",
+    "It was not evaluated on dark skin: the photos that it learned from show light skin almost without exception.",
+    "Cases stay on this computer. Use pseudonyms, never names.",
+)
+
+
+def title(words: str) -> None:
+    """The heading of a page, and its way into the frame.
+
+    Streamlit takes a folder named ``pages`` for an app without a router: the first page that a browser asks a fresh
+    server for by its address is run by itself. Then app.py is run here, which settles it for the server, and draws
+    this page in the frame.
+    """
+    guard.must_stand()
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        runpy.run_path(str(_ROUTER), run_name="__main__")
+        st.stop()
+    (_HEAD.get() or st).title(words)
+
+
+def run(page: st.Page, pages: Sequence[st.Page]) -> None:
+    """Draw the frame and the page in it. Whatever SkinLens raises on purpose becomes a sentence on the page."""
+    cache.begin_run()
+    if to := session.asked_for_page():
+        st.switch_page(to)
+    if by := st.session_state.pop(_TURN, 0):
+        _turn_to(page, pages, by)
+    address.begin(page.url_path)
+    st.html(_HERE / "frame.css")
+    st.logo(WORDMARK, size="large")
+    st.html(f'<div class="sl-disclaimer" role="note">{escape(DISCLAIMER)}</div>')
+    try:
+        if not _acknowledged():
+            return
+        session.restore(of_visit=page.title == VISIT)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _HEAD.set(st.container(width="stretch"))
+            _open_case(page)
+            shortcuts.listen(_turn)
+        for words in cache.store_problems():
+            st.warning(plain(words))
+        _message()
+        page.run()
+    except WeightsError as error:
+        _no_model(error)
+    except StoreError as error:
+        _trouble("The case file cannot be used", error)
+    except CaseNotFound as error:
+        session.close()
+        _trouble("This case is not there any more", error)
+    except SkinLensError as error:
+        _trouble("This did not work", error)
+
+
+def _turn_to(page: st.Page, pages: Sequence[st.Page], by: int) -> None:
+    """From a stored visit to the next of the list that it was opened from, else to the next page."""
+    opened = session.current()
+    if page.title != VISIT or opened is None or opened.case is None:
+        st.switch_page(pages[(pages.index(page) + by) % len(pages)])
+    found = stored_visits.neighbour(cache.store(), opened.case.visit.id, by)
+    if found is None:
+        session.say("This is the last visit of the list." if by > 0 else "This is the first visit of the list.")
+        return
+    view = st.session_state.get(session.VIEW, session.RESULT)
+    session.show_case(found)
+    session.turn_to(view)
+
+
+def _turn(by: int) -> None:
+    st.session_state[_TURN] = by
+
+
+def _acknowledged() -> bool:
+    """Once per installation: the conditions of use, kept with the time at which they were agreed to."""
+    store = cache.store()
+    if store.disclaimer_acknowledged_at():
+        return True
+    st.title("Before you begin")
+    st.markdown(f"SkinLens {__version__} is for research and education. Please read what it is not.")
+    st.markdown("\n".join(f"- {sentence}" for sentence in (DISCLAIMER, *CONDITIONS)))
+    if st.button("I have read this and agree", type="primary"):
+        store.acknowledge_disclaimer()
+        st.rerun()
+    st.caption("This is asked once on each computer. The time of your agreement is kept with the cases.")
+    return False
+
+
+def _open_case(page: st.Page) -> None:
+    """What is open, with the way to it from every other page, and the way to a new photo."""
+    opened = session.current()
+    if page.title != VISIT and opened is not None:
+        words = NOT_SAVED if opened.case is None else case_title(opened.case)
+        st.page_link("pages/visit.py", label=f"Back to {plain(words)}")
+    if opened is not None:
+        with st.popover("New photo", icon=":material/add:"):
+            if opened.case is None:
+                st.caption("The photo that is open is not saved; another one takes its place, and checks of it that "
+                           "are not finished stop.")  # fmt: skip
+            upload.field()
+            upload.example_button()
+    elif page.title != VISIT:
+        st.page_link("pages/visit.py", label="New photo", icon=":material/add:")
+
+
+def _message() -> None:
+    match session.said():
+        case ("done", words):
+            st.success(words)
+        case ("problem", words):
+            st.error(plain(words))
+
+
+def _no_model(error: WeightsError) -> None:
+    st.header("The model is not ready")
+    st.error(plain(error))
+    st.markdown(
+        "Without it no photo can be analysed or explained. Stored cases and their reports stay readable.\n\n"
+        "1. Restore the folder `weights` from the release that you installed.\n"
+        "2. Run `python -m skinlens doctor` to check the installation.\n"
+        "3. Press the button below."
+    )
+    st.button("Try again", type="primary")
+
+
+def _trouble(heading: str, error: SkinLensError) -> None:
+    st.header(heading)
+    st.error(plain(error))
+    st.button("Try again", type="primary")

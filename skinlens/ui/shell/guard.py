@@ -1,0 +1,268 @@
+"""Around Streamlit's server: who may ask, what a browser may do with an answer, what it may keep, and the page itself.
+
+The app has no login: whoever reaches it reads the cases. It listens on the loopback address, and yet a web page from
+anywhere runs in a browser of this computer. So a request is answered only at the app's own address (a foreign name that
+was made to point here is refused) and only for the app's own pages; no other page can frame it, embed its pictures, or
+open its websocket. What holds a patient is never put into the browser's cache, and the browser itself is told that this
+app's pages load nothing from elsewhere.
+
+``app.py`` puts it around the server, so that it holds for ``make app`` and for ``streamlit run app.py`` alike.
+"""
+
+import ipaddress
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator, MutableMapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import streamlit as st
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.formparsers import MultiPartParser
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit import config
+from streamlit.runtime import Runtime
+
+from skinlens.ui.state import tabs
+
+MB = 1024 * 1024
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+GOODBYES = (1000, 1001, 1005)
+"""Codes with which a browser closes a websocket on purpose (RFC 6455, section 7.4)."""
+WILDCARDS = ("", "0.0.0.0", "::")
+OF_THE_PROGRAM = ("/static/", "/component/", "/_stcore/bidi-components/")
+"""Paths that hold the program's own files, the same for everybody: these a browser may keep."""
+POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval' blob:",  # as Streamlit and Plotly are built
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "media-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self' data: blob:",
+        "worker-src 'self' blob:",
+        "frame-src 'none'",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-frame-options": "DENY",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",  # an address names the open case
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+CONNECTION = "skinlens/connection.js"
+PAGE = (
+    # A browser's translation puts elements of its own into the page, on which Streamlit's next change of it fails; and
+    # a translated reading is not what the model said.
+    (b'<html lang="en">', b'<html lang="en" translate="no" class="notranslate">'),
+    (
+        b"<head>",
+        b'<head>\n    <meta name="google" content="notranslate" />'
+        b'\n    <script src="./' + CONNECTION.encode() + b'"></script>',
+    ),
+)
+"""What is put into Streamlit's page, and in the place of what."""
+NOT_HERE = (
+    "SkinLens does not answer here: it was asked for under the name {host!r}, which is not its own. Open it at the "
+    "address that it printed when it started. If it is to be reached by that name, start it with --host."
+)
+NOT_FROM_THERE = "SkinLens answers its own pages only, and this was asked by another web page."
+UNGUARDED = (
+    "SkinLens was started in a way that leaves other web pages access to the cases, so it stops here. Start it with "
+    "`make app` or `python -m skinlens serve`."
+)
+
+
+class Guard:
+    """ASGI middleware, outermost."""
+
+    stands = False
+    """Whether a server of this process is guarded."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        # Starlette spools an upload to the disk from 1 MB on. A photo with all its metadata is to stay in memory.
+        MultiPartParser.spool_max_size = (int(config.get_option("server.maxUploadSize")) + 1) * MB
+        Guard.stands = True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        problem = refusal(scope)
+        if problem:
+            await _refuse(problem, scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._app(scope, _heard(receive), send)
+        else:
+            await self._app(_unpacked(scope), receive, _Answer(scope, send))
+
+
+@asynccontextmanager
+async def lifespan(_app: st.App) -> AsyncIterator[None]:
+    """Say where the app is. Streamlit's own greeting is switched off: it asks another machine for the address of this
+    one as soon as others are let in.
+    """
+    host, port = config.get_option("server.address"), config.get_option("server.port")
+    print(f"SkinLens: http://{f'[{host}]' if ':' in host else host}:{port} (stop it with Ctrl+C)", file=sys.stderr)
+    yield
+
+
+def must_stand() -> None:
+    """Stop the page, and say so, where a server without the guard runs it."""
+    if Runtime.exists() and type(Runtime.instance()) is Runtime and not Guard.stands:
+        st.error(UNGUARDED)
+        st.stop()
+
+
+# ------------------------------------------------------------------------------------------------------ who may ask
+
+
+def refusal(scope: Scope) -> str:
+    """Why a request is not answered; empty: it is."""
+    headers = Headers(scope=scope)
+    host = headers.get("host", "")
+    if len(headers.getlist("host")) != 1 or not _own(host):
+        return NOT_HERE.format(host=host)
+    origin = headers.get("origin")
+    if origin is None:  # a browser always names the page that opens a websocket
+        return NOT_FROM_THERE if scope["type"] == "websocket" or _embedded(headers) else ""
+    parts = urlsplit(origin)
+    same = parts.scheme in {"http", "https"} and parts.netloc.lower() == host.lower()
+    return "" if same else NOT_FROM_THERE
+
+
+def _embedded(headers: Headers) -> bool:
+    """Whether another page wants this as a part of it. To follow a link to the app is no such thing."""
+    if headers.get("sec-fetch-site", "none") in {"none", "same-origin"}:
+        return False
+    return (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) != ("navigate", "document")
+
+
+def _own(host: str) -> bool:
+    """Whether a Host header names this server."""
+    try:
+        parts = urlsplit(f"//{host}")
+        name, _ = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        return False
+    if parts.netloc != host or "@" in host:
+        return False
+    address = str(config.get_option("server.address") or "")
+    if name in {*LOOPBACK, address.lower(), *_added()}:
+        return True
+    # Let in from elsewhere on every address of this machine: by number, which no foreign name can be made to point to,
+    # or by the machine's own name.
+    return address in WILDCARDS and (_is_number(name) or name == socket.gethostname().lower())
+
+
+def _added() -> Iterator[str]:
+    """Names that whoever runs the app has allowed, with Streamlit's own setting."""
+    return (str(name).strip().lower() for name in config.get_option("server.allowedHosts"))
+
+
+def _is_number(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+async def _refuse(problem: str, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008, "reason": "not from here"})
+        return
+    headers = HEADERS | {"cache-control": "no-store", "connection": "close"}
+    await PlainTextResponse(problem, status_code=403, headers=headers)(scope, receive, send)
+
+
+# -------------------------------------------------------------------------------------------------- what is answered
+
+
+def _heard(receive: Receive) -> Receive:
+    """The same, and whether the browser says goodbye (its tab is closed or reloaded) or is cut off."""
+
+    async def hear() -> Message:
+        message = await receive()
+        if message["type"] == "websocket.disconnect":
+            tabs.CLOSED.set(message.get("code") in GOODBYES)
+        return message
+
+    return hear
+
+
+def _unpacked(scope: Scope) -> Scope:
+    """The same request for an answer that is not compressed, where the answer may be the page."""
+    if scope["path"].startswith(OF_THE_PROGRAM):
+        return scope
+    return {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]}
+
+
+class _Answer:
+    """Sends on what Streamlit answers, with the headers that it lacks, and the page with what is put into it."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._path, self._send = scope["path"], send
+        self._get = scope["method"] == "GET"
+        self._start: Message | None = None
+        """Of the page, held back until its length is known."""
+        self._body = b""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = self._settled(message)
+            if self._get and message["status"] == 200 and headers.get("content-type", "").startswith("text/html"):
+                self._start = message
+                return
+        elif self._start is not None:
+            self._body += message.get("body", b"")
+            if message.get("more_body"):
+                return
+            page = completed(self._body)
+            headers = MutableHeaders(raw=self._start["headers"])
+            headers["content-length"] = str(len(page))
+            for name in ("etag", "last-modified", "accept-ranges"):  # of the file, which is not what is sent
+                del headers[name]
+            await self._send(self._start)
+            message = {"type": "http.response.body", "body": page}
+        await self._send(message)
+
+    def _settled(self, message: MutableMapping[str, Any]) -> MutableHeaders:
+        headers = MutableHeaders(raw=message.setdefault("headers", []))
+        for name in [name for name in headers if name.lower().startswith("access-control-")]:
+            del headers[name]
+        headers.update(HEADERS)
+        if not self._path.startswith(OF_THE_PROGRAM):
+            headers["cache-control"] = "no-store"
+        return headers
+
+
+def completed(page: bytes) -> bytes:
+    """Streamlit's page with what SkinLens puts into it."""
+    for before, after in PAGE:
+        page = page.replace(before, after, 1)
+    return page
+
+
+async def _connection(_request: Request) -> Response:
+    script = (Path(__file__).with_name("connection.js")).read_bytes()
+    return Response(script, media_type="text/javascript")
+
+
+ROUTES = [Route(f"/{CONNECTION}", _connection, methods=["GET"])]
+MIDDLEWARE = [Middleware(Guard)]

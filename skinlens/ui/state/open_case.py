@@ -1,0 +1,217 @@
+"""The photo that a tab's pages are about, stored or not, with all that was made and typed for it."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from weakref import WeakSet
+
+import streamlit as st
+
+from skinlens import pipeline
+from skinlens.case_record import Analysis, CaseRecord
+from skinlens.errors import Conflict
+from skinlens.explain import AGAINST, METHODS
+from skinlens.records import Case, CheckResult, Explanation, Method, Outline, OutlineMaker, Target
+from skinlens.store import CaseStore, NewVisit
+from skinlens.ui.state import cache
+from skinlens.ui.state.unsaved import new_token
+
+
+@dataclass(eq=False)
+class OpenCase:
+    """The photo that the pages are about, stored or not."""
+
+    analysis: Analysis
+    case: Case | None = None
+    """Once it is stored."""
+    home: Path | None = None
+    """Of the store that holds it."""
+    maps: list[Explanation] = field(default_factory=list)
+    problems: tuple[str, ...] = ()
+    """Stored maps that could not be read."""
+    checks: list[CheckResult] = field(default_factory=list)
+    """What was found about the prediction and the maps; those of a stored case as they were stored."""
+    outlines: tuple[Outline, ...] = ()
+    """The model's, and the clinician's where it was corrected, as far as there are any."""
+    impression: str | None = None
+    """What the clinician said before the model's reading was shown, one of ``labels.IMPRESSIONS``."""
+    revealed: bool = False
+    """Whether the model's reading was shown."""
+    label: str = ""
+    """Class that is explained."""
+    against: str = ""
+    """Class that it is contrasted with; empty: none."""
+    typed: Mapping[str, object] = field(default_factory=dict)
+    """What stands in the form that keeps the case, by the keys of its fields."""
+    typed_on: str = ""
+    """Page whose form holds that; empty: none."""
+    token: str = field(default_factory=new_token)
+    """Tells its fields from those of every other photo."""
+    filled: dict[str, object] = field(default_factory=dict)
+    """What the fields of a stored case began with, see ``drafts``."""
+    draft: str = ""
+    """Token of what was entered in them and is not saved; empty: nothing."""
+    tab: str = ""
+    """Where it is open, see ``tabs.here``."""
+    erased: bool = False
+    """Whether it was erased for good: nothing of it may be shown any more."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        with _ANYWHERE_LOCK:
+            _ANYWHERE.add(self)
+
+    @property
+    def mm_per_px(self) -> float | None:
+        """Scale of the photo, where the clinician entered it."""
+        return None if self.case is None else self.case.visit.clinical.mm_per_px(self.analysis.photo.width_px)
+
+    def record(self, stored: Case) -> CaseRecord:
+        """As it is open, with maps and outlines that may be newer than those that are stored."""
+        with self._lock:
+            return CaseRecord(stored, self.analysis.photo, tuple(self.maps), tuple(self.checks), self.outlines)
+
+    def apart(self) -> "OpenCase":
+        """The same for another session, which from here on goes its own way."""
+        with self._lock:
+            return replace(self, maps=list(self.maps), checks=list(self.checks), tab="", _lock=threading.Lock())
+
+    def key(self, name: str) -> str:
+        """Of one of its fields: no other photo has it, so nothing that was typed or chosen shows up there."""
+        return f"case_{name}-{self.token}"
+
+    @property
+    def photo_sha256(self) -> str:
+        return self.analysis.photo.sha256
+
+    @property
+    def bytes(self) -> int:
+        """What it takes in memory, as good as all of it."""
+        return int(self.analysis.photo.pixels.nbytes + sum(one.heat.nbytes for one in self.maps))
+
+    @property
+    def gone(self) -> bool:
+        """Whether it was erased, here or in any window: asked before anything of it is shown. Raises StoreError."""
+        if not self.erased and self.case is not None and self.home is not None:
+            self.erased = not CaseStore(self.home).exists(self.case.visit.id)
+        return self.erased
+
+    def keep(self, explanation: Explanation) -> None:
+        """Take a new map in, and into the store if the case is stored. Called by background workers."""
+        with self._lock:
+            self.maps = [one for one in self.maps if _same_but_time(one) != _same_but_time(explanation)] + [explanation]
+            if self.case is not None and self.home is not None:
+                CaseStore(self.home).add_explanation(self.case.visit.id, explanation)
+
+    def keep_checks(self, checks: Sequence[CheckResult]) -> None:
+        """Take new checks in, each in the place of the same one, and into the store if the case is stored. Called by
+        background workers.
+        """
+        with self._lock:
+            new = {check.identity for check in checks}
+            self.checks = [one for one in self.checks if one.identity not in new] + list(checks)
+            if self.case is not None and self.home is not None:
+                CaseStore(self.home).add_checks(self.case.visit.id, checks)
+
+    def checks_of(self, kind: str, label: str | None = None, method: str | None = None) -> tuple[CheckResult, ...]:
+        """Those of one kind, of one class and of one method's map where these are given, the oldest first."""
+        return tuple(
+            one
+            for one in self.checks
+            if one.kind == kind and label in {None, one.label} and method in {None, one.method}
+        )
+
+    def keep_outlines(self, outlines: Sequence[Outline]) -> None:
+        """These take the place of those so far, also in the store if the case is stored.
+
+        Raises:
+            Conflict: another window stored others; those are the open case's from here on.
+        """
+        with self._lock:
+            if self.case is not None and self.home is not None:
+                store, number = CaseStore(self.home), self.case.visit.id
+                try:
+                    store.keep_outlines(number, outlines, expected=self.outlines)
+                except Conflict:
+                    self.outlines = store.outlines(number)
+                    raise
+            self.outlines = tuple(outlines)
+
+    @property
+    def outline(self) -> Outline | None:
+        """The clinician's, otherwise the model's."""
+        return self.outline_by("clinician") or self.outline_by("model")
+
+    def outline_by(self, maker: OutlineMaker) -> Outline | None:
+        return next((one for one in self.outlines if one.made_by == maker), None)
+
+    def save(self, store: CaseStore, visit: NewVisit) -> Case:
+        """Store the case with all maps and checks so far, and the impression; later ones follow by themselves."""
+        with self._lock:
+            said = replace(visit, first_impression=self.impression)
+            self.case = store.save_case(self.analysis, said, self.maps, self.checks, self.outlines)
+            self.home = store.home
+            return self.case
+
+    def map_of(self, method: Method, params: Mapping[str, object]) -> Explanation | None:
+        """The map of what is explained: with these settings, otherwise the latest there is."""
+        settled = METHODS[method].settle(with_target(params, self.target), self.analysis.photo)
+        found = [one for one in self.maps if one.method == method and one.target == self.target]
+        exact = [one for one in found if dict(one.params) == settled]
+        suiting = exact or ([] if params else found)
+        return suiting[-1] if suiting else None
+
+    @property
+    def target(self) -> Target:
+        """What is explained."""
+        return Target(self.label, self.against)
+
+    @property
+    def synthetic(self) -> bool:
+        """The drawn example, not a patient; also when it comes back from the store."""
+        return self.analysis.photo.source_format == pipeline.DRAWN
+
+    @property
+    def by_todays_model(self) -> bool:
+        """Whether the installed model made the prediction, and the photo is there; only then it may explain it."""
+        model = cache.installed()
+        there = not self.analysis.photo.placeholder
+        return there and model is not None and self.analysis.prediction.model.sha256 == model.engine.stamp.sha256
+
+
+def with_target(params: Mapping[str, int | str] | Mapping[str, object], target: Target) -> dict[str, object]:
+    """The settings as ``explain`` takes them, with the class that the explained one is contrasted with."""
+    return {**params, AGAINST: target.against} if target.against else dict(params)
+
+
+def _same_but_time(one: Explanation) -> tuple[object, ...]:
+    return one.method, one.label, dict(one.params), one.model
+
+
+_ANYWHERE: WeakSet[OpenCase] = WeakSet()
+_ANYWHERE_LOCK = threading.Lock()
+
+
+def open_anywhere() -> list[OpenCase]:
+    """What is open in any tab of this server, and what it holds for reloaded pages."""
+    with _ANYWHERE_LOCK:
+        return list(_ANYWHERE)
+
+
+def put_back(opened: OpenCase, here: str) -> None:
+    """Fill its fields with what was typed: Streamlit empties them when the page is changed or reloaded.
+
+    ``here`` is where the fields are about to be drawn.
+    """
+    if opened.typed_on != here:
+        for key, value in opened.typed.items():
+            st.session_state[key] = value
+        opened.typed_on = here
+
+
+def take_down(opened: OpenCase) -> None:
+    """Note what stands in its fields, for ``put_back``."""
+    now = {str(key): value for key, value in st.session_state.items()}
+    mine = {key: value for key, value in now.items() if key.startswith("case_") and key.endswith(f"-{opened.token}")}
+    opened.typed = {**opened.typed, **mine}

@@ -1,0 +1,385 @@
+"""What one browser session holds: the open case, its maps, and the work in progress. It outlives page switches."""
+
+from collections.abc import Callable
+from typing import NoReturn
+
+import streamlit as st
+
+from skinlens.case_record import Analysis
+from skinlens.errors import CaseNotFound, SkinLensError, StoreError
+from skinlens.explain import METHODS, explain
+from skinlens.inference.classifier import Classifier
+from skinlens.labels import MELANOMA, NEVUS
+from skinlens.records import Case, Method, Target
+from skinlens.ui.state import address, cache, drafts, tabs
+from skinlens.ui.state.jobs import Desk, Job
+from skinlens.ui.state.open_case import OpenCase, open_anywhere, with_target
+from skinlens.ui.state.unsaved import Holder, new_token
+from skinlens.ui.worklist.tray import Tray
+
+_OPEN, _DESK, _PARAMS, _SAID, _TOKEN = "open_case", "desk", "map_params", "message", "photo_token"
+_PATIENT, _TRAY, _NEXT_VIEW = "last_patient", "tray_token", "next_view"
+_NEXT_PAGE = "next_page"
+VIEW = "view"
+"""Key, and name in the address, of the part of the visit's page that is shown."""
+RESULT, WHY, COMPARE, REPORT, MORE = "Result", "Why?", "Compare", "Report", "More"
+UNSAVED_VIEWS = (RESULT, WHY)
+"""What there is before a photo is saved."""
+NEXT_PHOTO = "next_photo"
+"""What the next new photo is of: see ``next_photo``."""
+
+
+UNSAVED: Holder[OpenCase] = Holder(size=lambda opened: opened.bytes)
+TRAYS: Holder[Tray] = Holder(size=lambda tray: tray.held_bytes)
+PHOTO_GONE = (
+    "The photo that this page showed was not saved, and is not held any more: that is so within a minute after its tab "
+    "was closed, and an hour after it was cut off. Upload it again."
+)
+
+
+ERASED = "What was open here was erased for good, in this or in another window. Nothing of it is held any more."
+
+
+def current() -> OpenCase | None:
+    found: OpenCase | None = st.session_state.get(_OPEN)
+    return found
+
+
+def desk() -> Desk:
+    if _DESK not in st.session_state:
+        st.session_state[_DESK] = Desk()
+    found: Desk = st.session_state[_DESK]
+    _let_go_with_the_tab(id(found), found, tabs.here())
+    return found
+
+
+def _tab_left(left: tuple[Desk, str]) -> None:
+    """Nobody waits for the desk's work any more; who comes back asks for it again. A tab that was closed gives its
+    memory back soon, unless it was only reloaded; one that was cut off (a laptop that sleeps) finds its case again.
+    """
+    desk_, tab = left
+    desk_.clear()
+    taken = sum(one.bytes for one in open_anywhere() if one.tab == tab)
+    if tabs.left(tab, taken):
+        UNSAVED.expire_where(lambda opened: opened.tab == tab, tabs.CLOSED_S)
+        TRAYS.expire_where(lambda tray: tray.tab == tab, tabs.CLOSED_S)
+        drafts.HELD.expire_where(lambda draft: draft.tab == tab, tabs.CLOSED_S)
+
+
+@st.cache_resource(show_spinner=False, scope="session", on_release=_tab_left)
+def _let_go_with_the_tab(number: int, _desk: Desk, _tab: str) -> tuple[Desk, str]:  # noqa: ARG001  number is the key
+    """Streamlit lets go of this when the browser's tab is closed, reloaded, or out of reach."""
+    return _desk, _tab
+
+
+def begin(analysis: Analysis) -> None:
+    """Make a fresh analysis the open case."""
+    _open(OpenCase(analysis))
+    turn_to(RESULT)
+
+
+def to_visit() -> NoReturn:
+    """Switch to the page of what is open, in one step of the browser's history: back leads to where one came from.
+
+    Streamlit writes the new address to the page that is left as well. So a patient's page stays named in it.
+    """
+    came_from = {name: st.query_params[name] for name in ("patient", "lesion") if name in st.query_params}
+    st.switch_page("pages/visit.py", query_params={**came_from, **_open_address()})
+
+
+def to_patient(patient_id: int, lesion_id: int | None = None) -> NoReturn:
+    """Switch to the page of a patient, with a lesion chosen on it, in one step of the browser's history."""
+    chosen = {"lesion": str(lesion_id)} if lesion_id is not None else {}
+    st.switch_page("pages/patients.py", query_params={"patient": str(patient_id), **chosen, **_open_address()})
+
+
+def _open_address() -> dict[str, str]:
+    """What is open, and the photos that are not filed yet, as a page's address names them."""
+    opened = current()
+    names: dict[str, str] = {}
+    if opened is not None and opened.case is not None:
+        names = {"case": str(opened.case.visit.id), **({drafts.ADDRESS: opened.draft} if opened.draft else {})}
+    elif opened is not None:
+        names = {"photo": st.session_state.setdefault(_TOKEN, new_token())}
+    return {**names, **_tray_address()}
+
+
+def turn_to(view: str) -> None:
+    """Have the visit's page show this part of it when it is drawn next."""
+    st.session_state[_NEXT_VIEW] = view
+
+
+def view_asked_for() -> str | None:
+    """The part that the visit's page is to show, asked for since it was drawn last; told once."""
+    found: str | None = st.session_state.pop(_NEXT_VIEW, None)
+    return found
+
+
+def go_to(page: str) -> None:
+    """Have the frame switch to this page at its next run: a callback, or a part drawn by itself, cannot do it."""
+    st.session_state[_NEXT_PAGE] = page
+
+
+def asked_for_page() -> str | None:
+    found: str | None = st.session_state.pop(_NEXT_PAGE, None)
+    return found
+
+
+def reopen(visit_id: int) -> None:
+    """Make a stored case the open one, with its stored maps. Raises CaseNotFound, StoreError."""
+    store = cache.store()
+    record = store.load(visit_id)
+    opened = OpenCase(
+        Analysis(record.photo, record.visit.quality, record.visit.prediction),
+        case=record.case,
+        home=store.home,
+        maps=list(record.explanations),
+        problems=record.problems,
+        checks=list(record.checks),
+        outlines=record.outlines,
+        impression=record.visit.first_impression,
+        revealed=True,
+    )
+    if record.explanations:
+        target = record.explanations[-1].target
+        opened.label, opened.against = target.label, target.against
+    _open(opened)
+    work_on(record.case)
+
+
+def show_case(visit_id: int) -> None:
+    """Make a stored case the open one, from its result on. Raises CaseNotFound, StoreError."""
+    reopen(visit_id)
+    turn_to(RESULT)
+
+
+def refresh(case: Case) -> None:
+    """Put a changed case in the place of the open one."""
+    opened = current()
+    if opened and opened.case and opened.case.visit.id == case.visit.id:
+        opened.case = case
+
+
+def work_on(case: Case) -> None:
+    """Remember the patient for the next photo."""
+    st.session_state.pop(NEXT_PHOTO, None)
+    if case.patient is not None:
+        st.session_state[_PATIENT] = case.patient.id
+
+
+def last_patient() -> int | None:
+    """The patient that was worked on last in this session."""
+    found: int | None = st.session_state.get(_PATIENT)
+    return found
+
+
+def close() -> None:
+    """Let go of the open case and of all that was typed for it."""
+    desk().clear()
+    _drop_unsaved()
+    if (left := st.session_state.pop(_OPEN, None)) is not None:
+        drafts.forget(left)
+    _forget_typed()
+    address.forget(VIEW)
+    _address()
+
+
+def _forget_typed() -> None:
+    for key in [key for key in st.session_state if str(key).startswith("case_")]:
+        del st.session_state[key]
+
+
+def leave_if_gone(opened: OpenCase) -> None:
+    """For a part of a page that is drawn by itself: run the whole page, which says so, where the case was erased."""
+    try:
+        gone = opened.gone
+    except StoreError:
+        gone = True  # the whole page says what is amiss
+    if gone:
+        st.rerun()
+
+
+def tray(make: Callable[[], Tray]) -> Tray:
+    """The tab's photos that are not filed yet; an empty one is made by ``make``."""
+    token = st.session_state.get(_TRAY)
+    found = TRAYS.find(token) if token else None
+    if found is None:
+        st.session_state[_TRAY] = new_token()
+        found = make()
+    _hold_tray(found)
+    return found
+
+
+def _hold_tray(found: Tray) -> None:
+    found.tab = tabs.here()
+    desk()  # which hears it when the tab is closed
+    TRAYS.hold(st.session_state[_TRAY], found)
+
+
+def _restore_tray() -> None:
+    token = st.session_state.get(_TRAY) or st.query_params.get("tray", "")
+    found = TRAYS.find(token) if token else None
+    if found is None:
+        st.session_state.pop(_TRAY, None)
+        return
+    st.session_state[_TRAY] = token
+    _hold_tray(found)
+
+
+def _tray_address() -> dict[str, str]:
+    found = TRAYS.find(st.session_state[_TRAY]) if _TRAY in st.session_state else None
+    return {"tray": st.session_state[_TRAY]} if found is not None and found.items else {}
+
+
+def restore(*, of_visit: bool = True) -> None:
+    """After the page was reloaded: open what its address names. Then keep the address up to date.
+
+    ``of_visit``: whether it is the visit's page. Another one names a stored case only where it was switched to with
+    it: were it named there again each time, the browser's back button would lead nowhere.
+    """
+    _restore_tray()
+    if current() is None:
+        _open_named(st.query_params.get("case", ""), st.query_params.get("photo", ""))
+    opened = current()
+    if opened is None:
+        _address()
+        return
+    if opened.gone:
+        close()
+        st.session_state.setdefault(_SAID, ("problem", ERASED))
+        return
+    if opened.case is None:
+        token = st.session_state.setdefault(_TOKEN, new_token())
+        UNSAVED.hold(token, opened)
+        _address(photo=token)
+    else:
+        opened.case = cache.store().case(opened.case.visit.id)  # another window may have changed it
+        _drop_unsaved()
+        if of_visit:
+            _address(case=str(opened.case.visit.id))
+
+
+def _open_named(case: str, photo: str) -> None:
+    if case.isascii() and case.isdigit():
+        try:
+            reopen(int(case))
+            if (opened := current()) is not None:
+                drafts.put_back(opened)
+        except (CaseNotFound, OverflowError):
+            _address()
+        except StoreError as error:  # a damaged case does not keep the others from being opened
+            _address()
+            say_problem(error)
+    elif photo:
+        held = UNSAVED.find(photo)
+        if held is not None and held.case is None:
+            _open(held.apart())
+            st.session_state[_TOKEN] = photo
+        else:
+            _address()
+            st.session_state[_SAID] = ("problem", PHOTO_GONE)
+
+
+def _address(**names: str) -> None:
+    """What is open, in the page's address; what the page's own widgets put there stays."""
+    wanted = {**names, **_tray_address()}
+    for name in ("case", "photo", "tray"):
+        address.put(name, wanted.get(name))
+
+
+def _leave(left: OpenCase | None) -> None:
+    """Another photo is opened: checks that were asked for of a stored case are finished and kept with it."""
+    stored = left.case if left and not left.erased else None
+    checks_left = desk().change(lambda job: stored is not None and job.key[0] not in METHODS)
+    if stored is not None and checks_left:
+        checks = "The check" if checks_left == 1 else f"The {checks_left} checks"
+        say(f"{checks} that you asked for of case {stored.visit.id} will be finished in the background and kept there.")
+
+
+def _drop_unsaved() -> None:
+    if token := st.session_state.pop(_TOKEN, None):
+        UNSAVED.drop(token)
+
+
+def _open(opened: OpenCase) -> None:
+    if (left := current()) is not None:
+        drafts.forget(left)
+    _leave(left)
+    _drop_unsaved()
+    if not opened.label:
+        opened.label, opened.against = explained_first(opened)
+    st.session_state[_OPEN] = opened
+    st.session_state[_PARAMS] = {}
+    opened.tab = tabs.here()
+    _forget_typed()  # it belongs to the case before
+    opened.typed_on = ""  # a reloaded page's form stands empty, and takes what was typed again
+
+
+# ------------------------------------------------------------------------------------------------------------ maps
+
+
+def map_params(method: Method) -> dict[str, int | str]:
+    """The settings that were changed from the defaults."""
+    chosen: dict[Method, dict[str, int | str]] = st.session_state.setdefault(_PARAMS, {})
+    return chosen.get(method, {})
+
+
+def set_map_params(method: Method, params: dict[str, int | str]) -> None:
+    st.session_state.setdefault(_PARAMS, {})[method] = params
+
+
+def request_maps(opened: OpenCase, classifier: Classifier, methods: tuple[Method, ...] = tuple(METHODS)) -> None:
+    """Have those made that are not there yet, in the background."""
+    for method in methods:
+        params = map_params(method)
+        running = desk().job((method, opened.target.code))
+        if opened.map_of(method, params) is None and not (running and running.active):
+            desk().submit(_job(opened, classifier, method, opened.target, params))
+
+
+def _job(opened: OpenCase, classifier: Classifier, method: Method, target: Target, params: dict[str, int | str]) -> Job:
+    photo, settings = opened.analysis.photo, with_target(params, target)
+    return Job(
+        key=(method, target.code),
+        compute=lambda progress: explain(method, classifier, photo, target.label, params=settings, progress=progress),
+        keep=opened.keep,
+    )
+
+
+def classifier_of(opened: OpenCase) -> Classifier | None:
+    """The model that made the prediction, if it is the installed one: no other can say what moved it."""
+    return cache.installed() if opened.by_todays_model else None
+
+
+def explained_first(opened: OpenCase) -> tuple[str, str]:
+    """The class that is explained until another is chosen, and what it is contrasted with (empty: nothing).
+
+    Melanoma against nevus where melanoma is flagged, for that is the question then; else the most probable class.
+    """
+    quality, prediction = opened.analysis.quality, opened.analysis.prediction
+    if quality.reliable and prediction.above_melanoma_threshold:
+        return MELANOMA, NEVUS
+    return prediction.top.code, ""
+
+
+def labels_first(opened: OpenCase) -> tuple[str, ...]:
+    """Melanoma and the most probable class: one click away."""
+    return tuple(dict.fromkeys((opened.analysis.prediction.top.code, MELANOMA)))
+
+
+# --------------------------------------------------------------------------------------------------------- messages
+
+
+def say(message: str) -> None:
+    """Show a sentence once, after the page is drawn anew."""
+    st.session_state[_SAID] = ("done", message)
+
+
+def say_problem(error: SkinLensError) -> None:
+    """The same for what went wrong."""
+    st.session_state[_SAID] = ("problem", str(error))
+
+
+def said() -> tuple[str, str] | None:
+    found: tuple[str, str] | None = st.session_state.pop(_SAID, None)
+    return found

@@ -1,0 +1,155 @@
+"""How far a reading goes: the classes that cannot be ruled out, and what the threshold is worth at a prevalence."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from skinlens import published_figures, wording
+from skinlens.metrics import predictive_values
+from skinlens.records import ModelRef, Prediction, QualityReport, Threshold
+from skinlens.ui.components import widgets
+from skinlens.ui.components.words import percent, plain
+from skinlens.ui.state import cache
+
+USUAL_PREVALENCE_PERCENT = 7.5
+"""On the slider's steps the nearest to the 7.4 % of the source below."""
+_LESIONS, _MELANOMAS = 23_487, 1_737
+SOURCE = (
+    f"It begins at {USUAL_PREVALENCE_PERCENT} %: of {_LESIONS:,} suspicious lesions that were examined with a "
+    f"dermatoscope in 27 studies, {_MELANOMAS:,} ({100 * _MELANOMAS / _LESIONS:.1f} %) were melanomas (Cochrane "
+    "review, Dinnes et al. 2018, CD011902). In general practice there are fewer."
+)
+LESIONS = 1000
+SPLITS = {"test": "photos of the test set", "val": "photos of the validation set"}
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What a threshold does, whatever the prevalence."""
+
+    sensitivity: float
+    specificity: float
+    least: tuple[float, float] | None
+    """Lower ends of the 95 % ranges of both; None where only the values are known."""
+    most: tuple[float, float] | None
+    measured_on: str
+
+
+def rates(model: ModelRef, threshold: Threshold) -> Rates:
+    """As measured on photos kept aside, if that was done for this very model; otherwise where it was chosen."""
+    for split, one in published_figures.evaluations(model).items():
+        row = published_figures.at_cutoff(one, threshold.value)
+        if row and row["sensitivity"]["value"] is not None:
+            return _rates_of(row, f"{one['n']:,} {SPLITS[split]}")
+    return Rates(threshold.sensitivity, threshold.specificity, None, None, wording.in_full(threshold.chosen_on))
+
+
+def _rates_of(row: Mapping[str, Any], measured_on: str) -> Rates:
+    sensitivity, specificity = row["sensitivity"], row["specificity"]
+    return Rates(
+        sensitivity["value"],
+        specificity["value"],
+        (sensitivity["low"], specificity["low"]),
+        (sensitivity["high"], specificity["high"]),
+        measured_on,
+    )
+
+
+def first_line(quality: QualityReport, prediction: Prediction) -> None:
+    """What has to be read first: that the result is unreliable, or on which side of the cut-off melanoma lies."""
+    if quality.reliable:
+        widgets.melanoma_statement(prediction, figures=cache.settings().cutoff_shown)
+    else:
+        unreliable(quality)
+
+
+def verdict(quality: QualityReport, prediction: Prediction, impression: str | None) -> None:
+    """What follows the first line: impression, probabilities, what cannot be ruled out, whether both agree."""
+    widgets.impression(impression)
+    widgets.distribution(prediction, reliable=quality.reliable, cutoff=cache.settings().cutoff_shown)
+    if not quality.reliable:
+        st.caption(wording.GRAY_BARS)
+        return
+    label_set(prediction)
+    if said := wording.agreement(impression, quality, prediction):
+        st.info(plain(said))
+
+
+def unreliable(quality: QualityReport) -> None:
+    """That nothing holds for this photo, and why, as far as it is known."""
+    st.html(
+        f'<div class="sl-statement unreliable" role="note"><b>{escape(wording.UNRELIABLE)}</b>'
+        f"<br><small>{escape(wording.cause(quality))}</small></div>"
+    )
+
+
+def label_set(prediction: Prediction) -> None:
+    """The classes that the model cannot rule out, at which level, and on what that was calibrated."""
+    found = prediction.prediction_set
+    if found is None:
+        return
+    small = " ".join(filter(None, (wording.set_promise(found), wording.set_remark(prediction))))
+    words = wording.set_words(prediction, found)
+    st.html(f'<div class="sl-statement"><b>{escape(words)}</b><br><small>{escape(small)}</small></div>')
+
+
+def prevalence() -> float:
+    """The share of melanomas that the reader sets; kept for the session, on every page that asks for it."""
+    chosen = st.slider(
+        "Melanomas among the lesions that you examine, in %",
+        min_value=0.5,
+        max_value=50.0,
+        value=USUAL_PREVALENCE_PERCENT,
+        step=0.5,
+        format="%.1f",
+        key="prevalence_percent",
+        persist_state="session",
+        help=SOURCE,
+    )
+    return float(chosen) / 100
+
+
+@st.fragment
+def at_a_prevalence(quality: QualityReport, prediction: Prediction) -> None:
+    """Predictive values of melanoma's threshold, and the same in numbers of lesions; nothing where nothing holds."""
+    if not quality.reliable:
+        return
+    threshold = prediction.melanoma_threshold
+    with st.expander("Predictive values in your practice"):
+        share = prevalence()
+        known = rates(prediction.model, threshold)
+        st.markdown("\n".join(f"- {sentence}" for sentence in in_words(known, share)))
+        st.caption(
+            plain(
+                f"Sensitivity {percent(known.sensitivity)}, specificity {percent(known.specificity)}: measured on "
+                f"{known.measured_on}, and taken to hold for your patients too. {SOURCE}"
+            )
+        )
+
+
+def in_words(known: Rates, share: float) -> tuple[str, ...]:
+    """The two predictive values, and what becomes of a thousand lesions."""
+    ill = LESIONS * share
+    found, false_alarms = ill * known.sensitivity, (LESIONS - ill) * (1 - known.specificity)
+    return (
+        f"**At or above the cut-off:** melanoma in {_value(known, share, 0)} (positive predictive value).",
+        f"**Below it:** no melanoma in {_value(known, share, 1)} (negative predictive value).",
+        f"Of {LESIONS:,} lesions, {ill:.0f} are melanomas: {found:.0f} are flagged, {ill - found:.0f} missed; "
+        f"{false_alarms:.0f} other lesions are flagged too.",
+    )
+
+
+def _value(known: Rates, share: float, place: int) -> str:
+    """A predictive value, and what it is with both rates at the lower, and at the upper, end of their ranges."""
+    value = predictive_values(known.sensitivity, known.specificity, share)[place]
+    if math.isnan(value):
+        return "none, as no lesion falls on this side"
+    if known.least is None or known.most is None:
+        return percent(value)
+    ends = [predictive_values(*end, share)[place] for end in (known.least, known.most)]
+    low, high = (percent(end) if not math.isnan(end) else percent(value) for end in ends)
+    return f"{percent(value)} ({low} to {high})"

@@ -1,0 +1,49 @@
+"""Why this class and not another: which one the explained class is contrasted with, and what its maps then show."""
+
+import streamlit as st
+
+from skinlens.labels import CODES
+from skinlens.records import Target
+from skinlens.ui.components.words import name, percent, plain
+from skinlens.ui.state.open_case import OpenCase
+
+ALONE = "none"
+HELP = (
+    "With none, the maps show what spoke for the class, also where it spoke for others just as much. "
+    "With another class, they show what spoke for the one and not for the other: what tells the two apart."
+)
+
+
+def choose(opened: OpenCase) -> None:
+    """The class that the explained one is contrasted with, the most probable first; usually none."""
+    prob = opened.analysis.prediction.prob
+    others = sorted((code for code in CODES if code != opened.label), key=prob, reverse=True)
+    options = [ALONE, *others]
+    chosen = st.selectbox(
+        "Compare with",
+        options,
+        index=options.index(opened.against) if opened.against in others else 0,
+        format_func=lambda code: code.capitalize() if code == ALONE else f"{name(code)}, {percent(prob(code))}",
+        help=HELP,
+        key=f"case_against_{opened.label}",
+        persist_state="session",
+    )
+    opened.against = "" if chosen == ALONE else chosen
+
+
+def describe(opened: OpenCase) -> None:
+    """In numbers, how the two classes stand to each other."""
+    if not opened.against:
+        return
+    own, other = (opened.analysis.prediction.prob(code) for code in (opened.label, opened.against))
+    st.markdown(
+        plain(
+            f"The maps show what spoke for {opened.target.words}. Between these two: "
+            f"{percent(own / (own + other))} {name(opened.label).lower()}."
+        )
+    )
+
+
+def title(target: Target) -> str:
+    """What is explained, beginning with a capital."""
+    return target.words[0].upper() + target.words[1:]

@@ -1,0 +1,202 @@
+"""The explanations on their page: which class, the row of maps as they are made, and what stands under each."""
+
+from dataclasses import replace
+from functools import partial
+from typing import cast
+
+import streamlit as st
+
+from skinlens.explain import AGAINST, METHODS
+from skinlens.explain.overlay import LEGEND, OPACITY, Style
+from skinlens.formatting import duration, number
+from skinlens.imaging.preprocess import InputSpec
+from skinlens.inference.classifier import Classifier
+from skinlens.labels import CODES
+from skinlens.records import Explanation, Method
+from skinlens.ui.components import live, viewer
+from skinlens.ui.components.viewer import Look, Panel
+from skinlens.ui.components.words import name, percent, settings_line
+from skinlens.ui.performance import sanity
+from skinlens.ui.state import session
+from skinlens.ui.state.jobs import Job
+from skinlens.ui.state.open_case import OpenCase
+from skinlens.ui.visit import contrast
+
+OTHER = "another class"
+
+
+def choose_class(opened: OpenCase) -> None:
+    """Melanoma and the most probable class at one click, the others in a list; beside it what it is contrasted with."""
+    prediction = opened.analysis.prediction
+    first = session.labels_first(opened)
+    left, right, last = st.columns([5, 3, 4], vertical_alignment="bottom")
+
+    def title(code: str) -> str:
+        if code == OTHER:
+            return "Another class"
+        return f"{name(code)}, {percent(prediction.prob(code))}"
+
+    chosen = left.segmented_control(
+        "Class to explain",
+        [*first, OTHER],
+        default=opened.label if opened.label in first else OTHER,
+        required=True,
+        format_func=title,
+        wrap=True,
+        key="case_explained",
+        persist_state="session",
+    )
+    if chosen == OTHER:
+        rest = [code for code in CODES if code not in first]
+        chosen = right.selectbox(
+            "Which one",
+            rest,
+            index=rest.index(opened.label) if opened.label in rest else 0,
+            format_func=title,
+            key="case_explained_other",
+            persist_state="session",
+        )
+    else:
+        last = right
+    if chosen != opened.label:
+        opened.label, opened.against = str(chosen), ""
+    with last:
+        contrast.choose(opened)
+
+
+def choose_look() -> tuple[Style, float]:
+    """Heat or contour, and how much of the photo shows through, 0 to 1; each style keeps its own."""
+    left, right = st.columns([1, 2], vertical_alignment="center")
+    # Not given to the widgets as defaults: a key may set them too, see change_look.
+    st.session_state.setdefault("look_style", "heat")
+    style = left.segmented_control(
+        "Draw the maps as",
+        ["heat", "contour"],
+        required=True,
+        format_func={"heat": "Heat", "contour": "Contour lines"}.__getitem__,
+        key="look_style",
+        persist_state="session",
+    )
+    key = f"look_opacity_{style}"
+    st.session_state.setdefault(key, {"heat": round(100 * OPACITY), "contour": 100}[str(style)])
+    opacity = right.slider("Opacity of the maps, %", 0, 100, step=5, key=key, persist_state="session")
+    return cast(Style, style), opacity / 100
+
+
+def change_look(asked: Look) -> None:
+    """What a key asks of the controls of ``choose_look``."""
+    style = st.session_state["look_style"]
+    if asked == "style":
+        st.session_state["look_style"] = {"heat": "contour", "contour": "heat"}[style]
+    else:
+        key = f"look_opacity_{style}"
+        st.session_state[key] = min(100, max(0, st.session_state[key] + {"more": 10, "less": -10}[asked]))
+
+
+def start_early(opened: OpenCase, classifier: Classifier) -> None:
+    """A new photo's maps are made while the clinician looks at it, so that they are there when they are asked for."""
+    if opened.case is None:
+        start(opened, classifier)
+
+
+def start(opened: OpenCase, classifier: Classifier) -> None:
+    """A new photo's maps are made at once. Those of a stored case only when asked: looking must not change it."""
+    wanted = [
+        method
+        for method in METHODS
+        if session.desk().job((method, opened.target.code)) is None
+        and opened.map_of(method, session.map_params(method)) is None
+    ]
+    asked = (
+        wanted
+        and opened.case is not None
+        and st.button(f"Make the maps for {contrast.title(opened.target)}", type="primary")
+    )
+    if wanted and (opened.case is None or asked):
+        session.request_maps(opened, classifier, tuple(wanted))
+    if asked:
+        st.rerun()
+
+
+def row(opened: OpenCase, classifier: Classifier | None, *, details: bool) -> None:
+    """Photo and maps, with what each was made of if ``details``; it looks again while they are made."""
+    live.draw(opened, partial(_row, opened, classifier, details=details), live.busy)
+    viewer.load(opened.analysis.photo, key="maps")
+
+
+def _row(opened: OpenCase, classifier: Classifier | None, *, details: bool) -> None:
+    place = st.container()
+    style, opacity = choose_look()
+
+    def make(method: str) -> None:
+        if classifier is not None:
+            session.request_maps(opened, classifier, (cast(Method, method),))
+
+    def cancel(method: str) -> None:
+        if job := session.desk().job((cast(Method, method), opened.target.code)):
+            job.cancel()
+
+    photo = opened.analysis.photo
+    panels = [
+        Panel(
+            key="photo",
+            title="Photo",
+            shows="Synthetic example, not a patient." if opened.synthetic else "As it was uploaded.",
+            lines=(f"{photo.width_px} × {photo.height_px} px",) if details else (),
+            alt="Photo of the lesion",
+        ),
+        *(_panel(opened, method, able=classifier is not None, details=details) for method in METHODS),
+    ]
+    with place:
+        spec = classifier.engine.spec if classifier else InputSpec()
+        viewer.show(
+            viewer.Row(photo, panels, spec, style, opacity, opened.mm_per_px),
+            viewer.Layout(),
+            key="maps",
+            on_make=make,
+            on_cancel=cancel,
+            on_look=change_look,
+        )
+
+
+def _panel(opened: OpenCase, method: Method, *, able: bool, details: bool) -> Panel:
+    info = METHODS[method]
+    job = session.desk().job((method, opened.target.code))
+    made = opened.map_of(method, session.map_params(method))
+    of = opened.target.words
+    blank = Panel(method, info.title, info.shows, (), f"Photo of the lesion; there is no {info.title} map for {of} yet")
+    if job and job.active:
+        return replace(
+            blank, note=session.desk().standing(job), fraction=job.fraction, action="cancel", button="Cancel"
+        )
+    if made:
+        alt = f"{info.title} map for {of} over the photo. {LEGEND}."
+        nothing = f"No part of the photo speaks for {of}." if made.diagnostics.get("empty") else ""
+        return replace(blank, lines=_under(made) if details else (), alt=alt, map=made, note=nothing)
+    note, button = _why_not(job)
+    return replace(blank, note=note, action="make" if able else "", button=button if able else "")
+
+
+def _why_not(job: Job | None) -> tuple[str, str]:
+    if job and job.state == "failed":
+        return job.problem, "Try again"
+    if job and job.state == "cancelled":
+        return "Cancelled. Nothing of it was saved.", "Make this map"
+    return "Not made yet.", "Make this map"
+
+
+def _under(made: Explanation) -> tuple[str, ...]:
+    titles = {parameter.name: parameter.title for parameter in METHODS[made.method].parameters}
+    settings = {key: value for key, value in made.params.items() if key != AGAINST}
+    lines = [
+        f"Time: {duration(made.duration_ms)}",
+        f"Settings: {settings_line(settings, titles)}",
+        "Seed: none, nothing is random" if made.seed is None else f"Seed: {made.seed}",
+    ]
+    if "r2" in made.diagnostics:
+        lines.append(f"Fit to the trials (R²): {number(made.diagnostics['r2'])}")
+    if "samples" in made.diagnostics:
+        lines.append(f"Trials made: {made.diagnostics['samples']:.0f}")
+    if "stability" in made.diagnostics:
+        lines.append(f"Reproducibility with another seed: {number(made.diagnostics['stability'])} (1 = the same)")
+    return (*lines, *sanity.remarks(made.method, made.model))

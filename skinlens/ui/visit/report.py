@@ -1,0 +1,60 @@
+"""The report of the open case: its pages as they will be printed, and the file to take away."""
+
+import streamlit as st
+
+from skinlens.store import CaseStore
+from skinlens.ui.components import widgets
+from skinlens.ui.state import cache
+from skinlens.ui.state.open_case import OpenCase
+
+PAGE_PX = 900
+"""Wide enough to read every line; a narrower window shrinks the page."""
+ANNEX = "report_annex"
+"""Key of the choice; kept for the session."""
+
+
+def report(store: CaseStore, opened: OpenCase) -> None:
+    """Download button and the choice of the annex first, then every page."""
+    case = opened.case
+    assert case is not None
+    row = st.container(horizontal=True, vertical_alignment="center", gap="medium")
+    button = row.container(width="content")
+    annex = row.toggle("With annex (maps, tests, technical details)", key=ANNEX, persist_state="session")
+    data, problems, pages = cache.report(store.home, case.visit.id, _version(store, opened), annex, cache.settings())
+    widgets.problems(f"{problem} The report was made without it." for problem in problems)
+    button.download_button(
+        "Download the PDF",
+        data,
+        file_name=file_name(case.visit.id, annex=annex),
+        mime="application/pdf",
+        type="primary",
+        on_click="ignore",
+    )
+    counted = "1 page" if len(pages) == 1 else f"{len(pages)} pages"
+    st.caption(f"{counted}, {len(data) / 1e6:.1f} MB. The file name contains no patient ID.")
+    if annex and not opened.maps:
+        st.info("No map was made for this case yet. Make them under “Why?”, and they are printed here.")
+    for number, page in enumerate(pages, 1):
+        words = f"Page {number} of {len(pages)}"
+        with st.container(border=True, width=PAGE_PX):
+            st.image(page, width="stretch", caption=words, alt=f"{words} of the report on case {case.visit.id}")
+
+
+def file_name(visit_id: int, *, annex: bool) -> str:
+    """Of a downloaded report: it says which case, and whether the annex is in it, and nothing of the patient."""
+    return f"skinlens-case-{visit_id:04d}-report{'-with-annex' if annex else ''}.pdf"
+
+
+def _version(store: CaseStore, opened: OpenCase) -> str:
+    """Another whenever something that is printed has changed: of the case, or of the visit before, that it is
+    compared with.
+    """
+    case = opened.case
+    assert case is not None
+    made = sorted(f"{one.method} {one.label} {one.created_at}" for one in opened.maps)
+    made += sorted(f"{one.identity} {one.created_at}" for one in opened.checks)
+    made += sorted(f"{one.made_by} {one.created_at}" for one in opened.outlines)
+    before = store.visit_before(case.visit)
+    if before is not None:
+        made += [str(before.id), before.updated_at, *(one.created_at for one in store.outlines(before.id))]
+    return " | ".join((case.visit.updated_at, str(case.patient), str(case.lesion), *made))

@@ -1,0 +1,135 @@
+"""What the maps on the page are worth: one line that is computed by itself, and behind it each check in a section."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+import streamlit as st
+
+from skinlens.checks.contract import Check, Comparison, OfMaps
+from skinlens.checks.registry import CHECKS
+from skinlens.errors import SkinLensError
+from skinlens.explain import METHODS
+from skinlens.inference.classifier import Classifier
+from skinlens.records import CheckResult, Explanation
+from skinlens.ui.components import live
+from skinlens.ui.components.words import plain
+from skinlens.ui.performance import reference
+from skinlens.ui.state import session
+from skinlens.ui.state.jobs import SHORT
+from skinlens.ui.state.open_case import OpenCase
+from skinlens.ui.visit import artifacts, checks, early_exits, outline
+
+Section = Callable[[Check, OpenCase, Classifier | None], None]
+SECTIONS: Mapping[str, Section] = {
+    "focus": outline.section,
+    "artefacts": artifacts.section,
+    "depth": early_exits.section,
+    "reference": reference.section,
+}
+"""Kind → what draws a check that needs more than a sentence and a table; all others are ``checks.section``."""
+UNKNOWN = "not checked yet"
+COMPUTING = "computing …"
+
+
+def line(opened: OpenCase, classifier: Classifier | None) -> None:
+    """What the checks with a part in it say, in one line, as far as it is known.
+
+    For a new photo these begin by themselves once the maps are there; for a stored one at the press of a button.
+    """
+    if classifier is not None and opened.case is None:
+        _check(opened, classifier)
+    live.draw(opened, partial(_line, opened, classifier), live.busy)
+
+
+def _of_line() -> Iterator[Check]:
+    return (check for check in CHECKS.values() if check.in_line)
+
+
+def _check(opened: OpenCase, classifier: Classifier) -> None:
+    """Ask for what is missing of the quick maps; what was cancelled or failed is not asked for again."""
+    if len([one for one in checks.checkable_maps(opened, classifier) if one.method in SHORT]) < len(SHORT):
+        return  # the maps first
+    for check in _of_line():
+        subject = checks.unchecked(check, opened, classifier)
+        if subject is None or session.desk().job(checks.key(check, opened)) is not None:
+            continue
+        quick = replace(subject, maps=tuple(one for one in subject.maps if one.method in SHORT))
+        if quick.maps or not isinstance(check, OfMaps):
+            checks.submit(check, opened, partial(check.compute, quick))
+
+
+def _line(opened: OpenCase, classifier: Classifier | None) -> None:
+    shown = checks.shown_maps(opened)
+    kept = {check.kind: checks.known(check, opened) for check in _of_line() if not isinstance(check, Comparison)}
+    said = words(shown, kept, waits(opened, classifier))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**Can these maps be trusted?** {plain(said)}", width="content")
+        if opened.case is not None and classifier is not None and shown and UNKNOWN in said and not live.busy():
+            st.button("Check now", on_click=_check, args=(opened, classifier))
+
+
+def waits(opened: OpenCase, classifier: Classifier | None) -> frozenset[str]:
+    """What the line waits for: "maps", and the kinds of checks that run, or follow by themselves once the maps are
+    there.
+    """
+    desk = session.desk()
+    jobs = {one.kind: desk.job(checks.key(one, opened)) for one in _of_line() if not isinstance(one, Comparison)}
+    running = {kind for kind, job in jobs.items() if job is not None and job.active}
+    if any((job := desk.job((method, opened.target.code))) is not None and job.active for method in METHODS):
+        running.add("maps")
+        if opened.case is None and classifier is not None:
+            running |= {kind for kind, job in jobs.items() if job is None}
+    return frozenset(running)
+
+
+def words(
+    shown: Sequence[Explanation],
+    kept: Mapping[str, Sequence[CheckResult]],
+    waits: frozenset[str] = frozenset(),
+) -> str:
+    """The line. Each part judges only once all that it is about is there: all maps where they are compared, the
+    results of the maps that are quick to make, the result of the photo.
+    """
+    return " · ".join(_said(check, shown, kept.get(check.kind, ()), waits) for check in _of_line())
+
+
+def _said(check: Check, shown: Sequence[Explanation], found: Sequence[CheckResult], waits: frozenset[str]) -> str:
+    if check.kind in waits or ("maps" in waits and isinstance(check, Comparison | OfMaps)):
+        return f"{check.title}: {COMPUTING}"
+    if isinstance(check, Comparison) and len(shown) == len(METHODS):
+        try:
+            found = [check.of(shown)]
+        except SkinLensError:
+            return f"{check.title}: these maps cannot be compared"
+    checked = {one.method for one in found}
+    if isinstance(check, OfMaps) and any(
+        one.method not in checked for one in shown if one.method in SHORT and one.heat.any()
+    ):
+        found = ()
+    return check.claim(found) if found else f"{check.title}: {UNKNOWN}"
+
+
+def below(opened: OpenCase, classifier: Classifier | None) -> None:
+    """Below the row of maps. While work is in progress it looks again by itself."""
+    live.draw(opened, partial(_below, opened, classifier), live.busy)
+
+
+def _below(opened: OpenCase, classifier: Classifier | None) -> None:
+    with st.container(key="trust"):  # its key keeps it from fading at each look: see frame.css
+        for row in rows():
+            places = st.columns(len(row), gap="large") if len(row) > 1 else [st.container()]
+            for place, check in zip(places, row, strict=True):
+                with place:
+                    SECTIONS.get(check.kind, checks.section)(check, opened, classifier)
+
+
+def rows() -> list[list[Check]]:
+    """The checks in their order, two that are not wide side by side."""
+    placed: list[list[Check]] = []
+    for check in CHECKS.values():
+        if placed and len(placed[-1]) == 1 and not check.wide and not placed[-1][0].wide:
+            placed[-1].append(check)
+        else:
+            placed.append([check])
+    return placed

@@ -1,0 +1,1 @@
+"""The worklist: photos that wait to be filed, and the stored visits."""

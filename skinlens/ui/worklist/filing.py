@@ -1,0 +1,177 @@
+"""Photos of the tray on their way to cases: one after another, whatever becomes of the page that asked for it."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+
+from skinlens.case_record import Analysis
+from skinlens.errors import CaseNotFound, SkinLensError, StoreError
+from skinlens.records import BodyPosition, Case
+from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
+from skinlens.ui.state.unsaved import new_token
+from skinlens.ui.worklist.tray import Tray, TrayItem
+
+GONE = (
+    "The patient or the lesion was deleted in this or in another window while the photos were filed. Choose again in "
+    "this row whose photo it is."
+)
+FAULT = "A fault in SkinLens kept it from being filed. The details are in the program's log."
+_LOG = logging.getLogger(__name__)
+_UNDER_WAY: set[str] = set()
+
+
+@dataclass(frozen=True)
+class Filing:
+    """One photo, and what it is to be filed as."""
+
+    item: TrayItem
+    patient: NewPatient | int | None
+    """As it was typed, or the number of a stored one; None: a photo without a patient."""
+    lesion: NewLesion | int
+    taken_on: date
+    label: str | None = None
+    sign: bool = False
+    position: BodyPosition | None = None
+    """Of a new lesion, on the body map."""
+
+
+class Run:
+    """One filing. The worker writes what came of it, the page reads it; no photo and no name is held after its end."""
+
+    def __init__(
+        self, store: CaseStore, tray: Tray, filings: Sequence[Filing], signer: str, read: Callable[[bytes], Analysis]
+    ) -> None:
+        begun = tray.begin_filing([one.item for one in filings])
+        self._store, self._tray, self._read = store, tray, read
+        self._filings = tuple(one for one in filings if one.item in begun)
+        self._token = new_token()
+        self.signer = signer
+        self.total = len(self._filings)
+        self.done = 0
+        self.visit_ids: list[int] = []
+        self.patient_ids: list[int] = []
+        """Whose photos became cases, each once."""
+        self.added: int | None = None
+        """The patient that it stored last."""
+        self.problems: list[str] = []
+        """Why photos did not become cases, each once."""
+        self.remarks: list[str] = []
+        """What of a case that was filed is not as it was asked for."""
+        self.seen = False
+        """Whether a page has taken over what came of it."""
+        _UNDER_WAY.add(self._token)
+        tray.run = self
+        # No daemon: a server that is told to end finishes what it was told to file before.
+        self._worker = threading.Thread(target=self._work, name="filing")
+        self._worker.start()
+
+    @property
+    def active(self) -> bool:
+        return self._worker.is_alive()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Whether it is at its end, at the latest after that time."""
+        self._worker.join(timeout_s)
+        return not self.active
+
+    def _work(self) -> None:
+        added: dict[NewPatient, int] = {}
+        for one in self._filings:
+            with suppress(StoreError):  # a disk that is full: the photo itself says so
+                self._store.note_filing(self._token, self.total, self.visit_ids)
+            if self._tray.holds(one.item):
+                self._file(one, added)
+            self.done += 1
+        self._filings = ()
+        with suppress(StoreError):
+            self._store.filing_is_over(self._token)
+        _UNDER_WAY.discard(self._token)
+
+    def _file(self, one: Filing, added: dict[NewPatient, int]) -> None:
+        try:
+            case = self._save(one, added)
+        except CaseNotFound:
+            self._failed(one, GONE)
+        except SkinLensError as error:  # the others may do
+            self._failed(one, str(error))
+        except Exception:  # noqa: BLE001  a fault of ours is said in its row, and the others are filed
+            _LOG.exception("a photo of the worklist could not be filed")
+            self._failed(one, FAULT)
+        else:
+            try:
+                self._finish(one, case)
+            except SkinLensError as error:
+                self.remarks.append(f"Case {case.visit.id} is filed, but not as a whole. {error}")
+
+    def _failed(self, one: Filing, why: str) -> None:
+        self._tray.not_filed(one.item, why)
+        if why not in self.problems:
+            self.problems.append(why)
+
+    def _save(self, one: Filing, added: dict[NewPatient, int]) -> Case:
+        """``added``: the new patients so far, with their numbers; a second photo of one is of the same patient."""
+        typed = one.patient
+        patient = added.get(typed, typed) if isinstance(typed, NewPatient) else typed
+        case = self._store.save_case(
+            self._read(one.item.data),
+            NewVisit(patient, one.lesion, one.taken_on, ClinicianReading(one.label)),
+            outlines=[one.item.outline] if one.item.outline else (),
+        )
+        self._tray.filed(one.item, case.visit.id)  # it is a case now, whatever becomes of signature and place
+        self.visit_ids.append(case.visit.id)
+        if case.patient is not None and case.patient.id not in self.patient_ids:
+            self.patient_ids.append(case.patient.id)
+        if isinstance(typed, NewPatient) and case.patient is not None:
+            added[typed] = self.added = case.patient.id
+        return case
+
+    def _finish(self, one: Filing, case: Case) -> None:
+        if one.sign:
+            self._store.annotate(
+                case.visit.id,
+                ClinicianReading(one.label),
+                status="signed",
+                expected_version=case.visit.version,
+                signer=self.signer,
+            )
+        if one.position is not None and isinstance(one.lesion, NewLesion):
+            self._store.place_lesion(case.lesion.id, one.position, expected_version=case.lesion.version)
+
+
+def interrupted(store: CaseStore) -> tuple[tuple[str, str], ...]:
+    """What an end of the app cut short: for each filing its token, and a sentence. Raises StoreError."""
+    return tuple((one.token, words(one.total, one.visit_ids)) for one in store.unfinished_filings(_UNDER_WAY))
+
+
+def words(total: int, visit_ids: Sequence[int]) -> str:
+    """How far a filing came that was cut short."""
+    filed, left = len(visit_ids), total - len(visit_ids)
+    if not left:
+        return f"SkinLens was ended just after {counted(total)} had been filed. Nothing is missing."
+    which = f", as {numbered(visit_ids)}" if filed else ""
+    wait = "The other one is" if left == 1 and filed else f"The other {left} are" if filed else "They are"
+    return (
+        f"{filed} of {counted(total)} {'was' if filed == 1 else 'were'} filed before SkinLens was ended{which}. {wait} "
+        "not stored, for a photo is held in memory alone until it is filed: drop the same files here again. A photo "
+        "that is a case already says so in its row."
+    )
+
+
+def counted(photos: int) -> str:
+    """As "1 photo" or "12 photos"."""
+    return f"{photos} photo{'' if photos == 1 else 's'}"
+
+
+def numbered(visit_ids: Sequence[int]) -> str:
+    """Cases by number, as "case 4" or "cases 4 to 7 and 9"."""
+    spans: list[list[int]] = []
+    for number in sorted(visit_ids):
+        if spans and number == spans[-1][-1] + 1:
+            spans[-1][1:] = [number]
+        else:
+            spans.append([number])
+    parts = [f"{one[0]} to {one[-1]}" if one[-1] > one[0] + 1 else " and ".join(map(str, one)) for one in spans]
+    return f"case{'' if len(visit_ids) == 1 else 's'} {', '.join(parts)}"

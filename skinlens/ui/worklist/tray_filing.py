@@ -1,0 +1,236 @@
+"""The fields of the photos in the tray: whose each is, of which lesion and day; and the buttons that file them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from skinlens import pipeline
+from skinlens.records import Patient
+from skinlens.store import CaseRow, CaseStore, NewPatient
+from skinlens.ui.components import widgets
+from skinlens.ui.components.words import plain, site
+from skinlens.ui.forms import placement, signing, site_form, sites
+from skinlens.ui.forms.placement import KNOWN, NEW_LESION
+from skinlens.ui.forms.site_form import Where
+from skinlens.ui.state import cache, session
+from skinlens.ui.worklist.filing import Filing, Run, counted
+from skinlens.ui.worklist.tray import Tray, TrayItem
+
+_ADDED = "tray_added"
+"""Number of the patient that was stored last by filing."""
+_SITE_OF_ALL = "tray_site"
+MANY = 4
+"""From so many photos on the button stands above them as well."""
+
+
+@dataclass(frozen=True)
+class Whose:
+    """The patient and the day of a photo, or of all of them."""
+
+    patient: NewPatient | int | None
+    """As it was typed, or the number of a stored one; None: a photo without a patient."""
+    taken_on: date
+    missing: tuple[str, ...] = ()
+    """What is needed and not given, in words."""
+    site: str | None = None
+    """Of every photo that has none of its own: one of ``sites.CHOICES``."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A photo that is ready to become a case, but for what is ``missing``."""
+
+    filing: Filing
+    missing: tuple[str, ...]
+
+
+def common(known: Mapping[int, Patient]) -> Whose:
+    """The fields that hold for all photos but those with a patient, a day or a site of their own.
+
+    After photos of a new patient were filed, that one is chosen: the next photos are likely to be of the same.
+    """
+    added = st.session_state.pop(_ADDED, None)
+    if added in known:
+        st.session_state["tray_kind"], st.session_state["tray_patient"] = KNOWN, added
+    return _whose(known, "tray_{}".format, "Patient of all photos", "Date of the photos", with_site=True)
+
+
+def row(
+    store: CaseStore,
+    known: Mapping[int, Patient],
+    item: TrayItem,
+    everybody: Whose,
+    beside: DeltaGenerator,
+    below: DeltaGenerator,
+    stored: Sequence[CaseRow],
+) -> Ready | None:
+    """The fields of one photo; None until it has a body site or a lesion. ``stored``: the cases that hold it already.
+
+    ``beside`` is the place for what is ticked, ``below`` the one for the fields that few photos need.
+    """
+    whose, own = everybody, item.key("own")
+    if st.session_state.get(own):
+        with below:
+            whose = _whose(known, item.key, "Patient of this photo", "Date of this photo")
+    lesion, where = _lesion(store, item, whose.patient if isinstance(whose.patient, int) else None, everybody.site)
+    with beside:
+        sign = st.checkbox(
+            "Sign", key=item.key("sign"), persist_state="session",
+            help="Marks your diagnosis as final when it is filed.", width="content",
+        )  # fmt: skip
+        st.checkbox(
+            "Other patient or date", key=own, persist_state="session", help="For this photo alone.", width="content"
+        )
+        again = _meant_again(item, stored)
+    label = st.session_state.get(item.key("label"))
+    if (lesion is None and not where.lesion.body_site) or not again:
+        return None
+    filing = Filing(
+        item,
+        whose.patient,
+        where.lesion if lesion is None else lesion,
+        whose.taken_on,
+        label,
+        sign,
+        where.position if lesion is None else None,
+    )
+    return Ready(filing, (*whose.missing, *(where.missing if lesion is None else ())))
+
+
+def _whose(
+    known: Mapping[int, Patient], key: placement.Key, title: str, day_title: str, *, with_site: bool = False
+) -> Whose:
+    patient, missing = placement.whose(known, key, title, session.last_patient())
+    columns = st.columns([1, 2]) if with_site else [st.container()]
+    taken_on = columns[0].date_input(
+        day_title, max_value="today", format="YYYY-MM-DD", key=key("date"), persist_state="session"
+    )
+    if not with_site:
+        return Whose(patient, taken_on, missing)
+    of_all = columns[1].selectbox(
+        "Body site and side of all photos (optional)",
+        sites.CHOICES[:-1],
+        index=None,
+        placeholder="Each photo has its own",
+        key=_SITE_OF_ALL,
+        persist_state="session",
+        help="Holds for each photo below that has no body site of its own.",
+    )
+    return Whose(patient, taken_on, missing, of_all)
+
+
+def _lesion(store: CaseStore, item: TrayItem, patient_id: int | None, of_all: str | None) -> tuple[int | None, Where]:
+    """A lesion of a stored patient, chosen from a list; otherwise a new one by its body site. And the diagnosis."""
+    lesions = {one.id: one for one in store.lesions(patient_id)} if patient_id is not None else {}
+    columns = list(st.columns(4 if lesions else 3, gap="small"))
+    with columns.pop():
+        widgets.choose_diagnosis("Your diagnosis", item.key("label"), "Your diagnosis", compact=True)
+    if lesions:
+        key = item.key(f"lesion_{patient_id}")
+        if st.session_state.get(key) not in {None, NEW_LESION, *lesions}:
+            del st.session_state[key]
+        chosen = columns.pop(0).selectbox(
+            "Lesion",
+            [NEW_LESION, *lesions],
+            format_func=lambda number: (
+                "New lesion" if number == NEW_LESION else site(lesions[number].body_site, lesions[number].remark)
+            ),
+            key=key,
+            persist_state="session",
+            label_visibility="collapsed",
+        )
+        if chosen != NEW_LESION:
+            return int(chosen), Where(sites.chosen(None))
+    return None, site_form.fields(item.key, columns, compact=True, for_all=of_all)
+
+
+def _meant_again(item: TrayItem, stored: Sequence[CaseRow]) -> bool:
+    """Whether a photo may be filed: one that is a case already only where that is said to be meant."""
+    if not stored:
+        return True
+    return st.checkbox(
+        f"File it again: it is case {stored[0].visit_id} already", key=item.key("again"), persist_state="session",
+        width="content",
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------------------ filing
+
+
+def buttons(
+    store: CaseStore, tray: Tray, ready: Sequence[Ready], without: int, places: Sequence[DeltaGenerator]
+) -> None:
+    """File what is ready, from any of the ``places``; ``without``: how many photos are not ready."""
+    with places[-1]:
+        signs = any(one.filing.sign for one in ready) and store.settings().signers
+        signer = signing.choose(store, draft=True) if signs else ""
+    pressed = False
+    for number, place in enumerate(places):
+        with place:
+            pressed |= _button(len(ready), without, "tray_file" if place is places[-1] else f"tray_file_{number}")
+    if not pressed:
+        return
+    if problem := _problem(store, ready, signer):
+        for place in places:
+            place.error(plain(problem))
+        return
+    Run(store, tray, [one.filing for one in ready], signer, lambda data: pipeline.analyse(data, cache.classifier()))
+    st.rerun()
+
+
+def _button(ready: int, without: int, key: str) -> bool:
+    if not ready and not without:
+        return False
+    waits = f"{without} without a body site: {'it stays' if without == 1 else 'they stay'} in the list."
+    with st.container(horizontal=True, vertical_alignment="center"):
+        pressed = bool(ready) and st.button(f"File {counted(ready)}", type="primary", key=key)
+        if without:
+            st.caption(waits, width="content")
+    return pressed
+
+
+def _problem(store: CaseStore, ready: Sequence[Ready], signer: str) -> str:
+    missing = list(dict.fromkeys(words for one in ready for words in one.missing))
+    if missing:
+        return f"Nothing is filed yet. Still needed: {' and '.join(missing)}."
+    if twice := _spelled_differently(ready):
+        names = " and ".join(twice)
+        return f"Nothing is filed yet. {names}: if this is one patient, give the same ID and data in each row."
+    signs = [one.filing for one in ready if one.filing.sign]
+    if any(one.label is None for one in signs):
+        return "Nothing is filed yet. To sign a photo, give your diagnosis in its row."
+    return (signing.missing(store, signer) or signing.refused(signer)) if signs else ""
+
+
+def _spelled_differently(ready: Sequence[Ready]) -> list[str]:
+    """New patients whose IDs differ in capitals and blanks alone, or whose data differ; empty where there are none."""
+    patients = (one.filing.patient for one in ready)
+    names = [one.pseudonym for one in dict.fromkeys(patients) if isinstance(one, NewPatient)]
+    return [name for name in names if sum(placement.alike(name, other) for other in names) > 1]
+
+
+def follow(run: Run) -> None:
+    """Show how far a filing is until it is at its end; then draw the list anew."""
+    bar = st.progress(0.0, "Filing …")
+    while not run.wait(0.1):
+        bar.progress(run.done / run.total, f"{run.done} of {counted(run.total)} filed")
+    st.rerun()
+
+
+def take_over(store: CaseStore, run: Run, known: Mapping[int, Patient]) -> None:
+    """Once for each filing that is at its end: what was typed for all photos, and who is worked on, follow from it."""
+    if run.active or run.seen:
+        return
+    run.seen = True
+    if run.visit_ids:
+        signing.remember(run.signer)
+        last = max(run.visit_ids)
+        if store.exists(last):
+            session.work_on(store.case(last))
+    if run.added in known:
+        st.session_state[_ADDED] = run.added
+        for name in ("pseudonym", "year", "sex", "other"):
+            st.session_state.pop(f"tray_{name}", None)

@@ -1,0 +1,79 @@
+"""The photos of the tray on the body map: one click on the figure gives a photo its body site, side and place."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from skinlens.ui.components import bodymap, widgets
+from skinlens.ui.components.bodymap import Pin, Spot, Verdict
+from skinlens.ui.components.bodymap.regions import region_of
+from skinlens.ui.components.words import site
+from skinlens.ui.forms import site_form, sites
+from skinlens.ui.worklist.tray import Tray, TrayItem
+
+_AT = "tray_map_at"
+"""Number of the photo that the next click places."""
+
+
+def section(tray: Tray, items: Sequence[TrayItem]) -> None:
+    """The map, where it is asked for, and beside it the photo that the next click places."""
+    if not st.toggle("Place them on the body map", key="tray_map", persist_state="session"):
+        return
+    numbered = {number: item for number, item in enumerate(tray.items, 1) if item in items}
+    at = st.session_state[_AT] = _next(numbered)
+    with st.container(border=True):
+        left, right = st.columns(2, gap="large")
+        with right:
+            bodymap.show(
+                bodymap.Shown(
+                    [_pin(number, item) for number, item in numbered.items()], chosen=at, noun="photo", next_one=at
+                ),
+                key="tray",
+                on_choose=lambda number: st.session_state.__setitem__(_AT, number),
+                on_spot=lambda spot: _spotted(numbered, at, spot),
+            )
+        with left, st.container(key="tray_map_photo"):
+            open_ = sum(item.key("pin") not in st.session_state for item in numbered.values())
+            st.markdown(f"**Click where photo {at} is.**" if open_ else "**All photos are placed.**")
+            st.html(widgets.thumbnail(numbered[at].thumbnail, f"Photo {at} of the worklist"))
+            st.caption(f"Then comes the next one. {open_} of {len(numbered)} not placed yet.")
+            st.selectbox("Photo that the next click places", list(numbered), format_func="Photo {}".format, key=_AT)
+
+
+def _next(numbered: dict[int, TrayItem]) -> int:
+    """The photo that was chosen, else the first that is not placed."""
+    chosen = st.session_state.get(_AT)
+    return int(chosen) if chosen in numbered else _free(numbered)
+
+
+def _free(numbered: dict[int, TrayItem]) -> int:
+    """The first photo that is not placed; where all are, the first."""
+    free = (number for number, item in numbered.items() if item.key("pin") not in st.session_state)
+    return next(free, next(iter(numbered)))
+
+
+def _spotted(numbered: dict[int, TrayItem], at: int, spot: Spot) -> None:
+    item = numbered[spot.lesion_id or at]
+    site_form.put(item.key, spot.position, sites.on_map(spot.position, spot.region))
+    st.session_state[_AT] = _free(numbered)  # set, not taken out: the field would have its old value again
+
+
+def _pin(number: int, item: TrayItem) -> Pin:
+    given = sites.chosen(st.session_state.get(item.key("site")))
+    where = site(given.body_site, given.remark) or "no body site yet"
+    return Pin(
+        number,
+        number,
+        where,
+        st.session_state.get(item.key("pin")),
+        region_of(given.body_site, given.remark),
+        _verdict(item),
+    )
+
+
+def _verdict(item: TrayItem) -> Verdict:
+    if item.quality is None or item.prediction is None:
+        return "none"
+    if not item.quality.reliable:
+        return "unreliable"
+    return "above" if item.prediction.above_melanoma_threshold else "below"
