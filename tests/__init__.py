@@ -1,0 +1,1 @@
+"""The tests; a package, so that one of the same name that a library leaves in site-packages does not take its place."""
