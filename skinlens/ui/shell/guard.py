@@ -29,6 +29,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config
 from streamlit.runtime import Runtime
 
+from skinlens.ui.shell import memory
 from skinlens.ui.state import tabs
 
 MB = 1024 * 1024
@@ -118,7 +119,8 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     """
     host, port = config.get_option("server.address"), config.get_option("server.port")
     print(f"SkinLens: http://{f'[{host}]' if ':' in host else host}:{port} (stop it with Ctrl+C)", file=sys.stderr)
-    yield
+    async with memory.collected():
+        yield
 
 
 def must_stand() -> None:
@@ -199,6 +201,7 @@ def _heard(receive: Receive) -> Receive:
 
     async def hear() -> Message:
         message = await receive()
+        memory.note_use()
         if message["type"] == "websocket.disconnect":
             tabs.CLOSED.set(message.get("code") in GOODBYES)
         return message

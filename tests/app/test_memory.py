@@ -1,0 +1,49 @@
+"""Garbage collection of the app: rare, and only after use."""
+
+import asyncio
+import gc
+import weakref
+
+import pytest
+from streamlit import config
+
+from skinlens.ui.shell import memory
+
+
+class Cycle:
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_a_cycle_goes_after_use_and_nothing_is_done_without() -> None:
+    gc.disable()
+    try:
+        memory.collect_if_used()
+        left = weakref.ref(Cycle())
+        assert not memory.collect_if_used()
+        assert left() is not None
+        memory.note_use()
+        assert memory.collect_if_used()
+        assert left() is None
+    finally:
+        gc.enable()
+
+
+def test_it_is_done_while_the_app_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "PERIOD_S", 0.01)
+    done: list[bool] = []
+    monkeypatch.setattr(memory, "collect_if_used", lambda: done.append(True))
+
+    async def serve() -> int:
+        async with memory.collected():
+            await asyncio.sleep(0.2)
+        count = len(done)
+        await asyncio.sleep(0.05)
+        return count
+
+    assert asyncio.run(serve()) == len(done) > 0
+
+
+def test_streamlit_leaves_it_to_us_and_still_has_the_setting() -> None:
+    assert config.get_config_options()["runner.postScriptGC"].default_val is True
+    assert config.get_option("runner.postScriptGC") is False
