@@ -126,6 +126,8 @@ def _before(opened: OpenCase, classifier: Classifier | None) -> None:
     with right:
         widgets.quality(opened.analysis.quality)
         save_form.impression(opened)
+    if classifier is not None:
+        outline.propose_early(opened, classifier)  # while the clinician looks: the result need not wait for it
 
 
 def _compare(store: CaseStore, opened: OpenCase) -> None:
