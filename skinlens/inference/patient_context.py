@@ -26,9 +26,9 @@ from skinlens.records import Array, ContextSex
 
 SITES: dict[str, tuple[str, ...]] = {
     "head": ("face", "scalp", "ear", "neck", "head", "head and neck"),
-    "trunk": ("trunk", "back", "chest", "abdomen", "buttock"),
-    "arm": ("upper extremity", "arm", "upper arm", "forearm"),
-    "leg": ("lower extremity", "leg", "thigh", "lower leg"),
+    "trunk": ("trunk", "back", "chest", "abdomen", "buttock", "flank", "groin"),
+    "arm": ("upper extremity", "arm", "upper arm", "forearm", "shoulder", "armpit", "elbow"),
+    "leg": ("lower extremity", "leg", "thigh", "lower leg", "knee", "ankle"),
     "hand or foot": ("hand", "foot", "acral", "palm or sole"),
     "genital area": ("genital", "genital area"),
 }

@@ -2,19 +2,20 @@
 
 import pytest
 
+from skinlens.inference.patient_context import SITE_OF
 from skinlens.records import BodyPosition, BodyView
 from skinlens.store import NewLesion
 from skinlens.ui.components.bodymap import Region
-from skinlens.ui.components.words import BODY_SITES
+from skinlens.ui.components.bodymap.regions import region_of
 from skinlens.ui.forms import sites
 
 
 def test_every_site_has_its_sides_and_a_limb_has_no_middle() -> None:
-    for site in BODY_SITES:
+    for site in sites.SITES:
         assert f"{site}, left" in sites.CHOICES
         assert f"{site}, right" in sites.CHOICES
         assert (f"{site}, midline" in sites.CHOICES) == (site not in sites.PAIRED)
-    assert len(set(sites.CHOICES)) == len(sites.CHOICES) == 2 * 16 + (16 - len(sites.PAIRED)) + 1
+    assert len(set(sites.CHOICES)) == len(sites.CHOICES) == 2 * 23 + (23 - len(sites.PAIRED)) + 1
 
 
 @pytest.mark.parametrize(
@@ -70,3 +71,14 @@ def test_a_place_on_the_map_gives_site_and_side(
     found = sites.on_map(BodyPosition(view, x, 0.5), region)
     assert found == choice
     assert found is None or found in sites.CHOICES
+
+
+def test_places_without_a_region_of_their_own_lie_on_the_map_and_tell_the_model_where_they_are() -> None:
+    expected = {"shoulder": ("upper arm", "arm"), "knee": ("lower leg", "leg"), "flank": ("abdomen", "trunk")}
+    for site, (region, of) in expected.items():
+        lesion = sites.chosen(f"{site}, left")
+        assert (lesion.body_site, lesion.remark) == (site, "left")
+        assert sites.stored(site, "left") == (f"{site}, left", "")
+        assert region_of(site, "left") == Region(region, "left")
+        assert SITE_OF[site] == of
+    assert all(site in SITE_OF and region_of(site) is not None for site in sites.SITES)

@@ -11,7 +11,21 @@ from skinlens.ui.components.words import BODY_SITES
 
 OTHER = "other site"
 """Its exact location is needed."""
-PAIRED = frozenset({"ear", "upper arm", "forearm", "hand", "buttock", "thigh", "lower leg", "foot", "palm or sole"})
+_FINER = {
+    "shoulder": "upper arm",
+    "armpit": "upper arm",
+    "elbow": "forearm",
+    "flank": "abdomen",
+    "groin": "thigh",
+    "knee": "lower leg",
+    "ankle": "foot",
+}
+"""Places that have a name of their own and no region of the drawing → the site that they are listed before."""
+SITES = tuple(name for site in BODY_SITES for name in (*(one for one, of in _FINER.items() if of == site), site))
+"""All that can be chosen, from head to foot."""
+PAIRED = frozenset(
+    {"ear", "upper arm", "forearm", "hand", "buttock", "thigh", "lower leg", "foot", "palm or sole", *_FINER}
+)
 """Sites that everybody has twice: left or right, no middle."""
 MIDDLE = 0.035
 """Share of a drawing's width on each side of its middle that counts as the midline."""
@@ -21,7 +35,7 @@ def _sides(site: str) -> tuple[str, ...]:
     return ("left", "right") if site in PAIRED else ("left", "midline", "right")
 
 
-CHOICES = (*(f"{site}, {side}" for site in BODY_SITES for side in _sides(site)), OTHER)
+CHOICES = (*(f"{site}, {side}" for site in SITES for side in _sides(site)), OTHER)
 """Every site with each of its sides, as "forearm, left"."""
 
 
@@ -43,7 +57,7 @@ def missing(lesion: NewLesion) -> tuple[str, ...]:
 
 def stored(body_site: str, remark: str) -> tuple[str, str]:
     """The choice and the exact location of a stored lesion; a text that is in no list is a choice of its own."""
-    if body_site in BODY_SITES:
+    if body_site in SITES:
         for side in _sides(body_site):
             if remark == side or remark.startswith(f"{side}, "):
                 return f"{body_site}, {side}", remark.removeprefix(side).removeprefix(", ")
