@@ -93,3 +93,18 @@ def test_what_was_typed_is_saved_by_the_press_that_follows_at_once(
     assert (said.notes, said.clinician_diagnosis, said.status) == ("Regular network.", "banal", "draft")
     expect(page.get_by_role("textbox", name="Notes")).to_have_value("Regular network.")
     page.close()
+
+
+def test_the_menu_for_a_new_photo_closes_once_the_photo_is_taken(
+    browser: Browser, visit: tuple[str, CaseStore]
+) -> None:
+    """It lay over the question about the clinician's own impression."""
+    page = opened(browser, visit[0], WIDE)
+    page.get_by_role("button", name="New photo").click()
+    example = page.get_by_role("button", name="Try the example")
+    example.click()
+    expect(page.get_by_role("button", name="Show result")).to_be_visible()
+    expect(example).to_be_hidden()
+    page.get_by_role("button", name="New photo").click()
+    expect(example).to_be_visible()
+    page.close()

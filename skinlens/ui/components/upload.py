@@ -1,11 +1,16 @@
 """How a photo gets in: the upload field and the drawn example. Trouble is a sentence; the open case stays."""
 
+from typing import NoReturn
+
 import streamlit as st
 
 from skinlens import pipeline
+from skinlens.case_record import Analysis
 from skinlens.errors import UnreadableImage
 from skinlens.ui.components.words import plain
 from skinlens.ui.state import cache, session, tabs
+
+_TAKEN = "upload_just_taken"
 
 
 def field() -> None:
@@ -27,13 +32,24 @@ def field() -> None:
         return
     st.session_state["uploads"] += 1
     tabs.forget_upload(file.file_id)
-    session.begin(analysis)
-    session.to_visit()
+    _take(analysis)
 
 
 def example_button() -> None:
     """The drawn lesion, for a look around without a photo."""
     if st.button("Try the example", help="A lesion drawn by the program: synthetic, not a patient."):
         with st.spinner("Drawing the example …"):
-            session.begin(pipeline.example(cache.classifier()))
-        session.to_visit()
+            analysis = pipeline.example(cache.classifier())
+        _take(analysis)
+
+
+def _take(analysis: Analysis) -> NoReturn:
+    """Make it the open case, and turn to its page."""
+    session.begin(analysis)
+    st.session_state[_TAKEN] = True
+    session.to_visit()
+
+
+def just_taken() -> bool:
+    """Whether the last run of a page took a new photo; true once."""
+    return bool(st.session_state.pop(_TAKEN, False))

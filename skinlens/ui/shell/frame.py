@@ -120,6 +120,9 @@ def _acknowledged() -> bool:
     return False
 
 
+NEW_PHOTO = "new_photo_open"
+
+
 def _open_case(page: st.Page) -> None:
     """What is open, with the way to it from every other page, and the way to a new photo."""
     opened = session.current()
@@ -127,7 +130,9 @@ def _open_case(page: st.Page) -> None:
         words = NOT_SAVED if opened.case is None else case_title(opened.case)
         st.page_link("pages/visit.py", label=f"Back to {plain(words)}")
     if opened is not None:
-        with st.popover("New photo", icon=":material/add:"):
+        if upload.just_taken():
+            st.session_state[NEW_PHOTO] = False  # it would cover what is asked about the new photo
+        with st.popover("New photo", icon=":material/add:", key=NEW_PHOTO, on_change="rerun"):
             if opened.case is None:
                 st.caption("The photo that is open is not saved; another one takes its place, and checks of it that "
                            "are not finished stop.")  # fmt: skip
