@@ -108,3 +108,22 @@ def test_the_menu_for_a_new_photo_closes_once_the_photo_is_taken(
     page.get_by_role("button", name="New photo").click()
     expect(example).to_be_visible()
     page.close()
+
+
+def test_the_result_and_its_reasons_begin_at_the_top_of_the_page(
+    browser: Browser, visit: tuple[str, CaseStore]
+) -> None:
+    page = browser.new_page(viewport={"width": NARROW[0], "height": NARROW[1]})
+    page.set_default_timeout(LIMIT_S * 1000)
+    page.goto(visit[0].partition("?")[0])
+    page.get_by_role("button", name="Try the example").click()
+    for name in ("Show result", "Why this result?"):
+        asked = page.get_by_role("button", name=name)
+        expect(asked).to_be_visible()
+        settled(page)
+        page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 1e6)")
+        page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollTop > 200")
+        asked.click()
+        expect(asked).to_be_hidden()
+        page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollTop === 0")
+    page.close()

@@ -71,7 +71,7 @@ def run(page: st.Page, pages: Sequence[st.Page]) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             _HEAD.set(st.container(width="stretch"))
             _open_case(page)
-            shortcuts.listen(_turn)
+            shortcuts.listen(_turn, session.tops())
         for words in cache.store_problems():
             st.warning(plain(words))
         _message()

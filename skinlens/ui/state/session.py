@@ -19,6 +19,7 @@ from skinlens.ui.worklist.tray import Tray
 
 _OPEN, _DESK, _PARAMS, _SAID, _TOKEN = "open_case", "desk", "map_params", "message", "photo_token"
 _PATIENT, _TRAY, _NEXT_VIEW = "last_patient", "tray_token", "next_view"
+_TOP = "times_to_top"
 _NEXT_PAGE = "next_page"
 VIEW = "view"
 """Key, and name in the address, of the part of the visit's page that is shown."""
@@ -107,6 +108,16 @@ def _open_address() -> dict[str, str]:
 def turn_to(view: str) -> None:
     """Have the visit's page show this part of it when it is drawn next."""
     st.session_state[_NEXT_VIEW] = view
+
+
+def to_top() -> None:
+    """Have the page scrolled to its top when it is drawn next: what was asked for begins there."""
+    st.session_state[_TOP] = tops() + 1
+
+
+def tops() -> int:
+    """How often that was asked for in this session."""
+    return int(st.session_state.get(_TOP, 0))
 
 
 def view_asked_for() -> str | None:

@@ -27,7 +27,12 @@ def view(store: CaseStore, opened: OpenCase) -> None:
 def _verdict(opened: OpenCase) -> None:
     quality, prediction = opened.analysis.quality, opened.analysis.prediction
     certainty.verdict(quality, prediction, opened.impression)
-    st.button("Why this result?", on_click=session.turn_to, args=(session.WHY,))
+    st.button("Why this result?", on_click=_ask_why)
     widgets.quality(quality)
     certainty.at_a_prevalence(quality, prediction)
     widgets.model_line(opened)
+
+
+def _ask_why() -> None:
+    session.turn_to(session.WHY)
+    session.to_top()

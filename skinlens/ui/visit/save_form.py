@@ -38,6 +38,7 @@ def impression(opened: OpenCase) -> None:
 
     def reveal() -> None:  # before the page is drawn: it need not be drawn twice
         opened.impression, opened.revealed = st.session_state.get(key), True
+        session.to_top()
 
     st.button(SHOW, type="primary", key=f"show_reading-{opened.token}", on_click=reveal)
 

@@ -37,8 +37,11 @@ KEYS: tuple[tuple[str, str, str], ...] = (
 """Key, what it asks for, and that in words. Those of the pictures work where there are pictures."""
 
 
-def listen(on_turn: Callable[[int], None]) -> None:
-    """The button that opens the list, and the keys; ``on_turn`` gets 1 for the next page and -1 for the one before."""
+def listen(on_turn: Callable[[int], None], top: int) -> None:
+    """The button that opens the list, and the keys; ``on_turn`` gets 1 for the next page and -1 for the one before.
+
+    The page is scrolled to its top where ``top`` is another number than in the run before.
+    """
 
     def turned() -> None:
         asked = getattr(st.session_state["shortcuts"], "turn", None)
@@ -48,7 +51,11 @@ def listen(on_turn: Callable[[int], None]) -> None:
 
     _component()(
         key="shortcuts",
-        data={"keys": [{"key": key, "action": action, "words": words} for key, action, words in KEYS], "save": SAVE},
+        data={
+            "keys": [{"key": key, "action": action, "words": words} for key, action, words in KEYS],
+            "save": SAVE,
+            "top": top,
+        },
         on_turn_change=turned,
         width="content",
     )

@@ -44,6 +44,8 @@ class Keys {
     this.stamp = stamp;
     this.actions = Object.fromEntries(data.keys.map(({ key, action }) => [key, action]));
     this.save = data.save;
+    if (this.top !== undefined && this.top !== data.top) document.querySelector("[data-testid=stMain]")?.scrollTo(0, 0);
+    this.top = data.top;
     const lines = data.keys.flatMap(({ key, words }) => {
       const term = document.createElement("dt");
       term.append(Object.assign(document.createElement("kbd"), { textContent: key }));
