@@ -127,3 +127,24 @@ def test_the_result_and_its_reasons_begin_at_the_top_of_the_page(
         expect(asked).to_be_hidden()
         page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollTop === 0")
     page.close()
+
+
+def test_a_long_text_survives_a_reload_while_its_field_still_has_the_focus(
+    browser: Browser, visit: tuple[str, CaseStore]
+) -> None:
+    page = opened(browser, visit[0], WIDE)
+    notes = page.get_by_role("textbox", name="Notes")
+    notes.click()
+    page.keyboard.press("Control+End")
+    notes.press_sequentially(" Spitz?")
+    page.wait_for_timeout(3000)
+    settled(page)
+    expect(notes).to_be_focused()
+    notes.press_sequentially(" Perhaps.")
+    page.wait_for_timeout(3000)
+    settled(page)
+    typed = notes.input_value()
+    assert typed.endswith(" Spitz? Perhaps.")
+    page.reload()
+    expect(page.get_by_role("textbox", name="Notes")).to_have_value(typed, timeout=30_000)
+    page.close()

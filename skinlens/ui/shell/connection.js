@@ -83,6 +83,19 @@
     if (target instanceof HTMLInputElement && target.type === "file") target.addEventListener("change", chosen);
   }, true);
 
+  // What is typed goes to the server when its field is left. A long text is sent at each pause as well: to Streamlit it
+  // looks as if the field were left and entered again. So a reload or a crash loses no more than the last words.
+  const PAUSE_MS = 1500;
+  let pause = 0;
+  document.addEventListener("input", ({ target }) => {
+    if (!(target instanceof HTMLTextAreaElement)) return;
+    clearTimeout(pause);
+    pause = setTimeout(() => {
+      if (document.activeElement !== target) return;
+      for (const kind of ["focusout", "focusin"]) target.dispatchEvent(new FocusEvent(kind, { bubbles: true }));
+    }, PAUSE_MS);
+  });
+
   // Streamlit gives its drop field the role of a mere ornament and a name at once; screen readers then differ.
   const name = () => {
     for (const field of document.querySelectorAll("[data-testid=stFileUploaderDropzone][role=presentation]")) {
