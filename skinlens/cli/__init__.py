@@ -11,14 +11,14 @@ from collections.abc import Sequence
 import click
 
 import skinlens
-from skinlens.cli import app, batch, evaluation, photo, store, training
+from skinlens.cli import app, batch, evaluation, exchange, photo, store, training
 from skinlens.errors import SkinLensError
 from skinlens.labels import DISCLAIMER
 from skinlens.terminal import speak_any_code_page
 
 COMMANDS = (
     *(photo.predict, photo.explain_photo, photo.report),
-    batch.batch,
+    *(batch.batch, exchange.fhir_export),
     *(app.serve_app, app.doctor, store.backup, store.restore),
     *(training.train, training.average, training.export, training.sensitivity),
     *(evaluation.outline_train, evaluation.context_fit, evaluation.evaluate, evaluation.ablation),

@@ -57,6 +57,7 @@ def batch(
         from skinlens.evaluation.batch_rows import evaluate_rows
         from skinlens.evaluation.evaluate import summary
 
+        bar.close()
         result = evaluate_rows(classifier, rows, listed, labels)
         if json_path:
             options.write_json(json_path, result)
