@@ -18,7 +18,7 @@ from skinlens.terminal import speak_any_code_page
 
 COMMANDS = (
     *(photo.predict, photo.explain_photo, photo.report),
-    *(batch.batch, exchange.fhir_export),
+    *(batch.batch, exchange.fhir_export, exchange.isic_export),
     *(app.serve_app, app.doctor, store.backup, store.restore),
     *(training.train, training.average, training.export, training.sensitivity),
     *(evaluation.outline_train, evaluation.context_fit, evaluation.evaluate, evaluation.ablation),
