@@ -102,8 +102,8 @@ class Batch:
         total = self.source.count()
         if not total:
             raise BatchError(
-                f"There is no photo in {self.source.name}: files named as JPEG, PNG, WebP, TIFF, BMP or HEIC were "
-                f"expected, and {self.source.left_out:,} others found."
+                f"There is no photo in {self.source.name}: files named as JPEG, PNG, WebP, TIFF, BMP, HEIC or DICOM "
+                f"were expected, and {self.source.left_out:,} others found."
             )
         with journal.opened(self.out, self._settings()) as kept:
             before, _ = kept.counts()

@@ -15,7 +15,7 @@ from skinlens.imaging.intake.sniffing import check_weight
 
 STORE = "store"
 """The source that stands for the case file."""
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif"})
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".dcm"})
 """Names by which a file of a folder or ZIP counts as a photo. What it really is, its content decides."""
 _HEAD_BYTES = 4096
 
