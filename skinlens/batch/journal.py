@@ -66,11 +66,12 @@ class Journal:
 
 
 @contextmanager
-def opened(out: Path, settings: Mapping[str, str]) -> Iterator[Journal]:
+def opened(out: Path, settings: Mapping[str, str], *, anew: bool = False) -> Iterator[Journal]:
     """The journal of a table, made where there is none.
 
     Args:
         settings: What makes the rows what they are. They must be those with which the journal was begun.
+        anew: Forget what was begun.
 
     Raises:
         BatchError: it was begun with others, another process has it, or the disk does not take it.
@@ -83,6 +84,10 @@ def opened(out: Path, settings: Mapping[str, str]) -> Iterator[Journal]:
             db.execute("BEGIN EXCLUSIVE")
             db.commit()
             db.executescript(_SCHEMA)
+            if anew:
+                with db:
+                    db.execute("DELETE FROM photo")
+                    db.execute("DELETE FROM setting")
             _must_be_of(db, path, settings)
             yield Journal(db)
         finally:

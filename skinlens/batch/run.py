@@ -72,19 +72,19 @@ class Batch:
     out: Path
     features: bool = False
     """Whether each row has the student's feature vector."""
+    replace: bool = False
+    """Whether it is begun again where it was begun, and written where it is there already."""
 
-    def check(self, *, replace: bool) -> None:
-        """Look at what can be known before the work; with ``replace`` what was begun or written before is removed.
+    def check(self) -> None:
+        """Look at what can be known before the work.
 
         Raises:
-            BatchError: the file is of no known kind or is there already, or there is no photo.
+            BatchError: the file is of no known kind, is there already, or its folder is not there.
         """
         table.check_ending(self.out)
         if not self.out.parent.is_dir():
             raise BatchError(f"There is no folder {self.out.parent} for {self.out.name}. Make it first.")
-        if replace:
-            journal.discard(self.out)
-        elif self.out.exists() and not journal.journal_path(self.out).exists():
+        if not self.replace and self.out.exists() and not journal.journal_path(self.out).exists():
             raise BatchError(f"{self.out} is there already. Name another file, or replace it with --replace.")
 
     def run(self, told: Told, opened: Callable[[int, int], None], after: Callable[[Iterator[Row]], None]) -> Summary:
@@ -105,7 +105,7 @@ class Batch:
                 f"There is no photo in {self.source.name}: files named as JPEG, PNG, WebP, TIFF, BMP, HEIC or DICOM "
                 f"were expected, and {self.source.left_out:,} others found."
             )
-        with journal.opened(self.out, self._settings()) as kept:
+        with journal.opened(self.out, self._settings(), anew=self.replace) as kept:
             before, _ = kept.counts()
             opened(total, before)
             shards = _Shards(kept, told)

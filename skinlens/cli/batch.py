@@ -48,8 +48,8 @@ def batch(
 
         listed = read_labels(labels, None)
     classifier = load_classifier(weights or weights_directory(), threads=cores())
-    work = Batch(source_of(source), classifier, out, features)
-    work.check(replace=replace)
+    work = Batch(source_of(source), classifier, out, features, replace)
+    work.check()
 
     def measure(rows: "Iterator[Row]") -> None:
         if labels is None:

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from skinlens import pipeline
+from skinlens.batch import journal
 from skinlens.batch import run as batch_run
 from skinlens.batch.journal import journal_path
 from skinlens.batch.readers import cores
@@ -280,6 +281,14 @@ def test_unfinished_work_is_not_mixed_with_other(release: Path, photos: Path, tm
     assert out.read_text(encoding="utf-8").splitlines() == lines
     assert main(["batch", str(photos / "deep"), "--out", str(out), "--replace", "--weights", str(release)]) == 0
     assert len(out.read_text(encoding="utf-8").splitlines()) == 11
+
+
+def test_two_commands_do_not_write_one_table(release: Path, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "r.csv"
+    with journal.opened(out, {"source": "another command"}):
+        for further in ([], ["--replace"]):
+            assert main(["batch", str(photos), "--out", str(out), "--weights", str(release), *further]) == 2
+    assert not out.exists()
 
 
 def _disk_is_full(*_: object, **__: object) -> None:
