@@ -6,6 +6,7 @@
     ├── UnreadableImage      the uploaded bytes are not a photo that can be analysed
     ├── WeightsError         a weight file is missing, altered, or of another layout
     ├── RecipeError          a training recipe has an unknown or impossible value
+    ├── BatchError           the rows of many photos cannot be made, continued or written
     ├── DatasetError         a data set, label file or split is not laid out as expected
     ├── InvalidEntry         what was typed for a case cannot be kept: an empty pseudonym, an impossible date, …
     ├── ParameterError       an explanation was asked for with an unknown or impossible parameter; also a ValueError
@@ -36,6 +37,10 @@ class WeightsError(SkinLensError):
 
 class RecipeError(SkinLensError):
     """A recipe names an unknown field or gives a field an impossible value."""
+
+
+class BatchError(SkinLensError):
+    """A batch has nothing to read, was begun in another way, or its rows cannot be kept or written."""
 
 
 class DatasetError(SkinLensError):

@@ -84,6 +84,8 @@ class Photo:
     """Sentences for the clinician on what was changed while reading (first frame only, transparency removed, …)."""
     placeholder: bool = False
     """Whether the stored picture is lost: the pixels are a drawing that says so. Nothing is computed on it."""
+    field_width_mm: float | None = None
+    """How wide the skin is that the photo shows, where its file says so: offered, and kept only if it is taken."""
 
     @property
     def width_px(self) -> int:

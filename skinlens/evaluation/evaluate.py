@@ -1,6 +1,6 @@
 """Evaluation of a release on a labeled data set; every figure with its bootstrap 95 % interval."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,25 @@ def evaluate(
     present = rows_with_picture(listed, pictures, labels, images)
     missing = [row.image_id for row in listed.rows if row.image_id not in pictures]
     answers = run_model(classifier, present, pictures)
+    return measured(classifier, answers, listed, missing, labels, split, resamples)
+
+
+def measured(
+    classifier: Classifier,
+    answers: Predictions,
+    listed: LabelFile,
+    missing: Sequence[str],
+    labels: Path,
+    split: str | Path | None,
+    resamples: int = RESAMPLES,
+) -> dict[str, Any]:
+    """The figures of predictions that are made already; ``missing``: ids of the label file without a picture."""
     truth, probs, groups = answers.truth, answers.probs, answers.groups
     return {
         "n": len(answers.rows),
         "lesions": int(groups.max()) + 1,
         "missing": len(missing),
-        "missing_ids": missing,
+        "missing_ids": list(missing),
         "unreadable_ids": list(answers.unreadable),
         "other_classes": listed.other_classes,
         "left_out": dict(listed.left_out),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skinlens.imaging.preprocess import to_batch
+from skinlens.imaging.preprocess import Views, normalize, to_batch
 from skinlens.imaging.quality import Familiarity
 from skinlens.inference.calibration import ConformalSets, softmax
 from skinlens.inference.engine import Engine
@@ -53,19 +53,34 @@ class Classifier:
 
     def read(self, photo: Photo) -> Reading:
         started = time.perf_counter()
-        pooled = self.engine.pooled(to_batch([photo], self.engine.spec))
+        return self._readings(to_batch([photo], self.engine.spec), started)[0]
+
+    def read_views(self, views: Views) -> list[Reading]:
+        """What one run says of several views; the latency of each is its share of the time."""
+        started = time.perf_counter()
+        return self._readings(normalize(views, self.engine.spec), started)
+
+    def _readings(self, batch: Batch, started: float) -> list[Reading]:
+        pooled = self.engine.pooled(batch)
         logits = self.engine.head.logits_of_pooled(pooled)
-        probs = softmax(logits, self.temperature)[0]
-        latency_ms = (time.perf_counter() - started) * 1000
-        prediction = Prediction(
-            probs=tuple(probs.tolist()),
-            logits=tuple(logits[0].tolist()),
-            melanoma_threshold=self.melanoma_threshold,
-            model=self.engine.stamp,
-            latency_ms=latency_ms,
-            prediction_set=None if self.set_rule is None else self.set_rule.set_of(probs),
-        )
-        return Reading(prediction, self.familiarity.distance(pooled[0]), self.engine.head.hidden(pooled)[0])
+        probs = softmax(logits, self.temperature)
+        latency_ms = (time.perf_counter() - started) * 1000 / len(batch)
+        features = self.engine.head.hidden(pooled)
+        return [
+            Reading(
+                Prediction(
+                    probs=tuple(probs[at].tolist()),
+                    logits=tuple(logits[at].tolist()),
+                    melanoma_threshold=self.melanoma_threshold,
+                    model=self.engine.stamp,
+                    latency_ms=latency_ms,
+                    prediction_set=None if self.set_rule is None else self.set_rule.set_of(probs[at]),
+                ),
+                self.familiarity.distance(pooled[at]),
+                features[at],
+            )
+            for at in range(len(batch))
+        ]
 
     def turned_probs(self, photo: Photo) -> Array:
         """Calibrated probabilities of the photo in its eight orientations: as it is, turned by 90°, 180° and 270°, and

@@ -1,6 +1,6 @@
 """The case store: patients, lesions and visits in SQLite, pictures and maps in files beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from sqlite_utils.db import Database
@@ -142,6 +142,18 @@ class CaseStore(
             except CaseNotFound:
                 return False
             return True
+
+    def visit_numbers(self) -> Iterator[int]:
+        """The numbers of all cases, rising; a thousand are read at a time, so one may be gone when it comes."""
+        last = 0
+        while True:
+            with self._reading() as db:
+                sql = "SELECT id FROM visit WHERE id > ? ORDER BY id LIMIT 1000"
+                found = [int(row["id"]) for row in db.query(sql, [last])]
+            if not found:
+                return
+            yield from found
+            last = found[-1]
 
     def cases_with_photo(self, photo_sha256: str) -> tuple[CaseRow, ...]:
         """All cases that hold this very photo, the newest first: of the same lesion, or of another patient."""

@@ -26,7 +26,7 @@ from tests.intake_files import KINDS, encoded, files, flat, picture, refusal
         ("ä".encode() * 3000, "it is text"),
         (b"<?xml version='1.0'?>\n<svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG drawing"),
         (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3", "a PDF document"),
-        (bytes(128) + b"DICM" + bytes(100), "a DICOM object"),
+        (bytes(128) + b"DICM" + bytes(100), "does not say how its picture is coded"),
         (b"<!DOCTYPE html><html></html>", "a web page"),
         (encoded(picture(), "GIF"), "a GIF picture"),
         (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),

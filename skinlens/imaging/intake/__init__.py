@@ -35,7 +35,7 @@ __all__ = [
 
 
 def read_photo(data: bytes) -> Photo:
-    """The photo in ``data``: JPEG, PNG, WebP, TIFF, BMP or HEIC, at most 25 MB and 50 megapixels, at least 32 px.
+    """The photo in ``data``: JPEG, PNG, WebP, TIFF, BMP, HEIC or DICOM; at most 25 MB and 50 megapixels, from 32 px on.
 
     Of several frames or pages the first is read; 16-bit, palette, transparent, CMYK and grayscale pictures become
     8-bit RGB; a color profile is converted to sRGB; EXIF orientation is applied; all metadata is dropped.
@@ -45,8 +45,8 @@ def read_photo(data: bytes) -> Photo:
     """
     check_weight(len(data))
     recognise(data)  # what is no photo is told without a process
-    canvas, source_format, notes = isolation.decode(data)
-    return _photo(canvas.pixels, source_format, notes)
+    canvas, source_format, notes, field_width_mm = isolation.decode(data)
+    return _photo(canvas.pixels, source_format, notes, field_width_mm)
 
 
 def read_photo_file(path: Path) -> Photo:
@@ -65,7 +65,7 @@ def read_trusted_photo(data: bytes) -> Photo:
     canvas = Canvas(decoding.width_px, decoding.height_px, decoding.orientation)
     for band in decoding.bands:
         canvas.add(band)
-    return _photo(canvas.pixels, decoding.source_format, decoding.notes)
+    return _photo(canvas.pixels, decoding.source_format, decoding.notes, decoding.field_width_mm)
 
 
 def photo_from_pixels(pixels: Pixels, source_format: str, notes: Iterable[str] = ()) -> Photo:
@@ -79,10 +79,10 @@ def photo_from_pixels(pixels: Pixels, source_format: str, notes: Iterable[str] =
     return _photo(np.array(pixels, dtype=np.uint8, order="C"), source_format, notes)
 
 
-def _photo(own: Pixels, source_format: str, notes: Iterable[str]) -> Photo:
+def _photo(own: Pixels, source_format: str, notes: Iterable[str], field_width_mm: float | None = None) -> Photo:
     """A Photo of pixels that nobody else holds."""
     height_px, width_px = own.shape[:2]
     own.flags.writeable = False
     digest = hashlib.sha256(f"{width_px}x{height_px}:".encode())
     digest.update(own.data)
-    return Photo(own, digest.hexdigest(), source_format, tuple(notes))
+    return Photo(own, digest.hexdigest(), source_format, tuple(notes), field_width_mm=field_width_mm)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from skinlens.imaging.intake.color_spaces import ColorSpace
 
-Format = Literal["JPEG", "PNG", "WebP", "TIFF", "BMP", "HEIC"]
+Format = Literal["JPEG", "PNG", "WebP", "TIFF", "BMP", "HEIC", "DICOM"]
 
 
 @dataclass(frozen=True)

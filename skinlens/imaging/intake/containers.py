@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable
 
 from skinlens.imaging.intake.container import Container, Format
+from skinlens.imaging.intake.dicom import walk_dicom
 from skinlens.imaging.intake.heic import walk_heic
 from skinlens.imaging.intake.jpeg import walk_jpeg
 from skinlens.imaging.intake.png import walk_png
@@ -37,4 +38,5 @@ _WALKERS: dict[Format, Callable[[bytes], Container]] = {
     "TIFF": walk_tiff,
     "BMP": lambda data: Container("BMP", data),
     "HEIC": walk_heic,
+    "DICOM": walk_dicom,
 }

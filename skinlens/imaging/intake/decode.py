@@ -22,10 +22,11 @@ from skinlens.imaging.intake.color import Conversion
 from skinlens.imaging.intake.color_spaces import ColorSpace, HdrToSrgb, of_code_points
 from skinlens.imaging.intake.container import Container, Format
 from skinlens.imaging.intake.containers import take_apart
+from skinlens.imaging.intake.dicom import jpeg_of, raster_of, read_dicom
 from skinlens.imaging.intake.directory import first_offset, read_directory
 from skinlens.imaging.intake.jpeg_pixels import END, check_whole, decode_whole
 from skinlens.imaging.intake.layout import layout_of
-from skinlens.imaging.intake.raster import Raster, in_hdr, of_hdr, of_image, of_samples
+from skinlens.imaging.intake.raster import Raster, in_hdr, inverted, of_hdr, of_image, of_samples
 from skinlens.imaging.intake.samples import read_tiff
 from skinlens.imaging.intake.sniffing import TOO_MUCH_MEMORY, check_size, damaged, not_read, recognise
 from skinlens.records import Pixels
@@ -44,6 +45,8 @@ class Decoding:
     bands: Iterator[Pixels]
     """Rows from the top, some at a time. Raises UnreadableImage."""
     notes: list[str] = field(default_factory=list)
+    field_width_mm: float | None = None
+    """How wide the skin is that the photo shows, where the file has a scale."""
 
 
 def decode(data: bytes, on_size: "_Sized | None" = None) -> Decoding:
@@ -73,6 +76,7 @@ def decode(data: bytes, on_size: "_Sized | None" = None) -> Decoding:
         container.orientation,
         _guarded(kind, container.coding, conversion.bands()),
         conversion.notes,
+        raster.field_width_mm,
     )
 
 
@@ -213,11 +217,33 @@ def _heic(container: Container, on_size: _Sized) -> _Opened:
     return _first_of(len(image), raster), profile, space
 
 
+def _dicom(container: Container, on_size: _Sized) -> _Opened:
+    import pydicom  # noqa: F401 (its code is not to count as memory that the file takes)
+
+    on_size(0, 0)  # a limit for its data set, whose size nothing tells beforehand
+    picture = read_dicom(container)
+    on_size(picture.width_px, picture.height_px)
+    profile = picture.icc_profile
+    if picture.coding == "JPEG":
+        inner = take_apart("JPEG", jpeg_of(picture))
+        raster, own_profile, _ = _jpeg(inner, on_size)
+        size, whole = (raster.width_px, raster.height_px), (picture.width_px, picture.height_px)
+        if size not in (whole, tuple(-(-side // 2) for side in whole)):
+            raise damaged("DICOM", "its picture has another size than it says")
+        profile = profile or own_profile
+        if picture.is_negative:
+            raster = inverted(raster)
+    else:
+        raster = raster_of(picture)
+    raster = replace(raster, notes=(*picture.notes, *raster.notes), field_width_mm=picture.field_width_mm)
+    return _first_of(picture.frames, raster), profile, None
+
+
 def _first_of(frames: int, raster: Raster) -> Raster:
     if frames == 1:
         return raster
     note = f"The file holds {frames} pictures; only the first was read."
-    return Raster(raster.width_px, raster.height_px, raster.rows, (note, *raster.notes))
+    return replace(raster, notes=(note, *raster.notes))
 
 
 _OPENERS: dict[Format, Callable[[Container, _Sized], _Opened]] = {
@@ -227,4 +253,5 @@ _OPENERS: dict[Format, Callable[[Container, _Sized], _Opened]] = {
     "TIFF": _tiff,
     "BMP": _with_pillow(BmpImageFile),
     "HEIC": _heic,
+    "DICOM": _dicom,
 }

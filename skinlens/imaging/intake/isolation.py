@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,15 @@ _MAX_BAND_BYTES = 16_000_000
 _MAX_WORDS = 100_000
 """Bytes of the messages that are no pixels."""
 _COMMAND = "import sys; sys.path.insert(0, sys.argv[1]); from skinlens.imaging.intake.worker import main; main()"
+
+
+class Decoded(NamedTuple):
+    """What a process said of a file."""
+
+    canvas: Canvas
+    source_format: str
+    notes: list[str]
+    field_width_mm: float | None
 
 
 class _Ended(Exception):
@@ -66,7 +75,7 @@ class _Process:
     def alive(self) -> bool:
         return self._popen.poll() is None
 
-    def decode(self, data: bytes) -> tuple[Canvas, str, list[str]]:
+    def decode(self, data: bytes) -> Decoded:
         """Raises UnreadableImage; after _Ended the process is of no more use."""
         clock = threading.Timer(MAX_WAIT_S, self._overrun)
         clock.daemon = True
@@ -113,7 +122,7 @@ class _Process:
         self._overran = True
         self._popen.kill()
 
-    def _listen(self) -> tuple[Canvas, str, list[str]]:
+    def _listen(self) -> Decoded:
         canvas, source_format = None, ""
         while True:
             kind, size = MESSAGE.unpack(self._read(MESSAGE.size))
@@ -137,7 +146,8 @@ class _Process:
             elif kind == b"R":
                 raise UnreadableImage(body)
             elif kind == b"N" and canvas is not None and canvas.full:
-                return canvas, source_format, json.loads(body)
+                notes, field_width_mm = json.loads(body)
+                return Decoded(canvas, source_format, notes, field_width_mm)
             else:
                 raise _Ended
 
@@ -170,7 +180,7 @@ class _Pool:
         self._waiting: list[_Process] = []
         self._all: set[_Process] = set()
 
-    def decode(self, data: bytes) -> tuple[Canvas, str, list[str]]:
+    def decode(self, data: bytes) -> Decoded:
         with self._may_work:
             process = self._take()
             try:
@@ -237,8 +247,8 @@ class _Pool:
 _pool = _Pool()
 
 
-def decode(data: bytes) -> tuple[Canvas, str, list[str]]:
-    """Upright pixels, format and notes of a file, decoded in another process. Raises UnreadableImage."""
+def decode(data: bytes) -> Decoded:
+    """Upright pixels, format, notes and scale of a file, decoded in another process. Raises UnreadableImage."""
     return _pool.decode(data)
 
 

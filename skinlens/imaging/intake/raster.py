@@ -4,10 +4,10 @@ The bands are 8-bit pictures of Pillow's; what is deeper is brought to 8 bits he
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake.color_spaces import HdrToSrgb
@@ -25,6 +25,8 @@ class Raster:
     height_px: int
     rows: Callable[[int, int], Image.Image]
     notes: tuple[str, ...] = ()
+    field_width_mm: float | None = None
+    """How wide what it shows is, where the file has a scale."""
 
     def bands(self) -> Iterator[Image.Image]:
         """All rows from the top, in bands of about ``BAND_PX`` pixels."""
@@ -83,6 +85,11 @@ def of_hdr(samples: Array, convert: HdrToSrgb) -> Raster:
     """Samples of high dynamic range, three or four channels of 16 bits."""
     rows = lambda top, bottom: Image.fromarray(convert(samples[top:bottom, :, :3]))
     return Raster(samples.shape[1], samples.shape[0], rows)
+
+
+def inverted(raster: Raster) -> Raster:
+    """A gray picture in which 0 is white."""
+    return replace(raster, rows=lambda top, bottom: ImageOps.invert(raster.rows(top, bottom)))
 
 
 def _image(samples: Array, mode: str) -> Image.Image:

@@ -23,7 +23,7 @@ MAX_DECODE_S = 5
 ENDS_EARLY = "it ends before the picture is complete"
 """For ``damaged``."""
 
-ACCEPTED = "JPEG, PNG, WebP, TIFF, BMP or HEIC"
+ACCEPTED = "JPEG, PNG, WebP, TIFF, BMP, HEIC or DICOM"
 
 TOO_MUCH_MEMORY = (
     f"The picture needs more memory to be decoded than one photo may take: at most {MAX_DECODE_MB} MB were expected, "
@@ -79,7 +79,6 @@ _KNOWN: tuple[tuple[_Test, str, str], ...] = (
     (_contains(b"%pdf-"), "a PDF document", "Save the photo in it as JPEG or PNG, and upload that."),
     (_contains(b"<svg"), "an SVG drawing", _PHOTO),
     (_contains(b"<html", b"<!doctype html"), "a web page", "Save the photo on it as JPEG or PNG, and upload that."),
-    (lambda head: head[128:132] == b"DICM", "a DICOM object", "Export the photo from the archive as JPEG or PNG."),
     (_starts(b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"), "a JPEG 2000 picture", _SAVE_AGAIN),
     (_starts(b"\0\0\0\x0cJXL ", b"\xff\x0a"), "a JPEG XL picture", _SAVE_AGAIN),
     (lambda head: bool(_brands(head) & _AVIF_BRANDS), "an AVIF picture", _SAVE_AGAIN),
@@ -135,6 +134,8 @@ def recognise(data: bytes) -> str:
     brands = _brands(head)
     if brands & _HEIC_BRANDS or (brands & {b"mif1", b"msf1"} and not brands & _AVIF_BRANDS):
         return "HEIC"
+    if head[128:132] == b"DICM":
+        return "DICOM"
     if head.startswith((b"II*\0", b"MM\0*")):
         raise _not_a_photo("a camera raw file", _SAVE_AGAIN)
     for test, what, advice in _KNOWN:

@@ -6,8 +6,8 @@ pillow-heif and tifffile; it writes nothing to the disk. The kernel ends it when
 ``isolation``'s clock limits it.
 
 A request is a length (8 bytes, big-endian) and the file. The answer is a row of messages, each a kind (1 byte), a
-length (4 bytes) and a body: ``S`` size and format (JSON), ``B`` a band of rows (RGB bytes), ``N`` the notes (JSON; the
-end), or ``R`` the sentence of a refusal (the end, at any time).
+length (4 bytes) and a body: ``S`` size and format (JSON), ``B`` a band of rows (RGB bytes), ``N`` the notes and the
+width of the field of view (JSON; the end), or ``R`` the sentence of a refusal (the end, at any time).
 """
 
 import contextlib
@@ -69,7 +69,7 @@ def _answer(data: bytes, answers: BinaryIO, noise: "_Noise", memory: "_Memory") 
         said = " ".join([*noise.read().split(), *(str(one.message) for one in warned)])
         _send(answers, b"R", _with_noise(str(refusal), said).encode())
     else:
-        _send(answers, b"N", json.dumps(decoding.notes).encode())
+        _send(answers, b"N", json.dumps([decoding.notes, decoding.field_width_mm]).encode())
 
 
 def _with_noise(refusal: str, said: str) -> str:

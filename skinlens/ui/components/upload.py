@@ -17,7 +17,7 @@ def field() -> None:
     """The upload field; a photo that is read becomes the open case, and the field is empty again."""
     round_ = st.session_state.setdefault("uploads", 0)
     file = st.file_uploader(
-        "Photo of one lesion: JPEG, PNG, WebP, TIFF, BMP or HEIC",
+        "Photo of one lesion: JPEG, PNG, WebP, TIFF, BMP, HEIC or DICOM",
         key=f"upload-{round_}",
         help="At most 25 MB. The file's name and its hidden data (place, camera, owner) are not stored.",
     )

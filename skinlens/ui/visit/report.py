@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from skinlens.exchange import fhir
 from skinlens.store import CaseStore
 from skinlens.ui.components import widgets
 from skinlens.ui.state import cache
@@ -18,7 +19,7 @@ def report(store: CaseStore, opened: OpenCase) -> None:
     case = opened.case
     assert case is not None
     row = st.container(horizontal=True, vertical_alignment="center", gap="medium")
-    button = row.container(width="content")
+    button = row.container(width="content", horizontal=True)
     annex = row.toggle("With annex (maps, tests, technical details)", key=ANNEX, persist_state="session")
     data, problems, pages = cache.report(store.home, case.visit.id, _version(store, opened), annex, cache.settings())
     widgets.problems(f"{problem} The report was made without it." for problem in problems)
@@ -29,6 +30,16 @@ def report(store: CaseStore, opened: OpenCase) -> None:
         mime="application/pdf",
         type="primary",
         on_click="ignore",
+    )
+    number = case.visit.id
+    button.download_button(
+        "Download as FHIR",
+        lambda: fhir.to_json(fhir.bundle(store.load(number, with_maps=False))),
+        file_name=f"skinlens-case-{number:04d}-fhir.json",
+        mime="application/fhir+json",
+        on_click="ignore",
+        help="For a clinic's records: a FHIR R4 Bundle with the report, the model's result and the model. The patient "
+        "by pseudonym, the photo by its hash alone.",
     )
     counted = "1 page" if len(pages) == 1 else f"{len(pages)} pages"
     st.caption(f"{counted}, {len(data) / 1e6:.1f} MB. The file name contains no patient ID.")

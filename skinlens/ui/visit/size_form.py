@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from skinlens.clinical import ClinicalRecord
+from skinlens.clinical import FIELD_WIDTH_MM, ClinicalRecord
 from skinlens.followup import measures
 from skinlens.formatting import UNIT_WORDS, Unit, entered_length, length
 from skinlens.ui.components import widgets
@@ -29,7 +29,18 @@ def fields(opened: OpenCase, read: ClinicalRecord) -> tuple[float | None, str]:
         "of visits.",
     )
     width = field_width.in_mm(entered.value, unit, read.field_width_mm, usual)
-    if usual is not None and width is None and not entered.problem:
+    of_file = opened.analysis.photo.field_width_mm
+    if of_file is not None and not FIELD_WIDTH_MM[0] <= of_file <= FIELD_WIDTH_MM[1]:
+        of_file = None
+    if of_file is not None and width is None and not entered.problem:
+        st.button(
+            f"Use {entered_length(of_file, unit)} from the file",
+            key=clinical_fields.key(opened, "file_width"),
+            on_click=st.session_state.__setitem__,
+            args=(key, field_width.text(of_file, unit)),
+            help="The photo's file (DICOM) has a scale. It holds as far as the camera was calibrated.",
+        )
+    elif usual is not None and width is None and not entered.problem:
         st.button(
             f"Use {entered_length(usual, unit)}",
             key=clinical_fields.key(opened, "usual_width"),

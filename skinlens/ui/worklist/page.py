@@ -57,7 +57,7 @@ def page(store: CaseStore) -> None:
 def _drop(tray: Tray) -> None:
     round_ = st.session_state.setdefault("tray_uploads", 0)
     files = st.file_uploader(
-        "Photos of lesions: JPEG, PNG, WebP, TIFF, BMP or HEIC",
+        "Photos of lesions: JPEG, PNG, WebP, TIFF, BMP, HEIC or DICOM",
         key=f"tray-{round_}",
         accept_multiple_files=True,
         help="At most 25 MB each. The files' names and their hidden data (place, camera, owner) are not stored.",

@@ -1,0 +1,144 @@
+"""Photos a second of ``skinlens batch``: ``python -m benchmarks.batch [--photos N]``.
+
+Drawn lesions as JPEG of 600 × 450 px on the disk, through the whole command (decoding, hash, quality, engine, table)
+and, for comparison, through the engine alone in batches of 16. Beside both stands what one photo costs one processor
+in each station, and the most memory that the command and its readers take together. Nothing is asserted.
+"""
+
+import argparse
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.machine import ROOT, machine
+from skinlens.batch.readers import cores
+from skinlens.imaging import quality
+from skinlens.imaging.intake import read_photo
+from skinlens.imaging.preprocess import model_view, normalize
+from skinlens.imaging.synthetic import draw_synthetic_lesion
+from skinlens.inference.classifier import load_classifier
+from skinlens.inference.engine import BATCH
+
+DRAWN = 16
+RESULT = ROOT / "benchmarks" / "results" / "batch.json"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photos", type=int, default=2000)
+    count = parser.parse_args().photos
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = [_drawn(seed) for seed in range(DRAWN)]
+        photos = Path(folder) / "photos"
+        photos.mkdir()
+        for number in range(count):
+            (photos / f"{number:06d}.jpg").write_bytes(drawn[number % DRAWN])
+        command = _command(photos, Path(folder) / "results.parquet")
+        few = Path(folder) / "few"
+        few.mkdir()
+        (few / "0.jpg").write_bytes(drawn[0])
+        start = _command(few, Path(folder) / "few.parquet")["seconds"]
+    result = {
+        "machine": machine(),
+        "photos": count,
+        "command": {
+            **command,
+            "photos_per_second": round(count / command["seconds"], 1),
+            "start_s": start,
+            "photos_per_second_after_start": round((count - 1) / (command["seconds"] - start), 1),
+        },
+        "engine_alone": {"batch": BATCH, "photos_per_second": round(_engine(drawn), 1)},
+        "stations_ms": _stations(drawn[0]),
+    }
+    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(result, indent=2))
+
+
+def _drawn(seed: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(draw_synthetic_lesion(seed)).resize((600, 450)).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+def _command(source: Path, out: Path) -> dict[str, float]:
+    """Wall time and most memory (proportional set size, so that shared pages count once) of the command."""
+    most = [0.0]
+    command = [sys.executable, "-m", "skinlens", "batch", str(source), "--out", str(out)]
+    started = time.perf_counter()
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+
+        def watch() -> None:
+            while process.poll() is None:
+                most[0] = max(most[0], sum(map(_memory_mb, _family(process.pid))))
+                time.sleep(0.5)
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        assert process.wait() == 0
+        seconds = time.perf_counter() - started
+        watcher.join()
+    return {"seconds": round(seconds, 2), "memory_mb": round(most[0])}
+
+
+def _family(pid: int) -> list[int]:
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += [one for child in task.read_text().split() for one in _family(int(child))]
+        except OSError:
+            continue
+    return found
+
+
+def _memory_mb(pid: int) -> float:
+    try:
+        found = re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+    except OSError:
+        return 0.0
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def _engine(drawn: list[bytes]) -> float:
+    classifier = load_classifier(threads=cores())
+    views = np.stack([model_view(read_photo(data), classifier.engine.spec) for data in drawn])
+    batch = normalize(views, classifier.engine.spec)
+    classifier.engine.pooled(batch)
+    started, runs = time.perf_counter(), 40
+    for _ in range(runs):
+        classifier.engine.pooled(batch)
+    return runs * len(batch) / (time.perf_counter() - started)
+
+
+def _stations(data: bytes) -> dict[str, float]:
+    """Milliseconds of one photo, one after the other."""
+    spec = load_classifier().engine.spec
+    photo = read_photo(data)
+    return {
+        "decode_and_hash": _ms(lambda: read_photo(data)),
+        "quality": _ms(lambda: quality.assess(photo)),
+        "view": _ms(lambda: model_view(photo, spec)),
+    }
+
+
+def _ms(work: Callable[[], object], runs: int = 50) -> float:
+    work()
+    started = time.perf_counter()
+    for _ in range(runs):
+        work()
+    return round(1000 * (time.perf_counter() - started) / runs, 2)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    main()

@@ -1,0 +1,122 @@
+"""Batch journal: the rows of an unfinished batch, in SQLite beside the table that they become.
+
+A shard of rows is one transaction, and an id is there once. So whatever ends the work, even in the middle of a write,
+what was committed is there and is not done a second time.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from skinlens.batch.rows import FEATURES, Result, Row
+from skinlens.errors import BatchError
+
+SUFFIX = ".unfinished"
+_SCHEMA = """
+    CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS photo (
+        number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, failed INTEGER NOT NULL, row TEXT NOT NULL, features BLOB
+    )"""
+_FEATURE_TYPE = np.dtype("<f4")
+
+
+def journal_path(out: Path) -> Path:
+    """Where the rows of ``out`` are kept until it is written."""
+    return out.with_name(f"{out.name}{SUFFIX}")
+
+
+class Journal:
+    """The rows that are done. One process at a time has it open, in one thread."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __contains__(self, entry_id: str) -> bool:
+        return self._db.execute("SELECT 1 FROM photo WHERE id = ?", [entry_id]).fetchone() is not None
+
+    def add(self, results: Sequence[Result]) -> None:
+        """Commit a shard. A row whose id is there already is left out."""
+        lines = [
+            (
+                one.row["id"],
+                one.row["error"] is not None,
+                json.dumps(one.row, ensure_ascii=False),
+                None if one.features is None else one.features.astype(_FEATURE_TYPE).tobytes(),
+            )
+            for one in results
+        ]
+        with self._db:
+            self._db.executemany("INSERT OR IGNORE INTO photo (id, failed, row, features) VALUES (?, ?, ?, ?)", lines)
+
+    def counts(self) -> tuple[int, int]:
+        """How many rows there are, and of how many photos that could not be read."""
+        done, failed = self._db.execute("SELECT count(*), coalesce(sum(failed), 0) FROM photo").fetchone()
+        return int(done), int(failed)
+
+    def rows(self, *, by_id: bool) -> Iterator[Row]:
+        """All of them, in the order of their ids or in that in which they came; with ``FEATURES`` where asked for."""
+        order = "id" if by_id else "number"
+        for row, features in self._db.execute(f"SELECT row, features FROM photo ORDER BY {order}"):
+            known = None if features is None else np.frombuffer(features, _FEATURE_TYPE)
+            yield json.loads(row) | {FEATURES: known}
+
+
+@contextmanager
+def opened(out: Path, settings: Mapping[str, str], *, anew: bool = False) -> Iterator[Journal]:
+    """The journal of a table, made where there is none.
+
+    Args:
+        settings: What makes the rows what they are. They must be those with which the journal was begun.
+        anew: Forget what was begun.
+
+    Raises:
+        BatchError: it was begun with others, another process has it, or the disk does not take it.
+    """
+    path = journal_path(out)
+    try:
+        db = sqlite3.connect(path, timeout=0.2)
+        try:
+            db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            db.execute("BEGIN EXCLUSIVE")
+            db.commit()
+            db.executescript(_SCHEMA)
+            if anew:
+                with db:
+                    db.execute("DELETE FROM photo")
+                    db.execute("DELETE FROM setting")
+            _must_be_of(db, path, settings)
+            yield Journal(db)
+        finally:
+            db.close()
+    except sqlite3.Error as problem:
+        if getattr(problem, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+            raise BatchError(f"{out} is being written by another command. Wait for it, or name another file.") from None
+        raise BatchError(
+            f"The rows of {out} cannot be kept in {path}: {problem}. Free some space, or name a file in a folder that "
+            "can be written; what was kept stays, and the same command goes on from there."
+        ) from problem
+
+
+def _must_be_of(db: sqlite3.Connection, path: Path, settings: Mapping[str, str]) -> None:
+    begun = dict(db.execute("SELECT name, value FROM setting"))
+    if not begun:
+        with db:
+            db.executemany("INSERT INTO setting VALUES (?, ?)", settings.items())
+        return
+    for name, value in settings.items():
+        if begun.get(name) != value:
+            raise BatchError(
+                f"{path.name} holds the rows of an unfinished batch with another {name}: expected {value}, found "
+                f"{begun.get(name)}. Finish that with the command that began it, or begin again with --replace."
+            )
+
+
+def discard(out: Path) -> None:
+    """Remove the journal of a table, and what SQLite keeps beside one that was left in the middle of a write."""
+    path = journal_path(out)
+    for one in (path, path.with_name(f"{path.name}-journal")):
+        one.unlink(missing_ok=True)

@@ -1,0 +1,89 @@
+"""Reader process: photos from standard input, what the network and the table need of each to standard output.
+
+``readers`` starts it as ``python -c "… main()"``. It decodes each photo by the intake (in a process with limits of
+memory and time), hashes and measures it, and reduces it to the network's view: the work of one core beside the engine.
+It ends when its standard input does, as when the process that asked has ended in any way.
+
+Requests and answers are pickles, of and for a process of this program.
+"""
+
+import os
+import pickle
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from skinlens.errors import SkinLensError
+from skinlens.imaging import quality
+from skinlens.imaging.intake import read_photo, read_photo_file
+from skinlens.imaging.preprocess import InputSpec, View, model_view
+from skinlens.records import Photo, QualityReport
+
+
+class CaseJob(NamedTuple):
+    """A stored case's photo."""
+
+    home: str
+    number: int
+
+
+Job = str | bytes | CaseJob
+"""The path of a file, the bytes of one, or a case."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReadPhoto:
+    """What is left of a photo once it is read: no pixels but those that the network sees."""
+
+    sha256: str
+    view: View
+    quality: QualityReport
+    """Without the likeness to the training photos, which the engine tells."""
+    notes: tuple[str, ...]
+
+
+Outcome = ReadPhoto | str
+"""The photo, or why it could not be read."""
+
+
+def read(job: Job, spec: InputSpec) -> Outcome:
+    """One photo, decoded and measured."""
+    try:
+        photo = _photo(job)
+        return ReadPhoto(photo.sha256, model_view(photo, spec), quality.assess(photo), photo.notes)
+    except (SkinLensError, OSError) as problem:
+        return sentence(problem)
+
+
+def sentence(problem: SkinLensError | OSError) -> str:
+    """Why a photo could not be read, on one line."""
+    if isinstance(problem, SkinLensError):
+        return " ".join(str(problem).split())
+    return f"The file cannot be read: {problem.strerror or problem}."
+
+
+def _photo(job: Job) -> Photo:
+    if isinstance(job, bytes):
+        return read_photo(job)
+    if isinstance(job, str):
+        path = Path(job)
+        if path.exists() and not path.is_file():  # to open a pipe would wait for its other end
+            raise IsADirectoryError(None, "not an ordinary file")
+        return read_photo_file(path)
+    from skinlens.store import CaseStore
+
+    return CaseStore(Path(job.home)).photo(job.number)
+
+
+def main() -> None:
+    """Answer requests until standard input ends."""
+    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(2, 1)  # what a library prints is no answer
+    while True:
+        try:
+            job, spec = pickle.load(requests)
+        except EOFError:
+            return
+        pickle.dump(read(job, spec), answers, pickle.HIGHEST_PROTOCOL)
+        answers.flush()

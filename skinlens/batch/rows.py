@@ -1,0 +1,104 @@
+"""Row of a batch table: its columns in order, their kinds, and how one photo fills them."""
+
+from typing import Any, Literal, NamedTuple
+
+from skinlens import __version__, clock
+from skinlens.batch.reader import ReadPhoto
+from skinlens.imaging.quality import LIMITS
+from skinlens.inference.classifier import Classifier, Reading
+from skinlens.labels import CODES
+from skinlens.records import Array
+from skinlens.wording import UNRELIABLE_BRIEFLY, side_of_cutoff
+
+Kind = Literal["text", "number", "truth"]
+Row = dict[str, Any]
+"""Column → value; None where nothing is known, as of a photo that could not be read."""
+
+
+class Column(NamedTuple):
+    name: str
+    kind: Kind
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("id", "text"),
+    Column("photo_sha256", "text"),
+    *(Column(f"prob_{code}", "number") for code in CODES),
+    Column("top", "text"),
+    Column("verdict", "text"),
+    Column("melanoma_above_cutoff", "truth"),
+    Column("melanoma_cutoff", "number"),
+    Column("prediction_set", "text"),
+    Column("prediction_set_level", "number"),
+    Column("quality_passed", "truth"),
+    *(
+        column
+        for limit in LIMITS
+        for column in (Column(f"quality_{limit.name}", "number"), Column(f"quality_{limit.name}_passed", "truth"))
+    ),
+    Column("ood_distance", "number"),
+    Column("ood_limit", "number"),
+    Column("out_of_distribution", "truth"),
+    Column("notes", "text"),
+    Column("model_name", "text"),
+    Column("model_version", "text"),
+    Column("model_sha256", "text"),
+    Column("skinlens_version", "text"),
+    Column("read_at", "text"),
+    Column("error", "text"),
+)
+FEATURES = "features"
+"""The further column of the student's feature vector, where it was asked for."""
+
+
+class Result(NamedTuple):
+    """One row, and the feature vector that belongs to it."""
+
+    row: Row
+    features: Array | None = None
+
+
+def failed(entry_id: str, error: str, classifier: Classifier) -> Result:
+    """The row of a photo that could not be read."""
+    return Result(dict.fromkeys(column.name for column in COLUMNS) | _origin(entry_id, classifier) | {"error": error})
+
+
+def filled(entry_id: str, photo: ReadPhoto, reading: Reading, classifier: Classifier) -> Result:
+    """The row of a photo. Where it is unlike the training photos its verdict is that nothing holds; the figures stay,
+    for whoever measures.
+    """
+    prediction, limit = reading.prediction, classifier.familiarity.limit
+    unlike = not reading.distance <= limit
+    above, found = prediction.above_melanoma_threshold, prediction.prediction_set
+    row: Row = {
+        "photo_sha256": photo.sha256,
+        **{f"prob_{code}": prob for code, prob in zip(CODES, prediction.probs, strict=True)},
+        "top": prediction.top.code,
+        "verdict": UNRELIABLE_BRIEFLY if unlike else side_of_cutoff(above=above),
+        "melanoma_above_cutoff": above,
+        "melanoma_cutoff": prediction.melanoma_threshold.value,
+        "prediction_set": None if found is None else " ".join(found.codes),
+        "prediction_set_level": None if found is None else found.level,
+        "quality_passed": photo.quality.passed and not unlike,
+        "ood_distance": reading.distance,
+        "ood_limit": limit,
+        "out_of_distribution": unlike,
+        "notes": " ".join(photo.notes) or None,
+        "error": None,
+    }
+    for check in photo.quality.checks:
+        row |= {f"quality_{check.name}": check.value, f"quality_{check.name}_passed": check.passed}
+    row |= _origin(entry_id, classifier)
+    return Result({column.name: row[column.name] for column in COLUMNS}, reading.features)
+
+
+def _origin(entry_id: str, classifier: Classifier) -> Row:
+    model = classifier.engine.stamp
+    return {
+        "id": entry_id,
+        "model_name": model.name,
+        "model_version": model.version,
+        "model_sha256": model.sha256,
+        "skinlens_version": __version__,
+        "read_at": clock.utc_now(),
+    }

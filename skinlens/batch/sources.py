@@ -1,0 +1,181 @@
+"""Batch sources: a folder, a list of paths, a ZIP, or the case file, walked entry by entry and never listed whole."""
+
+import os
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from skinlens.batch.reader import CaseJob, Job
+from skinlens.errors import BatchError, UnreadableImage
+from skinlens.imaging.intake import MAX_BYTES
+from skinlens.imaging.intake.sniffing import check_weight
+
+STORE = "store"
+"""The source that stands for the case file."""
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".dcm"})
+"""Names by which a file of a folder or ZIP counts as a photo. What it really is, its content decides."""
+_HEAD_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One photo to be read."""
+
+    id: str
+    """Path within the source, or case number: text that every table can hold, once in a source."""
+    job: Callable[[], Job]
+    """What a reader is given; called just before, in any thread. Raises SkinLensError, OSError."""
+
+
+class Source(ABC):
+    """What is to be read."""
+
+    sorts = False
+    """Whether the rows are put in the order of their ids: where the entries come in none."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        """By which unfinished work knows its source again."""
+        self.left_out = 0
+        """Files that were passed over in the last walk, as they have no photo's name."""
+
+    @abstractmethod
+    def entries(self) -> Iterator[Entry]:
+        """Walk it. A part that cannot be read is an entry whose job raises."""
+
+    def count(self) -> int:
+        """How many entries a walk gives now."""
+        return sum(1 for _ in self.entries())
+
+
+def source_of(given: str) -> Source:
+    """The source that a person named: ``store``, or the path of a folder, of a ZIP, or of a text file with paths.
+
+    Raises:
+        BatchError: there is nothing of that name, or it is none of these.
+    """
+    if given == STORE:
+        return _Cases()
+    path = Path(given)
+    if path.is_dir():
+        return _Folder(path)
+    expected = "Expected a folder, a ZIP, a text file with one path a line, or the word store for the case file"
+    if not path.is_file():
+        raise BatchError(f"There is no folder or file {given}. {expected}.")
+    if zipfile.is_zipfile(path):
+        return _Zip(path)
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if not head.strip() or b"\0" in head or head.startswith(b"\xff\xd8"):
+        raise BatchError(f"{given} is none of what can be read. {expected}. For one photo: skinlens predict {given}")
+    return _List(path)
+
+
+def text_of(path: str) -> str:
+    """A path as text; bytes of a name that are none are written as escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+class _Folder(Source):
+    sorts = True
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(text_of(str(root.absolute())))
+        self._root = root
+
+    def entries(self) -> Iterator[Entry]:
+        self.left_out = 0
+        waiting = [""]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                found = os.scandir(self._root / folder)
+            except OSError as problem:
+                yield Entry(text_of(folder) + "/", _raising(problem))
+                continue
+            with found:
+                for one in found:
+                    path = f"{folder}{one.name}"
+                    if one.name.startswith("."):  # macOS and Windows keep companions of photos under such names
+                        continue
+                    if one.is_dir(follow_symlinks=False):
+                        waiting.append(f"{path}/")
+                    elif not _named_as_photo(one.name):
+                        self.left_out += 1
+                    else:
+                        whole = one.path
+                        yield Entry(text_of(path), lambda whole=whole: whole)  # type: ignore[misc]
+
+
+class _List(Source):
+    """Paths that are not absolute are below the folder of the list."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(text_of(str(path.absolute())))
+        self._path = path
+
+    def entries(self) -> Iterator[Entry]:
+        with self._path.open(encoding="utf-8-sig", errors="surrogateescape") as lines:
+            for line in lines:
+                if named := line.rstrip("\r\n").strip():
+                    whole = str(self._path.parent / named)
+                    yield Entry(text_of(named), lambda whole=whole: whole)  # type: ignore[misc]
+
+
+class _Zip(Source):
+    def __init__(self, path: Path) -> None:
+        super().__init__(text_of(str(path.absolute())))
+        try:
+            self._archive = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, OSError, ValueError) as problem:
+            raise BatchError(f"{path} is a damaged ZIP, or not fully copied: {problem}. Copy it again.") from problem
+
+    def entries(self) -> Iterator[Entry]:
+        self.left_out = 0
+        for info in self._archive.filelist:
+            name = info.filename
+            if info.is_dir() or any(part.startswith((".", "__MACOSX")) for part in name.split("/")):
+                continue
+            if not _named_as_photo(name):
+                self.left_out += 1
+            else:
+                yield Entry(text_of(name), lambda info=info: self._read(info))  # type: ignore[misc]
+
+    def _read(self, info: zipfile.ZipInfo) -> bytes:
+        """No more than a photo may have is unpacked, whatever the archive says of its size."""
+        check_weight(info.file_size)
+        try:
+            with self._archive.open(info) as member:
+                return member.read(MAX_BYTES + 1)
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as problem:
+            raise UnreadableImage(
+                f"The photo cannot be taken out of the ZIP ({problem}): a whole entry without a password was expected. "
+                "Pack it again."
+            ) from problem
+
+
+class _Cases(Source):
+    def __init__(self) -> None:
+        from skinlens.store import CaseStore
+
+        self._store = CaseStore()
+        super().__init__(f"{STORE} {text_of(str(self._store.home))}")
+
+    def entries(self) -> Iterator[Entry]:
+        home = str(self._store.home)
+        for number in self._store.visit_numbers():
+            yield Entry(str(number), lambda number=number: CaseJob(home, number))  # type: ignore[misc]
+
+
+def _named_as_photo(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122 (a path object for each of a million names)
+
+
+def _raising(problem: OSError) -> Callable[[], Job]:
+    def job() -> Job:
+        raise problem
+
+    return job

@@ -1,0 +1,78 @@
+"""Command for many photos: ``batch``."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from skinlens.cli import options
+from skinlens.inference.release import weights_directory
+from skinlens.labels import DISCLAIMER
+
+if TYPE_CHECKING:
+    from skinlens.batch.rows import Row
+
+
+@click.command()
+@click.argument("source", metavar="SOURCE")
+@click.option("--out", type=options.FILE, required=True, metavar="FILE", help="Ends in .parquet, .csv or .jsonl.")
+@click.option("--features", is_flag=True, help="Also the model's feature vector of each photo.")
+@click.option("--labels", type=options.FILE, metavar="CSV", help="image_id, dx: measure the model at the end.")
+@click.option("--json", "json_path", type=options.FILE, metavar="FILE", help="With --labels: write all figures.")
+@click.option("--replace", is_flag=True, help="Begin again: replace FILE, and what was begun for it.")
+@options.weights
+def batch(
+    source: str,
+    *,
+    out: Path,
+    features: bool,
+    labels: Path | None,
+    json_path: Path | None,
+    replace: bool,
+    weights: Path | None,
+) -> int:
+    """One row for each photo of SOURCE: a folder, a ZIP, a text file with one path a line, or the word store for the
+    case file. Interrupted work is continued by the same command.
+    """
+    from tqdm import tqdm
+
+    from skinlens.batch.readers import cores
+    from skinlens.batch.run import Batch
+    from skinlens.batch.sources import source_of
+    from skinlens.inference.classifier import load_classifier
+
+    if labels is not None:
+        from skinlens.evaluation.ground_truth import read_labels
+
+        listed = read_labels(labels, None)
+    classifier = load_classifier(weights or weights_directory(), threads=cores())
+    work = Batch(source_of(source), classifier, out, features, replace)
+    work.check()
+
+    def measure(rows: "Iterator[Row]") -> None:
+        if labels is None:
+            return
+        from skinlens.evaluation.batch_rows import evaluate_rows
+        from skinlens.evaluation.evaluate import summary
+
+        bar.close()
+        result = evaluate_rows(classifier, rows, listed, labels)
+        if json_path:
+            options.write_json(json_path, result)
+        print(summary(result))
+
+    with tqdm(unit=" photos", mininterval=0.5 if sys.stderr.isatty() else 15, smoothing=0.1) as bar:
+
+        def begin(total: int, done: int) -> None:
+            bar.initial = done
+            bar.reset(total)
+
+        try:
+            found = work.run(lambda count: bar.update(count) and None, begin, measure)
+        except KeyboardInterrupt:
+            print("\nWhat is read so far is kept; the same command goes on from there.", file=sys.stderr)
+            raise
+    print(f"{out}\n{found.words}\n{DISCLAIMER}")
+    return found.status

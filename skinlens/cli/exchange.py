@@ -1,0 +1,71 @@
+"""Commands that write stored cases for other programs: ``fhir-export`` and ``isic-export``."""
+
+import csv
+import sys
+from pathlib import Path
+
+import click
+
+from skinlens.cli import options
+from skinlens.labels import DISCLAIMER
+
+
+@click.command("fhir-export")
+@click.argument("case", type=click.IntRange(min=1), metavar="CASE")
+@click.option("--out", type=options.FILE, required=True, metavar="FILE.json")
+@click.option("--with-photo", is_flag=True, help="Also the photo itself; without it, its hash alone.")
+def fhir_export(case: int, *, out: Path, with_photo: bool) -> int:
+    """A stored case as a FHIR R4 Bundle: report, model result, device and provenance; the patient by pseudonym."""
+    from skinlens.exchange import fhir
+    from skinlens.store import CaseStore
+
+    record = CaseStore().load(case, with_maps=False)
+    print(*record.problems, sep="\n", end="\n" if record.problems else "", file=sys.stderr)
+    out.write_text(fhir.to_json(fhir.bundle(record, with_photo=with_photo)), encoding="utf-8")
+    print(f"{out}\n{DISCLAIMER}")
+    return 1 if record.problems else 0
+
+
+_README = f"""{DISCLAIMER}
+
+Cases of SkinLens in the vocabulary of the ISIC archive (isic-metadata).
+metadata.csv   one row a case; a cell is empty where nothing is known, or nothing that the vocabulary has a word for.
+               Patients and lesions are numbered; filename, diagnosis_class and photo_sha256 are SkinLens's own columns
+photos/        the photos, lossless, without metadata, where they were asked for
+"""
+
+
+@click.command("isic-export")
+@click.argument("directory", type=options.FILE, metavar="DIRECTORY")
+@click.option("--with-photos", is_flag=True, help="Also the photos, as PNG.")
+def isic_export(directory: Path, *, with_photos: bool) -> int:
+    """All stored cases as metadata.csv in the words of the ISIC archive, in a new or empty DIRECTORY."""
+    from PIL import Image
+
+    from skinlens.errors import InvalidEntry, SkinLensError
+    from skinlens.exchange import isic
+    from skinlens.store import CaseStore
+
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise InvalidEntry(f"{directory} is there already, and is no empty folder. Name another one.")
+    store, done, lost = CaseStore(), 0, 0
+    (directory / "photos" if with_photos else directory).mkdir(parents=True, exist_ok=True)
+    (directory / "README.txt").write_text(_README, encoding="utf-8")
+    with (directory / "metadata.csv").open("w", encoding="utf-8", newline="") as file:
+        rows = csv.DictWriter(file, isic.FIELDS)
+        rows.writeheader()
+        for number in store.visit_numbers():
+            filename = f"case-{number:06d}.png"
+            try:
+                row = isic.row_of(store.case(number), filename)
+                if with_photos:
+                    Image.fromarray(store.photo(number).pixels).save(directory / "photos" / filename)
+            except SkinLensError as problem:
+                print(f"skinlens: case {number}: {problem}", file=sys.stderr)
+                lost += 1
+                continue
+            rows.writerow(row)
+            done += 1
+    said = f", {lost} left out" if lost else ""
+    print(f"{directory / 'metadata.csv'}\n{done} {'case' if done == 1 else 'cases'} written{said}.\n{DISCLAIMER}")
+    return 1 if lost else 0

@@ -1,0 +1,1 @@
+"""Exchange: a stored visit in the words of other programs."""

@@ -1,0 +1,321 @@
+"""DICOM files: a dermoscopic or photographic picture out of the archive, its frame and what says how to read it.
+
+Of the data set the tags below are read and no others: no name, no date, no number of a patient. Before pydicom sees the
+file, the transfer syntax is read here, so that nothing is inflated that could grow without bound.
+
+References: DICOM PS3.3 C.7.6.3 (image pixel), C.7.6.5 (frames), PS3.5 8 and annex A (encodings), G (RLE).
+"""
+
+import io
+import struct
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+
+from skinlens.errors import UnreadableImage
+from skinlens.imaging.intake import raster
+from skinlens.imaging.intake.container import MAX_ENTRIES, Container
+from skinlens.imaging.intake.raster import Raster
+from skinlens.imaging.intake.sniffing import ENDS_EARLY, check_size, damaged, not_read
+from skinlens.records import Array
+
+Coding = Literal["plain", "RLE", "JPEG", "JPEG 2000"]
+
+_CODINGS: dict[str, Coding] = {
+    "1.2.840.10008.1.2": "plain",
+    "1.2.840.10008.1.2.1": "plain",
+    "1.2.840.10008.1.2.5": "RLE",
+    "1.2.840.10008.1.2.4.50": "JPEG",
+    "1.2.840.10008.1.2.4.90": "JPEG 2000",
+    "1.2.840.10008.1.2.4.91": "JPEG 2000",
+}
+"""Transfer syntaxes that are read. Not the deflated one: it unpacks to any size."""
+_PHOTOS = frozenset({"1.2.840.10008.5.1.4.1.1.77.1.4", "1.2.840.10008.5.1.4.1.1.77.1.7"})
+"""SOP classes: VL Photographic Image, Dermoscopic Photography Image."""
+_TAGS = (
+    *("SOPClassUID", "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration"),
+    *("BitsAllocated", "BitsStored", "PixelRepresentation", "NumberOfFrames", "PixelAspectRatio", "PixelSpacing"),
+    *("BurnedInAnnotation", "ICCProfile", "PixelData"),
+    *(f"{color}PaletteColorLookupTableDescriptor" for color in ("Red", "Green", "Blue")),
+    *(f"{color}PaletteColorLookupTableData" for color in ("Red", "Green", "Blue")),
+)
+_GRAY, _NEGATIVE, _PALETTE = "MONOCHROME2", "MONOCHROME1", "PALETTE COLOR"
+_MODES = {"RGB": "RGB", "YBR_FULL": "YCbCr", "YBR_FULL_422": "YCbCr", "YBR_RCT": "RGB", "YBR_ICT": "RGB"}
+"""Pillow's, of three channels as they are once a frame is decoded."""
+_MOST_MM = 10_000
+_BURNED_IN = "The file says that writing is burned into the photo: check that it names nobody."
+
+
+@dataclass(frozen=True, eq=False)
+class DicomPicture:
+    """The first frame of a file, not decoded yet."""
+
+    width_px: int
+    height_px: int
+    channels: int
+    bits_allocated: int
+    bits: int
+    """Of these, how many are used: the lowest."""
+    photometric: str
+    is_planar: bool
+    coding: Coding
+    frame: bytes
+    frames: int
+    icc_profile: bytes | None
+    palette: Array | None
+    """Colors, uint8 of shape (n, 3)."""
+    first_color: int
+    """The sample that means the first of them."""
+    field_width_mm: float | None
+    """How wide the skin is that the photo shows, where the file has a scale."""
+    notes: tuple[str, ...]
+
+    @property
+    def is_negative(self) -> bool:
+        """Whether 0 is white."""
+        return self.photometric == _NEGATIVE
+
+
+def walk_dicom(data: bytes) -> Container:
+    """Read the transfer syntax alone. Raises UnreadableImage for one that is not read."""
+    syntax, position = "", 132
+    for _ in range(MAX_ENTRIES):
+        group, element, kind = struct.unpack_from("<HH2s", data, position)
+        if group != 2:
+            break
+        if kind in (b"OB", b"OW", b"UN", b"SQ", b"UT"):
+            (length,) = struct.unpack_from("<I", data, position + 8)
+            start = position + 12
+        else:
+            (length,) = struct.unpack_from("<H", data, position + 6)
+            start = position + 8
+        if element == 0x10:
+            syntax = data[start : start + length].decode("ascii", "replace").strip("\0 ")
+        position = start + length
+    if not syntax:
+        raise damaged("DICOM", "it does not say how its picture is coded")
+    if syntax not in _CODINGS:
+        named = "".join(character for character in syntax if character in "0123456789.")[:64]
+        raise not_read("DICOM", f"the transfer syntax {named or 'of no known form'}")
+    return Container("DICOM", data)
+
+
+def read_dicom(container: Container) -> DicomPicture:
+    """The picture of a file. Raises UnreadableImage, and whatever pydicom does on damaged data."""
+    from pydicom import dcmread
+    from pydicom.encaps import get_frame
+
+    found = dcmread(io.BytesIO(container.picture), specific_tags=list(_TAGS))
+    _check_kind(found)
+    height_px, width_px = _number(found, "Rows"), _number(found, "Columns")
+    check_size(width_px, height_px)
+    channels, allocated = _number(found, "SamplesPerPixel"), _number(found, "BitsAllocated")
+    bits = _number(found, "BitsStored", allocated)
+    photometric = str(found.get("PhotometricInterpretation", "")).strip()
+    coding: Coding = _CODINGS[str(found.file_meta.TransferSyntaxUID)]
+    expected = 3 if photometric in _MODES else 1 if photometric in (_GRAY, _NEGATIVE, _PALETTE) else 0
+    if not expected:
+        raise not_read("DICOM", f"the photometric interpretation {_printable(photometric)}")
+    if channels != expected or allocated not in (8, 16) or not 1 <= bits <= allocated:
+        raise damaged("DICOM", "its description of the pixels contradicts itself")
+    if _number(found, "PixelRepresentation", 0):
+        raise not_read("DICOM", "a picture of signed samples")
+    frames = max(1, _number(found, "NumberOfFrames", 1))
+    data = found.get("PixelData")
+    if not isinstance(data, bytes) or not data:
+        raise damaged("DICOM", "it holds no picture")
+    palette, first = _palette_of(found) if photometric == _PALETTE else (None, 0)
+    profile = found.get("ICCProfile")
+    width_mm = _field_width_mm(found, width_px)
+    notes = (_BURNED_IN,) if str(found.get("BurnedInAnnotation", "")).strip().upper() == "YES" else ()
+    if width_mm is not None:
+        notes = (
+            *notes,
+            f"By the scale in its file the photo shows {width_mm:g} mm from left to right.",
+        )
+    return DicomPicture(
+        width_px,
+        height_px,
+        channels,
+        allocated,
+        bits,
+        photometric,
+        bool(_number(found, "PlanarConfiguration", 0)),
+        coding,
+        data if coding == "plain" else get_frame(data, 0, number_of_frames=frames),
+        frames,
+        profile if isinstance(profile, bytes) and profile else None,
+        palette,
+        first,
+        width_mm,
+        notes,
+    )
+
+
+def jpeg_of(picture: DicomPicture) -> bytes:
+    """The JPEG of a frame. Where neither JFIF nor Adobe says how its colors are coded, the data set's word is added."""
+    data = picture.frame
+    if picture.palette is not None:
+        raise not_read("DICOM", "a palette in a JPEG")
+    if picture.photometric == "RGB" and b"JFIF\0" not in data[:64] and b"Adobe" not in data[:4096]:
+        return data[:2] + b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0" + data[2:]  # transform 0: no YCbCr
+    return data
+
+
+def raster_of(picture: DicomPicture) -> Raster:
+    """The frame of a file that is not coded as JPEG."""
+    samples = _DECODERS[picture.coding](picture)
+    if samples.shape != (picture.height_px, picture.width_px, picture.channels):
+        raise damaged("DICOM", "its picture has another size than it says")
+    if picture.palette is not None:
+        table, first = picture.palette, picture.first_color
+        index = np.clip(samples[..., 0].astype(np.int32) - first, 0, len(table) - 1).astype(np.uint16)
+        rows = lambda top, bottom: Image.fromarray(table[index[top:bottom]])
+        return Raster(picture.width_px, picture.height_px, rows)
+    mode = _MODES.get(picture.photometric, "L")
+    if mode == "YCbCr" and picture.bits != 8:
+        raise not_read("DICOM", f"a picture in film colors (YBR) of {picture.bits} bits")
+    return raster.of_samples(samples, mode, picture.bits, is_negative=picture.is_negative)
+
+
+# ---------------------------------------------------------------------------------------------------- the data set
+
+
+def _check_kind(found: Any) -> None:
+    kind = found.get("SOPClassUID") or getattr(found.file_meta, "MediaStorageSOPClassUID", "")
+    if str(kind) not in _PHOTOS:
+        name = _printable(getattr(kind, "name", "") or str(kind)) or "without a class"
+        raise UnreadableImage(
+            "The DICOM object is no photo of skin: a Dermoscopic Photography Image or a VL Photographic Image was "
+            f"expected, and it is of the class {name}. Upload the photo itself."
+        )
+    ratio = found.get("PixelAspectRatio")
+    if ratio is not None and len(ratio) == 2 and int(ratio[0]) != int(ratio[1]):
+        raise not_read("DICOM", "a picture with pixels that are not square")
+
+
+def _number(found: Any, name: str, default: int | None = None) -> int:
+    value = found.get(name)
+    if value is None and default is not None:
+        return default
+    try:
+        return int(value)
+    except (TypeError, ValueError) as error:
+        raise damaged("DICOM", f"{name} is no number") from error
+
+
+def _field_width_mm(found: Any, width_px: int) -> float | None:
+    """From the distance of two columns in the plane of the skin."""
+    spacing = found.get("PixelSpacing")
+    try:
+        width = float(spacing[1]) * width_px
+    except (TypeError, ValueError, IndexError):  # a scale that makes no sense is none
+        return None
+    return round(width, 2) if 0 < width < _MOST_MM else None
+
+
+def _palette_of(found: Any) -> tuple[Array, int]:
+    columns, first = [], 0
+    for color in ("Red", "Green", "Blue"):
+        descriptor, data = (found.get(f"{color}PaletteColorLookupTable{part}") for part in ("Descriptor", "Data"))
+        if descriptor is None or len(descriptor) != 3 or not isinstance(data, bytes):
+            raise damaged("DICOM", "its palette is missing")
+        count, first, bits = int(descriptor[0]) or 65_536, int(descriptor[1]), int(descriptor[2])
+        values = np.frombuffer(data[: count * (2 if bits == 16 else 1)], "<u2" if bits == 16 else np.uint8)
+        if bits not in (8, 16) or len(values) < count:
+            raise damaged("DICOM", "its palette is too short")
+        columns.append((values >> 8 if bits == 16 else values).astype(np.uint8))
+    if len({len(column) for column in columns}) > 1:
+        raise damaged("DICOM", "its palette contradicts itself")
+    return np.stack(columns, axis=1), first
+
+
+def _printable(text: object) -> str:
+    return "".join(character for character in str(text) if character.isprintable())[:64]
+
+
+# -------------------------------------------------------------------------------------------------------- the frames
+
+
+def _plain(picture: DicomPicture) -> Array:
+    height, width, channels = picture.height_px, picture.width_px, picture.channels
+    kind = np.dtype("<u2" if picture.bits_allocated == 16 else "u1")
+    if picture.photometric == "YBR_FULL_422":
+        return _of_422(_first(picture.frame, height * width * 2, kind), height, width)
+    samples = _first(picture.frame, height * width * channels, kind)
+    if picture.is_planar and channels > 1:
+        return _used(np.moveaxis(samples.reshape(channels, height, width), 0, -1), picture)
+    return _used(samples.reshape(height, width, channels), picture)
+
+
+def _first(frame: bytes, count: int, kind: "np.dtype[Any]") -> Array:
+    if len(frame) < count * kind.itemsize:
+        raise damaged("DICOM", ENDS_EARLY)
+    return np.frombuffer(frame, kind, count)
+
+
+def _of_422(samples: Array, height: int, width: int) -> Array:
+    """Two brightnesses, then one color for both."""
+    if width % 2 or samples.dtype != np.uint8:
+        raise damaged("DICOM", "its description of the pixels contradicts itself")
+    pairs = samples.reshape(height, width // 2, 4)
+    whole = np.empty((height, width, 3), np.uint8)
+    whole[:, 0::2, 0], whole[:, 1::2, 0] = pairs[..., 0], pairs[..., 1]
+    for channel in (1, 2):
+        whole[:, 0::2, channel] = whole[:, 1::2, channel] = pairs[..., channel + 1]
+    return whole
+
+
+def _used(samples: Array, picture: DicomPicture) -> Array:
+    """Without what an archive may have put above the bits that are used."""
+    return samples if picture.bits == picture.bits_allocated else samples & ((1 << picture.bits) - 1)
+
+
+def _run_lengths(picture: DicomPicture) -> Array:
+    """A segment for each byte of each channel, the high bytes first."""
+    height, width, deep = picture.height_px, picture.width_px, picture.bits_allocated // 8
+    count, *offsets = struct.unpack_from("<16I", picture.frame)
+    if picture.photometric == "YBR_FULL_422" or count != picture.channels * deep:
+        raise damaged("DICOM", "its picture has another number of channels than it says")
+    ends = [*offsets[1:count], len(picture.frame)]
+    planes = [
+        _unpacked(picture.frame[start:end], height * width) for start, end in zip(offsets[:count], ends, strict=True)
+    ]
+    joined = np.stack(planes, axis=-1).reshape(height, width, picture.channels, deep)
+    if deep == 1:
+        return _used(joined[..., 0], picture)
+    return _used((joined[..., 0].astype(np.uint16) << 8) | joined[..., 1], picture)
+
+
+def _unpacked(packed: bytes, size: int) -> Array:
+    """PackBits, up to so many bytes."""
+    whole, position = bytearray(), 0
+    while len(whole) < size:
+        if position >= len(packed):
+            raise damaged("DICOM", ENDS_EARLY)
+        control = packed[position]
+        if control < 128:
+            whole += packed[position + 1 : position + 2 + control]
+            position += 2 + control
+        elif control > 128:
+            whole += packed[position + 1 : position + 2] * (257 - control)
+            position += 2
+        else:
+            position += 1
+    return np.frombuffer(bytes(whole[:size]), np.uint8)
+
+
+def _jpeg_2000(picture: DicomPicture) -> Array:
+    from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
+
+    with Jpeg2KImageFile(io.BytesIO(picture.frame)) as image:
+        if image.size != (picture.width_px, picture.height_px):
+            raise damaged("DICOM", "its picture has another size than it says")
+        image.load()
+        samples = np.asarray(image)
+    return _used(samples[..., None] if samples.ndim == 2 else samples, picture)
+
+
+_DECODERS = {"plain": _plain, "RLE": _run_lengths, "JPEG 2000": _jpeg_2000}
