@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from skinlens.clinical import PHOTOTYPES, PLANS
 from skinlens.criteria import CHECKLIST
-from skinlens.formatting import Unit, entered_length
+from skinlens.formatting import Unit, counted, entered_length
 from skinlens.labels import DIAGNOSES, IMPRESSIONS
 
 DONE: Mapping[tuple[str, str], str] = {
@@ -102,7 +102,7 @@ def value(name: str, stored: str | None, unit: Unit = "mm") -> str:
     if not stored:
         return "none"
     if name == "plan_months":
-        return "1 month" if stored == "1" else f"{stored} months"
+        return counted(int(stored), "month")
     if name == "seven_point":
         return re.sub(r"[a-z_]+", lambda found: _CHECKLIST.get(found[0], found[0]), stored)
     if name == "outlines":

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Literal
 
 from skinlens.criteria import NO_CRITERIA, Criteria
+from skinlens.formatting import counted
 
 PlanAction = Literal["excise", "recheck", "discharge", "other"]
 
@@ -39,7 +40,7 @@ class Plan:
         """In words: "follow-up in 3 months: dermoscopy again"."""
         said = PLANS[self.action]
         if self.months is not None:
-            said += " in 1 month" if self.months == 1 else f" in {self.months} months"
+            said += f" in {counted(self.months, 'month')}"
         return f"{said}: {self.text.strip()}" if self.text.strip() else said
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Literal, get_args
 
 from skinlens.errors import InvalidEntry
+from skinlens.formatting import counted
 
 AbcdReading = Literal["benign", "suspicious", "highly suspicious"]
 ChecklistVersion = Literal["1998", "2011"]
@@ -149,7 +150,7 @@ def abcd_of(counts: Sequence[int | None]) -> Abcd | PartialAbcd | None:
     return PartialAbcd(*counts) if whole else None
 
 
-def counted(counts: Sequence[int | None]) -> str:
+def counts_words(counts: Sequence[int | None]) -> str:
     """What was counted of A, B, C and D: "A 2, B 3"."""
     return ", ".join(f"{sign} {count}" for sign, count in zip("ABCD", counts, strict=True) if count is not None)
 
@@ -199,7 +200,7 @@ class SevenPoint:
 
     @property
     def summary(self) -> str:
-        points = "1 point" if self.score == 1 else f"{self.score} points"
+        points = counted(self.score, "point")
         reading = "suspicious" if self.suspicious else "not suspicious"
         return f"7-point checklist ({self.version}, limit {self.limit}): {points}, {reading}"
 

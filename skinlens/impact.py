@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from skinlens.errors import ParameterError
+from skinlens.formatting import grouped, interval
 
 WEEKS = 46
 """Of work in a year."""
@@ -206,12 +207,12 @@ def impact_words(found: Impact) -> tuple[str, ...]:
     hours, avoided = found.hours_saved, found.excisions_avoided
     spent, fewer = ("more" if one.value < 0 else other for one, other in ((hours, "less"), (avoided, "fewer")))
     return (
-        f"Time, under these inputs: {_amount(hours, hours.value < 0)} hours a year {spent} for {found.lesions:,.0f} "
-        "lesions.",
+        f"Time, under these inputs: {_amount(hours, hours.value < 0)} hours a year {spent} for "
+        f"{grouped(found.lesions)} lesions.",
         "Excisions of lesions that are no melanoma, if the cut-off alone decided: "
-        f"{_amount(avoided, avoided.value < 0)} {fewer} a year ({found.excisions_before:,.0f} today).",
-        f"Melanomas below the cut-off: {_amount(found.melanomas_missed, False)} of {found.melanomas:,.0f} a year "
-        f"({found.melanomas_missed_before:,.0f} missed today). No sum of money stands for them.",
+        f"{_amount(avoided, avoided.value < 0)} {fewer} a year ({grouped(found.excisions_before)} today).",
+        f"Melanomas below the cut-off: {_amount(found.melanomas_missed, False)} of {grouped(found.melanomas)} a year "
+        f"({grouped(found.melanomas_missed_before)} missed today). No sum of money stands for them.",
         "This is arithmetic on the inputs, no forecast: the cut-off must never decide alone.",
     )
 
@@ -219,8 +220,8 @@ def impact_words(found: Impact) -> tuple[str, ...]:
 def _amount(one: Estimate, turned: bool) -> str:
     """The interval beside the value; counted the other way where the words say "more" of a loss."""
     value, low, high = (-one.value, -one.high, -one.low) if turned else _ends(one)
-    ends = f"{low:,.0f} to {high:,.0f}"
-    return f"{value:,.0f} ({ends})" if f"{low:,.0f}" != f"{high:,.0f}" else f"{value:,.0f}"
+    said, *ends = (grouped(amount) for amount in (value, low, high))
+    return interval(said, *ends) if ends[0] != ends[1] else said
 
 
 def _ends(one: Estimate) -> tuple[float, float, float]:

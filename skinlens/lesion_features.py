@@ -13,6 +13,7 @@ from PIL import Image
 
 from skinlens.criteria import RULE_COLORS
 from skinlens.errors import InvalidEntry
+from skinlens.formatting import rounded_percent
 from skinlens.records import Array, Mask, Outline, Photo
 from skinlens.segmentation.contour import at_equal_distances, catmull_rom, rasterize
 
@@ -121,18 +122,18 @@ class AbcdSuggestion:
     def summary(self) -> tuple[str, str, str]:
         """A sentence each on A, B and C, with the numbers."""
         sides = " and ".join(
-            f"{100 * axis.shape:.0f}\u00a0% of the shape and a color difference of {axis.color:.0f}"
+            f"{rounded_percent(axis.shape)} of the shape and a color difference of {axis.color:.0f}"
             for axis in self.axes
         )
         drops = ", ".join(f"{segment.drop:.0f}" for segment in self.segments)
-        seen = [f"{one.name} {100 * one.share:.0f}\u00a0%" for one in self.colors if one.present]
+        seen = [f"{one.name} {rounded_percent(one.share)}" for one in self.colors if one.present]
         return (
             f"A {self.asymmetry} suggested: across its two axes the lesion differs by {sides} (asymmetric above "
-            f"{100 * SHAPE_LIMIT:.0f}\u00a0% or {COLOR_LIMIT:.0f}).",
+            f"{rounded_percent(SHAPE_LIMIT)} or {COLOR_LIMIT:.0f}).",
             f"B {self.border} suggested: color steps at the border of the eight segments: {drops} (abrupt from "
             f"{DROP_LIMIT:.0f}).",
             f"C {self.color_count} suggested: {', '.join(seen) or 'no color on enough of it'} (counted from "
-            f"{100 * COLOR_SHARE_LIMIT:.0f}\u00a0% of the lesion).",
+            f"{rounded_percent(COLOR_SHARE_LIMIT)} of the lesion).",
         )
 
 

@@ -5,7 +5,7 @@ import re
 from typing import NamedTuple
 
 from skinlens.criteria import Criteria
-from skinlens.formatting import number, percent
+from skinlens.formatting import number, percent, rounded_percent
 from skinlens.labels import BY_CODE, CODES, MELANOMA
 from skinlens.records import (
     AIMED_SENSITIVITY,
@@ -69,7 +69,7 @@ def cause(quality: QualityReport) -> str:
 def threshold_statement(prediction: Prediction) -> str:
     """On which side of its cut-off melanoma lies, and what that cut-off does where it was chosen."""
     threshold = prediction.melanoma_threshold
-    aim = f" for a sensitivity of at least {100 * AIMED_SENSITIVITY:.0f}\u00a0%"
+    aim = f" for a sensitivity of at least {rounded_percent(AIMED_SENSITIVITY)}"
     if threshold.sensitivity < AIMED_SENSITIVITY:
         aim = ""
     return (
@@ -131,7 +131,7 @@ def agreement(impression: str | None, quality: QualityReport, prediction: Predic
 def _told_apart(left: float, right: float) -> tuple[str, str]:
     """Two probabilities in percent, with as many digits, from one up, as it takes to see that they differ."""
     for digits in range(1, 6):
-        words = [f"{100 * prob:.{digits}f}\u00a0%" for prob in (left, right)]
+        words = [rounded_percent(prob, digits) for prob in (left, right)]
         if words[0] != words[1]:
             return words[0], words[1]
     return percent(left), percent(right)
@@ -140,11 +140,12 @@ def _told_apart(left: float, right: float) -> tuple[str, str]:
 def set_words(prediction: Prediction, found: PredictionSet) -> str:
     """Which classes cannot be ruled out, the most probable first, and at which level."""
     if len(found.codes) == len(CODES):
-        return f"None of the seven classes can be ruled out ({_level(found)} confidence)."
+        return f"None of the seven classes can be ruled out ({rounded_percent(found.level)} confidence)."
     if len(found.codes) == 1:
-        return f"Only {BY_CODE[found.codes[0]].name} remains ({_level(found)} confidence)."
+        return f"Only {BY_CODE[found.codes[0]].name} remains ({rounded_percent(found.level)} confidence)."
     listed = sorted(found.codes, key=prediction.prob, reverse=True)
-    return f"Cannot be ruled out ({_level(found)} confidence): {', '.join(BY_CODE[code].name for code in listed)}."
+    named = ", ".join(BY_CODE[code].name for code in listed)
+    return f"Cannot be ruled out ({rounded_percent(found.level)} confidence): {named}."
 
 
 def set_promise(found: PredictionSet) -> str:
@@ -181,10 +182,6 @@ def set_statement(prediction: Prediction) -> str:
     if found is None:
         return ""
     return " ".join(filter(None, (set_words(prediction, found), set_promise(found), set_remark(prediction))))
-
-
-def _level(found: PredictionSet) -> str:
-    return f"{100 * found.level:.0f}\u00a0%"
 
 
 CONTEXT_PRIOR = (

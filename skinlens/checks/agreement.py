@@ -15,7 +15,7 @@ from jaxtyping import Float64
 from skinlens.checks.contract import Comparison, Found, Row
 from skinlens.errors import SkinLensError
 from skinlens.explain import METHODS
-from skinlens.formatting import part
+from skinlens.formatting import decimal, part, rounded_percent
 from skinlens.records import Array, CheckResult, Explanation, Heatmap, Mask, Method
 
 HOTTEST = 0.2
@@ -44,11 +44,11 @@ CHANCE = HOTTEST / (2 - HOTTEST)
 HOTTEST_PART = f"hottest {part(HOTTEST)}"
 SHARED_HELP = (
     f"of the area that either map has in its {HOTTEST_PART}, how much both have. 100 % is the same area, about "
-    f"{100 * CHANCE:.0f} % is chance, 0 % is apart."
+    f"{rounded_percent(CHANCE)} is chance, 0 % is apart."
 )
 SAME_AREA_HELP = (
-    f"From {100 * SAME_AREA:.0f} % on they count as the same area: each then shares "
-    f"{100 * 2 * SAME_AREA / (1 + SAME_AREA):.0f} % of its own."
+    f"From {rounded_percent(SAME_AREA)} on they count as the same area: each then shares "
+    f"{rounded_percent(2 * SAME_AREA / (1 + SAME_AREA))} of its own."
 )
 """What ``hottest_iou`` and its limit mean, for the reader of a table."""
 
@@ -101,15 +101,15 @@ class AgreementCheck(Comparison):
     help = f"""
 **Same order of heat**: rank correlation of all pixels. 1 is the same order from cold to hot, 0 unrelated, -1 reversed.
 
-**{HOTTEST_PART.capitalize()} shared**: {SHARED_HELP} {SAME_AREA_HELP} From {100 * OVERLAP:.0f} % on they overlap in
-part.
+**{HOTTEST_PART.capitalize()} shared**: {SHARED_HELP} {SAME_AREA_HELP} From {rounded_percent(OVERLAP)} on they overlap
+in part.
 
 **Centers apart**: between the centers of the hottest areas, in % of the picture's diagonal. 0 % is the same center.
 
 Agreement does not make a map right. Grad-CAM and Score-CAM read the same inner patterns of the network: on
 {STUDIED_PHOTOS} photos of the validation set they always pointed to the same area, and so did, in
-{100 * MISMATCHED_AGREE:.0f} % of the pairs, their maps of two *different* photos, because lesions lie in the middle.
-That LIME points to the same area is rare, and says more.
+{rounded_percent(MISMATCHED_AGREE)} of the pairs, their maps of two *different* photos, because lesions lie in the
+middle. That LIME points to the same area is rare, and says more.
 """
     columns = ("Maps", "Same order of heat", f"{HOTTEST_PART.capitalize()} shared", "Centers apart, of the diagonal")
     in_line = True
@@ -125,9 +125,9 @@ That LIME points to the same area is rare, and says more.
         return [
             (
                 f"{METHODS[pair.first].title} and {METHODS[pair.second].title}",
-                f"{pair.spearman:.2f}",
-                f"{100 * pair.hottest_iou:.0f} %",
-                f"{pair.center_distance_percent:.0f} %",
+                decimal(pair.spearman, 2),
+                rounded_percent(pair.hottest_iou),
+                rounded_percent(pair.center_distance_percent / 100),
             )
             for pair in _pairs(results)
         ]

@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float32, Float64, Int
 
 from skinlens.checks.contract import Found, MapCheck, Row, Subject, target_of
 from skinlens.explain import seed_of
-from skinlens.formatting import percent
+from skinlens.formatting import percent, rounded_percent
 from skinlens.imaging.preprocess import to_batch
 from skinlens.inference.classifier import Classifier
 from skinlens.labels import INDEX
@@ -101,7 +101,7 @@ and the check tells less.
         return (
             f"{percent(found['deletion'])} (chance {percent(found['random_deletion_mean'])})",
             f"{percent(found['insertion'])} (chance {percent(found['random_insertion_mean'])})",
-            f"{100 * found['average_drop']:.0f} %",
+            rounded_percent(found["average_drop"]),
             "better than chance" if found["better_than_chance"] else "not clearly better than chance",
         )
 

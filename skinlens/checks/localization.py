@@ -15,6 +15,7 @@ import numpy as np
 
 from skinlens.checks.contract import Found, MapCheck, Row, Subject
 from skinlens.errors import SkinLensError
+from skinlens.formatting import rounded_percent
 from skinlens.records import CheckResult, Explanation, Heatmap, Mask, Progress
 from skinlens.segmentation.contour import mask_in_view
 
@@ -72,17 +73,17 @@ A map that looks at the lesion is not right for that alone, and what surrounds a
     def row(self, result: CheckResult) -> Row:
         found = result.figures
         point = {0.0: "outside", 1.0: "inside"}.get(
-            found["pointing"], f"{100 * found['pointing']:.0f} % of them inside"
+            found["pointing"], f"{rounded_percent(found['pointing'])} of them inside"
         )
-        inside = f"{100 * found['inside']:.0f} % (lesion: {100 * found['area']:.0f} %)"
+        inside = f"{rounded_percent(found['inside'])} (lesion: {rounded_percent(found['area'])})"
         return inside, point, found["verdict"]
 
     def summary(self, result: CheckResult) -> str:
         found, outline = result.figures, result.settings["outline"]
         where = "inside" if found["pointing"] > 0.5 else "outside"
         return (
-            f"{100 * found['inside']:.0f} % of the heat lies inside the {outline['made_by']}'s outline of the lesion, "
-            f"which takes up {100 * found['area']:.0f} % of the picture; the hottest point is {where}."
+            f"{rounded_percent(found['inside'])} of the heat lies inside the {outline['made_by']}'s outline of the "
+            f"lesion, which takes up {rounded_percent(found['area'])} of the picture; the hottest point is {where}."
         )
 
 

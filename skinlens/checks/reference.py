@@ -31,7 +31,7 @@ from skinlens.checks.agreement import HOTTEST_PART, SAME_AREA, SAME_AREA_HELP, S
 from skinlens.checks.contract import Found, OfMaps, Row, Subject, require_same_photo
 from skinlens.checks.reference_worker import WorkerRequest, WorkerResult
 from skinlens.errors import SkinLensError
-from skinlens.formatting import percent
+from skinlens.formatting import decimal, percent, rounded_percent
 from skinlens.imaging.preprocess import to_batch
 from skinlens.inference.release import weights_directory
 from skinlens.labels import BY_CODE, CODES
@@ -106,9 +106,9 @@ amiss.
     def row(self, result: CheckResult) -> Row:
         figures = result.figures
         return (
-            "no order" if figures["spearman"] is None else f"{figures['spearman']:.2f}",
-            f"{100 * figures['hottest_iou']:.0f} %",
-            f"{100 * figures['mean_difference']:.1f} % of the scale",
+            "no order" if figures["spearman"] is None else decimal(figures["spearman"], 2),
+            rounded_percent(figures["hottest_iou"]),
+            f"{rounded_percent(figures['mean_difference'], 1)} of the scale",
             "same area" if figures["same_area"] else "another area",
         )
 
@@ -123,9 +123,11 @@ amiss.
             )
         area = "the same area" if found["same_area"] else "another area"
         order = (
-            "one of the maps has no order" if found["spearman"] is None else f"rank correlation {found['spearman']:.2f}"
+            "one of the maps has no order"
+            if found["spearman"] is None
+            else f"rank correlation {decimal(found['spearman'], 2)}"
         )
-        shared = f"{100 * found['hottest_iou']:.0f}\u00a0%"
+        shared = rounded_percent(found["hottest_iou"])
         return f"The published library points to {area}: of the {HOTTEST_PART}s {shared} is shared, {order}."
 
 

@@ -21,7 +21,7 @@ from PIL import Image
 from skinlens.checks.agreement import HOTTEST_PART, OVERLAP, SHARED_HELP, hottest_iou, spearman
 from skinlens.checks.contract import Found, MapCheck, Row, Subject, target_of
 from skinlens.explain import METHODS, explain
-from skinlens.formatting import percent
+from skinlens.formatting import decimal, percent, rounded_percent
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import InputSpec, crop_box
 from skinlens.inference.classifier import Classifier
@@ -57,12 +57,13 @@ class RobustnessCheck(MapCheck):
     question = "Do the maps stay in place?"
     help = f"""
 Each map is made again from the photo turned by {TURN_DEGREES:.0f}° to either side, and from the photo made
-{100 * BRIGHTNESS:.0f} % brighter and darker: less than the difference between two photos of one lesion. Turned maps
-are turned back before they are compared. LIME, in which chance has a part, is made again with {SEEDS} other seeds too.
+{rounded_percent(BRIGHTNESS)} brighter and darker: less than the difference between two photos of one lesion. Turned
+maps are turned back before they are compared. LIME, in which chance has a part, is made again with {SEEDS} other seeds
+too.
 
 **Shared**: {SHARED_HELP} **Order**: rank correlation of all pixels; 1 is the same order from cold to hot, 0
-unrelated. The worst of each kind of change is shown. A map is called steady if it shares {100 * STEADY:.0f} % or more
-each time, and said to move in part from {100 * OVERLAP:.0f} % on.
+unrelated. The worst of each kind of change is shown. A map is called steady if it shares {rounded_percent(STEADY)} or
+more each time, and said to move in part from {rounded_percent(OVERLAP)} on.
 
 The model itself may answer otherwise to the changed photo. Then a map rightly moves; so its probabilities stand beside.
 """
@@ -118,12 +119,12 @@ The model itself may answer otherwise to the changed photo. Then a map rightly m
 
     def summary(self, result: CheckResult) -> str:
         found, said = result.figures, verdict(result.figures["least_shared"])
-        brightness = 100 * result.settings["brightness"]
+        brightness = rounded_percent(result.settings["brightness"])
         trials = [
-            f"{100 * min(one['hottest_iou'] for one in made):.0f}\u00a0% {when}"
+            f"{rounded_percent(min(one['hottest_iou'] for one in made))} {when}"
             for made, when in (
                 (found["changes"][:2], f"with the photo turned by {result.settings['turn_degrees']:.0f}°"),
-                (found["changes"][2:], f"with it {brightness:.0f}\u00a0% brighter or darker"),
+                (found["changes"][2:], f"with it {brightness} brighter or darker"),
                 (found["seeds"], "with another seed"),
             )
             if made
@@ -154,8 +155,8 @@ def _worst(trials: Sequence[Mapping[str, Any]]) -> str:
     """The least likeness of some trials in words."""
     shared = min(one["hottest_iou"] for one in trials)
     orders = [one["spearman"] for one in trials]
-    order = "no order left" if None in orders else f"order {min(orders):.2f}"
-    return f"shared {100 * shared:.0f}\u00a0%, {order}"
+    order = "no order left" if None in orders else f"order {decimal(min(orders), 2)}"
+    return f"shared {rounded_percent(shared)}, {order}"
 
 
 def other_seeds(explanation: Explanation) -> tuple[int, ...]:
@@ -220,8 +221,8 @@ def brightened(pixels: Pixels, factor: float) -> Pixels:
 _CHANGES: tuple[tuple[str, float, Callable[[Pixels], Pixels]], ...] = (
     (f"turned by {TURN_DEGREES:.0f}° to the left", TURN_DEGREES, lambda pixels: turned(pixels, TURN_DEGREES)),
     (f"turned by {TURN_DEGREES:.0f}° to the right", -TURN_DEGREES, lambda pixels: turned(pixels, -TURN_DEGREES)),
-    (f"{100 * BRIGHTNESS:.0f} % brighter", 0.0, lambda pixels: brightened(pixels, 1 + BRIGHTNESS)),
-    (f"{100 * BRIGHTNESS:.0f} % darker", 0.0, lambda pixels: brightened(pixels, 1 - BRIGHTNESS)),
+    (f"{rounded_percent(BRIGHTNESS)} brighter", 0.0, lambda pixels: brightened(pixels, 1 + BRIGHTNESS)),
+    (f"{rounded_percent(BRIGHTNESS)} darker", 0.0, lambda pixels: brightened(pixels, 1 - BRIGHTNESS)),
 )
 """In words, by how many degrees the photo is turned, and the change itself."""
 

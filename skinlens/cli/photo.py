@@ -14,6 +14,7 @@ from skinlens.case_record import Analysis
 from skinlens.cli import options
 from skinlens.errors import ParameterError, SkinLensError
 from skinlens.explain import AGAINST, METHODS, explain
+from skinlens.formatting import duration, percent
 from skinlens.inference.patient_context import SITES, PatientContext, context_of
 from skinlens.inference.release import load_manifest, weights_directory
 from skinlens.labels import CODES, DISCLAIMER, LABELS
@@ -144,7 +145,7 @@ def explain_photo(
                 "diagnostics": dict(explanation.diagnostics),
             }
         )
-        print(f"{method}: {explanation.duration_ms:.0f} ms", file=sys.stderr)
+        print(f"{method}: {duration(explanation.duration_ms)}", file=sys.stderr)
     if as_json:
         options.print_json({**_answer(photo, analysis, bundled=_bundled(weights)), "explanations": maps})
     else:
@@ -226,11 +227,11 @@ def _summary(answer: dict[str, Any]) -> str:
     lines = [answer["photo"]]
     if answer["reliable"]:
         for label in sorted(LABELS, key=lambda label: -answer["probs"][label.code]):
-            lines.append(f"  {answer['probs'][label.code]:6.1%}  {label.name} ({label.risk})")
+            lines.append(f"  {percent(answer['probs'][label.code]):>8}  {label.name} ({label.risk})")
     if answer["reliable"] and (known := answer.get("with_context")):
         lines.append(f"  With {PatientContext(known['age_years'], known['sex'], known['site']).words}:")
         for label in sorted(LABELS, key=lambda label: -known["probs"][label.code]):
-            lines.append(f"    {known['probs'][label.code]:6.1%}  {label.name}")
+            lines.append(f"    {percent(known['probs'][label.code]):>8}  {label.name}")
         lines.append(f"  {CONTEXT_PRIOR}")
     lines += [f"  {sentence}" for sentence in answer["verdict"]]
     lines += [f"  Note: {note}" for note in answer["notes"]]

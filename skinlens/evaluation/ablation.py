@@ -21,8 +21,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from skinlens import clock, metrics
 from skinlens.errors import RecipeError
-from skinlens.evaluation.bootstrap import RESAMPLES, SEED, Estimate, with_ci
+from skinlens.evaluation.bootstrap import RESAMPLES, SEED, with_ci
 from skinlens.evaluation.previous_results import merge_previous_results
+from skinlens.formatting import estimate
 from skinlens.imaging.preprocess import normalize
 from skinlens.inference.calibration import fit_temperature, softmax
 from skinlens.inference.classifier import load_classifier
@@ -370,11 +371,7 @@ def summary(result: dict[str, Any]) -> str:
         for row in protocol["rows"]:
             figures = row["figures"]
             said = [figures[one] for one in ("balanced_accuracy", "accuracy", "melanoma_auc")] if figures else []
-            lines.append(f"  {row['title']:<50} {'  '.join(map(_words, said)) or row['status']}")
+            lines.append(f"  {row['title']:<50} {'  '.join(map(estimate, said)) or row['status']}")
     for one in result["protocols"]["lesion"]["differences"]:
-        lines.append(f"  {one['of']} - {one['minus']}: {_words(one['figures']['balanced_accuracy'])}")
+        lines.append(f"  {one['of']} - {one['minus']}: {estimate(one['figures']['balanced_accuracy'])}")
     return "\n".join(lines)
-
-
-def _words(figure: Estimate) -> str:
-    return "–" if figure["value"] is None else f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"

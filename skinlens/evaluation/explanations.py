@@ -34,6 +34,7 @@ from skinlens.evaluation.approximation_gates import gates_in_words
 from skinlens.evaluation.bootstrap import RESAMPLES, SEED, Estimate, finite, with_ci
 from skinlens.evaluation.model_randomization import compare_networks
 from skinlens.explain import METHODS, explain, seed_of
+from skinlens.formatting import estimate
 from skinlens.imaging.intake import read_trusted_photo
 from skinlens.imaging.preprocess import crop_box, to_batch
 from skinlens.inference.classifier import Classifier, load_classifier
@@ -255,9 +256,9 @@ def summary(result: dict[str, Any]) -> str:
         failed = [name for name, passed in found["verdicts"].items() if passed is False]
         lines += [
             f"  {METHODS[method].title}: {'fails: ' + ', '.join(failed) if failed else 'passes all four tests'}",
-            f"    gain over random maps   {_words(found['gain_over_random'])}",
-            f"    heat inside the lesion  {_words(found['inside'])}, even heat {_words(found['area'])}",
-            f"    hottest point inside    {_words(found['pointing'])}",
+            f"    gain over random maps   {estimate(found['gain_over_random'])}",
+            f"    heat inside the lesion  {estimate(found['inside'])}, even heat {estimate(found['area'])}",
+            f"    hottest point inside    {estimate(found['pointing'])}",
             "    like the untrained      "
             + ", ".join(f"{one['stage']} {one['spearman_median']:.2f}" for one in found["randomised"]),
             f"    like the float network  {found['float']['spearman_median']:.3f}, "
@@ -265,11 +266,5 @@ def summary(result: dict[str, Any]) -> str:
         ]
     for pair in result["agreement"]:
         names = " and ".join(METHODS[method].title for method in pair["methods"])
-        lines.append(f"  {names}: rank correlation {_words(pair['spearman'])}")
+        lines.append(f"  {names}: rank correlation {estimate(pair['spearman'])}")
     return "\n".join(lines)
-
-
-def _words(figure: Estimate) -> str:
-    if figure["value"] is None:
-        return "–"
-    return f"{figure['value']:.3f} ({figure['low']:.3f}–{figure['high']:.3f})"

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from skinlens import clock
 from skinlens.evaluation.ground_truth import read_labels, rows_with_picture
 from skinlens.evaluation.predictions import answer
+from skinlens.formatting import rounded_percent
 from skinlens.imaging.artifacts import Artifact, with_artifact
 from skinlens.imaging.intake import photo_from_pixels, read_trusted_photo
 from skinlens.imaging.preprocess import InputSpec, model_view
@@ -162,7 +163,7 @@ def summary(result: dict[str, Any]) -> str:
             head,
             *(
                 f"{row['change']:<42}{row['median']:>7.3f} {row['p90']:>7.3f} {row['p95']:>7.3f} {row['largest']:>7.3f}"
-                f" {row['top_changed']:>6} {row['side_changed']:>5} {row['melanoma_within']:>11.0%}"
+                f" {row['top_changed']:>6} {row['side_changed']:>5} {rounded_percent(row['melanoma_within']):>11}"
                 for row in rows
             ),
         ]

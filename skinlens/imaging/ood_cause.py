@@ -25,7 +25,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 from PIL import Image, ImageFilter
 
-from skinlens.formatting import number
+from skinlens.formatting import number, rounded_percent
 from skinlens.records import Array, QualityCheck
 
 MIN_CONTRAST, MIN_SATURATION_PERCENT = 9.0, 9.0
@@ -81,7 +81,7 @@ def likely_cause(
     if len(colored) >= len(inside) / 2:
         foreign = foreign_color_percent(colored)
         if foreign > MAX_FOREIGN_COLOR_PERCENT:
-            return FOREIGN_COLORS.format(percent=f"{foreign:.0f}\u00a0%")
+            return FOREIGN_COLORS.format(percent=rounded_percent(foreign / 100))
         if saturation_percent(colored) < MIN_SATURATION_PERCENT:
             return COLORLESS
     even = float(luminance[disc].std()) < MIN_CONTRAST

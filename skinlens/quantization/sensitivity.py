@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from skinlens.formatting import rounded_percent
 from skinlens.imaging.preprocess import normalize
 from skinlens.inference.engine import Engine
 from skinlens.quantization.ptq import Calibration, export_backbone, head_of, parity, quantize
@@ -70,7 +71,7 @@ def draw_sensitivity(found: dict[str, Any], path: Path) -> None:
     figure = Figure(figsize=(8, 4.2), layout="constrained")
     axes = figure.subplots()
     bars = axes.barh([row["group"] for row in rows], [row["logit_mean_abs"] for row in rows], color="#0072B2")
-    axes.bar_label(bars, [f"{row['top1_agreement']:.1%}" for row in rows], padding=4, fontsize=8)
+    axes.bar_label(bars, [rounded_percent(row["top1_agreement"], 1) for row in rows], padding=4, fontsize=8)
     axes.set_xlabel("mean distance of the logits from the float network; beside the bars: same class first")
     axes.margins(x=0.12)
     axes.spines[["top", "right"]].set_visible(False)

@@ -12,7 +12,7 @@ from skinlens import __version__
 from skinlens.case_record import CaseRecord
 from skinlens.clock import local_minute
 from skinlens.followup import measures
-from skinlens.formatting import Unit, length, percent
+from skinlens.formatting import Unit, counted, length, percent
 from skinlens.imaging.preprocess import InputSpec, crop_box
 from skinlens.labels import BY_CODE, DIAGNOSES, DISCLAIMER, IMPRESSIONS, LABELS, Label, Risk
 from skinlens.records import LIKENESS, Case, OutlineMaker, Pixels, QualityReport, Status, Visit
@@ -300,7 +300,7 @@ def _diagnosis(visit: Visit) -> str:
 def _not_printed(count: int) -> str:
     if not count:
         return ""
-    characters = "1 character" if count == 1 else f"{count} characters"
+    characters = counted(count, "character")
     return f"{characters} of this case could not be printed and stand as {PLACEHOLDER}."
 
 

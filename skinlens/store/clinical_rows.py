@@ -16,7 +16,7 @@ from skinlens.clinical import (
     Recall,
     months_after,
 )
-from skinlens.criteria import ABCD_RULE, Abcd, Criteria, PartialAbcd, SevenPoint, abcd_of, counted
+from skinlens.criteria import ABCD_RULE, Abcd, Criteria, PartialAbcd, SevenPoint, abcd_of, counts_words
 from skinlens.errors import InvalidEntry
 from skinlens.formatting import in_both_units
 from skinlens.labels import DIAGNOSES
@@ -201,7 +201,7 @@ def in_words(column: str, value: Any) -> str | None:
     if value is None or (isinstance(value, str) and column not in {"abcd", "seven_point"}):
         return value
     if column == "abcd":
-        return counted(_abcd_counts(value))
+        return counts_words(_abcd_counts(value))
     if column == "seven_point":
         found = _seven_point_of(value)
         return None if found is None else f"{', '.join(found.present) or 'none'} ({found.version})"

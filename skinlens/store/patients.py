@@ -8,6 +8,7 @@ from skinlens import __version__
 from skinlens.case_record import Changes, Subject
 from skinlens.clock import today
 from skinlens.errors import CaseNotFound, Conflict, InvalidEntry
+from skinlens.formatting import rounded_percent
 from skinlens.records import BodyPosition, Sex
 from skinlens.store import validation
 from skinlens.store.database import must_be_whole
@@ -208,7 +209,7 @@ def place_lesion(db: Database, lesion_id: int, position: BodyPosition | None, ex
 def _place_words(position: BodyPosition | None) -> str | None:
     if position is None:
         return None
-    return f"{position.view}, {100 * position.x:.1f} % across, {100 * position.y:.1f} % down"
+    return f"{position.view}, {rounded_percent(position.x, 1)} across, {rounded_percent(position.y, 1)} down"
 
 
 def add_lesion(db: Database, patient_id: int | None, typed: validation.NewLesion) -> int:

@@ -62,7 +62,7 @@ def test_the_model_page_shows_figures_of_its_own_model_alone(
         (tmp_path / "evaluation-val.json").write_text(json.dumps(content))
         turn(agreed, "performance")
         assert not agreed.exception
-        assert ("0.700 (0.600 to 0.750)" in read(agreed)) is shown
+        assert ("0.700 (0.600–0.750)" in read(agreed)) is shown
         assert ("figures were not measured yet" in read(agreed)) is not shown
         topic(agreed, "Errors")
         assert len(agreed.get("plotly_chart")) == (2 if shown else 0)
@@ -87,5 +87,5 @@ def test_photos_of_other_clinics_have_their_own_table(
     (tmp_path / "evaluation-other_clinic.json").write_text(json.dumps(content))
     turn(agreed, "performance")
     said = read(agreed)
-    for part in ("other clinic: 42 photos, 9 melanomas", "0.810 (0.710 to 0.860)", "0.600 (0.500 to 0.650)", "0.300 ("):
+    for part in ("other clinic: 42 photos, 9 melanomas", "0.810 (0.710–0.860)", "0.600 (0.500–0.650)", "0.300 ("):
         assert part in said

@@ -18,7 +18,7 @@ from skinlens.store import CaseStore, NewLesion, NewVisit
 from skinlens.ui.components.words import percent, plain
 from skinlens.ui.state.jobs import Job
 from skinlens.ui.visit import trust
-from skinlens.ui.visit.artifacts import chart, points
+from skinlens.ui.visit.artifacts import chart
 from tests.app.conftest import press, read, turn, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]
@@ -157,7 +157,6 @@ def test_the_bars_are_the_changes_and_their_lines_reach_the_extremes() -> None:
     assert list(bars.x + bars.error_x.array) == pytest.approx([30, -10])
     assert list(bars.x - bars.error_x.arrayminus) == pytest.approx([10, -10])
     assert bars.marker.color[0] != bars.marker.color[1]
-    assert (points(0.041), points(-0.1)) == ("+4.1 points", "−10.0 points")
 
 
 def test_the_line_waits_for_all_that_it_judges(mapped: AppTest, until: Until) -> None:

@@ -30,16 +30,6 @@ EXPLAINED = {
 }
 
 
-def interval(figure: Mapping[str, float | None] | None) -> str:
-    """A value with its 95 % interval; None where it was not measured."""
-    if figure is None:
-        return "not measured"
-    value, low, high = figure["value"], figure["low"], figure["high"]
-    if value is None:
-        return "not measurable"
-    return f"{value:.3f}" if low is None or high is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
-
-
 def recall_chart(measured: Mapping[str, Any]) -> go.Figure:
     """Of each class, the share that the model puts first, with its 95 % interval."""
     figure = go.Figure()

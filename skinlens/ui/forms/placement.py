@@ -7,6 +7,7 @@ from html import escape
 
 import streamlit as st
 
+from skinlens.formatting import counted
 from skinlens.records import BodyPosition, Case, Lesion, Patient, Visit
 from skinlens.store import CaseRow, CaseStore, NewLesion, NewPatient
 from skinlens.ui.components import widgets
@@ -249,7 +250,7 @@ def _pick(
 def _card(lesion: Lesion, visits: Sequence[Visit], pictures: dict[int, bytes]) -> str:
     picture = pictures.get(visits[-1].id, b"") if visits else b""
     where = site(lesion.body_site, lesion.remark)
-    photos = "1 photo" if len(visits) == 1 else f"{len(visits)} photos"
+    photos = counted(len(visits), "photo")
     latest = f", the latest of {visits[-1].taken_on}" if visits else ""
     return (
         f"{widgets.thumbnail(picture, f'Latest photo of lesion {lesion.id}, {where}')}"

@@ -9,7 +9,7 @@ import streamlit as st
 
 from skinlens.followup.trend import melanoma_trend
 from skinlens.followup.words import trend_words
-from skinlens.formatting import percent
+from skinlens.formatting import counted, percent
 from skinlens.records import Lesion, Patient, Visit
 from skinlens.store import CaseStore
 from skinlens.ui.components import bodymap, confirmation, widgets
@@ -153,7 +153,7 @@ def _told(one: Shown, picture: bytes, *, is_chosen: bool) -> None:
     look = f"sl-pin sl-{one.verdict}{' sl-unsigned' * one.unsigned}{' sl-chosen' * is_chosen}"
     course = f"{place_words(one.lesion.position)}."
     if one.latest:
-        count = f"{len(one.visits)} {'visit' if len(one.visits) == 1 else 'visits'}, last on {one.latest.taken_on}."
+        count = f"{counted(len(one.visits), 'visit')}, last on {one.latest.taken_on}."
         course = f"{count} {trend_words(melanoma_trend(one.visits))} {course}"
     st.html(
         f'<div class="sl-lesion">{photo}<div><span class="{look}">{sign}</span> <b>{escape(one.where)}</b>'

@@ -7,6 +7,7 @@ import streamlit as st
 
 from skinlens import __version__, published_figures
 from skinlens.clock import local_day
+from skinlens.formatting import counted, decimal, estimate, grouped
 from skinlens.inference.release import WEIGHTS_VARIABLE
 from skinlens.labels import LABELS
 from skinlens.ui.components import figures, widgets
@@ -60,10 +61,10 @@ def elsewhere() -> None:
         melanomas, in_use = one["thresholds"]["melanoma"]["positives"], published_figures.at_cutoff(one, cutoff)
         rows.append(
             (
-                f"{plain(title.replace('_', ' '))}: {one['n']:,} photos, {melanomas:,} melanomas",
-                figures.interval(one["melanoma_auc"]),
-                figures.interval(in_use.get("sensitivity")),
-                figures.interval(in_use.get("specificity")),
+                f"{plain(title.replace('_', ' '))}: {counted(one['n'], 'photo')}, {counted(melanomas, 'melanoma')}",
+                estimate(one["melanoma_auc"]),
+                estimate(in_use.get("sensitivity")),
+                estimate(in_use.get("specificity")),
             )
         )
     widgets.table(("Photos", "AUC, melanoma", "Sensitivity at the cut-off", "Specificity at the cut-off"), rows)
@@ -80,7 +81,7 @@ def how_well() -> None:
     widgets.table(
         header,
         [
-            (f"{title}: {figures.EXPLAINED[key]}", *(figures.interval(one.get(key)) for one in measured.values()))
+            (f"{title}: {figures.EXPLAINED[key]}", *(estimate(one.get(key)) for one in measured.values()))
             for key, title in figures.HEADLINES.items()
         ],
     )
@@ -117,7 +118,7 @@ def per_class() -> None:
 
 
 def _recalls(measured: Mapping[str, Any]) -> str:
-    parts = [f"{name(code)} {one['recall']['value'] or 0:.2f}" for code, one in measured["per_class"].items()]
+    parts = [f"{name(code)} {decimal(one['recall']['value'] or 0, 2)}" for code, one in measured["per_class"].items()]
     return "Share found of each kind: " + ", ".join(parts)
 
 
@@ -144,7 +145,7 @@ def parity(release: Mapping[str, Any]) -> None:
     widgets.table(
         ("Figure", "exact form", "as it runs here"),
         [
-            (title, f"{both['float'][key]:.3f}", f"{both['int8'][key]:.3f}")
+            (title, decimal(both["float"][key]), decimal(both["int8"][key]))
             for key, title in figures.HEADLINES.items()
             if key in both["float"] and key in both["int8"]
         ],
@@ -162,7 +163,7 @@ def versions(release: Mapping[str, Any]) -> None:
             "Model": f"{stamp.name}, version {stamp.version}",
             "Made on": local_day(str(release["created_at"])),
             "SHA-256": stamp.sha256,
-            "Parameters": f"{release['parameters']:,}",
+            "Parameters": grouped(release["parameters"]),
             "Program": f"SkinLens {__version__}",
             "License of the model": "CC BY-NC 4.0, for non-commercial use, as the photos are that it learned from",
             "Photos": "Tschandl, Rosendahl, Kittler: The HAM10000 dataset. Scientific Data 5, 180161 (2018)",

@@ -9,6 +9,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from skinlens.formatting import rounded_percent
 from skinlens.impact import CutOff, Impact
 from skinlens.ui.components.figures import calm, short
 
@@ -56,7 +57,7 @@ def cut_offs(table: Entry) -> go.Figure:
             line={"color": color, "dash": dash},
             marker={"symbol": symbol, "size": 8},
             name=key,
-            hovertemplate=f"{key} %{{y:.3f}} at %{{x:.3f}}<extra></extra>",
+            hovertemplate="%{fullData.name} %{y:.3f} at %{x:.3f}<extra></extra>",
         )
     if table["shipped"] is not None:
         line = {"dash": "dash", "color": GRAY}
@@ -71,7 +72,7 @@ def _over_cut_offs(figure: go.Figure, title: str) -> None:
         type="log",
         title=title,
         tickvals=CUT_OFF_TICKS,
-        ticktext=[f"{100 * tick:.0f} %" for tick in CUT_OFF_TICKS],
+        ticktext=[rounded_percent(tick) for tick in CUT_OFF_TICKS],
         fixedrange=True,
     )
 

@@ -7,8 +7,9 @@ from typing import Any
 import streamlit as st
 
 from skinlens import published_figures
+from skinlens.formatting import NOT_MEASURABLE, estimate, grouped, rounded_percent
 from skinlens.metrics import predictive_values
-from skinlens.ui.components import figures, widgets
+from skinlens.ui.components import widgets
 from skinlens.ui.components.words import name, percent
 from skinlens.ui.performance import curves
 from skinlens.ui.state import cache
@@ -134,8 +135,8 @@ def _prevalence(target: str) -> float:
         format="%.1f",
         key="prevalence_malignant_percent",
         persist_state="session",
-        help=f"It begins at {USUAL_MALIGNANT_PERCENT:.0f} %, about the share among the photos of the data set. Set the "
-        "one of your own patients.",
+        help=f"It begins at {rounded_percent(USUAL_MALIGNANT_PERCENT / 100)}, about the share among the photos "
+        "of the data set. Set the one of your own patients.",
     )
     return float(chosen) / 100
 
@@ -143,18 +144,18 @@ def _prevalence(target: str) -> float:
 def _cut_off(row: Mapping[str, Any], share: float, shipped: float | None) -> tuple[str, ...]:
     sensitivity, specificity = row["sensitivity"]["value"], row["specificity"]["value"]
     if sensitivity is None or specificity is None:
-        values = ["not measurable", "not measurable"]
+        values = [NOT_MEASURABLE, NOT_MEASURABLE]
     else:
         both = predictive_values(sensitivity, specificity, share)
         values = ["–" if math.isnan(value) else percent(value) for value in both]
     return (
         f"{percent(row['cut_off'])}{' (in use)' if row['cut_off'] == shipped else ''}",
-        figures.interval(row["sensitivity"]),
-        figures.interval(row["specificity"]),
+        estimate(row["sensitivity"]),
+        estimate(row["specificity"]),
         *values,
-        f"{row['true_positives']:,}",
-        f"{row['false_negatives']:,}",
-        f"{row['false_positives']:,}",
+        grouped(row["true_positives"]),
+        grouped(row["false_negatives"]),
+        grouped(row["false_positives"]),
     )
 
 
@@ -178,7 +179,7 @@ def subgroups() -> None:
     _chart(
         curves.dots(names, [group[part] for group in groups], PARTS[part], None),
         "subgroups",
-        "; ".join(f"{name}: {figures.interval(group[part])}" for name, group in zip(names, groups, strict=True)),
+        "; ".join(f"{name}: {estimate(group[part])}" for name, group in zip(names, groups, strict=True)),
     )
     st.caption(
         f"{_photos(one)}; in brackets: photos. Lines: 95 % range. A part in which nothing can be computed is left out. "
@@ -191,9 +192,9 @@ def subgroups() -> None:
             [
                 (
                     group["group"],
-                    f"{group['n']:,}",
-                    f"{group['melanomas']:,}",
-                    *(figures.interval(group[key]) for key in PARTS),
+                    grouped(group["n"]),
+                    grouped(group["melanomas"]),
+                    *(estimate(group[key]) for key in PARTS),
                 )
                 for group in groups
             ],
@@ -209,7 +210,7 @@ def abstention() -> None:
     _chart(curves.risk_coverage(curve), "risk_coverage", "Share of errors over the share of photos answered")
     st.caption(
         f"{_photos(one)}. If it kept silent where it is unsure, it would be wrong less often. Area under the curve: "
-        f"{figures.interval(curve['aurc'])}; the least that any order could reach is "
+        f"{estimate(curve['aurc'])}; the least that any order could reach is "
         f"{curve['aurc_of_a_perfect_ranking']:.3f}. The surest photos are mostly moles: silence is no diagnosis."
     )
 
@@ -221,16 +222,16 @@ def sets() -> None:
         return
     found = one["prediction_sets"]
     st.markdown(
-        f"Beside each reading stands a set of classes, made so that in {100 * found['level']:.0f} % of cases the "
+        f"Beside each reading stands a set of classes, made so that in {rounded_percent(found['level'])} of cases the "
         f"diagnosis is in it, for each kind of lesion. It was calibrated on {in_full(found['calibrated_on'])} and "
         f"measured on {found['n']:,} other photos: the diagnosis was in the set in a share of "
-        f"{figures.interval(found['coverage'])}, and on average a set had {figures.interval(found['mean_size'])} "
+        f"{estimate(found['coverage'])}, and on average a set had {estimate(found['mean_size'])} "
         "classes."
     )
     left, right = st.columns(2, gap="large")
     with left:
         st.header("Is the diagnosis in the set?")
-        said = (f"{name(code)} {figures.interval(entry['coverage'])}" for code, entry in found["per_class"].items())
+        said = (f"{name(code)} {estimate(entry['coverage'])}" for code, entry in found["per_class"].items())
         _chart(curves.set_coverage(found), "set_coverage", "; ".join(said))
         st.caption("In brackets: photos. Dashed: what is promised. Lines: 95 % range; wide for the rare kinds.")
     with right:
@@ -238,8 +239,8 @@ def sets() -> None:
         said = (f"{count:,} with {size}" for size, count in enumerate(found["sizes"], start=1))
         _chart(curves.set_sizes(found), "set_sizes", f"Sets by number of classes: {', '.join(said)}")
         st.caption(
-            f"One class alone: {figures.interval(found['single'])} of the photos. Of lesions that are no melanoma, the "
-            f"set leaves melanoma out in {figures.interval(found['melanoma_ruled_out'])}."
+            f"One class alone: {estimate(found['single'])} of the photos. Of lesions that are no melanoma, the "
+            f"set leaves melanoma out in {estimate(found['melanoma_ruled_out'])}."
         )
 
 
@@ -249,11 +250,11 @@ def foreign() -> None:
     if one is None:
         return
     found = one["foreign"]
-    said = (f"{kind['kind']} {kind['refused']:.0%}" for kind in found["kinds"])
+    said = (f"{kind['kind']} {rounded_percent(kind['refused'])}" for kind in found["kinds"])
     _chart(curves.refused(found["kinds"]), "foreign", f"Share flagged: {', '.join(said)}")
     st.caption(
         f"{found['n']:,} pictures of other things; the distance from the training photos ranks them above real photos "
-        f"with an AUC of {figures.interval(found['auroc'])}. Of {_photos(one)}, a share of "
-        f"{figures.interval(found['own_refused'])} is flagged too. Drawn lesions imitate real ones and are not "
+        f"with an AUC of {estimate(found['auroc'])}. Of {_photos(one)}, a share of "
+        f"{estimate(found['own_refused'])} is flagged too. Drawn lesions imitate real ones and are not "
         "counted. A lesion of a kind that the model does not know looks familiar all the same."
     )

@@ -6,11 +6,12 @@ import streamlit as st
 
 from skinlens import published_figures
 from skinlens.errors import ParameterError
+from skinlens.formatting import decimal, percent, span
 from skinlens.impact import PARAMETERS, ImpactInputs, cut_off_curve, cut_offs, impact, impact_words
 from skinlens.outcomes import Comparison, Question, Rate, Reader, TwoByTwo, compare
 from skinlens.store import CaseStore
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import percent, plain
+from skinlens.ui.components.words import plain
 from skinlens.ui.forms.numbers import Expected
 from skinlens.ui.performance import curves
 from skinlens.ui.state import cache
@@ -59,7 +60,7 @@ def _rows(who: str, one: TwoByTwo) -> list[tuple[str, ...]]:
 
 def _rate(rate: Rate) -> tuple[str, str, str]:
     low, high = rate.interval
-    return percent(rate.value), f"{percent(low)} to {percent(high)}", f"{rate.hits} of {rate.total}"
+    return percent(rate.value), span(percent(low), percent(high)), f"{rate.hits} of {rate.total}"
 
 
 def _agreement(found: Comparison) -> None:
@@ -67,8 +68,10 @@ def _agreement(found: Comparison) -> None:
     if kappa is None:
         st.markdown("You and the model: too few lesions of both kinds to say how far you agree.")
         return
-    within = f" (95 % interval {interval[0]:.2f} to {interval[1]:.2f})" if interval else ""
-    st.markdown(plain(f"You and the model: Cohen's kappa {kappa:.2f}{within}. 1 is full agreement, 0 is chance."))
+    within = f" (95 % interval {span(decimal(interval[0], 2), decimal(interval[1], 2))})" if interval else ""
+    st.markdown(
+        plain(f"You and the model: Cohen's kappa {decimal(kappa, 2)}{within}. 1 is full agreement, 0 is chance.")
+    )
 
 
 # ------------------------------------------------------------------------------------------------------------ impact

@@ -9,6 +9,7 @@ import streamlit as st
 from skinlens import published_figures
 from skinlens.checks.agreement import HOTTEST_PART
 from skinlens.explain import METHODS
+from skinlens.formatting import decimal, rounded_percent
 from skinlens.records import Method, ModelRef
 from skinlens.ui.components import widgets
 from skinlens.ui.components.words import name
@@ -126,7 +127,7 @@ def _learned(found: Mapping[str, Any]) -> None:
         alt="Likeness to the maps of randomised networks: "
         + "; ".join(
             f"{info.title} "
-            + ", ".join(f"{one['spearman_median']:.2f}" for one in found["methods"][method]["randomised"])
+            + ", ".join(decimal(one["spearman_median"], 2) for one in found["methods"][method]["randomised"])
             for method, info in METHODS.items()
         ),
     )
@@ -143,8 +144,8 @@ def _agreed(found: Mapping[str, Any]) -> None:
         [
             (
                 " and ".join(METHODS[method].title for method in pair["methods"]),
-                _number(pair["spearman"]["value"]),
-                _share(pair["hottest_iou"]["value"]),
+                decimal(pair["spearman"]["value"], 2),
+                rounded_percent(pair["hottest_iou"]["value"]),
             )
             for pair in found["agreement"]
         ],
@@ -152,7 +153,7 @@ def _agreed(found: Mapping[str, Any]) -> None:
     widgets.table(
         ("Map", "Like that of the exact form", "Least like, of all photos"),
         [
-            (info.title, f"{one['spearman_median']:.3f}", f"{one['spearman_worst']:.3f}")
+            (info.title, decimal(one["spearman_median"]), decimal(one["spearman_worst"]))
             for method, info in METHODS.items()
             if (one := found["methods"][method]["float"])
         ],
@@ -258,17 +259,9 @@ def _calm(chart: go.Figure, title: str, height_px: int) -> go.Figure:
 
 def _spoken(found: Mapping[str, Any], figure: str) -> str:
     return ", ".join(
-        f"{info.title} {_number(found['methods'][method][figure]['value'])}" for method, info in METHODS.items()
+        f"{info.title} {decimal(found['methods'][method][figure]['value'], 2)}" for method, info in METHODS.items()
     )
 
 
 def _per_class(figures: Mapping[str, Any]) -> str:
-    return f"{_share(figures['inside'])}, {_share(figures['pointing'])}"
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.0f} %"
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
+    return f"{rounded_percent(figures['inside'])}, {rounded_percent(figures['pointing'])}"

@@ -10,6 +10,7 @@ import streamlit as st
 from PIL import Image
 
 from skinlens.checks.contract import Check
+from skinlens.formatting import points
 from skinlens.imaging.artifacts import RENDERER_VERSION, TITLES, Artifact, with_artifact
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.classifier import Classifier
@@ -47,11 +48,6 @@ def _show(check: Check, opened: OpenCase, found: Sequence[CheckResult]) -> None:
 def _spoken(check: CheckResult) -> str:
     parts = [f"{TITLES[one['artefact']]} {points(one['change'])}" for one in check.figures["effects"]]
     return "Mean change of the probability of melanoma: " + ", ".join(parts)
-
-
-def points(change: float) -> str:
-    """A difference of two probabilities: "+4.1 points"."""
-    return f"{100 * change:+.1f} points".replace("-", "−")
 
 
 def chart(check: CheckResult) -> go.Figure:

@@ -9,19 +9,20 @@ from typing import Any
 import streamlit as st
 
 from skinlens import published_figures, wording
+from skinlens.formatting import interval, percent, rounded_percent
 from skinlens.metrics import predictive_values
 from skinlens.records import ModelRef, Prediction, QualityReport, Threshold
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import percent, plain
+from skinlens.ui.components.words import plain
 from skinlens.ui.state import cache
 
 USUAL_PREVALENCE_PERCENT = 7.5
 """On the slider's steps the nearest to the 7.4 % of the source below."""
 _LESIONS, _MELANOMAS = 23_487, 1_737
 SOURCE = (
-    f"It begins at {USUAL_PREVALENCE_PERCENT} %: of {_LESIONS:,} suspicious lesions that were examined with a "
-    f"dermatoscope in 27 studies, {_MELANOMAS:,} ({100 * _MELANOMAS / _LESIONS:.1f} %) were melanomas (Cochrane "
-    "review, Dinnes et al. 2018, CD011902). In general practice there are fewer."
+    f"It begins at {rounded_percent(USUAL_PREVALENCE_PERCENT / 100, 1)}: of {_LESIONS:,} suspicious lesions that were "
+    f"examined with a dermatoscope in 27 studies, {_MELANOMAS:,} ({rounded_percent(_MELANOMAS / _LESIONS, 1)}) were "
+    "melanomas (Cochrane review, Dinnes et al. 2018, CD011902). In general practice there are fewer."
 )
 LESIONS = 1000
 SPLITS = {"test": "photos of the test set", "val": "photos of the validation set"}
@@ -152,4 +153,4 @@ def _value(known: Rates, share: float, place: int) -> str:
         return percent(value)
     ends = [predictive_values(*end, share)[place] for end in (known.least, known.most)]
     low, high = (percent(end) if not math.isnan(end) else percent(value) for end in ends)
-    return f"{percent(value)} ({low} to {high})"
+    return interval(percent(value), low, high)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 from skinlens.clinical import ClinicalRecord, Histology, Plan, Recall
-from skinlens.criteria import Abcd, Criteria, PartialAbcd, SevenPoint, counted
+from skinlens.criteria import Abcd, Criteria, PartialAbcd, SevenPoint, counts_words
 from skinlens.formatting import entered_length
 from skinlens.labels import DIAGNOSES
 from skinlens.records import Visit
@@ -116,7 +116,7 @@ def shown(field: str, value: Value) -> str:
         case Planned(plan, recall_on):
             return f"{plan.summary}; recall on {recall_on}" if recall_on else plan.summary
         case Abcd() | PartialAbcd():
-            return counted(value.counts)
+            return counts_words(value.counts)
         case SevenPoint():
             return value.summary
         case Histology():

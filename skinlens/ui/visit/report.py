@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from skinlens.formatting import counted, megabytes
 from skinlens.store import CaseStore
 from skinlens.ui.components import widgets
 from skinlens.ui.state import cache
@@ -30,8 +31,7 @@ def report(store: CaseStore, opened: OpenCase) -> None:
         type="primary",
         on_click="ignore",
     )
-    counted = "1 page" if len(pages) == 1 else f"{len(pages)} pages"
-    st.caption(f"{counted}, {len(data) / 1e6:.1f} MB. The file name contains no patient ID.")
+    st.caption(f"{counted(len(pages), 'page')}, {megabytes(len(data))}. The file name contains no patient ID.")
     if annex and not opened.maps:
         st.info("No map was made for this case yet. Make them under “Why?”, and they are printed here.")
     for number, page in enumerate(pages, 1):

@@ -5,6 +5,7 @@ from datetime import date
 import streamlit as st
 
 from skinlens.errors import SkinLensError
+from skinlens.formatting import counted
 from skinlens.labels import IMPRESSIONS
 from skinlens.store import CaseStore, ClinicianReading, NewVisit
 from skinlens.ui.components import confirmation, widgets
@@ -82,7 +83,7 @@ def _form(store: CaseStore, opened: OpenCase) -> None:
 
 
 def _with_maps(opened: OpenCase) -> str:
-    return f", with {len(opened.maps)} map{'s' * (len(opened.maps) > 1)}" if opened.maps else ""
+    return f", with {counted(len(opened.maps), 'map')}" if opened.maps else ""
 
 
 def _reading(opened: OpenCase) -> tuple[date, ClinicianReading]:

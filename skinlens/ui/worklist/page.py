@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from skinlens import pipeline
 from skinlens.case_record import Analysis
 from skinlens.errors import SkinLensError
-from skinlens.formatting import percent
+from skinlens.formatting import counted, percent
 from skinlens.labels import BY_CODE, CODES
 from skinlens.records import Patient, Prediction, QualityReport
 from skinlens.store import CaseRow, CaseStore
@@ -17,7 +17,7 @@ from skinlens.ui.components.words import plain
 from skinlens.ui.state import cache, session, tabs
 from skinlens.ui.visit import outline
 from skinlens.ui.worklist import filing, tray_drafts, tray_filing, tray_map
-from skinlens.ui.worklist.filing import Run, counted, numbered
+from skinlens.ui.worklist.filing import Run, numbered
 from skinlens.ui.worklist.tray import Tray, TrayItem
 from skinlens.wording import UNRELIABLE_BRIEFLY, verdict_line
 
@@ -144,7 +144,7 @@ def _progress(items: tuple[TrayItem, ...]) -> None:
     if done < len(items):
         st.progress(done / len(items), f"{done} of {len(items)} photos read")
     elif read:
-        st.markdown(f"**{counted(read)} to file**")
+        st.markdown(f"**{counted(read, 'photo')} to file**")
 
 
 # -------------------------------------------------------------------------------------------------- what was filed
@@ -167,13 +167,15 @@ def _outcome(store: CaseStore, tray: Tray, run: Run, known: Mapping[int, Patient
     with st.container(border=True):
         if run.visit_ids:
             which = f" as {numbered(there)}" if there else ""
-            st.success(plain(f"{counted(len(run.visit_ids))} filed{which}."), icon=":material/check:")
+            st.success(plain(f"{counted(len(run.visit_ids), 'photo')} filed{which}."), icon=":material/check:")
         if deleted:
-            st.warning(f"{counted(deleted)} of these {'was' if deleted == 1 else 'were'} deleted after that.")
+            st.warning(f"{counted(deleted, 'photo')} of these {'was' if deleted == 1 else 'were'} deleted after that.")
         if failed:
             stays = "It stays in the list" if failed == 1 else "They stay in the list"
             why = " ".join(run.problems)
-            st.error(plain(f"{failed} of {counted(run.total)} not filed. {stays} with all that was typed. {why}"))
+            st.error(
+                plain(f"{failed} of {counted(run.total, 'photo')} not filed. {stays} with all that was typed. {why}")
+            )
         for remark in run.remarks:
             st.warning(plain(remark))
         with st.container(horizontal=True):

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from skinlens.clock import today
+from skinlens.formatting import counted
 from skinlens.store import CaseQuery, CaseRow, CaseStore
 from skinlens.ui.components import widgets
 from skinlens.ui.components.words import STATUSES, diagnosis_name, name, percent, plain, recall_words, site
@@ -62,7 +63,7 @@ def section(store: CaseStore) -> None:
         _nothing(store)
         return
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
-        st.markdown(f"**{page.total:,} {'visit' if page.total == 1 else 'visits'}**", width="content")
+        st.markdown(f"**{counted(page.total, 'visit')}**", width="content")
         address.seed("look", "List", LOOKS)
         look = st.segmented_control("Show as", LOOKS, required=True, key="look")
         address.note("look", look)
