@@ -75,7 +75,7 @@ def test_each_table_says_what_was_measured_and_on_which_photos() -> None:
     assert last(evidence.prediction_sets(MEASURED)) == (
         "| mel | melanoma | 10 | 0.900 (0.800–1.000) | 2.500 (2.400–2.600) |"
     )
-    assert "Level 90%, calibrated on 756 photos of val; measured on 100" in evidence.prediction_sets(MEASURED)
+    assert "Level 90\u00a0%, calibrated on 756 photos of val; measured on 100" in evidence.prediction_sets(MEASURED)
     assert last(evidence.foreign(MEASURED)) == "| noise | 20 | 0.750 (0.650–0.850) | 95\u00a0% |"
 
 
@@ -170,7 +170,7 @@ def test_an_ablation_says_what_was_not_run_and_what_is_leaky() -> None:
     assert lines[2].endswith("| accuracy 95.88\u00a0% |")
     assert lines[3:] == ["", "Not run this way, and not in the paper: ViT-Tiny."]
     gathered["protocols"]["paper"]["rows"][1] = NOT_RUN | {"paper_reports": {"accuracy": 73.82}}
-    assert evidence.ablation("paper", gathered).splitlines()[3].endswith("| not run | accuracy 73.82 % |")
+    assert evidence.ablation("paper", gathered).splitlines()[3].endswith("| not run | accuracy 73.82\u00a0% |")
     assert "accuracy of 0.700 (0.600–0.800) under the leaky protocol" in evidence.leak(gathered)
     gathered["protocols"]["lesion"]["rows"].append(RUN | {"name": "leak_long", "title": "HSB, longer"})
     gathered["protocols"]["paper"]["rows"].append(leaky | {"name": "leak_long", "title": "HSB, longer"})
