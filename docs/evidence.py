@@ -13,22 +13,16 @@ from skinlens.formatting import estimate, number, rounded_percent
 from skinlens.labels import BY_CODE
 from skinlens.metrics import predictive_values
 from skinlens.published_figures import at_cutoff
+from skinlens.wording.evaluation import TRAITS
 
 NOT_MEASURED = "Not measured for this release.\n"
 NOT_RUN = "not run"
 PREVALENCES = (0.02, 0.075, 0.2)
 """At which predictive values are shown; the app computes them at any."""
 SHOWN_COVERAGES = (0.5, 0.7, 0.8, 0.9, 1.0)
-TRAITS = {
-    "sex": "sex",
-    "age": "age",
-    "site": "body site",
-    "confirmed_by": "diagnosis known by",
-    "source": "clinic and camera",
-}
 PARTS = {
-    "balanced_accuracy": "balanced accuracy",
-    "melanoma_auc": "melanoma AUC",
+    "balanced_accuracy": TITLES["balanced_accuracy"],
+    "melanoma_auc": TITLES["melanoma_auc"],
     "melanoma_sensitivity": "sensitivity",
     "melanoma_specificity": "specificity",
     "ece": "ECE",

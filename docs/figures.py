@@ -11,18 +11,11 @@ from typing import Any
 
 from skinlens.formatting import duration, estimate, megabytes, rounded_percent
 from skinlens.labels import BY_CODE, MELANOMA
+from skinlens.wording.evaluation import HEADLINES, in_sentence
 
 ROOT = Path(__file__).resolve().parents[1]
 
-TITLES = {
-    "balanced_accuracy": "balanced accuracy",
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "weighted_f1": "weighted F1",
-    "macro_auc": "macro AUC",
-    "melanoma_auc": "melanoma AUC",
-    "ece": "calibration error (ECE, 15 bins; lower is better)",
-}
+TITLES = {key: in_sentence(title) for key, title in HEADLINES.items()}
 
 
 def evaluation(split: str) -> dict[str, Any]:
@@ -50,7 +43,7 @@ def headline(*evaluations: Mapping[str, Any]) -> str:
 def headline_row(result: Mapping[str, Any]) -> str:
     """The figures that come first, of one split, in one row."""
     keys = ("balanced_accuracy", "macro_f1", "melanoma_auc", "ece")
-    header = [f"{result['split']} ({result['n']:,} photos)", *(TITLES[key].partition(" (")[0] for key in keys)]
+    header = [f"{result['split']} ({result['n']:,} photos)", *(TITLES[key] for key in keys)]
     return table(header, [["released model, int8", *(estimate(result.get(key)) for key in keys)]])
 
 

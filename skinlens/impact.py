@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from skinlens.errors import ParameterError
 from skinlens.formatting import grouped, interval
+from skinlens.wording.naming import capital
 
 WEEKS = 46
 """Of work in a year."""
@@ -202,6 +203,10 @@ def at_cut_off(inputs: ImpactInputs, one: CutOff) -> ImpactInputs:
     )
 
 
+MISSED = "melanomas below the cut-off"
+"""Title of ``Impact.melanomas_missed``."""
+
+
 def impact_words(found: Impact) -> tuple[str, ...]:
     """The result in sentences that say what it rests on."""
     hours, avoided = found.hours_saved, found.excisions_avoided
@@ -211,7 +216,7 @@ def impact_words(found: Impact) -> tuple[str, ...]:
         f"{grouped(found.lesions)} lesions.",
         "Excisions of lesions that are no melanoma, if the cut-off alone decided: "
         f"{_amount(avoided, avoided.value < 0)} {fewer} a year ({grouped(found.excisions_before)} today).",
-        f"Melanomas below the cut-off: {_amount(found.melanomas_missed, False)} of {grouped(found.melanomas)} a year "
+        f"{capital(MISSED)}: {_amount(found.melanomas_missed, False)} of {grouped(found.melanomas)} a year "
         f"({grouped(found.melanomas_missed_before)} missed today). No sum of money stands for them.",
         "This is arithmetic on the inputs, no forecast: the cut-off must never decide alone.",
     )

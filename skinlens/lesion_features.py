@@ -16,6 +16,7 @@ from skinlens.errors import InvalidEntry
 from skinlens.formatting import rounded_percent
 from skinlens.records import Array, Mask, Outline, Photo
 from skinlens.segmentation.contour import at_equal_distances, catmull_rom, rasterize
+from skinlens.wording.errors import another_photo
 
 SUGGESTION_NOTE = "Suggested from the outline and the photo by rules of thumb; check each and correct it."
 WORKING_SIDE_PX = 320
@@ -144,7 +145,7 @@ def suggest(photo: Photo, outline: Outline) -> AbcdSuggestion:
         InvalidEntry: the outline is of another photo, or encloses next to nothing.
     """
     if outline.photo_sha256 != photo.sha256:
-        raise InvalidEntry("This outline was made on another photo. Outline this photo again.")
+        raise InvalidEntry(another_photo("outline", outline.photo_sha256, photo.sha256, "Outline"))
     scale = min(1.0, WORKING_SIDE_PX / max(photo.height_px, photo.width_px))
     height, width = (max(1, round(side * scale)) for side in (photo.height_px, photo.width_px))
     small = Image.fromarray(photo.pixels).resize((width, height), Image.Resampling.BOX)

@@ -23,7 +23,8 @@ from skinlens.inference.patient_context import FEATURES, ContextModel
 from skinlens.inference.release import load_manifest
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.store import CaseStore
-from skinlens.wording import CONTEXT_PRIOR, UNRELIABLE
+from skinlens.wording.quality import UNRELIABLE
+from skinlens.wording.verdict import CONTEXT_PRIOR
 
 pytestmark = pytest.mark.slow
 

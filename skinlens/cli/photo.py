@@ -19,7 +19,8 @@ from skinlens.inference.patient_context import SITES, PatientContext, context_of
 from skinlens.inference.release import load_manifest, weights_directory
 from skinlens.labels import CODES, DISCLAIMER, LABELS
 from skinlens.records import Method
-from skinlens.wording import CONTEXT_PRIOR, UNRELIABLE, verdict
+from skinlens.wording.quality import UNRELIABLE
+from skinlens.wording.verdict import CONTEXT_PRIOR, verdict
 
 
 class _Methods(click.ParamType[list[Method], str]):

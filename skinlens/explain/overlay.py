@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from skinlens.imaging.preprocess import InputSpec, heat_to_photo
 from skinlens.records import Array, Heatmap, Photo, Pixels
+from skinlens.wording.maps import LEGEND
 
 ANCHORS: tuple[tuple[int, int, int], ...] = (
     (68, 1, 84),
@@ -30,7 +31,6 @@ ANCHORS: tuple[tuple[int, int, int], ...] = (
     (253, 231, 37),
 )
 """sRGB, equally spaced from heat 0 to heat 1."""
-LEGEND = "0 = none, 1 = most"
 LEVELS: tuple[float, ...] = (0.25, 0.5, 0.75)
 OPACITY = 0.4
 """More photo than color: the structures of the lesion stay recognisable under the map."""

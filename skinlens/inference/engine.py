@@ -24,6 +24,7 @@ from skinlens.background import give_way
 from skinlens.errors import WeightsError
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.records import Array, Batch, FeatureMaps, Logits, ModelRef
+from skinlens.wording.errors import not_loadable
 
 BATCH = 16
 """Photos that are made ready at a time: a thousand masked copies need no more memory than sixteen."""
@@ -129,10 +130,7 @@ class Engine:
             self._file = backbone if isinstance(backbone, bytes) else backbone.read_bytes()
             self._session = _session(self._file, threads)
         except Exception as problem:  # ONNX Runtime raises a family of its own, rooted in Exception
-            raise WeightsError(
-                f"{name} is not a network that can be loaded ({type(problem).__name__}). Restore the weights "
-                "folder from the release."
-            ) from problem
+            raise WeightsError(not_loadable(name, problem)) from problem
         names = tuple(output.name for output in self._session.get_outputs())
         if names not in (OUTPUTS[:3], OUTPUTS):
             raise WeightsError(f"{name}: expected the outputs {OUTPUTS}, found {names}.")

@@ -17,6 +17,7 @@ from skinlens.errors import WeightsError
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.patient_context import FEATURES
 from skinlens.labels import CODES
+from skinlens.wording.errors import RESTORE_MANIFEST
 
 BUNDLED = Path(__file__).with_name("bundled_release.json")
 """Written by ``write_manifest`` whenever the folder that ships gets a new manifest."""
@@ -106,7 +107,7 @@ def check(content: Any, path: Path) -> None:
         WeightsError: names the first key that is wrong.
     """
     if not isinstance(content, Mapping):
-        raise WeightsError(f"{path} is not a manifest: expected a JSON object. Restore it from the release.")
+        raise WeightsError(f"{path} is not a manifest: expected a JSON object. {RESTORE_MANIFEST}")
     if tuple(content.get("labels") or ()) != CODES:
         raise WeightsError(f"{path}: expected the classes {CODES}, found {content.get('labels')}.")
     for key, wanted, holds in (*MUST, *(one for one in MAY if one[0].partition(".")[0] in content)):
@@ -144,5 +145,5 @@ def _at(content: Any, *keys: str) -> Any:
 
 def _wrong(path: Path, key: str, wanted: str, found: Any) -> WeightsError:
     return WeightsError(
-        f"{path} cannot be used: expected {wanted} at {key}, found {str(found)[:80]!r}. Restore it from the release."
+        f"{path} cannot be used: expected {wanted} at {key}, found {str(found)[:80]!r}. {RESTORE_MANIFEST}"
     )

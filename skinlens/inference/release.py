@@ -23,6 +23,7 @@ from skinlens.inference.engine import Engine, ExitLayer, Exits, Head
 from skinlens.inference.patient_context import ContextModel, context_model
 from skinlens.labels import CODES
 from skinlens.records import ModelRef, Threshold
+from skinlens.wording.errors import RESTORE_MANIFEST, RESTORE_WEIGHTS
 
 Precision = Literal["int8", "float32"]
 SHIPPED = paths.WEIGHTS
@@ -99,14 +100,13 @@ class Manifest:
             file = (self.directory / name).read_bytes()
         except OSError as problem:
             raise WeightsError(
-                f"The model file {name} cannot be read in {self.directory} ({problem.strerror}). Restore the weights "
-                "folder from the release."
+                f"The model file {name} cannot be read in {self.directory} ({problem.strerror}). {RESTORE_WEIGHTS}"
             ) from problem
         expected, found = self.content["files"][name]["sha256"], hashlib.sha256(file).hexdigest()
         if found != expected:
             raise WeightsError(
                 f"The model file {name} is not the one that was released: expected SHA-256 {expected[:12]}…, found "
-                f"{found[:12]}…. Restore the weights folder from the release."
+                f"{found[:12]}…. {RESTORE_WEIGHTS}"
             )
         return file
 
@@ -151,14 +151,14 @@ def load_manifest(directory: Path = SHIPPED) -> Manifest:
     except OSError as problem:
         raise WeightsError(f"No model is installed: expected {path} ({problem.strerror}).") from problem
     except ValueError as problem:
-        raise WeightsError(f"{path} is not a manifest: {problem}. Restore it from the release.") from problem
+        raise WeightsError(f"{path} is not a manifest: {problem}. {RESTORE_MANIFEST}") from problem
     manifest_schema.check(content, path)
     manifest = Manifest(directory, content)
     if ships(directory) and not manifest.bundled:
         expected, found = manifest_schema.bundled_digest()[:12], manifest_schema.digest(content)[:12]
         raise WeightsError(
             f"{path} is not the manifest that this version came with: expected SHA-256 {expected}…, found {found}…. "
-            "Restore the weights folder from the release. A model of your own is used from a folder of its own, which "
+            f"{RESTORE_WEIGHTS} A model of your own is used from a folder of its own, which "
             "--weights or the setting SKINLENS_WEIGHTS names."
         )
     return manifest

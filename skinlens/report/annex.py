@@ -24,7 +24,9 @@ from skinlens.records import (
 )
 from skinlens.report.checks import NOTE, NOTHING, CheckRow, check_rows
 from skinlens.report.clinical import Entry
-from skinlens.wording import UNRELIABLE_MAPS, check_words, set_statement, threshold_statement
+from skinlens.wording.maps import CAVEAT, LEGEND, over_photo
+from skinlens.wording.quality import UNRELIABLE_MAPS, check_words
+from skinlens.wording.verdict import set_statement, threshold_statement
 
 OVERLAY_LONGEST_PX = 600
 """Long side of an overlay, whatever the photo's: 280 dots per inch in print, and smooth over a small photo."""
@@ -84,7 +86,7 @@ def compose_annex(record: CaseRecord, printed: Pixels, spec: InputSpec) -> Annex
     prediction, reliable = visit.prediction, visit.quality.reliable
     ordered = sorted(record.explanations, key=lambda one: _place(one, prediction))
     rows = check_rows(record.checks, prediction)
-    none, _, most = overlay.LEGEND.partition(", ")
+    none, _, most = LEGEND.partition(", ")
     return Annex(
         statements=tuple(filter(None, (threshold_statement(prediction), set_statement(prediction))))
         if reliable
@@ -92,7 +94,7 @@ def compose_annex(record: CaseRecord, printed: Pixels, spec: InputSpec) -> Annex
         explanations_note=_explanations_note(ordered, reliable=reliable),
         panels=tuple(_panel(explanation, printed, prediction, spec) for explanation in ordered),
         legend=overlay.legend_bar(8, 256),
-        legend_alt=f"Color scale: {overlay.LEGEND}.",
+        legend_alt=f"Color scale: {LEGEND}.",
         legend_ends=(none, most),
         checks_note=NOTE if rows else NOTHING,
         checks=rows,
@@ -134,7 +136,7 @@ def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, sp
         lines.append(f"The map is empty: nothing in the photo spoke for {target.words}.")
     if explanation.model != prediction.model:
         lines.append(f"Made with another model: version {explanation.model.version}, {explanation.model.sha256[:12]}…")
-    return Panel(title, picture, f"{title} heat map for {target.words} over the photo. {overlay.LEGEND}.", tuple(lines))
+    return Panel(title, picture, over_photo(title, target.words), tuple(lines))
 
 
 def _probabilities(explanation: Explanation, prediction: Prediction) -> str:
@@ -146,10 +148,7 @@ def _explanations_note(explanations: Sequence[Explanation], *, reliable: bool) -
         return NO_EXPLANATIONS
     if not reliable:
         return UNRELIABLE_MAPS
-    shows = (
-        "Bright areas counted most for the class that is named below the map. The maps show what moved the model, "
-        "not where the disease is."
-    )
+    shows = f"Bright areas counted most for the class that is named below the map. {CAVEAT}"
     return " ".join([shows, *_agreements(explanations)])
 
 

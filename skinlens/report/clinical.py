@@ -8,7 +8,7 @@ from skinlens.criteria import CHECKLIST, Abcd, PartialAbcd, SevenPoint, counts_w
 from skinlens.formatting import Unit, entered_length
 from skinlens.labels import DIAGNOSES
 from skinlens.records import Case
-from skinlens.wording import criteria_statement
+from skinlens.wording.verdict import criteria_statement
 
 
 class Entry(NamedTuple):

@@ -22,15 +22,10 @@ from skinlens.report.clinical import Entry, finding_entries, phototype, plan_ent
 from skinlens.report.signing import UNSIGNED, Signing, shortened, signed_words, status_note
 from skinlens.report.text import PLACEHOLDER, unprintable
 from skinlens.segmentation.contour import as_points, catmull_rom
-from skinlens.wording import (
-    GRAY_BARS,
-    UNRELIABLE,
-    cause,
-    cutoff_promise,
-    set_remark,
-    set_words,
-    verdict_line,
-)
+from skinlens.wording.maps import PHOTO
+from skinlens.wording.naming import NO_PATIENT, NOT_RECORDED, capital, site
+from skinlens.wording.quality import GRAY_BARS, NOT_CHECKED, UNRELIABLE, cause
+from skinlens.wording.verdict import cutoff_promise, set_remark, set_words, verdict_line
 
 PHOTO_LONGEST_PX = 1600
 """Long side of the photo in the report: over 400 dots per inch at the size at which it is printed."""
@@ -191,7 +186,7 @@ def compose(
         codes=_codes(said) if said else (),
         codes_remark=said.remark if said else "",
         photo=printed,
-        photo_alt=f"Photo of the lesion, {photo.width_px} by {photo.height_px} pixels.",
+        photo_alt=f"{PHOTO}, {photo.width_px} by {photo.height_px} pixels.",
         photo_caption=_photo_caption(record, printing.spec),
         outline=as_points(catmull_rom(np.asarray(outline.points))) if outline else (),
         result=_model_result(visit),
@@ -246,15 +241,14 @@ def _case_fields(record: CaseRecord, unit: Unit) -> tuple[Entry, ...]:
     if patient and age and not patient.born_earlier and not age.endswith("+"):
         age = f"{age} (born {patient.birth_year})"
     diameter = _diameter(record, unit)
-    site = ", ".join(filter(None, (lesion.body_site.strip(), lesion.remark.strip())))
     return (
-        Entry("Patient ID", patient.pseudonym if patient else "no patient"),
-        Entry("Sex", patient.sex if patient and patient.sex != "unknown" else "not recorded"),
-        Entry("Age at the photo", age or "not recorded"),
-        Entry("Skin phototype (Fitzpatrick)", phototype(case) or "not recorded"),
-        Entry("Site", f"{site[:1].upper()}{site[1:]}" or "not recorded"),
+        Entry("Patient ID", patient.pseudonym if patient else NO_PATIENT),
+        Entry("Sex", patient.sex if patient and patient.sex != "unknown" else NOT_RECORDED),
+        Entry("Age at the photo", age or NOT_RECORDED),
+        Entry("Skin phototype (Fitzpatrick)", phototype(case) or NOT_RECORDED),
+        Entry("Site", capital(site(lesion.body_site, lesion.remark)) or NOT_RECORDED),
         *((Entry("Largest diameter", diameter),) if diameter else ()),
-        Entry("Photo taken on", visit.taken_on or "not recorded"),
+        Entry("Photo taken on", visit.taken_on or NOT_RECORDED),
         Entry("Case", str(visit.id) if visit.id else "not kept"),
     )
 
@@ -282,7 +276,7 @@ def _photo_caption(record: CaseRecord, spec: InputSpec) -> str:
 def _quality_summary(quality: QualityReport) -> str:
     checks, failed = quality.checks, quality.failed
     if not checks:
-        return "The quality of this photo was not checked."
+        return NOT_CHECKED
     if not failed:
         return f"All {len(checks)} checks of the photo are met."
     verb = "is" if len(failed) == 1 else "are"
@@ -294,7 +288,7 @@ def _diagnosis(visit: Visit) -> str:
     said = DIAGNOSES[visit.clinician_label] if visit.clinician_label else ""
     parts = [part for part in (said, visit.clinician_diagnosis.strip()) if part]
     words = ": ".join(parts)
-    return f"{words[:1].upper()}{words[1:]}" or NO_DIAGNOSIS
+    return capital(words) or NO_DIAGNOSIS
 
 
 def _not_printed(count: int) -> str:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from skinlens import audit
 from skinlens.case_record import CaseRecord, Changes
 from skinlens.clock import local_day, local_minute
 from skinlens.formatting import counted
 from skinlens.records import Visit
+from skinlens.wording import audit
 
 MOST_AMENDED = 3
 """Lines on amendments."""

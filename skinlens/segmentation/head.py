@@ -20,6 +20,7 @@ from skinlens.inference.engine import BATCH, Engine
 from skinlens.inference.release import SHIPPED, load_manifest
 from skinlens.records import Array, Batch, FeatureMaps, ModelRef, Outline, Photo
 from skinlens.segmentation.contour import as_points, mask_to_contour, view_to_photo
+from skinlens.wording.errors import not_loadable
 
 
 class SegmentationHead:
@@ -39,10 +40,7 @@ class SegmentationHead:
             content = file if isinstance(file, bytes) else file.read_bytes()
             self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as problem:  # ONNX Runtime raises a family of its own, rooted in Exception
-            raise WeightsError(
-                f"{name} is not a network that can be loaded ({type(problem).__name__}). Restore the weights "
-                "folder from the release."
-            ) from problem
+            raise WeightsError(not_loadable(name, problem)) from problem
         names = [one.name for one in (*self._session.get_inputs(), *self._session.get_outputs())]
         if names != ["batch", "fused", "lesion"]:
             raise WeightsError(f"{name}: expected the tensors batch, fused and lesion, found {', '.join(names)}.")

@@ -10,6 +10,7 @@ from skinlens.records import CheckResult
 from skinlens.store import mapping, patients
 from skinlens.store.connection import StoreHome
 from skinlens.store.mapping import Row
+from skinlens.wording.errors import another_photo
 
 CHECKS_SQL = """
     SELECT check_result.*, photo_sha256 FROM sealed_check_result check_result JOIN visit ON visit.id = visit_id
@@ -47,10 +48,7 @@ class StoredChecks(StoreHome):
 def must_test(check: CheckResult, photo_sha256: str) -> None:
     """Refuse the check of another photo: it would be read as one of this case."""
     if check.photo_sha256 != photo_sha256:
-        raise InvalidEntry(
-            f"This check ({check.kind}) was made on another photo ({check.photo_sha256[:12]}…); the case holds "
-            f"{photo_sha256[:12]}…. Check this photo again."
-        )
+        raise InvalidEntry(another_photo(f"check ({check.kind})", check.photo_sha256, photo_sha256, "Check"))
 
 
 def put_check(db: Database, visit_id: int, check: CheckResult) -> None:

@@ -21,6 +21,7 @@ from skinlens.errors import InvalidEntry
 from skinlens.formatting import in_both_units
 from skinlens.labels import DIAGNOSES
 from skinlens.store import validation
+from skinlens.wording.errors import not_one_of
 
 Columns = dict[str, Any]
 LAST_RECALL_YEARS = 10
@@ -63,7 +64,7 @@ def plan_columns(plan: Plan | None) -> Columns:
     if plan is None:
         return {"plan": None, "plan_months": None, "plan_text": ""}
     if plan.action not in PLANS:
-        raise InvalidEntry(f"{plan.action!r} is no plan. Choose one of: {', '.join(PLANS)}; or none.")
+        raise InvalidEntry(not_one_of(plan.action, "plan", PLANS))
     is_number = type(plan.months) is int and 1 <= plan.months <= MOST_MONTHS
     if plan.action == "recheck" and not is_number:
         raise InvalidEntry(

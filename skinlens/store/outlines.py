@@ -10,6 +10,7 @@ from skinlens.records import Outline
 from skinlens.store import mapping, patients
 from skinlens.store.connection import StoreHome
 from skinlens.store.mapping import Row
+from skinlens.wording.errors import another_photo
 
 OUTLINES_SQL = """
     SELECT outline.*, photo_sha256 FROM sealed_outline outline JOIN visit ON visit.id = visit_id
@@ -60,10 +61,7 @@ class StoredOutlines(StoreHome):
 def must_surround(outline: Outline, photo_sha256: str) -> None:
     """Refuse the outline of another photo: it would be drawn over this one."""
     if outline.photo_sha256 != photo_sha256:
-        raise InvalidEntry(
-            f"This outline was made on another photo ({outline.photo_sha256[:12]}…); the case holds "
-            f"{photo_sha256[:12]}…. Outline this photo again."
-        )
+        raise InvalidEntry(another_photo("outline", outline.photo_sha256, photo_sha256, "Outline"))
 
 
 def put_outline(db: Database, visit_id: int, outline: Outline) -> None:

@@ -14,6 +14,7 @@ from skinlens.clock import today
 from skinlens.errors import InvalidEntry
 from skinlens.labels import DIAGNOSES, IMPRESSIONS
 from skinlens.records import BODY_DRAWING, MAX_AGE_YEARS, BodyPosition, BodyView, Sex, Status
+from skinlens.wording.errors import not_one_of
 
 MAX_LINE = 80
 MAX_TEXT = 50_000
@@ -161,13 +162,13 @@ def body_position(value: BodyPosition | None) -> BodyPosition | None:
 
 def diagnosis_code(value: str | None) -> str | None:
     if value is not None and value not in DIAGNOSES:
-        raise InvalidEntry(f"{value!r} is no diagnosis. Choose one of: {', '.join(DIAGNOSES)}; or none.")
+        raise InvalidEntry(not_one_of(value, "diagnosis", DIAGNOSES))
     return value
 
 
 def first_impression(value: str | None) -> str | None:
     if value is not None and value not in IMPRESSIONS:
-        raise InvalidEntry(f"{value!r} is no first impression. Choose one of: {', '.join(IMPRESSIONS)}; or none.")
+        raise InvalidEntry(not_one_of(value, "first impression", IMPRESSIONS))
     return value
 
 

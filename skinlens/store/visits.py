@@ -8,6 +8,7 @@ from skinlens.records import Case, Explanation, Visit
 from skinlens.store import clinical_rows, mapping, patients, signatures, validation
 from skinlens.store.mapping import Row
 from skinlens.store.validation import ClinicianReading, NewVisit
+from skinlens.wording.errors import another_photo
 
 EXPLANATIONS_SQL = """
     SELECT explanation.*, photo_sha256 FROM sealed_explanation explanation JOIN visit ON visit.id = visit_id
@@ -85,8 +86,7 @@ def must_explain(explanation: Explanation, photo_sha256: str) -> None:
     """Refuse the map of another photo: it would be shown over this one."""
     if explanation.photo_sha256 != photo_sha256:
         raise InvalidEntry(
-            f"This {explanation.method} map was made for another photo ({explanation.photo_sha256[:12]}…); the case "
-            f"holds {photo_sha256[:12]}…. Explain this photo again."
+            another_photo(f"{explanation.method} map", explanation.photo_sha256, photo_sha256, "Explain")
         )
 
 

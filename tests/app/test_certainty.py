@@ -13,7 +13,7 @@ from skinlens.inference.classifier import load_classifier
 from skinlens.records import ModelRef, Threshold
 from skinlens.ui.state import cache
 from skinlens.ui.visit.certainty import Rates, in_words, rates
-from skinlens.wording import UNRELIABLE
+from skinlens.wording.quality import UNRELIABLE
 from tests.app.conftest import html, press, read, turn, typed
 
 MODEL = ModelRef("hsb", "1", "ab" * 32)

@@ -9,10 +9,11 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline
 from skinlens.checks.early_exits import TITLES
 from skinlens.explain import METHODS
+from skinlens.formatting import percent
 from skinlens.labels import CODES
 from skinlens.records import Target
 from skinlens.store import CaseStore, NewLesion, NewVisit
-from skinlens.ui.components.words import name, percent
+from skinlens.wording.naming import name
 from tests.app.conftest import press, read, turn, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]
@@ -108,7 +109,7 @@ def test_the_maps_are_recomputed_with_the_libraries_and_the_figures_stay_with_th
     text = words(mapped)
     for check in opened.checks_of("reference", opened.label):
         assert f"<td>{100 * check.figures['hottest_iou']:.0f} %</td>" in text
-    assert "The reduction to eight bits moved" in read(mapped)
+    assert "The reduction of the network to eight bits moved" in read(mapped)
     assert CHECK not in buttons(mapped)
     assert not mapped.exception
     assert {one.identity for one in store.checks(case.visit.id)} == {one.identity for one in opened.checks}

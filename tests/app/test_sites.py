@@ -5,8 +5,8 @@ import pytest
 from skinlens.records import BodyPosition, BodyView
 from skinlens.store import NewLesion
 from skinlens.ui.components.bodymap import Region
-from skinlens.ui.components.words import BODY_SITES
 from skinlens.ui.forms import sites
+from skinlens.wording.naming import BODY_SITES
 
 
 def test_every_site_has_its_sides_and_a_limb_has_no_middle() -> None:

@@ -13,9 +13,10 @@ from skinlens.checks.agreement import agree
 from skinlens.checks.registry import CHECKS
 from skinlens.checks.robustness import verdict
 from skinlens.explain import METHODS
+from skinlens.formatting import percent
 from skinlens.records import CheckResult, Explanation, ModelRef
 from skinlens.store import CaseStore, NewLesion, NewVisit
-from skinlens.ui.components.words import percent, plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.state.jobs import Job
 from skinlens.ui.visit import trust
 from skinlens.ui.visit.artifacts import chart

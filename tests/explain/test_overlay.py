@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 from skinlens.explain import overlay
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.records import Photo
+from skinlens.wording.maps import LEGEND
 
 HEATS = hnp.arrays(
     np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.floats(0, 1, width=32)
@@ -136,7 +137,7 @@ def test_the_legend_runs_from_none_on_the_left_to_most_on_the_right() -> None:
     assert bar[0, 0].tolist() == [68, 1, 84]
     assert bar[-1, -1].tolist() == [253, 231, 37]
     assert bar[2, 2].tolist() == [72, 40, 120]  # 2/18 is the second anchor
-    assert overlay.LEGEND == "0 = none, 1 = most"
+    assert LEGEND == "0 = none, 1 = most"
 
 
 @pytest.mark.parametrize(("height_px", "width_px"), [(450, 600), (150, 200), (900, 3000)])

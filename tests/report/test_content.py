@@ -23,7 +23,8 @@ from skinlens.records import (
 )
 from skinlens.report.content import NO_DIAGNOSIS, PHOTO_LONGEST_PX
 from skinlens.report.signing import Amendment, Signing
-from skinlens.wording import UNRELIABLE, UNRELIABLE_MAPS, set_statement, threshold_statement, verdict_line
+from skinlens.wording.quality import UNRELIABLE, UNRELIABLE_MAPS
+from skinlens.wording.verdict import set_statement, threshold_statement, verdict_line
 from tests.report import samples
 from tests.report.samples import annex, content, fields
 

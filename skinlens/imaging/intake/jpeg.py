@@ -8,6 +8,7 @@ from skinlens.imaging.intake.color_spaces import adobe_rgb
 from skinlens.imaging.intake.container import MAX_ENTRIES, Container, ends_in_zeros
 from skinlens.imaging.intake.exif import read_exif
 from skinlens.imaging.intake.sniffing import (
+    END_MARK_MISSING,
     ENDS_EARLY,
     MAX_DECODE_MB,
     TOO_MUCH_MEMORY,
@@ -76,7 +77,7 @@ def walk_jpeg(data: bytes) -> Container:
     if not scans.complete(frame, progressive=is_progressive):
         raise damaged("JPEG", ENDS_EARLY)
     if not scans.has_end:
-        notes.append("The end mark of the file is missing; the whole picture is there.")
+        notes.append(END_MARK_MISSING)
     joined = b"".join(profile[number] for number in sorted(profile))
     facts = read_exif(exif)
     return Container(

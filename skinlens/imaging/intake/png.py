@@ -7,7 +7,7 @@ from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake.color_spaces import ColorSpace, adobe_rgb, of_code_points, of_gamma
 from skinlens.imaging.intake.container import MAX_ENTRIES, Container
 from skinlens.imaging.intake.exif import Exif, read_exif
-from skinlens.imaging.intake.sniffing import ENDS_EARLY, MAX_PROFILE_BYTES, damaged, too_many
+from skinlens.imaging.intake.sniffing import END_MARK_MISSING, ENDS_EARLY, MAX_PROFILE_BYTES, damaged, too_many
 
 _TOLD_ONCE = frozenset({b"eXIf", b"iCCP", b"cICP", b"sRGB", b"gAMA", b"cHRM", b"acTL"})
 """Chunks that are read, each allowed once; a second would cost time and say nothing."""
@@ -24,7 +24,7 @@ def walk_png(data: bytes) -> Container:
         if len(chunk) < 12 + length:
             if kind == b"IDAT" or all(one[4:8] != b"IDAT" for one in kept):
                 raise damaged("PNG", ENDS_EARLY)
-            notes.append("The end mark of the file is missing; the whole picture is there.")
+            notes.append(END_MARK_MISSING)
             kept.append(_END)
             break
         body = chunk[8:-4]

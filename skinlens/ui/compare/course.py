@@ -22,8 +22,8 @@ from skinlens.records import Photo
 from skinlens.store import CaseStore
 from skinlens.ui.components import viewer
 from skinlens.ui.components.figures import calm
+from skinlens.ui.components.text import plain
 from skinlens.ui.components.viewer import Panel
-from skinlens.ui.components.words import plain
 from skinlens.ui.state import cache
 
 BLUE, GREY = "#4289b8", "#7f8d92"

@@ -6,21 +6,23 @@ import streamlit as st
 
 from skinlens.case_record import CaseRecord
 from skinlens.explain import METHODS
-from skinlens.explain.overlay import LEGEND
 from skinlens.followup.words import visit_days
-from skinlens.formatting import Unit, entered_length
+from skinlens.formatting import Unit, entered_length, percent
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.labels import BY_CODE, CODES, MELANOMA
 from skinlens.records import Case, Explanation, Method, Prediction, Target, Visit
 from skinlens.store import CaseStore
 from skinlens.ui.compare import course
 from skinlens.ui.components import viewer, widgets
+from skinlens.ui.components.text import plain
 from skinlens.ui.components.viewer import Panel
-from skinlens.ui.components.words import diagnosis_name, impression_name, name, percent, plain
 from skinlens.ui.state import cache
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import maps
-from skinlens.wording import UNRELIABLE_BRIEFLY
+from skinlens.wording.maps import over_photo
+from skinlens.wording.naming import diagnosis_name, impression_name, name
+from skinlens.wording.quality import UNRELIABLE_BRIEFLY
+from skinlens.wording.verdict import top_change
 
 NOTABLE = 0.05
 """Change of a probability from which a class is named; two photos of one lesion differ by as much without a change."""
@@ -133,11 +135,7 @@ def changes_in_words(before: Prediction, after: Prediction) -> list[str]:
     Both are of one model.
     """
     sentences = [f"{_change(MELANOMA, before, after)}{_threshold_crossed(before, after)}."]
-    first, last = before.top.code, after.top.code
-    if first == last:
-        sentences.append(f"The most probable class is the same: {BY_CODE[last].name}.")
-    else:
-        sentences.append(f"The most probable class was {BY_CODE[first].name}, and now is {BY_CODE[last].name}.")
+    sentences.append(top_change(before.top.code, after.top.code))
     notable = [code for code in CODES if abs(after.prob(code) - before.prob(code)) >= NOTABLE and code != MELANOMA]
     notable.sort(key=lambda code: -abs(after.prob(code) - before.prob(code)))
     return sentences + [f"{_change(code, before, after)}." for code in notable]
@@ -228,7 +226,7 @@ def map_panels(method: Method, code: str, before: CaseRecord, after: CaseRecord)
     for one, made, gain in zip((before, after), pair, gains or (1.0, 1.0), strict=True):
         day = names[one.visit.id]
         title = f"{day}: {METHODS[method].title}"
-        alt = f"{METHODS[method].title} map for {BY_CODE[code].name} over the photo of {day}. {LEGEND}."
+        alt = over_photo(METHODS[method].title, BY_CODE[code].name, f"the photo of {day}")
         note = "" if made else f"No {METHODS[method].title} map is kept for {BY_CODE[code].name}."
         panels.append(
             Panel(

@@ -5,7 +5,7 @@ import time
 import streamlit as st
 
 from skinlens.errors import SkinLensError
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 
 _KEY = "confirmation"
 SHOWN_S = 10.0

@@ -8,7 +8,8 @@ import streamlit as st
 
 from skinlens.errors import Conflict
 from skinlens.records import Sex
-from skinlens.ui.components.words import SEXES, diagnosis_name, plain
+from skinlens.ui.components.text import plain
+from skinlens.wording.naming import SEXES, diagnosis_name
 
 Value = object
 """Of a field: a text, a number, a choice, or a part of a record."""

@@ -8,8 +8,9 @@ from skinlens.errors import SkinLensError
 from skinlens.formatting import counted
 from skinlens.records import Case, Patient
 from skinlens.store import CaseStore
-from skinlens.ui.components.words import plain, site
+from skinlens.ui.components.text import plain
 from skinlens.ui.state import erasure, session
+from skinlens.wording.naming import site
 
 _TYPED, _NOT_CONFIRMED = "case_erase_typed", "case_erase_problem"
 

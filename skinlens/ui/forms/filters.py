@@ -12,10 +12,10 @@ from skinlens.records import Method
 from skinlens.store import CaseQuery, CaseStore
 from skinlens.ui.components import widgets
 from skinlens.ui.components.widgets import Entered
-from skinlens.ui.components.words import STATUSES, diagnosis_name, name
 from skinlens.ui.forms.numbers import Expected
 from skinlens.ui.state import address, session
 from skinlens.ui.state.open_case import OpenCase
+from skinlens.wording.naming import STATUSES, diagnosis_name, name
 
 PAGE_SIZE = 12
 

@@ -11,11 +11,13 @@ from skinlens.formatting import counted
 from skinlens.records import BodyPosition, Case, Lesion, Patient, Visit
 from skinlens.store import CaseRow, CaseStore, NewLesion, NewPatient
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import SEXES, plain, site
+from skinlens.ui.components.text import plain
 from skinlens.ui.forms import site_form, sites
 from skinlens.ui.forms.site_form import Where
 from skinlens.ui.state import session
 from skinlens.ui.state.next_photo import NextPhoto
+from skinlens.wording.maps import latest_photo
+from skinlens.wording.naming import SEXES, site
 
 NEW, KNOWN, NONE = "New patient", "Existing patient", "No patient"
 NEW_LESION = 0
@@ -253,7 +255,7 @@ def _card(lesion: Lesion, visits: Sequence[Visit], pictures: dict[int, bytes]) -
     photos = counted(len(visits), "photo")
     latest = f", the latest of {visits[-1].taken_on}" if visits else ""
     return (
-        f"{widgets.thumbnail(picture, f'Latest photo of lesion {lesion.id}, {where}')}"
+        f"{widgets.thumbnail(picture, latest_photo(lesion.id, where))}"
         f'<div class="sl-card"><b>{escape(where)}</b><br>{photos}{latest}</div>'
     )
 

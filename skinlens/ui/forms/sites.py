@@ -7,7 +7,7 @@ below the elbow"). What was typed freely by an earlier version is shown as it wa
 from skinlens.records import BodyPosition
 from skinlens.store import NewLesion
 from skinlens.ui.components.bodymap import Region
-from skinlens.ui.components.words import BODY_SITES
+from skinlens.wording.naming import BODY_SITES
 
 OTHER = "other site"
 """Its exact location is needed."""

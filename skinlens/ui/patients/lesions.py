@@ -15,11 +15,13 @@ from skinlens.store import CaseStore
 from skinlens.ui.components import bodymap, confirmation, widgets
 from skinlens.ui.components.bodymap import Pin, Verdict, place_words
 from skinlens.ui.components.bodymap.regions import region_of
-from skinlens.ui.components.words import site
 from skinlens.ui.patients import editing, placing
 from skinlens.ui.state import address, next_photo, session
 from skinlens.ui.state.next_photo import NextPhoto
-from skinlens.wording import UNRELIABLE_BRIEFLY, side_of_cutoff
+from skinlens.wording.maps import latest_photo
+from skinlens.wording.naming import site
+from skinlens.wording.quality import UNRELIABLE_BRIEFLY
+from skinlens.wording.verdict import side_of_cutoff
 
 PAGE_SIZE = 15
 """Lesions that are listed at once: a longer list is turned in pages, and follows the lesion that is chosen."""
@@ -147,7 +149,7 @@ def _sheet_key(patient: Patient) -> str:
 
 def _told(one: Shown, picture: bytes, *, is_chosen: bool) -> None:
     """Number, photo, site, verdict, course and place."""
-    alt = f"Latest photo of lesion {one.number}, {one.where}"
+    alt = latest_photo(one.number, one.where)
     photo = widgets.thumbnail(picture, alt) if picture else ""
     sign = f"{one.number}?" if one.verdict == "unreliable" else f"{one.number}"
     look = f"sl-pin sl-{one.verdict}{' sl-unsigned' * one.unsigned}{' sl-chosen' * is_chosen}"

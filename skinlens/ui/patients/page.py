@@ -11,12 +11,13 @@ from skinlens.formatting import counted
 from skinlens.store import CaseStore, PatientQuery, PatientRow
 from skinlens.store.patient_list import PatientSort
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import open_recall_words, plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.forms import placement
 from skinlens.ui.patients import editing
 from skinlens.ui.patients import patient as patient_page
 from skinlens.ui.shell import frame
 from skinlens.ui.state import address, next_photo, session
+from skinlens.wording.naming import open_recall_words
 
 PAGE_SIZE = 20
 CHIPS = ("Suspicious for melanoma", "Unsigned", "Recall due")

@@ -7,18 +7,21 @@ import streamlit as st
 
 from skinlens import __version__, published_figures
 from skinlens.clock import local_day
-from skinlens.formatting import counted, decimal, estimate, grouped
+from skinlens.formatting import counted, decimal, estimate, grouped, percent
 from skinlens.inference.release import WEIGHTS_VARIABLE
 from skinlens.labels import LABELS
 from skinlens.ui.components import figures, widgets
-from skinlens.ui.components.words import RISK_SIGNS, name, percent, plain
+from skinlens.ui.components.text import RISK_SIGNS, plain
 from skinlens.ui.shell.frame import CONDITIONS
 from skinlens.ui.state import cache
-from skinlens.wording import in_full
+from skinlens.wording.evaluation import HEADLINES, MEANINGS, SPLITS
+from skinlens.wording.maps import CAVEAT
+from skinlens.wording.naming import name
+from skinlens.wording.verdict import in_full, reached
 
 LIMITS = (
     "Photos from other clinics, other cameras or other skin are read worse than the first table says.",
-    "The maps show what moved the model, not where the disease is. The three methods may disagree.",
+    f"{CAVEAT} The three methods may disagree.",
     "Of a photo that is unlike those it learned from it says only that: its probabilities are gray and mean nothing.",
 )
 CONFIG = {"displayModeBar": False, "scrollZoom": False}
@@ -67,7 +70,9 @@ def elsewhere() -> None:
                 estimate(in_use.get("specificity")),
             )
         )
-    widgets.table(("Photos", "AUC, melanoma", "Sensitivity at the cut-off", "Specificity at the cut-off"), rows)
+    widgets.table(
+        ("Photos", HEADLINES["melanoma_auc"], "Sensitivity at the cut-off", "Specificity at the cut-off"), rows
+    )
     st.caption("Photos of the same clinics were in training, or chose the network: from a new clinic, expect less.")
 
 
@@ -76,13 +81,12 @@ def how_well() -> None:
     measured = _measured()
     if not measured:
         return
-    splits = {"test": "test set", "val": "validation set"}
-    header = ("Figure", *(f"{measured[split]['n']:,} {splits[split]}" for split in measured))
+    header = ("Figure", *(f"{measured[split]['n']:,} {SPLITS[split]}" for split in measured))
     widgets.table(
         header,
         [
-            (f"{title}: {figures.EXPLAINED[key]}", *(estimate(one.get(key)) for one in measured.values()))
-            for key, title in figures.HEADLINES.items()
+            (f"{title}: {MEANINGS[key]}", *(estimate(one.get(key)) for one in measured.values()))
+            for key, title in HEADLINES.items()
         ],
     )
     st.caption("In brackets: the range in which the figure would lie in 95 of 100 such samples.")
@@ -126,9 +130,8 @@ def threshold(release: Mapping[str, Any]) -> None:
     one = cache.classifier().melanoma_threshold
     st.markdown(
         f"A photo counts as suspicious of melanoma from a probability of **{percent(one.value)}** on. On "
-        f"{in_full(one.chosen_on)}, this found {percent(one.sensitivity)} of the melanomas (sensitivity), and "
-        f"{percent(one.specificity)} of the other lesions stayed below it (specificity). It was chosen to miss few "
-        "melanomas; so many harmless lesions lie above it."
+        f"{in_full(one.chosen_on)}, this {reached(one)}. It was chosen to miss few melanomas; so many harmless lesions "
+        "lie above it."
     )
     st.markdown(
         "Probabilities are calibrated: the scores are divided by a temperature of "
@@ -146,7 +149,7 @@ def parity(release: Mapping[str, Any]) -> None:
         ("Figure", "exact form", "as it runs here"),
         [
             (title, decimal(both["float"][key]), decimal(both["int8"][key]))
-            for key, title in figures.HEADLINES.items()
+            for key, title in HEADLINES.items()
             if key in both["float"] and key in both["int8"]
         ],
     )

@@ -10,7 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from skinlens.formatting import rounded_percent
-from skinlens.impact import CutOff, Impact
+from skinlens.impact import MISSED, CutOff, Impact
 from skinlens.ui.components.figures import calm, short
 
 BLUE, ORANGE, GRAY = "#4289b8", "#c9552b", "#7f8d92"
@@ -83,7 +83,7 @@ def impact(curve: Sequence[tuple[CutOff, Impact]]) -> go.Figure:
     at = [one.cut_off for one, _ in curve]
     for title, color, dash, symbol, estimates in (
         ("excisions avoided", BLUE, "dot", "square", [found.excisions_avoided for _, found in curve]),
-        ("melanomas below the cut-off", ORANGE, "solid", "circle", [found.melanomas_missed for _, found in curve]),
+        (MISSED, ORANGE, "solid", "circle", [found.melanomas_missed for _, found in curve]),
     ):
         figure.add_scatter(
             x=at,

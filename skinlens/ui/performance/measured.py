@@ -7,31 +7,23 @@ from typing import Any
 import streamlit as st
 
 from skinlens import published_figures
-from skinlens.formatting import NOT_MEASURABLE, estimate, grouped, rounded_percent
+from skinlens.formatting import NOT_MEASURABLE, estimate, grouped, percent, rounded_percent
 from skinlens.metrics import predictive_values
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import name, percent
 from skinlens.ui.performance import curves
 from skinlens.ui.state import cache
 from skinlens.ui.visit import certainty
-from skinlens.wording import in_full
+from skinlens.wording.evaluation import HEADLINES, TARGETS, TRAITS, photos
+from skinlens.wording.naming import name
+from skinlens.wording.verdict import in_full
 
 CONFIG = {"displayModeBar": False, "scrollZoom": False}
-SPLITS = {"test": "photos of the test set", "val": "photos of the validation set"}
 SKIN_TONE = (
     "**Skin tone: not evaluated.** The data has no label for it and is nearly all light skin. Nothing on this page "
     "says how the model does on dark skin."
 )
 USUAL_MALIGNANT_PERCENT = 20.0
 """Share of the malignant and pre-malignant among the photos of HAM10000: 1,954 of 10,015 are 19.5 %."""
-TARGETS = {"melanoma": "Melanoma", "malignant": "Malignant or pre-malignant"}
-TRAITS = {
-    "sex": "Sex",
-    "age": "Age",
-    "site": "Body site",
-    "confirmed_by": "Diagnosis known by",
-    "source": "Clinic and camera",
-}
 TRAIT_NOTES = {
     "confirmed_by": "Look at histology: only there do melanomas stand beside other lesions. What was followed up or "
     "agreed upon were the easy ones, so figures of all photos together flatter.",
@@ -41,12 +33,12 @@ TRAIT_NOTES = {
     "age": "Small groups have wide ranges. There are hardly any photos of the young.",
 }
 PARTS = {
-    "balanced_accuracy": "Balanced accuracy",
-    "accuracy": "Accuracy",
-    "melanoma_auc": "AUC, melanoma",
+    "balanced_accuracy": HEADLINES["balanced_accuracy"],
+    "accuracy": HEADLINES["accuracy"],
+    "melanoma_auc": HEADLINES["melanoma_auc"],
     "melanoma_sensitivity": "Melanomas above the cut-off",
     "melanoma_specificity": "Others below the cut-off",
-    "ece": "Calibration error",
+    "ece": HEADLINES["ece"],
     "refused": "Flagged as unlike the training photos",
 }
 
@@ -58,10 +50,6 @@ def _found(key: str) -> Mapping[str, Any] | None:
             return one
     st.info("This was not measured for this model.")
     return None
-
-
-def _photos(one: Mapping[str, Any]) -> str:
-    return f"{one['n']:,} {SPLITS.get(one['split'], 'photos')}"
 
 
 def _chart(figure: Any, key: str, alt: str) -> None:
@@ -84,7 +72,7 @@ def probabilities() -> None:
             said = ", ".join(f"{one['stated']:.2f} stated, {one['happened']['value']:.2f} happened" for one in bins)
             _chart(curves.reliability(bins), f"reliability_{key}", f"{title}: {said}")
     st.caption(
-        f"{_photos(one)}. On the dashed line, what is stated with 70 % happens in 70 of 100. Below it, the model is "
+        f"{photos(one)}. On the dashed line, what is stated with 70 % happens in 70 of 100. Below it, the model is "
         "too sure. Lines: 95 % range."
     )
 
@@ -107,7 +95,7 @@ def thresholds() -> None:
     table = one["thresholds"][target]
     _chart(curves.cut_offs(table), "cut_offs", f"Sensitivity and specificity over the cut-off, {TARGETS[target]}")
     st.caption(
-        f"{table['positives']:,} with and {table['negatives']:,} without, of {_photos(one)}. A lower cut-off misses "
+        f"{table['positives']:,} with and {table['negatives']:,} without, of {photos(one)}. A lower cut-off misses "
         "fewer and flags more. Lines: 95 % range."
     )
     share = _prevalence(target)
@@ -127,7 +115,7 @@ def _prevalence(target: str) -> float:
     if target == "melanoma":
         return certainty.prevalence()
     chosen = st.slider(
-        "Malignant or pre-malignant among the lesions that you examine, in %",
+        f"{TARGETS['malignant']} among the lesions that you examine, in %",
         min_value=0.5,
         max_value=50.0,
         value=USUAL_MALIGNANT_PERCENT,
@@ -182,7 +170,7 @@ def subgroups() -> None:
         "; ".join(f"{name}: {estimate(group[part])}" for name, group in zip(names, groups, strict=True)),
     )
     st.caption(
-        f"{_photos(one)}; in brackets: photos. Lines: 95 % range. A part in which nothing can be computed is left out. "
+        f"{photos(one)}; in brackets: photos. Lines: 95 % range. A part in which nothing can be computed is left out. "
         f"{TRAIT_NOTES.get(trait, '')}"
     )
     with st.expander("All figures of these parts"):
@@ -209,7 +197,7 @@ def abstention() -> None:
     curve = one["risk_coverage"]
     _chart(curves.risk_coverage(curve), "risk_coverage", "Share of errors over the share of photos answered")
     st.caption(
-        f"{_photos(one)}. If it kept silent where it is unsure, it would be wrong less often. Area under the curve: "
+        f"{photos(one)}. If it kept silent where it is unsure, it would be wrong less often. Area under the curve: "
         f"{estimate(curve['aurc'])}; the least that any order could reach is "
         f"{curve['aurc_of_a_perfect_ranking']:.3f}. The surest photos are mostly moles: silence is no diagnosis."
     )
@@ -254,7 +242,7 @@ def foreign() -> None:
     _chart(curves.refused(found["kinds"]), "foreign", f"Share flagged: {', '.join(said)}")
     st.caption(
         f"{found['n']:,} pictures of other things; the distance from the training photos ranks them above real photos "
-        f"with an AUC of {estimate(found['auroc'])}. Of {_photos(one)}, a share of "
+        f"with an AUC of {estimate(found['auroc'])}. Of {photos(one)}, a share of "
         f"{estimate(found['own_refused'])} is flagged too. Drawn lesions imitate real ones and are not "
         "counted. A lesion of a kind that the model does not know looks familiar all the same."
     )

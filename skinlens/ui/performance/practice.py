@@ -8,15 +8,15 @@ from skinlens import published_figures
 from skinlens.errors import ParameterError
 from skinlens.formatting import decimal, percent, span
 from skinlens.impact import PARAMETERS, ImpactInputs, cut_off_curve, cut_offs, impact, impact_words
-from skinlens.outcomes import Comparison, Question, Rate, Reader, TwoByTwo, compare
+from skinlens.outcomes import Comparison, Rate, Reader, TwoByTwo, compare
 from skinlens.store import CaseStore
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.forms.numbers import Expected
 from skinlens.ui.performance import curves
 from skinlens.ui.state import cache
+from skinlens.wording.evaluation import TARGETS
 
-QUESTIONS: dict[Question, str] = {"melanoma": "Melanoma", "malignant": "Malignant or pre-malignant"}
 READERS: dict[Reader, str] = {"diagnosis": "Diagnosis", "impression": "First impression"}
 CONFIG = {"displayModeBar": False}
 BIASED = (
@@ -33,7 +33,7 @@ def outcomes(store: CaseStore) -> None:
     """You, the model, histology: 2×2 tables with intervals, and how often both agree."""
     left, right = st.columns(2)
     question = left.segmented_control(
-        "Question", list(QUESTIONS), default="melanoma", required=True, format_func=QUESTIONS.__getitem__,
+        "Question", list(TARGETS), default="melanoma", required=True, format_func=TARGETS.__getitem__,
         key="practice_question", persist_state="session",
     )  # fmt: skip
     reader = right.segmented_control(

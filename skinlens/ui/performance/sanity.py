@@ -12,8 +12,8 @@ from skinlens.explain import METHODS
 from skinlens.formatting import decimal, rounded_percent
 from skinlens.records import Method, ModelRef
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import name
 from skinlens.ui.state import cache
+from skinlens.wording.naming import name
 
 CONFIG = {"displayModeBar": False, "scrollZoom": False}
 LOOKS = {"grad_cam": ("#0072b2", "circle"), "score_cam": ("#d55e00", "square"), "lime": ("#009e73", "diamond")}
@@ -67,9 +67,9 @@ def section() -> None:
     )
     for title, draw in (
         ("Faithfulness", _followed),
-        ("Do the maps look at the lesion?", _looked),
-        ("Do the maps depend on what was learned?", _learned),
-        ("Do the methods agree, and does the quick form draw the same maps?", _agreed),
+        ("Localization", _looked),
+        ("Model randomization", _learned),
+        ("Agreement of the methods, and of the int8 form with the float form", _agreed),
     ):
         st.header(title)
         draw(found)

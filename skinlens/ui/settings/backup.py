@@ -14,7 +14,7 @@ from skinlens.formatting import counted, megabytes, rounded_percent
 from skinlens.store import Backup, CaseStore
 from skinlens.store.backup import backup_folder
 from skinlens.ui.components import confirmation
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.state.jobs import Job
 
 SECTION = "backup"

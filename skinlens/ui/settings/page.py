@@ -13,7 +13,7 @@ from skinlens.settings import Overlay, Settings
 from skinlens.store import CaseStore
 from skinlens.store.settings import NAMES
 from skinlens.ui.components import confirmation, widgets
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.forms import field_width
 from skinlens.ui.settings import backup, signers
 

@@ -8,7 +8,7 @@ from skinlens.errors import InvalidEntry, SkinLensError
 from skinlens.formatting import counted
 from skinlens.store import CaseStore
 from skinlens.ui.components import confirmation
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 
 SECTION = "signers"
 _NEW, _CLEAR, _REMOVED = "settings_new_signer", "settings_new_signer_clear", "settings_signer_removed"

@@ -10,12 +10,12 @@ import streamlit as st
 from PIL import Image
 
 from skinlens.checks.contract import Check
-from skinlens.formatting import points
+from skinlens.formatting import percent, points
 from skinlens.imaging.artifacts import RENDERER_VERSION, TITLES, Artifact, with_artifact
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.classifier import Classifier
 from skinlens.records import CheckResult, Photo
-from skinlens.ui.components.words import percent, plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.state import session
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import checks

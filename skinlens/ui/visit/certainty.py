@@ -8,13 +8,16 @@ from typing import Any
 
 import streamlit as st
 
-from skinlens import published_figures, wording
+from skinlens import published_figures
 from skinlens.formatting import interval, percent, rounded_percent
 from skinlens.metrics import predictive_values
 from skinlens.records import ModelRef, Prediction, QualityReport, Threshold
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.state import cache
+from skinlens.wording.evaluation import photos
+from skinlens.wording.quality import GRAY_BARS, UNRELIABLE, cause
+from skinlens.wording.verdict import FLAGGED_TOO, agreement, in_full, set_promise, set_remark, set_words
 
 USUAL_PREVALENCE_PERCENT = 7.5
 """On the slider's steps the nearest to the 7.4 % of the source below."""
@@ -25,7 +28,6 @@ SOURCE = (
     "melanomas (Cochrane review, Dinnes et al. 2018, CD011902). In general practice there are fewer."
 )
 LESIONS = 1000
-SPLITS = {"test": "photos of the test set", "val": "photos of the validation set"}
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,11 @@ class Rates:
 
 def rates(model: ModelRef, threshold: Threshold) -> Rates:
     """As measured on photos kept aside, if that was done for this very model; otherwise where it was chosen."""
-    for split, one in published_figures.evaluations(model).items():
+    for one in published_figures.evaluations(model).values():
         row = published_figures.at_cutoff(one, threshold.value)
         if row and row["sensitivity"]["value"] is not None:
-            return _rates_of(row, f"{one['n']:,} {SPLITS[split]}")
-    return Rates(threshold.sensitivity, threshold.specificity, None, None, wording.in_full(threshold.chosen_on))
+            return _rates_of(row, photos(one))
+    return Rates(threshold.sensitivity, threshold.specificity, None, None, in_full(threshold.chosen_on))
 
 
 def _rates_of(row: Mapping[str, Any], measured_on: str) -> Rates:
@@ -73,18 +75,18 @@ def verdict(quality: QualityReport, prediction: Prediction, impression: str | No
     widgets.impression(impression)
     widgets.distribution(prediction, reliable=quality.reliable, cutoff=cache.settings().cutoff_shown)
     if not quality.reliable:
-        st.caption(wording.GRAY_BARS)
+        st.caption(GRAY_BARS)
         return
     label_set(prediction)
-    if said := wording.agreement(impression, quality, prediction):
+    if said := agreement(impression, quality, prediction):
         st.info(plain(said))
 
 
 def unreliable(quality: QualityReport) -> None:
     """That nothing holds for this photo, and why, as far as it is known."""
     st.html(
-        f'<div class="sl-statement unreliable" role="note"><b>{escape(wording.UNRELIABLE)}</b>'
-        f"<br><small>{escape(wording.cause(quality))}</small></div>"
+        f'<div class="sl-statement unreliable" role="note"><b>{escape(UNRELIABLE)}</b>'
+        f"<br><small>{escape(cause(quality))}</small></div>"
     )
 
 
@@ -93,8 +95,8 @@ def label_set(prediction: Prediction) -> None:
     found = prediction.prediction_set
     if found is None:
         return
-    small = " ".join(filter(None, (wording.set_promise(found), wording.set_remark(prediction))))
-    words = wording.set_words(prediction, found)
+    small = " ".join(filter(None, (set_promise(found), set_remark(prediction))))
+    words = set_words(prediction, found)
     st.html(f'<div class="sl-statement"><b>{escape(words)}</b><br><small>{escape(small)}</small></div>')
 
 
@@ -140,7 +142,7 @@ def in_words(known: Rates, share: float) -> tuple[str, ...]:
         f"**At or above the cut-off:** melanoma in {_value(known, share, 0)} (positive predictive value).",
         f"**Below it:** no melanoma in {_value(known, share, 1)} (negative predictive value).",
         f"Of {LESIONS:,} lesions, {ill:.0f} are melanomas: {found:.0f} are flagged, {ill - found:.0f} missed; "
-        f"{false_alarms:.0f} other lesions are flagged too.",
+        f"{false_alarms:.0f} {FLAGGED_TOO}.",
     )
 
 

@@ -14,10 +14,11 @@ from skinlens.formatting import duration
 from skinlens.inference.classifier import Classifier
 from skinlens.records import CheckResult, Explanation, Progress
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.state import session
 from skinlens.ui.state.jobs import Job, Key
 from skinlens.ui.state.open_case import OpenCase
+from skinlens.wording.maps import CANCELLED
 
 Compute = Callable[[Progress], Sequence[CheckResult]]
 Show = Callable[[Check, OpenCase, Sequence[CheckResult]], None]
@@ -158,7 +159,7 @@ def ask(check: Check, opened: OpenCase, compute: Compute, hint: str) -> None:
     if job and job.problem:
         st.warning(plain(job.problem))
     elif job and job.state == "cancelled":
-        st.caption("Cancelled. Nothing of it was saved.")
+        st.caption(CANCELLED)
     elif hint:
         st.markdown(hint)
     st.button(check.button or f"Check: {check.title}", key=f"ask_{own}", on_click=submit, args=(check, opened, compute))

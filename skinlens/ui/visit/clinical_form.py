@@ -29,12 +29,12 @@ from skinlens.errors import InvalidEntry
 from skinlens.records import Case
 from skinlens.store import CaseStore
 from skinlens.ui.components import confirmation, widgets
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.forms.numbers import Expected
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import clinical_fields
 from skinlens.ui.visit.entry import Planned
-from skinlens.wording import criteria_statement
+from skinlens.wording.verdict import criteria_statement
 
 COUNTS = {
     "a": (

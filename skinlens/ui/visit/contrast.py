@@ -2,10 +2,12 @@
 
 import streamlit as st
 
+from skinlens.formatting import percent
 from skinlens.labels import CODES
 from skinlens.records import Target
-from skinlens.ui.components.words import name, percent, plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.state.open_case import OpenCase
+from skinlens.wording.naming import name
 
 ALONE = "none"
 HELP = (

@@ -7,15 +7,18 @@ import streamlit as st
 
 from skinlens.checks.contract import Check
 from skinlens.checks.early_exits import TITLES, depth_maps, reads
-from skinlens.explain.overlay import LEGEND, blend
+from skinlens.explain.overlay import blend
+from skinlens.formatting import percent
 from skinlens.imaging.preprocess import InputSpec, heat_to_photo
 from skinlens.inference.classifier import Classifier
 from skinlens.records import CheckResult, Photo, Target
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import name, percent, plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.state import cache, session
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import checks
+from skinlens.wording.maps import nothing_for, over_photo
+from skinlens.wording.naming import name
 
 PICTURE_PX = 480
 """Long side of a picture: these maps are coarse, the last of the deep branch has six places across."""
@@ -51,9 +54,9 @@ def _answer(answer: Mapping[str, Any], target: Target, drawn: tuple[bytes, bool]
     st.markdown(f"**{title}**: {plain(name(top))}, {plain(percent(answer['probs'][top]))}")
     if drawn:
         picture, empty = drawn
-        st.image(picture, width="stretch", alt=f"{title}: Grad-CAM map for {target.words} over the photo. {LEGEND}.")
+        st.image(picture, width="stretch", alt=f"{title}: {over_photo('Grad-CAM', target.words)}")
         if empty:
-            st.caption(plain(f"No part of the photo speaks for {target.words} here."))
+            st.caption(plain(nothing_for(target.words, " here")))
     if answer["balanced_accuracy"] is not None:
         right = percent(answer["balanced_accuracy"])
         st.caption(plain(f"By itself right on {right} of the validation photos, all classes counted alike."))

@@ -4,7 +4,6 @@ from typing import cast
 
 import streamlit as st
 
-from skinlens import audit
 from skinlens.case_record import Revision
 from skinlens.checks.registry import CHECKS
 from skinlens.clock import local_minute
@@ -13,12 +12,13 @@ from skinlens.formatting import Unit
 from skinlens.records import Case, Method, Target
 from skinlens.store import CaseStore
 from skinlens.ui.components import confirmation, widgets
-from skinlens.ui.components.words import name
 from skinlens.ui.forms import erase_dialogs
 from skinlens.ui.patients import editing
 from skinlens.ui.state import cache, session
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import moving
+from skinlens.wording import audit
+from skinlens.wording.naming import name
 
 _NAMES = ("signed_by", "amended_by", "moved_by")
 """Fields of the trail with the name of who made the change."""

@@ -7,20 +7,22 @@ from typing import cast
 import streamlit as st
 
 from skinlens.explain import AGAINST, METHODS
-from skinlens.explain.overlay import LEGEND, OPACITY, Style
-from skinlens.formatting import duration, number
+from skinlens.explain.overlay import OPACITY, Style
+from skinlens.formatting import duration, number, percent
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.classifier import Classifier
 from skinlens.labels import CODES
 from skinlens.records import Explanation, Method
 from skinlens.ui.components import live, viewer
+from skinlens.ui.components.text import settings_line
 from skinlens.ui.components.viewer import Look, Panel
-from skinlens.ui.components.words import name, percent, settings_line
 from skinlens.ui.performance import sanity
 from skinlens.ui.state import session
 from skinlens.ui.state.jobs import Job
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import contrast
+from skinlens.wording.maps import CANCELLED, PHOTO, SYNTHETIC, no_map, nothing_for, over_photo
+from skinlens.wording.naming import name
 
 OTHER = "another class"
 
@@ -141,9 +143,9 @@ def _row(opened: OpenCase, classifier: Classifier | None, *, details: bool) -> N
         Panel(
             key="photo",
             title="Photo",
-            shows="Synthetic example, not a patient." if opened.synthetic else "As it was uploaded.",
+            shows=SYNTHETIC if opened.synthetic else "As it was uploaded.",
             lines=(f"{photo.width_px} × {photo.height_px} px",) if details else (),
-            alt="Photo of the lesion",
+            alt=PHOTO,
         ),
         *(_panel(opened, method, able=classifier is not None, details=details) for method in METHODS),
     ]
@@ -164,14 +166,14 @@ def _panel(opened: OpenCase, method: Method, *, able: bool, details: bool) -> Pa
     job = session.desk().job((method, opened.target.code))
     made = opened.map_of(method, session.map_params(method))
     of = opened.target.words
-    blank = Panel(method, info.title, info.shows, (), f"Photo of the lesion; there is no {info.title} map for {of} yet")
+    blank = Panel(method, info.title, info.shows, (), no_map(info.title, of))
     if job and job.active:
         return replace(
             blank, note=session.desk().standing(job), fraction=job.fraction, action="cancel", button="Cancel"
         )
     if made:
-        alt = f"{info.title} map for {of} over the photo. {LEGEND}."
-        nothing = f"No part of the photo speaks for {of}." if made.diagnostics.get("empty") else ""
+        alt = over_photo(info.title, of)
+        nothing = nothing_for(of) if made.diagnostics.get("empty") else ""
         return replace(blank, lines=_under(made) if details else (), alt=alt, map=made, note=nothing)
     note, button = _why_not(job)
     return replace(blank, note=note, action="make" if able else "", button=button if able else "")
@@ -181,7 +183,7 @@ def _why_not(job: Job | None) -> tuple[str, str]:
     if job and job.state == "failed":
         return job.problem, "Try again"
     if job and job.state == "cancelled":
-        return "Cancelled. Nothing of it was saved.", "Make this map"
+        return CANCELLED, "Make this map"
     return "Not made yet.", "Make this map"
 
 

@@ -12,11 +12,12 @@ from skinlens.records import Visit
 from skinlens.store import CaseStore
 from skinlens.ui.compare import visits
 from skinlens.ui.components import upload, widgets
-from skinlens.ui.components.words import STATUSES, case_title, plain, site
+from skinlens.ui.components.text import plain
 from skinlens.ui.shell import frame
 from skinlens.ui.state import address, cache, next_photo, session
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import management, maps, outline, photo, report, result, save_form, similar, why
+from skinlens.wording.naming import STATUSES, case_title, site
 
 NEW = "New photo"
 View = Callable[[CaseStore, OpenCase], None]

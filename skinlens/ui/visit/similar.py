@@ -7,14 +7,16 @@ from pathlib import Path
 import streamlit as st
 
 from skinlens.errors import SkinLensError
+from skinlens.formatting import percent
 from skinlens.inference.classifier import Classifier
 from skinlens.records import Case
 from skinlens.store import CaseStore, SimilarCase
 from skinlens.store.similar import fill_features, find_similar
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import diagnosis_name, percent, plain, site
+from skinlens.ui.components.text import plain
 from skinlens.ui.state import session
 from skinlens.ui.state.open_case import OpenCase
+from skinlens.wording.naming import diagnosis_name, site
 
 COLUMNS = 3
 COUNT = 6

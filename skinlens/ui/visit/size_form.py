@@ -6,7 +6,7 @@ from skinlens.clinical import ClinicalRecord
 from skinlens.followup import measures
 from skinlens.formatting import UNIT_WORDS, Unit, entered_length, length
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.forms import field_width
 from skinlens.ui.state import cache
 from skinlens.ui.state.open_case import OpenCase

@@ -13,7 +13,7 @@ from skinlens.explain import METHODS
 from skinlens.inference.classifier import Classifier
 from skinlens.records import CheckResult, Explanation
 from skinlens.ui.components import live
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.performance import reference
 from skinlens.ui.state import session
 from skinlens.ui.state.jobs import SHORT

@@ -8,6 +8,7 @@ from skinlens.ui.forms import filters
 from skinlens.ui.state import session
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import certainty, contrast, maps, trust
+from skinlens.wording.maps import CAVEAT
 
 DETAILS = "technical_details"
 
@@ -24,7 +25,7 @@ def view(store: CaseStore, opened: OpenCase) -> None:  # noqa: ARG001  views are
     contrast.describe(opened)
     trust.line(opened, classifier)
     maps.row(opened, classifier, details=bool(st.session_state.get(DETAILS)))
-    st.caption("The maps show what moved the model, not where disease is.")
+    st.caption(CAVEAT)
     details = st.toggle("Technical details", key=DETAILS, persist_state="session")
     if details:
         trust.below(opened, classifier)

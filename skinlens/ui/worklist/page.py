@@ -9,17 +9,19 @@ from skinlens import pipeline
 from skinlens.case_record import Analysis
 from skinlens.errors import SkinLensError
 from skinlens.formatting import counted, percent
+from skinlens.imaging.intake.sniffing import ACCEPTED
 from skinlens.labels import BY_CODE, CODES
 from skinlens.records import Patient, Prediction, QualityReport
 from skinlens.store import CaseRow, CaseStore
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.state import cache, session, tabs
 from skinlens.ui.visit import outline
 from skinlens.ui.worklist import filing, tray_drafts, tray_filing, tray_map
 from skinlens.ui.worklist.filing import Run, numbered
 from skinlens.ui.worklist.tray import Tray, TrayItem
-from skinlens.wording import UNRELIABLE_BRIEFLY, verdict_line
+from skinlens.wording.quality import UNRELIABLE_BRIEFLY, not_met
+from skinlens.wording.verdict import verdict_line
 
 THUMBNAIL_PX = 320
 ORDERS = ("As they came", "Melanoma first")
@@ -57,7 +59,7 @@ def page(store: CaseStore) -> None:
 def _drop(tray: Tray) -> None:
     round_ = st.session_state.setdefault("tray_uploads", 0)
     files = st.file_uploader(
-        "Photos of lesions: JPEG, PNG, WebP, TIFF, BMP or HEIC",
+        f"Photos of lesions: {ACCEPTED}",
         key=f"tray-{round_}",
         accept_multiple_files=True,
         help="At most 25 MB each. The files' names and their hidden data (place, camera, owner) are not stored.",
@@ -250,7 +252,7 @@ def verdict(quality: QualityReport, prediction: Prediction, *, figures: bool = T
 
 
 def _classes(quality: QualityReport, prediction: Prediction) -> tuple[str, ...]:
-    checks = f"Photo quality: {len(quality.failed)} of {len(quality.checks)} checks not met" if quality.failed else ""
+    checks = not_met(quality) if quality.failed else ""
     if not quality.reliable:
         return (checks,) if checks else ()
     ranked = sorted(CODES, key=lambda code: -prediction.prob(code))[: widgets.TOP]

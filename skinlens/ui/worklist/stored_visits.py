@@ -10,14 +10,16 @@ from typing import Any
 import streamlit as st
 
 from skinlens.clock import today
-from skinlens.formatting import counted
+from skinlens.formatting import counted, percent
 from skinlens.store import CaseQuery, CaseRow, CaseStore
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import STATUSES, diagnosis_name, name, percent, plain, recall_words, site
+from skinlens.ui.components.text import plain, recall_words
 from skinlens.ui.forms import filters
 from skinlens.ui.forms.filters import PAGE_SIZE
 from skinlens.ui.state import address, cache, session
-from skinlens.wording import UNRELIABLE_BRIEFLY, side_of_cutoff
+from skinlens.wording.naming import STATUSES, diagnosis_name, name, site
+from skinlens.wording.quality import UNRELIABLE_BRIEFLY
+from skinlens.wording.verdict import side_of_cutoff
 
 COLUMNS = 4
 LOOKS = ("List", "Cards")

@@ -12,13 +12,14 @@ from skinlens.formatting import counted
 from skinlens.records import Patient
 from skinlens.store import CaseRow, CaseStore, NewPatient
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import plain, site
+from skinlens.ui.components.text import plain
 from skinlens.ui.forms import placement, signing, site_form, sites
 from skinlens.ui.forms.placement import KNOWN, NEW_LESION
 from skinlens.ui.forms.site_form import Where
 from skinlens.ui.state import cache, session
 from skinlens.ui.worklist.filing import Filing, Run
 from skinlens.ui.worklist.tray import Tray, TrayItem
+from skinlens.wording.naming import site
 
 _ADDED = "tray_added"
 """Number of the patient that was stored last by filing."""

@@ -15,7 +15,7 @@ import streamlit as st
 
 from skinlens.records import BODY_DRAWING, BodyPosition, BodyView
 from skinlens.ui.components.bodymap.regions import VIEWS, Region
-from skinlens.ui.components.words import BODY_SITES
+from skinlens.wording.naming import BODY_SITES
 
 HERE = Path(__file__).parent
 Verdict = Literal["above", "below", "unreliable", "none"]

@@ -7,6 +7,7 @@ from skinlens.clinical import PHOTOTYPES, PLANS
 from skinlens.criteria import CHECKLIST
 from skinlens.formatting import Unit, counted, entered_length
 from skinlens.labels import DIAGNOSES, IMPRESSIONS
+from skinlens.wording.naming import STATUSES
 
 DONE: Mapping[tuple[str, str], str] = {
     ("visit", "created"): "Case created",
@@ -82,7 +83,7 @@ _WORDED: Mapping[str, Mapping[str, str]] = {
     "histology": DIAGNOSES,
     "plan": {str(action): words for action, words in PLANS.items()},
     "phototype": {str(number): words for number, words in PHOTOTYPES.items()},
-    "status": {"draft": "draft", "signed": "signed", "amended": "amended after signing"},
+    "status": {status: words[:1].lower() + words[1:] for status, words in STATUSES.items()},
 }
 _MAKERS = {"model": "the model's", "clinician": "the clinician's"}
 
