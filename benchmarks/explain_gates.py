@@ -164,7 +164,7 @@ def float_classifier(manifest: Manifest, student: Student, folder: Path, threads
     if not path.exists():
         export_backbone(student, path, spec.size_px)
     engine = Engine(path, head_of(student), spec, manifest.stamp(), threads)
-    return Classifier(engine, manifest.temperature, manifest.melanoma_threshold, manifest.familiarity())
+    return Classifier(engine, manifest.temperature, manifest.melanoma_threshold, manifest.ood())
 
 
 def kept(name: str, settings: Mapping[str, Any], work: Callable[[], Any]) -> Any:

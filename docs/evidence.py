@@ -13,7 +13,8 @@ from skinlens.formatting import estimate, number, rounded_percent
 from skinlens.labels import BY_CODE
 from skinlens.metrics import predictive_values
 from skinlens.published_figures import at_cutoff
-from skinlens.wording.evaluation import TRAITS
+from skinlens.training.recipe import current_names
+from skinlens.wording.evaluation import SUBGROUPS
 
 NOT_MEASURED = "Not measured for this release.\n"
 NOT_RUN = "not run"
@@ -42,12 +43,12 @@ def found(key: str, sha256: str) -> Mapping[str, Any] | None:
 def training(release: Mapping[str, Any]) -> str:
     """What the released student learned from, in one sentence."""
     recipe = release["recipe"]
-    distilled = recipe.get("distillation", {})
+    distilled = current_names(recipe.get("distillation", {}))
     fusion = "with layer fusion" if recipe["student"]["fusion"] else "without layer fusion"
     if not distilled.get("teacher"):
         return f"This version (recipe `{recipe['name']}`) was trained on the labels, without a teacher, {fusion}.\n"
     weights = ", ".join(f"{name} {value:g}" for name, value in distilled["weights"].items())
-    source = "a teacher and a student without one (their mean)" if distilled.get("companion") else "a teacher"
+    source = "a teacher and a student without one (their mean)" if distilled.get("second_teacher") else "a teacher"
     return (
         f"This version (recipe `{recipe['name']}`) was distilled from {source}, {fusion}; weights of the loss: "
         f"{weights}; temperature of the distillation: {distilled['temperature']:g}.\n"
@@ -131,7 +132,7 @@ def subgroups(one: Mapping[str, Any] | None) -> str:
     rows = [
         [f"{words}: {group['group']}", f"{group['n']:,}", f"{group['melanomas']:,}"]
         + [estimate(group[part]) for part in PARTS]
-        for trait, words in TRAITS.items()
+        for trait, words in SUBGROUPS.items()
         for group in one["subgroups"].get(trait, ())
     ]
     return about(one) + table(["", "photos", "melanomas", *PARTS.values()], rows)
@@ -254,7 +255,7 @@ def difference(one: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     return f"{titles[one['of']]} against {titles[one['minus']]}: {'; '.join(said)}."
 
 
-def _ablation_row(row: Mapping[str, Any], keys: Sequence[str], with_paper: bool) -> list[str]:
+def _ablation_row(row: Mapping[str, Any], keys: Sequence[str], has_paper_results: bool) -> list[str]:
     if row["status"] == NOT_RUN:
         cells = [NOT_RUN] * (len(keys) + len(COSTS))
     else:
@@ -264,7 +265,7 @@ def _ablation_row(row: Mapping[str, Any], keys: Sequence[str], with_paper: bool)
         ", ".join(f"{key} {rounded_percent(value / 100, 2)}" for key, value in (row.get("paper_reports") or {}).items())
         or "–"
     )
-    return [row["title"], *cells, *([paper] if with_paper else [])]
+    return [row["title"], *cells, *([paper] if has_paper_results else [])]
 
 
 def search(gathered: Mapping[str, Any] | None = None) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from skinlens.formatting import duration, estimate, megabytes, rounded_percent
+from skinlens.inference.manifest_schema import current
 from skinlens.labels import BY_CODE, MELANOMA
 from skinlens.wording.evaluation import HEADLINES, in_sentence
 
@@ -25,7 +26,7 @@ def evaluation(split: str) -> dict[str, Any]:
 
 def manifest() -> dict[str, Any]:
     """What ``export`` wrote beside the weights."""
-    return read(ROOT / "weights" / "manifest.json")
+    return current(read(ROOT / "weights" / "manifest.json"))
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -131,7 +132,7 @@ def threshold_sentence(release: Mapping[str, Any]) -> str:
 def facts(release: Mapping[str, Any]) -> str:
     """The released model in a table: size, input, temperature, and the hashes of its files."""
     spec, files = release["input"], release["files"]
-    serving = [release["backbones"]["int8"], release["head"], release["familiarity"]]
+    serving = [release["backbones"]["int8"], release["head"], release["ood"]]
     rows = [
         ["version", f"{release['version']}, {release['created_at'][:10]}"],
         ["parameters", f"{release['parameters']:,}"],

@@ -53,7 +53,7 @@ def _drawn() -> Photo:
 
 def analyse_photo(photo: Photo, classifier: Classifier) -> Analysis:
     reading = classifier.read(photo)
-    verdict = quality.assess(photo, distance=reading.distance, distance_limit=classifier.familiarity.limit)
+    verdict = quality.assess(photo, distance=reading.distance, distance_limit=classifier.ood.limit)
     return Analysis(photo, verdict, reading.prediction, reading.features)
 
 

@@ -96,11 +96,11 @@ def test_predict_says_of_a_strange_photo_only_that(
     """In words without a probability; in JSON with the figures, marked as not reliable."""
     strict = tmp_path / "weights"
     shutil.copytree(release, strict)
-    with np.load(release / "familiarity.npz") as found:
-        np.savez(strict / "familiarity.npz", **{**found, "limit": np.float32(-1)})
+    with np.load(release / "ood.npz") as found:
+        np.savez(strict / "ood.npz", **{**found, "limit": np.float32(-1)})
     manifest = json.loads((strict / "manifest.json").read_text())
-    changed = (strict / "familiarity.npz").read_bytes()
-    manifest["files"]["familiarity.npz"] |= {"sha256": hashlib.sha256(changed).hexdigest(), "bytes": len(changed)}
+    changed = (strict / "ood.npz").read_bytes()
+    manifest["files"]["ood.npz"] |= {"sha256": hashlib.sha256(changed).hexdigest(), "bytes": len(changed)}
     (strict / "manifest.json").write_text(json.dumps(manifest))
     assert main(["predict", str(photo), "--weights", str(strict)]) == 0
     words = capsys.readouterr().out
@@ -233,11 +233,11 @@ def test_doctor_finds_what_is_wrong(release: Path, tmp_path: Path, capsys: pytes
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     manifest["reference"]["logits"][0] += 1
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    (tmp_path / "familiarity.npz").write_bytes(b"damaged")
+    (tmp_path / "ood.npz").write_bytes(b"damaged")
     assert main(["doctor", "--weights", str(tmp_path)]) == 1
     table = capsys.readouterr().out
     assert table.count("WRONG") == 2
-    assert "familiarity.npz is not the one that was released" in table
+    assert "ood.npz is not the one that was released" in table
     assert "logits differ by 1.000" in table
 
 

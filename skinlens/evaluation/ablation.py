@@ -58,14 +58,14 @@ class Row:
     title: str
     paper: dict[str, float] | None = None
     """What the paper reports for its row of this kind, in percent."""
-    mean_of: tuple[str, ...] = ()
+    ensemble_of: tuple[str, ...] = ()
     """Instead of a run of its own: the mean of these rows' distributions."""
 
 
 ROWS = (
     Row("teacher", "Teacher: ViT + EfficientNet-Lite2"),
-    Row("companion", "Its companion: HSB + layer fusion, at full size"),
-    Row("mean", "What the students learn from: the mean of both", mean_of=("teacher", "companion")),
+    Row("companion", "Second teacher: HSB + layer fusion, at full size"),
+    Row("mean", "What the students learn from: the mean of both", ensemble_of=("teacher", "companion")),
     Row("teacher_convnext", "Teacher: ViT + ConvNeXt without initial weights"),
     Row("plain_cnn", "Plain CNN, from random weights", {"accuracy": 73.82, "f1": 74.20, "auc": 95.92}),
     Row("resnet18", "ResNet-18, from random weights"),
@@ -88,7 +88,7 @@ ROWS = (
     Row("sources", "… on more sources"),
     Row("robust", "… on more sources and robust views"),
     Row("release", "Multi-stage distillation + layer fusion, at full size"),
-    Row("averaged", "The mean of its weights and its companion's, 1 to 3"),
+    Row("averaged", "The mean of its weights and the second teacher's, 1 to 3"),
 )
 INT8 = Row("int8", "The released model: int8", {"accuracy": 78.13})
 COMPARED = (
@@ -126,14 +126,14 @@ def ablation(
     entries: dict[str, list[Entry]],
     weights: Path,
     *,
-    earlier: dict[str, Any] | None = None,
+    previous: dict[str, Any] | None = None,
     resamples: int = RESAMPLES,
     say: Say = print,
 ) -> dict[str, Any]:
     """Everything that ``python -m skinlens ablation`` writes, ready for JSON.
 
     ``entries``: the photos of ``train``, ``val`` and ``test``; those of ``test`` serve the leaky protocol alone.
-    ``earlier``: a table that was gathered before, for the rows whose runs are not under ``runs``.
+    ``previous``: a table that was gathered before, for the rows whose runs are not under ``runs``.
     """
     searched = runs / "search_weights" / "search.json"
     honest = {row.name: measure(row, runs, "lesion", entries, say) for row in ROWS}
@@ -167,8 +167,8 @@ def ablation(
         for row in protocol["rows"]:
             if row["status"] == "measured":
                 row["measured_at"] = created_at
-    if earlier:
-        merge_previous_results(found, earlier, say)
+    if previous:
+        merge_previous_results(found, previous, say)
     return found
 
 
@@ -189,11 +189,11 @@ class Asked(NamedTuple):
     groups: Int64[Array, " n"]
 
 
-def ask(folder: Path, protocol: Protocol, entries: dict[str, list[Entry]]) -> Asked:
+def run_model(folder: Path, protocol: Protocol, entries: dict[str, list[Entry]]) -> Asked:
     network, recipe = load_network(folder / "best.pt")
     if protocol == "paper":
-        material = paper_split([one for part in entries.values() for one in part], recipe)
-        views, truth, groups = material.views, material.truth, np.arange(len(material.truth))
+        data = paper_split([one for part in entries.values() for one in part], recipe)
+        views, truth, groups = data.views, data.truth, np.arange(len(data.truth))
     else:
         val = entries["val"]
         views, truth, groups = load_views(val, recipe.input), labels_of(val), lesions(val)
@@ -205,12 +205,12 @@ def progress(folder: Path) -> tuple[int, int]:
     """Epochs that a run has done, and of how many; a mean of runs has nothing left to do."""
     saved = torch.load(folder / "best.pt", map_location="cpu", weights_only=True)
     epochs = int(saved["recipe"]["epochs"])
-    if "mean_of" in saved:
+    if "soup_of" in saved or "mean_of" in saved:  # as versions before 0.5 named it
         return epochs, epochs
     return len((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()), epochs
 
 
-def ask_finished(
+def run_finished(
     title: str, folder: Path, protocol: Protocol, entries: dict[str, list[Entry]], say: Say
 ) -> Asked | None:
     """None, and a word why, for a run that is under way or is of a recipe that this version cannot read."""
@@ -220,7 +220,7 @@ def ask_finished(
         return None
     say(f"{title}: {folder}")
     try:
-        return ask(folder, protocol, entries)
+        return run_model(folder, protocol, entries)
     except RecipeError as error:
         say(f"{title}: {folder}, left out: {error}")
         return None
@@ -228,10 +228,10 @@ def ask_finished(
 
 def measure(row: Row, runs: Path, protocol: Protocol, entries: dict[str, list[Entry]], say: Say) -> Measured | None:
     """Ask each finished run's best weights; None where none was run to its end."""
-    if row.mean_of:
-        folders = [runs / name for name in row.mean_of]
+    if row.ensemble_of:
+        folders = [runs / name for name in row.ensemble_of]
         return measure_mean(row.title, folders, entries, say) if protocol == "lesion" else None
-    asked = (ask_finished(row.title, folder, protocol, entries, say) for folder in run_folders(row, runs, protocol))
+    asked = (run_finished(row.title, folder, protocol, entries, say) for folder in run_folders(row, runs, protocol))
     found = [one for one in asked if one]
     if not found:
         return None
@@ -244,7 +244,7 @@ def measure_mean(title: str, folders: Sequence[Path], entries: dict[str, list[En
     """The mean of several runs' distributions on ``val``; None where one of them was not run to its end."""
     if not all((folder / "best.pt").is_file() for folder in folders):
         return None
-    asked = [ask_finished(title, folder, "lesion", entries, say) for folder in folders]
+    asked = [run_finished(title, folder, "lesion", entries, say) for folder in folders]
     found = [one for one in asked if one]
     if len(found) < len(folders):
         return None
@@ -265,7 +265,7 @@ def measure_released(weights: Path, val: Sequence[Entry]) -> Measured:
     spec = classifier.engine.spec
     views = load_views(val, spec)
     probs = np.concatenate([classifier.probs(normalize(views[at : at + 16], spec)) for at in range(0, len(views), 16)])
-    serving = [content["head"], content["familiarity"], content["backbones"]["int8"]]
+    serving = [content["head"], content["ood"], content["backbones"]["int8"]]
     one = normalize(views[:1], spec)
     cost = {
         "size_px": spec.size_px,

@@ -74,7 +74,7 @@ def _beyond_the_headline(
 ) -> dict[str, Any]:
     """What it takes to believe a figure, or not to."""
     truth, probs, groups = answers.truth, answers.probs, answers.groups
-    cut_off, limit = classifier.melanoma_threshold.value, classifier.familiarity.limit
+    cut_off, limit = classifier.melanoma_threshold.value, classifier.ood.limit
     return {
         "reliability": reliability(truth, probs, groups, resamples),
         "thresholds": thresholds(truth, probs, groups, cut_off, resamples),

@@ -30,7 +30,7 @@ from skinlens.checks.agreement import hottest_iou, spearman
 from skinlens.checks.faithfulness import BLUR, blur, deletion_insertion, order_of, random_maps, score_of
 from skinlens.checks.localization import measure
 from skinlens.errors import DatasetError
-from skinlens.evaluation.approximation_gates import gates_in_words
+from skinlens.evaluation.approximation_gates import gates_summary
 from skinlens.evaluation.bootstrap import RESAMPLES, SEED, Estimate, finite, with_ci
 from skinlens.evaluation.model_randomization import compare_networks
 from skinlens.explain import METHODS, explain, seed_of
@@ -71,7 +71,7 @@ def evaluate_release(weights: Path, sample: int, path: Path) -> str:
         load_classifier(weights), manifest, load_index(data, "val"), mask_paths(data), sample
     )
     path.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    return f"{summary(result)}\n{gates_in_words()}"
+    return f"{summary(result)}\n{gates_summary()}"
 
 
 def evaluate_explanations(

@@ -95,7 +95,7 @@ def as_classifier(student: Student, path: Path, like: Classifier) -> Classifier:
     export_backbone(student, path, like.engine.spec.size_px)
     stamp = ModelRef(f"{like.engine.stamp.name}, another network", like.engine.stamp.version, "0" * 64)
     engine = Engine(path, head_of(student), like.engine.spec, stamp)
-    return Classifier(engine, like.temperature, like.melanoma_threshold, like.familiarity)
+    return Classifier(engine, like.temperature, like.melanoma_threshold, like.ood)
 
 
 def randomized(student: Student, photos: Batch) -> Iterator[Student]:

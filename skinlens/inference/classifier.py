@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from skinlens.imaging.preprocess import to_batch
-from skinlens.imaging.quality import Familiarity
+from skinlens.imaging.quality import MahalanobisOOD
 from skinlens.inference.calibration import ConformalSets, softmax
 from skinlens.inference.engine import Engine
 from skinlens.inference.patient_context import ContextModel, PatientContext
-from skinlens.inference.release import SHIPPED, load_engine, load_manifest
+from skinlens.inference.release import BUNDLED, load_engine, load_manifest
 from skinlens.records import Array, Batch, Features, Photo, Prediction, Threshold
 
 
@@ -32,12 +32,12 @@ class Classifier:
         engine: Engine,
         temperature: float,
         threshold: Threshold,
-        familiarity: Familiarity,
+        ood: MahalanobisOOD,
         set_rule: ConformalSets | None = None,
         context_model: ContextModel | None = None,
     ) -> None:
         self.engine, self.temperature, self.melanoma_threshold = engine, temperature, threshold
-        self.familiarity, self.set_rule, self.context_model = familiarity, set_rule, context_model
+        self.ood, self.set_rule, self.context_model = ood, set_rule, context_model
 
     def probs(self, batch: Batch) -> Array:
         """Calibrated probabilities of a batch of network input: float32, shape (n, 7), rows sum to 1."""
@@ -63,9 +63,9 @@ class Classifier:
             melanoma_threshold=self.melanoma_threshold,
             model=self.engine.stamp,
             latency_ms=latency_ms,
-            prediction_set=None if self.set_rule is None else self.set_rule.set_of(probs),
+            prediction_set=None if self.set_rule is None else self.set_rule.predict_set(probs),
         )
-        return Reading(prediction, self.familiarity.distance(pooled[0]), self.engine.head.hidden(pooled)[0])
+        return Reading(prediction, self.ood.distance(pooled[0]), self.engine.head.hidden(pooled)[0])
 
     def turned_probs(self, photo: Photo) -> Array:
         """Calibrated probabilities of the photo in its eight orientations: as it is, turned by 90°, 180° and 270°, and
@@ -89,7 +89,7 @@ class Classifier:
         return tuple(adjusted[0].tolist())
 
 
-def load_classifier(directory: Path = SHIPPED, threads: int = 2) -> Classifier:
+def load_classifier(directory: Path = BUNDLED, threads: int = 2) -> Classifier:
     """The released model of a weights folder, verified against its manifest.
 
     Raises:
@@ -101,7 +101,7 @@ def load_classifier(directory: Path = SHIPPED, threads: int = 2) -> Classifier:
         engine,
         manifest.temperature,
         manifest.melanoma_threshold,
-        manifest.familiarity(),
+        manifest.ood(),
         manifest.set_rule,
         manifest.context_model,
     )

@@ -17,7 +17,7 @@ from skinlens import clock
 from skinlens.errors import WeightsError
 from skinlens.imaging.preprocess import InputSpec, to_batch
 from skinlens.inference.engine import BATCH, Engine
-from skinlens.inference.release import SHIPPED, load_manifest
+from skinlens.inference.release import BUNDLED, load_manifest
 from skinlens.records import Array, Batch, FeatureMaps, ModelRef, Outline, Photo
 from skinlens.segmentation.contour import as_points, mask_to_contour, view_to_photo
 from skinlens.wording.errors import not_loadable
@@ -55,7 +55,7 @@ class SegmentationHead:
         return np.asarray(np.concatenate(parts)[:, 0], dtype=np.float32)
 
 
-def load_segmentation_head(directory: Path = SHIPPED, threads: int = 2) -> SegmentationHead:
+def load_segmentation_head(directory: Path = BUNDLED, threads: int = 2) -> SegmentationHead:
     """The verified head that draws the lesion's outline, for the int8 engine of the same folder.
 
     Raises:

@@ -32,14 +32,14 @@ def candidates(recipe: Recipe) -> list[Recipe]:
     return found
 
 
-def search(recipe: Recipe, material: TrainingData, folder: Path, world: World = SINGLE_PROCESS) -> dict[str, Any]:
+def search(recipe: Recipe, data: TrainingData, folder: Path, world: World = SINGLE_PROCESS) -> dict[str, Any]:
     """Run every candidate below ``folder``, finished ones at once; the last epoch of each on ``val``, best first.
 
     The last epoch and not the best one: the maximum over epochs rewards the run that jumps most.
     """
     rows = []
     for one in candidates(recipe):
-        train(one, material, folder / one.name, world)
+        train(one, data, folder / one.name, world)
         last = json.loads((folder / one.name / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])
         weights = one.distillation.weights
         rows.append(

@@ -30,7 +30,7 @@ TARGETS: Mapping[Literal["melanoma", "malignant"], str] = {
 }
 """What a cut-off is to find."""
 SPLITS: Mapping[str, str] = {"test": "test set", "val": "validation set"}
-TRAITS: Mapping[str, str] = {
+SUBGROUPS: Mapping[str, str] = {
     "sex": "sex",
     "age": "age",
     "site": "body site",

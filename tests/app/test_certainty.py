@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens import published_figures
-from skinlens.imaging.quality import Familiarity
+from skinlens.imaging.quality import MahalanobisOOD
 from skinlens.inference.classifier import load_classifier
 from skinlens.records import ModelRef, Threshold
 from skinlens.ui.state import cache
@@ -70,8 +70,8 @@ def test_rates_are_those_of_photos_kept_aside_if_this_model_was_measured_on_them
 
 def test_of_an_unreliable_photo_the_reading_says_only_that(agreed: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     """On the page, on its card, in the list, in the stored case: no class in bold, no set, no threshold, no slider."""
-    strict = Familiarity(np.zeros(16, np.float32), np.eye(16, dtype=np.float32), -1.0)  # nothing is near enough
-    monkeypatch.setattr(cache.classifier(), "familiarity", strict)
+    strict = MahalanobisOOD(np.zeros(16, np.float32), np.eye(16, dtype=np.float32), -1.0)  # nothing is near enough
+    monkeypatch.setattr(cache.classifier(), "ood", strict)
     press(agreed, "Try the example")
     press(agreed, "Show result")
     unsure(agreed)

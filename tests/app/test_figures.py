@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline, published_figures
 from skinlens.labels import CODES
 from skinlens.ui.components import figures
+from skinlens.wording.evaluation import HEADLINES
 from tests.app.conftest import read, topic, turn
 
 
@@ -30,7 +31,7 @@ def measured() -> dict[str, Any]:
         "split": "val",
         "labels": list(CODES),
         "confusion": [[6 if row == column and row != 3 else 0 for column in range(7)] for row in range(7)],
-        **dict.fromkeys(figures.HEADLINES, figure(0.7)),
+        **dict.fromkeys(HEADLINES, figure(0.7)),
         "per_class": {code: {"n": 6, "recall": figure(one), "precision": figure(one)} for code, one in recalls.items()},
     }
 

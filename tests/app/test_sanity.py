@@ -58,7 +58,7 @@ def test_the_page_says_what_may_be_concluded(agreed: AppTest, measured: dict[str
     assert "Score-CAM fails: its maps look much the same on a network that has learned nothing." in text
     assert "The model follows the maps of all three methods." in text
     assert "depend on what was learned." not in text
-    assert "62 %, 50 %" in text
+    assert "62\u00a0%, 50\u00a0%" in text
     assert "0.991" in text
 
 

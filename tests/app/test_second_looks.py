@@ -108,7 +108,7 @@ def test_the_maps_are_recomputed_with_the_libraries_and_the_figures_stay_with_th
     mapped.run()
     text = words(mapped)
     for check in opened.checks_of("reference", opened.label):
-        assert f"<td>{100 * check.figures['hottest_iou']:.0f} %</td>" in text
+        assert f"<td>{100 * check.figures['hottest_iou']:.0f}\u00a0%</td>" in text
     assert "The reduction of the network to eight bits moved" in read(mapped)
     assert CHECK not in buttons(mapped)
     assert not mapped.exception
@@ -118,8 +118,9 @@ def test_the_maps_are_recomputed_with_the_libraries_and_the_figures_stay_with_th
     mapped.run()
     assert CHECK in buttons(mapped)
     assert "The pictures of the differences are not kept with the case." in read(mapped)
-    assert f"<td>{100 * opened.checks_of('reference', opened.label)[0].figures['hottest_iou']:.0f} %</td>" in words(
-        mapped
+    assert (
+        f"<td>{100 * opened.checks_of('reference', opened.label)[0].figures['hottest_iou']:.0f}\u00a0%</td>"
+        in words(mapped)
     )
 
 

@@ -119,7 +119,7 @@ def test_a_release_without_the_maps_of_the_exits_still_tells_what_they_said(mirr
     head = Head(
         np.eye(3, dtype=np.float32), np.zeros(3, np.float32), np.ones((7, 3), np.float32), np.zeros(7, np.float32)
     )
-    old = Classifier(mirror(head), 1.0, int8_classifier.melanoma_threshold, int8_classifier.familiarity)
+    old = Classifier(mirror(head), 1.0, int8_classifier.melanoma_threshold, int8_classifier.ood)
     found = early_exits(old, photos[0])
     answers = found.figures["answers"]
     np.testing.assert_allclose(

@@ -48,7 +48,7 @@ def on_float(manifest, served, tmp_path_factory):
     with unchecked_shapes():
         export_backbone(load_released(manifest), path, served.engine.spec.size_px)
     engine = type(served.engine)(path, served.engine.head, served.engine.spec, served.engine.stamp)
-    return Classifier(engine, served.temperature, served.melanoma_threshold, served.familiarity)
+    return Classifier(engine, served.temperature, served.melanoma_threshold, served.ood)
 
 
 def maps(classifier, photo, label, against=None):

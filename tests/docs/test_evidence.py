@@ -133,7 +133,7 @@ def test_training_says_whether_there_was_a_teacher() -> None:
     assert "distilled from a teacher, with layer fusion; weights of the loss: intermediate 0.3, logit 0.3; temp" in (
         evidence.training(taught)
     )
-    distilled["companion"] = "runs/companion/best.pt"
+    distilled["second_teacher"] = "runs/companion/best.pt"
     assert "distilled from a teacher and a student without one (their mean), with" in evidence.training(taught)
 
 

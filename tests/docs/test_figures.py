@@ -48,7 +48,7 @@ RELEASE: dict[str, Any] = {
     "temperature": 1.2345,
     "backbones": {"int8": "backbone.onnx"},
     "head": "head.npz",
-    "familiarity": "familiarity.npz",
+    "ood": "ood.npz",
     "melanoma_threshold": {
         "value": 0.1234,
         "sensitivity": 0.9012,

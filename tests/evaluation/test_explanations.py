@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from skinlens.errors import DatasetError
-from skinlens.evaluation.approximation_gates import gates, gates_in_words
+from skinlens.evaluation.approximation_gates import gates, gates_summary
 from skinlens.evaluation.explanations import (
     FIGURES,
     agreements_of,
@@ -161,9 +161,9 @@ MEASURED = {
 def test_the_gates_compare_what_was_measured(tmp_path: Path) -> None:
     assert [gate.passed for gate in gates(MEASURED)] == [True, False, True, True, False]
     path = tmp_path / "explain_gates.json"
-    assert "not measured" in gates_in_words(path)
+    assert "not measured" in gates_summary(path)
     path.write_text(json.dumps(MEASURED))
-    words = gates_in_words(path)
+    words = gates_summary(path)
     assert words.count("FAILED") == 2
     assert "0.890 / 0.900" in words
     assert "measured on release 0.9.0" in words

@@ -11,10 +11,10 @@ from PIL import Image, ImageFilter
 from skinlens.imaging.intake import photo_from_pixels, read_photo
 from skinlens.imaging.preprocess import InputSpec, crop_box
 from skinlens.imaging.quality import (
-    Familiarity,
+    MahalanobisOOD,
     assess,
     clipped_percent,
-    fit_familiarity,
+    fit_ood,
     sharpness,
     shrunk_covariance,
     surround_percent,
@@ -66,12 +66,12 @@ def test_brightness_is_the_mean_luminance(value: int, percent: float) -> None:
 
 
 def test_distance_in_a_spread_worked_by_hand() -> None:
-    familiarity = Familiarity(
+    ood = MahalanobisOOD(
         np.array([1, 2], np.float32), np.array([[0.5, 0], [0, 2]], np.float32), 3.0
     )  # deviations 2 and ½
-    assert familiarity.distance(np.array([1, 2], np.float32)) == 0
-    assert familiarity.distance(np.array([3, 2.5], np.float32)) == pytest.approx(1)
-    assert familiarity.distance(np.array([7, 2], np.float32)) == pytest.approx(3 / np.sqrt(2))
+    assert ood.distance(np.array([1, 2], np.float32)) == 0
+    assert ood.distance(np.array([3, 2.5], np.float32)) == pytest.approx(1)
+    assert ood.distance(np.array([7, 2], np.float32)) == pytest.approx(3 / np.sqrt(2))
 
 
 # -------------------------------------------------------------------------------------------------- the checks' sense
@@ -171,7 +171,7 @@ def test_the_covariance_is_shrunk_as_in_scikit_learn() -> None:
 
 def test_the_limit_lets_the_asked_share_pass_and_one_is_typical() -> None:
     held_out = features(500, seed=2)
-    fitted = fit_familiarity(features(2000, seed=1), held_out, pass_share=0.98)
+    fitted = fit_ood(features(2000, seed=1), held_out, pass_share=0.98)
     distances = np.array([fitted.distance(row) for row in held_out])
     assert (distances <= fitted.limit).mean() == pytest.approx(0.98, abs=0.003)
     assert np.sqrt((distances**2).mean()) == pytest.approx(1, abs=0.1)
@@ -182,13 +182,13 @@ def test_distance_does_not_depend_on_the_units_of_a_feature() -> None:
     train, held_out = features(800, seed=1), features(50, seed=2)
     train, held_out = np.delete(train, 5, axis=1), np.delete(held_out, 5, axis=1)
     units = np.delete(units, 5)
-    plain, scaled = fit_familiarity(train, held_out), fit_familiarity(train * units, held_out * units)
+    plain, scaled = fit_ood(train, held_out), fit_ood(train * units, held_out * units)
     for row in held_out:
         assert scaled.distance(row * units) == pytest.approx(plain.distance(row), rel=1e-2)
 
 
 def test_what_never_happened_in_training_is_strange() -> None:
-    fitted = fit_familiarity(features(2000, seed=1), features(500, seed=2))
+    fitted = fit_ood(features(2000, seed=1), features(500, seed=2))
     unusual = fitted.mean.copy()
     assert fitted.distance(unusual) == 0
     unusual[5] = 1

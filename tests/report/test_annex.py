@@ -78,7 +78,7 @@ def test_each_overlay_says_what_it_explains_and_how_it_was_made() -> None:
         "Seed of the random trials: 2891336453",
         "Measured: fit to the trials (R², 1 = perfect): 0.812",
     )
-    assert grad_cam.alt == "Grad-CAM heat map for melanoma over the photo. 0 = none, 1 = most."
+    assert grad_cam.alt == "Grad-CAM map for melanoma over the photo. 0 = none, 1 = most."
 
 
 def test_a_contrast_names_both_classes_and_stands_after_the_maps_of_the_class_alone() -> None:
@@ -91,7 +91,7 @@ def test_a_contrast_names_both_classes_and_stands_after_the_maps_of_the_class_al
         *["Speaks for melanoma rather than melanocytic nevus (23.1\u00a0% against 59.3\u00a0%)"] * 3,
     ]
     assert report.panels[3].lines[1] == report.panels[0].lines[1]
-    assert report.panels[3].alt.startswith("Grad-CAM heat map for melanoma rather than melanocytic nevus over")
+    assert report.panels[3].alt.startswith("Grad-CAM map for melanoma rather than melanocytic nevus over")
     assert report.explanations_note.count("Agreement of the maps for melanoma: ") == 1
     assert report.explanations_note.count("Agreement of the maps for melanoma rather than melanocytic nevus: ") == 1
 

@@ -33,11 +33,9 @@ def test_a_run_leaves_its_curves(photos: TrainingData, tmp_path: Path) -> None:
 
 def test_a_log_line_holds_the_terms_of_the_loss_and_the_figures_of_other_clinics(tmp_path: Path) -> None:
     validation = draw_dataset(tmp_path / "val", 2, 1)
-    material = lesion_disjoint_split(
-        draw_dataset(tmp_path / "train", 1, 4), validation, RECIPE, {"elsewhere": validation}
-    )
+    data = lesion_disjoint_split(draw_dataset(tmp_path / "train", 1, 4), validation, RECIPE, {"elsewhere": validation})
     recipe = replace(RECIPE, epochs=2, progressive=(SizeStep(1, 32),))
-    training.train(recipe, material, tmp_path / "run")
+    training.train(recipe, data, tmp_path / "run")
     first, second = map(json.loads, (tmp_path / "run" / "log.jsonl").read_text().splitlines())
     assert (first["size_px"], second["size_px"]) == (32, 64)
     assert second["loss"] == pytest.approx(

@@ -13,8 +13,8 @@ from skinlens.ui.components import widgets
 from skinlens.ui.performance import curves
 from skinlens.ui.state import cache
 from skinlens.ui.visit import certainty
-from skinlens.wording.evaluation import HEADLINES, TARGETS, TRAITS, photos
-from skinlens.wording.naming import name
+from skinlens.wording.evaluation import HEADLINES, SUBGROUPS, TARGETS, photos
+from skinlens.wording.naming import capital, name
 from skinlens.wording.verdict import in_full
 
 CONFIG = {"displayModeBar": False, "scrollZoom": False}
@@ -154,10 +154,14 @@ def subgroups() -> None:
     one = _found("subgroups")
     if one is None:
         return
-    present = [trait for trait in TRAITS if trait in one["subgroups"]]
+    present = [trait for trait in SUBGROUPS if trait in one["subgroups"]]
     left, right = st.columns(2)
     trait = left.selectbox(
-        "Parts of the photos", present, format_func=TRAITS.__getitem__, key="model_trait", persist_state="session"
+        "Parts of the photos",
+        present,
+        format_func=lambda trait: capital(SUBGROUPS[trait]),
+        key="model_trait",
+        persist_state="session",
     )
     part = right.selectbox(
         "Figure", list(PARTS), format_func=PARTS.__getitem__, key="model_part", persist_state="session"
@@ -175,8 +179,8 @@ def subgroups() -> None:
     )
     with st.expander("All figures of these parts"):
         widgets.wide_table(
-            TRAITS[trait],
-            (TRAITS[trait], "Photos", "Melanomas", *PARTS.values()),
+            capital(SUBGROUPS[trait]),
+            (capital(SUBGROUPS[trait]), "Photos", "Melanomas", *PARTS.values()),
             [
                 (
                     group["group"],
@@ -189,7 +193,7 @@ def subgroups() -> None:
         )
 
 
-def abstention() -> None:
+def selective_prediction() -> None:
     """If it answered only where it is surest."""
     one = _found("risk_coverage")
     if one is None:

@@ -33,7 +33,7 @@ def _overview() -> None:
 def _errors() -> None:
     card.per_class()
     st.header("If it answered only where it is surest")
-    measured.abstention()
+    measured.selective_prediction()
     st.header("Pictures of other things")
     measured.foreign()
 
