@@ -127,11 +127,11 @@ def test_explain_writes_maps_at_the_photos_resolution(
     assert isinstance(result, dict)
     assert [one["method"] for one in result["explanations"]] == ["grad_cam", "score_cam"]
     for one in result["explanations"]:
-        heat = np.load(one["heat"])
-        assert heat.shape == (450, 600)
-        assert heat.dtype == np.float32
-        assert heat.min() >= 0
-        assert heat.max() <= 1
+        heatmap = np.load(one["heat"])
+        assert heatmap.shape == (450, 600)
+        assert heatmap.dtype == np.float32
+        assert heatmap.min() >= 0
+        assert heatmap.max() <= 1
         with Image.open(one["overlay"]) as picture:
             assert picture.width == 600
             assert picture.height > 450  # the color scale, what is shown, and the disclaimer stand below it

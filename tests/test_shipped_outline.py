@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 def test_the_head_keeps_its_promises() -> None:
     manifest = load_manifest()
     head = manifest.content["outline"]
-    assert head["backbone_sha256"] == manifest.stamp().sha256
+    assert head["backbone_sha256"] == manifest.model_ref().sha256
     for figures in head["figures"].values():
         assert figures["dice"]["value"] >= 0.90
         assert figures["dice"]["value"] - figures["curve_dice"]["value"] <= 0.01

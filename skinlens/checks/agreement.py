@@ -155,9 +155,9 @@ def agree(explanations: Sequence[Explanation]) -> Agreement:
         SkinLensError: fewer than two maps, two of one method, or maps of different photos, classes or models.
     """
     _require_comparable(explanations)
-    telling = [one for one in explanations if np.ptp(one.heat) > 0]
+    telling = [one for one in explanations if np.ptp(one.heatmap) > 0]
     pairs = tuple(_pair(one, other) for one, other in combinations(telling, 2))
-    silent = [one for one in explanations if np.ptp(one.heat) == 0]
+    silent = [one for one in explanations if np.ptp(one.heatmap) == 0]
     verdict = " ".join([*(_silence(one) for one in silent), _verdict([one.method for one in telling], pairs)])
     first = explanations[0]
     return Agreement(first.photo_sha256, first.label, pairs, tuple(one.method for one in silent), verdict)
@@ -173,23 +173,23 @@ def spearman(one: Heatmap, other: Heatmap) -> float:
     return float(np.corrcoef(mean_ranks(one), mean_ranks(other))[0, 1])
 
 
-def mean_ranks(heat: Heatmap) -> Float64[Array, " n"]:
+def mean_ranks(heatmap: Heatmap) -> Float64[Array, " n"]:
     """Rank of each pixel from 1, coldest first; equal pixels share the mean of the ranks that they take up."""
-    _, which, counts = np.unique(heat.ravel(), return_inverse=True, return_counts=True)
+    _, which, counts = np.unique(heatmap.ravel(), return_inverse=True, return_counts=True)
     ranks: Float64[Array, " n"] = (np.cumsum(counts) - (counts - 1) / 2)[which]
     return ranks
 
 
-def hottest(heat: Heatmap) -> Mask:
+def hottest(heatmap: Heatmap) -> Mask:
     """The hottest ``HOTTEST`` of the pixels, of those with any heat.
 
     What ties with the last of them is in as well, so that no place is preferred and the area can be larger than a fifth
     (LIME's patches are equal inside). Zero is "none" and never hot, so the area can be smaller, and that of a map
     without evidence is nothing.
     """
-    count = int(np.ceil(HOTTEST * heat.size))
-    least = np.partition(heat.ravel(), -count)[-count]
-    return np.asarray((heat >= least) & (heat > 0))
+    count = int(np.ceil(HOTTEST * heatmap.size))
+    least = np.partition(heatmap.ravel(), -count)[-count]
+    return np.asarray((heatmap >= least) & (heatmap > 0))
 
 
 def hottest_iou(one: Heatmap, other: Heatmap) -> float:
@@ -208,14 +208,14 @@ def center_distance_percent(one: Heatmap, other: Heatmap) -> float:
     Of the hottest areas and not of the whole maps: faint heat all over draws every center towards the middle.
     Neither map may be without heat.
     """
-    apart = np.subtract(heat_center(one), heat_center(other))
+    apart = np.subtract(heatmap_center(one), heatmap_center(other))
     return float(100 * np.hypot(*apart) / np.hypot(*one.shape))
 
 
-def heat_center(heat: Heatmap) -> tuple[float, float]:
+def heatmap_center(heatmap: Heatmap) -> tuple[float, float]:
     """Center of mass of the hottest area, in pixels down and to the right of the first pixel's center."""
-    weights = np.where(hottest(heat), heat, 0).astype(np.float64)
-    down, right = np.indices(heat.shape)
+    weights = np.where(hottest(heatmap), heatmap, 0).astype(np.float64)
+    down, right = np.indices(heatmap.shape)
     return float((weights * down).sum() / weights.sum()), float((weights * right).sum() / weights.sum())
 
 
@@ -226,7 +226,7 @@ def _require_comparable(explanations: Sequence[Explanation]) -> None:
         ("photo", {one.photo_sha256 for one in explanations}),
         ("class", {one.target for one in explanations}),
         ("model", {one.model.sha256 for one in explanations}),
-        ("size", {one.heat.shape for one in explanations}),
+        ("size", {one.heatmap.shape for one in explanations}),
     ):
         if len(found) > 1:
             raise SkinLensError(
@@ -241,15 +241,15 @@ def _pair(one: Explanation, other: Explanation) -> PairAgreement:
     return PairAgreement(
         one.method,
         other.method,
-        spearman(one.heat, other.heat),
-        hottest_iou(one.heat, other.heat),
-        center_distance_percent(one.heat, other.heat),
+        spearman(one.heatmap, other.heatmap),
+        hottest_iou(one.heatmap, other.heatmap),
+        center_distance_percent(one.heatmap, other.heatmap),
     )
 
 
 def _silence(explanation: Explanation) -> str:
     title = METHODS[explanation.method].title
-    if explanation.heat.any():
+    if explanation.heatmap.any():
         return f"{title} is the same everywhere and points to no place."
     return f"{title} found no evidence for this class."
 

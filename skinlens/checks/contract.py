@@ -15,7 +15,7 @@ import numpy as np
 
 from skinlens import clock
 from skinlens.errors import SkinLensError
-from skinlens.explain import AGAINST, METHODS
+from skinlens.explain import CONTRAST_WITH, METHODS
 from skinlens.inference.classifier import Classifier
 from skinlens.records import CheckResult, Explanation, ModelRef, Outline, Photo, Progress, Target
 
@@ -201,7 +201,7 @@ def require_same_photo(subject: Subject, explanation: Explanation) -> None:
     title = METHODS[explanation.method].title
     for what, expected, found in (
         ("photo", subject.photo.sha256, explanation.photo_sha256),
-        ("model", subject.classifier.engine.stamp.sha256, explanation.model.sha256),
+        ("model", subject.classifier.engine.model_ref.sha256, explanation.model.sha256),
     ):
         if expected != found:
             raise SkinLensError(
@@ -213,7 +213,7 @@ def require_same_photo(subject: Subject, explanation: Explanation) -> None:
 def require_checkable(subject: Subject, explanation: Explanation) -> None:
     """The same, and refuse a map that points nowhere."""
     require_same_photo(subject, explanation)
-    if np.ptp(explanation.heat) == 0:
+    if np.ptp(explanation.heatmap) == 0:
         title = METHODS[explanation.method].title
         raise SkinLensError(f"{title} cannot be checked: its map is the same everywhere, so it points nowhere.")
 
@@ -225,7 +225,7 @@ def outline_settings(outline: Outline) -> dict[str, Any]:
 
 def target_of(result: CheckResult) -> Target:
     """What the tested map explains. The result must be about a class."""
-    return Target(result.label, str(result.settings.get("map", {}).get(AGAINST, "")))
+    return Target(result.label, str(result.settings.get("map", {}).get(CONTRAST_WITH, "")))
 
 
 def _outline_of(subject: Subject) -> Outline:
@@ -241,7 +241,7 @@ def _outline_of(subject: Subject) -> Outline:
 
 
 def _origin(subject: Subject) -> tuple[str, ModelRef]:
-    return subject.photo.sha256, subject.classifier.engine.stamp
+    return subject.photo.sha256, subject.classifier.engine.model_ref
 
 
 def _since(started: float) -> float:

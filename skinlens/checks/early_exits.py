@@ -122,7 +122,8 @@ def depth_maps(classifier: Classifier, photo: Photo, target: Target) -> tuple[At
         (output.fused, engine.head),
     )
     return tuple(
-        weighted(maps[0], layer.channel_gradient(maps, target.direction), engine.spec.size_px) for maps, layer in read
+        weighted(maps[0], layer.channel_gradient(maps, target.logit_weights), engine.spec.size_px)
+        for maps, layer in read
     )
 
 

@@ -65,7 +65,7 @@ A map that looks at the lesion is not right for that alone, and what surrounds a
         inside = mask_in_view(subject.outline, subject.photo, subject.classifier.engine.spec)
         if not inside.any():
             raise SkinLensError("The outline encloses nothing of what the model sees. Draw it anew.")
-        found = measure(explanation.heat, inside)
+        found = measure(explanation.heatmap, inside)
         return Found(
             {"inside": found.inside, "area": found.area, "pointing": found.pointing_game, "verdict": found.verdict}
         )
@@ -87,21 +87,21 @@ A map that looks at the lesion is not right for that alone, and what surrounds a
         )
 
 
-def measure(heat: Heatmap, inside: Mask) -> Localization:
+def measure(heatmap: Heatmap, inside: Mask) -> Localization:
     """The figures of a map with some heat, in one frame with the mask of the lesion."""
-    return Localization(relevance_mass(heat, inside), float(inside.mean()), pointing_game(heat, inside))
+    return Localization(relevance_mass(heatmap, inside), float(inside.mean()), pointing_game(heatmap, inside))
 
 
-def relevance_mass(heat: Heatmap, inside: Mask) -> float:
+def relevance_mass(heatmap: Heatmap, inside: Mask) -> float:
     """Share of the heat inside, 0 to 1. The map must have some."""
-    weights = heat.astype(np.float64)
+    weights = heatmap.astype(np.float64)
     return float(weights[inside].sum() / weights.sum())
 
 
-def pointing_game(heat: Heatmap, inside: Mask) -> float:
+def pointing_game(heatmap: Heatmap, inside: Mask) -> float:
     """Share of the hottest points that lie inside: 1 a hit, 0 a miss.
 
     Pixels that tie for the hottest, as all of one LIME patch do, count alike: it is the chance of a hit if one of them
     is drawn.
     """
-    return float(inside[heat == heat.max()].mean())
+    return float(inside[heatmap == heatmap.max()].mean())

@@ -94,14 +94,14 @@ amiss.
         made = _in_another_process(WorkerRequest(weights.resolve(), photo, maps), progress or (lambda _: None))
         took_ms = (time.perf_counter() - started) * 1000 - sum(made.durations_ms)
         int8_probs = tuple(classifier.probs(to_batch([photo], classifier.engine.spec))[0].tolist())
-        origin = photo.sha256, classifier.engine.stamp
+        origin = photo.sha256, classifier.engine.model_ref
         return (
             self.made(Found(quantization_effect(made.probs, int8_probs)), origin, took_ms),
             *(
-                self.made(Found(likeness(one.heat, heat), _packages(one), one.seed), origin, duration_ms, one)
-                for one, heat, duration_ms in zip(maps, made.heats, made.durations_ms, strict=True)
+                self.made(Found(likeness(one.heatmap, heatmap), _packages(one), one.seed), origin, duration_ms, one)
+                for one, heatmap, duration_ms in zip(maps, made.heatmaps, made.durations_ms, strict=True)
             ),
-        ), made.heats
+        ), made.heatmaps
 
     def row(self, result: CheckResult) -> Row:
         figures = result.figures
@@ -222,7 +222,7 @@ def _failed(said: str) -> str:
     return f"The published libraries stopped before the end ({reason.strip()}). The maps of this page stand."
 
 
-def _spread(heat: Heatmap) -> Heatmap:
+def _spread(heatmap: Heatmap) -> Heatmap:
     """From 0 to 1, the coldest to the hottest; zero everywhere if the map is the same everywhere."""
-    span = np.ptp(heat)
-    return np.asarray((heat - heat.min()) / span if span > 0 else np.zeros_like(heat), dtype=np.float32)
+    span = np.ptp(heatmap)
+    return np.asarray((heatmap - heatmap.min()) / span if span > 0 else np.zeros_like(heatmap), dtype=np.float32)

@@ -87,15 +87,15 @@ The model itself may answer otherwise to the changed photo. Then a map rightly m
         for place, (words, degrees, change) in enumerate(_CHANGES):
             changed = photo_from_pixels(change(photo.pixels), photo.source_format)
             again = _again(classifier, changed, explanation, {}, _part(progress, place, trials))
-            back = turned_back(again.heat, degrees, photo, spec)
+            back = turned_back(again.heatmap, degrees, photo, spec)
             changes.append(
-                map_similarity(words, explanation.heat, back, _prob(classifier, changed, explanation), degrees, spec)
+                map_similarity(words, explanation.heatmap, back, _prob(classifier, changed, explanation), degrees, spec)
             )
         prob = _prob(classifier, photo, explanation)
         others = []
         for place, seed in enumerate(seeds, start=len(_CHANGES)):
             again = _again(classifier, photo, explanation, {"seed": seed}, _part(progress, place, trials))
-            others.append(map_similarity(f"seed {seed}", explanation.heat, again.heat, prob, 0.0, spec))
+            others.append(map_similarity(f"seed {seed}", explanation.heatmap, again.heatmap, prob, 0.0, spec))
         figures = {
             "changes": [vars(one) for one in changes],
             "seeds": [vars(one) for one in others],
@@ -167,12 +167,12 @@ def other_seeds(explanation: Explanation) -> tuple[int, ...]:
 
 
 def map_similarity(
-    words: str, heat: Heatmap, back: Heatmap, prob: float, degrees: float, spec: InputSpec
+    words: str, heatmap: Heatmap, back: Heatmap, prob: float, degrees: float, spec: InputSpec
 ) -> MapSimilarity:
     """Compare two maps in one frame, without the rim that turning by ``degrees`` brings in from outside."""
     rim = rim_px(degrees, spec)
-    inside = slice(rim, len(heat) - rim)
-    one, other = heat[inside, inside], back[inside, inside]
+    inside = slice(rim, len(heatmap) - rim)
+    one, other = heatmap[inside, inside], back[inside, inside]
     ordered = np.ptp(one) > 0 and np.ptp(other) > 0
     return MapSimilarity(words, spearman(one, other) if ordered else None, hottest_iou(one, other), prob)
 
@@ -191,23 +191,23 @@ def turned(pixels: Pixels, degrees: float) -> Pixels:
     return np.asarray(whole.crop((rim, rim, rim + width, rim + height)))
 
 
-def turned_back(heat: Heatmap, degrees: float, photo: Photo, spec: InputSpec) -> Heatmap:
+def turned_back(heatmap: Heatmap, degrees: float, photo: Photo, spec: InputSpec) -> Heatmap:
     """A map of ``turned`` pixels in the frame of the photo as it was; 0 where nothing of it was seen.
 
     The network's square is the photo's region pressed into a square, so the turn is undone in the photo's proportions.
     """
     if degrees == 0:
-        return heat
+        return heatmap
     _, _, height, width = crop_box(photo.height_px, photo.width_px, spec)
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     tall = height / width
     # A point of the photo as it was, from the center, and where the turn by `degrees` had put it (y points down).
     matrix = np.array([[cos, sin * tall], [-sin / tall, cos]])
-    center = len(heat) / 2
+    center = len(heatmap) / 2
     shift = center - matrix @ (center, center)
     data = (matrix[0, 0], matrix[0, 1], shift[0], matrix[1, 0], matrix[1, 1], shift[1])
-    placed = Image.fromarray(heat).transform(
-        heat.shape[::-1], Image.Transform.AFFINE, data, Image.Resampling.BILINEAR, fillcolor=0
+    placed = Image.fromarray(heatmap).transform(
+        heatmap.shape[::-1], Image.Transform.AFFINE, data, Image.Resampling.BILINEAR, fillcolor=0
     )
     return np.clip(np.asarray(placed, dtype=np.float32), 0, 1)
 

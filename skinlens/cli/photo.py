@@ -13,7 +13,7 @@ from skinlens import pipeline
 from skinlens.case_record import Analysis
 from skinlens.cli import options
 from skinlens.errors import ParameterError, SkinLensError
-from skinlens.explain import AGAINST, METHODS, explain
+from skinlens.explain import CONTRAST_WITH, METHODS, explain
 from skinlens.formatting import duration, percent
 from skinlens.inference.patient_context import SITES, PatientContext, context_of
 from skinlens.inference.release import load_manifest, weights_directory
@@ -40,7 +40,9 @@ class _Methods(click.ParamType[list[Method], str]):
 def _explaining(command: options.Command) -> options.Command:
     """The options of the commands that make maps."""
     for decorate in (
-        click.option("--against", type=click.Choice(CODES), help="Contrast the class with this one."),
+        click.option(
+            "--contrast-with", "--against", type=click.Choice(CODES), help="Contrast the class with this one."
+        ),
         click.option("--label", type=click.Choice(CODES), help="Class to explain; the most probable by default."),
         click.option(
             "--methods",
@@ -69,7 +71,7 @@ def predict(
     classifier = pipeline.load_classifier(weights)
     if context.known and classifier.context_model is None:
         raise ParameterError(
-            f"The model {classifier.engine.stamp.version} was released without what age, sex and site change. "
+            f"The model {classifier.engine.model_ref.version} was released without what age, sex and site change. "
             "Leave --age, --sex and --site out, or run: skinlens context-fit --weights DIR"
         )
     bundled = _bundled(weights)
@@ -109,7 +111,7 @@ def explain_photo(
     as_json: bool,
     methods: Sequence[Method],
     label: str | None,
-    against: str | None,
+    contrast_with: str | None,
     weights: Path | None,
 ) -> int:
     """Heat maps of a photo as pictures and as numbers."""
@@ -117,7 +119,7 @@ def explain_photo(
     from PIL import Image
 
     from skinlens.explain.overlay import captioned, overlay
-    from skinlens.imaging.preprocess import heat_to_photo
+    from skinlens.imaging.preprocess import heatmap_to_photo
 
     classifier = pipeline.load_classifier(weights)
     analysis = pipeline.analyse_file(photo, classifier)
@@ -127,13 +129,15 @@ def explain_photo(
     out.mkdir(parents=True, exist_ok=True)
     maps = []
     for method in methods:
-        explanation = explain(method, classifier, analysis.photo, label, params=_params(against))
+        explanation = explain(method, classifier, analysis.photo, label, params=_params(contrast_with))
         stem = out / f"{method}-{explanation.target.code}"
         pixels, spec = analysis.photo, classifier.engine.spec
         words = f"{METHODS[method].title}: what spoke for {explanation.target.words}"
-        picture = captioned(overlay(pixels, explanation.heat, spec), (words, DISCLAIMER))
+        picture = captioned(overlay(pixels, explanation.heatmap, spec), (words, DISCLAIMER))
         Image.fromarray(picture).save(stem.with_suffix(".png"))
-        np.save(stem.with_suffix(".npy"), heat_to_photo(explanation.heat, pixels.height_px, pixels.width_px, spec))
+        np.save(
+            stem.with_suffix(".npy"), heatmap_to_photo(explanation.heatmap, pixels.height_px, pixels.width_px, spec)
+        )
         maps.append(
             {
                 "method": method,
@@ -171,7 +175,7 @@ def report(
     annex: bool,
     methods: Sequence[Method],
     label: str | None,
-    against: str | None,
+    contrast_with: str | None,
     weights: Path | None,
 ) -> int:
     """The report of a photo as PDF."""
@@ -179,7 +183,7 @@ def report(
     analysis = pipeline.analyse_file(photo, classifier)
     label = label or analysis.prediction.top.code
     explanations = [
-        explain(method, classifier, analysis.photo, label, params=_params(against))
+        explain(method, classifier, analysis.photo, label, params=_params(contrast_with))
         for method in (methods if annex else ())  # the maps are in the annex alone
     ]
     out.write_bytes(pipeline.report_unsaved(analysis, explanations, datetime.now(UTC), annex=annex))
@@ -187,8 +191,8 @@ def report(
     return 0
 
 
-def _params(against: str | None) -> dict[str, str]:
-    return {AGAINST: against} if against else {}
+def _params(contrast_with: str | None) -> dict[str, str]:
+    return {CONTRAST_WITH: contrast_with} if contrast_with else {}
 
 
 def _bundled(weights: Path | None) -> bool:

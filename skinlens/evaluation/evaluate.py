@@ -59,9 +59,9 @@ def evaluate(
         **_beyond_the_headline(classifier, answers, listed, resamples),
         "bootstrap": {"resamples": resamples, "seed": SEED, "drawn": listed.grouped_by, "interval": 0.95},
         "model": {
-            "name": classifier.engine.stamp.name,
-            "version": classifier.engine.stamp.version,
-            "sha256": classifier.engine.stamp.sha256,
+            "name": classifier.engine.model_ref.name,
+            "version": classifier.engine.model_ref.version,
+            "sha256": classifier.engine.model_ref.sha256,
             "temperature": classifier.temperature,
         },
         "label_file": labels.name,

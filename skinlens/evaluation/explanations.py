@@ -127,7 +127,7 @@ def evaluate_explanations(
         ],
         "networks": {key: value for key, value in networks.items() if key != "methods"},
         "bootstrap": {"resamples": resamples, "seed": SEED, "drawn": "lesion", "interval": 0.95},
-        "model": asdict(classifier.engine.stamp),
+        "model": asdict(classifier.engine.model_ref),
         "created_at": clock.utc_now(),
     }
 
@@ -162,8 +162,8 @@ def figures_of(
     classifier: Classifier, photo: Photo, explanation: Explanation, inside: Bool[Array, "s s"]
 ) -> Float64[Array, " f"]:
     """``FIGURES`` of one map; NaN throughout for one that points nowhere."""
-    heat = explanation.heat
-    if np.ptp(heat) == 0:
+    heatmap = explanation.heatmap
+    if np.ptp(heatmap) == 0:
         return np.full(len(FIGURES), np.nan)
     sharp = to_batch([photo], classifier.engine.spec)[0]
     blurred = blur(sharp, BLUR * sharp.shape[-1])
@@ -177,12 +177,12 @@ def figures_of(
             (float(ends[0]), float(ends[1])),
             lambda batch: score_of(classifier, target, batch),
         )
-        for one in (heat, *random_maps(heat, seed_of(photo), RANDOM_MAPS))
+        for one in (heatmap, *random_maps(heatmap, seed_of(photo), RANDOM_MAPS))
     )
     chance_deletion = float(np.mean([one.deletion for one in random]))
     chance_insertion = float(np.mean([one.insertion for one in random]))
     chance_gain = chance_insertion - chance_deletion
-    focus = measure(heat, inside)
+    focus = measure(heatmap, inside)
     curves = (own.deletion, own.insertion, chance_deletion, chance_insertion)
     return np.asarray(
         [
@@ -194,7 +194,7 @@ def figures_of(
 
 def agreements_of(maps: Sequence[Explanation]) -> Float64[Array, "p 2"]:
     """Rank correlation and shared hottest fifth of each of ``PAIRS``; NaN where a map points nowhere."""
-    by_method = {one.method: one.heat for one in maps}
+    by_method = {one.method: one.heatmap for one in maps}
     found = np.full((len(PAIRS), 2), np.nan)
     for place, pair in enumerate(PAIRS):
         first, second = (by_method[method] for method in pair)

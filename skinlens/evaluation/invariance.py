@@ -121,7 +121,7 @@ def invariance(
         "changes": [
             asdict(movement(name, probs[:, 0], probs[:, place], cut_off)) for place, name in enumerate(CHANGES, start=1)
         ],
-        "model": asdict(classifier.engine.stamp),
+        "model": asdict(classifier.engine.model_ref),
         "label_file": labels.name,
         "created_at": clock.utc_now(),
     }

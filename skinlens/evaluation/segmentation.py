@@ -12,7 +12,7 @@ from tqdm import tqdm
 from skinlens.evaluation.bootstrap import RESAMPLES, SEED, Estimate, with_ci
 from skinlens.formatting import estimate
 from skinlens.imaging.intake import read_trusted_photo
-from skinlens.imaging.preprocess import heat_to_photo, to_batch
+from skinlens.imaging.preprocess import heatmap_to_photo, to_batch
 from skinlens.inference.release import load_engine
 from skinlens.records import Array, Mask
 from skinlens.segmentation.contour import catmull_rom, mask_to_contour, rasterize, view_to_photo
@@ -69,7 +69,7 @@ def evaluate_outline(weights: Path, entries: Sequence[Entry], masks: dict[str, P
         probs = head.probs(batch, fused)[0]
         head_ms.append((time.perf_counter() - started) * 1000)
         height, width = mask.shape
-        found = heat_to_photo(probs, height, width, engine.spec) > 0.5
+        found = heatmap_to_photo(probs, height, width, engine.spec) > 0.5
         points = mask_to_contour(probs)
         shown = np.zeros_like(mask)
         if points is not None:

@@ -26,7 +26,7 @@ from skinlens.records import Explanation, Method, Photo, Progress, Target
 
 PATTERNS = 256
 """Channels of the fused map of a released network."""
-AGAINST = "against"
+CONTRAST_WITH = "against"
 """The one parameter that all methods have: the code of the class that the explained one is contrasted with."""
 Compute = Callable[[Classifier, Photo, Target, Mapping[str, Any], Progress], Attribution]
 
@@ -78,23 +78,23 @@ class MethodInfo:
     def defaults(self) -> dict[str, int | str | None]:
         return {parameter.name: parameter.default for parameter in self.parameters}
 
-    def settle(self, params: Mapping[str, object], photo: Photo) -> dict[str, int | float | str]:
-        """Every parameter with its value for this photo: as given, or the default; and ``AGAINST``, if it is given.
+    def resolve_params(self, params: Mapping[str, object], photo: Photo) -> dict[str, int | float | str]:
+        """Every parameter with its value for this photo: as given, or the default; ``CONTRAST_WITH`` if it is given.
 
         Raises:
             ParameterError: one is unknown, of the wrong kind or out of range.
         """
-        unknown = sorted(params.keys() - self.defaults.keys() - {AGAINST})
+        unknown = sorted(params.keys() - self.defaults.keys() - {CONTRAST_WITH})
         if unknown:
             known = ", ".join(self.defaults) or "none"
             raise ParameterError(f"{self.title} has no parameter {', '.join(unknown)}. It has: {known}.")
-        settled: dict[str, int | float | str] = {}
+        resolved: dict[str, int | float | str] = {}
         for parameter in self.parameters:
             value = params.get(parameter.name, parameter.default)
-            settled[parameter.name] = parameter.checked(seed_of(photo) if value is None else value)
-        if AGAINST in params:
-            settled[AGAINST] = _class_code(params[AGAINST])
-        return settled
+            resolved[parameter.name] = parameter.checked(seed_of(photo) if value is None else value)
+        if CONTRAST_WITH in params:
+            resolved[CONTRAST_WITH] = _class_code(params[CONTRAST_WITH])
+        return resolved
 
 
 def _class_code(code: object) -> str:
@@ -111,9 +111,9 @@ def seed_of(photo: Photo) -> int:
 def _compute_grad_cam(
     classifier: Classifier, photo: Photo, target: Target, _: Mapping[str, Any], progress: Progress
 ) -> Attribution:
-    evidence = grad_cam(classifier.engine, to_batch([photo], classifier.engine.spec), target)
+    attribution = grad_cam(classifier.engine, to_batch([photo], classifier.engine.spec), target)
     progress(1.0)
-    return evidence
+    return attribution
 
 
 def _compute_score_cam(
@@ -243,9 +243,9 @@ def explain(
 ) -> Explanation:
     """One heat map for the class ``label`` (a code, not necessarily the most probable one), with its provenance.
 
-    ``params`` overrides the method's defaults; what was used is stored with the result. With ``against`` among them,
-    another class's code, the map shows what spoke for ``label`` rather than for that class. ``progress`` is told the
-    fraction done at the start, after every 16 forward passes of the two slow methods, and at the end.
+    ``params`` overrides the method's defaults; what was used is stored with the result. With ``CONTRAST_WITH`` among
+    them, another class's code, the map shows what spoke for ``label`` rather than for that class. ``progress`` is
+    told the fraction done at the start, after every 16 forward passes of the two slow methods, and at the end.
 
     Raises:
         ParameterError: the method, a class or a parameter is unknown, a parameter is out of range, or the class is
@@ -255,25 +255,25 @@ def explain(
     if method not in METHODS:
         raise ParameterError(f"There is no method {method!r}. Choose one of {', '.join(METHODS)}.")
     info = METHODS[method]
-    settled = info.settle(params or {}, photo)
-    target = Target(_class_code(label), str(settled.get(AGAINST, "")))
-    if target.against == label:
+    resolved = info.resolve_params(params or {}, photo)
+    target = Target(_class_code(label), str(resolved.get(CONTRAST_WITH, "")))
+    if target.contrast_with == label:
         raise ParameterError(
             f"The class {label} cannot be contrasted with itself: choose another one to put against it."
         )
     started = time.perf_counter()
     told = progress or (lambda _: None)
     told(0.0)
-    evidence = info.compute(classifier, photo, target, settled, told)
+    attribution = info.compute(classifier, photo, target, resolved, told)
     return Explanation(
         method=method,
         label=label,
-        heat=evidence.heat,
-        params=settled,
-        seed=int(settled["seed"]) if "seed" in settled else None,
+        heatmap=attribution.heatmap,
+        params=resolved,
+        seed=int(resolved["seed"]) if "seed" in resolved else None,
         photo_sha256=photo.sha256,
-        model=classifier.engine.stamp,
+        model=classifier.engine.model_ref,
         duration_ms=(time.perf_counter() - started) * 1000,
         created_at=clock.utc_now(),
-        diagnostics=evidence.diagnostics,
+        diagnostics=attribution.diagnostics,
     )

@@ -89,10 +89,10 @@ def to_batch(photos: Sequence[Photo], spec: InputSpec) -> Batch:
     return normalize(np.stack([model_view(photo, spec) for photo in photos]), spec)
 
 
-def heat_to_photo(heat: Float32[Array, "g g"], height_px: int, width_px: int, spec: InputSpec) -> Heatmap:
+def heatmap_to_photo(heatmap: Float32[Array, "g g"], height_px: int, width_px: int, spec: InputSpec) -> Heatmap:
     """A heat map over the network's square input to the photo's frame: bilinear, 0 outside the seen region."""
     top, left, height, width = crop_box(height_px, width_px, spec)
-    region = Image.fromarray(heat).resize((width, height), Image.Resampling.BILINEAR)
+    region = Image.fromarray(heatmap).resize((width, height), Image.Resampling.BILINEAR)
     placed = np.zeros((height_px, width_px), dtype=np.float32)
     placed[top : top + height, left : left + width] = np.clip(np.asarray(region), 0, 1)
     return placed

@@ -61,7 +61,7 @@ class Classifier:
             probs=tuple(probs.tolist()),
             logits=tuple(logits[0].tolist()),
             melanoma_threshold=self.melanoma_threshold,
-            model=self.engine.stamp,
+            model=self.engine.model_ref,
             latency_ms=latency_ms,
             prediction_set=None if self.set_rule is None else self.set_rule.predict_set(probs),
         )

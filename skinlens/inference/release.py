@@ -91,7 +91,7 @@ class Manifest:
         """What age, sex and site change; None for a release that was made without."""
         return context_model(self.content.get("patient_context"))
 
-    def stamp(self, precision: Precision = "int8") -> ModelRef:
+    def model_ref(self, precision: Precision = "int8") -> ModelRef:
         digest = self.content["files"][self.content["backbones"][precision]]["sha256"]
         return ModelRef(str(self.content["name"]), self.version, digest)
 
@@ -205,7 +205,7 @@ def load_engine(directory: Path = BUNDLED, precision: Precision = "int8", thread
         manifest.read(name),
         manifest.head(),
         manifest.input_spec,
-        manifest.stamp(precision),
+        manifest.model_ref(precision),
         threads,
         exits=manifest.exits(),
     )

@@ -10,9 +10,9 @@ from PIL import Image
 from skinlens import __version__
 from skinlens.case_record import CaseRecord
 from skinlens.checks.agreement import agree
-from skinlens.explain import AGAINST, METHODS, overlay
+from skinlens.explain import CONTRAST_WITH, METHODS, overlay
 from skinlens.formatting import number, percent
-from skinlens.imaging.preprocess import InputSpec, crop_box, heat_to_photo
+from skinlens.imaging.preprocess import InputSpec, crop_box, heatmap_to_photo
 from skinlens.records import (
     Array,
     Explanation,
@@ -115,11 +115,11 @@ def _place(explanation: Explanation, prediction: Prediction) -> tuple[float, str
 
 def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, spec: InputSpec) -> Panel:
     target = explanation.target
-    elsewhere = {"seed", AGAINST}
+    elsewhere = {"seed", CONTRAST_WITH}
     title = METHODS[explanation.method].title
     top, left, height, width = crop_box(printed.shape[0], printed.shape[1], spec)
     seen = scaled(printed[top : top + height, left : left + width], OVERLAY_LONGEST_PX / max(height, width))
-    picture = overlay.blend(seen, heat_to_photo(explanation.heat, seen.shape[0], seen.shape[1], spec))
+    picture = overlay.blend(seen, heatmap_to_photo(explanation.heatmap, seen.shape[0], seen.shape[1], spec))
     lines = [
         f"Speaks for {target.words} ({_probabilities(explanation, prediction)})",
     ]

@@ -238,7 +238,7 @@ def _codes(said: Label) -> tuple[Entry, ...]:
 def _case_fields(record: CaseRecord, unit: Unit) -> tuple[Entry, ...]:
     case, visit, patient, lesion = record.case, record.visit, record.case.patient, record.case.lesion
     age = patient.age_on(visit.taken_on) if patient else None
-    if patient and age and not patient.born_earlier and not age.endswith("+"):
+    if patient and age and not patient.birth_year_is_upper_bound and not age.endswith("+"):
         age = f"{age} (born {patient.birth_year})"
     diameter = _diameter(record, unit)
     return (

@@ -26,8 +26,9 @@ from skinlens.wording.errors import not_loadable
 class SegmentationHead:
     """Network input and fused map → how probable it is that each place belongs to the lesion. Thread-safe."""
 
-    def __init__(self, file: Path | bytes, spec: InputSpec, stamp: ModelRef, threads: int = 2) -> None:
-        """``file``: or what was read of it. ``spec``: of the engine that the head was made for. ``stamp``: of the head.
+    def __init__(self, file: Path | bytes, spec: InputSpec, model_ref: ModelRef, threads: int = 2) -> None:
+        """``file``: or what was read of it. ``spec``: of the engine that the head was made for. ``model_ref``: of
+        the head.
 
         Raises:
             WeightsError: the file is no network, or not one with this project's inputs and output.
@@ -44,7 +45,7 @@ class SegmentationHead:
         names = [one.name for one in (*self._session.get_inputs(), *self._session.get_outputs())]
         if names != ["batch", "fused", "lesion"]:
             raise WeightsError(f"{name}: expected the tensors batch, fused and lesion, found {', '.join(names)}.")
-        self.spec, self.stamp = spec, stamp
+        self.spec, self.model_ref = spec, model_ref
 
     def probs(self, batch: Batch, fused: FeatureMaps) -> Float32[Array, "n s s"]:
         """Of belonging to the lesion, 0 to 1, for each place of the network's square input."""
@@ -66,15 +67,17 @@ def load_segmentation_head(directory: Path = BUNDLED, threads: int = 2) -> Segme
     again = "Run: python -m skinlens outline-train"
     if entry is None:
         raise WeightsError(f"The model {manifest.version} was released without an outline of the lesion. {again}")
-    engine = manifest.stamp()
+    engine = manifest.model_ref()
     if entry["backbone_sha256"] != engine.sha256:
         raise WeightsError(
             f"The outline head {entry['file']} was made for another model: expected {engine.sha256[:12]}…, found "
             f"{entry['backbone_sha256'][:12]}…. {again}"
         )
     file = manifest.read(entry["file"])
-    stamp = ModelRef(f"{engine.name}, outline", manifest.version, manifest.content["files"][entry["file"]]["sha256"])
-    return SegmentationHead(file, manifest.input_spec, stamp, threads)
+    model_ref = ModelRef(
+        f"{engine.name}, outline", manifest.version, manifest.content["files"][entry["file"]]["sha256"]
+    )
+    return SegmentationHead(file, manifest.input_spec, model_ref, threads)
 
 
 @dataclass(frozen=True)
@@ -94,5 +97,5 @@ def propose(engine: Engine, head: SegmentationHead, photo: Photo) -> Proposal:
     outline = None
     if found is not None:
         points = view_to_photo(found, photo, engine.spec)
-        outline = Outline(as_points(points), "model", photo.sha256, head.stamp, clock.utc_now())
+        outline = Outline(as_points(points), "model", photo.sha256, head.model_ref, clock.utc_now())
     return Proposal(outline, (time.perf_counter() - started) * 1000)

@@ -210,18 +210,18 @@ def thumbnail_file(pixels: Pixels) -> tuple[str, bytes]:
     return _named(file.getvalue(), ".jpg")
 
 
-def heat_file(heat: Heatmap) -> tuple[str, bytes]:
+def heat_file(heatmap: Heatmap) -> tuple[str, bytes]:
     """Name and content of a compressed ``.npz`` with one float32 array, ``heat``; every bit of it comes back."""
     file = io.BytesIO()
-    np.savez_compressed(file, heat=heat)
+    np.savez_compressed(file, heat=heatmap)
     return _named(file.getvalue(), ".npz")
 
 
 def heat_of(content: bytes) -> Heatmap:
     """The map in a file of ``heat_file``."""
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        heat: Heatmap = arrays["heat"]
-        return heat
+        heatmap: Heatmap = arrays["heat"]
+        return heatmap
 
 
 def _named(content: bytes, suffix: str) -> tuple[str, bytes]:

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 
 from sqlite_utils.db import Database
 
-from skinlens.errors import InvalidEntry
 from skinlens.records import CheckResult
 from skinlens.store import mapping, patients
 from skinlens.store.connection import StoreHome
 from skinlens.store.mapping import Row
-from skinlens.wording.errors import another_photo
+from skinlens.store.validation import require_same_photo
 
 CHECKS_SQL = """
     SELECT check_result.*, photo_sha256 FROM sealed_check_result check_result JOIN visit ON visit.id = visit_id
@@ -32,7 +31,7 @@ class StoredChecks(StoreHome):
         with self._writing() as db:
             visit = patients.row_of(db, "visit", visit_id)
             for check in checks:
-                must_test(check, visit["photo_sha256"])
+                require_same_photo(check, visit["photo_sha256"])
                 put_check(db, visit_id, check)
             named = dict.fromkeys(" ".join(filter(None, (one.kind, one.method, one.label))) for one in checks)
             changes = {"checks": (None, ", ".join(named))}
@@ -43,12 +42,6 @@ class StoredChecks(StoreHome):
         with self._reading() as db:
             patients.row_of(db, "visit", visit_id)
             return tuple(check_of(row) for row in mapping.sound(db.query(CHECKS_SQL, [visit_id]), visit_id=visit_id))
-
-
-def must_test(check: CheckResult, photo_sha256: str) -> None:
-    """Refuse the check of another photo: it would be read as one of this case."""
-    if check.photo_sha256 != photo_sha256:
-        raise InvalidEntry(another_photo(f"check ({check.kind})", check.photo_sha256, photo_sha256, "Check"))
 
 
 def put_check(db: Database, visit_id: int, check: CheckResult) -> None:
@@ -69,7 +62,7 @@ def check_columns(check: CheckResult) -> Row:
         "figures": mapping.to_json(check.figures),
         "duration_ms": check.duration_ms,
         "created_at": check.created_at,
-        **mapping.stamp_columns(check.model),
+        **mapping.model_ref_columns(check.model),
     }
 
 
@@ -80,7 +73,7 @@ def check_of(row: Row) -> CheckResult:
         label=row["label"],
         method=row["method"],
         photo_sha256=row["photo_sha256"],
-        model=mapping.stamp_of(row),
+        model=mapping.model_ref_of(row),
         seed=row["seed"],
         settings=json.loads(row["settings"]),
         figures=json.loads(row["figures"]),

@@ -197,7 +197,7 @@ def record_of(row: Mapping[str, Any]) -> ClinicalRecord:
     return ClinicalRecord(criteria, row["symptoms"], row["evolution"], plan, recall, histology, row["field_width_mm"])
 
 
-def in_words(column: str, value: Any) -> str | None:
+def value_in_words(column: str, value: Any) -> str | None:
     """A column's value as the trail of changes has it."""
     if value is None or (isinstance(value, str) and column not in {"abcd", "seven_point"}):
         return value

@@ -13,8 +13,18 @@ from skinlens.clinical import NOT_RECORDED, PHOTOTYPES, ClinicalRecord
 from skinlens.clock import today
 from skinlens.errors import InvalidEntry
 from skinlens.labels import DIAGNOSES, IMPRESSIONS
-from skinlens.records import BODY_DRAWING, MAX_AGE_YEARS, BodyPosition, BodyView, Sex, Status
-from skinlens.wording.errors import not_one_of
+from skinlens.records import (
+    BODY_DRAWING,
+    MAX_AGE_YEARS,
+    BodyPosition,
+    BodyView,
+    CheckResult,
+    Explanation,
+    Outline,
+    Sex,
+    Status,
+)
+from skinlens.wording.errors import another_photo, not_one_of
 
 MAX_LINE = 80
 MAX_TEXT = 50_000
@@ -172,7 +182,7 @@ def first_impression(value: str | None) -> str | None:
     return value
 
 
-def clamped(year: int | None, reference_year: int) -> tuple[int | None, bool]:
+def cap_birth_year(year: int | None, reference_year: int) -> tuple[int | None, bool]:
     """The birth year that is kept, and whether the patient was born in it or before.
 
     An age above 85 in the reference year becomes 86, which reads as "85+"; how far above is not kept.
@@ -196,3 +206,14 @@ def next_status(current: Status, asked: Status, edited: bool) -> Status:
     if asked == "draft":
         raise InvalidEntry(f"This case is {current}; it cannot become a draft again. Save the change as an amendment.")
     return "amended" if edited else current
+
+
+def require_same_photo(made: Explanation | CheckResult | Outline, photo_sha256: str) -> None:
+    """Refuse a map, check or outline of another photo: it would be shown as one of this case."""
+    if made.photo_sha256 == photo_sha256:
+        return
+    if isinstance(made, Explanation):
+        what, again = f"{made.method} map", "Explain"
+    else:
+        what, again = (f"check ({made.kind})", "Check") if isinstance(made, CheckResult) else ("outline", "Outline")
+    raise InvalidEntry(another_photo(what, made.photo_sha256, photo_sha256, again))

@@ -3,12 +3,11 @@
 from sqlite_utils.db import Database
 
 from skinlens.case_record import Revision
-from skinlens.errors import InvalidEntry, StoreError
+from skinlens.errors import StoreError
 from skinlens.records import Case, Explanation, Visit
 from skinlens.store import clinical_rows, mapping, patients, signatures, validation
 from skinlens.store.mapping import Row
 from skinlens.store.validation import ClinicianReading, NewVisit
-from skinlens.wording.errors import another_photo
 
 EXPLANATIONS_SQL = """
     SELECT explanation.*, photo_sha256 FROM sealed_explanation explanation JOIN visit ON visit.id = visit_id
@@ -80,14 +79,6 @@ def typed_columns(visit: NewVisit) -> Row:
         signatures.must_have_diagnosis(visit.reading.label)
         clinical_rows.must_be_complete(typed["abcd"])
     return typed
-
-
-def must_explain(explanation: Explanation, photo_sha256: str) -> None:
-    """Refuse the map of another photo: it would be shown over this one."""
-    if explanation.photo_sha256 != photo_sha256:
-        raise InvalidEntry(
-            another_photo(f"{explanation.method} map", explanation.photo_sha256, photo_sha256, "Explain")
-        )
 
 
 def put_explanation(db: Database, visit_id: int, explanation: Explanation, heat_file: str) -> frozenset[str]:

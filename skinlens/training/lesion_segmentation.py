@@ -192,7 +192,7 @@ def train_outline(
     say(json.dumps(held))
     entry = {
         "file": OUTLINE,
-        "backbone_sha256": engine.stamp.sha256,
+        "backbone_sha256": engine.model_ref.sha256,
         "created_at": clock.utc_now(),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "recipe": asdict(recipe),
@@ -335,8 +335,8 @@ def _quantize(float_path: Path, path: Path, train: SegmentationData, engine: Eng
 
 def _parity(float_path: Path, path: Path, val: SegmentationData, engine: Engine) -> dict[str, float]:
     """How far the int8 head keeps to the float one, on ``val``: Dice of their two areas, mean and worst photo."""
-    stamp = ModelRef("outline", "unreleased", "0" * 64)
-    heads = [SegmentationHead(one, engine.spec, stamp) for one in (float_path, path)]
+    model_ref = ModelRef("outline", "unreleased", "0" * 64)
+    heads = [SegmentationHead(one, engine.spec, model_ref) for one in (float_path, path)]
     agreement: list[float] = []
     for rows in _batches(val, BATCH):
         first, second = (head.probs(*val.inputs(rows, engine)) > 0.5 for head in heads)

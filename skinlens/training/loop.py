@@ -86,7 +86,7 @@ def train(recipe: Recipe, data: TrainingData, run: Path, world: World = SINGLE_P
             "seconds": time.monotonic() - started,
         }
         history.append(line)
-        _save_epoch(run, recipe, data.protocol, state, history, teacher.stamp if teacher else {})
+        _save_epoch(run, recipe, data.protocol, state, history, teacher.fingerprints if teacher else {})
         print(json.dumps({name: round(value, 4) for name, value in line.items()}), flush=True)
     if world.is_main_process:
         draw_curves(history, run / "curves.png")

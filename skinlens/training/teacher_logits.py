@@ -27,16 +27,16 @@ View = Callable[[InputSpec], Float32[Tensor, "n 3 s s"]]
 
 
 class FrozenTeacher:
-    """A trained teacher in eval mode, and the second one if it has one. ``stamp`` is kept with what they taught."""
+    """Trained teacher in eval mode, and the second one if there is one. ``fingerprints`` go with the student."""
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         """Raises RecipeError: what the recipe learns from was not trained."""
         settings = recipe.distillation
         self.path = _found(settings.teacher, recipe)
-        self.stamp = {"teacher_sha256": _sha256(self.path)}
+        self.fingerprints = {"teacher_sha256": _sha256(self.path)}
         self._second_path = _found(settings.second_teacher, recipe) if settings.second_teacher else None
         if self._second_path:
-            self.stamp["second_teacher_sha256"] = _sha256(self._second_path)
+            self.fingerprints["second_teacher_sha256"] = _sha256(self._second_path)
         self.device = device
         self.spec = replace(recipe.input, size_px=settings.view_px)
         self._recipe = recipe
@@ -62,7 +62,7 @@ class FrozenTeacher:
         """The answers to the ``count`` views of one epoch, as far as they are known."""
         recipe = self._recipe
         seen = [
-            *self.stamp.values(),
+            *self.fingerprints.values(),
             recipe.view_seed,
             recipe.class_balance_power,
             asdict(recipe.augmentation),

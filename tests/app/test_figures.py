@@ -57,9 +57,9 @@ def test_the_model_page_shows_figures_of_its_own_model_alone(
     agreed: AppTest, measured: dict[str, Any], release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(published_figures, "weights_directory", lambda: tmp_path)
-    stamp = pipeline.load_classifier(release).engine.stamp
-    for sha256, shown in ((stamp.sha256, True), ("0" * 64, False)):
-        content = {**measured, "model": {"name": stamp.name, "version": stamp.version, "sha256": sha256}}
+    model_ref = pipeline.load_classifier(release).engine.model_ref
+    for sha256, shown in ((model_ref.sha256, True), ("0" * 64, False)):
+        content = {**measured, "model": {"name": model_ref.name, "version": model_ref.version, "sha256": sha256}}
         (tmp_path / "evaluation-val.json").write_text(json.dumps(content))
         turn(agreed, "performance")
         assert not agreed.exception
@@ -75,7 +75,7 @@ def test_photos_of_other_clinics_have_their_own_table(
 ) -> None:
     monkeypatch.setattr(published_figures, "weights_directory", lambda: tmp_path)
     classifier = pipeline.load_classifier(release)
-    cutoff, stamp = classifier.melanoma_threshold.value, classifier.engine.stamp
+    cutoff, model_ref = classifier.melanoma_threshold.value, classifier.engine.model_ref
     turn(agreed, "performance")
     assert "no figures of this model on photos of other clinics" in read(agreed)
     row = {"cut_off": cutoff, "sensitivity": figure(0.6), "specificity": figure(0.3)}
@@ -83,7 +83,7 @@ def test_photos_of_other_clinics_have_their_own_table(
         **measured,
         "melanoma_auc": figure(0.81),
         "thresholds": {"melanoma": {"positives": 9, "rows": [row | {"cut_off": 0.99, "sensitivity": None}, row]}},
-        "model": {"name": stamp.name, "version": stamp.version, "sha256": stamp.sha256},
+        "model": {"name": model_ref.name, "version": model_ref.version, "sha256": model_ref.sha256},
     }
     (tmp_path / "evaluation-other_clinic.json").write_text(json.dumps(content))
     turn(agreed, "performance")

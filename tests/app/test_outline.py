@@ -40,7 +40,7 @@ def test_the_focus_of_every_map_is_measured_by_itself(mapped: AppTest, outlined_
     (outline,) = opened.outlines
     assert outline.made_by == "model"
     assert "outline by the model" in text.lower()
-    telling = tuple(one for one in opened.maps if one.heat.any())
+    telling = tuple(one for one in opened.maps if one.heatmap.any())
     subject = Subject(load_classifier(outlined_release), opened.analysis.photo, telling, outline)
     assert len(opened.checks_of("focus")) == len(telling) > 0
     for result in LocalizationCheck().compute(subject):
@@ -59,7 +59,7 @@ def test_a_stored_case_keeps_both_outlines_and_their_checks(mapped: AppTest, unt
     clinician = drawn_by_clinician(moved, opened.analysis.photo, model.model)
     opened.keep_outlines([model, clinician])
     press(mapped.run(), "Measure where the maps look")
-    telling = [one for one in opened.maps if one.heat.any()]
+    telling = [one for one in opened.maps if one.heatmap.any()]
     until(mapped, lambda: len(opened.checks_of("focus")) == 2 * len(telling))
     kept = [check for check in store.checks(case.visit.id) if check.kind == "focus"]
     assert {check.settings["outline"]["made_by"] for check in kept} == {"model", "clinician"}

@@ -41,7 +41,7 @@ def measured(release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "methods": methods,
         "agreement": [{"methods": ["grad_cam", "lime"], "spearman": figure, "hottest_iou": figure}],
         "networks": {"photos": 2, "stages": list(STAGES)},
-        "model": {"sha256": load_manifest(release).stamp().sha256},
+        "model": {"sha256": load_manifest(release).model_ref().sha256},
     }
     path = tmp_path / "explanations-val.json"
     path.write_text(json.dumps(content))
@@ -72,7 +72,7 @@ def test_without_a_measurement_of_this_model_it_says_so(agreed: AppTest, measure
 
 
 def test_a_failing_method_says_so_beside_its_map(release: Path, measured: dict[str, Any]) -> None:
-    model = load_manifest(release).stamp()
+    model = load_manifest(release).model_ref()
     assert sanity.remarks("grad_cam", model) == ()
     (remark,) = sanity.remarks("score_cam", model)
     assert remark == "Caution: its maps look much the same on a network that has learned nothing."

@@ -102,7 +102,7 @@ def test_the_maps_are_recomputed_with_the_libraries_and_the_figures_stay_with_th
 ) -> None:
     opened, store = mapped.session_state["open_case"], CaseStore(skinlens_home)
     case = opened.save(store, NewVisit(None, NewLesion("back"), "2024-05-01"))
-    telling = [one for one in opened.maps if one.heat.any()]
+    telling = [one for one in opened.maps if one.heatmap.any()]
     press(mapped, CHECK)
     until(mapped, lambda: len(opened.checks_of("reference")) == 1 + len(telling))
     mapped.run()

@@ -63,7 +63,7 @@ def test_the_maps_are_checked_when_asked_and_the_checks_stay_with_the_case(
     press(mapped, CHECK)
     until(mapped, lambda: "better than chance</td>" in words(mapped))
     opened = mapped.session_state["open_case"]
-    telling = [one for one in opened.maps if one.heat.any()]
+    telling = [one for one in opened.maps if one.heatmap.any()]
     assert {one.method for one in opened.checks_of("faithfulness")} == {one.method for one in telling}
     assert words(mapped).count("better than chance</td>") == len(telling) > 0
     assert CHECK not in buttons(mapped)
@@ -120,7 +120,7 @@ def test_stability_and_artefacts_are_tried_by_themselves_and_kept(mapped: AppTes
     press(mapped, STEADY)
     until(mapped, lambda: STEADY not in buttons(mapped) and "Cancel: Robustness" not in buttons(mapped))
     mapped.run()
-    telling = [one for one in opened.maps if one.heat.any()]
+    telling = [one for one in opened.maps if one.heatmap.any()]
     stable = opened.checks_of("stability")
     assert {one.method for one in stable} == {one.method for one in telling}
     for one in stable:
@@ -148,10 +148,10 @@ def test_the_bars_are_the_changes_and_their_lines_reach_the_extremes() -> None:
         {"artefact": "ink", "probs": [0.3, 0.5, 0.4], "change": 0.2},
         {"artefact": "hair", "probs": [0.1, 0.1, 0.1], "change": -0.1},
     ]
-    stamp = ModelRef("tiny", "0", "0" * 64)
+    model_ref = ModelRef("tiny", "0", "0" * 64)
     found = {"prob": 0.2, "threshold": 0.1, "effects": effects}
     bars = chart(
-        CheckResult("artefacts", "mel", "", "a" * 64, stamp, 7, {"draws": 3, "drawing": 1}, found, 1.0, "")
+        CheckResult("artefacts", "mel", "", "a" * 64, model_ref, 7, {"draws": 3, "drawing": 1}, found, 1.0, "")
     ).data[0]
     assert list(bars.y) == ["Ink of a skin marker", "Hair"]
     assert list(bars.x) == pytest.approx([20, -10])
@@ -173,7 +173,7 @@ def test_the_line_waits_for_all_that_it_judges(mapped: AppTest, until: Until) ->
     assert running == "Agreement: computing … · Robustness: computing … · Sensitivity to artifacts: computing …"
     assert trust.words(two, {}).startswith("Agreement: not checked yet · Robustness: not checked yet · ")
     one_checked = opened.checks_of("stability", opened.label)[:1]
-    if len([one for one in two if one.heat.any()]) == 2:
+    if len([one for one in two if one.heatmap.any()]) == 2:
         assert "Robustness: not checked yet" in trust.words(checks_shown(opened), {"stability": one_checked})
 
 
@@ -183,8 +183,8 @@ def test_a_map_that_is_made_anew_is_waited_for(mapped: AppTest, until: Until) ->
     mapped.run()
     assert "Agreement: computing …" not in read(mapped)
     gate = threading.Event()
-    session_desk = mapped.session_state["desk"]
-    session_desk.submit(Job(("lime", opened.target.code), lambda _: gate.wait() and None, lambda _: None))
+    session_queue = mapped.session_state["queue"]
+    session_queue.submit(Job(("lime", opened.target.code), lambda _: gate.wait() and None, lambda _: None))
     try:
         assert "Agreement: computing …" in read(mapped.run())
     finally:

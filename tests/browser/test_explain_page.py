@@ -141,8 +141,8 @@ def test_the_hottest_region_is_shown_in_the_photos_own_pixels(explained: Page, r
     page = explained  # noqa: F811
     classifier = pipeline.load_classifier(release)
     photo = pipeline.example(classifier).photo
-    heat = explain("score_cam", classifier, photo, "mel", params=QUICK["score_cam"]).heat
-    found = peak_region(heat, photo.height_px, photo.width_px, classifier.engine.spec)
+    heatmap = explain("score_cam", classifier, photo, "mel", params=QUICK["score_cam"]).heatmap
+    found = peak_region(heatmap, photo.height_px, photo.width_px, classifier.engine.spec)
     assert found is not None
     opener = page.get_by_role("button", name="Hottest region of Score-CAM, large")
     opener.press("Enter")

@@ -72,7 +72,7 @@ class Peak(MapCheck):
 
     def measure(self, subject, explanation, progress):
         progress(0.5)
-        return Found({"most": float(explanation.heat.max())})
+        return Found({"most": float(explanation.heatmap.max())})
 
     def row(self, result):
         return (f"{result.figures['most']:.1f}",)
@@ -84,7 +84,7 @@ class Peak(MapCheck):
 @pytest.fixture(scope="module")
 def small(int8_classifier, photos):
     made = (explain("grad_cam", int8_classifier, photos[0], code) for code in CODES)
-    return int8_classifier, photos[0], next(one for one in made if one.heat.any())
+    return int8_classifier, photos[0], next(one for one in made if one.heatmap.any())
 
 
 def test_a_result_says_of_what_it_is_and_by_which_version(small) -> None:
@@ -92,7 +92,7 @@ def test_a_result_says_of_what_it_is_and_by_which_version(small) -> None:
     told: list[float] = []
     (result,) = Brightness().compute(Subject(classifier, photo), told.append)
     assert (result.kind, result.label, result.method, result.seed) == ("brightness", "", "", 5)
-    assert (result.photo_sha256, result.model) == (photo.sha256, classifier.engine.stamp)
+    assert (result.photo_sha256, result.model) == (photo.sha256, classifier.engine.model_ref)
     assert result.settings == {"channels": 3, "version": 2}
     assert result.figures == {"mean": pytest.approx(photo.pixels.mean())}
     assert result.duration_ms >= 0
@@ -102,7 +102,7 @@ def test_a_result_says_of_what_it_is_and_by_which_version(small) -> None:
 
 def test_each_map_has_a_result_and_an_equal_share_of_the_progress(small) -> None:
     classifier, photo, explanation = small
-    other = replace(explanation, heat=explanation.heat / 2, method="score_cam", params={"channels": 4})
+    other = replace(explanation, heatmap=explanation.heatmap / 2, method="score_cam", params={"channels": 4})
     told: list[float] = []
     results = Peak().compute(Subject(classifier, photo, (explanation, other)), told.append)
     assert [(one.method, one.label, one.settings) for one in results] == [
@@ -150,7 +150,7 @@ def test_the_check_of_the_how_to_is_on_the_page_in_report_store_export_and_log(s
     classifier, photo, explanation = small
     check = CHECKS["sparseness"]
     results = check.compute(Subject(classifier, photo, (explanation,)))
-    gini = added["gini"](explanation.heat)
+    gini = added["gini"](explanation.heatmap)
     said = f"The heat is {'gathered' if gini >= 0.6 else 'spread'}: its Gini index is {gini:.2f}."
     assert any(check in row for row in trust.rows())
     assert check.rows(results)[0][:2] == ("Grad-CAM", f"{gini:.2f}")

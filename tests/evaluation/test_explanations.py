@@ -76,8 +76,8 @@ def test_figures_of_one_map(classifier: Classifier) -> None:
     photo = photo_from_pixels(draw_synthetic_lesion(1), "drawn")
     maps = explain_all(classifier, photo)
     assert [one.method for one in maps] == list(METHODS)
-    telling = next(one for one in maps if np.ptp(one.heat))
-    inside = telling.heat > 0.5
+    telling = next(one for one in maps if np.ptp(one.heatmap))
+    inside = telling.heatmap > 0.5
     found = dict(zip(FIGURES, figures_of(classifier, photo, telling, inside), strict=True))
     assert found["gain"] == pytest.approx(found["insertion"] - found["deletion"])
     assert found["gain_over_random"] == pytest.approx(
@@ -186,7 +186,7 @@ def test_the_whole_on_a_tiny_release(release: Path, classifier: Classifier, tmp_
         jaxtyping.config.update("jaxtyping_disable", False)
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert (result["n"], sum(result["classes"].values())) == (2, 2)
-    assert result["model"]["sha256"] == classifier.engine.stamp.sha256
+    assert result["model"]["sha256"] == classifier.engine.model_ref.sha256
     assert set(result["methods"]) == set(METHODS)
     for found in result["methods"].values():
         assert set(found["per_class"]) == set(CODES)

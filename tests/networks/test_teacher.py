@@ -146,8 +146,8 @@ def test_a_companion_speaks_in_the_combined_output_alone(photos: TrainingData, t
     expected = (first.logits.softmax(1) + second.softmax(1)) / 2
     torch.testing.assert_close(together.logits.softmax(1), expected, atol=0.01, rtol=0)  # bfloat16
     assert all(torch.equal(one, other) for one, other in zip(first[1:], together[1:], strict=True))
-    stamp = FrozenTeacher(both, torch.device("cpu")).stamp
-    assert stamp["teacher_sha256"] != stamp["second_teacher_sha256"]
+    fingerprints = FrozenTeacher(both, torch.device("cpu")).fingerprints
+    assert fingerprints["teacher_sha256"] != fingerprints["second_teacher_sha256"]
     absent = replace(both, distillation=replace(both.distillation, second_teacher=str(tmp_path / "first" / "best.pt")))
     with pytest.raises(RecipeError, match=r"train recipes/first\.toml"):
         FrozenTeacher(absent, torch.device("cpu"))

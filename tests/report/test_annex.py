@@ -7,7 +7,7 @@ import pytest
 
 from skinlens.checks.agreement import AKIN
 from skinlens.explain import overlay
-from skinlens.imaging.preprocess import InputSpec, heat_to_photo
+from skinlens.imaging.preprocess import InputSpec, heatmap_to_photo
 from skinlens.records import (
     ModelRef,
 )
@@ -46,7 +46,7 @@ def test_the_note_says_how_far_the_maps_of_each_class_agree() -> None:
 def test_of_two_maps_of_a_method_the_later_one_is_compared_and_a_single_map_with_nothing() -> None:
     photo = samples.photo()
     grad_cam, score_cam, lime = samples.explanations(photo)
-    again = replace(score_cam, heat=lime.heat)
+    again = replace(score_cam, heatmap=lime.heatmap)
     assert "maps disagree" in annex(samples.case(photo), photo, [grad_cam, score_cam, again]).explanations_note
     other = replace(score_cam, model=ModelRef("hsb", "0.9", "9f" * 32))
     assert "Agreement" not in annex(samples.case(photo), photo, [grad_cam, other]).explanations_note
@@ -125,7 +125,9 @@ def test_an_overlay_is_the_photo_under_the_map() -> None:
     photo = samples.photo(450, 600)  # as long as an overlay, so that nothing is resized
     explanation = samples.explanations(photo)[0]
     picture = annex(samples.case(photo), photo, [explanation]).panels[0].picture
-    assert np.array_equal(picture, overlay.blend(photo.pixels, heat_to_photo(explanation.heat, 450, 600, InputSpec())))
+    assert np.array_equal(
+        picture, overlay.blend(photo.pixels, heatmap_to_photo(explanation.heatmap, 450, 600, InputSpec()))
+    )
 
 
 @pytest.mark.parametrize(("height", "width"), [(40, 400), (400, 40), (150, 150)])

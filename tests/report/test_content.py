@@ -86,9 +86,9 @@ def test_the_case_in_its_header() -> None:
     assert content().provenance.startswith(f"Report made on {samples.DAY} · SkinLens ")
 
 
-@pytest.mark.parametrize("born_earlier", [False, True])
-def test_a_birth_year_that_tells_an_age_above_85_is_not_printed(born_earlier: bool) -> None:
-    report = content(patient=Patient(3, "SL-1", 1939, "male", born_earlier))
+@pytest.mark.parametrize("birth_year_is_upper_bound", [False, True])
+def test_a_birth_year_that_tells_an_age_above_85_is_not_printed(birth_year_is_upper_bound: bool) -> None:
+    report = content(patient=Patient(3, "SL-1", 1939, "male", birth_year_is_upper_bound))
     assert fields(report)["Age at the photo"] == "85+"
     assert "1939" not in repr(report.case)
 

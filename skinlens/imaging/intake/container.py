@@ -9,7 +9,7 @@ Format = Literal["JPEG", "PNG", "WebP", "TIFF", "BMP", "HEIC"]
 
 
 @dataclass(frozen=True)
-class Container:
+class ParsedImage:
     """One picture file taken apart."""
 
     format: Format

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake.color_spaces import adobe_rgb
-from skinlens.imaging.intake.container import Container
+from skinlens.imaging.intake.container import ParsedImage
 from skinlens.imaging.intake.directory import (
     MAX_NUMBERS,
     TYPE_BYTES,
@@ -32,7 +32,7 @@ _LONG = 4
 _HEADER_BYTES = 8
 
 
-def walk_tiff(data: bytes) -> Container:
+def walk_tiff(data: bytes) -> ParsedImage:
     pages, top_level = _pages(data)
     if any(_DNG_VERSION in page.entries for page in pages):
         raise camera_raw()
@@ -49,7 +49,7 @@ def walk_tiff(data: bytes) -> Container:
     used, had_counts = _with_counts(data, replace(page, entries=tags), layout)
     if not had_counts:
         notes.append("The file does not say how long its parts are; that was worked out.")
-    return Container(
+    return ParsedImage(
         "TIFF",
         with_directory(data, used),
         orientation=page.orientation,

@@ -57,7 +57,7 @@ def trend(store: CaseStore, lesion_id: int) -> None:
     if len(course.points) < LEAST_POINTS:
         return
     model = cache.installed()
-    if model is not None and course.model == model.engine.stamp:
+    if model is not None and course.model == model.engine.model_ref:
         course = with_views(course, _over_views(store, model, course))
     st.plotly_chart(chart(course), config=CONFIG, key="course", alt=trend_words(course))
     if any(point.over_views for point in course.line):
@@ -70,7 +70,7 @@ def _over_views(store: CaseStore, classifier: Classifier, course: MelanomaTrend)
     with st.spinner("Computing how far the views lie apart …", show_time=True):
         for point in course.line[-MOST_SPREAD:]:
             with suppress(StoreError, CaseNotFound):  # the page names the photo that is missing
-                key = f"{store.home} {point.visit_id} {classifier.engine.stamp.sha256}"
+                key = f"{store.home} {point.visit_id} {classifier.engine.model_ref.sha256}"
                 ranges[point.visit_id] = _range_of(key, store, classifier, point.visit_id)
     return ranges
 

@@ -163,7 +163,7 @@ def _threshold_crossed(before: Prediction, after: Prediction) -> str:
 
 
 def _pictures(before: CaseRecord, after: CaseRecord) -> None:
-    explained = {one.label for seen in (before, after) for one in seen.explanations if not one.target.against}
+    explained = {one.label for seen in (before, after) for one in seen.explanations if not one.target.contrast_with}
     codes = [code for code in CODES if code in explained]
     names = _names(before, after)
     panels = [_photo_panel(one, names) for one in (before, after)]

@@ -198,7 +198,7 @@ def described(patient: Patient) -> str:
     """What else is stored of a patient."""
     sex = "sex not recorded" if patient.sex == "unknown" else SEXES[patient.sex]
     born = f"born in {patient.birth_year}" if patient.birth_year else "birth year not recorded"
-    return f"{sex}, {born}{' or before' * patient.born_earlier}"
+    return f"{sex}, {born}{' or before' * patient.birth_year_is_upper_bound}"
 
 
 def _composed(pseudonym: str) -> str:

@@ -54,7 +54,7 @@ def _further_sources(release: Mapping[str, Any]) -> str:
 
 def elsewhere() -> None:
     """Melanoma on photos of other clinics: AUC, and what the cut-off in use does there."""
-    measured = published_figures.elsewhere(cache.classifier().engine.stamp)
+    measured = published_figures.elsewhere(cache.classifier().engine.model_ref)
     if not measured:
         st.info("There are no figures of this model on photos of other clinics.")
         return
@@ -94,7 +94,7 @@ def how_well() -> None:
 
 def _measured() -> dict[str, Mapping[str, Any]]:
     """The evaluations of the installed model by split, the test set first; says so where there is none."""
-    sha256 = cache.classifier().engine.stamp.sha256
+    sha256 = cache.classifier().engine.model_ref.sha256
     found = {split: published_figures.evaluation(split) for split in ("test", "val")}
     measured = {split: one for split, one in found.items() if one and one["model"]["sha256"] == sha256}
     if not measured:
@@ -160,12 +160,12 @@ def limits() -> None:
 
 
 def versions(release: Mapping[str, Any]) -> None:
-    stamp = cache.classifier().engine.stamp
+    model_ref = cache.classifier().engine.model_ref
     widgets.fields(
         {
-            "Model": f"{stamp.name}, version {stamp.version}",
+            "Model": f"{model_ref.name}, version {model_ref.version}",
             "Made on": local_day(str(release["created_at"])),
-            "SHA-256": stamp.sha256,
+            "SHA-256": model_ref.sha256,
             "Parameters": grouped(release["parameters"]),
             "Program": f"SkinLens {__version__}",
             "License of the model": "CC BY-NC 4.0, for non-commercial use, as the photos are that it learned from",

@@ -45,7 +45,7 @@ PARTS = {
 
 def _found(key: str) -> Mapping[str, Any] | None:
     """The evaluation of this model that holds this measurement, photos kept aside first; says so if there is none."""
-    for one in published_figures.evaluations(cache.classifier().engine.stamp).values():
+    for one in published_figures.evaluations(cache.classifier().engine.model_ref).values():
         if one.get(key):
             return one
     st.info("This was not measured for this model.")

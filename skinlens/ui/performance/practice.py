@@ -147,7 +147,7 @@ def measured(store: CaseStore) -> tuple[dict[str, float], dict[str, tuple[float,
 
 def _thresholds() -> Mapping[str, object] | None:
     """The table of melanoma's cut-offs of the installed model, photos kept aside first."""
-    for one in published_figures.evaluations(cache.classifier().engine.stamp).values():
+    for one in published_figures.evaluations(cache.classifier().engine.model_ref).values():
         if one.get("thresholds"):
             found: Mapping[str, object] = one["thresholds"]["melanoma"]
             return found

@@ -8,7 +8,7 @@ import streamlit as st
 from skinlens.checks.contract import Check, Subject
 from skinlens.checks.reference import ReferenceCheck, difference
 from skinlens.explain import METHODS, overlay
-from skinlens.imaging.preprocess import heat_to_photo
+from skinlens.imaging.preprocess import heatmap_to_photo
 from skinlens.inference.classifier import Classifier
 from skinlens.inference.release import weights_directory
 from skinlens.labels import CODES
@@ -58,7 +58,7 @@ def _computing(check: ReferenceCheck, subject: Subject) -> checks.Compute:
 
     def compute(progress: Progress) -> Sequence[CheckResult]:
         results, library = check.recompute(weights_directory(), subject, progress)
-        held.update({one: _picture(subject, one, heat) for one, heat in zip(subject.maps, library, strict=True)})
+        held.update({one: _picture(subject, one, heatmap) for one, heatmap in zip(subject.maps, library, strict=True)})
         return results
 
     return compute
@@ -82,6 +82,6 @@ def _show(check: Check, opened: OpenCase, found: Sequence[CheckResult]) -> None:
 def _picture(subject: Subject, explanation: Explanation, library: Heatmap) -> bytes:
     small = cache.reduced(subject.photo, PICTURE_PX)
     height, width = small.shape[:2]
-    apart, spec = difference(explanation.heat, library), subject.classifier.engine.spec
-    hotter, colder = (heat_to_photo(np.maximum(part, 0), height, width, spec) for part in (apart, -apart))
+    apart, spec = difference(explanation.heatmap, library), subject.classifier.engine.spec
+    hotter, colder = (heatmap_to_photo(np.maximum(part, 0), height, width, spec) for part in (apart, -apart))
     return cache.jpeg(overlay.difference(small, hotter - colder))

@@ -42,7 +42,7 @@ TESTS = {
 def measured() -> Mapping[str, Any] | None:
     """What was measured of the installed model; None if nothing was, or only of another."""
     found, model = published_figures.explanations_evaluation(), cache.installed()
-    return found if found and model and found["model"]["sha256"] == model.engine.stamp.sha256 else None
+    return found if found and model and found["model"]["sha256"] == model.engine.model_ref.sha256 else None
 
 
 def remarks(method: Method, model: ModelRef) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ def _outline_head(folder: Path, stamp: float) -> SegmentationHead:  # noqa: ARG0
 
 def todays_version() -> str | None:
     model = installed()
-    return None if model is None else model.engine.stamp.version
+    return None if model is None else model.engine.model_ref.version
 
 
 def manifest() -> dict[str, Any]:

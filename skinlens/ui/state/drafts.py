@@ -13,7 +13,7 @@ import streamlit as st
 from skinlens.clinical import MOST_MONTHS
 from skinlens.ui.state import address, tabs
 from skinlens.ui.state.open_case import OpenCase
-from skinlens.ui.state.unsaved import Holder, new_token
+from skinlens.ui.state.unsaved import TTLStore, new_token
 
 ADDRESS = "draft"
 _RECALLS = tuple(f"clinical_recall_on_{months}" for months in range(1, MOST_MONTHS + 1))
@@ -40,7 +40,7 @@ class Draft:
     tab: str
 
 
-HELD: Holder[Draft] = Holder(most=64)
+HELD: TTLStore[Draft] = TTLStore(most=64)
 
 
 def put_back(opened: OpenCase) -> None:

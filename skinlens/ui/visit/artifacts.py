@@ -102,9 +102,9 @@ def _pictures(photo: Photo, check: CheckResult, spec: InputSpec) -> None:
 
 
 @st.cache_data(show_spinner=False, max_entries=30)
-def _jpeg(sha256: str, artefact: str, number: int, seed: int, spec: InputSpec, _photo: Photo) -> bytes:  # noqa: ARG001
+def _jpeg(sha256: str, artifact: str, number: int, seed: int, spec: InputSpec, _photo: Photo) -> bytes:  # noqa: ARG001
     """The hash is the key. Drawn anew each time it is asked for: such pictures are never stored."""
-    drawn = with_artifact(_photo, cast(Artifact, artefact), number, seed, spec)
+    drawn = with_artifact(_photo, cast(Artifact, artifact), number, seed, spec)
     picture = Image.fromarray(np.asarray(drawn.pixels))
     picture.thumbnail((SHOWN_PX, SHOWN_PX), Image.Resampling.LANCZOS)
     file = io.BytesIO()

@@ -125,7 +125,7 @@ def at_a_prevalence(quality: QualityReport, prediction: Prediction) -> None:
     with st.expander("Predictive values in your practice"):
         share = prevalence()
         known = rates(prediction.model, threshold)
-        st.markdown("\n".join(f"- {sentence}" for sentence in in_words(known, share)))
+        st.markdown("\n".join(f"- {sentence}" for sentence in predictive_statements(known, share)))
         st.caption(
             plain(
                 f"Sensitivity {percent(known.sensitivity)}, specificity {percent(known.specificity)}: measured on "
@@ -134,7 +134,7 @@ def at_a_prevalence(quality: QualityReport, prediction: Prediction) -> None:
         )
 
 
-def in_words(known: Rates, share: float) -> tuple[str, ...]:
+def predictive_statements(known: Rates, share: float) -> tuple[str, ...]:
     """The two predictive values, and what becomes of a thousand lesions."""
     ill = LESIONS * share
     found, false_alarms = ill * known.sensitivity, (LESIONS - ill) * (1 - known.specificity)

@@ -34,7 +34,7 @@ def checkable_maps(opened: OpenCase, classifier: Classifier | None) -> list[Expl
     """Those that the installed model made and that point somewhere: no others can be put to the test today."""
     if classifier is None:
         return []
-    return [one for one in shown_maps(opened) if np.ptp(one.heat) > 0 and one.model == classifier.engine.stamp]
+    return [one for one in shown_maps(opened) if np.ptp(one.heatmap) > 0 and one.model == classifier.engine.model_ref]
 
 
 def of_map(opened: OpenCase, kind: str, explanation: Explanation) -> CheckResult | None:
@@ -146,14 +146,14 @@ def key(check: Check, opened: OpenCase) -> Key:
 
 def submit(check: Check, opened: OpenCase, compute: Compute) -> None:
     """In the background; what it finds is kept with the case."""
-    session.desk().submit(Job(key(check, opened), compute, opened.keep_checks))
+    session.queue().submit(Job(key(check, opened), compute, opened.keep_checks))
 
 
 def ask(check: Check, opened: OpenCase, compute: Compute, hint: str) -> None:
     """The button, or while the check runs its progress and the way to stop it."""
-    own, job = key(check, opened), session.desk().job(key(check, opened))
+    own, job = key(check, opened), session.queue().job(key(check, opened))
     if job and job.active:
-        st.progress(job.fraction, session.desk().standing(job, "Running …"))
+        st.progress(job.fraction, session.queue().standing(job, "Running …"))
         st.button(f"Cancel: {check.title}", key=f"cancel_{own}", on_click=job.cancel, disabled=job.stop.is_set())
         return
     if job and job.problem:

@@ -24,20 +24,20 @@ def choose(opened: OpenCase) -> None:
     chosen = st.selectbox(
         "Compare with",
         options,
-        index=options.index(opened.against) if opened.against in others else 0,
+        index=options.index(opened.contrast_with) if opened.contrast_with in others else 0,
         format_func=lambda code: code.capitalize() if code == ALONE else f"{name(code)}, {percent(prob(code))}",
         help=HELP,
         key=f"case_against_{opened.label}",
         persist_state="session",
     )
-    opened.against = "" if chosen == ALONE else chosen
+    opened.contrast_with = "" if chosen == ALONE else chosen
 
 
 def describe(opened: OpenCase) -> None:
     """In numbers, how the two classes stand to each other."""
-    if not opened.against:
+    if not opened.contrast_with:
         return
-    own, other = (opened.analysis.prediction.prob(code) for code in (opened.label, opened.against))
+    own, other = (opened.analysis.prediction.prob(code) for code in (opened.label, opened.contrast_with))
     st.markdown(
         plain(
             f"The maps show what spoke for {opened.target.words}. Between these two: "

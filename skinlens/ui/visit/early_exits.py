@@ -9,7 +9,7 @@ from skinlens.checks.contract import Check
 from skinlens.checks.early_exits import TITLES, depth_maps, reads
 from skinlens.explain.overlay import blend
 from skinlens.formatting import percent
-from skinlens.imaging.preprocess import InputSpec, heat_to_photo
+from skinlens.imaging.preprocess import InputSpec, heatmap_to_photo
 from skinlens.inference.classifier import Classifier
 from skinlens.records import CheckResult, Photo, Target
 from skinlens.ui.components import widgets
@@ -34,9 +34,9 @@ def _show(check: Check, opened: OpenCase, found: Sequence[CheckResult]) -> None:
     st.markdown(plain(result.figures["verdict"]))
     drawn: Sequence[tuple[bytes, bool]] = ()
     size_px = (classifier.engine.spec if classifier else InputSpec()).size_px
-    if classifier is not None and result.model == classifier.engine.stamp:
+    if classifier is not None and result.model == classifier.engine.model_ref:
         photo, target = opened.analysis.photo, opened.target
-        drawn = _pictures(photo.sha256, classifier.engine.stamp.sha256, target, photo, classifier)
+        drawn = _pictures(photo.sha256, classifier.engine.model_ref.sha256, target, photo, classifier)
     for place, column in enumerate(st.columns(len(answers), gap="medium")):
         with column:
             _answer(answers[place], opened.target, drawn[place] if drawn else None)
@@ -78,5 +78,6 @@ def _pictures(
     height, width = small.shape[:2]
     found = depth_maps(_classifier, _photo, target)
     return [
-        (cache.jpeg(blend(small, heat_to_photo(one.heat, height, width, spec))), not one.heat.any()) for one in found
+        (cache.jpeg(blend(small, heatmap_to_photo(one.heatmap, height, width, spec))), not one.heatmap.any())
+        for one in found
     ]

@@ -6,7 +6,7 @@ from typing import cast
 
 import streamlit as st
 
-from skinlens.explain import AGAINST, METHODS
+from skinlens.explain import CONTRAST_WITH, METHODS
 from skinlens.explain.overlay import OPACITY, Style
 from skinlens.formatting import duration, number, percent
 from skinlens.imaging.preprocess import InputSpec
@@ -61,7 +61,7 @@ def choose_class(opened: OpenCase) -> None:
     else:
         last = right
     if chosen != opened.label:
-        opened.label, opened.against = str(chosen), ""
+        opened.label, opened.contrast_with = str(chosen), ""
     with last:
         contrast.choose(opened)
 
@@ -106,7 +106,7 @@ def start(opened: OpenCase, classifier: Classifier) -> None:
     wanted = [
         method
         for method in METHODS
-        if session.desk().job((method, opened.target.code)) is None
+        if session.queue().job((method, opened.target.code)) is None
         and opened.map_of(method, session.map_params(method)) is None
     ]
     asked = (
@@ -135,7 +135,7 @@ def _row(opened: OpenCase, classifier: Classifier | None, *, details: bool) -> N
             session.request_maps(opened, classifier, (cast(Method, method),))
 
     def cancel(method: str) -> None:
-        if job := session.desk().job((cast(Method, method), opened.target.code)):
+        if job := session.queue().job((cast(Method, method), opened.target.code)):
             job.cancel()
 
     photo = opened.analysis.photo
@@ -163,13 +163,13 @@ def _row(opened: OpenCase, classifier: Classifier | None, *, details: bool) -> N
 
 def _panel(opened: OpenCase, method: Method, *, able: bool, details: bool) -> Panel:
     info = METHODS[method]
-    job = session.desk().job((method, opened.target.code))
+    job = session.queue().job((method, opened.target.code))
     made = opened.map_of(method, session.map_params(method))
     of = opened.target.words
     blank = Panel(method, info.title, info.shows, (), no_map(info.title, of))
     if job and job.active:
         return replace(
-            blank, note=session.desk().standing(job), fraction=job.fraction, action="cancel", button="Cancel"
+            blank, note=session.queue().standing(job), fraction=job.fraction, action="cancel", button="Cancel"
         )
     if made:
         alt = over_photo(info.title, of)
@@ -189,7 +189,7 @@ def _why_not(job: Job | None) -> tuple[str, str]:
 
 def _under(made: Explanation) -> tuple[str, ...]:
     titles = {parameter.name: parameter.title for parameter in METHODS[made.method].parameters}
-    settings = {key: value for key, value in made.params.items() if key != AGAINST}
+    settings = {key: value for key, value in made.params.items() if key != CONTRAST_WITH}
     lines = [
         f"Time: {duration(made.duration_ms)}",
         f"Settings: {settings_line(settings, titles)}",

@@ -81,8 +81,8 @@ def _overlaid(opened: OpenCase, bare: Panel) -> Panel:
     of = opened.target.words
     made = opened.map_of(method, session.map_params(method))
     if made is None:
-        job = session.desk().job((method, opened.target.code))
-        words = session.desk().standing(job) if job and job.active else "Not computed yet: see “Why?”."
+        job = session.queue().job((method, opened.target.code))
+        words = session.queue().standing(job) if job and job.active else "Not computed yet: see “Why?”."
         alt = no_map(info.title, of)
         fraction = job.fraction if job and job.active else None
         return replace(bare, title=info.title, alt=alt, note=words, fraction=fraction)
@@ -101,7 +101,7 @@ def waits(opened: OpenCase) -> bool:
     """Whether the map that is to lie over the photo is being made."""
     _begin_with_default(opened)
     chosen = st.session_state.get(OVERLAY, NO_MAP)
-    job = session.desk().job((chosen, opened.target.code)) if chosen != NO_MAP else None
+    job = session.queue().job((chosen, opened.target.code)) if chosen != NO_MAP else None
     return job is not None and job.active
 
 

@@ -44,7 +44,7 @@ def section(store: CaseStore, opened: OpenCase, stored: Case) -> None:
         st.markdown("The photo is unlike those that the model learned from: its features say nothing.")
         return
     every = st.toggle("Also cases without a confirmed diagnosis", key="case_similar_every", persist_state="session")
-    _fill(store.home, classifier.engine.stamp.sha256, classifier)
+    _fill(store.home, classifier.engine.model_ref.sha256, classifier)
     try:
         found = find_similar(
             store,

@@ -52,7 +52,7 @@ def _check(opened: OpenCase, classifier: Classifier) -> None:
         return  # the maps first
     for check in _of_line():
         subject = checks.unchecked(check, opened, classifier)
-        if subject is None or session.desk().job(checks.key(check, opened)) is not None:
+        if subject is None or session.queue().job(checks.key(check, opened)) is not None:
             continue
         quick = replace(subject, maps=tuple(one for one in subject.maps if one.method in SHORT))
         if quick.maps or not isinstance(check, OfMaps):
@@ -73,10 +73,10 @@ def waits(opened: OpenCase, classifier: Classifier | None) -> frozenset[str]:
     """What the line waits for: "maps", and the kinds of checks that run, or follow by themselves once the maps are
     there.
     """
-    desk = session.desk()
-    jobs = {one.kind: desk.job(checks.key(one, opened)) for one in _of_line() if not isinstance(one, Comparison)}
+    queue = session.queue()
+    jobs = {one.kind: queue.job(checks.key(one, opened)) for one in _of_line() if not isinstance(one, Comparison)}
     running = {kind for kind, job in jobs.items() if job is not None and job.active}
-    if any((job := desk.job((method, opened.target.code))) is not None and job.active for method in METHODS):
+    if any((job := queue.job((method, opened.target.code))) is not None and job.active for method in METHODS):
         running.add("maps")
         if opened.case is None and classifier is not None:
             running |= {kind for kind, job in jobs.items() if job is None}
@@ -104,7 +104,7 @@ def _said(check: Check, shown: Sequence[Explanation], found: Sequence[CheckResul
             return f"{check.title}: these maps cannot be compared"
     checked = {one.method for one in found}
     if isinstance(check, OfMaps) and any(
-        one.method not in checked for one in shown if one.method in SHORT and one.heat.any()
+        one.method not in checked for one in shown if one.method in SHORT and one.heatmap.any()
     ):
         found = ()
     return check.claim(found) if found else f"{check.title}: {UNKNOWN}"
