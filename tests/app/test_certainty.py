@@ -12,7 +12,7 @@ from skinlens.imaging.quality import MahalanobisOOD
 from skinlens.inference.classifier import load_classifier
 from skinlens.records import ModelRef, Threshold
 from skinlens.ui.state import cache
-from skinlens.ui.visit.certainty import Rates, predictive_statements, rates
+from skinlens.ui.visit.operating_point import Rates, predictive_statements, rates
 from skinlens.wording.quality import UNRELIABLE
 from tests.app.conftest import html, press, read, turn, typed
 

@@ -14,7 +14,7 @@ from skinlens.explain import METHODS
 from skinlens.inference.release import load_manifest
 from skinlens.labels import CODES
 from skinlens.records import ModelRef
-from skinlens.ui.performance import sanity
+from skinlens.ui.performance import explanations
 from tests.app.conftest import topic, turn, words
 
 ONE: dict[str, Any] = {
@@ -73,7 +73,7 @@ def test_without_a_measurement_of_this_model_it_says_so(agreed: AppTest, measure
 
 def test_a_failing_method_says_so_beside_its_map(release: Path, measured: dict[str, Any]) -> None:
     model = load_manifest(release).model_ref()
-    assert sanity.remarks("grad_cam", model) == ()
-    (remark,) = sanity.remarks("score_cam", model)
+    assert explanations.remarks("grad_cam", model) == ()
+    (remark,) = explanations.remarks("score_cam", model)
     assert remark == "Caution: its maps look much the same on a network that has learned nothing."
-    assert sanity.remarks("score_cam", ModelRef("other", "0", "f" * 64)) == ()
+    assert explanations.remarks("score_cam", ModelRef("other", "0", "f" * 64)) == ()

@@ -18,7 +18,7 @@ from skinlens.records import CheckResult, Explanation, ModelRef
 from skinlens.store import CaseStore, NewLesion, NewVisit
 from skinlens.ui.components.text import plain
 from skinlens.ui.state.jobs import Job
-from skinlens.ui.visit import trust
+from skinlens.ui.visit import checks_panel
 from skinlens.ui.visit.artifacts import chart
 from tests.app.conftest import press, read, turn, words
 
@@ -165,16 +165,16 @@ def test_the_line_waits_for_all_that_it_judges(mapped: AppTest, until: Until) ->
     opened = mapped.session_state["open_case"]
     until(mapped, lambda: {"stability", "artefacts"} <= {one.kind for one in opened.checks})
     kept = {kind: opened.checks_of(kind) for kind in ("artefacts", "stability")}
-    whole = trust.words(checks_shown(opened), kept)
-    assert trust.UNKNOWN not in whole
-    assert trust.COMPUTING not in whole
+    whole = checks_panel.words(checks_shown(opened), kept)
+    assert checks_panel.UNKNOWN not in whole
+    assert checks_panel.COMPUTING not in whole
     two = [one for one in checks_shown(opened) if one.method != "lime"]
-    running = trust.words(two, {}, frozenset({"maps", "stability", "artefacts"}))
+    running = checks_panel.words(two, {}, frozenset({"maps", "stability", "artefacts"}))
     assert running == "Agreement: computing … · Robustness: computing … · Sensitivity to artifacts: computing …"
-    assert trust.words(two, {}).startswith("Agreement: not checked yet · Robustness: not checked yet · ")
+    assert checks_panel.words(two, {}).startswith("Agreement: not checked yet · Robustness: not checked yet · ")
     one_checked = opened.checks_of("stability", opened.label)[:1]
     if len([one for one in two if one.heatmap.any()]) == 2:
-        assert "Robustness: not checked yet" in trust.words(checks_shown(opened), {"stability": one_checked})
+        assert "Robustness: not checked yet" in checks_panel.words(checks_shown(opened), {"stability": one_checked})
 
 
 def test_a_map_that_is_made_anew_is_waited_for(mapped: AppTest, until: Until) -> None:

@@ -9,8 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens.store import CaseStore, ClinicianReading
-from skinlens.ui.state import drafts, erasure, session, unsaved
-from skinlens.ui.state.unsaved import TTLStore
+from skinlens.ui.state import draft_cache, drafts, erasure, session
+from skinlens.ui.state.draft_cache import TTLStore
 from tests.app.conftest import press, turn, typed, words
 
 
@@ -87,7 +87,7 @@ def test_nothing_stays_where_nobody_looks_again() -> None:
 
 
 def test_tokens_cannot_be_guessed() -> None:
-    tokens = {unsaved.new_token() for _ in range(100)}
+    tokens = {draft_cache.new_token() for _ in range(100)}
     assert len(tokens) == 100
     assert all(re.fullmatch(r"[\w-]{22}", token) for token in tokens)
 

@@ -20,7 +20,7 @@ from skinlens.report.checks import check_rows
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import checks as ui
-from skinlens.ui.visit import trust
+from skinlens.ui.visit import checks_panel
 from skinlens.ui.visit.management import change
 from tests.store import samples
 
@@ -44,7 +44,7 @@ def test_the_kinds_of_stored_cases_are_known() -> None:
 
 
 def test_only_known_checks_have_a_screen_of_their_own() -> None:
-    assert set(trust.SECTIONS) < set(CHECKS)
+    assert set(checks_panel.SECTIONS) < set(CHECKS)
 
 
 def test_wide_checks_stand_alone_and_the_others_in_twos(registry: dict[str, Check]) -> None:
@@ -53,7 +53,7 @@ def test_wide_checks_stand_alone_and_the_others_in_twos(registry: dict[str, Chec
         del registry[kind]
     registry["peak"] = Peak()
     registry["depth"] = registry.pop("depth")  # the last
-    assert [[one.kind for one in row] for row in trust.rows()] == rows
+    assert [[one.kind for one in row] for row in checks_panel.rows()] == rows
 
 
 class Brightness(PhotoCheck):
@@ -152,7 +152,7 @@ def test_the_check_of_the_how_to_is_on_the_page_in_report_store_export_and_log(s
     results = check.compute(Subject(classifier, photo, (explanation,)))
     gini = added["gini"](explanation.heatmap)
     said = f"The heat is {'gathered' if gini >= 0.6 else 'spread'}: its Gini index is {gini:.2f}."
-    assert any(check in row for row in trust.rows())
+    assert any(check in row for row in checks_panel.rows())
     assert check.rows(results)[0][:2] == ("Grad-CAM", f"{gini:.2f}")
 
     (row,) = check_rows(results, classifier.predict(photo))

@@ -13,8 +13,8 @@ from skinlens.ui.components.bodymap.regions import VIEWS, region_of
 from skinlens.ui.components.text import plain
 from skinlens.ui.forms import sites
 from skinlens.ui.state import address, next_photo, session
+from skinlens.ui.state.draft_cache import new_token
 from skinlens.ui.state.next_photo import NextPhoto
-from skinlens.ui.state.unsaved import new_token
 from skinlens.wording.naming import site
 
 _DONE, _BEGIN, _NEW, _PROBLEM = "map_done", "map_begin", "map_new", "map_problem"

@@ -12,8 +12,8 @@ import streamlit as st
 
 from skinlens.clinical import MOST_MONTHS
 from skinlens.ui.state import address, tabs
+from skinlens.ui.state.draft_cache import TTLStore, new_token
 from skinlens.ui.state.open_case import OpenCase
-from skinlens.ui.state.unsaved import TTLStore, new_token
 
 ADDRESS = "draft"
 _RECALLS = tuple(f"clinical_recall_on_{months}" for months in range(1, MOST_MONTHS + 1))

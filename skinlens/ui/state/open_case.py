@@ -15,7 +15,7 @@ from skinlens.explain import CONTRAST_WITH, METHODS
 from skinlens.records import Case, CheckResult, Explanation, Method, Outline, OutlineMaker, Target
 from skinlens.store import CaseStore, NewVisit
 from skinlens.ui.state import cache
-from skinlens.ui.state.unsaved import new_token
+from skinlens.ui.state.draft_cache import new_token
 
 
 @dataclass(eq=False)

@@ -12,9 +12,9 @@ from skinlens.inference.classifier import Classifier
 from skinlens.labels import MELANOMA, NEVUS
 from skinlens.records import Case, Method, Target
 from skinlens.ui.state import address, cache, drafts, tabs
+from skinlens.ui.state.draft_cache import TTLStore, new_token
 from skinlens.ui.state.jobs import Job, SessionQueue
 from skinlens.ui.state.open_case import OpenCase, open_anywhere, with_target
-from skinlens.ui.state.unsaved import TTLStore, new_token
 from skinlens.ui.worklist.tray import Tray
 
 _OPEN, _QUEUE, _PARAMS, _SAID, _TOKEN = "open_case", "queue", "map_params", "message", "photo_token"

@@ -16,7 +16,7 @@ from skinlens.records import Explanation, Method
 from skinlens.ui.components import live, viewer
 from skinlens.ui.components.text import settings_line
 from skinlens.ui.components.viewer import Look, Panel
-from skinlens.ui.performance import sanity
+from skinlens.ui.performance import explanations
 from skinlens.ui.state import session
 from skinlens.ui.state.jobs import Job
 from skinlens.ui.state.open_case import OpenCase
@@ -201,4 +201,4 @@ def _under(made: Explanation) -> tuple[str, ...]:
         lines.append(f"Trials made: {made.diagnostics['samples']:.0f}")
     if "stability" in made.diagnostics:
         lines.append(f"Reproducibility with another seed: {number(made.diagnostics['stability'])} (1 = the same)")
-    return (*lines, *sanity.remarks(made.method, made.model))
+    return (*lines, *explanations.remarks(made.method, made.model))

@@ -12,7 +12,7 @@ from skinlens.errors import CaseNotFound, SkinLensError, StoreError
 from skinlens.formatting import counted
 from skinlens.records import BodyPosition, Case
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
-from skinlens.ui.state.unsaved import new_token
+from skinlens.ui.state.draft_cache import new_token
 from skinlens.ui.worklist.tray import Tray, TrayItem
 
 GONE = (

@@ -12,7 +12,7 @@ from skinlens.metrics import predictive_values
 from skinlens.ui.components import widgets
 from skinlens.ui.performance import curves
 from skinlens.ui.state import cache
-from skinlens.ui.visit import certainty
+from skinlens.ui.visit import operating_point
 from skinlens.wording.evaluation import HEADLINES, SUBGROUPS, TARGETS, photos
 from skinlens.wording.naming import capital, name
 from skinlens.wording.verdict import in_full
@@ -113,7 +113,7 @@ def thresholds() -> None:
 
 def _prevalence(target: str) -> float:
     if target == "melanoma":
-        return certainty.prevalence()
+        return operating_point.prevalence()
     chosen = st.slider(
         f"{TARGETS['malignant']} among the lesions that you examine, in %",
         min_value=0.5,
