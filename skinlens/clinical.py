@@ -28,7 +28,7 @@ highest magnification to a photo of the region."""
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done about the lesion."""
+    """Management plan of the lesion."""
 
     action: PlanAction
     months: int | None = None
@@ -60,7 +60,7 @@ class Recall:
 
 @dataclass(frozen=True)
 class Histology:
-    """What the pathologist found in the lesion that was excised after this visit."""
+    """Histology of the lesion that was excised after this visit."""
 
     label: str | None
     """One of ``labels.DIAGNOSES``; None where it is given in words alone."""

@@ -121,7 +121,7 @@ def from_mm(mm: float, unit: Unit) -> float:
 
 
 def to_mm(value: float, unit: Unit) -> float:
-    """What was entered in that unit, in millimeters, to a thousandth of one."""
+    """A length entered in that unit, in millimeters, to a thousandth of one."""
     return round(value * MM_PER_INCH, 3) if unit == "inch" else value
 
 

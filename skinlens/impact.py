@@ -141,7 +141,7 @@ class Impact:
 
 
 def impact(inputs: ImpactInputs) -> Impact:
-    """What follows from the inputs."""
+    """Impact of the inputs."""
     at = {name: inputs.estimate(name) for name in PARAMETERS}
     lesions = Estimate(*(WEEKS * end for end in _ends(at["lesions_per_week"])))
     hours = _product(_difference(at["minutes_before"], at["minutes_with"]), _scaled(lesions, 1 / 60))
@@ -171,7 +171,7 @@ def sensitivity_curve(inputs: ImpactInputs, name: str, values: Sequence[float]) 
 
 @dataclass(frozen=True)
 class CutOff:
-    """What one cut-off does, as measured."""
+    """Rates of one cut-off, as measured."""
 
     cut_off: float
     sensitivity: Estimate

@@ -57,7 +57,7 @@ Center = Float64[Array, " 2"]
 
 @dataclass(frozen=True)
 class AxisSymmetry:
-    """How far both sides of one axis through the lesion's center differ."""
+    """Difference of both sides of one axis through the lesion's center."""
 
     angle_deg: int
     """From the horizontal, clockwise, 0 to 179."""
@@ -85,7 +85,7 @@ class BorderSegment:
 
 @dataclass(frozen=True)
 class ColorShare:
-    """How much of the lesion has one of the six colors."""
+    """Share of the lesion that has one of the six colors."""
 
     name: str
     share: float

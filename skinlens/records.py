@@ -188,7 +188,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Target:
-    """What is explained: one class, or why one class rather than another."""
+    """Target of an explanation: one class, or why one class rather than another."""
 
     label: str
     """Class code."""
@@ -253,7 +253,7 @@ class Explanation:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What was found when one prediction, or one map of it, was put to the test. Small figures, never an array.
+    """Result of a check of one prediction, or of one map of it. Small figures, never an array.
 
     Two checks of one photo with the same kind, class, method and settings are the same one: the later takes the place
     of the earlier, in the session as in the store.

@@ -34,7 +34,7 @@ field, from two 3×3 convolutions, the first with stride 2, and two poolings of 
 
 
 def reads(stage: Stage, size_px: int) -> str:
-    """What an answer is made from, for a network whose input is ``size_px`` square."""
+    """Receptive field of an answer in words, for a network whose input is ``size_px`` square."""
     return {
         "exit_1": "A small branch of the network that sees color and texture in patches: each is "
         f"about {_article(part(PATCH_PX / size_px))} of the picture across, {PATCH_PX} of {size_px} px.",

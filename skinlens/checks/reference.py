@@ -132,7 +132,7 @@ amiss.
 
 
 def quantization_effect(float_probs: tuple[float, ...], int8_probs: tuple[float, ...]) -> dict[str, Any]:
-    """What the reduction to eight bits did to a prediction; both in the order of ``labels.CODES``.
+    """Effect of the reduction to eight bits on a prediction; both in the order of ``labels.CODES``.
 
     ``moved``: code of the class whose probability changed most.
     """

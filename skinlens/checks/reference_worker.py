@@ -39,7 +39,7 @@ LOADING = 0.05
 
 @dataclass(frozen=True, eq=False)
 class WorkerRequest:
-    """What the process is asked for."""
+    """Request to the process."""
 
     weights: Path
     """Folder of the release."""
@@ -49,7 +49,7 @@ class WorkerRequest:
 
 @dataclass(frozen=True, eq=False)
 class WorkerResult:
-    """What the float network and the libraries found."""
+    """Result of the float network and the libraries."""
 
     probs: tuple[float, ...]
     """With the release's temperature, in the order of ``labels.CODES``."""

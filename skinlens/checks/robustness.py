@@ -178,7 +178,7 @@ def map_similarity(
 
 
 def rim_px(degrees: float, spec: InputSpec) -> int:
-    """How far into the square frame something from outside of the photo can come by turning it."""
+    """Width of the rim, in the square frame, that something from outside of the photo can reach by turning it."""
     return math.ceil(math.tan(math.radians(abs(degrees))) * spec.max_aspect * spec.size_px / 2)
 
 

@@ -107,7 +107,7 @@ COMPARED = (
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What the runs of one row said, one array of probabilities a seed, all on the same photos."""
+    """Predictions of the runs of one row, one array of probabilities a seed, all on the same photos."""
 
     seeds: list[int]
     probs: list[Float64[Array, "n 7"]]
@@ -180,7 +180,7 @@ def run_folders(row: Row, runs: Path, protocol: Protocol) -> list[Path]:
 
 
 class Asked(NamedTuple):
-    """What the best weights of one run say."""
+    """Predictions of the best weights of one run."""
 
     recipe: Recipe
     network: nn.Module

@@ -204,7 +204,7 @@ def agreements_of(maps: Sequence[Explanation]) -> Float64[Array, "p 2"]:
 
 
 def verdicts(found: dict[str, Any]) -> dict[str, bool | None]:
-    """What a method passes, for the page where its maps are read; None where it could not be measured."""
+    """Tests that a method passes, for the page where its maps are read; None where it could not be measured."""
     return {
         "faithful": _above(found["gain_over_random"], 0),
         "focused": _above(found["inside_over_area"], 0),

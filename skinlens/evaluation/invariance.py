@@ -39,7 +39,7 @@ Change = Callable[[Photo, InputSpec, np.random.Generator], Photo]
 
 @dataclass(frozen=True)
 class Movement:
-    """What one change did to the photos."""
+    """Effect of one change on the photos."""
 
     change: str
     median: float
@@ -96,7 +96,7 @@ CHANGES: dict[str, Change] = {
 def invariance(
     classifier: Classifier, images: Path, labels: Path, split: str | Path | None, count: int
 ) -> dict[str, Any]:
-    """What ``python -m skinlens evaluate --invariance N`` writes, ready for JSON.
+    """Content of the file that ``python -m skinlens evaluate --invariance N`` writes, ready for JSON.
 
     Raises:
         DatasetError: the label file is of no known kind, or not one picture of it is there.

@@ -151,14 +151,14 @@ METHODS: dict[Method, MethodInfo] = {
         parameters=(
             Parameter(
                 name="channels",
-                title="Patterns tried",
+                title="Channels",
                 kind="integer",
                 default=PATTERNS,
                 low=1,
                 high=PATTERNS,
-                help=f"How many of the network's {PATTERNS} inner patterns are laid over the photo as a mask, those "
-                f"that vary most across it first. All {PATTERNS} are the method as published; {PATTERNS // 4} take a "
-                "quarter of the time and draw nearly the same map.",
+                help=f"How many of the network's {PATTERNS} channels (inner patterns) are laid over the photo as a "
+                f"mask, those that vary most across it first. All {PATTERNS} are the method as published; "
+                f"{PATTERNS // 4} take a quarter of the time and draw nearly the same map.",
             ),
         ),
         compute=_compute_score_cam,
@@ -169,33 +169,33 @@ METHODS: dict[Method, MethodInfo] = {
         parameters=(
             Parameter(
                 name="samples",
-                title="Trials at most",
+                title="Max. samples",
                 kind="integer",
                 default=1024,
                 low=50,
                 high=10_000,
                 help="How many copies of the photo are shown to the network at most, each with about half of its "
-                "patches covered. More give a steadier map and take longer in proportion.",
+                "superpixels covered. More give a steadier map and take longer in proportion.",
             ),
             Parameter(
                 name="steady",
-                title="Reproducibility at which it stops (%)",
+                title="Stability target (%)",
                 kind="integer",
                 default=90,
                 low=50,
                 high=100,
-                help="Trials end early once a map from other trials is expected to be as alike as this. At 100 all "
-                "trials are made.",
+                help="Sampling ends early once a map from other samples is expected to be as alike as this. At 100 all "
+                "samples are made.",
             ),
             Parameter(
                 name="segments",
-                title="Patches",
+                title="Superpixels",
                 kind="integer",
                 default=50,
                 low=10,
                 high=200,
-                help="Into about how many patches of similar color the photo is divided. Fewer show whole regions of "
-                "the lesion, more show smaller structures but need more trials.",
+                help="Into about how many patches of similar color (superpixels) the photo is divided. Fewer show "
+                "whole regions of the lesion, more show smaller structures but need more samples.",
             ),
             Parameter(
                 name="seed",
@@ -204,12 +204,12 @@ METHODS: dict[Method, MethodInfo] = {
                 default=None,
                 low=0,
                 high=2**32 - 1,
-                help="Decides which patches are covered in which trial. It is derived from the photo, so that the same "
-                "photo always gets the same map. Set another one to see how much the map depends on chance.",
+                help="Decides which superpixels are covered in which sample. It is derived from the photo, so that the "
+                "same photo always gets the same map. Set another one to see how much the map depends on chance.",
             ),
             Parameter(
                 name="target",
-                title="Explained score",
+                title="Target output",
                 kind="choice",
                 default="log-odds",
                 choices=("log-odds", "probability"),
@@ -218,12 +218,13 @@ METHODS: dict[Method, MethodInfo] = {
             ),
             Parameter(
                 name="design",
-                title="Sampling of trials",
+                title="Sampling design",
                 kind="choice",
                 default="paired",
                 choices=("paired", "independent"),
-                help="Paired trials are balanced, and each has an opposite that shows what it hides: the map depends "
-                "less on chance for the same number of trials. Independent trials are those of the published method.",
+                help="Paired samples are balanced, and each has an opposite that shows what it hides: the map depends "
+                "less on chance for the same number of samples. Independent ones are those of the published "
+                "method.",
             ),
         ),
         compute=_compute_lime,

@@ -61,7 +61,7 @@ class Surrogate:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the masked copies are drawn, and when there are enough of them."""
+    """Sampling of the masked copies, and the rule by which it stops."""
 
     samples: int
     """At most, the whole photo among them."""
@@ -75,7 +75,8 @@ class Sampling:
 def lime(
     view: View, spec: InputSpec, score: Score, *, segments: int, sampling: Sampling, progress: Progress
 ) -> Attribution:
-    """How much each superpixel of ``view`` raises ``score``: positive coefficients scaled to [0, 1], others 0.
+    """LIME coefficients of the superpixels of ``view``, by how much each raises ``score``: positive coefficients scaled
+    to [0, 1], others 0.
 
     ``segments``: superpixels that are asked for; the photo decides how many come of it. ``progress`` is told after each
     ``BATCH`` samples.
@@ -221,7 +222,7 @@ def mean_colors(view: View, regions: Regions) -> UInt8[Array, "s s 3"]:
 
 
 def kernel_weights(rows: Masks) -> Weights:
-    """What each sample counts: less, the more of the photo is hidden."""
+    """Kernel weights of the samples: less, the more of the photo is hidden."""
     distance = 1 - np.sqrt(rows.mean(axis=1))  # 1 - cosine to a row of ones
     return np.asarray(np.sqrt(np.exp(-((distance / KERNEL_WIDTH) ** 2))))
 

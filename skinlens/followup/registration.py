@@ -48,7 +48,7 @@ Points = Complex[Array, " n"]
 
 @dataclass(frozen=True)
 class Registration:
-    """How the photo ``moving`` lies over the photo ``fixed``, or why that could not be found."""
+    """Transform of the photo ``moving`` onto the photo ``fixed``, or the reason why none was found."""
 
     fixed_sha256: str
     moving_sha256: str
@@ -72,7 +72,7 @@ class Registration:
 
     @property
     def scale(self) -> float:
-        """How many pixels of ``fixed`` one pixel of ``moving`` is long; 1 where refused."""
+        """Magnification: pixels of ``fixed`` to one pixel of ``moving``; 1 where refused."""
         return abs(complex(self.matrix[0][0], self.matrix[1][0])) if self.matrix else 1.0
 
     @property

@@ -43,7 +43,7 @@ def alignment_words(registration: Registration) -> str:
 
 
 def change_words(change: Change, unit: Unit = "mm") -> tuple[str, ...]:
-    """What changed, each quantity with what differs by chance; then what the figures rest on."""
+    """Sentences on the change, each quantity with its measurement error; then what the figures rest on."""
     said = [difference_words(one, unit) for one in change.differences if one.quantity != "lightness"]
     if change.basis == "none":
         said.insert(0, NO_SIZES)
@@ -53,7 +53,7 @@ def change_words(change: Change, unit: Unit = "mm") -> tuple[str, ...]:
 
 
 def caution_words(change: Change, unit: Unit = "mm") -> tuple[str, ...]:
-    """How far the figures can be trusted."""
+    """Cautions on the figures."""
     cautions = []
     if change.basis == "registration":
         cautions.append(MAGNIFICATION)

@@ -71,7 +71,7 @@ UNKNOWN = (
 def likely_cause(
     pixels: Float32[Array, "h w 3"], disc: Bool[Array, "h w"], sharpness: float, failed: Sequence[QualityCheck]
 ) -> str:
-    """What sets this photo apart, and what to do, in one or two sentences.
+    """Likely cause of the photo's distance, and advice, in one or two sentences.
 
     ``pixels`` (0–255) and ``disc`` are the working view, ``failed`` the other checks that are not met.
     """

@@ -25,7 +25,7 @@ Views = UInt8[Array, "n s s 3"]
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What the network expects; stored in the manifest beside the weights."""
+    """Input specification of a network; stored in the manifest beside the weights."""
 
     size_px: int = 224
     """Side of the square input, a multiple of 32."""
@@ -69,7 +69,7 @@ def detail_view(photo: Photo, spec: InputSpec) -> Image.Image:
 
 
 def model_view(photo: Photo, spec: InputSpec) -> View:
-    """What the network sees before normalisation: RGB, 0–255, ``spec.size_px`` square."""
+    """The network's view before normalization: RGB, 0–255, ``spec.size_px`` square."""
     square = detail_view(photo, spec).resize((spec.size_px, spec.size_px), Image.Resampling.BILINEAR)
     return np.asarray(square, dtype=np.uint8)
 

@@ -220,7 +220,9 @@ _BLACK = 40
 
 @dataclass(frozen=True, eq=False)
 class MahalanobisOOD:
-    """What the training photos look like to the network: the center and spread of its pooled features."""
+    """Mahalanobis distance of pooled features from those of the training photos: the center and spread of its pooled
+    features.
+    """
 
     mean: Float32[Array, " c"]
     whitening: Float32[Array, "c c"]

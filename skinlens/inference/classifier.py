@@ -16,7 +16,7 @@ from skinlens.records import Array, Batch, Features, Photo, Prediction, Threshol
 
 
 class Reading(NamedTuple):
-    """All that one run of the network says of a photo."""
+    """Result of one run of the network on a photo."""
 
     prediction: Prediction
     distance: float

@@ -141,7 +141,7 @@ class Engine:
         self.head, self.exits, self.spec, self.model_ref = head, exits, spec, model_ref
 
     def run(self, batch: Batch) -> EngineOutput:
-        """All that the engine gives out, for a batch of any size. The maps are views: channels first, not in memory."""
+        """All outputs of the engine, for a batch of any size. The maps are views: channels first, not in memory."""
         return EngineOutput(*self._run(batch, OUTPUTS[:5] if self._pools else OUTPUTS[:3]))
 
     def features(self, batch: Batch) -> FeatureMaps:

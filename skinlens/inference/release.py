@@ -1,5 +1,6 @@
-"""``weights/manifest.json`` → a verified engine. A file is used only if its SHA-256 is the one in the manifest, and the
-manifest of the folder that ships only if it is the one that this version was made with (see ``release``).
+"""Release of a model: ``weights/manifest.json`` to a verified engine. A file is used only if its SHA-256 is the one in
+the manifest, and the manifest of the folder that ships only if it is the one that this version was made with (see
+``release``).
 """
 
 import hashlib
@@ -43,7 +44,7 @@ def weights_directory() -> Path:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What is known of one released model."""
+    """Manifest of one released model."""
 
     directory: Path
     content: dict[str, Any]
@@ -77,7 +78,7 @@ class Manifest:
 
     @property
     def set_rule(self) -> ConformalSets | None:
-        """How a photo's set of classes is made; None for a release from before there were any."""
+        """Rule of the conformal prediction sets; None for a release from before there were any."""
         rule = self.content.get("prediction_set")
         if rule is None:
             return None
@@ -88,7 +89,7 @@ class Manifest:
 
     @property
     def context_model(self) -> ContextModel | None:
-        """What age, sex and site change; None for a release that was made without."""
+        """Model of patient context, which adds age, sex and site; None for a release that was made without."""
         return context_model(self.content.get("patient_context"))
 
     def model_ref(self, precision: Precision = "int8") -> ModelRef:
@@ -138,7 +139,7 @@ class Manifest:
             )
 
     def ood(self) -> MahalanobisOOD:
-        """What the training photos look like to the network: for the distance of a new photo from them."""
+        """Out-of-distribution statistics of the training photos: for the distance of a new photo from them."""
         with np.load(io.BytesIO(self.read(self.content["ood"])), allow_pickle=False) as arrays:
             return MahalanobisOOD(arrays["mean"], arrays["whitening"], float(arrays["limit"]))
 

@@ -281,7 +281,7 @@ def entropy_range(histogram: tuple[Any, ...], bins: int) -> tuple[Any, Any]:
 
 
 def parity(reference: Float32[Array, "n 7"], quantized: Float32[Array, "n 7"]) -> dict[str, float]:
-    """How far int8 logits keep to the float ones: share of equal top-1, and distances of the logits."""
+    """Parity of int8 and float logits: share of equal top-1, and distances of the logits."""
     return {
         "top1_agreement": float((reference.argmax(axis=1) == quantized.argmax(axis=1)).mean()),
         "logit_mean_abs": float(np.abs(reference - quantized).mean()),

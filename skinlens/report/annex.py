@@ -31,11 +31,11 @@ from skinlens.wording.verdict import set_statement, threshold_statement
 OVERLAY_LONGEST_PX = 600
 """Long side of an overlay, whatever the photo's: 280 dots per inch in print, and smooth over a small photo."""
 DIAGNOSTIC_NAMES = {
-    "r2": "fit to the trials (R², 1 = perfect)",
-    "stability": "reproducibility with other trials (1 = the same)",
-    "samples": "trials made",
-    "segments": "patches",
-    "negative_share": "share of patches that spoke against it",
+    "r2": "fit to the samples (R², 1 = perfect)",
+    "stability": "reproducibility with other samples (1 = the same)",
+    "samples": "samples made",
+    "segments": "superpixels",
+    "negative_share": "share of superpixels that spoke against it",
 }
 """Of what a method knows about itself, that which helps a reader to judge its map."""
 NO_EXPLANATIONS = "No map was saved with this case."
@@ -65,7 +65,7 @@ class FindingRow:
 
 @dataclass(frozen=True, eq=False)
 class Annex:
-    """All that is printed of a case beyond the first page."""
+    """Content of the annex: all of a case beyond the first page."""
 
     statements: tuple[str, ...]
     """What the cut-off and the set of classes are worth; none for an unreliable photo."""
@@ -127,7 +127,7 @@ def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, sp
         titles = {one.name: _small(one.title) for one in METHODS[explanation.method].parameters}
         lines.append(f"Settings: {_listed({titles.get(key, key): value for key, value in settings.items()})}")
     if explanation.seed is not None:
-        lines.append(f"Seed of the random trials: {explanation.seed}")
+        lines.append(f"Seed of the random samples: {explanation.seed}")
     known = explanation.diagnostics
     measured = {name: known[key] for key, name in DIAGNOSTIC_NAMES.items() if key in known}
     if measured:

@@ -61,7 +61,7 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class ModelResult:
-    """What the model says of the photo, as far as the photo allows it."""
+    """Model result as it is printed, as far as the photo allows it."""
 
     reliable: bool
     """False: the bars are grey, and the verdict says only that it is not reliable."""
@@ -85,7 +85,7 @@ class ModelResult:
 
 @dataclass(frozen=True, eq=False)
 class ReportContent:
-    """All that a report says. Texts are plain: nothing in them is markup."""
+    """Content of a report. Texts are plain: nothing in them is markup."""
 
     title: str
     clinic: str
@@ -129,7 +129,7 @@ class ReportContent:
 
 @dataclass(frozen=True)
 class Printing:
-    """How a report is printed, whatever the case."""
+    """Print options of a report, whatever the case."""
 
     annex: bool = False
     """Whether maps, checks and measurements follow on further pages."""

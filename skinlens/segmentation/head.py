@@ -82,7 +82,7 @@ def load_segmentation_head(directory: Path = BUNDLED, threads: int = 2) -> Segme
 
 @dataclass(frozen=True)
 class Proposal:
-    """What the head found on one photo."""
+    """Outline that the head proposes for one photo."""
 
     outline: Outline | None
     """None where it found no lesion."""

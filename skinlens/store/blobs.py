@@ -110,7 +110,7 @@ class CaseFiles:
         return {path.name: path for path in self._own(_NAME) if path.name[:2] == path.parent.name}
 
     def unfinished(self) -> Iterator[Path]:
-        """What a write left that was interrupted."""
+        """Files of a write that was interrupted."""
         return self._own(_UNFINISHED)
 
     def _own(self, names: re.Pattern[str]) -> Iterator[Path]:
@@ -137,7 +137,7 @@ class CaseFiles:
         path.replace(back)
 
     def expired(self) -> Iterator[Path]:
-        """What was set aside longer ago than ``QUARANTINE_DAYS``."""
+        """Files that were set aside longer ago than ``QUARANTINE_DAYS``."""
         last = datetime.now(UTC).date() - timedelta(days=QUARANTINE_DAYS)
         for path in self.quarantine.glob("????-??-??/*"):
             if (_NAME.fullmatch(path.name) or _UNFINISHED.fullmatch(path.name)) and _day(path.parent.name) < last:

@@ -176,7 +176,7 @@ class CaseStore(
             return visits.before(db, visit)
 
     def revisions(self, visit_id: int) -> tuple[Revision, ...]:
-        """What was changed in the visit, its lesion and its patient, the oldest first."""
+        """Revisions of the visit, its lesion and its patient, the oldest first."""
         with self._reading() as db:
             return visits.revisions_of(db, visits.case_of(db, visit_id))
 
@@ -212,7 +212,7 @@ class CaseStore(
         self._erase("patient", patient_id)
 
     def erasures(self) -> int:
-        """How many times something was erased here: what was copied before the number changed may be gone."""
+        """Number of erasures: what was copied before the number changed may be gone."""
         counted = self.setting(erasure.COUNTED)
         return int(counted.value) if counted is not None and counted.value.isdecimal() else 0
 

@@ -51,7 +51,7 @@ class PatientDocument(NamedTuple):
 
 
 def patient_document(db: Database, patient_id: int) -> PatientDocument:
-    """All that the database holds of a patient."""
+    """Document of all that the database holds of a patient."""
     patient = patient_of(row_of(db, "patient", patient_id))
     wanted: dict[str, tuple[str, str]] = {}
     problems: list[str] = []

@@ -15,7 +15,7 @@ from skinlens.store.outlines import OUTLINES_SQL, outline_of
 
 
 class Rows(NamedTuple):
-    """All that the database holds of a case at one moment."""
+    """Database rows of a case at one moment."""
 
     case: Case
     visit: Row

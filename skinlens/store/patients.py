@@ -48,7 +48,7 @@ def must_exist(db: Database, table: Subject, number: int) -> None:
 
 
 def not_found(db: Database, table: Subject, number: int) -> CaseNotFound:
-    """What to raise for a row that is not there; a damaged database does not know what was deleted.
+    """Error for a row that is not there; a damaged database does not know what was deleted.
 
     Raises:
         StoreError: the database is damaged.

@@ -22,7 +22,7 @@ from skinlens.store.upkeep import ASIDE, StoredUpkeep
 
 @dataclass(frozen=True)
 class Restored:
-    """What was brought back."""
+    """Result of a restore."""
 
     home: Path
     made_at: str

@@ -32,7 +32,7 @@ ASIDE = "before-restore-"
 
 @dataclass(frozen=True)
 class Tidied:
-    """What a start found and did."""
+    """Findings and repairs of a start."""
 
     set_aside: int
     """Files that no case needs, moved to the quarantine."""

@@ -49,7 +49,7 @@ class NewLesion(NamedTuple):
 
 @dataclass(frozen=True)
 class ClinicianReading:
-    """What the clinician says of a photo."""
+    """The clinician's reading of a photo."""
 
     label: str | None = None
     """One of ``labels.DIAGNOSES``; None: not given."""
@@ -60,7 +60,7 @@ class ClinicianReading:
 
 @dataclass(frozen=True)
 class NewVisit:
-    """What a clinician says of a photo that is to be saved as a case."""
+    """Entries of a clinician for a photo that is to be saved as a case."""
 
     patient: NewPatient | int | None
     """One to be added (a pseudonym that is taken is a ``Conflict``), the number of a stored one, or None."""

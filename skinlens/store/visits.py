@@ -38,7 +38,7 @@ def before(db: Database, visit: Visit) -> Visit | None:
 
 
 def revisions_of(db: Database, case: Case) -> tuple[Revision, ...]:
-    """What was changed in the visit, its lesion and its patient, the oldest first."""
+    """Revisions of the visit, its lesion and its patient, the oldest first."""
     own = {"visit_id": case.visit.id, "lesion_id": case.lesion.id, "patient_id": case.lesion.patient_id}
     sql = "SELECT * FROM sealed_revision WHERE visit_id = ? OR lesion_id = ? OR patient_id = ? ORDER BY id"
     found = mapping.sound(db.query(sql, list(own.values())))
@@ -47,7 +47,7 @@ def revisions_of(db: Database, case: Case) -> tuple[Revision, ...]:
 
 
 def move_in_words(before: Case, after: Case) -> dict[str, tuple[str | None, str | None]]:
-    """What changed when a visit was moved to another lesion: numbers and body sites, never a pseudonym."""
+    """Changes of a visit that was moved to another lesion: numbers and body sites, never a pseudonym."""
     pairs = {
         "lesion": (str(before.lesion.id), str(after.lesion.id)),
         "body_site": (before.lesion.body_site, after.lesion.body_site),
@@ -66,7 +66,7 @@ def reading_columns(said: ClinicianReading) -> Row:
 
 
 def typed_columns(visit: NewVisit) -> Row:
-    """All that was typed for a new visit but for its patient and lesion, checked."""
+    """Columns of all that was typed for a new visit but for its patient and lesion, checked."""
     day = validation.day(visit.taken_on)
     typed = {
         "taken_on": day,

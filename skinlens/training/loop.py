@@ -148,7 +148,7 @@ def _save_epoch(
 
 
 class EpochSample(NamedTuple):
-    """What one epoch shows: which photos, drawn with replacement, and how each is changed."""
+    """Sample of one epoch: which photos, drawn with replacement, and how each is changed."""
 
     photos: Int64[Tensor, " n"]
     draws: AugmentationParams
@@ -213,7 +213,7 @@ def _epoch(
 
 
 class Forecast:
-    """How long the rest of a run takes, from the first steps that it makes here."""
+    """Forecast of the rest of a run's time, from the first steps that it makes here."""
 
     FIRST, LAST = 5, 25
     """Steps between which it is measured: the first ones compile."""

@@ -125,7 +125,7 @@ class SizeStep:
 
 @dataclass(frozen=True)
 class Distillation:
-    """What the student learns from a teacher."""
+    """Distillation settings: what the student learns from a teacher."""
 
     teacher: str = ""
     """Path of the teacher's ``best.pt``; empty: no teacher, the exits learn from the labels with ``exit_weight``."""

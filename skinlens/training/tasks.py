@@ -48,11 +48,11 @@ class TrainingTask(nn.Module):
         raise NotImplementedError
 
     def frozen_modules(self) -> list[nn.Module | nn.Parameter]:
-        """What keeps its initial weights, batch statistics included."""
+        """Modules that keep their initial weights, batch statistics included."""
         return []
 
     def lr_scale(self, name: str) -> float:  # noqa: ARG002  (for those whose parts differ)
-        """How fast a parameter of the network learns, as a share of the recipe's learning rate."""
+        """Learning rate of a parameter of the network, as a share of the recipe's."""
         return 1.0
 
 

@@ -89,12 +89,12 @@ _MAKERS = {"model": "the model's", "clinician": "the clinician's"}
 
 
 def done(subject: str, action: str) -> str:
-    """What a revision did."""
+    """Title of a revision."""
     return DONE.get((subject, action), f"{subject.replace('visit', 'case').capitalize()}: {action}")
 
 
 def field(name: str) -> str:
-    """What a stored field is called on the screen."""
+    """Name of a stored field on the screen."""
     return FIELDS.get(name, name.replace("_", " "))
 
 
@@ -114,6 +114,6 @@ def value(name: str, stored: str | None, unit: Unit = "mm") -> str:
 
 
 def topics(fields: Iterable[str]) -> tuple[str, ...]:
-    """What changes of these fields are about, the most important first; signature and status are about nothing."""
+    """Topics of changes of these fields, the most important first; signature and status are about nothing."""
     changed = set(fields)
     return tuple(topic for topic, own in TOPICS.items() if changed.intersection(own))

@@ -38,7 +38,7 @@ def capital(words: str) -> str:
 
 
 def impression_name(code: str | None) -> str:
-    """What was said before the model's reading, beginning with a capital."""
+    """First impression, before the model's result, beginning with a capital."""
     return capital(IMPRESSIONS[code]) if code else "none given"
 
 

@@ -37,11 +37,13 @@ def check_words(check: QualityCheck) -> CheckWords:
 
 
 def cause(quality: QualityReport) -> str:
-    """Why a photo is unlike the training photos, as far as it is known, and what to do; empty where it is not."""
+    """Cause of a photo's distance from the training photos, as far as it is known, and what to do; empty where it is
+    not.
+    """
     advice = (check.advice for check in quality.failed if check.name == LIKENESS)
     return " ".join(words.removeprefix(UNLIKE).removeprefix(_UNLIKE_BEFORE).strip() for words in advice)
 
 
 def not_met(quality: QualityReport) -> str:
-    """How many checks failed, as "Photo quality: 2 of 5 checks not met"."""
+    """Number of checks that failed, as "Photo quality: 2 of 5 checks not met"."""
     return f"Photo quality: {len(quality.failed)} of {len(quality.checks)} checks not met"

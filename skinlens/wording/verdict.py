@@ -25,7 +25,7 @@ def in_full(photos: str) -> str:
 
 
 def verdict(quality: QualityReport, prediction: Prediction) -> tuple[str, ...]:
-    """What is said beside the distribution; of a photo that is unlike the training photos, that nothing holds."""
+    """Sentences beside the distribution; of a photo that is unlike the training photos, that nothing holds."""
     if not quality.reliable:
         return (UNRELIABLE,)
     return tuple(filter(None, (threshold_statement(prediction), set_statement(prediction))))
@@ -69,7 +69,7 @@ def top_change(before: str, after: str) -> str:
 
 
 def cutoff_promise(threshold: Threshold) -> str:
-    """What the cut-off does, in tenths of the photos on which it was chosen."""
+    """Effect of the cut-off, in tenths of the photos on which it was chosen."""
     flagged = math.floor(10 * (1 - threshold.specificity) + 0.5)
     others = f"{flagged} of 10" if flagged else "fewer than 1 of 10"
     return f"The cut-off catches {_of_ten(threshold.sensitivity)} melanomas; {others} {FLAGGED_TOO}."
@@ -126,7 +126,7 @@ def set_words(prediction: Prediction, found: PredictionSet) -> str:
 
 
 def set_promise(found: PredictionSet) -> str:
-    """What the level means, and for which photos."""
+    """Meaning of the level, and the photos for which it holds."""
     return (
         f"In {_of_ten(found.level)} comparable photos the true diagnosis is on this list, for each kind of lesion. "
         f"Comparable are photos like those that it was calibrated on: {in_full(found.calibrated_on)}."

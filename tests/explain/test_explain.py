@@ -102,17 +102,17 @@ def test_progress_rises_to_1_and_its_cancel_passes_through(method, classifier, p
 @pytest.mark.parametrize(
     ("method", "params", "sentence"),
     [
-        ("lime", {"samples": 10}, "Trials at most (samples) cannot be 10: give a whole number from 50 to 10000."),
-        ("lime", {"samples": 99.5}, "Trials at most (samples) cannot be 99.5: give a whole number from 50 to 10000."),
-        ("lime", {"samples": True}, "Trials at most (samples) cannot be True: give a whole number from 50 to 10000."),
+        ("lime", {"samples": 10}, "Max. samples (samples) cannot be 10: give a whole number from 50 to 10000."),
+        ("lime", {"samples": 99.5}, "Max. samples (samples) cannot be 99.5: give a whole number from 50 to 10000."),
+        ("lime", {"samples": True}, "Max. samples (samples) cannot be True: give a whole number from 50 to 10000."),
         ("lime", {"seed": -1}, "Seed (seed) cannot be -1: give a whole number from 0 to 4294967295."),
-        ("lime", {"target": "odds"}, "Explained score (target) cannot be 'odds': give one of log-odds, probability."),
+        ("lime", {"target": "odds"}, "Target output (target) cannot be 'odds': give one of log-odds, probability."),
         (
             "lime",
             {"chanels": 3, "a": 1},
             "LIME has no parameter a, chanels. It has: samples, steady, segments, seed, target, design.",
         ),
-        ("score_cam", {"channels": 257}, "Patterns tried (channels) cannot be 257: give a whole number from 1 to 256."),
+        ("score_cam", {"channels": 257}, "Channels (channels) cannot be 257: give a whole number from 1 to 256."),
         ("grad_cam", {"channels": 8}, "Grad-CAM has no parameter channels. It has: none."),
     ],
 )

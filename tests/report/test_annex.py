@@ -74,9 +74,9 @@ def test_each_overlay_says_what_it_explains_and_how_it_was_made() -> None:
         "Settings: layer: fused map",
     )
     assert lime.lines[1:] == (
-        "Settings: trials at most: 512",
-        "Seed of the random trials: 2891336453",
-        "Measured: fit to the trials (R², 1 = perfect): 0.812",
+        "Settings: max. samples: 512",
+        "Seed of the random samples: 2891336453",
+        "Measured: fit to the samples (R², 1 = perfect): 0.812",
     )
     assert grad_cam.alt == "Grad-CAM map for melanoma over the photo. 0 = none, 1 = most."
 
@@ -105,10 +105,10 @@ def test_what_a_method_knows_about_its_map_is_said_in_words() -> None:
         diagnostics={"peak": 0.3, "empty": 1.0, "r2": 0.5, "segments": 48.0, "stability": 0.913},
     )
     assert annex(samples.case(photo), photo, [lime]).panels[0].lines[1:] == (
-        "Settings: trials at most: 512",
-        "Seed of the random trials: 5",
-        "Measured: fit to the trials (R², 1 = perfect): 0.5; reproducibility with other trials (1 = the same): 0.913; "
-        "patches: 48",
+        "Settings: max. samples: 512",
+        "Seed of the random samples: 5",
+        "Measured: fit to the samples (R², 1 = perfect): 0.5; reproducibility with other samples (1 = the same): "
+        "0.913; superpixels: 48",
         "The map is empty: nothing in the photo spoke for melanoma.",
     )
 

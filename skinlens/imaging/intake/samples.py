@@ -43,7 +43,7 @@ _MODES = {(1, 0): "L", (1, 1): "La", (1, 2): "LA", (3, 0): "RGB", (3, 1): "RGBa"
 
 
 def read_tiff(picture: bytes) -> Raster:
-    """What a file of one directory holds. Raises UnreadableImage, and whatever the decoders raise on damaged bytes."""
+    """Samples of a file of one directory. Raises UnreadableImage, and whatever the decoders raise on damaged bytes."""
     directory = read_directory(picture, first_offset(picture))
     layout = layout_of(directory)
     is_simple = layout.bits == 8 and not layout.is_planar and layout.samples == layout.color_channels

@@ -43,7 +43,7 @@ OVER_VIEWS = (
 
 @dataclass(frozen=True, eq=False)
 class Overlaid:
-    """How two photos lie over each other, and the later one in the frame of the earlier."""
+    """Overlay of two photos, the later one in the frame of the earlier."""
 
     registration: Registration
     later: Photo | None

@@ -43,7 +43,7 @@ def compare(store: CaseStore, opened: OpenCase, stored: Case) -> None:
     """Two visits of the open case's lesion, the earlier one on the left: at first the open one and the last before it,
     or the next after it.
     """
-    st.header("Visits of this lesion")
+    st.header("Follow-up comparison")
     all_visits = {visit.id: visit for visit in store.visits_of_lesion(stored.lesion.id)}
     if len(all_visits) < 2:
         st.markdown(
@@ -117,7 +117,7 @@ def _changes(before: Visit, after: Visit) -> None:
 
 
 def not_comparable(before: Visit, after: Visit) -> str:
-    """Why the probabilities of two visits say nothing of a change; empty where they can be compared."""
+    """Reason why the probabilities of two visits say nothing of a change; empty where they can be compared."""
     strange = [visit for visit in (before, after) if not visit.quality.reliable]
     if strange:
         days = " and ".join(f"{visit.taken_on} (case {visit.id})" for visit in strange)
@@ -130,7 +130,7 @@ def not_comparable(before: Visit, after: Visit) -> str:
 
 
 def changes_in_words(before: Prediction, after: Prediction) -> list[str]:
-    """What became of melanoma, of the most probable class, and of every other that changed by ``NOTABLE`` or more.
+    """Change of melanoma, of the most probable class, and of every other that changed by ``NOTABLE`` or more.
 
     Both are of one model.
     """
@@ -193,7 +193,7 @@ def _pictures(before: CaseRecord, after: CaseRecord) -> None:
 
 
 def sizes_known(before: CaseRecord, after: CaseRecord, unit: Unit) -> str:
-    """How much skin each photo shows, or that it is not known."""
+    """Width of skin that each photo shows, or that it is not known."""
     first, second = (one.visit.clinical.field_width_mm for one in (before, after))
     if first and second:
         widths = f"{entered_length(first, unit)} and {entered_length(second, unit)}"
@@ -246,7 +246,7 @@ def map_panels(method: Method, code: str, before: CaseRecord, after: CaseRecord)
 
 
 def common_scale(first: Explanation | None, second: Explanation | None) -> tuple[float, float] | None:
-    """What each map is to be multiplied with, so that 1 is the larger peak of the two; the larger gets 1.
+    """Factor of each map, so that 1 is the larger peak of the two; the larger gets 1.
 
     A map comes with its own peak at 1 and keeps the unscaled ``peak`` beside it. Peaks are amounts of one kind only
     where the model and, but for the seed, the settings are the same; otherwise, and without any heat, None.

@@ -1,4 +1,4 @@
-"""What became of a save, shown beside the button that was pressed."""
+"""Confirmation of a save, beside the button that was pressed."""
 
 import time
 

@@ -27,7 +27,7 @@ def recall_words(row: CaseRow, day: str) -> str:
 
 
 def settings_line(params: Mapping[str, int | float | str], titles: Mapping[str, str]) -> str:
-    """What a map was made with; the seed has a line of its own."""
+    """Line of a map's settings; the seed has a line of its own."""
     parts = [
         f"{titles.get(key, key)} {number(value) if isinstance(value, float) else value}"
         for key, value in params.items()

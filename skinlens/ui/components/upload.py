@@ -1,4 +1,4 @@
-"""How a photo gets in: the upload field and the drawn example. Trouble is a sentence; the open case stays."""
+"""Photo upload: the upload field and the drawn example. Trouble is a sentence; the open case stays."""
 
 import streamlit as st
 

@@ -124,7 +124,7 @@ def model_line(opened: OpenCase) -> None:
 
 
 def problems(sentences: Iterable[str]) -> None:
-    """What of a case could not be read."""
+    """List of the parts of a case that could not be read."""
     for sentence in sentences:
         st.warning(plain(sentence))
 
@@ -153,7 +153,7 @@ def choose_diagnosis(
 
 @dataclass(frozen=True)
 class Entered:
-    """What stands in a number's field."""
+    """Value of a number's field."""
 
     value: float | None
     """None: nothing, or nothing that can be read."""
@@ -209,7 +209,7 @@ def birth_year(first: int | None = None, key: str | None = None) -> Entered:
 
 
 def unprintable(typed: Mapping[str, str], *entries: object) -> None:
-    """What of these fields the report cannot print, as soon as it is typed; nothing where all of it can be.
+    """Warning of characters that the report cannot print, as soon as they are typed; nothing where all of it can be.
 
     ``entries``: patient or lesion as typed, whose texts are looked at too.
     """
@@ -275,5 +275,5 @@ def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def steps(sentences: Iterable[str]) -> None:
-    """What to do first, second, third."""
+    """Numbered steps."""
     st.html(f'<ol class="sl-steps">{"".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)}</ol>')

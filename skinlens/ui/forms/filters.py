@@ -1,4 +1,4 @@
-"""What a clinician chooses: settings of the maps, filters of the history."""
+"""Map settings and case filters: settings of the maps, filters of the history."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -77,7 +77,7 @@ ANY = "any"
 
 
 def filters(store: CaseStore) -> CaseQuery:
-    """What the list of visits is asked for, but for the chips and the page."""
+    """Filters of the list of visits, but for the chips and the page."""
     text, order, more = st.columns([5, 3, 2], vertical_alignment="bottom")
     orders = list(_SORTS)
     address.seed("q", "")

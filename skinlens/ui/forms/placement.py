@@ -1,4 +1,4 @@
-"""Which patient and which lesion a photo belongs to: chosen by pseudonym and by picture, never guessed."""
+"""Patient and lesion that a photo belongs to: chosen by pseudonym and by picture, never guessed."""
 
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ Key = Callable[[str], str]
 
 @dataclass(frozen=True)
 class Placement:
-    """What was chosen so far; complete where nothing is missing."""
+    """Patient and lesion chosen so far; complete where nothing is missing."""
 
     patient: NewPatient | int | None
     lesion: NewLesion | int | None
@@ -195,7 +195,7 @@ def alike(first: str, second: str) -> bool:
 
 
 def described(patient: Patient) -> str:
-    """What else is stored of a patient."""
+    """Further data of a stored patient."""
     sex = "sex not recorded" if patient.sex == "unknown" else SEXES[patient.sex]
     born = f"born in {patient.birth_year}" if patient.birth_year else "birth year not recorded"
     return f"{sex}, {born}{' or before' * patient.birth_year_is_upper_bound}"
@@ -276,7 +276,7 @@ def put_on_map(store: CaseStore, case: Case, chosen: Placement) -> None:
 
 
 def same_photo(found: Sequence[CaseRow], placement: Placement) -> str:
-    """What is amiss where this very photo is stored already; ``found`` are the cases that hold it, at least one."""
+    """Warning where this very photo is stored already; ``found`` are the cases that hold it, at least one."""
     same_lesion = [row for row in found if row.lesion_id == placement.lesion]
     others = [row for row in found if row.patient_id != placement.patient]
     named = ", ".join(

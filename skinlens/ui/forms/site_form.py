@@ -19,7 +19,7 @@ EXACT = "Exact location (optional)"
 
 @dataclass(frozen=True)
 class Where:
-    """What was given so far."""
+    """Site given so far."""
 
     lesion: NewLesion
     position: BodyPosition | None = None

@@ -112,7 +112,7 @@ def counts(row: PatientRow) -> tuple[str, ...]:
 
 
 def flags(row: PatientRow, day: str) -> tuple[str, ...]:
-    """What waits; ``day``: today, as an ISO date."""
+    """Flags of a patient; ``day``: today, as an ISO date."""
     said = []
     if row.suspicious:
         said.append(f"▲ {counted(row.suspicious, 'lesion')} suspicious for melanoma")

@@ -22,7 +22,7 @@ _DONE, _BEGIN, _NEW, _PROBLEM = "map_done", "map_begin", "map_new", "map_problem
 
 @dataclass(frozen=True)
 class Done:
-    """What was just changed on the map, and what it takes to undo it."""
+    """Last change on the map, with its undo."""
 
     lesion_id: int
     before: BodyPosition | None

@@ -21,7 +21,7 @@ Entry = Mapping[str, Any]
 
 
 def reliability(bins: Sequence[Entry]) -> go.Figure:
-    """What was stated against what happened; on the dashed line both are the same."""
+    """Reliability diagram of stated against observed frequency; on the dashed line both are the same."""
     figure = go.Figure()
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dash", "color": GRAY}, name="as stated", hoverinfo="skip"
@@ -165,7 +165,7 @@ def set_coverage(sets: Entry) -> go.Figure:
 
 
 def set_sizes(sets: Entry) -> go.Figure:
-    """How many photos have a set of one class, of two, and so on."""
+    """Number of photos by the size of their set."""
     counts = sets["sizes"]
     figure = go.Figure(
         go.Bar(

@@ -79,7 +79,7 @@ def probabilities() -> None:
 
 @st.fragment
 def thresholds() -> None:
-    """What other cut-offs would do, at the reader's own prevalence."""
+    """Operating points: other cut-offs at the reader's own prevalence."""
     one = _found("thresholds")
     if one is None:
         return
@@ -208,7 +208,7 @@ def selective_prediction() -> None:
 
 
 def sets() -> None:
-    """Do the sets of classes keep their promise?"""
+    """Coverage and size of the conformal prediction sets."""
     one = _found("prediction_sets")
     if one is None:
         return
@@ -237,7 +237,7 @@ def sets() -> None:
 
 
 def foreign() -> None:
-    """Does it notice pictures of other things?"""
+    """Out-of-distribution detection on images that show no lesion."""
     one = _found("foreign")
     if one is None:
         return

@@ -1,4 +1,4 @@
-"""Whether the explanation methods are sane on this model: charts for the page about it, and a word beside each map."""
+"""Sanity of the explanation methods on this model: charts for the page about it, and a word beside each map."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,15 +32,15 @@ TESTS = {
         "its maps look much the same on a network that has learned nothing",
     ),
     "quantized": (
-        "The quick form draws the same maps with all three methods.",
-        "its maps differ from those of the exact form of the model",
+        "The int8 form draws the same maps with all three methods.",
+        "its maps differ from those of the float form of the model",
     ),
 }
 """Test → what to conclude if all methods pass it, and what is said of one that fails."""
 
 
 def measured() -> Mapping[str, Any] | None:
-    """What was measured of the installed model; None if nothing was, or only of another."""
+    """Measurements of the installed model; None if nothing was, or only of another."""
     found, model = published_figures.explanations_evaluation(), cache.installed()
     return found if found and model and found["model"]["sha256"] == model.engine.model_ref.sha256 else None
 
@@ -151,7 +151,7 @@ def _agreed(found: Mapping[str, Any]) -> None:
         ],
     )
     widgets.table(
-        ("Map", "Like that of the exact form", "Least like, of all photos"),
+        ("Map", "Like that of the float form", "Least like, of all photos"),
         [
             (info.title, decimal(one["spearman_median"]), decimal(one["spearman_worst"]))
             for method, info in METHODS.items()

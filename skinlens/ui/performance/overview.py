@@ -1,4 +1,4 @@
-"""The page about the model: what it is, how well it does, what it cannot do. Figures come from measurements alone."""
+"""Overview of the model: what it is, how well it does, what it cannot do. Figures come from measurements alone."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -103,7 +103,7 @@ def _measured() -> dict[str, Mapping[str, Any]]:
 
 
 def per_class() -> None:
-    """How many of each kind are found, and what is confused with what."""
+    """Sensitivity by class, and the confusion matrix."""
     measured = _measured()
     if not measured:
         return
@@ -143,10 +143,10 @@ def parity(release: Mapping[str, Any]) -> None:
     both = release["parity"]
     st.markdown(
         "To be quick, the network calculates with whole numbers of 8 bits. Its most probable class is that of its "
-        f"exact form for {percent(both['top1_agreement'])} of the photos."
+        f"float form for {percent(both['top1_agreement'])} of the photos."
     )
     widgets.table(
-        ("Figure", "exact form", "as it runs here"),
+        ("Figure", "float form", "int8 form, as it runs here"),
         [
             (title, decimal(both["float"][key]), decimal(both["int8"][key]))
             for key, title in HEADLINES.items()

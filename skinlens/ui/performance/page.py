@@ -32,9 +32,9 @@ def _overview() -> None:
 
 def _errors() -> None:
     overview.per_class()
-    st.header("If it answered only where it is surest")
+    st.header("Selective prediction: if it answered only where it is sure")
     evaluation.selective_prediction()
-    st.header("Pictures of other things")
+    st.header("Out-of-distribution images")
     evaluation.foreign()
 
 
@@ -63,7 +63,7 @@ def _practice() -> None:
 def _versions() -> None:
     release = cache.manifest()
     overview.versions(release)
-    st.header("Reduced to 8 bits")
+    st.header("Quantization parity (int8 and float)")
     overview.parity(release)
 
 

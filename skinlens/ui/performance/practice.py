@@ -131,7 +131,7 @@ def _around(value: float, ends: tuple[float, float]) -> tuple[float, float]:
 
 
 def measured(store: CaseStore) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
-    """What is known better than a default: this clinic's minutes, and the installed model at its cut-off."""
+    """Inputs that are known better than a default: this clinic's minutes, and the installed model at its cut-off."""
     values: dict[str, float] = {}
     intervals: dict[str, tuple[float, float]] = {}
     times = store.work_times()

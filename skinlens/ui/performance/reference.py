@@ -1,4 +1,6 @@
-"""Do the maps keep to those of the published libraries on the float network? On request: it takes a minute."""
+"""Reference check on the page: agreement of the maps with the published libraries on the float network. On request: it
+takes a minute.
+"""
 
 from collections.abc import Sequence
 

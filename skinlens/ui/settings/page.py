@@ -165,7 +165,7 @@ def _save(store: CaseStore, section: str, names: tuple[str, ...]) -> None:
 
 
 def replaced(field: str, value: object, unit: Unit = "mm") -> str:
-    """What another window had saved in a field, and is gone now."""
+    """Value that another window had saved in a field, and is gone now."""
     worded: dict[str, Callable[[Any], str]] = {
         "cutoff_shown": lambda one: "shown" if one else "not shown",
         "overlay": OVERLAYS.__getitem__,

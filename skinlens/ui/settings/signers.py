@@ -1,4 +1,4 @@
-"""Who signs: the names that are offered when a case is signed. Cases that are signed keep theirs."""
+"""Signers: the names that are offered when a case is signed. Cases that are signed keep theirs."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What surrounds each page: the disclaimer, the open case's name, messages, plain words when something is amiss."""
+"""Page frame: the disclaimer, the open case's name, messages, plain words when something is amiss."""
 
 import runpy
 from collections.abc import Sequence

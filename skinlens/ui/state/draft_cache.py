@@ -54,7 +54,7 @@ class TTLStore(Generic[Item]):
             return self._held[token][1] if token in self._held else None
 
     def every(self) -> tuple[Item, ...]:
-        """All that is held."""
+        """All items that are held."""
         with self._lock:
             return tuple(item for _, item in self._held.values())
 

@@ -1,4 +1,4 @@
-"""What was entered for a stored case and is not saved yet: held for a while, so that a reload does not lose it.
+"""Drafts of stored cases, entered and not saved yet: held for a while, so that a reload does not lose it.
 
 The address of the page names it by a random token; nothing of it is ever on the disk. Photos that are not saved, and
 the worklist, have drafts of their own.
@@ -32,7 +32,7 @@ _BESIDE = ("record_read", "clinical_phototype_read")
 
 @dataclass(frozen=True)
 class Draft:
-    """What stood in the fields of a case that were changed, and what all were filled from."""
+    """Draft of the fields of a case that were changed, and what all were filled from."""
 
     visit_id: int
     typed: Mapping[str, Any]

@@ -61,7 +61,7 @@ class Job:
         return self.state in {"waiting", "running"}
 
     def cancel(self) -> None:
-        """What waits is cancelled at once; what runs, at its next step."""
+        """Cancel the job: at once while it waits, at its next step while it runs."""
         with self._turn:
             self.stop.set()
             if self.state == "waiting":
@@ -109,7 +109,7 @@ class FairScheduler:
         self._pools[long].submit(self._run_next, long)
 
     def before(self, queue: "SessionQueue", *, long: bool) -> int | None:
-        """How many other queues with something to do are served first; None: this one is not in the line."""
+        """Number of other queues with something to do that are served first; None: this one is not in the line."""
         with self._lock:
             queues = list(self._queues[long])
         return sum(one.waits(long=long) for one in queues[: queues.index(queue)]) if queue in queues else None
@@ -152,7 +152,7 @@ class SessionQueue:
             return self._jobs.get(key)
 
     def standing(self, job: Job, doing: str = "Computing …") -> str:
-        """How far an active job is, in words; ``doing`` while it runs."""
+        """Progress of an active job, in words; ``doing`` while it runs."""
         if job.stop.is_set():
             return "Stopping …"
         if job.state != "waiting":

@@ -87,7 +87,7 @@ class OpenCase:
 
     @property
     def bytes(self) -> int:
-        """What it takes in memory, as good as all of it."""
+        """Size in memory, as good as all of it."""
         return int(self.analysis.photo.pixels.nbytes + sum(one.heatmap.nbytes for one in self.maps))
 
     @property
@@ -164,7 +164,7 @@ class OpenCase:
 
     @property
     def target(self) -> Target:
-        """What is explained."""
+        """Target of the explanation."""
         return Target(self.label, self.contrast_with)
 
     @property
@@ -194,7 +194,7 @@ _ANYWHERE_LOCK = threading.Lock()
 
 
 def open_anywhere() -> list[OpenCase]:
-    """What is open in any tab of this server, and what it holds for reloaded pages."""
+    """Cases open in any tab of this server, and those held for reloaded pages."""
     with _ANYWHERE_LOCK:
         return list(_ANYWHERE)
 

@@ -1,4 +1,4 @@
-"""What one browser session holds: the open case, its maps, and the work in progress. It outlives page switches."""
+"""Session of one browser tab: the open case, its maps, and the work in progress. It outlives page switches."""
 
 from collections.abc import Callable
 from typing import NoReturn

@@ -1,4 +1,4 @@
-"""Would ink, a ruler, hair, dark corners or gel bubbles change the probability of melanoma? On request."""
+"""Artifact sensitivity on the visit's page: ink, a ruler, hair, dark corners, gel bubbles. On request."""
 
 import io
 from collections.abc import Mapping, Sequence

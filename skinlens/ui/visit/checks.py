@@ -53,9 +53,7 @@ def of_map(opened: OpenCase, kind: str, explanation: Explanation) -> CheckResult
 
 
 def known(check: Check, opened: OpenCase) -> Sequence[CheckResult]:
-    """What was found so far of the photo, or of the maps of the page. Raises SkinLensError for maps that cannot be
-    compared.
-    """
+    """Results so far of the photo, or of the maps of the page. Raises SkinLensError: maps that cannot be compared."""
     shown = shown_maps(opened)
     if isinstance(check, Comparison):
         return [check.of(shown)] if len(shown) > 1 else []
@@ -65,7 +63,7 @@ def known(check: Check, opened: OpenCase) -> Sequence[CheckResult]:
 
 
 def unchecked(check: Check, opened: OpenCase, classifier: Classifier | None) -> Subject | None:
-    """What can be put to the test and was not yet."""
+    """Subjects that can be put to the test and were not yet."""
     if classifier is None or isinstance(check, Comparison):
         return None
     photo = opened.analysis.photo
@@ -95,7 +93,7 @@ def section(check: Check, opened: OpenCase, classifier: Classifier | None, show:
 
 
 def at_sight(check: Check, opened: OpenCase, classifier: Classifier | None) -> Subject | None:
-    """What is still unchecked once an instant check of a new photo was made; looking must not change a stored case."""
+    """Subjects still unchecked once an instant check of a new photo was made; looking must not change a stored case."""
     subject = unchecked(check, opened, classifier)
     if subject is None or not check.instant or opened.case is not None:
         return subject

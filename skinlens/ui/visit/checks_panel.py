@@ -1,4 +1,4 @@
-"""What the maps on the page are worth: one line that is computed by itself, and behind it each check in a section."""
+"""Checks panel below the maps: one line that is computed by itself, and behind it each check in a section."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -33,7 +33,7 @@ COMPUTING = "computing …"
 
 
 def line(opened: OpenCase, classifier: Classifier | None) -> None:
-    """What the checks with a part in it say, in one line, as far as it is known.
+    """Claims of the checks with a part in it, in one line, as far as it is known.
 
     For a new photo these begin by themselves once the maps are there; for a stored one at the press of a button.
     """
@@ -70,8 +70,8 @@ def _line(opened: OpenCase, classifier: Classifier | None) -> None:
 
 
 def waits(opened: OpenCase, classifier: Classifier | None) -> frozenset[str]:
-    """What the line waits for: "maps", and the kinds of checks that run, or follow by themselves once the maps are
-    there.
+    """Names of what the line waits for: "maps", and the kinds of checks that run, or follow by themselves once the
+    maps are there.
     """
     queue = session.queue()
     jobs = {one.kind: queue.job(checks.key(one, opened)) for one in _of_line() if not isinstance(one, Comparison)}

@@ -61,7 +61,7 @@ DEFAULT_MONTHS = 3
 
 
 class Entered(NamedTuple):
-    """What stands in the fields of the criteria."""
+    """Values in the fields of the criteria."""
 
     abcd: Abcd | PartialAbcd | None
     seven_point: SevenPoint | None
@@ -276,7 +276,7 @@ def _recall(store: CaseStore, opened: OpenCase, case: Case) -> None:
 
 
 def histology(opened: OpenCase, read: ClinicalRecord) -> tuple[Histology | None, str]:
-    """What the pathologist found, and why it cannot be saved like this (empty where it can)."""
+    """Histology fields, and why it cannot be saved like this (empty where it can)."""
     stored = read.histology
     st.session_state.setdefault(clinical_fields.key(opened, "histology"), stored.label if stored else None)
     label = widgets.choose_diagnosis(

@@ -1,4 +1,4 @@
-"""Why this class and not another: which one the explained class is contrasted with, and what its maps then show."""
+"""Contrast class: which one the explained class is contrasted with, and what its maps then show."""
 
 import streamlit as st
 
@@ -47,5 +47,5 @@ def describe(opened: OpenCase) -> None:
 
 
 def title(target: Target) -> str:
-    """What is explained, beginning with a capital."""
+    """Title of the explanation, beginning with a capital."""
     return target.words[0].upper() + target.words[1:]

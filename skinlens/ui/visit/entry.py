@@ -1,4 +1,4 @@
-"""All that a clinician enters on the page of a visit, as one value: read, compared with another window's, written."""
+"""Entry of a clinician on the page of a visit, as one value: read, compared with another window's, written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -71,7 +71,7 @@ class Entry:
 
 
 def of(visit: Visit) -> Entry:
-    """What is stored of it."""
+    """Entry as it is stored."""
     record = visit.clinical
     recall = record.recall.due_on if record.recall and record.plan and record.plan.action == "recheck" else None
     return Entry(
@@ -100,7 +100,7 @@ def differences(read: Entry, stored: Entry, mine: Entry) -> tuple[Difference, ..
 
 
 def changed(read: Entry, stored: Entry) -> tuple[tuple[str, str], ...]:
-    """What another window changed since it was read: the title of each field, and what is stored now."""
+    """Fields that another window changed since it was read: the title of each field, and what is stored now."""
     names = [one.name for one in fields(Entry) if getattr(read, one.name) != getattr(stored, one.name)]
     return tuple((title(name), shown(name, getattr(stored, name))) for name in names)
 

@@ -1,4 +1,4 @@
-"""Behind a visit: its audit log; patient and lesion edited, the case moved, exported, erased."""
+"""Management of a visit: its audit log; patient and lesion edited, the case moved, exported, erased."""
 
 from typing import cast
 
@@ -25,7 +25,7 @@ _NAMES = ("signed_by", "amended_by", "moved_by")
 
 
 def view(store: CaseStore, opened: OpenCase) -> None:
-    """What was done to the case; editing, moving and erasing it."""
+    """Audit log of the case; editing, moving and erasing it."""
     stored = opened.case
     assert stored is not None
     st.header("Audit log")

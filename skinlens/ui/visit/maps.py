@@ -86,7 +86,7 @@ def choose_look() -> tuple[Style, float]:
 
 
 def change_look(asked: Look) -> None:
-    """What a key asks of the controls of ``choose_look``."""
+    """Apply a key to the controls of ``choose_look``."""
     style = st.session_state["look_style"]
     if asked == "style":
         st.session_state["look_style"] = {"heat": "contour", "contour": "heat"}[style]
@@ -196,9 +196,9 @@ def _under(made: Explanation) -> tuple[str, ...]:
         "Seed: none, nothing is random" if made.seed is None else f"Seed: {made.seed}",
     ]
     if "r2" in made.diagnostics:
-        lines.append(f"Fit to the trials (R²): {number(made.diagnostics['r2'])}")
+        lines.append(f"Fit to the samples (R²): {number(made.diagnostics['r2'])}")
     if "samples" in made.diagnostics:
-        lines.append(f"Trials made: {made.diagnostics['samples']:.0f}")
+        lines.append(f"Samples made: {made.diagnostics['samples']:.0f}")
     if "stability" in made.diagnostics:
         lines.append(f"Reproducibility with another seed: {number(made.diagnostics['stability'])} (1 = the same)")
     return (*lines, *explanations.remarks(made.method, made.model))

@@ -1,4 +1,4 @@
-"""How far a reading goes: the classes that cannot be ruled out, and what the threshold is worth at a prevalence."""
+"""Operating point of a result: the classes that cannot be ruled out, and the predictive values at a prevalence."""
 
 import math
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ LESIONS = 1000
 
 @dataclass(frozen=True)
 class Rates:
-    """What a threshold does, whatever the prevalence."""
+    """Sensitivity and specificity of a threshold, whatever the prevalence."""
 
     sensitivity: float
     specificity: float
@@ -63,7 +63,7 @@ def _rates_of(row: Mapping[str, Any], measured_on: str) -> Rates:
 
 
 def first_line(quality: QualityReport, prediction: Prediction) -> None:
-    """What has to be read first: that the result is unreliable, or on which side of the cut-off melanoma lies."""
+    """First line of a result: that the result is unreliable, or on which side of the cut-off melanoma lies."""
     if quality.reliable:
         widgets.melanoma_statement(prediction, figures=cache.settings().cutoff_shown)
     else:
@@ -71,7 +71,7 @@ def first_line(quality: QualityReport, prediction: Prediction) -> None:
 
 
 def verdict(quality: QualityReport, prediction: Prediction, impression: str | None) -> None:
-    """What follows the first line: impression, probabilities, what cannot be ruled out, whether both agree."""
+    """Lines below the first one: impression, probabilities, what cannot be ruled out, whether both agree."""
     widgets.impression(impression)
     widgets.distribution(prediction, reliable=quality.reliable, cutoff=cache.settings().cutoff_shown)
     if not quality.reliable:

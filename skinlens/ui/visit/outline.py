@@ -1,4 +1,6 @@
-"""Where the lesion is, and whether the maps look at it: the outline, its correction, and the focus of each map."""
+"""Outline of the lesion on its page, and whether the maps look at it: the outline, its correction, and the focus of
+each map.
+"""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""One visit on one page: the impression first, then the result, its reasons, the comparison, the report, the rest."""
+"""Page of one visit: the impression first, then the result, its reasons, the comparison, the report, the rest."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -54,7 +54,7 @@ def _draw(name: str, store: CaseStore, opened: OpenCase) -> None:
 
 
 def title(opened: OpenCase) -> str:
-    """What is open, as its page's heading."""
+    """Title of the open case, as its page's heading."""
     return NEW if opened.case is None else case_title(opened.case)
 
 

@@ -1,4 +1,4 @@
-"""What a clinician enters of a stored visit: criteria, size, plan, histology, then the diagnosis; saved as one."""
+"""Clinical record of a stored visit on its page: criteria, size, plan, histology, then the diagnosis; saved as one."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A new photo's way to a stored case: the clinician's impression first, then the form that keeps the case."""
+"""Save form of a new photo: the clinician's impression first, then the form that keeps the case."""
 
 from datetime import date
 

@@ -81,7 +81,7 @@ def _card(one: SimilarCase, picture: bytes) -> None:
 
 
 def lines(one: SimilarCase) -> tuple[str, ...]:
-    """What stands under the photo: diagnosis and its source, whose it is, how alike."""
+    """Lines under the photo: diagnosis and its source, whose it is, how alike."""
     diagnosis = diagnosis_name(one.diagnosis) if one.diagnosis else one.diagnosis_text or diagnosis_name(None)
     whose = {
         "same patient": "The same patient",

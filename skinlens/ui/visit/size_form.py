@@ -42,7 +42,7 @@ def fields(opened: OpenCase, read: ClinicalRecord) -> tuple[float | None, str]:
 
 
 def diameter_words(opened: OpenCase, field_width_mm: float | None, unit: Unit) -> str:
-    """How large the lesion is by its outline, or what is missing to say it."""
+    """Largest diameter by the outline, or what is missing to say it."""
     line, photo = opened.outline, opened.analysis.photo
     if line is None or photo.placeholder:
         return "Without an outline the lesion cannot be measured. Draw one under “Why?”."

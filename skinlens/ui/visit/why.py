@@ -1,4 +1,4 @@
-"""Why the model says so: the photo and the three maps side by side, what they are worth, the details behind."""
+"""Explanation of the result: the photo and the three maps side by side, what they are worth, the details behind."""
 
 import streamlit as st
 

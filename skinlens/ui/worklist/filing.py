@@ -143,12 +143,12 @@ class Run:
 
 
 def interrupted(store: CaseStore) -> tuple[tuple[str, str], ...]:
-    """What an end of the app cut short: for each filing its token, and a sentence. Raises StoreError."""
+    """Filing that an end of the app cut short: for each filing its token, and a sentence. Raises StoreError."""
     return tuple((one.token, words(one.total, one.visit_ids)) for one in store.unfinished_filings(_UNDER_WAY))
 
 
 def words(total: int, visit_ids: Sequence[int]) -> str:
-    """How far a filing came that was cut short."""
+    """Progress of a filing that was cut short."""
     filed, left = len(visit_ids), total - len(visit_ids)
     if not left:
         return f"SkinLens was ended just after {counted(total, 'photo')} had been filed. Nothing is missing."

@@ -227,7 +227,7 @@ def position(tray: Tray, item: TrayItem) -> int:
 
 
 def lines(item: TrayItem, *, figures: bool = True) -> tuple[str, ...]:
-    """What a row says, in Markdown."""
+    """Lines of a row, in Markdown."""
     if item.state == "waiting":
         return (plain(item.name), "Waiting")
     if item.state == "reading":

@@ -28,7 +28,7 @@ CHIPS = ("Unsigned", "Suspicious for melanoma", "Unreliable", "This week", "Reca
 
 
 def conditions(chips: list[str]) -> dict[str, Any]:
-    """What the chips ask for, as fields of ``CaseQuery``; every one has to hold."""
+    """Conditions of the chips, as fields of ``CaseQuery``; every one has to hold."""
     day = today()
     meaning: Mapping[str, dict[str, Any]] = {
         "Unsigned": {"status": "draft"},
@@ -155,7 +155,7 @@ def _thumbnails(store: CaseStore, rows: tuple[CaseRow, ...]) -> dict[int, str]:
 
 
 def verdict(row: CaseRow, *, figures: bool = True) -> tuple[str, ...]:
-    """What the model says, in the lines of a row; of an unreliable photo that alone."""
+    """Model result in the lines of a row; of an unreliable photo that alone."""
     if not row.reliable:
         return (f"{UNRELIABLE_BRIEFLY}: unlike the training photos",)
     return (

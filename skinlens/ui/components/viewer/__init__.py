@@ -85,7 +85,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a row lies on the page: side by side, where nothing else is said."""
+    """Layout of a row on the page: side by side, where nothing else is said."""
 
     columns: int = 4
     """In a line, where there is room."""
@@ -319,7 +319,7 @@ def _viewer() -> Callable[..., Any]:
 
 
 def picture_script() -> str:
-    """What draws one picture and the loupe over it, to be put before the script of a component that shows one."""
+    """Script of one picture and the loupe over it, to be put before the script of a component that shows one."""
     return _text("picture.js") + _text("loupe.js")
 
 
