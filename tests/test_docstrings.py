@@ -20,7 +20,10 @@ def first_sentences(source: str) -> list[str]:
 
 
 def test_a_riddle_is_told_from_a_name() -> None:
-    source = '"""Do the maps agree?"""\n\ndef f():\n    """What is stored. Each once."""\n\nclass C:\n    """Row of a table."""\n'
+    source = (
+        '"""Do the maps agree?"""\n\ndef f():\n    """What is stored. Each once."""\n\n'
+        'class C:\n    """Row of a table."""\n'
+    )
     found = first_sentences(source)
     assert found == ["Do the maps agree?", "What is stored.", "Row of a table."]
     assert [bool(RIDDLE.match(one)) or one.endswith("?") for one in found] == [True, True, False]

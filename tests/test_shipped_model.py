@@ -27,7 +27,7 @@ def classifier() -> Classifier:
 
 def verdict(classifier: Classifier, pixels: np.ndarray) -> QualityReport:
     photo = photo_from_pixels(np.ascontiguousarray(pixels), "PNG")
-    _, distance = classifier.predict_with_distance(photo)
+    distance = classifier.read(photo).distance
     return quality.assess(photo, distance=distance, distance_limit=classifier.ood.limit)
 
 

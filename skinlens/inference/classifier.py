@@ -46,11 +46,6 @@ class Classifier:
     def predict(self, photo: Photo) -> Prediction:
         return self.read(photo).prediction
 
-    def predict_with_distance(self, photo: Photo) -> tuple[Prediction, float]:
-        """The prediction, and how far the photo lies from the training photos (1 is typical, larger is stranger)."""
-        reading = self.read(photo)
-        return reading.prediction, reading.distance
-
     def read(self, photo: Photo) -> Reading:
         started = time.perf_counter()
         pooled = self.engine.pooled(to_batch([photo], self.engine.spec))

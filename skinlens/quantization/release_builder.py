@@ -236,10 +236,8 @@ def _file(path: Path) -> dict[str, Any]:
 def teachers(best: Path) -> dict[str, str]:
     """SHA-256 of the files that a run's student learned from, by their part; empty where it had the labels alone."""
     saved = torch.load(best, map_location="cpu", weights_only=True)
-    found = {
-        "teacher": saved.get("teacher_sha256"),
-        "second_teacher": saved.get("second_teacher_sha256") or saved.get("companion_sha256"),
-    }
+    second = saved.get("second_teacher_sha256") or saved.get("companion_sha256")
+    found = {"teacher": saved.get("teacher_sha256"), "second_teacher": second}
     return {part: digest for part, digest in found.items() if digest}
 
 

@@ -210,17 +210,21 @@ def thumbnail_file(pixels: Pixels) -> tuple[str, bytes]:
     return _named(file.getvalue(), ".jpg")
 
 
+HEAT = "heat"
+"""Name of a map's one array in its file."""
+
+
 def heat_file(heatmap: Heatmap) -> tuple[str, bytes]:
     """Name and content of a compressed ``.npz`` with one float32 array, ``heat``; every bit of it comes back."""
     file = io.BytesIO()
-    np.savez_compressed(file, heat=heatmap)
+    np.savez_compressed(file, allow_pickle=False, **{HEAT: heatmap})
     return _named(file.getvalue(), ".npz")
 
 
 def heat_of(content: bytes) -> Heatmap:
     """The map in a file of ``heat_file``."""
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        heatmap: Heatmap = arrays["heat"]
+        heatmap: Heatmap = arrays[HEAT]
         return heatmap
 
 

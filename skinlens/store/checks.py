@@ -37,12 +37,6 @@ class StoredChecks(StoreHome):
             changes = {"checks": (None, ", ".join(named))}
             patients.record_revision(db, "visit", visit_id, "checked", changes, visit["model_version"])
 
-    def checks(self, visit_id: int) -> tuple[CheckResult, ...]:
-        """All of a visit, in the order in which they were saved."""
-        with self._reading() as db:
-            patients.row_of(db, "visit", visit_id)
-            return tuple(check_of(row) for row in mapping.sound(db.query(CHECKS_SQL, [visit_id]), visit_id=visit_id))
-
 
 def put_check(db: Database, visit_id: int, check: CheckResult) -> None:
     """Insert it in the place of the same one."""

@@ -15,7 +15,12 @@ EXPLANATIONS_SQL = """
 
 
 def case_of(db: Database, visit_id: int) -> Case:
-    """The visit with its lesion and patient.
+    """The visit with its lesion and patient. Raises as ``case_row``."""
+    return mapping.case_of(case_row(db, visit_id))
+
+
+def case_row(db: Database, visit_id: int) -> Row:
+    """Row of ``mapping.CASE_COLUMNS``: all of the visit, with its lesion and patient.
 
     Raises:
         CaseNotFound: there is no such visit.
@@ -27,7 +32,7 @@ def case_of(db: Database, visit_id: int) -> Case:
         patients.must_exist(db, "visit", visit_id)
         raise StoreError(mapping.unsound(f"the lesion of case {visit_id}"))
     mapping.must_be_sound(row, f"case {visit_id}", "all_sound")
-    return mapping.case_of(row)
+    return row
 
 
 def before(db: Database, visit: Visit) -> Visit | None:

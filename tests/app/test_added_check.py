@@ -57,7 +57,7 @@ def test_a_registered_check_is_asked_for_shown_kept_and_printed(
 
     store = CaseStore(skinlens_home)
     number = opened.save(store, NewVisit(None, NewLesion("back"), "2024-05-31")).visit.id
-    assert [one.kind for one in store.checks(number)].count("peak") == len(telling)
+    assert [one.kind for one in store.load(number).checks].count("peak") == len(telling)
     report, problems = pipeline.report_pdf(store, number)
     assert report.startswith(b"%PDF")
     assert problems == ()

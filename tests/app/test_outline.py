@@ -61,7 +61,7 @@ def test_a_stored_case_keeps_both_outlines_and_their_checks(mapped: AppTest, unt
     press(mapped.run(), "Measure where the maps look")
     telling = [one for one in opened.maps if one.heatmap.any()]
     until(mapped, lambda: len(opened.checks_of("focus")) == 2 * len(telling))
-    kept = [check for check in store.checks(case.visit.id) if check.kind == "focus"]
+    kept = [check for check in store.load(case.visit.id).checks if check.kind == "focus"]
     assert {check.settings["outline"]["made_by"] for check in kept} == {"model", "clinician"}
     assert "outline by the clinician" in words(mapped).lower()
     assert store.outlines(case.visit.id) == (model, clinician)

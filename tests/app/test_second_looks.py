@@ -91,10 +91,10 @@ def test_those_of_a_stored_case_are_asked_for_only_on_request(
     opened.checks = []
     case = opened.save(store, NewVisit(None, NewLesion("back"), "2024-05-01"))
     mapped.run()
-    assert "depth" not in [one.kind for one in store.checks(case.visit.id)]
+    assert "depth" not in [one.kind for one in store.load(case.visit.id).checks]
     press(mapped, ASK)
     until(mapped, lambda: ASK not in buttons(mapped) and "Cancel: Early-exit predictions" not in buttons(mapped))
-    assert "depth" in [one.kind for one in store.checks(case.visit.id)]
+    assert "depth" in [one.kind for one in store.load(case.visit.id).checks]
 
 
 def test_the_maps_are_recomputed_with_the_libraries_and_the_figures_stay_with_the_case(
@@ -112,7 +112,7 @@ def test_the_maps_are_recomputed_with_the_libraries_and_the_figures_stay_with_th
     assert "The reduction of the network to eight bits moved" in read(mapped)
     assert CHECK not in buttons(mapped)
     assert not mapped.exception
-    assert {one.identity for one in store.checks(case.visit.id)} == {one.identity for one in opened.checks}
+    assert {one.identity for one in store.load(case.visit.id).checks} == {one.identity for one in opened.checks}
 
     mapped.session_state["case_references"] = {}  # as after the case was opened again: the figures alone are kept
     mapped.run()

@@ -75,17 +75,17 @@ def test_the_maps_are_checked_when_asked_and_the_checks_stay_with_the_case(
 
     store = CaseStore(skinlens_home)
     case = opened.save(store, NewVisit(None, NewLesion("back"), "2024-05-31"))
-    assert store.checks(case.visit.id) == tuple(opened.checks)
+    assert store.load(case.visit.id).checks == tuple(opened.checks)
     again = replace(opened.checks[0], kind="stability")
     opened.keep_checks([again])
-    assert store.checks(case.visit.id)[-1] == again
+    assert store.load(case.visit.id).checks[-1] == again
 
     mapped.query_params["case"] = str(case.visit.id)
     del mapped.session_state["open_case"]
     mapped.run()
     reopened = mapped.session_state["open_case"]
     assert reopened is not opened
-    assert tuple(reopened.checks) == store.checks(case.visit.id)
+    assert tuple(reopened.checks) == store.load(case.visit.id).checks
     assert words(mapped).count("better than chance</td>") == len(telling)
     assert CHECK not in buttons(mapped)
 

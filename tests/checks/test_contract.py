@@ -164,7 +164,7 @@ def test_the_check_of_the_how_to_is_on_the_page_in_report_store_export_and_log(s
         NewVisit(patient=NewPatient("P-1"), lesion=NewLesion("back"), taken_on="2024-05-31"),
         checks=results,
     )
-    assert store.checks(case.visit.id) == results
+    assert store.load(case.visit.id).checks == results
     assert case.patient is not None
     with zipfile.ZipFile(BytesIO(store.export_patient(case.patient.id))) as archive:
         (exported,) = json.loads(archive.read("patient.json"))["lesions"][0]["visits"][0]["checks"]
@@ -188,5 +188,5 @@ def test_a_case_with_a_check_that_is_not_known_any_more_opens_and_prints(small, 
         NewVisit(patient=None, lesion=NewLesion("back"), taken_on="2024-05-31"),
         checks=results,
     )
-    assert store.checks(case.visit.id) == results
+    assert store.load(case.visit.id).checks == results
     assert check_rows(results, classifier.predict(photo)) == ()

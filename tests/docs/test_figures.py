@@ -70,7 +70,7 @@ RELEASE: dict[str, Any] = {
     "files": {
         "backbone.onnx": {"sha256": "ab" * 32, "bytes": 5_000_000},
         "head.npz": {"sha256": "cd" * 32, "bytes": 200_000},
-        "familiarity.npz": {"sha256": "ef" * 32, "bytes": 300_000},
+        "ood.npz": {"sha256": "ef" * 32, "bytes": 300_000},
         "student.pt": {"sha256": "01" * 32, "bytes": 9_000_000},
     },
 }

@@ -84,7 +84,7 @@ def three_explanations(of: Photo) -> tuple[Explanation, ...]:
 def fields(of: Explanation) -> dict[str, Any]:
     """Everything by which two explanations are compared; the map as bytes, shape and dtype."""
     heatmap = (of.heatmap.tobytes(), of.heatmap.shape, of.heatmap.dtype.str)
-    return {**vars(of), "heat": heatmap, "params": dict(of.params), "diagnostics": dict(of.diagnostics)}
+    return {**vars(of), "heatmap": heatmap, "params": dict(of.params), "diagnostics": dict(of.diagnostics)}
 
 
 def analysis(of: Photo) -> Analysis:

@@ -15,6 +15,7 @@ from PIL import Image
 from skinlens import __version__
 from skinlens.case_record import Analysis, Revision
 from skinlens.errors import CaseNotFound, InvalidEntry, StoreError
+from skinlens.explain import CONTRAST_WITH
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.records import Explanation, Lesion, Patient, Photo, Prediction, QualityCheck, QualityReport, Threshold
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit, Setting, default_home
@@ -164,7 +165,7 @@ def test_a_new_map_replaces_the_one_of_the_same_parameters_alone(store, save):
 def test_the_map_of_another_photo_is_refused(store, save):
     visit_id = save(seed=1).visit.id
     foreign = samples.explanation(samples.photo(2))
-    with pytest.raises(InvalidEntry, match=r"was made for another photo .* Explain this photo again\."):
+    with pytest.raises(InvalidEntry, match=r"was made on another photo .* Explain this photo again\."):
         store.add_explanation(visit_id, foreign)
     with pytest.raises(InvalidEntry, match="another photo"):
         store.save_case(
@@ -255,7 +256,7 @@ def test_the_trail_says_what_changed_when_and_under_which_model(store, save):
     store.edit_lesion(case.lesion.id, "left hand", "", expected_version=1)
     store.edit_patient(case.patient.id, "P-0009", 1960, "female", expected_version=1)
     store.add_explanation(visit_id, samples.explanation(photo))
-    store.add_explanation(visit_id, samples.explanation(photo, contrast_with="nv"))
+    store.add_explanation(visit_id, samples.explanation(photo, **{CONTRAST_WITH: "nv"}))
     read(store, visit_id)
     trail = store.revisions(visit_id)
     given = {

@@ -242,7 +242,7 @@ def test_the_export_holds_everything_of_one_patient(store, save):
         "pseudonym": "P-1",
         "birth_year": 1950,
         "sex": "male",
-        "born_earlier": False,
+        "birth_year_is_upper_bound": False,
         "version": 1,
         "phototype": None,
     }

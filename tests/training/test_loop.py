@@ -164,3 +164,23 @@ def test_a_data_set_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_text("image_id,dx\n")
     with pytest.raises(DatasetError, match="photos of 'val' are missing"):
         load_index(tmp_path, "val")
+
+
+def test_a_run_of_an_earlier_version_goes_on(photos: TrainingData, tmp_path: Path) -> None:
+    """Its checkpoint has other names for the recipe's fields and for a part of the state."""
+    recipe = replace(RECIPE, epochs=1)
+    training.train(recipe, photos, tmp_path)
+    path = tmp_path / "checkpoint.pt"
+    saved = torch.load(path, weights_only=True)
+    saved["learner"] = saved.pop("task")
+    for old, new in (("average_decay", "ema_decay"), ("sampling_power", "class_balance_power")):
+        saved["recipe"][old] = saved["recipe"].pop(new)
+    saved["recipe"]["distillation"]["companion"] = saved["recipe"]["distillation"].pop("second_teacher")
+    torch.save(saved, path)
+    before = path.read_bytes()
+    best = training.train(recipe, photos, tmp_path)
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 1, "it is done, and no epoch is added"
+    assert training.load_student(best)[1] == recipe
+    assert before
+    state = training._initial_state(recipe, torch.device("cpu"), 1)
+    assert [one["epoch"] for one in training.restore(tmp_path, recipe, "lesion", state)] == [1]
