@@ -30,6 +30,7 @@ from skinlens.inference.classifier import load_classifier
 from skinlens.inference.release import load_manifest
 from skinlens.labels import INDEX, MELANOMA
 from skinlens.records import Array
+from skinlens.terminal import Say
 from skinlens.training.ham10000 import Entry, labels_of, load_views
 from skinlens.training.loop import predict_logits
 from skinlens.training.protocols import Protocol, paper_split
@@ -48,7 +49,6 @@ FIGURES = (
 )
 TIMED = 15
 """Predictions of which the median is taken."""
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

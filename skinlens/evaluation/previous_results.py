@@ -1,13 +1,13 @@
 """Previous ablation results whose runs are on another computer, merged into the table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from skinlens.errors import DatasetError
+from skinlens.terminal import Say
 
-Say = Callable[[str], None]
 SAME = 1e-9
 """Figures that differ by no more are the same."""
 FIRST_DETAIL_PX = 150

@@ -1,7 +1,7 @@
 """Quantization sensitivity: each group of layers is quantized alone, all others stay in float."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,6 +14,7 @@ from skinlens.imaging.preprocess import normalize
 from skinlens.inference.engine import Engine
 from skinlens.quantization.ptq import Calibration, export_backbone, head_of, parity, quantize
 from skinlens.records import Array, ModelRef
+from skinlens.terminal import Say
 from skinlens.training.ham10000 import Entry, load_views
 from skinlens.training.loop import load_student
 
@@ -30,7 +31,6 @@ CALIBRATION: Calibration = "percentile"
 PHOTOS = 256
 """For the ranges (of ``train``) and for the answers (of ``val``), each chosen with ``SEED``."""
 SEED = 1
-Say = Callable[[str], None]
 
 
 def sensitivity(run: Path, training: Sequence[Entry], validation: Sequence[Entry], say: Say = print) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Grid search over the loss weights and the temperature: short runs that differ in these alone."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,6 @@ from skinlens.training.distributed import World
 from skinlens.training.loop import SINGLE_PROCESS, train
 from skinlens.training.protocols import TrainingData
 from skinlens.training.recipe import Recipe
-
-Say = Callable[[str], None]
 
 
 def candidates(recipe: Recipe) -> list[Recipe]:

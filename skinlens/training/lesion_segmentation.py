@@ -14,7 +14,7 @@ import hashlib
 import json
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from skinlens.inference.engine import BATCH, Engine
 from skinlens.inference.release import load_engine, load_manifest, write_manifest
 from skinlens.records import Array, ModelRef
 from skinlens.segmentation.head import SegmentationHead
+from skinlens.terminal import Say
 from skinlens.training.ham10000 import Entry, load_views, picture_paths
 
 OUTLINE = "outline.onnx"
@@ -43,7 +44,6 @@ _STEP = 6 / 255
 """Features are kept in bytes while the head is trained: the fused map lies in [0, 6]."""
 _SUFFIX = "_segmentation"
 _MASK_FOLDERS = ("masks", "HAM10000_segmentations_lesion_tschandl")
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

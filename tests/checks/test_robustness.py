@@ -141,8 +141,8 @@ def test_a_map_without_chance_is_made_again_under_four_changes(small):
     assert [one["change"] for one in changes] == [
         "turned by 2° to the left",
         "turned by 2° to the right",
-        "5 % brighter",
-        "5 % darker",
+        "5\u00a0% brighter",
+        "5\u00a0% darker",
     ]
     assert found.figures["seeds"] == []
     assert found.figures["prob"] == pytest.approx(classifier.predict(photo).prob(explanation.label), abs=PROBABILITY)

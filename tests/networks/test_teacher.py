@@ -96,15 +96,15 @@ def test_a_distillation_step_changes_no_byte_of_the_teacher(
 ) -> None:
     """Weights and buffers, in memory and on disk."""
     recipe = replace(RECIPE, epochs=1, distillation=replace(RECIPE.distillation, teacher=str(trained)))
-    teacher = FrozenTeacher(recipe, torch.device("cpu"))
-    teacher.answer(torch.rand(2, 3, 64, 64))
-    teacher = teacher._teacher
+    frozen = FrozenTeacher(recipe, torch.device("cpu"))
+    frozen.answer(torch.rand(2, 3, 64, 64))
+    teacher = frozen._teacher
     assert teacher is not None
     before, file = {name: one.clone() for name, one in teacher.state_dict().items()}, trained.read_bytes()
     task = make_task(recipe)
     optimizer = torch.optim.SGD(task.parameters(), lr=0.1)
     pictures, labels = torch.rand(4, 3, 64, 64), torch.tensor([0, 1, 2, 3])
-    task(pictures, labels, teacher.answer(pictures))["loss"].backward()
+    task(pictures, labels, frozen.answer(pictures))["loss"].backward()
     optimizer.step()
     assert not any(part is teacher for part in task.modules())
     assert not teacher.training

@@ -94,7 +94,7 @@ def test_checks_of_another_photo_are_refused_and_none_is_kept(store, save):
             refused()
     assert store.load(visit_id).checks == ()
     assert store.search().total == 1
-    for door in (store.checks, lambda number: store.add_checks(number, (foreign,))):
+    for door in (store.load, lambda number: store.add_checks(number, (foreign,))):
         with pytest.raises(CaseNotFound):
             door(99)
 

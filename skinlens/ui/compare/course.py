@@ -21,7 +21,7 @@ from skinlens.inference.classifier import Classifier
 from skinlens.records import Photo
 from skinlens.store import CaseStore
 from skinlens.ui.components import viewer
-from skinlens.ui.components.figures import calm
+from skinlens.ui.components.figures import STATIC, calm
 from skinlens.ui.components.text import plain
 from skinlens.ui.components.viewer import Panel
 from skinlens.ui.state import cache
@@ -29,7 +29,6 @@ from skinlens.ui.state import cache
 BLUE, GREY = "#4289b8", "#7f8d92"
 LEAST_POINTS = 2
 """Visits from which a chart says more than its sentence."""
-CONFIG = {"displayModeBar": False}
 DAY_MS = 24 * 60 * 60 * 1000
 FEW_DAYS = 6
 """Up to so many days from the first visit to the last, each has its own mark on the axis."""
@@ -59,7 +58,7 @@ def trend(store: CaseStore, lesion_id: int) -> None:
     model = cache.installed()
     if model is not None and course.model == model.engine.model_ref:
         course = with_views(course, _over_views(store, model, course))
-    st.plotly_chart(chart(course), config=CONFIG, key="course", alt=trend_words(course))
+    st.plotly_chart(chart(course), config=STATIC, key="course", alt=trend_words(course))
     if any(point.over_views for point in course.line):
         st.caption(OVER_VIEWS)
 

@@ -8,6 +8,8 @@ import plotly.graph_objects as go
 from skinlens.labels import BY_CODE
 from skinlens.wording.naming import name
 
+STATIC = {"displayModeBar": False, "scrollZoom": False}
+"""Streamlit's ``config`` of every chart: no tools over it, and the page scrolls over it."""
 RISK_COLORS = {"malignant": "#c9552b", "pre-malignant": "#d9991e", "benign": "#4289b8"}
 RISK_PATTERNS = {"malignant": "", "pre-malignant": "/", "benign": "|"}
 

@@ -10,6 +10,7 @@ from skinlens import published_figures
 from skinlens.formatting import NOT_MEASURABLE, estimate, grouped, percent, rounded_percent
 from skinlens.metrics import predictive_values
 from skinlens.ui.components import widgets
+from skinlens.ui.components.figures import STATIC
 from skinlens.ui.performance import curves
 from skinlens.ui.state import cache
 from skinlens.ui.visit import operating_point
@@ -17,7 +18,6 @@ from skinlens.wording.evaluation import HEADLINES, SUBGROUPS, TARGETS, photos
 from skinlens.wording.naming import capital, name
 from skinlens.wording.verdict import in_full
 
-CONFIG = {"displayModeBar": False, "scrollZoom": False}
 SKIN_TONE = (
     "**Skin tone: not evaluated.** The data has no label for it and is nearly all light skin. Nothing on this page "
     "says how the model does on dark skin."
@@ -53,7 +53,7 @@ def _found(key: str) -> Mapping[str, Any] | None:
 
 
 def _chart(figure: Any, key: str, alt: str) -> None:
-    st.plotly_chart(figure, config=CONFIG, key=key, alt=alt)
+    st.plotly_chart(figure, config=STATIC, key=key, alt=alt)
 
 
 def probabilities() -> None:

@@ -11,11 +11,10 @@ from skinlens.checks.agreement import HOTTEST_PART
 from skinlens.explain import METHODS
 from skinlens.formatting import decimal, rounded_percent
 from skinlens.records import Method, ModelRef
-from skinlens.ui.components import widgets
+from skinlens.ui.components import figures, widgets
 from skinlens.ui.state import cache
 from skinlens.wording.naming import name
 
-CONFIG = {"displayModeBar": False, "scrollZoom": False}
 LOOKS = {"grad_cam": ("#0072b2", "circle"), "score_cam": ("#d55e00", "square"), "lime": ("#009e73", "diamond")}
 """Color (Okabe and Ito's, for any color vision) and sign of each method."""
 TESTS = {
@@ -78,7 +77,7 @@ def section() -> None:
 def _followed(found: Mapping[str, Any]) -> None:
     st.plotly_chart(
         _dots(found, "gain_over_random", "gain over random maps, in probability"),
-        config=CONFIG,
+        config=figures.STATIC,
         key="followed",
         alt="Gain over random maps: " + _spoken(found, "gain_over_random"),
     )
@@ -91,7 +90,7 @@ def _followed(found: Mapping[str, Any]) -> None:
 def _looked(found: Mapping[str, Any]) -> None:
     st.plotly_chart(
         _inside(found),
-        config=CONFIG,
+        config=figures.STATIC,
         key="looked",
         alt="Share of the heat inside the lesion: " + _spoken(found, "inside"),
     )
@@ -122,7 +121,7 @@ def _looked(found: Mapping[str, Any]) -> None:
 def _learned(found: Mapping[str, Any]) -> None:
     st.plotly_chart(
         _randomised(found),
-        config=CONFIG,
+        config=figures.STATIC,
         key="learned",
         alt="Likeness to the maps of randomised networks: "
         + "; ".join(
@@ -240,21 +239,13 @@ def _randomised(found: Mapping[str, Any]) -> go.Figure:
             hovertemplate="%{x}: %{y:.2f}<extra>" + info.title + "</extra>",
         )
     chart.update_yaxes(range=[-0.6, 1.05], title="likeness", zeroline=True)
-    chart.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+    chart.update_layout(showlegend=True)
     return _calm(chart, "randomised", 380)
 
 
 def _calm(chart: go.Figure, title: str, height_px: int) -> go.Figure:
-    chart.update_layout(
-        height=height_px,
-        margin={"l": 8, "r": 16, "t": 8, "b": 8},
-        font={"size": 15},
-        dragmode=False,
-        showlegend=bool(chart.layout.showlegend),
-    )
-    chart.update_xaxes(title=title, fixedrange=True, automargin=True, tickfont={"size": 15}, title_font={"size": 15})
-    chart.update_yaxes(fixedrange=True, automargin=True, tickfont={"size": 15})
-    return chart
+    figures.calm(chart, height_px).update_layout(showlegend=bool(chart.layout.showlegend))
+    return chart.update_xaxes(title=title, fixedrange=True)
 
 
 def _spoken(found: Mapping[str, Any], figure: str) -> str:

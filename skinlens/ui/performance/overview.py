@@ -11,6 +11,7 @@ from skinlens.formatting import counted, decimal, estimate, grouped, percent
 from skinlens.inference.release import WEIGHTS_VARIABLE
 from skinlens.labels import LABELS
 from skinlens.ui.components import figures, widgets
+from skinlens.ui.components.figures import STATIC
 from skinlens.ui.components.text import RISK_SIGNS, plain
 from skinlens.ui.shell.frame import CONDITIONS
 from skinlens.ui.state import cache
@@ -24,7 +25,6 @@ LIMITS = (
     f"{CAVEAT} The three methods may disagree.",
     "Of a photo that is unlike those it learned from it says only that: its probabilities are gray and mean nothing.",
 )
-CONFIG = {"displayModeBar": False, "scrollZoom": False}
 
 
 def what_it_is(release: Mapping[str, Any]) -> None:
@@ -94,9 +94,7 @@ def how_well() -> None:
 
 def _measured() -> dict[str, Mapping[str, Any]]:
     """The evaluations of the installed model by split, the test set first; says so where there is none."""
-    sha256 = cache.classifier().engine.model_ref.sha256
-    found = {split: published_figures.evaluation(split) for split in ("test", "val")}
-    measured = {split: one for split, one in found.items() if one and one["model"]["sha256"] == sha256}
+    measured = published_figures.evaluations(cache.classifier().engine.model_ref)
     if not measured:
         st.info("This model's figures were not measured yet: no evaluation of it is stored with the program.")
     return measured
@@ -109,13 +107,13 @@ def per_class() -> None:
         return
     first = next(iter(measured.values()))
     st.header("Sensitivity per class")
-    st.plotly_chart(figures.recall_chart(first), config=CONFIG, key="recalls", alt=_recalls(first))
+    st.plotly_chart(figures.recall_chart(first), config=STATIC, key="recalls", alt=_recalls(first))
     st.caption(
         f"Share of the photos of each kind to which the model gives it as the most probable ({first['n']:,} photos); "
         "lines: 95 % range."
     )
     st.header("Confusion matrix")
-    st.plotly_chart(figures.confusion_chart(first), config=CONFIG, key="confusion", alt="Confusion matrix")
+    st.plotly_chart(figures.confusion_chart(first), config=STATIC, key="confusion", alt="Confusion matrix")
     st.caption(
         "Rows: the diagnosis. Columns: the most probable class to the model, by code. Numbers: photos; light: many."
     )

@@ -11,6 +11,7 @@ from skinlens.impact import PARAMETERS, ImpactInputs, cut_off_curve, cut_offs, i
 from skinlens.outcomes import Comparison, Rate, Reader, TwoByTwo, compare
 from skinlens.store import CaseStore
 from skinlens.ui.components import widgets
+from skinlens.ui.components.figures import STATIC
 from skinlens.ui.components.text import plain
 from skinlens.ui.forms.numbers import Expected
 from skinlens.ui.performance import curves
@@ -18,7 +19,6 @@ from skinlens.ui.state import cache
 from skinlens.wording.evaluation import TARGETS
 
 READERS: dict[Reader, str] = {"diagnosis": "Diagnosis", "impression": "First impression"}
-CONFIG = {"displayModeBar": False}
 BIASED = (
     "Histology is known of what was excised alone, so sensitivity comes out too high and specificity too low. These "
     "are figures of the excised lesions, not of all patients."
@@ -122,7 +122,7 @@ def calculator(store: CaseStore) -> None:
             f"{found.melanomas_missed.value:.0f} melanomas below it"
             for one, found in curve
         )
-        st.plotly_chart(curves.impact(curve), config=CONFIG, key="impact_chart", alt=alt)
+        st.plotly_chart(curves.impact(curve), config=STATIC, key="impact_chart", alt=alt)
 
 
 def _around(value: float, ends: tuple[float, float]) -> tuple[float, float]:

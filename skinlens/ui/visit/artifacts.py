@@ -15,6 +15,7 @@ from skinlens.imaging.artifacts import RENDERER_VERSION, TITLES, Artifact, with_
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.classifier import Classifier
 from skinlens.records import CheckResult, Photo
+from skinlens.ui.components.figures import STATIC
 from skinlens.ui.components.text import plain
 from skinlens.ui.state import session
 from skinlens.ui.state.open_case import OpenCase
@@ -31,9 +32,7 @@ def section(check: Check, opened: OpenCase, classifier: Classifier | None) -> No
 def _show(check: Check, opened: OpenCase, found: Sequence[CheckResult]) -> None:
     result = found[-1]
     st.markdown(plain(check.summary(result)))
-    st.plotly_chart(
-        chart(result), config={"displayModeBar": False, "scrollZoom": False}, key="artefacts_chart", alt=_spoken(result)
-    )
+    st.plotly_chart(chart(result), config=STATIC, key="artefacts_chart", alt=_spoken(result))
     st.caption(
         f"Change of the probability of melanoma, which is {percent(result.figures['prob'])} on the photo as it is; "
         f"mean of {result.settings['draws']} drawings, and from the smallest to the largest change."
