@@ -117,6 +117,6 @@ def test_the_report_says_it_in_one_sentence(classifier, photos, made):
     check = localization(classifier, photos[0], made, ring(photos[0]))
     found = replace(check, figures={"inside": 0.714, "area": 0.22, "pointing": 1.0, "verdict": ""})
     assert LocalizationCheck().summary(found) == (
-        "71\u00a0% of the heat lies inside the clinician's outline of the lesion, which takes up 22\u00a0% of the picture; the "
-        "hottest point is inside."
+        "71\u00a0% of the heat lies inside the clinician's outline of the lesion, which takes up 22\u00a0% of the "
+        "picture; the hottest point is inside."
     )
