@@ -123,7 +123,7 @@ def _learned(found: Mapping[str, Any]) -> None:
         _randomised(found),
         config=figures.STATIC,
         key="learned",
-        alt="Likeness to the maps of randomised networks: "
+        alt="Likeness to the maps of randomized networks: "
         + "; ".join(
             f"{info.title} "
             + ", ".join(decimal(one["spearman_median"], 2) for one in found["methods"][method]["randomised"])
@@ -240,7 +240,7 @@ def _randomised(found: Mapping[str, Any]) -> go.Figure:
         )
     chart.update_yaxes(range=[-0.6, 1.05], title="likeness", zeroline=True)
     chart.update_layout(showlegend=True)
-    return _calm(chart, "randomised", 380)
+    return _calm(chart, "randomized", 380)
 
 
 def _calm(chart: go.Figure, title: str, height_px: int) -> go.Figure:

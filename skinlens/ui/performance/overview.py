@@ -15,7 +15,7 @@ from skinlens.ui.components.figures import STATIC
 from skinlens.ui.components.text import RISK_SIGNS, plain
 from skinlens.ui.shell.frame import CONDITIONS
 from skinlens.ui.state import cache
-from skinlens.wording.evaluation import HEADLINES, MEANINGS, SPLITS
+from skinlens.wording.evaluation import HEADLINES, MEANINGS, photos
 from skinlens.wording.maps import CAVEAT
 from skinlens.wording.naming import name
 from skinlens.wording.verdict import in_full, reached
@@ -81,7 +81,7 @@ def how_well() -> None:
     measured = _measured()
     if not measured:
         return
-    header = ("Figure", *(f"{measured[split]['n']:,} {SPLITS[split]}" for split in measured))
+    header = ("Figure", *map(photos, measured.values()))
     widgets.table(
         header,
         [
