@@ -132,7 +132,7 @@ def pairs(weights: str, names: list[str]) -> dict[str, Any]:
         "median": {side: {what: median(found) for what, found in one.items()} for side, one in times.items()},
         "batch_16_photos_per_s": throughput,
         "input_px": engine.spec.size_px,
-        "model": {"version": engine.stamp.version, "sha256": engine.stamp.sha256},
+        "model": {"version": engine.model_ref.version, "sha256": engine.model_ref.sha256},
         "defaults": {method: TABLE[method].defaults for method in METHODS},
     }
 

@@ -71,7 +71,7 @@ def ignore(_: float) -> None:
 def of_score_cam(classifier: Classifier, photo: Photo, label: str) -> Found:
     every = {"channels": classifier.engine.head.hidden_weight.shape[1]}
     default = explain("score_cam", classifier, photo, label)
-    return {"spearman": spearman(default.heat, explain("score_cam", classifier, photo, label, params=every).heat)}
+    return {"spearman": spearman(default.heatmap, explain("score_cam", classifier, photo, label, params=every).heatmap)}
 
 
 def lime_coefficients(
@@ -163,8 +163,8 @@ def float_classifier(manifest: Manifest, student: Student, folder: Path, threads
     path, spec = folder / "float.onnx", manifest.input_spec
     if not path.exists():
         export_backbone(student, path, spec.size_px)
-    engine = Engine(path, head_of(student), spec, manifest.stamp(), threads)
-    return Classifier(engine, manifest.temperature, manifest.melanoma_threshold, manifest.familiarity())
+    engine = Engine(path, head_of(student), spec, manifest.model_ref(), threads)
+    return Classifier(engine, manifest.temperature, manifest.melanoma_threshold, manifest.ood())
 
 
 def kept(name: str, settings: Mapping[str, Any], work: Callable[[], Any]) -> Any:
@@ -179,9 +179,9 @@ def kept(name: str, settings: Mapping[str, Any], work: Callable[[], Any]) -> Any
 
 def measure(weights: Path, count: int, threads: int) -> dict[str, Any]:
     manifest, classifier = load_manifest(weights), load_classifier(weights, threads)
-    student, stamp = load_released(manifest), classifier.engine.stamp
+    student, model_ref = load_released(manifest), classifier.engine.model_ref
     settings = {name: METHODS[name].defaults for name in ("score_cam", "lime")}
-    folder = ROOT / "artefacts" / "gates" / stamp.sha256[:12]
+    folder = ROOT / "artefacts" / "gates" / model_ref.sha256[:12]
     folder.mkdir(parents=True, exist_ok=True)
     float_ = float_classifier(manifest, student, folder, threads)
     limit_of = {name: settings["lime"][name] for name in ("segments", "target", "design")}
@@ -216,7 +216,7 @@ def measure(weights: Path, count: int, threads: int) -> dict[str, Any]:
         "defaults": settings,
         "stock": {"samples": STOCK, "superpixels": "quickshift", "target": "probability", "network": "float32"},
         "largest_difference_from_the_originals": distance,
-        "model": {"version": stamp.version, "sha256": stamp.sha256},
+        "model": {"version": model_ref.version, "sha256": model_ref.sha256},
     }
 
 

@@ -51,7 +51,7 @@ def main() -> None:
             "retaken": retaken(folder, single[:RETAKEN]),
         }
         print(split, json.dumps(splits[split], indent=1), flush=True)
-    model, outline = CLASSIFIER.engine.stamp.sha256, HEAD.stamp.sha256
+    model, outline = CLASSIFIER.engine.model_ref.sha256, HEAD.model_ref.sha256
     result = {"machine": machine(), "seed": SEED, "model_sha256": model, "outline_sha256": outline, "splits": splits}
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 

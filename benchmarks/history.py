@@ -43,10 +43,10 @@ def prediction(stream: np.random.Generator) -> Prediction:
 
 
 def maps(photo: Photo, seed: int) -> list[Explanation]:
-    heat = np.random.default_rng(seed).random((192, 192), dtype=np.float32)
+    heatmap = np.random.default_rng(seed).random((192, 192), dtype=np.float32)
     made = ("2024-01-01T00:00:00+00:00",)
     return [
-        Explanation(method, "mel", heat, {}, None, photo.sha256, MODEL, 8.0, *made)
+        Explanation(method, "mel", heatmap, {}, None, photo.sha256, MODEL, 8.0, *made)
         for method in ("grad_cam", "score_cam", "lime")
     ]
 

@@ -7,27 +7,23 @@ released model says so.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from figures import ROOT, TITLES, evaluation, interval, read, table
+from figures import ROOT, TITLES, evaluation, read, table
 from skinlens.evaluation.previous_results import FIRST_DETAIL_PX, released_detail
+from skinlens.formatting import estimate, number, rounded_percent
 from skinlens.labels import BY_CODE
 from skinlens.metrics import predictive_values
 from skinlens.published_figures import at_cutoff
+from skinlens.training.recipe import current_names
+from skinlens.wording.evaluation import SUBGROUPS
 
 NOT_MEASURED = "Not measured for this release.\n"
 NOT_RUN = "not run"
 PREVALENCES = (0.02, 0.075, 0.2)
 """At which predictive values are shown; the app computes them at any."""
 SHOWN_COVERAGES = (0.5, 0.7, 0.8, 0.9, 1.0)
-TRAITS = {
-    "sex": "sex",
-    "age": "age",
-    "site": "body site",
-    "confirmed_by": "diagnosis known by",
-    "source": "clinic and camera",
-}
 PARTS = {
-    "balanced_accuracy": "balanced accuracy",
-    "melanoma_auc": "melanoma AUC",
+    "balanced_accuracy": TITLES["balanced_accuracy"],
+    "melanoma_auc": TITLES["melanoma_auc"],
     "melanoma_sensitivity": "sensitivity",
     "melanoma_specificity": "specificity",
     "ece": "ECE",
@@ -47,12 +43,12 @@ def found(key: str, sha256: str) -> Mapping[str, Any] | None:
 def training(release: Mapping[str, Any]) -> str:
     """What the released student learned from, in one sentence."""
     recipe = release["recipe"]
-    distilled = recipe.get("distillation", {})
+    distilled = current_names(recipe.get("distillation", {}))
     fusion = "with layer fusion" if recipe["student"]["fusion"] else "without layer fusion"
     if not distilled.get("teacher"):
         return f"This version (recipe `{recipe['name']}`) was trained on the labels, without a teacher, {fusion}.\n"
     weights = ", ".join(f"{name} {value:g}" for name, value in distilled["weights"].items())
-    source = "a teacher and a student without one (their mean)" if distilled.get("companion") else "a teacher"
+    source = "a teacher and a student without one (their mean)" if distilled.get("second_teacher") else "a teacher"
     return (
         f"This version (recipe `{recipe['name']}`) was distilled from {source}, {fusion}; weights of the loss: "
         f"{weights}; temperature of the distillation: {distilled['temperature']:g}.\n"
@@ -70,11 +66,11 @@ def elsewhere(sha256: str) -> str:
         used = at_cutoff(one, melanoma["shipped"])
         rows.append([f"`{one['split']}`", f"{one['n']:,}", f"{melanoma['positives']:,}"])
         rows[-1] += [
-            interval(one["melanoma_auc"]),
-            interval(used.get("sensitivity")),
-            interval(used.get("specificity")),
+            estimate(one["melanoma_auc"]),
+            estimate(used.get("sensitivity")),
+            estimate(used.get("specificity")),
         ]
-        rows[-1].append(interval(one["foreign"]["own_refused"]))
+        rows[-1].append(estimate(one["foreign"]["own_refused"]))
     header = ["photos of", "photos", "melanomas", "melanoma AUC", "sensitivity", "specificity", "flagged as unfamiliar"]
     return table(header, rows) if rows else NOT_MEASURED
 
@@ -89,7 +85,7 @@ def invariance(sha256: str) -> str:
     rows = []
     for row in one["changes"]:
         rows.append([row["change"], *(f"{row[key]:.3f}" for key in moved), *(str(row[key]) for key in counts)])
-        rows[-1].append(f"{row['melanoma_within']:.0%}")
+        rows[-1].append(rounded_percent(row["melanoma_within"]))
     header = ["change", "median", "90 %", "95 %", "most", "top class changed", "side of the cut-off changed"]
     header.append("melanoma within 0.10")
     return about(one) + table(header, rows)
@@ -100,7 +96,7 @@ def reliability(one: Mapping[str, Any] | None) -> str:
     if one is None:
         return NOT_MEASURED
     rows = [
-        [title, f"{entry['stated']:.2f}", interval(entry["happened"]), f"{entry['n']:,}"]
+        [title, f"{entry['stated']:.2f}", estimate(entry["happened"]), f"{entry['n']:,}"]
         for key, title in (("top", "class put first"), ("melanoma", "melanoma"))
         for entry in one["reliability"][key]
     ]
@@ -113,11 +109,11 @@ def thresholds(one: Mapping[str, Any] | None, target: str) -> str:
         return NOT_MEASURED
     found_here = one["thresholds"][target]
     header = ["cut-off", "sensitivity", "specificity", "missed", "falsely flagged"]
-    header += [f"PPV / NPV at {100 * share:g} %" for share in PREVALENCES]
+    header += [f"PPV / NPV at {number(100 * share)}\u00a0%" for share in PREVALENCES]
     rows = []
     for row in found_here["rows"]:
         used = " **(in use)**" if row["cut_off"] == found_here["shipped"] else ""
-        rows.append([f"{row['cut_off']:.3f}{used}", interval(row["sensitivity"]), interval(row["specificity"])])
+        rows.append([f"{row['cut_off']:.3f}{used}", estimate(row["sensitivity"]), estimate(row["specificity"])])
         rows[-1] += [f"{row['false_negatives']:,}", f"{row['false_positives']:,}"]
         rates = row["sensitivity"]["value"], row["specificity"]["value"]
         rows[-1] += ["–" if None in rates else _both(*rates, share) for share in PREVALENCES]
@@ -135,8 +131,8 @@ def subgroups(one: Mapping[str, Any] | None) -> str:
         return NOT_MEASURED
     rows = [
         [f"{words}: {group['group']}", f"{group['n']:,}", f"{group['melanomas']:,}"]
-        + [interval(group[part]) for part in PARTS]
-        for trait, words in TRAITS.items()
+        + [estimate(group[part]) for part in PARTS]
+        for trait, words in SUBGROUPS.items()
         for group in one["subgroups"].get(trait, ())
     ]
     return about(one) + table(["", "photos", "melanomas", *PARTS.values()], rows)
@@ -148,8 +144,8 @@ def cameras(one: Mapping[str, Any] | None) -> str:
         return NOT_MEASURED
     histology = next(group for group in one["subgroups"]["confirmed_by"] if group["group"] == "histology")
     return (
-        f"On `{one['split']}` the melanoma AUC is {interval(one['melanoma_auc'])} over all photos, and "
-        f"{interval(histology['melanoma_auc'])} over the {histology['n']:,} that were confirmed by histology.\n"
+        f"On `{one['split']}` the melanoma AUC is {estimate(one['melanoma_auc'])} over all photos, and "
+        f"{estimate(histology['melanoma_auc'])} over the {histology['n']:,} that were confirmed by histology.\n"
     )
 
 
@@ -159,12 +155,12 @@ def risk_coverage(one: Mapping[str, Any] | None) -> str:
         return NOT_MEASURED
     curve = one["risk_coverage"]
     rows = [
-        [f"{point['coverage']:.0%}", interval(point["risk"])]
+        [rounded_percent(point["coverage"]), estimate(point["risk"])]
         for point in curve["points"]
         if any(abs(point["coverage"] - shown) < 1e-9 for shown in SHOWN_COVERAGES)
     ]
     area = (
-        f"Area under the risk–coverage curve: {interval(curve['aurc'])}; the least that any ranking could reach with "
+        f"Area under the risk–coverage curve: {estimate(curve['aurc'])}; the least that any ranking could reach with "
         f"these errors is {curve['aurc_of_a_perfect_ranking']:.3f}. "
     )
     return area + about(one) + table(["photos answered, the surest first", "wrong among them"], rows)
@@ -176,13 +172,13 @@ def prediction_sets(one: Mapping[str, Any] | None) -> str:
         return NOT_MEASURED
     sets = one["prediction_sets"]
     sentence = (
-        f"Level {sets['level']:.0%}, calibrated on {sets['calibrated_on']}; measured on {sets['n']:,} photos of "
-        f"`{one['split']}` that took no part in it. Coverage {interval(sets['coverage'])}, mean size "
-        f"{interval(sets['mean_size'])}; one class alone: {interval(sets['single'])}; melanoma left out, of lesions "
-        f"that are none: {interval(sets['melanoma_ruled_out'])}.\n\n"
+        f"Level {rounded_percent(sets['level'])}, calibrated on {sets['calibrated_on']}; measured on "
+        f"{sets['n']:,} photos of `{one['split']}` that took no part in it. Coverage {estimate(sets['coverage'])}, "
+        f"mean size {estimate(sets['mean_size'])}; one class alone: {estimate(sets['single'])}; melanoma left out, "
+        f"of lesions that are none: {estimate(sets['melanoma_ruled_out'])}.\n\n"
     )
     rows = [
-        [code, BY_CODE[code].name, f"{entry['n']:,}", interval(entry["coverage"]), interval(entry["mean_size"])]
+        [code, BY_CODE[code].name, f"{entry['n']:,}", estimate(entry["coverage"]), estimate(entry["mean_size"])]
         for code, entry in sets["per_class"].items()
     ]
     return sentence + table(["class", "", "photos", "coverage", "mean size"], rows)
@@ -194,11 +190,12 @@ def foreign(one: Mapping[str, Any] | None) -> str:
         return NOT_MEASURED
     strange = one["foreign"]
     sentence = (
-        f"AUROC of the distance: {interval(strange['auroc'])} over {strange['n']:,} pictures; of the photos of "
-        f"`{one['split']}`, {interval(strange['own_refused'])} lie above the limit too.\n\n"
+        f"AUROC of the distance: {estimate(strange['auroc'])} over {strange['n']:,} pictures; of the photos of "
+        f"`{one['split']}`, {estimate(strange['own_refused'])} lie above the limit too.\n\n"
     )
     rows = [
-        [kind["kind"], f"{kind['n']:,}", interval(kind["auroc"]), f"{kind['refused']:.0%}"] for kind in strange["kinds"]
+        [kind["kind"], f"{kind['n']:,}", estimate(kind["auroc"]), rounded_percent(kind["refused"])]
+        for kind in strange["kinds"]
     ]
     return sentence + table(["pictures", "", "AUROC", "flagged"], rows)
 
@@ -250,7 +247,7 @@ def ablation(
 def difference(one: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     """One row against another on the same photos, and whether that is more than chance."""
     said = [
-        f"{found['value']:+.3f} in {words} ({found['low']:+.3f} to {found['high']:+.3f}), "
+        f"{words} {estimate(found, sign=True)}, "
         f"{'no clear difference' if found['low'] <= 0 <= found['high'] else 'more than chance'}"
         for key, words in (("balanced_accuracy", "balanced accuracy"), ("melanoma_auc", "melanoma AUC"))
         if (found := one["figures"].get(key))
@@ -258,14 +255,17 @@ def difference(one: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     return f"{titles[one['of']]} against {titles[one['minus']]}: {'; '.join(said)}."
 
 
-def _ablation_row(row: Mapping[str, Any], keys: Sequence[str], with_paper: bool) -> list[str]:
+def _ablation_row(row: Mapping[str, Any], keys: Sequence[str], has_paper_results: bool) -> list[str]:
     if row["status"] == NOT_RUN:
         cells = [NOT_RUN] * (len(keys) + len(COSTS))
     else:
-        cells = [interval(row["figures"][key]) for key in keys]
+        cells = [estimate(row["figures"][key]) for key in keys]
         cells += [f"{row[key]:,.{1 if key == 'latency_ms' else 0}f}" if key in row else "–" for key in COSTS]
-    paper = ", ".join(f"{key} {value:.2f} %" for key, value in (row.get("paper_reports") or {}).items()) or "–"
-    return [row["title"], *cells, *([paper] if with_paper else [])]
+    paper = (
+        ", ".join(f"{key} {rounded_percent(value / 100, 2)}" for key, value in (row.get("paper_reports") or {}).items())
+        or "–"
+    )
+    return [row["title"], *cells, *([paper] if has_paper_results else [])]
 
 
 def search(gathered: Mapping[str, Any] | None = None) -> str:
@@ -300,10 +300,10 @@ def _leak(honest: Mapping[str, Any], leaky: Mapping[str, Any], detail_px: int | 
     px = honest.get("detail_px", FIRST_DETAIL_PX)
     before = f" Both were measured on photos of {px} px of detail." if detail_px not in {None, px} else ""
     return (
-        f"What the leak is worth: one recipe, {title}, has an accuracy of {interval(other['accuracy'])} under the "
-        f"leaky protocol and of {interval(own['accuracy'])} on lesions that it never saw. The leaky pictures are as "
-        f"many of each class, so balanced accuracy compares better: {interval(other['balanced_accuracy'])} against "
-        f"{interval(own['balanced_accuracy'])}.{before}\n"
+        f"What the leak is worth: one recipe, {title}, has an accuracy of {estimate(other['accuracy'])} under the "
+        f"leaky protocol and of {estimate(own['accuracy'])} on lesions that it never saw. The leaky pictures are as "
+        f"many of each class, so balanced accuracy compares better: {estimate(other['balanced_accuracy'])} against "
+        f"{estimate(own['balanced_accuracy'])}.{before}\n"
     )
 
 

@@ -5,24 +5,18 @@ take what ``python -m skinlens evaluate --json`` and ``python -m skinlens export
 """
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from skinlens.formatting import duration, estimate, megabytes, rounded_percent
+from skinlens.inference.manifest_schema import current
 from skinlens.labels import BY_CODE, MELANOMA
+from skinlens.wording.evaluation import HEADLINES, in_sentence
 
 ROOT = Path(__file__).resolve().parents[1]
 
-TITLES = {
-    "balanced_accuracy": "balanced accuracy",
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "weighted_f1": "weighted F1",
-    "macro_auc": "macro AUC",
-    "melanoma_auc": "melanoma AUC",
-    "ece": "calibration error (ECE, 15 bins; lower is better)",
-}
+TITLES = {key: in_sentence(title) for key, title in HEADLINES.items()}
 
 
 def evaluation(split: str) -> dict[str, Any]:
@@ -32,7 +26,7 @@ def evaluation(split: str) -> dict[str, Any]:
 
 def manifest() -> dict[str, Any]:
     """What ``export`` wrote beside the weights."""
-    return read(ROOT / "weights" / "manifest.json")
+    return current(read(ROOT / "weights" / "manifest.json"))
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -44,14 +38,14 @@ def read(path: Path) -> dict[str, Any]:
 def headline(*evaluations: Mapping[str, Any]) -> str:
     """One row a figure, one column a split, each value with its 95 % interval."""
     header = ["", *(f"{one['split']} ({one['n']:,} photos)" for one in evaluations)]
-    return table(header, [[title, *(interval(one.get(key)) for one in evaluations)] for key, title in TITLES.items()])
+    return table(header, [[title, *(estimate(one.get(key)) for one in evaluations)] for key, title in TITLES.items()])
 
 
 def headline_row(result: Mapping[str, Any]) -> str:
     """The figures that come first, of one split, in one row."""
     keys = ("balanced_accuracy", "macro_f1", "melanoma_auc", "ece")
-    header = [f"{result['split']} ({result['n']:,} photos)", *(TITLES[key].partition(" (")[0] for key in keys)]
-    return table(header, [["released model, int8", *(interval(result.get(key)) for key in keys)]])
+    header = [f"{result['split']} ({result['n']:,} photos)", *(TITLES[key] for key in keys)]
+    return table(header, [["released model, int8", *(estimate(result.get(key)) for key in keys)]])
 
 
 def per_class(result: Mapping[str, Any]) -> str:
@@ -60,7 +54,7 @@ def per_class(result: Mapping[str, Any]) -> str:
     for code in result["labels"]:
         figures = result["per_class"][code]
         rows.append([code, BY_CODE[code].name, f"{figures['n']:,}"])
-        rows[-1] += [interval(figures["recall"]), interval(figures["precision"])]
+        rows[-1] += [estimate(figures["recall"]), estimate(figures["precision"])]
     return table(["class", "", "photos", "recall", "precision"], rows)
 
 
@@ -85,7 +79,7 @@ def melanoma_sentence(result: Mapping[str, Any]) -> str:
     figures = result["per_class"][MELANOMA]
     return (
         f"Of {figures['n']:,} photos of melanomas in `{result['split']}`, the model puts melanoma first in a share of "
-        f"{interval(figures['recall'])}.\n"
+        f"{estimate(figures['recall'])}.\n"
     )
 
 
@@ -109,17 +103,17 @@ def agreement(release: Mapping[str, Any]) -> str:
     """How often int8 and float32 agree in one sentence, and what was tried for it in a table."""
     quantization = release["quantization"]
     sentence = (
-        f"Both put the same class first for {release['parity']['top1_agreement']:.2%} of the photos. Each way to "
-        f"calibrate was tried, on {quantization['photos']:,} photos of `{quantization['photos_from']}`, with none and "
-        "with some of the first stages left in float; the best agreement was kept:\n\n"
+        f"Both put the same class first for {rounded_percent(release['parity']['top1_agreement'], 2)} of the photos. "
+        f"Each way to calibrate was tried, on {quantization['photos']:,} photos of `{quantization['photos_from']}`, "
+        "with none and with some of the first stages left in float; the best agreement was kept:\n\n"
     )
     rows = [
         [
             one["calibration"] + (" **(kept)**" if one == quantization["chosen"] else ""),
             ", ".join(f"`{layer.rstrip('/')}`" for layer in one["float_layers"]) or "none",
-            f"{one['top1_agreement']:.2%}",
+            rounded_percent(one["top1_agreement"], 2),
             f"{one['balanced_accuracy']:.3f}",
-            f"{one['bytes'] / 1e6:.2f} MB",
+            megabytes(one["bytes"], 2),
         ]
         for one in quantization["tried"]
     ]
@@ -138,13 +132,13 @@ def threshold_sentence(release: Mapping[str, Any]) -> str:
 def facts(release: Mapping[str, Any]) -> str:
     """The released model in a table: size, input, temperature, and the hashes of its files."""
     spec, files = release["input"], release["files"]
-    serving = [release["backbones"]["int8"], release["head"], release["familiarity"]]
+    serving = [release["backbones"]["int8"], release["head"], release["ood"]]
     rows = [
         ["version", f"{release['version']}, {release['created_at'][:10]}"],
         ["parameters", f"{release['parameters']:,}"],
         ["input", f"{spec['size_px']}×{spec['size_px']} px, from a photo brought to {spec['detail_px']} px of detail"],
         ["temperature", f"{release['temperature']:.3f}"],
-        ["files for serving", f"{sum(files[name]['bytes'] for name in serving) / 1e6:.2f} MB"],
+        ["files for serving", megabytes(sum(files[name]["bytes"] for name in serving), 2)],
         *([f"`{name}`", f"sha256 `{file['sha256'][:16]}…`"] for name, file in files.items()),
     ]
     return table(["", ""], rows)
@@ -166,10 +160,10 @@ def explain_cost(result: Mapping[str, Any] | None = None) -> str:
         ("the three maps, same definitions", "same", "three", "three_same"),
         ("the three maps, as the app makes them", "default", "three", "three_default"),
     ):
-        rows.append([title, _seconds(times["stock"][what]["wall_ms"]), _seconds(times[side][what]["wall_ms"])])
+        rows.append([title, duration(times["stock"][what]["wall_ms"], 1), duration(times[side][what]["wall_ms"], 1)])
         rows[-1] += [f"{one['ratios'][ratio]:.1f} ×", f"{one['ratios_cpu'][ratio]:.1f} ×"]
     start, peak = one["cold_start"], one["peak_memory_mb"]
-    rows.append(["from nothing to the first prediction", *(_seconds(start[side]["wall_ms"]) for side in start)])
+    rows.append(["from nothing to the first prediction", *(duration(start[side]["wall_ms"], 1) for side in start)])
     rows[-1] += [f"{one['ratios']['cold_start']:.1f} ×", f"{one['ratios_cpu']['cold_start']:.1f} ×"]
     rate = one["batch_16_photos_per_s"]
     speedup = f"{rate['skinlens'] / rate['stock']:.1f} ×"
@@ -191,7 +185,7 @@ def speed_sentence() -> str:
     machine, seconds = one["machine"], one["median"]["default"]["three"]["wall_ms"]
     times, release = one["ratios"]["three_default"], one["model"]["version"]
     return (
-        f"The three maps take {_seconds(seconds)} on {machine['cores']} cores of {machine['cpu']}, "
+        f"The three maps take {duration(seconds, 1)} on {machine['cores']} cores of {machine['cpu']}, "
         f"{times:.0f} times as fast as with the published libraries (release {release}): "
         "[Speed](docs/performance.md).\n"
     )
@@ -218,22 +212,6 @@ def explain_gates(result: Mapping[str, Any] | None = None) -> str:
         f"the map is steady. Release {one['model']['version']}.\n\n"
     )
     return sentence + table(["", "stock, median", "worst photo", "SkinLens, median", "worst photo"], rows)
-
-
-def _seconds(wall_ms: float) -> str:
-    return f"{wall_ms:.1f} ms" if wall_ms < 1000 else f"{wall_ms / 1000:.2f} s"
-
-
-def interval(figure: Mapping[str, float | None] | None) -> str:
-    """``0.712 (0.680–0.745)``; a figure that could not be computed is a dash; None was not measured."""
-    if figure is None:
-        return "not measured"
-    value, low, high = figure["value"], figure["low"], figure["high"]
-    if value is None or math.isnan(value):
-        return "–"
-    if low is None or high is None or math.isnan(low + high):
-        return f"{value:.3f}"
-    return f"{value:.3f} ({low:.3f}–{high:.3f})"
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

@@ -22,7 +22,7 @@ def main(photo: Path | None, out: Path) -> None:
     if not analysis.quality.reliable:
         print("Unreliable: the photo is unlike those that the model was trained on.")
     explanation = explain("grad_cam", model, analysis.photo, analysis.prediction.top.code)
-    Image.fromarray(overlay(analysis.photo, explanation.heat, model.engine.spec)).save(out)
+    Image.fromarray(overlay(analysis.photo, explanation.heatmap, model.engine.spec)).save(out)
     print(out)
 
 

@@ -93,7 +93,7 @@ class CaseRecord:
 
     @property
     def outline(self) -> Outline | None:
-        """That which holds: the clinician's, otherwise the model's."""
+        """Outline that holds: the clinician's, otherwise the model's."""
         return min(self.outlines, key=lambda one: one.made_by == "model", default=None)
 
     @property

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Literal
 
 from skinlens.criteria import NO_CRITERIA, Criteria
+from skinlens.formatting import counted
 
 PlanAction = Literal["excise", "recheck", "discharge", "other"]
 
@@ -27,7 +28,7 @@ highest magnification to a photo of the region."""
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done about the lesion."""
+    """Management plan of the lesion."""
 
     action: PlanAction
     months: int | None = None
@@ -39,7 +40,7 @@ class Plan:
         """In words: "follow-up in 3 months: dermoscopy again"."""
         said = PLANS[self.action]
         if self.months is not None:
-            said += " in 1 month" if self.months == 1 else f" in {self.months} months"
+            said += f" in {counted(self.months, 'month')}"
         return f"{said}: {self.text.strip()}" if self.text.strip() else said
 
 
@@ -59,7 +60,7 @@ class Recall:
 
 @dataclass(frozen=True)
 class Histology:
-    """What the pathologist found in the lesion that was excised after this visit."""
+    """Histology of the lesion that was excised after this visit."""
 
     label: str | None
     """One of ``labels.DIAGNOSES``; None where it is given in words alone."""

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Literal, get_args
 
 from skinlens.errors import InvalidEntry
+from skinlens.formatting import counted
 
 AbcdReading = Literal["benign", "suspicious", "highly suspicious"]
 ChecklistVersion = Literal["1998", "2011"]
@@ -84,7 +85,7 @@ class Abcd:
 
     @property
     def reading(self) -> AbcdReading:
-        """What the score says: benign below 4.75, highly suspicious of melanoma above 5.45, suspicious between."""
+        """Reading of the score: benign below 4.75, highly suspicious of melanoma above 5.45, suspicious between."""
         if self.total_score < SUSPICIOUS_FROM:
             return "benign"
         return "suspicious" if self.total_score <= HIGHLY_SUSPICIOUS_ABOVE else "highly suspicious"
@@ -137,7 +138,7 @@ class PartialAbcd:
 
     @property
     def open(self) -> tuple[str, ...]:
-        """What is not counted yet."""
+        """Parts that are not counted yet."""
         return tuple(name for name, value in vars(self).items() if value is None)
 
 
@@ -149,8 +150,8 @@ def abcd_of(counts: Sequence[int | None]) -> Abcd | PartialAbcd | None:
     return PartialAbcd(*counts) if whole else None
 
 
-def counted(counts: Sequence[int | None]) -> str:
-    """What was counted of A, B, C and D: "A 2, B 3"."""
+def counts_words(counts: Sequence[int | None]) -> str:
+    """Counts of A, B, C and D that were made: "A 2, B 3"."""
     return ", ".join(f"{sign} {count}" for sign, count in zip("ABCD", counts, strict=True) if count is not None)
 
 
@@ -199,14 +200,14 @@ class SevenPoint:
 
     @property
     def summary(self) -> str:
-        points = "1 point" if self.score == 1 else f"{self.score} points"
+        points = counted(self.score, "point")
         reading = "suspicious" if self.suspicious else "not suspicious"
         return f"7-point checklist ({self.version}, limit {self.limit}): {points}, {reading}"
 
 
 @dataclass(frozen=True)
 class Criteria:
-    """What a clinician entered of a photo; each part can be missing."""
+    """Criteria that a clinician entered of a photo; each part can be missing."""
 
     abcd: Abcd | PartialAbcd | None = None
     seven_point: SevenPoint | None = None

@@ -85,7 +85,7 @@ def _reference(weights: Path) -> str:
 def _outline(weights: Path) -> str:
     if "outline" not in load_manifest(weights).content:
         return "none: it can be drawn by hand only"
-    return f"its head belongs to this model (SHA-256 {load_segmentation_head(weights).stamp.sha256[:12]}…)"
+    return f"its head belongs to this model (SHA-256 {load_segmentation_head(weights).model_ref.sha256[:12]}…)"
 
 
 def _database(home: Path | None) -> str:

@@ -1,15 +1,24 @@
-"""Formatting of numbers, shares and times: the same on the screen and in print."""
+"""Formatting of shares, numbers, intervals, durations, lengths and counts: the same on the screen, in print, on the
+command line and in the documents. Calendar days and times are in ``clock``.
+"""
 
 import math
+import re
+from collections.abc import Mapping
 from typing import Literal
 
 Unit = Literal["mm", "inch"]
 """Of lengths, as the settings have it."""
 
+NOT_MEASURABLE = "not measurable"
+NOT_MEASURED = "not measured"
+NONE = "–"
+"""Of a cell in which no value can be."""
 
-def duration(duration_ms: float) -> str:
-    """Milliseconds below a second, tenths of a second from there on."""
-    return f"{duration_ms:.0f} ms" if duration_ms < 1000 else f"{duration_ms / 1000:.1f} s"
+
+def duration(duration_ms: float, digits: int = 0) -> str:
+    """Milliseconds below a second with so many digits after the point, seconds with one more from there on."""
+    return f"{duration_ms:.{digits}f} ms" if duration_ms < 1000 else f"{duration_ms / 1000:.{digits + 1}f} s"
 
 
 def percent(prob: float) -> str:
@@ -18,7 +27,22 @@ def percent(prob: float) -> str:
         return "<\u00a00.1\u00a0%"
     if 0.9995 < prob < 1:
         return ">\u00a099.9\u00a0%"
-    return f"{100 * prob:.1f}\u00a0%"  # never parted at the end of a line
+    return rounded_percent(prob, 1)
+
+
+def rounded_percent(share: float | None, digits: int = 0) -> str:
+    """A share that need not be told from 0 or 1, as "25 %"; a dash for None."""
+    return NONE if share is None else f"{100 * share:.{digits}f}\u00a0%"  # never parted at the end of a line
+
+
+def points(change: float) -> str:
+    """Difference of two shares in percentage points, with its sign: "+4.1 points"."""
+    return f"{100 * change:+.1f} points".replace("-", "−")
+
+
+def signed(change: float) -> str:
+    """Whole number with its sign; no sign before what rounds to nothing."""
+    return f"{change:+.0f}" if round(change) else "0"
 
 
 _PARTS = {2: "half", 3: "third", 4: "quarter", 5: "fifth", 6: "sixth", 7: "seventh", 8: "eighth", 9: "ninth",
@@ -34,8 +58,56 @@ def part(share: float) -> str:
 def number(value: float) -> str:
     """As many digits as a reader needs: whole from 100 up, three significant ones below."""
     if not math.isfinite(value):
-        return "not measurable"
+        return NOT_MEASURABLE
     return f"{value:.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"
+
+
+def decimal(value: float | None, digits: int = 3) -> str:
+    """A number with so many digits after the point; a dash for None and NaN."""
+    return NONE if value is None or math.isnan(value) else f"{value:.{digits}f}"
+
+
+def span(low: str, high: str) -> str:
+    """From one formatted value to another: "0.68–0.74"; with "to" where either has a sign or a unit."""
+    dash = all(re.fullmatch(r"[\d.,]+", end) for end in (low, high))
+    return f"{low}{'–' if dash else ' to '}{high}"
+
+
+def interval(value: str, low: str, high: str) -> str:
+    """A formatted value with its interval: "0.712 (0.680–0.745)"."""
+    return f"{value} ({span(low, high)})"
+
+
+def estimate(figure: Mapping[str, float | None] | None, digits: int = 3, *, sign: bool = False) -> str:
+    """An estimate (``value``, ``low``, ``high``) with its 95 % interval, as ``interval`` gives it.
+
+    The value alone where it has no interval; None was not measured, a value of None or NaN is not measurable. ``sign``:
+    a plus before what is positive, of a difference.
+    """
+    if figure is None:
+        return NOT_MEASURED
+    value, low, high = figure["value"], figure["low"], figure["high"]
+    if value is None or math.isnan(value):
+        return NOT_MEASURABLE
+    form = f"{'+' if sign else ''}.{digits}f"
+    if low is None or high is None or math.isnan(low + high):
+        return format(value, form)
+    return interval(*(format(one, form) for one in (value, low, high)))
+
+
+def grouped(number: float) -> str:
+    """Whole number with its thousands parted by commas."""
+    return f"{number:,.0f}"
+
+
+def counted(number: int, noun: str, nouns: str = "") -> str:
+    """A counted noun: "1 photo", "1,234 photos"; ``nouns`` is the plural where it is not the noun with an s."""
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
+
+
+def megabytes(size_bytes: float, digits: int = 1) -> str:
+    """A size in millions of bytes."""
+    return f"{size_bytes / 1e6:,.{digits}f} MB"
 
 
 MM_PER_INCH = 25.4
@@ -49,7 +121,7 @@ def from_mm(mm: float, unit: Unit) -> float:
 
 
 def to_mm(value: float, unit: Unit) -> float:
-    """What was entered in that unit, in millimeters, to a thousandth of one."""
+    """A length entered in that unit, in millimeters, to a thousandth of one."""
     return round(value * MM_PER_INCH, 3) if unit == "inch" else value
 
 
@@ -66,12 +138,12 @@ def in_both_units(mm: float) -> str:
 def length(mm: float, unit: Unit = "mm") -> str:
     """A length of some millimeters: tenths of a millimeter, or hundredths of an inch, which are as fine."""
     if not math.isfinite(mm):
-        return "not measurable"
+        return NOT_MEASURABLE
     return f"{mm / MM_PER_INCH:.2f}\u00a0in" if unit == "inch" else f"{mm:.1f}\u00a0mm"
 
 
 def area(mm2: float, unit: Unit = "mm") -> str:
     """An area of some square millimeters, as ``length`` gives a length."""
     if not math.isfinite(mm2):
-        return "not measurable"
+        return NOT_MEASURABLE
     return f"{mm2 / MM_PER_INCH**2:.3f}\u00a0in²" if unit == "inch" else f"{mm2:.1f}\u00a0mm²"

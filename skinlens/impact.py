@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from skinlens.errors import ParameterError
+from skinlens.formatting import grouped, interval
+from skinlens.wording.naming import capital
 
 WEEKS = 46
 """Of work in a year."""
@@ -139,7 +141,7 @@ class Impact:
 
 
 def impact(inputs: ImpactInputs) -> Impact:
-    """What follows from the inputs."""
+    """Impact of the inputs."""
     at = {name: inputs.estimate(name) for name in PARAMETERS}
     lesions = Estimate(*(WEEKS * end for end in _ends(at["lesions_per_week"])))
     hours = _product(_difference(at["minutes_before"], at["minutes_with"]), _scaled(lesions, 1 / 60))
@@ -169,7 +171,7 @@ def sensitivity_curve(inputs: ImpactInputs, name: str, values: Sequence[float]) 
 
 @dataclass(frozen=True)
 class CutOff:
-    """What one cut-off does, as measured."""
+    """Rates of one cut-off, as measured."""
 
     cut_off: float
     sensitivity: Estimate
@@ -201,17 +203,21 @@ def at_cut_off(inputs: ImpactInputs, one: CutOff) -> ImpactInputs:
     )
 
 
+MISSED = "melanomas below the cut-off"
+"""Title of ``Impact.melanomas_missed``."""
+
+
 def impact_words(found: Impact) -> tuple[str, ...]:
     """The result in sentences that say what it rests on."""
     hours, avoided = found.hours_saved, found.excisions_avoided
     spent, fewer = ("more" if one.value < 0 else other for one, other in ((hours, "less"), (avoided, "fewer")))
     return (
-        f"Time, under these inputs: {_amount(hours, hours.value < 0)} hours a year {spent} for {found.lesions:,.0f} "
-        "lesions.",
+        f"Time, under these inputs: {_amount(hours, hours.value < 0)} hours a year {spent} for "
+        f"{grouped(found.lesions)} lesions.",
         "Excisions of lesions that are no melanoma, if the cut-off alone decided: "
-        f"{_amount(avoided, avoided.value < 0)} {fewer} a year ({found.excisions_before:,.0f} today).",
-        f"Melanomas below the cut-off: {_amount(found.melanomas_missed, False)} of {found.melanomas:,.0f} a year "
-        f"({found.melanomas_missed_before:,.0f} missed today). No sum of money stands for them.",
+        f"{_amount(avoided, avoided.value < 0)} {fewer} a year ({grouped(found.excisions_before)} today).",
+        f"{capital(MISSED)}: {_amount(found.melanomas_missed, False)} of {grouped(found.melanomas)} a year "
+        f"({grouped(found.melanomas_missed_before)} missed today). No sum of money stands for them.",
         "This is arithmetic on the inputs, no forecast: the cut-off must never decide alone.",
     )
 
@@ -219,8 +225,8 @@ def impact_words(found: Impact) -> tuple[str, ...]:
 def _amount(one: Estimate, turned: bool) -> str:
     """The interval beside the value; counted the other way where the words say "more" of a loss."""
     value, low, high = (-one.value, -one.high, -one.low) if turned else _ends(one)
-    ends = f"{low:,.0f} to {high:,.0f}"
-    return f"{value:,.0f} ({ends})" if f"{low:,.0f}" != f"{high:,.0f}" else f"{value:,.0f}"
+    said, *ends = (grouped(amount) for amount in (value, low, high))
+    return interval(said, *ends) if ends[0] != ends[1] else said
 
 
 def _ends(one: Estimate) -> tuple[float, float, float]:

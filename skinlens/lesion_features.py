@@ -13,8 +13,10 @@ from PIL import Image
 
 from skinlens.criteria import RULE_COLORS
 from skinlens.errors import InvalidEntry
+from skinlens.formatting import rounded_percent
 from skinlens.records import Array, Mask, Outline, Photo
 from skinlens.segmentation.contour import at_equal_distances, catmull_rom, rasterize
+from skinlens.wording.errors import another_photo
 
 SUGGESTION_NOTE = "Suggested from the outline and the photo by rules of thumb; check each and correct it."
 WORKING_SIDE_PX = 320
@@ -55,7 +57,7 @@ Center = Float64[Array, " 2"]
 
 @dataclass(frozen=True)
 class AxisSymmetry:
-    """How far both sides of one axis through the lesion's center differ."""
+    """Difference of both sides of one axis through the lesion's center."""
 
     angle_deg: int
     """From the horizontal, clockwise, 0 to 179."""
@@ -83,7 +85,7 @@ class BorderSegment:
 
 @dataclass(frozen=True)
 class ColorShare:
-    """How much of the lesion has one of the six colors."""
+    """Share of the lesion that has one of the six colors."""
 
     name: str
     share: float
@@ -121,18 +123,18 @@ class AbcdSuggestion:
     def summary(self) -> tuple[str, str, str]:
         """A sentence each on A, B and C, with the numbers."""
         sides = " and ".join(
-            f"{100 * axis.shape:.0f}\u00a0% of the shape and a color difference of {axis.color:.0f}"
+            f"{rounded_percent(axis.shape)} of the shape and a color difference of {axis.color:.0f}"
             for axis in self.axes
         )
         drops = ", ".join(f"{segment.drop:.0f}" for segment in self.segments)
-        seen = [f"{one.name} {100 * one.share:.0f}\u00a0%" for one in self.colors if one.present]
+        seen = [f"{one.name} {rounded_percent(one.share)}" for one in self.colors if one.present]
         return (
             f"A {self.asymmetry} suggested: across its two axes the lesion differs by {sides} (asymmetric above "
-            f"{100 * SHAPE_LIMIT:.0f}\u00a0% or {COLOR_LIMIT:.0f}).",
+            f"{rounded_percent(SHAPE_LIMIT)} or {COLOR_LIMIT:.0f}).",
             f"B {self.border} suggested: color steps at the border of the eight segments: {drops} (abrupt from "
             f"{DROP_LIMIT:.0f}).",
             f"C {self.color_count} suggested: {', '.join(seen) or 'no color on enough of it'} (counted from "
-            f"{100 * COLOR_SHARE_LIMIT:.0f}\u00a0% of the lesion).",
+            f"{rounded_percent(COLOR_SHARE_LIMIT)} of the lesion).",
         )
 
 
@@ -143,7 +145,7 @@ def suggest(photo: Photo, outline: Outline) -> AbcdSuggestion:
         InvalidEntry: the outline is of another photo, or encloses next to nothing.
     """
     if outline.photo_sha256 != photo.sha256:
-        raise InvalidEntry("This outline was made on another photo. Outline this photo again.")
+        raise InvalidEntry(another_photo("outline", outline.photo_sha256, photo.sha256, "Outline"))
     scale = min(1.0, WORKING_SIDE_PX / max(photo.height_px, photo.width_px))
     height, width = (max(1, round(side * scale)) for side in (photo.height_px, photo.width_px))
     small = Image.fromarray(photo.pixels).resize((width, height), Image.Resampling.BOX)

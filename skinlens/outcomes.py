@@ -24,7 +24,7 @@ Z = 1.959963984540054
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was said of one visit: by the clinician, by the model, and by the pathologist."""
+    """Outcome of one visit: by the clinician, by the model, and by the pathologist."""
 
     visit_id: int
     lesion_id: int

@@ -17,10 +17,11 @@ from skinlens.report.change import since_last_visit
 from skinlens.report.content import FIRST_PAGE, Printing, ReportContent
 from skinlens.report.signing import Signing
 from skinlens.store import CaseStore
+from skinlens.wording.maps import EXAMPLE_NOTE
 
 DRAWN = "drawn"
 """Source format of a photo that the program drew."""
-SYNTHETIC = "A drawing by the program: synthetic, not a patient."
+SYNTHETIC = EXAMPLE_NOTE
 
 
 def load_classifier(directory: Path | None = None) -> Classifier:
@@ -52,7 +53,7 @@ def _drawn() -> Photo:
 
 def analyse_photo(photo: Photo, classifier: Classifier) -> Analysis:
     reading = classifier.read(photo)
-    verdict = quality.assess(photo, distance=reading.distance, distance_limit=classifier.familiarity.limit)
+    verdict = quality.assess(photo, distance=reading.distance, distance_limit=classifier.ood.limit)
     return Analysis(photo, verdict, reading.prediction, reading.features)
 
 

@@ -31,7 +31,7 @@ def elsewhere(model: ModelRef) -> dict[str, Mapping[str, Any]]:
 
 
 def at_cutoff(measured: Mapping[str, Any], cutoff: float) -> Mapping[str, Any]:
-    """What an evaluation says of one cut-off for melanoma; empty where it was not measured at that."""
+    """Row of an evaluation at one cut-off for melanoma; empty where it was not measured at that."""
     rows = measured.get("thresholds", {}).get("melanoma", {}).get("rows", ())
     return next((row for row in rows if abs(row["cut_off"] - cutoff) < 1e-12), {})
 

@@ -190,17 +190,17 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Target:
-    """What is explained: one class, or why one class rather than another."""
+    """Target of an explanation: one class, or why one class rather than another."""
 
     label: str
     """Class code."""
-    against: str = ""
+    contrast_with: str = ""
     """Class code; empty: the class by itself."""
 
     @property
     def codes(self) -> tuple[str, ...]:
         """One class code, or two."""
-        return (self.label, self.against) if self.against else (self.label,)
+        return (self.label, self.contrast_with) if self.contrast_with else (self.label,)
 
     @property
     def code(self) -> str:
@@ -213,18 +213,18 @@ class Target:
         return " rather than ".join(BY_CODE[code].name for code in self.codes)
 
     @property
-    def direction(self) -> Float32[Array, " 7"]:
-        """``direction · logits`` is the class's logit, or by how much it exceeds that of the other."""
-        direction = np.zeros(len(CODES), dtype=np.float32)
-        direction[INDEX[self.label]] = 1
-        if self.against:
-            direction[INDEX[self.against]] = -1
-        return direction
+    def logit_weights(self) -> Float32[Array, " 7"]:
+        """``logit_weights · logits`` is the class's logit, or by how much it exceeds that of the other."""
+        weights = np.zeros(len(CODES), dtype=np.float32)
+        weights[INDEX[self.label]] = 1
+        if self.contrast_with:
+            weights[INDEX[self.contrast_with]] = -1
+        return weights
 
     def score(self, values: Array) -> Array:
         """Of one value for each class, shape (n, 7): that of the class, or its lead over the other; shape (n,)."""
         own: Array = values[:, INDEX[self.label]]
-        return own - values[:, INDEX[self.against]] if self.against else own
+        return own - values[:, INDEX[self.contrast_with]] if self.contrast_with else own
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,8 +234,8 @@ class Explanation:
     method: Method
     label: str
     """Class code that is explained, not necessarily the most probable one."""
-    heat: Heatmap
-    """In the square frame of the network's input; ``preprocess.heat_to_photo`` brings it to the photo's frame."""
+    heatmap: Heatmap
+    """In the square frame of the network's input; ``preprocess.heatmap_to_photo`` brings it to the photo's frame."""
     params: Mapping[str, int | float | str]
     """Settings of the method; with ``against``, a class code, if the class is contrasted with another."""
     seed: int | None
@@ -255,7 +255,7 @@ class Explanation:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What was found when one prediction, or one map of it, was put to the test. Small figures, never an array.
+    """Result of a check of one prediction, or of one map of it. Small figures, never an array.
 
     Two checks of one photo with the same kind, class, method and settings are the same one: the later takes the place
     of the earlier, in the session as in the store.
@@ -308,7 +308,7 @@ class Patient:
     pseudonym: str
     birth_year: int | None
     sex: Sex
-    born_earlier: bool = False
+    birth_year_is_upper_bound: bool = False
     """True for a patient who was above 85 at a visit: born in ``birth_year`` or before; the year itself is not kept."""
     version: int = 1
     """Counts the changes of the stored fields, from 1: a write says which version it is based on."""
@@ -326,7 +326,7 @@ class Patient:
         if most_years > MAX_AGE_YEARS:
             return f"{MAX_AGE_YEARS}+"
         least_years = max(0, most_years - 1)
-        if self.born_earlier:
+        if self.birth_year_is_upper_bound:
             return f"{least_years}+"
         if least_years:
             return f"about {least_years}"

@@ -11,7 +11,7 @@ Overlay = Literal["none", "grad_cam", "score_cam", "lime"]
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for the whole case file; the defaults are those of a new one."""
+    """Settings of the whole case file; the defaults are those of a new one."""
 
     clinic_name: str = ""
     clinic_address: str = ""

@@ -5,8 +5,10 @@ A file's name may hold bytes that are no text at all; Python keeps them as lone 
 
 import codecs
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+Say = Callable[[str], None]
+"""What takes a line of a long command's report: ``print``, or a list's ``append``."""
 HANDLER = "skinlens"
 IN_PLAIN: Mapping[str, str] = {
     "\u00a0": " ",

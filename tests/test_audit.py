@@ -4,10 +4,10 @@ from typing import get_args
 
 import pytest
 
-from skinlens import audit
 from skinlens.store.mapping import Subject
 from skinlens.ui.visit.management import change
 from skinlens.ui.visit.report import file_name
+from skinlens.wording import audit
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ from skinlens.inference.patient_context import FEATURES, ContextModel
 from skinlens.inference.release import load_manifest
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.store import CaseStore
-from skinlens.wording import CONTEXT_PRIOR, UNRELIABLE
+from skinlens.wording.quality import UNRELIABLE
+from skinlens.wording.verdict import CONTEXT_PRIOR
 
 pytestmark = pytest.mark.slow
 
@@ -95,11 +96,11 @@ def test_predict_says_of_a_strange_photo_only_that(
     """In words without a probability; in JSON with the figures, marked as not reliable."""
     strict = tmp_path / "weights"
     shutil.copytree(release, strict)
-    with np.load(release / "familiarity.npz") as found:
-        np.savez(strict / "familiarity.npz", **{**found, "limit": np.float32(-1)})
+    with np.load(release / "ood.npz") as found:
+        np.savez(strict / "ood.npz", **{**found, "limit": np.float32(-1)})
     manifest = json.loads((strict / "manifest.json").read_text())
-    changed = (strict / "familiarity.npz").read_bytes()
-    manifest["files"]["familiarity.npz"] |= {"sha256": hashlib.sha256(changed).hexdigest(), "bytes": len(changed)}
+    changed = (strict / "ood.npz").read_bytes()
+    manifest["files"]["ood.npz"] |= {"sha256": hashlib.sha256(changed).hexdigest(), "bytes": len(changed)}
     (strict / "manifest.json").write_text(json.dumps(manifest))
     assert main(["predict", str(photo), "--weights", str(strict)]) == 0
     words = capsys.readouterr().out
@@ -126,11 +127,11 @@ def test_explain_writes_maps_at_the_photos_resolution(
     assert isinstance(result, dict)
     assert [one["method"] for one in result["explanations"]] == ["grad_cam", "score_cam"]
     for one in result["explanations"]:
-        heat = np.load(one["heat"])
-        assert heat.shape == (450, 600)
-        assert heat.dtype == np.float32
-        assert heat.min() >= 0
-        assert heat.max() <= 1
+        heatmap = np.load(one["heat"])
+        assert heatmap.shape == (450, 600)
+        assert heatmap.dtype == np.float32
+        assert heatmap.min() >= 0
+        assert heatmap.max() <= 1
         with Image.open(one["overlay"]) as picture:
             assert picture.width == 600
             assert picture.height > 450  # the color scale, what is shown, and the disclaimer stand below it
@@ -232,11 +233,11 @@ def test_doctor_finds_what_is_wrong(release: Path, tmp_path: Path, capsys: pytes
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     manifest["reference"]["logits"][0] += 1
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    (tmp_path / "familiarity.npz").write_bytes(b"damaged")
+    (tmp_path / "ood.npz").write_bytes(b"damaged")
     assert main(["doctor", "--weights", str(tmp_path)]) == 1
     table = capsys.readouterr().out
     assert table.count("WRONG") == 2
-    assert "familiarity.npz is not the one that was released" in table
+    assert "ood.npz is not the one that was released" in table
     assert "logits differ by 1.000" in table
 
 
@@ -283,8 +284,8 @@ def test_predict_with_what_is_known_of_the_patient(
     if result["reliable"]:
         assert "With age 63, female, trunk:" in words
         assert CONTEXT_PRIOR in words
-    assert main([*asked[:-1], "knee", "--weights", str(weights)]) == 2
-    assert "Nothing is known of the body site 'knee'" in capsys.readouterr().err
+    assert main([*asked[:-1], "moon", "--weights", str(weights)]) == 2
+    assert "Nothing is known of the body site 'moon'" in capsys.readouterr().err
 
 
 def test_everything_is_backed_up_and_restored(
@@ -296,7 +297,7 @@ def test_everything_is_backed_up_and_restored(
     path = Path(said.out.splitlines()[0])
     assert path.parent == tmp_path / "stick"
     assert said.out.splitlines()[1] == "0 cases, 0 photos and maps: written and verified."
-    assert said.err.splitlines()[-1] == "Backing up: 100 %"
+    assert said.err.splitlines()[-1] == "Backing up: 100\u00a0%"
     assert main(["restore", str(path)]) == 2
     assert "(0 cases, 1 patient), and nothing of it was changed" in capsys.readouterr().err
     assert main(["restore", str(path), "--replace"]) == 0

@@ -10,7 +10,7 @@ import pytest
 from skinlens.criteria import CHECKLIST, MAJOR, Abcd, Criteria, PartialAbcd, SevenPoint, abcd_of
 from skinlens.errors import InvalidEntry
 from skinlens.records import ModelRef, Prediction, QualityCheck, QualityReport, Threshold
-from skinlens.wording import criteria_statement
+from skinlens.wording.verdict import criteria_statement
 
 QUARTETS = list(product(range(3), range(9), range(1, 7), range(1, 6)))
 

@@ -2,7 +2,22 @@
 
 import pytest
 
-from skinlens.formatting import duration, length, number, part, percent
+from skinlens.formatting import (
+    counted,
+    decimal,
+    duration,
+    estimate,
+    grouped,
+    length,
+    megabytes,
+    number,
+    part,
+    percent,
+    points,
+    rounded_percent,
+    signed,
+    span,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,3 +59,59 @@ def test_a_share_as_the_nearest_part(share: float, noun: str) -> None:
 )
 def test_a_length_is_said_in_the_unit_that_was_chosen(mm: float, unit: str, words: str) -> None:
     assert length(mm, unit) == words
+
+
+@pytest.mark.parametrize(
+    ("share", "digits", "words"), [(0.253, 0, "25\u00a0%"), (0.253, 1, "25.3\u00a0%"), (None, 0, "–")]
+)
+def test_a_share_that_need_not_be_told_from_certainty(share: float | None, digits: int, words: str) -> None:
+    assert rounded_percent(share, digits) == words
+
+
+def test_a_change_has_its_sign() -> None:
+    assert [points(0.041), points(-0.041)] == ["+4.1 points", "−4.1 points"]
+    assert [signed(3.4), signed(-3.4), signed(-0.4)] == ["+3", "-3", "0"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        ("0.680", "0.745", "0.680–0.745"),
+        ("1,200", "1,300", "1,200–1,300"),
+        ("-0.010", "0.020", "-0.010 to 0.020"),
+        ("1.0\u00a0%", "2.0\u00a0%", "1.0\u00a0% to 2.0\u00a0%"),
+    ],
+)
+def test_a_dash_never_stands_before_a_minus_or_between_units(low: str, high: str, words: str) -> None:
+    assert span(low, high) == words
+
+
+@pytest.mark.parametrize(
+    ("figure", "words"),
+    [
+        ((0.712, 0.68, 0.745), "0.712 (0.680–0.745)"),
+        ((0.012, -0.01, 0.034), "0.012 (-0.010 to 0.034)"),
+        ((0.5, None, None), "0.500"),
+        ((0.5, float("nan"), float("nan")), "0.500"),
+        ((None, None, None), "not measurable"),
+        (None, "not measured"),
+    ],
+)
+def test_an_estimate_has_its_interval_in_brackets(figure: tuple[float | None, ...] | None, words: str) -> None:
+    assert estimate(dict(zip(("value", "low", "high"), figure, strict=True)) if figure else None) == words
+
+
+def test_a_difference_has_its_sign_at_both_ends() -> None:
+    assert estimate({"value": 0.012, "low": -0.01, "high": 0.034}, sign=True) == "+0.012 (-0.010 to +0.034)"
+
+
+def test_counts_sizes_and_decimals() -> None:
+    assert [counted(1, "photo"), counted(0, "photo"), counted(1234, "visit")] == ["1 photo", "0 photos", "1,234 visits"]
+    assert counted(2, "photo or map", "photos or maps") == "2 photos or maps"
+    assert [grouped(1234567), megabytes(14_250_000), decimal(0.71249), decimal(None)] == [
+        "1,234,567",
+        "14.2 MB",
+        "0.712",
+        "–",
+    ]
+    assert [duration(12.34, 1), duration(1234.0, 1)] == ["12.3 ms", "1.23 s"]

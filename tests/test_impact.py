@@ -65,7 +65,7 @@ def test_the_words_promise_nothing_and_name_what_is_lost() -> None:
     said = impact_words(impact(ImpactInputs(YEAR, {"specificity": (0.65, 0.75)})))
     assert said == (
         "Time, under these inputs: 58 hours a year less for 2,300 lesions.",
-        "Excisions of lesions that are no melanoma, if the cut-off alone decided: 207 (104 to 311) fewer a year (828 "
+        "Excisions of lesions that are no melanoma, if the cut-off alone decided: 207 (104–311) fewer a year (828 "
         "today).",
         "Melanomas below the cut-off: 12 of 230 a year (23 missed today). No sum of money stands for them.",
         "This is arithmetic on the inputs, no forecast: the cut-off must never decide alone.",

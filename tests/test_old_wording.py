@@ -25,6 +25,12 @@ OLD = (
     r"for whom it does better", r"tick a row", r"the chosen case", r"holds no pseudonym", r"score-cam likewise",
     r"look closer", r"what was measured", r"width of the skin in the photo", r"(?-i:Recheck)|\brecheck\b(?!['$])(?!$)",
     r"whatever else you see", r"alike to the model", r", or more,", r"^[A-D]: [a-z]", r"save changes", r"save criteria",
+    r"patterns tried", r"trials at most", r"^patches$", r"steady enough", r"explained score", r"sampling of trials",
+    r"(?:quick|exact) form", r"how many of each kind", r"answered only where it is surest",
+    r"^pictures of other things",
+    r"^sets of classes", r"are its probabilities right",
+    r"^how well it does$", r"trail of changes",
+    r"visits of this lesion", r"reduced to 8 bits", r"^AUC, ", r"heat map for",
 )  # fmt: skip
 """Each as a regular expression, looked for without regard to capitals."""
 BRITISH = r"\b\w*(?:colour|centre|grey|behaviour|millimetre|favour|licence)\w*|\bartefacts?\b"

@@ -33,32 +33,34 @@ def test_floors_by_hand() -> None:
     probs = np.concatenate([probs_of(nine, 0), probs_of(nineteen, 1), probs_of(eight, 4)])
     truth = np.repeat([0, 1, 4], [9, 19, 8])
     rule = fit_conformal_sets(truth, probs, "36 photos", level=0.9)
-    assert rule.floors[0] == pytest.approx(0.31)
-    assert rule.floors[1] == pytest.approx(0.10)
-    assert rule.floors[4] == 0, "eight photos cannot rule melanoma out at 90 %"
-    assert rule.floors[6] == 0, "nor can none"
+    assert rule.class_thresholds[0] == pytest.approx(0.31)
+    assert rule.class_thresholds[1] == pytest.approx(0.10)
+    assert rule.class_thresholds[4] == 0, "eight photos cannot rule melanoma out at 90 %"
+    assert rule.class_thresholds[6] == 0, "nor can none"
 
 
 def test_a_set_by_hand() -> None:
     """Melanoma and nevus reach their floors; keratosis does not, and is in as it is more probable than melanoma."""
     rule = ConformalSets(0.9, (0.2, 0.2, 0.5, 0.9, 0.1, 0.3, 0.9), "these")
-    one = rule.set_of(np.array([0.05, 0.05, 0.3, 0.02, 0.15, 0.4, 0.03]))
+    one = rule.predict_set(np.array([0.05, 0.05, 0.3, 0.02, 0.15, 0.4, 0.03]))
     assert one.codes == ("nv", "bkl", "mel")
     assert (one.level, one.calibrated_on) == (0.9, "these")
     # No class reaches its floor: the most probable one still stands there.
-    assert rule.set_of(np.array([0.05, 0.05, 0.45, 0.2, 0.05, 0.15, 0.05])).codes == ("bkl",)
+    assert rule.predict_set(np.array([0.05, 0.05, 0.45, 0.2, 0.05, 0.15, 0.05])).codes == ("bkl",)
 
 
 @given(st.lists(st.floats(0, 1), min_size=7, max_size=7), st.lists(st.integers(1, 100), min_size=7, max_size=7))
-def test_no_class_that_is_left_out_is_more_probable_than_one_held(floors: list[float], weights: list[int]) -> None:
+def test_no_class_that_is_left_out_is_more_probable_than_one_held(
+    class_thresholds: list[float], weights: list[int]
+) -> None:
     """And every class that reaches its floor is in: what the floors promise stays."""
-    rule, probs = ConformalSets(0.9, tuple(floors), "these"), np.array(weights) / sum(weights)
-    held = set(rule.set_of(probs).codes)
+    rule, probs = ConformalSets(0.9, tuple(class_thresholds), "these"), np.array(weights) / sum(weights)
+    held = set(rule.predict_set(probs).codes)
     inside = np.array([code in held for code in CODES])
-    assert inside[probs >= floors].all()
+    assert inside[probs >= class_thresholds].all()
     assert inside[probs.argmax()]
     assert inside.all() or probs[~inside].max() < probs[inside].min()
-    reaching = (probs >= floors) | (probs == probs.max())
+    reaching = (probs >= class_thresholds) | (probs == probs.max())
     assert probs[inside].min() == probs[reaching].min(), "and no further class than that needs"
 
 
@@ -72,10 +74,10 @@ def test_each_class_is_covered_as_often_as_promised(level: float) -> None:
         truth = np.repeat([4, 5], 2 * count)
         probs = softmax(random.normal(0, 1, (len(truth), 7)) + np.eye(7)[truth])
         fitting = np.tile(np.arange(2 * count) < count, 2)
-        floors = fit_conformal_sets(truth[fitting], probs[fitting], "", level).floors
+        class_thresholds = fit_conformal_sets(truth[fitting], probs[fitting], "", level).class_thresholds
         for place, position in enumerate((4, 5)):
             rest = ~fitting & (truth == position)
-            covered[place] += (probs[rest, position] >= floors[position]).mean()
+            covered[place] += (probs[rest, position] >= class_thresholds[position]).mean()
     error = 3 * np.sqrt(level * (1 - level) / count / draws) + 3 * np.sqrt(level * (1 - level) / (count * draws))
     assert (covered / draws >= level - error).all()
     assert (covered / draws <= level + 1 / (count + 1) + error).all()
@@ -111,7 +113,7 @@ def test_a_release_carries_its_rule_and_each_prediction_its_set(release: Path) -
     stated = load_manifest(release).content["prediction_set"]
     assert stated["photos"] == dict.fromkeys(CODES, 2)  # of three in val: a half, rounded up
     assert stated["calibrated_on"] == "14 photos of val"
-    assert set(stated["floors"].values()) == {0.0}, "two photos rule nothing out at 90 %"
+    assert set(stated["class_thresholds"].values()) == {0.0}, "two photos rule nothing out at 90 %"
     prediction = load_classifier(release).predict(photo_from_pixels(draw_synthetic_lesion(), "drawn"))
     assert prediction.prediction_set is not None
     assert set(prediction.prediction_set.codes) == set(CODES)

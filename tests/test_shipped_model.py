@@ -13,7 +13,7 @@ from skinlens.imaging.preprocess import to_batch
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.inference.classifier import Classifier, load_classifier
 from skinlens.inference.engine import RUN
-from skinlens.inference.release import SHIPPED, load_manifest
+from skinlens.inference.release import BUNDLED, load_manifest
 from skinlens.records import Batch, Logits, QualityReport
 from tests.closeness import NETWORK, assert_near
 
@@ -27,8 +27,8 @@ def classifier() -> Classifier:
 
 def verdict(classifier: Classifier, pixels: np.ndarray) -> QualityReport:
     photo = photo_from_pixels(np.ascontiguousarray(pixels), "PNG")
-    _, distance = classifier.predict_with_distance(photo)
-    return quality.assess(photo, distance=distance, distance_limit=classifier.familiarity.limit)
+    distance = classifier.read(photo).distance
+    return quality.assess(photo, distance=distance, distance_limit=classifier.ood.limit)
 
 
 def test_the_release_keeps_its_promises() -> None:
@@ -40,8 +40,8 @@ def test_the_release_keeps_its_promises() -> None:
     assert parity["float"]["balanced_accuracy"] - parity["int8"]["balanced_accuracy"] <= 0.01
     assert parity["int8"]["ece"] <= 0.06
     assert manifest["melanoma_threshold"]["sensitivity"] >= 0.90
-    served = (manifest["backbones"]["int8"], manifest["head"], manifest["familiarity"], "manifest.json")
-    assert sum((SHIPPED / name).stat().st_size for name in served) <= 6_000_000
+    served = (manifest["backbones"]["int8"], manifest["head"], manifest["ood"], "manifest.json")
+    assert sum((BUNDLED / name).stat().st_size for name in served) <= 6_000_000
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,9 @@ import pytest
 
 from skinlens.labels import CODES
 from skinlens.records import ModelRef, Prediction, PredictionSet, QualityCheck, QualityReport, Threshold
-from skinlens.wording import (
-    UNRELIABLE,
+from skinlens.wording.quality import UNRELIABLE, check_words
+from skinlens.wording.verdict import (
     agreement,
-    check_words,
     cutoff_promise,
     set_remark,
     set_statement,

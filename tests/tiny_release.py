@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from skinlens.imaging.preprocess import InputSpec
-from skinlens.imaging.quality import Familiarity, fit_familiarity
+from skinlens.imaging.quality import MahalanobisOOD, fit_ood
 from skinlens.labels import CODES
 from skinlens.networks.student import StudentConfig
 from skinlens.quantization.release_builder import export
@@ -26,7 +26,7 @@ RECIPE = Recipe(
     pretrained=False,
     compile=False,
     frozen_stages=0,
-    average_decay=0.5,
+    ema_decay=0.5,
     student=StudentConfig(fused_channels=16, hidden=8, drop_path=0.0),
     input=InputSpec(size_px=64, detail_px=48),
     distillation=Distillation(view_px=64),
@@ -53,11 +53,11 @@ def draw_dataset(folder: Path, seed: int, photos_per_class: int) -> list[Entry]:
     return entries
 
 
-def _lenient(*features: Any) -> Familiarity:
+def _lenient(*features: Any) -> MahalanobisOOD:
     """Twice as far as the export would allow: the drawn lesions of the tests are no blots, and on another processor or
     number of threads the network differs enough to take some of them for strange.
     """
-    fitted = fit_familiarity(*features)
+    fitted = fit_ood(*features)
     return replace(fitted, limit=2 * fitted.limit)
 
 
@@ -69,7 +69,7 @@ def make_release(folder: Path) -> Path:
     jaxtyping.config.update("jaxtyping_disable", True)  # torch's tracer makes tensors of the sizes that are checked
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("skinlens.quantization.release_builder.fit_familiarity", _lenient)
+            patch.setattr("skinlens.quantization.release_builder.fit_ood", _lenient)
             return export(
                 folder / "run",
                 training,

@@ -14,7 +14,7 @@ from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_te
 
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import InputSpec, to_batch
-from skinlens.imaging.quality import Familiarity
+from skinlens.imaging.quality import MahalanobisOOD
 from skinlens.inference.classifier import Classifier
 from skinlens.inference.engine import Engine, ExitLayer, Exits, Head
 from skinlens.labels import CODES
@@ -90,8 +90,8 @@ def _classifier(path: Path, student: Student) -> Classifier:
         ExitLayer(parts["exit_2_weight"], parts["exit_2_bias"], 0.5, 0.6),
     )
     engine = Engine(path, head_of(student), SPEC, ModelRef("tiny", "0", "0" * 64), exits=exits)
-    familiarity = Familiarity(np.zeros(CHANNELS, np.float32), np.eye(CHANNELS, dtype=np.float32), 1.0)
-    return Classifier(engine, 1.5, Threshold(0.2, 0.9, 0.7, "val"), familiarity)
+    ood = MahalanobisOOD(np.zeros(CHANNELS, np.float32), np.eye(CHANNELS, dtype=np.float32), 1.0)
+    return Classifier(engine, 1.5, Threshold(0.2, 0.9, 0.7, "val"), ood)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skinlens.batch.rows import FEATURES, Result, Row
+from skinlens.batch.result_row import FEATURES, Result, Row
 from skinlens.errors import BatchError
 
 SUFFIX = ".unfinished"

@@ -14,7 +14,7 @@ from skinlens.batch import journal, table
 from skinlens.batch.journal import Journal
 from skinlens.batch.reader import Outcome, ReadPhoto
 from skinlens.batch.readers import Readers, cores
-from skinlens.batch.rows import Result, Row, failed, filled
+from skinlens.batch.result_row import Result, Row, failed, filled
 from skinlens.batch.sources import Entry, Source
 from skinlens.errors import BatchError
 from skinlens.inference.classifier import Classifier
@@ -123,7 +123,7 @@ class Batch:
     def _settings(self) -> dict[str, str]:
         return {
             "source": self.source.name,
-            "model": self.classifier.engine.stamp.sha256,
+            "model": self.classifier.engine.model_ref.sha256,
             "version of SkinLens": __version__,
             "choice of --features": "yes" if self.features else "no",
         }

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from skinlens import __version__
-from skinlens.batch.rows import COLUMNS, FEATURES, Row
+from skinlens.batch.result_row import COLUMNS, FEATURES, Row
 from skinlens.errors import BatchError
 from skinlens.labels import DISCLAIMER
 

@@ -15,7 +15,7 @@ from jaxtyping import Float64
 from skinlens.checks.contract import Comparison, Found, Row
 from skinlens.errors import SkinLensError
 from skinlens.explain import METHODS
-from skinlens.formatting import part
+from skinlens.formatting import decimal, part, rounded_percent
 from skinlens.records import Array, CheckResult, Explanation, Heatmap, Mask, Method
 
 HOTTEST = 0.2
@@ -44,11 +44,11 @@ CHANCE = HOTTEST / (2 - HOTTEST)
 HOTTEST_PART = f"hottest {part(HOTTEST)}"
 SHARED_HELP = (
     f"of the area that either map has in its {HOTTEST_PART}, how much both have. 100 % is the same area, about "
-    f"{100 * CHANCE:.0f} % is chance, 0 % is apart."
+    f"{rounded_percent(CHANCE)} is chance, 0 % is apart."
 )
 SAME_AREA_HELP = (
-    f"From {100 * SAME_AREA:.0f} % on they count as the same area: each then shares "
-    f"{100 * 2 * SAME_AREA / (1 + SAME_AREA):.0f} % of its own."
+    f"From {rounded_percent(SAME_AREA)} on they count as the same area: each then shares "
+    f"{rounded_percent(2 * SAME_AREA / (1 + SAME_AREA))} of its own."
 )
 """What ``hottest_iou`` and its limit mean, for the reader of a table."""
 
@@ -101,15 +101,15 @@ class AgreementCheck(Comparison):
     help = f"""
 **Same order of heat**: rank correlation of all pixels. 1 is the same order from cold to hot, 0 unrelated, -1 reversed.
 
-**{HOTTEST_PART.capitalize()} shared**: {SHARED_HELP} {SAME_AREA_HELP} From {100 * OVERLAP:.0f} % on they overlap in
-part.
+**{HOTTEST_PART.capitalize()} shared**: {SHARED_HELP} {SAME_AREA_HELP} From {rounded_percent(OVERLAP)} on they overlap
+in part.
 
 **Centers apart**: between the centers of the hottest areas, in % of the picture's diagonal. 0 % is the same center.
 
 Agreement does not make a map right. Grad-CAM and Score-CAM read the same inner patterns of the network: on
 {STUDIED_PHOTOS} photos of the validation set they always pointed to the same area, and so did, in
-{100 * MISMATCHED_AGREE:.0f} % of the pairs, their maps of two *different* photos, because lesions lie in the middle.
-That LIME points to the same area is rare, and says more.
+{rounded_percent(MISMATCHED_AGREE)} of the pairs, their maps of two *different* photos, because lesions lie in the
+middle. That LIME points to the same area is rare, and says more.
 """
     columns = ("Maps", "Same order of heat", f"{HOTTEST_PART.capitalize()} shared", "Centers apart, of the diagonal")
     in_line = True
@@ -125,9 +125,9 @@ That LIME points to the same area is rare, and says more.
         return [
             (
                 f"{METHODS[pair.first].title} and {METHODS[pair.second].title}",
-                f"{pair.spearman:.2f}",
-                f"{100 * pair.hottest_iou:.0f} %",
-                f"{pair.center_distance_percent:.0f} %",
+                decimal(pair.spearman, 2),
+                rounded_percent(pair.hottest_iou),
+                rounded_percent(pair.center_distance_percent / 100),
             )
             for pair in _pairs(results)
         ]
@@ -155,9 +155,9 @@ def agree(explanations: Sequence[Explanation]) -> Agreement:
         SkinLensError: fewer than two maps, two of one method, or maps of different photos, classes or models.
     """
     _require_comparable(explanations)
-    telling = [one for one in explanations if np.ptp(one.heat) > 0]
+    telling = [one for one in explanations if np.ptp(one.heatmap) > 0]
     pairs = tuple(_pair(one, other) for one, other in combinations(telling, 2))
-    silent = [one for one in explanations if np.ptp(one.heat) == 0]
+    silent = [one for one in explanations if np.ptp(one.heatmap) == 0]
     verdict = " ".join([*(_silence(one) for one in silent), _verdict([one.method for one in telling], pairs)])
     first = explanations[0]
     return Agreement(first.photo_sha256, first.label, pairs, tuple(one.method for one in silent), verdict)
@@ -173,23 +173,23 @@ def spearman(one: Heatmap, other: Heatmap) -> float:
     return float(np.corrcoef(mean_ranks(one), mean_ranks(other))[0, 1])
 
 
-def mean_ranks(heat: Heatmap) -> Float64[Array, " n"]:
+def mean_ranks(heatmap: Heatmap) -> Float64[Array, " n"]:
     """Rank of each pixel from 1, coldest first; equal pixels share the mean of the ranks that they take up."""
-    _, which, counts = np.unique(heat.ravel(), return_inverse=True, return_counts=True)
+    _, which, counts = np.unique(heatmap.ravel(), return_inverse=True, return_counts=True)
     ranks: Float64[Array, " n"] = (np.cumsum(counts) - (counts - 1) / 2)[which]
     return ranks
 
 
-def hottest(heat: Heatmap) -> Mask:
+def hottest(heatmap: Heatmap) -> Mask:
     """The hottest ``HOTTEST`` of the pixels, of those with any heat.
 
     What ties with the last of them is in as well, so that no place is preferred and the area can be larger than a fifth
     (LIME's patches are equal inside). Zero is "none" and never hot, so the area can be smaller, and that of a map
     without evidence is nothing.
     """
-    count = int(np.ceil(HOTTEST * heat.size))
-    least = np.partition(heat.ravel(), -count)[-count]
-    return np.asarray((heat >= least) & (heat > 0))
+    count = int(np.ceil(HOTTEST * heatmap.size))
+    least = np.partition(heatmap.ravel(), -count)[-count]
+    return np.asarray((heatmap >= least) & (heatmap > 0))
 
 
 def hottest_iou(one: Heatmap, other: Heatmap) -> float:
@@ -208,14 +208,14 @@ def center_distance_percent(one: Heatmap, other: Heatmap) -> float:
     Of the hottest areas and not of the whole maps: faint heat all over draws every center towards the middle.
     Neither map may be without heat.
     """
-    apart = np.subtract(heat_center(one), heat_center(other))
+    apart = np.subtract(heatmap_center(one), heatmap_center(other))
     return float(100 * np.hypot(*apart) / np.hypot(*one.shape))
 
 
-def heat_center(heat: Heatmap) -> tuple[float, float]:
+def heatmap_center(heatmap: Heatmap) -> tuple[float, float]:
     """Center of mass of the hottest area, in pixels down and to the right of the first pixel's center."""
-    weights = np.where(hottest(heat), heat, 0).astype(np.float64)
-    down, right = np.indices(heat.shape)
+    weights = np.where(hottest(heatmap), heatmap, 0).astype(np.float64)
+    down, right = np.indices(heatmap.shape)
     return float((weights * down).sum() / weights.sum()), float((weights * right).sum() / weights.sum())
 
 
@@ -226,7 +226,7 @@ def _require_comparable(explanations: Sequence[Explanation]) -> None:
         ("photo", {one.photo_sha256 for one in explanations}),
         ("class", {one.target for one in explanations}),
         ("model", {one.model.sha256 for one in explanations}),
-        ("size", {one.heat.shape for one in explanations}),
+        ("size", {one.heatmap.shape for one in explanations}),
     ):
         if len(found) > 1:
             raise SkinLensError(
@@ -241,15 +241,15 @@ def _pair(one: Explanation, other: Explanation) -> PairAgreement:
     return PairAgreement(
         one.method,
         other.method,
-        spearman(one.heat, other.heat),
-        hottest_iou(one.heat, other.heat),
-        center_distance_percent(one.heat, other.heat),
+        spearman(one.heatmap, other.heatmap),
+        hottest_iou(one.heatmap, other.heatmap),
+        center_distance_percent(one.heatmap, other.heatmap),
     )
 
 
 def _silence(explanation: Explanation) -> str:
     title = METHODS[explanation.method].title
-    if explanation.heat.any():
+    if explanation.heatmap.any():
         return f"{title} is the same everywhere and points to no place."
     return f"{title} found no evidence for this class."
 

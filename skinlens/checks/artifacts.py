@@ -99,7 +99,7 @@ not by how much a real ruler or real hair would pull it.
 
 
 def over_the_cutoff(check: CheckResult) -> list[str]:
-    """What moved the probability of melanoma across its cut-off in at least one drawing, in words."""
+    """Artifacts that moved the probability of melanoma across its cut-off in at least one drawing, in words."""
     before, threshold = check.figures["prob"], check.figures["threshold"]
     return [
         TITLES[one["artefact"]].lower()

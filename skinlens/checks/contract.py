@@ -15,7 +15,7 @@ import numpy as np
 
 from skinlens import clock
 from skinlens.errors import SkinLensError
-from skinlens.explain import AGAINST, METHODS
+from skinlens.explain import CONTRAST_WITH, METHODS
 from skinlens.inference.classifier import Classifier
 from skinlens.records import CheckResult, Explanation, ModelRef, Outline, Photo, Progress, Target
 
@@ -25,7 +25,7 @@ NONE: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """What is put to the test: a photo, the model that read it, and maps and outline as far as a check needs them."""
+    """Subject of a check: a photo, the model that read it, and maps and outline as far as a check needs them."""
 
     classifier: Classifier
     photo: Photo
@@ -36,7 +36,7 @@ class Subject:
 
 
 class Found(NamedTuple):
-    """What a check measured. Small figures, never an array: only what JSON holds."""
+    """Measurement of a check. Small figures, never an array: only what JSON holds."""
 
     figures: Mapping[str, Any]
     settings: Mapping[str, Any] = NONE
@@ -76,7 +76,7 @@ class Check(ABC):
 
     @abstractmethod
     def compute(self, subject: Subject, progress: Progress | None = None) -> tuple[CheckResult, ...]:
-        """All that is found. ``progress`` is told the fraction done, 0 to 1. Raises SkinLensError, Cancelled."""
+        """Run the check. ``progress`` is told the fraction done, 0 to 1. Raises SkinLensError, Cancelled."""
 
     @abstractmethod
     def summary(self, result: CheckResult) -> str:
@@ -87,7 +87,7 @@ class Check(ABC):
         return []
 
     def note(self, results: Sequence[CheckResult]) -> str:  # noqa: ARG002  of a check with a note
-        """What stands below the table."""
+        """Note below the table."""
         return ""
 
     def current(self, result: CheckResult) -> bool:
@@ -122,7 +122,7 @@ class PhotoCheck(Check):
 
     @abstractmethod
     def measure(self, subject: Subject, progress: Progress) -> Found:
-        """What is found of ``subject.photo``."""
+        """Measurement of ``subject.photo``, or of one of ``subject.maps``."""
 
     def compute(self, subject: Subject, progress: Progress | None = None) -> tuple[CheckResult, ...]:
         told = progress or (lambda _: None)
@@ -138,7 +138,7 @@ class Comparison(Check):
 
     @abstractmethod
     def compare(self, maps: Sequence[Explanation]) -> Found:
-        """What is found of maps of one photo. Raises SkinLensError where they cannot be compared."""
+        """Measurement of maps of one photo. Raises SkinLensError where they cannot be compared."""
 
     def of(self, maps: Sequence[Explanation]) -> CheckResult:
         """The same as a result. ``maps``: one or more."""
@@ -168,7 +168,7 @@ class MapCheck(OfMaps):
 
     @abstractmethod
     def measure(self, subject: Subject, explanation: Explanation, progress: Progress) -> Found:
-        """What is found of one of ``subject.maps``."""
+        """Measurement of ``subject.photo``, or of one of ``subject.maps``."""
 
     def compute(self, subject: Subject, progress: Progress | None = None) -> tuple[CheckResult, ...]:
         """Of each map, which may be none that is the same everywhere: each has an equal share of the progress."""
@@ -201,7 +201,7 @@ def require_same_photo(subject: Subject, explanation: Explanation) -> None:
     title = METHODS[explanation.method].title
     for what, expected, found in (
         ("photo", subject.photo.sha256, explanation.photo_sha256),
-        ("model", subject.classifier.engine.stamp.sha256, explanation.model.sha256),
+        ("model", subject.classifier.engine.model_ref.sha256, explanation.model.sha256),
     ):
         if expected != found:
             raise SkinLensError(
@@ -213,19 +213,19 @@ def require_same_photo(subject: Subject, explanation: Explanation) -> None:
 def require_checkable(subject: Subject, explanation: Explanation) -> None:
     """The same, and refuse a map that points nowhere."""
     require_same_photo(subject, explanation)
-    if np.ptp(explanation.heat) == 0:
+    if np.ptp(explanation.heatmap) == 0:
         title = METHODS[explanation.method].title
         raise SkinLensError(f"{title} cannot be checked: its map is the same everywhere, so it points nowhere.")
 
 
 def outline_settings(outline: Outline) -> dict[str, Any]:
-    """What tells one outline from another, ready for JSON."""
+    """Identity of an outline, ready for JSON."""
     return {"made_by": outline.made_by, "points": [list(point) for point in outline.points]}
 
 
 def target_of(result: CheckResult) -> Target:
-    """What the tested map explains. The result must be about a class."""
-    return Target(result.label, str(result.settings.get("map", {}).get(AGAINST, "")))
+    """Target of the map that was tested. The result must be about a class."""
+    return Target(result.label, str(result.settings.get("map", {}).get(CONTRAST_WITH, "")))
 
 
 def _outline_of(subject: Subject) -> Outline:
@@ -241,7 +241,7 @@ def _outline_of(subject: Subject) -> Outline:
 
 
 def _origin(subject: Subject) -> tuple[str, ModelRef]:
-    return subject.photo.sha256, subject.classifier.engine.stamp
+    return subject.photo.sha256, subject.classifier.engine.model_ref
 
 
 def _since(started: float) -> float:

@@ -34,7 +34,7 @@ field, from two 3×3 convolutions, the first with stride 2, and two poolings of 
 
 
 def reads(stage: Stage, size_px: int) -> str:
-    """What an answer is made from, for a network whose input is ``size_px`` square."""
+    """Receptive field of an answer in words, for a network whose input is ``size_px`` square."""
     return {
         "exit_1": "A small branch of the network that sees color and texture in patches: each is "
         f"about {_article(part(PATCH_PX / size_px))} of the picture across, {PATCH_PX} of {size_px} px.",
@@ -122,7 +122,8 @@ def depth_maps(classifier: Classifier, photo: Photo, target: Target) -> tuple[At
         (output.fused, engine.head),
     )
     return tuple(
-        weighted(maps[0], layer.channel_gradient(maps, target.direction), engine.spec.size_px) for maps, layer in read
+        weighted(maps[0], layer.channel_gradient(maps, target.logit_weights), engine.spec.size_px)
+        for maps, layer in read
     )
 
 

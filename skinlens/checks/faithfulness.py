@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float32, Float64, Int
 
 from skinlens.checks.contract import Found, MapCheck, Row, Subject, target_of
 from skinlens.explain import seed_of
-from skinlens.formatting import percent
+from skinlens.formatting import percent, rounded_percent
 from skinlens.imaging.preprocess import to_batch
 from skinlens.inference.classifier import Classifier
 from skinlens.labels import INDEX
@@ -78,9 +78,9 @@ and the check tells less.
         def score(batch: Batch) -> Float64[Array, " n"]:
             return score_of(classifier, explanation.target, batch)
 
-        ends = score(np.stack([sharp, blurred, sharp * explanation.heat + blurred * (1 - explanation.heat)]))
-        orders = [order_of(explanation.heat)]
-        orders += [order_of(one) for one in random_maps(explanation.heat, seed, RANDOM_MAPS)]
+        ends = score(np.stack([sharp, blurred, sharp * explanation.heatmap + blurred * (1 - explanation.heatmap)]))
+        orders = [order_of(explanation.heatmap)]
+        orders += [order_of(one) for one in random_maps(explanation.heatmap, seed, RANDOM_MAPS)]
         curves = []
         for done, order in enumerate(orders, start=1):
             curves.append(deletion_insertion(sharp, blurred, order, (float(ends[0]), float(ends[1])), score))
@@ -101,7 +101,7 @@ and the check tells less.
         return (
             f"{percent(found['deletion'])} (chance {percent(found['random_deletion_mean'])})",
             f"{percent(found['insertion'])} (chance {percent(found['random_insertion_mean'])})",
-            f"{100 * found['average_drop']:.0f} %",
+            rounded_percent(found["average_drop"]),
             "better than chance" if found["better_than_chance"] else "not clearly better than chance",
         )
 
@@ -137,7 +137,7 @@ class CurveAUC:
 
 def score_of(classifier: Classifier, target: Target, batch: Batch) -> Float64[Array, " n"]:
     """The calibrated probability of the target's class; for a class against another, its share of what the two have."""
-    if not target.against:
+    if not target.contrast_with:
         return classifier.probs(batch)[:, INDEX[target.label]].astype(np.float64)
     lead = target.score(classifier.engine.logits(batch)).astype(np.float64) / classifier.temperature
     return np.asarray(1 / (1 + np.exp(-lead)))
@@ -168,23 +168,23 @@ def area(first: float, between: Float64[Array, " n"], last: float) -> float:
     return float((first / 2 + between.sum() + last / 2) / (len(between) + 1))
 
 
-def order_of(heat: Heatmap) -> Order:
+def order_of(heatmap: Heatmap) -> Order:
     """From hot to cold. Equal pixels: first those with the hotter surroundings, so that no order runs from the top."""
-    around = blur(heat, BLUR * len(heat))
-    order = np.empty(heat.size, dtype=np.int64)
-    order[np.lexsort((-around.ravel(), -heat.ravel()))] = np.arange(heat.size)
-    return order.reshape(heat.shape)
+    around = blur(heatmap, BLUR * len(heatmap))
+    order = np.empty(heatmap.size, dtype=np.int64)
+    order[np.lexsort((-around.ravel(), -heatmap.ravel()))] = np.arange(heatmap.size)
+    return order.reshape(heatmap.shape)
 
 
-def random_maps(heat: Heatmap, seed: int, count: int) -> Iterator[Heatmap]:
-    """Maps that are as rough as ``heat`` and have their heat in random places.
+def random_maps(heatmap: Heatmap, seed: int, count: int) -> Iterator[Heatmap]:
+    """Maps that are as rough as ``heatmap`` and have their heat in random places.
 
     The strength of each spatial frequency is kept and its phase drawn anew: the surrogates of Theiler et al., "Testing
     for Nonlinearity in Time Series: the Method of Surrogate Data", 1992. The map is mirrored to twice its side before,
     so that its opposite edges meet; a quarter is handed out. Only the order of the pixels has a meaning.
     """
-    side = len(heat)
-    strength = np.abs(np.fft.fft2(np.pad(heat - heat.mean(), (0, side), mode="symmetric")))
+    side = len(heatmap)
+    strength = np.abs(np.fft.fft2(np.pad(heatmap - heatmap.mean(), (0, side), mode="symmetric")))
     random = np.random.default_rng(seed)
     for _ in range(count):
         noise = np.fft.fft2(random.normal(size=strength.shape))  # of real numbers, so the result is real again

@@ -15,6 +15,7 @@ import numpy as np
 
 from skinlens.checks.contract import Found, MapCheck, Row, Subject
 from skinlens.errors import SkinLensError
+from skinlens.formatting import rounded_percent
 from skinlens.records import CheckResult, Explanation, Heatmap, Mask, Progress
 from skinlens.segmentation.contour import mask_in_view
 
@@ -64,7 +65,7 @@ A map that looks at the lesion is not right for that alone, and what surrounds a
         inside = mask_in_view(subject.outline, subject.photo, subject.classifier.engine.spec)
         if not inside.any():
             raise SkinLensError("The outline encloses nothing of what the model sees. Draw it anew.")
-        found = measure(explanation.heat, inside)
+        found = measure(explanation.heatmap, inside)
         return Found(
             {"inside": found.inside, "area": found.area, "pointing": found.pointing_game, "verdict": found.verdict}
         )
@@ -72,35 +73,35 @@ A map that looks at the lesion is not right for that alone, and what surrounds a
     def row(self, result: CheckResult) -> Row:
         found = result.figures
         point = {0.0: "outside", 1.0: "inside"}.get(
-            found["pointing"], f"{100 * found['pointing']:.0f} % of them inside"
+            found["pointing"], f"{rounded_percent(found['pointing'])} of them inside"
         )
-        inside = f"{100 * found['inside']:.0f} % (lesion: {100 * found['area']:.0f} %)"
+        inside = f"{rounded_percent(found['inside'])} (lesion: {rounded_percent(found['area'])})"
         return inside, point, found["verdict"]
 
     def summary(self, result: CheckResult) -> str:
         found, outline = result.figures, result.settings["outline"]
         where = "inside" if found["pointing"] > 0.5 else "outside"
         return (
-            f"{100 * found['inside']:.0f} % of the heat lies inside the {outline['made_by']}'s outline of the lesion, "
-            f"which takes up {100 * found['area']:.0f} % of the picture; the hottest point is {where}."
+            f"{rounded_percent(found['inside'])} of the heat lies inside the {outline['made_by']}'s outline of the "
+            f"lesion, which takes up {rounded_percent(found['area'])} of the picture; the hottest point is {where}."
         )
 
 
-def measure(heat: Heatmap, inside: Mask) -> Localization:
+def measure(heatmap: Heatmap, inside: Mask) -> Localization:
     """The figures of a map with some heat, in one frame with the mask of the lesion."""
-    return Localization(relevance_mass(heat, inside), float(inside.mean()), pointing_game(heat, inside))
+    return Localization(relevance_mass(heatmap, inside), float(inside.mean()), pointing_game(heatmap, inside))
 
 
-def relevance_mass(heat: Heatmap, inside: Mask) -> float:
+def relevance_mass(heatmap: Heatmap, inside: Mask) -> float:
     """Share of the heat inside, 0 to 1. The map must have some."""
-    weights = heat.astype(np.float64)
+    weights = heatmap.astype(np.float64)
     return float(weights[inside].sum() / weights.sum())
 
 
-def pointing_game(heat: Heatmap, inside: Mask) -> float:
+def pointing_game(heatmap: Heatmap, inside: Mask) -> float:
     """Share of the hottest points that lie inside: 1 a hit, 0 a miss.
 
     Pixels that tie for the hottest, as all of one LIME patch do, count alike: it is the chance of a hit if one of them
     is drawn.
     """
-    return float(inside[heat == heat.max()].mean())
+    return float(inside[heatmap == heatmap.max()].mean())

@@ -31,7 +31,7 @@ from skinlens.checks.agreement import HOTTEST_PART, SAME_AREA, SAME_AREA_HELP, S
 from skinlens.checks.contract import Found, OfMaps, Row, Subject, require_same_photo
 from skinlens.checks.reference_worker import WorkerRequest, WorkerResult
 from skinlens.errors import SkinLensError
-from skinlens.formatting import percent
+from skinlens.formatting import decimal, percent, rounded_percent
 from skinlens.imaging.preprocess import to_batch
 from skinlens.inference.release import weights_directory
 from skinlens.labels import BY_CODE, CODES
@@ -94,21 +94,21 @@ amiss.
         made = _in_another_process(WorkerRequest(weights.resolve(), photo, maps), progress or (lambda _: None))
         took_ms = (time.perf_counter() - started) * 1000 - sum(made.durations_ms)
         int8_probs = tuple(classifier.probs(to_batch([photo], classifier.engine.spec))[0].tolist())
-        origin = photo.sha256, classifier.engine.stamp
+        origin = photo.sha256, classifier.engine.model_ref
         return (
             self.made(Found(quantization_effect(made.probs, int8_probs)), origin, took_ms),
             *(
-                self.made(Found(likeness(one.heat, heat), _packages(one), one.seed), origin, duration_ms, one)
-                for one, heat, duration_ms in zip(maps, made.heats, made.durations_ms, strict=True)
+                self.made(Found(likeness(one.heatmap, heatmap), _packages(one), one.seed), origin, duration_ms, one)
+                for one, heatmap, duration_ms in zip(maps, made.heatmaps, made.durations_ms, strict=True)
             ),
-        ), made.heats
+        ), made.heatmaps
 
     def row(self, result: CheckResult) -> Row:
         figures = result.figures
         return (
-            "no order" if figures["spearman"] is None else f"{figures['spearman']:.2f}",
-            f"{100 * figures['hottest_iou']:.0f} %",
-            f"{100 * figures['mean_difference']:.1f} % of the scale",
+            "no order" if figures["spearman"] is None else decimal(figures["spearman"], 2),
+            rounded_percent(figures["hottest_iou"]),
+            f"{rounded_percent(figures['mean_difference'], 1)} of the scale",
             "same area" if figures["same_area"] else "another area",
         )
 
@@ -123,14 +123,16 @@ amiss.
             )
         area = "the same area" if found["same_area"] else "another area"
         order = (
-            "one of the maps has no order" if found["spearman"] is None else f"rank correlation {found['spearman']:.2f}"
+            "one of the maps has no order"
+            if found["spearman"] is None
+            else f"rank correlation {decimal(found['spearman'], 2)}"
         )
-        shared = f"{100 * found['hottest_iou']:.0f}\u00a0%"
+        shared = rounded_percent(found["hottest_iou"])
         return f"The published library points to {area}: of the {HOTTEST_PART}s {shared} is shared, {order}."
 
 
 def quantization_effect(float_probs: tuple[float, ...], int8_probs: tuple[float, ...]) -> dict[str, Any]:
-    """What the reduction to eight bits did to a prediction; both in the order of ``labels.CODES``.
+    """Effect of the reduction to eight bits on a prediction; both in the order of ``labels.CODES``.
 
     ``moved``: code of the class whose probability changed most.
     """
@@ -220,7 +222,7 @@ def _failed(said: str) -> str:
     return f"The published libraries stopped before the end ({reason.strip()}). The maps of this page stand."
 
 
-def _spread(heat: Heatmap) -> Heatmap:
+def _spread(heatmap: Heatmap) -> Heatmap:
     """From 0 to 1, the coldest to the hottest; zero everywhere if the map is the same everywhere."""
-    span = np.ptp(heat)
-    return np.asarray((heat - heat.min()) / span if span > 0 else np.zeros_like(heat), dtype=np.float32)
+    span = np.ptp(heatmap)
+    return np.asarray((heatmap - heatmap.min()) / span if span > 0 else np.zeros_like(heatmap), dtype=np.float32)

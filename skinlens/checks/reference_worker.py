@@ -39,7 +39,7 @@ LOADING = 0.05
 
 @dataclass(frozen=True, eq=False)
 class WorkerRequest:
-    """What the process is asked for."""
+    """Request to the process."""
 
     weights: Path
     """Folder of the release."""
@@ -49,11 +49,11 @@ class WorkerRequest:
 
 @dataclass(frozen=True, eq=False)
 class WorkerResult:
-    """What the float network and the libraries found."""
+    """Result of the float network and the libraries."""
 
     probs: tuple[float, ...]
     """With the release's temperature, in the order of ``labels.CODES``."""
-    heats: tuple[Heatmap, ...]
+    heatmaps: tuple[Heatmap, ...]
     """A map for each explanation of the task, in the same order: 0 none, 1 most."""
     durations_ms: tuple[float, ...]
 
@@ -72,16 +72,16 @@ def make(manifest: Manifest, photo: Photo, explanations: Sequence[Explanation], 
     model = _float_network(manifest, tally)
     batch = to_batch([photo], spec)
     probs = tuple(softmax(_logits(model, batch), temperature)[0].tolist())
-    heats, durations_ms = [], []
+    heatmaps, durations_ms = [], []
     for one in explanations:
         started = time.perf_counter()
         if one.method == "lime":
-            heats.append(_lime(model, model_view(photo, spec), spec, temperature, one))
+            heatmaps.append(_lime(model, model_view(photo, spec), spec, temperature, one))
         else:
-            heats.append(_cam(model, batch, one))
+            heatmaps.append(_cam(model, batch, one))
         durations_ms.append((time.perf_counter() - started) * 1000)
     progress(1.0)
-    return WorkerResult(probs, tuple(heats), tuple(durations_ms))
+    return WorkerResult(probs, tuple(heatmaps), tuple(durations_ms))
 
 
 @dataclass
@@ -140,9 +140,9 @@ def _cam(model: Any, batch: Batch, explanation: Explanation) -> Heatmap:
     from pytorch_grad_cam import GradCAM, ScoreCAM
 
     kind = {"grad_cam": GradCAM, "score_cam": ScoreCAM}[explanation.method]
-    direction = torch.from_numpy(explanation.target.direction)
+    logit_weights = torch.from_numpy(explanation.target.logit_weights)
     with kind(model=model, target_layers=[model.student.fusion.activation]) as cam:
-        drawn = cam(torch.from_numpy(batch), [lambda logits: logits @ direction])[0]
+        drawn = cam(torch.from_numpy(batch), [lambda logits: logits @ logit_weights])[0]
     return np.asarray(np.clip(drawn, 0, 1), dtype=np.float32)
 
 

@@ -21,7 +21,7 @@ from PIL import Image
 from skinlens.checks.agreement import HOTTEST_PART, OVERLAP, SHARED_HELP, hottest_iou, spearman
 from skinlens.checks.contract import Found, MapCheck, Row, Subject, target_of
 from skinlens.explain import METHODS, explain
-from skinlens.formatting import percent
+from skinlens.formatting import decimal, percent, rounded_percent
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import InputSpec, crop_box
 from skinlens.inference.classifier import Classifier
@@ -57,12 +57,13 @@ class RobustnessCheck(MapCheck):
     question = "Do the maps stay in place?"
     help = f"""
 Each map is made again from the photo turned by {TURN_DEGREES:.0f}° to either side, and from the photo made
-{100 * BRIGHTNESS:.0f} % brighter and darker: less than the difference between two photos of one lesion. Turned maps
-are turned back before they are compared. LIME, in which chance has a part, is made again with {SEEDS} other seeds too.
+{rounded_percent(BRIGHTNESS)} brighter and darker: less than the difference between two photos of one lesion. Turned
+maps are turned back before they are compared. LIME, in which chance has a part, is made again with {SEEDS} other seeds
+too.
 
 **Shared**: {SHARED_HELP} **Order**: rank correlation of all pixels; 1 is the same order from cold to hot, 0
-unrelated. The worst of each kind of change is shown. A map is called steady if it shares {100 * STEADY:.0f} % or more
-each time, and said to move in part from {100 * OVERLAP:.0f} % on.
+unrelated. The worst of each kind of change is shown. A map is called steady if it shares {rounded_percent(STEADY)} or
+more each time, and said to move in part from {rounded_percent(OVERLAP)} on.
 
 The model itself may answer otherwise to the changed photo. Then a map rightly moves; so its probabilities stand beside.
 """
@@ -86,15 +87,15 @@ The model itself may answer otherwise to the changed photo. Then a map rightly m
         for place, (words, degrees, change) in enumerate(_CHANGES):
             changed = photo_from_pixels(change(photo.pixels), photo.source_format)
             again = _again(classifier, changed, explanation, {}, _part(progress, place, trials))
-            back = turned_back(again.heat, degrees, photo, spec)
+            back = turned_back(again.heatmap, degrees, photo, spec)
             changes.append(
-                map_similarity(words, explanation.heat, back, _prob(classifier, changed, explanation), degrees, spec)
+                map_similarity(words, explanation.heatmap, back, _prob(classifier, changed, explanation), degrees, spec)
             )
         prob = _prob(classifier, photo, explanation)
         others = []
         for place, seed in enumerate(seeds, start=len(_CHANGES)):
             again = _again(classifier, photo, explanation, {"seed": seed}, _part(progress, place, trials))
-            others.append(map_similarity(f"seed {seed}", explanation.heat, again.heat, prob, 0.0, spec))
+            others.append(map_similarity(f"seed {seed}", explanation.heatmap, again.heatmap, prob, 0.0, spec))
         figures = {
             "changes": [vars(one) for one in changes],
             "seeds": [vars(one) for one in others],
@@ -118,12 +119,12 @@ The model itself may answer otherwise to the changed photo. Then a map rightly m
 
     def summary(self, result: CheckResult) -> str:
         found, said = result.figures, verdict(result.figures["least_shared"])
-        brightness = 100 * result.settings["brightness"]
+        brightness = rounded_percent(result.settings["brightness"])
         trials = [
-            f"{100 * min(one['hottest_iou'] for one in made):.0f}\u00a0% {when}"
+            f"{rounded_percent(min(one['hottest_iou'] for one in made))} {when}"
             for made, when in (
                 (found["changes"][:2], f"with the photo turned by {result.settings['turn_degrees']:.0f}°"),
-                (found["changes"][2:], f"with it {brightness:.0f}\u00a0% brighter or darker"),
+                (found["changes"][2:], f"with it {brightness} brighter or darker"),
                 (found["seeds"], "with another seed"),
             )
             if made
@@ -154,8 +155,8 @@ def _worst(trials: Sequence[Mapping[str, Any]]) -> str:
     """The least likeness of some trials in words."""
     shared = min(one["hottest_iou"] for one in trials)
     orders = [one["spearman"] for one in trials]
-    order = "no order left" if None in orders else f"order {min(orders):.2f}"
-    return f"shared {100 * shared:.0f}\u00a0%, {order}"
+    order = "no order left" if None in orders else f"order {decimal(min(orders), 2)}"
+    return f"shared {rounded_percent(shared)}, {order}"
 
 
 def other_seeds(explanation: Explanation) -> tuple[int, ...]:
@@ -166,18 +167,18 @@ def other_seeds(explanation: Explanation) -> tuple[int, ...]:
 
 
 def map_similarity(
-    words: str, heat: Heatmap, back: Heatmap, prob: float, degrees: float, spec: InputSpec
+    words: str, heatmap: Heatmap, back: Heatmap, prob: float, degrees: float, spec: InputSpec
 ) -> MapSimilarity:
     """Compare two maps in one frame, without the rim that turning by ``degrees`` brings in from outside."""
     rim = rim_px(degrees, spec)
-    inside = slice(rim, len(heat) - rim)
-    one, other = heat[inside, inside], back[inside, inside]
+    inside = slice(rim, len(heatmap) - rim)
+    one, other = heatmap[inside, inside], back[inside, inside]
     ordered = np.ptp(one) > 0 and np.ptp(other) > 0
     return MapSimilarity(words, spearman(one, other) if ordered else None, hottest_iou(one, other), prob)
 
 
 def rim_px(degrees: float, spec: InputSpec) -> int:
-    """How far into the square frame something from outside of the photo can come by turning it."""
+    """Width of the rim, in the square frame, that something from outside of the photo can reach by turning it."""
     return math.ceil(math.tan(math.radians(abs(degrees))) * spec.max_aspect * spec.size_px / 2)
 
 
@@ -190,23 +191,23 @@ def turned(pixels: Pixels, degrees: float) -> Pixels:
     return np.asarray(whole.crop((rim, rim, rim + width, rim + height)))
 
 
-def turned_back(heat: Heatmap, degrees: float, photo: Photo, spec: InputSpec) -> Heatmap:
+def turned_back(heatmap: Heatmap, degrees: float, photo: Photo, spec: InputSpec) -> Heatmap:
     """A map of ``turned`` pixels in the frame of the photo as it was; 0 where nothing of it was seen.
 
     The network's square is the photo's region pressed into a square, so the turn is undone in the photo's proportions.
     """
     if degrees == 0:
-        return heat
+        return heatmap
     _, _, height, width = crop_box(photo.height_px, photo.width_px, spec)
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     tall = height / width
     # A point of the photo as it was, from the center, and where the turn by `degrees` had put it (y points down).
     matrix = np.array([[cos, sin * tall], [-sin / tall, cos]])
-    center = len(heat) / 2
+    center = len(heatmap) / 2
     shift = center - matrix @ (center, center)
     data = (matrix[0, 0], matrix[0, 1], shift[0], matrix[1, 0], matrix[1, 1], shift[1])
-    placed = Image.fromarray(heat).transform(
-        heat.shape[::-1], Image.Transform.AFFINE, data, Image.Resampling.BILINEAR, fillcolor=0
+    placed = Image.fromarray(heatmap).transform(
+        heatmap.shape[::-1], Image.Transform.AFFINE, data, Image.Resampling.BILINEAR, fillcolor=0
     )
     return np.clip(np.asarray(placed, dtype=np.float32), 0, 1)
 
@@ -220,8 +221,8 @@ def brightened(pixels: Pixels, factor: float) -> Pixels:
 _CHANGES: tuple[tuple[str, float, Callable[[Pixels], Pixels]], ...] = (
     (f"turned by {TURN_DEGREES:.0f}° to the left", TURN_DEGREES, lambda pixels: turned(pixels, TURN_DEGREES)),
     (f"turned by {TURN_DEGREES:.0f}° to the right", -TURN_DEGREES, lambda pixels: turned(pixels, -TURN_DEGREES)),
-    (f"{100 * BRIGHTNESS:.0f} % brighter", 0.0, lambda pixels: brightened(pixels, 1 + BRIGHTNESS)),
-    (f"{100 * BRIGHTNESS:.0f} % darker", 0.0, lambda pixels: brightened(pixels, 1 - BRIGHTNESS)),
+    (f"{rounded_percent(BRIGHTNESS)} brighter", 0.0, lambda pixels: brightened(pixels, 1 + BRIGHTNESS)),
+    (f"{rounded_percent(BRIGHTNESS)} darker", 0.0, lambda pixels: brightened(pixels, 1 - BRIGHTNESS)),
 )
 """In words, by how many degrees the photo is turned, and the change itself."""
 

@@ -12,7 +12,7 @@ from skinlens.inference.release import weights_directory
 from skinlens.labels import DISCLAIMER
 
 if TYPE_CHECKING:
-    from skinlens.batch.rows import Row
+    from skinlens.batch.result_row import Row
 
 
 @click.command()

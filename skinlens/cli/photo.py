@@ -13,12 +13,14 @@ from skinlens import pipeline
 from skinlens.case_record import Analysis
 from skinlens.cli import options
 from skinlens.errors import ParameterError, SkinLensError
-from skinlens.explain import AGAINST, METHODS, explain
+from skinlens.explain import CONTRAST_WITH, METHODS, explain
+from skinlens.formatting import duration, percent
 from skinlens.inference.patient_context import SITES, PatientContext, context_of
 from skinlens.inference.release import load_manifest, weights_directory
 from skinlens.labels import CODES, DISCLAIMER, LABELS
 from skinlens.records import Method
-from skinlens.wording import CONTEXT_PRIOR, UNRELIABLE, verdict
+from skinlens.wording.quality import UNRELIABLE
+from skinlens.wording.verdict import CONTEXT_PRIOR, verdict
 
 
 class _Methods(click.ParamType[list[Method], str]):
@@ -38,7 +40,9 @@ class _Methods(click.ParamType[list[Method], str]):
 def _explaining(command: options.Command) -> options.Command:
     """The options of the commands that make maps."""
     for decorate in (
-        click.option("--against", type=click.Choice(CODES), help="Contrast the class with this one."),
+        click.option(
+            "--contrast-with", "--against", type=click.Choice(CODES), help="Contrast the class with this one."
+        ),
         click.option("--label", type=click.Choice(CODES), help="Class to explain; the most probable by default."),
         click.option(
             "--methods",
@@ -67,7 +71,7 @@ def predict(
     classifier = pipeline.load_classifier(weights)
     if context.known and classifier.context_model is None:
         raise ParameterError(
-            f"The model {classifier.engine.stamp.version} was released without what age, sex and site change. "
+            f"The model {classifier.engine.model_ref.version} was released without what age, sex and site change. "
             "Leave --age, --sex and --site out, or run: skinlens context-fit --weights DIR"
         )
     bundled = _bundled(weights)
@@ -107,7 +111,7 @@ def explain_photo(
     as_json: bool,
     methods: Sequence[Method],
     label: str | None,
-    against: str | None,
+    contrast_with: str | None,
     weights: Path | None,
 ) -> int:
     """Heat maps of a photo as pictures and as numbers."""
@@ -115,7 +119,7 @@ def explain_photo(
     from PIL import Image
 
     from skinlens.explain.overlay import captioned, overlay
-    from skinlens.imaging.preprocess import heat_to_photo
+    from skinlens.imaging.preprocess import heatmap_to_photo
 
     classifier = pipeline.load_classifier(weights)
     analysis = pipeline.analyse_file(photo, classifier)
@@ -125,13 +129,15 @@ def explain_photo(
     out.mkdir(parents=True, exist_ok=True)
     maps = []
     for method in methods:
-        explanation = explain(method, classifier, analysis.photo, label, params=_params(against))
+        explanation = explain(method, classifier, analysis.photo, label, params=_params(contrast_with))
         stem = out / f"{method}-{explanation.target.code}"
         pixels, spec = analysis.photo, classifier.engine.spec
         words = f"{METHODS[method].title}: what spoke for {explanation.target.words}"
-        picture = captioned(overlay(pixels, explanation.heat, spec), (words, DISCLAIMER))
+        picture = captioned(overlay(pixels, explanation.heatmap, spec), (words, DISCLAIMER))
         Image.fromarray(picture).save(stem.with_suffix(".png"))
-        np.save(stem.with_suffix(".npy"), heat_to_photo(explanation.heat, pixels.height_px, pixels.width_px, spec))
+        np.save(
+            stem.with_suffix(".npy"), heatmap_to_photo(explanation.heatmap, pixels.height_px, pixels.width_px, spec)
+        )
         maps.append(
             {
                 "method": method,
@@ -144,7 +150,7 @@ def explain_photo(
                 "diagnostics": dict(explanation.diagnostics),
             }
         )
-        print(f"{method}: {explanation.duration_ms:.0f} ms", file=sys.stderr)
+        print(f"{method}: {duration(explanation.duration_ms)}", file=sys.stderr)
     if as_json:
         options.print_json({**_answer(photo, analysis, bundled=_bundled(weights)), "explanations": maps})
     else:
@@ -169,7 +175,7 @@ def report(
     annex: bool,
     methods: Sequence[Method],
     label: str | None,
-    against: str | None,
+    contrast_with: str | None,
     weights: Path | None,
 ) -> int:
     """The report of a photo as PDF."""
@@ -177,7 +183,7 @@ def report(
     analysis = pipeline.analyse_file(photo, classifier)
     label = label or analysis.prediction.top.code
     explanations = [
-        explain(method, classifier, analysis.photo, label, params=_params(against))
+        explain(method, classifier, analysis.photo, label, params=_params(contrast_with))
         for method in (methods if annex else ())  # the maps are in the annex alone
     ]
     out.write_bytes(pipeline.report_unsaved(analysis, explanations, datetime.now(UTC), annex=annex))
@@ -185,8 +191,8 @@ def report(
     return 0
 
 
-def _params(against: str | None) -> dict[str, str]:
-    return {AGAINST: against} if against else {}
+def _params(contrast_with: str | None) -> dict[str, str]:
+    return {CONTRAST_WITH: contrast_with} if contrast_with else {}
 
 
 def _bundled(weights: Path | None) -> bool:
@@ -226,11 +232,11 @@ def _summary(answer: dict[str, Any]) -> str:
     lines = [answer["photo"]]
     if answer["reliable"]:
         for label in sorted(LABELS, key=lambda label: -answer["probs"][label.code]):
-            lines.append(f"  {answer['probs'][label.code]:6.1%}  {label.name} ({label.risk})")
+            lines.append(f"  {percent(answer['probs'][label.code]):>8}  {label.name} ({label.risk})")
     if answer["reliable"] and (known := answer.get("with_context")):
         lines.append(f"  With {PatientContext(known['age_years'], known['sex'], known['site']).words}:")
         for label in sorted(LABELS, key=lambda label: -known["probs"][label.code]):
-            lines.append(f"    {known['probs'][label.code]:6.1%}  {label.name}")
+            lines.append(f"    {percent(known['probs'][label.code]):>8}  {label.name}")
         lines.append(f"  {CONTEXT_PRIOR}")
     lines += [f"  {sentence}" for sentence in answer["verdict"]]
     lines += [f"  Note: {note}" for note in answer["notes"]]

@@ -7,6 +7,7 @@ import click
 
 from skinlens.cli import options
 from skinlens.clock import local_day
+from skinlens.formatting import rounded_percent
 from skinlens.records import Progress
 
 
@@ -47,6 +48,6 @@ def _percent(doing: str) -> Progress:
         nonlocal last
         if (tenth := int(10 * fraction)) > last:
             last = tenth
-            print(f"{doing}: {10 * tenth} %", file=sys.stderr)
+            print(f"{doing}: {rounded_percent(tenth / 10)}", file=sys.stderr)
 
     return report

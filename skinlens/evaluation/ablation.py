@@ -21,14 +21,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from skinlens import clock, metrics
 from skinlens.errors import RecipeError
-from skinlens.evaluation.bootstrap import RESAMPLES, SEED, Estimate, with_ci
+from skinlens.evaluation.bootstrap import RESAMPLES, SEED, with_ci
 from skinlens.evaluation.previous_results import merge_previous_results
+from skinlens.formatting import estimate
 from skinlens.imaging.preprocess import normalize
 from skinlens.inference.calibration import fit_temperature, softmax
 from skinlens.inference.classifier import load_classifier
 from skinlens.inference.release import load_manifest
 from skinlens.labels import INDEX, MELANOMA
 from skinlens.records import Array
+from skinlens.terminal import Say
 from skinlens.training.ham10000 import Entry, labels_of, load_views
 from skinlens.training.loop import predict_logits
 from skinlens.training.protocols import Protocol, paper_split
@@ -47,7 +49,6 @@ FIGURES = (
 )
 TIMED = 15
 """Predictions of which the median is taken."""
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,14 @@ class Row:
     title: str
     paper: dict[str, float] | None = None
     """What the paper reports for its row of this kind, in percent."""
-    mean_of: tuple[str, ...] = ()
+    ensemble_of: tuple[str, ...] = ()
     """Instead of a run of its own: the mean of these rows' distributions."""
 
 
 ROWS = (
     Row("teacher", "Teacher: ViT + EfficientNet-Lite2"),
-    Row("companion", "Its companion: HSB + layer fusion, at full size"),
-    Row("mean", "What the students learn from: the mean of both", mean_of=("teacher", "companion")),
+    Row("companion", "Second teacher: HSB + layer fusion, at full size"),
+    Row("mean", "What the students learn from: the mean of both", ensemble_of=("teacher", "companion")),
     Row("teacher_convnext", "Teacher: ViT + ConvNeXt without initial weights"),
     Row("plain_cnn", "Plain CNN, from random weights", {"accuracy": 73.82, "f1": 74.20, "auc": 95.92}),
     Row("resnet18", "ResNet-18, from random weights"),
@@ -87,7 +88,7 @@ ROWS = (
     Row("sources", "… on more sources"),
     Row("robust", "… on more sources and robust views"),
     Row("release", "Multi-stage distillation + layer fusion, at full size"),
-    Row("averaged", "The mean of its weights and its companion's, 1 to 3"),
+    Row("averaged", "The mean of its weights and the second teacher's, 1 to 3"),
 )
 INT8 = Row("int8", "The released model: int8", {"accuracy": 78.13})
 COMPARED = (
@@ -106,7 +107,7 @@ COMPARED = (
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What the runs of one row said, one array of probabilities a seed, all on the same photos."""
+    """Predictions of the runs of one row, one array of probabilities a seed, all on the same photos."""
 
     seeds: list[int]
     probs: list[Float64[Array, "n 7"]]
@@ -125,14 +126,14 @@ def ablation(
     entries: dict[str, list[Entry]],
     weights: Path,
     *,
-    earlier: dict[str, Any] | None = None,
+    previous: dict[str, Any] | None = None,
     resamples: int = RESAMPLES,
     say: Say = print,
 ) -> dict[str, Any]:
     """Everything that ``python -m skinlens ablation`` writes, ready for JSON.
 
     ``entries``: the photos of ``train``, ``val`` and ``test``; those of ``test`` serve the leaky protocol alone.
-    ``earlier``: a table that was gathered before, for the rows whose runs are not under ``runs``.
+    ``previous``: a table that was gathered before, for the rows whose runs are not under ``runs``.
     """
     searched = runs / "search_weights" / "search.json"
     honest = {row.name: measure(row, runs, "lesion", entries, say) for row in ROWS}
@@ -166,8 +167,8 @@ def ablation(
         for row in protocol["rows"]:
             if row["status"] == "measured":
                 row["measured_at"] = created_at
-    if earlier:
-        merge_previous_results(found, earlier, say)
+    if previous:
+        merge_previous_results(found, previous, say)
     return found
 
 
@@ -179,7 +180,7 @@ def run_folders(row: Row, runs: Path, protocol: Protocol) -> list[Path]:
 
 
 class Asked(NamedTuple):
-    """What the best weights of one run say."""
+    """Predictions of the best weights of one run."""
 
     recipe: Recipe
     network: nn.Module
@@ -188,11 +189,11 @@ class Asked(NamedTuple):
     groups: Int64[Array, " n"]
 
 
-def ask(folder: Path, protocol: Protocol, entries: dict[str, list[Entry]]) -> Asked:
+def run_model(folder: Path, protocol: Protocol, entries: dict[str, list[Entry]]) -> Asked:
     network, recipe = load_network(folder / "best.pt")
     if protocol == "paper":
-        material = paper_split([one for part in entries.values() for one in part], recipe)
-        views, truth, groups = material.views, material.truth, np.arange(len(material.truth))
+        data = paper_split([one for part in entries.values() for one in part], recipe)
+        views, truth, groups = data.views, data.truth, np.arange(len(data.truth))
     else:
         val = entries["val"]
         views, truth, groups = load_views(val, recipe.input), labels_of(val), lesions(val)
@@ -204,12 +205,12 @@ def progress(folder: Path) -> tuple[int, int]:
     """Epochs that a run has done, and of how many; a mean of runs has nothing left to do."""
     saved = torch.load(folder / "best.pt", map_location="cpu", weights_only=True)
     epochs = int(saved["recipe"]["epochs"])
-    if "mean_of" in saved:
+    if "soup_of" in saved or "mean_of" in saved:  # as versions before 0.5 named it
         return epochs, epochs
     return len((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()), epochs
 
 
-def ask_finished(
+def run_finished(
     title: str, folder: Path, protocol: Protocol, entries: dict[str, list[Entry]], say: Say
 ) -> Asked | None:
     """None, and a word why, for a run that is under way or is of a recipe that this version cannot read."""
@@ -219,7 +220,7 @@ def ask_finished(
         return None
     say(f"{title}: {folder}")
     try:
-        return ask(folder, protocol, entries)
+        return run_model(folder, protocol, entries)
     except RecipeError as error:
         say(f"{title}: {folder}, left out: {error}")
         return None
@@ -227,10 +228,10 @@ def ask_finished(
 
 def measure(row: Row, runs: Path, protocol: Protocol, entries: dict[str, list[Entry]], say: Say) -> Measured | None:
     """Ask each finished run's best weights; None where none was run to its end."""
-    if row.mean_of:
-        folders = [runs / name for name in row.mean_of]
+    if row.ensemble_of:
+        folders = [runs / name for name in row.ensemble_of]
         return measure_mean(row.title, folders, entries, say) if protocol == "lesion" else None
-    asked = (ask_finished(row.title, folder, protocol, entries, say) for folder in run_folders(row, runs, protocol))
+    asked = (run_finished(row.title, folder, protocol, entries, say) for folder in run_folders(row, runs, protocol))
     found = [one for one in asked if one]
     if not found:
         return None
@@ -243,7 +244,7 @@ def measure_mean(title: str, folders: Sequence[Path], entries: dict[str, list[En
     """The mean of several runs' distributions on ``val``; None where one of them was not run to its end."""
     if not all((folder / "best.pt").is_file() for folder in folders):
         return None
-    asked = [ask_finished(title, folder, "lesion", entries, say) for folder in folders]
+    asked = [run_finished(title, folder, "lesion", entries, say) for folder in folders]
     found = [one for one in asked if one]
     if len(found) < len(folders):
         return None
@@ -264,7 +265,7 @@ def measure_released(weights: Path, val: Sequence[Entry]) -> Measured:
     spec = classifier.engine.spec
     views = load_views(val, spec)
     probs = np.concatenate([classifier.probs(normalize(views[at : at + 16], spec)) for at in range(0, len(views), 16)])
-    serving = [content["head"], content["familiarity"], content["backbones"]["int8"]]
+    serving = [content["head"], content["ood"], content["backbones"]["int8"]]
     one = normalize(views[:1], spec)
     cost = {
         "size_px": spec.size_px,
@@ -370,11 +371,7 @@ def summary(result: dict[str, Any]) -> str:
         for row in protocol["rows"]:
             figures = row["figures"]
             said = [figures[one] for one in ("balanced_accuracy", "accuracy", "melanoma_auc")] if figures else []
-            lines.append(f"  {row['title']:<50} {'  '.join(map(_words, said)) or row['status']}")
+            lines.append(f"  {row['title']:<50} {'  '.join(map(estimate, said)) or row['status']}")
     for one in result["protocols"]["lesion"]["differences"]:
-        lines.append(f"  {one['of']} - {one['minus']}: {_words(one['figures']['balanced_accuracy'])}")
+        lines.append(f"  {one['of']} - {one['minus']}: {estimate(one['figures']['balanced_accuracy'])}")
     return "\n".join(lines)
-
-
-def _words(figure: Estimate) -> str:
-    return "–" if figure["value"] is None else f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"

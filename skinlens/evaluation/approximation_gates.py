@@ -40,7 +40,7 @@ def gates(measured: dict[str, Any]) -> list[Gate]:
     return [*found, Gate("lime: like another seed's map, median photo", seeds, MIN_SEED_CORRELATION)]
 
 
-def gates_in_words(path: Path = RESULTS) -> str:
+def gates_summary(path: Path = RESULTS) -> str:
     """One line each for the terminal, or that they are not measured yet."""
     if not path.is_file():
         return f"gates of the approximations: not measured, {path.name} is missing. Run: make bench"

@@ -38,7 +38,7 @@ def prediction_sets(
         "per_class": {
             code: {
                 "n": int((truth == position).sum()),
-                "floor": finite(rule.floors[position]),
+                "floor": finite(rule.class_thresholds[position]),
                 "coverage": own_coverage[position],
                 "mean_size": own_size[position],
             }

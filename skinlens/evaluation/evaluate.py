@@ -9,7 +9,7 @@ from jaxtyping import Float64, Int64
 
 from skinlens import clock, metrics
 from skinlens.evaluation import ood
-from skinlens.evaluation.bootstrap import RESAMPLES, SEED, Estimate, with_ci
+from skinlens.evaluation.bootstrap import RESAMPLES, SEED, with_ci
 from skinlens.evaluation.conformal import prediction_sets
 from skinlens.evaluation.ground_truth import NO_CLASS, LabelFile, read_labels, rows_with_picture
 from skinlens.evaluation.operating_points import thresholds
@@ -18,6 +18,7 @@ from skinlens.evaluation.predictions import Predictions, run_model
 from skinlens.evaluation.reliability import reliability
 from skinlens.evaluation.risk_coverage import risk_coverage
 from skinlens.evaluation.subgroups import subgroups
+from skinlens.formatting import counted, estimate, rounded_percent
 from skinlens.inference.classifier import Classifier
 from skinlens.labels import CODES
 from skinlens.records import Array
@@ -71,9 +72,9 @@ def measured(
         **_beyond_the_headline(classifier, answers, listed, resamples),
         "bootstrap": {"resamples": resamples, "seed": SEED, "drawn": listed.grouped_by, "interval": 0.95},
         "model": {
-            "name": classifier.engine.stamp.name,
-            "version": classifier.engine.stamp.version,
-            "sha256": classifier.engine.stamp.sha256,
+            "name": classifier.engine.model_ref.name,
+            "version": classifier.engine.model_ref.version,
+            "sha256": classifier.engine.model_ref.sha256,
             "temperature": classifier.temperature,
         },
         "label_file": labels.name,
@@ -86,7 +87,7 @@ def _beyond_the_headline(
 ) -> dict[str, Any]:
     """What it takes to believe a figure, or not to."""
     truth, probs, groups = answers.truth, answers.probs, answers.groups
-    cut_off, limit = classifier.melanoma_threshold.value, classifier.familiarity.limit
+    cut_off, limit = classifier.melanoma_threshold.value, classifier.ood.limit
     return {
         "reliability": reliability(truth, probs, groups, resamples),
         "thresholds": thresholds(truth, probs, groups, cut_off, resamples),
@@ -133,20 +134,22 @@ def summary(result: dict[str, Any]) -> str:
     lines = [f"{result['n']} photos, {result['missing']} missing; model {result['model']['sha256'][:12]}"]
     lines += [f"  left out           {words}" for words in left_out(result["left_out"])]
     for name in HEADLINES:
-        lines.append(f"  {name:<18} {_words(result[name])}")
+        lines.append(f"  {name:<18} {estimate(result[name])}")
     lines.append(f"  {'':<18} {'recall':<24} precision")
     for code, entry in result["per_class"].items():
-        lines.append(f"  {code:<6}{entry['n']:>6}      {_words(entry['recall']):<24} {_words(entry['precision'])}")
+        lines.append(f"  {code:<6}{entry['n']:>6}      {estimate(entry['recall']):<24} {estimate(entry['precision'])}")
     if context := result.get("patient_context"):
         lines.append(f"  with age, sex and site, of the {context['n']} photos with any of them:")
         for name, gain in context["gain"].items():
-            lines.append(f"  {name:<18} {_words(context['with_context'][name])}, change {_words(gain)}")
+            lines.append(f"  {name:<18} {estimate(context['with_context'][name])}, change {estimate(gain)}")
     sets, strange = result["prediction_sets"], result["foreign"]
     if sets:
-        lines.append(f"  sets at {sets['level']:.0%}: coverage {_words(sets['coverage'])} of {sets['n']} photos,")
-        lines.append(f"  {'':<18} mean size {_words(sets['mean_size'])}")
-    lines.append(f"  foreign pictures   AUROC {_words(strange['auroc'])}, refused {strange['refused']:.3f}")
-    lines.append(f"  own photos refused {_words(strange['own_refused'])}")
+        lines.append(
+            f"  sets at {rounded_percent(sets['level'])}: coverage {estimate(sets['coverage'])} of {sets['n']} photos,"
+        )
+        lines.append(f"  {'':<18} mean size {estimate(sets['mean_size'])}")
+    lines.append(f"  foreign pictures   AUROC {estimate(strange['auroc'])}, refused {strange['refused']:.3f}")
+    lines.append(f"  own photos refused {estimate(strange['own_refused'])}")
     return "\n".join(lines)
 
 
@@ -154,13 +157,7 @@ def left_out(counts: Mapping[str, int]) -> list[str]:
     """Photos of a label file that were not measured, as the model has no class for them: a line for each column."""
     said = []
     for column, count in counts.items():
-        photos = "1 photo" if count == 1 else f"{count:,} photos"
+        photos = counted(count, "photo")
         means = f" ({NO_CLASS[column.lower()]})" if column.lower() in NO_CLASS else ""
         said.append(f"{photos} of {column}{means}: no class of the model" if column else f"{photos} without a class")
     return said
-
-
-def _words(figure: Estimate) -> str:
-    if figure["value"] is None:
-        return "–"
-    return f"{figure['value']:.3f} ({figure['low']:.3f}–{figure['high']:.3f})"

@@ -30,10 +30,11 @@ from skinlens.checks.agreement import hottest_iou, spearman
 from skinlens.checks.faithfulness import BLUR, blur, deletion_insertion, order_of, random_maps, score_of
 from skinlens.checks.localization import measure
 from skinlens.errors import DatasetError
-from skinlens.evaluation.approximation_gates import gates_in_words
+from skinlens.evaluation.approximation_gates import gates_summary
 from skinlens.evaluation.bootstrap import RESAMPLES, SEED, Estimate, finite, with_ci
 from skinlens.evaluation.model_randomization import compare_networks
 from skinlens.explain import METHODS, explain, seed_of
+from skinlens.formatting import estimate
 from skinlens.imaging.intake import read_trusted_photo
 from skinlens.imaging.preprocess import crop_box, to_batch
 from skinlens.inference.classifier import Classifier, load_classifier
@@ -70,7 +71,7 @@ def evaluate_release(weights: Path, sample: int, path: Path) -> str:
         load_classifier(weights), manifest, load_index(data, "val"), mask_paths(data), sample
     )
     path.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    return f"{summary(result)}\n{gates_in_words()}"
+    return f"{summary(result)}\n{gates_summary()}"
 
 
 def evaluate_explanations(
@@ -126,7 +127,7 @@ def evaluate_explanations(
         ],
         "networks": {key: value for key, value in networks.items() if key != "methods"},
         "bootstrap": {"resamples": resamples, "seed": SEED, "drawn": "lesion", "interval": 0.95},
-        "model": asdict(classifier.engine.stamp),
+        "model": asdict(classifier.engine.model_ref),
         "created_at": clock.utc_now(),
     }
 
@@ -161,8 +162,8 @@ def figures_of(
     classifier: Classifier, photo: Photo, explanation: Explanation, inside: Bool[Array, "s s"]
 ) -> Float64[Array, " f"]:
     """``FIGURES`` of one map; NaN throughout for one that points nowhere."""
-    heat = explanation.heat
-    if np.ptp(heat) == 0:
+    heatmap = explanation.heatmap
+    if np.ptp(heatmap) == 0:
         return np.full(len(FIGURES), np.nan)
     sharp = to_batch([photo], classifier.engine.spec)[0]
     blurred = blur(sharp, BLUR * sharp.shape[-1])
@@ -176,12 +177,12 @@ def figures_of(
             (float(ends[0]), float(ends[1])),
             lambda batch: score_of(classifier, target, batch),
         )
-        for one in (heat, *random_maps(heat, seed_of(photo), RANDOM_MAPS))
+        for one in (heatmap, *random_maps(heatmap, seed_of(photo), RANDOM_MAPS))
     )
     chance_deletion = float(np.mean([one.deletion for one in random]))
     chance_insertion = float(np.mean([one.insertion for one in random]))
     chance_gain = chance_insertion - chance_deletion
-    focus = measure(heat, inside)
+    focus = measure(heatmap, inside)
     curves = (own.deletion, own.insertion, chance_deletion, chance_insertion)
     return np.asarray(
         [
@@ -193,7 +194,7 @@ def figures_of(
 
 def agreements_of(maps: Sequence[Explanation]) -> Float64[Array, "p 2"]:
     """Rank correlation and shared hottest fifth of each of ``PAIRS``; NaN where a map points nowhere."""
-    by_method = {one.method: one.heat for one in maps}
+    by_method = {one.method: one.heatmap for one in maps}
     found = np.full((len(PAIRS), 2), np.nan)
     for place, pair in enumerate(PAIRS):
         first, second = (by_method[method] for method in pair)
@@ -203,7 +204,7 @@ def agreements_of(maps: Sequence[Explanation]) -> Float64[Array, "p 2"]:
 
 
 def verdicts(found: dict[str, Any]) -> dict[str, bool | None]:
-    """What a method passes, for the page where its maps are read; None where it could not be measured."""
+    """Tests that a method passes, for the page where its maps are read; None where it could not be measured."""
     return {
         "faithful": _above(found["gain_over_random"], 0),
         "focused": _above(found["inside_over_area"], 0),
@@ -255,9 +256,9 @@ def summary(result: dict[str, Any]) -> str:
         failed = [name for name, passed in found["verdicts"].items() if passed is False]
         lines += [
             f"  {METHODS[method].title}: {'fails: ' + ', '.join(failed) if failed else 'passes all four tests'}",
-            f"    gain over random maps   {_words(found['gain_over_random'])}",
-            f"    heat inside the lesion  {_words(found['inside'])}, even heat {_words(found['area'])}",
-            f"    hottest point inside    {_words(found['pointing'])}",
+            f"    gain over random maps   {estimate(found['gain_over_random'])}",
+            f"    heat inside the lesion  {estimate(found['inside'])}, even heat {estimate(found['area'])}",
+            f"    hottest point inside    {estimate(found['pointing'])}",
             "    like the untrained      "
             + ", ".join(f"{one['stage']} {one['spearman_median']:.2f}" for one in found["randomised"]),
             f"    like the float network  {found['float']['spearman_median']:.3f}, "
@@ -265,11 +266,5 @@ def summary(result: dict[str, Any]) -> str:
         ]
     for pair in result["agreement"]:
         names = " and ".join(METHODS[method].title for method in pair["methods"])
-        lines.append(f"  {names}: rank correlation {_words(pair['spearman'])}")
+        lines.append(f"  {names}: rank correlation {estimate(pair['spearman'])}")
     return "\n".join(lines)
-
-
-def _words(figure: Estimate) -> str:
-    if figure["value"] is None:
-        return "–"
-    return f"{figure['value']:.3f} ({figure['low']:.3f}–{figure['high']:.3f})"

@@ -45,7 +45,7 @@ _SOURCES = {
     "vidir_modern": "Vienna, newer cameras",
     "vienna_dias": "Vienna, scanned slides",
 }
-TRAITS: dict[str, tuple[str, ...]] = {
+METADATA_FIELDS: dict[str, tuple[str, ...]] = {
     "sex": ("female", "male", NOT_RECORDED),
     "age": (*(words for _, words in _AGES), NOT_RECORDED),
     "site": (*dict.fromkeys(_SITES.values()), NOT_RECORDED),
@@ -65,7 +65,7 @@ class LabeledImage:
     group: str
     """The lesion where the file tells it, otherwise the photo: what is drawn together in the bootstrap."""
     traits: Mapping[str, str] = field(default_factory=dict)
-    """Of ``TRAITS``, in words; empty where the file tells nothing but the diagnosis."""
+    """Of ``METADATA_FIELDS``, in words; empty where the file tells nothing but the diagnosis."""
     context: PatientContext = field(default_factory=PatientContext)
     """Age, sex and site as far as the file tells them."""
 
@@ -156,7 +156,7 @@ def _traits(line: Mapping[str, str]) -> dict[str, str]:
     """The traits whose columns the file has. The camera's column is ``dataset`` in the official download."""
     found = {}
     if "sex" in line:
-        found["sex"] = line["sex"] if line["sex"] in TRAITS["sex"] else NOT_RECORDED
+        found["sex"] = line["sex"] if line["sex"] in METADATA_FIELDS["sex"] else NOT_RECORDED
     if "age" in line:
         try:
             age_years = float(line["age"])

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from skinlens import clock
 from skinlens.evaluation.ground_truth import read_labels, rows_with_picture
 from skinlens.evaluation.predictions import answer
+from skinlens.formatting import rounded_percent
 from skinlens.imaging.artifacts import Artifact, with_artifact
 from skinlens.imaging.intake import photo_from_pixels, read_trusted_photo
 from skinlens.imaging.preprocess import InputSpec, model_view
@@ -38,7 +39,7 @@ Change = Callable[[Photo, InputSpec, np.random.Generator], Photo]
 
 @dataclass(frozen=True)
 class Movement:
-    """What one change did to the photos."""
+    """Effect of one change on the photos."""
 
     change: str
     median: float
@@ -95,7 +96,7 @@ CHANGES: dict[str, Change] = {
 def invariance(
     classifier: Classifier, images: Path, labels: Path, split: str | Path | None, count: int
 ) -> dict[str, Any]:
-    """What ``python -m skinlens evaluate --invariance N`` writes, ready for JSON.
+    """Content of the file that ``python -m skinlens evaluate --invariance N`` writes, ready for JSON.
 
     Raises:
         DatasetError: the label file is of no known kind, or not one picture of it is there.
@@ -120,7 +121,7 @@ def invariance(
         "changes": [
             asdict(movement(name, probs[:, 0], probs[:, place], cut_off)) for place, name in enumerate(CHANGES, start=1)
         ],
-        "model": asdict(classifier.engine.stamp),
+        "model": asdict(classifier.engine.model_ref),
         "label_file": labels.name,
         "created_at": clock.utc_now(),
     }
@@ -162,7 +163,7 @@ def summary(result: dict[str, Any]) -> str:
             head,
             *(
                 f"{row['change']:<42}{row['median']:>7.3f} {row['p90']:>7.3f} {row['p95']:>7.3f} {row['largest']:>7.3f}"
-                f" {row['top_changed']:>6} {row['side_changed']:>5} {row['melanoma_within']:>11.0%}"
+                f" {row['top_changed']:>6} {row['side_changed']:>5} {rounded_percent(row['melanoma_within']):>11}"
                 for row in rows
             ),
         ]

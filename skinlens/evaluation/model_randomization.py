@@ -68,8 +68,8 @@ def compare_networks(
 def map_similarity(one: list[list[Explanation]], other: list[list[Explanation]], place: int) -> list[float]:
     """Rank correlation, photo by photo, of the maps of one method. A map that points nowhere is like no other: 0."""
     return [
-        spearman(first[place].heat, second[place].heat)
-        if np.ptp(first[place].heat) and np.ptp(second[place].heat)
+        spearman(first[place].heatmap, second[place].heatmap)
+        if np.ptp(first[place].heatmap) and np.ptp(second[place].heatmap)
         else 0.0
         for first, second in zip(one, other, strict=True)
     ]
@@ -93,9 +93,9 @@ def maps_of(
 def as_classifier(student: Student, path: Path, like: Classifier) -> Classifier:
     """A float network served as the released one is; ``path`` is where its engine file is written."""
     export_backbone(student, path, like.engine.spec.size_px)
-    stamp = ModelRef(f"{like.engine.stamp.name}, another network", like.engine.stamp.version, "0" * 64)
-    engine = Engine(path, head_of(student), like.engine.spec, stamp)
-    return Classifier(engine, like.temperature, like.melanoma_threshold, like.familiarity)
+    model_ref = ModelRef(f"{like.engine.model_ref.name}, another network", like.engine.model_ref.version, "0" * 64)
+    engine = Engine(path, head_of(student), like.engine.spec, model_ref)
+    return Classifier(engine, like.temperature, like.melanoma_threshold, like.ood)
 
 
 def randomized(student: Student, photos: Batch) -> Iterator[Student]:

@@ -72,7 +72,8 @@ def report(
     limit: float,
     resamples: int = RESAMPLES,
 ) -> dict[str, Any]:
-    """How well distance tells ``others`` from ``own`` (AUROC: 1 always, 0.5 by chance), and the shares above ``limit``.
+    """Separation of ``others`` from ``own`` by distance (AUROC: 1 always, 0.5 by chance), and the shares above
+    ``limit``.
 
     The intervals are those of the data set's photos; the foreign pictures are these, and no sample of anything.
     """

@@ -64,4 +64,4 @@ def answer(classifier: Classifier, views: Sequence[View]) -> tuple[Float64[Array
     engine = classifier.engine
     pooled = pool(engine.features(normalize(np.stack(views), engine.spec)))
     probs = softmax(engine.head.logits_of_pooled(pooled), classifier.temperature)
-    return probs, np.asarray([classifier.familiarity.distance(one) for one in pooled])
+    return probs, np.asarray([classifier.ood.distance(one) for one in pooled])

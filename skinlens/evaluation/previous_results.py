@@ -1,41 +1,41 @@
 """Previous ablation results whose runs are on another computer, merged into the table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from skinlens.errors import DatasetError
+from skinlens.terminal import Say
 
-Say = Callable[[str], None]
 SAME = 1e-9
 """Figures that differ by no more are the same."""
 FIRST_DETAIL_PX = 150
 """Of the photos of rows that were measured before a row said it."""
 
 
-def merge_previous_results(found: dict[str, Any], earlier: dict[str, Any], say: Say) -> None:
-    """Put into ``found``, in place, what ``earlier`` has measured and ``found`` has not.
+def merge_previous_results(found: dict[str, Any], previous: dict[str, Any], say: Say) -> None:
+    """Put into ``found``, in place, what ``previous`` has measured and ``found`` has not.
 
     Both are tables as :func:`skinlens.evaluation.ablation.ablation` makes them. Each row says when it was measured. A
     difference is kept only while the figures of both of its rows are the ones that it was made from. Rows on photos of
-    another detail than the released model's are left out, but for recipes that ``earlier`` has under both protocols:
+    another detail than the released model's are left out, but for recipes that ``previous`` has under both protocols:
     these are compared with themselves alone, to say what the leak is worth.
 
     Raises
     ------
     DatasetError
-        ``earlier`` was measured on other photos or with other resamples.
+        ``previous`` was measured on other photos or with other resamples.
     """
-    if found["bootstrap"] != earlier["bootstrap"]:
-        raise _other("intervals made as now", found["bootstrap"], earlier["bootstrap"])
+    if found["bootstrap"] != previous["bootstrap"]:
+        raise _other("intervals made as now", found["bootstrap"], previous["bootstrap"])
     measured = {
         name: {row["name"]: row for row in protocol["rows"] if row["status"] == "measured"}
-        for name, protocol in earlier["protocols"].items()
+        for name, protocol in previous["protocols"].items()
     }
     both = set.intersection(*(set(rows) for rows in measured.values()))
     for name, protocol in found["protocols"].items():
-        before, details = earlier["protocols"][name], released_detail(found)
+        before, details = previous["protocols"][name], released_detail(found)
         known = {
             row_name: row
             for row_name, row in measured[name].items()
@@ -48,10 +48,10 @@ def merge_previous_results(found: dict[str, Any], earlier: dict[str, Any], say: 
         for row in protocol["rows"]:
             if row["status"] == "not run" and row["name"] in known:
                 row |= known[row["name"]] | {"title": row["title"]}
-                row.setdefault("measured_at", earlier["created_at"])
+                row.setdefault("measured_at", previous["created_at"])
                 say(f"{row['title']}: no run here, kept as measured on {row['measured_at']}")
         _keep_differences(protocol, before, known)
-    found["search"] = found["search"] or earlier.get("search")
+    found["search"] = found["search"] or previous.get("search")
 
 
 def released_detail(found: Mapping[str, Any]) -> int | None:

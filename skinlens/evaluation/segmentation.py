@@ -10,8 +10,9 @@ from jaxtyping import Bool, Float64
 from tqdm import tqdm
 
 from skinlens.evaluation.bootstrap import RESAMPLES, SEED, Estimate, with_ci
+from skinlens.formatting import estimate
 from skinlens.imaging.intake import read_trusted_photo
-from skinlens.imaging.preprocess import heat_to_photo, to_batch
+from skinlens.imaging.preprocess import heatmap_to_photo, to_batch
 from skinlens.inference.release import load_engine
 from skinlens.records import Array, Mask
 from skinlens.segmentation.contour import catmull_rom, mask_to_contour, rasterize, view_to_photo
@@ -68,7 +69,7 @@ def evaluate_outline(weights: Path, entries: Sequence[Entry], masks: dict[str, P
         probs = head.probs(batch, fused)[0]
         head_ms.append((time.perf_counter() - started) * 1000)
         height, width = mask.shape
-        found = heat_to_photo(probs, height, width, engine.spec) > 0.5
+        found = heatmap_to_photo(probs, height, width, engine.spec) > 0.5
         points = mask_to_contour(probs)
         shown = np.zeros_like(mask)
         if points is not None:
@@ -107,7 +108,5 @@ def iou(found: Bool[Array, "h w"], truth: Bool[Array, "h w"]) -> float:
 
 def summary(split: str, figures: dict[str, Any]) -> str:
     """In one line for the terminal."""
-    parts = [
-        f"{name} {one['value']:.4f} ({one['low']:.4f}–{one['high']:.4f})" for name in NAMES if (one := figures[name])
-    ]
+    parts = [f"{name} {estimate(one, 4)}" for name in NAMES if (one := figures[name])]
     return f"{split}, {figures['n']:,} photos: {', '.join(parts)}; head {figures['head_ms']:.1f} ms"

@@ -7,7 +7,7 @@ from jaxtyping import Float64, Int64
 
 from skinlens import metrics
 from skinlens.evaluation.bootstrap import RESAMPLES, Estimate, with_ci
-from skinlens.evaluation.ground_truth import TRAITS
+from skinlens.evaluation.ground_truth import METADATA_FIELDS
 from skinlens.evaluation.predictions import Predictions
 from skinlens.labels import INDEX, MELANOMA
 from skinlens.records import Array
@@ -32,7 +32,7 @@ def subgroups(answers: Predictions, cut_off: float, limit: float, resamples: int
     accuracy and macro F1 are means over the classes that occur in the group, so compare them between groups with care.
     """
     found = {}
-    for trait, order in TRAITS.items():
+    for trait, order in METADATA_FIELDS.items():
         values = [row.traits.get(trait) for row in answers.rows]
         present = [value for value in order if value in values]
         if present:

@@ -20,7 +20,8 @@ from PIL import Image
 from skinlens.case_record import CaseRecord
 from skinlens.labels import BY_CODE, DIAGNOSES, DISCLAIMER, LABELS, MELANOMA, OTHER, Label
 from skinlens.records import Patient, Status
-from skinlens.wording import UNRELIABLE, side_of_cutoff, verdict
+from skinlens.wording.quality import UNRELIABLE
+from skinlens.wording.verdict import side_of_cutoff, verdict
 
 Resource = dict[str, Any]
 
@@ -85,7 +86,7 @@ class _Writer:
             "identifier": [{"type": {"text": "Pseudonym"}, "value": patient.pseudonym}],
             "gender": patient.sex,
         }
-        if patient.birth_year is not None and not patient.born_earlier:  # else only a bound of it is known
+        if patient.birth_year is not None and not patient.birth_year_is_upper_bound:  # else only a bound of it is known
             resource["birthDate"] = str(patient.birth_year)
         return resource
 

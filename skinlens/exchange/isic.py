@@ -81,4 +81,4 @@ def _age(case: Case) -> str:
     if patient is None or patient.birth_year is None:
         return ""
     years = min(int(case.visit.taken_on[:4]) - patient.birth_year, MAX_AGE_YEARS)
-    return str(MAX_AGE_YEARS if patient.born_earlier else _STEP_YEARS * round(max(0, years) / _STEP_YEARS))
+    return str(MAX_AGE_YEARS if patient.birth_year_is_upper_bound else _STEP_YEARS * round(max(0, years) / _STEP_YEARS))

@@ -26,7 +26,7 @@ from skinlens.records import Explanation, Method, Photo, Progress, Target
 
 PATTERNS = 256
 """Channels of the fused map of a released network."""
-AGAINST = "against"
+CONTRAST_WITH = "against"
 """The one parameter that all methods have: the code of the class that the explained one is contrasted with."""
 Compute = Callable[[Classifier, Photo, Target, Mapping[str, Any], Progress], Attribution]
 
@@ -78,23 +78,23 @@ class MethodInfo:
     def defaults(self) -> dict[str, int | str | None]:
         return {parameter.name: parameter.default for parameter in self.parameters}
 
-    def settle(self, params: Mapping[str, object], photo: Photo) -> dict[str, int | float | str]:
-        """Every parameter with its value for this photo: as given, or the default; and ``AGAINST``, if it is given.
+    def resolve_params(self, params: Mapping[str, object], photo: Photo) -> dict[str, int | float | str]:
+        """Every parameter with its value for this photo: as given, or the default; ``CONTRAST_WITH`` if it is given.
 
         Raises:
             ParameterError: one is unknown, of the wrong kind or out of range.
         """
-        unknown = sorted(params.keys() - self.defaults.keys() - {AGAINST})
+        unknown = sorted(params.keys() - self.defaults.keys() - {CONTRAST_WITH})
         if unknown:
             known = ", ".join(self.defaults) or "none"
             raise ParameterError(f"{self.title} has no parameter {', '.join(unknown)}. It has: {known}.")
-        settled: dict[str, int | float | str] = {}
+        resolved: dict[str, int | float | str] = {}
         for parameter in self.parameters:
             value = params.get(parameter.name, parameter.default)
-            settled[parameter.name] = parameter.checked(seed_of(photo) if value is None else value)
-        if AGAINST in params:
-            settled[AGAINST] = _class_code(params[AGAINST])
-        return settled
+            resolved[parameter.name] = parameter.checked(seed_of(photo) if value is None else value)
+        if CONTRAST_WITH in params:
+            resolved[CONTRAST_WITH] = _class_code(params[CONTRAST_WITH])
+        return resolved
 
 
 def _class_code(code: object) -> str:
@@ -111,9 +111,9 @@ def seed_of(photo: Photo) -> int:
 def _compute_grad_cam(
     classifier: Classifier, photo: Photo, target: Target, _: Mapping[str, Any], progress: Progress
 ) -> Attribution:
-    evidence = grad_cam(classifier.engine, to_batch([photo], classifier.engine.spec), target)
+    attribution = grad_cam(classifier.engine, to_batch([photo], classifier.engine.spec), target)
     progress(1.0)
-    return evidence
+    return attribution
 
 
 def _compute_score_cam(
@@ -151,14 +151,14 @@ METHODS: dict[Method, MethodInfo] = {
         parameters=(
             Parameter(
                 name="channels",
-                title="Patterns tried",
+                title="Channels",
                 kind="integer",
                 default=PATTERNS,
                 low=1,
                 high=PATTERNS,
-                help=f"How many of the network's {PATTERNS} inner patterns are laid over the photo as a mask, those "
-                f"that vary most across it first. All {PATTERNS} are the method as published; {PATTERNS // 4} take a "
-                "quarter of the time and draw nearly the same map.",
+                help=f"How many of the network's {PATTERNS} channels (inner patterns) are laid over the photo as a "
+                f"mask, those that vary most across it first. All {PATTERNS} are the method as published; "
+                f"{PATTERNS // 4} take a quarter of the time and draw nearly the same map.",
             ),
         ),
         compute=_compute_score_cam,
@@ -169,33 +169,33 @@ METHODS: dict[Method, MethodInfo] = {
         parameters=(
             Parameter(
                 name="samples",
-                title="Trials at most",
+                title="Max. samples",
                 kind="integer",
                 default=1024,
                 low=50,
                 high=10_000,
                 help="How many copies of the photo are shown to the network at most, each with about half of its "
-                "patches covered. More give a steadier map and take longer in proportion.",
+                "superpixels covered. More give a steadier map and take longer in proportion.",
             ),
             Parameter(
                 name="steady",
-                title="Reproducibility at which it stops (%)",
+                title="Stability target (%)",
                 kind="integer",
                 default=90,
                 low=50,
                 high=100,
-                help="Trials end early once a map from other trials is expected to be as alike as this. At 100 all "
-                "trials are made.",
+                help="Sampling ends early once a map from other samples is expected to be as alike as this. At 100 all "
+                "samples are made.",
             ),
             Parameter(
                 name="segments",
-                title="Patches",
+                title="Superpixels",
                 kind="integer",
                 default=50,
                 low=10,
                 high=200,
-                help="Into about how many patches of similar color the photo is divided. Fewer show whole regions of "
-                "the lesion, more show smaller structures but need more trials.",
+                help="Into about how many patches of similar color (superpixels) the photo is divided. Fewer show "
+                "whole regions of the lesion, more show smaller structures but need more samples.",
             ),
             Parameter(
                 name="seed",
@@ -204,12 +204,12 @@ METHODS: dict[Method, MethodInfo] = {
                 default=None,
                 low=0,
                 high=2**32 - 1,
-                help="Decides which patches are covered in which trial. It is derived from the photo, so that the same "
-                "photo always gets the same map. Set another one to see how much the map depends on chance.",
+                help="Decides which superpixels are covered in which sample. It is derived from the photo, so that the "
+                "same photo always gets the same map. Set another one to see how much the map depends on chance.",
             ),
             Parameter(
                 name="target",
-                title="Explained score",
+                title="Target output",
                 kind="choice",
                 default="log-odds",
                 choices=("log-odds", "probability"),
@@ -218,12 +218,13 @@ METHODS: dict[Method, MethodInfo] = {
             ),
             Parameter(
                 name="design",
-                title="Sampling of trials",
+                title="Sampling design",
                 kind="choice",
                 default="paired",
                 choices=("paired", "independent"),
-                help="Paired trials are balanced, and each has an opposite that shows what it hides: the map depends "
-                "less on chance for the same number of trials. Independent trials are those of the published method.",
+                help="Paired samples are balanced, and each has an opposite that shows what it hides: the map depends "
+                "less on chance for the same number of samples. Independent ones are those of the published "
+                "method.",
             ),
         ),
         compute=_compute_lime,
@@ -243,9 +244,9 @@ def explain(
 ) -> Explanation:
     """One heat map for the class ``label`` (a code, not necessarily the most probable one), with its provenance.
 
-    ``params`` overrides the method's defaults; what was used is stored with the result. With ``against`` among them,
-    another class's code, the map shows what spoke for ``label`` rather than for that class. ``progress`` is told the
-    fraction done at the start, after every 16 forward passes of the two slow methods, and at the end.
+    ``params`` overrides the method's defaults; what was used is stored with the result. With ``CONTRAST_WITH`` among
+    them, another class's code, the map shows what spoke for ``label`` rather than for that class. ``progress`` is
+    told the fraction done at the start, after every 16 forward passes of the two slow methods, and at the end.
 
     Raises:
         ParameterError: the method, a class or a parameter is unknown, a parameter is out of range, or the class is
@@ -255,25 +256,25 @@ def explain(
     if method not in METHODS:
         raise ParameterError(f"There is no method {method!r}. Choose one of {', '.join(METHODS)}.")
     info = METHODS[method]
-    settled = info.settle(params or {}, photo)
-    target = Target(_class_code(label), str(settled.get(AGAINST, "")))
-    if target.against == label:
+    resolved = info.resolve_params(params or {}, photo)
+    target = Target(_class_code(label), str(resolved.get(CONTRAST_WITH, "")))
+    if target.contrast_with == label:
         raise ParameterError(
             f"The class {label} cannot be contrasted with itself: choose another one to put against it."
         )
     started = time.perf_counter()
     told = progress or (lambda _: None)
     told(0.0)
-    evidence = info.compute(classifier, photo, target, settled, told)
+    attribution = info.compute(classifier, photo, target, resolved, told)
     return Explanation(
         method=method,
         label=label,
-        heat=evidence.heat,
-        params=settled,
-        seed=int(settled["seed"]) if "seed" in settled else None,
+        heatmap=attribution.heatmap,
+        params=resolved,
+        seed=int(resolved["seed"]) if "seed" in resolved else None,
         photo_sha256=photo.sha256,
-        model=classifier.engine.stamp,
+        model=classifier.engine.model_ref,
         duration_ms=(time.perf_counter() - started) * 1000,
         created_at=clock.utc_now(),
-        diagnostics=evidence.diagnostics,
+        diagnostics=attribution.diagnostics,
     )

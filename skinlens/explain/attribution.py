@@ -14,7 +14,7 @@ from skinlens.records import Array, Heatmap
 class Attribution:
     """One method's result for one class of one photo, before its provenance is added."""
 
-    heat: Heatmap
+    heatmap: Heatmap
     """Square, side ``spec.size_px``: 0 none, 1 most. Zero everywhere if the method found no evidence for the class."""
     diagnostics: Mapping[str, float]
     """Always with ``peak``, the unscaled maximum, and ``empty``: 1 if no evidence was found, otherwise 0."""
@@ -30,8 +30,8 @@ def enlarge(grid: Float32[Array, "g g"], size_px: int) -> Heatmap:
     return scale_to_peak(fine)
 
 
-def scale_to_peak(heat: Heatmap) -> Heatmap:
+def scale_to_peak(heatmap: Heatmap) -> Heatmap:
     """Non-negative values divided by their maximum; a map of zeros is returned as it is."""
-    peak = heat.max()
-    scaled = heat / peak if peak > 0 else heat
+    peak = heatmap.max()
+    scaled = heatmap / peak if peak > 0 else heatmap
     return np.clip(scaled, 0, 1).astype(np.float32)

@@ -24,7 +24,7 @@ def grad_cam(engine: Engine, batch: Batch, target: Target) -> Attribution:
     ``batch`` holds the one photo. ``peak`` is the largest value of equation 2, in logits per place of the coarse map.
     """
     fused = engine.features(batch)
-    return weighted(fused[0], engine.head.channel_gradient(fused, target.direction), engine.spec.size_px)
+    return weighted(fused[0], engine.head.channel_gradient(fused, target.logit_weights), engine.spec.size_px)
 
 
 def weighted(maps: Float32[Array, "c g g"], alpha: Float32[Array, " c"], size_px: int) -> Attribution:

@@ -30,22 +30,22 @@ class Region:
         return photo.pixels[rows, self.left_px : self.left_px + self.width_px]
 
 
-def peak_region(heat: Heatmap, height_px: int, width_px: int, spec: InputSpec) -> Region | None:
+def peak_region(heatmap: Heatmap, height_px: int, width_px: int, spec: InputSpec) -> Region | None:
     """The rectangle round the connected places near the map's peak; None for an empty map.
 
-    Of several such groups it is the one that holds most heat; places that touch at a corner are connected. ``heat`` is
-    in the square frame of the network's input, ``height_px`` and ``width_px`` are the photo's. The rectangle has a
+    Of several such groups it is the one that holds most heat; places that touch at a corner are connected. ``heatmap``
+    is in the square frame of the network's input, ``height_px`` and ``width_px`` are the photo's. The rectangle has a
     margin and ends where the photo does.
     """
-    if not heat.any():
+    if not heatmap.any():
         return None
     from skimage.measure import label
 
-    parts = np.asarray(label(heat >= HOTTEST * heat.max(), connectivity=2))  # type: ignore[no-untyped-call]
-    most = 1 + int(np.argmax(np.bincount(parts.ravel(), weights=heat.ravel())[1:]))
+    parts = np.asarray(label(heatmap >= HOTTEST * heatmap.max(), connectivity=2))  # type: ignore[no-untyped-call]
+    most = 1 + int(np.argmax(np.bincount(parts.ravel(), weights=heatmap.ravel())[1:]))
     down, right = np.nonzero(parts == most)
     top, left, height, width = crop_box(height_px, width_px, spec)
-    tall, wide = height / heat.shape[0], width / heat.shape[1]
+    tall, wide = height / heatmap.shape[0], width / heatmap.shape[1]
     first, last = top + down.min() * tall, top + (down.max() + 1) * tall
     begin, end = left + right.min() * wide, left + (right.max() + 1) * wide
     margin, least = MARGIN * max(last - first, end - begin), LEAST * min(height_px, width_px)

@@ -31,7 +31,7 @@ from skinlens.records import Array, Batch, Logits, Progress, Target
 
 Regions = Int[Array, "s s"]
 """The number of the superpixel that each pixel belongs to, from 0 without gaps."""
-Rows = Int[Array, "n f"]
+Masks = Int[Array, "n f"]
 """Samples by superpixels: 1 shown, 0 hidden. The first shows the whole photo."""
 Weights = Float64[Array, " n"]
 """What each sample counts in the fit."""
@@ -43,7 +43,7 @@ Design = Literal["paired", "independent"]
 
 KERNEL_WIDTH = 0.25
 PENALTY = 1.0
-FIRST_LOOK, LOOKS = 192, 64
+FIRST_CHECK, CHECK_EVERY = 192, 64
 """Samples after which it is first seen whether the map is steady, and between two looks."""
 MIN_SAMPLES_TWO_CHECKS = 256
 """Samples up to which one look decides. Who looks often is lucky once, so later two looks in a row must find it."""
@@ -61,12 +61,12 @@ class Surrogate:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the masked copies are drawn, and when there are enough of them."""
+    """Sampling of the masked copies, and the rule by which it stops."""
 
     samples: int
     """At most, the whole photo among them."""
     stability_target: float
-    """The ``stability`` that is enough, 0 to 1; it is checked from ``FIRST_LOOK`` samples on, and at 1 all are made."""
+    """The ``stability`` that is enough, 0 to 1; checked from ``FIRST_CHECK`` samples on; at 1 all are made."""
     seed: int
     design: Design
     """How ``seed`` decides what is masked in which sample."""
@@ -75,7 +75,8 @@ class Sampling:
 def lime(
     view: View, spec: InputSpec, score: Score, *, segments: int, sampling: Sampling, progress: Progress
 ) -> Attribution:
-    """How much each superpixel of ``view`` raises ``score``: positive coefficients scaled to [0, 1], others 0.
+    """LIME coefficients of the superpixels of ``view``, by how much each raises ``score``: positive coefficients scaled
+    to [0, 1], others 0.
 
     ``segments``: superpixels that are asked for; the photo decides how many come of it. ``progress`` is told after each
     ``BATCH`` samples.
@@ -103,15 +104,15 @@ def lime(
 
 def draw_samples(
     view: View, regions: Regions, spec: InputSpec, score: Score, sampling: Sampling, progress: Progress
-) -> tuple[Rows, Float64[Array, " made"], Weights]:
+) -> tuple[Masks, Float64[Array, " made"], Weights]:
     """Samples until their map is steady, or all of them: with their scores, and what each counts."""
     draw, weigh = DESIGNS[sampling.design]
     samples, target = sampling.samples, sampling.stability_target
     drawn = draw(samples, int(regions.max()) + 1, sampling.seed)
-    looks = [] if target >= 1 else range(FIRST_LOOK, samples, LOOKS)
+    stopping_checks = [] if target >= 1 else range(FIRST_CHECK, samples, CHECK_EVERY)
     scores, rows, was_steady = np.empty(0), drawn[:0], False
     # From look to look, so that none is made ahead that is not needed.
-    for end in (*looks, samples):
+    for end in (*stopping_checks, samples):
         told = partial(_told_of_part, progress, len(rows) / samples, end / samples)
         scores = np.concatenate([scores, score_masks(view, regions, drawn[len(rows) : end], spec, score, told)])
         rows = drawn[:end]
@@ -145,7 +146,7 @@ def score_of_logits(logits: Logits, temperature: float, target: Target, scale: S
     if scale == "probability":
         return target.score(softmax(logits, temperature))
     scaled = logits.astype(np.float64) / temperature
-    if target.against:
+    if target.contrast_with:
         return target.score(scaled)
     others = np.logaddexp.reduce(np.delete(scaled, INDEX[target.label], axis=1), axis=1)
     return np.asarray(target.score(scaled) - others)
@@ -159,14 +160,14 @@ def superpixels(view: View, segments: int) -> Regions:
     return np.asarray(np.unique(found, return_inverse=True)[1].reshape(found.shape))
 
 
-def random_masks(samples: int, regions: int, seed: int) -> Rows:
+def random_masks(samples: int, regions: int, seed: int) -> Masks:
     """The stream that lime's ``LimeImageExplainer`` draws with ``random_state=seed``, so that it can be replayed."""
     rows = np.random.RandomState(seed).randint(0, 2, samples * regions).reshape(samples, regions)
     rows[0] = 1
     return rows
 
 
-def foldover_masks(samples: int, regions: int, seed: int) -> Rows:
+def foldover_masks(samples: int, regions: int, seed: int) -> Masks:
     """The whole photo, then pairs of opposites from the rows of Hadamard matrices: a fold-over design.
 
     Plackett and Burman 1946; Box and Hunter 1961. A block has 2m rows, m the power of two that is not below
@@ -188,7 +189,7 @@ def foldover_masks(samples: int, regions: int, seed: int) -> Rows:
 
 
 def score_masks(
-    view: View, regions: Regions, rows: Rows, spec: InputSpec, score: Score, progress: Progress
+    view: View, regions: Regions, rows: Masks, spec: InputSpec, score: Score, progress: Progress
 ) -> Float64[Array, " n"]:
     """The score of each masked copy, on a thread of its own. ``progress`` is told after each ``BATCH``."""
     scores = np.empty(0)
@@ -198,7 +199,7 @@ def score_masks(
     return scores
 
 
-def masked_copies(view: View, regions: Regions, rows: Rows, spec: InputSpec) -> Iterator[Batch]:
+def masked_copies(view: View, regions: Regions, rows: Masks, spec: InputSpec) -> Iterator[Batch]:
     """The network's input for each row, ``BATCH`` at a time, in the memory of ``DEPTH`` + 1 batches by turns."""
     shown, hidden = normalize(np.stack([view, mean_colors(view, regions)]), spec).view(np.int32)
     # On the bits: hidden, and where the mask is all ones, what makes shown of it. Half the time of a masked copy.
@@ -220,13 +221,13 @@ def mean_colors(view: View, regions: Regions) -> UInt8[Array, "s s 3"]:
     return np.asarray(means[regions])
 
 
-def kernel_weights(rows: Rows) -> Weights:
-    """What each sample counts: less, the more of the photo is hidden."""
+def kernel_weights(rows: Masks) -> Weights:
+    """Kernel weights of the samples: less, the more of the photo is hidden."""
     distance = 1 - np.sqrt(rows.mean(axis=1))  # 1 - cosine to a row of ones
     return np.asarray(np.sqrt(np.exp(-((distance / KERNEL_WIDTH) ** 2))))
 
 
-def foldover_weights(rows: Rows) -> Weights:
+def foldover_weights(rows: Masks) -> Weights:
     """The same of ``foldover_masks``, where both of a pair count their mean: only equal weights let them cancel."""
     weights = kernel_weights(rows)
     end = (len(rows) - 1) // 2 * 2 + 1
@@ -234,14 +235,14 @@ def foldover_weights(rows: Rows) -> Weights:
     return weights
 
 
-DESIGNS: dict[Design, tuple[Callable[[int, int, int], Rows], Callable[[Rows], Weights]]] = {
+DESIGNS: dict[Design, tuple[Callable[[int, int, int], Masks], Callable[[Masks], Weights]]] = {
     "paired": (foldover_masks, foldover_weights),
     "independent": (random_masks, kernel_weights),
 }
 """How samples are drawn, from their number, that of the superpixels and the seed; and what each counts."""
 
 
-def fit_surrogate(rows: Rows, scores: Float64[Array, " n"], weights: Weights) -> Surrogate:
+def fit_surrogate(rows: Masks, scores: Float64[Array, " n"], weights: Weights) -> Surrogate:
     """Weighted ridge regression with an intercept that is not penalised, by its normal equations."""
     if np.ptp(scores) == 0:  # rounding would make coefficients of it, and scaling would blow them up to a map
         return Surrogate(np.zeros(rows.shape[1]), float(scores[0]), 0.0)
@@ -256,7 +257,7 @@ def fit_surrogate(rows: Rows, scores: Float64[Array, " n"], weights: Weights) ->
     return Surrogate(coefficients, float(score_mean - row_mean @ coefficients), float(r2))
 
 
-def stability(rows: Rows, scores: Float64[Array, " n"], weights: Weights) -> float:
+def stability(rows: Masks, scores: Float64[Array, " n"], weights: Weights) -> float:
     """The rank correlation to expect between these coefficients and those of another seed, 0 to 1.
 
     From the two halves of the samples, corrected to full length (Spearman 1910, Brown 1910): 2r / (1 + r). On photos

@@ -14,8 +14,9 @@ import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from skinlens.imaging.preprocess import InputSpec, heat_to_photo
+from skinlens.imaging.preprocess import InputSpec, heatmap_to_photo
 from skinlens.records import Array, Heatmap, Photo, Pixels
+from skinlens.wording.maps import LEGEND
 
 ANCHORS: tuple[tuple[int, int, int], ...] = (
     (68, 1, 84),
@@ -30,7 +31,6 @@ ANCHORS: tuple[tuple[int, int, int], ...] = (
     (253, 231, 37),
 )
 """sRGB, equally spaced from heat 0 to heat 1."""
-LEGEND = "0 = none, 1 = most"
 LEVELS: tuple[float, ...] = (0.25, 0.5, 0.75)
 OPACITY = 0.4
 """More photo than color: the structures of the lesion stay recognisable under the map."""
@@ -50,22 +50,22 @@ SquareHeatmap = Float32[Array, "g g"]
 Style = Literal["heat", "contour"]
 
 
-def color(heat: Heatmap) -> Pixels:
+def color(heatmap: Heatmap) -> Pixels:
     """The color of each heat value, RGB 0–255. Values outside [0, 1] get the color of the nearer end."""
-    values = np.clip(heat, 0, 1)
+    values = np.clip(heatmap, 0, 1)
     positions = np.linspace(0, 1, len(ANCHORS))
     channels = [np.interp(values, positions, channel) for channel in np.array(ANCHORS).T]
     colored: Pixels = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
     return colored
 
 
-def blend(pixels: Pixels, heat: Heatmap, opacity: float = OPACITY) -> Pixels:
+def blend(pixels: Pixels, heatmap: Heatmap, opacity: float = OPACITY) -> Pixels:
     """The photo under the colored map: ``(1 - opacity) · photo + opacity · color(heat)``, rounded.
 
     Opacity 0 is the photo, 1 the map alone. It is the same at every heat, as it is on the screen, so a color in the
-    overlay means one heat, whatever the photo shows there. ``heat`` is in the photo's frame.
+    overlay means one heat, whatever the photo shows there. ``heatmap`` is in the photo's frame.
     """
-    mixed = (1 - opacity) * pixels.astype(np.float32) + opacity * color(heat).astype(np.float32)
+    mixed = (1 - opacity) * pixels.astype(np.float32) + opacity * color(heatmap).astype(np.float32)
     return np.rint(mixed).astype(np.uint8)
 
 
@@ -79,19 +79,19 @@ def difference(pixels: Pixels, change: Heatmap) -> Pixels:
     return np.asarray(np.rint((1 - cover) * gray + cover * ink), dtype=np.uint8)
 
 
-def contour(pixels: Pixels, heat: Heatmap, opacity: float = 1.0, levels: tuple[float, ...] = LEVELS) -> Pixels:
-    """The photo with one line per level, in the color of that level. ``heat`` is in the photo's frame.
+def contour(pixels: Pixels, heatmap: Heatmap, opacity: float = 1.0, levels: tuple[float, ...] = LEVELS) -> Pixels:
+    """The photo with one line per level, in the color of that level. ``heatmap`` is in the photo's frame.
 
     Anti-aliased: a pixel's distance from a line is ``|heat - level| / |gradient of heat|``, the first-order estimate
     that implicit curves are drawn with, so a line is equally wide on steep and on gentle slopes. Where the map is
     flat there is no line.
     """
-    width_px = max(1.5, min(heat.shape) / 150)
-    slope = np.hypot(*_gradient(heat))
+    width_px = max(1.5, min(heatmap.shape) / 150)
+    slope = np.hypot(*_gradient(heatmap))
     drawn = pixels.astype(np.float32)
     for level in levels:
-        distance_px = np.full(heat.shape, np.inf, dtype=np.float32)
-        np.divide(np.abs(heat - level), slope, out=distance_px, where=slope > FLAT)
+        distance_px = np.full(heatmap.shape, np.inf, dtype=np.float32)
+        np.divide(np.abs(heatmap - level), slope, out=distance_px, where=slope > FLAT)
         line = np.rint(color(np.array([[level]], dtype=np.float32))[0, 0]).astype(np.float32)
         for ink, half_px in ((HALO, width_px), (line, width_px / 2)):
             cover = opacity * np.clip(half_px + 0.5 - distance_px, 0, 1)[..., np.newaxis]
@@ -100,22 +100,22 @@ def contour(pixels: Pixels, heat: Heatmap, opacity: float = 1.0, levels: tuple[f
 
 
 def overlay(
-    photo: Photo, heat: SquareHeatmap, spec: InputSpec, style: Style = "heat", opacity: float = OPACITY
+    photo: Photo, heatmap: SquareHeatmap, spec: InputSpec, style: Style = "heat", opacity: float = OPACITY
 ) -> Pixels:
     """A map in the network's square frame over its photo, at the photo's size; 0 where the network did not look."""
-    placed = heat_to_photo(heat, photo.height_px, photo.width_px, spec)
+    placed = heatmap_to_photo(heatmap, photo.height_px, photo.width_px, spec)
     return blend(photo.pixels, placed, opacity) if style == "heat" else contour(photo.pixels, placed, opacity)
 
 
-def level_lines(heat: Heatmap, level: float) -> list[Float64[Array, "n 2"]]:
+def level_lines(heatmap: Heatmap, level: float) -> list[Float64[Array, "n 2"]]:
     """Where the map is at this level, by linear interpolation (marching squares), from 0 to 1: a line for each stretch.
 
     Points are (across, down) in shares of the map's width and height; what is cut off at the map's edge stays open.
     """
     from skimage.measure import find_contours  # only where lines are drawn: it loads scipy
 
-    height, width = heat.shape
-    lines = find_contours(heat, level)  # type: ignore[no-untyped-call]
+    height, width = heatmap.shape
+    lines = find_contours(heatmap, level)  # type: ignore[no-untyped-call]
     return [(line[:, ::-1] + 0.5) / (width, height) for line in lines]
 
 
@@ -158,7 +158,9 @@ def _wrapped(line: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, widt
     yield row
 
 
-def _gradient(heat: Heatmap) -> tuple[Heatmap, Heatmap]:
+def _gradient(heatmap: Heatmap) -> tuple[Heatmap, Heatmap]:
     """Change of heat per pixel, down and to the right; 0 along an axis that is one pixel long."""
-    down, right = (np.gradient(heat, axis=axis) if heat.shape[axis] > 1 else np.zeros_like(heat) for axis in (0, 1))
+    down, right = (
+        np.gradient(heatmap, axis=axis) if heatmap.shape[axis] > 1 else np.zeros_like(heatmap) for axis in (0, 1)
+    )
     return down, right

@@ -98,7 +98,7 @@ class ScaleConflict:
 
 @dataclass(frozen=True)
 class Change:
-    """What became of a lesion between two visits."""
+    """Change of a lesion between two visits."""
 
     registration: Registration
     basis: Basis

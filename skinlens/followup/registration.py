@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Bool, Complex, Float32, Int
 from PIL import Image
 
+from skinlens.formatting import rounded_percent
 from skinlens.records import Array, Mask, Outline, Photo, Pixels
 
 WHOLE_PX, LESION_PX = 320, 260
@@ -47,7 +48,7 @@ Points = Complex[Array, " n"]
 
 @dataclass(frozen=True)
 class Registration:
-    """How the photo ``moving`` lies over the photo ``fixed``, or why that could not be found."""
+    """Transform of the photo ``moving`` onto the photo ``fixed``, or the reason why none was found."""
 
     fixed_sha256: str
     moving_sha256: str
@@ -71,7 +72,7 @@ class Registration:
 
     @property
     def scale(self) -> float:
-        """How many pixels of ``fixed`` one pixel of ``moving`` is long; 1 where refused."""
+        """Magnification: pixels of ``fixed`` to one pixel of ``moving``; 1 where refused."""
         return abs(complex(self.matrix[0][0], self.matrix[1][0])) if self.matrix else 1.0
 
     @property
@@ -357,7 +358,7 @@ def _why_not(fit: _Fit | None) -> str:
     if not SCALES[0] < abs(fit.a) < SCALES[1]:
         return f"one photo would be {max(abs(fit.a), 1 / abs(fit.a)):.1f} times as large as the other"
     if fit.overlap < LEAST_OVERLAP:
-        return f"the two photos would share only {100 * fit.overlap:.0f}\u00a0% of what they show"
+        return f"the two photos would share only {rounded_percent(fit.overlap)} of what they show"
     if fit.likeness < LEAST_LIKENESS:
         return "where they overlap, the two photos do not look alike"
     return ""

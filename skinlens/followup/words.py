@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from skinlens.followup.change import ERROR_MEASURED_ON, Change, Difference, Quantity, ScaleConflict
 from skinlens.followup.registration import Registration
 from skinlens.followup.trend import MelanomaTrend, TrendPoint
-from skinlens.formatting import Unit, area, length, number, percent
+from skinlens.formatting import Unit, area, length, number, percent, rounded_percent, signed
 
 NAMES: Mapping[Quantity, str] = {
     "area": "Area",
@@ -43,7 +43,7 @@ def alignment_words(registration: Registration) -> str:
 
 
 def change_words(change: Change, unit: Unit = "mm") -> tuple[str, ...]:
-    """What changed, each quantity with what differs by chance; then what the figures rest on."""
+    """Sentences on the change, each quantity with its measurement error; then what the figures rest on."""
     said = [difference_words(one, unit) for one in change.differences if one.quantity != "lightness"]
     if change.basis == "none":
         said.insert(0, NO_SIZES)
@@ -53,7 +53,7 @@ def change_words(change: Change, unit: Unit = "mm") -> tuple[str, ...]:
 
 
 def caution_words(change: Change, unit: Unit = "mm") -> tuple[str, ...]:
-    """How far the figures can be trusted."""
+    """Cautions on the figures."""
     cautions = []
     if change.basis == "registration":
         cautions.append(MAGNIFICATION)
@@ -80,20 +80,15 @@ def difference_words(one: Difference, unit: Unit = "mm") -> str:
     if one.quantity == "color":
         return f"{name}: differs by ΔE {one.change:.1f}, {limit}."
     if one.quantity == "asymmetry":
-        was, now = f"{one.before:.0f}\u00a0%", f"{one.after:.0f}\u00a0%"
-        return f"{name}: {was} before, {now} now ({_signed(one.change)} percentage points), {limit}."
+        was, now = rounded_percent(one.before / 100), rounded_percent(one.after / 100)
+        return f"{name}: {was} before, {now} now ({signed(one.change)} percentage points), {limit}."
     if one.quantity in {"color_spread", "lightness"}:
         return f"{name}: {one.before:.1f} before, {one.after:.1f} now (ΔE {one.change:+.1f}), {limit}."
-    amount = f"{_signed(one.change)}\u00a0%"
+    amount = f"{signed(one.change)}\u00a0%"
     if one.unit in {"mm", "mm²"}:
         size = length if one.unit == "mm" else area
         return f"{name}: {size(one.before, unit)} before, {size(one.after, unit)} now ({amount}), {limit}."
     return f"{name}: {amount}, {limit}."
-
-
-def _signed(change: float) -> str:
-    """Whole, with its sign; no sign before what rounds to nothing."""
-    return f"{change:+.0f}" if round(change) else "0"
 
 
 def _against_error(one: Difference) -> str:

@@ -33,14 +33,14 @@ Layer = tuple[Color, Image.Image]
 """A color, and where it covers the photo: mode L, 0 not at all, 255 wholly."""
 
 
-def with_artifact(photo: Photo, artefact: Artifact, number: int, seed: int, spec: InputSpec) -> Photo:
+def with_artifact(photo: Photo, artifact: Artifact, number: int, seed: int, spec: InputSpec) -> Photo:
     """The photo with one drawing over the part that the network sees; the same arguments give the same pixels."""
     top, left, height, width = crop_box(photo.height_px, photo.width_px, spec)
     scale = CANVAS_PX / min(height, width)
     size = round(width * scale), round(height * scale)
-    random = np.random.default_rng([seed, number, *artefact.encode()])
+    random = np.random.default_rng([seed, number, *artifact.encode()])
     picture = Image.fromarray(photo.pixels)
-    for color, mask in _DRAW[artefact](size, random):
+    for color, mask in _DRAW[artifact](size, random):
         picture.paste(color, (left, top), mask.resize((width, height), Image.Resampling.LANCZOS))
     return photo_from_pixels(np.asarray(picture), photo.source_format)
 

@@ -25,7 +25,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 from PIL import Image, ImageFilter
 
-from skinlens.formatting import number
+from skinlens.formatting import number, rounded_percent
 from skinlens.records import Array, QualityCheck
 
 MIN_CONTRAST, MIN_SATURATION_PERCENT = 9.0, 9.0
@@ -71,7 +71,7 @@ UNKNOWN = (
 def likely_cause(
     pixels: Float32[Array, "h w 3"], disc: Bool[Array, "h w"], sharpness: float, failed: Sequence[QualityCheck]
 ) -> str:
-    """What sets this photo apart, and what to do, in one or two sentences.
+    """Likely cause of the photo's distance, and advice, in one or two sentences.
 
     ``pixels`` (0–255) and ``disc`` are the working view, ``failed`` the other checks that are not met.
     """
@@ -81,7 +81,7 @@ def likely_cause(
     if len(colored) >= len(inside) / 2:
         foreign = foreign_color_percent(colored)
         if foreign > MAX_FOREIGN_COLOR_PERCENT:
-            return FOREIGN_COLORS.format(percent=f"{foreign:.0f}\u00a0%")
+            return FOREIGN_COLORS.format(percent=rounded_percent(foreign / 100))
         if saturation_percent(colored) < MIN_SATURATION_PERCENT:
             return COLORLESS
     even = float(luminance[disc].std()) < MIN_CONTRAST

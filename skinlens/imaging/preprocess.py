@@ -25,7 +25,7 @@ Views = UInt8[Array, "n s s 3"]
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What the network expects; stored in the manifest beside the weights."""
+    """Input specification of a network; stored in the manifest beside the weights."""
 
     size_px: int = 224
     """Side of the square input, a multiple of 32."""
@@ -69,7 +69,7 @@ def detail_view(photo: Photo, spec: InputSpec) -> Image.Image:
 
 
 def model_view(photo: Photo, spec: InputSpec) -> View:
-    """What the network sees before normalisation: RGB, 0–255, ``spec.size_px`` square."""
+    """The network's view before normalization: RGB, 0–255, ``spec.size_px`` square."""
     square = detail_view(photo, spec).resize((spec.size_px, spec.size_px), Image.Resampling.BILINEAR)
     return np.asarray(square, dtype=np.uint8)
 
@@ -89,10 +89,10 @@ def to_batch(photos: Sequence[Photo], spec: InputSpec) -> Batch:
     return normalize(np.stack([model_view(photo, spec) for photo in photos]), spec)
 
 
-def heat_to_photo(heat: Float32[Array, "g g"], height_px: int, width_px: int, spec: InputSpec) -> Heatmap:
+def heatmap_to_photo(heatmap: Float32[Array, "g g"], height_px: int, width_px: int, spec: InputSpec) -> Heatmap:
     """A heat map over the network's square input to the photo's frame: bilinear, 0 outside the seen region."""
     top, left, height, width = crop_box(height_px, width_px, spec)
-    region = Image.fromarray(heat).resize((width, height), Image.Resampling.BILINEAR)
+    region = Image.fromarray(heatmap).resize((width, height), Image.Resampling.BILINEAR)
     placed = np.zeros((height_px, width_px), dtype=np.float32)
     placed[top : top + height, left : left + width] = np.clip(np.asarray(region), 0, 1)
     return placed

@@ -26,7 +26,7 @@ from PIL import Image
 
 from skinlens.imaging.ood_cause import likely_cause
 from skinlens.records import LIKENESS, SIMILARITY, Array, Photo, QualityCheck, QualityReport
-from skinlens.wording import UNLIKE
+from skinlens.wording.quality import UNLIKE
 
 DETAIL_PX = 150
 """Short side at which sharpness and light are measured: the detail that the network sees."""
@@ -233,8 +233,10 @@ _BLACK = 40
 
 
 @dataclass(frozen=True, eq=False)
-class Familiarity:
-    """What the training photos look like to the network: the center and spread of its pooled features."""
+class MahalanobisOOD:
+    """Mahalanobis distance of pooled features from those of the training photos: the center and spread of its pooled
+    features.
+    """
 
     mean: Float32[Array, " c"]
     whitening: Float32[Array, "c c"]
@@ -252,9 +254,9 @@ class Familiarity:
         return float(np.sqrt(np.mean(parts**2)))
 
 
-def fit_familiarity(
+def fit_ood(
     features: Float32[Array, "n c"], held_out: Float32[Array, "m c"], pass_share: float = 0.98
-) -> Familiarity:
+) -> MahalanobisOOD:
     """Center and spread from the training photos' features; the limit lets ``pass_share`` of the held-out ones pass.
 
     Each feature is scaled to variance 1, then the covariance is shrunk as in Ledoit and Wolf, "A well-conditioned
@@ -267,10 +269,10 @@ def fit_familiarity(
     deviation = np.maximum(deviation, max(0.01 * float(np.median(deviation)), 1e-6))
     covariance = shrunk_covariance((wide - mean) / deviation)
     whitening = np.linalg.inv(np.linalg.cholesky(covariance)) / deviation
-    fitted = Familiarity(mean.astype(np.float32), whitening.astype(np.float32), np.inf)
+    fitted = MahalanobisOOD(mean.astype(np.float32), whitening.astype(np.float32), np.inf)
     distances = [fitted.distance(row) for row in held_out]
     limit = float(np.quantile(distances, pass_share, method="higher"))
-    return Familiarity(fitted.mean, fitted.whitening, limit)
+    return MahalanobisOOD(fitted.mean, fitted.whitening, limit)
 
 
 def shrunk_covariance(centerd: Array) -> Array:

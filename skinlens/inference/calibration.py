@@ -67,7 +67,7 @@ class ConformalSets:
     """
 
     level: float
-    floors: tuple[float, ...]
+    class_thresholds: tuple[float, ...]
     """In the order of ``labels.CODES``; 0 puts a class into every set."""
     calibrated_on: str
     half_sha256: str = ""
@@ -75,13 +75,13 @@ class ConformalSets:
 
     def members(self, probs: Float[Array, "n 7"]) -> Bool[Array, "n 7"]:
         """Row by row, at least one class: all whose probability is not below that of the least probable one held."""
-        inside: Array = probs >= np.asarray(self.floors)
+        inside: Array = probs >= np.asarray(self.class_thresholds)
         inside[np.arange(len(probs)), probs.argmax(axis=1)] = True
         least = np.where(inside, probs, np.inf).min(axis=1, keepdims=True)
         ordered: Array = probs >= least
         return ordered
 
-    def set_of(self, probs: Float[Array, " 7"]) -> PredictionSet:
+    def predict_set(self, probs: Float[Array, " 7"]) -> PredictionSet:
         """The set of one photo, its classes by falling probability."""
         inside = self.members(probs[None])[0]
         order = [position for position in np.argsort(-probs, kind="stable") if inside[position]]
@@ -98,12 +98,12 @@ def fit_conformal_sets(
     "Conditional validity of inductive conformal predictors", 2012, section 4; Sadinle, Lei and Wasserman, "Least
     ambiguous set-valued classifiers with bounded error levels", 2019, section 3.
     """
-    floors = []
+    class_thresholds = []
     for position in range(len(CODES)):
         own = np.sort(probs[truth == position, position])
         place = int(np.floor((len(own) + 1) * (1 - level) + 1e-9))  # 10 × (1 − .9) is a hair below 1
-        floors.append(float(own[place - 1]) if place else 0.0)
-    return ConformalSets(level, tuple(floors), calibrated_on)
+        class_thresholds.append(float(own[place - 1]) if place else 0.0)
+    return ConformalSets(level, tuple(class_thresholds), calibrated_on)
 
 
 def split_calibration_test(

@@ -7,16 +7,16 @@ from typing import NamedTuple
 import numpy as np
 
 from skinlens.imaging.preprocess import Views, normalize, to_batch
-from skinlens.imaging.quality import Familiarity
+from skinlens.imaging.quality import MahalanobisOOD
 from skinlens.inference.calibration import ConformalSets, softmax
 from skinlens.inference.engine import Engine
 from skinlens.inference.patient_context import ContextModel, PatientContext
-from skinlens.inference.release import SHIPPED, load_engine, load_manifest
+from skinlens.inference.release import BUNDLED, load_engine, load_manifest
 from skinlens.records import Array, Batch, Features, Photo, Prediction, Threshold
 
 
 class Reading(NamedTuple):
-    """All that one run of the network says of a photo."""
+    """Result of one run of the network on a photo."""
 
     prediction: Prediction
     distance: float
@@ -32,12 +32,12 @@ class Classifier:
         engine: Engine,
         temperature: float,
         threshold: Threshold,
-        familiarity: Familiarity,
+        ood: MahalanobisOOD,
         set_rule: ConformalSets | None = None,
         context_model: ContextModel | None = None,
     ) -> None:
         self.engine, self.temperature, self.melanoma_threshold = engine, temperature, threshold
-        self.familiarity, self.set_rule, self.context_model = familiarity, set_rule, context_model
+        self.ood, self.set_rule, self.context_model = ood, set_rule, context_model
 
     def probs(self, batch: Batch) -> Array:
         """Calibrated probabilities of a batch of network input: float32, shape (n, 7), rows sum to 1."""
@@ -45,11 +45,6 @@ class Classifier:
 
     def predict(self, photo: Photo) -> Prediction:
         return self.read(photo).prediction
-
-    def predict_with_distance(self, photo: Photo) -> tuple[Prediction, float]:
-        """The prediction, and how far the photo lies from the training photos (1 is typical, larger is stranger)."""
-        reading = self.read(photo)
-        return reading.prediction, reading.distance
 
     def read(self, photo: Photo) -> Reading:
         started = time.perf_counter()
@@ -72,11 +67,11 @@ class Classifier:
                     probs=tuple(probs[at].tolist()),
                     logits=tuple(logits[at].tolist()),
                     melanoma_threshold=self.melanoma_threshold,
-                    model=self.engine.stamp,
+                    model=self.engine.model_ref,
                     latency_ms=latency_ms,
-                    prediction_set=None if self.set_rule is None else self.set_rule.set_of(probs[at]),
+                    prediction_set=None if self.set_rule is None else self.set_rule.predict_set(probs[at]),
                 ),
-                self.familiarity.distance(pooled[at]),
+                self.ood.distance(pooled[at]),
                 features[at],
             )
             for at in range(len(batch))
@@ -104,7 +99,7 @@ class Classifier:
         return tuple(adjusted[0].tolist())
 
 
-def load_classifier(directory: Path = SHIPPED, threads: int = 2) -> Classifier:
+def load_classifier(directory: Path = BUNDLED, threads: int = 2) -> Classifier:
     """The released model of a weights folder, verified against its manifest.
 
     Raises:
@@ -116,7 +111,7 @@ def load_classifier(directory: Path = SHIPPED, threads: int = 2) -> Classifier:
         engine,
         manifest.temperature,
         manifest.melanoma_threshold,
-        manifest.familiarity(),
+        manifest.ood(),
         manifest.set_rule,
         manifest.context_model,
     )

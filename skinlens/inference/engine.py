@@ -24,6 +24,7 @@ from skinlens.background import give_way
 from skinlens.errors import WeightsError
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.records import Array, Batch, FeatureMaps, Logits, ModelRef
+from skinlens.wording.errors import not_loadable
 
 BATCH = 16
 """Photos that are made ready at a time: a thousand masked copies need no more memory than sixteen."""
@@ -54,14 +55,14 @@ class Head:
         weighted = np.einsum("nc,kc->nk", pooled, self.hidden_weight) + self.hidden_bias
         return np.asarray(np.maximum(weighted, 0), dtype=np.float32)
 
-    def channel_gradient(self, fused: Float32[Array, "1 c g g"], direction: Float32[Array, " 7"]) -> Array:
+    def channel_gradient(self, fused: Float32[Array, "1 c g g"], logit_weights: Float32[Array, " 7"]) -> Array:
         """d(direction · logits) / d fused, one number for each channel, float32 of shape (c,).
 
         The mean over space gives each of its g² places the same gradient, so one number stands for the whole map:
         (W₁ᵀ (1[W₁·mean(A) + b₁ > 0] ∘ W₂ᵀ direction)) / g².
         """
         active = pool(fused)[0] @ self.hidden_weight.T + self.hidden_bias > 0
-        gradient = (active * (direction @ self.output_weight)) @ self.hidden_weight
+        gradient = (active * (logit_weights @ self.output_weight)) @ self.hidden_weight
         return np.asarray(gradient / (fused.shape[2] * fused.shape[3]), dtype=np.float32)
 
 
@@ -76,9 +77,9 @@ class ExitLayer:
     balanced_accuracy: float
     """Of this answer alone, on ``val``."""
 
-    def channel_gradient(self, maps: Float32[Array, "1 c h w"], direction: Float32[Array, " 7"]) -> Array:
+    def channel_gradient(self, maps: Float32[Array, "1 c h w"], logit_weights: Float32[Array, " 7"]) -> Array:
         """d(direction · logits) / d maps, one number for each channel as in ``Head``, float32 of shape (c,)."""
-        return np.asarray(direction @ self.weight / (maps.shape[2] * maps.shape[3]), dtype=np.float32)
+        return np.asarray(logit_weights @ self.weight / (maps.shape[2] * maps.shape[3]), dtype=np.float32)
 
 
 class Exits(NamedTuple):
@@ -114,7 +115,7 @@ class Engine:
         backbone: Path | bytes,
         head: Head,
         spec: InputSpec,
-        stamp: ModelRef,
+        model_ref: ModelRef,
         threads: int = 2,
         exits: Exits | None = None,
     ) -> None:
@@ -129,10 +130,7 @@ class Engine:
             self._file = backbone if isinstance(backbone, bytes) else backbone.read_bytes()
             self._session = _session(self._file, threads)
         except Exception as problem:  # ONNX Runtime raises a family of its own, rooted in Exception
-            raise WeightsError(
-                f"{name} is not a network that can be loaded ({type(problem).__name__}). Restore the weights "
-                "folder from the release."
-            ) from problem
+            raise WeightsError(not_loadable(name, problem)) from problem
         names = tuple(output.name for output in self._session.get_outputs())
         if names not in (OUTPUTS[:3], OUTPUTS):
             raise WeightsError(f"{name}: expected the outputs {OUTPUTS}, found {names}.")
@@ -140,10 +138,10 @@ class Engine:
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix="engine", initializer=give_way)
         self._alone: ort.InferenceSession | None = self._session if threads == 1 else None
         self._lock = threading.Lock()
-        self.head, self.exits, self.spec, self.stamp = head, exits, spec, stamp
+        self.head, self.exits, self.spec, self.model_ref = head, exits, spec, model_ref
 
     def run(self, batch: Batch) -> EngineOutput:
-        """All that the engine gives out, for a batch of any size. The maps are views: channels first, not in memory."""
+        """All outputs of the engine, for a batch of any size. The maps are views: channels first, not in memory."""
         return EngineOutput(*self._run(batch, OUTPUTS[:5] if self._pools else OUTPUTS[:3]))
 
     def features(self, batch: Batch) -> FeatureMaps:

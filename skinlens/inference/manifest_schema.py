@@ -17,11 +17,32 @@ from skinlens.errors import WeightsError
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.patient_context import FEATURES
 from skinlens.labels import CODES
+from skinlens.wording.errors import RESTORE_MANIFEST
 
-BUNDLED = Path(__file__).with_name("bundled_release.json")
+BUNDLED_RELEASE = Path(__file__).with_name("bundled_release.json")
 """Written by ``write_manifest`` whenever the folder that ships gets a new manifest."""
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+OLD_KEYS: tuple[tuple[str, str], ...] = (
+    ("familiarity", "ood"),
+    ("made_with", "versions"),
+    ("taught_by", "teachers"),
+    ("prediction_set.floors", "class_thresholds"),
+)
+"""Path of a key in manifests up to 0.4.0 → its name now, on the same level."""
+
+
+def current(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a manifest under the keys of this version, whichever wrote it."""
+    renamed: dict[str, Any] = json.loads(json.dumps(content))
+    for path, new in OLD_KEYS:
+        *way, old = path.split(".")
+        level = _at(renamed, *way) if way else renamed
+        if isinstance(level, dict) and old in level:
+            level.setdefault(new, level.pop(old))
+    return renamed
 
 
 def digest(content: Mapping[str, Any]) -> str:
@@ -31,13 +52,13 @@ def digest(content: Mapping[str, Any]) -> str:
 
 
 def bundled_digest() -> str:
-    return str(json.loads(BUNDLED.read_text(encoding="utf-8"))["manifest_sha256"])
+    return str(json.loads(BUNDLED_RELEASE.read_text(encoding="utf-8"))["manifest_sha256"])
 
 
 def remember_bundled(content: Mapping[str, Any]) -> None:
     """From now on this is the manifest that ships."""
     bundled = {"version": content["version"], "manifest_sha256": digest(content)}
-    BUNDLED.write_text(json.dumps(bundled, indent=2) + "\n", encoding="utf-8")
+    BUNDLED_RELEASE.write_text(json.dumps(bundled, indent=2) + "\n", encoding="utf-8")
 
 
 # ------------------------------------------------------------------------------------------------ what it must say
@@ -69,7 +90,7 @@ MUST: tuple[tuple[str, str, Test], ...] = (
     ("version", "a text", _text),
     ("backbones.int8", "a file's name", _file),
     ("head", "a file's name", _file),
-    ("familiarity", "a file's name", _file),
+    ("ood", "a file's name", _file),
     ("temperature", "a positive number", POSITIVE),
     ("melanoma_threshold.value", INNER_IN_WORDS, INNER),
     ("melanoma_threshold.sensitivity", SHARE_IN_WORDS, SHARE),
@@ -78,7 +99,7 @@ MUST: tuple[tuple[str, str, Test], ...] = (
 )
 MAY: tuple[tuple[str, str, Test], ...] = (
     ("prediction_set.level", INNER_IN_WORDS, INNER),
-    *((f"prediction_set.floors.{code}", SHARE_IN_WORDS, SHARE) for code in CODES),
+    *((f"prediction_set.class_thresholds.{code}", SHARE_IN_WORDS, SHARE) for code in CODES),
     ("prediction_set.calibrated_on", "a text", _text),
     ("prediction_set.half_sha256", "a SHA-256", lambda value: SHA256.fullmatch(str(value)) is not None),
     *((f"exits.{name}.temperature", "a positive number", POSITIVE) for name in ("exit_1", "exit_2")),
@@ -96,17 +117,15 @@ MAY: tuple[tuple[str, str, Test], ...] = (
     ("checkpoint", "a file's name", _file),
 )
 """Held to where the release has the part before the first dot: earlier releases lack some."""
-NAMED_FILES = ("backbones.int8", "head", "familiarity", "checkpoint", "outline.file")
+NAMED_FILES = ("backbones.int8", "head", "ood", "checkpoint", "outline.file")
 
 
-def check(content: Any, path: Path) -> None:
+def check(content: Mapping[str, Any], path: Path) -> None:
     """Refuse a manifest that does not say what this version needs, or says what cannot be.
 
     Raises:
         WeightsError: names the first key that is wrong.
     """
-    if not isinstance(content, Mapping):
-        raise WeightsError(f"{path} is not a manifest: expected a JSON object. Restore it from the release.")
     if tuple(content.get("labels") or ()) != CODES:
         raise WeightsError(f"{path}: expected the classes {CODES}, found {content.get('labels')}.")
     for key, wanted, holds in (*MUST, *(one for one in MAY if one[0].partition(".")[0] in content)):
@@ -144,5 +163,5 @@ def _at(content: Any, *keys: str) -> Any:
 
 def _wrong(path: Path, key: str, wanted: str, found: Any) -> WeightsError:
     return WeightsError(
-        f"{path} cannot be used: expected {wanted} at {key}, found {str(found)[:80]!r}. Restore it from the release."
+        f"{path} cannot be used: expected {wanted} at {key}, found {str(found)[:80]!r}. {RESTORE_MANIFEST}"
     )

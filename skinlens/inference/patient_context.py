@@ -51,7 +51,7 @@ FEATURES: tuple[str, ...] = (
 
 @dataclass(frozen=True)
 class PatientContext:
-    """What is known of the patient and the place; None where it is not known."""
+    """Age, sex and site of a patient, as far as they are known; None where it is not known."""
 
     age_years: float | None = None
     sex: ContextSex | None = None
@@ -65,7 +65,7 @@ class PatientContext:
 
     @property
     def words(self) -> str:
-        """What is known, as it is shown."""
+        """The context as it is shown."""
         age = None if self.age_years is None else f"age {self.age_years:g}"
         return ", ".join(filter(None, (age, self.sex, self.site)))
 

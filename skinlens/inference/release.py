@@ -1,5 +1,6 @@
-"""``weights/manifest.json`` → a verified engine. A file is used only if its SHA-256 is the one in the manifest, and the
-manifest of the folder that ships only if it is the one that this version was made with (see ``release``).
+"""Release of a model: ``weights/manifest.json`` to a verified engine. A file is used only if its SHA-256 is the one in
+the manifest, and the manifest of the folder that ships only if it is the one that this version was made with (see
+``release``).
 """
 
 import hashlib
@@ -15,7 +16,7 @@ import numpy as np
 from skinlens import paths
 from skinlens.errors import WeightsError
 from skinlens.imaging.preprocess import InputSpec
-from skinlens.imaging.quality import Familiarity
+from skinlens.imaging.quality import MahalanobisOOD
 from skinlens.inference import manifest_schema
 from skinlens.inference.bundle_metadata import METADATA, bundle_metadata
 from skinlens.inference.calibration import ConformalSets
@@ -23,9 +24,10 @@ from skinlens.inference.engine import Engine, ExitLayer, Exits, Head
 from skinlens.inference.patient_context import ContextModel, context_model
 from skinlens.labels import CODES
 from skinlens.records import ModelRef, Threshold
+from skinlens.wording.errors import RESTORE_MANIFEST, RESTORE_WEIGHTS
 
 Precision = Literal["int8", "float32"]
-SHIPPED = paths.WEIGHTS
+BUNDLED = paths.WEIGHTS
 REFERENCE_SEED = 0
 """Of the drawn example whose logits the manifest holds, so that ``doctor`` can ask the engine again."""
 HEAD_PARTS = ("hidden_weight", "hidden_bias", "output_weight", "output_bias")
@@ -37,20 +39,23 @@ WEIGHTS_VARIABLE = "SKINLENS_WEIGHTS"
 def weights_directory() -> Path:
     """The folder that ``SKINLENS_WEIGHTS`` names, otherwise the one that ships."""
     named = os.environ.get(WEIGHTS_VARIABLE, "").strip()
-    return Path(named).expanduser() if named else SHIPPED
+    return Path(named).expanduser() if named else BUNDLED
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What is known of one released model. ``content`` is the whole JSON: recipe, data, parity, figures, …"""
+    """Manifest of one released model."""
 
     directory: Path
     content: dict[str, Any]
+    """The whole JSON under the keys of this version: recipe, data, parity, figures, …"""
+    sha256: str
+    """``manifest_schema.digest`` of the JSON as it was written."""
 
     @property
     def bundled(self) -> bool:
         """Whether it is the one that this version was made with, wherever it lies."""
-        return manifest_schema.digest(self.content) == manifest_schema.bundled_digest()
+        return self.sha256 == manifest_schema.bundled_digest()
 
     @property
     def version(self) -> str:
@@ -73,19 +78,21 @@ class Manifest:
 
     @property
     def set_rule(self) -> ConformalSets | None:
-        """How a photo's set of classes is made; None for a release from before there were any."""
+        """Rule of the conformal prediction sets; None for a release from before there were any."""
         rule = self.content.get("prediction_set")
         if rule is None:
             return None
-        floors = tuple(float(rule["floors"][code]) for code in CODES)
-        return ConformalSets(float(rule["level"]), floors, str(rule["calibrated_on"]), str(rule["half_sha256"]))
+        class_thresholds = tuple(float(rule["class_thresholds"][code]) for code in CODES)
+        return ConformalSets(
+            float(rule["level"]), class_thresholds, str(rule["calibrated_on"]), str(rule["half_sha256"])
+        )
 
     @property
     def context_model(self) -> ContextModel | None:
-        """What age, sex and site change; None for a release that was made without."""
+        """Model of patient context, which adds age, sex and site; None for a release that was made without."""
         return context_model(self.content.get("patient_context"))
 
-    def stamp(self, precision: Precision = "int8") -> ModelRef:
+    def model_ref(self, precision: Precision = "int8") -> ModelRef:
         digest = self.content["files"][self.content["backbones"][precision]]["sha256"]
         return ModelRef(str(self.content["name"]), self.version, digest)
 
@@ -99,14 +106,13 @@ class Manifest:
             file = (self.directory / name).read_bytes()
         except OSError as problem:
             raise WeightsError(
-                f"The model file {name} cannot be read in {self.directory} ({problem.strerror}). Restore the weights "
-                "folder from the release."
+                f"The model file {name} cannot be read in {self.directory} ({problem.strerror}). {RESTORE_WEIGHTS}"
             ) from problem
         expected, found = self.content["files"][name]["sha256"], hashlib.sha256(file).hexdigest()
         if found != expected:
             raise WeightsError(
                 f"The model file {name} is not the one that was released: expected SHA-256 {expected[:12]}…, found "
-                f"{found[:12]}…. Restore the weights folder from the release."
+                f"{found[:12]}…. {RESTORE_WEIGHTS}"
             )
         return file
 
@@ -132,13 +138,13 @@ class Manifest:
                 )
             )
 
-    def familiarity(self) -> Familiarity:
-        """What the training photos look like to the network: for the distance of a new photo from them."""
-        with np.load(io.BytesIO(self.read(self.content["familiarity"])), allow_pickle=False) as arrays:
-            return Familiarity(arrays["mean"], arrays["whitening"], float(arrays["limit"]))
+    def ood(self) -> MahalanobisOOD:
+        """Out-of-distribution statistics of the training photos: for the distance of a new photo from them."""
+        with np.load(io.BytesIO(self.read(self.content["ood"])), allow_pickle=False) as arrays:
+            return MahalanobisOOD(arrays["mean"], arrays["whitening"], float(arrays["limit"]))
 
 
-def load_manifest(directory: Path = SHIPPED) -> Manifest:
+def load_manifest(directory: Path = BUNDLED) -> Manifest:
     """Read and check the manifest of a weights folder.
 
     Raises:
@@ -151,14 +157,17 @@ def load_manifest(directory: Path = SHIPPED) -> Manifest:
     except OSError as problem:
         raise WeightsError(f"No model is installed: expected {path} ({problem.strerror}).") from problem
     except ValueError as problem:
-        raise WeightsError(f"{path} is not a manifest: {problem}. Restore it from the release.") from problem
-    manifest_schema.check(content, path)
-    manifest = Manifest(directory, content)
+        raise WeightsError(f"{path} is not a manifest: {problem}. {RESTORE_MANIFEST}") from problem
+    if not isinstance(content, dict):
+        raise WeightsError(f"{path} is not a manifest: expected a JSON object. {RESTORE_MANIFEST}")
+    now = manifest_schema.current(content)
+    manifest_schema.check(now, path)
+    manifest = Manifest(directory, now, manifest_schema.digest(content))
     if ships(directory) and not manifest.bundled:
-        expected, found = manifest_schema.bundled_digest()[:12], manifest_schema.digest(content)[:12]
+        expected, found = manifest_schema.bundled_digest()[:12], manifest.sha256[:12]
         raise WeightsError(
             f"{path} is not the manifest that this version came with: expected SHA-256 {expected}…, found {found}…. "
-            "Restore the weights folder from the release. A model of your own is used from a folder of its own, which "
+            f"{RESTORE_WEIGHTS} A model of your own is used from a folder of its own, which "
             "--weights or the setting SKINLENS_WEIGHTS names."
         )
     return manifest
@@ -166,7 +175,7 @@ def load_manifest(directory: Path = SHIPPED) -> Manifest:
 
 def ships(directory: Path) -> bool:
     """Whether it is the folder that comes with the program."""
-    return directory.resolve() == SHIPPED.resolve()
+    return directory.resolve() == BUNDLED.resolve()
 
 
 def write_manifest(directory: Path, content: dict[str, Any]) -> Path:
@@ -183,7 +192,7 @@ def write_manifest(directory: Path, content: dict[str, Any]) -> Path:
     return path
 
 
-def load_engine(directory: Path = SHIPPED, precision: Precision = "int8", threads: int = 2) -> Engine:
+def load_engine(directory: Path = BUNDLED, precision: Precision = "int8", threads: int = 2) -> Engine:
     """The verified engine of a weights folder.
 
     Raises:
@@ -197,7 +206,7 @@ def load_engine(directory: Path = SHIPPED, precision: Precision = "int8", thread
         manifest.read(name),
         manifest.head(),
         manifest.input_spec,
-        manifest.stamp(precision),
+        manifest.model_ref(precision),
         threads,
         exits=manifest.exits(),
     )

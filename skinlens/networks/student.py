@@ -33,7 +33,7 @@ from skinlens.networks.pretrained import efficientnet_lite
 
 @dataclass(frozen=True)
 class StudentConfig:
-    """All that is needed to build the network again."""
+    """Configuration from which the student is built again."""
 
     cnn_channels: tuple[int, int] = (24, 48)
     """Of the CNN branch's two stages: local color and texture at 2 % of the network's cost."""
@@ -174,7 +174,7 @@ class Student(nn.Module):
         return self.fusion(maps), self.exit_1(maps[0]), self.exit_2(maps[-1])
 
     def maps(self, batch: Float[Tensor, "n 3 s s"]) -> list[Tensor]:
-        """What is fused: the CNN branch's last map first, EfficientNet's last one last."""
+        """Maps to be fused: the CNN branch's last map first, EfficientNet's last one last."""
         _, local = self.cnn(batch)
         deep = self.efficientnet(batch)
         return [local, *deep] if self.config.fusion else [local, deep[-1]]

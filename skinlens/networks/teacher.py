@@ -37,7 +37,7 @@ HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 @dataclass(frozen=True)
 class TeacherConfig:
-    """All that is needed to build the network again."""
+    """Configuration from which the teacher is built again."""
 
     vit_px: int = 196
     """Side at which the ViT sees the view: 14 × 14 patches of 14 px."""

@@ -25,7 +25,7 @@ from skinlens.records import Array, Batch
 
 LEVELS = 64
 """Steps from zero to the largest weight: seven bits with a sign, as ``reduce_range`` has it."""
-PLACES = 64
+SAMPLED_POSITIONS = 64
 """Of a photo's map that count at most: neighbours say nearly the same, and the early maps have thousands."""
 DAMPING = 0.01
 """Added to the diagonal of H, in shares of its mean: inputs that never vary would make it singular."""
@@ -123,7 +123,7 @@ def _inputs(maps: Float32[Array, "p c h w"], node: Any, shape: tuple[int, ...]) 
     stride = attributes.get("strides", [1, 1])[0]
     padded = np.pad(maps, ((0, 0), (0, 0), (top, bottom), (left, right)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, shape[2:], axis=(2, 3))[:, :, ::stride, ::stride]
-    every = max(1, int((windows.shape[2] * windows.shape[3] / PLACES) ** 0.5))
+    every = max(1, int((windows.shape[2] * windows.shape[3] / SAMPLED_POSITIONS) ** 0.5))
     some = windows[:, :, every // 2 :: every, every // 2 :: every]
     groups = attributes.get("group", 1)
     inputs = some.transpose(1, 4, 5, 0, 2, 3).reshape(groups, shape[1] * shape[2] * shape[3], -1)

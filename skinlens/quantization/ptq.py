@@ -165,19 +165,19 @@ def quantize(
     int8_path: Path,
     photos: Batch,
     calibration: Calibration,
-    keep_float: tuple[str, ...] = (),
-    ranges: Path | None = None,
-    rounded: Path | None = None,
+    exclude: tuple[str, ...] = (),
+    calibration_cache: Path | None = None,
+    gptq_cache: Path | None = None,
 ) -> None:
     """Write the int8 backbone, its ranges calibrated on ``photos`` (network input of training photos).
 
     The exits' linear layers and the enlarging of coarse maps stay in float: they cost little. So does every layer
-    whose name holds one of ``keep_float``, such as ``blocks.0/``. ``ranges`` and
-    ``rounded``: files where the calibrated ranges and the rounded weights are kept for another call.
+    whose name holds one of ``exclude``, such as ``blocks.0/``. ``calibration_cache`` and
+    ``gptq_cache``: files where the calibrated ranges and the rounded weights are kept for another call.
     """
     prepared = float_path.with_suffix(".prepared.onnx")
-    ranges = ranges or float_path.with_suffix(".ranges.json")
-    rounded = rounded or float_path.with_suffix(".rounded.npz")
+    calibration_cache = calibration_cache or float_path.with_suffix(".ranges.json")
+    gptq_cache = gptq_cache or float_path.with_suffix(".rounded.npz")
     quant_pre_process(str(float_path), str(prepared), skip_symbolic_shape=True)
     nodes = onnx.load(str(prepared)).graph.node
     linear = [node.name for node in nodes if node.op_type in {"Gemm", "MatMul", "ReduceMean"}]
@@ -186,17 +186,17 @@ def quantize(
         for node in nodes
         if node.name.startswith("/fuse/") and node.op_type != "Conv" and "/sum" not in node.name
     ]
-    kept = [node.name for node in nodes if any(part in node.name for part in keep_float)]
+    kept = [node.name for node in nodes if any(part in node.name for part in exclude)]
     logger = logging.getLogger()
     level = logger.level
     logger.setLevel(logging.ERROR)  # it announces every tensor it leaves alone
     try:
-        if not ranges.exists():
-            _calibrate(prepared, photos, calibration, ranges)
-        if not rounded.exists():
+        if not calibration_cache.exists():
+            _calibrate(prepared, photos, calibration, calibration_cache)
+        if not gptq_cache.exists():
             weights: dict[str, Any] = {**gptq_weights(prepared, photos[:ROUNDING_PHOTOS])}
-            np.savez(rounded, **weights)
-        _put_weights(prepared, rounded, kept)
+            np.savez(gptq_cache, **weights)
+        _put_weights(prepared, gptq_cache, kept)
         quantize_static(
             str(prepared),
             str(int8_path),
@@ -208,27 +208,27 @@ def quantize(
             reduce_range=True,
             calibrate_method=_METHODS[calibration],
             nodes_to_exclude=[*linear, *enlarging, *kept],
-            calibration_cache_path=ranges,
+            calibration_cache_path=calibration_cache,
         )
     finally:
         logger.setLevel(level)
         prepared.unlink(missing_ok=True)
 
 
-def _put_weights(prepared: Path, rounded: Path, kept: list[str]) -> None:
+def _put_weights(prepared: Path, gptq_cache: Path, kept: list[str]) -> None:
     """Put rounded weights into the convolutions that will be quantized."""
     model = onnx.load(str(prepared))
     names = {
         name for node in model.graph.node if node.op_type == "Conv" and node.name not in kept for name in node.input[1:]
     }
-    with np.load(rounded) as weights:
+    with np.load(gptq_cache) as weights:
         for constant in model.graph.initializer:
             if constant.name in names:
                 constant.CopyFrom(onnx.numpy_helper.from_array(weights[constant.name], constant.name))
     onnx.save(model, str(prepared))
 
 
-def _calibrate(prepared: Path, photos: Batch, calibration: Calibration, ranges: Path) -> None:
+def _calibrate(prepared: Path, photos: Batch, calibration: Calibration, calibration_cache: Path) -> None:
     """Write the range of every tensor on ``photos``.
 
     By hand, since ``quantize_static`` gives entropy calibration as many bins as quantized ones: then the whole range
@@ -248,7 +248,7 @@ def _calibrate(prepared: Path, photos: Batch, calibration: Calibration, ranges: 
                 calibrator.collect_data(_Batches(iter(photos[end - size : end] for end in ends)))
         if calibration == "entropy":
             calibrator.collector.get_entropy_threshold = entropy_range
-        save_tensors_data(calibrator.compute_data(), ranges)
+        save_tensors_data(calibrator.compute_data(), calibration_cache)
     prepared.with_suffix(".augmented.onnx").unlink(missing_ok=True)
 
 
@@ -281,7 +281,7 @@ def entropy_range(histogram: tuple[Any, ...], bins: int) -> tuple[Any, Any]:
 
 
 def parity(reference: Float32[Array, "n 7"], quantized: Float32[Array, "n 7"]) -> dict[str, float]:
-    """How far int8 logits keep to the float ones: share of equal top-1, and distances of the logits."""
+    """Parity of int8 and float logits: share of equal top-1, and distances of the logits."""
     return {
         "top1_agreement": float((reference.argmax(axis=1) == quantized.argmax(axis=1)).mean()),
         "logit_mean_abs": float(np.abs(reference - quantized).mean()),

@@ -25,7 +25,7 @@ import skinlens
 from skinlens import clock, metrics, paths
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import normalize, to_batch
-from skinlens.imaging.quality import Familiarity, fit_familiarity
+from skinlens.imaging.quality import MahalanobisOOD, fit_ood
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.inference.calibration import (
     SET_SEED,
@@ -54,10 +54,10 @@ from skinlens.training.loop import in_half, load_student
 from skinlens.training.recipe import Recipe
 from skinlens.training.sources import load_source
 
-BACKBONE, FLOAT, HEAD, FAMILIARITY = "student-int8.onnx", "student-float16.pt", "head.npz", "familiarity.npz"
+BACKBONE, FLOAT, HEAD, OOD = "student-int8.onnx", "student-float16.pt", "head.npz", "ood.npz"
 CALIBRATION_PHOTOS = 256
 _FIRST = ("stem", "blocks.0/")
-FLOAT_LAYERS: tuple[tuple[str, ...], ...] = (
+MIXED_PRECISION_CANDIDATES: tuple[tuple[str, ...], ...] = (
     _FIRST,
     (*_FIRST, "blocks.1/"),
     (*_FIRST, "blocks.1/", "blocks.2/"),
@@ -109,18 +109,16 @@ def export(
     out.mkdir(parents=True, exist_ok=True)
     served, quantization = _quantized(student, recipe, train, val, out, calibrations)
     calibrated = _calibrated(served, val, [entry.group for entry in validation])
-    familiarity = _familiarity(served, recipe, train, sources)
+    ood = _ood(served, recipe, train, sources)
     np.savez(out / HEAD, **{part: getattr(served.engine.head, part) for part in HEAD_PARTS}, **exit_weights(student))
-    np.savez(
-        out / FAMILIARITY, mean=familiarity.mean, whitening=familiarity.whitening, limit=np.float64(familiarity.limit)
-    )
+    np.savez(out / OOD, mean=ood.mean, whitening=ood.whitening, limit=np.float64(ood.limit))
     torch.save({"recipe": asdict(recipe), "student": in_half(student.state_dict())}, out / FLOAT)
     manifest = {
         **_identity(recipe, version),
         "architecture": {"class": f"{Student.__module__}.{Student.__qualname__}", **asdict(recipe.student)},
         "parameters": sum(parameter.numel() for parameter in student.parameters()),
         "data": _data(train, val, recipe, sources),
-        "taught_by": teachers(run / "best.pt"),
+        "teachers": teachers(run / "best.pt"),
         "note": note,
         **calibrated,
         "quantization": {
@@ -128,7 +126,7 @@ def export(
             **quantization,
         },
         "reference": _reference_output(served.engine),
-        "files": {name: _file(out / name) for name in (BACKBONE, HEAD, FAMILIARITY, FLOAT)},
+        "files": {name: _file(out / name) for name in (BACKBONE, HEAD, OOD, FLOAT)},
     }
     path = write_manifest(out, manifest)
     print(summary(manifest))
@@ -181,7 +179,7 @@ def _calibrated(served: _Quantized, val: _Part, lesions: Sequence[str]) -> dict[
     }
 
 
-def _familiarity(served: _Quantized, recipe: Recipe, train: _Part, sources: Sequence[_Source]) -> Familiarity:
+def _ood(served: _Quantized, recipe: Recipe, train: _Part, sources: Sequence[_Source]) -> MahalanobisOOD:
     """Step 3: what the engine's features are like on the photos of training; the limit lets most held-out ones pass."""
     features, held_out = [_run(served.engine, train, "int8 on train").pooled], [served.outputs.pooled]
     for theirs in sources:
@@ -189,7 +187,7 @@ def _familiarity(served: _Quantized, recipe: Recipe, train: _Part, sources: Sequ
             if entries:
                 part = _Part(load_views(entries, recipe.input), labels_of(entries))
                 gathered.append(_run(served.engine, part, "int8 on a source").pooled)
-    return fit_familiarity(np.concatenate(features), np.concatenate(held_out))
+    return fit_ood(np.concatenate(features), np.concatenate(held_out))
 
 
 def _identity(recipe: Recipe, version: str) -> dict[str, Any]:
@@ -200,7 +198,7 @@ def _identity(recipe: Recipe, version: str) -> dict[str, Any]:
         "version": version,
         "created_at": clock.utc_now(),
         "commit": _commit(),
-        "made_with": {
+        "versions": {
             "skinlens": skinlens.__version__,
             "torch": torch.__version__,
             "numpy": np.__version__,
@@ -212,7 +210,7 @@ def _identity(recipe: Recipe, version: str) -> dict[str, Any]:
         "recipe": asdict(recipe),
         "backbones": {"int8": BACKBONE},
         "head": HEAD,
-        "familiarity": FAMILIARITY,
+        "ood": OOD,
         "checkpoint": FLOAT,
     }
 
@@ -238,7 +236,8 @@ def _file(path: Path) -> dict[str, Any]:
 def teachers(best: Path) -> dict[str, str]:
     """SHA-256 of the files that a run's student learned from, by their part; empty where it had the labels alone."""
     saved = torch.load(best, map_location="cpu", weights_only=True)
-    found = {part: saved.get(f"{part}_sha256") for part in ("teacher", "companion")}
+    second = saved.get("second_teacher_sha256") or saved.get("companion_sha256")
+    found = {"teacher": saved.get("teacher_sha256"), "second_teacher": second}
     return {part: digest for part, digest in found.items() if digest}
 
 
@@ -249,7 +248,7 @@ def prediction_set(lesions: Sequence[str], truth: Int64[Array, " n"], probs: Arr
     counts = np.bincount(truth[half], minlength=len(CODES)).tolist()
     return {
         "level": rule.level,
-        "floors": dict(zip(CODES, rule.floors, strict=True)),
+        "class_thresholds": dict(zip(CODES, rule.class_thresholds, strict=True)),
         "photos": dict(zip(CODES, counts, strict=True)),
         "calibrated_on": rule.calibrated_on,
         "seed": SET_SEED,
@@ -262,7 +261,7 @@ def summary(manifest: dict[str, Any]) -> str:
     both = manifest["parity"]
     loss = both["float"]["balanced_accuracy"] - both["int8"]["balanced_accuracy"]
     threshold, chosen = manifest["melanoma_threshold"], manifest["quantization"]["chosen"]
-    serving = sum(manifest["files"][name]["bytes"] for name in (BACKBONE, HEAD, FAMILIARITY))
+    serving = sum(manifest["files"][name]["bytes"] for name in (BACKBONE, HEAD, OOD))
     return "\n".join(
         [
             f"{manifest['name']} {manifest['version']}, on val ({manifest['data']['photos']['val']:,} photos):",
@@ -325,11 +324,11 @@ class _Trials:
         tried: list[dict[str, Any]] = []
         with TemporaryDirectory() as name:
             folder = Path(name)
-            for calibration, keep_float in product(calibrations, FLOAT_LAYERS):
-                path, ranges = folder / f"{len(tried)}.onnx", folder / f"{calibration}.json"
-                quantize(self.float_path, path, photos, calibration, keep_float, ranges, folder / "rounded.npz")
+            for calibration, exclude in product(calibrations, MIXED_PRECISION_CANDIDATES):
+                path, calibration_cache = folder / f"{len(tried)}.onnx", folder / f"{calibration}.json"
+                quantize(self.float_path, path, photos, calibration, exclude, calibration_cache, folder / "rounded.npz")
                 tried.append(
-                    {"calibration": calibration, "float_layers": list(keep_float), **self._measure(path, calibration)}
+                    {"calibration": calibration, "float_layers": list(exclude), **self._measure(path, calibration)}
                 )
                 print(json.dumps(tried[-1]))
             exact = metrics.balanced_accuracy(metrics.confusion(self.val.truth, self.reference.argmax(axis=1)))

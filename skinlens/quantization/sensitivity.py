@@ -1,7 +1,7 @@
 """Quantization sensitivity: each group of layers is quantized alone, all others stay in float."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from skinlens.formatting import rounded_percent
 from skinlens.imaging.preprocess import normalize
 from skinlens.inference.engine import Engine
 from skinlens.quantization.ptq import Calibration, export_backbone, head_of, parity, quantize
 from skinlens.records import Array, ModelRef
+from skinlens.terminal import Say
 from skinlens.training.ham10000 import Entry, load_views
 from skinlens.training.loop import load_student
 
@@ -29,7 +31,6 @@ CALIBRATION: Calibration = "percentile"
 PHOTOS = 256
 """For the ranges (of ``train``) and for the answers (of ``val``), each chosen with ``SEED``."""
 SEED = 1
-Say = Callable[[str], None]
 
 
 def sensitivity(run: Path, training: Sequence[Entry], validation: Sequence[Entry], say: Say = print) -> dict[str, Any]:
@@ -70,7 +71,7 @@ def draw_sensitivity(found: dict[str, Any], path: Path) -> None:
     figure = Figure(figsize=(8, 4.2), layout="constrained")
     axes = figure.subplots()
     bars = axes.barh([row["group"] for row in rows], [row["logit_mean_abs"] for row in rows], color="#0072B2")
-    axes.bar_label(bars, [f"{row['top1_agreement']:.1%}" for row in rows], padding=4, fontsize=8)
+    axes.bar_label(bars, [rounded_percent(row["top1_agreement"], 1) for row in rows], padding=4, fontsize=8)
     axes.set_xlabel("mean distance of the logits from the float network; beside the bars: same class first")
     axes.margins(x=0.12)
     axes.spines[["top", "right"]].set_visible(False)

@@ -10,9 +10,9 @@ from PIL import Image
 from skinlens import __version__
 from skinlens.case_record import CaseRecord
 from skinlens.checks.agreement import agree
-from skinlens.explain import AGAINST, METHODS, overlay
+from skinlens.explain import CONTRAST_WITH, METHODS, overlay
 from skinlens.formatting import number, percent
-from skinlens.imaging.preprocess import InputSpec, crop_box, heat_to_photo
+from skinlens.imaging.preprocess import InputSpec, crop_box, heatmap_to_photo
 from skinlens.records import (
     Array,
     Explanation,
@@ -24,16 +24,18 @@ from skinlens.records import (
 )
 from skinlens.report.checks import NOTE, NOTHING, CheckRow, check_rows
 from skinlens.report.clinical import Entry
-from skinlens.wording import UNRELIABLE_MAPS, check_words, set_statement, threshold_statement
+from skinlens.wording.maps import CAVEAT, LEGEND, over_photo
+from skinlens.wording.quality import UNRELIABLE_MAPS, check_words
+from skinlens.wording.verdict import set_statement, threshold_statement
 
 OVERLAY_LONGEST_PX = 600
 """Long side of an overlay, whatever the photo's: 280 dots per inch in print, and smooth over a small photo."""
 DIAGNOSTIC_NAMES = {
-    "r2": "fit to the trials (R², 1 = perfect)",
-    "stability": "reproducibility with other trials (1 = the same)",
-    "samples": "trials made",
-    "segments": "patches",
-    "negative_share": "share of patches that spoke against it",
+    "r2": "fit to the samples (R², 1 = perfect)",
+    "stability": "reproducibility with other samples (1 = the same)",
+    "samples": "samples made",
+    "segments": "superpixels",
+    "negative_share": "share of superpixels that spoke against it",
 }
 """Of what a method knows about itself, that which helps a reader to judge its map."""
 NO_EXPLANATIONS = "No map was saved with this case."
@@ -63,7 +65,7 @@ class FindingRow:
 
 @dataclass(frozen=True, eq=False)
 class Annex:
-    """All that is printed of a case beyond the first page."""
+    """Content of the annex: all of a case beyond the first page."""
 
     statements: tuple[str, ...]
     """What the cut-off and the set of classes are worth; none for an unreliable photo."""
@@ -84,7 +86,7 @@ def compose_annex(record: CaseRecord, printed: Pixels, spec: InputSpec) -> Annex
     prediction, reliable = visit.prediction, visit.quality.reliable
     ordered = sorted(record.explanations, key=lambda one: _place(one, prediction))
     rows = check_rows(record.checks, prediction)
-    none, _, most = overlay.LEGEND.partition(", ")
+    none, _, most = LEGEND.partition(", ")
     return Annex(
         statements=tuple(filter(None, (threshold_statement(prediction), set_statement(prediction))))
         if reliable
@@ -92,7 +94,7 @@ def compose_annex(record: CaseRecord, printed: Pixels, spec: InputSpec) -> Annex
         explanations_note=_explanations_note(ordered, reliable=reliable),
         panels=tuple(_panel(explanation, printed, prediction, spec) for explanation in ordered),
         legend=overlay.legend_bar(8, 256),
-        legend_alt=f"Color scale: {overlay.LEGEND}.",
+        legend_alt=f"Color scale: {LEGEND}.",
         legend_ends=(none, most),
         checks_note=NOTE if rows else NOTHING,
         checks=rows,
@@ -113,11 +115,11 @@ def _place(explanation: Explanation, prediction: Prediction) -> tuple[float, str
 
 def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, spec: InputSpec) -> Panel:
     target = explanation.target
-    elsewhere = {"seed", AGAINST}
+    elsewhere = {"seed", CONTRAST_WITH}
     title = METHODS[explanation.method].title
     top, left, height, width = crop_box(printed.shape[0], printed.shape[1], spec)
     seen = scaled(printed[top : top + height, left : left + width], OVERLAY_LONGEST_PX / max(height, width))
-    picture = overlay.blend(seen, heat_to_photo(explanation.heat, seen.shape[0], seen.shape[1], spec))
+    picture = overlay.blend(seen, heatmap_to_photo(explanation.heatmap, seen.shape[0], seen.shape[1], spec))
     lines = [
         f"Speaks for {target.words} ({_probabilities(explanation, prediction)})",
     ]
@@ -125,7 +127,7 @@ def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, sp
         titles = {one.name: _small(one.title) for one in METHODS[explanation.method].parameters}
         lines.append(f"Settings: {_listed({titles.get(key, key): value for key, value in settings.items()})}")
     if explanation.seed is not None:
-        lines.append(f"Seed of the random trials: {explanation.seed}")
+        lines.append(f"Seed of the random samples: {explanation.seed}")
     known = explanation.diagnostics
     measured = {name: known[key] for key, name in DIAGNOSTIC_NAMES.items() if key in known}
     if measured:
@@ -134,7 +136,7 @@ def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, sp
         lines.append(f"The map is empty: nothing in the photo spoke for {target.words}.")
     if explanation.model != prediction.model:
         lines.append(f"Made with another model: version {explanation.model.version}, {explanation.model.sha256[:12]}…")
-    return Panel(title, picture, f"{title} heat map for {target.words} over the photo. {overlay.LEGEND}.", tuple(lines))
+    return Panel(title, picture, over_photo(title, target.words), tuple(lines))
 
 
 def _probabilities(explanation: Explanation, prediction: Prediction) -> str:
@@ -146,10 +148,7 @@ def _explanations_note(explanations: Sequence[Explanation], *, reliable: bool) -
         return NO_EXPLANATIONS
     if not reliable:
         return UNRELIABLE_MAPS
-    shows = (
-        "Bright areas counted most for the class that is named below the map. The maps show what moved the model, "
-        "not where the disease is."
-    )
+    shows = f"Bright areas counted most for the class that is named below the map. {CAVEAT}"
     return " ".join([shows, *_agreements(explanations)])
 
 

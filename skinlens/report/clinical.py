@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from skinlens.clinical import PHOTOTYPES, ClinicalRecord, Histology, Recall
-from skinlens.criteria import CHECKLIST, Abcd, PartialAbcd, SevenPoint, counted
+from skinlens.criteria import CHECKLIST, Abcd, PartialAbcd, SevenPoint, counts_words
 from skinlens.formatting import Unit, entered_length
 from skinlens.labels import DIAGNOSES
 from skinlens.records import Case
-from skinlens.wording import criteria_statement
+from skinlens.wording.verdict import criteria_statement
 
 
 class Entry(NamedTuple):
@@ -57,8 +57,8 @@ def _abcd(rule: Abcd | PartialAbcd | None) -> str:
     if rule is None:
         return ""
     if isinstance(rule, PartialAbcd):
-        return f"Not complete, no score: {counted(rule.counts)}; not counted yet: {', '.join(rule.open)}."
-    return f"Total dermoscopy score (TDS) {rule.total_score}, {rule.reading}: {counted(rule.counts)}."
+        return f"Not complete, no score: {counts_words(rule.counts)}; not counted yet: {', '.join(rule.open)}."
+    return f"Total dermoscopy score (TDS) {rule.total_score}, {rule.reading}: {counts_words(rule.counts)}."
 
 
 def _checklist(rule: SevenPoint | None) -> str:

@@ -12,7 +12,7 @@ from skinlens import __version__
 from skinlens.case_record import CaseRecord
 from skinlens.clock import local_minute
 from skinlens.followup import measures
-from skinlens.formatting import Unit, length, percent
+from skinlens.formatting import Unit, counted, length, percent
 from skinlens.imaging.preprocess import InputSpec, crop_box
 from skinlens.labels import BY_CODE, DIAGNOSES, DISCLAIMER, IMPRESSIONS, LABELS, Label, Risk
 from skinlens.records import LIKENESS, Case, OutlineMaker, Pixels, QualityReport, Status, Visit
@@ -22,15 +22,10 @@ from skinlens.report.clinical import Entry, finding_entries, phototype, plan_ent
 from skinlens.report.signing import UNSIGNED, Signing, shortened, signed_words, status_note
 from skinlens.report.text import PLACEHOLDER, unprintable
 from skinlens.segmentation.contour import as_points, catmull_rom
-from skinlens.wording import (
-    GRAY_BARS,
-    UNRELIABLE,
-    cause,
-    cutoff_promise,
-    set_remark,
-    set_words,
-    verdict_line,
-)
+from skinlens.wording.maps import PHOTO
+from skinlens.wording.naming import NO_PATIENT, NOT_RECORDED, capital, site
+from skinlens.wording.quality import GRAY_BARS, NOT_CHECKED, UNRELIABLE, cause
+from skinlens.wording.verdict import cutoff_promise, set_remark, set_words, verdict_line
 
 PHOTO_LONGEST_PX = 1600
 """Long side of the photo in the report: over 400 dots per inch at the size at which it is printed."""
@@ -66,7 +61,7 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class ModelResult:
-    """What the model says of the photo, as far as the photo allows it."""
+    """Model result as it is printed, as far as the photo allows it."""
 
     reliable: bool
     """False: the bars are grey, and the verdict says only that it is not reliable."""
@@ -90,7 +85,7 @@ class ModelResult:
 
 @dataclass(frozen=True, eq=False)
 class ReportContent:
-    """All that a report says. Texts are plain: nothing in them is markup."""
+    """Content of a report. Texts are plain: nothing in them is markup."""
 
     title: str
     clinic: str
@@ -134,7 +129,7 @@ class ReportContent:
 
 @dataclass(frozen=True)
 class Printing:
-    """How a report is printed, whatever the case."""
+    """Print options of a report, whatever the case."""
 
     annex: bool = False
     """Whether maps, checks and measurements follow on further pages."""
@@ -191,7 +186,7 @@ def compose(
         codes=_codes(said) if said else (),
         codes_remark=said.remark if said else "",
         photo=printed,
-        photo_alt=f"Photo of the lesion, {photo.width_px} by {photo.height_px} pixels.",
+        photo_alt=f"{PHOTO}, {photo.width_px} by {photo.height_px} pixels.",
         photo_caption=_photo_caption(record, printing.spec),
         outline=as_points(catmull_rom(np.asarray(outline.points))) if outline else (),
         result=_model_result(visit),
@@ -243,18 +238,17 @@ def _codes(said: Label) -> tuple[Entry, ...]:
 def _case_fields(record: CaseRecord, unit: Unit) -> tuple[Entry, ...]:
     case, visit, patient, lesion = record.case, record.visit, record.case.patient, record.case.lesion
     age = patient.age_on(visit.taken_on) if patient else None
-    if patient and age and not patient.born_earlier and not age.endswith("+"):
+    if patient and age and not patient.birth_year_is_upper_bound and not age.endswith("+"):
         age = f"{age} (born {patient.birth_year})"
     diameter = _diameter(record, unit)
-    site = ", ".join(filter(None, (lesion.body_site.strip(), lesion.remark.strip())))
     return (
-        Entry("Patient ID", patient.pseudonym if patient else "no patient"),
-        Entry("Sex", patient.sex if patient and patient.sex != "unknown" else "not recorded"),
-        Entry("Age at the photo", age or "not recorded"),
-        Entry("Skin phototype (Fitzpatrick)", phototype(case) or "not recorded"),
-        Entry("Site", f"{site[:1].upper()}{site[1:]}" or "not recorded"),
+        Entry("Patient ID", patient.pseudonym if patient else NO_PATIENT),
+        Entry("Sex", patient.sex if patient and patient.sex != "unknown" else NOT_RECORDED),
+        Entry("Age at the photo", age or NOT_RECORDED),
+        Entry("Skin phototype (Fitzpatrick)", phototype(case) or NOT_RECORDED),
+        Entry("Site", capital(site(lesion.body_site, lesion.remark)) or NOT_RECORDED),
         *((Entry("Largest diameter", diameter),) if diameter else ()),
-        Entry("Photo taken on", visit.taken_on or "not recorded"),
+        Entry("Photo taken on", visit.taken_on or NOT_RECORDED),
         Entry("Case", str(visit.id) if visit.id else "not kept"),
     )
 
@@ -282,7 +276,7 @@ def _photo_caption(record: CaseRecord, spec: InputSpec) -> str:
 def _quality_summary(quality: QualityReport) -> str:
     checks, failed = quality.checks, quality.failed
     if not checks:
-        return "The quality of this photo was not checked."
+        return NOT_CHECKED
     if not failed:
         return f"All {len(checks)} checks of the photo are met."
     verb = "is" if len(failed) == 1 else "are"
@@ -294,13 +288,13 @@ def _diagnosis(visit: Visit) -> str:
     said = DIAGNOSES[visit.clinician_label] if visit.clinician_label else ""
     parts = [part for part in (said, visit.clinician_diagnosis.strip()) if part]
     words = ": ".join(parts)
-    return f"{words[:1].upper()}{words[1:]}" or NO_DIAGNOSIS
+    return capital(words) or NO_DIAGNOSIS
 
 
 def _not_printed(count: int) -> str:
     if not count:
         return ""
-    characters = "1 character" if count == 1 else f"{count} characters"
+    characters = counted(count, "character")
     return f"{characters} of this case could not be printed and stand as {PLACEHOLDER}."
 
 

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from skinlens import audit
 from skinlens.case_record import CaseRecord, Changes
 from skinlens.clock import local_day, local_minute
+from skinlens.formatting import counted
 from skinlens.records import Visit
+from skinlens.wording import audit
 
 MOST_AMENDED = 3
 """Lines on amendments."""
@@ -91,7 +92,7 @@ def _amended(amendments: Sequence[Amendment]) -> list[str]:
         lines.append(f"Amended on {day}{f' by {by}' if by else ''}{f': {what}' if what else ''}.")
     if len(lines) > MOST_AMENDED:
         more = len(lines) - MOST_AMENDED
-        earlier = "1 earlier amendment is" if more == 1 else f"{more} earlier amendments are"
+        earlier = counted(more, "earlier amendment is", "earlier amendments are")
         lines[:more] = [f"{earlier} in the audit log."]
     return lines or ["Amended after signing."]
 

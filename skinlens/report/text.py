@@ -33,8 +33,8 @@ def is_right_to_left(text: str) -> bool:
 
 
 def clean(text: str) -> str:
-    """What can be typeset: composed (NFC), all line ends alike, tabs as spaces, no formatting characters, at most one
-    blank line in a row, and ``PLACEHOLDER`` for what no font has.
+    """Text that can be typeset: composed (NFC), all line ends alike, tabs as spaces, no formatting characters, at most
+    one blank line in a row, and ``PLACEHOLDER`` for what no font has.
     """
     text = re.sub(r"\r\n?|[\v\f\x1c-\x1e\x85\u2028\u2029]", "\n", text).replace("\t", "    ")
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -48,7 +48,7 @@ def clean(text: str) -> str:
 
 
 def unprintable(text: str) -> int:
-    """How many characters of the text come out as ``PLACEHOLDER``."""
+    """Number of characters of the text that come out as ``PLACEHOLDER``."""
     return clean(text).count(PLACEHOLDER)
 
 

@@ -113,7 +113,7 @@ def rasterize(loop: Points, height_px: int, width_px: int) -> Mask:
 
 
 def mask_in_view(outline: Outline, photo: Photo, spec: InputSpec) -> Mask:
-    """What lies inside the outline, in the square frame of the network's input."""
+    """Mask of the outline's inside, in the square frame of the network's input."""
     top, left, height, width = crop_box(photo.height_px, photo.width_px, spec)
     whole = catmull_rom(np.asarray(outline.points)) * (photo.width_px, photo.height_px)
     return rasterize((whole - (left, top)) / (width, height) * spec.size_px, spec.size_px, spec.size_px)

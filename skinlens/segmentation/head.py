@@ -17,16 +17,18 @@ from skinlens import clock
 from skinlens.errors import WeightsError
 from skinlens.imaging.preprocess import InputSpec, to_batch
 from skinlens.inference.engine import BATCH, Engine
-from skinlens.inference.release import SHIPPED, load_manifest
+from skinlens.inference.release import BUNDLED, load_manifest
 from skinlens.records import Array, Batch, FeatureMaps, ModelRef, Outline, Photo
 from skinlens.segmentation.contour import as_points, mask_to_contour, view_to_photo
+from skinlens.wording.errors import not_loadable
 
 
 class SegmentationHead:
     """Network input and fused map → how probable it is that each place belongs to the lesion. Thread-safe."""
 
-    def __init__(self, file: Path | bytes, spec: InputSpec, stamp: ModelRef, threads: int = 2) -> None:
-        """``file``: or what was read of it. ``spec``: of the engine that the head was made for. ``stamp``: of the head.
+    def __init__(self, file: Path | bytes, spec: InputSpec, model_ref: ModelRef, threads: int = 2) -> None:
+        """``file``: or what was read of it. ``spec``: of the engine that the head was made for. ``model_ref``: of
+        the head.
 
         Raises:
             WeightsError: the file is no network, or not one with this project's inputs and output.
@@ -39,14 +41,11 @@ class SegmentationHead:
             content = file if isinstance(file, bytes) else file.read_bytes()
             self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as problem:  # ONNX Runtime raises a family of its own, rooted in Exception
-            raise WeightsError(
-                f"{name} is not a network that can be loaded ({type(problem).__name__}). Restore the weights "
-                "folder from the release."
-            ) from problem
+            raise WeightsError(not_loadable(name, problem)) from problem
         names = [one.name for one in (*self._session.get_inputs(), *self._session.get_outputs())]
         if names != ["batch", "fused", "lesion"]:
             raise WeightsError(f"{name}: expected the tensors batch, fused and lesion, found {', '.join(names)}.")
-        self.spec, self.stamp = spec, stamp
+        self.spec, self.model_ref = spec, model_ref
 
     def probs(self, batch: Batch, fused: FeatureMaps) -> Float32[Array, "n s s"]:
         """Of belonging to the lesion, 0 to 1, for each place of the network's square input."""
@@ -57,7 +56,7 @@ class SegmentationHead:
         return np.asarray(np.concatenate(parts)[:, 0], dtype=np.float32)
 
 
-def load_segmentation_head(directory: Path = SHIPPED, threads: int = 2) -> SegmentationHead:
+def load_segmentation_head(directory: Path = BUNDLED, threads: int = 2) -> SegmentationHead:
     """The verified head that draws the lesion's outline, for the int8 engine of the same folder.
 
     Raises:
@@ -68,20 +67,22 @@ def load_segmentation_head(directory: Path = SHIPPED, threads: int = 2) -> Segme
     again = "Run: python -m skinlens outline-train"
     if entry is None:
         raise WeightsError(f"The model {manifest.version} was released without an outline of the lesion. {again}")
-    engine = manifest.stamp()
+    engine = manifest.model_ref()
     if entry["backbone_sha256"] != engine.sha256:
         raise WeightsError(
             f"The outline head {entry['file']} was made for another model: expected {engine.sha256[:12]}…, found "
             f"{entry['backbone_sha256'][:12]}…. {again}"
         )
     file = manifest.read(entry["file"])
-    stamp = ModelRef(f"{engine.name}, outline", manifest.version, manifest.content["files"][entry["file"]]["sha256"])
-    return SegmentationHead(file, manifest.input_spec, stamp, threads)
+    model_ref = ModelRef(
+        f"{engine.name}, outline", manifest.version, manifest.content["files"][entry["file"]]["sha256"]
+    )
+    return SegmentationHead(file, manifest.input_spec, model_ref, threads)
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """What the head found on one photo."""
+    """Outline that the head proposes for one photo."""
 
     outline: Outline | None
     """None where it found no lesion."""
@@ -96,5 +97,5 @@ def propose(engine: Engine, head: SegmentationHead, photo: Photo) -> Proposal:
     outline = None
     if found is not None:
         points = view_to_photo(found, photo, engine.spec)
-        outline = Outline(as_points(points), "model", photo.sha256, head.stamp, clock.utc_now())
+        outline = Outline(as_points(points), "model", photo.sha256, head.model_ref, clock.utc_now())
     return Proposal(outline, (time.perf_counter() - started) * 1000)

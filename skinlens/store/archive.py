@@ -32,7 +32,7 @@ _MEANT = "A backup that SkinLens wrote was expected, skinlens-backup-….zip."
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a backup says of itself."""
+    """Manifest of a backup."""
 
     made_at: str
     """UTC, ISO 8601."""

@@ -106,7 +106,7 @@ class StoredBackups(StoreHome):
         return made
 
     def last_backup(self) -> Backup | None:
-        """What was backed up last, as far as this case file knows; None: never."""
+        """Latest backup that this case file knows of; None: never."""
         with self._reading() as db:
             found = settings.find(db, LAST)
         if found is None:

@@ -110,7 +110,7 @@ class CaseFiles:
         return {path.name: path for path in self._own(_NAME) if path.name[:2] == path.parent.name}
 
     def unfinished(self) -> Iterator[Path]:
-        """What a write left that was interrupted."""
+        """Files of a write that was interrupted."""
         return self._own(_UNFINISHED)
 
     def _own(self, names: re.Pattern[str]) -> Iterator[Path]:
@@ -137,7 +137,7 @@ class CaseFiles:
         path.replace(back)
 
     def expired(self) -> Iterator[Path]:
-        """What was set aside longer ago than ``QUARANTINE_DAYS``."""
+        """Files that were set aside longer ago than ``QUARANTINE_DAYS``."""
         last = datetime.now(UTC).date() - timedelta(days=QUARANTINE_DAYS)
         for path in self.quarantine.glob("????-??-??/*"):
             if (_NAME.fullmatch(path.name) or _UNFINISHED.fullmatch(path.name)) and _day(path.parent.name) < last:
@@ -210,18 +210,22 @@ def thumbnail_file(pixels: Pixels) -> tuple[str, bytes]:
     return _named(file.getvalue(), ".jpg")
 
 
-def heat_file(heat: Heatmap) -> tuple[str, bytes]:
+HEAT = "heat"
+"""Name of a map's one array in its file."""
+
+
+def heat_file(heatmap: Heatmap) -> tuple[str, bytes]:
     """Name and content of a compressed ``.npz`` with one float32 array, ``heat``; every bit of it comes back."""
     file = io.BytesIO()
-    np.savez_compressed(file, heat=heat)
+    np.savez_compressed(file, allow_pickle=False, **{HEAT: heatmap})
     return _named(file.getvalue(), ".npz")
 
 
 def heat_of(content: bytes) -> Heatmap:
     """The map in a file of ``heat_file``."""
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        heat: Heatmap = arrays["heat"]
-        return heat
+        heatmap: Heatmap = arrays[HEAT]
+        return heatmap
 
 
 def _named(content: bytes, suffix: str) -> tuple[str, bytes]:

@@ -22,19 +22,19 @@ from skinlens.store import (
     visits,
 )
 from skinlens.store.backup import StoredBackups
-from skinlens.store.checks import StoredChecks, must_test, put_check
+from skinlens.store.checks import StoredChecks, put_check
 from skinlens.store.clinical import StoredClinical
 from skinlens.store.corrections import StoredCorrections
 from skinlens.store.features import StoredFeatures, put_features
 from skinlens.store.filings import StoredFilings
 from skinlens.store.loading import StoredRecords
-from skinlens.store.outlines import StoredOutlines, must_surround, put_outline
+from skinlens.store.outlines import StoredOutlines, put_outline
 from skinlens.store.patient_list import StoredPatients
 from skinlens.store.search import EVERY_CASE, CasePage, CaseQuery, CaseRow
 from skinlens.store.settings import StoredSettings
 from skinlens.store.timing import StoredTiming
 from skinlens.store.upkeep import StoredUpkeep
-from skinlens.store.validation import NewVisit
+from skinlens.store.validation import NewVisit, require_same_photo
 
 _ACKNOWLEDGED = "disclaimer_acknowledged"
 
@@ -58,8 +58,8 @@ class CaseStore(
     A save is one transaction; its files are on the disk before its rows. Readers see the state before or after it.
 
     *Ages.* A patient who is above 85 at a visit, counted by years, is kept with the birth year that gives 86 at the
-    latest such visit and with ``born_earlier``, so that every age reads as "85+" or "at least"; the birth year that
-    was typed is not kept.
+    latest such visit and with ``birth_year_is_upper_bound``, so that every age reads as "85+" or "at least"; the birth
+    year that was typed is not kept.
 
     Every method raises ``StoreError`` where the database or a file cannot be used, ``CaseNotFound`` for a number that
     is not there (any more), and ``InvalidEntry`` for what cannot be kept.
@@ -83,14 +83,14 @@ class CaseStore(
         """
         photo, prediction, typed = analysis.photo, analysis.prediction, visits.typed_columns(visit)
         for explanation in explanations:
-            visits.must_explain(explanation, photo.sha256)
+            require_same_photo(explanation, photo.sha256)
         for check in checks:
-            must_test(check, photo.sha256)
+            require_same_photo(check, photo.sha256)
         for outline in outlines:
-            must_surround(outline, photo.sha256)
+            require_same_photo(outline, photo.sha256)
         picture, thumbnail = blobs.picture_file(photo.pixels), blobs.thumbnail_file(photo.pixels)
-        heats = [blobs.heat_file(explanation.heat) for explanation in explanations]
-        with self._writing_with(dict([picture, thumbnail, *heats])) as db:
+        heatmaps = [blobs.heat_file(explanation.heatmap) for explanation in explanations]
+        with self._writing_with(dict([picture, thumbnail, *heatmaps])) as db:
             now = validation.now()
             row = {
                 "lesion_id": patients.lesion_for_case(db, visit.patient, visit.lesion, int(typed["taken_on"][:4])),
@@ -103,7 +103,7 @@ class CaseStore(
                 **mapping.verdict_columns(analysis.quality, prediction),
             }
             visit_id = mapping.insert(db, "visit", row)
-            for explanation, (heat_file, _) in zip(explanations, heats, strict=True):
+            for explanation, (heat_file, _) in zip(explanations, heatmaps, strict=True):
                 visits.put_explanation(db, visit_id, explanation, heat_file)
             for check in checks:
                 put_check(db, visit_id, check)
@@ -111,16 +111,18 @@ class CaseStore(
                 put_outline(db, visit_id, outline)
             if analysis.features is not None:
                 put_features(db, visit_id, prediction.model.sha256, analysis.features)
-            changes = {field: (None, clinical_rows.in_words(field, value)) for field, value in typed.items() if value}
+            changes = {
+                field: (None, clinical_rows.value_in_words(field, value)) for field, value in typed.items() if value
+            }
             patients.record_revision(db, "visit", visit_id, "created", changes, prediction.model.version)
             return visits.case_of(db, visit_id)
 
     def add_explanation(self, visit_id: int, explanation: Explanation) -> Explanation:
         """Keep one map; it takes the place of one of the same method, class and parameters."""
-        heat_file, content = blobs.heat_file(explanation.heat)
+        heat_file, content = blobs.heat_file(explanation.heatmap)
         with self._writing_with({heat_file: content}) as db:
             visit = patients.row_of(db, "visit", visit_id)
-            visits.must_explain(explanation, visit["photo_sha256"])
+            require_same_photo(explanation, visit["photo_sha256"])
             replaced = visits.put_explanation(db, visit_id, explanation, heat_file)
             changes = {"explanation": (None, " ".join([explanation.method, *explanation.target.codes]))}
             patients.record_revision(db, "visit", visit_id, "explained", changes, visit["model_version"])
@@ -186,7 +188,7 @@ class CaseStore(
             return visits.before(db, visit)
 
     def revisions(self, visit_id: int) -> tuple[Revision, ...]:
-        """What was changed in the visit, its lesion and its patient, the oldest first."""
+        """Revisions of the visit, its lesion and its patient, the oldest first."""
         with self._reading() as db:
             return visits.revisions_of(db, visits.case_of(db, visit_id))
 
@@ -222,7 +224,7 @@ class CaseStore(
         self._erase("patient", patient_id)
 
     def erasures(self) -> int:
-        """How many times something was erased here: what was copied before the number changed may be gone."""
+        """Number of erasures: what was copied before the number changed may be gone."""
         counted = self.setting(erasure.COUNTED)
         return int(counted.value) if counted is not None and counted.value.isdecimal() else 0
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from sqlite_utils.db import Database
 
-from skinlens.errors import InvalidEntry
 from skinlens.records import CheckResult
 from skinlens.store import mapping, patients
 from skinlens.store.connection import StoreHome
 from skinlens.store.mapping import Row
+from skinlens.store.validation import require_same_photo
 
 CHECKS_SQL = """
     SELECT check_result.*, photo_sha256 FROM sealed_check_result check_result JOIN visit ON visit.id = visit_id
@@ -31,26 +31,11 @@ class StoredChecks(StoreHome):
         with self._writing() as db:
             visit = patients.row_of(db, "visit", visit_id)
             for check in checks:
-                must_test(check, visit["photo_sha256"])
+                require_same_photo(check, visit["photo_sha256"])
                 put_check(db, visit_id, check)
             named = dict.fromkeys(" ".join(filter(None, (one.kind, one.method, one.label))) for one in checks)
             changes = {"checks": (None, ", ".join(named))}
             patients.record_revision(db, "visit", visit_id, "checked", changes, visit["model_version"])
-
-    def checks(self, visit_id: int) -> tuple[CheckResult, ...]:
-        """All of a visit, in the order in which they were saved."""
-        with self._reading() as db:
-            patients.row_of(db, "visit", visit_id)
-            return tuple(check_of(row) for row in mapping.sound(db.query(CHECKS_SQL, [visit_id]), visit_id=visit_id))
-
-
-def must_test(check: CheckResult, photo_sha256: str) -> None:
-    """Refuse the check of another photo: it would be read as one of this case."""
-    if check.photo_sha256 != photo_sha256:
-        raise InvalidEntry(
-            f"This check ({check.kind}) was made on another photo ({check.photo_sha256[:12]}…); the case holds "
-            f"{photo_sha256[:12]}…. Check this photo again."
-        )
 
 
 def put_check(db: Database, visit_id: int, check: CheckResult) -> None:
@@ -71,7 +56,7 @@ def check_columns(check: CheckResult) -> Row:
         "figures": mapping.to_json(check.figures),
         "duration_ms": check.duration_ms,
         "created_at": check.created_at,
-        **mapping.stamp_columns(check.model),
+        **mapping.model_ref_columns(check.model),
     }
 
 
@@ -82,7 +67,7 @@ def check_of(row: Row) -> CheckResult:
         label=row["label"],
         method=row["method"],
         photo_sha256=row["photo_sha256"],
-        model=mapping.stamp_of(row),
+        model=mapping.model_ref_of(row),
         seed=row["seed"],
         settings=json.loads(row["settings"]),
         figures=json.loads(row["figures"]),

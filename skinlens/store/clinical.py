@@ -88,7 +88,7 @@ class StoredClinical(StoreHome):
     def record_histology(
         self, visit_id: int, histology: Histology | None, *, expected_version: int, signer: str = ""
     ) -> Case:
-        """What was found in the lesion that was excised after this visit; None takes it back."""
+        """Store the histology of the lesion that was excised after this visit; None takes it back."""
         return self._record(
             visit_id,
             lambda stored: clinical_rows.histology_columns(histology, stored["taken_on"]),

@@ -16,11 +16,12 @@ from skinlens.clinical import (
     Recall,
     months_after,
 )
-from skinlens.criteria import ABCD_RULE, Abcd, Criteria, PartialAbcd, SevenPoint, abcd_of, counted
+from skinlens.criteria import ABCD_RULE, Abcd, Criteria, PartialAbcd, SevenPoint, abcd_of, counts_words
 from skinlens.errors import InvalidEntry
 from skinlens.formatting import in_both_units
 from skinlens.labels import DIAGNOSES
 from skinlens.store import validation
+from skinlens.wording.errors import not_one_of
 
 Columns = dict[str, Any]
 LAST_RECALL_YEARS = 10
@@ -63,7 +64,7 @@ def plan_columns(plan: Plan | None) -> Columns:
     if plan is None:
         return {"plan": None, "plan_months": None, "plan_text": ""}
     if plan.action not in PLANS:
-        raise InvalidEntry(f"{plan.action!r} is no plan. Choose one of: {', '.join(PLANS)}; or none.")
+        raise InvalidEntry(not_one_of(plan.action, "plan", PLANS))
     is_number = type(plan.months) is int and 1 <= plan.months <= MOST_MONTHS
     if plan.action == "recheck" and not is_number:
         raise InvalidEntry(
@@ -196,12 +197,12 @@ def record_of(row: Mapping[str, Any]) -> ClinicalRecord:
     return ClinicalRecord(criteria, row["symptoms"], row["evolution"], plan, recall, histology, row["field_width_mm"])
 
 
-def in_words(column: str, value: Any) -> str | None:
+def value_in_words(column: str, value: Any) -> str | None:
     """A column's value as the trail of changes has it."""
     if value is None or (isinstance(value, str) and column not in {"abcd", "seven_point"}):
         return value
     if column == "abcd":
-        return counted(_abcd_counts(value))
+        return counts_words(_abcd_counts(value))
     if column == "seven_point":
         found = _seven_point_of(value)
         return None if found is None else f"{', '.join(found.present) or 'none'} ({found.version})"

@@ -106,7 +106,9 @@ def m018_scale(db: Database) -> None:
 
 
 def m019_signature(db: Database) -> None:
-    """Who signed a visit, and when. Of visits that were signed before, the time is taken from the trail."""
+    """Columns of the signature: who signed a visit, and when. Of visits that were signed before, the time is taken from
+    the trail.
+    """
     add_columns(
         db,
         "visit",

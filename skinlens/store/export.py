@@ -18,7 +18,7 @@ from skinlens.records import CheckResult
 from skinlens.store.clinical_rows import exported
 from skinlens.store.features import features_of
 from skinlens.store.loading import rows_of
-from skinlens.store.mapping import Row, lesion_of, patient_of, revision_of, stamp_of, whole
+from skinlens.store.mapping import Row, lesion_of, model_ref_of, patient_of, revision_of, whole
 from skinlens.store.patients import row_of
 from skinlens.store.validation import now
 from skinlens.store.visits import map_in_words
@@ -51,7 +51,7 @@ class PatientDocument(NamedTuple):
 
 
 def patient_document(db: Database, patient_id: int) -> PatientDocument:
-    """All that the database holds of a patient."""
+    """Document of all that the database holds of a patient."""
     patient = patient_of(row_of(db, "patient", patient_id))
     wanted: dict[str, tuple[str, str]] = {}
     problems: list[str] = []
@@ -106,7 +106,7 @@ def _visit(db: Database, number: int, wanted: dict[str, tuple[str, str]], proble
         "photo": {"file": picture, **photo, "notes": json.loads(rows.visit["photo_notes"])},
         "skinlens_version": rows.visit["skinlens_version"],
         "explanations": [_explanation(explanation, wanted) for explanation in rows.maps],
-        "checks": [in_words(check) for check in rows.checks],
+        "checks": [check_statement(check) for check in rows.checks],
         "outlines": [asdict(outline) for outline in rows.outlines],
         "features": features_of(db, number),
     }
@@ -117,10 +117,10 @@ def _explanation(row: Row, wanted: dict[str, tuple[str, str]]) -> dict[str, Any]
     wanted[path] = (row["heat_file"], map_in_words(row))
     plain = {field: row[field] for field in ("method", "label", "seed", "duration_ms", "created_at")}
     parsed = {field: json.loads(row[field]) for field in ("params", "diagnostics")}
-    return plain | parsed | {"model": asdict(stamp_of(row)), "file": path}
+    return plain | parsed | {"model": asdict(model_ref_of(row)), "file": path}
 
 
-def in_words(result: CheckResult) -> dict[str, Any]:
+def check_statement(result: CheckResult) -> dict[str, Any]:
     """All of a stored result, with title and summary where this version knows the check and can read the figures."""
     check = CHECKS.get(result.kind)
     said = {"title": check.title if check else result.kind, "summary": ""}

@@ -62,7 +62,7 @@ class SimilarCase:
 
 @dataclass(frozen=True, eq=False)
 class SimilarQuery:
-    """What is searched for."""
+    """Query for similar cases."""
 
     features: Features
     model_sha256: str

@@ -15,7 +15,7 @@ from skinlens.store.outlines import OUTLINES_SQL, outline_of
 
 
 class Rows(NamedTuple):
-    """All that the database holds of a case at one moment."""
+    """Database rows of a case at one moment."""
 
     case: Case
     visit: Row
@@ -90,8 +90,9 @@ class StoredRecords(StoreHome):
 
 
 def rows_of(db: Database, visit_id: int, *, with_maps: bool = True, with_previous: bool = False) -> Rows:
-    """Of a case and, where asked for, of its maps and checks and of the visit before. Raises as ``case_of``."""
-    case, problems = visits.case_of(db, visit_id), list[str]()
+    """Of a case and, where asked for, of its maps and checks and of the visit before. Raises as ``visits.case_row``."""
+    row, problems = visits.case_row(db, visit_id), list[str]()
+    case = mapping.case_of(row)
 
     def of_visit(sql: str, noun: str) -> tuple[Row, ...]:
         return tuple(whole(db.query(sql, [visit_id]), f"case {visit_id}, {noun}", problems, visit_id=visit_id))
@@ -99,7 +100,7 @@ def rows_of(db: Database, visit_id: int, *, with_maps: bool = True, with_previou
     before = visits.before(db, case.visit) if with_previous else None
     return Rows(
         case,
-        patients.row_of(db, "visit", visit_id),
+        row,
         of_visit(visits.EXPLANATIONS_SQL, "map") if with_maps else (),
         tuple(map(check_of, of_visit(CHECKS_SQL, "check"))) if with_maps else (),
         tuple(map(outline_of, of_visit(OUTLINES_SQL, "outline"))),

@@ -125,7 +125,7 @@ def to_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
-def stamp_columns(model: ModelRef) -> Row:
+def model_ref_columns(model: ModelRef) -> Row:
     return {"model_name": model.name, "model_version": model.version, "model_sha256": model.sha256}
 
 
@@ -150,7 +150,7 @@ def verdict_columns(quality: QualityReport, prediction: Prediction) -> Row:
         "melanoma_threshold": to_json(asdict(prediction.melanoma_threshold)),
         "prediction_set": None if prediction.prediction_set is None else to_json(asdict(prediction.prediction_set)),
         "latency_ms": prediction.latency_ms,
-        **stamp_columns(prediction.model),
+        **model_ref_columns(prediction.model),
         "skinlens_version": __version__,
     }
 
@@ -165,7 +165,7 @@ def explanation_columns(explanation: Explanation, heat_file: str) -> Row:
         "diagnostics": to_json(dict(explanation.diagnostics)),
         "created_at": explanation.created_at,
         "heat_file": heat_file,
-        **stamp_columns(explanation.model),
+        **model_ref_columns(explanation.model),
     }
 
 
@@ -176,7 +176,7 @@ def patient_of(row: Row, joined: str = "") -> Patient:
         pseudonym=row["pseudonym"],
         birth_year=row["birth_year"],
         sex=row["sex"],
-        born_earlier=bool(row["born_earlier"]),
+        birth_year_is_upper_bound=bool(row["born_earlier"]),
         version=row[f"{joined}version"],
         phototype=row["phototype"],
     )
@@ -206,7 +206,7 @@ def position_columns(position: BodyPosition | None) -> Row:
     }
 
 
-def stamp_of(row: Row) -> ModelRef:
+def model_ref_of(row: Row) -> ModelRef:
     return ModelRef(row["model_name"], row["model_version"], row["model_sha256"])
 
 
@@ -225,7 +225,7 @@ def visit_of(row: Row) -> Visit:
             probs=tuple(row[column] for column in PROB_COLUMNS.values()),
             logits=tuple(json.loads(row["logits"])),
             melanoma_threshold=Threshold(**json.loads(row["melanoma_threshold"])),
-            model=stamp_of(row),
+            model=model_ref_of(row),
             latency_ms=row["latency_ms"],
             prediction_set=_set_of(row["prediction_set"]),
         ),
@@ -261,16 +261,16 @@ def photo_of(row: Row, pixels: Pixels, *, placeholder: bool = False) -> Photo:
     return Photo(pixels, row["photo_sha256"], row["source_format"], tuple(json.loads(row["photo_notes"])), placeholder)
 
 
-def explanation_of(row: Row, heat: Heatmap) -> Explanation:
+def explanation_of(row: Row, heatmap: Heatmap) -> Explanation:
     """From a row of the table ``explanation`` with the visit's ``photo_sha256`` beside it."""
     return Explanation(
         method=row["method"],
         label=row["label"],
-        heat=heat,
+        heatmap=heatmap,
         params=json.loads(row["params"]),
         seed=row["seed"],
         photo_sha256=row["photo_sha256"],
-        model=stamp_of(row),
+        model=model_ref_of(row),
         duration_ms=row["duration_ms"],
         created_at=row["created_at"],
         diagnostics=json.loads(row["diagnostics"]),

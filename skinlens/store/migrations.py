@@ -148,7 +148,9 @@ def m003_search(db: Database) -> None:
 
 
 def m004_revisions(db: Database) -> None:
-    """What was changed, when, under which versions. Rows leave only together with what they are about."""
+    """Table of revisions: what was changed, when, under which versions. Rows leave only together with what they are
+    about.
+    """
     db.executescript("""
         CREATE TABLE revision (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -174,7 +176,7 @@ def m004_revisions(db: Database) -> None:
 
 
 def m005_settings(db: Database) -> None:
-    """What belongs to the installation as a whole, each with the time at which it was set."""
+    """Table of settings of the installation as a whole, each with the time at which it was set."""
     db.executescript("""
         CREATE TABLE setting (
             key TEXT PRIMARY KEY,
@@ -207,7 +209,7 @@ def m006_checks(db: Database) -> None:
 
 
 def m007_first_impression(db: Database) -> None:
-    """What the clinician said before the model's reading was shown: kept once, and never rewritten after it."""
+    """Column of the first impression, before the model's result was shown: kept once, and never rewritten after it."""
     db.executescript("""
         ALTER TABLE visit ADD COLUMN first_impression TEXT;
 

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 
 from sqlite_utils.db import Database
 
-from skinlens.errors import Conflict, InvalidEntry
+from skinlens.errors import Conflict
 from skinlens.records import Outline
 from skinlens.store import mapping, patients
 from skinlens.store.connection import StoreHome
 from skinlens.store.mapping import Row
+from skinlens.store.validation import require_same_photo
 
 OUTLINES_SQL = """
     SELECT outline.*, photo_sha256 FROM sealed_outline outline JOIN visit ON visit.id = visit_id
@@ -43,7 +44,7 @@ class StoredOutlines(StoreHome):
                 )
             before = _makers(db, visit_id)
             for outline in outlines:
-                must_surround(outline, visit["photo_sha256"])
+                require_same_photo(outline, visit["photo_sha256"])
             db.execute("DELETE FROM outline WHERE visit_id = ?", [visit_id])
             for outline in outlines:
                 put_outline(db, visit_id, outline)
@@ -57,22 +58,13 @@ class StoredOutlines(StoreHome):
             return _outlines(db, visit_id)
 
 
-def must_surround(outline: Outline, photo_sha256: str) -> None:
-    """Refuse the outline of another photo: it would be drawn over this one."""
-    if outline.photo_sha256 != photo_sha256:
-        raise InvalidEntry(
-            f"This outline was made on another photo ({outline.photo_sha256[:12]}…); the case holds "
-            f"{photo_sha256[:12]}…. Outline this photo again."
-        )
-
-
 def put_outline(db: Database, visit_id: int, outline: Outline) -> None:
     row = {
         "visit_id": visit_id,
         "made_by": outline.made_by,
         "points": mapping.to_json(outline.points),
         "created_at": outline.created_at,
-        **mapping.stamp_columns(outline.model),
+        **mapping.model_ref_columns(outline.model),
     }
     mapping.insert(db, "outline", row)
 
@@ -83,7 +75,7 @@ def outline_of(row: Row) -> Outline:
         points=tuple((across, down) for across, down in json.loads(row["points"])),
         made_by=row["made_by"],
         photo_sha256=row["photo_sha256"],
-        model=mapping.stamp_of(row),
+        model=mapping.model_ref_of(row),
         created_at=row["created_at"],
     )
 

@@ -19,7 +19,7 @@ MAX_CHARACTERS = 200
 
 @dataclass(frozen=True)
 class PatientQuery:
-    """What the list of patients asks for. Every condition that is given has to hold."""
+    """Query of the list of patients. Every condition that is given has to hold."""
 
     text: str = ""
     """A part of the pseudonym, whatever its case."""

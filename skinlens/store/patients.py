@@ -8,6 +8,7 @@ from skinlens import __version__
 from skinlens.case_record import Changes, Subject
 from skinlens.clock import today
 from skinlens.errors import CaseNotFound, Conflict, InvalidEntry
+from skinlens.formatting import rounded_percent
 from skinlens.records import BodyPosition, Sex
 from skinlens.store import validation
 from skinlens.store.database import must_be_whole
@@ -47,7 +48,7 @@ def must_exist(db: Database, table: Subject, number: int) -> None:
 
 
 def not_found(db: Database, table: Subject, number: int) -> CaseNotFound:
-    """What to raise for a row that is not there; a damaged database does not know what was deleted.
+    """Error for a row that is not there; a damaged database does not know what was deleted.
 
     Raises:
         StoreError: the database is damaged.
@@ -97,11 +98,11 @@ def add_patient(db: Database, typed: validation.NewPatient, visit_year: int | No
     pseudonym = validation.line(typed.pseudonym, "pseudonym")
     if _find(db, pseudonym):
         raise InvalidEntry(f"There is a patient {pseudonym!r} already. Choose that one, or another pseudonym.")
-    year, born_earlier = validation.clamped(validation.birth_year(typed.birth_year), visit_year or _this_year())
+    year, capped = validation.cap_birth_year(validation.birth_year(typed.birth_year), visit_year or _this_year())
     row = {
         "pseudonym": pseudonym,
         "birth_year": year,
-        "born_earlier": born_earlier,
+        "born_earlier": capped,
         "sex": validation.sex(typed.sex),
         "created_at": validation.now(),
     }
@@ -146,7 +147,7 @@ def cap_age(db: Database, patient_id: int, visit_year: int) -> None:
             f"Patient {stored['pseudonym']!r} was born in {stored['birth_year']}, but the photo is of {visit_year}. "
             "Correct the date of the visit or the birth year."
         )
-    year, capped = validation.clamped(stored["birth_year"], visit_year)
+    year, capped = validation.cap_birth_year(stored["birth_year"], visit_year)
     if capped:
         update(db, "patient", patient_id, {"birth_year": year, "born_earlier": True})
 
@@ -208,7 +209,7 @@ def place_lesion(db: Database, lesion_id: int, position: BodyPosition | None, ex
 def _place_words(position: BodyPosition | None) -> str | None:
     if position is None:
         return None
-    return f"{position.view}, {100 * position.x:.1f} % across, {100 * position.y:.1f} % down"
+    return f"{position.view}, {rounded_percent(position.x, 1)} across, {rounded_percent(position.y, 1)} down"
 
 
 def add_lesion(db: Database, patient_id: int | None, typed: validation.NewLesion) -> int:
@@ -274,8 +275,8 @@ def _birth_year_for(db: Database, patient_id: int, typed: int | None, visit_year
         raise InvalidEntry(
             f"Born in {typed}, but there is a photo of {min(years)}. Correct the birth year or that visit."
         )
-    year, born_earlier = validation.clamped(typed, max(years, default=_this_year()))
-    return {"birth_year": year, "born_earlier": born_earlier}
+    year, capped = validation.cap_birth_year(typed, max(years, default=_this_year()))
+    return {"birth_year": year, "born_earlier": capped}
 
 
 def _find(db: Database, pseudonym: str) -> Row | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from skinlens.clock import local_day
 from skinlens.errors import StoreError
+from skinlens.formatting import counted
 from skinlens.records import Progress
 from skinlens.store import archive, blobs, database, erasure
 from skinlens.store.archive import Manifest
@@ -21,7 +22,7 @@ from skinlens.store.upkeep import ASIDE, StoredUpkeep
 
 @dataclass(frozen=True)
 class Restored:
-    """What was brought back."""
+    """Result of a restore."""
 
     home: Path
     made_at: str
@@ -51,7 +52,7 @@ def restore(path: Path, home: Path, *, replace: bool = False, progress: Progress
             if not replace and (held := _held(home)):
                 raise StoreError(
                     f"There is a case file in {home} ({held}), and nothing of it was changed. To put the backup of "
-                    f"{local_day(manifest.made_at)} ({_count(manifest.cases, 'case')}) in its place, say --replace: "
+                    f"{local_day(manifest.made_at)} ({counted(manifest.cases, 'case')}) in its place, say --replace: "
                     "what is there now is set aside in that folder, not deleted."
                 )
             blobs.make_private(home)
@@ -81,7 +82,7 @@ def _held(home: Path) -> str:
     store = StoredUpkeep(home)
     present = len(store.files.present())
     if database.is_empty(store.database):
-        return _count(present, "photo or map", "photos and maps") if present else ""
+        return counted(present, "photo or map", "photos and maps") if present else ""
     try:
         with store._reading() as db:
             cases, patients = (next(db.execute(f"SELECT count(*) FROM {table}"))[0] for table in ("visit", "patient"))
@@ -89,11 +90,7 @@ def _held(home: Path) -> str:
         return "it cannot be opened"
     if not cases and not patients and not present:
         return ""
-    return f"{_count(cases, 'case')}, {_count(patients, 'patient')}"
-
-
-def _count(number: int, noun: str, nouns: str = "") -> str:
-    return f"{number} {noun if number == 1 else nouns or noun + 's'}"
+    return f"{counted(cases, 'case')}, {counted(patients, 'patient')}"
 
 
 @contextmanager
@@ -125,7 +122,7 @@ def _must_open(staged: Path, path: Path, manifest: Manifest) -> None:
         raise StoreError(f"{path} holds {len(strange)} files that no case in it needs. It was changed; take another.")
     if cases != manifest.cases:
         raise StoreError(
-            f"{path} is damaged: its list of contents says {_count(manifest.cases, 'case')}, and its database holds "
+            f"{path} is damaged: its list of contents says {counted(manifest.cases, 'case')}, and its database holds "
             f"{cases}. Take another copy of it."
         )
     lost, said = len(set(needed) - present), len(manifest.missing)

@@ -35,7 +35,7 @@ _ORDER: dict[SortKey, _Keys] = {
 
 @dataclass(frozen=True)
 class CaseQuery:
-    """What the history asks for. Every condition that is given has to hold."""
+    """Query of the case list. Every condition that is given has to hold."""
 
     text: str = ""
     """Words of which each has to begin some word of the pseudonym, site, diagnosis or notes; no syntax, any characters.

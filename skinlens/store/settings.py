@@ -40,7 +40,7 @@ _USED_SQL = """
 
 @dataclass(frozen=True)
 class KeptSettings:
-    """What is stored after a save."""
+    """Settings after a save."""
 
     settings: Settings
     replaced: Mapping[str, Any]
@@ -69,7 +69,7 @@ class StoredSettings(StoreHome):
             return find(db, key)
 
     def settings(self) -> Settings:
-        """What is stored; the default of each field that is not."""
+        """Settings as they are stored; the default of each field that is not."""
         with self._reading() as db:
             return stored(db)
 
@@ -113,7 +113,7 @@ def find(db: Database, key: str) -> Setting | None:
 
 
 def stored(db: Database) -> Settings:
-    """What is kept; the default of each field that is not, or that this version does not allow."""
+    """Settings as they are stored; the default of each field that is not, or that this version does not allow."""
     found = find(db, KEY)
     content = json.loads(found.value) if found else {}
     settings = Settings()

@@ -28,7 +28,7 @@ def write(
     name = settings.optional_line(signer, "name of who signs")
     changed = {field: value for field, value in wanted.items() if value != stored[field]}
     changes: dict[str, tuple[str | None, str | None]] = {
-        field: (clinical_rows.in_words(field, stored[field]), clinical_rows.in_words(field, value))
+        field: (clinical_rows.value_in_words(field, stored[field]), clinical_rows.value_in_words(field, value))
         for field, value in changed.items()
     }
     updated: Row = {**changed, "updated_at": validation.now()}

@@ -28,7 +28,7 @@ def find_similar(
     """
     if not analysis.quality.reliable:
         return ()
-    model = classifier.engine.stamp.sha256
+    model = classifier.engine.model_ref.sha256
     features = analysis.features
     if features is None or analysis.prediction.model.sha256 != model:
         features = classifier.features(analysis.photo)
@@ -43,7 +43,7 @@ def fill_features(
     For the background, after a start and after a new model: about as long as a prediction for each. A photo that cannot
     be read is passed over. The first search after it is quick. Raises StoreError, Cancelled.
     """
-    model, kept = classifier.engine.stamp.sha256, 0
+    model, kept = classifier.engine.model_ref.sha256, 0
     lacking = store.visits_without_features(model, most=most)
     for done, visit_id in enumerate(lacking):
         if progress is not None:

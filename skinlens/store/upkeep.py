@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlite_utils.db import Database
 
 from skinlens.errors import StoreError
+from skinlens.formatting import counted
 from skinlens.store import database, erasure, validation
 from skinlens.store.blobs import is_settled
 from skinlens.store.connection import FilesWithoutCases, StoreHome
@@ -31,7 +32,7 @@ ASIDE = "before-restore-"
 
 @dataclass(frozen=True)
 class Tidied:
-    """What a start found and did."""
+    """Findings and repairs of a start."""
 
     set_aside: int
     """Files that no case needs, moved to the quarantine."""
@@ -214,7 +215,7 @@ def _lost(needed: Mapping[str, int], present: Mapping[str, Path]) -> list[str]:
     if not lost:
         return []
     named = ", ".join(str(case) for case in lost[:_SHOWN]) + (" …" if len(lost) > _SHOWN else "")
-    count = "1 case" if len(lost) == 1 else f"{len(lost)} cases"
+    count = counted(len(lost), "case")
     return [
         f"Photos or maps are missing, of {count} ({named}). The rest of these "
         "cases can be opened, exported and deleted. Put the files back from a copy of the folder."

@@ -13,7 +13,18 @@ from skinlens.clinical import NOT_RECORDED, PHOTOTYPES, ClinicalRecord
 from skinlens.clock import today
 from skinlens.errors import InvalidEntry
 from skinlens.labels import DIAGNOSES, IMPRESSIONS
-from skinlens.records import BODY_DRAWING, MAX_AGE_YEARS, BodyPosition, BodyView, Sex, Status
+from skinlens.records import (
+    BODY_DRAWING,
+    MAX_AGE_YEARS,
+    BodyPosition,
+    BodyView,
+    CheckResult,
+    Explanation,
+    Outline,
+    Sex,
+    Status,
+)
+from skinlens.wording.errors import another_photo, not_one_of
 
 MAX_LINE = 80
 MAX_TEXT = 50_000
@@ -38,7 +49,7 @@ class NewLesion(NamedTuple):
 
 @dataclass(frozen=True)
 class ClinicianReading:
-    """What the clinician says of a photo."""
+    """The clinician's reading of a photo."""
 
     label: str | None = None
     """One of ``labels.DIAGNOSES``; None: not given."""
@@ -49,7 +60,7 @@ class ClinicianReading:
 
 @dataclass(frozen=True)
 class NewVisit:
-    """What a clinician says of a photo that is to be saved as a case."""
+    """Entries of a clinician for a photo that is to be saved as a case."""
 
     patient: NewPatient | int | None
     """One to be added (a pseudonym that is taken is a ``Conflict``), the number of a stored one, or None."""
@@ -161,17 +172,17 @@ def body_position(value: BodyPosition | None) -> BodyPosition | None:
 
 def diagnosis_code(value: str | None) -> str | None:
     if value is not None and value not in DIAGNOSES:
-        raise InvalidEntry(f"{value!r} is no diagnosis. Choose one of: {', '.join(DIAGNOSES)}; or none.")
+        raise InvalidEntry(not_one_of(value, "diagnosis", DIAGNOSES))
     return value
 
 
 def first_impression(value: str | None) -> str | None:
     if value is not None and value not in IMPRESSIONS:
-        raise InvalidEntry(f"{value!r} is no first impression. Choose one of: {', '.join(IMPRESSIONS)}; or none.")
+        raise InvalidEntry(not_one_of(value, "first impression", IMPRESSIONS))
     return value
 
 
-def clamped(year: int | None, reference_year: int) -> tuple[int | None, bool]:
+def cap_birth_year(year: int | None, reference_year: int) -> tuple[int | None, bool]:
     """The birth year that is kept, and whether the patient was born in it or before.
 
     An age above 85 in the reference year becomes 86, which reads as "85+"; how far above is not kept.
@@ -195,3 +206,14 @@ def next_status(current: Status, asked: Status, edited: bool) -> Status:
     if asked == "draft":
         raise InvalidEntry(f"This case is {current}; it cannot become a draft again. Save the change as an amendment.")
     return "amended" if edited else current
+
+
+def require_same_photo(made: Explanation | CheckResult | Outline, photo_sha256: str) -> None:
+    """Refuse a map, check or outline of another photo: it would be shown as one of this case."""
+    if made.photo_sha256 == photo_sha256:
+        return
+    if isinstance(made, Explanation):
+        what, again = f"{made.method} map", "Explain"
+    else:
+        what, again = (f"check ({made.kind})", "Check") if isinstance(made, CheckResult) else ("outline", "Outline")
+    raise InvalidEntry(another_photo(what, made.photo_sha256, photo_sha256, again))

@@ -3,7 +3,7 @@
 from sqlite_utils.db import Database
 
 from skinlens.case_record import Revision
-from skinlens.errors import InvalidEntry, StoreError
+from skinlens.errors import StoreError
 from skinlens.records import Case, Explanation, Visit
 from skinlens.store import clinical_rows, mapping, patients, signatures, validation
 from skinlens.store.mapping import Row
@@ -15,7 +15,12 @@ EXPLANATIONS_SQL = """
 
 
 def case_of(db: Database, visit_id: int) -> Case:
-    """The visit with its lesion and patient.
+    """The visit with its lesion and patient. Raises as ``case_row``."""
+    return mapping.case_of(case_row(db, visit_id))
+
+
+def case_row(db: Database, visit_id: int) -> Row:
+    """Row of ``mapping.CASE_COLUMNS``: all of the visit, with its lesion and patient.
 
     Raises:
         CaseNotFound: there is no such visit.
@@ -27,7 +32,7 @@ def case_of(db: Database, visit_id: int) -> Case:
         patients.must_exist(db, "visit", visit_id)
         raise StoreError(mapping.unsound(f"the lesion of case {visit_id}"))
     mapping.must_be_sound(row, f"case {visit_id}", "all_sound")
-    return mapping.case_of(row)
+    return row
 
 
 def before(db: Database, visit: Visit) -> Visit | None:
@@ -38,7 +43,7 @@ def before(db: Database, visit: Visit) -> Visit | None:
 
 
 def revisions_of(db: Database, case: Case) -> tuple[Revision, ...]:
-    """What was changed in the visit, its lesion and its patient, the oldest first."""
+    """Revisions of the visit, its lesion and its patient, the oldest first."""
     own = {"visit_id": case.visit.id, "lesion_id": case.lesion.id, "patient_id": case.lesion.patient_id}
     sql = "SELECT * FROM sealed_revision WHERE visit_id = ? OR lesion_id = ? OR patient_id = ? ORDER BY id"
     found = mapping.sound(db.query(sql, list(own.values())))
@@ -47,7 +52,7 @@ def revisions_of(db: Database, case: Case) -> tuple[Revision, ...]:
 
 
 def move_in_words(before: Case, after: Case) -> dict[str, tuple[str | None, str | None]]:
-    """What changed when a visit was moved to another lesion: numbers and body sites, never a pseudonym."""
+    """Changes of a visit that was moved to another lesion: numbers and body sites, never a pseudonym."""
     pairs = {
         "lesion": (str(before.lesion.id), str(after.lesion.id)),
         "body_site": (before.lesion.body_site, after.lesion.body_site),
@@ -66,7 +71,7 @@ def reading_columns(said: ClinicianReading) -> Row:
 
 
 def typed_columns(visit: NewVisit) -> Row:
-    """All that was typed for a new visit but for its patient and lesion, checked."""
+    """Columns of all that was typed for a new visit but for its patient and lesion, checked."""
     day = validation.day(visit.taken_on)
     typed = {
         "taken_on": day,
@@ -79,15 +84,6 @@ def typed_columns(visit: NewVisit) -> Row:
         signatures.must_have_diagnosis(visit.reading.label)
         clinical_rows.must_be_complete(typed["abcd"])
     return typed
-
-
-def must_explain(explanation: Explanation, photo_sha256: str) -> None:
-    """Refuse the map of another photo: it would be shown over this one."""
-    if explanation.photo_sha256 != photo_sha256:
-        raise InvalidEntry(
-            f"This {explanation.method} map was made for another photo ({explanation.photo_sha256[:12]}…); the case "
-            f"holds {photo_sha256[:12]}…. Explain this photo again."
-        )
 
 
 def put_explanation(db: Database, visit_id: int, explanation: Explanation, heat_file: str) -> frozenset[str]:

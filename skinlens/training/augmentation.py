@@ -24,7 +24,9 @@ REDUCED = 1.5
 
 
 class AugmentationParams(NamedTuple):
-    """What chance decided for each photo of a batch, on the CPU: a seed gives the same views on every device."""
+    """Random parameters of the augmentation of each photo of a batch, on the CPU: a seed gives the same views on every
+    device.
+    """
 
     angle: Float32[Tensor, " n"]
     """Radians."""

@@ -1,7 +1,6 @@
 """Grid search over the loss weights and the temperature: short runs that differ in these alone."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,6 @@ from skinlens.training.distributed import World
 from skinlens.training.loop import SINGLE_PROCESS, train
 from skinlens.training.protocols import TrainingData
 from skinlens.training.recipe import Recipe
-
-Say = Callable[[str], None]
 
 
 def candidates(recipe: Recipe) -> list[Recipe]:
@@ -32,14 +29,14 @@ def candidates(recipe: Recipe) -> list[Recipe]:
     return found
 
 
-def search(recipe: Recipe, material: TrainingData, folder: Path, world: World = SINGLE_PROCESS) -> dict[str, Any]:
+def search(recipe: Recipe, data: TrainingData, folder: Path, world: World = SINGLE_PROCESS) -> dict[str, Any]:
     """Run every candidate below ``folder``, finished ones at once; the last epoch of each on ``val``, best first.
 
     The last epoch and not the best one: the maximum over epochs rewards the run that jumps most.
     """
     rows = []
     for one in candidates(recipe):
-        train(one, material, folder / one.name, world)
+        train(one, data, folder / one.name, world)
         last = json.loads((folder / one.name / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])
         weights = one.distillation.weights
         rows.append(

@@ -38,7 +38,7 @@ class Entry:
 
     @property
     def group(self) -> str:
-        """What must stay together when photos are drawn or divided."""
+        """Group of photos that must stay together when photos are drawn or divided."""
         return self.lesion or self.image_id
 
 

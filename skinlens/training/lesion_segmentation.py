@@ -14,7 +14,7 @@ import hashlib
 import json
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from skinlens.inference.engine import BATCH, Engine
 from skinlens.inference.release import load_engine, load_manifest, write_manifest
 from skinlens.records import Array, ModelRef
 from skinlens.segmentation.head import SegmentationHead
+from skinlens.terminal import Say
 from skinlens.training.ham10000 import Entry, load_views, picture_paths
 
 OUTLINE = "outline.onnx"
@@ -43,7 +44,6 @@ _STEP = 6 / 255
 """Features are kept in bytes while the head is trained: the fused map lies in [0, 6]."""
 _SUFFIX = "_segmentation"
 _MASK_FOLDERS = ("masks", "HAM10000_segmentations_lesion_tschandl")
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class _Served(nn.Module):
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class SegmentationData:
     """Photos as the head is given them, with their masks, all in bytes."""
 
     views: UInt8[Array, "n s s 3"]
@@ -142,7 +142,7 @@ def load_mask(image_id: str, masks: dict[str, Path]) -> Bool[Array, "h w"]:
         return np.asarray(picture.convert("L")) > 127
 
 
-def see(engine: Engine, entries: Sequence[Entry], masks: dict[str, Path]) -> Seen:
+def extract_features(engine: Engine, entries: Sequence[Entry], masks: dict[str, Path]) -> SegmentationData:
     """Photos, features and masks of one part of the split. The masks must have the frame that the network sees."""
     views = load_views(entries, engine.spec)
     quarter = engine.spec.size_px // 4
@@ -158,7 +158,7 @@ def see(engine: Engine, entries: Sequence[Entry], masks: dict[str, Path]) -> See
         )
         for entry in entries
     ]
-    return Seen(views, np.concatenate(fused), np.stack(shares))
+    return SegmentationData(views, np.concatenate(fused), np.stack(shares))
 
 
 def train_outline(
@@ -180,7 +180,7 @@ def train_outline(
     """
     recipe = recipe or OutlineRecipe()
     engine = load_engine(weights)
-    train, val = (see(engine, entries, masks) for entries in (training, validation))
+    train, val = (extract_features(engine, entries, masks) for entries in (training, validation))
     network = fit(train, val, engine, recipe, say)
     float_path, path = weights / "outline.part.onnx", weights / OUTLINE
     try:
@@ -192,7 +192,7 @@ def train_outline(
     say(json.dumps(held))
     entry = {
         "file": OUTLINE,
-        "backbone_sha256": engine.stamp.sha256,
+        "backbone_sha256": engine.model_ref.sha256,
         "created_at": clock.utc_now(),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "recipe": asdict(recipe),
@@ -204,7 +204,9 @@ def train_outline(
     return path
 
 
-def fit(train: Seen, val: Seen, engine: Engine, recipe: OutlineRecipe, say: Say = print) -> OutlineNetwork:
+def fit(
+    train: SegmentationData, val: SegmentationData, engine: Engine, recipe: OutlineRecipe, say: Say = print
+) -> OutlineNetwork:
     """The training loop. Each batch is turned and mirrored in one of eight ways: a lesion has no up and no left."""
     generator = torch.Generator().manual_seed(recipe.seed)
     with torch.random.fork_rng(devices=[]):
@@ -252,23 +254,23 @@ def outline_loss(logits: Float[Tensor, "n 1 q q"], mask: Float[Tensor, "n 1 q q"
     return F.binary_cross_entropy_with_logits(logits, mask) + 1 - soft_dice.mean()
 
 
-def _tensors(seen: Seen, rows: Array, engine: Engine) -> tuple[Tensor, Tensor, Tensor]:
-    batch, fused = (torch.from_numpy(one) for one in seen.inputs(rows, engine))
-    return F.avg_pool2d(batch, 2), fused, torch.from_numpy(seen.masks[rows]).unsqueeze(1).float() / 255
+def _tensors(features: SegmentationData, rows: Array, engine: Engine) -> tuple[Tensor, Tensor, Tensor]:
+    batch, fused = (torch.from_numpy(one) for one in features.inputs(rows, engine))
+    return F.avg_pool2d(batch, 2), fused, torch.from_numpy(features.masks[rows]).unsqueeze(1).float() / 255
 
 
-def _batches(seen: Seen, size: int = 64) -> Iterator[Array]:
-    for start in range(0, len(seen.views), size):
-        yield np.arange(start, min(start + size, len(seen.views)))
+def _batches(features: SegmentationData, size: int = 64) -> Iterator[Array]:
+    for start in range(0, len(features.views), size):
+        yield np.arange(start, min(start + size, len(features.views)))
 
 
 @torch.no_grad()
-def _dice_of(network: OutlineNetwork, seen: Seen, engine: Engine) -> float:
+def _dice_of(network: OutlineNetwork, features: SegmentationData, engine: Engine) -> float:
     """Mean Dice at a quarter of the input's side: for following the training, not for quoting."""
     network.eval()
     found = []
-    for rows in _batches(seen):
-        half, fused, mask = _tensors(seen, rows, engine)
+    for rows in _batches(features):
+        half, fused, mask = _tensors(features, rows, engine)
         ours, theirs = network(half, fused) > 0, mask > 0.5
         both = (ours & theirs).sum(dim=(1, 2, 3))
         found.append(2 * both / (ours.sum(dim=(1, 2, 3)) + theirs.sum(dim=(1, 2, 3))).clamp(min=1))
@@ -301,7 +303,7 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime ship
         return next(self._feeds, None)
 
 
-def _quantize(float_path: Path, path: Path, train: Seen, engine: Engine, recipe: OutlineRecipe) -> None:
+def _quantize(float_path: Path, path: Path, train: SegmentationData, engine: Engine, recipe: OutlineRecipe) -> None:
     """Between the layers everything lies in [0, 6], so the least and the greatest value on some photos are its range.
 
     The last convolution and what follows stay in float: they decide where the edge runs, and cost next to nothing.
@@ -331,10 +333,10 @@ def _quantize(float_path: Path, path: Path, train: Seen, engine: Engine, recipe:
         logger.setLevel(level)
 
 
-def _parity(float_path: Path, path: Path, val: Seen, engine: Engine) -> dict[str, float]:
+def _parity(float_path: Path, path: Path, val: SegmentationData, engine: Engine) -> dict[str, float]:
     """How far the int8 head keeps to the float one, on ``val``: Dice of their two areas, mean and worst photo."""
-    stamp = ModelRef("outline", "unreleased", "0" * 64)
-    heads = [SegmentationHead(one, engine.spec, stamp) for one in (float_path, path)]
+    model_ref = ModelRef("outline", "unreleased", "0" * 64)
+    heads = [SegmentationHead(one, engine.spec, model_ref) for one in (float_path, path)]
     agreement: list[float] = []
     for rows in _batches(val, BATCH):
         first, second = (head.probs(*val.inputs(rows, engine)) > 0.5 for head in heads)

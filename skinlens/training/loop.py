@@ -37,8 +37,10 @@ from skinlens.training.recipe import Acquisition, Recipe, recipe_from_dict
 from skinlens.training.tasks import logits_of, make_optimizer, make_task, to_input
 from skinlens.training.teacher_logits import FrozenTeacher, TeacherLogitsCache
 
-PARTS = ("learner", "averaged", "optimizer", "schedule")
+PARTS = ("task", "averaged", "optimizer", "schedule")
 """Of a run's state, what a checkpoint holds."""
+OLD_PARTS = {"task": "learner"}
+"""Their names in checkpoints of earlier versions."""
 SINGLE_PROCESS = World()
 EpochLog = dict[str, float | int]
 """Of ``log.jsonl``: what one epoch gave."""
@@ -59,11 +61,11 @@ def train(recipe: Recipe, data: TrainingData, run: Path, world: World = SINGLE_P
     state = _initial_state(recipe, device, steps=count // recipe.batch_size)
     history = restore(run, recipe, data.protocol, state)
     if world.size > 1:
-        convert_sync_batchnorm(state["learner"].network)
-        state["forward"] = DistributedDataParallel(state["learner"])
+        convert_sync_batchnorm(state["task"].network)
+        state["forward"] = DistributedDataParallel(state["task"])
     if recipe.compile:
-        state["learner"].network.compile(dynamic=False)  # one graph for each size of the views
-    weights = sampling_weights(data.labels, recipe.sampling_power)
+        state["task"].network.compile(dynamic=False)  # one graph for each size of the views
+    weights = sampling_weights(data.labels, recipe.class_balance_power)
 
     for epoch in range(len(history), recipe.epochs):
         started = time.monotonic()
@@ -84,7 +86,7 @@ def train(recipe: Recipe, data: TrainingData, run: Path, world: World = SINGLE_P
             "seconds": time.monotonic() - started,
         }
         history.append(line)
-        _save_epoch(run, recipe, data.protocol, state, history, teacher.stamp if teacher else {})
+        _save_epoch(run, recipe, data.protocol, state, history, teacher.fingerprints if teacher else {})
         print(json.dumps({name: round(value, 4) for name, value in line.items()}), flush=True)
     if world.is_main_process:
         draw_curves(history, run / "curves.png")
@@ -113,7 +115,7 @@ def _initial_state(recipe: Recipe, device: torch.device, steps: int) -> dict[str
         pct_start=recipe.warm_up,
     )
     averaged = deepcopy(task.network).eval().requires_grad_(requires_grad=False)
-    return {"learner": task, "averaged": averaged, "optimizer": optimizer, "schedule": schedule}
+    return {"task": task, "averaged": averaged, "optimizer": optimizer, "schedule": schedule}
 
 
 def _validated(network: nn.Module, data: TrainingData, recipe: Recipe, device: torch.device) -> EpochLog:
@@ -146,7 +148,7 @@ def _save_epoch(
 
 
 class EpochSample(NamedTuple):
-    """What one epoch shows: which photos, drawn with replacement, and how each is changed."""
+    """Sample of one epoch: which photos, drawn with replacement, and how each is changed."""
 
     photos: Int64[Tensor, " n"]
     draws: AugmentationParams
@@ -176,7 +178,7 @@ def _epoch(
     details, labels, world = batches
     torch.manual_seed(recipe.seed * 1_000_003 + epoch)
     order = torch.randperm(len(sample.photos))
-    task, optimizer, schedule = state["learner"], state["optimizer"], state["schedule"]
+    task, optimizer, schedule = state["task"], state["optimizer"], state["schedule"]
     forward = state.get("forward", task)
     task.train()
     for part in task.frozen_modules():
@@ -202,7 +204,7 @@ def _epoch(
         nn.utils.clip_grad_norm_(task.parameters(), 5.0)
         optimizer.step()
         schedule.step()
-        update_ema(state["averaged"], task.network, recipe.average_decay, schedule.last_epoch)
+        update_ema(state["averaged"], task.network, recipe.ema_decay, schedule.last_epoch)
         totals.update({name: world.mean(term) for name, term in terms.items()})
         bar.set_postfix(loss=f"{totals['loss'] / (step + 1):.3f}")
         if world.is_main_process and forecast.after(step):
@@ -211,7 +213,7 @@ def _epoch(
 
 
 class Forecast:
-    """How long the rest of a run takes, from the first steps that it makes here."""
+    """Forecast of the rest of a run's time, from the first steps that it makes here."""
 
     FIRST, LAST = 5, 25
     """Steps between which it is measured: the first ones compile."""
@@ -301,7 +303,7 @@ def restore(run: Path, recipe: Recipe, protocol: str, state: dict[str, Any]) -> 
             "delete that one to begin anew."
         )
     for name in PARTS:
-        state[name].load_state_dict(saved[name])
+        state[name].load_state_dict(saved[name if name in saved else OLD_PARTS[name]])
     history: list[EpochLog] = saved["history"]
     return history
 

@@ -55,7 +55,7 @@ def average(runs: Sequence[Path], shares: Sequence[float], out: Path) -> Path:
             "recipe": parts[0]["recipe"],
             "protocol": protocols.pop(),
             "network": network,
-            "mean_of": made_of,
+            "soup_of": made_of,
         },
         out / "best.pt",
     )

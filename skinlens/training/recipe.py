@@ -1,6 +1,7 @@
 """Recipe: everything that decides the result of a training run, one frozen dataclass, one TOML file each."""
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -124,11 +125,11 @@ class SizeStep:
 
 @dataclass(frozen=True)
 class Distillation:
-    """What the student learns from a teacher."""
+    """Distillation settings: what the student learns from a teacher."""
 
     teacher: str = ""
     """Path of the teacher's ``best.pt``; empty: no teacher, the exits learn from the labels with ``exit_weight``."""
-    companion: str = ""
+    second_teacher: str = ""
     """Path of a trained student's ``best.pt``; its probabilities are averaged with those of the teacher's combined
     output. Empty: the teacher answers by itself."""
     view_px: int = 192
@@ -172,7 +173,7 @@ class Recipe:
     weight_decay: float = 0.02
     warm_up: float = 0.15
     """Share of the steps before the peak."""
-    sampling_power: float = 0.5
+    class_balance_power: float = 0.5
     """A photo of a class of n photos is drawn with a weight of n to the minus this: 0 as they come, 1 all classes
     alike. One half makes nevi 38 % instead of 67 % and repeats a dermatofibroma eight times an epoch, not sixty."""
     label_smoothing: float = 0.05
@@ -181,7 +182,7 @@ class Recipe:
     everywhere, and these finest maps are a third of the cost. The CNN branch learns what is special to skin there."""
     exit_weight: float = 0.15
     """Of the cross-entropy of each exit beside the final output's."""
-    average_decay: float = 0.998
+    ema_decay: float = 0.998
     """Of the moving average of the weights, which is what is validated and kept; about 500 steps long."""
     compile: bool = True
     """torch.compile on the CPU: 23 instead of 42 ms an image on two cores at 192 px."""
@@ -216,6 +217,12 @@ class Recipe:
         return self.input.size_px
 
 
+OLD_NAMES = {
+    "average_decay": "ema_decay",
+    "companion": "second_teacher",
+    "sampling_power": "class_balance_power",
+}
+"""Names of fields in recipes and checkpoints of earlier versions → their names now."""
 _LISTS: dict[str, Any] = {"weights": Weights(), "sources": Source(""), "progressive": SizeStep(0, 0)}
 """Fields that hold any number of tables: what each table starts from."""
 
@@ -244,10 +251,15 @@ def recipe_from_dict(content: dict[str, Any]) -> Recipe:
     return _build(Recipe(name=""), content, "the checkpoint")
 
 
+def current_names(content: Mapping[str, Any]) -> dict[str, Any]:
+    """One table of a recipe under the present names of its fields."""
+    return {OLD_NAMES.get(name, name): value for name, value in content.items()}
+
+
 def _build(default: Settings, content: dict[str, Any], where: str) -> Settings:
     known = {one.name: getattr(default, one.name) for one in fields(default)}
     changes: dict[str, Any] = {}
-    for name, value in content.items():
+    for name, value in current_names(content).items():
         if name not in known:
             raise RecipeError(f"{where}: unknown field {name!r}. Known here: {', '.join(sorted(known))}.")
         present = known[name]

@@ -48,11 +48,11 @@ class TrainingTask(nn.Module):
         raise NotImplementedError
 
     def frozen_modules(self) -> list[nn.Module | nn.Parameter]:
-        """What keeps its initial weights, batch statistics included."""
+        """Modules that keep their initial weights, batch statistics included."""
         return []
 
-    def rate(self, name: str) -> float:  # noqa: ARG002  (for those whose parts differ)
-        """How fast a parameter of the network learns, as a share of the recipe's learning rate."""
+    def lr_scale(self, name: str) -> float:  # noqa: ARG002  (for those whose parts differ)
+        """Learning rate of a parameter of the network, as a share of the recipe's."""
         return 1.0
 
 
@@ -64,12 +64,12 @@ class DistillationTask(TrainingTask):
         if recipe.pretrained:
             load_imagenet(student)
         super().__init__(recipe, student)
-        teaching = recipe.distillation
-        if teaching.teacher and teaching.feature_matching:
+        distillation = recipe.distillation
+        if distillation.teacher and distillation.feature_matching:
             self.matching = FeatureMatching(recipe.student.fused_channels, recipe.teacher.hidden)
 
     def loss(self, output: StudentOutput, labels: Tensor, answers: TeacherOutput | None) -> LossTerms:
-        recipe, teaching = self.recipe, self.recipe.distillation
+        recipe, distillation = self.recipe, self.recipe.distillation
         final = classification_loss(output.logits, labels, recipe.label_smoothing)
         exits = (output.exit_1, output.exit_2)
         from_labels = sum((classification_loss(one, labels, recipe.label_smoothing) for one in exits), final * 0)
@@ -77,21 +77,21 @@ class DistillationTask(TrainingTask):
             return {"loss": final + recipe.exit_weight * from_labels, "classification": final, "exits": from_labels}
         terms = Terms(
             intermediate=intermediate_loss(exits, (answers.convolutional, answers.vit)),
-            logit=logit_loss(output.logits, answers.logits, teaching.temperature),
+            logit=logit_loss(output.logits, answers.logits, distillation.temperature),
             classification=final,
         )
-        loss = total(teaching.weights, terms)
-        if not teaching.weights.intermediate:  # single-stage: the exits are no part of the method, but they exist
+        loss = total(distillation.weights, terms)
+        if not distillation.weights.intermediate:  # single-stage: the exits are no part of the method, but they exist
             loss = loss + recipe.exit_weight * from_labels
-        if teaching.feature_matching:
-            loss = loss + teaching.feature_matching * self.matching(output.fused.mean(dim=(2, 3)), answers.features)
+        if distillation.feature_matching:
+            loss = loss + distillation.feature_matching * self.matching(output.fused.mean(dim=(2, 3)), answers.features)
         return {"loss": loss, **terms._asdict()}
 
     def frozen_modules(self) -> list[nn.Module | nn.Parameter]:
         branch, stages = self.network.efficientnet, self.recipe.frozen_stages
         return [branch.stem, *list(branch.blocks)[:stages]] if stages else []
 
-    def rate(self, name: str) -> float:
+    def lr_scale(self, name: str) -> float:
         return 1.0 if name.startswith("efficientnet.") else self.recipe.head_rate
 
 
@@ -119,7 +119,7 @@ class TeacherTask(TrainingTask):
         convolutional = list(self.network.convolutional.stages)[: stages + 1] if stages else []
         return [*self.network.vit.frozen(self.recipe.teacher.frozen_blocks), *convolutional]
 
-    def rate(self, name: str) -> float:
+    def lr_scale(self, name: str) -> float:
         """Layer by layer in the ViT: what is near the pixels is general and moves little."""
         if name.startswith("vit.network."):
             depth = len(self.network.vit.network.blocks)
@@ -238,15 +238,15 @@ def make_optimizer(task: TrainingTask) -> torch.optim.AdamW:
     for name, parameter in task.named_parameters():
         if parameter.requires_grad:
             own = name.startswith("network.")
-            rate = task.rate(name.removeprefix("network.")) if own else recipe.head_rate
-            groups.setdefault((rate, parameter.ndim > 1), []).append(parameter)
+            lr_scale = task.lr_scale(name.removeprefix("network.")) if own else recipe.head_rate
+            groups.setdefault((lr_scale, parameter.ndim > 1), []).append(parameter)
     return torch.optim.AdamW(
         [
             {
                 "params": parameters,
-                "lr": recipe.learning_rate * rate,
+                "lr": recipe.learning_rate * lr_scale,
                 "weight_decay": recipe.weight_decay if matrix else 0.0,
             }
-            for (rate, matrix), parameters in groups.items()
+            for (lr_scale, matrix), parameters in groups.items()
         ]
     )

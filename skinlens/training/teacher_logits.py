@@ -27,21 +27,21 @@ View = Callable[[InputSpec], Float32[Tensor, "n 3 s s"]]
 
 
 class FrozenTeacher:
-    """A trained teacher in eval mode, and its companion if it has one. ``stamp`` is kept with what they taught."""
+    """Trained teacher in eval mode, and the second one if there is one. ``fingerprints`` go with the student."""
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         """Raises RecipeError: what the recipe learns from was not trained."""
         settings = recipe.distillation
         self.path = _found(settings.teacher, recipe)
-        self.stamp = {"teacher_sha256": _sha256(self.path)}
-        self._companion_path = _found(settings.companion, recipe) if settings.companion else None
-        if self._companion_path:
-            self.stamp["companion_sha256"] = _sha256(self._companion_path)
+        self.fingerprints = {"teacher_sha256": _sha256(self.path)}
+        self._second_path = _found(settings.second_teacher, recipe) if settings.second_teacher else None
+        if self._second_path:
+            self.fingerprints["second_teacher_sha256"] = _sha256(self._second_path)
         self.device = device
         self.spec = replace(recipe.input, size_px=settings.view_px)
         self._recipe = recipe
         self._teacher: Teacher | None = None
-        self._companion: tuple[nn.Module, Recipe] | None = None
+        self._second: tuple[nn.Module, Recipe] | None = None
 
     def answer(self, pictures: Float32[Tensor, "n 3 s s"]) -> TeacherOutput:
         """Nothing of the teacher changes by it: neither a weight nor a buffer."""
@@ -49,12 +49,12 @@ class FrozenTeacher:
             self._teacher = load_teacher(self.path).to(self.device)
         with torch.no_grad(), torch.autocast(self.device.type, dtype=torch.bfloat16):
             output = TeacherOutput(*(one.float() for one in self._teacher(pictures)))
-            if self._companion_path is None:
+            if self._second_path is None:
                 return output
-            if self._companion is None:
-                network, recipe = load_network(self._companion_path)
-                self._companion = network.to(self.device), recipe
-            network, recipe = self._companion
+            if self._second is None:
+                network, recipe = load_network(self._second_path)
+                self._second = network.to(self.device), recipe
+            network, recipe = self._second
             second = logits_of(network(to_input(pictures, recipe))).float()
             return output._replace(logits=mean_logits(output.logits, second))
 
@@ -62,9 +62,9 @@ class FrozenTeacher:
         """The answers to the ``count`` views of one epoch, as far as they are known."""
         recipe = self._recipe
         seen = [
-            *self.stamp.values(),
+            *self.fingerprints.values(),
             recipe.view_seed,
-            recipe.sampling_power,
+            recipe.class_balance_power,
             asdict(recipe.augmentation),
             asdict(recipe.acquisition),
             [asdict(source) for source in recipe.sources],
@@ -78,8 +78,8 @@ class FrozenTeacher:
 class TeacherLogitsCache:
     """One epoch's answers: read from the file where there is one, else asked for and written at the end."""
 
-    def __init__(self, teaching: FrozenTeacher, path: Path, count: int) -> None:
-        self._teaching, self._path, self._count = teaching, path, count
+    def __init__(self, teacher: FrozenTeacher, path: Path, count: int) -> None:
+        self._frozen, self._path, self._count = teacher, path, count
         self._known: list[Tensor] | None = None
         self._complete = path.is_file()
         if self._complete:
@@ -87,10 +87,10 @@ class TeacherLogitsCache:
 
     def logits(self, rows: Int64[Tensor, " n"], view: View) -> TeacherOutput:
         """To the views in the given places of the epoch; ``view`` is drawn only where they are not known."""
-        teaching = self._teaching
+        teacher = self._frozen
         if self._complete and self._known is not None:
-            return TeacherOutput(*(one[rows].float().to(teaching.device) for one in self._known))
-        answers = teaching.answer(view(teaching.spec))
+            return TeacherOutput(*(one[rows].float().to(teacher.device) for one in self._known))
+        answers = teacher.answer(view(teacher.spec))
         if self._known is None:
             self._known = [torch.full((self._count, one.shape[1]), float("nan")) for one in answers]
         for known, one in zip(self._known, answers, strict=True):

@@ -27,17 +27,17 @@ LIMIT_S = 240.0
 @pytest.fixture(autouse=True)
 def nothing_left_in_the_line(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Ends what a test asked for and did not wait for, as a closed page does: the next test waits behind it."""
-    desks: list[jobs.Desk] = []
-    join = jobs.Line.join
+    desks: list[jobs.SessionQueue] = []
+    join = jobs.FairScheduler.join
 
-    def remember(line: jobs.Line, desk: jobs.Desk, *, long: bool) -> None:
-        desks.append(desk)
-        join(line, desk, long=long)
+    def remember(line: jobs.FairScheduler, queue: jobs.SessionQueue, *, long: bool) -> None:
+        desks.append(queue)
+        join(line, queue, long=long)
 
-    monkeypatch.setattr(jobs.Line, "join", remember)
+    monkeypatch.setattr(jobs.FairScheduler, "join", remember)
     yield
-    for desk in desks:
-        desk.clear()
+    for queue in desks:
+        queue.clear()
 
 
 @pytest.fixture(autouse=True)
@@ -105,9 +105,9 @@ def until() -> Callable[[AppTest, Callable[[], bool]], None]:
 
 def asked_for(app: AppTest) -> str:
     """How far each map and check is that the app's session asked for, and where every thread stands."""
-    desk = app.session_state.get("desk", None)
+    queue = app.session_state.get("queue", None)
     standing = (
-        [f"{job.key}: {job.state}, {job.fraction:.0%} {job.problem}" for job in desk._jobs.values()] if desk else []
+        [f"{job.key}: {job.state}, {job.fraction:.0%} {job.problem}" for job in queue._jobs.values()] if queue else []
     )
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     stacks = [

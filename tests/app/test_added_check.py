@@ -22,7 +22,7 @@ class PeakCheck(MapCheck):
     columns = ("Map", "Most")
 
     def measure(self, subject: Subject, explanation: Explanation, progress: Progress) -> Found:
-        return Found({"most": float(explanation.heat.max())})
+        return Found({"most": float(explanation.heatmap.max())})
 
     def row(self, result: CheckResult) -> Row:
         return (f"{result.figures['most']:.3f} at most",)
@@ -49,7 +49,7 @@ def test_a_registered_check_is_asked_for_shown_kept_and_printed(
     assert "It takes no time." in read(agreed)
     press(agreed, "Measure the peak")
     until(agreed, lambda: "1.000 at most" in words(agreed))
-    telling = [one for one in opened.maps if one.heat.any()]
+    telling = [one for one in opened.maps if one.heatmap.any()]
     assert words(agreed).count("<td>1.000 at most</td>") == len(telling)
     assert f"Of {len(telling)} maps." in read(agreed)
     assert "Measure the peak" not in [button.label for button in agreed.button]
@@ -57,7 +57,7 @@ def test_a_registered_check_is_asked_for_shown_kept_and_printed(
 
     store = CaseStore(skinlens_home)
     number = opened.save(store, NewVisit(None, NewLesion("back"), "2024-05-31")).visit.id
-    assert [one.kind for one in store.checks(number)].count("peak") == len(telling)
+    assert [one.kind for one in store.load(number).checks].count("peak") == len(telling)
     report, problems = pipeline.report_pdf(store, number)
     assert report.startswith(b"%PDF")
     assert problems == ()

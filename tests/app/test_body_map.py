@@ -8,7 +8,7 @@ import pytest
 from skinlens.records import BodyView
 from skinlens.ui.components.bodymap import VIEWS, Region, figure
 from skinlens.ui.components.bodymap.regions import region_of
-from skinlens.ui.components.words import BODY_SITES
+from skinlens.wording.naming import BODY_SITES
 
 
 def regions(view: BodyView) -> list[tuple[str, str, float]]:

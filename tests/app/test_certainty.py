@@ -8,12 +8,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens import published_figures
-from skinlens.imaging.quality import Familiarity
+from skinlens.imaging.quality import MahalanobisOOD
 from skinlens.inference.classifier import load_classifier
 from skinlens.records import ModelRef, Threshold
 from skinlens.ui.state import cache
-from skinlens.ui.visit.certainty import Rates, in_words, rates
-from skinlens.wording import UNRELIABLE
+from skinlens.ui.visit.operating_point import Rates, predictive_statements, rates
+from skinlens.wording.quality import UNRELIABLE
 from tests.app.conftest import html, press, read, turn, typed
 
 MODEL = ModelRef("hsb", "1", "ab" * 32)
@@ -26,20 +26,20 @@ def plainly(sentences: tuple[str, ...]) -> str:
 
 def test_a_thousand_lesions_by_hand() -> None:
     """Of 100 melanomas 90 are flagged and 10 missed; of 900 others 270 are flagged, 630 are not."""
-    said = plainly(in_words(Rates(0.9, 0.7, None, None, "some"), 0.1))
+    said = plainly(predictive_statements(Rates(0.9, 0.7, None, None, "some"), 0.1))
     assert "melanoma in 25.0 % (positive predictive value)" in said  # 90 of 360
     assert "no melanoma in 98.4 % (negative predictive value)" in said  # 630 of 640
     assert "Of 1,000 lesions, 100 are melanomas: 90 are flagged, 10 missed; 270 other lesions are flagged too." in said
 
 
 def test_the_range_holds_the_value_and_comes_from_both_ends() -> None:
-    said = plainly(in_words(Rates(0.9, 0.7, (0.8, 0.6), (1.0, 0.8), "some"), 0.1))
+    said = plainly(predictive_statements(Rates(0.9, 0.7, (0.8, 0.6), (1.0, 0.8), "some"), 0.1))
     assert "25.0 % (18.2 % to 35.7 %)" in said  # 80 of 440, 100 of 280
     assert "98.4 % (96.4 % to 100.0 %)" in said  # 540 of 560, all of 720
 
 
 def test_a_threshold_that_flags_everything_says_so() -> None:
-    assert "no lesion falls on this side" in plainly(in_words(Rates(1.0, 0.0, None, None, "some"), 0.1))
+    assert "no lesion falls on this side" in plainly(predictive_statements(Rates(1.0, 0.0, None, None, "some"), 0.1))
 
 
 def evaluation(split: str, sha256: str, cut_off: float, sensitivity: float) -> str:
@@ -70,8 +70,8 @@ def test_rates_are_those_of_photos_kept_aside_if_this_model_was_measured_on_them
 
 def test_of_an_unreliable_photo_the_reading_says_only_that(agreed: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     """On the page, on its card, in the list, in the stored case: no class in bold, no set, no threshold, no slider."""
-    strict = Familiarity(np.zeros(16, np.float32), np.eye(16, dtype=np.float32), -1.0)  # nothing is near enough
-    monkeypatch.setattr(cache.classifier(), "familiarity", strict)
+    strict = MahalanobisOOD(np.zeros(16, np.float32), np.eye(16, dtype=np.float32), -1.0)  # nothing is near enough
+    monkeypatch.setattr(cache.classifier(), "ood", strict)
     press(agreed, "Try the example")
     press(agreed, "Show result")
     unsure(agreed)
@@ -115,7 +115,7 @@ def test_the_reading_says_its_set_and_the_slider_is_kept(agreed: AppTest, releas
     assert agreed.slider(key="prevalence_percent").value == 7.5
     agreed.slider(key="prevalence_percent").set_value(20.0).run()
     threshold = load_classifier(release).melanoma_threshold
-    expected = in_words(Rates(threshold.sensitivity, threshold.specificity, None, None, ""), 0.2)
+    expected = predictive_statements(Rates(threshold.sensitivity, threshold.specificity, None, None, ""), 0.2)
     assert all(sentence.replace("\u00a0", " ") in read(agreed).replace("\u00a0", " ") for sentence in expected)
     turn(agreed, "worklist")
     turn(agreed, "result")

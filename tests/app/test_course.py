@@ -86,9 +86,9 @@ def test_photos_of_two_lesions_are_not_aligned(agreed: AppTest, skinlens_home: P
 
 
 def test_the_bars_of_the_course_reach_from_the_lowest_to_the_highest_view() -> None:
-    stamp = ModelRef("hsb", "2.0", "bb" * 32)
+    model_ref = ModelRef("hsb", "2.0", "bb" * 32)
     points = tuple(
-        TrendPoint(number, f"2026-0{number}-01", prob, 0.1, stamp, reliable=True, comparable=True)
+        TrendPoint(number, f"2026-0{number}-01", prob, 0.1, model_ref, reliable=True, comparable=True)
         for number, prob in ((1, 0.2), (2, 0.3))
     )
     bare = course.chart(MelanomaTrend(points)).data[0].error_y
@@ -102,8 +102,8 @@ def test_the_bars_of_the_course_reach_from_the_lowest_to_the_highest_view() -> N
 
 
 def test_photos_of_one_day_stand_side_by_side_and_the_cut_off_is_drawn_all_the_same() -> None:
-    stamp = ModelRef("hsb", "2.0", "bb" * 32)
-    first = TrendPoint(1, "2026-01-01", 0.3, 0.1, stamp, reliable=True, comparable=True)
+    model_ref = ModelRef("hsb", "2.0", "bb" * 32)
+    first = TrendPoint(1, "2026-01-01", 0.3, 0.1, model_ref, reliable=True, comparable=True)
     one_day = course.chart(MelanomaTrend((first, replace(first, visit_id=2, prob=0.2))))
     assert list(one_day.data[0].x) == ["Case 1", "Case 2"]
     assert (one_day.data[0].mode, one_day.layout.xaxis.type) == ("markers", "category")
@@ -114,8 +114,8 @@ def test_photos_of_one_day_stand_side_by_side_and_the_cut_off_is_drawn_all_the_s
 
 
 def test_a_day_that_two_visits_share_is_told_apart_and_a_short_course_is_divided_into_days() -> None:
-    stamp = ModelRef("hsb", "2.0", "bb" * 32)
-    first = TrendPoint(1, "2026-01-01", 0.3, 0.1, stamp, reliable=True, comparable=True)
+    model_ref = ModelRef("hsb", "2.0", "bb" * 32)
+    first = TrendPoint(1, "2026-01-01", 0.3, 0.1, model_ref, reliable=True, comparable=True)
     again = replace(first, visit_id=2)
     drawn = course.chart(MelanomaTrend((first, again, replace(first, visit_id=3, taken_on="2026-01-03"))))
     assert (drawn.data[0].mode, list(drawn.data[0].text)) == ("lines+markers+text", ["case 1", "case 2", ""])

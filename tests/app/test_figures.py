@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline, published_figures
 from skinlens.labels import CODES
 from skinlens.ui.components import figures
+from skinlens.wording.evaluation import HEADLINES
 from tests.app.conftest import read, topic, turn
 
 
@@ -30,7 +31,7 @@ def measured() -> dict[str, Any]:
         "split": "val",
         "labels": list(CODES),
         "confusion": [[6 if row == column and row != 3 else 0 for column in range(7)] for row in range(7)],
-        **dict.fromkeys(figures.HEADLINES, figure(0.7)),
+        **dict.fromkeys(HEADLINES, figure(0.7)),
         "per_class": {code: {"n": 6, "recall": figure(one), "precision": figure(one)} for code, one in recalls.items()},
     }
 
@@ -56,13 +57,13 @@ def test_the_model_page_shows_figures_of_its_own_model_alone(
     agreed: AppTest, measured: dict[str, Any], release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(published_figures, "weights_directory", lambda: tmp_path)
-    stamp = pipeline.load_classifier(release).engine.stamp
-    for sha256, shown in ((stamp.sha256, True), ("0" * 64, False)):
-        content = {**measured, "model": {"name": stamp.name, "version": stamp.version, "sha256": sha256}}
+    model_ref = pipeline.load_classifier(release).engine.model_ref
+    for sha256, shown in ((model_ref.sha256, True), ("0" * 64, False)):
+        content = {**measured, "model": {"name": model_ref.name, "version": model_ref.version, "sha256": sha256}}
         (tmp_path / "evaluation-val.json").write_text(json.dumps(content))
         turn(agreed, "performance")
         assert not agreed.exception
-        assert ("0.700 (0.600 to 0.750)" in read(agreed)) is shown
+        assert ("0.700 (0.600–0.750)" in read(agreed)) is shown
         assert ("figures were not measured yet" in read(agreed)) is not shown
         topic(agreed, "Errors")
         assert len(agreed.get("plotly_chart")) == (2 if shown else 0)
@@ -74,7 +75,7 @@ def test_photos_of_other_clinics_have_their_own_table(
 ) -> None:
     monkeypatch.setattr(published_figures, "weights_directory", lambda: tmp_path)
     classifier = pipeline.load_classifier(release)
-    cutoff, stamp = classifier.melanoma_threshold.value, classifier.engine.stamp
+    cutoff, model_ref = classifier.melanoma_threshold.value, classifier.engine.model_ref
     turn(agreed, "performance")
     assert "no figures of this model on photos of other clinics" in read(agreed)
     row = {"cut_off": cutoff, "sensitivity": figure(0.6), "specificity": figure(0.3)}
@@ -82,10 +83,10 @@ def test_photos_of_other_clinics_have_their_own_table(
         **measured,
         "melanoma_auc": figure(0.81),
         "thresholds": {"melanoma": {"positives": 9, "rows": [row | {"cut_off": 0.99, "sensitivity": None}, row]}},
-        "model": {"name": stamp.name, "version": stamp.version, "sha256": stamp.sha256},
+        "model": {"name": model_ref.name, "version": model_ref.version, "sha256": model_ref.sha256},
     }
     (tmp_path / "evaluation-other_clinic.json").write_text(json.dumps(content))
     turn(agreed, "performance")
     said = read(agreed)
-    for part in ("other clinic: 42 photos, 9 melanomas", "0.810 (0.710 to 0.860)", "0.600 (0.500 to 0.650)", "0.300 ("):
+    for part in ("other clinic: 42 photos, 9 melanomas", "0.810 (0.710–0.860)", "0.600 (0.500–0.650)", "0.300 ("):
         assert part in said

@@ -13,7 +13,7 @@ from skinlens import pipeline
 from skinlens.errors import ParameterError
 from skinlens.explain import explain
 from skinlens.records import Explanation, ModelRef, Progress
-from skinlens.ui.state.jobs import LONG_PLACES, Desk, Job, Line
+from skinlens.ui.state.jobs import LONG_PLACES, FairScheduler, Job, SessionQueue
 
 STAMP = ModelRef("tiny", "0", "0" * 64)
 LIMIT_S = 120.0
@@ -22,8 +22,8 @@ ENDLESS = {"samples": 10_000, "steady": 100}
 
 
 def explanation(label: str = "mel") -> Explanation:
-    heat = np.zeros((4, 4), dtype=np.float32)
-    return Explanation("lime", label, heat, {}, None, "0" * 64, STAMP, 1.0, "2024-01-01T00:00:00+00:00")
+    heatmap = np.zeros((4, 4), dtype=np.float32)
+    return Explanation("lime", label, heatmap, {}, None, "0" * 64, STAMP, 1.0, "2024-01-01T00:00:00+00:00")
 
 
 def wait(holds: Callable[[], bool]) -> None:
@@ -51,26 +51,26 @@ def gate() -> threading.Event:
 
 def test_a_map_is_kept_when_it_is_done(gate: threading.Event) -> None:
     kept: list[Explanation] = []
-    desk, job = Desk(), Job(("lime", "mel"), steps(gate), kept.append)
-    desk.submit(job)
+    queue, job = SessionQueue(), Job(("lime", "mel"), steps(gate), kept.append)
+    queue.submit(job)
     wait(lambda: job.state == "running" and job.fraction == 0.5)
-    assert desk.busy
+    assert queue.busy
     gate.set()
     wait(lambda: job.state == "done")
-    assert not desk.busy
+    assert not queue.busy
     assert len(kept) == 1
 
 
 def test_cancel_keeps_nothing_and_lets_the_next_one_in(gate: threading.Event) -> None:
     kept: list[Explanation] = []
-    desk, job = Desk(), Job(("lime", "mel"), steps(gate), kept.append)
-    desk.submit(job)
+    queue, job = SessionQueue(), Job(("lime", "mel"), steps(gate), kept.append)
+    queue.submit(job)
     wait(lambda: job.state == "running")
     job.cancel()
     wait(lambda: job.state == "cancelled")
     assert kept == []
     following = Job(("grad_cam", "mel"), lambda _: explanation(), kept.append)
-    desk.submit(following)
+    queue.submit(following)
     wait(lambda: following.state == "done")
 
 
@@ -81,11 +81,11 @@ def test_a_map_cancelled_while_it_waits_is_never_begun(gate: threading.Event) ->
         begun.append("second")
         return explanation()
 
-    desk = Desk()
+    queue = SessionQueue()
     first = Job(("lime", "mel"), steps(gate), lambda _: None)
     second = Job(("lime", "nv"), compute, lambda _: None)
-    desk.submit(first)
-    desk.submit(second)
+    queue.submit(first)
+    queue.submit(second)
     second.cancel()
     assert second.state == "cancelled"  # at once, not when its turn comes
     gate.set()
@@ -103,37 +103,37 @@ def test_the_class_on_the_screen_comes_before_what_still_waits(gate: threading.E
 
         return compute
 
-    desk = Desk()
-    desk.submit(Job(("lime", "nv"), steps(gate), lambda _: None))
+    queue = SessionQueue()
+    queue.submit(Job(("lime", "nv"), steps(gate), lambda _: None))
     jobs = [Job(("lime", code), noting(code), lambda _: None) for code in ("bkl", "df", "mel")]
     for job in jobs:
-        desk.submit(job)
+        queue.submit(job)
     gate.set()
     wait(lambda: all(job.state == "done" for job in jobs))
     assert order == ["mel", "bkl", "df"]
 
 
 def test_one_session_never_waits_for_all_of_another(gate: threading.Event) -> None:
-    line = Line(long=2)
-    busy = Desk(line)
+    line = FairScheduler(long=2)
+    busy = SessionQueue(line)
     for code in ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"):
         busy.submit(Job(("lime", code), steps(gate), lambda _: None))
     job = Job(("lime", "mel"), lambda _: explanation(), lambda _: None)
-    Desk(line).submit(job)
+    SessionQueue(line).submit(job)
     wait(lambda: job.state == "done")
     gate.set()
     wait(lambda: not busy.busy)
 
 
 def test_four_tabs_with_long_work_do_not_keep_a_fifth_from_its_short_work(gate: threading.Event) -> None:
-    tabs = [Desk() for _ in range(4)]
+    tabs = [SessionQueue() for _ in range(4)]
     kinds = ("lime", "stability", "reference", "depth")
     long = [Job((kind, "mel"), steps(gate), lambda _: None) for kind in kinds]
-    for desk, job in zip(tabs, long, strict=True):
-        desk.submit(job)
+    for queue, job in zip(tabs, long, strict=True):
+        queue.submit(job)
     wait(lambda: long[0].state == "running")
     fifth = Job(("grad_cam", "mel"), lambda _: explanation(), lambda _: None)
-    Desk().submit(fifth)
+    SessionQueue().submit(fifth)
     own = Job(("score_cam", "mel"), lambda _: explanation(), lambda _: None)
     tabs[0].submit(own)  # nor does a tab's own long work
     wait(lambda: fifth.state == own.state == "done")
@@ -149,15 +149,15 @@ def test_long_work_leaves_a_core() -> None:
 
 
 def test_a_session_is_told_how_many_are_before_it(gate: threading.Event) -> None:
-    line = Line(long=1)
-    desks = [Desk(line) for _ in range(4)]
+    line = FairScheduler(long=1)
+    desks = [SessionQueue(line) for _ in range(4)]
     jobs = [Job(("lime", "mel"), steps(gate), lambda _: None) for _ in desks]
-    for desk, job in zip(desks, jobs, strict=True):
-        desk.submit(job)
+    for queue, job in zip(desks, jobs, strict=True):
+        queue.submit(job)
     second = Job(("depth", "mel"), steps(gate), lambda _: None)
     desks[0].submit(second)
     wait(lambda: jobs[0].state == "running")
-    assert [desk.standing(job) for desk, job in zip(desks, jobs, strict=True)] == [
+    assert [queue.standing(job) for queue, job in zip(desks, jobs, strict=True)] == [
         "Computing …",
         "Waiting for a free place. You are next.",
         "Waiting for a free place. 1 other is before you.",
@@ -169,7 +169,7 @@ def test_a_session_is_told_how_many_are_before_it(gate: threading.Event) -> None
     jobs[0].cancel()
     assert desks[0].standing(jobs[0]) == "Stopping …"
     gate.set()
-    wait(lambda: not any(desk.busy for desk in desks))
+    wait(lambda: not any(queue.busy for queue in desks))
     assert [job.state for job in (*jobs, second)] == ["cancelled", "cancelled", "done", "done", "done"]
 
 
@@ -183,8 +183,8 @@ def test_a_session_takes_turns_with_the_others(gate: threading.Event) -> None:
 
         return compute
 
-    line = Line(long=1)
-    keeper, many, one = Desk(line), Desk(line), Desk(line)
+    line = FairScheduler(long=1)
+    keeper, many, one = SessionQueue(line), SessionQueue(line), SessionQueue(line)
     keeper.submit(Job(("lime", "mel"), steps(gate), lambda _: None))
     jobs = [Job(("lime", code), noting(f"many {code}"), lambda _: None) for code in ("mel", "nv", "df")]
     for job in jobs:
@@ -204,7 +204,7 @@ def test_a_lime_is_cancelled_in_its_middle_within_a_second(release: Path) -> Non
         lambda progress: explain("lime", classifier, photo, "mel", params=ENDLESS, progress=progress),
         kept.append,
     )
-    Desk().submit(job)
+    SessionQueue().submit(job)
     wait(lambda: job.state == "running" and job.fraction > 0)
     begun = time.monotonic()
     job.cancel()
@@ -220,37 +220,37 @@ def test_a_failed_map_says_why_and_the_desk_goes_on(error: Exception, words: str
     def compute(progress: Progress) -> Explanation:
         raise error
 
-    desk, job = Desk(), Job(("lime", "mel"), compute, lambda _: None)
-    desk.submit(job)
+    queue, job = SessionQueue(), Job(("lime", "mel"), compute, lambda _: None)
+    queue.submit(job)
     wait(lambda: job.state == "failed")
     assert words in job.problem
     following = Job(("grad_cam", "mel"), lambda _: explanation(), lambda _: None)
-    desk.submit(following)
+    queue.submit(following)
     wait(lambda: following.state == "done")
 
 
 def test_clearing_the_desk_cancels_what_runs(gate: threading.Event) -> None:
-    desk, job = Desk(), Job(("lime", "mel"), steps(gate), lambda _: None)
-    desk.submit(job)
+    queue, job = SessionQueue(), Job(("lime", "mel"), steps(gate), lambda _: None)
+    queue.submit(job)
     wait(lambda: job.state == "running")
-    desk.clear()
+    queue.clear()
     wait(lambda: job.state == "cancelled")
-    assert desk.job(("lime", "mel")) is None
+    assert queue.job(("lime", "mel")) is None
 
 
 def test_work_that_is_to_be_finished_outlives_a_change_of_case(gate: threading.Event) -> None:
     kept: list[str] = []
-    desk = Desk(Line(long=1))
+    queue = SessionQueue(FairScheduler(long=1))
     runs = Job(("stability", "mel"), steps(gate), lambda _: kept.append("first"))
     waits = Job(("depth", "mel"), steps(gate), lambda _: kept.append("second"))
     a_map = Job(("lime", "mel"), steps(gate), lambda _: kept.append("map"))
     for job in (runs, waits, a_map):
-        desk.submit(job)
+        queue.submit(job)
     wait(lambda: runs.state == "running")
-    assert desk.change(lambda job: job.key[0] != "lime") == 2
-    assert not desk.busy  # nothing of the case that is open now
+    assert queue.change(lambda job: job.key[0] != "lime") == 2
+    assert not queue.busy  # nothing of the case that is open now
     new = Job(("lime", "nv"), steps(gate), lambda _: kept.append("new"))
-    desk.submit(new)
+    queue.submit(new)
     gate.set()
     wait(lambda: waits.state == "done")
     assert kept == ["first", "new", "second"]
@@ -258,9 +258,9 @@ def test_work_that_is_to_be_finished_outlives_a_change_of_case(gate: threading.E
 
 
 def test_clearing_the_desk_cancels_what_was_set_aside_too(gate: threading.Event) -> None:
-    desk, job = Desk(), Job(("stability", "mel"), steps(gate), lambda _: None)
-    desk.submit(job)
+    queue, job = SessionQueue(), Job(("stability", "mel"), steps(gate), lambda _: None)
+    queue.submit(job)
     wait(lambda: job.state == "running")
-    assert desk.change(lambda _: True) == 1
-    desk.clear()
+    assert queue.change(lambda _: True) == 1
+    queue.clear()
     wait(lambda: job.state == "cancelled")

@@ -118,7 +118,7 @@ def test_the_whole_journey(agreed: AppTest, photo: bytes, skinlens_home: Path, u
 
 def test_a_case_just_saved_stays_open_and_has_all_its_parts(kept: AppTest) -> None:
     assert heading(kept) == "Case 1 · P-7 · forearm, left"
-    assert "Visits of this lesion" in words(turn(kept, "compare"))
+    assert "Follow-up comparison" in words(turn(kept, "compare"))
     assert "Audit log" in words(turn(kept, "more"))
     turn(kept, "worklist")
     assert "Audit log" not in words(kept)

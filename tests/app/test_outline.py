@@ -40,12 +40,12 @@ def test_the_focus_of_every_map_is_measured_by_itself(mapped: AppTest, outlined_
     (outline,) = opened.outlines
     assert outline.made_by == "model"
     assert "outline by the model" in text.lower()
-    telling = tuple(one for one in opened.maps if one.heat.any())
+    telling = tuple(one for one in opened.maps if one.heatmap.any())
     subject = Subject(load_classifier(outlined_release), opened.analysis.photo, telling, outline)
     assert len(opened.checks_of("focus")) == len(telling) > 0
     for result in LocalizationCheck().compute(subject):
         found = result.figures
-        assert f"{100 * found['inside']:.0f} % (lesion: {100 * found['area']:.0f} %)" in text
+        assert f"{100 * found['inside']:.0f}\u00a0% (lesion: {100 * found['area']:.0f}\u00a0%)" in text
         assert found["verdict"] in text
 
 
@@ -59,9 +59,9 @@ def test_a_stored_case_keeps_both_outlines_and_their_checks(mapped: AppTest, unt
     clinician = drawn_by_clinician(moved, opened.analysis.photo, model.model)
     opened.keep_outlines([model, clinician])
     press(mapped.run(), "Measure where the maps look")
-    telling = [one for one in opened.maps if one.heat.any()]
+    telling = [one for one in opened.maps if one.heatmap.any()]
     until(mapped, lambda: len(opened.checks_of("focus")) == 2 * len(telling))
-    kept = [check for check in store.checks(case.visit.id) if check.kind == "focus"]
+    kept = [check for check in store.load(case.visit.id).checks if check.kind == "focus"]
     assert {check.settings["outline"]["made_by"] for check in kept} == {"model", "clinician"}
     assert "outline by the clinician" in words(mapped).lower()
     assert store.outlines(case.visit.id) == (model, clinician)

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from skinlens.labels import DISCLAIMER
 from skinlens.store import CaseStore
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 from tests.app.conftest import VIEWS, press, read, turn, typed, words
 
 PAGES = ("worklist", "patients", "visit", "performance", "help", "settings")

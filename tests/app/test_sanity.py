@@ -14,7 +14,7 @@ from skinlens.explain import METHODS
 from skinlens.inference.release import load_manifest
 from skinlens.labels import CODES
 from skinlens.records import ModelRef
-from skinlens.ui.performance import sanity
+from skinlens.ui.performance import explanations
 from tests.app.conftest import topic, turn, words
 
 ONE: dict[str, Any] = {
@@ -41,7 +41,7 @@ def measured(release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "methods": methods,
         "agreement": [{"methods": ["grad_cam", "lime"], "spearman": figure, "hottest_iou": figure}],
         "networks": {"photos": 2, "stages": list(STAGES)},
-        "model": {"sha256": load_manifest(release).stamp().sha256},
+        "model": {"sha256": load_manifest(release).model_ref().sha256},
     }
     path = tmp_path / "explanations-val.json"
     path.write_text(json.dumps(content))
@@ -58,7 +58,7 @@ def test_the_page_says_what_may_be_concluded(agreed: AppTest, measured: dict[str
     assert "Score-CAM fails: its maps look much the same on a network that has learned nothing." in text
     assert "The model follows the maps of all three methods." in text
     assert "depend on what was learned." not in text
-    assert "62 %, 50 %" in text
+    assert "62\u00a0%, 50\u00a0%" in text
     assert "0.991" in text
 
 
@@ -72,8 +72,8 @@ def test_without_a_measurement_of_this_model_it_says_so(agreed: AppTest, measure
 
 
 def test_a_failing_method_says_so_beside_its_map(release: Path, measured: dict[str, Any]) -> None:
-    model = load_manifest(release).stamp()
-    assert sanity.remarks("grad_cam", model) == ()
-    (remark,) = sanity.remarks("score_cam", model)
+    model = load_manifest(release).model_ref()
+    assert explanations.remarks("grad_cam", model) == ()
+    (remark,) = explanations.remarks("score_cam", model)
     assert remark == "Caution: its maps look much the same on a network that has learned nothing."
-    assert sanity.remarks("score_cam", ModelRef("other", "0", "f" * 64)) == ()
+    assert explanations.remarks("score_cam", ModelRef("other", "0", "f" * 64)) == ()

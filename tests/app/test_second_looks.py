@@ -9,10 +9,11 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline
 from skinlens.checks.early_exits import TITLES
 from skinlens.explain import METHODS
+from skinlens.formatting import percent
 from skinlens.labels import CODES
 from skinlens.records import Target
 from skinlens.store import CaseStore, NewLesion, NewVisit
-from skinlens.ui.components.words import name, percent
+from skinlens.wording.naming import name
 from tests.app.conftest import press, read, turn, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]
@@ -90,10 +91,10 @@ def test_those_of_a_stored_case_are_asked_for_only_on_request(
     opened.checks = []
     case = opened.save(store, NewVisit(None, NewLesion("back"), "2024-05-01"))
     mapped.run()
-    assert "depth" not in [one.kind for one in store.checks(case.visit.id)]
+    assert "depth" not in [one.kind for one in store.load(case.visit.id).checks]
     press(mapped, ASK)
     until(mapped, lambda: ASK not in buttons(mapped) and "Cancel: Early-exit predictions" not in buttons(mapped))
-    assert "depth" in [one.kind for one in store.checks(case.visit.id)]
+    assert "depth" in [one.kind for one in store.load(case.visit.id).checks]
 
 
 def test_the_maps_are_recomputed_with_the_libraries_and_the_figures_stay_with_the_case(
@@ -101,24 +102,25 @@ def test_the_maps_are_recomputed_with_the_libraries_and_the_figures_stay_with_th
 ) -> None:
     opened, store = mapped.session_state["open_case"], CaseStore(skinlens_home)
     case = opened.save(store, NewVisit(None, NewLesion("back"), "2024-05-01"))
-    telling = [one for one in opened.maps if one.heat.any()]
+    telling = [one for one in opened.maps if one.heatmap.any()]
     press(mapped, CHECK)
     until(mapped, lambda: len(opened.checks_of("reference")) == 1 + len(telling))
     mapped.run()
     text = words(mapped)
     for check in opened.checks_of("reference", opened.label):
-        assert f"<td>{100 * check.figures['hottest_iou']:.0f} %</td>" in text
-    assert "The reduction to eight bits moved" in read(mapped)
+        assert f"<td>{100 * check.figures['hottest_iou']:.0f}\u00a0%</td>" in text
+    assert "The reduction of the network to eight bits moved" in read(mapped)
     assert CHECK not in buttons(mapped)
     assert not mapped.exception
-    assert {one.identity for one in store.checks(case.visit.id)} == {one.identity for one in opened.checks}
+    assert {one.identity for one in store.load(case.visit.id).checks} == {one.identity for one in opened.checks}
 
     mapped.session_state["case_references"] = {}  # as after the case was opened again: the figures alone are kept
     mapped.run()
     assert CHECK in buttons(mapped)
     assert "The pictures of the differences are not kept with the case." in read(mapped)
-    assert f"<td>{100 * opened.checks_of('reference', opened.label)[0].figures['hottest_iou']:.0f} %</td>" in words(
-        mapped
+    assert (
+        f"<td>{100 * opened.checks_of('reference', opened.label)[0].figures['hottest_iou']:.0f}\u00a0%</td>"
+        in words(mapped)
     )
 
 

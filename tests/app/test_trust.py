@@ -13,12 +13,13 @@ from skinlens.checks.agreement import agree
 from skinlens.checks.registry import CHECKS
 from skinlens.checks.robustness import verdict
 from skinlens.explain import METHODS
+from skinlens.formatting import percent
 from skinlens.records import CheckResult, Explanation, ModelRef
 from skinlens.store import CaseStore, NewLesion, NewVisit
-from skinlens.ui.components.words import percent, plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.state.jobs import Job
-from skinlens.ui.visit import trust
-from skinlens.ui.visit.artifacts import chart, points
+from skinlens.ui.visit import checks_panel
+from skinlens.ui.visit.artifacts import chart
 from tests.app.conftest import press, read, turn, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]
@@ -62,7 +63,7 @@ def test_the_maps_are_checked_when_asked_and_the_checks_stay_with_the_case(
     press(mapped, CHECK)
     until(mapped, lambda: "better than chance</td>" in words(mapped))
     opened = mapped.session_state["open_case"]
-    telling = [one for one in opened.maps if one.heat.any()]
+    telling = [one for one in opened.maps if one.heatmap.any()]
     assert {one.method for one in opened.checks_of("faithfulness")} == {one.method for one in telling}
     assert words(mapped).count("better than chance</td>") == len(telling) > 0
     assert CHECK not in buttons(mapped)
@@ -74,17 +75,17 @@ def test_the_maps_are_checked_when_asked_and_the_checks_stay_with_the_case(
 
     store = CaseStore(skinlens_home)
     case = opened.save(store, NewVisit(None, NewLesion("back"), "2024-05-31"))
-    assert store.checks(case.visit.id) == tuple(opened.checks)
+    assert store.load(case.visit.id).checks == tuple(opened.checks)
     again = replace(opened.checks[0], kind="stability")
     opened.keep_checks([again])
-    assert store.checks(case.visit.id)[-1] == again
+    assert store.load(case.visit.id).checks[-1] == again
 
     mapped.query_params["case"] = str(case.visit.id)
     del mapped.session_state["open_case"]
     mapped.run()
     reopened = mapped.session_state["open_case"]
     assert reopened is not opened
-    assert tuple(reopened.checks) == store.checks(case.visit.id)
+    assert tuple(reopened.checks) == store.load(case.visit.id).checks
     assert words(mapped).count("better than chance</td>") == len(telling)
     assert CHECK not in buttons(mapped)
 
@@ -119,7 +120,7 @@ def test_stability_and_artefacts_are_tried_by_themselves_and_kept(mapped: AppTes
     press(mapped, STEADY)
     until(mapped, lambda: STEADY not in buttons(mapped) and "Cancel: Robustness" not in buttons(mapped))
     mapped.run()
-    telling = [one for one in opened.maps if one.heat.any()]
+    telling = [one for one in opened.maps if one.heatmap.any()]
     stable = opened.checks_of("stability")
     assert {one.method for one in stable} == {one.method for one in telling}
     for one in stable:
@@ -147,17 +148,16 @@ def test_the_bars_are_the_changes_and_their_lines_reach_the_extremes() -> None:
         {"artefact": "ink", "probs": [0.3, 0.5, 0.4], "change": 0.2},
         {"artefact": "hair", "probs": [0.1, 0.1, 0.1], "change": -0.1},
     ]
-    stamp = ModelRef("tiny", "0", "0" * 64)
+    model_ref = ModelRef("tiny", "0", "0" * 64)
     found = {"prob": 0.2, "threshold": 0.1, "effects": effects}
     bars = chart(
-        CheckResult("artefacts", "mel", "", "a" * 64, stamp, 7, {"draws": 3, "drawing": 1}, found, 1.0, "")
+        CheckResult("artefacts", "mel", "", "a" * 64, model_ref, 7, {"draws": 3, "drawing": 1}, found, 1.0, "")
     ).data[0]
     assert list(bars.y) == ["Ink of a skin marker", "Hair"]
     assert list(bars.x) == pytest.approx([20, -10])
     assert list(bars.x + bars.error_x.array) == pytest.approx([30, -10])
     assert list(bars.x - bars.error_x.arrayminus) == pytest.approx([10, -10])
     assert bars.marker.color[0] != bars.marker.color[1]
-    assert (points(0.041), points(-0.1)) == ("+4.1 points", "−10.0 points")
 
 
 def test_the_line_waits_for_all_that_it_judges(mapped: AppTest, until: Until) -> None:
@@ -165,16 +165,16 @@ def test_the_line_waits_for_all_that_it_judges(mapped: AppTest, until: Until) ->
     opened = mapped.session_state["open_case"]
     until(mapped, lambda: {"stability", "artefacts"} <= {one.kind for one in opened.checks})
     kept = {kind: opened.checks_of(kind) for kind in ("artefacts", "stability")}
-    whole = trust.words(checks_shown(opened), kept)
-    assert trust.UNKNOWN not in whole
-    assert trust.COMPUTING not in whole
+    whole = checks_panel.words(checks_shown(opened), kept)
+    assert checks_panel.UNKNOWN not in whole
+    assert checks_panel.COMPUTING not in whole
     two = [one for one in checks_shown(opened) if one.method != "lime"]
-    running = trust.words(two, {}, frozenset({"maps", "stability", "artefacts"}))
+    running = checks_panel.words(two, {}, frozenset({"maps", "stability", "artefacts"}))
     assert running == "Agreement: computing … · Robustness: computing … · Sensitivity to artifacts: computing …"
-    assert trust.words(two, {}).startswith("Agreement: not checked yet · Robustness: not checked yet · ")
+    assert checks_panel.words(two, {}).startswith("Agreement: not checked yet · Robustness: not checked yet · ")
     one_checked = opened.checks_of("stability", opened.label)[:1]
-    if len([one for one in two if one.heat.any()]) == 2:
-        assert "Robustness: not checked yet" in trust.words(checks_shown(opened), {"stability": one_checked})
+    if len([one for one in two if one.heatmap.any()]) == 2:
+        assert "Robustness: not checked yet" in checks_panel.words(checks_shown(opened), {"stability": one_checked})
 
 
 def test_a_map_that_is_made_anew_is_waited_for(mapped: AppTest, until: Until) -> None:
@@ -183,8 +183,8 @@ def test_a_map_that_is_made_anew_is_waited_for(mapped: AppTest, until: Until) ->
     mapped.run()
     assert "Agreement: computing …" not in read(mapped)
     gate = threading.Event()
-    session_desk = mapped.session_state["desk"]
-    session_desk.submit(Job(("lime", opened.target.code), lambda _: gate.wait() and None, lambda _: None))
+    session_queue = mapped.session_state["queue"]
+    session_queue.submit(Job(("lime", opened.target.code), lambda _: gate.wait() and None, lambda _: None))
     try:
         assert "Agreement: computing …" in read(mapped.run())
     finally:

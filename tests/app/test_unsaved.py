@@ -9,8 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens.store import CaseStore, ClinicianReading
-from skinlens.ui.state import drafts, erasure, session, unsaved
-from skinlens.ui.state.unsaved import Holder
+from skinlens.ui.state import draft_cache, drafts, erasure, session
+from skinlens.ui.state.draft_cache import TTLStore
 from tests.app.conftest import press, turn, typed, words
 
 
@@ -23,7 +23,7 @@ class Clock:
 
 def test_the_latest_are_held_and_each_for_its_time() -> None:
     clock = Clock()
-    holder: Holder[str] = Holder(most=2, kept_s=10, clock=clock)
+    holder: TTLStore[str] = TTLStore(most=2, ttl_s=10, clock=clock)
     holder.hold("a", "first")
     clock.now = 4
     holder.hold("b", "second")
@@ -36,7 +36,7 @@ def test_the_latest_are_held_and_each_for_its_time() -> None:
 
 
 def test_what_is_held_is_bounded_by_bytes() -> None:
-    holder: Holder[str] = Holder(most_bytes=10, size=len)
+    holder: TTLStore[str] = TTLStore(most_bytes=10, size=len)
     for token, item in (("a", "1234"), ("b", "1234"), ("c", "1234")):
         holder.hold(token, item)
     assert [holder.find(token) for token in "abc"] == [None, "1234", "1234"]
@@ -46,7 +46,7 @@ def test_what_is_held_is_bounded_by_bytes() -> None:
 
 def test_what_belongs_to_a_closed_tab_goes_soon_unless_it_is_held_again() -> None:
     clock = Clock()
-    holder: Holder[str] = Holder(kept_s=3600, clock=clock)
+    holder: TTLStore[str] = TTLStore(ttl_s=3600, clock=clock)
     for token in ("old", "closed", "reloaded"):
         holder.hold(token, token)
     holder.expire_where(lambda item: item != "old", within_s=30)
@@ -60,7 +60,7 @@ def test_what_belongs_to_a_closed_tab_goes_soon_unless_it_is_held_again() -> Non
 
 
 def test_a_closed_tabs_photo_goes_also_where_nobody_looks() -> None:
-    holder: Holder[str] = Holder(kept_s=3600)
+    holder: TTLStore[str] = TTLStore(ttl_s=3600)
     holder.hold("a", "first")
     holder.expire_where(lambda item: True, within_s=0.05)
     end = time.monotonic() + 20
@@ -70,7 +70,7 @@ def test_a_closed_tabs_photo_goes_also_where_nobody_looks() -> None:
 
 
 def test_what_is_dropped_is_gone() -> None:
-    holder: Holder[str] = Holder()
+    holder: TTLStore[str] = TTLStore()
     holder.hold("a", "first")
     holder.drop("a")
     holder.drop("never held")
@@ -78,7 +78,7 @@ def test_what_is_dropped_is_gone() -> None:
 
 
 def test_nothing_stays_where_nobody_looks_again() -> None:
-    holder: Holder[str] = Holder(kept_s=0.05)
+    holder: TTLStore[str] = TTLStore(ttl_s=0.05)
     holder.hold("a", "first")
     end = time.monotonic() + 20
     while holder._held:
@@ -87,7 +87,7 @@ def test_nothing_stays_where_nobody_looks_again() -> None:
 
 
 def test_tokens_cannot_be_guessed() -> None:
-    tokens = {unsaved.new_token() for _ in range(100)}
+    tokens = {draft_cache.new_token() for _ in range(100)}
     assert len(tokens) == 100
     assert all(re.fullmatch(r"[\w-]{22}", token) for token in tokens)
 

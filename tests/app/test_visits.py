@@ -85,10 +85,10 @@ def photo(width: int, height: int) -> Photo:
 
 
 def made(of: Photo, peak: float, **params: int) -> Explanation:
-    heat = np.zeros((4, 4), dtype=np.float32)
-    heat[1, 1] = float(peak > 0)
+    heatmap = np.zeros((4, 4), dtype=np.float32)
+    heatmap[1, 1] = float(peak > 0)
     day = "2024-01-01T00:00:00+00:00"
-    return Explanation("lime", "mel", heat, params, None, of.sha256, STAMP, 1.0, day, {"peak": peak})
+    return Explanation("lime", "mel", heatmap, params, None, of.sha256, STAMP, 1.0, day, {"peak": peak})
 
 
 def seen(number: int, of: Photo, *explanations: Explanation) -> CaseRecord:
@@ -111,8 +111,8 @@ def test_a_visit_without_the_map_says_so_and_the_other_keeps_its_scale() -> None
     without, other = map_panels("lime", "mel", seen(1, first), seen(2, second, made(second, 0.5)))
     assert without.note == "No LIME map is kept for melanoma."
     assert (other.gain, other.shows, other.photo) == (1.0, "", second)
-    against = replace(made(first, 1.0), params={"against": "nv"})
-    assert map_panels("lime", "mel", seen(1, first, against), seen(2, second))[0].map is None
+    contrast_with = replace(made(first, 1.0), params={"against": "nv"})
+    assert map_panels("lime", "mel", seen(1, first, contrast_with), seen(2, second))[0].map is None
 
 
 def test_photos_of_two_sizes_lie_on_each_other_with_their_short_sides_alike() -> None:

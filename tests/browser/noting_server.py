@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT))
 
 from streamlit.web.cli import main  # noqa: E402  (after the path)
 
-from skinlens.ui.state.jobs import Desk, Job  # noqa: E402
+from skinlens.ui.state.jobs import Job, SessionQueue  # noqa: E402
 
 
 def note(jobs: list[Job], file: Path) -> None:
@@ -28,13 +28,13 @@ def note(jobs: list[Job], file: Path) -> None:
 
 if __name__ == "__main__":
     submitted: list[Job] = []
-    original = Desk.submit
+    original = SessionQueue.submit
 
-    def submit(self: Desk, job: Job) -> None:
+    def submit(self: SessionQueue, job: Job) -> None:
         submitted.append(job)
         original(self, job)
 
-    Desk.submit = submit  # type: ignore[method-assign]
+    SessionQueue.submit = submit  # type: ignore[method-assign]
     noted = Path(sys.argv.pop(1))
     threading.Thread(target=note, args=(submitted, noted), daemon=True).start()
     main(prog_name="streamlit")

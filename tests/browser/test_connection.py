@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from streamlit import file_util
 
 from skinlens.imaging.synthetic import draw_synthetic_lesion
-from skinlens.inference.release import SHIPPED
+from skinlens.inference.release import BUNDLED
 from skinlens.serve import free_port
 from skinlens.store import CaseStore
 from skinlens.ui.shell import guard
@@ -24,7 +24,7 @@ from tests.browser.test_journey import begin, browser  # noqa: F401  (browser is
 @contextmanager
 def serving(home: Path, port: int) -> Iterator[None]:
     """The app at this very port, for as long as asked."""
-    environment = {**os.environ, "SKINLENS_HOME": str(home), "SKINLENS_WEIGHTS": str(SHIPPED)}
+    environment = {**os.environ, "SKINLENS_HOME": str(home), "SKINLENS_WEIGHTS": str(BUNDLED)}
     command = [sys.executable, "-m", "skinlens", "serve", "--port", str(port)]
     with (home / "log").open("ab") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)

@@ -141,8 +141,8 @@ def test_the_hottest_region_is_shown_in_the_photos_own_pixels(explained: Page, r
     page = explained  # noqa: F811
     classifier = pipeline.load_classifier(release)
     photo = pipeline.example(classifier).photo
-    heat = explain("score_cam", classifier, photo, "mel", params=QUICK["score_cam"]).heat
-    found = peak_region(heat, photo.height_px, photo.width_px, classifier.engine.spec)
+    heatmap = explain("score_cam", classifier, photo, "mel", params=QUICK["score_cam"]).heatmap
+    found = peak_region(heatmap, photo.height_px, photo.width_px, classifier.engine.spec)
     assert found is not None
     opener = page.get_by_role("button", name="Hottest region of Score-CAM, large")
     opener.press("Enter")
@@ -204,8 +204,8 @@ def test_a_reloaded_page_keeps_its_photo_and_a_closed_one_frees_its_work(
         made(page, title)
     page.get_by_text("Technical details").click()
     page.get_by_text("Settings of the maps").click()
-    page.get_by_label("Trials at most", exact=True).fill("10000")
-    page.get_by_label("Reproducibility at which it stops (%)", exact=True).fill("100")
+    page.get_by_label("Max. samples", exact=True).fill("10000")
+    page.get_by_label("Stability target (%)", exact=True).fill("100")
     page.get_by_role("button", name="Make the maps with these settings").click()
     until(lambda: any(job[0] == "lime" and job[2] == "running" and job[3] > 0 for job in jobs()))
     page.close()

@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from skinlens.imaging.synthetic import draw_synthetic_lesion
-from skinlens.inference.release import SHIPPED
+from skinlens.inference.release import BUNDLED
 from skinlens.store import CaseStore
 from tests.browser.test_journey import LIMIT_S, begin, browser, served  # noqa: F401  (browser is a fixture)
 
@@ -73,7 +73,7 @@ def test_closed_tabs_give_their_memory_back_and_a_reloaded_one_keeps_its_photo(
     open_tabs: list[Page], photo: Path, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
-    with served(home, SHIPPED) as address:
+    with served(home, BUNDLED) as address:
         CaseStore(home).acknowledge_disclaimer()
         for page in open_tabs:
             begin(page, address)

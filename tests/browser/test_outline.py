@@ -110,7 +110,7 @@ def test_the_outline_is_corrected(page: Page, kept: Kept) -> None:
     stored = store.outlines(case.visit.id)
     assert [one.made_by for one in stored] == ["model", "clinician"]
     assert [list(point) for point in stored[1].points] == shown(page)
-    (check,) = store.checks(case.visit.id)
+    (check,) = store.load(case.visit.id).checks
     assert (check.kind, check.settings["outline"]["made_by"]) == ("focus", "clinician")
     expect(page.get_by_text(check.figures["verdict"])).to_be_visible()
 

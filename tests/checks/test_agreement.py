@@ -12,7 +12,7 @@ from skinlens.checks.agreement import (
     AKIN,
     agree,
     center_distance_percent,
-    heat_center,
+    heatmap_center,
     hottest,
     hottest_iou,
     mean_ranks,
@@ -25,7 +25,7 @@ SIDE = 100
 STAMP = ModelRef("tiny", "0", "0" * 64)
 
 
-def heat(*rows):
+def heatmap(*rows):
     return np.array(rows, dtype=np.float32)
 
 
@@ -51,14 +51,14 @@ varied = arrays(np.float32, (5, 5), elements=st.integers(0, 8).map(lambda n: n /
 
 
 def test_ranks_by_hand_with_ties_at_their_mean():
-    assert mean_ranks(heat([0.5, 0, 0.5], [0.1, 0.5, 1])).tolist() == [4, 1, 4, 2, 4, 6]
+    assert mean_ranks(heatmap([0.5, 0, 0.5], [0.1, 0.5, 1])).tolist() == [4, 1, 4, 2, 4, 6]
 
 
 def test_spearman_by_hand():
     # Without ties: 1 - 6 Σd² / (n (n² - 1)), here with d = 1, 1, 0, 1, 1 and n = 5.
-    assert spearman(heat([1, 2, 3, 4, 5]), heat([2, 1, 3, 5, 4])) == pytest.approx(1 - 6 * 4 / (5 * 24))
+    assert spearman(heatmap([1, 2, 3, 4, 5]), heatmap([2, 1, 3, 5, 4])) == pytest.approx(1 - 6 * 4 / (5 * 24))
     # With ties: the ranks are 1.5 1.5 3 4 and 1 2 3.5 3.5; the deviations' products add to 4, their squares to 4.5.
-    assert spearman(heat([0, 0, 1, 2]), heat([0, 1, 2, 2])) == pytest.approx(4 / 4.5)
+    assert spearman(heatmap([0, 0, 1, 2]), heatmap([0, 1, 2, 2])) == pytest.approx(4 / 4.5)
 
 
 @given(varied, varied)
@@ -84,10 +84,10 @@ def test_the_hottest_fifth_without_ties_is_a_fifth():
 
 
 def test_what_ties_at_the_cut_is_in_and_what_is_zero_is_out():
-    assert hottest(heat([0.3, 0.3, 0.3, 0.1, 0])).tolist() == [[True, True, True, False, False]]
-    assert hottest(heat([0] * 9 + [0.2])).sum() == 1
-    assert hottest(heat([0] * 5)).sum() == 0
-    assert hottest(heat([0.4] * 5)).all()
+    assert hottest(heatmap([0.3, 0.3, 0.3, 0.1, 0])).tolist() == [[True, True, True, False, False]]
+    assert hottest(heatmap([0] * 9 + [0.2])).sum() == 1
+    assert hottest(heatmap([0] * 5)).sum() == 0
+    assert hottest(heatmap([0.4] * 5)).all()
 
 
 def test_overlap_by_hand():
@@ -101,14 +101,14 @@ def test_overlap_by_hand():
 def test_blobs_apart_share_nothing_and_lie_as_far_apart_as_they_were_drawn():
     one, other = blob(30, 20), blob(60, 60)  # 30 down and 40 to the right: 50 pixels
     assert hottest_iou(one, other) == 0
-    assert heat_center(one) == pytest.approx((30, 20), abs=1e-4)
+    assert heatmap_center(one) == pytest.approx((30, 20), abs=1e-4)
     assert center_distance_percent(one, other) == pytest.approx(100 * 50 / np.hypot(SIDE, SIDE), abs=1e-3)
     assert center_distance_percent(other, one) == pytest.approx(center_distance_percent(one, other))
 
 
 def test_faint_heat_all_over_does_not_move_the_center():
     drawn = np.maximum(blob(40, 40, radius=36), np.float32(0.05))  # the hill alone is more than a fifth
-    assert heat_center(drawn) == pytest.approx((40, 40), abs=1e-4)
+    assert heatmap_center(drawn) == pytest.approx((40, 40), abs=1e-4)
 
 
 def test_turning_both_maps_changes_nothing():
@@ -191,7 +191,7 @@ def test_all_pairs_are_there_but_those_of_maps_without_a_place():
         ({"label": "nv"}, "class"),
         ({"params": {"against": "nv"}}, "class"),
         ({"model": ModelRef("tiny", "1", "1" * 64)}, "model"),
-        ({"heat": HERE[:50, :50]}, "size"),
+        ({"heatmap": HERE[:50, :50]}, "size"),
     ],
 )
 def test_maps_of_different_things_are_not_compared(change, what):

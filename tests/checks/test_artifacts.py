@@ -23,36 +23,36 @@ def skin(height_px=150, width_px=200):
     return photo_from_pixels(np.full((height_px, width_px, 3), (214, 168, 150), dtype=np.uint8), "PNG")
 
 
-def changed(photo, artefact, number=0, seed=7):
+def changed(photo, artifact, number=0, seed=7):
     """Which pixels the drawing changed."""
-    return (with_artifact(photo, artefact, number, seed, SPEC).pixels != photo.pixels).any(axis=2)
+    return (with_artifact(photo, artifact, number, seed, SPEC).pixels != photo.pixels).any(axis=2)
 
 
-@pytest.mark.parametrize("artefact", NAMES)
-def test_a_drawing_belongs_to_its_seed_and_number(artefact):
+@pytest.mark.parametrize("artifact", NAMES)
+def test_a_drawing_belongs_to_its_seed_and_number(artifact):
     photo = skin()
     before = photo.pixels.copy()
-    first, again = (with_artifact(photo, artefact, 0, 7, SPEC) for _ in range(2))
+    first, again = (with_artifact(photo, artifact, 0, 7, SPEC) for _ in range(2))
     assert first.sha256 == again.sha256 != photo.sha256
     assert (
-        len({with_artifact(photo, artefact, n, seed, SPEC).sha256 for n in range(REPEATS) for seed in (7, 8)})
+        len({with_artifact(photo, artifact, n, seed, SPEC).sha256 for n in range(REPEATS) for seed in (7, 8)})
         == 2 * REPEATS
     )
     np.testing.assert_array_equal(photo.pixels, before)
 
 
-@pytest.mark.parametrize("artefact", NAMES)
-def test_nothing_is_drawn_where_the_network_does_not_look(artefact):
+@pytest.mark.parametrize("artifact", NAMES)
+def test_nothing_is_drawn_where_the_network_does_not_look(artifact):
     wide = skin(90, 300)  # seen: the central 90 × 120
-    touched = changed(wide, artefact)
+    touched = changed(wide, artifact)
     assert touched[:, 90:210].any()
     assert not touched[:, :90].any()
     assert not touched[:, 210:].any()
 
 
-@pytest.mark.parametrize("artefact", NAMES)
-def test_a_drawing_has_the_photos_scale(artefact):
-    small, large = (with_artifact(skin(150 * k, 200 * k), artefact, 1, 3, SPEC).pixels for k in (1, 4))
+@pytest.mark.parametrize("artifact", NAMES)
+def test_a_drawing_has_the_photos_scale(artifact):
+    small, large = (with_artifact(skin(150 * k, 200 * k), artifact, 1, 3, SPEC).pixels for k in (1, 4))
     reduced = np.asarray(Image.fromarray(large).resize((200, 150), Image.Resampling.LANCZOS)).astype(int)
     drawn = np.abs(small.astype(int) - skin().pixels).mean()
     assert np.abs(reduced - small).mean() < drawn / 5

@@ -20,7 +20,7 @@ from skinlens.report.checks import check_rows
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import checks as ui
-from skinlens.ui.visit import trust
+from skinlens.ui.visit import checks_panel
 from skinlens.ui.visit.management import change
 from tests.store import samples
 
@@ -44,7 +44,7 @@ def test_the_kinds_of_stored_cases_are_known() -> None:
 
 
 def test_only_known_checks_have_a_screen_of_their_own() -> None:
-    assert set(trust.SECTIONS) < set(CHECKS)
+    assert set(checks_panel.SECTIONS) < set(CHECKS)
 
 
 def test_wide_checks_stand_alone_and_the_others_in_twos(registry: dict[str, Check]) -> None:
@@ -53,7 +53,7 @@ def test_wide_checks_stand_alone_and_the_others_in_twos(registry: dict[str, Chec
         del registry[kind]
     registry["peak"] = Peak()
     registry["depth"] = registry.pop("depth")  # the last
-    assert [[one.kind for one in row] for row in trust.rows()] == rows
+    assert [[one.kind for one in row] for row in checks_panel.rows()] == rows
 
 
 class Brightness(PhotoCheck):
@@ -72,7 +72,7 @@ class Peak(MapCheck):
 
     def measure(self, subject, explanation, progress):
         progress(0.5)
-        return Found({"most": float(explanation.heat.max())})
+        return Found({"most": float(explanation.heatmap.max())})
 
     def row(self, result):
         return (f"{result.figures['most']:.1f}",)
@@ -84,7 +84,7 @@ class Peak(MapCheck):
 @pytest.fixture(scope="module")
 def small(int8_classifier, photos):
     made = (explain("grad_cam", int8_classifier, photos[0], code) for code in CODES)
-    return int8_classifier, photos[0], next(one for one in made if one.heat.any())
+    return int8_classifier, photos[0], next(one for one in made if one.heatmap.any())
 
 
 def test_a_result_says_of_what_it_is_and_by_which_version(small) -> None:
@@ -92,7 +92,7 @@ def test_a_result_says_of_what_it_is_and_by_which_version(small) -> None:
     told: list[float] = []
     (result,) = Brightness().compute(Subject(classifier, photo), told.append)
     assert (result.kind, result.label, result.method, result.seed) == ("brightness", "", "", 5)
-    assert (result.photo_sha256, result.model) == (photo.sha256, classifier.engine.stamp)
+    assert (result.photo_sha256, result.model) == (photo.sha256, classifier.engine.model_ref)
     assert result.settings == {"channels": 3, "version": 2}
     assert result.figures == {"mean": pytest.approx(photo.pixels.mean())}
     assert result.duration_ms >= 0
@@ -102,7 +102,7 @@ def test_a_result_says_of_what_it_is_and_by_which_version(small) -> None:
 
 def test_each_map_has_a_result_and_an_equal_share_of_the_progress(small) -> None:
     classifier, photo, explanation = small
-    other = replace(explanation, heat=explanation.heat / 2, method="score_cam", params={"channels": 4})
+    other = replace(explanation, heatmap=explanation.heatmap / 2, method="score_cam", params={"channels": 4})
     told: list[float] = []
     results = Peak().compute(Subject(classifier, photo, (explanation, other)), told.append)
     assert [(one.method, one.label, one.settings) for one in results] == [
@@ -150,9 +150,9 @@ def test_the_check_of_the_how_to_is_on_the_page_in_report_store_export_and_log(s
     classifier, photo, explanation = small
     check = CHECKS["sparseness"]
     results = check.compute(Subject(classifier, photo, (explanation,)))
-    gini = added["gini"](explanation.heat)
+    gini = added["gini"](explanation.heatmap)
     said = f"The heat is {'gathered' if gini >= 0.6 else 'spread'}: its Gini index is {gini:.2f}."
-    assert any(check in row for row in trust.rows())
+    assert any(check in row for row in checks_panel.rows())
     assert check.rows(results)[0][:2] == ("Grad-CAM", f"{gini:.2f}")
 
     (row,) = check_rows(results, classifier.predict(photo))
@@ -164,7 +164,7 @@ def test_the_check_of_the_how_to_is_on_the_page_in_report_store_export_and_log(s
         NewVisit(patient=NewPatient("P-1"), lesion=NewLesion("back"), taken_on="2024-05-31"),
         checks=results,
     )
-    assert store.checks(case.visit.id) == results
+    assert store.load(case.visit.id).checks == results
     assert case.patient is not None
     with zipfile.ZipFile(BytesIO(store.export_patient(case.patient.id))) as archive:
         (exported,) = json.loads(archive.read("patient.json"))["lesions"][0]["visits"][0]["checks"]
@@ -188,5 +188,5 @@ def test_a_case_with_a_check_that_is_not_known_any_more_opens_and_prints(small, 
         NewVisit(patient=None, lesion=NewLesion("back"), taken_on="2024-05-31"),
         checks=results,
     )
-    assert store.checks(case.visit.id) == results
+    assert store.load(case.visit.id).checks == results
     assert check_rows(results, classifier.predict(photo)) == ()

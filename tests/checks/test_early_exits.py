@@ -41,7 +41,7 @@ def test_the_three_answers_are_those_of_the_student(student, classifier, photos)
     np.testing.assert_allclose(
         list(answers[2]["probs"].values()), classifier.predict(photos[0]).probs, atol=PROBABILITY
     )
-    assert (found.photo_sha256, found.model) == (photos[0].sha256, classifier.engine.stamp)
+    assert (found.photo_sha256, found.model) == (photos[0].sha256, classifier.engine.model_ref)
 
 
 @TARGETS
@@ -50,9 +50,9 @@ def test_the_unclipped_maps_of_the_exits_add_up_to_their_logits(target, int8_cla
     engine = int8_classifier.engine
     output = engine.run(to_batch(photos[:1], engine.spec))
     for maps, logits, layer in zip((output.local, output.top), output[1:3], engine.exits, strict=True):
-        alpha = layer.channel_gradient(maps, target.direction)
+        alpha = layer.channel_gradient(maps, target.logit_weights)
         summands = alpha.astype(np.float64) * maps[0].sum(axis=(1, 2), dtype=np.float64)
-        expected = float((logits - layer.bias)[0] @ target.direction)
+        expected = float((logits - layer.bias)[0] @ target.logit_weights)
         assert summands.sum() == pytest.approx(expected, abs=ONE_LAYER * np.abs(summands).sum())
 
 
@@ -62,8 +62,8 @@ def test_the_gradient_of_an_exit_by_hand():
     weight[INDEX["mel"]] = [1, 2]
     layer = ExitLayer(weight, np.zeros(len(CODES), np.float32), 1.0, 0.5)
     maps = np.zeros((1, 2, 2, 2), dtype=np.float32)
-    assert layer.channel_gradient(maps, Target("mel").direction).tolist() == [0.25, 0.5]
-    assert layer.channel_gradient(maps, Target("nv", "mel").direction).tolist() == [-0.25, -0.5]
+    assert layer.channel_gradient(maps, Target("mel").logit_weights).tolist() == [0.25, 0.5]
+    assert layer.channel_gradient(maps, Target("nv", "mel").logit_weights).tolist() == [-0.25, -0.5]
 
 
 class ExitModel(torch.nn.Module):
@@ -87,13 +87,13 @@ def test_pytorch_grad_cam_draws_the_same_maps_of_the_exits(position, student, cl
     for photo in photos:
         batch = to_batch([photo], classifier.engine.spec)
         for code in ("bcc", "mel", "nv"):
-            evidence = depth_maps(classifier, photo, Target(code))[position - 1]
+            attribution = depth_maps(classifier, photo, Target(code))[position - 1]
             cam = GradCAM(model=ExitModel(student, position), target_layers=[layer])
             theirs = cam(torch.from_numpy(batch).requires_grad_(), [ClassifierOutputTarget(INDEX[code])])[0]
             cam.activations_and_grads.release()
-            if not evidence.diagnostics["empty"]:
+            if not attribution.diagnostics["empty"]:
                 compared += 1
-                assert np.corrcoef(evidence.heat.ravel(), theirs.ravel())[0, 1] >= 0.999
+                assert np.corrcoef(attribution.heatmap.ravel(), theirs.ravel())[0, 1] >= 0.999
     assert compared >= 3
 
 
@@ -103,15 +103,15 @@ def test_the_last_of_the_three_maps_is_grad_cams(target, int8_classifier, photos
     assert len(maps) == len(STAGES)
     engine = int8_classifier.engine
     alone = grad_cam(engine, to_batch(photos[1:2], engine.spec), target)
-    np.testing.assert_allclose(maps[2].heat, alone.heat, rtol=0, atol=NETWORK)  # a map of 0 to 1
-    assert {one.heat.shape for one in maps} == {(engine.spec.size_px, engine.spec.size_px)}
+    np.testing.assert_allclose(maps[2].heatmap, alone.heatmap, rtol=0, atol=NETWORK)  # a map of 0 to 1
+    assert {one.heatmap.shape for one in maps} == {(engine.spec.size_px, engine.spec.size_px)}
 
 
 def test_a_weighted_map_by_hand():
     maps = np.array([[[1, 0], [0, 0]], [[0, 2], [0, 0]], [[0, 0], [4, 0]]], dtype=np.float32)
-    evidence = weighted(maps, np.array([1, 2, -1], dtype=np.float32), 2)
-    np.testing.assert_allclose(evidence.heat, [[0.25, 1], [0, 0]])
-    assert evidence.diagnostics == {"peak": 4, "empty": 0}
+    attribution = weighted(maps, np.array([1, 2, -1], dtype=np.float32), 2)
+    np.testing.assert_allclose(attribution.heatmap, [[0.25, 1], [0, 0]])
+    assert attribution.diagnostics == {"peak": 4, "empty": 0}
 
 
 def test_a_release_without_the_maps_of_the_exits_still_tells_what_they_said(mirror, int8_classifier, photos):
@@ -119,7 +119,7 @@ def test_a_release_without_the_maps_of_the_exits_still_tells_what_they_said(mirr
     head = Head(
         np.eye(3, dtype=np.float32), np.zeros(3, np.float32), np.ones((7, 3), np.float32), np.zeros(7, np.float32)
     )
-    old = Classifier(mirror(head), 1.0, int8_classifier.melanoma_threshold, int8_classifier.familiarity)
+    old = Classifier(mirror(head), 1.0, int8_classifier.melanoma_threshold, int8_classifier.ood)
     found = early_exits(old, photos[0])
     answers = found.figures["answers"]
     np.testing.assert_allclose(
@@ -133,7 +133,7 @@ def test_a_release_without_the_maps_of_the_exits_still_tells_what_they_said(mirr
 def test_what_is_kept_of_it_is_plain_data(classifier, photos):
     check = early_exits(classifier, photos[2])
     assert (check.kind, check.label, check.method, check.seed, check.settings) == ("depth", "", "", None, {})
-    assert (check.photo_sha256, check.model) == (photos[2].sha256, classifier.engine.stamp)
+    assert (check.photo_sha256, check.model) == (photos[2].sha256, classifier.engine.model_ref)
     assert json.loads(json.dumps(check.figures)) == check.figures
     assert check.figures["verdict"] == verdict([answer["top"] for answer in check.figures["answers"]])
     assert check.figures["calibrated"]

@@ -42,15 +42,15 @@ def bright():
 @pytest.fixture
 def on_square():
     """A map of the very square whose brightness is the score."""
-    heat = np.zeros((SIDE, SIDE), dtype=np.float32)
-    heat[SQUARE] = 1
-    return heat
+    heatmap = np.zeros((SIDE, SIDE), dtype=np.float32)
+    heatmap[SQUARE] = 1
+    return heatmap
 
 
-def walked(bright, heat, score=brightness_of_square):
+def walked(bright, heatmap, score=brightness_of_square):
     dark = np.zeros_like(bright)
     ends = score(np.stack([bright, dark]))
-    return deletion_insertion(bright, dark, order_of(heat), (ends[0], ends[1]), score)
+    return deletion_insertion(bright, dark, order_of(heatmap), (ends[0], ends[1]), score)
 
 
 # ----------------------------------------------------------------------------------------------------------- curves
@@ -81,8 +81,8 @@ def test_a_map_on_what_counts_by_hand(bright, on_square):
 
 def test_the_reverse_order_changes_places(bright, on_square):
     # Taking away the coldest first leaves what inserting the hottest first would have shown.
-    heat = blur(on_square, 4.0) + on_square  # no two pixels alike
-    forth, back = walked(bright, heat), walked(bright, -heat)
+    heatmap = blur(on_square, 4.0) + on_square  # no two pixels alike
+    forth, back = walked(bright, heatmap), walked(bright, -heatmap)
     assert back.deletion == pytest.approx(forth.insertion, abs=1e-6)
     assert back.insertion == pytest.approx(forth.deletion, abs=1e-6)
 
@@ -116,9 +116,9 @@ def test_the_average_drop_by_hand(whole, hot_only, drop):
 
 
 def test_the_order_of_pixels_that_are_alike_is_that_of_their_surroundings():
-    heat = np.zeros((9, 9), dtype=np.float32)
-    heat[7, 7] = 1
-    order = order_of(heat)
+    heatmap = np.zeros((9, 9), dtype=np.float32)
+    heatmap[7, 7] = 1
+    order = order_of(heatmap)
     assert order[7, 7] == 0
     assert order[0, 0] == 80
     assert sorted(order.ravel()) == list(range(81))
@@ -126,8 +126,8 @@ def test_the_order_of_pixels_that_are_alike_is_that_of_their_surroundings():
 
 
 def test_an_order_follows_the_heat():
-    heat = np.random.default_rng(1).permutation(36).reshape(6, 6).astype(np.float32)
-    np.testing.assert_array_equal(order_of(heat), 35 - heat)
+    heatmap = np.random.default_rng(1).permutation(36).reshape(6, 6).astype(np.float32)
+    np.testing.assert_array_equal(order_of(heatmap), 35 - heatmap)
 
 
 def test_blurring_keeps_a_flat_picture_and_spreads_a_point():
@@ -143,18 +143,18 @@ def test_random_maps_are_as_rough_as_the_map_and_elsewhere():
     y, x = np.mgrid[0:64, 0:64]
     smooth = np.exp(-((y - 20) ** 2 + (x - 40) ** 2) / 200).astype(np.float32)
     rough = np.random.default_rng(0).random((64, 64), dtype=np.float32)
-    for heat in (smooth, rough):
-        drawn = np.stack(list(random_maps(heat, 7, 30)))
+    for heatmap in (smooth, rough):
+        drawn = np.stack(list(random_maps(heatmap, 7, 30)))
         roughness = lambda one: (np.diff(one, axis=0) ** 2).mean() / one.var()
-        assert np.median([roughness(one) for one in drawn]) == pytest.approx(roughness(heat), rel=0.5)
+        assert np.median([roughness(one) for one in drawn]) == pytest.approx(roughness(heatmap), rel=0.5)
         peaks = {np.unravel_index(one.argmax(), one.shape) for one in drawn}
         assert len(peaks) > 20
     assert roughness(smooth) < roughness(rough) / 20
 
 
 def test_random_maps_belong_to_their_seed():
-    heat = np.random.default_rng(0).random((16, 16), dtype=np.float32)
-    one, again, other = (np.stack(list(random_maps(heat, seed, 3))) for seed in (1, 1, 2))
+    heatmap = np.random.default_rng(0).random((16, 16), dtype=np.float32)
+    one, again, other = (np.stack(list(random_maps(heatmap, seed, 3))) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, again)
     assert not np.array_equal(one, other)
 
@@ -171,7 +171,7 @@ def faithfulness(classifier, photo, explanation, progress=None):
 def small(int8_classifier, photos):
     """An int8 engine, a photo, and a map of it that is not empty."""
     made = (explain("grad_cam", int8_classifier, photos[0], code) for code in CODES)
-    return int8_classifier, photos[0], next(one for one in made if one.heat.any())
+    return int8_classifier, photos[0], next(one for one in made if one.heatmap.any())
 
 
 def test_a_map_of_the_shipped_kind_of_model_is_put_to_the_test(small):
@@ -184,7 +184,7 @@ def test_a_map_of_the_shipped_kind_of_model_is_put_to_the_test(small):
     assert (told[0], told[-1]) == (0, 1)
     again = faithfulness(classifier, photo, explanation)
     assert (check.kind, check.label, check.method) == ("faithfulness", explanation.label, "grad_cam")
-    assert (check.photo_sha256, check.model) == (photo.sha256, classifier.engine.stamp)
+    assert (check.photo_sha256, check.model) == (photo.sha256, classifier.engine.model_ref)
     assert (check.figures, check.identity, check.seed) == (again.figures, again.identity, again.seed)
     assert check.settings["map"] == explanation.params
 
@@ -202,9 +202,9 @@ def test_a_class_against_another_is_scored_by_its_share_of_the_two(small):
 
 def test_one_of_the_random_maps_is_no_better_than_the_random_maps(small):
     classifier, photo, explanation = small
-    drawn = next(random_maps(explanation.heat, seed_of(photo), 1))
-    heat = (drawn - drawn.min()) / np.ptp(drawn)
-    assert not faithfulness(classifier, photo, replace(explanation, heat=heat)).figures["better_than_chance"]
+    drawn = next(random_maps(explanation.heatmap, seed_of(photo), 1))
+    heatmap = (drawn - drawn.min()) / np.ptp(drawn)
+    assert not faithfulness(classifier, photo, replace(explanation, heatmap=heatmap)).figures["better_than_chance"]
 
 
 def test_cancel_passes_through(small):
@@ -223,7 +223,7 @@ def test_cancel_passes_through(small):
     [
         ({"photo_sha256": "b" * 64}, "expected a map of the photo .*, found one of bbbbbbbbbbbb…"),
         ({"model": ModelRef("tiny", "9", "c" * 64)}, "expected a map of the model .*, found one of cccccccccccc…"),
-        ({"heat": np.zeros((64, 64), dtype=np.float32)}, "the same everywhere"),
+        ({"heatmap": np.zeros((64, 64), dtype=np.float32)}, "the same everywhere"),
     ],
 )
 def test_a_map_that_cannot_be_checked_says_why(small, change, sentence):

@@ -41,9 +41,9 @@ def test_the_hottest_point_is_a_hit_or_a_miss():
 
 
 def test_points_that_tie_count_alike():
-    heat = np.where(CROSS, 0.25, 1).astype(np.float32)
-    heat[0, 1] = 1  # four corners and one place of the cross
-    assert pointing_game(heat, CROSS) == pytest.approx(1 / 5)
+    heatmap = np.where(CROSS, 0.25, 1).astype(np.float32)
+    heatmap[0, 1] = 1  # four corners and one place of the cross
+    assert pointing_game(heatmap, CROSS) == pytest.approx(1 / 5)
 
 
 def test_neither_figure_depends_on_the_scale_of_the_map():
@@ -96,7 +96,7 @@ def test_the_check_says_of_which_map_and_which_outline(classifier, photos, made)
     outline = ring(photos[0])
     check = localization(classifier, photos[0], made, outline)
     assert (check.kind, check.label, check.method, check.seed) == ("focus", "mel", "grad_cam", None)
-    assert check.model == classifier.engine.stamp
+    assert check.model == classifier.engine.model_ref
     assert check.settings["outline"]["made_by"] == "clinician"
     assert check.identity != localization(classifier, photos[0], made, ring(photos[0], reach=0.2)).identity
     assert check.identity == localization(classifier, photos[0], made, outline).identity
@@ -108,7 +108,7 @@ def test_what_does_not_belong_together_is_refused(classifier, photos, made):
     with pytest.raises(SkinLensError, match="expected a map of the photo"):
         localization(classifier, photos[1], made, ring(photos[1]))
     with pytest.raises(SkinLensError, match="points nowhere"):
-        localization(classifier, photos[0], replace(made, heat=np.zeros_like(made.heat)), ring(photos[0]))
+        localization(classifier, photos[0], replace(made, heatmap=np.zeros_like(made.heatmap)), ring(photos[0]))
     with pytest.raises(SkinLensError, match="Draw one over the photo"):
         localization(classifier, photos[0], made, None)
 
@@ -117,6 +117,6 @@ def test_the_report_says_it_in_one_sentence(classifier, photos, made):
     check = localization(classifier, photos[0], made, ring(photos[0]))
     found = replace(check, figures={"inside": 0.714, "area": 0.22, "pointing": 1.0, "verdict": ""})
     assert LocalizationCheck().summary(found) == (
-        "71 % of the heat lies inside the clinician's outline of the lesion, which takes up 22 % of the picture; the "
-        "hottest point is inside."
+        "71\u00a0% of the heat lies inside the clinician's outline of the lesion, which takes up 22\u00a0% of the "
+        "picture; the hottest point is inside."
     )

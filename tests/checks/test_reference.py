@@ -47,29 +47,29 @@ def on_float(manifest, served, tmp_path_factory):
     path = tmp_path_factory.mktemp("float") / "float.onnx"
     with unchecked_shapes():
         export_backbone(load_released(manifest), path, served.engine.spec.size_px)
-    engine = type(served.engine)(path, served.engine.head, served.engine.spec, served.engine.stamp)
-    return Classifier(engine, served.temperature, served.melanoma_threshold, served.familiarity)
+    engine = type(served.engine)(path, served.engine.head, served.engine.spec, served.engine.model_ref)
+    return Classifier(engine, served.temperature, served.melanoma_threshold, served.ood)
 
 
-def maps(classifier, photo, label, against=None):
-    contrast = {"against": against} if against else {}
+def maps(classifier, photo, label, contrast_with=None):
+    contrast = {"against": contrast_with} if contrast_with else {}
     asked = {"lime": LIME}
     return tuple(explain(one, classifier, photo, label, params={**asked.get(one, {}), **contrast}) for one in METHODS)
 
 
-@pytest.mark.parametrize(("label", "against"), [("nv", None), ("mel", "nv")])
-def test_on_a_float_engine_the_libraries_draw_the_same(label, against, manifest, on_float, photos):
-    explained = maps(on_float, photos[0], label, against)
+@pytest.mark.parametrize(("label", "contrast_with"), [("nv", None), ("mel", "nv")])
+def test_on_a_float_engine_the_libraries_draw_the_same(label, contrast_with, manifest, on_float, photos):
+    explained = maps(on_float, photos[0], label, contrast_with)
     told = []
     made = make(manifest, photos[0], explained, told.append)
     # The file holds half precision.
     np.testing.assert_allclose(made.probs, on_float.predict(photos[0]).probs, atol=2e-3)
-    for one, heat in zip(explained, made.heats, strict=True):
-        if one.heat.any():
-            found = likeness(one.heat, heat)
+    for one, heatmap in zip(explained, made.heatmaps, strict=True):
+        if one.heatmap.any():
+            found = likeness(one.heatmap, heatmap)
             assert found["spearman"] > 0.99
             assert found["mean_difference"] < 0.02
-    assert any(one.heat.any() for one in explained)
+    assert any(one.heatmap.any() for one in explained)
     assert told[0] == 0
     assert told[-1] == 1
     assert told == sorted(told)
@@ -80,23 +80,25 @@ def test_another_process_finds_what_this_one_does_and_what_is_kept_is_plain_data
     explained = maps(served, photos[1], "nv")[::2]
     told = []
     subject = Subject(served, photos[1], explained)
-    (about, check, *others), heats = CHECK.recompute(manifest.directory, subject, told.append)
-    assert len(heats) == 1 + len(others) == len(explained)
+    (about, check, *others), heatmaps = CHECK.recompute(manifest.directory, subject, told.append)
+    assert len(heatmaps) == 1 + len(others) == len(explained)
     made = make(manifest, photos[1], explained, lambda _: None)
     np.testing.assert_allclose(list(about.figures["float_probs"].values()), made.probs, atol=NETWORK)
-    for one, heat in zip(heats, made.heats, strict=True):
-        np.testing.assert_allclose(one, heat, atol=1e-3)
+    for one, heatmap in zip(heatmaps, made.heatmaps, strict=True):
+        np.testing.assert_allclose(one, heatmap, atol=1e-3)
     assert told == sorted(told)
     assert (told[0], told[-1]) == (0, 1)
 
     for one in (check, about):
         assert json.loads(json.dumps(one.figures)) == one.figures
         assert (one.kind, one.seed, one.photo_sha256) == ("reference", None, photos[1].sha256)
-        assert one.model == served.engine.stamp
+        assert one.model == served.engine.model_ref
     assert (check.label, check.method) == ("nv", "grad_cam")
     assert check.settings["map"] == dict(explained[0].params)
     assert set(check.settings["packages"]) == {"torch", "grad-cam"}
-    assert check.figures["mean_difference"] == pytest.approx(np.abs(difference(explained[0].heat, heats[0])).mean())
+    assert check.figures["mean_difference"] == pytest.approx(
+        np.abs(difference(explained[0].heatmap, heatmaps[0])).mean()
+    )
     assert (about.label, about.method) == ("", "")
     int8_probs = [about.figures["int8_probs"][code] for code in CODES]
     np.testing.assert_allclose(int8_probs, served.predict(photos[1]).probs, atol=PROBABILITY)
@@ -109,7 +111,7 @@ def test_what_is_kept_of_it_in_words():
         "The reduction of the network to eight bits moved melanoma most, from 35.0 % to 25.0 %."
     )
     ours = made_up([[0, 1], [0, 0]])
-    same = beside(ours, ours.heat)
+    same = beside(ours, ours.heatmap)
     assert CHECK.summary(same).replace("\u00a0", " ") == (
         "The published library points to the same area: of the hottest fifths 100 % is shared, rank correlation 1.00."
     )
@@ -118,12 +120,12 @@ def test_what_is_kept_of_it_in_words():
 
 
 def beside(ours, library):
-    return CHECK.made(Found(likeness(ours.heat, library)), ("a" * 64, STAMP), 1.0, ours)
+    return CHECK.made(Found(likeness(ours.heatmap, library)), ("a" * 64, STAMP), 1.0, ours)
 
 
-def made_up(heat):
+def made_up(heatmap):
     return Explanation(
-        "grad_cam", "mel", np.array(heat, np.float32), {}, None, "a" * 64, STAMP, 1.0, "2024-01-01T00:00"
+        "grad_cam", "mel", np.array(heatmap, np.float32), {}, None, "a" * 64, STAMP, 1.0, "2024-01-01T00:00"
     )
 
 
@@ -143,7 +145,7 @@ def test_the_figures_by_hand():
 def test_a_map_that_is_the_same_everywhere_has_no_order():
     ours, flat = made_up([[0, 1], [0, 0]]), np.zeros((2, 2), np.float32)
     assert json.loads(json.dumps(beside(ours, flat).figures))["spearman"] is None
-    np.testing.assert_array_equal(difference(ours.heat, flat), [[0, 1], [0, 0]])
+    np.testing.assert_array_equal(difference(ours.heatmap, flat), [[0, 1], [0, 0]])
 
 
 def test_cancel_ends_the_process_at_once(manifest, served, photos):

@@ -50,22 +50,22 @@ def heat_of(pixels):
 def test_turning_back_undoes_turning_whatever_the_photos_shape(height_px, width_px, degrees):
     pixels = smooth(height_px, width_px)
     photo = photo_from_pixels(pixels, "drawn")
-    heat, moved = heat_of(pixels), heat_of(turned(pixels, degrees))
+    heatmap, moved = heat_of(pixels), heat_of(turned(pixels, degrees))
     back = turned_back(moved, degrees, photo, SPEC)
     inside = slice(rim := rim_px(degrees, SPEC), SPEC.size_px - rim)
-    off = lambda one: np.abs(one - heat)[inside, inside].mean()
+    off = lambda one: np.abs(one - heatmap)[inside, inside].mean()
     assert off(back) < 0.003 < 0.007 < off(moved)  # what is left is the rounding of 8-bit pictures
-    assert spearman(back[inside, inside], heat[inside, inside]) > 0.999
+    assert spearman(back[inside, inside], heatmap[inside, inside]) > 0.999
     assert off(turned_back(moved, -degrees, photo, SPEC)) > 1.5 * off(moved)
 
 
 def test_a_quarter_turn_is_that_of_numpy():
     pixels = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
     np.testing.assert_array_equal(turned(pixels, 90.0), np.rot90(pixels))
-    heat = np.random.default_rng(1).random((32, 32), dtype=np.float32)
+    heatmap = np.random.default_rng(1).random((32, 32), dtype=np.float32)
     photo = photo_from_pixels(smooth(100, 100), "drawn")
-    back = turned_back(np.rot90(heat).copy(), 90.0, photo, InputSpec(size_px=32))
-    np.testing.assert_allclose(back, heat, atol=1e-5)
+    back = turned_back(np.rot90(heatmap).copy(), 90.0, photo, InputSpec(size_px=32))
+    np.testing.assert_allclose(back, heatmap, atol=1e-5)
 
 
 def test_what_comes_in_by_turning_is_the_photos_own_skin():
@@ -87,27 +87,27 @@ def test_the_rim_by_hand():
 
 
 def test_likeness_by_hand():
-    heat = np.linspace(0, 1, 10_000, dtype=np.float32).reshape(100, 100)
-    same = map_similarity("the same", heat, heat, 0.4, 0.0, SPEC)
+    heatmap = np.linspace(0, 1, 10_000, dtype=np.float32).reshape(100, 100)
+    same = map_similarity("the same", heatmap, heatmap, 0.4, 0.0, SPEC)
     assert (same.change, same.prob) == ("the same", 0.4)
     assert (same.spearman, same.hottest_iou) == pytest.approx((1, 1))
-    opposite = map_similarity("reversed", heat, heat[::-1, ::-1].copy(), 0.4, 0.0, SPEC)
+    opposite = map_similarity("reversed", heatmap, heatmap[::-1, ::-1].copy(), 0.4, 0.0, SPEC)
     assert opposite.spearman == pytest.approx(-1)
     assert opposite.hottest_iou == 0
     # Rows from hot to cold, moved down by a tenth: of a fifth of the rows each, a tenth is shared.
-    moved = np.roll(heat, 10, axis=0)
-    assert map_similarity("moved", heat, moved, 0.4, 0.0, SPEC).hottest_iou == pytest.approx(10 / 30, abs=0.01)
-    gone = map_similarity("gone", heat, np.zeros_like(heat), 0.4, 0.0, SPEC)
+    moved = np.roll(heatmap, 10, axis=0)
+    assert map_similarity("moved", heatmap, moved, 0.4, 0.0, SPEC).hottest_iou == pytest.approx(10 / 30, abs=0.01)
+    gone = map_similarity("gone", heatmap, np.zeros_like(heatmap), 0.4, 0.0, SPEC)
     assert (gone.spearman, gone.hottest_iou) == (None, 0)
 
 
 def test_only_what_both_frames_saw_is_compared():
-    heat = np.random.default_rng(0).random((SPEC.size_px, SPEC.size_px), dtype=np.float32)
-    other = heat.copy()
+    heatmap = np.random.default_rng(0).random((SPEC.size_px, SPEC.size_px), dtype=np.float32)
+    other = heatmap.copy()
     rim = rim_px(2.0, SPEC)
     other[:rim] = 1
-    assert map_similarity("turned", heat, other, 0.4, 2.0, SPEC).spearman == pytest.approx(1)
-    assert map_similarity("turned", heat, other, 0.4, 0.0, SPEC).spearman < 0.99
+    assert map_similarity("turned", heatmap, other, 0.4, 2.0, SPEC).spearman == pytest.approx(1)
+    assert map_similarity("turned", heatmap, other, 0.4, 0.0, SPEC).spearman < 0.99
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def robustness(classifier, photo, explanation, progress=None):
 def small(int8_classifier, photos):
     """An int8 engine, a photo, and a Grad-CAM map of it that is not empty."""
     made = (explain("grad_cam", int8_classifier, photos[0], code) for code in CODES)
-    return int8_classifier, photos[0], next(one for one in made if one.heat.any())
+    return int8_classifier, photos[0], next(one for one in made if one.heatmap.any())
 
 
 def test_a_map_without_chance_is_made_again_under_four_changes(small):
@@ -141,15 +141,15 @@ def test_a_map_without_chance_is_made_again_under_four_changes(small):
     assert [one["change"] for one in changes] == [
         "turned by 2° to the left",
         "turned by 2° to the right",
-        "5 % brighter",
-        "5 % darker",
+        "5\u00a0% brighter",
+        "5\u00a0% darker",
     ]
     assert found.figures["seeds"] == []
     assert found.figures["prob"] == pytest.approx(classifier.predict(photo).prob(explanation.label), abs=PROBABILITY)
     darker = photo_from_pixels(brightened(photo.pixels, 0.95), "PNG")
     assert changes[3]["prob"] == pytest.approx(classifier.predict(darker).prob(explanation.label), abs=PROBABILITY)
     again = explain("grad_cam", classifier, darker, explanation.label)
-    assert changes[3]["spearman"] == pytest.approx(spearman(explanation.heat, again.heat))
+    assert changes[3]["spearman"] == pytest.approx(spearman(explanation.heatmap, again.heatmap))
     assert found.figures["least_shared"] == min(one["hottest_iou"] for one in changes)
     assert told == sorted(told)
     assert (told[0], told[-1]) == (0, 1)
@@ -167,7 +167,7 @@ def test_lime_is_made_again_with_the_seeds_that_follow_its_own(small):
     assert [other["change"] for other in found.figures["seeds"]] == ["seed 4294967295", "seed 0", "seed 1"]
     assert len(found.figures["seeds"]) == found.settings["seeds"] == SEEDS
     again = explain("lime", classifier, photo, explanation.label, params={**settings, "seed": 0})
-    assert found.figures["seeds"][1]["spearman"] == pytest.approx(spearman(one.heat, again.heat))
+    assert found.figures["seeds"][1]["spearman"] == pytest.approx(spearman(one.heatmap, again.heatmap))
     assert found.seed == 2**32 - 2
 
 
@@ -184,6 +184,6 @@ def test_cancel_passes_through(small):
 
 def test_a_map_that_points_nowhere_is_refused(small):
     classifier, photo, explanation = small
-    flat = replace(explanation, heat=np.full_like(explanation.heat, 0.5))
+    flat = replace(explanation, heatmap=np.full_like(explanation.heatmap, 0.5))
     with pytest.raises(SkinLensError, match="the same everywhere, so it points nowhere"):
         robustness(classifier, photo, flat)

@@ -68,15 +68,15 @@ def test_each_table_says_what_was_measured_and_on_which_photos() -> None:
     assert last(evidence.reliability(MEASURED)) == "| melanoma | 0.10 | 0.200 (0.100–0.300) | 100 |"
     assert evidence.reliability(MEASURED).startswith("On 100 photos of `test`.\n")
     assert last(evidence.subgroups(MEASURED)).startswith("| diagnosis known by: histology | 80 | 10 | 0.500 (")
-    assert " – " in last(evidence.subgroups(MEASURED))
+    assert " not measurable " in last(evidence.subgroups(MEASURED))
     lines = evidence.risk_coverage(MEASURED).splitlines()
     assert "could reach with these errors is 0.018" in lines[0]
-    assert lines[-2:] == ["| 50% | 0.250 (0.150–0.350) |", "| 100% | 0.500 (0.400–0.600) |"]
+    assert lines[-2:] == ["| 50\u00a0% | 0.250 (0.150–0.350) |", "| 100\u00a0% | 0.500 (0.400–0.600) |"]
     assert last(evidence.prediction_sets(MEASURED)) == (
         "| mel | melanoma | 10 | 0.900 (0.800–1.000) | 2.500 (2.400–2.600) |"
     )
-    assert "Level 90%, calibrated on 756 photos of val; measured on 100" in evidence.prediction_sets(MEASURED)
-    assert last(evidence.foreign(MEASURED)) == "| noise | 20 | 0.750 (0.650–0.850) | 95% |"
+    assert "Level 90\u00a0%, calibrated on 756 photos of val; measured on 100" in evidence.prediction_sets(MEASURED)
+    assert last(evidence.foreign(MEASURED)) == "| noise | 20 | 0.750 (0.650–0.850) | 95\u00a0% |"
 
 
 def test_predictive_values_come_from_the_prevalence_not_from_the_data() -> None:
@@ -133,7 +133,7 @@ def test_training_says_whether_there_was_a_teacher() -> None:
     assert "distilled from a teacher, with layer fusion; weights of the loss: intermediate 0.3, logit 0.3; temp" in (
         evidence.training(taught)
     )
-    distilled["companion"] = "runs/companion/best.pt"
+    distilled["second_teacher"] = "runs/companion/best.pt"
     assert "distilled from a teacher and a student without one (their mean), with" in evidence.training(taught)
 
 
@@ -162,15 +162,15 @@ def test_an_ablation_says_what_was_not_run_and_what_is_leaky() -> None:
     assert lines[2].startswith("| HSB | 0.700 (0.600–0.800) |")
     assert lines[2].endswith("| 96 | 6 | 3,900,000 | 91,000,000 | 15,200 | 4.0 |")
     assert lines[4] == "Not run yet on these photos: ViT-Tiny."
-    assert lines[-1] == "- HSB against ViT-Tiny: +0.050 in balanced accuracy (-0.050 to +0.150), no clear difference."
+    assert lines[-1] == "- HSB against ViT-Tiny: balanced accuracy +0.050 (-0.050 to +0.150), no clear difference."
     short = evidence.ablation("lesion", gathered, ["balanced_accuracy"]).splitlines()
     assert short[2].startswith("| HSB | 0.700 (0.600–0.800) | 96 | 6 | 3,900,000 |")
     lines = evidence.ablation("paper", gathered).splitlines()
     assert lines[0].startswith("| leaky | ")
-    assert lines[2].endswith("| accuracy 95.88 % |")
+    assert lines[2].endswith("| accuracy 95.88\u00a0% |")
     assert lines[3:] == ["", "Not run this way, and not in the paper: ViT-Tiny."]
     gathered["protocols"]["paper"]["rows"][1] = NOT_RUN | {"paper_reports": {"accuracy": 73.82}}
-    assert evidence.ablation("paper", gathered).splitlines()[3].endswith("| not run | accuracy 73.82 % |")
+    assert evidence.ablation("paper", gathered).splitlines()[3].endswith("| not run | accuracy 73.82\u00a0% |")
     assert "accuracy of 0.700 (0.600–0.800) under the leaky protocol" in evidence.leak(gathered)
     gathered["protocols"]["lesion"]["rows"].append(RUN | {"name": "leak_long", "title": "HSB, longer"})
     gathered["protocols"]["paper"]["rows"].append(leaky | {"name": "leak_long", "title": "HSB, longer"})
@@ -218,8 +218,8 @@ def test_a_difference_says_whether_it_is_more_than_chance() -> None:
     gain = {"value": 0.02, "low": 0.01, "high": 0.03}
     one = {"of": "a", "minus": "b", "figures": {"balanced_accuracy": figure(0.05), "melanoma_auc": gain}}
     assert evidence.difference(one, {"a": "A", "b": "B"}) == (
-        "A against B: +0.050 in balanced accuracy (-0.050 to +0.150), no clear difference; "
-        "+0.020 in melanoma AUC (+0.010 to +0.030), more than chance."
+        "A against B: balanced accuracy +0.050 (-0.050 to +0.150), no clear difference; "
+        "melanoma AUC +0.020 (+0.010 to +0.030), more than chance."
     )
 
 
@@ -248,5 +248,7 @@ def test_photos_of_other_sources_have_a_row_with_what_the_cut_off_does(
     row = {"change": "turned", "median": 0.02, "p90": 0.1, "p95": 0.2, "largest": 0.3, "melanoma_within": 0.9}
     moved = {"n": 60, "split": "val", "changes": [row | {"top_changed": 2, "side_changed": 7}]}
     (tmp_path / "weights" / "invariance-val.json").write_text(json.dumps(moved | {"model": {"sha256": "ab"}}))
-    assert evidence.invariance("ab").splitlines()[-1] == "| turned | 0.020 | 0.100 | 0.200 | 0.300 | 2 | 7 | 90% |"
+    assert (
+        evidence.invariance("ab").splitlines()[-1] == "| turned | 0.020 | 0.100 | 0.200 | 0.300 | 2 | 7 | 90\u00a0% |"
+    )
     assert evidence.invariance("cd") == "Not measured for this release.\n"

@@ -48,7 +48,7 @@ RELEASE: dict[str, Any] = {
     "temperature": 1.2345,
     "backbones": {"int8": "backbone.onnx"},
     "head": "head.npz",
-    "familiarity": "familiarity.npz",
+    "ood": "ood.npz",
     "melanoma_threshold": {
         "value": 0.1234,
         "sensitivity": 0.9012,
@@ -70,7 +70,7 @@ RELEASE: dict[str, Any] = {
     "files": {
         "backbone.onnx": {"sha256": "ab" * 32, "bytes": 5_000_000},
         "head.npz": {"sha256": "cd" * 32, "bytes": 200_000},
-        "familiarity.npz": {"sha256": "ef" * 32, "bytes": 300_000},
+        "ood.npz": {"sha256": "ef" * 32, "bytes": 300_000},
         "student.pt": {"sha256": "01" * 32, "bytes": 9_000_000},
     },
 }
@@ -87,7 +87,7 @@ def test_per_class_gives_recall_and_precision() -> None:
     lines = figures.per_class(EVALUATION).splitlines()
     assert lines[2:] == [
         "| mel | melanoma | 172 | 0.698 (0.630–0.760) | 0.952 (0.910–0.980) |",
-        "| nv | melanocytic nevus | 1,006 | 0.994 (0.988–0.998) | – |",
+        "| nv | melanocytic nevus | 1,006 | 0.994 (0.988–0.998) | not measurable |",
     ]
 
 
@@ -113,12 +113,12 @@ def test_parity_states_the_difference() -> None:
 
 def test_agreement_names_what_was_tried() -> None:
     lines = figures.agreement(RELEASE).splitlines()
-    assert lines[0].startswith("Both put the same class first for 98.01% of the photos. Each way to calibrate")
+    assert lines[0].startswith("Both put the same class first for 98.01\u00a0% of the photos. Each way to calibrate")
     assert lines[2:] == [
         "| calibration | in float | agreement | balanced accuracy | file |",
         "| --- | --- | --- | --- | --- |",
-        "| minmax | none | 95.10% | 0.700 | 4.50 MB |",
-        "| entropy **(kept)** | `blocks.0` | 98.01% | 0.700 | 4.50 MB |",
+        "| minmax | none | 95.10\u00a0% | 0.700 | 4.50 MB |",
+        "| entropy **(kept)** | `blocks.0` | 98.01\u00a0% | 0.700 | 4.50 MB |",
     ]
 
 
@@ -167,11 +167,6 @@ def test_explain_cost_sets_each_time_beside_stock() -> None:
         "| photos a second, 16 at a time | 40 | 200 | 5.0 × |  |",
         "| peak memory while explaining | 1500 MB | 250 MB | 6.0 × |  |",
     ]
-
-
-def test_a_figure_without_an_interval_stands_alone() -> None:
-    assert figures.interval({"value": 0.5, "low": None, "high": None}) == "0.500"
-    assert figures.interval({"value": None, "low": None, "high": None}) == "–"
 
 
 def test_a_table_is_markdown() -> None:

@@ -37,11 +37,11 @@ pytestmark = pytest.mark.slow
 def test_a_table_of_what_was_run(release: Path, tmp_path: Path) -> None:
     entries = {part: draw_dataset(tmp_path / part, seed, 2) for seed, part in enumerate(("train", "val", "test"))}
     runs, recipe = tmp_path / "runs", replace(RECIPE, name="hsb", epochs=1)
-    material = lesion_disjoint_split(entries["train"], entries["val"], recipe)
-    train(recipe, material, runs / "hsb")
+    data = lesion_disjoint_split(entries["train"], entries["val"], recipe)
+    train(recipe, data, runs / "hsb")
     shutil.copytree(runs / "hsb", runs / "hsb-seed2")
-    train(replace(recipe, name="plain_cnn", network="plain_cnn"), material, runs / "plain_cnn")
-    half = train(replace(recipe, name="kd_single", epochs=2), material, runs / "kd_single").with_name("log.jsonl")
+    train(replace(recipe, name="plain_cnn", network="plain_cnn"), data, runs / "plain_cnn")
+    half = train(replace(recipe, name="kd_single", epochs=2), data, runs / "kd_single").with_name("log.jsonl")
     half.write_text(half.read_text(encoding="utf-8").splitlines()[0], encoding="utf-8")
     average([runs / "hsb", runs / "hsb-seed2"], [3, 1], runs / "averaged")
     (runs / "search_weights").mkdir()
@@ -82,26 +82,26 @@ def test_the_leaky_protocol_is_measured_on_its_own_pictures(
     everything = [one for part in entries.values() for one in part]
     recipe = replace(RECIPE, name="hsb", epochs=1)
     monkeypatch.setattr("skinlens.training.protocols.PAPER_PER_CLASS", 10)
-    material = paper_split(everything, recipe)
-    train(recipe, material, tmp_path / "runs" / "hsb-paper")
+    data = paper_split(everything, recipe)
+    train(recipe, data, tmp_path / "runs" / "hsb-paper")
     found = ablation(tmp_path / "runs", entries, release, resamples=20, say=lambda text: None)
     row = next(one for one in found["protocols"]["paper"]["rows"] if one["name"] == "hsb")
-    assert row["n"] == len(material.truth) == 7
+    assert row["n"] == len(data.truth) == 7
     assert next(one for one in found["protocols"]["lesion"]["rows"] if one["name"] == "hsb")["status"] == "not run"
 
 
 def test_rows_whose_runs_are_elsewhere_are_kept(release: Path, tmp_path: Path) -> None:
     entries = {part: draw_dataset(tmp_path / part, seed, 2) for seed, part in enumerate(("train", "val", "test"))}
-    material = lesion_disjoint_split(entries["train"], entries["val"], replace(RECIPE, epochs=1))
+    data = lesion_disjoint_split(entries["train"], entries["val"], replace(RECIPE, epochs=1))
     here, there, said = tmp_path / "here", tmp_path / "there", list[str]()
     for runs, name in ((there, "hsb"), (there, "kd_single"), (here, "plain_cnn")):
-        train(replace(RECIPE, name=name, epochs=1), material, runs / name)
-    earlier = ablation(there, entries, release, resamples=20, say=said.append)
-    earlier["created_at"] = "2026-01-01T00:00:00+00:00"
-    for row in earlier["protocols"]["lesion"]["rows"]:
+        train(replace(RECIPE, name=name, epochs=1), data, runs / name)
+    previous = ablation(there, entries, release, resamples=20, say=said.append)
+    previous["created_at"] = "2026-01-01T00:00:00+00:00"
+    for row in previous["protocols"]["lesion"]["rows"]:
         row.pop("measured_at", None)
-    both = ablation(here, entries, release, earlier=earlier, resamples=20, say=said.append)
-    then = {row["name"]: row for row in earlier["protocols"]["lesion"]["rows"]}
+    both = ablation(here, entries, release, previous=previous, resamples=20, say=said.append)
+    then = {row["name"]: row for row in previous["protocols"]["lesion"]["rows"]}
     rows = {row["name"]: row for row in both["protocols"]["lesion"]["rows"]}
     assert [name for name, row in rows.items() if row["status"] == "measured"] == [
         "plain_cnn",
@@ -109,16 +109,16 @@ def test_rows_whose_runs_are_elsewhere_are_kept(release: Path, tmp_path: Path) -
         "kd_single",
         "int8",
     ]
-    assert rows["hsb"] == then["hsb"] | {"measured_at": earlier["created_at"]}
+    assert rows["hsb"] == then["hsb"] | {"measured_at": previous["created_at"]}
     assert rows["plain_cnn"]["measured_at"] == both["created_at"]
-    assert both["protocols"]["lesion"]["differences"] == earlier["protocols"]["lesion"]["differences"] != []
+    assert both["protocols"]["lesion"]["differences"] == previous["protocols"]["lesion"]["differences"] != []
     assert any("kept as measured on 2026-01-01" in one for one in said)
-    other = earlier | {"bootstrap": earlier["bootstrap"] | {"resamples": 30}}
+    other = previous | {"bootstrap": previous["bootstrap"] | {"resamples": 30}}
     with pytest.raises(DatasetError, match="intervals made as now"):
-        ablation(here, entries, release, earlier=other, resamples=20, say=said.append)
+        ablation(here, entries, release, previous=other, resamples=20, say=said.append)
     then["kd_single"]["n"] = 3
     with pytest.raises(DatasetError, match="photos"):
-        ablation(here, entries, release, earlier=earlier, resamples=20, say=said.append)
+        ablation(here, entries, release, previous=previous, resamples=20, say=said.append)
 
 
 def test_a_difference_of_other_figures_is_dropped() -> None:
@@ -157,7 +157,7 @@ def test_the_mean_of_two_runs(release: Path, tmp_path: Path) -> None:
     assert measure_mean("", [runs / "teacher", runs / "companion"], entries, lambda text: None) is None
     shutil.copytree(runs / "teacher", runs / "companion")
     alone = measure(Row("teacher", ""), runs, "lesion", entries, lambda text: None)
-    both = measure(Row("mean", "", mean_of=("teacher", "companion")), runs, "lesion", entries, lambda text: None)
+    both = measure(Row("mean", "", ensemble_of=("teacher", "companion")), runs, "lesion", entries, lambda text: None)
     assert alone is not None
     assert both is not None
     np.testing.assert_allclose(both.probs[0], alone.probs[0], atol=1e-4)
@@ -172,7 +172,7 @@ def test_a_run_of_a_recipe_from_before_is_left_out(tmp_path: Path) -> None:
         torch.save({"recipe": recipe, "network": {}}, folder / "best.pt")
         (folder / "log.jsonl").write_text("{}\n" * lines)
         assert measure(Row("teacher", "Teacher"), tmp_path, "lesion", {}, said.append) is None
-        mean = Row("mean", "Mean", mean_of=("teacher", "teacher"))
+        mean = Row("mean", "Mean", ensemble_of=("teacher", "teacher"))
         assert measure(mean, tmp_path, "lesion", {}, said.append) is None
     left_out = [one.rpartition("left out: ")[2] for one in said if "left out" in one]
     assert [one[:32] for one in left_out[:3]] == ["the checkpoint: unknown field 'g"] * 3
@@ -213,8 +213,8 @@ def test_earlier_rows_on_photos_of_another_detail_leave_the_table_but_for_the_le
 
     empty = [{"name": name, "title": name, "status": "not run", "figures": {}} for name in ("hsb", "leak", "robust")]
     found = table([*deepcopy(empty), row("int8", detail_px=300)], deepcopy(empty))
-    earlier = table([row("hsb"), row("leak"), row("robust", detail_px=300)], [row("leak")])
-    merge_previous_results(found, earlier, lambda text: None)
+    previous = table([row("hsb"), row("leak"), row("robust", detail_px=300)], [row("leak")])
+    merge_previous_results(found, previous, lambda text: None)
     status = {name: [one["status"] for one in found["protocols"][name]["rows"]] for name in ("lesion", "paper")}
     assert status == {
         "lesion": ["not run", "measured", "measured", "measured"],

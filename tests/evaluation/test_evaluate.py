@@ -62,7 +62,7 @@ def test_figures_are_those_of_single_predictions(release: Path, photos: Path, la
     assert shipped in [row["cut_off"] for row in result["thresholds"]["melanoma"]["rows"]]
     assert result["subgroups"] == {}, "the file tells the diagnosis alone"
     assert result["prediction_sets"]["coverage"]["value"] == 1, "two photos a class rule nothing out"
-    assert "sets at 90%: coverage 1.000" in summary(result)
+    assert "sets at 90\u00a0%: coverage 1.000" in summary(result)
 
 
 def test_twice_the_same(release: Path, photos: Path, labels: Path) -> None:

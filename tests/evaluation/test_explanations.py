@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from skinlens.errors import DatasetError
-from skinlens.evaluation.approximation_gates import gates, gates_in_words
+from skinlens.evaluation.approximation_gates import gates, gates_summary
 from skinlens.evaluation.explanations import (
     FIGURES,
     agreements_of,
@@ -76,8 +76,8 @@ def test_figures_of_one_map(classifier: Classifier) -> None:
     photo = photo_from_pixels(draw_synthetic_lesion(1), "drawn")
     maps = explain_all(classifier, photo)
     assert [one.method for one in maps] == list(METHODS)
-    telling = next(one for one in maps if np.ptp(one.heat))
-    inside = telling.heat > 0.5
+    telling = next(one for one in maps if np.ptp(one.heatmap))
+    inside = telling.heatmap > 0.5
     found = dict(zip(FIGURES, figures_of(classifier, photo, telling, inside), strict=True))
     assert found["gain"] == pytest.approx(found["insertion"] - found["deletion"])
     assert found["gain_over_random"] == pytest.approx(
@@ -161,9 +161,9 @@ MEASURED = {
 def test_the_gates_compare_what_was_measured(tmp_path: Path) -> None:
     assert [gate.passed for gate in gates(MEASURED)] == [True, False, True, True, False]
     path = tmp_path / "explain_gates.json"
-    assert "not measured" in gates_in_words(path)
+    assert "not measured" in gates_summary(path)
     path.write_text(json.dumps(MEASURED))
-    words = gates_in_words(path)
+    words = gates_summary(path)
     assert words.count("FAILED") == 2
     assert "0.890 / 0.900" in words
     assert "measured on release 0.9.0" in words
@@ -186,7 +186,7 @@ def test_the_whole_on_a_tiny_release(release: Path, classifier: Classifier, tmp_
         jaxtyping.config.update("jaxtyping_disable", False)
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert (result["n"], sum(result["classes"].values())) == (2, 2)
-    assert result["model"]["sha256"] == classifier.engine.stamp.sha256
+    assert result["model"]["sha256"] == classifier.engine.model_ref.sha256
     assert set(result["methods"]) == set(METHODS)
     for found in result["methods"].values():
         assert set(found["per_class"]) == set(CODES)

@@ -6,7 +6,7 @@ import pytest
 
 from skinlens.errors import DatasetError
 from skinlens.evaluation.evaluate import left_out
-from skinlens.evaluation.ground_truth import TRAITS, read_labels
+from skinlens.evaluation.ground_truth import METADATA_FIELDS, read_labels
 from skinlens.labels import INDEX
 
 CASES = Path(__file__).resolve().parents[1] / "cases"
@@ -65,7 +65,7 @@ def test_what_else_the_file_tells_of_a_photo(tmp_path: Path) -> None:
     assert (third["age"], third["site"]) == ("not recorded", "not recorded")
     assert (third["confirmed_by"], third["source"]) == ("not recorded", "not recorded")
     for row in (first, second, third):
-        assert all(value in TRAITS[trait] for trait, value in row.items())
+        assert all(value in METADATA_FIELDS[trait] for trait, value in row.items())
 
 
 def test_a_file_that_tells_the_diagnosis_alone(tmp_path: Path) -> None:

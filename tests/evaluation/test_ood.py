@@ -36,7 +36,7 @@ def test_distances_are_those_that_the_app_finds(release: Path, shown: dict[str, 
     classifier = load_classifier(release)
     some = {kind: found[:2] for kind, found in shown.items()}
     for kind, found in distances(classifier, some).items():
-        expected = [classifier.predict_with_distance(photo_from_pixels(one, "PNG"))[1] for one in some[kind]]
+        expected = [classifier.read(photo_from_pixels(one, "PNG")).distance for one in some[kind]]
         assert found.tolist() == pytest.approx(expected, rel=1e-3)
 
 

@@ -20,7 +20,7 @@ from skinlens.exchange import fhir
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.records import LIKENESS, QualityCheck, QualityReport, Status
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
-from skinlens.wording import UNRELIABLE
+from skinlens.wording.quality import UNRELIABLE
 from tests.store import samples
 
 SEVEN = NewPatient("P-7", 1961, "female")

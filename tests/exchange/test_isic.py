@@ -11,7 +11,7 @@ from skinlens.clinical import Histology
 from skinlens.exchange.isic import FIELDS, site_of
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
-from skinlens.ui.components.words import BODY_SITES
+from skinlens.wording.naming import BODY_SITES
 from tests.store import samples
 
 

@@ -45,18 +45,18 @@ def test_a_target_in_words_and_in_numbers():
     values = np.random.default_rng(0).normal(size=(5, len(CODES))).astype(np.float32)
     np.testing.assert_array_equal(contrast.score(values), values[:, INDEX["mel"]] - values[:, INDEX["nv"]])
     for target in (Target("mel"), contrast):
-        np.testing.assert_allclose(target.score(values), values @ target.direction, rtol=1e-6)
+        np.testing.assert_allclose(target.score(values), values @ target.logit_weights, rtol=1e-6)
 
 
 def test_grad_cam_worked_out_by_hand(mirror):
     """α = ([2, 0, 0] − [1, 3, 0]) / 4 = [.25, −.75, 0]; Σ αA = [[.25, .5], [.75 − 3, 1]]; ReLU; over its peak of 1."""
     maps = np.array([[[[1, 2], [3, 4]], [[0, 0], [4, 0]], [[0, 0], [2, 2]]]], dtype=np.float32)
     engine = mirror(head_of([2, 0, 0], [1, 3, 0]))
-    evidence = grad_cam(engine, maps, Target("mel", "nv"))
-    np.testing.assert_allclose(evidence.heat, [[0.25, 0.5], [0, 1]], atol=1e-6)
-    assert evidence.diagnostics == {"peak": pytest.approx(1), "empty": 0}
+    attribution = grad_cam(engine, maps, Target("mel", "nv"))
+    np.testing.assert_allclose(attribution.heatmap, [[0.25, 0.5], [0, 1]], atol=1e-6)
+    assert attribution.diagnostics == {"peak": pytest.approx(1), "empty": 0}
     swapped = grad_cam(engine, maps, Target("nv", "mel"))
-    np.testing.assert_allclose(swapped.heat, [[0, 0], [1, 0]], atol=1e-6)
+    np.testing.assert_allclose(swapped.heatmap, [[0, 0], [1, 0]], atol=1e-6)
 
 
 def test_score_cam_worked_out_by_hand(mirror):
@@ -65,9 +65,9 @@ def test_score_cam_worked_out_by_hand(mirror):
     """
     engine = mirror(head_of([np.log(4), np.log(6), 0], [np.log(2), np.log(2), 0]))
     batch = np.array([[[[4, 0], [0, 0]], [[0, 0], [0, 2]], [[0, 0], [0, 0]]]], dtype=np.float32)
-    evidence = score_cam(engine, batch, Target("mel", "nv"), 256, ignore)
-    np.testing.assert_allclose(evidence.heat, [[1, 0], [0, np.sqrt(3) * 2 / (2 * 4)]], atol=1e-5)
-    assert evidence.diagnostics["peak"] == pytest.approx(2 * 4 / (3 + np.sqrt(3)), abs=1e-5)
+    attribution = score_cam(engine, batch, Target("mel", "nv"), 256, ignore)
+    np.testing.assert_allclose(attribution.heatmap, [[1, 0], [0, np.sqrt(3) * 2 / (2 * 4)]], atol=1e-5)
+    assert attribution.diagnostics["peak"] == pytest.approx(2 * 4 / (3 + np.sqrt(3)), abs=1e-5)
 
 
 @PAIRS
@@ -75,8 +75,8 @@ def test_the_gradient_of_a_difference_is_the_difference_of_the_gradients(code, o
     engine = int8_classifier.engine
     fused = engine.features(to_batch(photos[:1], engine.spec))
     of = engine.head.channel_gradient
-    difference = of(fused, Target(code).direction) - of(fused, Target(other).direction)
-    assert_near(of(fused, Target(code, other).direction), difference, ONE_LAYER)
+    difference = of(fused, Target(code).logit_weights) - of(fused, Target(other).logit_weights)
+    assert_near(of(fused, Target(code, other).logit_weights), difference, ONE_LAYER)
 
 
 @PAIRS
@@ -138,7 +138,7 @@ def test_lime_itself_finds_the_same_coefficients_on_that_score(classifier, photo
         random_seed=0,
     )
     coefficients = np.maximum([weight for _, weight in sorted(theirs.local_exp[0])], 0)
-    np.testing.assert_allclose(ours.heat, (coefficients / coefficients.max())[regions], atol=1e-3)
+    np.testing.assert_allclose(ours.heatmap, (coefficients / coefficients.max())[regions], atol=1e-3)
 
 
 @ALL_METHODS
@@ -148,11 +148,11 @@ def test_a_contrast_says_so_in_its_parameters_and_can_be_made_again(method, int8
     assert made.target == Target("mel", "nv")
     assert (made.label, made.params["against"]) == ("mel", "nv")
     again = explain(method, int8_classifier, photos[0], made.label, params=made.params)
-    np.testing.assert_array_equal(again.heat, made.heat)
+    np.testing.assert_array_equal(again.heatmap, made.heatmap)
     alone = explain(method, int8_classifier, photos[0], "mel", params=SMALL[method])
     assert alone.target == Target("mel")
     assert "against" not in alone.params
-    assert not np.array_equal(alone.heat, made.heat)
+    assert not np.array_equal(alone.heatmap, made.heatmap)
 
 
 @ALL_METHODS

@@ -43,15 +43,15 @@ def test_an_explanation_carries_all_that_is_needed_to_make_it_again(method, int8
     photo = photos[0]
     explanation = explain(method, int8_classifier, photo, "mel", params=SMALL[method])
     size_px = int8_classifier.engine.spec.size_px
-    assert explanation.heat.shape == (size_px, size_px)
-    assert explanation.heat.dtype == np.float32
-    assert explanation.heat.min() >= 0
-    assert explanation.heat.max() == 1
+    assert explanation.heatmap.shape == (size_px, size_px)
+    assert explanation.heatmap.dtype == np.float32
+    assert explanation.heatmap.min() >= 0
+    assert explanation.heatmap.max() == 1
     assert explanation.diagnostics["empty"] == 0
     assert explanation.diagnostics["peak"] > 0
     assert (explanation.method, explanation.label) == (method, "mel")
     assert explanation.photo_sha256 == photo.sha256
-    assert explanation.model == int8_classifier.engine.stamp
+    assert explanation.model == int8_classifier.engine.model_ref
     assert explanation.params.items() >= SMALL[method].items()
     assert set(explanation.params) == set(METHODS[method].defaults)
     assert explanation.duration_ms > 0
@@ -59,19 +59,19 @@ def test_an_explanation_carries_all_that_is_needed_to_make_it_again(method, int8
     assert timedelta(0) <= age < timedelta(minutes=5)
 
     again = explain(method, int8_classifier, photo, "mel", params=explanation.params)
-    np.testing.assert_array_equal(again.heat, explanation.heat)
+    np.testing.assert_array_equal(again.heatmap, explanation.heatmap)
     assert again.diagnostics == explanation.diagnostics
 
 
 @ALL_METHODS
 def test_the_class_that_is_asked_for_is_the_class_that_is_explained(method, classifier, photos):
-    heats = [explain(method, classifier, photos[0], code, params=SMALL[method]).heat for code in CODES]
-    for one, heat in enumerate(heats):
-        assert not any(np.array_equal(heat, other) for other in heats[:one] if heat.any())
+    heatmaps = [explain(method, classifier, photos[0], code, params=SMALL[method]).heatmap for code in CODES]
+    for one, heatmap in enumerate(heatmaps):
+        assert not any(np.array_equal(heatmap, other) for other in heatmaps[:one] if heatmap.any())
     if method == "grad_cam":
         batch = to_batch(photos[:1], classifier.engine.spec)
-        for code, heat in zip(CODES, heats, strict=True):
-            np.testing.assert_array_equal(heat, grad_cam(classifier.engine, batch, Target(code)).heat)
+        for code, heatmap in zip(CODES, heatmaps, strict=True):
+            np.testing.assert_array_equal(heatmap, grad_cam(classifier.engine, batch, Target(code)).heatmap)
 
 
 def test_the_seed_belongs_to_the_photo_and_another_seed_draws_another_map(classifier, photos):
@@ -79,7 +79,7 @@ def test_the_seed_belongs_to_the_photo_and_another_seed_draws_another_map(classi
     assert drawn.seed == drawn.params["seed"] == int(photos[0].sha256[:8], 16)
     other = explain("lime", classifier, photos[0], "mel", params={**SMALL["lime"], "seed": 1})
     assert other.seed == 1
-    assert not np.array_equal(other.heat, drawn.heat)
+    assert not np.array_equal(other.heatmap, drawn.heatmap)
     assert explain("grad_cam", classifier, photos[0], "mel").seed is None
 
 
@@ -102,17 +102,17 @@ def test_progress_rises_to_1_and_its_cancel_passes_through(method, classifier, p
 @pytest.mark.parametrize(
     ("method", "params", "sentence"),
     [
-        ("lime", {"samples": 10}, "Trials at most (samples) cannot be 10: give a whole number from 50 to 10000."),
-        ("lime", {"samples": 99.5}, "Trials at most (samples) cannot be 99.5: give a whole number from 50 to 10000."),
-        ("lime", {"samples": True}, "Trials at most (samples) cannot be True: give a whole number from 50 to 10000."),
+        ("lime", {"samples": 10}, "Max. samples (samples) cannot be 10: give a whole number from 50 to 10000."),
+        ("lime", {"samples": 99.5}, "Max. samples (samples) cannot be 99.5: give a whole number from 50 to 10000."),
+        ("lime", {"samples": True}, "Max. samples (samples) cannot be True: give a whole number from 50 to 10000."),
         ("lime", {"seed": -1}, "Seed (seed) cannot be -1: give a whole number from 0 to 4294967295."),
-        ("lime", {"target": "odds"}, "Explained score (target) cannot be 'odds': give one of log-odds, probability."),
+        ("lime", {"target": "odds"}, "Target output (target) cannot be 'odds': give one of log-odds, probability."),
         (
             "lime",
             {"chanels": 3, "a": 1},
             "LIME has no parameter a, chanels. It has: samples, steady, segments, seed, target, design.",
         ),
-        ("score_cam", {"channels": 257}, "Patterns tried (channels) cannot be 257: give a whole number from 1 to 256."),
+        ("score_cam", {"channels": 257}, "Channels (channels) cannot be 257: give a whole number from 1 to 256."),
         ("grad_cam", {"channels": 8}, "Grad-CAM has no parameter channels. It has: none."),
     ],
 )

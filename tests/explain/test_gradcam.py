@@ -33,15 +33,15 @@ MAPS = float32([[[[1, 2], [3, 4]], [[4, 0], [0, 0]], [[0, 0], [2, 2]]]])
 
 def test_a_map_worked_out_by_hand(by_hand):
     """α = (2·[1, 0, 0] − 4·[0, 1, −1]) / 4 = [.5, −1, 1]; Σ αA = [[−3.5, 1], [3.5, 4]]; ReLU; over its peak of 4."""
-    evidence = grad_cam(by_hand, MAPS, Target("mel"))
-    np.testing.assert_allclose(evidence.heat, [[0, 0.25], [0.875, 1]], atol=1e-6)
-    assert evidence.diagnostics == {"peak": pytest.approx(4), "empty": 0}
+    attribution = grad_cam(by_hand, MAPS, Target("mel"))
+    np.testing.assert_allclose(attribution.heatmap, [[0, 0.25], [0.875, 1]], atol=1e-6)
+    assert attribution.diagnostics == {"peak": pytest.approx(4), "empty": 0}
 
 
 def test_without_evidence_for_the_class_the_map_stays_zero_and_says_so(by_hand):
-    evidence = grad_cam(by_hand, MAPS, Target("nv"))  # α = [−.25, 0, 0]
-    np.testing.assert_array_equal(evidence.heat, np.zeros((2, 2)))
-    assert evidence.diagnostics == {"peak": 0, "empty": 1}
+    attribution = grad_cam(by_hand, MAPS, Target("nv"))  # α = [−.25, 0, 0]
+    np.testing.assert_array_equal(attribution.heatmap, np.zeros((2, 2)))
+    assert attribution.diagnostics == {"peak": 0, "empty": 1}
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -50,8 +50,8 @@ def test_the_closed_form_is_what_autograd_finds_on_the_map_of_the_int8_engine(co
     fused = engine.features(to_batch(photos[:1], engine.spec))
     leaf = torch.from_numpy(fused).requires_grad_()
     student.head(leaf)[0, INDEX[code]].backward()
-    direction = np.eye(len(CODES), dtype=np.float32)[INDEX[code]]
-    closed = engine.head.channel_gradient(fused, direction)
+    logit_weights = np.eye(len(CODES), dtype=np.float32)[INDEX[code]]
+    closed = engine.head.channel_gradient(fused, logit_weights)
     expected = leaf.grad[0].numpy()
     assert_near(np.broadcast_to(closed[:, None, None], expected.shape), expected, ONE_LAYER)
 
@@ -63,7 +63,7 @@ def test_pytorch_grad_cam_draws_the_same_map(code, student, logits_model, classi
 
     for photo in photos[:2]:
         batch = to_batch([photo], classifier.engine.spec)
-        ours = grad_cam(classifier.engine, batch, Target(code)).heat
+        ours = grad_cam(classifier.engine, batch, Target(code)).heatmap
         cam = GradCAM(model=logits_model, target_layers=[student.fusion.activation])
         theirs = cam(torch.from_numpy(batch).requires_grad_(), [ClassifierOutputTarget(INDEX[code])])[0]
         cam.activations_and_grads.release()
@@ -73,8 +73,8 @@ def test_pytorch_grad_cam_draws_the_same_map(code, student, logits_model, classi
 
 
 def test_enlarging_keeps_the_range_and_the_constant_map():
-    heat = enlarge(np.random.default_rng(0).random((5, 5), dtype=np.float32), 64)
-    assert heat.shape == (64, 64)
-    assert heat.max() == 1
-    assert heat.min() >= 0
+    heatmap = enlarge(np.random.default_rng(0).random((5, 5), dtype=np.float32), 64)
+    assert heatmap.shape == (64, 64)
+    assert heatmap.max() == 1
+    assert heatmap.min() >= 0
     np.testing.assert_array_equal(enlarge(np.full((3, 3), 0.2, dtype=np.float32), 12), np.ones((12, 12)))

@@ -13,15 +13,15 @@ SPEC = InputSpec()
 
 
 def spots(*places: tuple[slice, slice, float]) -> Heatmap:
-    heat = np.zeros((10, 10), dtype=np.float32)
+    heatmap = np.zeros((10, 10), dtype=np.float32)
     for down, right, value in places:
-        heat[down, right] = value
-    return heat
+        heatmap[down, right] = value
+    return heatmap
 
 
 def test_a_spot_is_framed_with_a_margin_in_the_pixels_of_the_photo() -> None:
-    heat = spots((slice(4, 6), slice(2, 5), 1.0))  # 2 × 3 places, each 40 px wide and 30 px high
-    assert peak_region(heat, 300, 400, SPEC) == Region(80 - 12, 120 - 12, 120 + 24, 60 + 24)
+    heatmap = spots((slice(4, 6), slice(2, 5), 1.0))  # 2 × 3 places, each 40 px wide and 30 px high
+    assert peak_region(heatmap, 300, 400, SPEC) == Region(80 - 12, 120 - 12, 120 + 24, 60 + 24)
 
 
 def test_of_two_spots_the_one_with_more_heat_is_framed() -> None:
@@ -38,8 +38,8 @@ def test_the_frame_ends_where_the_photo_does() -> None:
 
 
 def test_places_that_touch_at_a_corner_belong_together() -> None:
-    heat = spots((slice(2, 3), slice(2, 3), 1.0), (slice(3, 4), slice(3, 4), 1.0))
-    assert peak_region(heat, 100, 100, SPEC) == Region(18, 18, 24, 24)
+    heatmap = spots((slice(2, 3), slice(2, 3), 1.0), (slice(3, 4), slice(3, 4), 1.0))
+    assert peak_region(heatmap, 100, 100, SPEC) == Region(18, 18, 24, 24)
 
 
 def test_what_the_network_does_not_see_is_left_out_of_the_scale() -> None:
@@ -55,8 +55,8 @@ def test_an_empty_map_has_no_region() -> None:
 def test_the_region_is_cut_from_the_photo_as_it_is(size: tuple[int, int]) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
     photo = Photo(pixels, hashlib.sha256(pixels.tobytes()).hexdigest(), "PNG")
-    heat = np.random.default_rng(2).random((24, 24), dtype=np.float32)
-    region = peak_region(heat, *size, SPEC)
+    heatmap = np.random.default_rng(2).random((24, 24), dtype=np.float32)
+    region = peak_region(heatmap, *size, SPEC)
     assert region is not None
     cut = region.of(photo)
     assert cut.shape == (region.height_px, region.width_px, 3)

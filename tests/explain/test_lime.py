@@ -8,9 +8,9 @@ import pytest
 
 from skinlens.explain.attribution import Attribution
 from skinlens.explain.lime import (
+    CHECK_EVERY,
     DESIGNS,
-    FIRST_LOOK,
-    LOOKS,
+    FIRST_CHECK,
     Sampling,
     Score,
     fit_surrogate,
@@ -138,15 +138,17 @@ def test_positives_are_drawn_from_0_to_1_and_negatives_are_counted(design, photo
     view = model_view(photos[0], spec)
     score = target_score(classifier, Target("mel"), "log-odds")
     told = []
-    evidence = run_lime(view, spec, score, **SETTING, design=design, progress=told.append)
+    attribution = run_lime(view, spec, score, **SETTING, design=design, progress=told.append)
     regions = superpixels(view, SEGMENTS)
     draw, weigh = DESIGNS[design]
     rows = draw(SAMPLES, int(regions.max()) + 1, SEED)
     scores = score_masks(view, regions, rows, spec, score, ignore)
     coefficients = fit_surrogate(rows, scores, weigh(rows)).coefficients
     assert coefficients.min() < 0 < coefficients.max()
-    np.testing.assert_allclose(evidence.heat, np.maximum(coefficients, 0)[regions] / coefficients.max(), atol=1e-6)
-    found = evidence.diagnostics
+    np.testing.assert_allclose(
+        attribution.heatmap, np.maximum(coefficients, 0)[regions] / coefficients.max(), atol=1e-6
+    )
+    found = attribution.diagnostics
     assert found["peak"] == coefficients.max()
     assert found["segments"] == len(coefficients)
     assert found["samples"] == SAMPLES
@@ -162,57 +164,61 @@ def test_trials_end_once_the_map_is_steady_and_are_the_first_of_those_that_all_w
     view = model_view(photos[2], spec)
     weights = np.random.default_rng(0).normal(size=(3, spec.size_px, spec.size_px))
     chance = np.random.default_rng(1)
-    setting = {"samples": 2 * FIRST_LOOK, "segments": SEGMENTS, "steady": 0.9, "seed": SEED, "design": "paired"}
+    setting = {"samples": 2 * FIRST_CHECK, "segments": SEGMENTS, "steady": 0.9, "seed": SEED, "design": "paired"}
     told = []
     linear = run_lime(
         view, spec, lambda batch: np.einsum("chw,nchw->n", weights, batch), **setting, progress=told.append
     )
-    assert linear.diagnostics["samples"] == FIRST_LOOK
+    assert linear.diagnostics["samples"] == FIRST_CHECK
     assert linear.diagnostics["stability"] >= 0.9
-    assert told == pytest.approx([*(end / (2 * FIRST_LOOK) for end in range(BATCH, FIRST_LOOK + BATCH, BATCH)), 1])
-    fewer = {**setting, "samples": FIRST_LOOK, "steady": 1.0}
+    assert told == pytest.approx([*(end / (2 * FIRST_CHECK) for end in range(BATCH, FIRST_CHECK + BATCH, BATCH)), 1])
+    fewer = {**setting, "samples": FIRST_CHECK, "steady": 1.0}
     alone = run_lime(view, spec, lambda batch: np.einsum("chw,nchw->n", weights, batch), **fewer, progress=ignore)
-    np.testing.assert_array_equal(linear.heat, alone.heat)
+    np.testing.assert_array_equal(linear.heatmap, alone.heatmap)
     noise = run_lime(view, spec, lambda batch: chance.normal(size=len(batch)), **setting, progress=ignore)
-    assert noise.diagnostics["samples"] == 2 * FIRST_LOOK
+    assert noise.diagnostics["samples"] == 2 * FIRST_CHECK
 
 
 @pytest.mark.parametrize(
     ("found", "made"),
     [
-        ([0.9], FIRST_LOOK),
-        ([0.8, 0.9], FIRST_LOOK + LOOKS),
-        ([0.8, 0.8, 0.95, 0.8, 0.95, 0.9], FIRST_LOOK + 5 * LOOKS),  # once is luck, twice in a row is not
+        ([0.9], FIRST_CHECK),
+        ([0.8, 0.9], FIRST_CHECK + CHECK_EVERY),
+        ([0.8, 0.8, 0.95, 0.8, 0.95, 0.9], FIRST_CHECK + 5 * CHECK_EVERY),  # once is luck, twice in a row is not
         ([0.8, 0.8, 0.9, 0.8, 0.9, 0.8], 600),
     ],
 )
 def test_who_looks_often_must_find_it_twice(photos, classifier, monkeypatch, found, made):
-    looks = iter([*found, 0.0])
-    monkeypatch.setattr(sys.modules[lime.__module__], "stability", lambda *_: next(looks, 0.0))
+    stopping_checks = iter([*found, 0.0])
+    monkeypatch.setattr(sys.modules[lime.__module__], "stability", lambda *_: next(stopping_checks, 0.0))
     view = model_view(photos[2], classifier.engine.spec)
     setting = {"samples": 600, "segments": SEGMENTS, "steady": 0.9, "seed": SEED, "design": "paired"}
-    evidence = run_lime(view, classifier.engine.spec, lambda batch: batch.mean((1, 2, 3)), **setting, progress=ignore)
-    assert evidence.diagnostics["samples"] == made
+    attribution = run_lime(
+        view, classifier.engine.spec, lambda batch: batch.mean((1, 2, 3)), **setting, progress=ignore
+    )
+    assert attribution.diagnostics["samples"] == made
 
 
 def test_a_score_that_never_moves_gives_an_empty_map(classifier, photos):
     spec = classifier.engine.spec
     view = model_view(photos[0], spec)
-    evidence = run_lime(view, spec, lambda batch: np.full(len(batch), 0.1), **SETTING, design="paired", progress=ignore)
-    assert not evidence.heat.any()
+    attribution = run_lime(
+        view, spec, lambda batch: np.full(len(batch), 0.1), **SETTING, design="paired", progress=ignore
+    )
+    assert not attribution.heatmap.any()
     expected = {"peak": 0, "empty": 1, "r2": 0, "negative_share": 0, "stability": 0}
-    assert {name: evidence.diagnostics[name] for name in expected} == expected
+    assert {name: attribution.diagnostics[name] for name in expected} == expected
 
 
 def test_a_blank_photo_is_explained_without_nan(classifier):
     spec = classifier.engine.spec
     view = np.full((spec.size_px, spec.size_px, 3), 128, dtype=np.uint8)
     score = target_score(classifier, Target("mel"), "log-odds")
-    evidence = run_lime(
+    attribution = run_lime(
         view, spec, score, samples=50, segments=10, steady=1.0, seed=SEED, design="paired", progress=ignore
     )
-    assert np.isfinite(evidence.heat).all()
-    assert all(np.isfinite(value) for value in evidence.diagnostics.values())
+    assert np.isfinite(attribution.heatmap).all()
+    assert all(np.isfinite(value) for value in attribution.diagnostics.values())
 
 
 @pytest.mark.parametrize("regions", [1, 2, 5, 49, 64, 65])

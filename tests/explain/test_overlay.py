@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 from skinlens.explain import overlay
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.records import Photo
+from skinlens.wording.maps import LEGEND
 
 HEATS = hnp.arrays(
     np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.floats(0, 1, width=32)
@@ -32,16 +33,16 @@ def test_the_scale_is_plotlys_viridis() -> None:
 
 
 def test_plotly_interpolates_the_scale_as_we_do() -> None:
-    heats = [0.0, 0.05, 0.31, 0.5, 0.77, 1.0]
-    theirs = plotly.colors.sample_colorscale(plotly.colors.sequential.Viridis, heats, colortype="tuple")
-    ours = overlay.color(np.array([heats], dtype=np.float32))[0]
+    heatmaps = [0.0, 0.05, 0.31, 0.5, 0.77, 1.0]
+    theirs = plotly.colors.sample_colorscale(plotly.colors.sequential.Viridis, heatmaps, colortype="tuple")
+    ours = overlay.color(np.array([heatmaps], dtype=np.float32))[0]
     assert np.abs(ours - 255 * np.array(theirs)).max() <= 1
 
 
 def test_colors_worked_out_by_hand() -> None:
-    heat = np.array([[0, 1 / 9, 1 / 36, 1]], dtype=np.float32)
+    heatmap = np.array([[0, 1 / 9, 1 / 36, 1]], dtype=np.float32)
     # 1/36 lies a quarter of the way from the first anchor to the second: 68 + 1, 1 + 9.75, 84 + 9
-    assert overlay.color(heat)[0].tolist() == [[68, 1, 84], [72, 40, 120], [69, 11, 93], [253, 231, 37]]
+    assert overlay.color(heatmap)[0].tolist() == [[68, 1, 84], [72, 40, 120], [69, 11, 93], [253, 231, 37]]
 
 
 def test_values_outside_the_range_get_the_end_colors() -> None:
@@ -61,12 +62,12 @@ def test_a_level_of_an_even_rise_is_one_upright_line() -> None:
     assert overlay.level_lines(rise(5, 11) / 4, 0.45) == []
 
 
-@given(heat=HEATS)
-def test_opacity_0_is_the_photo_and_1_the_map(heat: np.ndarray) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (*heat.shape, 3)).astype(np.uint8)
-    assert np.array_equal(overlay.blend(pixels, heat, 0.0), pixels)
-    assert np.array_equal(overlay.blend(pixels, heat, 1.0), overlay.color(heat))
-    assert np.array_equal(overlay.contour(pixels, heat, 0.0), pixels)
+@given(heatmap=HEATS)
+def test_opacity_0_is_the_photo_and_1_the_map(heatmap: np.ndarray) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (*heatmap.shape, 3)).astype(np.uint8)
+    assert np.array_equal(overlay.blend(pixels, heatmap, 0.0), pixels)
+    assert np.array_equal(overlay.blend(pixels, heatmap, 1.0), overlay.color(heatmap))
+    assert np.array_equal(overlay.contour(pixels, heatmap, 0.0), pixels)
 
 
 def test_the_colors_of_a_difference_by_hand() -> None:
@@ -82,9 +83,10 @@ def test_heat_0_is_veiled_evenly() -> None:
 
 
 def test_the_blend_does_not_depend_on_the_rest_of_the_map() -> None:
-    heat = rise(4, 8)
+    heatmap = rise(4, 8)
     assert np.array_equal(
-        overlay.blend(gray(4, 4), np.ascontiguousarray(heat[:, :4]), 0.6), overlay.blend(gray(4, 8), heat, 0.6)[:, :4]
+        overlay.blend(gray(4, 4), np.ascontiguousarray(heatmap[:, :4]), 0.6),
+        overlay.blend(gray(4, 8), heatmap, 0.6)[:, :4],
     )
 
 
@@ -113,20 +115,20 @@ def test_a_contour_is_equally_wide_on_any_slope() -> None:
     assert widths[0] == pytest.approx(widths[1], rel=0.12)
 
 
-@given(heat=HEATS)
-def test_contours_of_any_map_can_be_drawn(heat: np.ndarray) -> None:
-    assert overlay.contour(gray(*heat.shape), heat).shape == (*heat.shape, 3)
+@given(heatmap=HEATS)
+def test_contours_of_any_map_can_be_drawn(heatmap: np.ndarray) -> None:
+    assert overlay.contour(gray(*heatmap.shape), heatmap).shape == (*heatmap.shape, 3)
 
 
 def test_the_overlay_leaves_alone_what_the_network_did_not_see() -> None:
     pixels = gray(300, 900)
     photo = Photo(pixels, hashlib.sha256(pixels.tobytes()).hexdigest(), "PNG")
-    heat = np.ones((14, 14), dtype=np.float32)
-    blended = overlay.overlay(photo, heat, InputSpec(), opacity=1.0)
+    heatmap = np.ones((14, 14), dtype=np.float32)
+    blended = overlay.overlay(photo, heatmap, InputSpec(), opacity=1.0)
     assert (blended[:, :250] == overlay.ANCHORS[0]).all()  # the seen region is 400 px wide, from 250 to 650
     assert (blended[:, 250:650] == overlay.ANCHORS[-1]).all()
     assert (blended[:, 650:] == overlay.ANCHORS[0]).all()
-    outlined = overlay.overlay(photo, heat, InputSpec(), style="contour", opacity=1.0)
+    outlined = overlay.overlay(photo, heatmap, InputSpec(), style="contour", opacity=1.0)
     assert (outlined[:, 300:600] == 100).all()
 
 
@@ -136,7 +138,7 @@ def test_the_legend_runs_from_none_on_the_left_to_most_on_the_right() -> None:
     assert bar[0, 0].tolist() == [68, 1, 84]
     assert bar[-1, -1].tolist() == [253, 231, 37]
     assert bar[2, 2].tolist() == [72, 40, 120]  # 2/18 is the second anchor
-    assert overlay.LEGEND == "0 = none, 1 = most"
+    assert LEGEND == "0 = none, 1 = most"
 
 
 @pytest.mark.parametrize(("height_px", "width_px"), [(450, 600), (150, 200), (900, 3000)])

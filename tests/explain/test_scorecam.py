@@ -30,31 +30,31 @@ def by_hand(mirror):
 def test_a_map_worked_out_by_hand(by_hand):
     """The masks leave mean(A₀) = 1, or mean(A₁) = .5, or nothing: logits ln 2, ln 3, 0, so weights 2/6, 3/6 and 1/6."""
     batch = np.array([[[[4, 0], [0, 0]], [[0, 0], [0, 2]], [[0, 0], [0, 0]]]], dtype=np.float32)
-    evidence = score_cam(by_hand, batch, Target("mel"), ALL, ignore)
-    np.testing.assert_allclose(evidence.heat, [[1, 0], [0, 0.75]], atol=1e-5)
-    assert evidence.diagnostics == {"peak": pytest.approx(4 / 3, abs=1e-5), "empty": 0, "floor": 0, "forwards": 3}
+    attribution = score_cam(by_hand, batch, Target("mel"), ALL, ignore)
+    np.testing.assert_allclose(attribution.heatmap, [[1, 0], [0, 0.75]], atol=1e-5)
+    assert attribution.diagnostics == {"peak": pytest.approx(4 / 3, abs=1e-5), "empty": 0, "floor": 0, "forwards": 3}
 
 
 @pytest.mark.parametrize("value", [0, 3, 6])
 def test_a_photo_without_any_structure_gives_an_empty_map_and_no_nan(by_hand, value):
-    evidence = score_cam(by_hand, np.full((1, 3, 2, 2), value, dtype=np.float32), Target("mel"), ALL, ignore)
-    np.testing.assert_array_equal(evidence.heat, np.zeros((2, 2)))
-    assert evidence.diagnostics == {"peak": 0, "empty": 1, "floor": pytest.approx(value), "forwards": 1}
+    attribution = score_cam(by_hand, np.full((1, 3, 2, 2), value, dtype=np.float32), Target("mel"), ALL, ignore)
+    np.testing.assert_array_equal(attribution.heatmap, np.zeros((2, 2)))
+    assert attribution.diagnostics == {"peak": 0, "empty": 1, "floor": pytest.approx(value), "forwards": 1}
 
 
 def test_constant_channels_share_one_forward_pass_and_nothing_changes(classifier, photos):
     engine = classifier.engine
     batch = to_batch(photos[:1], engine.spec)
-    evidence = score_cam(engine, batch, Target("mel"), ALL, ignore)
+    attribution = score_cam(engine, batch, Target("mel"), ALL, ignore)
     maps = engine.features(batch)[0]
     constant = np.ptp(maps, axis=(1, 2)) == 0
     assert constant.sum() > 1
-    assert evidence.diagnostics["forwards"] == len(maps) - constant.sum() + 1
+    assert attribution.diagnostics["forwards"] == len(maps) - constant.sum() + 1
     logits = masked_logits(engine, batch, maps, Target("mel"), ignore).astype(np.float64)
     weights = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
     unshared = np.einsum("k,khw->hw", weights, maps)
-    assert evidence.diagnostics["floor"] == pytest.approx(unshared.min(), rel=NETWORK)
-    assert evidence.diagnostics["peak"] == pytest.approx(np.ptp(unshared), rel=NETWORK)
+    assert attribution.diagnostics["floor"] == pytest.approx(unshared.min(), rel=NETWORK)
+    assert attribution.diagnostics["peak"] == pytest.approx(np.ptp(unshared), rel=NETWORK)
 
 
 @pytest.mark.parametrize("code", ["bcc", "mel"])
@@ -63,7 +63,7 @@ def test_pytorch_grad_cam_draws_the_same_map_over_all_channels(code, student, lo
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
     batch = to_batch(photos[1:2], classifier.engine.spec)
-    ours = score_cam(classifier.engine, batch, Target(code), ALL, ignore).heat
+    ours = score_cam(classifier.engine, batch, Target(code), ALL, ignore).heatmap
     cam = ScoreCAM(model=logits_model, target_layers=[student.fusion.activation])
     theirs = cam(torch.from_numpy(batch), [ClassifierOutputTarget(INDEX[code])])[0]
     cam.activations_and_grads.release()
@@ -75,12 +75,12 @@ def test_fewer_channels_are_those_of_the_widest_range(classifier, photos):
     batch = to_batch(photos[:1], engine.spec)
     maps = engine.features(batch)[0]
     widest = maps[np.argmax(np.ptp(maps, axis=(1, 2)))]
-    evidence = score_cam(engine, batch, Target("mel"), 1, ignore)
-    assert evidence.diagnostics["forwards"] == 1
+    attribution = score_cam(engine, batch, Target("mel"), 1, ignore)
+    assert attribution.diagnostics["forwards"] == 1
     # One channel has all the weight.
-    assert evidence.diagnostics["peak"] == pytest.approx(np.ptp(widest), rel=ONE_LAYER)
+    assert attribution.diagnostics["peak"] == pytest.approx(np.ptp(widest), rel=ONE_LAYER)
     more = score_cam(engine, batch, Target("mel"), len(maps), ignore)
-    np.testing.assert_array_equal(more.heat, score_cam(engine, batch, Target("mel"), ALL, ignore).heat)
+    np.testing.assert_array_equal(more.heatmap, score_cam(engine, batch, Target("mel"), ALL, ignore).heatmap)
 
 
 def test_masks_span_0_to_1_with_the_corners_of_both_grids_on_each_other():

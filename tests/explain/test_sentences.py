@@ -10,8 +10,8 @@ from skinlens.checks import agreement, early_exits, faithfulness, reference, rob
 from skinlens.explain import METHODS
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.networks.student import CnnBranch
-from skinlens.ui.performance import measured
-from skinlens.ui.visit import certainty
+from skinlens.ui.performance import evaluation
+from skinlens.ui.visit import operating_point
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -66,15 +66,15 @@ def test_a_place_of_the_small_branch_sees_as_much_as_is_said() -> None:
 
 
 def test_what_a_slider_begins_at_is_what_its_help_says() -> None:
-    assert certainty.SOURCE.startswith("It begins at 7.5 %: of 23,487 suspicious lesions")
-    assert "1,737 (7.4 %) were melanomas" in certainty.SOURCE
-    assert measured.USUAL_MALIGNANT_PERCENT == 20
+    assert operating_point.SOURCE.startswith("It begins at 7.5\u00a0%: of 23,487 suspicious lesions")
+    assert "1,737 (7.4\u00a0%) were melanomas" in operating_point.SOURCE
+    assert evaluation.USUAL_MALIGNANT_PERCENT == 20
 
 
 def test_score_cam_names_as_many_patterns_as_it_takes() -> None:
     (channels,) = METHODS["score_cam"].parameters
     assert (channels.default, channels.high) == (256, 256)
-    assert "network's 256 inner patterns" in channels.help
+    assert "network's 256 channels (inner patterns)" in channels.help
     assert "64 take a quarter of the time" in channels.help
 
 

@@ -17,7 +17,7 @@ def test_threads_on_one_classifier_do_not_mix(precision, classifier, int8_classi
 
     def journey(session):
         return [
-            explain(method, shared, photos[session], CODES[session + 3], params=PARAMS[method]).heat
+            explain(method, shared, photos[session], CODES[session + 3], params=PARAMS[method]).heatmap
             for method in METHODS
             for _ in range(2)
         ]
@@ -28,4 +28,6 @@ def test_threads_on_one_classifier_do_not_mix(precision, classifier, int8_classi
     for expected, found in zip(alone, together, strict=True):
         for one, other in zip(expected, found, strict=True):
             np.testing.assert_array_equal(one, other)
-    assert len({heat.tobytes() for heats in alone for heat in heats}) == 4 * len(METHODS), "the maps must differ"
+    assert len({heatmap.tobytes() for heatmaps in alone for heatmap in heatmaps}) == 4 * len(METHODS), (
+        "the maps must differ"
+    )

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from skinlens.imaging.intake import photo_from_pixels, read_photo
-from skinlens.imaging.intake.containers import take_apart
+from skinlens.imaging.intake.containers import parse_container
 from tests.intake_files import (
     KINDS,
     SECRET,
@@ -143,7 +143,7 @@ def test_no_metadata_reaches_the_photo(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_metadata_is_gone_before_the_decoder_sees_the_file(kind: str) -> None:
     data = encoded(picture(), kind, exif=exif(), comment=SECRET) + SECRET  # the tail: what cropping tools leave
-    clean = take_apart(kind, data).picture  # type: ignore[arg-type]  # one of the literals
+    clean = parse_container(kind, data).picture  # type: ignore[arg-type]  # one of the literals
     assert data.count(SECRET) >= 2
     assert SECRET not in clean.removesuffix(SECRET)
 

@@ -14,7 +14,7 @@ from skinlens.imaging.intake import photo_from_pixels, read_photo
 from skinlens.imaging.ood_cause import dark_lines_percent, foreign_color_percent, saturation_percent
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.inference.classifier import load_classifier
-from skinlens.wording import UNLIKE
+from skinlens.wording.quality import UNLIKE
 
 WIDTH, HEIGHT = 600, 450
 SKIN = (214, 168, 148)

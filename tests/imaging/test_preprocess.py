@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from skinlens.imaging.intake import photo_from_pixels
-from skinlens.imaging.preprocess import InputSpec, crop_box, detail_view, heat_to_photo, model_view, normalize, to_batch
+from skinlens.imaging.preprocess import (
+    InputSpec,
+    crop_box,
+    detail_view,
+    heatmap_to_photo,
+    model_view,
+    normalize,
+    to_batch,
+)
 from skinlens.records import Photo
 
 SPEC = InputSpec()
@@ -85,13 +93,13 @@ def test_heat_comes_back_to_where_the_network_saw_it() -> None:
     pixels = np.zeros((300, 400, 3), np.uint8)
     pixels[:150, 200:] = 255
     view = model_view(photo_from_pixels(pixels, "PNG"), SPEC)
-    placed = heat_to_photo(view[..., 0].astype(np.float32) / 255, 300, 400, SPEC)
+    placed = heatmap_to_photo(view[..., 0].astype(np.float32) / 255, 300, 400, SPEC)
     error = np.abs(placed - (pixels[..., 0] / 255))
     assert error.mean() < 0.02
 
 
 def test_nothing_lies_outside_the_seen_region() -> None:
-    placed = heat_to_photo(np.ones((24, 24), np.float32), 100, 400, SPEC)
+    placed = heatmap_to_photo(np.ones((24, 24), np.float32), 100, 400, SPEC)
     _, left, _, width = crop_box(100, 400, SPEC)
     assert placed[:, left : left + width].min() == 1
     assert placed[:, :left].max() == 0

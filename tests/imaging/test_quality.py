@@ -11,10 +11,10 @@ from PIL import Image, ImageFilter
 from skinlens.imaging.intake import photo_from_pixels, read_photo
 from skinlens.imaging.preprocess import InputSpec, crop_box
 from skinlens.imaging.quality import (
-    Familiarity,
+    MahalanobisOOD,
     assess,
     clipped_percent,
-    fit_familiarity,
+    fit_ood,
     sharpness,
     shrunk_covariance,
     surround_percent,
@@ -34,7 +34,7 @@ def flat(value: int, side: int = 300) -> Photo:
 
 
 @pytest.fixture(scope="module")
-def phantom() -> Image.Image:
+def drawn() -> Image.Image:
     return Image.fromarray(draw_synthetic_lesion())
 
 
@@ -66,12 +66,12 @@ def test_brightness_is_the_mean_luminance(value: int, percent: float) -> None:
 
 
 def test_distance_in_a_spread_worked_by_hand() -> None:
-    familiarity = Familiarity(
+    ood = MahalanobisOOD(
         np.array([1, 2], np.float32), np.array([[0.5, 0], [0, 2]], np.float32), 3.0
     )  # deviations 2 and ½
-    assert familiarity.distance(np.array([1, 2], np.float32)) == 0
-    assert familiarity.distance(np.array([3, 2.5], np.float32)) == pytest.approx(1)
-    assert familiarity.distance(np.array([7, 2], np.float32)) == pytest.approx(3 / np.sqrt(2))
+    assert ood.distance(np.array([1, 2], np.float32)) == 0
+    assert ood.distance(np.array([3, 2.5], np.float32)) == pytest.approx(1)
+    assert ood.distance(np.array([7, 2], np.float32)) == pytest.approx(3 / np.sqrt(2))
 
 
 # -------------------------------------------------------------------------------------------------- the checks' sense
@@ -97,53 +97,53 @@ def test_an_empty_photo_fails_by_name_and_says_what_to_do(taken: Photo, failed: 
             assert each.advice.endswith(".")
 
 
-def test_blur_fails_sharpness_and_nothing_else(phantom: Image.Image) -> None:
-    assert assess(photo(phantom)).passed
-    blurred = photo(phantom.filter(ImageFilter.GaussianBlur(12)))  # 4 px at the working size
+def test_blur_fails_sharpness_and_nothing_else(drawn: Image.Image) -> None:
+    assert assess(photo(drawn)).passed
+    blurred = photo(drawn.filter(ImageFilter.GaussianBlur(12)))  # 4 px at the working size
     assert [check.name for check in assess(blurred).failed] == ["sharpness"]
 
 
-def test_more_blur_is_less_sharp(phantom: Image.Image) -> None:
-    values = [check(photo(phantom.filter(ImageFilter.GaussianBlur(s))), "sharpness").value for s in (0, 2, 4, 8)]
+def test_more_blur_is_less_sharp(drawn: Image.Image) -> None:
+    values = [check(photo(drawn.filter(ImageFilter.GaussianBlur(s))), "sharpness").value for s in (0, 2, 4, 8)]
     assert values == sorted(values, reverse=True)
 
 
-def test_a_photo_and_its_reduced_copy_are_about_equally_sharp(phantom: Image.Image) -> None:
-    whole = check(photo(phantom), "sharpness").value
-    copy = check(photo(phantom.resize((200, 150), Image.Resampling.BILINEAR)), "sharpness").value
+def test_a_photo_and_its_reduced_copy_are_about_equally_sharp(drawn: Image.Image) -> None:
+    whole = check(photo(drawn), "sharpness").value
+    copy = check(photo(drawn.resize((200, 150), Image.Resampling.BILINEAR)), "sharpness").value
     assert copy == pytest.approx(whole, rel=0.05)
 
 
 @pytest.mark.parametrize(("factor", "failed"), [(0.3, "exposure_dark"), (1.45, "exposure_bright")])
-def test_wrong_exposure_is_found(phantom: Image.Image, factor: float, failed: str) -> None:
-    exposed = photo(phantom.point(lambda value: value * factor))
+def test_wrong_exposure_is_found(drawn: Image.Image, factor: float, failed: str) -> None:
+    exposed = photo(drawn.point(lambda value: value * factor))
     assert failed in {check.name for check in assess(exposed).failed}
 
 
-def test_the_black_surround_of_a_dermatoscope_is_no_fault(phantom: Image.Image) -> None:
-    pixels = np.array(phantom)
+def test_the_black_surround_of_a_dermatoscope_is_no_fault(drawn: Image.Image) -> None:
+    pixels = np.array(drawn)
     rows, columns = np.ogrid[:450, :600]
     pixels[np.hypot(rows - 224.5, columns - 299.5) > 222] = 0
     assert assess(photo(Image.fromarray(pixels))).passed
 
 
-def test_glare_in_the_middle_is_found(phantom: Image.Image) -> None:
-    glaring = phantom.copy()
+def test_glare_in_the_middle_is_found(drawn: Image.Image) -> None:
+    glaring = drawn.copy()
     glaring.paste("white", (250, 180, 310, 240))
     assert [check.name for check in assess(photo(glaring)).failed] == ["clipping"]
 
 
-def test_turning_the_photo_changes_no_verdict(phantom: Image.Image) -> None:
-    upright = [check.value for check in assess(photo(phantom)).checks]
-    turned = [check.value for check in assess(photo(phantom.transpose(Image.Transpose.ROTATE_90))).checks]
+def test_turning_the_photo_changes_no_verdict(drawn: Image.Image) -> None:
+    upright = [check.value for check in assess(photo(drawn)).checks]
+    turned = [check.value for check in assess(photo(drawn.transpose(Image.Transpose.ROTATE_90))).checks]
     assert turned == pytest.approx(upright, rel=1e-2)
 
 
 # -------------------------------------------------------------------------------------------------------- familiarity
 
 
-def test_familiarity_is_checked_only_where_a_distance_is_given(phantom: Image.Image) -> None:
-    known = photo(phantom)
+def test_familiarity_is_checked_only_where_a_distance_is_given(drawn: Image.Image) -> None:
+    known = photo(drawn)
     assert "familiarity" not in {check.name for check in assess(known).checks}
     assert assess(known, distance=1.5, distance_limit=1.5).passed
     strange = assess(known, distance=1.6, distance_limit=1.5)
@@ -171,7 +171,7 @@ def test_the_covariance_is_shrunk_as_in_scikit_learn() -> None:
 
 def test_the_limit_lets_the_asked_share_pass_and_one_is_typical() -> None:
     held_out = features(500, seed=2)
-    fitted = fit_familiarity(features(2000, seed=1), held_out, pass_share=0.98)
+    fitted = fit_ood(features(2000, seed=1), held_out, pass_share=0.98)
     distances = np.array([fitted.distance(row) for row in held_out])
     assert (distances <= fitted.limit).mean() == pytest.approx(0.98, abs=0.003)
     assert np.sqrt((distances**2).mean()) == pytest.approx(1, abs=0.1)
@@ -182,13 +182,13 @@ def test_distance_does_not_depend_on_the_units_of_a_feature() -> None:
     train, held_out = features(800, seed=1), features(50, seed=2)
     train, held_out = np.delete(train, 5, axis=1), np.delete(held_out, 5, axis=1)
     units = np.delete(units, 5)
-    plain, scaled = fit_familiarity(train, held_out), fit_familiarity(train * units, held_out * units)
+    plain, scaled = fit_ood(train, held_out), fit_ood(train * units, held_out * units)
     for row in held_out:
         assert scaled.distance(row * units) == pytest.approx(plain.distance(row), rel=1e-2)
 
 
 def test_what_never_happened_in_training_is_strange() -> None:
-    fitted = fit_familiarity(features(2000, seed=1), features(500, seed=2))
+    fitted = fit_ood(features(2000, seed=1), features(500, seed=2))
     unusual = fitted.mean.copy()
     assert fitted.distance(unusual) == 0
     unusual[5] = 1
@@ -240,8 +240,8 @@ def test_a_screenshot_of_a_viewer_is_said_to_be_one() -> None:
     assert "own file instead of a screenshot" in found.advice
 
 
-def test_the_surround_is_what_one_picture_leaves(phantom: Image.Image) -> None:
-    small = phantom.resize((200, 150))
+def test_the_surround_is_what_one_picture_leaves(drawn: Image.Image) -> None:
+    small = drawn.resize((200, 150))
     assert surround_percent(in_window((small, (100, 75)))) == pytest.approx(75, abs=0.5)
     side_by_side = in_window((small.resize((196, 288)), (0, 12)), (small.resize((196, 288)), (204, 12)))
     assert surround_percent(side_by_side) == pytest.approx(100 * (1 - 196 * 288 / (400 * 300)), abs=0.5)
@@ -249,17 +249,17 @@ def test_the_surround_is_what_one_picture_leaves(phantom: Image.Image) -> None:
     assert surround_percent(above_each_other) == pytest.approx(100 * (1 - 140 / 300), abs=0.5)
 
 
-def test_a_screenshot_that_was_saved_as_jpeg_is_one_still(phantom: Image.Image) -> None:
+def test_a_screenshot_that_was_saved_as_jpeg_is_one_still(drawn: Image.Image) -> None:
     stream = io.BytesIO()
-    Image.fromarray(in_window((phantom.resize((200, 150)), (100, 75))).pixels).save(stream, "JPEG", quality=75)
+    Image.fromarray(in_window((drawn.resize((200, 150)), (100, 75))).pixels).save(stream, "JPEG", quality=75)
     assert check(read_photo(stream.getvalue()), "surround").value == pytest.approx(75, abs=6)
 
 
-def test_a_photo_that_fills_the_region_has_no_surround(phantom: Image.Image) -> None:
-    assert surround_percent(photo(phantom)) == 0
+def test_a_photo_that_fills_the_region_has_no_surround(drawn: Image.Image) -> None:
+    assert surround_percent(photo(drawn)) == 0
     assert surround_percent(flat(128)) == 0
     rows, columns = np.ogrid[:300, :400]
-    round_view = np.asarray(phantom.resize((400, 300))).copy()
+    round_view = np.asarray(drawn.resize((400, 300))).copy()
     for radius in (230, 170, 120):
         round_view[np.hypot(rows - 150, columns - 200) > radius] = 0  # a dermatoscope's black surround
         assert surround_percent(photo_from_pixels(round_view, "drawn")) == 0
@@ -267,9 +267,9 @@ def test_a_photo_that_fills_the_region_has_no_surround(phantom: Image.Image) -> 
     assert surround_percent(photo_from_pixels(both[:, :400], "drawn")) > 10
 
 
-def test_the_surround_is_looked_for_where_the_network_looks(phantom: Image.Image) -> None:
+def test_the_surround_is_looked_for_where_the_network_looks(drawn: Image.Image) -> None:
     """What is cropped away does not count: a wide window with the photo in the middle of it."""
-    seen = phantom.resize((400, 300))
+    seen = drawn.resize((400, 300))
     wide = in_window((seen, (200, 0)), size=(800, 300))
     assert crop_box(300, 800, InputSpec()) == (0, 200, 300, 400)
     assert surround_percent(wide) == 0

@@ -53,9 +53,9 @@ def test_a_class_passes_its_floor_where_crepes_says_that_it_cannot_be_ruled_out(
     draw = np.random.default_rng(11)
     truth = np.repeat(np.arange(7), [40, 25, 60, 9, 33, 120, 12])
     probs, fresh = (draw.dirichlet(np.ones(7), count) for count in (len(truth), 200))
-    floors = np.array(fit_conformal_sets(truth, probs, "drawn", level).floors)
+    class_thresholds = np.array(fit_conformal_sets(truth, probs, "drawn", level).class_thresholds)
     for position in range(7):
         oracle = ConformalClassifier()
         oracle.fit(1 - probs[truth == position, position])
         p_values = oracle.predict_p(1 - fresh[:, [position]], smoothing=False)[:, 0]
-        np.testing.assert_array_equal(fresh[:, position] >= floors[position], p_values > 1 - level + 1e-12)
+        np.testing.assert_array_equal(fresh[:, position] >= class_thresholds[position], p_values > 1 - level + 1e-12)

@@ -38,9 +38,9 @@ def test_head_by_hand(head: Head) -> None:
 
 def test_gradient_by_hand(head: Head) -> None:
     """Of logit 4: −2 · (1, 2) over four places; the second unit is off and passes nothing."""
-    direction = np.zeros(7, np.float32)
-    direction[4] = 1
-    np.testing.assert_allclose(head.channel_gradient(MAP, direction), [-0.5, -1.0])
+    logit_weights = np.zeros(7, np.float32)
+    logit_weights[4] = 1
+    np.testing.assert_allclose(head.channel_gradient(MAP, logit_weights), [-0.5, -1.0])
 
 
 def test_gradient_is_autograds() -> None:
@@ -48,11 +48,11 @@ def test_gradient_is_autograds() -> None:
     network = Student(StudentConfig(fused_channels=12, hidden=9)).head.eval()
     ours = Head(*(part.detach().numpy() for part in (*network.hidden.parameters(), *network.output.parameters())))
     fused = torch.rand(1, 12, 5, 5, requires_grad=True)
-    direction = torch.randn(7)
-    (network(fused) @ direction).sum().backward()
+    logit_weights = torch.randn(7)
+    (network(fused) @ logit_weights).sum().backward()
     assert fused.grad is not None
     expected = fused.grad.numpy()
-    closed = ours.channel_gradient(fused.detach().numpy(), direction.numpy())
+    closed = ours.channel_gradient(fused.detach().numpy(), logit_weights.numpy())
     assert_near(np.broadcast_to(closed[None, :, None, None], expected.shape), expected, ONE_LAYER)
 
 
@@ -122,7 +122,7 @@ class Listening(Engine):
 def test_a_prediction_asks_for_the_mean_of_the_fused_map_alone(release: Path) -> None:
     manifest = load_manifest(release)
     file, spec = manifest.read(manifest.content["backbones"]["int8"]), manifest.input_spec
-    engine = Listening(file, manifest.head(), spec, manifest.stamp())
+    engine = Listening(file, manifest.head(), spec, manifest.model_ref())
     batch = np.random.default_rng(0).uniform(-1, 1, (2, 3, spec.size_px, spec.size_px)).astype(np.float32)
     engine.logits(batch)
     assert engine.asked == [("pooled",)]

@@ -13,7 +13,7 @@ from skinlens.cli import main
 from skinlens.errors import WeightsError
 from skinlens.inference import manifest_schema as releases
 from skinlens.inference import release
-from skinlens.inference.release import SHIPPED, load_engine, load_manifest, write_manifest
+from skinlens.inference.release import BUNDLED, load_engine, load_manifest, write_manifest
 from skinlens.segmentation.head import load_segmentation_head
 
 Change = Callable[[dict[str, Any]], object]
@@ -27,9 +27,9 @@ def raise_the_threshold(content: dict[str, Any]) -> None:
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of what ships, in the place of the real one."""
     folder = tmp_path / "weights"
-    shutil.copytree(SHIPPED, folder)
-    monkeypatch.setattr(release, "SHIPPED", folder)
-    monkeypatch.setattr(releases, "BUNDLED", shutil.copy(releases.BUNDLED, tmp_path / "bundled.json"))
+    shutil.copytree(BUNDLED, folder)
+    monkeypatch.setattr(release, "BUNDLED", folder)
+    monkeypatch.setattr(releases, "BUNDLED_RELEASE", shutil.copy(releases.BUNDLED_RELEASE, tmp_path / "bundled.json"))
     return folder
 
 
@@ -42,8 +42,8 @@ def change(folder: Path, by: Change) -> None:
 
 def test_the_release_that_ships_is_the_one_that_the_code_names() -> None:
     assert load_manifest().bundled
-    named = json.loads(releases.BUNDLED.read_text(encoding="utf-8"))
-    assert named == {"version": load_manifest().version, "manifest_sha256": releases.digest(load_manifest().content)}
+    named = json.loads(releases.BUNDLED_RELEASE.read_text(encoding="utf-8"))
+    assert named == {"version": load_manifest().version, "manifest_sha256": load_manifest().sha256}
 
 
 @pytest.mark.parametrize(
@@ -91,10 +91,10 @@ def test_a_new_manifest_for_the_folder_that_ships_is_bound_to_the_code(shipped: 
     content = load_manifest(shipped).content | {"version": "9.9"}
     write_manifest(shipped, content)
     assert load_manifest(shipped).bundled
-    assert json.loads(releases.BUNDLED.read_text())["version"] == "9.9"
+    assert json.loads(releases.BUNDLED_RELEASE.read_text())["version"] == "9.9"
     (tmp_path / "mine").mkdir()
     write_manifest(tmp_path / "mine", content | {"version": "10"})  # one of one's own leaves the code alone
-    assert json.loads(releases.BUNDLED.read_text())["version"] == "9.9"
+    assert json.loads(releases.BUNDLED_RELEASE.read_text())["version"] == "9.9"
 
 
 def test_what_is_loaded_is_what_was_checked(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +111,7 @@ def test_what_is_loaded_is_what_was_checked(shipped: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(Path, "read_bytes", exchange_after)
     manifest = load_manifest(shipped)
-    for part in (manifest.familiarity, manifest.head, lambda: load_segmentation_head(shipped)):
+    for part in (manifest.ood, manifest.head, lambda: load_segmentation_head(shipped)):
         part()
     with pytest.raises(WeightsError, match=r"head\.npz is not the one that was released"):
         load_engine(shipped)
@@ -128,7 +128,10 @@ def test_what_is_loaded_is_what_was_checked(shipped: Path, monkeypatch: pytest.M
         (lambda content: content["melanoma_threshold"].update(sensitivity=True), "melanoma_threshold.sensitivity"),
         (lambda content: content.update(temperature=0), "a positive number at temperature, found '0'"),
         (lambda content: content.update(temperature=float("nan")), "a positive number at temperature, found 'nan'"),
-        (lambda content: content["prediction_set"]["floors"].pop("mel"), "prediction_set.floors.mel, found 'None'"),
+        (
+            lambda content: content["prediction_set"]["floors"].pop("mel"),
+            "prediction_set.class_thresholds.mel, found 'None'",
+        ),
         (lambda content: content["exits"].pop("exit_2"), "exits.exit_2.temperature"),
         (lambda content: content.update(head="../head.npz"), "expected a file's name at head, found '../head.npz'"),
         (lambda content: content.update(head="/etc/passwd"), "expected a file's name at head"),
@@ -141,7 +144,7 @@ def test_what_is_loaded_is_what_was_checked(shipped: Path, monkeypatch: pytest.M
     ],
 )
 def test_a_manifest_that_says_what_cannot_be_is_refused(tmp_path: Path, by: Change, words: str) -> None:
-    shutil.copy(SHIPPED / "manifest.json", tmp_path)
+    shutil.copy(BUNDLED / "manifest.json", tmp_path)
     change(tmp_path, by)
     with pytest.raises(WeightsError) as problem:
         load_manifest(tmp_path)
@@ -156,7 +159,7 @@ def test_a_manifest_that_is_no_object_is_refused(tmp_path: Path) -> None:
 
 def test_the_metadata_beside_the_manifest_is_of_the_same_release() -> None:
     """In the keys of a MONAI bundle: those that its specification requires, but for the version of MONAI."""
-    content, metadata = (json.loads((SHIPPED / name).read_text()) for name in ("manifest.json", "metadata.json"))
+    content, metadata = (json.loads((BUNDLED / name).read_text()) for name in ("manifest.json", "metadata.json"))
     required = {"version", "pytorch_version", "numpy_version", "task", "description", "authors", "copyright"}
     assert required | {"network_data_format", "intended_use"} <= set(metadata)
     assert metadata["version"] == content["version"]
@@ -166,3 +169,20 @@ def test_the_metadata_beside_the_manifest_is_of_the_same_release() -> None:
     assert data["outputs"]["pred"]["channel_def"]["4"] == "melanoma"
     assert metadata["eval_metrics"]["melanoma_auc"] == content["parity"]["int8"]["melanoma_auc"]
     assert "not a medical device" in metadata["intended_use"]
+
+
+def test_a_manifest_of_an_earlier_version_is_read_under_the_present_keys(release: Path, tmp_path: Path) -> None:
+    """The release that ships has the keys of 0.4.0; a new one has those of today, and both say the same."""
+    present = json.loads((release / "manifest.json").read_text(encoding="utf-8"))
+    assert not {"familiarity", "made_with", "taught_by"} & set(present)
+    former = dict(present)
+    for old, new in (("familiarity", "ood"), ("made_with", "versions"), ("taught_by", "teachers")):
+        former[old] = former.pop(new)
+    rule = dict(present["prediction_set"])
+    former["prediction_set"] = {"floors": rule.pop("class_thresholds"), **rule}
+    folder = tmp_path / "former"
+    shutil.copytree(release, folder)
+    (folder / "manifest.json").write_text(json.dumps(former), encoding="utf-8")
+    assert load_manifest(folder).content == present
+    assert load_manifest(folder).set_rule == load_manifest(release).set_rule
+    assert load_manifest(folder).sha256 != load_manifest(release).sha256

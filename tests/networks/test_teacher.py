@@ -84,11 +84,11 @@ def test_an_unknown_branch_is_refused() -> None:
 
 def test_rates_fall_from_block_to_block() -> None:
     task = make_task(TEACHER)
-    rates = [task.rate(f"vit.network.blocks.{number}.attn.qkv.weight") for number in range(3)]
+    rates = [task.lr_scale(f"vit.network.blocks.{number}.attn.qkv.weight") for number in range(3)]
     assert rates == pytest.approx([0.1 * 0.75**2, 0.1 * 0.75, 0.1])
-    assert task.rate("vit.network.patch_embed.proj.weight") == pytest.approx(0.1 * 0.75**3)
-    assert task.rate("convolutional.stages.0.0.weight") == 1
-    assert task.rate("output.1.weight") == RECIPE.head_rate
+    assert task.lr_scale("vit.network.patch_embed.proj.weight") == pytest.approx(0.1 * 0.75**3)
+    assert task.lr_scale("convolutional.stages.0.0.weight") == 1
+    assert task.lr_scale("output.1.weight") == RECIPE.head_rate
 
 
 def test_a_distillation_step_changes_no_byte_of_the_teacher(
@@ -96,15 +96,15 @@ def test_a_distillation_step_changes_no_byte_of_the_teacher(
 ) -> None:
     """Weights and buffers, in memory and on disk."""
     recipe = replace(RECIPE, epochs=1, distillation=replace(RECIPE.distillation, teacher=str(trained)))
-    teaching = FrozenTeacher(recipe, torch.device("cpu"))
-    teaching.answer(torch.rand(2, 3, 64, 64))
-    teacher = teaching._teacher
+    frozen = FrozenTeacher(recipe, torch.device("cpu"))
+    frozen.answer(torch.rand(2, 3, 64, 64))
+    teacher = frozen._teacher
     assert teacher is not None
     before, file = {name: one.clone() for name, one in teacher.state_dict().items()}, trained.read_bytes()
     task = make_task(recipe)
     optimizer = torch.optim.SGD(task.parameters(), lr=0.1)
     pictures, labels = torch.rand(4, 3, 64, 64), torch.tensor([0, 1, 2, 3])
-    task(pictures, labels, teaching.answer(pictures))["loss"].backward()
+    task(pictures, labels, frozen.answer(pictures))["loss"].backward()
     optimizer.step()
     assert not any(part is teacher for part in task.modules())
     assert not teacher.training
@@ -135,20 +135,20 @@ def test_answers_are_kept_and_serve_a_run_with_another_seed(
 
 def test_a_companion_speaks_in_the_combined_output_alone(photos: TrainingData, trained: Path, tmp_path: Path) -> None:
     """The teacher's branches answer as they do by themselves; the output is the mean of the two distributions."""
-    companion = training.train(replace(RECIPE, epochs=1), photos, tmp_path / "companion")
+    second_teacher = training.train(replace(RECIPE, epochs=1), photos, tmp_path / "companion")
     alone = replace(RECIPE, distillation=replace(RECIPE.distillation, teacher=str(trained)))
-    both = replace(RECIPE, distillation=replace(alone.distillation, companion=str(companion)))
+    both = replace(RECIPE, distillation=replace(alone.distillation, second_teacher=str(second_teacher)))
     pictures = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     first, together = (FrozenTeacher(one, torch.device("cpu")).answer(pictures) for one in (alone, both))
-    network, recipe = training.load_student(companion)
+    network, recipe = training.load_student(second_teacher)
     with torch.no_grad():
         second = logits_of(network(to_input(pictures, recipe)))
     expected = (first.logits.softmax(1) + second.softmax(1)) / 2
     torch.testing.assert_close(together.logits.softmax(1), expected, atol=0.01, rtol=0)  # bfloat16
     assert all(torch.equal(one, other) for one, other in zip(first[1:], together[1:], strict=True))
-    stamp = FrozenTeacher(both, torch.device("cpu")).stamp
-    assert stamp["teacher_sha256"] != stamp["companion_sha256"]
-    absent = replace(both, distillation=replace(both.distillation, companion=str(tmp_path / "first" / "best.pt")))
+    fingerprints = FrozenTeacher(both, torch.device("cpu")).fingerprints
+    assert fingerprints["teacher_sha256"] != fingerprints["second_teacher_sha256"]
+    absent = replace(both, distillation=replace(both.distillation, second_teacher=str(tmp_path / "first" / "best.pt")))
     with pytest.raises(RecipeError, match=r"train recipes/first\.toml"):
         FrozenTeacher(absent, torch.device("cpu"))
 

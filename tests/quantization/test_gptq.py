@@ -79,7 +79,7 @@ def test_the_quantizer_stores_exactly_these_weights(tmp_path: Path):
         export_backbone(student, path, size)
     finally:
         jaxtyping.config.update("jaxtyping_disable", False)
-    quantize(path, int8, photos, "minmax", ("stem", "blocks.0/"), rounded=tmp_path / "rounded.npz")
+    quantize(path, int8, photos, "minmax", ("stem", "blocks.0/"), gptq_cache=tmp_path / "rounded.npz")
     stored = {one.name: numpy_helper.to_array(one) for one in onnx.load(str(int8)).graph.initializer}
     with np.load(tmp_path / "rounded.npz") as chosen:
         found = 0

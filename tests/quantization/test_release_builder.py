@@ -8,7 +8,7 @@ import torch
 
 from skinlens.inference.release import load_engine
 from skinlens.quantization import release_builder
-from skinlens.quantization.release_builder import _familiarity, _Part, _Quantized, _run, fastest_that_agrees, teachers
+from skinlens.quantization.release_builder import _ood, _Part, _Quantized, _run, fastest_that_agrees, teachers
 from skinlens.training.ham10000 import Entry
 from skinlens.training.recipe import Recipe
 
@@ -41,8 +41,10 @@ def test_the_fastest_file_that_agrees(tried: list[dict[str, object]], chosen: in
 
 def test_a_release_names_the_files_that_its_student_learned_from(tmp_path: Path) -> None:
     best = tmp_path / "best.pt"
+    torch.save({"network": {}, "teacher_sha256": "ab", "second_teacher_sha256": "cd"}, best)
+    assert teachers(best) == {"teacher": "ab", "second_teacher": "cd"}
     torch.save({"network": {}, "teacher_sha256": "ab", "companion_sha256": "cd"}, best)
-    assert teachers(best) == {"teacher": "ab", "companion": "cd"}
+    assert teachers(best) == {"teacher": "ab", "second_teacher": "cd"}, "as versions up to 0.4.0 named it"
     torch.save({"network": {}, "teacher_sha256": "ab", "companion_sha256": ""}, best)
     assert teachers(best) == {"teacher": "ab"}
     torch.save({"network": {}}, best)
@@ -68,7 +70,7 @@ def test_photos_of_a_recipes_sources_are_familiar(release: Path, monkeypatch: py
     served = _Quantized(engine, outputs, outputs.logits)
     recipe = Recipe(name="two sources", input=engine.spec)
     strange = _run(engine, parts["source val"], "source").pooled[0]
-    with_source = _familiarity(served, recipe, parts["train"], [(entries("source"), entries("source val"))])
-    without = _familiarity(served, recipe, parts["train"], [])
+    with_source = _ood(served, recipe, parts["train"], [(entries("source"), entries("source val"))])
+    without = _ood(served, recipe, parts["train"], [])
     assert with_source.distance(strange) <= with_source.limit
     assert without.distance(strange) > without.limit

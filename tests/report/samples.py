@@ -62,13 +62,13 @@ def case(of: Photo, *, patient: Patient | None = PATIENT, **visit: Any) -> Case:
 
 def explanations(of: Photo, label: str = "mel", side: int = 24) -> list[Explanation]:
     down, right = np.mgrid[0:side, 0:side] / side
-    heat = np.exp(-(((down - 0.5) ** 2 + (right - 0.4) ** 2) / 0.05)).astype(np.float32)
+    heatmap = np.exp(-(((down - 0.5) ** 2 + (right - 0.4) ** 2) / 0.05)).astype(np.float32)
     made = "2025-06-03T09:13:00Z"
     return [
-        Explanation("grad_cam", label, heat, {"layer": "fused map"}, None, of.sha256, MODEL, 7.2, made),
-        Explanation("score_cam", label, heat**2, {"channels": 64}, None, of.sha256, MODEL, 371.0, made),
+        Explanation("grad_cam", label, heatmap, {"layer": "fused map"}, None, of.sha256, MODEL, 7.2, made),
+        Explanation("score_cam", label, heatmap**2, {"channels": 64}, None, of.sha256, MODEL, 371.0, made),
         Explanation(
-            "lime", label, 1 - heat, {"samples": 512}, 2891336453, of.sha256, MODEL, 3104.0, made, {"r2": 0.8123}
+            "lime", label, 1 - heatmap, {"samples": 512}, 2891336453, of.sha256, MODEL, 3104.0, made, {"r2": 0.8123}
         ),
     ]
 

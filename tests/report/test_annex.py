@@ -7,7 +7,7 @@ import pytest
 
 from skinlens.checks.agreement import AKIN
 from skinlens.explain import overlay
-from skinlens.imaging.preprocess import InputSpec, heat_to_photo
+from skinlens.imaging.preprocess import InputSpec, heatmap_to_photo
 from skinlens.records import (
     ModelRef,
 )
@@ -46,7 +46,7 @@ def test_the_note_says_how_far_the_maps_of_each_class_agree() -> None:
 def test_of_two_maps_of_a_method_the_later_one_is_compared_and_a_single_map_with_nothing() -> None:
     photo = samples.photo()
     grad_cam, score_cam, lime = samples.explanations(photo)
-    again = replace(score_cam, heat=lime.heat)
+    again = replace(score_cam, heatmap=lime.heatmap)
     assert "maps disagree" in annex(samples.case(photo), photo, [grad_cam, score_cam, again]).explanations_note
     other = replace(score_cam, model=ModelRef("hsb", "0.9", "9f" * 32))
     assert "Agreement" not in annex(samples.case(photo), photo, [grad_cam, other]).explanations_note
@@ -74,11 +74,11 @@ def test_each_overlay_says_what_it_explains_and_how_it_was_made() -> None:
         "Settings: layer: fused map",
     )
     assert lime.lines[1:] == (
-        "Settings: trials at most: 512",
-        "Seed of the random trials: 2891336453",
-        "Measured: fit to the trials (R², 1 = perfect): 0.812",
+        "Settings: max. samples: 512",
+        "Seed of the random samples: 2891336453",
+        "Measured: fit to the samples (R², 1 = perfect): 0.812",
     )
-    assert grad_cam.alt == "Grad-CAM heat map for melanoma over the photo. 0 = none, 1 = most."
+    assert grad_cam.alt == "Grad-CAM map for melanoma over the photo. 0 = none, 1 = most."
 
 
 def test_a_contrast_names_both_classes_and_stands_after_the_maps_of_the_class_alone() -> None:
@@ -91,7 +91,7 @@ def test_a_contrast_names_both_classes_and_stands_after_the_maps_of_the_class_al
         *["Speaks for melanoma rather than melanocytic nevus (23.1\u00a0% against 59.3\u00a0%)"] * 3,
     ]
     assert report.panels[3].lines[1] == report.panels[0].lines[1]
-    assert report.panels[3].alt.startswith("Grad-CAM heat map for melanoma rather than melanocytic nevus over")
+    assert report.panels[3].alt.startswith("Grad-CAM map for melanoma rather than melanocytic nevus over")
     assert report.explanations_note.count("Agreement of the maps for melanoma: ") == 1
     assert report.explanations_note.count("Agreement of the maps for melanoma rather than melanocytic nevus: ") == 1
 
@@ -105,10 +105,10 @@ def test_what_a_method_knows_about_its_map_is_said_in_words() -> None:
         diagnostics={"peak": 0.3, "empty": 1.0, "r2": 0.5, "segments": 48.0, "stability": 0.913},
     )
     assert annex(samples.case(photo), photo, [lime]).panels[0].lines[1:] == (
-        "Settings: trials at most: 512",
-        "Seed of the random trials: 5",
-        "Measured: fit to the trials (R², 1 = perfect): 0.5; reproducibility with other trials (1 = the same): 0.913; "
-        "patches: 48",
+        "Settings: max. samples: 512",
+        "Seed of the random samples: 5",
+        "Measured: fit to the samples (R², 1 = perfect): 0.5; reproducibility with other samples (1 = the same): "
+        "0.913; superpixels: 48",
         "The map is empty: nothing in the photo spoke for melanoma.",
     )
 
@@ -125,7 +125,9 @@ def test_an_overlay_is_the_photo_under_the_map() -> None:
     photo = samples.photo(450, 600)  # as long as an overlay, so that nothing is resized
     explanation = samples.explanations(photo)[0]
     picture = annex(samples.case(photo), photo, [explanation]).panels[0].picture
-    assert np.array_equal(picture, overlay.blend(photo.pixels, heat_to_photo(explanation.heat, 450, 600, InputSpec())))
+    assert np.array_equal(
+        picture, overlay.blend(photo.pixels, heatmap_to_photo(explanation.heatmap, 450, 600, InputSpec()))
+    )
 
 
 @pytest.mark.parametrize(("height", "width"), [(40, 400), (400, 40), (150, 150)])

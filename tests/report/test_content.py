@@ -23,7 +23,8 @@ from skinlens.records import (
 )
 from skinlens.report.content import NO_DIAGNOSIS, PHOTO_LONGEST_PX
 from skinlens.report.signing import Amendment, Signing
-from skinlens.wording import UNRELIABLE, UNRELIABLE_MAPS, set_statement, threshold_statement, verdict_line
+from skinlens.wording.quality import UNRELIABLE, UNRELIABLE_MAPS
+from skinlens.wording.verdict import set_statement, threshold_statement, verdict_line
 from tests.report import samples
 from tests.report.samples import annex, content, fields
 
@@ -85,9 +86,9 @@ def test_the_case_in_its_header() -> None:
     assert content().provenance.startswith(f"Report made on {samples.DAY} · SkinLens ")
 
 
-@pytest.mark.parametrize("born_earlier", [False, True])
-def test_a_birth_year_that_tells_an_age_above_85_is_not_printed(born_earlier: bool) -> None:
-    report = content(patient=Patient(3, "SL-1", 1939, "male", born_earlier))
+@pytest.mark.parametrize("birth_year_is_upper_bound", [False, True])
+def test_a_birth_year_that_tells_an_age_above_85_is_not_printed(birth_year_is_upper_bound: bool) -> None:
+    report = content(patient=Patient(3, "SL-1", 1939, "male", birth_year_is_upper_bound))
     assert fields(report)["Age at the photo"] == "85+"
     assert "1939" not in repr(report.case)
 

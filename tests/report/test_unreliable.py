@@ -11,7 +11,7 @@ from PIL import Image
 from skinlens.records import PredictionSet, QualityCheck, QualityReport
 from skinlens.report.content import CALIBRATED, UNCALIBRATED, ReportContent
 from skinlens.report.pdf import preview, render
-from skinlens.wording import GRAY_BARS, UNLIKE, UNRELIABLE
+from skinlens.wording.quality import GRAY_BARS, UNLIKE, UNRELIABLE
 from tests.report import samples
 
 RISK_COLORS = {"malignant": (0xD5, 0x5E, 0x00), "benign": (0x00, 0x72, 0xB2)}

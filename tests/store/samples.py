@@ -54,10 +54,10 @@ def explanation(
     of: Photo, method: Method = "grad_cam", label: str = "mel", seed: int | None = None, **params: int | float | str
 ) -> Explanation:
     stream = [int(of.sha256[:8], 16), seed or 0, *method.encode()]
-    heat = np.random.default_rng(stream).random((24, 24), dtype=np.float32)
-    heat[0, :3] = [0.0, 1.0, np.nextafter(np.float32(0), np.float32(1))]
+    heatmap = np.random.default_rng(stream).random((24, 24), dtype=np.float32)
+    heatmap[0, :3] = [0.0, 1.0, np.nextafter(np.float32(0), np.float32(1))]
     created = "2024-05-31T09:30:00.125+00:00"
-    return Explanation(method, label, heat, params, seed, of.sha256, MODEL, 7.25, created, {"r2": 1 / 3})
+    return Explanation(method, label, heatmap, params, seed, of.sha256, MODEL, 7.25, created, {"r2": 1 / 3})
 
 
 def check(of: Photo, method: Method | Literal[""] = "", **given: Any) -> CheckResult:
@@ -83,8 +83,8 @@ def three_explanations(of: Photo) -> tuple[Explanation, ...]:
 
 def fields(of: Explanation) -> dict[str, Any]:
     """Everything by which two explanations are compared; the map as bytes, shape and dtype."""
-    heat = (of.heat.tobytes(), of.heat.shape, of.heat.dtype.str)
-    return {**vars(of), "heat": heat, "params": dict(of.params), "diagnostics": dict(of.diagnostics)}
+    heatmap = (of.heatmap.tobytes(), of.heatmap.shape, of.heatmap.dtype.str)
+    return {**vars(of), "heatmap": heatmap, "params": dict(of.params), "diagnostics": dict(of.diagnostics)}
 
 
 def analysis(of: Photo) -> Analysis:

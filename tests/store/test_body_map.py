@@ -26,7 +26,7 @@ def test_a_lesion_is_placed_moved_and_taken_off_again(store, save):
     assert moved.position == BodyPosition("head-left", 0.0, 1.0)
     assert store.place_lesion(lesion.id, None, expected_version=moved.version).position is None
     trail = [(one.action, one.changes) for one in store.revisions(1) if one.subject == "lesion"]
-    first, last = "back, 30.0 % across, 33.3 % down", "head-left, 0.0 % across, 100.0 % down"
+    first, last = "back, 30.0\u00a0% across, 33.3\u00a0% down", "head-left, 0.0\u00a0% across, 100.0\u00a0% down"
     assert trail == [
         ("placed", {"position": (None, first)}),
         ("placed", {"position": (first, last)}),

@@ -15,6 +15,7 @@ from PIL import Image
 from skinlens import __version__
 from skinlens.case_record import Analysis, Revision
 from skinlens.errors import CaseNotFound, InvalidEntry, StoreError
+from skinlens.explain import CONTRAST_WITH
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.records import Explanation, Lesion, Patient, Photo, Prediction, QualityCheck, QualityReport, Threshold
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit, Setting, default_home
@@ -72,18 +73,33 @@ def test_a_case_comes_back_as_it_was_saved(store, save):
     latency=st.floats(0, allow_nan=False),
     params=st.dictionaries(KEPT_TEXT, KEPT_TEXT | st.integers() | NUMBERS, max_size=4),
     seed=st.none() | st.integers(-(2**63), 2**63 - 1),
-    heat=hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6)),
+    heatmap=hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6)),
     pixels=hnp.arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6), st.just(3))),
 )
 @settings(max_examples=30)
 def test_any_text_and_any_numbers_come_back(
-    shared_store, pseudonym, site, remark, diagnosis, notes, probs, logits, value, latency, params, seed, heat, pixels
+    shared_store,
+    pseudonym,
+    site,
+    remark,
+    diagnosis,
+    notes,
+    probs,
+    logits,
+    value,
+    latency,
+    params,
+    seed,
+    heatmap,
+    pixels,
 ):
     photo = Photo(pixels, "ab" * 32, "PNG", (notes,))
     quality = QualityReport((QualityCheck("sharpness", remark, value, -value, "at most", "", True, diagnosis),))
     prediction = Prediction(probs, logits, Threshold(0.2, 0.9, 0.7, remark), samples.MODEL, latency)
-    stamp = samples.MODEL
-    explanation = Explanation("lime", "nv", heat, params, seed, photo.sha256, stamp, latency, "", {remark: logits[0]})
+    model_ref = samples.MODEL
+    explanation = Explanation(
+        "lime", "nv", heatmap, params, seed, photo.sha256, model_ref, latency, "", {remark: logits[0]}
+    )
     saved = shared_store.save_case(
         Analysis(photo, quality, prediction),
         NewVisit(
@@ -149,7 +165,7 @@ def test_a_new_map_replaces_the_one_of_the_same_parameters_alone(store, save):
 def test_the_map_of_another_photo_is_refused(store, save):
     visit_id = save(seed=1).visit.id
     foreign = samples.explanation(samples.photo(2))
-    with pytest.raises(InvalidEntry, match=r"was made for another photo .* Explain this photo again\."):
+    with pytest.raises(InvalidEntry, match=r"was made on another photo .* Explain this photo again\."):
         store.add_explanation(visit_id, foreign)
     with pytest.raises(InvalidEntry, match="another photo"):
         store.save_case(
@@ -240,7 +256,7 @@ def test_the_trail_says_what_changed_when_and_under_which_model(store, save):
     store.edit_lesion(case.lesion.id, "left hand", "", expected_version=1)
     store.edit_patient(case.patient.id, "P-0009", 1960, "female", expected_version=1)
     store.add_explanation(visit_id, samples.explanation(photo))
-    store.add_explanation(visit_id, samples.explanation(photo, against="nv"))
+    store.add_explanation(visit_id, samples.explanation(photo, **{CONTRAST_WITH: "nv"}))
     read(store, visit_id)
     trail = store.revisions(visit_id)
     given = {

@@ -48,7 +48,7 @@ def test_any_check_comes_back_as_it_was_saved(shared_store, kind, label, method,
         NewVisit(None, NewLesion("back"), "2024-05-31"),
         checks=(check,),
     )
-    (back,) = shared_store.checks(case.visit.id)
+    (back,) = shared_store.load(case.visit.id).checks
     assert back == check
     assert back.identity == check.identity
 
@@ -65,7 +65,7 @@ def test_a_check_takes_the_place_of_the_same_one_alone(store, save):
     )
     again = replace(one, settings={"b": [2.5, None], "a": 1}, figures={"gain": 0.5}, seed=8)
     store.add_checks(visit_id, (*others, again))
-    assert store.checks(visit_id) == (*others, again)
+    assert store.load(visit_id).checks == (*others, again)
     store.add_checks(visit_id, ())
     actions = [(revision.action, dict(revision.changes)) for revision in store.revisions(visit_id)]
     assert actions == [
@@ -92,9 +92,9 @@ def test_checks_of_another_photo_are_refused_and_none_is_kept(store, save):
     ):
         with pytest.raises(InvalidEntry, match=r"made on another photo .* Check this photo again\."):
             refused()
-    assert store.checks(visit_id) == ()
+    assert store.load(visit_id).checks == ()
     assert store.search().total == 1
-    for door in (store.checks, lambda number: store.add_checks(number, (foreign,))):
+    for door in (store.load, lambda number: store.add_checks(number, (foreign,))):
         with pytest.raises(CaseNotFound):
             door(99)
 

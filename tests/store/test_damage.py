@@ -91,7 +91,7 @@ def test_maps_checks_outlines_and_changes_are_sealed_as_well(store, save):
     assert [problem.split(" is damaged")[0] for problem in record.problems] == [
         f"What the database holds of case 1, {one}" for one in ("map 3", "check 1", "outline 1")
     ]
-    assert (store.checks(1), store.outlines(1), store.revisions(1)) == ((), (), ())
+    assert (store.load(1).checks, store.outlines(1), store.revisions(1)) == ((), (), ())
     assert store.case(1) == case
     with zipfile.ZipFile(BytesIO(store.export_patient(1))) as archive:
         document = json.loads(archive.read("patient.json"))
@@ -151,7 +151,7 @@ def calls(store: CaseStore) -> dict[str, Callable[[], Any]]:
         "photo": lambda: hash(store.photo(2).pixels.tobytes()),
         "thumbnails": lambda: tuple(store.thumbnails([1, 2, 3, 4]).items()),
         "maps": lambda: tuple(str(samples.fields(one)) for one in store.load(1).explanations),
-        "checks": lambda: tuple(map(str, store.checks(1))),
+        "checks": lambda: tuple(map(str, store.load(1).checks)),
         "outlines": lambda: tuple(map(str, store.outlines(1))),
         "visits": lambda: tuple(map(str, store.visits_of_lesion(1))),
         "revisions": lambda: tuple(map(str, store.revisions(1))),

@@ -242,7 +242,7 @@ def test_the_export_holds_everything_of_one_patient(store, save):
         "pseudonym": "P-1",
         "birth_year": 1950,
         "sex": "male",
-        "born_earlier": False,
+        "birth_year_is_upper_bound": False,
         "version": 1,
         "phototype": None,
     }
@@ -253,7 +253,7 @@ def test_the_export_holds_everything_of_one_patient(store, save):
     assert visit["photo"]["notes"] == ["Transparency was removed."]
     assert [revision["action"] for revision in document["revisions"]] == ["created"]
     for explanation in samples.three_explanations(photo):
-        np.testing.assert_array_equal(maps[explanation.method], explanation.heat)
+        np.testing.assert_array_equal(maps[explanation.method], explanation.heatmap)
     assert len(names) == 2 + 1 + 3
     assert "somebody else" not in json.dumps(document)
 

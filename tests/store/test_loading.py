@@ -23,17 +23,17 @@ def read_and_change(store, monkeypatch):
     """Load a case while another window changes all that belongs to case 1, just after the case itself was read."""
 
     def load(visit_id: int, **wanted: bool) -> CaseRecord:
-        def read(db, number, case_of=visits.case_of):
-            case = case_of(db, number)
+        def read(db, number, case_row=visits.case_row):
+            row = case_row(db, number)
             monkeypatch.undo()
             photo, other = samples.photo(), CaseStore(store.home)
             other.add_explanation(1, samples.explanation(photo))
             other.add_checks(1, [samples.check(photo)])
             other.keep_outlines(1, [samples.outline(photo)], expected=())
             other.annotate(1, ClinicianReading(notes="later"), status="draft", expected_version=1)
-            return case
+            return row
 
-        monkeypatch.setattr(visits, "case_of", read)
+        monkeypatch.setattr(visits, "case_row", read)
         return store.load(visit_id, **wanted)
 
     return load

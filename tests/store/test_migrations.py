@@ -47,8 +47,8 @@ def old_store(home: Path, steps: int) -> CaseStore:
     store = CaseStore(home)
     photo = samples.photo()
     picture, thumbnail = blobs.picture_file(photo.pixels), blobs.thumbnail_file(photo.pixels)
-    heat = blobs.heat_file(samples.explanation(photo).heat)
-    store.files.write(dict([picture, thumbnail, heat]))
+    heatmap = blobs.heat_file(samples.explanation(photo).heatmap)
+    store.files.write(dict([picture, thumbnail, heatmap]))
     stop = STEP_NAMES[steps] if steps < len(STEP_NAMES) else None
     created = VISIT["created_at"]
     with closing(sqlite3.connect(store.database)) as connection:
@@ -72,7 +72,7 @@ def old_store(home: Path, steps: int) -> CaseStore:
                 "duration_ms": 9.5,
                 "diagnostics": '{"r2": 0.5}',
                 "created_at": created,
-                "heat_file": heat[0],
+                "heat_file": heatmap[0],
             }
             db.table("explanation").insert(explanation)
         if steps >= 4:
@@ -110,7 +110,7 @@ def test_every_older_version_opens_with_all_its_rows(tmp_path, save, steps):
         assert store.search().total == 0
     else:
         case = store.case(1)
-        assert case.patient == Patient(1, "P-old", 1934, "male", born_earlier=True)
+        assert case.patient == Patient(1, "P-old", 1934, "male", birth_year_is_upper_bound=True)
         assert (case.visit.prediction.top.code, case.visit.prediction.model.version) == ("mel", "0.9")
         assert case.visit.quality.failed[0].advice == "Hold still."
         assert case.visit.first_impression is None
@@ -121,7 +121,7 @@ def test_every_older_version_opens_with_all_its_rows(tmp_path, save, steps):
         assert [row.visit_id for row in store.search(CaseQuery(text="melanoma face")).rows] == [1]
         assert store.photo(1).notes == ("A note.",)
         assert [one.params for one in store.load(1).explanations] == ([{"samples": 512}] if steps >= 2 else [])
-        assert [one.figures for one in store.checks(1)] == ([{"gain": 0.5}] if steps >= 6 else [])
+        assert [one.figures for one in store.load(1).checks] == ([{"gain": 0.5}] if steps >= 6 else [])
         assert [one.points[1] for one in store.outlines(1)] == ([(0.9, 0.3)] if steps >= 8 else [])
         assert [one.action for one in store.revisions(1)] == (["created"] if steps >= 4 else [])
         store.annotate(1, ClinicianReading(notes="later"), status="signed", expected_version=1)

@@ -71,14 +71,14 @@ def test_what_was_unknown_is_filled_in_and_what_contradicts_is_refused(store):
 )
 def test_ages_above_85_at_the_visit_are_kept_as_one(store, save, birth_year, kept, age):
     patient = save(patient=NewPatient("P-1", birth_year), taken_on="2024-05-31").patient
-    assert (patient.birth_year, patient.born_earlier) == kept
+    assert (patient.birth_year, patient.birth_year_is_upper_bound) == kept
     assert patient.age_on("2024-05-31") == age
 
 
 def test_a_patient_who_grows_older_than_85_is_clamped_at_the_later_visit(store, save):
     assert save(1, patient=NewPatient("P-1", 1930), taken_on="2010-01-01").patient == Patient(1, "P-1", 1930, "unknown")
     later = save(2, patient=NewPatient("P-1", 1930), taken_on="2020-01-01").patient
-    assert later == Patient(1, "P-1", 1934, "unknown", born_earlier=True, version=2)
+    assert later == Patient(1, "P-1", 1934, "unknown", birth_year_is_upper_bound=True, version=2)
     assert (later.age_on("2010-01-01"), later.age_on("2020-01-01")) == ("75+", "85+")
     # The true year is still recognised, and an earlier visit changes nothing.
     assert save(3, patient=NewPatient("P-1", 1930), taken_on="2012-01-01").patient == later
@@ -115,7 +115,7 @@ def test_a_birth_year_after_the_first_visit_is_refused(store, save):
 def test_a_patient_is_edited_and_an_unchanged_clamped_year_stays_clamped(store, save):
     patient = save(patient=NewPatient("P-1", 1920), taken_on="2020-01-01").patient
     edited = store.edit_patient(patient.id, "P-2", patient.birth_year, "male", expected_version=1)
-    assert edited == Patient(patient.id, "P-2", 1934, "male", born_earlier=True, version=2)
+    assert edited == Patient(patient.id, "P-2", 1934, "male", birth_year_is_upper_bound=True, version=2)
     later = store.edit_patient(patient.id, "P-2", 1940, "male", expected_version=2)
     assert later == Patient(patient.id, "P-2", 1940, "male", version=3)
     latest = store.edit_patient(patient.id, "P-2", None, "male", expected_version=3)

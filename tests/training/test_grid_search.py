@@ -29,11 +29,11 @@ def test_every_point_of_the_grid_once() -> None:
 
 def test_the_best_comes_first_and_nothing_runs_twice(tmp_path: Path) -> None:
     recipe = replace(RECIPE, epochs=1, search=Search(temperatures=(2.0, 5.0)))
-    material = lesion_disjoint_split(draw_dataset(tmp_path / "a", 1, 2), draw_dataset(tmp_path / "b", 2, 1), recipe)
-    found = search(recipe, material, tmp_path / "runs")
+    data = lesion_disjoint_split(draw_dataset(tmp_path / "a", 1, 2), draw_dataset(tmp_path / "b", 2, 1), recipe)
+    found = search(recipe, data, tmp_path / "runs")
     scores = [row["balanced_accuracy"] for row in found["rows"]]
     assert scores == sorted(scores, reverse=True)
     assert {row["temperature"] for row in found["rows"]} == {2.0, 5.0}
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("best.pt")}
-    assert search(recipe, material, tmp_path / "runs") == found
+    assert search(recipe, data, tmp_path / "runs") == found
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("best.pt")} == before

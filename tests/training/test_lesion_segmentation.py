@@ -66,7 +66,7 @@ def test_a_proposal_encloses_the_blot(outlined_release: Path, drawn: Drawn) -> N
     photo = read_photo(validation[0].path.read_bytes())
     found = propose(engine, head, photo).outline
     assert found is not None
-    assert (found.made_by, found.model, found.photo_sha256) == ("model", head.stamp, photo.sha256)
+    assert (found.made_by, found.model, found.photo_sha256) == ("model", head.model_ref, photo.sha256)
     truth = np.asarray(
         Image.fromarray(load_mask(validation[0].image_id, masks)).resize((64, 64), Image.Resampling.NEAREST)
     )
@@ -100,11 +100,11 @@ def test_an_altered_head_and_another_network_are_refused(outlined_release: Path,
     (folder / OUTLINE).write_bytes((folder / OUTLINE).read_bytes()[:-1])
     with pytest.raises(WeightsError, match="is not the one that was released"):
         load_segmentation_head(folder)
-    stamp = load_engine(outlined_release).stamp
+    model_ref = load_engine(outlined_release).model_ref
     with pytest.raises(WeightsError, match="expected the tensors batch, fused and lesion"):
-        SegmentationHead(outlined_release / "student-int8.onnx", load_engine(outlined_release).spec, stamp)
+        SegmentationHead(outlined_release / "student-int8.onnx", load_engine(outlined_release).spec, model_ref)
     with pytest.raises(WeightsError, match="is not a network that can be loaded"):
-        SegmentationHead(outlined_release / "manifest.json", load_engine(outlined_release).spec, stamp)
+        SegmentationHead(outlined_release / "manifest.json", load_engine(outlined_release).spec, model_ref)
 
 
 # ------------------------------------------------------------------------------------------------------------ pieces

@@ -33,11 +33,9 @@ def test_a_run_leaves_its_curves(photos: TrainingData, tmp_path: Path) -> None:
 
 def test_a_log_line_holds_the_terms_of_the_loss_and_the_figures_of_other_clinics(tmp_path: Path) -> None:
     validation = draw_dataset(tmp_path / "val", 2, 1)
-    material = lesion_disjoint_split(
-        draw_dataset(tmp_path / "train", 1, 4), validation, RECIPE, {"elsewhere": validation}
-    )
+    data = lesion_disjoint_split(draw_dataset(tmp_path / "train", 1, 4), validation, RECIPE, {"elsewhere": validation})
     recipe = replace(RECIPE, epochs=2, progressive=(SizeStep(1, 32),))
-    training.train(recipe, material, tmp_path / "run")
+    training.train(recipe, data, tmp_path / "run")
     first, second = map(json.loads, (tmp_path / "run" / "log.jsonl").read_text().splitlines())
     assert (first["size_px"], second["size_px"]) == (32, 64)
     assert second["loss"] == pytest.approx(
@@ -166,3 +164,21 @@ def test_a_data_set_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_text("image_id,dx\n")
     with pytest.raises(DatasetError, match="photos of 'val' are missing"):
         load_index(tmp_path, "val")
+
+
+def test_a_run_of_an_earlier_version_goes_on(photos: TrainingData, tmp_path: Path) -> None:
+    """Its checkpoint has other names for the recipe's fields and for a part of the state."""
+    recipe = replace(RECIPE, epochs=1)
+    training.train(recipe, photos, tmp_path)
+    path = tmp_path / "checkpoint.pt"
+    saved = torch.load(path, weights_only=True)
+    saved["learner"] = saved.pop("task")
+    for old, new in (("average_decay", "ema_decay"), ("sampling_power", "class_balance_power")):
+        saved["recipe"][old] = saved["recipe"].pop(new)
+    saved["recipe"]["distillation"]["companion"] = saved["recipe"]["distillation"].pop("second_teacher")
+    torch.save(saved, path)
+    best = training.train(recipe, photos, tmp_path)
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 1, "it is done, and no epoch is added"
+    assert training.load_student(best)[1] == recipe
+    state = training._initial_state(recipe, torch.device("cpu"), 1)
+    assert [one["epoch"] for one in training.restore(tmp_path, recipe, "lesion", state)] == [1]

@@ -39,7 +39,7 @@ def test_a_mean_by_hand(tmp_path: Path) -> None:
     network, recipe = load_network(best)
     assert recipe == RECIPE
     assert all(value.isfinite().all() for value in network.state_dict().values())
-    assert sorted(torch.load(best, weights_only=True)["mean_of"].values()) == [0.25, 0.75]
+    assert sorted(torch.load(best, weights_only=True)["soup_of"].values()) == [0.25, 0.75]
 
 
 def test_a_mean_of_one_run_is_that_run(tmp_path: Path) -> None:

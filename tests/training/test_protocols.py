@@ -16,26 +16,26 @@ SMALL = replace(RECIPE, input=InputSpec(size_px=32, detail_px=48))
 
 def test_classes_are_topped_up_and_a_tenth_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PER_CLASS, 20)
-    material = paper_split(draw_dataset(tmp_path, 1, 4), SMALL)
-    assert material.protocol == "paper"
-    assert len(material.truth) == round(0.1 * 7 * 20)
-    both = np.concatenate([material.labels, material.truth])
+    data = paper_split(draw_dataset(tmp_path, 1, 4), SMALL)
+    assert data.protocol == "paper"
+    assert len(data.truth) == round(0.1 * 7 * 20)
+    both = np.concatenate([data.labels, data.truth])
     assert np.bincount(both).tolist() == [20] * 7
-    assert [tuple(group.shape) for group in material.details.groups] == [(126, 3, 32, 32)]
-    assert material.views.shape == (14, 32, 32, 3)
+    assert [tuple(group.shape) for group in data.details.groups] == [(126, 3, 32, 32)]
+    assert data.views.shape == (14, 32, 32, 3)
 
 
 def test_copies_of_one_photo_lie_on_both_sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With one photo a class, the test set holds changed copies of what is in training, up to a flip and a colour."""
     monkeypatch.setattr(PER_CLASS, 20)
-    material = paper_split(draw_dataset(tmp_path, 1, 1), SMALL)
-    assert set(material.truth) <= set(material.labels)
-    training = [shape(one) for one in material.details.groups[0].numpy()]
+    data = paper_split(draw_dataset(tmp_path, 1, 1), SMALL)
+    assert set(data.truth) <= set(data.labels)
+    training = [shape(one) for one in data.details.groups[0].numpy()]
     found = 0
-    for view, label in zip(material.views, material.truth, strict=True):
+    for view, label in zip(data.views, data.truth, strict=True):
         likeness = [float(np.corrcoef(shape(view.transpose(2, 0, 1)), one)[0, 1]) for one in training]
-        found += int(material.labels[int(np.argmax(likeness))] == label)
-    assert found >= 0.9 * len(material.truth)
+        found += int(data.labels[int(np.argmax(likeness))] == label)
+    assert found >= 0.9 * len(data.truth)
 
 
 def shape(picture: np.ndarray) -> np.ndarray:
@@ -54,6 +54,6 @@ def test_a_seed_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_by_lesion_keeps_the_parts_as_they_are(tmp_path: Path) -> None:
     training, validation = draw_dataset(tmp_path / "a", 1, 2), draw_dataset(tmp_path / "b", 2, 1)
-    material = lesion_disjoint_split(training, validation, SMALL)
-    assert material.labels.tolist() == [entry.label for entry in training]
-    assert material.truth.tolist() == [entry.label for entry in validation]
+    data = lesion_disjoint_split(training, validation, SMALL)
+    assert data.labels.tolist() == [entry.label for entry in training]
+    assert data.truth.tolist() == [entry.label for entry in validation]

@@ -1,12 +1,12 @@
 """A recipe that is wrong says where."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from skinlens.errors import RecipeError
-from skinlens.training.recipe import Recipe, SizeStep, load_recipe, recipe_from_dict
+from skinlens.training.recipe import Distillation, Recipe, SizeStep, load_recipe, recipe_from_dict
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -60,3 +60,18 @@ def test_a_whole_number_may_stand_for_a_fraction(tmp_path: Path) -> None:
     assert recipe == Recipe(name="whole", weight_decay=1.0, student=recipe.student)
     assert isinstance(recipe.weight_decay, float)
     assert not recipe.student.fusion
+
+
+def test_recipes_and_checkpoints_of_earlier_versions_have_other_names(tmp_path: Path) -> None:
+    recipe = Recipe(
+        name="old", ema_decay=0.9, class_balance_power=0.25, distillation=Distillation("a/best.pt", "b/best.pt")
+    )
+    saved = asdict(recipe)
+    saved["average_decay"], saved["sampling_power"] = saved.pop("ema_decay"), saved.pop("class_balance_power")
+    saved["distillation"]["companion"] = saved["distillation"].pop("second_teacher")
+    assert recipe_from_dict(saved) == recipe
+    path = tmp_path / "old.toml"
+    path.write_text(
+        "average_decay = 0.9\nsampling_power = 0.25\n[distillation]\nteacher = 'a/best.pt'\ncompanion = 'b/best.pt'"
+    )
+    assert load_recipe(path) == replace(recipe, distillation=Distillation("a/best.pt", "b/best.pt"))

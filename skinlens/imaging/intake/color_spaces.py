@@ -40,7 +40,7 @@ ADOBE_GAMMA = 563 / 256
 
 @dataclass(frozen=True)
 class ColorSpace:
-    """How a picture's numbers are colors, told by other means than a profile."""
+    """Color space of a picture, known by other means than a profile."""
 
     name: str
     """For the note."""
@@ -90,7 +90,7 @@ def of_gamma(gamma: float | None, primaries: tuple[float, ...] | None) -> ColorS
 
 
 def adobe_rgb() -> ColorSpace:
-    """What a camera says by EXIF alone: color space "uncalibrated", interoperability R03 (CIPA DC-009)."""
+    """Adobe RGB, which a camera names by EXIF alone: color space "uncalibrated", interoperability R03 (CIPA DC-009)."""
     return ColorSpace("Adobe RGB", matrix_profile(ADOBE_RGB, ADOBE_GAMMA))
 
 

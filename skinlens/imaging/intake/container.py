@@ -9,7 +9,7 @@ Format = Literal["JPEG", "PNG", "WebP", "TIFF", "BMP", "HEIC", "DICOM"]
 
 
 @dataclass(frozen=True)
-class Container:
+class ParsedImage:
     """One picture file taken apart."""
 
     format: Format

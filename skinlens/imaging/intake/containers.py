@@ -11,7 +11,7 @@ References: ISO/IEC 10918-1 annex B, PNG third edition, RFC 9649 (WebP), TIFF 6.
 import struct
 from collections.abc import Callable
 
-from skinlens.imaging.intake.container import Container, Format
+from skinlens.imaging.intake.container import Format, ParsedImage
 from skinlens.imaging.intake.dicom import walk_dicom
 from skinlens.imaging.intake.heic import walk_heic
 from skinlens.imaging.intake.jpeg import walk_jpeg
@@ -21,7 +21,7 @@ from skinlens.imaging.intake.tiff import walk_tiff
 from skinlens.imaging.intake.webp import walk_webp
 
 
-def take_apart(kind: Format, data: bytes) -> Container:
+def parse_container(kind: Format, data: bytes) -> ParsedImage:
     """Walk the structure of ``data``, a file of the given kind; UnreadableImage if it breaks off or makes no sense."""
     try:
         return _WALKERS[kind](data)
@@ -31,12 +31,12 @@ def take_apart(kind: Format, data: bytes) -> Container:
 
 # Nothing to take out of a BMP: Pillow reads only the header. Nor is there anything that tells that a part is missing:
 # zeros in the place of its pixels, as in a TIFF without compression, are rows of black.
-_WALKERS: dict[Format, Callable[[bytes], Container]] = {
+_WALKERS: dict[Format, Callable[[bytes], ParsedImage]] = {
     "JPEG": walk_jpeg,
     "PNG": walk_png,
     "WebP": walk_webp,
     "TIFF": walk_tiff,
-    "BMP": lambda data: Container("BMP", data),
+    "BMP": lambda data: ParsedImage("BMP", data),
     "HEIC": walk_heic,
     "DICOM": walk_dicom,
 }

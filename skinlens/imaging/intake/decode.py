@@ -20,8 +20,8 @@ from PIL.WebPImagePlugin import WebPImageFile
 from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake.color import Conversion
 from skinlens.imaging.intake.color_spaces import ColorSpace, HdrToSrgb, of_code_points
-from skinlens.imaging.intake.container import Container, Format
-from skinlens.imaging.intake.containers import take_apart
+from skinlens.imaging.intake.container import Format, ParsedImage
+from skinlens.imaging.intake.containers import parse_container
 from skinlens.imaging.intake.dicom import jpeg_of, raster_of, read_dicom
 from skinlens.imaging.intake.directory import first_offset, read_directory
 from skinlens.imaging.intake.jpeg_pixels import END, check_whole, decode_whole
@@ -56,7 +56,7 @@ def decode(data: bytes, on_size: "_Sized | None" = None) -> Decoding:
     """
     kind = cast(Format, recognise(data))
     with _refusing(kind):
-        container = take_apart(kind, data)
+        container = parse_container(kind, data)
     del data
     with _refusing(kind, container.coding):
         raster, profile, space = _OPENERS[kind](container, on_size or (lambda *_: None))
@@ -106,10 +106,10 @@ _Sized = Callable[[int, int], None]
 _Opened = tuple[Raster, bytes | None, ColorSpace | None]
 
 
-def _with_pillow(plugin: Callable[[io.BytesIO], Image.Image]) -> Callable[[Container, _Sized], _Opened]:
+def _with_pillow(plugin: Callable[[io.BytesIO], Image.Image]) -> Callable[[ParsedImage, _Sized], _Opened]:
     """A reader of one format. The plugin's class is called: ``Image.open`` tries further formats, and warns."""
 
-    def opened(container: Container, on_size: _Sized) -> _Opened:
+    def opened(container: ParsedImage, on_size: _Sized) -> _Opened:
         with plugin(io.BytesIO(container.picture)) as image:
             check_size(*image.size)
             on_size(*image.size)
@@ -139,7 +139,7 @@ def _check_depth(raster: Raster) -> None:
         )
 
 
-def _jpeg(container: Container, on_size: _Sized) -> _Opened:
+def _jpeg(container: ParsedImage, on_size: _Sized) -> _Opened:
     """The end mark is given to every file: whether a pixel is missing before it, the decoder finds out."""
     if container.lacks_end:
         container = replace(container, picture=container.picture + END)
@@ -161,7 +161,7 @@ def _jpeg(container: Container, on_size: _Sized) -> _Opened:
 
 
 def _jpeg_raster(
-    container: Container, size: tuple[int, int], mode: str, reduction: int, on_size: _Sized
+    container: ParsedImage, size: tuple[int, int], mode: str, reduction: int, on_size: _Sized
 ) -> Raster | None:
     width, height = (-(-side // reduction) for side in size)
     on_size(width, height)
@@ -177,7 +177,7 @@ def _jpeg_raster(
 _HALVED = "The photo was read at half its width and height: more would take too much memory."
 
 
-def _tiff(container: Container, on_size: _Sized) -> _Opened:
+def _tiff(container: ParsedImage, on_size: _Sized) -> _Opened:
     layout = layout_of(read_directory(container.picture, first_offset(container.picture)))
     on_size(layout.width_px, layout.height_px)
     return _first_of(container.frames, read_tiff(container.picture)), container.icc_profile, container.color_space
@@ -187,7 +187,7 @@ _ROOMY_PX = 24_000_000
 """There is memory for a HEIC picture of this size with any depth and sampling; 8 bits at 4:2:0 fit up to the limit."""
 
 
-def _heic(container: Container, on_size: _Sized) -> _Opened:
+def _heic(container: ParsedImage, on_size: _Sized) -> _Opened:
     """HEIC: libheif applies the orientation itself. Its array is used as it is: Pillow would copy it twice."""
     from pillow_heif import open_heif
 
@@ -217,7 +217,7 @@ def _heic(container: Container, on_size: _Sized) -> _Opened:
     return _first_of(len(image), raster), profile, space
 
 
-def _dicom(container: Container, on_size: _Sized) -> _Opened:
+def _dicom(container: ParsedImage, on_size: _Sized) -> _Opened:
     import pydicom  # noqa: F401 (its code is not to count as memory that the file takes)
 
     on_size(0, 0)  # a limit for its data set, whose size nothing tells beforehand
@@ -225,7 +225,7 @@ def _dicom(container: Container, on_size: _Sized) -> _Opened:
     on_size(picture.width_px, picture.height_px)
     profile = picture.icc_profile
     if picture.coding == "JPEG":
-        inner = take_apart("JPEG", jpeg_of(picture))
+        inner = parse_container("JPEG", jpeg_of(picture))
         raster, own_profile, _ = _jpeg(inner, on_size)
         size, whole = (raster.width_px, raster.height_px), (picture.width_px, picture.height_px)
         if size not in (whole, tuple(-(-side // 2) for side in whole)):
@@ -246,7 +246,7 @@ def _first_of(frames: int, raster: Raster) -> Raster:
     return replace(raster, notes=(note, *raster.notes))
 
 
-_OPENERS: dict[Format, Callable[[Container, _Sized], _Opened]] = {
+_OPENERS: dict[Format, Callable[[ParsedImage, _Sized], _Opened]] = {
     "JPEG": _jpeg,  # of a multi-picture file (MPO) too, whose first picture it is
     "PNG": _with_pillow(PngImageFile),
     "WebP": _with_pillow(WebPImageFile),

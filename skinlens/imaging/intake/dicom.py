@@ -16,7 +16,7 @@ from PIL import Image
 
 from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake import raster
-from skinlens.imaging.intake.container import MAX_ENTRIES, Container
+from skinlens.imaging.intake.container import MAX_ENTRIES, ParsedImage
 from skinlens.imaging.intake.raster import Raster
 from skinlens.imaging.intake.sniffing import ENDS_EARLY, check_size, damaged, not_read
 from skinlens.records import Array
@@ -78,7 +78,7 @@ class DicomPicture:
         return self.photometric == _NEGATIVE
 
 
-def walk_dicom(data: bytes) -> Container:
+def walk_dicom(data: bytes) -> ParsedImage:
     """Read the transfer syntax alone. Raises UnreadableImage for one that is not read."""
     syntax, position = "", 132
     for _ in range(MAX_ENTRIES):
@@ -99,10 +99,10 @@ def walk_dicom(data: bytes) -> Container:
     if syntax not in _CODINGS:
         named = "".join(character for character in syntax if character in "0123456789.")[:64]
         raise not_read("DICOM", f"the transfer syntax {named or 'of no known form'}")
-    return Container("DICOM", data)
+    return ParsedImage("DICOM", data)
 
 
-def read_dicom(container: Container) -> DicomPicture:
+def read_dicom(container: ParsedImage) -> DicomPicture:
     """The picture of a file. Raises UnreadableImage, and whatever pydicom does on damaged data."""
     from pydicom import dcmread
     from pydicom.encaps import get_frame

@@ -39,7 +39,7 @@ class Entry:
 
     @property
     def value(self) -> bytes:
-        """What the entry points to, or holds; shorter than ``count`` says if the file breaks off."""
+        """Value that the entry points to, or holds; shorter than ``count`` says if the file breaks off."""
         return bytes(self.data[self.start : self.start + self.size])
 
 

@@ -2,7 +2,7 @@
 
 import struct
 
-from skinlens.imaging.intake.container import MAX_ENTRIES, Container, ends_in_zeros
+from skinlens.imaging.intake.container import MAX_ENTRIES, ParsedImage, ends_in_zeros
 from skinlens.imaging.intake.sniffing import ENDS_EARLY, damaged, too_many
 
 _PADDING = 4096
@@ -10,7 +10,7 @@ _PADDING = 4096
 whole blocks of the disk."""
 
 
-def walk_heic(data: bytes) -> Container:
+def walk_heic(data: bytes) -> ParsedImage:
     """Nothing is taken out: libheif neither warns nor hands metadata on.
 
     But it decodes zeros in the place of coded pixels, which are none: in HEVC three zero bytes never stand together.
@@ -18,7 +18,7 @@ def walk_heic(data: bytes) -> Container:
     position = 0
     for _ in range(MAX_ENTRIES):
         if position + 8 > len(data):
-            return Container("HEIC", data)
+            return ParsedImage("HEIC", data)
         length, kind = struct.unpack_from(">I4s", data, position)
         if length == 1:
             (length,) = struct.unpack_from(">Q", data, position + 8)

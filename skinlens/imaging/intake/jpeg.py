@@ -5,9 +5,10 @@ import struct
 
 from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake.color_spaces import adobe_rgb
-from skinlens.imaging.intake.container import MAX_ENTRIES, Container, ends_in_zeros
+from skinlens.imaging.intake.container import MAX_ENTRIES, ParsedImage, ends_in_zeros
 from skinlens.imaging.intake.exif import read_exif
 from skinlens.imaging.intake.sniffing import (
+    END_MARK_MISSING,
     ENDS_EARLY,
     MAX_DECODE_MB,
     TOO_MUCH_MEMORY,
@@ -34,7 +35,7 @@ _ARITHMETIC = frozenset({0xC9, 0xCA})
 _PROGRESSIVE = frozenset({0xC2, 0xCA})
 
 
-def walk_jpeg(data: bytes) -> Container:
+def walk_jpeg(data: bytes) -> ParsedImage:
     kept, exif, profile, position = [data[:2]], b"", dict[int, bytes](), 2
     notes, coding, frame, is_progressive = list[str](), "", b"", False
     reduction = 1
@@ -76,10 +77,10 @@ def walk_jpeg(data: bytes) -> Container:
     if not scans.complete(frame, progressive=is_progressive):
         raise damaged("JPEG", ENDS_EARLY)
     if not scans.has_end:
-        notes.append("The end mark of the file is missing; the whole picture is there.")
+        notes.append(END_MARK_MISSING)
     joined = b"".join(profile[number] for number in sorted(profile))
     facts = read_exif(exif)
-    return Container(
+    return ParsedImage(
         "JPEG",
         b"".join(kept),
         facts.orientation,

@@ -5,7 +5,7 @@ from math import prod
 
 from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake.directory import Directory
-from skinlens.imaging.intake.sniffing import check_size, damaged
+from skinlens.imaging.intake.sniffing import CONTRADICTORY, check_size, damaged
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, ROWS_PER_STRIP, PLANAR = 256, 257, 258, 259, 262, 277, 278, 284
 PREDICTOR, PALETTE_COLORS, TILE_WIDTH, TILE_HEIGHT, EXTRA_SAMPLES, SAMPLE_FORMAT = 317, 320, 322, 323, 338, 339
@@ -91,7 +91,7 @@ def layout_of(directory: Directory) -> Layout:
         raise _not_read(f"colors of kind {photometric}", "gray, RGB, palette, CMYK or YCbCr")
     channels = _CHANNELS[photometric]
     if not channels <= samples <= _MAX_SAMPLES:
-        raise damaged("TIFF", "its directory contradicts itself")
+        raise damaged("TIFF", CONTRADICTORY)
     if len({*bits}) > 1 or len({*formats}) > 1:
         raise _not_read("samples of several depths", "samples of one depth")
     is_tiled = TILES[0] in directory.entries
@@ -116,9 +116,9 @@ def layout_of(directory: Directory) -> Layout:
 
 def _check(layout: Layout, directory: Directory) -> None:
     if min(layout.segment_width_px, layout.segment_height_px) < 1:
-        raise damaged("TIFF", "its directory contradicts itself")
+        raise damaged("TIFF", CONTRADICTORY)
     if layout.segment_width_px * layout.segment_height_px > 4 * 50_000_000:
-        raise damaged("TIFF", "its directory contradicts itself")
+        raise damaged("TIFF", CONTRADICTORY)
     depths = {UNSIGNED: (1, 2, 4, 8, 12, 16, 32), SIGNED: (16, 32), FLOAT: (16, 32, 64)}
     if layout.bits not in depths.get(layout.sample_format, ()):
         kinds = {SIGNED: "signed ", FLOAT: "floating-point "}

@@ -5,16 +5,16 @@ import zlib
 
 from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake.color_spaces import ColorSpace, adobe_rgb, of_code_points, of_gamma
-from skinlens.imaging.intake.container import MAX_ENTRIES, Container
+from skinlens.imaging.intake.container import MAX_ENTRIES, ParsedImage
 from skinlens.imaging.intake.exif import Exif, read_exif
-from skinlens.imaging.intake.sniffing import ENDS_EARLY, MAX_PROFILE_BYTES, damaged, too_many
+from skinlens.imaging.intake.sniffing import END_MARK_MISSING, ENDS_EARLY, MAX_PROFILE_BYTES, damaged, too_many
 
 _TOLD_ONCE = frozenset({b"eXIf", b"iCCP", b"cICP", b"sRGB", b"gAMA", b"cHRM", b"acTL"})
 """Chunks that are read, each allowed once; a second would cost time and say nothing."""
 _END = struct.pack(">I4sI", 0, b"IEND", zlib.crc32(b"IEND"))
 
 
-def walk_png(data: bytes) -> Container:
+def walk_png(data: bytes) -> ParsedImage:
     kept, notes, position = [data[:8]], list[str](), 8
     depth, color_type = 8, 0
     told: dict[bytes, bytes] = {}
@@ -24,7 +24,7 @@ def walk_png(data: bytes) -> Container:
         if len(chunk) < 12 + length:
             if kind == b"IDAT" or all(one[4:8] != b"IDAT" for one in kept):
                 raise damaged("PNG", ENDS_EARLY)
-            notes.append("The end mark of the file is missing; the whole picture is there.")
+            notes.append(END_MARK_MISSING)
             kept.append(_END)
             break
         body = chunk[8:-4]
@@ -45,7 +45,7 @@ def walk_png(data: bytes) -> Container:
     facts = read_exif(told[b"eXIf"]) if b"eXIf" in told else Exif()
     profile, space = _color(told, facts)
     frames = max(1, *struct.unpack_from(">I", told[b"acTL"])) if b"acTL" in told else 1
-    return Container("PNG", b"".join(kept), facts.orientation, profile, space, frames, depth, tuple(notes))
+    return ParsedImage("PNG", b"".join(kept), facts.orientation, profile, space, frames, depth, tuple(notes))
 
 
 def _color(told: dict[bytes, bytes], facts: Exif) -> tuple[bytes | None, ColorSpace | None]:

@@ -36,7 +36,7 @@ class Raster:
 
 
 def of_image(image: Image.Image, bits: int) -> Raster:
-    """What Pillow decoded. ``bits`` per sample matters for mode ``I;16``."""
+    """Raster of an image that Pillow decoded. ``bits`` per sample matters for mode ``I;16``."""
 
     def rows(top: int, bottom: int) -> Image.Image:
         return image.crop((0, top, image.width, bottom))

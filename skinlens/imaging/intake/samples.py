@@ -31,7 +31,7 @@ from skinlens.imaging.intake.layout import (
     layout_of,
 )
 from skinlens.imaging.intake.raster import Raster
-from skinlens.imaging.intake.sniffing import MAX_DECODE_MB, TOO_MUCH_MEMORY, damaged
+from skinlens.imaging.intake.sniffing import CONTRADICTORY, MAX_DECODE_MB, TOO_MUCH_MEMORY, damaged
 from skinlens.imaging.intake.tiff import with_directory
 from skinlens.records import Array
 
@@ -43,7 +43,7 @@ _MODES = {(1, 0): "L", (1, 1): "La", (1, 2): "LA", (3, 0): "RGB", (3, 1): "RGBa"
 
 
 def read_tiff(picture: bytes) -> Raster:
-    """What a file of one directory holds. Raises UnreadableImage, and whatever the decoders raise on damaged bytes."""
+    """Samples of a file of one directory. Raises UnreadableImage, and whatever the decoders raise on damaged bytes."""
     directory = read_directory(picture, first_offset(picture))
     layout = layout_of(directory)
     is_simple = layout.bits == 8 and not layout.is_planar and layout.samples == layout.color_channels
@@ -56,7 +56,7 @@ def read_tiff(picture: bytes) -> Raster:
         raise UnreadableImage(TOO_MUCH_MEMORY)
     samples = _samples(_unpacked(picture, directory, layout) if layout.compression == LZW else picture)
     if samples.shape != (layout.height_px, layout.width_px, layout.samples):
-        raise damaged("TIFF", "its directory contradicts itself")
+        raise damaged("TIFF", CONTRADICTORY)
     if layout.photometric == PALETTE:
         return _of_palette(samples[..., 0], directory)
     return raster.of_samples(

@@ -21,7 +21,9 @@ MAX_DECODE_S = 5
 """Memory and processor time that one file may take, together with the photo that comes out."""
 
 ENDS_EARLY = "it ends before the picture is complete"
-"""For ``damaged``."""
+"""For ``damaged``, as is the next."""
+END_MARK_MISSING = "The end mark of the file is missing; the whole picture is there."
+CONTRADICTORY = "its directory contradicts itself"
 
 ACCEPTED = "JPEG, PNG, WebP, TIFF, BMP, HEIC or DICOM"
 

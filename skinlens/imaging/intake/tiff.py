@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake.color_spaces import adobe_rgb
-from skinlens.imaging.intake.container import Container
+from skinlens.imaging.intake.container import ParsedImage
 from skinlens.imaging.intake.directory import (
     MAX_NUMBERS,
     TYPE_BYTES,
@@ -17,7 +17,7 @@ from skinlens.imaging.intake.directory import (
 )
 from skinlens.imaging.intake.exif import is_adobe_rgb
 from skinlens.imaging.intake.layout import HEIGHT, PHOTOMETRIC, PLAIN, WIDTH, Layout, camera_raw, layout_of
-from skinlens.imaging.intake.sniffing import ENDS_EARLY, MAX_PROFILE_BYTES, damaged, too_many
+from skinlens.imaging.intake.sniffing import CONTRADICTORY, ENDS_EARLY, MAX_PROFILE_BYTES, damaged, too_many
 
 _SUBFILE, _SUB_DIRECTORIES, _ICC, _DNG_VERSION = 254, 330, 34675, 50706
 _MASK = 4
@@ -32,7 +32,7 @@ _LONG = 4
 _HEADER_BYTES = 8
 
 
-def walk_tiff(data: bytes) -> Container:
+def walk_tiff(data: bytes) -> ParsedImage:
     pages, top_level = _pages(data)
     if any(_DNG_VERSION in page.entries for page in pages):
         raise camera_raw()
@@ -49,7 +49,7 @@ def walk_tiff(data: bytes) -> Container:
     used, had_counts = _with_counts(data, replace(page, entries=tags), layout)
     if not had_counts:
         notes.append("The file does not say how long its parts are; that was worked out.")
-    return Container(
+    return ParsedImage(
         "TIFF",
         with_directory(data, used),
         orientation=page.orientation,
@@ -105,19 +105,19 @@ def _with_counts(data: bytes, page: Directory, layout: Layout) -> tuple[dict[int
         if entry.count > MAX_NUMBERS:
             raise too_many("TIFF", "strips", MAX_NUMBERS)
         if tag in _ONE_NUMBER and entry.count != 1:
-            raise damaged("TIFF", "its directory contradicts itself")
+            raise damaged("TIFF", CONTRADICTORY)
     if sum(entry.size for entry in page.entries.values()) > len(data):
-        raise damaged("TIFF", "its directory contradicts itself")
+        raise damaged("TIFF", CONTRADICTORY)
     offsets, counts = page.numbers(layout.tags[0]), page.numbers(layout.tags[1])
     needed = layout.segment_rows
     had_counts = layout.tags[1] in page.entries and any(counts)
     if not had_counts:
         counts = _counts(len(data), offsets, layout)
     if not len(offsets) == len(counts) >= len(needed) or not all(counts[: len(needed)]):
-        raise damaged("TIFF", "its directory contradicts itself")
+        raise damaged("TIFF", CONTRADICTORY)
     pairs = list(zip(offsets, counts, strict=True))[: len(needed)]
     if any(start < _HEADER_BYTES for start, _ in pairs):  # tifffile and libtiff read black there
-        raise damaged("TIFF", "its directory contradicts itself")
+        raise damaged("TIFF", CONTRADICTORY)
     if any(start + count > len(data) for start, count in pairs):
         raise damaged("TIFF", ENDS_EARLY)
     if layout.compression == PLAIN and any(

@@ -4,7 +4,7 @@ import struct
 
 from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake.color_spaces import adobe_rgb
-from skinlens.imaging.intake.container import MAX_ENTRIES, Container, ends_in_zeros
+from skinlens.imaging.intake.container import MAX_ENTRIES, ParsedImage, ends_in_zeros
 from skinlens.imaging.intake.exif import Exif, read_exif
 from skinlens.imaging.intake.sniffing import ENDS_EARLY, MAX_DECODE_MB, TOO_MUCH_MEMORY, check_size, damaged, too_many
 
@@ -15,7 +15,7 @@ _PADDING = 64
 """Zero bytes at the end of coded pixels that are none."""
 
 
-def walk_webp(data: bytes) -> Container:
+def walk_webp(data: bytes) -> ParsedImage:
     facts, frames, profile, position, entries = Exif(), 0, None, 12, 0
     end = min(len(data), 8 + struct.unpack_from("<I", data, 4)[0])
     seen = set[bytes]()
@@ -43,7 +43,7 @@ def walk_webp(data: bytes) -> Container:
         seen.add(kind)
         position += 8 + length + length % 2
     space = adobe_rgb() if facts.is_adobe_rgb else None
-    return Container("WebP", data, facts.orientation, profile, space, max(1, frames))
+    return ParsedImage("WebP", data, facts.orientation, profile, space, max(1, frames))
 
 
 def _check(width_px: int, height_px: int) -> None:

@@ -146,7 +146,7 @@ class _Noise:
         os.close(end)
 
     def read(self) -> str:
-        """What came since the last time."""
+        """Bytes that came since the last time."""
         try:
             return os.read(self._pipe, 65_536).decode(errors="replace") if os.name == "posix" else ""
         except BlockingIOError:

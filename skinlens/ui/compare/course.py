@@ -21,15 +21,14 @@ from skinlens.inference.classifier import Classifier
 from skinlens.records import Photo
 from skinlens.store import CaseStore
 from skinlens.ui.components import viewer
-from skinlens.ui.components.figures import calm
+from skinlens.ui.components.figures import STATIC, calm
+from skinlens.ui.components.text import plain
 from skinlens.ui.components.viewer import Panel
-from skinlens.ui.components.words import plain
 from skinlens.ui.state import cache
 
 BLUE, GREY = "#4289b8", "#7f8d92"
 LEAST_POINTS = 2
 """Visits from which a chart says more than its sentence."""
-CONFIG = {"displayModeBar": False}
 DAY_MS = 24 * 60 * 60 * 1000
 FEW_DAYS = 6
 """Up to so many days from the first visit to the last, each has its own mark on the axis."""
@@ -43,7 +42,7 @@ OVER_VIEWS = (
 
 @dataclass(frozen=True, eq=False)
 class Overlaid:
-    """How two photos lie over each other, and the later one in the frame of the earlier."""
+    """Overlay of two photos, the later one in the frame of the earlier."""
 
     registration: Registration
     later: Photo | None
@@ -57,9 +56,9 @@ def trend(store: CaseStore, lesion_id: int) -> None:
     if len(course.points) < LEAST_POINTS:
         return
     model = cache.installed()
-    if model is not None and course.model == model.engine.stamp:
+    if model is not None and course.model == model.engine.model_ref:
         course = with_views(course, _over_views(store, model, course))
-    st.plotly_chart(chart(course), config=CONFIG, key="course", alt=trend_words(course))
+    st.plotly_chart(chart(course), config=STATIC, key="course", alt=trend_words(course))
     if any(point.over_views for point in course.line):
         st.caption(OVER_VIEWS)
 
@@ -70,7 +69,7 @@ def _over_views(store: CaseStore, classifier: Classifier, course: MelanomaTrend)
     with st.spinner("Computing how far the views lie apart …", show_time=True):
         for point in course.line[-MOST_SPREAD:]:
             with suppress(StoreError, CaseNotFound):  # the page names the photo that is missing
-                key = f"{store.home} {point.visit_id} {classifier.engine.stamp.sha256}"
+                key = f"{store.home} {point.visit_id} {classifier.engine.model_ref.sha256}"
                 ranges[point.visit_id] = _range_of(key, store, classifier, point.visit_id)
     return ranges
 

@@ -6,21 +6,23 @@ import streamlit as st
 
 from skinlens.case_record import CaseRecord
 from skinlens.explain import METHODS
-from skinlens.explain.overlay import LEGEND
 from skinlens.followup.words import visit_days
-from skinlens.formatting import Unit, entered_length
+from skinlens.formatting import Unit, entered_length, percent
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.labels import BY_CODE, CODES, MELANOMA
 from skinlens.records import Case, Explanation, Method, Prediction, Target, Visit
 from skinlens.store import CaseStore
 from skinlens.ui.compare import course
 from skinlens.ui.components import viewer, widgets
+from skinlens.ui.components.text import plain
 from skinlens.ui.components.viewer import Panel
-from skinlens.ui.components.words import diagnosis_name, impression_name, name, percent, plain
 from skinlens.ui.state import cache
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import maps
-from skinlens.wording import UNRELIABLE_BRIEFLY
+from skinlens.wording.maps import over_photo
+from skinlens.wording.naming import diagnosis_name, impression_name, name
+from skinlens.wording.quality import UNRELIABLE_BRIEFLY
+from skinlens.wording.verdict import top_change
 
 NOTABLE = 0.05
 """Change of a probability from which a class is named; two photos of one lesion differ by as much without a change."""
@@ -41,7 +43,7 @@ def compare(store: CaseStore, opened: OpenCase, stored: Case) -> None:
     """Two visits of the open case's lesion, the earlier one on the left: at first the open one and the last before it,
     or the next after it.
     """
-    st.header("Visits of this lesion")
+    st.header("Follow-up comparison")
     all_visits = {visit.id: visit for visit in store.visits_of_lesion(stored.lesion.id)}
     if len(all_visits) < 2:
         st.markdown(
@@ -115,7 +117,7 @@ def _changes(before: Visit, after: Visit) -> None:
 
 
 def not_comparable(before: Visit, after: Visit) -> str:
-    """Why the probabilities of two visits say nothing of a change; empty where they can be compared."""
+    """Reason why the probabilities of two visits say nothing of a change; empty where they can be compared."""
     strange = [visit for visit in (before, after) if not visit.quality.reliable]
     if strange:
         days = " and ".join(f"{visit.taken_on} (case {visit.id})" for visit in strange)
@@ -128,16 +130,12 @@ def not_comparable(before: Visit, after: Visit) -> str:
 
 
 def changes_in_words(before: Prediction, after: Prediction) -> list[str]:
-    """What became of melanoma, of the most probable class, and of every other that changed by ``NOTABLE`` or more.
+    """Change of melanoma, of the most probable class, and of every other that changed by ``NOTABLE`` or more.
 
     Both are of one model.
     """
     sentences = [f"{_change(MELANOMA, before, after)}{_threshold_crossed(before, after)}."]
-    first, last = before.top.code, after.top.code
-    if first == last:
-        sentences.append(f"The most probable class is the same: {BY_CODE[last].name}.")
-    else:
-        sentences.append(f"The most probable class was {BY_CODE[first].name}, and now is {BY_CODE[last].name}.")
+    sentences.append(top_change(before.top.code, after.top.code))
     notable = [code for code in CODES if abs(after.prob(code) - before.prob(code)) >= NOTABLE and code != MELANOMA]
     notable.sort(key=lambda code: -abs(after.prob(code) - before.prob(code)))
     return sentences + [f"{_change(code, before, after)}." for code in notable]
@@ -165,7 +163,7 @@ def _threshold_crossed(before: Prediction, after: Prediction) -> str:
 
 
 def _pictures(before: CaseRecord, after: CaseRecord) -> None:
-    explained = {one.label for seen in (before, after) for one in seen.explanations if not one.target.against}
+    explained = {one.label for seen in (before, after) for one in seen.explanations if not one.target.contrast_with}
     codes = [code for code in CODES if code in explained]
     names = _names(before, after)
     panels = [_photo_panel(one, names) for one in (before, after)]
@@ -195,7 +193,7 @@ def _pictures(before: CaseRecord, after: CaseRecord) -> None:
 
 
 def sizes_known(before: CaseRecord, after: CaseRecord, unit: Unit) -> str:
-    """How much skin each photo shows, or that it is not known."""
+    """Width of skin that each photo shows, or that it is not known."""
     first, second = (one.visit.clinical.field_width_mm for one in (before, after))
     if first and second:
         widths = f"{entered_length(first, unit)} and {entered_length(second, unit)}"
@@ -228,7 +226,7 @@ def map_panels(method: Method, code: str, before: CaseRecord, after: CaseRecord)
     for one, made, gain in zip((before, after), pair, gains or (1.0, 1.0), strict=True):
         day = names[one.visit.id]
         title = f"{day}: {METHODS[method].title}"
-        alt = f"{METHODS[method].title} map for {BY_CODE[code].name} over the photo of {day}. {LEGEND}."
+        alt = over_photo(METHODS[method].title, BY_CODE[code].name, f"the photo of {day}")
         note = "" if made else f"No {METHODS[method].title} map is kept for {BY_CODE[code].name}."
         panels.append(
             Panel(
@@ -248,7 +246,7 @@ def map_panels(method: Method, code: str, before: CaseRecord, after: CaseRecord)
 
 
 def common_scale(first: Explanation | None, second: Explanation | None) -> tuple[float, float] | None:
-    """What each map is to be multiplied with, so that 1 is the larger peak of the two; the larger gets 1.
+    """Factor of each map, so that 1 is the larger peak of the two; the larger gets 1.
 
     A map comes with its own peak at 1 and keeps the unscaled ``peak`` beside it. Peaks are amounts of one kind only
     where the model and, but for the seed, the settings are the same; otherwise, and without any heat, None.

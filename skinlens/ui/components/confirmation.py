@@ -1,11 +1,11 @@
-"""What became of a save, shown beside the button that was pressed."""
+"""Confirmation of a save, beside the button that was pressed."""
 
 import time
 
 import streamlit as st
 
 from skinlens.errors import SkinLensError
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 
 _KEY = "confirmation"
 SHOWN_S = 10.0

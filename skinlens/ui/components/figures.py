@@ -6,38 +6,12 @@ from typing import Any
 import plotly.graph_objects as go
 
 from skinlens.labels import BY_CODE
-from skinlens.ui.components.words import name
+from skinlens.wording.naming import name
 
+STATIC = {"displayModeBar": False, "scrollZoom": False}
+"""Streamlit's ``config`` of every chart: no tools over it, and the page scrolls over it."""
 RISK_COLORS = {"malignant": "#c9552b", "pre-malignant": "#d9991e", "benign": "#4289b8"}
 RISK_PATTERNS = {"malignant": "", "pre-malignant": "/", "benign": "|"}
-HEADLINES = {
-    "balanced_accuracy": "Balanced accuracy",
-    "accuracy": "Accuracy",
-    "macro_f1": "Macro F1",
-    "weighted_f1": "Weighted F1",
-    "macro_auc": "AUC, mean of the classes",
-    "melanoma_auc": "AUC, melanoma",
-    "ece": "Calibration error",
-}
-EXPLAINED = {
-    "balanced_accuracy": "mean of the sensitivity per class: rare classes count as much as moles",
-    "accuracy": "share of all photos whose most probable class is right: mostly about moles, which most photos show",
-    "macro_f1": "balance of finding each class and of being right when naming it",
-    "weighted_f1": "the same, but each class counts by its photos: mostly about moles",
-    "macro_auc": "how well probabilities rank a class above the others; 0.5 is chance, 1 is perfect",
-    "melanoma_auc": "the same for melanoma alone",
-    "ece": "how far stated probabilities lie from what happened; 0 is best",
-}
-
-
-def interval(figure: Mapping[str, float | None] | None) -> str:
-    """A value with its 95 % interval; None where it was not measured."""
-    if figure is None:
-        return "not measured"
-    value, low, high = figure["value"], figure["low"], figure["high"]
-    if value is None:
-        return "not measurable"
-    return f"{value:.3f}" if low is None or high is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 
 def recall_chart(measured: Mapping[str, Any]) -> go.Figure:

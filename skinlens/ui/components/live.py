@@ -25,4 +25,4 @@ def _draw(opened: OpenCase, part: Callable[[], None], waits: Callable[[], bool],
 
 def busy() -> bool:
     """Whether the session waits for a map or a check."""
-    return session.desk().busy
+    return session.queue().busy

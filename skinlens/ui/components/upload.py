@@ -1,4 +1,4 @@
-"""How a photo gets in: the upload field and the drawn example. Trouble is a sentence; the open case stays."""
+"""Photo upload: the upload field and the drawn example. Trouble is a sentence; the open case stays."""
 
 from typing import NoReturn
 
@@ -7,8 +7,10 @@ import streamlit as st
 from skinlens import pipeline
 from skinlens.case_record import Analysis
 from skinlens.errors import UnreadableImage
-from skinlens.ui.components.words import plain
+from skinlens.imaging.intake.sniffing import ACCEPTED
+from skinlens.ui.components.text import plain
 from skinlens.ui.state import cache, session, tabs
+from skinlens.wording.maps import EXAMPLE_NOTE
 
 _TAKEN = "upload_just_taken"
 
@@ -17,7 +19,7 @@ def field() -> None:
     """The upload field; a photo that is read becomes the open case, and the field is empty again."""
     round_ = st.session_state.setdefault("uploads", 0)
     file = st.file_uploader(
-        "Photo of one lesion: JPEG, PNG, WebP, TIFF, BMP, HEIC or DICOM",
+        f"Photo of one lesion: {ACCEPTED}",
         key=f"upload-{round_}",
         help="At most 25 MB. The file's name and its hidden data (place, camera, owner) are not stored.",
     )
@@ -37,7 +39,7 @@ def field() -> None:
 
 def example_button() -> None:
     """The drawn lesion, for a look around without a photo."""
-    if st.button("Try the example", help="A lesion drawn by the program: synthetic, not a patient."):
+    if st.button("Try the example", help=EXAMPLE_NOTE):
         with st.spinner("Drawing the example …"):
             analysis = pipeline.example(cache.classifier())
         _take(analysis)

@@ -8,17 +8,19 @@ from html import escape
 import streamlit as st
 
 from skinlens.clock import today
-from skinlens.formatting import duration
+from skinlens.formatting import duration, percent
 from skinlens.labels import DIAGNOSES, LABELS, MELANOMA, Label
 from skinlens.records import Prediction, QualityReport
 from skinlens.report.text import PLACEHOLDER, not_printed
 from skinlens.store import FIRST_BIRTH_YEAR, CaseStore, NewLesion, NewPatient
-from skinlens.ui.components.words import RISK_SIGNS, diagnosis_name, impression_name, name, percent, plain
+from skinlens.ui.components.text import RISK_SIGNS, plain
 from skinlens.ui.forms import numbers
 from skinlens.ui.forms.numbers import Expected
 from skinlens.ui.state import cache
 from skinlens.ui.state.open_case import OpenCase
-from skinlens.wording import check_words, cutoff_promise, verdict_line
+from skinlens.wording.naming import diagnosis_name, impression_name, name
+from skinlens.wording.quality import NOT_CHECKED, check_words, not_met
+from skinlens.wording.verdict import cutoff_promise, verdict_line
 
 TOP = 3
 """Classes that are shown at once; the others are folded."""
@@ -51,11 +53,11 @@ def quality(report: QualityReport) -> None:
     """The verdict, what to do about it, and the checks behind it."""
     if report.failed:
         advice = "\n".join(f"- {check.advice}" for check in report.failed)
-        st.warning(f"**Photo quality: {len(report.failed)} of {len(report.checks)} checks not met**\n\n{advice}")
+        st.warning(f"**{not_met(report)}**\n\n{advice}")
     elif report.checks:
         st.success(f"**Photo quality: good.** All {len(report.checks)} checks are met.")
     else:
-        st.info("The quality of this photo was not checked.")
+        st.info(NOT_CHECKED)
         return
     with st.expander("Quality measurements"):
         rows = [(*check_words(check), "met" if check.passed else "not met") for check in report.checks]
@@ -122,7 +124,7 @@ def model_line(opened: OpenCase) -> None:
 
 
 def problems(sentences: Iterable[str]) -> None:
-    """What of a case could not be read."""
+    """List of the parts of a case that could not be read."""
     for sentence in sentences:
         st.warning(plain(sentence))
 
@@ -151,7 +153,7 @@ def choose_diagnosis(
 
 @dataclass(frozen=True)
 class Entered:
-    """What stands in a number's field."""
+    """Value of a number's field."""
 
     value: float | None
     """None: nothing, or nothing that can be read."""
@@ -207,7 +209,7 @@ def birth_year(first: int | None = None, key: str | None = None) -> Entered:
 
 
 def unprintable(typed: Mapping[str, str], *entries: object) -> None:
-    """What of these fields the report cannot print, as soon as it is typed; nothing where all of it can be.
+    """Warning of characters that the report cannot print, as soon as they are typed; nothing where all of it can be.
 
     ``entries``: patient or lesion as typed, whose texts are looked at too.
     """
@@ -273,5 +275,5 @@ def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def steps(sentences: Iterable[str]) -> None:
-    """What to do first, second, third."""
+    """Numbered steps."""
     st.html(f'<ol class="sl-steps">{"".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)}</ol>')

@@ -8,7 +8,8 @@ import streamlit as st
 
 from skinlens.errors import Conflict
 from skinlens.records import Sex
-from skinlens.ui.components.words import SEXES, diagnosis_name, plain
+from skinlens.ui.components.text import plain
+from skinlens.wording.naming import SEXES, diagnosis_name
 
 Value = object
 """Of a field: a text, a number, a choice, or a part of a record."""
@@ -42,7 +43,7 @@ class Difference:
 
     @property
     def proposed(self) -> Choice | None:
-        """What holds if only one side changed the field; None where both did: then nobody may guess."""
+        """Value that holds if only one side changed the field; None where both did: then nobody may guess."""
         if self.mine == self.read:
             return "stored"
         return "mine" if self.stored == self.read else None
@@ -79,7 +80,7 @@ class Pending:
 def pending(
     conflict: Conflict, read: Mapping[str, Value], mine: Mapping[str, Value], *, sign: bool = False, signer: str = ""
 ) -> Pending:
-    """What a refused write is held as. ``read`` has the fields as they were when they were shown."""
+    """Refused write, held until it is settled. ``read`` has the fields as they were when they were shown."""
     differences = tuple(
         Difference(field, read.get(field), stored, wanted) for field, (stored, wanted) in conflict.fields.items()
     )

@@ -5,10 +5,12 @@ from collections.abc import Callable
 import streamlit as st
 
 from skinlens.errors import SkinLensError
+from skinlens.formatting import counted
 from skinlens.records import Case, Patient
 from skinlens.store import CaseStore
-from skinlens.ui.components.words import plain, site
+from skinlens.ui.components.text import plain
 from skinlens.ui.state import erasure, session
+from skinlens.wording.naming import site
 
 _TYPED, _NOT_CONFIRMED = "case_erase_typed", "case_erase_problem"
 
@@ -32,7 +34,7 @@ def case(store: CaseStore, stored: Case, leave: Callable[[], None]) -> None:
 @st.dialog("Delete the patient?")
 def patient(store: CaseStore, whom: Patient, visits: int, leave: Callable[[], None]) -> None:
     """The same for a patient with all visits, once the patient ID was typed."""
-    cases = "1 case" if visits == 1 else f"{visits} cases"
+    cases = counted(visits, "case")
     st.markdown(
         f"Patient {plain(whom.pseudonym)} will be erased, with {cases}: all photos, maps, "
         "results, diagnoses, notes, places on the body map, and the audit log. "

@@ -10,13 +10,13 @@ _SYMBOLS: dict[Unit, str] = {"mm": "mm", "inch": "in"}
 
 
 def expected(unit: Unit) -> Expected:
-    """What its field takes in that unit."""
+    """Range of the field in that unit."""
     low, high = (_rounded(limit, unit) for limit in FIELD_WIDTH_MM)
     return Expected(low, high, _SYMBOLS[unit])
 
 
 def text(mm: float | None, unit: Unit) -> str:
-    """How it stands in the field; empty where it is not known."""
+    """Text in the field; empty where it is not known."""
     return "" if mm is None else shown(_rounded(mm, unit))
 
 

@@ -1,4 +1,4 @@
-"""What a clinician chooses: settings of the maps, filters of the history."""
+"""Map settings and case filters: settings of the maps, filters of the history."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,10 +12,10 @@ from skinlens.records import Method
 from skinlens.store import CaseQuery, CaseStore
 from skinlens.ui.components import widgets
 from skinlens.ui.components.widgets import Entered
-from skinlens.ui.components.words import STATUSES, diagnosis_name, name
 from skinlens.ui.forms.numbers import Expected
 from skinlens.ui.state import address, session
 from skinlens.ui.state.open_case import OpenCase
+from skinlens.wording.naming import STATUSES, diagnosis_name, name
 
 PAGE_SIZE = 12
 
@@ -77,7 +77,7 @@ ANY = "any"
 
 
 def filters(store: CaseStore) -> CaseQuery:
-    """What the list of visits is asked for, but for the chips and the page."""
+    """Filters of the list of visits, but for the chips and the page."""
     text, order, more = st.columns([5, 3, 2], vertical_alignment="bottom")
     orders = list(_SORTS)
     address.seed("q", "")

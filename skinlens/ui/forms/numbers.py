@@ -11,7 +11,7 @@ _GROUPED = re.compile(r"-?[1-9][0-9]{0,2}[.,][0-9]{3}")
 
 @dataclass(frozen=True)
 class Expected:
-    """What a field takes."""
+    """Range and form of a number's field."""
 
     low: float
     high: float

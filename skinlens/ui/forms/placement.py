@@ -1,4 +1,4 @@
-"""Which patient and which lesion a photo belongs to: chosen by pseudonym and by picture, never guessed."""
+"""Patient and lesion that a photo belongs to: chosen by pseudonym and by picture, never guessed."""
 
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -7,14 +7,17 @@ from html import escape
 
 import streamlit as st
 
+from skinlens.formatting import counted
 from skinlens.records import BodyPosition, Case, Lesion, Patient, Visit
 from skinlens.store import CaseRow, CaseStore, NewLesion, NewPatient
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import SEXES, plain, site
+from skinlens.ui.components.text import plain
 from skinlens.ui.forms import site_form, sites
 from skinlens.ui.forms.site_form import Where
 from skinlens.ui.state import session
 from skinlens.ui.state.next_photo import NextPhoto
+from skinlens.wording.maps import latest_photo
+from skinlens.wording.naming import SEXES, site
 
 NEW, KNOWN, NONE = "New patient", "Existing patient", "No patient"
 NEW_LESION = 0
@@ -27,7 +30,7 @@ Key = Callable[[str], str]
 
 @dataclass(frozen=True)
 class Placement:
-    """What was chosen so far; complete where nothing is missing."""
+    """Patient and lesion chosen so far; complete where nothing is missing."""
 
     patient: NewPatient | int | None
     lesion: NewLesion | int | None
@@ -192,10 +195,10 @@ def alike(first: str, second: str) -> bool:
 
 
 def described(patient: Patient) -> str:
-    """What else is stored of a patient."""
+    """Further data of a stored patient."""
     sex = "sex not recorded" if patient.sex == "unknown" else SEXES[patient.sex]
     born = f"born in {patient.birth_year}" if patient.birth_year else "birth year not recorded"
-    return f"{sex}, {born}{' or before' * patient.born_earlier}"
+    return f"{sex}, {born}{' or before' * patient.birth_year_is_upper_bound}"
 
 
 def _composed(pseudonym: str) -> str:
@@ -249,10 +252,10 @@ def _pick(
 def _card(lesion: Lesion, visits: Sequence[Visit], pictures: dict[int, bytes]) -> str:
     picture = pictures.get(visits[-1].id, b"") if visits else b""
     where = site(lesion.body_site, lesion.remark)
-    photos = "1 photo" if len(visits) == 1 else f"{len(visits)} photos"
+    photos = counted(len(visits), "photo")
     latest = f", the latest of {visits[-1].taken_on}" if visits else ""
     return (
-        f"{widgets.thumbnail(picture, f'Latest photo of lesion {lesion.id}, {where}')}"
+        f"{widgets.thumbnail(picture, latest_photo(lesion.id, where))}"
         f'<div class="sl-card"><b>{escape(where)}</b><br>{photos}{latest}</div>'
     )
 
@@ -273,7 +276,7 @@ def put_on_map(store: CaseStore, case: Case, chosen: Placement) -> None:
 
 
 def same_photo(found: Sequence[CaseRow], placement: Placement) -> str:
-    """What is amiss where this very photo is stored already; ``found`` are the cases that hold it, at least one."""
+    """Warning where this very photo is stored already; ``found`` are the cases that hold it, at least one."""
     same_lesion = [row for row in found if row.lesion_id == placement.lesion]
     others = [row for row in found if row.patient_id != placement.patient]
     named = ", ".join(

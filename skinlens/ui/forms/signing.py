@@ -1,4 +1,4 @@
-"""Who signs a case, or amends a signed one: chosen from the names of the settings, or typed."""
+"""Signer of a case, or of an amendment: chosen from the names of the settings, or typed."""
 
 import streamlit as st
 
@@ -48,7 +48,7 @@ def choose(store: CaseStore, *, draft: bool, key: str = "signing_name", label: s
 
 
 def missing(store: CaseStore, signer: str, *, draft: bool = True) -> str:
-    """Why a case cannot be signed, or amended, like this; empty where it can.
+    """Reason why a case cannot be signed, or amended, like this; empty where it can.
 
     Without a list a name is not asked for to sign; an amendment always needs one.
     """
@@ -60,7 +60,7 @@ def missing(store: CaseStore, signer: str, *, draft: bool = True) -> str:
 
 
 def refused(signer: str) -> str:
-    """Why a name cannot be kept; empty where it can."""
+    """Reason why a name cannot be stored; empty where it can."""
     try:
         optional_line(signer, "name of who signs")
     except InvalidEntry as error:

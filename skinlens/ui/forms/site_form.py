@@ -10,7 +10,7 @@ from skinlens.records import BodyPosition
 from skinlens.store import NewLesion
 from skinlens.ui.components import bodymap, widgets
 from skinlens.ui.components.bodymap import Spot
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.forms import sites
 
 SITE = "Body site and side"
@@ -19,7 +19,7 @@ EXACT = "Exact location (optional)"
 
 @dataclass(frozen=True)
 class Where:
-    """What was given so far."""
+    """Site given so far."""
 
     lesion: NewLesion
     position: BodyPosition | None = None

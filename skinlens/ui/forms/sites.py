@@ -1,4 +1,4 @@
-"""Where a lesion is, in words: the body sites with their sides as one list, and what of it is stored and read back.
+"""Body site of a lesion, in words: the body sites with their sides as one list, and what of it is stored and read back.
 
 A lesion keeps the site as it stands in the list ("forearm"), and in its remark the side and the exact location ("left,
 below the elbow"). What was typed freely by an earlier version is shown as it was typed, until somebody chooses anew.
@@ -7,7 +7,7 @@ below the elbow"). What was typed freely by an earlier version is shown as it wa
 from skinlens.records import BodyPosition
 from skinlens.store import NewLesion
 from skinlens.ui.components.bodymap import Region
-from skinlens.ui.components.words import BODY_SITES
+from skinlens.wording.naming import BODY_SITES
 
 OTHER = "other site"
 """Its exact location is needed."""
@@ -49,7 +49,7 @@ def chosen(choice: str | None, exact: str = "") -> NewLesion:
 
 
 def missing(lesion: NewLesion) -> tuple[str, ...]:
-    """What is needed and not given, in words."""
+    """Parts that are needed and not given, in words."""
     if not lesion.body_site:
         return ("a body site",)
     return ("the exact location, for another site",) if lesion == NewLesion(OTHER, "") else ()

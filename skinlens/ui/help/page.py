@@ -27,7 +27,7 @@ TERMS: Mapping[str, str] = {
     "Unfamiliar image": "The photo differs from all that the model was trained on. Its result then means nothing.",
     "Grad-CAM": "Map of the patterns inside the network that raised the score of a class.",
     "Score-CAM": "Map of what must stay visible for the score to stay high; found by covering the rest.",
-    "LIME": "Map of the areas whose masking lowers the score most; found by many trials.",
+    "LIME": "Map of the areas whose masking lowers the score most; found on many masked copies.",
     "Compare with": "The maps then show what speaks for one class and not for the other: what tells the two apart.",
     "Sensitivity, specificity": "Share of the melanomas above the cut-off; share of the other lesions below it.",
     "Predictive values": "Share of true melanomas among the flagged lesions, and of other lesions among the rest. They "

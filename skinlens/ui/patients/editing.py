@@ -10,9 +10,10 @@ from skinlens.errors import Conflict, SkinLensError
 from skinlens.records import Lesion, Patient, Sex
 from skinlens.store import CaseStore
 from skinlens.ui.components import confirmation, widgets
-from skinlens.ui.components.words import SEXES, plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.forms import conflicts, site_form
 from skinlens.ui.forms.conflicts import Value
+from skinlens.wording.naming import SEXES
 
 _STATE = "patient_editing"
 """What is being edited, and the record as it was when its form was opened."""

@@ -9,17 +9,19 @@ import streamlit as st
 
 from skinlens.followup.trend import melanoma_trend
 from skinlens.followup.words import trend_words
-from skinlens.formatting import percent
+from skinlens.formatting import counted, percent
 from skinlens.records import Lesion, Patient, Visit
 from skinlens.store import CaseStore
 from skinlens.ui.components import bodymap, confirmation, widgets
 from skinlens.ui.components.bodymap import Pin, Verdict, place_words
 from skinlens.ui.components.bodymap.regions import region_of
-from skinlens.ui.components.words import site
 from skinlens.ui.patients import editing, placing
 from skinlens.ui.state import address, next_photo, session
 from skinlens.ui.state.next_photo import NextPhoto
-from skinlens.wording import UNRELIABLE_BRIEFLY, side_of_cutoff
+from skinlens.wording.maps import latest_photo
+from skinlens.wording.naming import site
+from skinlens.wording.quality import UNRELIABLE_BRIEFLY
+from skinlens.wording.verdict import side_of_cutoff
 
 PAGE_SIZE = 15
 """Lesions that are listed at once: a longer list is turned in pages, and follows the lesion that is chosen."""
@@ -147,13 +149,13 @@ def _sheet_key(patient: Patient) -> str:
 
 def _told(one: Shown, picture: bytes, *, is_chosen: bool) -> None:
     """Number, photo, site, verdict, course and place."""
-    alt = f"Latest photo of lesion {one.number}, {one.where}"
+    alt = latest_photo(one.number, one.where)
     photo = widgets.thumbnail(picture, alt) if picture else ""
     sign = f"{one.number}?" if one.verdict == "unreliable" else f"{one.number}"
     look = f"sl-pin sl-{one.verdict}{' sl-unsigned' * one.unsigned}{' sl-chosen' * is_chosen}"
     course = f"{place_words(one.lesion.position)}."
     if one.latest:
-        count = f"{len(one.visits)} {'visit' if len(one.visits) == 1 else 'visits'}, last on {one.latest.taken_on}."
+        count = f"{counted(len(one.visits), 'visit')}, last on {one.latest.taken_on}."
         course = f"{count} {trend_words(melanoma_trend(one.visits))} {course}"
     st.html(
         f'<div class="sl-lesion">{photo}<div><span class="{look}">{sign}</span> <b>{escape(one.where)}</b>'

@@ -7,15 +7,17 @@ import streamlit as st
 
 from skinlens.clock import today
 from skinlens.errors import CaseNotFound
+from skinlens.formatting import counted
 from skinlens.store import CaseStore, PatientQuery, PatientRow
 from skinlens.store.patient_list import PatientSort
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import open_recall_words, plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.forms import placement
 from skinlens.ui.patients import editing
 from skinlens.ui.patients import patient as patient_page
 from skinlens.ui.shell import frame
 from skinlens.ui.state import address, next_photo, session
+from skinlens.wording.naming import open_recall_words
 
 PAGE_SIZE = 20
 CHIPS = ("Suspicious for melanoma", "Unsigned", "Recall due")
@@ -73,7 +75,7 @@ def _list(store: CaseStore) -> None:
     if not found.total:
         _nothing(asked=bool(words.strip() or chips))
         return
-    st.markdown(f"**{found.total:,} {'patient' if found.total == 1 else 'patients'}**")
+    st.markdown(f"**{counted(found.total, 'patient')}**")
     _rows(found.rows)
     if sheets > 1:
         widgets.pages("sheet", sheets, sheet)
@@ -106,20 +108,16 @@ def _rows(rows: Sequence[PatientRow]) -> None:
 def counts(row: PatientRow) -> tuple[str, ...]:
     """Lesions, visits, and the last visit."""
     last = f"Last visit {row.last_visit_on}" if row.last_visit_on else "No visit yet"
-    return f"{_count(row.lesions, 'lesion')}, {_count(row.visits, 'visit')}", last
+    return f"{counted(row.lesions, 'lesion')}, {counted(row.visits, 'visit')}", last
 
 
 def flags(row: PatientRow, day: str) -> tuple[str, ...]:
-    """What waits; ``day``: today, as an ISO date."""
+    """Flags of a patient; ``day``: today, as an ISO date."""
     said = []
     if row.suspicious:
-        said.append(f"▲ {_count(row.suspicious, 'lesion')} suspicious for melanoma")
+        said.append(f"▲ {counted(row.suspicious, 'lesion')} suspicious for melanoma")
     if row.unsigned:
-        said.append(f"{_count(row.unsigned, 'visit')} not signed")
+        said.append(f"{counted(row.unsigned, 'visit')} not signed")
     if recall := open_recall_words(row.recall_on, day):
         said.append(f"{recall[:1].upper()}{recall[1:]}")
     return tuple(said)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"

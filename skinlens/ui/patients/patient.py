@@ -6,17 +6,19 @@ import streamlit as st
 
 from skinlens.clinical import PHOTOTYPES, PLANS
 from skinlens.clock import today
+from skinlens.formatting import percent
 from skinlens.labels import MELANOMA
 from skinlens.records import Patient
 from skinlens.store import CaseQuery, CaseRow, CaseStore
 from skinlens.ui.components import confirmation, widgets
-from skinlens.ui.components.words import STATUSES, diagnosis_name, name, percent, plain, recall_words, site
+from skinlens.ui.components.text import plain, recall_words
 from skinlens.ui.forms import erase_dialogs, placement
 from skinlens.ui.patients import editing, lesions
 from skinlens.ui.shell import frame
 from skinlens.ui.state import address, next_photo, session
 from skinlens.ui.state.next_photo import NextPhoto
-from skinlens.wording import UNRELIABLE_BRIEFLY
+from skinlens.wording.naming import STATUSES, diagnosis_name, name, site
+from skinlens.wording.quality import UNRELIABLE_BRIEFLY
 
 MOST_VISITS = 500
 

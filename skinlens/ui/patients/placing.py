@@ -10,18 +10,19 @@ from skinlens.records import BodyPosition, Lesion, Patient
 from skinlens.store import CaseStore, NewLesion
 from skinlens.ui.components.bodymap import Region, Spot
 from skinlens.ui.components.bodymap.regions import VIEWS, region_of
-from skinlens.ui.components.words import plain, site
+from skinlens.ui.components.text import plain
 from skinlens.ui.forms import sites
 from skinlens.ui.state import address, next_photo, session
+from skinlens.ui.state.draft_cache import new_token
 from skinlens.ui.state.next_photo import NextPhoto
-from skinlens.ui.state.unsaved import new_token
+from skinlens.wording.naming import site
 
 _DONE, _BEGIN, _NEW, _PROBLEM = "map_done", "map_begin", "map_new", "map_problem"
 
 
 @dataclass(frozen=True)
 class Done:
-    """What was just changed on the map, and what it takes to undo it."""
+    """Last change on the map, with its undo."""
 
     lesion_id: int
     before: BodyPosition | None

@@ -9,7 +9,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from skinlens.impact import CutOff, Impact
+from skinlens.formatting import rounded_percent
+from skinlens.impact import MISSED, CutOff, Impact
 from skinlens.ui.components.figures import calm, short
 
 BLUE, ORANGE, GRAY = "#4289b8", "#c9552b", "#7f8d92"
@@ -20,7 +21,7 @@ Entry = Mapping[str, Any]
 
 
 def reliability(bins: Sequence[Entry]) -> go.Figure:
-    """What was stated against what happened; on the dashed line both are the same."""
+    """Reliability diagram of stated against observed frequency; on the dashed line both are the same."""
     figure = go.Figure()
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dash", "color": GRAY}, name="as stated", hoverinfo="skip"
@@ -56,7 +57,7 @@ def cut_offs(table: Entry) -> go.Figure:
             line={"color": color, "dash": dash},
             marker={"symbol": symbol, "size": 8},
             name=key,
-            hovertemplate=f"{key} %{{y:.3f}} at %{{x:.3f}}<extra></extra>",
+            hovertemplate="%{fullData.name} %{y:.3f} at %{x:.3f}<extra></extra>",
         )
     if table["shipped"] is not None:
         line = {"dash": "dash", "color": GRAY}
@@ -71,7 +72,7 @@ def _over_cut_offs(figure: go.Figure, title: str) -> None:
         type="log",
         title=title,
         tickvals=CUT_OFF_TICKS,
-        ticktext=[f"{100 * tick:.0f} %" for tick in CUT_OFF_TICKS],
+        ticktext=[rounded_percent(tick) for tick in CUT_OFF_TICKS],
         fixedrange=True,
     )
 
@@ -82,7 +83,7 @@ def impact(curve: Sequence[tuple[CutOff, Impact]]) -> go.Figure:
     at = [one.cut_off for one, _ in curve]
     for title, color, dash, symbol, estimates in (
         ("excisions avoided", BLUE, "dot", "square", [found.excisions_avoided for _, found in curve]),
-        ("melanomas below the cut-off", ORANGE, "solid", "circle", [found.melanomas_missed for _, found in curve]),
+        (MISSED, ORANGE, "solid", "circle", [found.melanomas_missed for _, found in curve]),
     ):
         figure.add_scatter(
             x=at,
@@ -164,7 +165,7 @@ def set_coverage(sets: Entry) -> go.Figure:
 
 
 def set_sizes(sets: Entry) -> go.Figure:
-    """How many photos have a set of one class, of two, and so on."""
+    """Number of photos by the size of their set."""
     counts = sets["sizes"]
     figure = go.Figure(
         go.Bar(

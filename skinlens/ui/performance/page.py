@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from skinlens.ui.performance import card, measured, practice, sanity
+from skinlens.ui.performance import evaluation, explanations, overview, practice
 from skinlens.ui.shell import frame
 from skinlens.ui.state import address, cache
 
@@ -21,36 +21,36 @@ def page() -> None:
 
 def _overview() -> None:
     release = cache.manifest()
-    card.how_well()
+    overview.how_well()
     st.header("On photos of other clinics")
-    card.elsewhere()
+    overview.elsewhere()
     st.header("What it cannot do, and for whom it was not tried")
-    card.limits()
+    overview.limits()
     st.header("What it is")
-    card.what_it_is(release)
+    overview.what_it_is(release)
 
 
 def _errors() -> None:
-    card.per_class()
-    st.header("If it answered only where it is surest")
-    measured.abstention()
-    st.header("Pictures of other things")
-    measured.foreign()
+    overview.per_class()
+    st.header("Selective prediction: if it answered only where it is sure")
+    evaluation.selective_prediction()
+    st.header("Out-of-distribution images")
+    evaluation.foreign()
 
 
 def _cutoff() -> None:
-    card.threshold(cache.manifest())
-    measured.thresholds()
+    overview.threshold(cache.manifest())
+    evaluation.thresholds()
 
 
 def _calibration() -> None:
-    measured.probabilities()
+    evaluation.probabilities()
     st.header("Lists of classes that cannot be ruled out")
-    measured.sets()
+    evaluation.sets()
 
 
 def _maps() -> None:
-    sanity.section()
+    explanations.section()
 
 
 def _practice() -> None:
@@ -62,9 +62,9 @@ def _practice() -> None:
 
 def _versions() -> None:
     release = cache.manifest()
-    card.versions(release)
-    st.header("Reduced to 8 bits")
-    card.parity(release)
+    overview.versions(release)
+    st.header("Quantization parity (int8 and float)")
+    overview.parity(release)
 
 
 TOPICS: Mapping[str, Callable[[], None]] = {
@@ -72,7 +72,7 @@ TOPICS: Mapping[str, Callable[[], None]] = {
     "Errors": _errors,
     "Cut-off": _cutoff,
     "Calibration": _calibration,
-    "Subgroups": measured.subgroups,
+    "Subgroups": evaluation.subgroups,
     "Maps": _maps,
     "Your practice": _practice,
     "Versions": _versions,

@@ -6,18 +6,19 @@ import streamlit as st
 
 from skinlens import published_figures
 from skinlens.errors import ParameterError
+from skinlens.formatting import decimal, percent, span
 from skinlens.impact import PARAMETERS, ImpactInputs, cut_off_curve, cut_offs, impact, impact_words
-from skinlens.outcomes import Comparison, Question, Rate, Reader, TwoByTwo, compare
+from skinlens.outcomes import Comparison, Rate, Reader, TwoByTwo, compare
 from skinlens.store import CaseStore
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import percent, plain
+from skinlens.ui.components.figures import STATIC
+from skinlens.ui.components.text import plain
 from skinlens.ui.forms.numbers import Expected
 from skinlens.ui.performance import curves
 from skinlens.ui.state import cache
+from skinlens.wording.evaluation import TARGETS
 
-QUESTIONS: dict[Question, str] = {"melanoma": "Melanoma", "malignant": "Malignant or pre-malignant"}
 READERS: dict[Reader, str] = {"diagnosis": "Diagnosis", "impression": "First impression"}
-CONFIG = {"displayModeBar": False}
 BIASED = (
     "Histology is known of what was excised alone, so sensitivity comes out too high and specificity too low. These "
     "are figures of the excised lesions, not of all patients."
@@ -32,7 +33,7 @@ def outcomes(store: CaseStore) -> None:
     """You, the model, histology: 2×2 tables with intervals, and how often both agree."""
     left, right = st.columns(2)
     question = left.segmented_control(
-        "Question", list(QUESTIONS), default="melanoma", required=True, format_func=QUESTIONS.__getitem__,
+        "Question", list(TARGETS), default="melanoma", required=True, format_func=TARGETS.__getitem__,
         key="practice_question", persist_state="session",
     )  # fmt: skip
     reader = right.segmented_control(
@@ -59,7 +60,7 @@ def _rows(who: str, one: TwoByTwo) -> list[tuple[str, ...]]:
 
 def _rate(rate: Rate) -> tuple[str, str, str]:
     low, high = rate.interval
-    return percent(rate.value), f"{percent(low)} to {percent(high)}", f"{rate.hits} of {rate.total}"
+    return percent(rate.value), span(percent(low), percent(high)), f"{rate.hits} of {rate.total}"
 
 
 def _agreement(found: Comparison) -> None:
@@ -67,8 +68,10 @@ def _agreement(found: Comparison) -> None:
     if kappa is None:
         st.markdown("You and the model: too few lesions of both kinds to say how far you agree.")
         return
-    within = f" (95 % interval {interval[0]:.2f} to {interval[1]:.2f})" if interval else ""
-    st.markdown(plain(f"You and the model: Cohen's kappa {kappa:.2f}{within}. 1 is full agreement, 0 is chance."))
+    within = f" (95 % interval {span(decimal(interval[0], 2), decimal(interval[1], 2))})" if interval else ""
+    st.markdown(
+        plain(f"You and the model: Cohen's kappa {decimal(kappa, 2)}{within}. 1 is full agreement, 0 is chance.")
+    )
 
 
 # ------------------------------------------------------------------------------------------------------------ impact
@@ -119,7 +122,7 @@ def calculator(store: CaseStore) -> None:
             f"{found.melanomas_missed.value:.0f} melanomas below it"
             for one, found in curve
         )
-        st.plotly_chart(curves.impact(curve), config=CONFIG, key="impact_chart", alt=alt)
+        st.plotly_chart(curves.impact(curve), config=STATIC, key="impact_chart", alt=alt)
 
 
 def _around(value: float, ends: tuple[float, float]) -> tuple[float, float]:
@@ -128,7 +131,7 @@ def _around(value: float, ends: tuple[float, float]) -> tuple[float, float]:
 
 
 def measured(store: CaseStore) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
-    """What is known better than a default: this clinic's minutes, and the installed model at its cut-off."""
+    """Inputs that are known better than a default: this clinic's minutes, and the installed model at its cut-off."""
     values: dict[str, float] = {}
     intervals: dict[str, tuple[float, float]] = {}
     times = store.work_times()
@@ -144,7 +147,7 @@ def measured(store: CaseStore) -> tuple[dict[str, float], dict[str, tuple[float,
 
 def _thresholds() -> Mapping[str, object] | None:
     """The table of melanoma's cut-offs of the installed model, photos kept aside first."""
-    for one in published_figures.evaluations(cache.classifier().engine.stamp).values():
+    for one in published_figures.evaluations(cache.classifier().engine.model_ref).values():
         if one.get("thresholds"):
             found: Mapping[str, object] = one["thresholds"]["melanoma"]
             return found

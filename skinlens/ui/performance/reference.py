@@ -1,7 +1,8 @@
-"""Do the maps keep to those of the published libraries on the float network? On request: it takes a minute."""
+"""Reference check on the page: agreement of the maps with the published libraries on the float network. On request: it
+takes a minute.
+"""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
@@ -9,16 +10,17 @@ import streamlit as st
 from skinlens.checks.contract import Check, Subject
 from skinlens.checks.reference import ReferenceCheck, difference
 from skinlens.explain import METHODS, overlay
-from skinlens.imaging.preprocess import heat_to_photo
+from skinlens.imaging.preprocess import heatmap_to_photo
 from skinlens.inference.classifier import Classifier
 from skinlens.inference.release import weights_directory
-from skinlens.labels import BY_CODE, CODES
+from skinlens.labels import CODES
 from skinlens.records import CheckResult, Explanation, Heatmap, Progress
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import percent, plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.state import cache
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import checks
+from skinlens.wording.verdict import top_change
 
 PICTURE_PX = 480
 """Long side of a picture of the differences."""
@@ -58,7 +60,7 @@ def _computing(check: ReferenceCheck, subject: Subject) -> checks.Compute:
 
     def compute(progress: Progress) -> Sequence[CheckResult]:
         results, library = check.recompute(weights_directory(), subject, progress)
-        held.update({one: _picture(subject, one, heat) for one, heat in zip(subject.maps, library, strict=True)})
+        held.update({one: _picture(subject, one, heatmap) for one, heatmap in zip(subject.maps, library, strict=True)})
         return results
 
     return compute
@@ -73,28 +75,15 @@ def _show(check: Check, opened: OpenCase, found: Sequence[CheckResult]) -> None:
             column.image(picture, width="stretch", caption=title, alt=f"Differences of the {title} maps. {LEGEND}")
         st.caption(LEGEND)
     if about := opened.checks_of(check.kind, "", ""):
-        _probabilities(about[-1].figures)
+        figures = about[-1].figures
+        top = top_change(*(max(CODES, key=figures[probs].__getitem__) for probs in ("float_probs", "int8_probs")))
+        st.markdown(plain(f"{check.summary(about[-1])} {top}"))
     checks.provenance(found)
-
-
-def _probabilities(figures: Mapping[str, Any]) -> None:
-    """What the reduction to eight bits did to the prediction."""
-    before, after, moved = figures["float_probs"], figures["int8_probs"], figures["moved"]
-    first, now = (BY_CODE[max(CODES, key=probs.__getitem__)].name for probs in (before, after))
-    top = (
-        f"The most probable class stayed {now}." if first == now else f"The most probable class was {first}, now {now}."
-    )
-    st.markdown(
-        plain(
-            f"The reduction to eight bits moved {BY_CODE[moved].name} most: from {percent(before[moved])} to "
-            f"{percent(after[moved])}. {top}"
-        )
-    )
 
 
 def _picture(subject: Subject, explanation: Explanation, library: Heatmap) -> bytes:
     small = cache.reduced(subject.photo, PICTURE_PX)
     height, width = small.shape[:2]
-    apart, spec = difference(explanation.heat, library), subject.classifier.engine.spec
-    hotter, colder = (heat_to_photo(np.maximum(part, 0), height, width, spec) for part in (apart, -apart))
+    apart, spec = difference(explanation.heatmap, library), subject.classifier.engine.spec
+    hotter, colder = (heatmap_to_photo(np.maximum(part, 0), height, width, spec) for part in (apart, -apart))
     return cache.jpeg(overlay.difference(small, hotter - colder))

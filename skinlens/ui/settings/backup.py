@@ -10,10 +10,11 @@ import streamlit as st
 
 from skinlens.clock import local_minute, today
 from skinlens.errors import InvalidEntry
+from skinlens.formatting import counted, megabytes, rounded_percent
 from skinlens.store import Backup, CaseStore
 from skinlens.store.backup import backup_folder
 from skinlens.ui.components import confirmation
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.state.jobs import Job
 
 SECTION = "backup"
@@ -95,8 +96,7 @@ def _age(last: Backup | None) -> None:
 
 
 def _contents(made: Backup) -> str:
-    cases = "1 case" if made.cases == 1 else f"{made.cases:,} cases"
-    return f"{cases}, {made.size_bytes / 1e6:,.1f} MB"
+    return f"{counted(made.cases, 'case')}, {megabytes(made.size_bytes)}"
 
 
 def _start(store: CaseStore, typed: str) -> None:
@@ -116,7 +116,7 @@ def _progress(running: Running) -> None:
     job = running.job
     if not job.active:
         st.rerun()  # of the whole page: it says what came of it
-    words = "Stopping …" if job.stop.is_set() else f"Backing up … {100 * job.fraction:.0f} %"
+    words = "Stopping …" if job.stop.is_set() else f"Backing up … {rounded_percent(job.fraction)}"
     st.progress(min(1.0, job.fraction), text=plain(words))
     st.caption("You can go on working meanwhile, also on other pages.")
     if st.button("Cancel the backup", key="backup_cancel"):

@@ -13,7 +13,7 @@ from skinlens.settings import Overlay, Settings
 from skinlens.store import CaseStore
 from skinlens.store.settings import NAMES
 from skinlens.ui.components import confirmation, widgets
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.forms import field_width
 from skinlens.ui.settings import backup, signers
 
@@ -165,7 +165,7 @@ def _save(store: CaseStore, section: str, names: tuple[str, ...]) -> None:
 
 
 def replaced(field: str, value: object, unit: Unit = "mm") -> str:
-    """What another window had saved in a field, and is gone now."""
+    """Value that another window had saved in a field, and is gone now."""
     worded: dict[str, Callable[[Any], str]] = {
         "cutoff_shown": lambda one: "shown" if one else "not shown",
         "overlay": OVERLAYS.__getitem__,

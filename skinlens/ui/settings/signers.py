@@ -1,13 +1,14 @@
-"""Who signs: the names that are offered when a case is signed. Cases that are signed keep theirs."""
+"""Signers: the names that are offered when a case is signed. Cases that are signed keep theirs."""
 
 from dataclasses import replace
 
 import streamlit as st
 
 from skinlens.errors import InvalidEntry, SkinLensError
+from skinlens.formatting import counted
 from skinlens.store import CaseStore
 from skinlens.ui.components import confirmation
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 
 SECTION = "signers"
 _NEW, _CLEAR, _REMOVED = "settings_new_signer", "settings_new_signer_clear", "settings_signer_removed"
@@ -41,7 +42,7 @@ def _said(store: CaseStore, names: tuple[str, ...]) -> None:
 
 def _row(store: CaseStore, names: tuple[str, ...], place: int, cases: int) -> None:
     name = names[place]
-    signed = f"{cases} signed {'case' if cases == 1 else 'cases'}" if cases else "no signed case"
+    signed = f"{counted(cases, 'signed case')}" if cases else "no signed case"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{plain(name)}**  \n{signed}", width="stretch")
         if place and st.button(

@@ -1,1 +1,1 @@
-"""What surrounds every page: the frame with disclaimer and messages, and the guard around the server."""
+"""Shell of every page: the frame with disclaimer and messages, and the guard around the server."""

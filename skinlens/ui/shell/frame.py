@@ -1,4 +1,4 @@
-"""What surrounds each page: the disclaimer, the open case's name, messages, plain words when something is amiss."""
+"""Page frame: the disclaimer, the open case's name, messages, plain words when something is amiss."""
 
 import runpy
 from collections.abc import Sequence
@@ -14,10 +14,11 @@ from skinlens import __version__, paths
 from skinlens.errors import CaseNotFound, SkinLensError, StoreError, WeightsError
 from skinlens.labels import DISCLAIMER
 from skinlens.ui.components import shortcuts, upload
-from skinlens.ui.components.words import case_title, plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.shell import guard
 from skinlens.ui.state import address, cache, session
 from skinlens.ui.worklist import stored_visits
+from skinlens.wording.naming import case_title
 
 _TURN = "turn_page"
 VISIT = "Visit"

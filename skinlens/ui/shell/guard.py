@@ -1,4 +1,5 @@
-"""Around Streamlit's server: who may ask, what a browser may do with an answer, what it may keep, and the page itself.
+"""Guard around Streamlit's server: who may ask, what a browser may do with an answer, what it may keep, and the page
+itself.
 
 The app has no login: whoever reaches it reads the cases. It listens on the loopback address, and yet a web page from
 anywhere runs in a browser of this computer. So a request is answered only at the app's own address (a foreign name that
@@ -134,7 +135,7 @@ def must_stand() -> None:
 
 
 def refusal(scope: Scope) -> str:
-    """Why a request is not answered; empty: it is."""
+    """Reason why a request is not answered; empty: it is."""
     headers = Headers(scope=scope)
     host = headers.get("host", "")
     if len(headers.getlist("host")) != 1 or not _own(host):

@@ -1,1 +1,1 @@
-"""What a session and the server hold between two runs of a page: the open case, jobs, caches, drafts, the address."""
+"""State of a session and of the server between two runs of a page: open case, jobs, caches, drafts, address."""

@@ -1,4 +1,5 @@
-"""What a page shows, in its address: so that reload, back and a link that is sent give the same list and the same part.
+"""Address of a page, which names what is shown: so that reload, back and a link that is sent give the same list and the
+same part.
 
 Streamlit can bind a widget to the address by itself (``bind="query-params"``), but then refuses to switch pages by
 program while such a value stands there. So the address is read and written here.

@@ -1,4 +1,4 @@
-"""What all sessions of the app share: the model, the store's folder, and pictures as bytes."""
+"""Caches that all sessions of the app share: the model, the store's folder, and pictures as bytes."""
 
 import io
 from dataclasses import replace
@@ -53,7 +53,9 @@ def installed() -> Classifier | None:
 
 
 def outline_head() -> SegmentationHead:
-    """What draws the lesion's outline, loaded once. Raises WeightsError, and looks again on the next call."""
+    """Segmentation head, which draws the lesion's outline, loaded once. Raises WeightsError, and looks again on the
+    next call.
+    """
     folder = weights_directory()
     return _outline_head(folder, _stamp(folder))
 
@@ -65,7 +67,7 @@ def _outline_head(folder: Path, stamp: float) -> SegmentationHead:  # noqa: ARG0
 
 def todays_version() -> str | None:
     model = installed()
-    return None if model is None else model.engine.stamp.version
+    return None if model is None else model.engine.model_ref.version
 
 
 def manifest() -> dict[str, Any]:
@@ -102,7 +104,7 @@ def settings() -> Settings:
 
 
 def store_problems() -> tuple[str, ...]:
-    """What the start found amiss in the store, in sentences. Raises StoreError."""
+    """Problems that the start found in the store, in sentences. Raises StoreError."""
     return _tidied(default_home()).problems
 
 

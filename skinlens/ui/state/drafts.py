@@ -1,4 +1,4 @@
-"""What was entered for a stored case and is not saved yet: held for a while, so that a reload does not lose it.
+"""Drafts of stored cases, entered and not saved yet: held for a while, so that a reload does not lose it.
 
 The address of the page names it by a random token; nothing of it is ever on the disk. Photos that are not saved, and
 the worklist, have drafts of their own.
@@ -12,8 +12,8 @@ import streamlit as st
 
 from skinlens.clinical import MOST_MONTHS
 from skinlens.ui.state import address, tabs
+from skinlens.ui.state.draft_cache import TTLStore, new_token
 from skinlens.ui.state.open_case import OpenCase
-from skinlens.ui.state.unsaved import Holder, new_token
 
 ADDRESS = "draft"
 _RECALLS = tuple(f"clinical_recall_on_{months}" for months in range(1, MOST_MONTHS + 1))
@@ -32,7 +32,7 @@ _BESIDE = ("record_read", "clinical_phototype_read")
 
 @dataclass(frozen=True)
 class Draft:
-    """What stood in the fields of a case that were changed, and what all were filled from."""
+    """Draft of the fields of a case that were changed, and what all were filled from."""
 
     visit_id: int
     typed: Mapping[str, Any]
@@ -40,7 +40,7 @@ class Draft:
     tab: str
 
 
-HELD: Holder[Draft] = Holder(most=64)
+HELD: TTLStore[Draft] = TTLStore(most=64)
 
 
 def put_back(opened: OpenCase) -> None:

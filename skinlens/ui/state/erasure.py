@@ -33,7 +33,7 @@ def erase_patient(store: CaseStore, patient_id: int) -> None:
 
 
 def not_confirmed(typed: str, pseudonym: str) -> str:
-    """What is wrong with what was typed to confirm the erasure of a patient; empty where it is the pseudonym."""
+    """Error in what was typed to confirm the erasure of a patient; empty where it is the pseudonym."""
     if unicodedata.normalize("NFC", typed).strip() == pseudonym:
         return ""
     found = f"“{typed.strip()}” was typed" if typed.strip() else "nothing was typed"

@@ -1,8 +1,8 @@
 """Maps, and checks of them, in the background: few at a time, shared fairly by all sessions, with progress and cancel.
 
 Short work never waits for long: it has places of its own. Long work gets as many places as leave the processor a core
-for the pages and for what is short. A session's ``Desk`` never holds more than one place of each kind, and goes to the
-end of the line after each piece of work. So one that asks for many maps waits for its own, and others' come in between.
+for the pages and for what is short. A session's queue never holds more than one place of each kind, and goes to the end
+of the line after each piece of work. So one that asks for many maps waits for its own, and others' come in between.
 """
 
 import logging
@@ -43,7 +43,7 @@ class Job:
 
     key: Key
     compute: Callable[[Progress], Any]
-    keep: Callable[[Any], None]
+    on_result: Callable[[Any], None]
     """Takes what ``compute`` made."""
     state: State = "waiting"
     fraction: float = 0.0
@@ -61,7 +61,7 @@ class Job:
         return self.state in {"waiting", "running"}
 
     def cancel(self) -> None:
-        """What waits is cancelled at once; what runs, at its next step."""
+        """Cancel the job: at once while it waits, at its next step while it runs."""
         with self._turn:
             self.stop.set()
             if self.state == "waiting":
@@ -75,7 +75,7 @@ class Job:
         try:
             made = self.compute(self._report)
             self._report(1.0)
-            self.keep(made)
+            self.on_result(made)
             self.state = "done"
         except Cancelled:
             self.state = "cancelled"
@@ -92,43 +92,43 @@ class Job:
         self.fraction = fraction
 
 
-class Line:
+class FairScheduler:
     """The desks that wait for a place, each once for each kind of work, served in the order in which they came."""
 
     def __init__(self, long: int = LONG_PLACES, short: int = SHORT_PLACES) -> None:
         self._lock = threading.Lock()
-        self._desks: dict[bool, deque[Desk]] = {True: deque(), False: deque()}
+        self._queues: dict[bool, deque[SessionQueue]] = {True: deque(), False: deque()}
         self._pools = {
             True: ThreadPoolExecutor(long, thread_name_prefix="long", initializer=give_way),
             False: ThreadPoolExecutor(short, thread_name_prefix="short", initializer=give_way),
         }
 
-    def join(self, desk: "Desk", *, long: bool) -> None:
+    def join(self, queue: "SessionQueue", *, long: bool) -> None:
         with self._lock:
-            self._desks[long].append(desk)
-        self._pools[long].submit(self._serve, long)
+            self._queues[long].append(queue)
+        self._pools[long].submit(self._run_next, long)
 
-    def before(self, desk: "Desk", *, long: bool) -> int | None:
-        """How many other desks with something to do are served first; None: this one is not in the line."""
+    def before(self, queue: "SessionQueue", *, long: bool) -> int | None:
+        """Number of other queues with something to do that are served first; None: this one is not in the line."""
         with self._lock:
-            desks = list(self._desks[long])
-        return sum(one.waits(long=long) for one in desks[: desks.index(desk)]) if desk in desks else None
+            queues = list(self._queues[long])
+        return sum(one.waits(long=long) for one in queues[: queues.index(queue)]) if queue in queues else None
 
-    def _serve(self, long: bool) -> None:
+    def _run_next(self, long: bool) -> None:
         with self._lock:
-            desk = self._desks[long].popleft()
-        if desk.serve(long=long):
-            self.join(desk, long=long)
+            queue = self._queues[long].popleft()
+        if queue.run_next(long=long):
+            self.join(queue, long=long)
 
 
-LINE = Line()
+SCHEDULER = FairScheduler()
 
 
-class Desk:
+class SessionQueue:
     """The maps that one session has asked for, the latest of each method and class."""
 
-    def __init__(self, line: Line = LINE) -> None:
-        self._line = line
+    def __init__(self, scheduler: FairScheduler = SCHEDULER) -> None:
+        self._scheduler = scheduler
         self._lock = threading.Lock()
         self._waiting: deque[Job] = deque()
         self._jobs: dict[Key, Job] = {}
@@ -152,12 +152,12 @@ class Desk:
             return self._jobs.get(key)
 
     def standing(self, job: Job, doing: str = "Computing …") -> str:
-        """How far an active job is, in words; ``doing`` while it runs."""
+        """Progress of an active job, in words; ``doing`` while it runs."""
         if job.stop.is_set():
             return "Stopping …"
         if job.state != "waiting":
             return doing
-        before = self._line.before(self, long=job.long)
+        before = self._scheduler.before(self, long=job.long)
         if before is None:
             return "Waiting"
         others = {0: "You are next.", 1: "1 other is before you."}.get(before, f"{before} others are before you.")
@@ -173,7 +173,7 @@ class Desk:
             self._looked_at = job.key[1]
             joins, self._served[job.long] = not self._served[job.long], True
         if joins:
-            self._line.join(self, long=job.long)
+            self._scheduler.join(self, long=job.long)
 
     def clear(self) -> None:
         """Cancel all and forget them: the page was closed."""
@@ -198,7 +198,7 @@ class Desk:
             self._set_aside = [job for job in self._set_aside if job.active] + finishing
             return len(finishing)
 
-    def serve(self, *, long: bool) -> bool:
+    def run_next(self, *, long: bool) -> bool:
         """Do one piece of that kind of work; whether there may be more."""
         with self._lock:
             self._waiting = deque(job for job in self._waiting if job.state == "waiting")

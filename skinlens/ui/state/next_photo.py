@@ -1,4 +1,4 @@
-"""What the next new photo is of: a patient, and one of the lesions, or a place where there is none yet."""
+"""Patient and lesion of the next new photo: a patient, and one of the lesions, or a place where there is none yet."""
 
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ def begin(what: NextPhoto) -> None:
 
 
 def asked() -> NextPhoto | None:
-    """What was asked for; until a case is saved or opened."""
+    """Patient and lesion that were asked for; until a case is saved or opened."""
     found: NextPhoto | None = st.session_state.get(session.NEXT_PHOTO)
     return found
 

@@ -11,11 +11,11 @@ import streamlit as st
 from skinlens import pipeline
 from skinlens.case_record import Analysis, CaseRecord
 from skinlens.errors import Conflict
-from skinlens.explain import AGAINST, METHODS
+from skinlens.explain import CONTRAST_WITH, METHODS
 from skinlens.records import Case, CheckResult, Explanation, Method, Outline, OutlineMaker, Target
 from skinlens.store import CaseStore, NewVisit
 from skinlens.ui.state import cache
-from skinlens.ui.state.unsaved import new_token
+from skinlens.ui.state.draft_cache import new_token
 
 
 @dataclass(eq=False)
@@ -40,7 +40,7 @@ class OpenCase:
     """Whether the model's reading was shown."""
     label: str = ""
     """Class that is explained."""
-    against: str = ""
+    contrast_with: str = ""
     """Class that it is contrasted with; empty: none."""
     typed: Mapping[str, object] = field(default_factory=dict)
     """What stands in the form that keeps the case, by the keys of its fields."""
@@ -87,8 +87,8 @@ class OpenCase:
 
     @property
     def bytes(self) -> int:
-        """What it takes in memory, as good as all of it."""
-        return int(self.analysis.photo.pixels.nbytes + sum(one.heat.nbytes for one in self.maps))
+        """Size in memory, as good as all of it."""
+        return int(self.analysis.photo.pixels.nbytes + sum(one.heatmap.nbytes for one in self.maps))
 
     @property
     def gone(self) -> bool:
@@ -156,16 +156,16 @@ class OpenCase:
 
     def map_of(self, method: Method, params: Mapping[str, object]) -> Explanation | None:
         """The map of what is explained: with these settings, otherwise the latest there is."""
-        settled = METHODS[method].settle(with_target(params, self.target), self.analysis.photo)
+        resolved = METHODS[method].resolve_params(with_target(params, self.target), self.analysis.photo)
         found = [one for one in self.maps if one.method == method and one.target == self.target]
-        exact = [one for one in found if dict(one.params) == settled]
+        exact = [one for one in found if dict(one.params) == resolved]
         suiting = exact or ([] if params else found)
         return suiting[-1] if suiting else None
 
     @property
     def target(self) -> Target:
-        """What is explained."""
-        return Target(self.label, self.against)
+        """Target of the explanation."""
+        return Target(self.label, self.contrast_with)
 
     @property
     def synthetic(self) -> bool:
@@ -177,12 +177,12 @@ class OpenCase:
         """Whether the installed model made the prediction, and the photo is there; only then it may explain it."""
         model = cache.installed()
         there = not self.analysis.photo.placeholder
-        return there and model is not None and self.analysis.prediction.model.sha256 == model.engine.stamp.sha256
+        return there and model is not None and self.analysis.prediction.model.sha256 == model.engine.model_ref.sha256
 
 
 def with_target(params: Mapping[str, int | str] | Mapping[str, object], target: Target) -> dict[str, object]:
     """The settings as ``explain`` takes them, with the class that the explained one is contrasted with."""
-    return {**params, AGAINST: target.against} if target.against else dict(params)
+    return {**params, CONTRAST_WITH: target.contrast_with} if target.contrast_with else dict(params)
 
 
 def _same_but_time(one: Explanation) -> tuple[object, ...]:
@@ -194,7 +194,7 @@ _ANYWHERE_LOCK = threading.Lock()
 
 
 def open_anywhere() -> list[OpenCase]:
-    """What is open in any tab of this server, and what it holds for reloaded pages."""
+    """Cases open in any tab of this server, and those held for reloaded pages."""
     with _ANYWHERE_LOCK:
         return list(_ANYWHERE)
 

@@ -1,4 +1,4 @@
-"""What one browser session holds: the open case, its maps, and the work in progress. It outlives page switches."""
+"""Session of one browser tab: the open case, its maps, and the work in progress. It outlives page switches."""
 
 from collections.abc import Callable
 from typing import NoReturn
@@ -12,12 +12,12 @@ from skinlens.inference.classifier import Classifier
 from skinlens.labels import MELANOMA, NEVUS
 from skinlens.records import Case, Method, Target
 from skinlens.ui.state import address, cache, drafts, tabs
-from skinlens.ui.state.jobs import Desk, Job
+from skinlens.ui.state.draft_cache import TTLStore, new_token
+from skinlens.ui.state.jobs import Job, SessionQueue
 from skinlens.ui.state.open_case import OpenCase, open_anywhere, with_target
-from skinlens.ui.state.unsaved import Holder, new_token
 from skinlens.ui.worklist.tray import Tray
 
-_OPEN, _DESK, _PARAMS, _SAID, _TOKEN = "open_case", "desk", "map_params", "message", "photo_token"
+_OPEN, _QUEUE, _PARAMS, _SAID, _TOKEN = "open_case", "queue", "map_params", "message", "photo_token"
 _PATIENT, _TRAY, _NEXT_VIEW = "last_patient", "tray_token", "next_view"
 _TOP = "times_to_top"
 _NEXT_PAGE = "next_page"
@@ -30,8 +30,8 @@ NEXT_PHOTO = "next_photo"
 """What the next new photo is of: see ``next_photo``."""
 
 
-UNSAVED: Holder[OpenCase] = Holder(size=lambda opened: opened.bytes)
-TRAYS: Holder[Tray] = Holder(size=lambda tray: tray.held_bytes)
+UNSAVED: TTLStore[OpenCase] = TTLStore(size=lambda opened: opened.bytes)
+TRAYS: TTLStore[Tray] = TTLStore(size=lambda tray: tray.held_bytes)
 PHOTO_GONE = (
     "The photo that this page showed was not saved, and is not held any more: that is so within a minute after its tab "
     "was closed, and an hour after it was cut off. Upload it again."
@@ -46,15 +46,15 @@ def current() -> OpenCase | None:
     return found
 
 
-def desk() -> Desk:
-    if _DESK not in st.session_state:
-        st.session_state[_DESK] = Desk()
-    found: Desk = st.session_state[_DESK]
+def queue() -> SessionQueue:
+    if _QUEUE not in st.session_state:
+        st.session_state[_QUEUE] = SessionQueue()
+    found: SessionQueue = st.session_state[_QUEUE]
     _let_go_with_the_tab(id(found), found, tabs.here())
     return found
 
 
-def _tab_left(left: tuple[Desk, str]) -> None:
+def _tab_left(left: tuple[SessionQueue, str]) -> None:
     """Nobody waits for the desk's work any more; who comes back asks for it again. A tab that was closed gives its
     memory back soon, unless it was only reloaded; one that was cut off (a laptop that sleeps) finds its case again.
     """
@@ -68,7 +68,7 @@ def _tab_left(left: tuple[Desk, str]) -> None:
 
 
 @st.cache_resource(show_spinner=False, scope="session", on_release=_tab_left)
-def _let_go_with_the_tab(number: int, _desk: Desk, _tab: str) -> tuple[Desk, str]:  # noqa: ARG001  number is the key
+def _let_go_with_the_tab(number: int, _desk: SessionQueue, _tab: str) -> tuple[SessionQueue, str]:  # noqa: ARG001  number is the key
     """Streamlit lets go of this when the browser's tab is closed, reloaded, or out of reach."""
     return _desk, _tab
 
@@ -153,7 +153,7 @@ def reopen(visit_id: int) -> None:
     )
     if record.explanations:
         target = record.explanations[-1].target
-        opened.label, opened.against = target.label, target.against
+        opened.label, opened.contrast_with = target.label, target.contrast_with
     _open(opened)
     work_on(record.case)
 
@@ -186,7 +186,7 @@ def last_patient() -> int | None:
 
 def close() -> None:
     """Let go of the open case and of all that was typed for it."""
-    desk().clear()
+    queue().clear()
     _drop_unsaved()
     if (left := st.session_state.pop(_OPEN, None)) is not None:
         drafts.forget(left)
@@ -223,7 +223,7 @@ def tray(make: Callable[[], Tray]) -> Tray:
 
 def _hold_tray(found: Tray) -> None:
     found.tab = tabs.here()
-    desk()  # which hears it when the tab is closed
+    queue()  # which hears it when the tab is closed
     TRAYS.hold(st.session_state[_TRAY], found)
 
 
@@ -301,7 +301,7 @@ def _address(**names: str) -> None:
 def _leave(left: OpenCase | None) -> None:
     """Another photo is opened: checks that were asked for of a stored case are finished and kept with it."""
     stored = left.case if left and not left.erased else None
-    checks_left = desk().change(lambda job: stored is not None and job.key[0] not in METHODS)
+    checks_left = queue().change(lambda job: stored is not None and job.key[0] not in METHODS)
     if stored is not None and checks_left:
         checks = "The check" if checks_left == 1 else f"The {checks_left} checks"
         say(f"{checks} that you asked for of case {stored.visit.id} will be finished in the background and kept there.")
@@ -318,7 +318,7 @@ def _open(opened: OpenCase) -> None:
     _leave(left)
     _drop_unsaved()
     if not opened.label:
-        opened.label, opened.against = explained_first(opened)
+        opened.label, opened.contrast_with = explained_first(opened)
     st.session_state[_OPEN] = opened
     st.session_state[_PARAMS] = {}
     opened.tab = tabs.here()
@@ -343,9 +343,9 @@ def request_maps(opened: OpenCase, classifier: Classifier, methods: tuple[Method
     """Have those made that are not there yet, in the background."""
     for method in methods:
         params = map_params(method)
-        running = desk().job((method, opened.target.code))
+        running = queue().job((method, opened.target.code))
         if opened.map_of(method, params) is None and not (running and running.active):
-            desk().submit(_job(opened, classifier, method, opened.target, params))
+            queue().submit(_job(opened, classifier, method, opened.target, params))
 
 
 def _job(opened: OpenCase, classifier: Classifier, method: Method, target: Target, params: dict[str, int | str]) -> Job:
@@ -353,7 +353,7 @@ def _job(opened: OpenCase, classifier: Classifier, method: Method, target: Targe
     return Job(
         key=(method, target.code),
         compute=lambda progress: explain(method, classifier, photo, target.label, params=settings, progress=progress),
-        keep=opened.keep,
+        on_result=opened.keep,
     )
 
 

@@ -1,4 +1,4 @@
-"""Would ink, a ruler, hair, dark corners or gel bubbles change the probability of melanoma? On request."""
+"""Artifact sensitivity on the visit's page: ink, a ruler, hair, dark corners, gel bubbles. On request."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,13 @@ import streamlit as st
 from PIL import Image
 
 from skinlens.checks.contract import Check
+from skinlens.formatting import percent, points
 from skinlens.imaging.artifacts import RENDERER_VERSION, TITLES, Artifact, with_artifact
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.classifier import Classifier
 from skinlens.records import CheckResult, Photo
-from skinlens.ui.components.words import percent, plain
+from skinlens.ui.components.figures import STATIC
+from skinlens.ui.components.text import plain
 from skinlens.ui.state import session
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import checks
@@ -30,9 +32,7 @@ def section(check: Check, opened: OpenCase, classifier: Classifier | None) -> No
 def _show(check: Check, opened: OpenCase, found: Sequence[CheckResult]) -> None:
     result = found[-1]
     st.markdown(plain(check.summary(result)))
-    st.plotly_chart(
-        chart(result), config={"displayModeBar": False, "scrollZoom": False}, key="artefacts_chart", alt=_spoken(result)
-    )
+    st.plotly_chart(chart(result), config=STATIC, key="artefacts_chart", alt=_spoken(result))
     st.caption(
         f"Change of the probability of melanoma, which is {percent(result.figures['prob'])} on the photo as it is; "
         f"mean of {result.settings['draws']} drawings, and from the smallest to the largest change."
@@ -47,11 +47,6 @@ def _show(check: Check, opened: OpenCase, found: Sequence[CheckResult]) -> None:
 def _spoken(check: CheckResult) -> str:
     parts = [f"{TITLES[one['artefact']]} {points(one['change'])}" for one in check.figures["effects"]]
     return "Mean change of the probability of melanoma: " + ", ".join(parts)
-
-
-def points(change: float) -> str:
-    """A difference of two probabilities: "+4.1 points"."""
-    return f"{100 * change:+.1f} points".replace("-", "−")
 
 
 def chart(check: CheckResult) -> go.Figure:
@@ -106,9 +101,9 @@ def _pictures(photo: Photo, check: CheckResult, spec: InputSpec) -> None:
 
 
 @st.cache_data(show_spinner=False, max_entries=30)
-def _jpeg(sha256: str, artefact: str, number: int, seed: int, spec: InputSpec, _photo: Photo) -> bytes:  # noqa: ARG001
+def _jpeg(sha256: str, artifact: str, number: int, seed: int, spec: InputSpec, _photo: Photo) -> bytes:  # noqa: ARG001
     """The hash is the key. Drawn anew each time it is asked for: such pictures are never stored."""
-    drawn = with_artifact(_photo, cast(Artifact, artefact), number, seed, spec)
+    drawn = with_artifact(_photo, cast(Artifact, artifact), number, seed, spec)
     picture = Image.fromarray(np.asarray(drawn.pixels))
     picture.thumbnail((SHOWN_PX, SHOWN_PX), Image.Resampling.LANCZOS)
     file = io.BytesIO()

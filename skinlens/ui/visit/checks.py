@@ -14,10 +14,11 @@ from skinlens.formatting import duration
 from skinlens.inference.classifier import Classifier
 from skinlens.records import CheckResult, Explanation, Progress
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.state import session
 from skinlens.ui.state.jobs import Job, Key
 from skinlens.ui.state.open_case import OpenCase
+from skinlens.wording.maps import CANCELLED
 
 Compute = Callable[[Progress], Sequence[CheckResult]]
 Show = Callable[[Check, OpenCase, Sequence[CheckResult]], None]
@@ -33,7 +34,7 @@ def checkable_maps(opened: OpenCase, classifier: Classifier | None) -> list[Expl
     """Those that the installed model made and that point somewhere: no others can be put to the test today."""
     if classifier is None:
         return []
-    return [one for one in shown_maps(opened) if np.ptp(one.heat) > 0 and one.model == classifier.engine.stamp]
+    return [one for one in shown_maps(opened) if np.ptp(one.heatmap) > 0 and one.model == classifier.engine.model_ref]
 
 
 def of_map(opened: OpenCase, kind: str, explanation: Explanation) -> CheckResult | None:
@@ -52,9 +53,7 @@ def of_map(opened: OpenCase, kind: str, explanation: Explanation) -> CheckResult
 
 
 def known(check: Check, opened: OpenCase) -> Sequence[CheckResult]:
-    """What was found so far of the photo, or of the maps of the page. Raises SkinLensError for maps that cannot be
-    compared.
-    """
+    """Results so far of the photo, or of the maps of the page. Raises SkinLensError: maps that cannot be compared."""
     shown = shown_maps(opened)
     if isinstance(check, Comparison):
         return [check.of(shown)] if len(shown) > 1 else []
@@ -64,7 +63,7 @@ def known(check: Check, opened: OpenCase) -> Sequence[CheckResult]:
 
 
 def unchecked(check: Check, opened: OpenCase, classifier: Classifier | None) -> Subject | None:
-    """What can be put to the test and was not yet."""
+    """Subjects that can be put to the test and were not yet."""
     if classifier is None or isinstance(check, Comparison):
         return None
     photo = opened.analysis.photo
@@ -94,7 +93,7 @@ def section(check: Check, opened: OpenCase, classifier: Classifier | None, show:
 
 
 def at_sight(check: Check, opened: OpenCase, classifier: Classifier | None) -> Subject | None:
-    """What is still unchecked once an instant check of a new photo was made; looking must not change a stored case."""
+    """Subjects still unchecked once an instant check of a new photo was made; looking must not change a stored case."""
     subject = unchecked(check, opened, classifier)
     if subject is None or not check.instant or opened.case is not None:
         return subject
@@ -145,20 +144,20 @@ def key(check: Check, opened: OpenCase) -> Key:
 
 def submit(check: Check, opened: OpenCase, compute: Compute) -> None:
     """In the background; what it finds is kept with the case."""
-    session.desk().submit(Job(key(check, opened), compute, opened.keep_checks))
+    session.queue().submit(Job(key(check, opened), compute, opened.keep_checks))
 
 
 def ask(check: Check, opened: OpenCase, compute: Compute, hint: str) -> None:
     """The button, or while the check runs its progress and the way to stop it."""
-    own, job = key(check, opened), session.desk().job(key(check, opened))
+    own, job = key(check, opened), session.queue().job(key(check, opened))
     if job and job.active:
-        st.progress(job.fraction, session.desk().standing(job, "Running …"))
+        st.progress(job.fraction, session.queue().standing(job, "Running …"))
         st.button(f"Cancel: {check.title}", key=f"cancel_{own}", on_click=job.cancel, disabled=job.stop.is_set())
         return
     if job and job.problem:
         st.warning(plain(job.problem))
     elif job and job.state == "cancelled":
-        st.caption("Cancelled. Nothing of it was saved.")
+        st.caption(CANCELLED)
     elif hint:
         st.markdown(hint)
     st.button(check.button or f"Check: {check.title}", key=f"ask_{own}", on_click=submit, args=(check, opened, compute))

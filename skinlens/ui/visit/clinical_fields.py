@@ -7,7 +7,7 @@ import streamlit as st
 from skinlens.errors import SkinLensError
 from skinlens.records import Case
 from skinlens.ui.components import confirmation
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.state import session
 from skinlens.ui.state.open_case import OpenCase
 

@@ -29,12 +29,12 @@ from skinlens.errors import InvalidEntry
 from skinlens.records import Case
 from skinlens.store import CaseStore
 from skinlens.ui.components import confirmation, widgets
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.forms.numbers import Expected
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import clinical_fields
 from skinlens.ui.visit.entry import Planned
-from skinlens.wording import criteria_statement
+from skinlens.wording.verdict import criteria_statement
 
 COUNTS = {
     "a": (
@@ -61,7 +61,7 @@ DEFAULT_MONTHS = 3
 
 
 class Entered(NamedTuple):
-    """What stands in the fields of the criteria."""
+    """Values in the fields of the criteria."""
 
     abcd: Abcd | PartialAbcd | None
     seven_point: SevenPoint | None
@@ -276,7 +276,7 @@ def _recall(store: CaseStore, opened: OpenCase, case: Case) -> None:
 
 
 def histology(opened: OpenCase, read: ClinicalRecord) -> tuple[Histology | None, str]:
-    """What the pathologist found, and why it cannot be saved like this (empty where it can)."""
+    """Histology fields, and why it cannot be saved like this (empty where it can)."""
     stored = read.histology
     st.session_state.setdefault(clinical_fields.key(opened, "histology"), stored.label if stored else None)
     label = widgets.choose_diagnosis(

@@ -1,11 +1,13 @@
-"""Why this class and not another: which one the explained class is contrasted with, and what its maps then show."""
+"""Contrast class: which one the explained class is contrasted with, and what its maps then show."""
 
 import streamlit as st
 
+from skinlens.formatting import percent
 from skinlens.labels import CODES
 from skinlens.records import Target
-from skinlens.ui.components.words import name, percent, plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.state.open_case import OpenCase
+from skinlens.wording.naming import name
 
 ALONE = "none"
 HELP = (
@@ -22,20 +24,20 @@ def choose(opened: OpenCase) -> None:
     chosen = st.selectbox(
         "Compare with",
         options,
-        index=options.index(opened.against) if opened.against in others else 0,
+        index=options.index(opened.contrast_with) if opened.contrast_with in others else 0,
         format_func=lambda code: code.capitalize() if code == ALONE else f"{name(code)}, {percent(prob(code))}",
         help=HELP,
         key=f"case_against_{opened.label}",
         persist_state="session",
     )
-    opened.against = "" if chosen == ALONE else chosen
+    opened.contrast_with = "" if chosen == ALONE else chosen
 
 
 def describe(opened: OpenCase) -> None:
     """In numbers, how the two classes stand to each other."""
-    if not opened.against:
+    if not opened.contrast_with:
         return
-    own, other = (opened.analysis.prediction.prob(code) for code in (opened.label, opened.against))
+    own, other = (opened.analysis.prediction.prob(code) for code in (opened.label, opened.contrast_with))
     st.markdown(
         plain(
             f"The maps show what spoke for {opened.target.words}. Between these two: "
@@ -45,5 +47,5 @@ def describe(opened: OpenCase) -> None:
 
 
 def title(target: Target) -> str:
-    """What is explained, beginning with a capital."""
+    """Title of the explanation, beginning with a capital."""
     return target.words[0].upper() + target.words[1:]

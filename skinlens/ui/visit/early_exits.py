@@ -7,15 +7,18 @@ import streamlit as st
 
 from skinlens.checks.contract import Check
 from skinlens.checks.early_exits import TITLES, depth_maps, reads
-from skinlens.explain.overlay import LEGEND, blend
-from skinlens.imaging.preprocess import InputSpec, heat_to_photo
+from skinlens.explain.overlay import blend
+from skinlens.formatting import percent
+from skinlens.imaging.preprocess import InputSpec, heatmap_to_photo
 from skinlens.inference.classifier import Classifier
 from skinlens.records import CheckResult, Photo, Target
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import name, percent, plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.state import cache, session
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import checks
+from skinlens.wording.maps import nothing_for, over_photo
+from skinlens.wording.naming import name
 
 PICTURE_PX = 480
 """Long side of a picture: these maps are coarse, the last of the deep branch has six places across."""
@@ -31,9 +34,9 @@ def _show(check: Check, opened: OpenCase, found: Sequence[CheckResult]) -> None:
     st.markdown(plain(result.figures["verdict"]))
     drawn: Sequence[tuple[bytes, bool]] = ()
     size_px = (classifier.engine.spec if classifier else InputSpec()).size_px
-    if classifier is not None and result.model == classifier.engine.stamp:
+    if classifier is not None and result.model == classifier.engine.model_ref:
         photo, target = opened.analysis.photo, opened.target
-        drawn = _pictures(photo.sha256, classifier.engine.stamp.sha256, target, photo, classifier)
+        drawn = _pictures(photo.sha256, classifier.engine.model_ref.sha256, target, photo, classifier)
     for place, column in enumerate(st.columns(len(answers), gap="medium")):
         with column:
             _answer(answers[place], opened.target, drawn[place] if drawn else None)
@@ -51,9 +54,9 @@ def _answer(answer: Mapping[str, Any], target: Target, drawn: tuple[bytes, bool]
     st.markdown(f"**{title}**: {plain(name(top))}, {plain(percent(answer['probs'][top]))}")
     if drawn:
         picture, empty = drawn
-        st.image(picture, width="stretch", alt=f"{title}: Grad-CAM map for {target.words} over the photo. {LEGEND}.")
+        st.image(picture, width="stretch", alt=f"{title}: {over_photo('Grad-CAM', target.words)}")
         if empty:
-            st.caption(plain(f"No part of the photo speaks for {target.words} here."))
+            st.caption(plain(nothing_for(target.words, " here")))
     if answer["balanced_accuracy"] is not None:
         right = percent(answer["balanced_accuracy"])
         st.caption(plain(f"By itself right on {right} of the validation photos, all classes counted alike."))
@@ -75,5 +78,6 @@ def _pictures(
     height, width = small.shape[:2]
     found = depth_maps(_classifier, _photo, target)
     return [
-        (cache.jpeg(blend(small, heat_to_photo(one.heat, height, width, spec))), not one.heat.any()) for one in found
+        (cache.jpeg(blend(small, heatmap_to_photo(one.heatmap, height, width, spec))), not one.heatmap.any())
+        for one in found
     ]

@@ -1,11 +1,11 @@
-"""All that a clinician enters on the page of a visit, as one value: read, compared with another window's, written."""
+"""Entry of a clinician on the page of a visit, as one value: read, compared with another window's, written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 from skinlens.clinical import ClinicalRecord, Histology, Plan, Recall
-from skinlens.criteria import Abcd, Criteria, PartialAbcd, SevenPoint, counted
+from skinlens.criteria import Abcd, Criteria, PartialAbcd, SevenPoint, counts_words
 from skinlens.formatting import entered_length
 from skinlens.labels import DIAGNOSES
 from skinlens.records import Visit
@@ -71,7 +71,7 @@ class Entry:
 
 
 def of(visit: Visit) -> Entry:
-    """What is stored of it."""
+    """Entry as it is stored."""
     record = visit.clinical
     recall = record.recall.due_on if record.recall and record.plan and record.plan.action == "recheck" else None
     return Entry(
@@ -100,7 +100,7 @@ def differences(read: Entry, stored: Entry, mine: Entry) -> tuple[Difference, ..
 
 
 def changed(read: Entry, stored: Entry) -> tuple[tuple[str, str], ...]:
-    """What another window changed since it was read: the title of each field, and what is stored now."""
+    """Fields that another window changed since it was read: the title of each field, and what is stored now."""
     names = [one.name for one in fields(Entry) if getattr(read, one.name) != getattr(stored, one.name)]
     return tuple((title(name), shown(name, getattr(stored, name))) for name in names)
 
@@ -116,7 +116,7 @@ def shown(field: str, value: Value) -> str:
         case Planned(plan, recall_on):
             return f"{plan.summary}; recall on {recall_on}" if recall_on else plan.summary
         case Abcd() | PartialAbcd():
-            return counted(value.counts)
+            return counts_words(value.counts)
         case SevenPoint():
             return value.summary
         case Histology():

@@ -1,10 +1,9 @@
-"""Behind a visit: its audit log; patient and lesion edited, the case moved, exported, erased."""
+"""Management of a visit: its audit log; patient and lesion edited, the case moved, exported, erased."""
 
 from typing import cast
 
 import streamlit as st
 
-from skinlens import audit
 from skinlens.case_record import Revision
 from skinlens.checks.registry import CHECKS
 from skinlens.clock import local_minute
@@ -13,19 +12,20 @@ from skinlens.formatting import Unit
 from skinlens.records import Case, Method, Target
 from skinlens.store import CaseStore
 from skinlens.ui.components import confirmation, widgets
-from skinlens.ui.components.words import name
 from skinlens.ui.forms import erase_dialogs
 from skinlens.ui.patients import editing
 from skinlens.ui.state import cache, session
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import moving
+from skinlens.wording import audit
+from skinlens.wording.naming import name
 
 _NAMES = ("signed_by", "amended_by", "moved_by")
 """Fields of the trail with the name of who made the change."""
 
 
 def view(store: CaseStore, opened: OpenCase) -> None:
-    """What was done to the case; editing, moving and erasing it."""
+    """Audit log of the case; editing, moving and erasing it."""
     stored = opened.case
     assert stored is not None
     st.header("Audit log")

@@ -6,21 +6,23 @@ from typing import cast
 
 import streamlit as st
 
-from skinlens.explain import AGAINST, METHODS
-from skinlens.explain.overlay import LEGEND, OPACITY, Style
-from skinlens.formatting import duration, number
+from skinlens.explain import CONTRAST_WITH, METHODS
+from skinlens.explain.overlay import OPACITY, Style
+from skinlens.formatting import duration, number, percent
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.classifier import Classifier
 from skinlens.labels import CODES
 from skinlens.records import Explanation, Method
 from skinlens.ui.components import live, viewer
+from skinlens.ui.components.text import settings_line
 from skinlens.ui.components.viewer import Look, Panel
-from skinlens.ui.components.words import name, percent, settings_line
-from skinlens.ui.performance import sanity
+from skinlens.ui.performance import explanations
 from skinlens.ui.state import session
 from skinlens.ui.state.jobs import Job
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import contrast
+from skinlens.wording.maps import CANCELLED, PHOTO, SYNTHETIC, no_map, nothing_for, over_photo
+from skinlens.wording.naming import name
 
 OTHER = "another class"
 
@@ -59,7 +61,7 @@ def choose_class(opened: OpenCase) -> None:
     else:
         last = right
     if chosen != opened.label:
-        opened.label, opened.against = str(chosen), ""
+        opened.label, opened.contrast_with = str(chosen), ""
     with last:
         contrast.choose(opened)
 
@@ -84,7 +86,7 @@ def choose_look() -> tuple[Style, float]:
 
 
 def change_look(asked: Look) -> None:
-    """What a key asks of the controls of ``choose_look``."""
+    """Apply a key to the controls of ``choose_look``."""
     style = st.session_state["look_style"]
     if asked == "style":
         st.session_state["look_style"] = {"heat": "contour", "contour": "heat"}[style]
@@ -104,7 +106,7 @@ def start(opened: OpenCase, classifier: Classifier) -> None:
     wanted = [
         method
         for method in METHODS
-        if session.desk().job((method, opened.target.code)) is None
+        if session.queue().job((method, opened.target.code)) is None
         and opened.map_of(method, session.map_params(method)) is None
     ]
     asked = (
@@ -133,7 +135,7 @@ def _row(opened: OpenCase, classifier: Classifier | None, *, details: bool) -> N
             session.request_maps(opened, classifier, (cast(Method, method),))
 
     def cancel(method: str) -> None:
-        if job := session.desk().job((cast(Method, method), opened.target.code)):
+        if job := session.queue().job((cast(Method, method), opened.target.code)):
             job.cancel()
 
     photo = opened.analysis.photo
@@ -141,9 +143,9 @@ def _row(opened: OpenCase, classifier: Classifier | None, *, details: bool) -> N
         Panel(
             key="photo",
             title="Photo",
-            shows="Synthetic example, not a patient." if opened.synthetic else "As it was uploaded.",
+            shows=SYNTHETIC if opened.synthetic else "As it was uploaded.",
             lines=(f"{photo.width_px} × {photo.height_px} px",) if details else (),
-            alt="Photo of the lesion",
+            alt=PHOTO,
         ),
         *(_panel(opened, method, able=classifier is not None, details=details) for method in METHODS),
     ]
@@ -161,17 +163,17 @@ def _row(opened: OpenCase, classifier: Classifier | None, *, details: bool) -> N
 
 def _panel(opened: OpenCase, method: Method, *, able: bool, details: bool) -> Panel:
     info = METHODS[method]
-    job = session.desk().job((method, opened.target.code))
+    job = session.queue().job((method, opened.target.code))
     made = opened.map_of(method, session.map_params(method))
     of = opened.target.words
-    blank = Panel(method, info.title, info.shows, (), f"Photo of the lesion; there is no {info.title} map for {of} yet")
+    blank = Panel(method, info.title, info.shows, (), no_map(info.title, of))
     if job and job.active:
         return replace(
-            blank, note=session.desk().standing(job), fraction=job.fraction, action="cancel", button="Cancel"
+            blank, note=session.queue().standing(job), fraction=job.fraction, action="cancel", button="Cancel"
         )
     if made:
-        alt = f"{info.title} map for {of} over the photo. {LEGEND}."
-        nothing = f"No part of the photo speaks for {of}." if made.diagnostics.get("empty") else ""
+        alt = over_photo(info.title, of)
+        nothing = nothing_for(of) if made.diagnostics.get("empty") else ""
         return replace(blank, lines=_under(made) if details else (), alt=alt, map=made, note=nothing)
     note, button = _why_not(job)
     return replace(blank, note=note, action="make" if able else "", button=button if able else "")
@@ -181,22 +183,22 @@ def _why_not(job: Job | None) -> tuple[str, str]:
     if job and job.state == "failed":
         return job.problem, "Try again"
     if job and job.state == "cancelled":
-        return "Cancelled. Nothing of it was saved.", "Make this map"
+        return CANCELLED, "Make this map"
     return "Not made yet.", "Make this map"
 
 
 def _under(made: Explanation) -> tuple[str, ...]:
     titles = {parameter.name: parameter.title for parameter in METHODS[made.method].parameters}
-    settings = {key: value for key, value in made.params.items() if key != AGAINST}
+    settings = {key: value for key, value in made.params.items() if key != CONTRAST_WITH}
     lines = [
         f"Time: {duration(made.duration_ms)}",
         f"Settings: {settings_line(settings, titles)}",
         "Seed: none, nothing is random" if made.seed is None else f"Seed: {made.seed}",
     ]
     if "r2" in made.diagnostics:
-        lines.append(f"Fit to the trials (R²): {number(made.diagnostics['r2'])}")
+        lines.append(f"Fit to the samples (R²): {number(made.diagnostics['r2'])}")
     if "samples" in made.diagnostics:
-        lines.append(f"Trials made: {made.diagnostics['samples']:.0f}")
+        lines.append(f"Samples made: {made.diagnostics['samples']:.0f}")
     if "stability" in made.diagnostics:
         lines.append(f"Reproducibility with another seed: {number(made.diagnostics['stability'])} (1 = the same)")
-    return (*lines, *sanity.remarks(made.method, made.model))
+    return (*lines, *explanations.remarks(made.method, made.model))

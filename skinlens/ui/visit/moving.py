@@ -5,10 +5,11 @@ import streamlit as st
 from skinlens.errors import SkinLensError
 from skinlens.records import Case
 from skinlens.store import CaseStore
-from skinlens.ui.components.words import case_title, plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.forms import placement, signing
 from skinlens.ui.state import session
 from skinlens.ui.state.open_case import OpenCase
+from skinlens.wording.naming import case_title
 
 
 def form(store: CaseStore, opened: OpenCase, stored: Case) -> None:

@@ -1,4 +1,6 @@
-"""Where the lesion is, and whether the maps look at it: the outline, its correction, and the focus of each map."""
+"""Outline of the lesion on its page, and whether the maps look at it: the outline, its correction, and the focus of
+each map.
+"""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +17,7 @@ from skinlens.records import Outline, Photo
 from skinlens.segmentation.contour import drawn_by_clinician
 from skinlens.segmentation.head import SegmentationHead, propose
 from skinlens.ui.components import outliner
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.state import cache, session
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import checks

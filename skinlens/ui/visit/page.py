@@ -1,4 +1,4 @@
-"""One visit on one page: the impression first, then the result, its reasons, the comparison, the report, the rest."""
+"""Page of one visit: the impression first, then the result, its reasons, the comparison, the report, the rest."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -12,11 +12,12 @@ from skinlens.records import Visit
 from skinlens.store import CaseStore
 from skinlens.ui.compare import visits
 from skinlens.ui.components import upload, widgets
-from skinlens.ui.components.words import STATUSES, case_title, plain, site
+from skinlens.ui.components.text import plain
 from skinlens.ui.shell import frame
 from skinlens.ui.state import address, cache, next_photo, session
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import management, maps, outline, photo, report, result, save_form, similar, why
+from skinlens.wording.naming import STATUSES, case_title, site
 
 NEW = "New photo"
 View = Callable[[CaseStore, OpenCase], None]
@@ -53,7 +54,7 @@ def _draw(name: str, store: CaseStore, opened: OpenCase) -> None:
 
 
 def title(opened: OpenCase) -> str:
-    """What is open, as its page's heading."""
+    """Title of the open case, as its page's heading."""
     return NEW if opened.case is None else case_title(opened.case)
 
 

@@ -7,7 +7,6 @@ from typing import cast
 import streamlit as st
 
 from skinlens.explain import METHODS
-from skinlens.explain.overlay import LEGEND
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.classifier import Classifier
 from skinlens.records import Method
@@ -15,6 +14,7 @@ from skinlens.ui.components import live, viewer
 from skinlens.ui.components.viewer import Look, Panel
 from skinlens.ui.state import cache, session
 from skinlens.ui.state.open_case import OpenCase
+from skinlens.wording.maps import PHOTO, SYNTHETIC, no_map, nothing_for, over_photo
 
 NO_MAP = "none"
 OVERLAY = "overlay"
@@ -38,7 +38,7 @@ def large(opened: OpenCase, classifier: Classifier | None, *, overlays: bool = F
 
 def _draw(opened: OpenCase, classifier: Classifier | None, *, overlays: bool) -> None:
     picture = opened.analysis.photo
-    what = "Synthetic example, not a patient" if opened.synthetic else "Photo of the lesion"
+    what = SYNTHETIC.removesuffix(".") if opened.synthetic else PHOTO
     size = f"{picture.width_px} × {picture.height_px} px, {picture.source_format}"
     panel = Panel("photo", "", "", (f"{what} · {size}",), f"{what}, {size}")
     if overlays:
@@ -81,13 +81,13 @@ def _overlaid(opened: OpenCase, bare: Panel) -> Panel:
     of = opened.target.words
     made = opened.map_of(method, session.map_params(method))
     if made is None:
-        job = session.desk().job((method, opened.target.code))
-        words = session.desk().standing(job) if job and job.active else "Not computed yet: see “Why?”."
-        alt = f"Photo of the lesion; there is no {info.title} map for {of}"
+        job = session.queue().job((method, opened.target.code))
+        words = session.queue().standing(job) if job and job.active else "Not computed yet: see “Why?”."
+        alt = no_map(info.title, of)
         fraction = job.fraction if job and job.active else None
         return replace(bare, title=info.title, alt=alt, note=words, fraction=fraction)
-    nothing = f"No part of the photo speaks for {of}." if made.diagnostics.get("empty") else ""
-    alt = f"{info.title} map for {of} over the photo. {LEGEND}."
+    nothing = nothing_for(of) if made.diagnostics.get("empty") else ""
+    alt = over_photo(info.title, of)
     return replace(bare, title=f"{info.title}: {of}", alt=alt, map=made, note=nothing)
 
 
@@ -101,7 +101,7 @@ def waits(opened: OpenCase) -> bool:
     """Whether the map that is to lie over the photo is being made."""
     _begin_with_default(opened)
     chosen = st.session_state.get(OVERLAY, NO_MAP)
-    job = session.desk().job((chosen, opened.target.code)) if chosen != NO_MAP else None
+    job = session.queue().job((chosen, opened.target.code)) if chosen != NO_MAP else None
     return job is not None and job.active
 
 

@@ -1,4 +1,4 @@
-"""What a clinician enters of a stored visit: criteria, size, plan, histology, then the diagnosis; saved as one."""
+"""Clinical record of a stored visit on its page: criteria, size, plan, histology, then the diagnosis; saved as one."""
 
 from dataclasses import replace
 
@@ -12,13 +12,14 @@ from skinlens.store import CaseStore
 from skinlens.store.signatures import NO_DIAGNOSIS, signature_words
 from skinlens.ui.components import confirmation, widgets
 from skinlens.ui.components.shortcuts import SAVE
-from skinlens.ui.components.words import diagnosis_name, plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.forms import conflicts, signing
 from skinlens.ui.forms.conflicts import Pending
 from skinlens.ui.state import drafts, session
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import clinical_fields, clinical_form, entry, size_form
 from skinlens.ui.visit.entry import Entry
+from skinlens.wording.naming import diagnosis_name
 
 _READ = "record_read"
 """Key of the visit as this window read it."""

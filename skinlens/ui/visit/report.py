@@ -3,6 +3,7 @@
 import streamlit as st
 
 from skinlens.exchange import fhir
+from skinlens.formatting import counted, megabytes
 from skinlens.store import CaseStore
 from skinlens.ui.components import widgets
 from skinlens.ui.state import cache
@@ -41,8 +42,7 @@ def report(store: CaseStore, opened: OpenCase) -> None:
         help="For a clinic's records: a FHIR R4 Bundle with the report, the model's result and the model. The patient "
         "by pseudonym, the photo by its hash alone.",
     )
-    counted = "1 page" if len(pages) == 1 else f"{len(pages)} pages"
-    st.caption(f"{counted}, {len(data) / 1e6:.1f} MB. The file name contains no patient ID.")
+    st.caption(f"{counted(len(pages), 'page')}, {megabytes(len(data))}. The file name contains no patient ID.")
     if annex and not opened.maps:
         st.info("No map was made for this case yet. Make them under “Why?”, and they are printed here.")
     for number, page in enumerate(pages, 1):

@@ -6,13 +6,13 @@ from skinlens.store import CaseStore
 from skinlens.ui.components import widgets
 from skinlens.ui.state import session
 from skinlens.ui.state.open_case import OpenCase
-from skinlens.ui.visit import certainty, photo, record, save_form
+from skinlens.ui.visit import operating_point, photo, record, save_form
 
 
 def view(store: CaseStore, opened: OpenCase) -> None:
     """The photo on the left, on the right all that is said of it, in the order in which it is needed."""
     classifier = session.classifier_of(opened)
-    certainty.first_line(opened.analysis.quality, opened.analysis.prediction)
+    operating_point.first_line(opened.analysis.quality, opened.analysis.prediction)
     left, right = st.columns([6, 5], gap="large")
     with left, st.container(key="visit_photo"):
         photo.large(opened, classifier, overlays=True)
@@ -26,10 +26,10 @@ def view(store: CaseStore, opened: OpenCase) -> None:
 
 def _verdict(opened: OpenCase) -> None:
     quality, prediction = opened.analysis.quality, opened.analysis.prediction
-    certainty.verdict(quality, prediction, opened.impression)
+    operating_point.verdict(quality, prediction, opened.impression)
     st.button("Why this result?", on_click=_ask_why)
     widgets.quality(quality)
-    certainty.at_a_prevalence(quality, prediction)
+    operating_point.at_a_prevalence(quality, prediction)
     widgets.model_line(opened)
 
 

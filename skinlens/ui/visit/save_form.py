@@ -1,19 +1,22 @@
-"""A new photo's way to a stored case: the clinician's impression first, then the form that keeps the case."""
+"""Save form of a new photo: the clinician's impression first, then the form that keeps the case."""
 
 from datetime import date
 
 import streamlit as st
 
 from skinlens.errors import SkinLensError
+from skinlens.formatting import counted
 from skinlens.labels import IMPRESSIONS
 from skinlens.store import CaseStore, ClinicianReading, NewVisit
 from skinlens.ui.components import confirmation, widgets
 from skinlens.ui.components.shortcuts import SAVE
-from skinlens.ui.components.words import impression_name, plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.forms import placement
 from skinlens.ui.forms.placement import Placement
 from skinlens.ui.state import next_photo, open_case, session
 from skinlens.ui.state.open_case import OpenCase
+from skinlens.wording.maps import SYNTHETIC
+from skinlens.wording.naming import impression_name
 
 SHOW = "Show result"
 """One label, whatever was chosen: a button that changes its name while it is being pressed loses the press."""
@@ -83,7 +86,7 @@ def _form(store: CaseStore, opened: OpenCase) -> None:
 
 
 def _with_maps(opened: OpenCase) -> str:
-    return f", with {len(opened.maps)} map{'s' * (len(opened.maps) > 1)}" if opened.maps else ""
+    return f", with {counted(len(opened.maps), 'map')}" if opened.maps else ""
 
 
 def _reading(opened: OpenCase) -> tuple[date, ClinicianReading]:
@@ -108,7 +111,7 @@ def _reading(opened: OpenCase) -> tuple[date, ClinicianReading]:
 
 
 def _first_note(opened: OpenCase) -> str:
-    return "Synthetic example, not a patient.\n" if opened.synthetic else ""
+    return f"{SYNTHETIC}\n" if opened.synthetic else ""
 
 
 def _asked_about_the_photo(store: CaseStore, opened: OpenCase, chosen: Placement) -> tuple[str, ...]:

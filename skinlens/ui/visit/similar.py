@@ -7,14 +7,16 @@ from pathlib import Path
 import streamlit as st
 
 from skinlens.errors import SkinLensError
+from skinlens.formatting import percent
 from skinlens.inference.classifier import Classifier
 from skinlens.records import Case
 from skinlens.store import CaseStore, SimilarCase
 from skinlens.store.similar import fill_features, find_similar
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import diagnosis_name, percent, plain, site
+from skinlens.ui.components.text import plain
 from skinlens.ui.state import session
 from skinlens.ui.state.open_case import OpenCase
+from skinlens.wording.naming import diagnosis_name, site
 
 COLUMNS = 3
 COUNT = 6
@@ -42,7 +44,7 @@ def section(store: CaseStore, opened: OpenCase, stored: Case) -> None:
         st.markdown("The photo is unlike those that the model learned from: its features say nothing.")
         return
     every = st.toggle("Also cases without a confirmed diagnosis", key="case_similar_every", persist_state="session")
-    _fill(store.home, classifier.engine.stamp.sha256, classifier)
+    _fill(store.home, classifier.engine.model_ref.sha256, classifier)
     try:
         found = find_similar(
             store,
@@ -79,7 +81,7 @@ def _card(one: SimilarCase, picture: bytes) -> None:
 
 
 def lines(one: SimilarCase) -> tuple[str, ...]:
-    """What stands under the photo: diagnosis and its source, whose it is, how alike."""
+    """Lines under the photo: diagnosis and its source, whose it is, how alike."""
     diagnosis = diagnosis_name(one.diagnosis) if one.diagnosis else one.diagnosis_text or diagnosis_name(None)
     whose = {
         "same patient": "The same patient",

@@ -6,7 +6,7 @@ from skinlens.clinical import FIELD_WIDTH_MM, ClinicalRecord
 from skinlens.followup import measures
 from skinlens.formatting import UNIT_WORDS, Unit, entered_length, length
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.forms import field_width
 from skinlens.ui.state import cache
 from skinlens.ui.state.open_case import OpenCase
@@ -53,7 +53,7 @@ def fields(opened: OpenCase, read: ClinicalRecord) -> tuple[float | None, str]:
 
 
 def diameter_words(opened: OpenCase, field_width_mm: float | None, unit: Unit) -> str:
-    """How large the lesion is by its outline, or what is missing to say it."""
+    """Largest diameter by the outline, or what is missing to say it."""
     line, photo = opened.outline, opened.analysis.photo
     if line is None or photo.placeholder:
         return "Without an outline the lesion cannot be measured. Draw one under “Why?”."

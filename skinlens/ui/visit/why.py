@@ -1,4 +1,4 @@
-"""Why the model says so: the photo and the three maps side by side, what they are worth, the details behind."""
+"""Explanation of the result: the photo and the three maps side by side, what they are worth, the details behind."""
 
 import streamlit as st
 
@@ -7,7 +7,8 @@ from skinlens.ui.components import widgets
 from skinlens.ui.forms import filters
 from skinlens.ui.state import session
 from skinlens.ui.state.open_case import OpenCase
-from skinlens.ui.visit import certainty, contrast, maps, trust
+from skinlens.ui.visit import checks_panel, contrast, maps, operating_point
+from skinlens.wording.maps import CAVEAT
 
 DETAILS = "technical_details"
 
@@ -15,18 +16,18 @@ DETAILS = "technical_details"
 def view(store: CaseStore, opened: OpenCase) -> None:  # noqa: ARG001  views are called alike
     classifier = session.classifier_of(opened)
     if not opened.analysis.quality.reliable:
-        certainty.unreliable(opened.analysis.quality)
+        operating_point.unreliable(opened.analysis.quality)
     if classifier is None:
         widgets.model_line(opened)
     maps.choose_class(opened)
     if classifier is not None:
         maps.start(opened, classifier)
     contrast.describe(opened)
-    trust.line(opened, classifier)
+    checks_panel.line(opened, classifier)
     maps.row(opened, classifier, details=bool(st.session_state.get(DETAILS)))
-    st.caption("The maps show what moved the model, not where disease is.")
+    st.caption(CAVEAT)
     details = st.toggle("Technical details", key=DETAILS, persist_state="session")
     if details:
-        trust.below(opened, classifier)
+        checks_panel.below(opened, classifier)
         if classifier is not None:
             filters.map_settings(opened, classifier)

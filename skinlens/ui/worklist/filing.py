@@ -9,9 +9,10 @@ from datetime import date
 
 from skinlens.case_record import Analysis
 from skinlens.errors import CaseNotFound, SkinLensError, StoreError
+from skinlens.formatting import counted
 from skinlens.records import BodyPosition, Case
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
-from skinlens.ui.state.unsaved import new_token
+from skinlens.ui.state.draft_cache import new_token
 from skinlens.ui.worklist.tray import Tray, TrayItem
 
 GONE = (
@@ -142,27 +143,22 @@ class Run:
 
 
 def interrupted(store: CaseStore) -> tuple[tuple[str, str], ...]:
-    """What an end of the app cut short: for each filing its token, and a sentence. Raises StoreError."""
+    """Filing that an end of the app cut short: for each filing its token, and a sentence. Raises StoreError."""
     return tuple((one.token, words(one.total, one.visit_ids)) for one in store.unfinished_filings(_UNDER_WAY))
 
 
 def words(total: int, visit_ids: Sequence[int]) -> str:
-    """How far a filing came that was cut short."""
+    """Progress of a filing that was cut short."""
     filed, left = len(visit_ids), total - len(visit_ids)
     if not left:
-        return f"SkinLens was ended just after {counted(total)} had been filed. Nothing is missing."
+        return f"SkinLens was ended just after {counted(total, 'photo')} had been filed. Nothing is missing."
     which = f", as {numbered(visit_ids)}" if filed else ""
     wait = "The other one is" if left == 1 and filed else f"The other {left} are" if filed else "They are"
+    photos = f"{filed} of {counted(total, 'photo')} {'was' if filed == 1 else 'were'}"
     return (
-        f"{filed} of {counted(total)} {'was' if filed == 1 else 'were'} filed before SkinLens was ended{which}. {wait} "
-        "not stored, for a photo is held in memory alone until it is filed: drop the same files here again. A photo "
-        "that is a case already says so in its row."
+        f"{photos} filed before SkinLens was ended{which}. {wait} not stored, for a photo is held in memory alone "
+        "until it is filed: drop the same files here again. A photo that is a case already says so in its row."
     )
-
-
-def counted(photos: int) -> str:
-    """As "1 photo" or "12 photos"."""
-    return f"{photos} photo{'' if photos == 1 else 's'}"
 
 
 def numbered(visit_ids: Sequence[int]) -> str:

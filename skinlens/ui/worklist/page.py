@@ -8,18 +8,20 @@ from streamlit.delta_generator import DeltaGenerator
 from skinlens import pipeline
 from skinlens.case_record import Analysis
 from skinlens.errors import SkinLensError
-from skinlens.formatting import percent
+from skinlens.formatting import counted, percent
+from skinlens.imaging.intake.sniffing import ACCEPTED
 from skinlens.labels import BY_CODE, CODES
 from skinlens.records import Patient, Prediction, QualityReport
 from skinlens.store import CaseRow, CaseStore
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.state import cache, session, tabs
 from skinlens.ui.visit import outline
 from skinlens.ui.worklist import filing, tray_drafts, tray_filing, tray_map
-from skinlens.ui.worklist.filing import Run, counted, numbered
+from skinlens.ui.worklist.filing import Run, numbered
 from skinlens.ui.worklist.tray import Tray, TrayItem
-from skinlens.wording import UNRELIABLE_BRIEFLY, verdict_line
+from skinlens.wording.quality import UNRELIABLE_BRIEFLY, not_met
+from skinlens.wording.verdict import verdict_line
 
 THUMBNAIL_PX = 320
 ORDERS = ("As they came", "Melanoma first")
@@ -57,7 +59,7 @@ def page(store: CaseStore) -> None:
 def _drop(tray: Tray) -> None:
     round_ = st.session_state.setdefault("tray_uploads", 0)
     files = st.file_uploader(
-        "Photos of lesions: JPEG, PNG, WebP, TIFF, BMP, HEIC or DICOM",
+        f"Photos of lesions: {ACCEPTED}",
         key=f"tray-{round_}",
         accept_multiple_files=True,
         help="At most 25 MB each. The files' names and their hidden data (place, camera, owner) are not stored.",
@@ -144,7 +146,7 @@ def _progress(items: tuple[TrayItem, ...]) -> None:
     if done < len(items):
         st.progress(done / len(items), f"{done} of {len(items)} photos read")
     elif read:
-        st.markdown(f"**{counted(read)} to file**")
+        st.markdown(f"**{counted(read, 'photo')} to file**")
 
 
 # -------------------------------------------------------------------------------------------------- what was filed
@@ -167,13 +169,15 @@ def _outcome(store: CaseStore, tray: Tray, run: Run, known: Mapping[int, Patient
     with st.container(border=True):
         if run.visit_ids:
             which = f" as {numbered(there)}" if there else ""
-            st.success(plain(f"{counted(len(run.visit_ids))} filed{which}."), icon=":material/check:")
+            st.success(plain(f"{counted(len(run.visit_ids), 'photo')} filed{which}."), icon=":material/check:")
         if deleted:
-            st.warning(f"{counted(deleted)} of these {'was' if deleted == 1 else 'were'} deleted after that.")
+            st.warning(f"{counted(deleted, 'photo')} of these {'was' if deleted == 1 else 'were'} deleted after that.")
         if failed:
             stays = "It stays in the list" if failed == 1 else "They stay in the list"
             why = " ".join(run.problems)
-            st.error(plain(f"{failed} of {counted(run.total)} not filed. {stays} with all that was typed. {why}"))
+            st.error(
+                plain(f"{failed} of {counted(run.total, 'photo')} not filed. {stays} with all that was typed. {why}")
+            )
         for remark in run.remarks:
             st.warning(plain(remark))
         with st.container(horizontal=True):
@@ -223,7 +227,7 @@ def position(tray: Tray, item: TrayItem) -> int:
 
 
 def lines(item: TrayItem, *, figures: bool = True) -> tuple[str, ...]:
-    """What a row says, in Markdown."""
+    """Lines of a row, in Markdown."""
     if item.state == "waiting":
         return (plain(item.name), "Waiting")
     if item.state == "reading":
@@ -248,7 +252,7 @@ def verdict(quality: QualityReport, prediction: Prediction, *, figures: bool = T
 
 
 def _classes(quality: QualityReport, prediction: Prediction) -> tuple[str, ...]:
-    checks = f"Photo quality: {len(quality.failed)} of {len(quality.checks)} checks not met" if quality.failed else ""
+    checks = not_met(quality) if quality.failed else ""
     if not quality.reliable:
         return (checks,) if checks else ()
     ranked = sorted(CODES, key=lambda code: -prediction.prob(code))[: widgets.TOP]

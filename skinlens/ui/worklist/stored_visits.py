@@ -10,13 +10,16 @@ from typing import Any
 import streamlit as st
 
 from skinlens.clock import today
+from skinlens.formatting import counted, percent
 from skinlens.store import CaseQuery, CaseRow, CaseStore
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import STATUSES, diagnosis_name, name, percent, plain, recall_words, site
+from skinlens.ui.components.text import plain, recall_words
 from skinlens.ui.forms import filters
 from skinlens.ui.forms.filters import PAGE_SIZE
 from skinlens.ui.state import address, cache, session
-from skinlens.wording import UNRELIABLE_BRIEFLY, side_of_cutoff
+from skinlens.wording.naming import STATUSES, diagnosis_name, name, site
+from skinlens.wording.quality import UNRELIABLE_BRIEFLY
+from skinlens.wording.verdict import side_of_cutoff
 
 COLUMNS = 4
 LOOKS = ("List", "Cards")
@@ -25,7 +28,7 @@ CHIPS = ("Unsigned", "Suspicious for melanoma", "Unreliable", "This week", "Reca
 
 
 def conditions(chips: list[str]) -> dict[str, Any]:
-    """What the chips ask for, as fields of ``CaseQuery``; every one has to hold."""
+    """Conditions of the chips, as fields of ``CaseQuery``; every one has to hold."""
     day = today()
     meaning: Mapping[str, dict[str, Any]] = {
         "Unsigned": {"status": "draft"},
@@ -62,7 +65,7 @@ def section(store: CaseStore) -> None:
         _nothing(store)
         return
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
-        st.markdown(f"**{page.total:,} {'visit' if page.total == 1 else 'visits'}**", width="content")
+        st.markdown(f"**{counted(page.total, 'visit')}**", width="content")
         address.seed("look", "List", LOOKS)
         look = st.segmented_control("Show as", LOOKS, required=True, key="look")
         address.note("look", look)
@@ -152,7 +155,7 @@ def _thumbnails(store: CaseStore, rows: tuple[CaseRow, ...]) -> dict[int, str]:
 
 
 def verdict(row: CaseRow, *, figures: bool = True) -> tuple[str, ...]:
-    """What the model says, in the lines of a row; of an unreliable photo that alone."""
+    """Model result in the lines of a row; of an unreliable photo that alone."""
     if not row.reliable:
         return (f"{UNRELIABLE_BRIEFLY}: unlike the training photos",)
     return (

@@ -14,7 +14,7 @@ from skinlens.case_record import Analysis
 from skinlens.errors import SkinLensError
 from skinlens.labels import MELANOMA
 from skinlens.records import Outline, Prediction, QualityReport
-from skinlens.ui.state.unsaved import new_token
+from skinlens.ui.state.draft_cache import new_token
 
 if TYPE_CHECKING:
     from skinlens.ui.worklist.filing import Run

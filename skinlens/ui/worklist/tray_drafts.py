@@ -1,4 +1,4 @@
-"""What was typed for the photos of the tray: held with them, so that a reload of the page does not lose it."""
+"""Drafts of the photos of the tray: held with them, so that a reload of the page does not lose it."""
 
 import re
 from collections.abc import Mapping

@@ -8,16 +8,18 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from skinlens import pipeline
+from skinlens.formatting import counted
 from skinlens.records import Patient
 from skinlens.store import CaseRow, CaseStore, NewPatient
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import plain, site
+from skinlens.ui.components.text import plain
 from skinlens.ui.forms import placement, signing, site_form, sites
 from skinlens.ui.forms.placement import KNOWN, NEW_LESION
 from skinlens.ui.forms.site_form import Where
 from skinlens.ui.state import cache, session
-from skinlens.ui.worklist.filing import Filing, Run, counted
+from skinlens.ui.worklist.filing import Filing, Run
 from skinlens.ui.worklist.tray import Tray, TrayItem
+from skinlens.wording.naming import site
 
 _ADDED = "tray_added"
 """Number of the patient that was stored last by filing."""
@@ -186,7 +188,7 @@ def _button(ready: int, without: int, key: str) -> bool:
         return False
     waits = f"{without} without a body site: {'it stays' if without == 1 else 'they stay'} in the list."
     with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = bool(ready) and st.button(f"File {counted(ready)}", type="primary", key=key)
+        pressed = bool(ready) and st.button(f"File {counted(ready, 'photo')}", type="primary", key=key)
         if without:
             st.caption(waits, width="content")
     return pressed
@@ -216,7 +218,7 @@ def follow(run: Run) -> None:
     """Show how far a filing is until it is at its end; then draw the list anew."""
     bar = st.progress(0.0, "Filing …")
     while not run.wait(0.1):
-        bar.progress(run.done / run.total, f"{run.done} of {counted(run.total)} filed")
+        bar.progress(run.done / run.total, f"{run.done} of {counted(run.total, 'photo')} filed")
     st.rerun()
 
 

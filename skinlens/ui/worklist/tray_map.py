@@ -7,9 +7,9 @@ import streamlit as st
 from skinlens.ui.components import bodymap, widgets
 from skinlens.ui.components.bodymap import Pin, Spot, Verdict
 from skinlens.ui.components.bodymap.regions import region_of
-from skinlens.ui.components.words import site
 from skinlens.ui.forms import site_form, sites
 from skinlens.ui.worklist.tray import Tray, TrayItem
+from skinlens.wording.naming import site
 
 _AT = "tray_map_at"
 """Number of the photo that the next click places."""

@@ -15,7 +15,7 @@ import streamlit as st
 
 from skinlens.records import BODY_DRAWING, BodyPosition, BodyView
 from skinlens.ui.components.bodymap.regions import VIEWS, Region
-from skinlens.ui.components.words import BODY_SITES
+from skinlens.wording.naming import BODY_SITES
 
 HERE = Path(__file__).parent
 Verdict = Literal["above", "below", "unreliable", "none"]
@@ -51,7 +51,7 @@ class Spot:
 
 @dataclass(frozen=True)
 class Shown:
-    """What the map shows."""
+    """Content of the map."""
 
     pins: Sequence[Pin] = ()
     """The lesions, also those without a position."""
@@ -112,7 +112,7 @@ def show(
 
 
 def spot_of(sent: object, lesions: Sequence[int]) -> Spot | None:
-    """What the browser sent, looked at as anything from outside; None for what is none."""
+    """Spot that the browser sent, looked at as anything from outside; None for what is none."""
     if not isinstance(sent, Mapping):
         return None
     lesion, view, x, y = (sent.get(name) for name in ("lesion", "view", "x", "y"))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from skinlens.records import BodyView
-from skinlens.ui.components.words import BODY_SITES
+from skinlens.wording.naming import BODY_SITES
 
 VIEWS: Mapping[BodyView, str] = {
     "front": "Front",

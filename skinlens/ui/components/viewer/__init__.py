@@ -85,7 +85,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a row lies on the page: side by side, where nothing else is said."""
+    """Layout of a row on the page: side by side, where nothing else is said."""
 
     columns: int = 4
     """In a line, where there is room."""
@@ -226,18 +226,18 @@ def _panel(panel: Panel, row: Row, frame: Frame) -> dict[str, Any]:
     fields["outline"] = None if panel.outline is None else _closed(panel.outline)
     if panel.map is None:
         return {**fields, "heat": None, "made": None, "empty": True}
-    heat = panel.map.heat * np.float32(panel.gain)
+    heatmap = panel.map.heatmap * np.float32(panel.gain)
     top, left, height, width = crop_box(photo.height_px, photo.width_px, row.spec)
     scale, placed = _scale(photo, frame), _placed(photo, frame)
     settings = json.dumps(dict(panel.map.params), sort_keys=True)
     return {
         **fields,
-        "heat": _encoded(heat),
-        "contours": _contours(heat) if row.style == "contour" else None,
-        "side": panel.map.heat.shape[0],
+        "heat": _encoded(heatmap),
+        "contours": _contours(heatmap) if row.style == "contour" else None,
+        "side": panel.map.heatmap.shape[0],
         "box": (placed["y"] + top * scale, placed["x"] + left * scale, height * scale, width * scale),
         "made": f"{panel.map.label} {panel.map.created_at} {settings} {panel.gain}",
-        "empty": not panel.map.heat.any(),
+        "empty": not panel.map.heatmap.any(),
     }
 
 
@@ -253,7 +253,7 @@ def _region(asked: Mapping[str, Any] | None, row: Row) -> dict[str, Any] | None:
     if asked is None or panel is None or panel.map is None:
         return None
     of = panel.photo or row.photo
-    found = peak_region(panel.map.heat, of.height_px, of.width_px, row.spec)
+    found = peak_region(panel.map.heatmap, of.height_px, of.width_px, row.spec)
     if found is None:
         return None
     return {
@@ -279,17 +279,17 @@ def _region_jpeg(key: str, place: tuple[int, ...], _photo: Photo) -> bytes:  # n
     return jpeg(Region(*place).of(_photo))
 
 
-def _encoded(heat: Heatmap) -> str:
+def _encoded(heatmap: Heatmap) -> str:
     """Row by row, one byte for each place: steps of 1/255, finer than the eye tells apart."""
-    return base64.b64encode(np.rint(np.clip(heat, 0, 1) * 255).astype(np.uint8).tobytes()).decode()
+    return base64.b64encode(np.rint(np.clip(heatmap, 0, 1) * 255).astype(np.uint8).tobytes()).decode()
 
 
-def _contours(heat: Heatmap) -> list[dict[str, str]]:
+def _contours(heatmap: Heatmap) -> list[dict[str, str]]:
     """A line for each level: its path in shares of the map's width and height, and the color of the level."""
     drawn = []
     for level in LEVELS:
         lines = (
-            "M" + "L".join(f"{across:.4f} {down:.4f}" for across, down in line) for line in level_lines(heat, level)
+            "M" + "L".join(f"{across:.4f} {down:.4f}" for across, down in line) for line in level_lines(heatmap, level)
         )
         red, green, blue = color(np.array([[level]], dtype=np.float32))[0, 0].tolist()
         drawn.append({"path": "".join(lines), "color": f"rgb({red}, {green}, {blue})"})
@@ -319,7 +319,7 @@ def _viewer() -> Callable[..., Any]:
 
 
 def picture_script() -> str:
-    """What draws one picture and the loupe over it, to be put before the script of a component that shows one."""
+    """Script of one picture and the loupe over it, to be put before the script of a component that shows one."""
     return _text("picture.js") + _text("loupe.js")
 
 

@@ -1,4 +1,4 @@
-"""Whether the explanation methods are sane on this model: charts for the page about it, and a word beside each map."""
+"""Sanity of the explanation methods on this model: charts for the page about it, and a word beside each map."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,12 +9,12 @@ import streamlit as st
 from skinlens import published_figures
 from skinlens.checks.agreement import HOTTEST_PART
 from skinlens.explain import METHODS
+from skinlens.formatting import decimal, rounded_percent
 from skinlens.records import Method, ModelRef
-from skinlens.ui.components import widgets
-from skinlens.ui.components.words import name
+from skinlens.ui.components import figures, widgets
 from skinlens.ui.state import cache
+from skinlens.wording.naming import name
 
-CONFIG = {"displayModeBar": False, "scrollZoom": False}
 LOOKS = {"grad_cam": ("#0072b2", "circle"), "score_cam": ("#d55e00", "square"), "lime": ("#009e73", "diamond")}
 """Color (Okabe and Ito's, for any color vision) and sign of each method."""
 TESTS = {
@@ -31,17 +31,17 @@ TESTS = {
         "its maps look much the same on a network that has learned nothing",
     ),
     "quantized": (
-        "The quick form draws the same maps with all three methods.",
-        "its maps differ from those of the exact form of the model",
+        "The int8 form draws the same maps with all three methods.",
+        "its maps differ from those of the float form of the model",
     ),
 }
 """Test → what to conclude if all methods pass it, and what is said of one that fails."""
 
 
 def measured() -> Mapping[str, Any] | None:
-    """What was measured of the installed model; None if nothing was, or only of another."""
+    """Measurements of the installed model; None if nothing was, or only of another."""
     found, model = published_figures.explanations_evaluation(), cache.installed()
-    return found if found and model and found["model"]["sha256"] == model.engine.stamp.sha256 else None
+    return found if found and model and found["model"]["sha256"] == model.engine.model_ref.sha256 else None
 
 
 def remarks(method: Method, model: ModelRef) -> tuple[str, ...]:
@@ -66,9 +66,9 @@ def section() -> None:
     )
     for title, draw in (
         ("Faithfulness", _followed),
-        ("Do the maps look at the lesion?", _looked),
-        ("Do the maps depend on what was learned?", _learned),
-        ("Do the methods agree, and does the quick form draw the same maps?", _agreed),
+        ("Localization", _looked),
+        ("Model randomization", _learned),
+        ("Agreement of the methods, and of the int8 form with the float form", _agreed),
     ):
         st.header(title)
         draw(found)
@@ -77,7 +77,7 @@ def section() -> None:
 def _followed(found: Mapping[str, Any]) -> None:
     st.plotly_chart(
         _dots(found, "gain_over_random", "gain over random maps, in probability"),
-        config=CONFIG,
+        config=figures.STATIC,
         key="followed",
         alt="Gain over random maps: " + _spoken(found, "gain_over_random"),
     )
@@ -90,7 +90,7 @@ def _followed(found: Mapping[str, Any]) -> None:
 def _looked(found: Mapping[str, Any]) -> None:
     st.plotly_chart(
         _inside(found),
-        config=CONFIG,
+        config=figures.STATIC,
         key="looked",
         alt="Share of the heat inside the lesion: " + _spoken(found, "inside"),
     )
@@ -121,12 +121,12 @@ def _looked(found: Mapping[str, Any]) -> None:
 def _learned(found: Mapping[str, Any]) -> None:
     st.plotly_chart(
         _randomised(found),
-        config=CONFIG,
+        config=figures.STATIC,
         key="learned",
-        alt="Likeness to the maps of randomised networks: "
+        alt="Likeness to the maps of randomized networks: "
         + "; ".join(
             f"{info.title} "
-            + ", ".join(f"{one['spearman_median']:.2f}" for one in found["methods"][method]["randomised"])
+            + ", ".join(decimal(one["spearman_median"], 2) for one in found["methods"][method]["randomised"])
             for method, info in METHODS.items()
         ),
     )
@@ -143,16 +143,16 @@ def _agreed(found: Mapping[str, Any]) -> None:
         [
             (
                 " and ".join(METHODS[method].title for method in pair["methods"]),
-                _number(pair["spearman"]["value"]),
-                _share(pair["hottest_iou"]["value"]),
+                decimal(pair["spearman"]["value"], 2),
+                rounded_percent(pair["hottest_iou"]["value"]),
             )
             for pair in found["agreement"]
         ],
     )
     widgets.table(
-        ("Map", "Like that of the exact form", "Least like, of all photos"),
+        ("Map", "Like that of the float form", "Least like, of all photos"),
         [
-            (info.title, f"{one['spearman_median']:.3f}", f"{one['spearman_worst']:.3f}")
+            (info.title, decimal(one["spearman_median"]), decimal(one["spearman_worst"]))
             for method, info in METHODS.items()
             if (one := found["methods"][method]["float"])
         ],
@@ -239,36 +239,20 @@ def _randomised(found: Mapping[str, Any]) -> go.Figure:
             hovertemplate="%{x}: %{y:.2f}<extra>" + info.title + "</extra>",
         )
     chart.update_yaxes(range=[-0.6, 1.05], title="likeness", zeroline=True)
-    chart.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
-    return _calm(chart, "randomised", 380)
+    chart.update_layout(showlegend=True)
+    return _calm(chart, "randomized", 380)
 
 
 def _calm(chart: go.Figure, title: str, height_px: int) -> go.Figure:
-    chart.update_layout(
-        height=height_px,
-        margin={"l": 8, "r": 16, "t": 8, "b": 8},
-        font={"size": 15},
-        dragmode=False,
-        showlegend=bool(chart.layout.showlegend),
-    )
-    chart.update_xaxes(title=title, fixedrange=True, automargin=True, tickfont={"size": 15}, title_font={"size": 15})
-    chart.update_yaxes(fixedrange=True, automargin=True, tickfont={"size": 15})
-    return chart
+    figures.calm(chart, height_px).update_layout(showlegend=bool(chart.layout.showlegend))
+    return chart.update_xaxes(title=title, fixedrange=True)
 
 
 def _spoken(found: Mapping[str, Any], figure: str) -> str:
     return ", ".join(
-        f"{info.title} {_number(found['methods'][method][figure]['value'])}" for method, info in METHODS.items()
+        f"{info.title} {decimal(found['methods'][method][figure]['value'], 2)}" for method, info in METHODS.items()
     )
 
 
 def _per_class(figures: Mapping[str, Any]) -> str:
-    return f"{_share(figures['inside'])}, {_share(figures['pointing'])}"
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.0f} %"
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
+    return f"{rounded_percent(figures['inside'])}, {rounded_percent(figures['pointing'])}"

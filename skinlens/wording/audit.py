@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 
 from skinlens.clinical import PHOTOTYPES, PLANS
 from skinlens.criteria import CHECKLIST
-from skinlens.formatting import Unit, entered_length
+from skinlens.formatting import Unit, counted, entered_length
 from skinlens.labels import DIAGNOSES, IMPRESSIONS
+from skinlens.wording.naming import STATUSES
 
 DONE: Mapping[tuple[str, str], str] = {
     ("visit", "created"): "Case created",
@@ -82,18 +83,18 @@ _WORDED: Mapping[str, Mapping[str, str]] = {
     "histology": DIAGNOSES,
     "plan": {str(action): words for action, words in PLANS.items()},
     "phototype": {str(number): words for number, words in PHOTOTYPES.items()},
-    "status": {"draft": "draft", "signed": "signed", "amended": "amended after signing"},
+    "status": {status: words[:1].lower() + words[1:] for status, words in STATUSES.items()},
 }
 _MAKERS = {"model": "the model's", "clinician": "the clinician's"}
 
 
 def done(subject: str, action: str) -> str:
-    """What a revision did."""
+    """Title of a revision."""
     return DONE.get((subject, action), f"{subject.replace('visit', 'case').capitalize()}: {action}")
 
 
 def field(name: str) -> str:
-    """What a stored field is called on the screen."""
+    """Name of a stored field on the screen."""
     return FIELDS.get(name, name.replace("_", " "))
 
 
@@ -102,7 +103,7 @@ def value(name: str, stored: str | None, unit: Unit = "mm") -> str:
     if not stored:
         return "none"
     if name == "plan_months":
-        return "1 month" if stored == "1" else f"{stored} months"
+        return counted(int(stored), "month")
     if name == "seven_point":
         return re.sub(r"[a-z_]+", lambda found: _CHECKLIST.get(found[0], found[0]), stored)
     if name == "outlines":
@@ -113,6 +114,6 @@ def value(name: str, stored: str | None, unit: Unit = "mm") -> str:
 
 
 def topics(fields: Iterable[str]) -> tuple[str, ...]:
-    """What changes of these fields are about, the most important first; signature and status are about nothing."""
+    """Topics of changes of these fields, the most important first; signature and status are about nothing."""
     changed = set(fields)
     return tuple(topic for topic, own in TOPICS.items() if changed.intersection(own))

@@ -1,33 +1,22 @@
-"""Wording of verdicts that the screen, the report and the command line share: each sentence is written once."""
+"""Verdict on a photo: the melanoma cut-off, the classes that cannot be ruled out, agreement with the clinician."""
 
 import math
 import re
-from typing import NamedTuple
 
 from skinlens.criteria import Criteria
-from skinlens.formatting import number, percent
+from skinlens.formatting import percent, rounded_percent
 from skinlens.labels import BY_CODE, CODES, MELANOMA
 from skinlens.records import (
     AIMED_SENSITIVITY,
-    LIKENESS,
-    SIMILARITY,
     Prediction,
     PredictionSet,
-    QualityCheck,
     QualityReport,
     Threshold,
 )
+from skinlens.wording.quality import UNRELIABLE
 
-UNRELIABLE_BRIEFLY = "Unreliable"
-"""On a card and in a list, in the place of classes and probabilities."""
-UNRELIABLE = "Unfamiliar image: result unreliable (camera, hair or subject differs from training)."
-"""All that the verdict says of a photo that ``QualityReport.reliable`` rules out."""
-UNLIKE = "Unfamiliar image."
-"""How the advice of the check for likeness begins; its likely cause follows."""
-_UNLIKE_BEFORE = "Unlike the photos that the model learned from, of skin lesions under a dermatoscope."
-"""The same in cases that version 0.3.0 and earlier stored."""
-UNRELIABLE_MAPS = "Unreliable, as the result is: the maps show what moved the model on an image unfamiliar to it."
-GRAY_BARS = "Gray, as they mean nothing for this photo."
+FLAGGED_TOO = "other lesions are flagged too"
+"""Behind their number."""
 
 
 def in_full(photos: str) -> str:
@@ -36,46 +25,27 @@ def in_full(photos: str) -> str:
 
 
 def verdict(quality: QualityReport, prediction: Prediction) -> tuple[str, ...]:
-    """What is said beside the distribution; of a photo that is unlike the training photos, that nothing holds."""
+    """Sentences beside the distribution; of a photo that is unlike the training photos, that nothing holds."""
     if not quality.reliable:
         return (UNRELIABLE,)
     return tuple(filter(None, (threshold_statement(prediction), set_statement(prediction))))
 
 
-class CheckWords(NamedTuple):
-    """A quality check in words: what was checked, what was measured, what is expected."""
-
-    title: str
-    measured: str
-    expected: str
-
-
-def check_words(check: QualityCheck) -> CheckWords:
-    """One row of the table of quality checks, the same on the screen and in print."""
-    unit = f" {check.unit}" if check.unit else ""
-    measured, expected = f"{number(check.value)}{unit}", f"{check.direction} {number(check.limit)}{unit}"
-    if check.name == LIKENESS:
-        level = "normal" if check.passed else "low"
-        return CheckWords(SIMILARITY, f"{level}; distance {measured}", f"distance {expected}")
-    return CheckWords(check.title, measured, expected)
-
-
-def cause(quality: QualityReport) -> str:
-    """Why a photo is unlike the training photos, as far as it is known, and what to do; empty where it is not."""
-    advice = (check.advice for check in quality.failed if check.name == LIKENESS)
-    return " ".join(words.removeprefix(UNLIKE).removeprefix(_UNLIKE_BEFORE).strip() for words in advice)
-
-
 def threshold_statement(prediction: Prediction) -> str:
     """On which side of its cut-off melanoma lies, and what that cut-off does where it was chosen."""
     threshold = prediction.melanoma_threshold
-    aim = f" for a sensitivity of at least {100 * AIMED_SENSITIVITY:.0f}\u00a0%"
+    aim = f" for a sensitivity of at least {rounded_percent(AIMED_SENSITIVITY)}"
     if threshold.sensitivity < AIMED_SENSITIVITY:
         aim = ""
+    chosen = f"The cut-off was chosen on {in_full(threshold.chosen_on)}{aim}"
+    return f"{verdict_line(prediction)} {chosen}; there it {reached(threshold)}."
+
+
+def reached(threshold: Threshold) -> str:
+    """Sensitivity and specificity of a cut-off in words, as they follow on "it"."""
     return (
-        f"{verdict_line(prediction)} The cut-off was chosen on {in_full(threshold.chosen_on)}"
-        f"{aim}; there it caught {percent(threshold.sensitivity)} of the melanomas (sensitivity), and "
-        f"{percent(threshold.specificity)} of the other lesions stayed below it (specificity)."
+        f"caught {percent(threshold.sensitivity)} of the melanomas (sensitivity), and "
+        f"{percent(threshold.specificity)} of the other lesions stayed below it (specificity)"
     )
 
 
@@ -91,11 +61,18 @@ def side_of_cutoff(*, above: bool) -> str:
     return "Suspicious for melanoma" if above else "Below the melanoma cut-off"
 
 
+def top_change(before: str, after: str) -> str:
+    """Whether the most probable class changed; both are codes of classes."""
+    if before == after:
+        return f"The most probable class is the same: {BY_CODE[after].name}."
+    return f"The most probable class was {BY_CODE[before].name}, and now is {BY_CODE[after].name}."
+
+
 def cutoff_promise(threshold: Threshold) -> str:
-    """What the cut-off does, in tenths of the photos on which it was chosen."""
+    """Effect of the cut-off, in tenths of the photos on which it was chosen."""
     flagged = math.floor(10 * (1 - threshold.specificity) + 0.5)
     others = f"{flagged} of 10" if flagged else "fewer than 1 of 10"
-    return f"The cut-off catches {_of_ten(threshold.sensitivity)} melanomas; {others} other lesions are flagged too."
+    return f"The cut-off catches {_of_ten(threshold.sensitivity)} melanomas; {others} {FLAGGED_TOO}."
 
 
 def _of_ten(share: float) -> str:
@@ -131,7 +108,7 @@ def agreement(impression: str | None, quality: QualityReport, prediction: Predic
 def _told_apart(left: float, right: float) -> tuple[str, str]:
     """Two probabilities in percent, with as many digits, from one up, as it takes to see that they differ."""
     for digits in range(1, 6):
-        words = [f"{100 * prob:.{digits}f}\u00a0%" for prob in (left, right)]
+        words = [rounded_percent(prob, digits) for prob in (left, right)]
         if words[0] != words[1]:
             return words[0], words[1]
     return percent(left), percent(right)
@@ -140,15 +117,16 @@ def _told_apart(left: float, right: float) -> tuple[str, str]:
 def set_words(prediction: Prediction, found: PredictionSet) -> str:
     """Which classes cannot be ruled out, the most probable first, and at which level."""
     if len(found.codes) == len(CODES):
-        return f"None of the seven classes can be ruled out ({_level(found)} confidence)."
+        return f"None of the seven classes can be ruled out ({rounded_percent(found.level)} confidence)."
     if len(found.codes) == 1:
-        return f"Only {BY_CODE[found.codes[0]].name} remains ({_level(found)} confidence)."
+        return f"Only {BY_CODE[found.codes[0]].name} remains ({rounded_percent(found.level)} confidence)."
     listed = sorted(found.codes, key=prediction.prob, reverse=True)
-    return f"Cannot be ruled out ({_level(found)} confidence): {', '.join(BY_CODE[code].name for code in listed)}."
+    named = ", ".join(BY_CODE[code].name for code in listed)
+    return f"Cannot be ruled out ({rounded_percent(found.level)} confidence): {named}."
 
 
 def set_promise(found: PredictionSet) -> str:
-    """What the level means, and for which photos."""
+    """Meaning of the level, and the photos for which it holds."""
     return (
         f"In {_of_ten(found.level)} comparable photos the true diagnosis is on this list, for each kind of lesion. "
         f"Comparable are photos like those that it was calibrated on: {in_full(found.calibrated_on)}."
@@ -181,10 +159,6 @@ def set_statement(prediction: Prediction) -> str:
     if found is None:
         return ""
     return " ".join(filter(None, (set_words(prediction, found), set_promise(found), set_remark(prediction))))
-
-
-def _level(found: PredictionSet) -> str:
-    return f"{100 * found.level:.0f}\u00a0%"
 
 
 CONTEXT_PRIOR = (

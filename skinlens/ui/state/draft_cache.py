@@ -14,27 +14,27 @@ MOST = 16
 """More than a clinic's open tabs."""
 MOST_BYTES = 400_000_000
 """Of all that is held together; a photo of 25 million pixels takes 75 MB."""
-KEPT_S = 3600.0
+TTL_S = 3600.0
 """After its page was last drawn. As long as Streamlit keeps the session of a tab that lost its connection."""
 
 Item = TypeVar("Item")
 
 
-class Holder(Generic[Item]):
+class TTLStore(Generic[Item]):
     """Items by token: the latest ``most`` that together take ``most_bytes`` or less (the very latest whatever it
-    takes), each until ``kept_s`` after it was last held. Any thread may use it.
+    takes), each until ``ttl_s`` after it was last held. Any thread may use it.
     """
 
     def __init__(
         self,
         most: int = MOST,
-        kept_s: float = KEPT_S,
+        ttl_s: float = TTL_S,
         clock: Callable[[], float] = time.monotonic,
         *,
         most_bytes: int = MOST_BYTES,
         size: Callable[[Item], int] = lambda _: 0,
     ) -> None:
-        self._most, self._kept_s, self._clock = most, kept_s, clock
+        self._most, self._ttl_s, self._clock = most, ttl_s, clock
         self._most_bytes, self._size = most_bytes, size
         self._lock = threading.Lock()
         self._held: OrderedDict[str, tuple[float, Item]] = OrderedDict()
@@ -54,7 +54,7 @@ class Holder(Generic[Item]):
             return self._held[token][1] if token in self._held else None
 
     def every(self) -> tuple[Item, ...]:
-        """All that is held."""
+        """All items that are held."""
         with self._lock:
             return tuple(item for _, item in self._held.values())
 
@@ -73,7 +73,7 @@ class Holder(Generic[Item]):
         with self._lock:
             found = [token for token, (_, item) in self._held.items() if condition(item)]
             for token in found:
-                self._held[token] = (self._clock() + within_s - self._kept_s, self._held[token][1])
+                self._held[token] = (self._clock() + within_s - self._ttl_s, self._held[token][1])
                 self._held.move_to_end(token, last=False)
             if found and self._timer is not None:  # it was set for later
                 self._timer.cancel()
@@ -82,11 +82,11 @@ class Holder(Generic[Item]):
 
     def _forget_old(self) -> None:
         now = self._clock()
-        while self._held and (self._too_much() or now - next(iter(self._held.values()))[0] >= self._kept_s):
+        while self._held and (self._too_much() or now - next(iter(self._held.values()))[0] >= self._ttl_s):
             self._held.popitem(last=False)
         if self._held and self._timer is None:  # also where nobody looks again, it must not stay
             oldest = next(iter(self._held.values()))[0]
-            self._timer = threading.Timer(oldest + self._kept_s - now, self._timed)
+            self._timer = threading.Timer(oldest + self._ttl_s - now, self._timed)
             self._timer.daemon = True
             self._timer.start()
 

@@ -7,30 +7,23 @@ from typing import Any
 import streamlit as st
 
 from skinlens import published_figures
+from skinlens.formatting import NOT_MEASURABLE, estimate, grouped, percent, rounded_percent
 from skinlens.metrics import predictive_values
-from skinlens.ui.components import figures, widgets
-from skinlens.ui.components.words import name, percent
+from skinlens.ui.components import widgets
+from skinlens.ui.components.figures import STATIC
 from skinlens.ui.performance import curves
 from skinlens.ui.state import cache
-from skinlens.ui.visit import certainty
-from skinlens.wording import in_full
+from skinlens.ui.visit import operating_point
+from skinlens.wording.evaluation import HEADLINES, SUBGROUPS, TARGETS, photos
+from skinlens.wording.naming import capital, name
+from skinlens.wording.verdict import in_full
 
-CONFIG = {"displayModeBar": False, "scrollZoom": False}
-SPLITS = {"test": "photos of the test set", "val": "photos of the validation set"}
 SKIN_TONE = (
     "**Skin tone: not evaluated.** The data has no label for it and is nearly all light skin. Nothing on this page "
     "says how the model does on dark skin."
 )
 USUAL_MALIGNANT_PERCENT = 20.0
 """Share of the malignant and pre-malignant among the photos of HAM10000: 1,954 of 10,015 are 19.5 %."""
-TARGETS = {"melanoma": "Melanoma", "malignant": "Malignant or pre-malignant"}
-TRAITS = {
-    "sex": "Sex",
-    "age": "Age",
-    "site": "Body site",
-    "confirmed_by": "Diagnosis known by",
-    "source": "Clinic and camera",
-}
 TRAIT_NOTES = {
     "confirmed_by": "Look at histology: only there do melanomas stand beside other lesions. What was followed up or "
     "agreed upon were the easy ones, so figures of all photos together flatter.",
@@ -40,31 +33,27 @@ TRAIT_NOTES = {
     "age": "Small groups have wide ranges. There are hardly any photos of the young.",
 }
 PARTS = {
-    "balanced_accuracy": "Balanced accuracy",
-    "accuracy": "Accuracy",
-    "melanoma_auc": "AUC, melanoma",
+    "balanced_accuracy": HEADLINES["balanced_accuracy"],
+    "accuracy": HEADLINES["accuracy"],
+    "melanoma_auc": HEADLINES["melanoma_auc"],
     "melanoma_sensitivity": "Melanomas above the cut-off",
     "melanoma_specificity": "Others below the cut-off",
-    "ece": "Calibration error",
+    "ece": HEADLINES["ece"],
     "refused": "Flagged as unlike the training photos",
 }
 
 
 def _found(key: str) -> Mapping[str, Any] | None:
     """The evaluation of this model that holds this measurement, photos kept aside first; says so if there is none."""
-    for one in published_figures.evaluations(cache.classifier().engine.stamp).values():
+    for one in published_figures.evaluations(cache.classifier().engine.model_ref).values():
         if one.get(key):
             return one
     st.info("This was not measured for this model.")
     return None
 
 
-def _photos(one: Mapping[str, Any]) -> str:
-    return f"{one['n']:,} {SPLITS.get(one['split'], 'photos')}"
-
-
 def _chart(figure: Any, key: str, alt: str) -> None:
-    st.plotly_chart(figure, config=CONFIG, key=key, alt=alt)
+    st.plotly_chart(figure, config=STATIC, key=key, alt=alt)
 
 
 def probabilities() -> None:
@@ -83,14 +72,14 @@ def probabilities() -> None:
             said = ", ".join(f"{one['stated']:.2f} stated, {one['happened']['value']:.2f} happened" for one in bins)
             _chart(curves.reliability(bins), f"reliability_{key}", f"{title}: {said}")
     st.caption(
-        f"{_photos(one)}. On the dashed line, what is stated with 70 % happens in 70 of 100. Below it, the model is "
+        f"{photos(one)}. On the dashed line, what is stated with 70 % happens in 70 of 100. Below it, the model is "
         "too sure. Lines: 95 % range."
     )
 
 
 @st.fragment
 def thresholds() -> None:
-    """What other cut-offs would do, at the reader's own prevalence."""
+    """Operating points: other cut-offs at the reader's own prevalence."""
     one = _found("thresholds")
     if one is None:
         return
@@ -106,7 +95,7 @@ def thresholds() -> None:
     table = one["thresholds"][target]
     _chart(curves.cut_offs(table), "cut_offs", f"Sensitivity and specificity over the cut-off, {TARGETS[target]}")
     st.caption(
-        f"{table['positives']:,} with and {table['negatives']:,} without, of {_photos(one)}. A lower cut-off misses "
+        f"{table['positives']:,} with and {table['negatives']:,} without, of {photos(one)}. A lower cut-off misses "
         "fewer and flags more. Lines: 95 % range."
     )
     share = _prevalence(target)
@@ -124,9 +113,9 @@ def thresholds() -> None:
 
 def _prevalence(target: str) -> float:
     if target == "melanoma":
-        return certainty.prevalence()
+        return operating_point.prevalence()
     chosen = st.slider(
-        "Malignant or pre-malignant among the lesions that you examine, in %",
+        f"{TARGETS['malignant']} among the lesions that you examine, in %",
         min_value=0.5,
         max_value=50.0,
         value=USUAL_MALIGNANT_PERCENT,
@@ -134,8 +123,8 @@ def _prevalence(target: str) -> float:
         format="%.1f",
         key="prevalence_malignant_percent",
         persist_state="session",
-        help=f"It begins at {USUAL_MALIGNANT_PERCENT:.0f} %, about the share among the photos of the data set. Set the "
-        "one of your own patients.",
+        help=f"It begins at {rounded_percent(USUAL_MALIGNANT_PERCENT / 100)}, about the share among the photos "
+        "of the data set. Set the one of your own patients.",
     )
     return float(chosen) / 100
 
@@ -143,18 +132,18 @@ def _prevalence(target: str) -> float:
 def _cut_off(row: Mapping[str, Any], share: float, shipped: float | None) -> tuple[str, ...]:
     sensitivity, specificity = row["sensitivity"]["value"], row["specificity"]["value"]
     if sensitivity is None or specificity is None:
-        values = ["not measurable", "not measurable"]
+        values = [NOT_MEASURABLE, NOT_MEASURABLE]
     else:
         both = predictive_values(sensitivity, specificity, share)
         values = ["–" if math.isnan(value) else percent(value) for value in both]
     return (
         f"{percent(row['cut_off'])}{' (in use)' if row['cut_off'] == shipped else ''}",
-        figures.interval(row["sensitivity"]),
-        figures.interval(row["specificity"]),
+        estimate(row["sensitivity"]),
+        estimate(row["specificity"]),
         *values,
-        f"{row['true_positives']:,}",
-        f"{row['false_negatives']:,}",
-        f"{row['false_positives']:,}",
+        grouped(row["true_positives"]),
+        grouped(row["false_negatives"]),
+        grouped(row["false_positives"]),
     )
 
 
@@ -165,10 +154,14 @@ def subgroups() -> None:
     one = _found("subgroups")
     if one is None:
         return
-    present = [trait for trait in TRAITS if trait in one["subgroups"]]
+    present = [trait for trait in SUBGROUPS if trait in one["subgroups"]]
     left, right = st.columns(2)
     trait = left.selectbox(
-        "Parts of the photos", present, format_func=TRAITS.__getitem__, key="model_trait", persist_state="session"
+        "Parts of the photos",
+        present,
+        format_func=lambda trait: capital(SUBGROUPS[trait]),
+        key="model_trait",
+        persist_state="session",
     )
     part = right.selectbox(
         "Figure", list(PARTS), format_func=PARTS.__getitem__, key="model_part", persist_state="session"
@@ -178,29 +171,29 @@ def subgroups() -> None:
     _chart(
         curves.dots(names, [group[part] for group in groups], PARTS[part], None),
         "subgroups",
-        "; ".join(f"{name}: {figures.interval(group[part])}" for name, group in zip(names, groups, strict=True)),
+        "; ".join(f"{name}: {estimate(group[part])}" for name, group in zip(names, groups, strict=True)),
     )
     st.caption(
-        f"{_photos(one)}; in brackets: photos. Lines: 95 % range. A part in which nothing can be computed is left out. "
+        f"{photos(one)}; in brackets: photos. Lines: 95 % range. A part in which nothing can be computed is left out. "
         f"{TRAIT_NOTES.get(trait, '')}"
     )
     with st.expander("All figures of these parts"):
         widgets.wide_table(
-            TRAITS[trait],
-            (TRAITS[trait], "Photos", "Melanomas", *PARTS.values()),
+            capital(SUBGROUPS[trait]),
+            (capital(SUBGROUPS[trait]), "Photos", "Melanomas", *PARTS.values()),
             [
                 (
                     group["group"],
-                    f"{group['n']:,}",
-                    f"{group['melanomas']:,}",
-                    *(figures.interval(group[key]) for key in PARTS),
+                    grouped(group["n"]),
+                    grouped(group["melanomas"]),
+                    *(estimate(group[key]) for key in PARTS),
                 )
                 for group in groups
             ],
         )
 
 
-def abstention() -> None:
+def selective_prediction() -> None:
     """If it answered only where it is surest."""
     one = _found("risk_coverage")
     if one is None:
@@ -208,29 +201,29 @@ def abstention() -> None:
     curve = one["risk_coverage"]
     _chart(curves.risk_coverage(curve), "risk_coverage", "Share of errors over the share of photos answered")
     st.caption(
-        f"{_photos(one)}. If it kept silent where it is unsure, it would be wrong less often. Area under the curve: "
-        f"{figures.interval(curve['aurc'])}; the least that any order could reach is "
+        f"{photos(one)}. If it kept silent where it is unsure, it would be wrong less often. Area under the curve: "
+        f"{estimate(curve['aurc'])}; the least that any order could reach is "
         f"{curve['aurc_of_a_perfect_ranking']:.3f}. The surest photos are mostly moles: silence is no diagnosis."
     )
 
 
 def sets() -> None:
-    """Do the sets of classes keep their promise?"""
+    """Coverage and size of the conformal prediction sets."""
     one = _found("prediction_sets")
     if one is None:
         return
     found = one["prediction_sets"]
     st.markdown(
-        f"Beside each reading stands a set of classes, made so that in {100 * found['level']:.0f} % of cases the "
+        f"Beside each reading stands a set of classes, made so that in {rounded_percent(found['level'])} of cases the "
         f"diagnosis is in it, for each kind of lesion. It was calibrated on {in_full(found['calibrated_on'])} and "
         f"measured on {found['n']:,} other photos: the diagnosis was in the set in a share of "
-        f"{figures.interval(found['coverage'])}, and on average a set had {figures.interval(found['mean_size'])} "
+        f"{estimate(found['coverage'])}, and on average a set had {estimate(found['mean_size'])} "
         "classes."
     )
     left, right = st.columns(2, gap="large")
     with left:
         st.header("Is the diagnosis in the set?")
-        said = (f"{name(code)} {figures.interval(entry['coverage'])}" for code, entry in found["per_class"].items())
+        said = (f"{name(code)} {estimate(entry['coverage'])}" for code, entry in found["per_class"].items())
         _chart(curves.set_coverage(found), "set_coverage", "; ".join(said))
         st.caption("In brackets: photos. Dashed: what is promised. Lines: 95 % range; wide for the rare kinds.")
     with right:
@@ -238,22 +231,22 @@ def sets() -> None:
         said = (f"{count:,} with {size}" for size, count in enumerate(found["sizes"], start=1))
         _chart(curves.set_sizes(found), "set_sizes", f"Sets by number of classes: {', '.join(said)}")
         st.caption(
-            f"One class alone: {figures.interval(found['single'])} of the photos. Of lesions that are no melanoma, the "
-            f"set leaves melanoma out in {figures.interval(found['melanoma_ruled_out'])}."
+            f"One class alone: {estimate(found['single'])} of the photos. Of lesions that are no melanoma, the "
+            f"set leaves melanoma out in {estimate(found['melanoma_ruled_out'])}."
         )
 
 
 def foreign() -> None:
-    """Does it notice pictures of other things?"""
+    """Out-of-distribution detection on images that show no lesion."""
     one = _found("foreign")
     if one is None:
         return
     found = one["foreign"]
-    said = (f"{kind['kind']} {kind['refused']:.0%}" for kind in found["kinds"])
+    said = (f"{kind['kind']} {rounded_percent(kind['refused'])}" for kind in found["kinds"])
     _chart(curves.refused(found["kinds"]), "foreign", f"Share flagged: {', '.join(said)}")
     st.caption(
         f"{found['n']:,} pictures of other things; the distance from the training photos ranks them above real photos "
-        f"with an AUC of {figures.interval(found['auroc'])}. Of {_photos(one)}, a share of "
-        f"{figures.interval(found['own_refused'])} is flagged too. Drawn lesions imitate real ones and are not "
+        f"with an AUC of {estimate(found['auroc'])}. Of {photos(one)}, a share of "
+        f"{estimate(found['own_refused'])} is flagged too. Drawn lesions imitate real ones and are not "
         "counted. A lesion of a kind that the model does not know looks familiar all the same."
     )

@@ -1,4 +1,4 @@
-"""How far a reading goes: the classes that cannot be ruled out, and what the threshold is worth at a prevalence."""
+"""Operating point of a result: the classes that cannot be ruled out, and the predictive values at a prevalence."""
 
 import math
 from collections.abc import Mapping
@@ -8,28 +8,31 @@ from typing import Any
 
 import streamlit as st
 
-from skinlens import published_figures, wording
+from skinlens import published_figures
+from skinlens.formatting import interval, percent, rounded_percent
 from skinlens.metrics import predictive_values
 from skinlens.records import ModelRef, Prediction, QualityReport, Threshold
 from skinlens.ui.components import widgets
-from skinlens.ui.components.words import percent, plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.state import cache
+from skinlens.wording.evaluation import photos
+from skinlens.wording.quality import GRAY_BARS, UNRELIABLE, cause
+from skinlens.wording.verdict import FLAGGED_TOO, agreement, in_full, set_promise, set_remark, set_words
 
 USUAL_PREVALENCE_PERCENT = 7.5
 """On the slider's steps the nearest to the 7.4 % of the source below."""
 _LESIONS, _MELANOMAS = 23_487, 1_737
 SOURCE = (
-    f"It begins at {USUAL_PREVALENCE_PERCENT} %: of {_LESIONS:,} suspicious lesions that were examined with a "
-    f"dermatoscope in 27 studies, {_MELANOMAS:,} ({100 * _MELANOMAS / _LESIONS:.1f} %) were melanomas (Cochrane "
-    "review, Dinnes et al. 2018, CD011902). In general practice there are fewer."
+    f"It begins at {rounded_percent(USUAL_PREVALENCE_PERCENT / 100, 1)}: of {_LESIONS:,} suspicious lesions that were "
+    f"examined with a dermatoscope in 27 studies, {_MELANOMAS:,} ({rounded_percent(_MELANOMAS / _LESIONS, 1)}) were "
+    "melanomas (Cochrane review, Dinnes et al. 2018, CD011902). In general practice there are fewer."
 )
 LESIONS = 1000
-SPLITS = {"test": "photos of the test set", "val": "photos of the validation set"}
 
 
 @dataclass(frozen=True)
 class Rates:
-    """What a threshold does, whatever the prevalence."""
+    """Sensitivity and specificity of a threshold, whatever the prevalence."""
 
     sensitivity: float
     specificity: float
@@ -41,11 +44,11 @@ class Rates:
 
 def rates(model: ModelRef, threshold: Threshold) -> Rates:
     """As measured on photos kept aside, if that was done for this very model; otherwise where it was chosen."""
-    for split, one in published_figures.evaluations(model).items():
+    for one in published_figures.evaluations(model).values():
         row = published_figures.at_cutoff(one, threshold.value)
         if row and row["sensitivity"]["value"] is not None:
-            return _rates_of(row, f"{one['n']:,} {SPLITS[split]}")
-    return Rates(threshold.sensitivity, threshold.specificity, None, None, wording.in_full(threshold.chosen_on))
+            return _rates_of(row, photos(one))
+    return Rates(threshold.sensitivity, threshold.specificity, None, None, in_full(threshold.chosen_on))
 
 
 def _rates_of(row: Mapping[str, Any], measured_on: str) -> Rates:
@@ -60,7 +63,7 @@ def _rates_of(row: Mapping[str, Any], measured_on: str) -> Rates:
 
 
 def first_line(quality: QualityReport, prediction: Prediction) -> None:
-    """What has to be read first: that the result is unreliable, or on which side of the cut-off melanoma lies."""
+    """First line of a result: that the result is unreliable, or on which side of the cut-off melanoma lies."""
     if quality.reliable:
         widgets.melanoma_statement(prediction, figures=cache.settings().cutoff_shown)
     else:
@@ -68,22 +71,22 @@ def first_line(quality: QualityReport, prediction: Prediction) -> None:
 
 
 def verdict(quality: QualityReport, prediction: Prediction, impression: str | None) -> None:
-    """What follows the first line: impression, probabilities, what cannot be ruled out, whether both agree."""
+    """Lines below the first one: impression, probabilities, what cannot be ruled out, whether both agree."""
     widgets.impression(impression)
     widgets.distribution(prediction, reliable=quality.reliable, cutoff=cache.settings().cutoff_shown)
     if not quality.reliable:
-        st.caption(wording.GRAY_BARS)
+        st.caption(GRAY_BARS)
         return
     label_set(prediction)
-    if said := wording.agreement(impression, quality, prediction):
+    if said := agreement(impression, quality, prediction):
         st.info(plain(said))
 
 
 def unreliable(quality: QualityReport) -> None:
     """That nothing holds for this photo, and why, as far as it is known."""
     st.html(
-        f'<div class="sl-statement unreliable" role="note"><b>{escape(wording.UNRELIABLE)}</b>'
-        f"<br><small>{escape(wording.cause(quality))}</small></div>"
+        f'<div class="sl-statement unreliable" role="note"><b>{escape(UNRELIABLE)}</b>'
+        f"<br><small>{escape(cause(quality))}</small></div>"
     )
 
 
@@ -92,8 +95,8 @@ def label_set(prediction: Prediction) -> None:
     found = prediction.prediction_set
     if found is None:
         return
-    small = " ".join(filter(None, (wording.set_promise(found), wording.set_remark(prediction))))
-    words = wording.set_words(prediction, found)
+    small = " ".join(filter(None, (set_promise(found), set_remark(prediction))))
+    words = set_words(prediction, found)
     st.html(f'<div class="sl-statement"><b>{escape(words)}</b><br><small>{escape(small)}</small></div>')
 
 
@@ -122,7 +125,7 @@ def at_a_prevalence(quality: QualityReport, prediction: Prediction) -> None:
     with st.expander("Predictive values in your practice"):
         share = prevalence()
         known = rates(prediction.model, threshold)
-        st.markdown("\n".join(f"- {sentence}" for sentence in in_words(known, share)))
+        st.markdown("\n".join(f"- {sentence}" for sentence in predictive_statements(known, share)))
         st.caption(
             plain(
                 f"Sensitivity {percent(known.sensitivity)}, specificity {percent(known.specificity)}: measured on "
@@ -131,7 +134,7 @@ def at_a_prevalence(quality: QualityReport, prediction: Prediction) -> None:
         )
 
 
-def in_words(known: Rates, share: float) -> tuple[str, ...]:
+def predictive_statements(known: Rates, share: float) -> tuple[str, ...]:
     """The two predictive values, and what becomes of a thousand lesions."""
     ill = LESIONS * share
     found, false_alarms = ill * known.sensitivity, (LESIONS - ill) * (1 - known.specificity)
@@ -139,7 +142,7 @@ def in_words(known: Rates, share: float) -> tuple[str, ...]:
         f"**At or above the cut-off:** melanoma in {_value(known, share, 0)} (positive predictive value).",
         f"**Below it:** no melanoma in {_value(known, share, 1)} (negative predictive value).",
         f"Of {LESIONS:,} lesions, {ill:.0f} are melanomas: {found:.0f} are flagged, {ill - found:.0f} missed; "
-        f"{false_alarms:.0f} other lesions are flagged too.",
+        f"{false_alarms:.0f} {FLAGGED_TOO}.",
     )
 
 
@@ -152,4 +155,4 @@ def _value(known: Rates, share: float, place: int) -> str:
         return percent(value)
     ends = [predictive_values(*end, share)[place] for end in (known.least, known.most)]
     low, high = (percent(end) if not math.isnan(end) else percent(value) for end in ends)
-    return f"{percent(value)} ({low} to {high})"
+    return interval(percent(value), low, high)

@@ -8,7 +8,8 @@ from skinlens.imaging.quality import LIMITS
 from skinlens.inference.classifier import Classifier, Reading
 from skinlens.labels import CODES
 from skinlens.records import Array
-from skinlens.wording import UNRELIABLE_BRIEFLY, side_of_cutoff
+from skinlens.wording.quality import UNRELIABLE_BRIEFLY
+from skinlens.wording.verdict import side_of_cutoff
 
 Kind = Literal["text", "number", "truth"]
 Row = dict[str, Any]
@@ -67,7 +68,7 @@ def filled(entry_id: str, photo: ReadPhoto, reading: Reading, classifier: Classi
     """The row of a photo. Where it is unlike the training photos its verdict is that nothing holds; the figures stay,
     for whoever measures.
     """
-    prediction, limit = reading.prediction, classifier.familiarity.limit
+    prediction, limit = reading.prediction, classifier.ood.limit
     unlike = not reading.distance <= limit
     above, found = prediction.above_melanoma_threshold, prediction.prediction_set
     row: Row = {
@@ -93,7 +94,7 @@ def filled(entry_id: str, photo: ReadPhoto, reading: Reading, classifier: Classi
 
 
 def _origin(entry_id: str, classifier: Classifier) -> Row:
-    model = classifier.engine.stamp
+    model = classifier.engine.model_ref
     return {
         "id": entry_id,
         "model_name": model.name,

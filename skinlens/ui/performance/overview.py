@@ -1,4 +1,4 @@
-"""The page about the model: what it is, how well it does, what it cannot do. Figures come from measurements alone."""
+"""Overview of the model: what it is, how well it does, what it cannot do. Figures come from measurements alone."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,20 +7,24 @@ import streamlit as st
 
 from skinlens import __version__, published_figures
 from skinlens.clock import local_day
+from skinlens.formatting import counted, decimal, estimate, grouped, percent
 from skinlens.inference.release import WEIGHTS_VARIABLE
 from skinlens.labels import LABELS
 from skinlens.ui.components import figures, widgets
-from skinlens.ui.components.words import RISK_SIGNS, name, percent, plain
+from skinlens.ui.components.figures import STATIC
+from skinlens.ui.components.text import RISK_SIGNS, plain
 from skinlens.ui.shell.frame import CONDITIONS
 from skinlens.ui.state import cache
-from skinlens.wording import in_full
+from skinlens.wording.evaluation import HEADLINES, MEANINGS, photos
+from skinlens.wording.maps import CAVEAT
+from skinlens.wording.naming import name
+from skinlens.wording.verdict import in_full, reached
 
 LIMITS = (
     "Photos from other clinics, other cameras or other skin are read worse than the first table says.",
-    "The maps show what moved the model, not where the disease is. The three methods may disagree.",
+    f"{CAVEAT} The three methods may disagree.",
     "Of a photo that is unlike those it learned from it says only that: its probabilities are gray and mean nothing.",
 )
-CONFIG = {"displayModeBar": False, "scrollZoom": False}
 
 
 def what_it_is(release: Mapping[str, Any]) -> None:
@@ -50,7 +54,7 @@ def _further_sources(release: Mapping[str, Any]) -> str:
 
 def elsewhere() -> None:
     """Melanoma on photos of other clinics: AUC, and what the cut-off in use does there."""
-    measured = published_figures.elsewhere(cache.classifier().engine.stamp)
+    measured = published_figures.elsewhere(cache.classifier().engine.model_ref)
     if not measured:
         st.info("There are no figures of this model on photos of other clinics.")
         return
@@ -60,13 +64,15 @@ def elsewhere() -> None:
         melanomas, in_use = one["thresholds"]["melanoma"]["positives"], published_figures.at_cutoff(one, cutoff)
         rows.append(
             (
-                f"{plain(title.replace('_', ' '))}: {one['n']:,} photos, {melanomas:,} melanomas",
-                figures.interval(one["melanoma_auc"]),
-                figures.interval(in_use.get("sensitivity")),
-                figures.interval(in_use.get("specificity")),
+                f"{plain(title.replace('_', ' '))}: {counted(one['n'], 'photo')}, {counted(melanomas, 'melanoma')}",
+                estimate(one["melanoma_auc"]),
+                estimate(in_use.get("sensitivity")),
+                estimate(in_use.get("specificity")),
             )
         )
-    widgets.table(("Photos", "AUC, melanoma", "Sensitivity at the cut-off", "Specificity at the cut-off"), rows)
+    widgets.table(
+        ("Photos", HEADLINES["melanoma_auc"], "Sensitivity at the cut-off", "Specificity at the cut-off"), rows
+    )
     st.caption("Photos of the same clinics were in training, or chose the network: from a new clinic, expect less.")
 
 
@@ -75,13 +81,12 @@ def how_well() -> None:
     measured = _measured()
     if not measured:
         return
-    splits = {"test": "test set", "val": "validation set"}
-    header = ("Figure", *(f"{measured[split]['n']:,} {splits[split]}" for split in measured))
+    header = ("Figure", *map(photos, measured.values()))
     widgets.table(
         header,
         [
-            (f"{title}: {figures.EXPLAINED[key]}", *(figures.interval(one.get(key)) for one in measured.values()))
-            for key, title in figures.HEADLINES.items()
+            (f"{title}: {MEANINGS[key]}", *(estimate(one.get(key)) for one in measured.values()))
+            for key, title in HEADLINES.items()
         ],
     )
     st.caption("In brackets: the range in which the figure would lie in 95 of 100 such samples.")
@@ -89,35 +94,33 @@ def how_well() -> None:
 
 def _measured() -> dict[str, Mapping[str, Any]]:
     """The evaluations of the installed model by split, the test set first; says so where there is none."""
-    sha256 = cache.classifier().engine.stamp.sha256
-    found = {split: published_figures.evaluation(split) for split in ("test", "val")}
-    measured = {split: one for split, one in found.items() if one and one["model"]["sha256"] == sha256}
+    measured = published_figures.evaluations(cache.classifier().engine.model_ref)
     if not measured:
         st.info("This model's figures were not measured yet: no evaluation of it is stored with the program.")
     return measured
 
 
 def per_class() -> None:
-    """How many of each kind are found, and what is confused with what."""
+    """Sensitivity by class, and the confusion matrix."""
     measured = _measured()
     if not measured:
         return
     first = next(iter(measured.values()))
     st.header("Sensitivity per class")
-    st.plotly_chart(figures.recall_chart(first), config=CONFIG, key="recalls", alt=_recalls(first))
+    st.plotly_chart(figures.recall_chart(first), config=STATIC, key="recalls", alt=_recalls(first))
     st.caption(
         f"Share of the photos of each kind to which the model gives it as the most probable ({first['n']:,} photos); "
         "lines: 95 % range."
     )
     st.header("Confusion matrix")
-    st.plotly_chart(figures.confusion_chart(first), config=CONFIG, key="confusion", alt="Confusion matrix")
+    st.plotly_chart(figures.confusion_chart(first), config=STATIC, key="confusion", alt="Confusion matrix")
     st.caption(
         "Rows: the diagnosis. Columns: the most probable class to the model, by code. Numbers: photos; light: many."
     )
 
 
 def _recalls(measured: Mapping[str, Any]) -> str:
-    parts = [f"{name(code)} {one['recall']['value'] or 0:.2f}" for code, one in measured["per_class"].items()]
+    parts = [f"{name(code)} {decimal(one['recall']['value'] or 0, 2)}" for code, one in measured["per_class"].items()]
     return "Share found of each kind: " + ", ".join(parts)
 
 
@@ -125,9 +128,8 @@ def threshold(release: Mapping[str, Any]) -> None:
     one = cache.classifier().melanoma_threshold
     st.markdown(
         f"A photo counts as suspicious of melanoma from a probability of **{percent(one.value)}** on. On "
-        f"{in_full(one.chosen_on)}, this found {percent(one.sensitivity)} of the melanomas (sensitivity), and "
-        f"{percent(one.specificity)} of the other lesions stayed below it (specificity). It was chosen to miss few "
-        "melanomas; so many harmless lesions lie above it."
+        f"{in_full(one.chosen_on)}, this {reached(one)}. It was chosen to miss few melanomas; so many harmless lesions "
+        "lie above it."
     )
     st.markdown(
         "Probabilities are calibrated: the scores are divided by a temperature of "
@@ -139,13 +141,13 @@ def parity(release: Mapping[str, Any]) -> None:
     both = release["parity"]
     st.markdown(
         "To be quick, the network calculates with whole numbers of 8 bits. Its most probable class is that of its "
-        f"exact form for {percent(both['top1_agreement'])} of the photos."
+        f"float form for {percent(both['top1_agreement'])} of the photos."
     )
     widgets.table(
-        ("Figure", "exact form", "as it runs here"),
+        ("Figure", "float form", "int8 form, as it runs here"),
         [
-            (title, f"{both['float'][key]:.3f}", f"{both['int8'][key]:.3f}")
-            for key, title in figures.HEADLINES.items()
+            (title, decimal(both["float"][key]), decimal(both["int8"][key]))
+            for key, title in HEADLINES.items()
             if key in both["float"] and key in both["int8"]
         ],
     )
@@ -156,13 +158,13 @@ def limits() -> None:
 
 
 def versions(release: Mapping[str, Any]) -> None:
-    stamp = cache.classifier().engine.stamp
+    model_ref = cache.classifier().engine.model_ref
     widgets.fields(
         {
-            "Model": f"{stamp.name}, version {stamp.version}",
+            "Model": f"{model_ref.name}, version {model_ref.version}",
             "Made on": local_day(str(release["created_at"])),
-            "SHA-256": stamp.sha256,
-            "Parameters": f"{release['parameters']:,}",
+            "SHA-256": model_ref.sha256,
+            "Parameters": grouped(release["parameters"]),
             "Program": f"SkinLens {__version__}",
             "License of the model": "CC BY-NC 4.0, for non-commercial use, as the photos are that it learned from",
             "Photos": "Tschandl, Rosendahl, Kittler: The HAM10000 dataset. Scientific Data 5, 180161 (2018)",

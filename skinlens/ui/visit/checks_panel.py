@@ -1,4 +1,4 @@
-"""What the maps on the page are worth: one line that is computed by itself, and behind it each check in a section."""
+"""Checks panel below the maps: one line that is computed by itself, and behind it each check in a section."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from skinlens.explain import METHODS
 from skinlens.inference.classifier import Classifier
 from skinlens.records import CheckResult, Explanation
 from skinlens.ui.components import live
-from skinlens.ui.components.words import plain
+from skinlens.ui.components.text import plain
 from skinlens.ui.performance import reference
 from skinlens.ui.state import session
 from skinlens.ui.state.jobs import SHORT
@@ -33,7 +33,7 @@ COMPUTING = "computing …"
 
 
 def line(opened: OpenCase, classifier: Classifier | None) -> None:
-    """What the checks with a part in it say, in one line, as far as it is known.
+    """Claims of the checks with a part in it, in one line, as far as it is known.
 
     For a new photo these begin by themselves once the maps are there; for a stored one at the press of a button.
     """
@@ -52,7 +52,7 @@ def _check(opened: OpenCase, classifier: Classifier) -> None:
         return  # the maps first
     for check in _of_line():
         subject = checks.unchecked(check, opened, classifier)
-        if subject is None or session.desk().job(checks.key(check, opened)) is not None:
+        if subject is None or session.queue().job(checks.key(check, opened)) is not None:
             continue
         quick = replace(subject, maps=tuple(one for one in subject.maps if one.method in SHORT))
         if quick.maps or not isinstance(check, OfMaps):
@@ -70,13 +70,13 @@ def _line(opened: OpenCase, classifier: Classifier | None) -> None:
 
 
 def waits(opened: OpenCase, classifier: Classifier | None) -> frozenset[str]:
-    """What the line waits for: "maps", and the kinds of checks that run, or follow by themselves once the maps are
-    there.
+    """Names of what the line waits for: "maps", and the kinds of checks that run, or follow by themselves once the
+    maps are there.
     """
-    desk = session.desk()
-    jobs = {one.kind: desk.job(checks.key(one, opened)) for one in _of_line() if not isinstance(one, Comparison)}
+    queue = session.queue()
+    jobs = {one.kind: queue.job(checks.key(one, opened)) for one in _of_line() if not isinstance(one, Comparison)}
     running = {kind for kind, job in jobs.items() if job is not None and job.active}
-    if any((job := desk.job((method, opened.target.code))) is not None and job.active for method in METHODS):
+    if any((job := queue.job((method, opened.target.code))) is not None and job.active for method in METHODS):
         running.add("maps")
         if opened.case is None and classifier is not None:
             running |= {kind for kind, job in jobs.items() if job is None}
@@ -104,7 +104,7 @@ def _said(check: Check, shown: Sequence[Explanation], found: Sequence[CheckResul
             return f"{check.title}: these maps cannot be compared"
     checked = {one.method for one in found}
     if isinstance(check, OfMaps) and any(
-        one.method not in checked for one in shown if one.method in SHORT and one.heat.any()
+        one.method not in checked for one in shown if one.method in SHORT and one.heatmap.any()
     ):
         found = ()
     return check.claim(found) if found else f"{check.title}: {UNKNOWN}"

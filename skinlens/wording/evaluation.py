@@ -1,0 +1,51 @@
+"""Measured figures: their titles and meanings, and the photos that they were measured on."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from skinlens.formatting import counted, grouped
+
+HEADLINES: Mapping[str, str] = {
+    "balanced_accuracy": "Balanced accuracy",
+    "accuracy": "Accuracy",
+    "macro_f1": "Macro F1",
+    "weighted_f1": "Weighted F1",
+    "macro_auc": "Macro AUC",
+    "melanoma_auc": "Melanoma AUC",
+    "ece": "Calibration error (ECE)",
+}
+"""Key of a figure → its title, in the order of a table."""
+MEANINGS: Mapping[str, str] = {
+    "balanced_accuracy": "mean of the sensitivity per class: rare classes count as much as moles",
+    "accuracy": "share of all photos whose most probable class is right: mostly about moles, which most photos show",
+    "macro_f1": "balance of finding each class and of being right when naming it",
+    "weighted_f1": "the same, but each class counts by its photos: mostly about moles",
+    "macro_auc": "how well probabilities rank a class above the others, on average; 0.5 is chance, 1 is perfect",
+    "melanoma_auc": "the same for melanoma alone",
+    "ece": "how far stated probabilities lie from what happened; 0 is best",
+}
+TARGETS: Mapping[Literal["melanoma", "malignant"], str] = {
+    "melanoma": "Melanoma",
+    "malignant": "Malignant or pre-malignant",
+}
+"""What a cut-off is to find."""
+SPLITS: Mapping[str, str] = {"test": "test set", "val": "validation set"}
+SUBGROUPS: Mapping[str, str] = {
+    "sex": "sex",
+    "age": "age",
+    "site": "body site",
+    "confirmed_by": "diagnosis known by",
+    "source": "clinic and camera",
+}
+"""What subgroups are divided by."""
+
+
+def in_sentence(title: str) -> str:
+    """A title of ``HEADLINES`` within a sentence: "melanoma AUC"."""
+    return f"{title[:1].lower()}{title[1:]}"
+
+
+def photos(one: Mapping[str, Any]) -> str:
+    """The photos of an evaluation, as "1,505 photos of the test set"."""
+    split = SPLITS.get(one["split"])
+    return f"{grouped(one['n'])} photos of the {split}" if split else counted(one["n"], "photo")

@@ -1,0 +1,95 @@
+"""Names that the field's terms replaced stay replaced: in code, in tests, in recipes, and in what the code writes.
+
+The reasons, and the names that were kept: ``docs/decisions/0038-one-catalog-of-wording.md``.
+"""
+
+import io
+import json
+import re
+import tokenize
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from skinlens.inference import manifest_schema
+from skinlens.training.recipe import OLD_NAMES
+
+ROOT = Path(__file__).parents[1]
+_GONE = """
+as_in_the_paper by_lesion Learner StudentLearner TeacherLearner WarmUpLearner BaselineLearner frozen_parts Teaching
+draw_lesson Lesson share_statistics sampling_power update_average average_decay taught_by made_with mean_of
+round_weights PLACES FLOAT_LAYERS keep_float ModelStamp Familiarity fit_familiarity familiarity
+predict_with_distance SetRule set_of floors calibration_half phantom take_apart Container draw_anew Evidence ahead
+Heat heat heats heat_to_photo against AGAINST ONCE_IS_ENOUGH score_rows draw_rows paired_rows Focus Likeness
+artefact artefacts artefact_stress Reduction hottest_region must_be_testable must_test must_surround must_explain
+Seen labels_file Labelled abstention born_earlier clamped Desk desk Holder KEPT_S kept_s stamp_of stamp_columns
+with_paper gates_in_words
+"""
+GONE = tuple(_GONE.split())
+"""Identifiers; a word that another thing rightly has (``answers``, ``details``, ``looks``) cannot be held like this."""
+_MODULES = """
+distill evaluate/ material learner teaching rounding weights phantom quantities refusals evidence ahead focus
+stability artefacts depth libraries region answers labels_file foreign earlier gates sets abstention thresholds
+randomised people entries rows home files trust measured card sanity sheets unsaved certainty
+"""
+MODULES = tuple(_MODULES.split())
+"""Modules that have another name now. ``store/archive.py`` is a backup's archive, not the page of the cases."""
+OTHERS = {"vendor"}
+
+
+@cache
+def sources() -> tuple[Path, ...]:
+    folders = ("skinlens", "tests", "benchmarks", "docs", "examples", "pages")
+    found = (path for folder in folders for path in sorted((ROOT / folder).rglob("*.py")))
+    return tuple(path for path in found if not OTHERS.intersection(path.parts) and path != Path(__file__))
+
+
+def names(path: Path) -> Iterator[str]:
+    for token in tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline):
+        if token.type == tokenize.NAME:
+            yield token.string
+        elif token.type == tokenize.STRING and re.match(r"[rR]?[fF]", token.string):
+            for field in re.findall(r"\{([^{}]*)\}", token.string):
+                yield from re.findall(r"(?<![\w'\"])[A-Za-z_]\w*(?![\w'\"])", field)
+
+
+@cache
+def used() -> dict[str, set[str]]:
+    """Each identifier → the files in which it stands."""
+    found: dict[str, set[str]] = {}
+    for path in sources():
+        for name in names(path):
+            found.setdefault(name, set()).add(path.relative_to(ROOT).as_posix())
+    return found
+
+
+def test_identifiers_are_found_also_within_formatted_texts(tmp_path: Path) -> None:
+    path = tmp_path / "one.py"
+    path.write_text("def f(row): return f\"{row.heat} {one['stamp']}\"\n", encoding="utf-8")
+    assert {"row", "heat"} <= set(names(path))
+    assert "stamp" not in set(names(path)), "a stored key is no name"
+    assert "heatmap" in used()
+
+
+@pytest.mark.parametrize("name", GONE)
+def test_no_identifier_has_a_name_that_was_replaced(name: str) -> None:
+    assert used().get(name, set()) == set()
+
+
+def test_no_module_has_a_name_that_was_replaced() -> None:
+    stems = {path.stem for path in sources() if path.is_relative_to(ROOT / "skinlens")}
+    assert stems.isdisjoint(MODULES)
+
+
+def test_no_recipe_has_a_name_that_was_replaced() -> None:
+    keys = re.compile(rf"^\s*({'|'.join(OLD_NAMES)})\s*=", re.MULTILINE)
+    found = [path.name for path in sorted((ROOT / "recipes").rglob("*.toml")) if keys.search(path.read_text("utf-8"))]
+    assert found == []
+
+
+def test_a_new_release_is_written_under_the_present_keys(release: Path) -> None:
+    written = json.loads((release / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest_schema.current(written) == written
+    assert not set(OLD_NAMES) & {*written["recipe"], *written["recipe"]["distillation"]}
