@@ -1,7 +1,8 @@
 """Command line: ``skinlens COMMAND``, or ``python -m skinlens COMMAND``; ``--help`` of each says what it takes.
 
-Results go to stdout, progress and messages to stderr. Exit status: 0 done, 1 the doctor found something wrong or
-a backup lacks a file, 2 bad input (one line on stderr says what, and what to do), 130 stopped by Ctrl+C.
+Results go to stdout, progress and messages to stderr. Exit status: 0 done, 1 something wrong was found by the doctor or
+in the audit log, or a backup lacks a file, 2 bad input (one line on stderr says what, and what to do), 130 stopped by
+Ctrl+C.
 """
 
 import sys
@@ -10,14 +11,14 @@ from collections.abc import Sequence
 import click
 
 import skinlens
-from skinlens.cli import app, evaluation, photo, store, training
+from skinlens.cli import app, audit, evaluation, photo, store, training
 from skinlens.errors import SkinLensError
 from skinlens.labels import DISCLAIMER
 from skinlens.terminal import speak_any_code_page
 
 COMMANDS = (
     *(photo.predict, photo.explain_photo, photo.report),
-    *(app.serve_app, app.doctor, store.backup, store.restore),
+    *(app.serve_app, app.doctor, store.backup, store.restore, audit.audit),
     *(training.train, training.average, training.export, training.sensitivity),
     *(evaluation.outline_train, evaluation.context_fit, evaluation.evaluate, evaluation.ablation),
 )

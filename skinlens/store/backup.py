@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from sqlite_utils.db import Database
 
@@ -21,7 +22,7 @@ from skinlens import __version__
 from skinlens.errors import Cancelled, InvalidEntry, StoreError
 from skinlens.labels import DISCLAIMER
 from skinlens.records import Progress
-from skinlens.store import archive, database, erasure, mapping, settings, validation
+from skinlens.store import archive, chain, database, erasure, mapping, settings, validation
 from skinlens.store.archive import Manifest
 from skinlens.store.blobs import is_settled
 from skinlens.store.connection import StoreHome
@@ -114,9 +115,10 @@ class StoredBackups(StoreHome):
         content = json.loads(found.value)
         return Backup(**content | {"missing": tuple(content["missing"])})
 
-    def _note(self, made: Backup) -> None:
+    def _note(self, made: Backup, action: Literal["backed up", "restored"] = "backed up") -> None:
         with self._writing() as db:
             settings.put(db, LAST, mapping.to_json(asdict(made)))
+            chain.append(db, action, "backup")
 
     def _write_unerased(self, partial: Path, report: Progress) -> Manifest:
         for _ in range(ATTEMPTS):
@@ -138,6 +140,7 @@ class StoredBackups(StoreHome):
             with database.opened(copy, to_write=False) as db:
                 needed = erasure.named_files(db)
                 cases = int(next(iter(db.query("SELECT count(*) AS total FROM visit")))["total"])
+                head = chain.head(db)
             sizes = {name: path.stat().st_size for name, path in self.files.present().items() if name in needed}
             total = copy.stat().st_size + sum(sizes.values())
             _must_have_room(partial.parent, total)
@@ -162,7 +165,7 @@ class StoredBackups(StoreHome):
                         target.writestr(f"{archive.FILES}/{name[:2]}/{name}", content)
                         files += 1
                         count(content)
-                    manifest = Manifest(made_at, __version__, cases, files, done, digest, tuple(missing))
+                    manifest = Manifest(made_at, __version__, cases, files, done, digest, tuple(missing), *head)
                     target.writestr(archive.MANIFEST, manifest.to_json(DISCLAIMER))
                 raw.flush()
                 os.fsync(raw.fileno())

@@ -12,9 +12,11 @@ from pathlib import Path
 from skinlens.clock import local_day
 from skinlens.errors import StoreError
 from skinlens.records import Progress
-from skinlens.store import archive, blobs, database, erasure
+from skinlens.store import archive, blobs, chain, database, erasure
 from skinlens.store.archive import Manifest
+from skinlens.store.audit_log import StoredAudit
 from skinlens.store.backup import Backup, StoredBackups
+from skinlens.store.connection import LOCAL_USER
 from skinlens.store.in_use import InUse
 from skinlens.store.upkeep import ASIDE, StoredUpkeep
 
@@ -34,7 +36,14 @@ class Restored:
     """As of ``Backup``."""
 
 
-def restore(path: Path, home: Path, *, replace: bool = False, progress: Progress | None = None) -> Restored:
+def restore(
+    path: Path,
+    home: Path,
+    *,
+    replace: bool = False,
+    progress: Progress | None = None,
+    actor: str = LOCAL_USER,
+) -> Restored:
     """Put a backup in the place of the case file in ``home``. SkinLens must not run meanwhile.
 
     The backup is unpacked beside, verified and opened first. A case file that is there is moved, as it is, to a folder
@@ -68,7 +77,9 @@ def restore(path: Path, home: Path, *, replace: bool = False, progress: Progress
                 kept = Backup(
                     str(path), manifest.made_at, manifest.cases, manifest.files, path.stat().st_size, manifest.missing
                 )
-                StoredBackups(staged)._note(kept)  # the copy was made before it was known that it is whole
+                # the copy was made before it was known that it is whole
+                StoredBackups(staged, actor=actor)._note(kept, "restored")
+                chain.write_head(staged, StoredAudit(staged).audit_head())
                 aside = _exchange(home, staged)
             StoredUpkeep(home).open_to_others(closing=True)
         return Restored(home, manifest.made_at, manifest.cases, manifest.files, aside, manifest.missing)
@@ -139,12 +150,12 @@ def _exchange(home: Path, staged: Path) -> Path | None:
     store = StoredUpkeep(home)
     own = [
         *(store.database.with_name(store.database.name + suffix) for suffix in ("", "-journal", "-wal", "-shm")),
-        *(store.files.root, store.files.quarantine, store.reserve, store.loss),
+        *(store.files.root, store.files.quarantine, store.reserve, store.loss, home / chain.HEAD_FILE),
     ]
     there = [one for one in own if os.path.lexists(one)]
     aside = home / f"{ASIDE}{datetime.now().astimezone():%Y-%m-%d-%H%M%S}"
     moves = [(one, aside / one.name) for one in there]
-    moves += [(staged / name, home / name) for name in (store.files.root.name, store.database.name)]
+    moves += [(staged / name, home / name) for name in (store.files.root.name, chain.HEAD_FILE, store.database.name)]
     done: list[tuple[Path, Path]] = []
     if there:
         aside.mkdir(mode=0o700)

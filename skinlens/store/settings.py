@@ -13,7 +13,7 @@ from skinlens.clinical import FIELD_WIDTH_MM
 from skinlens.errors import InvalidEntry
 from skinlens.formatting import Unit, in_both_units
 from skinlens.settings import Overlay, Settings
-from skinlens.store import mapping, validation
+from skinlens.store import chain, mapping, validation
 from skinlens.store.connection import StoreHome
 from skinlens.store.mapping import Setting
 
@@ -85,6 +85,8 @@ class StoredSettings(StoreHome):
             before = stored(db)
             kept = _changed(before, {name: getattr(wanted, name) for name in mine})
             put(db, KEY, mapping.to_json(asdict(kept)))
+            if kept != before:
+                chain.append(db, "edited", "settings")
         others = {name: getattr(before, name) for name in mine}
         replaced = {
             name: value

@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlite_utils.db import Database
 
 from skinlens.errors import StoreError
-from skinlens.store import database, erasure, validation
+from skinlens.store import chain, database, erasure, validation
 from skinlens.store.blobs import is_settled
 from skinlens.store.connection import FilesWithoutCases, StoreHome
 
@@ -182,6 +182,7 @@ class StoredUpkeep(StoreHome):
             return ()
         log, index = (self.database.with_name(self.database.name + suffix) for suffix in ("-wal", "-shm"))
         own = [self.database, log, index, self.files.root, self.files.quarantine, self.reserve, self.loss]
+        own.append(self.home / chain.HEAD_FILE)
         own += self.home.glob(f"{ASIDE}*")
         if {path.name for path in self.home.iterdir()} <= {path.name for path in own}:
             own.append(self.home)  # a folder that holds other things as well may be shared for a reason
