@@ -1,7 +1,7 @@
 """Command line: ``skinlens COMMAND``, or ``python -m skinlens COMMAND``; ``--help`` of each says what it takes.
 
-Results go to stdout, progress and messages to stderr. Exit status: 0 done, 1 something wrong was found by the doctor or
-in the audit log, or a backup lacks a file, 2 bad input (one line on stderr says what, and what to do), 130 stopped by
+Results go to stdout, progress and messages to stderr. Exit status: 0 done, 1 the doctor or a verification found
+something wrong, or a backup lacks a file, 2 bad input (one line on stderr says what, and what to do), 130 stopped by
 Ctrl+C.
 """
 
@@ -18,7 +18,7 @@ from skinlens.terminal import speak_any_code_page
 
 COMMANDS = (
     *(photo.predict, photo.explain_photo, photo.report),
-    *(app.serve_app, app.doctor, store.backup, store.restore, audit.audit),
+    *(app.serve_app, app.doctor, store.backup, store.restore, store.verify, audit.audit),
     *(training.train, training.average, training.export, training.sensitivity),
     *(evaluation.outline_train, evaluation.context_fit, evaluation.evaluate, evaluation.ablation),
 )

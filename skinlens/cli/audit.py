@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from skinlens.cli import options
+from skinlens.cli import options, secrets
 
 
 @click.group("audit")
@@ -22,13 +22,15 @@ def audit() -> None:
 )
 def verify(*, against: Path | None) -> int:
     """Find entries that were changed, removed or inserted. Exit status 1 where something is wrong."""
-    from skinlens.store import CaseStore, archive
+    from skinlens.store import CaseStore, archive, default_home
     from skinlens.store.audit_check import Kept
     from skinlens.store.chain import Head
+    from skinlens.store.restore import in_the_clear
 
     kept = []
     if against is not None:
-        with archive.opened(against) as (_, manifest):
+        secret = secrets.for_opening(against, None)
+        with in_the_clear(against, default_home(), secret) as clear, archive.opened(clear) as (_, manifest):
             kept.append(Kept(Head(manifest.audit_entries, manifest.audit_head), f"the backup {against.name}"))
     found = CaseStore().verify_audit(kept)
     for problem in found.problems:

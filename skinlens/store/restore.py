@@ -12,7 +12,7 @@ from pathlib import Path
 from skinlens.clock import local_day
 from skinlens.errors import StoreError
 from skinlens.records import Progress
-from skinlens.store import archive, blobs, chain, database, erasure
+from skinlens.store import archive, blobs, chain, database, encryption, erasure
 from skinlens.store.archive import Manifest
 from skinlens.store.audit_log import StoredAudit
 from skinlens.store.backup import Backup, StoredBackups
@@ -43,6 +43,7 @@ def restore(
     replace: bool = False,
     progress: Progress | None = None,
     actor: str = LOCAL_USER,
+    passphrase: str | None = None,
 ) -> Restored:
     """Put a backup in the place of the case file in ``home``. SkinLens must not run meanwhile.
 
@@ -50,13 +51,17 @@ def restore(
     ``before-restore-…`` in ``home``, and only with ``replace`` if it holds any case or patient.
 
     Raises:
-        StoreError: the backup cannot be used, an app serves the folder, or there are cases and ``replace`` was not
-            said. Nothing was changed.
+        StoreError: the backup cannot be used, it is encrypted and the passphrase is another or none, an app serves the
+            folder, or there are cases and ``replace`` was not said. Nothing was changed.
         Cancelled: by ``progress``; nothing was changed.
     """
     lock = InUse(home, alone=True)
     try:
-        with archive.opened(path) as (found, manifest), database.plain_errors(home):
+        with (
+            in_the_clear(path, home, passphrase) as clear,
+            archive.opened(clear) as (found, manifest),
+            database.plain_errors(home),
+        ):
             if not replace and (held := _held(home)):
                 raise StoreError(
                     f"There is a case file in {home} ({held}), and nothing of it was changed. To put the backup of "
@@ -75,7 +80,13 @@ def restore(
                     pass
                 _must_open(staged, path, manifest)
                 kept = Backup(
-                    str(path), manifest.made_at, manifest.cases, manifest.files, path.stat().st_size, manifest.missing
+                    str(path),
+                    manifest.made_at,
+                    manifest.cases,
+                    manifest.files,
+                    path.stat().st_size,
+                    manifest.missing,
+                    encrypted=clear != path,
                 )
                 # the copy was made before it was known that it is whole
                 StoredBackups(staged, actor=actor)._note(kept, "restored")
@@ -105,6 +116,28 @@ def _held(home: Path) -> str:
 
 def _count(number: int, noun: str, nouns: str = "") -> str:
     return f"{number} {noun if number == 1 else nouns or noun + 's'}"
+
+
+@contextmanager
+def in_the_clear(path: Path, home: Path, passphrase: str | None) -> Iterator[Path]:
+    """The ZIP itself; that of an encrypted backup is decrypted into the case folder, and removed in the end.
+
+    Raises:
+        StoreError: the passphrase is another, or there is none.
+    """
+    if not encryption.is_encrypted(path):
+        yield path
+        return
+    if passphrase is None:
+        raise StoreError(f"{path} is encrypted, and no passphrase was given. Nothing was changed.")
+    with database.plain_errors(home):
+        blobs.make_private(home)
+    with _staging(home) as folder, database.plain_errors(home):
+        clear = folder / path.name
+        clear.touch(mode=0o600)
+        with clear.open("wb") as target:
+            encryption.decrypt(path, target, passphrase, lambda _: None)
+        yield clear
 
 
 @contextmanager

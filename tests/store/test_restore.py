@@ -32,7 +32,7 @@ def test_a_round_trip_brings_everything_back(stocked, made, tmp_path):
     assert new.tidy().problems == ()
     assert new.last_backup().path == str(made)
     assert {path.name for path in new.home.iterdir()} <= {"cases.db", "cases.db-wal", "cases.db-shm", "files",
-                                                          "reserve.bin"}  # fmt: skip
+                                                          "reserve.bin", "audit-head.json"}  # fmt: skip
     with new._reading() as db:
         assert next(db.execute("PRAGMA journal_mode"))[0] == "wal"
         assert next(db.execute("PRAGMA application_id"))[0] == database.APPLICATION_ID
