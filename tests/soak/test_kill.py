@@ -24,6 +24,7 @@ def test_a_few_kills_lose_nothing(tmp_path: Path) -> None:
 
 def test_a_lost_save_would_be_found(tmp_path: Path) -> None:
     told: list[dict[str, object]] = []
+    kill.stock(tmp_path / "home")
     seed = 0
     while not any(line["step"] == "saved" for line in told):
         told, _ = kill.killed(tmp_path / "home", seed)

@@ -75,7 +75,7 @@ def section(store: CaseStore) -> None:
     with st.expander("How to restore a backup"):
         st.markdown(
             "1. Stop SkinLens.\n"
-            "2. Type `python -m skinlens restore FILE.zip` in the folder of SkinLens. The backup is verified first, and "
+            "2. Type `python -m skinlens restore FILE.zip` in the folder of SkinLens. The backup is verified first; "
             "the passphrase of an encrypted one is asked for.\n"
             "3. Where there are cases already, nothing happens unless you add `--replace`; then they are set aside in "
             "a folder of their own, not deleted.\n"
