@@ -14,7 +14,7 @@ JOBS ?= 2
 
 PYTHON := $(VENV)/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check
-GENERATED := README.md docs/model-card.md docs/performance.md docs/architecture.md docs/decisions/README.md
+GENERATED := README.md docs/model-card.md docs/performance.md docs/reliability.md docs/architecture.md docs/decisions/README.md
 BENCHMARKS := $(filter-out benchmarks/machine.py benchmarks/explain_sides.py,$(wildcard benchmarks/*.py))
 
 # The first Python that is new enough and really starts; 3.11 is the one that the requirements are tested with.

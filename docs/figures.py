@@ -214,6 +214,27 @@ def explain_gates(result: Mapping[str, Any] | None = None) -> str:
     return sentence + table(["", "stock, median", "worst photo", "SkinLens, median", "worst photo"], rows)
 
 
+def soak(result: Mapping[str, Any] | None = None) -> str:
+    """What was killed and what was lost, from ``tests/soak/kill.py``."""
+    one = result or read(ROOT / "benchmarks" / "results" / "soak_kill.json")
+    machine = one["machine"]
+    rows = [
+        ["processes killed with SIGKILL", f"{one['kills']:,}"],
+        ["of these in the middle of a step", f"{one['kills_in_a_step']:,}"],
+        ["saves acknowledged before", f"{one['saves']:,}"],
+        ["edits, maps and views acknowledged before", f"{one['edits']:,}"],
+        ["erasures acknowledged before", f"{one['erasures']:,}"],
+        ["kills between a commit and the note of the log's head", f"{one['heads_behind']:,}"],
+        ["**kills after which any check or the next start had something to say**", f"**{one['failures']:,}**"],
+    ]
+    seeds = f"{one['first_seed']:,} to {one['first_seed'] + one['kills'] - 1:,}"
+    sentence = (
+        f"Each after a random time of up to {one['longest_s']} s, seeds {seeds}; {machine['cores']} cores of "
+        f"{machine['cpu']}, commit `{machine['commit']}`.\n\n"
+    )
+    return sentence + table(["", "count"], rows)
+
+
 def table(header: list[str], rows: list[list[str]]) -> str:
     """A Markdown table; the first column is text, all others are numbers or text as they come."""
     lines = [header, ["---"] * len(header), *rows]

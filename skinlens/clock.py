@@ -23,5 +23,10 @@ def local_minute(at: str) -> str:
     return at if len(at) <= len("2026-01-31") else f"{_local(at):%Y-%m-%d %H:%M}"
 
 
+def local_second(at: str) -> str:
+    """The same to the second: 2026-01-31 09:05:07."""
+    return at if len(at) <= len("2026-01-31") else f"{_local(at):%Y-%m-%d %H:%M:%S}"
+
+
 def _local(at: str) -> datetime:
     return datetime.fromisoformat(at).astimezone()

@@ -8,6 +8,9 @@ from skinlens.formatting import Unit
 
 Overlay = Literal["none", "grad_cam", "score_cam", "lime"]
 
+BACKUP_DAYS = (1, 7, 14, 30, 90)
+"""Choices of ``Settings.backup_days``."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -31,6 +34,8 @@ class Settings:
     """What the clinic's dermatoscope shows from the left edge of its photos to the right; None: not known. A scale that
     follows from it is a suggestion, to be confirmed for each photo.
     """
+    backup_days: int = 30
+    """After so many days without a backup the app reminds of one."""
 
     @property
     def clinic_lines(self) -> tuple[str, ...]:

@@ -126,6 +126,7 @@ def unrequired(source: str, required: Iterable[str]) -> set[str]:
     elsewhere = sys.stdlib_module_names | {
         "skinlens",
         "tests",
+        "benchmarks",
         "evidence",
         "figures",
         "listing",

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from skinlens.store.mapping import Subject
+from skinlens.store import chain
 from skinlens.ui.visit.management import change
 from skinlens.ui.visit.report import file_name
 from skinlens.wording import audit
@@ -47,7 +47,7 @@ def test_a_width_follows_the_unit_of_the_settings() -> None:
 
 def test_what_was_done_has_a_sentence_of_its_own() -> None:
     assert audit.done("visit", "recall done") == "Recall dealt with"
-    assert {subject for subject, _ in audit.DONE} == set(get_args(Subject))
+    assert {kind for kind, _ in audit.DONE} == set(get_args(chain.Object))
     assert audit.done("lesion", "merged") == "Lesion: merged"  # of a later version
 
 

@@ -1,8 +1,8 @@
 """Command line: ``skinlens COMMAND``, or ``python -m skinlens COMMAND``; ``--help`` of each says what it takes.
 
-Results go to stdout, progress and messages to stderr. Exit status: 0 done; 1 the doctor found something wrong, a backup
-lacks a file, or some photos of a batch could not be read; 2 bad input (one line on stderr says what, and what to do);
-130 stopped by Ctrl+C.
+Results go to stdout, progress and messages to stderr. Exit status: 0 done; 1 the doctor or a verification found
+something wrong, a backup lacks a file, or some photos of a batch could not be read; 2 bad input (one line on stderr
+says what, and what to do); 130 stopped by Ctrl+C.
 """
 
 import sys
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import click
 
 import skinlens
-from skinlens.cli import app, batch, evaluation, exchange, photo, store, training
+from skinlens.cli import app, audit, batch, evaluation, exchange, photo, store, training
 from skinlens.errors import SkinLensError
 from skinlens.labels import DISCLAIMER
 from skinlens.terminal import speak_any_code_page
@@ -19,7 +19,7 @@ from skinlens.terminal import speak_any_code_page
 COMMANDS = (
     *(photo.predict, photo.explain_photo, photo.report),
     *(batch.batch, exchange.fhir_export, exchange.isic_export),
-    *(app.serve_app, app.doctor, store.backup, store.restore),
+    *(app.serve_app, app.doctor, store.backup, store.restore, store.verify, audit.audit),
     *(training.train, training.average, training.export, training.sensitivity),
     *(evaluation.outline_train, evaluation.context_fit, evaluation.evaluate, evaluation.ablation),
 )

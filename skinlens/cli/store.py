@@ -1,11 +1,11 @@
-"""Commands of the case file: ``backup`` and ``restore``."""
+"""Commands of the case file: ``backup``, ``restore`` and ``verify``."""
 
 import sys
 from pathlib import Path
 
 import click
 
-from skinlens.cli import options
+from skinlens.cli import options, secrets
 from skinlens.clock import local_day
 from skinlens.formatting import rounded_percent
 from skinlens.records import Progress
@@ -13,31 +13,65 @@ from skinlens.records import Progress
 
 @click.command()
 @click.argument("folder", type=options.FILE, metavar="FOLDER")
-def backup(folder: Path) -> int:
-    """All cases, photos and settings as one verified ZIP in FOLDER, best on another disk."""
+@click.option("--encrypt", is_flag=True, help="With a passphrase, which is asked for.")
+@secrets.passphrase_file
+def backup(folder: Path, *, encrypt: bool, passphrase_file: Path | None) -> int:
+    """All cases, photos and settings as one verified ZIP in FOLDER, best on another disk; the app may run meanwhile."""
     from skinlens.store import CaseStore
 
-    made = CaseStore().back_up(folder.absolute(), progress=_percent("Backing up"))
+    secret = secrets.for_new_backup(passphrase_file, ask=encrypt)
+    made = CaseStore().back_up(folder.absolute(), progress=_percent("Backing up"), passphrase=secret)
     print(*made.missing, sep="\n", end="\n" if made.missing else "", file=sys.stderr)
-    print(f"{made.path}\n{made.cases} cases, {made.files} photos and maps: written and verified.")
+    how = "written, encrypted and verified" if made.encrypted else "written and verified"
+    print(f"{made.path}\n{made.cases} cases, {made.files} photos and maps: {how}.")
     return 1 if made.missing else 0
 
 
 @click.command()
 @click.argument("file", type=options.FILE, metavar="FILE.zip")
 @click.option("--replace", is_flag=True, help="Also where there are cases: they are set aside, not deleted.")
-def restore(file: Path, *, replace: bool) -> int:
-    """Bring a backup back. Stop the app first."""
+@secrets.passphrase_file
+def restore(file: Path, *, replace: bool, passphrase_file: Path | None) -> int:
+    """Bring a backup back, encrypted or not. Stop the app first."""
     from skinlens.store import default_home
     from skinlens.store.restore import restore as bring_back
 
-    done = bring_back(file, default_home(), replace=replace, progress=_percent("Restoring"))
+    secret = secrets.for_opening(file, passphrase_file)
+    done = bring_back(file, default_home(), replace=replace, progress=_percent("Restoring"), passphrase=secret)
     print(*done.missing, sep="\n", end="\n" if done.missing else "", file=sys.stderr)
     holds = f"{done.cases} cases, {done.files} photos and maps"
     print(f"{done.home} holds the backup of {local_day(done.made_at)} now: {holds}.")
     if done.aside is not None:
         print(f"What was there before is in {done.aside}. Delete that folder once you are sure not to need it.")
     return 1 if done.missing else 0
+
+
+@click.command()
+@click.argument("backup_file", type=options.FILE, metavar="[BACKUP.zip]", required=False)
+@secrets.passphrase_file
+def verify(*, backup_file: Path | None, passphrase_file: Path | None) -> int:
+    """Read every row, photo and map and compare its hash; of the case file, or of a backup. 1: something is wrong."""
+    from skinlens.store import CaseStore, archive, default_home
+    from skinlens.store.restore import in_the_clear
+
+    if backup_file is not None:
+        secret = secrets.for_opening(backup_file, passphrase_file)
+        with in_the_clear(backup_file, default_home(), secret) as clear:
+            manifest = archive.verify(clear, _percent("Verifying"))
+        print(*manifest.missing, sep="\n", end="\n" if manifest.missing else "")
+        print(f"{backup_file}: {manifest.cases} cases, {manifest.files} photos and maps, all as they were backed up.")
+        return 1 if manifest.missing else 0
+    store = CaseStore()
+    found = {
+        "rows of the database": (*store.log_problem(), *store.damage()),
+        "photos and maps": store.lost_files(),
+        "files that no case needs": tuple(f"No case needs {path}." for path in store.unknown_files()),
+        "audit log": store.verify_audit().problems,
+    }
+    for what, problems in found.items():
+        print(f"{'WRONG' if problems else 'ok   '}  {what}")
+        print(*(f"       {problem}" for problem in problems), sep="\n", end="\n" if problems else "")
+    return 1 if any(found.values()) else 0
 
 
 def _percent(doing: str) -> Progress:

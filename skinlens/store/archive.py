@@ -27,6 +27,8 @@ _MOST_MANIFEST_BYTES = 10_000_000
 BEGINS = b"Backup of a case file by SkinLens"
 """Stands in the first entry, which is not compressed."""
 _HEAD_BYTES = 4096
+_LATER = ("audit_entries", "audit_head")
+"""What the manifest of an older backup does not say."""
 _MEANT = "A backup that SkinLens wrote was expected, skinlens-backup-….zip."
 
 
@@ -45,6 +47,10 @@ class Manifest:
     database_sha256: str
     missing: tuple[str, ...] = ()
     """A sentence for each file that a case needs and that could not be read when the backup was made."""
+    audit_entries: int = 0
+    """Of the audit log; 0 in a backup of before there was one."""
+    audit_head: str = ""
+    """Hash of the last of them."""
 
     def to_json(self, disclaimer: str) -> str:
         content = {"format": FORMAT, "version": VERSION, "disclaimer": disclaimer, **vars(self)}
@@ -139,7 +145,9 @@ def _manifest(path: Path, found: zipfile.ZipFile) -> Manifest:
     if content.get("version") != VERSION:
         raise StoreError(f"{path} was made by a newer SkinLens. Nothing was changed. Restore it with that version.")
     try:
-        made = {name: content[name] for name in Manifest.__dataclass_fields__}
+        made = {name: content[name] for name in Manifest.__dataclass_fields__ if name not in _LATER} | {
+            name: content[name] for name in _LATER if name in content
+        }
         datetime.fromisoformat(made["made_at"])
         if any(type(made[name]) is not int or made[name] < 0 for name in ("cases", "files", "bytes")):
             raise ValueError("a count that is none")

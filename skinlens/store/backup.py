@@ -11,9 +11,10 @@ import uuid
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from sqlite_utils.db import Database
 
@@ -21,7 +22,7 @@ from skinlens import __version__
 from skinlens.errors import Cancelled, InvalidEntry, StoreError
 from skinlens.labels import DISCLAIMER
 from skinlens.records import Progress
-from skinlens.store import archive, database, erasure, mapping, settings, validation
+from skinlens.store import archive, chain, database, encryption, erasure, mapping, settings, validation
 from skinlens.store.archive import Manifest
 from skinlens.store.blobs import is_settled
 from skinlens.store.connection import StoreHome
@@ -39,6 +40,8 @@ _STEPS = 20_000
 """Of SQLite's virtual machine, between two looks whether to stop."""
 _COPYING, _WRITING = 0.05, 0.6
 """What is done of the whole when the database is copied, and when the ZIP is written; then it is verified."""
+_CLEAR = 0.6
+"""What is done of an encrypted backup when the ZIP is there; then it is encrypted, and decrypted again."""
 _TROUBLE = {
     errno.ENOSPC: "the disk is full. Free some space, or choose another folder",
     errno.EDQUOT: "your disk quota is used up. Free some space, or choose another folder",
@@ -50,8 +53,8 @@ _TROUBLE = {
 }
 _README = f"""{DISCLAIMER}
 
-{archive.BEGINS.decode()} {__version__}: all patients, photos, maps, diagnoses and settings. It is not
-encrypted: keep it as safe as the patients' records.
+{archive.BEGINS.decode()} {__version__}: all patients, photos, maps, diagnoses and settings. It
+is not encrypted by itself: keep it as safe as the patients' records.
 
 To restore it, stop SkinLens and type:   python -m skinlens restore FILE
 """
@@ -70,23 +73,28 @@ class Backup:
     """Of the ZIP."""
     missing: tuple[str, ...] = ()
     """A sentence for each photo or map of the case file that could not be read, and is not in it."""
+    encrypted: bool = False
 
 
 class StoredBackups(StoreHome):
     """The part of ``CaseStore`` that is there for the day on which the disk breaks."""
 
-    def back_up(self, folder: Path, *, progress: Progress | None = None) -> Backup:
+    def back_up(self, folder: Path, *, progress: Progress | None = None, passphrase: str | None = None) -> Backup:
         """Write a ZIP of everything into the folder, and verify it; the folder itself may be new.
 
         It is consistent: what is saved while it is written is all in it or not at all, and what is erased is not.
-        Cancelled, or refused in the middle, it leaves nothing behind.
+        Cancelled, or refused in the middle, it leaves nothing behind. With a passphrase the ZIP is made in the case
+        folder, and nothing leaves that in the clear.
 
         Raises:
-            InvalidEntry: the folder cannot be meant: not a whole path, inside the case folder, or in no folder.
+            InvalidEntry: the folder cannot be meant: not a whole path, inside the case folder, or in no folder; or the
+                passphrase is too short.
             StoreError: the store cannot be read, the ZIP cannot be written, or it came out damaged.
             Cancelled: by ``progress``.
         """
         target = backup_folder(str(folder), self.home)
+        if passphrase is not None:
+            encryption.must_be_passphrase(passphrase)
         report = progress or (lambda _: None)
         with _plainly(target):
             target.mkdir(mode=0o700, exist_ok=True)
@@ -95,13 +103,17 @@ class StoredBackups(StoreHome):
             try:
                 partial.touch(mode=0o600)
                 with _at_work(partial):
-                    manifest = self._write_unerased(partial, report)
-                path = _free_name(target, manifest.made_at)
+                    if passphrase is None:
+                        manifest = self._write_unerased(partial, report)
+                    else:
+                        manifest = self._write_encrypted(partial, passphrase, report)
+                path = _free_name(target, manifest.made_at, "" if passphrase is None else "-encrypted")
                 size = partial.stat().st_size
                 partial.rename(path)
             finally:
                 partial.unlink(missing_ok=True)
         made = Backup(str(path), manifest.made_at, manifest.cases, manifest.files, size, manifest.missing)
+        made = replace(made, encrypted=passphrase is not None)
         self._note(made)
         return made
 
@@ -114,34 +126,68 @@ class StoredBackups(StoreHome):
         content = json.loads(found.value)
         return Backup(**content | {"missing": tuple(content["missing"])})
 
-    def _note(self, made: Backup) -> None:
+    def _note(self, made: Backup, action: Literal["backed up", "restored"] = "backed up") -> None:
         with self._writing() as db:
             settings.put(db, LAST, mapping.to_json(asdict(made)))
+            chain.append(db, action, "backup")
+
+    def _write_encrypted(self, partial: Path, passphrase: str, report: Progress) -> Manifest:
+        """The ZIP is verified before it is encrypted; what is decrypted again has to be that very ZIP."""
+        clear = self.home / f".backup-{uuid.uuid4().hex}.db.zip"
+        try:
+            with database.plain_errors(self.home):
+                clear.touch(mode=0o600)
+                manifest = self._write_unerased(clear, lambda done: report(_CLEAR * done))
+            size, done = clear.stat().st_size, 0
+            _must_have_room(partial.parent, size)
+
+            def count(read: int) -> None:
+                nonlocal done
+                done += read
+                report(_CLEAR + (1 - _CLEAR) * min(1.0, done / max(1, 2 * size)))
+
+            with clear.open("rb") as source, partial.open("wb") as target:
+                encryption.encrypt(source, target, passphrase, DISCLAIMER, count)
+                target.flush()
+                os.fsync(target.fileno())
+            again = _Hashing()
+            encryption.decrypt(partial, again, passphrase, count)
+            with clear.open("rb") as source:
+                if hashlib.file_digest(source, "sha256").digest() != again.digest.digest():
+                    raise StoreError(
+                        f"The backup came out damaged on {partial.parent}. Check that disk, and try again."
+                    )
+            return manifest
+        finally:
+            clear.unlink(missing_ok=True)
 
     def _write_unerased(self, partial: Path, report: Progress) -> Manifest:
         for _ in range(ATTEMPTS):
             with self._reading() as db:
                 before = _erased(db)
-            manifest = self._write(partial, report)
+            manifest, lost = self._write(partial, report)
             archive.verify(partial, lambda done: report(_WRITING + (1 - _WRITING) * done))
             with self._reading() as db:
-                if _erased(db) == before:
+                # A map that was made again meanwhile took the place of one that the copy names.
+                if _erased(db) == before and lost <= erasure.named_files(db).keys():
                     return manifest
         raise StoreError(
-            "Something was deleted in the case file again and again while the backup was written, and may not be in "
-            "it. No backup was made. Make it when nobody else is working."
+            "Something was deleted or replaced in the case file again and again while the backup was written, and may "
+            "not be in it. No backup was made. Make it when nobody else is working."
         )
 
-    def _write(self, partial: Path, report: Progress) -> Manifest:
+    def _write(self, partial: Path, report: Progress) -> tuple[Manifest, set[str]]:
+        """The manifest, and the names of the files that could not be read."""
         made_at = validation.now()
         with self._snapshot(report) as copy:
             with database.opened(copy, to_write=False) as db:
                 needed = erasure.named_files(db)
                 cases = int(next(iter(db.query("SELECT count(*) AS total FROM visit")))["total"])
+                head = chain.head(db)
             sizes = {name: path.stat().st_size for name, path in self.files.present().items() if name in needed}
             total = copy.stat().st_size + sum(sizes.values())
             _must_have_room(partial.parent, total)
-            missing: list[str] = []
+            missing: dict[str, str] = {}
             done = files = 0
 
             def count(chunk: bytes) -> None:
@@ -157,16 +203,18 @@ class StoredBackups(StoreHome):
                         try:
                             content = self.files.read(name, f"a photo or map of case {case}")
                         except StoreError as error:
-                            missing.append(str(error))
+                            missing[name] = str(error)
                             continue
                         target.writestr(f"{archive.FILES}/{name[:2]}/{name}", content)
                         files += 1
                         count(content)
-                    manifest = Manifest(made_at, __version__, cases, files, done, digest, tuple(missing))
+                    manifest = Manifest(
+                        made_at, __version__, cases, files, done, digest, tuple(missing.values()), *head
+                    )
                     target.writestr(archive.MANIFEST, manifest.to_json(DISCLAIMER))
                 raw.flush()
                 os.fsync(raw.fileno())
-            return manifest
+            return manifest, set(missing)
 
     @contextmanager
     def _snapshot(self, report: Progress) -> Iterator[Path]:
@@ -180,6 +228,20 @@ class StoredBackups(StoreHome):
         finally:
             for suffix in ("", "-journal", "-wal", "-shm"):
                 copy.with_name(copy.name + suffix).unlink(missing_ok=True)
+
+
+class _Hashing:
+    """Takes what is written, and keeps its hash alone."""
+
+    def __init__(self) -> None:
+        self.digest = hashlib.sha256()
+
+    def write(self, data: bytes, /) -> int:
+        self.digest.update(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
 
 
 def backup_folder(typed: str, home: Path) -> Path:
@@ -281,9 +343,10 @@ def _must_have_room(folder: Path, needed: int) -> None:
         )
 
 
-def _free_name(folder: Path, made_at: str) -> Path:
+def _free_name(folder: Path, made_at: str, kind: str) -> Path:
     """By the local time, so that files are found by the day on which they were made."""
     stem = f"skinlens-backup-{datetime.fromisoformat(made_at).astimezone():%Y-%m-%d-%H%M%S}"
+    stem += kind
     path, number = folder / f"{stem}.zip", 2
     while path.exists():
         path, number = folder / f"{stem}-{number}.zip", number + 1

@@ -11,6 +11,7 @@ from skinlens.labels import DISCLAIMER
 from skinlens.records import Case, CheckResult, Explanation, Outline, Visit
 from skinlens.store import (
     blobs,
+    chain,
     clinical_rows,
     database,
     erasure,
@@ -18,9 +19,11 @@ from skinlens.store import (
     mapping,
     patients,
     search,
+    settings,
     validation,
     visits,
 )
+from skinlens.store.audit_log import StoredAudit
 from skinlens.store.backup import StoredBackups
 from skinlens.store.checks import StoredChecks, put_check
 from skinlens.store.clinical import StoredClinical
@@ -50,6 +53,7 @@ class CaseStore(
     StoredTiming,
     StoredSettings,
     StoredFilings,
+    StoredAudit,
     StoredBackups,
     StoredUpkeep,
 ):
@@ -213,6 +217,8 @@ class CaseStore(
                     contents[path] = self.files.read(name, what)
                 except StoreError as error:
                     problems.append(str(error))
+        if not_noted := self.note_export("patient", patient_id):
+            problems.append(not_noted)
         return export.pack({**document, "problems": problems}, contents)
 
     def delete_visit(self, visit_id: int) -> None:
@@ -260,7 +266,9 @@ class CaseStore(
 
     def acknowledge_disclaimer(self) -> None:
         """Keep that the disclaimer in its present wording was acknowledged in this installation, and when."""
-        self.keep_setting(_ACKNOWLEDGED, DISCLAIMER)
+        with self._writing() as db:
+            settings.put(db, _ACKNOWLEDGED, DISCLAIMER)
+            chain.append(db, "acknowledged", "store")
 
     def disclaimer_acknowledged_at(self) -> str | None:
         """When, in UTC; None if it was not, or if its wording has changed since."""

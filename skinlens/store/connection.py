@@ -10,8 +10,10 @@ import platformdirs
 from sqlite_utils.db import Database
 
 from skinlens.errors import StoreError
-from skinlens.store import blobs, database, erasure, validation
+from skinlens.store import blobs, chain, database, erasure, validation
 
+LOCAL_USER = "local user"
+"""Who does something, as the audit log has it, where nobody has signed in."""
 RESERVE_BYTES = 4_000_000
 """Enough to delete the rows of some hundred cases."""
 
@@ -37,8 +39,10 @@ class FilesWithoutCases(StoreError):
 class StoreHome:
     """A path to the database and the files beside it, and no connection: each operation opens one and closes it."""
 
-    def __init__(self, home: Path | None = None) -> None:
+    def __init__(self, home: Path | None = None, *, actor: str = LOCAL_USER) -> None:
         self.home = home or default_home()
+        self.actor = actor
+        """In whose name the audit log gets its entries."""
         self.database = self.home / "cases.db"
         self.files = blobs.CaseFiles(self.home / "files")
         self.reserve = self.home / "reserve.bin"
@@ -56,7 +60,7 @@ class StoreHome:
                 f"cases, move the folder {self.files.root.name} away."
             )
         self.note_loss()
-        with database.opened(self.database, to_write=to_write) as db:
+        with database.opened(self.database, to_write=to_write, actor=self.actor) as db:
             yield db
 
     def note_loss(self) -> None:
@@ -75,8 +79,11 @@ class StoreHome:
 
     @contextmanager
     def _writing(self) -> Iterator[Database]:
-        with self._opened() as db, database.transaction(db, self.home):
-            yield db
+        with self._opened() as db:
+            chain.keep_head(db, self.home)
+            with database.transaction(db, self.home):
+                yield db
+            chain.keep_head(db, self.home)
 
     @contextmanager
     def _writing_with(self, contents: Mapping[str, bytes]) -> Iterator[Database]:

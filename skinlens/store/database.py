@@ -116,10 +116,11 @@ def lacks_room(error: StoreError) -> bool:
 
 
 @contextmanager
-def opened(path: Path, *, to_write: bool) -> Iterator[Database]:
+def opened(path: Path, *, to_write: bool, actor: str = "SkinLens") -> Iterator[Database]:
     """Open (or make) the database, bring its schema up to date, and close it at the end.
 
-    To be read alone, it opens on a full disk and in a read-only folder too.
+    To be read alone, it opens on a full disk and in a read-only folder too. ``actor``: in whose name the audit log gets
+    its entries.
 
     Raises:
         StoreError: it cannot be opened, a newer SkinLens has written it, or it is lost and its log is still there.
@@ -129,7 +130,7 @@ def opened(path: Path, *, to_write: bool) -> Iterator[Database]:
         make_private(path.parent)
         if not path.exists():
             path.touch(mode=0o600)
-        db = _connected(str(path))
+        db = _connected(str(path), actor)
         try:
             try:
                 _bring_up_to_date(db, path)
@@ -138,7 +139,7 @@ def opened(path: Path, *, to_write: bool) -> Iterator[Database]:
                     raise
                 db.close()
                 # SQLite makes a log and its index for a reader as well, except where it is told that nothing changes.
-                db = _connected(f"{path.resolve().as_uri()}?immutable=1")
+                db = _connected(f"{path.resolve().as_uri()}?immutable=1", actor)
                 _bring_up_to_date(db, path)
             _wait_at_most(db, BUSY_TIMEOUT_S)
             yield db
@@ -159,7 +160,7 @@ class _Database(Database):
         return cursor
 
 
-def _connected(address: str) -> Database:
+def _connected(address: str, actor: str) -> Database:
     # isolation_level=None: no BEGIN but our own, which takes the write lock at once where we mean to write.
     connection = sqlite3.connect(
         address, timeout=FIRST_PATIENCE_S, isolation_level=None, uri=address.startswith("file:")
@@ -167,6 +168,7 @@ def _connected(address: str) -> Database:
     connection.text_factory = _text
     connection.create_function("seal", -1, seal, deterministic=True)
     connection.create_function("searchable", 1, searchable, deterministic=True)
+    connection.create_function("actor", 0, lambda: actor)
     db = _Database(connection, execute_plugins=False)
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA secure_delete = ON")  # deleted rows are overwritten with zeros

@@ -10,6 +10,7 @@ from sqlite_utils.db import Database
 
 from skinlens.case_record import Subject
 from skinlens.errors import StoreError
+from skinlens.store import chain
 from skinlens.store.blobs import CaseFiles
 from skinlens.store.mapping import first
 from skinlens.store.patients import must_exist
@@ -35,17 +36,29 @@ def erase_rows(db: Database, subject: Subject, number: int) -> None:
     lesion = first(db, "SELECT lesion_id FROM visit WHERE id = ?", [number])
     for name in files_of(db, subject, number):
         db.execute("INSERT OR REPLACE INTO erasing (file, since) VALUES (?, ?)", [name, now()])
+    own = _rows_of(db, subject, number)
     db.execute(f"DELETE FROM {subject} WHERE id = ?", [number])
     if subject == "visit" and lesion:
         # Without a patient nothing leads to an empty lesion any more.
-        db.execute(
+        removed = db.execute(
             "DELETE FROM lesion WHERE id = ? AND patient_id IS NULL AND id NOT IN (SELECT lesion_id FROM visit)",
             [lesion["lesion_id"]],
         )
+        own += [("lesion", int(lesion["lesion_id"]))] * removed.rowcount
+    for kind, one in own:  # each by its number: the log says of every row that is gone that it was erased
+        chain.append(db, "erased", kind, one)
     schedule_purge(db)
     count = first(db, "SELECT value FROM setting WHERE key = ?", [COUNTED])
     text = str(1 + (int(count["value"]) if count and count["value"].isdecimal() else 0))
     db.execute("INSERT OR REPLACE INTO setting (key, value, updated_at) VALUES (?, ?, ?)", [COUNTED, text, now()])
+
+
+def _rows_of(db: Database, subject: Subject, number: int) -> list[tuple[Subject, int]]:
+    """What goes with the row, and the row itself at the end."""
+    visits = [row["id"] for row in db.query(_VISITS_OF[subject], {"id": number})] if subject != "visit" else []
+    lesions = db.query("SELECT id FROM lesion WHERE patient_id = ?", [number]) if subject == "patient" else ()
+    inner: list[tuple[Subject, int]] = [("visit", one) for one in visits]
+    return [*inner, *(("lesion", row["id"]) for row in lesions), (subject, number)]
 
 
 def is_unfinished(db: Database) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from sqlite_utils import Migrations
 from sqlite_utils.db import Database
 
+from skinlens.store.audit_steps import m021_audit
 from skinlens.store.clinical_steps import (
     m015_clinical_record,
     m016_worklist,
@@ -390,6 +391,7 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     m018_scale,
     m019_signature,
     m020_body_map,
+    m021_audit,
 )
 STEP_NAMES: tuple[str, ...] = tuple(step.__name__ for step in STEPS)
 

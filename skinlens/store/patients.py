@@ -7,10 +7,10 @@ from sqlite_utils.db import Database
 from skinlens import __version__
 from skinlens.case_record import Changes, Subject
 from skinlens.clock import today
-from skinlens.errors import CaseNotFound, Conflict, InvalidEntry
+from skinlens.errors import CaseNotFound, Conflict, InvalidEntry, StoreError
 from skinlens.formatting import rounded_percent
 from skinlens.records import BodyPosition, Sex
-from skinlens.store import validation
+from skinlens.store import chain, validation
 from skinlens.store.database import must_be_whole
 from skinlens.store.mapping import (
     Row,
@@ -54,6 +54,12 @@ def not_found(db: Database, table: Subject, number: int) -> CaseNotFound:
         StoreError: the database is damaged.
     """
     must_be_whole(db)
+    if is_number(number) and chain.is_lost(db, table, number):
+        noun = "case" if table == "visit" else table
+        raise StoreError(
+            f"The case database is damaged: {noun} {number} was saved, and is gone without having been erased. Keep "
+            "this folder as it is, and put back the last good copy of the whole folder."
+        )
     return CaseNotFound(gone(table, number))
 
 
@@ -90,7 +96,10 @@ def record_revision(
         "model_version": model_version,
         "skinlens_version": __version__,
     }
-    insert(db, "revision", row)
+    number_of_revision = insert(db, "revision", row)
+    stored = first(db, "SELECT * FROM revision WHERE id = ?", [number_of_revision])
+    assert stored is not None
+    chain.append_revision(db, subject, number, stored)
 
 
 def add_patient(db: Database, typed: validation.NewPatient, visit_year: int | None = None) -> int:
@@ -106,7 +115,9 @@ def add_patient(db: Database, typed: validation.NewPatient, visit_year: int | No
         "sex": validation.sex(typed.sex),
         "created_at": validation.now(),
     }
-    return insert(db, "patient", row)
+    number = insert(db, "patient", row)
+    chain.append(db, "created", "patient", number)
+    return number
 
 
 def find_or_add_patient(db: Database, typed: validation.NewPatient, visit_year: int | None = None) -> int:
@@ -219,12 +230,16 @@ def add_lesion(db: Database, patient_id: int | None, typed: validation.NewLesion
         "remark": validation.text(typed.remark, "remark"),
         "created_at": validation.now(),
     }
-    return insert(db, "lesion", row)
+    number = insert(db, "lesion", row)
+    chain.append(db, "created", "lesion", number)
+    return number
 
 
 def remove_empty_lesion(db: Database, lesion_id: int) -> None:
     """Delete the lesion if no visit is left in it."""
-    db.execute("DELETE FROM lesion WHERE id = ? AND id NOT IN (SELECT lesion_id FROM visit)", [lesion_id])
+    removed = db.execute("DELETE FROM lesion WHERE id = ? AND id NOT IN (SELECT lesion_id FROM visit)", [lesion_id])
+    if removed.rowcount:
+        chain.append(db, "erased", "lesion", lesion_id)
 
 
 def lesion_for_case(

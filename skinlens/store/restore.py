@@ -13,9 +13,11 @@ from skinlens.clock import local_day
 from skinlens.errors import StoreError
 from skinlens.formatting import counted
 from skinlens.records import Progress
-from skinlens.store import archive, blobs, database, erasure
+from skinlens.store import archive, blobs, chain, database, encryption, erasure
 from skinlens.store.archive import Manifest
+from skinlens.store.audit_log import StoredAudit
 from skinlens.store.backup import Backup, StoredBackups
+from skinlens.store.connection import LOCAL_USER
 from skinlens.store.in_use import InUse
 from skinlens.store.upkeep import ASIDE, StoredUpkeep
 
@@ -35,20 +37,32 @@ class Restored:
     """As of ``Backup``."""
 
 
-def restore(path: Path, home: Path, *, replace: bool = False, progress: Progress | None = None) -> Restored:
+def restore(
+    path: Path,
+    home: Path,
+    *,
+    replace: bool = False,
+    progress: Progress | None = None,
+    actor: str = LOCAL_USER,
+    passphrase: str | None = None,
+) -> Restored:
     """Put a backup in the place of the case file in ``home``. SkinLens must not run meanwhile.
 
     The backup is unpacked beside, verified and opened first. A case file that is there is moved, as it is, to a folder
     ``before-restore-…`` in ``home``, and only with ``replace`` if it holds any case or patient.
 
     Raises:
-        StoreError: the backup cannot be used, an app serves the folder, or there are cases and ``replace`` was not
-            said. Nothing was changed.
+        StoreError: the backup cannot be used, it is encrypted and the passphrase is another or none, an app serves the
+            folder, or there are cases and ``replace`` was not said. Nothing was changed.
         Cancelled: by ``progress``; nothing was changed.
     """
     lock = InUse(home, alone=True)
     try:
-        with archive.opened(path) as (found, manifest), database.plain_errors(home):
+        with (
+            in_the_clear(path, home, passphrase) as clear,
+            archive.opened(clear) as (found, manifest),
+            database.plain_errors(home),
+        ):
             if not replace and (held := _held(home)):
                 raise StoreError(
                     f"There is a case file in {home} ({held}), and nothing of it was changed. To put the backup of "
@@ -67,9 +81,17 @@ def restore(path: Path, home: Path, *, replace: bool = False, progress: Progress
                     pass
                 _must_open(staged, path, manifest)
                 kept = Backup(
-                    str(path), manifest.made_at, manifest.cases, manifest.files, path.stat().st_size, manifest.missing
+                    str(path),
+                    manifest.made_at,
+                    manifest.cases,
+                    manifest.files,
+                    path.stat().st_size,
+                    manifest.missing,
+                    encrypted=clear != path,
                 )
-                StoredBackups(staged)._note(kept)  # the copy was made before it was known that it is whole
+                # the copy was made before it was known that it is whole
+                StoredBackups(staged, actor=actor)._note(kept, "restored")
+                chain.write_head(staged, StoredAudit(staged).audit_head())
                 aside = _exchange(home, staged)
             StoredUpkeep(home).open_to_others(closing=True)
         return Restored(home, manifest.made_at, manifest.cases, manifest.files, aside, manifest.missing)
@@ -91,6 +113,28 @@ def _held(home: Path) -> str:
     if not cases and not patients and not present:
         return ""
     return f"{counted(cases, 'case')}, {counted(patients, 'patient')}"
+
+
+@contextmanager
+def in_the_clear(path: Path, home: Path, passphrase: str | None) -> Iterator[Path]:
+    """The ZIP itself; that of an encrypted backup is decrypted into the case folder, and removed in the end.
+
+    Raises:
+        StoreError: the passphrase is another, or there is none.
+    """
+    if not encryption.is_encrypted(path):
+        yield path
+        return
+    if passphrase is None:
+        raise StoreError(f"{path} is encrypted, and no passphrase was given. Nothing was changed.")
+    with database.plain_errors(home):
+        blobs.make_private(home)
+    with _staging(home) as folder, database.plain_errors(home):
+        clear = folder / path.name
+        clear.touch(mode=0o600)
+        with clear.open("wb") as target:
+            encryption.decrypt(path, target, passphrase, lambda _: None)
+        yield clear
 
 
 @contextmanager
@@ -136,12 +180,12 @@ def _exchange(home: Path, staged: Path) -> Path | None:
     store = StoredUpkeep(home)
     own = [
         *(store.database.with_name(store.database.name + suffix) for suffix in ("", "-journal", "-wal", "-shm")),
-        *(store.files.root, store.files.quarantine, store.reserve, store.loss),
+        *(store.files.root, store.files.quarantine, store.reserve, store.loss, home / chain.HEAD_FILE),
     ]
     there = [one for one in own if os.path.lexists(one)]
     aside = home / f"{ASIDE}{datetime.now().astimezone():%Y-%m-%d-%H%M%S}"
     moves = [(one, aside / one.name) for one in there]
-    moves += [(staged / name, home / name) for name in (store.files.root.name, store.database.name)]
+    moves += [(staged / name, home / name) for name in (store.files.root.name, chain.HEAD_FILE, store.database.name)]
     done: list[tuple[Path, Path]] = []
     if there:
         aside.mkdir(mode=0o700)

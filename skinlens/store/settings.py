@@ -5,18 +5,19 @@ import math
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from sqlite_utils.db import Database
 
 from skinlens.clinical import FIELD_WIDTH_MM
 from skinlens.errors import InvalidEntry
 from skinlens.formatting import Unit, in_both_units
-from skinlens.settings import Overlay, Settings
-from skinlens.store import mapping, validation
+from skinlens.settings import BACKUP_DAYS, Overlay, Settings
+from skinlens.store import chain, mapping, validation
 from skinlens.store.connection import StoreHome
 from skinlens.store.mapping import Setting
 
+Choice = TypeVar("Choice", str, int)
 KEY = "settings"
 MAX_SIGNERS = 40
 MAX_ADDRESS_LINES = 5
@@ -29,6 +30,7 @@ NAMES: Mapping[str, str] = {
     "overlay": "map over the photo",
     "unit": "unit of lengths",
     "field_width_mm": "width of the field of view",
+    "backup_days": "days after which a backup is asked for",
 }
 """Each field in words."""
 
@@ -85,6 +87,8 @@ class StoredSettings(StoreHome):
             before = stored(db)
             kept = _changed(before, {name: getattr(wanted, name) for name in mine})
             put(db, KEY, mapping.to_json(asdict(kept)))
+            if kept != before:
+                chain.append(db, "edited", "settings")
         others = {name: getattr(before, name) for name in mine}
         replaced = {
             name: value
@@ -178,9 +182,9 @@ def _signers(names: tuple[str, ...]) -> tuple[str, ...]:
     return kept
 
 
-def _one_of(value: str, known: tuple[str, ...], what: str) -> str:
+def _one_of(value: Choice, known: tuple[Choice, ...], what: str) -> Choice:
     if value not in known:
-        raise InvalidEntry(f"{value!r} is no {what}. Choose one of: {', '.join(known)}.")
+        raise InvalidEntry(f"{value!r} is no {what}. Choose one of: {', '.join(map(str, known))}.")
     return value
 
 
@@ -208,4 +212,5 @@ _CHECKS: Mapping[str, Any] = {
     "overlay": lambda value: _one_of(value, get_args(Overlay), "map over the photo"),
     "unit": lambda value: _one_of(value, get_args(Unit), "unit of lengths"),
     "field_width_mm": _field_width,
+    "backup_days": lambda value: _one_of(value, BACKUP_DAYS, "number of days after which a backup is asked for"),
 }

@@ -5,8 +5,10 @@ the database is sound and knows most of the others; otherwise they stay, and a s
 """
 
 import hashlib
+import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,9 +16,11 @@ from pathlib import Path
 
 from sqlite_utils.db import Database
 
+from skinlens.clock import local_day
 from skinlens.errors import StoreError
 from skinlens.formatting import counted
-from skinlens.store import database, erasure, validation
+from skinlens.store import chain, database, erasure, settings, validation
+from skinlens.store.backup import LAST
 from skinlens.store.blobs import is_settled
 from skinlens.store.connection import FilesWithoutCases, StoreHome
 
@@ -69,7 +73,8 @@ class StoredUpkeep(StoreHome):
     def damage(self) -> tuple[str, ...]:
         """A sentence for each fault that is found in the database itself; it takes about a second for 10,000 cases."""
         with self._reading() as db:
-            return database.damage(db, self.home)
+            found = database.damage(db, self.home)
+            return (*found, *_last_backup(db)) if found else ()
 
     def unfinished_erasure(self) -> bool:
         """Whether something was deleted of which traces may be left in the database or its folder."""
@@ -183,6 +188,7 @@ class StoredUpkeep(StoreHome):
             return ()
         log, index = (self.database.with_name(self.database.name + suffix) for suffix in ("-wal", "-shm"))
         own = [self.database, log, index, self.files.root, self.files.quarantine, self.reserve, self.loss]
+        own.append(self.home / chain.HEAD_FILE)
         own += self.home.glob(f"{ASIDE}*")
         if {path.name for path in self.home.iterdir()} <= {path.name for path in own}:
             own.append(self.home)  # a folder that holds other things as well may be shared for a reason
@@ -194,6 +200,18 @@ class StoredUpkeep(StoreHome):
             for path in dict.fromkeys([*own, self.home])
             if is_open(path)
         )
+
+
+def _last_backup(db: Database) -> tuple[str, ...]:
+    """A sentence with the last backup, as far as a damaged database can still tell."""
+    with suppress(sqlite3.Error, ValueError, KeyError, TypeError):
+        if kept := settings.find(db, LAST):
+            made = json.loads(kept.value)
+            return (
+                f"The last backup is of {local_day(made['made_at'])}: {made['path']}. Stop SkinLens and type, to bring "
+                f"it back: python -m skinlens restore {made['path']} --replace. What is here now is set aside then.",
+            )
+    return ()
 
 
 def is_open(path: Path) -> bool:

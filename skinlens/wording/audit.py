@@ -20,11 +20,27 @@ DONE: Mapping[tuple[str, str], str] = {
     ("visit", "outlined"): "Outline saved",
     ("visit", "recall done"): "Recall dealt with",
     ("visit", "recall open"): "Recall opened again",
+    ("visit", "viewed"): "Case opened",
+    ("visit", "printed"): "Report downloaded",
+    ("visit", "erased"): "Case erased",
+    ("lesion", "created"): "Lesion added",
+    ("lesion", "erased"): "Lesion erased",
     ("lesion", "edited"): "Lesion edited",
     ("lesion", "placed"): "Lesion placed on the body map",
+    ("patient", "created"): "Patient added",
     ("patient", "edited"): "Patient edited",
+    ("patient", "viewed"): "Patient opened",
+    ("patient", "exported"): "Patient exported",
+    ("patient", "erased"): "Patient erased",
+    ("settings", "edited"): "Settings edited",
+    ("store", "acknowledged"): "Conditions agreed to",
+    ("backup", "backed up"): "Backup made",
+    ("backup", "restored"): "Backup restored",
+    ("log", "begun"): "Audit log begun",
+    ("log", "exported"): "Audit log downloaded",
+    ("log", "accepted"): "Gap in the audit log accepted",
 }
-"""Subject and action of a revision → what was done."""
+"""Subject and action of a revision, or object and action of an entry of the log → what was done."""
 FIELDS: Mapping[str, str] = {
     "abcd": "ABCD rule",
     "amended_by": "amended by",
@@ -89,8 +105,15 @@ _MAKERS = {"model": "the model's", "clinician": "the clinician's"}
 
 
 def done(subject: str, action: str) -> str:
-    """Title of a revision."""
+    """Title of a revision, or of an entry of the audit log."""
     return DONE.get((subject, action), f"{subject.replace('visit', 'case').capitalize()}: {action}")
+
+
+def object_words(kind: str, number: int | None) -> str:
+    """What an entry of the log is about: "case 7"; empty where that follows from what was done."""
+    if number is None or kind not in {"patient", "lesion", "visit"}:
+        return ""
+    return f"{kind.replace('visit', 'case')} {number}"
 
 
 def field(name: str) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -307,6 +308,45 @@ def test_an_old_backup_warns(settings: AppTest, store: CaseStore, tmp_path: Path
     store._note(made)
     settings.run()
     assert not settings.warning
+
+
+def test_a_passphrase_encrypts_and_is_forgotten(
+    settings: AppTest, store: CaseStore, tmp_path: Path, until: Callable[[AppTest, Callable[[], bool]], None]
+) -> None:
+    saved_case(store)
+    settings.text_input(key="settings_backup_folder").input(str(tmp_path / "stick"))
+    settings.text_input(key="settings_backup_passphrase").input("correct horse battery")
+    settings.text_input(key="settings_backup_again").input("correct horse batterY").run()
+    press(settings, "Back up now")
+    assert "No backup was made. The two passphrases differ." in read(settings)
+    assert not (tmp_path / "stick").exists()
+    settings.text_input(key="settings_backup_again").input("correct horse battery").run()
+    press(settings, "Back up now")
+    until(settings, lambda: "Backed up, encrypted and verified: " in read(settings))
+    (made,) = (tmp_path / "stick").glob("*-encrypted.zip")
+    assert restore(made, tmp_path / "new", passphrase="correct horse battery").cases == 1
+    assert settings.text_input(key="settings_backup_passphrase").value == ""
+    assert settings.text_input(key="settings_backup_again").value == ""
+    assert ", encrypted." in read(settings)
+
+
+def test_the_days_of_the_reminder_are_kept_and_hold_on_the_worklist(
+    settings: AppTest, store: CaseStore, tmp_path: Path
+) -> None:
+    assert backup.overdue(store) == ""  # there is no case
+    saved_case(store)
+    turn(settings, "worklist")
+    assert "Never backed up. Back up under Settings." in read(settings)
+    made = store.back_up(tmp_path / "stick")
+    ago = datetime.now(UTC) - timedelta(days=10)
+    store._note(replace(made, made_at=ago.isoformat(timespec="milliseconds")))
+    assert "Back up under Settings." not in read(settings.run())
+    turn(settings, "settings")
+    assert "days ago" not in read(settings)
+    settings.selectbox(key="settings_backup_days").set_value(7).run()
+    assert store.settings().backup_days == 7
+    assert "That is 10 days ago." in read(settings)
+    assert "Last backup 10 days ago. Back up under Settings." in read(turn(settings, "worklist"))
 
 
 def test_the_first_folder_is_the_users_own() -> None:

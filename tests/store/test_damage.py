@@ -119,6 +119,15 @@ def test_a_case_that_damage_hides_is_not_called_deleted(store, save):
             door(5)
 
 
+def test_a_damaged_case_file_names_the_last_backup(store, save, tmp_path):
+    save(1, notes="a whisper")
+    made = store.back_up(tmp_path / "stick")
+    rewrite(store, "UPDATE visit SET notes = 'A whisper'")
+    damage, offer = store.damage()
+    assert "what it holds of case 1 is not what was saved" in damage
+    assert f"python -m skinlens restore {made.path} --replace" in offer
+
+
 def test_a_damaged_index_leads_to_no_row_of_another_case(store, save):
     """The page of one index in the place of another: it leads from the number of a lesion to the change of a visit."""
     for seed in range(1, 4):

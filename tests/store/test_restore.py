@@ -32,7 +32,7 @@ def test_a_round_trip_brings_everything_back(stocked, made, tmp_path):
     assert new.tidy().problems == ()
     assert new.last_backup().path == str(made)
     assert {path.name for path in new.home.iterdir()} <= {"cases.db", "cases.db-wal", "cases.db-shm", "files",
-                                                          "reserve.bin"}  # fmt: skip
+                                                          "reserve.bin", "audit-head.json"}  # fmt: skip
     with new._reading() as db:
         assert next(db.execute("PRAGMA journal_mode"))[0] == "wal"
         assert next(db.execute("PRAGMA application_id"))[0] == database.APPLICATION_ID
@@ -163,7 +163,9 @@ def test_what_is_no_sound_backup_is_refused_and_nothing_is_touched(made, tmp_pat
     with refused(sentence):
         restore(path, other.home, replace=True)
     assert [one.pseudonym for one in other.patients()] == ["P-9"]
-    assert sorted(one.name for one in other.home.iterdir() if not one.name.startswith("cases.db")) == []
+    assert sorted(one.name for one in other.home.iterdir() if not one.name.startswith("cases.db")) == [
+        "audit-head.json"
+    ]
     assert not (tmp_path / "evil.sh").exists()
 
 

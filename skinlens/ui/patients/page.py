@@ -20,6 +20,7 @@ from skinlens.ui.state import address, next_photo, session
 from skinlens.wording.naming import open_recall_words
 
 PAGE_SIZE = 20
+_NOTED = "patient_noted"
 CHIPS = ("Suspicious for melanoma", "Unsigned", "Recall due")
 SORTS: dict[str, PatientSort] = {"Last visit": "last visit", "Patient ID": "pseudonym"}
 
@@ -35,11 +36,22 @@ def page(store: CaseStore) -> None:
             session.say("This patient is not stored any more.")
             address.step(patient=None, lesion=None)
             st.rerun()
+        _note_view(store, number)
         patient_page.draw(store, patient)
         return
+    st.session_state.pop(_NOTED, None)
     editing.forget()
     frame.title("Patients")
     _list(store)
+
+
+def _note_view(store: CaseStore, number: int) -> None:
+    """In the audit log, once until another patient or the list is shown in this tab."""
+    if st.session_state.get(_NOTED) == number:
+        return
+    if not_noted := store.note_view("patient", number):
+        st.warning(plain(not_noted))
+    st.session_state[_NOTED] = number
 
 
 def _list(store: CaseStore) -> None:

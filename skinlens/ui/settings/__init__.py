@@ -1,1 +1,1 @@
-"""The page of the settings: one section each for the clinic, who signs, the display, light or dark, and the backup."""
+"""The page of the settings: sections for the clinic, who signs, display, light or dark, backup, and the audit log."""

@@ -1,7 +1,7 @@
 """The backup on the page of the settings: when the last one was made, one button, progress, cancel, what came of it."""
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -11,19 +11,22 @@ import streamlit as st
 from skinlens.clock import local_minute, today
 from skinlens.errors import InvalidEntry
 from skinlens.formatting import counted, megabytes, rounded_percent
-from skinlens.store import Backup, CaseStore
+from skinlens.records import Progress
+from skinlens.settings import BACKUP_DAYS
+from skinlens.store import Backup, CaseQuery, CaseStore
 from skinlens.store.backup import backup_folder
+from skinlens.store.encryption import LEAST_SIGNS, must_be_passphrase
 from skinlens.ui.components import confirmation
 from skinlens.ui.components.text import plain
 from skinlens.ui.state.jobs import Job
 
 SECTION = "backup"
-OLD_DAYS = 30
-"""After so many days without a backup the page warns."""
 DOWNLOAD_BYTES = 200_000_000
 """A larger one is not handed to the browser: it would be held in memory as a whole."""
 POLL_S = 0.5
 _FOLDER = "settings_backup_folder"
+_SECRET, _AGAIN, _CLEAR = "settings_backup_passphrase", "settings_backup_again", "settings_backup_clear"
+_DAYS = "settings_backup_days"
 
 
 @dataclass
@@ -45,7 +48,7 @@ def section(store: CaseStore) -> None:
     """One button, and everything about it beside it."""
     st.header("Backup")
     last = store.last_backup()
-    _age(last)
+    _age(store, last)
     with st.container(border=True):
         running = _running().get(store.home)
         if running is not None and running.job.active:
@@ -58,19 +61,23 @@ def section(store: CaseStore) -> None:
             autocomplete="off",
             help="Best on another disk, or on a stick. The folder is made if it is new.",
         )
+        secret = _passphrase()
         if st.button("Back up now", type="primary", key="backup_now"):
-            _start(store, typed)
+            _start(store, typed, *secret)
         confirmation.show(SECTION)
         if running is not None:
             _outcome(running)
     st.caption(
-        "All cases, photos, maps and settings as one ZIP, read again and verified. It is not encrypted: keep it as "
-        "safe as the patients' records. What you erase here later stays in it: delete the backup too."
+        "All cases, photos, maps and settings as one ZIP, read again and verified. Without a passphrase it is not "
+        "encrypted: keep it as safe as the patients' records. What you erase here later stays in it: delete the backup "
+        "too. To copy the case folder while SkinLens runs is no backup."
     )
+    _reminder(store)
     with st.expander("How to restore a backup"):
         st.markdown(
             "1. Stop SkinLens.\n"
-            "2. Type `python -m skinlens restore FILE.zip` in the folder of SkinLens. The backup is verified first.\n"
+            "2. Type `python -m skinlens restore FILE.zip` in the folder of SkinLens. The backup is verified first; "
+            "the passphrase of an encrypted one is asked for.\n"
             "3. Where there are cases already, nothing happens unless you add `--replace`; then they are set aside in "
             "a folder of their own, not deleted.\n"
             "4. Start SkinLens again."
@@ -83,30 +90,81 @@ def suggested() -> Path:
     return (documents if documents.is_dir() else Path.home()) / "SkinLens backups"
 
 
-def _age(last: Backup | None) -> None:
+def _passphrase() -> tuple[str, str]:
+    """As it was typed twice; it is asked for once more for each backup."""
+    if st.session_state.pop(_CLEAR, False):
+        st.session_state[_SECRET] = st.session_state[_AGAIN] = ""
+    left, right = st.columns(2)
+    typed = left.text_input(
+        "Passphrase (optional)",
+        key=_SECRET,
+        type="password",
+        autocomplete="new-password",
+        help=f"Encrypts the backup; at least {LEAST_SIGNS} characters. Note it: nobody can restore without it.",
+    )
+    return typed, right.text_input(
+        "The same passphrase again", key=_AGAIN, type="password", autocomplete="new-password"
+    )
+
+
+def _age(store: CaseStore, last: Backup | None) -> None:
     if last is None:
         st.warning("**Never backed up.** If this disk breaks, all cases are lost.")
         return
-    days = (today() - datetime.fromisoformat(last.made_at).astimezone().date()).days
-    words = f"Last backup: **{local_minute(last.made_at)}**, {plain(_contents(last))}"
-    if days > OLD_DAYS:
+    encrypted = ", encrypted" if last.encrypted else ""
+    words = f"Last backup: **{local_minute(last.made_at)}**, {plain(_contents(last))}{encrypted}"
+    if (days := _days_since(last)) > store.settings().backup_days:
         st.warning(f"{words}. That is {days} days ago.")
     else:
         st.markdown(f"{words}.")
+
+
+def _days_since(last: Backup) -> int:
+    return (today() - datetime.fromisoformat(last.made_at).astimezone().date()).days
+
+
+def overdue(store: CaseStore) -> str:
+    """One line for another page where a backup is due; empty where none is, and while there is no case."""
+    last = store.last_backup()
+    if last is None:
+        return "Never backed up. Back up under Settings." if store.search(CaseQuery(limit=1)).total else ""
+    days = _days_since(last)
+    return f"Last backup {days} days ago. Back up under Settings." if days > store.settings().backup_days else ""
+
+
+def _reminder(store: CaseStore) -> None:
+    """After how many days a backup is asked for; kept as soon as it is chosen."""
+
+    def keep() -> None:
+        now = store.settings()
+        store.keep_settings(replace(now, backup_days=st.session_state[_DAYS]), read=now)
+
+    st.session_state[_DAYS] = store.settings().backup_days  # another window may have chosen
+    st.selectbox("Remind of a backup after", BACKUP_DAYS, key=_DAYS, format_func=_days, on_change=keep)
+
+
+def _days(number: int) -> str:
+    return "1 day" if number == 1 else f"{number} days"
 
 
 def _contents(made: Backup) -> str:
     return f"{counted(made.cases, 'case')}, {megabytes(made.size_bytes)}"
 
 
-def _start(store: CaseStore, typed: str) -> None:
+def _start(store: CaseStore, typed: str, secret: str, again: str) -> None:
     try:
         folder = backup_folder(typed, store.home)
+        passphrase = must_be_passphrase(secret, again) if secret or again else None
     except InvalidEntry as error:
         confirmation.problem(SECTION, InvalidEntry(f"No backup was made. {error}"))
         st.rerun()
+    st.session_state[_CLEAR] = True
     made: list[Backup] = []
-    job = Job((SECTION, ""), lambda progress: store.back_up(folder, progress=progress), made.append)
+
+    def write(progress: Progress) -> Backup:
+        return store.back_up(folder, progress=progress, passphrase=passphrase)
+
+    job = Job((SECTION, ""), write, made.append)
     _running()[store.home] = Running(job, made)
     threading.Thread(target=job.run, name=SECTION, daemon=True).start()
     st.rerun()
@@ -138,7 +196,8 @@ def _outcome(running: Running) -> None:
     elif job.state == "failed":
         st.error(plain(job.problem))
     for made in running.made:
-        st.success(f"Backed up and verified: {plain(made.path)} ({plain(_contents(made))})", icon=":material/check:")
+        how = "Backed up, encrypted and verified" if made.encrypted else "Backed up and verified"
+        st.success(f"{how}: {plain(made.path)} ({plain(_contents(made))})", icon=":material/check:")
         if made.missing:
             st.warning(plain(f"{len(made.missing)} photos or maps could not be read, and are not in it. "
                              f"{' '.join(made.missing[:3])}"))  # fmt: skip

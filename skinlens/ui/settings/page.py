@@ -15,7 +15,7 @@ from skinlens.store.settings import NAMES
 from skinlens.ui.components import confirmation, widgets
 from skinlens.ui.components.text import plain
 from skinlens.ui.forms import field_width
-from skinlens.ui.settings import backup, signers
+from skinlens.ui.settings import audit_log, backup, signers
 
 CLINIC, DISPLAY = "clinic", "display"
 CLINIC_FIELDS = ("clinic_name", "clinic_address", "clinic_phone")
@@ -34,7 +34,7 @@ _FILL = "settings_fill"
 
 
 def page(store: CaseStore) -> None:
-    """Two columns of sections; on a narrow screen one below the other, the backup last."""
+    """Two columns of sections, on a narrow screen one below the other; then the audit log, which needs the width."""
     _begin(store)
     left, right = st.columns(2, gap="large")
     with left:
@@ -44,6 +44,7 @@ def page(store: CaseStore) -> None:
         _display(store)
         _theme()
         backup.section(store)
+    audit_log.section(store)
 
 
 def _key(field: str) -> str:

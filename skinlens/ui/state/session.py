@@ -140,12 +140,13 @@ def reopen(visit_id: int) -> None:
     """Make a stored case the open one, with its stored maps. Raises CaseNotFound, StoreError."""
     store = cache.store()
     record = store.load(visit_id)
+    not_noted = store.note_view("visit", visit_id)
     opened = OpenCase(
         Analysis(record.photo, record.visit.quality, record.visit.prediction),
         case=record.case,
         home=store.home,
         maps=list(record.explanations),
-        problems=record.problems,
+        problems=(*record.problems, not_noted) if not_noted else record.problems,
         checks=list(record.checks),
         outlines=record.outlines,
         impression=record.visit.first_impression,

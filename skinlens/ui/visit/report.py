@@ -26,7 +26,7 @@ def report(store: CaseStore, opened: OpenCase) -> None:
     widgets.problems(f"{problem} The report was made without it." for problem in problems)
     button.download_button(
         "Download the PDF",
-        data,
+        lambda: _handed_out(store, case.visit.id, data),
         file_name=file_name(case.visit.id, annex=annex),
         mime="application/pdf",
         type="primary",
@@ -49,6 +49,14 @@ def report(store: CaseStore, opened: OpenCase) -> None:
         words = f"Page {number} of {len(pages)}"
         with st.container(border=True, width=PAGE_PX):
             st.image(page, width="stretch", caption=words, alt=f"{words} of the report on case {case.visit.id}")
+
+
+def _handed_out(store: CaseStore, visit_id: int, data: bytes) -> bytes:
+    """Noted in the audit log when it is taken, not when it is shown. Where it cannot be noted, opening the case said
+    so.
+    """
+    store.note_export("visit", visit_id, "printed")
+    return data
 
 
 def file_name(visit_id: int, *, annex: bool) -> str:

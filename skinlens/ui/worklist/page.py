@@ -15,6 +15,7 @@ from skinlens.records import Patient, Prediction, QualityReport
 from skinlens.store import CaseRow, CaseStore
 from skinlens.ui.components import widgets
 from skinlens.ui.components.text import plain
+from skinlens.ui.settings import backup
 from skinlens.ui.state import cache, session, tabs
 from skinlens.ui.visit import outline
 from skinlens.ui.worklist import filing, tray_drafts, tray_filing, tray_map
@@ -46,6 +47,8 @@ def page(store: CaseStore) -> None:
     tray_drafts.put_back(tray)
     _interrupted(store)
     _drop(tray)
+    if words := backup.overdue(store):
+        st.caption(plain(words))
     if not tray.items and not tray.discarded and tray.run is None:
         st.markdown(
             "Drop all photos of a visit here. Each gets its row: its quality, whether melanoma is flagged, the most "

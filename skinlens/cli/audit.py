@@ -1,0 +1,55 @@
+"""Commands of the audit log: ``audit verify`` and ``audit accept``."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from skinlens.cli import options, secrets
+
+
+@click.group("audit")
+def audit() -> None:
+    """The audit log: who did what and when, each entry bound to the one before."""
+
+
+@audit.command()
+@click.option(
+    "--against",
+    "backup",
+    type=options.FILE,
+    metavar="FILE.zip",
+    help="Also compare with the head of the log in this backup, best one kept where nobody of this computer writes.",
+)
+def verify(*, backup: Path | None) -> int:
+    """Find entries that were changed, removed or inserted. Exit status 1 where something is wrong."""
+    from skinlens.store import CaseStore, archive, default_home
+    from skinlens.store.audit_check import Kept
+    from skinlens.store.chain import Head
+    from skinlens.store.restore import in_the_clear
+
+    kept = []
+    if backup is not None:
+        secret = secrets.for_opening(backup, None)
+        with in_the_clear(backup, default_home(), secret) as clear, archive.opened(clear) as (_, manifest):
+            kept.append(Kept(Head(manifest.audit_entries, manifest.audit_head), f"the backup {backup.name}"))
+    found = CaseStore().verify_audit(kept)
+    for problem in found.problems:
+        print(f"WRONG  {problem}")
+    print(f"{found.entries} entries; the last one is {found.head}")
+    if not found.problems:
+        print("No entry was changed, removed or inserted, as far as the log and what was kept of it can tell.")
+        return 0
+    print("Keep the whole folder as it is, and ask who has access to it.", file=sys.stderr)
+    return 1
+
+
+@audit.command()
+@click.confirmation_option(prompt="The log gets an entry that says so, and what is missing at its end stays so. Go on?")
+def accept() -> int:
+    """What "verify" finds at the end of the log is known, as after an older copy was put back: begin from there."""
+    from skinlens.store import CaseStore
+
+    CaseStore().accept_audit()
+    print("Noted in the audit log.")
+    return 0

@@ -1,0 +1,45 @@
+"""Passphrase of a backup: from a file, from ``SKINLENS_PASSPHRASE``, or typed; never an argument: those are public."""
+
+import os
+from pathlib import Path
+
+import click
+
+from skinlens.cli import options
+from skinlens.errors import InvalidEntry
+
+VARIABLE = "SKINLENS_PASSPHRASE"
+
+passphrase_file = click.option(
+    "--passphrase-file",
+    type=options.FILE,
+    metavar="FILE",
+    help=f"Its first line is the passphrase; otherwise {VARIABLE} is, or it is asked for.",
+)
+
+
+def for_new_backup(file: Path | None, *, ask: bool) -> str | None:
+    """The passphrase of a backup to be made; None where nothing says that it is to be encrypted."""
+    found = _given(file)
+    if found is None and ask:
+        found = click.prompt("Passphrase", hide_input=True, confirmation_prompt="The same again", err=True)
+    return found
+
+
+def for_opening(backup: Path, file: Path | None) -> str | None:
+    """The passphrase of a backup that is there; None where it needs none."""
+    from skinlens.store.encryption import is_encrypted
+
+    if not is_encrypted(backup):
+        return None
+    found = _given(file)
+    return found if found is not None else str(click.prompt("Passphrase", hide_input=True, err=True))
+
+
+def _given(file: Path | None) -> str | None:
+    if file is not None:
+        lines = file.read_text(encoding="utf-8").splitlines()
+        if not lines or not lines[0]:
+            raise InvalidEntry(f"{file} has no passphrase in its first line.")
+        return lines[0]
+    return os.environ.get(VARIABLE) or None

@@ -1,0 +1,124 @@
+"""The audit log of the whole store on the page of the settings: filters, pages, verification, a CSV to take away."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from skinlens.clock import local_second
+from skinlens.csv_table import csv_table
+from skinlens.errors import SkinLensError
+from skinlens.labels import DISCLAIMER
+from skinlens.store import CaseStore
+from skinlens.store.audit_log import AuditEntry, AuditPage, AuditQuery
+from skinlens.ui.components import widgets
+from skinlens.ui.components.text import plain
+from skinlens.wording import audit
+
+ANYBODY, ANYTHING = "Anybody", "Anything"
+_PAGE = "audit_page"
+MODEL_SIGNS = 12
+"""Of a model's hash, as elsewhere on the screen."""
+
+
+@st.fragment
+def section(store: CaseStore) -> None:
+    """Drawn by itself: a filter does not draw the other sections anew."""
+    st.header("Audit log")
+    st.caption("Who did what and when, each entry bound to the one before. It holds nothing of what was entered.")
+    try:
+        query = _filters(store)
+        found = store.audit_page(query)
+        _entries(found)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            asked = st.button("Verify the log", key="audit_verify")
+            st.download_button(
+                "Download as CSV",
+                lambda: handed_out(store, query),
+                file_name="skinlens-audit-log.csv",
+                mime="text/csv",
+                on_click="ignore",
+                help="All entries that the filters leave in.",
+            )
+        if asked:
+            _verify(store)
+    except SkinLensError as error:  # the page's own sentence is out of reach: this part is drawn by itself
+        st.error(plain(error))
+
+
+def _filters(store: CaseStore) -> AuditQuery:
+    actors, done = store.audit_choices()
+    words = {audit.done(kind, action): (kind, action) for kind, action in done}
+    who, what, since, until = st.columns(4)
+    actor = who.selectbox("Who", [ANYBODY, *actors], key="audit_who")
+    action = what.selectbox("What", [ANYTHING, *sorted(words)], key="audit_what")
+    first = since.date_input("From", None, format="YYYY-MM-DD", key="audit_from")
+    last = until.date_input("Until", None, format="YYYY-MM-DD", key="audit_until")
+    query = AuditQuery("" if actor == ANYBODY else actor, words.get(action), first, last)
+    if st.session_state.get("audit_asked") != query:  # another question begins on its first page
+        st.session_state["audit_asked"] = query
+        st.session_state[_PAGE] = 1
+    return replace(query, page=int(st.session_state[_PAGE]))
+
+
+def _entries(found: AuditPage) -> None:
+    if not found.total:
+        st.markdown("No entry matches. Take a filter out.")
+        return
+    count = "1 entry" if found.total == 1 else f"{found.total:,} entries"
+    st.markdown(f"**{count}**, the newest first")
+    widgets.wide_table("Audit log", ("No.", "Time", "Who", "What", "Object", "Model"), map(_cells, found.entries))
+    if found.pages > 1:
+        widgets.pages(_PAGE, found.pages, found.page)
+
+
+def _cells(entry: AuditEntry) -> tuple[str, ...]:
+    return (
+        f"{entry.number:,}",
+        local_second(entry.at),
+        entry.actor,
+        audit.done(entry.kind, entry.action),
+        audit.object_words(entry.kind, entry.object_number),
+        f"{entry.model_sha256[:MODEL_SIGNS]}…" if entry.model_sha256 else "",
+    )
+
+
+def _verify(store: CaseStore) -> None:
+    found = store.verify_audit()
+    if not found.problems:
+        st.success(
+            f"{found.entries:,} entries verified: none was changed, removed or inserted.", icon=":material/check:"
+        )
+        st.caption(
+            f"Last entry: {found.head}. Note it on paper, or keep backups where nobody of this computer can write: "
+            "only that tells if the whole log is written anew."
+        )
+        return
+    lines = "\n".join(f"- {plain(problem)}" for problem in found.problems)
+    st.error(f"**The audit log is not as it was written.** Keep the whole folder as it is.\n\n{lines}")
+
+
+def handed_out(store: CaseStore, query: AuditQuery) -> bytes:
+    """The entries as CSV, the oldest first; that they are handed out is an entry as well."""
+    entries = store.audit_entries(query)
+    store.note_log_export()
+    return audit_csv(entries)
+
+
+def audit_csv(entries: tuple[AuditEntry, ...]) -> bytes:
+    """The entries as a table, with the hashes; the disclaimer is its last line."""
+    header = ("number", "time_utc", "who", "what", "kind", "object", "model_sha256", "previous_sha256", "sha256")
+    rows: list[tuple[object, ...]] = [
+        (
+            one.number,
+            one.at,
+            one.actor,
+            audit.done(one.kind, one.action),
+            one.kind,
+            one.object_number,
+            one.model_sha256,
+            one.previous,
+            one.hash,
+        )
+        for one in entries
+    ]
+    return csv_table(header, [*rows, (DISCLAIMER,)])
