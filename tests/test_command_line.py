@@ -297,7 +297,7 @@ def test_everything_is_backed_up_and_restored(
     path = Path(said.out.splitlines()[0])
     assert path.parent == tmp_path / "stick"
     assert said.out.splitlines()[1] == "0 cases, 0 photos and maps: written and verified."
-    assert said.err.splitlines()[-1] == "Backing up: 100 %"
+    assert said.err.splitlines()[-1] == "Backing up: 100\u00a0%"
     assert main(["restore", str(path)]) == 2
     assert "(0 cases, 1 patient), and nothing of it was changed" in capsys.readouterr().err
     assert main(["restore", str(path), "--replace"]) == 0
