@@ -10,14 +10,14 @@ from collections.abc import Sequence
 import click
 
 import skinlens
-from skinlens.cli import app, evaluation, photo, store, training
+from skinlens.cli import app, evaluation, photo, store, training, user
 from skinlens.errors import SkinLensError
 from skinlens.labels import DISCLAIMER
 from skinlens.terminal import speak_any_code_page
 
 COMMANDS = (
     *(photo.predict, photo.explain_photo, photo.report),
-    *(app.serve_app, app.doctor, store.backup, store.restore),
+    *(app.serve_app, app.doctor, store.backup, store.restore, user.user),
     *(training.train, training.average, training.export, training.sensitivity),
     *(evaluation.outline_train, evaluation.context_fit, evaluation.evaluate, evaluation.ablation),
 )

@@ -9,7 +9,8 @@ from pathlib import Path
 import platformdirs
 from sqlite_utils.db import Database
 
-from skinlens.errors import StoreError
+from skinlens.errors import NotAllowed, StoreError
+from skinlens.roles import LOCAL_USER, Right, Role, may, refusal
 from skinlens.store import blobs, database, erasure, validation
 
 RESERVE_BYTES = 4_000_000
@@ -37,14 +38,23 @@ class FilesWithoutCases(StoreError):
 class StoreHome:
     """A path to the database and the files beside it, and no connection: each operation opens one and closes it."""
 
-    def __init__(self, home: Path | None = None) -> None:
+    def __init__(self, home: Path | None = None, *, actor: str = LOCAL_USER, role: Role = "admin") -> None:
         self.home = home or default_home()
+        self.actor = actor
+        """Who works with it: the name of an account, or the local user."""
+        self.role = role
+        """Of the actor; what it may is looked up in ``rights``."""
         self.database = self.home / "cases.db"
         self.files = blobs.CaseFiles(self.home / "files")
         self.reserve = self.home / "reserve.bin"
         """Zeros that are given up on a full disk: SQLite needs room to delete."""
         self.loss = self.home / "lost-log.txt"
         """When it was seen that the database had lost its log; there until the user says that all is well."""
+
+    def must_be_allowed(self, right: Right) -> None:
+        """Raises NotAllowed where the actor's role has not that right."""
+        if not may(self.role, right):
+            raise NotAllowed(refusal(self.role, right))
 
     @contextmanager
     def _opened(self, *, to_write: bool = True) -> Iterator[Database]:

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from skinlens.clinical import MOST_MONTHS
-from skinlens.ui.state import address, tabs
+from skinlens.ui.state import access, address, tabs
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.state.unsaved import Holder, new_token
 
@@ -40,7 +40,7 @@ class Draft:
     tab: str
 
 
-HELD: Holder[Draft] = Holder(most=64)
+HELD: Holder[Draft] = Holder(most=64, owner=access.owner)
 
 
 def put_back(opened: OpenCase) -> None:

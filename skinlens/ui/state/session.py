@@ -11,7 +11,7 @@ from skinlens.explain import METHODS, explain
 from skinlens.inference.classifier import Classifier
 from skinlens.labels import MELANOMA, NEVUS
 from skinlens.records import Case, Method, Target
-from skinlens.ui.state import address, cache, drafts, tabs
+from skinlens.ui.state import access, address, cache, drafts, tabs
 from skinlens.ui.state.jobs import Desk, Job
 from skinlens.ui.state.open_case import OpenCase, open_anywhere, with_target
 from skinlens.ui.state.unsaved import Holder, new_token
@@ -29,8 +29,8 @@ NEXT_PHOTO = "next_photo"
 """What the next new photo is of: see ``next_photo``."""
 
 
-UNSAVED: Holder[OpenCase] = Holder(size=lambda opened: opened.bytes)
-TRAYS: Holder[Tray] = Holder(size=lambda tray: tray.held_bytes)
+UNSAVED: Holder[OpenCase] = Holder(size=lambda opened: opened.bytes, owner=access.owner)
+TRAYS: Holder[Tray] = Holder(size=lambda tray: tray.held_bytes, owner=access.owner)
 PHOTO_GONE = (
     "The photo that this page showed was not saved, and is not held any more: that is so within a minute after its tab "
     "was closed, and an hour after it was cut off. Upload it again."
@@ -132,7 +132,7 @@ def reopen(visit_id: int) -> None:
     opened = OpenCase(
         Analysis(record.photo, record.visit.quality, record.visit.prediction),
         case=record.case,
-        home=store.home,
+        store=store,
         maps=list(record.explanations),
         problems=record.problems,
         checks=list(record.checks),
