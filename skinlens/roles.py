@@ -34,16 +34,16 @@ _IN_WORDS: dict[Right, str] = {
     "users": "manage accounts",
 }
 MEANING: dict[Role, str] = {
-    "viewer": "reads",
+    "viewer": "reads cases",
     "reader": "also uploads photos, files them and edits drafts",
     "reviewer": "also signs, amends and moves cases",
     "admin": "also deletes, changes settings, makes backups and manages accounts",
 }
 
 
-def needed(right: Right) -> Role:
-    """The lowest role that has it."""
-    return _NEEDED[right]
+def described(role: Role) -> str:
+    """What a role may, in a sentence."""
+    return f"{'An' if role == 'admin' else 'A'} {role} {MEANING[role]}."
 
 
 def may(role: Role, right: Right) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import click
 
-from skinlens.roles import MEANING, ROLES, Role
+from skinlens.roles import MEANING, ROLES, Role, described
 
 _NAME = click.argument("name", metavar="NAME")
 _ROLE = click.option(
@@ -34,7 +34,7 @@ def add(name: str, role: Role) -> int:
 
     accounts = Accounts()
     made = accounts.add(name, role, _password(f"Password for {name}"))
-    print(f"{made.name} is added as {made.role}: {made.role} {MEANING[made.role]}.")
+    print(f"{made.name} is added as {made.role}. {described(made.role)}")
     if not any(account.role == "admin" for account in accounts.all()):
         print("No account is an admin yet. Add one too: skinlens user add NAME --role admin", file=sys.stderr)
     return 0
@@ -82,7 +82,7 @@ def change_role(name: str, role: Role) -> int:
     """Give an account another role; its sessions end."""
     from skinlens.accounts import Accounts
 
-    print(f"{Accounts().set_role(name, role)} is {role} now: {role} {MEANING[role]}.")
+    print(f"{Accounts().set_role(name, role)} is {role} now. {described(role)}")
     return 0
 
 

@@ -78,7 +78,9 @@ def test_nobody_but_an_admin_deletes_or_changes_settings(
     assert ("Edit patient" in disabled(agreed)) is not moves
     assert any(button.label == "Move the case" for button in agreed.button) is moves
     turn(agreed, "settings")
-    assert {"Save clinic", "Save display", "Add", "Back up now"} <= set(disabled(agreed))
+    assert {"Save clinic", "Save display", "Add"} <= set(disabled(agreed))
+    assert f"Your role, {role}, does not allow you to make a backup. Ask an admin." in read(agreed)
+    assert [field.label for field in agreed.text_input if "Folder" in field.label] == []
 
 
 def test_a_viewer_is_offered_no_new_photo(agreed: AppTest, case: int, person: SignedIn) -> None:
@@ -105,11 +107,11 @@ def test_the_name_is_on_each_page_and_what_is_open_goes_with_its_owner(
 ) -> None:
     turn(agreed, "worklist")
     press(agreed, f"Open case {case}")
-    assert "Signed in as **Dr. Lange**, admin" in read(agreed)
+    assert "Signed in as **Dr. Lange** (admin). An admin also deletes" in read(agreed)
     person.who = access.Who("Ada", "admin", 2)
     agreed.query_params.clear()
     agreed.run()
-    assert "Signed in as **Ada**, admin" in read(agreed)
+    assert "Signed in as **Ada** (admin)" in read(agreed)
     assert "open_case" not in agreed.session_state
 
 

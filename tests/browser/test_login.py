@@ -252,7 +252,7 @@ def test_signing_in_leads_to_what_was_asked_for_and_signing_out_back(page: Page,
     expect(page.get_by_text(PATIENT).first).to_be_visible()
     assert urlsplit(page.url).path == "/visit"
     page.get_by_role("button", name="Dr. Lange").click()
-    expect(page.get_by_text("Signed in as Dr. Lange, reviewer")).to_be_visible()
+    expect(page.get_by_text("Signed in as Dr. Lange (reviewer)")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in to SkinLens")).to_be_visible()
     assert urlsplit(page.url).query == ""  # the next person is not led to the patient of the one before

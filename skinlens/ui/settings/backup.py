@@ -14,7 +14,6 @@ from skinlens.store import Backup, CaseStore
 from skinlens.store.backup import backup_folder
 from skinlens.ui.components import allowed, confirmation
 from skinlens.ui.components.words import plain
-from skinlens.ui.state import access
 from skinlens.ui.state.jobs import Job
 
 SECTION = "backup"
@@ -46,6 +45,8 @@ def section(store: CaseStore) -> None:
     st.header("Backup")
     last = store.last_backup()
     _age(last)
+    if not allowed.or_why("back up"):  # nor is the folder theirs to know
+        return
     with st.container(border=True):
         running = _running().get(store.home)
         if running is not None and running.job.active:
@@ -58,7 +59,7 @@ def section(store: CaseStore) -> None:
             autocomplete="off",
             help="Best on another disk, or on a stick. The folder is made if it is new.",
         )
-        if st.button("Back up now", type="primary", key="backup_now", **allowed.button("back up")):
+        if st.button("Back up now", type="primary", key="backup_now"):
             _start(store, typed)
         confirmation.show(SECTION)
         if running is not None:
@@ -144,7 +145,7 @@ def _outcome(running: Running) -> None:
             st.warning(plain(f"{len(made.missing)} photos or maps could not be read, and are not in it. "
                              f"{' '.join(made.missing[:3])}"))  # fmt: skip
         path = Path(made.path)
-        if made.size_bytes <= DOWNLOAD_BYTES and path.is_file() and access.here().may("back up"):
+        if made.size_bytes <= DOWNLOAD_BYTES and path.is_file():
             st.download_button(
                 "Download a copy", path.read_bytes, file_name=path.name, mime="application/zip", on_click="ignore"
             )

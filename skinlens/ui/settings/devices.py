@@ -6,7 +6,7 @@ from datetime import datetime
 import streamlit as st
 
 from skinlens.accounts import Device
-from skinlens.roles import MEANING
+from skinlens.roles import described as described_role
 from skinlens.ui.components.words import plain
 from skinlens.ui.state import access
 
@@ -24,7 +24,7 @@ def section() -> None:
     if who.session is None:
         return
     st.header("Signed in")
-    st.markdown(plain(f"{who.actor}, {who.role}: {who.role} {MEANING[who.role]}."))
+    st.markdown(plain(f"{who.actor} ({who.role}). {described_role(who.role)}"))
     with st.container(border=True):
         found = access.accounts().devices(who.actor)
         for one in found:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from skinlens.errors import NotAllowed
-from skinlens.roles import MEANING
+from skinlens.roles import described
 from skinlens.ui.components.words import plain
 from skinlens.ui.state import access
 
@@ -29,7 +29,7 @@ def signed_in() -> None:
     if who.session is None:
         return
     with st.popover(plain(who.actor), icon=":material/person:"):
-        st.markdown(f"Signed in as **{plain(who.actor)}**, {who.role}: {who.role} {MEANING[who.role]}.")
+        st.markdown(f"Signed in as **{plain(who.actor)}** ({who.role}). {described(who.role)}")
         st.button("Sign out", icon=":material/logout:", on_click=sign_out, args=(who,))
 
 

@@ -256,6 +256,10 @@ class _Answer:
         for name in [name for name in found if name.lower().startswith("access-control-")]:
             del found[name]
         found.update(headers.of_every_answer())
+        if access.tls():  # Streamlit knows nothing of the proxy's TLS
+            for place, (name, value) in enumerate(message["headers"]):
+                if name == b"set-cookie" and b"; secure" not in value.lower():
+                    message["headers"][place] = (name, value + b"; Secure")
         if not _is_of_the_program(self._path):
             found["cache-control"] = "no-store"
         return found
