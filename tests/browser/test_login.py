@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,11 +19,13 @@ from tests.browser.signing_in import (
     UPGRADE,
     Answer,
     ask,
+    broken_apart,
     cookie_header,
     origin,
     post_form,
     signed_in,
 )
+from tests.browser.test_accessibility import broken
 from tests.browser.test_journey import LIMIT_S, chromium, served, settled
 
 PATIENT = "P-0147"
@@ -290,3 +293,24 @@ def test_an_unsaved_photo_is_found_again_after_the_session_ended_and_by_its_owne
     sign_in(page, "Rita")
     expect(page.get_by_role("button", name="Show result")).to_be_visible()
     assert page.url == at
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_form_and_on_what_who_is_signed_in_sees(
+    browser: Browser, address: str, scheme: Literal["light", "dark"]
+) -> None:
+    tab = browser.new_context(color_scheme=scheme).new_page()
+    tab.set_default_timeout(LIMIT_S * 1000)
+    found: dict[str, object] = {}
+    tab.goto(f"{address}/settings")
+    found["form"] = {size: one for size, one in broken_apart(tab).items() if one}
+    sign_in(tab, "Rita")
+    expect(tab.get_by_role("heading", name="Signed in")).to_be_visible()
+    found["settings"] = broken(tab)
+    tab.get_by_role("button", name="Rita").click()
+    expect(tab.get_by_text("Signed in as Rita")).to_be_visible()
+    found["who"] = broken(tab)
+    tab.goto(f"{address}/visit?case=1&view=More")
+    expect(tab.get_by_role("button", name="Delete this case …")).to_be_disabled()
+    found["more"] = broken(tab)
+    assert not {name: one for name, one in found.items() if one}
