@@ -1,10 +1,13 @@
 # SkinLens as a container: the app with what serving needs (no torch), as a user without rights, on a read-only root.
 #
 #   docker build -t skinlens .
+#   docker run --rm -it -v skinlens:/data skinlens user add NAME --role admin
 #   docker run --rm --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \
 #       -p 127.0.0.1:8501:8501 -v skinlens:/data skinlens
 #
-# The app has no login. Publish its port on 127.0.0.1 alone, or behind a proxy that asks who comes.
+# In it the app listens on every address, so it starts only once there is an account. Publish its port on 127.0.0.1
+# alone, or have a proxy with TLS in front: -e SKINLENS_BEHIND_PROXY=https://clinic.example/skinlens
+# -e FORWARDED_ALLOW_IPS=ADDRESS_OF_THE_PROXY.
 # Research and education software. Not a medical device. Not for diagnosis or treatment decisions.
 
 FROM python:3.11-slim-bookworm AS build
@@ -27,6 +30,6 @@ USER 10001
 VOLUME /data
 EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
-    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
+    CMD ["python", "-c", "from http.client import HTTPConnection as To; to = To('127.0.0.1', 8501, timeout=4); to.request('GET', '/'); raise SystemExit(to.getresponse().status >= 500)"]
 ENTRYPOINT ["skinlens"]
 CMD ["app", "--host", "0.0.0.0"]

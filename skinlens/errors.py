@@ -13,6 +13,7 @@
     ├── Conflict             a stored case, lesion or patient was changed elsewhere since it was read
     ├── CaseNotFound         no stored patient, lesion or visit has that number
     ├── StoreError           the case database cannot be opened, read or written
+    ├── NotAllowed           the role of who is signed in does not allow it; nothing was changed
     ├── ServeError           the app cannot listen on the address and port that were asked for
     └── Cancelled            the user stopped a long computation
 
@@ -80,6 +81,10 @@ class CaseNotFound(SkinLensError):
 
 class StoreError(SkinLensError):
     """The case database cannot be opened, read or written."""
+
+
+class NotAllowed(SkinLensError):
+    """Who asks is not signed in, or their role does not allow it. Nothing was changed."""
 
 
 class ServeError(SkinLensError):

@@ -2,15 +2,24 @@
 
 import errno
 import os
+import re
+import secrets
 import socket
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 from skinlens.errors import ServeError
 from skinlens.paths import ROOT
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+BEHIND_PROXY = "SKINLENS_BEHIND_PROXY"
+"""Tells the app the address at which a proxy forwards to it."""
+TOKEN = "SKINLENS_TOKEN"
+"""Tells the app what the address must hold that it is opened at, where nobody signs in."""
 
 HIGHEST_PORT = 65535
 WINDOWS = os.name == "nt"
@@ -18,23 +27,83 @@ FOLDERS = ("SKINLENS_HOME", "SKINLENS_WEIGHTS")
 """Settings that name a folder."""
 
 
-def serve(host: str = "127.0.0.1", port: int = 8501) -> NoReturn:
+def serve(host: str = "127.0.0.1", port: int = 8501, *, behind_proxy: str = "", token: bool = True) -> NoReturn:
     """Replace this process by the app on ``host``, at ``port`` or the first free one above it.
 
-    Says on stderr if it had to take another port. Raises ServeError where the app cannot listen there.
+    Says on stderr if it had to take another port.
+
+    Args:
+        host: Address of this machine. On any but the loopback address people sign in.
+        port: 1 to 65535.
+        behind_proxy: Address at which a proxy with TLS forwards to the app: then people sign in too; empty: none.
+        token: Where nobody signs in, let in only who opens the address that is printed. Other accounts of this computer
+            reach the loopback address as well, and do not know it.
+
+    Raises:
+        ServeError: the app cannot listen there, or people would have to sign in and there is no account.
     """
+    settle_folders()
+    where = public_address(behind_proxy) if behind_proxy else ""
+    has_accounts = _must_have_accounts(host, where)
     free = free_port(host, port)
     if free != port:
         print(f"Port {port} is taken by another program; SkinLens takes {free}.", file=sys.stderr)
-    if host not in {"127.0.0.1", "localhost", "::1"}:
+    if host not in LOOPBACK and not where:
         print(
-            f"On {host} other machines may reach SkinLens. It has no login: put it behind one that you trust.",
+            f"On {host} passwords and photos travel over the network as they are. Put a proxy with TLS in front, and "
+            "say so with --behind-proxy: docs/how-to/put-on-a-network.md.",
             file=sys.stderr,
         )
     sys.stderr.flush()
-    settle_folders()
+    os.environ[BEHIND_PROXY] = where
+    os.environ[TOKEN] = secrets.token_urlsafe(32) if token and not has_accounts else ""
     os.chdir(ROOT)  # Streamlit reads .streamlit/config.toml from the working folder
-    become(streamlit_command(host, free))
+    become([*streamlit_command(host, free), *_below(where)])
+
+
+def public_address(typed: str) -> str:
+    """The address at which a proxy forwards to the app, without a slash at its end.
+
+    Raises:
+        ServeError: it is none, or has no TLS.
+    """
+    try:
+        parts = urlsplit(typed.strip())
+        name, _ = parts.hostname or "", parts.port
+    except ValueError:
+        parts, name = urlsplit(""), ""
+    path = parts.path.rstrip("/")
+    if parts.scheme != "https" or not name or parts.username is not None or parts.query or parts.fragment:
+        raise ServeError(
+            f"{typed!r} is no address at which a proxy can forward to SkinLens. Expected https, a name, and the path "
+            "if there is one: https://clinic.example/skinlens. Without TLS anybody on the way could read along."
+        )
+    if not re.fullmatch(r"(/[A-Za-z0-9_-]+)*", path):
+        raise ServeError(f"{parts.path!r} is no path for SkinLens: letters, digits, - and _ are expected in each part.")
+    return f"https://{parts.netloc.lower()}{path}"
+
+
+def _must_have_accounts(host: str, where: str) -> bool:
+    """Whether there are accounts. Raises ServeError where there must be some."""
+    from skinlens.accounts import Accounts
+    from skinlens.accounts.sessions import idle_s
+
+    idle_s()  # a setting that cannot be meant is told at once
+    accounts = Accounts()
+    if accounts.there_are_any():
+        return True
+    if host in LOOPBACK and not where:
+        return False
+    reach = f"Through the proxy at {where}" if where else f"On {host}"
+    raise ServeError(
+        f"{reach} other machines can reach SkinLens, so people have to sign in there, and there is no account yet in "
+        f"{accounts.home}. Add one with `skinlens user add NAME --role admin`, then start SkinLens again."
+    )
+
+
+def _below(where: str) -> list[str]:
+    path = urlsplit(where).path.strip("/")
+    return ["--server.baseUrlPath", path] if path else []
 
 
 def settle_folders() -> None:

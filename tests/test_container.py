@@ -32,7 +32,7 @@ def test_what_is_copied_is_there_and_is_not_ignored() -> None:
 
 def test_it_runs_as_a_user_without_rights_and_tells_its_health() -> None:
     assert instructions("USER") == ["10001"]
-    assert ["/_stcore/health" in line for line in instructions("HEALTHCHECK")] == [True]
+    assert ["getresponse().status >= 500" in line for line in instructions("HEALTHCHECK")] == [True]
     assert re.search(r"SKINLENS_HOME=(\S+)", " ".join(instructions("ENV"))).group(1) == instructions("VOLUME")[0]  # type: ignore[union-attr]
 
 

@@ -25,6 +25,7 @@ SERVED = {
     "body_map": ("components/bodymap/body_map.js",),
     "shortcuts": ("components/shortcuts/shortcuts.js",),
     "connection": ("shell/connection.js",),
+    "session": ("shell/session.js",),
 }
 """Scripts that the browser gets as one."""
 

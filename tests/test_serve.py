@@ -9,11 +9,12 @@ import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import pytest
 
 from skinlens import serve
+from skinlens.accounts import Accounts
 from skinlens.errors import ServeError
 
 
@@ -50,7 +51,7 @@ def test_streamlit_is_told_to_ask_and_to_send_nothing() -> None:
     assert options["--server.address"] == "127.0.0.1"
 
 
-URL = re.compile(r"http://127\.0\.0\.1:\d+(?= \(stop)")
+URL = re.compile(r"(http://127\.0\.0\.1:\d+)/\?token=([\w-]{43})(?= \(stop)")
 T = TypeVar("T")
 
 
@@ -64,9 +65,9 @@ def until(ask: Callable[[], T | None], app: subprocess.Popen[bytes]) -> T:
     return answer
 
 
-def body(url: str) -> bytes | None:
+def body(url: str, browser: urllib.request.OpenerDirector) -> bytes | None:
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:
+        with browser.open(url, timeout=5) as response:
             return bytes(response.read())
     except OSError:
         return None
@@ -89,10 +90,74 @@ def test_the_app_comes_up_beside_a_taken_port(tmp_path: Path) -> None:
                 [sys.executable, "-c", code], cwd=tmp_path, env=environment, stdout=output, stderr=subprocess.STDOUT
             )
         try:
-            url = until(lambda: URL.search(log.read_text()), app)[0]
-            assert until(lambda: body(f"{url}/_stcore/health"), app) == b"ok"
+            printed, url, _ = until(lambda: URL.search(log.read_text()), app).group(0, 1, 2)
+            browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+            assert b"<title>" in until(lambda: body(printed, browser), app)
+            assert body(f"{url}/_stcore/health", browser) == b"ok"
+            assert body(f"{url}/_stcore/health", urllib.request.build_opener()) is None  # who was not let in
             taken_port = f"Port {port} is taken by another program; SkinLens takes {url.rpartition(':')[2]}."
-            assert log.read_text().splitlines()[:2] == [taken_port, f"SkinLens: {url} (stop it with Ctrl+C)"]
+            assert log.read_text().splitlines()[:2] == [taken_port, f"SkinLens: {printed} (stop it with Ctrl+C)"]
         finally:
             app.terminate()
             app.wait(timeout=60)
+
+
+@pytest.mark.parametrize(("host", "proxy"), [("0.0.0.0", ""), ("::", ""), ("127.0.0.1", "https://clinic.example/lens")])
+def test_where_others_reach_it_the_app_does_not_start_without_an_account(
+    skinlens_home: Path, monkeypatch: pytest.MonkeyPatch, host: str, proxy: str
+) -> None:
+    monkeypatch.setattr(serve, "become", lambda _: pytest.fail("it started"))
+    reach = f"Through the proxy at {proxy}" if proxy else f"On {host}"
+    says = f"{reach} other machines can reach SkinLens, so people have to sign in there"
+    with pytest.raises(ServeError, match=f"{re.escape(says)}.*`skinlens user add NAME --role admin`"):
+        serve.serve(host, behind_proxy=proxy)
+
+
+def started(monkeypatch: pytest.MonkeyPatch, *given: str, **named: Any) -> tuple[list[str], str, str]:
+    """The command that the app would be started by, and what it is told about its token and its proxy."""
+    commands: list[list[str]] = []
+
+    def note(command: list[str]) -> NoReturn:
+        commands.append(command)
+        raise SystemExit
+
+    monkeypatch.setattr(serve, "become", note)
+    monkeypatch.chdir(serve.ROOT)
+    monkeypatch.setenv(serve.TOKEN, "")
+    monkeypatch.setenv(serve.BEHIND_PROXY, "")
+    with pytest.raises(SystemExit):
+        serve.serve(*given, **named)
+    return commands[0], os.environ[serve.TOKEN], os.environ[serve.BEHIND_PROXY]
+
+
+def test_with_an_account_it_starts_for_others_and_behind_a_proxy(
+    skinlens_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Accounts(skinlens_home).add("Ada", "admin", "correct horse battery")
+    command, token, proxy = started(monkeypatch, "0.0.0.0")
+    assert (token, proxy) == ("", "")
+    assert "--server.baseUrlPath" not in command
+    command, token, proxy = started(monkeypatch, behind_proxy="https://Clinic.example:8443/derm/lens/")
+    assert (token, proxy) == ("", "https://clinic.example:8443/derm/lens")
+    assert command[-2:] == ["--server.baseUrlPath", "derm/lens"]
+
+
+def test_at_this_computer_alone_the_address_gets_a_new_token_each_time(
+    skinlens_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = {started(monkeypatch)[1] for _ in range(2)}
+    assert {len(token) for token in tokens} == {43}
+    assert len(tokens) == 2
+    assert started(monkeypatch, token=False)[1] == ""
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("http://clinic.example", "clinic.example", "https://", "https://clinic.example?x=1", "https://a@b.example"),
+        *("https://clinic.example/a/../b", "https://clinic.example:port", "https://clinic.example/a b", "https://[x"),
+    ],
+)
+def test_what_is_no_address_of_a_proxy_is_refused(typed: str) -> None:
+    with pytest.raises(ServeError, match=r"no address at which a proxy|no path for SkinLens"):
+        serve.public_address(typed)

@@ -100,6 +100,8 @@ def test_the_app_takes_the_same_folders(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SKINLENS_HOME", "my cases")
     monkeypatch.setenv("SKINLENS_WEIGHTS", "~/weights")
+    monkeypatch.setenv(serve.TOKEN, "")  # which is set anew, and must not outlive the test
+    monkeypatch.setenv(serve.BEHIND_PROXY, "")
     monkeypatch.setattr(serve, "become", note)
     with pytest.raises(SystemExit):
         serve.serve("127.0.0.1", serve.free_port("127.0.0.1", int(os.environ["SKINLENS_TEST_PORT"])))

@@ -9,13 +9,21 @@ from skinlens.inference.release import weights_directory
 
 
 @click.command("app")
-@click.option("--host", default="127.0.0.1", help="127.0.0.1 by default: this computer only.")
+@click.option("--host", default="127.0.0.1", help="127.0.0.1 by default: this computer only. Others need accounts.")
 @click.option("--port", type=int, default=8501, help="8501 by default; the next free one if it is taken.")
-def serve_app(host: str, port: int) -> int:
+@click.option(
+    "--behind-proxy",
+    metavar="https://HOST/PATH",
+    default="",
+    envvar="SKINLENS_BEHIND_PROXY",
+    help="The address at which a proxy with TLS forwards to here. Needs accounts.",
+)
+@click.option("--no-token", is_flag=True, help="Let every account of this computer in. Only where you are alone on it.")
+def serve_app(host: str, port: int, behind_proxy: str, *, no_token: bool) -> int:
     """The app, in a browser."""
     from skinlens.serve import serve
 
-    serve(host, port)
+    serve(host, port, behind_proxy=behind_proxy, token=not no_token)
 
 
 @click.command()

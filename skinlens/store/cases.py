@@ -18,6 +18,7 @@ from skinlens.store import (
     export,
     mapping,
     patients,
+    rights,
     search,
     settings,
     validation,
@@ -42,6 +43,7 @@ from skinlens.store.validation import NewVisit, require_same_photo
 _ACKNOWLEDGED = "disclaimer_acknowledged"
 
 
+@rights.checked
 class CaseStore(
     StoredRecords,
     StoredPatients,
@@ -66,7 +68,8 @@ class CaseStore(
     year that was typed is not kept.
 
     Every method raises ``StoreError`` where the database or a file cannot be used, ``CaseNotFound`` for a number that
-    is not there (any more), and ``InvalidEntry`` for what cannot be kept.
+    is not there (any more), and ``InvalidEntry`` for what cannot be kept; and ``NotAllowed`` where the role of the
+    actor has not the right that ``rights`` asks for: nothing is written then.
     """
 
     # -------------------------------------------------------------------------------------------------- saving
@@ -85,6 +88,8 @@ class CaseStore(
             Conflict: a patient is to be added whose pseudonym is taken.
             InvalidEntry: what was typed cannot be kept; or a map, a check or an outline is of another photo.
         """
+        if visit.status == "signed":
+            self.must_be_allowed("sign")
         photo, prediction, typed = analysis.photo, analysis.prediction, visits.typed_columns(visit)
         for explanation in explanations:
             require_same_photo(explanation, photo.sha256)

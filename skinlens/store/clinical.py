@@ -12,7 +12,7 @@ from skinlens.criteria import Criteria
 from skinlens.errors import InvalidEntry
 from skinlens.outcomes import Outcome
 from skinlens.records import Case, Patient
-from skinlens.store import clinical_rows, mapping, patients, signatures, visits
+from skinlens.store import clinical_rows, mapping, patients, rights, signatures, visits
 from skinlens.store.connection import StoreHome
 from skinlens.store.mapping import Row
 
@@ -125,6 +125,8 @@ class StoredClinical(StoreHome):
         """``action``: of the trail, for a change that amends nothing; otherwise it follows from the status."""
         with self._writing() as db:
             stored = patients.row_of(db, "visit", visit_id)
+            if not action:
+                self.must_be_allowed(rights.of_change(stored["status"]))
             wanted = columns(stored)
             patients.must_be_current("visit", stored, expected_version, wanted)
             signatures.write(db, stored, wanted, status=stored["status"], signer=signer, action=action)

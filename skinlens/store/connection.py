@@ -9,11 +9,10 @@ from pathlib import Path
 import platformdirs
 from sqlite_utils.db import Database
 
-from skinlens.errors import StoreError
+from skinlens.errors import NotAllowed, StoreError
+from skinlens.roles import LOCAL_USER, Right, Role, may, refusal
 from skinlens.store import blobs, chain, database, erasure, validation
 
-LOCAL_USER = "local user"
-"""Who does something, as the audit log has it, where nobody has signed in."""
 RESERVE_BYTES = 4_000_000
 """Enough to delete the rows of some hundred cases."""
 
@@ -39,16 +38,23 @@ class FilesWithoutCases(StoreError):
 class StoreHome:
     """A path to the database and the files beside it, and no connection: each operation opens one and closes it."""
 
-    def __init__(self, home: Path | None = None, *, actor: str = LOCAL_USER) -> None:
+    def __init__(self, home: Path | None = None, *, actor: str = LOCAL_USER, role: Role = "admin") -> None:
         self.home = home or default_home()
         self.actor = actor
-        """In whose name the audit log gets its entries."""
+        """Who works with it, and in whose name the audit log gets its entries: an account, or the local user."""
+        self.role = role
+        """Of the actor; what it may is looked up in ``rights``."""
         self.database = self.home / "cases.db"
         self.files = blobs.CaseFiles(self.home / "files")
         self.reserve = self.home / "reserve.bin"
         """Zeros that are given up on a full disk: SQLite needs room to delete."""
         self.loss = self.home / "lost-log.txt"
         """When it was seen that the database had lost its log; there until the user says that all is well."""
+
+    def must_be_allowed(self, right: Right) -> None:
+        """Raises NotAllowed where the actor's role has not that right."""
+        if not may(self.role, right):
+            raise NotAllowed(refusal(self.role, right))
 
     @contextmanager
     def _opened(self, *, to_write: bool = True) -> Iterator[Database]:

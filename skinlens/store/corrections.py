@@ -2,7 +2,7 @@
 
 from skinlens.clinical import ClinicalRecord
 from skinlens.records import BodyPosition, Case, Lesion, Patient, Sex, Status
-from skinlens.store import clinical_rows, erasure, mapping, patients, settings, signatures, validation, visits
+from skinlens.store import clinical_rows, erasure, mapping, patients, rights, settings, signatures, validation, visits
 from skinlens.store.connection import StoreHome
 from skinlens.store.validation import ClinicianReading, NewLesion, NewPatient
 
@@ -64,6 +64,7 @@ class StoredCorrections(StoreHome):
         typed = visits.reading_columns(reading)
         with self._writing() as db:
             stored = patients.row_of(db, "visit", visit_id)
+            self.must_be_allowed(rights.of_change(stored["status"], status))
             wanted = typed | (clinical_rows.changed_columns(clinical, stored) if clinical else {})
             if status == "signed":
                 signatures.must_not_be_signed_meanwhile(stored, expected_version, wanted)

@@ -13,11 +13,11 @@ from skinlens.clock import local_day
 from skinlens.errors import StoreError
 from skinlens.formatting import counted
 from skinlens.records import Progress
+from skinlens.roles import LOCAL_USER
 from skinlens.store import archive, blobs, chain, database, encryption, erasure
 from skinlens.store.archive import Manifest
 from skinlens.store.audit_log import StoredAudit
 from skinlens.store.backup import Backup, StoredBackups
-from skinlens.store.connection import LOCAL_USER
 from skinlens.store.in_use import InUse
 from skinlens.store.upkeep import ASIDE, StoredUpkeep
 

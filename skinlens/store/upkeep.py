@@ -189,7 +189,7 @@ class StoredUpkeep(StoreHome):
         log, index = (self.database.with_name(self.database.name + suffix) for suffix in ("-wal", "-shm"))
         own = [self.database, log, index, self.files.root, self.files.quarantine, self.reserve, self.loss]
         own.append(self.home / chain.HEAD_FILE)
-        own += self.home.glob(f"{ASIDE}*")
+        own += [*self.home.glob(f"{ASIDE}*"), *self.home.glob("accounts.db*")]
         if {path.name for path in self.home.iterdir()} <= {path.name for path in own}:
             own.append(self.home)  # a folder that holds other things as well may be shared for a reason
         for path in own if closing else ():

@@ -1,12 +1,14 @@
 """The app in a process of its own and a Chromium to drive it: for the browser tests and ``benchmarks/screen.py``."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,11 +29,13 @@ SWITCHES = (
 
 
 @contextmanager
-def serving(arguments: Sequence[str], port: int, home: Path, release: Path | None = None) -> Iterator[str]:
+def serving(
+    arguments: Sequence[str], port: int, home: Path, release: Path | None = None, told: Mapping[str, str] | None = None
+) -> Iterator[str]:
     """The address of an app that Python is started with ``arguments`` for, until the block is left; its log is in
-    ``home``, which may be new. ``release``: the weights, None for the shipped ones.
+    ``home``, which may be new. ``release``: the weights, None for the shipped ones; ``told``: more of its environment.
     """
-    environment = {**os.environ, "SKINLENS_HOME": str(home)}
+    environment = {**os.environ, **(told or {}), "SKINLENS_HOME": str(home)}
     if release is not None:
         environment["SKINLENS_WEIGHTS"] = str(release)
     home.mkdir(mode=0o700, exist_ok=True)
@@ -55,9 +59,22 @@ def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2) as answer:
                 if answer.status == 200:
                     return
+        except urllib.error.HTTPError as answer:
+            if answer.code == 401:  # it answers who has signed in
+                return
+            time.sleep(0.05)
         except (TimeoutError, OSError):
             time.sleep(0.05)
     raise AssertionError("the app did not answer")
+
+
+def printed(log: Path) -> str:
+    """The address that the app says it is opened at."""
+    end = time.monotonic() + LIMIT_S
+    while (found := re.search(r"^SkinLens: (\S+)", log.read_text(), re.MULTILINE)) is None:
+        assert time.monotonic() < end, "the app said no address"
+        time.sleep(0.05)
+    return found[1]
 
 
 def program() -> str | None:

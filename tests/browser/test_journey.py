@@ -7,7 +7,7 @@ import io
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,12 +34,18 @@ QUICK = {"grad_cam": {}, "score_cam": {"channels": 4}, "lime": {"samples": 50, "
 
 @contextmanager
 def served(
-    home: Path, release: Path, start: Sequence[str] = ("-m", "streamlit"), script: str = "app.py"
+    home: Path,
+    release: Path,
+    start: Sequence[str] = ("-m", "streamlit"),
+    script: str = "app.py",
+    told: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
-    """The app as it is served, in a process of its own; ``start`` is what Python is given to do it."""
+    """The app as it is served, in a process of its own; ``start`` is what Python is given to do it, ``told`` more of
+    its environment.
+    """
     port = free_port("127.0.0.1", int(os.environ.get("SKINLENS_TEST_PORT", "8601")))
     arguments = [*start, "run", str(ROOT / script), "--server.port", str(port)]
-    with serving(arguments, port, home, release) as address:
+    with serving(arguments, port, home, release, told) as address:
         yield address
 
 

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.serve import free_port
 from skinlens.store import CaseStore
-from tests.browser.serving import LIMIT_S, ROOT, wait_for
+from tests.browser.serving import LIMIT_S, ROOT, printed, wait_for
 from tests.browser.test_journey import begin, browser, made, part, show_reading  # noqa: F401  (browser is a fixture)
 from tests.traces import Trace
 
@@ -54,7 +54,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         )
         try:
             wait_for(port, server)
-            yield Served(f"http://127.0.0.1:{port}", trace, home, user)
+            yield Served(printed(folder / "log"), trace, home, user)
         finally:
             os.killpg(server.pid, signal.SIGTERM)
             server.wait(60)
@@ -72,7 +72,8 @@ def page(watched: Served, browser: Browser, tmp_path_factory: pytest.TempPathFac
     page = context.new_page()
     page.set_default_timeout(LIMIT_S * 1000)
     expect.set_options(timeout=LIMIT_S * 1000)
-    begin(page, watched.address)
+    page.goto(watched.address)
+    begin(page, watched.address.partition("/?")[0])
     page.locator("input[type=file]").set_input_files(photo)
     show_reading(page)
     expect(page.get_by_text("cut-off").first).to_be_visible()

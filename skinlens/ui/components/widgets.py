@@ -13,6 +13,7 @@ from skinlens.labels import DIAGNOSES, LABELS, MELANOMA, Label
 from skinlens.records import Prediction, QualityReport
 from skinlens.report.text import PLACEHOLDER, not_printed
 from skinlens.store import FIRST_BIRTH_YEAR, CaseStore, NewLesion, NewPatient
+from skinlens.ui.components import allowed
 from skinlens.ui.components.text import RISK_SIGNS, plain
 from skinlens.ui.forms import numbers
 from skinlens.ui.forms.numbers import Expected
@@ -41,6 +42,7 @@ def export_patient(store: CaseStore, patient_id: int) -> None:
         file_name=f"skinlens-patient-{patient_id:04d}-export.zip",
         mime="application/zip",
         on_click="ignore",
+        **allowed.button("export"),
     )
 
 

@@ -7,7 +7,7 @@ from skinlens.settings import offered
 from skinlens.store import CaseStore
 from skinlens.store.settings import optional_line
 from skinlens.store.signatures import NO_SIGNER
-from skinlens.ui.state import cache
+from skinlens.ui.state import access, cache
 
 _LAST = "signer"
 """Who signed last in this session."""
@@ -26,7 +26,7 @@ def choose(store: CaseStore, *, draft: bool, key: str = "signing_name", label: s
     """
     listed = cache.settings().signers
     names = offered(listed, _last(store))
-    mine: str = st.session_state.get(_LAST, "")
+    mine = _mine()
     first = mine or (names[0] if draft and len(names) == 1 else "")
     st.session_state.setdefault(key, first or (None if listed else ""))
     if not listed:
@@ -74,8 +74,15 @@ def remember(signer: str) -> None:
         st.session_state[_LAST] = " ".join(signer.split())
 
 
+def _mine() -> str:
+    """Who signed in this session; before that, who is signed in."""
+    who = access.here()
+    mine: str = st.session_state.get(_LAST, "") or (who.actor if who.session is not None and who.may("sign") else "")
+    return mine
+
+
 def _last(store: CaseStore) -> str:
     """Who signed last: in this session, else in the whole case file."""
-    mine: str = st.session_state.get(_LAST, "")
+    mine = _mine()
     used = store.signers_used() if not mine else ()
     return mine or (used[0].name if used else "")

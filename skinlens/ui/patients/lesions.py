@@ -12,7 +12,7 @@ from skinlens.followup.words import trend_words
 from skinlens.formatting import counted, percent
 from skinlens.records import Lesion, Patient, Visit
 from skinlens.store import CaseStore
-from skinlens.ui.components import bodymap, confirmation, widgets
+from skinlens.ui.components import allowed, bodymap, confirmation, widgets
 from skinlens.ui.components.bodymap import Pin, Verdict, place_words
 from skinlens.ui.components.bodymap.regions import region_of
 from skinlens.ui.patients import editing, placing
@@ -173,7 +173,7 @@ def _actions(patient: Patient, one: Shown, *, is_chosen: bool) -> None:
             on_click=address.step,
             kwargs={"lesion": None if is_chosen else str(number)},
         )
-        if st.button(f"Add photo of lesion {one.number}", key=f"lesion_photo_{number}"):
+        if st.button(f"Add photo of lesion {one.number}", key=f"lesion_photo_{number}", **allowed.button("file")):
             next_photo.begin(NextPhoto(patient.id, number))
             session.to_visit()
         if one.latest and st.button(f"Open case {one.latest.id}", key=f"patient_case-{one.latest.id}"):
@@ -194,7 +194,14 @@ def _of_chosen(store: CaseStore, one: Shown) -> None:
             icon=":material/add_location:",
             on_click=placing.begin,
             args=(lesion,),
+            **allowed.button("file"),
         )
         if lesion.position:
-            st.button("Take off the map", key="lesion_off", on_click=placing.put, args=(store, lesion, None))
-        st.button("Edit lesion", key="lesion_edit", icon=":material/edit:", on_click=editing.begin, args=(lesion,))
+            st.button(
+                "Take off the map", key="lesion_off", on_click=placing.put, args=(store, lesion, None),
+                **allowed.button("file"),
+            )  # fmt: skip
+        st.button(
+            "Edit lesion", key="lesion_edit", icon=":material/edit:", on_click=editing.begin, args=(lesion,),
+            **allowed.button("move"),
+        )  # fmt: skip

@@ -10,7 +10,7 @@ from skinlens.formatting import percent
 from skinlens.labels import MELANOMA
 from skinlens.records import Patient
 from skinlens.store import CaseQuery, CaseRow, CaseStore
-from skinlens.ui.components import confirmation, widgets
+from skinlens.ui.components import allowed, confirmation, widgets
 from skinlens.ui.components.text import plain, recall_words
 from skinlens.ui.forms import erase_dialogs, placement
 from skinlens.ui.patients import editing, lesions
@@ -41,12 +41,12 @@ def _head(store: CaseStore, patient: Patient, visits: int) -> None:
         if st.button("All patients", icon=":material/arrow_back:"):
             address.step(patient=None, lesion=None)
             st.rerun()
-        if st.button("Add photo", type="primary", help="The patient is chosen beforehand."):
+        if st.button("Add photo", type="primary", **allowed.button("file", "The patient is chosen beforehand.")):
             next_photo.begin(NextPhoto(patient.id))
             session.to_visit()
-        st.button("Edit patient", on_click=editing.begin, args=(patient,))
+        st.button("Edit patient", on_click=editing.begin, args=(patient,), **allowed.button("move"))
         widgets.export_patient(store, patient.id)
-        if st.button("Delete the patient …"):
+        if st.button("Delete the patient …", **allowed.button("erase")):
             erase_dialogs.patient(store, patient, visits, _leave)
     confirmation.show(editing.place("patient", patient.id))
     if editing.is_open("patient", patient.id):

@@ -8,6 +8,7 @@ import streamlit as st
 from skinlens.errors import Conflict, SkinLensError
 from skinlens.records import BodyPosition, Lesion, Patient
 from skinlens.store import CaseStore, NewLesion
+from skinlens.ui.components import allowed
 from skinlens.ui.components.bodymap import Region, Spot
 from skinlens.ui.components.bodymap.regions import VIEWS, region_of
 from skinlens.ui.components.text import plain
@@ -133,7 +134,7 @@ def _new(patient: Patient, spot: Spot) -> None:
     where = spot.region.words if spot.region else VIEWS[spot.position.view].lower()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**New lesion: {plain(where)}**", width="content")
-        if st.button("Add its first photo", type="primary", key="map_add"):
+        if st.button("Add its first photo", type="primary", key="map_add", **allowed.button("file")):
             next_photo.begin(NextPhoto(patient.id, position=spot.position, region=spot.region))
             _forget()
             session.to_visit()

@@ -16,7 +16,7 @@ from skinlens.settings import BACKUP_DAYS
 from skinlens.store import Backup, CaseQuery, CaseStore
 from skinlens.store.backup import backup_folder
 from skinlens.store.encryption import LEAST_SIGNS, must_be_passphrase
-from skinlens.ui.components import confirmation
+from skinlens.ui.components import allowed, confirmation
 from skinlens.ui.components.text import plain
 from skinlens.ui.state.jobs import Job
 
@@ -49,6 +49,8 @@ def section(store: CaseStore) -> None:
     st.header("Backup")
     last = store.last_backup()
     _age(store, last)
+    if not allowed.or_why("back up"):  # nor is the folder theirs to know
+        return
     with st.container(border=True):
         running = _running().get(store.home)
         if running is not None and running.job.active:

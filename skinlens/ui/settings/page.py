@@ -12,10 +12,10 @@ from skinlens.formatting import UNIT_WORDS, Unit, entered_length
 from skinlens.settings import Overlay, Settings
 from skinlens.store import CaseStore
 from skinlens.store.settings import NAMES
-from skinlens.ui.components import confirmation, widgets
+from skinlens.ui.components import allowed, confirmation, widgets
 from skinlens.ui.components.text import plain
 from skinlens.ui.forms import field_width
-from skinlens.ui.settings import audit_log, backup, signers
+from skinlens.ui.settings import audit_log, backup, devices, signers
 
 CLINIC, DISPLAY = "clinic", "display"
 CLINIC_FIELDS = ("clinic_name", "clinic_address", "clinic_phone")
@@ -43,6 +43,7 @@ def page(store: CaseStore) -> None:
     with right:
         _display(store)
         _theme()
+        devices.section()
         backup.section(store)
     audit_log.section(store)
 
@@ -73,7 +74,7 @@ def _clinic(store: CaseStore) -> None:
         st.text_area("Address (optional)", key=_key("clinic_address"), height=90, max_chars=300)
         st.text_input("Phone (optional)", key=_key("clinic_phone"), max_chars=80, autocomplete="off")
         with st.container(horizontal=True, vertical_alignment="center"):
-            saved = st.form_submit_button("Save clinic", type="primary")
+            saved = st.form_submit_button("Save clinic", type="primary", **allowed.button("settings"))
             confirmation.show(CLINIC)
     read: Settings = st.session_state[_READ]
     widgets.unprintable({NAMES[field]: getattr(read, field) for field in CLINIC_FIELDS})
@@ -113,7 +114,7 @@ def _display(store: CaseStore) -> None:
             "from it is only suggested for a photo, never applied by itself.",
         )
         with st.container(horizontal=True, vertical_alignment="center"):
-            saved = st.form_submit_button("Save display", type="primary")
+            saved = st.form_submit_button("Save display", type="primary", **allowed.button("settings"))
             confirmation.show(DISPLAY)
     if saved:
         _save(store, DISPLAY, DISPLAY_FIELDS)

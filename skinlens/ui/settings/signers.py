@@ -7,7 +7,7 @@ import streamlit as st
 from skinlens.errors import InvalidEntry, SkinLensError
 from skinlens.formatting import counted
 from skinlens.store import CaseStore
-from skinlens.ui.components import confirmation
+from skinlens.ui.components import allowed, confirmation
 from skinlens.ui.components.text import plain
 
 SECTION = "signers"
@@ -46,12 +46,16 @@ def _row(store: CaseStore, names: tuple[str, ...], place: int, cases: int) -> No
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{plain(name)}**  \n{signed}", width="stretch")
         if place and st.button(
-            "Up", icon=":material/arrow_upward:", key=f"signer_up_{place}", help=f"Move {plain(name)} up"
-        ):
+            "Up", icon=":material/arrow_upward:", key=f"signer_up_{place}",
+            **allowed.button("settings", f"Move {plain(name)} up"),
+        ):  # fmt: skip
             st.session_state.pop(_REMOVED, None)
             order = (*names[: place - 1], name, names[place - 1], *names[place + 1 :])
             _keep(store, names, order, f"{name} is number {place} of the list now.")
-        if st.button("Remove", icon=":material/close:", key=f"signer_remove_{place}", help=f"Remove {plain(name)}"):
+        if st.button(
+            "Remove", icon=":material/close:", key=f"signer_remove_{place}",
+            **allowed.button("settings", f"Remove {plain(name)}"),
+        ):  # fmt: skip
             st.session_state[_REMOVED] = (place, name)
             signed = f" The {signed} keep the name." if cases > 1 else " The signed case keeps the name."
             _keep(store, names, (*names[:place], *names[place + 1 :]), f"{name} is removed.{signed if cases else ''}")
@@ -62,7 +66,7 @@ def _add(store: CaseStore, names: tuple[str, ...]) -> None:
         st.session_state[_NEW] = ""
     with st.form("settings_signers", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         typed = st.text_input("Add a name", key=_NEW, max_chars=80, autocomplete="off", placeholder="Dr. …")
-        added = st.form_submit_button("Add", type="primary")
+        added = st.form_submit_button("Add", type="primary", **allowed.button("settings"))
     if added:
         st.session_state[_CLEAR] = bool(typed.strip())
         st.session_state.pop(_REMOVED, None)

@@ -11,12 +11,12 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.pages_manager import PagesManager
 
 from skinlens import __version__, paths
-from skinlens.errors import CaseNotFound, SkinLensError, StoreError, WeightsError
+from skinlens.errors import CaseNotFound, NotAllowed, SkinLensError, StoreError, WeightsError
 from skinlens.labels import DISCLAIMER
 from skinlens.ui.components import shortcuts, upload
 from skinlens.ui.components.text import plain
-from skinlens.ui.shell import guard
-from skinlens.ui.state import address, cache, session
+from skinlens.ui.shell import account, guard
+from skinlens.ui.state import access, address, cache, session
 from skinlens.ui.worklist import stored_visits
 from skinlens.wording.naming import case_title
 
@@ -57,6 +57,7 @@ def title(words: str) -> None:
 def run(page: st.Page, pages: Sequence[st.Page]) -> None:
     """Draw the frame and the page in it. Whatever SkinLens raises on purpose becomes a sentence on the page."""
     cache.begin_run()
+    account.begin()
     if to := session.asked_for_page():
         st.switch_page(to)
     if by := st.session_state.pop(_TURN, 0):
@@ -72,6 +73,7 @@ def run(page: st.Page, pages: Sequence[st.Page]) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             _HEAD.set(st.container(width="stretch"))
             _open_case(page)
+            account.signed_in()
             shortcuts.listen(_turn, session.tops())
         for words in cache.store_problems():
             st.warning(plain(words))
@@ -81,6 +83,8 @@ def run(page: st.Page, pages: Sequence[st.Page]) -> None:
         _no_model(error)
     except StoreError as error:
         _trouble("The case file cannot be used", error)
+    except NotAllowed as error:
+        _trouble("Not allowed", error)
     except CaseNotFound as error:
         session.close()
         _trouble("This case is not there any more", error)
@@ -130,6 +134,8 @@ def _open_case(page: st.Page) -> None:
     if page.title != VISIT and opened is not None:
         words = NOT_SAVED if opened.case is None else case_title(opened.case)
         st.page_link("pages/visit.py", label=f"Back to {plain(words)}")
+    if not access.here().may("file"):
+        return
     if opened is not None:
         if upload.just_taken():
             st.session_state[NEW_PHOTO] = False  # it would cover what is asked about the new photo

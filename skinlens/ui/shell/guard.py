@@ -1,11 +1,11 @@
 """Guard around Streamlit's server: who may ask, what a browser may do with an answer, what it may keep, and the page
 itself.
 
-The app has no login: whoever reaches it reads the cases. It listens on the loopback address, and yet a web page from
-anywhere runs in a browser of this computer. So a request is answered only at the app's own address (a foreign name that
-was made to point here is refused) and only for the app's own pages; no other page can frame it, embed its pictures, or
-open its websocket. What holds a patient is never put into the browser's cache, and the browser itself is told that this
-app's pages load nothing from elsewhere.
+The app listens on the loopback address, and yet a web page from anywhere runs in a browser of this computer. So a
+request is answered only at the app's own address (a foreign name that was made to point here is refused) and only for
+the app's own pages; no other page can frame it, embed its pictures, or open its websocket. What holds a patient is
+never put into the browser's cache, and the browser itself is told that this app's pages load nothing from elsewhere.
+The gate comes next: who has to sign in, and has not, gets no further.
 
 ``app.py`` puts it around the server, so that it holds for ``make app`` and for ``streamlit run app.py`` alike.
 """
@@ -30,42 +30,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config
 from streamlit.runtime import Runtime
 
-from skinlens.ui.shell import memory
-from skinlens.ui.state import tabs
+from skinlens.serve import LOOPBACK
+from skinlens.ui.shell import gate, headers, memory
+from skinlens.ui.state import access, tabs
 
 MB = 1024 * 1024
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 GOODBYES = (1000, 1001, 1005)
 """Codes with which a browser closes a websocket on purpose (RFC 6455, section 7.4)."""
 WILDCARDS = ("", "0.0.0.0", "::")
 OF_THE_PROGRAM = ("/static/", "/component/", "/_stcore/bidi-components/")
 """Paths that hold the program's own files, the same for everybody: these a browser may keep."""
-POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "script-src 'self' 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval' blob:",  # as Streamlit and Plotly are built
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data: blob:",
-        "media-src 'self' data: blob:",
-        "font-src 'self' data:",
-        "connect-src 'self' data: blob:",
-        "worker-src 'self' blob:",
-        "frame-src 'none'",
-        "object-src 'none'",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-    )
-)
-HEADERS = {
-    "content-security-policy": POLICY,
-    "x-frame-options": "DENY",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",  # an address names the open case
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-}
-CONNECTION = "skinlens/connection.js"
+CONNECTION, SESSION = "skinlens/connection.js", "skinlens/session.js"
+_FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 PAGE = (
     # A browser's translation puts elements of its own into the page, on which Streamlit's next change of it fails; and
     # a translated reading is not what the model said.
@@ -80,6 +56,10 @@ PAGE = (
 NOT_HERE = (
     "SkinLens does not answer here: it was asked for under the name {host!r}, which is not its own. Open it at the "
     "address that it printed when it started. If it is to be reached by that name, start it with --host."
+)
+FORWARDED = (
+    "A proxy has forwarded this to SkinLens, which was started for this computer alone, without a login. Start it with "
+    "--behind-proxy and the address of the proxy: docs/how-to/put-on-a-network.md."
 )
 NOT_FROM_THERE = "SkinLens answers its own pages only, and this was asked by another web page."
 UNGUARDED = (
@@ -107,10 +87,18 @@ class Guard:
         problem = refusal(scope)
         if problem:
             await _refuse(problem, scope, receive, send)
-        elif scope["type"] == "websocket":
-            await self._app(scope, _heard(receive), send)
+            return
+        admitted = await gate.admitted(scope, receive, send)
+        if admitted is None:
+            return
+        if scope["type"] == "websocket":
+            watched = gate.Watched(admitted, receive, send)
+            try:
+                await self._app(admitted, _heard(watched.receive), watched.send)
+            finally:
+                await watched.close()
         else:
-            await self._app(_unpacked(scope), receive, _Answer(scope, send))
+            await self._app(_unpacked(admitted), receive, _Answer(admitted, send))
 
 
 @asynccontextmanager
@@ -118,10 +106,18 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     """Say where the app is. Streamlit's own greeting is switched off: it asks another machine for the address of this
     one as soon as others are let in.
     """
-    host, port = config.get_option("server.address"), config.get_option("server.port")
-    print(f"SkinLens: http://{f'[{host}]' if ':' in host else host}:{port} (stop it with Ctrl+C)", file=sys.stderr)
+    print(f"SkinLens: {address()} (stop it with Ctrl+C)", file=sys.stderr)
     async with memory.collected():
         yield
+
+
+def address() -> str:
+    """Where the app is opened."""
+    if where := access.public():
+        return where.geturl()
+    host, port = config.get_option("server.address"), config.get_option("server.port")
+    here = f"http://{f'[{host}]' if ':' in host else host}:{port}{access.base()}"
+    return f"{here}/?token={access.token()}" if access.mode() == "token" else here
 
 
 def must_stand() -> None:
@@ -136,23 +132,31 @@ def must_stand() -> None:
 
 def refusal(scope: Scope) -> str:
     """Reason why a request is not answered; empty: it is."""
-    headers = Headers(scope=scope)
-    host = headers.get("host", "")
-    if len(headers.getlist("host")) != 1 or not _own(host):
+    sent = Headers(scope=scope)
+    host = sent.get("host", "")
+    if len(sent.getlist("host")) != 1 or not _own(host):
         return NOT_HERE.format(host=host)
-    origin = headers.get("origin")
+    if access.mode() != "login" and any(name in sent for name in _FORWARDED):
+        return FORWARDED
+    origin = sent.get("origin")
     if origin is None:  # a browser always names the page that opens a websocket
-        return NOT_FROM_THERE if scope["type"] == "websocket" or _embedded(headers) else ""
+        return NOT_FROM_THERE if scope["type"] == "websocket" or _embedded(sent) else ""
     parts = urlsplit(origin)
-    same = parts.scheme in {"http", "https"} and parts.netloc.lower() == host.lower()
+    schemes = {"https"} if _is_public(host) else {"http", "https"}
+    same = parts.scheme in schemes and parts.netloc.lower() == host.lower()
     return "" if same else NOT_FROM_THERE
 
 
-def _embedded(headers: Headers) -> bool:
+def _is_public(host: str) -> bool:
+    where = access.public()
+    return where is not None and host.lower() == where.netloc
+
+
+def _embedded(sent: Headers) -> bool:
     """Whether another page wants this as a part of it. To follow a link to the app is no such thing."""
-    if headers.get("sec-fetch-site", "none") in {"none", "same-origin"}:
+    if sent.get("sec-fetch-site", "none") in {"none", "same-origin"}:
         return False
-    return (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) != ("navigate", "document")
+    return (sent.get("sec-fetch-mode"), sent.get("sec-fetch-dest")) != ("navigate", "document")
 
 
 def _own(host: str) -> bool:
@@ -164,12 +168,16 @@ def _own(host: str) -> bool:
         return False
     if parts.netloc != host or "@" in host:
         return False
+    if _is_public(host):
+        return True
     address = str(config.get_option("server.address") or "")
     if name in {*LOOPBACK, address.lower(), *_added()}:
         return True
     # Let in from elsewhere on every address of this machine: by number, which no foreign name can be made to point to,
     # or by the machine's own name.
-    return address in WILDCARDS and (_is_number(name) or name == socket.gethostname().lower())
+    return (
+        access.public() is None and address in WILDCARDS and (_is_number(name) or name == socket.gethostname().lower())
+    )
 
 
 def _added() -> Iterator[str]:
@@ -190,8 +198,8 @@ async def _refuse(problem: str, scope: Scope, receive: Receive, send: Send) -> N
         await receive()
         await send({"type": "websocket.close", "code": 1008, "reason": "not from here"})
         return
-    headers = HEADERS | {"cache-control": "no-store", "connection": "close"}
-    await PlainTextResponse(problem, status_code=403, headers=headers)(scope, receive, send)
+    sent = headers.of_every_answer() | {"cache-control": "no-store", "connection": "close"}
+    await PlainTextResponse(problem, status_code=403, headers=sent)(scope, receive, send)
 
 
 # -------------------------------------------------------------------------------------------------- what is answered
@@ -212,7 +220,7 @@ def _heard(receive: Receive) -> Receive:
 
 def _unpacked(scope: Scope) -> Scope:
     """The same request for an answer that is not compressed, where the answer may be the page."""
-    if scope["path"].startswith(OF_THE_PROGRAM):
+    if _is_of_the_program(scope["path"]):
         return scope
     return {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]}
 
@@ -229,8 +237,8 @@ class _Answer:
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = self._settled(message)
-            if self._get and message["status"] == 200 and headers.get("content-type", "").startswith("text/html"):
+            found = self._settled(message)
+            if self._get and message["status"] == 200 and found.get("content-type", "").startswith("text/html"):
                 self._start = message
                 return
         elif self._start is not None:
@@ -238,35 +246,45 @@ class _Answer:
             if message.get("more_body"):
                 return
             page = completed(self._body)
-            headers = MutableHeaders(raw=self._start["headers"])
-            headers["content-length"] = str(len(page))
+            found = MutableHeaders(raw=self._start["headers"])
+            found["content-length"] = str(len(page))
             for name in ("etag", "last-modified", "accept-ranges"):  # of the file, which is not what is sent
-                del headers[name]
+                del found[name]
             await self._send(self._start)
             message = {"type": "http.response.body", "body": page}
         await self._send(message)
 
     def _settled(self, message: MutableMapping[str, Any]) -> MutableHeaders:
-        headers = MutableHeaders(raw=message.setdefault("headers", []))
-        for name in [name for name in headers if name.lower().startswith("access-control-")]:
-            del headers[name]
-        headers.update(HEADERS)
-        if not self._path.startswith(OF_THE_PROGRAM):
-            headers["cache-control"] = "no-store"
-        return headers
+        found = MutableHeaders(raw=message.setdefault("headers", []))
+        for name in [name for name in found if name.lower().startswith("access-control-")]:
+            del found[name]
+        found.update(headers.of_every_answer())
+        if access.tls():  # Streamlit knows nothing of the proxy's TLS
+            for place, (name, value) in enumerate(message["headers"]):
+                if name == b"set-cookie" and b"; secure" not in value.lower():
+                    message["headers"][place] = (name, value + b"; Secure")
+        if not _is_of_the_program(self._path):
+            found["cache-control"] = "no-store"
+        return found
+
+
+def _is_of_the_program(path: str) -> bool:
+    return path.removeprefix(access.base()).startswith(OF_THE_PROGRAM)
 
 
 def completed(page: bytes) -> bytes:
     """Streamlit's page with what SkinLens puts into it."""
     for before, after in PAGE:
         page = page.replace(before, after, 1)
+    if access.mode() == "login":
+        page = page.replace(b"</head>", b'<script src="./' + SESSION.encode() + b'"></script></head>', 1)
     return page
 
 
-async def _connection(_request: Request) -> Response:
-    script = (Path(__file__).with_name("connection.js")).read_bytes()
+async def _script(request: Request) -> Response:
+    script = (Path(__file__).with_name(request.url.path.rpartition("/")[2])).read_bytes()
     return Response(script, media_type="text/javascript")
 
 
-ROUTES = [Route(f"/{CONNECTION}", _connection, methods=["GET"])]
+ROUTES = [Route(f"{access.base()}/{name}", _script, methods=["GET"]) for name in (CONNECTION, SESSION)]
 MIDDLEWARE = [Middleware(Guard)]

@@ -20,6 +20,7 @@ from skinlens.segmentation.head import SegmentationHead, load_segmentation_head
 from skinlens.settings import Settings
 from skinlens.store import CaseStore, Tidied, default_home
 from skinlens.store.in_use import InUse
+from skinlens.ui.state import access
 
 _SETTINGS = "settings_of_run"
 DISPLAY_PX = 1200
@@ -81,11 +82,17 @@ def bundled() -> bool:
 
 
 def store() -> CaseStore:
-    """The case store, checked and tidied at the start of the app and every ten minutes. Raises StoreError."""
+    """The case store for who this page is drawn for, checked and tidied at the start of the app and every ten minutes.
+
+    Raises:
+        StoreError: it cannot be used.
+        NotAllowed: they have signed out.
+    """
     home = default_home()
     _tidied(home)
     _in_use(home)
-    return CaseStore(home)
+    who = access.here()
+    return CaseStore(home, actor=who.actor, role=who.role)
 
 
 def begin_run() -> None:

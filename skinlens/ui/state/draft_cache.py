@@ -22,7 +22,8 @@ Item = TypeVar("Item")
 
 class TTLStore(Generic[Item]):
     """Items by token: the latest ``most`` that together take ``most_bytes`` or less (the very latest whatever it
-    takes), each until ``ttl_s`` after it was last held. Any thread may use it.
+    takes), each until ``ttl_s`` after it was last held, and found again by its ``owner`` alone: who asks for it must be
+    who held it. Any thread may use it.
     """
 
     def __init__(
@@ -33,25 +34,28 @@ class TTLStore(Generic[Item]):
         *,
         most_bytes: int = MOST_BYTES,
         size: Callable[[Item], int] = lambda _: 0,
+        owner: Callable[[], str] = lambda: "",
     ) -> None:
         self._most, self._ttl_s, self._clock = most, ttl_s, clock
-        self._most_bytes, self._size = most_bytes, size
+        self._most_bytes, self._size, self._owner = most_bytes, size, owner
         self._lock = threading.Lock()
-        self._held: OrderedDict[str, tuple[float, Item]] = OrderedDict()
+        self._held: OrderedDict[tuple[str, str], tuple[float, Item]] = OrderedDict()
         self._timer: threading.Timer | None = None
 
     def hold(self, token: str, item: Item) -> None:
         """Keep it from now on, in the place of what the token named before."""
+        key = self._owner(), token
         with self._lock:
-            self._held[token] = (self._clock(), item)
-            self._held.move_to_end(token)
+            self._held[key] = (self._clock(), item)
+            self._held.move_to_end(key)
             self._forget_old()
 
     def find(self, token: str) -> Item | None:
         """None: it was never held, or not any more."""
+        key = self._owner(), token
         with self._lock:
             self._forget_old()
-            return self._held[token][1] if token in self._held else None
+            return self._held[key][1] if key in self._held else None
 
     def every(self) -> tuple[Item, ...]:
         """All items that are held."""
@@ -59,22 +63,23 @@ class TTLStore(Generic[Item]):
             return tuple(item for _, item in self._held.values())
 
     def drop(self, token: str) -> None:
+        key = self._owner(), token
         with self._lock:
-            self._held.pop(token, None)
+            self._held.pop(key, None)
 
     def drop_where(self, condition: Callable[[Item], bool]) -> None:
         """Let go of every item that it holds for."""
         with self._lock:
-            for token in [token for token, (_, item) in self._held.items() if condition(item)]:
-                del self._held[token]
+            for key in [key for key, (_, item) in self._held.items() if condition(item)]:
+                del self._held[key]
 
     def expire_where(self, condition: Callable[[Item], bool], within_s: float) -> None:
         """Let go of every item that it holds for, unless it is held again within that time."""
         with self._lock:
-            found = [token for token, (_, item) in self._held.items() if condition(item)]
-            for token in found:
-                self._held[token] = (self._clock() + within_s - self._ttl_s, self._held[token][1])
-                self._held.move_to_end(token, last=False)
+            found = [key for key, (_, item) in self._held.items() if condition(item)]
+            for key in found:
+                self._held[key] = (self._clock() + within_s - self._ttl_s, self._held[key][1])
+                self._held.move_to_end(key, last=False)
             if found and self._timer is not None:  # it was set for later
                 self._timer.cancel()
                 self._timer = None

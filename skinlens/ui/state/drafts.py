@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from skinlens.clinical import MOST_MONTHS
-from skinlens.ui.state import address, tabs
+from skinlens.ui.state import access, address, tabs
 from skinlens.ui.state.draft_cache import TTLStore, new_token
 from skinlens.ui.state.open_case import OpenCase
 
@@ -40,7 +40,7 @@ class Draft:
     tab: str
 
 
-HELD: TTLStore[Draft] = TTLStore(most=64)
+HELD: TTLStore[Draft] = TTLStore(most=64, owner=access.owner)
 
 
 def put_back(opened: OpenCase) -> None:

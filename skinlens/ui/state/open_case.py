@@ -13,6 +13,7 @@ from skinlens.case_record import Analysis, CaseRecord
 from skinlens.errors import Conflict
 from skinlens.explain import CONTRAST_WITH, METHODS
 from skinlens.records import Case, CheckResult, Explanation, Method, Outline, OutlineMaker, Target
+from skinlens.roles import may
 from skinlens.store import CaseStore, NewVisit
 from skinlens.ui.state import cache
 from skinlens.ui.state.draft_cache import new_token
@@ -25,8 +26,8 @@ class OpenCase:
     analysis: Analysis
     case: Case | None = None
     """Once it is stored."""
-    home: Path | None = None
-    """Of the store that holds it."""
+    store: CaseStore | None = None
+    """The one that holds it, for who opened it here."""
     maps: list[Explanation] = field(default_factory=list)
     problems: tuple[str, ...] = ()
     """Stored maps that could not be read."""
@@ -57,6 +58,11 @@ class OpenCase:
     erased: bool = False
     """Whether it was erased for good: nothing of it may be shown any more."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def home(self) -> Path | None:
+        """Folder of that store."""
+        return None if self.store is None else self.store.home
 
     def __post_init__(self) -> None:
         with _ANYWHERE_LOCK:
@@ -93,16 +99,18 @@ class OpenCase:
     @property
     def gone(self) -> bool:
         """Whether it was erased, here or in any window: asked before anything of it is shown. Raises StoreError."""
-        if not self.erased and self.case is not None and self.home is not None:
-            self.erased = not CaseStore(self.home).exists(self.case.visit.id)
+        if not self.erased and self.case is not None and self.store is not None:
+            self.erased = not self.store.exists(self.case.visit.id)
         return self.erased
 
     def keep(self, explanation: Explanation) -> None:
-        """Take a new map in, and into the store if the case is stored. Called by background workers."""
+        """Take a new map in, and into the store if the case is stored, unless who opened it only reads. Called by
+        background workers.
+        """
         with self._lock:
             self.maps = [one for one in self.maps if _same_but_time(one) != _same_but_time(explanation)] + [explanation]
-            if self.case is not None and self.home is not None:
-                CaseStore(self.home).add_explanation(self.case.visit.id, explanation)
+            if self.case is not None and self.store is not None and may(self.store.role, "file"):
+                self.store.add_explanation(self.case.visit.id, explanation)
 
     def keep_checks(self, checks: Sequence[CheckResult]) -> None:
         """Take new checks in, each in the place of the same one, and into the store if the case is stored. Called by
@@ -111,8 +119,8 @@ class OpenCase:
         with self._lock:
             new = {check.identity for check in checks}
             self.checks = [one for one in self.checks if one.identity not in new] + list(checks)
-            if self.case is not None and self.home is not None:
-                CaseStore(self.home).add_checks(self.case.visit.id, checks)
+            if self.case is not None and self.store is not None and may(self.store.role, "file"):
+                self.store.add_checks(self.case.visit.id, checks)
 
     def checks_of(self, kind: str, label: str | None = None, method: str | None = None) -> tuple[CheckResult, ...]:
         """Those of one kind, of one class and of one method's map where these are given, the oldest first."""
@@ -129,8 +137,8 @@ class OpenCase:
             Conflict: another window stored others; those are the open case's from here on.
         """
         with self._lock:
-            if self.case is not None and self.home is not None:
-                store, number = CaseStore(self.home), self.case.visit.id
+            if self.case is not None and self.store is not None:
+                store, number = self.store, self.case.visit.id
                 try:
                     store.keep_outlines(number, outlines, expected=self.outlines)
                 except Conflict:
@@ -151,7 +159,7 @@ class OpenCase:
         with self._lock:
             said = replace(visit, first_impression=self.impression)
             self.case = store.save_case(self.analysis, said, self.maps, self.checks, self.outlines)
-            self.home = store.home
+            self.store = store
             return self.case
 
     def map_of(self, method: Method, params: Mapping[str, object]) -> Explanation | None:

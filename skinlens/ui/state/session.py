@@ -11,7 +11,7 @@ from skinlens.explain import METHODS, explain
 from skinlens.inference.classifier import Classifier
 from skinlens.labels import MELANOMA, NEVUS
 from skinlens.records import Case, Method, Target
-from skinlens.ui.state import address, cache, drafts, tabs
+from skinlens.ui.state import access, address, cache, drafts, tabs
 from skinlens.ui.state.draft_cache import TTLStore, new_token
 from skinlens.ui.state.jobs import Job, SessionQueue
 from skinlens.ui.state.open_case import OpenCase, open_anywhere, with_target
@@ -30,8 +30,8 @@ NEXT_PHOTO = "next_photo"
 """What the next new photo is of: see ``next_photo``."""
 
 
-UNSAVED: TTLStore[OpenCase] = TTLStore(size=lambda opened: opened.bytes)
-TRAYS: TTLStore[Tray] = TTLStore(size=lambda tray: tray.held_bytes)
+UNSAVED: TTLStore[OpenCase] = TTLStore(size=lambda opened: opened.bytes, owner=access.owner)
+TRAYS: TTLStore[Tray] = TTLStore(size=lambda tray: tray.held_bytes, owner=access.owner)
 PHOTO_GONE = (
     "The photo that this page showed was not saved, and is not held any more: that is so within a minute after its tab "
     "was closed, and an hour after it was cut off. Upload it again."
@@ -144,7 +144,7 @@ def reopen(visit_id: int) -> None:
     opened = OpenCase(
         Analysis(record.photo, record.visit.quality, record.visit.prediction),
         case=record.case,
-        home=store.home,
+        store=store,
         maps=list(record.explanations),
         problems=(*record.problems, not_noted) if not_noted else record.problems,
         checks=list(record.checks),

@@ -28,7 +28,7 @@ from skinlens.criteria import (
 from skinlens.errors import InvalidEntry
 from skinlens.records import Case
 from skinlens.store import CaseStore
-from skinlens.ui.components import confirmation, widgets
+from skinlens.ui.components import allowed, confirmation, widgets
 from skinlens.ui.components.text import plain
 from skinlens.ui.forms.numbers import Expected
 from skinlens.ui.state.open_case import OpenCase
@@ -262,7 +262,7 @@ def _recall(store: CaseStore, opened: OpenCase, case: Case) -> None:
     else:
         st.markdown(f"Recall of {recall.due_on}: done on {recall.done_on}.")
         label, done, said = "Open the recall again", None, "The recall is open again."
-    if st.button(label, key=clinical_fields.key(opened, "recall_done")):
+    if st.button(label, key=clinical_fields.key(opened, "recall_done"), **allowed.button("file")):
         clinical_fields.save(
             opened,
             "recall",

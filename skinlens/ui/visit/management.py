@@ -11,7 +11,7 @@ from skinlens.explain import METHODS
 from skinlens.formatting import Unit
 from skinlens.records import Case, Method, Target
 from skinlens.store import CaseStore
-from skinlens.ui.components import confirmation, widgets
+from skinlens.ui.components import allowed, confirmation, widgets
 from skinlens.ui.forms import erase_dialogs
 from skinlens.ui.patients import editing
 from skinlens.ui.state import cache, session
@@ -76,16 +76,17 @@ def _manage(store: CaseStore, opened: OpenCase, stored: Case) -> None:
     patient = stored.patient
     _edit(store, stored)
     with st.expander("Move this case to another lesion or patient"):
-        moving.form(store, opened, stored)
+        if allowed.or_why("move"):
+            moving.form(store, opened, stored)
     if patient is not None:
         st.markdown("**Everything kept of this patient**, as a ZIP: data, photos, maps, audit log.")
         widgets.export_patient(store, patient.id)
         st.divider()
     st.markdown("**Delete for good.** Deleted data cannot be brought back.")
     with st.container(horizontal=True):
-        if st.button("Delete this case …"):
+        if st.button("Delete this case …", **allowed.button("erase")):
             erase_dialogs.case(store, stored, _leave)
-        if patient is not None and st.button("Delete the patient …"):
+        if patient is not None and st.button("Delete the patient …", **allowed.button("erase")):
             visits = sum(map(len, store.visits_of_patient(patient.id).values()))
             erase_dialogs.patient(store, patient, visits, _leave)
 
@@ -95,8 +96,16 @@ def _edit(store: CaseStore, stored: Case) -> None:
     patient, lesion = stored.patient, stored.lesion
     with st.container(horizontal=True):
         if patient is not None:
-            st.button("Edit patient", icon=":material/edit:", on_click=editing.begin, args=(patient,))
-        st.button("Edit lesion", icon=":material/edit:", on_click=editing.begin, args=(lesion,))
+            st.button(
+                "Edit patient",
+                icon=":material/edit:",
+                on_click=editing.begin,
+                args=(patient,),
+                **allowed.button("move"),
+            )
+        st.button(
+            "Edit lesion", icon=":material/edit:", on_click=editing.begin, args=(lesion,), **allowed.button("move")
+        )
     if patient is not None:
         confirmation.show(editing.place("patient", patient.id))
         if editing.is_open("patient", patient.id):

@@ -16,7 +16,7 @@ from skinlens.inference.classifier import Classifier
 from skinlens.records import Outline, Photo
 from skinlens.segmentation.contour import drawn_by_clinician
 from skinlens.segmentation.head import SegmentationHead, propose
-from skinlens.ui.components import outliner
+from skinlens.ui.components import allowed, outliner
 from skinlens.ui.components.text import plain
 from skinlens.ui.state import cache, session
 from skinlens.ui.state.open_case import OpenCase
@@ -33,7 +33,7 @@ def section(check: Check, opened: OpenCase, classifier: Classifier | None) -> No
         if problem and outline is None:
             st.caption(plain(problem))
         if opened.case is not None and classifier is not None and head is not None and not opened.outlines:
-            st.button("Find the outline", on_click=_asked, args=(opened, classifier, head))
+            st.button("Find the outline", on_click=_asked, args=(opened, classifier, head), **allowed.button("file"))
     with right:
         _focus(check, opened, classifier)
 

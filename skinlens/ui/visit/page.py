@@ -11,7 +11,7 @@ from skinlens.inference.classifier import Classifier
 from skinlens.records import Visit
 from skinlens.store import CaseStore
 from skinlens.ui.compare import visits
-from skinlens.ui.components import upload, widgets
+from skinlens.ui.components import allowed, upload, widgets
 from skinlens.ui.components.text import plain
 from skinlens.ui.shell import frame
 from skinlens.ui.state import address, cache, next_photo, session
@@ -59,6 +59,8 @@ def title(opened: OpenCase) -> str:
 
 
 def _begin() -> None:
+    if not allowed.or_why("file"):
+        return
     left, right = st.columns([3, 2], gap="large")
     with left:
         _of_whom()

@@ -10,7 +10,7 @@ from skinlens.labels import DIAGNOSES
 from skinlens.records import Case, Status, Visit
 from skinlens.store import CaseStore
 from skinlens.store.signatures import NO_DIAGNOSIS, signature_words
-from skinlens.ui.components import confirmation, widgets
+from skinlens.ui.components import allowed, confirmation, widgets
 from skinlens.ui.components.shortcuts import SAVE
 from skinlens.ui.components.text import plain
 from skinlens.ui.forms import conflicts, signing
@@ -157,10 +157,10 @@ def _buttons(store: CaseStore, opened: OpenCase, read: Visit) -> tuple[Status | 
     signer = signing.choose(store, draft=draft, key=opened.key("signer" if draft else "amender"))
     with st.container(horizontal=True):
         if not draft:
-            amended = st.button("Save as amendment", type="primary", key=SAVE)
+            amended = st.button("Save as amendment", type="primary", key=SAVE, **allowed.button("amend"))
             return ("amended" if amended else None), signer
-        saved = st.button("Save draft", key=SAVE)
-        signed = st.button("Save and sign", type="primary", key=opened.key("sign"))
+        saved = st.button("Save draft", key=SAVE, **allowed.button("file"))
+        signed = st.button("Save and sign", type="primary", key=opened.key("sign"), **allowed.button("sign"))
     st.caption("Both save all of this page. Signing marks your diagnosis as final; a later change is an amendment.")
     return ("signed" if signed else "draft" if saved else None), signer
 

@@ -13,7 +13,7 @@ from skinlens.imaging.intake.sniffing import ACCEPTED
 from skinlens.labels import BY_CODE, CODES
 from skinlens.records import Patient, Prediction, QualityReport
 from skinlens.store import CaseRow, CaseStore
-from skinlens.ui.components import widgets
+from skinlens.ui.components import allowed, widgets
 from skinlens.ui.components.text import plain
 from skinlens.ui.settings import backup
 from skinlens.ui.state import cache, session, tabs
@@ -43,6 +43,8 @@ def new_tray() -> Tray:
 
 def page(store: CaseStore) -> None:
     """The drop field, what holds for all photos, their rows, and the button that files them."""
+    if not allowed.or_why("file"):
+        return
     tray = session.tray(new_tray)
     tray_drafts.put_back(tray)
     _interrupted(store)

@@ -11,7 +11,7 @@ from skinlens import pipeline
 from skinlens.formatting import counted
 from skinlens.records import Patient
 from skinlens.store import CaseRow, CaseStore, NewPatient
-from skinlens.ui.components import widgets
+from skinlens.ui.components import allowed, widgets
 from skinlens.ui.components.text import plain
 from skinlens.ui.forms import placement, signing, site_form, sites
 from skinlens.ui.forms.placement import KNOWN, NEW_LESION
@@ -81,7 +81,7 @@ def row(
     with beside:
         sign = st.checkbox(
             "Sign", key=item.key("sign"), persist_state="session",
-            help="Marks your diagnosis as final when it is filed.", width="content",
+            width="content", **allowed.button("sign", "Marks your diagnosis as final when it is filed."),
         )  # fmt: skip
         st.checkbox(
             "Other patient or date", key=own, persist_state="session", help="For this photo alone.", width="content"

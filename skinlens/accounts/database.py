@@ -1,0 +1,107 @@
+"""The accounts' database: one SQLite file that its owner alone may read."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from skinlens.errors import StoreError
+
+FILE = "accounts.db"
+_VERSION = 1
+_PATIENCE_S = 10.0
+_SCHEMA = """
+    CREATE TABLE account (
+        name TEXT PRIMARY KEY,
+        folded TEXT NOT NULL UNIQUE,
+        role TEXT NOT NULL CHECK (role IN ('viewer', 'reader', 'reviewer', 'admin')),
+        password TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        changed_at REAL NOT NULL
+    ) STRICT;
+    CREATE TABLE session (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        token BLOB NOT NULL UNIQUE,
+        account TEXT REFERENCES account (name) ON DELETE CASCADE,
+        began_at REAL NOT NULL,
+        seen_at REAL NOT NULL,
+        address TEXT NOT NULL,
+        browser TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX session_of_account ON session (account);
+    CREATE TABLE attempt (
+        tried TEXT PRIMARY KEY,
+        failures INTEGER NOT NULL,
+        last_at REAL NOT NULL
+    ) STRICT;
+"""
+
+
+@contextmanager
+def reading(home: Path) -> Iterator[sqlite3.Connection | None]:
+    """The database, not to be written to; None where there is none yet. Raises StoreError."""
+    path = home / FILE
+    if not path.exists():
+        yield None
+        return
+    with _plainly(path), closing(_connected(path)) as db:
+        yield db
+
+
+@contextmanager
+def writing(home: Path) -> Iterator[sqlite3.Connection]:
+    """The database in one transaction; it is made where there is none. Raises StoreError."""
+    path = home / FILE
+    with _plainly(path):
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+        with closing(_connected(path)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+            except BaseException:
+                db.rollback()
+                raise
+            db.execute("COMMIT")
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    before = os.umask(0o077)  # its journal is as private as the file
+    try:
+        db = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None)
+        db.row_factory = sqlite3.Row
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA secure_delete = ON")
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version > _VERSION:
+            db.close()
+            raise StoreError(f"The accounts in {path} were written by a newer SkinLens. Nothing was changed.")
+        if version == 0:
+            _make(db)
+        return db
+    finally:
+        os.umask(before)
+
+
+def _make(db: sqlite3.Connection) -> None:
+    db.execute("BEGIN IMMEDIATE")
+    if db.execute("PRAGMA user_version").fetchone()[0] == 0:  # now under the lock
+        for statement in _SCHEMA.split(";"):
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {_VERSION}")
+    db.execute("COMMIT")
+
+
+@contextmanager
+def _plainly(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"The accounts in {path} cannot be used ({error}). Nobody can sign in. Put that file back from a copy, or "
+            "move it away and add the accounts anew."
+        ) from error
+    except OSError as error:
+        raise StoreError(f"The accounts in {path} cannot be used: {error.strerror or error}.") from error

@@ -1,0 +1,92 @@
+"""Commands of the accounts: ``user add``, ``list``, ``remove``, ``password``, ``role``."""
+
+import sys
+from datetime import datetime
+
+import click
+
+from skinlens.roles import MEANING, ROLES, Role, described
+
+_NAME = click.argument("name", metavar="NAME")
+_ROLE = click.option(
+    "--role",
+    type=click.Choice(ROLES),
+    required=True,
+    help=f"{'; '.join(f'{role} {meaning}' for role, meaning in MEANING.items())}.",
+)
+
+
+@click.group()
+def user() -> None:
+    """Who may sign in where SkinLens is reached over a network: accounts and their roles.
+
+    A password is asked for twice on the terminal, or read from the first line of the standard input; it is never an
+    argument, which other users of the computer could see.
+    """
+
+
+@user.command("add")
+@_NAME
+@_ROLE
+def add(name: str, role: Role) -> int:
+    """A new account."""
+    from skinlens.accounts import Accounts
+
+    accounts = Accounts()
+    made = accounts.add(name, role, _password(f"Password for {name}"))
+    print(f"{made.name} is added as {made.role}. {described(made.role)}")
+    if not any(account.role == "admin" for account in accounts.all()):
+        print("No account is an admin yet. Add one too: skinlens user add NAME --role admin", file=sys.stderr)
+    return 0
+
+
+@user.command("list")
+def show() -> int:
+    """All accounts with role and the day of the last change of the password."""
+    from skinlens.accounts import Accounts
+
+    found = Accounts().all()
+    width = max((len(account.name) for account in found), default=0)
+    for account in found:
+        day = datetime.fromtimestamp(account.changed_at).astimezone().date()
+        print(f"{account.name:<{width}}  {account.role:<8}  password of {day}")
+    if not found:
+        print("No accounts yet. Add one: skinlens user add NAME --role admin", file=sys.stderr)
+    return 0
+
+
+@user.command("remove")
+@_NAME
+def remove(name: str) -> int:
+    """Remove an account and end its sessions. What was filed and signed keeps the name."""
+    from skinlens.accounts import Accounts
+
+    print(f"{Accounts().remove(name)} is removed.")
+    return 0
+
+
+@user.command("password")
+@_NAME
+def password(name: str) -> int:
+    """Set a new password; sessions of the account end."""
+    from skinlens.accounts import Accounts
+
+    print(f"The password of {Accounts().set_password(name, _password(f'New password for {name}'))} is set.")
+    return 0
+
+
+@user.command("role")
+@_NAME
+@click.argument("role", type=click.Choice(ROLES))
+def change_role(name: str, role: Role) -> int:
+    """Give an account another role; its sessions end."""
+    from skinlens.accounts import Accounts
+
+    print(f"{Accounts().set_role(name, role)} is {role} now. {described(role)}")
+    return 0
+
+
+def _password(question: str) -> str:
+    if sys.stdin.isatty():
+        return str(click.prompt(question, hide_input=True, confirmation_prompt="The same again"))
+    return sys.stdin.readline().rstrip("\r\n")

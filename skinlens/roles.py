@@ -1,0 +1,58 @@
+"""Roles: who may read, file, sign, erase, and look after the installation."""
+
+from typing import Literal, get_args
+
+Role = Literal["viewer", "reader", "reviewer", "admin"]
+"""From the one that may least to the one that may all; each may what the ones before it may."""
+Right = Literal["read", "file", "export", "sign", "amend", "move", "erase", "settings", "back up", "users"]
+ROLES: tuple[Role, ...] = get_args(Role)
+LOCAL_USER = "local user"
+"""The name of who works without signing in: at this computer, or by the command line."""
+
+_NEEDED: dict[Right, Role] = {
+    "read": "viewer",
+    "file": "reader",
+    "export": "reader",
+    "sign": "reviewer",
+    "amend": "reviewer",
+    "move": "reviewer",
+    "erase": "admin",
+    "settings": "admin",
+    "back up": "admin",
+    "users": "admin",
+}
+_IN_WORDS: dict[Right, str] = {
+    "read": "read cases",
+    "file": "upload, file or edit drafts",
+    "export": "export a patient",
+    "sign": "sign a case",
+    "amend": "change a signed case",
+    "move": "move a case, or correct a patient or a lesion",
+    "erase": "delete a case or a patient",
+    "settings": "change settings of the clinic",
+    "back up": "make a backup",
+    "users": "manage accounts",
+}
+MEANING: dict[Role, str] = {
+    "viewer": "reads cases",
+    "reader": "also uploads photos, files them and edits drafts",
+    "reviewer": "also signs, amends and moves cases",
+    "admin": "also deletes, changes settings, makes backups and manages accounts",
+}
+
+
+def described(role: Role) -> str:
+    """What a role may, in a sentence."""
+    return f"{'An' if role == 'admin' else 'A'} {role} {MEANING[role]}."
+
+
+def may(role: Role, right: Right) -> bool:
+    """Whether a role has a right."""
+    return ROLES.index(role) >= ROLES.index(_NEEDED[right])
+
+
+def refusal(role: Role, right: Right) -> str:
+    """Why a role may not do it, and whom to ask, in a sentence."""
+    whom = {"reader": "a reader, a reviewer or an admin", "reviewer": "a reviewer or an admin", "admin": "an admin"}
+    asked = whom.get(_NEEDED[right], "an admin")
+    return f"Your role, {role}, does not allow you to {_IN_WORDS[right]}. Ask {asked}."

@@ -1,0 +1,73 @@
+"""Rights in the store's door: what each public method of ``CaseStore`` needs, whoever calls it from wherever."""
+
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any, TypeVar
+
+from skinlens.records import Status
+from skinlens.roles import Right
+
+Store = TypeVar("Store")
+
+NEEDED: Mapping[str, Right] = {
+    # What was derived from a photo can be derived again, and says nothing that a clinician said.
+    **dict.fromkeys(("keep_features", "load_features", "forget_features"), "read"),
+    # Of the installation: it keeps itself in order, and asks once whether its limits were read.
+    **dict.fromkeys(("tidy", "check_writable", "note_loss", "accept_loss", "open_to_others"), "read"),
+    "acknowledge_disclaimer": "read",
+    **dict.fromkeys(("save_case", "add_explanation", "add_checks", "keep_outlines"), "file"),
+    **dict.fromkeys(("add_patient", "find_or_add_patient", "place_lesion", "set_phototype"), "file"),
+    **dict.fromkeys(("note_filing", "filing_is_over"), "file"),
+    # What was signed needs more: see ``of_change``.
+    **dict.fromkeys(("annotate", "record_criteria", "record_history", "record_plan", "set_recall"), "file"),
+    **dict.fromkeys(("close_recall", "record_histology", "record_scale"), "file"),
+    "export_patient": "export",
+    **dict.fromkeys(("move_case", "edit_patient", "edit_lesion"), "move"),
+    **dict.fromkeys(("delete_visit", "delete_patient"), "erase"),
+    **dict.fromkeys(("keep_setting", "keep_settings"), "settings"),
+    "back_up": "back up",
+}
+"""Every method that writes, or hands out more than a page shows. All others read."""
+READING: frozenset[str] = frozenset(
+    {
+        *("body_sites", "case", "cases_with_photo", "checks", "damage", "disclaimer_acknowledged_at", "erasures"),
+        *("exists", "last_backup", "lesions", "load", "log_problem", "lost_files", "must_be_allowed", "outcomes"),
+        *("outlines", "patient", "patient_page", "patients", "photo", "revisions", "search", "setting", "settings"),
+        *("signers_used", "similar_cases", "thumbnails", "unfinished_erasure", "unfinished_filings"),
+        *("unknown_files", "visit_before", "visits_of_lesion", "visits_of_patient", "visits_without_features"),
+        "work_times",
+    }
+)
+"""Methods that every role may call. A method that is in neither list fails a test."""
+_INSIDE: ContextVar[frozenset[int]] = ContextVar("inside", default=frozenset())
+"""Stores one of whose methods is at work: what that one calls of its own store was allowed with it."""
+
+
+def of_change(stored: Status, wanted: Status = "draft") -> Right:
+    """What a change of a visit needs: of a draft that stays one, one that is to be signed, and one that was signed."""
+    if stored != "draft":
+        return "amend"
+    return "file" if wanted == "draft" else "sign"
+
+
+def checked(store: type[Store]) -> type[Store]:
+    """The same class, whose methods ask first whether the actor's role has the right."""
+    for name, right in NEEDED.items():
+        setattr(store, name, _asking(getattr(store, name), right))
+    return store
+
+
+def _asking(method: Callable[..., Any], right: Right) -> Callable[..., Any]:
+    @wraps(method)
+    def ask(self: Any, *given: Any, **named: Any) -> Any:
+        if id(self) in _INSIDE.get():
+            return method(self, *given, **named)
+        self.must_be_allowed(right)
+        token = _INSIDE.set(_INSIDE.get() | {id(self)})
+        try:
+            return method(self, *given, **named)
+        finally:
+            _INSIDE.reset(token)
+
+    return ask

@@ -1,0 +1,29 @@
+"""What the role of who is signed in does not allow: its button is there, disabled, and its help says why."""
+
+from typing import TypedDict
+
+import streamlit as st
+
+from skinlens.roles import Right
+from skinlens.ui.components.text import plain
+from skinlens.ui.state import access
+
+
+class Allowed(TypedDict):
+    """Arguments of a button."""
+
+    disabled: bool
+    help: str | None
+
+
+def button(right: Right, help_text: str | None = None) -> Allowed:
+    """For ``st.button(…, **button("erase"))``; ``help_text`` where it is allowed."""
+    why = access.here().refusal(right)
+    return {"disabled": bool(why), "help": why or help_text}
+
+
+def or_why(right: Right) -> bool:
+    """Whether it is allowed; where it is not, the page says so here."""
+    if why := access.here().refusal(right):
+        st.info(plain(why))
+    return not why

@@ -1,0 +1,69 @@
+"""The browsers in which one is signed in: each can be signed out from here, and all at once."""
+
+import re
+from datetime import datetime
+
+import streamlit as st
+
+from skinlens.accounts import Device
+from skinlens.roles import described as described_role
+from skinlens.ui.components.text import plain
+from skinlens.ui.state import access
+
+_BROWSERS = ("Edg", "OPR", "Firefox", "Chrome", "Safari")
+"""In this order: each names those after it as well."""
+_CALLED = {"Edg": "Edge", "OPR": "Opera"}
+_SYSTEMS = {
+    "Windows": "Windows", "iPhone": "iPhone", "iPad": "iPad", "Android": "Android", "Mac OS": "macOS", "Linux": "Linux"
+}  # fmt: skip
+
+
+def section() -> None:
+    """Nothing where nobody signs in."""
+    who = access.here()
+    if who.session is None:
+        return
+    st.header("Signed in")
+    st.markdown(plain(f"{who.actor} ({who.role}). {described_role(who.role)}"))
+    with st.container(border=True):
+        found = access.accounts().devices(who.actor)
+        for one in found:
+            _row(who, one)
+        if len(found) > 1:
+            st.button(
+                "Sign out everywhere", icon=":material/logout:", key="devices_all", on_click=_end, args=(who, None)
+            )
+    st.caption(
+        "Sign out what is not yours, and ask an admin for a new password: `skinlens user password NAME` on the "
+        "computer that runs SkinLens."
+    )
+
+
+def _row(who: access.Who, one: Device) -> None:
+    seen = datetime.fromtimestamp(one.seen_at).astimezone()
+    here = " (this browser)" if one.id == who.session else ""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        where = f"at {plain(one.address)}, " if one.address else ""
+        st.markdown(
+            f"**{plain(described(one.browser))}**{here}  \n{where}last used {plain(f'{seen:%Y-%m-%d %H:%M}')}",
+            width="stretch",
+        )
+        st.button(
+            "Sign out",
+            key=f"device_{one.id}",
+            help=f"Sign out {plain(described(one.browser))}",
+            on_click=_end,
+            args=(who, one.id),
+        )
+
+
+def _end(who: access.Who, number: int | None) -> None:
+    access.accounts().end(who.actor, number)
+    access.forget()
+
+
+def described(user_agent: str) -> str:
+    """A User-Agent header in words, as far as it is one of a common browser."""
+    browser = next((_CALLED.get(one, one) for one in _BROWSERS if re.search(rf"\b{one}\w*/", user_agent)), "A browser")
+    system = next((name for sign, name in _SYSTEMS.items() if sign in user_agent), "")
+    return f"{browser} on {system}" if system else browser

@@ -1,0 +1,312 @@
+"""The gate: who has not signed in reaches the page for it, and nothing else.
+
+It stands in the guard, before Streamlit: pages, files, uploads and websockets alike. The browser holds a random token
+in a cookie that no script can read; the accounts hold its hash. A session that ends, by being idle, by age, or by being
+signed out, takes the connections of its pages with it, within seconds; what they hold unsaved stays for an hour.
+"""
+
+import asyncio
+import secrets
+from collections.abc import MutableMapping
+from contextlib import suppress
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.datastructures import Headers
+from starlette.requests import Request, cookie_parser
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import Message, Receive, Scope, Send
+from streamlit import config
+
+from skinlens.accounts import Session, SignInRefused
+from skinlens.accounts.sessions import LOCAL_IDLE_S
+from skinlens.errors import StoreError
+from skinlens.ui.shell import headers, own_pages
+from skinlens.ui.state import access
+
+ENDED = 4403
+"""Code with which a websocket of a session that has ended is closed."""
+LOOK_S = 1.0
+"""Between two looks whether the session of a connection has ended."""
+FILES = ("/_stcore/", "/media/", "/static/", "/component/", "/skinlens/")
+"""Paths at which there is no page that a browser could be led back to."""
+STATE, ALIVE = "/skinlens/session", "/skinlens/alive"
+_MOST_FORM_BYTES = 8192
+_AT_ONCE = asyncio.Semaphore(2)
+"""Each look at a password takes 64 MB for a moment."""
+STALE = "This form was open for too long, or was sent from elsewhere. Please sign in again."
+NO_ACCOUNTS = "There is no account yet. On the computer that runs SkinLens, type: skinlens user add NAME --role admin"
+UNAUTHORIZED = "SkinLens answers who is signed in."
+
+
+async def admitted(scope: Scope, receive: Receive, send: Send) -> Scope | None:
+    """The request as the app may see it; None: it was answered here."""
+    mode = access.mode()
+    clean, cookies = _cleaned(scope)
+    if mode == "open":
+        return clean
+    try:
+        session = access.session_of(cookies.get(cookie_name(), ""))
+    except StoreError as error:
+        await _end(scope, receive, send, PlainTextResponse(str(error), 503, headers=_plain()))
+        return None
+    path = scope["path"].removeprefix(access.base())
+    if scope["type"] == "websocket":
+        if session is None:
+            await _refuse_websocket(scope, receive, send)
+            return None
+        return _for_session(clean, session)
+    answer = await _answered(Request(scope, receive), path, session, cookies)
+    if answer is not None:
+        await answer(scope, receive, send)
+        return None
+    assert session is not None
+    if _is_page(scope, path) or scope["method"] == "PUT":
+        access.accounts().note_seen(session)
+    return _for_session(clean, session)
+
+
+async def _answered(
+    request: Request, path: str, session: Session | None, cookies: MutableMapping[str, str]
+) -> Response | None:
+    """What the gate itself answers; None: it lets the request through."""
+    if access.mode() == "login" and path == own_pages.LOGIN:
+        return await _login(request, session, cookies)
+    if access.mode() == "token" and request.method == "GET" and _fits(request.query_params.get("token", "")):
+        return _let_in(request)
+    if session is not None:
+        if path == STATE and request.method == "GET":
+            return _left(session)
+        if path == ALIVE and request.method == "POST":
+            access.accounts().note_seen(session)
+            access.forget()
+            return _left(access.session_of(cookies.get(cookie_name(), "")) or session)
+        return None
+    if not _is_page(request.scope, path):
+        return PlainTextResponse(UNAUTHORIZED, 401, headers=_plain())
+    if access.mode() == "token":
+        return own_pages.knock()
+    asked = own_pages.destination(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
+    first = asked == f"{access.base()}/"
+    query = "" if first else f"?{urlencode({'next': asked})}"
+    return _redirect(f"{access.base()}{own_pages.LOGIN}{query}")
+
+
+# ------------------------------------------------------------------------------------------------------- signing in
+
+
+async def _login(request: Request, session: Session | None, cookies: MutableMapping[str, str]) -> Response:
+    if request.method == "POST":
+        return await _signed_in(request, cookies)
+    to = own_pages.destination(request.query_params.get("next", ""))
+    if request.method not in {"GET", "HEAD"}:
+        return PlainTextResponse("Expected GET or POST.", 405, headers=_plain())
+    if session is not None:
+        return _redirect(to)
+    problem = "" if access.accounts().there_are_any() else NO_ACCOUNTS
+    why = "You were signed out after a time without use. What you had not saved is held for an hour."
+    return _with_form(to, problem=problem, said=why if request.query_params.get("why") == "idle" else "")
+
+
+async def _signed_in(request: Request, cookies: MutableMapping[str, str]) -> Response:
+    typed = await _typed(request)
+    to = own_pages.destination(typed.get("next", ""))
+    sent, kept = typed.get("form", ""), cookies.get(_form_name(), "")
+    own = request.headers.get("origin") is not None  # that it is ours was looked at before; a browser always names it
+    if not own or not sent or not secrets.compare_digest(sent.encode(), kept.encode()):
+        return _with_form(to, problem=STALE, status=400)
+    name, before = typed.get("name", ""), cookies.get(cookie_name(), "")
+    client = request.client.host if request.client else ""
+    browser = request.headers.get("user-agent", "")
+    try:
+        async with _AT_ONCE:
+            token = await asyncio.to_thread(
+                access.accounts().sign_in,
+                name,
+                typed.get("password", ""),
+                address=client,
+                browser=browser,
+                instead_of=before,
+            )
+    except SignInRefused as refused:
+        answer = _with_form(to, problem=str(refused), name=name, status=429 if refused.wait_s else 403)
+        if refused.wait_s:
+            answer.headers["retry-after"] = str(int(refused.wait_s) + 1)
+        return answer
+    access.forget()
+    answer = _redirect(to)
+    answer.headers.append("set-cookie", _cookie(cookie_name(), token))
+    answer.headers.append("set-cookie", _cookie(_form_name(), "", max_age=0))
+    return answer
+
+
+async def _typed(request: Request) -> dict[str, str]:
+    """The fields of the form; none of one that is too long or no form."""
+    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return {}
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MOST_FORM_BYTES:
+            return {}
+    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=10))
+
+
+def _with_form(to: str, *, problem: str = "", said: str = "", name: str = "", status: int = 200) -> Response:
+    """The form with a word of its own, which the browser holds in a cookie and has to send back in the form."""
+    word = secrets.token_urlsafe(32)
+    answer = own_pages.sign_in(to, word, problem=problem, said=said, name=name, status=status)
+    answer.headers.append("set-cookie", _cookie(_form_name(), word))
+    return answer
+
+
+def _fits(token: str) -> bool:
+    return secrets.compare_digest(token.encode(), access.token().encode())
+
+
+def _let_in(request: Request) -> Response:
+    """Who opened the printed address: it is exchanged for a cookie, and goes from the address."""
+    token = access.accounts().admit_local(
+        address=request.client.host if request.client else "", browser=request.headers.get("user-agent", "")
+    )
+    access.forget()
+    rest = urlencode([one for one in request.query_params.multi_items() if one[0] != "token"])
+    answer = _redirect(own_pages.destination(request.url.path + (f"?{rest}" if rest else "")))
+    answer.headers.append("set-cookie", _cookie(cookie_name(), token, max_age=int(LOCAL_IDLE_S)))
+    return answer
+
+
+# ---------------------------------------------------------------------------------------------------------- cookies
+
+
+def cookie_name() -> str:
+    """Of the session's. Without a proxy it has the port in it: a browser sends cookies to all ports of a computer."""
+    return _name("skinlens")
+
+
+def _form_name() -> str:
+    return _name("skinlens-form")
+
+
+def _name(word: str) -> str:
+    if access.public() is None:
+        return f"{word}-{config.get_option('server.port')}"
+    return f"{'__Secure-' if access.base() else '__Host-'}{word}"
+
+
+def _cookie(name: str, value: str, *, max_age: int | None = None) -> str:
+    age = "" if max_age is None else f"; Max-Age={max_age}"
+    secure = "; Secure" if access.tls() else ""
+    return f"{name}={value}; Path={access.base() or '/'}{age}; HttpOnly; SameSite=Strict{secure}"
+
+
+def _cleaned(scope: Scope) -> tuple[Scope, dict[str, str]]:
+    """The request without what the guard alone may write and without the gate's cookies; and all cookies."""
+    cookies: dict[str, str] = {}
+    kept: list[tuple[bytes, bytes]] = []
+    for name, value in scope["headers"]:
+        if name.startswith(access.HEADERS.encode()):
+            continue
+        if name == b"cookie":
+            found = cookie_parser(value.decode("latin-1"))
+            cookies |= found
+            rest = [f"{one}={word}" for one, word in found.items() if one not in {cookie_name(), _form_name()}]
+            if not rest:
+                continue
+            value = "; ".join(rest).encode("latin-1", "replace")
+        kept.append((name, value))
+    return {**scope, "headers": kept}, cookies
+
+
+def _for_session(scope: Scope, session: Session) -> Scope:
+    return {
+        **scope,
+        "headers": [*scope["headers"], (access.SESSION.encode(), str(session.id).encode())],
+        "skinlens.session": session.id,
+    }
+
+
+# --------------------------------------------------------------------------------------------------------- answering
+
+
+def _is_page(scope: Scope, path: str) -> bool:
+    """Whether a browser asks for a page that it shows."""
+    wanted = Headers(scope=scope)
+    shown = wanted.get("sec-fetch-mode", "navigate") == "navigate" and "text/html" in wanted.get("accept", "")
+    return scope["method"] in {"GET", "HEAD"} and shown and not path.startswith(FILES)
+
+
+def _left(session: Session) -> Response:
+    return JSONResponse({"left": round(session.left_s, 1)}, headers=_plain())
+
+
+def _redirect(to: str) -> Response:
+    return RedirectResponse(to, 303, headers=_plain())
+
+
+def _plain() -> dict[str, str]:
+    return headers.of_every_answer() | {"cache-control": "no-store"}
+
+
+async def _end(scope: Scope, receive: Receive, send: Send, answer: Response) -> None:
+    if scope["type"] == "websocket":
+        await _refuse_websocket(scope, receive, send)
+    else:
+        await answer(scope, receive, send)
+
+
+async def _refuse_websocket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Taken and closed at once: a browser tells its page the code of a connection that was open, and no other."""
+    await receive()
+    first = next(iter(scope.get("subprotocols") or []), None)
+    await send({"type": "websocket.accept", "subprotocol": first})
+    await send({"type": "websocket.close", "code": ENDED, "reason": "signed out"})
+
+
+class Watched:
+    """The two ends of a websocket, which are cut when its session ends."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._id: int | None = scope.get("skinlens.session")
+        self._receive, self._send = receive, send
+        self._waiting: asyncio.Task[Message] | None = None
+        self._cut = False
+
+    async def receive(self) -> Message:
+        if self._id is None:
+            return await self._receive()
+        while True:
+            if self._cut or access.ended(self._id):
+                return await self._end()
+            if self._waiting is None:
+                self._waiting = asyncio.ensure_future(_awaited(self._receive))
+            done, _ = await asyncio.wait({self._waiting}, timeout=LOOK_S)
+            if not done:
+                continue
+            message, self._waiting = self._waiting.result(), None
+            if message["type"] == "websocket.disconnect":
+                access.forget()
+                self._cut = access.ended(self._id)  # its page was left because of that, and is not told again
+            if not access.ended(self._id):
+                return message
+
+    async def send(self, message: Message) -> None:
+        if not self._cut:
+            await self._send(message)
+
+    async def close(self) -> None:
+        """Nobody listens any more."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._waiting
+
+    async def _end(self) -> Message:
+        if not self._cut:
+            await self._send({"type": "websocket.close", "code": ENDED, "reason": "signed out"})
+        self._cut = True
+        return {"type": "websocket.disconnect", "code": ENDED}
+
+
+async def _awaited(receive: Receive) -> MutableMapping[str, Any]:
+    return await receive()

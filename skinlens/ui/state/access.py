@@ -1,0 +1,165 @@
+"""Who is here: how the app is reached, whether people sign in, and the session of the browser that a page is run for.
+
+The guard finds the session by the browser's cookie and writes its number into the request, from which it took out
+whatever the browser itself had written there. A page reads that number and asks the accounts: so what a role may is
+what it may now, not what it might when the page was opened.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+import streamlit as st
+from streamlit import config
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from skinlens import roles
+from skinlens.accounts import Accounts, Session
+from skinlens.errors import NotAllowed, StoreError
+from skinlens.roles import LOCAL_USER, Right, Role
+from skinlens.serve import BEHIND_PROXY, LOOPBACK, TOKEN
+from skinlens.store import default_home
+
+HEADERS = "x-skinlens-"
+"""How every header begins that the guard alone may write."""
+SESSION = f"{HEADERS}session"
+KEPT_S = 1.0
+"""What the accounts said counts for so long."""
+_MOST_KEPT = 1000
+SIGNED_OUT = "You are signed out. Sign in again to go on."
+
+Mode = Literal["login", "token", "open"]
+"""People sign in; or who has opened the printed address is let in; or everybody who reaches the loopback address."""
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Who:
+    """The person that a page is drawn for."""
+
+    actor: str = LOCAL_USER
+    role: Role = "admin"
+    session: int | None = None
+    """None: nobody signs in here."""
+
+    def may(self, right: Right) -> bool:
+        return roles.may(self.role, right)
+
+    def refusal(self, right: Right) -> str:
+        """Why not, for the help of what is disabled; empty where they may."""
+        return "" if self.may(right) else roles.refusal(self.role, right)
+
+
+class _Kept(Generic[Found]):
+    """Answers for a moment, so that the hundred files of a page ask the accounts once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: dict[object, tuple[float, Found]] = {}
+
+    def get(self, key: object, ask: Callable[[], Found]) -> Found:
+        now = time.monotonic()
+        with self._lock:
+            if key in self._found and now - self._found[key][0] < KEPT_S:
+                return self._found[key][1]
+        found = ask()
+        with self._lock:
+            if len(self._found) >= _MOST_KEPT:
+                self._found.clear()
+            self._found[key] = (now, found)
+        return found
+
+    def forget(self) -> None:
+        with self._lock:
+            self._found.clear()
+
+
+_SESSIONS: _Kept[Session | None] = _Kept()
+_ANY: _Kept[bool] = _Kept()
+
+
+def base() -> str:
+    """The path below which the app is reached, without a slash at its end; empty: the root."""
+    path = str(config.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{path}" if path else ""
+
+
+def public() -> SplitResult | None:
+    """The address at which a proxy forwards to the app; None: it is reached directly."""
+    address = os.environ.get(BEHIND_PROXY, "").strip()
+    return urlsplit(address) if address else None
+
+
+def tls() -> bool:
+    """Whether the browser comes by https."""
+    return public() is not None or bool(config.get_option("server.sslCertFile"))
+
+
+def token() -> str:
+    """What the printed address holds; empty: nothing is asked for."""
+    return os.environ.get(TOKEN, "").strip()
+
+
+def mode() -> Mode:
+    """Whether people sign in: where others than this computer reach the app, and wherever there are accounts."""
+    reached = public() is not None or str(config.get_option("server.address") or "") not in LOOPBACK
+    if reached or _ANY.get(default_home(), accounts().there_are_any):
+        return "login"
+    return "token" if token() else "open"
+
+
+def accounts() -> Accounts:
+    return Accounts(default_home())
+
+
+def session_of(cookie: str) -> Session | None:
+    """The session of a cookie. Without accounts only one of who works here counts, and with accounts none such."""
+    if not cookie:
+        return None
+    found = _SESSIONS.get((default_home(), cookie), lambda: accounts().session(cookie))
+    return found if found and (found.actor == LOCAL_USER) == (mode() == "token") else None
+
+
+def ended(number: int) -> bool:
+    """Whether the session of that number is over; one that cannot be asked for is not."""
+    try:
+        return _SESSIONS.get((default_home(), number), lambda: accounts().session_by_id(number)) is None
+    except StoreError:
+        return False
+
+
+def forget() -> None:
+    """Ask the accounts anew: somebody has just signed in or out."""
+    _SESSIONS.forget()
+    _ANY.forget()
+
+
+def here() -> Who:
+    """Who the page that is being run is for. Raises NotAllowed where they have signed out meanwhile."""
+    if mode() != "login":
+        return Who()
+    number = _number()
+    found = _SESSIONS.get((default_home(), number), lambda: accounts().session_by_id(number))
+    if found is None or found.actor == LOCAL_USER:
+        raise NotAllowed(SIGNED_OUT)
+    return Who(found.actor, found.role, found.id)
+
+
+def owner() -> str:
+    """Whose the unsaved work of this page is. Empty: nobody's who could be told from others."""
+    try:
+        return here().actor
+    except NotAllowed:
+        return ""
+
+
+def _number() -> int:
+    """The number of the session that the guard wrote into the request; 0: none."""
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return 0
+    written = st.context.headers.get(SESSION, "")
+    return int(written) if written.isascii() and written.isdigit() else 0

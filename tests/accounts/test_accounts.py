@@ -1,0 +1,256 @@
+"""Accounts: names, passwords and roles; sessions that end; attempts that have to wait."""
+
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+
+from skinlens.accounts import Accounts, SignInRefused, attempts, database, directory, passwords, sessions
+from skinlens.errors import InvalidEntry, ServeError, StoreError
+
+pytestmark = pytest.mark.slow  # a password's hash takes its time
+
+PASSWORD = "correct horse battery"
+OTHER = "quite another phrase"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def accounts(tmp_path: Path, clock: Clock) -> Accounts:
+    found = Accounts(tmp_path / "home", clock)
+    found.add("Dr. Lange", "reviewer", PASSWORD)
+    return found
+
+
+def sign_in(accounts: Accounts, password: str = PASSWORD, *, name: str = "Dr. Lange", address: str = "10.0.0.7") -> str:
+    return accounts.sign_in(name, password, address=address, browser="Firefox")
+
+
+def refused(accounts: Accounts, *, name: str = "Dr. Lange", address: str = "10.0.0.7") -> SignInRefused:
+    with pytest.raises(SignInRefused) as caught:
+        sign_in(accounts, "wrong password", name=name, address=address)
+    return caught.value
+
+
+def test_a_home_without_accounts_has_no_file(tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path / "home")
+    assert accounts.all() == ()
+    assert not accounts.there_are_any()
+    assert accounts.session("anything") is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_its_file_is_its_owners_alone_and_holds_neither_password_nor_token(accounts: Accounts) -> None:
+    token = sign_in(accounts)
+    path = accounts.home / database.FILE
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(accounts.home.stat().st_mode) == 0o700
+    content = path.read_bytes()
+    assert b"$argon2id$v=19$m=65536,t=3,p=4$" in content
+    assert PASSWORD.encode() not in content
+    assert token.encode() not in content
+
+
+@pytest.mark.parametrize(
+    ("password", "words"),
+    [
+        ("elevenchars", "12 to 256 characters; this one has 11"),
+        ("x" * 257, "this one has 257"),
+        ("my dr. LANGE word", "holds the account's name"),
+        ("langelangelange1", "holds the account's name"),
+        ("abababababab", "fewer than 5 different"),
+    ],
+)
+def test_a_weak_password_is_refused_with_what_is_expected(accounts: Accounts, password: str, words: str) -> None:
+    with pytest.raises(InvalidEntry, match=words):
+        accounts.set_password("Dr. Lange", password)
+    assert accounts.session(sign_in(accounts)) is not None  # the one before still holds
+
+
+def test_twelve_characters_are_enough_however_they_are_typed(accounts: Accounts) -> None:
+    accounts.set_password("dr.  lange", "u\u0308ber den Rand")  # ü of two signs: with the composed one it is 14
+    assert accounts.session(sign_in(accounts, "über den Rand")) is not None
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 61, "a\x00b", "local user", "Local  USER"])
+def test_what_is_no_name_is_refused(accounts: Accounts, name: str) -> None:
+    with pytest.raises(InvalidEntry):
+        accounts.add(name, "viewer", PASSWORD)
+
+
+def test_a_name_is_there_once_whatever_its_case(accounts: Accounts) -> None:
+    with pytest.raises(InvalidEntry, match=r"There is an account DR\. LANGE already"):
+        accounts.add("DR.  LANGE", "viewer", PASSWORD)
+
+
+def test_the_last_admin_stays_one(accounts: Accounts) -> None:
+    accounts.add("Ada", "admin", PASSWORD)
+    for change in (lambda: accounts.remove("ada"), lambda: accounts.set_role("ada", "reader")):
+        with pytest.raises(InvalidEntry, match="Ada is the only admin"):
+            change()
+    accounts.remove("Dr. Lange")
+    accounts.remove("Ada")  # nobody is left who would miss one
+    assert accounts.all() == ()
+
+
+def test_a_session_says_who_and_of_which_role(accounts: Accounts) -> None:
+    session = accounts.session(sign_in(accounts))
+    assert session is not None
+    assert (session.actor, session.role, session.left_s) == ("Dr. Lange", "reviewer", 1800.0)
+    assert accounts.session_by_id(session.id) == session
+    assert accounts.session("x" * 43) is None
+
+
+def test_a_session_ends_when_idle_and_by_age(accounts: Accounts, clock: Clock) -> None:
+    token = sign_in(accounts)
+    clock.now += 1799
+    session = accounts.session(token)
+    assert session is not None
+    accounts.note_seen(session)
+    clock.now += 1799
+    assert accounts.session(token) is not None
+    clock.now += 1
+    assert accounts.session(token) is None
+    token = sign_in(accounts)
+    for _ in range(24 * 2 - 1):  # used every quarter of an hour, for just short of 12 hours
+        clock.now += 900
+        session = accounts.session(token)
+        assert session is not None
+        accounts.note_seen(session)
+    clock.now += 900
+    assert accounts.session(token) is None
+
+
+@pytest.mark.parametrize("typed", ["0", "721", "half an hour", "-5", "1.5"])
+def test_an_impossible_idle_time_is_refused(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+    monkeypatch.setenv("SKINLENS_IDLE_MINUTES", typed)
+    with pytest.raises(ServeError, match="Expected whole minutes from 1 to 720"):
+        sessions.idle_s()
+
+
+def test_a_new_password_a_new_role_and_removal_end_all_sessions(accounts: Accounts) -> None:
+    accounts.add("Ada", "admin", PASSWORD)
+    for change in (
+        lambda: accounts.set_password("Dr. Lange", PASSWORD),
+        lambda: accounts.set_role("Dr. Lange", "viewer"),
+        lambda: accounts.remove("Dr. Lange"),
+    ):
+        tokens = [sign_in(accounts), sign_in(accounts)]
+        ada = sign_in(accounts, name="Ada")
+        change()
+        assert [accounts.session(token) for token in tokens] == [None, None]
+        assert accounts.session(ada) is not None
+
+
+def test_one_or_all_of_its_own_sessions_are_ended(accounts: Accounts) -> None:
+    accounts.add("Ada", "admin", PASSWORD)
+    first, second, ada = sign_in(accounts), sign_in(accounts), sign_in(accounts, name="Ada")
+    assert [device.address for device in accounts.devices("Dr. Lange")] == ["10.0.0.7", "10.0.0.7"]
+    number = accounts.session(first).id  # type: ignore[union-attr]
+    accounts.end("Ada", number)  # not hers
+    assert accounts.session(first) is not None
+    accounts.end("Dr. Lange", number)
+    assert (accounts.session(first), accounts.session(second) is None) == (None, False)
+    accounts.end("Dr. Lange")
+    assert accounts.session(second) is None
+    assert accounts.session(ada) is not None
+
+
+def test_signing_in_again_ends_the_session_before_and_gives_a_new_token(accounts: Accounts) -> None:
+    first = sign_in(accounts)
+    second = accounts.sign_in("Dr. Lange", PASSWORD, address="", browser="", instead_of=first)
+    assert first != second
+    assert len(second) == 43  # 256 bits
+    assert accounts.session(first) is None
+
+
+def test_after_five_failures_each_further_attempt_waits_twice_as_long(accounts: Accounts, clock: Clock) -> None:
+    assert [refused(accounts).wait_s for _ in range(5)] == [0.0] * 5
+    waits = []
+    for _ in range(8):
+        wait = refused(accounts).wait_s
+        waits.append(wait)
+        clock.now += wait
+        assert refused(accounts).wait_s == 0.0  # it was looked at, and wrong
+    assert waits == [15.0, 30.0, 60.0, 120.0, 240.0, 480.0, 900.0, 900.0]
+
+
+def test_who_has_to_wait_is_refused_with_the_right_password_too_and_then_let_in(
+    accounts: Accounts, clock: Clock
+) -> None:
+    for _ in range(5):
+        refused(accounts)
+    with pytest.raises(SignInRefused, match=r"Too many attempts\. Wait 1[56] seconds"):
+        sign_in(accounts)
+    clock.now += 15
+    sign_in(accounts)
+    assert refused(accounts).wait_s == 0.0  # the failures are forgotten
+
+
+def test_an_unknown_name_waits_like_a_known_one_and_is_told_the_same(accounts: Accounts) -> None:
+    known = [str(refused(accounts)) for _ in range(6)]
+    unknown = [str(refused(accounts, name="nobody")) for _ in range(6)]
+    assert known == unknown
+    assert known[0] == directory.WRONG
+
+
+def test_one_address_that_tries_many_names_has_to_wait(accounts: Accounts) -> None:
+    waits = [refused(accounts, name=f"user {number}").wait_s for number in range(21)]
+    assert waits == [0.0] * 20 + [attempts.FIRST_WAIT_S]
+    assert sign_in(accounts, address="10.0.0.8")  # from elsewhere it goes on
+    with pytest.raises(SignInRefused):
+        sign_in(accounts)
+
+
+def test_an_unknown_name_costs_a_hash_as_well(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+    verify = passwords._HASHER.verify
+
+    class Noting:
+        def verify(self, kept: str, tried: str) -> bool:
+            looked_at.append(kept[:31])
+            return bool(verify(kept, tried))
+
+        hash = passwords._HASHER.hash
+
+    monkeypatch.setattr(passwords, "_HASHER", Noting())
+    refused(accounts)
+    refused(accounts, name="nobody")
+    assert looked_at == ["$argon2id$v=19$m=65536,t=3,p=4$"] * 2
+
+
+def test_a_local_session_is_of_nobodys_account(accounts: Accounts, clock: Clock) -> None:
+    token = accounts.admit_local(address="127.0.0.1", browser="")
+    clock.now += 20 * 86_400
+    session = accounts.session(token)
+    assert session is not None
+    assert (session.actor, session.role) == ("local user", "admin")
+    clock.now += 10 * 86_400
+    assert accounts.session(token) is None
+
+
+def test_a_file_that_is_no_database_is_told_plainly(accounts: Accounts) -> None:
+    (accounts.home / database.FILE).write_bytes(b"something else" * 100)
+    with pytest.raises(StoreError, match="Nobody can sign in"):
+        accounts.all()
+
+
+def test_a_newer_file_is_left_alone(accounts: Accounts) -> None:
+    db = sqlite3.connect(accounts.home / database.FILE)
+    db.execute("PRAGMA user_version = 2")
+    db.close()
+    with pytest.raises(StoreError, match="written by a newer SkinLens"):
+        accounts.all()

@@ -1,0 +1,155 @@
+"""What each role finds on the pages: what it may not do is disabled, and says why."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from skinlens import pipeline
+from skinlens.accounts import Accounts
+from skinlens.inference.release import weights_directory
+from skinlens.roles import Role
+from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
+from skinlens.ui.settings import devices
+from skinlens.ui.state import access
+from tests.app.conftest import press, read, turn
+
+PASSWORD = "correct horse battery"
+
+
+class SignedIn:
+    """Who the pages are drawn for."""
+
+    def __init__(self) -> None:
+        self.who = access.Who("Dr. Lange", "admin", 1)
+
+
+@pytest.fixture
+def person(monkeypatch: pytest.MonkeyPatch) -> SignedIn:
+    person = SignedIn()
+    monkeypatch.setattr(access, "here", lambda: person.who)
+    return person
+
+
+@pytest.fixture
+def case(agreed: AppTest, skinlens_home: Path) -> int:
+    analysis = pipeline.example(pipeline.load_classifier(weights_directory()))
+    visit = NewVisit(NewPatient("P-1", 1961, "female"), NewLesion("forearm"), "2024-05-06", ClinicianReading("nv"))
+    return CaseStore(skinlens_home).save_case(analysis, visit).visit.id
+
+
+def disabled(app: AppTest) -> dict[str, str]:
+    """Each button that is disabled, with the reason that it gives."""
+    return {button.label: button.help or "" for button in app.button if button.disabled}
+
+
+@pytest.mark.parametrize(
+    ("role", "may_not"),
+    [
+        ("viewer", {"Save draft", "Save and sign"}),
+        ("reader", {"Save and sign"}),
+        ("reviewer", set()),
+        ("admin", set()),
+    ],
+)
+def test_a_draft_is_saved_by_a_reader_and_signed_by_a_reviewer(
+    agreed: AppTest, case: int, person: SignedIn, role: Role, may_not: set[str]
+) -> None:
+    person.who = access.Who("Dr. Lange", role, 1)
+    turn(agreed, "worklist")
+    press(agreed, f"Open case {case}")
+    turn(agreed, "result")
+    found = disabled(agreed)
+    assert {label for label in found if label.startswith("Save")} == may_not
+    assert all(f"Your role, {role}, does not allow you to" in why for why in found.values())
+
+
+@pytest.mark.parametrize("role", ["viewer", "reader", "reviewer"])
+def test_nobody_but_an_admin_deletes_or_changes_settings(
+    agreed: AppTest, case: int, person: SignedIn, role: Role
+) -> None:
+    person.who = access.Who("Dr. Lange", role, 1)
+    turn(agreed, "worklist")
+    press(agreed, f"Open case {case}")
+    turn(agreed, "more")
+    moves = role == "reviewer"
+    deletes = {"Delete this case …", "Delete the patient …"}
+    assert deletes <= set(disabled(agreed))
+    assert ("Edit patient" in disabled(agreed)) is not moves
+    assert any(button.label == "Move the case" for button in agreed.button) is moves
+    turn(agreed, "settings")
+    assert {"Save clinic", "Save display", "Add"} <= set(disabled(agreed))
+    assert f"Your role, {role}, does not allow you to make a backup. Ask an admin." in read(agreed)
+    assert [field.label for field in agreed.text_input if "Folder" in field.label] == []
+
+
+def test_a_viewer_is_offered_no_new_photo(agreed: AppTest, case: int, person: SignedIn) -> None:
+    person.who = access.Who("Vera", "viewer", 1)
+    turn(agreed, "worklist")
+    assert "Your role, viewer, does not allow you to upload, file or edit drafts." in read(agreed)
+    assert len(agreed.get("file_uploader")) == 0
+    turn(agreed, "visit")
+    assert len(agreed.get("file_uploader")) == 0
+    assert [button.label for button in agreed.button if "example" in button.label] == []
+
+
+def test_the_store_of_a_page_knows_who_works_with_it(agreed: AppTest, case: int, person: SignedIn) -> None:
+    """The door is closed too, not only the buttons: what a page of another version asks for is refused."""
+    person.who = access.Who("Vera", "viewer", 1)
+    turn(agreed, "worklist")
+    press(agreed, f"Open case {case}")
+    held = agreed.session_state["open_case"].store
+    assert (held.actor, held.role) == ("Vera", "viewer")
+
+
+def test_the_name_is_on_each_page_and_what_is_open_goes_with_its_owner(
+    agreed: AppTest, case: int, person: SignedIn
+) -> None:
+    turn(agreed, "worklist")
+    press(agreed, f"Open case {case}")
+    assert "Signed in as **Dr. Lange** (admin). An admin also deletes" in read(agreed)
+    person.who = access.Who("Ada", "admin", 2)
+    agreed.query_params.clear()
+    agreed.run()
+    assert "Signed in as **Ada** (admin)" in read(agreed)
+    assert "open_case" not in agreed.session_state
+
+
+def test_without_signing_in_nobody_is_named_and_all_is_allowed(agreed: AppTest, case: int) -> None:
+    turn(agreed, "settings")
+    assert "Signed in" not in read(agreed)
+    assert disabled(agreed) == {}
+
+
+def test_devices_are_listed_and_signed_out(agreed: AppTest, skinlens_home: Path, person: SignedIn) -> None:
+    accounts = Accounts(skinlens_home)
+    accounts.add("Dr. Lange", "admin", PASSWORD)
+    windows = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36 Edg/140.0"
+    tokens = [
+        accounts.sign_in("Dr. Lange", PASSWORD, address="10.0.0.7", browser=browser) for browser in ("curl/8", windows)
+    ]
+    numbers = [session.id for token in tokens if (session := accounts.session(token))]
+    person.who = access.Who("Dr. Lange", "admin", numbers[0])
+    turn(agreed, "settings")
+    said = read(agreed)
+    assert "A browser** (this browser)" in said
+    assert "Edge on Windows" in said
+    agreed.button(key=f"device_{numbers[1]}").click().run()
+    assert (accounts.session(tokens[0]) is None, accounts.session(tokens[1])) == (False, None)
+    accounts.sign_in("Dr. Lange", PASSWORD, address="", browser="")
+    agreed.run()
+    agreed.button(key="devices_all").click().run()
+    assert accounts.devices("Dr. Lange") == ()
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15) AppleWebKit/605 Version/18 Safari/605", "Safari on macOS"),
+        ("Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36", "Chrome on Android"),
+        ("", "A browser"),
+    ],
+)
+def test_a_browser_is_named_in_words(header: str, words: str) -> None:
+    assert devices.described(header) == words

@@ -1,0 +1,123 @@
+"""Rights: each public method of the store asks for one, and a role that has it not changes nothing."""
+
+import inspect
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from skinlens.errors import NotAllowed
+from skinlens.records import Case
+from skinlens.roles import ROLES, Right, Role, may
+from skinlens.settings import Settings
+from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit, rights
+from tests.store import samples
+from tests.store.conftest import SaveCase
+
+
+def of_role(store: CaseStore, role: Role) -> CaseStore:
+    return CaseStore(store.home, actor="Dr. Lange", role=role)
+
+
+def test_every_public_method_is_in_one_list() -> None:
+    public = {name for name, _ in inspect.getmembers(CaseStore, inspect.isfunction) if not name.startswith("_")}
+    assert public == set(rights.NEEDED) | rights.READING
+    assert not set(rights.NEEDED) & rights.READING
+
+
+def test_whatever_writes_is_not_in_the_list_of_what_reads() -> None:
+    writing = {
+        name
+        for name in rights.READING
+        if any(word in inspect.getsource(getattr(CaseStore, name)) for word in ("_writing", "_erase", ".write("))
+    }
+    assert writing == set()
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed"),
+    [
+        ("viewer", {"read"}),
+        ("reader", {"read", "file", "export"}),
+        ("reviewer", {"read", "file", "export", "sign", "amend", "move"}),
+        ("admin", set(get_args(Right))),
+    ],
+)
+def test_what_each_role_may(role: Role, allowed: set[Right]) -> None:
+    assert {right for right in get_args(Right) if may(role, right)} == allowed
+
+
+@pytest.mark.parametrize(
+    ("role", "name"),
+    [(role, name) for role in ROLES for name, right in sorted(rights.NEEDED.items()) if not may(role, right)],
+)
+def test_a_method_is_refused_before_it_looks_at_anything(tmp_path: Path, role: Role, name: str) -> None:
+    """Not even at whether its arguments are there."""
+    store = CaseStore(tmp_path / "home", actor="Dr. Lange", role=role)
+    with pytest.raises(NotAllowed, match=f"Your role, {role}, does not allow you to"):
+        getattr(store, name)()
+    assert not (tmp_path / "home").exists()
+
+
+def new_visit(status: str = "draft") -> NewVisit:
+    label = "nv" if status == "signed" else None
+    return NewVisit(
+        NewPatient("P-0009", 1960, "female"),
+        NewLesion("back"),
+        "2024-05-31",
+        ClinicianReading(label, "", ""),
+        status=status,  # type: ignore[arg-type]
+    )
+
+
+def test_a_reader_files_a_draft_and_signs_none(store: CaseStore) -> None:
+    reader = of_role(store, "reader")
+    with pytest.raises(NotAllowed, match="sign a case"):
+        reader.save_case(samples.analysis(samples.photo()), new_visit("signed"))
+    assert store.search().total == 0
+    filed = reader.save_case(samples.analysis(samples.photo()), new_visit())
+    version = filed.visit.version
+    with pytest.raises(NotAllowed, match="Ask a reviewer or an admin"):
+        reader.annotate(filed.visit.id, ClinicianReading("nv", "", ""), status="signed", expected_version=version)
+    edited = reader.annotate(
+        filed.visit.id, ClinicianReading("nv", "", "a note"), status="draft", expected_version=version
+    )
+    assert (edited.visit.status, edited.visit.notes) == ("draft", "a note")
+
+
+def test_what_was_signed_is_a_reviewers_to_change(store: CaseStore, save: SaveCase) -> None:
+    signed: Case = save(0, status="signed")
+    number, version = signed.visit.id, signed.visit.version
+    for change in (
+        lambda store: store.record_scale(number, 20.0, expected_version=version),
+        lambda store: store.annotate(
+            number, ClinicianReading("mel", "", ""), status="amended", expected_version=version
+        ),
+        lambda store: store.move_case(number, patient=None, lesion=NewLesion("scalp"), expected_version=version),
+    ):
+        with pytest.raises(NotAllowed):
+            change(of_role(store, "reader"))
+    assert store.case(number) == signed
+    amended = of_role(store, "reviewer").record_scale(number, 20.0, expected_version=version)
+    assert amended.visit.status == "amended"
+    with pytest.raises(NotAllowed, match="delete a case"):
+        of_role(store, "reviewer").delete_visit(number)
+    of_role(store, "admin").delete_visit(number)
+    assert not store.exists(number)
+
+
+def test_a_viewer_reads_all(store: CaseStore, save: SaveCase) -> None:
+    case = save(0, maps=True)
+    viewer = of_role(store, "viewer")
+    assert viewer.load(case.visit.id).case == case
+    assert viewer.search().total == 1
+    viewer.acknowledge_disclaimer()  # a setting that the store keeps of its own accord
+    assert viewer.disclaimer_acknowledged_at()
+    with pytest.raises(NotAllowed):
+        viewer.keep_setting("disclaimer_acknowledged", "")
+    with pytest.raises(NotAllowed):
+        viewer.keep_settings(Settings(clinic_name="Mine"), read=Settings())
+
+
+def test_the_command_line_and_a_computer_of_ones_own_may_all(store: CaseStore) -> None:
+    assert (store.actor, store.role) == ("local user", "admin")
