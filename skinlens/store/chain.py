@@ -64,7 +64,8 @@ def head(db: Database) -> Head:
 
 def append(db: Database, action: str, kind: Object, number: int | None = None, *, model_sha256: str = "") -> None:
     """Add an entry about an object, in the name of whom the connection was opened for."""
-    _put(db, next(iter(db.query("SELECT actor() AS name")))["name"], action, kind, number, model_sha256)
+    actor = next(iter(db.query("SELECT actor() AS name")))["name"]
+    _put(db, _Done(actor, action, kind, number, model_sha256))
 
 
 def append_revision(db: Database, subject: Subject, number: int, revision: Row) -> None:
@@ -73,7 +74,7 @@ def append_revision(db: Database, subject: Subject, number: int, revision: Row) 
     found = first(db, "SELECT model_sha256 FROM visit WHERE id = ?", [number]) if subject == "visit" else None
     model = str(found["model_sha256"]) if found else ""
     actor = next(iter(db.query("SELECT actor() AS name")))["name"]
-    _put(db, actor, revision["action"], subject, number, model, revision["id"], evidence(salt, revision))
+    _put(db, _Done(actor, revision["action"], subject, number, model, revision["id"], evidence(salt, revision)))
     insert(db, "revision_salt", {"revision_id": revision["id"], "salt": salt})
 
 
@@ -87,32 +88,24 @@ def is_lost(db: Database, subject: Subject, number: int) -> bool:
 def begin(db: Database) -> None:
     """The first entry: revisions up to its number are older than the chain, and not vouched for by it."""
     last = next(iter(db.query("SELECT coalesce(max(id), 0) AS number FROM revision")))["number"]
-    _put(db, "SkinLens", "begun", "log", last, "")
+    _put(db, _Done("SkinLens", "begun", "log", last, ""))
 
 
-def _put(
-    db: Database,
-    actor: str,
-    action: str,
-    kind: Object,
-    number: int | None,
-    model_sha256: str,
-    revision: int | None = None,
-    proof: str = "",
-) -> None:
+class _Done(NamedTuple):
+    """What an entry says of what was done, before it is bound to the entry before."""
+
+    actor: str
+    action: str
+    object: Object
+    number: int | None
+    model_sha256: str
+    revision: int | None = None
+    evidence: str = ""
+
+
+def _put(db: Database, done: _Done) -> None:
     before = head(db)
-    row: Row = {
-        "id": before.entries + 1,
-        "previous": before.hash,
-        "at": validation.now(),
-        "actor": actor,
-        "action": action,
-        "object": kind,
-        "number": number,
-        "model_sha256": model_sha256,
-        "revision": revision,
-        "evidence": proof,
-    }
+    row: Row = {"id": before.entries + 1, "previous": before.hash, "at": validation.now(), **done._asdict()}
     insert(db, "audit", {**row, "hash": entry_hash(row)})
 
 
