@@ -159,7 +159,6 @@ def soak(kills: int, seed: int, folder: Path) -> dict[str, Any]:
             figures["failures"] += 1
             print(f"seed {seed + turn}, killed after {after:.4f} s: {' '.join(wrong)}", file=sys.stderr)
     return {
-        "machine": machine(),
         **figures,
         "first_seed": seed,
         "longest_s": LONGEST_S,
