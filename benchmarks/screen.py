@@ -53,7 +53,7 @@ Times = dict[str, list[float]]
 def served(home: Path) -> Iterator[str]:
     """The app on a free port, with that folder for its cases; its address."""
     port = free_port("127.0.0.1", 8701)
-    with serving(["-m", "skinlens", "serve", "--port", str(port)], port, home) as address:
+    with serving(["-m", "skinlens", "serve", "--no-token", "--port", str(port)], port, home) as address:
         yield address
 
 

@@ -6,7 +6,8 @@ also when it stands in quotes. What people type (a patient ID, a note, a name) c
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TextIO
 
 _STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """The last four are the full-width forms, which some spreadsheets take for the same signs."""
@@ -15,6 +16,16 @@ _STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "
 def neutralized(cell: object) -> object:
     """A cell as it is written: a text that would be a formula gets an apostrophe before it, a number stays one."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_STARTS) else cell
+
+
+def row_writer(file: TextIO) -> Callable[[Iterable[object]], None]:
+    """Function that writes a row to an open text file, for tables that are too long to be held; None is empty."""
+    plain = csv.writer(file)
+
+    def write(row: Iterable[object]) -> None:
+        plain.writerow(["" if cell is None else neutralized(cell) for cell in row])
+
+    return write
 
 
 def csv_table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> bytes:

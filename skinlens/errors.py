@@ -84,7 +84,7 @@ class StoreError(SkinLensError):
 
 
 class NotAllowed(SkinLensError):
-    """Who asks is not signed in, or their role does not allow it. Nothing was changed."""
+    """Refusal of what the role does not allow, or of who is not signed in. Nothing was changed."""
 
 
 class ServeError(SkinLensError):

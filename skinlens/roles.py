@@ -42,7 +42,7 @@ MEANING: dict[Role, str] = {
 
 
 def described(role: Role) -> str:
-    """What a role may, in a sentence."""
+    """Rights of a role in a sentence."""
     return f"{'An' if role == 'admin' else 'A'} {role} {MEANING[role]}."
 
 
@@ -52,7 +52,7 @@ def may(role: Role, right: Right) -> bool:
 
 
 def refusal(role: Role, right: Right) -> str:
-    """Why a role may not do it, and whom to ask, in a sentence."""
+    """Sentence of why a role may not do it, and whom to ask."""
     whom = {"reader": "a reader, a reviewer or an admin", "reviewer": "a reviewer or an admin", "admin": "an admin"}
     asked = whom.get(_NEEDED[right], "an admin")
     return f"Your role, {role}, does not allow you to {_IN_WORDS[right]}. Ask {asked}."

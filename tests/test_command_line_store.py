@@ -118,3 +118,14 @@ def test_the_case_file_is_verified_file_by_file(store: CaseStore, capsys: pytest
     assert "WRONG  photos and maps" in said
     assert "was altered or is damaged" in said
     assert said.count("ok   ") == 3
+
+
+def test_a_passphrase_that_is_set_and_empty_makes_no_backup(
+    skinlens_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look-up that failed in a script wrote a backup that everybody could read."""
+    CaseStore(skinlens_home).add_patient("P-1")
+    monkeypatch.setenv("SKINLENS_PASSPHRASE", "")
+    assert main(["backup", str(tmp_path / "stick")]) == 2
+    assert "SKINLENS_PASSPHRASE is set and empty" in capsys.readouterr().err
+    assert not list(tmp_path.glob("stick/*"))

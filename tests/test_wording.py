@@ -22,8 +22,12 @@ STRANGE = QualityReport((QualityCheck("familiarity", "Distance", 3.1, 1.6, "at m
 BLURRED = QualityReport((QualityCheck("sharpness", "Sharpness", 3.0, 12.0, "at least", "", False, "Hold still."),))
 
 
-def prediction(melanoma: float, threshold: float, sensitivity: float = 0.913, chosen_on: str = "val") -> Prediction:
-    probs = tuple(melanoma if code == "mel" else (1 - melanoma) / 6 for code in CODES)
+def prediction(
+    melanoma: float, threshold: float, sensitivity: float = 0.913, chosen_on: str = "val", top: str = ""
+) -> Prediction:
+    """``top`` has nearly all that melanoma leaves; without it all others have as much."""
+    rest = {code: (0.95 if code == top else 0.01) if top else 1 / 6 for code in CODES if code != "mel"}
+    probs = tuple(melanoma if code == "mel" else (1 - melanoma) * rest[code] for code in CODES)
     model = ModelRef("hsb", "1.0.0", "5e" * 32)
     return Prediction(probs, (0.0,) * 7, Threshold(threshold, sensitivity, 0.702, chosen_on), model, 9.0)
 
@@ -143,7 +147,7 @@ def test_the_similarity_to_the_training_images_is_in_words_also_of_an_old_case()
     ("melanoma", "words"), [(0.23, "Suspicious for melanoma."), (0.02, "Below the melanoma cut-off.")]
 )
 def test_the_verdict_without_figures_is_words_alone(melanoma: float, words: str) -> None:
-    assert verdict_line(prediction(melanoma, 0.08), figures=False) == words
+    assert verdict_line(prediction(melanoma, 0.08, top="nv"), figures=False) == words
     assert "cut-off 8.0" in verdict_line(prediction(melanoma, 0.08))
 
 
@@ -153,3 +157,17 @@ def test_a_suspected_melanoma_that_is_flagged_is_no_disagreement_whatever_is_mor
     words = agreement("mel", GOOD, flagged)
     assert words.startswith("You suspected melanoma, and the model flags it (10.0\u00a0%).")
     assert "Look again" not in words
+
+
+def test_below_the_cut_off_of_melanoma_a_carcinoma_is_named_in_the_same_line() -> None:
+    carcinoma = prediction(0.02, 0.08, top="bcc")
+    assert verdict_line(carcinoma) == (
+        "Below the melanoma cut-off (2.0\u00a0%; cut-off 8.0\u00a0%). Most probable: basal cell carcinoma, malignant "
+        "(93.1\u00a0%)."
+    )
+    assert verdict_line(carcinoma, figures=False) == (
+        "Below the melanoma cut-off. Most probable: basal cell carcinoma, malignant."
+    )
+    assert "pre-malignant" in verdict_line(prediction(0.02, 0.08, top="akiec"))
+    for other in (prediction(0.3, 0.08, top="bcc"), prediction(0.02, 0.08, top="bkl")):
+        assert "Most probable" not in verdict_line(other)

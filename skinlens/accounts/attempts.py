@@ -11,12 +11,12 @@ FORGOTTEN_S = 86_400.0
 
 
 def keys(folded_name: str, address: str) -> tuple[str, str]:
-    """What is counted, for a known and an unknown name alike."""
+    """Keys under which failures are counted, for a known and an unknown name alike."""
     return f"account {folded_name}", f"address {address}"
 
 
 def wait_s(db: sqlite3.Connection, tried: tuple[str, ...], now: float) -> float:
-    """How long is to be waited before the next attempt; 0: not at all."""
+    """Seconds to wait before the next attempt; 0: not at all."""
     longest = 0.0
     for key in tried:
         row = db.execute("SELECT failures, last_at FROM attempt WHERE tried = ?", [key]).fetchone()

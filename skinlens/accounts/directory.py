@@ -19,7 +19,7 @@ WRONG = "The name or the password is not right. Check both and try again."
 
 @dataclass(frozen=True)
 class Account:
-    """Who may sign in."""
+    """Account of a person who may sign in."""
 
     name: str
     role: Role
@@ -186,7 +186,7 @@ def must_be_role(role: str) -> None:
 
 
 def in_words(seconds: float) -> str:
-    """How long, rounded up."""
+    """Duration in words, rounded up."""
     if seconds <= 90:
         return f"{max(1, round(seconds + 0.5))} seconds"
     return f"{round(seconds / 60 + 0.5)} minutes"

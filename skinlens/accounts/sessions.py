@@ -103,5 +103,5 @@ def devices(db: sqlite3.Connection, account: str, now: float, idle: float) -> tu
 
 
 def digest(token: str) -> bytes:
-    """What is kept of a token. It is random enough that no slow hash is needed."""
+    """Hash of a token, which alone is stored. It is random enough that no slow hash is needed."""
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()

@@ -53,7 +53,7 @@ class Journal:
             self._db.executemany("INSERT OR IGNORE INTO photo (id, failed, row, features) VALUES (?, ?, ?, ?)", lines)
 
     def counts(self) -> tuple[int, int]:
-        """How many rows there are, and of how many photos that could not be read."""
+        """Number of rows, and of those of photos that could not be read."""
         done, failed = self._db.execute("SELECT count(*), coalesce(sum(failed), 0) FROM photo").fetchone()
         return int(done), int(failed)
 

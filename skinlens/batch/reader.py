@@ -34,7 +34,7 @@ Job = str | bytes | CaseJob
 
 @dataclass(frozen=True, eq=False)
 class ReadPhoto:
-    """What is left of a photo once it is read: no pixels but those that the network sees."""
+    """A photo after it was read: no pixels but those that the network sees."""
 
     sha256: str
     view: View
@@ -57,7 +57,7 @@ def read(job: Job, spec: InputSpec) -> Outcome:
 
 
 def sentence(problem: SkinLensError | OSError) -> str:
-    """Why a photo could not be read, on one line."""
+    """Sentence on one line of why a photo could not be read."""
     if isinstance(problem, SkinLensError):
         return " ".join(str(problem).split())
     return f"The file cannot be read: {problem.strerror or problem}."

@@ -17,6 +17,7 @@ from skinlens.batch.readers import Readers, cores
 from skinlens.batch.result_row import Result, Row, failed, filled
 from skinlens.batch.sources import Entry, Source
 from skinlens.errors import BatchError
+from skinlens.formatting import counted
 from skinlens.inference.classifier import Classifier
 from skinlens.inference.engine import BATCH
 
@@ -28,7 +29,7 @@ SHARD_S = 20.0
 
 @dataclass(frozen=True)
 class Summary:
-    """What a batch came to."""
+    """Summary of a batch."""
 
     photos: int
     failed: int
@@ -55,7 +56,7 @@ class Summary:
         new = self.photos - self.resumed
         said += f". {self.seconds:.0f} s" + (f", {new / self.seconds:.1f} photos a second." if new else ".")
         if self.left_out:
-            said += f" Left out, as not named as photos: {self.left_out:,} {'file' if self.left_out == 1 else 'files'}."
+            said += f" Left out, as not named as photos or named twice: {counted(self.left_out, 'file')}."
         return said
 
 

@@ -31,7 +31,7 @@ class Entry:
 
 
 class Source(ABC):
-    """What is to be read."""
+    """Source of photos."""
 
     sorts = False
     """Whether the rows are put in the order of their ids: where the entries come in none."""
@@ -47,7 +47,7 @@ class Source(ABC):
         """Walk it. A part that cannot be read is an entry whose job raises."""
 
     def count(self) -> int:
-        """How many entries a walk gives now."""
+        """Number of entries that a walk gives now."""
         return sum(1 for _ in self.entries())
 
 
@@ -134,10 +134,10 @@ class _Zip(Source):
             raise BatchError(f"{path} is a damaged ZIP, or not fully copied: {problem}. Copy it again.") from problem
 
     def entries(self) -> Iterator[Entry]:
-        self.left_out = 0
+        self.left_out = len(self._archive.filelist) - len(self._archive.NameToInfo)  # a name that comes again
         for info in self._archive.filelist:
             name = info.filename
-            if info.is_dir() or any(part.startswith((".", "__MACOSX")) for part in name.split("/")):
+            if info.is_dir() or any(map(_hidden, name.split("/"))):
                 continue
             if not _named_as_photo(name):
                 self.left_out += 1
@@ -168,6 +168,11 @@ class _Cases(Source):
         home = str(self._store.home)
         for number in self._store.visit_numbers():
             yield Entry(str(number), lambda number=number: CaseJob(home, number))  # type: ignore[misc]
+
+
+def _hidden(part: str) -> bool:
+    """Whether a part of a path is a hidden file's, or of what macOS packs beside each file; "../" is neither."""
+    return part.startswith("__MACOSX") or (part.startswith(".") and part not in {".", ".."})
 
 
 def _named_as_photo(name: str) -> bool:

@@ -3,7 +3,6 @@
 Each holds the disclaimer: Parquet in its metadata, the others in a column, as a comment would break what reads them.
 """
 
-import csv
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -11,15 +10,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from skinlens import __version__
+from skinlens import __version__, csv_table
 from skinlens.batch.result_row import COLUMNS, FEATURES, Row
 from skinlens.errors import BatchError
 from skinlens.labels import DISCLAIMER
 
 _GROUP = 1000
 """Rows of a Parquet row group."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet takes a cell that begins so for a formula."""
 
 
 def check_ending(out: Path) -> None:
@@ -62,17 +59,15 @@ def _write_csv(path: Path, rows: Iterable[Row], features: int) -> None:
     numbered = [f"feature_{number:03d}" for number in range(features)]
     names = [column.name for column in COLUMNS]
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([*names, *numbered, "disclaimer"])
+        write = csv_table.row_writer(file)
+        write([*names, *numbered, "disclaimer"])
         for row in rows:
             vector = [""] * features if row[FEATURES] is None else row[FEATURES].tolist()[:features]
-            writer.writerow([*(_cell(row[name]) for name in names), *vector, DISCLAIMER])
+            write([*(_cell(row[name]) for name in names), *vector, DISCLAIMER])
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return ("true" if value else "false") if isinstance(value, bool) else value
 
 
 def _write_jsonl(path: Path, rows: Iterable[Row], features: int) -> None:

@@ -47,7 +47,7 @@ def verify(*, backup: Path | None) -> int:
 @audit.command()
 @click.confirmation_option(prompt="The log gets an entry that says so, and what is missing at its end stays so. Go on?")
 def accept() -> int:
-    """What "verify" finds at the end of the log is known, as after an older copy was put back: begin from there."""
+    """Acknowledge what "verify" finds at the end of the log, as after an older copy was put back; begin there."""
     from skinlens.store import CaseStore
 
     CaseStore().accept_audit()

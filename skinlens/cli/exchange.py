@@ -1,6 +1,5 @@
 """Commands that write stored cases for other programs: ``fhir-export`` and ``isic-export``."""
 
-import csv
 import sys
 from pathlib import Path
 
@@ -42,6 +41,7 @@ def isic_export(directory: Path, *, with_photos: bool) -> int:
     """All stored cases as metadata.csv in the words of the ISIC archive, in a new or empty DIRECTORY."""
     from PIL import Image
 
+    from skinlens import csv_table
     from skinlens.errors import InvalidEntry, SkinLensError
     from skinlens.exchange import isic
     from skinlens.store import CaseStore
@@ -52,8 +52,8 @@ def isic_export(directory: Path, *, with_photos: bool) -> int:
     (directory / "photos" if with_photos else directory).mkdir(parents=True, exist_ok=True)
     (directory / "README.txt").write_text(_README, encoding="utf-8")
     with (directory / "metadata.csv").open("w", encoding="utf-8", newline="") as file:
-        rows = csv.DictWriter(file, isic.FIELDS)
-        rows.writeheader()
+        rows = csv_table.row_writer(file)
+        rows(isic.FIELDS)
         for number in store.visit_numbers():
             filename = f"case-{number:06d}.png"
             try:
@@ -64,7 +64,7 @@ def isic_export(directory: Path, *, with_photos: bool) -> int:
                 print(f"skinlens: case {number}: {problem}", file=sys.stderr)
                 lost += 1
                 continue
-            rows.writerow(row)
+            rows([row[name] for name in isic.FIELDS])
             done += 1
     said = f", {lost} left out" if lost else ""
     print(f"{directory / 'metadata.csv'}\n{done} {'case' if done == 1 else 'cases'} written{said}.\n{DISCLAIMER}")

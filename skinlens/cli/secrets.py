@@ -42,4 +42,7 @@ def _given(file: Path | None) -> str | None:
         if not lines or not lines[0]:
             raise InvalidEntry(f"{file} has no passphrase in its first line.")
         return lines[0]
-    return os.environ.get(VARIABLE) or None
+    given = os.environ.get(VARIABLE)
+    if given == "":  # a look-up that failed, most likely: no reason to write a backup that everybody reads
+        raise InvalidEntry(f"{VARIABLE} is set and empty. Give it the passphrase, or unset it.")
+    return given

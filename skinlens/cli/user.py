@@ -18,7 +18,7 @@ _ROLE = click.option(
 
 @click.group()
 def user() -> None:
-    """Who may sign in where SkinLens is reached over a network: accounts and their roles.
+    """Accounts and their roles, for those who sign in where SkinLens is reached over a network.
 
     A password is asked for twice on the terminal, or read from the first line of the standard input; it is never an
     argument, which other users of the computer could see.

@@ -51,7 +51,7 @@ class Classifier:
         return self._readings(to_batch([photo], self.engine.spec), started)[0]
 
     def read_views(self, views: Views) -> list[Reading]:
-        """What one run says of several views; the latency of each is its share of the time."""
+        """Readings of several views in one run; the latency of each is its share of the time."""
         started = time.perf_counter()
         return self._readings(normalize(views, self.engine.spec), started)
 

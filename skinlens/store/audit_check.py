@@ -24,7 +24,7 @@ _NOUNS: Mapping[str, str] = {"visit": "case"}
 
 @dataclass(frozen=True)
 class Verified:
-    """What a verification found."""
+    """Result of a verification."""
 
     entries: int
     head: str
@@ -117,7 +117,7 @@ def _revision_problems(db: Database, entries: list[Row]) -> Iterator[str]:
     first = entries[0]["number"] if entries else None
     before = first if isinstance(first, int) else 0
     for number in sorted(revisions.keys() - named):
-        if number > before:
+        if not 1 <= number <= before:  # SQLite gives numbers from 1 on; any other was put there by hand
             subject = next(one for one in _SUBJECTS if revisions[number][f"{one}_id"] is not None)
             about = f"{_NOUNS.get(subject, subject)} {revisions[number][f'{subject}_id']}"
             yield f"A change of {about} stands in the database and in no entry of the audit log."

@@ -104,7 +104,7 @@ class StoredAudit(StoreHome):
             return tuple(map(_entry_of, db.query(f"SELECT * FROM audit {where} ORDER BY id", parameters)))
 
     def audit_choices(self) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-        """Who did something, and what was done (kind and action), as far as there are entries; for a filter."""
+        """Actors, and what was done (kind and action), as far as there are entries; for a filter."""
         with self._reading() as db:
             actors = tuple(row["actor"] for row in db.query("SELECT DISTINCT actor FROM audit ORDER BY actor"))
             done = db.query("SELECT DISTINCT object, action FROM audit ORDER BY object, action")
@@ -130,7 +130,7 @@ class StoredAudit(StoreHome):
             return chain.head(db)
 
     def accept_audit(self) -> None:
-        """What the verification finds at the end of the chain is known: note that, and begin the file anew."""
+        """Note that what the verification finds at the end of the chain is known, and begin the file again."""
         with self._writing() as db:
             chain.append(db, "accepted", "log")
             now = chain.head(db)

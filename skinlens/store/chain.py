@@ -123,7 +123,7 @@ def kept_head(home: Path) -> Head | None:
         return Head(int(content["entries"]), str(content["hash"]))
     except FileNotFoundError:
         return None
-    except (OSError, KeyError, TypeError) as error:
+    except (OSError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(str(error)) from error
 
 

@@ -50,6 +50,8 @@ class StoreHome:
         """Zeros that are given up on a full disk: SQLite needs room to delete."""
         self.loss = self.home / "lost-log.txt"
         """When it was seen that the database had lost its log; there until the user says that all is well."""
+        self.exchange = self.home / "restore-under-way.txt"
+        """Where the files lie that a restore is moving aside; there as long as it exchanges them."""
 
     def must_be_allowed(self, right: Right) -> None:
         """Raises NotAllowed where the actor's role has not that right."""
@@ -58,6 +60,12 @@ class StoreHome:
 
     @contextmanager
     def _opened(self, *, to_write: bool = True) -> Iterator[Database]:
+        if os.path.lexists(self.exchange):
+            raise StoreError(
+                f"A restore in {self.home} was interrupted while it exchanged the files. Nothing is lost: what was "
+                f"there before is in {self.exchange.read_text('utf-8').strip()}. Say “skinlens restore --replace” with "
+                f"the backup again; or move the contents of that folder back and delete {self.exchange.name}."
+            )
         if database.is_empty(self.database) and (found := self.files.present()):
             count = f"{len(found)} photos and maps" if len(found) > 1 else "1 photo or map"
             raise FilesWithoutCases(

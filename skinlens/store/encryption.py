@@ -17,14 +17,14 @@ Key = TypeVar("Key")
 
 @runtime_checkable
 class Readable(Protocol):
-    """What can be read from."""
+    """Source of bytes."""
 
     def read(self, size: int = -1, /) -> bytes: ...
 
 
 @runtime_checkable
 class Writable(Protocol):
-    """What can be written to."""
+    """Sink of bytes."""
 
     def write(self, data: bytes, /) -> int: ...
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 from skinlens.clock import local_day
@@ -183,12 +184,17 @@ def _exchange(home: Path, staged: Path) -> Path | None:
         *(store.files.root, store.files.quarantine, store.reserve, store.loss, home / chain.HEAD_FILE),
     ]
     there = [one for one in own if os.path.lexists(one)]
-    aside = home / f"{ASIDE}{datetime.now().astimezone():%Y-%m-%d-%H%M%S}"
+    begun = f"{ASIDE}{datetime.now().astimezone():%Y-%m-%d-%H%M%S}"
+    aside = next(
+        one for number in count(1) if not (one := home / (f"{begun}-{number}" if number > 1 else begun)).exists()
+    )
     moves = [(one, aside / one.name) for one in there]
     moves += [(staged / name, home / name) for name in (store.files.root.name, chain.HEAD_FILE, store.database.name)]
     done: list[tuple[Path, Path]] = []
     if there:
         aside.mkdir(mode=0o700)
+        store.exchange.touch(mode=0o600)
+        store.exchange.write_text(f"{aside}\n", encoding="utf-8")
     try:
         for before, after in moves:
             if os.path.lexists(before):
@@ -199,5 +205,7 @@ def _exchange(home: Path, staged: Path) -> Path | None:
             after.rename(before)
         if there:
             aside.rmdir()
+            store.exchange.unlink()
         raise
+    store.exchange.unlink(missing_ok=True)
     return aside if there else None

@@ -23,6 +23,9 @@ NEEDED: Mapping[str, Right] = {
     **dict.fromkeys(("annotate", "record_criteria", "record_history", "record_plan", "set_recall"), "file"),
     **dict.fromkeys(("close_recall", "record_histology", "record_scale"), "file"),
     "export_patient": "export",
+    # Whoever opens or takes something away has that noted in their name, whatever their role.
+    **dict.fromkeys(("note_view", "note_export"), "read"),
+    **dict.fromkeys(("audit_entries", "audit_page", "audit_choices", "note_log_export", "accept_audit"), "settings"),
     **dict.fromkeys(("move_case", "edit_patient", "edit_lesion"), "move"),
     **dict.fromkeys(("delete_visit", "delete_patient"), "erase"),
     **dict.fromkeys(("keep_setting", "keep_settings"), "settings"),
@@ -31,12 +34,20 @@ NEEDED: Mapping[str, Right] = {
 """Every method that writes, or hands out more than a page shows. All others read."""
 READING: frozenset[str] = frozenset(
     {
-        *("body_sites", "case", "cases_with_photo", "checks", "damage", "disclaimer_acknowledged_at", "erasures"),
+        *("body_sites", "case", "audit_head", "cases_with_photo", "damage", "disclaimer_acknowledged_at", "erasures"),
         *("exists", "last_backup", "lesions", "load", "log_problem", "lost_files", "must_be_allowed", "outcomes"),
         *("outlines", "patient", "patient_page", "patients", "photo", "revisions", "search", "setting", "settings"),
-        *("signers_used", "similar_cases", "thumbnails", "unfinished_erasure", "unfinished_filings"),
+        *(
+            "signers_used",
+            "similar_cases",
+            "verify_audit",
+            "visit_numbers",
+            "thumbnails",
+            "unfinished_erasure",
+            "unfinished_filings",
+        ),
         *("unknown_files", "visit_before", "visits_of_lesion", "visits_of_patient", "visits_without_features"),
-        "work_times",
+        *("verify_audit", "work_times"),
     }
 )
 """Methods that every role may call. A method that is in neither list fails a test."""
@@ -45,7 +56,7 @@ _INSIDE: ContextVar[frozenset[int]] = ContextVar("inside", default=frozenset())
 
 
 def of_change(stored: Status, wanted: Status = "draft") -> Right:
-    """What a change of a visit needs: of a draft that stays one, one that is to be signed, and one that was signed."""
+    """Right that a change of a visit needs: of a draft that stays one, one to be signed, and one that was signed."""
     if stored != "draft":
         return "amend"
     return "file" if wanted == "draft" else "sign"

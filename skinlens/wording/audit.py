@@ -110,7 +110,7 @@ def done(subject: str, action: str) -> str:
 
 
 def object_words(kind: str, number: int | None) -> str:
-    """What an entry of the log is about: "case 7"; empty where that follows from what was done."""
+    """Object of an entry of the log: "case 7"; empty where that follows from what was done."""
     if number is None or kind not in {"patient", "lesion", "visit"}:
         return ""
     return f"{kind.replace('visit', 'case')} {number}"

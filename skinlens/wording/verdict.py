@@ -50,11 +50,25 @@ def reached(threshold: Threshold) -> str:
 
 
 def verdict_line(prediction: Prediction, *, figures: bool = True) -> str:
-    """The first line of a result: on which side of its cut-off melanoma lies, with both figures or in words alone."""
+    """The first line of a result: on which side of its cut-off melanoma lies, with both figures or in words alone; and
+    what else is suspected.
+    """
+    above, top = prediction.above_melanoma_threshold, prediction.top
+    other = other_finding(top.code, above=above)
     if not figures:
-        return f"{side_of_cutoff(above=prediction.above_melanoma_threshold)}."
+        return f"{side_of_cutoff(above=above)}." + (f" {other}." if other else "")
     prob, value = _told_apart(prediction.melanoma_prob, prediction.melanoma_threshold.value)
-    return f"{side_of_cutoff(above=prediction.above_melanoma_threshold)} ({prob}; cut-off {value})."
+    words = f"{side_of_cutoff(above=above)} ({prob}; cut-off {value})."
+    return f"{words} {other} ({percent(prediction.prob(top.code))})." if other else words
+
+
+def other_finding(code: str, *, above: bool) -> str:
+    """The most probable class, a code, where it is malignant or a precursor and melanoma is not flagged; else empty.
+
+    To be below the cut-off of melanoma would read as an all-clear for a carcinoma.
+    """
+    label = BY_CODE[code]
+    return "" if above or label.risk == "benign" else f"Most probable: {label.name}, {label.risk}"
 
 
 def side_of_cutoff(*, above: bool) -> str:

@@ -153,3 +153,19 @@ def test_devices_are_listed_and_signed_out(agreed: AppTest, skinlens_home: Path,
 )
 def test_a_browser_is_named_in_words(header: str, words: str) -> None:
     assert devices.described(header) == words
+
+
+def test_an_app_in_which_people_sign_in_stays_one_when_the_last_account_goes(
+    skinlens_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was open to every account of the computer then, and after the file of the accounts was lost."""
+    monkeypatch.delenv(access.TOKEN, raising=False)
+    access.forget()
+    assert access.mode() == "open"
+    Accounts(skinlens_home).add("uadmin", "admin", PASSWORD)
+    access.forget()
+    assert access.mode() == "login"
+    for path in skinlens_home.glob("accounts.db*"):
+        path.unlink()
+    access.forget()
+    assert access.mode() == "login"

@@ -72,7 +72,7 @@ def test_a_row_for_each_photo_of_a_folder(
     assert main(["batch", str(photos), "--out", str(out), "--features", "--weights", str(release)]) == 1
     said = capsys.readouterr().out
     assert "20 photos read, 1 photo not" in said
-    assert "as not named as photos: 1 file." in said
+    assert "as not named as photos or named twice: 1 file." in said
     assert DISCLAIMER in said
     table = pq.read_table(out)
     assert table.schema.metadata[b"disclaimer"].decode() == DISCLAIMER
@@ -132,6 +132,7 @@ def test_a_list_and_a_zip(release: Path, photos: Path, tmp_path: Path) -> None:
         packed.write(photos / "p00.jpg", "inner/p00.jpg")
         packed.write(photos / "deep" / "er" / "p01.jpg", "p01.jpg")
         packed.writestr("__MACOSX/._p00.jpg", b"\0\5\x16\7")
+        packed.write(photos / "p00.jpg", "../../up.jpg")  # read like any other: nothing is unpacked to the disk
         packed.writestr("huge.jpg", bytes(26 * 1024 * 1024), compress_type=zipfile.ZIP_DEFLATED)
     found = {}
     for source in (photos / "list.txt", archive):
@@ -142,7 +143,7 @@ def test_a_list_and_a_zip(release: Path, photos: Path, tmp_path: Path) -> None:
     assert [row["id"] for row in found[".txt"]] == names  # in their order, each once
     assert "No such file" in found[".txt"][2]["error"]
     by_id = {row["id"]: row for row in found[".zip"]}
-    assert set(by_id) == {"inner/p00.jpg", "p01.jpg", "huge.jpg"}
+    assert set(by_id) == {"inner/p00.jpg", "p01.jpg", "huge.jpg", "../../up.jpg"}
     assert "too large" in by_id["huge.jpg"]["error"]
     assert by_id["inner/p00.jpg"]["photo_sha256"] == found[".txt"][1]["photo_sha256"]
 

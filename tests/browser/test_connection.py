@@ -25,7 +25,7 @@ from tests.browser.test_journey import begin, browser  # noqa: F401  (browser is
 def serving(home: Path, port: int) -> Iterator[None]:
     """The app at this very port, for as long as asked."""
     environment = {**os.environ, "SKINLENS_HOME": str(home), "SKINLENS_WEIGHTS": str(BUNDLED)}
-    command = [sys.executable, "-m", "skinlens", "serve", "--port", str(port)]
+    command = [sys.executable, "-m", "skinlens", "serve", "--no-token", "--port", str(port)]
     with (home / "log").open("ab") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:

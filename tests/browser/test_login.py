@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from skinlens import pipeline
 from skinlens.accounts import Accounts
-from skinlens.inference.release import SHIPPED
+from skinlens.inference.release import BUNDLED
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from tests.browser.signing_in import (
     PASSWORDS,
@@ -44,7 +44,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("network") / "home"
     store = CaseStore(home)
     store.acknowledge_disclaimer()
-    analysis = pipeline.example(pipeline.load_classifier(SHIPPED))
+    analysis = pipeline.example(pipeline.load_classifier(BUNDLED))
     store.save_case(analysis, NewVisit(NewPatient(PATIENT, 1961, "female"), NewLesion("back"), "2024-05-06"))
     accounts = Accounts(home)
     for name, password in PASSWORDS.items():
@@ -54,7 +54,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(home: Path) -> Iterator[str]:
-    with served(home, SHIPPED, told={"SKINLENS_TOKEN": "not asked for where there are accounts"}) as address:
+    with served(home, BUNDLED, told={"SKINLENS_TOKEN": "not asked for where there are accounts"}) as address:
         yield address
 
 

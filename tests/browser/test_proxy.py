@@ -18,7 +18,7 @@ from playwright.sync_api import Page, expect
 
 from skinlens.accounts import Accounts
 from skinlens.imaging.synthetic import draw_synthetic_lesion
-from skinlens.inference.release import SHIPPED
+from skinlens.inference.release import BUNDLED
 from skinlens.serve import free_port
 from skinlens.store import CaseStore
 from tests.browser.serving import LIMIT_S, ROOT, serving
@@ -85,7 +85,7 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
     main.write_text(MAIN.format(folder=folder, user="user root;" if os.geteuid() == 0 else ""), encoding="utf-8")
     address = f"https://{NAME}:{tls}/skinlens"
     arguments = ["-m", "skinlens", "app", "--port", str(port), "--behind-proxy", address]
-    with serving(arguments, port, home, SHIPPED), (folder / "log").open("wb") as log:
+    with serving(arguments, port, home, BUNDLED), (folder / "log").open("wb") as log:
         proxy = subprocess.Popen([nginx, "-p", str(folder), "-c", str(main)], stdout=log, stderr=subprocess.STDOUT)
         try:
             wait_until_it_listens(tls, proxy)

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from skinlens import pipeline
 from skinlens.accounts import Accounts
-from skinlens.inference.release import SHIPPED
+from skinlens.inference.release import BUNDLED
 from skinlens.serve import free_port
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from tests.browser.serving import LIMIT_S, printed, serving
@@ -25,7 +25,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("session") / "home"
     store = CaseStore(home)
     store.acknowledge_disclaimer()
-    analysis = pipeline.example(pipeline.load_classifier(SHIPPED))
+    analysis = pipeline.example(pipeline.load_classifier(BUNDLED))
     store.save_case(analysis, NewVisit(NewPatient("P-0147", 1961, "female"), NewLesion("back"), "2024-05-06"))
     return home
 
@@ -35,7 +35,7 @@ def address(home: Path) -> Iterator[str]:
     """Of an app with accounts, at which a minute without use is enough."""
     for name, password in PASSWORDS.items():
         Accounts(home).add(name, ROLES[name], password)  # type: ignore[arg-type]
-    with served(home, SHIPPED, told={"SKINLENS_IDLE_MINUTES": "1"}) as address:
+    with served(home, BUNDLED, told={"SKINLENS_IDLE_MINUTES": "1"}) as address:
         yield address
 
 
@@ -51,7 +51,7 @@ def test_the_token_of_the_printed_address_is_exchanged_for_a_cookie(
 ) -> None:
     home = tmp_path / "own"
     port = free_port("127.0.0.1", int(os.environ.get("SKINLENS_TEST_PORT", "8601")) + 1)
-    with serving(["-m", "skinlens", "app", "--port", str(port)], port, home, SHIPPED) as bare:
+    with serving(["-m", "skinlens", "app", "--port", str(port)], port, home, BUNDLED) as bare:
         opened = printed(home / "log")
         assert opened.startswith(f"{bare}/?token=")
         assert ask(bare, "/", headers={"Accept": "text/html"}).status == 401

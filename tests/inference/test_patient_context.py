@@ -32,7 +32,7 @@ NOTHING = PatientContext()
         ("upper extremity", "arm"),
         ("SCALP", "head"),
         ("palm or sole", "hand or foot"),
-        ("knee", None),
+        ("moon", None),
         ("hand and leg", None),
     ],
 )
@@ -48,8 +48,8 @@ def test_what_is_given_is_checked_and_what_is_unknown_says_nothing() -> None:
     for age_years in (-1, 121, float("nan")):
         with pytest.raises(ParameterError, match="Expected an age from 0 to 120 years"):
             context_of(age_years)
-    with pytest.raises(ParameterError, match=r"Nothing is known of the body site 'knee'\. Choose one of: head, trunk"):
-        context_of(site="knee")
+    with pytest.raises(ParameterError, match=r"Nothing is known of the body site 'moon'\. Choose one of: head, trunk"):
+        context_of(site="moon")
 
 
 def test_what_is_not_known_is_zero_in_all_of_its_columns() -> None:

@@ -3,7 +3,7 @@
 After each kill: the store opens and is sound, every acknowledged save is whole, every acknowledged erasure holds, no
 file of a case is lost, and the audit chain verifies.
 
-    PYTHONPATH=. .venv/bin/python tests/soak/kill.py --kills 1000 --json benchmarks/results/soak_kill.json
+    PYTHONPATH=. .venv/bin/python tests/soak/kill.py --kills 1000
 """
 
 import argparse
@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.machine import machine
 from skinlens.errors import CaseNotFound
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit, chain
 from tests.store import samples
@@ -160,7 +159,6 @@ def soak(kills: int, seed: int, folder: Path) -> dict[str, Any]:
             figures["failures"] += 1
             print(f"seed {seed + turn}, killed after {after:.4f} s: {' '.join(wrong)}", file=sys.stderr)
     return {
-        "machine": machine(),
         **figures,
         "first_seed": seed,
         "longest_s": LONGEST_S,
@@ -172,15 +170,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=None, help="Of the first kill; drawn and printed by default.")
-    parser.add_argument("--json", type=Path, default=None, help="Write the figures.")
     given = parser.parse_args()
     seed = random.SystemRandom().randrange(10**6) if given.seed is None else given.seed
     print(f"seeds {seed} to {seed + given.kills - 1}")
     with tempfile.TemporaryDirectory() as folder:
         figures = soak(given.kills, seed, Path(folder))
     print(json.dumps(figures, indent=2))
-    if given.json:
-        given.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     return 1 if figures["failures"] else 0
 
 

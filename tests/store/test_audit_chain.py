@@ -182,6 +182,8 @@ def written(store, save) -> CaseStore:
         ("DELETE FROM visit WHERE id = 2", "Case 2 is gone, and no entry of the audit log says that it was erased."),
         ("INSERT INTO revision (visit_id, at, action, changes, model_version, skinlens_version) "
          "VALUES (2, '2024-01-01', 'signed', '{}', '', '')", "A change of case 2 stands in the database and in no"),
+        ("INSERT INTO revision (id, visit_id, at, action, changes, model_version, skinlens_version) "
+         "VALUES (0, 2, '2024-01-01', 'signed', '{}', '', '')", "A change of case 2 stands in the database and in no"),
     ],
 )  # fmt: skip
 def test_what_was_done_to_the_log_is_found_and_where(written, statement, sentence):

@@ -111,6 +111,39 @@ def test_a_move_that_fails_in_the_middle_is_taken_back(made, tmp_path, monkeypat
     assert not (other.home / "files").exists()
 
 
+class Killed(BaseException):
+    """In the place of SIGKILL: nothing that handles errors sees it."""
+
+
+@pytest.mark.parametrize("after", [1, 2, 3, 4])
+def test_a_restore_that_is_killed_between_two_files_is_said_until_it_is_done_again(made, tmp_path, monkeypatch, after):
+    """An empty case file in the place of the old one would look sound, and the next case would go into it."""
+    other = CaseStore(tmp_path / "other")
+    other.add_patient("P-9")
+    rename, moved = Path.rename, []
+
+    def dies(self, target):
+        if self.parent in {other.home, *other.home.glob(".restore-*")}:
+            if len(moved) == after:
+                raise Killed
+            moved.append(self)
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", dies)
+    with pytest.raises(Killed):
+        restore(made, other.home, replace=True)
+    monkeypatch.undo()
+    (aside,) = other.home.glob("before-restore-*")
+    for use in (lambda: CaseStore(other.home).patients(), lambda: CaseStore(other.home).add_patient("P-10")):
+        with refused(
+            f"was interrupted while it exchanged the files. Nothing is lost: what was there before is in {aside}"
+        ):
+            use()
+    restore(made, other.home, replace=True)
+    assert "P-9" not in [one.pseudonym for one in CaseStore(other.home).patients()]
+    assert not CaseStore(other.home).exchange.exists()
+
+
 def foreign(tmp_path, made):
     """Name → (a file, a part of the sentence)."""
     cut = tmp_path / "cut.zip"

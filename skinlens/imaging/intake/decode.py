@@ -22,7 +22,7 @@ from skinlens.imaging.intake.color import Conversion
 from skinlens.imaging.intake.color_spaces import ColorSpace, HdrToSrgb, of_code_points
 from skinlens.imaging.intake.container import Format, ParsedImage
 from skinlens.imaging.intake.containers import parse_container
-from skinlens.imaging.intake.dicom import jpeg_of, raster_of, read_dicom
+from skinlens.imaging.intake.dicom import OTHER_SIZE, jpeg_of, raster_of, read_dicom
 from skinlens.imaging.intake.directory import first_offset, read_directory
 from skinlens.imaging.intake.jpeg_pixels import END, check_whole, decode_whole
 from skinlens.imaging.intake.layout import layout_of
@@ -229,7 +229,7 @@ def _dicom(container: ParsedImage, on_size: _Sized) -> _Opened:
         raster, own_profile, _ = _jpeg(inner, on_size)
         size, whole = (raster.width_px, raster.height_px), (picture.width_px, picture.height_px)
         if size not in (whole, tuple(-(-side // 2) for side in whole)):
-            raise damaged("DICOM", "its picture has another size than it says")
+            raise damaged("DICOM", OTHER_SIZE)
         profile = profile or own_profile
         if picture.is_negative:
             raster = inverted(raster)

@@ -47,6 +47,8 @@ _MODES = {"RGB": "RGB", "YBR_FULL": "YCbCr", "YBR_FULL_422": "YCbCr", "YBR_RCT":
 _MOST_MM = 10_000
 _BURNED_IN = "The file says that writing is burned into the photo: check that it names nobody."
 
+OTHER_SIZE = "its picture has another size than it says"
+
 
 @dataclass(frozen=True, eq=False)
 class DicomPicture:
@@ -168,7 +170,7 @@ def raster_of(picture: DicomPicture) -> Raster:
     """The frame of a file that is not coded as JPEG."""
     samples = _DECODERS[picture.coding](picture)
     if samples.shape != (picture.height_px, picture.width_px, picture.channels):
-        raise damaged("DICOM", "its picture has another size than it says")
+        raise damaged("DICOM", OTHER_SIZE)
     if picture.palette is not None:
         table, first = picture.palette, picture.first_color
         index = np.clip(samples[..., 0].astype(np.int32) - first, 0, len(table) - 1).astype(np.uint16)
@@ -312,7 +314,7 @@ def _jpeg_2000(picture: DicomPicture) -> Array:
 
     with Jpeg2KImageFile(io.BytesIO(picture.frame)) as image:
         if image.size != (picture.width_px, picture.height_px):
-            raise damaged("DICOM", "its picture has another size than it says")
+            raise damaged("DICOM", OTHER_SIZE)
         image.load()
         samples = np.asarray(image)
     return _used(samples[..., None] if samples.ndim == 2 else samples, picture)

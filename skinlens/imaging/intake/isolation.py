@@ -35,7 +35,7 @@ _COMMAND = "import sys; sys.path.insert(0, sys.argv[1]); from skinlens.imaging.i
 
 
 class Decoded(NamedTuple):
-    """What a process said of a file."""
+    """Answer of the worker process on a file."""
 
     canvas: Canvas
     source_format: str

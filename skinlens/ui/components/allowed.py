@@ -1,4 +1,4 @@
-"""What the role of who is signed in does not allow: its button is there, disabled, and its help says why."""
+"""Buttons for what the role of who is signed in does not allow: disabled, and their help says why."""
 
 from typing import TypedDict
 

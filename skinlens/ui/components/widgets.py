@@ -21,7 +21,7 @@ from skinlens.ui.state import cache
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.wording.naming import diagnosis_name, impression_name, name
 from skinlens.wording.quality import NOT_CHECKED, check_words, not_met
-from skinlens.wording.verdict import cutoff_promise, verdict_line
+from skinlens.wording.verdict import cutoff_promise, other_finding, verdict_line
 
 TOP = 3
 """Classes that are shown at once; the others are folded."""
@@ -107,7 +107,8 @@ def _share(prob: float, *, reliable: bool) -> str:
 
 
 def melanoma_statement(prediction: Prediction, *, figures: bool = True) -> None:
-    side = "at" if prediction.above_melanoma_threshold else "under"
+    above = prediction.above_melanoma_threshold
+    side = "at" if above else "other" if other_finding(prediction.top.code, above=above) else "under"
     st.html(
         f'<div class="sl-statement {side}" role="status"><b>{escape(verdict_line(prediction, figures=figures))}</b>'
         f"<br><small>{escape(cutoff_promise(prediction.melanoma_threshold))}</small></div>"

@@ -21,7 +21,7 @@ from skinlens.ui.state.next_photo import NextPhoto
 from skinlens.wording.maps import latest_photo
 from skinlens.wording.naming import site
 from skinlens.wording.quality import UNRELIABLE_BRIEFLY
-from skinlens.wording.verdict import side_of_cutoff
+from skinlens.wording.verdict import other_finding, side_of_cutoff
 
 PAGE_SIZE = 15
 """Lesions that are listed at once: a longer list is turned in pages, and follows the lesion that is chosen."""
@@ -66,8 +66,10 @@ class Shown:
         said = UNRELIABLE_BRIEFLY
         if self.latest.quality.reliable:
             prediction = self.latest.prediction
-            side = side_of_cutoff(above=prediction.above_melanoma_threshold)
-            said = f"{side} ({percent(prediction.melanoma_prob)})"
+            above = prediction.above_melanoma_threshold
+            said = f"{side_of_cutoff(above=above)} ({percent(prediction.melanoma_prob)})"
+            if other := other_finding(prediction.top.code, above=above):
+                said = f"{other}. {said}"
         return f"{said}; not signed" if self.unsigned else said
 
     @property

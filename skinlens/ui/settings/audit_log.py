@@ -10,7 +10,7 @@ from skinlens.errors import SkinLensError
 from skinlens.labels import DISCLAIMER
 from skinlens.store import CaseStore
 from skinlens.store.audit_log import AuditEntry, AuditPage, AuditQuery
-from skinlens.ui.components import widgets
+from skinlens.ui.components import allowed, widgets
 from skinlens.ui.components.text import plain
 from skinlens.wording import audit
 
@@ -25,6 +25,8 @@ def section(store: CaseStore) -> None:
     """Drawn by itself: a filter does not draw the other sections anew."""
     st.header("Audit log")
     st.caption("Who did what and when, each entry bound to the one before. It holds nothing of what was entered.")
+    if not allowed.or_why("settings"):
+        return
     try:
         query = _filters(store)
         found = store.audit_page(query)

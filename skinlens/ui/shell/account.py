@@ -1,4 +1,4 @@
-"""Who is signed in, on every page, with the way out."""
+"""Name of who is signed in, on every page, with the way out."""
 
 import streamlit as st
 

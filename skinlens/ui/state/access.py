@@ -1,4 +1,4 @@
-"""Who is here: how the app is reached, whether people sign in, and the session of the browser that a page is run for.
+"""Access to the app: how it is reached, whether people sign in, and the session of the browser that a page is run for.
 
 The guard finds the session by the browser's cookie and writes its number into the request, from which it took out
 whatever the browser itself had written there. A page reads that number and asks the accounts: so what a role may is
@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, Literal, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
@@ -27,7 +28,7 @@ from skinlens.store import default_home
 HEADERS = "x-skinlens-"
 """How every header begins that the guard alone may write."""
 SESSION = f"{HEADERS}session"
-KEPT_S = 1.0
+CACHED_S = 1.0
 """What the accounts said counts for so long."""
 _MOST_KEPT = 1000
 SIGNED_OUT = "You are signed out. Sign in again to go on."
@@ -50,7 +51,7 @@ class Who:
         return roles.may(self.role, right)
 
     def refusal(self, right: Right) -> str:
-        """Why not, for the help of what is disabled; empty where they may."""
+        """Reason why not, for the help of what is disabled; empty where they may."""
         return "" if self.may(right) else roles.refusal(self.role, right)
 
 
@@ -64,7 +65,7 @@ class _Kept(Generic[Found]):
     def get(self, key: object, ask: Callable[[], Found]) -> Found:
         now = time.monotonic()
         with self._lock:
-            if key in self._found and now - self._found[key][0] < KEPT_S:
+            if key in self._found and now - self._found[key][0] < CACHED_S:
                 return self._found[key][1]
         found = ask()
         with self._lock:
@@ -80,6 +81,8 @@ class _Kept(Generic[Found]):
 
 _SESSIONS: _Kept[Session | None] = _Kept()
 _ANY: _Kept[bool] = _Kept()
+_SIGN_IN: set[Path] = set()
+"""Case folders for which people had to sign in once in this process."""
 
 
 def base() -> str:
@@ -100,14 +103,20 @@ def tls() -> bool:
 
 
 def token() -> str:
-    """What the printed address holds; empty: nothing is asked for."""
+    """Token of the printed address; empty: nothing is asked for."""
     return os.environ.get(TOKEN, "").strip()
 
 
 def mode() -> Mode:
-    """Whether people sign in: where others than this computer reach the app, and wherever there are accounts."""
+    """Whether people sign in: where others than this computer reach the app, and wherever there are accounts.
+
+    An app in which people have to sign in stays one until it is started again: to remove the last account, or to lose
+    the file of the accounts, opens it to nobody.
+    """
+    home = default_home()
     reached = public() is not None or str(config.get_option("server.address") or "") not in LOOPBACK
-    if reached or _ANY.get(default_home(), accounts().there_are_any):
+    if home in _SIGN_IN or reached or _ANY.get(home, accounts().there_are_any):
+        _SIGN_IN.add(home)
         return "login"
     return "token" if token() else "open"
 
@@ -139,7 +148,7 @@ def forget() -> None:
 
 
 def here() -> Who:
-    """Who the page that is being run is for. Raises NotAllowed where they have signed out meanwhile."""
+    """Person for whom the page is being run. Raises NotAllowed where they have signed out meanwhile."""
     if mode() != "login":
         return Who()
     number = _number()

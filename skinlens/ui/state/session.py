@@ -116,7 +116,7 @@ def to_top() -> None:
 
 
 def tops() -> int:
-    """How often that was asked for in this session."""
+    """Number of times that this was asked for in this session."""
     return int(st.session_state.get(_TOP, 0))
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from skinlens.clock import today
 from skinlens.formatting import counted, percent
+from skinlens.labels import BY_CODE
 from skinlens.store import CaseQuery, CaseRow, CaseStore
 from skinlens.ui.components import widgets
 from skinlens.ui.components.text import plain, recall_words
@@ -160,7 +161,8 @@ def verdict(row: CaseRow, *, figures: bool = True) -> tuple[str, ...]:
         return (f"{UNRELIABLE_BRIEFLY}: unlike the training photos",)
     return (
         side_of_cutoff(above=row.above_cutoff) + (f" ({percent(row.melanoma_prob)})" if figures else ""),
-        f"{name(row.top_label)} {percent(row.top_prob)}",
+        f"{name(row.top_label)} {percent(row.top_prob)}"
+        + (f", {BY_CODE[row.top_label].risk}" if BY_CODE[row.top_label].risk != "benign" else ""),
     )
 
 
