@@ -302,6 +302,7 @@ class Watched:
                 await self._waiting
 
     async def _end(self) -> Message:
+        access.forget()  # its page asks at once, by its cookie, whether that is so
         if not self._cut:
             await self._send({"type": "websocket.close", "code": ENDED, "reason": "signed out"})
         self._cut = True
