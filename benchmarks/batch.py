@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.machine import ROOT, machine
-from skinlens.batch.readers import cores
+from skinlens.background import cores
 from skinlens.imaging import quality
 from skinlens.imaging.intake import read_photo
 from skinlens.imaging.preprocess import model_view, normalize

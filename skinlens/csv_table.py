@@ -7,7 +7,7 @@ also when it stands in quotes. What people type (a patient ID, a note, a name) c
 import csv
 import io
 from collections.abc import Callable, Iterable
-from typing import TextIO
+from typing import Literal
 
 _STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """The last four are the full-width forms, which some spreadsheets take for the same signs."""
@@ -18,9 +18,11 @@ def neutralized(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_STARTS) else cell
 
 
-def row_writer(file: TextIO) -> Callable[[Iterable[object]], None]:
+def row_writer(
+    file: io.TextIOBase, quoting: Literal[0, 1, 2, 3] = csv.QUOTE_MINIMAL
+) -> Callable[[Iterable[object]], None]:
     """Function that writes a row to an open text file, for tables that are too long to be held; None is empty."""
-    plain = csv.writer(file)
+    plain = csv.writer(file, quoting=quoting)
 
     def write(row: Iterable[object]) -> None:
         plain.writerow(["" if cell is None else neutralized(cell) for cell in row])
@@ -32,7 +34,7 @@ def csv_table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> bytes:
     """A table in UTF-8 with a byte order mark, by which spreadsheets know it; lines end with CR LF, None is empty."""
     text = io.StringIO(newline="")
     # All texts in quotes: where a spreadsheet separates by semicolons, one in a cell begins no new cell.
-    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC)
+    write = row_writer(text, quoting=csv.QUOTE_NONNUMERIC)
     for row in (header, *rows):
-        writer.writerow(["" if cell is None else neutralized(cell) for cell in row])
+        write(row)
     return text.getvalue().encode("utf-8-sig")

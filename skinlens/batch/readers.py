@@ -1,15 +1,13 @@
 """Reader processes of a batch: one for each core, fed by as many threads, replaced where one ends at a file."""
 
 import contextlib
-import os
 import pickle
 import queue
-import subprocess
-import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
 from skinlens import paths
+from skinlens.background import start_worker
 from skinlens.batch.reader import Job, Outcome, sentence
 from skinlens.batch.sources import Entry
 from skinlens.errors import SkinLensError
@@ -20,11 +18,6 @@ _ENDED = (
     "The picture could not be read: the program that reads photos ended at this file. Open it in an image program, "
     "save it as a new JPEG or PNG, and read that."
 )
-
-
-def cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Readers:
@@ -75,13 +68,7 @@ class _Process:
     """One process. It serves one thread at a time."""
 
     def __init__(self) -> None:
-        self._popen = subprocess.Popen(
-            [sys.executable, "-P", "-c", _COMMAND, str(paths.IMPORT_ROOT)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-            start_new_session=True,  # Ctrl+C is for the command, which then ends it
-        )
+        self._popen = start_worker(_COMMAND, paths.IMPORT_ROOT)
 
     def ask(self, job: Job, spec: InputSpec) -> Outcome:
         assert self._popen.stdin is not None

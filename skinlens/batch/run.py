@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from skinlens import __version__
+from skinlens.background import cores
 from skinlens.batch import journal, table
 from skinlens.batch.journal import Journal
 from skinlens.batch.reader import Outcome, ReadPhoto
-from skinlens.batch.readers import Readers, cores
+from skinlens.batch.readers import Readers
 from skinlens.batch.result_row import Result, Row, failed, filled
 from skinlens.batch.sources import Entry, Source
 from skinlens.errors import BatchError
@@ -48,9 +49,9 @@ class Summary:
     @property
     def words(self) -> str:
         """In one or two sentences."""
-        said = f"{_photos(self.photos - self.failed)} read"
+        said = f"{counted(self.photos - self.failed, 'photo')} read"
         if self.failed:
-            said += f", {_photos(self.failed)} not: the column error says why"
+            said += f", {counted(self.failed, 'photo')} not: the column error says why"
         if self.resumed:
             said += f"; {self.resumed:,} of the rows were there from before"
         new = self.photos - self.resumed
@@ -184,7 +185,3 @@ class _Shards:
         self._kept.add(self._results)
         self._results = []
         self._since = time.monotonic()
-
-
-def _photos(count: int) -> str:
-    return "1 photo" if count == 1 else f"{count:,} photos"

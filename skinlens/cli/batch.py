@@ -38,7 +38,7 @@ def batch(
     """
     from tqdm import tqdm
 
-    from skinlens.batch.readers import cores
+    from skinlens.background import cores
     from skinlens.batch.run import Batch
     from skinlens.batch.sources import source_of
     from skinlens.inference.classifier import load_classifier

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from skinlens.cli import options
+from skinlens.formatting import counted
 from skinlens.labels import DISCLAIMER
 
 
@@ -67,5 +68,5 @@ def isic_export(directory: Path, *, with_photos: bool) -> int:
             rows([row[name] for name in isic.FIELDS])
             done += 1
     said = f", {lost} left out" if lost else ""
-    print(f"{directory / 'metadata.csv'}\n{done} {'case' if done == 1 else 'cases'} written{said}.\n{DISCLAIMER}")
+    print(f"{directory / 'metadata.csv'}\n{counted(done, 'case')} written{said}.\n{DISCLAIMER}")
     return 1 if lost else 0

@@ -17,10 +17,10 @@ import pytest
 from PIL import Image
 
 from skinlens import pipeline
+from skinlens.background import cores
 from skinlens.batch import journal
 from skinlens.batch import run as batch_run
 from skinlens.batch.journal import journal_path
-from skinlens.batch.readers import cores
 from skinlens.batch.result_row import COLUMNS
 from skinlens.batch.run import Batch
 from skinlens.batch.sources import Entry, Source

@@ -17,6 +17,7 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from skinlens import paths
+from skinlens.background import start_worker
 from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake.canvas import Canvas
 from skinlens.imaging.intake.sniffing import TOO_MUCH_TIME, check_size
@@ -51,14 +52,7 @@ class _Process:
     """One process. It serves one caller at a time."""
 
     def __init__(self) -> None:
-        self._popen = subprocess.Popen(
-            [sys.executable, "-P", "-c", _COMMAND, str(paths.IMPORT_ROOT)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"},
-            start_new_session=True,  # Ctrl+C is for the app, which then ends it
-        )
+        self._popen = start_worker(_COMMAND, paths.IMPORT_ROOT, bufsize=0, MALLOC_ARENA_MAX="2")
         assert self._popen.stdin is not None
         assert self._popen.stdout is not None
         self._requests: IO[bytes] = self._popen.stdin

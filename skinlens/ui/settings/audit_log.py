@@ -7,6 +7,7 @@ import streamlit as st
 from skinlens.clock import local_second
 from skinlens.csv_table import csv_table
 from skinlens.errors import SkinLensError
+from skinlens.formatting import counted
 from skinlens.labels import DISCLAIMER
 from skinlens.store import CaseStore
 from skinlens.store.audit_log import AuditEntry, AuditPage, AuditQuery
@@ -66,8 +67,7 @@ def _entries(found: AuditPage) -> None:
     if not found.total:
         st.markdown("No entry matches. Take a filter out.")
         return
-    count = "1 entry" if found.total == 1 else f"{found.total:,} entries"
-    st.markdown(f"**{count}**, the newest first")
+    st.markdown(f"**{counted(found.total, 'entry', 'entries')}**, the newest first")
     widgets.wide_table("Audit log", ("No.", "Time", "Who", "What", "Object", "Model"), map(_cells, found.entries))
     if found.pages > 1:
         widgets.pages(_PAGE, found.pages, found.page)

@@ -146,7 +146,7 @@ def _reminder(store: CaseStore) -> None:
 
 
 def _days(number: int) -> str:
-    return "1 day" if number == 1 else f"{number} days"
+    return counted(number, "day")
 
 
 def _contents(made: Backup) -> str:

@@ -6,7 +6,6 @@ of the line after each piece of work. So one that asks for many maps waits for i
 """
 
 import logging
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from skinlens.background import give_way
+from skinlens.background import cores, give_way
 from skinlens.errors import Cancelled, SkinLensError
 from skinlens.records import Progress
 
@@ -22,12 +21,7 @@ SHORT = frozenset({"grad_cam", "score_cam"})
 """What takes well under a second. All else may take minutes."""
 
 
-def _cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-LONG_PLACES = max(1, _cores() - 1)
+LONG_PLACES = max(1, cores() - 1)
 SHORT_PLACES = 2
 
 _LOG = logging.getLogger(__name__)

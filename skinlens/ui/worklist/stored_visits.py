@@ -159,10 +159,10 @@ def verdict(row: CaseRow, *, figures: bool = True) -> tuple[str, ...]:
     """Model result in the lines of a row; of an unreliable photo that alone."""
     if not row.reliable:
         return (f"{UNRELIABLE_BRIEFLY}: unlike the training photos",)
+    risk = BY_CODE[row.top_label].risk
     return (
         side_of_cutoff(above=row.above_cutoff) + (f" ({percent(row.melanoma_prob)})" if figures else ""),
-        f"{name(row.top_label)} {percent(row.top_prob)}"
-        + (f", {BY_CODE[row.top_label].risk}" if BY_CODE[row.top_label].risk != "benign" else ""),
+        f"{name(row.top_label)} {percent(row.top_prob)}" + (f", {risk}" if risk != "benign" else ""),
     )
 
 
