@@ -16,6 +16,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from argon2 import PasswordHasher
 from jaxtyping import install_import_hook
 
 import skinlens  # noqa: F401  first of all: it switches off what ONNX Runtime would send
@@ -23,6 +24,8 @@ from tests import shapes
 
 # Before the first import of skinlens: from here on every annotated shape and dtype is checked at each call.
 install_import_hook(["skinlens"], f"{shapes.__name__}.check")
+
+from skinlens.accounts import passwords  # noqa: E402
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # no test opens a window
 
@@ -181,6 +184,22 @@ def nothing_leaves_this_machine(network_attempts: list[str]) -> Iterator[None]:
     network_attempts.clear()
     yield
     assert not network_attempts, f"SkinLens sends nothing, but this was tried: {', '.join(network_attempts)}"
+
+
+@pytest.fixture(scope="session")
+def production_hasher() -> PasswordHasher:
+    """What hashes passwords outside of the tests."""
+    return passwords._HASHER
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cheap_hasher(production_hasher: PasswordHasher) -> Iterator[None]:
+    """Argon2id with the least of everything, also of the accounts that a test gives to a served app: a hash holds the
+    parameters that it is verified with.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
 
 
 # ------------------------------------------------------------------------------------------------------------- data

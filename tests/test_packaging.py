@@ -11,9 +11,14 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from skinlens.cli import EXTRAS
 from skinlens.imaging.synthetic import draw_synthetic_lesion
+from skinlens.serve import free_port
+from skinlens.store import CaseStore
+from tests.browser.serving import LIMIT_S, printed, serving
+from tests.browser.test_journey import chromium, show_reading
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -117,3 +122,23 @@ def test_a_command_of_an_extra_says_what_to_install(installed: Path, tmp_path: P
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
     assert "Install the packages of skinlens[train]" in refused.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_the_app_of_the_wheel_reads_a_photo_in_a_browser(installed: Path, tmp_path: Path) -> None:
+    photo, home = tmp_path / "lesion.jpg", tmp_path / "home"
+    Image.fromarray(draw_synthetic_lesion(3)).save(photo, quality=92)
+    CaseStore(home).acknowledge_disclaimer()
+    port = free_port("127.0.0.1", int(os.environ["SKINLENS_TEST_PORT"]))
+    arguments, apart = ["app", "--port", str(port)], {"PYTHONPATH": "", "STREAMLIT_SERVER_HEADLESS": "true"}
+    with (
+        serving(arguments, port, home, told=apart, program=installed / "skinlens", cwd=tmp_path) as address,
+        chromium() as browser,
+    ):
+        page = browser.new_page()
+        page.set_default_timeout(LIMIT_S * 1000)
+        page.goto(printed(home / "log").replace(f"{address}/", f"{address}/visit"))
+        page.locator("input[type=file]").set_input_files(photo)
+        show_reading(page)
+        expect(page.get_by_text("cut-off").first).to_be_visible()

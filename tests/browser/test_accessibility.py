@@ -11,13 +11,14 @@ from playwright.sync_api import Browser, Page, expect
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.ui.performance.page import TOPICS
 from tests.browser.test_journey import (  # noqa: F401  (browser and stocked are fixtures)
+    GROUNDS,
     LIMIT_S,
     NARROW,
     VIEWS,
     WIDE,
     browser,
-    settled,
     stocked,
+    turn_light,
 )
 
 PAGES = (
@@ -28,23 +29,24 @@ PAGES = (
 SIZES = {"wide": WIDE, "middle": (1024, 768), "narrow": NARROW}
 
 
-@pytest.fixture(params=["light", "dark"])
-def tab(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:  # noqa: F811
-    context = browser.new_context(color_scheme=request.param)
+@pytest.fixture
+def tab(browser: Browser) -> Iterator[Page]:  # noqa: F811
+    context = browser.new_context()
     page = context.new_page()
     page.set_default_timeout(LIMIT_S * 1000)
     yield page
     context.close()
 
 
-def broken(tab: Page) -> dict[tuple[str, str], list[tuple[object, str]]]:
-    """What axe-core finds on the page that is shown: size and rule, and where."""
+def broken(tab: Page) -> dict[tuple[str, str, str], list[tuple[object, str]]]:
+    """What axe-core finds on the page that is shown: look, size and rule, and where."""
     found = {}
     for size, (width, height) in SIZES.items():
         tab.set_viewport_size({"width": width, "height": height})
-        settled(tab)
-        for one in Axe().run(tab).response["violations"]:
-            found[size, one["id"]] = [(node["target"], node["html"][:150]) for node in one["nodes"]]
+        for look, ground in GROUNDS.items():
+            turn_light(tab, look, ground)
+            for one in Axe().run(tab).response["violations"]:
+                found[look, size, one["id"]] = [(node["target"], node["html"][:150]) for node in one["nodes"]]
     return found
 
 

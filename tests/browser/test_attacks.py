@@ -105,7 +105,7 @@ def test_another_page_gets_neither_frame_nor_websocket_nor_files(
     page.goto(f"http://{host}:{elsewhere}/")
     page.evaluate("address => { document.body.innerHTML = `<iframe src='${address}'></iframe>` }", f"{address}/history")
     frame = page.frames[-1]
-    page.wait_for_timeout(3000)
+    frame.wait_for_url("chrome-error://chromewebdata/")  # what a browser shows in the place of a page it may not frame
     assert PATIENT not in frame.content()
     assert frame.locator("[data-testid=stApp]").count() == 0
     assert page.evaluate(OPEN_WEBSOCKET, f"{address.replace('http', 'ws')}/_stcore/stream") == "refused"
