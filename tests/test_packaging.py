@@ -58,17 +58,16 @@ def test_the_lock_file_holds_the_declared_versions_and_hashes() -> None:
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The commands of a new environment that holds the wheel; what it requires comes from this one."""
     folder = tmp_path_factory.mktemp("installed")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    build = ["wheel", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", str(folder), str(ROOT)]
-    subprocess.run([*pip, *build], check=True, timeout=300)
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, timeout=300)
     (wheel,) = folder.glob("skinlens-*.whl")
     environment = folder / "environment"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True, timeout=120)
     packages = Path(sysconfig.get_path("purelib", vars={"base": str(environment)}))
     (packages / "required.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
     (packages / "sitecustomize.py").write_text(BLOCK)
-    install = ["--python", str(environment), "install", "--no-deps", "--no-index", str(wheel)]
-    subprocess.run([*pip, *install], check=True, timeout=300)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "--python", str(environment)]
+    subprocess.run([*pip, "install", "--no-deps", "--no-index", str(wheel)], check=True, timeout=300)
     return environment / "bin"
 
 

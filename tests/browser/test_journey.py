@@ -17,12 +17,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
-from skinlens import pipeline
-from skinlens.explain import METHODS, explain
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.labels import DISCLAIMER
 from skinlens.serve import free_port
-from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from tests.browser.serving import LIMIT_S, ROOT, launched, program, serving
 
 ARTEFACTS = ROOT / "artefacts"
@@ -47,21 +44,6 @@ def served(
     port = free_port("127.0.0.1", int(os.environ.get("SKINLENS_TEST_PORT", "8601")))
     arguments = [*start, "run", str(ROOT / script), "--server.port", str(port)]
     with serving(arguments, port, home, release, told) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def stocked(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an app with one stored case and its maps."""
-    home = tmp_path_factory.mktemp("stocked") / "home"
-    with served(home, release) as address:
-        store = CaseStore(home)
-        store.acknowledge_disclaimer()
-        classifier = pipeline.load_classifier(release)
-        analysis = pipeline.example(classifier)
-        maps = [explain(method, classifier, analysis.photo, "mel", params=QUICK[method]) for method in METHODS]
-        patient = NewPatient("P-0147", 1961, "female")
-        store.save_case(analysis, NewVisit(patient, NewLesion("forearm", "left"), "2024-05-06"), maps)
         yield address
 
 
