@@ -7,6 +7,7 @@ The tests that need the photos of HAM10000 ask for ``ham10000`` or ``originals``
 import gc
 import ipaddress
 import os
+import re
 import shutil
 import socket
 import sys
@@ -49,6 +50,16 @@ hypothesis.settings.load_profile("gate" if os.environ.get("CI") else "local")
 FOLDERS = {"browser": "browser", "app": "slow"}
 FIXTURES = {"ham10000": "data", "originals": "data", "release": "slow", "student": "slow"}
 """What asks for a release may have to train it first."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out files of which ``-m`` deselects every test, without importing what they import: torch among others."""
+    asked = config.getoption("markexpr", "") or ""
+    deselected = set() if " or " in asked else set(re.findall(r"\bnot (\w+)", asked))
+    if not deselected or collection_path.suffix != ".py" or not collection_path.name.startswith("test_"):
+        return None
+    whole = re.findall(r"^pytestmark = pytest\.mark\.(\w+)", collection_path.read_text(encoding="utf-8"), re.MULTILINE)
+    return True if deselected & {*whole, FOLDERS.get(collection_path.parent.name)} else None
 
 
 LONG = (

@@ -253,6 +253,22 @@ def pages(name: str, count: int, now: int) -> None:
     st.pagination(count, default=now, key=key, on_change=turned)
 
 
+def share_of_lesions(what: str, usual_percent: float, *, key: str, help_text: str) -> float:
+    """Share of the reader's lesions that are of a kind, 0 to 1, by a slider; kept for the session."""
+    chosen = st.slider(
+        f"{what} among the lesions that you examine, in %",
+        min_value=0.5,
+        max_value=50.0,
+        value=usual_percent,
+        step=0.5,
+        format="%.1f",
+        key=key,
+        persist_state="session",
+        help=help_text,
+    )
+    return float(chosen) / 100
+
+
 def fields(pairs: Mapping[str, str]) -> None:
     """Description list: each caption with its value."""
     inside = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in pairs.items())
