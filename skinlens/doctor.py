@@ -1,6 +1,4 @@
-"""Installation check: each item says what it looked at, what it found, and what to do. Each check says what it looked
-at, what it found, and what to do.
-"""
+"""Installation check: a list of findings, each with what was examined, what was found, and what to do about it."""
 
 import math
 import shutil

@@ -112,11 +112,6 @@ class ImpactInputs:
         low, high = self.intervals.get(name, (value, value))
         return Estimate(value, float(low), float(high))
 
-    def replaced(self, name: str, value: float) -> "ImpactInputs":
-        """With another value of one parameter, known exactly."""
-        left = {one: interval for one, interval in self.intervals.items() if one != name}
-        return ImpactInputs({**self.values, name: value}, left)
-
 
 @dataclass(frozen=True)
 class Impact:
@@ -162,11 +157,6 @@ def impact(inputs: ImpactInputs) -> Impact:
         melanomas_missed=_product(ill, _other(at["sensitivity"])),
         total_value=Estimate(*(a + b for a, b in zip(_ends(time_value), _ends(excision_value), strict=True))),
     )
-
-
-def sensitivity_curve(inputs: ImpactInputs, name: str, values: Sequence[float]) -> tuple[tuple[float, Impact], ...]:
-    """One-way sensitivity analysis: the impact for each of these values of one parameter, all else as it is."""
-    return tuple((value, impact(inputs.replaced(name, value))) for value in values)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def balanced_accuracy(matrix: Int[Array, "7 7"]) -> float:
 
 
 def f1_scores(matrix: Int[Array, "7 7"]) -> Float[Array, " 7"]:
-    """Per class; 0 where the class occurs but is never chosen rightly, NaN where it neither occurs nor is chosen."""
+    """Per class; 0 where the class occurs but has no true positive, NaN where it neither occurs nor is chosen."""
     return _ratio(2 * np.diag(matrix), matrix.sum(axis=0) + matrix.sum(axis=1))
 
 

@@ -17,7 +17,6 @@ Question = Literal["melanoma", "malignant"]
 Reader = Literal["diagnosis", "impression"]
 """What the clinician decided at last, or said before the model's result was shown: that alone is independent of it."""
 
-CONFIDENCE = 0.95
 Z = 1.959963984540054
 """Of the normal distribution, for two-sided 95 %."""
 

@@ -7,7 +7,7 @@ Role = Literal["viewer", "reader", "reviewer", "admin"]
 Right = Literal["read", "file", "export", "sign", "amend", "move", "erase", "settings", "back up", "users"]
 ROLES: tuple[Role, ...] = get_args(Role)
 LOCAL_USER = "local user"
-"""The name of who works without signing in: at this computer, or by the command line."""
+"""Actor in the audit log for work without a sign-in: at this computer, or on the command line."""
 
 _NEEDED: dict[Right, Role] = {
     "read": "viewer",

@@ -7,6 +7,7 @@ The tests that need the photos of HAM10000 ask for ``ham10000`` or ``originals``
 import gc
 import ipaddress
 import os
+import re
 import shutil
 import socket
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from argon2 import PasswordHasher
 from jaxtyping import install_import_hook
 
 import skinlens  # noqa: F401  first of all: it switches off what ONNX Runtime would send
@@ -23,6 +25,8 @@ from tests import shapes
 
 # Before the first import of skinlens: from here on every annotated shape and dtype is checked at each call.
 install_import_hook(["skinlens"], f"{shapes.__name__}.check")
+
+from skinlens.accounts import passwords  # noqa: E402
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # no test opens a window
 
@@ -46,6 +50,16 @@ hypothesis.settings.load_profile("gate" if os.environ.get("CI") else "local")
 FOLDERS = {"browser": "browser", "app": "slow"}
 FIXTURES = {"ham10000": "data", "originals": "data", "release": "slow", "student": "slow"}
 """What asks for a release may have to train it first."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out files of which ``-m`` deselects every test, without importing what they import: torch among others."""
+    asked = config.getoption("markexpr", "") or ""
+    deselected = set() if " or " in asked else set(re.findall(r"\bnot (\w+)", asked))
+    if not deselected or collection_path.suffix != ".py" or not collection_path.name.startswith("test_"):
+        return None
+    whole = re.findall(r"^pytestmark = pytest\.mark\.(\w+)", collection_path.read_text(encoding="utf-8"), re.MULTILINE)
+    return True if deselected & {*whole, FOLDERS.get(collection_path.parent.name)} else None
 
 
 LONG = (
@@ -181,6 +195,22 @@ def nothing_leaves_this_machine(network_attempts: list[str]) -> Iterator[None]:
     network_attempts.clear()
     yield
     assert not network_attempts, f"SkinLens sends nothing, but this was tried: {', '.join(network_attempts)}"
+
+
+@pytest.fixture(scope="session")
+def production_hasher() -> PasswordHasher:
+    """What hashes passwords outside of the tests."""
+    return passwords._HASHER
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cheap_hasher(production_hasher: PasswordHasher) -> Iterator[None]:
+    """Argon2id with the least of everything, also of the accounts that a test gives to a served app: a hash holds the
+    parameters that it is verified with.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
 
 
 # ------------------------------------------------------------------------------------------------------------- data

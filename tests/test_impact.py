@@ -19,7 +19,6 @@ from skinlens.impact import (
     cut_offs,
     impact,
     impact_words,
-    sensitivity_curve,
 )
 
 YEAR = {
@@ -114,10 +113,8 @@ def test_the_interval_holds_the_value(one: float, other: float, prevalence: floa
 
 
 def test_one_input_after_another() -> None:
-    curve = sensitivity_curve(ImpactInputs(YEAR, {"minutes_with": (4, 5)}), "minutes_with", [3, 6, 9])
-    assert [(value, found.hours_saved) for value, found in curve] == [
-        (3, Estimate(115, 115, 115)), (6, Estimate(0, 0, 0)), (9, Estimate(-115, -115, -115)),
-    ]  # fmt: skip
+    for minutes, hours in ((3, 115), (6, 0), (9, -115)):
+        assert impact(ImpactInputs({**YEAR, "minutes_with": minutes})).hours_saved == Estimate(hours, hours, hours)
 
 
 def test_fewer_excisions_are_bought_with_missed_melanomas() -> None:

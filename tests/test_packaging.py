@@ -11,9 +11,14 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from skinlens.cli import EXTRAS
 from skinlens.imaging.synthetic import draw_synthetic_lesion
+from skinlens.serve import free_port
+from skinlens.store import CaseStore
+from tests.browser.serving import LIMIT_S, printed, serving
+from tests.browser.test_journey import chromium, show_reading
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -53,17 +58,16 @@ def test_the_lock_file_holds_the_declared_versions_and_hashes() -> None:
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The commands of a new environment that holds the wheel; what it requires comes from this one."""
     folder = tmp_path_factory.mktemp("installed")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    build = ["wheel", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", str(folder), str(ROOT)]
-    subprocess.run([*pip, *build], check=True, timeout=300)
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, timeout=300)
     (wheel,) = folder.glob("skinlens-*.whl")
     environment = folder / "environment"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True, timeout=120)
     packages = Path(sysconfig.get_path("purelib", vars={"base": str(environment)}))
     (packages / "required.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
     (packages / "sitecustomize.py").write_text(BLOCK)
-    install = ["--python", str(environment), "install", "--no-deps", "--no-index", str(wheel)]
-    subprocess.run([*pip, *install], check=True, timeout=300)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "--python", str(environment)]
+    subprocess.run([*pip, "install", "--no-deps", "--no-index", str(wheel)], check=True, timeout=300)
     return environment / "bin"
 
 
@@ -117,3 +121,23 @@ def test_a_command_of_an_extra_says_what_to_install(installed: Path, tmp_path: P
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
     assert "Install the packages of skinlens[train]" in refused.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_the_app_of_the_wheel_reads_a_photo_in_a_browser(installed: Path, tmp_path: Path) -> None:
+    photo, home = tmp_path / "lesion.jpg", tmp_path / "home"
+    Image.fromarray(draw_synthetic_lesion(3)).save(photo, quality=92)
+    CaseStore(home).acknowledge_disclaimer()
+    port = free_port("127.0.0.1", int(os.environ["SKINLENS_TEST_PORT"]))
+    arguments, apart = ["app", "--port", str(port)], {"PYTHONPATH": "", "STREAMLIT_SERVER_HEADLESS": "true"}
+    with (
+        serving(arguments, port, home, told=apart, program=installed / "skinlens", cwd=tmp_path) as address,
+        chromium() as browser,
+    ):
+        page = browser.new_page()
+        page.set_default_timeout(LIMIT_S * 1000)
+        page.goto(printed(home / "log").replace(f"{address}/", f"{address}/visit"))
+        page.locator("input[type=file]").set_input_files(photo)
+        show_reading(page)
+        expect(page.get_by_text("cut-off").first).to_be_visible()

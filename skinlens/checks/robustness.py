@@ -7,7 +7,7 @@ happens at any examination: the camera is held ``TURN_DEGREES`` askew, the light
 A map that moves under that would also have moved had the photo been taken again. For LIME over seeds see Visani et
 al., "Statistical stability indices for LIME: obtaining reliable explanations for Machine Learning models", 2020.
 
-The model may itself answer otherwise to the changed photo, and then its map rightly moves; so each probability is kept.
+The prediction may change with the photo, and then its map should change too; so each probability is stored.
 """
 
 import math
@@ -65,7 +65,7 @@ too.
 unrelated. The worst of each kind of change is shown. A map is called steady if it shares {rounded_percent(STEADY)} or
 more each time, and said to move in part from {rounded_percent(OVERLAP)} on.
 
-The model itself may answer otherwise to the changed photo. Then a map rightly moves; so its probabilities stand beside.
+The prediction may change with the photo, and then its map should change too; so the probabilities are shown as well.
 """
     button = "Check how robust the maps are"
     hint = (
@@ -192,7 +192,7 @@ def turned(pixels: Pixels, degrees: float) -> Pixels:
 
 
 def turned_back(heatmap: Heatmap, degrees: float, photo: Photo, spec: InputSpec) -> Heatmap:
-    """A map of ``turned`` pixels in the frame of the photo as it was; 0 where nothing of it was seen.
+    """Heatmap of a rotated photo, rotated back into the original frame; 0 where it covers nothing of it.
 
     The network's square is the photo's region pressed into a square, so the turn is undone in the photo's proportions.
     """

@@ -10,12 +10,13 @@ from typing import Any
 import click
 
 from skinlens import pipeline
+from skinlens.body_sites import REGIONS
 from skinlens.case_record import Analysis
 from skinlens.cli import options
 from skinlens.errors import ParameterError, SkinLensError
 from skinlens.explain import CONTRAST_WITH, METHODS, explain
 from skinlens.formatting import duration, percent
-from skinlens.inference.patient_context import SITES, PatientContext, context_of
+from skinlens.inference.patient_context import PatientContext, context_of
 from skinlens.inference.release import load_manifest, weights_directory
 from skinlens.labels import CODES, DISCLAIMER, LABELS
 from skinlens.records import Method
@@ -61,7 +62,7 @@ def _explaining(command: options.Command) -> options.Command:
 @click.option("--json", "as_json", is_flag=True, help="JSON to stdout: one object, or a list of several photos.")
 @click.option("--age", type=float, metavar="YEARS", help="Of the patient, for a second distribution.")
 @click.option("--sex", type=click.Choice(("female", "male")), help="Likewise.")
-@click.option("--site", metavar="SITE", help=f"Likewise: {', '.join(SITES)}, or a word for one of them.")
+@click.option("--site", metavar="SITE", help=f"Likewise: {', '.join(REGIONS)}, or a word for one of them.")
 @options.weights
 def predict(
     photos: Sequence[Path], *, as_json: bool, age: float | None, sex: str | None, site: str | None, weights: Path | None

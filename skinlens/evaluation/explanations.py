@@ -1,12 +1,11 @@
-"""Sanity checks of the explanation methods, on a seeded sample of ``val``. Measured over a seeded sample of ``val``,
-in four questions.
+"""Sanity checks of the explanation methods on a seeded sample of ``val``, in four questions.
 
 1. Do the maps agree? (``checks.agreement``)
 2. Does the model follow them, compared with random maps of the same photo? (``checks.faithfulness``)
 3. Do they look at the lesion, whose outline was drawn by hand? (``checks.localization``)
 4. Do they depend on what the model has learned, and are they those of the float network? (``model_randomization``)
 
-The explained class is the one that the model puts first, as the app does. The photos are drawn evenly from the
+The explained class is the most probable one, as in the app. The photos are drawn evenly from the
 classes, so that what is rare counts as much as what is common. All figures are means over photos with a bootstrap
 interval over lesions.
 """
@@ -145,7 +144,7 @@ def choose(entries: Sequence[Entry], count: int, seed: int) -> list[Entry]:
 
 
 def explain_all(classifier: Classifier, photo: Photo) -> list[Explanation]:
-    """One map of each method, with the app's defaults, for the class that the model puts first."""
+    """One map of each method, with the app's defaults, for the most probable class."""
     label = classifier.predict(photo).top.code
     return [explain(method, classifier, photo, label) for method in METHODS]
 

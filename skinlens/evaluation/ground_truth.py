@@ -1,6 +1,4 @@
-"""Ground truth: label files of HAM10000 or of an ISIC challenge, read to labeled images. HAM10000 metadata or an ISIC
-challenge's ground truth.
-"""
+"""Ground truth: HAM10000's metadata, or the label file of an ISIC challenge, read into labeled images."""
 
 import csv
 from collections import Counter
@@ -8,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from skinlens.body_sites import REGIONS
 from skinlens.errors import DatasetError
-from skinlens.inference.patient_context import MAX_AGE_YEARS, SITE_OF, PatientContext
+from skinlens.inference.patient_context import MAX_AGE_YEARS, PatientContext, region_of
 from skinlens.labels import CODES, INDEX
 from skinlens.training.ham10000 import split_of_images
 
@@ -25,14 +24,8 @@ NO_CLASS = {"scc": "squamous cell carcinoma", "unk": "none of the others"}
 """Columns of ISIC 2019 that the model has no class for, and what they mean."""
 NOT_RECORDED = "not recorded"
 _AGES = ((20, "0–19 years"), (40, "20–39 years"), (60, "40–59 years"), (80, "60–79 years"), (200, "80 years and over"))
-_SITES = {
-    **dict.fromkeys(("face", "scalp", "ear", "neck"), "head and neck"),
-    **dict.fromkeys(("trunk", "back", "chest", "abdomen"), "trunk"),
-    "upper extremity": "arm",
-    "lower extremity": "leg",
-    **dict.fromkeys(("hand", "foot", "acral"), "hand and foot"),
-    "genital": "genital area",
-}
+_GROUPS = {region: {"head": "head and neck", "hand or foot": "hand and foot"}.get(region, region) for region in REGIONS}
+"""Region of the body → name of the subgroup."""
 _CONFIRMED_BY = {
     "histo": "histology",
     "follow_up": "follow-up",
@@ -48,7 +41,7 @@ _SOURCES = {
 METADATA_FIELDS: dict[str, tuple[str, ...]] = {
     "sex": ("female", "male", NOT_RECORDED),
     "age": (*(words for _, words in _AGES), NOT_RECORDED),
-    "site": (*dict.fromkeys(_SITES.values()), NOT_RECORDED),
+    "site": (*_GROUPS.values(), NOT_RECORDED),
     "confirmed_by": (*_CONFIRMED_BY.values(), NOT_RECORDED),
     "source": (*_SOURCES.values(), NOT_RECORDED),
 }
@@ -165,7 +158,7 @@ def _traits(line: Mapping[str, str]) -> dict[str, str]:
         else:
             found["age"] = next((words for below, words in _AGES if age_years < below), NOT_RECORDED)
     if "localization" in line:
-        found["site"] = _SITES.get(line["localization"], NOT_RECORDED)
+        found["site"] = _GROUPS.get(region_of(line["localization"]) or "", NOT_RECORDED)
     if "dx_type" in line:
         found["confirmed_by"] = _CONFIRMED_BY.get(line["dx_type"], NOT_RECORDED)
     source = line.get("source") or line.get("dataset")
@@ -183,7 +176,7 @@ def _context(line: Mapping[str, str]) -> PatientContext:
     if age_years is not None and not 0 < age_years <= MAX_AGE_YEARS:  # 0 stands beside keratoses, too: not only infants
         age_years = None
     sex = line.get("sex")
-    site = SITE_OF.get((line.get("localization") or "").casefold())
+    site = region_of(line.get("localization") or "")
     return PatientContext(age_years, "female" if sex == "female" else "male" if sex == "male" else None, site)
 
 

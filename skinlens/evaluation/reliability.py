@@ -1,4 +1,4 @@
-"""Reliability diagram: predicted probability against observed frequency. What a reliability diagram shows."""
+"""Reliability diagram: predicted probability against observed frequency."""
 
 from typing import Any
 

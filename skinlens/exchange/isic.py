@@ -7,9 +7,9 @@ lesions are numbered, so that no pseudonym of a clinic leaves.
 Reference: the package isic-metadata, against which the tests hold every value.
 """
 
-import re
 from collections.abc import Mapping
 
+from skinlens.body_sites import named, words_of
 from skinlens.clinical import PHOTOTYPES
 from skinlens.records import MAX_AGE_YEARS, Case
 
@@ -29,15 +29,6 @@ _DIAGNOSES: Mapping[str, str] = {
     "vasc": "Benign:Benign soft tissue proliferations - Vascular",
 }
 """Not actinic keratosis / intraepithelial carcinoma: an indeterminate and a malignant diagnosis of the archive."""
-_SITES: Mapping[str, tuple[str, ...]] = {
-    "head/neck": ("scalp", "face", "ear", "neck", "head", "nose", "cheek", "forehead", "temple"),
-    "anterior torso": ("chest", "abdomen"),
-    "posterior torso": ("back", "buttock"),
-    "upper extremity": ("upper arm", "forearm", "hand", "arm", "shoulder", "elbow"),
-    "lower extremity": ("thigh", "lower leg", "foot", "leg", "knee", "calf"),
-    "palms/soles": ("palm", "sole"),
-    "oral/genital": ("genital", "genital area"),
-}
 
 
 def row_of(case: Case, filename: str) -> dict[str, str]:
@@ -67,11 +58,10 @@ def row_of(case: Case, filename: str) -> dict[str, str]:
 
 
 def site_of(body_site: str) -> str:
-    """The archive's region of a body site in words; empty where they name none, or more than one. The back of a hand is
-    no back.
-    """
-    words = f" {' '.join(re.findall(r'[a-z]+', body_site.casefold()))} ".replace(" back of ", " ")
-    found = {region for region, names in _SITES.items() for name in names if f" {name} " in words}
+    """The archive's region of a body site in words; empty where they name none, or more than one."""
+    found = {site.isic for site in named(body_site).values()}
+    if "head" in words_of(body_site):
+        found.add("head/neck")
     return found.pop() if len(found) == 1 else ""
 
 

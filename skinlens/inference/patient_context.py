@@ -19,22 +19,20 @@ from typing import Any, get_args
 import numpy as np
 from jaxtyping import Float64
 
+from skinlens.body_sites import REGIONS, named, words_of
 from skinlens.errors import ParameterError
 from skinlens.inference.calibration import softmax
 from skinlens.labels import CODES
 from skinlens.records import Array, ContextSex
 
-SITES: dict[str, tuple[str, ...]] = {
-    "head": ("face", "scalp", "ear", "neck", "head", "head and neck"),
-    "trunk": ("trunk", "back", "chest", "abdomen", "buttock", "flank", "groin"),
-    "arm": ("upper extremity", "arm", "upper arm", "forearm", "shoulder", "armpit", "elbow"),
-    "leg": ("lower extremity", "leg", "thigh", "lower leg", "knee", "ankle"),
-    "hand or foot": ("hand", "foot", "acral", "palm or sole"),
-    "genital area": ("genital", "genital area"),
+WORDS_OF_REGIONS: dict[str, str] = {
+    **{region: region for region in REGIONS},
+    "head and neck": "head",
+    "upper extremity": "arm",
+    "lower extremity": "leg",
+    "acral": "hand or foot",
 }
-"""Regions of the body that the regression tells apart, and the words that mean them: those of HAM10000's metadata and
-those that the app offers."""
-SITE_OF: dict[str, str] = {word: region for region, words in SITES.items() for word in (region, *words)}
+"""Words for whole regions, with those of HAM10000's metadata."""
 MAX_AGE_YEARS = 120
 _CENTER_YEARS, _SCALE_YEARS = 50.0, 20.0
 """Ages are given to the regression in units of two decades from fifty."""
@@ -45,7 +43,7 @@ FEATURES: tuple[str, ...] = (
     "age squared",
     "female",
     "male",
-    *(f"site: {region}" for region in SITES),
+    *(f"site: {region}" for region in REGIONS),
 )
 
 
@@ -56,7 +54,7 @@ class PatientContext:
     age_years: float | None = None
     sex: ContextSex | None = None
     site: str | None = None
-    """A region of ``SITES``."""
+    """One of ``body_sites.REGIONS``."""
 
     @property
     def known(self) -> bool:
@@ -76,7 +74,7 @@ def context_of(age_years: float | None = None, sex: str | None = None, site: str
     Args:
         age_years: 0 to 120.
         sex: "female" or "male"; any other sex says nothing to the regression, which has not seen one.
-        site: A region of ``SITES`` or a word that means one, in any case.
+        site: One of ``body_sites.REGIONS``, or words for a site in one of them.
 
     Raises:
         ParameterError: the age is out of range, or nothing is known of that site.
@@ -85,16 +83,15 @@ def context_of(age_years: float | None = None, sex: str | None = None, site: str
         raise ParameterError(f"Expected an age from 0 to {MAX_AGE_YEARS} years, found {age_years:g}.")
     region = region_of(site) if site else None
     if site and region is None:
-        raise ParameterError(f"Nothing is known of the body site {site!r}. Choose one of: {', '.join(SITES)}.")
+        raise ParameterError(f"Nothing is known of the body site {site!r}. Choose one of: {', '.join(REGIONS)}.")
     return PatientContext(age_years, _sex_of(sex), region)
 
 
 def region_of(site: str) -> str | None:
     """The region that a body site is in, by its words ("left forearm" is an arm); None where no word tells it."""
-    words = site.casefold().strip()
-    if words in SITE_OF:
-        return SITE_OF[words]
-    found = {region for word, region in SITE_OF.items() if f" {word} " in f" {words.replace(',', ' ')} "}
+    words = f" {' '.join(words_of(site))} "
+    found = {region for word, region in WORDS_OF_REGIONS.items() if f" {word} " in words}
+    found |= {one.region for one in named(site).values()}
     return found.pop() if len(found) == 1 else None
 
 

@@ -37,7 +37,7 @@ DIAGNOSTIC_NAMES = {
     "segments": "superpixels",
     "negative_share": "share of superpixels that spoke against it",
 }
-"""Of what a method knows about itself, that which helps a reader to judge its map."""
+"""Diagnostics of each method that help a reader to judge its map."""
 NO_EXPLANATIONS = "No map was saved with this case."
 
 
@@ -81,7 +81,7 @@ class Annex:
 
 
 def compose_annex(record: CaseRecord, printed: Pixels, spec: InputSpec) -> Annex:
-    """``printed``: the photo as it stands on the first page."""
+    """Annex of a record; ``printed``: pixels of the photo as on the first page."""
     visit = record.visit
     prediction, reliable = visit.prediction, visit.quality.reliable
     ordered = sorted(record.explanations, key=lambda one: _place(one, prediction))

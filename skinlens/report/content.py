@@ -299,7 +299,7 @@ def _not_printed(count: int) -> str:
 
 
 def _provenance(case: Case, generated_on: str | None) -> str:
-    """Which model and software said so, and of when the report is; whole hashes stand in the annex."""
+    """Footer: date of the report, versions of SkinLens and of the model; the annex has the full hashes."""
     model, changed = case.visit.prediction.model, local_minute(case.visit.updated_at)
     dated = f"Report made on {generated_on}" if generated_on else f"Case last changed {changed}, local time"
     return f"{dated} · SkinLens {__version__} · model {model.name} {model.version} (SHA-256 {model.sha256[:12]}…)"

@@ -23,7 +23,7 @@ class Amendment:
     at: str
     """UTC, ISO 8601."""
     by: str = ""
-    """Name of who amended; empty: not recorded."""
+    """Name of the person who amended the case; empty: not recorded."""
     topics: tuple[str, ...] = ()
     """What was changed, in words."""
 

@@ -98,7 +98,7 @@ def signed_area(loop: Points) -> float:
 
 
 def rasterize(loop: Points, height_px: int, width_px: int) -> Mask:
-    """The pixels whose centers lie inside a closed line given in pixels; where it crosses itself, by even and odd."""
+    """Mask of the pixels whose centers lie inside a closed line, in pixels; even-odd rule where it crosses itself."""
     across, down = np.arange(width_px) + 0.5, np.arange(height_px)[:, np.newaxis] + 0.5
     (x, y), (x_next, y_next) = loop.T, np.roll(loop, -1, axis=0).T
     straddles = (y <= down) != (y_next <= down)

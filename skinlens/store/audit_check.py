@@ -42,7 +42,7 @@ class Kept(NamedTuple):
 
 
 def verify(db: Database, kept: list[Kept], *, head_file_problem: str = "") -> Verified:
-    """Look at every entry. ``head_file_problem``: why the file beside the database holds no head; empty: it does."""
+    """Verify every entry. ``head_file_problem``: reason why the head file could not be read; empty: it could."""
     problems, entries = list[str](), list[Row]()
     for problem in _chain_problems(db, entries):
         problems.append(problem)
@@ -60,7 +60,7 @@ def verify(db: Database, kept: list[Kept], *, head_file_problem: str = "") -> Ve
 
 
 def _chain_problems(db: Database, entries: list[Row]) -> Iterator[str]:
-    """Each entry by itself and beside the one before; they are collected in ``entries``."""
+    """Check numbering, hash and link of each entry, in order; every entry read is appended to ``entries``."""
     expected, before = 1, chain.BEGINNING
     for row in db.query("SELECT * FROM audit ORDER BY id"):
         number = row["id"]

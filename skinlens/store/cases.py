@@ -194,7 +194,8 @@ class CaseStore(
     def visit_before(self, visit: Visit) -> Visit | None:
         """The last visit of the same lesion on an earlier day."""
         with self._reading() as db:
-            return visits.before(db, visit)
+            row = visits.before(db, visit)
+        return None if row is None else mapping.visit_of(row)
 
     def revisions(self, visit_id: int) -> tuple[Revision, ...]:
         """Revisions of the visit, its lesion and its patient, the oldest first."""
@@ -233,11 +234,6 @@ class CaseStore(
     def delete_patient(self, patient_id: int) -> None:
         """With all lesions and visits. Their text is overwritten in the database, its search index and its log."""
         self._erase("patient", patient_id)
-
-    def erasures(self) -> int:
-        """Number of erasures: what was copied before the number changed may be gone."""
-        counted = self.setting(erasure.COUNTED)
-        return int(counted.value) if counted is not None and counted.value.isdecimal() else 0
 
     def _erase(self, subject: Subject, number: int) -> None:
         self._with_room_made(subject, number)

@@ -113,7 +113,7 @@ def _put(db: Database, done: _Done) -> None:
 
 
 def kept_head(home: Path) -> Head | None:
-    """The head that the file beside the database holds; None where there is no such file.
+    """Head stored in the file beside the database; None where there is no such file.
 
     Raises:
         ValueError: it cannot be read as one.
@@ -144,7 +144,7 @@ def keep_head(db: Database, home: Path) -> None:
 
 
 def write_head(home: Path, now: Head) -> None:
-    """Exchange the file, whatever it holds; where the disk is full or cannot be written, it stays as it is."""
+    """Replace the head file atomically; on a full or read-only disk it is left unchanged."""
     path = home / HEAD_FILE
     part = path.with_name(f".{HEAD_FILE}.{secrets.token_hex(8)}.partial")
     with suppress(OSError):

@@ -1,18 +1,16 @@
-"""Clinical record of a stored case: criteria, symptoms, plan, recall, histology; and the patient's phototype.
+"""Recalls that were dealt with, skin phototypes, and the outcomes of stored cases.
 
-Each method names the version that it is based on, as in ``corrections``. A change after the signature amends the case;
-that a recall was dealt with does not, for it changes nothing that was signed.
+Each change names the version that it is based on, as in ``corrections``. That a recall was dealt with amends no signed
+case, for it changes nothing that was signed.
 """
 
-from collections.abc import Callable
 from datetime import date
 
-from skinlens.clinical import Histology, Plan, Recall
-from skinlens.criteria import Criteria
+from skinlens.clinical import Recall
 from skinlens.errors import InvalidEntry
 from skinlens.outcomes import Outcome
 from skinlens.records import Case, Patient
-from skinlens.store import clinical_rows, mapping, patients, rights, signatures, visits
+from skinlens.store import clinical_rows, mapping, patients, signatures, visits
 from skinlens.store.connection import StoreHome
 from skinlens.store.mapping import Row
 
@@ -26,82 +24,25 @@ _OUTCOMES_SQL = """
 
 
 class StoredClinical(StoreHome):
-    """The part of ``CaseStore`` that keeps the clinical record.
-
-    Every method raises ``Conflict`` where the fields that it would change were changed since ``expected_version``,
-    with both values, and ``InvalidEntry`` for what cannot be kept; nothing is written then. ``signer``: who amends what
-    was signed; needed where the settings list who signs.
-    """
-
-    def record_criteria(self, visit_id: int, criteria: Criteria, *, expected_version: int, signer: str = "") -> Case:
-        """Replace all three parts; a rule that is None was not filled in."""
-        return self._record(visit_id, lambda _: clinical_rows.criteria_columns(criteria), expected_version, signer)
-
-    def record_history(
-        self, visit_id: int, *, symptoms: str, evolution: str, expected_version: int, signer: str = ""
-    ) -> Case:
-        columns = clinical_rows.history_columns(symptoms, evolution)
-        return self._record(visit_id, lambda _: columns, expected_version, signer)
-
-    def record_plan(
-        self,
-        visit_id: int,
-        plan: Plan | None,
-        *,
-        recall_on: date | str | None = None,
-        expected_version: int,
-        signer: str = "",
-    ) -> Case:
-        """Replace the plan, and with it the recall: to ``recall_on``, or to the date that follows from a follow-up.
-
-        A plan of which the words alone change keeps the recall as it is; one without a follow-up drops an open recall.
-        """
-        return self._record(
-            visit_id,
-            lambda stored: clinical_rows.plan_and_recall_columns(plan, recall_on, stored),
-            expected_version,
-            signer,
-        )
-
-    def set_recall(self, visit_id: int, due_on: date | str | None, *, expected_version: int, signer: str = "") -> Case:
-        """Set or remove (None) the date of the recall; another date opens a recall that was dealt with."""
-
-        def columns(stored: Row) -> Row:
-            due = None if due_on is None else clinical_rows.recall_day(due_on, stored["taken_on"])
-            return clinical_rows.moved_recall(stored, due)
-
-        return self._record(visit_id, columns, expected_version, signer)
+    """The part of ``CaseStore`` for recalls, skin phototypes and outcomes; ``annotate`` writes the clinical record."""
 
     def close_recall(self, visit_id: int, done_on: date | str | None, *, expected_version: int) -> Case:
-        """Note that the recall was dealt with on that day; None opens it again. A signed case stays signed."""
+        """Note that the recall was dealt with on that day; None opens it again. A signed case stays signed.
 
-        def columns(stored: Row) -> Row:
+        Raises:
+            Conflict: the recall was changed since ``expected_version``; it has both values, and nothing is written.
+            InvalidEntry: there is no recall, or it cannot have been dealt with on that day.
+        """
+        with self._writing() as db:
+            stored = patients.row_of(db, "visit", visit_id)
             if stored["recall_on"] is None:
                 raise InvalidEntry("This case has no recall. Set its date first.")
-            return clinical_rows.recall_columns(
-                Recall(stored["recall_on"], done_on if done_on is None else str(done_on)), stored["taken_on"]
-            )
-
-        action = "recall open" if done_on is None else "recall done"
-        return self._record(visit_id, columns, expected_version, action=action)
-
-    def record_histology(
-        self, visit_id: int, histology: Histology | None, *, expected_version: int, signer: str = ""
-    ) -> Case:
-        """Store the histology of the lesion that was excised after this visit; None takes it back."""
-        return self._record(
-            visit_id,
-            lambda stored: clinical_rows.histology_columns(histology, stored["taken_on"]),
-            expected_version,
-            signer,
-        )
-
-    def record_scale(
-        self, visit_id: int, field_width_mm: float | None, *, expected_version: int, signer: str = ""
-    ) -> Case:
-        """The field of view of the photo in millimeters, from its left to its right edge; None takes it back."""
-        columns = clinical_rows.scale_columns(field_width_mm)
-        return self._record(visit_id, lambda _: columns, expected_version, signer)
+            recall = Recall(stored["recall_on"], None if done_on is None else str(done_on))
+            wanted = clinical_rows.recall_columns(recall, stored["taken_on"])
+            patients.must_be_current("visit", stored, expected_version, wanted)
+            action = "recall open" if done_on is None else "recall done"
+            signatures.write(db, stored, wanted, status=stored["status"], action=action)
+            return visits.case_of(db, visit_id)
 
     def set_phototype(self, patient_id: int, phototype: int | None, *, expected_version: int) -> Patient:
         """The Fitzpatrick skin phototype, 1 to 6; the trail says that it was changed, not from what."""
@@ -113,24 +54,6 @@ class StoredClinical(StoreHome):
         """Each visit of which a clinician or a pathologist said something, for ``outcomes.compare``."""
         with self._reading() as db:
             return tuple(map(_outcome_of, db.query(_OUTCOMES_SQL)))
-
-    def _record(
-        self,
-        visit_id: int,
-        columns: Callable[[Row], Row],
-        expected_version: int,
-        signer: str = "",
-        action: str = "",
-    ) -> Case:
-        """``action``: of the trail, for a change that amends nothing; otherwise it follows from the status."""
-        with self._writing() as db:
-            stored = patients.row_of(db, "visit", visit_id)
-            if not action:
-                self.must_be_allowed(rights.of_change(stored["status"]))
-            wanted = columns(stored)
-            patients.must_be_current("visit", stored, expected_version, wanted)
-            signatures.write(db, stored, wanted, status=stored["status"], signer=signer, action=action)
-            return visits.case_of(db, visit_id)
 
 
 def _outcome_of(row: Row) -> Outcome:

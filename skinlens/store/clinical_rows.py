@@ -79,8 +79,11 @@ def plan_columns(plan: Plan | None) -> Columns:
     return {"plan": plan.action, "plan_months": plan.months, "plan_text": text}
 
 
-def plan_and_recall_columns(plan: Plan | None, recall_on: date | str | None, stored: Mapping[str, Any]) -> Columns:
-    """The plan, and the recall as it follows from it for a stored row: see ``CaseStore.record_plan``."""
+def plan_and_recall_columns(plan: Plan | None, recall_on: str | None, stored: Mapping[str, Any]) -> Columns:
+    """The plan, and with it the recall of a stored row: on ``recall_on``, or on the date that follows from a follow-up.
+
+    A plan of which the words alone change keeps the recall as it is; one without a follow-up drops an open recall.
+    """
     typed = plan_columns(plan)
     if recall_on is not None:
         return typed | moved_recall(stored, recall_day(recall_on, stored["taken_on"]))

@@ -38,7 +38,7 @@ class StoredFilings(StoreHome):
             settings.put(db, f"{_PREFIX}{token}", json.dumps(note))
 
     def filing_is_over(self, token: str) -> None:
-        """All of it is said, or was seen: the note goes."""
+        """Delete the note of a filing whose outcome was shown."""
         with self._writing() as db:
             db.execute("DELETE FROM setting WHERE key = ?", [f"{_PREFIX}{token}"])
 

@@ -91,13 +91,21 @@ class StoredRecords(StoreHome):
 
 def rows_of(db: Database, visit_id: int, *, with_maps: bool = True, with_previous: bool = False) -> Rows:
     """Of a case and, where asked for, of its maps and checks and of the visit before. Raises as ``visits.case_row``."""
-    row, problems = visits.case_row(db, visit_id), list[str]()
+    row = visits.case_row(db, visit_id)
     case = mapping.case_of(row)
+    before = visits.before(db, case.visit) if with_previous else None
+    previous = None
+    if before is not None:  # of the same lesion and patient
+        previous = _rows(db, before, Case(mapping.visit_of(before), case.lesion, case.patient), with_maps=False)
+    return _rows(db, row, case, with_maps=with_maps, previous=previous)
+
+
+def _rows(db: Database, row: Row, case: Case, *, with_maps: bool, previous: Rows | None = None) -> Rows:
+    number, problems = case.visit.id, list[str]()
 
     def of_visit(sql: str, noun: str) -> tuple[Row, ...]:
-        return tuple(whole(db.query(sql, [visit_id]), f"case {visit_id}, {noun}", problems, visit_id=visit_id))
+        return tuple(whole(db.query(sql, [number]), f"case {number}, {noun}", problems, visit_id=number))
 
-    before = visits.before(db, case.visit) if with_previous else None
     return Rows(
         case,
         row,
@@ -105,6 +113,6 @@ def rows_of(db: Database, visit_id: int, *, with_maps: bool = True, with_previou
         tuple(map(check_of, of_visit(CHECKS_SQL, "check"))) if with_maps else (),
         tuple(map(outline_of, of_visit(OUTLINES_SQL, "outline"))),
         visits.revisions_of(db, case),
-        None if before is None else rows_of(db, before.id, with_maps=False),
+        previous,
         tuple(problems),
     )

@@ -76,7 +76,7 @@ def whole(found: Iterable[Row], noun: str, problems: list[str], **expected: int 
 
 
 def is_sound(row: Row, **expected: int | str) -> bool:
-    """Whether it holds what was saved, and was rightly found by these values."""
+    """Whether the row is undamaged by its seal, and has the values by which an index found it."""
     return bool(row["sound"]) and all(row[column] == value for column, value in expected.items())
 
 
@@ -257,7 +257,7 @@ def case_of(row: Row) -> Case:
 
 
 def photo_of(row: Row, pixels: Pixels, *, placeholder: bool = False) -> Photo:
-    """A ``placeholder``, for a photo whose file is lost, has the hash by which its maps belong to it."""
+    """From a row of ``visit``; the ``placeholder`` of a lost file keeps the photo's hash, which its maps refer to."""
     return Photo(pixels, row["photo_sha256"], row["source_format"], tuple(json.loads(row["photo_notes"])), placeholder)
 
 

@@ -20,8 +20,7 @@ NEEDED: Mapping[str, Right] = {
     **dict.fromkeys(("add_patient", "find_or_add_patient", "place_lesion", "set_phototype"), "file"),
     **dict.fromkeys(("note_filing", "filing_is_over"), "file"),
     # What was signed needs more: see ``of_change``.
-    **dict.fromkeys(("annotate", "record_criteria", "record_history", "record_plan", "set_recall"), "file"),
-    **dict.fromkeys(("close_recall", "record_histology", "record_scale"), "file"),
+    **dict.fromkeys(("annotate", "close_recall"), "file"),
     "export_patient": "export",
     # Whoever opens or takes something away has that noted in their name, whatever their role.
     **dict.fromkeys(("note_view", "note_export"), "read"),
@@ -34,7 +33,7 @@ NEEDED: Mapping[str, Right] = {
 """Every method that writes, or hands out more than a page shows. All others read."""
 READING: frozenset[str] = frozenset(
     {
-        *("body_sites", "case", "audit_head", "cases_with_photo", "damage", "disclaimer_acknowledged_at", "erasures"),
+        *("body_sites", "case", "audit_head", "cases_with_photo", "damage", "disclaimer_acknowledged_at"),
         *("exists", "last_backup", "lesions", "load", "log_problem", "lost_files", "must_be_allowed", "outcomes"),
         *("outlines", "patient", "patient_page", "patients", "photo", "revisions", "search", "setting", "settings"),
         *(

@@ -35,11 +35,10 @@ def case_row(db: Database, visit_id: int) -> Row:
     return row
 
 
-def before(db: Database, visit: Visit) -> Visit | None:
-    """The last visit of the same lesion on an earlier day."""
+def before(db: Database, visit: Visit) -> Row | None:
+    """Row of the last visit of the same lesion on an earlier day."""
     sql = "SELECT * FROM sealed_visit WHERE lesion_id = ? AND taken_on < ? ORDER BY taken_on DESC, id DESC"
-    row = next(mapping.sound(db.query(sql, [visit.lesion_id, visit.taken_on]), lesion_id=visit.lesion_id), None)
-    return None if row is None else mapping.visit_of(row)
+    return next(mapping.sound(db.query(sql, [visit.lesion_id, visit.taken_on]), lesion_id=visit.lesion_id), None)
 
 
 def revisions_of(db: Database, case: Case) -> tuple[Revision, ...]:

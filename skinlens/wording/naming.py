@@ -7,24 +7,6 @@ NOT_RECORDED = "not recorded"
 NO_PATIENT = "no patient"
 SEXES: dict[Sex, str] = {"unknown": NOT_RECORDED, "female": "female", "male": "male", "other": "other"}
 STATUSES: dict[Status, str] = {"draft": "Draft", "signed": "Signed", "amended": "Amended after signing"}
-BODY_SITES = (
-    "scalp",
-    "face",
-    "ear",
-    "neck",
-    "chest",
-    "abdomen",
-    "back",
-    "upper arm",
-    "forearm",
-    "hand",
-    "buttock",
-    "thigh",
-    "lower leg",
-    "foot",
-    "palm or sole",
-    "genital area",
-)
 
 
 def name(code: str) -> str:

@@ -2,14 +2,14 @@
 
 import sqlite3
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
 from skinlens.accounts import Accounts, SignInRefused, attempts, database, directory, passwords, sessions
 from skinlens.errors import InvalidEntry, ServeError, StoreError
-
-pytestmark = pytest.mark.slow  # a password's hash takes its time
 
 PASSWORD = "correct horse battery"
 OTHER = "quite another phrase"
@@ -53,7 +53,17 @@ def test_a_home_without_accounts_has_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_its_file_is_its_owners_alone_and_holds_neither_password_nor_token(accounts: Accounts) -> None:
+@pytest.fixture
+def as_in_production(monkeypatch: pytest.MonkeyPatch, production_hasher: PasswordHasher) -> Iterator[None]:
+    monkeypatch.setattr(passwords, "_HASHER", production_hasher)
+    passwords._of_nobody.cache_clear()
+    yield
+    passwords._of_nobody.cache_clear()
+
+
+def test_its_file_is_its_owners_alone_and_holds_neither_password_nor_token(
+    as_in_production: None, accounts: Accounts
+) -> None:
     token = sign_in(accounts)
     path = accounts.home / database.FILE
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -215,7 +225,9 @@ def test_one_address_that_tries_many_names_has_to_wait(accounts: Accounts) -> No
         sign_in(accounts)
 
 
-def test_an_unknown_name_costs_a_hash_as_well(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_name_costs_a_hash_as_well(
+    as_in_production: None, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     looked_at: list[str] = []
     verify = passwords._HASHER.verify
 

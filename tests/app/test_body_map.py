@@ -5,10 +5,10 @@ from typing import get_args
 
 import pytest
 
+from skinlens.body_sites import MAPPED
 from skinlens.records import BodyView
 from skinlens.ui.components.bodymap import VIEWS, Region, figure
 from skinlens.ui.components.bodymap.regions import region_of
-from skinlens.wording.naming import BODY_SITES
 
 
 def regions(view: BodyView) -> list[tuple[str, str, float]]:
@@ -29,7 +29,7 @@ def test_every_view_is_drawn_and_named() -> None:
 
 def test_every_body_site_is_a_region_and_every_region_a_body_site() -> None:
     drawn = {site for view in VIEWS for site, _, _ in regions(view)}
-    assert drawn == set(BODY_SITES)
+    assert drawn == set(MAPPED)
 
 
 @pytest.mark.parametrize(("view", "left_of_picture"), [("front", "right"), ("head-front", "right"), ("soles", "right"),

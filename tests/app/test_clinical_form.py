@@ -15,6 +15,7 @@ from skinlens.inference.release import weights_directory
 from skinlens.segmentation.contour import drawn_by_clinician
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from tests.app.conftest import press, read, turn, typed
+from tests.store.edits import edit
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ def test_histology_comes_later(case: tuple[AppTest, CaseStore]) -> None:
 def test_what_another_window_saved_is_shown_and_what_was_entered_stays(case: tuple[AppTest, CaseStore]) -> None:
     app, store = case
     choose(app, "plan", "discharge")
-    store.record_plan(1, Plan("excise", text="this week"), expected_version=store.case(1).visit.version)
+    edit(store, 1, plan=Plan("excise", text="this week"), expected_version=store.case(1).visit.version)
     app.run()
     assert "changed in another window" in read(app)
     assert "Plan and recall: excise: this week" in [one.value for one in app.text]

@@ -21,6 +21,7 @@ from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from skinlens.ui.compare import course
 from tests.app.conftest import press, read, turn, typed
 from tests.closeness import NETWORK, assert_near
+from tests.store.edits import edit
 
 
 def overlaid(app: AppTest) -> list[dict[str, Any]]:
@@ -131,7 +132,7 @@ def test_widths_that_contradict_the_alignment_are_warned_of_without_an_outline(
     lesion = saved(store, 5, 0, None, "2024-01-10")
     saved(store, 5, 8, lesion, "2024-01-10")
     for number, width in ((1, 12.0), (2, 20.0)):
-        store.record_scale(number, width, expected_version=store.case(number).visit.version)
+        edit(store, number, field_width_mm=width, expected_version=store.case(number).visit.version)
     turn(agreed, "worklist")
     press(agreed, "Open case 1")
     turn(agreed, "compare")
@@ -141,7 +142,7 @@ def test_widths_that_contradict_the_alignment_are_warned_of_without_an_outline(
     assert [panel["title"] for panel in pair["panels"]] == ["2024-01-10 (case 1)", "2024-01-10 (case 2)"]
     assert "What differs" in read(agreed)
     assert "Photos of one day show no course" in read(agreed)
-    store.record_scale(2, 12.0, expected_version=store.case(2).visit.version)
+    edit(store, 2, field_width_mm=12.0, expected_version=store.case(2).visit.version)
     agreed.run()
     assert not [one for one in agreed.warning if "do not fit together" in one.value]
 

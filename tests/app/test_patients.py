@@ -15,6 +15,7 @@ from skinlens.ui.components.bodymap import Region, Spot, spot_of
 from skinlens.ui.patients import placing
 from skinlens.ui.patients.patient import cells
 from tests.app.conftest import drawn, heading, press, read, turn, typed
+from tests.store.edits import edit
 
 
 @pytest.fixture
@@ -31,8 +32,8 @@ def page(agreed: AppTest, skinlens_home: Path) -> AppTest:
     store.save_case(analyses[2], NewVisit(own, NewLesion("back"), "2024-02-01"))
     other = NewPatient("A-1", None, "unknown")
     store.save_case(analyses[3], NewVisit(other, NewLesion("scalp"), "2024-03-01"))
-    version = store.record_plan(2, Plan("recheck", 3), expected_version=store.case(2).visit.version).visit.version
-    store.record_histology(2, Histology("nv"), expected_version=version)
+    version = edit(store, 2, plan=Plan("recheck", 3), expected_version=store.case(2).visit.version).visit.version
+    edit(store, 2, histology=Histology("nv"), expected_version=version)
     return turn(agreed, "patients")
 
 

@@ -12,6 +12,7 @@ from skinlens.impact import PARAMETERS
 from skinlens.inference.release import weights_directory
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
 from tests.app.conftest import drawn, press, read, topic, turn
+from tests.store.edits import edit
 
 
 def analyses(count: int) -> list[Analysis]:
@@ -31,7 +32,7 @@ def saved(store: CaseStore, analysis: Analysis, pseudonym: str) -> int:
 def confirm(store: CaseStore, number: int, label: str) -> None:
     version = store.case(number).visit.version
     version = store.annotate(number, ClinicianReading(label), status="signed", expected_version=version).visit.version
-    store.record_histology(number, Histology(label), expected_version=version)
+    edit(store, number, histology=Histology(label), expected_version=version)
 
 
 def test_similar_cases_say_what_they_are_and_whose(agreed: AppTest, skinlens_home: Path) -> None:

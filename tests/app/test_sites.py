@@ -2,7 +2,8 @@
 
 import pytest
 
-from skinlens.inference.patient_context import SITE_OF
+from skinlens.body_sites import REGIONS
+from skinlens.inference import patient_context as context
 from skinlens.records import BodyPosition, BodyView
 from skinlens.store import NewLesion
 from skinlens.ui.components.bodymap import Region
@@ -80,5 +81,6 @@ def test_places_without_a_region_of_their_own_lie_on_the_map_and_tell_the_model_
         assert (lesion.body_site, lesion.remark) == (site, "left")
         assert sites.stored(site, "left") == (f"{site}, left", "")
         assert region_of(site, "left") == Region(region, "left")
-        assert SITE_OF[site] == of
-    assert all(site in SITE_OF and region_of(site) is not None for site in sites.SITES)
+        assert context.region_of(site) == of
+    assert {context.region_of(site) for site in sites.SITES} == set(REGIONS)
+    assert all(region_of(site) is not None for site in sites.SITES)

@@ -18,6 +18,7 @@ from skinlens.ui.state import cache
 from skinlens.ui.visit import photo as visit_photo
 from tests.app.conftest import press, read, turn, words
 from tests.app.test_journey import shown_maps
+from tests.store.edits import edit
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def saved(store: CaseStore, day: str, before: Case | None = None, *, outlined: b
         points = [(0.5 + 0.3 * np.cos(turn), 0.5 + 0.3 * np.sin(turn)) for turn in np.linspace(0, 6.2, 24)]
         drawn = drawn_by_clinician(points, analysis.photo, case.visit.prediction.model)
         store.keep_outlines(case.visit.id, [drawn], expected=())
-    return store.record_scale(case.visit.id, 25.4, expected_version=case.visit.version)
+    return edit(store, case.visit.id, field_width_mm=25.4, expected_version=case.visit.version)
 
 
 def opened(app: AppTest, number: int) -> AppTest:

@@ -30,9 +30,15 @@ SWITCHES = (
 
 @contextmanager
 def serving(
-    arguments: Sequence[str], port: int, home: Path, release: Path | None = None, told: Mapping[str, str] | None = None
+    arguments: Sequence[str],
+    port: int,
+    home: Path,
+    release: Path | None = None,
+    told: Mapping[str, str] | None = None,
+    program: Path = Path(sys.executable),
+    cwd: Path = ROOT,
 ) -> Iterator[str]:
-    """The address of an app that Python is started with ``arguments`` for, until the block is left; its log is in
+    """The address of an app that ``program`` is started with ``arguments`` for, until the block is left; its log is in
     ``home``, which may be new. ``release``: the weights, None for the shipped ones; ``told``: more of its environment.
     """
     environment = {**os.environ, **(told or {}), "SKINLENS_HOME": str(home)}
@@ -40,8 +46,8 @@ def serving(
         environment["SKINLENS_WEIGHTS"] = str(release)
     home.mkdir(mode=0o700, exist_ok=True)
     with (home / "log").open("wb") as log:
-        command = [sys.executable, *arguments]
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        command = [str(program), *arguments]
+        server = subprocess.Popen(command, cwd=cwd, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
             wait_for(port, server)
             yield f"http://127.0.0.1:{port}"

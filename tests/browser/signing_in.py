@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode, urlsplit
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
+
+from tests.browser.axe import violations
 
 PASSWORDS = {
     "Vera": "a viewer looks at it",
@@ -121,5 +122,5 @@ def broken_apart(page: Page) -> dict[str, list[str]]:
     found = {}
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})
-        found[f"{width} px"] = [one["id"] for one in Axe().run(page).response["violations"]]
+        found[f"{width} px"] = [one["id"] for one in violations(page)]
     return found

@@ -4,20 +4,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.ui.performance.page import TOPICS
-from tests.browser.test_journey import (  # noqa: F401  (browser and stocked are fixtures)
+from tests.browser.axe import COLORS, violations
+from tests.browser.test_journey import (  # noqa: F401  (browser is a fixture)
+    GROUNDS,
     LIMIT_S,
     NARROW,
     VIEWS,
     WIDE,
     browser,
-    settled,
-    stocked,
+    turn_light,
 )
 
 PAGES = (
@@ -28,27 +28,31 @@ PAGES = (
 SIZES = {"wide": WIDE, "middle": (1024, 768), "narrow": NARROW}
 
 
-@pytest.fixture(params=["light", "dark"])
-def tab(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:  # noqa: F811
-    context = browser.new_context(color_scheme=request.param)
+@pytest.fixture
+def tab(browser: Browser) -> Iterator[Page]:  # noqa: F811
+    context = browser.new_context()
     page = context.new_page()
     page.set_default_timeout(LIMIT_S * 1000)
     yield page
     context.close()
 
 
-def broken(tab: Page) -> dict[tuple[str, str], list[tuple[object, str]]]:
-    """What axe-core finds on the page that is shown: size and rule, and where."""
+def broken(tab: Page) -> dict[tuple[str, str, str], list[tuple[object, str]]]:
+    """What axe-core finds on the page that is shown: look, size and rule, and where.
+
+    In dark only by the rules that read colors, as nothing else of the page differs.
+    """
     found = {}
     for size, (width, height) in SIZES.items():
         tab.set_viewport_size({"width": width, "height": height})
-        settled(tab)
-        for one in Axe().run(tab).response["violations"]:
-            found[size, one["id"]] = [(node["target"], node["html"][:150]) for node in one["nodes"]]
+        for look, ground in GROUNDS.items():
+            turn_light(tab, look, ground)
+            for one in violations(tab, None if look == "light" else COLORS):
+                found[look, size, one["id"]] = [(node["target"], node["html"][:150]) for node in one["nodes"]]
     return found
 
 
-def test_axe_finds_nothing(tab: Page, stocked: str) -> None:  # noqa: F811
+def test_axe_finds_nothing(tab: Page, stocked: str) -> None:
     found = {}
     for name in PAGES:
         tab.goto(f"{stocked}/{name}")
@@ -57,7 +61,7 @@ def test_axe_finds_nothing(tab: Page, stocked: str) -> None:  # noqa: F811
     assert not {name: one for name, one in found.items() if one}
 
 
-def test_axe_finds_nothing_on_a_worklist_with_photos_and_its_body_map(tab: Page, stocked: str, tmp_path: Path) -> None:  # noqa: F811
+def test_axe_finds_nothing_on_a_worklist_with_photos_and_its_body_map(tab: Page, stocked: str, tmp_path: Path) -> None:
     photos = [tmp_path / f"mole-{number}.jpg" for number in range(2)]
     for number, path in enumerate(photos):
         Image.fromarray(draw_synthetic_lesion(40 + number)).save(path, quality=92)

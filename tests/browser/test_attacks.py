@@ -30,6 +30,12 @@ LOAD = """address => new Promise(done => {
     picture.onerror = () => done("refused");
     picture.src = address;
 })"""
+FRAME = """address => new Promise(done => {
+    const frame = document.createElement("iframe");
+    frame.onload = () => done();
+    frame.src = address;
+    document.body.replaceChildren(frame);
+})"""
 FETCH = "address => fetch(address).then(answer => answer.text(), () => 'refused')"
 
 
@@ -103,9 +109,9 @@ def test_another_page_gets_neither_frame_nor_websocket_nor_files(
     page: Page, address: str, elsewhere: int, host: str
 ) -> None:
     page.goto(f"http://{host}:{elsewhere}/")
-    page.evaluate("address => { document.body.innerHTML = `<iframe src='${address}'></iframe>` }", f"{address}/history")
+    page.evaluate(FRAME, f"{address}/history")
     frame = page.frames[-1]
-    page.wait_for_timeout(3000)
+    assert frame.url.startswith("chrome-error:")  # what a browser shows in the place of a page that it may not frame
     assert PATIENT not in frame.content()
     assert frame.locator("[data-testid=stApp]").count() == 0
     assert page.evaluate(OPEN_WEBSOCKET, f"{address.replace('http', 'ws')}/_stcore/stream") == "refused"

@@ -12,7 +12,7 @@ from skinlens import pipeline
 from skinlens.explain import explain
 from skinlens.explain.hot_region import peak_region
 from skinlens.store import CaseStore
-from tests.browser.test_journey import (  # noqa: F401  (browser, page and stocked are fixtures)
+from tests.browser.test_journey import (  # noqa: F401  (browser and page are fixtures)
     LIMIT_S,
     MAPS,
     QUICK,
@@ -26,7 +26,6 @@ from tests.browser.test_journey import (  # noqa: F401  (browser, page and stock
     served,
     settled,
     show_reading,
-    stocked,
     turn,
 )
 

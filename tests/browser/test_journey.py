@@ -10,18 +10,16 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import pypdf
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
-from skinlens import pipeline
-from skinlens.explain import METHODS, explain
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.labels import DISCLAIMER
 from skinlens.serve import free_port
-from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from tests.browser.serving import LIMIT_S, ROOT, launched, program, serving
 
 ARTEFACTS = ROOT / "artefacts"
@@ -46,21 +44,6 @@ def served(
     port = free_port("127.0.0.1", int(os.environ.get("SKINLENS_TEST_PORT", "8601")))
     arguments = [*start, "run", str(ROOT / script), "--server.port", str(port)]
     with serving(arguments, port, home, release, told) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def stocked(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an app with one stored case and its maps."""
-    home = tmp_path_factory.mktemp("stocked") / "home"
-    with served(home, release) as address:
-        store = CaseStore(home)
-        store.acknowledge_disclaimer()
-        classifier = pipeline.load_classifier(release)
-        analysis = pipeline.example(classifier)
-        maps = [explain(method, classifier, analysis.photo, "mel", params=QUICK[method]) for method in METHODS]
-        patient = NewPatient("P-0147", 1961, "female")
-        store.save_case(analysis, NewVisit(patient, NewLesion("forearm", "left"), "2024-05-06"), maps)
         yield address
 
 
@@ -130,6 +113,17 @@ def settled(page: Page) -> None:
     page.wait_for_timeout(300)
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     page.evaluate("document.fonts.ready.then(() => null)")  # a font that comes late moves what is pressed meanwhile
+
+
+GROUNDS: dict[Literal["light", "dark"], str] = {"light": "rgb(251, 252, 252)", "dark": "rgb(18, 25, 28)"}
+"""What lies behind everything, by the look."""
+
+
+def turn_light(page: Page, look: Literal["light", "dark"], ground: str) -> None:
+    """Have the computer ask for that look, and wait until the page has it."""
+    page.emulate_media(color_scheme=look)
+    expect(page.get_by_test_id("stApp")).to_have_css("background-color", ground)
+    settled(page)
 
 
 def choose_site(page: Page, choice: str, number: int = 0) -> None:
@@ -302,30 +296,29 @@ def journey(page: Page, address: str, tmp_path: Path) -> None:
     expect(page.get_by_role("textbox", name="Search")).to_have_value("P-0147")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_every_page_in_every_look(browser: Browser, stocked: str, size: tuple[int, int], scheme: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["", "patients", "performance", "settings", "visit", *(f"visit&view={view}" for view in VIEWS)]
+)
+def test_every_page_in_every_look(page: Page, stocked: str, name: str) -> None:
     """Nothing is wider than the window, and the stored maps are there at once."""
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
-    page = context.new_page()
-    page.set_default_timeout(LIMIT_S * 1000)
-    look = f"{'wide' if size == WIDE else 'narrow'}-{scheme}"
-    for name in ("", "patients", "performance", "settings", "visit", *(f"visit&view={view}" for view in VIEWS)):
-        page.goto(f"{stocked}/{name.replace('&', '?case=1&') if '&' in name else name + '?case=1'}")
-        expect(page.get_by_role("heading", level=1)).to_be_visible()
-        settled(page)
-        if name.endswith("Why?"):
-            for title in MAPS:
-                made(page, title)
-            tops = page.evaluate(
-                "[...document.querySelectorAll('figure [data-range]')].filter((one) => one.offsetWidth)"
-                ".map((one) => one.getBoundingClientRect().top)"
+    page.goto(f"{stocked}/{name.replace('&', '?case=1&') if '&' in name else name + '?case=1'}")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    settled(page)
+    for size, (width, height) in {"wide": WIDE, "narrow": NARROW}.items():
+        page.set_viewport_size({"width": width, "height": height})
+        for look, ground in GROUNDS.items():
+            turn_light(page, look, ground)
+            if name.endswith("Why?"):
+                for title in MAPS:
+                    made(page, title)
+                tops = page.evaluate(
+                    "[...document.querySelectorAll('figure [data-range]')].filter((one) => one.offsetWidth)"
+                    ".map((one) => one.getBoundingClientRect().top)"
+                )
+                assert len(set(tops)) == (1 if size == "wide" else 4), "one row where there is room, else a column"
+            picture(page, f"look-{re.sub(chr(92) + 'W+', '-', name) or 'worklist'}-{size}-{look}")
+            overflow = page.evaluate(
+                "(() => { const main = document.querySelector('[data-testid=stMain]');"
+                " return main.scrollWidth - main.clientWidth })()"
             )
-            assert len(set(tops)) == (1 if size == WIDE else 4), "one row where there is room, else one below another"
-        picture(page, f"look-{re.sub(chr(92) + 'W+', '-', name) or 'worklist'}-{look}")
-        overflow = page.evaluate(
-            "(() => { const main = document.querySelector('[data-testid=stMain]');"
-            " return main.scrollWidth - main.clientWidth })()"
-        )
-        assert overflow <= 0, f"{name} is wider than the window by {overflow} px"
-    context.close()
+            assert overflow <= 0, f"{name} is wider than the window by {overflow} px"

@@ -9,10 +9,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from skinlens import pipeline
-from skinlens.accounts import Accounts
+from skinlens.accounts import Accounts, database
 from skinlens.inference.release import BUNDLED
 from skinlens.serve import free_port
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
+from skinlens.ui.shell.gate import ALIVE, STATE
 from tests.browser.serving import LIMIT_S, printed, serving
 from tests.browser.signing_in import PASSWORDS, ROLES, UPGRADE, ask, broken_apart
 from tests.browser.test_journey import browser, served, settled  # noqa: F401  (browser is a fixture)
@@ -37,6 +38,12 @@ def address(home: Path) -> Iterator[str]:
         Accounts(home).add(name, ROLES[name], password)  # type: ignore[arg-type]
     with served(home, BUNDLED, told={"SKINLENS_IDLE_MINUTES": "1"}) as address:
         yield address
+
+
+def pass_time(home: Path, seconds: float) -> None:
+    """To the accounts it is as if each session had begun and been used that much earlier."""
+    with database.writing(home) as db:
+        db.execute("UPDATE session SET began_at = began_at - ?1, seen_at = seen_at - ?1", [seconds])
 
 
 def sign_in(page: Page, name: str) -> None:
@@ -96,10 +103,13 @@ def test_who_does_nothing_is_warned_and_signed_out_and_finds_what_was_typed(
     expect(notes).to_be_visible()
     settled(page)
     expect(page.locator("#skinlens-session")).to_contain_text("You will be signed out in less than a minute")
-    page.wait_for_timeout(15_000)
-    notes.click()
+    with page.expect_response(lambda one: one.url.endswith(STATE) and one.json()["left"] < 41):
+        pass_time(home, 20)
+    with page.expect_response(lambda one: one.url.endswith(ALIVE) and one.json()["left"] > 55):
+        notes.click()
     page.keyboard.type(TYPED)
-    page.wait_for_timeout(47_000)  # more than a minute after the sign-in: using it has kept the session
+    with page.expect_response(lambda one: one.url.endswith(STATE) and one.json()["left"] < 20):
+        pass_time(home, 45)  # more than a minute after the sign-in: using it has kept the session
     expect(notes).to_be_visible()
     expect(page.get_by_role("heading", name="Sign in to SkinLens")).to_be_visible(timeout=60_000)
     expect(page.get_by_role("status")).to_contain_text("signed out after a time without use")

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_journey import NARROW, browser, page, settled, stocked  # noqa: F401  (fixtures)
+from tests.browser.test_journey import NARROW, browser, page, settled  # noqa: F401  (fixtures)
 
 
 def opened(page: Page, address: str) -> None:  # noqa: F811

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 from isic_metadata.metadata import MetadataBatch, MetadataRow
 
+from skinlens.body_sites import BODY_SITES
 from skinlens.cli import main
 from skinlens.clinical import Histology
 from skinlens.exchange.isic import FIELDS, site_of
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
-from skinlens.wording.naming import BODY_SITES
 from tests.store import samples
+from tests.store.edits import edit
 
 
 @pytest.fixture
@@ -20,9 +21,9 @@ def store(skinlens_home: Path) -> CaseStore:
     """Signed cases of every class and site, a draft without a patient, and one with histology."""
     store = CaseStore(skinlens_home)
     for number, site in enumerate(BODY_SITES):
-        patient = NewPatient(f"Müller-{number}", 1930 + 5 * number, ("female", "male", "other")[number % 3])
+        patient = NewPatient(f"Müller-{number}", 1930 + 3 * number, ("female", "male", "other")[number % 3])
         reading = ClinicianReading(CODES[number % len(CODES)])
-        visit = NewVisit(patient, NewLesion(site), "2020-05-06", reading=reading, status="signed")
+        visit = NewVisit(patient, NewLesion(site.name), "2020-05-06", reading=reading, status="signed")
         store.save_case(samples.analysis(samples.photo(number)), visit)
     draft = store.save_case(samples.analysis(samples.photo(90)), NewVisit(None, NewLesion("somewhere"), "2020-05-06"))
     with_histology = store.save_case(
@@ -30,7 +31,7 @@ def store(skinlens_home: Path) -> CaseStore:
         NewVisit(None, NewLesion("back"), "2020-05-06", reading=ClinicianReading("nv"), status="signed"),
     )
     visit = with_histology.visit
-    store.record_histology(visit.id, Histology("mel", "SSM", "2020-05-20"), expected_version=visit.version)
+    edit(store, visit.id, histology=Histology("mel", "SSM", "2020-05-20"), expected_version=visit.version)
     assert draft.visit.status == "draft"
     return store
 
@@ -84,6 +85,12 @@ def test_histology_goes_before_the_diagnosis_and_a_draft_has_none(store: CaseSto
         ("chest and back", ""),
         ("trunk", ""),
         ("forearm", "upper extremity"),
+        ("flank", "lateral torso"),
+        ("groin, right", "anterior torso"),
+        ("armpit", "upper extremity"),
+        ("ankle", "lower extremity"),
+        ("shoulder blade", "posterior torso"),
+        ("side of the head", "head/neck"),
         ("", ""),
     ],
 )

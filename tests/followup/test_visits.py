@@ -13,6 +13,7 @@ from skinlens.followup.trend import melanoma_trend
 from skinlens.records import Outline, Photo
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from tests.followup.samples import Retaken, drawn, ellipse
+from tests.store.edits import edit
 from tests.store.samples import QUALITY, prediction
 
 pytestmark = pytest.mark.slow
@@ -42,7 +43,7 @@ def test_stored_visits_are_aligned_and_compared(tmp_path: Path) -> None:
     registration = aligned(store, before, after)
     assert registration.scale == pytest.approx(1.25, rel=0.02)
     shown_mm = 0.05 * first.width_px  # across the photo
-    store.record_scale(before, shown_mm, expected_version=store.case(before).visit.version)
+    edit(store, before, field_width_mm=shown_mm, expected_version=store.case(before).visit.version)
     change = compare(*(SeenLesion.of(store.load(one)) for one in (before, after)), registration)
     area = change.difference("area")
     assert area is not None

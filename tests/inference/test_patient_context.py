@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from skinlens.body_sites import REGIONS
 from skinlens.errors import ParameterError
 from skinlens.inference.patient_context import (
     FEATURES,
-    SITES,
     ContextModel,
     PatientContext,
     context_model,
@@ -32,6 +32,8 @@ NOTHING = PatientContext()
         ("upper extremity", "arm"),
         ("SCALP", "head"),
         ("palm or sole", "hand or foot"),
+        ("back of the hand", "hand or foot"),
+        ("shoulder blade", "trunk"),
         ("moon", None),
         ("hand and leg", None),
     ],
@@ -132,4 +134,4 @@ def test_a_manifest_keeps_every_number() -> None:
     assert again is not None
     assert again.content() == content
     assert context_model(None) is None
-    assert set(SITES) == {name.removeprefix("site: ") for name in FEATURES if name.startswith("site: ")}
+    assert set(REGIONS) == {name.removeprefix("site: ") for name in FEATURES if name.startswith("site: ")}

@@ -11,6 +11,7 @@ from PIL import Image
 
 from skinlens import pipeline
 from skinlens.case_record import Analysis, CaseRecord, Changes, Revision
+from skinlens.clinical import Recall
 from skinlens.clock import local_day, local_minute
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.synthetic import draw_synthetic_lesion
@@ -21,6 +22,7 @@ from skinlens.segmentation.contour import drawn_by_clinician
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
 from tests.report import samples as report_samples
 from tests.store import samples
+from tests.store.edits import edit
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def test_a_draft_is_signed_and_amended(store: CaseStore) -> None:
     assert report(store, case).status_note == f"Signed on {local_minute(signed.at)} · version 3"
     annotate(store, case, "signed", "seen again")
     version = store.case(case.visit.id).visit.version
-    store.set_recall(case.visit.id, "2024-08-31", expected_version=version)
+    edit(store, case.visit.id, recall=Recall("2024-08-31"), expected_version=version)
     amended = [one for one in store.revisions(case.visit.id) if one.action == "amended"]
     found = report(store, case)
     assert len(amended) == 2
@@ -187,7 +189,7 @@ def test_who_signed_and_the_unit_of_the_settings_are_printed(store: CaseStore) -
         points = [(0.5 + 0.3 * np.cos(turn), 0.5 + 0.3 * np.sin(turn)) for turn in np.linspace(0, 6.2, 24)]
         outline = drawn_by_clinician(points, photo, case.visit.prediction.model)
         store.keep_outlines(case.visit.id, [outline], expected=())
-        store.record_scale(case.visit.id, 25.4, expected_version=store.case(case.visit.id).visit.version)
+        edit(store, case.visit.id, field_width_mm=25.4, expected_version=store.case(case.visit.id).visit.version)
     before = store.settings()
     store.keep_settings(replace(before, unit="inch"), read=before)
     now = store.case(second.visit.id).visit

@@ -15,6 +15,7 @@ from skinlens.outcomes import Outcome
 from skinlens.records import QualityCheck, QualityReport
 from skinlens.store import CaseQuery, CaseStore, ClinicianReading, NewLesion, NewPatient
 from tests.store import samples
+from tests.store.edits import edit
 from tests.store.test_damage import rewrite
 
 STRANGE = QualityReport((QualityCheck("familiarity", "Familiarity", 60.0, 48.5, "at most", "", False, "Fur."),))
@@ -69,10 +70,10 @@ def test_a_case_without_a_record_has_none(save):
 
 def test_each_door_writes_its_part_and_leaves_the_others(store, save):
     number = save(notes="as saved").visit.id
-    store.record_criteria(number, CRITERIA, expected_version=1)
-    store.record_history(number, symptoms="itching", evolution="", expected_version=2)
-    store.record_plan(number, Plan("excise"), expected_version=3)
-    last = store.record_histology(number, Histology(None, "Spitz nevus"), expected_version=4)
+    edit(store, number, criteria=CRITERIA, expected_version=1)
+    edit(store, number, symptoms="itching", evolution="", expected_version=2)
+    edit(store, number, plan=Plan("excise"), expected_version=3)
+    last = edit(store, number, histology=Histology(None, "Spitz nevus"), expected_version=4)
     assert last.visit.clinical == ClinicalRecord(
         CRITERIA, "itching", "", Plan("excise"), None, Histology(None, "Spitz nevus")
     )
@@ -85,15 +86,15 @@ def test_each_door_writes_its_part_and_leaves_the_others(store, save):
         "pattern": ("", "multicomponent"),
     }
     assert trail[3].changes == {"histology_text": ("", "Spitz nevus")}
-    cleared = store.record_histology(number, None, expected_version=5)
-    cleared = store.record_plan(number, None, expected_version=cleared.visit.version)
-    cleared = store.record_criteria(number, Criteria(), expected_version=cleared.visit.version)
+    cleared = edit(store, number, histology=None, expected_version=5)
+    cleared = edit(store, number, plan=None, expected_version=cleared.visit.version)
+    cleared = edit(store, number, criteria=Criteria(), expected_version=cleared.visit.version)
     assert cleared.visit.clinical == ClinicalRecord(symptoms="itching")
 
 
 def test_the_scale_of_a_photo_is_kept_in_range(store, save):
     number = save().visit.id
-    known = store.record_scale(number, 20, expected_version=1)
+    known = edit(store, number, field_width_mm=20, expected_version=1)
     assert known.visit.clinical.field_width_mm == 20.0
     assert known.visit.clinical.mm_per_px(800) == 0.025
     assert store.revisions(number)[-1].changes == {"field_width_mm": (None, "20 mm")}
@@ -101,9 +102,9 @@ def test_the_scale_of_a_photo_is_kept_in_range(store, save):
         with pytest.raises(
             InvalidEntry, match=r"is from 2\u00a0mm \(0.08\u00a0in\) to 200\u00a0mm \(7.87\u00a0in\), found"
         ):
-            store.record_scale(number, width, expected_version=2)
+            edit(store, number, field_width_mm=width, expected_version=2)
     assert store.case(number) == known
-    unknown = store.record_scale(number, None, expected_version=2)
+    unknown = edit(store, number, field_width_mm=None, expected_version=2)
     assert unknown.visit.clinical.mm_per_px(800) is None
     assert unknown.visit.version == 3
 
@@ -111,7 +112,7 @@ def test_the_scale_of_a_photo_is_kept_in_range(store, save):
 def test_an_unfinished_abcd_rule_is_kept_with_a_draft_and_signed_once_it_is_complete(store, save):
     part = Criteria(PartialAbcd(2, None, 4), pattern="reticular")
     number = save(clinician_label="nv").visit.id
-    stored = store.record_criteria(number, part, expected_version=1)
+    stored = edit(store, number, criteria=part, expected_version=1)
     assert stored.visit.clinical.criteria == part
     assert store.case(number) == stored
     assert store.revisions(number)[-1].changes["abcd"] == (None, "A 2, C 4")
@@ -121,37 +122,37 @@ def test_an_unfinished_abcd_rule_is_kept_with_a_draft_and_signed_once_it_is_comp
         store.annotate(number, reading, status="signed", expected_version=2)
     with pytest.raises(InvalidEntry, match=lacks):
         save(2, clinician_label="nv", status="signed", clinical=ClinicalRecord(part))
-    store.record_criteria(number, Criteria(ABCD), expected_version=2)
+    edit(store, number, criteria=Criteria(ABCD), expected_version=2)
     signed = store.annotate(number, reading, status="signed", expected_version=3)
     assert signed.visit.status == "signed"
     with pytest.raises(InvalidEntry, match=lacks):
-        store.record_criteria(number, part, expected_version=4)
+        edit(store, number, criteria=part, expected_version=4)
     assert store.case(number) == signed
 
 
 def test_what_changes_after_the_signature_amends_the_case(store, save):
     number = save(status="signed").visit.id
-    amended = store.record_histology(number, Histology("nv"), expected_version=1)
+    amended = edit(store, number, histology=Histology("nv"), expected_version=1)
     assert (amended.visit.status, amended.visit.version) == ("amended", 2)
     assert store.revisions(number)[-1].action == "amended"
     assert store.revisions(number)[-1].changes == {"histology": (None, "nv"), "status": ("signed", "amended")}
-    again = store.record_histology(number, Histology("nv"), expected_version=2)
+    again = edit(store, number, histology=Histology("nv"), expected_version=2)
     assert again == amended
     assert len(store.revisions(number)) == 2
 
 
 def test_the_later_window_gets_both_values_and_overwrites_nothing(store, save):
     number = save().visit.id
-    first = store.record_plan(number, Plan("excise"), expected_version=1)
+    first = edit(store, number, plan=Plan("excise"), expected_version=1)
     with pytest.raises(Conflict, match="This case was changed in another window") as conflict:
-        store.record_plan(number, Plan("discharge"), expected_version=1)
+        edit(store, number, plan=Plan("discharge"), expected_version=1)
     assert conflict.value.fields == {"plan": ("excise", "discharge")}
     assert conflict.value.version == 2
     assert store.case(number) == first
-    assert store.record_plan(number, Plan("excise"), expected_version=1) == first
-    other = store.record_criteria(number, CRITERIA, expected_version=2)
+    assert edit(store, number, plan=Plan("excise"), expected_version=1) == first
+    other = edit(store, number, criteria=CRITERIA, expected_version=2)
     with pytest.raises(Conflict):
-        store.record_criteria(number, Criteria(ABCD), expected_version=2)
+        edit(store, number, criteria=Criteria(ABCD), expected_version=2)
     assert store.case(number) == other
 
 
@@ -159,7 +160,7 @@ def test_an_erased_case_takes_no_record(store, save):
     number = save().visit.id
     store.delete_visit(number)
     with pytest.raises(CaseNotFound):
-        store.record_criteria(number, CRITERIA, expected_version=1)
+        edit(store, number, criteria=CRITERIA, expected_version=1)
 
 
 # ---------------------------------------------------------------------------------------------------------- recall
@@ -182,18 +183,17 @@ def test_a_recheck_is_so_many_months_later(day, months, expected):
 def test_a_recheck_sets_the_recall_and_another_plan_drops_it(store, save):
     number = save(clinical=ClinicalRecord(plan=Plan("recheck", 3))).visit.id
     assert store.case(number).visit.clinical.recall == Recall("2024-08-31")
-    moved = store.set_recall(number, "2024-09-15", expected_version=1)
+    moved = edit(store, number, recall=Recall("2024-09-15"), expected_version=1)
     assert moved.visit.clinical.recall == Recall("2024-09-15")
-    said = store.record_plan(number, Plan("recheck", 3, "with photos"), expected_version=2)
+    said = edit(store, number, plan=Plan("recheck", 3, "with photos"), expected_version=2)
     assert said.visit.clinical.recall == Recall("2024-09-15")  # the words alone changed
-    later = store.record_plan(number, Plan("recheck", 6), expected_version=3)
+    later = edit(store, number, plan=Plan("recheck", 6), expected_version=3)
     assert later.visit.clinical.recall == Recall("2024-11-30")
-    given = store.record_plan(number, Plan("recheck", 6), recall_on="2024-12-02", expected_version=4)
+    given = edit(store, number, plan=Plan("recheck", 6), recall=Recall("2024-12-02"), expected_version=4)
     assert given.visit.clinical.recall == Recall("2024-12-02")
-    assert store.record_plan(number, Plan("excise"), expected_version=5).visit.clinical.recall is None
-    called = store.set_recall(number, "2024-12-24", expected_version=6)
+    assert edit(store, number, plan=Plan("excise"), expected_version=5).visit.clinical.recall is None
+    called = edit(store, number, recall=Recall("2024-12-24"), expected_version=6)
     assert called.visit.clinical.recall == Recall("2024-12-24")
-    assert store.set_recall(number, None, expected_version=7).visit.clinical.recall is None
 
 
 def test_a_recall_that_was_dealt_with_leaves_the_signature_alone(store, save):
@@ -208,9 +208,9 @@ def test_a_recall_that_was_dealt_with_leaves_the_signature_alone(store, save):
     assert (opened.visit.clinical.recall, opened.visit.status) == (Recall("2024-08-31"), "signed")
     assert store.revisions(number)[-1].action == "recall open"
     store.close_recall(number, "2024-09-01", expected_version=3)
-    kept = store.record_plan(number, Plan("discharge"), expected_version=4)
+    kept = edit(store, number, plan=Plan("discharge"), expected_version=4)
     assert (kept.visit.clinical.recall, kept.visit.status) == (Recall("2024-08-31", "2024-09-01"), "amended")
-    anew = store.set_recall(number, "2025-01-07", expected_version=5)
+    anew = edit(store, number, recall=Recall("2025-01-07"), expected_version=5)
     assert anew.visit.clinical.recall == Recall("2025-01-07")
 
 
@@ -260,12 +260,12 @@ def test_what_cannot_be_kept_is_refused_with_a_sentence(store, save, record, wor
 
 
 def everything(store: CaseStore, number: int, record: ClinicalRecord) -> None:
-    store.record_criteria(number, record.criteria, expected_version=1)
-    store.record_history(number, symptoms=record.symptoms, evolution=record.evolution, expected_version=1)
-    store.record_plan(number, record.plan, expected_version=1)
-    store.record_histology(number, record.histology, expected_version=1)
+    edit(store, number, criteria=record.criteria, expected_version=1)
+    edit(store, number, symptoms=record.symptoms, evolution=record.evolution, expected_version=1)
+    edit(store, number, plan=record.plan, expected_version=1)
+    edit(store, number, histology=record.histology, expected_version=1)
     if record.recall is not None:
-        store.set_recall(number, record.recall.due_on, expected_version=1)
+        edit(store, number, recall=Recall(record.recall.due_on), expected_version=1)
 
 
 def test_a_recall_is_dealt_with_between_the_visit_and_today(store, save):
@@ -348,7 +348,7 @@ def test_the_search_finds_what_was_typed_and_not_what_was_replaced(store, save):
     number = save(clinical=RECORD, notes="alpha").visit.id
     for words in ("multicomp", "itching", "grew 2023", "dermoscopy again", "in situ", "H-24/1234", "alpha itching"):
         assert store.search(CaseQuery(text=words)).total == 1, words
-    store.record_history(number, symptoms="bleeding", evolution="", expected_version=1)
+    edit(store, number, symptoms="bleeding", evolution="", expected_version=1)
     assert store.search(CaseQuery(text="bleeding alpha")).total == 1
     assert store.search(CaseQuery(text="itching")).total == 0
 
@@ -372,7 +372,7 @@ def test_an_erased_patient_leaves_nothing_of_the_record(store, save):
     )
     case = save(clinical=record, patient=NewPatient("P-gone"))
     kept = save(2, patient=NewPatient("P-kept"), clinical=RECORD)
-    store.record_history(case.visit.id, symptoms="echidna", evolution="", expected_version=1)
+    edit(store, case.visit.id, symptoms="echidna", evolution="", expected_version=1)
     store.delete_patient(case.patient.id)
     contents = b"".join(path.read_bytes().lower() for path in store.home.rglob("*") if path.is_file())
     for word in (*words.values(), "echidna"):

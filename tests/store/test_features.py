@@ -12,6 +12,7 @@ from skinlens.clinical import Histology
 from skinlens.errors import CaseNotFound
 from skinlens.records import LIKENESS, QualityCheck, QualityReport
 from skinlens.store import CaseStore, NewPatient, SimilarQuery, features
+from tests.store.edits import edit
 
 MODEL, OTHER_MODEL = "aa" * 32, "bb" * 32
 WANTED = np.array([1, 0, 0, 0], dtype=np.float32)
@@ -84,7 +85,7 @@ def test_the_lesion_itself_is_left_out_and_each_other_one_comes_once(store, save
 
 def test_what_confirms_the_diagnosis_is_said(store, add):
     histology = add(1, 10, status="draft", clinician_label="nv")
-    store.record_histology(histology.visit.id, Histology("mel", "SSM 0.4 mm"), expected_version=histology.visit.version)
+    edit(store, histology.visit.id, histology=Histology("mel", "SSM 0.4 mm"), expected_version=histology.visit.version)
     signed = add(2, 20, clinician_label="bkl", clinician_diagnosis="seborrheic")
     draft = add(3, 30, status="draft")
     silent = add(4, 40, clinician_label=None, status="draft")

@@ -10,6 +10,7 @@ from skinlens.errors import CaseNotFound, SkinLensError
 from skinlens.store import CaseStore, ClinicianReading, visits
 from tests.report import samples as report_samples
 from tests.store import samples
+from tests.store.edits import edit
 
 
 def parts(record: CaseRecord) -> tuple[object, ...]:
@@ -121,7 +122,7 @@ def test_the_clinicians_outline_holds_and_the_scale_is_that_of_the_photo(store, 
     assert (record.outline, record.mm_per_px) == (clinician, None)
     assert replace(record, outlines=(model,)).outline == model
     assert replace(record, outlines=()).outline is None
-    store.record_scale(1, 12.0, expected_version=1)
+    edit(store, 1, field_width_mm=12.0, expected_version=1)
     assert store.load(1).mm_per_px == 0.2  # 60 px across
 
 

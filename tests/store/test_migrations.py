@@ -15,6 +15,7 @@ from skinlens.store import CaseQuery, CaseStore, ClinicianReading, NewLesion, Ne
 from skinlens.store.migrations import MIGRATIONS, STEP_NAMES
 from skinlens.store.seals import seal
 from tests.store import samples
+from tests.store.edits import edit
 from tests.store.test_damage import rewrite
 
 MODEL_COLUMNS = {"model_name": "hsb", "model_version": "0.9", "model_sha256": "ab" * 32}
@@ -130,8 +131,8 @@ def test_every_older_version_opens_with_all_its_rows(tmp_path, save, steps):
         assert (moved.visit.version, moved.lesion.version, moved.patient.version) == (3, 1, 1)
         assert store.search(CaseQuery(text="face")).total == 0
         said = ClinicalRecord(symptoms="itching", plan=Plan("excise"))
-        store.record_history(1, symptoms="itching", evolution="", expected_version=3)
-        assert store.record_plan(1, said.plan, expected_version=4).visit.clinical == said
+        edit(store, 1, symptoms="itching", evolution="", expected_version=3)
+        assert edit(store, 1, plan=said.plan, expected_version=4).visit.clinical == said
         assert store.search(CaseQuery(text="itching later")).total == 1
         store.delete_patient(moved.patient.id)
     assert (store.setting("theme") is not None) is (steps >= 5)

@@ -5,6 +5,7 @@ import pytest
 from skinlens.clinical import Plan
 from skinlens.store import NewLesion, NewPatient, PatientQuery
 from tests.store import samples
+from tests.store.edits import edit
 from tests.store.test_damage import rewrite
 
 
@@ -17,7 +18,7 @@ def clinic(store, save):
     save(seed=2, patient=1, lesion=NewLesion("thigh"), taken_on="2024-03-01", prediction=mel)
     save(seed=3, patient=NewPatient("p-2"), taken_on="2024-06-01", status=signed)
     store.add_patient("Ärzte-3")
-    store.record_plan(2, Plan("recheck", 3), expected_version=1)
+    edit(store, 2, plan=Plan("recheck", 3), expected_version=1)
     return store
 
 

@@ -13,6 +13,7 @@ from skinlens.settings import Settings
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit, rights
 from tests.store import samples
 from tests.store.conftest import SaveCase
+from tests.store.edits import edit
 
 
 def of_role(store: CaseStore, role: Role) -> CaseStore:
@@ -89,7 +90,7 @@ def test_what_was_signed_is_a_reviewers_to_change(store: CaseStore, save: SaveCa
     signed: Case = save(0, status="signed")
     number, version = signed.visit.id, signed.visit.version
     for change in (
-        lambda store: store.record_scale(number, 20.0, expected_version=version),
+        lambda store: edit(store, number, field_width_mm=20.0, expected_version=version),
         lambda store: store.annotate(
             number, ClinicianReading("mel", "", ""), status="amended", expected_version=version
         ),
@@ -98,7 +99,7 @@ def test_what_was_signed_is_a_reviewers_to_change(store: CaseStore, save: SaveCa
         with pytest.raises(NotAllowed):
             change(of_role(store, "reader"))
     assert store.case(number) == signed
-    amended = of_role(store, "reviewer").record_scale(number, 20.0, expected_version=version)
+    amended = edit(of_role(store, "reviewer"), number, field_width_mm=20.0, expected_version=version)
     assert amended.visit.status == "amended"
     with pytest.raises(NotAllowed, match="delete a case"):
         of_role(store, "reviewer").delete_visit(number)

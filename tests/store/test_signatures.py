@@ -12,6 +12,7 @@ from skinlens.settings import Settings
 from skinlens.store import CaseStore
 from skinlens.store.signatures import NO_DIAGNOSIS
 from tests.store import samples
+from tests.store.edits import edit
 
 
 def write(store: CaseStore, case: Case, *, status: str = "signed", signer: str = "", **given: object) -> Case:
@@ -56,17 +57,17 @@ def test_where_signers_are_listed_nothing_is_signed_or_amended_without_a_name(st
     signed = write(store, store.case(case.visit.id), signer="Dr. Lange")
     for change in (
         lambda: write(store, signed, notes="later"),
-        lambda: store.record_criteria(1, Criteria(pattern="reticular"), expected_version=signed.visit.version),
-        lambda: store.record_history(1, symptoms="itches", evolution="", expected_version=signed.visit.version),
-        lambda: store.record_plan(1, Plan("excise"), expected_version=signed.visit.version),
-        lambda: store.set_recall(1, "2024-09-01", expected_version=signed.visit.version),
-        lambda: store.record_histology(1, Histology("mel"), expected_version=signed.visit.version),
-        lambda: store.record_scale(1, 12.5, expected_version=signed.visit.version),
+        lambda: edit(store, 1, criteria=Criteria(pattern="reticular"), expected_version=signed.visit.version),
+        lambda: edit(store, 1, symptoms="itches", evolution="", expected_version=signed.visit.version),
+        lambda: edit(store, 1, plan=Plan("excise"), expected_version=signed.visit.version),
+        lambda: edit(store, 1, recall=Recall("2024-09-01"), expected_version=signed.visit.version),
+        lambda: edit(store, 1, histology=Histology("mel"), expected_version=signed.visit.version),
+        lambda: edit(store, 1, field_width_mm=12.5, expected_version=signed.visit.version),
     ):
         with pytest.raises(InvalidEntry, match="this case is signed"):
             change()
     assert store.case(1) == signed
-    amended = store.record_scale(1, 12.5, expected_version=signed.visit.version, signer="Dr. Okafor")
+    amended = edit(store, 1, field_width_mm=12.5, expected_version=signed.visit.version, signer="Dr. Okafor")
     assert (amended.visit.status, amended.visit.signed_by) == ("amended", "Dr. Lange")
     assert store.revisions(1)[-1].changes == {
         "field_width_mm": (None, "12.5 mm"),
@@ -113,7 +114,7 @@ def test_a_recall_that_was_dealt_with_stays_so_and_needs_no_name(store, save):
 
 def test_a_page_that_is_older_than_the_record_overwrites_nothing(store, save):
     case = save(clinician_label="nv")
-    store.record_plan(1, Plan("excise"), expected_version=1)
+    edit(store, 1, plan=Plan("excise"), expected_version=1)
     with pytest.raises(Conflict) as conflict:
         write(store, case, status="draft", clinical=ClinicalRecord(plan=Plan("discharge")))
     assert conflict.value.fields == {"plan": ("excise", "discharge")}

@@ -12,7 +12,7 @@ _UNCALIBRATED = 0xFFFF
 
 @dataclass(frozen=True)
 class Exif:
-    """The two facts; the defaults hold where it says nothing sensible."""
+    """Orientation and color space; the defaults stand for missing or invalid values."""
 
     orientation: int = 1
     """1–8."""

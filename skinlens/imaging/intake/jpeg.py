@@ -173,7 +173,7 @@ _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 
 
 def _end_of_padding(data: bytes, position: int) -> int:
-    """Where the last 0xFF of a run stands: the one that belongs to a marker."""
+    """Position of the last 0xFF in a run of fill bytes: the one that begins a marker."""
     found = _NO_PADDING.search(data, position)
     if found is None:
         raise damaged("JPEG", ENDS_EARLY)

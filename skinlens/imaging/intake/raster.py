@@ -136,7 +136,7 @@ def _of_deep(width: int, height: int, rows: _Rows, mode: str, bits: int) -> Rast
 
 
 def _of_numbers(width: int, height: int, rows: _Rows, mode: str) -> Raster:
-    """Numbers whose range the file does not state: 0–1, 0–255 or 0–65535, whichever holds them all."""
+    """Raster of values without a stated range: the smallest of 0–1, 0–255 and 0–65535 that contains them all."""
     extremes = [(band.min(), band.max()) for band in _bands(width, height, rows)]
     low, high = float(np.min(extremes)), float(np.max(extremes))  # numpy's: a value that is no number stays one
     top_value = next((top for top in (1, 255, 65535) if low >= 0 and high <= top), None)

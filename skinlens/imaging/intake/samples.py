@@ -37,7 +37,7 @@ from skinlens.records import Array
 
 _SHORT, _LONG = 3, 4
 _SIMPLE = frozenset({BLACK_IS_ZERO, RGB})
-"""LZW of the plainest layouts, at 8 bits, goes to Pillow, which reads them rightly and with half of the memory."""
+"""LZW of the plainest layouts, at 8 bits, is read by Pillow, which decodes it correctly in half of the memory."""
 _MODES = {(1, 0): "L", (1, 1): "La", (1, 2): "LA", (3, 0): "RGB", (3, 1): "RGBa", (3, 2): "RGBA"}
 """By the number of color channels, and by the alpha of ``Layout``."""
 

@@ -73,7 +73,7 @@ def _answer(data: bytes, answers: BinaryIO, noise: "_Noise", memory: "_Memory") 
 
 
 def _with_noise(refusal: str, said: str) -> str:
-    """The refusal, and what the decoder said: for whoever looks after the computer, not for the clinician."""
+    """Refusal with the decoder's own message appended, for the administrator rather than the clinician."""
     said = said.replace("tempfile.tif: ", "")
     printable = "".join(character for character in said if character.isprintable())[:_MAX_NOISE].rstrip(" .")
     return f"{refusal} (The decoder said: {printable}.)" if printable else refusal

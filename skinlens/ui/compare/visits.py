@@ -93,7 +93,7 @@ def _visit_words(visit: Visit, open_id: int) -> str:
 
 
 def _seen(store: CaseStore, opened: OpenCase, visit_id: int) -> CaseRecord:
-    """The open case as it is open, another visit as it is stored; what cannot be read is named on the page."""
+    """Record of a visit: from the session for the open case, else from the store; unreadable parts are listed."""
     if opened.case is not None and visit_id == opened.case.visit.id:
         return opened.record(opened.case)
     record = store.load(visit_id)

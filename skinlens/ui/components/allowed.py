@@ -1,4 +1,4 @@
-"""Buttons for what the role of who is signed in does not allow: disabled, and their help says why."""
+"""Buttons by role: disabled where the signed-in person's role lacks the right, with the reason as help."""
 
 from typing import TypedDict
 

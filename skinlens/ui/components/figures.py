@@ -15,7 +15,7 @@ RISK_PATTERNS = {"malignant": "", "pre-malignant": "/", "benign": "|"}
 
 
 def recall_chart(measured: Mapping[str, Any]) -> go.Figure:
-    """Of each class, the share that the model puts first, with its 95 % interval."""
+    """Recall of each class, with its 95 % interval."""
     figure = go.Figure()
     codes = [code for code in measured["labels"] if measured["per_class"][code]["recall"]["value"] is not None]
     codes.sort(key=lambda code: measured["per_class"][code]["recall"]["value"])
@@ -55,7 +55,7 @@ def recall_chart(measured: Mapping[str, Any]) -> go.Figure:
 
 
 def confusion_chart(measured: Mapping[str, Any]) -> go.Figure:
-    """Rows: the true class; columns: the class that the model puts first; shares of each row."""
+    """Confusion matrix, normalized by row: rows are the true class, columns the most probable one."""
     codes = list(measured["labels"])
     counts = measured["confusion"]
     shares = [[count / max(sum(row), 1) for count in row] for row in counts]

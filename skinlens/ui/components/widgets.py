@@ -116,7 +116,7 @@ def melanoma_statement(prediction: Prediction, *, figures: bool = True) -> None:
 
 
 def model_line(opened: OpenCase) -> None:
-    """Which version of the model said so; a notice where it is not the installed one."""
+    """Version of the model that predicted; a notice where it is not the installed one."""
     model, latency_ms = opened.analysis.prediction.model, opened.analysis.prediction.latency_ms
     if opened.by_todays_model or opened.analysis.photo.placeholder:
         st.caption(plain(f"Model version {model.version} · {duration(latency_ms)}"))
@@ -133,7 +133,7 @@ def problems(sentences: Iterable[str]) -> None:
 
 
 def impression(code: str | None) -> None:
-    """Read only: what was said first stays as it was said."""
+    """Read-only first impression: it cannot be changed after the result was shown."""
     st.markdown(f"Your impression, recorded before the result: **{impression_name(code)}**")
 
 
@@ -233,8 +233,8 @@ def _texts(entry: NewPatient | NewLesion) -> Iterator[tuple[str, str]]:
 
 
 def pages(name: str, count: int, now: int) -> None:
-    """The pages of a list, ``now`` the one that is shown; the number of one that is turned to stands in the session
-    under ``name``.
+    """Pagination of a list of ``count`` pages, ``now`` being the current one; the chosen page is put into the session
+    state under ``name``.
 
     Streamlit's own field always has a default, unlike its other fields, and so warns of a second one whenever a program
     sets its value. It is given the page as its default instead, and drawn anew, under another key, where something else
@@ -253,8 +253,24 @@ def pages(name: str, count: int, now: int) -> None:
     st.pagination(count, default=now, key=key, on_change=turned)
 
 
+def share_of_lesions(what: str, usual_percent: float, *, key: str, help_text: str) -> float:
+    """Share of the reader's lesions that are of a kind, 0 to 1, by a slider; kept for the session."""
+    chosen = st.slider(
+        f"{what} among the lesions that you examine, in %",
+        min_value=0.5,
+        max_value=50.0,
+        value=usual_percent,
+        step=0.5,
+        format="%.1f",
+        key=key,
+        persist_state="session",
+        help=help_text,
+    )
+    return float(chosen) / 100
+
+
 def fields(pairs: Mapping[str, str]) -> None:
-    """Captions and what stands beside them."""
+    """Description list: each caption with its value."""
     inside = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in pairs.items())
     st.html(f'<dl class="sl-fields">{inside}</dl>')
 

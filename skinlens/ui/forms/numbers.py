@@ -45,7 +45,7 @@ class Expected:
 
 
 def shown(value: float | None) -> str:
-    """A number as it stands in a field; empty for None."""
+    """Text of a number for an input field; empty for None."""
     if value is None:
         return ""
     return f"{value:.0f}" if value == round(value) else f"{value:.10g}"

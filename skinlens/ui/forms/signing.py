@@ -75,7 +75,7 @@ def remember(signer: str) -> None:
 
 
 def _mine() -> str:
-    """Who signed in this session; before that, who is signed in."""
+    """Signer to preselect: the last one of this session, else the signed-in person."""
     who = access.here()
     mine: str = st.session_state.get(_LAST, "") or (who.actor if who.session is not None and who.may("sign") else "")
     return mine

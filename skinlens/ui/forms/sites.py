@@ -4,28 +4,16 @@ A lesion keeps the site as it stands in the list ("forearm"), and in its remark 
 below the elbow"). What was typed freely by an earlier version is shown as it was typed, until somebody chooses anew.
 """
 
+from skinlens.body_sites import BODY_SITES
 from skinlens.records import BodyPosition
 from skinlens.store import NewLesion
 from skinlens.ui.components.bodymap import Region
-from skinlens.wording.naming import BODY_SITES
 
 OTHER = "other site"
 """Its exact location is needed."""
-_FINER = {
-    "shoulder": "upper arm",
-    "armpit": "upper arm",
-    "elbow": "forearm",
-    "flank": "abdomen",
-    "groin": "thigh",
-    "knee": "lower leg",
-    "ankle": "foot",
-}
-"""Places that have a name of their own and no region of the drawing → the site that they are listed before."""
-SITES = tuple(name for site in BODY_SITES for name in (*(one for one, of in _FINER.items() if of == site), site))
+SITES = tuple(site.name for site in BODY_SITES)
 """All that can be chosen, from head to foot."""
-PAIRED = frozenset(
-    {"ear", "upper arm", "forearm", "hand", "buttock", "thigh", "lower leg", "foot", "palm or sole", *_FINER}
-)
+PAIRED = frozenset(site.name for site in BODY_SITES if site.paired)
 """Sites that everybody has twice: left or right, no middle."""
 MIDDLE = 0.035
 """Share of a drawing's width on each side of its middle that counts as the midline."""
@@ -65,7 +53,7 @@ def stored(body_site: str, remark: str) -> tuple[str, str]:
 
 
 def on_map(position: BodyPosition, region: Region | None) -> str | None:
-    """The choice that a place on the map stands for; None where it is on no region."""
+    """Choice of site and side at a place on the map; None outside of all regions, or in the middle of a paired site."""
     if region is None:
         return None
     side = region.side or _side_of(position)

@@ -40,7 +40,7 @@ def begin(lesion: Lesion) -> None:
 
 
 def asked() -> tuple[int, str] | None:
-    """The lesion that the map is to ask for; told once."""
+    """Lesion to be placed, with a token of this request; returned once, then cleared."""
     found: tuple[int, str] | None = st.session_state.pop(_BEGIN, None)
     return found
 
@@ -52,7 +52,7 @@ def new_spot(patient: Patient) -> BodyPosition | None:
 
 
 def spotted(store: CaseStore, patient: Patient, lesions: Mapping[int, Lesion], spot: Spot) -> None:
-    """Take what the map sent: a lesion is placed at once, for a new one it is asked."""
+    """Handle a click on the map: an existing lesion is placed at once; a new one has to be confirmed."""
     _forget()
     if spot.lesion_id is None:
         st.session_state[_NEW] = (patient.id, spot)
@@ -62,7 +62,7 @@ def spotted(store: CaseStore, patient: Patient, lesions: Mapping[int, Lesion], s
 
 
 def put(store: CaseStore, lesion: Lesion, position: BodyPosition | None, region: Region | None = None) -> None:
-    """Place the lesion; None: take it off the map. What stands in the way is said beside the map."""
+    """Store the lesion's place, or with None take it off the map; a refusal is shown beside the map."""
     _forget()
     try:
         changed = store.place_lesion(lesion.id, position, expected_version=lesion.version)
@@ -78,7 +78,7 @@ def put(store: CaseStore, lesion: Lesion, position: BodyPosition | None, region:
 
 
 def says(store: CaseStore, patient: Patient, lesions: Mapping[int, Lesion], numbers: Mapping[int, int]) -> None:
-    """Beside the map: what was just done on it and how to undo it, or what is still to be said."""
+    """Draw the message beside the map: a problem, the last change with its undo, or the next step."""
     if problem := st.session_state.pop(_PROBLEM, ""):
         st.error(plain(problem))
     done: Done | None = st.session_state.get(_DONE)

@@ -114,19 +114,13 @@ def thresholds() -> None:
 def _prevalence(target: str) -> float:
     if target == "melanoma":
         return operating_point.prevalence()
-    chosen = st.slider(
-        f"{TARGETS['malignant']} among the lesions that you examine, in %",
-        min_value=0.5,
-        max_value=50.0,
-        value=USUAL_MALIGNANT_PERCENT,
-        step=0.5,
-        format="%.1f",
+    return widgets.share_of_lesions(
+        TARGETS["malignant"],
+        USUAL_MALIGNANT_PERCENT,
         key="prevalence_malignant_percent",
-        persist_state="session",
-        help=f"It begins at {rounded_percent(USUAL_MALIGNANT_PERCENT / 100)}, about the share among the photos "
+        help_text=f"It begins at {rounded_percent(USUAL_MALIGNANT_PERCENT / 100)}, about the share among the photos "
         "of the data set. Set the one of your own patients.",
     )
-    return float(chosen) / 100
 
 
 def _cut_off(row: Mapping[str, Any], share: float, shipped: float | None) -> tuple[str, ...]:

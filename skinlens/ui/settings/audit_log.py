@@ -23,7 +23,7 @@ MODEL_SIGNS = 12
 
 @st.fragment
 def section(store: CaseStore) -> None:
-    """Drawn by itself: a filter does not draw the other sections anew."""
+    """Section as a fragment: a filter reruns it alone, not the other sections."""
     st.header("Audit log")
     st.caption("Who did what and when, each entry bound to the one before. It holds nothing of what was entered.")
     if not allowed.or_why("settings"):

@@ -1,4 +1,4 @@
-"""Name of who is signed in, on every page, with the way out."""
+"""Account menu on every page: the name of the signed-in person, and the button to sign out."""
 
 import streamlit as st
 

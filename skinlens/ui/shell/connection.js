@@ -1,5 +1,6 @@
 // Loaded before Streamlit's own scripts. A file that is chosen while the connection is down is lost without a word: the
-// page takes it, and nobody is there to read it. So it is not taken, and that is said.
+// page takes it, and nobody is there to read it. So it is not taken, and that is said. session.js hears from here that the
+// connection has closed, and shows its notice by skinlensNotice.
 
 "use strict";
 
@@ -21,7 +22,10 @@
         connected = true;
         if (missed) say(BACK);
       });
-      this.addEventListener("close", () => (connected = false));
+      this.addEventListener("close", ({ code }) => {
+        connected = false;
+        window.dispatchEvent(new CustomEvent("skinlens-closed", { detail: code }));
+      });
     }
   };
 
@@ -56,22 +60,28 @@
     if (event.type !== "drop") event.target.value = ""; // or the same file could not be chosen again
   }
 
-  function say(words) {
-    let box = document.getElementById("skinlens-connection");
+  // Words over the page, at its top or bottom edge, that a screen reader says; without words the box is hidden.
+  window.skinlensNotice = (id, words, { inset, background }) => {
+    let box = document.getElementById(id);
     if (!box && words) {
       box = document.createElement("div");
-      box.id = "skinlens-connection";
+      box.id = id;
       box.setAttribute("role", "alert");
       Object.assign(box.style, {
-        position: "fixed", inset: "0 0 auto 0", zIndex: 2147483647, padding: "0.8rem 1rem", textAlign: "center",
-        font: "600 1.05rem sans-serif", color: "#fff", background: "#8a1c1c",
+        position: "fixed", inset, zIndex: 2147483647, padding: "0.8rem 1rem", textAlign: "center",
+        font: "600 1.05rem sans-serif", color: "#fff",
       });
       document.body.append(box);
     }
     if (!box) return;
     box.textContent = words;
     box.hidden = !words;
-    box.style.background = words === BACK ? "#14606a" : "#8a1c1c";
+    box.style.background = background;
+  };
+
+  function say(words) {
+    const background = words === BACK ? "#14606a" : "#8a1c1c";
+    window.skinlensNotice("skinlens-connection", words, { inset: "0 0 auto 0", background });
   }
 
   // On the window, and while the event is on its way down: before Streamlit hears of it.

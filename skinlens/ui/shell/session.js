@@ -1,5 +1,6 @@
 // Where people sign in: tells the server that somebody is here, warns before the session ends for want of use, and goes
-// to the page for signing in when it has ended. Nothing but use counts: a page that draws itself anew does not.
+// to the page for signing in when it has ended. Nothing but use counts: a page that draws itself anew does not. Loaded
+// after connection.js.
 
 "use strict";
 
@@ -7,22 +8,15 @@
   const ENDED = 4403;
   const TELL_MS = 20_000;
   const WARN_S = 60;
-  const STREAM = "/_stcore/stream";
   const here = new URL("./skinlens/", document.baseURI);
   let told = Date.now();
   let endsAt = Infinity;
   let leaving = false;
+  let warning = "";
 
-  const Plain = window.WebSocket;
-  window.WebSocket = class extends Plain {
-    constructor(...how) {
-      super(...how);
-      if (!String(how[0]).includes(STREAM)) return;
-      this.addEventListener("close", ({ code }) => {
-        if (code === ENDED) look();
-      });
-    }
-  };
+  window.addEventListener("skinlens-closed", ({ detail: code }) => {
+    if (code === ENDED) look();
+  });
 
   async function ask(what, how) {
     let answer;
@@ -53,30 +47,19 @@
   }
 
   function used() {
-    if (Date.now() - told > TELL_MS || box()?.hidden === false) tell();
+    if (Date.now() - told > TELL_MS || warning) tell();
   }
   for (const kind of ["pointerdown", "keydown", "input", "wheel", "touchstart"]) {
     window.addEventListener(kind, used, { capture: true, passive: true });
   }
 
-  const box = () => document.getElementById("skinlens-session");
   function warn() {
     const left = (endsAt - Date.now()) / 1000;
     const due = left > 0 && left <= WARN_S;
-    if (!box() && due) {
-      const made = document.createElement("div");
-      made.id = "skinlens-session";
-      made.setAttribute("role", "alert");
-      Object.assign(made.style, {
-        position: "fixed", inset: "auto 0 0 0", zIndex: 2147483647, padding: "0.8rem 1rem", textAlign: "center",
-        font: "600 1.05rem sans-serif", color: "#fff", background: "#14606a",
-      });
-      document.body.append(made);
-    }
-    if (!box()) return;
     const words = due ? "You will be signed out in less than a minute. Press a key or tap to stay signed in." : "";
-    if (box().textContent !== words) box().textContent = words;
-    box().hidden = !due;
+    if (words === warning) return; // a screen reader would say it again
+    window.skinlensNotice("skinlens-session", words, { inset: "auto 0 0 0", background: "#14606a" });
+    warning = words;
   }
 
   setInterval(() => {

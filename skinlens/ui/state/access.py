@@ -126,7 +126,7 @@ def accounts() -> Accounts:
 
 
 def session_of(cookie: str) -> Session | None:
-    """The session of a cookie. Without accounts only one of who works here counts, and with accounts none such."""
+    """Session of a cookie; None without one, and where a local one meets accounts or the reverse."""
     if not cookie:
         return None
     found = _SESSIONS.get((default_home(), cookie), lambda: accounts().session(cookie))
@@ -159,7 +159,7 @@ def here() -> Who:
 
 
 def owner() -> str:
-    """Whose the unsaved work of this page is. Empty: nobody's who could be told from others."""
+    """Account that owns the unsaved work of this page; empty where nobody is signed in any more."""
     try:
         return here().actor
     except NotAllowed:

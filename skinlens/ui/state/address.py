@@ -81,7 +81,7 @@ def forget(name: str) -> None:
 
 
 def put(name: str, text: str | None) -> None:
-    """Into the address, None: out of it. Touched only where it changes, for each change is a message to the browser."""
+    """Set a query parameter, or remove it with None; only on a change, since each one is a message to the browser."""
     if text is None:
         if name in st.query_params:
             del st.query_params[name]

@@ -12,7 +12,7 @@ from skinlens.ui.worklist import tray_drafts
 
 
 def erase_case(store: CaseStore, visit_id: int) -> None:
-    """Erase one visit. Raises CaseNotFound where it is gone already, StoreError where it (or a trace) stays."""
+    """Erase one visit. Raises CaseNotFound where there is none, StoreError where it or a trace of it remains."""
     visits = (store.case(visit_id).visit,)
     try:
         store.delete_visit(visit_id)

@@ -1,4 +1,4 @@
-"""Patient and lesion of the next new photo: a patient, and one of the lesions, or a place where there is none yet."""
+"""Preselection for the next new photo: a patient, and a lesion of that patient or a place for a new one."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from skinlens.ui.state import session
 
 @dataclass(frozen=True)
 class NextPhoto:
-    """Chosen beforehand where a new photo is to be saved; all of it can be changed there."""
+    """Patient and lesion that the save form of the next photo begins with; both can be changed there."""
 
     patient_id: int
     lesion_id: int | None = None
@@ -26,7 +26,7 @@ class NextPhoto:
 
 
 def begin(what: NextPhoto) -> None:
-    """Have the next new photo begin with this; a stored case is closed, an unsaved photo stays open."""
+    """Set the preselection; a stored case that is open is closed, an unsaved photo stays open."""
     opened = session.current()
     if opened is not None and opened.case is not None:
         session.close()
@@ -34,7 +34,7 @@ def begin(what: NextPhoto) -> None:
 
 
 def asked() -> NextPhoto | None:
-    """Patient and lesion that were asked for; until a case is saved or opened."""
+    """Current preselection; it lasts until a case is saved or opened."""
     found: NextPhoto | None = st.session_state.get(session.NEXT_PHOTO)
     return found
 

@@ -121,7 +121,7 @@ def tops() -> int:
 
 
 def view_asked_for() -> str | None:
-    """The part that the visit's page is to show, asked for since it was drawn last; told once."""
+    """Tab of the visit's page requested since its last run; returned once, then cleared."""
     found: str | None = st.session_state.pop(_NEXT_VIEW, None)
     return found
 

@@ -102,18 +102,7 @@ def label_set(prediction: Prediction) -> None:
 
 def prevalence() -> float:
     """The share of melanomas that the reader sets; kept for the session, on every page that asks for it."""
-    chosen = st.slider(
-        "Melanomas among the lesions that you examine, in %",
-        min_value=0.5,
-        max_value=50.0,
-        value=USUAL_PREVALENCE_PERCENT,
-        step=0.5,
-        format="%.1f",
-        key="prevalence_percent",
-        persist_state="session",
-        help=SOURCE,
-    )
-    return float(chosen) / 100
+    return widgets.share_of_lesions("Melanomas", USUAL_PREVALENCE_PERCENT, key="prevalence_percent", help_text=SOURCE)
 
 
 @st.fragment

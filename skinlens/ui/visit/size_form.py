@@ -30,23 +30,20 @@ def fields(opened: OpenCase, read: ClinicalRecord) -> tuple[float | None, str]:
     )
     width = field_width.in_mm(entered.value, unit, read.field_width_mm, usual)
     of_file = opened.analysis.photo.field_width_mm
-    if of_file is not None and not FIELD_WIDTH_MM[0] <= of_file <= FIELD_WIDTH_MM[1]:
-        of_file = None
-    if of_file is not None and width is None and not entered.problem:
+    if of_file is not None and FIELD_WIDTH_MM[0] <= of_file <= FIELD_WIDTH_MM[1]:
+        offered: float | None = of_file
+        source = " from the file"
+        why = "The photo's file (DICOM) has a scale. It holds as far as the camera was calibrated."
+    else:
+        offered, source = usual, ""
+        why = "The field of view of your dermatoscope, from the settings. It holds for photos that are not cropped."
+    if offered is not None and width is None and not entered.problem:
         st.button(
-            f"Use {entered_length(of_file, unit)} from the file",
-            key=clinical_fields.key(opened, "file_width"),
+            f"Use {entered_length(offered, unit)}{source}",
+            key=clinical_fields.key(opened, "file_width" if source else "usual_width"),
             on_click=st.session_state.__setitem__,
-            args=(key, field_width.text(of_file, unit)),
-            help="The photo's file (DICOM) has a scale. It holds as far as the camera was calibrated.",
-        )
-    elif usual is not None and width is None and not entered.problem:
-        st.button(
-            f"Use {entered_length(usual, unit)}",
-            key=clinical_fields.key(opened, "usual_width"),
-            on_click=st.session_state.__setitem__,
-            args=(key, field_width.text(usual, unit)),
-            help="The field of view of your dermatoscope, from the settings. It holds for photos that are not cropped.",
+            args=(key, field_width.text(offered, unit)),
+            help=why,
         )
     st.markdown(plain(diameter_words(opened, width, unit)))
     return width, "Correct the field of view." if entered.problem else ""

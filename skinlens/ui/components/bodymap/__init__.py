@@ -13,9 +13,9 @@ from typing import Any, Literal, cast, get_args
 
 import streamlit as st
 
+from skinlens.body_sites import MAPPED
 from skinlens.records import BODY_DRAWING, BodyPosition, BodyView
 from skinlens.ui.components.bodymap.regions import VIEWS, Region
-from skinlens.wording.naming import BODY_SITES
 
 HERE = Path(__file__).parent
 Verdict = Literal["above", "below", "unreliable", "none"]
@@ -125,7 +125,7 @@ def spot_of(sent: object, lesions: Sequence[int]) -> Spot | None:
     if not all(0 <= share <= 1 for share in shares):
         return None
     site, side = sent.get("site"), sent.get("side")
-    region = Region(str(site), str(side) if side in {"left", "right"} else "") if site in BODY_SITES else None
+    region = Region(str(site), str(side) if side in {"left", "right"} else "") if site in MAPPED else None
     return Spot(lesion, BodyPosition(cast(BodyView, view), *shares), region)
 
 
