@@ -163,7 +163,7 @@ def float_classifier(manifest: Manifest, student: Student, folder: Path, threads
     path, spec = folder / "float.onnx", manifest.input_spec
     if not path.exists():
         export_backbone(student, path, spec.size_px)
-    engine = Engine(path, head_of(student), spec, manifest.model_ref(), threads)
+    engine = Engine(path, head_of(student), spec, manifest.model_ref(), threads, turns=manifest.turns)
     return Classifier(engine, manifest.temperature, manifest.melanoma_threshold, manifest.ood())
 
 

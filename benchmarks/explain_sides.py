@@ -85,7 +85,7 @@ class Stock:
         student = load_released(manifest)
         self.spec, self.temperature = manifest.input_spec, manifest.temperature
         self.model = Logits(student).eval()
-        self.layer = student.fusion.activation
+        self.layer = student.fused
         self.cams: Mapping[str, Any] = {"grad_cam": GradCAM, "score_cam": ScoreCAM}
         self.explainer = LimeImageExplainer
         self.torch = torch

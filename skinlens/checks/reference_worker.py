@@ -141,7 +141,7 @@ def _cam(model: Any, batch: Batch, explanation: Explanation) -> Heatmap:
 
     kind = {"grad_cam": GradCAM, "score_cam": ScoreCAM}[explanation.method]
     logit_weights = torch.from_numpy(explanation.target.logit_weights)
-    with kind(model=model, target_layers=[model.student.fusion.activation]) as cam:
+    with kind(model=model, target_layers=[model.student.fused]) as cam:
         drawn = cam(torch.from_numpy(batch), [lambda logits: logits @ logit_weights])[0]
     return np.asarray(np.clip(drawn, 0, 1), dtype=np.float32)
 

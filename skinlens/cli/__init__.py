@@ -20,7 +20,7 @@ COMMANDS = (
     *(photo.predict, photo.explain_photo, photo.report),
     *(batch.batch, exchange.fhir_export, exchange.isic_export),
     *(app.serve_app, app.doctor, store.backup, store.restore, store.verify, audit.audit, user.user),
-    *(training.train, training.average, training.export, training.sensitivity),
+    *(training.train, training.average, training.export, training.recalibrate, training.sensitivity),
     *(evaluation.outline_train, evaluation.context_fit, evaluation.evaluate, evaluation.ablation),
 )
 

@@ -84,6 +84,24 @@ def export(run_folder: Path, *, out: Path, version: str, note: str) -> int:
 
 
 @click.command()
+@click.argument("release", type=options.FILE, metavar="WEIGHTS")
+@click.option("--turns", type=click.Choice(("1", "4")), default="4", help="Quarter turns that are averaged.")
+@click.option("--out", type=options.FILE, required=True, metavar="DIR", help="Folder of the new release.")
+@click.option("--version", required=True, help="Of the new release.")
+@click.option("--note", default="", help="For the manifest.")
+def recalibrate(release: Path, *, turns: str, out: Path, version: str, note: str) -> int:
+    """Serve a release as the mean over quarter turns, calibrated anew; needs SKINLENS_HAM10000."""
+    from skinlens.quantization.recalibration import recalibrate as write_release
+    from skinlens.training.ham10000 import dataset_folder, load_index
+
+    folder = dataset_folder()
+    training, validation = load_index(folder, "train"), load_index(folder, "val")
+    print(write_release(release, training, validation, out, turns=int(turns), version=version, note=note))
+    print(f"Then: skinlens context-fit --weights {out} and skinlens outline-train --test --weights {out}")
+    return 0
+
+
+@click.command()
 @click.argument("run_folder", type=options.FILE, metavar="RUN")
 @options.json_file(Path("docs/quantization-sensitivity.json"))
 def sensitivity(run_folder: Path, *, json_path: Path) -> int:

@@ -94,7 +94,7 @@ def as_classifier(student: Student, path: Path, like: Classifier) -> Classifier:
     """A float network served as the released one is; ``path`` is where its engine file is written."""
     export_backbone(student, path, like.engine.spec.size_px)
     model_ref = ModelRef(f"{like.engine.model_ref.name}, another network", like.engine.model_ref.version, "0" * 64)
-    engine = Engine(path, head_of(student), like.engine.spec, model_ref)
+    engine = Engine(path, head_of(student), like.engine.spec, model_ref, turns=like.engine.turns)
     return Classifier(engine, like.temperature, like.melanoma_threshold, like.ood)
 
 

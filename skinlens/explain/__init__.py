@@ -17,9 +17,9 @@ from skinlens import clock
 from skinlens.errors import ParameterError
 from skinlens.explain.attribution import Attribution
 from skinlens.explain.gradcam import grad_cam
-from skinlens.explain.lime import Sampling, lime, target_score
+from skinlens.explain.lime import Sampling, lime, shared_score, target_score
 from skinlens.explain.scorecam import score_cam
-from skinlens.imaging.preprocess import model_view, to_batch
+from skinlens.imaging.preprocess import model_view, normalize, to_batch
 from skinlens.inference.classifier import Classifier
 from skinlens.labels import CODES, INDEX
 from skinlens.records import Explanation, Method, Photo, Progress, Target
@@ -120,21 +120,25 @@ def _compute_score_cam(
     classifier: Classifier, photo: Photo, target: Target, params: Mapping[str, Any], progress: Progress
 ) -> Attribution:
     engine = classifier.engine
-    return score_cam(engine, to_batch([photo], engine.spec), target, params["channels"], progress)
+    return score_cam(engine, to_batch([photo], engine.spec), target, params["channels"], progress, shared=True)
 
 
 def _compute_lime(
     classifier: Classifier, photo: Photo, target: Target, params: Mapping[str, Any], progress: Progress
 ) -> Attribution:
-    spec = classifier.engine.spec
-    score = target_score(classifier, target, params["target"])
+    engine, spec, scale = classifier.engine, classifier.engine.spec, params["target"]
+    view = model_view(photo, spec)
+    shared = engine.turns > 1
     return lime(
-        model_view(photo, spec),
+        view,
         spec,
-        score,
+        shared_score(classifier, target, scale, normalize(view[np.newaxis], spec))
+        if shared
+        else target_score(classifier, target, scale),
         segments=params["segments"],
         sampling=Sampling(params["samples"], params["steady"] / 100, params["seed"], params["design"]),
         progress=progress,
+        turns=engine.turns,
     )
 
 

@@ -8,6 +8,9 @@ a ridge regression (penalty 1) over all superpixels, which is what ``lime_image`
 Written anew because ``lime_image`` builds its samples pixel by pixel in Python and keeps every one of them: here they
 are streamed through the engine in batches. With the same random stream the coefficients are the same.
 
+Where the network is a mean over quarter turns, each sample can be scored in one turn alone, drawn in order
+(``shared_score``): the coefficients are those of the mean, with a little more chance in them, at a quarter of the cost.
+
 The authors draw each sample by itself (design ``independent``). The default here is ``paired``: orthogonal pairs of
 opposites, which say the same with less chance in it (docs/decisions/0011-lime-sample-design.md).
 """
@@ -37,6 +40,8 @@ Weights = Float64[Array, " n"]
 """What each sample counts in the fit."""
 Score = Callable[[Batch], Array]
 """What is explained: one number, float64, for each photo of a batch."""
+SharedScore = Callable[[Batch, Int[Array, " n"]], Array]
+"""The same of each photo in one orientation alone, turned by so many quarters; see ``shared_score``."""
 
 Scale = Literal["log-odds", "probability"]
 Design = Literal["paired", "independent"]
@@ -73,20 +78,27 @@ class Sampling:
 
 
 def lime(
-    view: View, spec: InputSpec, score: Score, *, segments: int, sampling: Sampling, progress: Progress
+    view: View,
+    spec: InputSpec,
+    score: Score | SharedScore,
+    *,
+    segments: int,
+    sampling: Sampling,
+    progress: Progress,
+    turns: int = 1,
 ) -> Attribution:
     """LIME coefficients of the superpixels of ``view``, by how much each raises ``score``: positive coefficients scaled
     to [0, 1], others 0.
 
     ``segments``: superpixels that are asked for; the photo decides how many come of it. ``progress`` is told after each
-    ``BATCH`` samples.
+    ``BATCH`` samples. ``turns``: more than 1 for a ``SharedScore``, which is given the turn of each sample.
 
     Diagnostics: ``peak`` (largest coefficient, in units of the score), ``r2``, ``segments`` (found), ``negative_share``
     (of the coefficients' absolute sum; they speak against the class and are not drawn), ``samples`` (that were made),
     ``stability``.
     """
     regions = superpixels(view, segments)
-    rows, scores, weights = draw_samples(view, regions, spec, score, sampling, progress)
+    rows, scores, weights = draw_samples(view, regions, spec, score, sampling, progress, turns)
     surrogate = fit_surrogate(rows, scores, weights)
     positive = np.maximum(surrogate.coefficients, 0)
     total = np.abs(surrogate.coefficients).sum()
@@ -103,7 +115,13 @@ def lime(
 
 
 def draw_samples(
-    view: View, regions: Regions, spec: InputSpec, score: Score, sampling: Sampling, progress: Progress
+    view: View,
+    regions: Regions,
+    spec: InputSpec,
+    score: Score | SharedScore,
+    sampling: Sampling,
+    progress: Progress,
+    turns: int = 1,
 ) -> tuple[Masks, Float64[Array, " made"], Weights]:
     """Samples until their map is steady, or all of them: with their scores, and what each counts."""
     draw, weigh = DESIGNS[sampling.design]
@@ -114,8 +132,9 @@ def draw_samples(
     # From look to look, so that none is made ahead that is not needed.
     for end in (*stopping_checks, samples):
         told = partial(_told_of_part, progress, len(rows) / samples, end / samples)
-        scores = np.concatenate([scores, score_masks(view, regions, drawn[len(rows) : end], spec, score, told)])
-        rows = drawn[:end]
+        some, copies = range(len(rows), end), masked_copies(view, regions, drawn[len(rows) : end], spec)
+        scored = _scored(copies, some, score, turns, told)
+        scores, rows = np.concatenate([scores, scored]), drawn[:end]
         is_steady = end < samples and stability(rows, scores, weigh(rows)) >= target
         if is_steady and (was_steady or end <= MIN_SAMPLES_TWO_CHECKS):
             progress(1.0)
@@ -139,6 +158,22 @@ def target_score(classifier: Classifier, target: Target, scale: Scale) -> Score:
     when the classes are swapped.
     """
     return lambda batch: score_of_logits(classifier.engine.logits(batch), classifier.temperature, target, scale)
+
+
+def shared_score(classifier: Classifier, target: Target, scale: Scale, whole: Batch) -> SharedScore:
+    """``target_score`` of each sample in one turn alone, less what that turn adds to the score of the whole photo.
+
+    ``whole`` holds the one photo. So the score of the whole photo is that of the mean over the turns in every turn, and
+    what is left of a turn is how differently it sees what is hidden.
+    """
+    engine = classifier.engine
+
+    def score(logits: Logits) -> Float64[Array, " n"]:
+        return score_of_logits(logits, classifier.temperature, target, scale)
+
+    alone = engine.logits_in_turn(np.repeat(whole, engine.turns, axis=0), np.arange(engine.turns))
+    added = score(alone) - score(engine.logits(whole))
+    return lambda batch, quarters: score(engine.logits_in_turn(batch, quarters)) - added[quarters]
 
 
 def score_of_logits(logits: Logits, temperature: float, target: Target, scale: Scale) -> Float64[Array, " n"]:
@@ -192,10 +227,25 @@ def score_masks(
     view: View, regions: Regions, rows: Masks, spec: InputSpec, score: Score, progress: Progress
 ) -> Float64[Array, " n"]:
     """The score of each masked copy, on a thread of its own. ``progress`` is told after each ``BATCH``."""
+    return _scored(masked_copies(view, regions, rows, spec), range(len(rows)), score, 1, progress)
+
+
+def _scored(
+    copies: Iterator[Batch], samples: range, score: Score | SharedScore, turns: int, progress: Progress
+) -> Float64[Array, " n"]:
+    """Scores of the copies of those samples. Both of a pair of opposites are seen in one turn, so that it cancels."""
+
+    def in_turns() -> Iterator[tuple[Batch, ...]]:
+        at = samples.start
+        for batch in copies:
+            numbers = np.arange(at, at + len(batch))
+            yield (batch,) if turns == 1 else (batch, (numbers + 1) // 2 % turns)
+            at += len(batch)
+
     scores = np.empty(0)
-    for some in prefetch_map(score, masked_copies(view, regions, rows, spec)):
+    for some in prefetch_map(lambda item: score(*item), in_turns()):
         scores = np.concatenate([scores, some])
-        progress(len(scores) / len(rows))
+        progress(len(scores) / len(samples))
     return scores
 
 

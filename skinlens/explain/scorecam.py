@@ -8,27 +8,34 @@ that mask weighs the channel:
 
 For one class against another, y_k is the difference of their logits. The logit of the paper's empty baseline is the
 same for all channels and cancels in the softmax. No gradient is needed, but one forward pass for each channel.
+
+Where the network is a mean over quarter turns, each masked photo can be computed in one turn alone, the channels taking
+the turns in order (``shared``): a quarter of the cost. What a turn adds to the logit of the whole photo is taken off,
+so that a channel gains nothing by its turn.
 """
 
 import math
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int
 
 from skinlens.explain.attribution import Attribution, enlarge
 from skinlens.explain.prefetch import prefetch_map
 from skinlens.inference.calibration import softmax
 from skinlens.inference.engine import BATCH, Engine
-from skinlens.records import Array, Batch, Progress, Target
+from skinlens.records import Array, Batch, Logits, Progress, Target
 
 
-def score_cam(engine: Engine, batch: Batch, target: Target, channels: int, progress: Progress) -> Attribution:
+def score_cam(
+    engine: Engine, batch: Batch, target: Target, channels: int, progress: Progress, *, shared: bool = False
+) -> Attribution:
     """Where the photo must stay visible for the logit of the target's class, or its lead, to stay high.
 
     ``batch`` holds the one photo. ``channels``: how many are tried, those with the widest range of values first;
     more than there are means all. A channel without any range hides the whole photo; all such channels share one
-    forward pass, which changes nothing. ``progress`` is told after each ``BATCH`` masked photos.
+    forward pass, which changes nothing. ``shared``: one turn for each channel, where the network averages several.
+    ``progress`` is told after each ``BATCH`` masked photos.
 
     Neither weights nor channels are ever negative, so the map has a floor that says nothing about the place: it is
     subtracted, as the authors' implementation does, and told as ``floor``. ``peak`` is the maximum above that floor,
@@ -39,7 +46,8 @@ def score_cam(engine: Engine, batch: Batch, target: Target, channels: int, progr
     chosen = np.argsort(-spread, kind="stable")[:channels]
     tried, constant = chosen[spread[chosen] > 0], chosen[spread[chosen] == 0]
     grids = np.concatenate([maps[tried], np.zeros_like(maps[: min(1, len(constant))])])
-    kept = masked_logits(engine, batch, grids, target, progress)
+    score = shared_logits if shared and engine.turns > 1 else masked_logits
+    kept = score(engine, batch, grids, target, progress)
     logits = np.concatenate([kept[: len(tried)], np.repeat(kept[len(tried) :], len(constant))])
     weights = softmax(logits[np.newaxis])[0].astype(np.float32)
     total = np.einsum("k,khw->hw", weights, maps[np.concatenate([tried, constant])])
@@ -56,13 +64,47 @@ def masked_logits(
 
     def masked() -> Iterator[Batch]:
         for start in range(0, len(grids), BATCH):
-            yield batch * enlarged_masks(grids[start : start + BATCH], engine.spec.size_px)[:, np.newaxis]
+            yield _masked(batch, grids[start : start + BATCH], engine)
 
-    logits: list[Array] = []
-    for some in prefetch_map(engine.logits, masked()):
-        logits.append(target.score(some))
-        progress(min(BATCH * len(logits), len(grids)) / len(grids))
-    return np.concatenate(logits)
+    return _scores(prefetch_map(engine.logits, masked()), target, len(grids), progress)
+
+
+def shared_logits(
+    engine: Engine, batch: Batch, grids: Float32[Array, "m g g"], target: Target, progress: Progress
+) -> Float32[Array, " m"]:
+    """The same with each masked photo in one turn alone, less what that turn adds for the whole photo."""
+    added = turn_offsets(engine, batch)
+
+    def masked() -> Iterator[tuple[Batch, Int[Array, " n"]]]:
+        for start in range(0, len(grids), BATCH):
+            some = grids[start : start + BATCH]
+            yield _masked(batch, some, engine), np.arange(start, start + len(some)) % engine.turns
+
+    def logits(item: tuple[Batch, Int[Array, " n"]]) -> Logits:
+        return np.asarray(engine.logits_in_turn(*item) - added[item[1]], dtype=np.float32)
+
+    return _scores(prefetch_map(logits, masked()), target, len(grids), progress)
+
+
+def turn_offsets(engine: Engine, whole: Float32[Array, "1 3 s s"]) -> Float32[Array, "t 7"]:
+    """Logits of the whole photo in each turn, less those of the mean over the turns."""
+    turns = np.arange(engine.turns)
+    alone = engine.logits_in_turn(np.repeat(whole, engine.turns, axis=0), turns)
+    return np.asarray(alone - engine.logits(whole), dtype=np.float32)
+
+
+def _masked(
+    whole: Float32[Array, "1 3 s s"], grids: Float32[Array, "m g g"], engine: Engine
+) -> Float32[Array, "m 3 s s"]:
+    return np.asarray(whole * enlarged_masks(grids, engine.spec.size_px)[:, np.newaxis], dtype=np.float32)
+
+
+def _scores(logits: Iterator[Logits], target: Target, count: int, progress: Progress) -> Float32[Array, " m"]:
+    scores: list[Array] = []
+    for some in logits:
+        scores.append(target.score(some))
+        progress(min(BATCH * len(scores), count) / count)
+    return np.concatenate(scores)
 
 
 def enlarged_masks(grids: Float32[Array, "m g g"], size_px: int) -> Float32[Array, "m s s"]:

@@ -82,8 +82,10 @@ class Classifier:
         each of these mirrored. Float32, shape (8, 7), rows sum to 1.
         """
         (view,) = to_batch([photo], self.engine.spec)
-        turned = [np.rot90(view, quarters, axes=(1, 2)) for quarters in range(4)]
-        return self.probs(np.ascontiguousarray([*turned, *(one[:, :, ::-1] for one in turned)]))
+        # A mirrored photo that is turned to the right is the photo turned to the left, mirrored.
+        quarters = np.array([0, 1, 2, 3, 0, -1, -2, -3])
+        logits = self.engine.logits_in_turn(np.stack([view] * 4 + [view[:, :, ::-1]] * 4), quarters)
+        return softmax(logits, self.temperature).astype(np.float32)
 
     def features(self, photo: Photo) -> Features:
         return self.read(photo).features

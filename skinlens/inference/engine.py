@@ -7,18 +7,23 @@ model that made the prediction.
 One ``Engine`` serves all sessions: ONNX Runtime's ``run`` may be called from many threads at once, the head is pure,
 nothing is hooked and nothing is kept between calls. A single photo is computed by all of its threads together, a batch
 by a pool of as many workers, each with photos of its own: they need not wait for each other after every layer.
+
+A release may ask for the mean over quarter turns: the photo is computed in four orientations, each map is turned back,
+and the mean of the four is the fused map. The head stands behind that mean, so a turned photo gets the same answer, and
+all that is said above of gradients holds for it.
 """
 
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import onnxruntime as ort
-from jaxtyping import Float32
+from jaxtyping import Float32, Int
 
 from skinlens.background import give_way
 from skinlens.errors import WeightsError
@@ -28,6 +33,8 @@ from skinlens.wording.errors import not_loadable
 
 BATCH = 16
 """Photos that are made ready at a time: a thousand masked copies need no more memory than sixteen."""
+TURNS = 4
+"""Quarter turns of a full circle."""
 RUN = 2
 """Photos a run: the maps of two stay in the processor's cache, those of sixteen take a third longer a photo."""
 
@@ -118,9 +125,10 @@ class Engine:
         model_ref: ModelRef,
         threads: int = 2,
         exits: Exits | None = None,
+        turns: int = 1,
     ) -> None:
         """``backbone``: the file, or what was read of it. ``threads``: cores to use; all callers share them. ``exits``:
-        None where the release says nothing of them.
+        None where the release says nothing of them. ``turns``: orientations whose maps are averaged, 1 or ``TURNS``.
 
         Raises:
             WeightsError: the file is no network, or not one with this project's inputs and outputs.
@@ -128,7 +136,7 @@ class Engine:
         name = backbone.name if isinstance(backbone, Path) else "The network of the release"
         try:
             self._file = backbone if isinstance(backbone, bytes) else backbone.read_bytes()
-            self._session = _session(self._file, threads)
+            self._session = _session(self._file, threads if turns == 1 else 1)  # four turns are shared by the workers
         except Exception as problem:  # ONNX Runtime raises a family of its own, rooted in Exception
             raise WeightsError(not_loadable(name, problem)) from problem
         names = tuple(output.name for output in self._session.get_outputs())
@@ -136,9 +144,9 @@ class Engine:
             raise WeightsError(f"{name}: expected the outputs {OUTPUTS}, found {names}.")
         self._pools = names == OUTPUTS
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix="engine", initializer=give_way)
-        self._alone: ort.InferenceSession | None = self._session if threads == 1 else None
+        self._alone: ort.InferenceSession | None = self._session if threads == 1 or turns > 1 else None
         self._lock = threading.Lock()
-        self.head, self.exits, self.spec, self.model_ref = head, exits, spec, model_ref
+        self.head, self.exits, self.spec, self.model_ref, self.turns = head, exits, spec, model_ref, turns
 
     def run(self, batch: Batch) -> EngineOutput:
         """All outputs of the engine, for a batch of any size. The maps are views: channels first, not in memory."""
@@ -157,12 +165,38 @@ class Engine:
         """Before the temperature."""
         return self.head.logits_of_pooled(self.pooled(batch))
 
+    def logits_in_turn(self, batch: Batch, quarters: Int[Array, " n"]) -> Logits:
+        """Before the temperature, of each photo in one orientation alone: turned by so many quarters.
+
+        Where a mean over turns is asked of hundreds of masked copies, each copy can be computed in one of them, in
+        turn; that costs what a network without the mean costs.
+        """
+        turned = np.empty_like(batch)
+        for place, quarter in enumerate(quarters):
+            turned[place] = np.rot90(batch[place], int(quarter), axes=(1, 2))
+        name = ("pooled",) if self._pools else ("fused",)
+        (found,) = self._computed(turned, name, 1)
+        return self.head.logits_of_pooled(found if self._pools else pool(found))
+
     def _run(self, batch: Batch, names: Sequence[str]) -> list[Array]:
-        if len(batch) <= RUN:
+        found = self._computed(batch, names, self.turns)
+        if self.turns == 1:
+            return found
+        return [_mean_of_turns(one.reshape(self.turns, len(batch), *one.shape[1:])) for one in found]
+
+    def _computed(self, batch: Batch, names: Sequence[str], turns: int) -> list[Array]:
+        """Those outputs for the batch as it is, then for the batch turned by a quarter, and so on."""
+        if turns * len(batch) <= RUN:
             found = self._session.run(names, {"batch": batch})
         else:
-            session, starts = self._one_thread_session(), range(0, len(batch), RUN)
-            parts = self._workers.map(lambda at: session.run(names, {"batch": batch[at : at + RUN]}), starts)
+            session, jobs = self._one_thread_session(), product(range(turns), range(0, len(batch), RUN))
+
+            def part(job: tuple[int, int]) -> list[Array]:
+                quarters, at = job
+                turned = np.rot90(batch[at : at + RUN], quarters, axes=(2, 3))
+                return list(session.run(names, {"batch": np.ascontiguousarray(turned)}))
+
+            parts = self._workers.map(part, jobs)
             found = [np.concatenate(column) for column in zip(*parts, strict=True)]
         return [np.moveaxis(one, 3, 1) if self._pools and one.ndim == 4 else one for one in found]
 
@@ -172,6 +206,16 @@ class Engine:
             if self._alone is None:
                 self._alone = _session(self._file, 1)
             return self._alone
+
+
+def _mean_of_turns(found: Float32[Array, "t n ..."]) -> Float32[Array, "n ..."]:
+    """Mean over the turns, each map turned back by the quarters that its photo was turned."""
+    if found.ndim == 3:  # the mean over space, or logits: no place in them
+        return np.asarray(found.mean(axis=0), dtype=np.float32)
+    total = found[0].copy()
+    for quarters in range(1, len(found)):
+        total += np.rot90(found[quarters], -quarters, axes=(2, 3))
+    return np.asarray(total / np.float32(len(found)), dtype=np.float32)
 
 
 def _session(file: bytes, threads: int) -> ort.InferenceSession:

@@ -115,6 +115,7 @@ MAY: tuple[tuple[str, str, Test], ...] = (
     ("outline.file", "a file's name", _file),
     ("outline.backbone_sha256", "a SHA-256", lambda value: SHA256.fullmatch(str(value)) is not None),
     ("checkpoint", "a file's name", _file),
+    ("turns", "1 or 4", lambda value: value in {1, 4} and not isinstance(value, bool)),
 )
 """Held to where the release has the part before the first dot: earlier releases lack some."""
 NAMED_FILES = ("backbones.int8", "head", "ood", "checkpoint", "outline.file")

@@ -96,6 +96,11 @@ class Manifest:
         digest = self.content["files"][self.content["backbones"][precision]]["sha256"]
         return ModelRef(str(self.content["name"]), self.version, digest)
 
+    @property
+    def turns(self) -> int:
+        """Quarter turns whose maps are averaged: 1, the photo as it is, for a release that does not name any."""
+        return int(self.content.get("turns", 1))
+
     def read(self, name: str) -> bytes:
         """A file of this release. What is returned is what was checked: nothing reads the file a second time.
 
@@ -209,4 +214,5 @@ def load_engine(directory: Path = BUNDLED, precision: Precision = "int8", thread
         manifest.model_ref(precision),
         threads,
         exits=manifest.exits(),
+        turns=manifest.turns,
     )

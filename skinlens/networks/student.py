@@ -154,9 +154,10 @@ class Head(nn.Module):
 class Student(nn.Module):
     """Input normalised as ``preprocess.InputSpec`` says, its side a multiple of 32. No softmax anywhere."""
 
-    def __init__(self, config: StudentConfig) -> None:
+    def __init__(self, config: StudentConfig, turns: int = 1) -> None:
+        """``turns``: 4 for a release that averages the maps of four quarter turns; trained is with 1."""
         super().__init__()
-        self.config = config
+        self.config, self.turns = config, turns
         self.cnn = CnnBranch(*config.cnn_channels)
         self.efficientnet = EfficientNetBranch(config.drop_path)
         self.exit_1 = Exit(config.cnn_channels[1])
@@ -166,12 +167,24 @@ class Student(nn.Module):
         if not config.fusion:
             channels, scales = [channels[0], channels[-1]], [scales[0], scales[-1]]
         self.fusion = LayerFusion(channels, scales, config.fused_channels)
+        self.fused = nn.Identity()
+        """Layer whose output is the fused map, the mean over the turns: the one that is explained."""
         self.head = Head(config.fused_channels, config.hidden, config.dropout)
 
     def features(self, batch: Float[Tensor, "n 3 s s"]) -> tuple[Tensor, Tensor, Tensor]:
         """The fused map and the two exits: the part that is quantized."""
-        maps = self.maps(batch)
-        return self.fusion(maps), self.exit_1(maps[0]), self.exit_2(maps[-1])
+        fused, exit_1, exit_2 = self._in_turn(batch, 0)
+        if self.turns > 1:
+            turned = [(fused, exit_1, exit_2), *(self._in_turn(batch, quarters) for quarters in range(1, self.turns))]
+            fused, exit_1, exit_2 = (torch.stack(found).mean(dim=0) for found in zip(*turned, strict=True))
+        return self.fused(fused), exit_1, exit_2
+
+    def _in_turn(self, batch: Float[Tensor, "n 3 s s"], quarters: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The same of the batch turned by so many quarters, the map turned back."""
+        maps = self.maps(torch.rot90(batch, quarters, dims=(2, 3)) if quarters else batch)
+        fused: Tensor = self.fusion(maps)
+        back = torch.rot90(fused, -quarters, dims=(2, 3)) if quarters else fused
+        return back, self.exit_1(maps[0]), self.exit_2(maps[-1])
 
     def maps(self, batch: Float[Tensor, "n 3 s s"]) -> list[Tensor]:
         """Maps to be fused: the CNN branch's last map first, EfficientNet's last one last."""
@@ -205,7 +218,7 @@ def load_released(manifest: Manifest) -> Student:
     """
     name = manifest.content["checkpoint"]
     shape = {key: value for key, value in manifest.content["architecture"].items() if key != "class"}
-    student = Student(StudentConfig(**{**shape, "cnn_channels": tuple(shape["cnn_channels"])}))
+    student = Student(StudentConfig(**{**shape, "cnn_channels": tuple(shape["cnn_channels"])}), manifest.turns)
     halves = torch.load(io.BytesIO(manifest.read(name)), map_location="cpu", weights_only=True)["student"]
     try:
         student.load_state_dict(halves)

@@ -6,8 +6,6 @@ int8 network, because that is what serves.
 
 import hashlib
 import json
-import platform
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
@@ -16,13 +14,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 from jaxtyping import Float32, Int64, UInt8
 from tqdm import tqdm
 
 import skinlens
-from skinlens import clock, metrics, paths
+from skinlens import metrics, paths
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import normalize, to_batch
 from skinlens.imaging.quality import MahalanobisOOD, fit_ood
@@ -39,6 +36,7 @@ from skinlens.inference.engine import BATCH, Engine, Exits, Head, pool
 from skinlens.inference.release import HEAD_PARTS, REFERENCE_SEED, write_manifest
 from skinlens.labels import CODES, INDEX, MELANOMA
 from skinlens.networks.student import Student
+from skinlens.quantization.provenance import file_entry, made_now
 from skinlens.quantization.ptq import (
     CALIBRATIONS,
     Calibration,
@@ -71,7 +69,7 @@ CLOSE_AGREEMENT, CLOSE_ACCURACY = 0.005, 0.01
 
 
 @dataclass(frozen=True, eq=False)
-class _Part:
+class SplitPart:
     """One part of the split as the network is given it."""
 
     views: UInt8[Array, "n s s 3"]
@@ -79,7 +77,9 @@ class _Part:
 
 
 @dataclass(frozen=True, eq=False)
-class _Outputs:
+class Outputs:
+    """Outputs of an engine on a part of the split."""
+
     logits: Float32[Array, "n 7"]
     pooled: Float32[Array, "n c"]
 
@@ -105,11 +105,13 @@ def export(
     """
     student, recipe = load_student(run / "best.pt")
     sources = [load_source(source, paths.ROOT / "recipes") for source in recipe.sources]  # or fail before the work
-    train, val = (_Part(load_views(entries, recipe.input), labels_of(entries)) for entries in (training, validation))
+    train, val = (
+        SplitPart(load_views(entries, recipe.input), labels_of(entries)) for entries in (training, validation)
+    )
     out.mkdir(parents=True, exist_ok=True)
     served, quantization = _quantized(student, recipe, train, val, out, calibrations)
-    calibrated = _calibrated(served, val, [entry.group for entry in validation])
-    ood = _ood(served, recipe, train, sources)
+    fitted = calibrated(served, val, [entry.group for entry in validation])
+    ood = fit_familiarity(served, recipe, train, sources)
     np.savez(out / HEAD, **{part: getattr(served.engine.head, part) for part in HEAD_PARTS}, **exit_weights(student))
     np.savez(out / OOD, mean=ood.mean, whitening=ood.whitening, limit=np.float64(ood.limit))
     torch.save({"recipe": asdict(recipe), "student": in_half(student.state_dict())}, out / FLOAT)
@@ -120,13 +122,13 @@ def export(
         "data": _data(train, val, recipe, sources),
         "teachers": teachers(run / "best.pt"),
         "note": note,
-        **calibrated,
+        **fitted,
         "quantization": {
             "scheme": "static QDQ, per channel, u8 activations, s8 weights, reduced range",
             **quantization,
         },
-        "reference": _reference_output(served.engine),
-        "files": {name: _file(out / name) for name in (BACKBONE, HEAD, OOD, FLOAT)},
+        "reference": reference_output(served.engine),
+        "files": {name: file_entry(out / name) for name in (BACKBONE, HEAD, OOD, FLOAT)},
     }
     path = write_manifest(out, manifest)
     print(summary(manifest))
@@ -134,30 +136,30 @@ def export(
 
 
 @dataclass(frozen=True, eq=False)
-class _Quantized:
+class Quantized:
     """The chosen int8 engine, its outputs on ``val``, and the logits of the float network there."""
 
     engine: Engine
-    outputs: _Outputs
+    outputs: Outputs
     float_logits: Float32[Array, "n 7"]
 
 
 def _quantized(
-    student: Student, recipe: Recipe, train: _Part, val: _Part, out: Path, calibrations: Sequence[Calibration]
-) -> tuple[_Quantized, dict[str, Any]]:
+    student: Student, recipe: Recipe, train: SplitPart, val: SplitPart, out: Path, calibrations: Sequence[Calibration]
+) -> tuple[Quantized, dict[str, Any]]:
     """Step 1: the float graph, its int8 form, and what was tried for it."""
     head, backbone = head_of(student), out / BACKBONE
     with TemporaryDirectory() as folder:
         float_path = Path(folder) / "float.onnx"
         export_backbone(student, float_path, recipe.input.size_px)
-        reference = _run(_engine(float_path, head, recipe), val, "float on val").logits
+        reference = run_on(engine_of(float_path, head, recipe), val, "float on val").logits
         trials = _Trials(float_path, head, recipe, val, reference)
         tried = trials.choose(_some(train, recipe), calibrations, backbone)
-    engine = _engine(backbone, head, recipe)
-    return _Quantized(engine, _run(engine, val, "int8 on val"), reference), tried
+    engine = engine_of(backbone, head, recipe)
+    return Quantized(engine, run_on(engine, val, "int8 on val"), reference), tried
 
 
-def _calibrated(served: _Quantized, val: _Part, lesions: Sequence[str]) -> dict[str, Any]:
+def calibrated(served: Quantized, val: SplitPart, lesions: Sequence[str]) -> dict[str, Any]:
     """Step 2: temperature, cut-off, prediction sets and parity, all of the int8 engine on ``val``."""
     logits, reference, melanoma = served.outputs.logits, served.float_logits, INDEX[MELANOMA]
     temperature = fit_temperature(logits, val.truth)
@@ -179,14 +181,14 @@ def _calibrated(served: _Quantized, val: _Part, lesions: Sequence[str]) -> dict[
     }
 
 
-def _ood(served: _Quantized, recipe: Recipe, train: _Part, sources: Sequence[_Source]) -> MahalanobisOOD:
+def fit_familiarity(served: Quantized, recipe: Recipe, train: SplitPart, sources: Sequence[_Source]) -> MahalanobisOOD:
     """Step 3: what the engine's features are like on the photos of training; the limit lets most held-out ones pass."""
-    features, held_out = [_run(served.engine, train, "int8 on train").pooled], [served.outputs.pooled]
+    features, held_out = [run_on(served.engine, train, "int8 on train").pooled], [served.outputs.pooled]
     for theirs in sources:
         for entries, gathered in zip(theirs, (features, held_out), strict=True):
             if entries:
-                part = _Part(load_views(entries, recipe.input), labels_of(entries))
-                gathered.append(_run(served.engine, part, "int8 on a source").pooled)
+                part = SplitPart(load_views(entries, recipe.input), labels_of(entries))
+                gathered.append(run_on(served.engine, part, "int8 on a source").pooled)
     return fit_ood(np.concatenate(features), np.concatenate(held_out))
 
 
@@ -195,16 +197,7 @@ def _identity(recipe: Recipe, version: str) -> dict[str, Any]:
     return {
         "schema": 1,
         "name": f"SkinLens student ({'distilled' if recipe.distillation.teacher else recipe.name})",
-        "version": version,
-        "created_at": clock.utc_now(),
-        "commit": _commit(),
-        "versions": {
-            "skinlens": skinlens.__version__,
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "onnxruntime": onnxruntime.__version__,
-            "python": platform.python_version(),
-        },
+        **made_now(version),
         "labels": list(CODES),
         "input": asdict(recipe.input),
         "recipe": asdict(recipe),
@@ -215,7 +208,7 @@ def _identity(recipe: Recipe, version: str) -> dict[str, Any]:
     }
 
 
-def _data(train: _Part, val: _Part, recipe: Recipe, sources: Sequence[_Source]) -> dict[str, Any]:
+def _data(train: SplitPart, val: SplitPart, recipe: Recipe, sources: Sequence[_Source]) -> dict[str, Any]:
     return {
         "name": "HAM10000",
         "protocol": "lesion",
@@ -227,10 +220,6 @@ def _data(train: _Part, val: _Part, recipe: Recipe, sources: Sequence[_Source]) 
             for source, theirs in zip(recipe.sources, sources, strict=True)
         ],
     }
-
-
-def _file(path: Path) -> dict[str, Any]:
-    return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size}
 
 
 def teachers(best: Path) -> dict[str, str]:
@@ -277,16 +266,17 @@ def summary(manifest: dict[str, Any]) -> str:
     )
 
 
-def _run(engine: Engine, part: _Part, what: str) -> _Outputs:
+def run_on(engine: Engine, part: SplitPart, what: str) -> Outputs:
+    """Outputs of the engine on each photo; ``what`` is said of the progress."""
     pooled = [
         pool(engine.features(normalize(part.views[start : start + BATCH], engine.spec)))
         for start in tqdm(range(0, len(part.views), BATCH), desc=what, mininterval=5)
     ]
     together = np.concatenate(pooled)
-    return _Outputs(engine.head.logits_of_pooled(together), together)
+    return Outputs(engine.head.logits_of_pooled(together), together)
 
 
-def _exits(engine: Engine, val: _Part) -> dict[str, dict[str, float]]:
+def _exits(engine: Engine, val: SplitPart) -> dict[str, dict[str, float]]:
     """Of each early answer by itself: the temperature that makes probabilities of its logits, and how well it does."""
     starts = range(0, len(val.views), BATCH)
     early = [engine.run(normalize(val.views[start : start + BATCH], engine.spec))[1:3] for start in starts]
@@ -301,7 +291,7 @@ def _exits(engine: Engine, val: _Part) -> dict[str, dict[str, float]]:
     return found
 
 
-def _some(train: _Part, recipe: Recipe) -> Batch:
+def _some(train: SplitPart, recipe: Recipe) -> Batch:
     """Photos of ``train`` to calibrate by, as the network is given them."""
     count = min(CALIBRATION_PHOTOS, len(train.views))
     chosen = np.random.default_rng(recipe.seed).choice(len(train.views), count, replace=False)
@@ -315,7 +305,7 @@ class _Trials:
     float_path: Path
     head: Head
     recipe: Recipe
-    val: _Part
+    val: SplitPart
     reference: Float32[Array, "n 7"]
     """Logits of the float network on ``val``."""
 
@@ -337,7 +327,7 @@ class _Trials:
         return {"photos": len(photos), "photos_from": "train", "chosen": tried[best], "tried": tried}
 
     def _measure(self, path: Path, calibration: Calibration) -> dict[str, Any]:
-        logits = _run(_engine(path, self.head, self.recipe), self.val, f"{calibration} on val").logits
+        logits = run_on(engine_of(path, self.head, self.recipe), self.val, f"{calibration} on val").logits
         return {
             **parity(self.reference, logits),
             "balanced_accuracy": metrics.balanced_accuracy(metrics.confusion(self.val.truth, logits.argmax(axis=1))),
@@ -362,9 +352,10 @@ def fastest_that_agrees(tried: Sequence[Mapping[str, Any]], balanced_accuracy: f
     return max(close or range(len(tried)), key=worth)
 
 
-def _engine(path: Path, head: Head, recipe: Recipe) -> Engine:
+def engine_of(path: Path, head: Head, recipe: Recipe, turns: int = 1) -> Engine:
+    """Engine of a file that is not released; ``turns`` as ``Engine`` has them."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Engine(path, head, recipe.input, ModelRef(recipe.name, "unreleased", digest))
+    return Engine(path, head, recipe.input, ModelRef(recipe.name, "unreleased", digest), turns=turns)
 
 
 def _figures(truth: Int64[Array, " n"], probs: Array) -> dict[str, float]:
@@ -379,21 +370,7 @@ def _figures(truth: Int64[Array, " n"], probs: Array) -> dict[str, float]:
     }
 
 
-def _reference_output(engine: Engine) -> dict[str, Any]:
+def reference_output(engine: Engine) -> dict[str, Any]:
     """What the engine says of the drawn example: ``doctor`` asks it again on the machine it runs on."""
     photo = photo_from_pixels(draw_synthetic_lesion(REFERENCE_SEED), "drawn")
     return {"photo": photo.sha256, "logits": engine.logits(to_batch([photo], engine.spec))[0].tolist()}
-
-
-def _commit() -> str:
-    """The commit that this was made with; a plus says that there were changes on top."""
-    root = paths.ROOT
-    try:
-        return subprocess.run(
-            ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"

@@ -64,7 +64,7 @@ def test_pytorch_grad_cam_draws_the_same_map(code, student, logits_model, classi
     for photo in photos[:2]:
         batch = to_batch([photo], classifier.engine.spec)
         ours = grad_cam(classifier.engine, batch, Target(code)).heatmap
-        cam = GradCAM(model=logits_model, target_layers=[student.fusion.activation])
+        cam = GradCAM(model=logits_model, target_layers=[student.fused])
         theirs = cam(torch.from_numpy(batch).requires_grad_(), [ClassifierOutputTarget(INDEX[code])])[0]
         cam.activations_and_grads.release()
         assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] >= 0.999

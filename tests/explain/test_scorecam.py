@@ -64,7 +64,7 @@ def test_pytorch_grad_cam_draws_the_same_map_over_all_channels(code, student, lo
 
     batch = to_batch(photos[1:2], classifier.engine.spec)
     ours = score_cam(classifier.engine, batch, Target(code), ALL, ignore).heatmap
-    cam = ScoreCAM(model=logits_model, target_layers=[student.fusion.activation])
+    cam = ScoreCAM(model=logits_model, target_layers=[student.fused])
     theirs = cam(torch.from_numpy(batch), [ClassifierOutputTarget(INDEX[code])])[0]
     cam.activations_and_grads.release()
     assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] >= 0.999

@@ -8,7 +8,14 @@ import torch
 
 from skinlens.inference.release import load_engine
 from skinlens.quantization import release_builder
-from skinlens.quantization.release_builder import _ood, _Part, _Quantized, _run, fastest_that_agrees, teachers
+from skinlens.quantization.release_builder import (
+    Quantized,
+    SplitPart,
+    fastest_that_agrees,
+    fit_familiarity,
+    run_on,
+    teachers,
+)
 from skinlens.training.ham10000 import Entry
 from skinlens.training.recipe import Recipe
 
@@ -56,9 +63,9 @@ def test_photos_of_a_recipes_sources_are_familiar(release: Path, monkeypatch: py
     engine, draw = load_engine(release), np.random.default_rng(1)
     size = engine.spec.size_px
 
-    def part(level: int) -> _Part:
+    def part(level: int) -> SplitPart:
         views = draw.normal(level, 12, (30, size, size, 3)).clip(0, 255).astype(np.uint8)
-        return _Part(views, np.zeros(30, dtype=np.int64))
+        return SplitPart(views, np.zeros(30, dtype=np.int64))
 
     def entries(title: str) -> list[Entry]:
         return [Entry(title, Path(title), 0)]
@@ -66,11 +73,11 @@ def test_photos_of_a_recipes_sources_are_familiar(release: Path, monkeypatch: py
     parts = {"train": part(200), "val": part(200), "source": part(60), "source val": part(60)}
     monkeypatch.setattr(release_builder, "load_views", lambda listed, spec: parts[listed[0].image_id].views)
     monkeypatch.setattr(release_builder, "labels_of", lambda listed: parts[listed[0].image_id].truth)
-    outputs = _run(engine, parts["val"], "val")
-    served = _Quantized(engine, outputs, outputs.logits)
+    outputs = run_on(engine, parts["val"], "val")
+    served = Quantized(engine, outputs, outputs.logits)
     recipe = Recipe(name="two sources", input=engine.spec)
-    strange = _run(engine, parts["source val"], "source").pooled[0]
-    with_source = _ood(served, recipe, parts["train"], [(entries("source"), entries("source val"))])
-    without = _ood(served, recipe, parts["train"], [])
+    strange = run_on(engine, parts["source val"], "source").pooled[0]
+    with_source = fit_familiarity(served, recipe, parts["train"], [(entries("source"), entries("source val"))])
+    without = fit_familiarity(served, recipe, parts["train"], [])
     assert with_source.distance(strange) <= with_source.limit
     assert without.distance(strange) > without.limit
