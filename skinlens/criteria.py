@@ -72,10 +72,13 @@ class Abcd:
     """How many of ``RULE_COLORS`` are seen: 1 to 6."""
     structures: int
     """How many of ``RULE_STRUCTURES`` are seen: 1 to 5."""
+    from_outline: tuple[str, ...] = ()
+    """Names of the counts that were suggested from the outline and not changed since."""
+    accepted: bool = False
+    """Whether the clinician accepted those."""
 
     def __post_init__(self) -> None:
-        for name in _ABCD_RANGES:
-            _must_be_a_count(name, getattr(self, name))
+        _must_be_counts(self)
 
     @property
     def total_score(self) -> Decimal:
@@ -107,6 +110,18 @@ class Abcd:
 _ABCD_RANGES = {"asymmetry": ASYMMETRY, "border": BORDER, "colors": COLORS, "structures": STRUCTURES}
 
 
+def _must_be_counts(rule: "Abcd | PartialAbcd") -> None:
+    """Refuse counts outside of the rule; bring the names of the suggested ones into its order."""
+    for name in _ABCD_RANGES:
+        if isinstance(rule, Abcd) or getattr(rule, name) is not None:
+            _must_be_a_count(name, getattr(rule, name))
+    if unknown := [name for name in rule.from_outline if getattr(rule, name, None) is None or name not in _ABCD_RANGES]:
+        raise InvalidEntry(f"ABCD rule: {unknown[0]!r} is no count that can come from the outline. Correct it.")
+    ordered = tuple(name for name in _ABCD_RANGES if name in rule.from_outline)
+    object.__setattr__(rule, "from_outline", ordered)
+    object.__setattr__(rule, "accepted", rule.accepted and bool(ordered))
+
+
 def _must_be_a_count(name: str, value: object) -> None:
     least, most = _ABCD_RANGES[name]
     if type(value) is not int or not least <= value <= most:
@@ -125,11 +140,12 @@ class PartialAbcd:
     border: int | None = None
     colors: int | None = None
     structures: int | None = None
+    from_outline: tuple[str, ...] = ()
+    """As of ``Abcd``."""
+    accepted: bool = False
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if value is not None:
-                _must_be_a_count(name, value)
+        _must_be_counts(self)
 
     @property
     def counts(self) -> tuple[int | None, ...]:
@@ -139,15 +155,44 @@ class PartialAbcd:
     @property
     def open(self) -> tuple[str, ...]:
         """Parts that are not counted yet."""
-        return tuple(name for name, value in vars(self).items() if value is None)
+        return tuple(name for name in _ABCD_RANGES if getattr(self, name) is None)
 
 
-def abcd_of(counts: Sequence[int | None]) -> Abcd | PartialAbcd | None:
-    """The rule of these counts of A, B, C and D; None where there is none of them."""
+def abcd_of(
+    counts: Sequence[int | None], from_outline: Sequence[str] = (), *, accepted: bool = False
+) -> Abcd | PartialAbcd | None:
+    """The rule of these counts of A, B, C and D; None where there is none of them. The rest as of ``Abcd``."""
     whole = [count for count in counts if count is not None]
+    source = {"from_outline": tuple(from_outline), "accepted": accepted}
     if len(whole) == len(_ABCD_RANGES):
-        return Abcd(*whole)
-    return PartialAbcd(*counts) if whole else None
+        return Abcd(*whole, **source)  # type: ignore[arg-type]
+    return PartialAbcd(*counts, **source) if whole else None  # type: ignore[arg-type]
+
+
+def only_suggested(rule: Abcd | PartialAbcd | None) -> str:
+    """Counts that are suggestions which nobody accepted, as "A, B and C"; empty where there are none."""
+    return "" if rule is None or rule.accepted else _signs(rule.from_outline)
+
+
+def source_words(rule: Abcd | PartialAbcd | None) -> str:
+    """Which counts came from the outline, and whether the clinician accepted them; empty where none did."""
+    if rule is None or not rule.from_outline:
+        return ""
+    verdict = "accepted by the clinician" if rule.accepted else "not accepted by a clinician"
+    return f"{_signs(rule.from_outline)} suggested from the outline, {verdict}"
+
+
+def rule_words(rule: Abcd | PartialAbcd | None) -> str | None:
+    """Counts and where they came from: "A 2, B 3 (A suggested from the outline, accepted by the clinician)"."""
+    if rule is None:
+        return None
+    source = source_words(rule)
+    return f"{counts_words(rule.counts)}{f' ({source})' if source else ''}"
+
+
+def _signs(names: Sequence[str]) -> str:
+    signs = [sign for sign, name in zip("ABCD", _ABCD_RANGES, strict=True) if name in names]
+    return " and ".join(filter(None, (", ".join(signs[:-1]), *signs[-1:])))
 
 
 def counts_words(counts: Sequence[int | None]) -> str:
@@ -222,8 +267,9 @@ class Criteria:
 
     @property
     def rules(self) -> tuple[Abcd | SevenPoint, ...]:
-        """Those that were filled in, and have a score."""
-        return tuple(rule for rule in (self.abcd, self.seven_point) if isinstance(rule, Abcd | SevenPoint))
+        """Those that were filled in, and have a score; not where a count is a suggestion that nobody accepted."""
+        abcd = self.abcd if isinstance(self.abcd, Abcd) and not only_suggested(self.abcd) else None
+        return tuple(rule for rule in (abcd, self.seven_point) if rule is not None)
 
 
 NO_CRITERIA = Criteria()

@@ -379,7 +379,9 @@ class Visit:
     created_at: str
     updated_at: str
     first_impression: str | None = None
-    """What the clinician said before the model's reading was shown, one of ``labels.IMPRESSIONS``; None: nothing."""
+    """What the clinician said before the model's result was shown, one of ``labels.IMPRESSIONS``; None: nothing."""
+    result_first: bool | None = None
+    """Whether the result was shown before any impression was given; None: not known, the case is an older one's."""
     version: int = 1
     """As of ``Patient``; of all that the clinician says, the status and the lesion, not of maps and checks."""
     clinical: ClinicalRecord = NOT_RECORDED

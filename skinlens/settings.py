@@ -26,6 +26,10 @@ class Settings:
     """Whether melanoma's probability and cut-off stand beside the words of the verdict on the screen. The report and
     the command line always have both.
     """
+    impression_first: bool = True
+    """Whether a photo of the worklist shows its result only once the clinician's impression is given, or the result is
+    asked for.
+    """
     overlay: Overlay = "none"
     """What lies over the photo when a visit is opened."""
     unit: Unit = "mm"

@@ -46,7 +46,7 @@ def test_a_width_follows_the_unit_of_the_settings() -> None:
 
 
 def test_what_was_done_has_a_sentence_of_its_own() -> None:
-    assert audit.done("visit", "recall done") == "Recall dealt with"
+    assert audit.done("visit", "recall done") == "Recall done"
     assert {kind for kind, _ in audit.DONE} == set(get_args(chain.Object))
     assert audit.done("lesion", "merged") == "Lesion: merged"  # of a later version
 

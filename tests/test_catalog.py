@@ -47,7 +47,7 @@ def test_texts_are_compared_without_their_layout() -> None:
 def test_the_catalog_is_found() -> None:
     mine = [said for said, files in written().items() if any(name.startswith("skinlens/wording/") for name in files)]
     assert len(mine) > 40
-    assert "the maps show what moved the model, not where the disease is" in mine
+    assert "the maps show what influenced the model, not where the disease is" in mine
 
 
 def test_no_sentence_of_the_catalog_is_written_elsewhere() -> None:

@@ -1,13 +1,24 @@
 """The ABCD rule over all its 810 quartets, and the 7-point checklist over all its 128 answers, in both versions."""
 
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from itertools import combinations, product
 
 import pytest
 
-from skinlens.criteria import CHECKLIST, MAJOR, Abcd, Criteria, PartialAbcd, SevenPoint, abcd_of
+from skinlens.criteria import (
+    CHECKLIST,
+    MAJOR,
+    Abcd,
+    Criteria,
+    PartialAbcd,
+    SevenPoint,
+    abcd_of,
+    only_suggested,
+    rule_words,
+)
 from skinlens.errors import InvalidEntry
 from skinlens.records import ModelRef, Prediction, QualityCheck, QualityReport, Threshold
 from skinlens.wording.verdict import criteria_statement
@@ -148,13 +159,13 @@ def prediction(melanoma: float) -> Prediction:
         (
             Criteria(HIGH),
             0.02,
-            "Your criteria speak for melanoma (ABCD rule: TDS 5.5, highly suspicious), but the model does not flag "
+            "Your criteria suggest melanoma (ABCD rule: TDS 5.5, highly suspicious), but the model does not flag "
             "melanoma (2.0\u00a0%; cut-off 10.0\u00a0%). Look again.",
         ),
         (
             Criteria(seven_point=SevenPoint(("regression",))),
             0.1,
-            "Your criteria do not speak for melanoma (7-point checklist (1998, limit 3): 1 point, not suspicious), but "
+            "Your criteria do not suggest melanoma (7-point checklist (1998, limit 3): 1 point, not suspicious), but "
             "the model flags melanoma (10.0\u00a0%; cut-off 10.0\u00a0%). Look again.",
         ),
         (
@@ -193,3 +204,26 @@ def test_for_another_reader_the_criteria_are_the_clinicians() -> None:
             words = criteria_statement(criteria, quality, prediction(0.02), whose="The clinician's")
             assert words == criteria_statement(criteria, quality, prediction(0.02)).replace("Your", "The clinician's")
             assert words.startswith("The clinician's ")
+
+
+SUGGESTED = abcd_of((2, 4, 3, 2), ("colors", "asymmetry", "border"))
+
+
+def test_a_suggested_count_is_no_count_until_it_is_accepted() -> None:
+    assert SUGGESTED is not None
+    assert SUGGESTED.from_outline == ("asymmetry", "border", "colors")
+    assert only_suggested(SUGGESTED) == "A, B and C"
+    assert (Criteria(SUGGESTED).rules, Criteria(SUGGESTED).suspicious) == ((), None)
+    accepted = replace(SUGGESTED, accepted=True)
+    assert only_suggested(accepted) == ""
+    assert Criteria(accepted).suspicious is True
+    assert rule_words(accepted) == (
+        "A 2, B 4, C 3, D 2 (A, B and C suggested from the outline, accepted by the clinician)"
+    )
+    assert rule_words(Abcd(2, 4, 3, 2)) == "A 2, B 4, C 3, D 2"
+
+
+def test_what_is_not_suggested_is_not_accepted_and_only_counts_are_suggested() -> None:
+    assert Abcd(2, 4, 3, 2, accepted=True) == Abcd(2, 4, 3, 2)
+    with pytest.raises(InvalidEntry, match="'pattern' is no count that can come from the outline"):
+        Abcd(2, 4, 3, 2, ("pattern",))

@@ -31,6 +31,9 @@ OLD = (
     r"^sets of classes", r"are its probabilities right",
     r"^how well it does$", r"trail of changes",
     r"visits of this lesion", r"reduced to 8 bits", r"^AUC, ", r"heat map for",
+    r"back to the history", r"\bsp(?:oke|eaks?) for\b", r"show no course", r"what moved the model",
+    r"comparable are photos", r"dealt with on \b(?!…)", r"mostly about moles", r"no name yet",
+    r"another pseudonym", r"known patients",
 )  # fmt: skip
 """Each as a regular expression, looked for without regard to capitals."""
 BRITISH = r"\b\w*(?:colour|centre|grey|behaviour|millimetre|favour|licence)\w*|\bartefacts?\b"

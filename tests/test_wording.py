@@ -73,8 +73,8 @@ def test_the_set_and_what_it_promises(codes: tuple[str, ...], words: str) -> Non
     said = set_statement(one)
     assert said.startswith(words)
     assert said.endswith(
-        "In 9 of 10 comparable photos the true diagnosis is on this list, for each kind of lesion. Comparable "
-        "are photos like those that it was calibrated on: 756 photos of the validation set."
+        "In 9 of 10 comparable photos the true diagnosis is on this list, whichever class it is. Calibrated on 756 "
+        "photos of the validation set; for other photos this may not hold."
     )
 
 
@@ -82,8 +82,8 @@ def test_a_set_of_an_earlier_version_names_what_it_leaves_out() -> None:
     """Melanoma, at 20 %, is left out; a dermatofibroma, at 13.3 %, is not."""
     one = replace(prediction(0.2, 0.1), prediction_set=PredictionSet(("df",), 0.9, "756 photos of val"))
     assert set_remark(one) == (
-        "An earlier version made this set. It leaves out melanoma (20.0\u00a0%), more probable than dermatofibroma "
-        "(13.3\u00a0%), which it holds, as each class had a limit of its own."
+        "This list was made by an earlier version, which had a separate limit for each class. It leaves out melanoma "
+        "(20.0\u00a0%), although dermatofibroma (13.3\u00a0%) is on it and less probable."
     )
     assert set_remark(replace(one, prediction_set=PredictionSet(("mel",), 0.9, ""))) == ""
     assert set_remark(replace(one, prediction_set=None)) == ""
@@ -110,8 +110,8 @@ def test_the_cutoff_is_said_in_tenths_and_never_better_than_it_is() -> None:
     ("impression", "melanoma", "said"),
     [
         ("mel", 0.9, "You and the model agree: melanoma."),
-        ("nv", 0.9, "It flags melanoma, you did not. Look again."),
-        ("mel", 0.05, "You suspected melanoma, it does not flag it. Your suspicion counts."),
+        ("nv", 0.9, "The model flags melanoma; you did not. Look again."),
+        ("mel", 0.05, "You suspected melanoma; the model does not flag it. Your suspicion takes precedence."),
         ("df", 0.05, "Look again."),
     ],
 )

@@ -133,7 +133,7 @@ def explain_photo(
         explanation = explain(method, classifier, analysis.photo, label, params=_params(contrast_with))
         stem = out / f"{method}-{explanation.target.code}"
         pixels, spec = analysis.photo, classifier.engine.spec
-        words = f"{METHODS[method].title}: what spoke for {explanation.target.words}"
+        words = f"{METHODS[method].title}: what supports {explanation.target.words}"
         picture = captioned(overlay(pixels, explanation.heatmap, spec), (words, DISCLAIMER))
         Image.fromarray(picture).save(stem.with_suffix(".png"))
         np.save(

@@ -145,7 +145,7 @@ def _compute_lime(
 METHODS: dict[Method, MethodInfo] = {
     "grad_cam": MethodInfo(
         title="Grad-CAM",
-        shows="Bright where the patterns that the network found speak for this class, by its own inner weights.",
+        shows="Bright where the patterns that the network found support this class, by its own inner weights.",
         parameters=(),
         compute=_compute_grad_cam,
     ),

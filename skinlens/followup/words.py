@@ -18,15 +18,14 @@ NAMES: Mapping[Quantity, str] = {
     "color_spread": "Spread of colors",
 }
 NO_SIZES = (
-    "Size: not compared, as the photos could not be aligned and no scale is known for both. Enter the width of the "
-    "skin in both photos (Result, Size), or measure on the patient."
+    "Size: not compared, as the photos could not be aligned and no scale is known for both. Enter the field of view "
+    "of both photos (Result, Size), or measure on the patient."
 )
-NO_COLORS = "Color: not compared, as too little skin is seen around the lesion to match the light of the two photos."
+NO_COLORS = "Color: not compared, because too little skin around the lesion is visible to correct for the lighting."
 MAGNIFICATION = (
-    "Size is relative to the alignment: without a scale, a lesion that grew evenly in all its parts cannot be told "
-    "from one photographed from nearer."
+    "Without a scale, size is relative: even growth cannot be distinguished from a photo taken at closer range."
 )
-ONE_DAY = "Photos of one day show no course."
+ONE_DAY = "Photos of the same day cannot show a change over time."
 BY_MODEL = "At least one outline is the model's: check it before you rely on the size."
 
 
@@ -67,10 +66,10 @@ def caution_words(change: Change, unit: Unit = "mm") -> tuple[str, ...]:
 def conflict_words(conflict: ScaleConflict, unit: Unit = "mm") -> str:
     """Which widths contradict the alignment, and what to do."""
     return (
-        f"The widths entered for the two photos do not fit together: {length(conflict.before_mm, unit)} and "
+        f"The fields of view entered for the two photos do not agree: {length(conflict.before_mm, unit)} and "
         f"{length(conflict.after_mm, unit)} of skin. Laid over the earlier photo, the later one shows "
-        f"{length(conflict.aligned_mm, unit)}. One of the widths is wrong, or the lesion grew evenly in all its parts: "
-        "do not rely on the sizes before you have checked both widths (Result, Size)."
+        f"{length(conflict.aligned_mm, unit)}. One of them is wrong, or the lesion grew evenly: check both (Result, "
+        "Size) before you rely on the sizes."
     )
 
 
@@ -121,7 +120,7 @@ def trend_words(trend: MelanomaTrend) -> str:
     others = [point for point in trend.points if point.reliable and not point.comparable]
     strange = [point for point in trend.points if not point.reliable]
     if others:
-        said += f" Not comparable, as another model read {_them(len(others))}: {_days(others, trend)}."
+        said += f" Not comparable (read by another model): {_days(others, trend)}."
     if strange:
         said += f" Unfamiliar image, result unreliable: {_days(strange, trend)}."
     return said
@@ -132,10 +131,6 @@ def visit_days(visits: Iterable[tuple[int, str]]) -> dict[int, str]:
     given = list(visits)
     count = Counter(day for _, day in given)
     return {number: f"{day} (case {number})" if count[day] > 1 else day for number, day in given}
-
-
-def _them(count: int) -> str:
-    return "it" if count == 1 else "them"
 
 
 def _named(points: Sequence[TrendPoint]) -> dict[int, str]:

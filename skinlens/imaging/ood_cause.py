@@ -59,7 +59,7 @@ DARK_LINES = (
     "cannot read it."
 )
 OTHER_CHECKS = (
-    "The likely cause is another check that is not met: {titles}. Mend that first. If it does not show skin under a "
+    "The likely cause is another check that is not met: {titles}. Correct that first. If it does not show skin under a "
     "dermatoscope, the model cannot read it."
 )
 UNKNOWN = (

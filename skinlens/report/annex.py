@@ -35,7 +35,7 @@ DIAGNOSTIC_NAMES = {
     "stability": "reproducibility with other samples (1 = the same)",
     "samples": "samples made",
     "segments": "superpixels",
-    "negative_share": "share of superpixels that spoke against it",
+    "negative_share": "share of superpixels that counted against it",
 }
 """Diagnostics of each method that help a reader to judge its map."""
 NO_EXPLANATIONS = "No map was saved with this case."
@@ -121,7 +121,7 @@ def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, sp
     seen = scaled(printed[top : top + height, left : left + width], OVERLAY_LONGEST_PX / max(height, width))
     picture = overlay.blend(seen, heatmap_to_photo(explanation.heatmap, seen.shape[0], seen.shape[1], spec))
     lines = [
-        f"Speaks for {target.words} ({_probabilities(explanation, prediction)})",
+        f"Supports {target.words} ({_probabilities(explanation, prediction)})",
     ]
     if settings := {key: value for key, value in explanation.params.items() if key not in elsewhere}:
         titles = {one.name: _small(one.title) for one in METHODS[explanation.method].parameters}
@@ -133,7 +133,7 @@ def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, sp
     if measured:
         lines.append(f"Measured: {_listed(measured)}")
     if known.get("empty"):
-        lines.append(f"The map is empty: nothing in the photo spoke for {target.words}.")
+        lines.append(f"The map is empty: nothing in the photo supported {target.words}.")
     if explanation.model != prediction.model:
         lines.append(f"Made with another model: version {explanation.model.version}, {explanation.model.sha256[:12]}…")
     return Panel(title, picture, over_photo(title, target.words), tuple(lines))

@@ -11,7 +11,7 @@ from skinlens.records import CheckResult, Prediction
 
 NOTHING = "No test of the result or of its maps was made."
 NOTE = (
-    "Whether the maps can be trusted to show what moved the model, and what else sways its result. "
+    "Whether the maps can be trusted to show what influenced the model, and what else sways its result. "
     "None of these tests says that the model is right."
 )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from skinlens.clinical import PHOTOTYPES, ClinicalRecord, Histology, Recall
-from skinlens.criteria import CHECKLIST, Abcd, PartialAbcd, SevenPoint, counts_words
+from skinlens.criteria import CHECKLIST, Abcd, PartialAbcd, SevenPoint, counts_words, source_words
 from skinlens.formatting import Unit, entered_length
 from skinlens.labels import DIAGNOSES
 from skinlens.records import Case
@@ -57,8 +57,11 @@ def _abcd(rule: Abcd | PartialAbcd | None) -> str:
     if rule is None:
         return ""
     if isinstance(rule, PartialAbcd):
-        return f"Not complete, no score: {counts_words(rule.counts)}; not counted yet: {', '.join(rule.open)}."
-    return f"Total dermoscopy score (TDS) {rule.total_score}, {rule.reading}: {counts_words(rule.counts)}."
+        said = f"Not complete, no score: {counts_words(rule.counts)}; not counted yet: {', '.join(rule.open)}."
+    else:
+        said = f"Total dermoscopy score (TDS) {rule.total_score}, {rule.reading}: {counts_words(rule.counts)}."
+    source = source_words(rule)
+    return f"{said} {source}." if source else said
 
 
 def _checklist(rule: SevenPoint | None) -> str:
@@ -72,7 +75,7 @@ def _checklist(rule: SevenPoint | None) -> str:
 def _recall(recall: Recall | None) -> str:
     if recall is None:
         return ""
-    return f"{recall.due_on}, {f'dealt with on {recall.done_on}' if recall.done_on else 'open'}"
+    return f"{recall.due_on}, {f'done on {recall.done_on}' if recall.done_on else 'open'}"
 
 
 def _histology(found: Histology | None) -> str:

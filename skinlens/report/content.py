@@ -45,7 +45,7 @@ SUGGESTED = "suggested, to be confirmed"
 NOT_VERIFIED = "not verified"
 NO_DIAGNOSIS = "No diagnosis recorded."
 CALIBRATED = "Calibrated probability of each class"
-UNCALIBRATED = "What the model puts out; it is not calibrated for such a photo."
+UNCALIBRATED = "Raw model output; not calibrated for such a photo."
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,9 @@ class ModelResult:
     set_statement: str
     """Empty where the model gave no set of classes, and for an unreliable photo."""
     first_impression: str
-    """What the clinician said before the model's result was shown; empty where that was not recorded."""
+    """What the clinician said before the model's result was shown, or that it was shown first; empty where neither was
+    recorded.
+    """
     quality_summary: str
     quality_advice: tuple[str, ...]
     """What to do about each check that is not met; that for likeness stands beside the verdict."""
@@ -216,7 +218,7 @@ def _model_result(visit: Visit) -> ModelResult:
         classes_caption=CALIBRATED if reliable else f"{UNCALIBRATED} {GRAY_BARS}",
         melanoma_threshold=prediction.melanoma_threshold.value,
         set_statement=" ".join(filter(None, (set_words(prediction, found), set_remark(prediction)))) if found else "",
-        first_impression=IMPRESSIONS[visit.first_impression] if visit.first_impression else "",
+        first_impression=_first_impression(visit),
         quality_summary=_quality_summary(quality),
         quality_advice=tuple(
             f"{check.title}: {check.advice}"
@@ -224,6 +226,12 @@ def _model_result(visit: Visit) -> ModelResult:
             if check.advice and (reliable or check.name != LIKENESS)
         ),
     )
+
+
+def _first_impression(visit: Visit) -> str:
+    if visit.first_impression:
+        return f"First impression, recorded before the result was shown: {IMPRESSIONS[visit.first_impression]}."
+    return "The result was shown before an impression was recorded." if visit.result_first else ""
 
 
 def _codes(said: Label) -> tuple[Entry, ...]:

@@ -61,7 +61,10 @@ UNSIGNED = Signing()
 
 
 def status_note(visit: Visit, signing: Signing) -> str:
-    """For the head of each page: whether the case is signed, when, by whom, and which version of it this is."""
+    """For the head of each page: whether the case is signed, when, by whom, and which version it is.
+
+    The signed case is version 1, and each amendment makes the next; a draft has none.
+    """
     if visit.status == "draft":
         said = "DRAFT, not signed"
     elif visit.status == "signed":
@@ -72,7 +75,8 @@ def status_note(visit: Visit, signing: Signing) -> str:
         said = f"AMENDED{_on(last.at)}{f' by {shortened(last.by)}' if last.by.strip() else ''}"
     else:
         said = "AMENDED after signing"
-    return f"{said} · version {visit.version}" if visit.id else said
+    numbered = visit.id and (visit.status == "signed" or signing.amendments)
+    return f"{said} · version {1 + len(signing.amendments)}" if numbered else said
 
 
 def signed_words(visit: Visit, signing: Signing) -> str:

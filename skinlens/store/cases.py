@@ -203,7 +203,7 @@ class CaseStore(
             return visits.revisions_of(db, visits.case_of(db, visit_id))
 
     def search(self, query: CaseQuery = EVERY_CASE) -> CasePage:
-        """One page of the history. Nothing that a person types into it is an error."""
+        """One page of the list of cases. Nothing that a person types into it is an error."""
         with self._reading() as db:
             found = list(db.query(*search.page_sql(query, _place(db, query, query.after))))
             total = next(iter(db.query(*search.total_sql(query))))["total"]

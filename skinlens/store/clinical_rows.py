@@ -16,7 +16,7 @@ from skinlens.clinical import (
     Recall,
     months_after,
 )
-from skinlens.criteria import ABCD_RULE, Abcd, Criteria, PartialAbcd, SevenPoint, abcd_of, counts_words
+from skinlens.criteria import ABCD_RULE, Abcd, Criteria, PartialAbcd, SevenPoint, abcd_of, only_suggested, rule_words
 from skinlens.errors import InvalidEntry
 from skinlens.formatting import in_both_units
 from skinlens.labels import DIAGNOSES
@@ -205,7 +205,7 @@ def value_in_words(column: str, value: Any) -> str | None:
     if value is None or (isinstance(value, str) and column not in {"abcd", "seven_point"}):
         return value
     if column == "abcd":
-        return counts_words(_abcd_counts(value))
+        return rule_words(_abcd_of(value))
     if column == "seven_point":
         found = _seven_point_of(value)
         return None if found is None else f"{', '.join(found.present) or 'none'} ({found.version})"
@@ -237,7 +237,8 @@ def _json(value: Mapping[str, object]) -> str:
 
 
 def must_be_complete(abcd: str | None) -> None:
-    """Refuse to sign, or to amend what was signed, with an ABCD rule that lacks a count.
+    """Refuse to sign, or to amend what was signed, with an ABCD rule that lacks a count, or has one that is only a
+    suggestion.
 
     Raises:
         InvalidEntry: it says which.
@@ -248,15 +249,19 @@ def must_be_complete(abcd: str | None) -> None:
             f"Not saved yet: the ABCD rule lacks {' and '.join(rule.open)}. A draft can be saved like this; a signed "
             "case has all four counts or none. Complete the rule, or clear it."
         )
+    if suggested := only_suggested(rule):
+        raise InvalidEntry(
+            f"Not saved yet: {suggested} of the ABCD rule are as the outline suggests, and nobody has accepted them. A "
+            "draft can be saved like this. Accept or change them, or clear the rule."
+        )
 
 
 def _abcd_of(stored: str | None) -> Abcd | PartialAbcd | None:
-    return None if stored is None else abcd_of(_abcd_counts(stored))
-
-
-def _abcd_counts(stored: str) -> tuple[int | None, ...]:
+    if stored is None:
+        return None
     found = json.loads(stored)
-    return found["asymmetry"], found["border"], found["colors"], found["structures"]
+    counts = [found[name] for name in ("asymmetry", "border", "colors", "structures")]
+    return abcd_of(counts, found.get("from_outline", ()), accepted=found.get("accepted", False))
 
 
 def _seven_point_of(stored: str | None) -> SevenPoint | None:

@@ -1,4 +1,4 @@
-"""Schema steps of the clinical record, worklist, signature and body map: see ``migrations``, which lists them."""
+"""Schema steps of the clinical record, worklist, features, signature, body map and impression: see ``migrations``."""
 
 from collections.abc import Sequence
 
@@ -99,6 +99,20 @@ def m016_worklist(db: Database) -> None:
     """)
 
 
+def m017_features(db: Database) -> None:
+    """The network's features of a visit's photo (float16), of one model: see ``store.features``."""
+    db.executescript("""
+        CREATE TABLE visit_features (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            visit_id INTEGER NOT NULL UNIQUE REFERENCES visit (id) ON DELETE CASCADE,
+            model_sha256 TEXT NOT NULL,
+            features BLOB NOT NULL
+        ) STRICT;
+
+        CREATE INDEX visit_features_of_model ON visit_features (model_sha256);
+    """)
+
+
 def m018_scale(db: Database) -> None:
     """The width of the skin that a visit's photo shows: lengths can then be given in millimeters."""
     add_columns(db, "visit", ["field_width_mm REAL"])
@@ -143,3 +157,13 @@ def m020_body_map(db: Database) -> None:
     )
     _count_versions(db, "lesion", ("patient_id", "body_site", "remark", "map_view", "map_x", "map_y", "map_drawing"))
     db.execute("CREATE INDEX visit_of_lesion_by_date ON visit (lesion_id, taken_on)")
+
+
+def m022_result_first(db: Database) -> None:
+    """Column of whether the result was shown before an impression was given; NULL for the cases from before."""
+    add_columns(db, "visit", ["result_first INTEGER CHECK (result_first IN (0, 1))"])
+    db.executescript("""
+        CREATE TRIGGER result_first_is_final BEFORE UPDATE OF result_first ON visit BEGIN
+            SELECT raise(ABORT, 'whether the result was shown first is never changed');
+        END;
+    """)

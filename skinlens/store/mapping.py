@@ -117,7 +117,7 @@ def is_number(number: int) -> bool:
 
 def gone(subject: Subject, number: int) -> str:
     noun = "case" if subject == "visit" else subject
-    return f"There is no {noun} number {number}; it may have been deleted. Go back to the history."
+    return f"There is no {noun} number {number}; it may have been deleted. The worklist shows those that are stored."
 
 
 def to_json(value: object) -> str:
@@ -236,6 +236,7 @@ def visit_of(row: Row) -> Visit:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         first_impression=row["first_impression"],
+        result_first=None if row["result_first"] is None else bool(row["result_first"]),
         version=row["version"],
         clinical=record_of(row),
         signed_by=row["signed_by"],

@@ -47,7 +47,7 @@ class PatientRow:
     last_visit_on: str | None
     """ISO date."""
     suspicious: int
-    """Lesions whose latest visit is flagged for melanoma, on a reliable photo."""
+    """Lesions whose latest signed visit, or latest visit of all, is flagged for melanoma, on a reliable photo."""
     unsigned: int
     """Visits that are not signed yet."""
     recall_on: str | None
@@ -96,7 +96,7 @@ class StoredPatients(StoreHome):
             return tuple(mapping.lesion_of(row) for row in mapping.sound(found, patient_id=patient_id))
 
     def body_sites(self) -> tuple[str, ...]:
-        """Those of the stored cases, for the choice in the history."""
+        """Those of the stored cases, for the choice in the worklist."""
         with self._reading() as db:
             found = db.query("SELECT DISTINCT body_site, sound FROM sealed_lesion ORDER BY 1")
             return tuple(row["body_site"] for row in mapping.sound(found))
@@ -196,14 +196,21 @@ def _counted(db: Database, numbers: Sequence[int]) -> dict[int, tuple[int, list[
 
 
 def _patient_row(row: Row, lesions: int, visits: Sequence[Row]) -> PatientRow:
+    decided = {visit["lesion_id"]: visit for visit in visits if visit["status"] != "draft"}
     latest = {visit["lesion_id"]: visit for visit in visits}
+    flagged = {
+        lesion
+        for shown in (decided, latest)  # the latest is a draft, or the one that decides
+        for lesion, visit in shown.items()
+        if visit["above_cutoff"] and visit["reliable"]
+    }
     recalls = [visit["recall_on"] for visit in visits if visit["recall_on"] and not visit["recall_done_on"]]
     return PatientRow(
         patient=mapping.patient_of(row),
         lesions=lesions,
         visits=len(visits),
         last_visit_on=visits[-1]["taken_on"] if visits else None,
-        suspicious=sum(bool(visit["above_cutoff"] and visit["reliable"]) for visit in latest.values()),
+        suspicious=len(flagged),
         unsigned=sum(visit["status"] == "draft" for visit in visits),
         recall_on=min(recalls, default=None),
     )

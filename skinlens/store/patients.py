@@ -106,7 +106,7 @@ def add_patient(db: Database, typed: validation.NewPatient, visit_year: int | No
     """A new patient; without a visit yet, a high age is reckoned in this year."""
     pseudonym = validation.line(typed.pseudonym, "pseudonym")
     if _find(db, pseudonym):
-        raise InvalidEntry(f"There is a patient {pseudonym!r} already. Choose that one, or another pseudonym.")
+        raise InvalidEntry(f"There is a patient {pseudonym!r} already. Choose that one, or another patient ID.")
     year, capped = validation.cap_birth_year(validation.birth_year(typed.birth_year), visit_year or _this_year())
     row = {
         "pseudonym": pseudonym,
@@ -173,7 +173,7 @@ def edit_patient(db: Database, patient_id: int, typed: validation.NewPatient, ex
     pseudonym = validation.line(typed.pseudonym, "pseudonym")
     other = _find(db, pseudonym)
     if other is not None and other["id"] != patient_id:
-        raise InvalidEntry(f"There is another patient {pseudonym!r}. Choose a pseudonym that is not taken.")
+        raise InvalidEntry(f"There is another patient {pseudonym!r}. Choose a patient ID that is not taken.")
     wanted: Row = {"pseudonym": pseudonym, "sex": validation.sex(typed.sex)}
     year = validation.birth_year(typed.birth_year)
     if year != stored["birth_year"]:  # an unchanged year keeps its "or before"
@@ -272,8 +272,8 @@ def _add_unknown_patient(db: Database, typed: validation.NewPatient, visit_year:
     if (found := _find(db, pseudonym)) is None:
         return add_patient(db, typed, visit_year)
     raise Conflict(
-        f"A patient {pseudonym!r} was added in another window. Is it the same person? Then choose them among the known "
-        "patients; if not, type another patient ID. Nothing of this was saved yet.",
+        f"A patient {pseudonym!r} was added in another window. Is it the same person? Then choose that existing "
+        "patient; if not, type another patient ID. Nothing of this was saved yet.",
         subject="patient",
         number=found["id"],
         version=found["version"],
@@ -312,7 +312,7 @@ def _update_patient(db: Database, stored: Row, wanted: Row) -> bool:
 def _contradiction(stored: Row, field: str, kept: int | Sex, typed: int | Sex | None) -> InvalidEntry:
     return InvalidEntry(
         f"Patient {stored['pseudonym']!r} is stored with the {field} {kept}, but {typed} was given. "
-        "Use another pseudonym if this is somebody else; otherwise correct the one or the other."
+        "Use another patient ID if this is somebody else; otherwise correct the one or the other."
     )
 
 

@@ -76,7 +76,7 @@ EVERY_CASE = CaseQuery()
 
 @dataclass(frozen=True)
 class CaseRow:
-    """One line of the history."""
+    """One line of the list of cases."""
 
     visit_id: int
     lesion_id: int

@@ -70,8 +70,10 @@ class NewVisit:
     """Day of the photo (ISO date), from ``FIRST_YEAR`` to today."""
     reading: ClinicianReading = ClinicianReading()
     first_impression: str | None = None
-    """One of ``labels.IMPRESSIONS``, said before the model's reading was shown. It stays as it is: what is thought
+    """One of ``labels.IMPRESSIONS``, said before the model's result was shown. It stays as it is: what is thought
     later is the clinician's reading."""
+    result_first: bool | None = None
+    """Whether the result was shown before any impression was given; None: not known. It stays as it is too."""
     status: Status = "draft"
     """``draft``, or ``signed``, which takes a diagnosis."""
     clinical: ClinicalRecord = NOT_RECORDED
@@ -180,6 +182,15 @@ def first_impression(value: str | None) -> str | None:
     if value is not None and value not in IMPRESSIONS:
         raise InvalidEntry(not_one_of(value, "first impression", IMPRESSIONS))
     return value
+
+
+def result_first(value: bool | None, impression: str | None) -> int | None:
+    if value and impression is not None:
+        raise InvalidEntry(
+            "A first impression is what was said before the result was shown, but the result is said to have been "
+            "shown first. Leave the impression out: what is thought now is the diagnosis."
+        )
+    return None if value is None else int(value)
 
 
 def cap_birth_year(year: int | None, reference_year: int) -> tuple[int | None, bool]:

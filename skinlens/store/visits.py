@@ -76,6 +76,7 @@ def typed_columns(visit: NewVisit) -> Row:
         "taken_on": day,
         **reading_columns(visit.reading),
         "first_impression": validation.first_impression(visit.first_impression),
+        "result_first": validation.result_first(visit.result_first, visit.first_impression),
         "status": validation.first_status(visit.status),
         **clinical_rows.record_columns(visit.clinical, day),
     }

@@ -16,13 +16,13 @@ HEADLINES: Mapping[str, str] = {
 }
 """Key of a figure → its title, in the order of a table."""
 MEANINGS: Mapping[str, str] = {
-    "balanced_accuracy": "mean of the sensitivity per class: rare classes count as much as moles",
-    "accuracy": "share of all photos whose most probable class is right: mostly about moles, which most photos show",
-    "macro_f1": "balance of finding each class and of being right when naming it",
-    "weighted_f1": "the same, but each class counts by its photos: mostly about moles",
+    "balanced_accuracy": "mean sensitivity per class: rare classes count as much as nevi",
+    "accuracy": "share of photos whose most probable class is right; dominated by nevi, the most frequent class",
+    "macro_f1": "balance of sensitivity and precision, averaged over the classes",
+    "weighted_f1": "the same, weighted by the photos of each class; dominated by nevi",
     "macro_auc": "how well probabilities rank a class above the others, on average; 0.5 is chance, 1 is perfect",
     "melanoma_auc": "the same for melanoma alone",
-    "ece": "how far stated probabilities lie from what happened; 0 is best",
+    "ece": "mean gap between stated probabilities and observed frequencies; 0 is best",
 }
 TARGETS: Mapping[Literal["melanoma", "malignant"], str] = {
     "melanoma": "Melanoma",

@@ -5,8 +5,8 @@ LEGEND = "0 = none, 1 = most"
 PHOTO = "Photo of the lesion"
 SYNTHETIC = "Synthetic example, not a patient."
 EXAMPLE_NOTE = "A lesion drawn by the program: synthetic, not a patient."
-CAVEAT = "The maps show what moved the model, not where the disease is."
-CANCELLED = "Cancelled. Nothing of it was saved."
+CAVEAT = "The maps show what influenced the model, not where the disease is."
+CANCELLED = "Cancelled. Nothing was saved."
 
 
 def over_photo(method: str, target: str, photo: str = "the photo") -> str:
@@ -20,8 +20,8 @@ def no_map(method: str, target: str) -> str:
 
 
 def nothing_for(target: str, where: str = "") -> str:
-    """Of a map without any heat: "No part of the photo speaks for melanoma."."""
-    return f"No part of the photo speaks for {target}{where}."
+    """Of a map without any heat: "No part of the photo supports melanoma."."""
+    return f"No part of the photo supports {target}{where}."
 
 
 def latest_photo(lesion: int, site: str) -> str:

@@ -24,6 +24,14 @@ def impression_name(code: str | None) -> str:
     return capital(IMPRESSIONS[code]) if code else "none given"
 
 
+def impression_words(impression: str | None, result_first: bool | None) -> str:
+    """First impression, and whether it was given before the result was shown."""
+    if impression:
+        return f"{impression_name(impression)} (before the result)"
+    missing = {True: "none (the result was shown first)", False: "none (filed before the result was shown)"}
+    return missing[result_first] if result_first is not None else impression_name(None)
+
+
 def diagnosis_name(code: str | None) -> str:
     """The clinician's diagnosis, beginning with a capital."""
     return capital(DIAGNOSES[code]) if code else "none given"

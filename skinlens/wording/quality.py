@@ -13,8 +13,8 @@ UNLIKE = "Unfamiliar image."
 """How the advice of the check for likeness begins; its likely cause follows."""
 _UNLIKE_BEFORE = "Unlike the photos that the model learned from, of skin lesions under a dermatoscope."
 """The same in cases that version 0.3.0 and earlier stored."""
-UNRELIABLE_MAPS = "Unreliable, as the result is: the maps show what moved the model on an image unfamiliar to it."
-GRAY_BARS = "Gray, as they mean nothing for this photo."
+UNRELIABLE_MAPS = "Unreliable, like the result: the maps show what influenced the model on an unfamiliar image."
+GRAY_BARS = "Shown in gray because they mean nothing for this photo."
 NOT_CHECKED = "The quality of this photo was not checked."
 
 
@@ -42,6 +42,13 @@ def cause(quality: QualityReport) -> str:
     """
     advice = (check.advice for check in quality.failed if check.name == LIKENESS)
     return " ".join(words.removeprefix(UNLIKE).removeprefix(_UNLIKE_BEFORE).strip() for words in advice)
+
+
+def photo_quality(quality: QualityReport) -> str:
+    """Verdict on the photo alone, as "Photo quality: good"."""
+    if not quality.checks:
+        return NOT_CHECKED
+    return not_met(quality) if quality.failed else "Photo quality: good"
 
 
 def not_met(quality: QualityReport) -> str:

@@ -104,18 +104,18 @@ def agreement(impression: str | None, quality: QualityReport, prediction: Predic
     else:
         words = (
             f"You and the model differ: your impression was {mine.name} (model: "
-            f"{percent(prediction.prob(mine.code))}), its most probable class is {top.name} "
+            f"{percent(prediction.prob(mine.code))}), the model's most probable class is {top.name} "
             f"({percent(prediction.prob(top.code))})."
         )
     if prediction.above_melanoma_threshold and mine.code != MELANOMA:
-        return f"{words} It flags melanoma, you did not. Look again."
+        return f"{words} The model flags melanoma; you did not. Look again."
     if prediction.above_melanoma_threshold and mine.code == MELANOMA and mine.code != top.code:
         return (
             f"You suspected melanoma, and the model flags it ({percent(prediction.melanoma_prob)}). Its most probable "
-            f"class is {top.name} ({percent(prediction.prob(top.code))}), which does not lessen the suspicion."
+            f"class is {top.name} ({percent(prediction.prob(top.code))}), but the suspicion stands."
         )
     if not prediction.above_melanoma_threshold and mine.code == MELANOMA:
-        return f"{words} You suspected melanoma, it does not flag it. Your suspicion counts."
+        return f"{words} You suspected melanoma; the model does not flag it. Your suspicion takes precedence."
     return words if mine.code == top.code else f"{words} Look again."
 
 
@@ -142,8 +142,8 @@ def set_words(prediction: Prediction, found: PredictionSet) -> str:
 def set_promise(found: PredictionSet) -> str:
     """Meaning of the level, and the photos for which it holds."""
     return (
-        f"In {_of_ten(found.level)} comparable photos the true diagnosis is on this list, for each kind of lesion. "
-        f"Comparable are photos like those that it was calibrated on: {in_full(found.calibrated_on)}."
+        f"In {_of_ten(found.level)} comparable photos the true diagnosis is on this list, whichever class it is. "
+        f"Calibrated on {in_full(found.calibrated_on)}; for other photos this may not hold."
     )
 
 
@@ -162,8 +162,8 @@ def set_remark(prediction: Prediction) -> str:
     out.sort(key=prediction.prob, reverse=True)
     named = " and ".join(f"{BY_CODE[code].name} ({percent(prediction.prob(code))})" for code in out)
     return (
-        f"An earlier version made this set. It leaves out {named}, more probable than {BY_CODE[least].name} "
-        f"({percent(prediction.prob(least))}), which it holds, as each class had a limit of its own."
+        f"This list was made by an earlier version, which had a separate limit for each class. It leaves out {named}, "
+        f"although {BY_CODE[least].name} ({percent(prediction.prob(least))}) is on it and less probable."
     )
 
 
@@ -176,8 +176,8 @@ def set_statement(prediction: Prediction) -> str:
 
 
 CONTEXT_PRIOR = (
-    "How much age, sex and site say was learned from the patients of two clinics: where other patients come, it says "
-    "less or something else."
+    "The effect of age, sex and site was learned from the patients of two clinics. For other patients it may be "
+    "weaker or different."
 )
 
 
@@ -204,5 +204,5 @@ def criteria_statement(
         said = "suspicious for melanoma" if flagged else "not suspicious for melanoma"
         agree = f"{whose} criteria{in_brackets} and the model's melanoma cut-off agree"
         return f"{agree}: {said} (model: {figures})."
-    said = "speak" if criteria.suspicious else "do not speak"
-    return f"{whose} criteria {said} for melanoma{in_brackets}, but {model}. Look again."
+    said = "suggest" if criteria.suspicious else "do not suggest"
+    return f"{whose} criteria {said} melanoma{in_brackets}, but {model}. Look again."

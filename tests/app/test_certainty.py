@@ -84,11 +84,11 @@ def test_of_an_unreliable_photo_the_reading_says_only_that(agreed: AppTest, monk
     turn(agreed, "worklist")
     agreed.segmented_control(key="look").select("Cards").run()
     card = next(words for words in html(agreed) if "sl-card" in words)
-    assert "Unreliable: unlike the training photos" in card
+    assert "Unreliable: unfamiliar image" in card
     assert "%" not in card
     assert "elanoma" not in card
     agreed.segmented_control(key="look").select("List").run()
-    assert "Unreliable: unlike the training photos" in read(agreed)
+    assert "Unreliable: unfamiliar image" in read(agreed)
     assert "Below the melanoma cut-off" not in read(agreed)
     press(agreed, "Open case 1")
     unsure(agreed)

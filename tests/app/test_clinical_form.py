@@ -20,7 +20,7 @@ from tests.store.edits import edit
 
 @pytest.fixture
 def case(agreed: AppTest, skinlens_home: Path) -> tuple[AppTest, CaseStore]:
-    """Case 1 (photo of 2024-05-31) open in the history."""
+    """Case 1 (photo of 2024-05-31) open on the page of the visit."""
     store = CaseStore(skinlens_home)
     analysis = pipeline.example(pipeline.load_classifier(weights_directory()))
     patient, lesion = NewPatient("P-7", 1961, "female"), NewLesion("forearm")
@@ -78,6 +78,37 @@ def test_a_draft_keeps_unfinished_criteria_and_signing_asks_for_the_rest(case: t
     press(again, "Save and sign")
     assert store.case(1).visit.clinical.criteria.abcd == Abcd(2, 3, 4, 3)
     assert store.case(1).visit.status == "signed"
+
+
+def test_a_suggestion_is_signed_only_when_it_is_accepted_and_what_is_changed_is_the_clinicians(
+    case: tuple[AppTest, CaseStore],
+) -> None:
+    app, store = case
+    photo, model = app.session_state["open_case"].analysis.photo, store.case(1).visit.prediction.model
+    points = [[0.3, 0.3], [0.7, 0.3], [0.7, 0.7], [0.3, 0.7]]
+    store.keep_outlines(1, [drawn_by_clinician(points, photo, model)], expected=())
+    turn(app, "worklist")
+    press(app, "Open case 1")
+    turn(app, "result")
+    press(app, "Suggest asymmetry, border and colors from the outline")
+    counts = [app.button_group(key=typed(app, f"clinical_{sign}")).value for sign in "abc"]
+    assert read(app).count("Suggested from the outline, not accepted yet.") == 3
+    own = (counts[0] + 1) % 3
+    choose(app, "a", own)
+    choose(app, "d", 2)
+    assert read(app).count("Suggested from the outline, not accepted yet.") == 2
+    assert "TDS" not in "".join(one.value for one in app.info)
+    diagnose(app, "nv")
+    press(app, "Save and sign")
+    assert "Accept B and C as the outline suggests, or change them" in read(app)
+    assert store.case(1).visit.status == "draft"
+    press(app, "Accept B and C as suggested")
+    assert read(app).count("From the outline, accepted.") == 2
+    assert "Of the ABCD rule: B and C suggested from the outline, accepted by the clinician." in read(app)
+    press(app, "Save and sign")
+    visit = store.case(1).visit
+    assert visit.status == "signed"
+    assert visit.clinical.criteria.abcd == Abcd(own, counts[1], counts[2], 2, ("border", "colors"), accepted=True)
 
 
 def test_none_of_the_seven_is_an_answer(case: tuple[AppTest, CaseStore]) -> None:

@@ -141,7 +141,7 @@ def test_widths_that_contradict_the_alignment_are_warned_of_without_an_outline(
     (pair,) = overlaid(agreed)
     assert [panel["title"] for panel in pair["panels"]] == ["2024-01-10 (case 1)", "2024-01-10 (case 2)"]
     assert "What differs" in read(agreed)
-    assert "Photos of one day show no course" in read(agreed)
+    assert "Photos of the same day cannot show a change over time" in read(agreed)
     edit(store, 2, field_width_mm=12.0, expected_version=store.case(2).visit.version)
     agreed.run()
     assert not [one for one in agreed.warning if "do not fit together" in one.value]

@@ -16,7 +16,7 @@ from skinlens.ui.components.bodymap import Region, Spot
 from skinlens.ui.state import erasure
 from skinlens.ui.worklist import filing, tray_map
 from tests.app.conftest import drawn, heading, press, read, turn
-from tests.app.test_worklist import at, drop, enter, tray_of
+from tests.app.test_worklist import at, drop, enter, reveal, tray_of
 
 
 @pytest.fixture
@@ -130,6 +130,7 @@ def test_what_was_typed_survives_a_reload_and_goes_with_its_row(page: AppTest, s
     at(page, 0, "thigh, left")
     enter(page, 0, "remark", "inner side")
     first, second = (item.token for item in tray_of(page).items)
+    reveal(page, 0)
     page.selectbox(key=f"tray_label-{first}").select("nv").run()
     page.checkbox(key=f"tray_own-{second}").check().run()
     enter(page, 1, "pseudonym", "P-13")
@@ -276,6 +277,24 @@ def test_a_click_on_the_map_fills_in_the_next_photo(page: AppTest, monkeypatch: 
     assert tray_map._next(numbered) == 1
     tray_map._spotted(numbered, 1, Spot(None, BodyPosition("back", 0.3, 0.7), Region("thigh", "left")))
     assert state[f"tray_site-{items[0].token}"] == "thigh, left"
+    done = state["tray_map_done"]
+    assert (done.number, done.words) == (1, "thigh, left (back)")
     assert tray_map._next(numbered) == 2
     state["tray_map_at"] = 1  # a click on its pin
     assert tray_map._next(numbered) == 1
+
+
+def test_a_photo_placed_on_the_map_says_where_and_can_be_taken_back(page: AppTest) -> None:
+    drop(page, "1.png", drawn(1, "PNG"))
+    at(page, 0, "scalp")
+    page.toggle(key="tray_map").set_value(True).run()
+    token, place = tray_of(page).items[0].token, BodyPosition("back", 0.3, 0.7)
+    page.session_state[f"tray_pin-{token}"] = place  # as a click leaves it: AppTest runs no script of a component
+    page.session_state[f"tray_site-{token}"] = "thigh, left"
+    page.session_state["tray_map_done"] = tray_map.Done(1, place, "thigh, left (back)", None, "scalp, midline")
+    page.run()
+    assert "Photo 1 placed: thigh, left (back)." in read(page)
+    page.button(key="tray_map_undo").click().run()
+    assert "placed: thigh" not in read(page)
+    assert f"tray_pin-{token}" not in page.session_state
+    assert page.selectbox(key=f"tray_site-{token}").value == "scalp, midline"

@@ -160,12 +160,12 @@ def test_a_session_is_told_how_many_are_before_it(gate: threading.Event) -> None
     assert [queue.standing(job) for queue, job in zip(desks, jobs, strict=True)] == [
         "Computing …",
         "Waiting for a free place. You are next.",
-        "Waiting for a free place. 1 other is before you.",
-        "Waiting for a free place. 2 others are before you.",
+        "Waiting for a free place. 1 job is ahead of yours.",
+        "Waiting for a free place. 2 jobs are ahead of yours.",
     ]
     assert desks[0].standing(second) == "Waiting"
     desks[1].clear()  # who has left stands in nobody's way
-    assert desks[3].standing(jobs[3]) == "Waiting for a free place. 1 other is before you."
+    assert desks[3].standing(jobs[3]) == "Waiting for a free place. 1 job is ahead of yours."
     jobs[0].cancel()
     assert desks[0].standing(jobs[0]) == "Stopping …"
     gate.set()

@@ -89,7 +89,7 @@ def test_the_whole_journey(agreed: AppTest, photo: bytes, skinlens_home: Path, u
 
     turn(app, "worklist")
     press(app, "Open case 1")
-    assert "Your impression, recorded before the result: **Not sure**" in words(app)
+    assert "Your impression: **Not sure (before the result)**" in words(app)
     by_label(app.text_area, "Notes").input("Regular network.")
     by_label(app.selectbox, "Your diagnosis").select("nv")
     press(app, "Save and sign")
@@ -176,8 +176,9 @@ def test_maps_of_a_stored_case_are_made_only_when_asked_and_then_kept(
     press(turn(kept, "worklist"), "Open case 1")
     turn(kept, "why")
     assert all(panel["heat"] is None for panel in shown_maps(kept)["panels"])
+    assert "No map is stored with this case yet." in read(kept)
     kept.segmented_control(key="case_explained").select("mel").run()
-    press(kept, "Make the maps for Melanoma")
+    press(kept, "Make the maps")
     store = CaseStore(skinlens_home)
     until(kept, lambda: len(store.load(1).explanations) == len(METHODS))
     assert {one.label for one in store.load(1).explanations} == {"mel"}
@@ -186,6 +187,8 @@ def test_maps_of_a_stored_case_are_made_only_when_asked_and_then_kept(
     turn(kept, "why")
     panels = shown_maps(kept)["panels"]
     assert [bool(panel["heat"]) for panel in panels] == [False, True, True, True]
+    kept.segmented_control(key="case_explained").select("another class").run()
+    assert "Stored with this case: Grad-CAM, Score-CAM, LIME for melanoma." in read(kept)
 
 
 def test_the_look_of_the_maps_changes_nothing_but_the_look(kept: AppTest) -> None:

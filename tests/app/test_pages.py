@@ -55,7 +55,7 @@ def test_the_models_reading_waits_for_the_clinicians(agreed: AppTest) -> None:
         assert "Your impression first" in words(agreed)
     agreed.selectbox(key=typed(agreed, "impression")).select("mel").run()
     press(agreed, "Show result")
-    assert "Your impression, recorded before the result: **Melanoma**" in words(agreed)
+    assert "Your impression: **Melanoma (before the result)**" in words(agreed)
     assert "cut-off" in words(agreed)
     assert (
         agreed.selectbox(key=typed(agreed, "label")).value is None

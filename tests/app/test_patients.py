@@ -1,18 +1,21 @@
 """Patients are found by pseudonym; each has the lesions, their course, and one timeline of all visits."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
+from skinlens.case_record import unsaved
 from skinlens.clinical import Histology, Plan
 from skinlens.inference.release import weights_directory
-from skinlens.records import BodyPosition
-from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient, NewVisit
+from skinlens.records import BodyPosition, Lesion, QualityReport, Status
+from skinlens.store import CaseQuery, CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit, PatientQuery
 from skinlens.ui.components.bodymap import Region, Spot, spot_of
 from skinlens.ui.patients import placing
+from skinlens.ui.patients.lesions import Shown
 from skinlens.ui.patients.patient import cells
 from tests.app.conftest import drawn, heading, press, read, turn, typed
 from tests.store.edits import edit
@@ -275,3 +278,50 @@ def test_a_long_list_is_turned_and_follows_the_lesion_that_is_chosen(page: AppTe
     assert "\u2713 Lesion 2" in [button.label for button in page.button]
     page.get("pagination")[0].set_value(2).run()
     assert listed() == [16, 17, 18]
+
+
+def shown(*statuses: Status, flags: str) -> Shown:
+    """A lesion of visits with these statuses; of each, ``flags`` says "+" where melanoma is flagged."""
+    analysis = pipeline.example(pipeline.load_classifier(weights_directory()))
+    good = QualityReport(())
+    visits = []
+    for number, (status, flag) in enumerate(zip(statuses, flags, strict=True), 1):
+        mel = 0.9 if flag == "+" else 0.0
+        prediction = replace(analysis.prediction, probs=(0.0, 0.0, 0.0, 0.0, mel, 1 - mel, 0.0))
+        visit = unsaved(analysis, (), datetime(2024, 5, number, tzinfo=UTC)).visit
+        label = "nv" if status != "draft" else None
+        visits.append(
+            replace(
+                visit, id=number, status=status, quality=good, prediction=prediction, taken_on=f"2024-05-0{number}",
+                clinician_label=label,
+            )
+        )  # fmt: skip
+    return Shown(1, Lesion(1, 1, "forearm"), tuple(visits))
+
+
+def test_a_draft_does_not_hide_the_signed_diagnosis(agreed: AppTest) -> None:
+    one = shown("signed", "draft", flags="+-")
+    signed, draft = (line.replace("\u00a0", " ") for line in one.state)
+    assert signed == "Signed, 2024-05-01: Melanocytic nevus. Model: Suspicious for melanoma (90.0 %)."
+    assert draft == "Not signed, 2024-05-02: no diagnosis yet. Model: Below the melanoma cut-off (0.0 %)."
+    assert (one.verdict, one.unsigned) == ("above", True)
+    assert shown("signed", "draft", flags="-+").verdict == "above"  # nor does a signature hide a flag that came later
+    assert shown("signed", "amended", flags="+-").verdict == "below"
+    assert len(shown("signed", "amended", flags="+-").state) == 1
+    assert shown("draft", "draft", flags="+-").verdict == "below"
+
+
+def test_a_patient_stays_flagged_by_the_signed_visit(page: AppTest, skinlens_home: Path) -> None:
+    store = CaseStore(skinlens_home)
+    analysis = pipeline.example(pipeline.load_classifier(weights_directory()))
+    good = replace(analysis, quality=QualityReport(()))
+    sure, none = (
+        replace(good, prediction=replace(good.prediction, probs=(0.0, 0.0, 0.0, 0.0, mel, 1 - mel, 0.0)))
+        for mel in (1.0, 0.0)
+    )
+    reading = ClinicianReading("mel")
+    first = store.save_case(sure, NewVisit(NewPatient("Z-9"), NewLesion("ear"), "2024-01-01", reading, status="signed"))
+    assert first.patient is not None
+    store.save_case(none, NewVisit(first.patient.id, first.lesion.id, "2024-02-01"))
+    (row,) = store.patient_page(PatientQuery(text="Z-9")).rows
+    assert (row.suspicious, row.unsigned) == (1, 1)

@@ -184,7 +184,7 @@ def test_an_impression_belongs_to_its_photo_alone(stocked: AppTest, skinlens_hom
     assert app.selectbox(key=typed(app, "impression")).value is None
     press(app, "Show result")
     assert app.session_state["open_case"].impression is None
-    assert "Your impression, recorded before the result: **none given**" in words(app)
+    assert "Your impression: **none (the result was shown first)**" in words(app)
 
 
 def test_an_impression_that_is_not_confirmed_yet_survives_a_reload(stocked: AppTest) -> None:

@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
 from skinlens.accounts import Accounts
+from skinlens.clinical import Plan
 from skinlens.inference.release import weights_directory
 from skinlens.roles import Role
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
@@ -46,7 +47,7 @@ def disabled(app: AppTest) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("role", "may_not"),
     [
-        ("viewer", {"Save draft", "Save and sign"}),
+        ("viewer", set()),
         ("reader", {"Save and sign"}),
         ("reviewer", set()),
         ("admin", set()),
@@ -59,6 +60,10 @@ def test_a_draft_is_saved_by_a_reader_and_signed_by_a_reviewer(
     turn(agreed, "worklist")
     press(agreed, f"Open case {case}")
     turn(agreed, "result")
+    if role == "viewer":  # reads what was entered; there is no field to type in, and no button
+        assert not agreed.text_area
+        assert "Your role, viewer, does not allow you to upload, file or edit drafts." in read(agreed)
+        assert "<dt>Diagnosis</dt><dd>Melanocytic nevus</dd>" in read(agreed)
     found = disabled(agreed)
     assert {label for label in found if label.startswith("Save")} == may_not
     assert all(f"Your role, {role}, does not allow you to" in why for why in found.values())
@@ -79,6 +84,9 @@ def test_nobody_but_an_admin_deletes_or_changes_settings(
     assert any(button.label == "Move the case" for button in agreed.button) is moves
     turn(agreed, "settings")
     assert {"Save clinic", "Save display", "Add"} <= set(disabled(agreed))
+    fields = [*agreed.text_input, *agreed.text_area, *agreed.checkbox, *agreed.radio, *agreed.button_group]
+    assert [field.label for field in fields if not field.disabled] == []
+    assert f"Your role, {role}, does not allow you to change settings of the clinic. Ask an admin." in read(agreed)
     assert f"Your role, {role}, does not allow you to make a backup. Ask an admin." in read(agreed)
     assert [field.label for field in agreed.text_input if "Folder" in field.label] == []
 
@@ -169,3 +177,22 @@ def test_an_app_in_which_people_sign_in_stays_one_when_the_last_account_goes(
         path.unlink()
     access.forget()
     assert access.mode() == "login"
+
+
+def test_a_signed_record_is_read_only_for_a_reader_who_still_closes_its_recall(
+    agreed: AppTest, case: int, person: SignedIn, skinlens_home: Path
+) -> None:
+    store = CaseStore(skinlens_home)
+    store.record_plan(case, Plan("recheck", 3), expected_version=1)
+    store.annotate(case, ClinicianReading("nv"), status="signed", expected_version=2)
+    person.who = access.Who("Rita", "reader", 1)
+    turn(agreed, "worklist")
+    press(agreed, f"Open case {case}")
+    turn(agreed, "result")
+    assert not agreed.text_area
+    assert "Your role, reader, does not allow you to change a signed case. Ask a reviewer or an admin." in read(agreed)
+    assert "follow-up in 3 months; recall on 2024-08-06" in read(agreed)
+    press(agreed, "Recall is done")
+    recall = store.case(case).visit.clinical.recall
+    assert recall is not None
+    assert recall.done_on is not None

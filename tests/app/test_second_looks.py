@@ -51,7 +51,7 @@ def test_a_contrast_is_made_shown_and_stored_like_any_map(mapped: AppTest, until
     until(mapped, lambda: sum(one.target == target for one in opened.maps) == len(METHODS))
     mapped.run()
     assert len(opened.maps) == 2 * len(METHODS)
-    assert f"The maps show what spoke for {target.words}." in read(mapped)
+    assert f"The maps show what supports {target.words}." in read(mapped)
 
     store = CaseStore(skinlens_home)
     case = opened.save(store, NewVisit(None, NewLesion("back"), "2024-05-01"))
@@ -62,7 +62,7 @@ def test_a_contrast_is_made_shown_and_stored_like_any_map(mapped: AppTest, until
 
     choose_other(mapped, "none")
     assert opened.target == Target(opened.label)
-    assert "The maps show what spoke for" not in read(mapped)
+    assert "The maps show what supports" not in read(mapped)
 
 
 def test_the_class_itself_is_not_offered_as_its_own_contrast(mapped: AppTest) -> None:

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline
 from skinlens.inference.release import weights_directory
 from skinlens.settings import Settings
-from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
+from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
 from skinlens.store.restore import restore
 from skinlens.ui.components import confirmation
 from skinlens.ui.settings import backup, page
@@ -352,3 +352,16 @@ def test_the_days_of_the_reminder_are_kept_and_hold_on_the_worklist(
 def test_the_first_folder_is_the_users_own() -> None:
     assert backup.suggested().name == "SkinLens backups"
     assert backup.suggested().parent.is_dir()
+
+
+def test_a_name_that_has_signed_is_said_and_can_be_put_in_the_list(agreed: AppTest, store: CaseStore) -> None:
+    number = saved_case(store)
+    store.annotate(number, ClinicianReading("nv"), status="signed", expected_version=1, signer="Dr. Ada")
+    turn(agreed, "settings")
+    said = read(agreed)
+    assert "The list is empty" not in said
+    assert "No name is offered yet. These have signed:" in said
+    assert "**Dr. Ada**  \n1 signed case" in said
+    press(agreed, "Add to the list")
+    assert store.settings().signers == ("Dr. Ada",)
+    assert "These have signed" not in read(agreed)

@@ -110,7 +110,7 @@ def reloaded(app: AppTest) -> AppTest:
 def test_a_reloaded_page_still_has_its_photo_and_what_was_said(example: AppTest, skinlens_home: Path) -> None:
     before = {path: path.stat().st_size for path in skinlens_home.rglob("*")}
     fresh = reloaded(example)
-    assert "Your impression, recorded before the result: **Other diagnosis**" in words(fresh)
+    assert "Your impression: **Other diagnosis (before the result)**" in words(fresh)
     opened, first = fresh.session_state["open_case"], example.session_state["open_case"]
     assert opened.analysis is first.analysis
     assert opened is not first  # two tabs at one address save two cases, and not each other's

@@ -72,8 +72,7 @@ def test_an_unreliable_photo_is_compared_by_eye_alone() -> None:
     first, second = seen(1, photo(8, 6)).visit, seen(2, photo(8, 6)).visit
     assert not_comparable(first, second) == ""
     assert not_comparable(first, replace(second, quality=strange)) == (
-        "Not reliable: the photo of 2024-02-01 (case 2) is unlike those that the model learned from. Compare the "
-        "photos alone."
+        "Not reliable: the photo of 2024-02-01 (case 2) is an unfamiliar image. Compare the photos only."
     )
     newer = replace(prediction(mel=0.5), model=ModelRef("tiny", "1", "6f" * 32))
     assert not_comparable(first, replace(second, prediction=newer)) == OTHER_MODEL

@@ -48,6 +48,13 @@ def at(app: AppTest, number: int, place: str) -> None:
     app.selectbox(key=f"tray_site-{token}").select(SITES.get(place, place)).run()
 
 
+def reveal(app: AppTest, number: int) -> str:
+    """Have the result of a row shown without an impression; its token."""
+    token = tray_of(app).items[number].token
+    app.button(key=f"tray_show-{token}").click().run()
+    return token
+
+
 def enter(app: AppTest, number: int, name: str, value: str) -> None:
     token = tray_of(app).items[number].token
     app.text_input(key=f"tray_{name}-{token}").input(value).run()
@@ -60,7 +67,7 @@ def test_twelve_photos_of_one_patient_are_filed_with_one_button(page: AppTest, s
     page.text_input(key="tray_pseudonym").input("P-12").run()
     for number, place in enumerate(("back", "thigh", "scalp")):
         at(page, number, place)
-    token = tray_of(page).items[1].token
+    token = reveal(page, 1)
     page.selectbox(key=f"tray_label-{token}").select("nv").run()
     page.checkbox(key=f"tray_sign-{token}").check().run()
     press(page, "File 3 photos")
@@ -144,10 +151,12 @@ def test_melanoma_comes_first_and_what_was_not_read_last(agreed: AppTest) -> Non
     sure = replace(analysis.prediction, probs=(0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0))
     rows = [
         TrayItem("waiting", b""),
-        TrayItem("example", b"", "read", quality=analysis.quality, prediction=analysis.prediction),
-        TrayItem("sure", b"", "read", quality=analysis.quality, prediction=sure),
+        TrayItem("example", b"", "read", quality=analysis.quality, prediction=analysis.prediction, revealed=True),
+        TrayItem("hidden", b"", "read", quality=analysis.quality, prediction=sure),
+        TrayItem("sure", b"", "read", quality=analysis.quality, prediction=sure, revealed=True),
     ]
-    assert [one.name for one in sorted(rows, key=lambda one: -one.melanoma_prob)] == ["sure", "example", "waiting"]
+    ranked = sorted(rows, key=lambda one: -one.melanoma_prob)
+    assert [one.name for one in ranked] == ["sure", "example", "waiting", "hidden"]
     assert worklist_page.verdict(analysis.quality, sure).startswith("Suspicious for melanoma (100.0")
 
 
@@ -219,7 +228,7 @@ def test_who_signs_is_asked_where_the_clinic_has_a_list(page: AppTest, skinlens_
     drop(page, "1.png", drawn(1, "PNG"))
     page.text_input(key="tray_pseudonym").input("P-12").run()
     at(page, 0, "back")
-    token = tray_of(page).items[0].token
+    token = reveal(page, 0)
     page.selectbox(key=f"tray_label-{token}").select("nv").run()
     page.checkbox(key=f"tray_sign-{token}").check().run()
     press(page, "File 1 photo")
@@ -238,6 +247,7 @@ def test_what_cannot_be_signed_is_not_stored(page: AppTest, skinlens_home: Path)
     page.text_input(key="tray_pseudonym").input("P-12").run()
     at(page, 0, "back")
     first, second = (item.token for item in tray_of(page).items)
+    reveal(page, 0)
     page.checkbox(key=f"tray_sign-{first}").check().run()
     press(page, "File 1 photo")
     assert "To sign a photo, give your diagnosis in its row." in read(page)
@@ -248,3 +258,74 @@ def test_what_cannot_be_signed_is_not_stored(page: AppTest, skinlens_home: Path)
     press(page, "File 2 photos")
     assert "P-12 and p-12: if this is one patient, give the same ID" in read(page)
     assert store.search().total == 0
+
+
+def test_the_result_is_shown_after_the_impression_and_the_case_says_which_came_first(
+    page: AppTest, skinlens_home: Path
+) -> None:
+    for seed in (1, 2, 3):
+        drop(page, f"{seed}.png", drawn(seed, "PNG"))
+    page.text_input(key="tray_pseudonym").input("P-12").run()
+    said = read(page)
+    assert said.count("Result: after your impression") == 3
+    assert "elanoma" not in said
+    first = tray_of(page).items[0].token
+    page.selectbox(key=f"tray_impression-{first}").select("mel").run()
+    said = read(page)
+    assert "Your impression: Melanoma (before the result)" in said
+    assert said.count("Result: after your impression") == 2
+    assert page.selectbox(key=f"tray_label-{first}").value == "mel"
+    page.selectbox(key=f"tray_label-{first}").select("nv").run()
+    reveal(page, 1)
+    assert "Your impression: none (the result was shown first)" in read(page)
+    for number in range(3):
+        at(page, number, "back")
+    press(page, "File 3 photos")
+    visits = [CaseStore(skinlens_home).case(number).visit for number in (1, 2, 3)]
+    assert [(one.first_impression, one.result_first, one.clinician_label) for one in visits] == [
+        ("mel", False, "nv"), (None, True, None), (None, False, None),
+    ]  # fmt: skip
+    turn(page, "worklist")
+    press(page, "Open case 2")
+    assert "Your impression: **none (the result was shown first)**" in read(page)
+
+
+def test_what_was_said_in_a_row_holds_on_the_photos_own_page_and_back(page: AppTest) -> None:
+    for seed in (1, 2):
+        drop(page, f"{seed}.png", drawn(seed, "PNG"))
+    shown, hidden = tray_of(page).items
+    page.selectbox(key=f"tray_impression-{shown.token}").select("bkl").run()
+    page.button(key=f"tray_open-{shown.token}").click().run()
+    turn(page, "visit")
+    opened = page.session_state["open_case"]
+    assert (opened.revealed, opened.impression, opened.result_first) == (True, "bkl", False)
+    turn(page, "worklist")
+    page.button(key=f"tray_open-{hidden.token}").click().run()
+    turn(page, "visit")
+    assert page.session_state["open_case"].revealed is False
+    press(page, "Show result")
+    assert (hidden.revealed, hidden.impression, hidden.result_first) == (True, None, True)
+
+
+def test_a_clinic_that_wants_the_results_at_once_has_them_and_its_cases_say_so(
+    page: AppTest, skinlens_home: Path
+) -> None:
+    store = CaseStore(skinlens_home)
+    before = store.settings()
+    store.keep_settings(replace(before, impression_first=False), read=before)
+    drop(page, "1.png", drawn(1, "PNG"))
+    said = read(page)
+    assert "Result: after your impression" not in said
+    assert "Your impression: none (the result was shown first)" in said
+    page.text_input(key="tray_pseudonym").input("P-12").run()
+    at(page, 0, "back")
+    press(page, "File 1 photo")
+    assert store.case(1).visit.result_first is True
+
+
+def test_all_results_can_be_shown_at_once(page: AppTest) -> None:
+    for seed in (1, 2):
+        drop(page, f"{seed}.png", drawn(seed, "PNG"))
+    press(page, "Show result of all 2")
+    assert [item.result_first for item in tray_of(page).items] == [True, True]
+    assert "Result: after your impression" not in read(page)

@@ -164,7 +164,7 @@ def test_an_impression_counts_at_once_and_only_for_its_photo(
     impression.click()
     page.get_by_role("option", name="Vascular lesion", exact=True).click()
     page.get_by_role("button", name="Show result").click()  # at once: the choice is still on its way
-    expect(page.get_by_text("recorded before the result: Vascular lesion")).to_be_visible()
+    expect(page.get_by_text("Vascular lesion (before the result)")).to_be_visible()
     page.get_by_text("No patient", exact=True).click()
     expect(page.get_by_role("textbox", name="Patient ID")).to_have_count(0)
     settled(page)

@@ -111,7 +111,7 @@ def test_a_page_leads_to_the_form_and_back(address: str, path: str) -> None:
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE", "OPTIONS"])
 def test_a_file_is_refused(address: str, path: str, method: str) -> None:
     answer = ask(address, path, method=method, headers={"Origin": origin(address)})
-    assert (answer.status, answer.body) == (401, "SkinLens answers who is signed in.")
+    assert (answer.status, answer.body) == (401, "Sign in to use SkinLens.")
 
 
 @pytest.mark.parametrize("cookie", ["", "skinlens-{port}=", "skinlens-{port}=AAAA", "skinlens-{port}='; DROP TABLE x"])

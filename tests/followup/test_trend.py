@@ -35,7 +35,7 @@ def test_visits_stand_by_date_with_what_can_be_compared() -> None:
     assert trend.model == NEW
     assert trend_words(trend).replace("\u00a0", " ") == (
         "Melanoma probability: 10.0 % on 2025-06-01, now 30.0 % on 2026-03-01 (2 visits read by the same model). Not "
-        "comparable, as another model read it: 2025-01-01. Unfamiliar image, result unreliable: 2026-01-01."
+        "comparable (read by another model): 2025-01-01. Unfamiliar image, result unreliable: 2026-01-01."
     )
 
 
@@ -53,8 +53,8 @@ def test_one_visit_is_no_course() -> None:
 def test_two_photos_of_one_day_are_no_course() -> None:
     visits = [visit(1, "2026-01-01", 0.1, OLD), visit(2, "2026-01-01", 0.2), visit(3, "2026-01-01", 0.3)]
     assert trend_words(melanoma_trend(visits)).replace("\u00a0", " ") == (
-        "Melanoma probability on 2026-01-01: 20.0 % (case 2), 30.0 % (case 3). Photos of one day show no course. Not "
-        "comparable, as another model read it: 2026-01-01 (case 1)."
+        "Melanoma probability on 2026-01-01: 20.0 % (case 2), 30.0 % (case 3). Photos of the same day cannot "
+        "show a change over time. Not comparable (read by another model): 2026-01-01 (case 1)."
     )
 
 

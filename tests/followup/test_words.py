@@ -84,7 +84,7 @@ def test_widths_that_contradict_the_alignment_are_named() -> None:
         words.conflict_words(conflict)
         .replace("\u00a0", " ")
         .startswith(
-            "The widths entered for the two photos do not fit together: 12.0 mm and 20.0 mm of skin. Laid over the "
+            "The fields of view entered for the two photos do not agree: 12.0 mm and 20.0 mm of skin. Laid over the "
             "earlier photo, the later one shows 12.2 mm."
         )
     )

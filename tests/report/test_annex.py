@@ -59,7 +59,7 @@ def test_maps_of_one_class_stand_side_by_side_the_most_probable_class_first() ->
     mixed = [melanoma[2], nevus[1], melanoma[0], nevus[2], nevus[0], melanoma[1]]
     panels = annex(samples.case(photo), photo, mixed).panels
     assert [(panel.lines[0], panel.title) for panel in panels] == [
-        (f"Speaks for {name}", title)
+        (f"Supports {name}", title)
         for name in ("melanocytic nevus (59.3\u00a0%)", "melanoma (23.1\u00a0%)")
         for title in ("Grad-CAM", "Score-CAM", "LIME")
     ]
@@ -70,7 +70,7 @@ def test_each_overlay_says_what_it_explains_and_how_it_was_made() -> None:
     grad_cam, score_cam, lime = annex(samples.case(photo), photo, samples.explanations(photo)).panels
     assert [panel.title for panel in (grad_cam, score_cam, lime)] == ["Grad-CAM", "Score-CAM", "LIME"]
     assert grad_cam.lines == (
-        "Speaks for melanoma (23.1\u00a0%)",
+        "Supports melanoma (23.1\u00a0%)",
         "Settings: layer: fused map",
     )
     assert lime.lines[1:] == (
@@ -87,8 +87,8 @@ def test_a_contrast_names_both_classes_and_stands_after_the_maps_of_the_class_al
     contrast = [replace(one, params={**one.params, "against": "nv"}) for one in alone]
     report = annex(samples.case(photo), photo, [*contrast, *alone])
     assert [panel.lines[0] for panel in report.panels] == [
-        *["Speaks for melanoma (23.1\u00a0%)"] * 3,
-        *["Speaks for melanoma rather than melanocytic nevus (23.1\u00a0% against 59.3\u00a0%)"] * 3,
+        *["Supports melanoma (23.1\u00a0%)"] * 3,
+        *["Supports melanoma rather than melanocytic nevus (23.1\u00a0% against 59.3\u00a0%)"] * 3,
     ]
     assert report.panels[3].lines[1] == report.panels[0].lines[1]
     assert report.panels[3].alt.startswith("Grad-CAM map for melanoma rather than melanocytic nevus over")
@@ -109,7 +109,7 @@ def test_what_a_method_knows_about_its_map_is_said_in_words() -> None:
         "Seed of the random samples: 5",
         "Measured: fit to the samples (R², 1 = perfect): 0.5; reproducibility with other samples (1 = the same): "
         "0.913; superpixels: 48",
-        "The map is empty: nothing in the photo spoke for melanoma.",
+        "The map is empty: nothing in the photo supported melanoma.",
     )
 
 

@@ -63,6 +63,17 @@ def test_an_unfinished_abcd_rule_has_no_score() -> None:
     }
 
 
+def test_what_came_from_the_outline_is_said() -> None:
+    part = PartialAbcd(2, None, 3, from_outline=("asymmetry", "colors"))
+    assert said(ClinicalRecord(Criteria(part)))["ABCD rule"].endswith(
+        "A and C suggested from the outline, not accepted by a clinician."
+    )
+    whole = Abcd(2, 4, 3, 2, from_outline=("asymmetry",), accepted=True)
+    assert said(ClinicalRecord(Criteria(whole)))["ABCD rule"].endswith(
+        ": A 2, B 4, C 3, D 2. A suggested from the outline, accepted by the clinician."
+    )
+
+
 def test_a_width_is_said_in_the_unit_of_the_settings() -> None:
     wide = case(ClinicalRecord(field_width_mm=12.5))
     assert dict(entries(wide)) == {"Field of view": "12.5\u00a0mm"}
@@ -83,7 +94,7 @@ def test_parts_are_said_as_far_as_they_go() -> None:
     assert said(ClinicalRecord(plan=Plan("excise")))["Plan"] == "Excise"
     assert said(ClinicalRecord(plan=Plan("other", text="second opinion")))["Plan"] == "Other: second opinion"
     assert said(ClinicalRecord(recall=Recall("2025-07-03", "2025-07-10")))["Recall"] == (
-        "2025-07-03, dealt with on 2025-07-10"
+        "2025-07-03, done on 2025-07-10"
     )
     assert said(ClinicalRecord(histology=Histology("nv")))["Histology"] == "melanocytic nevus"
     assert said(ClinicalRecord(histology=Histology(None, "Spitz nevus", None, "7")))["Histology"] == (

@@ -137,8 +137,13 @@ def test_an_unverified_code_says_so() -> None:
 
 def test_the_first_impression_stands_apart_from_the_diagnosis() -> None:
     said = content(first_impression="other")
-    assert (said.result.first_impression, said.diagnosis) == ("other diagnosis", "Melanoma: suspected, in situ")
+    assert (said.result.first_impression, said.diagnosis) == (
+        "First impression, recorded before the result was shown: other diagnosis.",
+        "Melanoma: suspected, in situ",
+    )
     assert content().result.first_impression == ""
+    shown_first = content(result_first=True).result.first_impression
+    assert shown_first == "The result was shown before an impression was recorded."
 
 
 def test_diagnosis_in_the_clinicians_words() -> None:
@@ -235,29 +240,29 @@ SIGNED, AMENDED = "2026-11-25T09:12:44+00:00", "2026-11-26T10:00:00+00:00"
 @pytest.mark.parametrize(
     ("status", "signing", "note", "beside"),
     [
-        ("draft", Signing(), "DRAFT, not signed · version 4", "Not signed."),
+        ("draft", Signing(), "DRAFT, not signed", "Not signed."),
         (
             "signed",
             Signing(SIGNED),
-            f"Signed on {local_minute(SIGNED)} · version 4",
+            f"Signed on {local_minute(SIGNED)} · version 1",
             f"Signed in SkinLens on {local_minute(SIGNED)}.",
         ),
         (
             "signed",
             Signing(SIGNED, signer=" Dr. A. Example "),
-            f"Signed on {local_minute(SIGNED)} by Dr. A. Example · version 4",
+            f"Signed on {local_minute(SIGNED)} by Dr. A. Example · version 1",
             f"Signed in SkinLens on {local_minute(SIGNED)}.",
         ),
         (
             "amended",
             Signing(SIGNED, (Amendment(AMENDED),)),
-            f"AMENDED on {local_minute(AMENDED)} · version 4",
+            f"AMENDED on {local_minute(AMENDED)} · version 2",
             f"Signed in SkinLens on {local_minute(SIGNED)}.\nAmended on {local_day(AMENDED)}.",
         ),
         (
             "amended",
             Signing(),
-            "AMENDED after signing · version 4",
+            "AMENDED after signing",
             "Signed in SkinLens.\nAmended after signing.",
         ),
     ],
@@ -282,7 +287,7 @@ def test_amendments_of_one_clinician_on_one_day_are_one_line_and_of_many_the_lat
         "Amended on 2026-11-23 by Dr. B: diagnosis, plan, recall.",
         "Amended on 2026-11-24 by Dr. A: notes.",
     ]
-    assert report.status_note == "AMENDED on 2026-11-24 by Dr. A · version 1"
+    assert report.status_note == "AMENDED on 2026-11-24 by Dr. A · version 6"
 
 
 @pytest.mark.parametrize(("unit", "said"), [("mm", "7.2\u00a0mm"), ("inch", "0.28\u00a0in")])

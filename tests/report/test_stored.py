@@ -59,19 +59,19 @@ def annotate(store: CaseStore, case: Case, status: Any, notes: str = "") -> Case
 
 def test_a_draft_is_signed_and_amended(store: CaseStore) -> None:
     case = saved(store, samples.photo(), "2024-05-31", 0.2)
-    assert report(store, case).status_note == "DRAFT, not signed · version 1"
+    assert report(store, case).status_note == "DRAFT, not signed"
     annotate(store, case, "draft", "seen")
-    assert report(store, case).status_note == "DRAFT, not signed · version 2"
+    assert report(store, case).status_note == "DRAFT, not signed"
     annotate(store, case, "signed", "seen")
     (signed,) = [one for one in store.revisions(case.visit.id) if one.action == "signed"]
-    assert report(store, case).status_note == f"Signed on {local_minute(signed.at)} · version 3"
+    assert report(store, case).status_note == f"Signed on {local_minute(signed.at)} · version 1"
     annotate(store, case, "signed", "seen again")
     version = store.case(case.visit.id).visit.version
     edit(store, case.visit.id, recall=Recall("2024-08-31"), expected_version=version)
     amended = [one for one in store.revisions(case.visit.id) if one.action == "amended"]
     found = report(store, case)
     assert len(amended) == 2
-    assert found.status_note == f"AMENDED on {local_minute(amended[-1].at)} · version 5"
+    assert found.status_note == f"AMENDED on {local_minute(amended[-1].at)} · version 3"
     day = local_day(amended[-1].at)
     assert found.signed == f"Signed in SkinLens on {local_minute(signed.at)}.\nAmended on {day}: recall, notes."
 
@@ -118,7 +118,7 @@ def test_the_change_since_the_last_visit_is_that_of_the_comparison(store: CaseSt
         "Asymmetry of the outline",
         "Mean color",
     ]
-    assert change.cautions.startswith("Size is relative to the alignment")
+    assert change.cautions.startswith("Without a scale, size is relative")
 
 
 def test_without_an_outline_only_the_probability_is_compared(store: CaseStore) -> None:

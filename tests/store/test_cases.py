@@ -214,7 +214,7 @@ def test_an_unknown_number_is_not_found(store, number):
         store.delete_patient,
         store.export_patient,
     ):
-        with pytest.raises(CaseNotFound, match=rf"There is no (case|lesion|patient) number {number}; .* history\."):
+        with pytest.raises(CaseNotFound, match=rf"There is no (case|lesion|patient) number {number}; .* are stored\."):
             door(number)
 
 
@@ -385,3 +385,14 @@ def test_saving_again_restores_a_truncated_file(store, save):
     path.write_bytes(path.read_bytes()[:10])
     save()
     np.testing.assert_array_equal(store.photo(first.visit.id).pixels, samples.photo().pixels)
+
+
+@pytest.mark.parametrize(("impression", "result_first"), [("nv", False), (None, True), (None, False), (None, None)])
+def test_which_came_first_is_stored_as_it_was(store, save, impression, result_first):
+    case = save(first_impression=impression, result_first=result_first)
+    assert store.case(case.visit.id).visit.result_first is result_first
+
+
+def test_an_impression_after_the_result_is_refused(save):
+    with pytest.raises(InvalidEntry, match="A first impression is what was said before the result was shown"):
+        save(first_impression="nv", result_first=True)

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 
@@ -13,7 +14,7 @@ from skinlens.criteria import Abcd, Criteria, PartialAbcd, SevenPoint
 from skinlens.errors import CaseNotFound, Conflict, InvalidEntry
 from skinlens.outcomes import Outcome
 from skinlens.records import QualityCheck, QualityReport
-from skinlens.store import CaseQuery, CaseStore, ClinicianReading, NewLesion, NewPatient
+from skinlens.store import CaseQuery, CaseStore, ClinicianReading, NewLesion, NewPatient, clinical_rows
 from tests.store import samples
 from tests.store.edits import edit
 from tests.store.test_damage import rewrite
@@ -317,6 +318,8 @@ def test_the_export_has_what_was_entered_and_the_scores(store, save):
                 "border": 4,
                 "colors": 3,
                 "structures": 2,
+                "from_outline": [],
+                "accepted": False,
                 "rule": "ABCD rule (Nachbar 1994)",
                 "total_score": "5.5",
                 "reading": "highly suspicious",
@@ -396,3 +399,21 @@ def test_outcomes_are_those_of_which_somebody_said_something(store, save):
     )
     rewrite(store, "UPDATE visit SET histology = 'nv' WHERE id = 4")
     assert [one.visit_id for one in store.outcomes()] == [2, 3]
+
+
+def test_a_suggested_count_is_kept_with_a_draft_and_signed_once_it_is_accepted(store, save):
+    suggested = replace(ABCD, from_outline=("asymmetry", "colors"))
+    number = save(clinician_label="nv").visit.id
+    draft = store.record_criteria(number, Criteria(suggested), expected_version=1)
+    assert draft.visit.clinical.criteria.abcd == suggested
+    only = "A and C of the ABCD rule are as the outline suggests, and nobody has accepted them"
+    with pytest.raises(InvalidEntry, match=only):
+        store.annotate(number, ClinicianReading("nv"), status="signed", expected_version=2)
+    accepted = replace(suggested, accepted=True)
+    store.record_criteria(number, Criteria(accepted), expected_version=2)
+    signed = store.annotate(number, ClinicianReading("nv"), status="signed", expected_version=3)
+    assert (signed.visit.status, signed.visit.clinical.criteria.abcd) == ("signed", accepted)
+    words = "A 2, B 4, C 3, D 2 (A and C suggested from the outline, accepted by the clinician)"
+    assert [one.changes["abcd"][1] for one in store.revisions(number) if "abcd" in one.changes][-1] == words
+    exported = clinical_rows.exported(signed.visit.clinical)["criteria"]["abcd"]
+    assert (exported["from_outline"], exported["accepted"]) == (("asymmetry", "colors"), True)

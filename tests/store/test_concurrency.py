@@ -103,8 +103,8 @@ def test_of_two_that_save_the_same_new_patient_one_is_asked(store):
     for conflict in asked:
         assert (conflict.subject, conflict.number) == ("patient", saved.patient.id)
         assert str(conflict) == (
-            "A patient 'P-0147' was added in another window. Is it the same person? Then choose them among the known "
-            "patients; if not, type another patient ID. Nothing of this was saved yet."
+            "A patient 'P-0147' was added in another window. Is it the same person? Then choose that existing "
+            "patient; if not, type another patient ID. Nothing of this was saved yet."
         )
     assert len(store.files.present()) == 2  # of the saved photo alone
 

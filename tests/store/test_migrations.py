@@ -200,6 +200,13 @@ def test_a_first_impression_is_never_changed(store, save):
         db.execute("UPDATE visit SET first_impression = 'mel'")
 
 
+def test_which_came_first_is_never_changed(store, save):
+    save(result_first=True)
+    refused = pytest.raises(sqlite3.IntegrityError, match="whether the result was shown first is never changed")
+    with store._writing() as db, refused:
+        db.execute("UPDATE visit SET result_first = 0")
+
+
 def test_a_revision_is_never_changed(store, save):
     save()
     refused = pytest.raises(sqlite3.IntegrityError, match="a revision is never changed")

@@ -11,10 +11,10 @@ from tests.store.test_damage import rewrite
 
 @pytest.fixture
 def clinic(store, save):
-    """P-1: two lesions, the second now suspicious; p-2: one signed visit; Ärzte-3: none."""
+    """P-1: two suspicious lesions, the first by its signed visit; p-2: one signed visit; Ärzte-3: none."""
     mel, signed = samples.prediction("mel"), "signed"
     save(patient=NewPatient("P-1"), taken_on="2024-01-01", prediction=mel, status=signed)
-    save(seed=1, patient=1, lesion=1, taken_on="2024-02-01")  # not suspicious any more
+    save(seed=1, patient=1, lesion=1, taken_on="2024-02-01")  # a draft, which does not hide the signed flag
     save(seed=2, patient=1, lesion=NewLesion("thigh"), taken_on="2024-03-01", prediction=mel)
     save(seed=3, patient=NewPatient("p-2"), taken_on="2024-06-01", status=signed)
     store.add_patient("Ärzte-3")
@@ -29,7 +29,7 @@ def names(store, **asked):
 def test_each_line_counts(clinic):
     first, second, third = clinic.patient_page(PatientQuery(sort="pseudonym")).rows
     assert (first.lesions, first.visits, first.last_visit_on) == (2, 3, "2024-03-01")
-    assert (first.suspicious, first.unsigned, first.recall_on) == (1, 2, "2024-05-01")
+    assert (first.suspicious, first.unsigned, first.recall_on) == (2, 2, "2024-05-01")
     assert (second.lesions, second.visits, second.suspicious, second.unsigned) == (1, 1, 0, 0)
     assert (third.lesions, third.visits, third.last_visit_on, third.recall_on) == (0, 0, None, None)
     assert first.patient == clinic.patient(1)

@@ -35,8 +35,8 @@ FEW_DAYS = 6
 MOST_SPREAD = 24
 """Latest visits whose views are compared: about a seventh of a second for each, once."""
 OVER_VIEWS = (
-    "Bars: from the lowest to the highest probability of the same photo turned by quarters and mirrored (eight views). "
-    "Where the bars of two visits overlap, they differ by no more than turning the photo does."
+    "Bars: lowest to highest probability of the same photo when rotated and mirrored (eight views). Where the bars of "
+    "two visits overlap, the difference is within that variation."
 )
 
 

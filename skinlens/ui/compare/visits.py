@@ -20,21 +20,21 @@ from skinlens.ui.state import cache
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import maps
 from skinlens.wording.maps import over_photo
-from skinlens.wording.naming import diagnosis_name, impression_name, name
+from skinlens.wording.naming import diagnosis_name, impression_words, name
 from skinlens.wording.quality import UNRELIABLE_BRIEFLY
 from skinlens.wording.verdict import top_change
 
 NOTABLE = 0.05
 """Change of a probability from which a class is named; two photos of one lesion differ by as much without a change."""
 CAUTION = (
-    "Two photos of a lesion that did not change can differ by as much, through light, angle, sharpness or hair. "
-    "Look at the photos first."
+    "Two photos of an unchanged lesion can differ this much because of light, angle, sharpness or hair. Look at the "
+    "photos first."
 )
 SAME_DAY = (
-    "Both photos are of {day}: they show the lesion twice, not its course. What differs between their probabilities "
-    "comes from light, angle, sharpness or hair."
+    "Both photos were taken on {day} and cannot show a change over time. Any difference in probability comes from "
+    "light, angle, sharpness or hair."
 )
-OPENER = "Lay two over each other, not aligned"
+OPENER = "Overlay two photos without alignment"
 SAME_SIDES = "Both photos are drawn with their short sides equally long, as the model sees them."
 OTHER_MODEL = "The two visits were read by different models: their probabilities cannot be compared."
 
@@ -121,9 +121,7 @@ def not_comparable(before: Visit, after: Visit) -> str:
     strange = [visit for visit in (before, after) if not visit.quality.reliable]
     if strange:
         days = " and ".join(f"{visit.taken_on} (case {visit.id})" for visit in strange)
-        return (
-            f"Not reliable: the photo of {days} is unlike those that the model learned from. Compare the photos alone."
-        )
+        return f"Not reliable: the photo of {days} is an unfamiliar image. Compare the photos only."
     if before.prediction.model != after.prediction.model:
         return OTHER_MODEL
     return SAME_DAY.format(day=after.taken_on) if before.taken_on == after.taken_on else ""
@@ -270,7 +268,7 @@ def _fields(visit: Visit) -> None:
             "Most probable": f"{name(top)}, {percent(visit.prediction.prob(top))}"
             if visit.quality.reliable
             else UNRELIABLE_BRIEFLY,
-            "First impression": impression_name(visit.first_impression),
+            "First impression": impression_words(visit.first_impression, visit.result_first),
             "Diagnosis": " · ".join(filter(None, (diagnosis_name(visit.clinician_label), visit.clinician_diagnosis))),
             "Notes": visit.notes or "none",
             "Model": visit.prediction.model.version,

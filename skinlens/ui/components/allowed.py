@@ -22,6 +22,11 @@ def button(right: Right, help_text: str | None = None) -> Allowed:
     return {"disabled": bool(why), "help": why or help_text}
 
 
+def fields(right: Right) -> bool:
+    """Whether the fields of a form are to be disabled; the page then says why, above them."""
+    return not or_why(right)
+
+
 def or_why(right: Right) -> bool:
     """Whether it is allowed; where it is not, the page says so here."""
     if why := access.here().refusal(right):

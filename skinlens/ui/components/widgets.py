@@ -1,7 +1,7 @@
 """Pieces of pages: verdicts, the distribution over the classes, the statement on melanoma, empty states."""
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -9,7 +9,7 @@ import streamlit as st
 
 from skinlens.clock import today
 from skinlens.formatting import duration, percent
-from skinlens.labels import DIAGNOSES, LABELS, MELANOMA, Label
+from skinlens.labels import DIAGNOSES, IMPRESSIONS, LABELS, MELANOMA, Label
 from skinlens.records import Prediction, QualityReport
 from skinlens.report.text import PLACEHOLDER, not_printed
 from skinlens.store import FIRST_BIRTH_YEAR, CaseStore, NewLesion, NewPatient
@@ -19,7 +19,7 @@ from skinlens.ui.forms import numbers
 from skinlens.ui.forms.numbers import Expected
 from skinlens.ui.state import cache
 from skinlens.ui.state.open_case import OpenCase
-from skinlens.wording.naming import diagnosis_name, impression_name, name
+from skinlens.wording.naming import diagnosis_name, impression_name, impression_words, name
 from skinlens.wording.quality import NOT_CHECKED, check_words, not_met
 from skinlens.wording.verdict import cutoff_promise, other_finding, verdict_line
 
@@ -132,9 +132,9 @@ def problems(sentences: Iterable[str]) -> None:
         st.warning(plain(sentence))
 
 
-def impression(code: str | None) -> None:
-    """Read-only first impression: it cannot be changed after the result was shown."""
-    st.markdown(f"Your impression, recorded before the result: **{impression_name(code)}**")
+def impression(code: str | None, *, result_first: bool | None) -> None:
+    """Read-only first impression: it stays as it was given."""
+    st.markdown(f"Your impression: **{impression_words(code, result_first)}**")
 
 
 def choose_diagnosis(
@@ -151,6 +151,24 @@ def choose_diagnosis(
         persist_state="session",
         help=help_text,
         label_visibility="collapsed" if compact else "visible",
+    )
+
+
+def choose_impression(
+    key: str, *, compact: bool = False, on_change: Callable[..., None] | None = None, args: tuple[object, ...] = ()
+) -> str | None:
+    """The field for a first impression, by code; it begins with none. ``compact``: its label is read aloud alone."""
+    return st.selectbox(
+        "Your impression" if compact else "Your impression (optional)",
+        list(IMPRESSIONS),
+        index=None,
+        format_func=impression_name,
+        placeholder="Your impression" if compact else "Choose a diagnosis, or leave empty",
+        key=key,
+        persist_state="session",
+        label_visibility="collapsed" if compact else "visible",
+        on_change=on_change,
+        args=args,
     )
 
 

@@ -24,7 +24,8 @@ def case(store: CaseStore, stored: Case, leave: Callable[[], None]) -> None:
     number, where = stored.visit.id, site(stored.lesion.body_site, stored.lesion.remark)
     st.markdown(
         f"Case {number} ({plain(where)}, {stored.visit.taken_on}) will be erased: its photo, "
-        "its maps, the model's result, your diagnosis, your notes, and its audit log."
+        "its maps, the model's result, your diagnosis, your notes, and its own log. The audit log notes that "
+        "it was erased."
     )
     _erase_or_cancel(
         "Delete the case for good", lambda: erasure.erase_case(store, number), f"Case {number} is deleted.", leave
@@ -37,7 +38,7 @@ def patient(store: CaseStore, whom: Patient, visits: int, leave: Callable[[], No
     cases = counted(visits, "case")
     st.markdown(
         f"Patient {plain(whom.pseudonym)} will be erased, with {cases}: all photos, maps, "
-        "results, diagnoses, notes, places on the body map, and the audit log. "
+        "results, diagnoses, notes, places on the body map, and their own log. The audit log notes that it was erased. "
         "Export the patient first if you need a copy."
     )
     st.text_input("Type the patient ID to confirm", key=_TYPED, autocomplete="off")

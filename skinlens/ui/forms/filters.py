@@ -1,4 +1,4 @@
-"""Map settings and case filters: settings of the maps, filters of the history."""
+"""Map settings and case filters: settings of the maps, filters of the worklist."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -287,5 +287,5 @@ def same_photo(found: Sequence[CaseRow], placement: Placement) -> str:
     if placement.missing or (placement.patient is None and len(others) < len(found)):
         return f"This very photo is stored already: {named}."
     if others:
-        return f"This very photo is stored for somebody else: {named}. It can be of one person alone."
+        return f"This very photo is stored for somebody else: {named}. A photo can be of one person only."
     return f"This very photo is stored for another lesion of this patient: {named}."

@@ -19,7 +19,7 @@ from skinlens.ui.patients import editing, placing
 from skinlens.ui.state import address, next_photo, session
 from skinlens.ui.state.next_photo import NextPhoto
 from skinlens.wording.maps import latest_photo
-from skinlens.wording.naming import site
+from skinlens.wording.naming import STATUSES, diagnosis_name, site
 from skinlens.wording.quality import UNRELIABLE_BRIEFLY
 from skinlens.wording.verdict import other_finding, side_of_cutoff
 
@@ -42,42 +42,58 @@ class Shown:
         return self.visits[-1] if self.visits else None
 
     @property
+    def decided(self) -> Visit | None:
+        """The latest visit that is signed: what holds of the lesion until another one is."""
+        return next((visit for visit in reversed(self.visits) if visit.status != "draft"), None)
+
+    @property
+    def draft(self) -> Visit | None:
+        """The latest visit where it is not signed."""
+        return self.latest if self.latest is not None and self.latest.status == "draft" else None
+
+    @property
     def where(self) -> str:
         return site(self.lesion.body_site, self.lesion.remark)
 
     @property
     def verdict(self) -> Verdict:
-        """Of the latest photo."""
-        if self.latest is None:
+        """Of the signed visit, the latest one where none is; a later draft that is flagged is never hidden by it."""
+        shown = [visit for visit in (self.decided, self.draft) if visit is not None]
+        if not shown:
             return "none"
-        if not self.latest.quality.reliable:
-            return "unreliable"
-        return "above" if self.latest.prediction.above_melanoma_threshold else "below"
+        if any(visit.quality.reliable and visit.prediction.above_melanoma_threshold for visit in shown):
+            return "above"
+        return "below" if shown[0].quality.reliable else "unreliable"
 
     @property
     def unsigned(self) -> bool:
         return any(visit.status == "draft" for visit in self.visits)
 
     @property
-    def state(self) -> str:
-        """The verdict on the latest photo, and whether something is to be signed."""
-        if self.latest is None:
-            return "No photo yet"
-        said = UNRELIABLE_BRIEFLY
-        if self.latest.quality.reliable:
-            prediction = self.latest.prediction
-            above = prediction.above_melanoma_threshold
-            said = f"{side_of_cutoff(above=above)} ({percent(prediction.melanoma_prob)})"
-            if other := other_finding(prediction.top.code, above=above):
-                said = f"{other}. {said}"
-        return f"{said}; not signed" if self.unsigned else said
+    def state(self) -> tuple[str, ...]:
+        """The signed diagnosis and verdict, then the latest draft with its own, a line each."""
+        return tuple(_line(visit) for visit in (self.decided, self.draft) if visit) or ("No photo yet",)
 
     @property
     def pin(self) -> Pin:
         lesion = self.lesion
         region = region_of(lesion.body_site, lesion.remark)
-        words = f"{self.where}. {self.state}"
+        words = f"{self.where}. {' '.join(self.state)}"
         return Pin(lesion.id, self.number, words, lesion.position, region, self.verdict, self.unsigned)
+
+
+def _line(visit: Visit) -> str:
+    """Status and date, the clinician's diagnosis, and the model's verdict on one visit."""
+    said = f"{UNRELIABLE_BRIEFLY}."
+    if visit.quality.reliable:
+        prediction = visit.prediction
+        above = prediction.above_melanoma_threshold
+        said = f"{side_of_cutoff(above=above)} ({percent(prediction.melanoma_prob)})."
+        if other := other_finding(prediction.top.code, above=above):
+            said = f"{other}. {said}"
+    status = "Not signed" if visit.status == "draft" else STATUSES[visit.status]
+    diagnosis = diagnosis_name(visit.clinician_label) if visit.clinician_label else "no diagnosis yet"
+    return f"{status}, {visit.taken_on}: {diagnosis}. Model: {said}"
 
 
 def shown(lesions: Sequence[Lesion], visits: Mapping[int, tuple[Visit, ...]]) -> tuple[Shown, ...]:
@@ -158,10 +174,11 @@ def _told(one: Shown, picture: bytes, *, is_chosen: bool) -> None:
     course = f"{place_words(one.lesion.position)}."
     if one.latest:
         count = f"{counted(len(one.visits), 'visit')}, last on {one.latest.taken_on}."
-        course = f"{count} {trend_words(melanoma_trend(one.visits))} {course}"
+        trend = f" {trend_words(melanoma_trend(one.visits))}" if len(one.visits) > 1 else ""
+        course = f"{count}{trend} {course}"
     st.html(
         f'<div class="sl-lesion">{photo}<div><span class="{look}">{sign}</span> <b>{escape(one.where)}</b>'
-        f"<p>{escape(one.state)}</p><p>{escape(course)}</p></div></div>"
+        f"{''.join(f'<p>{escape(line)}</p>' for line in one.state)}<p>{escape(course)}</p></div></div>"
     )
 
 

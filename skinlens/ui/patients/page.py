@@ -107,7 +107,7 @@ def _rows(rows: Sequence[PatientRow]) -> None:
     day = today().isoformat()
     for row in rows:
         with st.container(border=True):
-            who, what, waits, action = st.columns([4, 4, 5, 2], vertical_alignment="center")
+            who, what, waits, action = st.columns([4, 4, 5, 3], vertical_alignment="center")
             who.markdown(f"**{plain(row.patient.pseudonym)}**  \n{plain(placement.described(row.patient))}")
             what.markdown("  \n".join(plain(line) for line in counts(row)))
             waits.markdown("  \n".join(plain(line) for line in flags(row, day)))

@@ -25,12 +25,12 @@ SKIN_TONE = (
 USUAL_MALIGNANT_PERCENT = 20.0
 """Share of the malignant and pre-malignant among the photos of HAM10000: 1,954 of 10,015 are 19.5 %."""
 TRAIT_NOTES = {
-    "confirmed_by": "Look at histology: only there do melanomas stand beside other lesions. What was followed up or "
-    "agreed upon were the easy ones, so figures of all photos together flatter.",
-    "source": "All four are among the photos that the model learned from: this shows how much cameras matter to it, "
-    "not what a new one would do. MoleMax photos are nearly all moles under follow-up.",
+    "confirmed_by": "The histology group matters most: only there are melanomas compared with other excised lesions. "
+    "Lesions confirmed by follow-up or consensus were easier, so figures over all photos look too good.",
+    "source": "The model was trained on photos from all four: this shows how results differ between cameras, not how "
+    "a new camera would do. MoleMax photos are nearly all nevi under follow-up.",
     "site": "Small groups have wide ranges.",
-    "age": "Small groups have wide ranges. There are hardly any photos of the young.",
+    "age": "Small groups have wide ranges. There are very few photos of young patients.",
 }
 PARTS = {
     "balanced_accuracy": HEADLINES["balanced_accuracy"],
@@ -39,7 +39,7 @@ PARTS = {
     "melanoma_sensitivity": "Melanomas above the cut-off",
     "melanoma_specificity": "Others below the cut-off",
     "ece": HEADLINES["ece"],
-    "refused": "Flagged as unlike the training photos",
+    "refused": "Flagged as unfamiliar image",
 }
 
 
@@ -72,8 +72,8 @@ def probabilities() -> None:
             said = ", ".join(f"{one['stated']:.2f} stated, {one['happened']['value']:.2f} happened" for one in bins)
             _chart(curves.reliability(bins), f"reliability_{key}", f"{title}: {said}")
     st.caption(
-        f"{photos(one)}. On the dashed line, what is stated with 70 % happens in 70 of 100. Below it, the model is "
-        "too sure. Lines: 95 % range."
+        f"{photos(one)}. On the dashed line, a stated 70 % is right in 70 of 100 photos. Below it, the model "
+        "is overconfident. Lines: 95 % range."
     )
 
 
@@ -106,7 +106,7 @@ def thresholds() -> None:
             [_cut_off(row, share, table["shipped"]) for row in table["rows"]],
         )
         st.caption(
-            f"PPV: of those flagged, the share that has it; NPV: of the others, the share that does not; both where "
+            "PPV: of those flagged, the share that has it; NPV: of the others, the share that does not; both where "
             f"{percent(share)} of the lesions have it. Found, missed and falsely flagged: counts of photos."
         )
 
@@ -168,7 +168,7 @@ def subgroups() -> None:
         "; ".join(f"{name}: {estimate(group[part])}" for name, group in zip(names, groups, strict=True)),
     )
     st.caption(
-        f"{photos(one)}; in brackets: photos. Lines: 95 % range. A part in which nothing can be computed is left out. "
+        f"{photos(one)}; in brackets: photos. Lines: 95 % range. Groups too small for a figure are left out. "
         f"{TRAIT_NOTES.get(trait, '')}"
     )
     with st.expander("All figures of these parts"):
@@ -195,9 +195,10 @@ def selective_prediction() -> None:
     curve = one["risk_coverage"]
     _chart(curves.risk_coverage(curve), "risk_coverage", "Share of errors over the share of photos answered")
     st.caption(
-        f"{photos(one)}. If it kept silent where it is unsure, it would be wrong less often. Area under the curve: "
+        f"{photos(one)}. If it answered only where it is sure, it would be wrong less often. Area under the curve: "
         f"{estimate(curve['aurc'])}; the least that any order could reach is "
-        f"{curve['aurc_of_a_perfect_ranking']:.3f}. The surest photos are mostly moles: silence is no diagnosis."
+        f"{curve['aurc_of_a_perfect_ranking']:.3f}. The surest photos are mostly nevi, and a withheld answer is no "
+        "diagnosis."
     )
 
 
@@ -208,11 +209,10 @@ def sets() -> None:
         return
     found = one["prediction_sets"]
     st.markdown(
-        f"Beside each reading stands a set of classes, made so that in {rounded_percent(found['level'])} of cases the "
-        f"diagnosis is in it, for each kind of lesion. It was calibrated on {in_full(found['calibrated_on'])} and "
-        f"measured on {found['n']:,} other photos: the diagnosis was in the set in a share of "
-        f"{estimate(found['coverage'])}, and on average a set had {estimate(found['mean_size'])} "
-        "classes."
+        f"Each result lists the classes that cannot be ruled out, so that in {rounded_percent(found['level'])} of the "
+        f"photos of each class the diagnosis is on the list. Calibrated on {in_full(found['calibrated_on'])}, measured "
+        f"on {found['n']:,} other photos: share of lists with the diagnosis {estimate(found['coverage'])}, mean length "
+        f"{estimate(found['mean_size'])} classes."
     )
     left, right = st.columns(2, gap="large")
     with left:
@@ -239,8 +239,8 @@ def foreign() -> None:
     said = (f"{kind['kind']} {rounded_percent(kind['refused'])}" for kind in found["kinds"])
     _chart(curves.refused(found["kinds"]), "foreign", f"Share flagged: {', '.join(said)}")
     st.caption(
-        f"{found['n']:,} pictures of other things; the distance from the training photos ranks them above real photos "
+        f"{found['n']:,} pictures of other subjects. Similarity to the training images tells them from real photos "
         f"with an AUC of {estimate(found['auroc'])}. Of {photos(one)}, a share of "
         f"{estimate(found['own_refused'])} is flagged too. Drawn lesions imitate real ones and are not "
-        "counted. A lesion of a kind that the model does not know looks familiar all the same."
+        "counted. A kind of lesion that the model does not know can still look familiar."
     )

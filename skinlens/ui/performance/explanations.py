@@ -96,8 +96,8 @@ def _looked(found: Mapping[str, Any]) -> None:
     )
     st.caption(
         "Outlines drawn by hand. The gray mark is the share of the picture that the lesion takes up: a map that "
-        f"looks at nothing in particular has that much of its heat inside. {_conclusion(found, 'focused')} To "
-        "look at the lesion is not yet to read it rightly."
+        f"looks at nothing in particular has that much of its heat inside. {_conclusion(found, 'focused')} Looking at "
+        "the lesion does not mean reading it correctly."
     )
     shown = [code for code in found["classes"] if found["classes"][code]]
     widgets.table(

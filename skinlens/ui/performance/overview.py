@@ -21,9 +21,9 @@ from skinlens.wording.naming import name
 from skinlens.wording.verdict import in_full, reached
 
 LIMITS = (
-    "Photos from other clinics, other cameras or other skin are read worse than the first table says.",
+    "On photos from other clinics, cameras or skin types, results are worse than the first table says.",
     f"{CAVEAT} The three methods may disagree.",
-    "Of a photo that is unlike those it learned from it says only that: its probabilities are gray and mean nothing.",
+    "For an unfamiliar image it says only that: its probabilities are shown in gray and mean nothing.",
 )
 
 
@@ -36,10 +36,10 @@ def what_it_is(release: Mapping[str, Any]) -> None:
             "model need not hold for it."
         )
     st.markdown(
-        "A small neural network that runs on this computer. It looks at one photo at the detail of "
-        f"{spec['detail_px']} pixels across the short side, and divides its certainty among seven kinds of lesion. It "
-        f"was trained on {release['data']['name']}, photos from two clinics{_further_sources(release)}; photos of one "
-        "lesion were never both learned from and tested on."
+        "A small neural network that runs on this computer. It analyzes one photo, scaled to "
+        f"{spec['detail_px']} pixels on its short side, and gives each of seven classes a probability. It was trained "
+        f"on {release['data']['name']}, photos from two clinics{_further_sources(release)}; photos of one lesion were "
+        "never both in training and in the test."
     )
     widgets.table(
         ("Kind of lesion", "Risk group"),
@@ -73,7 +73,9 @@ def elsewhere() -> None:
     widgets.table(
         ("Photos", HEADLINES["melanoma_auc"], "Sensitivity at the cut-off", "Specificity at the cut-off"), rows
     )
-    st.caption("Photos of the same clinics were in training, or chose the network: from a new clinic, expect less.")
+    st.caption(
+        "Photos of the same clinics were used to train or to select the network: expect worse results at a new clinic."
+    )
 
 
 def how_well() -> None:
@@ -127,13 +129,13 @@ def _recalls(measured: Mapping[str, Any]) -> str:
 def threshold(release: Mapping[str, Any]) -> None:
     one = cache.classifier().melanoma_threshold
     st.markdown(
-        f"A photo counts as suspicious of melanoma from a probability of **{percent(one.value)}** on. On "
-        f"{in_full(one.chosen_on)}, this {reached(one)}. It was chosen to miss few melanomas; so many harmless lesions "
-        "lie above it."
+        f"A photo is called suspicious for melanoma from a probability of **{percent(one.value)}** on. On "
+        f"{in_full(one.chosen_on)}, this {reached(one)}. It was chosen to miss few melanomas, so many benign lesions "
+        "are flagged too."
     )
     st.markdown(
         "Probabilities are calibrated: the scores are divided by a temperature of "
-        f"{release['temperature']:.2f}, fitted so that of photos read with 70 %, about 70 of 100 are right."
+        f"{release['temperature']:.2f}, fitted so that about 70 of 100 photos given 70 % are right."
     )
 
 

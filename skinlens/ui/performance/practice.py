@@ -20,8 +20,8 @@ from skinlens.wording.evaluation import TARGETS
 
 READERS: dict[Reader, str] = {"diagnosis": "Diagnosis", "impression": "First impression"}
 BIASED = (
-    "Histology is known of what was excised alone, so sensitivity comes out too high and specificity too low. These "
-    "are figures of the excised lesions, not of all patients."
+    "Histology is known only for excised lesions, so sensitivity comes out too high and specificity too low. The "
+    "figures describe excised lesions, not all patients."
 )
 SHARES = ("prevalence", "sensitivity_before", "specificity_before", "sensitivity", "specificity")
 
@@ -39,14 +39,12 @@ def outcomes(store: CaseStore) -> None:
     reader = right.segmented_control(
         "Your answer", list(READERS), default="diagnosis", required=True, format_func=READERS.__getitem__,
         key="practice_reader", persist_state="session",
-        help="The first impression was given before the model's result was shown: that alone is independent of it.",
+        help="Only the first impression is independent of the model: it was given before the result was shown.",
     )  # fmt: skip
     found = compare(store.outcomes(), question, reader=reader)
     rows = [row for who, one in (("You", found.clinician), ("The model", found.model)) for row in _rows(who, one)]
     if not rows:
-        st.markdown(
-            "No lesion with histology is stored yet. Enter it on the page of a case, under “Criteria and plan”."
-        )
+        st.markdown("No lesion with histology is stored yet. Enter it on the page of a case, under “Histology”.")
     else:
         widgets.table(("Who", "Figure", "Value", "95 % interval", "Lesions"), rows)
         st.caption(BIASED)
@@ -103,7 +101,7 @@ def calculator(store: CaseStore) -> None:
             unread.append(one.title)
         values[name] = (first if entered.value is None else entered.value) / factor
     if unread:
-        st.warning(plain(f"Nothing is reckoned until each field has a number: {', '.join(unread)}."))
+        st.warning(plain(f"Nothing is calculated until each field has a number: {', '.join(unread)}."))
         return
     untouched = {
         name: ends for name, ends in intervals.items() if abs(values[name] - defaults[name]) < 0.0006

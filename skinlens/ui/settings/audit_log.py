@@ -25,7 +25,9 @@ MODEL_SIGNS = 12
 def section(store: CaseStore) -> None:
     """Section as a fragment: a filter reruns it alone, not the other sections."""
     st.header("Audit log")
-    st.caption("Who did what and when, each entry bound to the one before. It holds nothing of what was entered.")
+    st.caption(
+        "Who did what and when. Each entry is chained to the one before; what was typed into a case is not in it."
+    )
     if not allowed.or_why("settings"):
         return
     try:
@@ -91,8 +93,8 @@ def _verify(store: CaseStore) -> None:
             f"{found.entries:,} entries verified: none was changed, removed or inserted.", icon=":material/check:"
         )
         st.caption(
-            f"Last entry: {found.head}. Note it on paper, or keep backups where nobody of this computer can write: "
-            "only that tells if the whole log is written anew."
+            f"Last entry: {found.head}. Write it down, or keep backups out of reach of this computer's users: only "
+            "that reveals a log rewritten as a whole."
         )
         return
     lines = "\n".join(f"- {plain(problem)}" for problem in found.problems)

@@ -61,7 +61,7 @@ def section(store: CaseStore) -> None:
             "Folder on this computer",
             key=_FOLDER,
             autocomplete="off",
-            help="Best on another disk, or on a stick. The folder is made if it is new.",
+            help="Best on another disk, or on a USB stick. The folder is made if it is new.",
         )
         secret = _passphrase()
         if st.button("Back up now", type="primary", key="backup_now"):
@@ -72,7 +72,7 @@ def section(store: CaseStore) -> None:
     st.caption(
         "All cases, photos, maps and settings as one ZIP, read again and verified. Without a passphrase it is not "
         "encrypted: keep it as safe as the patients' records. What you erase here later stays in it: delete the backup "
-        "too. To copy the case folder while SkinLens runs is no backup."
+        "too. Copying the case folder while SkinLens is running is not a backup."
     )
     _reminder(store)
     with st.expander("How to restore a backup"):

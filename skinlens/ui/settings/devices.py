@@ -34,8 +34,8 @@ def section() -> None:
                 "Sign out everywhere", icon=":material/logout:", key="devices_all", on_click=_end, args=(who, None)
             )
     st.caption(
-        "Sign out what is not yours, and ask an admin for a new password: `skinlens user password NAME` on the "
-        "computer that runs SkinLens."
+        "Sign out any browser that is not yours, and ask an admin for a new password: `skinlens user password NAME` on "
+        "the computer that runs SkinLens."
     )
 
 

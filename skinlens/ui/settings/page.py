@@ -20,7 +20,7 @@ from skinlens.ui.settings import audit_log, backup, devices, signers
 CLINIC, DISPLAY = "clinic", "display"
 CLINIC_FIELDS = ("clinic_name", "clinic_address", "clinic_phone")
 WIDTH = "field_width_mm"
-DISPLAY_FIELDS = ("cutoff_shown", "overlay", "unit", WIDTH)
+DISPLAY_FIELDS = ("impression_first", "cutoff_shown", "overlay", "unit", WIDTH)
 OVERLAYS: dict[Overlay, str] = {"none": "No map", **{method: info.title for method, info in METHODS.items()}}
 UNITS: dict[Unit, str] = {"mm": "Millimeters", "inch": "Inches"}
 CUTOFF = {
@@ -36,12 +36,13 @@ _FILL = "settings_fill"
 def page(store: CaseStore) -> None:
     """Two columns of sections, on a narrow screen one below the other; then the audit log, which needs the width."""
     _begin(store)
+    locked = allowed.fields("settings")
     left, right = st.columns(2, gap="large")
     with left:
-        _clinic(store)
-        signers.section(store)
+        _clinic(store, locked=locked)
+        signers.section(store, locked=locked)
     with right:
-        _display(store)
+        _display(store, locked=locked)
         _theme()
         devices.section()
         backup.section(store)
@@ -67,12 +68,12 @@ def _begin(store: CaseStore) -> None:
 # ---------------------------------------------------------------------------------------------------------- sections
 
 
-def _clinic(store: CaseStore) -> None:
+def _clinic(store: CaseStore, *, locked: bool) -> None:
     st.header("Clinic")
     with st.form("settings_clinic"):
-        st.text_input("Name", key=_key("clinic_name"), max_chars=80, autocomplete="off")
-        st.text_area("Address (optional)", key=_key("clinic_address"), height=90, max_chars=300)
-        st.text_input("Phone (optional)", key=_key("clinic_phone"), max_chars=80, autocomplete="off")
+        st.text_input("Name", key=_key("clinic_name"), max_chars=80, autocomplete="off", disabled=locked)
+        st.text_area("Address (optional)", key=_key("clinic_address"), height=90, max_chars=300, disabled=locked)
+        st.text_input("Phone (optional)", key=_key("clinic_phone"), max_chars=80, autocomplete="off", disabled=locked)
         with st.container(horizontal=True, vertical_alignment="center"):
             saved = st.form_submit_button("Save clinic", type="primary", **allowed.button("settings"))
             confirmation.show(CLINIC)
@@ -82,14 +83,22 @@ def _clinic(store: CaseStore) -> None:
         _save(store, CLINIC, CLINIC_FIELDS)
 
 
-def _display(store: CaseStore) -> None:
+def _display(store: CaseStore, *, locked: bool) -> None:
     st.header("Display")
     with st.form("settings_display"):
+        st.checkbox(
+            "Impression before the result, on the worklist too",
+            key=_key("impression_first"),
+            disabled=locked,
+            help="A photo of the worklist then shows its result after you gave your impression, or pressed “Show "
+            "result”. Every case says which came first.",
+        )
         st.radio(
             "First line of a result",
             list(CUTOFF),
             format_func=lambda one: plain(CUTOFF[one]),
             key=_key("cutoff_shown"),
+            disabled=locked,
             help="On the screen. The cut-off itself comes with the model, and the report always states it.",
         )
         st.segmented_control(
@@ -98,10 +107,11 @@ def _display(store: CaseStore) -> None:
             required=True,
             format_func=OVERLAYS.__getitem__,
             key=_key("overlay"),
+            disabled=locked,
             help="The keys 0 to 3 change it for the visit that is open.",
         )
         st.segmented_control(
-            "Lengths in", list(UNITS), required=True, format_func=UNITS.__getitem__, key=_key("unit"),
+            "Lengths in", list(UNITS), required=True, format_func=UNITS.__getitem__, key=_key("unit"), disabled=locked,
             help="Where the scale of a photo is known.",
         )  # fmt: skip
         unit = st.session_state[_READ].unit  # a unit that is chosen here holds from saving on
@@ -109,6 +119,7 @@ def _display(store: CaseStore) -> None:
             f"Field of view of your dermatoscope, {UNIT_WORDS[unit]} (optional)",
             field_width.expected(unit),
             key=_key(WIDTH),
+            disabled=locked,
             placeholder="not known",
             help_text="Width of what its whole photo shows, read from a ruler in a photo of it. A scale that follows "
             "from it is only suggested for a photo, never applied by itself.",
@@ -170,6 +181,7 @@ def replaced(field: str, value: object, unit: Unit = "mm") -> str:
     """Value that another window had saved in a field, and is gone now."""
     worded: dict[str, Callable[[Any], str]] = {
         "cutoff_shown": lambda one: "shown" if one else "not shown",
+        "impression_first": lambda one: "on" if one else "off",
         "overlay": OVERLAYS.__getitem__,
         "unit": UNITS.__getitem__,
         WIDTH: lambda one: entered_length(one, unit),

@@ -1,5 +1,6 @@
 """Signers: the names that are offered when a case is signed. Cases that are signed keep theirs."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import streamlit as st
@@ -7,30 +8,33 @@ import streamlit as st
 from skinlens.errors import InvalidEntry, SkinLensError
 from skinlens.formatting import counted
 from skinlens.store import CaseStore
+from skinlens.store.settings import Signer
 from skinlens.ui.components import allowed, confirmation
 from skinlens.ui.components.text import plain
 
 SECTION = "signers"
+MOST_OTHERS = 5
+"""Names of signed cases that are not in the list: so many are shown, the latest first."""
 _NEW, _CLEAR, _REMOVED = "settings_new_signer", "settings_new_signer_clear", "settings_signer_removed"
 
 
-def section(store: CaseStore) -> None:
-    """The list, each name with its cases; a name is added, moved, removed, and put back."""
+def section(store: CaseStore, *, locked: bool = False) -> None:
+    """The list, each name with its cases; a name is added, moved, removed, and put back. ``locked``: read alone."""
     st.header("Who signs")
     st.caption("Offered when a case is signed; the name used last comes first. Removing one changes no signed case.")
     names = store.settings().signers
-    cases = {one.name: one.cases for one in store.signers_used()}
+    used = store.signers_used()
+    cases = {one.name: one.cases for one in used}
     with st.container(border=True):
         removed, _ = st.session_state.get(_REMOVED, (len(names), ""))
         for place, name in enumerate(names):
             if place == removed:
                 _said(store, names)
             _row(store, names, place, cases.get(name, 0))
-        if not names:
-            st.markdown("No name yet.")
+        _not_listed(store, names, used)
         if removed >= len(names):
             _said(store, names)
-        _add(store, names)
+        _add(store, names, locked=locked)
 
 
 def _said(store: CaseStore, names: tuple[str, ...]) -> None:
@@ -61,11 +65,32 @@ def _row(store: CaseStore, names: tuple[str, ...], place: int, cases: int) -> No
             _keep(store, names, (*names[:place], *names[place + 1 :]), f"{name} is removed.{signed if cases else ''}")
 
 
-def _add(store: CaseStore, names: tuple[str, ...]) -> None:
+def _not_listed(store: CaseStore, names: tuple[str, ...], used: Sequence[Signer]) -> None:
+    """Names of signed cases that are not in the list, each with a button that adds it; or that there is no name."""
+    if not names and not used:
+        st.markdown("The list is empty: who signs types a name, or none.")
+    others = [one for one in used if one.name not in names]
+    if others:
+        st.caption("These names have signed, and are not offered to others:" if names else
+                   "No name is offered yet. These have signed:")  # fmt: skip
+    for place, one in enumerate(others[:MOST_OTHERS]):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{plain(one.name)}**  \n{counted(one.cases, 'signed case')}", width="stretch")
+            if st.button(
+                "Add to the list", key=f"signer_take_{place}",
+                **allowed.button("settings", f"Offer {plain(one.name)} when a case is signed"),
+            ):  # fmt: skip
+                st.session_state.pop(_REMOVED, None)
+                _keep(store, names, (*names, one.name), f"{one.name} is added.")
+
+
+def _add(store: CaseStore, names: tuple[str, ...], *, locked: bool) -> None:
     if st.session_state.pop(_CLEAR, False):
         st.session_state[_NEW] = ""
     with st.form("settings_signers", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
-        typed = st.text_input("Add a name", key=_NEW, max_chars=80, autocomplete="off", placeholder="Dr. …")
+        typed = st.text_input(
+            "Add a name", key=_NEW, max_chars=80, autocomplete="off", placeholder="Dr. …", disabled=locked
+        )
         added = st.form_submit_button("Add", type="primary", **allowed.button("settings"))
     if added:
         st.session_state[_CLEAR] = bool(typed.strip())

@@ -36,7 +36,7 @@ _AT_ONCE = asyncio.Semaphore(2)
 """Each look at a password takes 64 MB for a moment."""
 STALE = "This form was open for too long, or was sent from elsewhere. Please sign in again."
 NO_ACCOUNTS = "There is no account yet. On the computer that runs SkinLens, type: skinlens user add NAME --role admin"
-UNAUTHORIZED = "SkinLens answers who is signed in."
+UNAUTHORIZED = "Sign in to use SkinLens."
 
 
 async def admitted(scope: Scope, receive: Receive, send: Send) -> Scope | None:
@@ -104,7 +104,7 @@ async def _login(request: Request, session: Session | None, cookies: MutableMapp
     if session is not None:
         return _redirect(to)
     problem = "" if access.accounts().there_are_any() else NO_ACCOUNTS
-    why = "You were signed out after a time without use. What you had not saved is held for an hour."
+    why = "You were signed out because SkinLens was not used for a while. What you had not saved is held for an hour."
     return _with_form(to, problem=problem, said=why if request.query_params.get("why") == "idle" else "")
 
 

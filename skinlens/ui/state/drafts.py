@@ -18,7 +18,7 @@ from skinlens.ui.state.open_case import OpenCase
 ADDRESS = "draft"
 _RECALLS = tuple(f"clinical_recall_on_{months}" for months in range(1, MOST_MONTHS + 1))
 _FIELDS = (
-    *("clinical_a", "clinical_b", "clinical_c", "clinical_d"),
+    *("clinical_a", "clinical_b", "clinical_c", "clinical_d", "clinical_from_outline", "clinical_accepted"),
     *("clinical_version", "clinical_present", "clinical_none", "clinical_pattern", "clinical_symptoms"),
     *("clinical_evolution", "clinical_phototype"),
     *("clinical_field_width", "clinical_field_width_inch"),

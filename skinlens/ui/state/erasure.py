@@ -41,7 +41,7 @@ def not_confirmed(typed: str, pseudonym: str) -> str:
 
 
 def forget_searched() -> None:
-    """Empty the fields of the history and of the worklist in which the pseudonym may stand."""
+    """Empty the fields of the search and of the worklist in which the pseudonym may stand."""
     for name in ("q", "search"):
         address.forget(name)
     for key in (

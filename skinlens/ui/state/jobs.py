@@ -154,7 +154,7 @@ class SessionQueue:
         before = self._scheduler.before(self, long=job.long)
         if before is None:
             return "Waiting"
-        others = {0: "You are next.", 1: "1 other is before you."}.get(before, f"{before} others are before you.")
+        others = {0: "You are next.", 1: "1 job is ahead of yours."}.get(before, f"{before} jobs are ahead of yours.")
         return f"Waiting for a free place. {others}"
 
     def submit(self, job: Job) -> None:

@@ -1,7 +1,7 @@
 """The photo that a tab's pages are about, stored or not, with all that was made and typed for it."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from weakref import WeakSet
@@ -36,9 +36,13 @@ class OpenCase:
     outlines: tuple[Outline, ...] = ()
     """The model's, and the clinician's where it was corrected, as far as there are any."""
     impression: str | None = None
-    """What the clinician said before the model's reading was shown, one of ``labels.IMPRESSIONS``."""
+    """What the clinician said before the model's result was shown, one of ``labels.IMPRESSIONS``."""
+    result_first: bool | None = None
+    """Whether the result was shown before any impression was given; None: not known, or not shown yet."""
     revealed: bool = False
-    """Whether the model's reading was shown."""
+    """Whether the model's result was shown."""
+    on_reveal: Callable[[], Callable[[str | None], None] | None] | None = None
+    """Weak reference to what is told the impression once the result is shown, where a list holds the photo too."""
     label: str = ""
     """Class that is explained."""
     contrast_with: str = ""
@@ -90,6 +94,12 @@ class OpenCase:
     @property
     def photo_sha256(self) -> str:
         return self.analysis.photo.sha256
+
+    def reveal(self, impression: str | None) -> None:
+        """Have the result shown, after this impression or none."""
+        self.impression, self.result_first, self.revealed = impression, impression is None, True
+        if self.on_reveal is not None and (tell := self.on_reveal()) is not None:
+            tell(impression)
 
     @property
     def bytes(self) -> int:
@@ -157,7 +167,7 @@ class OpenCase:
     def save(self, store: CaseStore, visit: NewVisit) -> Case:
         """Store the case with all maps and checks so far, and the impression; later ones follow by themselves."""
         with self._lock:
-            said = replace(visit, first_impression=self.impression)
+            said = replace(visit, first_impression=self.impression, result_first=self.result_first)
             self.case = store.save_case(self.analysis, said, self.maps, self.checks, self.outlines)
             self.store = store
             return self.case

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import NoReturn
+from weakref import WeakMethod
 
 import streamlit as st
 
@@ -15,7 +16,7 @@ from skinlens.ui.state import access, address, cache, drafts, tabs
 from skinlens.ui.state.draft_cache import TTLStore, new_token
 from skinlens.ui.state.jobs import Job, SessionQueue
 from skinlens.ui.state.open_case import OpenCase, open_anywhere, with_target
-from skinlens.ui.worklist.tray import Tray
+from skinlens.ui.worklist.tray import Tray, TrayItem
 
 _OPEN, _QUEUE, _PARAMS, _SAID, _TOKEN = "open_case", "queue", "map_params", "message", "photo_token"
 _PATIENT, _TRAY, _NEXT_VIEW = "last_patient", "tray_token", "next_view"
@@ -28,16 +29,12 @@ UNSAVED_VIEWS = (RESULT, WHY)
 """What there is before a photo is saved."""
 NEXT_PHOTO = "next_photo"
 """What the next new photo is of: see ``next_photo``."""
-
-
 UNSAVED: TTLStore[OpenCase] = TTLStore(size=lambda opened: opened.bytes, owner=access.owner)
 TRAYS: TTLStore[Tray] = TTLStore(size=lambda tray: tray.held_bytes, owner=access.owner)
 PHOTO_GONE = (
-    "The photo that this page showed was not saved, and is not held any more: that is so within a minute after its tab "
-    "was closed, and an hour after it was cut off. Upload it again."
+    "The photo of this page was not saved and is not held any more: unsaved photos are dropped a minute after their "
+    "tab is closed, and an hour after its connection is lost. Upload it again."
 )
-
-
 ERASED = "What was open here was erased for good, in this or in another window. Nothing of it is held any more."
 
 
@@ -73,9 +70,14 @@ def _let_go_with_the_tab(number: int, _desk: SessionQueue, _tab: str) -> tuple[S
     return _desk, _tab
 
 
-def begin(analysis: Analysis) -> None:
-    """Make a fresh analysis the open case."""
-    _open(OpenCase(analysis))
+def begin(analysis: Analysis, in_tray: TrayItem | None = None) -> None:
+    """Make a fresh analysis the open case; of a photo of the worklist, with what was said of it there."""
+    opened = OpenCase(analysis)
+    if in_tray is not None:
+        if in_tray.revealed:
+            opened.reveal(in_tray.impression)
+        opened.on_reveal = WeakMethod(in_tray.reveal)
+    _open(opened)
     turn_to(RESULT)
 
 
@@ -150,6 +152,7 @@ def reopen(visit_id: int) -> None:
         checks=list(record.checks),
         outlines=record.outlines,
         impression=record.visit.first_impression,
+        result_first=record.visit.result_first,
         revealed=True,
     )
     if record.explanations:

@@ -1,5 +1,6 @@
 """Criteria, plan and outcome of a stored case: the fields of each part, and what stands in them."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import NamedTuple, cast, get_args
 
@@ -24,6 +25,7 @@ from skinlens.criteria import (
     PartialAbcd,
     SevenPoint,
     abcd_of,
+    only_suggested,
 )
 from skinlens.errors import InvalidEntry
 from skinlens.records import Case
@@ -55,6 +57,12 @@ COUNTS = {
     ),
 }
 """Field of the ABCD rule: its label, least and most, and what is counted."""
+PARTS = {"a": "asymmetry", "b": "border", "c": "colors", "d": "structures"}
+"""Field of the ABCD rule: its name in ``Abcd``."""
+SUGGESTED = "Suggested from the outline, not accepted yet."
+ACCEPTED = "From the outline, accepted."
+_FROM_OUTLINE, _ACCEPTED = "from_outline", "accepted"
+"""Keys of the suggested counts that were not changed, by field, and of whether they were accepted."""
 NONE_PRESENT = "None of the seven is present"
 _PHOTOTYPE_READ = "phototype_read"
 DEFAULT_MONTHS = 3
@@ -83,12 +91,13 @@ def criteria(opened: OpenCase, read: ClinicalRecord) -> Entered:
     assert case is not None
     _suggest(opened)
     counts = _counts(opened, read.criteria.abcd)
-    abcd = abcd_of(list(counts.values()))
-    problem = ""
+    abcd = _rule(opened, counts)
+    problem = _to_accept(opened, abcd)
     if isinstance(abcd, PartialAbcd):
         missing = ", ".join(COUNTS[sign][0] for sign, count in counts.items() if count is None)
         st.caption(f"The ABCD rule has a score once all four are given. Still open: {missing}.")
-        problem = f"Complete the ABCD rule ({missing}), or clear it; a draft can be saved without."
+        incomplete = f"Complete the ABCD rule ({missing}), or clear it; a draft can be saved without."
+        problem = f"{problem} {incomplete}".strip()
     seven_point = _checklist(opened, read.criteria.seven_point)
     pattern = clinical_fields.text(opened, "pattern", "Pattern and other findings (optional)", read.criteria.pattern)
     if statement := criteria_statement(Criteria(abcd, seven_point, pattern), case.visit.quality, case.visit.prediction):
@@ -123,8 +132,11 @@ def _suggest(opened: OpenCase) -> None:
         except InvalidEntry as error:
             st.error(plain(error))
             return
-        for sign, count in zip("abc", (suggested.asymmetry, suggested.border, suggested.color_count), strict=True):
+        found = dict(zip("abc", (suggested.asymmetry, suggested.border, suggested.color_count), strict=True))
+        for sign, count in found.items():
             st.session_state[clinical_fields.key(opened, sign)] = count
+        st.session_state[clinical_fields.key(opened, _FROM_OUTLINE)] = found
+        st.session_state[clinical_fields.key(opened, _ACCEPTED)] = False
         st.session_state[clinical_fields.key(opened, "suggested")] = suggested.summary
     if said := st.session_state.get(clinical_fields.key(opened, "suggested")):
         st.caption(plain(lesion_features.SUGGESTION_NOTE))
@@ -133,6 +145,9 @@ def _suggest(opened: OpenCase) -> None:
 
 def _counts(opened: OpenCase, stored: Abcd | PartialAbcd | None) -> dict[str, int | None]:
     before: dict[str, int | None] = dict(zip(COUNTS, stored.counts, strict=True)) if stored else {}
+    came = {sign: before[sign] for sign, name in PARTS.items() if stored and name in stored.from_outline}
+    suggested = st.session_state.setdefault(clinical_fields.key(opened, _FROM_OUTLINE), came)
+    accepted = st.session_state.setdefault(clinical_fields.key(opened, _ACCEPTED), bool(stored and stored.accepted))
     counts: dict[str, int | None] = {}
     for sign, (label, (least, most), what) in COUNTS.items():
         key = clinical_fields.key(opened, sign)
@@ -140,7 +155,32 @@ def _counts(opened: OpenCase, stored: Abcd | PartialAbcd | None) -> dict[str, in
         counts[sign] = st.segmented_control(
             label, list(range(least, most + 1)), key=key, persist_state="session", help=what
         )
+        if sign in suggested and suggested[sign] == counts[sign]:
+            st.caption(ACCEPTED if accepted else SUGGESTED)
     return counts
+
+
+def _rule(opened: OpenCase, counts: Mapping[str, int | None]) -> Abcd | PartialAbcd | None:
+    """The rule as it stands; a suggested count that was changed is the clinician's own from then on."""
+    key = clinical_fields.key(opened, _FROM_OUTLINE)
+    st.session_state[key] = {sign: count for sign, count in st.session_state[key].items() if counts[sign] == count}
+    from_outline = [PARTS[sign] for sign in st.session_state[key]]
+    accepted: bool = st.session_state[clinical_fields.key(opened, _ACCEPTED)]
+    return abcd_of(list(counts.values()), from_outline, accepted=accepted)
+
+
+def _to_accept(opened: OpenCase, rule: Abcd | PartialAbcd | None) -> str:
+    """The button that accepts what is suggested; why the case cannot be signed before, empty where nothing is."""
+    suggested = only_suggested(rule)
+    if not suggested:
+        return ""
+    st.button(
+        f"Accept {suggested} as suggested",
+        key=clinical_fields.key(opened, "accept"),
+        on_click=st.session_state.__setitem__,
+        args=(clinical_fields.key(opened, _ACCEPTED), True),
+    )
+    return f"Accept {suggested} as the outline suggests, or change them, or clear the ABCD rule."
 
 
 def _checklist(opened: OpenCase, stored: SevenPoint | None) -> SevenPoint | None:
@@ -200,7 +240,7 @@ def plan(store: CaseStore, opened: OpenCase, read: ClinicalRecord) -> tuple[Plan
     """The plan with the date of its recall, and why it cannot be saved like this (empty where it can)."""
     case = opened.case
     assert case is not None
-    _recall(store, opened, case)
+    recall(store, opened, case)
     stored = read.plan
     st.session_state.setdefault(clinical_fields.key(opened, "plan"), stored.action if stored else None)
     action = st.segmented_control(
@@ -251,16 +291,17 @@ def _follow_up(opened: OpenCase, read: ClinicalRecord, taken_on: str) -> tuple[i
     return months, day
 
 
-def _recall(store: CaseStore, opened: OpenCase, case: Case) -> None:
-    recall = case.visit.clinical.recall
-    if recall is None:
+def recall(store: CaseStore, opened: OpenCase, case: Case) -> None:
+    """The recall of the visit, where there is one, and the button that marks it as done."""
+    found = case.visit.clinical.recall
+    if found is None:
         return
-    if recall.done_on is None:
-        due = " It is due." if recall.is_due(today().isoformat()) else ""
-        st.markdown(f"**Recall on {recall.due_on}.**{due}")
+    if found.done_on is None:
+        due = " It is due." if found.is_due(today().isoformat()) else ""
+        st.markdown(f"**Recall on {found.due_on}.**{due}")
         label, done, said = "Recall is done", today().isoformat(), "The recall is marked as done."
     else:
-        st.markdown(f"Recall of {recall.due_on}: done on {recall.done_on}.")
+        st.markdown(f"Recall of {found.due_on}: done on {found.done_on}.")
         label, done, said = "Open the recall again", None, "The recall is open again."
     if st.button(label, key=clinical_fields.key(opened, "recall_done"), **allowed.button("file")):
         clinical_fields.save(

@@ -4,15 +4,14 @@ import streamlit as st
 
 from skinlens.formatting import percent
 from skinlens.labels import CODES
-from skinlens.records import Target
 from skinlens.ui.components.text import plain
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.wording.naming import name
 
 ALONE = "none"
 HELP = (
-    "With none, the maps show what spoke for the class, also where it spoke for others just as much. "
-    "With another class, they show what spoke for the one and not for the other: what tells the two apart."
+    "With none, the maps show what supports the class, even where it supports others just as much. With another "
+    "class, they show only what distinguishes the two."
 )
 
 
@@ -40,12 +39,7 @@ def describe(opened: OpenCase) -> None:
     own, other = (opened.analysis.prediction.prob(code) for code in (opened.label, opened.contrast_with))
     st.markdown(
         plain(
-            f"The maps show what spoke for {opened.target.words}. Between these two: "
+            f"The maps show what supports {opened.target.words}. Between these two: "
             f"{percent(own / (own + other))} {name(opened.label).lower()}."
         )
     )
-
-
-def title(target: Target) -> str:
-    """Title of the explanation, beginning with a capital."""
-    return target.words[0].upper() + target.words[1:]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 from skinlens.clinical import ClinicalRecord, Histology, Plan, Recall
-from skinlens.criteria import Abcd, Criteria, PartialAbcd, SevenPoint, counts_words
+from skinlens.criteria import Abcd, Criteria, PartialAbcd, SevenPoint, rule_words
 from skinlens.formatting import entered_length
 from skinlens.labels import DIAGNOSES
 from skinlens.records import Visit
@@ -105,6 +105,12 @@ def changed(read: Entry, stored: Entry) -> tuple[tuple[str, str], ...]:
     return tuple((title(name), shown(name, getattr(stored, name))) for name in names)
 
 
+def written(one: Entry) -> Mapping[str, str]:
+    """Title and value of each field in which something was entered."""
+    pairs = ((each.name, getattr(one, each.name)) for each in fields(Entry))
+    return {title(name): shown(name, value) for name, value in pairs if value is not None and value != ""}
+
+
 def title(field: str) -> str:
     """The name of a field, as it is read."""
     return TITLES.get(field) or conflicts.TITLES[field]
@@ -116,7 +122,7 @@ def shown(field: str, value: Value) -> str:
         case Planned(plan, recall_on):
             return f"{plan.summary}; recall on {recall_on}" if recall_on else plan.summary
         case Abcd() | PartialAbcd():
-            return counts_words(value.counts)
+            return rule_words(value) or ""
         case SevenPoint():
             return value.summary
         case Histology():

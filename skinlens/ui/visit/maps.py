@@ -14,7 +14,7 @@ from skinlens.inference.classifier import Classifier
 from skinlens.labels import CODES
 from skinlens.records import Explanation, Method
 from skinlens.ui.components import live, viewer
-from skinlens.ui.components.text import settings_line
+from skinlens.ui.components.text import plain, settings_line
 from skinlens.ui.components.viewer import Look, Panel
 from skinlens.ui.performance import explanations
 from skinlens.ui.state import session
@@ -109,15 +109,26 @@ def start(opened: OpenCase, classifier: Classifier) -> None:
         if session.queue().job((method, opened.target.code)) is None
         and opened.map_of(method, session.map_params(method)) is None
     ]
-    asked = (
-        wanted
-        and opened.case is not None
-        and st.button(f"Make the maps for {contrast.title(opened.target)}", type="primary")
-    )
+    asked = False
+    if wanted and opened.case is not None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            asked = st.button("Make the maps", type="primary")
+            st.markdown(plain(stored_words(opened)), width="content")
     if wanted and (opened.case is None or asked):
         session.request_maps(opened, classifier, tuple(wanted))
     if asked:
         st.rerun()
+
+
+def stored_words(opened: OpenCase) -> str:
+    """Which maps are stored with a case, where those that are asked for are not."""
+    kept: dict[str, list[str]] = {}
+    for one in opened.maps:
+        kept.setdefault(one.target.words, []).append(METHODS[one.method].title)
+    if not kept:
+        return "No map is stored with this case yet. All three take a few seconds, and are then stored with it."
+    listed = "; ".join(f"{', '.join(dict.fromkeys(names))} for {target}" for target, names in kept.items())
+    return f"Stored with this case: {listed}."
 
 
 def row(opened: OpenCase, classifier: Classifier | None, *, details: bool) -> None:
@@ -184,7 +195,7 @@ def _why_not(job: Job | None) -> tuple[str, str]:
         return job.problem, "Try again"
     if job and job.state == "cancelled":
         return CANCELLED, "Make this map"
-    return "Not made yet.", "Make this map"
+    return "Not made yet", "Make this map"
 
 
 def _under(made: Explanation) -> tuple[str, ...]:

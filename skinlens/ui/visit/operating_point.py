@@ -70,9 +70,11 @@ def first_line(quality: QualityReport, prediction: Prediction) -> None:
         unreliable(quality)
 
 
-def verdict(quality: QualityReport, prediction: Prediction, impression: str | None) -> None:
+def verdict(
+    quality: QualityReport, prediction: Prediction, impression: str | None, *, result_first: bool | None
+) -> None:
     """Lines below the first one: impression, probabilities, what cannot be ruled out, whether both agree."""
-    widgets.impression(impression)
+    widgets.impression(impression, result_first=result_first)
     widgets.distribution(prediction, reliable=quality.reliable, cutoff=cache.settings().cutoff_shown)
     if not quality.reliable:
         st.caption(GRAY_BARS)

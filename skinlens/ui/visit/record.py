@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from skinlens.criteria import NO_CRITERIA
+from skinlens.criteria import NO_CRITERIA, Abcd, PartialAbcd, source_words
 from skinlens.errors import Conflict, SkinLensError
 from skinlens.labels import DIAGNOSES
 from skinlens.records import Case, Status, Visit
@@ -32,9 +32,13 @@ def form(store: CaseStore, opened: OpenCase) -> None:
     """All fields and one place to save them. What was typed stays when the page, or a part of it, is changed."""
     session.leave_if_gone(opened)
     assert opened.case is not None
-    confirmation.show(opened.key("case_saved"))
+    with st.container():  # also where nothing is said: what was unfolded below stays so
+        confirmation.show(opened.key("case_saved"))
     if held := st.session_state.get(opened.key(_HELD)):
         _settle(store, opened, held)
+        return
+    if allowed.fields("file" if opened.case.visit.status == "draft" else "amend"):
+        _shown(store, opened, opened.case)
         return
     read = _read(opened, opened.case.visit)
     record = read.clinical
@@ -56,7 +60,7 @@ def form(store: CaseStore, opened: OpenCase) -> None:
         label, words, notes, seen.abcd, seen.seven_point, seen.pattern, seen.symptoms, seen.evolution, width, planned,
         histology,
     )  # fmt: skip
-    pressed, signer = _buttons(store, opened, read)
+    pressed, signer = _buttons(store, opened, read, mine.abcd)
     drafts.note(opened)
     trouble = st.container()
     confirmation.show(opened.key(_SAVED))
@@ -78,6 +82,13 @@ def form(store: CaseStore, opened: OpenCase) -> None:
             _save(store, opened, read, mine, seen.phototype, pressed, signer)
         except SkinLensError as error:  # also a full disk: what was typed stays, to be saved again
             trouble.error(plain(error))
+
+
+def _shown(store: CaseStore, opened: OpenCase, case: Case) -> None:
+    """All that was entered, for who may not change it."""
+    st.header("Record")
+    widgets.fields(entry.written(entry.of(case.visit)) or {"Entered": "nothing yet"})
+    clinical_form.recall(store, opened, case)
 
 
 def _read(opened: OpenCase, stored: Visit) -> Visit:
@@ -139,7 +150,9 @@ def _line(opened: OpenCase, name: str, label: str, stored: str) -> str:
     return st.text_input(label, key=key, persist_state="session", max_chars=500)
 
 
-def _buttons(store: CaseStore, opened: OpenCase, read: Visit) -> tuple[Status | None, str]:
+def _buttons(
+    store: CaseStore, opened: OpenCase, read: Visit, abcd: Abcd | PartialAbcd | None
+) -> tuple[Status | None, str]:
     """Who signs or amends, and what is to become of the case: the status asked for once a button was pressed."""
     assert opened.case is not None
     visit = opened.case.visit
@@ -155,6 +168,8 @@ def _buttons(store: CaseStore, opened: OpenCase, read: Visit) -> tuple[Status | 
             )
         )
     signer = signing.choose(store, draft=draft, key=opened.key("signer" if draft else "amender"))
+    if suggested := source_words(abcd):
+        st.caption(plain(f"Of the ABCD rule: {suggested}. The report and the audit log say so."))
     with st.container(horizontal=True):
         if not draft:
             amended = st.button("Save as amendment", type="primary", key=SAVE, **allowed.button("amend"))

@@ -26,7 +26,7 @@ def view(store: CaseStore, opened: OpenCase) -> None:
 
 def _verdict(opened: OpenCase) -> None:
     quality, prediction = opened.analysis.quality, opened.analysis.prediction
-    operating_point.verdict(quality, prediction, opened.impression)
+    operating_point.verdict(quality, prediction, opened.impression, result_first=opened.result_first)
     st.button("Why this result?", on_click=_ask_why)
     widgets.quality(quality)
     operating_point.at_a_prevalence(quality, prediction)

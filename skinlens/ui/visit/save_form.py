@@ -6,7 +6,6 @@ import streamlit as st
 
 from skinlens.errors import SkinLensError
 from skinlens.formatting import counted
-from skinlens.labels import IMPRESSIONS
 from skinlens.store import CaseStore, ClinicianReading, NewVisit
 from skinlens.ui.components import confirmation, widgets
 from skinlens.ui.components.shortcuts import SAVE
@@ -16,7 +15,6 @@ from skinlens.ui.forms.placement import Placement
 from skinlens.ui.state import next_photo, open_case, session
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.wording.maps import SYNTHETIC
-from skinlens.wording.naming import impression_name
 
 SHOW = "Show result"
 """One label, whatever was chosen: a button that changes its name while it is being pressed loses the press."""
@@ -28,19 +26,11 @@ def impression(opened: OpenCase) -> None:
     st.header("Your impression first")
     st.markdown("Record your impression before you see the model's: it stays independent.")
     key = opened.key("impression")
-    st.selectbox(
-        "Your impression (optional)",
-        list(IMPRESSIONS),
-        index=None,
-        format_func=impression_name,
-        placeholder="Choose a diagnosis, or leave empty",
-        key=key,
-        persist_state="session",
-    )
+    widgets.choose_impression(key)
     open_case.take_down(opened)
 
     def reveal() -> None:  # before the page is drawn: it need not be drawn twice
-        opened.impression, opened.revealed = st.session_state.get(key), True
+        opened.reveal(st.session_state.get(key))
         session.to_top()
 
     st.button(SHOW, type="primary", key=f"show_reading-{opened.token}", on_click=reveal)

@@ -118,7 +118,14 @@ class Run:
         patient = added.get(typed, typed) if isinstance(typed, NewPatient) else typed
         case = self._store.save_case(
             self._read(one.item.data),
-            NewVisit(patient, one.lesion, one.taken_on, ClinicianReading(one.label)),
+            NewVisit(
+                patient,
+                one.lesion,
+                one.taken_on,
+                ClinicianReading(one.label),
+                one.item.impression,
+                result_first=one.item.result_first,
+            ),
             outlines=[one.item.outline] if one.item.outline else (),
         )
         self._tray.filed(one.item, case.visit.id)  # it is a case now, whatever becomes of signature and place

@@ -1,6 +1,7 @@
 """The worklist: many photos at once, each in its row with its result, filed together or one by one."""
 
 from collections.abc import Mapping, Sequence
+from weakref import ref
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -18,13 +19,16 @@ from skinlens.ui.components.text import plain
 from skinlens.ui.settings import backup
 from skinlens.ui.state import cache, session, tabs
 from skinlens.ui.visit import outline
+from skinlens.ui.visit.save_form import SHOW
 from skinlens.ui.worklist import filing, tray_drafts, tray_filing, tray_map
 from skinlens.ui.worklist.filing import Run, numbered
 from skinlens.ui.worklist.tray import Tray, TrayItem
-from skinlens.wording.quality import UNRELIABLE_BRIEFLY, not_met
+from skinlens.wording.naming import impression_words
+from skinlens.wording.quality import UNRELIABLE_BRIEFLY, not_met, photo_quality
 from skinlens.wording.verdict import verdict_line
 
 THUMBNAIL_PX = 320
+HIDDEN = "Result: after your impression"
 ORDERS = ("As they came", "Melanoma first")
 MOST_LINKS = 3
 """To patients whose photos were filed."""
@@ -53,8 +57,9 @@ def page(store: CaseStore) -> None:
         st.caption(plain(words))
     if not tray.items and not tray.discarded and tray.run is None:
         st.markdown(
-            "Drop all photos of a visit here. Each gets its row: its quality, whether melanoma is flagged, the most "
-            "probable classes. Give each a body site, and file them together. Nothing is stored before that."
+            "Drop all photos of a visit here. Each gets a row with its quality and, after your impression, the result: "
+            "whether melanoma is flagged, and the most probable classes. Give each a body site, and file them "
+            "together. Nothing is stored before that."
         )
         return
     busy = tray.busy
@@ -97,6 +102,9 @@ def _rows(store: CaseStore, tray: Tray) -> None:
         _outcome(store, tray, tray.run, known)
     if not items and not tray.discarded:
         return
+    if not cache.settings().impression_first:
+        for item in items:
+            item.reveal()
     _progress(items)
     to_file = [item for item in items if item.state == "read"]
     top = st.container()
@@ -129,11 +137,24 @@ def _ordered(items: tuple[TrayItem, ...]) -> list[TrayItem]:
     if len(items) < 2:
         return list(items)
     first = None if "tray_order" in st.session_state else ORDERS[0]  # a reload may have put it back
-    order = st.segmented_control(
-        "Order", ORDERS, default=first, required=True, key="tray_order", persist_state="session",
-        label_visibility="collapsed",
-    )  # fmt: skip
+    hidden = [item for item in items if item.state == "read" and not item.revealed]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        order = st.segmented_control(
+            "Order", ORDERS, default=first, required=True, key="tray_order", persist_state="session",
+            label_visibility="collapsed",
+        )  # fmt: skip
+        if len(hidden) > 1:
+            st.button(
+                f"{SHOW} of all {len(hidden)}", key="tray_show_all", on_click=_reveal, args=tuple(map(ref, hidden)),
+                help="Without an impression of yours. Each case says that its result was shown first.",
+            )  # fmt: skip
     return sorted(items, key=lambda item: -item.melanoma_prob) if order == ORDERS[1] else list(items)
+
+
+def _reveal(*items: ref[TrayItem]) -> None:
+    """By weak references: Streamlit keeps what it calls back, also of a row that was erased."""
+    for item in filter(None, (one() for one in items)):
+        item.reveal()
 
 
 def _discarded(tray: Tray) -> None:
@@ -244,15 +265,18 @@ def lines(item: TrayItem, *, figures: bool = True) -> tuple[str, ...]:
     quality, prediction = item.quality, item.prediction
     assert quality is not None
     assert prediction is not None
+    if item.state == "read" and not item.revealed:
+        return (HIDDEN, f":small[{plain(photo_quality(quality))}]")
     classes = (f":small[{plain(words)}]" for words in _classes(quality, prediction))
-    said = (f"**{plain(verdict(quality, prediction, figures=figures))}**", *classes)
+    own = f"Your impression: {impression_words(item.impression, item.result_first)}"
+    said = (f"**{plain(verdict(quality, prediction, figures=figures))}**", *classes, f":small[{plain(own)}]")
     return (*said, f"Filed as case {item.visit_id}") if item.state == "filed" else said
 
 
 def verdict(quality: QualityReport, prediction: Prediction, *, figures: bool = True) -> str:
     """The first line of a result: unreliable, or on which side of the melanoma cut-off it lies."""
     if not quality.reliable:
-        return f"{UNRELIABLE_BRIEFLY}: unlike the photos that the model learned from"
+        return f"{UNRELIABLE_BRIEFLY}: unfamiliar image"
     return verdict_line(prediction, figures=figures).removesuffix(".")
 
 
@@ -273,10 +297,15 @@ def _actions(tray: Tray, item: TrayItem) -> None:
             session.show_case(item.visit_id)
             session.to_visit()
         return
+    if item.state == "read" and not item.revealed:
+        st.button(
+            SHOW, key=f"tray_show-{item.token}", on_click=_reveal, args=(ref(item),),
+            help=f"Of photo {number}, without an impression of yours. The case says so.",
+        )  # fmt: skip
     if item.state == "read" and st.button(
         "Open photo", key=f"tray_open-{item.token}", help=f"Opens photo {number} on its own page."
     ):
-        session.begin(_again(item))
+        session.begin(_again(item), item)
         session.to_visit()
     if item.state in {"read", "refused"} and st.button(
         "Discard", key=f"tray_discard-{item.token}", help=f"Takes out photo {number}; can be undone."

@@ -133,7 +133,7 @@ def _list(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
     pictures, figures = _thumbnails(store, rows), cache.settings().cutoff_shown
     for row in rows:
         with st.container(border=True):
-            picture, whose, model, own, action = st.columns([2, 4, 5, 4, 2], vertical_alignment="center")
+            picture, whose, model, own, action = st.columns([2, 4, 5, 4, 3], vertical_alignment="center")
             with picture:
                 st.html(pictures[row.visit_id])
             whose.markdown(f"**{plain(who(row))}**  \n{plain(where(row))}  \n{plain(row.taken_on)}")
@@ -158,7 +158,7 @@ def _thumbnails(store: CaseStore, rows: tuple[CaseRow, ...]) -> dict[int, str]:
 def verdict(row: CaseRow, *, figures: bool = True) -> tuple[str, ...]:
     """Model result in the lines of a row; of an unreliable photo that alone."""
     if not row.reliable:
-        return (f"{UNRELIABLE_BRIEFLY}: unlike the training photos",)
+        return (f"{UNRELIABLE_BRIEFLY}: unfamiliar image",)
     risk = BY_CODE[row.top_label].risk
     return (
         side_of_cutoff(above=row.above_cutoff) + (f" ({percent(row.melanoma_prob)})" if figures else ""),

@@ -54,7 +54,21 @@ class TrayItem:
     """Why it did not become a case when it was to, as a sentence."""
     visit_id: int | None = None
     """The case that it was filed as."""
+    impression: str | None = None
+    """What the clinician said before the result was shown, one of ``labels.IMPRESSIONS``."""
+    revealed: bool = False
+    """Whether the result was shown."""
     token: str = field(default_factory=new_token)
+
+    def reveal(self, impression: str | None = None) -> None:
+        """Have the result shown, after this impression or none. What was said first stays."""
+        if not self.revealed:
+            self.impression, self.revealed = impression, True
+
+    @property
+    def result_first(self) -> bool:
+        """Whether the result was shown before any impression was given."""
+        return self.revealed and self.impression is None
 
     def key(self, name: str) -> str:
         """Of one of its fields on the page."""
@@ -62,8 +76,8 @@ class TrayItem:
 
     @property
     def melanoma_prob(self) -> float:
-        """For the order of the list: what is unreliable, or not read, comes last."""
-        if self.prediction is None or self.quality is None or not self.quality.reliable:
+        """For the order of the list: what is unreliable, not read, or not to be seen yet, comes last."""
+        if not self.revealed or self.prediction is None or self.quality is None or not self.quality.reliable:
             return -1.0
         return self.prediction.prob(MELANOMA)
 

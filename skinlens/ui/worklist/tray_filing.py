@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from weakref import ref
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from skinlens import pipeline
 from skinlens.formatting import counted
+from skinlens.labels import DIAGNOSES
 from skinlens.records import Patient
 from skinlens.store import CaseRow, CaseStore, NewPatient
 from skinlens.ui.components import allowed, widgets
@@ -79,7 +81,7 @@ def row(
             whose = _whose(known, item.key, "Patient of this photo", "Date of this photo")
     lesion, where = _lesion(store, item, whose.patient if isinstance(whose.patient, int) else None, everybody.site)
     with beside:
-        sign = st.checkbox(
+        sign = item.revealed and st.checkbox(
             "Sign", key=item.key("sign"), persist_state="session",
             width="content", **allowed.button("sign", "Marks your diagnosis as final when it is filed."),
         )  # fmt: skip
@@ -129,7 +131,10 @@ def _lesion(store: CaseStore, item: TrayItem, patient_id: int | None, of_all: st
     lesions = {one.id: one for one in store.lesions(patient_id)} if patient_id is not None else {}
     columns = list(st.columns(4 if lesions else 3, gap="small"))
     with columns.pop():
-        widgets.choose_diagnosis("Your diagnosis", item.key("label"), "Your diagnosis", compact=True)
+        if item.revealed:
+            widgets.choose_diagnosis("Your diagnosis", item.key("label"), "Your diagnosis", compact=True)
+        else:
+            widgets.choose_impression(item.key("impression"), on_change=_revealed, args=(ref(item),), compact=True)
     if lesions:
         key = item.key(f"lesion_{patient_id}")
         if st.session_state.get(key) not in {None, NEW_LESION, *lesions}:
@@ -147,6 +152,17 @@ def _lesion(store: CaseStore, item: TrayItem, patient_id: int | None, of_all: st
         if chosen != NEW_LESION:
             return int(chosen), Where(sites.chosen(None))
     return None, site_form.fields(item.key, columns, compact=True, for_all=of_all)
+
+
+def _revealed(row: ref[TrayItem]) -> None:
+    """An impression was chosen: the result is shown, and the diagnosis begins with it."""
+    item = row()
+    said = st.session_state.get(item.key("impression")) if item else None
+    if item is None or said is None:
+        return
+    item.reveal(said)
+    if said in DIAGNOSES:
+        st.session_state[item.key("label")] = said
 
 
 def _meant_again(item: TrayItem, stored: Sequence[CaseRow]) -> bool:

@@ -1,18 +1,34 @@
 """The photos of the tray on the body map: one click on the figure gives a photo its body site, side and place."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 
+from skinlens.records import BodyPosition
 from skinlens.ui.components import bodymap, widgets
 from skinlens.ui.components.bodymap import Pin, Spot, Verdict
-from skinlens.ui.components.bodymap.regions import region_of
+from skinlens.ui.components.bodymap.regions import VIEWS, region_of
+from skinlens.ui.components.text import plain
 from skinlens.ui.forms import site_form, sites
 from skinlens.ui.worklist.tray import Tray, TrayItem
 from skinlens.wording.naming import site
 
 _AT = "tray_map_at"
 """Number of the photo that the next click places."""
+_DONE = "tray_map_done"
+
+
+@dataclass(frozen=True)
+class Done:
+    """Last photo that was placed."""
+
+    number: int
+    position: BodyPosition
+    words: str
+    before: BodyPosition | None
+    """Its place before; None: it had none."""
+    site_before: str | None
 
 
 def section(tray: Tray, items: Sequence[TrayItem]) -> None:
@@ -36,6 +52,7 @@ def section(tray: Tray, items: Sequence[TrayItem]) -> None:
             open_ = sum(item.key("pin") not in st.session_state for item in numbered.values())
             st.markdown(f"**Click where photo {at} is.**" if open_ else "**All photos are placed.**")
             st.html(widgets.thumbnail(numbered[at].thumbnail, f"Photo {at} of the worklist"))
+            _placed(numbered)
             st.caption(f"Then comes the next one. {open_} of {len(numbered)} not placed yet.")
             st.selectbox("Photo that the next click places", list(numbered), format_func="Photo {}".format, key=_AT)
 
@@ -52,9 +69,38 @@ def _free(numbered: dict[int, TrayItem]) -> int:
     return next(free, next(iter(numbered)))
 
 
+def _placed(numbered: dict[int, TrayItem]) -> None:
+    """What was placed last and where, with its undo."""
+    done: Done | None = st.session_state.get(_DONE)
+    item = numbered.get(done.number) if done else None
+    if done is None or item is None or st.session_state.get(item.key("pin")) != done.position:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.success(plain(f"Photo {done.number} placed: {done.words}."), width="stretch")
+        st.button("Undo", key="tray_map_undo", on_click=_undo, args=(item, done))
+
+
+def _undo(item: TrayItem, done: Done) -> None:
+    for name, value in (("pin", done.before), ("site", done.site_before)):
+        if value is None:
+            st.session_state.pop(item.key(name), None)
+        else:
+            st.session_state[item.key(name)] = value
+    st.session_state[_AT] = done.number
+    st.session_state.pop(_DONE, None)
+
+
 def _spotted(numbered: dict[int, TrayItem], at: int, spot: Spot) -> None:
-    item = numbered[spot.lesion_id or at]
-    site_form.put(item.key, spot.position, sites.on_map(spot.position, spot.region))
+    number = spot.lesion_id or at
+    item = numbered[number]
+    before, site_before = (st.session_state.get(item.key(name)) for name in ("pin", "site"))
+    choice = sites.on_map(spot.position, spot.region)
+    site_form.put(item.key, spot.position, choice)
+    view = VIEWS[spot.position.view].lower()
+    words = choice or f"{view}; choose its body site in its row"
+    if choice and not choice.startswith(view):
+        words += f" ({view})"
+    st.session_state[_DONE] = Done(number, spot.position, words, before, site_before)
     st.session_state[_AT] = _free(numbered)  # set, not taken out: the field would have its old value again
 
 
@@ -72,7 +118,7 @@ def _pin(number: int, item: TrayItem) -> Pin:
 
 
 def _verdict(item: TrayItem) -> Verdict:
-    if item.quality is None or item.prediction is None:
+    if item.quality is None or item.prediction is None or not item.revealed:
         return "none"
     if not item.quality.reliable:
         return "unreliable"

@@ -1,8 +1,8 @@
 """Keys for what is done often, on every page, with the list of them behind "?": a small Streamlit component.
 
-A key does nothing while one types in a field, while a dialog is open, or together with Ctrl, Alt or Cmd. The keys can
-be turned off in their list, as WCAG 2.1 (success criterion 2.1.4) asks of keys that are single characters; the browser
-remembers that.
+A key does nothing while one types in a field, while a help icon, a menu or a list has the focus, while a dialog or a
+popover is open, or together with Ctrl, Alt or Cmd. The keys can be turned off in their list, as WCAG 2.1 (success
+criterion 2.1.4) asks of keys that are single characters; the browser remembers that.
 """
 
 from collections.abc import Callable

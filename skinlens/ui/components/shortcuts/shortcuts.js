@@ -2,7 +2,16 @@
 
 const OFF = "skinlens-keys-off"; // kept by the browser: "1" where the keys were turned off
 const TYPED_IN = "input:not([type=checkbox], [type=radio], [type=range], [type=button], [type=submit]), textarea, select, [contenteditable]:not([contenteditable=false]), [role=textbox], [role=combobox], [role=listbox], [role=option], [role=spinbutton]";
+// Controls that answer letters or digits themselves, or stand apart from the page: menus and lists, popovers, help icons.
+const HOLDS = "[role=menu], [role=menuitem], [role=tree], [role=grid], [role=dialog], [role=tooltip], dialog, [data-testid=stPopoverBody], [data-testid=stTooltipIcon], [aria-haspopup][aria-expanded=true]";
+const OPEN = "dialog[open], [role=dialog]:not([hidden]), [role=menu], [role=listbox], [data-testid=stPopoverBody]";
 const parts = new WeakMap();
+
+// Whether a key is for what is focused, or for what is open over the page, and not for the page.
+function taken(target, page) {
+  if (target.closest?.(`${TYPED_IN}, ${HOLDS}`)) return true;
+  return page.querySelector(OPEN) !== null;
+}
 
 export default function ({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".sl-keys");
@@ -63,8 +72,7 @@ class Keys {
     const target = event.composedPath()[0];
     if (!action || this.off || event.repeat || event.isComposing || event.defaultPrevented) return;
     if (event.ctrlKey || event.altKey || event.metaKey) return;
-    if (target instanceof Element && target.closest(TYPED_IN)) return;
-    if (document.querySelector("dialog[open], [role=dialog]:not([hidden])")) return;
+    if (taken(target, document)) return;
     event.preventDefault();
     if (action === "help") this.dialog.showModal();
     else if (action === "next") this.turn(1);

@@ -111,6 +111,7 @@ class View {
     );
     panel.note.hidden = !state.note;
     panel.note.classList.toggle("sl-quiet", Boolean(state.heat)); // a remark on a map, not in its place
+    panel.note.classList.toggle("sl-bare", state.action === "make"); // the photo is seen below what can be made
     find(".sl-note p").textContent = state.note;
     const progress = find("progress");
     progress.hidden = state.fraction === null;
