@@ -21,13 +21,27 @@ BEHIND_PROXY = "SKINLENS_BEHIND_PROXY"
 TOKEN = "SKINLENS_TOKEN"
 """Tells the app what the address must hold that it is opened at, where nobody signs in."""
 
+OIDC = "SKINLENS_OIDC"
+"""Tells the app the file with the settings of the OpenID provider where people sign in."""
+BELIEVED = "FORWARDED_ALLOW_IPS"
+"""Tells uvicorn whom it believes where a request came from: the proxy, and without one nobody."""
+WILDCARDS = ("", "0.0.0.0", "::")
+"""Not addresses, but all that this machine has."""
+_GOALS = {
+    socket.AF_INET: ("192.0.2.1", "192.168.255.254", "172.31.255.254", "10.255.255.254"),
+    socket.AF_INET6: ("2001:db8::1", "fd00::1"),
+}
+"""Of no machine: the addresses for examples, and the last ones of the private networks."""
+
 HIGHEST_PORT = 65535
 WINDOWS = os.name == "nt"
-FOLDERS = ("SKINLENS_HOME", "SKINLENS_WEIGHTS")
-"""Settings that name a folder."""
+FOLDERS = ("SKINLENS_HOME", "SKINLENS_WEIGHTS", OIDC)
+"""Settings that name a folder, or a file."""
 
 
-def serve(host: str = "127.0.0.1", port: int = 8501, *, behind_proxy: str = "", token: bool = True) -> NoReturn:
+def serve(
+    host: str = "127.0.0.1", port: int = 8501, *, behind_proxy: str = "", token: bool = True, oidc: str = ""
+) -> NoReturn:
     """Replace this process by the app on ``host``, at ``port`` or the first free one above it.
 
     Says on stderr if it had to take another port.
@@ -38,13 +52,15 @@ def serve(host: str = "127.0.0.1", port: int = 8501, *, behind_proxy: str = "", 
         behind_proxy: Address at which a proxy with TLS forwards to the app: then people sign in too; empty: none.
         token: Where nobody signs in, let in only who opens the address that is printed. Other accounts of this computer
             reach the loopback address as well, and do not know it.
+        oidc: File with the settings of an OpenID provider with which people sign in; empty: none.
 
     Raises:
         ServeError: the app cannot listen there, or people would have to sign in and there is no account.
     """
+    os.environ[OIDC] = oidc
     settle_folders()
     where = public_address(behind_proxy) if behind_proxy else ""
-    has_accounts = _must_have_accounts(host, where)
+    people_sign_in = _must_have_accounts(host, where)
     free = free_port(host, port)
     if free != port:
         print(f"Port {port} is taken by another program; SkinLens takes {free}.", file=sys.stderr)
@@ -56,7 +72,9 @@ def serve(host: str = "127.0.0.1", port: int = 8501, *, behind_proxy: str = "", 
         )
     sys.stderr.flush()
     os.environ[BEHIND_PROXY] = where
-    os.environ[TOKEN] = secrets.token_urlsafe(32) if token and not has_accounts else ""
+    if not where:
+        os.environ[BELIEVED] = ""
+    os.environ[TOKEN] = secrets.token_urlsafe(32) if token and not people_sign_in else ""
     os.chdir(ROOT)  # Streamlit reads .streamlit/config.toml from the working folder
     become([*streamlit_command(host, free), *_below(where)])
 
@@ -84,11 +102,14 @@ def public_address(typed: str) -> str:
 
 
 def _must_have_accounts(host: str, where: str) -> bool:
-    """Whether there are accounts. Raises ServeError where there must be some."""
-    from skinlens.accounts import Accounts
+    """Whether people sign in: with accounts, or a provider. Raises ServeError where they must and cannot."""
+    from skinlens.accounts import Accounts, oidc_settings
     from skinlens.accounts.sessions import idle_s
 
     idle_s()  # a setting that cannot be meant is told at once
+    if named := os.environ[OIDC]:
+        oidc_settings.read(Path(named))
+        return True
     accounts = Accounts()
     if accounts.there_are_any():
         return True
@@ -97,7 +118,8 @@ def _must_have_accounts(host: str, where: str) -> bool:
     reach = f"Through the proxy at {where}" if where else f"On {host}"
     raise ServeError(
         f"{reach} other machines can reach SkinLens, so people have to sign in there, and there is no account yet in "
-        f"{accounts.home}. Add one with `skinlens user add NAME --role admin`, then start SkinLens again."
+        f"{accounts.home}. Add one with `skinlens user add NAME --role admin`, or name the "
+        "settings of an OpenID provider with --oidc; then start SkinLens again."
     )
 
 
@@ -147,6 +169,31 @@ def free_port(host: str, port: int) -> int:
     raise ServeError(
         f"No port from {port} to {HIGHEST_PORT} is free on {host}. Stop a program that listens, or go lower."
     )
+
+
+def addresses(host: str) -> tuple[str, ...]:
+    """Addresses at which an app that listens on ``host`` is opened: for a wildcard this computer's own name for itself,
+    then what other computers can reach it by.
+    """
+    if host not in WILDCARDS:
+        return (host,)
+    families = (socket.AF_INET,) if host == "0.0.0.0" else (socket.AF_INET, socket.AF_INET6)
+    found = [_own_address(family, goal) for family in families for goal in _GOALS[family]]
+    reached = [one for one in found if one and not one.startswith(("127.", "169.254.", "fe80:")) and one != "::1"]
+    return tuple(dict.fromkeys(("localhost", *reached)))
+
+
+def _own_address(family: socket.AddressFamily, goal: str) -> str:
+    """Address of this machine by which it would go there; empty: there is no way.
+
+    Nothing is sent and no name is looked up: a datagram socket that is told of a goal only asks the table of routes.
+    """
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as looking:
+            looking.connect((goal, 9))
+            return str(looking.getsockname()[0])
+    except OSError:
+        return ""
 
 
 def _family(host: str) -> socket.AddressFamily:

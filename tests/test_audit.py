@@ -1,5 +1,7 @@
 """The audit log in a clinician's words: no column's name, no code."""
 
+import re
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -8,6 +10,8 @@ from skinlens.store import chain
 from skinlens.ui.visit.management import change
 from skinlens.ui.visit.report import file_name
 from skinlens.wording import audit
+
+SOURCE = Path(audit.__file__).parents[1]
 
 
 @pytest.mark.parametrize(
@@ -49,6 +53,32 @@ def test_what_was_done_has_a_sentence_of_its_own() -> None:
     assert audit.done("visit", "recall done") == "Recall done"
     assert {kind for kind, _ in audit.DONE} == set(get_args(chain.Object))
     assert audit.done("lesion", "merged") == "Lesion: merged"  # of a later version
+
+
+def test_an_object_says_its_number_or_how_many_there_were() -> None:
+    assert audit.object_words("account", 3) == "account 3"
+    assert audit.object_words("visits", 12) == "12 cases"
+    assert audit.object_words("backup", 1) == "1 case"
+    assert audit.object_words("log", 12) == ""
+
+
+HANDS_OUT = re.compile(r"download_button\(|store\.(?:load|case|photo)\(|visit_numbers\(|audit_entries\(")
+"""What a page offers to take away, and what a command reads of the stored cases."""
+
+
+def test_whatever_hands_out_stored_cases_notes_it() -> None:
+    """A page that only shows notes that elsewhere: here are the modules that hand out."""
+    found = {
+        path.relative_to(SOURCE).as_posix(): path.read_text(encoding="utf-8")
+        for path in SOURCE.rglob("*.py")
+        if path.is_relative_to(SOURCE / "cli") or "download_button(" in path.read_text(encoding="utf-8")
+    }
+    handing = {name: text for name, text in found.items() if HANDS_OUT.search(text)}
+    assert {"cli/exchange.py", "ui/visit/report.py", "ui/settings/backup.py"} <= handing.keys()
+    for name, text in handing.items():
+        offered = len(HANDS_OUT.findall(text)) if name.startswith("ui/") else 1
+        noted = len(re.findall(r"\.note_\w*export\w*\(|store\.export_patient\(", text))
+        assert noted >= offered or (name.startswith("ui/") and noted >= text.count("download_button(")), name
 
 
 def test_what_an_amendment_is_about_in_the_order_of_importance() -> None:

@@ -122,7 +122,8 @@ def started(monkeypatch: pytest.MonkeyPatch, *given: str, **named: Any) -> tuple
         raise SystemExit
 
     monkeypatch.setattr(serve, "become", note)
-    monkeypatch.chdir(serve.ROOT)
+    if "oidc" not in named:
+        monkeypatch.chdir(serve.ROOT)
     monkeypatch.setenv(serve.TOKEN, "")
     monkeypatch.setenv(serve.BEHIND_PROXY, "")
     with pytest.raises(SystemExit):
@@ -134,12 +135,41 @@ def test_with_an_account_it_starts_for_others_and_behind_a_proxy(
     skinlens_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Accounts(skinlens_home).add("Ada", "admin", "correct horse battery")
+    monkeypatch.setenv(serve.BELIEVED, "10.0.0.1")
     command, token, proxy = started(monkeypatch, "0.0.0.0")
-    assert (token, proxy) == ("", "")
+    assert (token, proxy, os.environ[serve.BELIEVED]) == ("", "", "")
+    monkeypatch.setenv(serve.BELIEVED, "10.0.0.1")
     assert "--server.baseUrlPath" not in command
     command, token, proxy = started(monkeypatch, behind_proxy="https://Clinic.example:8443/derm/lens/")
     assert (token, proxy) == ("", "https://clinic.example:8443/derm/lens")
     assert command[-2:] == ["--server.baseUrlPath", "derm/lens"]
+    assert os.environ[serve.BELIEVED] == "10.0.0.1"  # the proxy's address, as its guide says
+
+
+def test_with_a_provider_it_starts_without_an_account_and_not_with_a_file_that_others_read(
+    skinlens_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(serve.OIDC, "")
+    path = tmp_path / "oidc.toml"
+    path.write_text('issuer = "https://id.example"\nclient_id = "skinlens"\n', encoding="utf-8")
+    path.chmod(0o644)
+    monkeypatch.setattr(serve, "become", lambda _: pytest.fail("it started"))
+    with pytest.raises(ServeError, match="Others can read or change"):
+        serve.serve("0.0.0.0", oidc=str(path))
+    path.chmod(0o600)
+    monkeypatch.chdir(tmp_path)
+    _, token, _ = started(monkeypatch, "0.0.0.0", oidc="oidc.toml")
+    assert (token, os.environ[serve.OIDC]) == ("", str(path))
+
+
+def test_an_address_that_can_be_opened_stands_for_all_of_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"192.0.2.1": "10.0.0.7", "10.255.255.254": "10.0.0.7", "172.31.255.254": "169.254.1.1"}
+    found |= {"2001:db8::1": "2001:db8::7", "fd00::1": "fe80::1"}
+    monkeypatch.setattr(serve, "_own_address", lambda _, goal: found.get(goal, ""))
+    assert serve.addresses("0.0.0.0") == ("localhost", "10.0.0.7")
+    assert serve.addresses("::") == ("localhost", "10.0.0.7", "2001:db8::7")
+    assert serve.addresses("10.0.0.7") == ("10.0.0.7",)
+    assert serve.addresses("127.0.0.1") == ("127.0.0.1",)
 
 
 def test_at_this_computer_alone_the_address_gets_a_new_token_each_time(

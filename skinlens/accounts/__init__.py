@@ -7,5 +7,6 @@ one back does not bring back an account that was removed.
 from skinlens.accounts.directory import Account, Accounts
 from skinlens.accounts.passwords import LEAST_CHARACTERS
 from skinlens.accounts.sessions import Device, Session, SignInRefused
+from skinlens.accounts.signing_in import Person
 
-__all__ = ["LEAST_CHARACTERS", "Account", "Accounts", "Device", "Session", "SignInRefused"]
+__all__ = ["LEAST_CHARACTERS", "Account", "Accounts", "Device", "Person", "Session", "SignInRefused"]

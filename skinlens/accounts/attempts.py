@@ -1,8 +1,13 @@
-"""Failed attempts to sign in: after some, each further one has to wait longer; counted by account and by address."""
+"""Failed attempts to sign in: after some, each further one has to wait longer.
+
+Counted by account and address together, so that nobody keeps a colleague waiting from elsewhere; by address alone, for
+one that tries many names; and by account alone, for many addresses that try one name. A browser in which the account
+has signed in before is counted by itself: whatever others try, its right password enters.
+"""
 
 import sqlite3
 
-FREE = {"account": 5, "address": 20}
+FREE = {"browser": 5, "pair": 5, "address": 20, "account": 30}
 """Failures without a wait. A clinic's computers may all come from one address."""
 FIRST_WAIT_S = 15.0
 LONGEST_WAIT_S = 900.0
@@ -10,9 +15,15 @@ FORGOTTEN_S = 86_400.0
 """After the last failure."""
 
 
-def keys(folded_name: str, address: str) -> tuple[str, str]:
-    """Keys under which failures are counted, for a known and an unknown name alike."""
-    return f"account {folded_name}", f"address {address}"
+def keys(folded_name: str, address: str, browser: bytes | None = None) -> tuple[str, ...]:
+    """Keys under which failures are counted, for a known and an unknown name alike.
+
+    ``browser``: the hash by which the account knows it; None: it does not.
+    """
+    if browser is not None:
+        return (f"browser {browser.hex()} {folded_name}",)
+    address = "".join(address.split())
+    return f"pair {address} {folded_name}", f"address {address}", f"account {folded_name}"
 
 
 def wait_s(db: sqlite3.Connection, tried: tuple[str, ...], now: float) -> float:
@@ -40,7 +51,20 @@ def count(db: sqlite3.Connection, tried: tuple[str, ...], now: float) -> None:
         )
 
 
-def forgive(db: sqlite3.Connection, account: str, address: str) -> None:
-    """It was the right password: the account's failures are forgotten, the address's but for this attempt stay."""
-    db.execute("DELETE FROM attempt WHERE tried = ?", [account])
-    db.execute("UPDATE attempt SET failures = failures - 1 WHERE tried = ?", [address])
+def forgive(db: sqlite3.Connection, tried: tuple[str, ...]) -> None:
+    """It was the right password: failures of who came from there are forgotten; those of the address and of the account
+    stay, but for this attempt, for others may have made them.
+    """
+    own, *shared = tried
+    db.execute("DELETE FROM attempt WHERE tried = ?", [own])
+    for key in shared:
+        db.execute("UPDATE attempt SET failures = failures - 1 WHERE tried = ?", [key])
+
+
+def forget(db: sqlite3.Connection, folded_name: str) -> None:
+    """Nobody waits for this account any more: its password was set anew."""
+    found = db.execute("SELECT tried FROM attempt WHERE tried NOT LIKE 'address %'").fetchall()
+    for row in found:
+        kind, _, rest = row["tried"].partition(" ")
+        if (rest if kind == "account" else rest.partition(" ")[2]) == folded_name:
+            db.execute("DELETE FROM attempt WHERE tried = ?", [row["tried"]])

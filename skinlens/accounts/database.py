@@ -9,17 +9,36 @@ from pathlib import Path
 from skinlens.errors import StoreError
 
 FILE = "accounts.db"
-_VERSION = 1
+_VERSION = 2
 _PATIENCE_S = 10.0
-_SCHEMA = """
+_ACCOUNT = """
     CREATE TABLE account (
-        name TEXT PRIMARY KEY,
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
         folded TEXT NOT NULL UNIQUE,
         role TEXT NOT NULL CHECK (role IN ('viewer', 'reader', 'reviewer', 'admin')),
-        password TEXT NOT NULL,
+        password TEXT,
+        issuer TEXT,
+        subject TEXT,
+        disabled INTEGER NOT NULL DEFAULT 0,
         created_at REAL NOT NULL,
-        changed_at REAL NOT NULL
-    ) STRICT;
+        changed_at REAL NOT NULL,
+        UNIQUE (issuer, subject),
+        CHECK ((issuer IS NULL) = (subject IS NULL) AND (password IS NULL) <> (issuer IS NULL))
+    ) STRICT
+"""
+"""Of a person who has a password here, or who signs in with an OpenID provider: never both."""
+_KNOWN = """
+    CREATE TABLE known_browser (
+        token BLOB NOT NULL,
+        account TEXT NOT NULL REFERENCES account (name) ON DELETE CASCADE,
+        seen_at REAL NOT NULL,
+        PRIMARY KEY (token, account)
+    ) STRICT
+"""
+_SCHEMA = f"""
+    {_ACCOUNT};
+    {_KNOWN};
     CREATE TABLE session (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         token BLOB NOT NULL UNIQUE,
@@ -35,6 +54,15 @@ _SCHEMA = """
         failures INTEGER NOT NULL,
         last_at REAL NOT NULL
     ) STRICT;
+"""
+_FROM_1 = f"""
+    CREATE TEMP TABLE before AS SELECT name, folded, role, password, created_at, changed_at FROM account;
+    DROP TABLE account;
+    {_ACCOUNT};
+    INSERT INTO account (name, folded, role, password, created_at, changed_at) SELECT * FROM before ORDER BY created_at;
+    DROP TABLE before;
+    DELETE FROM attempt;
+    {_KNOWN}
 """
 
 
@@ -78,7 +106,7 @@ def _connected(path: Path) -> sqlite3.Connection:
         if version > _VERSION:
             db.close()
             raise StoreError(f"The accounts in {path} were written by a newer SkinLens. Nothing was changed.")
-        if version == 0:
+        if version < _VERSION:
             _make(db)
         return db
     finally:
@@ -86,12 +114,15 @@ def _connected(path: Path) -> sqlite3.Connection:
 
 
 def _make(db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA foreign_keys = OFF")  # sessions name an account, and stay while its table is exchanged
     db.execute("BEGIN IMMEDIATE")
-    if db.execute("PRAGMA user_version").fetchone()[0] == 0:  # now under the lock
-        for statement in _SCHEMA.split(";"):
+    (version,) = db.execute("PRAGMA user_version").fetchone()  # now under the lock
+    if version < _VERSION:
+        for statement in (_SCHEMA if version == 0 else _FROM_1).split(";"):
             db.execute(statement)
         db.execute(f"PRAGMA user_version = {_VERSION}")
     db.execute("COMMIT")
+    db.execute("PRAGMA foreign_keys = ON")
 
 
 @contextmanager

@@ -40,6 +40,8 @@ class Session:
     left_s: float
     """Until it ends, if nothing is done."""
     seen_at: float
+    issuer: str = ""
+    """The OpenID provider that vouches for the person; empty: they have a password here."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ def begin(db: sqlite3.Connection, account: str | None, now: float, address: str,
 def find(db: sqlite3.Connection, column: str, value: bytes | int, now: float, idle: float) -> Session | None:
     """The session of that ``token`` (its digest) or ``id``, if it has not ended."""
     row = db.execute(
-        f"SELECT session.*, account.role FROM session LEFT JOIN account ON name = account WHERE session.{column} = ?",
+        f"SELECT session.*, role, issuer, disabled FROM session LEFT JOIN account ON name = account "
+        f"WHERE session.{column} = ?",
         [value],
     ).fetchone()
     if row is None:
@@ -90,7 +93,9 @@ def find(db: sqlite3.Connection, column: str, value: bytes | int, now: float, id
         left = row["seen_at"] + LOCAL_IDLE_S - now
         return Session(row["id"], LOCAL_USER, "admin", left, row["seen_at"]) if left > 0 else None
     left = min(row["seen_at"] + idle, row["began_at"] + OLDEST_S) - now
-    return Session(row["id"], row["account"], row["role"], left, row["seen_at"]) if left > 0 else None
+    if left <= 0 or row["disabled"]:
+        return None
+    return Session(row["id"], row["account"], row["role"], left, row["seen_at"], row["issuer"] or "")
 
 
 def devices(db: sqlite3.Connection, account: str, now: float, idle: float) -> tuple[Device, ...]:

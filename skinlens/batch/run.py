@@ -1,5 +1,6 @@
 """Batch run: entries through readers and engine into the journal, and the journal into a table."""
 
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -107,6 +108,8 @@ class Batch:
                 f"There is no photo in {self.source.name}: files named as JPEG, PNG, WebP, TIFF, BMP, HEIC or DICOM "
                 f"were expected, and {self.source.left_out:,} others found."
             )
+        if not_noted := self.source.note(total):
+            print(not_noted, file=sys.stderr)
         with journal.opened(self.out, self._settings(), anew=self.replace) as kept:
             before, _ = kept.counts()
             opened(total, before)

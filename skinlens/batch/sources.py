@@ -50,6 +50,10 @@ class Source(ABC):
         """Number of entries that a walk gives now."""
         return sum(1 for _ in self.entries())
 
+    def note(self, count: int) -> str:  # noqa: ARG002  for the sources that say so
+        """Called before so many are read: noted where an audit log wants it. A sentence where it cannot be."""
+        return ""
+
 
 def source_of(given: str) -> Source:
     """The source that a person named: ``store``, or the path of a folder, of a ZIP, or of a text file with paths.
@@ -168,6 +172,9 @@ class _Cases(Source):
         home = str(self._store.home)
         for number in self._store.visit_numbers():
             yield Entry(str(number), lambda number=number: CaseJob(home, number))  # type: ignore[misc]
+
+    def note(self, count: int) -> str:
+        return self._store.note_export_of_many(count)
 
 
 def _hidden(part: str) -> bool:

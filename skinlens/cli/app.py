@@ -18,12 +18,20 @@ from skinlens.inference.release import weights_directory
     envvar="SKINLENS_BEHIND_PROXY",
     help="The address at which a proxy with TLS forwards to here. Needs accounts.",
 )
+@click.option(
+    "--oidc",
+    metavar="FILE",
+    default="",
+    envvar="SKINLENS_OIDC",
+    help="Settings of an OpenID Connect provider with which people sign in; its secret is in the file, readable by you "
+    "alone, or in SKINLENS_OIDC_SECRET.",
+)
 @click.option("--no-token", is_flag=True, help="Let every account of this computer in. Only where you are alone on it.")
-def serve_app(host: str, port: int, behind_proxy: str, *, no_token: bool) -> int:
+def serve_app(host: str, port: int, behind_proxy: str, oidc: str, *, no_token: bool) -> int:
     """The app, in a browser."""
     from skinlens.serve import serve
 
-    serve(host, port, behind_proxy=behind_proxy, token=not no_token)
+    serve(host, port, behind_proxy=behind_proxy, token=not no_token, oidc=oidc)
 
 
 @click.command()

@@ -19,8 +19,11 @@ def fhir_export(case: int, *, out: Path, with_photo: bool) -> int:
     from skinlens.exchange import fhir
     from skinlens.store import CaseStore
 
-    record = CaseStore().load(case, with_maps=False)
-    print(*record.problems, sep="\n", end="\n" if record.problems else "", file=sys.stderr)
+    store = CaseStore()
+    record = store.load(case, with_maps=False)
+    not_noted = store.note_export("visit", case)
+    said = (*record.problems, *([not_noted] if not_noted else []))
+    print(*said, sep="\n", end="\n" if said else "", file=sys.stderr)
     out.write_text(fhir.to_json(fhir.bundle(record, with_photo=with_photo)), encoding="utf-8")
     print(f"{out}\n{DISCLAIMER}")
     return 1 if record.problems else 0
@@ -50,12 +53,15 @@ def isic_export(directory: Path, *, with_photos: bool) -> int:
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise InvalidEntry(f"{directory} is there already, and is no empty folder. Name another one.")
     store, done, lost = CaseStore(), 0, 0
+    numbers = tuple(store.visit_numbers())
+    if not_noted := store.note_export_of_many(len(numbers)):
+        print(not_noted, file=sys.stderr)
     (directory / "photos" if with_photos else directory).mkdir(parents=True, exist_ok=True)
     (directory / "README.txt").write_text(_README, encoding="utf-8")
     with (directory / "metadata.csv").open("w", encoding="utf-8", newline="") as file:
         rows = csv_table.row_writer(file)
         rows(isic.FIELDS)
-        for number in store.visit_numbers():
+        for number in numbers:
             filename = f"case-{number:06d}.png"
             try:
                 row = isic.row_of(store.case(number), filename)

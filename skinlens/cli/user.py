@@ -1,4 +1,4 @@
-"""Commands of the accounts: ``user add``, ``list``, ``remove``, ``password``, ``role``."""
+"""Commands of the accounts: ``user add``, ``list``, ``remove``, ``password``, ``disable``, ``enable``, ``role``."""
 
 import sys
 from datetime import datetime
@@ -42,14 +42,17 @@ def add(name: str, role: Role) -> int:
 
 @user.command("list")
 def show() -> int:
-    """All accounts with role and the day of the last change of the password."""
+    """All accounts: number in the audit log, name, role, and the day of the last change of the password."""
     from skinlens.accounts import Accounts
 
     found = Accounts().all()
     width = max((len(account.name) for account in found), default=0)
     for account in found:
         day = datetime.fromtimestamp(account.changed_at).astimezone().date()
-        print(f"{account.name:<{width}}  {account.role:<8}  password of {day}")
+        how = f"by {account.issuer}" if account.issuer else f"password of {day}"
+        print(
+            f"{account.number:>3}  {account.name:<{width}}  {account.role:<8}  {how}{', disabled' * account.disabled}"
+        )
     if not found:
         print("No accounts yet. Add one: skinlens user add NAME --role admin", file=sys.stderr)
     return 0
@@ -72,6 +75,26 @@ def password(name: str) -> int:
     from skinlens.accounts import Accounts
 
     print(f"The password of {Accounts().set_password(name, _password(f'New password for {name}'))} is set.")
+    return 0
+
+
+@user.command("disable")
+@_NAME
+def disable(name: str) -> int:
+    """Let an account in no more, and end its sessions; also one that a provider vouches for."""
+    from skinlens.accounts import Accounts
+
+    print(f"{Accounts().set_disabled(name, disabled=True)} is disabled.")
+    return 0
+
+
+@user.command("enable")
+@_NAME
+def enable(name: str) -> int:
+    """Let a disabled account in again."""
+    from skinlens.accounts import Accounts
+
+    print(f"{Accounts().set_disabled(name, disabled=False)} is enabled.")
     return 0
 
 

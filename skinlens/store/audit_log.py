@@ -14,6 +14,11 @@ from skinlens.store.connection import StoreHome
 from skinlens.store.mapping import Row
 
 PER_PAGE = 25
+AccountAction = Literal[
+    "added", "removed", "disabled", "enabled", "role set", "password set", "password changed", "signed in",
+    "signed out", "refused",
+]  # fmt: skip
+"""What is noted of an account: by its number, for its name may be a person's."""
 NOT_NOTED = "This is not in the audit log, which cannot be written now."
 
 
@@ -27,11 +32,11 @@ class AuditEntry:
     actor: str
     action: str
     """As of ``Revision``; beside them ``viewed``, ``exported``, ``printed``, ``erased``, ``backed up``, ``restored``,
-    ``acknowledged``, ``accepted`` and ``begun``."""
+    ``acknowledged``, ``accepted`` and ``begun``; of an account those of ``AccountAction``."""
     kind: str
-    """What it was done to: ``patient``, ``lesion``, ``visit``, ``settings``, ``backup``, ``log`` or ``store``."""
+    """What it was done to, as of ``chain.Object``."""
     object_number: int | None
-    """Number of the patient, lesion or visit."""
+    """Number of the patient, lesion, visit or account; of what left as many at once: how many."""
     model_sha256: str
     """Of the model that read a visit; empty for all else."""
     previous: str
@@ -83,10 +88,23 @@ class StoredAudit(StoreHome):
         """
         return self._note_use(action, subject, number)
 
-    def note_log_export(self) -> None:
-        """The audit log itself leaves SkinLens. Raises StoreError."""
+    def note_export_of_many(self, count: int) -> str:
+        """So many cases at once, or a table of them, leave SkinLens: called before. See ``note_export``."""
+        return self._note_use("exported", "visits", count)
+
+    def note_backup_export(self, cases: int) -> str:
+        """A backup of so many cases is handed out by the page: called before. See ``note_export``."""
+        return self._note_use("exported", "backup", cases)
+
+    def note_log_export(self, count: int) -> None:
+        """So many entries of the audit log itself leave SkinLens. Raises StoreError."""
         with self._writing() as db:
-            chain.append(db, "exported", "log")
+            chain.append(db, "exported", "log", count)
+
+    def note_account(self, action: AccountAction, number: int | None) -> None:
+        """Something was done to an account, or tried. Raises StoreError."""
+        with self._writing() as db:
+            chain.append(db, action, "account", number)
 
     def audit_page(self, query: AuditQuery = EVERY_ENTRY) -> AuditPage:
         """One page; a page beyond the last is the last."""
@@ -136,7 +154,7 @@ class StoredAudit(StoreHome):
             now = chain.head(db)
         chain.write_head(self.home, now)
 
-    def _note_use(self, action: str, subject: Subject, number: int) -> str:
+    def _note_use(self, action: str, subject: chain.Object, number: int) -> str:
         try:
             with self._writing() as db:
                 row = mapping.first(db, "SELECT model_sha256 FROM visit WHERE id = ?", [number])

@@ -129,7 +129,7 @@ class StoredBackups(StoreHome):
     def _note(self, made: Backup, action: Literal["backed up", "restored"] = "backed up") -> None:
         with self._writing() as db:
             settings.put(db, LAST, mapping.to_json(asdict(made)))
-            chain.append(db, action, "backup")
+            chain.append(db, action, "backup", made.cases)
 
     def _write_encrypted(self, partial: Path, passphrase: str, report: Progress) -> Manifest:
         """The ZIP is verified before it is encrypted; what is decrypted again has to be that very ZIP."""

@@ -25,10 +25,13 @@ NEEDED: Mapping[str, Right] = {
     # Whoever opens or takes something away has that noted in their name, whatever their role.
     **dict.fromkeys(("note_view", "note_export"), "read"),
     **dict.fromkeys(("audit_entries", "audit_page", "audit_choices", "note_log_export", "accept_audit"), "settings"),
+    "note_export_of_many": "export",
+    # An account's own sign-in is noted in its name, whatever its role.
+    "note_account": "read",
     **dict.fromkeys(("move_case", "edit_patient", "edit_lesion"), "move"),
     **dict.fromkeys(("delete_visit", "delete_patient"), "erase"),
     **dict.fromkeys(("keep_setting", "keep_settings"), "settings"),
-    "back_up": "back up",
+    **dict.fromkeys(("back_up", "note_backup_export"), "back up"),
 }
 """Every method that writes, or hands out more than a page shows. All others read."""
 READING: frozenset[str] = frozenset(

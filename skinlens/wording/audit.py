@@ -23,6 +23,8 @@ DONE: Mapping[tuple[str, str], str] = {
     ("visit", "viewed"): "Case opened",
     ("visit", "printed"): "Report downloaded",
     ("visit", "erased"): "Case erased",
+    ("visit", "exported"): "Case exported",
+    ("visits", "exported"): "Cases exported",
     ("lesion", "created"): "Lesion added",
     ("lesion", "erased"): "Lesion erased",
     ("lesion", "edited"): "Lesion edited",
@@ -36,6 +38,17 @@ DONE: Mapping[tuple[str, str], str] = {
     ("store", "acknowledged"): "Conditions accepted",
     ("backup", "backed up"): "Backup made",
     ("backup", "restored"): "Backup restored",
+    ("backup", "exported"): "Backup downloaded",
+    ("account", "added"): "Account added",
+    ("account", "removed"): "Account removed",
+    ("account", "disabled"): "Account disabled",
+    ("account", "enabled"): "Account enabled",
+    ("account", "role set"): "Role of an account set",
+    ("account", "password set"): "Password of an account set",
+    ("account", "password changed"): "Own password changed",
+    ("account", "signed in"): "Signed in",
+    ("account", "signed out"): "Signed out",
+    ("account", "refused"): "Sign-in refused",
     ("log", "begun"): "Audit log started",
     ("log", "exported"): "Audit log downloaded",
     ("log", "accepted"): "Gap in the audit log accepted",
@@ -103,6 +116,8 @@ _WORDED: Mapping[str, Mapping[str, str]] = {
     "phototype": {str(number): words for number, words in PHOTOTYPES.items()},
     "status": {status: words[:1].lower() + words[1:] for status, words in STATUSES.items()},
 }
+_COUNTED: Mapping[str, tuple[str, str]] = {"visits": ("case", "cases"), "backup": ("case", "cases")}
+"""Objects whose number is how many there were."""
 _MAKERS = {"model": "the model's", "clinician": "the clinician's"}
 
 
@@ -112,8 +127,10 @@ def done(subject: str, action: str) -> str:
 
 
 def object_words(kind: str, number: int | None) -> str:
-    """Object of an entry of the log: "case 7"; empty where that follows from what was done."""
-    if number is None or kind not in {"patient", "lesion", "visit"}:
+    """Object of an entry of the log: "case 7"; of many at once "12 cases"; empty where what was done says it."""
+    if number is not None and kind in _COUNTED:
+        return counted(number, *_COUNTED[kind])
+    if number is None or kind not in {"patient", "lesion", "visit", "account"}:
         return ""
     return f"{kind.replace('visit', 'case')} {number}"
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 
-from skinlens.accounts import Accounts, SignInRefused, attempts, database, directory, passwords, sessions
+from skinlens.accounts import Accounts, Person, SignInRefused, attempts, database, passwords, sessions, signing_in
 from skinlens.errors import InvalidEntry, ServeError, StoreError
+from skinlens.store import CaseStore
 
 PASSWORD = "correct horse battery"
 OTHER = "quite another phrase"
@@ -29,19 +30,29 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def accounts(tmp_path: Path, clock: Clock) -> Accounts:
-    found = Accounts(tmp_path / "home", clock)
+def noted() -> list[tuple[str, int | None, str]]:
+    """What would be in the audit log."""
+    return []
+
+
+@pytest.fixture
+def accounts(tmp_path: Path, clock: Clock, noted: list[tuple[str, int | None, str]]) -> Accounts:
+    found = Accounts(tmp_path / "home", clock, lambda *entry: noted.append(entry))
     found.add("Dr. Lange", "reviewer", PASSWORD)
     return found
 
 
-def sign_in(accounts: Accounts, password: str = PASSWORD, *, name: str = "Dr. Lange", address: str = "10.0.0.7") -> str:
-    return accounts.sign_in(name, password, address=address, browser="Firefox")
+def sign_in(
+    accounts: Accounts, password: str = PASSWORD, *, name: str = "Dr. Lange", address: str = "10.0.0.7", known: str = ""
+) -> str:
+    return accounts.sign_in(name, password, address=address, browser="Firefox", known=known)
 
 
-def refused(accounts: Accounts, *, name: str = "Dr. Lange", address: str = "10.0.0.7") -> SignInRefused:
+def refused(
+    accounts: Accounts, *, name: str = "Dr. Lange", address: str = "10.0.0.7", known: str = ""
+) -> SignInRefused:
     with pytest.raises(SignInRefused) as caught:
-        sign_in(accounts, "wrong password", name=name, address=address)
+        sign_in(accounts, "wrong password", name=name, address=address, known=known)
     return caught.value
 
 
@@ -214,7 +225,7 @@ def test_an_unknown_name_waits_like_a_known_one_and_is_told_the_same(accounts: A
     known = [str(refused(accounts)) for _ in range(6)]
     unknown = [str(refused(accounts, name="nobody")) for _ in range(6)]
     assert known == unknown
-    assert known[0] == directory.WRONG
+    assert known[0] == signing_in.WRONG
 
 
 def test_one_address_that_tries_many_names_has_to_wait(accounts: Accounts) -> None:
@@ -233,7 +244,7 @@ def test_an_unknown_name_costs_a_hash_as_well(
 
     class Noting:
         def verify(self, kept: str, tried: str) -> bool:
-            looked_at.append(kept[:31])
+            looked_at.append(kept[:27])
             return bool(verify(kept, tried))
 
         hash = passwords._HASHER.hash
@@ -241,7 +252,7 @@ def test_an_unknown_name_costs_a_hash_as_well(
     monkeypatch.setattr(passwords, "_HASHER", Noting())
     refused(accounts)
     refused(accounts, name="nobody")
-    assert looked_at == ["$argon2id$v=19$m=65536,t=3,p=4$"] * 2
+    assert looked_at == ["$argon2id$v=19$m=8,t=1,p=1$"] * 2
 
 
 def test_a_local_session_is_of_nobodys_account(accounts: Accounts, clock: Clock) -> None:
@@ -262,7 +273,190 @@ def test_a_file_that_is_no_database_is_told_plainly(accounts: Accounts) -> None:
 
 def test_a_newer_file_is_left_alone(accounts: Accounts) -> None:
     db = sqlite3.connect(accounts.home / database.FILE)
-    db.execute("PRAGMA user_version = 2")
+    db.execute("PRAGMA user_version = 99")
     db.close()
     with pytest.raises(StoreError, match="written by a newer SkinLens"):
         accounts.all()
+
+
+OLDER = """
+    CREATE TABLE account (name TEXT PRIMARY KEY, folded TEXT NOT NULL UNIQUE, role TEXT NOT NULL,
+        password TEXT NOT NULL, created_at REAL NOT NULL, changed_at REAL NOT NULL) STRICT;
+    CREATE TABLE session (id INTEGER PRIMARY KEY AUTOINCREMENT, token BLOB NOT NULL UNIQUE,
+        account TEXT REFERENCES account (name) ON DELETE CASCADE, began_at REAL NOT NULL, seen_at REAL NOT NULL,
+        address TEXT NOT NULL, browser TEXT NOT NULL) STRICT;
+    CREATE TABLE attempt (tried TEXT PRIMARY KEY, failures INTEGER NOT NULL, last_at REAL NOT NULL) STRICT;
+    INSERT INTO attempt VALUES ('account ada', 9, 1800000000);
+    PRAGMA user_version = 1;
+"""
+"""As 0.5 wrote it."""
+
+
+def test_accounts_of_an_older_version_keep_password_and_sessions(accounts: Accounts, tmp_path: Path) -> None:
+    token = sign_in(accounts)
+    with sqlite3.connect(accounts.home / database.FILE) as now:
+        kept = now.execute("SELECT name, folded, role, password, created_at, changed_at FROM account").fetchall()
+        session = now.execute("SELECT * FROM session").fetchall()
+    home = tmp_path / "older"
+    home.mkdir()
+    with sqlite3.connect(home / database.FILE) as db:
+        db.executescript(OLDER)
+        db.executemany("INSERT INTO account VALUES (?, ?, ?, ?, ?, ?)", kept)
+        db.executemany("INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?)", session)
+    older = Accounts(home, accounts._clock, lambda *_: None)
+    found = older.session(token)
+    assert found is not None
+    assert (found.actor, [one.number for one in older.all()]) == ("Dr. Lange", [1])
+    assert older.session(sign_in(older)) is not None
+    older.remove("Dr. Lange")
+    assert older.session(token) is None  # a session still ends with its account
+    assert older.add("Ada", "admin", PASSWORD).number == 2  # a number is never given again
+
+
+def test_from_elsewhere_nobody_keeps_a_colleague_waiting(accounts: Accounts) -> None:
+    for _ in range(5):
+        refused(accounts, address="10.0.0.66")
+    assert refused(accounts, address="10.0.0.66").wait_s == 15.0
+    assert sign_in(accounts)
+
+
+def test_many_addresses_that_try_one_name_have_to_wait_and_a_known_browser_has_not(accounts: Accounts) -> None:
+    known = accounts.know_browser(sign_in(accounts), "")
+    waits = [refused(accounts, address=f"10.1.0.{number}").wait_s for number in range(31)]
+    assert waits == [0.0] * 30 + [attempts.FIRST_WAIT_S]
+    with pytest.raises(SignInRefused, match="Too many attempts"):
+        sign_in(accounts, address="10.9.9.9")
+    with pytest.raises(SignInRefused, match="Too many attempts"):
+        sign_in(accounts, address="10.9.9.9", known="x" * 43)
+    after = accounts.know_browser(sign_in(accounts, known=known), known)
+    with pytest.raises(SignInRefused, match="Too many attempts"):  # what was sent once does not do again
+        sign_in(accounts, address="10.9.9.9", known=known)
+    assert sign_in(accounts, known=after)
+
+
+def test_a_known_browser_is_known_to_its_accounts_alone_and_counted_by_itself(accounts: Accounts) -> None:
+    accounts.add("Ada", "admin", PASSWORD)
+    known = accounts.know_browser(sign_in(accounts), "")
+    assert [refused(accounts, known=known).wait_s for _ in range(6)] == [0.0] * 5 + [15.0]
+    for _ in range(5):
+        refused(accounts, name="Ada", known=known)
+    assert refused(accounts, name="Ada").wait_s == 15.0  # as from the address: Ada was never signed in there
+    accounts.set_password("Dr. Lange", OTHER)
+    assert sign_in(accounts, OTHER, known=known)  # an admin's new password ends the wait there too
+
+
+def test_ones_own_password_is_changed_by_who_knows_the_old_one(accounts: Accounts, noted: list[object]) -> None:
+    mine, other = sign_in(accounts), sign_in(accounts)
+    session = accounts.session(mine)
+    assert session is not None
+    with pytest.raises(SignInRefused, match="The present password is not right"):
+        accounts.change_password(session, "wrong password", OTHER, end_others=True)
+    for weak, words in (("short", "12 to 256 characters"), (PASSWORD, "your present password")):
+        with pytest.raises(InvalidEntry, match=words):
+            accounts.change_password(session, PASSWORD, weak, end_others=True)
+    noted.clear()
+    after = accounts.change_password(session, PASSWORD, OTHER, end_others=False)
+    assert noted == [("password changed", 1, "Dr. Lange")]
+    assert (accounts.session(mine), accounts.session(other) is None) == (None, False)
+    found = accounts.session(after)
+    assert found is not None
+    assert found.id == session.id  # its pages stay open
+    last = accounts.change_password(found, OTHER, PASSWORD, end_others=True)
+    assert (accounts.session(other), accounts.session(last) is None) == (None, False)
+    with pytest.raises(SignInRefused):
+        sign_in(accounts, OTHER)
+
+
+def test_the_old_password_is_not_guessed_in_an_open_page(accounts: Accounts) -> None:
+    session = accounts.session(sign_in(accounts))
+    assert session is not None
+    for _ in range(5):
+        with pytest.raises(SignInRefused, match="not right"):
+            accounts.change_password(session, "wrong password", OTHER, end_others=False)
+    with pytest.raises(SignInRefused, match="Too many attempts"):
+        accounts.change_password(session, PASSWORD, OTHER, end_others=False)
+    assert sign_in(accounts)  # which keeps nobody from signing in
+
+
+def test_a_disabled_account_lets_nobody_in(accounts: Accounts) -> None:
+    accounts.add("Ada", "admin", PASSWORD)
+    token = sign_in(accounts)
+    accounts.set_disabled("dr. lange", disabled=True)
+    assert accounts.session(token) is None
+    with pytest.raises(SignInRefused, match="This account is disabled"):
+        sign_in(accounts)
+    assert str(refused(accounts)) == signing_in.WRONG  # told to who knows the password alone
+    with pytest.raises(InvalidEntry, match="the only admin"):
+        accounts.set_disabled("Ada", disabled=True)
+    accounts.set_disabled("Dr. Lange", disabled=False)
+    assert sign_in(accounts)
+
+
+def person(name: str = "Mia", *, subject: str = "1", role: str | None = None) -> Person:
+    return Person("https://id.example", subject, name, role)  # type: ignore[arg-type]
+
+
+def enter(accounts: Accounts, who: Person) -> tuple[str, str]:
+    session = accounts.session(accounts.enter(who, address="10.0.0.7", browser="Firefox"))
+    assert session is not None
+    return session.actor, session.role
+
+
+def test_a_person_of_a_provider_gets_an_account_and_the_role_of_their_groups(
+    accounts: Accounts, noted: list[tuple[str, int | None, str]]
+) -> None:
+    noted.clear()
+    assert enter(accounts, person()) == ("Mia", "viewer")
+    assert noted == [("added", 2, "Mia"), ("signed in", 2, "Mia")]
+    accounts.set_role("Mia", "reviewer")
+    assert enter(accounts, person("called otherwise")) == ("Mia", "reviewer")  # by the subject, never by the name
+    assert enter(accounts, person(role="reader")) == ("Mia", "reader")
+    with pytest.raises(SignInRefused, match=r"another account dr\. lange here"):
+        accounts.enter(person("dr. lange", subject="2"), address="", browser="")
+    with pytest.raises(SignInRefused, match="another account Mia here"):
+        accounts.enter(person(subject="2"), address="", browser="")
+    with pytest.raises(SignInRefused, match="cannot be an account's"):
+        accounts.enter(person("", subject="2"), address="", browser="")
+    accounts.set_disabled("Mia", disabled=True)
+    with pytest.raises(SignInRefused, match="disabled"):
+        accounts.enter(person(), address="", browser="")
+
+
+@pytest.mark.parametrize("password", ["", "the password of nobody", PASSWORD])
+def test_a_person_of_a_provider_has_no_password_here(accounts: Accounts, password: str) -> None:
+    enter(accounts, person())
+    with pytest.raises(SignInRefused, match="not right"):
+        sign_in(accounts, password, name="Mia")
+    with pytest.raises(InvalidEntry, match="signs in with a provider"):
+        accounts.set_password("Mia", OTHER)
+
+
+def test_what_is_done_to_accounts_is_in_the_audit_log_of_the_cases(tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path / "home")
+    accounts.add("Ada", "admin", PASSWORD)
+    refused(accounts, name="Ada")
+    refused(accounts, name="nobody")
+    sign_in(accounts, name="Ada")
+    accounts.end("Ada")
+    accounts.set_role("Ada", "admin")
+    entries = [one for one in CaseStore(tmp_path / "home").audit_entries() if one.kind == "account"]
+    assert [(one.action, one.object_number, one.actor) for one in entries] == [
+        ("added", 1, "local user"),
+        ("refused", 1, "nobody"),
+        ("refused", None, "nobody"),
+        ("signed in", 1, "Ada"),
+        ("signed out", 1, "Ada"),
+        ("role set", 1, "local user"),
+    ]
+
+
+def test_a_change_that_cannot_be_noted_is_not_made_and_people_sign_in_all_the_same(tmp_path: Path) -> None:
+    def fails(*_: object) -> None:
+        raise StoreError("no room")
+
+    Accounts(tmp_path / "home", note=lambda *_: None).add("Ada", "admin", PASSWORD)
+    accounts = Accounts(tmp_path / "home", note=fails)
+    with pytest.raises(StoreError, match="no room"):
+        accounts.add("Rita", "reader", PASSWORD)
+    assert [one.name for one in accounts.all()] == ["Ada"]
+    assert accounts.session(sign_in(accounts, name="Ada")) is not None

@@ -3,13 +3,17 @@
 import http.client
 import re
 import ssl
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode, urlsplit
 
 from playwright.sync_api import Page
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin, Subprotocol
 
 from tests.browser.axe import violations
 
@@ -115,6 +119,30 @@ def signed_in(address: str, name: str) -> dict[str, str]:
     answer = post_form(address, name, PASSWORDS[name])
     assert answer.status == 303, answer.body
     return {name: value for name, value in answer.cookies.items() if value}
+
+
+@contextmanager
+def tab(address: str, cookies: Mapping[str, str], going_on_with: str = "") -> Iterator[tuple[ClientConnection, str]]:
+    """A tab's connection, and the id of its session; ``going_on_with``: the one that it names as its own."""
+    named = [Subprotocol("streamlit"), Subprotocol("none"), *([Subprotocol(going_on_with)] if going_on_with else [])]
+    headers = {"Cookie": cookie_header(cookies)}
+    where = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
+    with connect(
+        where, origin=Origin(address), additional_headers=headers, subprotocols=named, proxy=None, max_size=None
+    ) as open_one:
+        yield open_one, began(open_one)
+
+
+def began(open_one: ClientConnection) -> str:
+    """Have the page run; the id of the session that it runs in."""
+    asked = BackMsg()
+    asked.rerun_script.query_string = ""
+    open_one.send(asked.SerializeToString())
+    while True:
+        message = ForwardMsg()
+        message.ParseFromString(open_one.recv(timeout=60))  # type: ignore[arg-type]
+        if message.WhichOneof("type") == "new_session":
+            return str(message.new_session.initialize.session_id)
 
 
 def broken_apart(page: Page) -> dict[str, list[str]]:

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from websockets.exceptions import ConnectionClosed
 
 from skinlens import pipeline
 from skinlens.accounts import Accounts, database
@@ -18,11 +20,13 @@ from tests.browser.signing_in import (
     UPGRADE,
     Answer,
     ask,
+    began,
     broken_apart,
     cookie_header,
     origin,
     post_form,
     signed_in,
+    tab,
 )
 from tests.browser.test_accessibility import broken
 from tests.browser.test_journey import GROUNDS, LIMIT_S, chromium, served, settled
@@ -142,7 +146,7 @@ def test_a_forged_identity_beside_a_real_one_does_nothing(page: Page, address: s
 def test_the_cookie_is_for_this_server_alone_and_no_script_reads_it(address: str) -> None:
     answer = post_form(address, "dr. lange", PASSWORDS["Dr. Lange"])
     lines = [line for line in answer.cookie_lines if "Max-Age=0" not in line]
-    assert len(lines) == 1
+    assert len(lines) == 2  # the session's, and the one by which the browser is known the next time
     name = f"skinlens-{urlsplit(address).port}"
     assert re.fullmatch(rf"{name}=[\w-]{{43}}; Path=/; HttpOnly; SameSite=Strict", lines[0])
     assert ask(address, "/_stcore/health", headers={"Cookie": lines[0].partition(";")[0]}).body == "ok"
@@ -235,6 +239,41 @@ def test_another_page_of_this_computer_opens_no_websocket_with_the_cookie(addres
     for other in ("http://evil.example", "http://127.0.0.1:1", "null"):
         assert ask(address, "/_stcore/stream", headers={**UPGRADE, **cookie, "Origin": other}).status == 403
     assert ask(address, "/_stcore/stream", headers={**UPGRADE, **cookie, "Origin": address}).body[:2] != "88"
+
+
+# ------------------------------------------------------------------------------------------- a tab and its session
+
+
+def test_a_tab_goes_on_in_its_own_session_and_nobody_else_does(address: str) -> None:
+    rita, lange = signed_in(address, "Rita"), signed_in(address, "Dr. Lange")
+    with tab(address, rita) as (first, own):
+        with tab(address, lange, own) as (_, other):
+            assert other != own
+        assert began(first) == own  # and is not torn from its tab
+        upload = f"/_stcore/upload_file/{own}/a"
+        sent = {"Origin": origin(address), "Content-Type": "text/plain"}
+        for method in ("PUT", "DELETE"):
+            foreign = ask(address, upload, method=method, headers={**sent, "Cookie": cookie_header(lange)})
+            assert (foreign.status, foreign.body) == (403, "This belongs to a page of somebody else.")
+            mine = ask(address, upload, method=method, headers={**sent, "Cookie": cookie_header(rita)})
+            assert "somebody else" not in mine.body
+    for cookies in (lange, signed_in(address, "Rita")):  # another account, and another sign-in of the same one
+        with tab(address, cookies, own) as (_, other):
+            assert other != own
+    with tab(address, rita, own) as (_, again):
+        assert again == own
+
+
+def test_an_open_connection_ends_with_its_session(address: str, home: Path) -> None:
+    """As when somebody signs out, also of all browsers: the page goes on as nobody."""
+    cookies = signed_in(address, "Rita")
+    with tab(address, cookies) as (open_one, own):
+        Accounts(home).end("Rita")
+        with suppress(ConnectionClosed):
+            list(open_one)  # what was on its way
+        assert open_one.close_code == 4403
+    with pytest.raises(ConnectionClosed), tab(address, cookies, own):
+        pass
 
 
 # ------------------------------------------------------------------------------------------------- in a browser

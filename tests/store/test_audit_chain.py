@@ -75,13 +75,27 @@ def test_each_thing_done_has_its_entry(store, save, folder):
         ("visit", "viewed", 1),
         ("visit", "printed", 1),
         ("patient", "exported", 1),
-        ("backup", "backed up", None),
+        ("backup", "backed up", 1),
         ("visit", "erased", 1),
         ("lesion", "erased", 1),
         ("patient", "erased", 1),
     ]
     models = {one.action: one.model_sha256 for one in store.audit_entries() if one.kind == "visit"}
     assert models == dict.fromkeys(("created", "signed", "checked", "viewed", "printed"), model) | {"erased": ""}
+    assert problems(store) == ()
+
+
+def test_what_leaves_as_many_says_how_many(store):
+    assert store.note_export_of_many(3) == ""
+    assert store.note_backup_export(2) == ""
+    store.note_log_export(12)
+    store.note_account("signed in", 4)
+    assert done(store)[1:] == [
+        ("visits", "exported", 3),
+        ("backup", "exported", 2),
+        ("log", "exported", 12),
+        ("account", "signed in", 4),
+    ]
     assert problems(store) == ()
 
 
@@ -291,7 +305,7 @@ def test_a_restored_backup_brings_its_chain_and_goes_on(stocked, folder, tmp_pat
         assert (manifest.audit_entries, manifest.audit_head) == head
     stocked.delete_visit(1)
     restore(path, stocked.home, replace=True, actor="Dr. Lange")
-    assert done(stocked) == [*before, ("backup", "restored", None)]
+    assert done(stocked) == [*before, ("backup", "restored", 3)]
     assert stocked.audit_entries()[-1].actor == "Dr. Lange"
     assert problems(stocked) == ()
     stocked.delete_visit(2)

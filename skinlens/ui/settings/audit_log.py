@@ -104,7 +104,7 @@ def _verify(store: CaseStore) -> None:
 def handed_out(store: CaseStore, query: AuditQuery) -> bytes:
     """The entries as CSV, the oldest first; that they are handed out is an entry as well."""
     entries = store.audit_entries(query)
-    store.note_log_export()
+    store.note_log_export(len(entries))
     return audit_csv(entries)
 
 

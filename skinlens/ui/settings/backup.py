@@ -3,6 +3,7 @@
 import threading
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import platformdirs
@@ -18,6 +19,7 @@ from skinlens.store.backup import backup_folder
 from skinlens.store.encryption import LEAST_SIGNS, must_be_passphrase
 from skinlens.ui.components import allowed, confirmation
 from skinlens.ui.components.text import plain
+from skinlens.ui.state import cache
 from skinlens.ui.state.jobs import Job
 
 SECTION = "backup"
@@ -206,5 +208,15 @@ def _outcome(running: Running) -> None:
         path = Path(made.path)
         if made.size_bytes <= DOWNLOAD_BYTES and path.is_file():
             st.download_button(
-                "Download a copy", path.read_bytes, file_name=path.name, mime="application/zip", on_click="ignore"
+                "Download a copy",
+                partial(_handed_out, path, made.cases),
+                file_name=path.name,
+                mime="application/zip",
+                on_click="ignore",
             )
+
+
+def _handed_out(path: Path, cases: int) -> bytes:
+    """Noted when it is taken. Where that cannot be, the backup was noted when it was made."""
+    cache.store().note_backup_export(cases)
+    return path.read_bytes()

@@ -33,10 +33,10 @@ def section() -> None:
             st.button(
                 "Sign out everywhere", icon=":material/logout:", key="devices_all", on_click=_end, args=(who, None)
             )
-    st.caption(
-        "Sign out any browser that is not yours, and ask an admin for a new password: `skinlens user password NAME` on "
-        "the computer that runs SkinLens."
-    )
+    if not who.issuer:
+        st.markdown(f"Sign out what is not yours, then [change your password]({access.base()}/skinlens/password).")
+    else:
+        st.caption("Sign out what is not yours, and change your password where you signed in.")
 
 
 def _row(who: access.Who, one: Device) -> None:

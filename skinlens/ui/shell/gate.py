@@ -10,18 +10,18 @@ import secrets
 from collections.abc import MutableMapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from starlette.datastructures import Headers
 from starlette.requests import Request, cookie_parser
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
-from streamlit import config
 
 from skinlens.accounts import Session, SignInRefused
 from skinlens.accounts.sessions import LOCAL_IDLE_S
+from skinlens.accounts.signing_in import KNOWN_S
 from skinlens.errors import StoreError
-from skinlens.ui.shell import headers, own_pages
+from skinlens.ui.shell import cookies, own_pages, own_password, plain_forms, provider_gate
 from skinlens.ui.state import access
 
 ENDED = 4403
@@ -31,10 +31,8 @@ LOOK_S = 1.0
 FILES = ("/_stcore/", "/media/", "/static/", "/component/", "/skinlens/")
 """Paths at which there is no page that a browser could be led back to."""
 STATE, ALIVE = "/skinlens/session", "/skinlens/alive"
-_MOST_FORM_BYTES = 8192
 _AT_ONCE = asyncio.Semaphore(2)
 """Each look at a password takes 64 MB for a moment."""
-STALE = "This form was open for too long, or was sent from elsewhere. Please sign in again."
 NO_ACCOUNTS = "There is no account yet. On the computer that runs SkinLens, type: skinlens user add NAME --role admin"
 UNAUTHORIZED = "Sign in to use SkinLens."
 
@@ -42,13 +40,13 @@ UNAUTHORIZED = "Sign in to use SkinLens."
 async def admitted(scope: Scope, receive: Receive, send: Send) -> Scope | None:
     """The request as the app may see it; None: it was answered here."""
     mode = access.mode()
-    clean, cookies = _cleaned(scope)
+    clean, sent = _cleaned(scope)
     if mode == "open":
         return clean
     try:
-        session = access.session_of(cookies.get(cookie_name(), ""))
+        session = access.session_of(sent.get(cookies.of_session(), ""))
     except StoreError as error:
-        await _end(scope, receive, send, PlainTextResponse(str(error), 503, headers=_plain()))
+        await _end(scope, receive, send, PlainTextResponse(str(error), 503, headers=plain_forms.plain()))
         return None
     path = scope["path"].removeprefix(access.base())
     if scope["type"] == "websocket":
@@ -56,7 +54,7 @@ async def admitted(scope: Scope, receive: Receive, send: Send) -> Scope | None:
             await _refuse_websocket(scope, receive, send)
             return None
         return _for_session(clean, session)
-    answer = await _answered(Request(scope, receive), path, session, cookies)
+    answer = await _answered(Request(scope, receive), path, session, sent)
     if answer is not None:
         await answer(scope, receive, send)
         return None
@@ -67,11 +65,16 @@ async def admitted(scope: Scope, receive: Receive, send: Send) -> Scope | None:
 
 
 async def _answered(
-    request: Request, path: str, session: Session | None, cookies: MutableMapping[str, str]
+    request: Request, path: str, session: Session | None, sent: MutableMapping[str, str]
 ) -> Response | None:
     """What the gate itself answers; None: it lets the request through."""
     if access.mode() == "login" and path == own_pages.LOGIN:
-        return await _login(request, session, cookies)
+        return await _login(request, session, sent)
+    if path in provider_gate.PATHS and (provider := access.provider()) is not None:
+        try:
+            return await provider_gate.answer(request, path, provider, sent)
+        except provider_gate.Refused as refused:
+            return _with_form(own_pages.destination(""), problem=str(refused), status=403)
     if access.mode() == "token" and request.method == "GET" and _fits(request.query_params.get("token", "")):
         return _let_in(request)
     if session is not None:
@@ -80,84 +83,78 @@ async def _answered(
         if path == ALIVE and request.method == "POST":
             access.accounts().note_seen(session)
             access.forget()
-            return _left(access.session_of(cookies.get(cookie_name(), "")) or session)
+            return _left(access.session_of(sent.get(cookies.of_session(), "")) or session)
+        if access.mode() == "login" and path == own_password.PATH:
+            return await own_password.page(request, session, sent, _AT_ONCE)
         return None
     if not _is_page(request.scope, path):
-        return PlainTextResponse(UNAUTHORIZED, 401, headers=_plain())
+        return PlainTextResponse(UNAUTHORIZED, 401, headers=plain_forms.plain())
     if access.mode() == "token":
         return own_pages.knock()
     asked = own_pages.destination(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
     first = asked == f"{access.base()}/"
     query = "" if first else f"?{urlencode({'next': asked})}"
-    return _redirect(f"{access.base()}{own_pages.LOGIN}{query}")
+    return plain_forms.redirect(f"{access.base()}{own_pages.LOGIN}{query}")
 
 
 # ------------------------------------------------------------------------------------------------------- signing in
 
 
-async def _login(request: Request, session: Session | None, cookies: MutableMapping[str, str]) -> Response:
+async def _login(request: Request, session: Session | None, sent: MutableMapping[str, str]) -> Response:
     if request.method == "POST":
-        return await _signed_in(request, cookies)
+        return await _signed_in(request, sent)
     to = own_pages.destination(request.query_params.get("next", ""))
     if request.method not in {"GET", "HEAD"}:
-        return PlainTextResponse("Expected GET or POST.", 405, headers=_plain())
+        return plain_forms.refused_method()
     if session is not None:
-        return _redirect(to)
-    problem = "" if access.accounts().there_are_any() else NO_ACCOUNTS
+        return plain_forms.redirect(to)
+    problem = "" if access.provider() or access.accounts().there_are_any() else NO_ACCOUNTS
     why = "You were signed out because SkinLens was not used for a while. What you had not saved is held for an hour."
     return _with_form(to, problem=problem, said=why if request.query_params.get("why") == "idle" else "")
 
 
-async def _signed_in(request: Request, cookies: MutableMapping[str, str]) -> Response:
-    typed = await _typed(request)
+async def _signed_in(request: Request, sent: MutableMapping[str, str]) -> Response:
+    typed = await plain_forms.typed(request)
     to = own_pages.destination(typed.get("next", ""))
-    sent, kept = typed.get("form", ""), cookies.get(_form_name(), "")
-    own = request.headers.get("origin") is not None  # that it is ours was looked at before; a browser always names it
-    if not own or not sent or not secrets.compare_digest(sent.encode(), kept.encode()):
-        return _with_form(to, problem=STALE, status=400)
-    name, before = typed.get("name", ""), cookies.get(cookie_name(), "")
-    client = request.client.host if request.client else ""
-    browser = request.headers.get("user-agent", "")
+    if not plain_forms.is_own(request, typed, sent):
+        return _with_form(to, problem=plain_forms.STALE, status=400)
+    name, known = typed.get("name", ""), sent.get(cookies.of_browser(), "")
     try:
         async with _AT_ONCE:
             token = await asyncio.to_thread(
                 access.accounts().sign_in,
                 name,
                 typed.get("password", ""),
-                address=client,
-                browser=browser,
-                instead_of=before,
+                **came_from(request),
+                instead_of=sent.get(cookies.of_session(), ""),
+                known=known,
             )
     except SignInRefused as refused:
         answer = _with_form(to, problem=str(refused), name=name, status=429 if refused.wait_s else 403)
-        if refused.wait_s:
-            answer.headers["retry-after"] = str(int(refused.wait_s) + 1)
-        return answer
+        return plain_forms.later(answer, refused.wait_s)
     access.forget()
-    answer = _redirect(to)
-    answer.headers.append("set-cookie", _cookie(cookie_name(), token))
-    answer.headers.append("set-cookie", _cookie(_form_name(), "", max_age=0))
+    answer = plain_forms.redirect(to)
+    answer.headers.append("set-cookie", cookies.line(cookies.of_session(), token))
+    answer.headers.append("set-cookie", cookies.line(cookies.of_form(), "", max_age=0))
+    known = access.accounts().know_browser(token, known)
+    answer.headers.append("set-cookie", cookies.line(cookies.of_browser(), known, max_age=int(KNOWN_S)))
     return answer
 
 
-async def _typed(request: Request) -> dict[str, str]:
-    """The fields of the form; none of one that is too long or no form."""
-    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        return {}
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_FORM_BYTES:
-            return {}
-    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=10))
+def came_from(request: Request) -> dict[str, str]:
+    """Address and browser of who asks, as a session keeps them."""
+    client = request.client.host if request.client else ""
+    return {"address": client, "browser": request.headers.get("user-agent", "")}
 
 
 def _with_form(to: str, *, problem: str = "", said: str = "", name: str = "", status: int = 200) -> Response:
     """The form with a word of its own, which the browser holds in a cookie and has to send back in the form."""
-    word = secrets.token_urlsafe(32)
-    answer = own_pages.sign_in(to, word, problem=problem, said=said, name=name, status=status)
-    answer.headers.append("set-cookie", _cookie(_form_name(), word))
-    return answer
+    word = plain_forms.new_word()
+    provider = access.provider()
+    answer = own_pages.sign_in(
+        to, word, problem=problem, said=said, name=name, status=status, provider=provider.name if provider else ""
+    )
+    return plain_forms.with_word(answer, word)
 
 
 def _fits(token: str) -> bool:
@@ -166,56 +163,30 @@ def _fits(token: str) -> bool:
 
 def _let_in(request: Request) -> Response:
     """Who opened the printed address: it is exchanged for a cookie, and goes from the address."""
-    token = access.accounts().admit_local(
-        address=request.client.host if request.client else "", browser=request.headers.get("user-agent", "")
-    )
+    token = access.accounts().admit_local(**came_from(request))
     access.forget()
     rest = urlencode([one for one in request.query_params.multi_items() if one[0] != "token"])
-    answer = _redirect(own_pages.destination(request.url.path + (f"?{rest}" if rest else "")))
-    answer.headers.append("set-cookie", _cookie(cookie_name(), token, max_age=int(LOCAL_IDLE_S)))
+    answer = plain_forms.redirect(own_pages.destination(request.url.path + (f"?{rest}" if rest else "")))
+    answer.headers.append("set-cookie", cookies.line(cookies.of_session(), token, max_age=int(LOCAL_IDLE_S)))
     return answer
-
-
-# ---------------------------------------------------------------------------------------------------------- cookies
-
-
-def cookie_name() -> str:
-    """Of the session's. Without a proxy it has the port in it: a browser sends cookies to all ports of a computer."""
-    return _name("skinlens")
-
-
-def _form_name() -> str:
-    return _name("skinlens-form")
-
-
-def _name(word: str) -> str:
-    if access.public() is None:
-        return f"{word}-{config.get_option('server.port')}"
-    return f"{'__Secure-' if access.base() else '__Host-'}{word}"
-
-
-def _cookie(name: str, value: str, *, max_age: int | None = None) -> str:
-    age = "" if max_age is None else f"; Max-Age={max_age}"
-    secure = "; Secure" if access.tls() else ""
-    return f"{name}={value}; Path={access.base() or '/'}{age}; HttpOnly; SameSite=Strict{secure}"
 
 
 def _cleaned(scope: Scope) -> tuple[Scope, dict[str, str]]:
     """The request without what the guard alone may write and without the gate's cookies; and all cookies."""
-    cookies: dict[str, str] = {}
+    sent: dict[str, str] = {}
     kept: list[tuple[bytes, bytes]] = []
     for name, value in scope["headers"]:
         if name.startswith(access.HEADERS.encode()):
             continue
         if name == b"cookie":
             found = cookie_parser(value.decode("latin-1"))
-            cookies |= found
-            rest = [f"{one}={word}" for one, word in found.items() if one not in {cookie_name(), _form_name()}]
+            sent |= found
+            rest = [f"{one}={word}" for one, word in found.items() if one not in cookies.own()]
             if not rest:
                 continue
             value = "; ".join(rest).encode("latin-1", "replace")
         kept.append((name, value))
-    return {**scope, "headers": kept}, cookies
+    return {**scope, "headers": kept}, sent
 
 
 def _for_session(scope: Scope, session: Session) -> Scope:
@@ -237,15 +208,7 @@ def _is_page(scope: Scope, path: str) -> bool:
 
 
 def _left(session: Session) -> Response:
-    return JSONResponse({"left": round(session.left_s, 1)}, headers=_plain())
-
-
-def _redirect(to: str) -> Response:
-    return RedirectResponse(to, 303, headers=_plain())
-
-
-def _plain() -> dict[str, str]:
-    return headers.of_every_answer() | {"cache-control": "no-store"}
+    return JSONResponse({"left": round(session.left_s, 1)}, headers=plain_forms.plain())
 
 
 async def _end(scope: Scope, receive: Receive, send: Send, answer: Response) -> None:

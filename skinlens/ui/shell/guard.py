@@ -11,6 +11,7 @@ The gate comes next: who has to sign in, and has not, gets no further.
 """
 
 import ipaddress
+import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, MutableMapping
@@ -30,14 +31,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config
 from streamlit.runtime import Runtime
 
-from skinlens.serve import LOOPBACK
-from skinlens.ui.shell import gate, headers, memory
+from skinlens.serve import BELIEVED, LOOPBACK, WILDCARDS, addresses
+from skinlens.ui.shell import gate, headers, memory, tab_sessions
 from skinlens.ui.state import access, tabs
 
 MB = 1024 * 1024
 GOODBYES = (1000, 1001, 1005)
 """Codes with which a browser closes a websocket on purpose (RFC 6455, section 7.4)."""
-WILDCARDS = ("", "0.0.0.0", "::")
 OF_THE_PROGRAM = ("/static/", "/component/", "/_stcore/bidi-components/")
 """Paths that hold the program's own files, the same for everybody: these a browser may keep."""
 CONNECTION, SESSION = "skinlens/connection.js", "skinlens/session.js"
@@ -61,6 +61,7 @@ FORWARDED = (
     "A proxy has forwarded this to SkinLens, which was started for this computer alone, without a login. Start it with "
     "--behind-proxy and the address of the proxy: docs/how-to/put-on-a-network.md."
 )
+NOT_YOURS = "This belongs to a page of somebody else."
 NOT_FROM_THERE = "SkinLens answers its own pages only, and this was asked by another web page."
 UNGUARDED = (
     "SkinLens was started in a way that leaves other web pages access to the cases, so it stops here. Start it with "
@@ -78,6 +79,7 @@ class Guard:
         self._app = app
         # Starlette spools an upload to the disk from 1 MB on. A photo with all its metadata is to stay in memory.
         MultiPartParser.spool_max_size = (int(config.get_option("server.maxUploadSize")) + 1) * MB
+        tab_sessions.bind()
         Guard.stands = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,8 +90,11 @@ class Guard:
         if problem:
             await _refuse(problem, scope, receive, send)
             return
-        admitted = await gate.admitted(scope, receive, send)
+        admitted = await gate.admitted(_as_it_came(scope), receive, send)
         if admitted is None:
+            return
+        if not tab_sessions.may_reach(admitted):
+            await _refuse(NOT_YOURS, scope, receive, send)
             return
         if scope["type"] == "websocket":
             watched = gate.Watched(admitted, receive, send)
@@ -106,18 +111,21 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     """Say where the app is. Streamlit's own greeting is switched off: it asks another machine for the address of this
     one as soon as others are let in.
     """
-    print(f"SkinLens: {address()} (stop it with Ctrl+C)", file=sys.stderr)
+    first, *others = opened_at()
+    print(f"SkinLens: {first} (stop it with Ctrl+C)", file=sys.stderr)
+    for one in others:
+        print(f"From other computers: {one}", file=sys.stderr)
     async with memory.collected():
         yield
 
 
-def address() -> str:
-    """Where the app is opened."""
+def opened_at() -> tuple[str, ...]:
+    """The addresses at which the app is opened: at this computer first, then those at which others reach it."""
     if where := access.public():
-        return where.geturl()
-    host, port = config.get_option("server.address"), config.get_option("server.port")
-    here = f"http://{f'[{host}]' if ':' in host else host}:{port}{access.base()}"
-    return f"{here}/?token={access.token()}" if access.mode() == "token" else here
+        return (where.geturl(),)
+    host, port = str(config.get_option("server.address") or ""), config.get_option("server.port")
+    found = [f"http://{f'[{one}]' if ':' in one else one}:{port}{access.base()}" for one in addresses(host)]
+    return tuple(f"{one}/?token={access.token()}" if access.mode() == "token" else one for one in found)
 
 
 def must_stand() -> None:
@@ -145,6 +153,14 @@ def refusal(scope: Scope) -> str:
     schemes = {"https"} if _is_public(host) else {"http", "https"}
     same = parts.scheme in schemes and parts.netloc.lower() == host.lower()
     return "" if same else NOT_FROM_THERE
+
+
+def _as_it_came(scope: Scope) -> Scope:
+    """The request with the address of its sender. Without a proxy nobody is believed who names another: uvicorn does
+    believe a program of this computer, unless it was told whom to believe.
+    """
+    told = os.environ.get(BELIEVED) is not None or access.public() is not None
+    return scope if told or "x-forwarded-for" not in Headers(scope=scope) else {**scope, "client": ("127.0.0.1", 0)}
 
 
 def _is_public(host: str) -> bool:

@@ -19,10 +19,11 @@ from streamlit import config
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from skinlens import roles
-from skinlens.accounts import Accounts, Session
+from skinlens.accounts import Accounts, Session, oidc_settings
+from skinlens.accounts.oidc import Provider
 from skinlens.errors import NotAllowed, StoreError
 from skinlens.roles import LOCAL_USER, Right, Role
-from skinlens.serve import BEHIND_PROXY, LOOPBACK, TOKEN
+from skinlens.serve import BEHIND_PROXY, LOOPBACK, OIDC, TOKEN
 from skinlens.store import default_home
 
 HEADERS = "x-skinlens-"
@@ -46,6 +47,8 @@ class Who:
     role: Role = "admin"
     session: int | None = None
     """None: nobody signs in here."""
+    issuer: str = ""
+    """The OpenID provider that vouches for them; empty: their password is kept here."""
 
     def may(self, right: Right) -> bool:
         return roles.may(self.role, right)
@@ -81,6 +84,8 @@ class _Kept(Generic[Found]):
 
 _SESSIONS: _Kept[Session | None] = _Kept()
 _ANY: _Kept[bool] = _Kept()
+_PROVIDERS: dict[str, Provider] = {}
+"""By the file with its settings, which are read once."""
 _SIGN_IN: set[Path] = set()
 """Case folders for which people had to sign in once in this process."""
 
@@ -115,10 +120,20 @@ def mode() -> Mode:
     """
     home = default_home()
     reached = public() is not None or str(config.get_option("server.address") or "") not in LOOPBACK
-    if home in _SIGN_IN or reached or _ANY.get(home, accounts().there_are_any):
+    if home in _SIGN_IN or reached or provider() is not None or _ANY.get(home, accounts().there_are_any):
         _SIGN_IN.add(home)
         return "login"
     return "token" if token() else "open"
+
+
+def provider() -> Provider | None:
+    """The OpenID provider where people sign in; None: with passwords of their own alone. Raises ServeError."""
+    named = os.environ.get(OIDC, "").strip()
+    if not named:
+        return None
+    if named not in _PROVIDERS:
+        _PROVIDERS[named] = Provider(oidc_settings.read(Path(named)))
+    return _PROVIDERS[named]
 
 
 def accounts() -> Accounts:
@@ -155,7 +170,7 @@ def here() -> Who:
     found = _SESSIONS.get((default_home(), number), lambda: accounts().session_by_id(number))
     if found is None or found.actor == LOCAL_USER:
         raise NotAllowed(SIGNED_OUT)
-    return Who(found.actor, found.role, found.id)
+    return Who(found.actor, found.role, found.id, found.issuer)
 
 
 def owner() -> str:

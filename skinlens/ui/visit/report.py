@@ -35,7 +35,7 @@ def report(store: CaseStore, opened: OpenCase) -> None:
     number = case.visit.id
     button.download_button(
         "Download as FHIR",
-        lambda: fhir.to_json(fhir.bundle(store.load(number, with_maps=False))),
+        lambda: _as_fhir(store, number),
         file_name=f"skinlens-case-{number:04d}-fhir.json",
         mime="application/fhir+json",
         on_click="ignore",
@@ -57,6 +57,12 @@ def _handed_out(store: CaseStore, visit_id: int, data: bytes) -> bytes:
     """
     store.note_export("visit", visit_id, "printed")
     return data
+
+
+def _as_fhir(store: CaseStore, visit_id: int) -> str:
+    record = store.load(visit_id, with_maps=False)
+    store.note_export("visit", visit_id)
+    return fhir.to_json(fhir.bundle(record))
 
 
 def file_name(visit_id: int, *, annex: bool) -> str:

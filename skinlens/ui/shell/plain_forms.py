@@ -1,0 +1,65 @@
+"""Forms of the gate's own pages: read, known as our own, and answered, without Streamlit."""
+
+import secrets
+from collections.abc import MutableMapping
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+
+from skinlens.ui.shell import cookies, headers
+
+STALE = "This form was open for too long, or was sent from elsewhere. Please fill it in again."
+_MOST_FORM_BYTES = 8192
+
+
+async def typed(request: Request) -> dict[str, str]:
+    """The fields of a form; none of one that is too long or no form."""
+    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return {}
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MOST_FORM_BYTES:
+            return {}
+    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=10))
+
+
+def is_own(request: Request, fields: dict[str, str], sent: MutableMapping[str, str]) -> bool:
+    """Whether a form is one that we gave to this browser: its word is in the browser's cookie too."""
+    word, kept = fields.get("form", ""), sent.get(cookies.of_form(), "")
+    named = request.headers.get("origin") is not None  # that it is ours was looked at before; a browser always names it
+    return bool(named and word and secrets.compare_digest(word.encode(), kept.encode()))
+
+
+def new_word() -> str:
+    """A word for a form, which has to come back with it."""
+    return secrets.token_urlsafe(32)
+
+
+def with_word(answer: Response, word: str) -> Response:
+    """The answer that has the form, with the cookie of its word."""
+    answer.headers.append("set-cookie", cookies.line(cookies.of_form(), word))
+    return answer
+
+
+def later(answer: Response, wait_s: float) -> Response:
+    """The answer to who has to wait, with that in its header."""
+    if wait_s:
+        answer.headers["retry-after"] = str(int(wait_s) + 1)
+    return answer
+
+
+def redirect(to: str) -> Response:
+    """The way to another page."""
+    return RedirectResponse(to, 303, headers=plain())
+
+
+def refused_method() -> Response:
+    """The answer to what is neither GET nor POST."""
+    return PlainTextResponse("Expected GET or POST.", 405, headers=plain())
+
+
+def plain() -> dict[str, str]:
+    """Headers of an answer that nobody may keep."""
+    return headers.of_every_answer() | {"cache-control": "no-store"}
