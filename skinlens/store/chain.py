@@ -22,6 +22,8 @@ Object = Literal["patient", "lesion", "visit", "settings", "backup", "log", "sto
 BEGINNING = "0" * 64
 """What the first entry has as the hash of the one before."""
 HEAD_FILE = "audit-head.json"
+HALF_HEADS = f".{HEAD_FILE}.*.partial"
+"""What is left of one where a disk gave up and let nothing be removed either."""
 """Beside the database: how many entries there are, and the hash of the last."""
 FIRST_ENTRIES = 1
 """Entries that a chain may have before the file is first written; where more are there, the file was taken away."""
