@@ -147,18 +147,25 @@ def keep_head(db: Database, home: Path) -> None:
 
 def write_head(home: Path, now: Head) -> None:
     """Exchange the file, whatever it holds; where the disk is full or cannot be written, it stays as it is."""
+    with suppress(OSError):
+        put_head(home, now)
+
+
+def put_head(home: Path, now: Head) -> None:
+    """The same; raises OSError where it cannot be written."""
     path = home / HEAD_FILE
     part = path.with_name(f".{HEAD_FILE}.{secrets.token_hex(8)}.partial")
-    with suppress(OSError):
-        try:
-            part.touch(mode=0o600)
-            with part.open("w", encoding="utf-8") as file:
-                file.write(json.dumps(now._asdict()) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        except OSError:
+    try:
+        part.touch(mode=0o600)
+        with part.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(now._asdict()) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        with suppress(OSError):
             part.unlink(missing_ok=True)
+        raise
 
 
 def holds(db: Database, kept: Head) -> bool:

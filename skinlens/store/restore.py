@@ -96,7 +96,7 @@ def restore(
                 )
                 # the copy was made before it was known that it is whole
                 StoredBackups(staged, actor=actor)._note(kept, "restored")
-                chain.write_head(staged, StoredAudit(staged).audit_head())
+                chain.put_head(staged, StoredAudit(staged).audit_head())
                 aside = _exchange(home, staged)
             StoredUpkeep(home).open_to_others(closing=True)
         return Restored(home, manifest.made_at, manifest.cases, manifest.files, aside, manifest.missing)

@@ -131,7 +131,7 @@ def changed(name: str, seed: int) -> bytes:
     if kind == "png" and chance.random() < 0.8:
         parts = [parts[0], *map(_with_checksum, parts[1:])] if parts else parts
     if kind == "webp" and parts and chance.random() < 0.5:
-        parts[0] = parts[0][:4] + struct.pack("<I", sum(map(len, parts)) - 8) + parts[0][8:]
+        parts[0] = parts[0][:4] + struct.pack("<I", max(0, sum(map(len, parts)) - 8)) + parts[0][8:]
     made = b"".join(parts)
     return made[: chance.randrange(len(made))] if made and chance.random() < 0.05 else made
 

@@ -37,7 +37,7 @@ from skinlens.ui.state import access, tabs
 MB = 1024 * 1024
 GOODBYES = (1000, 1001, 1005)
 """Codes with which a browser closes a websocket on purpose (RFC 6455, section 7.4)."""
-WILDCARDS = ("", "0.0.0.0", "::")
+WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104  compared with, not listened on
 OF_THE_PROGRAM = ("/static/", "/component/", "/_stcore/bidi-components/")
 """Paths that hold the program's own files, the same for everybody: these a browser may keep."""
 CONNECTION, SESSION = "skinlens/connection.js", "skinlens/session.js"
