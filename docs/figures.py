@@ -244,7 +244,8 @@ def soak_faults(result: Mapping[str, Any] | None = None) -> str:
     rows.append(["all", *(f"{count:,}" for count in total)])
     sentence = (
         f"Every {one['every']}th of all faults, from a random one on; commit `{machine['commit']}`, "
-        f"{one['seconds']:.0f} s on {machine['cores']} cores of {machine['cpu']}. What was not said did no harm: the step was done.\n\n"
+        f"{one['seconds']:.0f} s on {machine['cores']} cores of {machine['cpu']}. "
+        "What was not said did no harm: the step was done.\n\n"
     )
     return sentence + table(["step", "faults", "said in a sentence", "**anything lost, unsaid or not mended**"], rows)
 

@@ -365,8 +365,7 @@ def fastest_that_agrees(tried: Sequence[Mapping[str, Any]], balanced_accuracy: f
 
 def _engine(path: Path, head: Head, recipe: Recipe) -> Engine:
     content = path.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    return Engine(content, head, recipe.input, ModelRef(recipe.name, "unreleased", digest))
+    return Engine(content, head, recipe.input, ModelRef(recipe.name, "unreleased", hashlib.sha256(content).hexdigest()))
 
 
 def _figures(truth: Int64[Array, " n"], probs: Array) -> dict[str, float]:
