@@ -32,7 +32,7 @@ PYTEST := OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses $(JOBS) --dist lo
 # Its theme announces another program on every run, in red.
 SITE := NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict
 
-.PHONY: help app check check-fast format lint types imports docs-check test test-fast docs screenshot bench clean
+.PHONY: help app check check-fast format lint types imports docs-check test test-fast docs screenshot bench sbom known-weaknesses clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -93,6 +93,14 @@ bench: $(VENV)/check.stamp ## Run the benchmarks, about an hour; each writes ben
 		PYTHONPATH=. $(PYTHON) "$$script" || failed=1
 	done
 	exit $$failed
+
+sbom: $(VENV)/app.stamp ## Write the bill of materials (CycloneDX) and the list of licences to artefacts/
+	@PYTHONPATH=. $(PYTHON) deploy/sbom.py artefacts
+
+known-weaknesses: $(VENV)/app.stamp ## Ask the public databases for known weaknesses of the pinned packages (needs the network)
+	@$(PYTHON) -m venv artefacts/pip-audit
+	artefacts/pip-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	artefacts/pip-audit/bin/python deploy/known_weaknesses.py
 
 clean: ## Remove the virtual environment and the caches; cases, runs and weights stay
 	@rm -rf $(VENV) site .site-check .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

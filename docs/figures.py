@@ -235,6 +235,64 @@ def soak(result: Mapping[str, Any] | None = None) -> str:
     return sentence + table(["", "count"], rows)
 
 
+def soak_faults(result: Mapping[str, Any] | None = None) -> str:
+    """Faults that were put into each step of the store, from ``tests/soak/faults.py``."""
+    one = result or read(ROOT / "benchmarks" / "results" / "soak_faults.json")
+    machine, steps = one["machine"], one["steps"]
+    rows = [[name, f"{of['faults']:,}", f"{of['said']:,}", f"**{of['wrong']:,}**"] for name, of in steps.items()]
+    total = [sum(of[part] for of in steps.values()) for part in ("faults", "said", "wrong")]
+    rows.append(["all", *(f"{count:,}" for count in total)])
+    sentence = (
+        f"Every {one['every']}th of all faults, from a random one on; commit `{machine['commit']}`, "
+        f"{one['seconds']:.0f} s on {machine['cores']} cores of {machine['cpu']}. "
+        "What was not said did no harm: the step was done.\n\n"
+    )
+    return sentence + table(["step", "faults", "said in a sentence", "**anything lost, unsaid or not mended**"], rows)
+
+
+def soak_uploads(result: Mapping[str, Any] | None = None) -> str:
+    """Changed uploads and what intake answered, from ``tests/soak/uploads.py``."""
+    one = result or read(ROOT / "benchmarks" / "results" / "soak_uploads.json")
+    machine = one["machine"]
+    rows = [
+        ["changed files", f"{one['files']:,}"],
+        ["read as a photo all the same", f"{one['read']:,}"],
+        ["refused in a sentence", f"{one['refused']:,}"],
+        ["refused because the decoder's process ended", f"{one['ended']:,}"],
+        ["slowest answer, seconds", f"{one['slowest_s']:.1f}"],
+        ["**anything else raised, or a whole file read otherwise afterwards**", f"**{one['wrong']:,}**"],
+    ]
+    sentence = (
+        f"Seeds {one['first_seed']:,} to {one['first_seed'] + one['files'] - 1:,}, {one['seconds']:.0f} s on "
+        f"{machine['cores']} cores of {machine['cpu']}, commit `{machine['commit']}`.\n\n"
+    )
+    return sentence + table(["", "count"], rows)
+
+
+def load(result: Mapping[str, Any] | None = None) -> str:
+    """Many browsers at once, from ``benchmarks/load.py``."""
+    one = result or read(ROOT / "benchmarks" / "results" / "load.json")
+    machine, memory = one["machine"], one["memory_mb"]
+    rows = [
+        ["browsers", f"{one['tabs']}"],
+        ["journeys: upload, result, three maps, saved case", f"{one['journeys']:,}"],
+        ["errors", f"{one['errors']:,}"],
+        ["cases with another photo, patient or prediction", f"{one['mixed']:,}"],
+        *(
+            [f"{words}, median and 95 %, s", f"{one[name]['median']:.1f}, {one[name]['p95']:.1f}"]
+            for name, words in (("result_s", "Show result to result"), ("maps_s", "upload to three maps"))
+            if one[name]
+        ),
+        ["processor time of the server, s a journey", f"{one['cpu_s_a_journey']:.1f}"],
+        ["memory of the server before and after, MB", f"{memory['start']:,}, {memory['end']:,}"],
+    ]
+    sentence = (
+        f"{one['seconds']:.0f} s on loopback; the browsers ran on the same {machine['cores']} cores of "
+        f"{machine['cpu']}, whose load was {machine['load_1min']} before; commit `{machine['commit']}`.\n\n"
+    )
+    return sentence + table(["", ""], rows)
+
+
 def table(header: list[str], rows: list[list[str]]) -> str:
     """A Markdown table; the first column is text, all others are numbers or text as they come."""
     lines = [header, ["---"] * len(header), *rows]

@@ -18,7 +18,7 @@ from skinlens.paths import ROOT
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 BEHIND_PROXY = "SKINLENS_BEHIND_PROXY"
 """Tells the app the address at which a proxy forwards to it."""
-TOKEN = "SKINLENS_TOKEN"
+TOKEN = "SKINLENS_TOKEN"  # noqa: S105  a variable's name
 """Tells the app what the address must hold that it is opened at, where nobody signs in."""
 
 OIDC = "SKINLENS_OIDC"
@@ -146,7 +146,7 @@ def become(command: Sequence[str]) -> NoReturn:
                     raise SystemExit(process.wait())
                 except KeyboardInterrupt:  # it was told too, and ends by itself
                     continue
-    os.execv(command[0], list(command))
+    os.execv(command[0], list(command))  # noqa: S606  this very Python, by its path
 
 
 def free_port(host: str, port: int) -> int:

@@ -96,7 +96,7 @@ def test_predict_says_of_a_strange_photo_only_that(
     """In words without a probability; in JSON with the figures, marked as not reliable."""
     strict = tmp_path / "weights"
     shutil.copytree(release, strict)
-    with np.load(release / "ood.npz") as found:
+    with np.load(release / "ood.npz", allow_pickle=False) as found:
         np.savez(strict / "ood.npz", **{**found, "limit": np.float32(-1)})
     manifest = json.loads((strict / "manifest.json").read_text())
     changed = (strict / "ood.npz").read_bytes()
@@ -127,7 +127,7 @@ def test_explain_writes_maps_at_the_photos_resolution(
     assert isinstance(result, dict)
     assert [one["method"] for one in result["explanations"]] == ["grad_cam", "score_cam"]
     for one in result["explanations"]:
-        heatmap = np.load(one["heat"])
+        heatmap = np.load(one["heat"], allow_pickle=False)
         assert heatmap.shape == (450, 600)
         assert heatmap.dtype == np.float32
         assert heatmap.min() >= 0
@@ -150,7 +150,7 @@ def test_explain_one_class_against_another(
     one, other = contrast["explanations"][0], alone["explanations"][0]
     assert (one["params"], other["params"]) == ({"against": "nv"}, {})
     assert Path(one["heat"]).name == "grad_cam-mel-not-nv.npy"
-    assert not np.array_equal(np.load(one["heat"]), np.load(other["heat"]))
+    assert not np.array_equal(np.load(one["heat"], allow_pickle=False), np.load(other["heat"], allow_pickle=False))
     assert main([str(part) for part in [*asked, "--against", "mel", "--weights", release]]) == 2
     assert "cannot be contrasted with itself" in capsys.readouterr().err
 

@@ -28,6 +28,7 @@ def keys(folded_name: str, address: str, browser: bytes | None = None) -> tuple[
 
 def wait_s(db: sqlite3.Connection, tried: tuple[str, ...], now: float) -> float:
     """Seconds to wait before the next attempt; 0: not at all."""
+    db.execute("UPDATE attempt SET last_at = ? WHERE last_at > ?", [now, now])  # the clock was set back since
     longest = 0.0
     for key in tried:
         row = db.execute("SELECT failures, last_at FROM attempt WHERE tried = ?", [key]).fetchone()

@@ -29,6 +29,10 @@ class SignInRefused(SkinLensError):
         """Seconds until the next attempt is looked at; 0: it may follow at once."""
 
 
+CLOCK_STEP_S = 300.0
+"""A clock may be set back by so much, as it is when it is compared with others, and nobody has to sign in again."""
+
+
 @dataclass(frozen=True)
 class Session:
     """A browser that has signed in."""
@@ -92,6 +96,8 @@ def find(db: sqlite3.Connection, column: str, value: bytes | int, now: float, id
     if row["account"] is None:
         left = row["seen_at"] + LOCAL_IDLE_S - now
         return Session(row["id"], LOCAL_USER, "admin", left, row["seen_at"]) if left > 0 else None
+    if row["began_at"] > now + CLOCK_STEP_S:  # the clock was set back: nobody knows how long ago that is
+        return None
     left = min(row["seen_at"] + idle, row["began_at"] + OLDEST_S) - now
     if left <= 0 or row["disabled"]:
         return None

@@ -75,7 +75,7 @@ class _Process:
         assert self._popen.stdout is not None
         pickle.dump((job, spec), self._popen.stdin, pickle.HIGHEST_PROTOCOL)
         self._popen.stdin.flush()
-        answer: Outcome = pickle.load(self._popen.stdout)
+        answer: Outcome = pickle.load(self._popen.stdout)  # noqa: S301  of a process of our own
         return answer
 
     def end(self) -> None:

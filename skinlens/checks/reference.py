@@ -212,7 +212,7 @@ def _read(pipe: IO[bytes], answers: "queue.Queue[float | str | WorkerResult | No
     """All answers; None at their end, however it came."""
     try:
         while True:
-            answers.put(pickle.load(pipe))
+            answers.put(pickle.load(pipe))  # noqa: S301  of a process of our own
     except (EOFError, OSError, ValueError, pickle.UnpicklingError):
         answers.put(None)
 

@@ -185,7 +185,7 @@ def main() -> None:
         pickle.dump(one, answers)
         answers.flush()
 
-    task: WorkerRequest = pickle.load(sys.stdin.buffer)  # of the process that started this one
+    task: WorkerRequest = pickle.load(sys.stdin.buffer)  # noqa: S301  of the process that started this one
     try:
         answer(make(load_manifest(task.weights), task.photo, task.explanations, answer))
     except SkinLensError as problem:

@@ -31,7 +31,7 @@ def verify(*, backup: Path | None) -> int:
     kept = []
     if backup is not None:
         secret = secrets.for_opening(backup, None)
-        with in_the_clear(backup, default_home(), secret) as clear, archive.opened(clear) as (_, manifest):
+        with in_the_clear(backup, default_home(), secret) as clear, archive.opened(backup, clear) as (_, manifest):
             kept.append(Kept(Head(manifest.audit_entries, manifest.audit_head), f"the backup {backup.name}"))
     found = CaseStore().verify_audit(kept)
     for problem in found.problems:

@@ -57,7 +57,7 @@ def verify(*, backup_file: Path | None, passphrase_file: Path | None) -> int:
     if backup_file is not None:
         secret = secrets.for_opening(backup_file, passphrase_file)
         with in_the_clear(backup_file, default_home(), secret) as clear:
-            manifest = archive.verify(clear, _percent("Verifying"))
+            manifest = archive.verify(backup_file, _percent("Verifying"), clear)
         print(*manifest.missing, sep="\n", end="\n" if manifest.missing else "")
         print(f"{backup_file}: {manifest.cases} cases, {manifest.files} photos and maps, all as they were backed up.")
         return 1 if manifest.missing else 0

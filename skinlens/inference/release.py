@@ -161,7 +161,7 @@ def load_manifest(directory: Path = BUNDLED) -> Manifest:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
         raise WeightsError(f"No model is installed: expected {path} ({problem.strerror}).") from problem
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise WeightsError(f"{path} is not a manifest: {problem}. {RESTORE_MANIFEST}") from problem
     if not isinstance(content, dict):
         raise WeightsError(f"{path} is not a manifest: expected a JSON object. {RESTORE_MANIFEST}")

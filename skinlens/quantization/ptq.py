@@ -221,7 +221,7 @@ def _put_weights(prepared: Path, gptq_cache: Path, kept: list[str]) -> None:
     names = {
         name for node in model.graph.node if node.op_type == "Conv" and node.name not in kept for name in node.input[1:]
     }
-    with np.load(gptq_cache) as weights:
+    with np.load(gptq_cache, allow_pickle=False) as weights:
         for constant in model.graph.initializer:
             if constant.name in names:
                 constant.CopyFrom(onnx.numpy_helper.from_array(weights[constant.name], constant.name))

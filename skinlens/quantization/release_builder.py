@@ -354,8 +354,9 @@ def fastest_that_agrees(tried: Sequence[Mapping[str, Any]], balanced_accuracy: f
 
 def engine_of(path: Path, head: Head, recipe: Recipe, turns: int = 1) -> Engine:
     """Engine of a file that is not released; ``turns`` as ``Engine`` has them."""
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Engine(path, head, recipe.input, ModelRef(recipe.name, "unreleased", digest), turns=turns)
+    content = path.read_bytes()
+    model_ref = ModelRef(recipe.name, "unreleased", hashlib.sha256(content).hexdigest())
+    return Engine(content, head, recipe.input, model_ref, turns=turns)
 
 
 def _figures(truth: Int64[Array, " n"], probs: Array) -> dict[str, float]:

@@ -7,6 +7,7 @@ The manifest is written last, so a file that was cut off has none.
 import hashlib
 import json
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -14,10 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from skinlens.errors import StoreError
 from skinlens.records import Progress
+from skinlens.wording.errors import NO_MEMORY
 
 FORMAT, VERSION = "skinlens-backup", 1
 MANIFEST, DATABASE, README, FILES = "backup.json", "cases.db", "README.txt", "files"
@@ -27,8 +29,24 @@ _MOST_MANIFEST_BYTES = 10_000_000
 BEGINS = b"Backup of a case file by SkinLens"
 """Stands in the first entry, which is not compressed."""
 _HEAD_BYTES = 4096
+_COUNTS = ("cases", "files", "bytes", "audit_entries")
 _LATER = ("audit_entries", "audit_head")
 """What the manifest of an older backup does not say."""
+_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+"""In which a backup is written; zipfile knows more, whose errors are of other kinds."""
+_ENCRYPTED = 0x1
+"""Among the flags of an entry."""
+DAMAGED_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    RuntimeError,
+    ArithmeticError,
+    LookupError,
+    ValueError,
+)
+"""All that zipfile raises on changed bytes."""
 _MEANT = "A backup that SkinLens wrote was expected, skinlens-backup-….zip."
 
 
@@ -58,29 +76,53 @@ class Manifest:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, Manifest]]:
-    """The ZIP and its manifest.
+def opened(path: Path, clear: IO[bytes] | None = None) -> Iterator[tuple[zipfile.ZipFile, Manifest]]:
+    """The ZIP and its manifest. ``clear``: the ZIP itself, where ``path`` holds it encrypted.
 
     Raises:
         StoreError: it is no backup, not a whole one, or one of a newer version.
     """
+    with readable(path):
+        found = zipfile.ZipFile(clear or path)
+    with found:
+        with readable(path):
+            for entry in found.infolist():
+                if entry.compress_type not in _METHODS or entry.flag_bits & _ENCRYPTED:
+                    raise zipfile.BadZipFile(f"{entry.filename!r:.80} is packed in a way that no backup is")
+            manifest = _manifest(path, found)
+        yield found, manifest
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Trouble with the file, in plain words."""
     try:
-        with zipfile.ZipFile(path) as found:
-            yield found, _manifest(path, found)
+        yield
     except FileNotFoundError as error:
         raise StoreError(f"There is no file {path}. {_MEANT}") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except DAMAGED_ZIP as error:
+        if isinstance(error.__context__, OSError):  # which zipfile takes for damage
+            raise StoreError(_unreadable(path, error.__context__)) from error.__context__
         raise StoreError(
             f"{path} is damaged, not fully copied, or no ZIP file at all ({error}). {_MEANT} Copy it again from where "
-            "it was kept, or take an earlier one."
+            "it was kept, or take an earlier one. Nothing was changed."
         ) from error
     except OSError as error:
-        raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise StoreError(_unreadable(path, error)) from error
+    except MemoryError as error:
+        raise StoreError(f"{path} cannot be read: {NO_MEMORY}. Nothing was changed.") from error
 
 
-def verify(path: Path, progress: Progress) -> Manifest:
-    """Read all of a backup and compare every hash. Raises StoreError, Cancelled."""
-    with opened(path) as (found, manifest):
+def _unreadable(path: Path, error: OSError) -> str:
+    return (
+        f"{path} cannot be read: {error.strerror or error}. Nothing was changed. Connect its disk again, or take "
+        "another copy of it."
+    )
+
+
+def verify(path: Path, progress: Progress, clear: IO[bytes] | None = None) -> Manifest:
+    """Read all of a backup and compare every hash; ``clear`` as in ``opened``. Raises StoreError, Cancelled."""
+    with opened(path, clear) as (found, manifest):
         for _ in contents(path, found, manifest, progress):
             pass
         return manifest
@@ -104,7 +146,7 @@ def contents(
     for name in (DATABASE, *files):
         expected = manifest.database_sha256 if name == DATABASE else Path(name).stem
         digest = hashlib.sha256()
-        for chunk in _chunks(found, name, into):
+        for chunk in _chunks(path, found, name, into):
             done += len(chunk)
             if done > manifest.bytes:
                 raise StoreError(f"{path} holds more than it says ({manifest.bytes:,} bytes). It is damaged.")
@@ -115,17 +157,23 @@ def contents(
         yield name
 
 
-def _chunks(found: zipfile.ZipFile, name: str, into: Path | None) -> Iterator[bytes]:
-    with found.open(name) as source:
+def _chunks(path: Path, found: zipfile.ZipFile, name: str, into: Path | None) -> Iterator[bytes]:
+    def read() -> bytes:
+        with readable(path):
+            return source.read(CHUNK_BYTES)
+
+    with readable(path):
+        source = found.open(name)
+    with source:
         if into is None:
-            yield from iter(lambda: source.read(CHUNK_BYTES), b"")
+            yield from iter(read, b"")
             return
         target = into / name
         for folder in (target.parent.parent, target.parent):  # the mode of ``mkdir`` does not hold for parents
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         target.touch(mode=0o600)
         with target.open("wb") as file:
-            while chunk := source.read(CHUNK_BYTES):
+            while chunk := read():
                 file.write(chunk)
                 yield chunk
 
@@ -134,7 +182,7 @@ def _manifest(path: Path, found: zipfile.ZipFile) -> Manifest:
     try:
         entry = found.getinfo(MANIFEST)
         content: Any = json.loads(found.read(entry)) if entry.file_size <= _MOST_MANIFEST_BYTES else None
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, RecursionError):
         content = None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         with path.open("rb") as file:
@@ -148,9 +196,17 @@ def _manifest(path: Path, found: zipfile.ZipFile) -> Manifest:
         made = {name: content[name] for name in Manifest.__dataclass_fields__ if name not in _LATER} | {
             name: content[name] for name in _LATER if name in content
         }
-        datetime.fromisoformat(made["made_at"])
-        if any(type(made[name]) is not int or made[name] < 0 for name in ("cases", "files", "bytes")):
+        datetime.fromisoformat(made["made_at"]).astimezone()
+        counts = [made[name] for name in _COUNTS if name in made]
+        if any(type(count) is not int or not 0 <= count < 2**63 for count in counts):
             raise ValueError("a count that is none")
-        return Manifest(**made | {"missing": tuple(made["missing"])})
-    except (KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"{path} is damaged: its list of contents is not complete.") from error
+        lost = made.pop("missing")
+        words = [made[name] for name in made.keys() - set(_COUNTS)]
+        if not isinstance(lost, list) or any(not isinstance(word, str) for word in (*words, *lost)):
+            raise TypeError("a text that is none")
+        return Manifest(**made, missing=tuple(lost))
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise StoreError(
+            f"{path} is damaged: its list of contents is not complete. Nothing was changed. Copy it again from where "
+            "it was kept, or take an earlier one."
+        ) from error

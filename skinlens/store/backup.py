@@ -6,15 +6,15 @@ import json
 import os
 import shutil
 import sqlite3
-import sys
+import tempfile
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from sqlite_utils.db import Database
 
@@ -22,18 +22,24 @@ from skinlens import __version__
 from skinlens.errors import Cancelled, InvalidEntry, StoreError
 from skinlens.labels import DISCLAIMER
 from skinlens.records import Progress
-from skinlens.store import archive, chain, database, encryption, erasure, mapping, settings, validation
+from skinlens.store import (
+    archive,
+    chain,
+    database,
+    encryption,
+    erasure,
+    last_backup,
+    leftovers,
+    mapping,
+    settings,
+    validation,
+)
 from skinlens.store.archive import Manifest
-from skinlens.store.blobs import is_settled
 from skinlens.store.connection import StoreHome
-
-if sys.platform != "win32":
-    import fcntl
+from skinlens.wording.errors import NO_MEMORY
 
 LAST = "last_backup"
 """The setting that holds what was backed up last, as JSON."""
-SETTLED_S = 60.0
-"""A half backup that was not written to for so long may be one that was killed."""
 ATTEMPTS = 3
 """A copy in which something was erased meanwhile is thrown away and begun again."""
 _STEPS = 20_000
@@ -83,8 +89,8 @@ class StoredBackups(StoreHome):
         """Write a ZIP of everything into the folder, and verify it; the folder itself may be new.
 
         It is consistent: what is saved while it is written is all in it or not at all, and what is erased is not.
-        Cancelled, or refused in the middle, it leaves nothing behind. With a passphrase the ZIP is made in the case
-        folder, and nothing leaves that in the clear.
+        Cancelled, or refused in the middle, it leaves nothing behind. With a passphrase the ZIP is made in a
+        file of the case folder that has no name, and nothing of it stays in the clear.
 
         Raises:
             InvalidEntry: the folder cannot be meant: not a whole path, inside the case folder, or in no folder; or the
@@ -98,11 +104,11 @@ class StoredBackups(StoreHome):
         report = progress or (lambda _: None)
         with _plainly(target):
             target.mkdir(mode=0o700, exist_ok=True)
-            _remove_left(target)
+            leftovers.remove_left(target.glob(".skinlens-backup-*.partial"))
             partial = target / f".skinlens-backup-{uuid.uuid4().hex}.partial"
             try:
                 partial.touch(mode=0o600)
-                with _at_work(partial):
+                with leftovers.at_work(partial):
                     if passphrase is None:
                         manifest = self._write_unerased(partial, report)
                     else:
@@ -114,7 +120,12 @@ class StoredBackups(StoreHome):
                 partial.unlink(missing_ok=True)
         made = Backup(str(path), manifest.made_at, manifest.cases, manifest.files, size, manifest.missing)
         made = replace(made, encrypted=passphrase is not None)
-        self._note(made)
+        try:
+            self._note(made)
+        except StoreError as error:
+            raise StoreError(
+                f"The backup {path} was written and verified, but not noted in the log. {error}"
+            ) from error
         return made
 
     def last_backup(self) -> Backup | None:
@@ -130,15 +141,16 @@ class StoredBackups(StoreHome):
         with self._writing() as db:
             settings.put(db, LAST, mapping.to_json(asdict(made)))
             chain.append(db, action, "backup", made.cases)
+        last_backup.keep(self.home, made.path, made.made_at)
 
     def _write_encrypted(self, partial: Path, passphrase: str, report: Progress) -> Manifest:
         """The ZIP is verified before it is encrypted; what is decrypted again has to be that very ZIP."""
-        clear = self.home / f".backup-{uuid.uuid4().hex}.db.zip"
-        try:
+        with database.plain_errors(self.home):
+            unnamed = tempfile.TemporaryFile(dir=self.home)  # noqa: SIM115  closed below
+        with unnamed as clear:
             with database.plain_errors(self.home):
-                clear.touch(mode=0o600)
-                manifest = self._write_unerased(clear, lambda done: report(_CLEAR * done))
-            size, done = clear.stat().st_size, 0
+                manifest = self._write_unerased(partial, lambda done: report(_CLEAR * done), clear)
+            size, done = clear.seek(0, os.SEEK_END), 0
             _must_have_room(partial.parent, size)
 
             def count(read: int) -> None:
@@ -146,27 +158,25 @@ class StoredBackups(StoreHome):
                 done += read
                 report(_CLEAR + (1 - _CLEAR) * min(1.0, done / max(1, 2 * size)))
 
-            with clear.open("rb") as source, partial.open("wb") as target:
-                encryption.encrypt(source, target, passphrase, DISCLAIMER, count)
+            clear.seek(0)
+            with partial.open("wb") as target:
+                encryption.encrypt(clear, target, passphrase, DISCLAIMER, count)
                 target.flush()
                 os.fsync(target.fileno())
             again = _Hashing()
             encryption.decrypt(partial, again, passphrase, count)
-            with clear.open("rb") as source:
-                if hashlib.file_digest(source, "sha256").digest() != again.digest.digest():
-                    raise StoreError(
-                        f"The backup came out damaged on {partial.parent}. Check that disk, and try again."
-                    )
+            clear.seek(0)
+            if hashlib.file_digest(clear, "sha256").digest() != again.digest.digest():
+                raise StoreError(f"The backup came out damaged on {partial.parent}. Check that disk, and try again.")
             return manifest
-        finally:
-            clear.unlink(missing_ok=True)
 
-    def _write_unerased(self, partial: Path, report: Progress) -> Manifest:
+    def _write_unerased(self, partial: Path, report: Progress, clear: IO[bytes] | None = None) -> Manifest:
+        """Into ``clear`` where it is to be encrypted, otherwise into the file itself."""
         for _ in range(ATTEMPTS):
             with self._reading() as db:
                 before = _erased(db)
-            manifest, lost = self._write(partial, report)
-            archive.verify(partial, lambda done: report(_WRITING + (1 - _WRITING) * done))
+            manifest, lost = self._write(partial, report, clear)
+            archive.verify(partial, lambda done: report(_WRITING + (1 - _WRITING) * done), clear)
             with self._reading() as db:
                 # A map that was made again meanwhile took the place of one that the copy names.
                 if _erased(db) == before and lost <= erasure.named_files(db).keys():
@@ -176,7 +186,7 @@ class StoredBackups(StoreHome):
             "not be in it. No backup was made. Make it when nobody else is working."
         )
 
-    def _write(self, partial: Path, report: Progress) -> tuple[Manifest, set[str]]:
+    def _write(self, partial: Path, report: Progress, clear: IO[bytes] | None) -> tuple[Manifest, set[str]]:
         """The manifest, and the names of the files that could not be read."""
         made_at = validation.now()
         with self._snapshot(report) as copy:
@@ -186,7 +196,7 @@ class StoredBackups(StoreHome):
                 head = chain.head(db)
             sizes = {name: path.stat().st_size for name, path in self.files.present().items() if name in needed}
             total = copy.stat().st_size + sum(sizes.values())
-            _must_have_room(partial.parent, total)
+            _must_have_room(partial.parent if clear is None else self.home, total)
             missing: dict[str, str] = {}
             done = files = 0
 
@@ -195,7 +205,9 @@ class StoredBackups(StoreHome):
                 done += len(chunk)
                 report(_COPYING + (_WRITING - _COPYING) * min(1.0, done / max(1, total)))
 
-            with partial.open("wb") as raw:
+            with partial.open("wb") if clear is None else nullcontext(clear) as raw:
+                raw.seek(0)
+                raw.truncate()  # an attempt that was thrown away
                 with zipfile.ZipFile(raw, "w", zipfile.ZIP_STORED) as target:
                     target.writestr(archive.README, _README)
                     digest = _add_database(target, copy, count)
@@ -220,14 +232,18 @@ class StoredBackups(StoreHome):
     def _snapshot(self, report: Progress) -> Iterator[Path]:
         """A copy of the database as it is at this moment, beside it: that disk is known to suit SQLite."""
         copy = self.home / f".backup-{uuid.uuid4().hex}.db"
+        held = ExitStack()
         try:
+            leftovers.remove_left(self.home.glob(".backup-*.db"))
             with self._opened(to_write=False) as db, database.plain_errors(self.home):
                 copy.touch(mode=0o600)
+                held.enter_context(leftovers.at_work(copy))
                 _vacuum_into(db, copy, report)
             yield copy
         finally:
             for suffix in ("", "-journal", "-wal", "-shm"):
                 copy.with_name(copy.name + suffix).unlink(missing_ok=True)
+            held.close()
 
 
 class _Hashing:
@@ -262,30 +278,6 @@ def backup_folder(typed: str, home: Path) -> Path:
     if not folder.parent.is_dir():
         raise InvalidEntry(f"There is no folder {folder.parent}. Connect the disk, correct the path, or make it first.")
     return folder
-
-
-@contextmanager
-def _at_work(partial: Path) -> Iterator[None]:
-    """Hold the file as long as it is written and verified: see ``_remove_left``."""
-    if sys.platform == "win32":  # which removes no file that is open
-        yield
-        return
-    with partial.open("rb") as file:
-        with suppress(OSError):  # a network folder without locks
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-
-
-def _remove_left(folder: Path) -> None:
-    """Remove what backups left that were killed: they hold patients' data, and take room. One at work stays."""
-    for left in folder.glob(".skinlens-backup-*.partial"):
-        with suppress(OSError):  # at work, or gone meanwhile
-            if not is_settled(left, SETTLED_S):
-                continue
-            if sys.platform != "win32":
-                with left.open("rb") as file:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            left.unlink()
 
 
 def _example() -> str:
@@ -361,3 +353,5 @@ def _plainly(folder: Path) -> Iterator[None]:
     except OSError as error:
         reason = _TROUBLE.get(error.errno or 0, f"the system says: {error.strerror or error}")
         raise StoreError(f"The backup cannot be written to {folder}: {reason}. Nothing was left there.") from error
+    except MemoryError as error:
+        raise StoreError(f"The backup cannot be written to {folder}: {NO_MEMORY}. Nothing was left there.") from error

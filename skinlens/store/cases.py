@@ -135,7 +135,8 @@ class CaseStore(
             replaced = visits.put_explanation(db, visit_id, explanation, heat_file)
             changes = {"explanation": (None, " ".join([explanation.method, *explanation.target.codes]))}
             patients.record_revision(db, "visit", visit_id, "explained", changes, visit["model_version"])
-        self._remove_files(replaced)
+        with suppress(StoreError):  # the map is kept; a later start looks after the file that nothing names any more
+            self._remove_files(replaced)
         return explanation
 
     # -------------------------------------------------------------------------------------------------- reading

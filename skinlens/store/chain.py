@@ -22,6 +22,8 @@ Object = Literal["patient", "lesion", "visit", "visits", "account", "settings", 
 BEGINNING = "0" * 64
 """What the first entry has as the hash of the one before."""
 HEAD_FILE = "audit-head.json"
+HALF_HEADS = f".{HEAD_FILE}.*.partial"
+"""What is left of one where a disk gave up and let nothing be removed either."""
 """Beside the database: how many entries there are, and the hash of the last."""
 FIRST_ENTRIES = 1
 """Entries that a chain may have before the file is first written; where more are there, the file was taken away."""
@@ -145,18 +147,25 @@ def keep_head(db: Database, home: Path) -> None:
 
 def write_head(home: Path, now: Head) -> None:
     """Replace the head file atomically; on a full or read-only disk it is left unchanged."""
+    with suppress(OSError):
+        put_head(home, now)
+
+
+def put_head(home: Path, now: Head) -> None:
+    """The same; raises OSError where it cannot be written."""
     path = home / HEAD_FILE
     part = path.with_name(f".{HEAD_FILE}.{secrets.token_hex(8)}.partial")
-    with suppress(OSError):
-        try:
-            part.touch(mode=0o600)
-            with part.open("w", encoding="utf-8") as file:
-                file.write(json.dumps(now._asdict()) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        except OSError:
+    try:
+        part.touch(mode=0o600)
+        with part.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(now._asdict()) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        with suppress(OSError):
             part.unlink(missing_ok=True)
+        raise
 
 
 def holds(db: Database, kept: Head) -> bool:

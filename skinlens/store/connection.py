@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,7 +12,7 @@ from sqlite_utils.db import Database
 
 from skinlens.errors import NotAllowed, StoreError
 from skinlens.roles import LOCAL_USER, Right, Role, may, refusal
-from skinlens.store import blobs, chain, database, erasure, validation
+from skinlens.store import blobs, chain, database, erasure, last_backup, validation
 
 RESERVE_BYTES = 4_000_000
 """Enough to delete the rows of some hundred cases."""
@@ -50,6 +51,8 @@ class StoreHome:
         """Zeros that are given up on a full disk: SQLite needs room to delete."""
         self.loss = self.home / "lost-log.txt"
         """When it was seen that the database had lost its log; there until the user says that all is well."""
+        self.closed = self.home / "opened-to-read.txt"
+        """There while the database has damaged pages, to which nothing may be added."""
         self.exchange = self.home / "restore-under-way.txt"
         """Where the files lie that a restore is moving aside; there as long as it exchanges them."""
 
@@ -73,6 +76,7 @@ class StoreHome:
                 "Nothing was changed. Put back the last good copy of the whole folder; or, to begin without those "
                 f"cases, move the folder {self.files.root.name} away."
             )
+        database.must_not_be_gone(self.database)
         self.note_loss()
         with database.opened(self.database, to_write=to_write, actor=self.actor) as db:
             yield db
@@ -93,11 +97,18 @@ class StoreHome:
 
     @contextmanager
     def _writing(self) -> Iterator[Database]:
+        if os.path.lexists(self.closed):
+            offer = last_backup.offer(self.home) or "Put back the last good copy of the whole folder."
+            raise StoreError(
+                f"Nothing was changed: the case database in {self.home} is damaged, and was opened to be read alone. "
+                f"{offer}"
+            )
         with self._opened() as db:
             chain.keep_head(db, self.home)
             with database.transaction(db, self.home):
                 yield db
-            chain.keep_head(db, self.home)
+            with suppress(sqlite3.Error, MemoryError):  # what was committed is not to be called refused
+                chain.keep_head(db, self.home)
 
     @contextmanager
     def _writing_with(self, contents: Mapping[str, bytes]) -> Iterator[Database]:

@@ -18,10 +18,12 @@ from typing import TypeVar
 from sqlite_utils.db import Database
 
 from skinlens.errors import StoreError
+from skinlens.store import last_backup
 from skinlens.store.blobs import make_private
 from skinlens.store.migrations import MIGRATIONS, STEP_NAMES
 from skinlens.store.seals import seal
 from skinlens.store.words import searchable
+from skinlens.wording.errors import NO_MEMORY
 
 Result = TypeVar("Result")
 
@@ -31,20 +33,7 @@ BUSY_TIMEOUT_S = 20.0
 APPLICATION_ID = 0x536B4C73
 """``SkLs``, in the header of each case database since ``m014_mark``."""
 
-_COPY = "Keep this folder as it is, and put back the last good copy of the whole folder"
 _DAMAGED = "it is damaged. Keep it, and put back the last good copy of the whole folder"
-_NOUNS = {
-    "visit": "case",
-    "patient": "patient",
-    "lesion": "lesion",
-    "explanation": "map",
-    "check_result": "check",
-    "outline": "outline",
-    "revision": "change",
-    "setting": "setting",
-}
-"""What a row of each sealed table is in words."""
-
 _WHAT_TO_DO: dict[int, str] = {
     sqlite3.SQLITE_FULL: "the disk is full. Free some space and try again; nothing of this step was kept",
     sqlite3.SQLITE_READONLY: "it can be read but not written. Make the folder writable for your account and try again",
@@ -57,6 +46,7 @@ _WHAT_TO_DO: dict[int, str] = {
     sqlite3.SQLITE_LOCKED: "another window is using the same rows. Try again",
     sqlite3.SQLITE_IOERR: "the disk reported an error. Check the disk and its free space, and try again",
 }
+_DAMAGES = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 _NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_WRITE}
 """Also where there is no room for the index of the log, which SQLite makes for a mere reader as well."""
 _NOT_WRITABLE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
@@ -70,6 +60,8 @@ _NO_LOCKS = (
     "the disk cannot lock or share files, as some network disks. Choose a folder on a disk of this computer with "
     "SKINLENS_HOME"
 )
+_OPENED: set[Path] = set()
+"""By this process, whatever became of them since."""
 _MOMENT_S = 0.05
 FIRST_PATIENCE_S = 0.5
 """After so long without an answer it is asked whether the disk can lock files at all."""
@@ -87,7 +79,7 @@ _FILE_TROUBLE: dict[int, str] = {
 
 @contextmanager
 def plain_errors(home: Path) -> Iterator[None]:
-    """Turn the errors of SQLite and of the file system into ``StoreError`` with a sentence that says what to do."""
+    """Turn errors of SQLite, the file system and memory into ``StoreError`` with a sentence that says what to do."""
     try:
         yield
     except sqlite3.Error as error:
@@ -99,12 +91,15 @@ def plain_errors(home: Path) -> Iterator[None]:
             "copy of the whole folder; if that does not help, please report this as a fault of SkinLens"
         )
         reason = _NO_LOCKS if code in _LOCKING else _WHAT_TO_DO.get(family, other)
-        raise StoreError(f"The case database in {home}: {reason}.") from error
+        offer = last_backup.offer(home) if family in _DAMAGES or reason == other else ""
+        raise StoreError(f"The case database in {home}: {reason}. {offer}".rstrip()) from error
     except UnicodeDecodeError as error:  # SQLite's own message quotes damaged text
-        raise StoreError(f"The case database in {home}: {_DAMAGED}.") from error
+        raise _damaged(home) from error
     except OSError as error:
         reason = _FILE_TROUBLE.get(error.errno or 0, f"the system says: {error.strerror or error}")
         raise StoreError(f"The case folder {home}: {reason}.") from error
+    except MemoryError as error:  # SQLite's as well
+        raise StoreError(f"The case folder {home}: {NO_MEMORY}.") from error
 
 
 def lacks_room(error: StoreError) -> bool:
@@ -142,6 +137,7 @@ def opened(path: Path, *, to_write: bool, actor: str = "SkinLens") -> Iterator[D
                 db = _connected(f"{path.resolve().as_uri()}?immutable=1", actor)
                 _bring_up_to_date(db, path)
             _wait_at_most(db, BUSY_TIMEOUT_S)
+            _OPENED.add(path)
             yield db
         finally:
             db.close()
@@ -189,6 +185,20 @@ def _log(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
 
+def must_not_be_gone(path: Path) -> None:
+    """Refuse to make a database anew where this program had one open: its disk was removed, or the folder moved.
+
+    Raises:
+        StoreError: it is gone.
+    """
+    if path in _OPENED and not (path.parent.is_dir() and any(path.parent.iterdir())):
+        raise StoreError(
+            f"The case database {path} was there and is gone: its disk was removed, or its folder moved or deleted. "
+            "What was saved before is on that disk. Connect it again, or put the folder back; or close SkinLens, to "
+            "begin without those cases at its next start."
+        )
+
+
 def lost_log(path: Path) -> bool:
     """Whether the log's index is there without the log: the latest changes were in it.
 
@@ -227,34 +237,6 @@ def _must_not_drop_log(path: Path) -> None:
         )
 
 
-def damage(db: Database, home: Path) -> tuple[str, ...]:
-    """A sentence for each kind of fault in the database: its pages, its links between rows, its rows."""
-    database = f"The case database in {home} is damaged"
-    problems = []
-    found = [row["integrity_check"] for row in db.query("PRAGMA integrity_check(3)")]
-    if found != ["ok"]:
-        problems.append(f"{database} ({'; '.join(found)}). {_COPY}.")
-    if links := sum(1 for _ in db.query("PRAGMA foreign_key_check")):
-        problems.append(f"{database}: {links} rows belong to none that is there. {_COPY}.")
-    for table, noun in _NOUNS.items():
-        key = "key" if table == "setting" else "id"
-        sql = f"SELECT {key} AS number FROM sealed_{table} WHERE NOT sound LIMIT 10"
-        numbers = [str(row["number"]) for row in db.query(sql)]
-        if numbers:
-            problems.append(
-                f"{database}: what it holds of {noun} {', '.join(numbers)} is not what was saved, and is not shown. "
-                f"{_COPY}."
-            )
-    return tuple(problems)
-
-
-def must_be_whole(db: Database) -> None:
-    """Raises StoreError where the database's pages are damaged."""
-    found = next(iter(db.query("PRAGMA quick_check(1)")))["quick_check"]
-    if found != "ok":
-        raise StoreError(f"The case database is damaged ({found}). {_COPY}.")
-
-
 def _schema(db: Database) -> frozenset[str]:
     """What there is, but for the notes on which steps ran, whose form is sqlite-utils' own."""
     found = db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name != '_sqlite_migrations'")
@@ -285,6 +267,10 @@ def transaction(db: Database, folder: Path) -> Iterator[None]:
     db.execute("COMMIT")
 
 
+def _damaged(home: Path) -> StoreError:
+    return StoreError(f"The case database in {home}: {_DAMAGED}. {last_backup.offer(home)}".rstrip())
+
+
 def _text(content: bytes) -> str:
     """Damaged text is still text: the row's seal tells that it is not what was saved."""
     return content.decode("utf-8", "replace")
@@ -295,7 +281,7 @@ def _bring_up_to_date(db: Database, path: Path) -> None:
     unknown = sorted(set(applied).difference(STEP_NAMES))
     known = len(applied) - len(unknown)
     if set(applied) - set(unknown) != set(STEP_NAMES[:known]) or (unknown and known < len(STEP_NAMES)):
-        raise StoreError(f"The case database in {path.parent}: {_DAMAGED}.")
+        raise _damaged(path.parent)
     if unknown:
         raise StoreError(
             f"The case database in {path.parent} was written by a newer SkinLens (it has the step {unknown[-1]}, this "
@@ -303,7 +289,7 @@ def _bring_up_to_date(db: Database, path: Path) -> None:
         )
     if known == len(STEP_NAMES):
         if not _schema_after(known) <= _schema(db):  # one changed letter could name another column
-            raise StoreError(f"The case database in {path.parent}: {_DAMAGED}.")
+            raise _damaged(path.parent)
         return
     try:
         _patiently(lambda: _must_be_ours(db, path, known), path.parent)

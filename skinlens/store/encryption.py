@@ -6,11 +6,12 @@ made for one file alone. age's passphrase mode by itself would hold the whole ba
 
 import zipfile
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Protocol, TypeVar, runtime_checkable
 
 from skinlens.errors import InvalidEntry, StoreError
+from skinlens.store.archive import DAMAGED_ZIP, readable
+from skinlens.wording.errors import NO_MEMORY
 
 Key = TypeVar("Key")
 
@@ -35,6 +36,8 @@ README, KEY, CONTENT = "README.txt", "key.age", "backup.zip.age"
 LEAST_SIGNS = 12
 """Of a passphrase for a new backup."""
 _MOST_KEY_BYTES = 10_000
+_REFUSED = "Decryption failed"
+"""What age's library says of a wrong passphrase."""
 _HOW = """
 This is an encrypted backup by SkinLens. To restore it, stop SkinLens and type:   python -m skinlens restore FILE
 
@@ -64,10 +67,18 @@ def must_be_passphrase(typed: str, again: str | None = None) -> str:
 
 
 def is_encrypted(path: Path) -> bool:
-    """Whether it is a backup that needs a passphrase; also False for what is no backup at all."""
-    with suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(path) as found:
-        return {KEY, CONTENT} <= set(found.namelist())
-    return False
+    """Whether it is a backup that needs a passphrase; also False for what is no backup at all.
+
+    Raises:
+        StoreError: the disk lets nothing be read of it.
+    """
+    try:
+        with readable(path), zipfile.ZipFile(path) as found:
+            return {KEY, CONTENT} <= set(found.namelist())
+    except StoreError as error:
+        if isinstance(error.__cause__, (FileNotFoundError, *DAMAGED_ZIP)):
+            return False
+        raise
 
 
 def encrypt(
@@ -94,23 +105,46 @@ def decrypt(path: Path, target: Writable, passphrase: str, read: Callable[[int],
     from pyrage import DecryptError, IdentityError, decrypt_io, x25519
     from pyrage import passphrase as by_passphrase
 
-    damaged = f"{path} is damaged or not fully copied. Copy it again from where it was kept, or take an earlier one."
+    damaged = (
+        f"{path} is damaged or not fully copied. Nothing was changed. Copy it again from where it was kept, or take an "
+        "earlier one."
+    )
     try:
-        with zipfile.ZipFile(path) as archive:
+        with readable(path):
+            opened = zipfile.ZipFile(path)
+        with opened as archive:
             if archive.getinfo(KEY).file_size > _MOST_KEY_BYTES:
                 raise StoreError(damaged)
-            wrapped = archive.read(KEY)
+            with readable(path):
+                wrapped = archive.read(KEY)
             try:
                 key = x25519.Identity.from_str(by_passphrase.decrypt(wrapped, passphrase).decode("ascii"))
             except DecryptError as error:
+                if str(error) != _REFUSED:
+                    raise
                 raise StoreError(
                     f"{path} cannot be opened with this passphrase. Nothing was changed. Check capitals and keyboard, "
-                    "and try again."
+                    "and try again; if it is right, take another copy of the file."
                 ) from error
-            with archive.open(CONTENT) as content:
-                _copy(decrypt_io, content, target, [key], read)
-    except (zipfile.BadZipFile, KeyError, EOFError, IdentityError, DecryptError, UnicodeDecodeError) as error:
+            with readable(path):
+                content = archive.open(CONTENT)
+            with content:
+                _copy(decrypt_io, _OfBackup(content, path), target, [key], read)
+    except (*DAMAGED_ZIP, IdentityError, DecryptError) as error:
         raise StoreError(damaged) from error
+    except MemoryError as error:
+        raise StoreError(f"{path} cannot be read: {NO_MEMORY}. Nothing was changed.") from error
+
+
+class _OfBackup:
+    """Content of a backup, whose disk may fail: that is another trouble than one of where it is written to."""
+
+    def __init__(self, file: Readable, path: Path) -> None:
+        self._file, self._path = file, path
+
+    def read(self, size: int = -1, /) -> bytes:
+        with readable(self._path):
+            return self._file.read(size)
 
 
 class _Source:
@@ -157,10 +191,15 @@ def _copy(
 ) -> None:
     """Raises what reading or writing raised; a damaged content raises ``EOFError``."""
     reader, writer = _Source(source, count), _Target(target)
+    failed: Exception | None = None
     try:
         step(reader, writer, keys)
-    except Exception as error:
-        for one in (reader, writer):
-            if one.trouble is not None:
-                raise one.trouble from None
-        raise EOFError(str(error)) from error
+    except Exception as error:  # noqa: BLE001  age's library raises errors of many kinds; it goes on below
+        failed = error
+    for one in (reader, writer):  # also where the library passes over it: it does with the last bytes that it writes
+        if one.trouble is not None:
+            raise one.trouble from None
+    if isinstance(failed, MemoryError) or "MemoryError" in str(failed):  # before the call was ours
+        raise MemoryError from failed
+    if failed is not None:
+        raise EOFError(str(failed)) from failed

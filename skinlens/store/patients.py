@@ -11,7 +11,7 @@ from skinlens.errors import CaseNotFound, Conflict, InvalidEntry, StoreError
 from skinlens.formatting import rounded_percent
 from skinlens.records import BodyPosition, Sex
 from skinlens.store import chain, validation
-from skinlens.store.database import must_be_whole
+from skinlens.store.damage import must_be_whole
 from skinlens.store.mapping import (
     Row,
     first,

@@ -2,20 +2,22 @@
 
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from pathlib import Path
+from typing import IO
 
 from skinlens.clock import local_day
 from skinlens.errors import StoreError
 from skinlens.formatting import counted
 from skinlens.records import Progress
 from skinlens.roles import LOCAL_USER
-from skinlens.store import archive, blobs, chain, database, encryption, erasure
+from skinlens.store import archive, blobs, chain, damage, database, encryption, erasure, last_backup, leftovers
 from skinlens.store.archive import Manifest
 from skinlens.store.audit_log import StoredAudit
 from skinlens.store.backup import Backup, StoredBackups
@@ -57,12 +59,13 @@ def restore(
             folder, or there are cases and ``replace`` was not said. Nothing was changed.
         Cancelled: by ``progress``; nothing was changed.
     """
-    lock = InUse(home, alone=True)
+    with database.plain_errors(home):
+        lock = InUse(home, alone=True)
     try:
         with (
-            in_the_clear(path, home, passphrase) as clear,
-            archive.opened(clear) as (found, manifest),
             database.plain_errors(home),
+            in_the_clear(path, home, passphrase) as clear,
+            archive.opened(path, clear) as (found, manifest),
         ):
             if not replace and (held := _held(home)):
                 raise StoreError(
@@ -71,6 +74,7 @@ def restore(
                     "what is there now is set aside in that folder, not deleted."
                 )
             blobs.make_private(home)
+            leftovers.remove_left(home.glob(".restore-*"))
             free = shutil.disk_usage(home).free
             if free < manifest.bytes:
                 raise StoreError(
@@ -88,11 +92,11 @@ def restore(
                     manifest.files,
                     path.stat().st_size,
                     manifest.missing,
-                    encrypted=clear != path,
+                    encrypted=clear is not None,
                 )
                 # the copy was made before it was known that it is whole
                 StoredBackups(staged, actor=actor)._note(kept, "restored")
-                chain.write_head(staged, StoredAudit(staged).audit_head())
+                chain.put_head(staged, StoredAudit(staged).audit_head())
                 aside = _exchange(home, staged)
             StoredUpkeep(home).open_to_others(closing=True)
         return Restored(home, manifest.made_at, manifest.cases, manifest.files, aside, manifest.missing)
@@ -117,25 +121,24 @@ def _held(home: Path) -> str:
 
 
 @contextmanager
-def in_the_clear(path: Path, home: Path, passphrase: str | None) -> Iterator[Path]:
-    """The ZIP itself; that of an encrypted backup is decrypted into the case folder, and removed in the end.
+def in_the_clear(path: Path, home: Path, passphrase: str | None) -> Iterator[IO[bytes] | None]:
+    """The ZIP in an encrypted backup, in a file of the case folder without a name, which ends with the process in
+    whatever way that ends; None: the backup is not encrypted.
 
     Raises:
         StoreError: the passphrase is another, or there is none.
     """
     if not encryption.is_encrypted(path):
-        yield path
+        yield None
         return
     if passphrase is None:
         raise StoreError(f"{path} is encrypted, and no passphrase was given. Nothing was changed.")
     with database.plain_errors(home):
         blobs.make_private(home)
-    with _staging(home) as folder, database.plain_errors(home):
-        clear = folder / path.name
-        clear.touch(mode=0o600)
-        with clear.open("wb") as target:
-            encryption.decrypt(path, target, passphrase, lambda _: None)
-        yield clear
+        with tempfile.TemporaryFile(dir=home) as clear:
+            encryption.decrypt(path, clear, passphrase, lambda _: None)
+            clear.flush()
+            yield clear
 
 
 @contextmanager
@@ -143,7 +146,8 @@ def _staging(home: Path) -> Iterator[Path]:
     folder = home / f".restore-{uuid.uuid4().hex}"
     folder.mkdir(mode=0o700)
     try:
-        yield folder
+        with leftovers.at_work(folder):
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -155,7 +159,7 @@ def _must_open(staged: Path, path: Path, manifest: Manifest) -> None:
         with store._opened() as db:
             # The copy of a database does not take over how it is written.
             db.execute("PRAGMA journal_mode = WAL")
-            problems = database.damage(db, staged)
+            problems = damage.found(db, staged)
             needed = erasure.named_files(db)
             cases = next(db.execute("SELECT count(*) FROM visit"))[0]
     except StoreError as error:
@@ -181,7 +185,8 @@ def _exchange(home: Path, staged: Path) -> Path | None:
     store = StoredUpkeep(home)
     own = [
         *(store.database.with_name(store.database.name + suffix) for suffix in ("", "-journal", "-wal", "-shm")),
-        *(store.files.root, store.files.quarantine, store.reserve, store.loss, home / chain.HEAD_FILE),
+        *(store.files.root, store.files.quarantine, store.reserve, store.loss, store.closed),
+        *(home / chain.HEAD_FILE, home / last_backup.FILE),
     ]
     there = [one for one in own if os.path.lexists(one)]
     begun = f"{ASIDE}{datetime.now().astimezone():%Y-%m-%d-%H%M%S}"
@@ -189,23 +194,25 @@ def _exchange(home: Path, staged: Path) -> Path | None:
         one for number in count(1) if not (one := home / (f"{begun}-{number}" if number > 1 else begun)).exists()
     )
     moves = [(one, aside / one.name) for one in there]
-    moves += [(staged / name, home / name) for name in (store.files.root.name, chain.HEAD_FILE, store.database.name)]
+    new = (store.files.root.name, chain.HEAD_FILE, last_backup.FILE, store.database.name)
+    moves += [(staged / name, home / name) for name in new]
     done: list[tuple[Path, Path]] = []
-    if there:
-        aside.mkdir(mode=0o700)
-        store.exchange.touch(mode=0o600)
-        store.exchange.write_text(f"{aside}\n", encoding="utf-8")
     try:
+        if there:
+            aside.mkdir(mode=0o700)
+            store.exchange.touch(mode=0o600)
+            store.exchange.write_text(f"{aside}\n", encoding="utf-8")
         for before, after in moves:
             if os.path.lexists(before):
                 before.rename(after)
                 done.append((before, after))
-    except OSError:
+    except (OSError, MemoryError, KeyboardInterrupt):
         for before, after in reversed(done):
             after.rename(before)
         if there:
-            aside.rmdir()
-            store.exchange.unlink()
+            store.exchange.unlink(missing_ok=True)
+            with suppress(OSError):  # empty, if it was made at all
+                aside.rmdir()
         raise
     store.exchange.unlink(missing_ok=True)
     return aside if there else None

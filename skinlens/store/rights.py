@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from skinlens.records import Status
 from skinlens.roles import Right
+from skinlens.store import database
 
 Store = TypeVar("Store")
 
@@ -65,10 +66,23 @@ def of_change(stored: Status, wanted: Status = "draft") -> Right:
 
 
 def checked(store: type[Store]) -> type[Store]:
-    """The same class, whose methods ask first whether the actor's role has the right."""
+    """The same class, whose methods ask first whether the actor's role has the right, and say in plain words what the
+    disk, the database or the memory of the computer refuses.
+    """
+    for name in NEEDED.keys() | READING:
+        setattr(store, name, _plain(getattr(store, name)))
     for name, right in NEEDED.items():
         setattr(store, name, _asking(getattr(store, name), right))
     return store
+
+
+def _plain(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def call(self: Any, *given: Any, **named: Any) -> Any:
+        with database.plain_errors(self.home):
+            return method(self, *given, **named)
+
+    return call
 
 
 def _asking(method: Callable[..., Any], right: Right) -> Callable[..., Any]:

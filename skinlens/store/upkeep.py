@@ -7,7 +7,6 @@ the database is sound and knows most of the others; otherwise they stay, and a s
 import hashlib
 import json
 import os
-import shutil
 import sqlite3
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,10 +15,9 @@ from pathlib import Path
 
 from sqlite_utils.db import Database
 
-from skinlens.clock import local_day
 from skinlens.errors import StoreError
 from skinlens.formatting import counted
-from skinlens.store import chain, database, erasure, settings, validation
+from skinlens.store import chain, damage, database, erasure, last_backup, leftovers, settings, validation
 from skinlens.store.backup import LAST
 from skinlens.store.blobs import is_settled
 from skinlens.store.connection import FilesWithoutCases, StoreHome
@@ -56,8 +54,8 @@ class StoredUpkeep(StoreHome):
             StoreError: the database cannot be used, or is empty beside many photos. Nothing was changed.
         """
         problems = (*self.open_to_others(closing=True), *self.log_problem())
-        if damage := self.damage():
-            return Tidied(0, 0, (*problems, *damage))
+        if damaged := self._damage(note=True):
+            return Tidied(0, 0, (*problems, *damaged))
         try:
             self._finish_erasure()
             self._hold_reserve()
@@ -72,9 +70,21 @@ class StoredUpkeep(StoreHome):
 
     def damage(self) -> tuple[str, ...]:
         """A sentence for each fault that is found in the database itself; it takes about a second for 10,000 cases."""
+        return self._damage(note=False)
+
+    def _damage(self, *, note: bool) -> tuple[str, ...]:
+        """As ``damage``. ``note``: nothing is written from here on where pages are damaged, until they are whole."""
         with self._reading() as db:
-            found = database.damage(db, self.home)
-            return (*found, *_last_backup(db)) if found else ()
+            pages = damage.of_pages(db, self.home)
+            found = (*pages, *damage.of_rows(db, self.home))
+            offer = _last_backup(db) if found else ()
+        if note:
+            with suppress(OSError):  # a read-only folder, in which nothing is written either
+                if pages:
+                    self.closed.touch(mode=0o600)
+                else:
+                    self.closed.unlink(missing_ok=True)
+        return (*found, *offer)
 
     def unfinished_erasure(self) -> bool:
         """Whether something was deleted of which traces may be left in the database or its folder."""
@@ -133,14 +143,11 @@ class StoredUpkeep(StoreHome):
         """Copies of the database that a backup or a restoration left which was killed: cases that are erased later
         would live on in them.
         """
+        if os.name == "posix":
+            min_age_s = min(min_age_s, leftovers.SETTLED_S)
         with database.plain_errors(self.home):
-            for left in (*self.home.glob(".backup-*.db*"), *self.home.glob(".restore-*")):
-                if not is_settled(left, min_age_s):
-                    continue
-                if left.is_dir():
-                    shutil.rmtree(left)
-                else:
-                    left.unlink(missing_ok=True)
+            for left in (".backup-*.db", ".restore-*", chain.HALF_HEADS, last_backup.HALF):
+                leftovers.remove_left(self.home.glob(left), min_age_s)
 
     def _tidy_files(self, db: Database, min_age_s: float) -> tuple[int, int, list[str]]:
         """Under the write lock, under which a save looks for its files as well."""
@@ -188,7 +195,7 @@ class StoredUpkeep(StoreHome):
             return ()
         log, index = (self.database.with_name(self.database.name + suffix) for suffix in ("-wal", "-shm"))
         own = [self.database, log, index, self.files.root, self.files.quarantine, self.reserve, self.loss]
-        own.append(self.home / chain.HEAD_FILE)
+        own += [self.home / chain.HEAD_FILE, self.home / last_backup.FILE, self.closed]
         own += [*self.home.glob(f"{ASIDE}*"), *self.home.glob("accounts.db*")]
         if {path.name for path in self.home.iterdir()} <= {path.name for path in own}:
             own.append(self.home)  # a folder that holds other things as well may be shared for a reason
@@ -207,10 +214,7 @@ def _last_backup(db: Database) -> tuple[str, ...]:
     with suppress(sqlite3.Error, ValueError, KeyError, TypeError):
         if kept := settings.find(db, LAST):
             made = json.loads(kept.value)
-            return (
-                f"The last backup is of {local_day(made['made_at'])}: {made['path']}. Stop SkinLens and type, to bring "
-                f"it back: python -m skinlens restore {made['path']} --replace. What is here now is set aside then.",
-            )
+            return (last_backup.sentence(made["path"], made["made_at"]),)
     return ()
 
 

@@ -6,6 +6,7 @@ of the loss; whether these did is for ``val`` to say.
 """
 
 import hashlib
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def average(runs: Sequence[Path], shares: Sequence[float], out: Path) -> Path:
     """
     if len(runs) != len(shares) or not runs or min(shares) <= 0:
         raise RecipeError(f"Expected one share above 0 for each run, found {list(shares)} for {len(runs)} runs.")
-    parts = [torch.load(run / "best.pt", map_location="cpu", weights_only=True) for run in runs]
+    contents = [(run / "best.pt").read_bytes() for run in runs]  # what is averaged is what its hash is noted of
+    parts = [torch.load(io.BytesIO(content), map_location="cpu", weights_only=True) for content in contents]
     recipes = [recipe_from_dict(part["recipe"]) for part in parts]
     for run, one in zip(runs[1:], recipes[1:], strict=True):
         first = recipes[0]
@@ -47,8 +49,8 @@ def average(runs: Sequence[Path], shares: Sequence[float], out: Path) -> Path:
             network[name] = torch.stack(terms).sum(dim=0)
     out.mkdir(parents=True, exist_ok=True)
     made_of = {
-        hashlib.sha256((run / "best.pt").read_bytes()).hexdigest(): share / sum(shares)
-        for run, share in zip(runs, shares, strict=True)
+        hashlib.sha256(content).hexdigest(): share / sum(shares)
+        for content, share in zip(contents, shares, strict=True)
     }
     torch.save(
         {

@@ -1,5 +1,7 @@
 """Training tasks: the network, its loss, and the learning rate of each of its parts."""
 
+import hashlib
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -203,9 +205,17 @@ def baseline(recipe: Recipe) -> nn.Module:
     return network
 
 
-def load_network(path: Path) -> tuple[nn.Module, Recipe]:
-    """Rebuild the network of any kind that a run's ``best.pt`` holds, in eval mode on the CPU."""
-    saved = torch.load(path, map_location="cpu", weights_only=True)
+def load_network(path: Path, sha256: str = "") -> tuple[nn.Module, Recipe]:
+    """Rebuild the network of any kind that a run's ``best.pt`` holds, in eval mode on the CPU.
+
+    Raises:
+        RecipeError: the file is not the one of that ``sha256``. What is loaded is what was compared.
+    """
+    content = path.read_bytes()
+    if sha256 and hashlib.sha256(content).hexdigest() != sha256:
+        raise RecipeError(f"{path} was changed since the run began. Keep it as it is, and begin the run again.")
+    saved = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    del content
     recipe = recipe_from_dict(saved["recipe"])
     network: nn.Module
     if recipe.network == "student":

@@ -46,13 +46,13 @@ class FrozenTeacher:
     def answer(self, pictures: Float32[Tensor, "n 3 s s"]) -> TeacherOutput:
         """Nothing of the teacher changes by it: neither a weight nor a buffer."""
         if self._teacher is None:
-            self._teacher = load_teacher(self.path).to(self.device)
+            self._teacher = load_teacher(self.path, self.fingerprints["teacher_sha256"]).to(self.device)
         with torch.no_grad(), torch.autocast(self.device.type, dtype=torch.bfloat16):
             output = TeacherOutput(*(one.float() for one in self._teacher(pictures)))
             if self._second_path is None:
                 return output
             if self._second is None:
-                network, recipe = load_network(self._second_path)
+                network, recipe = load_network(self._second_path, self.fingerprints["second_teacher_sha256"])
                 self._second = network.to(self.device), recipe
             network, recipe = self._second
             second = logits_of(network(to_input(pictures, recipe))).float()
@@ -126,9 +126,13 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def load_teacher(path: Path) -> Teacher:
-    """Rebuild the teacher that a run's ``best.pt`` holds, in eval mode on the CPU, without gradients."""
-    teacher, recipe = load_network(path)
+def load_teacher(path: Path, sha256: str = "") -> Teacher:
+    """Rebuild the teacher that a run's ``best.pt`` holds, in eval mode on the CPU, without gradients.
+
+    Raises:
+        RecipeError: the file is not the one of that ``sha256``, or holds no teacher.
+    """
+    teacher, recipe = load_network(path, sha256)
     if not isinstance(teacher, Teacher):
         raise RecipeError(f"{path} holds the {recipe.network} of the recipe {recipe.name}, not a teacher.")
     return teacher.requires_grad_(requires_grad=False)

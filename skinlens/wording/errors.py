@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 RESTORE_WEIGHTS = "Restore the weights folder from the release."
+NO_MEMORY = "this computer has no memory left for it. Close other programs and try again"
 RESTORE_MANIFEST = "Restore it from the release."
 
 

@@ -221,6 +221,20 @@ def test_who_has_to_wait_is_refused_with_the_right_password_too_and_then_let_in(
     assert refused(accounts).wait_s == 0.0  # the failures are forgotten
 
 
+def test_a_clock_that_is_set_back_keeps_nobody_out_and_nobody_in(accounts: Accounts, clock: Clock) -> None:
+    token = sign_in(accounts)
+    with database.writing(accounts.home) as db:
+        for _ in range(5):
+            attempts.count(db, attempts.keys("dr. lange", "10.0.0.7"), clock.now)
+    clock.now -= 250.0  # as a clock is set that is compared with others
+    assert accounts.session(token) is not None
+    clock.now -= 86_400.0
+    assert accounts.session(token) is None
+    assert refused(accounts).wait_s == attempts.FIRST_WAIT_S
+    clock.now += attempts.FIRST_WAIT_S
+    assert accounts.session(sign_in(accounts)) is not None
+
+
 def test_an_unknown_name_waits_like_a_known_one_and_is_told_the_same(accounts: Accounts) -> None:
     known = [str(refused(accounts)) for _ in range(6)]
     unknown = [str(refused(accounts, name="nobody")) for _ in range(6)]

@@ -81,7 +81,7 @@ def test_the_quantizer_stores_exactly_these_weights(tmp_path: Path):
         jaxtyping.config.update("jaxtyping_disable", False)
     quantize(path, int8, photos, "minmax", ("stem", "blocks.0/"), gptq_cache=tmp_path / "rounded.npz")
     stored = {one.name: numpy_helper.to_array(one) for one in onnx.load(str(int8)).graph.initializer}
-    with np.load(tmp_path / "rounded.npz") as chosen:
+    with np.load(tmp_path / "rounded.npz", allow_pickle=False) as chosen:
         found = 0
         for name in chosen.files:
             if f"{name}_quantized" in stored and chosen[name].ndim == 4:

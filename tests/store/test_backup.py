@@ -13,7 +13,7 @@ import pytest
 
 from skinlens.errors import Cancelled, InvalidEntry, StoreError
 from skinlens.labels import DISCLAIMER
-from skinlens.store import CaseStore, archive, backup
+from skinlens.store import CaseStore, archive, backup, leftovers
 from skinlens.store.restore import restore
 from tests.store.backups import Usage, refused
 
@@ -131,11 +131,11 @@ def test_what_the_disk_made_of_it_is_read_again(stocked, folder, monkeypatch):
     """A disk that swallows a byte: the copy is verified, not believed."""
     verify = archive.verify
 
-    def damaged(path, progress):
+    def damaged(path, progress, clear):
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.write_bytes(content)
-        return verify(path, progress)
+        return verify(path, progress, clear)
 
     monkeypatch.setattr(archive, "verify", damaged)
     with pytest.raises(StoreError, match="damaged"):
@@ -146,11 +146,11 @@ def test_what_the_disk_made_of_it_is_read_again(stocked, folder, monkeypatch):
 def test_what_is_erased_meanwhile_is_not_in_it(stocked, folder, monkeypatch, tmp_path):
     verify, erased = archive.verify, []
 
-    def erases(path, progress):
+    def erases(path, progress, clear):
         if not erased:
             erased.append(3)
             stocked.delete_visit(3)
-        return verify(path, progress)
+        return verify(path, progress, clear)
 
     monkeypatch.setattr(archive, "verify", erases)
     found = stocked.back_up(folder)
@@ -178,10 +178,26 @@ def test_copies_that_a_killed_backup_left_are_removed_later(stocked):
     staged = stocked.home / ".restore-0123"
     staged.mkdir()
     stocked.tidy()
-    assert left.exists()  # it may be at work
-    stocked.tidy(min_age_s=0)
+    assert left.exists()  # it may be about to be held
+    for path in (left, staged):
+        os.utime(path, (0, 0))
+    with leftovers.at_work(left), leftovers.at_work(staged):
+        stocked.tidy(min_age_s=0)
+        assert left.exists()
+        assert staged.exists()
+    stocked.tidy()
     assert not left.exists()
     assert not staged.exists()
+
+
+def test_a_copy_that_a_killed_backup_left_goes_with_the_next_one_and_one_at_work_stays(stocked, folder, monkeypatch):
+    dead, alive = (stocked.home / f".backup-{name}.db" for name in ("dead", "alive"))
+    for left in (dead, alive):
+        left.write_bytes(b"patients")
+        os.utime(left, (0, 0))
+    with leftovers.at_work(alive):
+        stocked.back_up(folder)
+    assert [path.name for path in stocked.home.glob(".backup-*")] == [alive.name]
 
 
 def test_what_a_killed_backup_left_beside_the_others_is_removed_by_the_next(stocked, folder):
@@ -202,11 +218,11 @@ def test_what_a_killed_backup_left_beside_the_others_is_removed_by_the_next(stoc
 def test_a_backup_at_work_holds_its_file(stocked, folder, monkeypatch):
     verify, seen = archive.verify, []
 
-    def look(path, progress):
+    def look(path, progress, clear):
         with path.open("rb") as file, pytest.raises(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         seen.append(path.name)
-        return verify(path, progress)
+        return verify(path, progress, clear)
 
     monkeypatch.setattr(archive, "verify", look)
     stocked.back_up(folder)

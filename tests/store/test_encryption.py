@@ -4,17 +4,25 @@ import errno
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyrage
 import pytest
 
 from skinlens.errors import Cancelled, InvalidEntry, StoreError
 from skinlens.store import archive, encryption
-from skinlens.store.restore import restore
+from skinlens.store.restore import in_the_clear, restore
 from tests.store.backups import refused, tree
 
 pytestmark = pytest.mark.slow
 SECRET = "correct horse battery"
+
+
+@pytest.fixture
+def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the seconds that a passphrase is meant to cost, for tests of what comes after it."""
+    by_passphrase = SimpleNamespace(encrypt=lambda data, _: data, decrypt=lambda data, _: data)
+    monkeypatch.setattr(pyrage, "passphrase", by_passphrase)
 
 
 @pytest.fixture
@@ -32,7 +40,7 @@ def test_it_comes_back_whole(stocked, sealed, tmp_path):
     assert type(stocked)(tmp_path / "new").last_backup().encrypted
 
 
-def test_nothing_stands_in_it_in_the_clear(stocked, sealed, folder):
+def test_nothing_stands_in_it_in_the_clear(cheap, stocked, sealed, folder):
     content = sealed.read_bytes()
     for name, picture in tree(stocked.home / "files").items():
         assert picture[:64] not in content
@@ -40,6 +48,25 @@ def test_nothing_stands_in_it_in_the_clear(stocked, sealed, folder):
     assert b"SQLite format" not in content
     assert [one.name for one in folder.iterdir()] == [sealed.name]
     assert list(stocked.home.glob(".backup*")) == []
+
+
+def test_no_file_with_a_name_holds_it_in_the_clear_while_it_is_made_or_opened(cheap, stocked, folder, tmp_path):
+    """Whoever is killed can remove nothing."""
+    seen: list[bytes] = []
+    photo = next(iter(tree(stocked.home / "files").values()))
+
+    def look(_: float) -> None:
+        for path in (*stocked.home.iterdir(), *folder.iterdir(), *tmp_path.glob("new/*")):
+            if path.is_file() and not path.name.startswith("cases.db"):
+                seen.append(path.read_bytes())
+
+    made = Path(stocked.back_up(folder, progress=look, passphrase=SECRET).path)
+    with in_the_clear(made, tmp_path / "new", SECRET) as clear:
+        clear.seek(0)
+        assert photo in clear.read()
+        look(1.0)
+    assert len(seen) > 10
+    assert not any(photo in content for content in seen)
 
 
 def test_it_is_opened_without_skinlens_as_its_readme_says(sealed, tmp_path):
@@ -62,7 +89,7 @@ def test_another_passphrase_or_none_changes_nothing(sealed, stocked):
 
 
 @pytest.mark.parametrize("where", [0.3, 0.6, 0.9])
-def test_a_changed_byte_is_found(sealed, tmp_path, where):
+def test_a_changed_byte_is_found(cheap, sealed, tmp_path, where):
     content = bytearray(sealed.read_bytes())
     content[int(where * len(content))] ^= 1
     sealed.write_bytes(content)
@@ -71,14 +98,14 @@ def test_a_changed_byte_is_found(sealed, tmp_path, where):
     assert not (tmp_path / "new" / "cases.db").exists()
 
 
-def test_one_that_was_cut_off_is_no_backup(sealed, tmp_path):
+def test_one_that_was_cut_off_is_no_backup(cheap, sealed, tmp_path):
     sealed.write_bytes(sealed.read_bytes()[:-1000])
     with pytest.raises(StoreError, match="is damaged, not fully copied, or no ZIP file at all"):
         restore(sealed, tmp_path / "new", passphrase=SECRET)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.7, 0.9])
-def test_cancelled_it_leaves_nothing(stocked, folder, share):
+def test_cancelled_it_leaves_nothing(cheap, stocked, folder, share):
     def stop(done: float) -> None:
         if done > share:
             raise Cancelled
@@ -90,7 +117,7 @@ def test_cancelled_it_leaves_nothing(stocked, folder, share):
     assert stocked.last_backup() is None
 
 
-def test_a_full_stick_is_said_in_its_own_sentence(stocked, folder, monkeypatch):
+def test_a_full_stick_is_said_in_its_own_sentence(cheap, stocked, folder, monkeypatch):
     class Full:
         def write(self, _: bytes) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")

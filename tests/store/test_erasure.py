@@ -233,7 +233,7 @@ def test_the_export_holds_everything_of_one_patient(store, save):
         assert archive.read("pictures/visit-000001.png").startswith(b"\x89PNG")
         maps = {}
         for one in document["lesions"][0]["visits"][0]["explanations"]:
-            with np.load(BytesIO(archive.read(one["file"]))) as arrays:
+            with np.load(BytesIO(archive.read(one["file"])), allow_pickle=False) as arrays:
                 maps[one["method"]] = arrays["heat"]
     assert document["disclaimer"] == DISCLAIMER
     assert document["problems"] == []

@@ -31,8 +31,8 @@ def test_a_round_trip_brings_everything_back(stocked, made, tmp_path):
     assert new.lost_files() == ()
     assert new.tidy().problems == ()
     assert new.last_backup().path == str(made)
-    assert {path.name for path in new.home.iterdir()} <= {"cases.db", "cases.db-wal", "cases.db-shm", "files",
-                                                          "reserve.bin", "audit-head.json"}  # fmt: skip
+    beside = {"files", "reserve.bin", "audit-head.json", "last-backup.json"}
+    assert {path.name for path in new.home.iterdir()} <= {"cases.db", "cases.db-wal", "cases.db-shm", *beside}
     with new._reading() as db:
         assert next(db.execute("PRAGMA journal_mode"))[0] == "wal"
         assert next(db.execute("PRAGMA application_id"))[0] == database.APPLICATION_ID

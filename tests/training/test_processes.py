@@ -130,7 +130,7 @@ def test_two_processes_give_the_gradients_of_one(shared: Path) -> None:
 
     In double precision: so many normalisations of so few pictures magnify the rounding of single precision beyond use.
     """
-    mean, gradients, state = torch.load(shared / "gradients.pt")
+    mean, gradients, state = torch.load(shared / "gradients.pt", weights_only=True)
     task, (pictures, labels) = a_learner(), a_batch()
     loss = task(pictures, labels, None)["loss"]
     loss.backward()

@@ -10,16 +10,26 @@ picture decoded, ``raster`` hands that out in bands, ``color`` brings them to 8-
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake import isolation
 from skinlens.imaging.intake.canvas import Canvas
 from skinlens.imaging.intake.decode import decode
 from skinlens.imaging.intake.isolation import start
-from skinlens.imaging.intake.sniffing import MAX_BYTES, MAX_PIXELS, MIN_SIDE_PX, check_size, check_weight, recognise
+from skinlens.imaging.intake.sniffing import (
+    MAX_BYTES,
+    MAX_PIXELS,
+    MIN_SIDE_PX,
+    TOO_MUCH_MEMORY,
+    check_size,
+    check_weight,
+    recognise,
+)
 from skinlens.records import Photo, Pixels
 
 __all__ = [
@@ -44,9 +54,19 @@ def read_photo(data: bytes) -> Photo:
     Another process does it, within limits of memory and processor time: no file can stop or fill this one.
     """
     check_weight(len(data))
-    recognise(data)  # what is no photo is told without a process
-    canvas, source_format, notes, field_width_mm = isolation.decode(data)
-    return _photo(canvas.pixels, source_format, notes, field_width_mm)
+    with _within_memory():
+        recognise(data)  # what is no photo is told without a process
+        canvas, source_format, notes, field_width_mm = isolation.decode(data)
+        return _photo(canvas.pixels, source_format, notes, field_width_mm)
+
+
+@contextmanager
+def _within_memory() -> Iterator[None]:
+    """Where this process has no memory left for a photo, that is a refusal as well."""
+    try:
+        yield
+    except MemoryError as error:
+        raise UnreadableImage(TOO_MUCH_MEMORY) from error
 
 
 def read_photo_file(path: Path) -> Photo:
@@ -61,11 +81,12 @@ def read_photo_file(path: Path) -> Photo:
 def read_trusted_photo(data: bytes) -> Photo:
     """``read_photo`` in this process, for the folders of a data set: same pixels, no limit of memory and time."""
     check_weight(len(data))
-    decoding = decode(data)
-    canvas = Canvas(decoding.width_px, decoding.height_px, decoding.orientation)
-    for band in decoding.bands:
-        canvas.add(band)
-    return _photo(canvas.pixels, decoding.source_format, decoding.notes, decoding.field_width_mm)
+    with _within_memory():
+        decoding = decode(data)
+        canvas = Canvas(decoding.width_px, decoding.height_px, decoding.orientation)
+        for band in decoding.bands:
+            canvas.add(band)
+        return _photo(canvas.pixels, decoding.source_format, decoding.notes, decoding.field_width_mm)
 
 
 def photo_from_pixels(pixels: Pixels, source_format: str, notes: Iterable[str] = ()) -> Photo:

@@ -1,0 +1,47 @@
+"""Note of the last backup, beside the database: the one thing to offer where the database cannot be opened at all."""
+
+import json
+import os
+import secrets
+import shlex
+from contextlib import suppress
+from pathlib import Path
+
+from skinlens.clock import local_day
+
+FILE = "last-backup.json"
+HALF = f".{FILE}.*.partial"
+_MOST_BYTES = 10_000
+
+
+def keep(home: Path, path: str, made_at: str) -> None:
+    """Where the disk is full or cannot be written, what was noted before stays."""
+    part = home / f".{FILE}.{secrets.token_hex(8)}.partial"
+    with suppress(OSError):
+        try:
+            part.touch(mode=0o600)
+            with part.open("w", encoding="utf-8") as file:
+                json.dump({"path": path, "made_at": made_at}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(home / FILE)
+        except OSError:
+            part.unlink(missing_ok=True)
+
+
+def offer(home: Path) -> str:
+    """A sentence with the last backup, and how it is brought back; empty where none is known."""
+    with suppress(OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
+        with (home / FILE).open("rb") as file:
+            kept = json.loads(file.read(_MOST_BYTES))
+        return sentence(str(kept["path"]), str(kept["made_at"]))
+    return ""
+
+
+def sentence(path: str, made_at: str) -> str:
+    """The offer of that backup, made at that time (UTC, ISO 8601)."""
+    quoted = path if os.name == "nt" else shlex.quote(path)
+    return (
+        f"The last backup is of {local_day(made_at)}: {path}. Stop SkinLens and type, to bring it back: python -m "
+        f"skinlens restore {quoted} --replace. What is here now is set aside then."
+    )
