@@ -42,6 +42,7 @@ READING: frozenset[str] = frozenset(
             "similar_cases",
             "verify_audit",
             "visit_numbers",
+            "visit_photos",
             "thumbnails",
             "unfinished_erasure",
             "unfinished_filings",
