@@ -10,7 +10,7 @@ from skinlens.background import cores
 from skinlens.batch import journal, table
 from skinlens.batch.journal import Gone, Journal
 from skinlens.batch.result_row import Result, Row
-from skinlens.batch.scorer import Scorer, Task
+from skinlens.batch.scorer import Scorer, Spread, Task
 from skinlens.batch.sources import Source
 from skinlens.errors import BatchError
 from skinlens.formatting import counted
@@ -84,6 +84,8 @@ class Batch:
     """Whether each row has the student's feature vector."""
     replace: bool = False
     """Whether it is begun again where it was begun, and written where it is there already."""
+    spread: Spread | None = None
+    """What scores instead of this computer's cores: see ``on_ray``."""
 
     def check(self) -> None:
         """Look at what can be known before the work.
@@ -120,9 +122,8 @@ class Batch:
             opened(total, before)
             shards = _Shards(kept, told)
             try:
-                with Scorer(self.classifier, cores(), features=self.features) as scorer:
-                    for results in scorer.results(_not_done(self.source, kept)):
-                        shards.add(results)
+                for results in self._scored(_not_done(self.source, kept)):
+                    shards.add(results)
             finally:  # Ctrl+C: what is done is done
                 shards.commit()
             gone = kept.remove_gone()
@@ -133,6 +134,13 @@ class Batch:
         journal.discard(self.out)
         taken = time.monotonic() - started
         return Summary(photos, wrong, before, self.source.left_out, max(taken, 1e-3), shards.made, kept.changed, gone)
+
+    def _scored(self, tasks: Iterator[Task]) -> Iterator[list[Result]]:
+        if self.spread is not None:
+            yield from self.spread(tasks)
+            return
+        with Scorer(self.classifier, cores(), features=self.features) as scorer:
+            yield from scorer.results(tasks)
 
     def _settings(self) -> dict[str, str]:
         return {

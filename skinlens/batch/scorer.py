@@ -4,7 +4,7 @@ This is all the work of a batch; ``run`` spreads it over the cores of this compu
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from types import TracebackType
 from typing import NamedTuple
@@ -25,6 +25,10 @@ class Task(NamedTuple):
     stamp: str
     """Of the photo, just before it is read: see ``sources.Entry``."""
     job: JobOf
+
+
+Spread = Callable[[Iterable[Task]], Iterator[list[Result]]]
+"""What ``Scorer.results`` does, wherever it is done."""
 
 
 def ahead(workers: int) -> int:

@@ -118,10 +118,10 @@ def assess(photo: Photo, *, distance: float | None = None, distance_limit: float
     both, similarity to the training photos is not checked.
     """
     pixels, disc = _working_view(photo)
-    detail = sharpness(pixels, disc)
-    brightness = 100 * float((pixels[disc] @ _LUMA).mean()) / 255
+    detail, inside = sharpness(pixels, disc), pixels[disc]
+    brightness = 100 * float((inside @ _LUMA).mean()) / 255
     side = float(min(photo.width_px, photo.height_px))
-    values = (side, detail, brightness, brightness, clipped_percent(pixels, disc), surround_percent(photo))
+    values = (side, detail, brightness, brightness, _clipped(inside), surround_percent(photo))
     checks = [limit.check(value) for limit, value in zip(LIMITS, values, strict=True)]
     if distance is not None and distance_limit is not None:
         unlike = _Limit(LIKENESS, SIMILARITY, "at most", distance_limit, "times typical", UNLIKE)
@@ -147,7 +147,7 @@ def _working_view(photo: Photo) -> tuple[Float32[Array, "h w 3"], Array]:
 def _disc(height: int, width: int) -> Array:
     rows, columns = np.ogrid[:height, :width]
     from_center = np.hypot(rows - (height - 1) / 2, columns - (width - 1) / 2)
-    disc: Array = from_center < 0.45 * min(height, width)
+    disc: Array = np.asarray(from_center < 0.45 * min(height, width))
     disc.flags.writeable = False
     return disc
 
@@ -169,7 +169,10 @@ def clipped_percent(pixels: Float32[Array, "h w 3"], disc: Array) -> float:
 
     One channel alone at its end does not count: red is, on much of a well-lit fair skin.
     """
-    inside = pixels[disc]
+    return _clipped(pixels[disc])
+
+
+def _clipped(inside: Float32[Array, "n 3"]) -> float:
     red, green, blue = inside.T  # channel by channel: numpy is slow where three numbers lie in a row
     white, black = np.minimum(np.minimum(red, green), blue) >= 250, np.maximum(np.maximum(red, green), blue) <= 10
     return 100 * float((white | black).mean())
@@ -233,8 +236,7 @@ def _filled(pixels: Array, axis: int) -> Array:
 def _spreads(rows: Array) -> Array:
     """Of each row, whether a channel of it goes over more levels than a plain one."""
     spread = _along(rows, 1, np.maximum) - _along(rows, 1, np.minimum)  # never below 0
-    found: Array = (spread > _EVEN).any(axis=-1)
-    return found
+    return np.asarray((spread > _EVEN).any(axis=-1))
 
 
 def _along(pixels: Array, axis: int, take: np.ufunc) -> Array:

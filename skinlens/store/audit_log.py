@@ -27,7 +27,7 @@ class AuditEntry:
     actor: str
     action: str
     """As of ``Revision``; beside them ``viewed``, ``exported``, ``printed``, ``erased``, ``backed up``, ``restored``,
-    ``acknowledged``, ``accepted`` and ``begun``."""
+    ``acknowledged``, ``accepted``, ``rescored`` and ``begun``."""
     kind: str
     """What it was done to: ``patient``, ``lesion``, ``visit``, ``settings``, ``backup``, ``log`` or ``store``."""
     object_number: int | None

@@ -34,6 +34,7 @@ from skinlens.store.filings import StoredFilings
 from skinlens.store.loading import StoredRecords
 from skinlens.store.outlines import StoredOutlines, put_outline
 from skinlens.store.patient_list import StoredPatients
+from skinlens.store.rescores import StoredRescores
 from skinlens.store.search import EVERY_CASE, CasePage, CaseQuery, CaseRow
 from skinlens.store.settings import StoredSettings
 from skinlens.store.timing import StoredTiming
@@ -52,6 +53,7 @@ class CaseStore(
     StoredChecks,
     StoredOutlines,
     StoredFeatures,
+    StoredRescores,
     StoredTiming,
     StoredSettings,
     StoredFilings,

@@ -20,6 +20,7 @@ from skinlens.store.clinical_steps import (
     m019_signature,
     m020_body_map,
 )
+from skinlens.store.derived_steps import m017_features, m022_rescored
 from skinlens.store.seals import seal_table
 from skinlens.store.words import searchable
 
@@ -347,20 +348,6 @@ def m014_mark(db: Database) -> None:
     db.execute(f"PRAGMA application_id = {0x536B4C73}")
 
 
-def m017_features(db: Database) -> None:
-    """The network's features of a visit's photo (float16), of one model: see ``store.features``."""
-    db.executescript("""
-        CREATE TABLE visit_features (
-            id INTEGER PRIMARY KEY AUTOINCREMENT,
-            visit_id INTEGER NOT NULL UNIQUE REFERENCES visit (id) ON DELETE CASCADE,
-            model_sha256 TEXT NOT NULL,
-            features BLOB NOT NULL
-        ) STRICT;
-
-        CREATE INDEX visit_features_of_model ON visit_features (model_sha256);
-    """)
-
-
 _SEALED = ("patient", "lesion", "visit", "explanation", "revision", "setting", "check_result", "outline")
 """Of ``m012_seals``; a later step that changes the columns of one of them uses ``seals.add_columns``."""
 _TYPED = {
@@ -392,6 +379,7 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     m019_signature,
     m020_body_map,
     m021_audit,
+    m022_rescored,
 )
 STEP_NAMES: tuple[str, ...] = tuple(step.__name__ for step in STEPS)
 
