@@ -89,7 +89,8 @@ def _of_portion(portion: list[bytes], actor: tuple[str, str, bool]) -> Iterator[
         fn_constructor_args=actor,
         batch_size=BATCH,
         num_cpus=1,
-        concurrency=(1, min(cores, blocks)),  # as many as there are nodes for: one that died is not waited for
+        # Up to as many as there are cores for: those of a node that died are not waited for.
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=min(cores, blocks)),
     )
     for block in rows.iter_batches(batch_size=None):
         yield [pickle.loads(one) for one in block["result"]]

@@ -23,7 +23,7 @@ from skinlens.inference.classifier import load_classifier
 from tests.closeness import PROBABILITY
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's own warnings
-PHOTOS = 96
+PHOTOS = 64
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +38,10 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    """One node that asks and works, and one that works, on loopback alone."""
+    """One node that asks and works, and one that works, both on this computer."""
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
-    node = {"num_cpus": 1, "object_store_memory": 80_000_000, "node_ip_address": "127.0.0.1"}
+    node = {"num_cpus": 1, "object_store_memory": 150_000_000}
     made = Cluster(initialize_head=True, head_node_args=node | {"include_dashboard": False})
     made.second = made.add_node(**node)
     yield made
