@@ -1,8 +1,9 @@
 """Photos a second of ``skinlens batch``: ``python -m benchmarks.batch [--photos N]``.
 
 Drawn lesions as JPEG of 600 × 450 px on the disk, through the whole command (decoding, hash, quality, engine, table)
-and, for comparison, through the engine alone in batches of 16. Beside both stands what one photo costs one processor
-in each station, and the most memory that the command and its readers take together. Nothing is asserted.
+and, for comparison, through the engine alone in batches of 16; half of the photos on one core. Beside them stands what
+one photo costs a core in each station, which bounds what so many cores can do (``bound``), and the most memory that the
+command and its readers take together. Nothing is asserted.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from PIL import Image
 from benchmarks.machine import ROOT, machine
 from skinlens.background import cores
 from skinlens.imaging import quality
-from skinlens.imaging.intake import read_photo
+from skinlens.imaging.intake import read_trusted_photo
 from skinlens.imaging.preprocess import model_view, normalize
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.inference.classifier import load_classifier
@@ -45,6 +46,11 @@ def main() -> None:
         for number in range(count):
             (photos / f"{number:06d}.jpg").write_bytes(drawn[number % DRAWN])
         command = _command(photos, Path(folder) / "results.parquet")
+        half = Path(folder) / "half"
+        half.mkdir()
+        for photo in sorted(photos.iterdir())[: count // 2]:
+            os.link(photo, half / photo.name)
+        one_core = _command(half, Path(folder) / "half.parquet", only=1)
         few = Path(folder) / "few"
         few.mkdir()
         (few / "0.jpg").write_bytes(drawn[0])
@@ -52,6 +58,10 @@ def main() -> None:
     result = {
         "machine": machine(),
         "photos": count,
+        "one_core": {
+            **one_core,
+            "photos_per_second_after_start": round((count // 2 - 1) / (one_core["seconds"] - start), 1),
+        },
         "command": {
             **command,
             "photos_per_second": round(count / command["seconds"], 1),
@@ -59,7 +69,13 @@ def main() -> None:
             "photos_per_second_after_start": round((count - 1) / (command["seconds"] - start), 1),
         },
         "engine_alone": {"batch": BATCH, "photos_per_second": round(_engine(drawn), 1)},
-        "stations_ms": _stations(drawn[0]),
+        "stations_ms": (stations := _stations(drawn)),
+    }
+    whole = sum(stations.values())
+    result["bound"] = {
+        "cores": cores(),
+        "photos_per_second": round(1000 * cores() / whole, 1),
+        "engine_share_of_cpu": round(stations["engine"] / whole, 3),
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=2))
@@ -71,10 +87,13 @@ def _drawn(seed: int) -> bytes:
     return buffer.getvalue()
 
 
-def _command(source: Path, out: Path) -> dict[str, float]:
-    """Wall time and most memory (proportional set size, so that shared pages count once) of the command."""
+def _command(source: Path, out: Path, only: int = 0) -> dict[str, float]:
+    """Wall time and most memory (proportional set size, so that shared pages count once) of the command; ``only``: on
+    so many cores.
+    """
     most = [0.0]
-    command = [sys.executable, "-m", "skinlens", "batch", str(source), "--out", str(out)]
+    pinned = ["taskset", "-c", f"0-{only - 1}"] if only else []
+    command = [*pinned, sys.executable, "-m", "skinlens", "batch", str(source), "--out", str(out)]
     started = time.perf_counter()
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
 
@@ -111,7 +130,7 @@ def _memory_mb(pid: int) -> float:
 
 def _engine(drawn: list[bytes]) -> float:
     classifier = load_classifier(threads=cores())
-    views = np.stack([model_view(read_photo(data), classifier.engine.spec) for data in drawn])
+    views = np.stack([model_view(read_trusted_photo(data), classifier.engine.spec) for data in drawn])
     batch = normalize(views, classifier.engine.spec)
     classifier.engine.pooled(batch)
     started, runs = time.perf_counter(), 40
@@ -120,23 +139,26 @@ def _engine(drawn: list[bytes]) -> float:
     return runs * len(batch) / (time.perf_counter() - started)
 
 
-def _stations(data: bytes) -> dict[str, float]:
-    """Milliseconds of one photo, one after the other."""
-    spec = load_classifier().engine.spec
-    photo = read_photo(data)
+def _stations(drawn: list[bytes]) -> dict[str, float]:
+    """Milliseconds of a core that one photo costs in each station, by the processor's time and not by the clock."""
+    classifier = load_classifier(threads=1)
+    spec, data = classifier.engine.spec, drawn[0]
+    photo = read_trusted_photo(data)
+    views = np.stack([model_view(read_trusted_photo(one), spec) for one in drawn])
     return {
-        "decode_and_hash": _ms(lambda: read_photo(data)),
-        "quality": _ms(lambda: quality.assess(photo)),
-        "view": _ms(lambda: model_view(photo, spec)),
+        "decode_and_hash": _cpu_ms(lambda: read_trusted_photo(data)),
+        "quality": _cpu_ms(lambda: quality.assess(photo)),
+        "view": _cpu_ms(lambda: model_view(photo, spec)),
+        "engine": round(_cpu_ms(lambda: classifier.read_views(views), 8) / len(views), 2),
     }
 
 
-def _ms(work: Callable[[], object], runs: int = 50) -> float:
+def _cpu_ms(work: Callable[[], object], runs: int = 50) -> float:
     work()
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(runs):
         work()
-    return round(1000 * (time.perf_counter() - started) / runs, 2)
+    return round(1000 * (time.process_time() - started) / runs, 2)
 
 
 if __name__ == "__main__":

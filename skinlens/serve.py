@@ -25,7 +25,7 @@ OIDC = "SKINLENS_OIDC"
 """Tells the app the file with the settings of the OpenID provider where people sign in."""
 BELIEVED = "FORWARDED_ALLOW_IPS"
 """Tells uvicorn whom it believes where a request came from: the proxy, and without one nobody."""
-WILDCARDS = ("", "0.0.0.0", "::")
+WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104  compared with, not listened on
 """Not addresses, but all that this machine has."""
 _GOALS = {
     socket.AF_INET: ("192.0.2.1", "192.168.255.254", "172.31.255.254", "10.255.255.254"),
@@ -177,7 +177,7 @@ def addresses(host: str) -> tuple[str, ...]:
     """
     if host not in WILDCARDS:
         return (host,)
-    families = (socket.AF_INET,) if host == "0.0.0.0" else (socket.AF_INET, socket.AF_INET6)
+    families = (socket.AF_INET,) if host == WILDCARDS[1] else (socket.AF_INET, socket.AF_INET6)
     found = [_own_address(family, goal) for family in families for goal in _GOALS[family]]
     reached = [one for one in found if one and not one.startswith(("127.", "169.254.", "fe80:")) and one != "::1"]
     return tuple(dict.fromkeys(("localhost", *reached)))

@@ -180,7 +180,8 @@ _OPENER = urllib.request.build_opener(_NoRedirect)
 
 
 def _asked(address: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
-    request = urllib.request.Request(address, body, {"Accept": "application/json", **(headers or {})})
+    accepted = {"Accept": "application/json", **(headers or {})}
+    request = urllib.request.Request(address, body, accepted)  # noqa: S310  its scheme was checked with the settings
     try:
         with _OPENER.open(request, timeout=PATIENCE_S) as answer:
             content = json.loads(answer.read(MOST_BYTES))

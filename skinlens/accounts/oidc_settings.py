@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from skinlens.errors import ServeError
 from skinlens.roles import ROLES, Role
 
-SECRET = "SKINLENS_OIDC_SECRET"
+SECRET = "SKINLENS_OIDC_SECRET"  # noqa: S105  the name of the variable
 """The client's secret, where it is not in the file."""
 _NAMES = {
     *("issuer", "client_id", "client_secret", "name", "scope", "name_claim", "groups_claim", "roles", "others"),

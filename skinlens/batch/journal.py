@@ -1,7 +1,7 @@
 """Batch journal: the rows of an unfinished batch, in SQLite beside the table that they become.
 
 A shard of rows is one transaction, and an id is there once. So whatever ends the work, even in the middle of a write,
-what was committed is there and is not done a second time.
+what was committed is there and is not done a second time: unless its photo is another one by then, or is gone.
 """
 
 import json
@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,11 +17,20 @@ from skinlens.batch.result_row import FEATURES, Result, Row
 from skinlens.errors import BatchError
 
 SUFFIX = ".unfinished"
+LAYOUT = "2"
+"""Of the tables below; a setting of its own tells it."""
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS photo (
-        number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, failed INTEGER NOT NULL, row TEXT NOT NULL, features BLOB
+        number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, stamp TEXT NOT NULL, failed INTEGER NOT NULL,
+        row TEXT NOT NULL, features BLOB
     )"""
+_PUT = """
+    INSERT INTO photo (id, stamp, failed, row, features) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET stamp = excluded.stamp, failed = excluded.failed, row = excluded.row,
+        features = excluded.features WHERE stamp IS NOT excluded.stamp OR stamp = ''"""
+NAMED = 5
+"""Ids of photos that are gone that are told; of more there is the number."""
 _FEATURE_TYPE = np.dtype("<f4")
 
 
@@ -29,20 +39,46 @@ def journal_path(out: Path) -> Path:
     return out.with_name(f"{out.name}{SUFFIX}")
 
 
+class Gone(NamedTuple):
+    """Photos whose rows were removed, as they are not in the source any more."""
+
+    photos: int
+    first: tuple[str, ...]
+    """Ids of some of them."""
+
+
 class Journal:
     """The rows that are done. One process at a time has it open, in one thread."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        (last,) = db.execute("SELECT coalesce(max(number), 0) FROM photo").fetchone()
+        self._met = bytearray(last // 8 + 1)  # a bit for each row from before: an eighth of a MB for a million
+        self._last = int(last)
+        self.changed = 0
+        """Photos met so far that are others than those of which the rows were made."""
 
-    def __contains__(self, entry_id: str) -> bool:
-        return self._db.execute("SELECT 1 FROM photo WHERE id = ?", [entry_id]).fetchone() is not None
+    def has(self, entry_id: str, stamp: str) -> bool:
+        """Whether the row of this very photo is there. The photo counts as met: its row stays until it is put anew."""
+        found = self._db.execute("SELECT number, stamp FROM photo WHERE id = ?", [entry_id]).fetchone()
+        if found is None:
+            return False
+        number, known = found
+        if number > self._last:  # of this run: a list that names it twice
+            return True
+        first = not self._met[number >> 3] & 1 << (number & 7)
+        self._met[number >> 3] |= 1 << (number & 7)
+        if stamp and known == stamp:
+            return True
+        self.changed += first and bool(stamp and known)
+        return False
 
     def add(self, results: Sequence[Result]) -> None:
-        """Commit a shard. A row whose id is there already is left out."""
+        """Commit a shard. A row whose id is there already takes its place if it is of another photo."""
         lines = [
             (
                 one.row["id"],
+                one.stamp,
                 one.row["error"] is not None,
                 json.dumps(one.row, ensure_ascii=False),
                 None if one.features is None else one.features.astype(_FEATURE_TYPE).tobytes(),
@@ -50,7 +86,16 @@ class Journal:
             for one in results
         ]
         with self._db:
-            self._db.executemany("INSERT OR IGNORE INTO photo (id, failed, row, features) VALUES (?, ?, ?, ?)", lines)
+            self._db.executemany(_PUT, lines)
+
+    def remove_gone(self) -> Gone:
+        """Remove the rows from before whose photos were not met: called once the source was walked to its end."""
+        numbers = self._db.execute("SELECT number FROM photo WHERE number <= ?", [self._last])
+        gone = [number for (number,) in numbers if not self._met[number >> 3] & 1 << (number & 7)]
+        first = [self._db.execute("SELECT id FROM photo WHERE number = ?", [one]).fetchone()[0] for one in gone[:NAMED]]
+        with self._db:
+            self._db.executemany("DELETE FROM photo WHERE number = ?", ([number] for number in gone))
+        return Gone(len(gone), tuple(first))
 
     def counts(self) -> tuple[int, int]:
         """Number of rows, and of those of photos that could not be read."""
@@ -83,12 +128,10 @@ def opened(out: Path, settings: Mapping[str, str], *, anew: bool = False) -> Ite
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
             db.execute("BEGIN EXCLUSIVE")
             db.commit()
-            db.executescript(_SCHEMA)
             if anew:
-                with db:
-                    db.execute("DELETE FROM photo")
-                    db.execute("DELETE FROM setting")
-            _must_be_of(db, path, settings)
+                db.executescript("DROP TABLE IF EXISTS photo; DROP TABLE IF EXISTS setting")
+            db.executescript(_SCHEMA)
+            _must_be_of(db, path, {**settings, "layout of the rows": LAYOUT})
             yield Journal(db)
         finally:
             db.close()

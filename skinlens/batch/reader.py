@@ -1,8 +1,10 @@
 """Reader process: photos from standard input, what the network and the table need of each to standard output.
 
-``readers`` starts it as ``python -c "… main()"``. It decodes each photo by the intake (in a process with limits of
-memory and time), hashes and measures it, and reduces it to the network's view: the work of one core beside the engine.
-It ends when its standard input does, as when the process that asked has ended in any way.
+``readers`` starts it as ``python -c "… main()"``. It decodes each photo by the intake, under the intake's limits of
+memory and time, hashes and measures it, and reduces it to the network's view: the work of one core beside the engine.
+It decodes by itself, without the intake's own process, through whose pipe each photo's pixels would go: where a photo
+ends this process, ``readers`` starts another. It ends when its standard input does, as when the process that asked has
+ended in any way.
 
 Requests and answers are pickles, of and for a process of this program.
 """
@@ -17,6 +19,7 @@ from typing import NamedTuple
 from skinlens.errors import SkinLensError
 from skinlens.imaging import quality
 from skinlens.imaging.intake import read_photo, read_photo_file
+from skinlens.imaging.intake.limits import LimitedDecoder
 from skinlens.imaging.preprocess import InputSpec, View, model_view
 from skinlens.records import Photo, QualityReport
 
@@ -47,10 +50,10 @@ Outcome = ReadPhoto | str
 """The photo, or why it could not be read."""
 
 
-def read(job: Job, spec: InputSpec) -> Outcome:
+def read(job: Job, spec: InputSpec, decoder: LimitedDecoder) -> Outcome:
     """One photo, decoded and measured."""
     try:
-        photo = _photo(job)
+        photo = _photo(job, decoder)
         return ReadPhoto(photo.sha256, model_view(photo, spec), quality.assess(photo), photo.notes)
     except (SkinLensError, OSError) as problem:
         return sentence(problem)
@@ -63,14 +66,14 @@ def sentence(problem: SkinLensError | OSError) -> str:
     return f"The file cannot be read: {problem.strerror or problem}."
 
 
-def _photo(job: Job) -> Photo:
+def _photo(job: Job, decoder: LimitedDecoder) -> Photo:
     if isinstance(job, bytes):
-        return read_photo(job)
+        return read_photo(job, decoder)
     if isinstance(job, str):
         path = Path(job)
         if path.exists() and not path.is_file():  # to open a pipe would wait for its other end
             raise IsADirectoryError(None, "not an ordinary file")
-        return read_photo_file(path)
+        return read_photo_file(path, decoder)
     from skinlens.store import CaseStore
 
     return CaseStore(Path(job.home)).photo(job.number)
@@ -79,11 +82,12 @@ def _photo(job: Job) -> Photo:
 def main() -> None:
     """Answer requests until standard input ends."""
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    decoder = LimitedDecoder(beside=True)
     os.dup2(2, 1)  # what a library prints is no answer
     while True:
         try:
             job, spec = pickle.load(requests)  # noqa: S301  of the process that started this one
         except EOFError:
             return
-        pickle.dump(read(job, spec), answers, pickle.HIGHEST_PROTOCOL)
+        pickle.dump(read(job, spec, decoder), answers, pickle.HIGHEST_PROTOCOL)
         answers.flush()

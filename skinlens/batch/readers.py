@@ -3,16 +3,22 @@
 import contextlib
 import pickle
 import queue
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
 
 from skinlens import paths
 from skinlens.background import start_worker
 from skinlens.batch.reader import Job, Outcome, sentence
-from skinlens.batch.sources import Entry
 from skinlens.errors import SkinLensError
+from skinlens.imaging.intake.isolation import MAX_WAIT_S
+from skinlens.imaging.intake.sniffing import TOO_MUCH_TIME
 from skinlens.imaging.preprocess import InputSpec
 
+JobOf = Callable[[], Job]
+"""What a reader is given, asked for just before, in any thread. Raises SkinLensError, OSError."""
 _COMMAND = "import sys; sys.path.insert(0, sys.argv[1]); from skinlens.batch.reader import main; main()"
 _ENDED = (
     "The picture could not be read: the program that reads photos ended at this file. Open it in an image program, "
@@ -21,7 +27,7 @@ _ENDED = (
 
 
 class Readers:
-    """So many processes that read photos; each is started with its first photo. Used in a ``with`` block."""
+    """So many processes that read photos; each is started with its first photo, and ``close`` ends them."""
 
     def __init__(self, count: int, spec: InputSpec) -> None:
         self._spec = spec
@@ -31,24 +37,20 @@ class Readers:
             self._idle.put(None)
         self._count = count
 
-    def __enter__(self) -> "Readers":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._threads.shutdown(wait=True, cancel_futures=True)  # each thread is done with its photo
+    def close(self) -> None:
+        """End the processes, each once it is done with its photo; what no thread has begun is not read any more."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
         for _ in range(self._count):
             if process := self._idle.get():
                 process.end()
 
-    def submit(self, entry: Entry) -> Future[Outcome]:
+    def submit(self, job: JobOf) -> Future[Outcome]:
         """Begin to read one photo."""
-        return self._threads.submit(self._read, entry)
+        return self._threads.submit(self._read, job)
 
-    def _read(self, entry: Entry) -> Outcome:
+    def _read(self, job_of: JobOf) -> Outcome:
         try:
-            job = entry.job()
+            job = job_of()
         except (SkinLensError, OSError) as problem:
             return sentence(problem)
         process = self._idle.get()
@@ -56,10 +58,9 @@ class Readers:
             process = process or _Process()
             return process.ask(job, self._spec)
         except (EOFError, OSError, pickle.UnpicklingError):
-            if process:
-                process.end()
+            words = process.why() if process else _ENDED
             process = None
-            return _ENDED
+            return words
         finally:
             self._idle.put(process)
 
@@ -68,15 +69,35 @@ class _Process:
     """One process. It serves one thread at a time."""
 
     def __init__(self) -> None:
-        self._popen = start_worker(_COMMAND, paths.IMPORT_ROOT)
+        self._popen = start_worker(_COMMAND, paths.IMPORT_ROOT, MALLOC_ARENA_MAX="2")
+        self._overran = False
 
     def ask(self, job: Job, spec: InputSpec) -> Outcome:
+        """Raises EOFError, OSError or UnpicklingError where the process ended at the photo."""
         assert self._popen.stdin is not None
         assert self._popen.stdout is not None
-        pickle.dump((job, spec), self._popen.stdin, pickle.HIGHEST_PROTOCOL)
-        self._popen.stdin.flush()
-        answer: Outcome = pickle.load(self._popen.stdout)  # noqa: S301  of a process of our own
-        return answer
+        clock = threading.Timer(MAX_WAIT_S, self._overrun)
+        clock.daemon = True
+        clock.start()
+        try:
+            pickle.dump((job, spec), self._popen.stdin, pickle.HIGHEST_PROTOCOL)
+            self._popen.stdin.flush()
+            answer: Outcome = pickle.load(self._popen.stdout)  # noqa: S301  of a process of our own
+            return answer
+        finally:
+            clock.cancel()
+
+    def why(self) -> str:
+        """The refusal of the photo at which the process ended; nothing is left of the process."""
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it may be on its way out, with a status that says why
+            self._popen.wait(1)
+        self.end()
+        took_too_long = hasattr(signal, "SIGPROF") and self._popen.returncode == -signal.SIGPROF
+        return TOO_MUCH_TIME if self._overran or took_too_long else _ENDED
+
+    def _overrun(self) -> None:
+        self._overran = True
+        self._popen.kill()
 
     def end(self) -> None:
         self._popen.kill()

@@ -2,26 +2,20 @@
 
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from skinlens import __version__
 from skinlens.background import cores
 from skinlens.batch import journal, table
-from skinlens.batch.journal import Journal
-from skinlens.batch.reader import Outcome, ReadPhoto
-from skinlens.batch.readers import Readers
-from skinlens.batch.result_row import Result, Row, failed, filled
-from skinlens.batch.sources import Entry, Source
+from skinlens.batch.journal import Gone, Journal
+from skinlens.batch.result_row import Result, Row
+from skinlens.batch.scorer import Scorer, Spread, Task
+from skinlens.batch.sources import Source
 from skinlens.errors import BatchError
 from skinlens.formatting import counted
 from skinlens.inference.classifier import Classifier
-from skinlens.inference.engine import BATCH
 
 SHARD = 256
 """Rows of one commit: what is done again, at most, after the computer has stopped."""
@@ -41,6 +35,12 @@ class Summary:
     left_out: int
     """Files that have no photo's name."""
     seconds: float
+    made: int
+    """Rows of this run."""
+    changed: int
+    """Rows of an earlier run that were made again, as their photos have changed since."""
+    gone: Gone
+    """Rows of an earlier run that were removed, as their photos are not there any more."""
 
     @property
     def status(self) -> int:
@@ -55,8 +55,16 @@ class Summary:
             said += f", {counted(self.failed, 'photo')} not: the column error says why"
         if self.resumed:
             said += f"; {self.resumed:,} of the rows were there from before"
-        new = self.photos - self.resumed
-        said += f". {self.seconds:.0f} s" + (f", {new / self.seconds:.1f} photos a second." if new else ".")
+        said += f". {self.seconds:.0f} s" + (f", {self.made / self.seconds:.1f} photos a second." if self.made else ".")
+        if self.changed:
+            said += f" Read again, as changed since the earlier run: {counted(self.changed, 'photo')}."
+        if self.gone.photos:
+            more = self.gone.photos - len(self.gone.first)
+            named = ", ".join(self.gone.first) + (f" and {more:,} more" if more else "")
+            said += (
+                f" Removed from the table, as not there any more since the earlier run: "
+                f"{counted(self.gone.photos, 'photo')} ({named})."
+            )
         if self.left_out:
             said += f" Left out, as not named as photos or named twice: {counted(self.left_out, 'file')}."
         return said
@@ -77,6 +85,8 @@ class Batch:
     """Whether each row has the student's feature vector."""
     replace: bool = False
     """Whether it is begun again where it was begun, and written where it is there already."""
+    spread: Spread | None = None
+    """What scores instead of this computer's cores: see ``on_ray``."""
 
     def check(self) -> None:
         """Look at what can be known before the work.
@@ -115,15 +125,25 @@ class Batch:
             opened(total, before)
             shards = _Shards(kept, told)
             try:
-                self._read(kept, shards)
+                for results in self._scored(_not_done(self.source, kept)):
+                    shards.add(results)
             finally:  # Ctrl+C: what is done is done
                 shards.commit()
+            gone = kept.remove_gone()
             photos, wrong = kept.counts()
             width = len(self.classifier.engine.head.hidden_bias) if self.features else 0
             table.write(self.out, kept.rows(by_id=self.source.sorts), features=width)
             after(kept.rows(by_id=self.source.sorts))
         journal.discard(self.out)
-        return Summary(photos, wrong, before, self.source.left_out, max(time.monotonic() - started, 1e-3))
+        taken = time.monotonic() - started
+        return Summary(photos, wrong, before, self.source.left_out, max(taken, 1e-3), shards.made, kept.changed, gone)
+
+    def _scored(self, tasks: Iterator[Task]) -> Iterator[list[Result]]:
+        if self.spread is not None:
+            yield from self.spread(tasks)
+            return
+        with Scorer(self.classifier, cores(), features=self.features) as scorer:
+            yield from scorer.results(tasks)
 
     def _settings(self) -> dict[str, str]:
         return {
@@ -133,41 +153,13 @@ class Batch:
             "choice of --features": "yes" if self.features else "no",
         }
 
-    def _read(self, kept: Journal, shards: "_Shards") -> None:
-        workers = cores()
-        window = BATCH + 2 * workers
-        waiting: deque[tuple[Entry, Future[Outcome]]] = deque()
-        ready: list[tuple[str, Outcome]] = []
 
-        def take() -> None:
-            entry, future = waiting.popleft()
-            ready.append((entry.id, future.result()))
-            if len(ready) == BATCH:
-                shards.add(self._results(ready))
-                ready.clear()
-
-        with Readers(workers, self.classifier.engine.spec) as readers:
-            for entry in self.source.entries():
-                if entry.id in kept:
-                    continue
-                waiting.append((entry, readers.submit(entry)))
-                if len(waiting) >= window:
-                    take()
-            while waiting:
-                take()
-        shards.add(self._results(ready))
-
-    def _results(self, ready: list[tuple[str, Outcome]]) -> list[Result]:
-        """The rows of some photos, in their order."""
-        views = [outcome.view for _, outcome in ready if isinstance(outcome, ReadPhoto)]
-        readings = iter(self.classifier.read_views(np.stack(views)) if views else ())
-        results = [
-            failed(entry_id, outcome, self.classifier)
-            if isinstance(outcome, str)
-            else filled(entry_id, outcome, next(readings), self.classifier)
-            for entry_id, outcome in ready
-        ]
-        return results if self.features else [one._replace(features=None) for one in results]
+def _not_done(source: Source, kept: Journal) -> Iterator[Task]:
+    """The photos without a row, and those that are others by now than those of which the rows were made."""
+    for entry in source.entries():
+        stamp = entry.stamp()  # before it is read: a photo that changes meanwhile is another one the next time
+        if not kept.has(entry.id, stamp):
+            yield Task(entry.id, stamp, entry.job)
 
 
 class _Shards:
@@ -175,11 +167,14 @@ class _Shards:
 
     def __init__(self, kept: Journal, told: Told) -> None:
         self._kept, self._told = kept, told
+        self.made = 0
+        """Rows of this run."""
         self._results: list[Result] = []
         self._since = time.monotonic()
 
     def add(self, results: list[Result]) -> None:
         self._results += results
+        self.made += len(results)
         self._told(len(results))
         if len(self._results) >= SHARD or time.monotonic() - self._since > SHARD_S:
             self.commit()

@@ -6,6 +6,7 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from skinlens.batch.reader import CaseJob, Job
@@ -28,6 +29,10 @@ class Entry:
     """Path within the source, or case number: text that every table can hold, once in a source."""
     job: Callable[[], Job]
     """What a reader is given; called just before, in any thread. Raises SkinLensError, OSError."""
+    stamp: Callable[[], str]
+    """By which another content under the same id is told: size and time of the last change, or a checksum. Empty where
+    nothing tells it, as of a file that cannot be reached.
+    """
 
 
 class Source(ABC):
@@ -98,7 +103,7 @@ class _Folder(Source):
             try:
                 found = os.scandir(self._root / folder)
             except OSError as problem:
-                yield Entry(text_of(folder) + "/", _raising(problem))
+                yield Entry(text_of(folder) + "/", _raising(problem), lambda: "")
                 continue
             with found:
                 for one in found:
@@ -110,8 +115,7 @@ class _Folder(Source):
                     elif not _named_as_photo(one.name):
                         self.left_out += 1
                     else:
-                        whole = one.path
-                        yield Entry(text_of(path), lambda whole=whole: whole)  # type: ignore[misc]
+                        yield _file(path, one.path)
 
 
 class _List(Source):
@@ -125,8 +129,7 @@ class _List(Source):
         with self._path.open(encoding="utf-8-sig", errors="surrogateescape") as lines:
             for line in lines:
                 if named := line.rstrip("\r\n").strip():
-                    whole = str(self._path.parent / named)
-                    yield Entry(text_of(named), lambda whole=whole: whole)  # type: ignore[misc]
+                    yield _file(named, str(self._path.parent / named))
 
 
 class _Zip(Source):
@@ -146,7 +149,8 @@ class _Zip(Source):
             if not _named_as_photo(name):
                 self.left_out += 1
             else:
-                yield Entry(text_of(name), lambda info=info: self._read(info))  # type: ignore[misc]
+                stamp = f"{info.file_size} {info.CRC:08x}"
+                yield Entry(text_of(name), partial(self._read, info), partial(str, stamp))
 
     def _read(self, info: zipfile.ZipInfo) -> bytes:
         """No more than a photo may have is unpacked, whatever the archive says of its size."""
@@ -170,11 +174,23 @@ class _Cases(Source):
 
     def entries(self) -> Iterator[Entry]:
         home = str(self._store.home)
-        for number in self._store.visit_numbers():
-            yield Entry(str(number), lambda number=number: CaseJob(home, number))  # type: ignore[misc]
+        for number, photo_sha256 in self._store.visit_photos():
+            yield Entry(str(number), partial(CaseJob, home, number), partial(str, photo_sha256))
 
     def note(self, count: int) -> str:
         return self._store.note_export_of_many(count)
+
+
+def _file(name: str, path: str) -> Entry:
+    return Entry(text_of(name), partial(str, path), partial(_stamp_of, path))
+
+
+def _stamp_of(path: str) -> str:
+    try:
+        found = os.stat(path)  # noqa: PTH116 (as of ``_named_as_photo``)
+    except OSError:
+        return ""
+    return f"{found.st_size} {found.st_mtime_ns}"
 
 
 def _hidden(part: str) -> bool:

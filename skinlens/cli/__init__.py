@@ -11,21 +11,21 @@ from collections.abc import Sequence
 import click
 
 import skinlens
-from skinlens.cli import app, audit, batch, evaluation, exchange, photo, store, training, user
+from skinlens.cli import app, audit, batch, evaluation, exchange, photo, rescore, store, training, user
 from skinlens.errors import SkinLensError
 from skinlens.labels import DISCLAIMER
 from skinlens.terminal import speak_any_code_page
 
 COMMANDS = (
     *(photo.predict, photo.explain_photo, photo.report),
-    *(batch.batch, exchange.fhir_export, exchange.isic_export),
+    *(batch.batch, rescore.rescore, exchange.fhir_export, exchange.isic_export),
     *(app.serve_app, app.doctor, store.backup, store.restore, store.verify, audit.audit, user.user),
     *(training.train, training.average, training.export, training.recalibrate, training.sensitivity),
     *(evaluation.outline_train, evaluation.context_fit, evaluation.evaluate, evaluation.ablation),
 )
 
 
-EXTRAS = {"lime", "matplotlib", "onnx", "pytorch_grad_cam", "sklearn", "timm", "torch", "torchvision"}
+EXTRAS = {"lime", "matplotlib", "onnx", "pytorch_grad_cam", "ray", "sklearn", "timm", "torch", "torchvision"}
 """Packages that an installation for serving does without."""
 
 
@@ -56,9 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"skinlens: {' '.join(str(problem).split())}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as problem:
-        if (problem.name or "").partition(".")[0] not in EXTRAS:
+        if (name := (problem.name or "").partition(".")[0]) not in EXTRAS:
             raise
-        print(f"skinlens: this command needs {problem.name}. Install the packages of skinlens[train].", file=sys.stderr)
+        extra = "ray" if name == "ray" else "train"
+        print(f"skinlens: this needs {problem.name}. Install the packages of skinlens[{extra}].", file=sys.stderr)
         return 2
     except OSError as problem:
         print(f"skinlens: {problem.filename or ''}: {problem.strerror or problem}", file=sys.stderr)

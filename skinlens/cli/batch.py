@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace as replace_field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,9 @@ from skinlens.labels import DISCLAIMER
 
 if TYPE_CHECKING:
     from skinlens.batch.result_row import Row
+    from skinlens.batch.scorer import Spread
+
+_RAY = "skinlens.ray"
 
 
 @click.command()
@@ -22,6 +27,14 @@ if TYPE_CHECKING:
 @click.option("--labels", type=options.FILE, metavar="CSV", help="image_id, dx: measure the model at the end.")
 @click.option("--json", "json_path", type=options.FILE, metavar="FILE", help="With --labels: write all figures.")
 @click.option("--replace", is_flag=True, help="Begin again: replace FILE, and what was begun for it.")
+@click.option(
+    "--ray",
+    metavar="auto|ADDRESS",
+    expose_value=False,
+    is_eager=True,
+    callback=lambda context, _, address: context.meta.__setitem__(_RAY, address),
+    help="On the Ray cluster of this computer, or at this address.",
+)
 @options.weights
 def batch(
     source: str,
@@ -47,9 +60,15 @@ def batch(
         from skinlens.evaluation.ground_truth import read_labels
 
         listed = read_labels(labels, None)
-    classifier = load_classifier(weights or weights_directory(), threads=cores())
+    directory = weights or weights_directory()
+    classifier = load_classifier(directory, threads=cores())
     work = Batch(source_of(source), classifier, out, features, replace)
     work.check()
+    cluster: AbstractContextManager[Spread | None] = nullcontext()
+    if ray := click.get_current_context().meta[_RAY]:
+        from skinlens.batch.on_ray import spreading
+
+        cluster = spreading(ray, directory, classifier.engine.model_ref.sha256, features=features)
 
     def measure(rows: "Iterator[Row]") -> None:
         if labels is None:
@@ -70,7 +89,9 @@ def batch(
             bar.reset(total)
 
         try:
-            found = work.run(lambda count: bar.update(count) and None, begin, measure)
+            with cluster as spread:
+                on = replace_field(work, spread=spread)
+                found = on.run(lambda count: bar.update(count) and None, begin, measure)
         except KeyboardInterrupt:
             print("\nWhat is read so far is kept; the same command goes on from there.", file=sys.stderr)
             raise

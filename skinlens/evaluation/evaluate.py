@@ -131,7 +131,10 @@ def _figures(
 
 def summary(result: dict[str, Any]) -> str:
     """The figures as a table for the terminal."""
-    lines = [f"{result['n']} photos, {result['missing']} missing; model {result['model']['sha256'][:12]}"]
+    lines = [
+        f"{counted(result['n'], 'photo')} measured; model {result['model']['sha256'][:12]}",
+        *_not_measured(result),
+    ]
     lines += [f"  left out           {words}" for words in left_out(result["left_out"])]
     for name in HEADLINES:
         lines.append(f"  {name:<18} {estimate(result[name])}")
@@ -151,6 +154,19 @@ def summary(result: dict[str, Any]) -> str:
     lines.append(f"  foreign pictures   AUROC {estimate(strange['auroc'])}, refused {strange['refused']:.3f}")
     lines.append(f"  own photos refused {estimate(strange['own_refused'])}")
     return "\n".join(lines)
+
+
+def _not_measured(result: Mapping[str, Any]) -> list[str]:
+    """Photos of the label file that the figures leave out, and why: a line for each reason."""
+    said, missing, unreadable = [], result["missing_ids"], result["unreadable_ids"]
+    if missing:
+        said.append(
+            f"  not measured: {counted(len(missing), 'photo')} of {result['label_file']}, as there is no file of that "
+            f"name among those that were read (the first is {missing[0]})"
+        )
+    if unreadable:
+        said.append(f"  not measured: {counted(len(unreadable), 'photo')} that could not be read ({unreadable[0]} …)")
+    return said
 
 
 def left_out(counts: Mapping[str, int]) -> list[str]:

@@ -18,6 +18,7 @@ check               value                                                  limit
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -117,10 +118,10 @@ def assess(photo: Photo, *, distance: float | None = None, distance_limit: float
     both, similarity to the training photos is not checked.
     """
     pixels, disc = _working_view(photo)
-    detail = sharpness(pixels, disc)
-    brightness = 100 * float((pixels[disc] @ _LUMA).mean()) / 255
+    detail, inside = sharpness(pixels, disc), pixels[disc]
+    brightness = 100 * float((inside @ _LUMA).mean()) / 255
     side = float(min(photo.width_px, photo.height_px))
-    values = (side, detail, brightness, brightness, clipped_percent(pixels, disc), surround_percent(photo))
+    values = (side, detail, brightness, brightness, _clipped(inside), surround_percent(photo))
     checks = [limit.check(value) for limit, value in zip(LIMITS, values, strict=True)]
     if distance is not None and distance_limit is not None:
         unlike = _Limit(LIKENESS, SIMILARITY, "at most", distance_limit, "times typical", UNLIKE)
@@ -139,9 +140,16 @@ def _working_view(photo: Photo) -> tuple[Float32[Array, "h w 3"], Array]:
     if scale < 1:  # bilinear, the least sharp of the antialiased filters: no reduction adds sharpness to a photo
         size = round(image.width * scale), round(image.height * scale)
         image = image.resize(size, Image.Resampling.BILINEAR)
-    rows, columns = np.ogrid[: image.height, : image.width]
-    from_center = np.hypot(rows - (image.height - 1) / 2, columns - (image.width - 1) / 2)
-    return np.asarray(image, dtype=np.float32), from_center < 0.45 * min(image.size)
+    return np.asarray(image, dtype=np.float32), _disc(image.height, image.width)
+
+
+@lru_cache(maxsize=8)  # photos of one camera have one size
+def _disc(height: int, width: int) -> Array:
+    rows, columns = np.ogrid[:height, :width]
+    from_center = np.hypot(rows - (height - 1) / 2, columns - (width - 1) / 2)
+    disc: Array = np.asarray(from_center < 0.45 * min(height, width))
+    disc.flags.writeable = False
+    return disc
 
 
 def sharpness(pixels: Float32[Array, "h w 3"], disc: Array) -> float:
@@ -161,7 +169,10 @@ def clipped_percent(pixels: Float32[Array, "h w 3"], disc: Array) -> float:
 
     One channel alone at its end does not count: red is, on much of a well-lit fair skin.
     """
-    inside = pixels[disc]
+    return _clipped(pixels[disc])
+
+
+def _clipped(inside: Float32[Array, "n 3"]) -> float:
     red, green, blue = inside.T  # channel by channel: numpy is slow where three numbers lie in a row
     white, black = np.minimum(np.minimum(red, green), blue) >= 250, np.maximum(np.maximum(red, green), blue) <= 10
     return 100 * float((white | black).mean())
@@ -171,6 +182,8 @@ _SEEN_ASPECT = 4 / 3
 """Longer over shorter side of the region that the network sees (``InputSpec.max_aspect``)."""
 _EVEN = 8
 """Levels of 255 within which a row is plain: a screenshot that was saved as JPEG, but no skin."""
+_SAMPLE_PX = 32
+"""Pixels of a row that are looked at first."""
 _SURROUND_PX = 400
 _MAX_CUTS = 6
 
@@ -199,14 +212,31 @@ def surround_percent(photo: Photo) -> float:
 def _pictures(pixels: Array, gap: int, cuts: int) -> list[Array]:
     """The pieces that no plain row or column of more than ``gap`` divides any further."""
     for axis in (0, 1):
-        spread = _along(pixels, 1 - axis, np.maximum) - _along(pixels, 1 - axis, np.minimum)  # never below 0
-        filled = np.flatnonzero((spread > _EVEN).any(axis=-1))
+        filled = np.flatnonzero(_filled(pixels, axis))
         parts = [part for part in np.split(filled, np.flatnonzero(np.diff(filled) > gap) + 1) if part.size]
         bounds = [(int(part[0]), int(part[-1]) + 1) for part in parts]
         if cuts and bounds != [(0, pixels.shape[axis])]:
             pieces = (pixels[low:high] if axis == 0 else pixels[:, low:high] for low, high in bounds)
             return [picture for piece in pieces for picture in _pictures(piece, gap, cuts - 1)]
     return [pixels]
+
+
+def _filled(pixels: Array, axis: int) -> Array:
+    """Of each row (axis 0) or column (axis 1), whether it is not plain. Some of its pixels mostly tell; where they are
+    all alike, the others are asked.
+    """
+    across = pixels if axis == 0 else pixels.swapaxes(0, 1)
+    filled = _spreads(across[:, :: max(1, across.shape[1] // _SAMPLE_PX)])
+    if not (rest := np.flatnonzero(~filled)).size:
+        return filled
+    filled[rest] = _spreads(across[rest])
+    return filled
+
+
+def _spreads(rows: Array) -> Array:
+    """Of each row, whether a channel of it goes over more levels than a plain one."""
+    spread = _along(rows, 1, np.maximum) - _along(rows, 1, np.minimum)  # never below 0
+    return np.asarray((spread > _EVEN).any(axis=-1))
 
 
 def _along(pixels: Array, axis: int, take: np.ufunc) -> Array:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import typst
@@ -35,19 +35,28 @@ Compiler = Any
 """``typst.Compiler``, whose stubs do not know that the files of a document can be given as bytes by name."""
 
 
-def render(content: ReportContent) -> bytes:
+@runtime_checkable
+class Content(Protocol):
+    """What a template prints: a dataclass of texts, numbers and pictures."""
+
+    @property
+    def dated(self) -> str:
+        """ISO date or time: of the file."""
+
+
+def render(content: Content, template: Path = TEMPLATE) -> bytes:
     """The finished file. Content never gets lost beyond a page's edge: long texts flow over further pages."""
-    (made,) = _compiled(content, format="pdf", pdf_standards=["ua-1"])
+    (made,) = _compiled(content, template, format="pdf", pdf_standards=["ua-1"])
     return made
 
 
 def preview(content: ReportContent) -> list[bytes]:
     """Each page of the file as PNG."""
-    return _compiled(content, format="png", ppi=PREVIEW_PPI)
+    return _compiled(content, TEMPLATE, format="png", ppi=PREVIEW_PPI)
 
 
-def _compiled(content: ReportContent, **wanted: Any) -> list[bytes]:
-    files: dict[str, bytes] = {"main.typ": _template()}
+def _compiled(content: Content, template: Path, **wanted: Any) -> list[bytes]:
+    files: dict[str, bytes] = {"main.typ": _template(template)}
     data = _plain(content, files)
     families = [faces.FAMILIES[name] for name in faces.TEXT if name in faces.SHIPPED or faces.is_installed(name)]
     files["report.json"] = json.dumps(data | {"families": families}, ensure_ascii=False).encode()
@@ -69,8 +78,8 @@ def _fonts() -> typst.Fonts:
 
 
 @lru_cache
-def _template() -> bytes:
-    return TEMPLATE.read_bytes()
+def _template(path: Path) -> bytes:
+    return path.read_bytes()
 
 
 def _plain(value: Any, files: dict[str, bytes], key: str = "") -> Any:

@@ -32,7 +32,7 @@ class AuditEntry:
     actor: str
     action: str
     """As of ``Revision``; beside them ``viewed``, ``exported``, ``printed``, ``erased``, ``backed up``, ``restored``,
-    ``acknowledged``, ``accepted`` and ``begun``; of an account those of ``AccountAction``."""
+    ``acknowledged``, ``accepted``, ``rescored`` and ``begun``; of an account those of ``AccountAction``."""
     kind: str
     """What it was done to, as of ``chain.Object``."""
     object_number: int | None

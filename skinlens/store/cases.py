@@ -34,6 +34,7 @@ from skinlens.store.filings import StoredFilings
 from skinlens.store.loading import StoredRecords
 from skinlens.store.outlines import StoredOutlines, put_outline
 from skinlens.store.patient_list import StoredPatients
+from skinlens.store.rescores import StoredRescores
 from skinlens.store.search import EVERY_CASE, CasePage, CaseQuery, CaseRow
 from skinlens.store.settings import StoredSettings
 from skinlens.store.timing import StoredTiming
@@ -52,6 +53,7 @@ class CaseStore(
     StoredChecks,
     StoredOutlines,
     StoredFeatures,
+    StoredRescores,
     StoredTiming,
     StoredSettings,
     StoredFilings,
@@ -155,17 +157,23 @@ class CaseStore(
                 return False
             return True
 
-    def visit_numbers(self) -> Iterator[int]:
-        """The numbers of all cases, rising; a thousand are read at a time, so one may be gone when it comes."""
+    def visit_photos(self) -> Iterator[tuple[int, str]]:
+        """Number of each case and hash of its photo, by number; a thousand are read at a time, so one may be gone when
+        it comes.
+        """
         last = 0
         while True:
             with self._reading() as db:
-                sql = "SELECT id FROM visit WHERE id > ? ORDER BY id LIMIT 1000"
-                found = [int(row["id"]) for row in db.query(sql, [last])]
+                sql = "SELECT id, photo_sha256 FROM visit WHERE id > ? ORDER BY id LIMIT 1000"
+                found = [(int(row["id"]), str(row["photo_sha256"])) for row in db.query(sql, [last])]
             if not found:
                 return
             yield from found
-            last = found[-1]
+            last = found[-1][0]
+
+    def visit_numbers(self) -> Iterator[int]:
+        """The numbers of all cases, rising."""
+        return (number for number, _ in self.visit_photos())
 
     def cases_with_photo(self, photo_sha256: str) -> tuple[CaseRow, ...]:
         """All cases that hold this very photo, the newest first: of the same lesion, or of another patient."""

@@ -99,20 +99,6 @@ def m016_worklist(db: Database) -> None:
     """)
 
 
-def m017_features(db: Database) -> None:
-    """The network's features of a visit's photo (float16), of one model: see ``store.features``."""
-    db.executescript("""
-        CREATE TABLE visit_features (
-            id INTEGER PRIMARY KEY AUTOINCREMENT,
-            visit_id INTEGER NOT NULL UNIQUE REFERENCES visit (id) ON DELETE CASCADE,
-            model_sha256 TEXT NOT NULL,
-            features BLOB NOT NULL
-        ) STRICT;
-
-        CREATE INDEX visit_features_of_model ON visit_features (model_sha256);
-    """)
-
-
 def m018_scale(db: Database) -> None:
     """The width of the skin that a visit's photo shows: lengths can then be given in millimeters."""
     add_columns(db, "visit", ["field_width_mm REAL"])

@@ -20,6 +20,7 @@ from skinlens.store.features import features_of
 from skinlens.store.loading import rows_of
 from skinlens.store.mapping import Row, lesion_of, model_ref_of, patient_of, revision_of, whole
 from skinlens.store.patients import row_of
+from skinlens.store.rescores import rescored_of
 from skinlens.store.validation import now
 from skinlens.store.visits import map_in_words
 
@@ -28,7 +29,8 @@ _README = f"""{DISCLAIMER}
 Everything that SkinLens {__version__} kept of one patient.
 patient.json   the patient, the lesions with their place on the body map (view, and shares of the width and height of
                SkinLens's drawing), the visits with prediction, quality, checks, outlines, notes, criteria, plan
-               and histology, the features by which similar cases are found, and the audit log ("revisions")
+               and histology, the features by which similar cases are found, what later models said ("rescored"),
+               and the audit log ("revisions")
 pictures/      the photos, lossless, without metadata
 maps/          the heat maps in the frame of the network's input: .npz of numpy, float32 array "heat", 0 none, 1 most
 """
@@ -109,6 +111,7 @@ def _visit(db: Database, number: int, wanted: dict[str, tuple[str, str]], proble
         "checks": [check_statement(check) for check in rows.checks],
         "outlines": [asdict(outline) for outline in rows.outlines],
         "features": features_of(db, number),
+        "rescored": rescored_of(db, number),
     }
 
 

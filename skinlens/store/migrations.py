@@ -16,12 +16,12 @@ from skinlens.store.audit_steps import m021_audit
 from skinlens.store.clinical_steps import (
     m015_clinical_record,
     m016_worklist,
-    m017_features,
     m018_scale,
     m019_signature,
     m020_body_map,
     m022_result_first,
 )
+from skinlens.store.derived_steps import m017_features, m023_rescored
 from skinlens.store.seals import seal_table
 from skinlens.store.words import searchable
 
@@ -381,6 +381,7 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     m020_body_map,
     m021_audit,
     m022_result_first,
+    m023_rescored,
 )
 STEP_NAMES: tuple[str, ...] = tuple(step.__name__ for step in STEPS)
 

@@ -24,14 +24,14 @@ NEEDED: Mapping[str, Right] = {
     **dict.fromkeys(("annotate", "close_recall"), "file"),
     "export_patient": "export",
     # Whoever opens or takes something away has that noted in their name, whatever their role.
-    **dict.fromkeys(("note_view", "note_export"), "read"),
+    **dict.fromkeys(("note_view", "note_export", "note_drift_export"), "read"),
     **dict.fromkeys(("audit_entries", "audit_page", "audit_choices", "note_log_export", "accept_audit"), "settings"),
     "note_export_of_many": "export",
     # An account's own sign-in is noted in its name, whatever its role.
     "note_account": "read",
     **dict.fromkeys(("move_case", "edit_patient", "edit_lesion"), "move"),
     **dict.fromkeys(("delete_visit", "delete_patient"), "erase"),
-    **dict.fromkeys(("keep_setting", "keep_settings"), "settings"),
+    **dict.fromkeys(("keep_setting", "keep_settings", "keep_rescored", "note_rescoring"), "settings"),
     **dict.fromkeys(("back_up", "note_backup_export"), "back up"),
 }
 """Every method that writes, or hands out more than a page shows. All others read."""
@@ -45,12 +45,13 @@ READING: frozenset[str] = frozenset(
             "similar_cases",
             "verify_audit",
             "visit_numbers",
+            "visit_photos",
             "thumbnails",
             "unfinished_erasure",
             "unfinished_filings",
         ),
         *("unknown_files", "visit_before", "visits_of_lesion", "visits_of_patient", "visits_without_features"),
-        *("verify_audit", "work_times"),
+        *("verify_audit", "work_times", "visits_to_score", "rescored", "rescored_releases", "rescored_pairs"),
     }
 )
 """Methods that every role may call. A method that is in neither list fails a test."""

@@ -36,6 +36,8 @@ DONE: Mapping[tuple[str, str], str] = {
     ("patient", "erased"): "Patient erased",
     ("settings", "edited"): "Settings edited",
     ("store", "acknowledged"): "Conditions accepted",
+    ("store", "rescored"): "Stored cases scored again by another model",
+    ("store", "exported"): "List of changed results downloaded",
     ("backup", "backed up"): "Backup made",
     ("backup", "restored"): "Backup restored",
     ("backup", "exported"): "Backup downloaded",

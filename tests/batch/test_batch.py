@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,12 +24,12 @@ from skinlens.batch import run as batch_run
 from skinlens.batch.journal import journal_path
 from skinlens.batch.result_row import COLUMNS
 from skinlens.batch.run import Batch
+from skinlens.batch.scorer import ahead
 from skinlens.batch.sources import Entry, Source
 from skinlens.cli import main
 from skinlens.errors import BatchError
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.inference.classifier import Classifier, load_classifier
-from skinlens.inference.engine import BATCH
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.records import LIKENESS
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
@@ -176,6 +177,7 @@ def test_labels_give_the_figures_of_evaluate(
     assert (
         main(["batch", str(photos / "deep"), "--out", str(tmp_path / "d.csv"), "--json", str(measured), *common]) == 0
     )
+    assert capsys.readouterr().out.count("10 photos of labels.csv, as there is no file of that name") == 2
     batch, evaluated = (json.loads(path.read_text(encoding="utf-8")) for path in (measured, again))
     assert batch["n"] == evaluated["n"] == 10
     assert batch["missing_ids"] == evaluated["missing_ids"]
@@ -247,7 +249,7 @@ class _Watched(Source):
         for number in range(self._count):
             self.drawn += 1
             self.most_ahead = max(self.most_ahead, self.drawn - self.made)
-            yield Entry(f"{number:06d}", _unreadable)
+            yield Entry(f"{number:06d}", _unreadable, str)
 
 
 def _unreadable() -> str:
@@ -263,7 +265,7 @@ def test_entries_are_drawn_as_they_are_needed(classifier: Classifier, tmp_path: 
 
     found = Batch(source, classifier, tmp_path / "r.csv").run(told, lambda *_: None, lambda _: None)
     assert (found.photos, found.failed, found.status) == (3000, 3000, 2)
-    assert source.most_ahead <= 2 * BATCH + 2 * cores()
+    assert source.most_ahead <= ahead(cores())
     assert "Input/output error" in (tmp_path / "r.csv").read_text(encoding="utf-8")
 
 
@@ -282,6 +284,47 @@ def test_unfinished_work_is_not_mixed_with_other(release: Path, photos: Path, tm
     assert out.read_text(encoding="utf-8").splitlines() == lines
     assert main(["batch", str(photos / "deep"), "--out", str(out), "--replace", "--weights", str(release)]) == 0
     assert len(out.read_text(encoding="utf-8").splitlines()) == 11
+
+
+def test_photos_that_changed_meanwhile_are_read_again_and_those_that_are_gone_leave_the_table(
+    release: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, archive = tmp_path / "some", tmp_path / "some.zip"
+    folder.mkdir()
+    names = [f"p{number:02d}.jpg" for number in (0, 2, 4, 6)]
+    for name in names:
+        shutil.copy(photos / name, folder / name)
+
+    def pack(*members: tuple[str, str]) -> None:
+        with zipfile.ZipFile(archive, "w") as packed:
+            for name, taken in members:
+                packed.write(photos / taken, name)
+
+    pack(*((name, name) for name in names))
+    command = {
+        source: ["batch", str(source), "--out", str(tmp_path / f"{source.name}.jsonl"), "--weights", str(release)]
+        for source in (folder, archive)
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch_run.table, "write", _disk_is_full)
+        assert [main(one) for one in command.values()] == [2, 2]
+    capsys.readouterr()
+    (folder / names[0]).unlink()
+    shutil.copy(photos / "p08.jpg", folder / names[1])
+    shutil.copy(photos / "p08.jpg", folder / "new.jpg")
+    pack((names[1], "p08.jpg"), *((name, name) for name in names[2:]), ("new.jpg", "p08.jpg"))
+    for source, one in command.items():
+        assert main(one) == 0
+        said = capsys.readouterr().out
+        assert "4 of the rows were there from before" in said
+        assert "Read again, as changed since the earlier run: 1 photo." in said
+        assert f"Removed from the table, as not there any more since the earlier run: 1 photo ({names[0]})." in said
+        text = (tmp_path / f"{source.name}.jsonl").read_text(encoding="utf-8")
+        rows = {row["id"]: row for row in map(json.loads, text.splitlines())}
+        assert set(rows) == {"new.jpg", *names[1:]}
+        assert rows[names[1]]["photo_sha256"] == rows["new.jpg"]["photo_sha256"]
+        assert rows[names[1]]["prob_mel"] == pytest.approx(rows["new.jpg"]["prob_mel"], abs=PROBABILITY)
+        assert len({row["photo_sha256"] for row in rows.values()}) == 3
 
 
 def test_two_commands_do_not_write_one_table(release: Path, photos: Path, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import re
 import struct
+import subprocess
+import sys
 import time
 from contextlib import suppress
 from typing import Any
@@ -150,7 +152,7 @@ def test_the_scale_is_the_width_of_what_is_shown() -> None:
         (dicom([jpeg_2000(WIDE)], (64, 47), "YBR_RCT", JPEG2000Lossless), "another size"),
         (dicom([b"\0" * 64], WIDE.size, syntax=RLELossless), "number of channels"),
         (dicom([np.zeros((48, 64), np.uint8).tobytes()], WIDE.size, "PALETTE COLOR"), "its palette is missing"),
-        (plain(WIDE).replace(b"10008.1.2.1\0", b"10008.1.2.2\0"), "transfer syntax 1.2.840.10008.1.2.2"),
+        (plain(WIDE).replace(b"10008.1.2.1\0", b"10008.1.2.2\0"), "transfer syntax Explicit VR Big Endian"),
         (plain(WIDE)[:400], ""),
     ],
 )  # fmt: skip
@@ -160,10 +162,39 @@ def test_what_is_not_read_is_refused_in_words(data: bytes, words: str) -> None:
     assert "Doe" not in said
 
 
+TOLD = r"(?i)\bdoe\b|jane|4711|1961"
+
+
+def test_no_refusal_quotes_what_stands_in_a_tag() -> None:
+    """A careless program puts a name or a number anywhere."""
+    born = "1.2.19610203.4711"
+    refused = (
+        plain(WIDE, kind=born),
+        plain(WIDE).replace(b"10008.1.2.1\0", b"10008.4711\0\0"),
+        dicom([PIXELS.tobytes()], WIDE.size, "DOE JANE"),
+        plain(WIDE, PixelRepresentation=1, PixelSpacing=[0.5, 0.25]).replace(b"0.5\\0.25", b"Doe^Jane"),
+        plain(WIDE, PixelAspectRatio=[4711, 1]),
+    )
+    for data in refused:
+        assert not re.search(TOLD, refusal(data))
+    assert not re.search(TOLD, sentence_of(refused[3]))
+
+
+def sentence_of(data: bytes) -> str:
+    """Refusal in the process that reads, as in a batch."""
+    code = (
+        "import sys; from skinlens.batch.reader import read; "
+        "from skinlens.imaging.intake.limits import LimitedDecoder; "
+        "from skinlens.imaging.preprocess import InputSpec; "
+        "print(read(sys.stdin.buffer.read(), InputSpec(), LimitedDecoder(beside=True)))"
+    )
+    return subprocess.run([sys.executable, "-c", code], input=data, capture_output=True, check=True).stdout.decode()
+
+
 def test_the_deflated_form_is_refused_before_anything_is_unpacked() -> None:
     syntax = b"1.2.840.10008.1.2.1.99"
     data = bytes(128) + b"DICM" + struct.pack("<HH2sH", 2, 0x10, b"UI", len(syntax)) + syntax + bytes(100)
-    assert "transfer syntax 1.2.840.10008.1.2.1.99" in refusal(data)
+    assert "transfer syntax Deflated Explicit VR Little Endian" in refusal(data)
 
 
 def _many_elements() -> bytes:

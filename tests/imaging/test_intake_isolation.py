@@ -119,7 +119,7 @@ def long_jpeg() -> bytes:
 
 @POSIX
 def test_a_file_that_takes_too_long_is_refused(pool: isolation._Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    shorter = "from skinlens.imaging.intake import worker; worker._TIME_S = 0.3; worker.main()"
+    shorter = "from skinlens.imaging.intake import limits, worker; limits._TIME_S = 0.3; worker.main()"
     monkeypatch.setattr(isolation, "_COMMAND", f"import sys; sys.path.insert(0, sys.argv[1]); {shorter}")
     assert refusal(long_jpeg()) == TOO_MUCH_TIME
     assert read_photo(files()["jpeg"]).source_format == "JPEG"

@@ -298,7 +298,7 @@ def test_the_preview_shows_every_page(usual: bytes) -> None:
 
 
 def test_what_the_typesetter_refuses_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pdf, "_template", lambda: b"#panic()")
+    monkeypatch.setattr(pdf, "_template", lambda _: b"#panic()")
     with pytest.raises(SkinLensError, match=r"The report could not be typeset: .*Nothing is lost"):
         render(content())
 

@@ -6,7 +6,7 @@ warning. Any number of threads may read at a time.
 
 ``refusals`` tells what a file is and words the refusals, ``containers`` takes the file apart, ``decode`` has its
 picture decoded, ``raster`` hands that out in bands, ``color`` brings them to 8-bit sRGB. All this happens in
-``worker``, a process with limits of memory and time, which ``isolation`` starts, feeds and replaces.
+``worker``, a process with the ``limits`` of memory and time, which ``isolation`` starts, feeds and replaces.
 """
 
 import hashlib
@@ -19,8 +19,9 @@ import numpy as np
 from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake import isolation
 from skinlens.imaging.intake.canvas import Canvas
-from skinlens.imaging.intake.decode import decode
+from skinlens.imaging.intake.decode import Decoding, decode
 from skinlens.imaging.intake.isolation import start
+from skinlens.imaging.intake.limits import LimitedDecoder
 from skinlens.imaging.intake.sniffing import (
     MAX_BYTES,
     MAX_PIXELS,
@@ -44,18 +45,21 @@ __all__ = [
 ]
 
 
-def read_photo(data: bytes) -> Photo:
+def read_photo(data: bytes, decoder: LimitedDecoder | None = None) -> Photo:
     """The photo in ``data``: JPEG, PNG, WebP, TIFF, BMP, HEIC or DICOM; at most 25 MB and 50 megapixels, from 32 px on.
 
     Of several frames or pages the first is read; 16-bit, palette, transparent, CMYK and grayscale pictures become
     8-bit RGB; a color profile is converted to sRGB; EXIF orientation is applied; all metadata is dropped.
     ``Photo.notes`` says what was changed. Raises UnreadableImage.
 
-    Another process does it, within limits of memory and processor time: no file can stop or fill this one.
+    Another process does it, within limits of memory and processor time: no file can stop or fill this one. With a
+    ``decoder`` it is this process that is held to the limits, and that may end at the file.
     """
     check_weight(len(data))
     with _within_memory():
         recognise(data)  # what is no photo is told without a process
+        if decoder is not None:
+            return decoder.decode(data, _photo_of)
         canvas, source_format, notes, field_width_mm = isolation.decode(data)
         return _photo(canvas.pixels, source_format, notes, field_width_mm)
 
@@ -69,24 +73,27 @@ def _within_memory() -> Iterator[None]:
         raise UnreadableImage(TOO_MUCH_MEMORY) from error
 
 
-def read_photo_file(path: Path) -> Photo:
+def read_photo_file(path: Path, decoder: LimitedDecoder | None = None) -> Photo:
     """The photo in a file. Its size is looked at first: a film of 6 GB is not read. Raises UnreadableImage, OSError."""
     with path.open("rb") as file:
         file.seek(0, 2)
         check_weight(file.tell())
         file.seek(0)
-        return read_photo(file.read(MAX_BYTES + 1))
+        return read_photo(file.read(MAX_BYTES + 1), decoder)
 
 
 def read_trusted_photo(data: bytes) -> Photo:
     """``read_photo`` in this process, for the folders of a data set: same pixels, no limit of memory and time."""
     check_weight(len(data))
     with _within_memory():
-        decoding = decode(data)
-        canvas = Canvas(decoding.width_px, decoding.height_px, decoding.orientation)
-        for band in decoding.bands:
-            canvas.add(band)
-        return _photo(canvas.pixels, decoding.source_format, decoding.notes, decoding.field_width_mm)
+        return _photo_of(decode(data))
+
+
+def _photo_of(decoding: Decoding) -> Photo:
+    canvas = Canvas(decoding.width_px, decoding.height_px, decoding.orientation)
+    for band in decoding.bands:
+        canvas.add(band)
+    return _photo(canvas.pixels, decoding.source_format, decoding.notes, decoding.field_width_mm)
 
 
 def photo_from_pixels(pixels: Pixels, source_format: str, notes: Iterable[str] = ()) -> Photo:

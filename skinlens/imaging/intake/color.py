@@ -28,6 +28,9 @@ class Conversion:
     def bands(self) -> Iterator[Pixels]:
         """All rows from the top, some at a time."""
         self.notes += self.raster.notes
+        if self.raster.rgb is not None and self.icc_profile is None:
+            yield from self.raster.rgb_bands()
+            return
         transparency = _transparency(self.raster)
         if transparency == (0, 0):
             self.notes.append("The file marks the whole picture as transparent; that mark was ignored.")

@@ -44,6 +44,9 @@ _TAGS = (
 _GRAY, _NEGATIVE, _PALETTE = "MONOCHROME2", "MONOCHROME1", "PALETTE COLOR"
 _MODES = {"RGB": "RGB", "YBR_FULL": "YCbCr", "YBR_FULL_422": "YCbCr", "YBR_RCT": "RGB", "YBR_ICT": "RGB"}
 """Pillow's, of three channels as they are once a frame is decoded."""
+_OTHER_PHOTOMETRIC = frozenset({"HSV", "ARGB", "CMYK", "YBR_PARTIAL_422", "YBR_PARTIAL_420", "YBR_PARTIAL_444", "XYB"})
+"""Not read, and named in a refusal. No value of a tag is ever quoted: one may hold a patient's name.
+"""
 _MOST_MM = 10_000
 _BURNED_IN = "The file says that writing is burned into the photo: check that it names nobody."
 
@@ -99,8 +102,8 @@ def walk_dicom(data: bytes) -> ParsedImage:
     if not syntax:
         raise damaged("DICOM", "it does not say how its picture is coded")
     if syntax not in _CODINGS:
-        named = "".join(character for character in syntax if character in "0123456789.")[:64]
-        raise not_read("DICOM", f"the transfer syntax {named or 'of no known form'}")
+        name = _listed_name(syntax)
+        raise not_read("DICOM", f"the transfer syntax {name}" if name else "a transfer syntax that is not listed")
     return ParsedImage("DICOM", data)
 
 
@@ -119,7 +122,8 @@ def read_dicom(container: ParsedImage) -> DicomPicture:
     coding: Coding = _CODINGS[str(found.file_meta.TransferSyntaxUID)]
     expected = 3 if photometric in _MODES else 1 if photometric in (_GRAY, _NEGATIVE, _PALETTE) else 0
     if not expected:
-        raise not_read("DICOM", f"the photometric interpretation {_printable(photometric)}")
+        named = photometric if photometric in _OTHER_PHOTOMETRIC else "of no known name"
+        raise not_read("DICOM", f"a photometric interpretation {named}")
     if channels != expected or allocated not in (8, 16) or not 1 <= bits <= allocated:
         raise damaged("DICOM", "its description of the pixels contradicts itself")
     if _number(found, "PixelRepresentation", 0):
@@ -188,10 +192,11 @@ def raster_of(picture: DicomPicture) -> Raster:
 def _check_kind(found: Any) -> None:
     kind = found.get("SOPClassUID") or getattr(found.file_meta, "MediaStorageSOPClassUID", "")
     if str(kind) not in _PHOTOS:
-        name = _printable(getattr(kind, "name", "") or str(kind)) or "without a class"
+        name = _listed_name(str(kind))
         raise UnreadableImage(
             "The DICOM object is no photo of skin: a Dermoscopic Photography Image or a VL Photographic Image was "
-            f"expected, and it is of the class {name}. Upload the photo itself."
+            f"expected, and it is of {f'the class {name}' if name else 'no class that is listed'}. "
+            "Upload the photo itself."
         )
     ratio = found.get("PixelAspectRatio")
     if ratio is not None and len(ratio) == 2 and int(ratio[0]) != int(ratio[1]):
@@ -234,8 +239,13 @@ def _palette_of(found: Any) -> tuple[Array, int]:
     return np.stack(columns, axis=1), first
 
 
-def _printable(text: object) -> str:
-    return "".join(character for character in str(text) if character.isprintable())[:64]
+def _listed_name(uid: str) -> str:
+    """Name of a unique identifier in the standard's own list; empty for any other, which could hold anything."""
+    from pydicom.config import IGNORE
+    from pydicom.uid import UID
+
+    name = str(UID(uid, validation_mode=IGNORE).name)
+    return name if name != uid else ""
 
 
 # -------------------------------------------------------------------------------------------------------- the frames

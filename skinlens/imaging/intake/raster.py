@@ -27,12 +27,21 @@ class Raster:
     notes: tuple[str, ...] = ()
     field_width_mm: float | None = None
     """How wide what it shows is, where the file has a scale."""
+    rgb: Array | None = None
+    """Rows, columns and three channels where it is held as 8-bit RGB: then ``rows`` need not go through Pillow."""
 
     def bands(self) -> Iterator[Image.Image]:
         """All rows from the top, in bands of about ``BAND_PX`` pixels."""
+        return (self.rows(top, bottom) for top, bottom in self._steps())
+
+    def rgb_bands(self) -> Iterator[Array]:
+        """As ``bands``, of ``rgb``."""
+        assert self.rgb is not None
+        return (self.rgb[top:bottom] for top, bottom in self._steps())
+
+    def _steps(self) -> Iterator[tuple[int, int]]:
         step = max(1, BAND_PX // self.width_px)
-        for top in range(0, self.height_px, step):
-            yield self.rows(top, min(top + step, self.height_px))
+        return ((top, min(top + step, self.height_px)) for top in range(0, self.height_px, step))
 
 
 def of_image(image: Image.Image, bits: int) -> Raster:
@@ -71,7 +80,8 @@ def of_samples(samples: Array, mode: str, bits: int, *, is_negative: bool = Fals
     top_value = (1 << bits) - 1
     table = np.rint(np.arange(256) * 255 / top_value).clip(0, 255).astype(np.uint8)
     if bits == 8:
-        return Raster(width, height, lambda top, bottom: _image(rows(top, bottom), mode))
+        rgb = samples if mode == "RGB" and kind == np.uint8 else None
+        return Raster(width, height, lambda top, bottom: _image(rows(top, bottom), mode), rgb=rgb)
     return Raster(width, height, lambda top, bottom: _image(table[rows(top, bottom).astype(np.uint8)], mode))
 
 
@@ -89,7 +99,7 @@ def of_hdr(samples: Array, convert: HdrToSrgb) -> Raster:
 
 def inverted(raster: Raster) -> Raster:
     """A gray picture in which 0 is white."""
-    return replace(raster, rows=lambda top, bottom: ImageOps.invert(raster.rows(top, bottom)))
+    return replace(raster, rows=lambda top, bottom: ImageOps.invert(raster.rows(top, bottom)), rgb=None)
 
 
 def _image(samples: Array, mode: str) -> Image.Image:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from skinlens.ui.performance import evaluation, explanations, overview, practice
+from skinlens.ui.performance import drift, evaluation, explanations, overview, practice
 from skinlens.ui.shell import frame
 from skinlens.ui.state import address, cache
 
@@ -60,6 +60,10 @@ def _practice() -> None:
     practice.calculator(cache.store())
 
 
+def _drift() -> None:
+    drift.section(cache.store())
+
+
 def _versions() -> None:
     release = cache.manifest()
     overview.versions(release)
@@ -75,5 +79,6 @@ TOPICS: Mapping[str, Callable[[], None]] = {
     "Subgroups": evaluation.subgroups,
     "Maps": _maps,
     "Your practice": _practice,
+    "Drift": _drift,
     "Versions": _versions,
 }

@@ -51,7 +51,7 @@ spellcheck="false"{first}>
 autocomplete="current-password"{second}>
 <button type="submit">Sign in</button>
 </form>"""
-_PASSWORD = """{said}
+_CHANGE_FORM = """{said}
 <form method="post" action="{action}">
 <input type="hidden" name="form" value="{form}">
 <input type="text" name="user" value="{name}" autocomplete="username" hidden readonly>
@@ -95,7 +95,7 @@ def sign_in(
 
 def password(name: str, path: str, form: str, problem: str = "", status: int = 200) -> HTMLResponse:
     """The form in which ``name`` changes their own password; ``form``: what has to come back with it."""
-    content = _PASSWORD.format(
+    content = _CHANGE_FORM.format(
         said=_said(problem),
         action=f"{access.base()}{path}",
         form=escape(form),

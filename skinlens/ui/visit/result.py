@@ -6,7 +6,7 @@ from skinlens.store import CaseStore
 from skinlens.ui.components import widgets
 from skinlens.ui.state import session
 from skinlens.ui.state.open_case import OpenCase
-from skinlens.ui.visit import operating_point, photo, record, save_form
+from skinlens.ui.visit import newer, operating_point, photo, record, save_form
 
 
 def view(store: CaseStore, opened: OpenCase) -> None:
@@ -21,6 +21,7 @@ def view(store: CaseStore, opened: OpenCase) -> None:
         if opened.case is None:
             save_form.save(store, opened)
         else:
+            newer.section(store, opened.case.visit.id)
             record.form(store, opened)
 
 
