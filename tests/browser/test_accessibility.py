@@ -17,6 +17,7 @@ from tests.browser.test_journey import (  # noqa: F401  (browser is a fixture)
     VIEWS,
     WIDE,
     browser,
+    settled,
     turn_light,
 )
 
@@ -43,10 +44,11 @@ def broken(tab: Page) -> dict[tuple[str, str, str], list[tuple[object, str]]]:
     In dark only by the rules that read colors, as nothing else of the page differs.
     """
     found = {}
-    for size, (width, height) in SIZES.items():
-        tab.set_viewport_size({"width": width, "height": height})
-        for look, ground in GROUNDS.items():
-            turn_light(tab, look, ground)
+    for look, ground in GROUNDS.items():
+        turn_light(tab, look, ground)
+        for size, (width, height) in SIZES.items():
+            tab.set_viewport_size({"width": width, "height": height})
+            settled(tab)
             for one in violations(tab, None if look == "light" else COLORS):
                 found[look, size, one["id"]] = [(node["target"], node["html"][:150]) for node in one["nodes"]]
     return found

@@ -304,19 +304,20 @@ def test_every_page_in_every_look(page: Page, stocked: str, name: str) -> None:
     page.goto(f"{stocked}/{name.replace('&', '?case=1&') if '&' in name else name + '?case=1'}")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     settled(page)
-    for size, (width, height) in {"wide": WIDE, "narrow": NARROW}.items():
-        page.set_viewport_size({"width": width, "height": height})
-        for look, ground in GROUNDS.items():
-            turn_light(page, look, ground)
+    for look, ground in GROUNDS.items():
+        turn_light(page, look, ground)
+        for size, (width, height) in {"wide": WIDE, "narrow": NARROW}.items():
+            page.set_viewport_size({"width": width, "height": height})
             if name.endswith("Why?"):
                 for title in MAPS:
                     made(page, title)
+            picture(page, f"look-{re.sub(chr(92) + 'W+', '-', name) or 'worklist'}-{size}-{look}")
+            if name.endswith("Why?"):
                 tops = page.evaluate(
                     "[...document.querySelectorAll('figure [data-range]')].filter((one) => one.offsetWidth)"
                     ".map((one) => one.getBoundingClientRect().top)"
                 )
                 assert len(set(tops)) == (1 if size == "wide" else 4), "one row where there is room, else a column"
-            picture(page, f"look-{re.sub(chr(92) + 'W+', '-', name) or 'worklist'}-{size}-{look}")
             overflow = page.evaluate(
                 "(() => { const main = document.querySelector('[data-testid=stMain]');"
                 " return main.scrollWidth - main.clientWidth })()"
