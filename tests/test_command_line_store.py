@@ -1,11 +1,13 @@
 """The commands of the case file: audit log, backup, verification."""
 
+import io
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from skinlens.accounts import Accounts
 from skinlens.cli import main
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from tests.store import samples
@@ -129,3 +131,27 @@ def test_a_passphrase_that_is_set_and_empty_makes_no_backup(
     assert main(["backup", str(tmp_path / "stick")]) == 2
     assert "SKINLENS_PASSPHRASE is set and empty" in capsys.readouterr().err
     assert not list(tmp_path.glob("stick/*"))
+
+
+def test_exports_by_command_are_in_the_audit_log_with_how_many(
+    store: CaseStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fhir-export", "1", "--out", str(tmp_path / "one.json")]) == 0
+    assert main(["isic-export", str(tmp_path / "isic")]) == 0
+    noted = [(one.kind, one.action, one.object_number, one.actor) for one in store.audit_entries()[-2:]]
+    assert noted == [("visit", "exported", 1, "local user"), ("visits", "exported", 2, "local user")]
+    assert "2 cases written" in capsys.readouterr().out
+
+
+def test_an_account_is_added_disabled_and_enabled_by_command(
+    skinlens_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct horse battery\n"))
+    assert main(["user", "add", "Rita", "--role", "reader"]) == 0
+    assert main(["user", "disable", "rita"]) == 0
+    assert main(["user", "list"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[1] == "Rita is disabled."
+    assert (said[2][:18], said[2].endswith(", disabled")) == ("  1  Rita  reader ", True)
+    assert main(["user", "enable", "Rita"]) == 0
+    assert not Accounts(skinlens_home).all()[0].disabled

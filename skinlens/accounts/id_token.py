@@ -18,7 +18,7 @@ _MOST_LETTERS = 255
 
 
 class NotBelieved(SkinLensError):
-    """What came from the provider does not hold; the sentence is for the log of the server, and names no value."""
+    """An answer of the provider that does not hold; the sentence is for the log of the server, and names no value."""
 
 
 class UnknownKey(NotBelieved):

@@ -41,7 +41,7 @@ class Refused(Exception):
 
 
 async def answer(request: Request, path: str, provider: Provider, sent: MutableMapping[str, str]) -> Response:
-    """What is answered on the way there, on the way back, and to who signs out there. Raises Refused."""
+    """The answer on the way there, on the way back, and to who signs out there. Raises Refused."""
     if request.method != "GET":
         return plain_forms.refused_method()
     try:
