@@ -159,7 +159,7 @@ def test_unrequired_knows_distributions_by_their_imports() -> None:
 
 def test_what_is_imported_is_required() -> None:
     """No package is used only because another one happens to install it."""
-    to_run = requirements("requirements.txt")
+    to_run = requirements("requirements.txt") | requirements("requirements-ray.txt")
     to_test = to_run | requirements("requirements-dev.txt")
     tests = sorted((ROOT / "tests").rglob("*.py"))
     found = {

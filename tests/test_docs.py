@@ -144,7 +144,7 @@ def test_every_requirement_is_accounted_for() -> None:
         name: (version, licence)
         for name, version, licence in re.findall(r"^\| (\S+) \| ([\d.]+) \| ([^|]+) \|", text, re.M)
     }
-    files = ("requirements.txt", "requirements-dev.txt", "requirements-teacher.txt")
+    files = ("requirements.txt", "requirements-dev.txt", "requirements-teacher.txt", "requirements-ray.txt")
     pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", "".join(map(read, files)), re.M))
     assert {name: version for name, (version, _) in rows.items()} == pins
     assert all(licence.strip() for _, licence in rows.values())

@@ -31,7 +31,7 @@ PORTION_BYTES = 256_000_000
 
 @contextmanager
 def spreading(address: str, weights: Path, model_sha256: str, *, features: bool) -> Iterator[Spread]:
-    """What ``Scorer.results`` does, on a cluster.
+    """Spread over a cluster, in the place of ``Scorer.results``.
 
     Args:
         address: Of a running cluster; ``auto``: the one that runs on this computer.

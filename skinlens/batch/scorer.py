@@ -28,10 +28,10 @@ class Task(NamedTuple):
 
 
 Spread = Callable[[Iterable[Task]], Iterator[list[Result]]]
-"""What ``Scorer.results`` does, wherever it is done."""
+"""The work of ``Scorer.results``, wherever it is done."""
 
 
-def ahead(workers: int) -> int:
+def reading_ahead(workers: int) -> int:
     """Most photos that are read, or being read, before the engine takes them: two rounds of it, so that the readers go
     on while it is at work.
     """
@@ -55,10 +55,10 @@ class Scorer:
         self._readers.close()
 
     def results(self, tasks: Iterable[Task]) -> Iterator[list[Result]]:
-        """The rows of ``engine.BATCH`` photos at a time. No more tasks are drawn ahead than ``ahead`` says."""
+        """The rows of ``engine.BATCH`` photos at a time. No more tasks are drawn ahead than ``reading_ahead`` says."""
         waiting: deque[tuple[Task, Future[Outcome]]] = deque()
         ready: list[tuple[Task, Outcome]] = []
-        most = ahead(self._workers)
+        most = reading_ahead(self._workers)
         for task in tasks:
             waiting.append((task, self._readers.submit(task.job)))
             if len(waiting) < most:

@@ -37,7 +37,7 @@ Compiler = Any
 
 @runtime_checkable
 class Content(Protocol):
-    """What a template prints: a dataclass of texts, numbers and pictures."""
+    """Content of a document: a dataclass of texts, numbers and pictures."""
 
     @property
     def dated(self) -> str:

@@ -18,7 +18,7 @@ def m017_features(db: Database) -> None:
 
 
 def m023_rescored(db: Database) -> None:
-    """What a later release said of a visit's photo, beside the stored result; see ``store.rescores``."""
+    """Table of the results of later releases, beside the stored ones; see ``store.rescores``."""
     db.executescript("""
         CREATE TABLE rescored (
             id INTEGER PRIMARY KEY AUTOINCREMENT,

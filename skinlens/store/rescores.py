@@ -94,7 +94,7 @@ class StoredRescores(StoreHome):
             chain.append(db, "rescored", "store", model_sha256=model.sha256)
 
     def note_drift_export(self) -> None:
-        """What changed leaves SkinLens as a PDF: called before it does."""
+        """Note that the list of changes leaves SkinLens as a PDF: called before it does."""
         with self._writing() as db:
             chain.append(db, "exported", "store")
 
@@ -112,7 +112,7 @@ class StoredRescores(StoreHome):
             last = found[-1]
 
     def rescored(self, visit_id: int) -> tuple[Rescored, ...]:
-        """What later releases said of a case, the latest first."""
+        """Results of later releases on a case, the latest first."""
         with self._reading() as db:
             return tuple(map(_rescored_of, db.query(_OF_VISIT_SQL, [visit_id])))
 

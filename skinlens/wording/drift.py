@@ -52,7 +52,7 @@ def case_row(pair: Pair) -> tuple[str, ...]:
 
 
 def newer_model_says(version: str, label: str, melanoma_prob: float, *, flagged: bool) -> str:
-    """What a later model says of a stored case: its version, the most probable class, the side of its cut-off."""
+    """Result of a later model on a stored case: its version, the most probable class, the side of its cut-off."""
     side = side_of_cutoff(above=flagged)
     return (
         f"Newer model says (version {version}): {side[:1].lower()}{side[1:]} ({percent(melanoma_prob)}); most "

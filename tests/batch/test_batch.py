@@ -24,7 +24,7 @@ from skinlens.batch import run as batch_run
 from skinlens.batch.journal import journal_path
 from skinlens.batch.result_row import COLUMNS
 from skinlens.batch.run import Batch
-from skinlens.batch.scorer import ahead
+from skinlens.batch.scorer import reading_ahead
 from skinlens.batch.sources import Entry, Source
 from skinlens.cli import main
 from skinlens.errors import BatchError
@@ -265,7 +265,7 @@ def test_entries_are_drawn_as_they_are_needed(classifier: Classifier, tmp_path: 
 
     found = Batch(source, classifier, tmp_path / "r.csv").run(told, lambda *_: None, lambda _: None)
     assert (found.photos, found.failed, found.status) == (3000, 3000, 2)
-    assert source.most_ahead <= ahead(cores())
+    assert source.most_ahead <= reading_ahead(cores())
     assert "Input/output error" in (tmp_path / "r.csv").read_text(encoding="utf-8")
 
 

@@ -36,7 +36,7 @@ class LimitedDecoder:
         self._noise, self._memory, self._beside = _Noise(), _Memory(), beside
 
     def decode(self, data: bytes, use: Callable[[Decoding], Used]) -> Used:
-        """What ``use`` makes of the picture, within the limits; it takes all bands. Raises UnreadableImage."""
+        """Result of ``use`` on the picture, within the limits; it takes all bands. Raises UnreadableImage."""
         size = len(data)
 
         def limit(width_px: int, height_px: int) -> None:

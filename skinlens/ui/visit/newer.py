@@ -1,4 +1,4 @@
-"""What later models say of a stored case, on request: beside its stored result, which stays."""
+"""Results of later models on a stored case, on request: beside its stored result, which stays."""
 
 import streamlit as st
 
