@@ -136,15 +136,15 @@ def test_widths_that_contradict_the_alignment_are_warned_of_without_an_outline(
     turn(agreed, "worklist")
     press(agreed, "Open case 1")
     turn(agreed, "compare")
-    (warned,) = [one.value for one in agreed.warning if "do not fit together" in one.value]
+    (warned,) = [one.value for one in agreed.warning if "do not agree" in one.value]
     assert "12.0\u00a0mm and 20.0\u00a0mm of skin" in warned.replace("\\", "")
     (pair,) = overlaid(agreed)
     assert [panel["title"] for panel in pair["panels"]] == ["2024-01-10 (case 1)", "2024-01-10 (case 2)"]
-    assert "What differs" in read(agreed)
+    assert "Any difference in probability comes from light" in read(agreed)
     assert "Photos of the same day cannot show a change over time" in read(agreed)
     edit(store, 2, field_width_mm=12.0, expected_version=store.case(2).visit.version)
     agreed.run()
-    assert not [one for one in agreed.warning if "do not fit together" in one.value]
+    assert not [one for one in agreed.warning if "do not agree" in one.value]
 
 
 def test_the_first_of_the_eight_views_is_the_photo_as_it_is() -> None:

@@ -143,4 +143,4 @@ def test_the_widths_of_the_photos_are_said_in_the_unit_of_the_settings(unit: Uni
 
 def test_two_photos_of_one_day_are_no_course() -> None:
     first, second = seen(1, photo(8, 6)).visit, seen(2, photo(8, 6)).visit
-    assert "not its course" in not_comparable(first, replace(second, taken_on=first.taken_on))
+    assert "cannot show a change over time" in not_comparable(first, replace(second, taken_on=first.taken_on))
