@@ -69,7 +69,8 @@ class SigningIn:
         with database.writing(self.home) as db:
             row = _account(db, typed)
             tried = attempts.keys(typed, address, _known(db, row, known))
-            self._count(db, tried)
+            wait = self._counted(db, tried)
+        _refuse_until(wait)
         kept = row["password"] if row else None
         if not passwords.matches(kept, password):
             self._tell("refused", row["number"] if row else None, NOBODY)
@@ -156,7 +157,8 @@ class SigningIn:
             row = _account(db, folded(session.actor))
             if row is None or row["password"] is None:
                 raise InvalidEntry("SkinLens does not keep your password. Change it where you sign in.")
-            self._count(db, tried)
+            wait = self._counted(db, tried)
+        _refuse_until(wait)
         if not passwords.matches(row["password"], old):
             self._tell("refused", row["number"], session.actor)
             raise SignInRefused(WRONG_OLD)
@@ -209,10 +211,12 @@ class SigningIn:
             if row is not None and ended.rowcount:
                 self._tell("signed out", row["number"], row["name"])
 
-    def _count(self, db: sqlite3.Connection, tried: tuple[str, ...]) -> None:
-        if (wait := attempts.wait_s(db, tried, self._clock())) > 0:
-            raise SignInRefused(f"Too many attempts. Wait {in_words(wait)}, then try again.", wait)
-        attempts.count(db, tried, self._clock())
+    def _counted(self, db: sqlite3.Connection, tried: tuple[str, ...]) -> float:
+        """Seconds that the attempt has to wait, 0 for one that may be made and is counted."""
+        wait = attempts.wait_s(db, tried, self._clock())
+        if wait <= 0:
+            attempts.count(db, tried, self._clock())
+        return wait
 
     def _tell(self, action: AccountAction, number: int | None, actor: str) -> None:
         """Note it where that can be done: on a full disk people are to reach their cases all the same."""
@@ -222,6 +226,12 @@ class SigningIn:
     def _session(self, column: str, value: bytes | int) -> Session | None:
         with database.reading(self.home) as db:
             return sessions.find(db, column, value, self._clock(), sessions.idle_s()) if db else None
+
+
+def _refuse_until(wait_s: float) -> None:
+    """Raise SignInRefused where there is something to wait for; after the transaction, which keeps what it mended."""
+    if wait_s > 0:
+        raise SignInRefused(f"Too many attempts. Wait {in_words(wait_s)}, then try again.", wait_s)
 
 
 def in_words(seconds: float) -> str:

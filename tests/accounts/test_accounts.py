@@ -266,7 +266,7 @@ def test_an_unknown_name_costs_a_hash_as_well(
     monkeypatch.setattr(passwords, "_HASHER", Noting())
     refused(accounts)
     refused(accounts, name="nobody")
-    assert looked_at == ["$argon2id$v=19$m=8,t=1,p=1$"] * 2
+    assert looked_at == ["$argon2id$v=19$m=65536,t=3,"] * 2
 
 
 def test_a_local_session_is_of_nobodys_account(accounts: Accounts, clock: Clock) -> None:

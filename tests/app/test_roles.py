@@ -14,6 +14,7 @@ from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, N
 from skinlens.ui.settings import devices
 from skinlens.ui.state import access
 from tests.app.conftest import press, read, turn
+from tests.store.edits import edit
 
 PASSWORD = "correct horse battery"
 
@@ -183,7 +184,7 @@ def test_a_signed_record_is_read_only_for_a_reader_who_still_closes_its_recall(
     agreed: AppTest, case: int, person: SignedIn, skinlens_home: Path
 ) -> None:
     store = CaseStore(skinlens_home)
-    store.record_plan(case, Plan("recheck", 3), expected_version=1)
+    edit(store, case, plan=Plan("recheck", 3), expected_version=1)
     store.annotate(case, ClinicianReading("nv"), status="signed", expected_version=2)
     person.who = access.Who("Rita", "reader", 1)
     turn(agreed, "worklist")

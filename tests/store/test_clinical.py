@@ -404,13 +404,13 @@ def test_outcomes_are_those_of_which_somebody_said_something(store, save):
 def test_a_suggested_count_is_kept_with_a_draft_and_signed_once_it_is_accepted(store, save):
     suggested = replace(ABCD, from_outline=("asymmetry", "colors"))
     number = save(clinician_label="nv").visit.id
-    draft = store.record_criteria(number, Criteria(suggested), expected_version=1)
+    draft = edit(store, number, criteria=Criteria(suggested), expected_version=1)
     assert draft.visit.clinical.criteria.abcd == suggested
     only = "A and C of the ABCD rule are as the outline suggests, and nobody has accepted them"
     with pytest.raises(InvalidEntry, match=only):
         store.annotate(number, ClinicianReading("nv"), status="signed", expected_version=2)
     accepted = replace(suggested, accepted=True)
-    store.record_criteria(number, Criteria(accepted), expected_version=2)
+    edit(store, number, criteria=Criteria(accepted), expected_version=2)
     signed = store.annotate(number, ClinicianReading("nv"), status="signed", expected_version=3)
     assert (signed.visit.status, signed.visit.clinical.criteria.abcd) == ("signed", accepted)
     words = "A 2, B 4, C 3, D 2 (A and C suggested from the outline, accepted by the clinician)"
