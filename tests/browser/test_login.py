@@ -323,7 +323,7 @@ def test_an_unsaved_photo_is_found_again_after_the_session_ended_and_by_its_owne
     page.wait_for_timeout(1000)
     page.goto(at)
     sign_in(page, "Dr. Lange")
-    expect(page.get_by_text("was not saved, and is not held any more")).to_be_visible()
+    expect(page.get_by_text("was not saved and is not held any more")).to_be_visible()
     Accounts(home).end("Dr. Lange")
     expect(page.get_by_role("heading", name="Sign in to SkinLens")).to_be_visible(timeout=20_000)
     page.goto(at)

@@ -59,7 +59,7 @@ def test_a_progressive_jpeg_of_50_megapixels_is_read_at_half_its_size(mode: str,
 def test_a_jpeg_whose_memory_runs_out_is_read_at_half_its_size(
     pool: isolation._Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    less = "from skinlens.imaging.intake import worker; worker.MAX_DECODE_MB = 85; worker.main()"
+    less = "from skinlens.imaging.intake import limits, worker; limits.MAX_DECODE_MB = 85; worker.main()"
     monkeypatch.setattr(isolation, "_COMMAND", f"import sys; sys.path.insert(0, sys.argv[1]); {less}")
     photo = read_photo(encoded(wide(2000, 1500), "JPEG", progressive=True, subsampling=0))
     pool.end()

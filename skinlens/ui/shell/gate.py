@@ -109,7 +109,7 @@ async def _login(request: Request, session: Session | None, sent: MutableMapping
     if session is not None:
         return plain_forms.redirect(to)
     problem = "" if access.provider() or access.accounts().there_are_any() else NO_ACCOUNTS
-    why = "You were signed out because SkinLens was not used for a while. What you had not saved is held for an hour."
+    why = "You were signed out after a time without use. What you had not saved is held for an hour."
     return _with_form(to, problem=problem, said=why if request.query_params.get("why") == "idle" else "")
 
 
