@@ -25,7 +25,7 @@ from skinlens.accounts.signing_in import Person
 from skinlens.roles import ROLES, Role
 
 PATIENCE_S = 10.0
-KEPT_S = 3600.0
+CACHED_S = 3600.0
 """What the provider says of itself is asked for again after this time."""
 ASKED_AGAIN_S = 60.0
 """Its keys, where a token has one that is not among them, are asked for no more often."""
@@ -140,7 +140,7 @@ class Provider:
 
     def _described(self) -> Mapping[str, Any]:
         with self._lock:
-            if self._about and self._clock() - self._about[0] < KEPT_S:
+            if self._about and self._clock() - self._about[0] < CACHED_S:
                 return self._about[1]
         found = _asked(self.settings.issuer.rstrip("/") + _DISCOVERY)
         if found.get("issuer") != self.settings.issuer:
@@ -156,7 +156,7 @@ class Provider:
         return found
 
     def _key_set(self, *, anew: bool = False) -> KeySet:
-        least = ASKED_AGAIN_S if anew else KEPT_S
+        least = ASKED_AGAIN_S if anew else CACHED_S
         with self._lock:
             if self._keys and self._clock() - self._keys[0] < least:
                 return self._keys[1]

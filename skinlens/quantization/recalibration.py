@@ -24,7 +24,7 @@ from skinlens.quantization.release_builder import (
     SplitPart,
     calibrated,
     engine_of,
-    fit_familiarity,
+    fitted_ood,
     reference_output,
     run_on,
     summary,
@@ -64,7 +64,7 @@ def recalibrate(
     engine = _engine(manifest, turns)
     served = Quantized(engine, run_on(engine, val, "int8 on val"), _float_logits(manifest, recipe, val, turns))
     fitted = calibrated(served, val, [entry.group for entry in validation])
-    ood = fit_familiarity(served, recipe, train, sources)
+    ood = fitted_ood(served, recipe, train, sources)
     out.mkdir(parents=True, exist_ok=True)
     files = {name: entry for name, entry in manifest.content["files"].items() if name != manifest.content["ood"]}
     for name in files:

@@ -111,7 +111,7 @@ def export(
     out.mkdir(parents=True, exist_ok=True)
     served, quantization = _quantized(student, recipe, train, val, out, calibrations)
     fitted = calibrated(served, val, [entry.group for entry in validation])
-    ood = fit_familiarity(served, recipe, train, sources)
+    ood = fitted_ood(served, recipe, train, sources)
     np.savez(out / HEAD, **{part: getattr(served.engine.head, part) for part in HEAD_PARTS}, **exit_weights(student))
     np.savez(out / OOD, mean=ood.mean, whitening=ood.whitening, limit=np.float64(ood.limit))
     torch.save({"recipe": asdict(recipe), "student": in_half(student.state_dict())}, out / FLOAT)
@@ -181,7 +181,7 @@ def calibrated(served: Quantized, val: SplitPart, lesions: Sequence[str]) -> dic
     }
 
 
-def fit_familiarity(served: Quantized, recipe: Recipe, train: SplitPart, sources: Sequence[_Source]) -> MahalanobisOOD:
+def fitted_ood(served: Quantized, recipe: Recipe, train: SplitPart, sources: Sequence[_Source]) -> MahalanobisOOD:
     """Step 3: what the engine's features are like on the photos of training; the limit lets most held-out ones pass."""
     features, held_out = [run_on(served.engine, train, "int8 on train").pooled], [served.outputs.pooled]
     for theirs in sources:
@@ -372,6 +372,6 @@ def _figures(truth: Int64[Array, " n"], probs: Array) -> dict[str, float]:
 
 
 def reference_output(engine: Engine) -> dict[str, Any]:
-    """What the engine says of the drawn example: ``doctor`` asks it again on the machine it runs on."""
+    """Answer of the engine to the drawn example: ``doctor`` asks it again on the machine it runs on."""
     photo = photo_from_pixels(draw_synthetic_lesion(REFERENCE_SEED), "drawn")
     return {"photo": photo.sha256, "logits": engine.logits(to_batch([photo], engine.spec))[0].tolist()}

@@ -12,7 +12,7 @@ from skinlens.quantization.release_builder import (
     Quantized,
     SplitPart,
     fastest_that_agrees,
-    fit_familiarity,
+    fitted_ood,
     run_on,
     teachers,
 )
@@ -77,7 +77,7 @@ def test_photos_of_a_recipes_sources_are_familiar(release: Path, monkeypatch: py
     served = Quantized(engine, outputs, outputs.logits)
     recipe = Recipe(name="two sources", input=engine.spec)
     strange = run_on(engine, parts["source val"], "source").pooled[0]
-    with_source = fit_familiarity(served, recipe, parts["train"], [(entries("source"), entries("source val"))])
-    without = fit_familiarity(served, recipe, parts["train"], [])
+    with_source = fitted_ood(served, recipe, parts["train"], [(entries("source"), entries("source val"))])
+    without = fitted_ood(served, recipe, parts["train"], [])
     assert with_source.distance(strange) <= with_source.limit
     assert without.distance(strange) > without.limit
