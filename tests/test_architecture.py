@@ -309,6 +309,7 @@ def signature(data: bytes | Path) -> np.ndarray:
         gray = Image.fromarray(read_trusted_photo(data).pixels).convert("L")
     else:  # one of ten thousand JPEGs
         with Image.open(data) as photo:
+            photo.draft("L", (96, 72))  # decoded at a quarter of its size, in a fifth of the time
             gray = photo.convert("L")
     values = np.asarray(gray.resize((24, 18), Image.Resampling.BOX), dtype=np.float32).ravel()
     values = values - values.mean()

@@ -14,8 +14,12 @@ SOURCES = [
 ]
 MUST_SAY = {("torch", "load"): ("weights_only", True), ("np", "load"): ("allow_pickle", False)}
 RUN_CODE = {"dill", "jsonpickle", "joblib", "marshal", "shelve", "cloudpickle"}
-BETWEEN_OWN_PROCESSES = {"batch/reader.py", "batch/readers.py", "checks/reference.py", "checks/reference_worker.py"}
-"""Of skinlens/: they read pickles from a pipe of a process that SkinLens started, never from a file."""
+BETWEEN_OWN_PROCESSES = {
+    *("batch/reader.py", "batch/readers.py", "batch/on_ray.py"),
+    *("checks/reference.py", "checks/reference_worker.py"),
+}
+"""Of skinlens/: they read pickles from a process that SkinLens started, here or on a node of the Ray cluster that was
+named, never from a file."""
 
 
 def unsafe(source: str) -> Iterator[str]:

@@ -123,7 +123,7 @@ def start(opened: OpenCase, classifier: Classifier) -> None:
 def stored_words(opened: OpenCase) -> str:
     """Which maps are stored with a case, where those that are asked for are not."""
     kept: dict[str, list[str]] = {}
-    for one in opened.maps:
+    for one in sorted(opened.maps, key=lambda made: list(METHODS).index(made.method)):  # not as they were finished
         kept.setdefault(one.target.words, []).append(METHODS[one.method].title)
     if not kept:
         return "No map is stored with this case yet. All three take a few seconds, and are then stored with it."
