@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 _GONE = """
 as_in_the_paper by_lesion Learner StudentLearner TeacherLearner WarmUpLearner BaselineLearner frozen_parts Teaching
 draw_lesson Lesson share_statistics sampling_power update_average average_decay taught_by made_with mean_of
-round_weights PLACES FLOAT_LAYERS keep_float ModelStamp Familiarity fitted_ood familiarity
+round_weights PLACES FLOAT_LAYERS keep_float ModelStamp Familiarity fit_familiarity familiarity
 predict_with_distance SetRule set_of floors calibration_half phantom take_apart Container draw_anew Evidence ahead
 Heat heat heats heat_to_photo against AGAINST ONCE_IS_ENOUGH score_rows draw_rows paired_rows Focus Likeness
 artefact artefacts artefact_stress Reduction hottest_region must_be_testable must_test must_surround must_explain
