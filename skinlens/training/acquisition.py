@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Float32, Int64, UInt8
 from PIL import Image, ImageFilter
 from torch import Tensor
+from torch.utils.data import get_worker_info
 
 from skinlens.imaging.artifacts import Artifact, draw_layers
 from skinlens.records import Array
@@ -100,7 +101,10 @@ def degrade_files(photos: UInt8[Tensor, "n 3 h w"], params: AcquisitionParams) -
         picture = _degrade_file(picture, float(params.kept[place]), int(params.quality[place]))
         photos[place] = torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1).to(photos.device)
 
-    list(_POOL.map(degrade, changed))  # Pillow works beside Python; a GPU would wait for one core
+    if get_worker_info() is None:
+        list(_POOL.map(degrade, changed))  # Pillow works beside Python
+    else:  # a worker process among several, in which the pool's threads are not
+        list(map(degrade, changed))
     return photos
 
 
@@ -120,16 +124,15 @@ def degrade_views(views: Float32[Tensor, "n 3 s s"], params: AcquisitionParams) 
     """Draw artifacts over the views, then change their color, tone and noise. Range 0 to 1."""
     views = views.clone()
     for place, kind in (params.artifact >= 0).nonzero().tolist():
-        color, cover = _drawing(ARTIFACTS[kind], int(params.artifact[place, kind]), views.shape[-1])
-        color = (color.to(views.device) + params.tint[place, kind].view(3, 1, 1).to(views.device)).clamp(0, 1)
+        color, cover = _drawing(ARTIFACTS[kind], int(params.artifact[place, kind]), views.shape[-1], views.device)
+        color = (color + params.tint[place, kind].view(3, 1, 1).to(views.device)).clamp(0, 1)
         cover, color = (_oriented(layer, int(params.orientation[place, kind])) for layer in (cover, color))
-        views[place].lerp_(color, cover.to(views.device))
+        views[place].lerp_(color, cover)
     gain, exponent = params.gain.to(views.device), torch.exp(params.gamma).to(views.device)
     views = (views * gain.view(-1, 3, 1, 1)).clamp(0, 1).pow(exponent.view(-1, 1, 1, 1))
     for place in (params.noise > 0).nonzero()[:, 0].tolist():
-        generator = torch.Generator().manual_seed(int(params.noise_seed[place]))
-        grain = torch.randn(views.shape[1:], generator=generator) * params.noise[place]
-        views[place] += grain.to(views.device)
+        grain = _grain(int(params.noise_seed[place]), views.shape[-1], views.device)
+        views[place].add_(grain, alpha=float(params.noise[place]))
     return views.clamp(0, 1)
 
 
@@ -139,13 +142,24 @@ def _oriented(layer: Float32[Tensor, "c s s"], orientation: int) -> Float32[Tens
 
 
 @lru_cache(maxsize=4 * VARIANTS * len(ARTIFACTS))
-def _drawing(artifact: Artifact, number: int, size_px: int) -> tuple[Tensor, Tensor]:
-    """Color (3, s, s) and cover (1, s, s), 0 to 1, of one drawing at the size of a view."""
+def _drawing(artifact: Artifact, number: int, size_px: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Color (3, s, s) and cover (1, s, s), 0 to 1, of one drawing at the size of a view, on the views' device."""
     pixels = _rendered(artifact, number)
     layer = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
     layer = F.interpolate(layer[None], (size_px, size_px), mode="bilinear", antialias=True)[0]
     cover = layer[3:]
-    return layer[:3] / cover.clamp_min(1e-3), cover
+    return (layer[:3] / cover.clamp_min(1e-3)).to(device), cover.to(device)
+
+
+def _grain(seed: int, size_px: int, device: torch.device) -> Float32[Tensor, "3 s s"]:
+    """Gaussian noise of standard deviation 1: one of ``VARIANTS`` fields, shifted around by what the seed says."""
+    number, shift = seed % VARIANTS, seed // VARIANTS
+    return torch.roll(_noise_field(number, size_px, device), (shift % size_px, shift // size_px % size_px), dims=(1, 2))
+
+
+@lru_cache(maxsize=4 * VARIANTS)
+def _noise_field(number: int, size_px: int, device: torch.device) -> Float32[Tensor, "3 s s"]:
+    return torch.randn((3, size_px, size_px), generator=torch.Generator().manual_seed(number)).to(device)
 
 
 @lru_cache(maxsize=VARIANTS * len(ARTIFACTS))

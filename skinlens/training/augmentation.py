@@ -88,9 +88,14 @@ def sample_params(
 def views_of(
     details: UInt8[Tensor, "n 3 h w"], draws: AugmentationParams, spec: InputSpec
 ) -> Float32[Tensor, "n 3 s s"]:
-    """Turn, zoom, stretch, shift, recolour, sharpen and grey out each photo by its draw: pictures in [0, 1]."""
-    if draws.acquisition:
-        details = degrade_files(details, draws.acquisition)
+    """Change each photo as files are, then render its view."""
+    return render_views(degrade_files(details, draws.acquisition) if draws.acquisition else details, draws, spec)
+
+
+def render_views(
+    details: UInt8[Tensor, "n 3 h w"], draws: AugmentationParams, spec: InputSpec
+) -> Float32[Tensor, "n 3 s s"]:
+    """Turn, zoom, stretch, shift, draw over, recolour, sharpen and grey out each photo by its draw: in [0, 1]."""
     views = _geometry(details.float() / 255, draws, spec)
     if draws.acquisition:
         views = degrade_views(views, draws.acquisition)

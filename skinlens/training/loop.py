@@ -9,19 +9,20 @@ Each epoch draws from generators seeded with (seed, epoch), so a resumed run goe
 import json
 import os
 import time
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import asdict, replace
-from functools import partial
+from functools import lru_cache, partial
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from skinlens import metrics
@@ -29,19 +30,20 @@ from skinlens.errors import RecipeError
 from skinlens.inference.calibration import softmax
 from skinlens.networks.student import Student
 from skinlens.records import Array
-from skinlens.training.augmentation import AugmentationParams, sample_params
+from skinlens.training.batches import RunSteps, Step, prepared, sampling_weights
 from skinlens.training.distributed import World, convert_sync_batchnorm
-from skinlens.training.photos import PhotoSet
 from skinlens.training.protocols import TrainingData
-from skinlens.training.recipe import Acquisition, Recipe, recipe_from_dict
+from skinlens.training.recipe import Recipe, recipe_from_dict
 from skinlens.training.tasks import logits_of, make_optimizer, make_task, to_input
-from skinlens.training.teacher_logits import FrozenTeacher, TeacherLogitsCache
+from skinlens.training.teacher_logits import FrozenTeacher, TeacherLogitsCache, View
 
 PARTS = ("task", "averaged", "optimizer", "schedule")
 """Of a run's state, what a checkpoint holds."""
 OLD_PARTS = {"task": "learner"}
 """Their names in checkpoints of earlier versions."""
 SINGLE_PROCESS = World()
+LOSS_SHOWN = 25
+"""Steps between two readings of the loss for the progress bar: a GPU is not waited for at each."""
 EpochLog = dict[str, float | int]
 """Of ``log.jsonl``: what one epoch gave."""
 
@@ -56,22 +58,21 @@ def train(recipe: Recipe, data: TrainingData, run: Path, world: World = SINGLE_P
     run.mkdir(parents=True, exist_ok=True)
     device = world.device()
     teacher = FrozenTeacher(recipe, device) if recipe.distillation.teacher else None
-    batches = Batches(data.details.to(device), torch.from_numpy(data.labels).to(device), world)
-    count = len(batches.details) // recipe.batch_size * recipe.batch_size  # photos an epoch
-    state = _initial_state(recipe, device, steps=count // recipe.batch_size)
+    steps = RunSteps(recipe, data.details, sampling_weights(data.labels, recipe.class_balance_power), world)
+    labels = torch.from_numpy(data.labels).to(device)
+    state = _initial_state(recipe, device, steps.steps)
     history = restore(run, recipe, data.protocol, state)
     if world.size > 1:
         convert_sync_batchnorm(state["task"].network)
         state["forward"] = DistributedDataParallel(state["task"])
     if recipe.compile:
         state["task"].network.compile(dynamic=False)  # one graph for each size of the views
-    weights = sampling_weights(data.labels, recipe.class_balance_power)
+    batches = prepared(steps, len(history), device)
 
     for epoch in range(len(history), recipe.epochs):
         started = time.monotonic()
-        sample = sample_epoch(recipe, epoch, weights, count)
-        cache = teacher.logits_cache(epoch, count) if teacher else None
-        terms = _epoch(recipe, epoch, state, batches, sample, cache)
+        cache = teacher.logits_cache(epoch, steps.count) if teacher else None
+        terms = _epoch(recipe, epoch, state, islice(batches, steps.steps), labels, world, cache)
         if not world.is_main_process:
             history.append({"epoch": epoch + 1, **terms})
             continue
@@ -91,14 +92,6 @@ def train(recipe: Recipe, data: TrainingData, run: Path, world: World = SINGLE_P
     if world.is_main_process:
         draw_curves(history, run / "curves.png")
     return run / "best.pt"
-
-
-class Batches(NamedTuple):
-    """The training photos on the device, their classes, and which share of each batch is this process' own."""
-
-    details: PhotoSet
-    labels: Tensor
-    world: World
 
 
 def _initial_state(recipe: Recipe, device: torch.device, steps: int) -> dict[str, Any]:
@@ -147,27 +140,13 @@ def _save_epoch(
     (run / "log.jsonl").write_text("".join(json.dumps(past) + "\n" for past in history), encoding="utf-8")
 
 
-class EpochSample(NamedTuple):
-    """Sample of one epoch: which photos, drawn with replacement, and how each is changed."""
-
-    photos: Int64[Tensor, " n"]
-    draws: AugmentationParams
-
-
-def sample_epoch(recipe: Recipe, epoch: int, weights: Float32[Tensor, " m"], count: int) -> EpochSample:
-    """By ``view_seed`` and the epoch alone: runs that differ in ``seed`` get the same photos in another order."""
-    generator = torch.Generator().manual_seed(recipe.view_seed * 1_000_003 + epoch)
-    photos = torch.multinomial(weights, count, replacement=True, generator=generator)
-    acquisition = recipe.acquisition if recipe.acquisition != Acquisition() else None
-    return EpochSample(photos, sample_params(count, recipe.augmentation, generator, acquisition))
-
-
 def _epoch(
     recipe: Recipe,
     epoch: int,
     state: dict[str, Any],
-    batches: Batches,
-    sample: EpochSample,
+    batches: Iterable[Step],
+    labels: Int64[Tensor, " n"],
+    world: World,
     cache: TeacherLogitsCache | None,
 ) -> dict[str, float]:
     """One pass over the epoch's sample in an order of the run's own. Returns the mean of each loss term.
@@ -175,41 +154,43 @@ def _epoch(
     What each step works on: ``pictures`` n × 3 × s × s, normalized; ``labels`` n; ``answers`` of the teacher n × 7 and
     more, see ``TeacherOutput``; all on the device. The loss terms are scalars.
     """
-    details, labels, world = batches
     torch.manual_seed(recipe.seed * 1_000_003 + epoch)
-    order = torch.randperm(len(sample.photos))
     task, optimizer, schedule = state["task"], state["optimizer"], state["schedule"]
     forward = state.get("forward", task)
     task.train()
     for part in task.frozen_modules():
         if isinstance(part, nn.Module):
             part.eval()
-    mixed = details.device.type == "cuda" or recipe.mixed_precision
+    mixed = labels.device.type == "cuda" or recipe.mixed_precision
     spec = replace(recipe.input, size_px=recipe.size_at(epoch))
-    totals: Counter[str] = Counter()
-    steps = len(order) // recipe.batch_size
-    forecast = Forecast(recipe, epoch, steps)
+    totals: dict[str, Tensor] = {}
+    count = state["schedule"].total_steps // recipe.epochs
+    forecast = Forecast(recipe, epoch, count)
     title = f"{recipe.name}, epoch {epoch + 1} of {recipe.epochs}"
-    bar = tqdm(range(steps), desc=title, mininterval=5, disable=not world.is_main_process)
-    for step in bar:
-        rows = world.share(order[step * recipe.batch_size : (step + 1) * recipe.batch_size])
-        chosen = sample.photos[rows]
-        view = partial(details.views, chosen, sample.draws.of(rows))
+    bar = tqdm(batches, desc=title, mininterval=5, disable=not world.is_main_process, total=count)
+    for number, step in enumerate(bar):
+        view = cache_of_one(partial(step.photos.to(labels.device).views, step.draws))
         pictures = view(spec)
-        answers = cache.logits(rows, view) if cache else None
-        with torch.autocast(details.device.type, dtype=torch.bfloat16, enabled=mixed):
-            terms = forward(pictures, labels[chosen.to(details.device)], answers)
+        answers = cache.logits(step.rows, view) if cache else None
+        with torch.autocast(labels.device.type, dtype=torch.bfloat16, enabled=mixed):
+            terms = forward(pictures, labels[step.chosen.to(labels.device)], answers)
         optimizer.zero_grad(set_to_none=True)
         terms["loss"].backward()
         nn.utils.clip_grad_norm_(task.parameters(), 5.0)
         optimizer.step()
         schedule.step()
         update_ema(state["averaged"], task.network, recipe.ema_decay, schedule.last_epoch)
-        totals.update({name: world.mean(term) for name, term in terms.items()})
-        bar.set_postfix(loss=f"{totals['loss'] / (step + 1):.3f}")
-        if world.is_main_process and forecast.after(step):
+        totals = {name: totals.get(name, 0) + term.detach() for name, term in terms.items()}
+        if number % LOSS_SHOWN == 0:
+            bar.set_postfix(loss=f"{float(totals['loss']) / (number + 1):.3f}")
+        if world.is_main_process and forecast.after(number):
             tqdm.write(forecast.words)
-    return {name if name == "loss" else f"loss_{name}": total / steps for name, total in totals.items()}
+    return {name if name == "loss" else f"loss_{name}": world.mean(total) / count for name, total in totals.items()}
+
+
+def cache_of_one(view: View) -> View:
+    """The view itself, computed once where the teacher asks for it at the student's size."""
+    return lru_cache(maxsize=1)(view)
 
 
 class Forecast:
@@ -259,20 +240,15 @@ def validate(logits: Float32[Array, "n 7"], truth: Int64[Array, " n"]) -> EpochL
     }
 
 
-def sampling_weights(labels: Array, power: float) -> Float32[Tensor, " n"]:
-    """Each photo's weight in the draw: the size of its class to the minus ``power``."""
-    sizes = np.bincount(labels)
-    return torch.from_numpy((sizes[labels] ** -power).astype(np.float32))
-
-
 @torch.no_grad()
 def update_ema(averaged: nn.Module, student: nn.Module, decay: float, step: int) -> None:
     """Exponential moving average of weights and buffers; shorter at the start, when the average is still random."""
     keep = min(decay, (1 + step) / (10 + step))
-    for mean, now in zip(averaged.state_dict().values(), student.state_dict().values(), strict=True):
-        if mean.is_floating_point():
-            mean.lerp_(now, 1 - keep)
-        else:
+    pairs = list(zip(averaged.state_dict().values(), student.state_dict().values(), strict=True))
+    means, nows = zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True)
+    get_ema_multi_avg_fn(keep)(means, nows, None)  # all tensors in one call: a fifth of a step's time on a GPU
+    for mean, now in pairs:
+        if not mean.is_floating_point():
             mean.copy_(now)
 
 

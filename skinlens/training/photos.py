@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 
 from skinlens.imaging.preprocess import InputSpec
-from skinlens.training.augmentation import AugmentationParams, views_of
+from skinlens.training.acquisition import degrade_files
+from skinlens.training.augmentation import AugmentationParams, render_views
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,25 +42,44 @@ class PhotoSet:
     def __len__(self) -> int:
         return len(self.group)
 
-    @property
-    def device(self) -> torch.device:
-        return self.groups[0].device
-
-    def to(self, device: torch.device) -> "PhotoSet":
-        """The photos on a device; the index stays on the CPU."""
-        return PhotoSet(tuple(photos.to(device) for photos in self.groups), self.group, self.place)
+    def batch(self, rows: Int64[Tensor, " b"], draws: AugmentationParams) -> "PhotoBatch":
+        """The photos in ``rows``, changed as files are by the parameters in the same places of ``draws``."""
+        parts = []
+        groups = self.group[rows]
+        for number, photos in enumerate(self.groups):
+            members = (groups == number).nonzero()[:, 0]
+            if len(members):
+                chosen = photos[self.place[rows[members]]]
+                changes = draws.of(members).acquisition
+                parts.append((members, degrade_files(chosen, changes) if changes else chosen))
+        return PhotoBatch(len(rows), parts)
 
     def views(
         self, rows: Int64[Tensor, " b"], draws: AugmentationParams, spec: InputSpec
     ) -> Float32[Tensor, "b 3 s s"]:
         """One view of each of the photos in ``rows``, by the parameters in the same places of ``draws``."""
+        return self.batch(rows, draws).views(draws, spec)
+
+
+class PhotoBatch(NamedTuple):
+    """Photos of a batch by shape, before their random view."""
+
+    photos: int
+    parts: list[tuple[Int64[Tensor, " m"], UInt8[Tensor, "m 3 _ _"]]]
+    """Places in the batch, on the CPU, and the photos there."""
+
+    def to(self, device: torch.device) -> "PhotoBatch":
+        """The photos on a device."""
+        return PhotoBatch(self.photos, [(places, part.to(device, non_blocking=True)) for places, part in self.parts])
+
+    def views(self, draws: AugmentationParams, spec: InputSpec) -> Float32[Tensor, "b 3 s s"]:
+        """One view of each photo, on the photos' device."""
+        if len(self.parts) == 1:
+            return render_views(self.parts[0][1], draws, spec)
+        device = self.parts[0][1].device
         views = torch.empty(
-            (len(rows), 3, spec.size_px, spec.size_px), device=self.device, memory_format=torch.channels_last
+            (self.photos, 3, spec.size_px, spec.size_px), device=device, memory_format=torch.channels_last
         )
-        groups = self.group[rows]
-        for number, photos in enumerate(self.groups):
-            members = (groups == number).nonzero()[:, 0]
-            if len(members):
-                chosen = photos[self.place[rows[members]].to(photos.device)]
-                views[members.to(views.device)] = views_of(chosen, draws.of(members), spec)
+        for places, photos in self.parts:
+            views[places.to(device)] = render_views(photos, draws.of(places), spec)
         return views

@@ -12,6 +12,7 @@ import torch
 from skinlens.errors import RecipeError, WeightsError
 from skinlens.networks.pretrained import dinov2_file, dinov2_vit, efficientnet_lite
 from skinlens.networks.teacher import ConvolutionalBranch, Teacher, TeacherConfig, load_branch
+from skinlens.training import batches
 from skinlens.training import loop as training
 from skinlens.training.protocols import TrainingData, lesion_disjoint_split
 from skinlens.training.tasks import logits_of, make_task, to_input
@@ -127,7 +128,7 @@ def test_answers_are_kept_and_serve_a_run_with_another_seed(
     monkeypatch.undo()
     kept = FrozenTeacher(recipe, torch.device("cpu")).logits_cache(0, 16)
     first = kept.logits(torch.tensor([3]), lambda spec: pytest.fail("a view was drawn"))
-    lesson = training.sample_epoch(recipe, 0, training.sampling_weights(photos.labels, 0.5), 16)
+    lesson = batches.sample_epoch(recipe, 0, batches.sampling_weights(photos.labels, 0.5), 16)
     picture = photos.details.views(lesson.photos[3:4], lesson.draws.of(torch.tensor([3])), recipe.input)
     again = FrozenTeacher(recipe, torch.device("cpu")).answer(picture)
     torch.testing.assert_close(first.logits, again.logits, atol=0.05, rtol=0.05)  # bfloat16, another batch

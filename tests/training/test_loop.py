@@ -10,6 +10,7 @@ import torch
 
 from skinlens.errors import DatasetError, RecipeError
 from skinlens.networks.student import Student, StudentConfig, load_imagenet
+from skinlens.training import batches
 from skinlens.training import loop as training
 from skinlens.training.distributed import World
 from skinlens.training.ham10000 import load_index, split_of_images
@@ -114,9 +115,9 @@ def test_each_device_that_is_there_learns_the_same(
 
 
 def test_sampling_weights_by_hand() -> None:
-    weights = training.sampling_weights(np.array([0, 1, 1, 1, 1]), 0.5)
+    weights = batches.sampling_weights(np.array([0, 1, 1, 1, 1]), 0.5)
     assert weights.tolist() == [1, 0.5, 0.5, 0.5, 0.5]
-    assert training.sampling_weights(np.array([0, 1, 1]), 0.0).tolist() == [1, 1, 1]
+    assert batches.sampling_weights(np.array([0, 1, 1]), 0.0).tolist() == [1, 1, 1]
 
 
 def test_average_by_hand() -> None:
