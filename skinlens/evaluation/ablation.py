@@ -9,7 +9,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,10 +32,10 @@ from skinlens.labels import INDEX, MELANOMA
 from skinlens.records import Array
 from skinlens.terminal import Say
 from skinlens.training.ham10000 import Entry, labels_of, load_views
-from skinlens.training.loop import predict_logits
+from skinlens.training.loop import PREDICTIONS, predict_logits
 from skinlens.training.protocols import Protocol, paper_split
-from skinlens.training.recipe import Recipe
-from skinlens.training.tasks import load_network
+from skinlens.training.recipe import Recipe, recipe_from_dict
+from skinlens.training.tasks import load_network, make_task
 
 FIGURES = (
     "accuracy",
@@ -173,10 +173,11 @@ def ablation(
 
 
 def run_folders(row: Row, runs: Path, protocol: Protocol) -> list[Path]:
-    """The runs of a row that hold weights: one for each seed."""
+    """The runs of a row that hold weights, or their answers alone: one for each seed."""
     ending = "-paper" if protocol == "paper" else ""
     named = re.compile(rf"{re.escape(row.name)}(-seed\d+)?{ending}")
-    return sorted(path.parent for path in runs.glob("*/best.pt") if named.fullmatch(path.parent.name))
+    paths = (path for name in ("best.pt", PREDICTIONS) for path in runs.glob(f"*/{name}"))
+    return sorted({path.parent for path in paths if named.fullmatch(path.parent.name)})
 
 
 class Asked(NamedTuple):
@@ -190,6 +191,13 @@ class Asked(NamedTuple):
 
 
 def run_model(folder: Path, protocol: Protocol, entries: dict[str, list[Entry]]) -> Asked:
+    """Ask a run's best weights; where they were not kept, its answers to ``val``, with the network for its cost alone.
+
+    Raises:
+        RecipeError: the run's recipe is not one of this version, or its answers are to other photos.
+    """
+    if not (folder / "best.pt").is_file():
+        return kept_answers(folder, entries["val"])
     network, recipe = load_network(folder / "best.pt")
     if protocol == "paper":
         data = paper_split([one for part in entries.values() for one in part], recipe)
@@ -201,8 +209,22 @@ def run_model(folder: Path, protocol: Protocol, entries: dict[str, list[Entry]])
     return Asked(recipe, network, logits, truth, groups)
 
 
+def kept_answers(folder: Path, val: Sequence[Entry]) -> Asked:
+    """The answers to ``val`` of a run whose weights were not kept. Raises RecipeError: see ``run_model``."""
+    with np.load(folder / PREDICTIONS) as kept:
+        logits, truth = kept["logits"], kept["truth"]
+        recipe = replace(recipe_from_dict(json.loads(str(kept["recipe"]))), pretrained=False)
+    if not np.array_equal(truth, labels_of(val)):
+        raise RecipeError(f"{folder / PREDICTIONS} holds answers to {len(truth)} photos that are not those of val.")
+    return Asked(recipe, make_task(recipe).network.eval(), logits, truth, lesions(val))
+
+
 def progress(folder: Path) -> tuple[int, int]:
     """Epochs that a run has done, and of how many; a mean of runs has nothing left to do."""
+    if not (folder / "best.pt").is_file():
+        with np.load(folder / PREDICTIONS) as kept:
+            epochs = int(json.loads(str(kept["recipe"]))["epochs"])
+        return len((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()), epochs
     saved = torch.load(folder / "best.pt", map_location="cpu", weights_only=True)
     epochs = int(saved["recipe"]["epochs"])
     if "soup_of" in saved or "mean_of" in saved:  # as versions before 0.5 named it
@@ -242,7 +264,7 @@ def measure(row: Row, runs: Path, protocol: Protocol, entries: dict[str, list[En
 
 def measure_mean(title: str, folders: Sequence[Path], entries: dict[str, list[Entry]], say: Say) -> Measured | None:
     """The mean of several runs' distributions on ``val``; None where one of them was not run to its end."""
-    if not all((folder / "best.pt").is_file() for folder in folders):
+    if not all((folder / "log.jsonl").is_file() for folder in folders):
         return None
     asked = [run_finished(title, folder, "lesion", entries, say) for folder in folders]
     found = [one for one in asked if one]

@@ -2,7 +2,7 @@
 
 A run lives in ``runs/<recipe name>/``: ``log.jsonl``, ``checkpoint.pt`` (the last epoch, for resuming), ``best.pt``
 (the averaged weights of the best epoch, with the recipe to rebuild them), ``float16.pt`` (the same at half the size, to
-be kept where a run's folder is lost) and ``curves.png``.
+be kept where a run's folder is lost), ``val_logits.npz`` (its answers to ``val``) and ``curves.png``.
 Each epoch draws from generators seeded with (seed, epoch), so a resumed run goes on as an unbroken one would have.
 """
 
@@ -42,6 +42,7 @@ PARTS = ("task", "averaged", "optimizer", "schedule")
 OLD_PARTS = {"task": "learner"}
 """Their names in checkpoints of earlier versions."""
 SINGLE_PROCESS = World()
+PREDICTIONS = "val_logits.npz"
 LOSS_SHOWN = 25
 """Steps between two readings of the loss for the progress bar: a GPU is not waited for at each."""
 EpochLog = dict[str, float | int]
@@ -78,16 +79,18 @@ def train(recipe: Recipe, data: TrainingData, run: Path, world: World = SINGLE_P
             continue
         if cache:
             cache.save()
+        logits = _validation_logits(state["averaged"], data, recipe, device)
         line: EpochLog = {
             "epoch": epoch + 1,
             "size_px": recipe.size_at(epoch),
             **terms,
-            **_validated(state["averaged"], data, recipe, device),
+            **_validated(logits, data),
             "learning_rate": float(state["schedule"].get_last_lr()[-1]),
             "seconds": time.monotonic() - started,
         }
         history.append(line)
-        _save_epoch(run, recipe, data.protocol, state, history, teacher.fingerprints if teacher else {})
+        if _save_epoch(run, recipe, data.protocol, state, history, teacher.fingerprints if teacher else {}):
+            write_predictions(run / PREDICTIONS, recipe, logits[""], data.truth)
         print(json.dumps({name: round(value, 4) for name, value in line.items()}), flush=True)
     if world.is_main_process:
         draw_curves(history, run / "curves.png")
@@ -111,13 +114,26 @@ def _initial_state(recipe: Recipe, device: torch.device, steps: int) -> dict[str
     return {"task": task, "averaged": averaged, "optimizer": optimizer, "schedule": schedule}
 
 
-def _validated(network: nn.Module, data: TrainingData, recipe: Recipe, device: torch.device) -> EpochLog:
+def _validation_logits(
+    network: nn.Module, data: TrainingData, recipe: Recipe, device: torch.device
+) -> dict[str, Float32[Array, "n 7"]]:
+    """Logits on ``val`` (under an empty name) and on each further validation set."""
+    views = {"": data.views} | {name: part.views for name, part in data.elsewhere.items()}
+    return {name: predict_logits(network, part, recipe, device) for name, part in views.items()}
+
+
+def _validated(logits: Mapping[str, Float32[Array, "n 7"]], data: TrainingData) -> EpochLog:
     """Figures on ``val``, and the melanoma AUC on each further validation set."""
     elsewhere = {
-        f"{name}_melanoma_auc": validate(predict_logits(network, one.views, recipe, device), one.truth)["melanoma_auc"]
-        for name, one in data.elsewhere.items()
+        f"{name}_melanoma_auc": validate(logits[name], part.truth)["melanoma_auc"]
+        for name, part in data.elsewhere.items()
     }
-    return {**validate(predict_logits(network, data.views, recipe, device), data.truth), **elsewhere}
+    return {**validate(logits[""], data.truth), **elsewhere}
+
+
+def write_predictions(path: Path, recipe: Recipe, logits: Float32[Array, "n 7"], truth: Int64[Array, " n"]) -> None:
+    """Keep a run's answers to ``val``: the figures of a network whose weights are too large to keep."""
+    np.savez(path, logits=logits, truth=truth, recipe=np.array(json.dumps(asdict(recipe))))
 
 
 def _save_epoch(
@@ -127,17 +143,19 @@ def _save_epoch(
     state: dict[str, Any],
     history: list[EpochLog],
     teachers: Mapping[str, Any],
-) -> None:
-    """Write the checkpoint and the log, and the best weights where the last epoch is the best."""
+) -> bool:
+    """Write the checkpoint and the log, and the best weights where the last epoch is the best: whether it is."""
     origin: dict[str, Any] = {"recipe": asdict(recipe), "protocol": protocol}
     line = history[-1]
-    if score(line) >= max(score(past) for past in history):
+    best_yet = score(line) >= max(score(past) for past in history)
+    if best_yet:
         best = {**origin, "network": state["averaged"].state_dict(), "val": line, **teachers}
         _write(run / "best.pt", best)
         _write(run / "float16.pt", best | {"network": in_half(best["network"])})
     parts = {name: state[name].state_dict() for name in PARTS}
     _write(run / "checkpoint.pt", {**origin, "history": history, **parts})
     (run / "log.jsonl").write_text("".join(json.dumps(past) + "\n" for past in history), encoding="utf-8")
+    return best_yet
 
 
 def _epoch(

@@ -220,3 +220,20 @@ def test_earlier_rows_on_photos_of_another_detail_leave_the_table_but_for_the_le
         "lesion": ["not run", "measured", "measured", "measured"],
         "paper": ["not run", "measured", "not run"],
     }
+
+
+def test_a_run_whose_weights_were_not_kept_has_its_row_from_its_answers(tmp_path: Path) -> None:
+    entries = {part: draw_dataset(tmp_path / part, seed, 2) for seed, part in enumerate(("train", "val"))}
+    runs, recipe, row = tmp_path / "runs", replace(RECIPE, name="teacher", epochs=1), Row("teacher", "")
+    train(recipe, lesion_disjoint_split(entries["train"], entries["val"], recipe), runs / "teacher")
+    whole = measure(row, runs, "lesion", entries, lambda text: None)
+    (runs / "teacher" / "best.pt").unlink()
+    kept = measure(row, runs, "lesion", entries, lambda text: None)
+    assert whole is not None
+    assert kept is not None
+    np.testing.assert_allclose(kept.probs[0], whole.probs[0], atol=1e-4)
+    assert kept.cost["parameters"] == whole.cost["parameters"]
+
+    said: list[str] = []
+    assert measure(row, runs, "lesion", {"val": entries["val"][1:]}, said.append) is None
+    assert "not those of val" in said[-1]
