@@ -55,10 +55,11 @@ def test_another_seed_orders_the_same_photos_and_changes_otherwise() -> None:
     mine, theirs = (torch.cat([step.rows for step in epoch(steps)]) for steps in (first, second))
     assert mine.tolist() != theirs.tolist()
     assert sorted(mine.tolist()) == sorted(theirs.tolist()) == list(range(8))
-    by_row = [
-        dict(zip(torch.cat([s.rows for s in epoch(steps)]).tolist(), torch.cat([views(s) for s in epoch(steps)])))
-        for steps in (first, second)
-    ]
+    by_row = []
+    for steps in (first, second):
+        drawn = torch.cat([views(step) for step in epoch(steps)])
+        places = torch.cat([step.rows for step in epoch(steps)]).tolist()
+        by_row.append(dict(zip(places, drawn, strict=True)))
     for row in range(8):
         torch.testing.assert_close(by_row[0][row], by_row[1][row])
 
