@@ -1,6 +1,6 @@
 """The journey in a real Chromium: upload, own reading, prediction, maps with one zoom, case, history, report, model.
 
-Screenshots of every page, wide and narrow, light and dark, are kept in ``artefacts/``.
+With ``SKINLENS_PICTURES=1`` screenshots of every page, wide and narrow, light and dark, are kept in ``artefacts/``.
 """
 
 import io
@@ -96,11 +96,13 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def picture(page: Page, name: str) -> None:
-    """A screenshot of the whole page: the window is made as high as what is in it."""
+    """A screenshot of the whole page, where they are asked for: the window is made as high as what is in it."""
+    settled(page)
+    if os.environ.get("SKINLENS_PICTURES") != "1":
+        return
     ARTEFACTS.mkdir(exist_ok=True)
     size = page.viewport_size
     assert size is not None
-    settled(page)
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": size["width"], "height": max(size["height"], min(height, 6000))})
     page.wait_for_timeout(400)
