@@ -4,6 +4,7 @@ The tests that need the photos of HAM10000 ask for ``ham10000`` or ``originals``
 ``SKINLENS_HAM10000`` is not set. With ``SKINLENS_NO_SKIPS=1``, as in ``.ci/run``, a skipped test counts as failed.
 """
 
+import functools
 import gc
 import ipaddress
 import os
@@ -22,9 +23,14 @@ from jaxtyping import install_import_hook
 
 import skinlens  # noqa: F401  first of all: it switches off what ONNX Runtime would send
 from tests import shapes
+from tests.drawn_once import drawn_once
 
 # Before the first import of skinlens: from here on every annotated shape and dtype is checked at each call.
 install_import_hook(["skinlens"], f"{shapes.__name__}.check")
+
+from skinlens.imaging import synthetic  # noqa: E402
+
+synthetic.draw_synthetic_lesion = drawn_once(synthetic.draw_synthetic_lesion)  # before others import it by name
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # no test opens a window
 
@@ -256,6 +262,16 @@ def cheap_hasher(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 # ------------------------------------------------------------------------------------------------------------- data
+
+
+@pytest.fixture(autouse=True, scope="session")
+def foreign_pictures_once() -> Iterator[None]:
+    """The pictures that are no lesions, which every evaluation asks for, made once in a process."""
+    ood = sys.modules.get("skinlens.evaluation.ood")
+    with pytest.MonkeyPatch.context() as patch:
+        if ood is not None:
+            patch.setattr(ood, "pictures", functools.cache(ood.pictures))
+        yield
 
 
 @pytest.fixture

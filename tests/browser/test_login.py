@@ -12,7 +12,6 @@ from websockets.exceptions import ConnectionClosed
 
 from skinlens import pipeline
 from skinlens.accounts import Accounts, database
-from skinlens.inference.release import BUNDLED
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from tests.browser.signing_in import (
     PASSWORDS,
@@ -42,12 +41,12 @@ HTML = {"Accept": "text/html"}
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With four accounts and one case."""
     home = tmp_path_factory.mktemp("network") / "home"
     store = CaseStore(home)
     store.acknowledge_disclaimer()
-    analysis = pipeline.example(pipeline.load_classifier(BUNDLED))
+    analysis = pipeline.example(pipeline.load_classifier(release))
     store.save_case(analysis, NewVisit(NewPatient(PATIENT, 1961, "female"), NewLesion("back"), "2024-05-06"))
     accounts = Accounts(home)
     for name, password in PASSWORDS.items():
@@ -56,8 +55,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(home: Path) -> Iterator[str]:
-    with served(home, BUNDLED, told={"SKINLENS_TOKEN": "not asked for where there are accounts"}) as address:
+def address(home: Path, release: Path) -> Iterator[str]:
+    with served(home, release, told={"SKINLENS_TOKEN": "not asked for where there are accounts"}) as address:
         yield address
 
 
