@@ -67,8 +67,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 LONG = (
-    *("browser/test_journey.py", "training/test_processes.py", "browser/test_case_journey.py"),
-    *("browser/test_explain_page.py", "browser/test_attacks.py", "evaluation/test_explanations.py"),
+    *("browser/test_accessibility.py", "training/test_processes.py", "browser/test_case_journey.py"),
+    *("batch/test_batch.py", "browser/test_memory.py", "browser/test_journey.py", "browser/test_worklist.py"),
+    *("browser/test_explain_page.py", "browser/test_session.py", "browser/test_login.py", "test_nothing_leaves.py"),
+    *("browser/test_attacks.py", "evaluation/test_explanations.py"),
 )
 """The files that take longest, begun first: a long one that begins last is waited for by the other processes. Two that
 stand side by side here do not both begin with a release, which one process makes while the others wait for it."""
