@@ -14,7 +14,7 @@ from skinlens.serve import free_port
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from skinlens.ui.shell.gate import ALIVE, STATE
 from tests.browser.serving import LIMIT_S, printed, serving
-from tests.browser.signing_in import PASSWORDS, ROLES, UPGRADE, ask, broken_apart
+from tests.browser.signing_in import CLOSES_S, PASSWORDS, ROLES, UPGRADE, ask, broken_apart
 from tests.browser.test_journey import browser, served, settled  # noqa: F401  (browser is a fixture)
 
 TYPED = "a note that nobody has saved"
@@ -63,7 +63,7 @@ def test_the_token_of_the_printed_address_is_exchanged_for_a_cookie(
         assert opened.startswith(f"{bare}/?token=")
         assert ask(bare, "/", headers={"Accept": "text/html"}).status == 401
         assert ask(bare, f"/?token={'x' * 43}", headers={"Accept": "text/html"}).status == 401
-        refused = ask(bare, "/_stcore/stream", headers={**UPGRADE, "Origin": bare})
+        refused = ask(bare, "/_stcore/stream", headers={**UPGRADE, "Origin": bare}, silent_s=CLOSES_S)
         assert (refused.status, refused.body[4:8]) == (101, "1133")
         forwarded = ask(bare, "/", headers={"X-Forwarded-For": "10.0.0.7"})
         assert forwarded.status == 403
