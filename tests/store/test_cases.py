@@ -62,37 +62,22 @@ def test_a_case_comes_back_as_it_was_saved(store, save):
 
 @pytest.mark.slow
 @given(
-    pseudonym=LINES,
-    site=LINES,
-    remark=KEPT_TEXT,
-    diagnosis=KEPT_TEXT,
-    notes=KEPT_TEXT,
+    texts=st.tuples(LINES, LINES, KEPT_TEXT, KEPT_TEXT, KEPT_TEXT),
     probs=st.tuples(*[st.floats(0, 1)] * len(CODES)),
     logits=st.tuples(*[NUMBERS] * len(CODES)),
     value=st.floats(),
     latency=st.floats(0, allow_nan=False),
-    params=st.dictionaries(KEPT_TEXT, KEPT_TEXT | st.integers() | NUMBERS, max_size=4),
-    seed=st.none() | st.integers(-(2**63), 2**63 - 1),
-    heatmap=hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6)),
-    pixels=hnp.arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6), st.just(3))),
+    made=st.tuples(
+        hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6)),
+        st.dictionaries(KEPT_TEXT, KEPT_TEXT | st.integers() | NUMBERS, max_size=4),
+        st.none() | st.integers(-(2**63), 2**63 - 1),
+        hnp.arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6), st.just(3))),
+    ),
 )
 @settings(max_examples=30)
-def test_any_text_and_any_numbers_come_back(
-    shared_store,
-    pseudonym,
-    site,
-    remark,
-    diagnosis,
-    notes,
-    probs,
-    logits,
-    value,
-    latency,
-    params,
-    seed,
-    heatmap,
-    pixels,
-):
+def test_any_text_and_any_numbers_come_back(shared_store, texts, probs, logits, value, latency, made):
+    pseudonym, site, remark, diagnosis, notes = texts
+    heatmap, params, seed, pixels = made
     photo = Photo(pixels, "ab" * 32, "PNG", (notes,))
     quality = QualityReport((QualityCheck("sharpness", remark, value, -value, "at most", "", True, diagnosis),))
     prediction = Prediction(probs, logits, Threshold(0.2, 0.9, 0.7, remark), samples.MODEL, latency)

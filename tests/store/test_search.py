@@ -109,14 +109,14 @@ def test_pages_follow_each_other_without_gap_or_overlap(history, sort):
     patient=st.text(),
     body_site=st.none() | st.text(),
     prob=st.floats(),
-    limit=st.integers(),
-    offset=st.integers(),
+    span=st.tuples(st.integers(), st.integers()),
     code=st.sampled_from(CODES),
 )
-@example(text='"', patient='"', body_site='"', prob=0.5, limit=1, offset=0, code="mel")
-@example(text="NEAR(a b, 2) AND", patient="pseudonym:", body_site="%", prob=0.0, limit=0, offset=10**40, code="mel")
-@example(text="a " * 5000, patient="a-" * 5000, body_site=None, prob=0.0, limit=-1, offset=-1, code="nv")
-def test_nothing_that_is_typed_raises(history, text, patient, body_site, prob, limit, offset, code):
+@example(text='"', patient='"', body_site='"', prob=0.5, span=(1, 0), code="mel")
+@example(text="NEAR(a b, 2) AND", patient="pseudonym:", body_site="%", prob=0.0, span=(0, 10**40), code="mel")
+@example(text="a " * 5000, patient="a-" * 5000, body_site=None, prob=0.0, span=(-1, -1), code="nv")
+def test_nothing_that_is_typed_raises(history, text, patient, body_site, prob, span, code):
+    limit, offset = span
     query = CaseQuery(text, patient, body_site, top_label=code, prob_of=code, min_prob=prob, limit=limit, offset=offset)
     page = history.search(query)
     assert len(page.rows) <= page.total <= 6
