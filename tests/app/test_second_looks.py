@@ -12,6 +12,7 @@ from skinlens.explain import METHODS
 from skinlens.formatting import percent
 from skinlens.labels import CODES
 from skinlens.records import Target
+from skinlens.report import pdf
 from skinlens.store import CaseStore, NewLesion, NewVisit
 from skinlens.wording.naming import name
 from tests.app.conftest import press, read, turn, words
@@ -56,8 +57,8 @@ def test_a_contrast_is_made_shown_and_stored_like_any_map(mapped: AppTest, until
     store = CaseStore(skinlens_home)
     case = opened.save(store, NewVisit(None, NewLesion("back"), "2024-05-01"))
     assert [one.target for one in store.load(case.visit.id).explanations].count(target) == len(METHODS)
-    report, problems = pipeline.report_pdf(store, case.visit.id)
-    assert report.startswith(b"%PDF")
+    report, problems = pipeline.report_content(store, case.visit.id)
+    assert pdf.render(report).startswith(b"%PDF")
     assert problems == ()
 
     choose_other(mapped, "none")

@@ -28,6 +28,7 @@ from tests.browser.test_journey import (  # noqa: F401  (browser and page are fi
     show_reading,
     turn,
 )
+from tests.store.edits import of_patient
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def clinic(release: Path, tmp_path: Path) -> Iterator[tuple[str, CaseStore]]:
         classifier = pipeline.load_classifier(release)
         for seed, pseudonym, site in ((11, "P-0147", "forearm"), (12, "P-0147", "back"), (13, "Q-1", "scalp")):
             analysis = pipeline.analyse(photo_file(tmp_path / "stored.png", seed).read_bytes(), classifier)
-            patient, lesion = store.find_or_add_patient(pseudonym, 1961, "female").id, NewLesion(site)
+            patient, lesion = of_patient(store, pseudonym, 1961, "female"), NewLesion(site)
             store.save_case(analysis, NewVisit(patient, lesion, "2024-05-06"))
         yield address, store
 

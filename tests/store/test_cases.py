@@ -20,6 +20,8 @@ from skinlens.labels import CODES, DISCLAIMER
 from skinlens.records import Explanation, Lesion, Patient, Photo, Prediction, QualityCheck, QualityReport, Threshold
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit, Setting, default_home
 from tests.store import samples
+from tests.store.edits import of_patient
+from tests.store.test_damage import rewrite
 
 KEPT_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=200)
 NUMBERS = st.floats(allow_nan=False)
@@ -88,7 +90,7 @@ def test_any_text_and_any_numbers_come_back(shared_store, texts, probs, logits, 
     saved = shared_store.save_case(
         Analysis(photo, quality, prediction),
         NewVisit(
-            shared_store.find_or_add_patient(pseudonym).id,
+            of_patient(shared_store, pseudonym),
             NewLesion(site, remark),
             date(2024, 5, 31),
             ClinicianReading(diagnosis=diagnosis, notes=notes),
@@ -317,7 +319,7 @@ def test_the_disclaimer_is_acknowledged_once_in_its_present_wording(store):
     acknowledged = store.disclaimer_acknowledged_at()
     assert acknowledged is not None
     assert store.setting("disclaimer_acknowledged") == Setting(DISCLAIMER, acknowledged)
-    store.keep_setting("disclaimer_acknowledged", "an earlier wording")
+    rewrite(store, "UPDATE setting SET value = 'an earlier wording'")
     assert store.disclaimer_acknowledged_at() is None
     assert store.setting("unknown") is None
 

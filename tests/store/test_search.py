@@ -8,6 +8,7 @@ from skinlens.case_record import Analysis
 from skinlens.labels import CODES
 from skinlens.store import CaseQuery, CaseRow, CaseStore, ClinicianReading, NewLesion, NewVisit
 from tests.store import samples
+from tests.store.edits import of_patient
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def history(tmp_path_factory):
         store.save_case(
             Analysis(samples.photo(seed, 4, 5), samples.QUALITY, samples.prediction(top, prob, mel=mel)),
             NewVisit(
-                None if name is None else store.find_or_add_patient(name).id,
+                None if name is None else of_patient(store, name),
                 NewLesion(site, remark),
                 day,
                 ClinicianReading(reading, diagnosis, notes),
