@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
@@ -15,7 +14,7 @@ from skinlens.records import Target
 from skinlens.report import pdf
 from skinlens.store import CaseStore, NewLesion, NewVisit
 from skinlens.wording.naming import name
-from tests.app.conftest import press, read, turn, words
+from tests.app.conftest import press, read, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]
 CHECK, CANCEL = "Compare with the published libraries", "Cancel: Agreement with reference implementations"
@@ -24,17 +23,6 @@ ASK = "Ask the network's early answers"
 
 def buttons(app: AppTest) -> list[str]:
     return [button.label for button in app.button]
-
-
-@pytest.fixture
-def mapped(agreed: AppTest, until: Until) -> AppTest:
-    """The page with all three maps of the example."""
-    press(agreed, "Try the example")
-    press(agreed, "Show result")
-    turn(agreed, "why")
-    opened = agreed.session_state["open_case"]
-    until(agreed, lambda: len(opened.maps) == len(METHODS))
-    return agreed.toggle(key="technical_details").set_value(True).run()
 
 
 def choose_other(app: AppTest, code: str) -> AppTest:

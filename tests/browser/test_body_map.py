@@ -19,7 +19,6 @@ from tests.browser.test_journey import (  # noqa: F401  (browser and tab are fix
 from tests.browser.test_journey import page as tab  # noqa: F401
 from tests.store.edits import add_patient
 
-BACK = "figure[data-view=back] .sl-body-plate"
 SITES = (("forearm", "left"), ("back", ""), ("lower leg", "right"))
 
 
@@ -49,86 +48,70 @@ def test_lesions_are_chosen_and_placed_on_the_map(tab: Page, release: Path, tmp_
         tab.get_by_role("button", name="Open P-7").click()
         expect(tab.get_by_role("heading", level=1, name="Patient P-7")).to_be_visible()
         settled(tab)
-        choose_by_pin(tab)
-        before = place_by_keyboard(tab, store)
-        move_by_mouse(tab, store, before)
-        add_at_a_click(tab)
 
+        # A pin chooses its lesion in the list, its region lights up, and back leads to where one was.
+        tab.get_by_role("button", name=re.compile("^Lesion 2: back")).click()
+        tab.wait_for_url(re.compile("patient=1&lesion=2"))
+        expect(tab.get_by_role("button", name="✓ Lesion 2")).to_be_visible()
+        lit = tab.locator(".sl-region.sl-lit")
+        assert set(lit.evaluate_all("(all) => all.map((one) => one.dataset.site)")) == {"back"}
+        settled(tab)
+        tab.go_back()
+        expect(tab.get_by_role("button", name="Choose lesion 2")).to_be_visible()
+        assert pressed(tab) == []
 
-def choose_by_pin(page: Page) -> None:
-    """A pin chooses its lesion in the list, its region lights up, and back leads to where one was."""
-    page.get_by_role("button", name=re.compile("^Lesion 2: back")).click()
-    page.wait_for_url(re.compile("patient=1&lesion=2"))
-    expect(page.get_by_role("button", name="✓ Lesion 2")).to_be_visible()
-    lit = page.locator(".sl-region.sl-lit")
-    assert set(lit.evaluate_all("(all) => all.map((one) => one.dataset.site)")) == {"back"}
-    settled(page)
-    page.go_back()
-    expect(page.get_by_role("button", name="Choose lesion 2")).to_be_visible()
-    assert pressed(page) == []
+        # By keyboard, from the list: the crosshair begins in the region of the lesion's site.
+        tab.get_by_role("button", name="Choose lesion 3").click()
+        settled(tab)
+        tab.get_by_role("button", name="Place on the map").click()
+        cursor = tab.locator(".sl-body-cursor")
+        expect(cursor).to_be_focused()
+        expect(cursor).to_have_attribute("aria-label", re.compile("Front: right lower leg"))
+        tab.keyboard.press("Escape")
+        expect(cursor).to_have_count(0)
+        assert store.lesions(1)[2].position is None
+        tab.get_by_role("button", name="Place on the map").click()
+        expect(cursor).to_be_focused()
+        before = cursor.evaluate("(one) => parseFloat(one.style.top)")
+        for key in ("ArrowDown", "Shift+ArrowDown", "ArrowUp"):
+            tab.keyboard.press(key)
+        assert cursor.evaluate("(one) => parseFloat(one.style.top)") == pytest.approx(before + 3, abs=0.01)
+        tab.keyboard.press("Enter")
+        expect(tab.get_by_text("Saved. Lesion 3 placed: right lower leg (front).")).to_be_visible()
+        settled(tab)
+        placed = store.lesions(1)[2].position
+        assert placed is not None
+        assert placed.view == "front"
+        assert placed.x < 0.5  # the patient's right is the reader's left
+        assert placed.y == pytest.approx((before + 3) / 100, abs=1e-3)
+        assert pressed(tab) == ["3"]
+        picture(tab, "patient-wide")
 
+        # By mouse: moved, outside of the figure refused, and undone.
+        plate = tab.locator("figure[data-view=back] .sl-body-plate")
+        size = plate.bounding_box()
+        assert size is not None
+        tab.get_by_role("button", name="Move on the map").click()
+        expect(cursor).to_be_focused()
+        plate.click(position={"x": 3, "y": size["height"] - 3})
+        expect(tab.locator(".sl-body-task")).to_contain_text("outside of the figure")
+        plate.click(position={"x": size["width"] * 0.6, "y": size["height"] * 0.8})
+        expect(tab.get_by_text("Saved. Lesion 3 moved: right lower leg (back).")).to_be_visible()
+        settled(tab)
+        tab.get_by_role("button", name="Undo").click()
+        expect(tab.get_by_text("Saved. Lesion 3 moved")).to_have_count(0)
+        settled(tab)
+        assert store.lesions(1)[2].position == placed
 
-def place_by_keyboard(page: Page, store: CaseStore) -> BodyPosition:
-    """From the list: the crosshair begins in the region of the lesion's site."""
-    page.get_by_role("button", name="Choose lesion 3").click()
-    settled(page)
-    page.get_by_role("button", name="Place on the map").click()
-    cursor = page.locator(".sl-body-cursor")
-    expect(cursor).to_be_focused()
-    expect(cursor).to_have_attribute("aria-label", re.compile("Front: right lower leg"))
-    page.keyboard.press("Escape")
-    expect(cursor).to_have_count(0)
-    assert store.lesions(1)[2].position is None
-    page.get_by_role("button", name="Place on the map").click()
-    expect(cursor).to_be_focused()
-    before = cursor.evaluate("(one) => parseFloat(one.style.top)")
-    for key in ("ArrowDown", "Shift+ArrowDown", "ArrowUp"):
-        page.keyboard.press(key)
-    assert cursor.evaluate("(one) => parseFloat(one.style.top)") == pytest.approx(before + 3, abs=0.01)
-    page.keyboard.press("Enter")
-    expect(page.get_by_text("Saved. Lesion 3 placed: right lower leg (front).")).to_be_visible()
-    settled(page)
-    placed = store.lesions(1)[2].position
-    assert placed is not None
-    assert placed.view == "front"
-    assert placed.x < 0.5  # the patient's right is the reader's left
-    assert placed.y == pytest.approx((before + 3) / 100, abs=1e-3)
-    assert pressed(page) == ["3"]
-    picture(page, "patient-wide")
-    return placed
-
-
-def move_by_mouse(page: Page, store: CaseStore, before: BodyPosition) -> None:
-    """Moved, outside of the figure refused, and undone."""
-    cursor, plate = page.locator(".sl-body-cursor"), page.locator(BACK)
-    size = plate.bounding_box()
-    assert size is not None
-    page.get_by_role("button", name="Move on the map").click()
-    expect(cursor).to_be_focused()
-    plate.click(position={"x": 3, "y": size["height"] - 3})
-    expect(page.locator(".sl-body-task")).to_contain_text("outside of the figure")
-    plate.click(position={"x": size["width"] * 0.6, "y": size["height"] * 0.8})
-    expect(page.get_by_text("Saved. Lesion 3 moved: right lower leg (back).")).to_be_visible()
-    settled(page)
-    page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_text("Saved. Lesion 3 moved")).to_have_count(0)
-    settled(page)
-    assert store.lesions(1)[2].position == before
-
-
-def add_at_a_click(page: Page) -> None:
-    """A click on the skin offers a new lesion there, with its body site."""
-    plate = page.locator(BACK)
-    size = plate.bounding_box()
-    assert size is not None
-    plate.click(position={"x": size["width"] * 0.4, "y": size["height"] * 0.62})
-    expect(page.get_by_text("New lesion: left thigh")).to_be_visible()
-    settled(page)
-    page.get_by_role("button", name="Add its first photo").click()
-    expect(page.get_by_text("For patient P-7, new lesion (left thigh).")).to_be_visible()
-    settled(page)
-    page.go_back()
-    expect(page.get_by_role("heading", level=1, name="Patient P-7")).to_be_visible()
+        # A click on the skin offers a new lesion there, with its body site.
+        plate.click(position={"x": size["width"] * 0.4, "y": size["height"] * 0.62})
+        expect(tab.get_by_text("New lesion: left thigh")).to_be_visible()
+        settled(tab)
+        tab.get_by_role("button", name="Add its first photo").click()
+        expect(tab.get_by_text("For patient P-7, new lesion (left thigh).")).to_be_visible()
+        settled(tab)
+        tab.go_back()
+        expect(tab.get_by_role("heading", level=1, name="Patient P-7")).to_be_visible()
 
 
 def test_on_a_telephone_the_hint_never_covers_the_map_and_the_first_patient_is_in_sight(
