@@ -72,15 +72,14 @@ def average(run_folders: Sequence[Path], *, shares: Sequence[float], out: Path) 
 @click.option("--out", type=options.FILE, default=Path("weights"), metavar="DIR", help="weights by default.")
 @click.option("--version", default=skinlens.__version__, help="Of the release.")
 @click.option("--note", default="", help="For the manifest: what the recipe does not say of this run.")
-@click.option("--turns", type=click.Choice(("1", "4")), default="4", help="Quarter turns that are averaged.")
-def export(run_folder: Path, *, out: Path, version: str, note: str, turns: str) -> int:
+def export(run_folder: Path, *, out: Path, version: str, note: str) -> int:
     """Quantize and calibrate a run's best weights; needs SKINLENS_HAM10000."""
     from skinlens.quantization.release_builder import export as build_release
     from skinlens.training.ham10000 import dataset_folder, load_index
 
     folder = dataset_folder()
     training, validation = load_index(folder, "train"), load_index(folder, "val")
-    print(build_release(run_folder, training, validation, out, version=version, note=note, turns=int(turns)))
+    print(build_release(run_folder, training, validation, out, version=version, note=note))
     return 0
 
 

@@ -93,13 +93,11 @@ def export(
     version: str = skinlens.__version__,
     note: str = "",
     calibrations: Sequence[Calibration] = CALIBRATIONS,
-    turns: int = 1,
 ) -> Path:
     """Write a release from ``run``'s best weights into ``out``; returns the path of its manifest.
 
-    ``note`` says in the manifest what the recipe does not; ``calibrations`` are the ways of it that are tried;
-    ``turns`` is 4 for a release that is served as the mean over four quarter turns. The photos of the recipe's sources
-    count as familiar, since the network learned from them.
+    ``note`` says in the manifest what the recipe does not; ``calibrations`` are the ways of it that are tried. The
+    photos of the recipe's sources count as familiar, since the network learned from them.
 
     Raises:
         OSError: ``run`` holds no ``best.pt``, or ``out`` cannot be written.
@@ -111,7 +109,7 @@ def export(
         SplitPart(load_views(entries, recipe.input), labels_of(entries)) for entries in (training, validation)
     )
     out.mkdir(parents=True, exist_ok=True)
-    served, quantization = _quantized(student, recipe, (train, val), out, calibrations, turns)
+    served, quantization = _quantized(student, recipe, train, val, out, calibrations)
     fitted = calibrated(served, val, [entry.group for entry in validation])
     ood = fitted_ood(served, recipe, train, sources)
     np.savez(out / HEAD, **{part: getattr(served.engine.head, part) for part in HEAD_PARTS}, **exit_weights(student))
@@ -124,7 +122,6 @@ def export(
         "data": _data(train, val, recipe, sources),
         "teachers": teachers(run / "best.pt"),
         "note": note,
-        "turns": turns,
         **fitted,
         "quantization": {
             "scheme": "static QDQ, per channel, u8 activations, s8 weights, reduced range",
@@ -148,18 +145,9 @@ class Quantized:
 
 
 def _quantized(
-    student: Student,
-    recipe: Recipe,
-    parts: tuple[SplitPart, SplitPart],
-    out: Path,
-    calibrations: Sequence[Calibration],
-    turns: int,
+    student: Student, recipe: Recipe, train: SplitPart, val: SplitPart, out: Path, calibrations: Sequence[Calibration]
 ) -> tuple[Quantized, dict[str, Any]]:
-    """Step 1: the float graph, its int8 form, and what was tried for it, by one turn: rounding is the same in each.
-
-    ``parts``: ``train`` and ``val``.
-    """
-    train, val = parts
+    """Step 1: the float graph, its int8 form, and what was tried for it."""
     head, backbone = head_of(student), out / BACKBONE
     with TemporaryDirectory() as folder:
         float_path = Path(folder) / "float.onnx"
@@ -167,9 +155,7 @@ def _quantized(
         reference = run_on(engine_of(float_path, head, recipe), val, "float on val").logits
         trials = _Trials(float_path, head, recipe, val, reference)
         tried = trials.choose(_some(train, recipe), calibrations, backbone)
-        if turns > 1:
-            reference = run_on(engine_of(float_path, head, recipe, turns), val, "float on val, in each turn").logits
-    engine = engine_of(backbone, head, recipe, turns)
+    engine = engine_of(backbone, head, recipe)
     return Quantized(engine, run_on(engine, val, "int8 on val"), reference), tried
 
 
