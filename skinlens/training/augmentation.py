@@ -44,6 +44,8 @@ class AugmentationParams(NamedTuple):
     sharpness: Float32[Tensor, " n"]
     erased: Float32[Tensor, "n 4"]
     """Top, left, height and width of the greyed rectangle in shares of the side; height 0: none."""
+    quarters: Int64[Tensor, " n"]
+    """Quarter turns of the view."""
     acquisition: AcquisitionParams | None = None
     """Cameras, files, hair and markers; None: none of it."""
 
@@ -70,6 +72,9 @@ def sample_params(
     size = uniform(1 / 10, 1 / 3, 2)
     place = uniform(0, 1, 2) * (1 - size)
     erased = torch.cat([place, size], dim=1) * (uniform(0, 1) < ranges.erase).unsqueeze(1)
+    quarters = torch.zeros(count, dtype=torch.int64)
+    if ranges.quarter_turns:
+        quarters = torch.randint(4, (count,), generator=generator)
     return AugmentationParams(
         angle=angle,
         across=scale * stretch * mirrored,
@@ -81,6 +86,7 @@ def sample_params(
         hue=uniform(-ranges.hue, ranges.hue) * 2 * math.pi,
         sharpness=uniform(-ranges.sharpness, ranges.sharpness),
         erased=erased,
+        quarters=quarters,
         acquisition=sample_acquisition(count, acquisition, generator) if acquisition else None,
     )
 
@@ -96,7 +102,7 @@ def render_views(
     details: UInt8[Tensor, "n 3 h w"], draws: AugmentationParams, spec: InputSpec
 ) -> Float32[Tensor, "n 3 s s"]:
     """Turn, zoom, stretch, shift, draw over, recolour, sharpen and grey out each photo by its draw: in [0, 1]."""
-    views = _geometry(details.float() / 255, draws, spec)
+    views = _turned(_geometry(details.float() / 255, draws, spec), draws.quarters)
     if draws.acquisition:
         views = degrade_views(views, draws.acquisition)
     views = _color(views, draws)
@@ -143,6 +149,17 @@ def _sampled(
     grid = F.affine_grid(matrix, [len(pictures), 3, size_px * finer, size_px * finer], align_corners=False)
     views = F.grid_sample(pictures, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     return F.avg_pool2d(views, finer) if finer > 1 else views
+
+
+def _turned(views: Float32[Tensor, "n 3 s s"], quarters: Int64[Tensor, " n"]) -> Float32[Tensor, "n 3 s s"]:
+    """Each view turned by so many quarters."""
+    if not quarters.any():
+        return views
+    turned = views.clone()
+    for quarter in (1, 2, 3):
+        chosen = (quarters == quarter).to(views.device)
+        turned[chosen] = torch.rot90(views[chosen], quarter, dims=(2, 3))
+    return turned
 
 
 def _color(views: Float32[Tensor, "n 3 s s"], draws: AugmentationParams) -> Float32[Tensor, "n 3 s s"]:

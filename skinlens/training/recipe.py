@@ -44,6 +44,9 @@ class Augmentation:
     """Share of the finest detail (3×3 px) that is taken away or put on top: cameras and compressions differ in it."""
     erase: float = 0.0
     """Probability that a rectangle of the view is greyed out."""
+    quarter_turns: bool = False
+    """Turn each view by 0, 1, 2 or 3 quarters after the photo was squeezed into it, so that photos held upright, which
+    are squeezed the other way, are seen as well."""
 
     @classmethod
     def none(cls) -> "Augmentation":

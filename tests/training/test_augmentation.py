@@ -110,3 +110,17 @@ def test_a_seed_decides(erase: float) -> None:
     pictures, ranges = smooth_pictures(3), Augmentation(erase=erase)
     assert torch.equal(views(pictures, ranges, 5), views(pictures, ranges, 5))
     assert not torch.equal(views(pictures, ranges, 5), views(pictures, ranges, 6))
+
+
+def test_quarter_turns_of_the_view_are_those_of_a_photo_that_was_held_upright() -> None:
+    photos = torch.randint(0, 256, (40, 3, 24, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
+    ranges = replace(Augmentation.none(), quarter_turns=True)
+    draws = sample_params(len(photos), ranges, torch.Generator().manual_seed(4))
+    assert sorted(set(draws.quarters.tolist())) == [0, 1, 2, 3]
+
+    views = views_of(photos, draws, SPEC)
+    plain = draws._replace(quarters=torch.zeros_like(draws.quarters))
+    for row, quarters in enumerate(draws.quarters.tolist()):
+        upright = torch.rot90(photos[row : row + 1], quarters, dims=(2, 3))
+        expected = views_of(upright.contiguous(), plain.of(torch.tensor([row])), SPEC)
+        torch.testing.assert_close(views[row : row + 1], expected, atol=1e-5, rtol=0)
