@@ -171,7 +171,8 @@ def shared_score(classifier: Classifier, target: Target, scale: Scale, whole: Ba
     def score(logits: Logits) -> Float64[Array, " n"]:
         return score_of_logits(logits, classifier.temperature, target, scale)
 
-    added = score(engine.logits_of_turns(whole)) - score(engine.logits(whole))
+    alone = engine.logits_in_turn(np.repeat(whole, engine.turns, axis=0), np.arange(engine.turns))
+    added = score(alone) - score(engine.logits(whole))
     return lambda batch, quarters: score(engine.logits_in_turn(batch, quarters)) - added[quarters]
 
 

@@ -16,7 +16,6 @@ from streamlit.components.v2 import manifest_scanner
 from streamlit.elements.lib import policies
 from streamlit.testing.v1 import AppTest
 
-from skinlens.explain import METHODS
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.store import CaseStore
 from skinlens.ui.state import jobs, session
@@ -111,22 +110,6 @@ def until() -> Callable[[AppTest, Callable[[], bool]], None]:
             app.run()
 
     return wait
-
-
-@pytest.fixture
-def mapped(agreed: AppTest, until: Callable[[AppTest, Callable[[], bool]], None]) -> AppTest:
-    """The page with all three maps of the example."""
-    return map_example(agreed, until)
-
-
-def map_example(app: AppTest, until: Callable[[AppTest, Callable[[], bool]], None]) -> AppTest:
-    """Open the example and wait for its three maps; the technical details are open."""
-    press(app, "Try the example")
-    press(app, "Show result")
-    turn(app, "why")
-    opened = app.session_state["open_case"]
-    until(app, lambda: len(opened.maps) == len(METHODS))
-    return app.toggle(key="technical_details").set_value(True).run()
 
 
 def asked_for(app: AppTest) -> str:

@@ -18,7 +18,6 @@ from tests.browser.test_journey import (  # noqa: F401  (browser and tab are fix
     settled,
 )
 from tests.browser.test_journey import page as tab  # noqa: F401
-from tests.store.edits import add_patient
 
 SITES = (("forearm", "left"), ("back", ""), ("lower leg", "right"))
 
@@ -28,7 +27,7 @@ def stock(home: Path, release: Path) -> CaseStore:
     store = CaseStore(home)
     store.acknowledge_disclaimer()
     classifier = pipeline.load_classifier(release)
-    patient = add_patient(store, "P-7", 1961, "female").id
+    patient = store.add_patient("P-7", 1961, "female").id
     for seed, where in enumerate(SITES, 1):
         analysis = pipeline.analyse(drawn(seed, "PNG"), classifier)
         store.save_case(analysis, NewVisit(patient, NewLesion(*where), "2024-05-06"))

@@ -30,7 +30,6 @@ from tests.browser.test_journey import (  # noqa: F401  (browser and page are fi
     show_reading,
     turn,
 )
-from tests.store.edits import of_patient
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def clinic(app: tuple[str, CaseStore], classifier: Classifier, tmp_path: Path) -
     cases = []
     for place, (pseudonym, site) in enumerate(((known, "forearm"), (known, "back"), (other, "scalp"))):
         drawn = photo_file(tmp_path / "stored.png", 1000 + 3 * number + place)  # a photo is of one person only
-        patient = of_patient(store, pseudonym, 1961, "female")
+        patient = store.find_or_add_patient(pseudonym, 1961, "female").id
         visit = NewVisit(patient, NewLesion(site), "2024-05-06")
         cases.append(store.save_case(pipeline.analyse(drawn.read_bytes(), classifier), visit).visit.id)
     first, second, third = cases

@@ -216,14 +216,6 @@ def journey(page: Page, address: str, tmp_path: Path) -> None:
     expect(page.get_by_text("1 = most")).to_be_visible()
     picture(page, "3-why")
 
-    pan_and_zoom(page)
-    save_and_sign(page)
-    print_report(page)
-    come_back(page, address)
-
-
-def pan_and_zoom(page: Page) -> None:
-    """The four pictures show one and the same part of the photo."""
     whole = ranges(page)
     assert whole == [[0, 600, 0, 450]] * 4
     page.get_by_role("button", name="Zoom in").click()
@@ -254,8 +246,6 @@ def pan_and_zoom(page: Page) -> None:
     page.get_by_role("button", name="Whole photo").click()
     assert ranges(page) == whole
 
-
-def save_and_sign(page: Page) -> None:
     part(page, "Result")
     expect(page.get_by_text("cut-off").first).to_be_visible()
     page.get_by_role("textbox", name="Patient ID").fill("P-0147")
@@ -278,8 +268,6 @@ def save_and_sign(page: Page) -> None:
     page.get_by_role("button", name="Save and sign").click()
     expect(page.get_by_text("Case 1 signed and saved.")).to_be_visible()
 
-
-def print_report(page: Page) -> None:
     part(page, "Report")
     expect(page.get_by_alt_text(re.compile("Page 1 of"))).to_be_visible()
     picture(page, "6-report")
@@ -293,8 +281,6 @@ def print_report(page: Page) -> None:
     assert "Regular network, no veil." in text
     assert "Smith" not in text
 
-
-def come_back(page: Page, address: str) -> None:
     turn(page, "Performance")
     picture(page, "7-performance")
 
