@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from streamlit.components.v2 import manifest_scanner
 from streamlit.elements.lib import policies
 from streamlit.testing.v1 import AppTest
 
@@ -23,14 +22,6 @@ from skinlens.ui.state import jobs, session
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 240.0
 """Only for what never happens: on a busy machine a map that takes seconds can take minutes."""
-
-
-@pytest.fixture(autouse=True, scope="session")
-def installed_once() -> Iterator[None]:
-    """Streamlit looks through all installed packages for components at the start of each app: here once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
-        yield
 
 
 @pytest.fixture(autouse=True)

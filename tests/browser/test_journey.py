@@ -1,6 +1,6 @@
 """The journey in a real Chromium: upload, own reading, prediction, maps with one zoom, case, history, report, model.
 
-With ``SKINLENS_PICTURES=1`` screenshots of every page, wide and narrow, light and dark, are kept in ``artefacts/``.
+Screenshots of every page, wide and narrow, light and dark, are kept in ``artefacts/``.
 """
 
 import io
@@ -96,13 +96,11 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def picture(page: Page, name: str) -> None:
-    """A screenshot of the whole page, where they are asked for: the window is made as high as what is in it."""
-    settled(page)
-    if os.environ.get("SKINLENS_PICTURES") != "1":
-        return
+    """A screenshot of the whole page: the window is made as high as what is in it."""
     ARTEFACTS.mkdir(exist_ok=True)
     size = page.viewport_size
     assert size is not None
+    settled(page)
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": size["width"], "height": max(size["height"], min(height, 6000))})
     page.wait_for_timeout(400)
@@ -298,20 +296,30 @@ def journey(page: Page, address: str, tmp_path: Path) -> None:
     expect(page.get_by_role("textbox", name="Search")).to_have_value("P-0147")
 
 
-def test_the_stored_maps_stand_in_one_row_where_there_is_room_else_in_a_column(page: Page, stocked: str) -> None:
-    """And they are there at once. That no page is wider than its window stands in ``test_accessibility``."""
-    page.goto(f"{stocked}/visit?case=1&view=Why?")
+@pytest.mark.parametrize(
+    "name", ["", "patients", "performance", "settings", "visit", *(f"visit&view={view}" for view in VIEWS)]
+)
+def test_every_page_in_every_look(page: Page, stocked: str, name: str) -> None:
+    """Nothing is wider than the window, and the stored maps are there at once."""
+    page.goto(f"{stocked}/{name.replace('&', '?case=1&') if '&' in name else name + '?case=1'}")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     settled(page)
     for look, ground in GROUNDS.items():
         turn_light(page, look, ground)
         for size, (width, height) in {"wide": WIDE, "narrow": NARROW}.items():
             page.set_viewport_size({"width": width, "height": height})
-            for title in MAPS:
-                made(page, title)
-            settled(page)
-            tops = page.evaluate(
-                "[...document.querySelectorAll('figure [data-range]')].filter((one) => one.offsetWidth)"
-                ".map((one) => one.getBoundingClientRect().top)"
+            if name.endswith("Why?"):
+                for title in MAPS:
+                    made(page, title)
+            picture(page, f"look-{re.sub(chr(92) + 'W+', '-', name) or 'worklist'}-{size}-{look}")
+            if name.endswith("Why?"):
+                tops = page.evaluate(
+                    "[...document.querySelectorAll('figure [data-range]')].filter((one) => one.offsetWidth)"
+                    ".map((one) => one.getBoundingClientRect().top)"
+                )
+                assert len(set(tops)) == (1 if size == "wide" else 4), "one row where there is room, else a column"
+            overflow = page.evaluate(
+                "(() => { const main = document.querySelector('[data-testid=stMain]');"
+                " return main.scrollWidth - main.clientWidth })()"
             )
-            assert len(set(tops)) == (1 if size == "wide" else 4)
+            assert overflow <= 0, f"{name} is wider than the window by {overflow} px"

@@ -5,6 +5,7 @@ from typing import NoReturn
 import streamlit as st
 
 from skinlens import pipeline
+from skinlens.case_record import Analysis
 from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake.sniffing import ACCEPTED
 from skinlens.ui.components.text import plain
@@ -31,12 +32,9 @@ def field() -> None:
     except UnreadableImage as error:
         st.error(plain(error))
         return
-    session.begin(analysis)
-    st.session_state["uploads"] += (
-        1  # last: a run that is cut short before leaves the file in its field, to be read again
-    )
+    st.session_state["uploads"] += 1
     tabs.forget_upload(file.file_id)
-    _show()
+    _take(analysis)
 
 
 def example_button() -> None:
@@ -44,12 +42,12 @@ def example_button() -> None:
     if st.button("Try the example", help=EXAMPLE_NOTE):
         with st.spinner("Drawing the example …"):
             analysis = pipeline.example(cache.classifier())
-        session.begin(analysis)
-        _show()
+        _take(analysis)
 
 
-def _show() -> NoReturn:
-    """Turn to the page of the photo that was just taken."""
+def _take(analysis: Analysis) -> NoReturn:
+    """Make it the open case, and turn to its page."""
+    session.begin(analysis)
     st.session_state[_TAKEN] = True
     session.to_visit()
 
