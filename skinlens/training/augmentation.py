@@ -13,7 +13,7 @@ from jaxtyping import Float, Float32, Int64, UInt8
 from torch import Tensor
 
 from skinlens.imaging.preprocess import InputSpec
-from skinlens.training.acquisition import AcquisitionParams, degrade_files, degrade_views, sample_acquisition
+from skinlens.training.acquisition import AcquisitionParams, degrade_views, sample_acquisition
 from skinlens.training.recipe import Acquisition, Augmentation
 
 # Luma and chroma of NTSC (YIQ): a hue change is a rotation of the last two axes.
@@ -91,17 +91,13 @@ def sample_params(
     )
 
 
-def views_of(
-    details: UInt8[Tensor, "n 3 h w"], draws: AugmentationParams, spec: InputSpec
-) -> Float32[Tensor, "n 3 s s"]:
-    """Change each photo as files are, then render its view."""
-    return render_views(degrade_files(details, draws.acquisition) if draws.acquisition else details, draws, spec)
-
-
 def render_views(
     details: UInt8[Tensor, "n 3 h w"], draws: AugmentationParams, spec: InputSpec
 ) -> Float32[Tensor, "n 3 s s"]:
-    """Turn, zoom, stretch, shift, draw over, recolour, sharpen and grey out each photo by its draw: in [0, 1]."""
+    """Turn, zoom, stretch, shift, draw over, recolour, sharpen and grey out each photo by its draw: in [0, 1].
+
+    What the draw does to the photo's file is done before, see ``acquisition.degrade_files``.
+    """
     views = _turned(_geometry(details.float() / 255, draws, spec), draws.quarters)
     if draws.acquisition:
         views = degrade_views(views, draws.acquisition)

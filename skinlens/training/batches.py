@@ -8,7 +8,6 @@ the recipe's seeds alone: a run sees the same views with any number of workers.
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -75,7 +74,7 @@ class RunSteps(Dataset[Step]):
     @property
     def count(self) -> int:
         """Photos an epoch: whole batches alone."""
-        return len(self.photos) // self.recipe.batch_size * self.recipe.batch_size
+        return self.steps * self.recipe.batch_size
 
     @property
     def steps(self) -> int:
@@ -109,7 +108,7 @@ def prepared(steps: RunSteps, first_epoch: int, device: torch.device) -> Iterato
             num_workers=workers,
             prefetch_factor=4,
             pin_memory=True,
-            worker_init_fn=partial(_one_thread),
+            worker_init_fn=_one_thread,
         )
     )
 

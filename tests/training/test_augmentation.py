@@ -8,7 +8,7 @@ import torch
 
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import InputSpec, to_batch
-from skinlens.training.augmentation import normalized, sample_params, views_of
+from skinlens.training.augmentation import normalized, render_views, sample_params
 from skinlens.training.recipe import Augmentation
 
 SPEC = InputSpec(size_px=96, detail_px=60)
@@ -24,7 +24,7 @@ def smooth_pictures(count: int) -> torch.Tensor:
 
 def views(pictures: torch.Tensor, ranges: Augmentation, seed: int = 0) -> torch.Tensor:
     draws = sample_params(len(pictures), ranges, torch.Generator().manual_seed(seed))
-    return normalized(views_of(pictures, draws, SPEC), SPEC)
+    return normalized(render_views(pictures, draws, SPEC), SPEC)
 
 
 def test_without_changes_it_is_the_view_that_serving_makes() -> None:
@@ -40,9 +40,9 @@ def test_a_large_photo_is_averaged_as_serving_reduces_it(monkeypatch: pytest.Mon
     spec = replace(SPEC, detail_px=180)
     plain = sample_params(4, NOTHING, torch.Generator().manual_seed(0))
     photos = [photo_from_pixels(np.ascontiguousarray(one), "PNG") for one in fine.permute(0, 2, 3, 1).numpy()]
-    ours, theirs = normalized(views_of(fine, plain, spec), spec).numpy(), to_batch(photos, spec)
+    ours, theirs = normalized(render_views(fine, plain, spec), spec).numpy(), to_batch(photos, spec)
     monkeypatch.setattr("skinlens.training.augmentation.REDUCED", 99.0)
-    points = normalized(views_of(fine, plain, spec), spec).numpy()
+    points = normalized(render_views(fine, plain, spec), spec).numpy()
     assert theirs.std() < ours.std() < 0.8 * points.std()
     assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > np.corrcoef(points.ravel(), theirs.ravel())[0, 1]
 
@@ -91,8 +91,8 @@ def test_sharpness_keeps_flat_skin_and_a_share_of_minus_one_is_a_blur() -> None:
     dot = torch.zeros(1, 3, 60, 80, dtype=torch.uint8)
     dot[..., 30, 40] = 255
     plain = sample_params(1, NOTHING, torch.Generator())
-    blurred = views_of(dot, plain._replace(sharpness=torch.tensor([-1.0])), SPEC)
-    sharp = views_of(dot, plain, SPEC)
+    blurred = render_views(dot, plain._replace(sharpness=torch.tensor([-1.0])), SPEC)
+    sharp = render_views(dot, plain, SPEC)
     line = torch.tensor([0.25, 0.5, 0.25])
     expected = torch.nn.functional.conv2d(sharp[:, :1], torch.outer(line, line)[None, None], padding=1)
     torch.testing.assert_close(blurred[:, :1, 1:-1, 1:-1], expected[..., 1:-1, 1:-1])
@@ -102,7 +102,9 @@ def test_the_draws_of_some_photos_make_their_views() -> None:
     """So a batch may be cut among several processes, and a view made again."""
     pictures, rows = smooth_pictures(6), torch.tensor([4, 1])
     draws = sample_params(6, Augmentation(erase=0.5, sharpness=0.5), torch.Generator().manual_seed(3))
-    torch.testing.assert_close(views_of(pictures[rows], draws.of(rows), SPEC), views_of(pictures, draws, SPEC)[rows])
+    torch.testing.assert_close(
+        render_views(pictures[rows], draws.of(rows), SPEC), render_views(pictures, draws, SPEC)[rows]
+    )
 
 
 @pytest.mark.parametrize("erase", [0.0, 0.7])
@@ -118,9 +120,9 @@ def test_quarter_turns_of_the_view_are_those_of_a_photo_that_was_held_upright() 
     draws = sample_params(len(photos), ranges, torch.Generator().manual_seed(4))
     assert sorted(set(draws.quarters.tolist())) == [0, 1, 2, 3]
 
-    views = views_of(photos, draws, SPEC)
+    views = render_views(photos, draws, SPEC)
     plain = draws._replace(quarters=torch.zeros_like(draws.quarters))
     for row, quarters in enumerate(draws.quarters.tolist()):
         upright = torch.rot90(photos[row : row + 1], quarters, dims=(2, 3))
-        expected = views_of(upright.contiguous(), plain.of(torch.tensor([row])), SPEC)
+        expected = render_views(upright.contiguous(), plain.of(torch.tensor([row])), SPEC)
         torch.testing.assert_close(views[row : row + 1], expected, atol=1e-5, rtol=0)

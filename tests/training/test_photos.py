@@ -3,7 +3,7 @@
 import torch
 
 from skinlens.imaging.preprocess import InputSpec
-from skinlens.training.augmentation import sample_params, views_of
+from skinlens.training.augmentation import render_views, sample_params
 from skinlens.training.photos import PhotoSet
 from skinlens.training.recipe import Acquisition, Augmentation
 
@@ -23,7 +23,7 @@ def test_views_of_mixed_shapes_are_those_of_the_photos_by_themselves() -> None:
     )
     views = PhotoSet.of(every).views(rows, parameters, SPEC)
     for place, row in enumerate(rows.tolist()):
-        alone = views_of(every[row][None], parameters.of(torch.tensor([place])), SPEC)
+        alone = render_views(every[row][None], parameters.of(torch.tensor([place])), SPEC)
         torch.testing.assert_close(views[place], alone[0])
 
 
