@@ -173,6 +173,8 @@ def _epoch(
     more, see ``TeacherOutput``; all on the device. The loss terms are scalars.
     """
     torch.manual_seed(recipe.seed * 1_000_003 + epoch)
+    torch.randperm(state["schedule"].total_steps // recipe.epochs * recipe.batch_size)  # as ``RunSteps`` orders them:
+    # dropout's draws come behind that, so a seed gives the run that it gave before steps were prepared elsewhere
     task, optimizer, schedule = state["task"], state["optimizer"], state["schedule"]
     forward = state.get("forward", task)
     task.train()

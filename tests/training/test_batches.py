@@ -68,3 +68,12 @@ def test_another_seed_orders_the_same_photos_and_changes_otherwise() -> None:
 def test_the_number_of_workers_is_a_setting(monkeypatch: pytest.MonkeyPatch, setting: str, workers: int) -> None:
     monkeypatch.setenv(batches.WORKERS, setting)
     assert batches.worker_count() == workers
+
+
+def test_a_seed_orders_an_epoch_as_it_did_when_the_order_was_drawn_from_the_global_generator() -> None:
+    """What a run draws behind its order (dropout) begins at the same place too: see ``loop._epoch``."""
+    steps = run_steps()
+    torch.manual_seed(steps.recipe.seed * 1_000_003 + 1)
+    order = torch.randperm(steps.count)
+
+    assert torch.cat([step.rows for step in batches.prepared(steps, 1, torch.device("cpu"))]).tolist() == order.tolist()
