@@ -211,7 +211,7 @@ def run_model(folder: Path, protocol: Protocol, entries: dict[str, list[Entry]])
 
 def kept_answers(folder: Path, val: Sequence[Entry]) -> Asked:
     """The answers to ``val`` of a run whose weights were not kept. Raises RecipeError: see ``run_model``."""
-    with np.load(folder / PREDICTIONS) as kept:
+    with np.load(folder / PREDICTIONS, allow_pickle=False) as kept:
         logits, truth = kept["logits"], kept["truth"]
         recipe = replace(recipe_from_dict(json.loads(str(kept["recipe"]))), pretrained=False)
     if not np.array_equal(truth, labels_of(val)):
@@ -222,7 +222,7 @@ def kept_answers(folder: Path, val: Sequence[Entry]) -> Asked:
 def progress(folder: Path) -> tuple[int, int]:
     """Epochs that a run has done, and of how many; a mean of runs has nothing left to do."""
     if not (folder / "best.pt").is_file():
-        with np.load(folder / PREDICTIONS) as kept:
+        with np.load(folder / PREDICTIONS, allow_pickle=False) as kept:
             epochs = int(json.loads(str(kept["recipe"]))["epochs"])
         return len((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()), epochs
     saved = torch.load(folder / "best.pt", map_location="cpu", weights_only=True)
