@@ -20,7 +20,7 @@ from benchmarks.machine import machine
 from skinlens.case_record import Analysis
 from skinlens.labels import CODES
 from skinlens.records import Explanation, ModelRef, Photo, Prediction, QualityCheck, QualityReport, Threshold
-from skinlens.store import CaseQuery, CaseStore, ClinicianReading, NewLesion, NewVisit
+from skinlens.store import CaseQuery, CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
 
 PATIENTS, LESIONS_EACH, PICTURES = 500, 3, 300
 RUNS = 30
@@ -55,6 +55,7 @@ def fill(store: CaseStore, cases: int) -> float:
     """Save the cases; the median time of one save in milliseconds."""
     stream = np.random.default_rng(0)
     photos = [picture(seed) for seed in range(PICTURES)]
+    people: dict[int, int] = {}
     lesions: dict[int, int] = {}
     times = []
     for number in range(cases):
@@ -63,11 +64,10 @@ def fill(store: CaseStore, cases: int) -> float:
         photo = photos[number % PICTURES]
         words = " ".join(stream.choice(WORDS, 12)) + f" rare{number // 5:04d}"
         start = time.perf_counter()
-        patient = store.find_or_add_patient(f"P-{person:04d}", 1940 + person % 60)
         case = store.save_case(
             Analysis(photo, QUALITY, prediction(stream)),
             NewVisit(
-                patient.id,
+                people.get(person) or NewPatient(f"P-{person:04d}", 1940 + person % 60),
                 lesions.get(slot) or NewLesion(SITES[slot % len(SITES)]),
                 f"20{stream.integers(15, 25)}-{stream.integers(1, 13):02d}-{stream.integers(1, 29):02d}",
                 ClinicianReading(str(stream.choice(CODES)) if number % 2 or number % 3 == 0 else None, notes=words),
@@ -77,6 +77,7 @@ def fill(store: CaseStore, cases: int) -> float:
         )
         times.append((time.perf_counter() - start) * 1000)
         lesions[slot] = case.lesion.id
+        people[person] = case.patient.id
         if number % 500 == 499:
             print(f"{number + 1} of {cases} saved", flush=True)
     return statistics.median(times)

@@ -150,7 +150,7 @@ def explain_cost(result: Mapping[str, Any] | None = None) -> str:
     A sentence on what was compared where, and a table: wall time, and the ratio of wall and of CPU time.
     """
     one = result or read(ROOT / "benchmarks" / "results" / "explain_cost.json")
-    times, machine = one["median"], one["machine"]
+    times = one["median"]
     rows = []
     for title, side, what, ratio in (
         ("one prediction", "same", "predict", "predict"),
@@ -174,7 +174,7 @@ def explain_cost(result: Mapping[str, Any] | None = None) -> str:
     sentence = (
         "Stock is the float student in eager torch with pytorch-grad-cam and lime. Medians of "
         f"{one['photos']['pairs']} pairs in turn on {photos} at {one['input_px']} px; "
-        f"{machine['cores']} cores of {machine['cpu']}, commit `{machine['commit']}`.\n\n"
+        f"{measured_on(one)}.\n\n"
     )
     return sentence + table(["", "stock", "SkinLens", "faster", "less CPU time"], rows)
 
@@ -182,10 +182,10 @@ def explain_cost(result: Mapping[str, Any] | None = None) -> str:
 def speed_sentence() -> str:
     """How much faster the three maps are than with the published libraries, in one sentence."""
     one = read(ROOT / "benchmarks" / "results" / "explain_cost.json")
-    machine, seconds = one["machine"], one["median"]["default"]["three"]["wall_ms"]
+    seconds = one["median"]["default"]["three"]["wall_ms"]
     times, release = one["ratios"]["three_default"], one["model"]["version"]
     return (
-        f"The three maps take {duration(seconds, 1)} on {machine['cores']} cores of {machine['cpu']}, "
+        f"The three maps take {duration(seconds, 1)} on {processor(one)}, "
         f"{times:.0f} times as fast as with the published libraries (release {release}): "
         "[Speed](docs/performance.md).\n"
     )
@@ -217,7 +217,6 @@ def explain_gates(result: Mapping[str, Any] | None = None) -> str:
 def soak(result: Mapping[str, Any] | None = None) -> str:
     """What was killed and what was lost, from ``tests/soak/kill.py``."""
     one = result or read(ROOT / "benchmarks" / "results" / "soak_kill.json")
-    machine = one["machine"]
     rows = [
         ["processes killed with SIGKILL", f"{one['kills']:,}"],
         ["of these in the middle of a step", f"{one['kills_in_a_step']:,}"],
@@ -228,23 +227,19 @@ def soak(result: Mapping[str, Any] | None = None) -> str:
         ["**kills after which any check or the next start had something to say**", f"**{one['failures']:,}**"],
     ]
     seeds = f"{one['first_seed']:,} to {one['first_seed'] + one['kills'] - 1:,}"
-    sentence = (
-        f"Each after a random time of up to {one['longest_s']} s, seeds {seeds}; {machine['cores']} cores of "
-        f"{machine['cpu']}, commit `{machine['commit']}`.\n\n"
-    )
+    sentence = f"Each after a random time of up to {one['longest_s']} s, seeds {seeds}; {measured_on(one)}.\n\n"
     return sentence + table(["", "count"], rows)
 
 
 def soak_faults(result: Mapping[str, Any] | None = None) -> str:
     """Faults that were put into each step of the store, from ``tests/soak/faults.py``."""
     one = result or read(ROOT / "benchmarks" / "results" / "soak_faults.json")
-    machine, steps = one["machine"], one["steps"]
+    steps = one["steps"]
     rows = [[name, f"{of['faults']:,}", f"{of['said']:,}", f"**{of['wrong']:,}**"] for name, of in steps.items()]
     total = [sum(of[part] for of in steps.values()) for part in ("faults", "said", "wrong")]
     rows.append(["all", *(f"{count:,}" for count in total)])
     sentence = (
-        f"Every {one['every']}th of all faults, from a random one on; commit `{machine['commit']}`, "
-        f"{one['seconds']:.0f} s on {machine['cores']} cores of {machine['cpu']}. "
+        f"Every {one['every']}th of all faults, from a random one on; {one['seconds']:.0f} s on {measured_on(one)}. "
         "What was not said did no harm: the step was done.\n\n"
     )
     return sentence + table(["step", "faults", "said in a sentence", "**anything lost, unsaid or not mended**"], rows)
@@ -253,7 +248,6 @@ def soak_faults(result: Mapping[str, Any] | None = None) -> str:
 def soak_uploads(result: Mapping[str, Any] | None = None) -> str:
     """Changed uploads and what intake answered, from ``tests/soak/uploads.py``."""
     one = result or read(ROOT / "benchmarks" / "results" / "soak_uploads.json")
-    machine = one["machine"]
     rows = [
         ["changed files", f"{one['files']:,}"],
         ["read as a photo all the same", f"{one['read']:,}"],
@@ -264,7 +258,7 @@ def soak_uploads(result: Mapping[str, Any] | None = None) -> str:
     ]
     sentence = (
         f"Seeds {one['first_seed']:,} to {one['first_seed'] + one['files'] - 1:,}, {one['seconds']:.0f} s on "
-        f"{machine['cores']} cores of {machine['cpu']}, commit `{machine['commit']}`.\n\n"
+        f"{measured_on(one)}.\n\n"
     )
     return sentence + table(["", "count"], rows)
 
@@ -272,7 +266,7 @@ def soak_uploads(result: Mapping[str, Any] | None = None) -> str:
 def load(result: Mapping[str, Any] | None = None) -> str:
     """Many browsers at once, from ``benchmarks/load.py``."""
     one = result or read(ROOT / "benchmarks" / "results" / "load.json")
-    machine, memory = one["machine"], one["memory_mb"]
+    memory = one["memory_mb"]
     rows = [
         ["browsers", f"{one['tabs']}"],
         ["journeys: upload, result, three maps, saved case", f"{one['journeys']:,}"],
@@ -287,10 +281,20 @@ def load(result: Mapping[str, Any] | None = None) -> str:
         ["memory of the server before and after, MB", f"{memory['start']:,}, {memory['end']:,}"],
     ]
     sentence = (
-        f"{one['seconds']:.0f} s on loopback; the browsers ran on the same {machine['cores']} cores of "
-        f"{machine['cpu']}, whose load was {machine['load_1min']} before; commit `{machine['commit']}`.\n\n"
+        f"{one['seconds']:.0f} s on loopback, the browsers on the same cores, whose load was "
+        f"{one['machine']['load_1min']} before; {measured_on(one)}.\n\n"
     )
     return sentence + table(["", ""], rows)
+
+
+def processor(result: Mapping[str, Any]) -> str:
+    """Cores and processor on which a result was measured, as "2 cores of AMD EPYC"."""
+    return f"{result['machine']['cores']} cores of {result['machine']['cpu']}"
+
+
+def measured_on(result: Mapping[str, Any]) -> str:
+    """The same with the commit."""
+    return f"{processor(result)}, commit `{result['machine']['commit']}`"
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

@@ -1,10 +1,12 @@
 """Background work: the cores there are, threads that yield to whoever looks at the screen, and worker processes."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 NICE = 5
@@ -14,6 +16,61 @@ NICE = 5
 def cores() -> int:
     """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Worker:
+    """A worker process of ``start_worker``. It serves one caller at a time, and is killed where it overruns."""
+
+    def __init__(self, code: str, import_root: Path, *, bufsize: int = -1, **environment: str) -> None:
+        self._popen = start_worker(code, import_root, bufsize=bufsize, **environment)
+        assert self._popen.stdin is not None
+        assert self._popen.stdout is not None
+        self.requests, self.answers = self._popen.stdin, self._popen.stdout
+        self._overran = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._popen.poll() is None
+
+    @contextmanager
+    def at_most(self, seconds: float) -> Iterator[None]:
+        """Kill it where the block lasts longer."""
+        clock = threading.Timer(seconds, self._overrun)
+        clock.daemon = True
+        clock.start()
+        try:
+            yield
+        finally:
+            clock.cancel()
+
+    def post_mortem(self) -> tuple[int, bool]:
+        """Exit status of a worker that ended at its work, and whether it took too long; nothing is left of it."""
+        with suppress(subprocess.TimeoutExpired):  # it may be on its way out, with a status that says why
+            self._popen.wait(1)
+        self.end()
+        status = int(self._popen.returncode)
+        return status, self._overran or (hasattr(signal, "SIGPROF") and status == -signal.SIGPROF)
+
+    def end(self) -> None:
+        """End it now, and leave nothing of it in the list of processes."""
+        self._popen.kill()
+        self._popen.wait()
+        self._close()
+
+    def let_go(self) -> None:
+        """In a child that was forked from this process: the worker belongs to the parent."""
+        self._popen.returncode = 0  # not ours to wait for
+        self._close()
+
+    def _close(self) -> None:
+        for pipe in (self.requests, self.answers):
+            with suppress(OSError):
+                pipe.close()
+
+    def _overrun(self) -> None:
+        self._overran = True
+        self._popen.kill()
 
 
 def start_worker(code: str, import_root: Path, *, bufsize: int = -1, **environment: str) -> "subprocess.Popen[bytes]":

@@ -30,8 +30,6 @@ ASYMMETRY, BORDER, COLORS, STRUCTURES = (0, 2), (0, 8), (1, 6), (1, 5)
 """Least and most of what is counted."""
 RULE_COLORS = ("white", "red", "light brown", "dark brown", "blue-gray", "black")
 """The six colors that C counts."""
-RULE_STRUCTURES = ("network", "structureless areas", "branched streaks", "dots", "globules")
-"""The five structures that D counts."""
 
 CHECKLIST: dict[ChecklistItem, str] = {
     "atypical_network": "atypical pigment network",
@@ -71,7 +69,7 @@ class Abcd:
     colors: int
     """How many of ``RULE_COLORS`` are seen: 1 to 6."""
     structures: int
-    """How many of ``RULE_STRUCTURES`` are seen: 1 to 5."""
+    """How many of network, structureless areas, branched streaks, dots and globules are seen: 1 to 5."""
     from_outline: tuple[str, ...] = ()
     """Names of the counts that were suggested from the outline and not changed since."""
     accepted: bool = False

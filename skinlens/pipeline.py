@@ -70,12 +70,6 @@ def report_content(
     return content.compose(record, printing, change=change, signing=Signing.of(record)), record.problems
 
 
-def report_pdf(store: CaseStore, visit_id: int, printing: Printing = FIRST_PAGE) -> tuple[bytes, tuple[str, ...]]:
-    """``report_content`` as a PDF."""
-    composed, problems = report_content(store, visit_id, printing)
-    return pdf.render(composed), problems
-
-
 def report_unsaved(
     analysis: Analysis, explanations: Sequence[Explanation], made_at: datetime, *, annex: bool = True
 ) -> bytes:

@@ -4,6 +4,7 @@ The tests that need the photos of HAM10000 ask for ``ham10000`` or ``originals``
 ``SKINLENS_HAM10000`` is not set. With ``SKINLENS_NO_SKIPS=1``, as in ``.ci/run``, a skipped test counts as failed.
 """
 
+import functools
 import gc
 import ipaddress
 import os
@@ -22,11 +23,14 @@ from jaxtyping import install_import_hook
 
 import skinlens  # noqa: F401  first of all: it switches off what ONNX Runtime would send
 from tests import shapes
+from tests.drawn_once import drawn_once
 
 # Before the first import of skinlens: from here on every annotated shape and dtype is checked at each call.
 install_import_hook(["skinlens"], f"{shapes.__name__}.check")
 
-from skinlens.accounts import passwords  # noqa: E402
+from skinlens.imaging import synthetic  # noqa: E402
+
+synthetic.draw_synthetic_lesion = drawn_once(synthetic.draw_synthetic_lesion)  # before others import it by name
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # no test opens a window
 
@@ -63,8 +67,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 LONG = (
-    *("browser/test_journey.py", "training/test_processes.py", "browser/test_case_journey.py"),
-    *("browser/test_explain_page.py", "browser/test_attacks.py", "evaluation/test_explanations.py"),
+    *("browser/test_accessibility.py", "training/test_processes.py", "browser/test_case_journey.py"),
+    *("batch/test_batch.py", "browser/test_memory.py", "browser/test_journey.py", "browser/test_worklist.py"),
+    *("browser/test_explain_page.py", "browser/test_session.py", "browser/test_login.py", "test_nothing_leaves.py"),
+    *("browser/test_attacks.py", "evaluation/test_explanations.py"),
 )
 """The files that take longest, begun first: a long one that begins last is waited for by the other processes. Two that
 stand side by side here do not both begin with a release, which one process makes while the others wait for it."""
@@ -126,6 +132,42 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     report = yield
     _fail_if_skipped(report)
     return report
+
+
+# ------------------------------------------------------------------------------------------- failures, as they happen
+
+
+class Namer:
+    """Names a failure in the moment in which it is reported: the summary comes at the end, if a run gets there."""
+
+    LINES = 15
+    """Of its report; the whole is in the summary."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    def _name(self, report: pytest.TestReport | pytest.CollectReport, when: str) -> None:
+        if not report.failed:
+            return
+        self._terminal.ensure_newline()
+        self._terminal.write_line(f"failed now: {report.nodeid} ({when})", red=True)
+        for line in str(report.longreprtext).splitlines()[-self.LINES :]:
+            self._terminal.write_line(f"    {line}")
+        self._terminal.flush()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._name(report, report.when or "call")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self._name(report, "collect")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """In the process that prints, which is none of the workers."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Namer(terminal), "namer")
 
 
 # -------------------------------------------------------------------------------------------------------- isolation
@@ -200,20 +242,47 @@ def nothing_leaves_this_machine(network_attempts: list[str]) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def production_hasher() -> PasswordHasher:
     """What hashes passwords outside of the tests."""
+    from skinlens.accounts import passwords
+
     return passwords._HASHER
 
 
 @pytest.fixture(autouse=True, scope="session")
-def cheap_hasher(production_hasher: PasswordHasher) -> Iterator[None]:
+def cheap_hasher(request: pytest.FixtureRequest) -> Iterator[None]:
     """Argon2id with the least of everything, also of the accounts that a test gives to a served app: a hash holds the
-    parameters that it is verified with.
+    parameters that it is verified with. Where no test that was collected imports the accounts, none hashes.
     """
+    if "skinlens.accounts" not in sys.modules:
+        yield
+        return
+    from skinlens.accounts import passwords
+
+    request.getfixturevalue("production_hasher")  # before it is replaced
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         yield
 
 
 # ------------------------------------------------------------------------------------------------------------- data
+
+
+@pytest.fixture(autouse=True, scope="session")
+def foreign_pictures_once() -> Iterator[None]:
+    """The pictures that are no lesions, which every evaluation asks for, made once in a process."""
+    ood = sys.modules.get("skinlens.evaluation.ood")
+    with pytest.MonkeyPatch.context() as patch:
+        if ood is not None:
+            patch.setattr(ood, "pictures", functools.cache(ood.pictures))
+        yield
+
+
+@pytest.fixture
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Intervals of 20 resamples whatever is asked for: for a test that does not look at how wide they are."""
+    from skinlens.evaluation import bootstrap
+
+    original = bootstrap.bootstrap
+    monkeypatch.setattr(bootstrap, "bootstrap", lambda figures, groups, _resamples=0: original(figures, groups, 20))
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""The rules of the house that no linter holds: who may import what, how long a file may be, what may be committed.
+"""The rules of the house that no linter holds: who may import what, which names say something, what may be
+committed.
 
 Each rule is a function from texts or files to findings, and each is shown here to find what it is for.
 """
@@ -31,7 +32,6 @@ APP = ROOT / "app.py"
 
 PAGE_IMPORTS = {"streamlit", "skinlens.pipeline", "skinlens.ui"}
 PAGE_IMPORTS_OF_THE_LANGUAGE = {"collections.abc", "datetime", "typing"}
-LINES_APP, LINES_PAGE, LINES_MODULE = 40, 120, 400
 SERVING_PATH = (
     "skinlens.imaging.intake",
     "skinlens.imaging.quality",
@@ -225,25 +225,7 @@ def test_the_linter_refuses(source: str, code: str) -> None:
     assert code in run.stdout
 
 
-# ----------------------------------------------------------------------------------------------- lengths and names
-
-
-def too_long(paths: Iterable[Path], most: int) -> dict[str, int]:
-    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in paths}
-    return {path.name: length for path, length in lengths.items() if length > most}
-
-
-def test_too_long_counts_lines(tmp_path: Path) -> None:
-    short, long = tmp_path / "short.py", tmp_path / "long.py"
-    short.write_text("x = 1\n" * 40)
-    long.write_text("x = 1\n" * 41)
-    assert too_long([short, long], 40) == {"long.py": 41}
-
-
-def test_files_keep_their_lengths() -> None:
-    assert too_long([APP], LINES_APP) == {}
-    assert too_long(PAGES, LINES_PAGE) == {}
-    assert too_long(MODULES, LINES_MODULE) == {}
+# --------------------------------------------------------------------------------------------------- names
 
 
 def without_meaning(paths: Iterable[Path]) -> list[str]:

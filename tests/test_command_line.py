@@ -25,6 +25,7 @@ from skinlens.labels import CODES, DISCLAIMER
 from skinlens.store import CaseStore
 from skinlens.wording.quality import UNRELIABLE
 from skinlens.wording.verdict import CONTEXT_PRIOR
+from tests.store.edits import add_patient
 
 pytestmark = pytest.mark.slow
 
@@ -291,7 +292,7 @@ def test_predict_with_what_is_known_of_the_patient(
 def test_everything_is_backed_up_and_restored(
     skinlens_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    CaseStore(skinlens_home).add_patient("P-0001", 1961, "female")
+    add_patient(CaseStore(skinlens_home), "P-0001", 1961, "female")
     assert main(["backup", str(tmp_path / "stick")]) == 0
     said = capsys.readouterr()
     path = Path(said.out.splitlines()[0])

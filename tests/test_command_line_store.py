@@ -11,6 +11,7 @@ from skinlens.accounts import Accounts
 from skinlens.cli import main
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from tests.store import samples
+from tests.store.edits import add_patient
 
 
 @pytest.fixture
@@ -126,7 +127,7 @@ def test_a_passphrase_that_is_set_and_empty_makes_no_backup(
     skinlens_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A look-up that failed in a script wrote a backup that everybody could read."""
-    CaseStore(skinlens_home).add_patient("P-1")
+    add_patient(CaseStore(skinlens_home), "P-1")
     monkeypatch.setenv("SKINLENS_PASSPHRASE", "")
     assert main(["backup", str(tmp_path / "stick")]) == 2
     assert "SKINLENS_PASSPHRASE is set and empty" in capsys.readouterr().err

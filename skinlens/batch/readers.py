@@ -1,16 +1,12 @@
 """Reader processes of a batch: one for each core, fed by as many threads, replaced where one ends at a file."""
 
-import contextlib
 import pickle
 import queue
-import signal
-import subprocess
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from skinlens import paths
-from skinlens.background import start_worker
+from skinlens.background import Worker
 from skinlens.batch.reader import Job, Outcome, sentence
 from skinlens.errors import SkinLensError
 from skinlens.imaging.intake.isolation import MAX_WAIT_S
@@ -65,44 +61,21 @@ class Readers:
             self._idle.put(process)
 
 
-class _Process:
+class _Process(Worker):
     """One process. It serves one thread at a time."""
 
     def __init__(self) -> None:
-        self._popen = start_worker(_COMMAND, paths.IMPORT_ROOT, MALLOC_ARENA_MAX="2")
-        self._overran = False
+        super().__init__(_COMMAND, paths.IMPORT_ROOT, MALLOC_ARENA_MAX="2")
 
     def ask(self, job: Job, spec: InputSpec) -> Outcome:
         """Raises EOFError, OSError or UnpicklingError where the process ended at the photo."""
-        assert self._popen.stdin is not None
-        assert self._popen.stdout is not None
-        clock = threading.Timer(MAX_WAIT_S, self._overrun)
-        clock.daemon = True
-        clock.start()
-        try:
-            pickle.dump((job, spec), self._popen.stdin, pickle.HIGHEST_PROTOCOL)
-            self._popen.stdin.flush()
-            answer: Outcome = pickle.load(self._popen.stdout)  # noqa: S301  of a process of our own
+        with self.at_most(MAX_WAIT_S):
+            pickle.dump((job, spec), self.requests, pickle.HIGHEST_PROTOCOL)
+            self.requests.flush()
+            answer: Outcome = pickle.load(self.answers)  # noqa: S301  of a process of our own
             return answer
-        finally:
-            clock.cancel()
 
     def why(self) -> str:
-        """The refusal of the photo at which the process ended; nothing is left of the process."""
-        with contextlib.suppress(subprocess.TimeoutExpired):  # it may be on its way out, with a status that says why
-            self._popen.wait(1)
-        self.end()
-        took_too_long = hasattr(signal, "SIGPROF") and self._popen.returncode == -signal.SIGPROF
-        return TOO_MUCH_TIME if self._overran or took_too_long else _ENDED
-
-    def _overrun(self) -> None:
-        self._overran = True
-        self._popen.kill()
-
-    def end(self) -> None:
-        self._popen.kill()
-        self._popen.wait()
-        for pipe in (self._popen.stdin, self._popen.stdout):
-            with contextlib.suppress(OSError):
-                if pipe:
-                    pipe.close()
+        """The refusal of the photo at which the process ended."""
+        _, too_long = self.post_mortem()
+        return TOO_MUCH_TIME if too_long else _ENDED

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace as replace_field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -71,16 +71,11 @@ def batch(
         cluster = spreading(ray, directory, classifier.engine.model_ref.sha256, features=features)
 
     def measure(rows: "Iterator[Row]") -> None:
-        if labels is None:
-            return
-        from skinlens.evaluation.batch_rows import evaluate_rows
-        from skinlens.evaluation.evaluate import summary
-
         bar.close()
-        result = evaluate_rows(classifier, rows, listed, labels)
-        if json_path:
-            options.write_json(json_path, result)
-        print(summary(result))
+        if labels is not None:
+            from skinlens.evaluation.batch_rows import evaluate_rows
+
+            _tell(evaluate_rows(classifier, rows, listed, labels), json_path)
 
     with tqdm(unit=" photos", mininterval=0.5 if sys.stderr.isatty() else 15, smoothing=0.1) as bar:
 
@@ -97,3 +92,11 @@ def batch(
             raise
     print(f"{out}\n{found.words}\n{DISCLAIMER}")
     return found.status
+
+
+def _tell(result: dict[str, Any], json_path: Path | None) -> None:
+    from skinlens.evaluation.evaluate import summary
+
+    if json_path:
+        options.write_json(json_path, result)
+    print(summary(result))

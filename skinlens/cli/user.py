@@ -82,20 +82,14 @@ def password(name: str) -> int:
 @_NAME
 def disable(name: str) -> int:
     """Let an account in no more, and end its sessions; also one that a provider vouches for."""
-    from skinlens.accounts import Accounts
-
-    print(f"{Accounts().set_disabled(name, disabled=True)} is disabled.")
-    return 0
+    return _disabled(name, True)
 
 
 @user.command("enable")
 @_NAME
 def enable(name: str) -> int:
     """Let a disabled account in again."""
-    from skinlens.accounts import Accounts
-
-    print(f"{Accounts().set_disabled(name, disabled=False)} is enabled.")
-    return 0
+    return _disabled(name, False)
 
 
 @user.command("role")
@@ -106,6 +100,13 @@ def change_role(name: str, role: Role) -> int:
     from skinlens.accounts import Accounts
 
     print(f"{Accounts().set_role(name, role)} is {role} now. {described(role)}")
+    return 0
+
+
+def _disabled(name: str, disabled: bool) -> int:
+    from skinlens.accounts import Accounts
+
+    print(f"{Accounts().set_disabled(name, disabled=disabled)} is {'disabled' if disabled else 'enabled'}.")
     return 0
 
 

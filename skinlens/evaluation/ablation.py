@@ -22,6 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from skinlens import clock, metrics
 from skinlens.errors import RecipeError
 from skinlens.evaluation.bootstrap import RESAMPLES, SEED, with_ci
+from skinlens.evaluation.evaluate import of_the_whole
 from skinlens.evaluation.previous_results import merge_previous_results
 from skinlens.formatting import estimate
 from skinlens.imaging.preprocess import normalize
@@ -341,18 +342,8 @@ def median_ms(once: Callable[[], object]) -> float:
 def all_figures(truth: Int64[Array, " n"], probs: Float64[Array, "n 7"]) -> Float64[Array, " k"]:
     """In the order of ``FIGURES``."""
     matrix = metrics.confusion(truth, probs.argmax(axis=1))
-    return np.asarray(
-        [
-            metrics.accuracy(matrix),
-            metrics.balanced_accuracy(matrix),
-            metrics.macro_f1(matrix),
-            metrics.weighted_f1(matrix),
-            metrics.macro_auc(truth, probs),
-            metrics.melanoma_auc(truth, probs),
-            metrics.recalls(matrix)[INDEX[MELANOMA]],
-            metrics.calibration_error(truth, probs),
-        ]
-    )
+    melanomas_found = metrics.recalls(matrix)[INDEX[MELANOMA]]
+    return np.asarray([*of_the_whole(truth, probs, matrix), melanomas_found, metrics.calibration_error(truth, probs)])
 
 
 def line(row: Row, found: Measured | None, resamples: int) -> dict[str, Any]:

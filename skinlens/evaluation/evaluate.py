@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int, Int64
 
 from skinlens import clock, metrics
 from skinlens.evaluation import ood
@@ -102,16 +102,22 @@ def _beyond_the_headline(
 def _all_figures(truth: Int64[Array, " n"], probs: Float64[Array, "n 7"]) -> Float64[Array, " k"]:
     """The figures of the whole, then recall and precision of each class."""
     matrix = metrics.confusion(truth, probs.argmax(axis=1))
-    whole = (
+    whole = (*of_the_whole(truth, probs, matrix), metrics.calibration_error(truth, probs))
+    return np.concatenate([whole, metrics.recalls(matrix), metrics.precisions(matrix)])
+
+
+def of_the_whole(
+    truth: Int64[Array, " n"], probs: Float64[Array, "n 7"], matrix: Int[Array, "7 7"]
+) -> tuple[float, ...]:
+    """Accuracy, balanced accuracy, macro and weighted F1, macro and melanoma AUC."""
+    return (
         metrics.accuracy(matrix),
         metrics.balanced_accuracy(matrix),
         metrics.macro_f1(matrix),
         metrics.weighted_f1(matrix),
         metrics.macro_auc(truth, probs),
         metrics.melanoma_auc(truth, probs),
-        metrics.calibration_error(truth, probs),
     )
-    return np.concatenate([whole, metrics.recalls(matrix), metrics.precisions(matrix)])
 
 
 def _figures(

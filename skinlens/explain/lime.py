@@ -171,8 +171,7 @@ def shared_score(classifier: Classifier, target: Target, scale: Scale, whole: Ba
     def score(logits: Logits) -> Float64[Array, " n"]:
         return score_of_logits(logits, classifier.temperature, target, scale)
 
-    alone = engine.logits_in_turn(np.repeat(whole, engine.turns, axis=0), np.arange(engine.turns))
-    added = score(alone) - score(engine.logits(whole))
+    added = score(engine.logits_of_turns(whole)) - score(engine.logits(whole))
     return lambda batch, quarters: score(engine.logits_in_turn(batch, quarters)) - added[quarters]
 
 

@@ -88,9 +88,7 @@ def shared_logits(
 
 def turn_offsets(engine: Engine, whole: Float32[Array, "1 3 s s"]) -> Float32[Array, "t 7"]:
     """Logits of the whole photo in each turn, less those of the mean over the turns."""
-    turns = np.arange(engine.turns)
-    alone = engine.logits_in_turn(np.repeat(whole, engine.turns, axis=0), turns)
-    return np.asarray(alone - engine.logits(whole), dtype=np.float32)
+    return np.asarray(engine.logits_of_turns(whole) - engine.logits(whole), dtype=np.float32)
 
 
 def _masked(

@@ -178,6 +178,10 @@ class Engine:
         (found,) = self._computed(turned, name, 1)
         return self.head.logits_of_pooled(found if self._pools else pool(found))
 
+    def logits_of_turns(self, whole: Float32[Array, "1 3 s s"]) -> Float32[Array, "t 7"]:
+        """Before the temperature, of one photo in each of the orientations alone."""
+        return self.logits_in_turn(np.repeat(whole, self.turns, axis=0), np.arange(self.turns))
+
     def _run(self, batch: Batch, names: Sequence[str]) -> list[Array]:
         found = self._computed(batch, names, self.turns)
         if self.turns == 1:

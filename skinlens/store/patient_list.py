@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from sqlite_utils.db import Database
 
-from skinlens.records import Lesion, Patient, Sex, Visit
-from skinlens.store import mapping, patients, validation
+from skinlens.records import Lesion, Patient, Visit
+from skinlens.store import mapping, patients
 from skinlens.store.connection import StoreHome
 from skinlens.store.mapping import Row, sound, unsound
 
@@ -76,18 +76,6 @@ class StoredPatients(StoreHome):
     def patient(self, patient_id: int) -> Patient:
         with self._reading() as db:
             return mapping.patient_of(patients.row_of(db, "patient", patient_id))
-
-    def add_patient(self, pseudonym: str, birth_year: int | None = None, sex: Sex = "unknown") -> Patient:
-        """A new one; a pseudonym that is taken is an ``InvalidEntry``."""
-        with self._writing() as db:
-            number = patients.add_patient(db, validation.NewPatient(pseudonym, birth_year, sex))
-            return mapping.patient_of(patients.row_of(db, "patient", number))
-
-    def find_or_add_patient(self, pseudonym: str, birth_year: int | None = None, sex: Sex = "unknown") -> Patient:
-        """The one of that pseudonym, or a new one; an unknown birth year or sex is filled in, another is refused."""
-        with self._writing() as db:
-            number = patients.find_or_add_patient(db, validation.NewPatient(pseudonym, birth_year, sex))
-            return mapping.patient_of(patients.row_of(db, "patient", number))
 
     def lesions(self, patient_id: int) -> tuple[Lesion, ...]:
         with self._reading() as db:

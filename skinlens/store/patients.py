@@ -9,7 +9,7 @@ from skinlens.case_record import Changes, Subject
 from skinlens.clock import today
 from skinlens.errors import CaseNotFound, Conflict, InvalidEntry, StoreError
 from skinlens.formatting import rounded_percent
-from skinlens.records import BodyPosition, Sex
+from skinlens.records import BodyPosition
 from skinlens.store import chain, validation
 from skinlens.store.damage import must_be_whole
 from skinlens.store.mapping import (
@@ -102,12 +102,23 @@ def record_revision(
     chain.append_revision(db, subject, number, stored)
 
 
-def add_patient(db: Database, typed: validation.NewPatient, visit_year: int | None = None) -> int:
-    """A new patient; without a visit yet, a high age is reckoned in this year."""
+def add_patient(db: Database, typed: validation.NewPatient, visit_year: int) -> int:
+    """A new patient; a high age is reckoned in the year of the visit.
+
+    Raises:
+        Conflict: the pseudonym is taken.
+    """
     pseudonym = validation.line(typed.pseudonym, "pseudonym")
-    if _find(db, pseudonym):
-        raise InvalidEntry(f"There is a patient {pseudonym!r} already. Choose that one, or another patient ID.")
-    year, capped = validation.cap_birth_year(validation.birth_year(typed.birth_year), visit_year or _this_year())
+    if (found := _find(db, pseudonym)) is not None:
+        raise Conflict(
+            f"A patient {pseudonym!r} was added in another window. Is it the same person? Then choose that existing "
+            "patient; if not, type another patient ID. Nothing of this was saved yet.",
+            subject="patient",
+            number=found["id"],
+            version=found["version"],
+            fields={},
+        )
+    year, capped = validation.cap_birth_year(validation.birth_year(typed.birth_year), visit_year)
     row = {
         "pseudonym": pseudonym,
         "birth_year": year,
@@ -118,30 +129,6 @@ def add_patient(db: Database, typed: validation.NewPatient, visit_year: int | No
     number = insert(db, "patient", row)
     chain.append(db, "created", "patient", number)
     return number
-
-
-def find_or_add_patient(db: Database, typed: validation.NewPatient, visit_year: int | None = None) -> int:
-    """The patient of that pseudonym, with a birth year and sex that were unknown so far filled in.
-
-    Raises:
-        InvalidEntry: the birth year or sex contradicts what is stored.
-    """
-    stored = _find(db, validation.line(typed.pseudonym, "pseudonym"))
-    if stored is None:
-        return add_patient(db, typed, visit_year)
-    year, sex = validation.birth_year(typed.birth_year), validation.sex(typed.sex)
-    same_year = year in {None, stored["birth_year"]} or (stored["born_earlier"] and year < stored["birth_year"])
-    if not same_year and stored["birth_year"] is not None:
-        raise _contradiction(stored, "birth year", stored["birth_year"], year)
-    if sex not in {"unknown", stored["sex"]} and stored["sex"] != "unknown":
-        raise _contradiction(stored, "sex", stored["sex"], sex)
-    filled: Row = {}
-    if not same_year:
-        filled |= _birth_year_for(db, stored["id"], year, visit_year)
-    if sex not in {"unknown", stored["sex"]}:
-        filled["sex"] = sex
-    _update_patient(db, stored, filled)
-    return int(stored["id"])
 
 
 def cap_age(db: Database, patient_id: int, visit_year: int) -> None:
@@ -177,7 +164,7 @@ def edit_patient(db: Database, patient_id: int, typed: validation.NewPatient, ex
     wanted: Row = {"pseudonym": pseudonym, "sex": validation.sex(typed.sex)}
     year = validation.birth_year(typed.birth_year)
     if year != stored["birth_year"]:  # an unchanged year keeps its "or before"
-        wanted |= _birth_year_for(db, patient_id, year, None)
+        wanted |= _birth_year_for(db, patient_id, year)
     must_be_current("patient", stored, expected_version, wanted)
     return _update_patient(db, stored, wanted)
 
@@ -254,7 +241,7 @@ def lesion_for_case(
     if isinstance(patient, int):
         patient_id = int(row_of(db, "patient", patient)["id"])
     elif patient is not None:
-        patient_id = _add_unknown_patient(db, patient, visit_year)
+        patient_id = add_patient(db, patient, visit_year)
     if isinstance(lesion, int):
         owner = row_of(db, "lesion", lesion)["patient_id"]
         if patient_id not in {None, owner}:
@@ -267,30 +254,16 @@ def lesion_for_case(
     return lesion_id
 
 
-def _add_unknown_patient(db: Database, typed: validation.NewPatient, visit_year: int) -> int:
-    pseudonym = validation.line(typed.pseudonym, "pseudonym")
-    if (found := _find(db, pseudonym)) is None:
-        return add_patient(db, typed, visit_year)
-    raise Conflict(
-        f"A patient {pseudonym!r} was added in another window. Is it the same person? Then choose that existing "
-        "patient; if not, type another patient ID. Nothing of this was saved yet.",
-        subject="patient",
-        number=found["id"],
-        version=found["version"],
-        fields={},
-    )
-
-
-def _birth_year_for(db: Database, patient_id: int, typed: int | None, visit_year: int | None) -> Row:
-    """The columns for a birth year that is set on a stored patient, checked against all visits and a coming one."""
+def _birth_year_for(db: Database, patient_id: int, typed: int | None) -> Row:
+    """The columns for a birth year that is set on a stored patient, checked against all visits."""
     sql = "SELECT v.taken_on, v.sound FROM sealed_visit v JOIN lesion l ON l.id = lesion_id WHERE patient_id = ?"
     days = [row["taken_on"] for row in sound(db.query(sql, [patient_id]))]
-    years = [int(day[:4]) for day in days] + ([visit_year] if visit_year else [])
+    years = [int(day[:4]) for day in days]
     if typed is not None and years and typed > min(years):
         raise InvalidEntry(
             f"Born in {typed}, but there is a photo of {min(years)}. Correct the birth year or that visit."
         )
-    year, capped = validation.cap_birth_year(typed, max(years, default=_this_year()))
+    year, capped = validation.cap_birth_year(typed, max(years, default=today().year))
     return {"birth_year": year, "born_earlier": capped}
 
 
@@ -307,14 +280,3 @@ def _update_patient(db: Database, stored: Row, wanted: Row) -> bool:
         update(db, "patient", stored["id"], changed)
         record_revision(db, "patient", stored["id"], "edited", dict.fromkeys(changed))
     return bool(changed)
-
-
-def _contradiction(stored: Row, field: str, kept: int | Sex, typed: int | Sex | None) -> InvalidEntry:
-    return InvalidEntry(
-        f"Patient {stored['pseudonym']!r} is stored with the {field} {kept}, but {typed} was given. "
-        "Use another patient ID if this is somebody else; otherwise correct the one or the other."
-    )
-
-
-def _this_year() -> int:
-    return today().year

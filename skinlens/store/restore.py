@@ -67,20 +67,7 @@ def restore(
             in_the_clear(path, home, passphrase) as clear,
             archive.opened(path, clear) as (found, manifest),
         ):
-            if not replace and (held := _held(home)):
-                raise StoreError(
-                    f"There is a case file in {home} ({held}), and nothing of it was changed. To put the backup of "
-                    f"{local_day(manifest.made_at)} ({counted(manifest.cases, 'case')}) in its place, say --replace: "
-                    "what is there now is set aside in that folder, not deleted."
-                )
-            blobs.make_private(home)
-            leftovers.remove_left(home.glob(".restore-*"))
-            free = shutil.disk_usage(home).free
-            if free < manifest.bytes:
-                raise StoreError(
-                    f"{manifest.bytes / 1e6:,.0f} MB are needed in {home}, and {free / 1e6:,.0f} MB are free. Free "
-                    "some space and try again; nothing was changed."
-                )
+            _must_fit(home, manifest, replace)
             with _staging(home) as staged:
                 for _ in archive.contents(path, found, manifest, progress or (lambda _: None), into=staged):
                     pass
@@ -102,6 +89,24 @@ def restore(
         return Restored(home, manifest.made_at, manifest.cases, manifest.files, aside, manifest.missing)
     finally:
         lock.let_go()
+
+
+def _must_fit(home: Path, manifest: Manifest, replace: bool) -> None:
+    """Refuse what would take the place of cases unasked, and what there is no room for."""
+    if not replace and (held := _held(home)):
+        raise StoreError(
+            f"There is a case file in {home} ({held}), and nothing of it was changed. To put the backup of "
+            f"{local_day(manifest.made_at)} ({counted(manifest.cases, 'case')}) in its place, say --replace: "
+            "what is there now is set aside in that folder, not deleted."
+        )
+    blobs.make_private(home)
+    leftovers.remove_left(home.glob(".restore-*"))
+    free = shutil.disk_usage(home).free
+    if free < manifest.bytes:
+        raise StoreError(
+            f"{manifest.bytes / 1e6:,.0f} MB are needed in {home}, and {free / 1e6:,.0f} MB are free. Free "
+            "some space and try again; nothing was changed."
+        )
 
 
 def _held(home: Path) -> str:

@@ -18,7 +18,7 @@ NEEDED: Mapping[str, Right] = {
     **dict.fromkeys(("tidy", "check_writable", "note_loss", "accept_loss", "open_to_others"), "read"),
     "acknowledge_disclaimer": "read",
     **dict.fromkeys(("save_case", "add_explanation", "add_checks", "keep_outlines"), "file"),
-    **dict.fromkeys(("add_patient", "find_or_add_patient", "place_lesion", "set_phototype"), "file"),
+    **dict.fromkeys(("place_lesion", "set_phototype"), "file"),
     **dict.fromkeys(("note_filing", "filing_is_over"), "file"),
     # What was signed needs more: see ``of_change``.
     **dict.fromkeys(("annotate", "close_recall"), "file"),
@@ -31,7 +31,7 @@ NEEDED: Mapping[str, Right] = {
     "note_account": "read",
     **dict.fromkeys(("move_case", "edit_patient", "edit_lesion"), "move"),
     **dict.fromkeys(("delete_visit", "delete_patient"), "erase"),
-    **dict.fromkeys(("keep_setting", "keep_settings", "keep_rescored", "note_rescoring"), "settings"),
+    **dict.fromkeys(("keep_settings", "keep_rescored", "note_rescoring"), "settings"),
     **dict.fromkeys(("back_up", "note_backup_export"), "back up"),
 }
 """Every method that writes, or hands out more than a page shows. All others read."""

@@ -63,10 +63,6 @@ class Signer:
 class StoredSettings(StoreHome):
     """The part of ``CaseStore`` that keeps what belongs to the installation as a whole."""
 
-    def keep_setting(self, key: str, value: str) -> None:
-        with self._writing() as db:
-            put(db, key, value)
-
     def setting(self, key: str) -> Setting | None:
         with self._reading() as db:
             return find(db, key)

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from streamlit.components.v2 import manifest_scanner
 from streamlit.elements.lib import policies
 from streamlit.testing.v1 import AppTest
 
+from skinlens.explain import METHODS
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.store import CaseStore
 from skinlens.ui.state import jobs, session
@@ -22,6 +24,14 @@ from skinlens.ui.state import jobs, session
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 240.0
 """Only for what never happens: on a busy machine a map that takes seconds can take minutes."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def installed_once() -> Iterator[None]:
+    """Streamlit looks through all installed packages for components at the start of each app: here once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +111,22 @@ def until() -> Callable[[AppTest, Callable[[], bool]], None]:
             app.run()
 
     return wait
+
+
+@pytest.fixture
+def mapped(agreed: AppTest, until: Callable[[AppTest, Callable[[], bool]], None]) -> AppTest:
+    """The page with all three maps of the example."""
+    return map_example(agreed, until)
+
+
+def map_example(app: AppTest, until: Callable[[AppTest, Callable[[], bool]], None]) -> AppTest:
+    """Open the example and wait for its three maps; the technical details are open."""
+    press(app, "Try the example")
+    press(app, "Show result")
+    turn(app, "why")
+    opened = app.session_state["open_case"]
+    until(app, lambda: len(opened.maps) == len(METHODS))
+    return app.toggle(key="technical_details").set_value(True).run()
 
 
 def asked_for(app: AppTest) -> str:

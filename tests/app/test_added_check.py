@@ -9,6 +9,7 @@ from skinlens import pipeline
 from skinlens.checks.contract import Check, Found, MapCheck, Row, Subject
 from skinlens.explain import METHODS
 from skinlens.records import CheckResult, Explanation, Progress
+from skinlens.report import pdf
 from skinlens.store import CaseStore, NewLesion, NewVisit
 from tests.app.conftest import press, read, turn, words
 
@@ -58,8 +59,8 @@ def test_a_registered_check_is_asked_for_shown_kept_and_printed(
     store = CaseStore(skinlens_home)
     number = opened.save(store, NewVisit(None, NewLesion("back"), "2024-05-31")).visit.id
     assert [one.kind for one in store.load(number).checks].count("peak") == len(telling)
-    report, problems = pipeline.report_pdf(store, number)
-    assert report.startswith(b"%PDF")
+    report, problems = pipeline.report_content(store, number)
+    assert pdf.render(report).startswith(b"%PDF")
     assert problems == ()
 
     del registry["peak"]

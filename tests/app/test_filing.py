@@ -17,6 +17,7 @@ from skinlens.ui.state import erasure
 from skinlens.ui.worklist import filing, tray_map
 from tests.app.conftest import drawn, heading, press, read, turn
 from tests.app.test_worklist import at, drop, enter, reveal, tray_of
+from tests.store.edits import add_patient
 
 
 @pytest.fixture
@@ -193,7 +194,7 @@ def test_a_patient_who_is_erased_while_photos_are_filed_is_said_and_the_rows_sta
 def test_a_chosen_patient_who_is_erased_in_another_tab_is_said(page: AppTest, skinlens_home: Path) -> None:
     store = CaseStore(skinlens_home)
     for name in ("A-1", "P-12"):
-        store.add_patient(name)
+        add_patient(store, name)
     drop(page, "1.png", drawn(1, "PNG"))
     page.segmented_control(key="tray_kind").select("Existing patient").run()
     page.selectbox(key="tray_patient").select(2).run()

@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline
 from skinlens.explain import METHODS
 from skinlens.inference.release import weights_directory
+from skinlens.report import pdf
 from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient, NewVisit
 from tests.app.conftest import VIEWS, heading, html, markdown, press, read, turn, typed, words
 
@@ -105,9 +106,9 @@ def test_the_whole_journey(agreed: AppTest, photo: bytes, skinlens_home: Path, u
     assert not app.toggle[0].value
     app.toggle[0].set_value(True).run()
     assert re.search(r"\b[2-9] pages, ", words(app))
-    data, problems = pipeline.report_pdf(store, 1)
+    report, problems = pipeline.report_content(store, 1)
     assert problems == ()
-    text = "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(data)).pages)
+    text = "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf.render(report))).pages)
     assert "P-7" in text
     assert "not sure" in text
     assert "Smith" not in text

@@ -10,12 +10,11 @@ from streamlit.testing.v1 import AppTest
 from skinlens.checks.contract import Subject
 from skinlens.checks.localization import LocalizationCheck
 from skinlens.errors import Conflict, InvalidEntry
-from skinlens.explain import METHODS
 from skinlens.inference.classifier import load_classifier
 from skinlens.segmentation.contour import drawn_by_clinician
 from skinlens.store import CaseStore, NewLesion, NewVisit
 from skinlens.ui.visit import outline as ui
-from tests.app.conftest import press, read, turn, words
+from tests.app.conftest import map_example, press, read, turn, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]
 HEADING = "Do the maps look at the lesion?"
@@ -25,12 +24,7 @@ HEADING = "Do the maps look at the lesion?"
 def mapped(agreed: AppTest, until: Until, outlined_release: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The page with all three maps of the example, on a release that draws outlines."""
     monkeypatch.setenv("SKINLENS_WEIGHTS", str(outlined_release))
-    press(agreed, "Try the example")
-    press(agreed, "Show result")
-    turn(agreed, "why")
-    opened = agreed.session_state["open_case"]
-    until(agreed, lambda: len(opened.maps) == len(METHODS))
-    return agreed.toggle(key="technical_details").set_value(True).run()
+    return map_example(agreed, until)
 
 
 def test_the_focus_of_every_map_is_measured_by_itself(mapped: AppTest, outlined_release: Path) -> None:

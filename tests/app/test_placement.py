@@ -12,6 +12,7 @@ from skinlens.records import Patient
 from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient, NewVisit
 from skinlens.ui.forms.placement import Placement, described, namesake, same_photo
 from tests.app.conftest import drawn, press, read, turn, typed, words
+from tests.store.edits import of_patient
 
 KNOWN = (Patient(1, "P-7", 1961, "female"), Patient(2, "Zoë 1", None, "unknown"), Patient(3, "p-8", 1940, "male", True))
 
@@ -47,7 +48,7 @@ def stocked(agreed: AppTest, skinlens_home: Path) -> AppTest:
     classifier = pipeline.load_classifier(weights_directory())
     for seed, pseudonym, site in ((11, "A-1", "scalp"), (12, "P-7", "forearm"), (13, "P-7", "back")):
         analysis = pipeline.analyse(photo(seed), classifier)
-        patient, lesion = store.find_or_add_patient(pseudonym, 1961, "female").id, NewLesion(site)
+        patient, lesion = of_patient(store, pseudonym, 1961, "female"), NewLesion(site)
         store.save_case(analysis, NewVisit(patient, lesion, "2024-05-06"))
     return agreed
 

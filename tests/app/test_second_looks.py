@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
@@ -12,9 +11,10 @@ from skinlens.explain import METHODS
 from skinlens.formatting import percent
 from skinlens.labels import CODES
 from skinlens.records import Target
+from skinlens.report import pdf
 from skinlens.store import CaseStore, NewLesion, NewVisit
 from skinlens.wording.naming import name
-from tests.app.conftest import press, read, turn, words
+from tests.app.conftest import press, read, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]
 CHECK, CANCEL = "Compare with the published libraries", "Cancel: Agreement with reference implementations"
@@ -23,17 +23,6 @@ ASK = "Ask the network's early answers"
 
 def buttons(app: AppTest) -> list[str]:
     return [button.label for button in app.button]
-
-
-@pytest.fixture
-def mapped(agreed: AppTest, until: Until) -> AppTest:
-    """The page with all three maps of the example."""
-    press(agreed, "Try the example")
-    press(agreed, "Show result")
-    turn(agreed, "why")
-    opened = agreed.session_state["open_case"]
-    until(agreed, lambda: len(opened.maps) == len(METHODS))
-    return agreed.toggle(key="technical_details").set_value(True).run()
 
 
 def choose_other(app: AppTest, code: str) -> AppTest:
@@ -56,8 +45,8 @@ def test_a_contrast_is_made_shown_and_stored_like_any_map(mapped: AppTest, until
     store = CaseStore(skinlens_home)
     case = opened.save(store, NewVisit(None, NewLesion("back"), "2024-05-01"))
     assert [one.target for one in store.load(case.visit.id).explanations].count(target) == len(METHODS)
-    report, problems = pipeline.report_pdf(store, case.visit.id)
-    assert report.startswith(b"%PDF")
+    report, problems = pipeline.report_content(store, case.visit.id)
+    assert pdf.render(report).startswith(b"%PDF")
     assert problems == ()
 
     choose_other(mapped, "none")

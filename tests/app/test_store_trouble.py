@@ -7,6 +7,7 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
+from skinlens.report import pdf
 from skinlens.store import CaseStore
 from tests.app.conftest import VIEWS, read, turn
 from tests.store import samples
@@ -61,8 +62,8 @@ def test_a_case_without_its_photo_opens_exports_and_is_erased(app: AppTest, skin
     assert opened.analysis.photo.placeholder
     assert opened.analysis.photo.pixels.shape == samples.photo(0).pixels.shape
     assert not opened.by_todays_model  # no map is made of a drawing that stands for the photo
-    pdf, problems = pipeline.report_pdf(store, 1)
-    assert pdf.startswith(b"%PDF")
+    report, problems = pipeline.report_content(store, 1)
+    assert pdf.render(report).startswith(b"%PDF")
     assert len(problems) == 1
     assert store.export_patient(1).startswith(b"PK")
     store.delete_patient(1)

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 import pytest
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 
 from skinlens.ui.state import tabs
 
@@ -47,3 +49,36 @@ def test_the_tabs_that_are_cut_off_are_bounded_by_bytes(clock: Clock, monkeypatc
     assert list(tabs._CUT_OFF) == ["third", "fourth"]
     tabs.left("huge", 10 * SIZE)  # the one that was there last stays whatever it takes
     assert list(tabs._CUT_OFF) == ["huge"]
+
+
+# ------------------------------------------------------------------------- a run begins while an answer is on its way
+
+
+def file_address() -> ForwardMsg:
+    """What a page asks for before it sends a chosen file."""
+    message = ForwardMsg()
+    message.file_urls_response.response_id = "asked"
+    return message
+
+
+def drawn(words: str) -> ForwardMsg:
+    message = ForwardMsg()
+    message.delta.new_element.markdown.body = words
+    return message
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_address_for_a_chosen_file_outlasts_the_beginning_of_a_run(
+    monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    """False: Streamlit as it is, which loses the file."""
+    monkeypatch.setattr(ForwardMsgQueue, "clear", tabs._clear_queue)
+    if kept:
+        tabs.keep_answers()
+    queue = ForwardMsgQueue()
+    for message in (drawn("of the run before"), file_address()):
+        queue.enqueue(message)
+    queue.clear(retain_lifecycle_msgs=True)
+    queue.enqueue(drawn("of this run"))
+    assert [one.WhichOneof("type") for one in queue.flush()] == [*(["file_urls_response"] * kept), "delta"]
+    assert queue.is_empty()

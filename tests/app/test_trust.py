@@ -32,17 +32,6 @@ def buttons(app: AppTest) -> list[str]:
     return [button.label for button in app.button]
 
 
-@pytest.fixture
-def mapped(agreed: AppTest, until: Until) -> AppTest:
-    """The page with all three maps of the example."""
-    press(agreed, "Try the example")
-    press(agreed, "Show result")
-    turn(agreed, "why")
-    opened = agreed.session_state["open_case"]
-    until(agreed, lambda: len(opened.maps) == len(METHODS))
-    return agreed.toggle(key="technical_details").set_value(True).run()
-
-
 def test_agreement_is_said_as_soon_as_there_are_two_maps(mapped: AppTest) -> None:
     opened = mapped.session_state["open_case"]
     found = agree(sorted(opened.maps, key=lambda one: list(METHODS).index(one.method)))

@@ -161,6 +161,7 @@ def test_the_case_file(release: Path, photos: Path, classifier: Classifier, tmp_
     assert [row["photo_sha256"] for row in rows] == [analysis.photo.sha256 for analysis in shown]
 
 
+@pytest.mark.usefixtures("few_resamples")
 def test_labels_give_the_figures_of_evaluate(
     release: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,7 +25,8 @@ PASSWORDS = {
 }
 ROLES = {"Vera": "viewer", "Rita": "reader", "Dr. Lange": "reviewer", "Ada": "admin"}
 SILENT_S = 1.0
-"""A websocket that was not closed by then is open."""
+"""A websocket that was not closed by then is open; one that is to be closed is given ``CLOSES_S``."""
+CLOSES_S = 60.0
 SIZES = ((1440, 900), (1024, 768), (390, 844))
 UPGRADE = {
     "Connection": "Upgrade",
@@ -56,9 +57,15 @@ class Answer:
 
 
 def ask(
-    address: str, path: str, *, method: str = "GET", body: bytes | None = None, headers: Mapping[str, str] | None = None
+    address: str,
+    path: str,
+    *,
+    method: str = "GET",
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    silent_s: float = SILENT_S,
 ) -> Answer:
-    """One request. Of a websocket the first frame is the body, as hexadecimal digits."""
+    """One request. Of a websocket the first frame within ``silent_s`` is the body, as hexadecimal digits."""
     parts = urlsplit(address)
     port = parts.port or 443
     connection: http.client.HTTPConnection
@@ -74,7 +81,7 @@ def ask(
         connection.request(method, f"{parts.path}{path}", body=body, headers={"Host": parts.netloc, **(headers or {})})
         with connection.getresponse() as answer:
             if answer.status == 101:
-                sock.settimeout(SILENT_S)
+                sock.settimeout(silent_s)
                 try:
                     return Answer(101, answer.headers, answer.fp.read(4).hex())
                 except TimeoutError:  # it stays open and waits for us

@@ -13,7 +13,6 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from skinlens import pipeline
-from skinlens.inference.release import BUNDLED
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from tests.browser.test_journey import LIMIT_S, chromium, served
 
@@ -40,13 +39,13 @@ FETCH = "address => fetch(address).then(answer => answer.text(), () => 'refused'
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Of an app with one patient."""
     home = tmp_path_factory.mktemp("attacked") / "home"
-    with served(home, BUNDLED) as address:
+    with served(home, release) as address:
         store = CaseStore(home)
         store.acknowledge_disclaimer()
-        analysis = pipeline.example(pipeline.load_classifier(BUNDLED))
+        analysis = pipeline.example(pipeline.load_classifier(release))
         patient, lesion = NewPatient(PATIENT, 1961, "female"), NewLesion("back")
         store.save_case(analysis, NewVisit(patient, lesion, "2024-05-06"))
         yield address
@@ -178,8 +177,8 @@ def test_a_picture_of_a_patient_is_never_kept_by_the_browser(page: Page, address
     assert all("immutable" in str(cache) for cache in scripts)  # the program's own files may stay
 
 
-def test_a_page_started_by_itself_has_no_guard_and_says_so(page: Page, tmp_path: Path) -> None:
+def test_a_page_started_by_itself_has_no_guard_and_says_so(page: Page, release: Path, tmp_path: Path) -> None:
     """``streamlit run pages/…``: Streamlit then makes its server without asking the app."""
-    with served(tmp_path / "home", BUNDLED, script="pages/visit.py") as address:
+    with served(tmp_path / "home", release, script="pages/visit.py") as address:
         page.goto(address)
         expect(page.get_by_text("leaves other web pages access to the cases")).to_be_visible()

@@ -5,6 +5,7 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from skinlens import pipeline
 from skinlens.imaging.synthetic import draw_synthetic_lesion
+from skinlens.inference.classifier import Classifier
 from skinlens.store import CaseQuery, CaseStore, NewLesion, NewVisit
 from tests.browser.test_journey import (  # noqa: F401  (browser and page are fixtures)
     NARROW,
@@ -28,21 +30,51 @@ from tests.browser.test_journey import (  # noqa: F401  (browser and page are fi
     show_reading,
     turn,
 )
+from tests.store.edits import of_patient
 
 
-@pytest.fixture
-def clinic(release: Path, tmp_path: Path) -> Iterator[tuple[str, CaseStore]]:
-    """An app with two patients: P-0147 with two lesions (cases 1 and 2), Q-1 with one (case 3)."""
-    home = tmp_path / "home"
+@dataclass(frozen=True)
+class Clinic:
+    """Patients of one test: ``known`` with two lesions (the first two cases), ``other`` with one (the third)."""
+
+    address: str
+    store: CaseStore
+    known: str
+    other: str
+    cases: tuple[int, int, int]
+
+    def lesion(self, place: int) -> int:
+        return self.store.case(self.cases[place]).lesion.id
+
+
+@pytest.fixture(scope="module")
+def app(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, CaseStore]]:
+    """The app for all tests, each of which brings its patients."""
+    home = tmp_path_factory.mktemp("clinic") / "home"
     with served(home, release) as address:
         store = CaseStore(home)
         store.acknowledge_disclaimer()
-        classifier = pipeline.load_classifier(release)
-        for seed, pseudonym, site in ((11, "P-0147", "forearm"), (12, "P-0147", "back"), (13, "Q-1", "scalp")):
-            analysis = pipeline.analyse(photo_file(tmp_path / "stored.png", seed).read_bytes(), classifier)
-            patient, lesion = store.find_or_add_patient(pseudonym, 1961, "female").id, NewLesion(site)
-            store.save_case(analysis, NewVisit(patient, lesion, "2024-05-06"))
         yield address, store
+
+
+@pytest.fixture(scope="module")
+def classifier(release: Path) -> Classifier:
+    return pipeline.load_classifier(release)
+
+
+@pytest.fixture
+def clinic(app: tuple[str, CaseStore], classifier: Classifier, tmp_path: Path) -> Clinic:
+    address, store = app
+    number = len(store.patients())  # of those that the tests before have left
+    known, other = f"P-{number}-0147", f"Q-{number}-1"
+    cases = []
+    for place, (pseudonym, site) in enumerate(((known, "forearm"), (known, "back"), (other, "scalp"))):
+        drawn = photo_file(tmp_path / "stored.png", 1000 + 3 * number + place)  # a photo is of one person only
+        patient = of_patient(store, pseudonym, 1961, "female")
+        visit = NewVisit(patient, NewLesion(site), "2024-05-06")
+        cases.append(store.save_case(pipeline.analyse(drawn.read_bytes(), classifier), visit).visit.id)
+    first, second, third = cases
+    return Clinic(address, store, known, other, (first, second, third))
 
 
 def photo_file(path: Path, seed: int) -> Path:
@@ -72,15 +104,17 @@ def open_case(tab: Page, number: int) -> None:
     expect(tab.get_by_role("heading", level=1, name=re.compile(f"^Case {number} "))).to_be_visible()
 
 
-def test_an_erased_patient_is_gone_from_every_tab(page: Page, clinic: tuple[str, CaseStore]) -> None:  # noqa: F811
-    address, store = clinic
+def test_an_erased_patient_is_gone_from_every_tab(page: Page, clinic: Clinic) -> None:  # noqa: F811
+    address, store = clinic.address, clinic.store
     page.goto(address)
-    open_case(page, 1)
+    first, _, third = clinic.cases
+    before = store.search(CaseQuery()).total
+    open_case(page, first)
     report, listing = page.context.new_page(), page.context.new_page()
-    report.goto(f"{address}/visit?case=1&view=Report")
+    report.goto(f"{address}/visit?case={first}&view=Report")
     expect(report.get_by_alt_text(re.compile("Page 1 of"))).to_be_visible()
     listing.goto(address)
-    expect(listing.get_by_text("P-0147").first).to_be_visible()
+    expect(listing.get_by_text(clinic.known).first).to_be_visible()
     media = shown_media(page) + shown_media(report)
     assert media
     assert {answer(one) for one in media} == {200}
@@ -92,44 +126,46 @@ def test_an_erased_patient_is_gone_from_every_tab(page: Page, clinic: tuple[str,
     picture(page, "erase-dialog")
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
-    assert store.search(CaseQuery()).total == 3
+    assert store.search(CaseQuery()).total == before
     page.get_by_role("button", name="Delete the patient …").click()
-    page.get_by_role("textbox", name="Type the patient ID to confirm").fill("P-0147")
+    page.get_by_role("textbox", name="Type the patient ID to confirm").fill(clinic.known)
     page.get_by_role("button", name="Delete the patient for good").click()
 
     expect(page.get_by_text("The patient and all cases of this patient are deleted.")).to_be_visible()
-    expect(page.get_by_role("button", name="Open case 3")).to_be_visible()
+    expect(page.get_by_role("button", name=f"Open case {third}", exact=True)).to_be_visible()
     picture(page, "erase-done")
     expect(report.get_by_text("What was open here was erased for good")).to_be_visible()
     expect(report.get_by_role("heading", level=1, name="New photo")).to_be_visible()
-    expect(listing.get_by_role("button", name="Open case 3")).to_be_visible()
+    expect(listing.get_by_role("button", name=f"Open case {third}", exact=True)).to_be_visible()
     for tab in (page, report, listing):
-        expect(tab.get_by_text("P-0147")).to_have_count(0)
+        expect(tab.get_by_text(clinic.known)).to_have_count(0)
         assert "case=" not in tab.url
     assert {answer(one) for one in media} == {404}
-    assert store.search(CaseQuery()).total == 1
-    report.goto(f"{address}/visit?case=1&view=Report")
+    assert store.search(CaseQuery()).total == before - 2
+    report.goto(f"{address}/visit?case={first}&view=Report")
     expect(report.get_by_role("heading", level=1, name="New photo")).to_be_visible()
-    expect(report.get_by_text("P-0147")).to_have_count(0)
+    expect(report.get_by_text(clinic.known)).to_have_count(0)
 
 
-def test_deleting_a_case_can_be_cancelled_and_ends_in_the_list(page: Page, clinic: tuple[str, CaseStore]) -> None:  # noqa: F811
-    address, store = clinic
+def test_deleting_a_case_can_be_cancelled_and_ends_in_the_list(page: Page, clinic: Clinic) -> None:  # noqa: F811
+    address, store = clinic.address, clinic.store
     page.goto(address)
-    open_case(page, 2)
+    first, second, _ = clinic.cases
+    before = store.search(CaseQuery()).total
+    open_case(page, second)
     page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
     part(page, "More")
     page.get_by_role("button", name="Delete this case …").click()
     picture(page, "delete-dialog-narrow")
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
-    assert store.search(CaseQuery()).total == 3
+    assert store.search(CaseQuery()).total == before
     page.get_by_role("button", name="Delete this case …").click()
     page.get_by_role("button", name="Delete the case for good").click()
-    expect(page.get_by_text("Case 2 is deleted.")).to_be_visible()
-    expect(page.get_by_role("button", name="Open case 1", exact=True)).to_be_visible()
-    expect(page.get_by_role("button", name="Open case 2", exact=True)).to_have_count(0)
-    assert store.search(CaseQuery()).total == 2
+    expect(page.get_by_text(f"Case {second} is deleted.")).to_be_visible()
+    expect(page.get_by_role("button", name=f"Open case {first}", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name=f"Open case {second}", exact=True)).to_have_count(0)
+    assert store.search(CaseQuery()).total == before - 1
 
 
 def choose_photo(tab: Page, file: Path) -> None:
@@ -145,10 +181,10 @@ def another_photo(tab: Page, file: Path) -> None:
 
 def test_an_impression_counts_at_once_and_only_for_its_photo(
     page: Page,  # noqa: F811
-    clinic: tuple[str, CaseStore],
+    clinic: Clinic,
     tmp_path: Path,
 ) -> None:
-    address, store = clinic
+    address, store = clinic.address, clinic.store
     begin(page, address)
     choose_photo(page, photo_file(tmp_path / "a.png", 21))
     impression = page.get_by_role("combobox", name="Your impression (optional)")
@@ -170,30 +206,33 @@ def test_an_impression_counts_at_once_and_only_for_its_photo(
     settled(page)
     choose_site(page, "scalp, midline")
     page.get_by_role("button", name="Save case").click()  # at once: the choice is still on its way
-    expect(page.get_by_text("Saved as case 4")).to_be_visible()
-    assert (store.case(4).visit.first_impression, store.case(4).lesion.body_site) == ("vasc", "scalp")
+    saved = clinic.cases[-1] + 1
+    expect(page.get_by_text(f"Saved as case {saved}")).to_be_visible()
+    assert (store.case(saved).visit.first_impression, store.case(saved).lesion.body_site) == ("vasc", "scalp")
 
 
 def test_the_next_photo_goes_to_the_patient_worked_on_last(
     page: Page,  # noqa: F811
-    clinic: tuple[str, CaseStore],
+    clinic: Clinic,
     tmp_path: Path,
 ) -> None:
-    address, store = clinic
+    address, store = clinic.address, clinic.store
     begin(page, address)
     choose_photo(page, photo_file(tmp_path / "first.png", 30))
     show_reading(page)
     page.get_by_role("textbox", name="Patient ID").fill("Z-9")
     choose_site(page, "back, left")
     page.get_by_role("button", name="Save case").click()
-    expect(page.get_by_text("Saved as case 4")).to_be_visible()
+    saved = clinic.cases[-1] + 1
+    expect(page.get_by_text(f"Saved as case {saved}")).to_be_visible()
+    first = store.case(saved).lesion.id
     (patient,) = [one for one in store.patients() if one.pseudonym == "Z-9"]
 
     another_photo(page, photo_file(tmp_path / "next.png", 31))
     show_reading(page)
     page.get_by_text("Existing patient", exact=True).click()
     expect(page.get_by_role("combobox", name="Patient ID")).to_have_value("Z-9")
-    expect(page.get_by_alt_text("Latest photo of lesion 4, back, left")).to_be_visible()
+    expect(page.get_by_alt_text(f"Latest photo of lesion {first}, back, left")).to_be_visible()
     page.get_by_role("button", name="Save case").click()
     expect(page.get_by_text("Still needed: the lesion.")).to_be_visible()
     picture(page, "known-patient")
@@ -203,16 +242,16 @@ def test_the_next_photo_goes_to_the_patient_worked_on_last(
     page.get_by_role("button", name="Choose a new lesion").click()
     choose_site(page, "thigh, left")
     page.get_by_role("button", name="Save case").click()
-    expect(page.get_by_text("Saved as case 5")).to_be_visible()
-    assert (store.case(5).patient, store.case(5).lesion.body_site) == (patient, "thigh")
-    assert store.case(5).lesion.id not in {1, 2, 3, 4}
+    expect(page.get_by_text(f"Saved as case {saved + 1}")).to_be_visible()
+    assert (store.case(saved + 1).patient, store.case(saved + 1).lesion.body_site) == (patient, "thigh")
+    assert store.case(saved + 1).lesion.id not in {first, *(clinic.lesion(place) for place in range(3))}
 
     another_photo(page, photo_file(tmp_path / "again.png", 31))
     show_reading(page)
     expect(page.get_by_text("This very photo is stored already")).to_be_visible()
-    page.get_by_role("textbox", name="Patient ID").fill("P-0147")
+    page.get_by_role("textbox", name="Patient ID").fill(clinic.known)
     page.keyboard.press("Tab")
-    expect(page.get_by_text("There is a patient P-0147 already")).to_be_visible()
+    expect(page.get_by_text(f"There is a patient {clinic.known} already")).to_be_visible()
     picture(page, "same-photo-and-namesake")
 
 
@@ -221,48 +260,49 @@ def write_notes(tab: Page, words: str) -> None:
     tab.get_by_role("button", name="Save draft").click()
 
 
-def test_two_tabs_on_one_case_keep_both_notes(page: Page, clinic: tuple[str, CaseStore]) -> None:  # noqa: F811
-    address, store = clinic
-    other = page.context.new_page()
+def test_two_tabs_on_one_case_keep_both_notes(page: Page, clinic: Clinic) -> None:  # noqa: F811
+    address, store = clinic.address, clinic.store
+    first, other = clinic.cases[0], page.context.new_page()
     for tab in (page, other):
         tab.goto(address)
-        open_case(tab, 1)
+        open_case(tab, first)
     write_notes(page, "Grew since May.")
-    expect(page.get_by_text("Case 1 saved as a draft.")).to_be_visible()
+    expect(page.get_by_text(f"Case {first} saved as a draft.")).to_be_visible()
     write_notes(other, "Itches.")
     expect(other.get_by_text("Nothing was overwritten and nothing is lost")).to_be_visible()
-    assert store.case(1).visit.notes == "Grew since May."
+    assert store.case(first).visit.notes == "Grew since May."
     picture(other, "conflict")
     other.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
     picture(other, "conflict-narrow")
     other.get_by_text("Both, one below the other").click()
     settled(other)
     other.get_by_role("button", name="Save what is chosen").click()
-    expect(other.get_by_text("Case 1 saved as a draft.")).to_be_visible()
-    assert store.case(1).visit.notes == "Grew since May.\n\nItches."
+    expect(other.get_by_text(f"Case {first} saved as a draft.")).to_be_visible()
+    assert store.case(first).visit.notes == "Grew since May.\n\nItches."
 
 
-def test_a_case_is_moved_by_its_picture(page: Page, clinic: tuple[str, CaseStore]) -> None:  # noqa: F811
-    address, store = clinic
+def test_a_case_is_moved_by_its_picture(page: Page, clinic: Clinic) -> None:  # noqa: F811
+    address, store = clinic.address, clinic.store
     page.goto(address)
-    open_case(page, 3)
+    third, onto = clinic.cases[2], clinic.lesion(1)
+    open_case(page, third)
     part(page, "More")
     page.get_by_text("Move this case to another lesion or patient").click()
     page.get_by_text("Existing patient", exact=True).click()
     chosen = page.get_by_role("combobox", name="Patient ID")
-    expect(chosen).to_have_value("Q-1")
+    expect(chosen).to_have_value(clinic.other)
     settled(page)  # or the list that opens is closed again by the answer to the press before
-    listed = page.get_by_role("option", name="P-0147")
+    listed = page.get_by_role("option", name=clinic.known)
     for _ in range(3):  # an answer of the server may close the list
         chosen.click()
         with contextlib.suppress(PlaywrightTimeout):
             listed.click(timeout=10_000)
             break
-    page.get_by_role("button", name="Choose lesion 2").click()
-    expect(page.get_by_role("button", name="✓ Lesion 2")).to_be_visible()
+    page.get_by_role("button", name=f"Choose lesion {onto}").click()
+    expect(page.get_by_role("button", name=f"✓ Lesion {onto}")).to_be_visible()
     picture(page, "move")
     page.get_by_role("button", name="Move the case").click()
-    expect(page.get_by_text("Moved. It is now Case 3 · P-0147 · back.")).to_be_visible()
-    assert store.case(3).lesion.id == 2
+    expect(page.get_by_text(f"Moved. It is now Case {third} · {clinic.known} · back.")).to_be_visible()
+    assert store.case(third).lesion.id == onto
     part(page, "Compare")
     expect(page.get_by_role("combobox", name="Earlier visit")).to_be_visible()

@@ -13,7 +13,6 @@ from playwright.sync_api import Browser, Page, expect
 from streamlit import file_util
 
 from skinlens.imaging.synthetic import draw_synthetic_lesion
-from skinlens.inference.release import BUNDLED
 from skinlens.serve import free_port
 from skinlens.store import CaseStore
 from skinlens.ui.shell import guard
@@ -22,9 +21,9 @@ from tests.browser.test_journey import begin, browser  # noqa: F401  (browser is
 
 
 @contextmanager
-def serving(home: Path, port: int) -> Iterator[None]:
+def serving(home: Path, port: int, release: Path) -> Iterator[None]:
     """The app at this very port, for as long as asked."""
-    environment = {**os.environ, "SKINLENS_HOME": str(home), "SKINLENS_WEIGHTS": str(BUNDLED)}
+    environment = {**os.environ, "SKINLENS_HOME": str(home), "SKINLENS_WEIGHTS": str(release)}
     command = [sys.executable, "-m", "skinlens", "serve", "--no-token", "--port", str(port)]
     with (home / "log").open("ab") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
@@ -63,7 +62,7 @@ CHOOSE = """() => {
 DOWN = "The photo was not taken: the connection to SkinLens is down."
 
 
-def test_a_file_chosen_while_the_app_is_away_is_not_lost_in_silence(page: Page, tmp_path: Path) -> None:
+def test_a_file_chosen_while_the_app_is_away_is_not_lost_in_silence(page: Page, release: Path, tmp_path: Path) -> None:
     photo, home, port = (
         tmp_path / "photo.jpg",
         tmp_path / "home",
@@ -73,7 +72,7 @@ def test_a_file_chosen_while_the_app_is_away_is_not_lost_in_silence(page: Page, 
     CaseStore(home).acknowledge_disclaimer()
     said = page.locator("#skinlens-connection")
     field = page.locator("input[type=file]")
-    with serving(home, port):
+    with serving(home, port, release):
         begin(page, f"http://127.0.0.1:{port}")
         assert page.evaluate("document.documentElement.translate") is False
         assert page.locator("meta[name=google]").get_attribute("content") == "notranslate"
@@ -86,7 +85,7 @@ def test_a_file_chosen_while_the_app_is_away_is_not_lost_in_silence(page: Page, 
     page.evaluate("document.getElementById('skinlens-connection').textContent = ''")
     assert page.evaluate(DROP, "photo.jpg") is True  # or the browser would leave the app and show the file
     expect(said).to_contain_text(DOWN)
-    with serving(home, port):
+    with serving(home, port, release):
         expect(said).to_have_text("SkinLens is connected again. Choose the photo again.")
         page.route("**/_stcore/upload_file/**", lambda route: route.abort())
         field.set_input_files(photo)

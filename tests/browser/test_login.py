@@ -12,9 +12,9 @@ from websockets.exceptions import ConnectionClosed
 
 from skinlens import pipeline
 from skinlens.accounts import Accounts, database
-from skinlens.inference.release import BUNDLED
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from tests.browser.signing_in import (
+    CLOSES_S,
     PASSWORDS,
     ROLES,
     UPGRADE,
@@ -42,12 +42,12 @@ HTML = {"Accept": "text/html"}
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With four accounts and one case."""
     home = tmp_path_factory.mktemp("network") / "home"
     store = CaseStore(home)
     store.acknowledge_disclaimer()
-    analysis = pipeline.example(pipeline.load_classifier(BUNDLED))
+    analysis = pipeline.example(pipeline.load_classifier(release))
     store.save_case(analysis, NewVisit(NewPatient(PATIENT, 1961, "female"), NewLesion("back"), "2024-05-06"))
     accounts = Accounts(home)
     for name, password in PASSWORDS.items():
@@ -56,8 +56,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(home: Path) -> Iterator[str]:
-    with served(home, BUNDLED, told={"SKINLENS_TOKEN": "not asked for where there are accounts"}) as address:
+def address(home: Path, release: Path) -> Iterator[str]:
+    with served(home, release, told={"SKINLENS_TOKEN": "not asked for where there are accounts"}) as address:
         yield address
 
 
@@ -121,14 +121,15 @@ def test_a_file_is_refused(address: str, path: str, method: str) -> None:
 @pytest.mark.parametrize("cookie", ["", "skinlens-{port}=", "skinlens-{port}=AAAA", "skinlens-{port}='; DROP TABLE x"])
 def test_a_websocket_is_closed(address: str, cookie: str) -> None:
     headers = {**UPGRADE, "Origin": address, "Cookie": cookie.format(port=urlsplit(address).port)}
-    assert closes(ask(address, "/_stcore/stream", headers=headers))
+    assert closes(ask(address, "/_stcore/stream", headers=headers, silent_s=CLOSES_S))
 
 
 @pytest.mark.parametrize("header", ["X-Skinlens-Session", "x-skinlens-actor", "X-Forwarded-User", "Remote-User"])
 def test_a_forged_identity_does_nothing(address: str, header: str) -> None:
     signed_in(address, "Ada")  # so that a session of number 1 is there
     assert ask(address, "/_stcore/health", headers={header: "1"}).status == 401
-    assert closes(ask(address, "/_stcore/stream", headers={**UPGRADE, "Origin": address, header: "1"}))
+    forged = {**UPGRADE, "Origin": address, header: "1"}
+    assert closes(ask(address, "/_stcore/stream", headers=forged, silent_s=CLOSES_S))
 
 
 def test_a_forged_identity_beside_a_real_one_does_nothing(page: Page, address: str, home: Path) -> None:

@@ -18,7 +18,6 @@ from playwright.sync_api import Page, expect
 
 from skinlens.accounts import Accounts
 from skinlens.imaging.synthetic import draw_synthetic_lesion
-from skinlens.inference.release import BUNDLED
 from skinlens.serve import free_port
 from skinlens.store import CaseStore
 from tests.browser.serving import LIMIT_S, ROOT, serving
@@ -53,7 +52,7 @@ class Proxied:
 
 
 @pytest.fixture(scope="module")
-def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
+def proxied(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
     """The app behind nginx, which has the delivered example with ports and certificate of the test's own."""
     nginx, openssl = shutil.which("nginx") or "/usr/sbin/nginx", shutil.which("openssl")
     if not Path(nginx).is_file() or openssl is None:
@@ -85,7 +84,7 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
     main.write_text(MAIN.format(folder=folder, user="user root;" if os.geteuid() == 0 else ""), encoding="utf-8")
     address = f"https://{NAME}:{tls}/skinlens"
     arguments = ["-m", "skinlens", "app", "--port", str(port), "--behind-proxy", address]
-    with serving(arguments, port, home, BUNDLED), (folder / "log").open("wb") as log:
+    with serving(arguments, port, home, release), (folder / "log").open("wb") as log:
         proxy = subprocess.Popen([nginx, "-p", str(folder), "-c", str(main)], stdout=log, stderr=subprocess.STDOUT)
         try:
             wait_until_it_listens(tls, proxy)

@@ -10,33 +10,32 @@ from playwright.sync_api import Browser, Page, expect
 
 from skinlens import pipeline
 from skinlens.accounts import Accounts, database
-from skinlens.inference.release import BUNDLED
 from skinlens.serve import free_port
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from skinlens.ui.shell.gate import ALIVE, STATE
 from tests.browser.serving import LIMIT_S, printed, serving
-from tests.browser.signing_in import PASSWORDS, ROLES, UPGRADE, ask, broken_apart
+from tests.browser.signing_in import CLOSES_S, PASSWORDS, ROLES, UPGRADE, ask, broken_apart
 from tests.browser.test_journey import browser, served, settled  # noqa: F401  (browser is a fixture)
 
 TYPED = "a note that nobody has saved"
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("session") / "home"
     store = CaseStore(home)
     store.acknowledge_disclaimer()
-    analysis = pipeline.example(pipeline.load_classifier(BUNDLED))
+    analysis = pipeline.example(pipeline.load_classifier(release))
     store.save_case(analysis, NewVisit(NewPatient("P-0147", 1961, "female"), NewLesion("back"), "2024-05-06"))
     return home
 
 
 @pytest.fixture(scope="module")
-def address(home: Path) -> Iterator[str]:
+def address(home: Path, release: Path) -> Iterator[str]:
     """Of an app with accounts, at which a minute without use is enough."""
     for name, password in PASSWORDS.items():
         Accounts(home).add(name, ROLES[name], password)  # type: ignore[arg-type]
-    with served(home, BUNDLED, told={"SKINLENS_IDLE_MINUTES": "1"}) as address:
+    with served(home, release, told={"SKINLENS_IDLE_MINUTES": "1"}) as address:
         yield address
 
 
@@ -54,16 +53,17 @@ def sign_in(page: Page, name: str) -> None:
 
 def test_the_token_of_the_printed_address_is_exchanged_for_a_cookie(
     tmp_path: Path,
+    release: Path,
     browser: Browser,  # noqa: F811
 ) -> None:
     home = tmp_path / "own"
     port = free_port("127.0.0.1", int(os.environ.get("SKINLENS_TEST_PORT", "8601")) + 1)
-    with serving(["-m", "skinlens", "app", "--port", str(port)], port, home, BUNDLED) as bare:
+    with serving(["-m", "skinlens", "app", "--port", str(port)], port, home, release) as bare:
         opened = printed(home / "log")
         assert opened.startswith(f"{bare}/?token=")
         assert ask(bare, "/", headers={"Accept": "text/html"}).status == 401
         assert ask(bare, f"/?token={'x' * 43}", headers={"Accept": "text/html"}).status == 401
-        refused = ask(bare, "/_stcore/stream", headers={**UPGRADE, "Origin": bare})
+        refused = ask(bare, "/_stcore/stream", headers={**UPGRADE, "Origin": bare}, silent_s=CLOSES_S)
         assert (refused.status, refused.body[4:8]) == (101, "1133")
         forwarded = ask(bare, "/", headers={"X-Forwarded-For": "10.0.0.7"})
         assert forwarded.status == 403

@@ -57,7 +57,7 @@ def test_sharpness_of_one_bright_pixel() -> None:
 def test_clipping_counts_white_and_black_but_not_one_full_channel() -> None:
     pixels = np.full((5, 5, 3), 128, np.float32)
     pixels[0, 0], pixels[0, 1], pixels[0, 2] = 255, 0, (255, 128, 128)
-    assert clipped_percent(pixels, EVERYWHERE) == pytest.approx(8)
+    assert clipped_percent(pixels[EVERYWHERE]) == pytest.approx(8)
 
 
 @pytest.mark.parametrize(("value", "percent"), [(0, 0), (51, 20), (255, 100)])

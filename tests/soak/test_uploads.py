@@ -2,6 +2,7 @@
 
 import pytest
 
+from skinlens import background
 from skinlens.errors import UnreadableImage
 from skinlens.imaging import intake
 from skinlens.imaging.intake import isolation
@@ -56,7 +57,7 @@ def test_what_fails_between_the_processes_is_a_refusal_and_the_next_file_is_read
     with monkeypatch.context() as patch:
         if call == "start":
             patch.setattr(isolation, "_pool", isolation._Pool())
-            patch.setattr(isolation, "start_worker", fails)
+            patch.setattr(background, "start_worker", fails)
         else:
             patch.setattr(isolation._Process, call, fails)
         with pytest.raises(UnreadableImage, match=r"\.$"):

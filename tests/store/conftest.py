@@ -13,6 +13,7 @@ from skinlens.records import Case
 from skinlens.settings import Settings
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from tests.store import samples
+from tests.store.edits import of_patient
 
 SaveCase = Callable[..., Case]
 
@@ -45,8 +46,8 @@ def save(store: CaseStore) -> SaveCase:
             if conflict.subject != "patient":
                 raise
         assert isinstance(visit.patient, NewPatient)
-        known = store.find_or_add_patient(*visit.patient)  # as whoever answers that it is the same person
-        return store.save_case(analysis, replace(visit, patient=known.id), **made)
+        known = of_patient(store, *visit.patient)  # as whoever answers that it is the same person
+        return store.save_case(analysis, replace(visit, patient=known), **made)
 
     return save
 

@@ -1,10 +1,11 @@
-"""Changes of single parts of a stored clinical record, by the door that writes it whole."""
+"""Short ways to what the store has no door for: single parts of a clinical record, patients without a visit."""
 
 from dataclasses import replace
 from typing import Any
 
-from skinlens.records import Case
-from skinlens.store import CaseStore, ClinicianReading
+from skinlens.clock import today
+from skinlens.records import Case, Patient, Sex
+from skinlens.store import CaseStore, ClinicianReading, NewPatient, patients
 
 
 def edit(store: CaseStore, number: int, *, expected_version: int, signer: str = "", **parts: Any) -> Case:
@@ -22,3 +23,16 @@ def edit(store: CaseStore, number: int, *, expected_version: int, signer: str = 
         signer=signer,
         clinical=replace(visit.clinical, **parts),
     )
+
+
+def add_patient(store: CaseStore, pseudonym: str, birth_year: int | None = None, sex: Sex = "unknown") -> Patient:
+    """A new one without a visit, as one is left whose last visit was moved."""
+    with store._writing() as db:
+        number = patients.add_patient(db, NewPatient(pseudonym, birth_year, sex), today().year)
+    return store.patient(number)
+
+
+def of_patient(store: CaseStore, *typed: Any) -> int | NewPatient:
+    """Patient of a ``NewVisit`` as a form gives it: the number of the one with that pseudonym, or a new one."""
+    new = NewPatient(*typed)
+    return next((one.id for one in store.patients() if one.pseudonym == new.pseudonym), new)

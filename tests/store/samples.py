@@ -1,11 +1,13 @@
 """Records made by hand, as the stages before the store make them."""
 
 import hashlib
+from datetime import timedelta
 from typing import Any, Literal
 
 import numpy as np
 
 from skinlens.case_record import Analysis
+from skinlens.clock import today
 from skinlens.labels import CODES
 from skinlens.records import (
     CheckResult,
@@ -26,6 +28,8 @@ from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, N
 
 MODEL = ModelRef("hsb", "1.0.0", "5e" * 32)
 THRESHOLD = Threshold(value=0.1731, sensitivity=0.9012, specificity=0.7345, chosen_on="val")
+TO_COME = (today() + timedelta(days=3)).isoformat()
+"""A day that no visit can have had."""
 QUALITY = QualityReport(
     (
         QualityCheck("short_side", "Short side", 450.0, 150.0, "at least", "px", True, ""),

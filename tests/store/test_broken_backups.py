@@ -107,7 +107,7 @@ def test_a_database_with_a_damaged_page_is_read_and_not_written_until_it_is_repl
     assert "What can be read of it is shown, and nothing is written into it any more." in said[0]
     assert f"restore {made} --replace" in said[-1]
     assert stocked.load(1).visit.notes == "the first"
-    for door in (lambda: stocked.delete_visit(1), lambda: stocked.add_patient("P-9")):
+    for door in (lambda: stocked.delete_visit(1), stocked.acknowledge_disclaimer):
         with refused("is damaged, and was opened to be read alone. The last backup is of "):
             door()
     assert "is damaged, and was opened to be read alone" in stocked.note_view("visit", 1)
@@ -122,7 +122,7 @@ def test_a_drive_that_is_removed_is_not_begun_anew(stocked: CaseStore) -> None:
     for left in (False, True):  # where a disk is mounted, an empty folder is left
         if left:
             stocked.home.mkdir()
-        for door in (stocked.search, lambda: stocked.add_patient("P-9"), stocked.tidy, lambda: stocked.load(1)):
+        for door in (stocked.search, stocked.acknowledge_disclaimer, stocked.tidy, lambda: stocked.load(1)):
             with refused("was there and is gone: its disk was removed, or its folder moved or deleted."):
                 door()
         assert stocked.home.exists() == left

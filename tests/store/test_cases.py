@@ -20,6 +20,8 @@ from skinlens.labels import CODES, DISCLAIMER
 from skinlens.records import Explanation, Lesion, Patient, Photo, Prediction, QualityCheck, QualityReport, Threshold
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit, Setting, default_home
 from tests.store import samples
+from tests.store.edits import of_patient
+from tests.store.test_damage import rewrite
 
 KEPT_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=200)
 NUMBERS = st.floats(allow_nan=False)
@@ -62,37 +64,22 @@ def test_a_case_comes_back_as_it_was_saved(store, save):
 
 @pytest.mark.slow
 @given(
-    pseudonym=LINES,
-    site=LINES,
-    remark=KEPT_TEXT,
-    diagnosis=KEPT_TEXT,
-    notes=KEPT_TEXT,
+    texts=st.tuples(LINES, LINES, KEPT_TEXT, KEPT_TEXT, KEPT_TEXT),
     probs=st.tuples(*[st.floats(0, 1)] * len(CODES)),
     logits=st.tuples(*[NUMBERS] * len(CODES)),
     value=st.floats(),
     latency=st.floats(0, allow_nan=False),
-    params=st.dictionaries(KEPT_TEXT, KEPT_TEXT | st.integers() | NUMBERS, max_size=4),
-    seed=st.none() | st.integers(-(2**63), 2**63 - 1),
-    heatmap=hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6)),
-    pixels=hnp.arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6), st.just(3))),
+    made=st.tuples(
+        hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6)),
+        st.dictionaries(KEPT_TEXT, KEPT_TEXT | st.integers() | NUMBERS, max_size=4),
+        st.none() | st.integers(-(2**63), 2**63 - 1),
+        hnp.arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6), st.just(3))),
+    ),
 )
 @settings(max_examples=30)
-def test_any_text_and_any_numbers_come_back(
-    shared_store,
-    pseudonym,
-    site,
-    remark,
-    diagnosis,
-    notes,
-    probs,
-    logits,
-    value,
-    latency,
-    params,
-    seed,
-    heatmap,
-    pixels,
-):
+def test_any_text_and_any_numbers_come_back(shared_store, texts, probs, logits, value, latency, made):
+    pseudonym, site, remark, diagnosis, notes = texts
+    heatmap, params, seed, pixels = made
     photo = Photo(pixels, "ab" * 32, "PNG", (notes,))
     quality = QualityReport((QualityCheck("sharpness", remark, value, -value, "at most", "", True, diagnosis),))
     prediction = Prediction(probs, logits, Threshold(0.2, 0.9, 0.7, remark), samples.MODEL, latency)
@@ -103,7 +90,7 @@ def test_any_text_and_any_numbers_come_back(
     saved = shared_store.save_case(
         Analysis(photo, quality, prediction),
         NewVisit(
-            shared_store.find_or_add_patient(pseudonym).id,
+            of_patient(shared_store, pseudonym),
             NewLesion(site, remark),
             date(2024, 5, 31),
             ClinicianReading(diagnosis=diagnosis, notes=notes),
@@ -332,7 +319,7 @@ def test_the_disclaimer_is_acknowledged_once_in_its_present_wording(store):
     acknowledged = store.disclaimer_acknowledged_at()
     assert acknowledged is not None
     assert store.setting("disclaimer_acknowledged") == Setting(DISCLAIMER, acknowledged)
-    store.keep_setting("disclaimer_acknowledged", "an earlier wording")
+    rewrite(store, "UPDATE setting SET value = 'an earlier wording'")
     assert store.disclaimer_acknowledged_at() is None
     assert store.setting("unknown") is None
 

@@ -33,15 +33,14 @@ def shared_store(tmp_path_factory):
     label=TEXTS,
     method=st.sampled_from(["", "grad_cam", "lime"]),
     seed=st.none() | st.integers(-(2**63), 2**63 - 1),
-    kept=MAPPINGS,
-    found=MAPPINGS,
+    mappings=st.tuples(MAPPINGS, MAPPINGS),
     duration_ms=st.floats(0, allow_nan=False),
 )
 @settings(max_examples=40)
-def test_any_check_comes_back_as_it_was_saved(shared_store, kind, label, method, seed, kept, found, duration_ms):
+def test_any_check_comes_back_as_it_was_saved(shared_store, kind, label, method, seed, mappings, duration_ms):
     photo = samples.photo()
     check = CheckResult(
-        kind, label, method, photo.sha256, samples.MODEL, seed, kept, found, duration_ms, "2024-05-31T09:30"
+        kind, label, method, photo.sha256, samples.MODEL, seed, *mappings, duration_ms, "2024-05-31T09:30"
     )
     case = shared_store.save_case(
         samples.analysis(photo),

@@ -13,6 +13,7 @@ from skinlens.case_record import Analysis
 from skinlens.errors import Conflict
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit, Tidied, database
 from tests.store import samples
+from tests.store.edits import add_patient
 
 pytestmark = pytest.mark.slow
 
@@ -55,13 +56,15 @@ def test_threads_that_meet_in_an_empty_folder_all_open_it(tmp_path):
 
 
 def test_threads_that_save_at_once_never_mix(store):
+    shared = add_patient(store, "shared").id
+
     def work(number: int) -> None:
         for turn in range(4):
             photo = samples.photo(100 * number + turn)
             case = store.save_case(
                 Analysis(photo, samples.QUALITY, samples.prediction("mel", 0.5 + number / 100)),
                 NewVisit(
-                    store.find_or_add_patient("shared").id,
+                    shared,
                     NewLesion(f"site {number}"),
                     "2024-05-31",
                     ClinicianReading(notes=f"thread {number} turn {turn}"),
@@ -142,11 +145,11 @@ def test_tables_that_another_process_makes_between_two_looks_are_ours(tmp_path, 
         looks.append(found)
         if len(looks) == 1:
             assert found == []
-            CaseStore(tmp_path).find_or_add_patient("first")
+            add_patient(CaseStore(tmp_path), "first")
         return found
 
     monkeypatch.setattr(database, "_applied", once_empty)
-    assert CaseStore(tmp_path).find_or_add_patient("second").id == 2
+    assert add_patient(CaseStore(tmp_path), "second").id == 2
 
 
 @pytest.mark.slow
@@ -156,11 +159,12 @@ for turn in range(8):
     photo = samples.photo(turn)
     store = CaseStore(home)
     case = store.save_case(samples.analysis(photo),
-        NewVisit(store.find_or_add_patient("shared").id, NewLesion("back"), "2024-05-31"),
+        NewVisit(1, NewLesion("back"), "2024-05-31"),
         samples.three_explanations(photo))
     if turn % 4 == 3:
         store.delete_visit(case.visit.id)
 """
+    add_patient(CaseStore(tmp_path), "shared")
     processes = [in_process(tmp_path, script) for _ in range(2)]
     assert [process.wait(120) for process in processes] == [0, 0]
     store = CaseStore(tmp_path)
@@ -225,5 +229,5 @@ Dying(home).save_case(samples.analysis(photo),
 @pytest.mark.parametrize("turn", range(15))
 def test_many_begin_at_once(tmp_path: Path, turn: int) -> None:
     """The first operations of several sessions on a folder that is still empty: each makes the database, or waits."""
-    in_threads(6, lambda number: CaseStore(tmp_path).keep_setting(f"began {number}", "yes"))
-    assert all(CaseStore(tmp_path).setting(f"began {number}") for number in range(6))
+    in_threads(6, lambda number: add_patient(CaseStore(tmp_path), f"P-{number}"))
+    assert [one.pseudonym for one in CaseStore(tmp_path).patients()] == [f"P-{number}" for number in range(6)]

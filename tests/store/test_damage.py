@@ -18,6 +18,7 @@ import pytest
 from skinlens.errors import SkinLensError, StoreError
 from skinlens.store import CaseQuery, CaseStore, ClinicianReading, NewLesion, NewPatient
 from tests.store import samples
+from tests.store.edits import add_patient
 
 FLIPS = int(os.environ.get("SKINLENS_TEST_FLIPS", "72"))
 """Damaged copies that are tried, of six kinds in turn; more of them with the setting."""
@@ -73,7 +74,7 @@ def test_a_damaged_row_is_not_sealed_anew_by_a_change(store, save):
     with pytest.raises(StoreError, match="of patient 1 is damaged"):
         save(2, patient=case.patient.id)
     with pytest.raises(StoreError, match="of patient 1 is damaged"):
-        store.find_or_add_patient("P-0001")
+        add_patient(store, "P-0001")
     assert store.patients() == ()
 
 

@@ -126,7 +126,7 @@ def test_an_interrupted_erasure_is_finished_by_the_next_start(store, save):
         erasure.erase_rows(db, "patient", case.patient.id)
     assert store.unfinished_erasure()
     assert len(files(store)) == len(before) + 5
-    store.keep_setting("theme", "dark")
+    store.acknowledge_disclaimer()
     save(2, patient=NewPatient("P-2"))  # other work in between does not lose the mark
     assert store.unfinished_erasure()
     assert store.tidy() == Tidied(0, 0, ())

@@ -27,7 +27,7 @@ def test_the_database_of_another_program_is_left_alone(tmp_path, kind):
     with closing(sqlite3.connect(store.database)) as connection:
         connection.executescript(FOREIGN[kind])
     before = store.database.read_bytes()
-    for door in (store.search, store.tidy, lambda: store.add_patient("P-1"), store.damage):
+    for door in (store.search, store.tidy, store.acknowledge_disclaimer, store.damage):
         with pytest.raises(StoreError, match="was made by another program") as error:
             door()
         assert str(error.value).endswith("or choose another folder with SKINLENS_HOME.")

@@ -5,7 +5,7 @@ import pytest
 from skinlens.clinical import Plan
 from skinlens.store import NewLesion, NewPatient, PatientQuery
 from tests.store import samples
-from tests.store.edits import edit
+from tests.store.edits import add_patient, edit
 from tests.store.test_damage import rewrite
 
 
@@ -17,7 +17,7 @@ def clinic(store, save):
     save(seed=1, patient=1, lesion=1, taken_on="2024-02-01")  # a draft, which does not hide the signed flag
     save(seed=2, patient=1, lesion=NewLesion("thigh"), taken_on="2024-03-01", prediction=mel)
     save(seed=3, patient=NewPatient("p-2"), taken_on="2024-06-01", status=signed)
-    store.add_patient("Ärzte-3")
+    add_patient(store, "Ärzte-3")
     edit(store, 2, plan=Plan("recheck", 3), expected_version=1)
     return store
 

@@ -16,6 +16,7 @@ from skinlens.store.in_use import InUse
 from skinlens.store.restore import Restored, restore
 from tests.store import samples
 from tests.store.backups import Usage, refused, rewritten, tree
+from tests.store.edits import add_patient
 
 
 def test_a_round_trip_brings_everything_back(stocked, made, tmp_path):
@@ -40,7 +41,7 @@ def test_a_round_trip_brings_everything_back(stocked, made, tmp_path):
 
 def test_where_there_are_cases_nothing_happens_without_the_word(made, tmp_path):
     other = CaseStore(tmp_path / "other")
-    other.add_patient("P-9")
+    add_patient(other, "P-9")
     before = tree(other.home)
     with refused(f"There is a case file in {other.home} (0 cases, 1 patient), and nothing of it was changed."):
         restore(made, other.home)
@@ -93,7 +94,7 @@ def test_photos_without_a_database_count_as_well(made, tmp_path):
 
 def test_a_move_that_fails_in_the_middle_is_taken_back(made, tmp_path, monkeypatch):
     other = CaseStore(tmp_path / "other")
-    other.add_patient("P-9")
+    add_patient(other, "P-9")
     rename = Path.rename
 
     def fails(self, target):
@@ -119,7 +120,7 @@ class Killed(BaseException):
 def test_a_restore_that_is_killed_between_two_files_is_said_until_it_is_done_again(made, tmp_path, monkeypatch, after):
     """An empty case file in the place of the old one would look sound, and the next case would go into it."""
     other = CaseStore(tmp_path / "other")
-    other.add_patient("P-9")
+    add_patient(other, "P-9")
     rename, moved = Path.rename, []
 
     def dies(self, target):
@@ -134,7 +135,7 @@ def test_a_restore_that_is_killed_between_two_files_is_said_until_it_is_done_aga
         restore(made, other.home, replace=True)
     monkeypatch.undo()
     (aside,) = other.home.glob("before-restore-*")
-    for use in (lambda: CaseStore(other.home).patients(), lambda: CaseStore(other.home).add_patient("P-10")):
+    for use in (lambda: CaseStore(other.home).patients(), lambda: CaseStore(other.home).acknowledge_disclaimer()):
         with refused(
             f"was interrupted while it exchanged the files. Nothing is lost: what was there before is in {aside}"
         ):
@@ -192,7 +193,7 @@ def test_what_is_no_sound_backup_is_refused_and_nothing_is_touched(made, tmp_pat
         entries, sentence = changed[kind]
         path = rewritten(made, **entries)
     other = CaseStore(tmp_path / "other")
-    other.add_patient("P-9")
+    add_patient(other, "P-9")
     with refused(sentence):
         restore(path, other.home, replace=True)
     assert [one.pseudonym for one in other.patients()] == ["P-9"]
@@ -204,7 +205,7 @@ def test_what_is_no_sound_backup_is_refused_and_nothing_is_touched(made, tmp_pat
 
 def test_a_full_disk_leaves_what_is_there(made, tmp_path, monkeypatch):
     other = CaseStore(tmp_path / "other")
-    other.add_patient("P-9")
+    add_patient(other, "P-9")
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "disk_usage", lambda _: Usage(10, 9, 1))
         with refused("MB are needed in"):
@@ -278,7 +279,7 @@ def lying(made, **lies):
 )
 def test_a_backup_whose_list_of_contents_lies_is_refused(made, tmp_path, lies, sentence):
     other = CaseStore(tmp_path / "other")
-    other.add_patient("P-9")
+    add_patient(other, "P-9")
     with refused(sentence):
         restore(lying(made, **lies), other.home, replace=True)
     assert [one.pseudonym for one in other.patients()] == ["P-9"]

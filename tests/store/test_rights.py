@@ -115,8 +115,6 @@ def test_a_viewer_reads_all(store: CaseStore, save: SaveCase) -> None:
     viewer.acknowledge_disclaimer()  # a setting that the store keeps of its own accord
     assert viewer.disclaimer_acknowledged_at()
     with pytest.raises(NotAllowed):
-        viewer.keep_setting("disclaimer_acknowledged", "")
-    with pytest.raises(NotAllowed):
         viewer.keep_settings(Settings(clinic_name="Mine"), read=Settings())
 
 

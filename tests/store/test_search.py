@@ -8,6 +8,7 @@ from skinlens.case_record import Analysis
 from skinlens.labels import CODES
 from skinlens.store import CaseQuery, CaseRow, CaseStore, ClinicianReading, NewLesion, NewVisit
 from tests.store import samples
+from tests.store.edits import of_patient
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def history(tmp_path_factory):
         store.save_case(
             Analysis(samples.photo(seed, 4, 5), samples.QUALITY, samples.prediction(top, prob, mel=mel)),
             NewVisit(
-                None if name is None else store.find_or_add_patient(name).id,
+                None if name is None else of_patient(store, name),
                 NewLesion(site, remark),
                 day,
                 ClinicianReading(reading, diagnosis, notes),
@@ -109,14 +110,14 @@ def test_pages_follow_each_other_without_gap_or_overlap(history, sort):
     patient=st.text(),
     body_site=st.none() | st.text(),
     prob=st.floats(),
-    limit=st.integers(),
-    offset=st.integers(),
+    span=st.tuples(st.integers(), st.integers()),
     code=st.sampled_from(CODES),
 )
-@example(text='"', patient='"', body_site='"', prob=0.5, limit=1, offset=0, code="mel")
-@example(text="NEAR(a b, 2) AND", patient="pseudonym:", body_site="%", prob=0.0, limit=0, offset=10**40, code="mel")
-@example(text="a " * 5000, patient="a-" * 5000, body_site=None, prob=0.0, limit=-1, offset=-1, code="nv")
-def test_nothing_that_is_typed_raises(history, text, patient, body_site, prob, limit, offset, code):
+@example(text='"', patient='"', body_site='"', prob=0.5, span=(1, 0), code="mel")
+@example(text="NEAR(a b, 2) AND", patient="pseudonym:", body_site="%", prob=0.0, span=(0, 10**40), code="mel")
+@example(text="a " * 5000, patient="a-" * 5000, body_site=None, prob=0.0, span=(-1, -1), code="nv")
+def test_nothing_that_is_typed_raises(history, text, patient, body_site, prob, span, code):
+    limit, offset = span
     query = CaseQuery(text, patient, body_site, top_label=code, prob_of=code, min_prob=prob, limit=limit, offset=offset)
     page = history.search(query)
     assert len(page.rows) <= page.total <= 6

@@ -89,7 +89,8 @@ def test_of_windows_that_change_one_field_the_later_wins_and_is_told(store):
 
 
 def test_a_value_that_this_version_does_not_know_counts_as_not_set(store):
-    store.keep_setting("settings", '{"overlay": "rise", "unit": "inch", "signers": 7, "later": true}')
+    with store._writing() as db:
+        settings.put(db, settings.KEY, '{"overlay": "rise", "unit": "inch", "signers": 7, "later": true}')
     assert store.settings() == Settings(unit="inch")
 
 

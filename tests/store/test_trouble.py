@@ -20,6 +20,7 @@ from skinlens.store.connection import RESERVE_BYTES
 from skinlens.store.database import plain_errors
 from skinlens.store.upkeep import Tidied
 from tests.store import samples
+from tests.store.edits import add_patient
 
 NOBODY = 65534
 
@@ -160,7 +161,7 @@ def test_in_a_read_only_folder_cases_are_read_and_exported(read_only):
         assert problem.startswith(
             f"Cases can be read, but the folder could not be tidied. The case database in {read_only.home}"
         )
-        for write in (lambda: read_only.delete_patient(1), lambda: read_only.keep_setting("theme", "dark")):
+        for write in (lambda: read_only.delete_patient(1), read_only.acknowledge_disclaimer):
             with pytest.raises(StoreError, match=r"it (can be read but not written|cannot be opened or made there)\."):
                 write()
         assert read_only.exists(1)
@@ -262,7 +263,7 @@ def test_a_disk_that_cannot_lock_is_named_and_not_waited_for(store, save, monkey
     with closing(sqlite3.connect(store.database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError) as error:
-            store.keep_setting("theme", "dark")
+            store.acknowledge_disclaimer()
     assert str(error.value) == (
         f"The case folder {store.home} lies on a disk that cannot lock files (No locks available), as some network "
         "disks do. Two windows could damage the cases there. Choose a folder on a disk of this computer with "
@@ -305,7 +306,7 @@ def test_a_lost_log_is_said_until_it_is_accepted_and_nothing_is_moved(store, sav
     if first == "a search":  # opens it, and so makes a new log
         assert copy.search().total == 3
     if first == "a save":
-        copy.add_patient("P-0900")
+        add_patient(copy, "P-0900")
     for _ in range(2):
         copy = CaseStore(copy.home)  # as after a restart
         tidied = copy.tidy(min_age_s=0.0)
@@ -354,7 +355,7 @@ def test_the_log_of_a_lost_database_is_kept(store, save, tmp_path, loss, files):
         shutil.rmtree(copy.home / "files")
     copy.database.write_bytes(b"") if loss == "empty" else copy.database.unlink()
     before = {path.name for path in copy.home.iterdir()}
-    for door in (copy.tidy, copy.search, copy.check_writable, lambda: copy.keep_setting("theme", "light")):
+    for door in (copy.tidy, copy.search, copy.check_writable, copy.acknowledge_disclaimer):
         with pytest.raises(StoreError) as refusal:
             door()
         assert str(refusal.value) == (

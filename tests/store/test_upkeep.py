@@ -48,7 +48,7 @@ def test_a_lost_database_is_not_made_anew_over_its_photos(hundred, loss):
         hundred.database.write_bytes(b"")
     else:
         hundred.database.unlink()
-    for door in (hundred.tidy, hundred.search, lambda: hundred.keep_setting("theme", "dark")):
+    for door in (hundred.tidy, hundred.search, hundred.acknowledge_disclaimer):
         with pytest.raises(StoreError) as refusal:
             door()
         assert str(refusal.value) == (
@@ -65,7 +65,7 @@ def test_a_lost_database_is_not_made_anew_over_its_photos(hundred, loss):
 
 def test_a_database_without_any_case_is_not_the_one_of_these_photos(hundred, tmp_path):
     other = CaseStore(tmp_path / "other")
-    other.keep_setting("theme", "dark")
+    other.acknowledge_disclaimer()
     hundred.database.unlink()
     shutil.copy(other.database, hundred.database)
     before = contents(hundred)

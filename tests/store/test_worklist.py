@@ -11,6 +11,7 @@ from skinlens.clinical import ClinicalRecord, Plan, Recall
 from skinlens.records import QualityCheck, QualityReport
 from skinlens.store import CaseQuery, CaseStore, ClinicianReading, NewLesion, NewVisit, search
 from tests.store import samples
+from tests.store.edits import of_patient
 
 STRANGE = QualityReport((QualityCheck("familiarity", "Familiarity", 60.0, 48.5, "at most", "", False, "Fur."),))
 DRAFT, SIGNED = "draft", "signed"
@@ -43,7 +44,7 @@ def worklist(tmp_path_factory):
         store.save_case(
             Analysis(samples.photo(seed, 4, 5), quality, samples.prediction("mel", melanoma)),
             NewVisit(
-                None if name is None else store.find_or_add_patient(name).id,
+                None if name is None else of_patient(store, name),
                 lesion if isinstance(lesion, int) else NewLesion(lesion),
                 day,
                 ClinicianReading("nv" if status == SIGNED else None),

@@ -8,16 +8,14 @@ import atexit
 import contextlib
 import json
 import os
-import signal
-import subprocess
 import sys
 import threading
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from skinlens import paths
-from skinlens.background import start_worker
+from skinlens.background import Worker
 from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake.canvas import Canvas
 from skinlens.imaging.intake.sniffing import TOO_MUCH_TIME, check_size
@@ -48,73 +46,37 @@ class _Ended(Exception):
     """The process ended, or does not keep to the messages."""
 
 
-class _Process:
+class _Process(Worker):
     """One process. It serves one caller at a time."""
 
     def __init__(self) -> None:
-        self._popen = start_worker(_COMMAND, paths.IMPORT_ROOT, bufsize=0, MALLOC_ARENA_MAX="2")
-        assert self._popen.stdin is not None
-        assert self._popen.stdout is not None
-        self._requests: IO[bytes] = self._popen.stdin
-        self._answers: IO[bytes] = self._popen.stdout
-        self._overran = False
+        super().__init__(_COMMAND, paths.IMPORT_ROOT, bufsize=0, MALLOC_ARENA_MAX="2")
         if sys.platform == "linux":
             import fcntl
 
-            for pipe in (self._requests, self._answers):
+            for pipe in (self.requests, self.answers):
                 with contextlib.suppress(OSError):  # the system's limit for this user is reached
                     fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
-    @property
-    def alive(self) -> bool:
-        return self._popen.poll() is None
-
     def decode(self, data: bytes) -> Decoded:
         """Raises UnreadableImage; after _Ended the process is of no more use."""
-        clock = threading.Timer(MAX_WAIT_S, self._overrun)
-        clock.daemon = True
-        clock.start()
         try:
-            self._write(REQUEST.pack(len(data)))
-            self._write(data)
-            return self._listen()
+            with self.at_most(MAX_WAIT_S):
+                self._write(REQUEST.pack(len(data)))
+                self._write(data)
+                return self._listen()
         except (OSError, ValueError) as error:
             raise _Ended from error
-        finally:
-            clock.cancel()
 
     def why(self) -> UnreadableImage:
         """The refusal of the file at which the process ended."""
-        with contextlib.suppress(subprocess.TimeoutExpired):  # it may be on its way out, with a status that says why
-            self._popen.wait(1)
-        self.end()
-        status = self._popen.returncode
-        if self._overran or (hasattr(signal, "SIGPROF") and status == -signal.SIGPROF):
+        status, too_long = self.post_mortem()
+        if too_long:
             return UnreadableImage(TOO_MUCH_TIME)
         return UnreadableImage(
             f"The picture could not be decoded: a photo was expected, and the decoder ended at this file ({status}). "
             "Open it in an image program, save it as a new JPEG or PNG, and upload that."
         )
-
-    def end(self) -> None:
-        """End it now, and leave nothing of it in the list of processes."""
-        self._popen.kill()
-        self._popen.wait()
-        self._close()
-
-    def let_go(self) -> None:
-        """In a child that was forked from this process: the decoder belongs to the parent."""
-        self._popen.returncode = 0  # not ours to wait for
-        self._close()
-
-    def _close(self) -> None:
-        for pipe in (self._requests, self._answers):
-            with contextlib.suppress(OSError):
-                pipe.close()
-
-    def _overrun(self) -> None:
-        self._overran = True
-        self._popen.kill()
 
     def _listen(self) -> Decoded:
         canvas, source_format = None, ""
@@ -148,7 +110,7 @@ class _Process:
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)
         while rest:
-            rest = rest[self._requests.write(rest) :]
+            rest = rest[self.requests.write(rest) :]
 
     def _read(self, size: int) -> bytearray:
         data = bytearray(size)
@@ -159,7 +121,7 @@ class _Process:
         if len(rest) != size:  # more rows than the picture has
             raise _Ended
         while rest:
-            got = self._answers.readinto(rest)  # type: ignore[attr-defined]  # a raw file: it was opened unbuffered
+            got = self.answers.readinto(rest)  # type: ignore[attr-defined]  # a raw file: it was opened unbuffered
             if not got:
                 raise _Ended
             rest = rest[got:]

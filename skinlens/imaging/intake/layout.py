@@ -8,7 +8,7 @@ from skinlens.imaging.intake.directory import Directory
 from skinlens.imaging.intake.sniffing import CONTRADICTORY, check_size, damaged
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, ROWS_PER_STRIP, PLANAR = 256, 257, 258, 259, 262, 277, 278, 284
-PREDICTOR, PALETTE_COLORS, TILE_WIDTH, TILE_HEIGHT, EXTRA_SAMPLES, SAMPLE_FORMAT = 317, 320, 322, 323, 338, 339
+PALETTE_COLORS, TILE_WIDTH, TILE_HEIGHT, EXTRA_SAMPLES, SAMPLE_FORMAT = 320, 322, 323, 338, 339
 SUBSAMPLING = 530
 STRIPS, TILES = (273, 279), (324, 325)
 """Where the pixels stand: tags of their offsets and of their byte counts."""

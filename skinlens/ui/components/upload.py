@@ -5,7 +5,6 @@ from typing import NoReturn
 import streamlit as st
 
 from skinlens import pipeline
-from skinlens.case_record import Analysis
 from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake.sniffing import ACCEPTED
 from skinlens.ui.components.text import plain
@@ -32,9 +31,12 @@ def field() -> None:
     except UnreadableImage as error:
         st.error(plain(error))
         return
-    st.session_state["uploads"] += 1
+    session.begin(analysis)
+    st.session_state["uploads"] += (
+        1  # last: a run that is cut short before leaves the file in its field, to be read again
+    )
     tabs.forget_upload(file.file_id)
-    _take(analysis)
+    _show()
 
 
 def example_button() -> None:
@@ -42,12 +44,12 @@ def example_button() -> None:
     if st.button("Try the example", help=EXAMPLE_NOTE):
         with st.spinner("Drawing the example …"):
             analysis = pipeline.example(cache.classifier())
-        _take(analysis)
+        session.begin(analysis)
+        _show()
 
 
-def _take(analysis: Analysis) -> NoReturn:
-    """Make it the open case, and turn to its page."""
-    session.begin(analysis)
+def _show() -> NoReturn:
+    """Turn to the page of the photo that was just taken."""
     st.session_state[_TAKEN] = True
     session.to_visit()
 

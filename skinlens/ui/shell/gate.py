@@ -17,7 +17,7 @@ from starlette.requests import Request, cookie_parser
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
-from skinlens.accounts import Session, SignInRefused
+from skinlens.accounts import Session
 from skinlens.accounts.sessions import LOCAL_IDLE_S
 from skinlens.accounts.signing_in import KNOWN_S
 from skinlens.errors import StoreError
@@ -31,8 +31,6 @@ LOOK_S = 1.0
 FILES = ("/_stcore/", "/media/", "/static/", "/component/", "/skinlens/")
 """Paths at which there is no page that a browser could be led back to."""
 STATE, ALIVE = "/skinlens/session", "/skinlens/alive"
-_AT_ONCE = asyncio.Semaphore(2)
-"""Each look at a password takes 64 MB for a moment."""
 NO_ACCOUNTS = "There is no account yet. On the computer that runs SkinLens, type: skinlens user add NAME --role admin"
 UNAUTHORIZED = "Sign in to use SkinLens."
 
@@ -85,7 +83,7 @@ async def _answered(
             access.forget()
             return _left(access.session_of(sent.get(cookies.of_session(), "")) or session)
         if access.mode() == "login" and path == own_password.PATH:
-            return await own_password.page(request, session, sent, _AT_ONCE)
+            return await own_password.page(request, session, sent)
         return None
     if not _is_page(request.scope, path):
         return PlainTextResponse(UNAUTHORIZED, 401, headers=plain_forms.plain())
@@ -119,32 +117,19 @@ async def _signed_in(request: Request, sent: MutableMapping[str, str]) -> Respon
     if not plain_forms.is_own(request, typed, sent):
         return _with_form(to, problem=plain_forms.STALE, status=400)
     name, known = typed.get("name", ""), sent.get(cookies.of_browser(), "")
-    try:
-        async with _AT_ONCE:
-            token = await asyncio.to_thread(
-                access.accounts().sign_in,
-                name,
-                typed.get("password", ""),
-                **came_from(request),
-                instead_of=sent.get(cookies.of_session(), ""),
-                known=known,
-            )
-    except SignInRefused as refused:
-        answer = _with_form(to, problem=str(refused), name=name, status=429 if refused.wait_s else 403)
-        return plain_forms.later(answer, refused.wait_s)
-    access.forget()
-    answer = plain_forms.redirect(to)
-    answer.headers.append("set-cookie", cookies.line(cookies.of_session(), token))
-    answer.headers.append("set-cookie", cookies.line(cookies.of_form(), "", max_age=0))
+    before = sent.get(cookies.of_session(), "")
+    token = await plain_forms.token_for(
+        lambda: access.accounts().sign_in(
+            name, typed.get("password", ""), **plain_forms.came_from(request), instead_of=before, known=known
+        ),
+        lambda problem, status: _with_form(to, problem=problem, name=name, status=status),
+    )
+    if isinstance(token, Response):
+        return token
+    answer = plain_forms.with_session(plain_forms.redirect(to), token)
     known = access.accounts().know_browser(token, known)
     answer.headers.append("set-cookie", cookies.line(cookies.of_browser(), known, max_age=int(KNOWN_S)))
     return answer
-
-
-def came_from(request: Request) -> dict[str, str]:
-    """Address and browser of who asks, as a session keeps them."""
-    client = request.client.host if request.client else ""
-    return {"address": client, "browser": request.headers.get("user-agent", "")}
 
 
 def _with_form(to: str, *, problem: str = "", said: str = "", name: str = "", status: int = 200) -> Response:
@@ -163,7 +148,7 @@ def _fits(token: str) -> bool:
 
 def _let_in(request: Request) -> Response:
     """Who opened the printed address: it is exchanged for a cookie, and goes from the address."""
-    token = access.accounts().admit_local(**came_from(request))
+    token = access.accounts().admit_local(**plain_forms.came_from(request))
     access.forget()
     rest = urlencode([one for one in request.query_params.multi_items() if one[0] != "token"])
     answer = plain_forms.redirect(own_pages.destination(request.url.path + (f"?{rest}" if rest else "")))

@@ -80,6 +80,7 @@ class Guard:
         # Starlette spools an upload to the disk from 1 MB on. A photo with all its metadata is to stay in memory.
         MultiPartParser.spool_max_size = (int(config.get_option("server.maxUploadSize")) + 1) * MB
         tab_sessions.bind()
+        tabs.keep_answers()
         Guard.stands = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

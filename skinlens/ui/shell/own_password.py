@@ -1,24 +1,22 @@
 """Page of the gate's own on which people change their own password: neither one passes through Streamlit."""
 
-import asyncio
 from collections.abc import MutableMapping
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from skinlens.accounts import Session, SignInRefused
+from skinlens.accounts import Session
 from skinlens.errors import InvalidEntry
-from skinlens.ui.shell import cookies, own_pages, plain_forms
+from skinlens.ui.shell import own_pages, plain_forms
 from skinlens.ui.state import access
 
 PATH = "/skinlens/password"
 NOT_TWICE = "The new password was typed in two ways. Type it the same way twice."
 
 
-async def page(
-    request: Request, session: Session, sent: MutableMapping[str, str], at_once: asyncio.Semaphore
-) -> Response:
-    """The form, and what becomes of it. ``at_once``: so many passwords are looked at at a time."""
+async def page(request: Request, session: Session, sent: MutableMapping[str, str]) -> Response:
+    """The form, and what becomes of it."""
     if request.method in {"GET", "HEAD"}:
         return _with_form(session)
     if request.method != "POST":
@@ -29,25 +27,18 @@ async def page(
     new = fields.get("new", "")
     if new != fields.get("again", ""):
         return _with_form(session, NOT_TWICE, 400)
+    old, end_others = fields.get("old", ""), fields.get("others") == "end"
     try:
-        async with at_once:
-            token = await asyncio.to_thread(
-                access.accounts().change_password,
-                session,
-                fields.get("old", ""),
-                new,
-                end_others=fields.get("others") == "end",
-            )
-    except SignInRefused as refused:
-        answer = _with_form(session, str(refused), 429 if refused.wait_s else 403)
-        return plain_forms.later(answer, refused.wait_s)
+        token = await plain_forms.token_for(
+            lambda: access.accounts().change_password(session, old, new, end_others=end_others),
+            partial(_with_form, session),
+        )
     except InvalidEntry as error:
         return _with_form(session, str(error), 400)
-    access.forget()
+    if isinstance(token, Response):
+        return token
     answer = own_pages.done("Your password is changed", "From now on sign in with the new one.")
-    answer.headers.append("set-cookie", cookies.line(cookies.of_session(), token))
-    answer.headers.append("set-cookie", cookies.line(cookies.of_form(), "", max_age=0))
-    return answer
+    return plain_forms.with_session(answer, token)
 
 
 def _with_form(session: Session, problem: str = "", status: int = 200) -> Response:

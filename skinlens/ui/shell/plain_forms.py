@@ -1,16 +1,23 @@
 """Forms of the gate's own pages: read, known as our own, and answered, without Streamlit."""
 
+import asyncio
 import secrets
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
+from skinlens.accounts import SignInRefused
 from skinlens.ui.shell import cookies, headers
+from skinlens.ui.state import access
 
 STALE = "This form was open for too long, or was sent from elsewhere. Please fill it in again."
 _MOST_FORM_BYTES = 8192
+_AT_ONCE = asyncio.Semaphore(2)
+"""Each look at a password takes 64 MB for a moment."""
+Again = Callable[[str, int], Response]
+"""The form once more, with what was wrong and a status."""
 
 
 async def typed(request: Request) -> dict[str, str]:
@@ -32,6 +39,12 @@ def is_own(request: Request, fields: dict[str, str], sent: MutableMapping[str, s
     return bool(named and word and secrets.compare_digest(word.encode(), kept.encode()))
 
 
+def came_from(request: Request) -> dict[str, str]:
+    """Address and browser of who asks, as a session keeps them."""
+    client = request.client.host if request.client else ""
+    return {"address": client, "browser": request.headers.get("user-agent", "")}
+
+
 def new_word() -> str:
     """A word for a form, which has to come back with it."""
     return secrets.token_urlsafe(32)
@@ -43,10 +56,24 @@ def with_word(answer: Response, word: str) -> Response:
     return answer
 
 
-def later(answer: Response, wait_s: float) -> Response:
-    """The answer to who has to wait, with that in its header."""
-    if wait_s:
-        answer.headers["retry-after"] = str(int(wait_s) + 1)
+async def token_for(look: Callable[[], str], again: Again) -> str | Response:
+    """The session's token that a look at a password gave, taken in turn; the form again where it was refused."""
+    try:
+        async with _AT_ONCE:
+            token = await asyncio.to_thread(look)
+    except SignInRefused as refused:
+        answer = again(str(refused), 429 if refused.wait_s else 403)
+        if refused.wait_s:
+            answer.headers["retry-after"] = str(int(refused.wait_s) + 1)
+        return answer
+    access.forget()
+    return token
+
+
+def with_session(answer: Response, token: str) -> Response:
+    """The answer that a form led to, with the session's cookie; the form's word is of no more use."""
+    answer.headers.append("set-cookie", cookies.line(cookies.of_session(), token))
+    answer.headers.append("set-cookie", cookies.line(cookies.of_form(), "", max_age=0))
     return answer
 
 

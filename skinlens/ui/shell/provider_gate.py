@@ -75,12 +75,11 @@ async def _back(request: Request, provider: Provider, sent: MutableMapping[str, 
     code = request.query_params.get("code", "")
     if not code or "error" in request.query_params:
         raise Refused(NOT_THERE)
-    client = request.client.host if request.client else ""
-    browser, before = request.headers.get("user-agent", ""), sent.get(cookies.of_session(), "")
+    came_from, before = plain_forms.came_from(request), sent.get(cookies.of_session(), "")
 
     def entered() -> str:
         who = provider.person(code, begun)
-        return access.accounts().enter(who, address=client, browser=browser, instead_of=before)
+        return access.accounts().enter(who, **came_from, instead_of=before)
 
     async with _AT_ONCE:
         token = await asyncio.to_thread(entered)

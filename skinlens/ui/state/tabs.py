@@ -11,6 +11,7 @@ from collections.abc import Collection
 from contextvars import ContextVar
 
 from streamlit.runtime import Runtime
+from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -23,6 +24,27 @@ CUT_OFF_BYTES = 400_000_000
 CLOSED: ContextVar[bool] = ContextVar("closed", default=False)
 """Whether the browser has said goodbye on the connection that this task serves; the guard hears it."""
 _CUT_OFF: OrderedDict[str, int] = OrderedDict()
+_ANSWERS = ("file_urls_response", "backend_operation_response")
+"""What Streamlit answers a page that asks it for something, on its own, beside what a run of the page draws."""
+_clear_queue = ForwardMsgQueue.clear
+
+
+def keep_answers() -> None:
+    """Have Streamlit keep its answers to a page when a run of the page begins before they are sent.
+
+    It drops them with what is left of the run before. One of them is the address for a chosen file: without it the
+    page never sends the file, and says nothing.
+    """
+    ForwardMsgQueue.clear = _clear_but_for_answers  # type: ignore[assignment, method-assign]
+
+
+def _clear_but_for_answers(
+    queue: ForwardMsgQueue, retain_lifecycle_msgs: bool = False, fragment_ids_this_run: list[str] | None = None
+) -> None:
+    whole_run = retain_lifecycle_msgs and fragment_ids_this_run is None
+    answers = [message for message in queue._queue if whole_run and message.WhichOneof("type") in _ANSWERS]
+    _clear_queue(queue, retain_lifecycle_msgs, fragment_ids_this_run)
+    queue._queue[:0] = answers
 
 
 def here() -> str:
