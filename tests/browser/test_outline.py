@@ -110,6 +110,10 @@ def test_the_outline_is_corrected(page: Page, kept: Kept) -> None:
     stored = store.outlines(case.visit.id)
     assert [one.made_by for one in stored] == ["model", "clinician"]
     assert [list(point) for point in stored[1].points] == shown(page)
+    for _ in range(100):  # the check is stored a moment after the outline
+        if store.load(case.visit.id).checks:
+            break
+        page.wait_for_timeout(200)
     (check,) = store.load(case.visit.id).checks
     assert (check.kind, check.settings["outline"]["made_by"]) == ("focus", "clinician")
     expect(page.get_by_text(check.figures["verdict"])).to_be_visible()
