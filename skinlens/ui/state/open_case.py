@@ -114,23 +114,28 @@ class OpenCase:
         return self.erased
 
     def keep(self, explanation: Explanation) -> None:
-        """Take a new map in, and into the store if the case is stored, unless who opened it only reads. Called by
-        background workers.
+        """Take a new map in, and before that into the store if the case is stored, unless who opened it only reads: a
+        map that is shown is stored, or its worker has told why not. Called by background workers.
         """
         with self._lock:
-            self.maps = [one for one in self.maps if _same_but_time(one) != _same_but_time(explanation)] + [explanation]
-            if self.case is not None and self.store is not None and may(self.store.role, "file"):
-                self.store.add_explanation(self.case.visit.id, explanation)
+            try:
+                if self.case is not None and self.store is not None and may(self.store.role, "file"):
+                    self.store.add_explanation(self.case.visit.id, explanation)
+            finally:
+                others = [one for one in self.maps if _same_but_time(one) != _same_but_time(explanation)]
+                self.maps = [*others, explanation]
 
     def keep_checks(self, checks: Sequence[CheckResult]) -> None:
-        """Take new checks in, each in the place of the same one, and into the store if the case is stored. Called by
-        background workers.
+        """Take new checks in, each in the place of the same one, and before that into the store if the case is stored,
+        as ``keep`` does with a map. Called by background workers.
         """
         with self._lock:
-            new = {check.identity for check in checks}
-            self.checks = [one for one in self.checks if one.identity not in new] + list(checks)
-            if self.case is not None and self.store is not None and may(self.store.role, "file"):
-                self.store.add_checks(self.case.visit.id, checks)
+            try:
+                if self.case is not None and self.store is not None and may(self.store.role, "file"):
+                    self.store.add_checks(self.case.visit.id, checks)
+            finally:
+                new = {check.identity for check in checks}
+                self.checks = [one for one in self.checks if one.identity not in new] + list(checks)
 
     def checks_of(self, kind: str, label: str | None = None, method: str | None = None) -> tuple[CheckResult, ...]:
         """Those of one kind, of one class and of one method's map where these are given, the oldest first."""
