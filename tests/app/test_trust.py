@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -18,9 +19,10 @@ from skinlens.records import CheckResult, Explanation, ModelRef
 from skinlens.store import CaseStore, NewLesion, NewVisit
 from skinlens.ui.components.text import plain
 from skinlens.ui.state.jobs import Job
+from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import checks_panel
 from skinlens.ui.visit.artifacts import chart
-from tests.app.conftest import press, read, turn, words
+from tests.app.conftest import map_example, press, read, turn, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]
 CHECK, CANCEL = "Check the maps against the model", "Cancel: Faithfulness"
@@ -178,6 +180,29 @@ def test_a_map_that_is_made_anew_is_waited_for(mapped: AppTest, until: Until) ->
         assert "Agreement: computing …" in read(mapped.run())
     finally:
         gate.set()
+
+
+@pytest.mark.parametrize("blind", [1, 2])
+def test_a_map_that_points_nowhere_keeps_no_check_waiting(
+    agreed: AppTest, until: Until, monkeypatch: pytest.MonkeyPatch, blind: int
+) -> None:
+    """The other quick map and the photo are tried by themselves, and the line says why a part has no verdict."""
+    flat = ["score_cam", "grad_cam"][:blind]
+    keep = OpenCase.keep
+
+    def kept(opened: OpenCase, made: Explanation) -> None:
+        of = replace(made, heatmap=np.zeros_like(made.heatmap)) if made.method in flat else made
+        keep(opened, of)
+
+    monkeypatch.setattr(OpenCase, "keep", kept)
+    app = map_example(agreed, until)
+    opened = app.session_state["open_case"]
+    until(app, lambda: "artefacts" in {one.kind for one in opened.checks})
+    until(app, lambda: "computing" not in read(app))
+    made = {one.method for one in opened.checks_of("stability")}
+    assert made == ({"grad_cam"} if blind == 1 else set())
+    assert ("Robustness: no quick map points to a place" in read(app.run())) == (blind == 2)
+    assert "not checked yet" not in read(app)
 
 
 def checks_shown(opened: Any) -> list[Explanation]:

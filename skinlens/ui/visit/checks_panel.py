@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import streamlit as st
 
 from skinlens.checks.contract import Check, Comparison, OfMaps
@@ -30,6 +31,7 @@ SECTIONS: Mapping[str, Section] = {
 """Kind → what draws a check that needs more than a sentence and a table; all others are ``checks.section``."""
 UNKNOWN = "not checked yet"
 COMPUTING = "computing …"
+NO_PLACE = "no quick map points to a place"
 
 
 def line(opened: OpenCase, classifier: Classifier | None) -> None:
@@ -47,8 +49,10 @@ def _of_line() -> Iterator[Check]:
 
 
 def _check(opened: OpenCase, classifier: Classifier) -> None:
-    """Ask for what is missing of the quick maps; what was cancelled or failed is not asked for again."""
-    if len([one for one in checks.checkable_maps(opened, classifier) if one.method in SHORT]) < len(SHORT):
+    """Ask for what is missing of the quick maps; what was cancelled or failed is not asked for again. A map that found
+    no evidence cannot be put to the test, and keeps nothing else waiting.
+    """
+    if len([one for one in checks.shown_maps(opened) if one.method in SHORT]) < len(SHORT):
         return  # the maps first
     for check in _of_line():
         subject = checks.unchecked(check, opened, classifier)
@@ -102,11 +106,13 @@ def _said(check: Check, shown: Sequence[Explanation], found: Sequence[CheckResul
             found = [check.of(shown)]
         except SkinLensError:
             return f"{check.title}: these maps cannot be compared"
-    checked = {one.method for one in found}
-    if isinstance(check, OfMaps) and any(
-        one.method not in checked for one in shown if one.method in SHORT and one.heatmap.any()
-    ):
-        found = ()
+    if isinstance(check, OfMaps):
+        quick = [one for one in shown if one.method in SHORT]
+        able = {one.method for one in quick if np.ptp(one.heatmap) > 0}
+        if len(quick) == len(SHORT) and not able:
+            return f"{check.title}: {NO_PLACE}"
+        if able - {one.method for one in found}:
+            found = ()
     return check.claim(found) if found else f"{check.title}: {UNKNOWN}"
 
 
