@@ -19,14 +19,13 @@ from typing import Any
 import hypothesis
 import pytest
 from argon2 import PasswordHasher
-from jaxtyping import install_import_hook
 
-import skinlens  # noqa: F401  first of all: it switches off what ONNX Runtime would send
+import skinlens  # first of all: it switches off what ONNX Runtime would send
 from tests import shapes
 from tests.drawn_once import drawn_once
 
-# Before the first import of skinlens: from here on every annotated shape and dtype is checked at each call.
-install_import_hook(["skinlens"], f"{shapes.__name__}.check")
+# Before the first import of what is in skinlens: from here on every annotated type, shape and dtype is checked.
+shapes.check_calls(Path(skinlens.__file__).parent)
 
 from skinlens.imaging import synthetic  # noqa: E402
 
