@@ -10,7 +10,7 @@ SHELL := /bin/bash
 VENV ?= .venv
 HOST ?= 127.0.0.1
 PORT ?= 8501
-JOBS ?= 2
+JOBS ?= 3
 
 PYTHON := $(VENV)/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check
@@ -25,8 +25,8 @@ FIND_PYTHON = for candidate in python3.11 python3 python3.12 python3.13; do \
 # Where it is set, every run compiles the tests and what they check anew: half of the time of collecting them.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Whole files to each worker process, which share what they set up, in the order that conftest.py gives; each computes
-# on one thread, so that JOBS of them share JOBS cores.
+# Whole files to each worker process, which share what they set up, in the order that conftest.py gives. Each computes on
+# one thread; one worker more than two cores, as tests with a browser or another process wait for much of their time.
 PYTEST := OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 # Its theme announces another program on every run, in red.
@@ -134,8 +134,9 @@ $(VENV)/app.stamp: requirements.txt | $(PYTHON)
 	$(PIP_INSTALL) -r requirements.txt
 	touch $@
 
+# Nothing is compiled at once: of these 2 GB the checks import a small part, and compile that as they go.
 $(VENV)/check.stamp: requirements.txt requirements-dev.txt requirements-teacher.txt | $(PYTHON)
 	@echo "Installing what the app and its checks need into $(VENV) (about 2 GB; some minutes, this once) ..."
-	$(PIP_INSTALL) -r requirements-dev.txt
-	$(PIP_INSTALL) --no-deps -r requirements-teacher.txt
+	$(PIP_INSTALL) --no-compile -r requirements-dev.txt
+	$(PIP_INSTALL) --no-compile --no-deps -r requirements-teacher.txt
 	touch $@
