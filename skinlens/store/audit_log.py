@@ -19,6 +19,8 @@ AccountAction = Literal[
     "signed out", "refused",
 ]  # fmt: skip
 """What is noted of an account: by its number, for its name may be a person's."""
+TokenAction = Literal["added", "revoked", "refused"]
+"""Likewise of a token of the API."""
 NOT_NOTED = "This is not in the audit log, which cannot be written now."
 
 
@@ -32,11 +34,12 @@ class AuditEntry:
     actor: str
     action: str
     """As of ``Revision``; beside them ``viewed``, ``exported``, ``printed``, ``erased``, ``backed up``, ``restored``,
-    ``acknowledged``, ``accepted``, ``rescored`` and ``begun``; of an account those of ``AccountAction``."""
+    ``acknowledged``, ``accepted``, ``rescored`` and ``begun``; of an account those of ``AccountAction``, of a token
+    those of ``TokenAction``."""
     kind: str
     """What it was done to, as of ``chain.Object``."""
     object_number: int | None
-    """Number of the patient, lesion, visit or account; of what left as many at once: how many."""
+    """Number of the patient, lesion, visit, account or token; of what left as many at once: how many."""
     model_sha256: str
     """Of the model that read a visit; empty for all else."""
     previous: str
@@ -105,6 +108,11 @@ class StoredAudit(StoreHome):
         """Something was done to an account, or tried. Raises StoreError."""
         with self._writing() as db:
             chain.append(db, action, "account", number)
+
+    def note_token(self, action: TokenAction, number: int | None) -> None:
+        """Something was done to a token of the API, or a wrong one was tried. Raises StoreError."""
+        with self._writing() as db:
+            chain.append(db, action, "token", number)
 
     def audit_page(self, query: AuditQuery = EVERY_ENTRY) -> AuditPage:
         """One page; a page beyond the last is the last."""

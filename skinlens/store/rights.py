@@ -28,7 +28,7 @@ NEEDED: Mapping[str, Right] = {
     **dict.fromkeys(("audit_entries", "audit_page", "audit_choices", "note_log_export", "accept_audit"), "settings"),
     "note_export_of_many": "export",
     # An account's own sign-in is noted in its name, whatever its role.
-    "note_account": "read",
+    **dict.fromkeys(("note_account", "note_token"), "read"),
     **dict.fromkeys(("move_case", "edit_patient", "edit_lesion"), "move"),
     **dict.fromkeys(("delete_visit", "delete_patient"), "erase"),
     **dict.fromkeys(("keep_settings", "keep_rescored", "note_rescoring"), "settings"),
