@@ -50,6 +50,7 @@ def document() -> dict[str, Any]:
         "paths": {
             "/predict": {"post": _predict()},
             "/explain": {"post": _explain()},
+            "/worklist": {"post": _worklist()},
             "/report/{case}": {"get": _report()},
             "/openapi.json": {"get": _described()},
         },
@@ -58,6 +59,7 @@ def document() -> dict[str, Any]:
             "schemas": {
                 "Prediction": _object({**_prediction(), "views": _views()}, "What the model says of a photo."),
                 "Explanation": _object({**_prediction(), "explanation": _explanation()}, "The same, with a heat map."),
+                "Arrival": _object(_arrival(), "A photo that waits to be filed."),
                 "Error": _object({"error": _object({"kind": _TEXT, "message": _TEXT}), "disclaimer": _DISCLAIMER}),
             },
         },
@@ -170,6 +172,29 @@ def _explain() -> Schema:
         "requestBody": _photo(),
         "responses": {
             "200": {"description": "The map.", "content": content},
+            **_refusals(401, 403, 408, 413, 415, 421, 422, 429, 500, 503),
+        },
+    }
+
+
+def _arrival() -> Schema:
+    stored = "Numbers of the cases that hold this very photo already."
+    return {
+        "photo_sha256": {**_SHA256, "description": "As in a prediction."},
+        "stored_as": {"type": "array", "items": _WHOLE, "description": stored},
+        "notes": _TEXTS,
+        "disclaimer": _DISCLAIMER,
+    }
+
+
+def _worklist() -> Schema:
+    return {
+        "operationId": "worklist",
+        "summary": "A photo for the worklist, where it waits until somebody files it. It is noted in the audit log.",
+        "requestBody": _photo(),
+        "responses": {
+            "201": {**_json("Arrival"), "description": "It waits."},
+            "200": {**_json("Arrival"), "description": "It waited already."},
             **_refusals(401, 403, 408, 413, 415, 421, 422, 429, 500, 503),
         },
     }

@@ -46,6 +46,15 @@ async def explain(request: Request) -> Response:
     return JSON(said)
 
 
+async def worklist(request: Request) -> Response:
+    """POST a photo: it waits in the worklist to be filed. 201, or 200 where it waits already."""
+    store = _store(request, "file")
+    _asked(request, ())
+    data = await body.photo(request)
+    said, new = await _work(request, lambda: _service(request).take_in(store, data))
+    return JSON(said, 201 if new else 200)
+
+
 async def report(request: Request) -> Response:
     """GET the report of a stored case as PDF."""
     store = _store(request, "read")
@@ -69,6 +78,7 @@ async def description(request: Request) -> Response:
 ROUTES = (
     Route("/predict", predict, methods=["POST"]),
     Route("/explain", explain, methods=["POST"]),
+    Route("/worklist", worklist, methods=["POST"]),
     Route("/report/{case:int}", report, methods=["GET"]),
     Route("/openapi.json", description, methods=["GET"]),
 )

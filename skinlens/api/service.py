@@ -13,6 +13,7 @@ from skinlens import pipeline
 from skinlens.accounts import Token
 from skinlens.exchange import photo_result
 from skinlens.explain import CONTRAST_WITH, explain, method_of
+from skinlens.imaging import intake
 from skinlens.inference.classifier import Classifier
 from skinlens.records import Explanation, Pixels
 from skinlens.report import pdf
@@ -61,6 +62,17 @@ class Service:
         said = photo_result.of_photo(analysis, bundled=self.bundled)
         shown = {"heatmap": _values(made), "overlay_png_base64": base64.b64encode(picture).decode("ascii")}
         return {**said, "explanation": {**photo_result.of_explanation(made), **shown}}, picture
+
+    def take_in(self, store: CaseStore, data: bytes) -> tuple[dict[str, Any], bool]:
+        """Keep a photo for the worklist, where it waits to be filed, and whether it did not wait already.
+
+        Nothing of the result is told: the worklist asks for an impression before it shows one.
+        Raises UnreadableImage, StoreError, NotAllowed.
+        """
+        photo = intake.read_photo(data)
+        new = store.take_in(photo)
+        stored = [row.visit_id for row in store.cases_with_photo(photo.sha256)]
+        return {"photo_sha256": photo.sha256, "stored_as": stored, "notes": list(photo.notes)}, new
 
     def report(self, store: CaseStore, number: int, *, annex: bool) -> Report:
         """Noted in the audit log before it is handed out. Raises CaseNotFound, StoreError, NotAllowed."""

@@ -34,8 +34,8 @@ class AuditEntry:
     actor: str
     action: str
     """As of ``Revision``; beside them ``viewed``, ``exported``, ``printed``, ``erased``, ``backed up``, ``restored``,
-    ``acknowledged``, ``accepted``, ``rescored`` and ``begun``; of an account those of ``AccountAction``, of a token
-    those of ``TokenAction``."""
+    ``acknowledged``, ``accepted``, ``rescored``, ``arrived`` and ``begun``; of an account those of ``AccountAction``,
+    of a token those of ``TokenAction``."""
     kind: str
     """What it was done to, as of ``chain.Object``."""
     object_number: int | None

@@ -24,6 +24,7 @@ from skinlens.store import (
     validation,
     visits,
 )
+from skinlens.store.arrivals import StoredArrivals
 from skinlens.store.audit_log import StoredAudit
 from skinlens.store.backup import StoredBackups
 from skinlens.store.checks import StoredChecks, put_check
@@ -57,6 +58,7 @@ class CaseStore(
     StoredTiming,
     StoredSettings,
     StoredFilings,
+    StoredArrivals,
     StoredAudit,
     StoredBackups,
     StoredUpkeep,
@@ -126,7 +128,9 @@ class CaseStore(
                 field: (None, clinical_rows.value_in_words(field, value)) for field, value in typed.items() if value
             }
             patients.record_revision(db, "visit", visit_id, "created", changes, prediction.model.version)
-            return visits.case_of(db, visit_id)
+            case = visits.case_of(db, visit_id)
+        self._no_longer_waits(photo.sha256)
+        return case
 
     def add_explanation(self, visit_id: int, explanation: Explanation) -> Explanation:
         """Keep one map; it takes the place of one of the same method, class and parameters."""
