@@ -18,7 +18,7 @@ from skinlens.terminal import speak_any_code_page
 
 COMMANDS = (
     *(photo.predict, photo.explain_photo, photo.report),
-    *(batch.batch, rescore.rescore, exchange.fhir_export, exchange.isic_export),
+    *(batch.batch, rescore.rescore, exchange.fhir_export, exchange.isic_export, exchange.isic_import),
     *(app.serve_app, app.doctor, store.backup, store.restore, store.verify, audit.audit, user.user, api.api),
     *(training.train, training.average, training.export, training.recalibrate, training.sensitivity),
     *(evaluation.outline_train, evaluation.context_fit, evaluation.evaluate, evaluation.ablation),
