@@ -1,7 +1,6 @@
 """Case store: ``CaseStore``, and what it takes and gives beside the records of ``skinlens.records``."""
 
 from skinlens.store import without_pandas  # noqa: F401  first of all
-from skinlens.store.arrivals import Arrival
 from skinlens.store.backup import Backup
 from skinlens.store.cases import CaseStore
 from skinlens.store.connection import default_home
@@ -17,7 +16,6 @@ from skinlens.store.validation import FIRST_BIRTH_YEAR, ClinicianReading, NewLes
 
 __all__ = [
     "FIRST_BIRTH_YEAR",
-    "Arrival",
     "Backup",
     "CasePage",
     "CaseQuery",

@@ -24,7 +24,6 @@ from skinlens.store import (
     validation,
     visits,
 )
-from skinlens.store.arrivals import StoredArrivals
 from skinlens.store.audit_log import StoredAudit
 from skinlens.store.backup import StoredBackups
 from skinlens.store.checks import StoredChecks, put_check
@@ -58,7 +57,6 @@ class CaseStore(
     StoredTiming,
     StoredSettings,
     StoredFilings,
-    StoredArrivals,
     StoredAudit,
     StoredBackups,
     StoredUpkeep,
@@ -128,9 +126,7 @@ class CaseStore(
                 field: (None, clinical_rows.value_in_words(field, value)) for field, value in typed.items() if value
             }
             patients.record_revision(db, "visit", visit_id, "created", changes, prediction.model.version)
-            case = visits.case_of(db, visit_id)
-        self._no_longer_waits(photo.sha256)
-        return case
+            return visits.case_of(db, visit_id)
 
     def add_explanation(self, visit_id: int, explanation: Explanation) -> Explanation:
         """Keep one map; it takes the place of one of the same method, class and parameters."""

@@ -19,7 +19,7 @@ from skinlens.store import validation
 from skinlens.store.mapping import Row, first, insert
 
 Object = Literal[
-    "patient", "lesion", "visit", "visits", "account", "token", "arrival", "settings", "backup", "log", "store"
+    "patient", "lesion", "visit", "visits", "account", "token", "settings", "backup", "log", "store"
 ]
 BEGINNING = "0" * 64
 """What the first entry has as the hash of the one before."""

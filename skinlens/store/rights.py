@@ -20,7 +20,6 @@ NEEDED: Mapping[str, Right] = {
     **dict.fromkeys(("save_case", "add_explanation", "add_checks", "keep_outlines"), "file"),
     **dict.fromkeys(("place_lesion", "set_phototype"), "file"),
     **dict.fromkeys(("note_filing", "filing_is_over"), "file"),
-    **dict.fromkeys(("take_in", "arrivals", "arrived_photo", "delete_arrival"), "file"),
     # What was signed needs more: see ``of_change``.
     **dict.fromkeys(("annotate", "close_recall"), "file"),
     "export_patient": "export",

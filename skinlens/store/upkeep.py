@@ -146,7 +146,7 @@ class StoredUpkeep(StoreHome):
         if os.name == "posix":
             min_age_s = min(min_age_s, leftovers.SETTLED_S)
         with database.plain_errors(self.home):
-            for left in ("arrivals/.*.tmp", ".backup-*.db", ".restore-*", chain.HALF_HEADS, last_backup.HALF):
+            for left in (".backup-*.db", ".restore-*", chain.HALF_HEADS, last_backup.HALF):
                 leftovers.remove_left(self.home.glob(left), min_age_s)
 
     def _tidy_files(self, db: Database, min_age_s: float) -> tuple[int, int, list[str]]:
@@ -194,16 +194,7 @@ class StoredUpkeep(StoreHome):
         if os.name != "posix" or not self.home.is_dir():
             return ()
         log, index = (self.database.with_name(self.database.name + suffix) for suffix in ("-wal", "-shm"))
-        own = [
-            self.database,
-            log,
-            index,
-            self.files.root,
-            self.files.quarantine,
-            self.reserve,
-            self.loss,
-            self.home / "arrivals",
-        ]
+        own = [self.database, log, index, self.files.root, self.files.quarantine, self.reserve, self.loss]
         own += [self.home / chain.HEAD_FILE, self.home / last_backup.FILE, self.closed]
         own += [*self.home.glob(f"{ASIDE}*"), *self.home.glob("accounts.db*")]
         if {path.name for path in self.home.iterdir()} <= {path.name for path in own}:

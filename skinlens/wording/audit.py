@@ -51,8 +51,6 @@ DONE: Mapping[tuple[str, str], str] = {
     ("account", "signed in"): "Signed in",
     ("account", "signed out"): "Signed out",
     ("account", "refused"): "Sign-in refused",
-    ("arrival", "arrived"): "Photo received for the worklist",
-    ("arrival", "erased"): "Received photo deleted unfiled",
     ("token", "added"): "API token added",
     ("token", "revoked"): "API token revoked",
     ("token", "refused"): "API token refused",

@@ -226,7 +226,7 @@ def test_a_filing_goes_on_when_its_page_is_run_again(
     monkeypatch.setattr(CaseStore, "save_case", slowly)
     classifier = pipeline.load_classifier(pipeline.weights_directory())
     wanted = [filing.Filing(item, NewPatient("P-12"), NewLesion("back", "left"), today()) for item in tray.items]
-    run = filing.Run(store, tray, wanted, "", lambda item: pipeline.analyse(item.data, classifier))
+    run = filing.Run(store, tray, wanted, "", lambda data: pipeline.analyse(data, classifier))
     assert [item.state for item in tray.items] == ["filing", "filing"]
     page.run()  # which waits for its end
     assert "2 photos filed as cases 1 and 2." in read(page)

@@ -13,7 +13,6 @@ from skinlens import pipeline
 from skinlens.case_record import Analysis
 from skinlens.clock import today
 from skinlens.errors import UnreadableImage
-from skinlens.imaging.intake import read_photo
 from skinlens.inference.release import weights_directory
 from skinlens.store import CaseQuery, CaseStore
 from skinlens.ui.state import erasure, session
@@ -136,7 +135,7 @@ def test_a_row_is_opened_on_its_own_page(page: AppTest) -> None:
 
 
 def test_a_tray_takes_no_more_than_it_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(item: TrayItem) -> Analysis:
+    def refuse(data: bytes) -> Analysis:
         raise UnreadableImage("This is no photo.")
 
     monkeypatch.setattr(tray, "MOST_FILES", 2)
@@ -330,29 +329,3 @@ def test_all_results_can_be_shown_at_once(page: AppTest) -> None:
     press(page, "Show result of all 2")
     assert [item.result_first for item in tray_of(page).items] == [True, True]
     assert "Result: after your impression" not in read(page)
-
-
-def test_what_another_program_sent_is_taken_into_the_list_and_filed(page: AppTest, skinlens_home: Path) -> None:
-    sender = CaseStore(skinlens_home, actor="clinic screen (API)", role="reader")
-    for seed in (1, 2):
-        sender.take_in(read_photo(drawn(seed, "PNG")))
-    page.run()
-    assert "**2 photos have been sent by another program**" in read(page)
-    assert "From clinic screen (API), " in read(page)
-    press(page, "Take into the list")
-    tray_of(page).wait()
-    page.run()
-    assert "sent by another program" not in read(page)
-    assert "**2 photos to file**" in read(page)
-    page.text_input(key="tray_pseudonym").input("P-12").run()
-    at(page, 0, "back")
-    press(page, "File 1 photo")
-    store = CaseStore(skinlens_home)
-    assert store.case(1).visit.photo_sha256 == tray_of(page).items[0].photo_sha256
-    assert [one.photo_sha256 for one in store.arrivals()] == [tray_of(page).items[1].photo_sha256]
-    page.button(key=f"tray_discard-{tray_of(page).items[1].token}").click().run()
-    page.run()
-    assert "**1 photo has been sent by another program**" in read(page)  # it waits on
-    page.button(key="tray_delete_arrivals").click().run()
-    assert store.arrivals() == ()
-    assert "sent by another program" not in read(page)

@@ -43,7 +43,7 @@ class Run:
     """One filing. The worker writes what came of it, the page reads it; no photo and no name is held after its end."""
 
     def __init__(
-        self, store: CaseStore, tray: Tray, filings: Sequence[Filing], signer: str, read: Callable[[TrayItem], Analysis]
+        self, store: CaseStore, tray: Tray, filings: Sequence[Filing], signer: str, read: Callable[[bytes], Analysis]
     ) -> None:
         begun = tray.begin_filing([one.item for one in filings])
         self._store, self._tray, self._read = store, tray, read
@@ -117,7 +117,7 @@ class Run:
         typed = one.patient
         patient = added.get(typed, typed) if isinstance(typed, NewPatient) else typed
         case = self._store.save_case(
-            self._read(one.item),
+            self._read(one.item.data),
             NewVisit(
                 patient,
                 one.lesion,

@@ -6,6 +6,7 @@ from weakref import ref
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from skinlens import pipeline
 from skinlens.case_record import Analysis
 from skinlens.errors import SkinLensError
 from skinlens.formatting import counted, percent
@@ -19,7 +20,7 @@ from skinlens.ui.settings import backup
 from skinlens.ui.state import cache, session, tabs
 from skinlens.ui.visit import outline
 from skinlens.ui.visit.save_form import SHOW
-from skinlens.ui.worklist import arrivals, filing, tray_drafts, tray_filing, tray_map
+from skinlens.ui.worklist import filing, tray_drafts, tray_filing, tray_map
 from skinlens.ui.worklist.filing import Run, numbered
 from skinlens.ui.worklist.tray import Tray, TrayItem
 from skinlens.wording.naming import impression_words
@@ -38,7 +39,7 @@ POLL_S = 1.0
 def new_tray() -> Tray:
     """One that reads with the installed model."""
     return Tray(
-        arrivals.analysis,
+        lambda data: pipeline.analyse(data, cache.classifier()),
         lambda analysis: cache.jpeg(cache.reduced(analysis.photo, THUMBNAIL_PX)),
         lambda analysis: outline.proposed(cache.classifier(), analysis.photo),
     )
@@ -52,7 +53,6 @@ def page(store: CaseStore) -> None:
     tray_drafts.put_back(tray)
     _interrupted(store)
     _drop(tray)
-    arrivals.section(store, tray)
     if words := backup.overdue(store):
         st.caption(plain(words))
     if not tray.items and not tray.discarded and tray.run is None:
@@ -316,4 +316,4 @@ def _actions(tray: Tray, item: TrayItem) -> None:
 
 def _again(item: TrayItem) -> Analysis:
     with st.spinner("Reading the photo …"):
-        return arrivals.analysis(item)
+        return pipeline.analyse(item.data, cache.classifier())

@@ -38,7 +38,6 @@ class TrayItem:
     name: str
     """As it was dropped: shown in its row, never stored."""
     data: bytes
-    """Empty for a photo that another program sent: the store has it until it is filed."""
     state: State = "waiting"
     problem: str = ""
     """Why it could not be read, as a sentence."""
@@ -60,8 +59,6 @@ class TrayItem:
     revealed: bool = False
     """Whether the result was shown."""
     token: str = field(default_factory=new_token)
-    arrival: str = ""
-    """Hash of the photo, of one that another program sent; empty: it was dropped here."""
 
     def reveal(self, impression: str | None = None) -> None:
         """Have the result shown, after this impression or none. What was said first stays."""
@@ -90,7 +87,7 @@ class Tray:
 
     def __init__(
         self,
-        read: Callable[[TrayItem], Analysis],
+        read: Callable[[bytes], Analysis],
         thumbnail: Callable[[Analysis], bytes],
         outline: Callable[[Analysis], Outline | None] = lambda _: None,
     ) -> None:
@@ -136,16 +133,6 @@ class Tray:
                     self._items.append(TrayItem(name, b"", "refused", FULL))
                 else:
                     self._items.append(TrayItem(name, data))
-            self._start()
-
-    def take_over(self, arrivals: Sequence[tuple[str, str]]) -> None:
-        """Take in photos that other programs sent, by a name and their hash, as far as there is room."""
-        with self._lock:
-            there = {item.arrival for item in self._items if not item.discarded}
-            room = MOST_FILES - sum(not item.discarded for item in self._items)
-            self._items = [item for item in self._items if not (item.arrival and item.discarded)]
-            wanted = [(name, photo) for name, photo in arrivals if photo not in there][: max(0, room)]
-            self._items += [TrayItem(name, b"", arrival=photo) for name, photo in wanted]
             self._start()
 
     def discard(self, item: TrayItem) -> None:
@@ -215,7 +202,7 @@ class Tray:
     def _work(self) -> None:
         while (item := self._next()) is not None:
             try:
-                analysis = self._read(item)
+                analysis = self._read(item.data)
                 item.thumbnail = self._thumbnail(analysis)
                 item.photo_sha256 = analysis.photo.sha256
                 item.quality, item.prediction = analysis.quality, analysis.prediction

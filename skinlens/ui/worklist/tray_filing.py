@@ -8,6 +8,7 @@ from weakref import ref
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from skinlens import pipeline
 from skinlens.formatting import counted
 from skinlens.labels import DIAGNOSES
 from skinlens.records import Patient
@@ -17,8 +18,7 @@ from skinlens.ui.components.text import plain
 from skinlens.ui.forms import placement, signing, site_form, sites
 from skinlens.ui.forms.placement import KNOWN, NEW_LESION
 from skinlens.ui.forms.site_form import Where
-from skinlens.ui.state import session
-from skinlens.ui.worklist import arrivals
+from skinlens.ui.state import cache, session
 from skinlens.ui.worklist.filing import Filing, Run
 from skinlens.ui.worklist.tray import Tray, TrayItem
 from skinlens.wording.naming import site
@@ -195,7 +195,7 @@ def buttons(
         for place in places:
             place.error(plain(problem))
         return
-    Run(store, tray, [one.filing for one in ready], signer, arrivals.analysis)
+    Run(store, tray, [one.filing for one in ready], signer, lambda data: pipeline.analyse(data, cache.classifier()))
     st.rerun()
 
 
