@@ -20,6 +20,7 @@ from skinlens.inference.patient_context import PatientContext, context_of
 from skinlens.inference.release import load_manifest, weights_directory
 from skinlens.labels import CODES, DISCLAIMER, LABELS
 from skinlens.records import Method
+from skinlens.wording.maps import supports
 from skinlens.wording.quality import UNRELIABLE
 from skinlens.wording.verdict import CONTEXT_PRIOR, verdict
 
@@ -102,7 +103,7 @@ def predict(
 
 @click.command("explain")
 @click.argument("photo", type=options.FILE, metavar="PHOTO")
-@click.option("--out", type=options.FILE, required=True, metavar="DIR", help="Created where it is missing.")
+@options.out_directory
 @click.option("--json", "as_json", is_flag=True, help="JSON to stdout, with the prediction.")
 @_explaining
 def explain_photo(
@@ -133,7 +134,7 @@ def explain_photo(
         explanation = explain(method, classifier, analysis.photo, label, params=_params(contrast_with))
         stem = out / f"{method}-{explanation.target.code}"
         pixels, spec = analysis.photo, classifier.engine.spec
-        words = f"{METHODS[method].title}: what supports {explanation.target.words}"
+        words = supports(METHODS[method].title, explanation.target.words)
         picture = captioned(overlay(pixels, explanation.heatmap, spec), (words, DISCLAIMER))
         Image.fromarray(picture).save(stem.with_suffix(".png"))
         np.save(

@@ -48,7 +48,8 @@ _OTHER_PHOTOMETRIC = frozenset({"HSV", "ARGB", "CMYK", "YBR_PARTIAL_422", "YBR_P
 """Not read, and named in a refusal. No value of a tag is ever quoted: one may hold a patient's name.
 """
 _MOST_MM = 10_000
-_BURNED_IN = "The file says that writing is burned into the photo: check that it names nobody."
+BURNED_IN = "The file says that writing is burned into the photo: check that it names nobody."
+"""Note on a photo."""
 
 OTHER_SIZE = "its picture has another size than it says"
 
@@ -135,7 +136,7 @@ def read_dicom(container: ParsedImage) -> DicomPicture:
     palette, first = _palette_of(found) if photometric == _PALETTE else (None, 0)
     profile = found.get("ICCProfile")
     width_mm = _field_width_mm(found, width_px)
-    notes = (_BURNED_IN,) if str(found.get("BurnedInAnnotation", "")).strip().upper() == "YES" else ()
+    notes = (BURNED_IN,) if str(found.get("BurnedInAnnotation", "")).strip().upper() == "YES" else ()
     if width_mm is not None:
         notes = (
             *notes,
