@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from skinlens.cli import options
+from skinlens.errors import PeerError
+from skinlens.formatting import counted
 from skinlens.labels import DISCLAIMER
+from skinlens.wording.exchange import OWN_TITLE
 
 if TYPE_CHECKING:
     from skinlens.exchange.dicom.objects import Written
@@ -43,6 +46,34 @@ def export(case: int, *, out: Path, source: Path | None) -> int:
     for one in made:
         (out / one.name).write_bytes(one.content)
     print(*(out / one.name for one in made), DISCLAIMER, sep="\n")
+    return 1 if problems else 0
+
+
+@dicom.command("send")
+@CASE
+@click.argument("host", metavar="HOST")
+@click.argument("port", type=click.IntRange(1, 65_535), metavar="PORT")
+@click.option("--aet", required=True, metavar="TITLE", help="AE title of the archive.")
+@click.option("--own-aet", default=OWN_TITLE, metavar="TITLE", help=f"AE title to go by; {OWN_TITLE} by default.")
+@SOURCE
+def send(case: int, host: str, port: int, *, aet: str, own_aet: str, source: Path | None) -> int:
+    """The objects of `dicom export` to an archive: C-ECHO, then C-STORE. Nothing else of SkinLens sends anything."""
+    from skinlens.exchange.dicom import sending
+    from skinlens.store import CaseStore
+
+    store = CaseStore()
+    peer = sending.Peer(host, port, aet, own_aet)
+    made, problems = _objects(store, case, source)
+    _say(*problems)
+    with sending.connected(peer) as connection:
+        _say(store.note_export("visit", case, "sent"))
+        for number, one in enumerate(made, start=1):
+            try:
+                connection.store(one.dataset)
+            except PeerError as problem:
+                raise PeerError(f"{number - 1} of {counted(len(made), 'object')} stored, then: {problem}") from problem
+            print(one.name, file=sys.stderr)
+    print(f"{counted(len(made), 'object')} stored by {peer.words}.\n{DISCLAIMER}")
     return 1 if problems else 0
 
 

@@ -24,6 +24,7 @@ DONE: Mapping[tuple[str, str], str] = {
     ("visit", "printed"): "Report downloaded",
     ("visit", "erased"): "Case erased",
     ("visit", "exported"): "Case exported",
+    ("visit", "sent"): "Case sent to an archive",
     ("visits", "exported"): "Cases exported",
     ("lesion", "created"): "Lesion added",
     ("lesion", "erased"): "Lesion erased",
