@@ -77,6 +77,41 @@ def send(case: int, host: str, port: int, *, aet: str, own_aet: str, source: Pat
     return 1 if problems else 0
 
 
+@dicom.command("listen")
+@click.option("--port", type=click.IntRange(0, 65_535), default=11_112, help="11112 by default.")
+@click.option("--host", default="127.0.0.1", help="127.0.0.1 by default: programs of this computer only.")
+@click.option("--own-aet", default=OWN_TITLE, metavar="TITLE", help=f"AE title to go by; {OWN_TITLE} by default.")
+@click.option(
+    "--from", "senders", multiple=True, metavar="TITLE", help="AE title that may send, once each; any by default."
+)
+@click.option("--max-mb", type=click.IntRange(1, 25), default=25, help="Of one object; 25 by default, the most.")
+def listen(port: int, host: str, own_aet: str, senders: tuple[str, ...], max_mb: int) -> int:
+    """Receive photos by C-STORE until Ctrl+C: they wait on the worklist, without their patients' names."""
+    import threading
+
+    from skinlens.exchange.dicom.receiving import Listening, Receiver
+    from skinlens.imaging import intake
+    from skinlens.store import CaseStore
+
+    store = CaseStore()
+    store.expect_photos()
+    intake.start()
+    receiver = Receiver(
+        Listening(host, port, own_aet, senders, max_mb * 1_000_000),
+        lambda one: store.keep_received(one.data, one.proposal, one.identity),
+        _say,
+    )
+    port = receiver.start()
+    print(f"{own_aet} receives at {host}:{port} until Ctrl+C.\n{DISCLAIMER}", flush=True)
+    if not senders:
+        _say("Any sender is let in. Name those that may send with --from.")
+    try:
+        threading.Event().wait()
+    finally:
+        receiver.stop()
+    return 0
+
+
 def _objects(store: "CaseStore", case: int, source: Path | None) -> "tuple[tuple[Written, ...], tuple[str, ...]]":
     """The objects of a case, and a sentence for each part that could not be read and is in none of them."""
     from skinlens import pipeline

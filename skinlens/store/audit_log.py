@@ -31,9 +31,9 @@ class AuditEntry:
     """UTC, ISO 8601."""
     actor: str
     action: str
-    """As of ``Revision``; beside them ``viewed``, ``exported``, ``printed``, ``sent``, ``erased``, ``backed up``,
-    ``restored``, ``acknowledged``, ``accepted``, ``rescored`` and ``begun``; of an account those of
-    ``AccountAction``."""
+    """As of ``Revision``; beside them ``viewed``, ``exported``, ``printed``, ``sent``, ``received``, ``discarded``,
+    ``erased``, ``backed up``, ``restored``, ``acknowledged``, ``accepted``, ``rescored`` and ``begun``; of an account
+    those of ``AccountAction``."""
     kind: str
     """What it was done to, as of ``chain.Object``."""
     object_number: int | None

@@ -38,6 +38,8 @@ DONE: Mapping[tuple[str, str], str] = {
     ("settings", "edited"): "Settings edited",
     ("store", "acknowledged"): "Conditions accepted",
     ("store", "rescored"): "Stored cases scored again by another model",
+    ("store", "received"): "Photo received from another system",
+    ("store", "discarded"): "Received photo discarded",
     ("store", "exported"): "List of changed results downloaded",
     ("backup", "backed up"): "Backup made",
     ("backup", "restored"): "Backup restored",
