@@ -22,7 +22,7 @@ from skinlens.api.service import Service
 from skinlens.errors import ServeError, SkinLensError
 from skinlens.inference.release import load_manifest, weights_directory
 from skinlens.serve import LOOPBACK, free_port, is_own_name, public_address, unencrypted
-from skinlens.store import default_home
+from skinlens.store import CaseStore, default_home
 from skinlens.store.in_use import InUse
 
 PORT = 8502
@@ -97,6 +97,7 @@ def serve(host: str = "127.0.0.1", port: int = PORT, *, behind_proxy: str = "", 
         print(unencrypted(host, "tokens and photos"), file=sys.stderr)
     folder = weights or weights_directory()
     service = Service(home, pipeline.load_classifier(folder), load_manifest(folder).bundled)
+    CaseStore(home).expect_photos()  # from here on a worklist looks for what was sent
     in_use = InUse(home)
     named = f"[{host}]" if ":" in host else host
     print(f"SkinLens API: {public or f'http://{named}:{port}'} (stop it with Ctrl+C)", file=sys.stderr)

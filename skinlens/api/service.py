@@ -11,11 +11,13 @@ from PIL import Image
 
 from skinlens import pipeline
 from skinlens.accounts import Token
+from skinlens.case_record import Proposal
 from skinlens.exchange import photo_result
+from skinlens.exchange.dicom.received import Received, received_of
 from skinlens.explain import CONTRAST_WITH, explain, method_of
 from skinlens.imaging import intake
 from skinlens.inference.classifier import Classifier
-from skinlens.records import Explanation, Pixels
+from skinlens.records import Explanation, Photo, Pixels
 from skinlens.report import pdf
 from skinlens.store import CaseStore
 
@@ -70,9 +72,12 @@ class Service:
         Raises UnreadableImage, StoreError, NotAllowed.
         """
         photo = intake.read_photo(data)
-        new = store.take_in(photo)
+        came = _received(photo, data)
+        waiting = {one.token for one in store.received()}
+        kept = store.keep_received(came.data, came.proposal, came.identity)
         stored = [row.visit_id for row in store.cases_with_photo(photo.sha256)]
-        return {"photo_sha256": photo.sha256, "stored_as": stored, "notes": list(photo.notes)}, new
+        said = {"photo_sha256": photo.sha256, "stored_as": stored, "notes": list(photo.notes)}
+        return said, kept.token not in waiting
 
     def report(self, store: CaseStore, number: int, *, annex: bool) -> Report:
         """Noted in the audit log before it is handed out. Raises CaseNotFound, StoreError, NotAllowed."""
@@ -81,6 +86,13 @@ class Service:
         content = pdf.render(composed)
         not_noted = store.note_export("visit", number, "printed")
         return Report(content, (*problems, *([not_noted] if not_noted else [])))
+
+
+def _received(photo: Photo, data: bytes) -> Received:
+    """The photo as it may be kept: of a DICOM file what intake reads and no more, of any other the pixels alone."""
+    if photo.source_format == "DICOM":
+        return received_of(data)
+    return Received(_png(photo.pixels), Proposal(), "")
 
 
 def _png(pixels: Pixels) -> bytes:

@@ -93,8 +93,9 @@ def isic_import(directory: Path, *, prefix: str, signed_by: str, weights: Path |
     from tqdm import tqdm
 
     from skinlens import pipeline
+    from skinlens.batch.collection import Importer
     from skinlens.errors import SkinLensError, StoreError
-    from skinlens.exchange.isic_import import Importer, read_collection
+    from skinlens.exchange.isic_import import read_collection
     from skinlens.store import CaseStore
 
     collection = read_collection(directory)

@@ -105,7 +105,7 @@ def predict(
 
 @click.command("explain")
 @click.argument("photo", type=options.FILE, metavar="PHOTO")
-@click.option("--out", type=options.FILE, required=True, metavar="DIR", help="Created where it is missing.")
+@options.out_directory
 @click.option("--json", "as_json", is_flag=True, help="JSON to stdout, with the prediction.")
 @_explaining
 def explain_photo(

@@ -12,6 +12,7 @@ from skinlens.explain.overlay import captioned, overlay
 from skinlens.inference.classifier import Classifier
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.records import LIKENESS, Explanation, Photo, Pixels
+from skinlens.wording.maps import supports
 from skinlens.wording.verdict import verdict
 
 
@@ -74,7 +75,7 @@ def of_explanation(explanation: Explanation) -> dict[str, Any]:
 
 def picture_of(explanation: Explanation, photo: Photo, classifier: Classifier) -> Pixels:
     """The map over its photo, with what it shows and the disclaimer in words below."""
-    words = f"{METHODS[explanation.method].title}: what supports {explanation.target.words}"
+    words = supports(METHODS[explanation.method].title, explanation.target.words)
     return np.asarray(captioned(overlay(photo, explanation.heatmap, classifier.engine.spec), (words, DISCLAIMER)))
 
 

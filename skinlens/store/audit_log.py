@@ -33,9 +33,9 @@ class AuditEntry:
     """UTC, ISO 8601."""
     actor: str
     action: str
-    """As of ``Revision``; beside them ``viewed``, ``exported``, ``printed``, ``erased``, ``backed up``, ``restored``,
-    ``acknowledged``, ``accepted``, ``rescored``, ``arrived`` and ``begun``; of an account those of ``AccountAction``,
-    of a token those of ``TokenAction``."""
+    """As of ``Revision``; beside them ``viewed``, ``exported``, ``printed``, ``sent``, ``received``, ``discarded``,
+    ``erased``, ``backed up``, ``restored``, ``acknowledged``, ``accepted``, ``rescored`` and ``begun``; of an account
+    those of ``AccountAction``, of a token those of ``TokenAction``."""
     kind: str
     """What it was done to, as of ``chain.Object``."""
     object_number: int | None
@@ -83,7 +83,9 @@ class StoredAudit(StoreHome):
         """A stored case or patient is shown: called once for each opening. See ``note_export`` for what it returns."""
         return self._note_use("viewed", subject, number)
 
-    def note_export(self, subject: Subject, number: int, action: Literal["exported", "printed"] = "exported") -> str:
+    def note_export(
+        self, subject: Subject, number: int, action: Literal["exported", "printed", "sent"] = "exported"
+    ) -> str:
         """Something of it leaves SkinLens: called before it does.
 
         Returns a sentence where it cannot be noted, as in a read-only folder or on a full disk: what is stored can

@@ -19,6 +19,7 @@ from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from tests.api.conftest import ADDRESS, bearer
 from tests.api.test_attacks import message
 from tests.api.test_predict import held
+from tests.dicom_files import plain
 from tests.store import samples
 
 
@@ -74,13 +75,12 @@ def test_a_photo_waits_in_the_worklist_without_its_metadata(api: TestClient, ser
     again = api.post("/worklist", content=file.getvalue())
     assert (again.status_code, again.json()) == (200, said)
     store = CaseStore(service.home)
-    (waiting,) = store.arrivals()
-    assert (waiting.photo_sha256, waiting.sent_by) == (said["photo_sha256"], "a reader (API)")
-    assert np.array_equal(store.arrived_photo(waiting.photo_sha256).pixels, samples.photo(3).pixels)
-    kept = [path.read_bytes() for path in (service.home / "arrivals").iterdir()]
-    assert len(kept) == 1
-    assert b"Mustermann" not in kept[0]
-    assert [one.action for one in store.audit_entries() if one.kind == "arrival"] == ["arrived"]
+    (waiting,) = store.received()
+    kept = store.received_photo(waiting.token)
+    assert kept is not None
+    assert np.array_equal(read_photo(kept).pixels, samples.photo(3).pixels)
+    assert not any(b"Mustermann" in path.read_bytes() for path in (service.home / "received").iterdir())
+    assert {one.actor for one in store.audit_entries() if one.action == "received"} == {"a reader (API)"}
     assert store.search().total == 0
 
 
@@ -93,7 +93,7 @@ def test_a_photo_that_is_a_case_already_names_it(api: TestClient, store: CaseSto
 def test_a_viewer_fills_no_worklist(service: Service, tokens: Tokens, lesion: bytes) -> None:
     with TestClient(application(service), ADDRESS, headers=bearer(tokens, "viewer")) as client:
         assert message(client.post("/worklist", content=lesion), 403).startswith("Your role, viewer,")
-    assert not (service.home / "arrivals").exists()
+    assert CaseStore(service.home).received() == ()
 
 
 def test_a_case_folder_that_cannot_be_used_is_said(
@@ -102,7 +102,18 @@ def test_a_case_folder_that_cannot_be_used_is_said(
     def full(*_: object) -> None:
         raise StoreError("The disk is full.")
 
-    monkeypatch.setattr(CaseStore, "take_in", full)
+    monkeypatch.setattr(CaseStore, "keep_received", full)
     answered = api.post("/worklist", content=lesion)
     assert message(answered, 503) == "The disk is full."
     assert answered.json()["error"]["kind"] == "StoreError"
+
+
+def test_of_a_dicom_file_a_pseudonym_and_the_day_are_proposed(api: TestClient, service: Service) -> None:
+    picture = Image.fromarray(samples.photo(4).pixels)
+    sent = plain(picture, PatientSex="F", PatientID="MRN-4711", PatientName="Mustermann^Erika")
+    answered = api.post("/worklist", content=sent)
+    assert answered.status_code == 201
+    (waiting,) = CaseStore(service.home).received()
+    assert (waiting.proposal.sex, waiting.proposal.pseudonym[:2]) == ("female", "R-")
+    for path in (service.home / "received").iterdir():
+        assert not any(name in path.read_bytes() for name in (b"Mustermann", b"MRN-4711"))

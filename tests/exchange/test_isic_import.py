@@ -10,12 +10,12 @@ from isic_metadata.fields import AnatomSiteGeneralEnum
 from PIL import Image
 
 from skinlens import pipeline
+from skinlens.batch.collection import SITE_NOT_GIVEN
 from skinlens.body_sites import WORDS_OF_ISIC_REGION
 from skinlens.case_record import Analysis
 from skinlens.cli import main
 from skinlens.clinical import Histology
 from skinlens.clock import today
-from skinlens.exchange import isic_import
 from skinlens.exchange.isic import class_of, site_of
 from skinlens.imaging.intake import read_trusted_photo
 from skinlens.labels import CODES
@@ -230,7 +230,7 @@ def test_every_region_has_words_that_mean_it_and_no_other() -> None:
     assert {region: site_of(words) for region, words in WORDS_OF_ISIC_REGION.items()} == {
         region: region for region in WORDS_OF_ISIC_REGION
     }
-    assert site_of(isic_import.SITE_NOT_GIVEN) == ""
+    assert site_of(SITE_NOT_GIVEN) == ""
 
 
 @pytest.mark.parametrize(
