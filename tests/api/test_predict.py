@@ -93,3 +93,8 @@ def test_the_document_is_served_and_names_every_route(api: TestClient) -> None:
             answered = api.request(way, path.replace("{case}", "9"))
             assert answered.status_code != 405
             assert answered.json().get("error", {}).get("kind") != "HTTP"
+
+
+def test_the_command_prints_the_document(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["api", "openapi"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(document()))
