@@ -59,6 +59,7 @@ def sent(port: int, data: bytes, title: str = "SKINLENS", sender: str = "ARCHIVE
     association = entity.associate("127.0.0.1", port, ae_title=title)
     if not association.is_established:
         return None
+    connection = association.dul.socket.socket
     try:
         assert association.send_c_echo().Status == 0
         if content.SOPClassUID not in {one.abstract_syntax for one in association.accepted_contexts}:
@@ -66,6 +67,7 @@ def sent(port: int, data: bytes, title: str = "SKINLENS", sender: str = "ARCHIVE
         return association.send_c_store(content)
     finally:
         association.release()
+        connection.close()  # pynetdicom leaves one open that was cut off
 
 
 def test_a_photo_that_is_sent_waits_without_its_patient(store: CaseStore) -> None:

@@ -159,7 +159,9 @@ class Receiver:
                 filled = self._filled[key] = self._filled.get(key, 0) + size
             if size > _MAX_PART or filled > most:
                 self._said(f"A sender was cut off: its message has more than {most:,} bytes.")
-                return bytearray()  # taken for the end of the connection, which is closed then
+                connection.socket.close()
+                connection._is_connected = False  # so that nothing is asked of it any more
+                return bytearray()  # taken for the end of the connection
             return bytearray(read(size))
 
         connection.recv = bounded
