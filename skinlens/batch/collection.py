@@ -35,7 +35,7 @@ class Importer:
     """
 
     def __init__(self, store: CaseStore, collection: Collection, prefix: str = PREFIX, signed_by: str = "") -> None:
-        self._store, self._oldest, self._prefix, self._signed_by = store, collection.oldest, prefix, signed_by
+        self._store, self._collection, self._prefix, self._signed_by = store, collection, prefix, signed_by
         self._patients = {one.pseudonym: one.id for one in store.patients()}
         self._lesions: dict[str, int] = {}
 
@@ -55,7 +55,7 @@ class Importer:
         patient: NewPatient | int | None = self._patients.get(pseudonym) if pseudonym else None
         born = self._store.patient(patient).birth_year if isinstance(patient, int) else self._birth_year(row)
         if pseudonym and patient is None:
-            patient = NewPatient(pseudonym, born, row.sex)
+            patient = NewPatient(pseudonym, born, self._collection.sexes.get(row.patient, row.sex))
         lesion: NewLesion | int = self._lesions.get(row.lesion) or NewLesion(
             WORDS_OF_ISIC_REGION.get(row.site, SITE_NOT_GIVEN)
         )
@@ -86,7 +86,7 @@ class Importer:
         return f"{self._prefix}{row.lesion or f'photo {analysis.photo.sha256[:12]}'}"
 
     def _birth_year(self, row: Row) -> int | None:
-        oldest = self._oldest.get(row.patient) if row.patient else row.age_years
+        oldest = self._collection.oldest.get(row.patient) if row.patient else row.age_years
         return None if oldest is None else today().year - oldest
 
     def _reading(self, row: Row) -> ClinicianReading:

@@ -54,6 +54,8 @@ class Collection:
     problems: list[str] = field(default_factory=list)
     oldest: dict[str, int] = field(default_factory=dict)
     """The highest age of each patient."""
+    sexes: dict[str, Sex] = field(default_factory=dict)
+    """Of each patient of whom a row says it."""
 
 
 def read_collection(folder: Path) -> Collection:
@@ -77,17 +79,19 @@ def _checked(folder: Path, table: "csv.DictReader[str]") -> Collection:
         raise InvalidEntry(f"{folder / METADATA} has no column filename or isic_id: it is not known where a photo is.")
     found = Collection()
     patient_of: dict[str, str] = {}
-    sex_of: dict[str, Sex] = {}
     for cells in table:
         line = table.line_num
         try:
             row = _row_of(folder, line, cells)
             _must_be(patient_of.get(row.lesion, row.patient) == row.patient or not row.lesion, row.lesion, "patients")
-            _must_be(sex_of.get(row.patient, row.sex) == row.sex or not row.patient, row.patient, "sexes")
+            said = row.patient and row.sex != "unknown"
+            _must_be(not said or found.sexes.get(row.patient, row.sex) == row.sex, row.patient, "sexes")
         except InvalidEntry as error:
             found.problems.append(f"row {line}: {error}")
             continue
-        patient_of[row.lesion], sex_of[row.patient] = row.patient, row.sex
+        patient_of[row.lesion] = row.patient
+        if said:
+            found.sexes[row.patient] = row.sex
         if row.age_years is not None:
             found.oldest[row.patient] = max(row.age_years, found.oldest.get(row.patient, 0))
         found.rows.append(row)
