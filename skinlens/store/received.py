@@ -76,7 +76,7 @@ class StoredReceived(StoreHome):
         return kept
 
     def received(self) -> tuple[ReceivedPhoto, ...]:
-        """All that wait, the oldest first; one whose note is damaged is left out."""
+        """Received photos that wait, the oldest first; one whose note is damaged is left out."""
         return tuple(sorted(self._waiting(), key=lambda one: (one.received_at, one.token)))
 
     def received_photo(self, token: str) -> bytes | None:

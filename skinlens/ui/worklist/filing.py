@@ -170,7 +170,8 @@ def words(total: int, visit_ids: Sequence[int]) -> str:
     photos = f"{filed} of {counted(total, 'photo')} {'was' if filed == 1 else 'were'}"
     return (
         f"{photos} filed before SkinLens was ended{which}. {wait} not stored, for a photo is held in memory alone "
-        "until it is filed: drop the same files here again. A photo that is a case already says so in its row."
+        "until it is filed: drop the same files here again. A photo that came by DICOM is in the list again, and one "
+        "that is a case already says so in its row."
     )
 
 
