@@ -59,6 +59,17 @@ BODY_SITES: tuple[BodySite, ...] = (
     BodySite("genital area", "genital area", "oral/genital", ("genital", "genitals", "pubic"), paired=False),
 )
 """From head to foot. ICD-O-3 counts flank and groin as trunk (C44.5)."""
+WORDS_OF_ISIC_REGION: dict[str, str] = {
+    "head/neck": "head or neck",
+    "upper extremity": "arm or hand",
+    "lower extremity": "leg or foot",
+    "anterior torso": "chest or abdomen",
+    "posterior torso": "back or buttock",
+    "lateral torso": "flank",
+    "palms/soles": "palm or sole",
+    "oral/genital": "genital area",
+}
+"""``anatom_site_general`` of the ISIC archive → a body site in words that says no more."""
 SITE_OF: dict[str, BodySite] = {name: site for site in BODY_SITES for name in (site.name, *site.other_names)}
 """By each of its names."""
 MAPPED: tuple[str, ...] = tuple(site.name for site in BODY_SITES if not site.on_map)

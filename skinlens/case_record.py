@@ -16,6 +16,7 @@ from skinlens.records import (
     Photo,
     Prediction,
     QualityReport,
+    Sex,
     Visit,
 )
 
@@ -120,3 +121,27 @@ def unsaved(analysis: Analysis, explanations: Sequence[Explanation], made_at: da
         updated_at=moment,
     )
     return CaseRecord(Case(visit, Lesion(0, None, ""), None), analysis.photo, tuple(explanations))
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Proposal for a received photo before somebody files it: a pseudonym, never a name or a clinic's number."""
+
+    pseudonym: str = ""
+    """Empty where the sender named no patient."""
+    birth_year: int | None = None
+    """Not of a patient above 85, whose year is not kept."""
+    sex: Sex = "unknown"
+    taken_on: str = ""
+    """ISO date; empty where the file has none."""
+
+
+@dataclass(frozen=True)
+class ReceivedPhoto:
+    """A photo that another system sent, and that waits to be filed or discarded."""
+
+    token: str
+    """Follows from its content: sent twice, it waits once."""
+    received_at: str
+    """UTC, ISO 8601."""
+    proposal: Proposal

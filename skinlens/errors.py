@@ -15,6 +15,7 @@
     ├── StoreError           the case database cannot be opened, read or written
     ├── NotAllowed           the role of who is signed in does not allow it; nothing was changed
     ├── ServeError           the app cannot listen on the address and port that were asked for
+    ├── PeerError            another system cannot be reached, or refuses what it was sent
     └── Cancelled            the user stopped a long computation
 
 Foreign exceptions are translated where they enter, with the original as ``__cause__``. A message says what was
@@ -89,6 +90,10 @@ class NotAllowed(SkinLensError):
 
 class ServeError(SkinLensError):
     """The app cannot listen on the address and port that were asked for."""
+
+
+class PeerError(SkinLensError):
+    """Another system (an archive) cannot be reached, ends the connection, or refuses what it was sent."""
 
 
 class Cancelled(SkinLensError):

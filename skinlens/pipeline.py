@@ -1,6 +1,7 @@
 """The case pipeline: analyze a photo, report a case. The one door of the app and of the command line."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from skinlens.case_record import Analysis, unsaved
 from skinlens.clock import local_day
 from skinlens.imaging import intake, quality, synthetic
+from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.classifier import Classifier
 from skinlens.inference.classifier import load_classifier as load_released
 from skinlens.inference.release import weights_directory
@@ -16,6 +18,7 @@ from skinlens.report import content, pdf
 from skinlens.report.change import since_last_visit
 from skinlens.report.content import FIRST_PAGE, Printing, ReportContent
 from skinlens.report.signing import Signing
+from skinlens.settings import Settings
 from skinlens.store import CaseStore
 from skinlens.wording.maps import EXAMPLE_NOTE
 
@@ -68,6 +71,12 @@ def report_content(
     record = store.load(visit_id, with_maps=printing.annex, with_previous=True)
     change = since_last_visit(record, printing.unit)
     return content.compose(record, printing, change=change, signing=Signing.of(record)), record.problems
+
+
+def printing(settings: Settings, spec: InputSpec | None, *, annex: bool) -> Printing:
+    """Print options by the settings of the clinic; ``spec`` is of the installed model, None where there is none."""
+    chosen = Printing(annex, "\n".join(settings.clinic_lines), settings.unit)
+    return chosen if spec is None else replace(chosen, spec=spec)
 
 
 def report_unsaved(

@@ -6,6 +6,8 @@ Role = Literal["viewer", "reader", "reviewer", "admin"]
 """From the one that may least to the one that may all; each may what the ones before it may."""
 Right = Literal["read", "file", "export", "sign", "amend", "move", "erase", "settings", "back up", "users"]
 ROLES: tuple[Role, ...] = get_args(Role)
+TOKEN_ROLES: tuple[Role, ...] = ("viewer", "reader")
+"""Roles that a token of the API may have: nothing that the API does needs more."""
 LOCAL_USER = "local user"
 """Actor in the audit log for work without a sign-in: at this computer, or on the command line."""
 

@@ -1,13 +1,14 @@
 """App server: find a free port, then hand this process over to Streamlit."""
 
 import errno
+import ipaddress
 import os
 import re
 import secrets
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
@@ -65,11 +66,7 @@ def serve(
     if free != port:
         print(f"Port {port} is taken by another program; SkinLens takes {free}.", file=sys.stderr)
     if host not in LOOPBACK and not where:
-        print(
-            f"On {host} passwords and photos travel over the network as they are. Put a proxy with TLS in front, and "
-            "say so with --behind-proxy: docs/how-to/put-on-a-network.md.",
-            file=sys.stderr,
-        )
+        print(unencrypted(host, "passwords and photos"), file=sys.stderr)
     sys.stderr.flush()
     os.environ[BEHIND_PROXY] = where
     if not where:
@@ -77,6 +74,14 @@ def serve(
     os.environ[TOKEN] = secrets.token_urlsafe(32) if token and not people_sign_in else ""
     os.chdir(ROOT)  # Streamlit reads .streamlit/config.toml from the working folder
     become([*streamlit_command(host, free), *_below(where)])
+
+
+def unencrypted(host: str, what: str) -> str:
+    """Sentence on a server that others reach without TLS; ``what`` travels in the clear."""
+    return (
+        f"On {host} {what} travel over the network as they are. Put a proxy with TLS in front, and say so with "
+        "--behind-proxy: docs/how-to/put-on-a-network.md."
+    )
 
 
 def public_address(typed: str) -> str:
@@ -181,6 +186,39 @@ def addresses(host: str) -> tuple[str, ...]:
     found = [_own_address(family, goal) for family in families for goal in _GOALS[family]]
     reached = [one for one in found if one and not one.startswith(("127.", "169.254.", "fe80:")) and one != "::1"]
     return tuple(dict.fromkeys(("localhost", *reached)))
+
+
+def is_own_name(host: str, listening: str, public: str = "", added: Collection[str] = ()) -> bool:
+    """Whether a Host header names this server: a foreign name that was made to lead here is none of its own.
+
+    Args:
+        host: The header as it was sent.
+        listening: Address that the server listens on.
+        public: Name (and port) at which a proxy forwards to it; empty: none does.
+        added: Further names that were allowed.
+    """
+    try:
+        parts = urlsplit(f"//{host}")
+        name, _ = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        return False
+    if parts.netloc != host or "@" in host:
+        return False
+    if public and host.lower() == public:
+        return True
+    if name in {*LOOPBACK, listening.lower(), *added} - {""}:
+        return True
+    # Let in from elsewhere on every address of this machine: by number, which no foreign name can be made to point to,
+    # or by the machine's own name.
+    return not public and listening in WILDCARDS and (_is_number(name) or name == socket.gethostname().lower())
+
+
+def _is_number(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _own_address(family: socket.AddressFamily, goal: str) -> str:

@@ -8,6 +8,10 @@ from skinlens.formatting import Unit
 
 Overlay = Literal["none", "grad_cam", "score_cam", "lime"]
 
+UUID_ROOT = "2.25"
+"""Root of identifiers in DICOM below which every UUID is one, without a registration."""
+MAX_UID_ROOT = 32
+"""Characters of another root: what is left of 64 tells more objects apart than there will ever be."""
 BACKUP_DAYS = (1, 7, 14, 30, 90)
 """Choices of ``Settings.backup_days``."""
 
@@ -40,6 +44,8 @@ class Settings:
     """
     backup_days: int = 30
     """After so many days without a backup the app reminds of one."""
+    dicom_uid_root: str = UUID_ROOT
+    """Root of the identifiers of exported DICOM objects: ``UUID_ROOT``, or one that is registered for the clinic."""
 
     @property
     def clinic_lines(self) -> tuple[str, ...]:

@@ -191,3 +191,30 @@ def test_at_this_computer_alone_the_address_gets_a_new_token_each_time(
 def test_what_is_no_address_of_a_proxy_is_refused(typed: str) -> None:
     with pytest.raises(ServeError, match=r"no address at which a proxy|no path for SkinLens"):
         serve.public_address(typed)
+
+
+@pytest.mark.parametrize(
+    ("host", "listening", "public", "own"),
+    [
+        ("127.0.0.1:8502", "127.0.0.1", "", True),
+        ("[::1]", "127.0.0.1", "", True),
+        ("localhost.", "127.0.0.1", "", True),
+        ("evil.example", "127.0.0.1", "", False),
+        ("127.0.0.1@evil.example", "127.0.0.1", "", False),
+        ("127.0.0.1:x", "127.0.0.1", "", False),
+        ("10.0.0.7", "127.0.0.1", "", False),
+        ("10.0.0.7:8502", "0.0.0.0", "", True),  # by number no foreign name can lead here
+        ("evil.example", "0.0.0.0", "", False),
+        ("clinic.example", "127.0.0.1", "clinic.example", True),
+        ("CLINIC.example:8443", "127.0.0.1", "clinic.example:8443", True),
+        ("clinic.example:9", "127.0.0.1", "clinic.example:8443", False),
+        ("10.0.0.7", "0.0.0.0", "clinic.example", False),
+        ("", "", "", False),
+    ],
+)
+def test_a_server_knows_its_own_names(host: str, listening: str, public: str, own: bool) -> None:
+    assert serve.is_own_name(host, listening, public) is own
+
+
+def test_a_name_that_was_added_is_its_own() -> None:
+    assert serve.is_own_name("clinic.lan:8502", "127.0.0.1", added=("clinic.lan",))

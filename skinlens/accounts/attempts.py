@@ -7,7 +7,7 @@ has signed in before is counted by itself: whatever others try, its right passwo
 
 import sqlite3
 
-FREE = {"browser": 5, "pair": 5, "address": 20, "account": 30}
+FREE = {"browser": 5, "pair": 5, "address": 20, "account": 30, "token": 20}
 """Failures without a wait. A clinic's computers may all come from one address."""
 FIRST_WAIT_S = 15.0
 LONGEST_WAIT_S = 900.0
@@ -24,6 +24,11 @@ def keys(folded_name: str, address: str, browser: bytes | None = None) -> tuple[
         return (f"browser {browser.hex()} {folded_name}",)
     address = "".join(address.split())
     return f"pair {address} {folded_name}", f"address {address}", f"account {folded_name}"
+
+
+def of_token(address: str) -> tuple[str, ...]:
+    """Key under which wrong tokens of the API are counted: by address, apart from passwords."""
+    return (f"token {''.join(address.split())}",)
 
 
 def wait_s(db: sqlite3.Connection, tried: tuple[str, ...], now: float) -> float:

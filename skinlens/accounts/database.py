@@ -9,7 +9,7 @@ from pathlib import Path
 from skinlens.errors import StoreError
 
 FILE = "accounts.db"
-_VERSION = 2
+_VERSION = 3
 _PATIENCE_S = 10.0
 _ACCOUNT = """
     CREATE TABLE account (
@@ -36,9 +36,23 @@ _KNOWN = """
         PRIMARY KEY (token, account)
     ) STRICT
 """
+_OF_API = """
+    CREATE TABLE api_token (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL,
+        folded TEXT NOT NULL,
+        role TEXT NOT NULL CHECK (role IN ('viewer', 'reader', 'reviewer', 'admin')),
+        digest BLOB NOT NULL UNIQUE,
+        created_at REAL NOT NULL,
+        seen_at REAL,
+        revoked_at REAL
+    ) STRICT;
+    CREATE UNIQUE INDEX api_token_in_use ON api_token (folded) WHERE revoked_at IS NULL
+"""
 _SCHEMA = f"""
     {_ACCOUNT};
     {_KNOWN};
+    {_OF_API};
     CREATE TABLE session (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         token BLOB NOT NULL UNIQUE,
@@ -64,6 +78,8 @@ _FROM_1 = f"""
     DELETE FROM attempt;
     {_KNOWN}
 """
+_STEPS = {0: _SCHEMA, 1: f"{_FROM_1};{_OF_API}", 2: _OF_API}
+"""From each version to the newest."""
 
 
 @contextmanager
@@ -118,7 +134,7 @@ def _make(db: sqlite3.Connection) -> None:
     db.execute("BEGIN IMMEDIATE")
     (version,) = db.execute("PRAGMA user_version").fetchone()  # now under the lock
     if version < _VERSION:
-        for statement in (_SCHEMA if version == 0 else _FROM_1).split(";"):
+        for statement in _STEPS[version].split(";"):
             db.execute(statement)
         db.execute(f"PRAGMA user_version = {_VERSION}")
     db.execute("COMMIT")

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 import click
 
 import skinlens
-from skinlens.cli import app, audit, batch, evaluation, exchange, photo, rescore, store, training, user
+from skinlens.cli import api, app, audit, batch, dicom, evaluation, exchange, photo, rescore, store, training, user
 from skinlens.errors import SkinLensError
 from skinlens.labels import DISCLAIMER
 from skinlens.terminal import speak_any_code_page
 
 COMMANDS = (
     *(photo.predict, photo.explain_photo, photo.report),
-    *(batch.batch, rescore.rescore, exchange.fhir_export, exchange.isic_export),
-    *(app.serve_app, app.doctor, store.backup, store.restore, store.verify, audit.audit, user.user),
+    *(batch.batch, rescore.rescore, exchange.fhir_export, exchange.isic_export, exchange.isic_import, dicom.dicom),
+    *(app.serve_app, app.doctor, store.backup, store.restore, store.verify, audit.audit, user.user, api.api),
     *(training.train, training.average, training.export, training.recalibrate, training.sensitivity),
     *(evaluation.outline_train, evaluation.context_fit, evaluation.evaluate, evaluation.ablation),
 )

@@ -1,4 +1,4 @@
-"""Commands that write stored cases for other programs: ``fhir-export`` and ``isic-export``."""
+"""Commands that exchange cases with other programs: ``fhir-export``, ``isic-export`` and ``isic-import``."""
 
 import sys
 from pathlib import Path
@@ -75,4 +75,46 @@ def isic_export(directory: Path, *, with_photos: bool) -> int:
             done += 1
     said = f", {lost} left out" if lost else ""
     print(f"{directory / 'metadata.csv'}\n{counted(done, 'case')} written{said}.\n{DISCLAIMER}")
+    return 1 if lost else 0
+
+
+@click.command("isic-import")
+@click.argument("directory", type=options.FILE, metavar="DIRECTORY")
+@click.option("--prefix", default="ISIC ", metavar="TEXT", help="Before each id in a pseudonym; “ISIC ” by default.")
+@click.option(
+    "--signed-by",
+    default="",
+    metavar="NAME",
+    help="Sign the diagnoses that are no histology in this name; without it such cases stay drafts.",
+)
+@options.weights
+def isic_import(directory: Path, *, prefix: str, signed_by: str, weights: Path | None) -> int:
+    """Store the photos of DIRECTORY by its metadata.csv in the words of the ISIC archive; run again, it goes on."""
+    from tqdm import tqdm
+
+    from skinlens import pipeline
+    from skinlens.batch.collection import Importer
+    from skinlens.errors import SkinLensError, StoreError
+    from skinlens.exchange.isic_import import read_collection
+    from skinlens.store import CaseStore
+
+    collection = read_collection(directory)
+    for problem in collection.problems:
+        print(f"skinlens: {problem}", file=sys.stderr)
+    classifier = pipeline.load_classifier(weights)
+    importer = Importer(CaseStore(), collection, prefix, signed_by)
+    done = {"stored": 0, "already stored": 0}
+    lost = len(collection.problems)
+    for row in tqdm(collection.rows, unit="photo", disable=not sys.stderr.isatty()):
+        try:
+            done[importer.store(row, pipeline.analyse_file(row.photo, classifier))] += 1
+        except StoreError:  # a full disk, for instance: the others would fare no better
+            raise
+        except (SkinLensError, OSError) as error:
+            reason = error if isinstance(error, SkinLensError) else error.strerror
+            tqdm.write(f"skinlens: row {row.line}: {reason}", file=sys.stderr)
+            lost += 1
+    said = f", {done['already stored']} stored already" if done["already stored"] else ""
+    left = f", {lost} left out" if lost else ""
+    print(f"{counted(done['stored'], 'case')} stored{said}{left}.\n{DISCLAIMER}")
     return 1 if lost else 0

@@ -11,6 +11,7 @@ import click
 Command = Callable[..., int]
 
 FILE = click.Path(path_type=Path)
+out_directory = click.option("--out", type=FILE, required=True, metavar="DIR", help="Created where it is missing.")
 weights = click.option(
     "--weights", type=FILE, metavar="DIR", help="The folder of a release; the one that came with SkinLens by default."
 )

@@ -14,6 +14,7 @@ from skinlens.body_sites import REGIONS
 from skinlens.case_record import Analysis
 from skinlens.cli import options
 from skinlens.errors import ParameterError, SkinLensError
+from skinlens.exchange import photo_result
 from skinlens.explain import CONTRAST_WITH, METHODS, explain
 from skinlens.formatting import duration, percent
 from skinlens.inference.patient_context import PatientContext, context_of
@@ -21,7 +22,7 @@ from skinlens.inference.release import load_manifest, weights_directory
 from skinlens.labels import CODES, DISCLAIMER, LABELS
 from skinlens.records import Method
 from skinlens.wording.quality import UNRELIABLE
-from skinlens.wording.verdict import CONTEXT_PRIOR, verdict
+from skinlens.wording.verdict import CONTEXT_PRIOR
 
 
 class _Methods(click.ParamType[list[Method], str]):
@@ -87,22 +88,24 @@ def predict(
             print(f"skinlens: {path}: {reason}", file=sys.stderr)
             status = 2
             continue
-        answer = _answer(path, analysis, bundled=bundled)
+        said = _answer(path, analysis, bundled=bundled)
+        if as_json:
+            said["views"] = photo_result.of_views(classifier, analysis.photo)
         if (probs := classifier.with_context(analysis.prediction, context)) is not None:
-            answer["with_context"] = {**asdict(context), "probs": dict(zip(CODES, probs, strict=True))}
-        answers.append(answer)
+            said["with_context"] = {**asdict(context), "probs": dict(zip(CODES, probs, strict=True))}
+        answers.append(said)
     if as_json:
         options.print_json(answers[0] if len(photos) == 1 else answers)
     else:
-        for answer in answers:
-            print(_summary(answer))
+        for said in answers:
+            print(_summary(said))
         print(DISCLAIMER)
     return status
 
 
 @click.command("explain")
 @click.argument("photo", type=options.FILE, metavar="PHOTO")
-@click.option("--out", type=options.FILE, required=True, metavar="DIR", help="Created where it is missing.")
+@options.out_directory
 @click.option("--json", "as_json", is_flag=True, help="JSON to stdout, with the prediction.")
 @_explaining
 def explain_photo(
@@ -119,7 +122,6 @@ def explain_photo(
     import numpy as np
     from PIL import Image
 
-    from skinlens.explain.overlay import captioned, overlay
     from skinlens.imaging.preprocess import heatmap_to_photo
 
     classifier = pipeline.load_classifier(weights)
@@ -133,22 +135,15 @@ def explain_photo(
         explanation = explain(method, classifier, analysis.photo, label, params=_params(contrast_with))
         stem = out / f"{method}-{explanation.target.code}"
         pixels, spec = analysis.photo, classifier.engine.spec
-        words = f"{METHODS[method].title}: what supports {explanation.target.words}"
-        picture = captioned(overlay(pixels, explanation.heatmap, spec), (words, DISCLAIMER))
-        Image.fromarray(picture).save(stem.with_suffix(".png"))
+        Image.fromarray(photo_result.picture_of(explanation, pixels, classifier)).save(stem.with_suffix(".png"))
         np.save(
             stem.with_suffix(".npy"), heatmap_to_photo(explanation.heatmap, pixels.height_px, pixels.width_px, spec)
         )
         maps.append(
             {
-                "method": method,
-                "label": label,
                 "overlay": str(stem.with_suffix(".png")),
                 "heat": str(stem.with_suffix(".npy")),
-                "params": dict(explanation.params),
-                "seed": explanation.seed,
-                "duration_ms": round(explanation.duration_ms, 1),
-                "diagnostics": dict(explanation.diagnostics),
+                **photo_result.of_explanation(explanation),
             }
         )
         print(f"{method}: {duration(explanation.duration_ms)}", file=sys.stderr)
@@ -202,46 +197,23 @@ def _bundled(weights: Path | None) -> bool:
 
 
 def _answer(path: Path, analysis: Analysis, *, bundled: bool) -> dict[str, Any]:
-    prediction = analysis.prediction
-    return {
-        "photo": str(path),
-        "photo_sha256": analysis.photo.sha256,
-        "top": prediction.top.code,
-        "reliable": analysis.quality.reliable,
-        "probs": dict(zip(CODES, prediction.probs, strict=True)),
-        "melanoma": {
-            "prob": prediction.melanoma_prob,
-            "above_threshold": prediction.above_melanoma_threshold,
-            "threshold": asdict(prediction.melanoma_threshold),
-        },
-        "prediction_set": prediction.prediction_set and asdict(prediction.prediction_set),
-        "verdict": verdict(analysis.quality, prediction),
-        "quality": {
-            "passed": analysis.quality.passed,
-            "checks": [asdict(check) for check in analysis.quality.checks],
-        },
-        "notes": list(analysis.photo.notes),
-        "model": asdict(prediction.model),
-        "bundled_release": bundled,
-        "latency_ms": round(prediction.latency_ms, 2),
-        "disclaimer": DISCLAIMER,
-    }
+    return {"photo": str(path), **photo_result.of_photo(analysis, bundled=bundled)}
 
 
-def _summary(answer: dict[str, Any]) -> str:
+def _summary(said: dict[str, Any]) -> str:
     """An answer in words, one line each."""
-    lines = [answer["photo"]]
-    if answer["reliable"]:
-        for label in sorted(LABELS, key=lambda label: -answer["probs"][label.code]):
-            lines.append(f"  {percent(answer['probs'][label.code]):>8}  {label.name} ({label.risk})")
-    if answer["reliable"] and (known := answer.get("with_context")):
+    lines = [said["photo"]]
+    if said["reliable"]:
+        for label in sorted(LABELS, key=lambda label: -said["probs"][label.code]):
+            lines.append(f"  {percent(said['probs'][label.code]):>8}  {label.name} ({label.risk})")
+    if said["reliable"] and (known := said.get("with_context")):
         lines.append(f"  With {PatientContext(known['age_years'], known['sex'], known['site']).words}:")
         for label in sorted(LABELS, key=lambda label: -known["probs"][label.code]):
             lines.append(f"    {percent(known['probs'][label.code]):>8}  {label.name}")
         lines.append(f"  {CONTEXT_PRIOR}")
-    lines += [f"  {sentence}" for sentence in answer["verdict"]]
-    lines += [f"  Note: {note}" for note in answer["notes"]]
-    if not answer["bundled_release"]:
+    lines += [f"  {sentence}" for sentence in said["verdict"]]
+    lines += [f"  Note: {note}" for note in said["notes"]]
+    if not said["bundled_release"]:
         lines.append("  Note: the model is not the release that came with this version.")
-    lines += [f"  {check['title']}: {check['advice']}" for check in answer["quality"]["checks"] if not check["passed"]]
+    lines += [f"  {check['title']}: {check['advice']}" for check in said["quality"]["checks"] if not check["passed"]]
     return "\n".join(lines)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from skinlens.body_sites import named, words_of
 from skinlens.clinical import PHOTOTYPES
+from skinlens.labels import OTHER
 from skinlens.records import MAX_AGE_YEARS, Case
 
 FIELDS = (
@@ -31,13 +32,43 @@ _DIAGNOSES: Mapping[str, str] = {
 """Not actinic keratosis / intraepithelial carcinoma: an indeterminate and a malignant diagnosis of the archive."""
 
 
+HISTOPATHOLOGY = "histopathology"
+"""Of ``diagnosis_confirm_type``."""
+_EPIDERMAL = "Benign:Benign epidermal proliferations"
+_CLASS_BELOW: Mapping[str, str] = {
+    **{
+        f"{_EPIDERMAL}:{name}": "bkl"
+        for name in (
+            *("Lichen planus like keratosis", "Pigmented benign keratosis"),
+            *("Seborrheic keratosis", "Solar lentigo"),
+        )
+    },
+    "Benign:Benign melanocytic proliferations:Nevus": "nv",
+    "Benign:Benign soft tissue proliferations - Fibro-histiocytic:Dermatofibroma": "df",
+    "Benign:Benign soft tissue proliferations - Vascular": "vasc",
+    "Indeterminate:Indeterminate epidermal proliferations:Solar or actinic keratosis": "akiec",
+    "Malignant:Malignant adnexal epithelial proliferations - Follicular:Basal cell carcinoma": "bcc",
+    "Malignant:Malignant epidermal proliferations:Squamous cell carcinoma in situ": "akiec",
+    "Malignant:Malignant melanocytic proliferations (Melanoma)": "mel",
+}
+"""Diagnosis of the archive → class, for it and all that are below it."""
+_CLASS_OF = {diagnosis: code for code, diagnosis in _DIAGNOSES.items()}
+
+
+def class_of(diagnosis: str) -> str:
+    """Code of the class that a diagnosis of the archive belongs to, in all its levels; one of none is ``other``."""
+    if (code := _CLASS_OF.get(diagnosis)) is not None:
+        return code
+    return next((code for above, code in _CLASS_BELOW.items() if f"{diagnosis}:".startswith(f"{above}:")), OTHER)
+
+
 def row_of(case: Case, filename: str) -> dict[str, str]:
     """One case; a cell is empty where nothing is known, or nothing that the archive has a word for."""
     visit, patient = case.visit, case.patient
     histology = visit.clinical.histology
     label, confirmed = None, ""
     if histology is not None and (histology.label or histology.text):
-        label, confirmed = histology.label, "histopathology"
+        label, confirmed = histology.label, HISTOPATHOLOGY
     elif visit.status != "draft" and visit.clinician_label:
         label, confirmed = visit.clinician_label, "single contributor clinical assessment"
     diagnosis = _DIAGNOSES.get(label or "", "")

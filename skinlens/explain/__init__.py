@@ -97,6 +97,14 @@ class MethodInfo:
         return resolved
 
 
+def method_of(name: str) -> Method:
+    """The method of that name. Raises ParameterError: there is none."""
+    for method in METHODS:
+        if method == name:
+            return method
+    raise ParameterError(f"There is no method {name!r}. Choose one of {', '.join(METHODS)}.")
+
+
 def _class_code(code: object) -> str:
     if isinstance(code, str) and code in INDEX:
         return code
@@ -257,9 +265,7 @@ def explain(
             contrasted with itself.
         Cancelled: ``progress`` raised it.
     """
-    if method not in METHODS:
-        raise ParameterError(f"There is no method {method!r}. Choose one of {', '.join(METHODS)}.")
-    info = METHODS[method]
+    info = METHODS[method_of(method)]
     resolved = info.resolve_params(params or {}, photo)
     target = Target(_class_code(label), str(resolved.get(CONTRAST_WITH, "")))
     if target.contrast_with == label:

@@ -8,6 +8,7 @@ from skinlens.store.features import SimilarCase, SimilarQuery
 from skinlens.store.filings import UnfinishedFiling
 from skinlens.store.mapping import Setting
 from skinlens.store.patient_list import PatientPage, PatientQuery, PatientRow
+from skinlens.store.received import InboxFull
 from skinlens.store.search import CasePage, CaseQuery, CaseRow
 from skinlens.store.settings import KeptSettings, Signer
 from skinlens.store.timing import WorkTimes
@@ -22,6 +23,7 @@ __all__ = [
     "CaseRow",
     "CaseStore",
     "ClinicianReading",
+    "InboxFull",
     "KeptSettings",
     "NewLesion",
     "NewPatient",

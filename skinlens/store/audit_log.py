@@ -19,6 +19,8 @@ AccountAction = Literal[
     "signed out", "refused",
 ]  # fmt: skip
 """What is noted of an account: by its number, for its name may be a person's."""
+TokenAction = Literal["added", "revoked", "refused"]
+"""Likewise of a token of the API."""
 NOT_NOTED = "This is not in the audit log, which cannot be written now."
 
 
@@ -31,12 +33,13 @@ class AuditEntry:
     """UTC, ISO 8601."""
     actor: str
     action: str
-    """As of ``Revision``; beside them ``viewed``, ``exported``, ``printed``, ``erased``, ``backed up``, ``restored``,
-    ``acknowledged``, ``accepted``, ``rescored`` and ``begun``; of an account those of ``AccountAction``."""
+    """As of ``Revision``; beside them ``viewed``, ``exported``, ``printed``, ``sent``, ``received``, ``discarded``,
+    ``erased``, ``backed up``, ``restored``, ``acknowledged``, ``accepted``, ``rescored`` and ``begun``; of an account
+    those of ``AccountAction``, of a token those of ``TokenAction``."""
     kind: str
     """What it was done to, as of ``chain.Object``."""
     object_number: int | None
-    """Number of the patient, lesion, visit or account; of what left as many at once: how many."""
+    """Number of the patient, lesion, visit, account or token; of what left as many at once: how many."""
     model_sha256: str
     """Of the model that read a visit; empty for all else."""
     previous: str
@@ -80,7 +83,9 @@ class StoredAudit(StoreHome):
         """A stored case or patient is shown: called once for each opening. See ``note_export`` for what it returns."""
         return self._note_use("viewed", subject, number)
 
-    def note_export(self, subject: Subject, number: int, action: Literal["exported", "printed"] = "exported") -> str:
+    def note_export(
+        self, subject: Subject, number: int, action: Literal["exported", "printed", "sent"] = "exported"
+    ) -> str:
         """Something of it leaves SkinLens: called before it does.
 
         Returns a sentence where it cannot be noted, as in a read-only folder or on a full disk: what is stored can
@@ -105,6 +110,11 @@ class StoredAudit(StoreHome):
         """Something was done to an account, or tried. Raises StoreError."""
         with self._writing() as db:
             chain.append(db, action, "account", number)
+
+    def note_token(self, action: TokenAction, number: int | None) -> None:
+        """Something was done to a token of the API, or a wrong one was tried. Raises StoreError."""
+        with self._writing() as db:
+            chain.append(db, action, "token", number)
 
     def audit_page(self, query: AuditQuery = EVERY_ENTRY) -> AuditPage:
         """One page; a page beyond the last is the last."""

@@ -72,7 +72,7 @@ class CaseFiles:
             if there and path.stat().st_size == len(content) and path.read_bytes() == content:
                 continue
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            _write_whole(path, content)
+            write_whole(path, content)
             if not there:
                 added.add(name)
         return frozenset(added)
@@ -156,7 +156,7 @@ def _day(name: str) -> date:
         return date.max
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
         with temporary.open("wb") as file:

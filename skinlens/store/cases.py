@@ -34,6 +34,7 @@ from skinlens.store.filings import StoredFilings
 from skinlens.store.loading import StoredRecords
 from skinlens.store.outlines import StoredOutlines, put_outline
 from skinlens.store.patient_list import StoredPatients
+from skinlens.store.received import StoredReceived
 from skinlens.store.rescores import StoredRescores
 from skinlens.store.search import EVERY_CASE, CasePage, CaseQuery, CaseRow
 from skinlens.store.settings import StoredSettings
@@ -57,6 +58,7 @@ class CaseStore(
     StoredTiming,
     StoredSettings,
     StoredFilings,
+    StoredReceived,
     StoredAudit,
     StoredBackups,
     StoredUpkeep,

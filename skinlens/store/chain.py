@@ -18,7 +18,7 @@ from skinlens.case_record import Subject
 from skinlens.store import validation
 from skinlens.store.mapping import Row, first, insert
 
-Object = Literal["patient", "lesion", "visit", "visits", "account", "settings", "backup", "log", "store"]
+Object = Literal["patient", "lesion", "visit", "visits", "account", "token", "settings", "backup", "log", "store"]
 BEGINNING = "0" * 64
 """What the first entry has as the hash of the one before."""
 HEAD_FILE = "audit-head.json"

@@ -20,6 +20,7 @@ NEEDED: Mapping[str, Right] = {
     **dict.fromkeys(("save_case", "add_explanation", "add_checks", "keep_outlines"), "file"),
     **dict.fromkeys(("place_lesion", "set_phototype"), "file"),
     **dict.fromkeys(("note_filing", "filing_is_over"), "file"),
+    **dict.fromkeys(("expect_photos", "keep_received", "received_filed", "discard_received"), "file"),
     # What was signed needs more: see ``of_change``.
     **dict.fromkeys(("annotate", "close_recall"), "file"),
     "export_patient": "export",
@@ -28,7 +29,7 @@ NEEDED: Mapping[str, Right] = {
     **dict.fromkeys(("audit_entries", "audit_page", "audit_choices", "note_log_export", "accept_audit"), "settings"),
     "note_export_of_many": "export",
     # An account's own sign-in is noted in its name, whatever its role.
-    "note_account": "read",
+    **dict.fromkeys(("note_account", "note_token"), "read"),
     **dict.fromkeys(("move_case", "edit_patient", "edit_lesion"), "move"),
     **dict.fromkeys(("delete_visit", "delete_patient"), "erase"),
     **dict.fromkeys(("keep_settings", "keep_rescored", "note_rescoring"), "settings"),
@@ -39,6 +40,7 @@ READING: frozenset[str] = frozenset(
     {
         *("body_sites", "case", "audit_head", "cases_with_photo", "damage", "disclaimer_acknowledged_at"),
         *("exists", "last_backup", "lesions", "load", "log_problem", "lost_files", "must_be_allowed", "outcomes"),
+        *("expects_photos", "received", "received_photo"),
         *("outlines", "patient", "patient_page", "patients", "photo", "revisions", "search", "setting", "settings"),
         *(
             "signers_used",

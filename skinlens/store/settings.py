@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -12,13 +13,14 @@ from sqlite_utils.db import Database
 from skinlens.clinical import FIELD_WIDTH_MM
 from skinlens.errors import InvalidEntry
 from skinlens.formatting import Unit, in_both_units
-from skinlens.settings import BACKUP_DAYS, Overlay, Settings
+from skinlens.settings import BACKUP_DAYS, MAX_UID_ROOT, UUID_ROOT, Overlay, Settings
 from skinlens.store import chain, mapping, validation
 from skinlens.store.connection import StoreHome
 from skinlens.store.mapping import Setting
 
 Choice = TypeVar("Choice", str, int)
 KEY = "settings"
+_UID_ROOT = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*))+")
 MAX_SIGNERS = 40
 MAX_ADDRESS_LINES = 5
 NAMES: Mapping[str, str] = {
@@ -32,6 +34,7 @@ NAMES: Mapping[str, str] = {
     "unit": "unit of lengths",
     "field_width_mm": "width of the field of view",
     "backup_days": "days after which a backup is asked for",
+    "dicom_uid_root": "root of DICOM identifiers",
 }
 """Each field in words."""
 
@@ -179,6 +182,17 @@ def _signers(names: tuple[str, ...]) -> tuple[str, ...]:
     return kept
 
 
+def _uid_root(value: str) -> str:
+    root = value.strip() or UUID_ROOT
+    if root != UUID_ROOT and (len(root) > MAX_UID_ROOT or not _UID_ROOT.fullmatch(root)):
+        raise InvalidEntry(
+            f"“{root[:80]}” is no root of DICOM identifiers: expected numbers joined by points, none with a zero "
+            f"before it, at most {MAX_UID_ROOT} characters, as 1.2.826.0.1.3680043.10.1234. Leave it empty for "
+            f"{UUID_ROOT}, which needs no registration."
+        )
+    return root
+
+
 def _one_of(value: Choice, known: tuple[Choice, ...], what: str) -> Choice:
     if value not in known:
         raise InvalidEntry(f"{value!r} is no {what}. Choose one of: {', '.join(map(str, known))}.")
@@ -211,4 +225,5 @@ _CHECKS: Mapping[str, Any] = {
     "unit": lambda value: _one_of(value, get_args(Unit), "unit of lengths"),
     "field_width_mm": _field_width,
     "backup_days": lambda value: _one_of(value, BACKUP_DAYS, "number of days after which a backup is asked for"),
+    "dicom_uid_root": _uid_root,
 }

@@ -24,6 +24,7 @@ DONE: Mapping[tuple[str, str], str] = {
     ("visit", "printed"): "Report downloaded",
     ("visit", "erased"): "Case erased",
     ("visit", "exported"): "Case exported",
+    ("visit", "sent"): "Case sent to an archive",
     ("visits", "exported"): "Cases exported",
     ("lesion", "created"): "Lesion added",
     ("lesion", "erased"): "Lesion erased",
@@ -37,6 +38,8 @@ DONE: Mapping[tuple[str, str], str] = {
     ("settings", "edited"): "Settings edited",
     ("store", "acknowledged"): "Conditions accepted",
     ("store", "rescored"): "Stored cases scored again by another model",
+    ("store", "received"): "Photo received from another system",
+    ("store", "discarded"): "Received photo discarded",
     ("store", "exported"): "List of changed results downloaded",
     ("backup", "backed up"): "Backup made",
     ("backup", "restored"): "Backup restored",
@@ -51,6 +54,9 @@ DONE: Mapping[tuple[str, str], str] = {
     ("account", "signed in"): "Signed in",
     ("account", "signed out"): "Signed out",
     ("account", "refused"): "Sign-in refused",
+    ("token", "added"): "API token added",
+    ("token", "revoked"): "API token revoked",
+    ("token", "refused"): "API token refused",
     ("log", "begun"): "Audit log started",
     ("log", "exported"): "Audit log downloaded",
     ("log", "accepted"): "Gap in the audit log accepted",
@@ -132,7 +138,7 @@ def object_words(kind: str, number: int | None) -> str:
     """Object of an entry of the log: "case 7"; of many at once "12 cases"; empty where what was done says it."""
     if number is not None and kind in _COUNTED:
         return counted(number, *_COUNTED[kind])
-    if number is None or kind not in {"patient", "lesion", "visit", "account"}:
+    if number is None or kind not in {"patient", "lesion", "visit", "account", "token"}:
         return ""
     return f"{kind.replace('visit', 'case')} {number}"
 

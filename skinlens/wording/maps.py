@@ -14,6 +14,11 @@ def over_photo(method: str, target: str, photo: str = "the photo") -> str:
     return f"{method} map for {target} over {photo}. {LEGEND}."
 
 
+def supports(method: str, target: str) -> str:
+    """Caption of a map of a class that goes out on its own."""
+    return f"{method}: what supports {target}"
+
+
 def no_map(method: str, target: str) -> str:
     """Alternative text of a photo over which there is no such map yet."""
     return f"{PHOTO}; there is no {method} map for {target} yet"

@@ -23,7 +23,7 @@ from skinlens.records import Array
 
 Coding = Literal["plain", "RLE", "JPEG", "JPEG 2000"]
 
-_CODINGS: dict[str, Coding] = {
+CODINGS: dict[str, Coding] = {
     "1.2.840.10008.1.2": "plain",
     "1.2.840.10008.1.2.1": "plain",
     "1.2.840.10008.1.2.5": "RLE",
@@ -32,9 +32,9 @@ _CODINGS: dict[str, Coding] = {
     "1.2.840.10008.1.2.4.91": "JPEG 2000",
 }
 """Transfer syntaxes that are read. Not the deflated one: it unpacks to any size."""
-_PHOTOS = frozenset({"1.2.840.10008.5.1.4.1.1.77.1.4", "1.2.840.10008.5.1.4.1.1.77.1.7"})
+PHOTOS = frozenset({"1.2.840.10008.5.1.4.1.1.77.1.4", "1.2.840.10008.5.1.4.1.1.77.1.7"})
 """SOP classes: VL Photographic Image, Dermoscopic Photography Image."""
-_TAGS = (
+TAGS = (
     *("SOPClassUID", "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration"),
     *("BitsAllocated", "BitsStored", "PixelRepresentation", "NumberOfFrames", "PixelAspectRatio", "PixelSpacing"),
     *("BurnedInAnnotation", "ICCProfile", "PixelData"),
@@ -48,7 +48,8 @@ _OTHER_PHOTOMETRIC = frozenset({"HSV", "ARGB", "CMYK", "YBR_PARTIAL_422", "YBR_P
 """Not read, and named in a refusal. No value of a tag is ever quoted: one may hold a patient's name.
 """
 _MOST_MM = 10_000
-_BURNED_IN = "The file says that writing is burned into the photo: check that it names nobody."
+BURNED_IN = "The file says that writing is burned into the photo: check that it names nobody."
+"""Note on a photo."""
 
 OTHER_SIZE = "its picture has another size than it says"
 
@@ -101,7 +102,7 @@ def walk_dicom(data: bytes) -> ParsedImage:
         position = start + length
     if not syntax:
         raise damaged("DICOM", "it does not say how its picture is coded")
-    if syntax not in _CODINGS:
+    if syntax not in CODINGS:
         name = _listed_name(syntax)
         raise not_read("DICOM", f"the transfer syntax {name}" if name else "a transfer syntax that is not listed")
     return ParsedImage("DICOM", data)
@@ -112,14 +113,14 @@ def read_dicom(container: ParsedImage) -> DicomPicture:
     from pydicom import dcmread
     from pydicom.encaps import get_frame
 
-    found = dcmread(io.BytesIO(container.picture), specific_tags=list(_TAGS))
+    found = dcmread(io.BytesIO(container.picture), specific_tags=list(TAGS))
     _check_kind(found)
     height_px, width_px = _number(found, "Rows"), _number(found, "Columns")
     check_size(width_px, height_px)
     channels, allocated = _number(found, "SamplesPerPixel"), _number(found, "BitsAllocated")
     bits = _number(found, "BitsStored", allocated)
     photometric = str(found.get("PhotometricInterpretation", "")).strip()
-    coding: Coding = _CODINGS[str(found.file_meta.TransferSyntaxUID)]
+    coding: Coding = CODINGS[str(found.file_meta.TransferSyntaxUID)]
     expected = 3 if photometric in _MODES else 1 if photometric in (_GRAY, _NEGATIVE, _PALETTE) else 0
     if not expected:
         named = photometric if photometric in _OTHER_PHOTOMETRIC else "of no known name"
@@ -135,7 +136,7 @@ def read_dicom(container: ParsedImage) -> DicomPicture:
     palette, first = _palette_of(found) if photometric == _PALETTE else (None, 0)
     profile = found.get("ICCProfile")
     width_mm = _field_width_mm(found, width_px)
-    notes = (_BURNED_IN,) if str(found.get("BurnedInAnnotation", "")).strip().upper() == "YES" else ()
+    notes = (BURNED_IN,) if str(found.get("BurnedInAnnotation", "")).strip().upper() == "YES" else ()
     if width_mm is not None:
         notes = (
             *notes,
@@ -191,7 +192,7 @@ def raster_of(picture: DicomPicture) -> Raster:
 
 def _check_kind(found: Any) -> None:
     kind = found.get("SOPClassUID") or getattr(found.file_meta, "MediaStorageSOPClassUID", "")
-    if str(kind) not in _PHOTOS:
+    if str(kind) not in PHOTOS:
         name = _listed_name(str(kind))
         raise UnreadableImage(
             "The DICOM object is no photo of skin: a Dermoscopic Photography Image or a VL Photographic Image was "

@@ -18,7 +18,7 @@ from skinlens.ui.forms import field_width
 from skinlens.ui.settings import audit_log, backup, devices, signers
 
 CLINIC, DISPLAY = "clinic", "display"
-CLINIC_FIELDS = ("clinic_name", "clinic_address", "clinic_phone")
+CLINIC_FIELDS = ("clinic_name", "clinic_address", "clinic_phone", "dicom_uid_root")
 WIDTH = "field_width_mm"
 DISPLAY_FIELDS = ("impression_first", "cutoff_shown", "overlay", "unit", WIDTH)
 OVERLAYS: dict[Overlay, str] = {"none": "No map", **{method: info.title for method, info in METHODS.items()}}
@@ -74,6 +74,11 @@ def _clinic(store: CaseStore, *, locked: bool) -> None:
         st.text_input("Name", key=_key("clinic_name"), max_chars=80, autocomplete="off", disabled=locked)
         st.text_area("Address (optional)", key=_key("clinic_address"), height=90, max_chars=300, disabled=locked)
         st.text_input("Phone (optional)", key=_key("clinic_phone"), max_chars=80, autocomplete="off", disabled=locked)
+        st.text_input(
+            "Root of DICOM identifiers (optional)", key=_key("dicom_uid_root"), max_chars=80, disabled=locked,
+            help="Of what `skinlens dicom export` and `send` write. 2.25 needs no registration; enter your clinic's "
+            "own if it has one.",
+        )  # fmt: skip
         with st.container(horizontal=True, vertical_alignment="center"):
             saved = st.form_submit_button("Save clinic", type="primary", **allowed.button("settings"))
             confirmation.show(CLINIC)

@@ -10,9 +10,7 @@ The gate comes next: who has to sign in, and has not, gets no further.
 ``app.py`` puts it around the server, so that it holds for ``make app`` and for ``streamlit run app.py`` alike.
 """
 
-import ipaddress
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, MutableMapping
 from contextlib import asynccontextmanager
@@ -31,7 +29,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config
 from streamlit.runtime import Runtime
 
-from skinlens.serve import BELIEVED, LOOPBACK, WILDCARDS, addresses
+from skinlens.serve import BELIEVED, addresses, is_own_name
 from skinlens.ui.shell import gate, headers, memory, tab_sessions
 from skinlens.ui.state import access, tabs
 
@@ -178,36 +176,14 @@ def _embedded(sent: Headers) -> bool:
 
 def _own(host: str) -> bool:
     """Whether a Host header names this server."""
-    try:
-        parts = urlsplit(f"//{host}")
-        name, _ = (parts.hostname or "").rstrip("."), parts.port
-    except ValueError:
-        return False
-    if parts.netloc != host or "@" in host:
-        return False
-    if _is_public(host):
-        return True
-    address = str(config.get_option("server.address") or "")
-    if name in {*LOOPBACK, address.lower(), *_added()}:
-        return True
-    # Let in from elsewhere on every address of this machine: by number, which no foreign name can be made to point to,
-    # or by the machine's own name.
-    return (
-        access.public() is None and address in WILDCARDS and (_is_number(name) or name == socket.gethostname().lower())
-    )
+    where = access.public()
+    listening = str(config.get_option("server.address") or "")
+    return is_own_name(host, listening, where.netloc if where else "", tuple(_added()))
 
 
 def _added() -> Iterator[str]:
     """Names that whoever runs the app has allowed, with Streamlit's own setting."""
     return (str(name).strip().lower() for name in config.get_option("server.allowedHosts"))
-
-
-def _is_number(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 async def _refuse(problem: str, scope: Scope, receive: Receive, send: Send) -> None:

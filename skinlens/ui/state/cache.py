@@ -1,7 +1,6 @@
 """Caches that all sessions of the app share: the model, the store's folder, and pictures as bytes."""
 
 import io
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from skinlens.inference.classifier import Classifier
 from skinlens.inference.release import load_manifest, weights_directory
 from skinlens.records import Photo, Pixels
 from skinlens.report import pdf
-from skinlens.report.content import Printing
 from skinlens.segmentation.head import SegmentationHead, load_segmentation_head
 from skinlens.settings import Settings
 from skinlens.store import CaseStore, Tidied, default_home
@@ -159,8 +157,6 @@ def report(
 ) -> tuple[bytes, tuple[str, ...], list[bytes]]:
     """The PDF, what is missing from it, and its pages as PNG."""
     model = installed()  # a stored case can be printed without one
-    printing = Printing(annex, "\n".join(settings.clinic_lines), settings.unit)
-    if model is not None:
-        printing = replace(printing, spec=model.engine.spec)
+    printing = pipeline.printing(settings, None if model is None else model.engine.spec, annex=annex)
     composed, problems = pipeline.report_content(CaseStore(home), visit_id, printing)
     return pdf.render(composed), problems, pdf.preview(composed)

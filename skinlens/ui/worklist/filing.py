@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from skinlens.case_record import Analysis
-from skinlens.errors import CaseNotFound, SkinLensError, StoreError
+from skinlens.errors import CaseNotFound, InvalidEntry, SkinLensError, StoreError
 from skinlens.formatting import counted
 from skinlens.records import BodyPosition, Case
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
@@ -19,6 +19,7 @@ GONE = (
     "The patient or the lesion was deleted in this or in another window while the photos were filed. Choose again in "
     "this row whose photo it is."
 )
+TAKEN = "This received photo was filed or discarded in another window. Look there, or on the patient's page."
 FAULT = "A fault in SkinLens kept it from being filed. The details are in the program's log."
 _LOG = logging.getLogger(__name__)
 _UNDER_WAY: set[str] = set()
@@ -114,6 +115,8 @@ class Run:
 
     def _save(self, one: Filing, added: dict[NewPatient, int]) -> Case:
         """``added``: the new patients so far, with their numbers; a second photo of one is of the same patient."""
+        if one.item.received and self._store.received_photo(one.item.received) is None:
+            raise InvalidEntry(TAKEN)
         typed = one.patient
         patient = added.get(typed, typed) if isinstance(typed, NewPatient) else typed
         case = self._store.save_case(
@@ -129,6 +132,9 @@ class Run:
             outlines=[one.item.outline] if one.item.outline else (),
         )
         self._tray.filed(one.item, case.visit.id)  # it is a case now, whatever becomes of signature and place
+        if one.item.received:
+            with suppress(StoreError):  # it then waits on, and its row says that it is a case already
+                self._store.received_filed(one.item.received)
         self.visit_ids.append(case.visit.id)
         if case.patient is not None and case.patient.id not in self.patient_ids:
             self.patient_ids.append(case.patient.id)
@@ -164,7 +170,8 @@ def words(total: int, visit_ids: Sequence[int]) -> str:
     photos = f"{filed} of {counted(total, 'photo')} {'was' if filed == 1 else 'were'}"
     return (
         f"{photos} filed before SkinLens was ended{which}. {wait} not stored, for a photo is held in memory alone "
-        "until it is filed: drop the same files here again. A photo that is a case already says so in its row."
+        "until it is filed: drop the same files here again. A photo that came by DICOM is in the list again, and one "
+        "that is a case already says so in its row."
     )
 
 

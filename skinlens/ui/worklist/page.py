@@ -20,7 +20,7 @@ from skinlens.ui.settings import backup
 from skinlens.ui.state import cache, session, tabs
 from skinlens.ui.visit import outline
 from skinlens.ui.visit.save_form import SHOW
-from skinlens.ui.worklist import filing, tray_drafts, tray_filing, tray_map
+from skinlens.ui.worklist import filing, received, tray_drafts, tray_filing, tray_map
 from skinlens.ui.worklist.filing import Run, numbered
 from skinlens.ui.worklist.tray import Tray, TrayItem
 from skinlens.wording.naming import impression_words
@@ -51,6 +51,7 @@ def page(store: CaseStore) -> None:
         return
     tray = session.tray(new_tray)
     tray_drafts.put_back(tray)
+    received.take_in(store, tray)
     _interrupted(store)
     _drop(tray)
     if words := backup.overdue(store):
@@ -123,7 +124,7 @@ def _rows(store: CaseStore, tray: Tray) -> None:
                 with fields:
                     ready.append(tray_filing.row(store, known, item, everybody, actions, below, stored))
             with actions:
-                _actions(tray, item)
+                _actions(store, tray, item)
     _discarded(tray)
     if tray.run is not None and tray.run.active:
         with top:
@@ -289,7 +290,7 @@ def _classes(quality: QualityReport, prediction: Prediction) -> tuple[str, ...]:
     return (classes, checks) if checks else (classes,)
 
 
-def _actions(tray: Tray, item: TrayItem) -> None:
+def _actions(store: CaseStore, tray: Tray, item: TrayItem) -> None:
     number = position(tray, item)
     if item.state == "filed":
         if st.button("Open case", key=f"tray_case-{item.token}", help=f"Case {item.visit_id}"):
@@ -310,6 +311,7 @@ def _actions(tray: Tray, item: TrayItem) -> None:
     if item.state in {"read", "refused"} and st.button(
         "Discard", key=f"tray_discard-{item.token}", help=f"Takes out photo {number}; can be undone."
     ):
+        received.discard(store, item)
         tray.discard(item)
         st.rerun()
 

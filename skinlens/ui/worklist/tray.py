@@ -58,6 +58,8 @@ class TrayItem:
     """What the clinician said before the result was shown, one of ``labels.IMPRESSIONS``."""
     revealed: bool = False
     """Whether the result was shown."""
+    received: str = ""
+    """By which the store keeps it until it is filed; empty for a file that was dropped."""
     token: str = field(default_factory=new_token)
 
     def reveal(self, impression: str | None = None) -> None:
@@ -127,13 +129,35 @@ class Tray:
         """Take files in, by name and content, and have them read; each that is too many says so in its row."""
         with self._lock:
             for name, data in files:
-                there = [item for item in self._items if not item.discarded]
-                held = sum(len(item.data) for item in self._items)
-                if len(there) >= MOST_FILES or held + len(data) > MOST_BYTES:
-                    self._items.append(TrayItem(name, b"", "refused", FULL))
-                else:
-                    self._items.append(TrayItem(name, data))
+                taken = self._has_room(len(data))
+                self._items.append(TrayItem(name, data) if taken else TrayItem(name, b"", "refused", FULL))
             self._start()
+
+    def has_room(self, size: int) -> bool:
+        """Whether it takes one more file of so many bytes."""
+        with self._lock:
+            return self._has_room(size)
+
+    def _has_room(self, size: int) -> bool:
+        held = sum(len(item.data) for item in self._items)
+        return sum(not item.discarded for item in self._items) < MOST_FILES and held + size <= MOST_BYTES
+
+    def add_received(self, name: str, data: bytes, received: str) -> TrayItem:
+        """Take a photo in that came from another system, and have it read."""
+        item = TrayItem(name, data, received=received)
+        with self._lock:
+            self._items.append(item)
+            self._start()
+        return item
+
+    def leave_received(self, waiting: Collection[str]) -> None:
+        """Let go of received photos that wait no more: another window filed or discarded them."""
+        with self._lock:
+            self._items = [
+                item
+                for item in self._items
+                if not item.received or item.received in waiting or item.state in {"filing", "filed"}
+            ]
 
     def discard(self, item: TrayItem) -> None:
         item.discarded = True

@@ -1,0 +1,97 @@
+"""Commands of the REST interface: ``api`` serves it, ``api token`` says who may use it, ``api openapi`` what it has."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from skinlens.cli import options
+from skinlens.labels import DISCLAIMER
+from skinlens.roles import MEANING, TOKEN_ROLES, Role, described
+
+_NAME = click.argument("name", metavar="NAME")
+
+
+@click.group("api", invoke_without_command=True)
+@click.option("--host", default="127.0.0.1", help="127.0.0.1 by default: this computer only. Others need a token.")
+@click.option("--port", type=int, default=8502, help="8502 by default.")
+@click.option(
+    "--behind-proxy",
+    metavar="https://HOST",
+    default="",
+    envvar="SKINLENS_API_BEHIND_PROXY",
+    help="The address at which a proxy with TLS forwards to here. Needs a token.",
+)
+@options.weights
+@click.pass_context
+def api(context: click.Context, host: str, port: int, behind_proxy: str, weights: Path | None) -> int:
+    """The REST interface, for programs of your own: predict, explain, report, and photos for the worklist."""
+    if context.invoked_subcommand is None:
+        from skinlens.api.server import serve
+
+        serve(host, port, behind_proxy=behind_proxy, weights=weights)
+    return 0
+
+
+@api.group("token")
+def token() -> None:
+    """Tokens with which programs are let in, and their roles."""
+
+
+@token.command("add")
+@_NAME
+@click.option(
+    "--role",
+    type=click.Choice(TOKEN_ROLES),
+    required=True,
+    help=f"{'; '.join(f'{role} {MEANING[role]}' for role in TOKEN_ROLES)}.",
+)
+def add(name: str, role: Role) -> int:
+    """A new token, printed this once."""
+    from skinlens.accounts import Tokens
+
+    made, secret = Tokens().add(name, role)
+    print(secret)
+    print(f"{made.name}: {described(made.role)}", file=sys.stderr)
+    print(f"Keep the token now, it is not shown again: only its hash is stored. {DISCLAIMER}", file=sys.stderr)
+    return 0
+
+
+@token.command("list")
+def show() -> int:
+    """All tokens: number in the audit log, name, role, day on which it was made, and of its last use."""
+    from skinlens.accounts import Tokens
+
+    found = Tokens().all()
+    width = max((len(one.name) for one in found), default=0)
+    for one in found:
+        used = f"last used {_day(one.seen_at)}" if one.seen_at else "never used"
+        revoked = f", revoked {_day(one.revoked_at)}" if one.revoked_at else ""
+        print(f"{one.number:>3}  {one.name:<{width}}  {one.role:<8}  made {_day(one.created_at)}, {used}{revoked}")
+    if not found:
+        print("No tokens yet. Add one: skinlens api token add NAME --role reader", file=sys.stderr)
+    return 0
+
+
+@token.command("revoke")
+@_NAME
+def revoke(name: str) -> int:
+    """Let a token in no more, from its next request on."""
+    from skinlens.accounts import Tokens
+
+    print(f"{Tokens().revoke(name)} is revoked.")
+    return 0
+
+
+@api.command("openapi")
+def openapi() -> int:
+    """The OpenAPI document of the interface."""
+    from skinlens.api.openapi import document
+
+    options.print_json(document())
+    return 0
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().date().isoformat()

@@ -1,0 +1,179 @@
+"""Receiver of DICOM photos (C-ECHO and C-STORE): each is read by intake, and handed on without its patient.
+
+It takes dermoscopic and photographic images in the transfer syntaxes that intake reads, and says no to all else before
+anything is sent. What a sender may fill of the memory is bounded: the length of a message, of one of its parts, and the
+connections at a time.
+
+References: DICOM PS3.4 annex B (storage), PS3.7 9.1.1.1.9 (statuses), PS3.8 9.3.5 (parts of a message).
+"""
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from pydicom.dataset import Dataset
+from pynetdicom import AE, evt
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made when it is asked for
+from pynetdicom.transport import ThreadedAssociationServer
+
+from skinlens.errors import ServeError, SkinLensError, StoreError, UnreadableImage
+from skinlens.exchange.dicom.received import Received, received_of
+from skinlens.exchange.dicom.sending import check_title
+from skinlens.imaging import intake
+from skinlens.imaging.intake.dicom import CODINGS, PHOTOS
+from skinlens.records import Photo
+
+TIMEOUT_S = 60
+MOST_CONNECTIONS = 4
+_MAX_PART = 1_000_000
+"""Bytes of a part of a message; 64 kB are agreed upon."""
+_AGREED_PART = 65_536
+_BESIDE = 200_000
+"""Bytes of a message beside its object."""
+_STORED, _NO_ROOM, _NOT_UNDERSTOOD, _FAILED = 0x0000, 0xA700, 0xC000, 0x0110
+_MAX_COMMENT = 64
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where a receiver listens, and what it lets in."""
+
+    host: str
+    port: int
+    """0: any that is free."""
+    title: str
+    """Its AE title: a sender must use it."""
+    senders: Collection[str] = ()
+    """AE titles that may send; empty: any."""
+    max_bytes: int = intake.MAX_BYTES
+    """Of one object."""
+
+
+class Receiver:
+    """A server in threads of its own, from ``start`` to ``stop``."""
+
+    def __init__(
+        self,
+        listening: Listening,
+        keep: Callable[[Received], object],
+        said: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Make one.
+
+        Args:
+            listening: Where, and for whom.
+            keep: Keeps a photo for good; it is called from several threads. The sender is told what it raises.
+            said: Gets a line for each photo that came, and for each that was refused; nothing of a patient is in it.
+
+        Raises:
+            InvalidEntry: what is no AE title is given as one.
+        """
+        for title in (listening.title, *listening.senders):
+            check_title(title)
+        self._listening, self._keep, self._said = listening, keep, said
+        self._lock = threading.Lock()
+        self._filled: dict[int, int] = {}
+        """Bytes of the message that is coming in, by connection."""
+        self._server: ThreadedAssociationServer | None = None
+
+    def start(self) -> int:
+        """Listen; the port. Raises ServeError."""
+        where = self._listening
+        entity = AE(ae_title=where.title)
+        entity.require_called_aet = True
+        entity.require_calling_aet = list(where.senders)
+        entity.maximum_associations, entity.maximum_pdu_size = MOST_CONNECTIONS, _AGREED_PART
+        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = TIMEOUT_S
+        entity.add_supported_context(Verification)
+        for kind in sorted(PHOTOS):
+            entity.add_supported_context(kind, list(CODINGS))
+        handlers: Any = [
+            (evt.EVT_CONN_OPEN, self._bound),
+            (evt.EVT_CONN_CLOSE, self._closed),
+            (evt.EVT_C_STORE, self._stored),
+        ]
+        try:
+            socket.create_server((where.host, where.port)).close()  # where it is refused, pynetdicom leaves one open
+            self._server = entity.start_server((where.host, where.port), block=False, evt_handlers=handlers)
+        except OSError as error:
+            raise ServeError(
+                f"No photos can be received at {where.host}:{where.port}: {error.strerror or error}. Give another "
+                "--port, or close the program that uses it; --host must be an address of this computer."
+            ) from error
+        assert self._server is not None
+        return int(self._server.server_address[1])
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+
+    # ------------------------------------------------------------------------------------------------- one photo
+
+    def _stored(self, event: evt.Event) -> Dataset:
+        sender = str(event.assoc.requestor.ae_title)
+        with self._lock:
+            self._filled[id(event.assoc)] = 0
+        try:
+            photo = self._take(event)
+        except UnreadableImage as refusal:
+            return self._refused(sender, _NOT_UNDERSTOOD, str(refusal))
+        except StoreError as refusal:
+            return self._refused(sender, _NO_ROOM, str(refusal))
+        except SkinLensError as refusal:
+            return self._refused(sender, _FAILED, str(refusal))
+        except Exception:  # noqa: BLE001  a fault of ours ends one photo, not the receiver
+            _LOG.exception("a received photo could not be kept")
+            return self._refused(sender, _FAILED, "A fault in SkinLens kept it from being taken in.")
+        self._said(f"{sender}: a photo of {photo.width_px} × {photo.height_px} pixels waits on the worklist.")
+        return _answer(_STORED)
+
+    def _take(self, event: evt.Event) -> Photo:
+        data = event.encoded_dataset()
+        if len(data) > self._listening.max_bytes:
+            raise StoreError(f"The object has {len(data):,} bytes; at most {self._listening.max_bytes:,} are taken.")
+        try:
+            received = received_of(data)
+        except Exception as error:  # whatever pydicom raises on what is no data set
+            raise UnreadableImage("The DICOM object is damaged: its data set cannot be read.") from error
+        photo = intake.read_photo(received.data)
+        self._keep(received)
+        return photo
+
+    def _refused(self, sender: str, status: int, why: str) -> Dataset:
+        self._said(f"{sender}: refused. {why}")
+        return _answer(status, why)
+
+    # -------------------------------------------------------------------------------------------- what comes in
+
+    def _bound(self, event: evt.Event) -> None:
+        """Have the connection count what it reads, and end where a message or a part of one is too long."""
+        connection: Any = event.assoc.dul.socket
+        key, read, most = id(event.assoc), connection.recv, self._listening.max_bytes + _BESIDE
+
+        def bounded(size: int) -> bytearray:
+            with self._lock:
+                filled = self._filled[key] = self._filled.get(key, 0) + size
+            if size > _MAX_PART or filled > most:
+                self._said(f"A sender was cut off: its message has more than {most:,} bytes.")
+                connection.socket.close()
+                connection._is_connected = False  # so that nothing is asked of it any more
+                return bytearray()  # taken for the end of the connection
+            return bytearray(read(size))
+
+        connection.recv = bounded
+
+    def _closed(self, event: evt.Event) -> None:
+        with self._lock:
+            self._filled.pop(id(event.assoc), None)
+
+
+def _answer(status: int, why: str = "") -> Dataset:
+    made = Dataset()
+    made.Status = status
+    if why:
+        made.ErrorComment = why.replace("\\", "/").encode("ascii", "replace").decode()[:_MAX_COMMENT].strip()
+    return made

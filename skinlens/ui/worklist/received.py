@@ -1,0 +1,77 @@
+"""Photos that came from another system, on the worklist: each in a row like a dropped one, until somebody files it.
+
+They wait in the case file for whoever files them first. What one window files or
+discards leaves the others.
+"""
+
+from datetime import date
+
+import streamlit as st
+
+from skinlens.case_record import Proposal, ReceivedPhoto
+from skinlens.clock import local_minute
+from skinlens.formatting import counted
+from skinlens.store import CaseStore
+from skinlens.ui.forms import placement
+from skinlens.ui.worklist.tray import Tray, TrayItem
+
+LOOK_S = 5.0
+"""Between two looks for what came, where a receiver was ever started."""
+
+
+def take_in(store: CaseStore, tray: Tray) -> None:
+    """Bring the tray up to what waits, and fill in what is proposed, before the fields are drawn."""
+    if not store.expects_photos():
+        return
+    waiting = {one.token: one for one in store.received()}
+    tray.leave_received({*waiting})
+    there = {item.received for item in tray.items}
+    left = 0
+    for token, one in waiting.items():
+        if token in there:
+            continue
+        data = store.received_photo(token)
+        if data is None:
+            continue
+        if not tray.has_room(len(data)):
+            left += 1
+            continue
+        _propose(store, tray.add_received(f"Received {local_minute(one.received_at)}", data, token), one)
+    if left:
+        st.caption(f"{counted(left, 'more received photo')} will follow when some of these are filed or discarded.")
+    st.fragment(_look, run_every=LOOK_S)(store, frozenset(waiting))
+
+
+def _look(store: CaseStore, shown: frozenset[str]) -> None:
+    if frozenset(one.token for one in store.received()) != shown:
+        st.rerun()
+
+
+def _propose(store: CaseStore, item: TrayItem, one: ReceivedPhoto) -> None:
+    """Fill in patient and day of the row; the clinician still chooses the lesion, and files it."""
+    proposed = one.proposal
+    if not (proposed.pseudonym or proposed.taken_on):
+        return
+    state, known = st.session_state, placement.namesake(proposed.pseudonym, store.patients())
+    state[item.key("own")] = True
+    if proposed.taken_on:
+        state[item.key("date")] = date.fromisoformat(proposed.taken_on)
+    if known is not None and proposed.pseudonym:
+        state[item.key("kind")], state[item.key("patient")] = placement.KNOWN, known.id
+    elif proposed.pseudonym:
+        _new_patient(item, proposed)
+
+
+def _new_patient(item: TrayItem, proposed: Proposal) -> None:
+    state = st.session_state
+    state[item.key("kind")], state[item.key("pseudonym")] = placement.NEW, proposed.pseudonym
+    state[item.key("sex")] = proposed.sex
+    if proposed.birth_year is not None:
+        state[item.key("year")] = str(proposed.birth_year)
+
+
+def discard(store: CaseStore, item: TrayItem) -> None:
+    """Delete what waits; the row can be put back as long as this window holds it, and is then like a dropped file."""
+    if item.received:
+        store.discard_received(item.received)
+        item.received = ""
