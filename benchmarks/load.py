@@ -66,7 +66,7 @@ class Server:
                 parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
             except (OSError, IndexError, ValueError):  # it has just ended
                 continue
-            if "skinlens" in words and self._port in words:
+            if "streamlit" in words and self._port in words:  # as which ``skinlens serve`` goes on
                 own.add(int(folder.name))
         while more := {pid for pid, parent in parents.items() if parent in own} - own:
             own |= more
@@ -158,20 +158,24 @@ async def drive(
     address: str, folder: Path, tabs: int, minutes: float, first: int
 ) -> tuple[list[Journey], list[str], int]:
     """Journeys that were ended, sentences on those that failed, and the number of the next photo."""
-    end, numbers = time.monotonic() + 60 * minutes, iter(range(first, first + 100_000))
+    numbers = iter(range(first, first + 100_000))
     done, errors = list[Journey](), list[str]()
     async with async_playwright() as play:
         several = -(-tabs // TABS_A_CHROMIUM)
         browsers = [await play.chromium.launch(executable_path=program(), args=list(SWITCHES)) for _ in range(several)]
 
+        end = time.monotonic() + 60 * minutes
+
         async def tab(browser: Browser) -> None:
-            while time.monotonic() < end:
+            while True:  # once at least
                 number = next(numbers)
                 await asyncio.to_thread(drawn, folder, number)
                 try:
                     done.append(await journey(browser, address, folder, number))
                 except Exception as error:  # noqa: BLE001  it is counted and told
-                    errors.append(f"photo {number}: {str(error).splitlines()[0]}")
+                    errors.append(f"photo {number}: {' '.join(str(error).split())[:300]}")
+                if time.monotonic() > end:
+                    return
 
         await asyncio.gather(*(tab(browsers[one % several]) for one in range(tabs)))
         for browser in browsers:
@@ -206,7 +210,8 @@ def measured(tabs: int, minutes: float, home: Path) -> dict[str, Any]:
     port = free_port("127.0.0.1", 8801)
     with serving(["-m", "skinlens", "serve", "--no-token", "--port", str(port)], port, home) as address:
         server = Server(port)
-        _, _, first = asyncio.run(drive(address, photos, 2, 0.01, 0))  # a first one for each part that is made once
+        # A first one for each part that is made once.
+        _, unready, first = asyncio.run(drive(address, photos, 2, 0.0, 0))
         time.sleep(SETTLE_S)
         cpu, memory, begun = server.cpu_s(), server.memory_mb(), time.monotonic()
         journeys, errors, _ = asyncio.run(drive(address, photos, tabs, minutes, first))
@@ -214,7 +219,7 @@ def measured(tabs: int, minutes: float, home: Path) -> dict[str, Any]:
         time.sleep(SETTLE_S)
         used, after = server.cpu_s() - cpu, server.memory_mb()
     wrong = list(mixed(store, journeys, photos))
-    for words in (*errors, *wrong):
+    for words in (*unready, *errors, *wrong):
         print(words)
     return {
         "tabs": tabs,
@@ -244,10 +249,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--tabs", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--json", type=Path, default=RESULT)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         result = {"machine": machine(), **measured(given.tabs, given.minutes, Path(folder) / "home")}
-    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    given.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=2))
 
 

@@ -13,6 +13,7 @@ from skinlens import pipeline
 from skinlens.errors import ParameterError
 from skinlens.explain import explain
 from skinlens.records import Explanation, ModelRef, Progress
+from skinlens.ui.components import live
 from skinlens.ui.state.jobs import LONG_PLACES, FairScheduler, Job, SessionQueue
 
 STAMP = ModelRef("tiny", "0", "0" * 64)
@@ -171,6 +172,21 @@ def test_a_session_is_told_how_many_are_before_it(gate: threading.Event) -> None
     gate.set()
     wait(lambda: not any(queue.busy for queue in desks))
     assert [job.state for job in (*jobs, second)] == ["cancelled", "cancelled", "done", "done", "done"]
+
+
+def test_the_more_wait_the_rarer_a_page_looks_again(gate: threading.Event) -> None:
+    """A look costs processor time, of which the maps that all wait for then have less."""
+    line = FairScheduler(long=1)
+    queues = [SessionQueue(line) for _ in range(8)]
+    jobs = [Job(("lime", "mel"), steps(gate), lambda _: None) for _ in queues]
+    for queue, job in zip(queues, jobs, strict=True):
+        queue.submit(job)
+    wait(lambda: jobs[0].state == "running")
+    assert [queue.others() for queue in queues] == [7, *[6] * 7]
+    gate.set()
+    wait(lambda: all(job.state == "done" for job in jobs))
+    assert [queue.others() for queue in queues] == [0] * 8
+    assert [live.poll_s(others) for others in (0, 1, 2, 4, 5, 49)] == [0.4, 0.4, 0.8, 1.6, 2.0, 2.0]
 
 
 def test_a_session_takes_turns_with_the_others(gate: threading.Event) -> None:

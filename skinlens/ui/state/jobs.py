@@ -108,6 +108,12 @@ class FairScheduler:
             queues = list(self._queues[long])
         return sum(one.waits(long=long) for one in queues[: queues.index(queue)]) if queue in queues else None
 
+    def others(self, queue: "SessionQueue") -> int:
+        """Number of other queues with long work that could be begun."""
+        with self._lock:
+            queues = list(self._queues[True])
+        return sum(one.waits(long=True) for one in queues if one is not queue)
+
     def _run_next(self, long: bool) -> None:
         with self._lock:
             queue = self._queues[long].popleft()
@@ -140,6 +146,10 @@ class SessionQueue:
         """Whether there is something of that kind that could be begun."""
         with self._lock:
             return any(job.state == "waiting" and job.long == long for job in self._waiting)
+
+    def others(self) -> int:
+        """Number of other sessions that wait for a place for long work."""
+        return self._scheduler.others(self)
 
     def job(self, key: Key) -> Job | None:
         with self._lock:
