@@ -1,5 +1,8 @@
 """A group's store: 20 writers at once until it holds 100,000 visits: ``python -m benchmarks.group [--minutes N]``.
 
+To measure at that size alone, fill a folder first, and go on in it:
+``--home FOLDER --writers 1 --visits 90000``, then ``--home FOLDER``.
+
 Each writer is a process with an actor of its own, and saves, opens and searches through the doors that the app uses;
 pictures are small and generated. Afterwards everything that was acknowledged must be there, the audit log must verify,
 and the queries of ``benchmarks/history.py`` are timed on the whole. It stops by itself.
@@ -40,8 +43,8 @@ class Work(NamedTuple):
     """Sentences of what was refused."""
 
 
-def write(home: Path, writer: int, visits: int, stop: Event) -> Work:
-    """Save so many visits, ten for each patient, and look at the list now and then."""
+def write(home: Path, writer: int, visits: int, there: int, stop: Event) -> Work:
+    """Save so many visits beside those that are there, ten for each patient, and look at the list now and then."""
     store, stream = CaseStore(home, actor=f"writer {writer}"), np.random.default_rng(writer)
     photos = [history.picture(seed) for seed in range(history.PICTURES)]
     work, known = Work([], [], []), (0, 0)
@@ -49,7 +52,7 @@ def write(home: Path, writer: int, visits: int, stop: Event) -> Work:
         if stop.is_set():
             break
         new = number % VISITS_A_PATIENT == 0 or known == (0, 0)
-        who = NewPatient(f"W{writer:02d}-{number:05d}", 1940 + number % 60) if new else known[0]
+        who = NewPatient(f"P-{there}-{writer}-{number}", 1940 + number % 60) if new else known[0]
         words = f"{' '.join(stream.choice(history.WORDS, 12))} rare{number:05d}"
         visit = NewVisit(
             who,
@@ -76,13 +79,13 @@ def write(home: Path, writer: int, visits: int, stop: Event) -> Work:
     return work
 
 
-def together(home: Path, writers: int, visits: int, minutes: float) -> list[Work]:
-    """Work of all writers, at once."""
+def together(home: Path, writers: int, visits: int, there: int, minutes: float) -> list[Work]:
+    """Work of all writers, at once: so many visits more than are there."""
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager, context.Pool(writers) as pool:
         stop: Any = manager.Event()
         shares = [visits // writers + (one < visits % writers) for one in range(writers)]
-        given = [(home, one, share, stop) for one, share in enumerate(shares)]
+        given = [(home, one, share, there, stop) for one, share in enumerate(shares)]
         found = pool.starmap_async(write, given, chunksize=1)
         end = time.monotonic() + 60 * minutes
         for turn in count(1):
@@ -116,17 +119,19 @@ def measured(writers: int, visits: int, minutes: float, home: Path) -> Mapping[s
     """The figures of a run."""
     store = CaseStore(home)
     store.acknowledge_disclaimer()
+    there = store.search().total
     begun = time.monotonic()
-    done = together(home, writers, visits, minutes)
+    done = together(home, writers, visits - there, there, minutes)
     seconds = time.monotonic() - begun
     saves = [one for work in done for one in work.save_ms]
     refused = [words for work in done for words in work.refused]
-    amiss = wrong(store, len(saves))
+    amiss = wrong(store, there + len(saves))
     for words in (*refused[:20], *amiss):
         print(words)
     return {
         "writers": writers,
-        "visits": len(saves),
+        "visits": there + len(saves),
+        "saved": len(saves),
         "seconds": round(seconds, 1),
         "save_ms": spread(saves),
         "read_ms": spread([one for work in done for one in work.read_ms]),
@@ -144,9 +149,10 @@ def main() -> None:
     parser.add_argument("--visits", type=int, default=100_000)
     parser.add_argument("--minutes", type=float, default=30.0, help="No visit is begun after so long.")
     parser.add_argument("--json", type=Path, default=RESULT)
+    parser.add_argument("--home", type=Path, help="A folder that is kept; a temporary one without it.")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        figures = measured(given.writers, given.visits, given.minutes, Path(folder) / "home")
+        figures = measured(given.writers, given.visits, given.minutes, given.home or Path(folder) / "home")
     given.json.write_text(json.dumps({"machine": machine(), **figures}, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(figures, indent=2))
 
