@@ -33,7 +33,7 @@ FAULTS = (
         "the map that was there stays", (f"{FULL}test_a_map_that_cannot_be_saved",),
     ),
     Fault(
-        "… while a backup is written, encrypted or not", "skinlens/store/backup.py", "The backup cannot be written to",
+        "… while a backup is written, encrypted or not", "skinlens/store/backup.py", "The backup cannot be",
         "nothing half is left on the stick or in the case folder",
         (f"{FULL}test_a_backup_that_cannot_be_written", f"{SECRET}test_a_full_stick_is_said_in_its_own_sentence"),
     ),
@@ -59,7 +59,7 @@ FAULTS = (
         (f"{BACKUPS}test_a_database_with_a_damaged_page_is_read_and_not_written_until_it_is_replaced",),
     ),
     Fault(
-        "damaged row or index", "skinlens/store/mapping.py", "What the database holds of",
+        "damaged row or index", "skinlens/store/mapping.py", "What the database holds",
         "what is damaged is not shown, all else is; never another case's data",
         (
             "tests/store/test_damage.py::test_a_changed_value_is_never_shown_and_the_other_cases_are",
