@@ -299,8 +299,8 @@ def group(result: Mapping[str, Any] | None = None) -> str:
         ["database at the end, MB", f"{one['database_mb']:,.0f}"],
         *([f"{name} at the end, median, ms", f"{took:,.1f}"] for name, took in one["median_ms"].items()),
     ]
-    load = f"The load of the computer was {one['machine']['load_1min']} at the end. "
-    return f"{one['seconds']:,.0f} s on {measured_on(one)}. {load}\n\n".replace(" \n", "\n") + table(["", ""], rows)
+    load = f"the load of the computer was {one['machine']['load_1min']} at the end"
+    return f"{one['seconds']:,.0f} s on {measured_on(one)}; {load}.\n\n" + table(["", ""], rows)
 
 
 def load(result: Mapping[str, Any] | None = None) -> str:
@@ -326,7 +326,7 @@ def load(result: Mapping[str, Any] | None = None) -> str:
         ["load of the computer before", *(f"{one['machine']['load_1min']}" for one in runs)],
         ["commit", *(f"`{one['machine']['commit']}`" for one in runs)],
     ]
-    sentence = f"On loopback, the browsers on the same {processor(runs[-1])} as the server.\n\n"
+    sentence = f"On loopback, the browsers on the same {processor(runs[-1])} as the server, at lower priority.\n\n"
     return sentence + table(["", *([""] * len(runs))], rows)
 
 
