@@ -10,6 +10,7 @@ and the queries of ``benchmarks/history.py`` are timed on the whole. It stops by
 import argparse
 import json
 import multiprocessing
+import secrets
 import statistics
 import tempfile
 import time
@@ -66,14 +67,14 @@ class Made:
     """Visits of one writer, ten for each patient, five for each lesion."""
 
     def __init__(self, writer: str) -> None:
-        self._writer, self._stream = writer, np.random.default_rng(list(writer.encode()))
+        self._own, self._stream = secrets.token_hex(4), np.random.default_rng(list(writer.encode()))
         self._photos = [history.picture(seed) for seed in range(history.PICTURES)]
         self._patient, self._lesion = 0, 0
 
     def save(self, store: CaseStore, number: int) -> Case:
         """Save the next."""
         stream, new = self._stream, number % 10 == 0 or not self._patient
-        who = NewPatient(f"P-{self._writer}-{number}", 1940 + number % 60) if new else self._patient
+        who = NewPatient(f"P-{self._own}-{number}", 1940 + number % 60) if new else self._patient
         site = history.SITES[number // 5 % len(history.SITES)]
         visit = NewVisit(
             who,
