@@ -14,7 +14,8 @@ import re
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,10 +33,16 @@ from tests.browser.serving import SWITCHES, program, serving
 
 RESULT = ROOT / "benchmarks" / "results" / "load.json"
 LIMIT_MS = 300_000
+DRAIN_S = 180.0
+"""No journey is begun after the minutes; those under way have so long."""
 TITLES = ("Grad-CAM", "Score-CAM", "LIME")
 SETTLE_S = 20.0
 """After the last browser has gone, before the memory is looked at."""
-TABS_A_CHROMIUM = 10
+TABS_A_CHROMIUM, YIELDS = 10, 10
+WARM_UP = 2
+"""Browsers before the measured ones: for what is made once."""
+MARK = f"--skinlens-load={os.getpid()}"
+"""A switch that Chromium does not know, by which its processes are found."""
 
 
 class Journey(NamedTuple):
@@ -50,49 +57,60 @@ class Journey(NamedTuple):
     whole_s: float
 
 
-class Server:
-    """Processes of the app, as Linux tells of them."""
+class Driven(NamedTuple):
+    """What came of the journeys."""
 
-    def __init__(self, port: int) -> None:
-        self._port = str(port)
+    done: list[Journey]
+    errors: list[str]
+    """A sentence for each that failed."""
+    unfinished: int
+    """Journeys that were under way when the time was up."""
+    cpu_s: float
+    """Of the browsers."""
 
-    def pids(self) -> list[int]:
-        """The app's own process and all that it started."""
-        parents: dict[int, int] = {}
-        own = set[int]()
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                words = (folder / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
-                parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            except (OSError, IndexError, ValueError):  # it has just ended
-                continue
-            if "skinlens" in words and self._port in words:
-                own.add(int(folder.name))
-        while more := {pid for pid, parent in parents.items() if parent in own} - own:
-            own |= more
-        return sorted(own)
 
-    def cpu_s(self) -> float:
-        """Of processor time, with that of processes that have ended."""
-        ticks = 0
-        for pid in self.pids():
-            try:
-                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
+def processes(*words: str) -> list[int]:
+    """Numbers of the processes whose command line has all these words, and of all that they started."""
+    parents, found = dict[int, int](), set[int]()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (folder / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, IndexError, ValueError):  # it has just ended
+            continue
+        if all(word in line for word in words):
+            found.add(int(folder.name))
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return sorted(found)
+
+
+def cpu_s(pids: Iterable[int]) -> float:
+    """Their processor time, with that of children that have ended."""
+    ticks = 0
+    for pid in pids:
+        with suppress(OSError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             ticks += sum(int(one) for one in fields[11:15])
-        return ticks / os.sysconf("SC_CLK_TCK")
+    return ticks / os.sysconf("SC_CLK_TCK")
 
-    def memory_mb(self) -> float:
-        """Proportional set size: pages that processes share are counted once."""
-        total = 0
-        for pid in self.pids():
-            try:
-                found = re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
-            except OSError:
-                continue
+
+def memory_mb(pids: Iterable[int]) -> float:
+    """Their proportional set size: pages that processes share are counted once."""
+    total = 0
+    for pid in pids:
+        with suppress(OSError):
+            found = re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
             total += int(found[1]) if found else 0
-        return total / 1024
+    return total / 1024
+
+
+def yielding(folder: Path) -> Path:
+    """Chromium at a lower priority than the server: in a clinic, the browsers are on other computers."""
+    path = folder / "chromium.sh"
+    path.write_text(f'#!/bin/sh\nexec nice -n {YIELDS} {program()} "$@"\n', encoding="utf-8")
+    path.chmod(0o700)
+    return path
 
 
 def drawn(folder: Path, number: int) -> Path:
@@ -105,7 +123,7 @@ def drawn(folder: Path, number: int) -> Path:
 
 async def journey(browser: Browser, address: str, folder: Path, number: int) -> Journey:
     """One browser that nobody has used before."""
-    context = await browser.new_context(viewport={"width": 1280, "height": 800})
+    context = await browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     try:
         page = await context.new_page()
         page.set_default_timeout(LIMIT_MS)
@@ -154,29 +172,36 @@ async def _settled(page: Page) -> None:
     )
 
 
-async def drive(
-    address: str, folder: Path, tabs: int, minutes: float, first: int
-) -> tuple[list[Journey], list[str], int]:
-    """Journeys that were ended, sentences on those that failed, and the number of the next photo."""
-    end, numbers = time.monotonic() + 60 * minutes, iter(range(first, first + 100_000))
+async def drive(address: str, folder: Path, tabs: int, minutes: float, first: int) -> Driven:
+    """Journeys of so many browsers, begun for so many minutes; ``first``: number of the first photo."""
+    numbers = iter(range(first, first + 100_000))
     done, errors = list[Journey](), list[str]()
     async with async_playwright() as play:
         several = -(-tabs // TABS_A_CHROMIUM)
-        browsers = [await play.chromium.launch(executable_path=program(), args=list(SWITCHES)) for _ in range(several)]
+        path = yielding(folder)
+        browsers = [await play.chromium.launch(executable_path=path, args=[*SWITCHES, MARK]) for _ in range(several)]
+        end = time.monotonic() + 60 * minutes
 
         async def tab(browser: Browser) -> None:
-            while time.monotonic() < end:
+            while True:  # once at least
                 number = next(numbers)
                 await asyncio.to_thread(drawn, folder, number)
                 try:
                     done.append(await journey(browser, address, folder, number))
                 except Exception as error:  # noqa: BLE001  it is counted and told
-                    errors.append(f"photo {number}: {str(error).splitlines()[0]}")
+                    errors.append(f"photo {number}: {' '.join(str(error).split())[:300]}")
+                if time.monotonic() > end:
+                    return
 
-        await asyncio.gather(*(tab(browsers[one % several]) for one in range(tabs)))
+        begun = [asyncio.create_task(tab(browsers[one % several])) for one in range(tabs)]
+        _, unfinished = await asyncio.wait(begun, timeout=60 * minutes + DRAIN_S)
+        for one in unfinished:
+            one.cancel()
+        await asyncio.wait(begun)
+        used = cpu_s(pid for pid in processes(MARK))
         for browser in browsers:
             await browser.close()
-    return done, errors, next(numbers)
+    return Driven(done, errors, len(unfinished), used)
 
 
 def mixed(store: CaseStore, journeys: list[Journey], folder: Path) -> Iterator[str]:
@@ -204,27 +229,34 @@ def measured(tabs: int, minutes: float, home: Path) -> dict[str, Any]:
     store = CaseStore(home)
     store.acknowledge_disclaimer()
     port = free_port("127.0.0.1", 8801)
-    with serving(["-m", "skinlens", "serve", "--no-token", "--port", str(port)], port, home) as address:
-        server = Server(port)
-        _, _, first = asyncio.run(drive(address, photos, 2, 0.01, 0))  # a first one for each part that is made once
+    command = ["-m", "skinlens", "serve", "--no-token", "--port", str(port)]
+    with serving(command, port, home) as address:
+
+        def server() -> list[int]:
+            return processes("streamlit", str(port))  # as which ``skinlens serve`` goes on
+
+        before = asyncio.run(drive(address, photos, WARM_UP, 0.0, 0))
         time.sleep(SETTLE_S)
-        cpu, memory, begun = server.cpu_s(), server.memory_mb(), time.monotonic()
-        journeys, errors, _ = asyncio.run(drive(address, photos, tabs, minutes, first))
+        cpu, memory, begun = cpu_s(server()), memory_mb(server()), time.monotonic()
+        driven = asyncio.run(drive(address, photos, tabs, minutes, WARM_UP))
         seconds = time.monotonic() - begun
+        used = cpu_s(server()) - cpu
         time.sleep(SETTLE_S)
-        used, after = server.cpu_s() - cpu, server.memory_mb()
-    wrong = list(mixed(store, journeys, photos))
-    for words in (*errors, *wrong):
+        after = memory_mb(server())
+    journeys, wrong = driven.done, list(mixed(store, driven.done, photos))
+    for words in (*before.errors, *driven.errors, *wrong):
         print(words)
     return {
         "tabs": tabs,
         "minutes": minutes,
         "seconds": round(seconds, 1),
         "journeys": len(journeys),
-        "errors": len(errors),
+        "errors": len(driven.errors),
+        "unfinished": driven.unfinished,
         "mixed": len(wrong),
         **{name: _spread([getattr(one, name) for one in journeys]) for name in ("result_s", "maps_s", "whole_s")},
         "cpu_s_a_journey": round(used / max(1, len(journeys)), 2),
+        "browsers_cpu_s_a_journey": round(driven.cpu_s / max(1, len(journeys)), 2),
         "memory_mb": {"start": round(memory), "end": round(after)},
     }
 
@@ -240,15 +272,19 @@ def _spread(values: list[float]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Write ``benchmarks/results/load.json``."""
+    """Write ``benchmarks/results/load.json``, where a run takes the place of one with as many browsers."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--tabs", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--json", type=Path, default=RESULT)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         result = {"machine": machine(), **measured(given.tabs, given.minutes, Path(folder) / "home")}
-    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=2))
+    others = json.loads(given.json.read_text(encoding="utf-8"))["runs"] if given.json.is_file() else []
+    runs = [one for one in others if one["tabs"] != given.tabs]
+    runs = sorted([*runs, result], key=lambda one: int(one["tabs"]))
+    given.json.write_text(json.dumps({"runs": runs}, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

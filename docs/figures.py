@@ -263,28 +263,75 @@ def soak_uploads(result: Mapping[str, Any] | None = None) -> str:
     return sentence + table(["", "count"], rows)
 
 
-def load(result: Mapping[str, Any] | None = None) -> str:
-    """Many browsers at once, from ``benchmarks/load.py``."""
-    one = result or read(ROOT / "benchmarks" / "results" / "load.json")
-    memory = one["memory_mb"]
+def soak_databases(result: Mapping[str, Any] | None = None) -> str:
+    """Changed databases and what the store answered, from ``tests/soak/databases.py``."""
+    one = result or read(ROOT / "benchmarks" / "results" / "soak_databases.json")
     rows = [
-        ["browsers", f"{one['tabs']}"],
-        ["journeys: upload, result, three maps, saved case", f"{one['journeys']:,}"],
-        ["errors", f"{one['errors']:,}"],
-        ["cases with another photo, patient or prediction", f"{one['mixed']:,}"],
-        *(
-            [f"{words}, median and 95 %, s", f"{one[name]['median']:.1f}, {one[name]['p95']:.1f}"]
-            for name, words in (("result_s", "Show result to result"), ("maps_s", "upload to three maps"))
-            if one[name]
-        ),
-        ["processor time of the server, s a journey", f"{one['cpu_s_a_journey']:.1f}"],
-        ["memory of the server before and after, MB", f"{memory['start']:,}, {memory['end']:,}"],
+        ["changed databases", f"{one['files']:,}"],
+        ["of these said at the start", f"{one['found_at_start']:,}"],
+        [f"of these with a sentence on at least one of {one['pages']} pages", f"{one['felt']:,}"],
+        ["sentences in all", f"{one['sentences']:,}"],
+        ["**other data shown, no sentence, or not brought back by the backup**", f"**{one['wrong']:,}**"],
     ]
     sentence = (
-        f"{one['seconds']:.0f} s on loopback, the browsers on the same cores, whose load was "
-        f"{one['machine']['load_1min']} before; {measured_on(one)}.\n\n"
+        f"Seeds {one['first_seed']:,} to {one['first_seed'] + one['files'] - 1:,}, {one['seconds']:.0f} s on "
+        f"{measured_on(one)}.\n\n"
     )
-    return sentence + table(["", ""], rows)
+    return sentence + table(["", "count"], rows)
+
+
+def group(result: Mapping[str, Any] | None = None) -> str:
+    """A store that many write to at once, from ``benchmarks/group.py``."""
+    one = result or read(ROOT / "benchmarks" / "results" / "group.json")
+
+    def milliseconds(spread: Mapping[str, float]) -> str:
+        return ", ".join(f"{spread[name]:,.0f}" for name in ("median", "p95", "p99", "longest"))
+
+    rows = [
+        ["writers at once, each a process", f"{one['writers']}"],
+        ["visits in the store at the end", f"{one['visits']:,}"],
+        ["of these saved by the writers while they were measured", f"{one['saved']:,}"],
+        ["saves a second, all writers together", f"{one['saved'] / one['seconds']:,.0f}"],
+        ["a save: median, 95 %, 99 %, longest, ms", milliseconds(one["save_ms"])],
+        ["a page of the list and a case meanwhile: the same, ms", milliseconds(one["read_ms"])],
+        ["**refused**", f"**{one['refused']:,}**"],
+        ["**visits or files lost, or entries of the audit log amiss**", f"**{one['wrong']:,}**"],
+        ["database at the end, MB", f"{one['database_mb']:,.0f}"],
+        *([f"{name} at the end, median, ms", f"{took:,.1f}"] for name, took in one["median_ms"].items()),
+    ]
+    load = f"the load of the computer was {one['machine']['load_1min']} at the end"
+    return f"{one['seconds']:,.0f} s on {measured_on(one)}; {load}.\n\n" + table(["", ""], rows)
+
+
+def load(result: Mapping[str, Any] | None = None) -> str:
+    """Many browsers at once, a column for each run of ``benchmarks/load.py``."""
+    runs = (result or read(ROOT / "benchmarks" / "results" / "load.json"))["runs"]
+    words = {
+        "result_s": "Show result to result, median and 95 %, s",
+        "maps_s": "upload to three maps, median and 95 %, s",
+        "whole_s": "upload to saved case, median and 95 %, s",
+    }
+    rows = [
+        ["**browsers**", *(f"**{one['tabs']}**" for one in runs)],
+        ["seconds, with those that ended what they had begun", *(f"{one['seconds']:.0f}" for one in runs)],
+        ["journeys: upload, result, three maps, saved case", *(f"{one['journeys']:,}" for one in runs)],
+        ["errors", *(f"{one['errors']:,}" for one in runs)],
+        ["under way when the time was up", *(f"{one['unfinished']:,}" for one in runs)],
+        ["cases with another photo, patient or prediction", *(f"{one['mixed']:,}" for one in runs)],
+        *([title, *(_median_and_p95(one[name]) for one in runs)] for name, title in words.items()),
+        ["processor time of the server, s a journey", *(f"{one['cpu_s_a_journey']:.1f}" for one in runs)],
+        ["… of the browsers, s a journey", *(f"{one['browsers_cpu_s_a_journey']:.1f}" for one in runs)],
+        ["memory of the server before, MB", *(f"{one['memory_mb']['start']:,}" for one in runs)],
+        ["… and after, MB", *(f"{one['memory_mb']['end']:,}" for one in runs)],
+        ["load of the computer before", *(f"{one['machine']['load_1min']}" for one in runs)],
+        ["commit", *(f"`{one['machine']['commit']}`" for one in runs)],
+    ]
+    sentence = f"On loopback, the browsers on the same {processor(runs[-1])} as the server, at lower priority.\n\n"
+    return sentence + table(["", *([""] * len(runs))], rows)
+
+
+def _median_and_p95(spread: Mapping[str, float]) -> str:
+    return f"{spread['median']:.1f}, {spread['p95']:.1f}" if spread else "none"
 
 
 def processor(result: Mapping[str, Any]) -> str:

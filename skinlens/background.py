@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-NICE = 5
-"""Steps below the priority of the process; 19 would be the lowest."""
+NICE, LOWEST = 5, 19
+"""Steps below the priority of the process, and the lowest priority that there is."""
 
 
 def cores() -> int:
@@ -100,4 +100,5 @@ def give_way() -> None:
     """
     if sys.platform == "linux":
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+            lower = min(LOWEST, os.getpriority(os.PRIO_PROCESS, os.getpid()) + NICE)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), lower)

@@ -87,6 +87,11 @@ class StoreError(SkinLensError):
 class NotAllowed(SkinLensError):
     """Refusal of what the role does not allow, or of who is not signed in. Nothing was changed."""
 
+    def __init__(self, sentence: str, right: str = "") -> None:
+        super().__init__(sentence)
+        self.right = right
+        """Right of ``roles`` that the role lacks; empty where nobody is signed in."""
+
 
 class ServeError(SkinLensError):
     """The app cannot listen on the address and port that were asked for."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
@@ -133,17 +134,28 @@ class PhotoCheck(Check):
         return (self.made(found, _origin(subject), _since(started)),)
 
 
+_COMPARED: WeakKeyDictionary[Explanation, dict[str, tuple[tuple["ref[Explanation]", ...], CheckResult]]] = (
+    WeakKeyDictionary()
+)
+"""Last of the maps → kind → the maps and what came of it; gone with the map."""
+
+
 class Comparison(Check):
-    """A check of two or more maps together: made anew at each look, in milliseconds, and never stored."""
+    """A check of two or more maps together: made in milliseconds, kept as long as its maps are, and never stored."""
 
     @abstractmethod
     def compare(self, maps: Sequence[Explanation]) -> Found:
         """Measurement of maps of one photo. Raises SkinLensError where they cannot be compared."""
 
     def of(self, maps: Sequence[Explanation]) -> CheckResult:
-        """The same as a result. ``maps``: one or more."""
+        """The same as a result. ``maps``: one or more. The same maps are compared once: a page asks at each look."""
+        known = _COMPARED.setdefault(maps[-1], {})
+        if self.kind in known and [still() for still in known[self.kind][0]] == list(maps):
+            return known[self.kind][1]
         started = time.perf_counter()
-        return self.made(self.compare(maps), (maps[0].photo_sha256, maps[0].model), _since(started))
+        result = self.made(self.compare(maps), (maps[0].photo_sha256, maps[0].model), _since(started))
+        known[self.kind] = tuple(map(ref, maps)), result
+        return result
 
     def compute(self, subject: Subject, progress: Progress | None = None) -> tuple[CheckResult, ...]:  # noqa: ARG002
         return (self.of(subject.maps),)

@@ -144,6 +144,8 @@ class Engine:
             raise WeightsError(f"{name}: expected the outputs {OUTPUTS}, found {names}.")
         self._pools = names == OUTPUTS
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix="engine", initializer=give_way)
+        self._first = ThreadPoolExecutor(threads, thread_name_prefix="first") if turns > 1 else self._workers
+        """For a single photo: somebody looks at the screen, while hundreds of masked copies can wait."""
         self._alone: ort.InferenceSession | None = self._session if threads == 1 or turns > 1 else None
         self._lock = threading.Lock()
         self.head, self.exits, self.spec, self.model_ref, self.turns = head, exits, spec, model_ref, turns
@@ -200,7 +202,7 @@ class Engine:
                 turned = np.rot90(batch[at : at + RUN], quarters, axes=(2, 3))
                 return list(session.run(names, {"batch": np.ascontiguousarray(turned)}))
 
-            parts = self._workers.map(part, jobs)
+            parts = (self._first if len(batch) == 1 else self._workers).map(part, jobs)
             found = [np.concatenate(column) for column in zip(*parts, strict=True)]
         return [np.moveaxis(one, 3, 1) if self._pools and one.ndim == 4 else one for one in found]
 

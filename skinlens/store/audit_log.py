@@ -7,7 +7,8 @@ from typing import Literal
 
 from skinlens.case_record import Subject
 from skinlens.errors import StoreError
-from skinlens.store import audit_check, chain, mapping
+from skinlens.roles import REFUSED
+from skinlens.store import audit_check, chain, database, mapping
 from skinlens.store.audit_check import Kept, Verified
 from skinlens.store.chain import Head
 from skinlens.store.connection import StoreHome
@@ -35,7 +36,8 @@ class AuditEntry:
     action: str
     """As of ``Revision``; beside them ``viewed``, ``exported``, ``printed``, ``sent``, ``received``, ``discarded``,
     ``erased``, ``backed up``, ``restored``, ``acknowledged``, ``accepted``, ``rescored`` and ``begun``; of an account
-    those of ``AccountAction``, of a token those of ``TokenAction``."""
+    those of ``AccountAction``, of a token those of ``TokenAction``; and what a role was refused: ``roles.REFUSED`` and
+    the right."""
     kind: str
     """What it was done to, as of ``chain.Object``."""
     object_number: int | None
@@ -164,7 +166,13 @@ class StoredAudit(StoreHome):
             now = chain.head(db)
         chain.write_head(self.home, now)
 
-    def _note_use(self, action: str, subject: chain.Object, number: int) -> str:
+    def _note_refusal(self, right: str, kind: chain.Object, number: int | None) -> str:
+        """The actor's role was refused this; a folder without a database gets none by it. See ``note_export``."""
+        if database.is_empty(self.database):
+            return ""
+        return self._note_use(f"{REFUSED}{right}", kind, number)
+
+    def _note_use(self, action: str, subject: chain.Object, number: int | None) -> str:
         try:
             with self._writing() as db:
                 row = mapping.first(db, "SELECT model_sha256 FROM visit WHERE id = ?", [number])

@@ -59,7 +59,7 @@ class StoreHome:
     def must_be_allowed(self, right: Right) -> None:
         """Raises NotAllowed where the actor's role has not that right."""
         if not may(self.role, right):
-            raise NotAllowed(refusal(self.role, right))
+            raise NotAllowed(refusal(self.role, right), right)
 
     @contextmanager
     def _opened(self, *, to_write: bool = True) -> Iterator[Database]:

@@ -1,13 +1,17 @@
 """Rights in the store's door: what each public method of ``CaseStore`` needs, whoever calls it from wherever."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from functools import wraps
+from functools import cache, wraps
+from inspect import signature
+from itertools import islice
 from typing import Any, TypeVar
 
+from skinlens.errors import NotAllowed
 from skinlens.records import Status
 from skinlens.roles import Right
-from skinlens.store import database
+from skinlens.store import database, mapping
+from skinlens.store.chain import Object
 
 Store = TypeVar("Store")
 
@@ -17,6 +21,8 @@ NEEDED: Mapping[str, Right] = {
     # Of the installation: it keeps itself in order, and asks once whether its limits were read.
     **dict.fromkeys(("tidy", "check_writable", "note_loss", "accept_loss", "open_to_others"), "read"),
     "acknowledge_disclaimer": "read",
+    # Every role may ask; what it is refused is noted.
+    "must_be_allowed": "read",
     **dict.fromkeys(("save_case", "add_explanation", "add_checks", "keep_outlines"), "file"),
     **dict.fromkeys(("place_lesion", "set_phototype"), "file"),
     **dict.fromkeys(("note_filing", "filing_is_over"), "file"),
@@ -39,7 +45,7 @@ NEEDED: Mapping[str, Right] = {
 READING: frozenset[str] = frozenset(
     {
         *("body_sites", "case", "audit_head", "cases_with_photo", "damage", "disclaimer_acknowledged_at"),
-        *("exists", "last_backup", "lesions", "load", "log_problem", "lost_files", "must_be_allowed", "outcomes"),
+        *("exists", "last_backup", "lesions", "load", "log_problem", "lost_files", "outcomes"),
         *("expects_photos", "received", "received_photo"),
         *("outlines", "patient", "patient_page", "patients", "photo", "revisions", "search", "setting", "settings"),
         *(
@@ -57,6 +63,8 @@ READING: frozenset[str] = frozenset(
     }
 )
 """Methods that every role may call. A method that is in neither list fails a test."""
+_OF: Mapping[str, Object] = {"visit_id": "visit", "patient_id": "patient", "lesion_id": "lesion"}
+"""First parameter of a method → what a refusal was about."""
 _INSIDE: ContextVar[frozenset[int]] = ContextVar("inside", default=frozenset())
 """Stores one of whose methods is at work: what that one calls of its own store was allowed with it."""
 
@@ -69,8 +77,8 @@ def of_change(stored: Status, wanted: Status = "draft") -> Right:
 
 
 def checked(store: type[Store]) -> type[Store]:
-    """The same class, whose methods ask first whether the actor's role has the right, and say in plain words what the
-    disk, the database or the memory of the computer refuses.
+    """The same class, whose methods ask first whether the actor's role has the right, note in the audit log what it is
+    refused, and say in plain words what the disk, the database or the memory of the computer refuses.
     """
     for name in NEEDED.keys() | READING:
         setattr(store, name, _plain(getattr(store, name)))
@@ -93,11 +101,30 @@ def _asking(method: Callable[..., Any], right: Right) -> Callable[..., Any]:
     def ask(self: Any, *given: Any, **named: Any) -> Any:
         if id(self) in _INSIDE.get():
             return method(self, *given, **named)
-        self.must_be_allowed(right)
         token = _INSIDE.set(_INSIDE.get() | {id(self)})
         try:
+            self.must_be_allowed(right)
             return method(self, *given, **named)
+        except NotAllowed as refusal:  # what it had begun to write is rolled back by now
+            if not_noted := self._note_refusal(refusal.right, *_object_of(method, given, named)):
+                raise NotAllowed(f"{refusal} {not_noted}", refusal.right) from refusal
+            raise
         finally:
             _INSIDE.reset(token)
 
     return ask
+
+
+def _object_of(method: Callable[..., Any], given: Sequence[Any], named: Mapping[str, Any]) -> tuple[Object, int | None]:
+    """What a call was about, as of the audit log; the store where its first argument names no row."""
+    name = _first_parameter(method)
+    number = given[0] if given else named.get(name)
+    if name not in _OF or not isinstance(number, int) or not mapping.is_number(number):
+        return "store", None
+    return _OF[name], number
+
+
+@cache
+def _first_parameter(method: Callable[..., Any]) -> str:
+    """Name of the first parameter after ``self``; empty: there is none."""
+    return next(islice(signature(method).parameters, 1, None), "")

@@ -13,6 +13,7 @@ from skinlens import pipeline
 from skinlens.errors import ParameterError
 from skinlens.explain import explain
 from skinlens.records import Explanation, ModelRef, Progress
+from skinlens.ui.components import live
 from skinlens.ui.state.jobs import LONG_PLACES, FairScheduler, Job, SessionQueue
 
 STAMP = ModelRef("tiny", "0", "0" * 64)
@@ -171,6 +172,49 @@ def test_a_session_is_told_how_many_are_before_it(gate: threading.Event) -> None
     gate.set()
     wait(lambda: not any(queue.busy for queue in desks))
     assert [job.state for job in (*jobs, second)] == ["cancelled", "cancelled", "done", "done", "done"]
+
+
+def test_a_map_of_one_session_comes_before_the_checks_of_others(gate: threading.Event) -> None:
+    """And maps among themselves, as checks, in the order in which they were asked for."""
+    line, order = FairScheduler(long=1), list[str]()
+
+    def noting(name: str) -> Callable[[Progress], str]:
+        return lambda _: name
+
+    holding = SessionQueue(line)
+    held = Job(("lime", "mel"), steps(gate), lambda _: None)
+    holding.submit(held)
+    wait(lambda: held.state == "running")
+    asked = [("stability", "check 1"), ("artefacts", "check 2"), ("lime", "map 1"), ("focus", "check 3")]
+    queues = [SessionQueue(line) for _ in asked]
+    jobs = [Job((kind, "mel"), noting(name), order.append) for kind, name in asked]
+    last = Job(("lime", "mel"), noting("map 2"), order.append)
+    for queue, job in zip(queues, jobs, strict=True):
+        queue.submit(job)
+    queues[0].submit(last)  # a map of a session that also waits for a check
+    assert [queue.standing(job) for queue, job in zip(queues, jobs, strict=True)][1:] == [
+        "Waiting for a free place. 2 jobs are ahead of yours.",
+        "Waiting for a free place. 1 job is ahead of yours.",
+        "Waiting for a free place. 3 jobs are ahead of yours.",
+    ]
+    gate.set()
+    wait(lambda: all(job.state == "done" for job in [*jobs, last]))
+    assert order == ["map 2", "map 1", "check 2", "check 3", "check 1"]
+
+
+def test_the_more_wait_the_rarer_a_page_looks_again(gate: threading.Event) -> None:
+    """A look costs processor time, of which the maps that all wait for then have less."""
+    line = FairScheduler(long=1)
+    queues = [SessionQueue(line) for _ in range(8)]
+    jobs = [Job(("lime", "mel"), steps(gate), lambda _: None) for _ in queues]
+    for queue, job in zip(queues, jobs, strict=True):
+        queue.submit(job)
+    wait(lambda: jobs[0].state == "running")
+    assert [queue.others() for queue in queues] == [7, *[6] * 7]
+    gate.set()
+    wait(lambda: all(job.state == "done" for job in jobs))
+    assert [queue.others() for queue in queues] == [0] * 8
+    assert [live.poll_s(others) for others in (0, 1, 2, 4, 5, 49)] == [0.4, 0.4, 0.8, 1.6, 2.0, 2.0]
 
 
 def test_a_session_takes_turns_with_the_others(gate: threading.Event) -> None:

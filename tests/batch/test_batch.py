@@ -150,15 +150,31 @@ def test_a_list_and_a_zip(release: Path, photos: Path, tmp_path: Path) -> None:
 
 
 def test_the_case_file(release: Path, photos: Path, classifier: Classifier, tmp_path: Path) -> None:
+    """A row for each case by its number, with what the case holds; a lost picture is a row with a sentence; and the log
+    has it that so many cases left.
+    """
     store = CaseStore()
-    shown = [pipeline.analyse_file(photos / f"p{number:02d}.jpg", classifier) for number in (0, 2)]
+    shown = [pipeline.analyse_file(photos / f"p{number:02d}.jpg", classifier) for number in (0, 2, 4)]
     for number, analysis in enumerate(shown):
         store.save_case(analysis, NewVisit(NewPatient(f"P-{number}"), NewLesion("back"), "2025-01-01"))
+    with store._reading() as db:
+        ((lost,),) = db.execute("SELECT photo_file FROM visit WHERE id = 2").fetchall()
+    store.files.path(lost).unlink()
+    cases = [store.case(number) for number in (1, 2, 3)]
     out = tmp_path / "cases.jsonl"
-    assert main(["batch", "store", "--out", str(out), "--weights", str(release)]) == 0
+    assert main(["batch", "store", "--out", str(out), "--weights", str(release)]) == 1
     rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
-    assert [row["id"] for row in rows] == ["1", "2"]
-    assert [row["photo_sha256"] for row in rows] == [analysis.photo.sha256 for analysis in shown]
+    assert [row["id"] for row in rows] == ["1", "2", "3"]
+    for row, analysis in zip(rows[::2], shown[::2], strict=True):
+        assert row["photo_sha256"] == analysis.photo.sha256
+        assert row["prob_mel"] == pytest.approx(analysis.prediction.prob("mel"), abs=1e-6)
+        assert not row["error"]
+    assert "The file with the picture of case 2 is missing" in rows[1]["error"]
+    assert rows[1]["prob_mel"] is None
+    noted = [(one.kind, one.action, one.object_number, one.actor) for one in store.audit_entries()]
+    assert noted[-1] == ("visits", "exported", 3, "local user")
+    assert [store.case(number) for number in (1, 2, 3)] == cases
+    assert "P-0" not in out.read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("few_resamples")

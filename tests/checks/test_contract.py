@@ -1,8 +1,11 @@
 """Every check keeps the contract; what the contract does for all; and the how-to's example goes all the way."""
 
+import gc
 import json
 import re
+import weakref
 import zipfile
+from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -12,10 +15,11 @@ import numpy as np
 import pytest
 
 from skinlens.case_record import Analysis
-from skinlens.checks.contract import Check, Found, MapCheck, PhotoCheck, Subject
+from skinlens.checks.contract import Check, Comparison, Found, MapCheck, PhotoCheck, Subject
 from skinlens.checks.registry import CHECKS
 from skinlens.explain import explain
 from skinlens.labels import CODES
+from skinlens.records import CheckResult, Explanation
 from skinlens.report.checks import check_rows
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from skinlens.ui.state.open_case import OpenCase
@@ -54,6 +58,34 @@ def test_wide_checks_stand_alone_and_the_others_in_twos(registry: dict[str, Chec
     registry["peak"] = Peak()
     registry["depth"] = registry.pop("depth")  # the last
     assert [[one.kind for one in row] for row in checks_panel.rows()] == rows
+
+
+def test_the_same_maps_are_compared_once_and_others_anew() -> None:
+    """A page asks at each look, some times a second while it waits."""
+    compared: list[int] = []
+
+    class Counting(Comparison):
+        kind, title, question, help = "counting", "Counting", "How many?", "Their number."
+
+        def compare(self, maps: Sequence[Explanation]) -> Found:
+            compared.append(len(maps))
+            return Found({"maps": len(maps)})
+
+        def summary(self, result: CheckResult) -> str:
+            return str(result.figures["maps"])
+
+    check, maps = Counting(), list(samples.three_explanations(samples.photo()))
+    first = check.of(maps)
+    assert check.of(tuple(maps)) is first
+    assert compared == [3]
+    again = [*maps[:2], samples.explanation(samples.photo(), "lime", seed=9)]
+    assert check.of(again).figures == {"maps": 3}
+    assert check.of(maps[1:]).figures == {"maps": 2}
+    assert compared == [3, 3, 2]
+    gone = weakref.ref(maps[2])
+    del maps, first
+    gc.collect()
+    assert gone() is None  # what was compared does not keep them
 
 
 class Brightness(PhotoCheck):

@@ -1,6 +1,8 @@
 """The mean over quarter turns: the engine's, the float network's, and the three explanations of that mean."""
 
 import copy
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -47,6 +49,22 @@ def averaging_student(student: Student) -> Student:
     turned = copy.deepcopy(student)
     turned.turns = TURNS
     return turned
+
+
+def test_a_prediction_does_not_wait_for_the_masked_copies_of_somebodys_map(averaging, photos):
+    """All workers of the maps are held; a single photo is computed all the same, and a batch waits."""
+    engine, one = averaging.engine, to_batch(photos[:1], SPEC)
+    expected, held = engine.logits(one), threading.Event()
+    for _ in range(engine._workers._max_workers):
+        engine._workers.submit(held.wait)
+    with ThreadPoolExecutor(1) as somebody:
+        batch = somebody.submit(engine.logits, np.repeat(one, 4, axis=0))
+        try:
+            assert_near(engine.logits(one), expected, NETWORK)
+            assert not batch.done()
+        finally:
+            held.set()
+        assert_near(batch.result(), np.repeat(expected, 4, axis=0), NETWORK)
 
 
 def turned_alone(engine: Engine, batch):

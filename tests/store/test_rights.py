@@ -11,6 +11,7 @@ from skinlens.records import Case
 from skinlens.roles import ROLES, Right, Role, may
 from skinlens.settings import Settings
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit, rights
+from skinlens.wording import audit
 from tests.store import samples
 from tests.store.conftest import SaveCase
 from tests.store.edits import edit
@@ -105,6 +106,49 @@ def test_what_was_signed_is_a_reviewers_to_change(store: CaseStore, save: SaveCa
         of_role(store, "reviewer").delete_visit(number)
     of_role(store, "admin").delete_visit(number)
     assert not store.exists(number)
+
+
+def test_what_a_role_is_refused_is_in_the_audit_log(store: CaseStore, save: SaveCase) -> None:
+    """Who, what and of which case, in an entry of the chain; the refused step itself leaves nothing."""
+    signed = save(0, status="signed")
+    number, version, before = signed.visit.id, signed.visit.version, store.audit_head().entries
+    viewer, reader = of_role(store, "viewer"), of_role(store, "reader")
+    for refused in (
+        lambda: viewer.add_checks(number, []),
+        lambda: viewer.delete_patient(patient_id=1),
+        lambda: viewer.keep_settings(Settings(clinic_name="Mine"), read=Settings()),
+        lambda: viewer.delete_visit(2**70),
+        lambda: reader.save_case(samples.analysis(samples.photo()), new_visit("signed")),
+        # Refused in the middle of a transaction, which is rolled back first.
+        lambda: reader.annotate(number, ClinicianReading("mel"), status="amended", expected_version=version),
+        lambda: reader.must_be_allowed("settings"),
+    ):
+        with pytest.raises(NotAllowed, match=r"^Your role, (viewer|reader), does not allow you to .*\. Ask an? .*\.$"):
+            refused()
+    noted = store.audit_entries()[before:]
+    assert {one.actor for one in noted} == {"Dr. Lange"}
+    assert [(audit.done(one.kind, one.action), one.kind, one.object_number) for one in noted] == [
+        ("Not allowed by the role: upload, file or edit drafts", "visit", number),
+        ("Not allowed by the role: delete a case or a patient", "patient", 1),
+        ("Not allowed by the role: change settings of the clinic", "store", None),
+        ("Not allowed by the role: delete a case or a patient", "store", None),
+        ("Not allowed by the role: sign a case", "store", None),
+        ("Not allowed by the role: change a signed case", "visit", number),
+        ("Not allowed by the role: change settings of the clinic", "store", None),
+    ]
+    assert noted[0].model_sha256 == signed.visit.prediction.model.sha256
+    assert store.verify_audit().problems == ()
+    assert store.search().total == 1
+
+
+def test_a_refusal_that_cannot_be_noted_is_one_and_says_so(store: CaseStore, save: SaveCase) -> None:
+    save(0)
+    store.closed.touch()  # as a database with damaged pages, which is read alone
+    entries = store.audit_head().entries
+    with pytest.raises(NotAllowed, match=r"Ask an admin\. This is not in the audit log, which cannot be written now\."):
+        of_role(store, "viewer").delete_visit(1)
+    assert store.exists(1)
+    assert store.audit_head().entries == entries
 
 
 def test_a_viewer_reads_all(store: CaseStore, save: SaveCase) -> None:

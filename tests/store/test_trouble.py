@@ -371,3 +371,18 @@ def test_the_log_of_a_lost_database_is_kept(store, save, tmp_path, loss, files):
     assert log.read_bytes() == kept
     shutil.copy(store.database, copy.database)
     assert copy.search().total == 1
+
+
+def test_a_database_that_is_locked_for_long(store, save, monkeypatch):
+    save(1)
+    monkeypatch.setattr(database, "FIRST_PATIENCE_S", 0.05)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.1)
+    with closing(sqlite3.connect(store.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with refused("another program has been writing to it for more than 20 seconds. Close it, or wait, and try"):
+            save(2, maps=True)
+        assert store.load(1).problems == ()
+        assert store.search().total == 1
+    assert save(2, maps=True).visit.id == 2
+    assert store.tidy(min_age_s=0.0).problems == ()
+    assert (store.damage(), store.lost_files(), store.verify_audit().problems) == ((), (), ())

@@ -3,6 +3,9 @@
 Short work never waits for long: it has places of its own. Long work gets as many places as leave the processor a core
 for the pages and for what is short. A session's queue never holds more than one place of each kind, and goes to the end
 of the line after each piece of work. So one that asks for many maps waits for its own, and others' come in between.
+
+Somebody waits for a map, while checks begin by themselves once it is there. So whoever has a map to be made is served
+before those who have checks alone, in the order in which they came.
 """
 
 import logging
@@ -15,6 +18,7 @@ from typing import Any, Literal
 
 from skinlens.background import cores, give_way
 from skinlens.errors import Cancelled, SkinLensError
+from skinlens.explain import METHODS
 from skinlens.records import Progress
 
 SHORT = frozenset({"grad_cam", "score_cam"})
@@ -49,6 +53,11 @@ class Job:
     def long(self) -> bool:
         """Whether it may take long."""
         return self.key[0] not in SHORT
+
+    @property
+    def is_map(self) -> bool:
+        """Whether it is a map and no check."""
+        return self.key[0] in METHODS
 
     @property
     def active(self) -> bool:
@@ -105,12 +114,23 @@ class FairScheduler:
     def before(self, queue: "SessionQueue", *, long: bool) -> int | None:
         """Number of other queues with something to do that are served first; None: this one is not in the line."""
         with self._lock:
-            queues = list(self._queues[long])
+            queues = self._in_order(long)
         return sum(one.waits(long=long) for one in queues[: queues.index(queue)]) if queue in queues else None
+
+    def others(self, queue: "SessionQueue") -> int:
+        """Number of other queues with long work that could be begun."""
+        with self._lock:
+            queues = list(self._queues[True])
+        return sum(one.waits(long=True) for one in queues if one is not queue)
+
+    def _in_order(self, long: bool) -> "list[SessionQueue]":
+        """The line as it is served: who has a map to be made goes first."""
+        return sorted(self._queues[long], key=lambda one: not one.waits(long=long, for_map=True))
 
     def _run_next(self, long: bool) -> None:
         with self._lock:
-            queue = self._queues[long].popleft()
+            queue = self._in_order(long)[0]
+            self._queues[long].remove(queue)
         if queue.run_next(long=long):
             self.join(queue, long=long)
 
@@ -136,10 +156,16 @@ class SessionQueue:
         with self._lock:
             return any(job.active for job in self._jobs.values())
 
-    def waits(self, *, long: bool) -> bool:
-        """Whether there is something of that kind that could be begun."""
+    def waits(self, *, long: bool, for_map: bool = False) -> bool:
+        """Whether there is something of that kind that could be begun; ``for_map``: and is a map."""
         with self._lock:
-            return any(job.state == "waiting" and job.long == long for job in self._waiting)
+            return any(
+                job.state == "waiting" and job.long == long and (job.is_map or not for_map) for job in self._waiting
+            )
+
+    def others(self) -> int:
+        """Number of other sessions that wait for a place for long work."""
+        return self._scheduler.others(self)
 
     def job(self, key: Key) -> Job | None:
         with self._lock:
@@ -200,10 +226,8 @@ class SessionQueue:
             if not ready:
                 self._served[long] = False
                 return False
-            # The class that was asked for last is the one on the screen: its maps come before what still waits.
-            ready.sort(key=lambda one: one in self._set_aside)
-            shown = [one for one in ready if one not in self._set_aside and one.key[1] == self._looked_at]
-            job = [*shown, *ready][0]
+            # The class that was asked for last is the one on the screen: it comes before what still waits, maps first.
+            job = min(ready, key=lambda one: (one in self._set_aside, one.key[1] != self._looked_at, not one.is_map))
             self._waiting.remove(job)
         job.run()
         return True
