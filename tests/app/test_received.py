@@ -36,6 +36,7 @@ def test_a_received_photo_is_filed_for_the_proposed_patient(agreed: AppTest, sto
     page.run()
     first, second = tray_of(page).items
     assert "**2 photos to file**" in read(page)
+    assert read(page).count("Patient and date are proposed from its file: check them.") == 2
     assert (first.received, second.received) == tokens
     assert page.text_input(key=first.key("pseudonym")).value == pseudonym
     assert page.text_input(key=first.key("year")).value == "1961"

@@ -232,6 +232,8 @@ def _row(tray: Tray, item: TrayItem, stored: Sequence[CaseRow], figures: bool) -
         st.markdown("  \n".join(lines(item, figures=figures)))
     if item.state == "read":
         with words:
+            if item.received:
+                st.caption(plain(f"{item.name}. {received.PROPOSED}"))
             if item.not_filed:
                 st.error(plain(f"Not filed. {item.not_filed}"))
             if stored:

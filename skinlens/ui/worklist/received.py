@@ -15,6 +15,7 @@ from skinlens.store import CaseStore
 from skinlens.ui.forms import placement
 from skinlens.ui.worklist.tray import Tray, TrayItem
 
+PROPOSED = "Patient and date are proposed from its file: check them."
 LOOK_S = 5.0
 """Between two looks for what came, where a receiver was ever started."""
 
@@ -36,7 +37,7 @@ def take_in(store: CaseStore, tray: Tray) -> None:
         if not tray.has_room(len(data)):
             left += 1
             continue
-        _propose(store, tray.add_received(f"Received {local_minute(one.received_at)}", data, token), one)
+        _propose(store, tray.add_received(f"Received by DICOM {local_minute(one.received_at)}", data, token), one)
     if left:
         st.caption(f"{counted(left, 'more received photo')} will follow when some of these are filed or discarded.")
     st.fragment(_look, run_every=LOOK_S)(store, frozenset(waiting))
