@@ -248,6 +248,7 @@ def measured(tabs: int, minutes: float, home: Path) -> dict[str, Any]:
         print(words)
     return {
         "tabs": tabs,
+        "nice": {"server": os.nice(0), "browsers": os.nice(0) + YIELDS},
         "minutes": minutes,
         "seconds": round(seconds, 1),
         "journeys": len(journeys),

@@ -111,6 +111,13 @@ FAULTS = (
         ),
     ),
     Fault(
+        "backup or restore killed", "", "", "no file in the clear is left: it has no name; all else goes later",
+        (
+            f"{SECRET}test_no_file_with_a_name_holds_it_in_the_clear_while_it_is_made_or_opened",
+            "tests/store/test_backup.py::test_what_a_killed_backup_left_beside_the_others_is_removed_by_the_next",
+        ),
+    ),
+    Fault(
         "entry of the audit log changed, removed or inserted", "skinlens/store/audit_check.py", "Entry {number} of the",
         "found, with its number",
         ("tests/store/test_audit_chain.py::test_what_was_done_to_the_log_is_found_and_where",),

@@ -313,21 +313,29 @@ def load(result: Mapping[str, Any] | None = None) -> str:
     }
     rows = [
         ["**browsers**", *(f"**{one['tabs']}**" for one in runs)],
+        [
+            "priority of server and browsers, as of nice",
+            *("{server}, {browsers}".format(**one["nice"]) for one in runs),
+        ],
         ["seconds, with those that ended what they had begun", *(f"{one['seconds']:.0f}" for one in runs)],
         ["journeys: upload, result, three maps, saved case", *(f"{one['journeys']:,}" for one in runs)],
         ["errors", *(f"{one['errors']:,}" for one in runs)],
         ["under way when the time was up", *(f"{one['unfinished']:,}" for one in runs)],
         ["cases with another photo, patient or prediction", *(f"{one['mixed']:,}" for one in runs)],
         *([title, *(_median_and_p95(one[name]) for one in runs)] for name, title in words.items()),
-        ["processor time of the server, s a journey", *(f"{one['cpu_s_a_journey']:.1f}" for one in runs)],
-        ["… of the browsers, s a journey", *(f"{one['browsers_cpu_s_a_journey']:.1f}" for one in runs)],
+        ["processor time of the server, s a journey", *(_a_journey(one, "cpu_s_a_journey") for one in runs)],
+        ["… of the browsers, s a journey", *(_a_journey(one, "browsers_cpu_s_a_journey") for one in runs)],
         ["memory of the server before, MB", *(f"{one['memory_mb']['start']:,}" for one in runs)],
         ["… and after, MB", *(f"{one['memory_mb']['end']:,}" for one in runs)],
         ["load of the computer before", *(f"{one['machine']['load_1min']}" for one in runs)],
         ["commit", *(f"`{one['machine']['commit']}`" for one in runs)],
     ]
-    sentence = f"On loopback, the browsers on the same {processor(runs[-1])} as the server, at lower priority.\n\n"
+    sentence = f"On loopback, the browsers on the same {processor(runs[-1])} as the server.\n\n"
     return sentence + table(["", *([""] * len(runs))], rows)
+
+
+def _a_journey(run: Mapping[str, Any], name: str) -> str:
+    return f"{run[name]:.1f}" if run["journeys"] else "none"
 
 
 def _median_and_p95(spread: Mapping[str, float]) -> str:

@@ -42,11 +42,11 @@ MEANING: dict[Role, str] = {
     "admin": "also deletes, changes settings, makes backups and manages accounts",
 }
 REFUSED = "refused: "
-"""What stands before the right in the audit log's entry of what a role was refused."""
+"""Words before the right in the audit log's entry of what a role was refused."""
 
 
 def in_words(right: str) -> str:
-    """What a right allows, as in "sign a case"; a right that this version does not know is named as it is."""
+    """Right in words, as in "sign a case"; a right that this version does not know is named as it is."""
     return next((words for known, words in _IN_WORDS.items() if known == right), right)
 
 

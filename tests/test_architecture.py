@@ -128,6 +128,7 @@ def unrequired(source: str, required: Iterable[str]) -> set[str]:
         "tests",
         "benchmarks",
         "evidence",
+        "faults",
         "figures",
         "listing",
         "picture",

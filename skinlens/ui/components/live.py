@@ -10,12 +10,12 @@ from skinlens.ui.state.open_case import OpenCase
 POLL_S, SLOWEST_POLL_S = 0.4, 2.0
 
 
-def poll_s(ahead: int) -> float:
+def poll_s(others: int) -> float:
     """Seconds between two looks while so many others wait for a place too.
 
     Each look runs a part of the page: with many waiting, looks alone would take the time that the maps need.
     """
-    return min(POLL_S * max(1, ahead), SLOWEST_POLL_S)
+    return min(POLL_S * max(1, others), SLOWEST_POLL_S)
 
 
 def draw(opened: OpenCase, part: Callable[[], None], waits: Callable[[], bool]) -> None:
