@@ -19,10 +19,16 @@ check = beartype(conf=CONF)
 _ALIAS = re.compile(r"^(\w+) = \w+\[Array,", re.MULTILINE)
 
 
+BOUND_AT_ONCE = ("skinlens.api.guard",)
+"""Uvicorn calls an app without arguments to see whether it is a factory. An async method refuses that at once; the
+wrapper of beartype, once it is awaited; that of jaxtyping at once again."""
+
+
 def check_calls(folder: Path) -> None:
     """From here on, of what is imported of the package in that folder. Must come before its first import."""
     beartype_package(folder.name, conf=CONF)
-    install_import_hook(with_arrays(folder), f"{__name__}.check")  # in front of the other, for these modules
+    # In front of the other, for these modules:
+    install_import_hook([*with_arrays(folder), *BOUND_AT_ONCE], f"{__name__}.check")
 
 
 def with_arrays(folder: Path) -> list[str]:

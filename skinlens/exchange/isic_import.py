@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+from typing import TextIO
 
 from isic_metadata.metadata import MetadataRow, convert_errors
 
@@ -67,14 +68,15 @@ def read_collection(folder: Path) -> Collection:
     path = folder / METADATA
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return _checked(folder, csv.DictReader(file))
+            return _checked(folder, file)
     except FileNotFoundError as error:
         raise InvalidEntry(f"{folder} holds no {METADATA}. Name the folder of a collection that has one.") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise InvalidEntry(f"{path} is no table of comma-separated values in UTF-8. Save it as one.") from error
 
 
-def _checked(folder: Path, table: "csv.DictReader[str]") -> Collection:
+def _checked(folder: Path, file: TextIO) -> Collection:
+    table = csv.DictReader(file)
     if not {"filename", "isic_id"} & set(table.fieldnames or ()):
         raise InvalidEntry(f"{folder / METADATA} has no column filename or isic_id: it is not known where a photo is.")
     found = Collection()

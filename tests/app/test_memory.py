@@ -18,9 +18,7 @@ class Cycle:
 def test_a_cycle_goes_after_use_and_nothing_is_done_without() -> None:
     gc.disable()
     try:
-        memory.note_use()
-        while memory.collect_if_used():
-            pass  # a thorough one follows after the last use
+        memory.collect_if_used()
         left = weakref.ref(Cycle())
         assert not memory.collect_if_used()
         assert left() is not None
@@ -29,31 +27,6 @@ def test_a_cycle_goes_after_use_and_nothing_is_done_without() -> None:
         assert left() is None
     finally:
         gc.enable()
-        gc.unfreeze()
-
-
-def test_what_was_found_alive_is_looked_at_again_after_some_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_since_thorough", memory.THOROUGH_EVERY)
-    gc.disable()
-    try:
-        alive = Cycle()
-        left = weakref.ref(alive)
-        memory.note_use()
-        assert memory.collect_if_used()
-        frozen = gc.get_freeze_count()
-        assert frozen > 0
-        del alive
-        for _ in range(memory.THOROUGH_EVERY):
-            memory.note_use()
-            assert memory.collect_if_used()
-            assert left() is not None
-        assert gc.get_freeze_count() == frozen
-        memory.note_use()
-        assert memory.collect_if_used()
-        assert left() is None
-    finally:
-        gc.enable()
-        gc.unfreeze()
 
 
 def test_it_is_done_while_the_app_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
