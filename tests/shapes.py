@@ -11,8 +11,9 @@ from beartype import BeartypeConf, beartype
 from beartype.claw import beartype_package
 from jaxtyping import install_import_hook
 
-CONF = BeartypeConf(is_pep484_tower=True, claw_is_pep526=False)
-"""As mypy reads them, so a whole number is welcome where a float is asked for; of calls, not of assignments."""
+CONF = BeartypeConf(is_pep484_tower=True, claw_is_pep526=False, violation_type=TypeError)
+"""As mypy reads them, so a whole number is welcome where a float is asked for; of calls, not of assignments. What is
+wrong is a TypeError from either library."""
 
 check = beartype(conf=CONF)
 
@@ -32,10 +33,12 @@ def check_calls(folder: Path) -> None:
 
 
 def with_arrays(folder: Path) -> list[str]:
-    """Modules of a package in which the shape of an array is named, by jaxtyping or by an alias for its types."""
+    """Modules of a package in which the shape of an array is named, by jaxtyping or by an alias for its types; and
+    those with annotations that are imported for mypy alone, which jaxtyping lets pass.
+    """
     sources = {path: path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.py"))}
     aliases = {name for text in sources.values() for name in _ALIAS.findall(text)}
-    named = re.compile(rf"\b(?:jaxtyping|{'|'.join(sorted(aliases))})\b")
+    named = re.compile(rf"\b(?:jaxtyping|TYPE_CHECKING|{'|'.join(sorted(aliases))})\b")
     return [_name(folder, path) for path, text in sources.items() if named.search(text)]
 
 

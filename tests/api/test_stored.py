@@ -56,7 +56,7 @@ def test_the_report_of_a_case_is_noted_in_the_name_of_the_token(
 def test_a_report_that_could_not_be_noted_says_so(
     store: CaseStore, api: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(CaseStore, "note_export", lambda *_: "It could not be noted in /home/me.")
+    monkeypatch.setattr(CaseStore, "note_export", lambda *_: "It could not be noted in the case folder.")
     answered = api.get("/report/1")
     assert answered.status_code == 200
     assert answered.headers["skinlens-problems"].startswith("1 part could not be printed or noted")

@@ -50,15 +50,21 @@ def receiving(skinlens_home: Path) -> Iterator[int]:
     words = ["dicom", "listen", "--port", "0", "--from", "ORTHANC"]
     environment = os.environ | {"SKINLENS_HOME": str(skinlens_home)}
     with subprocess.Popen(
-        [sys.executable, "-m", "skinlens", *words], stdout=subprocess.PIPE, text=True, env=environment
+        ["env", "--default-signal=INT", sys.executable, "-m", "skinlens", *words],  # tests in the background ignore it
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
     ) as running:
-        assert running.stdout is not None
-        first = running.stdout.readline()
-        assert first.startswith("SKINLENS receives at 127.0.0.1:"), first
-        assert running.stdout.readline() == f"{DISCLAIMER}\n"
-        yield int(first.split(":")[1].split()[0])
-        running.send_signal(signal.SIGINT)
-        assert running.wait(LIMIT_S) == 130
+        try:
+            assert running.stdout is not None
+            first = running.stdout.readline()
+            assert first.startswith("SKINLENS receives at 127.0.0.1:"), first
+            assert running.stdout.readline() == f"{DISCLAIMER}\n"
+            yield int(first.split(":")[1].split()[0])
+            running.send_signal(signal.SIGINT)
+            assert running.wait(LIMIT_S) == 130
+        finally:
+            running.kill()
 
 
 @pytest.fixture
