@@ -11,6 +11,7 @@ from skinlens.body_sites import WORDS_OF_ISIC_REGION
 from skinlens.case_record import Analysis
 from skinlens.clinical import NOT_RECORDED, Histology
 from skinlens.clock import today
+from skinlens.errors import InvalidEntry
 from skinlens.exchange.isic import HISTOPATHOLOGY
 from skinlens.exchange.isic_import import Collection, Row
 from skinlens.records import Case
@@ -22,6 +23,11 @@ _NOTE = "Imported from a collection. The day of the photo is not known: the date
 _CONFIRMED = "Diagnosis confirmed by: "
 
 Outcome = Literal["stored", "already stored"]
+
+_OF_ANOTHER = (
+    "This very photo is stored already, as case {number}, of another patient or of none. The row was left out. Look "
+    "which of the two is right."
+)
 
 
 class Importer:
@@ -43,9 +49,12 @@ class Importer:
         """Keep one row with its photo. Raises InvalidEntry, StoreError."""
         stored = self._store.cases_with_photo(analysis.photo.sha256)
         case = self._store.case(stored[-1].visit_id) if stored else self._saved(row, analysis)
+        pseudonym = self._pseudonym(row, analysis)
+        if pseudonym != (case.patient.pseudonym if case.patient is not None else ""):
+            raise InvalidEntry(_OF_ANOTHER.format(number=case.visit.id))
         if row.lesion:
             self._lesions[row.lesion] = case.lesion.id
-        if case.patient is not None and (pseudonym := self._pseudonym(row, analysis)):
+        if case.patient is not None:
             self._patients[pseudonym] = case.patient.id
         self._finish(row, case)
         return "already stored" if stored else "stored"

@@ -251,3 +251,16 @@ def test_every_region_has_words_that_mean_it_and_no_other() -> None:
 def test_a_diagnosis_of_the_archive_has_its_class(diagnosis: str, code: str) -> None:
     assert DiagnosisEnum(diagnosis).value == diagnosis
     assert class_of(diagnosis) == code
+
+
+def test_a_photo_of_another_patient_is_told_and_files_nothing_there(
+    collection: Path, skinlens_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"filename": f"{name}.png", "patient_id": name[0]} for name in ("a1", "b1", "b2")]
+    same = collection / "photos" / "b1.png"
+    for path in (collection / "photos" / "a1.png", same):
+        Image.fromarray(samples.photo(0).pixels).save(path, "PNG")
+    written(collection, rows)
+    assert main(["isic-import", str(collection)]) == 1
+    assert "of another patient or of none" in "".join(capsys.readouterr())
+    assert [one.patient.pseudonym for one in cases(skinlens_home) if one.patient] == ["ISIC a", "ISIC b"]
