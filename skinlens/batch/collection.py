@@ -15,7 +15,7 @@ from skinlens.errors import InvalidEntry
 from skinlens.exchange.isic import HISTOPATHOLOGY
 from skinlens.exchange.isic_import import Collection, Row
 from skinlens.records import Case
-from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
+from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit, validation
 
 PREFIX = "ISIC "
 SITE_NOT_GIVEN = "site not given"
@@ -47,10 +47,10 @@ class Importer:
 
     def store(self, row: Row, analysis: Analysis) -> Outcome:
         """Keep one row with its photo. Raises InvalidEntry, StoreError."""
-        stored = self._store.cases_with_photo(analysis.photo.sha256)
-        case = self._store.case(stored[-1].visit_id) if stored else self._saved(row, analysis)
         pseudonym = self._pseudonym(row, analysis)
-        if pseudonym != (case.patient.pseudonym if case.patient is not None else ""):
+        stored = self._store.cases_with_photo(analysis.photo.sha256)
+        case = self._store.case(stored[-1].visit_id) if stored else self._saved(row, analysis, pseudonym)
+        if stored and pseudonym != (case.patient.pseudonym if case.patient is not None else ""):
             raise InvalidEntry(_OF_ANOTHER.format(number=case.visit.id))
         if row.lesion:
             self._lesions[row.lesion] = case.lesion.id
@@ -59,8 +59,7 @@ class Importer:
         self._finish(row, case)
         return "already stored" if stored else "stored"
 
-    def _saved(self, row: Row, analysis: Analysis) -> Case:
-        pseudonym = self._pseudonym(row, analysis)
+    def _saved(self, row: Row, analysis: Analysis, pseudonym: str) -> Case:
         patient: NewPatient | int | None = self._patients.get(pseudonym) if pseudonym else None
         born = self._store.patient(patient).birth_year if isinstance(patient, int) else self._birth_year(row)
         if pseudonym and patient is None:
@@ -87,12 +86,11 @@ class Importer:
             self._store.set_phototype(patient.id, row.phototype, expected_version=patient.version)
 
     def _pseudonym(self, row: Row, analysis: Analysis) -> str:
-        """Of a row without a patient that has an age or a sex all the same: by its lesion, or by its photo."""
-        if row.patient:
-            return f"{self._prefix}{row.patient}"
-        if row.age_years is None and row.sex == "unknown" and row.phototype is None:
+        """As it is stored; of a row without a patient that has an age or a sex all the same by its lesion or photo."""
+        if not row.patient and row.age_years is None and row.sex == "unknown" and row.phototype is None:
             return ""
-        return f"{self._prefix}{row.lesion or f'photo {analysis.photo.sha256[:12]}'}"
+        named = row.patient or row.lesion or f"photo {analysis.photo.sha256[:12]}"
+        return validation.line(f"{self._prefix}{named}", "pseudonym")
 
     def _birth_year(self, row: Row) -> int | None:
         oldest = self._collection.oldest.get(row.patient) if row.patient else row.age_years

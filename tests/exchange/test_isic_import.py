@@ -264,3 +264,11 @@ def test_a_photo_of_another_patient_is_told_and_files_nothing_there(
     assert main(["isic-import", str(collection)]) == 1
     assert "of another patient or of none" in "".join(capsys.readouterr())
     assert [one.patient.pseudonym for one in cases(skinlens_home) if one.patient] == ["ISIC a", "ISIC b"]
+
+
+def test_a_prefix_is_compared_as_it_is_stored(collection: Path, skinlens_home: Path) -> None:
+    """Without the blank before it."""
+    written(collection, [{"isic_id": f"ISIC_{number}", "patient_id": "7", "age": "50"} for number in (1, 2)])
+    for _ in range(2):
+        assert main(["isic-import", str(collection), "--prefix", " HAM "]) == 0
+    assert [one.patient.pseudonym for one in cases(skinlens_home) if one.patient] == ["HAM 7", "HAM 7"]
