@@ -18,6 +18,11 @@ def local_day(at: str) -> str:
     return at if len(at) <= len("2026-01-31") else _local(at).date().isoformat()
 
 
+def day_of(seconds: float) -> str:
+    """The clinic's ISO date of a moment in seconds since 1970."""
+    return datetime.fromtimestamp(seconds).astimezone().date().isoformat()
+
+
 def local_minute(at: str) -> str:
     """The clinic's date and time to the minute, by its own clock: 2026-01-31 09:05."""
     return at if len(at) <= len("2026-01-31") else f"{_local(at):%Y-%m-%d %H:%M}"

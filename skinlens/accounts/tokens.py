@@ -16,6 +16,7 @@ from pathlib import Path
 from skinlens.accounts import attempts, database
 from skinlens.accounts.names import folded, settled
 from skinlens.accounts.sessions import TOKEN_BYTES, digest
+from skinlens.accounts.signing_in import NOBODY
 from skinlens.errors import InvalidEntry, StoreError
 from skinlens.roles import LOCAL_USER, TOKEN_ROLES, Role
 from skinlens.store import CaseStore, default_home
@@ -27,7 +28,7 @@ LONGEST = 200
 """Characters of what is looked up at all."""
 NOTED_EVERY_S = 60.0
 """That a token was used is written down no more often."""
-NOBODY = "nobody"
+ADD_ONE = "Add one: skinlens api token add NAME --role reader"
 Note = Callable[[TokenAction, int | None, str], None]
 """Writes an entry of the audit log: what was done, to the token of that number, by whom."""
 

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from skinlens import pipeline
 from skinlens.accounts import Tokens
+from skinlens.accounts.tokens import ADD_ONE
 from skinlens.api import guard, routes
 from skinlens.api.responses import of_error, refused
 from skinlens.api.service import Service
@@ -26,7 +27,6 @@ from skinlens.store import CaseStore, default_home
 from skinlens.store.in_use import InUse
 
 PORT = 8502
-ADD_ONE = "Add one: skinlens api token add NAME --role reader"
 _HTTP = {
     404: "There is nothing at this address. GET /openapi.json says what there is.",
     405: "That is not how it is asked.",

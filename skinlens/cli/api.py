@@ -1,12 +1,12 @@
 """Commands of the REST interface: ``api`` serves it, ``api token`` says who may use it, ``api openapi`` what it has."""
 
 import sys
-from datetime import datetime
 from pathlib import Path
 
 import click
 
 from skinlens.cli import options
+from skinlens.clock import day_of
 from skinlens.labels import DISCLAIMER
 from skinlens.roles import MEANING, TOKEN_ROLES, Role, described
 
@@ -62,15 +62,16 @@ def add(name: str, role: Role) -> int:
 def show() -> int:
     """All tokens: number in the audit log, name, role, day on which it was made, and of its last use."""
     from skinlens.accounts import Tokens
+    from skinlens.accounts.tokens import ADD_ONE
 
     found = Tokens().all()
     width = max((len(one.name) for one in found), default=0)
     for one in found:
-        used = f"last used {_day(one.seen_at)}" if one.seen_at else "never used"
-        revoked = f", revoked {_day(one.revoked_at)}" if one.revoked_at else ""
-        print(f"{one.number:>3}  {one.name:<{width}}  {one.role:<8}  made {_day(one.created_at)}, {used}{revoked}")
+        used = f"last used {day_of(one.seen_at)}" if one.seen_at else "never used"
+        revoked = f", revoked {day_of(one.revoked_at)}" if one.revoked_at else ""
+        print(f"{one.number:>3}  {one.name:<{width}}  {one.role:<8}  made {day_of(one.created_at)}, {used}{revoked}")
     if not found:
-        print("No tokens yet. Add one: skinlens api token add NAME --role reader", file=sys.stderr)
+        print(f"No tokens yet. {ADD_ONE}", file=sys.stderr)
     return 0
 
 
@@ -91,7 +92,3 @@ def openapi() -> int:
 
     options.print_json(document())
     return 0
-
-
-def _day(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds).astimezone().date().isoformat()

@@ -118,12 +118,10 @@ def _objects(store: "CaseStore", case: int, source: Path | None) -> "tuple[tuple
     from skinlens.exchange.dicom import objects
     from skinlens.exchange.dicom.source import source_of
     from skinlens.report import pdf
-    from skinlens.report.content import Printing
 
     record, settings = store.load(case), store.settings()
     came_in = None if source is None else source_of(source, record.visit.photo_sha256)
-    printing = Printing(annex=True, clinic="\n".join(settings.clinic_lines), unit=settings.unit)
-    content, problems = pipeline.report_content(store, case, printing)
+    content, problems = pipeline.report_content(store, case, pipeline.printing(settings, None, annex=True))
     made = objects.objects(record, pdf.render(content), root=settings.dicom_uid_root, source=came_in)
     return made, problems
 

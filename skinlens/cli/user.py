@@ -1,10 +1,10 @@
 """Commands of the accounts: ``user add``, ``list``, ``remove``, ``password``, ``disable``, ``enable``, ``role``."""
 
 import sys
-from datetime import datetime
 
 import click
 
+from skinlens.clock import day_of
 from skinlens.roles import MEANING, ROLES, Role, described
 
 _NAME = click.argument("name", metavar="NAME")
@@ -48,8 +48,7 @@ def show() -> int:
     found = Accounts().all()
     width = max((len(account.name) for account in found), default=0)
     for account in found:
-        day = datetime.fromtimestamp(account.changed_at).astimezone().date()
-        how = f"by {account.issuer}" if account.issuer else f"password of {day}"
+        how = f"by {account.issuer}" if account.issuer else f"password of {day_of(account.changed_at)}"
         print(
             f"{account.number:>3}  {account.name:<{width}}  {account.role:<8}  {how}{', disabled' * account.disabled}"
         )

@@ -32,9 +32,8 @@ def field() -> None:
         st.error(plain(error))
         return
     session.begin(analysis)
-    st.session_state["uploads"] += (
-        1  # last: a run that is cut short before leaves the file in its field, to be read again
-    )
+    # Last: a run that is cut short before leaves the file in its field, to be read again.
+    st.session_state["uploads"] += 1
     tabs.forget_upload(file.file_id)
     _show()
 

@@ -1,7 +1,6 @@
 """Photos that came from another system, on the worklist: each in a row like a dropped one, until somebody files it.
 
-They wait in the case file for whoever files them first. What one window files or
-discards leaves the others.
+They wait in the case file for whoever files them first. What one window files or discards leaves the others.
 """
 
 from datetime import date
