@@ -27,7 +27,7 @@ def dicom(
     made.file_meta.TransferSyntaxUID = syntax
     made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID = kind
     made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID = generate_uid(entropy_srcs=["test"])
-    made.PatientName, made.PatientID, made.PatientBirthDate, made.StudyDate = NAME, "4711", "19610203", "20250101"
+    made.PatientName, made.PatientID, made.PatientBirthDate, made.StudyDate = NAME, "PAT-4711", "19610203", "20250101"
     made.Columns, made.Rows = size
     made.SamplesPerPixel = 1 if photometric in {"MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"} else 3
     made.PhotometricInterpretation = photometric

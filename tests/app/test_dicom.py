@@ -15,7 +15,7 @@ from tests.dicom_files import plain
 def test_the_scale_of_a_dicom_photo_is_offered_as_its_field_of_view(agreed: AppTest, skinlens_home: Path) -> None:
     picture = Image.fromarray(draw_synthetic_lesion()).resize((600, 450))
     data = plain(picture, PixelSpacing=[0.02, 0.02])
-    agreed.file_uploader[0].upload("Doe.dcm", data, "application/dicom").run()
+    agreed.file_uploader[0].upload("Doe-Whisper.dcm", data, "application/dicom").run()
     press(agreed, "Show result")
     assert "By the scale in its file the photo shows 12 mm" in read(agreed)
     keep(agreed)
@@ -25,4 +25,4 @@ def test_the_scale_of_a_dicom_photo_is_offered_as_its_field_of_view(agreed: AppT
     store = CaseStore(skinlens_home)
     assert store.case(1).visit.clinical.field_width_mm == 12.0
     assert store.photo(1).source_format == "DICOM"
-    assert b"Doe" not in store.database.read_bytes()
+    assert b"Whisper" not in store.database.read_bytes()

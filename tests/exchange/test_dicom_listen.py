@@ -86,7 +86,7 @@ def test_a_photo_that_is_sent_waits_without_its_patient(store: CaseStore) -> Non
         uploaded.sha256, "DICOM", 12.0, uploaded.notes,
     )  # fmt: skip
     stored = b"".join(path.read_bytes() for path in store.home.rglob("*") if path.is_file())
-    for secret in (NAME.split("^")[0], "4711", "19610203", dcmread(BytesIO(data)).SOPInstanceUID):
+    for secret in (*NAME.split("^"), "PAT-4711", "19610203", dcmread(BytesIO(data)).SOPInstanceUID):
         assert secret.encode() not in stored, secret
     assert said == ["ARCHIVE: a photo of 120 × 90 pixels waits on the worklist."] * 2
     assert [one.action for one in store.audit_entries() if one.kind == "store"] == ["received"] * 2

@@ -141,7 +141,9 @@ def test_the_hash_is_of_the_documented_encoding(store, save):
 def test_nothing_of_a_patient_is_in_the_chain_and_the_salt_goes_with_the_case(store, save):
     save(1, patient=NewPatient("P-whisper", 1971, "male"), notes="a whisper", lesion=NewLesion("whisper"))
     with store._reading() as db:
-        text = repr(list(db.query("SELECT * FROM audit")))
+        text = re.sub(
+            "[0-9a-f]{64}", "", repr(list(db.query("SELECT * FROM audit")))
+        )  # a hash may hold any four digits
         (salt,) = db.execute("SELECT salt FROM revision_salt").fetchone()
     assert "whisper" not in text
     assert "1971" not in text
