@@ -10,6 +10,7 @@ import pytest
 from skinlens.accounts import Accounts
 from skinlens.cli import main
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
+from tests.new_store import new_store
 from tests.store import samples
 from tests.store.edits import add_patient
 
@@ -17,7 +18,7 @@ from tests.store.edits import add_patient
 @pytest.fixture
 def store(skinlens_home: Path) -> CaseStore:
     """Two cases in the folder that the commands use."""
-    store = CaseStore(skinlens_home)
+    store = new_store(skinlens_home)
     for seed in (1, 2):
         photo = samples.photo(seed)
         visit = NewVisit(NewPatient(f"P-{seed}"), NewLesion("back"), "2024-05-31")

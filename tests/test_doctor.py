@@ -11,6 +11,7 @@ import pytest
 from skinlens.cli import main
 from skinlens.doctor import Finding, examine
 from skinlens.store import CaseStore, NewLesion, NewVisit, erasure
+from tests.new_store import new_store
 from tests.store import samples
 from tests.store.test_damage import rewrite
 
@@ -18,7 +19,7 @@ from tests.store.test_damage import rewrite
 @pytest.fixture
 def store(tmp_path: Path) -> CaseStore:
     """Three cases with three maps each, older than any save under way."""
-    store = CaseStore(tmp_path / "home")
+    store = new_store(tmp_path / "home")
     samples.save_cases(store, 3)
     store.tidy()
     for path in store.home.glob("files/*/*"):

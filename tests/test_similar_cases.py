@@ -15,6 +15,7 @@ from skinlens.inference.classifier import Classifier
 from skinlens.records import LIKENESS, ModelRef, QualityCheck, QualityReport
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
 from skinlens.store.similar import fill_features, find_similar
+from tests.new_store import new_store
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def test_a_reading_carries_the_features_before_the_last_layer(classifier: Classi
 
 
 def test_a_saved_case_is_found_by_its_own_photo(classifier: Classifier, tmp_path: Path) -> None:
-    store = CaseStore(tmp_path / "home")
+    store = new_store(tmp_path / "home")
     first, second = analysed(classifier, 1), analysed(classifier, 2)
     number, other = saved(store, first, "P-1"), saved(store, second, "P-2")
     found = find_similar(store, classifier, first, confirmed_only=False)
@@ -62,7 +63,7 @@ def test_a_saved_case_is_found_by_its_own_photo(classifier: Classifier, tmp_path
 
 
 def test_features_of_old_cases_are_made_up_for(classifier: Classifier, tmp_path: Path) -> None:
-    store = CaseStore(tmp_path / "home")
+    store = new_store(tmp_path / "home")
     analyses = [analysed(classifier, seed) for seed in (1, 2, 3)]
     numbers = [saved(store, replace(one, features=None), f"P-{place}") for place, one in enumerate(analyses)]
     lost = next(store.home.glob(f"files/*/{store_file(store, numbers[1])}"))
@@ -82,7 +83,7 @@ def store_file(store: CaseStore, visit_id: int) -> str:
 
 
 def test_filling_can_be_stopped(classifier: Classifier, tmp_path: Path) -> None:
-    store = CaseStore(tmp_path / "home")
+    store = new_store(tmp_path / "home")
     saved(store, replace(analysed(classifier, 1), features=None), "P-1")
 
     def stop(_: float) -> None:
@@ -93,7 +94,7 @@ def test_filling_can_be_stopped(classifier: Classifier, tmp_path: Path) -> None:
 
 
 def test_a_case_of_another_model_is_searched_for_with_the_installed_one(classifier: Classifier, tmp_path: Path) -> None:
-    store = CaseStore(tmp_path / "home")
+    store = new_store(tmp_path / "home")
     analysis = analysed(classifier, 1)
     number = saved(store, analysis, "P-1")
     other = replace(analysis.prediction, model=ModelRef("old", "0", "cd" * 32))
@@ -104,7 +105,7 @@ def test_a_case_of_another_model_is_searched_for_with_the_installed_one(classifi
 
 
 def test_an_unreliable_photo_has_no_similar_cases(classifier: Classifier, tmp_path: Path) -> None:
-    store = CaseStore(tmp_path / "home")
+    store = new_store(tmp_path / "home")
     analysis = analysed(classifier, 1)
     saved(store, analysis, "P-1")
     strange = QualityReport((QualityCheck(LIKENESS, "Distance", 9.0, 1.0, "at most", "", False, "Again."),))

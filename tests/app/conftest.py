@@ -18,8 +18,8 @@ from streamlit.testing.v1 import AppTest
 
 from skinlens.explain import METHODS
 from skinlens.imaging.synthetic import draw_synthetic_lesion
-from skinlens.store import CaseStore
 from skinlens.ui.state import jobs, session
+from tests.new_store import new_store
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 240.0
@@ -81,7 +81,7 @@ def quick_maps(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def agreed(app: AppTest, skinlens_home: Path) -> AppTest:
     """The page for a new photo, on an installation where the conditions were agreed to."""
-    CaseStore(skinlens_home).acknowledge_disclaimer()
+    new_store(skinlens_home).acknowledge_disclaimer()
     return app.run().switch_page("pages/visit.py").run()
 
 

@@ -27,6 +27,7 @@ from skinlens.records import Photo
 from skinlens.settings import UUID_ROOT, Settings
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
 from tests.dicom_files import plain
+from tests.new_store import new_store
 from tests.store import samples
 
 ROOT = "1.2.826.0.1.3680043.10.1234"
@@ -60,7 +61,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Exported:
 
 @pytest.fixture
 def store(skinlens_home: Path) -> CaseStore:
-    return CaseStore(skinlens_home)
+    return new_store(skinlens_home)
 
 
 @pytest.fixture

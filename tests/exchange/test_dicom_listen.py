@@ -25,6 +25,7 @@ from skinlens.imaging import intake
 from skinlens.store import CaseStore
 from skinlens.store import received as inbox
 from tests.dicom_files import NAME, dicom, jpeg, jpeg_2000, plain
+from tests.new_store import new_store
 from tests.store import samples
 
 PICTURE = Image.fromarray(samples.photo(3, 90, 120).pixels)
@@ -33,7 +34,7 @@ SECRET = "Jane Doe, 4711"
 
 @pytest.fixture
 def store(skinlens_home: Path) -> CaseStore:
-    return CaseStore(skinlens_home)
+    return new_store(skinlens_home)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from skinlens.labels import CODES, DISCLAIMER
 from skinlens.records import LIKENESS, QualityCheck, QualityReport, Status
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
 from skinlens.wording.quality import UNRELIABLE
+from tests.new_store import new_store
 from tests.store import samples
 
 SEVEN = NewPatient("P-7", 1961, "female")
@@ -60,7 +61,7 @@ def bundle_of(store: CaseStore, number: int, *, with_photo: bool = False) -> dic
 
 @pytest.fixture
 def store(skinlens_home: Path) -> CaseStore:
-    return CaseStore(skinlens_home)
+    return new_store(skinlens_home)
 
 
 def test_a_visit_is_a_valid_bundle(store: CaseStore) -> None:

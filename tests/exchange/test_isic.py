@@ -12,6 +12,7 @@ from skinlens.clinical import Histology
 from skinlens.exchange.isic import FIELDS, site_of
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
+from tests.new_store import new_store
 from tests.store import samples
 from tests.store.edits import edit
 
@@ -19,7 +20,7 @@ from tests.store.edits import edit
 @pytest.fixture
 def store(skinlens_home: Path) -> CaseStore:
     """Signed cases of every class and site, a draft without a patient, and one with histology."""
-    store = CaseStore(skinlens_home)
+    store = new_store(skinlens_home)
     for number, site in enumerate(BODY_SITES):
         patient = NewPatient(f"Müller-{number}", 1930 + 3 * number, ("female", "male", "other")[number % 3])
         reading = ClinicianReading(CODES[number % len(CODES)])

@@ -13,6 +13,7 @@ from skinlens.followup.trend import melanoma_trend
 from skinlens.records import Outline, Photo
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from tests.followup.samples import Retaken, drawn, ellipse
+from tests.new_store import new_store
 from tests.store.edits import edit
 from tests.store.samples import QUALITY, prediction
 
@@ -33,7 +34,7 @@ def aligned(store: CaseStore, before: int, after: int) -> Registration:
 
 
 def test_stored_visits_are_aligned_and_compared(tmp_path: Path) -> None:
-    store = CaseStore(tmp_path / "home")
+    store = new_store(tmp_path / "home")
     first = drawn()
     second = Retaken(degrees=10, scale=0.8).photo(first)
     before = save(store, first, [ellipse(first, 80, 64)])
@@ -56,7 +57,7 @@ def test_stored_visits_are_aligned_and_compared(tmp_path: Path) -> None:
 
 
 def test_a_visit_without_an_outline_is_aligned_but_not_measured(tmp_path: Path) -> None:
-    store = CaseStore(tmp_path / "home")
+    store = new_store(tmp_path / "home")
     first = drawn()
     before, after = save(store, first, []), save(store, Retaken(degrees=10).photo(first), [], 1, "2026-03-04")
     assert aligned(store, before, after).aligned
@@ -65,7 +66,7 @@ def test_a_visit_without_an_outline_is_aligned_but_not_measured(tmp_path: Path) 
 
 
 def test_a_lost_photo_is_not_aligned(tmp_path: Path) -> None:
-    store = CaseStore(tmp_path / "home")
+    store = new_store(tmp_path / "home")
     first = drawn()
     before, after = save(store, first, []), save(store, Retaken(degrees=10).photo(first), [], 1, "2026-03-04")
     for path in store.home.glob("files/*/*.png"):

@@ -20,6 +20,7 @@ from skinlens.report.content import Printing, ReportContent
 from skinlens.report.signing import Amendment, Signing
 from skinlens.segmentation.contour import drawn_by_clinician
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
+from tests.new_store import new_store
 from tests.report import samples as report_samples
 from tests.store import samples
 from tests.store.edits import edit
@@ -27,7 +28,7 @@ from tests.store.edits import edit
 
 @pytest.fixture
 def store(tmp_path: Path) -> CaseStore:
-    return CaseStore(tmp_path / "home")
+    return new_store(tmp_path / "home")
 
 
 def drawn(turned: int = 0) -> Photo:

@@ -12,6 +12,7 @@ from skinlens.errors import Conflict
 from skinlens.records import Case
 from skinlens.settings import Settings
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
+from tests.new_store import new_store
 from tests.store import samples
 from tests.store.edits import of_patient
 
@@ -20,7 +21,7 @@ SaveCase = Callable[..., Case]
 
 @pytest.fixture
 def store(tmp_path: Path) -> CaseStore:
-    return CaseStore(tmp_path / "home")
+    return new_store(tmp_path / "home")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any
 
 from skinlens.clock import today
 from skinlens.records import Case, Patient, Sex
-from skinlens.store import CaseStore, ClinicianReading, NewPatient, patients
+from skinlens.store import CaseStore, ClinicianReading, NewPatient, patients, validation
 
 
 def edit(store: CaseStore, number: int, *, expected_version: int, signer: str = "", **parts: Any) -> Case:
@@ -35,4 +35,5 @@ def add_patient(store: CaseStore, pseudonym: str, birth_year: int | None = None,
 def of_patient(store: CaseStore, *typed: Any) -> int | NewPatient:
     """Patient of a ``NewVisit`` as a form gives it: the number of the one with that pseudonym, or a new one."""
     new = NewPatient(*typed)
-    return next((one.id for one in store.patients() if one.pseudonym == new.pseudonym), new)
+    pseudonym = validation.line(new.pseudonym, "pseudonym")
+    return next((one.id for one in store.patients() if one.pseudonym == pseudonym), new)

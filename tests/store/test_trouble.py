@@ -29,7 +29,8 @@ def refused(sentence: str) -> AbstractContextManager[object]:
     return pytest.raises(StoreError, match=re.escape(sentence))
 
 
-def test_a_file_that_is_no_database_is_left_as_it_is(store):
+def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path):
+    store = CaseStore(tmp_path / "home")
     store.home.mkdir()
     store.database.write_bytes(b"Dear diary, " * 200)
     with pytest.raises(StoreError) as error:
@@ -42,7 +43,8 @@ def test_a_file_that_is_no_database_is_left_as_it_is(store):
     assert store.database.read_bytes() == b"Dear diary, " * 200
 
 
-def test_a_folder_in_the_place_of_the_database_cannot_be_opened(store):
+def test_a_folder_in_the_place_of_the_database_cannot_be_opened(tmp_path):
+    store = CaseStore(tmp_path / "home")
     store.database.mkdir(parents=True)
     with pytest.raises(StoreError, match=r"it cannot be opened or made there\. Check that the folder exists"):
         store.patients()
