@@ -23,6 +23,7 @@ from argon2 import PasswordHasher
 import skinlens  # first of all: it switches off what ONNX Runtime would send
 from tests import shapes
 from tests.drawn_once import drawn_once
+from tests.slow_tests import listed
 
 # Before the first import of what is in skinlens: from here on every annotated type, shape and dtype is checked.
 shapes.check_calls(Path(skinlens.__file__).parent)
@@ -54,6 +55,8 @@ FOLDERS = {"browser": "browser", "app": "slow"}
 FIXTURES = {"ham10000": "data", "originals": "data", "release": "slow", "student": "slow"}
 """What asks for a release may have to train it first."""
 
+SLOW = listed()
+
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave out files of which ``-m`` deselects every test, without importing what they import: torch among others."""
@@ -82,11 +85,13 @@ def _place(item: pytest.Item) -> int:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is known by its folder or by what it asks for; ``slow`` is for the author to say elsewhere."""
+    """Mark what is known by its folder, by what it asks for or by what it took."""
     items.sort(key=_place)
     for item in items:
         asked = getattr(item, "fixturenames", ())
         known = {FOLDERS.get(item.path.parent.name), *(FIXTURES.get(name) for name in asked)} - {None}
+        if item.nodeid.partition("[")[0].removeprefix("tests/") in SLOW:
+            known.add("slow")
         for name in sorted(str(one) for one in known):
             item.add_marker(name)
 
@@ -167,6 +172,23 @@ def pytest_configure(config: pytest.Config) -> None:
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if terminal is not None and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Namer(terminal), "namer")
+
+
+# -------------------------------------------------------------------------------------------- what a test takes
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Note the processor's seconds of the test, set-up included: a run's report (``--junitxml``) names them."""
+    begun = sum(os.times()[:4])
+    item.user_properties.append(("begun_cpu_s", begun))
+    return (yield)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    begun = dict(item.user_properties).get("begun_cpu_s", 0.0)
+    item.user_properties[:] = [("cpu_s", round(sum(os.times()[:4]) - float(str(begun)), 2))]
 
 
 # -------------------------------------------------------------------------------------------------------- isolation

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import slow_tests
+
 CONFTEST = Path(__file__).with_name("conftest.py")
 
 
@@ -192,3 +194,28 @@ def test_a_file_stays_whole_among_worker_processes_which_look_for_ports_in_two_p
         assert len({path.stem for path in written}) == 1
         ports.append({path.read_text() for path in written})
     assert sorted(port for one in ports for port in one) == ["8660", "8680"]
+
+
+def test_the_list_of_slow_tests_names_tests_that_are_there() -> None:
+    gone = []
+    for name in sorted(slow_tests.listed()):
+        file, _, function = name.partition("::")
+        path = CONFTEST.parent / file
+        if not path.is_file() or f"def {function}(" not in path.read_text(encoding="utf-8"):
+            gone.append(name)
+    assert gone == []
+    assert len(slow_tests.listed()) > 50
+
+
+def test_a_run_makes_the_list_anew_and_what_it_did_not_run_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report, written = tmp_path / "run.xml", tmp_path / "slow.txt"
+    taken = '<properties><property name="cpu_s" value="{}"/></properties>'
+    case = f'<testcase classname="tests.{{}}" name="{{}}">{taken}</testcase>'
+    cases = [("a.test_x", "test_long[1]", 0.1), ("a.test_x", "test_long[2]", 0.4), ("test_y", "test_quick", 0.01)]
+    report.write_text(f"<testsuites>{''.join(case.format(*one) for one in cases)}</testsuites>", encoding="utf-8")
+    written.write_text("# head\ntest_y.py::test_quick\nb/test_z.py::test_elsewhere\n", encoding="utf-8")
+    monkeypatch.setattr(slow_tests, "LIST", written)
+    slow_tests.main(report)
+    assert slow_tests.listed() == {"a/test_x.py::test_long", "b/test_z.py::test_elsewhere"}

@@ -1,14 +1,19 @@
-"""A small real model: the student with few fused channels at 64 px, exported to a float and to an int8 engine."""
+"""A small real model: the student with few fused channels at 64 px, exported to a float and to an int8 engine.
+
+Torch, which takes seconds to import, is imported by the fixtures that need it.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jaxtyping
 import numpy as np
 import onnx
 import pytest
-import torch
 from onnx import TensorProto
 from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor, make_tensor_value_info
 
@@ -18,9 +23,11 @@ from skinlens.imaging.quality import MahalanobisOOD
 from skinlens.inference.classifier import Classifier
 from skinlens.inference.engine import Engine, ExitLayer, Exits, Head
 from skinlens.labels import CODES
-from skinlens.networks.student import Student, StudentConfig
-from skinlens.quantization.ptq import exit_weights, export_backbone, head_of, quantize
 from skinlens.records import ModelRef, Photo, Threshold
+
+if TYPE_CHECKING:
+    from skinlens.networks.student import Student
+    from tests.logits_model import LogitsModel
 
 __all__ = ["classifier", "float_path", "int8_classifier", "logits_model", "mirror", "photos", "student"]
 """The fixtures, for the ``conftest.py`` of the folders that use them."""
@@ -62,6 +69,10 @@ def photos() -> list[Photo]:
 @pytest.fixture(scope="session")
 def student() -> Student:
     """Random weights of a fixed seed; its batch statistics are those of a few photos, so that its logits differ."""
+    import torch
+
+    from skinlens.networks.student import Student, StudentConfig
+
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(0)
         student = Student(StudentConfig(fused_channels=CHANNELS, hidden=HIDDEN, drop_path=0.0))
@@ -77,6 +88,8 @@ def student() -> Student:
 
 @pytest.fixture(scope="session")
 def float_path(student: Student, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from skinlens.quantization.ptq import export_backbone
+
     path = tmp_path_factory.mktemp("models") / "float.onnx"
     with unchecked_shapes():
         export_backbone(student, path, SPEC.size_px)
@@ -84,6 +97,8 @@ def float_path(student: Student, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def _classifier(path: Path, student: Student) -> Classifier:
+    from skinlens.quantization.ptq import exit_weights, head_of
+
     parts = exit_weights(student)
     exits = Exits(
         ExitLayer(parts["exit_1_weight"], parts["exit_1_bias"], 2.0, 0.3),
@@ -103,6 +118,8 @@ def classifier(student: Student, float_path: Path) -> Classifier:
 @pytest.fixture(scope="session")
 def int8_classifier(student: Student, float_path: Path) -> Classifier:
     """On an engine quantized as the shipped one is."""
+    from skinlens.quantization.ptq import quantize
+
     path = float_path.with_name("int8.onnx")
     quantize(float_path, path, to_batch([draw_photo(seed) for seed in range(20, 24)], SPEC), "minmax")
     return _classifier(path, student)
@@ -132,18 +149,8 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Head], Engine]
     return lambda head: Engine(path, head, InputSpec(size_px=2), ModelRef("mirror", "0", "0" * 64))
 
 
-class LogitsModel(torch.nn.Module):
-    """The student as pytorch-grad-cam wants a model: photos in, logits out."""
-
-    def __init__(self, student: Student) -> None:
-        super().__init__()
-        self.student = student
-
-    def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.student(batch).logits
-        return logits
-
-
 @pytest.fixture
 def logits_model(student: Student) -> LogitsModel:
+    from tests.logits_model import LogitsModel
+
     return LogitsModel(student)

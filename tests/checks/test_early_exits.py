@@ -17,6 +17,8 @@ from skinlens.labels import BY_CODE, CODES, INDEX
 from skinlens.records import Target
 from tests.closeness import NETWORK, ONE_LAYER, PROBABILITY
 
+pytestmark = pytest.mark.slow  # imports torch
+
 
 def early_exits(classifier, photo):
     (found,) = EarlyExitCheck().compute(Subject(classifier, photo))

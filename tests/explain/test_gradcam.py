@@ -12,6 +12,8 @@ from skinlens.labels import CODES, INDEX
 from skinlens.records import Target
 from tests.closeness import ONE_LAYER, assert_near
 
+pytestmark = pytest.mark.slow  # imports torch
+
 
 def float32(values):
     return np.array(values, dtype=np.float32)

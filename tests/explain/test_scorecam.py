@@ -12,6 +12,8 @@ from skinlens.labels import CODES, INDEX
 from skinlens.records import Target
 from tests.closeness import NETWORK, ONE_LAYER
 
+pytestmark = pytest.mark.slow  # imports torch
+
 ALL = 256
 
 

@@ -4,6 +4,7 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
 import torch
 
 from skinlens.checks import agreement, early_exits, faithfulness, reference, robustness
@@ -12,6 +13,8 @@ from skinlens.imaging.preprocess import InputSpec
 from skinlens.networks.student import CnnBranch
 from skinlens.ui.performance import evaluation
 from skinlens.ui.visit import operating_point
+
+pytestmark = pytest.mark.slow  # imports torch
 
 ROOT = Path(__file__).resolve().parents[2]
 

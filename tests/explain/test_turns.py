@@ -27,7 +27,8 @@ from skinlens.networks.student import Student
 from skinlens.quantization.ptq import head_of
 from skinlens.records import ModelRef, Target
 from tests.closeness import NETWORK, ONE_LAYER, assert_near
-from tests.tiny_student import SPEC, LogitsModel
+from tests.logits_model import LogitsModel
+from tests.tiny_student import SPEC
 
 ALL = 256
 

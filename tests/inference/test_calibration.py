@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from skinlens.inference.calibration import choose_threshold, fit_conformal_sets, fit_temperature, softmax
 
+pytestmark = pytest.mark.slow  # imports SciPy's statistics
+
 
 def test_softmax_by_hand_and_without_overflow() -> None:
     np.testing.assert_allclose(softmax(np.log(np.array([[1.0, 2, 5]]))), [[0.125, 0.25, 0.625]])

@@ -18,6 +18,8 @@ from skinlens.networks.student import Student, StudentConfig
 from skinlens.records import Array, Batch, ModelRef
 from tests.closeness import NETWORK, ONE_LAYER, assert_near
 
+pytestmark = pytest.mark.slow  # imports torch
+
 
 @pytest.fixture
 def head() -> Head:

@@ -19,6 +19,8 @@ from skinlens.quantization.release_builder import (
 from skinlens.training.ham10000 import Entry
 from skinlens.training.recipe import Recipe
 
+pytestmark = pytest.mark.slow  # imports torch
+
 FLOAT = 0.740
 
 

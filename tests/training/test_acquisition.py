@@ -7,6 +7,8 @@ import torch
 from skinlens.training.acquisition import ARTIFACTS, AcquisitionParams, degrade_files, degrade_views, sample_acquisition
 from skinlens.training.recipe import Acquisition
 
+pytestmark = pytest.mark.slow  # imports torch
+
 
 def params(count: int, seed: int = 0, **ranges: float) -> AcquisitionParams:
     return sample_acquisition(count, Acquisition(**ranges), torch.Generator().manual_seed(seed))

@@ -11,6 +11,8 @@ from skinlens.imaging.preprocess import InputSpec, to_batch
 from skinlens.training.augmentation import normalized, render_views, sample_params
 from skinlens.training.recipe import Augmentation
 
+pytestmark = pytest.mark.slow  # imports torch
+
 SPEC = InputSpec(size_px=96, detail_px=60)
 NOTHING = Augmentation.none()
 

@@ -11,6 +11,8 @@ from skinlens.training.distributed import World
 from skinlens.training.photos import PhotoSet
 from skinlens.training.recipe import Acquisition, Recipe
 
+pytestmark = pytest.mark.slow  # imports torch
+
 RECIPE = Recipe(name="steps", epochs=2, batch_size=4, acquisition=Acquisition(jpeg=0.8, resample=0.5, blur=0.5))
 
 

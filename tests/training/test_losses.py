@@ -22,6 +22,8 @@ from skinlens.training.losses import (
 )
 from skinlens.training.recipe import load_recipe
 
+pytestmark = pytest.mark.slow  # imports torch
+
 
 def logits(seed: int, count: int = 5) -> torch.Tensor:
     return torch.randn(count, 7, generator=torch.Generator().manual_seed(seed)) * 3

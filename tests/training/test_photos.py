@@ -1,11 +1,14 @@
 """Photos of several shapes in one set: each view is that of its own photo."""
 
+import pytest
 import torch
 
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.training.augmentation import render_views, sample_params
 from skinlens.training.photos import PhotoSet
 from skinlens.training.recipe import Acquisition, Augmentation
+
+pytestmark = pytest.mark.slow  # imports torch
 
 SPEC = InputSpec(size_px=32, detail_px=24)
 SHAPES = [(24, 32), (24, 24), (24, 32), (30, 24), (24, 24)]
