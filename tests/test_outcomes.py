@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import cohen_kappa_score
 
 from skinlens.outcomes import Agreement, Outcome, Rate, TwoByTwo, compare
 
@@ -123,6 +122,8 @@ TABLES = [(20, 5, 10, 15), (45, 15, 25, 15), (1, 7, 3, 89), (30, 0, 0, 12), (0, 
 
 @pytest.mark.parametrize("cells", TABLES)
 def test_kappa_is_that_of_scikit_learn(cells: tuple[int, int, int, int]) -> None:
+    from sklearn.metrics import cohen_kappa_score
+
     clinician = np.repeat([1, 1, 0, 0], cells)
     model = np.repeat([1, 0, 1, 0], cells)
     assert Agreement(*cells).kappa == pytest.approx(cohen_kappa_score(clinician, model), abs=1e-12)

@@ -12,7 +12,7 @@ from PIL import Image
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.imaging.quality import MahalanobisOOD, fit_ood
 from skinlens.labels import CODES
-from skinlens.networks.student import StudentConfig
+from skinlens.networks.configs import StudentConfig
 from skinlens.quantization.release_builder import export
 from skinlens.training.ham10000 import Entry
 from skinlens.training.loop import train

@@ -71,7 +71,8 @@ def student() -> Student:
     """Random weights of a fixed seed; its batch statistics are those of a few photos, so that its logits differ."""
     import torch
 
-    from skinlens.networks.student import Student, StudentConfig
+    from skinlens.networks.configs import StudentConfig
+    from skinlens.networks.student import Student
 
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(0)

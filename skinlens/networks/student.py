@@ -14,7 +14,6 @@ that lies behind it is the head, whose gradient has a closed form.
 """
 
 import io
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -28,24 +27,8 @@ import timm  # isort: skip
 from skinlens.errors import WeightsError
 from skinlens.inference.release import Manifest
 from skinlens.labels import CODES
+from skinlens.networks.configs import StudentConfig
 from skinlens.networks.pretrained import efficientnet_lite
-
-
-@dataclass(frozen=True)
-class StudentConfig:
-    """Configuration from which the student is built again."""
-
-    cnn_channels: tuple[int, int] = (24, 48)
-    """Of the CNN branch's two stages: local color and texture at 2 % of the network's cost."""
-    fused_channels: int = 256
-    """Of the fused map; Score-CAM's cost is proportional to it."""
-    hidden: int = 256
-    """Of the head's one hidden layer, as in the paper."""
-    dropout: float = 0.3
-    """The paper has .5; with augmentation and weight averaging on top that underfits 7,008 photos."""
-    drop_path: float = 0.1
-    fusion: bool = True
-    """False: the ablation, in which only the last map of each branch is fused."""
 
 
 class StudentOutput(NamedTuple):

@@ -14,7 +14,6 @@ Dropout .5. Theirs stays at its random weights; this one is trained. It takes ph
 normalises them as its initial weights expect.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,30 +28,11 @@ import timm  # isort: skip
 
 from skinlens.errors import RecipeError, WeightsError
 from skinlens.labels import CODES
+from skinlens.networks.configs import TeacherConfig
 from skinlens.networks.pretrained import dinov2_vit, efficientnet_lite
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-
-
-@dataclass(frozen=True)
-class TeacherConfig:
-    """Configuration from which the teacher is built again."""
-
-    vit_px: int = 196
-    """Side at which the ViT sees the view: 14 × 14 patches of 14 px."""
-    vit_depth: int = 12
-    """Blocks of the ViT, an exit after the first and the second third. 12 is ViT-S; fewer are for tests."""
-    convolutional: str = "efficientnet_lite2"
-    """timm's name of the other branch: an EfficientNet-Lite or a ConvNeXt."""
-    hidden: int = 512
-    dropout: float = 0.5
-    drop_path: float = 0.1
-    initial: str = ""
-    """Path of the ``best.pt`` of a warm-up run, from which the convolutional branch starts; empty: from a package's
-    weights if there are any."""
-    frozen_blocks: int = 0
-    """The ViT's patch embedding and as many first blocks keep their initial weights."""
 
 
 class TeacherOutput(NamedTuple):

@@ -5,40 +5,14 @@ classification": total = α · intermediate + β · logit + γ · classification
 terms take logits; none takes a softmax output, as the KL of the paper's own notebook does.
 """
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from skinlens.errors import RecipeError
-
-
-@dataclass(frozen=True)
-class Weights:
-    """The logically constrained triple: one that breaks the constraint cannot be made.
-
-    Raises:
-        RecipeError: a weight lies outside [0, 1], or they do not sum to 1.
-    """
-
-    intermediate: float = 0.3
-    """α, of the exits."""
-    logit: float = 0.3
-    """β, of the softened outputs."""
-    classification: float = 0.4
-    """γ, of the labels."""
-
-    def __post_init__(self) -> None:
-        triple = (self.intermediate, self.logit, self.classification)
-        if not all(0 <= one <= 1 for one in triple) or not math.isclose(sum(triple), 1, abs_tol=1e-6):
-            raise RecipeError(
-                "The weights of intermediate, logit and classification loss must each lie in [0, 1] and sum to 1, "
-                f"found {triple} with the sum {sum(triple):g}."
-            )
+from skinlens.training.recipe import Weights
 
 
 class Terms(NamedTuple):

@@ -1,5 +1,6 @@
 """Recipe: everything that decides the result of a training run, one frozen dataclass, one TOML file each."""
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -9,9 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from skinlens.errors import RecipeError
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.labels import CODES
-from skinlens.networks.student import StudentConfig
-from skinlens.networks.teacher import TeacherConfig
-from skinlens.training.losses import Weights
+from skinlens.networks.configs import StudentConfig, TeacherConfig
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -19,6 +18,30 @@ if TYPE_CHECKING:
     Settings = TypeVar("Settings", bound=DataclassInstance)
 else:
     Settings = TypeVar("Settings")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The logically constrained triple: one that breaks the constraint cannot be made.
+
+    Raises:
+        RecipeError: a weight lies outside [0, 1], or they do not sum to 1.
+    """
+
+    intermediate: float = 0.3
+    """α, of the exits."""
+    logit: float = 0.3
+    """β, of the softened outputs."""
+    classification: float = 0.4
+    """γ, of the labels."""
+
+    def __post_init__(self) -> None:
+        triple = (self.intermediate, self.logit, self.classification)
+        if not all(0 <= one <= 1 for one in triple) or not math.isclose(sum(triple), 1, abs_tol=1e-6):
+            raise RecipeError(
+                "The weights of intermediate, logit and classification loss must each lie in [0, 1] and sum to 1, "
+                f"found {triple} with the sum {sum(triple):g}."
+            )
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ import timm  # isort: skip
 
 from skinlens.errors import RecipeError
 from skinlens.labels import CODES
+from skinlens.networks.configs import TeacherConfig
 from skinlens.networks.plain_cnn import PlainCnn
 from skinlens.networks.student import Student, StudentOutput, load_imagenet
-from skinlens.networks.teacher import Branch, ConvolutionalBranch, Teacher, TeacherConfig, TeacherOutput
+from skinlens.networks.teacher import Branch, ConvolutionalBranch, Teacher, TeacherOutput
 from skinlens.training.augmentation import normalized
 from skinlens.training.losses import FeatureMatching, Terms, classification_loss, intermediate_loss, logit_loss, total
 from skinlens.training.recipe import Recipe, recipe_from_dict

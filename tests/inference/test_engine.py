@@ -14,7 +14,8 @@ from skinlens.errors import WeightsError
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.engine import Engine, Head, pool
 from skinlens.inference.release import load_engine, load_manifest
-from skinlens.networks.student import Student, StudentConfig
+from skinlens.networks.configs import StudentConfig
+from skinlens.networks.student import Student
 from skinlens.records import Array, Batch, ModelRef
 from tests.closeness import NETWORK, ONE_LAYER, assert_near
 

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from skinlens.errors import RecipeError, WeightsError
+from skinlens.networks.configs import TeacherConfig
 from skinlens.networks.pretrained import dinov2_file, dinov2_vit, efficientnet_lite
-from skinlens.networks.teacher import ConvolutionalBranch, Teacher, TeacherConfig, load_branch
+from skinlens.networks.teacher import ConvolutionalBranch, Teacher, load_branch
 from skinlens.training import batches
 from skinlens.training import loop as training
 from skinlens.training.protocols import TrainingData, lesion_disjoint_split

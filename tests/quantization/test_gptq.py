@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
-from skinlens.networks.student import Student, StudentConfig
+from skinlens.networks.configs import StudentConfig
+from skinlens.networks.student import Student
 from skinlens.quantization.gptq import LEVELS, gptq_round
 from skinlens.quantization.ptq import export_backbone, quantize
 

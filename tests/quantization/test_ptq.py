@@ -10,7 +10,8 @@ from onnxruntime.quantization.calibrate import HistogramCollector
 
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.engine import Engine, EngineOutput, pool
-from skinlens.networks.student import Student, StudentConfig
+from skinlens.networks.configs import StudentConfig
+from skinlens.networks.student import Student
 from skinlens.quantization.ptq import entropy_range, export_backbone, head_of
 from skinlens.records import ModelRef
 from tests.closeness import NETWORK, ONE_LAYER, assert_near

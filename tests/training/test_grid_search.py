@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from skinlens.training.grid_search import candidates, search
-from skinlens.training.losses import Weights
 from skinlens.training.protocols import lesion_disjoint_split
-from skinlens.training.recipe import Search, load_recipe
+from skinlens.training.recipe import Search, Weights, load_recipe
 from tests.tiny_release import RECIPE, draw_dataset
 
 pytestmark = pytest.mark.slow

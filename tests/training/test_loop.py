@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from skinlens.errors import DatasetError, RecipeError
-from skinlens.networks.student import Student, StudentConfig, load_imagenet
+from skinlens.networks.configs import StudentConfig
+from skinlens.networks.student import Student, load_imagenet
 from skinlens.training import batches
 from skinlens.training import loop as training
 from skinlens.training.distributed import World

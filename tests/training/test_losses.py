@@ -14,13 +14,12 @@ from skinlens.errors import RecipeError
 from skinlens.training.losses import (
     FeatureMatching,
     Terms,
-    Weights,
     classification_loss,
     intermediate_loss,
     logit_loss,
     total,
 )
-from skinlens.training.recipe import load_recipe
+from skinlens.training.recipe import Weights, load_recipe
 
 pytestmark = pytest.mark.slow  # imports torch
 

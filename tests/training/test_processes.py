@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from skinlens.errors import RecipeError
-from skinlens.networks.student import StudentConfig
+from skinlens.networks.configs import StudentConfig
 from skinlens.training.distributed import World, convert_sync_batchnorm
 from skinlens.training.tasks import TrainingTask, make_task
 from tests.closeness import NETWORK
