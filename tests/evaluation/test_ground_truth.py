@@ -9,6 +9,8 @@ from skinlens.evaluation.evaluate import left_out
 from skinlens.evaluation.ground_truth import METADATA_FIELDS, read_labels
 from skinlens.labels import INDEX
 
+pytestmark = pytest.mark.slow  # imports torch
+
 CASES = Path(__file__).resolve().parents[1] / "cases"
 ISIC = "image,MEL,NV,BCC,AKIEC,BKL,DF,VASC\n"
 

@@ -13,6 +13,8 @@ from skinlens.inference.classifier import load_classifier
 from skinlens.labels import INDEX, MELANOMA
 from tests.tiny_release import draw_dataset
 
+pytestmark = pytest.mark.slow  # imports torch
+
 SPEC = InputSpec(size_px=64, detail_px=48)
 
 

@@ -16,6 +16,8 @@ from skinlens.inference.calibration import ConformalSets, split_calibration_test
 from skinlens.labels import CODES, INDEX
 from skinlens.metrics import calibration_error
 
+pytestmark = pytest.mark.slow  # imports torch
+
 MEL, NV, BCC = INDEX["mel"], INDEX["nv"], INDEX["bcc"]
 
 

@@ -30,6 +30,8 @@ from tests.closeness import NETWORK, ONE_LAYER, assert_near
 from tests.logits_model import LogitsModel
 from tests.tiny_student import SPEC
 
+pytestmark = pytest.mark.slow  # imports torch
+
 ALL = 256
 
 

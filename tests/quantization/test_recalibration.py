@@ -19,6 +19,8 @@ from skinlens.training.ham10000 import labels_of, load_views
 from tests.closeness import NETWORK, assert_near
 from tests.tiny_release import RECIPE, draw_dataset
 
+pytestmark = pytest.mark.slow  # imports torch
+
 
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory: pytest.TempPathFactory):

@@ -10,6 +10,8 @@ from skinlens.imaging.preprocess import InputSpec
 from skinlens.training.protocols import lesion_disjoint_split, paper_split
 from tests.tiny_release import RECIPE, draw_dataset
 
+pytestmark = pytest.mark.slow  # imports torch
+
 PER_CLASS = "skinlens.training.protocols.PAPER_PER_CLASS"
 SMALL = replace(RECIPE, input=InputSpec(size_px=32, detail_px=48))
 

@@ -12,6 +12,8 @@ from skinlens.training.recipe import Source, load_recipe
 from skinlens.training.sources import load_source, with_sources
 from tests.tiny_release import RECIPE, draw_dataset
 
+pytestmark = pytest.mark.slow  # imports torch
+
 RECIPES = Path(__file__).parents[2] / "recipes"
 
 
