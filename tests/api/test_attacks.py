@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -149,6 +150,50 @@ def test_a_form_is_told_how_to_send_a_photo(api: TestClient, lesion: bytes) -> N
     assert message(answered, 415) == body.NO_FORM
 
 
+def test_wrong_tokens_that_wait_to_be_counted_keep_no_right_one_out(
+    service: Service, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[str] = []
+    may_count = threading.Event()
+
+    def refuse(_self: Tokens, address: str) -> float:
+        assert may_count.wait(30)
+        counted.append(address)
+        return 0.0
+
+    monkeypatch.setattr(Tokens, "refuse", refuse)
+    monkeypatch.setattr(guard, "MOST_AT_ONCE", 1)
+    monkeypatch.setattr(guard, "MOST_REFUSED", 3)
+    _, secret = tokens.add("screen", "reader")
+    app = application(service)
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def status(sent: str, into: list[int]) -> None:
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                into.append(message["status"])
+
+        headers = [(b"host", b"127.0.0.1:8502"), (b"authorization", f"Bearer {sent}".encode())]
+        scope = {"type": "http", "method": "GET", "path": "/openapi.json", "query_string": b"", "headers": headers}
+        await app({**scope, "client": ("10.0.0.1", 1)}, receive, send)
+
+    async def together() -> tuple[list[int], list[int]]:
+        wrong: list[int] = []
+        right: list[int] = []
+        tasks = [asyncio.create_task(status("wrong", wrong)) for _ in range(5)]
+        while len(wrong) < 2:  # beyond three that wait to be counted they are refused at once
+            await asyncio.sleep(0.001)
+        await status(secret, right)
+        may_count.set()
+        await asyncio.gather(*tasks)
+        return wrong, right
+
+    assert asyncio.run(together()) == ([401] * 5, [200])
+    assert counted == ["10.0.0.1"] * 3
+
+
 def asked(service: Service, secret: str, announced: int | None, pieces: int, size: int = 2**20) -> tuple[int, int]:
     """Status of the answer to a body in pieces, and how many of them were read."""
     read, statuses = 0, []
@@ -203,10 +248,12 @@ def test_more_than_it_answers_at_once_are_told_to_come_again(api: TestClient, mo
 @pytest.mark.parametrize(
     "path",
     ["/report/../predict", "/report/..%2f..%2fcases.db", "/report/%2e%2e/openapi.json", "/report/1/../../etc/passwd",
-     "/report/-1", "/report/1;drop", "/static/../cases.db", "//evil.example/report/1", "/report/99999999999999999999"],
+     "/report/-1", "/report/1;drop", "/static/../cases.db", "//evil.example/report/1", "/report/99999999999999999999",
+     f"/report/{'9' * 5000}", "/report/9999999999999999999", "/report/%EF%BC%91", "/report/"],
 )  # fmt: skip
 def test_no_path_leads_to_a_file(api: TestClient, path: str) -> None:
     answered = api.get(path)
+    assert message(answered, answered.status_code)
     assert answered.status_code in {404, 405}
     assert b"SQLite" not in answered.content
     assert b"root:" not in answered.content
