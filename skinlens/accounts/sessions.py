@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from skinlens import whole_number
 from skinlens.errors import ServeError, SkinLensError
-from skinlens.roles import LOCAL_USER, Role
+from skinlens.roles import LOCAL_USER, ROLES, Role
 
 TOKEN_BYTES = 32
 IDLE_MINUTES = 30
@@ -101,7 +101,7 @@ def find(db: sqlite3.Connection, column: str, value: bytes | int, now: float, id
     if row["began_at"] > now + CLOCK_STEP_S:  # the clock was set back: nobody knows how long ago that is
         return None
     left = min(row["seen_at"] + idle, row["began_at"] + OLDEST_S) - now
-    if left <= 0 or row["disabled"]:
+    if left <= 0 or row["disabled"] or row["role"] not in ROLES:
         return None
     return Session(row["id"], row["account"], row["role"], left, row["seen_at"], row["issuer"] or "")
 

@@ -16,7 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from skinlens.accounts import Token, Tokens
+from skinlens.accounts import Token, TokenRefused, Tokens
 from skinlens.api.responses import HEADERS, Refusal, of_error, refused
 from skinlens.errors import SkinLensError
 
@@ -97,14 +97,19 @@ class Guard:
         scheme, _, secret = given[0].partition(" ") if len(given) == 1 else ("", "", "")
         if scheme.lower() != "bearer" or not secret.strip():
             raise Refusal(401, "NoToken", NOT_SHOWN, {"www-authenticate": 'Bearer realm="SkinLens"'})
-        token = await run_sync(self._tokens.find, secret.strip())
+        challenge = 'Bearer realm="SkinLens", error="invalid_token"'
+        try:
+            token = await run_sync(self._tokens.find, secret.strip())
+        except TokenRefused as error:
+            _LOG.warning("token %d is refused: %s", error.number, error)
+            await self._counted(address)
+            raise Refusal(401, "TokenRefused", str(error), {"www-authenticate": challenge}) from error
         if token is not None:
             return token
         wait_s = await self._counted(address)
         if wait_s > 0:
             seconds = str(int(wait_s) + 1)
             raise Refusal(429, "TooMany", TOO_MANY_WRONG.format(seconds=seconds), {"retry-after": seconds})
-        challenge = 'Bearer realm="SkinLens", error="invalid_token"'
         raise Refusal(401, "WrongToken", UNKNOWN, {"www-authenticate": challenge})
 
     async def _counted(self, address: str) -> float:

@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message
 
-from skinlens.accounts import Tokens, attempts
+from skinlens.accounts import Tokens, attempts, database
 from skinlens.api import body, guard
 from skinlens.api.server import application
 from skinlens.api.service import Service
@@ -65,6 +67,25 @@ def test_a_revoked_token_is_refused_from_its_next_request_on(service: Service) -
         assert message(client.get("/openapi.json"), 401) == guard.UNKNOWN
     done = [(one.kind, one.action) for one in CaseStore(service.home).audit_entries()]
     assert done[-3:] == [("token", "added"), ("token", "revoked"), ("token", "refused")]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "word"), [("role", "chief", "The role 'chief'"), ("expires_at", 0, "ended")]
+)
+def test_a_token_of_an_unknown_role_or_that_has_ended_is_refused_in_a_sentence(
+    service: Service, tokens: Tokens, caplog: pytest.LogCaptureFixture, column: str, value: str | int, word: str
+) -> None:
+    header = bearer(tokens)
+    with closing(sqlite3.connect(service.home / database.FILE)) as db:
+        db.execute("PRAGMA ignore_check_constraints = ON")
+        db.execute(f"UPDATE api_token SET {column} = ?", [value])
+        db.commit()
+    with TestClient(application(service), ADDRESS, headers=header) as client:
+        answered = client.get("/openapi.json")
+    assert word in message(answered, 401)
+    assert answered.json()["error"]["kind"] == "TokenRefused"
+    assert f"token 1 is refused: {answered.json()['error']['message']}" in caplog.text
+    assert [one.action for one in CaseStore(service.home).audit_entries() if one.kind == "token"] == ["refused"]
 
 
 def test_a_token_in_the_address_is_none(service: Service, tokens: Tokens) -> None:
