@@ -100,7 +100,8 @@ def _database(home: Path | None) -> str:
 
 
 def _files_of_cases(home: Path | None) -> str:
-    if lost := CaseStore(home).lost_files():
+    store = CaseStore(home)
+    if lost := (*store.lost_files(), *store.received_problems()):
         raise StoreError(f"{len(lost)} of them cannot be read. {' '.join(lost[:SHOWN])}")
     return "all are there, as they were saved"
 
