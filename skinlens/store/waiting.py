@@ -15,6 +15,7 @@ from skinlens.store.received import FOLDER
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 _ENDINGS = ("dcm", "json")
 """Of the two files of each; without the second it waits no more."""
+_DAMAGED = "is damaged"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def size(home: Path) -> int:
 
 def add(target: zipfile.ZipFile, home: Path, count: Callable[[bytes], None]) -> Waiting:
     """Write all that wait into the ZIP, before the database is copied: what is filed meanwhile is a case in that copy
-    or waits here, perhaps both, and never neither.
+    or waits here, perhaps both, and never neither. One that can be read is taken, whole or not: see ``problems``.
     """
     hashes: dict[str, str] = {}
     missing = []
@@ -61,9 +62,12 @@ def problems(home: Path) -> tuple[str, ...]:
     found = []
     for token in _tokens(home):
         try:
-            _read(home, token)
+            contents = _read(home, token)
         except StoreError as error:
             found.append(str(error))
+            continue
+        if contents and token not in _tokens_of(*contents):
+            found.append(_said(_files(home, token)[0], _DAMAGED))
     return tuple(found)
 
 
@@ -85,14 +89,13 @@ def _files(home: Path, token: str) -> list[Path]:
 
 
 def _read(home: Path, token: str) -> tuple[bytes, ...]:
-    """Photo and note; neither where it was filed or discarded just now. Raises StoreError: they are damaged."""
+    """Photo and note; neither where it was filed or discarded just now. Raises StoreError: they cannot be read."""
     photo, note = _files(home, token)
     try:
         contents = photo.read_bytes(), note.read_bytes()
-        proposed = json.loads(contents[1])
-        if hashlib.sha256(contents[0]).hexdigest().startswith(token) and "received_at" in proposed:
+        if "received_at" in json.loads(contents[1]):
             return contents
-        why = "is damaged"
+        why = _DAMAGED
     except FileNotFoundError:
         if not note.exists():
             return ()
@@ -100,5 +103,17 @@ def _read(home: Path, token: str) -> tuple[bytes, ...]:
     except OSError as error:
         why = f"cannot be read ({error.strerror or error})"
     except (ValueError, TypeError):
-        why = "is damaged"
-    raise StoreError(f"The photo {photo}, which waits on the worklist, {why}. Have it sent again.")
+        why = _DAMAGED
+    raise StoreError(_said(photo, why))
+
+
+def _said(photo: Path, why: str) -> str:
+    return f"The photo {photo}, which waits on the worklist, {why}. Have it sent again."
+
+
+def _tokens_of(photo: bytes, note: bytes) -> tuple[str, ...]:
+    """By which these may wait: that of the photo alone, and that of the photo with what is proposed for it."""
+    told = {name: value for name, value in json.loads(note).items() if name not in {"received_at", "sender"}}
+    digest = hashlib.sha256(photo)
+    both = hashlib.sha256(digest.digest() + json.dumps(told).encode())
+    return digest.hexdigest()[:32], both.hexdigest()[:32]
