@@ -2,18 +2,22 @@
 
 import math
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from skinlens.accounts import Accounts, Tokens
 from skinlens.errors import SkinLensError, StoreError
+from skinlens.formatting import counted
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import to_batch
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.inference.release import REFERENCE_SEED, load_engine, load_manifest
 from skinlens.report import faces
+from skinlens.roles import ROLES, described
 from skinlens.segmentation.head import load_segmentation_head
 from skinlens.store import CaseStore
 from skinlens.store.blobs import QUARANTINE_DAYS
@@ -45,6 +49,7 @@ def examine(weights: Path, home: Path | None = None) -> list[Finding]:
         ("files that no case needs", lambda: _unknown_files(home)),
         ("deleted data", lambda: _erasure(home)),
         ("closed to other accounts", lambda: _closed(home)),
+        ("accounts and tokens", lambda: _roles(home)),
         ("free disk space", lambda: _disk(home)),
         ("fonts of the report", _fonts),
     )
@@ -95,7 +100,8 @@ def _database(home: Path | None) -> str:
 
 
 def _files_of_cases(home: Path | None) -> str:
-    if lost := CaseStore(home).lost_files():
+    store = CaseStore(home)
+    if lost := (*store.lost_files(), *store.received_problems()):
         raise StoreError(f"{len(lost)} of them cannot be read. {' '.join(lost[:SHOWN])}")
     return "all are there, as they were saved"
 
@@ -126,6 +132,21 @@ def _closed(home: Path | None) -> str:
     if found := store.open_to_others():
         raise StoreError(" ".join(found))
     return f"{store.home} can be read by this account alone"
+
+
+def _roles(home: Path | None) -> str:
+    accounts, tokens = Accounts(home), Tokens(home)
+    strange = [
+        f"Account {one.number}, {one.name}: {described(one.role)} Set another: skinlens user role NAME ROLE."
+        for one in accounts.all()
+        if one.role not in ROLES
+    ]
+    if problems := (*strange, *tokens.problems()):
+        raise StoreError(" ".join(problems))
+    good = sum(one.revoked_at is None and not one.problem(time.time()) for one in tokens.all())
+    return (
+        f"{counted(len(accounts.all()), 'account')}, {counted(good, 'token')} of the API; each has a role that it may"
+    )
 
 
 def _disk(home: Path | None) -> str:

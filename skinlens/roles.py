@@ -50,14 +50,19 @@ def in_words(right: str) -> str:
     return next((words for known, words in _IN_WORDS.items() if known == right), right)
 
 
-def described(role: Role) -> str:
-    """Rights of a role in a sentence."""
-    return f"{'An' if role == 'admin' else 'A'} {role} {MEANING[role]}."
+def described(role: str) -> str:
+    """Rights of a role in a sentence; of one that this version does not know, that it has none."""
+    known = next((one for one in ROLES if one == role), None)
+    if known is None:
+        return f"The role {role!r} is unknown to this version of SkinLens and has no rights."
+    return f"{'An' if role == 'admin' else 'A'} {role} {MEANING[known]}."
 
 
-def may(role: Role, right: Right) -> bool:
-    """Whether a role has a right."""
-    return ROLES.index(role) >= ROLES.index(_NEEDED[right])
+def may(role: str, right: Right) -> bool:
+    """Whether a role has a right. One that this version does not know has none: a newer version, or somebody who
+    changed the database, may have put it there.
+    """
+    return role in ROLES and ROLES.index(role) >= ROLES.index(_NEEDED[right])
 
 
 def refusal(role: Role, right: Right) -> str:

@@ -154,8 +154,8 @@ def become(command: Sequence[str]) -> NoReturn:
     os.execv(command[0], list(command))  # noqa: S606  this very Python, by its path
 
 
-def free_port(host: str, port: int) -> int:
-    """Return ``port``, or the first one above it that nothing listens on. Raises ServeError.
+def free_port(host: str, port: int, what: str = "app") -> int:
+    """Return ``port``, or the first one above it that nothing listens on, for ``what``. Raises ServeError.
 
     Between this look and Streamlit's own bind another program may take the port; Streamlit then says so and stops.
     """
@@ -168,7 +168,7 @@ def free_port(host: str, port: int) -> int:
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise ServeError(
-                    f"The app cannot listen on {host}, port {candidate} ({error.strerror or error}). "
+                    f"The {what} cannot listen on {host}, port {candidate} ({error.strerror or error}). "
                     "Give an address of this machine, for example 127.0.0.1, and a port from 1024 up."
                 ) from error
     raise ServeError(

@@ -114,14 +114,14 @@ def test_a_short_passphrase_and_an_empty_file_are_refused(
 
 def test_the_case_file_is_verified_file_by_file(store: CaseStore, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify"]) == 0
-    assert capsys.readouterr().out.count("ok   ") == 4
+    assert capsys.readouterr().out.count("ok   ") == 5
     first, *_ = sorted(store.files.present().values())
     first.write_bytes(b"something else")
     assert main(["verify"]) == 1
     said = capsys.readouterr().out
     assert "WRONG  photos and maps" in said
     assert "was altered or is damaged" in said
-    assert said.count("ok   ") == 3
+    assert said.count("ok   ") == 4
 
 
 def test_a_passphrase_that_is_set_and_empty_makes_no_backup(

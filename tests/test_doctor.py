@@ -2,12 +2,15 @@
 
 import os
 import shutil
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from skinlens.accounts import Accounts, Tokens, database
 from skinlens.cli import main
 from skinlens.doctor import Finding, examine
 from skinlens.store import CaseStore, NewLesion, NewVisit, erasure
@@ -30,7 +33,7 @@ def store(tmp_path: Path) -> CaseStore:
 def wrong(store: CaseStore, weights: Path) -> dict[str, str]:
     """What of the case folder is not in order, and how it is put."""
     own = {"case database", "photos and maps of the cases", "files that no case needs", "deleted data"}
-    own.add("closed to other accounts")
+    own |= {"closed to other accounts", "accounts and tokens"}
     found: list[Finding] = examine(weights, store.home)
     assert own <= {finding.what for finding in found}
     return {finding.what: finding.found for finding in found if finding.what in own and not finding.passed}
@@ -38,6 +41,21 @@ def wrong(store: CaseStore, weights: Path) -> dict[str, str]:
 
 def test_a_folder_in_order(store: CaseStore, tmp_path: Path) -> None:
     assert wrong(store, tmp_path) == {}
+
+
+def test_an_account_and_a_token_of_unknown_roles(store: CaseStore, tmp_path: Path) -> None:
+    Tokens(store.home).add("screen", "reader")
+    Accounts(store.home).add("Ada", "admin", "a long one of twenty")
+    assert wrong(store, tmp_path) == {}
+    with closing(sqlite3.connect(store.home / database.FILE)) as db:
+        db.execute("PRAGMA ignore_check_constraints = ON")
+        db.execute("UPDATE api_token SET role = 'chief'")
+        db.execute("UPDATE account SET role = 'boss'")
+        db.commit()
+    found = wrong(store, tmp_path)
+    assert set(found) == {"accounts and tokens"}
+    assert "Account 1, Ada: The role 'boss' is unknown" in found["accounts and tokens"]
+    assert "Token 1, screen: The role 'chief'" in found["accounts and tokens"]
 
 
 @pytest.mark.parametrize("loss", ["emptied", "missing"])

@@ -8,6 +8,17 @@ from skinlens.accounts.directory import Account, Accounts
 from skinlens.accounts.passwords import LEAST_CHARACTERS
 from skinlens.accounts.sessions import Device, Session, SignInRefused
 from skinlens.accounts.signing_in import Person
-from skinlens.accounts.tokens import Token, Tokens
+from skinlens.accounts.tokens import Token, TokenRefused, Tokens
 
-__all__ = ["LEAST_CHARACTERS", "Account", "Accounts", "Device", "Person", "Session", "SignInRefused", "Token", "Tokens"]
+__all__ = [
+    "LEAST_CHARACTERS",
+    "Account",
+    "Accounts",
+    "Device",
+    "Person",
+    "Session",
+    "SignInRefused",
+    "Token",
+    "TokenRefused",
+    "Tokens",
+]

@@ -9,7 +9,7 @@ from pathlib import Path
 from skinlens.errors import StoreError
 
 FILE = "accounts.db"
-_VERSION = 3
+_VERSION = 4
 _PATIENCE_S = 10.0
 _ACCOUNT = """
     CREATE TABLE account (
@@ -45,7 +45,8 @@ _OF_API = """
         digest BLOB NOT NULL UNIQUE,
         created_at REAL NOT NULL,
         seen_at REAL,
-        revoked_at REAL
+        revoked_at REAL,
+        expires_at REAL NOT NULL DEFAULT 0
     ) STRICT;
     CREATE UNIQUE INDEX api_token_in_use ON api_token (folded) WHERE revoked_at IS NULL
 """
@@ -78,7 +79,11 @@ _FROM_1 = f"""
     DELETE FROM attempt;
     {_KNOWN}
 """
-_STEPS = {0: _SCHEMA, 1: f"{_FROM_1};{_OF_API}", 2: _OF_API}
+_FROM_3 = """
+    ALTER TABLE api_token ADD COLUMN expires_at REAL NOT NULL DEFAULT 0;
+    UPDATE api_token SET expires_at = created_at + 365 * 86400
+"""
+_STEPS = {0: _SCHEMA, 1: f"{_FROM_1};{_OF_API}", 2: _OF_API, 3: _FROM_3}
 """From each version to the newest."""
 
 

@@ -15,7 +15,8 @@ class Account:
     """Account of a person who may sign in."""
 
     name: str
-    role: Role
+    role: str
+    """As it is stored; one of another than ``ROLES`` lets nobody in."""
     created_at: float
     """Seconds since 1970, as all times here."""
     changed_at: float

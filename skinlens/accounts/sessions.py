@@ -6,8 +6,9 @@ import secrets
 import sqlite3
 from dataclasses import dataclass
 
+from skinlens import whole_number
 from skinlens.errors import ServeError, SkinLensError
-from skinlens.roles import LOCAL_USER, Role
+from skinlens.roles import LOCAL_USER, ROLES, Role
 
 TOKEN_BYTES = 32
 IDLE_MINUTES = 30
@@ -63,11 +64,12 @@ class Device:
 def idle_s() -> float:
     """Seconds after which who does nothing has to sign in again, by ``SKINLENS_IDLE_MINUTES``. Raises ServeError."""
     typed = os.environ.get("SKINLENS_IDLE_MINUTES", "").strip() or str(IDLE_MINUTES)
-    if not (typed.isascii() and typed.isdigit() and 1 <= int(typed) <= MOST_IDLE_MINUTES):
+    minutes = whole_number.of_text(typed)
+    if minutes is None or not 1 <= minutes <= MOST_IDLE_MINUTES:
         raise ServeError(
             f"SKINLENS_IDLE_MINUTES is {typed!r}. Expected whole minutes from 1 to {MOST_IDLE_MINUTES}, for example 30."
         )
-    return 60.0 * int(typed)
+    return 60.0 * minutes
 
 
 def begin(db: sqlite3.Connection, account: str | None, now: float, address: str, browser: str) -> str:
@@ -99,7 +101,7 @@ def find(db: sqlite3.Connection, column: str, value: bytes | int, now: float, id
     if row["began_at"] > now + CLOCK_STEP_S:  # the clock was set back: nobody knows how long ago that is
         return None
     left = min(row["seen_at"] + idle, row["began_at"] + OLDEST_S) - now
-    if left <= 0 or row["disabled"]:
+    if left <= 0 or row["disabled"] or row["role"] not in ROLES:
         return None
     return Session(row["id"], row["account"], row["role"], left, row["seen_at"], row["issuer"] or "")
 

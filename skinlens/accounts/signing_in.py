@@ -12,13 +12,14 @@ from skinlens.accounts import attempts, database, passwords, sessions
 from skinlens.accounts.names import MOST_LETTERS, folded, settled
 from skinlens.accounts.sessions import Device, Session, SignInRefused
 from skinlens.errors import InvalidEntry, StoreError
-from skinlens.roles import Role
+from skinlens.roles import ROLES, Role
 from skinlens.store import CaseStore, default_home
 from skinlens.store.audit_log import AccountAction
 
 WRONG = "The name or the password is not right. Check both and try again."
 WRONG_OLD = "The present password is not right. Nothing was changed."
 DISABLED = "This account is disabled. Ask an admin."
+NO_ROLE = "This account has a role that SkinLens does not know. Ask an admin."
 NOBODY = "nobody"
 """Who did it, in the audit log, where somebody was not let in."""
 KNOWN_S = 180 * 86_400.0
@@ -80,10 +81,10 @@ class SigningIn:
             if still is None or still["password"] != kept:
                 raise SignInRefused(WRONG)
             attempts.forgive(db, tried)
-            if not still["disabled"]:
+            if not (why := _refused(still)):
                 return self._begin(db, still, address, browser, instead_of)
         self._tell("refused", still["number"], NOBODY)
-        raise SignInRefused(DISABLED)
+        raise SignInRefused(why)
 
     def enter(self, person: Person, *, address: str, browser: str, instead_of: str = "") -> str:
         """The token of a new session of a person for whom a provider vouches. Who comes first gets an account, as a
@@ -100,10 +101,10 @@ class SigningIn:
             elif person.role is not None and person.role != row["role"]:
                 db.execute("UPDATE account SET role = ? WHERE name = ?", [person.role, row["name"]])
                 self._note("role set", row["number"], row["name"])
-            if not row["disabled"]:
+            if not (why := _refused(row)):
                 return self._begin(db, row, address, browser, instead_of)
         self._tell("refused", row["number"], NOBODY)
-        raise SignInRefused(DISABLED)
+        raise SignInRefused(why)
 
     def _made(self, db: sqlite3.Connection, person: Person) -> sqlite3.Row:
         try:
@@ -226,6 +227,13 @@ class SigningIn:
     def _session(self, column: str, value: bytes | int) -> Session | None:
         with database.reading(self.home) as db:
             return sessions.find(db, column, value, self._clock(), sessions.idle_s()) if db else None
+
+
+def _refused(row: sqlite3.Row) -> str:
+    """Sentence of why an account lets nobody in; empty: it does."""
+    if row["disabled"]:
+        return DISABLED
+    return "" if row["role"] in ROLES else NO_ROLE
 
 
 def _refuse_until(wait_s: float) -> None:

@@ -1,4 +1,4 @@
-"""API tokens of a home folder: made, listed, revoked and looked up; each is bound to a role.
+"""API tokens of a home folder: made, listed, revoked and looked up; each is bound to a role and ends on a day.
 
 A token is 256 random bits, and its SHA-256 alone is kept: nobody can try them all, so a slow hash, as for passwords
 that people choose, would gain nothing.
@@ -17,7 +17,8 @@ from skinlens.accounts import attempts, database
 from skinlens.accounts.names import folded, settled
 from skinlens.accounts.sessions import TOKEN_BYTES, digest
 from skinlens.accounts.signing_in import NOBODY
-from skinlens.errors import InvalidEntry, StoreError
+from skinlens.clock import day_of
+from skinlens.errors import InvalidEntry, SkinLensError, StoreError
 from skinlens.roles import LOCAL_USER, TOKEN_ROLES, Role
 from skinlens.store import CaseStore, default_home
 from skinlens.store.audit_log import TokenAction
@@ -28,9 +29,20 @@ LONGEST = 200
 """Characters of what is looked up at all."""
 NOTED_EVERY_S = 60.0
 """That a token was used is written down no more often."""
+DAYS, MOST_DAYS = 365, 3650
+"""For which a token is good unless it is told otherwise, and at most."""
+DAY_S = 86_400.0
 ADD_ONE = "Add one: skinlens api token add NAME --role reader"
 Note = Callable[[TokenAction, int | None, str], None]
 """Writes an entry of the audit log: what was done, to the token of that number, by whom."""
+
+
+class TokenRefused(SkinLensError):
+    """A token that was given out here lets nobody in any more; the message says why, and what to do."""
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.number = number
 
 
 @dataclass(frozen=True)
@@ -40,17 +52,34 @@ class Token:
     number: int
     """By which the audit log names it; never given twice."""
     name: str
-    role: Role
+    role: str
+    """As it is stored; one of another than ``TOKEN_ROLES`` lets nobody in."""
     created_at: float
     """Seconds since 1970, as all times here."""
     seen_at: float | None
     """When it was used last; None: never."""
+    expires_at: float
+    """From when on it lets nobody in."""
     revoked_at: float | None = None
 
     @property
     def actor(self) -> str:
         """Name in the audit log."""
         return f"{self.name} (API)"
+
+    def problem(self, now: float) -> str:
+        """Sentence of why it lets nobody in, revoked or not; empty: it does."""
+        if self.role not in TOKEN_ROLES:
+            return (
+                f"The role {self.role!r} is none that a token may have. Whoever runs SkinLens revokes this token and "
+                "makes a new one."
+            )
+        if now >= self.expires_at:
+            return (
+                f"This token ended on {day_of(self.expires_at)}. Ask whoever runs SkinLens to revoke it and to make a "
+                "new one: `skinlens api token add NAME`."
+            )
+        return ""
 
 
 class Tokens:
@@ -79,24 +108,36 @@ class Tokens:
         """Whether one is not revoked."""
         return any(token.revoked_at is None for token in self.all())
 
-    def add(self, name: str, role: Role) -> tuple[Token, str]:
+    def problems(self) -> tuple[str, ...]:
+        """A sentence for each token that is not revoked and has a role that no token may have."""
+        return tuple(
+            f"Token {one.number}, {one.name}: {one.problem(self._clock())}"
+            for one in self.all()
+            if one.revoked_at is None and one.role not in TOKEN_ROLES
+        )
+
+    def add(self, name: str, role: Role, days: int = DAYS) -> tuple[Token, str]:
         """A new token, and what it is sent with, which is told this once.
 
         Raises:
-            InvalidEntry: the name is taken or none, or the role is none of ``TOKEN_ROLES``.
+            InvalidEntry: the name is taken or none, the role is none of ``TOKEN_ROLES``, or the ``days`` for which it
+                is to be good are not 1 to ``MOST_DAYS``.
         """
         name = settled(name)
         if role not in TOKEN_ROLES:
             raise InvalidEntry(f"A token cannot have the role {role!r}. Choose one of: {', '.join(TOKEN_ROLES)}.")
+        if not 1 <= days <= MOST_DAYS:
+            raise InvalidEntry(f"A token cannot be good for {days} days. Give 1 to {MOST_DAYS}.")
         secret, now = f"{PREFIX}{secrets.token_urlsafe(TOKEN_BYTES)}", self._clock()
         with database.writing(self.home) as db:
             if _in_use(db, name):
                 raise InvalidEntry(f"There is a token {name} already. Revoke it first, or choose another name.")
-            columns = "name, folded, role, digest, created_at"
-            row = [name, folded(name), role, digest(secret), now]
-            number = db.execute(f"INSERT INTO api_token ({columns}) VALUES (?, ?, ?, ?, ?)", row).lastrowid or 0
+            row = {"name": name, "folded": folded(name), "role": role, "digest": digest(secret), "created_at": now}
+            row["expires_at"] = now + days * DAY_S
+            values = ", ".join(f":{column}" for column in row)
+            number = db.execute(f"INSERT INTO api_token ({', '.join(row)}) VALUES ({values})", row).lastrowid or 0
             self._note("added", number, LOCAL_USER)
-        return Token(number, name, role, now, None), secret
+        return Token(number, name, role, now, None, now + days * DAY_S), secret
 
     def revoke(self, name: str) -> str:
         """From now on it lets nobody in. The name as it was written. Raises InvalidEntry: there is none."""
@@ -109,7 +150,11 @@ class Tokens:
             return str(row["name"])
 
     def find(self, secret: str) -> Token | None:
-        """The token that is sent as ``secret``; None: there is none, or it was revoked."""
+        """The token that is sent as ``secret``; None: there is none, or it was revoked.
+
+        Raises:
+            TokenRefused: it has ended, or has a role that no token may have.
+        """
         if not secret or len(secret) > LONGEST:
             return None
         hashed, now = digest(secret), self._clock()
@@ -118,10 +163,13 @@ class Tokens:
             row = db.execute(sql, [hashed]).fetchone() if db else None
         if row is None or not compare_digest(row["digest"], hashed):
             return None
+        found = _token_of(row)
+        if why := found.problem(now):
+            raise TokenRefused(why, found.number)
         if row["seen_at"] is None or abs(now - row["seen_at"]) >= NOTED_EVERY_S:
             with suppress(StoreError), database.writing(self.home) as db:  # on a full disk it is let in all the same
                 db.execute("UPDATE api_token SET seen_at = ? WHERE number = ?", [now, row["number"]])
-        return _token_of(row)
+        return found
 
     def refuse(self, address: str) -> float:
         """Count a wrong token from an address and note it; seconds for which further ones are not counted, and answered
@@ -145,5 +193,5 @@ def _in_use(db: sqlite3.Connection, name: str) -> sqlite3.Row | None:
 
 
 def _token_of(row: sqlite3.Row) -> Token:
-    fields = ("number", "name", "role", "created_at", "seen_at", "revoked_at")
+    fields = ("number", "name", "role", "created_at", "seen_at", "expires_at", "revoked_at")
     return Token(**{field: row[field] for field in fields})

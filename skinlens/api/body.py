@@ -4,6 +4,7 @@ import asyncio
 
 from starlette.requests import Request
 
+from skinlens import whole_number
 from skinlens.api.responses import Refusal
 from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake.sniffing import MAX_BYTES, check_weight
@@ -28,9 +29,9 @@ async def photo(request: Request) -> bytes:
     kind = request.headers.get("content-type", "").strip().lower()
     if kind.startswith("multipart/"):
         raise Refusal(415, "NoForm", NO_FORM)
-    announced = request.headers.get("content-length", "")
-    if announced.isascii() and announced.isdigit():
-        _must_fit(int(announced))
+    announced = whole_number.of_text(request.headers.get("content-length", ""))
+    if announced is not None:
+        _must_fit(announced)
     held = bytearray()
     try:
         async with asyncio.timeout(LONGEST_S):

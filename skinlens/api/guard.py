@@ -10,17 +10,20 @@ from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
+from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from skinlens.accounts import Token, Tokens
+from skinlens.accounts import Token, TokenRefused, Tokens
 from skinlens.api.responses import HEADERS, Refusal, of_error, refused
 from skinlens.errors import SkinLensError
 
 MOST_AT_ONCE = 16
-"""Requests that are answered at a time: each may hold a photo of 25 MB."""
+"""Requests with a token that are answered at a time: each may hold a photo of 25 MB."""
+MOST_REFUSED = 64
+"""Wrong tokens that wait at a time to be counted; those beyond are refused all the same."""
 NOT_HERE = (
     "The SkinLens API does not answer under the name {host!r}. Ask it at the address that it printed when it started; "
     "to reach it by another name, start it with --host or --behind-proxy."
@@ -54,7 +57,8 @@ class Guard:
         self._headers = dict(HEADERS)
         if strict_transport:
             self._headers["strict-transport-security"] = "max-age=31536000"
-        self._at_work = 0
+        self._at_work = self._wrong = 0
+        self._counting = CapacityLimiter(1)  # so that wrong tokens take no thread that a right one is looked up in
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -62,7 +66,6 @@ class Guard:
                 await self._app(scope, receive, send)
             return
         answer = _Answer(send, self._headers)
-        self._at_work += 1
         try:
             await self._answered(scope, receive, answer)
         except ClientDisconnect:
@@ -74,33 +77,50 @@ class Guard:
             _LOG.error("a request could not be answered: %s", _where(error))
             if not answer.begun:
                 await refused(500, "Fault", FAULT)(scope, receive, answer)
-        finally:
-            self._at_work -= 1
 
     async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
         sent = Headers(scope=scope)
         host = sent.get("host", "")
         if len(sent.getlist("host")) != 1 or not self._own_name(host):
             raise Refusal(421, "NotHere", NOT_HERE.format(host=host[:200]))
-        if self._at_work > MOST_AT_ONCE:
-            raise Refusal(503, "Busy", BUSY, {"retry-after": "1"})
         scope.setdefault("state", {})["token"] = await self._admitted(sent, (scope.get("client") or ("",))[0])
-        await self._app(scope, receive, send)
+        if self._at_work >= MOST_AT_ONCE:
+            raise Refusal(503, "Busy", BUSY, {"retry-after": "1"})
+        self._at_work += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._at_work -= 1
 
     async def _admitted(self, sent: Headers, address: str) -> Token:
         given = sent.getlist("authorization")
         scheme, _, secret = given[0].partition(" ") if len(given) == 1 else ("", "", "")
         if scheme.lower() != "bearer" or not secret.strip():
             raise Refusal(401, "NoToken", NOT_SHOWN, {"www-authenticate": 'Bearer realm="SkinLens"'})
-        token = await run_sync(self._tokens.find, secret.strip())
+        challenge = 'Bearer realm="SkinLens", error="invalid_token"'
+        try:
+            token = await run_sync(self._tokens.find, secret.strip())
+        except TokenRefused as error:
+            _LOG.warning("token %d is refused: %s", error.number, error)
+            await self._counted(address)
+            raise Refusal(401, "TokenRefused", str(error), {"www-authenticate": challenge}) from error
         if token is not None:
             return token
-        wait_s = await run_sync(self._tokens.refuse, address)
+        wait_s = await self._counted(address)
         if wait_s > 0:
             seconds = str(int(wait_s) + 1)
             raise Refusal(429, "TooMany", TOO_MANY_WRONG.format(seconds=seconds), {"retry-after": seconds})
-        challenge = 'Bearer realm="SkinLens", error="invalid_token"'
         raise Refusal(401, "WrongToken", UNKNOWN, {"www-authenticate": challenge})
+
+    async def _counted(self, address: str) -> float:
+        """As ``Tokens.refuse``; 0 where so many are being counted that it was left out."""
+        if self._wrong >= MOST_REFUSED:
+            return 0.0
+        self._wrong += 1
+        try:
+            return await run_sync(self._tokens.refuse, address, limiter=self._counting)
+        finally:
+            self._wrong -= 1
 
 
 class _Answer:

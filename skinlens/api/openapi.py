@@ -20,9 +20,10 @@ _SHA256: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _DISCLAIMER: Schema = {"type": "string", "const": DISCLAIMER}
 _SETTINGS: Schema = {"type": "object", "additionalProperties": {"type": ["number", "string", "boolean"]}}
 _REFUSALS = {
+    400: "It is no HTTP request that can be read.",
     401: "No token, or one that lets nobody in.",
     403: "The role of the token does not allow it.",
-    408: "The photo did not arrive in time.",
+    408: "The head of the request, or the photo, did not arrive in time.",
     409: "It does not go with what is stored.",
     413: f"The photo is larger than {MAX_BYTES // 2**20} MB.",
     415: "A form was sent instead of the photo itself.",
@@ -154,7 +155,7 @@ def _predict() -> Schema:
         "operationId": "predict",
         "summary": "Class probabilities, verdict, quality and spread of a photo. Nothing is stored.",
         "requestBody": _photo(),
-        "responses": {"200": _json("Prediction"), **_refusals(401, 403, 408, 413, 415, 421, 422, 429, 500, 503)},
+        "responses": {"200": _json("Prediction"), **_refusals(400, 401, 403, 408, 413, 415, 421, 422, 429, 500, 503)},
     }
 
 
@@ -172,7 +173,7 @@ def _explain() -> Schema:
         "requestBody": _photo(),
         "responses": {
             "200": {"description": "The map.", "content": content},
-            **_refusals(401, 403, 408, 413, 415, 421, 422, 429, 500, 503),
+            **_refusals(400, 401, 403, 408, 413, 415, 421, 422, 429, 500, 503),
         },
     }
 
@@ -195,7 +196,7 @@ def _worklist() -> Schema:
         "responses": {
             "201": {**_json("Arrival"), "description": "It waits."},
             "200": {**_json("Arrival"), "description": "It waited already."},
-            **_refusals(401, 403, 408, 413, 415, 421, 422, 429, 500, 503),
+            **_refusals(400, 401, 403, 408, 413, 415, 421, 422, 429, 500, 503),
         },
     }
 
@@ -209,7 +210,7 @@ def _report() -> Schema:
         "parameters": [case, _query("annex", annex)],
         "responses": {
             "200": {"description": "The PDF.", "content": {"application/pdf": {}}},
-            **_refusals(401, 403, 404, 421, 422, 429, 500, 503),
+            **_refusals(400, 401, 403, 404, 408, 421, 422, 429, 500, 503),
         },
     }
 
@@ -220,7 +221,7 @@ def _described() -> Schema:
         "summary": "This document.",
         "responses": {
             "200": {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": {"type": "object"}}}},
-            **_refusals(401, 421, 422, 429),
+            **_refusals(400, 401, 408, 421, 422, 429, 500, 503),
         },
     }
 

@@ -5,10 +5,12 @@ from typing import TypeVar
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from skinlens import whole_number
 from skinlens.accounts import Token
 from skinlens.api import body, openapi
 from skinlens.api.responses import JSON, Refusal
@@ -59,7 +61,9 @@ async def report(request: Request) -> Response:
     """GET the report of a stored case as PDF."""
     store = _store(request, "read")
     annex = _truth(_asked(request, ("annex",)).get("annex", "false"), "annex")
-    number = int(request.path_params["case"])
+    number = whole_number.of_text(request.path_params["case"])
+    if number is None:
+        raise HTTPException(404)
     made = await _work(request, lambda: _service(request).report(store, number, annex=annex))
     sent = {"content-disposition": f'attachment; filename="skinlens-case-{number:04d}-report.pdf"'}
     if made.problems:  # in full they can name a folder, and letters that no header may hold
@@ -79,7 +83,7 @@ ROUTES = (
     Route("/predict", predict, methods=["POST"]),
     Route("/explain", explain, methods=["POST"]),
     Route("/worklist", worklist, methods=["POST"]),
-    Route("/report/{case:int}", report, methods=["GET"]),
+    Route("/report/{case}", report, methods=["GET"]),
     Route("/openapi.json", description, methods=["GET"]),
 )
 

@@ -18,6 +18,7 @@ from skinlens import pipeline
 from skinlens.accounts import Tokens
 from skinlens.accounts.tokens import ADD_ONE
 from skinlens.api import guard, routes
+from skinlens.api.connections import BACKLOG, Connection
 from skinlens.api.responses import of_error, refused
 from skinlens.api.service import Service
 from skinlens.errors import ServeError, SkinLensError
@@ -31,9 +32,8 @@ _HTTP = {
     404: "There is nothing at this address. GET /openapi.json says what there is.",
     405: "That is not how it is asked.",
 }
-MOST_CONNECTIONS = 128
 IDLE_S = 10
-"""After which a connection that asks nothing is closed."""
+"""After which a connection that was answered and asks nothing more is closed."""
 
 
 def application(service: Service, host: str = "127.0.0.1", behind_proxy: str = "") -> ASGIApp:
@@ -91,7 +91,7 @@ def serve(host: str = "127.0.0.1", port: int = PORT, *, behind_proxy: str = "", 
     public = public_address(behind_proxy) if behind_proxy else ""
     home = default_home()
     _must_have_tokens(Tokens(home), host, public)
-    if free_port(host, port) != port:
+    if free_port(host, port, "API") != port:
         raise ServeError(f"Port {port} is taken by another program. Choose another one with --port.")
     if host not in LOOPBACK and not public:
         print(unencrypted(host, "tokens and photos"), file=sys.stderr)
@@ -110,7 +110,8 @@ def serve(host: str = "127.0.0.1", port: int = PORT, *, behind_proxy: str = "", 
             access_log=False,  # an address holds the number of a case
             server_header=False,
             proxy_headers=bool(public),
-            limit_concurrency=MOST_CONNECTIONS,
+            http=Connection,
+            backlog=BACKLOG,
             timeout_keep_alive=IDLE_S,
             ws="none",
         )

@@ -12,6 +12,7 @@ from PIL import Image
 from skinlens import pipeline
 from skinlens.accounts import Token
 from skinlens.case_record import Proposal
+from skinlens.errors import NotAllowed
 from skinlens.exchange import photo_result
 from skinlens.exchange.dicom.received import Received, received_of
 from skinlens.explain import CONTRAST_WITH, explain, method_of
@@ -19,6 +20,7 @@ from skinlens.imaging import intake
 from skinlens.inference.classifier import Classifier
 from skinlens.records import Explanation, Photo, Pixels
 from skinlens.report import pdf
+from skinlens.roles import TOKEN_ROLES
 from skinlens.store import CaseStore
 
 
@@ -40,8 +42,11 @@ class Service:
     """Whether the model is the release that came with this version."""
 
     def store(self, token: Token) -> CaseStore:
-        """The case store as the owner of the token may use it."""
-        return CaseStore(self.home, actor=token.actor, role=token.role)
+        """The case store as the owner of the token may use it. Raises NotAllowed where its role is none."""
+        role = next((one for one in TOKEN_ROLES if one == token.role), None)
+        if role is None:
+            raise NotAllowed(token.problem(token.created_at), "read")
+        return CaseStore(self.home, actor=token.actor, role=role)
 
     def predict(self, data: bytes) -> dict[str, Any]:
         """Raises UnreadableImage."""

@@ -1,6 +1,7 @@
 """Commands of the REST interface: ``api`` serves it, ``api token`` says who may use it, ``api openapi`` what it has."""
 
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -47,29 +48,34 @@ def token() -> None:
     required=True,
     help=f"{'; '.join(f'{role} {MEANING[role]}' for role in TOKEN_ROLES)}.",
 )
-def add(name: str, role: Role) -> int:
+@click.option("--days", type=int, default=365, show_default=True, help="For which it is good: 1 to 3650.")
+def add(name: str, role: Role, days: int) -> int:
     """A new token, printed this once."""
     from skinlens.accounts import Tokens
 
-    made, secret = Tokens().add(name, role)
+    made, secret = Tokens().add(name, role, days)
     print(secret)
-    print(f"{made.name}: {described(made.role)}", file=sys.stderr)
+    print(f"{made.name}: {described(made.role)} It is good until {day_of(made.expires_at)}.", file=sys.stderr)
     print(f"Keep the token now, it is not shown again: only its hash is stored. {DISCLAIMER}", file=sys.stderr)
     return 0
 
 
 @token.command("list")
 def show() -> int:
-    """All tokens: number in the audit log, name, role, day on which it was made, and of its last use."""
+    """All tokens: number in the audit log, name, role, the days on which it was made and ends, and of its last use."""
     from skinlens.accounts import Tokens
     from skinlens.accounts.tokens import ADD_ONE
 
     found = Tokens().all()
     width = max((len(one.name) for one in found), default=0)
+    now = time.time()
     for one in found:
         used = f"last used {day_of(one.seen_at)}" if one.seen_at else "never used"
         revoked = f", revoked {day_of(one.revoked_at)}" if one.revoked_at else ""
-        print(f"{one.number:>3}  {one.name:<{width}}  {one.role:<8}  made {day_of(one.created_at)}, {used}{revoked}")
+        ends = f"{'ended' if now >= one.expires_at else 'ends'} {day_of(one.expires_at)}"
+        told = f"made {day_of(one.created_at)}, {ends}, {used}{revoked}"
+        print(f"{one.number:>3}  {one.name:<{width}}  {one.role:<8}  {told}")
+    print(*Tokens().problems(), sep="\n", end="\n" if Tokens().problems() else "", file=sys.stderr)
     if not found:
         print(f"No tokens yet. {ADD_ONE}", file=sys.stderr)
     return 0

@@ -2,13 +2,19 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from skinlens.cli import options, secrets
 from skinlens.clock import local_day
-from skinlens.formatting import rounded_percent
+from skinlens.formatting import counted, rounded_percent
 from skinlens.records import Progress
+
+if TYPE_CHECKING:
+    from skinlens.store.archive import Manifest
+    from skinlens.store.backup import Backup
+    from skinlens.store.restore import Restored
 
 
 @click.command()
@@ -23,7 +29,7 @@ def backup(folder: Path, *, encrypt: bool, passphrase_file: Path | None) -> int:
     made = CaseStore().back_up(folder.absolute(), progress=_percent("Backing up"), passphrase=secret)
     print(*made.missing, sep="\n", end="\n" if made.missing else "", file=sys.stderr)
     how = "written, encrypted and verified" if made.encrypted else "written and verified"
-    print(f"{made.path}\n{made.cases} cases, {made.files} photos and maps: {how}.")
+    print(f"{made.path}\n{_held(made)}: {how}.")
     return 1 if made.missing else 0
 
 
@@ -39,8 +45,7 @@ def restore(file: Path, *, replace: bool, passphrase_file: Path | None) -> int:
     secret = secrets.for_opening(file, passphrase_file)
     done = bring_back(file, default_home(), replace=replace, progress=_percent("Restoring"), passphrase=secret)
     print(*done.missing, sep="\n", end="\n" if done.missing else "", file=sys.stderr)
-    holds = f"{done.cases} cases, {done.files} photos and maps"
-    print(f"{done.home} holds the backup of {local_day(done.made_at)} now: {holds}.")
+    print(f"{done.home} holds the backup of {local_day(done.made_at)} now: {_held(done)}.")
     if done.aside is not None:
         print(f"What was there before is in {done.aside}. Delete that folder once you are sure not to need it.")
     return 1 if done.missing else 0
@@ -59,12 +64,13 @@ def verify(*, backup_file: Path | None, passphrase_file: Path | None) -> int:
         with in_the_clear(backup_file, default_home(), secret) as clear:
             manifest = archive.verify(backup_file, _percent("Verifying"), clear)
         print(*manifest.missing, sep="\n", end="\n" if manifest.missing else "")
-        print(f"{backup_file}: {manifest.cases} cases, {manifest.files} photos and maps, all as they were backed up.")
+        print(f"{backup_file}: {_held(manifest)}, all as they were backed up.")
         return 1 if manifest.missing else 0
     store = CaseStore()
     found = {
         "rows of the database": (*store.log_problem(), *store.damage()),
         "photos and maps": store.lost_files(),
+        "photos that wait on the worklist": store.received_problems(),
         "files that no case needs": tuple(f"No case needs {path}." for path in store.unknown_files()),
         "audit log": store.verify_audit().problems,
     }
@@ -72,6 +78,11 @@ def verify(*, backup_file: Path | None, passphrase_file: Path | None) -> int:
         print(f"{'WRONG' if problems else 'ok   '}  {what}")
         print(*(f"       {problem}" for problem in problems), sep="\n", end="\n" if problems else "")
     return 1 if any(found.values()) else 0
+
+
+def _held(found: "Backup | Restored | Manifest") -> str:
+    waits = f", {counted(found.waiting, 'photo')} waiting on the worklist" if found.waiting else ""
+    return f"{found.cases} cases, {found.files} photos and maps{waits}"
 
 
 def _percent(doing: str) -> Progress:

@@ -15,12 +15,21 @@ from isic_metadata.metadata import MetadataRow, convert_errors
 from skinlens.clinical import PHOTOTYPES
 from skinlens.errors import InvalidEntry
 from skinlens.exchange.isic import class_of
+from skinlens.inference.patient_context import MAX_AGE_YEARS
 from skinlens.labels import DIAGNOSES
 from skinlens.records import Sex
 
 METADATA = "metadata.csv"
 FOLDERS = ("", "photos", "images")
 """In which the photos may lie, below the collection."""
+_KINDS = ("jpg", "jpeg", "png", "tif", "tiff", "webp", "bmp")
+ENDINGS = tuple(ending for kind in _KINDS for ending in (f".{kind}", f".{kind.upper()}"))
+"""Of the file that an ``isic_id`` names without one, in the order in which they are looked for."""
+NOT_GIVEN = frozenset({"unknown", "not given", "n/a", "na", "nan", "none", "null"})
+"""Words that tables have where nothing is known; the archive leaves such a cell empty."""
+_NAMES = {"filename", "isic_id"}
+"""Columns that say where a photo is; these are taken as they are written."""
+_SEPARATORS = ",;\t"
 _SEXES: Mapping[str, Sex] = {"female": "female", "male": "male"}
 _PHOTOTYPE_OF = {words: number for number, words in PHOTOTYPES.items()}
 
@@ -76,9 +85,16 @@ def read_collection(folder: Path) -> Collection:
 
 
 def _checked(folder: Path, file: TextIO) -> Collection:
-    table = csv.DictReader(file)
-    if not {"filename", "isic_id"} & set(table.fieldnames or ()):
-        raise InvalidEntry(f"{folder / METADATA} has no column filename or isic_id: it is not known where a photo is.")
+    table = csv.DictReader(file, delimiter=_separator(file))
+    columns = [name.strip().lower() for name in table.fieldnames or ()]
+    if not _NAMES & set(columns):
+        raise InvalidEntry(
+            f"{folder / METADATA} has no column filename or isic_id, so it is not known where a photo is. Its first "
+            "line names the columns in the archive's words, with commas, semicolons or tabs between them."
+        )
+    if twice := next((name for name in columns if name and columns.count(name) > 1), ""):
+        raise InvalidEntry(f"{folder / METADATA} has two columns {twice}. Take the one out that does not hold.")
+    table.fieldnames = columns
     found = Collection()
     patient_of: dict[str, str] = {}
     for cells in table:
@@ -100,6 +116,16 @@ def _checked(folder: Path, file: TextIO) -> Collection:
     return found
 
 
+def _separator(file: TextIO) -> str:
+    """Separator with which the header has a column that names the photos; a comma where none has."""
+    head = file.readline()
+    file.seek(0)
+    for separator in _SEPARATORS:
+        if _NAMES & {name.strip().lower() for name in next(csv.reader([head], delimiter=separator), [])}:
+            return separator
+    return ","
+
+
 def _must_be(fits: bool, known: str, what: str) -> None:
     if not fits:
         raise InvalidEntry(f"{known} has other {what} in an earlier row. Correct the one that is wrong.")
@@ -110,7 +136,8 @@ def _row_of(folder: Path, line: int, cells: Mapping[str, str]) -> Row:
     given = {name: value for name, value in cells.items() if name and isinstance(value, str)}
     if None in cells or len(given) != len(cells):
         raise InvalidEntry("It has not as many cells as the header.")
-    age = given.get("age") or given.get("age_approx", "")
+    given = {name: "" if name not in _NAMES and _is_none(value) else value for name, value in given.items()}
+    age = _age(given.get("age") or given.get("age_approx", ""))
     try:
         checked = MetadataRow(**{**given, "age": age})
     except ValueError as error:
@@ -136,15 +163,29 @@ def _row_of(folder: Path, line: int, cells: Mapping[str, str]) -> Row:
     )
 
 
+def _is_none(cell: str) -> bool:
+    return cell.strip().lower() in NOT_GIVEN
+
+
+def _age(typed: str) -> str:
+    """An age as it is given. Raises InvalidEntry for one that nobody reaches: the archive's package makes 85 of it."""
+    with suppress(ValueError):
+        if float(typed) > MAX_AGE_YEARS:
+            raise InvalidEntry(
+                f"age: nobody is {typed.strip()[:20]} years old. Give 0 to {MAX_AGE_YEARS}, or leave the cell empty."
+            )
+    return typed
+
+
 def _photo(folder: Path, filename: str, isic_id: str) -> Path:
     """The file of a row, within the folder and nowhere else."""
-    name = PurePath(filename or f"{isic_id}.jpg")
+    name = PurePath(filename or isic_id)
     if name.is_absolute() or ".." in name.parts or "\\" in str(name) or "\0" in str(name) or not (filename or isic_id):
         raise InvalidEntry("Its file name leads out of the folder of the collection, or is empty.")
     root = folder.resolve()
-    for place in FOLDERS:
-        path = folder / place / name
+    for path in (folder / place / f"{name}{ending}" for place in FOLDERS for ending in ([""] if filename else ENDINGS)):
         with suppress(OSError):
             if path.is_file() and path.resolve().is_relative_to(root):
                 return path
-    raise InvalidEntry("Its photo is not in the folder of the collection.")
+    said = f"{name}" if filename else f"{name}.jpg (or {', '.join(ENDINGS[2::2])})"
+    raise InvalidEntry(f"Its photo {said:.200} is not in the folder of the collection.")

@@ -1,6 +1,7 @@
 """Backup archive: a ZIP of the case database, photos and maps, with a manifest by which all of it is verified.
 
-Photos and maps have their SHA-256 as name, and lie in the ZIP as in the case folder; the manifest has the database's.
+Photos and maps have their SHA-256 as name, and lie in the ZIP as in the case folder; the manifest has the database's,
+and one of all photos that wait on the worklist.
 The manifest is written last, so a file that was cut off has none.
 """
 
@@ -10,7 +11,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,16 +22,19 @@ from skinlens.errors import StoreError
 from skinlens.records import Progress
 from skinlens.wording.errors import NO_MEMORY
 
-FORMAT, VERSION = "skinlens-backup", 1
+FORMAT = "skinlens-backup"
+VERSION, WITH_WAITING = 1, 2
+"""Of the format: the second has photos that wait, which earlier versions of SkinLens do not know."""
 MANIFEST, DATABASE, README, FILES = "backup.json", "cases.db", "README.txt", "files"
 CHUNK_BYTES = 1 << 20
 _FILE = re.compile(r"files/([0-9a-f]{2})/((?:\1)[0-9a-f]{62})\.(?:png|jpg|npz)")
+_WAITING = re.compile(r"received/[0-9a-f]{32}\.(?:dcm|json)")
 _MOST_MANIFEST_BYTES = 10_000_000
 BEGINS = b"Backup of a case file by SkinLens"
 """Stands in the first entry, which is not compressed."""
 _HEAD_BYTES = 4096
-_COUNTS = ("cases", "files", "bytes", "audit_entries")
-_LATER = ("audit_entries", "audit_head")
+_COUNTS = ("cases", "files", "bytes", "audit_entries", "waiting", "waiting_missing")
+_LATER = ("audit_entries", "audit_head", "waiting", "waiting_missing", "waiting_sha256")
 """What the manifest of an older backup does not say."""
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 """In which a backup is written; zipfile knows more, whose errors are of other kinds."""
@@ -61,17 +65,26 @@ class Manifest:
     files: int
     """Photos, thumbnails and maps."""
     bytes: int
-    """Of the database and the files."""
+    """Of the database, the files and what waits."""
     database_sha256: str
     missing: tuple[str, ...] = ()
-    """A sentence for each file that a case needs and that could not be read when the backup was made."""
+    """A sentence for each file that a case needs, and each photo that waits, that could not be read when the backup was
+    made.
+    """
     audit_entries: int = 0
     """Of the audit log; 0 in a backup of before there was one."""
     audit_head: str = ""
     """Hash of the last of them."""
+    waiting: int = 0
+    """Photos that wait on the worklist, two files each."""
+    waiting_missing: int = 0
+    """How many of ``missing`` are such photos."""
+    waiting_sha256: str = ""
+    """Of all of their files, see ``of_all``."""
 
     def to_json(self, disclaimer: str) -> str:
-        content = {"format": FORMAT, "version": VERSION, "disclaimer": disclaimer, **vars(self)}
+        version = WITH_WAITING if self.waiting else VERSION
+        content = {"format": FORMAT, "version": version, "disclaimer": disclaimer, **vars(self)}
         return json.dumps(content, ensure_ascii=False, indent=2)
 
 
@@ -128,22 +141,33 @@ def verify(path: Path, progress: Progress, clear: IO[bytes] | None = None) -> Ma
         return manifest
 
 
+def of_all(hashes: Mapping[str, str]) -> str:
+    """SHA-256 over the names of files and their own; empty for no files."""
+    lines = "".join(f"{name} {one}\n" for name, one in sorted(hashes.items()))
+    return hashlib.sha256(lines.encode()).hexdigest() if hashes else ""
+
+
 def contents(
     path: Path, found: zipfile.ZipFile, manifest: Manifest, progress: Progress, into: Path | None = None
 ) -> Iterator[str]:
-    """The names of database and files, each after its hash was compared; below ``into`` they are written down.
+    """The names of database and files, each after its hash was compared, then those of what waits, whose hashes are
+    compared together after the last; below ``into`` they are written down.
 
     Raises:
         StoreError: a hash differs, an entry is missing, or one is there that no backup has.
     """
     names = found.namelist()
     files = [name for name in names if _FILE.fullmatch(name)]
-    if strange := set(names) - set(files) - {MANIFEST, DATABASE, README}:
+    waiting = [name for name in names if _WAITING.fullmatch(name)]
+    if strange := set(names) - {*files, *waiting} - {MANIFEST, DATABASE, README}:
         raise StoreError(f"{path} holds {sorted(strange)[0]!r}, which no backup of SkinLens has. {_MEANT}")
     if len(files) != manifest.files or names.count(DATABASE) != 1 or len(set(names)) != len(names):
         raise StoreError(f"{path} is not whole: {manifest.files} photos and maps were expected, {len(files)} found.")
+    if len(waiting) != 2 * manifest.waiting:
+        raise StoreError(f"{path} is not whole: of the {manifest.waiting} photos that wait some files are missing.")
     done = 0
-    for name in (DATABASE, *files):
+    hashes: dict[str, str] = {}
+    for name in (DATABASE, *files, *waiting):
         expected = manifest.database_sha256 if name == DATABASE else Path(name).stem
         digest = hashlib.sha256()
         for chunk in _chunks(path, found, name, into):
@@ -152,9 +176,15 @@ def contents(
                 raise StoreError(f"{path} holds more than it says ({manifest.bytes:,} bytes). It is damaged.")
             digest.update(chunk)
             progress(done / max(1, manifest.bytes))
-        if digest.hexdigest() != expected:
+        if _WAITING.fullmatch(name):
+            hashes[name] = digest.hexdigest()
+        elif digest.hexdigest() != expected:
             raise StoreError(f"{path} is damaged: {name} is not what was backed up. Take another copy of it.")
         yield name
+    if of_all(hashes) != manifest.waiting_sha256:
+        raise StoreError(
+            f"{path} is damaged: the photos that wait are not those of the backup. Take another copy of it."
+        )
 
 
 def _chunks(path: Path, found: zipfile.ZipFile, name: str, into: Path | None) -> Iterator[bytes]:
@@ -190,7 +220,7 @@ def _manifest(path: Path, found: zipfile.ZipFile) -> Manifest:
                 raise StoreError(f"{path} is not whole: its end is missing. Copy it again, or take an earlier one.")
         inside = ", ".join(found.namelist()[:4]) or "nothing"
         raise StoreError(f"{path} is no backup of SkinLens: it holds {inside}. {_MEANT}")
-    if content.get("version") != VERSION:
+    if content.get("version") not in {VERSION, WITH_WAITING}:
         raise StoreError(f"{path} was made by a newer SkinLens. Nothing was changed. Restore it with that version.")
     try:
         made = {name: content[name] for name in Manifest.__dataclass_fields__ if name not in _LATER} | {

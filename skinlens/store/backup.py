@@ -33,6 +33,7 @@ from skinlens.store import (
     mapping,
     settings,
     validation,
+    waiting,
 )
 from skinlens.store.archive import Manifest
 from skinlens.store.connection import StoreHome
@@ -59,8 +60,8 @@ _TROUBLE = {
 }
 _README = f"""{DISCLAIMER}
 
-{archive.BEGINS.decode()} {__version__}: all patients, photos, maps, diagnoses and settings. It
-is not encrypted by itself: keep it as safe as the patients' records.
+{archive.BEGINS.decode()} {__version__}: all patients, photos, maps, diagnoses and settings, and the
+photos that wait on the worklist. It is not encrypted by itself: keep it as safe as the patients' records.
 
 To restore it, stop SkinLens and type:   python -m skinlens restore FILE
 """
@@ -80,6 +81,8 @@ class Backup:
     missing: tuple[str, ...] = ()
     """A sentence for each photo or map of the case file that could not be read, and is not in it."""
     encrypted: bool = False
+    waiting: int = 0
+    """Photos that wait on the worklist."""
 
 
 class StoredBackups(StoreHome):
@@ -119,7 +122,7 @@ class StoredBackups(StoreHome):
             finally:
                 partial.unlink(missing_ok=True)
         made = Backup(str(path), manifest.made_at, manifest.cases, manifest.files, size, manifest.missing)
-        made = replace(made, encrypted=passphrase is not None)
+        made = replace(made, encrypted=passphrase is not None, waiting=manifest.waiting)
         try:
             self._note(made)
         except StoreError as error:
@@ -188,45 +191,61 @@ class StoredBackups(StoreHome):
 
     def _write(self, partial: Path, report: Progress, clear: IO[bytes] | None) -> tuple[Manifest, set[str]]:
         """The manifest, and the names of the files that could not be read."""
-        made_at = validation.now()
-        with self._snapshot(report) as copy:
-            with database.opened(copy, to_write=False) as db:
-                needed = erasure.named_files(db)
-                cases = int(next(iter(db.query("SELECT count(*) AS total FROM visit")))["total"])
-                head = chain.head(db)
-            sizes = {name: path.stat().st_size for name, path in self.files.present().items() if name in needed}
-            total = copy.stat().st_size + sum(sizes.values())
-            _must_have_room(partial.parent if clear is None else self.home, total)
-            missing: dict[str, str] = {}
-            done = files = 0
+        made_at, room = validation.now(), partial.parent if clear is None else self.home
+        _must_have_room(room, waiting.size(self.home))
+        with partial.open("wb") if clear is None else nullcontext(clear) as raw:
+            raw.seek(0)
+            raw.truncate()  # an attempt that was thrown away
+            with zipfile.ZipFile(raw, "w", zipfile.ZIP_STORED) as target:
+                target.writestr(archive.README, _README)
+                waits = waiting.add(target, self.home, lambda _: report(0.0))
+                with self._snapshot(report) as copy:
+                    manifest, lost = self._add_cases(target, copy, room, report)
+                manifest = replace(
+                    manifest,
+                    made_at=made_at,
+                    bytes=manifest.bytes + waits.bytes,
+                    missing=(*manifest.missing, *waits.missing),
+                    waiting=waits.count,
+                    waiting_missing=len(waits.missing),
+                    waiting_sha256=waits.sha256,
+                )
+                target.writestr(archive.MANIFEST, manifest.to_json(DISCLAIMER))
+            raw.flush()
+            os.fsync(raw.fileno())
+        return manifest, lost
 
-            def count(chunk: bytes) -> None:
-                nonlocal done
-                done += len(chunk)
-                report(_COPYING + (_WRITING - _COPYING) * min(1.0, done / max(1, total)))
+    def _add_cases(
+        self, target: zipfile.ZipFile, copy: Path, room: Path, report: Progress
+    ) -> tuple[Manifest, set[str]]:
+        """Database and files; their manifest, and the names of the files that could not be read."""
+        with database.opened(copy, to_write=False) as db:
+            needed = erasure.named_files(db)
+            cases = int(next(iter(db.query("SELECT count(*) AS total FROM visit")))["total"])
+            head = chain.head(db)
+        sizes = {name: path.stat().st_size for name, path in self.files.present().items() if name in needed}
+        total = copy.stat().st_size + sum(sizes.values())
+        _must_have_room(room, total)
+        missing: dict[str, str] = {}
+        done = files = 0
 
-            with partial.open("wb") if clear is None else nullcontext(clear) as raw:
-                raw.seek(0)
-                raw.truncate()  # an attempt that was thrown away
-                with zipfile.ZipFile(raw, "w", zipfile.ZIP_STORED) as target:
-                    target.writestr(archive.README, _README)
-                    digest = _add_database(target, copy, count)
-                    for name, case in sorted(needed.items()):
-                        try:
-                            content = self.files.read(name, f"a photo or map of case {case}")
-                        except StoreError as error:
-                            missing[name] = str(error)
-                            continue
-                        target.writestr(f"{archive.FILES}/{name[:2]}/{name}", content)
-                        files += 1
-                        count(content)
-                    manifest = Manifest(
-                        made_at, __version__, cases, files, done, digest, tuple(missing.values()), *head
-                    )
-                    target.writestr(archive.MANIFEST, manifest.to_json(DISCLAIMER))
-                raw.flush()
-                os.fsync(raw.fileno())
-            return manifest, set(missing)
+        def count(chunk: bytes) -> None:
+            nonlocal done
+            done += len(chunk)
+            report(_COPYING + (_WRITING - _COPYING) * min(1.0, done / max(1, total)))
+
+        digest = _add_database(target, copy, count)
+        for name, case in sorted(needed.items()):
+            try:
+                content = self.files.read(name, f"a photo or map of case {case}")
+            except StoreError as error:
+                missing[name] = str(error)
+                continue
+            target.writestr(f"{archive.FILES}/{name[:2]}/{name}", content)
+            files += 1
+            count(content)
+        made = Manifest("", __version__, cases, files, done, digest, tuple(missing.values()), *head)
+        return made, set(missing)
 
     @contextmanager
     def _snapshot(self, report: Progress) -> Iterator[Path]:
@@ -285,9 +304,10 @@ def _example() -> str:
 
 
 def _erased(db: Database) -> str:
-    """What changes whenever something is erased."""
+    """What changes whenever something is erased, or a photo that waits is discarded."""
     counted = settings.find(db, erasure.COUNTED)
-    return counted.value if counted else ""
+    discarded = next(iter(db.query("SELECT count(*) AS total FROM audit WHERE action = 'discarded'")))["total"]
+    return f"{counted.value if counted else ''} {discarded}"
 
 
 def _vacuum_into(db: Database, copy: Path, report: Progress) -> None:

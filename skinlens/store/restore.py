@@ -17,7 +17,7 @@ from skinlens.errors import StoreError
 from skinlens.formatting import counted
 from skinlens.records import Progress
 from skinlens.roles import LOCAL_USER
-from skinlens.store import archive, blobs, chain, damage, database, encryption, erasure, last_backup, leftovers
+from skinlens.store import archive, blobs, chain, damage, database, encryption, erasure, last_backup, leftovers, waiting
 from skinlens.store.archive import Manifest
 from skinlens.store.audit_log import StoredAudit
 from skinlens.store.backup import Backup, StoredBackups
@@ -38,6 +38,8 @@ class Restored:
     """Where the case file that was there before lies now; None: there was none."""
     missing: tuple[str, ...]
     """As of ``Backup``."""
+    waiting: int = 0
+    """Photos that wait on the worklist again, beside those that waited there before."""
 
 
 def restore(
@@ -80,13 +82,16 @@ def restore(
                     path.stat().st_size,
                     manifest.missing,
                     encrypted=clear is not None,
+                    waiting=manifest.waiting,
                 )
                 # the copy was made before it was known that it is whole
                 StoredBackups(staged, actor=actor)._note(kept, "restored")
                 chain.put_head(staged, StoredAudit(staged).audit_head())
                 aside = _exchange(home, staged)
             StoredUpkeep(home).open_to_others(closing=True)
-        return Restored(home, manifest.made_at, manifest.cases, manifest.files, aside, manifest.missing)
+        return Restored(
+            home, manifest.made_at, manifest.cases, manifest.files, aside, manifest.missing, manifest.waiting
+        )
     finally:
         lock.let_go()
 
@@ -179,14 +184,16 @@ def _must_open(staged: Path, path: Path, manifest: Manifest) -> None:
             f"{path} is damaged: its list of contents says {counted(manifest.cases, 'case')}, and its database holds "
             f"{cases}. Take another copy of it."
         )
-    lost, said = len(set(needed) - present), len(manifest.missing)
+    lost, said = len(set(needed) - present), len(manifest.missing) - manifest.waiting_missing
     if lost != said:
         what = "photo or map that its cases need is" if lost == 1 else "photos or maps that its cases need are"
         raise StoreError(f"{path} is damaged: {lost} {what} not in it, and it says {said}. Take another copy of it.")
 
 
 def _exchange(home: Path, staged: Path) -> Path | None:
-    """Move what is there aside and the copy in its place; if that fails in the middle, all goes back."""
+    """Move what is there aside and the copy in its place; if that fails in the middle, all goes back. Photos that wait
+    stay where they are, and those of the copy come beside them.
+    """
     store = StoredUpkeep(home)
     own = [
         *(store.database.with_name(store.database.name + suffix) for suffix in ("", "-journal", "-wal", "-shm")),
@@ -200,6 +207,7 @@ def _exchange(home: Path, staged: Path) -> Path | None:
     )
     moves = [(one, aside / one.name) for one in there]
     new = (store.files.root.name, chain.HEAD_FILE, last_backup.FILE, store.database.name)
+    moves += waiting.moves(staged, home)
     moves += [(staged / name, home / name) for name in new]
     done: list[tuple[Path, Path]] = []
     try:

@@ -17,7 +17,7 @@ from sqlite_utils.db import Database
 
 from skinlens.errors import StoreError
 from skinlens.formatting import counted
-from skinlens.store import chain, damage, database, erasure, last_backup, leftovers, settings, validation
+from skinlens.store import chain, damage, database, erasure, last_backup, leftovers, settings, validation, waiting
 from skinlens.store.backup import LAST
 from skinlens.store.blobs import is_settled
 from skinlens.store.connection import FilesWithoutCases, StoreHome
@@ -102,6 +102,10 @@ class StoredUpkeep(StoreHome):
             except StoreError as error:
                 problems.append(str(error))
         return tuple(problems)
+
+    def received_problems(self) -> tuple[str, ...]:
+        """A sentence for each photo that waits on the worklist and is missing or damaged. It reads all of them."""
+        return waiting.problems(self.home)
 
     def unknown_files(self, min_age_s: float = SETTLED_S) -> tuple[Path, ...]:
         """Files of the store's making that no case needs, and that no save is about to name."""

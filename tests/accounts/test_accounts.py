@@ -110,6 +110,19 @@ def test_a_file_that_is_no_database_is_told_plainly(accounts: Accounts) -> None:
         accounts.all()
 
 
+def test_an_account_of_an_unknown_role_lets_nobody_in(accounts: Accounts) -> None:
+    token = sign_in(accounts)
+    db = sqlite3.connect(accounts.home / database.FILE)
+    db.execute("PRAGMA ignore_check_constraints = ON")
+    db.execute("UPDATE account SET role = 'boss'")
+    db.commit()
+    db.close()
+    assert accounts.session(token) is None
+    with pytest.raises(SignInRefused, match="has a role that SkinLens does not know"):
+        sign_in(accounts)
+    assert [one.role for one in accounts.all()] == ["boss"]
+
+
 def test_a_newer_file_is_left_alone(accounts: Accounts) -> None:
     db = sqlite3.connect(accounts.home / database.FILE)
     db.execute("PRAGMA user_version = 99")

@@ -2,14 +2,18 @@
 
 import re
 import sqlite3
+import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from skinlens.accounts import Tokens, database
+from skinlens.accounts import TokenRefused, Tokens, database
 from skinlens.accounts.sessions import digest
+from skinlens.accounts.tokens import DAY_S
 from skinlens.cli import main
+from skinlens.clock import day_of
 from skinlens.errors import InvalidEntry
 from skinlens.roles import Role
 from skinlens.store import CaseStore
@@ -74,6 +78,53 @@ def test_accounts_of_an_older_version_get_the_table(tokens: Tokens) -> None:
     assert tokens.add("screen", "reader")[0].number == 1
 
 
+def test_tokens_of_before_they_ended_end_a_year_after_they_were_made(tokens: Tokens, clock: Clock) -> None:
+    made, secret = tokens.add("screen", "viewer", 10)
+    with closing(sqlite3.connect(tokens.home / database.FILE)) as db:
+        db.execute("ALTER TABLE api_token DROP COLUMN expires_at")
+        db.execute("PRAGMA user_version = 3")
+    assert tokens.find(secret) == replace(made, expires_at=made.created_at + 365 * DAY_S)
+
+
+def test_a_token_ends_on_its_day(tokens: Tokens, clock: Clock) -> None:
+    made, secret = tokens.add("screen", "viewer", 30)
+    assert made.expires_at == clock() + 30 * DAY_S
+    clock.now += 30 * DAY_S - 1
+    assert tokens.find(secret) == made
+    clock.now += 1
+    with pytest.raises(TokenRefused, match=f"This token ended on {day_of(clock())}\\.") as said:
+        tokens.find(secret)
+    assert said.value.number == 1
+    assert tokens.problems() == ()
+
+
+@pytest.mark.parametrize("days", [0, -1, 3651, 10**400])
+def test_a_token_that_never_or_always_ended_is_not_made(tokens: Tokens, days: int) -> None:
+    with pytest.raises(InvalidEntry, match="Give 1 to 3650"):
+        tokens.add("screen", "reader", days)
+
+
+def give_role(tokens: Tokens, role: str) -> None:
+    """As somebody who changes the database, or a later version."""
+    with closing(sqlite3.connect(tokens.home / database.FILE)) as db:
+        db.execute("PRAGMA ignore_check_constraints = ON")
+        db.execute("UPDATE api_token SET role = ?", [role])
+        db.commit()
+
+
+@pytest.mark.parametrize("role", ["chief", "", "admin", "Reader"])
+def test_a_token_with_a_role_that_none_may_have_is_refused_and_found(tokens: Tokens, role: str) -> None:
+    _, secret = tokens.add("screen", "viewer")
+    give_role(tokens, role)
+    sentence = f"The role {role!r} is none that a token may have."
+    with pytest.raises(TokenRefused, match=re.escape(sentence)):
+        tokens.find(secret)
+    (problem,) = tokens.problems()
+    assert problem.startswith(f"Token 1, screen: {sentence}")
+    tokens.revoke("screen")
+    assert (tokens.find(secret), tokens.problems()) == (None, ())
+
+
 def test_the_commands_add_list_and_revoke(skinlens_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["api", "token", "list"]) == 0
     assert "No tokens yet" in capsys.readouterr().err
@@ -81,6 +132,7 @@ def test_the_commands_add_list_and_revoke(skinlens_home: Path, capsys: pytest.Ca
     said = capsys.readouterr()
     secret = said.out.strip()
     assert "only its hash is stored" in said.err
+    assert f"It is good until {day_of(time.time() + 365 * DAY_S)}." in said.err
     found = Tokens(skinlens_home).find(secret)
     assert found is not None
     assert found.name == "Own screen"
@@ -88,7 +140,20 @@ def test_the_commands_add_list_and_revoke(skinlens_home: Path, capsys: pytest.Ca
     assert capsys.readouterr().out == "Own screen is revoked.\n"
     assert main(["api", "token", "list"]) == 0
     listed = capsys.readouterr().out
-    assert re.search(r"1  Own screen  reader +made \S+, last used \S+, revoked \S+$", listed.strip())
+    year = day_of(found.created_at + 365 * DAY_S)
+    assert re.search(rf"1  Own screen  reader +made \S+, ends {year}, last used \S+, revoked \S+$", listed.strip())
     assert secret not in listed
+    assert main(["api", "token", "add", "short", "--role", "viewer", "--days", "7"]) == 0
+    give_role(Tokens(skinlens_home), "chief")
+    assert main(["api", "token", "list"]) == 0
+    said = capsys.readouterr()
+    assert re.search(
+        rf"^  2  short  +chief +made \S+, ends {day_of(time.time() + 7 * DAY_S)}, never used$", said.out, re.M
+    )
+    assert said.err.splitlines()[-1].startswith("Token 2, short: The role 'chief' is none that a token may have.")
     entries = CaseStore(skinlens_home).audit_entries()
-    assert [(one.action, one.object_number) for one in entries if one.kind == "token"] == [("added", 1), ("revoked", 1)]
+    assert [(one.action, one.object_number) for one in entries if one.kind == "token"] == [
+        ("added", 1),
+        ("revoked", 1),
+        ("added", 2),
+    ]

@@ -2,14 +2,17 @@
 
 import asyncio
 import logging
+import sqlite3
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message
 
-from skinlens.accounts import Tokens, attempts
+from skinlens.accounts import Tokens, attempts, database
 from skinlens.api import body, guard
 from skinlens.api.server import application
 from skinlens.api.service import Service
@@ -64,6 +67,25 @@ def test_a_revoked_token_is_refused_from_its_next_request_on(service: Service) -
         assert message(client.get("/openapi.json"), 401) == guard.UNKNOWN
     done = [(one.kind, one.action) for one in CaseStore(service.home).audit_entries()]
     assert done[-3:] == [("token", "added"), ("token", "revoked"), ("token", "refused")]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "word"), [("role", "chief", "The role 'chief'"), ("expires_at", 0, "ended")]
+)
+def test_a_token_of_an_unknown_role_or_that_has_ended_is_refused_in_a_sentence(
+    service: Service, tokens: Tokens, caplog: pytest.LogCaptureFixture, column: str, value: str | int, word: str
+) -> None:
+    header = bearer(tokens)
+    with closing(sqlite3.connect(service.home / database.FILE)) as db:
+        db.execute("PRAGMA ignore_check_constraints = ON")
+        db.execute(f"UPDATE api_token SET {column} = ?", [value])
+        db.commit()
+    with TestClient(application(service), ADDRESS, headers=header) as client:
+        answered = client.get("/openapi.json")
+    assert word in message(answered, 401)
+    assert answered.json()["error"]["kind"] == "TokenRefused"
+    assert f"token 1 is refused: {answered.json()['error']['message']}" in caplog.text
+    assert [one.action for one in CaseStore(service.home).audit_entries() if one.kind == "token"] == ["refused"]
 
 
 def test_a_token_in_the_address_is_none(service: Service, tokens: Tokens) -> None:
@@ -149,6 +171,50 @@ def test_a_form_is_told_how_to_send_a_photo(api: TestClient, lesion: bytes) -> N
     assert message(answered, 415) == body.NO_FORM
 
 
+def test_wrong_tokens_that_wait_to_be_counted_keep_no_right_one_out(
+    service: Service, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[str] = []
+    may_count = threading.Event()
+
+    def refuse(_self: Tokens, address: str) -> float:
+        assert may_count.wait(30)
+        counted.append(address)
+        return 0.0
+
+    monkeypatch.setattr(Tokens, "refuse", refuse)
+    monkeypatch.setattr(guard, "MOST_AT_ONCE", 1)
+    monkeypatch.setattr(guard, "MOST_REFUSED", 3)
+    _, secret = tokens.add("screen", "reader")
+    app = application(service)
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def status(sent: str, into: list[int]) -> None:
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                into.append(message["status"])
+
+        headers = [(b"host", b"127.0.0.1:8502"), (b"authorization", f"Bearer {sent}".encode())]
+        scope = {"type": "http", "method": "GET", "path": "/openapi.json", "query_string": b"", "headers": headers}
+        await app({**scope, "client": ("10.0.0.1", 1)}, receive, send)
+
+    async def together() -> tuple[list[int], list[int]]:
+        wrong: list[int] = []
+        right: list[int] = []
+        tasks = [asyncio.create_task(status("wrong", wrong)) for _ in range(5)]
+        while len(wrong) < 2:  # beyond three that wait to be counted they are refused at once
+            await asyncio.sleep(0.001)
+        await status(secret, right)
+        may_count.set()
+        await asyncio.gather(*tasks)
+        return wrong, right
+
+    assert asyncio.run(together()) == ([401] * 5, [200])
+    assert counted == ["10.0.0.1"] * 3
+
+
 def asked(service: Service, secret: str, announced: int | None, pieces: int, size: int = 2**20) -> tuple[int, int]:
     """Status of the answer to a body in pieces, and how many of them were read."""
     read, statuses = 0, []
@@ -203,10 +269,12 @@ def test_more_than_it_answers_at_once_are_told_to_come_again(api: TestClient, mo
 @pytest.mark.parametrize(
     "path",
     ["/report/../predict", "/report/..%2f..%2fcases.db", "/report/%2e%2e/openapi.json", "/report/1/../../etc/passwd",
-     "/report/-1", "/report/1;drop", "/static/../cases.db", "//evil.example/report/1", "/report/99999999999999999999"],
+     "/report/-1", "/report/1;drop", "/static/../cases.db", "//evil.example/report/1", "/report/99999999999999999999",
+     f"/report/{'9' * 5000}", "/report/9999999999999999999", "/report/%EF%BC%91", "/report/"],
 )  # fmt: skip
 def test_no_path_leads_to_a_file(api: TestClient, path: str) -> None:
     answered = api.get(path)
+    assert message(answered, answered.status_code)
     assert answered.status_code in {404, 405}
     assert b"SQLite" not in answered.content
     assert b"root:" not in answered.content

@@ -17,9 +17,10 @@ def sent(api: TestClient, line: str, lesion: bytes) -> tuple[str, int, str]:
     """Path that a curl line asks for, the status and the kind of the answer."""
     words = shlex.split(line)[1:]
     headers, body, address = {}, None, ""
+    assert ("--fail" in words) == ("-o" in words), "a refusal would be saved as a picture or a PDF"
     while words:
         match words.pop(0):
-            case "-sS":
+            case "-sS" | "--fail":
                 continue
             case "-H":
                 if (header := words.pop(0)) != "@token.header":

@@ -112,8 +112,9 @@ def test_a_bad_file_is_a_sentence_and_the_open_case_stays(agreed: AppTest, photo
     assert "Not saved yet" in words(agreed)
 
 
-def test_a_case_that_was_deleted_elsewhere_is_said_in_words(agreed: AppTest, skinlens_home: Path) -> None:
-    agreed.query_params["case"] = "77"
+@pytest.mark.parametrize("number", ["77", "9" * 5000])
+def test_a_case_that_was_deleted_elsewhere_is_said_in_words(agreed: AppTest, number: str) -> None:
+    agreed.query_params["case"] = number
     agreed.run()
     assert not agreed.exception
 

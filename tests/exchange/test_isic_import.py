@@ -16,7 +16,9 @@ from skinlens.case_record import Analysis
 from skinlens.cli import main
 from skinlens.clinical import Histology
 from skinlens.clock import today
+from skinlens.errors import InvalidEntry
 from skinlens.exchange.isic import class_of, site_of
+from skinlens.exchange.isic_import import Collection, Row, read_collection
 from skinlens.imaging.intake import read_trusted_photo
 from skinlens.labels import CODES
 from skinlens.records import Case
@@ -108,6 +110,7 @@ def test_a_row_that_is_not_right_is_told_and_stops_nothing(
     bad = {
         "sex": {"sex": "m"},
         "age": {"age_approx": "old"},
+        "years": {"age_approx": "300"},
         "site": {"anatom_site_general": "elbow"},
         "diagnosis": {"diagnosis": "a mole"},
         "kind": {"image_type": "clinical: close-up"},
@@ -130,15 +133,80 @@ def test_a_row_that_is_not_right_is_told_and_stops_nothing(
     told = {int(line.partition("row ")[2].partition(":")[0]): line for line in said.err.splitlines() if "row " in line}
     assert sorted(told) == list(range(3, 3 + len(bad) + 2))
     for number, words in {
-        3: "sex", 5: "Unsupported value for anatom_site_general: 'elbow'", 7: "“clinical: close-up”",
-        9: "not in the folder", 10: "leads out of the folder", 11: "leads out of the folder",
-        12: "L1 has other patients", 13: "P1 has other sexes", 15: "as many cells as the header",
+        3: "sex", 5: "nobody is 300 years old", 6: "Unsupported value for anatom_site_general: 'elbow'",
+        8: "“clinical: close-up”", 10: "not in the folder", 11: "leads out of", 12: "leads out of the folder",
+        13: "L1 has other patients", 14: "P1 has other sexes", 16: "as many cells as the header",
     }.items():  # fmt: skip
         assert words in told[number]
     (case,) = cases(skinlens_home)
     assert case.patient is not None
     assert (case.patient.pseudonym, case.patient.sex) == ("ISIC P1", "male")
     assert int(case.visit.taken_on[:4]) - (case.patient.birth_year or 0) == 45
+
+
+def rows_of(folder: Path, table: str, *photos: str) -> Collection:
+    for name in photos:
+        (folder / name).write_bytes(b"")
+    (folder / "metadata.csv").write_text(table, encoding="utf-8-sig")
+    return read_collection(folder)
+
+
+@pytest.mark.parametrize("word", ["unknown", "Unknown ", "NA", "n/a", "nan", "NONE"])
+def test_what_a_table_calls_unknown_is_not_given(collection: Path, word: str) -> None:
+    names = ["age", "age_approx", "sex", "anatom_site_general", "diagnosis", "diagnosis_confirm_type"]
+    names += ["fitzpatrick_skin_type", "patient_id", "lesion_id"]
+    lines = [",".join(["filename", *names]), *(",".join([f"{name}.png", *([word] * 9)]) for name in "ab")]
+    found = rows_of(collection, "\n".join(lines), "a.png", "b.png")
+    assert found.problems == []
+    assert found.rows == [Row(line, collection / f"{name}.png") for line, name in ((2, "a"), (3, "b"))]
+
+
+@pytest.mark.parametrize(
+    ("age", "years"), [("0", 0), ("45.0", 45), ("85", 85), ("85+", 85), ("97", 85), ("120", 85), ("", None)]
+)
+def test_an_age_that_somebody_may_have_is_taken(collection: Path, age: str, years: int | None) -> None:
+    (row,) = rows_of(collection, f"filename,age_approx\na.png,{age}\n", "a.png").rows
+    assert row.age_years == years
+
+
+@pytest.mark.parametrize("age", ["121", "300", "1e9", "inf", "-1", "9" * 5000, "4o"])
+def test_an_age_that_nobody_has_is_told(collection: Path, age: str) -> None:
+    found = rows_of(collection, f"filename,age\na.png,{age}\n", "a.png")
+    (problem,) = found.problems
+    assert problem.startswith("row 2: age: ")
+    assert len(problem) < 200
+    assert found.rows == []
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".JPG", ".jpeg", ".JPEG", ".png", ".PNG", ".tiff"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_separators_capitals_and_endings_of_other_programs_are_read(
+    collection: Path, ending: str, separator: str
+) -> None:
+    table = "ISIC_ID,Age_Approx, SEX\nISIC_0000001,45,male\n".replace(",", separator)
+    found = rows_of(collection, table, f"photos/ISIC_0000001{ending}")
+    assert found.problems == []
+    path = collection / "photos" / f"ISIC_0000001{ending}"
+    assert found.rows == [Row(2, path, age_years=45, sex="male")]
+
+
+def test_a_photo_that_is_not_there_is_named_with_the_endings_that_were_looked_for(collection: Path) -> None:
+    (problem,) = rows_of(collection, "isic_id\nISIC_1\n").problems
+    assert problem == (
+        "row 2: Its photo ISIC_1.jpg (or .jpeg, .png, .tif, .tiff, .webp, .bmp) is not in the folder of the collection."
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("name;age\na;1\n", "with commas, semicolons or tabs between them"),
+        ("filename,Age,age\na.png,1,2\n", "two columns age"),
+    ],
+)
+def test_a_header_that_cannot_be_meant_is_told(collection: Path, table: str, said: str) -> None:
+    with pytest.raises(InvalidEntry, match=said):
+        rows_of(collection, table, "a.png")
 
 
 def test_a_link_that_leads_out_of_the_folder_is_not_followed(

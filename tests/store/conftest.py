@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pyrage
 import pytest
 
 from skinlens.case_record import Analysis
@@ -51,6 +53,13 @@ def save(store: CaseStore) -> SaveCase:
         return store.save_case(analysis, replace(visit, patient=known), **made)
 
     return save
+
+
+@pytest.fixture
+def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the seconds that a passphrase is meant to cost, for tests of what comes after it."""
+    by_passphrase = SimpleNamespace(encrypt=lambda data, _: data, decrypt=lambda data, _: data)
+    monkeypatch.setattr(pyrage, "passphrase", by_passphrase)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import errno
 import zipfile
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pyrage
 import pytest
@@ -16,13 +15,6 @@ from tests.store.backups import refused, tree
 
 pytestmark = pytest.mark.slow
 SECRET = "correct horse battery"
-
-
-@pytest.fixture
-def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the seconds that a passphrase is meant to cost, for tests of what comes after it."""
-    by_passphrase = SimpleNamespace(encrypt=lambda data, _: data, decrypt=lambda data, _: data)
-    monkeypatch.setattr(pyrage, "passphrase", by_passphrase)
 
 
 @pytest.fixture

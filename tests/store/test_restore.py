@@ -168,7 +168,7 @@ def foreign(tmp_path, made):
     }
     changed = {
         "no manifest": ({"backup.json": None}, "is not whole: its end is missing."),
-        "a newer one": ({"backup.json": json.dumps(manifest | {"version": 2}).encode()}, "made by a newer SkinLens"),
+        "a newer one": ({"backup.json": json.dumps(manifest | {"version": 3}).encode()}, "made by a newer SkinLens"),
         "short manifest": ({"backup.json": json.dumps({"format": "skinlens-backup", "version": 1}).encode()},
                            "its list of contents is not complete"),
         "another database": ({"cases.db": flipped}, "is damaged: cases.db is not what was backed up."),

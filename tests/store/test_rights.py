@@ -8,7 +8,7 @@ import pytest
 
 from skinlens.errors import NotAllowed
 from skinlens.records import Case
-from skinlens.roles import ROLES, Right, Role, may
+from skinlens.roles import ROLES, Right, Role, described, may
 from skinlens.settings import Settings
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit, rights
 from skinlens.wording import audit
@@ -70,6 +70,12 @@ def new_visit(status: str = "draft") -> NewVisit:
         ClinicianReading(label, "", ""),
         status=status,  # type: ignore[arg-type]
     )
+
+
+@pytest.mark.parametrize("role", ["boss", "", "Admin"])
+def test_a_role_that_is_not_known_may_nothing(role: str) -> None:
+    assert not any(may(role, right) for right in get_args(Right))
+    assert described(role) == f"The role {role!r} is unknown to this version of SkinLens and has no rights."
 
 
 def test_a_reader_files_a_draft_and_signs_none(store: CaseStore) -> None:

@@ -72,9 +72,10 @@ def section(store: CaseStore) -> None:
         if running is not None:
             _outcome(running)
     st.caption(
-        "All cases, photos, maps and settings as one ZIP, read again and verified. Without a passphrase it is not "
-        "encrypted: keep it as safe as the patients' records. What you erase here later stays in it: delete the backup "
-        "too. Copying the case folder while SkinLens is running is not a backup."
+        "All cases, photos, maps and settings, and the photos that wait on the worklist, as one ZIP, read again and "
+        "verified. Without a passphrase it is not encrypted: keep it as safe as the patients' records. What you erase "
+        "here later stays in it: delete the backup too. Copying the case folder while SkinLens is running is not a "
+        "backup."
     )
     _reminder(store)
     with st.expander("How to restore a backup"):
@@ -152,7 +153,8 @@ def _days(number: int) -> str:
 
 
 def _contents(made: Backup) -> str:
-    return f"{counted(made.cases, 'case')}, {megabytes(made.size_bytes)}"
+    waits = f", {counted(made.waiting, 'photo')} that wait on the worklist" if made.waiting else ""
+    return f"{counted(made.cases, 'case')}{waits}, {megabytes(made.size_bytes)}"
 
 
 def _start(store: CaseStore, typed: str, secret: str, again: str) -> None:

@@ -18,7 +18,7 @@ import streamlit as st
 from streamlit import config
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from skinlens import roles
+from skinlens import roles, whole_number
 from skinlens.accounts import Accounts, Session, oidc_settings
 from skinlens.accounts.oidc import Provider
 from skinlens.errors import NotAllowed, StoreError
@@ -186,4 +186,4 @@ def _number() -> int:
     if get_script_run_ctx(suppress_warning=True) is None:
         return 0
     written = st.context.headers.get(SESSION, "")
-    return int(written) if written.isascii() and written.isdigit() else 0
+    return whole_number.of_text(written) or 0

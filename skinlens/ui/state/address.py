@@ -11,10 +11,12 @@ from typing import Any
 
 import streamlit as st
 
+from skinlens import whole_number
+
 _STATE = "address"
 _NAMES = ("q", "show", "order", "page", "look", "view", "topic", "search", "only", "by", "sheet")
 _MOST_DIGITS = 9
-"""Of a number in an address; one with more is nobody's."""
+"""Of a number in an address: Streamlit's fields for numbers take no more than JavaScript can count."""
 
 
 @dataclass
@@ -123,6 +125,5 @@ def _read(named: str | None, default: Any, options: Sequence[str] | None) -> Any
     if isinstance(default, list):
         return [one for one in named.split(",") if options is None or one in options]
     if isinstance(default, int):
-        whole = named.isascii() and named.isdigit() and len(named) <= _MOST_DIGITS
-        return int(named) if whole and int(named) >= 1 else default
+        return whole_number.of_text(named, _MOST_DIGITS) or default
     return named if options is None or named in options else default

@@ -254,7 +254,7 @@ def restore(*, of_visit: bool = True) -> None:
     """
     _restore_tray()
     if current() is None:
-        _open_named(st.query_params.get("case", ""), st.query_params.get("photo", ""))
+        _open_named(address.number("case"), st.query_params.get("photo", ""))
     opened = current()
     if opened is None:
         _address()
@@ -274,13 +274,13 @@ def restore(*, of_visit: bool = True) -> None:
             _address(case=str(opened.case.visit.id))
 
 
-def _open_named(case: str, photo: str) -> None:
-    if case.isascii() and case.isdigit():
+def _open_named(case: int | None, photo: str) -> None:
+    if case is not None:
         try:
-            reopen(int(case))
+            reopen(case)
             if (opened := current()) is not None:
                 drafts.put_back(opened)
-        except (CaseNotFound, OverflowError):
+        except CaseNotFound:
             _address()
         except StoreError as error:  # a damaged case does not keep the others from being opened
             _address()
