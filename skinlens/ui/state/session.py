@@ -8,11 +8,11 @@ import streamlit as st
 
 from skinlens.case_record import Analysis
 from skinlens.errors import CaseNotFound, SkinLensError, StoreError
-from skinlens.explain import METHODS, explain
+from skinlens.explain import METHODS
 from skinlens.inference.classifier import Classifier
 from skinlens.labels import MELANOMA, NEVUS
 from skinlens.records import Case, Method, Target
-from skinlens.ui.state import access, address, cache, drafts, tabs
+from skinlens.ui.state import access, address, cache, drafts, equal_maps, tabs
 from skinlens.ui.state.draft_cache import TTLStore, new_token
 from skinlens.ui.state.jobs import Job, SessionQueue
 from skinlens.ui.state.open_case import OpenCase, open_anywhere, with_target
@@ -356,7 +356,7 @@ def _job(opened: OpenCase, classifier: Classifier, method: Method, target: Targe
     photo, settings = opened.analysis.photo, with_target(params, target)
     return Job(
         key=(method, target.code),
-        compute=lambda progress: explain(method, classifier, photo, target.label, params=settings, progress=progress),
+        compute=equal_maps.maker(method, classifier, photo, target.label, settings),
         on_result=opened.keep,
     )
 
