@@ -76,7 +76,7 @@ EQUAL_MAPS = EqualMaps()
 def maker(
     method: Method, classifier: Classifier, photo: Photo, label: str, settings: Mapping[str, object]
 ) -> Callable[[Progress], Explanation]:
-    """What makes this map, or finds it where another session holds it."""
+    """Computation of this map, which is none where another session holds it."""
 
     def make(progress: Progress) -> Explanation:
         return explain(method, classifier, photo, label, params=settings, progress=progress)
