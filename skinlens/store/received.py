@@ -44,7 +44,9 @@ class StoredReceived(StoreHome):
         return (self.home / FOLDER).is_dir()
 
     def expect_photos(self) -> None:
-        """A receiver is started: see ``expects_photos``."""
+        """A receiver is started: see ``expects_photos``. Raises StoreError where nothing could be kept."""
+        with self._writing():
+            pass  # so that a folder that goes later was seen, and one that is read-only is said before a photo comes
         folder = self.home / FOLDER
         blobs.make_private(folder)
         for path in (*folder.glob(".*.tmp"), *folder.glob("*.dcm")):  # of a receiver that was killed
@@ -62,6 +64,8 @@ class StoredReceived(StoreHome):
         Raises:
             InboxFull: as many wait as may.
         """
+        with self._opened():
+            pass  # a folder that is gone is not made anew
         token = hashlib.sha256(data).hexdigest()[:32]
         if not self._path(token, "json").is_file():
             self._must_have_room(len(data))

@@ -182,6 +182,31 @@ def test_who_sends_too_much_is_cut_off_and_the_next_is_served(store: CaseStore) 
     assert len(store.received()) == 1
 
 
+GONE = "was there and is gone: its disk was removed, or its folder moved or deleted."
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["moved away", "an empty folder is left"])
+def test_a_case_folder_that_goes_meanwhile_is_said_and_not_made_anew(store: CaseStore, *, left: bool) -> None:
+    said: list[str] = []
+    store.expect_photos()
+    away = store.home.with_name("unplugged")
+    with receiver(store, said) as port:
+        store.home.rename(away)
+        if left:
+            store.home.mkdir()
+        for patient in ("PAT-4711", ""):  # without a number no pseudonym is asked of the database
+            assert sent(port, plain(PICTURE, PatientID=patient)).Status == 0xA700
+        assert all(GONE in line for line in said)
+        assert store.home.exists() == left
+        assert not left or not [*store.home.iterdir()]
+        if left:
+            store.home.rmdir()
+        away.rename(store.home)
+        assert sent(port, plain(PICTURE)).Status == 0
+    assert len(said) == 3
+    assert len(store.received()) == 1
+
+
 def test_a_photo_that_is_filed_or_discarded_waits_no_more(store: CaseStore) -> None:
     first = store.keep_received(b"one", Proposal())
     second = store.keep_received(b"two", Proposal())
