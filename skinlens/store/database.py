@@ -195,7 +195,7 @@ def must_not_be_gone(path: Path) -> None:
     Raises:
         CaseFolderGone: it is gone.
     """
-    if path in _OPENED and not os.path.lexists(path):
+    if path in _OPENED and not (path.parent.is_dir() and any(path.parent.iterdir())):
         raise CaseFolderGone(
             f"The case database {path} was there and is gone: its disk was removed, or its folder moved or deleted. "
             "What was saved before is on that disk. Connect it again, or put the folder back; or close SkinLens, to "

@@ -137,6 +137,8 @@ class Receiver:
             raise StoreError(f"The object has {len(data):,} bytes; at most {self._listening.max_bytes:,} are taken.")
         try:
             received = received_of(data)
+        except UnreadableImage:
+            raise
         except Exception as error:  # whatever pydicom raises on what is no data set
             raise UnreadableImage("The DICOM object is damaged: its data set cannot be read.") from error
         photo = intake.read_photo(received.data)
