@@ -66,10 +66,11 @@ class StoredReceived(StoreHome):
         """
         with self._opened():
             pass  # a folder that is gone is not made anew
-        token = hashlib.sha256(data).hexdigest()[:32]
+        named = replace(proposal, pseudonym=self._pseudonym(identity) if identity else "")
+        told = json.dumps(asdict(named)).encode()
+        token = hashlib.sha256(hashlib.sha256(data).digest() + told).hexdigest()[:32]  # of two patients both wait
         if not self._path(token, "json").is_file():
             self._must_have_room(len(data))
-        named = replace(proposal, pseudonym=self._pseudonym(identity) if identity else "")
         kept = ReceivedPhoto(token, validation.now(), named)
         blobs.make_private(self.home / FOLDER)
         blobs.write_whole(self._path(token, "dcm"), data)

@@ -100,6 +100,21 @@ def test_a_patient_has_one_pseudonym_and_another_patient_another(store: CaseStor
     assert elsewhere.keep_received(b"0", Proposal(), "A\n1").proposal.pseudonym not in names
 
 
+def test_the_same_pixels_of_two_patients_wait_for_each_of_them(store: CaseStore) -> None:
+    patients = [
+        {"PatientID": "1"}, {"PatientID": "2"}, {"PatientID": "2"}, {"PatientID": ""},
+        {"PatientID": "", "PatientSex": "F"},
+    ]  # fmt: skip
+    for tags in patients:
+        one = received_of(plain(PICTURE, **tags))
+        store.keep_received(one.data, one.proposal, one.identity)
+    proposed = [one.proposal for one in store.received()]
+    assert len(proposed) == 4
+    assert len({one.pseudonym for one in proposed} - {""}) == 2
+    assert {one.sex for one in proposed if not one.pseudonym} == {"unknown", "female"}
+    assert len({store.received_photo(one.token) for one in store.received()}) == 1
+
+
 @pytest.mark.parametrize(
     ("tags", "expected"),
     [
