@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from skinlens.case_record import Proposal, ReceivedPhoto
+from skinlens.case_record import Proposal, ReceivedPhoto, Sender
 from skinlens.errors import StoreError
 from skinlens.store import blobs, chain, settings, validation
 from skinlens.store.connection import StoreHome
@@ -53,13 +53,16 @@ class StoredReceived(StoreHome):
             if not path.with_suffix(".json").is_file() and blobs.is_settled(path, _SETTLED_S):
                 path.unlink(missing_ok=True)
 
-    def keep_received(self, data: bytes, proposal: Proposal, identity: str = "") -> ReceivedPhoto:
+    def keep_received(
+        self, data: bytes, proposal: Proposal, identity: str = "", *, sender: Sender = "program"
+    ) -> ReceivedPhoto:
         """Keep a photo until it is filed or discarded; on return it is on the disk.
 
         Args:
             data: A file as it may be uploaded, without a name, a date or a number in it.
             proposal: What the file says of patient and day; its pseudonym is made here.
             identity: The sender's number of the patient. It is used for the pseudonym, and not kept.
+            sender: What it came from; the worklist says so.
 
         Raises:
             InboxFull: as many wait as may.
@@ -71,10 +74,10 @@ class StoredReceived(StoreHome):
         token = hashlib.sha256(hashlib.sha256(data).digest() + told).hexdigest()[:32]  # of two patients both wait
         if not self._path(token, "json").is_file():
             self._must_have_room(len(data))
-        kept = ReceivedPhoto(token, validation.now(), named)
+        kept = ReceivedPhoto(token, validation.now(), named, sender)
         blobs.make_private(self.home / FOLDER)
         blobs.write_whole(self._path(token, "dcm"), data)
-        note = json.dumps({"received_at": kept.received_at, **asdict(named)})
+        note = json.dumps({"received_at": kept.received_at, "sender": sender, **asdict(named)})
         blobs.write_whole(self._path(token, "json"), note.encode())  # from here on it waits
         with self._writing() as db:
             chain.append(db, "received", "store")
@@ -115,7 +118,9 @@ class StoredReceived(StoreHome):
             if _TOKEN.fullmatch(path.stem):
                 with suppress(OSError, ValueError, TypeError, KeyError):  # filed by another window just now, or damaged
                     note = json.loads(path.read_bytes())
-                    yield ReceivedPhoto(path.stem, str(note.pop("received_at")), Proposal(**note))
+                    at, sender = str(note.pop("received_at")), note.pop("sender", "")
+                    came_from: Sender = "program" if sender == "program" else "archive"  # which older notes do not say
+                    yield ReceivedPhoto(path.stem, at, Proposal(**note), came_from)
 
     def _must_have_room(self, size: int) -> None:
         files = [path.stat().st_size for path in (self.home / FOLDER).glob("*.dcm")]

@@ -4,7 +4,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from skinlens.case_record import Proposal
 from skinlens.cli import main
 from skinlens.errors import InvalidEntry, ServeError
+from skinlens.exchange.dicom import bounds
 from skinlens.exchange.dicom.received import received_of
 from skinlens.exchange.dicom.receiving import Listening, Receiver
 from skinlens.imaging import intake
@@ -39,7 +40,7 @@ def receiver(store: CaseStore, said: list[str] | None = None, **settings: object
     listening = Listening("127.0.0.1", 0, "SKINLENS", **settings)  # type: ignore[arg-type]
     made = Receiver(
         listening,
-        lambda one: store.keep_received(one.data, one.proposal, one.identity),
+        lambda one: store.keep_received(one.data, one.proposal, one.identity, sender="archive"),
         (lambda _: None) if said is None else said.append,
     )
     port = made.start()
@@ -176,6 +177,53 @@ def test_who_sends_too_much_is_cut_off_and_the_next_is_served(store: CaseStore) 
         assert sent(port, plain(PICTURE)).Status == 0
     assert said[:2] == ["A sender was cut off: its message has more than 240,000 bytes."] * 2
     assert len(store.received()) == 1
+
+
+def closed(connection: socket.socket) -> bool:
+    """Whether the receiver ends it; what it says before is read."""
+    connection.settimeout(20)
+    try:
+        while connection.recv(1000):
+            pass
+    except ConnectionError:
+        pass
+    return True
+
+
+def test_connections_that_say_nothing_keep_nobody_out(store: CaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "MOST_SILENT", 2)
+    monkeypatch.setattr(bounds, "MOST_CONNECTIONS", 1)
+    with receiver(store) as port, ExitStack() as held:
+        silent = [held.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(5)]
+        assert sent(port, plain(PICTURE)).Status == 0
+        assert all(closed(one) for one in silent[:4])  # the latest may stay for its time
+
+
+def test_whoever_begins_and_does_not_go_on_is_cut_off(store: CaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(bounds, "FIRST_S", 0.3)
+    monkeypatch.setattr(bounds, "PART_S", 0.3)
+    rubbish = (struct.pack(">BBL", 1, 0, 1000) + b"half a request", b"\xff" * 6, b"GET / HTTP/1.1\r\n\r\n" * 2, b"")
+    with receiver(store, said) as port:
+        for begun in rubbish:
+            with socket.create_connection(("127.0.0.1", port)) as rude:
+                rude.sendall(begun)
+                assert closed(rude)
+    assert said.count("A sender was cut off: it asked for nothing within 0.3 seconds.") >= 1
+
+
+def test_no_more_send_at_a_time_than_may(store: CaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "MOST_CONNECTIONS", 1)
+    with receiver(store) as port:
+        entity = AE(ae_title="ARCHIVE")
+        entity.add_requested_context(Verification)
+        first = entity.associate("127.0.0.1", port, ae_title="SKINLENS")
+        assert first.is_established
+        second = entity.associate("127.0.0.1", port, ae_title="SKINLENS")
+        assert second.is_rejected
+        assert "local limit exceeded" in second.acceptor.primitive.reason_str.lower()
+        first.release()
+        assert sent(port, plain(PICTURE)).Status == 0
 
 
 GONE = "was there and is gone: its disk was removed, or its folder moved or deleted."

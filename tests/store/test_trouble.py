@@ -13,11 +13,14 @@ from contextlib import AbstractContextManager, closing, contextmanager
 import numpy as np
 import pytest
 
+from skinlens.cli import main
 from skinlens.doctor import examine
 from skinlens.errors import StoreError
+from skinlens.exchange.dicom.receiving import Receiver
 from skinlens.store import CaseStore, database
 from skinlens.store.connection import RESERVE_BYTES
 from skinlens.store.database import plain_errors
+from skinlens.store.received import FOLDER
 from skinlens.store.upkeep import Tidied
 from tests.store import samples
 from tests.store.edits import add_patient
@@ -165,6 +168,19 @@ def test_in_a_read_only_folder_cases_are_read_and_exported(read_only):
             with pytest.raises(StoreError, match=r"it (can be read but not written|cannot be opened or made there)\."):
                 write()
         assert read_only.exists(1)
+
+
+def test_in_a_read_only_folder_no_receiver_starts(read_only, monkeypatch, capsys):
+    """Also where one was started on it before."""
+    monkeypatch.setenv("SKINLENS_HOME", str(read_only.home))
+    monkeypatch.setattr(Receiver, "start", lambda _: pytest.fail("it was started"))
+    read_only.home.chmod(0o700)
+    (read_only.home / FOLDER).mkdir()
+    read_only.home.chmod(0o500)
+    with as_a_plain_user():
+        assert main(["dicom", "listen", "--port", "0"]) == 2
+    said = capsys.readouterr().err
+    assert re.search(r"it (can be read but not written|cannot be opened or made there)\.", said)
 
 
 def test_changes_that_wait_in_the_log_are_not_passed_over(read_only):
