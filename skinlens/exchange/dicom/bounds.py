@@ -77,7 +77,7 @@ class Bounds:
             event.assoc.kill()
 
     def message_ends(self, event: evt.Event) -> None:
-        """What was read until here was a whole message."""
+        """End of a message: what comes next counts from nothing."""
         with self._lock:
             if found := self._open.get(id(event.assoc)):
                 found.filled = 0
