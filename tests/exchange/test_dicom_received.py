@@ -160,6 +160,13 @@ def test_what_is_kept_has_no_element_of_the_sender() -> None:
     }  # fmt: skip
 
 
+def test_a_damaged_tag_of_the_patient_is_a_refusal_in_words() -> None:
+    data = plain(PICTURE).replace(b"\x10\0\x30\0DA", b"\x10\0\x30\0D\x9c")
+    assert intake.read_photo(data).source_format == "DICOM"
+    with pytest.raises(UnreadableImage, match="The DICOM object is damaged: its data set cannot be read"):
+        received_of(data)
+
+
 def test_a_frame_whose_structure_makes_no_sense_is_refused() -> None:
     for frame in (b"\xff\x4f\xff\x51\0\x04ab", b"Jane Doe", jpeg_2000(PICTURE)[:60]):
         with pytest.raises(UnreadableImage):

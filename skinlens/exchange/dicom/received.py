@@ -17,6 +17,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from skinlens.case_record import Proposal
 from skinlens.clock import today
+from skinlens.errors import UnreadableImage
 from skinlens.exchange.dicom.frames import bare_frame, bare_profile
 from skinlens.exchange.dicom.identity import uid
 from skinlens.imaging.intake.containers import parse_container
@@ -43,9 +44,14 @@ class Received:
 
 
 def received_of(data: bytes) -> Received:
-    """Raises UnreadableImage, and whatever pydicom does on damaged data."""
-    found = dcmread(BytesIO(data), specific_tags=[*_DAYS, *_PATIENT])
-    return Received(_stripped(data), _proposal(found), _identity(found))
+    """The file anew, and what is proposed for it. Raises UnreadableImage."""
+    try:
+        found = dcmread(BytesIO(data), specific_tags=[*_DAYS, *_PATIENT])
+        return Received(_stripped(data), _proposal(found), _identity(found))
+    except UnreadableImage:
+        raise
+    except Exception as error:  # whatever pydicom raises on what is no data set
+        raise UnreadableImage("The DICOM object is damaged: its data set cannot be read.") from error
 
 
 def _stripped(data: bytes) -> bytes:

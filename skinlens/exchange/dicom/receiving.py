@@ -130,12 +130,7 @@ class Receiver:
         data = event.encoded_dataset()
         if len(data) > self._listening.max_bytes:
             raise StoreError(f"The object has {len(data):,} bytes; at most {self._listening.max_bytes:,} are taken.")
-        try:
-            received = received_of(data)
-        except UnreadableImage:
-            raise
-        except Exception as error:  # whatever pydicom raises on what is no data set
-            raise UnreadableImage("The DICOM object is damaged: its data set cannot be read.") from error
+        received = received_of(data)
         photo = intake.read_photo(received.data)
         self._keep(received)
         return photo
