@@ -136,12 +136,17 @@ class Proposal:
     """ISO date; empty where the file has none."""
 
 
+Sender = Literal["archive", "program"]
+"""Of a received photo: a DICOM archive, or a program that uses the API."""
+
+
 @dataclass(frozen=True)
 class ReceivedPhoto:
     """A photo that another system sent, and that waits to be filed or discarded."""
 
     token: str
-    """Follows from its content: sent twice, it waits once."""
+    """Follows from its content and proposal: sent twice, it waits once; of two patients, for each of them."""
     received_at: str
     """UTC, ISO 8601."""
     proposal: Proposal
+    sender: Sender = "program"

@@ -7,6 +7,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from skinlens.errors import StoreError
+from skinlens.store import CaseStore
+from skinlens.store.database import must_not_be_gone
 
 FILE = "accounts.db"
 _VERSION = 4
@@ -91,6 +93,7 @@ _STEPS = {0: _SCHEMA, 1: f"{_FROM_1};{_OF_API}", 2: _OF_API, 3: _FROM_3}
 def reading(home: Path) -> Iterator[sqlite3.Connection | None]:
     """The database, not to be written to; None where there is none yet. Raises StoreError."""
     path = home / FILE
+    must_not_be_gone(CaseStore(home).database)
     if not path.exists():
         yield None
         return
@@ -102,6 +105,7 @@ def reading(home: Path) -> Iterator[sqlite3.Connection | None]:
 def writing(home: Path) -> Iterator[sqlite3.Connection]:
     """The database in one transaction; it is made where there is none. Raises StoreError."""
     path = home / FILE
+    must_not_be_gone(CaseStore(home).database)  # whose folder would be made anew
     with _plainly(path):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)

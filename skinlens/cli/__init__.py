@@ -1,8 +1,8 @@
 """Command line: ``skinlens COMMAND``, or ``python -m skinlens COMMAND``; ``--help`` of each says what it takes.
 
 Results go to stdout, progress and messages to stderr. Exit status: 0 done; 1 the doctor or a verification found
-something wrong, a backup lacks a file, or some photos of a batch could not be read; 2 bad input (one line on stderr
-says what, and what to do); 130 stopped by Ctrl+C.
+something wrong, a backup lacks a file, some photos of a batch could not be read, or an export lacks a part or its entry
+in the audit log; 2 bad input (one line on stderr says what, and what to do); 130 stopped by Ctrl+C.
 """
 
 import sys

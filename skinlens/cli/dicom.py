@@ -41,12 +41,13 @@ def export(case: int, *, out: Path, source: Path | None) -> int:
 
     store = CaseStore()
     made, problems = _objects(store, case, source)
-    _say(*problems, store.note_export("visit", case))
+    not_noted = store.note_export("visit", case)
+    _say(*problems, not_noted)
     out.mkdir(parents=True, exist_ok=True)
     for one in made:
         (out / one.name).write_bytes(one.content)
     print(*(out / one.name for one in made), DISCLAIMER, sep="\n")
-    return 1 if problems else 0
+    return 1 if problems or not_noted else 0
 
 
 @dicom.command("send")
@@ -66,7 +67,7 @@ def send(case: int, host: str, port: int, *, aet: str, own_aet: str, source: Pat
     made, problems = _objects(store, case, source)
     _say(*problems)
     with sending.connected(peer) as connection:
-        _say(store.note_export("visit", case, "sent"))
+        _say(not_noted := store.note_export("visit", case, "sent"))
         for number, one in enumerate(made, start=1):
             try:
                 connection.store(one.dataset)
@@ -74,7 +75,7 @@ def send(case: int, host: str, port: int, *, aet: str, own_aet: str, source: Pat
                 raise PeerError(f"{number - 1} of {counted(len(made), 'object')} stored, then: {problem}") from problem
             print(one.name, file=sys.stderr)
     print(f"{counted(len(made), 'object')} stored by {peer.words}.\n{DISCLAIMER}")
-    return 1 if problems else 0
+    return 1 if problems or not_noted else 0
 
 
 @dicom.command("listen")
@@ -98,7 +99,7 @@ def listen(port: int, host: str, own_aet: str, senders: tuple[str, ...], max_mb:
     intake.start()
     receiver = Receiver(
         Listening(host, port, own_aet, senders, max_mb * 1_000_000),
-        lambda one: store.keep_received(one.data, one.proposal, one.identity),
+        lambda one: store.keep_received(one.data, one.proposal, one.identity, sender="archive"),
         _say,
     )
     port = receiver.start()

@@ -26,7 +26,7 @@ def fhir_export(case: int, *, out: Path, with_photo: bool) -> int:
     print(*said, sep="\n", end="\n" if said else "", file=sys.stderr)
     out.write_text(fhir.to_json(fhir.bundle(record, with_photo=with_photo)), encoding="utf-8")
     print(f"{out}\n{DISCLAIMER}")
-    return 1 if record.problems else 0
+    return 1 if said else 0
 
 
 _README = f"""{DISCLAIMER}
@@ -75,7 +75,7 @@ def isic_export(directory: Path, *, with_photos: bool) -> int:
             done += 1
     said = f", {lost} left out" if lost else ""
     print(f"{directory / 'metadata.csv'}\n{counted(done, 'case')} written{said}.\n{DISCLAIMER}")
-    return 1 if lost else 0
+    return 1 if lost or not_noted else 0
 
 
 @click.command("isic-import")

@@ -185,14 +185,18 @@ def _log(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
 
+class CaseFolderGone(StoreError):
+    """The folder was there while this program ran, and is not any more."""
+
+
 def must_not_be_gone(path: Path) -> None:
     """Refuse to make a database anew where this program had one open: its disk was removed, or the folder moved.
 
     Raises:
-        StoreError: it is gone.
+        CaseFolderGone: it is gone.
     """
     if path in _OPENED and not (path.parent.is_dir() and any(path.parent.iterdir())):
-        raise StoreError(
+        raise CaseFolderGone(
             f"The case database {path} was there and is gone: its disk was removed, or its folder moved or deleted. "
             "What was saved before is on that disk. Connect it again, or put the folder back; or close SkinLens, to "
             "begin without those cases at its next start."

@@ -1,6 +1,6 @@
 """Photos that another system sent and that wait on the worklist: two small files each, deleted when they are filed.
 
-They are no cases: no search, no backup and no report has them. The patient is told by a pseudonym made with a key of
+They are no cases: no search and no report has them, but each backup does. The patient is told by a pseudonym made with a key of
 this case file, from which nobody without the key gets back to the sender's number.
 """
 
@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from skinlens.case_record import Proposal, ReceivedPhoto
+from skinlens.case_record import Proposal, ReceivedPhoto, Sender
 from skinlens.errors import StoreError
 from skinlens.store import blobs, chain, settings, validation
 from skinlens.store.connection import StoreHome
@@ -44,32 +44,40 @@ class StoredReceived(StoreHome):
         return (self.home / FOLDER).is_dir()
 
     def expect_photos(self) -> None:
-        """A receiver is started: see ``expects_photos``."""
+        """A receiver is started: see ``expects_photos``. Raises StoreError where nothing could be kept."""
+        with self._writing():
+            pass  # so that a folder that goes later was seen, and one that is read-only is said before a photo comes
         folder = self.home / FOLDER
         blobs.make_private(folder)
         for path in (*folder.glob(".*.tmp"), *folder.glob("*.dcm")):  # of a receiver that was killed
             if not path.with_suffix(".json").is_file() and blobs.is_settled(path, _SETTLED_S):
                 path.unlink(missing_ok=True)
 
-    def keep_received(self, data: bytes, proposal: Proposal, identity: str = "") -> ReceivedPhoto:
+    def keep_received(
+        self, data: bytes, proposal: Proposal, identity: str = "", *, sender: Sender = "program"
+    ) -> ReceivedPhoto:
         """Keep a photo until it is filed or discarded; on return it is on the disk.
 
         Args:
             data: A file as it may be uploaded, without a name, a date or a number in it.
             proposal: What the file says of patient and day; its pseudonym is made here.
             identity: The sender's number of the patient. It is used for the pseudonym, and not kept.
+            sender: What it came from; the worklist says so.
 
         Raises:
             InboxFull: as many wait as may.
         """
-        token = hashlib.sha256(data).hexdigest()[:32]
+        with self._opened():
+            pass  # a folder that is gone is not made anew
+        named = replace(proposal, pseudonym=self._pseudonym(identity) if identity else "")
+        told = json.dumps(asdict(named)).encode()
+        token = hashlib.sha256(hashlib.sha256(data).digest() + told).hexdigest()[:32]  # of two patients both wait
         if not self._path(token, "json").is_file():
             self._must_have_room(len(data))
-        named = replace(proposal, pseudonym=self._pseudonym(identity) if identity else "")
-        kept = ReceivedPhoto(token, validation.now(), named)
+        kept = ReceivedPhoto(token, validation.now(), named, sender)
         blobs.make_private(self.home / FOLDER)
         blobs.write_whole(self._path(token, "dcm"), data)
-        note = json.dumps({"received_at": kept.received_at, **asdict(named)})
+        note = json.dumps({"received_at": kept.received_at, "sender": sender, **asdict(named)})
         blobs.write_whole(self._path(token, "json"), note.encode())  # from here on it waits
         with self._writing() as db:
             chain.append(db, "received", "store")
@@ -110,7 +118,9 @@ class StoredReceived(StoreHome):
             if _TOKEN.fullmatch(path.stem):
                 with suppress(OSError, ValueError, TypeError, KeyError):  # filed by another window just now, or damaged
                     note = json.loads(path.read_bytes())
-                    yield ReceivedPhoto(path.stem, str(note.pop("received_at")), Proposal(**note))
+                    at, sender = str(note.pop("received_at")), note.pop("sender", "")
+                    came_from: Sender = "program" if sender == "program" else "archive"  # which older notes do not say
+                    yield ReceivedPhoto(path.stem, at, Proposal(**note), came_from)
 
     def _must_have_room(self, size: int) -> None:
         files = [path.stat().st_size for path in (self.home / FOLDER).glob("*.dcm")]

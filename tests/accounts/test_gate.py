@@ -323,3 +323,22 @@ def test_an_address_in_a_header_is_believed_behind_a_proxy_alone(
         browser.cookies["__Host-skinlens"] = browser.cookies["skinlens-8501"]
     answer = browser.get("/anything", headers={"X-Forwarded-For": "10.0.0.7"}, client="10.0.0.7")
     assert json.loads(answer.body)["client"] == believed
+
+
+def test_a_case_folder_that_goes_meanwhile_is_said_to_everybody_and_not_made_anew(
+    accounts: Accounts, browser: Browser
+) -> None:
+    stranger = Browser(guard.Guard(behind), OFFICE)
+    stranger.word("/skinlens/login")
+    sign_in(browser)
+    access.forget()  # as a moment later
+    accounts.home.rename(accounts.home.with_name("unplugged"))
+    fields = {"form": stranger.cookies["skinlens-form-8501"], "name": "Ada", "password": PASSWORD, "next": "/"}
+    for answer in (
+        browser.get("/anything"),
+        stranger.get("/skinlens/login"),
+        stranger.post("/skinlens/login", fields),
+    ):
+        assert answer.status == 503
+        assert "was there and is gone: its disk was removed" in answer.body
+    assert not accounts.home.exists()

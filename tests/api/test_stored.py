@@ -108,6 +108,17 @@ def test_a_case_folder_that_cannot_be_used_is_said(
     assert answered.json()["error"]["kind"] == "StoreError"
 
 
+def test_a_case_folder_that_goes_meanwhile_is_said_and_not_made_anew(
+    api: TestClient, service: Service, lesion: bytes
+) -> None:
+    CaseStore(service.home).expect_photos()  # as the server does when it starts
+    service.home.rename(service.home.with_name("unplugged"))
+    for given in ({}, {"authorization": "Bearer wrong"}):
+        for answered in (api.post("/worklist", content=lesion, headers=given), api.get("/report/1", headers=given)):
+            assert "was there and is gone: its disk was removed" in message(answered, 503)
+    assert not service.home.exists()
+
+
 def test_of_a_dicom_file_a_pseudonym_and_the_day_are_proposed(api: TestClient, service: Service) -> None:
     picture = Image.fromarray(samples.photo(4).pixels)
     sent = plain(picture, PatientSex="F", PatientID="MRN-4711", PatientName="Mustermann^Erika")

@@ -1,15 +1,17 @@
 """Received photos on the worklist: in a row with what is proposed, filed once, and gone from every window then."""
 
+import io
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from skinlens.case_record import Proposal
 from skinlens.exchange.dicom.received import received_of
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.store import CaseStore
-from skinlens.ui.worklist import filing, tray
+from skinlens.ui.worklist import filing, received, tray
 from skinlens.ui.worklist.tray import Tray
 from tests.app.conftest import press, read, turn
 from tests.app.test_worklist import at, tray_of
@@ -20,7 +22,7 @@ def arrive(store: CaseStore, seed: int) -> str:
     """As the receiver keeps it: its token."""
     picture = Image.fromarray(draw_synthetic_lesion(seed)).resize((300, 225))
     one = received_of(plain(picture, PixelSpacing=[0.04, 0.04], PatientSex="F"))
-    return store.keep_received(one.data, one.proposal, one.identity).token
+    return store.keep_received(one.data, one.proposal, one.identity, sender="archive").token
 
 
 @pytest.fixture
@@ -37,6 +39,7 @@ def test_a_received_photo_is_filed_for_the_proposed_patient(agreed: AppTest, sto
     first, second = tray_of(page).items
     assert "**2 photos to file**" in read(page)
     assert read(page).count("Patient and date are proposed from its file: check them.") == 2
+    assert read(page).count("Received by DICOM") == 2
     assert (first.received, second.received) == tokens
     assert page.text_input(key=first.key("pseudonym")).value == pseudonym
     assert page.text_input(key=first.key("year")).value == "1961"
@@ -61,6 +64,20 @@ def test_a_received_photo_is_filed_for_the_proposed_patient(agreed: AppTest, sto
     assert store.received() == ()
     press(page, "Undo")
     assert [item.received for item in tray_of(page).items if item.state == "read"] == [""]
+
+
+def test_a_photo_that_a_program_sent_says_so_and_what_is_proposed_for_it(agreed: AppTest, store: CaseStore) -> None:
+    picture = Image.fromarray(draw_synthetic_lesion(0)).resize((300, 225))
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    store.keep_received(file.getvalue(), Proposal())
+    page = turn(agreed, "worklist")
+    assert "Sent by a program" in read(page)
+    assert "Received by DICOM" not in read(page)
+    assert "proposed from its file" not in read(page)
+    assert received.proposed(Proposal(sex="female", birth_year=1961)) == ""
+    assert received.proposed(Proposal("R-1")) == "The patient is proposed from its file: check that."
+    assert received.proposed(Proposal(taken_on="2025-01-01")) == "The date is proposed from its file: check that."
 
 
 def test_a_photo_that_another_window_filed_is_not_filed_again(store: CaseStore) -> None:

@@ -4,11 +4,14 @@ import os
 import time
 from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens import pipeline
+from skinlens.accounts import Accounts
 from skinlens.report import pdf
 from skinlens.store import CaseStore
+from skinlens.ui.state import access
 from tests.app.conftest import VIEWS, read, turn
 from tests.store import samples
 from tests.store.test_damage import rewrite
@@ -32,6 +35,24 @@ def test_a_start_on_an_emptied_database_keeps_all_photos_and_says_so(app: AppTes
     assert "The case file cannot be used" in shown
     assert "is missing or empty, but there are 50 photos and maps in" in shown
     assert {path: path.read_bytes() for path in skinlens_home.glob("files/*/*")} == files
+
+
+@pytest.mark.parametrize("with_accounts", [False, True])
+def test_a_case_folder_that_goes_meanwhile_is_said_and_not_made_anew(
+    app: AppTest, skinlens_home: Path, *, with_accounts: bool
+) -> None:
+    kept(skinlens_home, 1)
+    assert "Drop all photos of a visit here" in read(app.run())
+    if with_accounts:
+        Accounts(skinlens_home).add("Ada", "admin", "correct horse battery")
+    access.forget()
+    skinlens_home.rename(skinlens_home.with_name("unplugged"))
+    for page in ("worklist", "patients", "settings"):
+        shown = read(turn(app, page))
+        assert not app.exception
+        assert "The case file cannot be used" in shown
+        assert "was there and is gone: its disk was removed, or its folder moved or deleted." in shown
+    assert not skinlens_home.exists()
 
 
 def test_a_lost_photo_is_said_on_each_page(app: AppTest, skinlens_home: Path) -> None:

@@ -4,7 +4,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -12,24 +12,23 @@ import pytest
 from PIL import Image
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 from skinlens.case_record import Proposal
 from skinlens.cli import main
 from skinlens.errors import InvalidEntry, ServeError
-from skinlens.exchange.dicom.received import received_of, without_comments
+from skinlens.exchange.dicom import bounds
+from skinlens.exchange.dicom.received import received_of
 from skinlens.exchange.dicom.receiving import Listening, Receiver
 from skinlens.imaging import intake
 from skinlens.store import CaseStore
 from skinlens.store import received as inbox
-from tests.dicom_files import NAME, dicom, jpeg, jpeg_2000, plain
+from tests.dicom_files import NAME, plain
 from tests.new_store import new_store
 from tests.store import samples
 
 PICTURE = Image.fromarray(samples.photo(3, 90, 120).pixels)
-SECRET = "Jane Doe, 4711"
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def receiver(store: CaseStore, said: list[str] | None = None, **settings: object
     listening = Listening("127.0.0.1", 0, "SKINLENS", **settings)  # type: ignore[arg-type]
     made = Receiver(
         listening,
-        lambda one: store.keep_received(one.data, one.proposal, one.identity),
+        lambda one: store.keep_received(one.data, one.proposal, one.identity, sender="archive"),
         (lambda _: None) if said is None else said.append,
     )
     port = made.start()
@@ -103,6 +102,21 @@ def test_a_patient_has_one_pseudonym_and_another_patient_another(store: CaseStor
     assert elsewhere.keep_received(b"0", Proposal(), "A\n1").proposal.pseudonym not in names
 
 
+def test_the_same_pixels_of_two_patients_wait_for_each_of_them(store: CaseStore) -> None:
+    patients = [
+        {"PatientID": "1"}, {"PatientID": "2"}, {"PatientID": "2"}, {"PatientID": ""},
+        {"PatientID": "", "PatientSex": "F"},
+    ]  # fmt: skip
+    for tags in patients:
+        one = received_of(plain(PICTURE, **tags))
+        store.keep_received(one.data, one.proposal, one.identity)
+    proposed = [one.proposal for one in store.received()]
+    assert len(proposed) == 4
+    assert len({one.pseudonym for one in proposed} - {""}) == 2
+    assert {one.sex for one in proposed if not one.pseudonym} == {"unknown", "female"}
+    assert len({store.received_photo(one.token) for one in store.received()}) == 1
+
+
 @pytest.mark.parametrize(
     ("tags", "expected"),
     [
@@ -117,23 +131,6 @@ def test_a_patient_has_one_pseudonym_and_another_patient_another(store: CaseStor
 @pytest.mark.filterwarnings("ignore:Invalid value for VR DA")
 def test_what_is_proposed_is_what_may_be_kept(tags: dict[str, str], expected: Proposal) -> None:
     assert received_of(plain(PICTURE, **tags)).proposal == expected
-
-
-def test_comments_within_a_picture_do_not_stay() -> None:
-    exif = Image.Exif()
-    exif[0x010E] = SECRET
-    data = dicom([jpeg(PICTURE, exif=exif, comment=SECRET)], PICTURE.size, "YBR_FULL_422", JPEGBaseline8Bit)
-    assert data.count(SECRET.encode()) == 2
-    kept = received_of(data).data
-    assert SECRET.encode() not in kept
-    assert intake.read_photo(kept).sha256 == intake.read_photo(data).sha256
-    codestream = jpeg_2000(PICTURE)
-    comment = SECRET.encode()
-    marked = codestream[:2] + b"\xff\x64" + struct.pack(">HH", len(comment) + 4, 1) + comment + codestream[2:]
-    assert comment not in without_comments(marked)
-    assert without_comments(codestream)[:2] == codestream[:2]
-    data = dicom([codestream], PICTURE.size, "YBR_RCT", JPEG2000Lossless)
-    assert intake.read_photo(received_of(data).data).sha256 == intake.read_photo(data).sha256
 
 
 def test_what_is_no_photo_is_refused_before_it_is_sent(store: CaseStore) -> None:
@@ -180,6 +177,78 @@ def test_who_sends_too_much_is_cut_off_and_the_next_is_served(store: CaseStore) 
             assert rude.recv(100) == b""
         assert sent(port, plain(PICTURE)).Status == 0
     assert said[:2] == ["A sender was cut off: its message has more than 240,000 bytes."] * 2
+    assert len(store.received()) == 1
+
+
+def closed(connection: socket.socket) -> bool:
+    """Whether the receiver ends it; what it says before is read."""
+    connection.settimeout(20)
+    try:
+        while connection.recv(1000):
+            pass
+    except ConnectionError:
+        pass
+    return True
+
+
+def test_connections_that_say_nothing_keep_nobody_out(store: CaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "MOST_SILENT", 2)
+    monkeypatch.setattr(bounds, "MOST_CONNECTIONS", 1)
+    with receiver(store) as port, ExitStack() as held:
+        silent = [held.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(5)]
+        assert sent(port, plain(PICTURE)).Status == 0
+        assert all(closed(one) for one in silent[:4])  # the latest may stay for its time
+
+
+def test_whoever_begins_and_does_not_go_on_is_cut_off(store: CaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(bounds, "FIRST_S", 0.3)
+    monkeypatch.setattr(bounds, "PART_S", 0.3)
+    rubbish = (struct.pack(">BBL", 1, 0, 1000) + b"half a request", b"\xff" * 6, b"GET / HTTP/1.1\r\n\r\n" * 2, b"")
+    with receiver(store, said) as port:
+        for begun in rubbish:
+            with socket.create_connection(("127.0.0.1", port)) as rude:
+                rude.sendall(begun)
+                assert closed(rude)
+    assert said.count("A sender was cut off: it asked for nothing within 0.3 seconds.") >= 1
+
+
+def test_no_more_send_at_a_time_than_may(store: CaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "MOST_CONNECTIONS", 1)
+    with receiver(store) as port:
+        entity = AE(ae_title="ARCHIVE")
+        entity.add_requested_context(Verification)
+        first = entity.associate("127.0.0.1", port, ae_title="SKINLENS")
+        assert first.is_established
+        second = entity.associate("127.0.0.1", port, ae_title="SKINLENS")
+        assert second.is_rejected
+        assert "local limit exceeded" in second.acceptor.primitive.reason_str.lower()
+        first.release()
+        assert sent(port, plain(PICTURE)).Status == 0
+
+
+GONE = "was there and is gone: its disk was removed, or its folder moved or deleted."
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["moved away", "an empty folder is left"])
+def test_a_case_folder_that_goes_meanwhile_is_said_and_not_made_anew(store: CaseStore, *, left: bool) -> None:
+    said: list[str] = []
+    store.expect_photos()
+    away = store.home.with_name("unplugged")
+    with receiver(store, said) as port:
+        store.home.rename(away)
+        if left:
+            store.home.mkdir()
+        for patient in ("PAT-4711", ""):  # without a number no pseudonym is asked of the database
+            assert sent(port, plain(PICTURE, PatientID=patient)).Status == 0xA700
+        assert all(GONE in line for line in said)
+        assert store.home.exists() == left
+        assert not left or not [*store.home.iterdir()]
+        if left:
+            store.home.rmdir()
+        away.rename(store.home)
+        assert sent(port, plain(PICTURE)).Status == 0
+    assert len(said) == 3
     assert len(store.received()) == 1
 
 

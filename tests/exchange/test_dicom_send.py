@@ -15,10 +15,11 @@ from pynetdicom import AE, evt
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 from skinlens.cli import main
-from skinlens.errors import InvalidEntry, PeerError
+from skinlens.errors import InvalidEntry, PeerError, StoreError
 from skinlens.exchange.dicom import sending
 from skinlens.labels import DISCLAIMER
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
+from skinlens.store.audit_log import NOT_NOTED
 from tests.store import samples
 
 KINDS = (SecondaryCaptureImageStorage, EncapsulatedPDFStorage)
@@ -162,3 +163,53 @@ def test_what_is_no_title_is_refused(title: str) -> None:
         sending.Peer("127.0.0.1", 104, title)
     with pytest.raises(InvalidEntry, match="is no AE title: expected 1 to 16 plain characters"):
         sending.Peer("127.0.0.1", 104, "ARCHIVE", title)
+
+
+@pytest.mark.parametrize(
+    ("error", "found"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "Name or service not known"),
+        (UnicodeError("label empty or too long"), "it is no name that can be looked up"),  # of a..b
+    ],
+)
+def test_a_host_that_is_not_found_is_said(
+    store: CaseStore,
+    error: Exception,
+    found: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert main(["dicom", "send", "1", "nowhere.invalid", "4242", "--aet", "ARCHIVE"]) == 2
+    assert capsys.readouterr().err.endswith(
+        "The host “nowhere.invalid” is not found: a host name or an IP address of the archive was expected, and the "
+        f"system says: {found}. Nothing was sent. See that the name is spelt as in the archive's settings and that "
+        "this computer is on its network, or give the IP address.\n"
+    )
+    assert done(store) == ["created"]
+
+
+def test_what_cannot_be_noted_is_handed_out_all_the_same_and_ends_with_1(
+    store: CaseStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def closed(*_: object) -> None:
+        raise StoreError("It can be read but not written.")
+
+    monkeypatch.setattr(CaseStore, "_writing", closed)
+    for command in (
+        ["dicom", "export", "1", "--out", str(tmp_path / "dicom")],
+        ["fhir-export", "1", "--out", str(tmp_path / "1.json")],
+        ["isic-export", str(tmp_path / "isic")],
+    ):
+        assert main(command) == 1
+        told = capsys.readouterr()
+        assert f"{NOT_NOTED} It can be read but not written." in told.err
+        assert str(tmp_path) in told.out
+    assert len([*(tmp_path / "dicom").iterdir()]) == 2
+    with archive() as (port, received):
+        assert send(port) == 1
+    assert len(received) == 2
+    assert NOT_NOTED in capsys.readouterr().err

@@ -13,8 +13,10 @@ from contextlib import AbstractContextManager, closing, contextmanager
 import numpy as np
 import pytest
 
+from skinlens.cli import main
 from skinlens.doctor import examine
 from skinlens.errors import StoreError
+from skinlens.exchange.dicom.receiving import Receiver
 from skinlens.store import CaseStore, database
 from skinlens.store.connection import RESERVE_BYTES
 from skinlens.store.database import plain_errors
@@ -139,8 +141,8 @@ def as_a_plain_user() -> Iterator[None]:
 @pytest.fixture
 def read_only(store, save, tmp_path_factory) -> Iterator[CaseStore]:
     """A store with one case, in a folder in which nothing can be made or changed."""
-    case = save(1, maps=True)
-    assert case.visit.id == 1
+    assert save(1, maps=True).visit.id == 1
+    store.expect_photos()
     if os.geteuid() == 0:
         for path in [*store.home.parents[: len(store.home.parents) - 2], store.home, *store.home.rglob("*")]:
             path.chmod(path.stat().st_mode | 0o055)
@@ -167,6 +169,14 @@ def test_in_a_read_only_folder_cases_are_read_and_exported(read_only):
             with pytest.raises(StoreError, match=r"it (can be read but not written|cannot be opened or made there)\."):
                 write()
         assert read_only.exists(1)
+
+
+def test_in_a_read_only_folder_no_receiver_starts(read_only, monkeypatch, capsys):
+    monkeypatch.setenv("SKINLENS_HOME", str(read_only.home))
+    monkeypatch.setattr(Receiver, "start", lambda _: pytest.fail("it was started"))
+    with as_a_plain_user():
+        assert main(["dicom", "listen", "--port", "0"]) == 2
+    assert re.search("it (can be read but not written|cannot be opened or made there)", capsys.readouterr().err)
 
 
 def test_changes_that_wait_in_the_log_are_not_passed_over(read_only):

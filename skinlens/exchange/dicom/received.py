@@ -1,12 +1,10 @@
 """A received DICOM file as it may be kept: its picture and what says how to read it, and what is proposed beside it.
 
-Of the data set the tags go on that intake reads, and no others: no name, no date, no number of a patient, no identifier
-of the object. Comments within a JPEG or JPEG 2000 go as well. What is left is read by intake as an upload is.
+A new file is written from what intake reads of the received one: no name, date or number of a patient, no identifier
+of the object, and of the first frame what its decoder needs (see ``frames``). It is read by intake as an upload is.
 """
 
 import hashlib
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from io import BytesIO
@@ -14,12 +12,16 @@ from typing import Any
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.encaps import encapsulate, generate_frames
+from pydicom.encaps import encapsulate
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from skinlens.case_record import Proposal
 from skinlens.clock import today
+from skinlens.errors import UnreadableImage
+from skinlens.exchange.dicom.frames import bare_frame, bare_profile
 from skinlens.exchange.dicom.identity import uid
-from skinlens.imaging.intake.dicom import CODINGS, TAGS
+from skinlens.imaging.intake.containers import parse_container
+from skinlens.imaging.intake.dicom import BURNED_IN, DicomPicture, read_dicom
 from skinlens.records import MAX_AGE_YEARS, Sex
 from skinlens.settings import UUID_ROOT
 
@@ -28,10 +30,6 @@ _DAYS = ("AcquisitionDateTime", "AcquisitionDate", "ContentDate", "StudyDate")
 """In which the day of the photo is looked for, in this order."""
 _PATIENT = ("PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex")
 _SEXES: dict[str, Sex] = {"F": "female", "M": "male", "O": "other"}
-_START, _SCAN, _COMMENT, _APPLICATION = 0xFFD8, 0xFFDA, 0xFFFE, range(0xFFE0, 0xFFF0)
-_COLOR = frozenset({0xFFE0, 0xFFE2, 0xFFEE})
-"""Segments of a JPEG that say what its colors mean: JFIF, ICC, Adobe."""
-_START_2000, _TILE_2000, _COMMENT_2000 = 0xFF4F, 0xFF90, 0xFF64
 
 
 @dataclass(frozen=True)
@@ -46,28 +44,31 @@ class Received:
 
 
 def received_of(data: bytes) -> Received:
-    """Raises whatever pydicom does on damaged data."""
-    found = dcmread(BytesIO(data), specific_tags=[*TAGS, *_DAYS, *_PATIENT])
-    return Received(_stripped(found), _proposal(found), _identity(found))
+    """The file anew, and what is proposed for it. Raises UnreadableImage."""
+    try:
+        found = dcmread(BytesIO(data), specific_tags=[*_DAYS, *_PATIENT])
+        return Received(_stripped(data), _proposal(found), _identity(found))
+    except UnreadableImage:
+        raise
+    except Exception as error:  # whatever pydicom raises on what is no data set
+        raise UnreadableImage("The DICOM object is damaged: its data set cannot be read.") from error
 
 
-def _stripped(found: Any) -> bytes:
-    syntax, kept = found.file_meta.TransferSyntaxUID, Dataset()
-    for name in TAGS:
-        if name in found and name not in {"PixelData", "BurnedInAnnotation"}:
-            kept.add(found[name])
-    if str(found.get("BurnedInAnnotation", "")).strip().upper() == "YES":  # any other word could be a name
-        kept.BurnedInAnnotation = "YES"
-    pixels = found.PixelData
-    if CODINGS[str(syntax)] in {"JPEG", "JPEG 2000"}:
-        count = max(1, int(found.get("NumberOfFrames") or 1))
-        frames = [without_comments(one) for one in generate_frames(pixels, number_of_frames=count)]
-        pixels = encapsulate(frames)
-    kept.add_new("PixelData", found["PixelData"].VR, pixels)
-    kept["PixelData"].is_undefined_length = CODINGS[str(syntax)] != "plain"
+def _stripped(data: bytes) -> bytes:
+    """A file made anew from what intake reads of this one: none of its elements is copied."""
+    picture = read_dicom(parse_container("DICOM", data))
+    own = parse_container("JPEG", picture.frame).icc_profile if picture.coding == "JPEG" else None
+    frame, profile = bare_frame(picture), picture.icc_profile or own
+    pixels = frame if picture.coding == "plain" else encapsulate([frame])
+    kept = _described(picture)
+    if profile:
+        kept.ICCProfile = bare_profile(profile)
+    kept.add_new("PixelData", "OW" if picture.bits_allocated == 16 else "OB", pixels + b"\0" * (len(pixels) % 2))
+    kept["PixelData"].is_undefined_length = picture.coding != "plain"
     kept.file_meta = FileMetaDataset()
-    kept.file_meta.TransferSyntaxUID = syntax
-    kept.file_meta.MediaStorageSOPClassUID = found.SOPClassUID
+    coded = picture.coding != "plain"
+    kept.file_meta.TransferSyntaxUID = UID(picture.syntax) if coded else ExplicitVRLittleEndian
+    kept.file_meta.MediaStorageSOPClassUID = kept.SOPClassUID
     # One of its own: the sender's would lead back to the patient.
     kept.file_meta.MediaStorageSOPInstanceUID = uid(UUID_ROOT, "received", hashlib.sha256(pixels).hexdigest())
     file = BytesIO()
@@ -75,29 +76,30 @@ def _stripped(found: Any) -> bytes:
     return file.getvalue()
 
 
-def without_comments(frame: bytes) -> bytes:
-    """A JPEG or a JPEG 2000 codestream without comments, EXIF, XMP and the like; anything else as it is."""
-    start = int.from_bytes(frame[:2], "big")
-    if start not in {_START, _START_2000}:
-        return frame
-    return frame[:2] + b"".join(_segments(frame, is_2000=start == _START_2000))
-
-
-def _segments(frame: bytes, *, is_2000: bool) -> Iterator[bytes]:
-    """Those to be kept, and all from the first scan or tile on."""
-    position = 2
-    while position + 4 <= len(frame):
-        marker, length = struct.unpack_from(">HH", frame, position)
-        if marker == 0xFFFF:  # a fill byte
-            position += 1
-            continue
-        if marker in {_SCAN, _TILE_2000} or marker < 0xFF00 or length < 2:
-            break
-        dropped = marker == (_COMMENT_2000 if is_2000 else _COMMENT)
-        if not dropped and (is_2000 or marker not in _APPLICATION or marker in _COLOR):
-            yield frame[position : position + 2 + length]
-        position += 2 + length
-    yield frame[position:]
+def _described(picture: DicomPicture) -> Dataset:
+    """Data set that says how the pixels are read, without them."""
+    made = Dataset()
+    made.SOPClassUID = UID(picture.kind)
+    made.Rows, made.Columns, made.SamplesPerPixel = picture.height_px, picture.width_px, picture.channels
+    made.PhotometricInterpretation = picture.photometric
+    if picture.channels > 1:
+        made.PlanarConfiguration = int(picture.is_planar)
+    made.BitsAllocated, made.BitsStored, made.HighBit = picture.bits_allocated, picture.bits, picture.bits - 1
+    made.PixelRepresentation = 0
+    if picture.frames > 1:
+        made.NumberOfFrames = picture.frames  # though the first alone is kept: intake says so of the photo
+    if picture.field_width_mm is not None:
+        made.PixelSpacing = [f"{picture.field_width_mm / picture.width_px:.10g}"] * 2
+    if BURNED_IN in picture.notes:
+        made.BurnedInAnnotation = "YES"
+    if picture.palette is not None:
+        for number, color in enumerate(("Red", "Green", "Blue")):
+            name = f"{color}PaletteColorLookupTable"
+            entries = picture.palette[:, number].tobytes()
+            descriptor = [len(entries) % 65_536, picture.first_color, 8]
+            made.add_new(f"{name}Descriptor", "US" if picture.first_color >= 0 else "SS", descriptor)
+            made.add_new(f"{name}Data", "OW", entries + b"\0" * (len(entries) % 2))
+    return made
 
 
 def _proposal(found: Any) -> Proposal:

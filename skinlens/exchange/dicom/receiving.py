@@ -1,15 +1,14 @@
 """Receiver of DICOM photos (C-ECHO and C-STORE): each is read by intake, and handed on without its patient.
 
 It takes dermoscopic and photographic images in the transfer syntaxes that intake reads, and says no to all else before
-anything is sent. What a sender may fill of the memory is bounded: the length of a message, of one of its parts, and the
-connections at a time.
+anything is sent. What a sender may take of memory, time and connections is bounded: see ``bounds``.
 
-References: DICOM PS3.4 annex B (storage), PS3.7 9.1.1.1.9 (statuses), PS3.8 9.3.5 (parts of a message).
+References: DICOM PS3.4 annex B (storage), PS3.7 9.1.1.1.9 (statuses).
 """
 
 import logging
 import socket
-import threading
+import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -20,19 +19,15 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # m
 from pynetdicom.transport import ThreadedAssociationServer
 
 from skinlens.errors import ServeError, SkinLensError, StoreError, UnreadableImage
+from skinlens.exchange.dicom import bounds
+from skinlens.exchange.dicom.bounds import Bounds
 from skinlens.exchange.dicom.received import Received, received_of
 from skinlens.exchange.dicom.sending import check_title
 from skinlens.imaging import intake
 from skinlens.imaging.intake.dicom import CODINGS, PHOTOS
 from skinlens.records import Photo
 
-TIMEOUT_S = 60
-MOST_CONNECTIONS = 4
-_MAX_PART = 1_000_000
-"""Bytes of a part of a message; 64 kB are agreed upon."""
 _AGREED_PART = 65_536
-_BESIDE = 200_000
-"""Bytes of a message beside its object."""
 _STORED, _NO_ROOM, _NOT_UNDERSTOOD, _FAILED = 0x0000, 0xA700, 0xC000, 0x0110
 _MAX_COMMENT = 64
 _LOG = logging.getLogger(__name__)
@@ -75,9 +70,7 @@ class Receiver:
         for title in (listening.title, *listening.senders):
             check_title(title)
         self._listening, self._keep, self._said = listening, keep, said
-        self._lock = threading.Lock()
-        self._filled: dict[int, int] = {}
-        """Bytes of the message that is coming in, by connection."""
+        self._bounds = Bounds(listening.max_bytes, said)
         self._server: ThreadedAssociationServer | None = None
 
     def start(self) -> int:
@@ -86,14 +79,17 @@ class Receiver:
         entity = AE(ae_title=where.title)
         entity.require_called_aet = True
         entity.require_calling_aet = list(where.senders)
-        entity.maximum_associations, entity.maximum_pdu_size = MOST_CONNECTIONS, _AGREED_PART
-        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = TIMEOUT_S
+        entity.maximum_associations = sys.maxsize  # it counts those that are silent as well; the bounds look to it
+        entity.maximum_pdu_size = _AGREED_PART
+        entity.acse_timeout = bounds.FIRST_S
+        entity.dimse_timeout = entity.network_timeout = entity.connection_timeout = bounds.PART_S
         entity.add_supported_context(Verification)
         for kind in sorted(PHOTOS):
             entity.add_supported_context(kind, list(CODINGS))
         handlers: Any = [
-            (evt.EVT_CONN_OPEN, self._bound),
-            (evt.EVT_CONN_CLOSE, self._closed),
+            (evt.EVT_CONN_OPEN, self._bounds.opened),
+            (evt.EVT_REQUESTED, self._bounds.asked),
+            (evt.EVT_CONN_CLOSE, self._bounds.closed),
             (evt.EVT_C_STORE, self._stored),
         ]
         try:
@@ -115,8 +111,7 @@ class Receiver:
 
     def _stored(self, event: evt.Event) -> Dataset:
         sender = str(event.assoc.requestor.ae_title)
-        with self._lock:
-            self._filled[id(event.assoc)] = 0
+        self._bounds.message_ends(event)
         try:
             photo = self._take(event)
         except UnreadableImage as refusal:
@@ -135,10 +130,7 @@ class Receiver:
         data = event.encoded_dataset()
         if len(data) > self._listening.max_bytes:
             raise StoreError(f"The object has {len(data):,} bytes; at most {self._listening.max_bytes:,} are taken.")
-        try:
-            received = received_of(data)
-        except Exception as error:  # whatever pydicom raises on what is no data set
-            raise UnreadableImage("The DICOM object is damaged: its data set cannot be read.") from error
+        received = received_of(data)
         photo = intake.read_photo(received.data)
         self._keep(received)
         return photo
@@ -146,29 +138,6 @@ class Receiver:
     def _refused(self, sender: str, status: int, why: str) -> Dataset:
         self._said(f"{sender}: refused. {why}")
         return _answer(status, why)
-
-    # -------------------------------------------------------------------------------------------- what comes in
-
-    def _bound(self, event: evt.Event) -> None:
-        """Have the connection count what it reads, and end where a message or a part of one is too long."""
-        connection: Any = event.assoc.dul.socket
-        key, read, most = id(event.assoc), connection.recv, self._listening.max_bytes + _BESIDE
-
-        def bounded(size: int) -> bytearray:
-            with self._lock:
-                filled = self._filled[key] = self._filled.get(key, 0) + size
-            if size > _MAX_PART or filled > most:
-                self._said(f"A sender was cut off: its message has more than {most:,} bytes.")
-                connection.socket.close()
-                connection._is_connected = False  # so that nothing is asked of it any more
-                return bytearray()  # taken for the end of the connection
-            return bytearray(read(size))
-
-        connection.recv = bounded
-
-    def _closed(self, event: evt.Event) -> None:
-        with self._lock:
-            self._filled.pop(id(event.assoc), None)
 
 
 def _answer(status: int, why: str = "") -> Dataset:

@@ -88,12 +88,20 @@ def connected(peer: Peer) -> Iterator[Connection]:
     for kind in (SecondaryCaptureImageStorage, EncapsulatedPDFStorage):
         entity.add_requested_context(kind, ExplicitVRLittleEndian)
     reached: list[bool] = []
-    association = entity.associate(
-        peer.host,
-        peer.port,
-        ae_title=peer.title,
-        evt_handlers=[(evt.EVT_CONN_OPEN, lambda _: reached.append(True))],
-    )
+    try:
+        association = entity.associate(
+            peer.host,
+            peer.port,
+            ae_title=peer.title,
+            evt_handlers=[(evt.EVT_CONN_OPEN, lambda _: reached.append(True))],
+        )
+    except (OSError, UnicodeError) as error:  # before anything is tried: the name is looked up
+        said = getattr(error, "strerror", None) or "it is no name that can be looked up"
+        raise PeerError(
+            f"The host “{peer.host[:80]}” is not found: a host name or an IP address of the archive was expected, and "
+            f"the system says: {said}. Nothing was sent. See that the name is spelt as in the archive's settings and "
+            "that this computer is on its network, or give the IP address."
+        ) from error
     if not association.is_established:
         raise PeerError(_why_none(association, peer, reached=bool(reached)))
     try:

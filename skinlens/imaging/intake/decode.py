@@ -28,7 +28,7 @@ from skinlens.imaging.intake.jpeg_pixels import END, check_whole, decode_whole
 from skinlens.imaging.intake.layout import layout_of
 from skinlens.imaging.intake.raster import Raster, in_hdr, inverted, of_hdr, of_image, of_samples
 from skinlens.imaging.intake.samples import read_tiff
-from skinlens.imaging.intake.sniffing import TOO_MUCH_MEMORY, check_size, damaged, not_read, recognise
+from skinlens.imaging.intake.sniffing import TOO_MUCH_MEMORY, UNDECODABLE, check_size, damaged, not_read, recognise
 from skinlens.records import Pixels
 
 
@@ -94,7 +94,7 @@ def _refusing(kind: Format, coding: str = "") -> Iterator[None]:
             raise UnreadableImage(TOO_MUCH_MEMORY) from error
         if coding:
             raise not_read(kind, coding) from error
-        raise damaged(kind, "its picture data cannot be decoded") from error
+        raise damaged(kind, UNDECODABLE) from error
 
 
 def _guarded(kind: Format, coding: str, bands: Iterator[Pixels]) -> Iterator[Pixels]:

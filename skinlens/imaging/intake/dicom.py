@@ -9,6 +9,7 @@ References: DICOM PS3.3 C.7.6.3 (image pixel), C.7.6.5 (frames), PS3.5 8 and ann
 import io
 import struct
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from PIL import Image
 from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake import raster
 from skinlens.imaging.intake.container import MAX_ENTRIES, ParsedImage
+from skinlens.imaging.intake.jpeg import START_OF_SCAN, scan_segments
 from skinlens.imaging.intake.raster import Raster
 from skinlens.imaging.intake.sniffing import ENDS_EARLY, check_size, damaged, not_read
 from skinlens.records import Array
@@ -52,12 +54,17 @@ BURNED_IN = "The file says that writing is burned into the photo: check that it 
 """Note on a photo."""
 
 OTHER_SIZE = "its picture has another size than it says"
+OTHER_CHANNELS = "its picture has another number of channels than it says"
 
 
 @dataclass(frozen=True, eq=False)
 class DicomPicture:
     """The first frame of a file, not decoded yet."""
 
+    kind: str
+    """SOP class, one of ``PHOTOS``."""
+    syntax: str
+    """Transfer syntax, one of ``CODINGS``."""
     width_px: int
     height_px: int
     channels: int
@@ -114,13 +121,13 @@ def read_dicom(container: ParsedImage) -> DicomPicture:
     from pydicom.encaps import get_frame
 
     found = dcmread(io.BytesIO(container.picture), specific_tags=list(TAGS))
-    _check_kind(found)
+    kind, syntax = _checked_kind(found), str(found.file_meta.TransferSyntaxUID)
     height_px, width_px = _number(found, "Rows"), _number(found, "Columns")
     check_size(width_px, height_px)
     channels, allocated = _number(found, "SamplesPerPixel"), _number(found, "BitsAllocated")
     bits = _number(found, "BitsStored", allocated)
     photometric = str(found.get("PhotometricInterpretation", "")).strip()
-    coding: Coding = CODINGS[str(found.file_meta.TransferSyntaxUID)]
+    coding: Coding = CODINGS[syntax]
     expected = 3 if photometric in _MODES else 1 if photometric in (_GRAY, _NEGATIVE, _PALETTE) else 0
     if not expected:
         named = photometric if photometric in _OTHER_PHOTOMETRIC else "of no known name"
@@ -143,6 +150,8 @@ def read_dicom(container: ParsedImage) -> DicomPicture:
             f"By the scale in its file the photo shows {width_mm:g} mm from left to right.",
         )
     return DicomPicture(
+        kind,
+        syntax,
         width_px,
         height_px,
         channels,
@@ -166,9 +175,14 @@ def jpeg_of(picture: DicomPicture) -> bytes:
     data = picture.frame
     if picture.palette is not None:
         raise not_read("DICOM", "a palette in a JPEG")
-    if picture.photometric == "RGB" and b"JFIF\0" not in data[:64] and b"Adobe" not in data[:4096]:
+    header = takewhile(lambda segment: segment[0] != START_OF_SCAN, scan_segments(data))
+    if picture.photometric == "RGB" and not any(_says_colors(marker, body) for marker, body, _ in header):
         return data[:2] + b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0" + data[2:]  # transform 0: no YCbCr
     return data
+
+
+def _says_colors(marker: int, body: bytes) -> bool:
+    return (marker == 0xE0 and body.startswith(b"JFIF\0")) or (marker == 0xEE and body.startswith(b"Adobe"))
 
 
 def raster_of(picture: DicomPicture) -> Raster:
@@ -190,7 +204,7 @@ def raster_of(picture: DicomPicture) -> Raster:
 # ---------------------------------------------------------------------------------------------------- the data set
 
 
-def _check_kind(found: Any) -> None:
+def _checked_kind(found: Any) -> str:
     kind = found.get("SOPClassUID") or getattr(found.file_meta, "MediaStorageSOPClassUID", "")
     if str(kind) not in PHOTOS:
         name = _listed_name(str(kind))
@@ -202,6 +216,7 @@ def _check_kind(found: Any) -> None:
     ratio = found.get("PixelAspectRatio")
     if ratio is not None and len(ratio) == 2 and int(ratio[0]) != int(ratio[1]):
         raise not_read("DICOM", "a picture with pixels that are not square")
+    return str(kind)
 
 
 def _number(found: Any, name: str, default: int | None = None) -> int:
@@ -291,7 +306,7 @@ def _run_lengths(picture: DicomPicture) -> Array:
     height, width, deep = picture.height_px, picture.width_px, picture.bits_allocated // 8
     count, *offsets = struct.unpack_from("<16I", picture.frame)
     if picture.photometric == "YBR_FULL_422" or count != picture.channels * deep:
-        raise damaged("DICOM", "its picture has another number of channels than it says")
+        raise damaged("DICOM", OTHER_CHANNELS)
     ends = [*offsets[1:count], len(picture.frame)]
     planes = [
         _unpacked(picture.frame[start:end], height * width) for start, end in zip(offsets[:count], ends, strict=True)

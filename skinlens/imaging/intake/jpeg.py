@@ -2,6 +2,7 @@
 
 import re
 import struct
+from collections.abc import Iterator
 
 from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake.color_spaces import adobe_rgb
@@ -18,6 +19,7 @@ from skinlens.imaging.intake.sniffing import (
     too_many,
 )
 
+START_OF_SCAN = 0xDA
 MAX_SCANS = 200
 """Passes of a progressive JPEG, each over the whole picture. Encoders write about 10; more than 190 cannot add detail
 (three components of 64 coefficients)."""
@@ -47,7 +49,7 @@ def walk_jpeg(data: bytes) -> ParsedImage:
         if marker == 0xFF:  # padding
             position = _end_of_padding(data, position)
             continue
-        if marker == 0xDA:  # start of scan: from here on pixels
+        if marker == START_OF_SCAN:  # from here on pixels
             break
         if marker == 0xD9:
             raise damaged("JPEG", "it holds no picture")
@@ -91,6 +93,37 @@ def walk_jpeg(data: bytes) -> ParsedImage:
         reduction=reduction,
         lacks_end=not scans.has_end,
     )
+
+
+def scan_segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Marker, content, and coded pixels behind it, of each segment up to the end mark, which has neither.
+
+    What lies between the segments or behind the end is passed over. Raises UnreadableImage and ``struct.error``.
+    """
+    position, has_pixels = 2, False
+    for _ in range(MAX_ENTRIES):
+        found = _MARKER.search(data, position)
+        if found is None:
+            return
+        marker, position = data[found.start() + 1], found.end()
+        if marker == 0xD9:
+            yield marker, b"", b""
+            return
+        (length,) = struct.unpack_from(">H", data, position)
+        body = data[position + 2 : position + length]
+        if length < 2 or len(body) < length - 2:
+            if has_pixels:
+                return
+            raise damaged("JPEG", ENDS_EARLY)
+        position += length
+        coded = b""
+        if marker == START_OF_SCAN:
+            follows = _MARKER.search(data, position)
+            coded = data[position : follows.start() if follows else len(data)]
+            position += len(coded)
+            has_pixels = True
+        yield marker, body, coded
+    raise too_many("JPEG", "segments", MAX_ENTRIES)
 
 
 def _starts_segment(data: bytes, position: int) -> bool:
@@ -148,7 +181,7 @@ class _Scans:
                 self.has_end, self.end = True, position
                 return
             length = int.from_bytes(data[position : position + 2], "big")
-            if marker == 0xDA:
+            if marker == START_OF_SCAN:
                 self._heads.append(data[position + 2 : position + length])
             if len(self._heads) > MAX_SCANS:
                 raise too_many("JPEG", "passes over the picture", MAX_SCANS)

@@ -20,6 +20,7 @@ MAX_DECODE_MB = 600
 MAX_DECODE_S = 5
 """Memory and processor time that one file may take, together with the photo that comes out."""
 
+UNDECODABLE = "its picture data cannot be decoded"
 ENDS_EARLY = "it ends before the picture is complete"
 """For ``damaged``, as is the next."""
 END_MARK_MISSING = "The end mark of the file is missing; the whole picture is there."

@@ -56,17 +56,11 @@ def title(words: str) -> None:
 
 def run(page: st.Page, pages: Sequence[st.Page]) -> None:
     """Draw the frame and the page in it. Whatever SkinLens raises on purpose becomes a sentence on the page."""
-    cache.begin_run()
-    account.begin()
-    if to := session.asked_for_page():
-        st.switch_page(to)
-    if by := st.session_state.pop(_TURN, 0):
-        _turn_to(page, pages, by)
-    address.begin(page.url_path)
     st.html(_HERE / "frame.css")
     st.logo(WORDMARK, size="large")
     st.html(f'<div class="sl-disclaimer" role="note">{escape(DISCLAIMER)}</div>')
     try:
+        _begin(page, pages)
         if not _acknowledged():
             return
         session.restore(of_visit=page.title == VISIT)
@@ -90,6 +84,17 @@ def run(page: st.Page, pages: Sequence[st.Page]) -> None:
         _trouble("This case is not there any more", error)
     except SkinLensError as error:
         _trouble("This did not work", error)
+
+
+def _begin(page: st.Page, pages: Sequence[st.Page]) -> None:
+    """Before anything of the page is drawn: who is here, and whether another page is to be shown."""
+    cache.begin_run()
+    account.begin()
+    if to := session.asked_for_page():
+        st.switch_page(to)
+    if by := st.session_state.pop(_TURN, 0):
+        _turn_to(page, pages, by)
+    address.begin(page.url_path)
 
 
 def _turn_to(page: st.Page, pages: Sequence[st.Page], by: int) -> None:

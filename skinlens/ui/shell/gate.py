@@ -41,18 +41,18 @@ async def admitted(scope: Scope, receive: Receive, send: Send) -> Scope | None:
     clean, sent = _cleaned(scope)
     if mode == "open":
         return clean
+    path = scope["path"].removeprefix(access.base())
     try:
         session = access.session_of(sent.get(cookies.of_session(), ""))
+        if scope["type"] == "websocket":
+            if session is None:
+                await _refuse_websocket(scope, receive, send)
+                return None
+            return _for_session(clean, session)
+        answer = await _answered(Request(scope, receive), path, session, sent)
     except StoreError as error:
         await _end(scope, receive, send, PlainTextResponse(str(error), 503, headers=plain_forms.plain()))
         return None
-    path = scope["path"].removeprefix(access.base())
-    if scope["type"] == "websocket":
-        if session is None:
-            await _refuse_websocket(scope, receive, send)
-            return None
-        return _for_session(clean, session)
-    answer = await _answered(Request(scope, receive), path, session, sent)
     if answer is not None:
         await answer(scope, receive, send)
         return None

@@ -25,6 +25,7 @@ from skinlens.errors import NotAllowed, StoreError
 from skinlens.roles import LOCAL_USER, Right, Role
 from skinlens.serve import BEHIND_PROXY, LOOPBACK, OIDC, TOKEN
 from skinlens.store import default_home
+from skinlens.store.database import CaseFolderGone
 
 HEADERS = "x-skinlens-"
 """How every header begins that the guard alone may write."""
@@ -120,10 +121,17 @@ def mode() -> Mode:
     """
     home = default_home()
     reached = public() is not None or str(config.get_option("server.address") or "") not in LOOPBACK
-    if home in _SIGN_IN or reached or provider() is not None or _ANY.get(home, accounts().there_are_any):
+    if home in _SIGN_IN or reached or provider() is not None or _ANY.get(home, _there_are_any):
         _SIGN_IN.add(home)
         return "login"
     return "token" if token() else "open"
+
+
+def _there_are_any() -> bool:
+    try:
+        return accounts().there_are_any()
+    except CaseFolderGone:  # of which there were none while it was there; each page says that it is gone
+        return False
 
 
 def provider() -> Provider | None:

@@ -233,7 +233,7 @@ def _row(tray: Tray, item: TrayItem, stored: Sequence[CaseRow], figures: bool) -
     if item.state == "read":
         with words:
             if item.received:
-                st.caption(plain(f"{item.name}. {received.PROPOSED}"))
+                st.caption(plain(f"{item.name}. {item.remark}".strip()))
             if item.not_filed:
                 st.error(plain(f"Not filed. {item.not_filed}"))
             if stored:

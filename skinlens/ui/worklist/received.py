@@ -3,18 +3,19 @@
 They wait in the case file for whoever files them first. What one window files or discards leaves the others.
 """
 
+from collections.abc import Mapping
 from datetime import date
 
 import streamlit as st
 
-from skinlens.case_record import Proposal, ReceivedPhoto
+from skinlens.case_record import Proposal, ReceivedPhoto, Sender
 from skinlens.clock import local_minute
 from skinlens.formatting import counted
 from skinlens.store import CaseStore
 from skinlens.ui.forms import placement
 from skinlens.ui.worklist.tray import Tray, TrayItem
 
-PROPOSED = "Patient and date are proposed from its file: check them."
+SENT: Mapping[Sender, str] = {"archive": "Received by DICOM", "program": "Sent by a program"}
 LOOK_S = 5.0
 """Between two looks for what came, where a receiver was ever started."""
 
@@ -36,7 +37,9 @@ def take_in(store: CaseStore, tray: Tray) -> None:
         if not tray.has_room(len(data)):
             left += 1
             continue
-        _propose(store, tray.add_received(f"Received by DICOM {local_minute(one.received_at)}", data, token), one)
+        item = tray.add_received(f"{SENT[one.sender]} {local_minute(one.received_at)}", data, token)
+        item.remark = proposed(one.proposal)
+        _propose(store, item, one)
     if left:
         st.caption(f"{counted(left, 'more received photo')} will follow when some of these are filed or discarded.")
     st.fragment(_look, run_every=LOOK_S)(store, frozenset(waiting))
@@ -47,27 +50,36 @@ def _look(store: CaseStore, shown: frozenset[str]) -> None:
         st.rerun()
 
 
+def proposed(proposal: Proposal) -> str:
+    """Sentence on what of the fields is filled in; empty where nothing is."""
+    if proposal.pseudonym and proposal.taken_on:
+        return "Patient and date are proposed from its file: check them."
+    if proposal.pseudonym or proposal.taken_on:
+        return f"The {'patient' if proposal.pseudonym else 'date'} is proposed from its file: check that."
+    return ""
+
+
 def _propose(store: CaseStore, item: TrayItem, one: ReceivedPhoto) -> None:
     """Fill in patient and day of the row; the clinician still chooses the lesion, and files it."""
-    proposed = one.proposal
-    if not (proposed.pseudonym or proposed.taken_on):
+    given = one.proposal
+    if not proposed(given):
         return
-    state, known = st.session_state, placement.namesake(proposed.pseudonym, store.patients())
+    state, known = st.session_state, placement.namesake(given.pseudonym, store.patients())
     state[item.key("own")] = True
-    if proposed.taken_on:
-        state[item.key("date")] = date.fromisoformat(proposed.taken_on)
-    if known is not None and proposed.pseudonym:
+    if given.taken_on:
+        state[item.key("date")] = date.fromisoformat(given.taken_on)
+    if known is not None and given.pseudonym:
         state[item.key("kind")], state[item.key("patient")] = placement.KNOWN, known.id
-    elif proposed.pseudonym:
-        _new_patient(item, proposed)
+    elif given.pseudonym:
+        _new_patient(item, given)
 
 
-def _new_patient(item: TrayItem, proposed: Proposal) -> None:
+def _new_patient(item: TrayItem, given: Proposal) -> None:
     state = st.session_state
-    state[item.key("kind")], state[item.key("pseudonym")] = placement.NEW, proposed.pseudonym
-    state[item.key("sex")] = proposed.sex
-    if proposed.birth_year is not None:
-        state[item.key("year")] = str(proposed.birth_year)
+    state[item.key("kind")], state[item.key("pseudonym")] = placement.NEW, given.pseudonym
+    state[item.key("sex")] = given.sex
+    if given.birth_year is not None:
+        state[item.key("year")] = str(given.birth_year)
 
 
 def discard(store: CaseStore, item: TrayItem) -> None:

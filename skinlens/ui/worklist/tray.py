@@ -60,6 +60,8 @@ class TrayItem:
     """Whether the result was shown."""
     received: str = ""
     """By which the store keeps it until it is filed; empty for a file that was dropped."""
+    remark: str = ""
+    """What is proposed for it, as a sentence; empty where nothing is."""
     token: str = field(default_factory=new_token)
 
     def reveal(self, impression: str | None = None) -> None:

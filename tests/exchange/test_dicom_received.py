@@ -1,0 +1,173 @@
+"""A received file as it is kept: wherever a name can hide beside the pixels it is gone, and the pixels are the same."""
+
+import io
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from pydicom import dcmread
+from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
+
+from skinlens.errors import UnreadableImage
+from skinlens.exchange.dicom.received import received_of
+from skinlens.imaging import intake
+from tests.dicom_files import dicom, jpeg, jpeg_2000, plain, run_lengths
+from tests.store import samples
+
+PICTURE = Image.fromarray(samples.photo(3, 90, 120).pixels)
+SECRET = b"Jane Doe, 4711"
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def segment(marker: int, body: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
+
+
+def in_jpeg(frame: bytes, **tags: object) -> bytes:
+    return dicom([frame + b"\0" * (len(frame) % 2)], PICTURE.size, "YBR_FULL_422", JPEGBaseline8Bit, **tags)
+
+
+def of_jpeg() -> Iterator[tuple[str, bytes]]:
+    frame, exif = jpeg(PICTURE), Image.Exif()
+    exif[0x010E] = SECRET.decode()
+    yield "EXIF and comment", jpeg(PICTURE, exif=exif, comment=SECRET)
+    yield "comment after the scan", frame[:-2] + segment(0xFE, SECRET) + frame[-2:]
+    yield "behind the end", frame + SECRET
+    for marker in range(0xE0, 0xF0):
+        for name in (b"", b"JFIF\0", b"JFXX\0", b"ICC_PROFILE\0", b"Adobe"):
+            if (marker, name) != (0xEE, b"Adobe"):  # which says how colors are coded
+                yield f"APP{marker - 0xE0} {name!r}", frame[:20] + segment(marker, name + SECRET) + frame[20:]
+    yield "Adobe, longer", frame[:20] + segment(0xEE, b"Adobe\0\x64\0\0\0\0\1" + SECRET) + frame[20:]
+    yield "JFIF with a thumbnail", frame[:2] + segment(0xE0, b"JFIF\0\1\1\0\0\1\0\1\1\4" + SECRET[:12]) + frame[20:]
+    yield "stray bytes in the header", frame[:20] + SECRET + frame[20:]
+    yield "profile, longer", jpeg(PICTURE, icc_profile=PROFILE + SECRET)
+    progressive = jpeg(PICTURE, progressive=True)
+    second = progressive.index(b"\xff\xda", progressive.index(b"\xff\xda") + 2)
+    yield "between two scans", progressive[:second] + segment(0xFE, SECRET) + progressive[second:]
+
+
+def tile_parts(stream: bytes) -> Iterator[tuple[str, bytes]]:
+    """A comment in the main header, in the header of a tile-part, of known length and not, and behind the end."""
+    note = b"\xff\x64" + struct.pack(">HH", len(SECRET) + 4, 1) + SECRET
+    at = stream.index(b"\xff\x90")
+    (length,) = struct.unpack_from(">I", stream, at + 6)
+    yield "main header", stream[:at] + note + stream[at:]
+    yield "behind the end", stream + SECRET
+    yield (
+        "tile-part",
+        stream[: at + 6]
+        + struct.pack(">I", length + len(note))
+        + stream[at + 10 : at + 12]
+        + note
+        + (stream[at + 12 :]),
+    )
+    yield "tile-part to the end", stream[:at] + note + stream[at : at + 6] + bytes(4) + stream[at + 10 :]
+
+
+def of_jpeg_2000() -> Iterator[tuple[str, bytes]]:
+    yield from tile_parts(jpeg_2000(PICTURE))
+    file = io.BytesIO()
+    PICTURE.save(file, "JPEG2000", irreversible=False)
+    boxed = file.getvalue()
+    extra = struct.pack(">I4s", 8 + len(SECRET), b"xml ") + SECRET
+    yield "box behind", boxed[: boxed.index(b"jp2c") - 4] + extra + boxed[boxed.index(b"jp2c") - 4 :]
+    at = boxed.index(b"jp2h")
+    (length,) = struct.unpack_from(">I", boxed, at - 4)
+    header = struct.pack(">I", length + len(extra)) + boxed[at : at + length - 4] + extra
+    yield "box within the header", boxed[: at - 4] + header + boxed[at - 4 + length :]
+    colors = boxed.index(b"colr")
+    longer = (
+        struct.pack(">I", 15 + len(SECRET))
+        + boxed[colors : colors + 11]
+        + SECRET
+        + boxed[colors + 11 : at + length - 4]
+    )
+    header = struct.pack(">I", length + len(SECRET)) + boxed[at : colors - 4] + longer
+    yield "color space, longer", boxed[: at - 4] + header + boxed[at - 4 + length :]
+
+
+def of_run_lengths() -> Iterator[tuple[str, bytes]]:
+    pixels = np.asarray(PICTURE)
+    planes = [pixels[..., channel].tobytes() for channel in range(3)]
+    for name, more in (("behind a plane", 14), ("in the last run", 0)):
+        frame = run_lengths([plane + SECRET for plane in planes])
+        yield name, frame + SECRET[:more]
+
+
+def hidden() -> Iterator[pytest.param]:
+    deep = np.asarray(PICTURE.convert("L"), "<u2")
+    text = np.frombuffer(SECRET * (deep.size // len(SECRET) + 1), "u1")[: deep.size].reshape(deep.shape)
+    palette = {
+        f"{color}PaletteColorLookupTable{part}": value
+        for color in ("Red", "Green", "Blue")
+        for part, value in (("Descriptor", [256, 0, 8]), ("Data", bytes(range(256)) + SECRET))
+    }
+    gray = PICTURE.convert("L")
+    whole = {
+        "behind uncompressed pixels": dicom([np.asarray(PICTURE).tobytes(), SECRET], PICTURE.size),
+        "in a second frame": dicom([np.asarray(PICTURE).tobytes(), SECRET * 3000], PICTURE.size, NumberOfFrames=2),
+        "above the bits that are used": dicom(
+            [(deep | (text.astype("<u2") << 8)).tobytes()], PICTURE.size, "MONOCHROME2", BitsAllocated=16, BitsStored=8
+        ),
+        "behind a profile": plain(PICTURE, ICCProfile=PROFILE + SECRET),
+        "behind a palette": dicom([np.asarray(gray).tobytes()], PICTURE.size, "PALETTE COLOR", **palette),
+        "in another tag": plain(PICTURE, ImageComments=SECRET.decode(), PixelSpacing=[0.04, 0.04]),
+        "in a second JPEG": dicom(
+            [jpeg(PICTURE), jpeg(PICTURE, comment=SECRET) + b"\0" * 1], PICTURE.size, "YBR_FULL_422", JPEGBaseline8Bit,
+            NumberOfFrames=2,
+        ),
+    }  # fmt: skip
+    yield from (pytest.param(data, id=name) for name, data in whole.items())
+    yield from (pytest.param(in_jpeg(frame), id=f"JPEG: {name}") for name, frame in of_jpeg())
+    for name, frame in of_jpeg_2000():
+        data = dicom([frame + b"\0" * (len(frame) % 2)], PICTURE.size, "YBR_RCT", JPEG2000Lossless)
+        yield pytest.param(data, id=f"JPEG 2000: {name}")
+    for name, frame in of_run_lengths():
+        yield pytest.param(dicom([frame], PICTURE.size, "RGB", RLELossless), id=f"RLE: {name}")
+
+
+@pytest.mark.parametrize("data", [*hidden()])
+def test_a_name_beside_the_pixels_does_not_stay_and_the_pixels_do(data: bytes) -> None:
+    kept = received_of(data).data
+    assert not any(word in kept for word in (SECRET, b"Jane Do", SECRET[:4]))
+    before, after = intake.read_photo(data), intake.read_photo(kept)
+    assert np.array_equal(before.pixels, after.pixels)
+    assert (before.sha256, before.notes, before.field_width_mm) == (after.sha256, after.notes, after.field_width_mm)
+    assert received_of(kept).data == kept
+
+
+@pytest.mark.parametrize("adobe", [b"", b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0"], ids=["none", "Adobe"])
+def test_colors_of_a_jpeg_are_told_by_its_segments_and_by_no_text(adobe: bytes) -> None:
+    """A JPEG of RGB samples: that a program of Adobe's name wrote its EXIF says nothing of its colors."""
+    file = io.BytesIO()
+    PICTURE.save(file, "JPEG", quality=95, keep_rgb=True)
+    frame = file.getvalue()
+    at = frame.index(b"\xff\xdb")
+    frame = frame[:2] + segment(0xE1, b"Exif\0\0 Adobe Photoshop") + adobe + frame[at:]
+    data = dicom([frame + b"\0" * (len(frame) % 2)], PICTURE.size, "RGB", JPEGBaseline8Bit)
+    seen = intake.read_photo(data)
+    assert np.abs(seen.pixels.astype(int) - np.asarray(PICTURE).astype(int)).mean() < 3
+    assert np.array_equal(intake.read_photo(received_of(data).data).pixels, seen.pixels)
+
+
+def test_what_is_kept_has_no_element_of_the_sender() -> None:
+    kept = dcmread(io.BytesIO(received_of(plain(PICTURE, BurnedInAnnotation="YES", ImageComments="x")).data))
+    assert {element.keyword for element in kept} == {
+        "SOPClassUID", "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration",
+        "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "BurnedInAnnotation", "PixelData",
+    }  # fmt: skip
+
+
+def test_a_damaged_tag_of_the_patient_is_a_refusal_in_words() -> None:
+    data = plain(PICTURE).replace(b"\x10\0\x30\0DA", b"\x10\0\x30\0D\x9c")
+    assert intake.read_photo(data).source_format == "DICOM"
+    with pytest.raises(UnreadableImage, match="The DICOM object is damaged: its data set cannot be read"):
+        received_of(data)
+
+
+def test_a_frame_whose_structure_makes_no_sense_is_refused() -> None:
+    for frame in (b"\xff\x4f\xff\x51\0\x04ab", b"Jane Doe", jpeg_2000(PICTURE)[:60]):
+        with pytest.raises(UnreadableImage):
+            received_of(dicom([frame + b"\0" * (len(frame) % 2)], PICTURE.size, "YBR_RCT", JPEG2000Lossless))
