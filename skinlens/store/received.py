@@ -1,7 +1,7 @@
 """Photos that another system sent and that wait on the worklist: two small files each, deleted when they are filed.
 
-They are no cases: no search and no report has them, but each backup does. The patient is told by a pseudonym made with a key of
-this case file, from which nobody without the key gets back to the sender's number.
+They are no cases: no search and no report has them, but each backup does. The patient is told by a pseudonym made with
+a key of this case file, from which nobody without the key gets back to the sender's number.
 """
 
 import base64
