@@ -36,7 +36,11 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._expect_head()
-        waiting = {one: one._head.when() for one in self.connections if isinstance(one, Connection) and one._head}
+        waiting = {
+            connection: connection._head.when()
+            for connection in self.connections
+            if isinstance(connection, Connection) and connection._head
+        }
         if len(waiting) > MOST_WAITING:
             min(waiting, key=waiting.__getitem__)._give_up()
 

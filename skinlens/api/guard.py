@@ -135,10 +135,10 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.begun = True
-            found = MutableHeaders(raw=message.setdefault("headers", []))
-            found.update(self._headers)
+            headers = MutableHeaders(raw=message.setdefault("headers", []))
+            headers.update(self._headers)
             if message["status"] >= 400:
-                found["connection"] = "close"
+                headers["connection"] = "close"
         await self._send(message)
 
 

@@ -69,5 +69,5 @@ def of_error(error: SkinLensError) -> JSON:
     """Answer to what SkinLens refused, in the sentence in which the app would say it."""
     if isinstance(error, Refusal):
         return refused(error.status, error.kind, str(error), error.headers)
-    kind = next((one for one in type(error).__mro__ if one in _STATUS), SkinLensError)
+    kind = next((kind_of_error for kind_of_error in type(error).__mro__ if kind_of_error in _STATUS), SkinLensError)
     return refused(_STATUS.get(kind, 500), type(error).__name__, str(error))

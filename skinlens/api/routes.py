@@ -94,8 +94,8 @@ def limiter() -> CapacityLimiter:
 
 
 def _service(request: Request) -> Service:
-    found: Service = request.app.state.service
-    return found
+    service: Service = request.app.state.service
+    return service
 
 
 def _store(request: Request, right: Right) -> CaseStore:

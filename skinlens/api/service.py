@@ -43,7 +43,7 @@ class Service:
 
     def store(self, token: Token) -> CaseStore:
         """The case store as the owner of the token may use it. Raises NotAllowed where its role is none."""
-        role = next((one for one in TOKEN_ROLES if one == token.role), None)
+        role = next((known for known in TOKEN_ROLES if known == token.role), None)
         if role is None:
             raise NotAllowed(token.problem(token.created_at), "read")
         return CaseStore(self.home, actor=token.actor, role=role)
@@ -78,11 +78,11 @@ class Service:
         """
         photo = intake.read_photo(data)
         came = _received(photo, data)
-        waiting = {one.token for one in store.received()}
-        kept = store.keep_received(came.data, came.proposal, came.identity)
+        waiting = {received.token for received in store.received()}
+        received = store.keep_received(came.data, came.proposal, came.identity)
         stored = [row.visit_id for row in store.cases_with_photo(photo.sha256)]
         said = {"photo_sha256": photo.sha256, "stored_as": stored, "notes": list(photo.notes)}
-        return said, kept.token not in waiting
+        return said, received.token not in waiting
 
     def report(self, store: CaseStore, number: int, *, annex: bool) -> Report:
         """Noted in the audit log before it is handed out. Raises CaseNotFound, StoreError, NotAllowed."""

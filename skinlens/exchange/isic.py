@@ -90,10 +90,10 @@ def row_of(case: Case, filename: str) -> dict[str, str]:
 
 def site_of(body_site: str) -> str:
     """The archive's region of a body site in words; empty where they name none, or more than one."""
-    found = {site.isic for site in named(body_site).values()}
+    regions = {site.isic for site in named(body_site).values()}
     if "head" in words_of(body_site):
-        found.add("head/neck")
-    return found.pop() if len(found) == 1 else ""
+        regions.add("head/neck")
+    return regions.pop() if len(regions) == 1 else ""
 
 
 def _age(case: Case) -> str:

@@ -95,7 +95,7 @@ def _checked(folder: Path, file: TextIO) -> Collection:
     if twice := next((name for name in columns if name and columns.count(name) > 1), ""):
         raise InvalidEntry(f"{folder / METADATA} has two columns {twice}. Take the one out that does not hold.")
     table.fieldnames = columns
-    found = Collection()
+    collection = Collection()
     patient_of: dict[str, str] = {}
     for cells in table:
         line = table.line_num
@@ -103,17 +103,17 @@ def _checked(folder: Path, file: TextIO) -> Collection:
             row = _row_of(folder, line, cells)
             _must_be(patient_of.get(row.lesion, row.patient) == row.patient or not row.lesion, row.lesion, "patients")
             said = row.patient and row.sex != "unknown"
-            _must_be(not said or found.sexes.get(row.patient, row.sex) == row.sex, row.patient, "sexes")
+            _must_be(not said or collection.sexes.get(row.patient, row.sex) == row.sex, row.patient, "sexes")
         except InvalidEntry as error:
-            found.problems.append(f"row {line}: {error}")
+            collection.problems.append(f"row {line}: {error}")
             continue
         patient_of[row.lesion] = row.patient
         if said:
-            found.sexes[row.patient] = row.sex
+            collection.sexes[row.patient] = row.sex
         if row.age_years is not None:
-            found.oldest[row.patient] = max(row.age_years, found.oldest.get(row.patient, 0))
-        found.rows.append(row)
-    return found
+            collection.oldest[row.patient] = max(row.age_years, collection.oldest.get(row.patient, 0))
+        collection.rows.append(row)
+    return collection
 
 
 def _separator(file: TextIO) -> str:
@@ -141,7 +141,7 @@ def _row_of(folder: Path, line: int, cells: Mapping[str, str]) -> Row:
     try:
         checked = MetadataRow(**{**given, "age": age})
     except ValueError as error:
-        said = (f"{'.'.join(map(str, one['loc'])) or 'row'}: {one['msg']}" for one in convert_errors(error))  # type: ignore[arg-type]
+        said = (f"{'.'.join(map(str, problem['loc'])) or 'row'}: {problem['msg']}" for problem in convert_errors(error))  # type: ignore[arg-type]
         raise InvalidEntry(" ".join(said)) from error
     kind = checked.image_type.value if checked.image_type else "dermoscopic"
     if kind != "dermoscopic":

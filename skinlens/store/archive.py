@@ -96,14 +96,14 @@ def opened(path: Path, clear: IO[bytes] | None = None) -> Iterator[tuple[zipfile
         StoreError: it is no backup, not a whole one, or one of a newer version.
     """
     with readable(path):
-        found = zipfile.ZipFile(clear or path)
-    with found:
+        backup_zip = zipfile.ZipFile(clear or path)
+    with backup_zip:
         with readable(path):
-            for entry in found.infolist():
+            for entry in backup_zip.infolist():
                 if entry.compress_type not in _METHODS or entry.flag_bits & _ENCRYPTED:
                     raise zipfile.BadZipFile(f"{entry.filename!r:.80} is packed in a way that no backup is")
-            manifest = _manifest(path, found)
-        yield found, manifest
+            manifest = _manifest(path, backup_zip)
+        yield backup_zip, manifest
 
 
 @contextmanager
@@ -135,20 +135,20 @@ def _unreadable(path: Path, error: OSError) -> str:
 
 def verify(path: Path, progress: Progress, clear: IO[bytes] | None = None) -> Manifest:
     """Read all of a backup and compare every hash; ``clear`` as in ``opened``. Raises StoreError, Cancelled."""
-    with opened(path, clear) as (found, manifest):
-        for _ in contents(path, found, manifest, progress):
+    with opened(path, clear) as (backup_zip, manifest):
+        for _ in contents(path, backup_zip, manifest, progress):
             pass
         return manifest
 
 
 def of_all(hashes: Mapping[str, str]) -> str:
     """SHA-256 over the names of files and their own; empty for no files."""
-    lines = "".join(f"{name} {one}\n" for name, one in sorted(hashes.items()))
+    lines = "".join(f"{name} {digest}\n" for name, digest in sorted(hashes.items()))
     return hashlib.sha256(lines.encode()).hexdigest() if hashes else ""
 
 
 def contents(
-    path: Path, found: zipfile.ZipFile, manifest: Manifest, progress: Progress, into: Path | None = None
+    path: Path, backup_zip: zipfile.ZipFile, manifest: Manifest, progress: Progress, into: Path | None = None
 ) -> Iterator[str]:
     """The names of database and files, each after its hash was compared, then those of what waits, whose hashes are
     compared together after the last; below ``into`` they are written down.
@@ -156,7 +156,7 @@ def contents(
     Raises:
         StoreError: a hash differs, an entry is missing, or one is there that no backup has.
     """
-    names = found.namelist()
+    names = backup_zip.namelist()
     files = [name for name in names if _FILE.fullmatch(name)]
     waiting = [name for name in names if _WAITING.fullmatch(name)]
     if strange := set(names) - {*files, *waiting} - {MANIFEST, DATABASE, README}:
@@ -170,7 +170,7 @@ def contents(
     for name in (DATABASE, *files, *waiting):
         expected = manifest.database_sha256 if name == DATABASE else Path(name).stem
         digest = hashlib.sha256()
-        for chunk in _chunks(path, found, name, into):
+        for chunk in _chunks(path, backup_zip, name, into):
             done += len(chunk)
             if done > manifest.bytes:
                 raise StoreError(f"{path} holds more than it says ({manifest.bytes:,} bytes). It is damaged.")
@@ -187,13 +187,13 @@ def contents(
         )
 
 
-def _chunks(path: Path, found: zipfile.ZipFile, name: str, into: Path | None) -> Iterator[bytes]:
+def _chunks(path: Path, backup_zip: zipfile.ZipFile, name: str, into: Path | None) -> Iterator[bytes]:
     def read() -> bytes:
         with readable(path):
             return source.read(CHUNK_BYTES)
 
     with readable(path):
-        source = found.open(name)
+        source = backup_zip.open(name)
     with source:
         if into is None:
             yield from iter(read, b"")
@@ -208,17 +208,17 @@ def _chunks(path: Path, found: zipfile.ZipFile, name: str, into: Path | None) ->
                 yield chunk
 
 
-def _manifest(path: Path, found: zipfile.ZipFile) -> Manifest:
+def _manifest(path: Path, backup_zip: zipfile.ZipFile) -> Manifest:
     try:
-        entry = found.getinfo(MANIFEST)
-        content: Any = json.loads(found.read(entry)) if entry.file_size <= _MOST_MANIFEST_BYTES else None
+        entry = backup_zip.getinfo(MANIFEST)
+        content: Any = json.loads(backup_zip.read(entry)) if entry.file_size <= _MOST_MANIFEST_BYTES else None
     except (KeyError, ValueError, RecursionError):
         content = None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         with path.open("rb") as file:
             if BEGINS in file.read(_HEAD_BYTES):  # what is left of it may end with a map, which is a ZIP in itself
                 raise StoreError(f"{path} is not whole: its end is missing. Copy it again, or take an earlier one.")
-        inside = ", ".join(found.namelist()[:4]) or "nothing"
+        inside = ", ".join(backup_zip.namelist()[:4]) or "nothing"
         raise StoreError(f"{path} is no backup of SkinLens: it holds {inside}. {_MEANT}")
     if content.get("version") not in {VERSION, WITH_WAITING}:
         raise StoreError(f"{path} was made by a newer SkinLens. Nothing was changed. Restore it with that version.")

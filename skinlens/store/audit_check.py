@@ -41,15 +41,15 @@ class Kept(NamedTuple):
     """What holds it, as in "the file audit-head.json"."""
 
 
-def verify(db: Database, kept: list[Kept], *, head_file_problem: str = "") -> Verified:
+def verify(db: Database, heads: list[Kept], *, head_file_problem: str = "") -> Verified:
     """Verify every entry. ``head_file_problem``: reason why the head file could not be read; empty: it could."""
     problems, entries = list[str](), list[Row]()
     for problem in _chain_problems(db, entries):
         problems.append(problem)
     last = Head(entries[-1]["id"], entries[-1]["hash"]) if entries else Head(0, chain.BEGINNING)
     hashes = {row["id"]: row["hash"] for row in entries}
-    for one in kept:
-        problems += _head_problems(one, last, hashes)
+    for head in heads:
+        problems += _head_problems(head, last, hashes)
     if head_file_problem and last.entries > chain.FIRST_ENTRIES:
         problems.append(head_file_problem)
     problems += _revision_problems(db, entries)
@@ -81,18 +81,18 @@ def _chain_problems(db: Database, entries: list[Row]) -> Iterator[str]:
         yield "The audit log is empty: its first entry, which is made with it, is missing."
 
 
-def _head_problems(kept: Kept, last: Head, hashes: Mapping[int, str]) -> Iterator[str]:
-    entries, noted = kept.head
+def _head_problems(head: Kept, last: Head, hashes: Mapping[int, str]) -> Iterator[str]:
+    entries, noted = head.head
     if entries > last.entries:
         missing = entries - last.entries
         count = "the last entry is" if missing == 1 else f"the last {missing} entries are"
         yield (
-            f"Missing from the audit log: {count}. By {kept.where} there were {entries}, and {last.entries} are there. "
+            f"Missing from the audit log: {count}. By {head.where} there were {entries}, and {last.entries} are there. "
             "They were removed, or an older copy of the database was put back."
         )
     elif entries and hashes.get(entries) != noted:
         yield (
-            f"Entry {entries} of the audit log is another than {kept.where} says: it, or entries before it, were "
+            f"Entry {entries} of the audit log is another than {head.where} says: it, or entries before it, were "
             "written anew."
         )
 
@@ -100,8 +100,8 @@ def _head_problems(kept: Kept, last: Head, hashes: Mapping[int, str]) -> Iterato
 def _revision_problems(db: Database, entries: list[Row]) -> Iterator[str]:
     """Each entry's revision; and revisions that no entry names."""
     gone = _erased(entries)
-    found = db.query("SELECT revision.*, salt FROM revision LEFT JOIN revision_salt ON revision_id = revision.id")
-    revisions = {row["id"]: row for row in found}
+    stored = db.query("SELECT revision.*, salt FROM revision LEFT JOIN revision_salt ON revision_id = revision.id")
+    revisions = {row["id"]: row for row in stored}
     named = set()
     for entry in entries:
         if entry["revision"] is None:
@@ -118,7 +118,7 @@ def _revision_problems(db: Database, entries: list[Row]) -> Iterator[str]:
     before = first if isinstance(first, int) else 0
     for number in sorted(revisions.keys() - named):
         if not 1 <= number <= before:  # SQLite gives numbers from 1 on; any other was put there by hand
-            subject = next(one for one in _SUBJECTS if revisions[number][f"{one}_id"] is not None)
+            subject = next(kind for kind in _SUBJECTS if revisions[number][f"{kind}_id"] is not None)
             about = f"{_NOUNS.get(subject, subject)} {revisions[number][f'{subject}_id']}"
             yield f"A change of {about} stands in the database and in no entry of the audit log."
 
@@ -128,8 +128,8 @@ def _row_problems(db: Database, entries: list[Row]) -> Iterator[str]:
     gone = _erased(entries)
     present = {(kind, row["id"]) for kind in _SUBJECTS for row in db.query(f"SELECT id FROM {kind}")}
     for entry in entries:
-        one = (entry["object"], entry["number"])
-        if entry["action"] == "created" and one not in present and one not in gone:
+        named = (entry["object"], entry["number"])
+        if entry["action"] == "created" and named not in present and named not in gone:
             yield f"{_named(entry).capitalize()} is gone, and no entry of the audit log says that it was erased."
 
 

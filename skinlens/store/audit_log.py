@@ -140,8 +140,8 @@ class StoredAudit(StoreHome):
             done = db.query("SELECT DISTINCT object, action FROM audit ORDER BY object, action")
             return actors, tuple((row["object"], row["action"]) for row in done)
 
-    def verify_audit(self, kept: Sequence[Kept] = ()) -> Verified:
-        """Verify the chain against itself, the file beside the database, and further heads that were ``kept``."""
+    def verify_audit(self, heads: Sequence[Kept] = ()) -> Verified:
+        """Verify the chain against itself, the file beside the database, and ``heads`` that were stored elsewhere."""
         path = self.home / chain.HEAD_FILE
         problem = ""
         try:
@@ -150,9 +150,9 @@ class StoredAudit(StoreHome):
             noted, problem = None, f"The file {path} is damaged: it cannot be said whether the last entries are there."
         if noted is None and not problem:
             problem = f"The file {path} is missing: it cannot be said whether the last entries are there."
-        heads = [*kept, *([Kept(noted, f"the file {chain.HEAD_FILE}")] if noted is not None else [])]
+        known = [*heads, *([Kept(noted, f"the file {chain.HEAD_FILE}")] if noted is not None else [])]
         with self._reading() as db:
-            return audit_check.verify(db, heads, head_file_problem=problem)
+            return audit_check.verify(db, known, head_file_problem=problem)
 
     def audit_head(self) -> Head:
         """The last entry: to be kept where nobody of this computer can write."""

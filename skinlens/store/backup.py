@@ -134,10 +134,10 @@ class StoredBackups(StoreHome):
     def last_backup(self) -> Backup | None:
         """Latest backup that this case file knows of; None: never."""
         with self._reading() as db:
-            found = settings.find(db, LAST)
-        if found is None:
+            row = settings.find(db, LAST)
+        if row is None:
             return None
-        content = json.loads(found.value)
+        content = json.loads(row.value)
         return Backup(**content | {"missing": tuple(content["missing"])})
 
     def _note(self, made: Backup, action: Literal["backed up", "restored"] = "backed up") -> None:

@@ -167,11 +167,11 @@ class CaseStore(
         while True:
             with self._reading() as db:
                 sql = "SELECT id, photo_sha256 FROM visit WHERE id > ? ORDER BY id LIMIT 1000"
-                found = [(int(row["id"]), str(row["photo_sha256"])) for row in db.query(sql, [last])]
-            if not found:
+                visits = [(int(row["id"]), str(row["photo_sha256"])) for row in db.query(sql, [last])]
+            if not visits:
                 return
-            yield from found
-            last = found[-1][0]
+            yield from visits
+            last = visits[-1][0]
 
     def visit_numbers(self) -> Iterator[int]:
         """The numbers of all cases, rising."""
@@ -180,8 +180,8 @@ class CaseStore(
     def cases_with_photo(self, photo_sha256: str) -> tuple[CaseRow, ...]:
         """All cases that hold this very photo, the newest first: of the same lesion, or of another patient."""
         with self._reading() as db:
-            found = db.query(search.SAME_PHOTO_SQL, [photo_sha256])
-            return tuple(search.case_row_of(row) for row in mapping.sound(found, photo_sha256=photo_sha256))
+            rows = db.query(search.SAME_PHOTO_SQL, [photo_sha256])
+            return tuple(search.case_row_of(row) for row in mapping.sound(rows, photo_sha256=photo_sha256))
 
     def thumbnails(self, visit_ids: Sequence[int]) -> dict[int, bytes]:
         """Those of a page at once; a case that is gone, or whose thumbnail is lost, is left out."""
@@ -199,8 +199,8 @@ class CaseStore(
         """By date, the oldest first."""
         with self._reading() as db:
             patients.row_of(db, "lesion", lesion_id)
-            found = db.query("SELECT * FROM sealed_visit WHERE lesion_id = ? ORDER BY taken_on, id", [lesion_id])
-            return tuple(mapping.visit_of(row) for row in mapping.sound(found, lesion_id=lesion_id))
+            rows = db.query("SELECT * FROM sealed_visit WHERE lesion_id = ? ORDER BY taken_on, id", [lesion_id])
+            return tuple(mapping.visit_of(row) for row in mapping.sound(rows, lesion_id=lesion_id))
 
     def visit_before(self, visit: Visit) -> Visit | None:
         """The last visit of the same lesion on an earlier day."""
@@ -216,10 +216,10 @@ class CaseStore(
     def search(self, query: CaseQuery = EVERY_CASE) -> CasePage:
         """One page of the list of cases. Nothing that a person types into it is an error."""
         with self._reading() as db:
-            found = list(db.query(*search.page_sql(query, _place(db, query, query.after))))
+            rows = list(db.query(*search.page_sql(query, _place(db, query, query.after))))
             total = next(iter(db.query(*search.total_sql(query))))["total"]
-        problems = tuple(mapping.unsound(f"case {row['id']}") for row in found if not row["sound"])
-        whole = tuple(search.case_row_of(row) for row in mapping.sound(found))
+        problems = tuple(mapping.unsound(f"case {row['id']}") for row in rows if not row["sound"])
+        whole = tuple(search.case_row_of(row) for row in mapping.sound(rows))
         return CasePage(whole, total, search.offset_of(query), problems)
 
     # ------------------------------------------------------------------------------------------ export, erasure
@@ -284,8 +284,10 @@ class CaseStore(
 
     def disclaimer_acknowledged_at(self) -> str | None:
         """When, in UTC; None if it was not, or if its wording has changed since."""
-        kept = self.setting(_ACKNOWLEDGED)
-        return kept.updated_at if kept is not None and kept.value == DISCLAIMER else None
+        acknowledged_at = self.setting(_ACKNOWLEDGED)
+        return (
+            acknowledged_at.updated_at if acknowledged_at is not None and acknowledged_at.value == DISCLAIMER else None
+        )
 
 
 def _place(db: Database, query: CaseQuery, visit_id: int | None) -> tuple[object, ...] | None:

@@ -73,8 +73,8 @@ def append(db: Database, action: str, kind: Object, number: int | None = None, *
 def append_revision(db: Database, subject: Subject, number: int, revision: Row) -> None:
     """Add the entry of a revision that was just written: ``revision`` is its row."""
     salt = secrets.token_hex(16)
-    found = first(db, "SELECT model_sha256 FROM visit WHERE id = ?", [number]) if subject == "visit" else None
-    model = str(found["model_sha256"]) if found else ""
+    visit = first(db, "SELECT model_sha256 FROM visit WHERE id = ?", [number]) if subject == "visit" else None
+    model = str(visit["model_sha256"]) if visit else ""
     actor = next(iter(db.query("SELECT actor() AS name")))["name"]
     _put(db, _Done(actor, revision["action"], subject, number, model, revision["id"], evidence(salt, revision)))
     insert(db, "revision_salt", {"revision_id": revision["id"], "salt": salt})
@@ -82,8 +82,8 @@ def append_revision(db: Database, subject: Subject, number: int, revision: Row) 
 
 def is_lost(db: Database, subject: Subject, number: int) -> bool:
     """Whether the chain has it that a row was created, and not that it was erased."""
-    found = db.query("SELECT action FROM audit WHERE object = ? AND number = ?", [subject, number])
-    done = {row["action"] for row in found}
+    entries = db.query("SELECT action FROM audit WHERE object = ? AND number = ?", [subject, number])
+    done = {row["action"] for row in entries}
     return "created" in done and "erased" not in done
 
 
@@ -137,10 +137,10 @@ def keep_head(db: Database, home: Path) -> None:
     """
     now = head(db)
     try:
-        kept = kept_head(home)
+        stored = kept_head(home)
     except ValueError:
         return
-    if kept == now or (kept is None and now.entries > FIRST_ENTRIES) or (kept and not holds(db, kept)):
+    if stored == now or (stored is None and now.entries > FIRST_ENTRIES) or (stored and not holds(db, stored)):
         return
     write_head(home, now)
 
@@ -168,7 +168,7 @@ def put_head(home: Path, now: Head) -> None:
         raise
 
 
-def holds(db: Database, kept: Head) -> bool:
+def holds(db: Database, head: Head) -> bool:
     """Whether the chain has this very entry."""
-    row = first(db, "SELECT hash FROM audit WHERE id = ?", [kept.entries])
-    return row is not None and row["hash"] == kept.hash
+    row = first(db, "SELECT hash FROM audit WHERE id = ?", [head.entries])
+    return row is not None and row["hash"] == head.hash

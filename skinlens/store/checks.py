@@ -33,7 +33,7 @@ class StoredChecks(StoreHome):
             for check in checks:
                 require_same_photo(check, visit["photo_sha256"])
                 put_check(db, visit_id, check)
-            named = dict.fromkeys(" ".join(filter(None, (one.kind, one.method, one.label))) for one in checks)
+            named = dict.fromkeys(" ".join(filter(None, (check.kind, check.method, check.label))) for check in checks)
             changes = {"checks": (None, ", ".join(named))}
             patients.record_revision(db, "visit", visit_id, "checked", changes, visit["model_version"])
 

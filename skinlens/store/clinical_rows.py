@@ -207,8 +207,8 @@ def value_in_words(column: str, value: Any) -> str | None:
     if column == "abcd":
         return rule_words(_abcd_of(value))
     if column == "seven_point":
-        found = _seven_point_of(value)
-        return None if found is None else f"{', '.join(found.present) or 'none'} ({found.version})"
+        criteria = _seven_point_of(value)
+        return None if criteria is None else f"{', '.join(criteria.present) or 'none'} ({criteria.version})"
     return f"{value:g} mm" if column == "field_width_mm" else str(value)
 
 
@@ -259,13 +259,13 @@ def must_be_complete(abcd: str | None) -> None:
 def _abcd_of(stored: str | None) -> Abcd | PartialAbcd | None:
     if stored is None:
         return None
-    found = json.loads(stored)
-    counts = [found[name] for name in ("asymmetry", "border", "colors", "structures")]
-    return abcd_of(counts, found.get("from_outline", ()), accepted=found.get("accepted", False))
+    values = json.loads(stored)
+    counts = [values[name] for name in ("asymmetry", "border", "colors", "structures")]
+    return abcd_of(counts, values.get("from_outline", ()), accepted=values.get("accepted", False))
 
 
 def _seven_point_of(stored: str | None) -> SevenPoint | None:
     if stored is None:
         return None
-    found = json.loads(stored)
-    return SevenPoint(tuple(found["present"]), found["version"])
+    values = json.loads(stored)
+    return SevenPoint(tuple(values["present"]), values["version"])

@@ -69,8 +69,8 @@ class StoreHome:
                 f"there before is in {self.exchange.read_text('utf-8').strip()}. Say “skinlens restore --replace” with "
                 f"the backup again; or move the contents of that folder back and delete {self.exchange.name}."
             )
-        if database.is_empty(self.database) and (found := self.files.present()):
-            count = f"{len(found)} photos and maps" if len(found) > 1 else "1 photo or map"
+        if database.is_empty(self.database) and (files := self.files.present()):
+            count = f"{len(files)} photos and maps" if len(files) > 1 else "1 photo or map"
             raise FilesWithoutCases(
                 f"The case database {self.database} is missing or empty, but there are {count} in {self.files.root}. "
                 "Nothing was changed. Put back the last good copy of the whole folder; or, to begin without those "

@@ -52,6 +52,6 @@ def of_rows(db: Database, home: Path) -> tuple[str, ...]:
 
 def must_be_whole(db: Database) -> None:
     """Raises StoreError where the database's pages are damaged."""
-    found = next(iter(db.query("PRAGMA quick_check(1)")))["quick_check"]
-    if found != "ok":
-        raise StoreError(f"The case database is damaged ({found}). {_COPY}.")
+    verdict = next(iter(db.query("PRAGMA quick_check(1)")))["quick_check"]
+    if verdict != "ok":
+        raise StoreError(f"The case database is damaged ({verdict}). {_COPY}.")

@@ -243,8 +243,8 @@ def _must_not_drop_log(path: Path) -> None:
 
 def _schema(db: Database) -> frozenset[str]:
     """What there is, but for the notes on which steps ran, whose form is sqlite-utils' own."""
-    found = db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name != '_sqlite_migrations'")
-    return frozenset(sql for (sql,) in found)
+    statements = db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name != '_sqlite_migrations'")
+    return frozenset(sql for (sql,) in statements)
 
 
 @cache
@@ -318,11 +318,11 @@ def _must_be_ours(db: Database, path: Path, steps: int) -> None:
     if mark in {0, APPLICATION_ID} and _schema_after(steps) <= _schema(db) and (steps or not _schema(db)):
         return
     tables = [str(name) for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
-    found = f"the tables {', '.join(tables[:4])}" if tables else f"the mark {mark:#x}"
+    content = f"the tables {', '.join(tables[:4])}" if tables else f"the mark {mark:#x}"
     raise StoreError(
-        f"The database {path} was made by another program: a case database of SkinLens was expected, and {found} were "
-        "found. Nothing was changed. Move that file out of this folder, and put back the right one; or choose another "
-        "folder with SKINLENS_HOME."
+        f"The database {path} was made by another program: a case database of SkinLens was expected, and "
+        f"{content} were found. Nothing was changed. Move that file out of this folder, and put back the right one; "
+        "or choose another folder with SKINLENS_HOME."
     )
 
 

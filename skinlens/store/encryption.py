@@ -73,8 +73,8 @@ def is_encrypted(path: Path) -> bool:
         StoreError: the disk lets nothing be read of it.
     """
     try:
-        with readable(path), zipfile.ZipFile(path) as found:
-            return {KEY, CONTENT} <= set(found.namelist())
+        with readable(path), zipfile.ZipFile(path) as backup_zip:
+            return {KEY, CONTENT} <= set(backup_zip.namelist())
     except StoreError as error:
         if isinstance(error.__cause__, (FileNotFoundError, *DAMAGED_ZIP)):
             return False
@@ -196,9 +196,9 @@ def _copy(
         step(reader, writer, keys)
     except Exception as error:  # noqa: BLE001  age's library raises errors of many kinds; it goes on below
         failed = error
-    for one in (reader, writer):  # also where the library passes over it: it does with the last bytes that it writes
-        if one.trouble is not None:
-            raise one.trouble from None
+    for stream in (reader, writer):  # also where the library passes over it: it does with the last bytes that it writes
+        if stream.trouble is not None:
+            raise stream.trouble from None
     if isinstance(failed, MemoryError) or "MemoryError" in str(failed):  # before the call was ours
         raise MemoryError from failed
     if failed is not None:

@@ -45,8 +45,8 @@ def erase_rows(db: Database, subject: Subject, number: int) -> None:
             [lesion["lesion_id"]],
         )
         own += [("lesion", int(lesion["lesion_id"]))] * removed.rowcount
-    for kind, one in own:  # each by its number: the log says of every row that is gone that it was erased
-        chain.append(db, "erased", kind, one)
+    for kind, object_number in own:  # each by its number: the log says of every row that is gone that it was erased
+        chain.append(db, "erased", kind, object_number)
     schedule_purge(db)
     count = first(db, "SELECT value FROM setting WHERE key = ?", [COUNTED])
     text = str(1 + (int(count["value"]) if count and count["value"].isdecimal() else 0))
@@ -57,7 +57,7 @@ def _rows_of(db: Database, subject: Subject, number: int) -> list[tuple[Subject,
     """What goes with the row, and the row itself at the end."""
     visits = [row["id"] for row in db.query(_VISITS_OF[subject], {"id": number})] if subject != "visit" else []
     lesions = db.query("SELECT id FROM lesion WHERE patient_id = ?", [number]) if subject == "patient" else ()
-    inner: list[tuple[Subject, int]] = [("visit", one) for one in visits]
+    inner: list[tuple[Subject, int]] = [("visit", visit) for visit in visits]
     return [*inner, *(("lesion", row["id"]) for row in lesions), (subject, number)]
 
 

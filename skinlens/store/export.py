@@ -58,12 +58,10 @@ def patient_document(db: Database, patient_id: int) -> PatientDocument:
     wanted: dict[str, tuple[str, str]] = {}
     problems: list[str] = []
     documents = []
-    found = db.query("SELECT * FROM sealed_lesion WHERE patient_id = ? ORDER BY id", [patient_id])
-    for lesion in map(lesion_of, whole(found, "lesion", problems, patient_id=patient_id)):
-        found = db.query("SELECT * FROM sealed_visit WHERE lesion_id = ? ORDER BY taken_on, id", [lesion.id])
-        visits = [
-            _visit(db, row["id"], wanted, problems) for row in whole(found, "case", problems, lesion_id=lesion.id)
-        ]
+    rows = db.query("SELECT * FROM sealed_lesion WHERE patient_id = ? ORDER BY id", [patient_id])
+    for lesion in map(lesion_of, whole(rows, "lesion", problems, patient_id=patient_id)):
+        rows = db.query("SELECT * FROM sealed_visit WHERE lesion_id = ? ORDER BY taken_on, id", [lesion.id])
+        visits = [_visit(db, row["id"], wanted, problems) for row in whole(rows, "case", problems, lesion_id=lesion.id)]
         documents.append(asdict(lesion) | {"visits": visits})
     own = {
         "patient_id": {patient_id},

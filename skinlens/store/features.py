@@ -118,12 +118,12 @@ class StoredFeatures(StoreHome):
         """The most similar first, one of each lesion; none of unreliable photos, none that is erased."""
         with self._reading() as db:
             matrix = self._matrix(db, query.model_sha256, len(query.features))
-            found: dict[int, SimilarCase] = {}
+            cases: dict[int, SimilarCase] = {}
             for case in _by_similarity(db, matrix, query):
-                found.setdefault(case.lesion_id, case)
-                if len(found) == query.count:
+                cases.setdefault(case.lesion_id, case)
+                if len(cases) == query.count:
                     break
-            return tuple(found.values())
+            return tuple(cases.values())
 
     def forget_features(self) -> None:
         """Drop what this process has in memory of the store's cases."""

@@ -45,9 +45,9 @@ class StoredFilings(StoreHome):
     def unfinished_filings(self, under_way: Collection[str] = ()) -> tuple[UnfinishedFiling, ...]:
         """Those that are noted, the oldest first, but for the ``under_way``."""
         with self._reading() as db:
-            found = db.query("SELECT key, value FROM sealed_setting WHERE key LIKE ? AND sound ORDER BY updated_at",
+            rows = db.query("SELECT key, value FROM sealed_setting WHERE key LIKE ? AND sound ORDER BY updated_at",
                              [f"{_PREFIX}%"])  # fmt: skip
-            notes = [(row["key"].removeprefix(_PREFIX), json.loads(row["value"])) for row in found]
+            notes = [(row["key"].removeprefix(_PREFIX), json.loads(row["value"])) for row in rows]
             made = []
             for token, note in notes:
                 if token in under_way:

@@ -33,8 +33,8 @@ def offer(home: Path) -> str:
     """A sentence with the last backup, and how it is brought back; empty where none is known."""
     with suppress(OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
         with (home / FILE).open("rb") as file:
-            kept = json.loads(file.read(_MOST_BYTES))
-        return sentence(str(kept["path"]), str(kept["made_at"]))
+            stored = json.loads(file.read(_MOST_BYTES))
+        return sentence(str(stored["path"]), str(stored["made_at"]))
     return ""
 
 

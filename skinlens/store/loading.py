@@ -46,10 +46,10 @@ class StoredRecords(StoreHome):
             with self._reading() as db:
                 return rows_of(db, visit_id, with_maps=with_maps, with_previous=with_previous)
 
-        found = rows()
-        record = self._record_of(found)
+        stored = rows()
+        record = self._record_of(stored)
         lost = record.problems or (record.previous and record.previous.problems)
-        if lost and (now := rows()) != found:  # or it was erased: CaseNotFound
+        if lost and (now := rows()) != stored:  # or it was erased: CaseNotFound
             record = self._record_of(now)
         return record
 

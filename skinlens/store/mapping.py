@@ -56,19 +56,19 @@ def first(db: Database, sql: str, parameters: Sequence[object]) -> Row | None:
     return next(iter(db.query(sql, parameters)), None)
 
 
-def sound(found: Iterable[Row], **expected: int | str) -> Iterator[Row]:
+def sound(rows: Iterable[Row], **expected: int | str) -> Iterator[Row]:
     """Those rows that hold what was saved, each with the expected values: an index can be damaged as well.
 
     The others are named by ``CaseStore.damage``, which every start asks.
     """
-    for row in found:
+    for row in rows:
         if is_sound(row, **expected):
             yield row
 
 
-def whole(found: Iterable[Row], noun: str, problems: list[str], **expected: int | str) -> Iterator[Row]:
+def whole(rows: Iterable[Row], noun: str, problems: list[str], **expected: int | str) -> Iterator[Row]:
     """The rows that hold what was saved; a sentence goes to ``problems`` for each other one."""
-    for row in found:
+    for row in rows:
         if is_sound(row, **expected):
             yield row
         else:
@@ -247,8 +247,8 @@ def visit_of(row: Row) -> Visit:
 def _set_of(stored: str | None) -> PredictionSet | None:
     if stored is None:
         return None
-    found = json.loads(stored)
-    return PredictionSet(tuple(found["codes"]), found["level"], found["calibrated_on"])
+    value = json.loads(stored)
+    return PredictionSet(tuple(value["codes"]), value["level"], value["calibrated_on"])
 
 
 def case_of(row: Row) -> Case:

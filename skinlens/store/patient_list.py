@@ -70,8 +70,8 @@ class StoredPatients(StoreHome):
     def patients(self) -> tuple[Patient, ...]:
         """All, by pseudonym."""
         with self._reading() as db:
-            found = db.query("SELECT * FROM sealed_patient ORDER BY pseudonym COLLATE NOCASE, id")
-            return tuple(mapping.patient_of(row) for row in mapping.sound(found))
+            rows = db.query("SELECT * FROM sealed_patient ORDER BY pseudonym COLLATE NOCASE, id")
+            return tuple(mapping.patient_of(row) for row in mapping.sound(rows))
 
     def patient(self, patient_id: int) -> Patient:
         with self._reading() as db:
@@ -80,14 +80,14 @@ class StoredPatients(StoreHome):
     def lesions(self, patient_id: int) -> tuple[Lesion, ...]:
         with self._reading() as db:
             patients.row_of(db, "patient", patient_id)
-            found = db.query("SELECT * FROM sealed_lesion WHERE patient_id = ? ORDER BY id", [patient_id])
-            return tuple(mapping.lesion_of(row) for row in mapping.sound(found, patient_id=patient_id))
+            rows = db.query("SELECT * FROM sealed_lesion WHERE patient_id = ? ORDER BY id", [patient_id])
+            return tuple(mapping.lesion_of(row) for row in mapping.sound(rows, patient_id=patient_id))
 
     def body_sites(self) -> tuple[str, ...]:
         """Those of the stored cases, for the choice in the worklist."""
         with self._reading() as db:
-            found = db.query("SELECT DISTINCT body_site, sound FROM sealed_lesion ORDER BY 1")
-            return tuple(row["body_site"] for row in mapping.sound(found))
+            rows = db.query("SELECT DISTINCT body_site, sound FROM sealed_lesion ORDER BY 1")
+            return tuple(row["body_site"] for row in mapping.sound(rows))
 
     def patient_page(self, query: PatientQuery = EVERY_PATIENT) -> PatientPage:
         """One page of the list. Nothing that a person types into it is an error."""
@@ -97,10 +97,10 @@ class StoredPatients(StoreHome):
             total = next(iter(db.query(f"SELECT count(*) AS total FROM patient p {where}", parameters)))["total"]
             numbers = [row["id"] for row in db.query(*_ids_sql(query, where, parameters))]
             marks = ", ".join("?" * len(numbers))
-            found = {row["id"]: row for row in db.query(f"SELECT * FROM sealed_patient WHERE id IN ({marks})", numbers)}
+            rows = {row["id"]: row for row in db.query(f"SELECT * FROM sealed_patient WHERE id IN ({marks})", numbers)}
             counted = _counted(db, numbers)
-        whole = [found[number] for number in numbers if number in found and found[number]["sound"]]
-        damaged = [number for number in numbers if number not in found or not found[number]["sound"]]
+        whole = [rows[number] for number in numbers if number in rows and rows[number]["sound"]]
+        damaged = [number for number in numbers if number not in rows or not rows[number]["sound"]]
         return PatientPage(
             tuple(_patient_row(row, *counted[row["id"]]) for row in whole),
             total,
@@ -112,12 +112,12 @@ class StoredPatients(StoreHome):
         grouped: dict[int, list[Visit]] = defaultdict(list)
         with self._reading() as db:
             patients.row_of(db, "patient", patient_id)
-            found = db.query(
+            rows = db.query(
                 "SELECT v.* FROM lesion l JOIN sealed_visit v ON v.lesion_id = l.id WHERE l.patient_id = ? "
                 "ORDER BY v.taken_on, v.id",
                 [patient_id],
             )
-            for row in sound(found):
+            for row in sound(rows):
                 grouped[row["lesion_id"]].append(mapping.visit_of(row))
         return {lesion: tuple(visits) for lesion, visits in grouped.items()}
 
@@ -137,8 +137,8 @@ def _where(query: PatientQuery) -> tuple[str, dict[str, Any]]:
         of_visits.append("v.recall_on IS NOT NULL AND v.recall_done_on IS NULL AND v.recall_on <= :due")
         parameters["due"] = query.recall_due_on
     conditions += [
-        f"p.id IN (SELECT l.patient_id FROM visit v JOIN lesion l ON l.id = v.lesion_id WHERE {one})"
-        for one in of_visits
+        f"p.id IN (SELECT l.patient_id FROM visit v JOIN lesion l ON l.id = v.lesion_id WHERE {visit})"
+        for visit in of_visits
     ]
     return (f"WHERE {' AND '.join(conditions)}" if conditions else ""), parameters
 

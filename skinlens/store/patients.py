@@ -109,13 +109,13 @@ def add_patient(db: Database, typed: validation.NewPatient, visit_year: int) -> 
         Conflict: the pseudonym is taken.
     """
     pseudonym = validation.line(typed.pseudonym, "pseudonym")
-    if (found := _find(db, pseudonym)) is not None:
+    if (namesake := _find(db, pseudonym)) is not None:
         raise Conflict(
             f"A patient {pseudonym!r} was added in another window. Is it the same person? Then choose that existing "
             "patient; if not, type another patient ID. Nothing of this was saved yet.",
             subject="patient",
-            number=found["id"],
-            version=found["version"],
+            number=namesake["id"],
+            version=namesake["version"],
             fields={},
         )
     year, capped = validation.cap_birth_year(validation.birth_year(typed.birth_year), visit_year)

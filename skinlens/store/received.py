@@ -74,18 +74,18 @@ class StoredReceived(StoreHome):
         token = hashlib.sha256(hashlib.sha256(data).digest() + told).hexdigest()[:32]  # of two patients both wait
         if not self._path(token, "json").is_file():
             self._must_have_room(len(data))
-        kept = ReceivedPhoto(token, validation.now(), named, sender)
+        photo = ReceivedPhoto(token, validation.now(), named, sender)
         blobs.make_private(self.home / FOLDER)
         blobs.write_whole(self._path(token, "dcm"), data)
-        note = json.dumps({"received_at": kept.received_at, "sender": sender, **asdict(named)})
+        note = json.dumps({"received_at": photo.received_at, "sender": sender, **asdict(named)})
         blobs.write_whole(self._path(token, "json"), note.encode())  # from here on it waits
         with self._writing() as db:
             chain.append(db, "received", "store")
-        return kept
+        return photo
 
     def received(self) -> tuple[ReceivedPhoto, ...]:
         """Received photos that wait, the oldest first; one whose note is damaged is left out."""
-        return tuple(sorted(self._waiting(), key=lambda one: (one.received_at, one.token)))
+        return tuple(sorted(self._waiting(), key=lambda photo: (photo.received_at, photo.token)))
 
     def received_photo(self, token: str) -> bytes | None:
         """The file of one that waits; None: it was filed or discarded."""
@@ -134,9 +134,9 @@ class StoredReceived(StoreHome):
     def _pseudonym(self, identity: str) -> str:
         """The same for the same number, in this case file and in what is restored from its backup."""
         with self._writing() as db:
-            found = settings.find(db, _KEY)
-            key = found.value if found else secrets.token_hex(32)
-            if found is None:
+            row = settings.find(db, _KEY)
+            key = row.value if row else secrets.token_hex(32)
+            if row is None:
                 settings.put(db, _KEY, key)
         digest = hmac.digest(bytes.fromhex(key), identity.encode(), "sha256")
         return f"R-{base64.b32encode(digest).decode()[:_SIGNS]}"

@@ -81,12 +81,12 @@ class StoredRescores(StoreHome):
     def keep_rescored(self, results: Sequence[Rescored]) -> None:
         """In the place of what the same release said of a case before. Cases that are gone by now are left out."""
         with self._writing() as db:
-            for one in results:
-                if mapping.first(db, "SELECT id FROM visit WHERE id = ?", [one.visit_id]) is None:
+            for result in results:
+                if mapping.first(db, "SELECT id FROM visit WHERE id = ?", [result.visit_id]) is None:
                     continue
-                known = [one.visit_id, one.release_sha256]
+                known = [result.visit_id, result.release_sha256]
                 db.execute("DELETE FROM rescored WHERE visit_id = ? AND release_sha256 = ?", known)
-                mapping.insert(db, "rescored", _row_of(one))
+                mapping.insert(db, "rescored", _row_of(result))
 
     def note_rescoring(self, model: ModelRef) -> None:
         """The log gets one entry for a run over all cases."""
@@ -105,11 +105,11 @@ class StoredRescores(StoreHome):
         last = 0
         while True:
             with self._reading() as db:
-                found = [row["id"] for row in db.query(_TO_SCORE_SQL, [last, release_sha256])]
-            if not found:
+                numbers = [row["id"] for row in db.query(_TO_SCORE_SQL, [last, release_sha256])]
+            if not numbers:
                 return
-            yield from found
-            last = found[-1]
+            yield from numbers
+            last = numbers[-1]
 
     def rescored(self, visit_id: int) -> tuple[Rescored, ...]:
         """Results of later releases on a case, the latest first."""
@@ -133,8 +133,8 @@ class StoredRescores(StoreHome):
 def rescored_of(db: Database, visit_id: int) -> list[dict[str, Any]]:
     """For the export."""
     return [
-        {**vars(one), "model": vars(one.model), "probs": dict(zip(CODES, one.probs, strict=True))}
-        for one in map(_rescored_of, db.query(_OF_VISIT_SQL, [visit_id]))
+        {**vars(rescored), "model": vars(rescored.model), "probs": dict(zip(CODES, rescored.probs, strict=True))}
+        for rescored in map(_rescored_of, db.query(_OF_VISIT_SQL, [visit_id]))
     ]
 
 
@@ -155,22 +155,22 @@ def of_batch_row(row: Mapping[str, Any], release_sha256: str) -> Rescored:
     )
 
 
-def _row_of(one: Rescored) -> Row:
+def _row_of(rescored: Rescored) -> Row:
     return {
-        "visit_id": one.visit_id,
-        "release_sha256": one.release_sha256,
-        "model_name": one.model.name,
-        "model_version": one.model.version,
-        "model_sha256": one.model.sha256,
-        "photo_sha256": one.photo_sha256,
-        "probs": json.dumps(one.probs),
-        "top_label": one.label,
-        "prob_mel": one.melanoma_prob,
-        "cutoff": one.cutoff,
-        "above_cutoff": int(one.flagged),
-        "reliable": int(one.reliable),
-        "skinlens_version": one.skinlens_version,
-        "made_at": one.made_at,
+        "visit_id": rescored.visit_id,
+        "release_sha256": rescored.release_sha256,
+        "model_name": rescored.model.name,
+        "model_version": rescored.model.version,
+        "model_sha256": rescored.model.sha256,
+        "photo_sha256": rescored.photo_sha256,
+        "probs": json.dumps(rescored.probs),
+        "top_label": rescored.label,
+        "prob_mel": rescored.melanoma_prob,
+        "cutoff": rescored.cutoff,
+        "above_cutoff": int(rescored.flagged),
+        "reliable": int(rescored.reliable),
+        "skinlens_version": rescored.skinlens_version,
+        "made_at": rescored.made_at,
     }
 
 

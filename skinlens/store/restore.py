@@ -67,14 +67,14 @@ def restore(
         with (
             database.plain_errors(home),
             in_the_clear(path, home, passphrase) as clear,
-            archive.opened(path, clear) as (found, manifest),
+            archive.opened(path, clear) as (backup_zip, manifest),
         ):
             _must_fit(home, manifest, replace)
             with _staging(home) as staged:
-                for _ in archive.contents(path, found, manifest, progress or (lambda _: None), into=staged):
+                for _ in archive.contents(path, backup_zip, manifest, progress or (lambda _: None), into=staged):
                     pass
                 _must_open(staged, path, manifest)
-                kept = Backup(
+                backup = Backup(
                     str(path),
                     manifest.made_at,
                     manifest.cases,
@@ -85,7 +85,7 @@ def restore(
                     waiting=manifest.waiting,
                 )
                 # the copy was made before it was known that it is whole
-                StoredBackups(staged, actor=actor)._note(kept, "restored")
+                StoredBackups(staged, actor=actor)._note(backup, "restored")
                 chain.put_head(staged, StoredAudit(staged).audit_head())
                 aside = _exchange(home, staged)
             StoredUpkeep(home).open_to_others(closing=True)
@@ -200,12 +200,12 @@ def _exchange(home: Path, staged: Path) -> Path | None:
         *(store.files.root, store.files.quarantine, store.reserve, store.loss, store.closed),
         *(home / chain.HEAD_FILE, home / last_backup.FILE),
     ]
-    there = [one for one in own if os.path.lexists(one)]
+    there = [path for path in own if os.path.lexists(path)]
     begun = f"{ASIDE}{datetime.now().astimezone():%Y-%m-%d-%H%M%S}"
     aside = next(
-        one for number in count(1) if not (one := home / (f"{begun}-{number}" if number > 1 else begun)).exists()
+        folder for number in count(1) if not (folder := home / (f"{begun}-{number}" if number > 1 else begun)).exists()
     )
-    moves = [(one, aside / one.name) for one in there]
+    moves = [(path, aside / path.name) for path in there]
     new = (store.files.root.name, chain.HEAD_FILE, last_backup.FILE, store.database.name)
     moves += waiting.moves(staged, home)
     moves += [(staged / name, home / name) for name in new]

@@ -238,7 +238,7 @@ def _codes_named(word: str) -> list[str]:
     begin = searchable(word).strip()
     if len(begin) < 3:
         return []
-    return [code for code, named in _words_of_classes() if any(one.startswith(begin) for one in named)]
+    return [code for code, named in _words_of_classes() if any(word.startswith(begin) for word in named)]
 
 
 @cache

@@ -82,12 +82,12 @@ class StoredSettings(StoreHome):
         later wins, and is told what was there. Raises InvalidEntry, which names every entry that cannot be kept.
         """
         wanted = checked(wanted)
-        mine = [one.name for one in fields(Settings) if getattr(wanted, one.name) != getattr(read, one.name)]
+        mine = [field.name for field in fields(Settings) if getattr(wanted, field.name) != getattr(read, field.name)]
         with self._writing() as db:
             before = stored(db)
-            kept = _changed(before, {name: getattr(wanted, name) for name in mine})
-            put(db, KEY, mapping.to_json(asdict(kept)))
-            if kept != before:
+            changed = _changed(before, {name: getattr(wanted, name) for name in mine})
+            put(db, KEY, mapping.to_json(asdict(changed)))
+            if changed != before:
                 chain.append(db, "edited", "settings")
         others = {name: getattr(before, name) for name in mine}
         replaced = {
@@ -95,7 +95,7 @@ class StoredSettings(StoreHome):
             for name, value in others.items()
             if value != getattr(read, name) and value != getattr(wanted, name)
         }
-        return KeptSettings(kept, replaced)
+        return KeptSettings(changed, replaced)
 
     def signers_used(self) -> tuple[Signer, ...]:
         """The names that signed cases bear, the one that signed last first."""
@@ -118,10 +118,10 @@ def find(db: Database, key: str) -> Setting | None:
 
 def stored(db: Database) -> Settings:
     """Settings as they are stored; the default of each field that is not, or that this version does not allow."""
-    found = find(db, KEY)
-    content = json.loads(found.value) if found else {}
+    row = find(db, KEY)
+    content = json.loads(row.value) if row else {}
     settings = Settings()
-    for name in (one.name for one in fields(Settings)):
+    for name in (field.name for field in fields(Settings)):
         if name in content:
             value: Any = tuple(content[name]) if isinstance(content[name], list) else content[name]
             try:  # what another version allowed and this one does not is as if it were not set
@@ -142,15 +142,15 @@ def checked(settings: Settings) -> Settings:
         InvalidEntry: it has a sentence for each entry that cannot be kept.
     """
     problems: list[str] = []
-    kept: dict[str, Any] = {}
-    for name in (one.name for one in fields(Settings)):
+    values: dict[str, Any] = {}
+    for name in (field.name for field in fields(Settings)):
         try:
-            kept[name] = _CHECKS[name](getattr(settings, name))
+            values[name] = _CHECKS[name](getattr(settings, name))
         except InvalidEntry as error:
             problems.append(str(error))
     if problems:
         raise InvalidEntry(" ".join(problems))
-    return Settings(**kept)
+    return Settings(**values)
 
 
 def optional_line(value: str, field: str) -> str:
@@ -160,26 +160,26 @@ def optional_line(value: str, field: str) -> str:
 
 def _address(value: str) -> str:
     lines = [
-        " ".join(one.split()) for one in unicodedata.normalize("NFC", validation.text(value, "address")).splitlines()
+        " ".join(line.split()) for line in unicodedata.normalize("NFC", validation.text(value, "address")).splitlines()
     ]
-    lines = [one for one in lines if one]
+    lines = [line for line in lines if line]
     if len(lines) > MAX_ADDRESS_LINES:
         raise InvalidEntry(
             f"Too many lines in the address: {len(lines)}, at most {MAX_ADDRESS_LINES} can be kept. Join some of them."
         )
-    for one in lines:
-        validation.line(one, "address")
+    for line in lines:
+        validation.line(line, "address")
     return "\n".join(lines)
 
 
 def _signers(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(names) > MAX_SIGNERS:
         raise InvalidEntry(f"Too many names of who signs: {len(names)}, at most {MAX_SIGNERS} can be kept.")
-    kept = tuple(validation.line(name, "name of who signs") for name in names)
-    for place, name in enumerate(kept):
-        if name.casefold() in {one.casefold() for one in kept[:place]}:
+    signers = tuple(validation.line(name, "name of who signs") for name in names)
+    for place, name in enumerate(signers):
+        if name.casefold() in {signer.casefold() for signer in signers[:place]}:
             raise InvalidEntry(f"“{name}” is in the list of who signs already.")
-    return kept
+    return signers
 
 
 def _uid_root(value: str) -> str:

@@ -43,13 +43,13 @@ def fill_features(
     For the background, after a start and after a new model: about as long as a prediction for each. A photo that cannot
     be read is passed over. The first search after it is quick. Raises StoreError, Cancelled.
     """
-    model, kept = classifier.engine.model_ref.sha256, 0
+    model, count = classifier.engine.model_ref.sha256, 0
     lacking = store.visits_without_features(model, most=most)
     for done, visit_id in enumerate(lacking):
         if progress is not None:
             progress(done / len(lacking))
         with suppress(StoreError, CaseNotFound):
             store.keep_features(visit_id, model, classifier.features(store.photo(visit_id)))
-            kept += 1
+            count += 1
     store.load_features(model, len(classifier.engine.head.hidden_bias))
-    return kept
+    return count

@@ -76,15 +76,15 @@ class StoredUpkeep(StoreHome):
         """As ``damage``. ``note``: nothing is written from here on where pages are damaged, until they are whole."""
         with self._reading() as db:
             pages = damage.of_pages(db, self.home)
-            found = (*pages, *damage.of_rows(db, self.home))
-            offer = _last_backup(db) if found else ()
+            problems = (*pages, *damage.of_rows(db, self.home))
+            offer = _last_backup(db) if problems else ()
         if note:
             with suppress(OSError):  # a read-only folder, in which nothing is written either
                 if pages:
                     self.closed.touch(mode=0o600)
                 else:
                     self.closed.unlink(missing_ok=True)
-        return (*found, *offer)
+        return (*problems, *offer)
 
     def unfinished_erasure(self) -> bool:
         """Whether something was deleted of which traces may be left in the database or its folder."""
@@ -181,15 +181,15 @@ class StoredUpkeep(StoreHome):
         if not unknown or (known > len(unknown) and len(unknown) <= FEW):
             return ""
         count = f"{len(unknown)} photos and maps" if len(unknown) > 1 else "1 photo or map"
-        found = f"{count} in {self.files.root} belong to no case of the database {self.database.name}"
+        surplus = f"{count} in {self.files.root} belong to no case of the database {self.database.name}"
         if not cases and len(unknown) > FEW:
             raise FilesWithoutCases(
-                f"{found}, which holds no case at all: it is not the database that belongs to these files. Nothing was "
-                "moved or deleted. Put back the last good copy of the whole folder; or, to begin without those cases, "
-                f"move the folder {self.files.root.name} away."
+                f"{surplus}, which holds no case at all: it is not the database that belongs to these files. "
+                "Nothing was moved or deleted. Put back the last good copy of the whole folder; or, to begin without "
+                f"those cases, move the folder {self.files.root.name} away."
             )
         return (
-            f"{found}. It may be an older copy, or have lost its latest changes. Nothing was moved or deleted. Put "
+            f"{surplus}. It may be an older copy, or have lost its latest changes. Nothing was moved or deleted. Put "
             "back the last good copy of the whole folder; `python -m skinlens doctor` lists the files."
         )
 
@@ -216,8 +216,8 @@ class StoredUpkeep(StoreHome):
 def _last_backup(db: Database) -> tuple[str, ...]:
     """A sentence with the last backup, as far as a damaged database can still tell."""
     with suppress(sqlite3.Error, ValueError, KeyError, TypeError):
-        if kept := settings.find(db, LAST):
-            made = json.loads(kept.value)
+        if row := settings.find(db, LAST):
+            made = json.loads(row.value)
             return (last_backup.sentence(made["path"], made["made_at"]),)
     return ()
 

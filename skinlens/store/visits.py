@@ -45,8 +45,8 @@ def revisions_of(db: Database, case: Case) -> tuple[Revision, ...]:
     """Revisions of the visit, its lesion and its patient, the oldest first."""
     own = {"visit_id": case.visit.id, "lesion_id": case.lesion.id, "patient_id": case.lesion.patient_id}
     sql = "SELECT * FROM sealed_revision WHERE visit_id = ? OR lesion_id = ? OR patient_id = ? ORDER BY id"
-    found = mapping.sound(db.query(sql, list(own.values())))
-    about = (row for row in found if any(row[column] == own[column] for column in own if own[column]))
+    rows = mapping.sound(db.query(sql, list(own.values())))
+    about = (row for row in rows if any(row[column] == own[column] for column in own if own[column]))
     return tuple(map(mapping.revision_of, about))
 
 

@@ -59,16 +59,16 @@ def add(target: zipfile.ZipFile, home: Path, count: Callable[[bytes], None]) -> 
 
 def problems(home: Path) -> tuple[str, ...]:
     """A sentence for each that is damaged. It reads all of them."""
-    found = []
+    photos = []
     for token in _tokens(home):
         try:
             contents = _read(home, token)
         except StoreError as error:
-            found.append(str(error))
+            photos.append(str(error))
             continue
         if contents and token not in _tokens_of(*contents):
-            found.append(_said(_files(home, token)[0], _DAMAGED))
-    return tuple(found)
+            photos.append(_said(_files(home, token)[0], _DAMAGED))
+    return tuple(photos)
 
 
 def moves(staged: Path, home: Path) -> Iterator[tuple[Path, Path]]:

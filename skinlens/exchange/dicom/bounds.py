@@ -61,17 +61,17 @@ class Bounds:
         new = _Open(event.assoc, connection.socket, time.monotonic())
         with self._lock:
             # Of one that ends before it asked for anything, pynetdicom does not tell that it is closed.
-            self._open = {key: one for key, one in self._open.items() if one.lives(new.since)}
-            silent = [one for one in self._open.values() if not one.association.is_established]
+            self._open = {key: opened for key, opened in self._open.items() if opened.lives(new.since)}
+            silent = [opened for opened in self._open.values() if not opened.association.is_established]
             self._open[id(event.assoc)] = new
-        for one in silent[: max(0, len(silent) + 1 - MOST_SILENT)]:
-            _end(one)
+        for opened in silent[: max(0, len(silent) + 1 - MOST_SILENT)]:
+            _end(opened)
         connection.recv = lambda size: self._read(new, connection, size)
 
     def asked(self, event: evt.Event) -> None:
         """Refuse an association while as many send as may."""
         with self._lock:
-            sending = sum(one.association.is_established for one in self._open.values())
+            sending = sum(opened.association.is_established for opened in self._open.values())
         if sending >= MOST_CONNECTIONS:
             event.assoc.acse.send_reject(*_LIMIT_EXCEEDED)
             event.assoc.kill()
@@ -79,43 +79,45 @@ class Bounds:
     def message_ends(self, event: evt.Event) -> None:
         """End of a message: what comes next counts from nothing."""
         with self._lock:
-            if found := self._open.get(id(event.assoc)):
-                found.filled = 0
+            if opened := self._open.get(id(event.assoc)):
+                opened.filled = 0
 
     def closed(self, event: evt.Event) -> None:
         with self._lock:
             self._open.pop(id(event.assoc), None)
 
-    def _read(self, one: _Open, connection: Any, size: int) -> bytearray:
+    def _read(self, opened: _Open, connection: Any, size: int) -> bytearray:
         """So many bytes, or as many as there are within the time. Nothing is taken for the end of the connection."""
-        one.filled += size
-        if size > _MAX_PART or one.filled > self._most:
-            return self._cut(one, connection, f"its message has more than {self._most:,} bytes")
-        begun = one.association.is_established
-        end, read = time.monotonic() + PART_S if begun else one.since + FIRST_S, bytearray()
+        opened.filled += size
+        if size > _MAX_PART or opened.filled > self._most:
+            return self._cut(opened, connection, f"its message has more than {self._most:,} bytes")
+        begun = opened.association.is_established
+        end, read = time.monotonic() + PART_S if begun else opened.since + FIRST_S, bytearray()
         while len(read) < size:
             left = end - time.monotonic()
             try:
                 if left <= 0:
                     raise TimeoutError
-                one.connection.settimeout(left)
-                part = one.connection.recv(min(size - len(read), _READ_BYTES))
+                opened.connection.settimeout(left)
+                part = opened.connection.recv(min(size - len(read), _READ_BYTES))
             except TimeoutError:
                 late = f"a part of its message took more than {PART_S:g} seconds"
-                return self._cut(one, connection, late if begun else f"it asked for nothing within {FIRST_S:g} seconds")
+                return self._cut(
+                    opened, connection, late if begun else f"it asked for nothing within {FIRST_S:g} seconds"
+                )
             if not part:
                 break
             read += part
         return read
 
-    def _cut(self, one: _Open, connection: Any, why: str) -> bytearray:
+    def _cut(self, opened: _Open, connection: Any, why: str) -> bytearray:
         self._said(f"A sender was cut off: {why}.")
-        one.connection.close()
+        opened.connection.close()
         connection._is_connected = False  # so that nothing is asked of it any more
         return bytearray()
 
 
-def _end(one: _Open) -> None:
+def _end(opened: _Open) -> None:
     """Its own thread finds it closed."""
     with suppress(OSError):  # it is closed already
-        one.connection.shutdown(socket.SHUT_RDWR)
+        opened.connection.shutdown(socket.SHUT_RDWR)

@@ -70,7 +70,7 @@ def _jpeg_2000(picture: DicomPicture) -> bytes:
     header, stream = b"", b""
     for kind, body in _boxes(frame):
         if kind == b"jp2h" and not header:
-            header = b"".join(_box(one, _description(one, inner)) for one, inner in _boxes(body) if one in _BOXES)
+            header = b"".join(_box(kind, _description(kind, inner)) for kind, inner in _boxes(body) if kind in _BOXES)
         elif kind == b"jp2c" and not stream:
             stream = b"".join(_codestream(body))
     return _SIGNATURE + _KIND + _box(b"jp2h", header) + _box(b"jp2c", stream)
@@ -114,14 +114,14 @@ def _codestream(data: bytes) -> Iterator[bytes]:
         start = position + 12
         segments = list(_segments_2000(data, start, _SOD))
         pixels = start + sum(len(segment) for _, segment in segments)
-        kept = b"".join(segment for marker, segment in segments if marker in _TILE_2000)
+        tiles = b"".join(segment for marker, segment in segments if marker in _TILE_2000)
         end = position + length if length else data.find(_EOC, pixels)
         end = len(data) if end < 0 else end
         if end < pixels + 2:
             raise damaged("DICOM", ENDS_EARLY)
         # Where it goes up to the end of the file, that is written down: a byte is added to one of an odd length.
-        left = (length or end - position) - (pixels - start) + len(kept)
-        yield struct.pack(">HHHI2s", _SOT, 10, index, left, rest) + kept + data[pixels:end]
+        left = (length or end - position) - (pixels - start) + len(tiles)
+        yield struct.pack(">HHHI2s", _SOT, 10, index, left, rest) + tiles + data[pixels:end]
         position = end
     yield _EOC
 

@@ -165,7 +165,7 @@ class _Writer:
         software = [f"SkinLens {__version__}", self._model.sha256, f"model {self._model.name} {self._model.version}"]
         made.Manufacturer, made.ManufacturerModelName = "SkinLens", "SkinLens"
         made.SecondaryCaptureDeviceManufacturer = made.SecondaryCaptureDeviceManufacturerModelName = "SkinLens"
-        made.SoftwareVersions = made.SecondaryCaptureDeviceSoftwareVersions = [one[:64] for one in software]
+        made.SoftwareVersions = made.SecondaryCaptureDeviceSoftwareVersions = [version[:64] for version in software]
         made.ContributingEquipmentSequence = Items([self._equipment()])
         return made
 

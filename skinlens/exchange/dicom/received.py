@@ -46,8 +46,8 @@ class Received:
 def received_of(data: bytes) -> Received:
     """The file anew, and what is proposed for it. Raises UnreadableImage."""
     try:
-        found = dcmread(BytesIO(data), specific_tags=[*_DAYS, *_PATIENT])
-        return Received(_stripped(data), _proposal(found), _identity(found))
+        header = dcmread(BytesIO(data), specific_tags=[*_DAYS, *_PATIENT])
+        return Received(_stripped(data), _proposal(header), _identity(header))
     except UnreadableImage:
         raise
     except Exception as error:  # whatever pydicom raises on what is no data set
@@ -60,19 +60,19 @@ def _stripped(data: bytes) -> bytes:
     own = parse_container("JPEG", picture.frame).icc_profile if picture.coding == "JPEG" else None
     frame, profile = bare_frame(picture), picture.icc_profile or own
     pixels = frame if picture.coding == "plain" else encapsulate([frame])
-    kept = _described(picture)
+    described = _described(picture)
     if profile:
-        kept.ICCProfile = bare_profile(profile)
-    kept.add_new("PixelData", "OW" if picture.bits_allocated == 16 else "OB", pixels + b"\0" * (len(pixels) % 2))
-    kept["PixelData"].is_undefined_length = picture.coding != "plain"
-    kept.file_meta = FileMetaDataset()
+        described.ICCProfile = bare_profile(profile)
+    described.add_new("PixelData", "OW" if picture.bits_allocated == 16 else "OB", pixels + b"\0" * (len(pixels) % 2))
+    described["PixelData"].is_undefined_length = picture.coding != "plain"
+    described.file_meta = FileMetaDataset()
     coded = picture.coding != "plain"
-    kept.file_meta.TransferSyntaxUID = UID(picture.syntax) if coded else ExplicitVRLittleEndian
-    kept.file_meta.MediaStorageSOPClassUID = kept.SOPClassUID
+    described.file_meta.TransferSyntaxUID = UID(picture.syntax) if coded else ExplicitVRLittleEndian
+    described.file_meta.MediaStorageSOPClassUID = described.SOPClassUID
     # One of its own: the sender's would lead back to the patient.
-    kept.file_meta.MediaStorageSOPInstanceUID = uid(UUID_ROOT, "received", hashlib.sha256(pixels).hexdigest())
+    described.file_meta.MediaStorageSOPInstanceUID = uid(UUID_ROOT, "received", hashlib.sha256(pixels).hexdigest())
     file = BytesIO()
-    kept.save_as(file, enforce_file_format=True)
+    described.save_as(file, enforce_file_format=True)
     return file.getvalue()
 
 
@@ -102,13 +102,13 @@ def _described(picture: DicomPicture) -> Dataset:
     return made
 
 
-def _proposal(found: Any) -> Proposal:
-    taken_on = next(filter(None, (_day(found.get(name)) for name in _DAYS)), "")
-    born, year = str(found.get("PatientBirthDate") or "")[:4], None
+def _proposal(header: Any) -> Proposal:
+    taken_on = next(filter(None, (_day(header.get(name)) for name in _DAYS)), "")
+    born, year = str(header.get("PatientBirthDate") or "")[:4], None
     if born.isascii() and born.isdigit() and len(born) == 4:
         last = int(taken_on[:4]) if taken_on else today().year
         year = int(born) if _FIRST_YEAR <= int(born) <= last and last - int(born) <= MAX_AGE_YEARS else None
-    return Proposal("", year, _SEXES.get(str(found.get("PatientSex") or "").strip().upper(), "unknown"), taken_on)
+    return Proposal("", year, _SEXES.get(str(header.get("PatientSex") or "").strip().upper(), "unknown"), taken_on)
 
 
 def _day(value: Any) -> str:
@@ -120,6 +120,6 @@ def _day(value: Any) -> str:
     return day.isoformat() if date(1900, 1, 1) <= day <= today() else ""
 
 
-def _identity(found: Any) -> str:
-    number, issuer = (str(found.get(name) or "").strip() for name in ("PatientID", "IssuerOfPatientID"))
+def _identity(header: Any) -> str:
+    number, issuer = (str(header.get(name) or "").strip() for name in ("PatientID", "IssuerOfPatientID"))
     return f"{issuer}\n{number}" if number else ""

@@ -60,7 +60,7 @@ class Connection:
 
     def store(self, dataset: Dataset) -> None:
         """One C-STORE. A warning of the peer, which keeps the object, is no error. Raises PeerError."""
-        accepted = {one.abstract_syntax for one in self._association.accepted_contexts}
+        accepted = {context.abstract_syntax for context in self._association.accepted_contexts}
         kind = dataset.SOPClassUID
         if kind not in accepted:
             raise PeerError(
@@ -131,9 +131,9 @@ def _why_none(association: Association, peer: Peer, *, reached: bool) -> str:
             "called": f"It does not go by the name {peer.title}: give its own AE title with --aet",
             "calling": f"It does not know {peer.own_title}: enter that AE title there, or give another with --own-aet",
         }
-        found = next((words for key, words in hint.items() if f"{key} ae title" in reason), "")
-        found = found or f"It says: {reason or 'no reason'}. Try again later, or ask who looks after it"
-        return f"{peer.words} refused the connection. Nothing was sent. {found}."
+        advice = next((words for key, words in hint.items() if f"{key} ae title" in reason), "")
+        advice = advice or f"It says: {reason or 'no reason'}. Try again later, or ask who looks after it"
+        return f"{peer.words} refused the connection. Nothing was sent. {advice}."
     if reached:
         return (
             f"What answers at {peer.host}:{peer.port} is no DICOM system, or ended the connection. Nothing was sent. "

@@ -26,5 +26,5 @@ def source_of(path: Path, photo_sha256: str) -> Source:
             f"{photo.sha256[:12]}…. Nothing was written. Name the file that this very photo came in, or leave --source "
             "out."
         )
-    found = dcmread(path, specific_tags=["SOPClassUID", "SOPInstanceUID"])
-    return Source(str(found.SOPClassUID), str(found.SOPInstanceUID))
+    header = dcmread(path, specific_tags=["SOPClassUID", "SOPInstanceUID"])
+    return Source(str(header.SOPClassUID), str(header.SOPInstanceUID))
