@@ -36,7 +36,8 @@ def of_jpeg() -> Iterator[tuple[str, bytes]]:
     yield "comment after the scan", frame[:-2] + segment(0xFE, SECRET) + frame[-2:]
     yield "behind the end", frame + SECRET
     for marker in range(0xE0, 0xF0):
-        for name in (b"", b"JFIF\0", b"JFXX\0", b"ICC_PROFILE\0", b"Adobe"):
+        named = (b"JFIF\0", b"JFXX\0", b"ICC_PROFILE\0", b"Adobe") if marker in {0xE0, 0xE2, 0xEE} else ()
+        for name in (b"", *named):
             if (marker, name) != (0xEE, b"Adobe"):  # which says how colors are coded
                 yield f"APP{marker - 0xE0} {name!r}", frame[:20] + segment(marker, name + SECRET) + frame[20:]
     yield "Adobe, longer", frame[:20] + segment(0xEE, b"Adobe\0\x64\0\0\0\0\1" + SECRET) + frame[20:]
