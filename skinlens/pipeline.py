@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from skinlens.case_record import Analysis, unsaved
+from skinlens.case_record import Analysis, CaseRecord, unsaved
 from skinlens.clock import local_day
 from skinlens.imaging import intake, quality, synthetic
 from skinlens.imaging.preprocess import InputSpec
@@ -69,8 +69,12 @@ def report_content(
     Maps and tests are read for the annex alone. Raises CaseNotFound, StoreError.
     """
     record = store.load(visit_id, with_maps=printing.annex, with_previous=True)
-    change = since_last_visit(record, printing.unit)
-    return content.compose(record, printing, change=change, signing=Signing.of(record)), record.problems
+    return report_of(record, printing), record.problems
+
+
+def report_of(record: CaseRecord, printing: Printing = FIRST_PAGE) -> ReportContent:
+    """The report of a stored case that was read with its previous visit, and for the annex with its maps."""
+    return content.compose(record, printing, change=since_last_visit(record, printing.unit), signing=Signing.of(record))
 
 
 def printing(settings: Settings, spec: InputSpec | None, *, annex: bool) -> Printing:

@@ -120,11 +120,11 @@ def _objects(store: "CaseStore", case: int, source: Path | None) -> "tuple[tuple
     from skinlens.exchange.dicom.source import source_of
     from skinlens.report import pdf
 
-    record, settings = store.load(case), store.settings()
+    record, settings = store.load(case, with_previous=True), store.settings()
     came_in = None if source is None else source_of(source, record.visit.photo_sha256)
-    content, problems = pipeline.report_content(store, case, pipeline.printing(settings, None, annex=True))
+    content = pipeline.report_of(record, pipeline.printing(settings, None, annex=True))
     made = objects.objects(record, pdf.render(content), root=settings.dicom_uid_root, source=came_in)
-    return made, problems
+    return made, record.problems
 
 
 def _say(*sentences: str) -> None:

@@ -227,3 +227,18 @@ def test_dciodvfy_finds_no_error(once: Exported, store: CaseStore, tmp_path: Pat
         assert not [line for line in said if line.startswith("Error")], file.name
         kinds |= {line for line in said if line in {"SCImage", "EncapsulatedPDF"}}
     assert kinds == {"SCImage", "EncapsulatedPDF"}
+
+
+def test_maps_and_report_are_of_one_moment(
+    store: CaseStore, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, load = [], CaseStore.load
+
+    def noted(store: CaseStore, visit_id: int, **parts: bool) -> CaseRecord:
+        read.append((visit_id, parts))
+        return load(store, visit_id, **parts)
+
+    monkeypatch.setattr(CaseStore, "load", noted)
+    files = exported(number, tmp_path / "out")
+    assert read == [(number, {"with_previous": True})]
+    assert len(files) == 4
