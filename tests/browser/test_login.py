@@ -349,4 +349,9 @@ def test_axe_finds_nothing_on_the_form_and_on_what_who_is_signed_in_sees(page: P
     tab.goto(f"{address}/visit?case=1&view=More")
     expect(tab.get_by_role("button", name="Delete this case …")).to_be_disabled()
     found["more"] = broken(tab)
+    tab.goto(f"{address}/skinlens/password")
+    expect(tab.get_by_role("heading", name="Password of Rita")).to_be_visible()
+    for look in GROUNDS:
+        tab.emulate_media(color_scheme=look)
+        found[f"password, {look}"] = {size: one for size, one in broken_apart(tab).items() if one}
     assert not {name: one for name, one in found.items() if one}
