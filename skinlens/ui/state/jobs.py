@@ -115,17 +115,17 @@ class FairScheduler:
         """Number of other queues with something to do that are served first; None: this one is not in the line."""
         with self._lock:
             queues = self._in_order(long)
-        return sum(one.waits(long=long) for one in queues[: queues.index(queue)]) if queue in queues else None
+        return sum(other.waits(long=long) for other in queues[: queues.index(queue)]) if queue in queues else None
 
     def others(self, queue: "SessionQueue") -> int:
         """Number of other queues with long work that could be begun."""
         with self._lock:
             queues = list(self._queues[True])
-        return sum(one.waits(long=True) for one in queues if one is not queue)
+        return sum(other.waits(long=True) for other in queues if other is not queue)
 
     def _in_order(self, long: bool) -> "list[SessionQueue]":
         """The line as it is served: who has a map to be made goes first."""
-        return sorted(self._queues[long], key=lambda one: not one.waits(long=long, for_map=True))
+        return sorted(self._queues[long], key=lambda queue: not queue.waits(long=long, for_map=True))
 
     def _run_next(self, long: bool) -> None:
         with self._lock:
@@ -227,7 +227,14 @@ class SessionQueue:
                 self._served[long] = False
                 return False
             # The class that was asked for last is the one on the screen: it comes before what still waits, maps first.
-            job = min(ready, key=lambda one: (one in self._set_aside, one.key[1] != self._looked_at, not one.is_map))
+            job = min(
+                ready,
+                key=lambda candidate: (
+                    candidate in self._set_aside,
+                    candidate.key[1] != self._looked_at,
+                    not candidate.is_map,
+                ),
+            )
             self._waiting.remove(job)
         job.run()
         return True

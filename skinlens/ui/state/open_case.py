@@ -104,7 +104,7 @@ class OpenCase:
     @property
     def bytes(self) -> int:
         """Size in memory, as good as all of it."""
-        return int(self.analysis.photo.pixels.nbytes + sum(one.heatmap.nbytes for one in self.maps))
+        return int(self.analysis.photo.pixels.nbytes + sum(explanation.heatmap.nbytes for explanation in self.maps))
 
     @property
     def gone(self) -> bool:
@@ -122,7 +122,7 @@ class OpenCase:
                 if self.case is not None and self.store is not None and may(self.store.role, "file"):
                     self.store.add_explanation(self.case.visit.id, explanation)
             finally:
-                others = [one for one in self.maps if _same_but_time(one) != _same_but_time(explanation)]
+                others = [other for other in self.maps if _same_but_time(other) != _same_but_time(explanation)]
                 self.maps = [*others, explanation]
 
     def keep_checks(self, checks: Sequence[CheckResult]) -> None:
@@ -135,14 +135,14 @@ class OpenCase:
                     self.store.add_checks(self.case.visit.id, checks)
             finally:
                 new = {check.identity for check in checks}
-                self.checks = [one for one in self.checks if one.identity not in new] + list(checks)
+                self.checks = [check for check in self.checks if check.identity not in new] + list(checks)
 
     def checks_of(self, kind: str, label: str | None = None, method: str | None = None) -> tuple[CheckResult, ...]:
         """Those of one kind, of one class and of one method's map where these are given, the oldest first."""
         return tuple(
-            one
-            for one in self.checks
-            if one.kind == kind and label in {None, one.label} and method in {None, one.method}
+            check
+            for check in self.checks
+            if check.kind == kind and label in {None, check.label} and method in {None, check.method}
         )
 
     def keep_outlines(self, outlines: Sequence[Outline]) -> None:
@@ -167,7 +167,7 @@ class OpenCase:
         return self.outline_by("clinician") or self.outline_by("model")
 
     def outline_by(self, maker: OutlineMaker) -> Outline | None:
-        return next((one for one in self.outlines if one.made_by == maker), None)
+        return next((outline for outline in self.outlines if outline.made_by == maker), None)
 
     def save(self, store: CaseStore, visit: NewVisit) -> Case:
         """Store the case with all maps and checks so far, and the impression; later ones follow by themselves."""
@@ -180,9 +180,13 @@ class OpenCase:
     def map_of(self, method: Method, params: Mapping[str, object]) -> Explanation | None:
         """The map of what is explained: with these settings, otherwise the latest there is."""
         resolved = METHODS[method].resolve_params(with_target(params, self.target), self.analysis.photo)
-        found = [one for one in self.maps if one.method == method and one.target == self.target]
-        exact = [one for one in found if dict(one.params) == resolved]
-        suiting = exact or ([] if params else found)
+        explanations = [
+            explanation
+            for explanation in self.maps
+            if explanation.method == method and explanation.target == self.target
+        ]
+        exact = [explanation for explanation in explanations if dict(explanation.params) == resolved]
+        suiting = exact or ([] if params else explanations)
         return suiting[-1] if suiting else None
 
     @property
@@ -208,8 +212,8 @@ def with_target(params: Mapping[str, int | str] | Mapping[str, object], target: 
     return {**params, CONTRAST_WITH: target.contrast_with} if target.contrast_with else dict(params)
 
 
-def _same_but_time(one: Explanation) -> tuple[object, ...]:
-    return one.method, one.label, dict(one.params), one.model
+def _same_but_time(explanation: Explanation) -> tuple[object, ...]:
+    return explanation.method, explanation.label, dict(explanation.params), explanation.model
 
 
 _ANYWHERE: WeakSet[OpenCase] = WeakSet()

@@ -60,7 +60,7 @@ def _overlaid(opened: OpenCase, bare: Panel) -> Panel:
             "Map over the photo, keys 0 to 3",
             [NO_MAP, *METHODS],
             required=True,
-            format_func=lambda one: "No map" if one == NO_MAP else METHODS[cast(Method, one)].title,
+            format_func=lambda choice: "No map" if choice == NO_MAP else METHODS[cast(Method, choice)].title,
             key=OVERLAY,
             label_visibility="collapsed",
             persist_state="session",

@@ -189,7 +189,7 @@ class Tray:
         """It is a case now: the store has it."""
         with self._lock:
             item.state, item.visit_id, item.data, item.not_filed = "filed", visit_id, b"", ""
-            self._items = [one for one in self._items if not one.discarded]
+            self._items = [row for row in self._items if not row.discarded]
 
     def take_out_filed(self) -> None:
         """The rows of what was filed go."""
