@@ -64,7 +64,7 @@ def trend(store: CaseStore, lesion_id: int) -> None:
 
 
 def _over_views(store: CaseStore, classifier: Classifier, course: MelanomaTrend) -> dict[int, tuple[float, float]]:
-    """Of the latest visits that can be compared, but for those whose photo cannot be read."""
+    """Range over the views, for each of the latest visits that can be compared and whose photo can be read."""
     ranges = {}
     with st.spinner("Computing how far the views lie apart …", show_time=True):
         for point in course.line[-MOST_SPREAD:]:

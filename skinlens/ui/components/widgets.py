@@ -26,7 +26,7 @@ from skinlens.wording.verdict import cutoff_promise, other_finding, verdict_line
 TOP = 3
 """Classes that are shown at once; the others are folded."""
 MOST_SIGNS = 12
-"""Of those that cannot be printed, so many are named."""
+"""Most characters that a warning lists as not printable."""
 
 
 def address_of(jpeg: bytes) -> str:

@@ -65,7 +65,7 @@ class Pending:
 
     subject: str
     version: int
-    """Of what is stored now."""
+    """Version of the record that is stored now."""
     mine: Mapping[str, Value]
     """Every field as this window would have it."""
     differences: tuple[Difference, ...]

@@ -11,7 +11,7 @@ from skinlens.ui.components.text import plain
 from skinlens.ui.state import access
 
 _BROWSERS = ("Edg", "OPR", "Firefox", "Chrome", "Safari")
-"""In this order: each names those after it as well."""
+"""Product names, in the order in which they are looked for: a browser's header also names products further down."""
 _CALLED = {"Edg": "Edge", "OPR": "Opera"}
 _SYSTEMS = {
     "Windows": "Windows", "iPhone": "iPhone", "iPad": "iPad", "Android": "Android", "Mac OS": "macOS", "Linux": "Linux"

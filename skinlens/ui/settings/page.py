@@ -28,7 +28,7 @@ CUTOFF = {
     False: "Words alone: “Suspicious for melanoma”",
 }
 LOOK_S = 2.0
-"""Between two looks at what the browser shows."""
+"""Seconds between two looks at the appearance that the browser shows."""
 _READ = "settings_read"
 _FILL = "settings_fill"
 

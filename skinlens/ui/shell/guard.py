@@ -50,7 +50,7 @@ PAGE = (
         b'\n    <script src="./' + CONNECTION.encode() + b'"></script>',
     ),
 )
-"""What is put into Streamlit's page, and in the place of what."""
+"""Replacements in Streamlit's page: the bytes there, and the bytes in their place."""
 NOT_HERE = (
     "SkinLens does not answer here: it was asked for under the name {host!r}, which is not its own. Open it at the "
     "address that it printed when it started. If it is to be reached by that name, start it with --host."

@@ -17,7 +17,7 @@ _MOST_FORM_BYTES = 8192
 _AT_ONCE = asyncio.Semaphore(2)
 """Each look at a password takes 64 MB for a moment."""
 Again = Callable[[str, int], Response]
-"""The form once more, with what was wrong and a status."""
+"""Draws the form again: from a sentence on the mistake, and a status."""
 
 
 async def typed(request: Request) -> dict[str, str]:

@@ -30,7 +30,7 @@ HEADERS = "x-skinlens-"
 """How every header begins that the guard alone may write."""
 SESSION = f"{HEADERS}session"
 CACHED_S = 1.0
-"""What the accounts said counts for so long."""
+"""Seconds for which an answer of the accounts holds."""
 _MOST_KEPT = 1000
 SIGNED_OUT = "You are signed out. Sign in again to go on."
 

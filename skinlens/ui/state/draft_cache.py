@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 MOST = 16
 """More than a clinic's open tabs."""
 MOST_BYTES = 400_000_000
-"""Of all that is held together; a photo of 25 million pixels takes 75 MB."""
+"""Most bytes of all items together; a photo of 25 million pixels takes 75 MB."""
 TTL_S = 3600.0
 """After its page was last drawn. As long as Streamlit keeps the session of a tab that lost its connection."""
 

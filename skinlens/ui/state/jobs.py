@@ -204,9 +204,9 @@ class SessionQueue:
             self._set_aside.clear()
 
     def change(self, going_on: Callable[[Job], bool]) -> int:
-        """Another case is opened: cancel its jobs and forget them, but for those that are to be finished.
+        """Another case is opened: cancel and forget the jobs of the one before, except those that are to be finished.
 
-        Returns how many of these there are. They come after what is asked for from now on.
+        Returns the number of jobs that go on. They run after all that is asked for from now on.
         """
         with self._lock:
             active = [job for job in self._jobs.values() if job.active and not job.stop.is_set()]
@@ -226,7 +226,7 @@ class SessionQueue:
             if not ready:
                 self._served[long] = False
                 return False
-            # The class that was asked for last is the one on the screen: it comes before what still waits, maps first.
+            # The class asked for last is on the screen: its jobs go before those of other classes, maps before checks.
             job = min(
                 ready,
                 key=lambda candidate: (

@@ -26,9 +26,9 @@ VIEW = "view"
 """Key, and name in the address, of the part of the visit's page that is shown."""
 RESULT, WHY, COMPARE, REPORT, MORE = "Result", "Why?", "Compare", "Report", "More"
 UNSAVED_VIEWS = (RESULT, WHY)
-"""What there is before a photo is saved."""
+"""Parts of the page that a photo has before it is saved."""
 NEXT_PHOTO = "next_photo"
-"""What the next new photo is of: see ``next_photo``."""
+"""Key of the lesion that the next new photo is of: see ``next_photo``."""
 UNSAVED: TTLStore[OpenCase] = TTLStore(size=lambda opened: opened.bytes, owner=access.owner)
 TRAYS: TTLStore[Tray] = TTLStore(size=lambda tray: tray.held_bytes, owner=access.owner)
 PHOTO_GONE = (

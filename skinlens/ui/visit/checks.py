@@ -31,7 +31,7 @@ def shown_maps(opened: OpenCase) -> list[Explanation]:
 
 
 def checkable_maps(opened: OpenCase, classifier: Classifier | None) -> list[Explanation]:
-    """Those that the installed model made and that point somewhere: no others can be put to the test today."""
+    """Maps of the page that the installed model made and that show evidence: only these can be checked."""
     if classifier is None:
         return []
     return [
@@ -142,12 +142,12 @@ def missing(able: Sequence[Explanation]) -> str:
 
 
 def key(check: Check, opened: OpenCase) -> Key:
-    """One check at a time of each kind and what it is about."""
+    """Key of the job: one check of each kind runs at a time, and one for each class where it is about the maps."""
     return check.kind, opened.target.code if isinstance(check, OfMaps) else ""
 
 
 def submit(check: Check, opened: OpenCase, compute: Compute) -> None:
-    """In the background; what it finds is kept with the case."""
+    """Run the check in the background; its results are kept with the case."""
     session.queue().submit(Job(key(check, opened), compute, opened.keep_checks))
 
 

@@ -121,7 +121,7 @@ def start(opened: OpenCase, classifier: Classifier) -> None:
 
 
 def stored_words(opened: OpenCase) -> str:
-    """Which maps are stored with a case, where those that are asked for are not."""
+    """Sentence that lists the maps stored with a case, for a page whose own maps are not stored."""
     titles: dict[str, list[str]] = {}
     in_order = sorted(opened.maps, key=lambda made: list(METHODS).index(made.method))  # not as they were finished
     for explanation in in_order:

@@ -138,7 +138,7 @@ def predictive_statements(known: Rates, share: float) -> tuple[str, ...]:
 
 
 def _value(known: Rates, share: float, place: int) -> str:
-    """A predictive value, and what it is with both rates at the lower, and at the upper, end of their ranges."""
+    """A predictive value, and its range: with both rates at their lower, and at their upper, ends."""
     value = predictive_values(known.sensitivity, known.specificity, share)[place]
     if math.isnan(value):
         return "none, as no lesion falls on this side"

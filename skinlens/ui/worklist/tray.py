@@ -73,12 +73,12 @@ class TrayItem:
         return self.revealed and self.impression is None
 
     def key(self, name: str) -> str:
-        """Of one of its fields on the page."""
+        """Key of one of its fields on the page."""
         return f"tray_{name}-{self.token}"
 
     @property
     def melanoma_prob(self) -> float:
-        """For the order of the list: what is unreliable, not read, or not to be seen yet, comes last."""
+        """Probability by which the list is ordered; -1 (last) if unreliable, not read, or not to be shown yet."""
         if not self.revealed or self.prediction is None or self.quality is None or not self.quality.reliable:
             return -1.0
         return self.prediction.prob(MELANOMA)

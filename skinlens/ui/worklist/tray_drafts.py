@@ -42,7 +42,7 @@ def forget(tray: Tray, patient_id: int, pseudonym: str) -> None:
 
 
 def _of(values: Mapping[str, object], rows: set[str]) -> dict[str, object]:
-    """Those of the fields for all photos, and of these rows."""
+    """Values of the fields that hold for all photos, and of the fields of these rows."""
     matches = {key: _FIELDS.fullmatch(key) for key in values}
     return {
         key: values[key] for key, match in matches.items() if match and (match["row"] is None or match["row"] in rows)

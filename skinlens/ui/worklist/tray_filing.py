@@ -45,7 +45,7 @@ class Whose:
 
 @dataclass(frozen=True)
 class Ready:
-    """A photo that is ready to become a case, but for what is ``missing``."""
+    """A photo to be filed as a case; ready once nothing is ``missing``."""
 
     filing: Filing
     missing: tuple[str, ...]
@@ -239,7 +239,7 @@ def follow(run: Run) -> None:
 
 
 def take_over(store: CaseStore, run: Run, known: Mapping[int, Patient]) -> None:
-    """Once for each filing that is at its end: what was typed for all photos, and who is worked on, follow from it."""
+    """After each filing, once: set the fields for all photos, and the patient worked on, by what was filed."""
     if run.active or run.seen:
         return
     run.seen = True
