@@ -64,7 +64,7 @@ def trend(store: CaseStore, lesion_id: int) -> None:
 
 
 def _over_views(store: CaseStore, classifier: Classifier, course: MelanomaTrend) -> dict[int, tuple[float, float]]:
-    """Of the latest visits that can be compared, but for those whose photo cannot be read."""
+    """Range over the views, for each of the latest visits that can be compared and whose photo can be read."""
     ranges = {}
     with st.spinner("Computing how far the views lie apart …", show_time=True):
         for point in course.line[-MOST_SPREAD:]:
@@ -98,7 +98,9 @@ def chart(course: MelanomaTrend) -> go.Figure:
         figure.add_scatter(
             x=[f"Case {point.visit_id}" if one_day else point.taken_on for point in some],
             y=[100 * point.prob for point in some],
-            text=["" if one_day or names[one.visit_id] == one.taken_on else f"case {one.visit_id}" for one in some],
+            text=[
+                "" if one_day or names[point.visit_id] == point.taken_on else f"case {point.visit_id}" for point in some
+            ],
             textposition="middle right",
             customdata=[f"{point.taken_on}, case {point.visit_id}" for point in some],
             **look,
@@ -163,7 +165,7 @@ def _bars(line: Sequence[TrendPoint]) -> dict[str, object]:
 def change(store: CaseStore, before: CaseRecord, after: CaseRecord) -> None:
     """Both photos in one frame, and what changed between them; a sentence where the photos cannot be aligned."""
     try:
-        if not all(store.exists(one.visit.id) for one in (before, after)):
+        if not all(store.exists(record.visit.id) for record in (before, after)):
             st.rerun()  # erased in another window: the whole page no longer shows it
         overlaid = _overlaid(store, before, after)
         scales = before.mm_per_px, after.mm_per_px
@@ -184,11 +186,11 @@ def change(store: CaseStore, before: CaseRecord, after: CaseRecord) -> None:
 
 def _in_numbers(before: CaseRecord, after: CaseRecord, registration: Registration) -> None:
     try:
-        found = compare(SeenLesion.of(before), SeenLesion.of(after), registration)
+        comparison = compare(SeenLesion.of(before), SeenLesion.of(after), registration)
     except InvalidEntry as error:
         st.caption(plain(error))
     else:
-        said = change_words(replace(found, scale_conflict=None), cache.settings().unit)  # the warning is above
+        said = change_words(replace(comparison, scale_conflict=None), cache.settings().unit)  # the warning is above
         st.markdown("\n".join(f"- {plain(sentence)}" for sentence in said))
 
 
@@ -222,7 +224,7 @@ def _laid_over(overlaid: Overlaid, before: CaseRecord, after: CaseRecord) -> Non
     """The pair in the viewer: swiped, blended or in turn, with one zoom."""
     aligned, mm_per_px = overlaid.later, before.mm_per_px
     assert aligned is not None
-    first, last = visit_days((one.visit.id, one.visit.taken_on) for one in (before, after)).values()
+    first, last = visit_days((record.visit.id, record.visit.taken_on) for record in (before, after)).values()
     alt = f"Photo of {last}, aligned with that of {first}"
     pair = (
         Panel("before", first, "", (), f"Photo of {first}"),

@@ -56,14 +56,14 @@ def compare(store: CaseStore, opened: OpenCase, stored: Case) -> None:
         st.info("Choose two different visits.")
         return
     seen = [_seen(store, opened, number) for number in chosen]
-    before, after = sorted(seen, key=lambda one: (one.visit.taken_on, one.visit.id))
+    before, after = sorted(seen, key=lambda record: (record.visit.taken_on, record.visit.id))
     course.trend(store, stored.lesion.id)
     _changes(before.visit, after.visit)
     course.change(store, before, after)
     _pictures(before, after)
-    for column, one in zip(st.columns(2), (before, after), strict=True):
+    for column, record in zip(st.columns(2), (before, after), strict=True):
         with column:
-            _fields(one.visit)
+            _fields(record.visit)
 
 
 def _choose_two(opened: OpenCase, all_visits: Mapping[int, Visit], open_id: int) -> tuple[int, int]:
@@ -103,8 +103,12 @@ def _seen(store: CaseStore, opened: OpenCase, visit_id: int) -> CaseRecord:
 
 def _map_of(record: CaseRecord, method: Method, code: str) -> Explanation | None:
     """The latest of a class alone, not of one class against another."""
-    found = [one for one in record.explanations if (one.method, one.target) == (method, Target(code))]
-    return found[-1] if found else None
+    explanations = [
+        explanation
+        for explanation in record.explanations
+        if (explanation.method, explanation.target) == (method, Target(code))
+    ]
+    return explanations[-1] if explanations else None
 
 
 def _changes(before: Visit, after: Visit) -> None:
@@ -161,10 +165,15 @@ def _threshold_crossed(before: Prediction, after: Prediction) -> str:
 
 
 def _pictures(before: CaseRecord, after: CaseRecord) -> None:
-    explained = {one.label for seen in (before, after) for one in seen.explanations if not one.target.contrast_with}
+    explained = {
+        explanation.label
+        for seen in (before, after)
+        for explanation in seen.explanations
+        if not explanation.target.contrast_with
+    }
     codes = [code for code in CODES if code in explained]
     names = _names(before, after)
-    panels = [_photo_panel(one, names) for one in (before, after)]
+    panels = [_photo_panel(record, names) for record in (before, after)]
     if codes:
         likely = after.visit.prediction.top.code
         first = next((code for code in (MELANOMA, likely) if code in codes), codes[0])
@@ -192,7 +201,7 @@ def _pictures(before: CaseRecord, after: CaseRecord) -> None:
 
 def sizes_known(before: CaseRecord, after: CaseRecord, unit: Unit) -> str:
     """Width of skin that each photo shows, or that it is not known."""
-    first, second = (one.visit.clinical.field_width_mm for one in (before, after))
+    first, second = (record.visit.clinical.field_width_mm for record in (before, after))
     if first and second:
         widths = f"{entered_length(first, unit)} and {entered_length(second, unit)}"
         return f"The photos show {widths} of skin from left to right."
@@ -200,14 +209,14 @@ def sizes_known(before: CaseRecord, after: CaseRecord, unit: Unit) -> str:
 
 
 def _names(before: CaseRecord, after: CaseRecord) -> dict[int, str]:
-    return visit_days((one.visit.id, one.visit.taken_on) for one in (before, after))
+    return visit_days((record.visit.id, record.visit.taken_on) for record in (before, after))
 
 
-def _photo_panel(one: CaseRecord, names: Mapping[int, str]) -> Panel:
-    day = names[one.visit.id]
-    size = f"{one.photo.width_px} × {one.photo.height_px} px"
-    return Panel(f"photo-{one.visit.id}", f"{day}: photo", f"Case {one.visit.id}", (size,), f"Photo of {day}",
-                 photo=one.photo, mm_per_px=one.mm_per_px)  # fmt: skip
+def _photo_panel(record: CaseRecord, names: Mapping[int, str]) -> Panel:
+    day = names[record.visit.id]
+    size = f"{record.photo.width_px} × {record.photo.height_px} px"
+    return Panel(f"photo-{record.visit.id}", f"{day}: photo", f"Case {record.visit.id}", (size,), f"Photo of {day}",
+                 photo=record.photo, mm_per_px=record.mm_per_px)  # fmt: skip
 
 
 def map_panels(method: Method, code: str, before: CaseRecord, after: CaseRecord) -> list[Panel]:
@@ -221,23 +230,23 @@ def map_panels(method: Method, code: str, before: CaseRecord, after: CaseRecord)
     else:
         scale = ""
     panels = []
-    for one, made, gain in zip((before, after), pair, gains or (1.0, 1.0), strict=True):
-        day = names[one.visit.id]
+    for record, made, gain in zip((before, after), pair, gains or (1.0, 1.0), strict=True):
+        day = names[record.visit.id]
         title = f"{day}: {METHODS[method].title}"
         alt = over_photo(METHODS[method].title, BY_CODE[code].name, f"the photo of {day}")
         note = "" if made else f"No {METHODS[method].title} map is kept for {BY_CODE[code].name}."
         panels.append(
             Panel(
-                f"{method}-{one.visit.id}",
+                f"{method}-{record.visit.id}",
                 title,
                 scale,
                 (),
                 alt,
                 map=made,
                 note=note,
-                photo=one.photo,
+                photo=record.photo,
                 gain=gain,
-                mm_per_px=one.mm_per_px,
+                mm_per_px=record.mm_per_px,
             )
         )
     return panels

@@ -24,12 +24,12 @@ def recall_chart(measured: Mapping[str, Any]) -> go.Figure:
         recalls = [measured["per_class"][code]["recall"] for code in own]
         figure.add_bar(
             y=[short(code, measured["per_class"][code]["n"]) for code in own],
-            x=[one["value"] for one in recalls],
+            x=[recall["value"] for recall in recalls],
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": [one["high"] - one["value"] for one in recalls],
-                "arrayminus": [one["value"] - one["low"] for one in recalls],
+                "array": [recall["high"] - recall["value"] for recall in recalls],
+                "arrayminus": [recall["value"] - recall["low"] for recall in recalls],
                 "thickness": 1.5,
                 "color": "#7f8d92",  # seen on light and on dark
             },

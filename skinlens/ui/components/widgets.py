@@ -26,7 +26,7 @@ from skinlens.wording.verdict import cutoff_promise, other_finding, verdict_line
 TOP = 3
 """Classes that are shown at once; the others are folded."""
 MOST_SIGNS = 12
-"""Of those that cannot be printed, so many are named."""
+"""Most characters that a warning lists as not printable."""
 
 
 def address_of(jpeg: bytes) -> str:
@@ -234,7 +234,7 @@ def unprintable(typed: Mapping[str, str], *entries: object) -> None:
 
     ``entries``: patient or lesion as typed, whose texts are looked at too.
     """
-    named = {key: one for entry in entries if isinstance(entry, NewPatient | NewLesion) for key, one in _texts(entry)}
+    named = {key: text for entry in entries if isinstance(entry, NewPatient | NewLesion) for key, text in _texts(entry)}
     for field, words in {**named, **typed}.items():
         if signs := not_printed(words):
             shown = " ".join(signs[:MOST_SIGNS]) + (" …" if len(signs) > MOST_SIGNS else "")
@@ -247,7 +247,7 @@ def unprintable(typed: Mapping[str, str], *entries: object) -> None:
 
 
 def _texts(entry: NewPatient | NewLesion) -> Iterator[tuple[str, str]]:
-    return ((key, one) for key, one in entry._asdict().items() if isinstance(one, str))
+    return ((key, text) for key, text in entry._asdict().items() if isinstance(text, str))
 
 
 def pages(name: str, count: int, now: int) -> None:

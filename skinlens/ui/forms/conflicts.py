@@ -65,7 +65,7 @@ class Pending:
 
     subject: str
     version: int
-    """Of what is stored now."""
+    """Version of the record that is stored now."""
     mine: Mapping[str, Value]
     """Every field as this window would have it."""
     differences: tuple[Difference, ...]
@@ -74,7 +74,10 @@ class Pending:
 
     def settled(self, choices: Mapping[str, Choice]) -> dict[str, Value]:
         """Every field as it was chosen."""
-        return {**self.mine, **{one.field: one.settled(choices[one.field]) for one in self.differences}}
+        return {
+            **self.mine,
+            **{difference.field: difference.settled(choices[difference.field]) for difference in self.differences},
+        }
 
 
 def pending(
@@ -112,28 +115,30 @@ def settle(
         f"Nothing was overwritten and nothing is lost: choose what holds. {remark}".rstrip()
     )
     choices: dict[str, Choice] = {}
-    for one in held.differences:
-        st.markdown(f"**{title(one.field)}**")
-        for column, words, value in zip(st.columns(2), ("stored", "mine"), (one.stored, one.mine), strict=True):
+    for difference in held.differences:
+        st.markdown(f"**{title(difference.field)}**")
+        for column, words, value in zip(
+            st.columns(2), ("stored", "mine"), (difference.stored, difference.mine), strict=True
+        ):
             with column, st.container(border=True):
                 st.caption(CHOICES[cast(Choice, words)])
-                st.text(show(one.field, value))
+                st.text(show(difference.field, value))
         chosen = st.radio(
-            f"{title(one.field)}: what holds",
-            one.choices,
-            index=one.choices.index(one.proposed) if one.proposed else None,
+            f"{title(difference.field)}: what holds",
+            difference.choices,
+            index=difference.choices.index(difference.proposed) if difference.proposed else None,
             format_func=CHOICES.__getitem__,
             horizontal=True,
             label_visibility="collapsed",
-            key=key(f"holds_{one.field}_{held.version}"),
+            key=key(f"holds_{difference.field}_{held.version}"),
         )
         if chosen:
-            choices[one.field] = chosen
+            choices[difference.field] = chosen
     if above_button is not None:
         above_button()
     if not st.button("Save what is chosen", type="primary", key=f"settle_{held.subject}"):
         return None
-    if open_ := [title(one.field) for one in held.differences if one.field not in choices]:
+    if open_ := [title(difference.field) for difference in held.differences if difference.field not in choices]:
         st.error(plain(f"Nothing is saved yet. Choose what holds for: {', '.join(open_)}."))
         return None
     return held.settled(choices)

@@ -30,15 +30,19 @@ def map_settings(opened: OpenCase, classifier: Classifier) -> None:
         for column, method in zip(st.columns(len(able), gap="large"), able, strict=True):
             with column:
                 st.markdown(f"**{METHODS[method].title}**")
-                asked[method] = {one.name: _parameter(method, one) for one in METHODS[method].parameters}
-        unread = any(isinstance(one, Entered) and one.problem for values in asked.values() for one in values.values())
+                asked[method] = {
+                    parameter.name: _parameter(method, parameter) for parameter in METHODS[method].parameters
+                }
+        unread = any(
+            isinstance(value, Entered) and value.problem for values in asked.values() for value in values.values()
+        )
         if st.form_submit_button("Make the maps with these settings") and not unread:
             for method, values in asked.items():
                 defaults = METHODS[method].defaults
                 given: dict[str, Any] = {
-                    key: one.whole if isinstance(one, Entered) else one for key, one in values.items()
+                    key: value.whole if isinstance(value, Entered) else value for key, value in values.items()
                 }
-                session.set_map_params(method, {key: one for key, one in given.items() if one != defaults[key]})
+                session.set_map_params(method, {key: value for key, value in given.items() if value != defaults[key]})
             session.request_maps(opened, classifier, tuple(able))
             st.rerun()
 

@@ -57,7 +57,7 @@ def choose(
     """
     if begin is not None:
         patient = begin.patient_id
-    known = {one.id: one for one in store.patients()}
+    known = {person.id: person for person in store.patients()}
     of_whom, missing = whose(known, key, "Patient", patient, fallback=session.last_patient())
     if isinstance(of_whom, int):
         return _of_known(store, key, of_whom, leave_out, begin)
@@ -155,25 +155,25 @@ def new_patient(key: Key, known: Sequence[Patient]) -> tuple[NewPatient, tuple[s
         return typed, ("a birth year that can be read, or none",)
     if not typed.pseudonym.strip():
         return typed, ("a patient ID (or choose No patient)",)
-    found = namesake(typed.pseudonym, known)
-    if found is None:
+    match = namesake(typed.pseudonym, known)
+    if match is None:
         return typed, ()
-    exactly = _composed(typed.pseudonym) == found.pseudonym
+    exactly = _composed(typed.pseudonym) == match.pseudonym
     with below, st.container(border=True):
         st.markdown(
-            f"**There is a patient {plain(found.pseudonym)} already**, {plain(described(found))}. "
+            f"**There is a patient {plain(match.pseudonym)} already**, {plain(described(match))}. "
             "Is this photo of the same person?"
         )
         st.button(
-            f"Yes, of patient {plain(found.pseudonym)}", on_click=_use, args=(key, found.id), key=f"use-{key('')}"
+            f"Yes, of patient {plain(match.pseudonym)}", on_click=_use, args=(key, match.id), key=f"use-{key('')}"
         )
         if exactly:
             st.caption("If it is somebody else, type another patient ID.")
-            return typed, (f"whether this is patient {found.pseudonym} or somebody else",)
+            return typed, (f"whether this is patient {match.pseudonym} or somebody else",)
         other = st.checkbox(
             f"No, {plain(typed.pseudonym.strip())} is another person", key=key("other"), persist_state="session"
         )
-    return typed, () if other else (f"whether this is patient {found.pseudonym} or somebody else",)
+    return typed, () if other else (f"whether this is patient {match.pseudonym} or somebody else",)
 
 
 def _use(key: Key, patient_id: int) -> None:
@@ -184,8 +184,8 @@ def _use(key: Key, patient_id: int) -> None:
 def namesake(pseudonym: str, known: Iterable[Patient]) -> Patient | None:
     """The patient of this pseudonym, or of one that differs in capitals and blanks alone."""
     known = tuple(known)
-    exact = [one for one in known if one.pseudonym == _composed(pseudonym)]
-    alike = [one for one in known if _bare(one.pseudonym) == _bare(pseudonym)]
+    exact = [patient for patient in known if patient.pseudonym == _composed(pseudonym)]
+    alike = [patient for patient in known if _bare(patient.pseudonym) == _bare(pseudonym)]
     return next(iter(exact + alike), None)
 
 
@@ -227,7 +227,7 @@ def _pick(
         picked = st.session_state[name] = None
     st.markdown("Which lesion is it?")
     visits = {lesion.id: store.visits_of_lesion(lesion.id) for lesion in lesions}
-    pictures = store.thumbnails([found[-1].id for found in visits.values() if found])
+    pictures = store.thumbnails([lesion_visits[-1].id for lesion_visits in visits.values() if lesion_visits])
     cards: list[Lesion | None] = [*lesions, None]
     for start in range(0, len(cards), CARDS):
         for column, lesion in zip(st.columns(CARDS), cards[start : start + CARDS], strict=False):
@@ -275,16 +275,16 @@ def put_on_map(store: CaseStore, case: Case, chosen: Placement) -> None:
 # ---------------------------------------------------------------------------------------------------- the same photo
 
 
-def same_photo(found: Sequence[CaseRow], placement: Placement) -> str:
-    """Warning where this very photo is stored already; ``found`` are the cases that hold it, at least one."""
-    same_lesion = [row for row in found if row.lesion_id == placement.lesion]
-    others = [row for row in found if row.patient_id != placement.patient]
+def same_photo(cases: Sequence[CaseRow], placement: Placement) -> str:
+    """Warning where this very photo is stored already; ``cases`` are those that hold it, at least one."""
+    same_lesion = [row for row in cases if row.lesion_id == placement.lesion]
+    others = [row for row in cases if row.patient_id != placement.patient]
     named = ", ".join(
-        f"case {row.visit_id} ({row.pseudonym or 'no patient'}, {site(row.body_site, row.remark)})" for row in found
+        f"case {row.visit_id} ({row.pseudonym or 'no patient'}, {site(row.body_site, row.remark)})" for row in cases
     )
     if same_lesion and not placement.missing:
         return f"This very photo is a visit of this lesion already: {named}. A visit needs a photo of its own."
-    if placement.missing or (placement.patient is None and len(others) < len(found)):
+    if placement.missing or (placement.patient is None and len(others) < len(cases)):
         return f"This very photo is stored already: {named}."
     if others:
         return f"This very photo is stored for somebody else: {named}. A photo can be of one person only."

@@ -98,22 +98,22 @@ def _line(visit: Visit) -> str:
 
 def shown(lesions: Sequence[Lesion], visits: Mapping[int, tuple[Visit, ...]]) -> tuple[Shown, ...]:
     """Numbered in the order in which they were added."""
-    return tuple(Shown(number, one, visits.get(one.id, ())) for number, one in enumerate(lesions, 1))
+    return tuple(Shown(number, lesion, visits.get(lesion.id, ())) for number, lesion in enumerate(lesions, 1))
 
 
-def section(store: CaseStore, patient: Patient, found: Sequence[Shown]) -> None:
+def section(store: CaseStore, patient: Patient, rows: Sequence[Shown]) -> None:
     """Map and list."""
-    by_id = {one.lesion.id: one.lesion for one in found}
+    by_id = {row.lesion.id: row.lesion for row in rows}
     chosen = address.number("lesion")
     chosen = chosen if chosen in by_id else None
     left, right = st.columns([6, 7], gap="large")
     with left, st.container(key="patient_map"):
         st.header("Body map")
         with st.container(key="map_says"):
-            placing.says(store, patient, by_id, {one.lesion.id: one.number for one in found})
+            placing.says(store, patient, by_id, {row.lesion.id: row.number for row in rows})
         bodymap.show(
             bodymap.Shown(
-                [one.pin for one in found],
+                [row.pin for row in rows],
                 chosen=chosen,
                 placing=placing.asked(),
                 spot=placing.new_spot(patient),
@@ -123,39 +123,37 @@ def section(store: CaseStore, patient: Patient, found: Sequence[Shown]) -> None:
             on_spot=lambda spot: placing.spotted(store, patient, by_id, spot),
         )
     with right:
-        _list(store, patient, found, chosen)
+        _list(store, patient, rows, chosen)
 
 
-def _list(store: CaseStore, patient: Patient, found: Sequence[Shown], chosen: int | None) -> None:
-    st.header(f"Lesions ({len(found)})")
-    off = sum(one.lesion.position is None for one in found)
-    if not found:
+def _list(store: CaseStore, patient: Patient, rows: Sequence[Shown], chosen: int | None) -> None:
+    st.header(f"Lesions ({len(rows)})")
+    off = sum(row.lesion.position is None for row in rows)
+    if not rows:
         st.markdown("No lesion of this patient is stored. Add a photo, or click the place on the map.")
     elif off:
-        st.caption(
-            f"{off} of {len(found)} not placed on the map." if off < len(found) else "None is placed on the map."
-        )
-    sheets = math.ceil(len(found) / PAGE_SIZE)
-    sheet = _sheet(patient, found, chosen, sheets)
-    drawn = found[(sheet - 1) * PAGE_SIZE : sheet * PAGE_SIZE]
-    pictures = store.thumbnails([one.latest.id for one in drawn if one.latest])
-    for one in drawn:
-        with st.container(border=True, key=f"lesion_row_{one.lesion.id}"):
-            picture = pictures.get(one.latest.id, b"") if one.latest else b""
-            _told(one, picture, is_chosen=one.lesion.id == chosen)
-            _actions(patient, one, is_chosen=one.lesion.id == chosen)
-            if one.lesion.id == chosen:
-                _of_chosen(store, one)
-            confirmation.show(editing.place("lesion", one.lesion.id))
+        st.caption(f"{off} of {len(rows)} not placed on the map." if off < len(rows) else "None is placed on the map.")
+    sheets = math.ceil(len(rows) / PAGE_SIZE)
+    sheet = _sheet(patient, rows, chosen, sheets)
+    drawn = rows[(sheet - 1) * PAGE_SIZE : sheet * PAGE_SIZE]
+    pictures = store.thumbnails([row.latest.id for row in drawn if row.latest])
+    for row in drawn:
+        with st.container(border=True, key=f"lesion_row_{row.lesion.id}"):
+            picture = pictures.get(row.latest.id, b"") if row.latest else b""
+            _told(row, picture, is_chosen=row.lesion.id == chosen)
+            _actions(patient, row, is_chosen=row.lesion.id == chosen)
+            if row.lesion.id == chosen:
+                _of_chosen(store, row)
+            confirmation.show(editing.place("lesion", row.lesion.id))
     if sheets > 1:
         widgets.pages(_sheet_key(patient), sheets, sheet)
 
 
-def _sheet(patient: Patient, found: Sequence[Shown], chosen: int | None, sheets: int) -> int:
+def _sheet(patient: Patient, rows: Sequence[Shown], chosen: int | None, sheets: int) -> int:
     """The part of a long list that is drawn, from 1: the one that was turned to, or that of a lesion just chosen."""
     key, followed = _sheet_key(patient), f"{_sheet_key(patient)}_followed"
     if chosen is not None and st.session_state.get(followed) != chosen:
-        place = next(place for place, one in enumerate(found) if one.lesion.id == chosen)
+        place = next(place for place, row in enumerate(rows) if row.lesion.id == chosen)
         st.session_state[key] = place // PAGE_SIZE + 1
     st.session_state[followed] = chosen
     return max(1, min(int(st.session_state.get(key, 1)), sheets))
@@ -165,44 +163,44 @@ def _sheet_key(patient: Patient) -> str:
     return f"lesions_sheet_{patient.id}"
 
 
-def _told(one: Shown, picture: bytes, *, is_chosen: bool) -> None:
+def _told(row: Shown, picture: bytes, *, is_chosen: bool) -> None:
     """Number, photo, site, verdict, course and place."""
-    alt = latest_photo(one.number, one.where)
+    alt = latest_photo(row.number, row.where)
     photo = widgets.thumbnail(picture, alt) if picture else ""
-    sign = f"{one.number}?" if one.verdict == "unreliable" else f"{one.number}"
-    look = f"sl-pin sl-{one.verdict}{' sl-unsigned' * one.unsigned}{' sl-chosen' * is_chosen}"
-    course = f"{place_words(one.lesion.position)}."
-    if one.latest:
-        count = f"{counted(len(one.visits), 'visit')}, last on {one.latest.taken_on}."
-        trend = f" {trend_words(melanoma_trend(one.visits))}" if len(one.visits) > 1 else ""
+    sign = f"{row.number}?" if row.verdict == "unreliable" else f"{row.number}"
+    look = f"sl-pin sl-{row.verdict}{' sl-unsigned' * row.unsigned}{' sl-chosen' * is_chosen}"
+    course = f"{place_words(row.lesion.position)}."
+    if row.latest:
+        count = f"{counted(len(row.visits), 'visit')}, last on {row.latest.taken_on}."
+        trend = f" {trend_words(melanoma_trend(row.visits))}" if len(row.visits) > 1 else ""
         course = f"{count}{trend} {course}"
     st.html(
-        f'<div class="sl-lesion">{photo}<div><span class="{look}">{sign}</span> <b>{escape(one.where)}</b>'
-        f"{''.join(f'<p>{escape(line)}</p>' for line in one.state)}<p>{escape(course)}</p></div></div>"
+        f'<div class="sl-lesion">{photo}<div><span class="{look}">{sign}</span> <b>{escape(row.where)}</b>'
+        f"{''.join(f'<p>{escape(line)}</p>' for line in row.state)}<p>{escape(course)}</p></div></div>"
     )
 
 
-def _actions(patient: Patient, one: Shown, *, is_chosen: bool) -> None:
-    number = one.lesion.id
+def _actions(patient: Patient, row: Shown, *, is_chosen: bool) -> None:
+    number = row.lesion.id
     with st.container(horizontal=True):
         st.button(
-            f"✓ Lesion {one.number}" if is_chosen else f"Choose lesion {one.number}",
+            f"✓ Lesion {row.number}" if is_chosen else f"Choose lesion {row.number}",
             key=f"lesion_choose_{number}",
             type="primary" if is_chosen else "secondary",
             on_click=address.step,
             kwargs={"lesion": None if is_chosen else str(number)},
         )
-        if st.button(f"Add photo of lesion {one.number}", key=f"lesion_photo_{number}", **allowed.button("file")):
+        if st.button(f"Add photo of lesion {row.number}", key=f"lesion_photo_{number}", **allowed.button("file")):
             next_photo.begin(NextPhoto(patient.id, number))
             session.to_visit()
-        if one.latest and st.button(f"Open case {one.latest.id}", key=f"patient_case-{one.latest.id}"):
-            session.show_case(one.latest.id)
+        if row.latest and st.button(f"Open case {row.latest.id}", key=f"patient_case-{row.latest.id}"):
+            session.show_case(row.latest.id)
             session.to_visit()
 
 
-def _of_chosen(store: CaseStore, one: Shown) -> None:
+def _of_chosen(store: CaseStore, row: Shown) -> None:
     """What there is to do with the chosen lesion."""
-    lesion = one.lesion
+    lesion = row.lesion
     if editing.is_open("lesion", lesion.id):
         editing.lesion(store, lesion)
         return

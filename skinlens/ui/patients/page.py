@@ -78,17 +78,17 @@ def _list(store: CaseStore) -> None:
         limit=PAGE_SIZE,
         offset=(sheet - 1) * PAGE_SIZE,
     )
-    found = store.patient_page(query)
-    sheets = max(1, math.ceil(found.total / PAGE_SIZE))
+    matches = store.patient_page(query)
+    sheets = max(1, math.ceil(matches.total / PAGE_SIZE))
     if sheet > sheets:
         st.session_state["sheet"] = sheet = 1
-        found = store.patient_page(PatientQuery(**{**vars(query), "offset": 0}))
-    widgets.problems(found.problems)
-    if not found.total:
+        matches = store.patient_page(PatientQuery(**{**vars(query), "offset": 0}))
+    widgets.problems(matches.problems)
+    if not matches.total:
         _nothing(asked=bool(words.strip() or chips))
         return
-    st.markdown(f"**{counted(found.total, 'patient')}**")
-    _rows(found.rows)
+    st.markdown(f"**{counted(matches.total, 'patient')}**")
+    _rows(matches.rows)
     if sheets > 1:
         widgets.pages("sheet", sheets, sheet)
     address.note("sheet", sheet if sheets > 1 else 1)

@@ -26,12 +26,12 @@ MOST_VISITS = 500
 def draw(store: CaseStore, patient: Patient) -> None:
     """The whole page."""
     visits = store.visits_of_patient(patient.id)
-    found = lesions.shown(store.lesions(patient.id), visits)
+    rows = lesions.shown(store.lesions(patient.id), visits)
     frame.title(f"Patient {plain(patient.pseudonym)}")
     _head(store, patient, sum(map(len, visits.values())))
-    lesions.section(store, patient, found)
+    lesions.section(store, patient, rows)
     st.header("All visits")
-    _timeline(store, patient, {one.lesion.id: one.number for one in found})
+    _timeline(store, patient, {row.lesion.id: row.number for row in rows})
 
 
 def _head(store: CaseStore, patient: Patient, visits: int) -> None:

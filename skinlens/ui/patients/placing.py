@@ -41,14 +41,14 @@ def begin(lesion: Lesion) -> None:
 
 def asked() -> tuple[int, str] | None:
     """Lesion to be placed, with a token of this request; returned once, then cleared."""
-    found: tuple[int, str] | None = st.session_state.pop(_BEGIN, None)
-    return found
+    request: tuple[int, str] | None = st.session_state.pop(_BEGIN, None)
+    return request
 
 
 def new_spot(patient: Patient) -> BodyPosition | None:
     """Where a new lesion of this patient is about to be added."""
-    found: tuple[int, Spot] | None = st.session_state.get(_NEW)
-    return found[1].position if found and found[0] == patient.id else None
+    patient_spot: tuple[int, Spot] | None = st.session_state.get(_NEW)
+    return patient_spot[1].position if patient_spot and patient_spot[0] == patient.id else None
 
 
 def spotted(store: CaseStore, patient: Patient, lesions: Mapping[int, Lesion], spot: Spot) -> None:

@@ -27,12 +27,12 @@ def reliability(bins: Sequence[Entry]) -> go.Figure:
         x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dash", "color": GRAY}, name="as stated", hoverinfo="skip"
     )
     figure.add_scatter(
-        x=[one["stated"] for one in bins],
-        y=[one["happened"]["value"] for one in bins],
-        error_y=_error([one["happened"] for one in bins]),
+        x=[entry["stated"] for entry in bins],
+        y=[entry["happened"]["value"] for entry in bins],
+        error_y=_error([entry["happened"] for entry in bins]),
         mode="markers",
-        marker={"color": BLUE, "size": [_dot(one["n"]) for one in bins]},
-        customdata=[one["n"] for one in bins],
+        marker={"color": BLUE, "size": [_dot(entry["n"]) for entry in bins]},
+        customdata=[entry["n"] for entry in bins],
         name="photos (larger: more of them)",
         hovertemplate="stated %{x:.2f}, happened %{y:.2f}, %{customdata:,} photos<extra></extra>",
     )
@@ -80,19 +80,19 @@ def _over_cut_offs(figure: go.Figure, title: str) -> None:
 def impact(curve: Sequence[tuple[CutOff, Impact]]) -> go.Figure:
     """Over the cut-offs: excisions avoided in a year, and the melanomas below the cut-off that they are bought with."""
     figure = go.Figure()
-    at = [one.cut_off for one, _ in curve]
+    at = [point.cut_off for point, _ in curve]
     for title, color, dash, symbol, estimates in (
-        ("excisions avoided", BLUE, "dot", "square", [found.excisions_avoided for _, found in curve]),
-        (MISSED, ORANGE, "solid", "circle", [found.melanomas_missed for _, found in curve]),
+        ("excisions avoided", BLUE, "dot", "square", [outcome.excisions_avoided for _, outcome in curve]),
+        (MISSED, ORANGE, "solid", "circle", [outcome.melanomas_missed for _, outcome in curve]),
     ):
         figure.add_scatter(
             x=at,
-            y=[one.value for one in estimates],
+            y=[estimate.value for estimate in estimates],
             error_y={
                 "type": "data",
                 "symmetric": False,
-                "array": [one.high - one.value for one in estimates],
-                "arrayminus": [one.value - one.low for one in estimates],
+                "array": [estimate.high - estimate.value for estimate in estimates],
+                "arrayminus": [estimate.value - estimate.low for estimate in estimates],
                 "thickness": 1,
             },
             mode="lines+markers",
@@ -110,12 +110,12 @@ def dots(
     names: Sequence[str], figures: Sequence[Mapping[str, float | None]], title: str, goal: float | None
 ) -> go.Figure:
     """One figure for each name, from the top down, with its 95 % range; a dashed line at ``goal``."""
-    shown = [(name, one) for name, one in zip(names, figures, strict=True) if one["value"] is not None]
+    shown = [(name, entry) for name, entry in zip(names, figures, strict=True) if entry["value"] is not None]
     figure = go.Figure()
     figure.add_scatter(
-        x=[one["value"] for _, one in shown],
+        x=[entry["value"] for _, entry in shown],
         y=[name for name, _ in shown],
-        error_x=_error([one for _, one in shown]),
+        error_x=_error([entry for _, entry in shown]),
         mode="markers",
         marker={"color": BLUE, "size": 11},
         showlegend=False,
@@ -123,7 +123,7 @@ def dots(
     )
     if goal is not None:
         figure.add_vline(x=goal, line={"dash": "dash", "color": GRAY})
-    figure.update_xaxes(range=_tenths([one for _, one in shown], goal), title=title, fixedrange=True)
+    figure.update_xaxes(range=_tenths([entry for _, entry in shown], goal), title=title, fixedrange=True)
     figure.update_yaxes(categoryorder="array", categoryarray=[name for name, _ in shown][::-1])
     lines = max((name.count("<br>") + 1 for name, _ in shown), default=1)
     return calm(figure, 120 + max(42, 18 * lines + 18) * len(shown))
@@ -132,11 +132,11 @@ def dots(
 def risk_coverage(measured: Entry) -> go.Figure:
     """The share of errors among the surest photos, over how many of them are answered."""
     points = measured["points"]
-    answered = [one["coverage"] for one in points]
+    answered = [point["coverage"] for point in points]
     figure = go.Figure()
     figure.add_scatter(
         x=[*answered, *answered[::-1]],
-        y=[*(one["risk"]["high"] for one in points), *(one["risk"]["low"] for one in points[::-1])],
+        y=[*(point["risk"]["high"] for point in points), *(point["risk"]["low"] for point in points[::-1])],
         fill="toself",
         fillcolor=FAINT,
         line={"width": 0},
@@ -145,7 +145,7 @@ def risk_coverage(measured: Entry) -> go.Figure:
     )
     figure.add_scatter(
         x=answered,
-        y=[one["risk"]["value"] for one in points],
+        y=[point["risk"]["value"] for point in points],
         mode="lines+markers",
         line={"color": BLUE},
         name="wrong among those answered",
@@ -160,8 +160,8 @@ def set_coverage(sets: Entry) -> go.Figure:
     """Of each class, how often its set holds the diagnosis; dashed: what was promised."""
     codes = list(sets["per_class"])
     entries = [sets["per_class"][code] for code in codes]
-    names = [short(code, one["n"]) for code, one in zip(codes, entries, strict=True)]
-    return dots(names, [one["coverage"] for one in entries], "share of sets that hold the diagnosis", sets["level"])
+    names = [short(code, entry["n"]) for code, entry in zip(codes, entries, strict=True)]
+    return dots(names, [entry["coverage"] for entry in entries], "share of sets that hold the diagnosis", sets["level"])
 
 
 def set_sizes(sets: Entry) -> go.Figure:
@@ -183,10 +183,10 @@ def set_sizes(sets: Entry) -> go.Figure:
 
 def refused(kinds: Sequence[Entry]) -> go.Figure:
     """Of each kind of picture, the share that is flagged as unlike the training photos."""
-    names = [f"{one['kind'].capitalize()} ({one['n']:,})" for one in kinds]
+    names = [f"{kind['kind'].capitalize()} ({kind['n']:,})" for kind in kinds]
     figure = go.Figure(
         go.Bar(
-            x=[one["refused"] for one in kinds],
+            x=[kind["refused"] for kind in kinds],
             y=names,
             orientation="h",
             marker={"color": BLUE},
@@ -200,7 +200,7 @@ def refused(kinds: Sequence[Entry]) -> go.Figure:
 
 def _tenths(figures: Sequence[Mapping[str, float | None]], goal: float | None) -> list[float]:
     """From the tenth below all ranges to the one above: a dot means its place on the axis, not its distance from 0."""
-    ends = [end for one in figures for end in (one["low"], one["high"], goal) if end is not None]
+    ends = [end for entry in figures for end in (entry["low"], entry["high"], goal) if end is not None]
     if not ends:
         return [0, 1]
     return [math.floor(10 * min(ends)) / 10 - 0.01, math.ceil(10 * max(ends)) / 10 + 0.02]
@@ -215,8 +215,8 @@ def _error(figures: Sequence[Mapping[str, float | None]]) -> dict[str, Any]:
     return {
         "type": "data",
         "symmetric": False,
-        "array": [between(one["value"], one["high"]) for one in figures],
-        "arrayminus": [between(one["low"], one["value"]) for one in figures],
+        "array": [between(entry["value"], entry["high"]) for entry in figures],
+        "arrayminus": [between(entry["low"], entry["value"]) for entry in figures],
         "thickness": 1.5,
         "color": GRAY,
     }

@@ -27,23 +27,25 @@ def section(store: CaseStore) -> None:
     chosen = releases[0]
     if len(releases) > 1:
         chosen = st.selectbox("Release", releases, format_func=_named, key="drift_release")
-    found = drift(store.rescored_pairs(chosen.release_sha256))
+    comparison = drift(store.rescored_pairs(chosen.release_sha256))
     st.caption(plain(_named(chosen)))
-    for sentence in (*words.summary(found), words.STORED_STAYS):
+    for sentence in (*words.summary(comparison), words.STORED_STAYS):
         st.markdown(plain(sentence))
     st.header("By body site")
-    widgets.table(words.HEADINGS, list(map(words.group_row, found.by_site)))
+    widgets.table(words.HEADINGS, list(map(words.group_row, comparison.by_site)))
     st.header("By camera")
     st.caption(words.CAMERA_NOTE)
-    widgets.table(words.HEADINGS, list(map(words.group_row, found.by_camera)))
+    widgets.table(words.HEADINGS, list(map(words.group_row, comparison.by_camera)))
     st.header("Cases that changed")
-    if not found.changed:
+    if not comparison.changed:
         st.markdown("None.")
     else:
-        widgets.table(words.CASE_HEADINGS, list(map(words.case_row, found.changed[:SHOWN])))
+        widgets.table(words.CASE_HEADINGS, list(map(words.case_row, comparison.changed[:SHOWN])))
     st.download_button(
         "Download as PDF",
-        lambda: drift_report.render(drift_report.compose(found, chosen.model, chosen.release_sha256, chosen.made_at)),
+        lambda: drift_report.render(
+            drift_report.compose(comparison, chosen.model, chosen.release_sha256, chosen.made_at)
+        ),
         "skinlens-drift.pdf",
         "application/pdf",
         key="drift_pdf",

@@ -45,9 +45,9 @@ PARTS = {
 
 def _found(key: str) -> Mapping[str, Any] | None:
     """The evaluation of this model that holds this measurement, photos kept aside first; says so if there is none."""
-    for one in published_figures.evaluations(cache.classifier().engine.model_ref).values():
-        if one.get(key):
-            return one
+    for evaluation in published_figures.evaluations(cache.classifier().engine.model_ref).values():
+        if evaluation.get(key):
+            return evaluation
     st.info("This was not measured for this model.")
     return None
 
@@ -58,8 +58,8 @@ def _chart(figure: Any, key: str, alt: str) -> None:
 
 def probabilities() -> None:
     """Reliability diagrams."""
-    one = _found("reliability")
-    if one is None:
+    evaluation = _found("reliability")
+    if evaluation is None:
         return
     left, right = st.columns(2, gap="large")
     for column, key, title in (
@@ -68,11 +68,13 @@ def probabilities() -> None:
     ):
         with column:
             st.header(title)
-            bins = one["reliability"][key]
-            said = ", ".join(f"{one['stated']:.2f} stated, {one['happened']['value']:.2f} happened" for one in bins)
+            bins = evaluation["reliability"][key]
+            said = ", ".join(
+                f"{entry['stated']:.2f} stated, {entry['happened']['value']:.2f} happened" for entry in bins
+            )
             _chart(curves.reliability(bins), f"reliability_{key}", f"{title}: {said}")
     st.caption(
-        f"{photos(one)}. On the dashed line, a stated 70 % is right in 70 of 100 photos. Below it, the model "
+        f"{photos(evaluation)}. On the dashed line, a stated 70 % is right in 70 of 100 photos. Below it, the model "
         "is overconfident. Lines: 95 % range."
     )
 
@@ -80,8 +82,8 @@ def probabilities() -> None:
 @st.fragment
 def thresholds() -> None:
     """Operating points: other cut-offs at the reader's own prevalence."""
-    one = _found("thresholds")
-    if one is None:
+    evaluation = _found("thresholds")
+    if evaluation is None:
         return
     target = st.segmented_control(
         "What is looked for",
@@ -92,11 +94,11 @@ def thresholds() -> None:
         key="model_target",
         persist_state="session",
     )
-    table = one["thresholds"][target]
+    table = evaluation["thresholds"][target]
     _chart(curves.cut_offs(table), "cut_offs", f"Sensitivity and specificity over the cut-off, {TARGETS[target]}")
     st.caption(
-        f"{table['positives']:,} with and {table['negatives']:,} without, of {photos(one)}. A lower cut-off misses "
-        "fewer and flags more. Lines: 95 % range."
+        f"{table['positives']:,} with and {table['negatives']:,} without, of {photos(evaluation)}. A lower cut-off "
+        "misses fewer and flags more. Lines: 95 % range."
     )
     share = _prevalence(target)
     with st.expander("All cut-offs as a table"):
@@ -145,10 +147,10 @@ def _cut_off(row: Mapping[str, Any], share: float, shipped: float | None) -> tup
 def subgroups() -> None:
     """Performance by subgroup."""
     st.markdown(SKIN_TONE)
-    one = _found("subgroups")
-    if one is None:
+    evaluation = _found("subgroups")
+    if evaluation is None:
         return
-    present = [trait for trait in SUBGROUPS if trait in one["subgroups"]]
+    present = [trait for trait in SUBGROUPS if trait in evaluation["subgroups"]]
     left, right = st.columns(2)
     trait = left.selectbox(
         "Parts of the photos",
@@ -160,7 +162,7 @@ def subgroups() -> None:
     part = right.selectbox(
         "Figure", list(PARTS), format_func=PARTS.__getitem__, key="model_part", persist_state="session"
     )
-    groups = one["subgroups"][trait]
+    groups = evaluation["subgroups"][trait]
     names = [f"{group['group'][0].upper()}{group['group'][1:]} ({group['n']:,})" for group in groups]
     _chart(
         curves.dots(names, [group[part] for group in groups], PARTS[part], None),
@@ -168,7 +170,7 @@ def subgroups() -> None:
         "; ".join(f"{name}: {estimate(group[part])}" for name, group in zip(names, groups, strict=True)),
     )
     st.caption(
-        f"{photos(one)}; in brackets: photos. Lines: 95 % range. Groups too small for a figure are left out. "
+        f"{photos(evaluation)}; in brackets: photos. Lines: 95 % range. Groups too small for a figure are left out. "
         f"{TRAIT_NOTES.get(trait, '')}"
     )
     with st.expander("All figures of these parts"):
@@ -189,14 +191,14 @@ def subgroups() -> None:
 
 def selective_prediction() -> None:
     """If it answered only where it is surest."""
-    one = _found("risk_coverage")
-    if one is None:
+    evaluation = _found("risk_coverage")
+    if evaluation is None:
         return
-    curve = one["risk_coverage"]
+    curve = evaluation["risk_coverage"]
     _chart(curves.risk_coverage(curve), "risk_coverage", "Share of errors over the share of photos answered")
     st.caption(
-        f"{photos(one)}. If it answered only where it is sure, it would be wrong less often. Area under the curve: "
-        f"{estimate(curve['aurc'])}; the least that any order could reach is "
+        f"{photos(evaluation)}. If it answered only where it is sure, it would be wrong less often. Area under "
+        f"the curve: {estimate(curve['aurc'])}; the least that any order could reach is "
         f"{curve['aurc_of_a_perfect_ranking']:.3f}. The surest photos are mostly nevi, and a withheld answer is no "
         "diagnosis."
     )
@@ -204,43 +206,44 @@ def selective_prediction() -> None:
 
 def sets() -> None:
     """Coverage and size of the conformal prediction sets."""
-    one = _found("prediction_sets")
-    if one is None:
+    evaluation = _found("prediction_sets")
+    if evaluation is None:
         return
-    found = one["prediction_sets"]
+    measurement = evaluation["prediction_sets"]
     st.markdown(
-        f"Each result lists the classes that cannot be ruled out, so that in {rounded_percent(found['level'])} of the "
-        f"photos of each class the diagnosis is on the list. Calibrated on {in_full(found['calibrated_on'])}, measured "
-        f"on {found['n']:,} other photos: share of lists with the diagnosis {estimate(found['coverage'])}, mean length "
-        f"{estimate(found['mean_size'])} classes."
+        f"Each result lists the classes that cannot be ruled out, so that in {rounded_percent(measurement['level'])} "
+        "of the photos of each class the diagnosis is on the list. Calibrated on "
+        f"{in_full(measurement['calibrated_on'])}, measured on {measurement['n']:,} other photos: share of "
+        "lists with the diagnosis "
+        f"{estimate(measurement['coverage'])}, mean length {estimate(measurement['mean_size'])} classes."
     )
     left, right = st.columns(2, gap="large")
     with left:
         st.header("Is the diagnosis in the set?")
-        said = (f"{name(code)} {estimate(entry['coverage'])}" for code, entry in found["per_class"].items())
-        _chart(curves.set_coverage(found), "set_coverage", "; ".join(said))
+        said = (f"{name(code)} {estimate(entry['coverage'])}" for code, entry in measurement["per_class"].items())
+        _chart(curves.set_coverage(measurement), "set_coverage", "; ".join(said))
         st.caption("In brackets: photos. Dashed: what is promised. Lines: 95 % range; wide for the rare kinds.")
     with right:
         st.header("How large are the sets?")
-        said = (f"{count:,} with {size}" for size, count in enumerate(found["sizes"], start=1))
-        _chart(curves.set_sizes(found), "set_sizes", f"Sets by number of classes: {', '.join(said)}")
+        said = (f"{count:,} with {size}" for size, count in enumerate(measurement["sizes"], start=1))
+        _chart(curves.set_sizes(measurement), "set_sizes", f"Sets by number of classes: {', '.join(said)}")
         st.caption(
-            f"One class alone: {estimate(found['single'])} of the photos. Of lesions that are no melanoma, the "
-            f"set leaves melanoma out in {estimate(found['melanoma_ruled_out'])}."
+            f"One class alone: {estimate(measurement['single'])} of the photos. Of lesions that are no melanoma, the "
+            f"set leaves melanoma out in {estimate(measurement['melanoma_ruled_out'])}."
         )
 
 
 def foreign() -> None:
     """Out-of-distribution detection on images that show no lesion."""
-    one = _found("foreign")
-    if one is None:
+    evaluation = _found("foreign")
+    if evaluation is None:
         return
-    found = one["foreign"]
-    said = (f"{kind['kind']} {rounded_percent(kind['refused'])}" for kind in found["kinds"])
-    _chart(curves.refused(found["kinds"]), "foreign", f"Share flagged: {', '.join(said)}")
+    measurement = evaluation["foreign"]
+    said = (f"{kind['kind']} {rounded_percent(kind['refused'])}" for kind in measurement["kinds"])
+    _chart(curves.refused(measurement["kinds"]), "foreign", f"Share flagged: {', '.join(said)}")
     st.caption(
-        f"{found['n']:,} pictures of other subjects. Similarity to the training images tells them from real photos "
-        f"with an AUC of {estimate(found['auroc'])}. Of {photos(one)}, a share of "
-        f"{estimate(found['own_refused'])} is flagged too. Drawn lesions imitate real ones and are not "
+        f"{measurement['n']:,} pictures of other subjects. Similarity to the training images tells them from real "
+        f"photos with an AUC of {estimate(measurement['auroc'])}. Of {photos(evaluation)}, a share of "
+        f"{estimate(measurement['own_refused'])} is flagged too. Drawn lesions imitate real ones and are not "
         "counted. A kind of lesion that the model does not know can still look familiar."
     )

@@ -40,27 +40,29 @@ TESTS = {
 
 def measured() -> Mapping[str, Any] | None:
     """Measurements of the installed model; None if nothing was, or only of another."""
-    found, model = published_figures.explanations_evaluation(), cache.installed()
-    return found if found and model and found["model"]["sha256"] == model.engine.model_ref.sha256 else None
+    evaluation, model = published_figures.explanations_evaluation(), cache.installed()
+    if not evaluation or not model or evaluation["model"]["sha256"] != model.engine.model_ref.sha256:
+        return None
+    return evaluation
 
 
 def remarks(method: Method, model: ModelRef) -> tuple[str, ...]:
     """One sentence for each test that a method fails on the model that a map is of; none where it was not tested."""
-    found = published_figures.explanations_evaluation()
-    if not found or found["model"]["sha256"] != model.sha256:
+    evaluation = published_figures.explanations_evaluation()
+    if not evaluation or evaluation["model"]["sha256"] != model.sha256:
         return ()
-    verdicts = found["methods"][method]["verdicts"]
+    verdicts = evaluation["methods"][method]["verdicts"]
     return tuple(f"Caution: {failure}." for key, (_, failure) in TESTS.items() if verdicts[key] is False)
 
 
 def section() -> None:
     """The four tests, each with what the reader may conclude of it."""
-    found = measured()
-    if found is None:
+    evaluation = measured()
+    if evaluation is None:
         st.info("The explanation methods were not tested on this model yet: no such measurement is stored with it.")
         return
     st.markdown(
-        f"Tested on {found['n']} validation photos, drawn evenly from the seven kinds of lesion, each explained "
+        f"Tested on {evaluation['n']} validation photos, drawn evenly from the seven kinds of lesion, each explained "
         "for the class that the model puts first. Lines in the charts: the range in which the figure would lie in "
         "95 of 100 such samples."
     )
@@ -71,35 +73,35 @@ def section() -> None:
         ("Agreement of the methods, and of the int8 form with the float form", _agreed),
     ):
         st.header(title)
-        draw(found)
+        draw(evaluation)
 
 
-def _followed(found: Mapping[str, Any]) -> None:
+def _followed(evaluation: Mapping[str, Any]) -> None:
     st.plotly_chart(
-        _dots(found, "gain_over_random", "gain over random maps, in probability"),
+        _dots(evaluation, "gain_over_random", "gain over random maps, in probability"),
         config=figures.STATIC,
         key="followed",
-        alt="Gain over random maps: " + _spoken(found, "gain_over_random"),
+        alt="Gain over random maps: " + _spoken(evaluation, "gain_over_random"),
     )
     st.caption(
         "The hottest parts are blurred first and become sharp first, and the same is done with random maps. Right of "
-        f"zero: the model follows the map better than chance. {_conclusion(found, 'faithful')}"
+        f"zero: the model follows the map better than chance. {_conclusion(evaluation, 'faithful')}"
     )
 
 
-def _looked(found: Mapping[str, Any]) -> None:
+def _looked(evaluation: Mapping[str, Any]) -> None:
     st.plotly_chart(
-        _inside(found),
+        _inside(evaluation),
         config=figures.STATIC,
         key="looked",
-        alt="Share of the heat inside the lesion: " + _spoken(found, "inside"),
+        alt="Share of the heat inside the lesion: " + _spoken(evaluation, "inside"),
     )
     st.caption(
         "Outlines drawn by hand. The gray mark is the share of the picture that the lesion takes up: a map that "
-        f"looks at nothing in particular has that much of its heat inside. {_conclusion(found, 'focused')} Looking at "
-        "the lesion does not mean reading it correctly."
+        f"looks at nothing in particular has that much of its heat inside. {_conclusion(evaluation, 'focused')} "
+        "Looking at the lesion does not mean reading it correctly."
     )
-    shown = [code for code in found["classes"] if found["classes"][code]]
+    shown = [code for code in evaluation["classes"] if evaluation["classes"][code]]
     widgets.table(
         (
             "Kind of lesion",
@@ -109,8 +111,8 @@ def _looked(found: Mapping[str, Any]) -> None:
         [
             (
                 name(code),
-                str(found["classes"][code]),
-                *(_per_class(found["methods"][method]["per_class"][code]) for method in METHODS),
+                str(evaluation["classes"][code]),
+                *(_per_class(evaluation["methods"][method]["per_class"][code]) for method in METHODS),
             )
             for code in shown
         ],
@@ -118,26 +120,26 @@ def _looked(found: Mapping[str, Any]) -> None:
     st.caption("Of each method: the share of its heat inside the lesion, and of photos whose hottest point is inside.")
 
 
-def _learned(found: Mapping[str, Any]) -> None:
+def _learned(evaluation: Mapping[str, Any]) -> None:
     st.plotly_chart(
-        _randomised(found),
+        _randomised(evaluation),
         config=figures.STATIC,
         key="learned",
         alt="Likeness to the maps of randomized networks: "
         + "; ".join(
             f"{info.title} "
-            + ", ".join(decimal(one["spearman_median"], 2) for one in found["methods"][method]["randomised"])
+            + ", ".join(decimal(step["spearman_median"], 2) for step in evaluation["methods"][method]["randomised"])
             for method, info in METHODS.items()
         ),
     )
     st.caption(
         "Layers of the network are replaced by random ones, from the output towards the photo, and the maps are made "
         "again. 1 is the same map, 0 an unrelated one. A map that stays the same shows edges and dark places of the "
-        f"photo, not what was learned. {_conclusion(found, 'learned')}"
+        f"photo, not what was learned. {_conclusion(evaluation, 'learned')}"
     )
 
 
-def _agreed(found: Mapping[str, Any]) -> None:
+def _agreed(evaluation: Mapping[str, Any]) -> None:
     widgets.table(
         ("Maps", "Same order of heat", f"{HOTTEST_PART.capitalize()} shared"),
         [
@@ -146,47 +148,47 @@ def _agreed(found: Mapping[str, Any]) -> None:
                 decimal(pair["spearman"]["value"], 2),
                 rounded_percent(pair["hottest_iou"]["value"]),
             )
-            for pair in found["agreement"]
+            for pair in evaluation["agreement"]
         ],
     )
     widgets.table(
         ("Map", "Like that of the float form", "Least like, of all photos"),
         [
-            (info.title, decimal(one["spearman_median"]), decimal(one["spearman_worst"]))
+            (info.title, decimal(agreement["spearman_median"]), decimal(agreement["spearman_worst"]))
             for method, info in METHODS.items()
-            if (one := found["methods"][method]["float"])
+            if (agreement := evaluation["methods"][method]["float"])
         ],
     )
     st.caption(
         "The same order of heat, and likeness: 1 the same order from cold to hot, 0 unrelated. Grad-CAM and Score-CAM "
         "read the same inner maps of the network. Methods that agree find the same place; it need not be the right "
-        f"one. {_conclusion(found, 'quantized')}"
+        f"one. {_conclusion(evaluation, 'quantized')}"
     )
 
 
-def _conclusion(found: Mapping[str, Any], test: str) -> str:
+def _conclusion(evaluation: Mapping[str, Any], test: str) -> str:
     """What to conclude of one test; methods that fail it are named."""
     passed, failure = TESTS[test]
-    states = {info.title: found["methods"][method]["verdicts"][test] for method, info in METHODS.items()}
+    states = {info.title: evaluation["methods"][method]["verdicts"][test] for method, info in METHODS.items()}
     failed = [title for title, state in states.items() if state is False]
     if failed:
         return " ".join(f"{title} fails: {failure}." for title in failed)
     return passed if all(states.values()) else "What could be measured passes."
 
 
-def _dots(found: Mapping[str, Any], figure: str, title: str) -> go.Figure:
+def _dots(evaluation: Mapping[str, Any], figure: str, title: str) -> go.Figure:
     chart = go.Figure()
     for method, info in METHODS.items():
-        _point(chart, info.title, found["methods"][method][figure], method)
+        _point(chart, info.title, evaluation["methods"][method][figure], method)
     chart.add_vline(x=0, line={"color": "#7f8d92", "dash": "dash"})
     chart.update_yaxes(autorange="reversed")
     return _calm(chart, title, 210)
 
 
-def _inside(found: Mapping[str, Any]) -> go.Figure:
+def _inside(evaluation: Mapping[str, Any]) -> go.Figure:
     chart = go.Figure()
     for method, info in METHODS.items():
-        figures = found["methods"][method]
+        figures = evaluation["methods"][method]
         _point(chart, info.title, figures["inside"], method)
         if figures["area"]["value"] is not None:
             marker = {"symbol": "line-ns-open", "size": 26, "color": "#7f8d92", "line": {"width": 3}}
@@ -217,15 +219,15 @@ def _point(chart: go.Figure, title: str, figure: Mapping[str, float | None], met
     )
 
 
-def _randomised(found: Mapping[str, Any]) -> go.Figure:
+def _randomised(evaluation: Mapping[str, Any]) -> go.Figure:
     chart = go.Figure()
-    stages = ["nothing", *found["networks"]["stages"]]
+    stages = ["nothing", *evaluation["networks"]["stages"]]
     for method, info in METHODS.items():
         color, symbol = LOOKS[method]
-        steps = found["methods"][method]["randomised"]
+        steps = evaluation["methods"][method]["randomised"]
         chart.add_scatter(
             x=stages,
-            y=[1.0, *(one["spearman_median"] for one in steps)],
+            y=[1.0, *(step["spearman_median"] for step in steps)],
             name=info.title,
             mode="lines+markers",
             line={"color": color},
@@ -233,8 +235,8 @@ def _randomised(found: Mapping[str, Any]) -> go.Figure:
             error_y={
                 "type": "data",
                 "symmetric": False,
-                "array": [0.0, *(one["three_quarters"] - one["spearman_median"] for one in steps)],
-                "arrayminus": [0.0, *(one["spearman_median"] - one["quarter"] for one in steps)],
+                "array": [0.0, *(step["three_quarters"] - step["spearman_median"] for step in steps)],
+                "arrayminus": [0.0, *(step["spearman_median"] - step["quarter"] for step in steps)],
             },
             hovertemplate="%{x}: %{y:.2f}<extra>" + info.title + "</extra>",
         )
@@ -248,9 +250,9 @@ def _calm(chart: go.Figure, title: str, height_px: int) -> go.Figure:
     return chart.update_xaxes(title=title, fixedrange=True)
 
 
-def _spoken(found: Mapping[str, Any], figure: str) -> str:
+def _spoken(evaluation: Mapping[str, Any], figure: str) -> str:
     return ", ".join(
-        f"{info.title} {decimal(found['methods'][method][figure]['value'], 2)}" for method, info in METHODS.items()
+        f"{info.title} {decimal(evaluation['methods'][method][figure]['value'], 2)}" for method, info in METHODS.items()
     )
 
 

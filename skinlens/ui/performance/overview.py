@@ -48,7 +48,7 @@ def what_it_is(release: Mapping[str, Any]) -> None:
 
 
 def _further_sources(release: Mapping[str, Any]) -> str:
-    names = [one["name"] for one in release["data"].get("sources", ())]
+    names = [source["name"] for source in release["data"].get("sources", ())]
     return f", and on photos of other clinics ({plain(', '.join(names))})" if names else ""
 
 
@@ -60,12 +60,14 @@ def elsewhere() -> None:
         return
     cutoff = cache.classifier().melanoma_threshold.value
     rows = []
-    for title, one in measured.items():
-        melanomas, in_use = one["thresholds"]["melanoma"]["positives"], published_figures.at_cutoff(one, cutoff)
+    for title, evaluation in measured.items():
+        melanomas = evaluation["thresholds"]["melanoma"]["positives"]
+        in_use = published_figures.at_cutoff(evaluation, cutoff)
+        photo_counts = f"{counted(evaluation['n'], 'photo')}, {counted(melanomas, 'melanoma')}"
         rows.append(
             (
-                f"{plain(title.replace('_', ' '))}: {counted(one['n'], 'photo')}, {counted(melanomas, 'melanoma')}",
-                estimate(one["melanoma_auc"]),
+                f"{plain(title.replace('_', ' '))}: {photo_counts}",
+                estimate(evaluation["melanoma_auc"]),
                 estimate(in_use.get("sensitivity")),
                 estimate(in_use.get("specificity")),
             )
@@ -87,7 +89,7 @@ def how_well() -> None:
     widgets.table(
         header,
         [
-            (f"{title}: {MEANINGS[key]}", *(estimate(one.get(key)) for one in measured.values()))
+            (f"{title}: {MEANINGS[key]}", *(estimate(evaluation.get(key)) for evaluation in measured.values()))
             for key, title in HEADLINES.items()
         ],
     )
@@ -122,16 +124,18 @@ def per_class() -> None:
 
 
 def _recalls(measured: Mapping[str, Any]) -> str:
-    parts = [f"{name(code)} {decimal(one['recall']['value'] or 0, 2)}" for code, one in measured["per_class"].items()]
+    parts = [
+        f"{name(code)} {decimal(entry['recall']['value'] or 0, 2)}" for code, entry in measured["per_class"].items()
+    ]
     return "Share found of each kind: " + ", ".join(parts)
 
 
 def threshold(release: Mapping[str, Any]) -> None:
-    one = cache.classifier().melanoma_threshold
+    cutoff = cache.classifier().melanoma_threshold
     st.markdown(
-        f"A photo is called suspicious for melanoma from a probability of **{percent(one.value)}** on. On "
-        f"{in_full(one.chosen_on)}, this {reached(one)}. It was chosen to miss few melanomas, so many benign lesions "
-        "are flagged too."
+        f"A photo is called suspicious for melanoma from a probability of **{percent(cutoff.value)}** on. On "
+        f"{in_full(cutoff.chosen_on)}, this {reached(cutoff)}. It was chosen to miss few melanomas, so many benign "
+        "lesions are flagged too."
     )
     st.markdown(
         "Probabilities are calibrated: the scores are divided by a temperature of "

@@ -41,18 +41,22 @@ def outcomes(store: CaseStore) -> None:
         key="practice_reader", persist_state="session",
         help="Only the first impression is independent of the model: it was given before the result was shown.",
     )  # fmt: skip
-    found = compare(store.outcomes(), question, reader=reader)
-    rows = [row for who, one in (("You", found.clinician), ("The model", found.model)) for row in _rows(who, one)]
+    comparison = compare(store.outcomes(), question, reader=reader)
+    rows = [
+        row
+        for who, table in (("You", comparison.clinician), ("The model", comparison.model))
+        for row in _rows(who, table)
+    ]
     if not rows:
         st.markdown("No lesion with histology is stored yet. Enter it on the page of a case, under “Histology”.")
     else:
         widgets.table(("Who", "Figure", "Value", "95 % interval", "Lesions"), rows)
         st.caption(BIASED)
-    _agreement(found)
+    _agreement(comparison)
 
 
-def _rows(who: str, one: TwoByTwo) -> list[tuple[str, ...]]:
-    named = (("sensitivity", one.sensitivity), ("specificity", one.specificity))
+def _rows(who: str, table: TwoByTwo) -> list[tuple[str, ...]]:
+    named = (("sensitivity", table.sensitivity), ("specificity", table.specificity))
     return [(who, title, *_rate(rate)) for title, rate in named if rate is not None]
 
 
@@ -61,8 +65,8 @@ def _rate(rate: Rate) -> tuple[str, str, str]:
     return percent(rate.value), span(percent(low), percent(high)), f"{rate.hits} of {rate.total}"
 
 
-def _agreement(found: Comparison) -> None:
-    kappa, interval = found.agreement.kappa, found.agreement.kappa_interval
+def _agreement(comparison: Comparison) -> None:
+    kappa, interval = comparison.agreement.kappa, comparison.agreement.kappa_interval
     if kappa is None:
         st.markdown("You and the model: too few lesions of both kinds to say how far you agree.")
         return
@@ -85,20 +89,20 @@ def calculator(store: CaseStore) -> None:
     values: dict[str, float] = {}
     unread: list[str] = []
     columns = st.columns(2, gap="large")
-    for number, (name, one) in enumerate(PARAMETERS.items()):
+    for number, (name, parameter) in enumerate(PARAMETERS.items()):
         share = name in SHARES
-        factor, unit = (100, "%") if share else (1, one.unit)
-        first = float(round(defaults.get(name, one.default) * factor, 1))
+        factor, unit = (100, "%") if share else (1, parameter.unit)
+        first = float(round(defaults.get(name, parameter.default) * factor, 1))
         with columns[number % 2]:
             entered = widgets.number(
-                f"{one.title} ({unit})",
-                Expected(one.low * factor, one.high * factor),
+                f"{parameter.title} ({unit})",
+                Expected(parameter.low * factor, parameter.high * factor),
                 first,
                 key=f"impact_{name}",
-                help_text=f"{one.source[:1].upper()}{one.source[1:]}.",
+                help_text=f"{parameter.source[:1].upper()}{parameter.source[1:]}.",
             )
         if entered.value is None:
-            unread.append(one.title)
+            unread.append(parameter.title)
         values[name] = (first if entered.value is None else entered.value) / factor
     if unread:
         st.warning(plain(f"Nothing is calculated until each field has a number: {', '.join(unread)}."))
@@ -116,9 +120,9 @@ def calculator(store: CaseStore) -> None:
     if table is not None:
         curve = cut_off_curve(inputs, cut_offs(table))
         alt = "; ".join(
-            f"cut-off {one.cut_off:.3f}: {found.excisions_avoided.value:.0f} excisions avoided, "
-            f"{found.melanomas_missed.value:.0f} melanomas below it"
-            for one, found in curve
+            f"cut-off {point.cut_off:.3f}: {outcome.excisions_avoided.value:.0f} excisions avoided, "
+            f"{outcome.melanomas_missed.value:.0f} melanomas below it"
+            for point, outcome in curve
         )
         st.plotly_chart(curves.impact(curve), config=STATIC, key="impact_chart", alt=alt)
 
@@ -136,17 +140,17 @@ def measured(store: CaseStore) -> tuple[dict[str, float], dict[str, tuple[float,
     if times.median is not None and times.quartiles is not None:  # one or two cases say nothing of the next
         values["minutes_with"], intervals["minutes_with"] = times.median, times.quartiles
     table = _thresholds()
-    for one in cut_offs(table) if table else ():
-        if one.cut_off == table["shipped"]:  # type: ignore[index]
-            for name, rate in (("sensitivity", one.sensitivity), ("specificity", one.specificity)):
+    for point in cut_offs(table) if table else ():
+        if point.cut_off == table["shipped"]:  # type: ignore[index]
+            for name, rate in (("sensitivity", point.sensitivity), ("specificity", point.specificity)):
                 values[name], intervals[name] = rate.value, (rate.low, rate.high)
     return values, intervals
 
 
 def _thresholds() -> Mapping[str, object] | None:
     """The table of melanoma's cut-offs of the installed model, photos kept aside first."""
-    for one in published_figures.evaluations(cache.classifier().engine.model_ref).values():
-        if one.get("thresholds"):
-            found: Mapping[str, object] = one["thresholds"]["melanoma"]
-            return found
+    for evaluation in published_figures.evaluations(cache.classifier().engine.model_ref).values():
+        if evaluation.get("thresholds"):
+            table: Mapping[str, object] = evaluation["thresholds"]["melanoma"]
+            return table
     return None

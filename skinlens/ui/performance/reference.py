@@ -29,30 +29,30 @@ LEGEND = "Orange: hotter here than in the library's map. Purple: hotter in the l
 
 def section(check: Check, opened: OpenCase, classifier: Classifier | None) -> None:
     assert isinstance(check, ReferenceCheck)
-    found = checks.known(check, opened)
-    able = [one for one in checks.checkable_maps(opened, classifier) if one not in _held()]
-    if not found and not able:
+    results = checks.known(check, opened)
+    able = [explanation for explanation in checks.checkable_maps(opened, classifier) if explanation not in _held()]
+    if not results and not able:
         return
     checks.heading(check)
-    if found:
-        _show(check, opened, found)
+    if results:
+        _show(check, opened, results)
     if able and classifier is not None:
         subject = Subject(classifier, opened.analysis.photo, tuple(able))
-        hint = _missing(opened, able) if found else check.hint
+        hint = _missing(opened, able) if results else check.hint
         checks.ask(check, opened, _computing(check, subject), hint)
 
 
 def _missing(opened: OpenCase, able: Sequence[Explanation]) -> str:
     """Why one may ask again: for maps that were not checked yet, or for the pictures of those that were."""
-    if new := [one for one in able if checks.of_map(opened, ReferenceCheck.kind, one) is None]:
+    if new := [explanation for explanation in able if checks.of_map(opened, ReferenceCheck.kind, explanation) is None]:
         return checks.missing(new)
     return "The pictures of the differences are not kept with the case. Made again, they can be seen."
 
 
 def _held() -> dict[Explanation, bytes]:
     """Pictures of the differences, for the open case; forgotten with it, as all keys of that beginning are."""
-    found: dict[Explanation, bytes] = st.session_state.setdefault("case_references", {})
-    return found
+    pictures: dict[Explanation, bytes] = st.session_state.setdefault("case_references", {})
+    return pictures
 
 
 def _computing(check: ReferenceCheck, subject: Subject) -> checks.Compute:
@@ -60,15 +60,24 @@ def _computing(check: ReferenceCheck, subject: Subject) -> checks.Compute:
 
     def compute(progress: Progress) -> Sequence[CheckResult]:
         results, library = check.recompute(weights_directory(), subject, progress)
-        held.update({one: _picture(subject, one, heatmap) for one, heatmap in zip(subject.maps, library, strict=True)})
+        held.update(
+            {
+                explanation: _picture(subject, explanation, heatmap)
+                for explanation, heatmap in zip(subject.maps, library, strict=True)
+            }
+        )
         return results
 
     return compute
 
 
-def _show(check: Check, opened: OpenCase, found: Sequence[CheckResult]) -> None:
-    widgets.table(check.columns, check.rows(found))
-    drawn = {one: picture for one in checks.shown_maps(opened) if (picture := _held().get(one)) is not None}
+def _show(check: Check, opened: OpenCase, results: Sequence[CheckResult]) -> None:
+    widgets.table(check.columns, check.rows(results))
+    drawn = {
+        explanation: picture
+        for explanation in checks.shown_maps(opened)
+        if (picture := _held().get(explanation)) is not None
+    }
     if drawn:
         for column, (explained, picture) in zip(st.columns(len(METHODS), gap="medium"), drawn.items(), strict=False):
             title = METHODS[explained.method].title
@@ -78,7 +87,7 @@ def _show(check: Check, opened: OpenCase, found: Sequence[CheckResult]) -> None:
         figures = about[-1].figures
         top = top_change(*(max(CODES, key=figures[probs].__getitem__) for probs in ("float_probs", "int8_probs")))
         st.markdown(plain(f"{check.summary(about[-1])} {top}"))
-    checks.provenance(found)
+    checks.provenance(results)
 
 
 def _picture(subject: Subject, explanation: Explanation, library: Heatmap) -> bytes:

@@ -32,8 +32,8 @@ def section(store: CaseStore) -> None:
         return
     try:
         query = _filters(store)
-        found = store.audit_page(query)
-        _entries(found)
+        page = store.audit_page(query)
+        _entries(page)
         with st.container(horizontal=True, vertical_alignment="center"):
             asked = st.button("Verify the log", key="audit_verify")
             st.download_button(
@@ -65,14 +65,14 @@ def _filters(store: CaseStore) -> AuditQuery:
     return replace(query, page=int(st.session_state[_PAGE]))
 
 
-def _entries(found: AuditPage) -> None:
-    if not found.total:
+def _entries(page: AuditPage) -> None:
+    if not page.total:
         st.markdown("No entry matches. Take a filter out.")
         return
-    st.markdown(f"**{counted(found.total, 'entry', 'entries')}**, the newest first")
-    widgets.wide_table("Audit log", ("No.", "Time", "Who", "What", "Object", "Model"), map(_cells, found.entries))
-    if found.pages > 1:
-        widgets.pages(_PAGE, found.pages, found.page)
+    st.markdown(f"**{counted(page.total, 'entry', 'entries')}**, the newest first")
+    widgets.wide_table("Audit log", ("No.", "Time", "Who", "What", "Object", "Model"), map(_cells, page.entries))
+    if page.pages > 1:
+        widgets.pages(_PAGE, page.pages, page.page)
 
 
 def _cells(entry: AuditEntry) -> tuple[str, ...]:
@@ -87,17 +87,17 @@ def _cells(entry: AuditEntry) -> tuple[str, ...]:
 
 
 def _verify(store: CaseStore) -> None:
-    found = store.verify_audit()
-    if not found.problems:
+    check = store.verify_audit()
+    if not check.problems:
         st.success(
-            f"{found.entries:,} entries verified: none was changed, removed or inserted.", icon=":material/check:"
+            f"{check.entries:,} entries verified: none was changed, removed or inserted.", icon=":material/check:"
         )
         st.caption(
-            f"Last entry: {found.head}. Write it down, or keep backups out of reach of this computer's users: only "
+            f"Last entry: {check.head}. Write it down, or keep backups out of reach of this computer's users: only "
             "that reveals a log rewritten as a whole."
         )
         return
-    lines = "\n".join(f"- {plain(problem)}" for problem in found.problems)
+    lines = "\n".join(f"- {plain(problem)}" for problem in check.problems)
     st.error(f"**The audit log is not as it was written.** Keep the whole folder as it is.\n\n{lines}")
 
 
@@ -113,16 +113,16 @@ def audit_csv(entries: tuple[AuditEntry, ...]) -> bytes:
     header = ("number", "time_utc", "who", "what", "kind", "object", "model_sha256", "previous_sha256", "sha256")
     rows: list[tuple[object, ...]] = [
         (
-            one.number,
-            one.at,
-            one.actor,
-            audit.done(one.kind, one.action),
-            one.kind,
-            one.object_number,
-            one.model_sha256,
-            one.previous,
-            one.hash,
+            entry.number,
+            entry.at,
+            entry.actor,
+            audit.done(entry.kind, entry.action),
+            entry.kind,
+            entry.object_number,
+            entry.model_sha256,
+            entry.previous,
+            entry.hash,
         )
-        for one in entries
+        for entry in entries
     ]
     return csv_table(header, [*rows, (DISCLAIMER,)])

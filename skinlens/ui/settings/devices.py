@@ -11,7 +11,7 @@ from skinlens.ui.components.text import plain
 from skinlens.ui.state import access
 
 _BROWSERS = ("Edg", "OPR", "Firefox", "Chrome", "Safari")
-"""In this order: each names those after it as well."""
+"""Product names, in the order in which they are looked for: a browser's header also names products further down."""
 _CALLED = {"Edg": "Edge", "OPR": "Opera"}
 _SYSTEMS = {
     "Windows": "Windows", "iPhone": "iPhone", "iPad": "iPad", "Android": "Android", "Mac OS": "macOS", "Linux": "Linux"
@@ -26,10 +26,10 @@ def section() -> None:
     st.header("Signed in")
     st.markdown(plain(f"{who.actor} ({who.role}). {described_role(who.role)}"))
     with st.container(border=True):
-        found = access.accounts().devices(who.actor)
-        for one in found:
-            _row(who, one)
-        if len(found) > 1:
+        devices = access.accounts().devices(who.actor)
+        for device in devices:
+            _row(who, device)
+        if len(devices) > 1:
             st.button(
                 "Sign out everywhere", icon=":material/logout:", key="devices_all", on_click=_end, args=(who, None)
             )
@@ -39,21 +39,21 @@ def section() -> None:
         st.caption("Sign out what is not yours, and change your password where you signed in.")
 
 
-def _row(who: access.Who, one: Device) -> None:
-    seen = datetime.fromtimestamp(one.seen_at).astimezone()
-    here = " (this browser)" if one.id == who.session else ""
+def _row(who: access.Who, device: Device) -> None:
+    seen = datetime.fromtimestamp(device.seen_at).astimezone()
+    here = " (this browser)" if device.id == who.session else ""
     with st.container(horizontal=True, vertical_alignment="center"):
-        where = f"at {plain(one.address)}, " if one.address else ""
+        where = f"at {plain(device.address)}, " if device.address else ""
         st.markdown(
-            f"**{plain(described(one.browser))}**{here}  \n{where}last used {plain(f'{seen:%Y-%m-%d %H:%M}')}",
+            f"**{plain(described(device.browser))}**{here}  \n{where}last used {plain(f'{seen:%Y-%m-%d %H:%M}')}",
             width="stretch",
         )
         st.button(
             "Sign out",
-            key=f"device_{one.id}",
-            help=f"Sign out {plain(described(one.browser))}",
+            key=f"device_{device.id}",
+            help=f"Sign out {plain(described(device.browser))}",
             on_click=_end,
-            args=(who, one.id),
+            args=(who, device.id),
         )
 
 
@@ -64,6 +64,9 @@ def _end(who: access.Who, number: int | None) -> None:
 
 def described(user_agent: str) -> str:
     """A User-Agent header in words, as far as it is one of a common browser."""
-    browser = next((_CALLED.get(one, one) for one in _BROWSERS if re.search(rf"\b{one}\w*/", user_agent)), "A browser")
+    browser = next(
+        (_CALLED.get(product, product) for product in _BROWSERS if re.search(rf"\b{product}\w*/", user_agent)),
+        "A browser",
+    )
     system = next((name for sign, name in _SYSTEMS.items() if sign in user_agent), "")
     return f"{browser} on {system}" if system else browser

@@ -28,7 +28,7 @@ CUTOFF = {
     False: "Words alone: “Suspicious for melanoma”",
 }
 LOOK_S = 2.0
-"""Between two looks at what the browser shows."""
+"""Seconds between two looks at the appearance that the browser shows."""
 _READ = "settings_read"
 _FILL = "settings_fill"
 
@@ -101,7 +101,7 @@ def _display(store: CaseStore, *, locked: bool) -> None:
         st.radio(
             "First line of a result",
             list(CUTOFF),
-            format_func=lambda one: plain(CUTOFF[one]),
+            format_func=lambda choice: plain(CUTOFF[choice]),
             key=_key("cutoff_shown"),
             disabled=locked,
             help="On the screen. The cut-off itself comes with the model, and the report always states it.",
@@ -165,18 +165,18 @@ def _save(store: CaseStore, section: str, names: tuple[str, ...]) -> None:
             st.rerun()
         typed[WIDTH] = field_width.in_mm(width, read.unit, read.field_width_mm)
     try:
-        kept = store.keep_settings(replace(read, **typed), read=read)
+        saved = store.keep_settings(replace(read, **typed), read=read)
     except InvalidEntry as error:
         confirmation.problem(section, InvalidEntry(f"Not saved. {error}"))
     except SkinLensError as error:
         confirmation.problem(section, error)
     else:
-        st.session_state[_READ] = replace(read, **{field: getattr(kept.settings, field) for field in names})
+        st.session_state[_READ] = replace(read, **{field: getattr(saved.settings, field) for field in names})
         st.session_state[_FILL] = names
         confirmation.give(
             section,
             " ".join(
-                ["Saved.", *(replaced(field, kept.replaced[field], kept.settings.unit) for field in kept.replaced)]
+                ["Saved.", *(replaced(field, saved.replaced[field], saved.settings.unit) for field in saved.replaced)]
             ),
         )
     st.rerun()
@@ -185,11 +185,11 @@ def _save(store: CaseStore, section: str, names: tuple[str, ...]) -> None:
 def replaced(field: str, value: object, unit: Unit = "mm") -> str:
     """Value that another window had saved in a field, and is gone now."""
     worded: dict[str, Callable[[Any], str]] = {
-        "cutoff_shown": lambda one: "shown" if one else "not shown",
-        "impression_first": lambda one: "on" if one else "off",
+        "cutoff_shown": lambda choice: "shown" if choice else "not shown",
+        "impression_first": lambda choice: "on" if choice else "off",
         "overlay": OVERLAYS.__getitem__,
         "unit": UNITS.__getitem__,
-        WIDTH: lambda one: entered_length(one, unit),
+        WIDTH: lambda width: entered_length(width, unit),
         "signers": ", ".join,
     }
     words = worded.get(field, str)(value) if value not in {None, ""} else ""

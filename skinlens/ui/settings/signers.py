@@ -24,7 +24,7 @@ def section(store: CaseStore, *, locked: bool = False) -> None:
     st.caption("Offered when a case is signed; the name used last comes first. Removing one changes no signed case.")
     names = store.settings().signers
     used = store.signers_used()
-    cases = {one.name: one.cases for one in used}
+    cases = {signer.name: signer.cases for signer in used}
     with st.container(border=True):
         removed, _ = st.session_state.get(_REMOVED, (len(names), ""))
         for place, name in enumerate(names):
@@ -69,19 +69,19 @@ def _not_listed(store: CaseStore, names: tuple[str, ...], used: Sequence[Signer]
     """Names of signed cases that are not in the list, each with a button that adds it; or that there is no name."""
     if not names and not used:
         st.markdown("The list is empty: who signs types a name, or none.")
-    others = [one for one in used if one.name not in names]
+    others = [signer for signer in used if signer.name not in names]
     if others:
         st.caption("These names have signed, and are not offered to others:" if names else
                    "No name is offered yet. These have signed:")  # fmt: skip
-    for place, one in enumerate(others[:MOST_OTHERS]):
+    for place, signer in enumerate(others[:MOST_OTHERS]):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**{plain(one.name)}**  \n{counted(one.cases, 'signed case')}", width="stretch")
+            st.markdown(f"**{plain(signer.name)}**  \n{counted(signer.cases, 'signed case')}", width="stretch")
             if st.button(
                 "Add to the list", key=f"signer_take_{place}",
-                **allowed.button("settings", f"Offer {plain(one.name)} when a case is signed"),
+                **allowed.button("settings", f"Offer {plain(signer.name)} when a case is signed"),
             ):  # fmt: skip
                 st.session_state.pop(_REMOVED, None)
-                _keep(store, names, (*names, one.name), f"{one.name} is added.")
+                _keep(store, names, (*names, signer.name), f"{signer.name} is added.")
 
 
 def _add(store: CaseStore, names: tuple[str, ...], *, locked: bool) -> None:
@@ -112,13 +112,13 @@ def _keep(store: CaseStore, names: tuple[str, ...], wanted: tuple[str, ...], wor
     """Save the list in the place of the one that was shown."""
     now = store.settings()
     try:
-        kept = store.keep_settings(replace(now, signers=wanted), read=replace(now, signers=names))
+        saved = store.keep_settings(replace(now, signers=wanted), read=replace(now, signers=names))
     except SkinLensError as error:
         st.session_state.pop(_CLEAR, None)
         st.session_state.pop(_REMOVED, None)
         confirmation.problem(SECTION, InvalidEntry(f"Not saved. {error}"))
     else:
-        lost = [name for name in kept.replaced.get("signers", ()) if name not in wanted]
+        lost = [name for name in saved.replaced.get("signers", ()) if name not in wanted]
         said = f" Another window had changed the list meanwhile; not in it any more: {', '.join(lost)}." if lost else ""
         confirmation.give(SECTION, words + said)
     st.rerun()

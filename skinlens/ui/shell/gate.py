@@ -150,7 +150,7 @@ def _let_in(request: Request) -> Response:
     """Who opened the printed address: it is exchanged for a cookie, and goes from the address."""
     token = access.accounts().admit_local(**plain_forms.came_from(request))
     access.forget()
-    rest = urlencode([one for one in request.query_params.multi_items() if one[0] != "token"])
+    rest = urlencode([pair for pair in request.query_params.multi_items() if pair[0] != "token"])
     answer = plain_forms.redirect(own_pages.destination(request.url.path + (f"?{rest}" if rest else "")))
     answer.headers.append("set-cookie", cookies.line(cookies.of_session(), token, max_age=int(LOCAL_IDLE_S)))
     return answer
@@ -159,19 +159,19 @@ def _let_in(request: Request) -> Response:
 def _cleaned(scope: Scope) -> tuple[Scope, dict[str, str]]:
     """The request without what the guard alone may write and without the gate's cookies; and all cookies."""
     sent: dict[str, str] = {}
-    kept: list[tuple[bytes, bytes]] = []
+    headers: list[tuple[bytes, bytes]] = []
     for name, value in scope["headers"]:
         if name.startswith(access.HEADERS.encode()):
             continue
         if name == b"cookie":
-            found = cookie_parser(value.decode("latin-1"))
-            sent |= found
-            rest = [f"{one}={word}" for one, word in found.items() if one not in cookies.own()]
+            browser_cookies = cookie_parser(value.decode("latin-1"))
+            sent |= browser_cookies
+            rest = [f"{cookie}={word}" for cookie, word in browser_cookies.items() if cookie not in cookies.own()]
             if not rest:
                 continue
             value = "; ".join(rest).encode("latin-1", "replace")
-        kept.append((name, value))
-    return {**scope, "headers": kept}, sent
+        headers.append((name, value))
+    return {**scope, "headers": headers}, sent
 
 
 def _for_session(scope: Scope, session: Session) -> Scope:

@@ -50,7 +50,7 @@ PAGE = (
         b'\n    <script src="./' + CONNECTION.encode() + b'"></script>',
     ),
 )
-"""What is put into Streamlit's page, and in the place of what."""
+"""Replacements in Streamlit's page: the bytes there, and the bytes in their place."""
 NOT_HERE = (
     "SkinLens does not answer here: it was asked for under the name {host!r}, which is not its own. Open it at the "
     "address that it printed when it started. If it is to be reached by that name, start it with --host."
@@ -112,8 +112,8 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     """
     first, *others = opened_at()
     print(f"SkinLens: {first} (stop it with Ctrl+C)", file=sys.stderr)
-    for one in others:
-        print(f"From other computers: {one}", file=sys.stderr)
+    for address in others:
+        print(f"From other computers: {address}", file=sys.stderr)
     async with memory.collected():
         yield
 
@@ -123,8 +123,10 @@ def opened_at() -> tuple[str, ...]:
     if where := access.public():
         return (where.geturl(),)
     host, port = str(config.get_option("server.address") or ""), config.get_option("server.port")
-    found = [f"http://{f'[{one}]' if ':' in one else one}:{port}{access.base()}" for one in addresses(host)]
-    return tuple(f"{one}/?token={access.token()}" if access.mode() == "token" else one for one in found)
+    urls = [
+        f"http://{f'[{address}]' if ':' in address else address}:{port}{access.base()}" for address in addresses(host)
+    ]
+    return tuple(f"{url}/?token={access.token()}" if access.mode() == "token" else url for url in urls)
 
 
 def must_stand() -> None:
@@ -230,8 +232,9 @@ class _Answer:
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            found = self._settled(message)
-            if self._get and message["status"] == 200 and found.get("content-type", "").startswith("text/html"):
+            answer_headers = self._settled(message)
+            is_html = answer_headers.get("content-type", "").startswith("text/html")
+            if self._get and message["status"] == 200 and is_html:
                 self._start = message
                 return
         elif self._start is not None:
@@ -239,26 +242,26 @@ class _Answer:
             if message.get("more_body"):
                 return
             page = completed(self._body)
-            found = MutableHeaders(raw=self._start["headers"])
-            found["content-length"] = str(len(page))
+            answer_headers = MutableHeaders(raw=self._start["headers"])
+            answer_headers["content-length"] = str(len(page))
             for name in ("etag", "last-modified", "accept-ranges"):  # of the file, which is not what is sent
-                del found[name]
+                del answer_headers[name]
             await self._send(self._start)
             message = {"type": "http.response.body", "body": page}
         await self._send(message)
 
     def _settled(self, message: MutableMapping[str, Any]) -> MutableHeaders:
-        found = MutableHeaders(raw=message.setdefault("headers", []))
-        for name in [name for name in found if name.lower().startswith("access-control-")]:
-            del found[name]
-        found.update(headers.of_every_answer())
+        answer_headers = MutableHeaders(raw=message.setdefault("headers", []))
+        for name in [name for name in answer_headers if name.lower().startswith("access-control-")]:
+            del answer_headers[name]
+        answer_headers.update(headers.of_every_answer())
         if access.tls():  # Streamlit knows nothing of the proxy's TLS
             for place, (name, value) in enumerate(message["headers"]):
                 if name == b"set-cookie" and b"; secure" not in value.lower():
                     message["headers"][place] = (name, value + b"; Secure")
         if not _is_of_the_program(self._path):
-            found["cache-control"] = "no-store"
-        return found
+            answer_headers["cache-control"] = "no-store"
+        return answer_headers
 
 
 def _is_of_the_program(path: str) -> bool:

@@ -17,7 +17,7 @@ _MOST_FORM_BYTES = 8192
 _AT_ONCE = asyncio.Semaphore(2)
 """Each look at a password takes 64 MB for a moment."""
 Again = Callable[[str, int], Response]
-"""The form once more, with what was wrong and a status."""
+"""Draws the form again: from a sentence on the mistake, and a status."""
 
 
 async def typed(request: Request) -> dict[str, str]:
@@ -34,9 +34,9 @@ async def typed(request: Request) -> dict[str, str]:
 
 def is_own(request: Request, fields: dict[str, str], sent: MutableMapping[str, str]) -> bool:
     """Whether a form is one that we gave to this browser: its word is in the browser's cookie too."""
-    word, kept = fields.get("form", ""), sent.get(cookies.of_form(), "")
+    word, cookie = fields.get("form", ""), sent.get(cookies.of_form(), "")
     named = request.headers.get("origin") is not None  # that it is ours was looked at before; a browser always names it
-    return bool(named and word and secrets.compare_digest(word.encode(), kept.encode()))
+    return bool(named and word and secrets.compare_digest(word.encode(), cookie.encode()))
 
 
 def came_from(request: Request) -> dict[str, str]:

@@ -63,8 +63,8 @@ async def _begun(request: Request, provider: Provider) -> Response:
     async with _AT_ONCE:
         address, begun = await asyncio.to_thread(provider.begin, f"{_here(request)}{BACK}")
     leaving = plain_forms.redirect(address)
-    kept = _sealed({**asdict(begun), "next": to, "until": time.time() + TIME_S})
-    leaving.headers.append("set-cookie", cookies.line(cookies.of_provider(), kept, max_age=TIME_S, same_site="Lax"))
+    cookie = _sealed({**asdict(begun), "next": to, "until": time.time() + TIME_S})
+    leaving.headers.append("set-cookie", cookies.line(cookies.of_provider(), cookie, max_age=TIME_S, same_site="Lax"))
     return leaving
 
 
@@ -111,8 +111,8 @@ def _kept(cookie: str, state: str) -> tuple[Begun, str]:
     content = json.loads(base64.urlsafe_b64decode(text))
     until, to = float(content.pop("until")), str(content.pop("next"))
     begun, now = Begun(**content), time.time()
-    for one in [one for one, end in _used.items() if end < now]:
-        del _used[one]
+    for expired in [used_state for used_state, end in _used.items() if end < now]:
+        del _used[expired]
     if until < now or begun.state in _used or not hmac.compare_digest(state.encode(), begun.state.encode()):
         raise Refused(NOT_OURS)
     _used[begun.state] = until

@@ -31,7 +31,7 @@ HEADERS = "x-skinlens-"
 """How every header begins that the guard alone may write."""
 SESSION = f"{HEADERS}session"
 CACHED_S = 1.0
-"""What the accounts said counts for so long."""
+"""Seconds for which an answer of the accounts holds."""
 _MOST_KEPT = 1000
 SIGNED_OUT = "You are signed out. Sign in again to go on."
 
@@ -71,12 +71,12 @@ class _Kept(Generic[Found]):
         with self._lock:
             if key in self._found and now - self._found[key][0] < CACHED_S:
                 return self._found[key][1]
-        found = ask()
+        answer = ask()
         with self._lock:
             if len(self._found) >= _MOST_KEPT:
                 self._found.clear()
-            self._found[key] = (now, found)
-        return found
+            self._found[key] = (now, answer)
+        return answer
 
     def forget(self) -> None:
         with self._lock:
@@ -152,8 +152,8 @@ def session_of(cookie: str) -> Session | None:
     """Session of a cookie; None without one, and where a local one meets accounts or the reverse."""
     if not cookie:
         return None
-    found = _SESSIONS.get((default_home(), cookie), lambda: accounts().session(cookie))
-    return found if found and (found.actor == LOCAL_USER) == (mode() == "token") else None
+    session = _SESSIONS.get((default_home(), cookie), lambda: accounts().session(cookie))
+    return session if session and (session.actor == LOCAL_USER) == (mode() == "token") else None
 
 
 def ended(number: int) -> bool:
@@ -175,10 +175,10 @@ def here() -> Who:
     if mode() != "login":
         return Who()
     number = _number()
-    found = _SESSIONS.get((default_home(), number), lambda: accounts().session_by_id(number))
-    if found is None or found.actor == LOCAL_USER:
+    session = _SESSIONS.get((default_home(), number), lambda: accounts().session_by_id(number))
+    if session is None or session.actor == LOCAL_USER:
         raise NotAllowed(SIGNED_OUT)
-    return Who(found.actor, found.role, found.id, found.issuer)
+    return Who(session.actor, session.role, session.id, session.issuer)
 
 
 def owner() -> str:

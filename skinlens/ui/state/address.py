@@ -24,14 +24,14 @@ class _Address:
     page: str | None = None
     written: dict[str, str | None] = field(default_factory=dict)
     """What this page wrote there last; a name that is missing was not drawn on it yet."""
-    kept: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
     """Values of the widgets, also while they are not drawn."""
     defaults: dict[str, Any] = field(default_factory=dict)
 
 
 def _state() -> _Address:
-    found: _Address = st.session_state.setdefault(_STATE, _Address())
-    return found
+    address: _Address = st.session_state.setdefault(_STATE, _Address())
+    return address
 
 
 def begin(page: str) -> None:
@@ -57,13 +57,13 @@ def seed(name: str, default: Any, options: Sequence[str] | None = None) -> None:
     if (name not in state.written and named is not None) or (name in state.written and named != state.written[name]):
         st.session_state[name] = _read(named, default, options)
     elif name not in st.session_state:
-        st.session_state[name] = state.kept.get(name, default)
+        st.session_state[name] = state.values.get(name, default)
 
 
 def note(name: str, value: Any) -> None:
     """After a widget was drawn: write its value into the address, unless it is the default."""
     state = _state()
-    state.kept[name] = value
+    state.values[name] = value
     state.written[name] = None if value == state.defaults[name] else _written(value)
     put(name, state.written[name])
 
@@ -77,7 +77,7 @@ def turn(name: str, value: Any) -> None:
 def forget(name: str) -> None:
     """Let go of a value, here and in the address: it may name what was erased."""
     state = _state()
-    state.kept.pop(name, None)
+    state.values.pop(name, None)
     state.written.pop(name, None)
     put(name, None)
 
@@ -123,7 +123,7 @@ def _read(named: str | None, default: Any, options: Sequence[str] | None) -> Any
     if named is None:
         return default
     if isinstance(default, list):
-        return [one for one in named.split(",") if options is None or one in options]
+        return [option for option in named.split(",") if options is None or option in options]
     if isinstance(default, int):
         return whole_number.of_text(named, _MOST_DIGITS) or default
     return named if options is None or named in options else default

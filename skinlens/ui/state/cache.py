@@ -104,8 +104,8 @@ def settings() -> Settings:
     """
     if _SETTINGS not in st.session_state:
         st.session_state[_SETTINGS] = CaseStore(default_home()).settings()
-    found: Settings = st.session_state[_SETTINGS]
-    return found
+    stored: Settings = st.session_state[_SETTINGS]
+    return stored
 
 
 def store_problems() -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 MOST = 16
 """More than a clinic's open tabs."""
 MOST_BYTES = 400_000_000
-"""Of all that is held together; a photo of 25 million pixels takes 75 MB."""
+"""Most bytes of all items together; a photo of 25 million pixels takes 75 MB."""
 TTL_S = 3600.0
 """After its page was last drawn. As long as Streamlit keeps the session of a tab that lost its connection."""
 
@@ -76,11 +76,11 @@ class TTLStore(Generic[Item]):
     def expire_where(self, condition: Callable[[Item], bool], within_s: float) -> None:
         """Let go of every item that it holds for, unless it is held again within that time."""
         with self._lock:
-            found = [key for key, (_, item) in self._held.items() if condition(item)]
-            for key in found:
+            keys = [key for key, (_, item) in self._held.items() if condition(item)]
+            for key in keys:
                 self._held[key] = (self._clock() + within_s - self._ttl_s, self._held[key][1])
                 self._held.move_to_end(key, last=False)
-            if found and self._timer is not None:  # it was set for later
+            if keys and self._timer is not None:  # it was set for later
                 self._timer.cancel()
                 self._timer = None
             self._forget_old()

@@ -36,8 +36,8 @@ def not_confirmed(typed: str, pseudonym: str) -> str:
     """Error in what was typed to confirm the erasure of a patient; empty where it is the pseudonym."""
     if unicodedata.normalize("NFC", typed).strip() == pseudonym:
         return ""
-    found = f"“{typed.strip()}” was typed" if typed.strip() else "nothing was typed"
-    return f"Nothing was deleted: to delete this patient, type the patient ID “{pseudonym}”; {found}."
+    entry = f"“{typed.strip()}” was typed" if typed.strip() else "nothing was typed"
+    return f"Nothing was deleted: to delete this patient, type the patient ID “{pseudonym}”; {entry}."
 
 
 def forget_searched() -> None:
@@ -62,16 +62,18 @@ def forget(store: CaseStore, visits: tuple[Visit, ...]) -> None:
     # An unsaved photo in another tab is one more copy of what was erased, unless it is stored elsewhere as well.
     photos = {photo for photo in gone.values() if not store.cases_with_photo(photo)}
     held = [
-        one
-        for one in open_anywhere()
-        if (one.case.visit.id in gone and one.home == store.home if one.case else one.photo_sha256 in photos)
+        opened
+        for opened in open_anywhere()
+        if (
+            opened.case.visit.id in gone and opened.home == store.home if opened.case else opened.photo_sha256 in photos
+        )
     ]
-    for one in held:
-        one.erased = True
-    session.UNSAVED.drop_where(lambda one: one.erased)
-    drafts.HELD.drop_where(lambda one: one.visit_id in gone)
+    for opened in held:
+        opened.erased = True
+    session.UNSAVED.drop_where(lambda opened: opened.erased)
+    drafts.HELD.drop_where(lambda draft: draft.visit_id in gone)
     for tray in session.TRAYS.every():
         tray.forget(gone, photos)
     st.cache_data.clear()
-    tabs.forget({one.tab for one in held} | {tabs.here()})
+    tabs.forget({opened.tab for opened in held} | {tabs.here()})
     tabs.rerun_others()

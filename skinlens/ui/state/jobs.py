@@ -115,17 +115,17 @@ class FairScheduler:
         """Number of other queues with something to do that are served first; None: this one is not in the line."""
         with self._lock:
             queues = self._in_order(long)
-        return sum(one.waits(long=long) for one in queues[: queues.index(queue)]) if queue in queues else None
+        return sum(other.waits(long=long) for other in queues[: queues.index(queue)]) if queue in queues else None
 
     def others(self, queue: "SessionQueue") -> int:
         """Number of other queues with long work that could be begun."""
         with self._lock:
             queues = list(self._queues[True])
-        return sum(one.waits(long=True) for one in queues if one is not queue)
+        return sum(other.waits(long=True) for other in queues if other is not queue)
 
     def _in_order(self, long: bool) -> "list[SessionQueue]":
         """The line as it is served: who has a map to be made goes first."""
-        return sorted(self._queues[long], key=lambda one: not one.waits(long=long, for_map=True))
+        return sorted(self._queues[long], key=lambda queue: not queue.waits(long=long, for_map=True))
 
     def _run_next(self, long: bool) -> None:
         with self._lock:
@@ -204,9 +204,9 @@ class SessionQueue:
             self._set_aside.clear()
 
     def change(self, going_on: Callable[[Job], bool]) -> int:
-        """Another case is opened: cancel its jobs and forget them, but for those that are to be finished.
+        """Another case is opened: cancel and forget the jobs of the one before, except those that are to be finished.
 
-        Returns how many of these there are. They come after what is asked for from now on.
+        Returns the number of jobs that go on. They run after all that is asked for from now on.
         """
         with self._lock:
             active = [job for job in self._jobs.values() if job.active and not job.stop.is_set()]
@@ -226,8 +226,15 @@ class SessionQueue:
             if not ready:
                 self._served[long] = False
                 return False
-            # The class that was asked for last is the one on the screen: it comes before what still waits, maps first.
-            job = min(ready, key=lambda one: (one in self._set_aside, one.key[1] != self._looked_at, not one.is_map))
+            # The class asked for last is on the screen: its jobs go before those of other classes, maps before checks.
+            job = min(
+                ready,
+                key=lambda candidate: (
+                    candidate in self._set_aside,
+                    candidate.key[1] != self._looked_at,
+                    not candidate.is_map,
+                ),
+            )
             self._waiting.remove(job)
         job.run()
         return True

@@ -35,8 +35,8 @@ def begin(what: NextPhoto) -> None:
 
 def asked() -> NextPhoto | None:
     """Current preselection; it lasts until a case is saved or opened."""
-    found: NextPhoto | None = st.session_state.get(session.NEXT_PHOTO)
-    return found
+    preselection: NextPhoto | None = st.session_state.get(session.NEXT_PHOTO)
+    return preselection
 
 
 def forget() -> None:

@@ -25,14 +25,14 @@ class OpenCase:
 
     analysis: Analysis
     case: Case | None = None
-    """Once it is stored."""
+    """The stored case; None until it is saved."""
     store: CaseStore | None = None
-    """The one that holds it, for who opened it here."""
+    """Store of the case, with the rights of whoever opened it here."""
     maps: list[Explanation] = field(default_factory=list)
     problems: tuple[str, ...] = ()
     """Stored maps that could not be read."""
     checks: list[CheckResult] = field(default_factory=list)
-    """What was found about the prediction and the maps; those of a stored case as they were stored."""
+    """Results of the checks of the prediction and the maps; of a stored case, as they were stored."""
     outlines: tuple[Outline, ...] = ()
     """The model's, and the clinician's where it was corrected, as far as there are any."""
     impression: str | None = None
@@ -44,19 +44,19 @@ class OpenCase:
     on_reveal: Callable[[], Callable[[str | None], None] | None] | None = None
     """Weak reference to what is told the impression once the result is shown, where a list holds the photo too."""
     label: str = ""
-    """Class that is explained."""
+    """Code of the class that is explained."""
     contrast_with: str = ""
-    """Class that it is contrasted with; empty: none."""
+    """Code of the class that it is contrasted with; empty: none."""
     typed: Mapping[str, object] = field(default_factory=dict)
     """What stands in the form that keeps the case, by the keys of its fields."""
     typed_on: str = ""
-    """Page whose form holds that; empty: none."""
+    """Page whose form holds ``typed``; empty: none."""
     token: str = field(default_factory=new_token)
-    """Tells its fields from those of every other photo."""
+    """Part of the keys of its fields, so that no other photo shares them."""
     filled: dict[str, object] = field(default_factory=dict)
     """What the fields of a stored case began with, see ``drafts``."""
     draft: str = ""
-    """Token of what was entered in them and is not saved; empty: nothing."""
+    """Token of the entries in the fields that are not saved yet; empty: none."""
     tab: str = ""
     """Where it is open, see ``tabs.here``."""
     erased: bool = False
@@ -103,8 +103,8 @@ class OpenCase:
 
     @property
     def bytes(self) -> int:
-        """Size in memory, as good as all of it."""
-        return int(self.analysis.photo.pixels.nbytes + sum(one.heatmap.nbytes for one in self.maps))
+        """Size in memory: the photo and the maps, which are nearly all of it."""
+        return int(self.analysis.photo.pixels.nbytes + sum(explanation.heatmap.nbytes for explanation in self.maps))
 
     @property
     def gone(self) -> bool:
@@ -122,7 +122,7 @@ class OpenCase:
                 if self.case is not None and self.store is not None and may(self.store.role, "file"):
                     self.store.add_explanation(self.case.visit.id, explanation)
             finally:
-                others = [one for one in self.maps if _same_but_time(one) != _same_but_time(explanation)]
+                others = [other for other in self.maps if _same_but_time(other) != _same_but_time(explanation)]
                 self.maps = [*others, explanation]
 
     def keep_checks(self, checks: Sequence[CheckResult]) -> None:
@@ -135,21 +135,21 @@ class OpenCase:
                     self.store.add_checks(self.case.visit.id, checks)
             finally:
                 new = {check.identity for check in checks}
-                self.checks = [one for one in self.checks if one.identity not in new] + list(checks)
+                self.checks = [check for check in self.checks if check.identity not in new] + list(checks)
 
     def checks_of(self, kind: str, label: str | None = None, method: str | None = None) -> tuple[CheckResult, ...]:
-        """Those of one kind, of one class and of one method's map where these are given, the oldest first."""
+        """Checks of one kind, the oldest first; of one class and of one method's map alone where these are given."""
         return tuple(
-            one
-            for one in self.checks
-            if one.kind == kind and label in {None, one.label} and method in {None, one.method}
+            check
+            for check in self.checks
+            if check.kind == kind and label in {None, check.label} and method in {None, check.method}
         )
 
     def keep_outlines(self, outlines: Sequence[Outline]) -> None:
-        """These take the place of those so far, also in the store if the case is stored.
+        """Replace the case's outlines, also in the store if the case is stored.
 
         Raises:
-            Conflict: another window stored others; those are the open case's from here on.
+            Conflict: another window stored other outlines; the open case has these from here on.
         """
         with self._lock:
             if self.case is not None and self.store is not None:
@@ -167,7 +167,7 @@ class OpenCase:
         return self.outline_by("clinician") or self.outline_by("model")
 
     def outline_by(self, maker: OutlineMaker) -> Outline | None:
-        return next((one for one in self.outlines if one.made_by == maker), None)
+        return next((outline for outline in self.outlines if outline.made_by == maker), None)
 
     def save(self, store: CaseStore, visit: NewVisit) -> Case:
         """Store the case with all maps and checks so far, and the impression; later ones follow by themselves."""
@@ -180,9 +180,13 @@ class OpenCase:
     def map_of(self, method: Method, params: Mapping[str, object]) -> Explanation | None:
         """The map of what is explained: with these settings, otherwise the latest there is."""
         resolved = METHODS[method].resolve_params(with_target(params, self.target), self.analysis.photo)
-        found = [one for one in self.maps if one.method == method and one.target == self.target]
-        exact = [one for one in found if dict(one.params) == resolved]
-        suiting = exact or ([] if params else found)
+        explanations = [
+            explanation
+            for explanation in self.maps
+            if explanation.method == method and explanation.target == self.target
+        ]
+        exact = [explanation for explanation in explanations if dict(explanation.params) == resolved]
+        suiting = exact or ([] if params else explanations)
         return suiting[-1] if suiting else None
 
     @property
@@ -208,8 +212,8 @@ def with_target(params: Mapping[str, int | str] | Mapping[str, object], target: 
     return {**params, CONTRAST_WITH: target.contrast_with} if target.contrast_with else dict(params)
 
 
-def _same_but_time(one: Explanation) -> tuple[object, ...]:
-    return one.method, one.label, dict(one.params), one.model
+def _same_but_time(explanation: Explanation) -> tuple[object, ...]:
+    return explanation.method, explanation.label, dict(explanation.params), explanation.model
 
 
 _ANYWHERE: WeakSet[OpenCase] = WeakSet()

@@ -26,9 +26,9 @@ VIEW = "view"
 """Key, and name in the address, of the part of the visit's page that is shown."""
 RESULT, WHY, COMPARE, REPORT, MORE = "Result", "Why?", "Compare", "Report", "More"
 UNSAVED_VIEWS = (RESULT, WHY)
-"""What there is before a photo is saved."""
+"""Parts of the page that a photo has before it is saved."""
 NEXT_PHOTO = "next_photo"
-"""What the next new photo is of: see ``next_photo``."""
+"""Key of the lesion that the next new photo is of: see ``next_photo``."""
 UNSAVED: TTLStore[OpenCase] = TTLStore(size=lambda opened: opened.bytes, owner=access.owner)
 TRAYS: TTLStore[Tray] = TTLStore(size=lambda tray: tray.held_bytes, owner=access.owner)
 PHOTO_GONE = (
@@ -39,16 +39,16 @@ ERASED = "What was open here was erased for good, in this or in another window. 
 
 
 def current() -> OpenCase | None:
-    found: OpenCase | None = st.session_state.get(_OPEN)
-    return found
+    opened: OpenCase | None = st.session_state.get(_OPEN)
+    return opened
 
 
 def queue() -> SessionQueue:
     if _QUEUE not in st.session_state:
         st.session_state[_QUEUE] = SessionQueue()
-    found: SessionQueue = st.session_state[_QUEUE]
-    _let_go_with_the_tab(id(found), found, tabs.here())
-    return found
+    session_queue: SessionQueue = st.session_state[_QUEUE]
+    _let_go_with_the_tab(id(session_queue), session_queue, tabs.here())
+    return session_queue
 
 
 def _tab_left(left: tuple[SessionQueue, str]) -> None:
@@ -57,7 +57,7 @@ def _tab_left(left: tuple[SessionQueue, str]) -> None:
     """
     desk_, tab = left
     desk_.clear()
-    taken = sum(one.bytes for one in open_anywhere() if one.tab == tab)
+    taken = sum(opened.bytes for opened in open_anywhere() if opened.tab == tab)
     if tabs.left(tab, taken):
         UNSAVED.expire_where(lambda opened: opened.tab == tab, tabs.CLOSED_S)
         TRAYS.expire_where(lambda tray: tray.tab == tab, tabs.CLOSED_S)
@@ -124,8 +124,8 @@ def tops() -> int:
 
 def view_asked_for() -> str | None:
     """Tab of the visit's page requested since its last run; returned once, then cleared."""
-    found: str | None = st.session_state.pop(_NEXT_VIEW, None)
-    return found
+    view: str | None = st.session_state.pop(_NEXT_VIEW, None)
+    return view
 
 
 def go_to(page: str) -> None:
@@ -134,8 +134,8 @@ def go_to(page: str) -> None:
 
 
 def asked_for_page() -> str | None:
-    found: str | None = st.session_state.pop(_NEXT_PAGE, None)
-    return found
+    page: str | None = st.session_state.pop(_NEXT_PAGE, None)
+    return page
 
 
 def reopen(visit_id: int) -> None:
@@ -184,8 +184,8 @@ def work_on(case: Case) -> None:
 
 def last_patient() -> int | None:
     """The patient that was worked on last in this session."""
-    found: int | None = st.session_state.get(_PATIENT)
-    return found
+    patient_id: int | None = st.session_state.get(_PATIENT)
+    return patient_id
 
 
 def close() -> None:
@@ -217,33 +217,33 @@ def leave_if_gone(opened: OpenCase) -> None:
 def tray(make: Callable[[], Tray]) -> Tray:
     """The tab's photos that are not filed yet; an empty one is made by ``make``."""
     token = st.session_state.get(_TRAY)
-    found = TRAYS.find(token) if token else None
-    if found is None:
+    tab_tray = TRAYS.find(token) if token else None
+    if tab_tray is None:
         st.session_state[_TRAY] = new_token()
-        found = make()
-    _hold_tray(found)
-    return found
+        tab_tray = make()
+    _hold_tray(tab_tray)
+    return tab_tray
 
 
-def _hold_tray(found: Tray) -> None:
-    found.tab = tabs.here()
+def _hold_tray(tab_tray: Tray) -> None:
+    tab_tray.tab = tabs.here()
     queue()  # which hears it when the tab is closed
-    TRAYS.hold(st.session_state[_TRAY], found)
+    TRAYS.hold(st.session_state[_TRAY], tab_tray)
 
 
 def _restore_tray() -> None:
     token = st.session_state.get(_TRAY) or st.query_params.get("tray", "")
-    found = TRAYS.find(token) if token else None
-    if found is None:
+    tab_tray = TRAYS.find(token) if token else None
+    if tab_tray is None:
         st.session_state.pop(_TRAY, None)
         return
     st.session_state[_TRAY] = token
-    _hold_tray(found)
+    _hold_tray(tab_tray)
 
 
 def _tray_address() -> dict[str, str]:
-    found = TRAYS.find(st.session_state[_TRAY]) if _TRAY in st.session_state else None
-    return {"tray": st.session_state[_TRAY]} if found is not None and found.items else {}
+    tab_tray = TRAYS.find(st.session_state[_TRAY]) if _TRAY in st.session_state else None
+    return {"tray": st.session_state[_TRAY]} if tab_tray is not None and tab_tray.items else {}
 
 
 def restore(*, of_visit: bool = True) -> None:
@@ -396,5 +396,5 @@ def say_problem(error: SkinLensError) -> None:
 
 
 def said() -> tuple[str, str] | None:
-    found: tuple[str, str] | None = st.session_state.pop(_SAID, None)
-    return found
+    notice: tuple[str, str] | None = st.session_state.pop(_SAID, None)
+    return notice

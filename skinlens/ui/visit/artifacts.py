@@ -29,8 +29,8 @@ def section(check: Check, opened: OpenCase, classifier: Classifier | None) -> No
     checks.section(check, opened, classifier, _show)
 
 
-def _show(check: Check, opened: OpenCase, found: Sequence[CheckResult]) -> None:
-    result = found[-1]
+def _show(check: Check, opened: OpenCase, results: Sequence[CheckResult]) -> None:
+    result = results[-1]
     st.markdown(plain(check.summary(result)))
     st.plotly_chart(chart(result), config=STATIC, key="artefacts_chart", alt=_spoken(result))
     st.caption(
@@ -45,7 +45,7 @@ def _show(check: Check, opened: OpenCase, found: Sequence[CheckResult]) -> None:
 
 
 def _spoken(check: CheckResult) -> str:
-    parts = [f"{TITLES[one['artefact']]} {points(one['change'])}" for one in check.figures["effects"]]
+    parts = [f"{TITLES[effect['artefact']]} {points(effect['change'])}" for effect in check.figures["effects"]]
     return "Mean change of the probability of melanoma: " + ", ".join(parts)
 
 
@@ -53,12 +53,12 @@ def chart(check: CheckResult) -> go.Figure:
     """A bar for each artefact, in percentage points; rises and falls differ in side, color and pattern."""
     before: float = check.figures["prob"]
     effects: Sequence[Mapping[str, Any]] = check.figures["effects"]
-    means = [100 * one["change"] for one in effects]
-    lows = [100 * (min(one["probs"]) - before) for one in effects]
-    highs = [100 * (max(one["probs"]) - before) for one in effects]
+    means = [100 * effect["change"] for effect in effects]
+    lows = [100 * (min(effect["probs"]) - before) for effect in effects]
+    highs = [100 * (max(effect["probs"]) - before) for effect in effects]
     figure = go.Figure(
         go.Bar(
-            y=[TITLES[one["artefact"]] for one in effects],
+            y=[TITLES[effect["artefact"]] for effect in effects],
             x=means,
             orientation="h",
             marker={
@@ -92,7 +92,7 @@ def chart(check: CheckResult) -> go.Figure:
 
 
 def _pictures(photo: Photo, check: CheckResult, spec: InputSpec) -> None:
-    effects = {one["artefact"]: one["probs"] for one in check.figures["effects"]}
+    effects = {effect["artefact"]: effect["probs"] for effect in check.figures["effects"]}
     chosen = st.selectbox("What is drawn", list(effects), format_func=TITLES.__getitem__, key="case_artefact_shown")
     for number, place in enumerate(st.columns(len(effects[chosen]))):
         words = f"{TITLES[chosen]}: melanoma {percent(effects[chosen][number])}"

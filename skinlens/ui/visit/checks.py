@@ -31,10 +31,14 @@ def shown_maps(opened: OpenCase) -> list[Explanation]:
 
 
 def checkable_maps(opened: OpenCase, classifier: Classifier | None) -> list[Explanation]:
-    """Those that the installed model made and that point somewhere: no others can be put to the test today."""
+    """Maps of the page that the installed model made and that show evidence: only these can be checked."""
     if classifier is None:
         return []
-    return [one for one in shown_maps(opened) if np.ptp(one.heatmap) > 0 and one.model == classifier.engine.model_ref]
+    return [
+        explanation
+        for explanation in shown_maps(opened)
+        if np.ptp(explanation.heatmap) > 0 and explanation.model == classifier.engine.model_ref
+    ]
 
 
 def of_map(opened: OpenCase, kind: str, explanation: Explanation) -> CheckResult | None:
@@ -42,14 +46,14 @@ def of_map(opened: OpenCase, kind: str, explanation: Explanation) -> CheckResult
     outline that holds now where it was made with one.
     """
     outline = outline_settings(opened.outline) if opened.outline else None
-    found = [
+    matches = [
         check
         for check in opened.checks_of(kind, explanation.label, explanation.method)
         if check.settings.get("map") == dict(explanation.params)
         and check.settings.get("outline", outline) == outline
         and check.model == explanation.model
     ]
-    return found[-1] if found else None
+    return matches[-1] if matches else None
 
 
 def known(check: Check, opened: OpenCase) -> Sequence[CheckResult]:
@@ -58,7 +62,7 @@ def known(check: Check, opened: OpenCase) -> Sequence[CheckResult]:
     if isinstance(check, Comparison):
         return [check.of(shown)] if len(shown) > 1 else []
     if isinstance(check, OfMaps):
-        return [made for one in shown if (made := of_map(opened, check.kind, one)) is not None]
+        return [made for explanation in shown if (made := of_map(opened, check.kind, explanation)) is not None]
     return opened.checks_of(check.kind)[-1:]
 
 
@@ -70,8 +74,8 @@ def unchecked(check: Check, opened: OpenCase, classifier: Classifier | None) -> 
     if not isinstance(check, OfMaps):
         done = opened.checks_of(check.kind)[-1:]
         return None if any(map(check.current, done)) else Subject(classifier, photo)
-    made = {one: of_map(opened, check.kind, one) for one in checkable_maps(opened, classifier)}
-    maps = [one for one, result in made.items() if result is None or not check.current(result)]
+    made = {explanation: of_map(opened, check.kind, explanation) for explanation in checkable_maps(opened, classifier)}
+    maps = [explanation for explanation, result in made.items() if result is None or not check.current(result)]
     return Subject(classifier, photo, tuple(maps), opened.outline) if maps else None
 
 
@@ -82,14 +86,14 @@ def section(check: Check, opened: OpenCase, classifier: Classifier | None, show:
     """
     try:
         subject = at_sight(check, opened, classifier)
-        found = known(check, opened)
+        results = known(check, opened)
     except SkinLensError as error:
         heading(check)
         st.caption(plain(error))
         return
-    if found or subject is not None:
+    if results or subject is not None:
         heading(check)
-        body(check, opened, found, subject, show)
+        body(check, opened, results, subject, show)
 
 
 def at_sight(check: Check, opened: OpenCase, classifier: Classifier | None) -> Subject | None:
@@ -109,41 +113,41 @@ def heading(check: Check) -> None:
 def body(
     check: Check,
     opened: OpenCase,
-    found: Sequence[CheckResult],
+    results: Sequence[CheckResult],
     subject: Subject | None,
     show: Show | None = None,
 ) -> None:
-    if found:
-        (show or table)(check, opened, found)
+    if results:
+        (show or table)(check, opened, results)
     if subject is not None:
-        hint = missing(subject.maps) if found else check.hint
+        hint = missing(subject.maps) if results else check.hint
         ask(check, opened, partial(check.compute, subject), hint)
 
 
-def table(check: Check, opened: OpenCase, found: Sequence[CheckResult]) -> None:  # noqa: ARG001  as ``Show``
+def table(check: Check, opened: OpenCase, results: Sequence[CheckResult]) -> None:  # noqa: ARG001  as ``Show``
     """A sentence where it is not about each map, the table, and what is to be said of it."""
     if not isinstance(check, OfMaps):
-        st.markdown(plain(check.summary(found[-1])))
-    if rows := check.rows(found):
+        st.markdown(plain(check.summary(results[-1])))
+    if rows := check.rows(results):
         widgets.table(check.columns, rows)
-    if note := check.note(found):
+    if note := check.note(results):
         st.caption(plain(note))
     if not isinstance(check, Comparison):
-        provenance(found)
+        provenance(results)
 
 
 def missing(able: Sequence[Explanation]) -> str:
     """For ``ask``, where some maps of the page were checked and these not yet."""
-    return plain(f"Not checked yet: {', '.join(METHODS[one.method].title for one in able)}.")
+    return plain(f"Not checked yet: {', '.join(METHODS[explanation.method].title for explanation in able)}.")
 
 
 def key(check: Check, opened: OpenCase) -> Key:
-    """One check at a time of each kind and what it is about."""
+    """Key of the job: one check of each kind runs at a time, and one for each class where it is about the maps."""
     return check.kind, opened.target.code if isinstance(check, OfMaps) else ""
 
 
 def submit(check: Check, opened: OpenCase, compute: Compute) -> None:
-    """In the background; what it finds is kept with the case."""
+    """Run the check in the background; its results are kept with the case."""
     session.queue().submit(Job(key(check, opened), compute, opened.keep_checks))
 
 
@@ -165,6 +169,6 @@ def ask(check: Check, opened: OpenCase, compute: Compute, hint: str) -> None:
 
 def provenance(checks: Sequence[CheckResult]) -> None:
     """When it was found, by which model, and how long it took; said once for checks that belong together."""
-    latest = max(checks, key=lambda one: one.created_at)
-    took = duration(sum(one.duration_ms for one in checks))
+    latest = max(checks, key=lambda check: check.created_at)
+    took = duration(sum(check.duration_ms for check in checks))
     st.caption(plain(f"Checked on {local_day(latest.created_at)} with model {latest.model.version}, in {took}."))

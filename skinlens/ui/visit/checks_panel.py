@@ -52,21 +52,21 @@ def _check(opened: OpenCase, classifier: Classifier) -> None:
     """Ask for what is missing of the quick maps; what was cancelled or failed is not asked for again. A map that found
     no evidence cannot be put to the test, and keeps nothing else waiting.
     """
-    if len([one for one in checks.shown_maps(opened) if one.method in SHORT]) < len(SHORT):
+    if len([explanation for explanation in checks.shown_maps(opened) if explanation.method in SHORT]) < len(SHORT):
         return  # the maps first
     for check in _of_line():
         subject = checks.unchecked(check, opened, classifier)
         if subject is None or session.queue().job(checks.key(check, opened)) is not None:
             continue
-        quick = replace(subject, maps=tuple(one for one in subject.maps if one.method in SHORT))
+        quick = replace(subject, maps=tuple(explanation for explanation in subject.maps if explanation.method in SHORT))
         if quick.maps or not isinstance(check, OfMaps):
             checks.submit(check, opened, partial(check.compute, quick))
 
 
 def _line(opened: OpenCase, classifier: Classifier | None) -> None:
     shown = checks.shown_maps(opened)
-    kept = {check.kind: checks.known(check, opened) for check in _of_line() if not isinstance(check, Comparison)}
-    said = words(shown, kept, waits(opened, classifier))
+    results = {check.kind: checks.known(check, opened) for check in _of_line() if not isinstance(check, Comparison)}
+    said = words(shown, results, waits(opened, classifier))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**Can these maps be trusted?** {plain(said)}", width="content")
         if opened.case is not None and classifier is not None and shown and UNKNOWN in said and not live.busy():
@@ -78,7 +78,9 @@ def waits(opened: OpenCase, classifier: Classifier | None) -> frozenset[str]:
     maps are there.
     """
     queue = session.queue()
-    jobs = {one.kind: queue.job(checks.key(one, opened)) for one in _of_line() if not isinstance(one, Comparison)}
+    jobs = {
+        check.kind: queue.job(checks.key(check, opened)) for check in _of_line() if not isinstance(check, Comparison)
+    }
     running = {kind for kind, job in jobs.items() if job is not None and job.active}
     if any((job := queue.job((method, opened.target.code))) is not None and job.active for method in METHODS):
         running.add("maps")
@@ -89,31 +91,31 @@ def waits(opened: OpenCase, classifier: Classifier | None) -> frozenset[str]:
 
 def words(
     shown: Sequence[Explanation],
-    kept: Mapping[str, Sequence[CheckResult]],
+    results: Mapping[str, Sequence[CheckResult]],
     waits: frozenset[str] = frozenset(),
 ) -> str:
     """The line. Each part judges only once all that it is about is there: all maps where they are compared, the
     results of the maps that are quick to make, the result of the photo.
     """
-    return " · ".join(_said(check, shown, kept.get(check.kind, ()), waits) for check in _of_line())
+    return " · ".join(_said(check, shown, results.get(check.kind, ()), waits) for check in _of_line())
 
 
-def _said(check: Check, shown: Sequence[Explanation], found: Sequence[CheckResult], waits: frozenset[str]) -> str:
+def _said(check: Check, shown: Sequence[Explanation], results: Sequence[CheckResult], waits: frozenset[str]) -> str:
     if check.kind in waits or ("maps" in waits and isinstance(check, Comparison | OfMaps)):
         return f"{check.title}: {COMPUTING}"
     if isinstance(check, Comparison) and len(shown) == len(METHODS):
         try:
-            found = [check.of(shown)]
+            results = [check.of(shown)]
         except SkinLensError:
             return f"{check.title}: these maps cannot be compared"
     if isinstance(check, OfMaps):
-        quick = [one for one in shown if one.method in SHORT]
-        able = {one.method for one in quick if np.ptp(one.heatmap) > 0}
+        quick = [explanation for explanation in shown if explanation.method in SHORT]
+        able = {explanation.method for explanation in quick if np.ptp(explanation.heatmap) > 0}
         if len(quick) == len(SHORT) and not able:
             return f"{check.title}: {NO_PLACE}"
-        if able - {one.method for one in found}:
-            found = ()
-    return check.claim(found) if found else f"{check.title}: {UNKNOWN}"
+        if able - {result.method for result in results}:
+            results = ()
+    return check.claim(results) if results else f"{check.title}: {UNKNOWN}"
 
 
 def below(opened: OpenCase, classifier: Classifier | None) -> None:

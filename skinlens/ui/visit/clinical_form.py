@@ -132,10 +132,10 @@ def _suggest(opened: OpenCase) -> None:
         except InvalidEntry as error:
             st.error(plain(error))
             return
-        found = dict(zip("abc", (suggested.asymmetry, suggested.border, suggested.color_count), strict=True))
-        for sign, count in found.items():
+        signs = dict(zip("abc", (suggested.asymmetry, suggested.border, suggested.color_count), strict=True))
+        for sign, count in signs.items():
             st.session_state[clinical_fields.key(opened, sign)] = count
-        st.session_state[clinical_fields.key(opened, _FROM_OUTLINE)] = found
+        st.session_state[clinical_fields.key(opened, _FROM_OUTLINE)] = signs
         st.session_state[clinical_fields.key(opened, _ACCEPTED)] = False
         st.session_state[clinical_fields.key(opened, "suggested")] = suggested.summary
     if said := st.session_state.get(clinical_fields.key(opened, "suggested")):
@@ -201,7 +201,7 @@ def _checklist(opened: OpenCase, stored: SevenPoint | None) -> SevenPoint | None
     version = st.segmented_control(
         "Version of the checklist",
         list(get_args(ChecklistVersion)),
-        format_func=lambda one: f"{one} (suspicious from {CHECKLIST_LIMITS[one]})",
+        format_func=lambda choice: f"{choice} (suspicious from {CHECKLIST_LIMITS[choice]})",
         key=version_key,
         persist_state="session",
         required=True,
@@ -293,15 +293,15 @@ def _follow_up(opened: OpenCase, read: ClinicalRecord, taken_on: str) -> tuple[i
 
 def recall(store: CaseStore, opened: OpenCase, case: Case) -> None:
     """The recall of the visit, where there is one, and the button that marks it as done."""
-    found = case.visit.clinical.recall
-    if found is None:
+    planned_recall = case.visit.clinical.recall
+    if planned_recall is None:
         return
-    if found.done_on is None:
-        due = " It is due." if found.is_due(today().isoformat()) else ""
-        st.markdown(f"**Recall on {found.due_on}.**{due}")
+    if planned_recall.done_on is None:
+        due = " It is due." if planned_recall.is_due(today().isoformat()) else ""
+        st.markdown(f"**Recall on {planned_recall.due_on}.**{due}")
         label, done, said = "Recall is done", today().isoformat(), "The recall is marked as done."
     else:
-        st.markdown(f"Recall of {found.due_on}: done on {found.done_on}.")
+        st.markdown(f"Recall of {planned_recall.due_on}: done on {planned_recall.done_on}.")
         label, done, said = "Open the recall again", None, "The recall is open again."
     if st.button(label, key=clinical_fields.key(opened, "recall_done"), **allowed.button("file")):
         clinical_fields.save(

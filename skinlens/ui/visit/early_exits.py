@@ -28,8 +28,8 @@ def section(check: Check, opened: OpenCase, classifier: Classifier | None) -> No
     checks.section(check, opened, classifier, _show)
 
 
-def _show(check: Check, opened: OpenCase, found: Sequence[CheckResult]) -> None:
-    result = found[-1]
+def _show(check: Check, opened: OpenCase, results: Sequence[CheckResult]) -> None:
+    result = results[-1]
     answers, classifier = result.figures["answers"], session.classifier_of(opened)
     st.markdown(plain(result.figures["verdict"]))
     drawn: Sequence[tuple[bytes, bool]] = ()
@@ -42,7 +42,7 @@ def _show(check: Check, opened: OpenCase, found: Sequence[CheckResult]) -> None:
             _answer(answers[place], opened.target, drawn[place] if drawn else None)
             st.caption(reads(answers[place]["stage"], size_px))
     with st.expander("All probabilities of the three answers"):
-        widgets.table(check.columns, check.rows(found))
+        widgets.table(check.columns, check.rows(results))
         if not result.figures["calibrated"]:
             st.caption("The probabilities of the early answers are not calibrated in this release.")
     checks.provenance([result])
@@ -76,8 +76,11 @@ def _pictures(
     """
     small, spec = cache.reduced(_photo, PICTURE_PX), _classifier.engine.spec
     height, width = small.shape[:2]
-    found = depth_maps(_classifier, _photo, target)
+    maps = depth_maps(_classifier, _photo, target)
     return [
-        (cache.jpeg(blend(small, heatmap_to_photo(one.heatmap, height, width, spec))), not one.heatmap.any())
-        for one in found
+        (
+            cache.jpeg(blend(small, heatmap_to_photo(depth_map.heatmap, height, width, spec))),
+            not depth_map.heatmap.any(),
+        )
+        for depth_map in maps
     ]

@@ -91,7 +91,7 @@ def of(visit: Visit) -> Entry:
 
 def differences(read: Entry, stored: Entry, mine: Entry) -> tuple[Difference, ...]:
     """The fields that another window changed since they were read, and that this one would have otherwise."""
-    triples = {one.name: [getattr(side, one.name) for side in (read, stored, mine)] for one in fields(Entry)}
+    triples = {field.name: [getattr(side, field.name) for side in (read, stored, mine)] for field in fields(Entry)}
     return tuple(
         Difference(name, before, now, wanted)
         for name, (before, now, wanted) in triples.items()
@@ -101,13 +101,13 @@ def differences(read: Entry, stored: Entry, mine: Entry) -> tuple[Difference, ..
 
 def changed(read: Entry, stored: Entry) -> tuple[tuple[str, str], ...]:
     """Fields that another window changed since it was read: the title of each field, and what is stored now."""
-    names = [one.name for one in fields(Entry) if getattr(read, one.name) != getattr(stored, one.name)]
+    names = [field.name for field in fields(Entry) if getattr(read, field.name) != getattr(stored, field.name)]
     return tuple((title(name), shown(name, getattr(stored, name))) for name in names)
 
 
-def written(one: Entry) -> Mapping[str, str]:
+def written(entry: Entry) -> Mapping[str, str]:
     """Title and value of each field in which something was entered."""
-    pairs = ((each.name, getattr(one, each.name)) for each in fields(Entry))
+    pairs = ((each.name, getattr(entry, each.name)) for each in fields(Entry))
     return {title(name): shown(name, value) for name, value in pairs if value is not None and value != ""}
 
 
@@ -126,8 +126,8 @@ def shown(field: str, value: Value) -> str:
         case SevenPoint():
             return value.summary
         case Histology():
-            found = filter(None, (DIAGNOSES.get(value.label or ""), value.text, value.reported_on, value.report_number))
-            return ", ".join(found)
+            parts = filter(None, (DIAGNOSES.get(value.label or ""), value.text, value.reported_on, value.report_number))
+            return ", ".join(parts)
         case float():
             return entered_length(value, cache.settings().unit)
     return conflicts.shown(field, value)

@@ -56,7 +56,7 @@ def change(field: str, pair: tuple[str | None, str | None] | None, unit: Unit) -
         method, *codes = after.split(" ")
         return f"{METHODS[cast(Method, method)].title} map for {Target(*codes).words}"
     if field == "checks" and after:
-        return ", ".join(_test(one) for one in after.split(", "))
+        return ", ".join(_test(check) for check in after.split(", "))
     if field == "status":
         return ""  # the action is the status reached
     if not before:
@@ -68,7 +68,7 @@ def _test(stored: str) -> str:
     """A test as the log has it (kind, method, class) in words."""
     kind, *rest = stored.split(" ")
     title = CHECKS[kind].title if kind in CHECKS else kind
-    about = [METHODS[one].title if one in METHODS else name(one) for one in rest]
+    about = [METHODS[code].title if code in METHODS else name(code) for code in rest]
     return f"{title} ({', '.join(about)})" if about else title
 
 

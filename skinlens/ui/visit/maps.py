@@ -121,13 +121,14 @@ def start(opened: OpenCase, classifier: Classifier) -> None:
 
 
 def stored_words(opened: OpenCase) -> str:
-    """Which maps are stored with a case, where those that are asked for are not."""
-    kept: dict[str, list[str]] = {}
-    for one in sorted(opened.maps, key=lambda made: list(METHODS).index(made.method)):  # not as they were finished
-        kept.setdefault(one.target.words, []).append(METHODS[one.method].title)
-    if not kept:
+    """Sentence that lists the maps stored with a case, for a page whose own maps are not stored."""
+    titles: dict[str, list[str]] = {}
+    in_order = sorted(opened.maps, key=lambda made: list(METHODS).index(made.method))  # not as they were finished
+    for explanation in in_order:
+        titles.setdefault(explanation.target.words, []).append(METHODS[explanation.method].title)
+    if not titles:
         return "No map is stored with this case yet. All three take a few seconds, and are then stored with it."
-    listed = "; ".join(f"{', '.join(dict.fromkeys(names))} for {target}" for target, names in kept.items())
+    listed = "; ".join(f"{', '.join(dict.fromkeys(names))} for {target}" for target, names in titles.items())
     return f"Stored with this case: {listed}."
 
 

@@ -22,9 +22,9 @@ def form(store: CaseStore, opened: OpenCase, stored: Case) -> None:
     patient = stored.patient.id if stored.patient else None
     chosen = placement.choose(store, lambda name: opened.key(f"move_{name}"), stored.lesion.id, patient)
     missing = list(chosen.missing)
-    found = [row for row in store.cases_with_photo(stored.visit.photo_sha256) if row.visit_id != number]
-    if found and not opened.synthetic:
-        st.warning(plain(placement.same_photo(found, chosen)))
+    cases = [row for row in store.cases_with_photo(stored.visit.photo_sha256) if row.visit_id != number]
+    if cases and not opened.synthetic:
+        st.warning(plain(placement.same_photo(cases, chosen)))
         if not st.checkbox("Move it there nevertheless", key=opened.key("move_again")):
             missing.append("whether it is to be moved there nevertheless")
     signer = ""

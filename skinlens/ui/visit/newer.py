@@ -11,10 +11,12 @@ from skinlens.wording.quality import UNRELIABLE
 
 def section(store: CaseStore, visit_id: int) -> None:
     """A switch where later models have scored the case; their results once it is on."""
-    found = store.rescored(visit_id)
-    if not found or not st.toggle("Newer model", key=f"newer_{visit_id}"):
+    results = store.rescored(visit_id)
+    if not results or not st.toggle("Newer model", key=f"newer_{visit_id}"):
         return
-    for one in found:
-        said = newer_model_says(one.model.version, one.label, one.melanoma_prob, flagged=one.flagged)
-        st.markdown(plain(said if one.reliable else UNRELIABLE))
-        st.caption(plain(f"{one.model.name} {one.model.version}, {local_day(one.made_at)}. The stored result stays."))
+    for result in results:
+        said = newer_model_says(result.model.version, result.label, result.melanoma_prob, flagged=result.flagged)
+        st.markdown(plain(said if result.reliable else UNRELIABLE))
+        st.caption(
+            plain(f"{result.model.name} {result.model.version}, {local_day(result.made_at)}. The stored result stays.")
+        )

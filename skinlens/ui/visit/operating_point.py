@@ -44,10 +44,10 @@ class Rates:
 
 def rates(model: ModelRef, threshold: Threshold) -> Rates:
     """As measured on photos kept aside, if that was done for this very model; otherwise where it was chosen."""
-    for one in published_figures.evaluations(model).values():
-        row = published_figures.at_cutoff(one, threshold.value)
+    for evaluation in published_figures.evaluations(model).values():
+        row = published_figures.at_cutoff(evaluation, threshold.value)
         if row and row["sensitivity"]["value"] is not None:
-            return _rates_of(row, photos(one))
+            return _rates_of(row, photos(evaluation))
     return Rates(threshold.sensitivity, threshold.specificity, None, None, in_full(threshold.chosen_on))
 
 
@@ -94,11 +94,11 @@ def unreliable(quality: QualityReport) -> None:
 
 def label_set(prediction: Prediction) -> None:
     """The classes that the model cannot rule out, at which level, and on what that was calibrated."""
-    found = prediction.prediction_set
-    if found is None:
+    labels = prediction.prediction_set
+    if labels is None:
         return
-    small = " ".join(filter(None, (set_promise(found), set_remark(prediction))))
-    words = set_words(prediction, found)
+    small = " ".join(filter(None, (set_promise(labels), set_remark(prediction))))
+    words = set_words(prediction, labels)
     st.html(f'<div class="sl-statement"><b>{escape(words)}</b><br><small>{escape(small)}</small></div>')
 
 
@@ -128,17 +128,17 @@ def at_a_prevalence(quality: QualityReport, prediction: Prediction) -> None:
 def predictive_statements(known: Rates, share: float) -> tuple[str, ...]:
     """The two predictive values, and what becomes of a thousand lesions."""
     ill = LESIONS * share
-    found, false_alarms = ill * known.sensitivity, (LESIONS - ill) * (1 - known.specificity)
+    flagged, false_alarms = ill * known.sensitivity, (LESIONS - ill) * (1 - known.specificity)
     return (
         f"**At or above the cut-off:** melanoma in {_value(known, share, 0)} (positive predictive value).",
         f"**Below it:** no melanoma in {_value(known, share, 1)} (negative predictive value).",
-        f"Of {LESIONS:,} lesions, {ill:.0f} are melanomas: {found:.0f} are flagged, {ill - found:.0f} missed; "
+        f"Of {LESIONS:,} lesions, {ill:.0f} are melanomas: {flagged:.0f} are flagged, {ill - flagged:.0f} missed; "
         f"{false_alarms:.0f} {FLAGGED_TOO}.",
     )
 
 
 def _value(known: Rates, share: float, place: int) -> str:
-    """A predictive value, and what it is with both rates at the lower, and at the upper, end of their ranges."""
+    """A predictive value, and its range: with both rates at their lower, and at their upper, ends."""
     value = predictive_values(known.sensitivity, known.specificity, share)[place]
     if math.isnan(value):
         return "none, as no lesion falls on this side"

@@ -70,12 +70,12 @@ def _propose(opened: OpenCase, classifier: Classifier, head: SegmentationHead) -
     """Once for a photo: it takes hundredths of a second."""
     if opened.outlines or st.session_state.get("case_without_outline"):
         return
-    found = propose(classifier.engine, head, opened.analysis.photo).outline
-    if found is None:
+    proposal = propose(classifier.engine, head, opened.analysis.photo).outline
+    if proposal is None:
         st.session_state["case_without_outline"] = True
     else:
         with suppress(Conflict):  # another window was first; its outline is shown
-            opened.keep_outlines([found])
+            opened.keep_outlines([proposal])
 
 
 def _outline(opened: OpenCase, outline: Outline | None) -> None:
@@ -131,15 +131,15 @@ def _by(outline: Outline | None) -> str:
 def _keep(opened: OpenCase, sent: str) -> None:
     """Take what the component sent; the focus of the maps on the page is measured again by it."""
     proposal = opened.outline_by("model")
-    kept = [proposal] if proposal else []
+    outlines = [proposal] if proposal else []
     try:
         if sent != outliner.PROPOSAL:
             model = proposal.model if proposal else opened.analysis.prediction.model
-            kept.append(drawn_by_clinician(points_of(sent), opened.analysis.photo, model))
+            outlines.append(drawn_by_clinician(points_of(sent), opened.analysis.photo, model))
     except SkinLensError as error:
         st.session_state["case_outline_problem"] = str(error)
     else:
-        _put(opened, kept)
+        _put(opened, outlines)
 
 
 def _put(opened: OpenCase, outlines: Sequence[Outline]) -> None:

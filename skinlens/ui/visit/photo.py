@@ -18,7 +18,7 @@ from skinlens.wording.maps import PHOTO, SYNTHETIC, no_map, nothing_for, over_ph
 
 NO_MAP = "none"
 OVERLAY = "overlay"
-"""Key of the choice: for each visit that is opened it begins with the one of the settings."""
+"""Key of the choice of an overlay; for each opened visit it begins with the overlay of the settings."""
 OUTLINE = "visit_outline"
 """Key of the switch; it stays as it is from visit to visit."""
 _CHOSEN_FOR = "overlay_of"
@@ -60,7 +60,7 @@ def _overlaid(opened: OpenCase, bare: Panel) -> Panel:
             "Map over the photo, keys 0 to 3",
             [NO_MAP, *METHODS],
             required=True,
-            format_func=lambda one: "No map" if one == NO_MAP else METHODS[cast(Method, one)].title,
+            format_func=lambda choice: "No map" if choice == NO_MAP else METHODS[cast(Method, choice)].title,
             key=OVERLAY,
             label_visibility="collapsed",
             persist_state="session",

@@ -68,7 +68,7 @@ def form(store: CaseStore, opened: OpenCase) -> None:
         return
     draft = opened.case.visit.status == "draft"
     open_ = seen.problem if pressed != "draft" else ""
-    if problems := [one for one in (open_, no_width, no_plan, no_histology) if one]:
+    if problems := [problem for problem in (open_, no_width, no_plan, no_histology) if problem]:
         trouble.error(plain(f"Nothing is saved yet. {' '.join(problems)}"))
     elif pressed == "signed" and mine.clinician_label is None:
         at_label.error(plain(NO_DIAGNOSIS))
@@ -190,9 +190,9 @@ def _save(
     assert opened.case is not None
     shown, now = opened.case.visit.status, store.case(opened.case.visit.id)
     session.refresh(now)
-    if found := entry.differences(entry.of(read), entry.of(now.visit), mine):
+    if differences := entry.differences(entry.of(read), entry.of(now.visit), mine):
         st.session_state[opened.key(_HELD)] = Pending(
-            "visit", now.visit.version, vars(mine), found, sign=wanted == "signed", signer=signer
+            "visit", now.visit.version, vars(mine), differences, sign=wanted == "signed", signer=signer
         )
         st.rerun()
     if shown == "draft" and now.visit.status != "draft":
@@ -274,10 +274,10 @@ def _save_settled(
     session.refresh(now)
     if now.visit.version != held.version:  # a third change in between
         read: Visit = st.session_state[opened.key(_READ)]
-        found = entry.differences(entry.of(read), entry.of(now.visit), settled)
-        held = replace(held, version=now.visit.version, mine=vars(settled), differences=found, signer=signer)
+        differences = entry.differences(entry.of(read), entry.of(now.visit), settled)
+        held = replace(held, version=now.visit.version, mine=vars(settled), differences=differences, signer=signer)
         st.session_state[opened.key(_HELD)] = held
-        if found:
+        if differences:
             st.rerun()
     wanted: Status = "signed" if signs else "draft" if now.visit.status == "draft" else "amended"
     _done(opened, now.visit, _write(store, opened, settled, wanted, signer), wanted)

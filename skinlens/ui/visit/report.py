@@ -76,10 +76,10 @@ def _version(store: CaseStore, opened: OpenCase) -> str:
     """
     case = opened.case
     assert case is not None
-    made = sorted(f"{one.method} {one.label} {one.created_at}" for one in opened.maps)
-    made += sorted(f"{one.identity} {one.created_at}" for one in opened.checks)
-    made += sorted(f"{one.made_by} {one.created_at}" for one in opened.outlines)
+    made = sorted(f"{explanation.method} {explanation.label} {explanation.created_at}" for explanation in opened.maps)
+    made += sorted(f"{check.identity} {check.created_at}" for check in opened.checks)
+    made += sorted(f"{outline.made_by} {outline.created_at}" for outline in opened.outlines)
     before = store.visit_before(case.visit)
     if before is not None:
-        made += [str(before.id), before.updated_at, *(one.created_at for one in store.outlines(before.id))]
+        made += [str(before.id), before.updated_at, *(outline.created_at for outline in store.outlines(before.id))]
     return " | ".join((case.visit.updated_at, str(case.patient), str(case.lesion), *made))

@@ -106,12 +106,12 @@ def _first_note(opened: OpenCase) -> str:
 
 def _asked_about_the_photo(store: CaseStore, opened: OpenCase, chosen: Placement) -> tuple[str, ...]:
     """Where this very photo is stored already: say it, and ask whether it is meant. What is still to be answered."""
-    found = () if opened.synthetic else store.cases_with_photo(opened.photo_sha256)
-    if not found:
+    cases = () if opened.synthetic else store.cases_with_photo(opened.photo_sha256)
+    if not cases:
         return ()
     with st.container(border=True):
-        st.warning(plain(placement.same_photo(found, chosen)))
-        for row in found[:3]:
+        st.warning(plain(placement.same_photo(cases, chosen)))
+        for row in cases[:3]:
             st.link_button(f"Open case {row.visit_id} in another tab", f"./visit?case={row.visit_id}")
         meant = st.checkbox("Save this photo once more", key=opened.key("again"), persist_state="session")
     return () if meant else ("whether this photo is to be saved once more",)

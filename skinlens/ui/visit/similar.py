@@ -46,7 +46,7 @@ def section(store: CaseStore, opened: OpenCase, stored: Case) -> None:
     every = st.toggle("Also cases without a confirmed diagnosis", key="case_similar_every", persist_state="session")
     _fill(store.home, classifier.engine.model_ref.sha256, classifier)
     try:
-        found = find_similar(
+        cases = find_similar(
             store,
             classifier,
             opened.analysis,
@@ -55,43 +55,43 @@ def section(store: CaseStore, opened: OpenCase, stored: Case) -> None:
             count=COUNT,
             confirmed_only=not every,
         )
-        found = tuple(one for one in found if one.similarity >= LEAST)
-        if not found:
+        cases = tuple(case for case in cases if case.similarity >= LEAST)
+        if not cases:
             kind = "" if every else " with a confirmed diagnosis (histology, or signed)"
             st.markdown(f"No case of another lesion{kind} has a similarity of 50 % or more.")
             return
-        pictures = store.thumbnails([one.visit_id for one in found])
+        pictures = store.thumbnails([case.visit_id for case in cases])
     except SkinLensError as error:  # the page's own sentence is out of reach: this part is drawn by itself
         st.error(plain(error))
         return
-    for start in range(0, len(found), COLUMNS):
-        for column, one in zip(st.columns(COLUMNS), found[start : start + COLUMNS], strict=False):
+    for start in range(0, len(cases), COLUMNS):
+        for column, case in zip(st.columns(COLUMNS), cases[start : start + COLUMNS], strict=False):
             with column, st.container(border=True):
-                _card(one, pictures.get(one.visit_id, b""))
+                _card(case, pictures.get(case.visit_id, b""))
     st.caption(CAUTION)
 
 
-def _card(one: SimilarCase, picture: bytes) -> None:
+def _card(case: SimilarCase, picture: bytes) -> None:
     if picture:
-        st.html(widgets.thumbnail(picture, f"Photo of case {one.visit_id}"))
-    st.markdown("  \n".join(plain(line) for line in lines(one)))
-    if st.button(f"Open case {one.visit_id}", key=f"similar-{one.visit_id}", width="stretch"):
-        session.show_case(one.visit_id)
+        st.html(widgets.thumbnail(picture, f"Photo of case {case.visit_id}"))
+    st.markdown("  \n".join(plain(line) for line in lines(case)))
+    if st.button(f"Open case {case.visit_id}", key=f"similar-{case.visit_id}", width="stretch"):
+        session.show_case(case.visit_id)
         st.rerun()
 
 
-def lines(one: SimilarCase) -> tuple[str, ...]:
+def lines(case: SimilarCase) -> tuple[str, ...]:
     """Lines under the photo: diagnosis and its source, whose it is, how alike."""
-    diagnosis = diagnosis_name(one.diagnosis) if one.diagnosis else one.diagnosis_text or diagnosis_name(None)
+    diagnosis = diagnosis_name(case.diagnosis) if case.diagnosis else case.diagnosis_text or diagnosis_name(None)
     whose = {
         "same patient": "The same patient",
-        "another patient": f"Another patient: {one.pseudonym}",
-        "patient not recorded": "Patient not recorded" if not one.pseudonym else f"Patient: {one.pseudonym}",
-    }[one.relation]
+        "another patient": f"Another patient: {case.pseudonym}",
+        "patient not recorded": "Patient not recorded" if not case.pseudonym else f"Patient: {case.pseudonym}",
+    }[case.relation]
     return (
-        f"{diagnosis} ({SOURCES[one.source]})",
-        f"{whose}, {site(one.body_site, one.remark)}, {one.taken_on}",
-        f"Similarity {percent(one.similarity)}",
+        f"{diagnosis} ({SOURCES[case.source]})",
+        f"{whose}, {site(case.body_site, case.remark)}, {case.taken_on}",
+        f"Similarity {percent(case.similarity)}",
     )
 
 

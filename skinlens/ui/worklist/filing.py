@@ -46,9 +46,9 @@ class Run:
     def __init__(
         self, store: CaseStore, tray: Tray, filings: Sequence[Filing], signer: str, read: Callable[[bytes], Analysis]
     ) -> None:
-        begun = tray.begin_filing([one.item for one in filings])
+        begun = tray.begin_filing([filing.item for filing in filings])
         self._store, self._tray, self._read = store, tray, read
-        self._filings = tuple(one for one in filings if one.item in begun)
+        self._filings = tuple(filing for filing in filings if filing.item in begun)
         self._token = new_token()
         self.signer = signer
         self.total = len(self._filings)
@@ -81,60 +81,60 @@ class Run:
 
     def _work(self) -> None:
         added: dict[NewPatient, int] = {}
-        for one in self._filings:
+        for filing in self._filings:
             with suppress(StoreError):  # a disk that is full: the photo itself says so
                 self._store.note_filing(self._token, self.total, self.visit_ids)
-            if self._tray.holds(one.item):
-                self._file(one, added)
+            if self._tray.holds(filing.item):
+                self._file(filing, added)
             self.done += 1
         self._filings = ()
         with suppress(StoreError):
             self._store.filing_is_over(self._token)
         _UNDER_WAY.discard(self._token)
 
-    def _file(self, one: Filing, added: dict[NewPatient, int]) -> None:
+    def _file(self, filing: Filing, added: dict[NewPatient, int]) -> None:
         try:
-            case = self._save(one, added)
+            case = self._save(filing, added)
         except CaseNotFound:
-            self._failed(one, GONE)
+            self._failed(filing, GONE)
         except SkinLensError as error:  # the others may do
-            self._failed(one, str(error))
+            self._failed(filing, str(error))
         except Exception:  # noqa: BLE001  a fault of ours is said in its row, and the others are filed
             _LOG.exception("a photo of the worklist could not be filed")
-            self._failed(one, FAULT)
+            self._failed(filing, FAULT)
         else:
             try:
-                self._finish(one, case)
+                self._finish(filing, case)
             except SkinLensError as error:
                 self.remarks.append(f"Case {case.visit.id} is filed, but not as a whole. {error}")
 
-    def _failed(self, one: Filing, why: str) -> None:
-        self._tray.not_filed(one.item, why)
+    def _failed(self, filing: Filing, why: str) -> None:
+        self._tray.not_filed(filing.item, why)
         if why not in self.problems:
             self.problems.append(why)
 
-    def _save(self, one: Filing, added: dict[NewPatient, int]) -> Case:
+    def _save(self, filing: Filing, added: dict[NewPatient, int]) -> Case:
         """``added``: the new patients so far, with their numbers; a second photo of one is of the same patient."""
-        if one.item.received and self._store.received_photo(one.item.received) is None:
+        if filing.item.received and self._store.received_photo(filing.item.received) is None:
             raise InvalidEntry(TAKEN)
-        typed = one.patient
+        typed = filing.patient
         patient = added.get(typed, typed) if isinstance(typed, NewPatient) else typed
         case = self._store.save_case(
-            self._read(one.item.data),
+            self._read(filing.item.data),
             NewVisit(
                 patient,
-                one.lesion,
-                one.taken_on,
-                ClinicianReading(one.label),
-                one.item.impression,
-                result_first=one.item.result_first,
+                filing.lesion,
+                filing.taken_on,
+                ClinicianReading(filing.label),
+                filing.item.impression,
+                result_first=filing.item.result_first,
             ),
-            outlines=[one.item.outline] if one.item.outline else (),
+            outlines=[filing.item.outline] if filing.item.outline else (),
         )
-        self._tray.filed(one.item, case.visit.id)  # it is a case now, whatever becomes of signature and place
-        if one.item.received:
+        self._tray.filed(filing.item, case.visit.id)  # it is a case now, whatever becomes of signature and place
+        if filing.item.received:
             with suppress(StoreError):  # it then waits on, and its row says that it is a case already
-                self._store.received_filed(one.item.received)
+                self._store.received_filed(filing.item.received)
         self.visit_ids.append(case.visit.id)
         if case.patient is not None and case.patient.id not in self.patient_ids:
             self.patient_ids.append(case.patient.id)
@@ -142,22 +142,24 @@ class Run:
             added[typed] = self.added = case.patient.id
         return case
 
-    def _finish(self, one: Filing, case: Case) -> None:
-        if one.sign:
+    def _finish(self, filing: Filing, case: Case) -> None:
+        if filing.sign:
             self._store.annotate(
                 case.visit.id,
-                ClinicianReading(one.label),
+                ClinicianReading(filing.label),
                 status="signed",
                 expected_version=case.visit.version,
                 signer=self.signer,
             )
-        if one.position is not None and isinstance(one.lesion, NewLesion):
-            self._store.place_lesion(case.lesion.id, one.position, expected_version=case.lesion.version)
+        if filing.position is not None and isinstance(filing.lesion, NewLesion):
+            self._store.place_lesion(case.lesion.id, filing.position, expected_version=case.lesion.version)
 
 
 def interrupted(store: CaseStore) -> tuple[tuple[str, str], ...]:
     """Filing that an end of the app cut short: for each filing its token, and a sentence. Raises StoreError."""
-    return tuple((one.token, words(one.total, one.visit_ids)) for one in store.unfinished_filings(_UNDER_WAY))
+    return tuple(
+        (filing.token, words(filing.total, filing.visit_ids)) for filing in store.unfinished_filings(_UNDER_WAY)
+    )
 
 
 def words(total: int, visit_ids: Sequence[int]) -> str:
@@ -183,5 +185,5 @@ def numbered(visit_ids: Sequence[int]) -> str:
             spans[-1][1:] = [number]
         else:
             spans.append([number])
-    parts = [f"{one[0]} to {one[-1]}" if one[-1] > one[0] + 1 else " and ".join(map(str, one)) for one in spans]
+    parts = [f"{span[0]} to {span[-1]}" if span[-1] > span[0] + 1 else " and ".join(map(str, span)) for span in spans]
     return f"case{'' if len(visit_ids) == 1 else 's'} {', '.join(parts)}"

@@ -96,7 +96,7 @@ def _list(store: CaseStore, tray: Tray, was_busy: bool) -> None:
 
 def _rows(store: CaseStore, tray: Tray) -> None:
     items = tray.items
-    known = {one.id: one for one in store.patients()}
+    known = {patient.id: patient for patient in store.patients()}
     if tray.run is not None:
         tray_filing.take_over(store, tray.run, known)
     if tray.run is not None and not tray.run.active:
@@ -131,7 +131,7 @@ def _rows(store: CaseStore, tray: Tray) -> None:
             tray_filing.follow(tray.run)
     places = [top, st.container()] if len(ready) >= tray_filing.MANY else [st.container()]
     tray_drafts.take_down(tray)
-    tray_filing.buttons(store, tray, [one for one in ready if one is not None], ready.count(None), places)
+    tray_filing.buttons(store, tray, [row for row in ready if row is not None], ready.count(None), places)
 
 
 def _ordered(items: tuple[TrayItem, ...]) -> list[TrayItem]:
@@ -154,7 +154,7 @@ def _ordered(items: tuple[TrayItem, ...]) -> list[TrayItem]:
 
 def _reveal(*items: ref[TrayItem]) -> None:
     """By weak references: Streamlit keeps what it calls back, also of a row that was erased."""
-    for item in filter(None, (one() for one in items)):
+    for item in filter(None, (reference() for reference in items)):
         item.reveal()
 
 
@@ -247,7 +247,7 @@ def _row(tray: Tray, item: TrayItem, stored: Sequence[CaseRow], figures: bool) -
 def _twin(tray: Tray, item: TrayItem) -> TrayItem | None:
     """An earlier row with the same photo."""
     earlier = tray.items[: tray.items.index(item)]
-    return next((one for one in earlier if one.photo_sha256 == item.photo_sha256), None)
+    return next((row for row in earlier if row.photo_sha256 == item.photo_sha256), None)
 
 
 def position(tray: Tray, item: TrayItem) -> int:

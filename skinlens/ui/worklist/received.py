@@ -24,11 +24,11 @@ def take_in(store: CaseStore, tray: Tray) -> None:
     """Bring the tray up to what waits, and fill in what is proposed, before the fields are drawn."""
     if not store.expects_photos():
         return
-    waiting = {one.token: one for one in store.received()}
+    waiting = {photo.token: photo for photo in store.received()}
     tray.leave_received({*waiting})
     there = {item.received for item in tray.items}
     left = 0
-    for token, one in waiting.items():
+    for token, photo in waiting.items():
         if token in there:
             continue
         data = store.received_photo(token)
@@ -37,16 +37,16 @@ def take_in(store: CaseStore, tray: Tray) -> None:
         if not tray.has_room(len(data)):
             left += 1
             continue
-        item = tray.add_received(f"{SENT[one.sender]} {local_minute(one.received_at)}", data, token)
-        item.remark = proposed(one.proposal)
-        _propose(store, item, one)
+        item = tray.add_received(f"{SENT[photo.sender]} {local_minute(photo.received_at)}", data, token)
+        item.remark = proposed(photo.proposal)
+        _propose(store, item, photo)
     if left:
         st.caption(f"{counted(left, 'more received photo')} will follow when some of these are filed or discarded.")
     st.fragment(_look, run_every=LOOK_S)(store, frozenset(waiting))
 
 
 def _look(store: CaseStore, shown: frozenset[str]) -> None:
-    if frozenset(one.token for one in store.received()) != shown:
+    if frozenset(photo.token for photo in store.received()) != shown:
         st.rerun()
 
 
@@ -59,9 +59,9 @@ def proposed(proposal: Proposal) -> str:
     return ""
 
 
-def _propose(store: CaseStore, item: TrayItem, one: ReceivedPhoto) -> None:
+def _propose(store: CaseStore, item: TrayItem, photo: ReceivedPhoto) -> None:
     """Fill in patient and day of the row; the clinician still chooses the lesion, and files it."""
-    given = one.proposal
+    given = photo.proposal
     if not proposed(given):
         return
     state, known = st.session_state, placement.namesake(given.pseudonym, store.patients())

@@ -152,7 +152,9 @@ def _open_button(row: CaseRow) -> None:
 def _thumbnails(store: CaseStore, rows: tuple[CaseRow, ...]) -> dict[int, str]:
     """As markup."""
     whole = store.thumbnails([row.visit_id for row in rows])
-    return {one: widgets.thumbnail(whole.get(one, b""), f"Photo of case {one}") for one in (r.visit_id for r in rows)}
+    return {
+        row.visit_id: widgets.thumbnail(whole.get(row.visit_id, b""), f"Photo of case {row.visit_id}") for row in rows
+    }
 
 
 def verdict(row: CaseRow, *, figures: bool = True) -> tuple[str, ...]:

@@ -75,12 +75,12 @@ class TrayItem:
         return self.revealed and self.impression is None
 
     def key(self, name: str) -> str:
-        """Of one of its fields on the page."""
+        """Key of one of its fields on the page."""
         return f"tray_{name}-{self.token}"
 
     @property
     def melanoma_prob(self) -> float:
-        """For the order of the list: what is unreliable, not read, or not to be seen yet, comes last."""
+        """Probability by which the list is ordered; -1 (last) if unreliable, not read, or not to be shown yet."""
         if not self.revealed or self.prediction is None or self.quality is None or not self.quality.reliable:
             return -1.0
         return self.prediction.prob(MELANOMA)
@@ -191,7 +191,7 @@ class Tray:
         """It is a case now: the store has it."""
         with self._lock:
             item.state, item.visit_id, item.data, item.not_filed = "filed", visit_id, b"", ""
-            self._items = [one for one in self._items if not one.discarded]
+            self._items = [row for row in self._items if not row.discarded]
 
     def take_out_filed(self) -> None:
         """The rows of what was filed go."""

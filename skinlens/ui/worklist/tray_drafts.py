@@ -28,7 +28,7 @@ def put_back(tray: Tray) -> None:
 def take_down(tray: Tray) -> None:
     """After they were drawn: note what stands in them. What was typed for a row goes with it."""
     rows = {item.token for item in (*tray.items, *tray.discarded) if item.state in {"read", "filing"}}
-    tray.typed = {**_of(tray.typed, rows), **_of({str(key): one for key, one in st.session_state.items()}, rows)}
+    tray.typed = {**_of(tray.typed, rows), **_of({str(key): value for key, value in st.session_state.items()}, rows)}
 
 
 def forget(tray: Tray, patient_id: int, pseudonym: str) -> None:
@@ -42,6 +42,8 @@ def forget(tray: Tray, patient_id: int, pseudonym: str) -> None:
 
 
 def _of(values: Mapping[str, object], rows: set[str]) -> dict[str, object]:
-    """Those of the fields for all photos, and of these rows."""
-    found = {key: _FIELDS.fullmatch(key) for key in values}
-    return {key: values[key] for key, one in found.items() if one and (one["row"] is None or one["row"] in rows)}
+    """Values of the fields that hold for all photos, and of the fields of these rows."""
+    matches = {key: _FIELDS.fullmatch(key) for key in values}
+    return {
+        key: values[key] for key, match in matches.items() if match and (match["row"] is None or match["row"] in rows)
+    }

@@ -45,7 +45,7 @@ class Whose:
 
 @dataclass(frozen=True)
 class Ready:
-    """A photo that is ready to become a case, but for what is ``missing``."""
+    """A photo to be filed as a case; ready once nothing is ``missing``."""
 
     filing: Filing
     missing: tuple[str, ...]
@@ -128,7 +128,7 @@ def _whose(
 
 def _lesion(store: CaseStore, item: TrayItem, patient_id: int | None, of_all: str | None) -> tuple[int | None, Where]:
     """A lesion of a stored patient, chosen from a list; otherwise a new one by its body site. And the diagnosis."""
-    lesions = {one.id: one for one in store.lesions(patient_id)} if patient_id is not None else {}
+    lesions = {lesion.id: lesion for lesion in store.lesions(patient_id)} if patient_id is not None else {}
     columns = list(st.columns(4 if lesions else 3, gap="small"))
     with columns.pop():
         if item.revealed:
@@ -183,7 +183,7 @@ def buttons(
 ) -> None:
     """File what is ready, from any of the ``places``; ``without``: how many photos are not ready."""
     with places[-1]:
-        signs = any(one.filing.sign for one in ready) and store.settings().signers
+        signs = any(photo.filing.sign for photo in ready) and store.settings().signers
         signer = signing.choose(store, draft=True) if signs else ""
     pressed = False
     for number, place in enumerate(places):
@@ -195,7 +195,7 @@ def buttons(
         for place in places:
             place.error(plain(problem))
         return
-    Run(store, tray, [one.filing for one in ready], signer, lambda data: pipeline.analyse(data, cache.classifier()))
+    Run(store, tray, [photo.filing for photo in ready], signer, lambda data: pipeline.analyse(data, cache.classifier()))
     st.rerun()
 
 
@@ -211,22 +211,22 @@ def _button(ready: int, without: int, key: str) -> bool:
 
 
 def _problem(store: CaseStore, ready: Sequence[Ready], signer: str) -> str:
-    missing = list(dict.fromkeys(words for one in ready for words in one.missing))
+    missing = list(dict.fromkeys(words for photo in ready for words in photo.missing))
     if missing:
         return f"Nothing is filed yet. Still needed: {' and '.join(missing)}."
     if twice := _spelled_differently(ready):
         names = " and ".join(twice)
         return f"Nothing is filed yet. {names}: if this is one patient, give the same ID and data in each row."
-    signs = [one.filing for one in ready if one.filing.sign]
-    if any(one.label is None for one in signs):
+    signs = [photo.filing for photo in ready if photo.filing.sign]
+    if any(filing.label is None for filing in signs):
         return "Nothing is filed yet. To sign a photo, give your diagnosis in its row."
     return (signing.missing(store, signer) or signing.refused(signer)) if signs else ""
 
 
 def _spelled_differently(ready: Sequence[Ready]) -> list[str]:
     """New patients whose IDs differ in capitals and blanks alone, or whose data differ; empty where there are none."""
-    patients = (one.filing.patient for one in ready)
-    names = [one.pseudonym for one in dict.fromkeys(patients) if isinstance(one, NewPatient)]
+    patients = (photo.filing.patient for photo in ready)
+    names = [patient.pseudonym for patient in dict.fromkeys(patients) if isinstance(patient, NewPatient)]
     return [name for name in names if sum(placement.alike(name, other) for other in names) > 1]
 
 
@@ -239,7 +239,7 @@ def follow(run: Run) -> None:
 
 
 def take_over(store: CaseStore, run: Run, known: Mapping[int, Patient]) -> None:
-    """Once for each filing that is at its end: what was typed for all photos, and who is worked on, follow from it."""
+    """After each filing, once: set the fields for all photos, and the patient worked on, by what was filed."""
     if run.active or run.seen:
         return
     run.seen = True

@@ -38,12 +38,12 @@ def region_of(body_site: str, remark: str = "") -> Region | None:
     The site counts before the location, a longer name before a shorter: "upper arm" is no "arm".
     """
     for text in (body_site, remark):
-        if found := named(text):
-            site = found[max(found, key=len)]
+        if sites := named(text):
+            site = sites[max(sites, key=len)]
             return Region(site.on_map or site.name, _side(f"{body_site} {remark}"))
     return None
 
 
 def _side(text: str) -> str:
-    found = {word for word in words_of(text) if word in {"left", "right"}}
-    return found.pop() if len(found) == 1 else ""
+    sides = {word for word in words_of(text) if word in {"left", "right"}}
+    return sides.pop() if len(sides) == 1 else ""

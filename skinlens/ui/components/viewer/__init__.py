@@ -144,7 +144,7 @@ def show(
     def ask(given: Mapping[str, Any]) -> None:
         st.session_state[asked_key] = dict(given)
 
-    photos = {_id(one): one for one in (row.photo, *(panel.photo for panel in row.panels if panel.photo))}
+    photos = {_id(photo): photo for photo in (row.photo, *(panel.photo for panel in row.panels if panel.photo))}
     with st.container(gap=None):
         give(*photos.values(), key=state_key)
         _viewer()(
@@ -163,10 +163,12 @@ def show(
 
 def _drawn(row: Row, photos: Mapping[str, Photo], asked: Mapping[str, Any] | None) -> dict[str, Any]:
     """The row's photos by their names, its panels, and the region that a reader asked for, as the script takes them."""
-    scales = {_id(row.photo): row.mm_per_px} | {_id(one.photo): one.mm_per_px for one in row.panels if one.photo}
+    scales = {_id(row.photo): row.mm_per_px} | {
+        _id(panel.photo): panel.mm_per_px for panel in row.panels if panel.photo
+    }
     frame = _frame(tuple(photos.values()))
     return {
-        "photos": {name: described(one, frame, scales[name]) for name, one in photos.items()},
+        "photos": {name: described(photo, frame, scales[name]) for name, photo in photos.items()},
         "frame": frame,
         "panels": [_panel(panel, row, frame) for panel in row.panels],
         "region": _region(asked, row),
@@ -188,7 +190,7 @@ def _frame(photos: Sequence[Photo]) -> Frame:
     short = max(min(photo.width_px, photo.height_px) for photo in photos)
     scales = [short / min(photo.width_px, photo.height_px) for photo in photos]
     pairs = list(zip(photos, scales, strict=True))
-    return max(one.width_px * scale for one, scale in pairs), max(one.height_px * scale for one, scale in pairs)
+    return max(photo.width_px * scale for photo, scale in pairs), max(photo.height_px * scale for photo, scale in pairs)
 
 
 def _scale(photo: Photo, frame: Frame) -> float:
@@ -203,7 +205,7 @@ def _placed(photo: Photo, frame: Frame) -> dict[str, float]:
 
 def give(*photos: Photo, key: str) -> None:
     """Give the browser a small copy of each photo, for what draws them."""
-    small = {_id(one): base64.b64encode(display_jpeg(one)).decode() for one in photos}
+    small = {_id(photo): base64.b64encode(display_jpeg(photo)).decode() for photo in photos}
     _photos()(key=f"{key}-photos", data={"detail": "small", "photos": small}, height=1)
 
 
@@ -249,28 +251,28 @@ def _closed(outline: Outline) -> str:
 
 def _region(asked: Mapping[str, Any] | None, row: Row) -> dict[str, Any] | None:
     """The hottest region that a reader asked for; ``number`` is the browser's, by which it knows its own question."""
-    panel = next((one for one in row.panels if asked and one.key == asked["key"]), None)
+    panel = next((candidate for candidate in row.panels if asked and candidate.key == asked["key"]), None)
     if asked is None or panel is None or panel.map is None:
         return None
     of = panel.photo or row.photo
-    found = peak_region(panel.map.heatmap, of.height_px, of.width_px, row.spec)
-    if found is None:
+    region = peak_region(panel.map.heatmap, of.height_px, of.width_px, row.spec)
+    if region is None:
         return None
     return {
         "number": asked["number"],
         "title": f"{panel.title}: the hottest region",
         "alt": f"Part of the photo where the {panel.title} map is hottest",
-        "words": f"{found.width_px} × {found.height_px} px of the original photo of {of.width_px} × {of.height_px} px, "
-        f"at its full resolution and without the map. It begins {found.left_px} px from the left and {found.top_px} px "
-        "from the top.",
+        "words": f"{region.width_px} × {region.height_px} px of the original photo of {of.width_px} × "
+        f"{of.height_px} px, at its full resolution and without the map. It begins {region.left_px} px from the left "
+        f"and {region.top_px} px from the top.",
         "photo": _id(of),
         "place": [
-            found.left_px / of.width_px,
-            found.top_px / of.height_px,
-            found.width_px / of.width_px,
-            found.height_px / of.height_px,
+            region.left_px / of.width_px,
+            region.top_px / of.height_px,
+            region.width_px / of.width_px,
+            region.height_px / of.height_px,
         ],
-        "source": _data_uri(_region_jpeg(f"{of.sha256} {of.placeholder}", astuple(found), of)),
+        "source": _data_uri(_region_jpeg(f"{of.sha256} {of.placeholder}", astuple(region), of)),
     }
 
 
