@@ -134,6 +134,9 @@ class Proposal:
     sex: Sex = "unknown"
     taken_on: str = ""
     """ISO date; empty where the file has none."""
+    body_site: str = ""
+    """Name of a body site with its side, as "forearm, left", or without one; empty where the file names no single site.
+    """
 
 
 Sender = Literal["archive", "program"]

@@ -70,14 +70,15 @@ class StoredReceived(StoreHome):
         with self._opened():
             pass  # a folder that is gone is not made anew
         named = replace(proposal, pseudonym=self._pseudonym(identity) if identity else "")
-        told = json.dumps(asdict(named)).encode()
-        token = hashlib.sha256(hashlib.sha256(data).digest() + told).hexdigest()[:32]  # of two patients both wait
+        told = {name: value for name, value in asdict(named).items() if value or name != "body_site"}  # see waiting.py
+        content = hashlib.sha256(data).digest() + json.dumps(told).encode()
+        token = hashlib.sha256(content).hexdigest()[:32]  # of two patients both wait
         if not self._path(token, "json").is_file():
             self._must_have_room(len(data))
         photo = ReceivedPhoto(token, validation.now(), named, sender)
         blobs.make_private(self.home / FOLDER)
         blobs.write_whole(self._path(token, "dcm"), data)
-        note = json.dumps({"received_at": photo.received_at, "sender": sender, **asdict(named)})
+        note = json.dumps({"received_at": photo.received_at, "sender": sender, **told})
         blobs.write_whole(self._path(token, "json"), note.encode())  # from here on it waits
         with self._writing() as db:
             chain.append(db, "received", "store")

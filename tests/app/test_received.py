@@ -13,7 +13,7 @@ from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.store import CaseStore
 from skinlens.ui.worklist import filing, received, tray
 from skinlens.ui.worklist.tray import Tray
-from tests.app.conftest import press, read, turn
+from tests.app.conftest import drawn, press, read, turn
 from tests.app.test_worklist import at, tray_of
 from tests.dicom_files import plain
 
@@ -78,6 +78,10 @@ def test_a_photo_that_a_program_sent_says_so_and_what_is_proposed_for_it(agreed:
     assert received.proposed(Proposal(sex="female", birth_year=1961)) == ""
     assert received.proposed(Proposal("R-1")) == "The patient is proposed from its file: check that."
     assert received.proposed(Proposal(taken_on="2025-01-01")) == "The date is proposed from its file: check that."
+    assert received.proposed(Proposal(body_site="back")) == ""  # without a side it is no choice of the list
+    assert received.proposed(Proposal("R-1", None, "female", "2025-01-01", "back, left")) == (
+        "Patient, date and body site are proposed from its file: check them."
+    )
 
 
 def test_a_photo_that_another_window_filed_is_not_filed_again(store: CaseStore) -> None:
@@ -108,3 +112,15 @@ def test_more_than_a_tray_holds_waits(agreed: AppTest, store: CaseStore, monkeyp
     page = turn(agreed, "worklist")
     assert len(tray_of(page).items) == 1
     assert "1 more received photo will follow" in read(page)
+
+
+def test_a_proposed_body_site_is_chosen_in_its_row(agreed: AppTest, store: CaseStore) -> None:
+    store.keep_received(drawn(7, "JPEG"), Proposal(body_site="forearm, left"))
+    page = turn(agreed, "worklist")
+    tray_of(page).wait()
+    page.run()
+    (item,) = tray_of(page).items
+    assert "The body site is proposed from its file: check that." in read(page)
+    assert page.selectbox(key=item.key("site")).value == "forearm, left"
+    (waiting,) = store.received()
+    assert waiting.proposal == Proposal(body_site="forearm, left")

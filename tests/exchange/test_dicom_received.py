@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
+from pydicom.sequence import Sequence
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 
 from skinlens.errors import UnreadableImage
@@ -172,3 +173,34 @@ def test_a_frame_whose_structure_makes_no_sense_is_refused() -> None:
     for frame in (b"\xff\x4f\xff\x51\0\x04ab", b"Jane Doe", jpeg_2000(PICTURE)[:60]):
         with pytest.raises(UnreadableImage):
             received_of(dicom([frame + b"\0" * (len(frame) % 2)], PICTURE.size, "YBR_RCT", JPEG2000Lossless))
+
+
+def coded(meaning: str, *modifiers: str) -> Sequence:
+    region = Dataset()
+    region.CodeValue, region.CodingSchemeDesignator, region.CodeMeaning = "1", "SCT", meaning
+    region.AnatomicRegionModifierSequence = Sequence()
+    for code in modifiers:
+        modifier = Dataset()
+        modifier.CodeValue, modifier.CodingSchemeDesignator, modifier.CodeMeaning = code, "SCT", "Side"
+        region.AnatomicRegionModifierSequence.append(modifier)
+    return Sequence([region])
+
+
+@pytest.mark.parametrize(
+    ("tags", "site"),
+    [
+        ({"AnatomicRegionSequence": coded("Forearm", "7771000")}, "forearm, left"),
+        ({"AnatomicRegionSequence": coded("Skin of right lower leg")}, "lower leg, right"),
+        ({"AnatomicRegionSequence": coded("Back"), "BodyPartExamined": "CHEST"}, "back"),
+        ({"AnatomicRegionSequence": coded("Forearm", "7771000", "24028007")}, "forearm"),
+        ({"AnatomicRegionSequence": coded("Forearm", "7771000"), "Laterality": "R"}, "forearm"),
+        ({"AnatomicRegionSequence": coded("Mole of Jane Doe")}, ""),
+        ({"AnatomicRegionSequence": coded("Neck and chest")}, ""),
+        ({"BodyPartExamined": "THIGH", "ImageLaterality": "R"}, "thigh, right"),
+        ({"BodyPartExamined": "SHOULDER", "Laterality": "L"}, "shoulder, left"),
+        ({"BodyPartExamined": "LEG", "Laterality": "L"}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_body_site_is_proposed_in_words_of_our_own(tags: dict[str, object], site: str) -> None:
+    assert received_of(plain(PICTURE, **tags)).proposal.body_site == site

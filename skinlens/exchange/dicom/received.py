@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
+from skinlens.body_sites import named, words_of
 from skinlens.case_record import Proposal
 from skinlens.clock import today
 from skinlens.errors import UnreadableImage
@@ -29,6 +30,12 @@ _FIRST_YEAR = 1880
 _DAYS = ("AcquisitionDateTime", "AcquisitionDate", "ContentDate", "StudyDate")
 """In which the day of the photo is looked for, in this order."""
 _PATIENT = ("PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex")
+_SITE = ("AnatomicRegionSequence", "BodyPartExamined", "ImageLaterality", "Laterality")
+_ARM_AND_LEG = {"ARM", "LEG"}
+"""Body parts that are wider or other than the sites of these names."""
+_SIDES = {"L": "left", "R": "right"}
+_SIDE_CODES = {"7771000": "left", "G-A101": "left", "24028007": "right", "G-A100": "right"}
+"""Modifiers of an anatomic region (DICOM PS3.16, CID 2), in SNOMED CT and in the older SRT."""
 _SEXES: dict[str, Sex] = {"F": "female", "M": "male", "O": "other"}
 
 
@@ -46,7 +53,7 @@ class Received:
 def received_of(data: bytes) -> Received:
     """The file anew, and what is proposed for it. Raises UnreadableImage."""
     try:
-        header = dcmread(BytesIO(data), specific_tags=[*_DAYS, *_PATIENT])
+        header = dcmread(BytesIO(data), specific_tags=[*_DAYS, *_PATIENT, *_SITE])
         return Received(_stripped(data), _proposal(header), _identity(header))
     except UnreadableImage:
         raise
@@ -108,7 +115,24 @@ def _proposal(header: Any) -> Proposal:
     if born.isascii() and born.isdigit() and len(born) == 4:
         last = int(taken_on[:4]) if taken_on else today().year
         year = int(born) if _FIRST_YEAR <= int(born) <= last and last - int(born) <= MAX_AGE_YEARS else None
-    return Proposal("", year, _SEXES.get(str(header.get("PatientSex") or "").strip().upper(), "unknown"), taken_on)
+    sex = _SEXES.get(str(header.get("PatientSex") or "").strip().upper(), "unknown")
+    return Proposal("", year, sex, taken_on, _body_site(header))
+
+
+def _body_site(header: Any) -> str:
+    """Site and side in words of our own, as none of the file's may be stored; empty where not one site is named."""
+    region: Any = next(iter(header.get("AnatomicRegionSequence") or ()), {})
+    part = str(header.get("BodyPartExamined") or "").strip().upper()
+    words = str(region.get("CodeMeaning") or "") or ("" if part in _ARM_AND_LEG else part)
+    sites = {site.name for site in named(words).values()}
+    if len(sites) != 1:
+        return ""
+    modifiers = region.get("AnatomicRegionModifierSequence") or ()
+    sides = {_SIDE_CODES.get(str(modifier.get("CodeValue") or "")) for modifier in modifiers}
+    sides |= {_SIDES.get(str(header.get(name) or "")) for name in ("ImageLaterality", "Laterality")}
+    sides |= {side for side in _SIDES.values() if side in words_of(words)}
+    known = sides - {None}
+    return f"{sites.pop()}, {known.pop()}" if len(known) == 1 else sites.pop()
 
 
 def _day(value: Any) -> str:

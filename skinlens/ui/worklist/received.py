@@ -12,7 +12,7 @@ from skinlens.case_record import Proposal, ReceivedPhoto, Sender
 from skinlens.clock import local_minute
 from skinlens.formatting import counted
 from skinlens.store import CaseStore
-from skinlens.ui.forms import placement
+from skinlens.ui.forms import placement, sites
 from skinlens.ui.worklist.tray import Tray, TrayItem
 
 SENT: Mapping[Sender, str] = {"archive": "Received by DICOM", "program": "Sent by a program"}
@@ -52,19 +52,29 @@ def _look(store: CaseStore, shown: frozenset[str]) -> None:
 
 def proposed(proposal: Proposal) -> str:
     """Sentence on what of the fields is filled in; empty where nothing is."""
-    if proposal.pseudonym and proposal.taken_on:
-        return "Patient and date are proposed from its file: check them."
-    if proposal.pseudonym or proposal.taken_on:
-        return f"The {'patient' if proposal.pseudonym else 'date'} is proposed from its file: check that."
-    return ""
+    fields = {
+        "patient": proposal.pseudonym,
+        "date": proposal.taken_on,
+        "body site": proposal.body_site in sites.CHOICES,
+    }
+    names = [name for name, given in fields.items() if given]
+    if not names:
+        return ""
+    listed = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    are, those = ("are", "them") if len(names) > 1 else ("is", "that")
+    return f"{'The ' * (len(names) == 1)}{listed} {are} proposed from its file: check {those}.".capitalize()
 
 
 def _propose(store: CaseStore, item: TrayItem, photo: ReceivedPhoto) -> None:
-    """Fill in patient and day of the row; the clinician still chooses the lesion, and files it."""
+    """Fill in patient, day and body site of the row; the clinician still chooses the lesion, and files it."""
     given = photo.proposal
     if not proposed(given):
         return
     state, known = st.session_state, placement.namesake(given.pseudonym, store.patients())
+    if given.body_site in sites.CHOICES:
+        state[item.key("site")] = given.body_site
+    if not (given.pseudonym or given.taken_on):
+        return
     state[item.key("own")] = True
     if given.taken_on:
         state[item.key("date")] = date.fromisoformat(given.taken_on)
