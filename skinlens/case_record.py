@@ -78,14 +78,14 @@ class CaseRecord:
 
     def __post_init__(self) -> None:
         parts = {"photo": [self.photo.sha256]} | {
-            name: [one.photo_sha256 for one in some]
+            name: [part.photo_sha256 for part in some]
             for name, some in (("explanation", self.explanations), ("check", self.checks), ("outline", self.outlines))
         }
         own = self.visit.photo_sha256
-        for what, found in ((what, one) for what, some in parts.items() for one in some if one != own):
+        for what, photo_sha256 in ((what, sha256) for what, some in parts.items() for sha256 in some if sha256 != own):
             raise SkinLensError(
-                f"The {what} belongs to another visit: expected the photo {own[:12]}…, found {found[:12]}…. Nothing of "
-                "it is shown or printed. Open the case again."
+                f"The {what} belongs to another visit: expected the photo {own[:12]}…, found {photo_sha256[:12]}…. "
+                "Nothing of it is shown or printed. Open the case again."
             )
 
     @property
@@ -95,7 +95,7 @@ class CaseRecord:
     @property
     def outline(self) -> Outline | None:
         """Outline that holds: the clinician's, otherwise the model's."""
-        return min(self.outlines, key=lambda one: one.made_by == "model", default=None)
+        return min(self.outlines, key=lambda outline: outline.made_by == "model", default=None)
 
     @property
     def mm_per_px(self) -> float | None:

@@ -43,8 +43,8 @@ def read(path: Path) -> ProviderSettings:
     """The settings in that file. Raises ServeError: others may read it, it cannot be read, or says what cannot be."""
     try:
         if os.name != "nt":
-            found = path.stat()
-            if stat.S_IMODE(found.st_mode) & 0o077 or found.st_uid != os.geteuid():
+            file_status = path.stat()
+            if stat.S_IMODE(file_status.st_mode) & 0o077 or file_status.st_uid != os.geteuid():
                 raise ServeError(
                     f"Others can read or change {path}, which holds the secret of SkinLens at the provider. Make it "
                     f"your own alone: chmod 600 {path}"

@@ -111,9 +111,9 @@ class Tokens:
     def problems(self) -> tuple[str, ...]:
         """A sentence for each token that is not revoked and has a role that no token may have."""
         return tuple(
-            f"Token {one.number}, {one.name}: {one.problem(self._clock())}"
-            for one in self.all()
-            if one.revoked_at is None and one.role not in TOKEN_ROLES
+            f"Token {token.number}, {token.name}: {token.problem(self._clock())}"
+            for token in self.all()
+            if token.revoked_at is None and token.role not in TOKEN_ROLES
         )
 
     def add(self, name: str, role: Role, days: int = DAYS) -> tuple[Token, str]:
@@ -163,13 +163,13 @@ class Tokens:
             row = db.execute(sql, [hashed]).fetchone() if db else None
         if row is None or not compare_digest(row["digest"], hashed):
             return None
-        found = _token_of(row)
-        if why := found.problem(now):
-            raise TokenRefused(why, found.number)
+        token = _token_of(row)
+        if why := token.problem(now):
+            raise TokenRefused(why, token.number)
         if row["seen_at"] is None or abs(now - row["seen_at"]) >= NOTED_EVERY_S:
             with suppress(StoreError), database.writing(self.home) as db:  # on a full disk it is let in all the same
                 db.execute("UPDATE api_token SET seen_at = ? WHERE number = ?", [now, row["number"]])
-        return found
+        return token
 
     def refuse(self, address: str) -> float:
         """Count a wrong token from an address and note it; seconds for which further ones are not counted, and answered
