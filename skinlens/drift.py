@@ -89,8 +89,8 @@ def _groups(pairs: Iterable[Pair], key: Callable[[Pair], str]) -> tuple[Group, .
     parts: dict[str, list[Pair]] = {}
     for pair in pairs:
         parts.setdefault(key(pair), []).append(pair)
-    found = (_group(name, part) for name, part in parts.items())
-    return tuple(sorted(found, key=lambda group: (-group.cases, group.name)))
+    groups = (_group(name, part) for name, part in parts.items())
+    return tuple(sorted(groups, key=lambda group: (-group.cases, group.name)))
 
 
 def _group(name: str, pairs: Sequence[Pair]) -> Group:
