@@ -51,8 +51,8 @@ def choose_threshold(
 
     The cut-off lies half-way to the next lower probability, so that rounding does not move a photo across it.
     """
-    found = np.sort(prob[positive])[::-1]
-    needed = found[int(np.ceil(sensitivity * len(found))) - 1]
+    probabilities = np.sort(prob[positive])[::-1]
+    needed = probabilities[int(np.ceil(sensitivity * len(probabilities))) - 1]
     below = prob[prob < needed]
     value = float((needed + below.max()) / 2) if len(below) else float(needed)
     flagged = prob >= value

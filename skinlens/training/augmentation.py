@@ -183,7 +183,7 @@ def _sharpen(views: Float32[Tensor, "n 3 s s"], sharpness: Float32[Tensor, " n"]
 def _erase(views: Float32[Tensor, "n 3 s s"], erased: Float32[Tensor, "n 4"]) -> Float32[Tensor, "n 3 s s"]:
     """Grey out a rectangle of a tenth to a third of the side, so that no single spot decides."""
     views = views.clone()
-    for one, rectangle in zip(views, (erased * views.shape[-1]).long().tolist(), strict=True):
+    for view, rectangle in zip(views, (erased * views.shape[-1]).long().tolist(), strict=True):
         top, left, height, width = rectangle
-        one[:, top : top + height, left : left + width] = 0.5
+        view[:, top : top + height, left : left + width] = 0.5
     return views

@@ -218,7 +218,9 @@ class Forecast:
     def __init__(self, recipe: Recipe, epoch: int, batches: int) -> None:
         self._name, self._started = recipe.name, 0.0
         now = recipe.size_at(epoch) ** 2
-        self._steps = sum(batches * recipe.size_at(one) ** 2 / now for one in range(epoch, recipe.epochs))
+        self._steps = sum(
+            batches * recipe.size_at(later_epoch) ** 2 / now for later_epoch in range(epoch, recipe.epochs)
+        )
         self.words = ""
 
     def after(self, step: int) -> bool:

@@ -45,7 +45,7 @@ def in_sentence(title: str) -> str:
     return f"{title[:1].lower()}{title[1:]}"
 
 
-def photos(one: Mapping[str, Any]) -> str:
+def photos(evaluation: Mapping[str, Any]) -> str:
     """The photos of an evaluation, as "1,505 photos of the test set"."""
-    split = SPLITS.get(one["split"])
-    return f"{grouped(one['n'])} photos of the {split}" if split else counted(one["n"], "photo")
+    split = SPLITS.get(evaluation["split"])
+    return f"{grouped(evaluation['n'])} photos of the {split}" if split else counted(evaluation["n"], "photo")
