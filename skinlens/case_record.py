@@ -33,7 +33,7 @@ class Analysis:
     quality: QualityReport
     prediction: Prediction
     features: Features | None = None
-    """What similar cases are found by; None for a stored case that was opened: it was read at another time."""
+    """Features to search similar cases by; None for a stored case that was opened: it was read at another time."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class CaseRecord:
     outlines: tuple[Outline, ...] = ()
     """The model's, then the clinician's, as far as there are any."""
     revisions: tuple[Revision, ...] = ()
-    """What was changed in the visit, its lesion and its patient, the oldest first."""
+    """Changes to the visit, its lesion and its patient, the oldest first."""
     previous: Optional["CaseRecord"] = None
     """The last visit of the lesion on an earlier day, without its maps; None: there is none, or it was not read."""
     problems: tuple[str, ...] = ()

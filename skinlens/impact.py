@@ -169,7 +169,7 @@ class CutOff:
 
 
 def cut_offs(measured: Mapping[str, object]) -> tuple[CutOff, ...]:
-    """Those of an evaluation (``thresholds.melanoma`` in ``docs/evaluation-*.json``), lowest first."""
+    """Cut-offs of an evaluation (``thresholds.melanoma`` in ``docs/evaluation-*.json``), lowest first."""
     rows = measured["rows"]
     assert isinstance(rows, Sequence)
     return tuple(
@@ -198,7 +198,7 @@ MISSED = "melanomas below the cut-off"
 
 
 def impact_words(result: Impact) -> tuple[str, ...]:
-    """The result in sentences that say what it rests on."""
+    """The result in sentences; they say that it is arithmetic on the inputs."""
     hours, avoided = result.hours_saved, result.excisions_avoided
     spent, fewer = ("more" if saving.value < 0 else word for saving, word in ((hours, "less"), (avoided, "fewer")))
     return (

@@ -46,7 +46,7 @@ REFERENCE_SRGB = {
 }
 """Each place of the lesion belongs to the nearest of these, in CIE L*a*b*."""
 SKIN_BETWEEN = (1.16, 1.6)
-"""The skin around is what lies between the outline so many times and so many times enlarged."""
+"""The skin around lies between the outlines enlarged by these two factors."""
 RED_LEAD = 8.0
 """How much redder (a*) than the skin around a place has to be to count as red: photos of some cameras are pink."""
 
@@ -97,7 +97,7 @@ class ColorShare:
 
 @dataclass(frozen=True)
 class AbcdSuggestion:
-    """A, B and C with what they are counted from."""
+    """A, B and C with the measurements that they are counted from."""
 
     axes: tuple[AxisSymmetry, AxisSymmetry]
     """Perpendicular; of all such pairs the one with the least asymmetry, as the rule has it."""

@@ -44,7 +44,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Rate:
-    """So many of so many, with the 95 % interval of Wilson (J Am Stat Assoc 22, 1927)."""
+    """A proportion: hits of a total, with the 95 % interval of Wilson (J Am Stat Assoc 22, 1927)."""
 
     hits: int
     total: int
@@ -158,7 +158,7 @@ class Comparison:
     model: TwoByTwo
     agreement: Agreement
     lesions_with_histology: int
-    """Those that answer the question; the two tables are about them."""
+    """Lesions whose histology answers the question; the two tables are about them."""
     histology_unclear: int
     """Lesions whose histology does not answer the question: "other" says nothing of malignant or not."""
 

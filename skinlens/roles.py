@@ -3,7 +3,7 @@
 from typing import Literal, get_args
 
 Role = Literal["viewer", "reader", "reviewer", "admin"]
-"""From the one that may least to the one that may all; each may what the ones before it may."""
+"""From the fewest rights to all; each role has the rights of the roles before it."""
 Right = Literal["read", "file", "export", "sign", "amend", "move", "erase", "settings", "back up", "users"]
 ROLES: tuple[Role, ...] = get_args(Role)
 TOKEN_ROLES: tuple[Role, ...] = ("viewer", "reader")

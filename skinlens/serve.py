@@ -20,7 +20,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 BEHIND_PROXY = "SKINLENS_BEHIND_PROXY"
 """Tells the app the address at which a proxy forwards to it."""
 TOKEN = "SKINLENS_TOKEN"  # noqa: S105  a variable's name
-"""Tells the app what the address must hold that it is opened at, where nobody signs in."""
+"""Tells the app the secret that its address must hold, where nobody signs in."""
 
 OIDC = "SKINLENS_OIDC"
 """Tells the app the file with the settings of the OpenID provider where people sign in."""

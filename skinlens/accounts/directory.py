@@ -67,7 +67,7 @@ class Accounts(SigningIn):
         return Account(name, role, now, now, number)
 
     def remove(self, name: str) -> str:
-        """Its sessions end at once. The name as it was written. Raises InvalidEntry, see ``set_role``."""
+        """The name as it was written; the account's sessions end at once. Raises InvalidEntry, see ``set_role``."""
         with database.writing(self.home) as db:
             name, role, number = _found(db, name)
             others = db.execute("SELECT 1 FROM account WHERE name <> ?", [name]).fetchone()

@@ -26,9 +26,9 @@ from skinlens.roles import ROLES, Role
 
 PATIENCE_S = 10.0
 CACHED_S = 3600.0
-"""What the provider says of itself is asked for again after this time."""
+"""Time after which the provider's metadata is fetched again."""
 ASKED_AGAIN_S = 60.0
-"""Its keys, where a token has one that is not among them, are asked for no more often."""
+"""Shortest time between two fetches of the provider's keys for a token whose key is not among them."""
 MOST_BYTES = 1_000_000
 _DISCOVERY = "/.well-known/openid-configuration"
 UNREACHABLE = "The place where you sign in cannot be reached now. Try again, or ask an admin."

@@ -22,7 +22,7 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 @dataclass(frozen=True)
 class ProviderSettings:
-    """Where people sign in, as what SkinLens is known there, and what their groups may here."""
+    """Address of the provider, SkinLens's client there, and the role of each group."""
 
     issuer: str
     client_id: str

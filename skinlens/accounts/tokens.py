@@ -26,7 +26,7 @@ from skinlens.store.audit_log import TokenAction
 PREFIX = "skinlens_"
 """By which a token is known where it lies and should not."""
 LONGEST = 200
-"""Characters of what is looked up at all."""
+"""Most characters of a secret that is looked up."""
 NOTED_EVERY_S = 60.0
 """That a token was used is written down no more often."""
 DAYS, MOST_DAYS = 365, 3650
@@ -47,7 +47,7 @@ class TokenRefused(SkinLensError):
 
 @dataclass(frozen=True)
 class Token:
-    """Token of a program that uses the API; what it is sent with is not kept."""
+    """Token of a program that uses the API; its secret is not stored."""
 
     number: int
     """By which the audit log names it; never given twice."""
@@ -117,7 +117,7 @@ class Tokens:
         )
 
     def add(self, name: str, role: Role, days: int = DAYS) -> tuple[Token, str]:
-        """A new token, and what it is sent with, which is told this once.
+        """A new token and its secret, which is shown this once.
 
         Raises:
             InvalidEntry: the name is taken or none, the role is none of ``TOKEN_ROLES``, or the ``days`` for which it

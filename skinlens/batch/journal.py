@@ -56,7 +56,7 @@ class Journal:
         self._met = bytearray(last // 8 + 1)  # a bit for each row from before: an eighth of a MB for a million
         self._last = int(last)
         self.changed = 0
-        """Photos met so far that are others than those of which the rows were made."""
+        """Photos met so far that changed since their rows were made."""
 
     def has(self, entry_id: str, stamp: str) -> bool:
         """Whether the row of this very photo is there. The photo counts as met: its row stays until it is put anew."""
@@ -100,7 +100,7 @@ class Journal:
         return Gone(len(gone), tuple(first))
 
     def counts(self) -> tuple[int, int]:
-        """Number of rows, and of those of photos that could not be read."""
+        """Number of rows, and the number of rows whose photo could not be read."""
         done, failed = self._db.execute("SELECT count(*), coalesce(sum(failed), 0) FROM photo").fetchone()
         return int(done), int(failed)
 

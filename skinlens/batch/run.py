@@ -18,7 +18,7 @@ from skinlens.formatting import counted
 from skinlens.inference.classifier import Classifier
 
 SHARD = 256
-"""Rows of one commit: what is done again, at most, after the computer has stopped."""
+"""Rows of one commit: at most so many are computed again after the computer has stopped."""
 SHARD_S = 20.0
 """A shard is committed after so long, however few rows it has."""
 
@@ -86,10 +86,10 @@ class Batch:
     replace: bool = False
     """Whether it is begun again where it was begun, and written where it is there already."""
     spread: Spread | None = None
-    """What scores instead of this computer's cores: see ``on_ray``."""
+    """Scorer on a cluster, in place of this computer's cores: see ``on_ray``."""
 
     def check(self) -> None:
-        """Look at what can be known before the work.
+        """Check all that can be checked before the work.
 
         Raises:
             BatchError: the file is of no known kind, is there already, or its folder is not there.
@@ -101,7 +101,7 @@ class Batch:
             raise BatchError(f"{self.out} is there already. Name another file, or replace it with --replace.")
 
     def run(self, told: Told, opened: Callable[[int, int], None], after: Callable[[Iterator[Row]], None]) -> Summary:
-        """Read what is not read yet, and write the table.
+        """Read the photos that are not read yet, and write the table.
 
         Args:
             told: Progress.
@@ -157,7 +157,7 @@ class Batch:
 
 
 def _not_done(source: Source, row_journal: Journal) -> Iterator[Task]:
-    """The photos without a row, and those that are others by now than those of which the rows were made."""
+    """The photos without a row, and the photos that changed since their row was made."""
     for entry in source.entries():
         stamp = entry.stamp()  # before it is read: a photo that changes meanwhile is another one the next time
         if not row_journal.has(entry.id, stamp):

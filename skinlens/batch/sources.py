@@ -17,7 +17,7 @@ from skinlens.imaging.intake.sniffing import check_weight
 STORE = "store"
 """The source that stands for the case file."""
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".dcm"})
-"""Names by which a file of a folder or ZIP counts as a photo. What it really is, its content decides."""
+"""Names by which a file of a folder or ZIP counts as a photo. The content decides which format it has."""
 _HEAD_BYTES = 4096
 
 
@@ -56,7 +56,7 @@ class Source(ABC):
         return sum(1 for _ in self.entries())
 
     def note(self, count: int) -> str:  # noqa: ARG002  for the sources that say so
-        """Called before so many are read: noted where an audit log wants it. A sentence where it cannot be."""
+        """Note in the audit log, where there is one, that so many photos will be read; a sentence where that fails."""
         return ""
 
 

@@ -82,14 +82,14 @@ class PairAgreement:
 
 @dataclass(frozen=True)
 class Agreement:
-    """All pairs of maps that point somewhere, and what to make of them."""
+    """All pairs of maps that point somewhere, and the conclusion."""
 
     photo_sha256: str
     label: str
     """Class code that all the maps explain."""
     pairs: tuple[PairAgreement, ...]
     left_out: tuple[Method, ...]
-    """Maps that are the same everywhere, so that they point nowhere; mostly those that found no evidence at all."""
+    """Maps that are the same everywhere, so that they point nowhere; mostly as they found no evidence."""
     verdict: str
     """In plain words, for the reader of the maps."""
 
@@ -262,7 +262,7 @@ def _silence(explanation: Explanation) -> str:
 
 
 def _verdict(methods: Sequence[Method], pairs: Sequence[PairAgreement]) -> str:
-    """What the maps that point somewhere say together."""
+    """Conclusion from the maps that point somewhere."""
     titles = [METHODS[method].title for method in methods]
     if not titles:
         return "There is nothing to read from these maps."

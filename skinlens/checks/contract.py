@@ -102,7 +102,7 @@ class Check(ABC):
     def made(
         self, finding: Found, of: tuple[str, ModelRef], duration_ms: float, explanation: Explanation | None = None
     ) -> CheckResult:
-        """The record of what was found now, ``of``: the photo's hash and the model; ``explanation``: of that map."""
+        """Record of a finding. ``of``: hash of the photo, and the model; ``explanation``: the map that it is about."""
         of_map = {"map": dict(explanation.params)} if explanation else {}
         return CheckResult(
             kind=self.kind,
@@ -137,7 +137,7 @@ class PhotoCheck(Check):
 _COMPARED: WeakKeyDictionary[Explanation, dict[str, tuple[tuple["ref[Explanation]", ...], CheckResult]]] = (
     WeakKeyDictionary()
 )
-"""Last of the maps → kind → the maps and what came of it; gone with the map."""
+"""Last of the maps → kind → the maps and the check's results; gone with the map."""
 
 
 class Comparison(Check):

@@ -194,7 +194,7 @@ class Asked(NamedTuple):
 
 
 def run_model(folder: Path, protocol: Protocol, entries: dict[str, list[Entry]]) -> Asked:
-    """Ask a run's best weights; where they were not kept, its answers to ``val``, with the network for its cost alone.
+    """Predictions of a run's best weights; without weights, its saved answers to ``val``, and a network for the cost.
 
     Raises:
         RecipeError: the run's recipe is not one of this version, or its answers are to other photos.
@@ -252,7 +252,7 @@ def run_finished(
 
 
 def measure(row: Row, runs: Path, protocol: Protocol, entries: dict[str, list[Entry]], say: Say) -> Measured | None:
-    """Ask each finished run's best weights; None where none was run to its end."""
+    """Predictions of each finished run's best weights; None where no run is finished."""
     if row.ensemble_of:
         folders = [runs / name for name in row.ensemble_of]
         return measure_mean(row.title, folders, entries, say) if protocol == "lesion" else None
@@ -349,7 +349,7 @@ def all_figures(truth: Int64[Array, " n"], probs: Float64[Array, "n 7"]) -> Floa
 
 
 def line(row: Row, measured: Measured | None, resamples: int) -> dict[str, Any]:
-    """One row of the table; what was not run holds no figure."""
+    """One row of the table; without figures where no run is finished."""
     title = {"name": row.name, "title": row.title}
     if measured is None:
         return title | {"status": "not run", "figures": {}}

@@ -28,7 +28,7 @@ class Gate:
 
 
 def gates(measured: dict[str, Any]) -> list[Gate]:
-    """Five comparisons: what was found must be at least what the stock way reaches, or what is asked for."""
+    """Five comparisons: our value must reach the stock library's, or a fixed least value."""
     comparisons = []
     for method in ("score_cam", "lime"):
         figures = measured[method]

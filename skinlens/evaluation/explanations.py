@@ -132,7 +132,7 @@ def evaluate_explanations(
 
 
 def choose(entries: Sequence[Entry], count: int, seed: int) -> list[Entry]:
-    """So many photos, as evenly from the classes as there are photos of them; the same ones for a seed."""
+    """``count`` photos, as evenly from the classes as they allow; the same photos for a seed."""
     order = np.random.default_rng(seed).permutation(len(entries))
     turns: Counter[int] = Counter()
     ranked = []

@@ -56,7 +56,7 @@ class LabeledImage:
     label: int
     """Class number in the order of ``labels.CODES``."""
     group: str
-    """The lesion where the file tells it, otherwise the photo: what is drawn together in the bootstrap."""
+    """Unit that the bootstrap draws: the lesion where the file names it, otherwise the photo."""
     traits: Mapping[str, str] = field(default_factory=dict)
     """Of ``METADATA_FIELDS``, in words; empty where the file tells nothing but the diagnosis."""
     context: PatientContext = field(default_factory=PatientContext)
@@ -211,7 +211,7 @@ def _isic(path: Path, classes: dict[str, int], lines: list[dict[str, str]], spli
 
 
 def _claimed_by(line: Mapping[str, str], classes: Mapping[str, int]) -> tuple[str, ...]:
-    """The columns that hold a 1 and are none of our classes; what is no number is no claim."""
+    """The columns that hold a 1 and are none of our classes; a cell that holds no number counts as 0."""
     return tuple(
         column.strip()
         for column, value in line.items()

@@ -36,7 +36,7 @@ ERROR_MEASURED_ON = (
     "what 9 of 10 pairs of photos of one lesion (143 pairs of HAM10000's validation part, outlined by the model and "
     "aligned) differ by at most, without any change"
 )
-"""What was measured for it, by ``benchmarks/followup.py``."""
+"""The measurement behind ``MEASUREMENT_ERROR``, by ``benchmarks/followup.py``."""
 SCALES_AGREE = 1.15
 """Up to this ratio, the magnification by the two scales and that by the registration are the same."""
 
@@ -93,7 +93,7 @@ class ScaleConflict:
     before_mm: float
     after_mm: float
     aligned_mm: float
-    """What the later photo shows if the width of the earlier one is right."""
+    """Width that the later photo shows if the width of the earlier photo is right."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from skinlens.records import Array, Mask, Outline, Photo, Pixels
 WHOLE_PX, LESION_PX = 320, 260
 """Longer side at which whole photos, and lesions with their surroundings, are compared."""
 SURROUNDINGS = 1.8
-"""Side of what is compared around a lesion, in its largest extents across or down."""
+"""Side of the square around a lesion that is compared, in multiples of its larger extent across or down."""
 TOLERANCE_PX = 3.0
 """Of the compared size: a matched point that lies closer to where the transform puts it follows it."""
 FEWEST_MATCHES = 6

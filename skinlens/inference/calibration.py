@@ -47,7 +47,7 @@ def fit_temperature(logits: Float[Array, "n k"], truth: Int[Array, " n"]) -> flo
 def choose_threshold(
     positive: Bool[Array, " n"], prob: Float[Array, " n"], sensitivity: float, chosen_on: str
 ) -> Threshold:
-    """The highest cut-off that still finds at least ``sensitivity`` of the positives, and what it does.
+    """The highest cut-off that still finds at least ``sensitivity`` of the positives, and its rates.
 
     The cut-off lies half-way to the next lower probability, so that rounding does not move a photo across it.
     """

@@ -191,7 +191,7 @@ class Engine:
         return [_mean_of_turns(output.reshape(self.turns, len(batch), *output.shape[1:])) for output in outputs]
 
     def _computed(self, batch: Batch, names: Sequence[str], turns: int) -> list[Array]:
-        """Those outputs for the batch as it is, then for the batch turned by a quarter, and so on."""
+        """The named outputs for the batch as it is, then for the batch turned by a quarter, and so on."""
         if turns * len(batch) <= RUN:
             outputs = self._session.run(names, {"batch": batch})
         else:

@@ -156,7 +156,7 @@ def _check_input(settings: Any, path: Path) -> None:
 
 
 def _at(content: Any, *keys: str) -> Any:
-    """What stands at a key; a single one may have dots for the way down. None: nothing."""
+    """Value at a key, or at the end of a path of keys; a single key may hold the path with dots. None: no value."""
     for key in keys[0].split(".") if len(keys) == 1 else keys:
         content = content.get(key) if isinstance(content, Mapping) else None
     return content

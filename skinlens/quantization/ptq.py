@@ -94,13 +94,13 @@ def _channels_last(maps: torch.Tensor) -> torch.Tensor:
 
 
 def _bilinear(size: int, larger: int) -> torch.Tensor:
-    """What enlarging does to one axis, as a matrix of (larger, size)."""
+    """Bilinear enlargement of one axis as a matrix of (larger, size)."""
     unit = torch.eye(size)[None, None]
     return torch.nn.functional.interpolate(unit, size=(larger, size), mode="bilinear")[0, 0]
 
 
 class _Backbone(torch.nn.Module):
-    """What becomes the engine file: everything up to the fused map and the exits, and the fused map's mean."""
+    """Network of the engine file: everything up to the fused map and the exits, and the fused map's mean."""
 
     def __init__(self, student: Student, size_px: int) -> None:
         super().__init__()

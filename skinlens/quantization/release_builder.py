@@ -147,7 +147,7 @@ class Quantized:
 def _quantized(
     student: Student, recipe: Recipe, train: SplitPart, val: SplitPart, out: Path, calibrations: Sequence[Calibration]
 ) -> tuple[Quantized, dict[str, Any]]:
-    """Step 1: the float graph, its int8 form, and what was tried for it."""
+    """Step 1: the float graph, its int8 form, and the trials that led to it."""
     head, backbone = head_of(student), out / BACKBONE
     with TemporaryDirectory() as folder:
         float_path = Path(folder) / "float.onnx"

@@ -43,12 +43,12 @@ NO_EXPLANATIONS = "No map was saved with this case."
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """One overlay with what is said under it."""
+    """One overlay with its caption."""
 
     title: str
     picture: Pixels
     alt: str
-    """In place of the picture for those who cannot see it."""
+    """Alternative text of the picture."""
     lines: tuple[str, ...]
 
 

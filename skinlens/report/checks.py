@@ -30,7 +30,7 @@ class CheckRow:
 
 
 def check_rows(checks: Sequence[CheckResult], prediction: Prediction) -> tuple[CheckRow, ...]:
-    """Those of the kinds that the report knows, by kind, then by falling probability of the class, then by method."""
+    """Rows of the checks of known kinds, by kind, then by falling probability of the class, then by method."""
     kinds, methods = list(CHECKS), ["", *METHODS]
     known = [check for check in checks if check.kind in CHECKS]
     known.sort(

@@ -12,7 +12,7 @@ from skinlens.wording.verdict import criteria_statement
 
 
 class Entry(NamedTuple):
-    """A caption and what stands under it."""
+    """A caption and the text under it."""
 
     caption: str
     text: str

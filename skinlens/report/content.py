@@ -99,7 +99,7 @@ class ReportContent:
     """Likewise: whether it is signed, when, and which version of the case it is."""
     signer: str
     signed: str
-    """What stands beside the line for the signature."""
+    """Text beside the line for the signature."""
     case: tuple[Entry, ...]
     diagnosis: str
     plan: tuple[Entry, ...]

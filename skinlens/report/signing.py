@@ -80,7 +80,7 @@ def status_note(visit: Visit, signing: Signing) -> str:
 
 
 def signed_words(visit: Visit, signing: Signing) -> str:
-    """Below the signature: when the case was signed, and what was amended since, by whom."""
+    """Lines below the signature: when the case was signed, and each amendment since, with its author."""
     if visit.status == "draft":
         return "Not signed."
     signed = f"Signed in SkinLens{_on(signing.signed_at)}."
@@ -88,7 +88,7 @@ def signed_words(visit: Visit, signing: Signing) -> str:
 
 
 def _amended(amendments: Sequence[Amendment]) -> list[str]:
-    """A line for what one clinician changed on one day, the latest last; of many, the first are counted."""
+    """A line for the changes of one clinician on one day, the latest last; of many lines, the first are counted."""
     lines = []
     for (day, by), some in groupby(amendments, lambda amendment: (local_day(amendment.at), amendment.by.strip())):
         changed = {topic for amendment in some for topic in amendment.topics}

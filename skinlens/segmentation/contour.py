@@ -63,7 +63,7 @@ def mask_to_contour(probs: Heatmap) -> Points | None:
 
 
 def at_equal_distances(loop: Points, count: int) -> Float64[Array, "m 2"]:
-    """So many points along a closed line, the first of it among them."""
+    """``count`` points along a closed line, its first point among them."""
     ends = np.vstack([loop, loop[:1]])
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(ends, axis=0).T))])
     wanted = np.linspace(0, along[-1], count, endpoint=False)

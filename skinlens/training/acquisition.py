@@ -56,7 +56,7 @@ class AcquisitionParams(NamedTuple):
     noise_seed: Int64[Tensor, " n"]
 
     def of(self, rows: Int64[Tensor, " m"]) -> "AcquisitionParams":
-        """Those of some photos."""
+        """Parameters of some of the photos."""
         return AcquisitionParams(*(values[rows] for values in self))
 
 

@@ -50,7 +50,7 @@ class AugmentationParams(NamedTuple):
     """Cameras, files, hair and markers; None: none of it."""
 
     def of(self, rows: Int64[Tensor, " m"]) -> "AugmentationParams":
-        """Those of some photos."""
+        """Parameters of some of the photos."""
         chosen: dict[str, Any] = {
             name: values[rows] for name, values in self._asdict().items() if isinstance(values, Tensor)
         }
@@ -148,7 +148,7 @@ def _sampled(
 
 
 def _turned(views: Float32[Tensor, "n 3 s s"], quarters: Int64[Tensor, " n"]) -> Float32[Tensor, "n 3 s s"]:
-    """Each view turned by so many quarters."""
+    """Each view turned by its number of quarters."""
     if not quarters.any():
         return views
     turned = views.clone()

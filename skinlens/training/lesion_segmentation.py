@@ -48,7 +48,7 @@ _MASK_FOLDERS = ("masks", "HAM10000_segmentations_lesion_tschandl")
 
 @dataclass(frozen=True)
 class OutlineRecipe:
-    """Everything that decides what the training gives, beside the engine and the photos."""
+    """Everything that decides the result of the training, beside the engine and the photos."""
 
     seed: int = 1
     channels: int = 32
@@ -95,7 +95,7 @@ class OutlineNetwork(nn.Module):
 
 
 class _Served(nn.Module):
-    """What becomes the file: takes the engine's own input and gives probabilities at its size."""
+    """Network of the exported file: takes the engine's own input and gives probabilities at its size."""
 
     def __init__(self, network: OutlineNetwork) -> None:
         super().__init__()
@@ -354,7 +354,7 @@ def _add_to_manifest(weights: Path, entry: dict[str, Any]) -> None:
 
 
 def add_figures(weights: Path, split: str, figures: dict[str, Any]) -> None:
-    """Put what was measured of the head on one part of the split into the manifest."""
+    """Put the head's figures on one part of the split into the manifest."""
     content = load_manifest(weights).content
     content["outline"].setdefault("figures", {})[split] = figures
     write_manifest(weights, content)

@@ -38,7 +38,7 @@ from skinlens.training.tasks import logits_of, make_optimizer, make_task, to_inp
 from skinlens.training.teacher_logits import FrozenTeacher, TeacherLogitsCache
 
 PARTS = ("task", "averaged", "optimizer", "schedule")
-"""Of a run's state, what a checkpoint holds."""
+"""Parts of a run's state that a checkpoint holds."""
 OLD_PARTS = {"task": "learner"}
 """Their names in checkpoints of earlier versions."""
 SINGLE_PROCESS = World()
@@ -46,7 +46,7 @@ PREDICTIONS = "val_logits.npz"
 LOSS_SHOWN = 25
 """Steps between two readings of the loss for the progress bar: a GPU is not waited for at each."""
 EpochLog = dict[str, float | int]
-"""Of ``log.jsonl``: what one epoch gave."""
+"""Line of ``log.jsonl``: results of one epoch."""
 
 
 def train(recipe: Recipe, data: TrainingData, run: Path, world: World = SINGLE_PROCESS) -> Path:

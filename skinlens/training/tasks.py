@@ -239,7 +239,7 @@ def to_input(pictures: Float[Tensor, "n 3 s s"], recipe: Recipe) -> Float[Tensor
 
 
 def logits_of(output: Any) -> Float[Tensor, "n 7"]:
-    """The final answer among what a network gives."""
+    """Logits of the final answer in a network's output."""
     logits: Tensor = output if isinstance(output, Tensor) else output.logits
     return logits
 

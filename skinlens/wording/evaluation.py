@@ -28,7 +28,7 @@ TARGETS: Mapping[Literal["melanoma", "malignant"], str] = {
     "melanoma": "Melanoma",
     "malignant": "Malignant or pre-malignant",
 }
-"""What a cut-off is to find."""
+"""Group of diagnoses that a cut-off is meant to detect."""
 SPLITS: Mapping[str, str] = {"test": "test set", "val": "validation set"}
 SUBGROUPS: Mapping[str, str] = {
     "sex": "sex",
