@@ -81,9 +81,9 @@ def named(text: str) -> dict[str, BodySite]:
     name "shoulder" too, and is no shoulder.
     """
     words = f" {' '.join(words_of(text))} ".replace(" back of ", " ")
-    found = [name for name in SITE_OF if f" {name} " in words]
-    held = {name for name in found for other in found if name != other and f" {name} " in f" {other} "}
-    return {name: SITE_OF[name] for name in found if name not in held}
+    site_names = [name for name in SITE_OF if f" {name} " in words]
+    held = {name for name in site_names for other in site_names if name != other and f" {name} " in f" {other} "}
+    return {name: SITE_OF[name] for name in site_names if name not in held}
 
 
 def words_of(text: str) -> list[str]:

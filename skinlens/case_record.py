@@ -33,7 +33,7 @@ class Analysis:
     quality: QualityReport
     prediction: Prediction
     features: Features | None = None
-    """What similar cases are found by; None for a stored case that was opened: it was read at another time."""
+    """Features to search similar cases by; None for a stored case that was opened: it was read at another time."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class CaseRecord:
     outlines: tuple[Outline, ...] = ()
     """The model's, then the clinician's, as far as there are any."""
     revisions: tuple[Revision, ...] = ()
-    """What was changed in the visit, its lesion and its patient, the oldest first."""
+    """Changes to the visit, its lesion and its patient, the oldest first."""
     previous: Optional["CaseRecord"] = None
     """The last visit of the lesion on an earlier day, without its maps; None: there is none, or it was not read."""
     problems: tuple[str, ...] = ()
@@ -78,14 +78,14 @@ class CaseRecord:
 
     def __post_init__(self) -> None:
         parts = {"photo": [self.photo.sha256]} | {
-            name: [one.photo_sha256 for one in some]
+            name: [part.photo_sha256 for part in some]
             for name, some in (("explanation", self.explanations), ("check", self.checks), ("outline", self.outlines))
         }
         own = self.visit.photo_sha256
-        for what, found in ((what, one) for what, some in parts.items() for one in some if one != own):
+        for what, photo_sha256 in ((what, sha256) for what, some in parts.items() for sha256 in some if sha256 != own):
             raise SkinLensError(
-                f"The {what} belongs to another visit: expected the photo {own[:12]}…, found {found[:12]}…. Nothing of "
-                "it is shown or printed. Open the case again."
+                f"The {what} belongs to another visit: expected the photo {own[:12]}…, found {photo_sha256[:12]}…. "
+                "Nothing of it is shown or printed. Open the case again."
             )
 
     @property
@@ -95,7 +95,7 @@ class CaseRecord:
     @property
     def outline(self) -> Outline | None:
         """Outline that holds: the clinician's, otherwise the model's."""
-        return min(self.outlines, key=lambda one: one.made_by == "model", default=None)
+        return min(self.outlines, key=lambda outline: outline.made_by == "model", default=None)
 
     @property
     def mm_per_px(self) -> float | None:

@@ -35,7 +35,7 @@ class Finding:
 
     what: str
     passed: bool
-    found: str
+    message: str
 
 
 def examine(weights: Path, home: Path | None = None) -> list[Finding]:
@@ -58,9 +58,9 @@ def examine(weights: Path, home: Path | None = None) -> list[Finding]:
 
 def _finding(what: str, check: Callable[[], str]) -> Finding:
     try:
-        return Finding(what, passed=True, found=check())
+        return Finding(what, passed=True, message=check())
     except (SkinLensError, OSError) as problem:
-        return Finding(what, passed=False, found=str(problem))
+        return Finding(what, passed=False, message=str(problem))
 
 
 def _files(weights: Path) -> str:
@@ -68,8 +68,8 @@ def _files(weights: Path) -> str:
     for name in manifest.content["files"]:
         manifest.read(name)
     which = "the release that this version came with" if manifest.bundled else f"NOT the bundled release: {weights}"
-    found = f"{len(manifest.content['files'])} files, all hashes match; {which}"
-    return f"{manifest.content['name']} {manifest.version}, {found}"
+    summary = f"{len(manifest.content['files'])} files, all hashes match; {which}"
+    return f"{manifest.content['name']} {manifest.version}, {summary}"
 
 
 def _reference(weights: Path) -> str:
@@ -129,21 +129,22 @@ def _erasure(home: Path | None) -> str:
 
 def _closed(home: Path | None) -> str:
     store = CaseStore(home)
-    if found := store.open_to_others():
-        raise StoreError(" ".join(found))
+    if problems := store.open_to_others():
+        raise StoreError(" ".join(problems))
     return f"{store.home} can be read by this account alone"
 
 
 def _roles(home: Path | None) -> str:
     accounts, tokens = Accounts(home), Tokens(home)
     strange = [
-        f"Account {one.number}, {one.name}: {described(one.role)} Set another: skinlens user role NAME ROLE."
-        for one in accounts.all()
-        if one.role not in ROLES
+        f"Account {account.number}, {account.name}: {described(account.role)} "
+        "Set another: skinlens user role NAME ROLE."
+        for account in accounts.all()
+        if account.role not in ROLES
     ]
     if problems := (*strange, *tokens.problems()):
         raise StoreError(" ".join(problems))
-    good = sum(one.revoked_at is None and not one.problem(time.time()) for one in tokens.all())
+    good = sum(token.revoked_at is None and not token.problem(time.time()) for token in tokens.all())
     return (
         f"{counted(len(accounts.all()), 'account')}, {counted(good, 'token')} of the API; each has a role that it may"
     )

@@ -54,7 +54,7 @@ class Group:
     name: str
     cases: int
     compared: int
-    """Those whose photo is like the training photos of both releases; the next counts are of these."""
+    """Cases whose photo is like the training photos of both releases; the next counts are of these."""
     changed_class: int
     crossed_up: int
     crossed_down: int
@@ -71,7 +71,7 @@ class Drift:
     """The largest first, as by camera."""
     by_camera: tuple[Group, ...]
     changed: tuple[Pair, ...]
-    """Those that crossed the cut-off, then those that changed class alone; each by the size of the shift."""
+    """Pairs that crossed the cut-off, then pairs that changed class alone; each by the size of the shift."""
 
 
 def drift(pairs: Sequence[Pair]) -> Drift:
@@ -89,8 +89,8 @@ def _groups(pairs: Iterable[Pair], key: Callable[[Pair], str]) -> tuple[Group, .
     parts: dict[str, list[Pair]] = {}
     for pair in pairs:
         parts.setdefault(key(pair), []).append(pair)
-    found = (_group(name, part) for name, part in parts.items())
-    return tuple(sorted(found, key=lambda group: (-group.cases, group.name)))
+    groups = (_group(name, part) for name, part in parts.items())
+    return tuple(sorted(groups, key=lambda group: (-group.cases, group.name)))
 
 
 def _group(name: str, pairs: Sequence[Pair]) -> Group:

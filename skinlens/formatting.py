@@ -92,7 +92,7 @@ def estimate(figure: Mapping[str, float | None] | None, digits: int = 3, *, sign
     form = f"{'+' if sign else ''}.{digits}f"
     if low is None or high is None or math.isnan(low + high):
         return format(value, form)
-    return interval(*(format(one, form) for one in (value, low, high)))
+    return interval(*(format(amount, form) for amount in (value, low, high)))
 
 
 def grouped(number: float) -> str:

@@ -94,17 +94,17 @@ class ImpactInputs:
             if name not in PARAMETERS:
                 raise ParameterError(f"The calculator knows {', '.join(PARAMETERS)}; found {name!r}.")
         for name, parameter in PARAMETERS.items():
-            found = self.estimate(name)
-            for value in (found.value, found.low, found.high):
+            estimate = self.estimate(name)
+            for value in (estimate.value, estimate.low, estimate.high):
                 if not (math.isfinite(value) and parameter.low <= value <= parameter.high):
                     raise ParameterError(
                         f"{parameter.title} ({parameter.unit}): expected {parameter.low:g} to {parameter.high:g}, "
                         f"found {value}. Correct it."
                     )
-            if not found.low <= found.value <= found.high:
+            if not estimate.low <= estimate.value <= estimate.high:
                 raise ParameterError(
-                    f"{parameter.title}: the interval from {found.low:g} to {found.high:g} does not hold "
-                    f"{found.value:g}. Correct one of them."
+                    f"{parameter.title}: the interval from {estimate.low:g} to {estimate.high:g} does not hold "
+                    f"{estimate.value:g}. Correct one of them."
                 )
 
     def estimate(self, name: str) -> Estimate:
@@ -169,7 +169,7 @@ class CutOff:
 
 
 def cut_offs(measured: Mapping[str, object]) -> tuple[CutOff, ...]:
-    """Those of an evaluation (``thresholds.melanoma`` in ``docs/evaluation-*.json``), lowest first."""
+    """Cut-offs of an evaluation (``thresholds.melanoma`` in ``docs/evaluation-*.json``), lowest first."""
     rows = measured["rows"]
     assert isinstance(rows, Sequence)
     return tuple(
@@ -181,12 +181,12 @@ def cut_offs(measured: Mapping[str, object]) -> tuple[CutOff, ...]:
 
 def cut_off_curve(inputs: ImpactInputs, at: Sequence[CutOff]) -> tuple[tuple[CutOff, Impact], ...]:
     """The impact at each cut-off: fewer excisions are bought with missed melanomas."""
-    return tuple((one, impact(at_cut_off(inputs, one))) for one in at)
+    return tuple((cut_off, impact(at_cut_off(inputs, cut_off))) for cut_off in at)
 
 
-def at_cut_off(inputs: ImpactInputs, one: CutOff) -> ImpactInputs:
+def at_cut_off(inputs: ImpactInputs, cut_off: CutOff) -> ImpactInputs:
     """The inputs with the sensitivity and specificity of a cut-off, and their intervals."""
-    rates = {"sensitivity": one.sensitivity, "specificity": one.specificity}
+    rates = {"sensitivity": cut_off.sensitivity, "specificity": cut_off.specificity}
     return ImpactInputs(
         {**inputs.values, **{name: rate.value for name, rate in rates.items()}},
         {**inputs.intervals, **{name: (rate.low, rate.high) for name, rate in rates.items()}},
@@ -197,34 +197,34 @@ MISSED = "melanomas below the cut-off"
 """Title of ``Impact.melanomas_missed``."""
 
 
-def impact_words(found: Impact) -> tuple[str, ...]:
-    """The result in sentences that say what it rests on."""
-    hours, avoided = found.hours_saved, found.excisions_avoided
-    spent, fewer = ("more" if one.value < 0 else other for one, other in ((hours, "less"), (avoided, "fewer")))
+def impact_words(result: Impact) -> tuple[str, ...]:
+    """The result in sentences; they say that it is arithmetic on the inputs."""
+    hours, avoided = result.hours_saved, result.excisions_avoided
+    spent, fewer = ("more" if saving.value < 0 else word for saving, word in ((hours, "less"), (avoided, "fewer")))
     return (
         f"Time, under these inputs: {_amount(hours, hours.value < 0)} hours a year {spent} for "
-        f"{grouped(found.lesions)} lesions.",
+        f"{grouped(result.lesions)} lesions.",
         "Excisions of lesions that are no melanoma, if the cut-off alone decided: "
-        f"{_amount(avoided, avoided.value < 0)} {fewer} a year ({grouped(found.excisions_before)} today).",
-        f"{capital(MISSED)}: {_amount(found.melanomas_missed, False)} of {grouped(found.melanomas)} a year "
-        f"({grouped(found.melanomas_missed_before)} missed today). No sum of money stands for them.",
+        f"{_amount(avoided, avoided.value < 0)} {fewer} a year ({grouped(result.excisions_before)} today).",
+        f"{capital(MISSED)}: {_amount(result.melanomas_missed, False)} of {grouped(result.melanomas)} a year "
+        f"({grouped(result.melanomas_missed_before)} missed today). No sum of money stands for them.",
         "This is arithmetic on the inputs, no forecast: the cut-off must never decide alone.",
     )
 
 
-def _amount(one: Estimate, turned: bool) -> str:
+def _amount(estimate: Estimate, turned: bool) -> str:
     """The interval beside the value; counted the other way where the words say "more" of a loss."""
-    value, low, high = (-one.value, -one.high, -one.low) if turned else _ends(one)
+    value, low, high = (-estimate.value, -estimate.high, -estimate.low) if turned else _ends(estimate)
     said, *ends = (grouped(amount) for amount in (value, low, high))
     return interval(said, *ends) if ends[0] != ends[1] else said
 
 
-def _ends(one: Estimate) -> tuple[float, float, float]:
-    return one.value, one.low, one.high
+def _ends(estimate: Estimate) -> tuple[float, float, float]:
+    return estimate.value, estimate.low, estimate.high
 
 
-def _scaled(one: Estimate, factor: float) -> Estimate:
-    return Estimate(one.value * factor, one.low * factor, one.high * factor)
+def _scaled(estimate: Estimate, factor: float) -> Estimate:
+    return Estimate(estimate.value * factor, estimate.low * factor, estimate.high * factor)
 
 
 def _other(share: Estimate) -> Estimate:

@@ -46,7 +46,7 @@ REFERENCE_SRGB = {
 }
 """Each place of the lesion belongs to the nearest of these, in CIE L*a*b*."""
 SKIN_BETWEEN = (1.16, 1.6)
-"""The skin around is what lies between the outline so many times and so many times enlarged."""
+"""The skin around lies between the outlines enlarged by these two factors."""
 RED_LEAD = 8.0
 """How much redder (a*) than the skin around a place has to be to count as red: photos of some cameras are pink."""
 
@@ -97,7 +97,7 @@ class ColorShare:
 
 @dataclass(frozen=True)
 class AbcdSuggestion:
-    """A, B and C with what they are counted from."""
+    """A, B and C with the measurements that they are counted from."""
 
     axes: tuple[AxisSymmetry, AxisSymmetry]
     """Perpendicular; of all such pairs the one with the least asymmetry, as the rule has it."""
@@ -127,7 +127,7 @@ class AbcdSuggestion:
             for axis in self.axes
         )
         drops = ", ".join(f"{segment.drop:.0f}" for segment in self.segments)
-        seen = [f"{one.name} {rounded_percent(one.share)}" for one in self.colors if one.present]
+        seen = [f"{color.name} {rounded_percent(color.share)}" for color in self.colors if color.present]
         return (
             f"A {self.asymmetry} suggested: across its two axes the lesion differs by {sides} (asymmetric above "
             f"{rounded_percent(SHAPE_LIMIT)} or {COLOR_LIMIT:.0f}).",
@@ -172,7 +172,7 @@ def _least_asymmetric(lab: Lab, mask: Mask, center: Center, diameter: float) -> 
     measured = [_across(smooth, mask, center, angle) for angle in range(0, 180, AXIS_STEP_DEG)]
     half = len(measured) // 2
     pairs = list(zip(measured[:half], measured[half:], strict=True))
-    return min(pairs, key=lambda pair: (sum(one.asymmetric for one in pair), sum(map(_excess, pair))))
+    return min(pairs, key=lambda pair: (sum(axis.asymmetric for axis in pair), sum(map(_excess, pair))))
 
 
 def _excess(axis: AxisSymmetry) -> float:
@@ -214,12 +214,12 @@ def _segments(
     steepest = _steepest(lab, places)
     angles = np.rad2deg(np.arctan2(around[:, 1] - center[1], around[:, 0] - center[0])) - first_axis_deg
     sector = (np.floor(angles / (360 / SEGMENTS)) % SEGMENTS).astype(int)
-    found = []
+    segments = []
     for number in range(SEGMENTS):
         own = steepest[sector == number]
         own = own[np.isfinite(own)]
-        found.append(BorderSegment(float(np.median(own)) if len(own) else 0.0))
-    return tuple(found)
+        segments.append(BorderSegment(float(np.median(own)) if len(own) else 0.0))
+    return tuple(segments)
 
 
 def _steepest(lab: Lab, places: Float64[Array, "n k 2"]) -> Float64[Array, " n"]:

@@ -44,7 +44,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Rate:
-    """So many of so many, with the 95 % interval of Wilson (J Am Stat Assoc 22, 1927)."""
+    """A proportion: hits of a total, with the 95 % interval of Wilson (J Am Stat Assoc 22, 1927)."""
 
     hits: int
     total: int
@@ -158,25 +158,27 @@ class Comparison:
     model: TwoByTwo
     agreement: Agreement
     lesions_with_histology: int
-    """Those that answer the question; the two tables are about them."""
+    """Lesions whose histology answers the question; the two tables are about them."""
     histology_unclear: int
     """Lesions whose histology does not answer the question: "other" says nothing of malignant or not."""
 
 
 def compare(outcomes: Sequence[Outcome], question: Question, reader: Reader = "diagnosis") -> Comparison:
     """The two tables against histology, and the agreement of clinician and model."""
-    proven = _latest_of_lesions(one for one in outcomes if one.histology is not None)
-    clear = [one for one in proven if _is(one.histology, question) is not None]
+    proven = _latest_of_lesions(outcome for outcome in outcomes if outcome.histology is not None)
+    clear = [outcome for outcome in proven if _is(outcome.histology, question) is not None]
     answered = _latest_of_lesions(
-        one for one in outcomes if None not in (clinician_says(one, question, reader), model_says(one, question))
+        outcome
+        for outcome in outcomes
+        if None not in (clinician_says(outcome, question, reader), model_says(outcome, question))
     )
-    pairs = [(clinician_says(one, question, reader), model_says(one, question)) for one in answered]
+    pairs = [(clinician_says(outcome, question, reader), model_says(outcome, question)) for outcome in answered]
     both, clinician_alone, model_alone, neither = (pairs.count(pair) for pair in _PAIRS)
     return Comparison(
         question,
         reader,
-        clinician=_table(clear, question, lambda one: clinician_says(one, question, reader)),
-        model=_table(clear, question, lambda one: model_says(one, question)),
+        clinician=_table(clear, question, lambda outcome: clinician_says(outcome, question, reader)),
+        model=_table(clear, question, lambda outcome: model_says(outcome, question)),
         agreement=Agreement(both, clinician_alone, model_alone, neither),
         lesions_with_histology=len(clear),
         histology_unclear=len(proven) - len(clear),
@@ -208,13 +210,13 @@ def _is(code: str | None, question: Question) -> bool | None:
 
 def _latest_of_lesions(outcomes: Iterable[Outcome]) -> list[Outcome]:
     latest: dict[int, Outcome] = {}
-    for one in sorted(outcomes, key=lambda one: (one.taken_on, one.visit_id)):
-        latest[one.lesion_id] = one
+    for outcome in sorted(outcomes, key=lambda outcome: (outcome.taken_on, outcome.visit_id)):
+        latest[outcome.lesion_id] = outcome
     return list(latest.values())
 
 
 def _table(outcomes: Sequence[Outcome], question: Question, says: Callable[[Outcome], bool | None]) -> TwoByTwo:
-    pairs = [(says(one), _is(one.histology, question)) for one in outcomes]
+    pairs = [(says(outcome), _is(outcome.histology, question)) for outcome in outcomes]
     true_positive, false_positive, false_negative, true_negative = (pairs.count(pair) for pair in _PAIRS)
     unanswered = sum(answer is None for answer, _ in pairs)
     return TwoByTwo(true_positive, false_positive, false_negative, true_negative, unanswered)

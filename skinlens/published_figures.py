@@ -18,16 +18,16 @@ def evaluation(split: str) -> Mapping[str, Any] | None:
 
 def evaluations(model: ModelRef) -> dict[str, Mapping[str, Any]]:
     """Figures of this very model, by split; the test set comes first."""
-    found = {split: evaluation(split) for split in ("test", "val")}
-    return {split: one for split, one in found.items() if one and one["model"]["sha256"] == model.sha256}
+    results = {split: evaluation(split) for split in ("test", "val")}
+    return {split: result for split, result in results.items() if result and result["model"]["sha256"] == model.sha256}
 
 
 def elsewhere(model: ModelRef) -> dict[str, Mapping[str, Any]]:
     """Figures of this very model on photos of other sources than HAM10000, by the name of their list, sorted."""
     prefix = "evaluation-"
     names = sorted(path.stem.removeprefix(prefix) for path in weights_directory().glob(f"{prefix}*.json"))
-    found = {name: one for name in names if name not in {"val", "test"} and (one := evaluation(name))}
-    return {name: one for name, one in found.items() if one["model"]["sha256"] == model.sha256}
+    results = {name: result for name in names if name not in {"val", "test"} and (result := evaluation(name))}
+    return {name: result for name, result in results.items() if result["model"]["sha256"] == model.sha256}
 
 
 def at_cutoff(measured: Mapping[str, Any], cutoff: float) -> Mapping[str, Any]:

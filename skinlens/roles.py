@@ -3,7 +3,7 @@
 from typing import Literal, get_args
 
 Role = Literal["viewer", "reader", "reviewer", "admin"]
-"""From the one that may least to the one that may all; each may what the ones before it may."""
+"""From the fewest rights to all; each role has the rights of the roles before it."""
 Right = Literal["read", "file", "export", "sign", "amend", "move", "erase", "settings", "back up", "users"]
 ROLES: tuple[Role, ...] = get_args(Role)
 TOKEN_ROLES: tuple[Role, ...] = ("viewer", "reader")
@@ -52,7 +52,7 @@ def in_words(right: str) -> str:
 
 def described(role: str) -> str:
     """Rights of a role in a sentence; of one that this version does not know, that it has none."""
-    known = next((one for one in ROLES if one == role), None)
+    known = next((known_role for known_role in ROLES if known_role == role), None)
     if known is None:
         return f"The role {role!r} is unknown to this version of SkinLens and has no rights."
     return f"{'An' if role == 'admin' else 'A'} {role} {MEANING[known]}."

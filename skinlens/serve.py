@@ -20,7 +20,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 BEHIND_PROXY = "SKINLENS_BEHIND_PROXY"
 """Tells the app the address at which a proxy forwards to it."""
 TOKEN = "SKINLENS_TOKEN"  # noqa: S105  a variable's name
-"""Tells the app what the address must hold that it is opened at, where nobody signs in."""
+"""Tells the app the secret that its address must hold, where nobody signs in."""
 
 OIDC = "SKINLENS_OIDC"
 """Tells the app the file with the settings of the OpenID provider where people sign in."""
@@ -183,8 +183,12 @@ def addresses(host: str) -> tuple[str, ...]:
     if host not in WILDCARDS:
         return (host,)
     families = (socket.AF_INET,) if host == WILDCARDS[1] else (socket.AF_INET, socket.AF_INET6)
-    found = [_own_address(family, goal) for family in families for goal in _GOALS[family]]
-    reached = [one for one in found if one and not one.startswith(("127.", "169.254.", "fe80:")) and one != "::1"]
+    candidates = [_own_address(family, goal) for family in families for goal in _GOALS[family]]
+    reached = [
+        address
+        for address in candidates
+        if address and not address.startswith(("127.", "169.254.", "fe80:")) and address != "::1"
+    ]
     return tuple(dict.fromkeys(("localhost", *reached)))
 
 

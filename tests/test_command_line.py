@@ -228,7 +228,7 @@ def test_bad_input_gives_one_line_and_two(
 def test_doctor_finds_what_is_wrong(release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--weights", str(release)]) == 0
     table = capsys.readouterr().out
-    assert table.count("ok ") == 10
+    assert table.count("ok ") == 11
     for file in release.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     manifest = json.loads((tmp_path / "manifest.json").read_text())

@@ -36,7 +36,7 @@ def wrong(store: CaseStore, weights: Path) -> dict[str, str]:
     own |= {"closed to other accounts", "accounts and tokens"}
     found: list[Finding] = examine(weights, store.home)
     assert own <= {finding.what for finding in found}
-    return {finding.what: finding.found for finding in found if finding.what in own and not finding.passed}
+    return {finding.what: finding.message for finding in found if finding.what in own and not finding.passed}
 
 
 def test_a_folder_in_order(store: CaseStore, tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_an_older_database(store: CaseStore, tmp_path: Path) -> None:
     assert found["files that no case needs"].startswith("2 files: ")
     store.tidy()
     assert wrong(store, tmp_path) == {}
-    (aside,) = [one.found for one in examine(tmp_path, store.home) if one.what == "files that no case needs"]
+    (aside,) = [one.message for one in examine(tmp_path, store.home) if one.what == "files that no case needs"]
     assert aside == f"none; 2 were moved to {store.home / 'quarantine'}, where they stay for 30 days"
 
 
@@ -146,4 +146,4 @@ def test_a_disk_just_under_the_limit_is_seen_to_be_under_it(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=999_999_999))
     (found,) = (finding for finding in examine(tmp_path, store.home) if finding.what == "free disk space")
     assert not found.passed
-    assert found.found == "0.9 GB free, at least 1 GB expected. Free some space."
+    assert found.message == "0.9 GB free, at least 1 GB expected. Free some space."

@@ -3,6 +3,7 @@
 The reasons, and the names that were kept: ``docs/decisions/0038-one-catalog-of-wording.md``.
 """
 
+import ast
 import io
 import json
 import re
@@ -39,6 +40,8 @@ randomised people entries rows home files trust measured card sanity sheets unsa
 MODULES = tuple(_MODULES.split())
 """Modules that have another name now. ``store/archive.py`` is a backup's archive, not the page of the cases."""
 OTHERS = {"vendor"}
+EMPTY_NAMES = frozenset({"one", "found", "kept"})
+"""Names that say nothing of what they hold: a variable or a parameter is named after the thing, by the field's term."""
 
 
 @cache
@@ -81,6 +84,45 @@ def test_identifiers_are_found_also_within_formatted_texts(tmp_path: Path) -> No
 @pytest.mark.parametrize("name", GONE)
 def test_no_identifier_has_a_name_that_was_replaced(name: str) -> None:
     assert used().get(name, set()) == set()
+
+
+def bindings(source: str) -> Iterator[tuple[int, str]]:
+    """Line and name of each variable, parameter, field and ``match`` pattern that the code binds."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Name(id=str(name), ctx=ast.Store()) | ast.arg(arg=str(name)) | ast.MatchAs(name=str(name)):
+                yield node.lineno, name
+
+
+def test_each_way_to_bind_a_name_is_seen() -> None:
+    source = """
+def f(parameter, *rest, only=None, **others):
+    variable = 1
+    for loop in rest: pass
+    with open("x") as handle: pass
+    if (walrus := only): pass
+    match others:
+        case {"key": captured}: pass
+    return lambda argument: [comprehension for comprehension in argument]
+class C:
+    field: int
+"""
+    bound = {name for _, name in bindings(source)}
+    expected = "parameter rest only others variable loop handle walrus captured argument comprehension field"
+    assert bound == set(expected.split())
+    assert list(bindings("\nfound = kept.one")) == [(2, "found")]  # reading binds nothing
+
+
+def test_no_variable_or_parameter_has_a_name_that_says_nothing() -> None:
+    package = ROOT / "skinlens"
+    places = [
+        f"{path.relative_to(ROOT).as_posix()}:{line}: {name}"
+        for path in sources()
+        if path.is_relative_to(package)
+        for line, name in bindings(path.read_text(encoding="utf-8"))
+        if name in EMPTY_NAMES
+    ]
+    assert not places, "Name what each of these is:\n" + "\n".join(sorted(places))
 
 
 def test_no_module_has_a_name_that_was_replaced() -> None:

@@ -69,8 +69,8 @@ def forgive(db: sqlite3.Connection, tried: tuple[str, ...]) -> None:
 
 def forget(db: sqlite3.Connection, folded_name: str) -> None:
     """Nobody waits for this account any more: its password was set anew."""
-    found = db.execute("SELECT tried FROM attempt WHERE tried NOT LIKE 'address %'").fetchall()
-    for row in found:
+    rows = db.execute("SELECT tried FROM attempt WHERE tried NOT LIKE 'address %'").fetchall()
+    for row in rows:
         kind, _, rest = row["tried"].partition(" ")
         if (rest if kind == "account" else rest.partition(" ")[2]) == folded_name:
             db.execute("DELETE FROM attempt WHERE tried = ?", [row["tried"]])

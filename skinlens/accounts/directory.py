@@ -55,19 +55,19 @@ class Accounts(SigningIn):
     def add(self, name: str, role: Role, password: str) -> Account:
         """Raises InvalidEntry: the name is taken or none, the role is unknown, or the password is a weak one."""
         name = settled(name)
-        kept, now = passwords.hashed(password, name), self._clock()
+        password_hash, now = passwords.hashed(password, name), self._clock()
         must_be_role(role)
         with database.writing(self.home) as db:
             if db.execute("SELECT 1 FROM account WHERE folded = ?", [folded(name)]).fetchone():
                 raise InvalidEntry(f"There is an account {name} already.")
             columns = "name, folded, role, password, created_at, changed_at"
-            row = [name, folded(name), role, kept, now, now]
+            row = [name, folded(name), role, password_hash, now, now]
             number = db.execute(f"INSERT INTO account ({columns}) VALUES (?, ?, ?, ?, ?, ?)", row).lastrowid or 0
             self._note("added", number, LOCAL_USER)
         return Account(name, role, now, now, number)
 
     def remove(self, name: str) -> str:
-        """Its sessions end at once. The name as it was written. Raises InvalidEntry, see ``set_role``."""
+        """The name as it was written; the account's sessions end at once. Raises InvalidEntry, see ``set_role``."""
         with database.writing(self.home) as db:
             name, role, number = _found(db, name)
             others = db.execute("SELECT 1 FROM account WHERE name <> ?", [name]).fetchone()
@@ -83,10 +83,12 @@ class Accounts(SigningIn):
             name, _, number = _found(db, name)
             if db and db.execute("SELECT 1 FROM account WHERE name = ? AND issuer IS NOT NULL", [name]).fetchone():
                 raise InvalidEntry(f"{name} signs in with a provider, which keeps the password. Set it there.")
-        kept = passwords.hashed(password, name)
+        password_hash = passwords.hashed(password, name)
         with database.writing(self.home) as db:
             self._note("password set", number, LOCAL_USER)
-            db.execute("UPDATE account SET password = ?, changed_at = ? WHERE name = ?", [kept, self._clock(), name])
+            db.execute(
+                "UPDATE account SET password = ?, changed_at = ? WHERE name = ?", [password_hash, self._clock(), name]
+            )
             db.execute("DELETE FROM session WHERE account = ?", [name])
             attempts.forget(db, folded(name))
         return name

@@ -37,22 +37,22 @@ def claims(token: str, keys: KeySet, *, issuer: str, client_id: str, nonce: str,
         raise UnknownKey("The ID token is not signed by a key of the provider.") from error
     except (JoseError, ValueError, TypeError, KeyError) as error:
         raise NotBelieved("The ID token is none, or not signed as one is.") from error
-    found = decoded.claims
-    audience = found.get("aud")
+    claim_set = decoded.claims
+    audience = claim_set.get("aud")
     audiences = [audience] if isinstance(audience, str) else audience if isinstance(audience, list) else []
     problems = {
-        "issuer": found.get("iss") != issuer,
+        "issuer": claim_set.get("iss") != issuer,
         "audience": client_id not in audiences,
-        "authorized party": found.get("azp", None if len(audiences) > 1 else client_id) != client_id,
-        "end": _time(found.get("exp"), missing=0) + CLOCKS_APART_S <= now,
-        "beginning": _time(found.get("iat"), missing=math.inf) - CLOCKS_APART_S > now,
-        "not before": _time(found.get("nbf"), missing=0) - CLOCKS_APART_S > now,
-        "nonce": not _same(found.get("nonce"), nonce),
-        "subject": not _is_text(found.get("sub")),
+        "authorized party": claim_set.get("azp", None if len(audiences) > 1 else client_id) != client_id,
+        "end": _time(claim_set.get("exp"), missing=0) + CLOCKS_APART_S <= now,
+        "beginning": _time(claim_set.get("iat"), missing=math.inf) - CLOCKS_APART_S > now,
+        "not before": _time(claim_set.get("nbf"), missing=0) - CLOCKS_APART_S > now,
+        "nonce": not _same(claim_set.get("nonce"), nonce),
+        "subject": not _is_text(claim_set.get("sub")),
     }
     if wrong := [name for name, is_wrong in problems.items() if is_wrong]:
         raise NotBelieved(f"The ID token is not for this sign-in: {', '.join(wrong)}.")
-    return found
+    return claim_set
 
 
 def _time(given: object, *, missing: float) -> float:

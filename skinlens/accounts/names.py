@@ -10,14 +10,14 @@ MOST_LETTERS = 60
 
 def settled(name: str) -> str:
     """A name as it is kept. Raises InvalidEntry."""
-    kept = " ".join(unicodedata.normalize("NFC", name).split())
-    if not kept or len(kept) > MOST_LETTERS or not kept.isprintable():
+    account_name = " ".join(unicodedata.normalize("NFC", name).split())
+    if not account_name or len(account_name) > MOST_LETTERS or not account_name.isprintable():
         raise InvalidEntry(
             f"An account's name has 1 to {MOST_LETTERS} letters, digits, blanks and signs; found {name[:80]!r}."
         )
-    if kept.casefold() == LOCAL_USER:
+    if account_name.casefold() == LOCAL_USER:
         raise InvalidEntry(f"“{LOCAL_USER}” is who works without an account. Choose another name.")
-    return kept
+    return account_name
 
 
 def folded(name: str) -> str:

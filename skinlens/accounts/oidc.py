@@ -26,9 +26,9 @@ from skinlens.roles import ROLES, Role
 
 PATIENCE_S = 10.0
 CACHED_S = 3600.0
-"""What the provider says of itself is asked for again after this time."""
+"""Time after which the provider's metadata is fetched again."""
 ASKED_AGAIN_S = 60.0
-"""Its keys, where a token has one that is not among them, are asked for no more often."""
+"""Shortest time between two fetches of the provider's keys for a token whose key is not among them."""
 MOST_BYTES = 1_000_000
 _DISCOVERY = "/.well-known/openid-configuration"
 UNREACHABLE = "The place where you sign in cannot be reached now. Try again, or ask an admin."
@@ -92,11 +92,11 @@ class Provider:
         token = self._exchanged(code, begun)
         wanted = {"issuer": self.settings.issuer, "client_id": self.settings.client_id, "nonce": begun.nonce}
         try:
-            found = id_token.claims(token, self._key_set(), **wanted, now=self._clock())
+            claims = id_token.claims(token, self._key_set(), **wanted, now=self._clock())
         except UnknownKey:
-            found = id_token.claims(token, self._key_set(anew=True), **wanted, now=self._clock())
-        name = found.get(self.settings.name_claim)
-        return Person(self.settings.issuer, found["sub"], name if isinstance(name, str) else "", self._role(found))
+            claims = id_token.claims(token, self._key_set(anew=True), **wanted, now=self._clock())
+        name = claims.get(self.settings.name_claim)
+        return Person(self.settings.issuer, claims["sub"], name if isinstance(name, str) else "", self._role(claims))
 
     def leave(self, back: str) -> str:
         """The address where the person signs out at the provider as well; empty: it has none."""
@@ -105,10 +105,10 @@ class Provider:
         asked = {"client_id": self.settings.client_id, "post_logout_redirect_uri": back}
         return _with_query(self._endpoint("end_session_endpoint"), asked)
 
-    def _role(self, found: Mapping[str, Any]) -> Role | None:
+    def _role(self, claims: Mapping[str, Any]) -> Role | None:
         if not self.settings.roles:
             return None
-        groups = found.get(self.settings.groups_claim, [])
+        groups = claims.get(self.settings.groups_claim, [])
         named = [groups] if isinstance(groups, str) else groups if isinstance(groups, list) else []
         roles = [
             self.settings.roles[group] for group in named if isinstance(group, str) and group in self.settings.roles
@@ -142,18 +142,18 @@ class Provider:
         with self._lock:
             if self._about and self._clock() - self._about[0] < CACHED_S:
                 return self._about[1]
-        found = _asked(self.settings.issuer.rstrip("/") + _DISCOVERY)
-        if found.get("issuer") != self.settings.issuer:
+        metadata = _asked(self.settings.issuer.rstrip("/") + _DISCOVERY)
+        if metadata.get("issuer") != self.settings.issuer:
             raise NotBelieved("What answers at the issuer's address calls itself otherwise.")
         with self._lock:
-            self._about = (self._clock(), found)
-        return found
+            self._about = (self._clock(), metadata)
+        return metadata
 
     def _endpoint(self, name: str) -> str:
-        found = self._described().get(name)
-        if not isinstance(found, str) or not is_reachable_safely(found):
+        endpoint = self._described().get(name)
+        if not isinstance(endpoint, str) or not is_reachable_safely(endpoint):
             raise NotBelieved(f"The provider's {name} is no address with https.")
-        return found
+        return endpoint
 
     def _key_set(self, *, anew: bool = False) -> KeySet:
         least = ASKED_AGAIN_S if anew else CACHED_S
@@ -161,12 +161,12 @@ class Provider:
             if self._keys and self._clock() - self._keys[0] < least:
                 return self._keys[1]
         try:
-            found = KeySet.import_key_set(_asked(self._endpoint("jwks_uri")))  # type: ignore[arg-type]
+            key_set = KeySet.import_key_set(_asked(self._endpoint("jwks_uri")))  # type: ignore[arg-type]
         except (JoseError, ValueError, TypeError, KeyError) as error:
             raise NotBelieved("The provider's keys cannot be read.") from error
         with self._lock:
-            self._keys = (self._clock(), found)
-        return found
+            self._keys = (self._clock(), key_set)
+        return key_set
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

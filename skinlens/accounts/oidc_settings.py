@@ -22,7 +22,7 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 @dataclass(frozen=True)
 class ProviderSettings:
-    """Where people sign in, as what SkinLens is known there, and what their groups may here."""
+    """Address of the provider, SkinLens's client there, and the role of each group."""
 
     issuer: str
     client_id: str
@@ -43,8 +43,8 @@ def read(path: Path) -> ProviderSettings:
     """The settings in that file. Raises ServeError: others may read it, it cannot be read, or says what cannot be."""
     try:
         if os.name != "nt":
-            found = path.stat()
-            if stat.S_IMODE(found.st_mode) & 0o077 or found.st_uid != os.geteuid():
+            file_status = path.stat()
+            if stat.S_IMODE(file_status.st_mode) & 0o077 or file_status.st_uid != os.geteuid():
                 raise ServeError(
                     f"Others can read or change {path}, which holds the secret of SkinLens at the provider. Make it "
                     f"your own alone: chmod 600 {path}"

@@ -42,15 +42,15 @@ def hashed(password: str, name: str) -> str:
     return _HASHER.hash(checked(password, name))
 
 
-def matches(kept: str | None, password: str) -> bool:
-    """Whether the password is the one that was hashed; ``kept`` None: of no account, which takes as long."""
+def matches(password_hash: str | None, password: str) -> bool:
+    """Whether the password is the one that was hashed; ``password_hash`` None: of no account, which takes as long."""
     tried = unicodedata.normalize("NFKC", password[:MOST_CHARACTERS])
     nobody = _of_nobody()
     try:
-        _HASHER.verify(kept or nobody, tried)
+        _HASHER.verify(password_hash or nobody, tried)
     except (VerificationError, InvalidHashError):
         return False
-    return kept is not None
+    return password_hash is not None
 
 
 @cache

@@ -72,13 +72,13 @@ class SigningIn:
             tried = attempts.keys(typed, address, _known(db, row, known))
             wait = self._counted(db, tried)
         _refuse_until(wait)
-        kept = row["password"] if row else None
-        if not passwords.matches(kept, password):
+        password_hash = row["password"] if row else None
+        if not passwords.matches(password_hash, password):
             self._tell("refused", row["number"] if row else None, NOBODY)
             raise SignInRefused(WRONG)
         with database.writing(self.home) as db:
             still = _account(db, typed)
-            if still is None or still["password"] != kept:
+            if still is None or still["password"] != password_hash:
                 raise SignInRefused(WRONG)
             attempts.forgive(db, tried)
             if not (why := _refused(still)):
@@ -137,12 +137,12 @@ class SigningIn:
         """
         word, now = secrets.token_urlsafe(sessions.TOKEN_BYTES), self._clock()
         with database.writing(self.home) as db:
-            found = db.execute("SELECT account FROM session WHERE token = ?", [sessions.digest(token)]).fetchone()
+            session_row = db.execute("SELECT account FROM session WHERE token = ?", [sessions.digest(token)]).fetchone()
             db.execute("DELETE FROM known_browser WHERE seen_at < ?", [now - KNOWN_S])
             moved = [sessions.digest(word), sessions.digest(before)]
             db.execute("UPDATE known_browser SET token = ? WHERE token = ?", moved)
-            if found and found["account"]:
-                row = [sessions.digest(word), found["account"], now]
+            if session_row and session_row["account"]:
+                row = [sessions.digest(word), session_row["account"], now]
                 db.execute("INSERT OR REPLACE INTO known_browser VALUES (?, ?, ?)", row)
         return word
 
@@ -165,11 +165,11 @@ class SigningIn:
             raise SignInRefused(WRONG_OLD)
         if passwords.matches(row["password"], new):
             raise InvalidEntry("That is your present password. Choose another one.")
-        kept, token = passwords.hashed(new, row["name"]), secrets.token_urlsafe(sessions.TOKEN_BYTES)
+        password_hash, token = passwords.hashed(new, row["name"]), secrets.token_urlsafe(sessions.TOKEN_BYTES)
         with database.writing(self.home) as db:
             mine = db.execute(
                 "UPDATE account SET password = ?, changed_at = ? WHERE name = ? AND password = ?",
-                [kept, self._clock(), row["name"], row["password"]],
+                [password_hash, self._clock(), row["name"], row["password"]],
             )
             own = db.execute("UPDATE session SET token = ? WHERE id = ?", [sessions.digest(token), session.id])
             if not mine.rowcount or not own.rowcount:

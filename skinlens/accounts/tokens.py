@@ -26,7 +26,7 @@ from skinlens.store.audit_log import TokenAction
 PREFIX = "skinlens_"
 """By which a token is known where it lies and should not."""
 LONGEST = 200
-"""Characters of what is looked up at all."""
+"""Most characters of a secret that is looked up."""
 NOTED_EVERY_S = 60.0
 """That a token was used is written down no more often."""
 DAYS, MOST_DAYS = 365, 3650
@@ -47,7 +47,7 @@ class TokenRefused(SkinLensError):
 
 @dataclass(frozen=True)
 class Token:
-    """Token of a program that uses the API; what it is sent with is not kept."""
+    """Token of a program that uses the API; its secret is not stored."""
 
     number: int
     """By which the audit log names it; never given twice."""
@@ -111,13 +111,13 @@ class Tokens:
     def problems(self) -> tuple[str, ...]:
         """A sentence for each token that is not revoked and has a role that no token may have."""
         return tuple(
-            f"Token {one.number}, {one.name}: {one.problem(self._clock())}"
-            for one in self.all()
-            if one.revoked_at is None and one.role not in TOKEN_ROLES
+            f"Token {token.number}, {token.name}: {token.problem(self._clock())}"
+            for token in self.all()
+            if token.revoked_at is None and token.role not in TOKEN_ROLES
         )
 
     def add(self, name: str, role: Role, days: int = DAYS) -> tuple[Token, str]:
-        """A new token, and what it is sent with, which is told this once.
+        """A new token and its secret, which is shown this once.
 
         Raises:
             InvalidEntry: the name is taken or none, the role is none of ``TOKEN_ROLES``, or the ``days`` for which it
@@ -163,13 +163,13 @@ class Tokens:
             row = db.execute(sql, [hashed]).fetchone() if db else None
         if row is None or not compare_digest(row["digest"], hashed):
             return None
-        found = _token_of(row)
-        if why := found.problem(now):
-            raise TokenRefused(why, found.number)
+        token = _token_of(row)
+        if why := token.problem(now):
+            raise TokenRefused(why, token.number)
         if row["seen_at"] is None or abs(now - row["seen_at"]) >= NOTED_EVERY_S:
             with suppress(StoreError), database.writing(self.home) as db:  # on a full disk it is let in all the same
                 db.execute("UPDATE api_token SET seen_at = ? WHERE number = ?", [now, row["number"]])
-        return found
+        return token
 
     def refuse(self, address: str) -> float:
         """Count a wrong token from an address and note it; seconds for which further ones are not counted, and answered

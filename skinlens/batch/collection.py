@@ -42,7 +42,7 @@ class Importer:
 
     def __init__(self, store: CaseStore, collection: Collection, prefix: str = PREFIX, signed_by: str = "") -> None:
         self._store, self._collection, self._prefix, self._signed_by = store, collection, prefix, signed_by
-        self._patients = {one.pseudonym: one.id for one in store.patients()}
+        self._patients = {patient.pseudonym: patient.id for patient in store.patients()}
         self._lesions: dict[str, int] = {}
 
     def store(self, row: Row, analysis: Analysis) -> Outcome:

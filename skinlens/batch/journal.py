@@ -56,14 +56,14 @@ class Journal:
         self._met = bytearray(last // 8 + 1)  # a bit for each row from before: an eighth of a MB for a million
         self._last = int(last)
         self.changed = 0
-        """Photos met so far that are others than those of which the rows were made."""
+        """Photos met so far that changed since their rows were made."""
 
     def has(self, entry_id: str, stamp: str) -> bool:
         """Whether the row of this very photo is there. The photo counts as met: its row stays until it is put anew."""
-        found = self._db.execute("SELECT number, stamp FROM photo WHERE id = ?", [entry_id]).fetchone()
-        if found is None:
+        row = self._db.execute("SELECT number, stamp FROM photo WHERE id = ?", [entry_id]).fetchone()
+        if row is None:
             return False
-        number, known = found
+        number, known = row
         if number > self._last:  # of this run: a list that names it twice
             return True
         first = not self._met[number >> 3] & 1 << (number & 7)
@@ -77,13 +77,13 @@ class Journal:
         """Commit a shard. A row whose id is there already takes its place if it is of another photo."""
         lines = [
             (
-                one.row["id"],
-                one.stamp,
-                one.row["error"] is not None,
-                json.dumps(one.row, ensure_ascii=False),
-                None if one.features is None else one.features.astype(_FEATURE_TYPE).tobytes(),
+                result.row["id"],
+                result.stamp,
+                result.row["error"] is not None,
+                json.dumps(result.row, ensure_ascii=False),
+                None if result.features is None else result.features.astype(_FEATURE_TYPE).tobytes(),
             )
-            for one in results
+            for result in results
         ]
         with self._db:
             self._db.executemany(_PUT, lines)
@@ -92,13 +92,15 @@ class Journal:
         """Remove the rows from before whose photos were not met: called once the source was walked to its end."""
         numbers = self._db.execute("SELECT number FROM photo WHERE number <= ?", [self._last])
         gone = [number for (number,) in numbers if not self._met[number >> 3] & 1 << (number & 7)]
-        first = [self._db.execute("SELECT id FROM photo WHERE number = ?", [one]).fetchone()[0] for one in gone[:NAMED]]
+        first = [
+            self._db.execute("SELECT id FROM photo WHERE number = ?", [number]).fetchone()[0] for number in gone[:NAMED]
+        ]
         with self._db:
             self._db.executemany("DELETE FROM photo WHERE number = ?", ([number] for number in gone))
         return Gone(len(gone), tuple(first))
 
     def counts(self) -> tuple[int, int]:
-        """Number of rows, and of those of photos that could not be read."""
+        """Number of rows, and the number of rows whose photo could not be read."""
         done, failed = self._db.execute("SELECT count(*), coalesce(sum(failed), 0) FROM photo").fetchone()
         return int(done), int(failed)
 
@@ -161,5 +163,5 @@ def _must_be_of(db: sqlite3.Connection, path: Path, settings: Mapping[str, str])
 def discard(out: Path) -> None:
     """Remove the journal of a table, and what SQLite keeps beside one that was left in the middle of a write."""
     path = journal_path(out)
-    for one in (path, path.with_name(f"{path.name}-journal")):
-        one.unlink(missing_ok=True)
+    for file in (path, path.with_name(f"{path.name}-journal")):
+        file.unlink(missing_ok=True)

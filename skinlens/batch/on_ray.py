@@ -84,7 +84,7 @@ def _of_portion(portion: list[bytes], actor: tuple[str, str, bool]) -> Iterator[
 
     cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
     blocks = -(-len(portion) // BATCH)
-    rows = ray.data.from_items([{"task": one} for one in portion], override_num_blocks=blocks).map_batches(
+    rows = ray.data.from_items([{"task": task} for task in portion], override_num_blocks=blocks).map_batches(
         _Actor,
         fn_constructor_args=actor,
         batch_size=BATCH,
@@ -93,7 +93,7 @@ def _of_portion(portion: list[bytes], actor: tuple[str, str, bool]) -> Iterator[
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=min(cores, blocks)),
     )
     for block in rows.iter_batches(batch_size=None):
-        yield [pickle.loads(one) for one in block["result"]]  # noqa: S301  of an actor of our own
+        yield [pickle.loads(result) for result in block["result"]]  # noqa: S301  of an actor of our own
 
 
 class _Actor:
@@ -109,8 +109,8 @@ class _Actor:
         self._scorer = Scorer(classifier, 1, features=features)
 
     def __call__(self, block: dict[str, Any]) -> dict[str, Any]:
-        tasks = (pickle.loads(one) for one in block["task"])  # noqa: S301  of the computer that asks
-        made = [pickle.dumps(one) for results in self._scorer.results(tasks) for one in results]
+        tasks = (pickle.loads(task) for task in block["task"])  # noqa: S301  of the computer that asks
+        made = [pickle.dumps(result) for results in self._scorer.results(tasks) for result in results]
         return {"result": np.array(made, dtype=object)}
 
 

@@ -58,14 +58,14 @@ def rescore(
     tasks = (Task(str(number), "", partial(CaseJob, home, number)) for number in store.visits_to_score(release_sha256))
 
     def keep() -> None:
-        store.keep_rescored([of_batch_row(one.row, release_sha256) for one in waiting])
+        store.keep_rescored([of_batch_row(result.row, release_sha256) for result in waiting])
         waiting.clear()
 
     with Scorer(classifier, cores(), features=False) as scorer:
         for results in scorer.results(tasks):
-            problems += [f"Case {one.row['id']}: {one.row['error']}" for one in results if one.row["error"]]
-            waiting += [one for one in results if not one.row["error"]]
-            scored += sum(not one.row["error"] for one in results)
+            problems += [f"Case {result.row['id']}: {result.row['error']}" for result in results if result.row["error"]]
+            waiting += [result for result in results if not result.row["error"]]
+            scored += sum(not result.row["error"] for result in results)
             told(len(results))
             if len(waiting) >= SHARD:
                 keep()

@@ -72,7 +72,7 @@ def filled(entry_id: str, photo: ReadPhoto, reading: Reading, classifier: Classi
     """
     prediction, limit = reading.prediction, classifier.ood.limit
     unlike = not reading.distance <= limit
-    above, found = prediction.above_melanoma_threshold, prediction.prediction_set
+    above, prediction_set = prediction.above_melanoma_threshold, prediction.prediction_set
     row: Row = {
         "photo_sha256": photo.sha256,
         **{f"prob_{code}": prob for code, prob in zip(CODES, prediction.probs, strict=True)},
@@ -80,8 +80,8 @@ def filled(entry_id: str, photo: ReadPhoto, reading: Reading, classifier: Classi
         "verdict": UNRELIABLE_BRIEFLY if unlike else side_of_cutoff(above=above),
         "melanoma_above_cutoff": above,
         "melanoma_cutoff": prediction.melanoma_threshold.value,
-        "prediction_set": None if found is None else " ".join(found.codes),
-        "prediction_set_level": None if found is None else found.level,
+        "prediction_set": None if prediction_set is None else " ".join(prediction_set.codes),
+        "prediction_set_level": None if prediction_set is None else prediction_set.level,
         "quality_passed": photo.quality.passed and not unlike,
         "ood_distance": reading.distance,
         "ood_limit": limit,

@@ -18,7 +18,7 @@ from skinlens.formatting import counted
 from skinlens.inference.classifier import Classifier
 
 SHARD = 256
-"""Rows of one commit: what is done again, at most, after the computer has stopped."""
+"""Rows of one commit: at most so many are computed again after the computer has stopped."""
 SHARD_S = 20.0
 """A shard is committed after so long, however few rows it has."""
 
@@ -86,10 +86,10 @@ class Batch:
     replace: bool = False
     """Whether it is begun again where it was begun, and written where it is there already."""
     spread: Spread | None = None
-    """What scores instead of this computer's cores: see ``on_ray``."""
+    """Scorer on a cluster, in place of this computer's cores: see ``on_ray``."""
 
     def check(self) -> None:
-        """Look at what can be known before the work.
+        """Check all that can be checked before the work.
 
         Raises:
             BatchError: the file is of no known kind, is there already, or its folder is not there.
@@ -101,7 +101,7 @@ class Batch:
             raise BatchError(f"{self.out} is there already. Name another file, or replace it with --replace.")
 
     def run(self, told: Told, opened: Callable[[int, int], None], after: Callable[[Iterator[Row]], None]) -> Summary:
-        """Read what is not read yet, and write the table.
+        """Read the photos that are not read yet, and write the table.
 
         Args:
             told: Progress.
@@ -120,23 +120,25 @@ class Batch:
             )
         if not_noted := self.source.note(total):
             print(not_noted, file=sys.stderr)
-        with journal.opened(self.out, self._settings(), anew=self.replace) as kept:
-            before, _ = kept.counts()
+        with journal.opened(self.out, self._settings(), anew=self.replace) as row_journal:
+            before, _ = row_journal.counts()
             opened(total, before)
-            shards = _Shards(kept, told)
+            shards = _Shards(row_journal, told)
             try:
-                for results in self._scored(_not_done(self.source, kept)):
+                for results in self._scored(_not_done(self.source, row_journal)):
                     shards.add(results)
             finally:  # Ctrl+C: what is done is done
                 shards.commit()
-            gone = kept.remove_gone()
-            photos, wrong = kept.counts()
+            gone = row_journal.remove_gone()
+            photos, wrong = row_journal.counts()
             width = len(self.classifier.engine.head.hidden_bias) if self.features else 0
-            table.write(self.out, kept.rows(by_id=self.source.sorts), features=width)
-            after(kept.rows(by_id=self.source.sorts))
+            table.write(self.out, row_journal.rows(by_id=self.source.sorts), features=width)
+            after(row_journal.rows(by_id=self.source.sorts))
         journal.discard(self.out)
         taken = time.monotonic() - started
-        return Summary(photos, wrong, before, self.source.left_out, max(taken, 1e-3), shards.made, kept.changed, gone)
+        return Summary(
+            photos, wrong, before, self.source.left_out, max(taken, 1e-3), shards.made, row_journal.changed, gone
+        )
 
     def _scored(self, tasks: Iterator[Task]) -> Iterator[list[Result]]:
         if self.spread is not None:
@@ -154,19 +156,19 @@ class Batch:
         }
 
 
-def _not_done(source: Source, kept: Journal) -> Iterator[Task]:
-    """The photos without a row, and those that are others by now than those of which the rows were made."""
+def _not_done(source: Source, row_journal: Journal) -> Iterator[Task]:
+    """The photos without a row, and the photos that changed since their row was made."""
     for entry in source.entries():
         stamp = entry.stamp()  # before it is read: a photo that changes meanwhile is another one the next time
-        if not kept.has(entry.id, stamp):
+        if not row_journal.has(entry.id, stamp):
             yield Task(entry.id, stamp, entry.job)
 
 
 class _Shards:
     """Rows that are done and not committed yet."""
 
-    def __init__(self, kept: Journal, told: Told) -> None:
-        self._kept, self._told = kept, told
+    def __init__(self, row_journal: Journal, told: Told) -> None:
+        self._journal, self._told = row_journal, told
         self.made = 0
         """Rows of this run."""
         self._results: list[Result] = []
@@ -180,6 +182,6 @@ class _Shards:
             self.commit()
 
     def commit(self) -> None:
-        self._kept.add(self._results)
+        self._journal.add(self._results)
         self._results = []
         self._since = time.monotonic()

@@ -83,8 +83,8 @@ class Scorer:
             for task, outcome in ready
         ]
         return [
-            one._replace(stamp=task.stamp, features=one.features if self._features else None)
-            for one, (task, _) in zip(results, ready, strict=True)
+            result._replace(stamp=task.stamp, features=result.features if self._features else None)
+            for result, (task, _) in zip(results, ready, strict=True)
         ]
 
 

@@ -17,7 +17,7 @@ from skinlens.imaging.intake.sniffing import check_weight
 STORE = "store"
 """The source that stands for the case file."""
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".dcm"})
-"""Names by which a file of a folder or ZIP counts as a photo. What it really is, its content decides."""
+"""Names by which a file of a folder or ZIP counts as a photo. The content decides which format it has."""
 _HEAD_BYTES = 4096
 
 
@@ -56,7 +56,7 @@ class Source(ABC):
         return sum(1 for _ in self.entries())
 
     def note(self, count: int) -> str:  # noqa: ARG002  for the sources that say so
-        """Called before so many are read: noted where an audit log wants it. A sentence where it cannot be."""
+        """Note in the audit log, where there is one, that so many photos will be read; a sentence where that fails."""
         return ""
 
 
@@ -101,21 +101,23 @@ class _Folder(Source):
         while waiting:
             folder = waiting.pop()
             try:
-                found = os.scandir(self._root / folder)
+                listing = os.scandir(self._root / folder)
             except OSError as problem:
                 yield Entry(text_of(folder) + "/", _raising(problem), lambda: "")
                 continue
-            with found:
-                for one in found:
-                    path = f"{folder}{one.name}"
-                    if one.name.startswith("."):  # macOS and Windows keep companions of photos under such names
+            with listing:
+                for directory_entry in listing:
+                    path = f"{folder}{directory_entry.name}"
+                    if directory_entry.name.startswith(
+                        "."
+                    ):  # macOS and Windows keep companions of photos under such names
                         continue
-                    if one.is_dir(follow_symlinks=False):
+                    if directory_entry.is_dir(follow_symlinks=False):
                         waiting.append(f"{path}/")
-                    elif not _named_as_photo(one.name):
+                    elif not _named_as_photo(directory_entry.name):
                         self.left_out += 1
                     else:
-                        yield _file(path, one.path)
+                        yield _file(path, directory_entry.path)
 
 
 class _List(Source):
@@ -187,10 +189,10 @@ def _file(name: str, path: str) -> Entry:
 
 def _stamp_of(path: str) -> str:
     try:
-        found = os.stat(path)  # noqa: PTH116 (as of ``_named_as_photo``)
+        file_status = os.stat(path)  # noqa: PTH116 (as of ``_named_as_photo``)
     except OSError:
         return ""
-    return f"{found.st_size} {found.st_mtime_ns}"
+    return f"{file_status.st_size} {file_status.st_mtime_ns}"
 
 
 def _hidden(part: str) -> bool:

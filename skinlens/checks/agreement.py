@@ -82,14 +82,14 @@ class PairAgreement:
 
 @dataclass(frozen=True)
 class Agreement:
-    """All pairs of maps that point somewhere, and what to make of them."""
+    """All pairs of maps that point somewhere, and the conclusion."""
 
     photo_sha256: str
     label: str
     """Class code that all the maps explain."""
     pairs: tuple[PairAgreement, ...]
     left_out: tuple[Method, ...]
-    """Maps that are the same everywhere, so that they point nowhere; mostly those that found no evidence at all."""
+    """Maps that are the same everywhere, so that they point nowhere; mostly as they found no evidence."""
     verdict: str
     """In plain words, for the reader of the maps."""
 
@@ -115,8 +115,8 @@ middle. That LIME points to the same area is rare, and says more.
     in_line = True
 
     def compare(self, maps: Sequence[Explanation]) -> Found:
-        found = agree(maps)
-        return Found({"pairs": [asdict(pair) for pair in found.pairs], "verdict": found.verdict})
+        agreement = agree(maps)
+        return Found({"pairs": [asdict(pair) for pair in agreement.pairs], "verdict": agreement.verdict})
 
     def summary(self, result: CheckResult) -> str:
         return str(result.figures["verdict"])
@@ -155,22 +155,29 @@ def agree(explanations: Sequence[Explanation]) -> Agreement:
         SkinLensError: fewer than two maps, two of one method, or maps of different photos, classes or models.
     """
     _require_comparable(explanations)
-    telling = [one for one in explanations if np.ptp(one.heatmap) > 0]
-    pairs = tuple(_pair(one, other) for one, other in combinations(telling, 2))
-    silent = [one for one in explanations if np.ptp(one.heatmap) == 0]
-    verdict = " ".join([*(_silence(one) for one in silent), _verdict([one.method for one in telling], pairs)])
+    telling = [explanation for explanation in explanations if np.ptp(explanation.heatmap) > 0]
+    pairs = tuple(_pair(explanation, other) for explanation, other in combinations(telling, 2))
+    silent = [explanation for explanation in explanations if np.ptp(explanation.heatmap) == 0]
+    verdict = " ".join(
+        [
+            *(_silence(explanation) for explanation in silent),
+            _verdict([explanation.method for explanation in telling], pairs),
+        ]
+    )
     first = explanations[0]
-    return Agreement(first.photo_sha256, first.label, pairs, tuple(one.method for one in silent), verdict)
+    return Agreement(
+        first.photo_sha256, first.label, pairs, tuple(explanation.method for explanation in silent), verdict
+    )
 
 
-def spearman(one: Heatmap, other: Heatmap) -> float:
+def spearman(heatmap: Heatmap, other: Heatmap) -> float:
     """Correlation of the ranks, -1 to 1, ties at their mean rank. Neither map may be the same everywhere.
 
     Spearman, "The Proof and Measurement of Association between Two Things", 1904. Only the order of the pixels counts,
     so methods with different scales can be compared. Neighbouring pixels depend on each other: it describes two maps
     and tests no hypothesis.
     """
-    return float(np.corrcoef(mean_ranks(one), mean_ranks(other))[0, 1])
+    return float(np.corrcoef(mean_ranks(heatmap), mean_ranks(other))[0, 1])
 
 
 def mean_ranks(heatmap: Heatmap) -> Float64[Array, " n"]:
@@ -192,24 +199,24 @@ def hottest(heatmap: Heatmap) -> Mask:
     return np.asarray((heatmap >= least) & (heatmap > 0))
 
 
-def hottest_iou(one: Heatmap, other: Heatmap) -> float:
+def hottest_iou(heatmap: Heatmap, other: Heatmap) -> float:
     """Intersection over union of the two hottest areas, 0 apart to 1 the same; 0 if neither map has any heat.
 
     Jaccard, "The Distribution of the Flora in the Alpine Zone", 1912.
     """
-    first, second = hottest(one), hottest(other)
+    first, second = hottest(heatmap), hottest(other)
     union = int((first | second).sum())
     return float((first & second).sum() / union) if union else 0.0
 
 
-def center_distance_percent(one: Heatmap, other: Heatmap) -> float:
+def center_distance_percent(heatmap: Heatmap, other: Heatmap) -> float:
     """Between the centers of the two hottest areas, each pixel weighed by its heat; % of the diagonal, 0 to 100.
 
     Of the hottest areas and not of the whole maps: faint heat all over draws every center towards the middle.
     Neither map may be without heat.
     """
-    apart = np.subtract(heatmap_center(one), heatmap_center(other))
-    return float(100 * np.hypot(*apart) / np.hypot(*one.shape))
+    apart = np.subtract(heatmap_center(heatmap), heatmap_center(other))
+    return float(100 * np.hypot(*apart) / np.hypot(*heatmap.shape))
 
 
 def heatmap_center(heatmap: Heatmap) -> tuple[float, float]:
@@ -222,28 +229,28 @@ def heatmap_center(heatmap: Heatmap) -> tuple[float, float]:
 def _require_comparable(explanations: Sequence[Explanation]) -> None:
     if len(explanations) < 2:
         raise SkinLensError(f"Agreement needs at least two maps, found {len(explanations)}. Make another map first.")
-    for what, found in (
-        ("photo", {one.photo_sha256 for one in explanations}),
-        ("class", {one.target for one in explanations}),
-        ("model", {one.model.sha256 for one in explanations}),
-        ("size", {one.heatmap.shape for one in explanations}),
+    for what, values in (
+        ("photo", {explanation.photo_sha256 for explanation in explanations}),
+        ("class", {explanation.target for explanation in explanations}),
+        ("model", {explanation.model.sha256 for explanation in explanations}),
+        ("size", {explanation.heatmap.shape for explanation in explanations}),
     ):
-        if len(found) > 1:
+        if len(values) > 1:
             raise SkinLensError(
-                f"These maps cannot be compared: expected all of one {what}, found {len(found)}. Make them anew for "
+                f"These maps cannot be compared: expected all of one {what}, found {len(values)}. Make them anew for "
                 "one photo and one class, with the same model."
             )
-    if len({one.method for one in explanations}) < len(explanations):
+    if len({explanation.method for explanation in explanations}) < len(explanations):
         raise SkinLensError("These maps cannot be compared: found two of one method. Give one map of each method.")
 
 
-def _pair(one: Explanation, other: Explanation) -> PairAgreement:
+def _pair(explanation: Explanation, other: Explanation) -> PairAgreement:
     return PairAgreement(
-        one.method,
+        explanation.method,
         other.method,
-        spearman(one.heatmap, other.heatmap),
-        hottest_iou(one.heatmap, other.heatmap),
-        center_distance_percent(one.heatmap, other.heatmap),
+        spearman(explanation.heatmap, other.heatmap),
+        hottest_iou(explanation.heatmap, other.heatmap),
+        center_distance_percent(explanation.heatmap, other.heatmap),
     )
 
 
@@ -255,7 +262,7 @@ def _silence(explanation: Explanation) -> str:
 
 
 def _verdict(methods: Sequence[Method], pairs: Sequence[PairAgreement]) -> str:
-    """What the maps that point somewhere say together."""
+    """Conclusion from the maps that point somewhere."""
     titles = [METHODS[method].title for method in methods]
     if not titles:
         return "There is nothing to read from these maps."

@@ -28,7 +28,7 @@ from skinlens.records import CheckResult, Progress
 REPEATS = 3
 """How much the place matters shows in three; each costs as much as a prediction."""
 SLIGHT = 0.01
-"""Mean change of the probability below which nothing is made of it."""
+"""Mean change of the probability below which it is called slight."""
 
 
 class ArtifactCheck(PhotoCheck):
@@ -71,10 +71,10 @@ not by how much a real ruler or real hair would pull it.
         return Found(figures, {"draws": REPEATS, "drawing": RENDERER_VERSION}, seed)
 
     def summary(self, result: CheckResult) -> str:
-        """The largest mean change, and what moved it over the threshold."""
+        """The largest mean change, and the artifacts that moved the probability over the threshold."""
         before, threshold = result.figures["prob"], result.figures["threshold"]
         effects: Sequence[Mapping[str, Any]] = result.figures["effects"]
-        most = max(effects, key=lambda one: abs(one["change"]))
+        most = max(effects, key=lambda effect: abs(effect["change"]))
         if abs(most["change"]) < SLIGHT:
             first = (
                 f"None of them changes the probability of melanoma ({percent(before)}) by a percentage point on "
@@ -102,7 +102,7 @@ def over_the_cutoff(check: CheckResult) -> list[str]:
     """Artifacts that moved the probability of melanoma across its cut-off in at least one drawing, in words."""
     before, threshold = check.figures["prob"], check.figures["threshold"]
     return [
-        TITLES[one["artefact"]].lower()
-        for one in check.figures["effects"]
-        if any((prob >= threshold) != (before >= threshold) for prob in one["probs"])
+        TITLES[effect["artefact"]].lower()
+        for effect in check.figures["effects"]
+        if any((prob >= threshold) != (before >= threshold) for prob in effect["probs"])
     ]

@@ -100,9 +100,9 @@ class Check(ABC):
         raise NotImplementedError(f"{self.kind}: a check with in_line needs a claim")
 
     def made(
-        self, found: Found, of: tuple[str, ModelRef], duration_ms: float, explanation: Explanation | None = None
+        self, finding: Found, of: tuple[str, ModelRef], duration_ms: float, explanation: Explanation | None = None
     ) -> CheckResult:
-        """The record of what was found now, ``of``: the photo's hash and the model; ``explanation``: of that map."""
+        """Record of a finding. ``of``: hash of the photo, and the model; ``explanation``: the map that it is about."""
         of_map = {"map": dict(explanation.params)} if explanation else {}
         return CheckResult(
             kind=self.kind,
@@ -110,9 +110,9 @@ class Check(ABC):
             method=explanation.method if explanation else "",
             photo_sha256=of[0],
             model=of[1],
-            seed=found.seed,
-            settings=of_map | dict(found.settings) | ({"version": self.version} if self.version > 1 else {}),
-            figures=dict(found.figures),
+            seed=finding.seed,
+            settings=of_map | dict(finding.settings) | ({"version": self.version} if self.version > 1 else {}),
+            figures=dict(finding.figures),
             duration_ms=duration_ms,
             created_at=clock.utc_now(),
         )
@@ -129,15 +129,15 @@ class PhotoCheck(Check):
         told = progress or (lambda _: None)
         told(0.0)
         started = time.perf_counter()
-        found = self.measure(subject, told)
+        finding = self.measure(subject, told)
         told(1.0)
-        return (self.made(found, _origin(subject), _since(started)),)
+        return (self.made(finding, _origin(subject), _since(started)),)
 
 
 _COMPARED: WeakKeyDictionary[Explanation, dict[str, tuple[tuple["ref[Explanation]", ...], CheckResult]]] = (
     WeakKeyDictionary()
 )
-"""Last of the maps → kind → the maps and what came of it; gone with the map."""
+"""Last of the maps → kind → the maps and the check's results; gone with the map."""
 
 
 class Comparison(Check):
@@ -169,7 +169,7 @@ class OfMaps(Check):
         """The cells beside the name of the map: as many as ``columns`` but the first."""
 
     def rows(self, results: Sequence[CheckResult]) -> list[Row]:
-        return [(METHODS[one.method].title, *self.row(one)) for one in results if one.method]
+        return [(METHODS[result.method].title, *self.row(result)) for result in results if result.method]
 
 
 class MapCheck(OfMaps):
@@ -189,17 +189,17 @@ class MapCheck(OfMaps):
         if self.needs_outline:
             own = {"outline": outline_settings(_outline_of(subject))}
         made = []
-        for place, one in enumerate(subject.maps):
-            require_checkable(subject, one)
+        for place, explanation in enumerate(subject.maps):
+            require_checkable(subject, explanation)
             told(place / len(subject.maps))
             started = time.perf_counter()
-            found = self.measure(
+            finding = self.measure(
                 subject,
-                one,
+                explanation,
                 lambda part, place=place: told((place + part) / len(subject.maps)),  # type: ignore[misc]
             )
-            found = found._replace(settings=own | dict(found.settings))
-            made.append(self.made(found, _origin(subject), _since(started), one))
+            finding = finding._replace(settings=own | dict(finding.settings))
+            made.append(self.made(finding, _origin(subject), _since(started), explanation))
         told(1.0)
         return tuple(made)
 
@@ -211,14 +211,14 @@ def require_same_photo(subject: Subject, explanation: Explanation) -> None:
         SkinLensError: with what was expected and found.
     """
     title = METHODS[explanation.method].title
-    for what, expected, found in (
+    for what, expected, actual in (
         ("photo", subject.photo.sha256, explanation.photo_sha256),
         ("model", subject.classifier.engine.model_ref.sha256, explanation.model.sha256),
     ):
-        if expected != found:
+        if expected != actual:
             raise SkinLensError(
-                f"{title} cannot be checked: expected a map of the {what} {expected[:12]}…, found one of {found[:12]}…."
-                " Make the map anew."
+                f"{title} cannot be checked: expected a map of the {what} {expected[:12]}…, found one of "
+                f"{actual[:12]}…. Make the map anew."
             )
 
 

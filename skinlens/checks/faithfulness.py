@@ -80,7 +80,7 @@ and the check tells less.
 
         ends = score(np.stack([sharp, blurred, sharp * explanation.heatmap + blurred * (1 - explanation.heatmap)]))
         orders = [order_of(explanation.heatmap)]
-        orders += [order_of(one) for one in random_maps(explanation.heatmap, seed, RANDOM_MAPS)]
+        orders += [order_of(heatmap) for heatmap in random_maps(explanation.heatmap, seed, RANDOM_MAPS)]
         curves = []
         for done, order in enumerate(orders, start=1):
             curves.append(deletion_insertion(sharp, blurred, order, (float(ends[0]), float(ends[1])), score))
@@ -89,20 +89,20 @@ and the check tells less.
         figures = {
             "deletion": own.deletion,
             "insertion": own.insertion,
-            "random_deletion_mean": float(np.mean([one.deletion for one in random])),
-            "random_insertion_mean": float(np.mean([one.insertion for one in random])),
-            "better_than_chance": clearly_better(own.auc_gain, [one.auc_gain for one in random]),
+            "random_deletion_mean": float(np.mean([curve.deletion for curve in random])),
+            "random_insertion_mean": float(np.mean([curve.insertion for curve in random])),
+            "better_than_chance": clearly_better(own.auc_gain, [curve.auc_gain for curve in random]),
             "average_drop": average_drop(float(ends[0]), float(ends[2])),
         }
         return Found(figures, {"steps": STEPS, "random_maps": RANDOM_MAPS, "blur": BLUR}, seed)
 
     def row(self, result: CheckResult) -> Row:
-        found = result.figures
+        figures = result.figures
         return (
-            f"{percent(found['deletion'])} (chance {percent(found['random_deletion_mean'])})",
-            f"{percent(found['insertion'])} (chance {percent(found['random_insertion_mean'])})",
-            rounded_percent(found["average_drop"]),
-            "better than chance" if found["better_than_chance"] else "not clearly better than chance",
+            f"{percent(figures['deletion'])} (chance {percent(figures['random_deletion_mean'])})",
+            f"{percent(figures['insertion'])} (chance {percent(figures['random_insertion_mean'])})",
+            rounded_percent(figures["average_drop"]),
+            "better than chance" if figures["better_than_chance"] else "not clearly better than chance",
         )
 
     def note(self, results: Sequence[CheckResult]) -> str:
@@ -112,13 +112,13 @@ and the check tells less.
         )
 
     def summary(self, result: CheckResult) -> str:
-        found = result.figures
-        said = "Better than chance" if found["better_than_chance"] else "Not clearly better than chance"
+        figures = result.figures
+        said = "Better than chance" if figures["better_than_chance"] else "Not clearly better than chance"
         return (
-            f"{said}: the mean probability is {percent(found['deletion'])} while the hottest parts are blurred first "
-            f"(random maps {percent(found['random_deletion_mean'])}; lower is better), and "
-            f"{percent(found['insertion'])} while they become sharp first (random maps "
-            f"{percent(found['random_insertion_mean'])}; higher is better)."
+            f"{said}: the mean probability is {percent(figures['deletion'])} while the hottest parts are blurred first "
+            f"(random maps {percent(figures['random_deletion_mean'])}; lower is better), and "
+            f"{percent(figures['insertion'])} while they become sharp first (random maps "
+            f"{percent(figures['random_insertion_mean'])}; higher is better)."
         )
 
 

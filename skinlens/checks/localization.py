@@ -65,25 +65,30 @@ A map that looks at the lesion is not right for that alone, and what surrounds a
         inside = mask_in_view(subject.outline, subject.photo, subject.classifier.engine.spec)
         if not inside.any():
             raise SkinLensError("The outline encloses nothing of what the model sees. Draw it anew.")
-        found = measure(explanation.heatmap, inside)
+        localization = measure(explanation.heatmap, inside)
         return Found(
-            {"inside": found.inside, "area": found.area, "pointing": found.pointing_game, "verdict": found.verdict}
+            {
+                "inside": localization.inside,
+                "area": localization.area,
+                "pointing": localization.pointing_game,
+                "verdict": localization.verdict,
+            }
         )
 
     def row(self, result: CheckResult) -> Row:
-        found = result.figures
+        figures = result.figures
         point = {0.0: "outside", 1.0: "inside"}.get(
-            found["pointing"], f"{rounded_percent(found['pointing'])} of them inside"
+            figures["pointing"], f"{rounded_percent(figures['pointing'])} of them inside"
         )
-        inside = f"{rounded_percent(found['inside'])} (lesion: {rounded_percent(found['area'])})"
-        return inside, point, found["verdict"]
+        inside = f"{rounded_percent(figures['inside'])} (lesion: {rounded_percent(figures['area'])})"
+        return inside, point, figures["verdict"]
 
     def summary(self, result: CheckResult) -> str:
-        found, outline = result.figures, result.settings["outline"]
-        where = "inside" if found["pointing"] > 0.5 else "outside"
+        figures, outline = result.figures, result.settings["outline"]
+        where = "inside" if figures["pointing"] > 0.5 else "outside"
         return (
-            f"{rounded_percent(found['inside'])} of the heat lies inside the {outline['made_by']}'s outline of the "
-            f"lesion, which takes up {rounded_percent(found['area'])} of the picture; the hottest point is {where}."
+            f"{rounded_percent(figures['inside'])} of the heat lies inside the {outline['made_by']}'s outline of the "
+            f"lesion, which takes up {rounded_percent(figures['area'])} of the picture; the hottest point is {where}."
         )
 
 

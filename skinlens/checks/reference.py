@@ -83,8 +83,8 @@ amiss.
             Cancelled: ``progress`` raised it.
         """
         classifier, photo, maps = subject.classifier, subject.photo, subject.maps
-        for one in maps:
-            require_same_photo(subject, one)
+        for explanation in maps:
+            require_same_photo(subject, explanation)
         if missing := [name for name in LIBRARIES if find_spec(name) is None]:
             raise SkinLensError(
                 f"The reference check needs {', '.join(missing)}, not installed here. Install the packages of "
@@ -98,8 +98,13 @@ amiss.
         return (
             self.made(Found(quantization_effect(made.probs, int8_probs)), origin, took_ms),
             *(
-                self.made(Found(likeness(one.heatmap, heatmap), _packages(one), one.seed), origin, duration_ms, one)
-                for one, heatmap, duration_ms in zip(maps, made.heatmaps, made.durations_ms, strict=True)
+                self.made(
+                    Found(likeness(explanation.heatmap, heatmap), _packages(explanation), explanation.seed),
+                    origin,
+                    duration_ms,
+                    explanation,
+                )
+                for explanation, heatmap, duration_ms in zip(maps, made.heatmaps, made.durations_ms, strict=True)
             ),
         ), made.heatmaps
 
@@ -114,20 +119,20 @@ amiss.
 
     def summary(self, result: CheckResult) -> str:
         """Of the prediction, or of a map."""
-        found = result.figures
+        figures = result.figures
         if not result.method:
-            moved = found["moved"]
+            moved = figures["moved"]
             return (
                 f"The reduction of the network to eight bits moved {BY_CODE[moved].name} most, from "
-                f"{percent(found['float_probs'][moved])} to {percent(found['int8_probs'][moved])}."
+                f"{percent(figures['float_probs'][moved])} to {percent(figures['int8_probs'][moved])}."
             )
-        area = "the same area" if found["same_area"] else "another area"
+        area = "the same area" if figures["same_area"] else "another area"
         order = (
             "one of the maps has no order"
-            if found["spearman"] is None
-            else f"rank correlation {decimal(found['spearman'], 2)}"
+            if figures["spearman"] is None
+            else f"rank correlation {decimal(figures['spearman'], 2)}"
         )
-        shared = rounded_percent(found["hottest_iou"])
+        shared = rounded_percent(figures["hottest_iou"])
         return f"The published library points to {area}: of the {HOTTEST_PART}s {shared} is shared, {order}."
 
 

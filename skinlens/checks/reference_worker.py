@@ -67,18 +67,18 @@ def make(manifest: Manifest, photo: Photo, explanations: Sequence[Explanation], 
     """
     spec, temperature = manifest.input_spec, manifest.temperature
     channels = int(manifest.content["architecture"]["fused_channels"])
-    tally = _ProgressCounter(1 + sum(_passes(one, channels) for one in explanations), progress)
+    tally = _ProgressCounter(1 + sum(_passes(explanation, channels) for explanation in explanations), progress)
     progress(0.0)
     model = _float_network(manifest, tally)
     batch = to_batch([photo], spec)
     probs = tuple(softmax(_logits(model, batch), temperature)[0].tolist())
     heatmaps, durations_ms = [], []
-    for one in explanations:
+    for explanation in explanations:
         started = time.perf_counter()
-        if one.method == "lime":
-            heatmaps.append(_lime(model, model_view(photo, spec), spec, temperature, one))
+        if explanation.method == "lime":
+            heatmaps.append(_lime(model, model_view(photo, spec), spec, temperature, explanation))
         else:
-            heatmaps.append(_cam(model, batch, one))
+            heatmaps.append(_cam(model, batch, explanation))
         durations_ms.append((time.perf_counter() - started) * 1000)
     progress(1.0)
     return WorkerResult(probs, tuple(heatmaps), tuple(durations_ms))
@@ -157,8 +157,8 @@ def _lime(
     regions = superpixels(view, int(params["segments"]))
 
     def score(views: Views) -> Float64[Array, "n 1"]:
-        found = score_of_logits(_logits(model, normalize(views, spec)), temperature, target, scale)
-        return found[:, np.newaxis]
+        scores = score_of_logits(_logits(model, normalize(views, spec)), temperature, target, scale)
+        return scores[:, np.newaxis]
 
     drawn = LimeImageExplainer(random_state=int(params["seed"])).explain_instance(
         view,
@@ -181,8 +181,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints must not come between the answers
 
-    def answer(one: float | str | WorkerResult) -> None:
-        pickle.dump(one, answers)
+    def answer(message: float | str | WorkerResult) -> None:
+        pickle.dump(message, answers)
         answers.flush()
 
     task: WorkerRequest = pickle.load(sys.stdin.buffer)  # noqa: S301  of the process that started this one

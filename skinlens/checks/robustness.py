@@ -97,35 +97,35 @@ The prediction may change with the photo, and then its map should change too; so
             again = _again(classifier, photo, explanation, {"seed": seed}, _part(progress, place, trials))
             others.append(map_similarity(f"seed {seed}", explanation.heatmap, again.heatmap, prob, 0.0, spec))
         figures = {
-            "changes": [vars(one) for one in changes],
-            "seeds": [vars(one) for one in others],
+            "changes": [vars(similarity) for similarity in changes],
+            "seeds": [vars(similarity) for similarity in others],
             "prob": prob,
-            "least_shared": min(one.hottest_iou for one in (*changes, *others)),
+            "least_shared": min(similarity.hottest_iou for similarity in (*changes, *others)),
         }
         settings = {"turn_degrees": TURN_DEGREES, "brightness": BRIGHTNESS, "seeds": len(seeds)}
         return Found(figures, settings, explanation.seed)
 
     def row(self, result: CheckResult) -> Row:
-        found = result.figures
-        again = _worst(found["seeds"]) if found["seeds"] else "nothing is random"
-        return _worst(found["changes"][:2]), _worst(found["changes"][2:]), again, verdict(found["least_shared"])
+        figures = result.figures
+        again = _worst(figures["seeds"]) if figures["seeds"] else "nothing is random"
+        return _worst(figures["changes"][:2]), _worst(figures["changes"][2:]), again, verdict(figures["least_shared"])
 
     def note(self, results: Sequence[CheckResult]) -> str:
-        probs = [change["prob"] for one in results for change in one.figures["changes"]]
+        probs = [change["prob"] for result in results for change in result.figures["changes"]]
         return (
             f"Meanwhile the model's probability of {target_of(results[0]).words} was {percent(min(probs))} to "
             f"{percent(max(probs))}; on the photo as it is, {percent(results[0].figures['prob'])}."
         )
 
     def summary(self, result: CheckResult) -> str:
-        found, said = result.figures, verdict(result.figures["least_shared"])
+        figures, said = result.figures, verdict(result.figures["least_shared"])
         brightness = rounded_percent(result.settings["brightness"])
         trials = [
-            f"{rounded_percent(min(one['hottest_iou'] for one in made))} {when}"
+            f"{rounded_percent(min(trial['hottest_iou'] for trial in made))} {when}"
             for made, when in (
-                (found["changes"][:2], f"with the photo turned by {result.settings['turn_degrees']:.0f}°"),
-                (found["changes"][2:], f"with it {brightness} brighter or darker"),
-                (found["seeds"], "with another seed"),
+                (figures["changes"][:2], f"with the photo turned by {result.settings['turn_degrees']:.0f}°"),
+                (figures["changes"][2:], f"with it {brightness} brighter or darker"),
+                (figures["seeds"], "with another seed"),
             )
             if made
         ]
@@ -133,15 +133,15 @@ The prediction may change with the photo, and then its map should change too; so
 
     def claim(self, results: Sequence[CheckResult]) -> str:
         """Of the maps that were checked, by name where these are not all."""
-        named = [method.title for name, method in METHODS.items() if name in {one.method for one in results}]
+        named = [method.title for name, method in METHODS.items() if name in {result.method for result in results}]
         who = "The maps" if len(named) == len(METHODS) else " and ".join(named)
-        one = len(named) == 1
+        holds, moves = ("holds", "moves") if len(named) == 1 else ("hold", "move")
         how = {
-            "steady": f"{'holds' if one else 'hold'} still when the photo is turned or lit a little otherwise",
-            "moves in part": f"{'moves' if one else 'move'} in part when the photo is turned or lit a little otherwise",
+            "steady": f"{holds} still when the photo is turned or lit a little otherwise",
+            "moves in part": f"{moves} in part when the photo is turned or lit a little otherwise",
         }
-        elsewhere = f"{'moves' if one else 'move'} elsewhere when the photo is turned or lit otherwise"
-        return f"{who} {how.get(verdict(min(one.figures['least_shared'] for one in results)), elsewhere)}"
+        elsewhere = f"{moves} elsewhere when the photo is turned or lit otherwise"
+        return f"{who} {how.get(verdict(min(result.figures['least_shared'] for result in results)), elsewhere)}"
 
 
 def verdict(least_shared: float) -> str:
@@ -153,8 +153,8 @@ def verdict(least_shared: float) -> str:
 
 def _worst(trials: Sequence[Mapping[str, Any]]) -> str:
     """The least likeness of some trials in words."""
-    shared = min(one["hottest_iou"] for one in trials)
-    orders = [one["spearman"] for one in trials]
+    shared = min(trial["hottest_iou"] for trial in trials)
+    orders = [trial["spearman"] for trial in trials]
     order = "no order left" if None in orders else f"order {decimal(min(orders), 2)}"
     return f"shared {rounded_percent(shared)}, {order}"
 
@@ -172,9 +172,11 @@ def map_similarity(
     """Compare two maps in one frame, without the rim that turning by ``degrees`` brings in from outside."""
     rim = rim_px(degrees, spec)
     inside = slice(rim, len(heatmap) - rim)
-    one, other = heatmap[inside, inside], back[inside, inside]
-    ordered = np.ptp(one) > 0 and np.ptp(other) > 0
-    return MapSimilarity(words, spearman(one, other) if ordered else None, hottest_iou(one, other), prob)
+    own_map, other_map = heatmap[inside, inside], back[inside, inside]
+    ordered = np.ptp(own_map) > 0 and np.ptp(other_map) > 0
+    return MapSimilarity(
+        words, spearman(own_map, other_map) if ordered else None, hottest_iou(own_map, other_map), prob
+    )
 
 
 def rim_px(degrees: float, spec: InputSpec) -> int:

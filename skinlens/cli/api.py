@@ -66,17 +66,17 @@ def show() -> int:
     from skinlens.accounts import Tokens
     from skinlens.accounts.tokens import ADD_ONE
 
-    found = Tokens().all()
-    width = max((len(one.name) for one in found), default=0)
+    tokens = Tokens().all()
+    width = max((len(access_token.name) for access_token in tokens), default=0)
     now = time.time()
-    for one in found:
-        used = f"last used {day_of(one.seen_at)}" if one.seen_at else "never used"
-        revoked = f", revoked {day_of(one.revoked_at)}" if one.revoked_at else ""
-        ends = f"{'ended' if now >= one.expires_at else 'ends'} {day_of(one.expires_at)}"
-        told = f"made {day_of(one.created_at)}, {ends}, {used}{revoked}"
-        print(f"{one.number:>3}  {one.name:<{width}}  {one.role:<8}  {told}")
+    for access_token in tokens:
+        used = f"last used {day_of(access_token.seen_at)}" if access_token.seen_at else "never used"
+        revoked = f", revoked {day_of(access_token.revoked_at)}" if access_token.revoked_at else ""
+        ends = f"{'ended' if now >= access_token.expires_at else 'ends'} {day_of(access_token.expires_at)}"
+        told = f"made {day_of(access_token.created_at)}, {ends}, {used}{revoked}"
+        print(f"{access_token.number:>3}  {access_token.name:<{width}}  {access_token.role:<8}  {told}")
     print(*Tokens().problems(), sep="\n", end="\n" if Tokens().problems() else "", file=sys.stderr)
-    if not found:
+    if not tokens:
         print(f"No tokens yet. {ADD_ONE}", file=sys.stderr)
     return 0
 

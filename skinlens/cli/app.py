@@ -50,5 +50,5 @@ def doctor(*, accept_loss: bool, weights: Path | None) -> int:
         CaseStore().accept_loss()
     findings = examine(weights or weights_directory())
     for finding in findings:
-        print(f"{'ok   ' if finding.passed else 'WRONG'}  {finding.what:<34} {finding.found}")
+        print(f"{'ok   ' if finding.passed else 'WRONG'}  {finding.what:<34} {finding.message}")
     return 0 if all(finding.passed for finding in findings) else 1

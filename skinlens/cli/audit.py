@@ -28,16 +28,16 @@ def verify(*, backup: Path | None) -> int:
     from skinlens.store.chain import Head
     from skinlens.store.restore import in_the_clear
 
-    kept = []
+    known_heads = []
     if backup is not None:
         secret = secrets.for_opening(backup, None)
         with in_the_clear(backup, default_home(), secret) as clear, archive.opened(backup, clear) as (_, manifest):
-            kept.append(Kept(Head(manifest.audit_entries, manifest.audit_head), f"the backup {backup.name}"))
-    found = CaseStore().verify_audit(kept)
-    for problem in found.problems:
+            known_heads.append(Kept(Head(manifest.audit_entries, manifest.audit_head), f"the backup {backup.name}"))
+    verified = CaseStore().verify_audit(known_heads)
+    for problem in verified.problems:
         print(f"WRONG  {problem}")
-    print(f"{found.entries} entries; the last one is {found.head}")
-    if not found.problems:
+    print(f"{verified.entries} entries; the last one is {verified.head}")
+    if not verified.problems:
         print("No entry was changed, removed or inserted, as far as the log and what was kept of it can tell.")
         return 0
     print("Keep the whole folder as it is, and ask who has access to it.", file=sys.stderr)

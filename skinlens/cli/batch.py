@@ -86,12 +86,12 @@ def batch(
         try:
             with cluster as spread:
                 on = replace_field(work, spread=spread)
-                found = on.run(lambda count: bar.update(count) and None, begin, measure)
+                batch_summary = on.run(lambda count: bar.update(count) and None, begin, measure)
         except KeyboardInterrupt:
             print("\nWhat is read so far is kept; the same command goes on from there.", file=sys.stderr)
             raise
-    print(f"{out}\n{found.words}\n{DISCLAIMER}")
-    return found.status
+    print(f"{out}\n{batch_summary.words}\n{DISCLAIMER}")
+    return batch_summary.status
 
 
 def _tell(result: dict[str, Any], json_path: Path | None) -> None:

@@ -44,9 +44,9 @@ def export(case: int, *, out: Path, source: Path | None) -> int:
     not_noted = store.note_export("visit", case)
     _say(*problems, not_noted)
     out.mkdir(parents=True, exist_ok=True)
-    for one in made:
-        (out / one.name).write_bytes(one.content)
-    print(*(out / one.name for one in made), DISCLAIMER, sep="\n")
+    for instance in made:
+        (out / instance.name).write_bytes(instance.content)
+    print(*(out / instance.name for instance in made), DISCLAIMER, sep="\n")
     return 1 if problems or not_noted else 0
 
 
@@ -68,12 +68,12 @@ def send(case: int, host: str, port: int, *, aet: str, own_aet: str, source: Pat
     _say(*problems)
     with sending.connected(peer) as connection:
         _say(not_noted := store.note_export("visit", case, "sent"))
-        for number, one in enumerate(made, start=1):
+        for number, instance in enumerate(made, start=1):
             try:
-                connection.store(one.dataset)
+                connection.store(instance.dataset)
             except PeerError as problem:
                 raise PeerError(f"{number - 1} of {counted(len(made), 'object')} stored, then: {problem}") from problem
-            print(one.name, file=sys.stderr)
+            print(instance.name, file=sys.stderr)
     print(f"{counted(len(made), 'object')} stored by {peer.words}.\n{DISCLAIMER}")
     return 1 if problems or not_noted else 0
 
@@ -99,7 +99,7 @@ def listen(port: int, host: str, own_aet: str, senders: tuple[str, ...], max_mb:
     intake.start()
     receiver = Receiver(
         Listening(host, port, own_aet, senders, max_mb * 1_000_000),
-        lambda one: store.keep_received(one.data, one.proposal, one.identity, sender="archive"),
+        lambda received: store.keep_received(received.data, received.proposal, received.identity, sender="archive"),
         _say,
     )
     port = receiver.start()

@@ -141,8 +141,8 @@ def ablation(*, runs: Path, json_path: Path, anew: bool, weights: Path | None) -
 
     folder = dataset_folder()
     entries = {part: load_index(folder, part) for part in ("train", "val", "test")}
-    kept = json_path.is_file() and not anew
-    previous = json.loads(json_path.read_text(encoding="utf-8")) if kept else None
+    resumed = json_path.is_file() and not anew
+    previous = json.loads(json_path.read_text(encoding="utf-8")) if resumed else None
     release = weights or weights_directory()
     result = tabulate(runs, entries, release, previous=previous, say=lambda text: print(text, file=sys.stderr))
     options.write_json(json_path, result)

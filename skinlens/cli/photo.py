@@ -150,7 +150,7 @@ def explain_photo(
     if as_json:
         options.print_json({**_answer(photo, analysis, bundled=_bundled(weights)), "explanations": maps})
     else:
-        print(*(f"{one['overlay']}\n{one['heat']}" for one in maps), DISCLAIMER, sep="\n")
+        print(*(f"{paths['overlay']}\n{paths['heat']}" for paths in maps), DISCLAIMER, sep="\n")
     return 0
 
 

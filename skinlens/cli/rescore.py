@@ -34,12 +34,16 @@ def rescore(*, weights: Path | None, report: Path | None) -> int:
     with tqdm(unit=" cases", mininterval=0.5 if sys.stderr.isatty() else 15, smoothing=0.1) as bar:
         done = score_again(store, classifier, release, lambda count: bar.update(count) and None, bar.reset)
     print(*done.problems, sep="\n", end="\n" if done.problems else "", file=sys.stderr)
-    found = drift(store.rescored_pairs(release))
-    print(done.words, *summary(found), sep="\n")
-    for pair in found.changed:
+    release_drift = drift(store.rescored_pairs(release))
+    print(done.words, *summary(release_drift), sep="\n")
+    for pair in release_drift.changed:
         print("; ".join(f"{title}: {cell}" for title, cell in zip(CASE_HEADINGS, case_row(pair), strict=True)))
-    if report and (known := next((one for one in store.rescored_releases() if one.release_sha256 == release), None)):
-        report.write_bytes(drift_report.render(drift_report.compose(found, known.model, release, known.made_at)))
+    if report and (
+        known := next((rescored for rescored in store.rescored_releases() if rescored.release_sha256 == release), None)
+    ):
+        report.write_bytes(
+            drift_report.render(drift_report.compose(release_drift, known.model, release, known.made_at))
+        )
         print(report)
     print(DISCLAIMER)
     return done.status

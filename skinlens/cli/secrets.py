@@ -20,10 +20,10 @@ passphrase_file = click.option(
 
 def for_new_backup(file: Path | None, *, ask: bool) -> str | None:
     """The passphrase of a backup to be made; None where nothing says that it is to be encrypted."""
-    found = _given(file)
-    if found is None and ask:
-        found = click.prompt("Passphrase", hide_input=True, confirmation_prompt="The same again", err=True)
-    return found
+    passphrase = _given(file)
+    if passphrase is None and ask:
+        passphrase = click.prompt("Passphrase", hide_input=True, confirmation_prompt="The same again", err=True)
+    return passphrase
 
 
 def for_opening(backup: Path, file: Path | None) -> str | None:
@@ -32,8 +32,8 @@ def for_opening(backup: Path, file: Path | None) -> str | None:
 
     if not is_encrypted(backup):
         return None
-    found = _given(file)
-    return found if found is not None else str(click.prompt("Passphrase", hide_input=True, err=True))
+    passphrase = _given(file)
+    return passphrase if passphrase is not None else str(click.prompt("Passphrase", hide_input=True, err=True))
 
 
 def _given(file: Path | None) -> str | None:

@@ -67,22 +67,22 @@ def verify(*, backup_file: Path | None, passphrase_file: Path | None) -> int:
         print(f"{backup_file}: {_held(manifest)}, all as they were backed up.")
         return 1 if manifest.missing else 0
     store = CaseStore()
-    found = {
+    problems_of = {
         "rows of the database": (*store.log_problem(), *store.damage()),
         "photos and maps": store.lost_files(),
         "photos that wait on the worklist": store.received_problems(),
         "files that no case needs": tuple(f"No case needs {path}." for path in store.unknown_files()),
         "audit log": store.verify_audit().problems,
     }
-    for what, problems in found.items():
+    for what, problems in problems_of.items():
         print(f"{'WRONG' if problems else 'ok   '}  {what}")
         print(*(f"       {problem}" for problem in problems), sep="\n", end="\n" if problems else "")
-    return 1 if any(found.values()) else 0
+    return 1 if any(problems_of.values()) else 0
 
 
-def _held(found: "Backup | Restored | Manifest") -> str:
-    waits = f", {counted(found.waiting, 'photo')} waiting on the worklist" if found.waiting else ""
-    return f"{found.cases} cases, {found.files} photos and maps{waits}"
+def _held(contents: "Backup | Restored | Manifest") -> str:
+    waits = f", {counted(contents.waiting, 'photo')} waiting on the worklist" if contents.waiting else ""
+    return f"{contents.cases} cases, {contents.files} photos and maps{waits}"
 
 
 def _percent(doing: str) -> Progress:

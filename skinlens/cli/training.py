@@ -44,9 +44,9 @@ def train(recipe: Path, *, run_folder: Path | None, seed: int | None, protocol: 
     run = run_folder or Path("runs") / (f"{name}-paper" if protocol == "paper" else name)
     with process_group() as world:
         if settings.search != Search():
-            found = search(settings, data, run, world)
+            result = search(settings, data, run, world)
             if world.is_main_process:
-                (run / "search.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+                (run / "search.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
                 print(run / "search.json")
         else:
             best = train_network(settings, data, run, world)

@@ -45,14 +45,14 @@ def show() -> int:
     """All accounts: number in the audit log, name, role, and the day of the last change of the password."""
     from skinlens.accounts import Accounts
 
-    found = Accounts().all()
-    width = max((len(account.name) for account in found), default=0)
-    for account in found:
+    accounts = Accounts().all()
+    width = max((len(account.name) for account in accounts), default=0)
+    for account in accounts:
         how = f"by {account.issuer}" if account.issuer else f"password of {day_of(account.changed_at)}"
         print(
             f"{account.number:>3}  {account.name:<{width}}  {account.role:<8}  {how}{', disabled' * account.disabled}"
         )
-    if not found:
+    if not accounts:
         print("No accounts yet. Add one: skinlens user add NAME --role admin", file=sys.stderr)
     return 0
 

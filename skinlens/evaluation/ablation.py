@@ -142,14 +142,16 @@ def ablation(
     honest[INT8.name] = measure_released(weights, entries["val"])
     lesion_rows = [line(row, honest[row.name], resamples) for row in (*ROWS, INT8)]
     created_at = clock.utc_now()
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "protocols": {
             "lesion": {
                 "leaky": False,
                 "photos": "val",
                 "rows": lesion_rows,
                 "differences": [
-                    one for pair in COMPARED if (one := difference(honest[pair[0]], honest[pair[1]], pair, resamples))
+                    contrast
+                    for pair in COMPARED
+                    if (contrast := difference(honest[pair[0]], honest[pair[1]], pair, resamples))
                 ],
             },
             "paper": {
@@ -164,13 +166,13 @@ def ablation(
         "bootstrap": {"resamples": resamples, "seed": SEED, "interval": 0.95},
         "created_at": created_at,
     }
-    for protocol in found["protocols"].values():
+    for protocol in result["protocols"].values():
         for row in protocol["rows"]:
             if row["status"] == "measured":
                 row["measured_at"] = created_at
     if previous:
-        merge_previous_results(found, previous, say)
-    return found
+        merge_previous_results(result, previous, say)
+    return result
 
 
 def run_folders(row: Row, runs: Path, protocol: Protocol) -> list[Path]:
@@ -192,7 +194,7 @@ class Asked(NamedTuple):
 
 
 def run_model(folder: Path, protocol: Protocol, entries: dict[str, list[Entry]]) -> Asked:
-    """Ask a run's best weights; where they were not kept, its answers to ``val``, with the network for its cost alone.
+    """Predictions of a run's best weights; without weights, its saved answers to ``val``, and a network for the cost.
 
     Raises:
         RecipeError: the run's recipe is not one of this version, or its answers are to other photos.
@@ -201,7 +203,7 @@ def run_model(folder: Path, protocol: Protocol, entries: dict[str, list[Entry]])
         return kept_answers(folder, entries["val"])
     network, recipe = load_network(folder / "best.pt")
     if protocol == "paper":
-        data = paper_split([one for part in entries.values() for one in part], recipe)
+        data = paper_split([entry for part in entries.values() for entry in part], recipe)
         views, truth, groups = data.views, data.truth, np.arange(len(data.truth))
     else:
         val = entries["val"]
@@ -212,9 +214,9 @@ def run_model(folder: Path, protocol: Protocol, entries: dict[str, list[Entry]])
 
 def kept_answers(folder: Path, val: Sequence[Entry]) -> Asked:
     """The answers to ``val`` of a run whose weights were not kept. Raises RecipeError: see ``run_model``."""
-    with np.load(folder / PREDICTIONS, allow_pickle=False) as kept:
-        logits, truth = kept["logits"], kept["truth"]
-        recipe = replace(recipe_from_dict(json.loads(str(kept["recipe"]))), pretrained=False)
+    with np.load(folder / PREDICTIONS, allow_pickle=False) as archive:
+        logits, truth = archive["logits"], archive["truth"]
+        recipe = replace(recipe_from_dict(json.loads(str(archive["recipe"]))), pretrained=False)
     if not np.array_equal(truth, labels_of(val)):
         raise RecipeError(f"{folder / PREDICTIONS} holds answers to {len(truth)} photos that are not those of val.")
     return Asked(recipe, make_task(recipe).network.eval(), logits, truth, lesions(val))
@@ -223,8 +225,8 @@ def kept_answers(folder: Path, val: Sequence[Entry]) -> Asked:
 def progress(folder: Path) -> tuple[int, int]:
     """Epochs that a run has done, and of how many; a mean of runs has nothing left to do."""
     if not (folder / "best.pt").is_file():
-        with np.load(folder / PREDICTIONS, allow_pickle=False) as kept:
-            epochs = int(json.loads(str(kept["recipe"]))["epochs"])
+        with np.load(folder / PREDICTIONS, allow_pickle=False) as archive:
+            epochs = int(json.loads(str(archive["recipe"]))["epochs"])
         return len((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()), epochs
     saved = torch.load(folder / "best.pt", map_location="cpu", weights_only=True)
     epochs = int(saved["recipe"]["epochs"])
@@ -250,17 +252,17 @@ def run_finished(
 
 
 def measure(row: Row, runs: Path, protocol: Protocol, entries: dict[str, list[Entry]], say: Say) -> Measured | None:
-    """Ask each finished run's best weights; None where none was run to its end."""
+    """Predictions of each finished run's best weights; None where no run is finished."""
     if row.ensemble_of:
         folders = [runs / name for name in row.ensemble_of]
         return measure_mean(row.title, folders, entries, say) if protocol == "lesion" else None
     asked = (run_finished(row.title, folder, protocol, entries, say) for folder in run_folders(row, runs, protocol))
-    found = [one for one in asked if one]
-    if not found:
+    finished = [run for run in asked if run]
+    if not finished:
         return None
-    one = found[-1]
-    probs = [scaled(each.logits, each.truth) for each in found]
-    return Measured([each.recipe.seed for each in found], probs, one.truth, one.groups, cost_of(one))
+    last = finished[-1]
+    probs = [scaled(each.logits, each.truth) for each in finished]
+    return Measured([each.recipe.seed for each in finished], probs, last.truth, last.groups, cost_of(last))
 
 
 def measure_mean(title: str, folders: Sequence[Path], entries: dict[str, list[Entry]], say: Say) -> Measured | None:
@@ -268,12 +270,12 @@ def measure_mean(title: str, folders: Sequence[Path], entries: dict[str, list[En
     if not all((folder / "log.jsonl").is_file() for folder in folders):
         return None
     asked = [run_finished(title, folder, "lesion", entries, say) for folder in folders]
-    found = [one for one in asked if one]
-    if len(found) < len(folders):
+    finished = [run for run in asked if run]
+    if len(finished) < len(folders):
         return None
-    mean = np.mean([softmax(one.logits) for one in found], axis=0)
-    cost = {"parameters": float(sum(parameters_of(one.network) for one in found))}
-    truth, groups = found[0].truth, found[0].groups
+    mean = np.mean([softmax(run.logits) for run in finished], axis=0)
+    cost = {"parameters": float(sum(parameters_of(run.network) for run in finished))}
+    truth, groups = finished[0].truth, finished[0].groups
     return Measured([], [scaled(np.log(mean).astype(np.float32), truth)], truth, groups, cost)
 
 
@@ -289,14 +291,14 @@ def measure_released(weights: Path, val: Sequence[Entry]) -> Measured:
     views = load_views(val, spec)
     probs = np.concatenate([classifier.probs(normalize(views[at : at + 16], spec)) for at in range(0, len(views), 16)])
     serving = [content["head"], content["ood"], content["backbones"]["int8"]]
-    one = normalize(views[:1], spec)
+    view = normalize(views[:1], spec)
     cost = {
         "size_px": spec.size_px,
         "detail_px": spec.detail_px,
         "epochs": content["recipe"]["epochs"],
         "parameters": float(content["parameters"]),
         "size_kb": sum(content["files"][name]["bytes"] for name in serving) / 1024,
-        "latency_ms": median_ms(lambda: classifier.probs(one)),
+        "latency_ms": median_ms(lambda: classifier.probs(view)),
     }
     return Measured([], [probs.astype(np.float64)], labels_of(val), lesions(val), cost)
 
@@ -327,7 +329,7 @@ def cost_of(asked: Asked) -> dict[str, float]:
 
 
 def parameters_of(network: nn.Module) -> int:
-    return sum(one.numel() for one in network.parameters())
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def median_ms(once: Callable[[], object]) -> float:
@@ -346,23 +348,23 @@ def all_figures(truth: Int64[Array, " n"], probs: Float64[Array, "n 7"]) -> Floa
     return np.asarray([*of_the_whole(truth, probs, matrix), melanomas_found, metrics.calibration_error(truth, probs)])
 
 
-def line(row: Row, found: Measured | None, resamples: int) -> dict[str, Any]:
-    """One row of the table; what was not run holds no figure."""
+def line(row: Row, measured: Measured | None, resamples: int) -> dict[str, Any]:
+    """One row of the table; without figures where no run is finished."""
     title = {"name": row.name, "title": row.title}
-    if found is None:
+    if measured is None:
         return title | {"status": "not run", "figures": {}}
-    figures = with_ci(found.figures, found.groups, resamples)
+    figures = with_ci(measured.figures, measured.groups, resamples)
     return {
         **title,
         "status": "measured",
-        "n": len(found.truth),
+        "n": len(measured.truth),
         "figures": dict(zip(FIGURES, figures, strict=True)),
-        "seeds": found.seeds,
+        "seeds": measured.seeds,
         "each_seed": {
-            name: [float(all_figures(found.truth, probs)[place]) for probs in found.probs]
+            name: [float(all_figures(measured.truth, probs)[place]) for probs in measured.probs]
             for place, name in enumerate(FIGURES)
         },
-        **found.cost,
+        **measured.cost,
     }
 
 
@@ -372,8 +374,8 @@ def difference(
     """The first row minus the second on the same photos, each a mean over its seeds, with the interval of that."""
     if first is None or second is None:
         return None
-    found = with_ci(lambda rows: first.figures(rows) - second.figures(rows), first.groups, resamples)
-    return {"of": names[0], "minus": names[1], "figures": dict(zip(FIGURES, found, strict=True))}
+    estimates = with_ci(lambda rows: first.figures(rows) - second.figures(rows), first.groups, resamples)
+    return {"of": names[0], "minus": names[1], "figures": dict(zip(FIGURES, estimates, strict=True))}
 
 
 def summary(result: dict[str, Any]) -> str:
@@ -383,8 +385,8 @@ def summary(result: dict[str, Any]) -> str:
         lines.append(f"{name}{' (leaky)' if protocol['leaky'] else ''}, on {protocol['photos']}")
         for row in protocol["rows"]:
             figures = row["figures"]
-            said = [figures[one] for one in ("balanced_accuracy", "accuracy", "melanoma_auc")] if figures else []
+            said = [figures[figure] for figure in ("balanced_accuracy", "accuracy", "melanoma_auc")] if figures else []
             lines.append(f"  {row['title']:<50} {'  '.join(map(estimate, said)) or row['status']}")
-    for one in result["protocols"]["lesion"]["differences"]:
-        lines.append(f"  {one['of']} - {one['minus']}: {estimate(one['figures']['balanced_accuracy'])}")
+    for contrast in result["protocols"]["lesion"]["differences"]:
+        lines.append(f"  {contrast['of']} - {contrast['minus']}: {estimate(contrast['figures']['balanced_accuracy'])}")
     return "\n".join(lines)

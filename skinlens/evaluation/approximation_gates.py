@@ -19,25 +19,27 @@ MIN_SEED_CORRELATION = 0.9
 @dataclass(frozen=True)
 class Gate:
     what: str
-    found: float
+    value: float
     least: float
 
     @property
     def passed(self) -> bool:
-        return self.found >= self.least
+        return self.value >= self.least
 
 
 def gates(measured: dict[str, Any]) -> list[Gate]:
-    """Five comparisons: what was found must be at least what the stock way reaches, or what is asked for."""
-    found = []
+    """Five comparisons: our value must reach the stock library's, or a fixed least value."""
+    comparisons = []
     for method in ("score_cam", "lime"):
-        one = measured[method]
-        found += [
-            Gate(f"{method}: like its converged map, median photo", one["spearman_median"], one["stock_median"]),
-            Gate(f"{method}: like its converged map, worst photo", one["spearman_worst"], one["stock_worst"]),
+        figures = measured[method]
+        comparisons += [
+            Gate(
+                f"{method}: like its converged map, median photo", figures["spearman_median"], figures["stock_median"]
+            ),
+            Gate(f"{method}: like its converged map, worst photo", figures["spearman_worst"], figures["stock_worst"]),
         ]
     seeds = measured["lime"]["seed_spearman_median"]
-    return [*found, Gate("lime: like another seed's map, median photo", seeds, MIN_SEED_CORRELATION)]
+    return [*comparisons, Gate("lime: like another seed's map, median photo", seeds, MIN_SEED_CORRELATION)]
 
 
 def gates_summary(path: Path = RESULTS) -> str:
@@ -49,5 +51,5 @@ def gates_summary(path: Path = RESULTS) -> str:
     lines = [f"gates of the approximations, measured on release {release} (rank correlation, found / at least):"]
     for gate in gates(measured):
         sign = "passed" if gate.passed else "FAILED"
-        lines.append(f"  {sign}  {gate.what:<52} {gate.found:.3f} / {gate.least:.3f}")
+        lines.append(f"  {sign}  {gate.what:<52} {gate.value:.3f} / {gate.least:.3f}")
     return "\n".join(lines)

@@ -46,18 +46,18 @@ def evaluate_rows(
         else:
             probs[name] = [row[f"prob_{code}"] for code in CODES]
             distances[name] = row["ood_distance"]
-    kept = tuple(row for row in listed.rows if row.image_id in probs)
-    if not kept:
+    answered_rows = tuple(row for row in listed.rows if row.image_id in probs)
+    if not answered_rows:
         raise DatasetError(
             f"None of the {len(listed.rows)} photos of {labels} was read: expected files such as "
             f"{listed.rows[0].image_id}.jpg. The table is written. Check --labels."
         )
     answers = Predictions(
-        rows=kept,
-        truth=np.asarray([row.label for row in kept], dtype=np.int64),
-        probs=np.asarray([probs[row.image_id] for row in kept], dtype=np.float64),
-        distances=np.asarray([distances[row.image_id] for row in kept], dtype=np.float64),
-        groups=np.unique([row.group for row in kept], return_inverse=True)[1],
+        rows=answered_rows,
+        truth=np.asarray([row.label for row in answered_rows], dtype=np.int64),
+        probs=np.asarray([probs[row.image_id] for row in answered_rows], dtype=np.float64),
+        distances=np.asarray([distances[row.image_id] for row in answered_rows], dtype=np.float64),
+        groups=np.unique([row.group for row in answered_rows], return_inverse=True)[1],
         unreadable=tuple(unreadable),
     )
     missing = [row.image_id for row in listed.rows if row.image_id not in seen]

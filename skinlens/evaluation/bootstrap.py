@@ -34,10 +34,10 @@ def with_ci(figures: Figures, groups: Groups, resamples: int = RESAMPLES) -> lis
     exists = ~np.isnan(values)
     samples = bootstrap(figures, groups, resamples)[:, exists]
     low, high = np.nanpercentile(samples, [2.5, 97.5], axis=0) if exists.any() else (values[:0], values[:0])
-    found: list[Estimate] = [{"value": None, "low": None, "high": None} for _ in values]
+    estimates: list[Estimate] = [{"value": None, "low": None, "high": None} for _ in values]
     for place, position in enumerate(np.flatnonzero(exists)):
-        found[position] = {"value": float(values[position]), "low": float(low[place]), "high": float(high[place])}
-    return found
+        estimates[position] = {"value": float(values[position]), "low": float(low[place]), "high": float(high[place])}
+    return estimates
 
 
 def finite(value: float) -> float | None:

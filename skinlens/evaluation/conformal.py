@@ -20,16 +20,16 @@ def prediction_sets(
     if rule is None:
         return None
     used = _calibrated_on(rule, listed)
-    kept = np.asarray([row.image_id not in used for row in answers.rows])
-    inside, truth = rule.members(answers.probs[kept]), answers.truth[kept]
-    figures = with_ci(lambda rows: _figures(truth[rows], inside[rows]), answers.groups[kept], resamples)
+    unused = np.asarray([row.image_id not in used for row in answers.rows])
+    inside, truth = rule.members(answers.probs[unused]), answers.truth[unused]
+    figures = with_ci(lambda rows: _figures(truth[rows], inside[rows]), answers.groups[unused], resamples)
     coverage, size, single, ruled_out = figures[:4]
     own_coverage, own_size = figures[4 : 4 + len(CODES)], figures[4 + len(CODES) :]
     return {
         "level": rule.level,
         "calibrated_on": rule.calibrated_on,
         "n": len(truth),
-        "left_out": len(kept) - len(truth),
+        "left_out": len(unused) - len(truth),
         "coverage": coverage,
         "mean_size": size,
         "single": single,

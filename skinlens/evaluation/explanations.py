@@ -95,7 +95,7 @@ def evaluate_explanations(
         photo = read_trusted_photo(entry.path.read_bytes())
         maps = explain_all(classifier, photo)
         inside = mask_of_view(load_mask(entry.image_id, masks), photo, classifier)
-        figures.append([figures_of(classifier, photo, one, inside) for one in maps])
+        figures.append([figures_of(classifier, photo, explanation, inside) for explanation in maps])
         agreements.append(agreements_of(maps))
         explained.append((photo, maps))
     groups = np.unique([entry.group for entry in chosen], return_inverse=True)[1]
@@ -119,10 +119,10 @@ def evaluate_explanations(
         "split": "val",
         "sample_seed": SAMPLE_SEED,
         "random_maps": RANDOM_MAPS,
-        "methods": {method: {**found, "verdicts": verdicts(found)} for method, found in methods.items()},
+        "methods": {method: {**result, "verdicts": verdicts(result)} for method, result in methods.items()},
         "agreement": [
-            {"methods": list(pair), "spearman": found[0], "hottest_iou": found[1]}
-            for pair, found in zip(PAIRS, _pair_means(pairs, groups, resamples), strict=True)
+            {"methods": list(pair), "spearman": means[0], "hottest_iou": means[1]}
+            for pair, means in zip(PAIRS, _pair_means(pairs, groups, resamples), strict=True)
         ],
         "networks": {key: value for key, value in networks.items() if key != "methods"},
         "bootstrap": {"resamples": resamples, "seed": SEED, "drawn": "lesion", "interval": 0.95},
@@ -132,7 +132,7 @@ def evaluate_explanations(
 
 
 def choose(entries: Sequence[Entry], count: int, seed: int) -> list[Entry]:
-    """So many photos, as evenly from the classes as there are photos of them; the same ones for a seed."""
+    """``count`` photos, as evenly from the classes as they allow; the same photos for a seed."""
     order = np.random.default_rng(seed).permutation(len(entries))
     turns: Counter[int] = Counter()
     ranked = []
@@ -172,14 +172,14 @@ def figures_of(
         deletion_insertion(
             sharp,
             blurred,
-            order_of(one),
+            order_of(ranking),
             (float(ends[0]), float(ends[1])),
             lambda batch: score_of(classifier, target, batch),
         )
-        for one in (heatmap, *random_maps(heatmap, seed_of(photo), RANDOM_MAPS))
+        for ranking in (heatmap, *random_maps(heatmap, seed_of(photo), RANDOM_MAPS))
     )
-    chance_deletion = float(np.mean([one.deletion for one in random]))
-    chance_insertion = float(np.mean([one.insertion for one in random]))
+    chance_deletion = float(np.mean([curve.deletion for curve in random]))
+    chance_insertion = float(np.mean([curve.insertion for curve in random]))
     chance_gain = chance_insertion - chance_deletion
     focus = measure(heatmap, inside)
     curves = (own.deletion, own.insertion, chance_deletion, chance_insertion)
@@ -193,22 +193,22 @@ def figures_of(
 
 def agreements_of(maps: Sequence[Explanation]) -> Float64[Array, "p 2"]:
     """Rank correlation and shared hottest fifth of each of ``PAIRS``; NaN where a map points nowhere."""
-    by_method = {one.method: one.heatmap for one in maps}
-    found = np.full((len(PAIRS), 2), np.nan)
+    by_method = {explanation.method: explanation.heatmap for explanation in maps}
+    similarities = np.full((len(PAIRS), 2), np.nan)
     for place, pair in enumerate(PAIRS):
         first, second = (by_method[method] for method in pair)
         if np.ptp(first) and np.ptp(second):
-            found[place] = spearman(first, second), hottest_iou(first, second)
-    return found
+            similarities[place] = spearman(first, second), hottest_iou(first, second)
+    return similarities
 
 
-def verdicts(found: dict[str, Any]) -> dict[str, bool | None]:
+def verdicts(figures: dict[str, Any]) -> dict[str, bool | None]:
     """Tests that a method passes, for the page where its maps are read; None where it could not be measured."""
     return {
-        "faithful": _above(found["gain_over_random"], 0),
-        "focused": _above(found["inside_over_area"], 0),
-        "learned": found["randomised"][-1]["spearman_median"] < MOST_LIKE_RANDOM,
-        "quantized": found["float"]["spearman_median"] >= LEAST_LIKE_FLOAT,
+        "faithful": _above(figures["gain_over_random"], 0),
+        "focused": _above(figures["inside_over_area"], 0),
+        "learned": figures["randomised"][-1]["spearman_median"] < MOST_LIKE_RANDOM,
+        "quantized": figures["float"]["spearman_median"] >= LEAST_LIKE_FLOAT,
     }
 
 
@@ -218,16 +218,16 @@ def _above(figure: Estimate, limit: float) -> bool | None:
 
 
 def _means(table: Float64[Array, "n m f"], groups: Array, resamples: int) -> list[dict[str, Estimate]]:
-    found = with_ci(lambda rows: mean_of_rows(table[rows]).ravel(), groups, resamples)
+    estimates = with_ci(lambda rows: mean_of_rows(table[rows]).ravel(), groups, resamples)
     size = len(FIGURES)
     return [
-        dict(zip(FIGURES, found[place * size : (place + 1) * size], strict=True)) for place in range(table.shape[1])
+        dict(zip(FIGURES, estimates[place * size : (place + 1) * size], strict=True)) for place in range(table.shape[1])
     ]
 
 
 def _pair_means(pairs: Float64[Array, "n p 2"], groups: Array, resamples: int) -> list[tuple[Estimate, Estimate]]:
-    found = with_ci(lambda rows: mean_of_rows(pairs[rows]).ravel(), groups, resamples)
-    return list(zip(found[::2], found[1::2], strict=True))
+    estimates = with_ci(lambda rows: mean_of_rows(pairs[rows]).ravel(), groups, resamples)
+    return list(zip(estimates[::2], estimates[1::2], strict=True))
 
 
 def mean_of_rows(table: Float64[Array, "n ..."]) -> Float64[Array, "..."]:
@@ -240,28 +240,28 @@ def mean_of_rows(table: Float64[Array, "n ..."]) -> Float64[Array, "..."]:
 def _per_class(table: Float64[Array, "n f"], truth: Array) -> dict[str, dict[str, float | int | None]]:
     """Means for the photos of each class, by diagnosis."""
     shown = [FIGURES.index(name) for name in ("gain_over_random", "inside", "area", "pointing")]
-    found = {}
+    by_class = {}
     for index, code in enumerate(CODES):
         own = table[truth == index]
         means = mean_of_rows(own) if len(own) else np.full(len(FIGURES), np.nan)
-        found[code] = {"n": len(own), **{FIGURES[place]: finite(float(means[place])) for place in shown}}
-    return found
+        by_class[code] = {"n": len(own), **{FIGURES[place]: finite(float(means[place])) for place in shown}}
+    return by_class
 
 
 def summary(result: dict[str, Any]) -> str:
     """The figures that decide, as a table for the terminal."""
     lines = [f"{result['n']} photos of {result['split']}, model {result['model']['sha256'][:12]}"]
-    for method, found in result["methods"].items():
-        failed = [name for name, passed in found["verdicts"].items() if passed is False]
+    for method, figures in result["methods"].items():
+        failed = [name for name, passed in figures["verdicts"].items() if passed is False]
         lines += [
             f"  {METHODS[method].title}: {'fails: ' + ', '.join(failed) if failed else 'passes all four tests'}",
-            f"    gain over random maps   {estimate(found['gain_over_random'])}",
-            f"    heat inside the lesion  {estimate(found['inside'])}, even heat {estimate(found['area'])}",
-            f"    hottest point inside    {estimate(found['pointing'])}",
+            f"    gain over random maps   {estimate(figures['gain_over_random'])}",
+            f"    heat inside the lesion  {estimate(figures['inside'])}, even heat {estimate(figures['area'])}",
+            f"    hottest point inside    {estimate(figures['pointing'])}",
             "    like the untrained      "
-            + ", ".join(f"{one['stage']} {one['spearman_median']:.2f}" for one in found["randomised"]),
-            f"    like the float network  {found['float']['spearman_median']:.3f}, "
-            f"worst {found['float']['spearman_worst']:.3f}",
+            + ", ".join(f"{stage['stage']} {stage['spearman_median']:.2f}" for stage in figures["randomised"]),
+            f"    like the float network  {figures['float']['spearman_median']:.3f}, "
+            f"worst {figures['float']['spearman_worst']:.3f}",
         ]
     for pair in result["agreement"]:
         names = " and ".join(METHODS[method].title for method in pair["methods"])

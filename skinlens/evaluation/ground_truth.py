@@ -56,7 +56,7 @@ class LabeledImage:
     label: int
     """Class number in the order of ``labels.CODES``."""
     group: str
-    """The lesion where the file tells it, otherwise the photo: what is drawn together in the bootstrap."""
+    """Unit that the bootstrap draws: the lesion where the file names it, otherwise the photo."""
     traits: Mapping[str, str] = field(default_factory=dict)
     """Of ``METADATA_FIELDS``, in words; empty where the file tells nothing but the diagnosis."""
     context: PatientContext = field(default_factory=PatientContext)
@@ -147,24 +147,24 @@ def _ham10000(path: Path, columns: tuple[str, ...], lines: list[dict[str, str]],
 
 def _traits(line: Mapping[str, str]) -> dict[str, str]:
     """The traits whose columns the file has. The camera's column is ``dataset`` in the official download."""
-    found = {}
+    traits = {}
     if "sex" in line:
-        found["sex"] = line["sex"] if line["sex"] in METADATA_FIELDS["sex"] else NOT_RECORDED
+        traits["sex"] = line["sex"] if line["sex"] in METADATA_FIELDS["sex"] else NOT_RECORDED
     if "age" in line:
         try:
             age_years = float(line["age"])
         except ValueError:
-            found["age"] = NOT_RECORDED
+            traits["age"] = NOT_RECORDED
         else:
-            found["age"] = next((words for below, words in _AGES if age_years < below), NOT_RECORDED)
+            traits["age"] = next((words for below, words in _AGES if age_years < below), NOT_RECORDED)
     if "localization" in line:
-        found["site"] = _GROUPS.get(region_of(line["localization"]) or "", NOT_RECORDED)
+        traits["site"] = _GROUPS.get(region_of(line["localization"]) or "", NOT_RECORDED)
     if "dx_type" in line:
-        found["confirmed_by"] = _CONFIRMED_BY.get(line["dx_type"], NOT_RECORDED)
+        traits["confirmed_by"] = _CONFIRMED_BY.get(line["dx_type"], NOT_RECORDED)
     source = line.get("source") or line.get("dataset")
     if source:
-        found["source"] = _SOURCES.get(source, NOT_RECORDED)
-    return found
+        traits["source"] = _SOURCES.get(source, NOT_RECORDED)
+    return traits
 
 
 def _context(line: Mapping[str, str]) -> PatientContext:
@@ -211,7 +211,7 @@ def _isic(path: Path, classes: dict[str, int], lines: list[dict[str, str]], spli
 
 
 def _claimed_by(line: Mapping[str, str], classes: Mapping[str, int]) -> tuple[str, ...]:
-    """The columns that hold a 1 and are none of our classes; what is no number is no claim."""
+    """The columns that hold a 1 and are none of our classes; a cell that holds no number counts as 0."""
     return tuple(
         column.strip()
         for column, value in line.items()

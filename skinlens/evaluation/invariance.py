@@ -133,7 +133,7 @@ def probabilities(classifier: Classifier, photo: Photo, number: int) -> Float64[
     photos = [photo]
     for place, change in enumerate(CHANGES.values()):
         photos.append(change(photo, spec, np.random.default_rng([SEED, number, place])))
-    return answer(classifier, [model_view(one, spec) for one in photos])[0]
+    return answer(classifier, [model_view(variant, spec) for variant in photos])[0]
 
 
 def movement(name: str, before: Float64[Array, "n 7"], after: Float64[Array, "n 7"], cut_off: float) -> Movement:

@@ -65,18 +65,18 @@ def compare_networks(
     return {"photos": len(photos), "seed": SEED, "stages": list(STAGES), "methods": methods}
 
 
-def map_similarity(one: list[list[Explanation]], other: list[list[Explanation]], place: int) -> list[float]:
+def map_similarity(maps: list[list[Explanation]], other: list[list[Explanation]], place: int) -> list[float]:
     """Rank correlation, photo by photo, of the maps of one method. A map that points nowhere is like no other: 0."""
     return [
         spearman(first[place].heatmap, second[place].heatmap)
         if np.ptp(first[place].heatmap) and np.ptp(second[place].heatmap)
         else 0.0
-        for first, second in zip(one, other, strict=True)
+        for first, second in zip(maps, other, strict=True)
     ]
 
 
-def _spread(stage: str, found: list[float]) -> dict[str, Any]:
-    low, median, high = np.percentile(found, [25, 50, 75])
+def _spread(stage: str, correlations: list[float]) -> dict[str, Any]:
+    low, median, high = np.percentile(correlations, [25, 50, 75])
     return {"stage": stage, "spearman_median": float(median), "quarter": float(low), "three_quarters": float(high)}
 
 
@@ -86,7 +86,11 @@ def maps_of(
     """The maps of another network with the classes, settings and seeds of ``like``."""
     pairs = tqdm(list(zip(photos, like, strict=True)), desc="maps of another network", mininterval=5)
     return [
-        [explain(one.method, classifier, photo, one.label, params=one.params) for one in maps] for photo, maps in pairs
+        [
+            explain(explanation.method, classifier, photo, explanation.label, params=explanation.params)
+            for explanation in maps
+        ]
+        for photo, maps in pairs
     ]
 
 

@@ -43,7 +43,7 @@ def pictures() -> dict[str, list[Pixels]]:
             yield from _parts(getattr(data, name)())
 
     random = np.random.default_rng(SEED)
-    things = [*packaged(_THINGS), *(part for one in load_sample_images().images for part in _parts(one))]
+    things = [*packaged(_THINGS), *(part for image in load_sample_images().images for part in _parts(image))]
     return {
         "things and places": things,
         "other medical pictures": list(packaged(_MEDICAL)),
@@ -57,12 +57,12 @@ def pictures() -> dict[str, list[Pixels]]:
 
 def distances(classifier: Classifier, shown: Mapping[str, Sequence[Pixels]]) -> dict[str, Float64[Array, " k"]]:
     """Of each picture from the training photos, on the way that an upload goes."""
-    spec, found = classifier.engine.spec, {}
+    spec, by_kind = classifier.engine.spec, {}
     for kind, some in shown.items():
         views = [model_view(photo_from_pixels(pixels, "PNG"), spec) for pixels in some]
         parts = [answer(classifier, views[start : start + BATCH])[1] for start in range(0, len(views), BATCH)]
-        found[kind] = np.concatenate(parts)
-    return found
+        by_kind[kind] = np.concatenate(parts)
+    return by_kind
 
 
 def report(

@@ -62,9 +62,9 @@ def with_context(model: ContextModel | None, answers: Predictions, resamples: in
         first, second = (_figures(truth[rows], probs[rows]) for probs in (alone, both))
         return np.concatenate([first, second, second - first])
 
-    found = with_ci(figures, groups, resamples)
+    estimates = with_ci(figures, groups, resamples)
     count = len(FIGURES)
-    parts = {"photo": found[:count], "with_context": found[count : 2 * count], "gain": found[2 * count :]}
+    parts = {"photo": estimates[:count], "with_context": estimates[count : 2 * count], "gain": estimates[2 * count :]}
     return {
         "n": len(known),
         "weight": model.weight,

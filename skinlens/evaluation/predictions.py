@@ -35,7 +35,7 @@ class Predictions:
 
 def run_model(classifier: Classifier, rows: Sequence[LabeledImage], pictures: Mapping[str, Path]) -> Predictions:
     """Read and classify each photo as the app does."""
-    kept: list[LabeledImage] = []
+    readable: list[LabeledImage] = []
     unreadable: list[str] = []
     parts: list[tuple[Array, Array]] = []
     for start in tqdm(range(0, len(rows), BATCH), desc="photos, in batches of 16", mininterval=2):
@@ -46,15 +46,15 @@ def run_model(classifier: Classifier, rows: Sequence[LabeledImage], pictures: Ma
             except (UnreadableImage, OSError):
                 unreadable.append(row.image_id)
             else:
-                kept.append(row)
+                readable.append(row)
         if views:
             parts.append(answer(classifier, views))
     return Predictions(
-        rows=tuple(kept),
-        truth=np.asarray([row.label for row in kept], dtype=np.int64),
+        rows=tuple(readable),
+        truth=np.asarray([row.label for row in readable], dtype=np.int64),
         probs=np.concatenate([probs for probs, _ in parts]),
         distances=np.concatenate([distances for _, distances in parts]),
-        groups=np.unique([row.group for row in kept], return_inverse=True)[1],
+        groups=np.unique([row.group for row in readable], return_inverse=True)[1],
         unreadable=tuple(unreadable),
     )
 
@@ -64,4 +64,4 @@ def answer(classifier: Classifier, views: Sequence[View]) -> tuple[Float64[Array
     engine = classifier.engine
     pooled = pool(engine.features(normalize(np.stack(views), engine.spec)))
     probs = softmax(engine.head.logits_of_pooled(pooled), classifier.temperature)
-    return probs, np.asarray([classifier.ood.distance(one) for one in pooled])
+    return probs, np.asarray([classifier.ood.distance(features) for features in pooled])

@@ -14,8 +14,8 @@ FIRST_DETAIL_PX = 150
 """Of the photos of rows that were measured before a row said it."""
 
 
-def merge_previous_results(found: dict[str, Any], previous: dict[str, Any], say: Say) -> None:
-    """Put into ``found``, in place, what ``previous`` has measured and ``found`` has not.
+def merge_previous_results(result: dict[str, Any], previous: dict[str, Any], say: Say) -> None:
+    """Put into ``result``, in place, what ``previous`` has measured and ``result`` has not.
 
     Both are tables as :func:`skinlens.evaluation.ablation.ablation` makes them. Each row says when it was measured. A
     difference is kept only while the figures of both of its rows are the ones that it was made from. Rows on photos of
@@ -27,15 +27,15 @@ def merge_previous_results(found: dict[str, Any], previous: dict[str, Any], say:
     DatasetError
         ``previous`` was measured on other photos or with other resamples.
     """
-    if found["bootstrap"] != previous["bootstrap"]:
-        raise _other("intervals made as now", found["bootstrap"], previous["bootstrap"])
+    if result["bootstrap"] != previous["bootstrap"]:
+        raise _other("intervals made as now", result["bootstrap"], previous["bootstrap"])
     measured = {
         name: {row["name"]: row for row in protocol["rows"] if row["status"] == "measured"}
         for name, protocol in previous["protocols"].items()
     }
     both = set.intersection(*(set(rows) for rows in measured.values()))
-    for name, protocol in found["protocols"].items():
-        before, details = previous["protocols"][name], released_detail(found)
+    for name, protocol in result["protocols"].items():
+        before, details = previous["protocols"][name], released_detail(result)
         known = {
             row_name: row
             for row_name, row in measured[name].items()
@@ -51,38 +51,38 @@ def merge_previous_results(found: dict[str, Any], previous: dict[str, Any], say:
                 row.setdefault("measured_at", previous["created_at"])
                 say(f"{row['title']}: no run here, kept as measured on {row['measured_at']}")
         _keep_differences(protocol, before, known)
-    found["search"] = found["search"] or previous.get("search")
+    result["search"] = result["search"] or previous.get("search")
 
 
-def released_detail(found: Mapping[str, Any]) -> int | None:
+def released_detail(result: Mapping[str, Any]) -> int | None:
     """Short side in pixels that the released model's photos are brought to; None for a table without its row."""
-    rows = found["protocols"]["lesion"]["rows"]
+    rows = result["protocols"]["lesion"]["rows"]
     return next((row.get("detail_px") for row in rows if row["name"] == "int8"), None)
 
 
 def _keep_differences(protocol: dict[str, Any], before: dict[str, Any], known: dict[str, dict[str, Any]]) -> None:
     now = {row["name"]: row["figures"] for row in protocol["rows"]}
-    made = {(one["of"], one["minus"]) for one in protocol.get("differences", [])}
-    for one in before.get("differences", []):
-        sides = (one["of"], one["minus"])
+    made = {(difference["of"], difference["minus"]) for difference in protocol.get("differences", [])}
+    for difference in before.get("differences", []):
+        sides = (difference["of"], difference["minus"])
         if sides not in made and all(
             side in known and _same(known[side]["figures"], now.get(side, {})) for side in sides
         ):
-            protocol["differences"].append(one)
+            protocol["differences"].append(difference)
 
 
-def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def _same(figures: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Equal but for the last digits, in which two runs of one computation differ."""
-    return one.keys() == other.keys() and all(
-        one[key].keys() == other[key].keys()
+    return figures.keys() == other.keys() and all(
+        figures[key].keys() == other[key].keys()
         and np.allclose(
-            np.array(list(one[key].values()), float),
-            np.array([other[key][name] for name in one[key]], float),
+            np.array(list(figures[key].values()), float),
+            np.array([other[key][name] for name in figures[key]], float),
             rtol=0,
             atol=SAME,
             equal_nan=True,
         )
-        for key in one
+        for key in figures
     )
 
 

@@ -69,12 +69,12 @@ def evaluate_outline(weights: Path, entries: Sequence[Entry], masks: dict[str, P
         probs = head.probs(batch, fused)[0]
         head_ms.append((time.perf_counter() - started) * 1000)
         height, width = mask.shape
-        found = heatmap_to_photo(probs, height, width, engine.spec) > 0.5
+        predicted = heatmap_to_photo(probs, height, width, engine.spec) > 0.5
         points = mask_to_contour(probs)
         shown = np.zeros_like(mask)
         if points is not None:
             shown = rasterize(catmull_rom(view_to_photo(points, photo, engine.spec)) * (width, height), height, width)
-        scores[number] = dice(found, mask), iou(found, mask), dice(shown, mask)
+        scores[number] = dice(predicted, mask), iou(predicted, mask), dice(shown, mask)
     groups = np.unique([entry.group for entry in entries], return_inverse=True)[1]
     figures: list[Estimate] = with_ci(lambda rows: _figures(scores[rows]), groups)
     return {
@@ -91,22 +91,22 @@ def _figures(scores: Float64[Array, "n 3"]) -> Float64[Array, " k"]:
     return np.asarray([*scores.mean(axis=0), np.median(whole), (whole >= GOOD).mean()])
 
 
-def dice(found: Mask, truth: Mask) -> float:
+def dice(predicted: Mask, truth: Mask) -> float:
     """Twice the shared area over the sum of both, 0 to 1; 1 for two empty areas.
 
     Dice, "Measures of the Amount of Ecologic Association Between Species", 1945.
     """
-    total = int(found.sum() + truth.sum())
-    return float(2 * (found & truth).sum() / total) if total else 1.0
+    total = int(predicted.sum() + truth.sum())
+    return float(2 * (predicted & truth).sum() / total) if total else 1.0
 
 
-def iou(found: Bool[Array, "h w"], truth: Bool[Array, "h w"]) -> float:
+def iou(predicted: Bool[Array, "h w"], truth: Bool[Array, "h w"]) -> float:
     """The shared area over the area of both together, 0 to 1; 1 for two empty areas."""
-    either = int((found | truth).sum())
-    return float((found & truth).sum() / either) if either else 1.0
+    either = int((predicted | truth).sum())
+    return float((predicted & truth).sum() / either) if either else 1.0
 
 
 def summary(split: str, figures: dict[str, Any]) -> str:
     """In one line for the terminal."""
-    parts = [f"{name} {estimate(one, 4)}" for name in NAMES if (one := figures[name])]
+    parts = [f"{name} {estimate(figure, 4)}" for name in NAMES if (figure := figures[name])]
     return f"{split}, {figures['n']:,} photos: {', '.join(parts)}; head {figures['head_ms']:.1f} ms"

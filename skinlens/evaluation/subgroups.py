@@ -31,16 +31,18 @@ def subgroups(answers: Predictions, cut_off: float, limit: float, resamples: int
     training photos is above ``limit``, which for a camera tells how foreign its photos look to the network. Balanced
     accuracy and macro F1 are means over the classes that occur in the group, so compare them between groups with care.
     """
-    found = {}
+    by_trait = {}
     for trait, order in METADATA_FIELDS.items():
         values = [row.traits.get(trait) for row in answers.rows]
         present = [value for value in order if value in values]
         if present:
-            found[trait] = [
-                _entry(value, answers, np.asarray([one == value for one in values]), cut_off, limit, resamples)
+            by_trait[trait] = [
+                _entry(
+                    value, answers, np.asarray([recorded == value for recorded in values]), cut_off, limit, resamples
+                )
                 for value in present
             ]
-    return found
+    return by_trait
 
 
 def _entry(

@@ -190,8 +190,8 @@ def superpixels(view: View, segments: int) -> Regions:
     """SLIC (Achanta et al. 2012): about ``segments`` compact patches of similar color, the same at every call."""
     from skimage.segmentation import slic
 
-    found = slic(view, n_segments=segments, compactness=10, sigma=1, start_label=0, channel_axis=-1)
-    return np.asarray(np.unique(found, return_inverse=True)[1].reshape(found.shape))
+    regions = slic(view, n_segments=segments, compactness=10, sigma=1, start_label=0, channel_axis=-1)
+    return np.asarray(np.unique(regions, return_inverse=True)[1].reshape(regions.shape))
 
 
 def random_masks(samples: int, regions: int, seed: int) -> Masks:

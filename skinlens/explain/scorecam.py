@@ -47,8 +47,8 @@ def score_cam(
     tried, constant = chosen[spread[chosen] > 0], chosen[spread[chosen] == 0]
     grids = np.concatenate([maps[tried], np.zeros_like(maps[: min(1, len(constant))])])
     score = shared_logits if shared and engine.turns > 1 else masked_logits
-    kept = score(engine, batch, grids, target, progress)
-    logits = np.concatenate([kept[: len(tried)], np.repeat(kept[len(tried) :], len(constant))])
+    masked_scores = score(engine, batch, grids, target, progress)
+    logits = np.concatenate([masked_scores[: len(tried)], np.repeat(masked_scores[len(tried) :], len(constant))])
     weights = softmax(logits[np.newaxis])[0].astype(np.float32)
     total = np.einsum("k,khw->hw", weights, maps[np.concatenate([tried, constant])])
     floor = float(total.min())

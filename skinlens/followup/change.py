@@ -36,7 +36,7 @@ ERROR_MEASURED_ON = (
     "what 9 of 10 pairs of photos of one lesion (143 pairs of HAM10000's validation part, outlined by the model and "
     "aligned) differ by at most, without any change"
 )
-"""What was measured for it, by ``benchmarks/followup.py``."""
+"""The measurement behind ``MEASUREMENT_ERROR``, by ``benchmarks/followup.py``."""
 SCALES_AGREE = 1.15
 """Up to this ratio, the magnification by the two scales and that by the registration are the same."""
 
@@ -93,7 +93,7 @@ class ScaleConflict:
     before_mm: float
     after_mm: float
     aligned_mm: float
-    """What the later photo shows if the width of the earlier one is right."""
+    """Width that the later photo shows if the width of the earlier photo is right."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Change:
     """Whether at least one outline is the model's, not corrected by a clinician."""
 
     def difference(self, quantity: Quantity) -> Difference | None:
-        return next((one for one in self.differences if one.quantity == quantity), None)
+        return next((difference for difference in self.differences if difference.quantity == quantity), None)
 
 
 def compare(before: SeenLesion, after: SeenLesion, registration: Registration | None = None) -> Change:
@@ -229,13 +229,18 @@ def _colors(first: LesionMeasures, second: LesionMeasures, matched: bool) -> tup
     """The mean's ΔE (its length, so never negative), its lightness, and how many colors there are."""
     if not matched:
         return ()
-    (one, other) = (np.array(measures.color.lab) for measures in (first, second))
-    distance = float(np.sqrt(((other - one) ** 2).sum()))
+    (first_lab, second_lab) = (np.array(measures.color.lab) for measures in (first, second))
+    distance = float(np.sqrt(((second_lab - first_lab) ** 2).sum()))
     spread = first.color.spread, second.color.spread
     return (
         Difference("color", 0.0, distance, "ΔE", distance, MEASUREMENT_ERROR["color"]),
         Difference(
-            "lightness", float(one[0]), float(other[0]), "ΔE", float(other[0] - one[0]), MEASUREMENT_ERROR["lightness"]
+            "lightness",
+            float(first_lab[0]),
+            float(second_lab[0]),
+            "ΔE",
+            float(second_lab[0] - first_lab[0]),
+            MEASUREMENT_ERROR["lightness"],
         ),
         Difference("color_spread", *spread, "ΔE", spread[1] - spread[0], MEASUREMENT_ERROR["color_spread"]),
     )
@@ -252,5 +257,5 @@ def _overlap(before: SeenLesion, after: SeenLesion, registration: Registration) 
     edges = first * size, np.asarray(moved) * size
     low = np.minimum(*(edge.min(axis=0) for edge in edges))
     scale = 200 / float((np.maximum(*(edge.max(axis=0) for edge in edges)) - low).max())
-    one, other = (rasterize((edge - low) * scale, 200, 200) for edge in edges)
-    return float(2 * (one & other).sum() / max(1, one.sum() + other.sum()))
+    mask_before, mask_after = (rasterize((edge - low) * scale, 200, 200) for edge in edges)
+    return float(2 * (mask_before & mask_after).sum() / max(1, mask_before.sum() + mask_after.sum()))

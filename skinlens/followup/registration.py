@@ -24,7 +24,7 @@ from skinlens.records import Array, Mask, Outline, Photo, Pixels
 WHOLE_PX, LESION_PX = 320, 260
 """Longer side at which whole photos, and lesions with their surroundings, are compared."""
 SURROUNDINGS = 1.8
-"""Side of what is compared around a lesion, in its largest extents across or down."""
+"""Side of the square around a lesion that is compared, in multiples of its larger extent across or down."""
 TOLERANCE_PX = 3.0
 """Of the compared size: a matched point that lies closer to where the transform puts it follows it."""
 FEWEST_MATCHES = 6
@@ -122,7 +122,7 @@ def register(
         fit = _fit(onto, over)
         if fit is not None and not _why_not(fit):
             return _registration(fixed, moving, onto, over, fit)
-        best = max(filter(None, (best, fit)), key=lambda one: one.matches, default=None)
+        best = max(filter(None, (best, fit)), key=lambda candidate: candidate.matches, default=None)
     return _refused(fixed, moving, best, _why_not(best))
 
 
@@ -240,10 +240,10 @@ def _fit(fixed: _Frame, moving: _Frame) -> _Fit | None:
     if len(pairs) < 3:
         return None
     onto, over = onto[pairs[:, 0]], over[pairs[:, 1]]
-    found = _consensus(over, onto)
-    if found is None:
+    transform = _consensus(over, onto)
+    if transform is None:
         return None
-    a, b = found
+    a, b = transform
     errors = abs(a * over + b - onto)
     follow = errors < TOLERANCE_PX
     residual = float(np.sqrt((errors[follow] ** 2).mean())) if follow.any() else TOLERANCE_PX
@@ -260,8 +260,8 @@ def _matches(onto: Float32[Array, "n d"], over: Float32[Array, "m d"]) -> Int[Ar
     rows = np.arange(len(onto))
     nearest, second = np.argpartition(apart, 1, axis=1)[:, :2].T
     clear = apart[rows, nearest] < _LARGEST_RATIO * apart[rows, second]
-    kept = np.flatnonzero(clear & (apart.argmin(axis=0)[nearest] == rows))
-    return np.stack([kept, nearest[kept]], axis=1).astype(np.int64)
+    matched = np.flatnonzero(clear & (apart.argmin(axis=0)[nearest] == rows))
+    return np.stack([matched, nearest[matched]], axis=1).astype(np.int64)
 
 
 def _consensus(over: Points, onto: Points) -> tuple[complex, complex] | None:

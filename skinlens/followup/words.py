@@ -43,7 +43,9 @@ def alignment_words(registration: Registration) -> str:
 
 def change_words(change: Change, unit: Unit = "mm") -> tuple[str, ...]:
     """Sentences on the change, each quantity with its measurement error; then what the figures rest on."""
-    said = [difference_words(one, unit) for one in change.differences if one.quantity != "lightness"]
+    said = [
+        difference_words(difference, unit) for difference in change.differences if difference.quantity != "lightness"
+    ]
     if change.basis == "none":
         said.insert(0, NO_SIZES)
     if not change.color_matched:
@@ -73,28 +75,31 @@ def conflict_words(conflict: ScaleConflict, unit: Unit = "mm") -> str:
     )
 
 
-def difference_words(one: Difference, unit: Unit = "mm") -> str:
+def difference_words(difference: Difference, unit: Unit = "mm") -> str:
     """Of one quantity: what it was and is, by how much that differs, and whether that says anything."""
-    name, limit = NAMES[one.quantity], _against_error(one)
-    if one.quantity == "color":
-        return f"{name}: differs by ΔE {one.change:.1f}, {limit}."
-    if one.quantity == "asymmetry":
-        was, now = rounded_percent(one.before / 100), rounded_percent(one.after / 100)
-        return f"{name}: {was} before, {now} now ({signed(one.change)} percentage points), {limit}."
-    if one.quantity in {"color_spread", "lightness"}:
-        return f"{name}: {one.before:.1f} before, {one.after:.1f} now (ΔE {one.change:+.1f}), {limit}."
-    amount = f"{signed(one.change)}\u00a0%"
-    if one.unit in {"mm", "mm²"}:
-        size = length if one.unit == "mm" else area
-        return f"{name}: {size(one.before, unit)} before, {size(one.after, unit)} now ({amount}), {limit}."
+    name, limit = NAMES[difference.quantity], _against_error(difference)
+    if difference.quantity == "color":
+        return f"{name}: differs by ΔE {difference.change:.1f}, {limit}."
+    if difference.quantity == "asymmetry":
+        was, now = rounded_percent(difference.before / 100), rounded_percent(difference.after / 100)
+        return f"{name}: {was} before, {now} now ({signed(difference.change)} percentage points), {limit}."
+    if difference.quantity in {"color_spread", "lightness"}:
+        shift = f"ΔE {difference.change:+.1f}"
+        return f"{name}: {difference.before:.1f} before, {difference.after:.1f} now ({shift}), {limit}."
+    amount = f"{signed(difference.change)}\u00a0%"
+    if difference.unit in {"mm", "mm²"}:
+        size = length if difference.unit == "mm" else area
+        return (
+            f"{name}: {size(difference.before, unit)} before, {size(difference.after, unit)} now ({amount}), {limit}."
+        )
     return f"{name}: {amount}, {limit}."
 
 
-def _against_error(one: Difference) -> str:
-    unit = {"color": "ΔE ", "color_spread": "ΔE ", "lightness": "ΔE "}.get(one.quantity, "")
-    after = "" if unit else (" points" if one.quantity == "asymmetry" else "\u00a0%")
-    side = "beyond" if one.notable else "within"
-    return f"{side} measurement error (up to {unit}{one.error:.0f}{after})"
+def _against_error(difference: Difference) -> str:
+    unit = {"color": "ΔE ", "color_spread": "ΔE ", "lightness": "ΔE "}.get(difference.quantity, "")
+    after = "" if unit else (" points" if difference.quantity == "asymmetry" else "\u00a0%")
+    side = "beyond" if difference.notable else "within"
+    return f"{side} measurement error (up to {unit}{difference.error:.0f}{after})"
 
 
 def trend_words(trend: MelanomaTrend) -> str:
@@ -109,8 +114,8 @@ def trend_words(trend: MelanomaTrend) -> str:
             f"Melanoma probability: {percent(last.prob)} on {days[last.visit_id]}; no other visit to compare it with."
         )
     elif first.taken_on == last.taken_on:
-        found = ", ".join(f"{percent(point.prob)} (case {point.visit_id})" for point in line)
-        said = f"Melanoma probability on {last.taken_on}: {found}. {ONE_DAY}"
+        probabilities = ", ".join(f"{percent(point.prob)} (case {point.visit_id})" for point in line)
+        said = f"Melanoma probability on {last.taken_on}: {probabilities}. {ONE_DAY}"
     else:
         verb = "unchanged" if percent(first.prob) == percent(last.prob) else "now"
         said = (

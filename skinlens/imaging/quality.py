@@ -199,7 +199,7 @@ def surround_percent(photo: Photo) -> float:
     pictures = _pictures(seen, max(2, min(seen.shape[:2]) // 100), _MAX_CUTS)
     if not pictures:  # plain all over: there is no picture that it surrounds
         return 0.0
-    areas = [one.shape[0] * one.shape[1] for one in pictures]
+    areas = [picture.shape[0] * picture.shape[1] for picture in pictures]
     area, largest = seen.shape[0] * seen.shape[1], max(areas)
     beside = sum(areas) - largest if _is_round(pictures[areas.index(largest)]) else area - largest
     return float(100 * beside / area)

@@ -37,7 +37,7 @@ def bundle_metadata(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "authors": "The SkinLens authors",
         "copyright": "CC BY-NC 4.0",
         "data_source": ", ".join(
-            [manifest["data"]["name"], *(one["name"] for one in manifest["data"].get("sources", ()))]
+            [manifest["data"]["name"], *(source["name"] for source in manifest["data"].get("sources", ()))]
         ),
         "data_type": "jpeg, png, tiff, webp, heic",
         "image_classes": "RGB dermoscopic photo of one lesion",

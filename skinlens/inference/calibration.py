@@ -47,12 +47,12 @@ def fit_temperature(logits: Float[Array, "n k"], truth: Int[Array, " n"]) -> flo
 def choose_threshold(
     positive: Bool[Array, " n"], prob: Float[Array, " n"], sensitivity: float, chosen_on: str
 ) -> Threshold:
-    """The highest cut-off that still finds at least ``sensitivity`` of the positives, and what it does.
+    """The highest cut-off that still finds at least ``sensitivity`` of the positives, and its rates.
 
     The cut-off lies half-way to the next lower probability, so that rounding does not move a photo across it.
     """
-    found = np.sort(prob[positive])[::-1]
-    needed = found[int(np.ceil(sensitivity * len(found))) - 1]
+    probabilities = np.sort(prob[positive])[::-1]
+    needed = probabilities[int(np.ceil(sensitivity * len(probabilities))) - 1]
     below = prob[prob < needed]
     value = float((needed + below.max()) / 2) if len(below) else float(needed)
     flagged = prob >= value

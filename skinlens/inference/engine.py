@@ -177,23 +177,23 @@ class Engine:
         for place, quarter in enumerate(quarters):
             turned[place] = np.rot90(batch[place], int(quarter), axes=(1, 2))
         name = ("pooled",) if self._pools else ("fused",)
-        (found,) = self._computed(turned, name, 1)
-        return self.head.logits_of_pooled(found if self._pools else pool(found))
+        (output,) = self._computed(turned, name, 1)
+        return self.head.logits_of_pooled(output if self._pools else pool(output))
 
     def logits_of_turns(self, whole: Float32[Array, "1 3 s s"]) -> Float32[Array, "t 7"]:
         """Before the temperature, of one photo in each of the orientations alone."""
         return self.logits_in_turn(np.repeat(whole, self.turns, axis=0), np.arange(self.turns))
 
     def _run(self, batch: Batch, names: Sequence[str]) -> list[Array]:
-        found = self._computed(batch, names, self.turns)
+        outputs = self._computed(batch, names, self.turns)
         if self.turns == 1:
-            return found
-        return [_mean_of_turns(one.reshape(self.turns, len(batch), *one.shape[1:])) for one in found]
+            return outputs
+        return [_mean_of_turns(output.reshape(self.turns, len(batch), *output.shape[1:])) for output in outputs]
 
     def _computed(self, batch: Batch, names: Sequence[str], turns: int) -> list[Array]:
-        """Those outputs for the batch as it is, then for the batch turned by a quarter, and so on."""
+        """The named outputs for the batch as it is, then for the batch turned by a quarter, and so on."""
         if turns * len(batch) <= RUN:
-            found = self._session.run(names, {"batch": batch})
+            outputs = self._session.run(names, {"batch": batch})
         else:
             session, jobs = self._one_thread_session(), product(range(turns), range(0, len(batch), RUN))
 
@@ -203,8 +203,8 @@ class Engine:
                 return list(session.run(names, {"batch": np.ascontiguousarray(turned)}))
 
             parts = (self._first if len(batch) == 1 else self._workers).map(part, jobs)
-            found = [np.concatenate(column) for column in zip(*parts, strict=True)]
-        return [np.moveaxis(one, 3, 1) if self._pools and one.ndim == 4 else one for one in found]
+            outputs = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        return [np.moveaxis(output, 3, 1) if self._pools and output.ndim == 4 else output for output in outputs]
 
     def _one_thread_session(self) -> ort.InferenceSession:
         """Made for the first batch: whoever asks for one prediction need not wait for it."""
@@ -214,14 +214,14 @@ class Engine:
             return self._alone
 
 
-def _mean_of_turns(found: Float32[Array, "t n ..."]) -> Float32[Array, "n ..."]:
+def _mean_of_turns(outputs: Float32[Array, "t n ..."]) -> Float32[Array, "n ..."]:
     """Mean over the turns, each map turned back by the quarters that its photo was turned."""
-    if found.ndim == 3:  # the mean over space, or logits: no place in them
-        return np.asarray(found.mean(axis=0), dtype=np.float32)
-    total = found[0].copy()
-    for quarters in range(1, len(found)):
-        total += np.rot90(found[quarters], -quarters, axes=(2, 3))
-    return np.asarray(total / np.float32(len(found)), dtype=np.float32)
+    if outputs.ndim == 3:  # the mean over space, or logits: no place in them
+        return np.asarray(outputs.mean(axis=0), dtype=np.float32)
+    total = outputs[0].copy()
+    for quarters in range(1, len(outputs)):
+        total += np.rot90(outputs[quarters], -quarters, axes=(2, 3))
+    return np.asarray(total / np.float32(len(outputs)), dtype=np.float32)
 
 
 def _session(file: bytes, threads: int) -> ort.InferenceSession:

@@ -129,40 +129,40 @@ def check(content: Mapping[str, Any], path: Path) -> None:
     """
     if tuple(content.get("labels") or ()) != CODES:
         raise WeightsError(f"{path}: expected the classes {CODES}, found {content.get('labels')}.")
-    for key, wanted, holds in (*MUST, *(one for one in MAY if one[0].partition(".")[0] in content)):
-        found = _at(content, key)
-        if not holds(found):
-            raise _wrong(path, key, wanted, found)
+    for key, wanted, holds in (*MUST, *(rule for rule in MAY if rule[0].partition(".")[0] in content)):
+        value = _at(content, key)
+        if not holds(value):
+            raise _wrong(path, key, wanted, value)
     for name in [_at(content, key) for key in NAMED_FILES if _at(content, key) is not None]:
-        found = _at(content, "files", name, "sha256")
-        if not isinstance(found, str) or not SHA256.fullmatch(found):
-            raise _wrong(path, f"files.{name}.sha256", "a SHA-256", found)
+        sha256 = _at(content, "files", name, "sha256")
+        if not isinstance(sha256, str) or not SHA256.fullmatch(sha256):
+            raise _wrong(path, f"files.{name}.sha256", "a SHA-256", sha256)
     for name in content["files"]:
         if not _file(name):
             raise _wrong(path, "files", "names of files in this folder", name)
     _check_input(content.get("input"), path)
 
 
-def _check_input(found: Any, path: Path) -> None:
+def _check_input(settings: Any, path: Path) -> None:
     known = {field.name for field in fields(InputSpec)}
-    if not isinstance(found, Mapping) or not set(found) <= known:
-        raise _wrong(path, "input", f"an object with keys of {sorted(known)}", found)
-    for key, value in found.items():
+    if not isinstance(settings, Mapping) or not set(settings) <= known:
+        raise _wrong(path, "input", f"an object with keys of {sorted(known)}", settings)
+    for key, value in settings.items():
         if key == "detail_jpeg_quality" and value == 0:  # no compression
             continue
         numbers = value if isinstance(value, list) else [value]
-        if len(numbers) != (3 if key in {"mean", "std"} else 1) or not all(POSITIVE(one) for one in numbers):
+        if len(numbers) != (3 if key in {"mean", "std"} else 1) or not all(POSITIVE(number) for number in numbers):
             raise _wrong(path, f"input.{key}", "a positive number, or three of them for mean and std", value)
 
 
 def _at(content: Any, *keys: str) -> Any:
-    """What stands at a key; a single one may have dots for the way down. None: nothing."""
+    """Value at a key, or at the end of a path of keys; a single key may hold the path with dots. None: no value."""
     for key in keys[0].split(".") if len(keys) == 1 else keys:
         content = content.get(key) if isinstance(content, Mapping) else None
     return content
 
 
-def _wrong(path: Path, key: str, wanted: str, found: Any) -> WeightsError:
+def _wrong(path: Path, key: str, wanted: str, value: Any) -> WeightsError:
     return WeightsError(
-        f"{path} cannot be used: expected {wanted} at {key}, found {str(found)[:80]!r}. {RESTORE_MANIFEST}"
+        f"{path} cannot be used: expected {wanted} at {key}, found {str(value)[:80]!r}. {RESTORE_MANIFEST}"
     )

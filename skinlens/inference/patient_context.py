@@ -90,28 +90,28 @@ def context_of(age_years: float | None = None, sex: str | None = None, site: str
 def region_of(site: str) -> str | None:
     """The region that a body site is in, by its words ("left forearm" is an arm); None where no word tells it."""
     words = f" {' '.join(words_of(site))} "
-    found = {region for word, region in WORDS_OF_REGIONS.items() if f" {word} " in words}
-    found |= {one.region for one in named(site).values()}
-    return found.pop() if len(found) == 1 else None
+    regions = {region for word, region in WORDS_OF_REGIONS.items() if f" {word} " in words}
+    regions |= {body_site.region for body_site in named(site).values()}
+    return regions.pop() if len(regions) == 1 else None
 
 
 def _sex_of(sex: str | None) -> ContextSex | None:
-    return next((one for one in get_args(ContextSex) if one == sex), None)
+    return next((known_sex for known_sex in get_args(ContextSex) if known_sex == sex), None)
 
 
 def features(contexts: Sequence[PatientContext]) -> Float64[Array, "n k"]:
     """One row of ``FEATURES`` for each; what is not known is 0 in all of its columns."""
     table = np.zeros((len(contexts), len(FEATURES)))
     column = {name: place for place, name in enumerate(FEATURES)}
-    for row, one in zip(table, contexts, strict=True):
+    for row, context in zip(table, contexts, strict=True):
         row[0] = 1
-        if one.age_years is not None:
-            age = (one.age_years - _CENTER_YEARS) / _SCALE_YEARS
+        if context.age_years is not None:
+            age = (context.age_years - _CENTER_YEARS) / _SCALE_YEARS
             row[column["age known"]], row[column["age"]], row[column["age squared"]] = 1, age, age**2
-        if one.sex is not None:
-            row[column[one.sex]] = 1
-        if one.site is not None:
-            row[column[f"site: {one.site}"]] = 1
+        if context.sex is not None:
+            row[column[context.sex]] = 1
+        if context.site is not None:
+            row[column[f"site: {context.site}"]] = 1
     return table
 
 
@@ -137,7 +137,7 @@ class ContextModel:
     def adjusted(self, probs: Float64[Array, "n 7"], contexts: Sequence[PatientContext]) -> Float64[Array, "n 7"]:
         """The probabilities with the context; rows of which nothing is known stay as they are. Rows sum to 1."""
         shift = self.weight * (self.log_prior(contexts) - np.log(self.prior))
-        shift[[not one.known for one in contexts]] = 0
+        shift[[not context.known for context in contexts]] = 0
         return softmax(np.log(np.maximum(probs, 1e-12)) + shift)
 
     def content(self) -> dict[str, Any]:

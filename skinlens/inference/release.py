@@ -113,11 +113,11 @@ class Manifest:
             raise WeightsError(
                 f"The model file {name} cannot be read in {self.directory} ({problem.strerror}). {RESTORE_WEIGHTS}"
             ) from problem
-        expected, found = self.content["files"][name]["sha256"], hashlib.sha256(file).hexdigest()
-        if found != expected:
+        expected, actual = self.content["files"][name]["sha256"], hashlib.sha256(file).hexdigest()
+        if actual != expected:
             raise WeightsError(
                 f"The model file {name} is not the one that was released: expected SHA-256 {expected[:12]}…, found "
-                f"{found[:12]}…. {RESTORE_WEIGHTS}"
+                f"{actual[:12]}…. {RESTORE_WEIGHTS}"
             )
         return file
 
@@ -169,9 +169,9 @@ def load_manifest(directory: Path = BUNDLED) -> Manifest:
     manifest_schema.check(now, path)
     manifest = Manifest(directory, now, manifest_schema.digest(content))
     if ships(directory) and not manifest.bundled:
-        expected, found = manifest_schema.bundled_digest()[:12], manifest.sha256[:12]
+        expected, actual = manifest_schema.bundled_digest()[:12], manifest.sha256[:12]
         raise WeightsError(
-            f"{path} is not the manifest that this version came with: expected SHA-256 {expected}…, found {found}…. "
+            f"{path} is not the manifest that this version came with: expected SHA-256 {expected}…, found {actual}…. "
             f"{RESTORE_WEIGHTS} A model of your own is used from a folder of its own, which "
             "--weights or the setting SKINLENS_WEIGHTS names."
         )

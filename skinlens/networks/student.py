@@ -86,12 +86,12 @@ class EfficientNetBranch(nn.Module):
         self.channels = (40, 112, 320, 1280)
 
     def forward(self, batch: Float[Tensor, "n 3 s s"]) -> list[Tensor]:
-        maps, kept = self.stem(batch), []
+        maps, stage_maps = self.stem(batch), []
         for position, stage in enumerate(self.blocks):
             maps = stage(maps)
             if position in (2, 4, 6):
-                kept.append(maps)
-        return [*kept, self.top(maps)]
+                stage_maps.append(maps)
+        return [*stage_maps, self.top(maps)]
 
 
 class LayerFusion(nn.Module):
@@ -112,8 +112,8 @@ class LayerFusion(nn.Module):
 
     def forward(self, maps: list[Tensor]) -> Float[Tensor, "n c g g"]:
         total: Tensor | None = None
-        for one, project, enlarge in zip(maps, self.project, self.enlarge, strict=True):
-            summand = enlarge(project(one))
+        for feature_map, project, enlarge in zip(maps, self.project, self.enlarge, strict=True):
+            summand = enlarge(project(feature_map))
             total = summand if total is None else total + summand
         fused: Tensor = self.activation(total)
         return fused
@@ -159,7 +159,7 @@ class Student(nn.Module):
         fused, exit_1, exit_2 = self._in_turn(batch, 0)
         if self.turns > 1:
             turned = [(fused, exit_1, exit_2), *(self._in_turn(batch, quarters) for quarters in range(1, self.turns))]
-            fused, exit_1, exit_2 = (torch.stack(found).mean(dim=0) for found in zip(*turned, strict=True))
+            fused, exit_1, exit_2 = (torch.stack(parts).mean(dim=0) for parts in zip(*turned, strict=True))
         return self.fused(fused), exit_1, exit_2
 
     def _in_turn(self, batch: Float[Tensor, "n 3 s s"], quarters: int) -> tuple[Tensor, Tensor, Tensor]:

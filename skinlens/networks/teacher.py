@@ -87,12 +87,12 @@ class VitBranch(nn.Module):
         resized = F.interpolate(photos, (self.size_px, self.size_px), mode="bilinear", antialias=True)
         network: Any = self.network
         tokens = network.norm_pre(network._pos_embed(network.patch_embed(self.normalize(resized))))
-        kept = []
+        features = []
         for number, block in enumerate(network.blocks):
             tokens = block(tokens)
             if number in self.exits:
-                kept.append(_pooled(tokens))
-        return [*kept, _pooled(network.norm(tokens))]
+                features.append(_pooled(tokens))
+        return [*features, _pooled(network.norm(tokens))]
 
     def frozen(self, blocks: int) -> list[nn.Module | nn.Parameter]:
         if not blocks:
@@ -135,12 +135,12 @@ class ConvolutionalBranch(nn.Module):
 
     def forward(self, photos: Float[Tensor, "n 3 s s"]) -> list[Float[Tensor, "n w"]]:
         maps = self.normalize(photos).contiguous(memory_format=torch.channels_last)
-        kept = []
+        features = []
         for number, stage in enumerate(self.stages):
             maps = stage(maps)
             if number in self.exits:
-                kept.append(maps.mean(dim=(2, 3)))
-        return [*kept, maps.mean(dim=(2, 3))]
+                features.append(maps.mean(dim=(2, 3)))
+        return [*features, maps.mean(dim=(2, 3))]
 
 
 class BranchOutput(NamedTuple):
@@ -180,9 +180,13 @@ class Teacher(nn.Module):
 
     def forward(self, photos: Float[Tensor, "n 3 s s"]) -> TeacherOutput:
         vit, convolutional = self.vit(photos), self.convolutional(photos)
-        vit_1, vit_2, vit_out = (output(one) for output, one in zip(self.vit_outputs, vit, strict=True))
+        vit_1, vit_2, vit_out = (
+            output(branch_features) for output, branch_features in zip(self.vit_outputs, vit, strict=True)
+        )
         pairs = zip(self.convolutional_outputs, convolutional, strict=True)
-        convolutional_1, convolutional_2, convolutional_out = (output(one) for output, one in pairs)
+        convolutional_1, convolutional_2, convolutional_out = (
+            output(branch_features) for output, branch_features in pairs
+        )
         features = self.fuse(torch.cat([vit[-1], convolutional[-1]], dim=1))
         return TeacherOutput(
             self.output(features),
@@ -208,7 +212,7 @@ def load_branch(branch: ConvolutionalBranch, path: Path) -> None:
             "python -m skinlens train recipes/warm_up.toml"
         )
     saved = torch.load(path, map_location="cpu", weights_only=True)["network"]
-    own = {name.removeprefix("branch."): one for name, one in saved.items() if name.startswith("branch.")}
+    own = {name.removeprefix("branch."): tensor for name, tensor in saved.items() if name.startswith("branch.")}
     try:
         branch.load_state_dict(own)
     except RuntimeError as problem:

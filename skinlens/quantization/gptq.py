@@ -58,9 +58,9 @@ def gptq_round(
         error = (exact - rounded[:, :, place]) / upper[:, np.newaxis, place, place]
         rounded[:, :, place + 1 :] -= error[..., np.newaxis] * upper[:, np.newaxis, place, place + 1 : count]
         bias -= error * upper[:, np.newaxis, place, count]
-    found = np.empty_like(rounded)
-    np.put_along_axis(found, np.broadcast_to(order[:, np.newaxis], found.shape), rounded, axis=2)
-    return found, bias
+    weights_in_order = np.empty_like(rounded)
+    np.put_along_axis(weights_in_order, np.broadcast_to(order[:, np.newaxis], weights_in_order.shape), rounded, axis=2)
+    return weights_in_order, bias
 
 
 def _upper_factor(moments: Moments, order: Array) -> Moments:
@@ -80,10 +80,10 @@ def gptq_weights(path: Path, photos: Batch) -> dict[str, Float32[Array, "..."]]:
     Takes about ten seconds for 128 photos. Every convolution must have a bias, as those with a folded batch norm do.
     """
     graph = onnx.load(str(path)).graph
-    constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    constants = {initializer.name: numpy_helper.to_array(initializer) for initializer in graph.initializer}
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
     moments = _moments(path, convolutions, constants, photos)
-    found: dict[str, Array] = {}
+    replacements: dict[str, Array] = {}
     for node in convolutions:
         weight, bias = (constants[name] for name in node.input[1:3])
         groups = len(moments[node.name])
@@ -92,9 +92,9 @@ def gptq_weights(path: Path, photos: Batch) -> dict[str, Float32[Array, "..."]]:
             bias.reshape(groups, -1).astype(np.float64),
             moments[node.name],
         )
-        found[node.input[1]] = rounded.reshape(weight.shape).astype(np.float32)
-        found[node.input[2]] = shifted.reshape(bias.shape).astype(np.float32)
-    return found
+        replacements[node.input[1]] = rounded.reshape(weight.shape).astype(np.float32)
+        replacements[node.input[2]] = shifted.reshape(bias.shape).astype(np.float32)
+    return replacements
 
 
 def _moments(path: Path, convolutions: list[Any], constants: dict[str, Array], photos: Batch) -> dict[str, Array]:
@@ -118,7 +118,7 @@ def _moments(path: Path, convolutions: list[Any], constants: dict[str, Array], p
 
 def _inputs(maps: Float32[Array, "p c h w"], node: Any, shape: tuple[int, ...]) -> Float32[Array, "g n q"]:
     """What the convolution reads at some places of its output, by group, and the constant 1."""
-    attributes = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
+    attributes = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
     top, left, bottom, right = attributes.get("pads", [0] * 4)
     stride = attributes.get("strides", [1, 1])[0]
     padded = np.pad(maps, ((0, 0), (0, 0), (top, bottom), (left, right)))

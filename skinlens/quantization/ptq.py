@@ -53,8 +53,8 @@ _OPTIONS: dict[Calibration, dict[str, Any]] = {
 class _Sum(torch.nn.Module):
     """A module, so that the node has a name by which it is quantized while others of the fusion are not."""
 
-    def forward(self, one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-        return one + other
+    def forward(self, total: torch.Tensor, summand: torch.Tensor) -> torch.Tensor:
+        return total + summand
 
 
 class _Fusion(torch.nn.Module):
@@ -75,8 +75,8 @@ class _Fusion(torch.nn.Module):
 
     def forward(self, maps: list[torch.Tensor]) -> torch.Tensor:
         totals: dict[int, torch.Tensor] = {}
-        for one, project, scale in zip(maps, self.project, self.scales, strict=True):
-            summand = project(one)
+        for feature_map, project, scale in zip(maps, self.project, self.scales, strict=True):
+            summand = project(feature_map)
             totals[scale] = self.sum(totals[scale], summand) if scale in totals else summand
         channels, columns = totals[1].shape[1], []
         for scale in self.coarse:
@@ -94,13 +94,13 @@ def _channels_last(maps: torch.Tensor) -> torch.Tensor:
 
 
 def _bilinear(size: int, larger: int) -> torch.Tensor:
-    """What enlarging does to one axis, as a matrix of (larger, size)."""
+    """Bilinear enlargement of one axis as a matrix of (larger, size)."""
     unit = torch.eye(size)[None, None]
     return torch.nn.functional.interpolate(unit, size=(larger, size), mode="bilinear")[0, 0]
 
 
 class _Backbone(torch.nn.Module):
-    """What becomes the engine file: everything up to the fused map and the exits, and the fused map's mean."""
+    """Network of the engine file: everything up to the fused map and the exits, and the fused map's mean."""
 
     def __init__(self, student: Student, size_px: int) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class _Backbone(torch.nn.Module):
         maps = self.student.maps(batch)
         fused, local, top = self.fuse(maps), _channels_last(maps[0]), _channels_last(maps[-1])
         exits = (self.student.exit_1, self.student.exit_2)
-        early = [one.linear(read.mean(dim=(1, 2))) for one, read in zip(exits, (local, top), strict=True)]
+        early = [early_exit.linear(read.mean(dim=(1, 2))) for early_exit, read in zip(exits, (local, top), strict=True)]
         return fused, *early, local, top, fused.mean(dim=(1, 2))
 
 
@@ -186,7 +186,7 @@ def quantize(
         for node in nodes
         if node.name.startswith("/fuse/") and node.op_type != "Conv" and "/sum" not in node.name
     ]
-    kept = [node.name for node in nodes if any(part in node.name for part in exclude)]
+    float_nodes = [node.name for node in nodes if any(part in node.name for part in exclude)]
     logger = logging.getLogger()
     level = logger.level
     logger.setLevel(logging.ERROR)  # it announces every tensor it leaves alone
@@ -196,7 +196,7 @@ def quantize(
         if not gptq_cache.exists():
             weights: dict[str, Any] = {**gptq_weights(prepared, photos[:ROUNDING_PHOTOS])}
             np.savez(gptq_cache, **weights)
-        _put_weights(prepared, gptq_cache, kept)
+        _put_weights(prepared, gptq_cache, float_nodes)
         quantize_static(
             str(prepared),
             str(int8_path),
@@ -207,7 +207,7 @@ def quantize(
             per_channel=True,
             reduce_range=True,
             calibrate_method=_METHODS[calibration],
-            nodes_to_exclude=[*linear, *enlarging, *kept],
+            nodes_to_exclude=[*linear, *enlarging, *float_nodes],
             calibration_cache_path=calibration_cache,
         )
     finally:
@@ -215,11 +215,14 @@ def quantize(
         prepared.unlink(missing_ok=True)
 
 
-def _put_weights(prepared: Path, gptq_cache: Path, kept: list[str]) -> None:
+def _put_weights(prepared: Path, gptq_cache: Path, float_nodes: list[str]) -> None:
     """Put rounded weights into the convolutions that will be quantized."""
     model = onnx.load(str(prepared))
     names = {
-        name for node in model.graph.node if node.op_type == "Conv" and node.name not in kept for name in node.input[1:]
+        name
+        for node in model.graph.node
+        if node.op_type == "Conv" and node.name not in float_nodes
+        for name in node.input[1:]
     }
     with np.load(gptq_cache, allow_pickle=False) as weights:
         for constant in model.graph.initializer:

@@ -147,7 +147,7 @@ class Quantized:
 def _quantized(
     student: Student, recipe: Recipe, train: SplitPart, val: SplitPart, out: Path, calibrations: Sequence[Calibration]
 ) -> tuple[Quantized, dict[str, Any]]:
-    """Step 1: the float graph, its int8 form, and what was tried for it."""
+    """Step 1: the float graph, its int8 form, and the trials that led to it."""
     head, backbone = head_of(student), out / BACKBONE
     with TemporaryDirectory() as folder:
         float_path = Path(folder) / "float.onnx"
@@ -226,8 +226,8 @@ def teachers(best: Path) -> dict[str, str]:
     """SHA-256 of the files that a run's student learned from, by their part; empty where it had the labels alone."""
     saved = torch.load(best, map_location="cpu", weights_only=True)
     second = saved.get("second_teacher_sha256") or saved.get("companion_sha256")
-    found = {"teacher": saved.get("teacher_sha256"), "second_teacher": second}
-    return {part: digest for part, digest in found.items() if digest}
+    digests = {"teacher": saved.get("teacher_sha256"), "second_teacher": second}
+    return {part: digest for part, digest in digests.items() if digest}
 
 
 def prediction_set(lesions: Sequence[str], truth: Int64[Array, " n"], probs: Array) -> dict[str, Any]:
@@ -280,15 +280,15 @@ def _exits(engine: Engine, val: SplitPart) -> dict[str, dict[str, float]]:
     """Of each early answer by itself: the temperature that makes probabilities of its logits, and how well it does."""
     starts = range(0, len(val.views), BATCH)
     early = [engine.run(normalize(val.views[start : start + BATCH], engine.spec))[1:3] for start in starts]
-    found = {}
+    figures = {}
     for name, parts in zip(Exits._fields, zip(*early, strict=True), strict=True):
         logits = np.concatenate(parts)
         matrix = metrics.confusion(val.truth, logits.argmax(axis=1))
-        found[name] = {
+        figures[name] = {
             "temperature": fit_temperature(logits, val.truth),
             "balanced_accuracy": metrics.balanced_accuracy(matrix),
         }
-    return found
+    return figures
 
 
 def _some(train: SplitPart, recipe: Recipe) -> Batch:
@@ -337,17 +337,17 @@ class _Trials:
 
 def fastest_that_agrees(tried: Sequence[Mapping[str, Any]], balanced_accuracy: float) -> int:
     """The trial with fewest float layers of those close to the best; ``balanced_accuracy``: of the float network."""
-    agreement = max(one["top1_agreement"] for one in tried)
+    agreement = max(trial["top1_agreement"] for trial in tried)
     close = [
         number
-        for number, one in enumerate(tried)
-        if one["top1_agreement"] >= agreement - CLOSE_AGREEMENT
-        and one["balanced_accuracy"] >= balanced_accuracy - CLOSE_ACCURACY
+        for number, trial in enumerate(tried)
+        if trial["top1_agreement"] >= agreement - CLOSE_AGREEMENT
+        and trial["balanced_accuracy"] >= balanced_accuracy - CLOSE_ACCURACY
     ]
 
     def worth(number: int) -> tuple[float, float, float]:
-        one = tried[number]
-        return -len(one["float_layers"]) if close else 0.0, one["top1_agreement"], -one["logit_mean_abs"]
+        trial = tried[number]
+        return -len(trial["float_layers"]) if close else 0.0, trial["top1_agreement"], -trial["logit_mean_abs"]
 
     return max(close or range(len(tried)), key=worth)
 

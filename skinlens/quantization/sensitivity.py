@@ -49,11 +49,11 @@ def sensitivity(run: Path, training: Sequence[Entry], validation: Sequence[Entry
 
         reference = logits(float_path)
         for title, part in (*GROUPS.items(), ("everything", "")):
-            kept = tuple(other for other in GROUPS.values() if other != part) if part else ()
-            quantize(float_path, int8_path, calibrating, CALIBRATION, kept, float_path.with_suffix(".ranges.json"))
-            found = parity(reference, logits(int8_path))
-            rows.append({"group": title, **found})
-            say(f"{title:<22} agreement {found['top1_agreement']:.4f}, logits {found['logit_mean_abs']:.4f} apart")
+            excluded = tuple(other for other in GROUPS.values() if other != part) if part else ()
+            quantize(float_path, int8_path, calibrating, CALIBRATION, excluded, float_path.with_suffix(".ranges.json"))
+            figures = parity(reference, logits(int8_path))
+            rows.append({"group": title, **figures})
+            say(f"{title:<22} agreement {figures['top1_agreement']:.4f}, logits {figures['logit_mean_abs']:.4f} apart")
     return {"calibration": CALIBRATION, "photos": len(asking), "seed": SEED, "recipe": recipe.name, "groups": rows}
 
 
@@ -63,11 +63,11 @@ def _some(entries: Sequence[Entry]) -> list[Entry]:
     return [entries[place] for place in sorted(chosen)]
 
 
-def draw_sensitivity(found: dict[str, Any], path: Path) -> None:
+def draw_sensitivity(result: dict[str, Any], path: Path) -> None:
     """Bars: by how much the logits move when a group alone is quantized."""
     from matplotlib.figure import Figure
 
-    rows = found["groups"][::-1]
+    rows = result["groups"][::-1]
     figure = Figure(figsize=(8, 4.2), layout="constrained")
     axes = figure.subplots()
     bars = axes.barh([row["group"] for row in rows], [row["logit_mean_abs"] for row in rows], color="#0072B2")
@@ -78,7 +78,7 @@ def draw_sensitivity(found: dict[str, Any], path: Path) -> None:
     figure.savefig(path, dpi=130)
 
 
-def write(found: dict[str, Any], path: Path) -> None:
+def write(result: dict[str, Any], path: Path) -> None:
     """The figures, and the picture of them beside."""
-    path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    draw_sensitivity(found, path.with_suffix(".png"))
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    draw_sensitivity(result, path.with_suffix(".png"))

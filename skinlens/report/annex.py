@@ -43,12 +43,12 @@ NO_EXPLANATIONS = "No map was saved with this case."
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """One overlay with what is said under it."""
+    """One overlay with its caption."""
 
     title: str
     picture: Pixels
     alt: str
-    """In place of the picture for those who cannot see it."""
+    """Alternative text of the picture."""
     lines: tuple[str, ...]
 
 
@@ -84,7 +84,7 @@ def compose_annex(record: CaseRecord, printed: Pixels, spec: InputSpec) -> Annex
     """Annex of a record; ``printed``: pixels of the photo as on the first page."""
     visit = record.visit
     prediction, reliable = visit.prediction, visit.quality.reliable
-    ordered = sorted(record.explanations, key=lambda one: _place(one, prediction))
+    ordered = sorted(record.explanations, key=lambda explanation: _place(explanation, prediction))
     rows = check_rows(record.checks, prediction)
     none, _, most = LEGEND.partition(", ")
     return Annex(
@@ -124,7 +124,7 @@ def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, sp
         f"Supports {target.words} ({_probabilities(explanation, prediction)})",
     ]
     if settings := {key: value for key, value in explanation.params.items() if key not in elsewhere}:
-        titles = {one.name: _small(one.title) for one in METHODS[explanation.method].parameters}
+        titles = {parameter.name: _small(parameter.title) for parameter in METHODS[explanation.method].parameters}
         lines.append(f"Settings: {_listed({titles.get(key, key): value for key, value in settings.items()})}")
     if explanation.seed is not None:
         lines.append(f"Seed of the random samples: {explanation.seed}")

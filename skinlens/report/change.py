@@ -31,12 +31,14 @@ def since_last_visit(record: CaseRecord, unit: Unit = "mm") -> SinceLastVisit | 
     probability = trend_words(melanoma_trend((before.visit, record.visit)))
     heading = f"Change since {before.visit.taken_on} (case {before.visit.id})"
     try:
-        found = compare(SeenLesion.of(before), SeenLesion.of(record))
+        change = compare(SeenLesion.of(before), SeenLesion.of(record))
     except InvalidEntry as error:
         return SinceLastVisit(heading, (probability, f"Size and color: not compared. {error}"), "")
-    said = [difference_words(one, unit) for one in map(found.difference, SHOWN) if one is not None]
-    if found.basis == "none":
+    said = [
+        difference_words(difference, unit) for difference in map(change.difference, SHOWN) if difference is not None
+    ]
+    if change.basis == "none":
         said.insert(0, NO_SIZES)
-    if not found.color_matched:
+    if not change.color_matched:
         said.append(NO_COLORS)
-    return SinceLastVisit(heading, (probability, *said), " ".join(caution_words(found, unit)))
+    return SinceLastVisit(heading, (probability, *said), " ".join(caution_words(change, unit)))

@@ -24,19 +24,19 @@ class CheckRow:
     question: str
     about: str
     """Which map, or which class."""
-    found: str
+    result: str
     made: str
     """When, the seed, and the model where it is another."""
 
 
 def check_rows(checks: Sequence[CheckResult], prediction: Prediction) -> tuple[CheckRow, ...]:
-    """Those of the kinds that the report knows, by kind, then by falling probability of the class, then by method."""
+    """Rows of the checks of known kinds, by kind, then by falling probability of the class, then by method."""
     kinds, methods = list(CHECKS), ["", *METHODS]
     known = [check for check in checks if check.kind in CHECKS]
     known.sort(
-        key=lambda one: (
-            *(kinds.index(one.kind), -_prob(one, prediction), one.label),
-            *(methods.index(one.method), one.identity),
+        key=lambda check: (
+            *(kinds.index(check.kind), -_prob(check, prediction), check.label),
+            *(methods.index(check.method), check.identity),
         )
     )
     return tuple(_row(check, prediction) for check in known)

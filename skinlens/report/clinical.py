@@ -12,7 +12,7 @@ from skinlens.wording.verdict import criteria_statement
 
 
 class Entry(NamedTuple):
-    """A caption and what stands under it."""
+    """A caption and the text under it."""
 
     caption: str
     text: str
@@ -20,18 +20,18 @@ class Entry(NamedTuple):
 
 def phototype(case: Case) -> str:
     """The patient's skin phototype; empty where it was not given."""
-    found = case.patient.phototype if case.patient else None
-    return PHOTOTYPES[found] if found else ""
+    skin_type = case.patient.phototype if case.patient else None
+    return PHOTOTYPES[skin_type] if skin_type else ""
 
 
 def finding_entries(case: Case, unit: Unit = "mm") -> tuple[Entry, ...]:
     """Symptoms, evolution and criteria, as far as they were recorded; lengths in ``unit``."""
-    return tuple(one for one in _findings(case, unit) if one.text)
+    return tuple(entry for entry in _findings(case, unit) if entry.text)
 
 
 def plan_entries(case: Case) -> tuple[Entry, ...]:
     """Plan, recall and histology, as far as they were recorded."""
-    return tuple(one for one in _plan(case.visit.clinical) if one.text)
+    return tuple(entry for entry in _plan(case.visit.clinical) if entry.text)
 
 
 def _findings(case: Case, unit: Unit) -> Iterator[Entry]:
@@ -78,12 +78,12 @@ def _recall(recall: Recall | None) -> str:
     return f"{recall.due_on}, {f'done on {recall.done_on}' if recall.done_on else 'open'}"
 
 
-def _histology(found: Histology | None) -> str:
-    if found is None:
+def _histology(histology: Histology | None) -> str:
+    if histology is None:
         return ""
-    said = ": ".join(part for part in (DIAGNOSES.get(found.label or "", ""), found.text.strip()) if part)
-    dated = f"reported on {found.reported_on}" if found.reported_on else ""
-    numbered = f"report {found.report_number}" if found.report_number else ""
+    said = ": ".join(part for part in (DIAGNOSES.get(histology.label or "", ""), histology.text.strip()) if part)
+    dated = f"reported on {histology.reported_on}" if histology.reported_on else ""
+    numbered = f"report {histology.report_number}" if histology.report_number else ""
     origin = ", ".join(part for part in (dated, numbered) if part)
     return f"{said} ({origin})" if origin else said
 

@@ -99,7 +99,7 @@ class ReportContent:
     """Likewise: whether it is signed, when, and which version of the case it is."""
     signer: str
     signed: str
-    """What stands beside the line for the signature."""
+    """Text beside the line for the signature."""
     case: tuple[Entry, ...]
     diagnosis: str
     plan: tuple[Entry, ...]
@@ -170,8 +170,8 @@ def compose(
         diagnosis,
         printing.clinic,
         signing.signer,
-        *(one.by for one in signing.amendments),
-        *(one.text for one in (*fields, *plan, *findings)),
+        *(amendment.by for amendment in signing.amendments),
+        *(entry.text for entry in (*fields, *plan, *findings)),
     )
     return ReportContent(
         title="Dermoscopy report",
@@ -205,7 +205,7 @@ def compose(
 
 def _model_result(visit: Visit) -> ModelResult:
     quality, prediction, reliable = visit.quality, visit.prediction, visit.quality.reliable
-    found = prediction.prediction_set if reliable else None
+    prediction_set = prediction.prediction_set if reliable else None
     return ModelResult(
         reliable=reliable,
         suspicious=reliable and prediction.above_melanoma_threshold,
@@ -217,7 +217,9 @@ def _model_result(visit: Visit) -> ModelResult:
         ),
         classes_caption=CALIBRATED if reliable else f"{UNCALIBRATED} {GRAY_BARS}",
         melanoma_threshold=prediction.melanoma_threshold.value,
-        set_statement=" ".join(filter(None, (set_words(prediction, found), set_remark(prediction)))) if found else "",
+        set_statement=" ".join(filter(None, (set_words(prediction, prediction_set), set_remark(prediction))))
+        if prediction_set
+        else "",
         first_impression=_first_impression(visit),
         quality_summary=_quality_summary(quality),
         quality_advice=tuple(

@@ -39,20 +39,20 @@ class DriftContent:
     dated: str
 
 
-def compose(found: Drift, model: ModelRef, release_sha256: str, made_at: str) -> DriftContent:
+def compose(drift: Drift, model: ModelRef, release_sha256: str, made_at: str) -> DriftContent:
     """``made_at``: UTC, ISO 8601, of the last case that was scored."""
-    more = len(found.changed) - MOST_CASES
+    more = len(drift.changed) - MOST_CASES
     return DriftContent(
         words.TITLE,
         DISCLAIMER,
-        (*words.summary(found), words.STORED_STAYS),
+        (*words.summary(drift), words.STORED_STAYS),
         (
-            Table("By body site", words.HEADINGS, _rows(found.by_site)),
-            Table("By camera", words.HEADINGS, _rows(found.by_camera), words.CAMERA_NOTE),
+            Table("By body site", words.HEADINGS, _rows(drift.by_site)),
+            Table("By camera", words.HEADINGS, _rows(drift.by_camera), words.CAMERA_NOTE),
             Table(
                 "Cases that changed",
                 words.CASE_HEADINGS,
-                tuple(map(words.case_row, found.changed[:MOST_CASES])),
+                tuple(map(words.case_row, drift.changed[:MOST_CASES])),
                 f"{more:,} more are not printed." if more > 0 else "",
             ),
         ),

@@ -63,10 +63,10 @@ def font_path(name: str) -> Path:
     """The file of a font. Raises FileNotFoundError where the package that brings it is not installed."""
     if name not in PACKAGED:
         return FONTS / f"{name}.ttf"
-    found = find_spec(PACKAGED[name].package)
-    if found is None or not found.submodule_search_locations:
+    package = find_spec(PACKAGED[name].package)
+    if package is None or not package.submodule_search_locations:
         raise FileNotFoundError(f"the package {PACKAGED[name].package} is not installed")
-    return Path(found.submodule_search_locations[0]) / PACKAGED[name].path
+    return Path(package.submodule_search_locations[0]) / PACKAGED[name].path
 
 
 @lru_cache

@@ -93,11 +93,11 @@ def _plain(value: Any, files: dict[str, bytes], key: str = "") -> Any:
     if is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name), files, field.name) for field in fields(value)}
     if hasattr(value, "_asdict"):
-        return {name: _plain(one, files, name) for name, one in value._asdict().items()}
+        return {name: _plain(member, files, name) for name, member in value._asdict().items()}
     if isinstance(value, Mapping):
-        return {name: _plain(one, files, name) for name, one in value.items()}
+        return {name: _plain(member, files, name) for name, member in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(one, files) for one in value]
+        return [_plain(member, files) for member in value]
     return value
 
 

@@ -42,12 +42,12 @@ class Signing:
     @classmethod
     def of(cls, record: CaseRecord) -> "Signing":
         """From who signed, and the audit log of the visit itself."""
-        log = [one for one in record.revisions if one.subject == "visit"]
-        signed = (one.at for one in log if _reached(one.changes, "status") == "signed")
+        log = [revision for revision in record.revisions if revision.subject == "visit"]
+        signed = (revision.at for revision in log if _reached(revision.changes, "status") == "signed")
         amended = (
-            Amendment(one.at, _reached(one.changes, "amended_by"), audit.topics(one.changes))
-            for one in log
-            if one.action == "amended"
+            Amendment(revision.at, _reached(revision.changes, "amended_by"), audit.topics(revision.changes))
+            for revision in log
+            if revision.action == "amended"
         )
         return cls(next(signed, ""), tuple(amended), record.visit.signed_by)
 
@@ -80,7 +80,7 @@ def status_note(visit: Visit, signing: Signing) -> str:
 
 
 def signed_words(visit: Visit, signing: Signing) -> str:
-    """Below the signature: when the case was signed, and what was amended since, by whom."""
+    """Lines below the signature: when the case was signed, and each amendment since, with its author."""
     if visit.status == "draft":
         return "Not signed."
     signed = f"Signed in SkinLens{_on(signing.signed_at)}."
@@ -88,10 +88,10 @@ def signed_words(visit: Visit, signing: Signing) -> str:
 
 
 def _amended(amendments: Sequence[Amendment]) -> list[str]:
-    """A line for what one clinician changed on one day, the latest last; of many, the first are counted."""
+    """A line for the changes of one clinician on one day, the latest last; of many lines, the first are counted."""
     lines = []
-    for (day, by), some in groupby(amendments, lambda one: (local_day(one.at), one.by.strip())):
-        changed = {topic for one in some for topic in one.topics}
+    for (day, by), some in groupby(amendments, lambda amendment: (local_day(amendment.at), amendment.by.strip())):
+        changed = {topic for amendment in some for topic in amendment.topics}
         what = ", ".join(topic for topic in audit.TOPICS if topic in changed)
         lines.append(f"Amended on {day}{f' by {by}' if by else ''}{f': {what}' if what else ''}.")
     if len(lines) > MOST_AMENDED:

@@ -29,7 +29,7 @@ def paragraphs(text: str) -> list[Paragraph]:
 def is_right_to_left(text: str) -> bool:
     """Whether the first letter is written from right to left (rules P2 and P3 of Unicode's UAX #9)."""
     directions = (unicodedata.bidirectional(character) for character in text)
-    return next((one != "L" for one in directions if one in {"L", "R", "AL"}), False)
+    return next((direction != "L" for direction in directions if direction in {"L", "R", "AL"}), False)
 
 
 def clean(text: str) -> str:
@@ -39,10 +39,10 @@ def clean(text: str) -> str:
     text = re.sub(r"\r\n?|[\v\f\x1c-\x1e\x85\u2028\u2029]", "\n", text).replace("\t", "    ")
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     # What stands between two marks goes before they are put in order, or cleaning once more would order them again.
-    kept = unicodedata.normalize("NFC", "".join(character for character in text if _is_kept(character)))
+    composed = unicodedata.normalize("NFC", "".join(character for character in text if _is_kept(character)))
     printable = "".join(
         character if character == "\n" or character in JOINERS or has_glyph(character) else PLACEHOLDER
-        for character in kept
+        for character in composed
     )
     return re.sub(r"\n(?:[^\S\n]*\n){2,}", "\n\n", printable).strip("\n")
 
@@ -54,8 +54,12 @@ def unprintable(text: str) -> int:
 
 def not_printed(text: str) -> str:
     """The characters of the text that come out as ``PLACEHOLDER``, each once, in their order."""
-    kept = (one for one in unicodedata.normalize("NFC", text) if _is_kept(one) and one not in f"\r\n\t{JOINERS}")
-    return "".join(dict.fromkeys(one for one in kept if unprintable(one)))
+    characters = (
+        character
+        for character in unicodedata.normalize("NFC", text)
+        if _is_kept(character) and character not in f"\r\n\t{JOINERS}"
+    )
+    return "".join(dict.fromkeys(character for character in characters if unprintable(character)))
 
 
 def _is_kept(character: str) -> bool:

@@ -52,8 +52,8 @@ def mask_to_contour(probs: Heatmap) -> Points | None:
 
     side = len(probs)
     closed = np.pad(probs, 1)  # the edge of an area that leaves the picture runs along the picture's border
-    found = find_contours(closed, 0.5)  # type: ignore[no-untyped-call]  # scikit-image is typed in part
-    loops = [(loop[:-1, ::-1] - 0.5) / side for loop in found]
+    contours = find_contours(closed, 0.5)  # type: ignore[no-untyped-call]  # scikit-image is typed in part
+    loops = [(loop[:-1, ::-1] - 0.5) / side for loop in contours]
     if not loops:
         return None
     largest = max(loops, key=lambda loop: abs(signed_area(loop)))
@@ -63,7 +63,7 @@ def mask_to_contour(probs: Heatmap) -> Points | None:
 
 
 def at_equal_distances(loop: Points, count: int) -> Float64[Array, "m 2"]:
-    """So many points along a closed line, the first of it among them."""
+    """``count`` points along a closed line, its first point among them."""
     ends = np.vstack([loop, loop[:1]])
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(ends, axis=0).T))])
     wanted = np.linspace(0, along[-1], count, endpoint=False)

@@ -42,7 +42,7 @@ class SegmentationHead:
             self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as problem:  # ONNX Runtime raises a family of its own, rooted in Exception
             raise WeightsError(not_loadable(name, problem)) from problem
-        names = [one.name for one in (*self._session.get_inputs(), *self._session.get_outputs())]
+        names = [tensor.name for tensor in (*self._session.get_inputs(), *self._session.get_outputs())]
         if names != ["batch", "fused", "lesion"]:
             raise WeightsError(f"{name}: expected the tensors batch, fused and lesion, found {', '.join(names)}.")
         self.spec, self.model_ref = spec, model_ref
@@ -93,9 +93,9 @@ def propose(engine: Engine, head: SegmentationHead, photo: Photo) -> Proposal:
     """The lesion's outline as the model sees it."""
     started = time.perf_counter()
     batch = to_batch([photo], engine.spec)
-    found = mask_to_contour(head.probs(batch, engine.features(batch))[0])
+    contour = mask_to_contour(head.probs(batch, engine.features(batch))[0])
     outline = None
-    if found is not None:
-        points = view_to_photo(found, photo, engine.spec)
+    if contour is not None:
+        points = view_to_photo(contour, photo, engine.spec)
         outline = Outline(as_points(points), "model", photo.sha256, head.model_ref, clock.utc_now())
     return Proposal(outline, (time.perf_counter() - started) * 1000)

@@ -33,9 +33,9 @@ _TINT = 25.0
 
 
 class AcquisitionParams(NamedTuple):
-    """One photo's changes; 0 (for ``artifact``: -1, for ``kept`` and the gains: 1) leaves the photo as it is."""
+    """One photo's changes; 0 (for ``artifact``: -1, for ``scale`` and the gains: 1) leaves the photo as it is."""
 
-    kept: Float32[Tensor, " n"]
+    scale: Float32[Tensor, " n"]
     """Share of the photo's side that a resampling keeps."""
     quality: Int64[Tensor, " n"]
     """Of the JPEG compression."""
@@ -56,7 +56,7 @@ class AcquisitionParams(NamedTuple):
     noise_seed: Int64[Tensor, " n"]
 
     def of(self, rows: Int64[Tensor, " m"]) -> "AcquisitionParams":
-        """Those of some photos."""
+        """Parameters of some of the photos."""
         return AcquisitionParams(*(values[rows] for values in self))
 
 
@@ -73,7 +73,7 @@ def sample_acquisition(count: int, ranges: Acquisition, generator: torch.Generat
     number = torch.randint(VARIANTS, (count, len(ARTIFACTS)), generator=generator)
     jpeg = torch.randint(ranges.jpeg_low, ranges.jpeg_high + 1, (count,), generator=generator)
     return AcquisitionParams(
-        kept=torch.where(happens(ranges.resample)[:, 0], uniform(ranges.resample_low, 1), 1.0),
+        scale=torch.where(happens(ranges.resample)[:, 0], uniform(ranges.resample_low, 1), 1.0),
         quality=torch.where(happens(ranges.jpeg)[:, 0], jpeg, 0),
         artifact=torch.where(artifacts, number, -1),
         orientation=torch.randint(8, (count, len(ARTIFACTS)), generator=generator),
@@ -88,7 +88,7 @@ def sample_acquisition(count: int, ranges: Acquisition, generator: torch.Generat
 
 def degrade_files(photos: UInt8[Tensor, "n 3 h w"], params: AcquisitionParams) -> UInt8[Tensor, "n 3 h w"]:
     """Blur, resample and compress the photos whose parameters say so, on the CPU; the order is that of a camera."""
-    changed = ((params.kept < 1) | (params.quality > 0) | (params.blur > 0)).nonzero()[:, 0].tolist()
+    changed = ((params.scale < 1) | (params.quality > 0) | (params.blur > 0)).nonzero()[:, 0].tolist()
     if not changed:
         return photos
     photos = photos.clone()
@@ -98,7 +98,7 @@ def degrade_files(photos: UInt8[Tensor, "n 3 h w"], params: AcquisitionParams) -
         blur = float(params.blur[place])
         if blur:
             picture = picture.filter(ImageFilter.GaussianBlur(blur * min(picture.size)))
-        picture = _degrade_file(picture, float(params.kept[place]), int(params.quality[place]))
+        picture = _degrade_file(picture, float(params.scale[place]), int(params.quality[place]))
         photos[place] = torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1).to(photos.device)
 
     if get_worker_info() is None:
@@ -108,10 +108,10 @@ def degrade_files(photos: UInt8[Tensor, "n 3 h w"], params: AcquisitionParams) -
     return photos
 
 
-def _degrade_file(picture: Image.Image, kept: float, quality: int) -> Image.Image:
+def _degrade_file(picture: Image.Image, scale: float, quality: int) -> Image.Image:
     size = picture.size
-    if kept < 1:
-        small = max(8, round(size[0] * kept)), max(8, round(size[1] * kept))
+    if scale < 1:
+        small = max(8, round(size[0] * scale)), max(8, round(size[1] * scale))
         picture = picture.resize(small, Image.Resampling.BOX if quality % 2 else Image.Resampling.BICUBIC)
     if quality:
         compressed = BytesIO()

@@ -50,7 +50,7 @@ class AugmentationParams(NamedTuple):
     """Cameras, files, hair and markers; None: none of it."""
 
     def of(self, rows: Int64[Tensor, " m"]) -> "AugmentationParams":
-        """Those of some photos."""
+        """Parameters of some of the photos."""
         chosen: dict[str, Any] = {
             name: values[rows] for name, values in self._asdict().items() if isinstance(values, Tensor)
         }
@@ -148,7 +148,7 @@ def _sampled(
 
 
 def _turned(views: Float32[Tensor, "n 3 s s"], quarters: Int64[Tensor, " n"]) -> Float32[Tensor, "n 3 s s"]:
-    """Each view turned by so many quarters."""
+    """Each view turned by its number of quarters."""
     if not quarters.any():
         return views
     turned = views.clone()
@@ -183,7 +183,7 @@ def _sharpen(views: Float32[Tensor, "n 3 s s"], sharpness: Float32[Tensor, " n"]
 def _erase(views: Float32[Tensor, "n 3 s s"], erased: Float32[Tensor, "n 4"]) -> Float32[Tensor, "n 3 s s"]:
     """Grey out a rectangle of a tenth to a third of the side, so that no single spot decides."""
     views = views.clone()
-    for one, rectangle in zip(views, (erased * views.shape[-1]).long().tolist(), strict=True):
+    for view, rectangle in zip(views, (erased * views.shape[-1]).long().tolist(), strict=True):
         top, left, height, width = rectangle
-        one[:, top : top + height, left : left + width] = 0.5
+        view[:, top : top + height, left : left + width] = 0.5
     return views

@@ -27,9 +27,11 @@ def fit_context(contexts: Sequence[PatientContext], labels: Int64[Array, " n"], 
     from sklearn.linear_model import LogisticRegression
 
     rows, classes, shares = [], [], []
-    for one, label in zip(contexts, labels.tolist(), strict=True):
+    for context, label in zip(contexts, labels.tolist(), strict=True):
         parts = [
-            PatientContext(one.age_years if age else None, one.sex if sex else None, one.site if site else None)
+            PatientContext(
+                context.age_years if age else None, context.sex if sex else None, context.site if site else None
+            )
             for age, sex, site in product((True, False), repeat=3)
         ]
         distinct = list(dict.fromkeys(part for part in parts if part.known))
@@ -40,8 +42,10 @@ def fit_context(contexts: Sequence[PatientContext], labels: Int64[Array, " n"], 
     regression.fit(features(rows), classes, sample_weight=shares)
     coefficients = np.zeros((len(FEATURES), len(CODES)))
     # Of two classes scikit-learn gives the difference alone.
-    found = regression.coef_ if len(regression.coef_) > 1 else np.vstack([-regression.coef_ / 2, regression.coef_ / 2])
-    coefficients[:, regression.classes_] = found.T
+    class_coefficients = (
+        regression.coef_ if len(regression.coef_) > 1 else np.vstack([-regression.coef_ / 2, regression.coef_ / 2])
+    )
+    coefficients[:, regression.classes_] = class_coefficients.T
     coefficients[0, np.setdiff1d(np.arange(len(CODES)), regression.classes_)] = -30.0  # a class that was never seen
     prior = np.bincount(labels, minlength=len(CODES)) + 1.0
     return ContextModel(coefficients, prior / prior.sum(), 1.0, fitted_on)

@@ -14,11 +14,11 @@ from skinlens.training.recipe import Recipe
 def candidates(recipe: Recipe) -> list[Recipe]:
     """One recipe for each point of the grid, named by it; the recipe itself where it searches nothing."""
     search = recipe.search
-    found = []
+    recipes = []
     for weights in search.weights or (recipe.distillation.weights,):
         for temperature in search.temperatures or (recipe.distillation.temperature,):
-            triple = "-".join(f"{one:g}" for one in (weights.intermediate, weights.logit, weights.classification))
-            found.append(
+            triple = "-".join(f"{weight:g}" for weight in (weights.intermediate, weights.logit, weights.classification))
+            recipes.append(
                 replace(
                     recipe,
                     name=f"T{temperature:g}-{triple}",
@@ -26,7 +26,7 @@ def candidates(recipe: Recipe) -> list[Recipe]:
                     distillation=replace(recipe.distillation, weights=weights, temperature=temperature),
                 )
             )
-    return found
+    return recipes
 
 
 def search(recipe: Recipe, data: TrainingData, folder: Path, world: World = SINGLE_PROCESS) -> dict[str, Any]:
@@ -35,16 +35,16 @@ def search(recipe: Recipe, data: TrainingData, folder: Path, world: World = SING
     The last epoch and not the best one: the maximum over epochs rewards the run that jumps most.
     """
     rows = []
-    for one in candidates(recipe):
-        train(one, data, folder / one.name, world)
-        last = json.loads((folder / one.name / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])
-        weights = one.distillation.weights
+    for candidate in candidates(recipe):
+        train(candidate, data, folder / candidate.name, world)
+        last = json.loads((folder / candidate.name / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])
+        weights = candidate.distillation.weights
         rows.append(
             {
                 "intermediate": weights.intermediate,
                 "logit": weights.logit,
                 "classification": weights.classification,
-                "temperature": one.distillation.temperature,
+                "temperature": candidate.distillation.temperature,
                 **{name: last[name] for name in ("val_loss", "balanced_accuracy", "macro_f1", "melanoma_auc")},
             }
         )

@@ -64,14 +64,14 @@ def picture_paths(folder: Path) -> dict[str, Path]:
         DatasetError: two have one name, as a photo and its mask: which one is meant cannot be known.
     """
     suffixes = {".jpg", ".jpeg", ".png"}
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in suffixes and (first := found.setdefault(path.stem, path)) != path:
+        if path.suffix.lower() in suffixes and (first := paths.setdefault(path.stem, path)) != path:
             raise DatasetError(
                 f"Two pictures below {folder} are named {path.stem}: {first.relative_to(folder)} and "
                 f"{path.relative_to(folder)}. Give the folder that holds the photos alone."
             )
-    return found
+    return paths
 
 
 def load_index(folder: Path, split: str) -> list[Entry]:
@@ -109,10 +109,10 @@ def metadata_path(folder: Path) -> Path:
         DatasetError: there is none.
     """
     names = ("metadata.csv", "HAM10000_metadata.csv", "HAM10000_metadata")
-    found = [path for name in names if (path := folder / name).is_file()]
-    if not found:
+    paths = [path for name in names if (path := folder / name).is_file()]
+    if not paths:
         raise DatasetError(f"Expected metadata.csv or HAM10000_metadata.csv in {folder}, found neither.")
-    return found[0]
+    return paths[0]
 
 
 def split_file() -> Traversable:

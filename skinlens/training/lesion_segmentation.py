@@ -48,7 +48,7 @@ _MASK_FOLDERS = ("masks", "HAM10000_segmentations_lesion_tschandl")
 
 @dataclass(frozen=True)
 class OutlineRecipe:
-    """Everything that decides what the training gives, beside the engine and the photos."""
+    """Everything that decides the result of the training, beside the engine and the photos."""
 
     seed: int = 1
     channels: int = 32
@@ -95,7 +95,7 @@ class OutlineNetwork(nn.Module):
 
 
 class _Served(nn.Module):
-    """What becomes the file: takes the engine's own input and gives probabilities at its size."""
+    """Network of the exported file: takes the engine's own input and gives probabilities at its size."""
 
     def __init__(self, network: OutlineNetwork) -> None:
         super().__init__()
@@ -224,7 +224,7 @@ def fit(
         for step in range(steps):
             rows = np.sort(order[step * recipe.batch_size : (step + 1) * recipe.batch_size])
             turn = int(torch.randint(0, 8, (1,), generator=generator))
-            half, fused, mask = (turned(one, turn) for one in _tensors(train, rows, engine))
+            half, fused, mask = (turned(tensor, turn) for tensor in _tensors(train, rows, engine))
             loss = outline_loss(network(half, fused), mask)
             optimiser.zero_grad()
             loss.backward()
@@ -255,7 +255,7 @@ def outline_loss(logits: Float[Tensor, "n 1 q q"], mask: Float[Tensor, "n 1 q q"
 
 
 def _tensors(features: SegmentationData, rows: Array, engine: Engine) -> tuple[Tensor, Tensor, Tensor]:
-    batch, fused = (torch.from_numpy(one) for one in features.inputs(rows, engine))
+    batch, fused = (torch.from_numpy(array) for array in features.inputs(rows, engine))
     return F.avg_pool2d(batch, 2), fused, torch.from_numpy(features.masks[rows]).unsqueeze(1).float() / 255
 
 
@@ -268,13 +268,13 @@ def _batches(features: SegmentationData, size: int = 64) -> Iterator[Array]:
 def _dice_of(network: OutlineNetwork, features: SegmentationData, engine: Engine) -> float:
     """Mean Dice at a quarter of the input's side: for following the training, not for quoting."""
     network.eval()
-    found = []
+    scores = []
     for rows in _batches(features):
         half, fused, mask = _tensors(features, rows, engine)
         ours, theirs = network(half, fused) > 0, mask > 0.5
         both = (ours & theirs).sum(dim=(1, 2, 3))
-        found.append(2 * both / (ours.sum(dim=(1, 2, 3)) + theirs.sum(dim=(1, 2, 3))).clamp(min=1))
-    return float(torch.cat(found).mean())
+        scores.append(2 * both / (ours.sum(dim=(1, 2, 3)) + theirs.sum(dim=(1, 2, 3))).clamp(min=1))
+    return float(torch.cat(scores).mean())
 
 
 def export_network(network: OutlineNetwork, path: Path, size_px: int) -> None:
@@ -336,7 +336,7 @@ def _quantize(float_path: Path, path: Path, train: SegmentationData, engine: Eng
 def _parity(float_path: Path, path: Path, val: SegmentationData, engine: Engine) -> dict[str, float]:
     """How far the int8 head keeps to the float one, on ``val``: Dice of their two areas, mean and worst photo."""
     model_ref = ModelRef("outline", "unreleased", "0" * 64)
-    heads = [SegmentationHead(one, engine.spec, model_ref) for one in (float_path, path)]
+    heads = [SegmentationHead(head_path, engine.spec, model_ref) for head_path in (float_path, path)]
     agreement: list[float] = []
     for rows in _batches(val, BATCH):
         first, second = (head.probs(*val.inputs(rows, engine)) > 0.5 for head in heads)
@@ -354,7 +354,7 @@ def _add_to_manifest(weights: Path, entry: dict[str, Any]) -> None:
 
 
 def add_figures(weights: Path, split: str, figures: dict[str, Any]) -> None:
-    """Put what was measured of the head on one part of the split into the manifest."""
+    """Put the head's figures on one part of the split into the manifest."""
     content = load_manifest(weights).content
     content["outline"].setdefault("figures", {})[split] = figures
     write_manifest(weights, content)

@@ -38,7 +38,7 @@ from skinlens.training.tasks import logits_of, make_optimizer, make_task, to_inp
 from skinlens.training.teacher_logits import FrozenTeacher, TeacherLogitsCache
 
 PARTS = ("task", "averaged", "optimizer", "schedule")
-"""Of a run's state, what a checkpoint holds."""
+"""Parts of a run's state that a checkpoint holds."""
 OLD_PARTS = {"task": "learner"}
 """Their names in checkpoints of earlier versions."""
 SINGLE_PROCESS = World()
@@ -46,7 +46,7 @@ PREDICTIONS = "val_logits.npz"
 LOSS_SHOWN = 25
 """Steps between two readings of the loss for the progress bar: a GPU is not waited for at each."""
 EpochLog = dict[str, float | int]
-"""Of ``log.jsonl``: what one epoch gave."""
+"""Line of ``log.jsonl``: results of one epoch."""
 
 
 def train(recipe: Recipe, data: TrainingData, run: Path, world: World = SINGLE_PROCESS) -> Path:
@@ -218,7 +218,9 @@ class Forecast:
     def __init__(self, recipe: Recipe, epoch: int, batches: int) -> None:
         self._name, self._started = recipe.name, 0.0
         now = recipe.size_at(epoch) ** 2
-        self._steps = sum(batches * recipe.size_at(one) ** 2 / now for one in range(epoch, recipe.epochs))
+        self._steps = sum(
+            batches * recipe.size_at(later_epoch) ** 2 / now for later_epoch in range(epoch, recipe.epochs)
+        )
         self.words = ""
 
     def after(self, step: int) -> bool:

@@ -31,9 +31,9 @@ def average(runs: Sequence[Path], shares: Sequence[float], out: Path) -> Path:
     contents = [(run / "best.pt").read_bytes() for run in runs]  # what is averaged is what its hash is noted of
     parts = [torch.load(io.BytesIO(content), map_location="cpu", weights_only=True) for content in contents]
     recipes = [recipe_from_dict(part["recipe"]) for part in parts]
-    for run, one in zip(runs[1:], recipes[1:], strict=True):
+    for run, recipe in zip(runs[1:], recipes[1:], strict=True):
         first = recipes[0]
-        if (one.network, one.student, one.input) != (first.network, first.student, first.input):
+        if (recipe.network, recipe.student, recipe.input) != (first.network, first.student, first.input):
             raise RecipeError(
                 f"The network of {run} is not of the architecture and input size of {runs[0]}, so their weights have "
                 "no mean. Choose runs whose recipes differ in how they learn alone."

@@ -32,7 +32,9 @@ class PhotoSet:
         group, place = (torch.zeros(len(photos), dtype=torch.int64) for _ in range(2))
         for number, members in enumerate(shapes.values()):
             group[members], place[members] = number, torch.arange(len(members))
-        return cls(tuple(torch.stack([photos[one] for one in members]) for members in shapes.values()), group, place)
+        return cls(
+            tuple(torch.stack([photos[member] for member in members]) for members in shapes.values()), group, place
+        )
 
     @classmethod
     def of_one_shape(cls, photos: UInt8[Tensor, "n 3 h w"]) -> "PhotoSet":

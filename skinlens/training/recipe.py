@@ -37,7 +37,7 @@ class Weights:
 
     def __post_init__(self) -> None:
         triple = (self.intermediate, self.logit, self.classification)
-        if not all(0 <= one <= 1 for one in triple) or not math.isclose(sum(triple), 1, abs_tol=1e-6):
+        if not all(0 <= weight <= 1 for weight in triple) or not math.isclose(sum(triple), 1, abs_tol=1e-6):
             raise RecipeError(
                 "The weights of intermediate, logit and classification loss must each lie in [0, 1] and sum to 1, "
                 f"found {triple} with the sum {sum(triple):g}."
@@ -283,7 +283,7 @@ def current_names(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _build(default: Settings, content: dict[str, Any], where: str) -> Settings:
-    known = {one.name: getattr(default, one.name) for one in fields(default)}
+    known = {setting.name: getattr(default, setting.name) for setting in fields(default)}
     changes: dict[str, Any] = {}
     for name, value in current_names(content).items():
         if name not in known:
@@ -292,9 +292,9 @@ def _build(default: Settings, content: dict[str, Any], where: str) -> Settings:
         if isinstance(value, dict):
             changes[name] = _build(present, value, f"{where} [{name}]")
         elif name == "temperatures" and isinstance(value, list | tuple):
-            changes[name] = tuple(float(one) for one in value)
+            changes[name] = tuple(float(temperature) for temperature in value)
         elif name in _LISTS and isinstance(value, list | tuple):
-            changes[name] = tuple(_build(_LISTS[name], one, f"{where} [[{name}]]") for one in value)
+            changes[name] = tuple(_build(_LISTS[name], table, f"{where} [[{name}]]") for table in value)
         elif name == "classes" and isinstance(value, list | tuple):
             unknown = sorted(set(value) - set(CODES))
             if unknown or not value:

@@ -75,7 +75,9 @@ class DistillationTask(TrainingTask):
         recipe, distillation = self.recipe, self.recipe.distillation
         final = classification_loss(output.logits, labels, recipe.label_smoothing)
         exits = (output.exit_1, output.exit_2)
-        from_labels = sum((classification_loss(one, labels, recipe.label_smoothing) for one in exits), final * 0)
+        from_labels = sum(
+            (classification_loss(exit_logits, labels, recipe.label_smoothing) for exit_logits in exits), final * 0
+        )
         if answers is None:
             return {"loss": final + recipe.exit_weight * from_labels, "classification": final, "exits": from_labels}
         terms = Terms(
@@ -108,7 +110,7 @@ class TeacherTask(TrainingTask):
         """Each branch learns by itself too, so that its outputs have something to teach."""
 
         def entropy(*logits: Tensor) -> Tensor:
-            parts = [classification_loss(one, labels, self.recipe.label_smoothing) for one in logits]
+            parts = [classification_loss(head_logits, labels, self.recipe.label_smoothing) for head_logits in logits]
             return sum(parts[1:], parts[0])
 
         exits = entropy(output.vit_exit_1, output.vit_exit_2, output.convolutional_exit_1, output.convolutional_exit_2)
@@ -237,7 +239,7 @@ def to_input(pictures: Float[Tensor, "n 3 s s"], recipe: Recipe) -> Float[Tensor
 
 
 def logits_of(output: Any) -> Float[Tensor, "n 7"]:
-    """The final answer among what a network gives."""
+    """Logits of the final answer in a network's output."""
     logits: Tensor = output if isinstance(output, Tensor) else output.logits
     return logits
 

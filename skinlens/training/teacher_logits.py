@@ -48,7 +48,7 @@ class FrozenTeacher:
         if self._teacher is None:
             self._teacher = load_teacher(self.path, self.fingerprints["teacher_sha256"]).to(self.device)
         with torch.no_grad(), torch.autocast(self.device.type, dtype=torch.bfloat16):
-            output = TeacherOutput(*(one.float() for one in self._teacher(pictures)))
+            output = TeacherOutput(*(answer.float() for answer in self._teacher(pictures)))
             if self._second_path is None:
                 return output
             if self._second is None:
@@ -89,21 +89,21 @@ class TeacherLogitsCache:
         """To the views in the given places of the epoch; ``view`` is drawn only where they are not known."""
         teacher = self._frozen
         if self._complete and self._known is not None:
-            return TeacherOutput(*(one[rows].float().to(teacher.device) for one in self._known))
+            return TeacherOutput(*(cached[rows].float().to(teacher.device) for cached in self._known))
         answers = teacher.answer(view(teacher.spec))
         if self._known is None:
-            self._known = [torch.full((self._count, one.shape[1]), float("nan")) for one in answers]
-        for known, one in zip(self._known, answers, strict=True):
-            known[rows] = one.cpu()
+            self._known = [torch.full((self._count, answer.shape[1]), float("nan")) for answer in answers]
+        for known, answer in zip(self._known, answers, strict=True):
+            known[rows] = answer.cpu()
         return answers
 
     def save(self) -> None:
         """Write the answers if every view was answered; in half precision, which is more than they were made in."""
-        if self._complete or self._known is None or any(one.isnan().any() for one in self._known):
+        if self._complete or self._known is None or any(cached.isnan().any() for cached in self._known):
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         waiting = self._path.with_suffix(".part")
-        torch.save([one.half() for one in self._known], waiting)
+        torch.save([cached.half() for cached in self._known], waiting)
         waiting.replace(self._path)
 
 
@@ -113,13 +113,13 @@ def mean_logits(first: Float32[Tensor, "n k"], second: Float32[Tensor, "n k"]) -
 
 
 def _found(path: str, recipe: Recipe) -> Path:
-    found = Path(path)
-    if not found.is_file():
+    network_file = Path(path)
+    if not network_file.is_file():
         raise RecipeError(
-            f"The recipe {recipe.name} learns from a network at {found}, and there is none. Train it first: "
-            f"python -m skinlens train recipes/{found.parent.name}.toml"
+            f"The recipe {recipe.name} learns from a network at {network_file}, and there is none. Train it first: "
+            f"python -m skinlens train recipes/{network_file.parent.name}.toml"
         )
-    return found
+    return network_file
 
 
 def _sha256(path: Path) -> str:

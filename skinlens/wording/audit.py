@@ -158,9 +158,9 @@ def value(name: str, stored: str | None, unit: Unit = "mm") -> str:
     if name == "plan_months":
         return counted(int(stored), "month")
     if name == "seven_point":
-        return re.sub(r"[a-z_]+", lambda found: _CHECKLIST.get(found[0], found[0]), stored)
+        return re.sub(r"[a-z_]+", lambda match: _CHECKLIST.get(match[0], match[0]), stored)
     if name == "outlines":
-        return re.sub(r"\w+", lambda found: _MAKERS.get(found[0], found[0]), stored)
+        return re.sub(r"\w+", lambda match: _MAKERS.get(match[0], match[0]), stored)
     if name == "field_width_mm":
         return entered_length(float(stored.removesuffix(" mm")), unit)
     return _WORDED.get(name, {}).get(stored, stored)

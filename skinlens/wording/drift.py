@@ -22,9 +22,9 @@ HEADINGS = (
 CASE_HEADINGS = ("Case", "Site", "Stored result", "Newer result", "Melanoma cut-off")
 
 
-def summary(found: Drift) -> tuple[str, ...]:
+def summary(drift: Drift) -> tuple[str, ...]:
     """Sentences on all cases together."""
-    whole = found.whole
+    whole = drift.whole
     said = [
         f"{counted(whole.cases, 'case')} scored again. Of {whole.compared:,} whose photo is like the training photos "
         f"of both models, {whole.changed_class:,} changed their most probable class; {whole.crossed_up:,} are above "
@@ -47,7 +47,10 @@ def group_row(group: Group) -> tuple[str, ...]:
 def case_row(pair: Pair) -> tuple[str, ...]:
     """A line of the table of changed cases, under ``CASE_HEADINGS``."""
     crossed = {"up": "now above", "down": "now below", "": "same side"}[pair.crossed]
-    results = (f"{BY_CODE[one.label].name}; melanoma {percent(one.melanoma_prob)}" for one in (pair.stored, pair.newer))
+    results = (
+        f"{BY_CODE[answer.label].name}; melanoma {percent(answer.melanoma_prob)}"
+        for answer in (pair.stored, pair.newer)
+    )
     return (str(pair.visit_id), pair.body_site, *results, crossed)
 
 

@@ -28,7 +28,7 @@ TARGETS: Mapping[Literal["melanoma", "malignant"], str] = {
     "melanoma": "Melanoma",
     "malignant": "Malignant or pre-malignant",
 }
-"""What a cut-off is to find."""
+"""Group of diagnoses that a cut-off is meant to detect."""
 SPLITS: Mapping[str, str] = {"test": "test set", "val": "validation set"}
 SUBGROUPS: Mapping[str, str] = {
     "sex": "sex",
@@ -45,7 +45,7 @@ def in_sentence(title: str) -> str:
     return f"{title[:1].lower()}{title[1:]}"
 
 
-def photos(one: Mapping[str, Any]) -> str:
+def photos(evaluation: Mapping[str, Any]) -> str:
     """The photos of an evaluation, as "1,505 photos of the test set"."""
-    split = SPLITS.get(one["split"])
-    return f"{grouped(one['n'])} photos of the {split}" if split else counted(one["n"], "photo")
+    split = SPLITS.get(evaluation["split"])
+    return f"{grouped(evaluation['n'])} photos of the {split}" if split else counted(evaluation["n"], "photo")

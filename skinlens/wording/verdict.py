@@ -128,22 +128,23 @@ def _told_apart(left: float, right: float) -> tuple[str, str]:
     return percent(left), percent(right)
 
 
-def set_words(prediction: Prediction, found: PredictionSet) -> str:
+def set_words(prediction: Prediction, prediction_set: PredictionSet) -> str:
     """Which classes cannot be ruled out, the most probable first, and at which level."""
-    if len(found.codes) == len(CODES):
-        return f"None of the seven classes can be ruled out ({rounded_percent(found.level)} confidence)."
-    if len(found.codes) == 1:
-        return f"Only {BY_CODE[found.codes[0]].name} remains ({rounded_percent(found.level)} confidence)."
-    listed = sorted(found.codes, key=prediction.prob, reverse=True)
+    if len(prediction_set.codes) == len(CODES):
+        return f"None of the seven classes can be ruled out ({rounded_percent(prediction_set.level)} confidence)."
+    if len(prediction_set.codes) == 1:
+        (code,) = prediction_set.codes
+        return f"Only {BY_CODE[code].name} remains ({rounded_percent(prediction_set.level)} confidence)."
+    listed = sorted(prediction_set.codes, key=prediction.prob, reverse=True)
     named = ", ".join(BY_CODE[code].name for code in listed)
-    return f"Cannot be ruled out ({rounded_percent(found.level)} confidence): {named}."
+    return f"Cannot be ruled out ({rounded_percent(prediction_set.level)} confidence): {named}."
 
 
-def set_promise(found: PredictionSet) -> str:
+def set_promise(prediction_set: PredictionSet) -> str:
     """Meaning of the level, and the photos for which it holds."""
     return (
-        f"In {_of_ten(found.level)} comparable photos the true diagnosis is on this list, whichever class it is. "
-        f"Calibrated on {in_full(found.calibrated_on)}; for other photos this may not hold."
+        f"In {_of_ten(prediction_set.level)} comparable photos the true diagnosis is on this list, whichever class it "
+        f"is. Calibrated on {in_full(prediction_set.calibrated_on)}; for other photos this may not hold."
     )
 
 
@@ -169,10 +170,12 @@ def set_remark(prediction: Prediction) -> str:
 
 def set_statement(prediction: Prediction) -> str:
     """The classes that cannot be ruled out, what that promises, and for an earlier version's set what it leaves out."""
-    found = prediction.prediction_set
-    if found is None:
+    prediction_set = prediction.prediction_set
+    if prediction_set is None:
         return ""
-    return " ".join(filter(None, (set_words(prediction, found), set_promise(found), set_remark(prediction))))
+    return " ".join(
+        filter(None, (set_words(prediction, prediction_set), set_promise(prediction_set), set_remark(prediction)))
+    )
 
 
 CONTEXT_PRIOR = (
@@ -191,12 +194,14 @@ def criteria_statement(
     """
     if not criteria.rules:
         return ""
-    found = "; ".join(rule.summary for rule in criteria.rules) if scores else ""
+    summaries = "; ".join(rule.summary for rule in criteria.rules) if scores else ""
     if not quality.reliable:
-        return f"{whose} criteria stand alone, as the model's result is unreliable{f': {found}' if found else ''}."
+        return (
+            f"{whose} criteria stand alone, as the model's result is unreliable{f': {summaries}' if summaries else ''}."
+        )
     flagged = prediction.above_melanoma_threshold
     prob, cutoff = _told_apart(prediction.melanoma_prob, prediction.melanoma_threshold.value)
-    figures, in_brackets = f"{prob}; cut-off {cutoff}", f" ({found})" if found else ""
+    figures, in_brackets = f"{prob}; cut-off {cutoff}", f" ({summaries})" if summaries else ""
     model = f"the model {'flags' if flagged else 'does not flag'} melanoma ({figures})"
     if criteria.suspicious is None:
         return f"{whose} two rules disagree{in_brackets}; {model}. Look again."

@@ -188,7 +188,7 @@ def test_the_check_of_the_how_to_is_on_the_page_in_report_store_export_and_log(s
     assert check.rows(results)[0][:2] == ("Grad-CAM", f"{gini:.2f}")
 
     (row,) = check_rows(results, classifier.predict(photo))
-    assert (row.title, row.question, row.found) == ("Sparseness", "Is the heat of a map in few places?", said)
+    assert (row.title, row.question, row.result) == ("Sparseness", "Is the heat of a map in few places?", said)
 
     store = CaseStore(tmp_path)
     case = store.save_case(

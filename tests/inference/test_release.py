@@ -64,7 +64,7 @@ def test_no_word_of_the_manifest_that_ships_can_be_changed(shipped: Path, by: Ch
         load_engine(shipped)
     found = {one.what: one for one in doctor.examine(shipped)}
     assert not found["model files"].passed
-    assert "came with" in found["model files"].found
+    assert "came with" in found["model files"].message
 
 
 def test_how_the_manifest_is_laid_out_does_not_matter(shipped: Path) -> None:

@@ -69,7 +69,7 @@ def test_every_check_in_one_sentence_by_question_class_and_method() -> None:
         ("Early-exit predictions", "the result"),
         ("Agreement with reference implementations", "Grad-CAM, melanoma"),
     ]
-    found = [row.found.replace("\u00a0", " ") for row in rows]
+    found = [row.result.replace("\u00a0", " ") for row in rows]
     assert found[0] == (
         "Better than chance: the mean probability is 31.0 % while the hottest parts are blurred first (random maps "
         "40.2 %; lower is better), and 52.0 % while they become sharp first (random maps 40.0 %; higher is better)."
@@ -93,8 +93,8 @@ def test_every_check_in_one_sentence_by_question_class_and_method() -> None:
 def test_seeds_of_lime_have_a_part_of_the_sentence() -> None:
     one = check("stability", STABLE | {"seeds": [trial(0.4)], "least_shared": 0.4}, method="lime", settings=TURNED)
     (row,) = check_rows([one], samples.case(PHOTO).visit.prediction)
-    assert row.found.startswith("Moves in part: ")
-    assert row.found.replace("\u00a0", " ").endswith(", 40 % with another seed.")
+    assert row.result.startswith("Moves in part: ")
+    assert row.result.replace("\u00a0", " ").endswith(", 40 % with another seed.")
 
 
 def test_a_check_by_another_model_says_so_and_one_of_another_kind_is_left_out() -> None:

@@ -120,12 +120,12 @@ def test_without_its_package_a_script_is_said_to_be_missing(monkeypatch: pytest.
         assert faces.folders() == [str(faces.FONTS)]
         finding = doctor._finding("fonts of the report", doctor._fonts)
         assert not finding.passed
-        assert "is not installed" in finding.found
-        assert finding.found.endswith("Reinstall the requirements.")
+        assert "is not installed" in finding.message
+        assert finding.message.endswith("Reinstall the requirements.")
     finally:
         for cached in caches:
             cached.cache_clear()
 
 
 def test_the_doctor_finds_all_fonts() -> None:
-    assert doctor._finding("fonts of the report", doctor._fonts).found == "11 fonts can be read"
+    assert doctor._finding("fonts of the report", doctor._fonts).message == "11 fonts can be read"

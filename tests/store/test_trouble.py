@@ -379,7 +379,7 @@ def test_the_log_of_a_lost_database_is_kept(store, save, tmp_path, loss, files):
     assert {path.name for path in copy.home.iterdir()} - {"files"} == before - {"files"}
     (said,) = [finding for finding in examine(tmp_path, copy.home) if finding.what == "case database"]
     assert not said.passed
-    assert said.found == str(refusal.value)
+    assert said.message == str(refusal.value)
     assert log.read_bytes() == kept
     shutil.copy(store.database, copy.database)
     assert copy.search().total == 1

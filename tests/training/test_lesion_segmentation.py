@@ -83,7 +83,7 @@ def test_a_head_of_another_engine_is_refused(outlined_release: Path, tmp_path: P
         load_segmentation_head(folder)
     wrong = {finding.what: finding for finding in examine(folder, tmp_path / "home")}["outline of the lesion"]
     assert not wrong.passed
-    assert "another model" in wrong.found
+    assert "another model" in wrong.message
 
 
 def test_a_release_without_a_head_says_so(release: Path, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_release_without_a_head_says_so(release: Path, tmp_path: Path) -> None
         load_segmentation_head(release)
     finding = {one.what: one for one in examine(release, tmp_path / "home")}["outline of the lesion"]
     assert finding.passed
-    assert "none" in finding.found
+    assert "none" in finding.message
 
 
 def test_an_altered_head_and_another_network_are_refused(outlined_release: Path, tmp_path: Path) -> None:

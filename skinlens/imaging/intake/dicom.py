@@ -120,13 +120,13 @@ def read_dicom(container: ParsedImage) -> DicomPicture:
     from pydicom import dcmread
     from pydicom.encaps import get_frame
 
-    found = dcmread(io.BytesIO(container.picture), specific_tags=list(TAGS))
-    kind, syntax = _checked_kind(found), str(found.file_meta.TransferSyntaxUID)
-    height_px, width_px = _number(found, "Rows"), _number(found, "Columns")
+    dataset = dcmread(io.BytesIO(container.picture), specific_tags=list(TAGS))
+    kind, syntax = _checked_kind(dataset), str(dataset.file_meta.TransferSyntaxUID)
+    height_px, width_px = _number(dataset, "Rows"), _number(dataset, "Columns")
     check_size(width_px, height_px)
-    channels, allocated = _number(found, "SamplesPerPixel"), _number(found, "BitsAllocated")
-    bits = _number(found, "BitsStored", allocated)
-    photometric = str(found.get("PhotometricInterpretation", "")).strip()
+    channels, allocated = _number(dataset, "SamplesPerPixel"), _number(dataset, "BitsAllocated")
+    bits = _number(dataset, "BitsStored", allocated)
+    photometric = str(dataset.get("PhotometricInterpretation", "")).strip()
     coding: Coding = CODINGS[syntax]
     expected = 3 if photometric in _MODES else 1 if photometric in (_GRAY, _NEGATIVE, _PALETTE) else 0
     if not expected:
@@ -134,16 +134,16 @@ def read_dicom(container: ParsedImage) -> DicomPicture:
         raise not_read("DICOM", f"a photometric interpretation {named}")
     if channels != expected or allocated not in (8, 16) or not 1 <= bits <= allocated:
         raise damaged("DICOM", "its description of the pixels contradicts itself")
-    if _number(found, "PixelRepresentation", 0):
+    if _number(dataset, "PixelRepresentation", 0):
         raise not_read("DICOM", "a picture of signed samples")
-    frames = max(1, _number(found, "NumberOfFrames", 1))
-    data = found.get("PixelData")
+    frames = max(1, _number(dataset, "NumberOfFrames", 1))
+    data = dataset.get("PixelData")
     if not isinstance(data, bytes) or not data:
         raise damaged("DICOM", "it holds no picture")
-    palette, first = _palette_of(found) if photometric == _PALETTE else (None, 0)
-    profile = found.get("ICCProfile")
-    width_mm = _field_width_mm(found, width_px)
-    notes = (BURNED_IN,) if str(found.get("BurnedInAnnotation", "")).strip().upper() == "YES" else ()
+    palette, first = _palette_of(dataset) if photometric == _PALETTE else (None, 0)
+    profile = dataset.get("ICCProfile")
+    width_mm = _field_width_mm(dataset, width_px)
+    notes = (BURNED_IN,) if str(dataset.get("BurnedInAnnotation", "")).strip().upper() == "YES" else ()
     if width_mm is not None:
         notes = (
             *notes,
@@ -158,7 +158,7 @@ def read_dicom(container: ParsedImage) -> DicomPicture:
         allocated,
         bits,
         photometric,
-        bool(_number(found, "PlanarConfiguration", 0)),
+        bool(_number(dataset, "PlanarConfiguration", 0)),
         coding,
         data if coding == "plain" else get_frame(data, 0, number_of_frames=frames),
         frames,
@@ -204,8 +204,8 @@ def raster_of(picture: DicomPicture) -> Raster:
 # ---------------------------------------------------------------------------------------------------- the data set
 
 
-def _checked_kind(found: Any) -> str:
-    kind = found.get("SOPClassUID") or getattr(found.file_meta, "MediaStorageSOPClassUID", "")
+def _checked_kind(dataset: Any) -> str:
+    kind = dataset.get("SOPClassUID") or getattr(dataset.file_meta, "MediaStorageSOPClassUID", "")
     if str(kind) not in PHOTOS:
         name = _listed_name(str(kind))
         raise UnreadableImage(
@@ -213,14 +213,14 @@ def _checked_kind(found: Any) -> str:
             f"expected, and it is of {f'the class {name}' if name else 'no class that is listed'}. "
             "Upload the photo itself."
         )
-    ratio = found.get("PixelAspectRatio")
+    ratio = dataset.get("PixelAspectRatio")
     if ratio is not None and len(ratio) == 2 and int(ratio[0]) != int(ratio[1]):
         raise not_read("DICOM", "a picture with pixels that are not square")
     return str(kind)
 
 
-def _number(found: Any, name: str, default: int | None = None) -> int:
-    value = found.get(name)
+def _number(dataset: Any, name: str, default: int | None = None) -> int:
+    value = dataset.get(name)
     if value is None and default is not None:
         return default
     try:
@@ -229,9 +229,9 @@ def _number(found: Any, name: str, default: int | None = None) -> int:
         raise damaged("DICOM", f"{name} is no number") from error
 
 
-def _field_width_mm(found: Any, width_px: int) -> float | None:
+def _field_width_mm(dataset: Any, width_px: int) -> float | None:
     """From the distance of two columns in the plane of the skin."""
-    spacing = found.get("PixelSpacing")
+    spacing = dataset.get("PixelSpacing")
     try:
         width = float(spacing[1]) * width_px
     except (TypeError, ValueError, IndexError):  # a scale that makes no sense is none
@@ -239,10 +239,10 @@ def _field_width_mm(found: Any, width_px: int) -> float | None:
     return round(width, 2) if 0 < width < _MOST_MM else None
 
 
-def _palette_of(found: Any) -> tuple[Array, int]:
+def _palette_of(dataset: Any) -> tuple[Array, int]:
     columns, first = [], 0
     for color in ("Red", "Green", "Blue"):
-        descriptor, data = (found.get(f"{color}PaletteColorLookupTable{part}") for part in ("Descriptor", "Data"))
+        descriptor, data = (dataset.get(f"{color}PaletteColorLookupTable{part}") for part in ("Descriptor", "Data"))
         if descriptor is None or len(descriptor) != 3 or not isinstance(data, bytes):
             raise damaged("DICOM", "its palette is missing")
         count, first, bits = int(descriptor[0]) or 65_536, int(descriptor[1]), int(descriptor[2])

@@ -38,7 +38,7 @@ _PROGRESSIVE = frozenset({0xC2, 0xCA})
 
 
 def walk_jpeg(data: bytes) -> ParsedImage:
-    kept, exif, profile, position = [data[:2]], b"", dict[int, bytes](), 2
+    segments, exif, profile, position = [data[:2]], b"", dict[int, bytes](), 2
     notes, coding, frame, is_progressive = list[str](), "", b"", False
     reduction = 1
     for _ in range(MAX_ENTRIES):
@@ -67,7 +67,7 @@ def walk_jpeg(data: bytes) -> ParsedImage:
             reduction = _reduction(body) if is_progressive else 1
         # Of the application segments only JFIF and Adobe say how the colors are coded; comments say nothing.
         if not (0xE1 <= marker <= 0xEF or marker == 0xFE) or marker == 0xEE:
-            kept.append(segment)
+            segments.append(segment)
         position += 2 + length
     else:
         raise too_many("JPEG", "segments", MAX_ENTRIES)
@@ -75,7 +75,7 @@ def walk_jpeg(data: bytes) -> ParsedImage:
     coded = data[position : scans.end]
     if not scans.has_end and ends_in_zeros(coded, _PADDING):
         coded = coded.rstrip(b"\0")  # a copy that broke off, or padding: without it, the decoder can tell
-    kept.append(coded)
+    segments.append(coded)
     if not scans.complete(frame, progressive=is_progressive):
         raise damaged("JPEG", ENDS_EARLY)
     if not scans.has_end:
@@ -84,7 +84,7 @@ def walk_jpeg(data: bytes) -> ParsedImage:
     facts = read_exif(exif)
     return ParsedImage(
         "JPEG",
-        b"".join(kept),
+        b"".join(segments),
         facts.orientation,
         joined or None,
         adobe_rgb() if facts.is_adobe_rgb else None,
@@ -102,10 +102,10 @@ def scan_segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """
     position, has_pixels = 2, False
     for _ in range(MAX_ENTRIES):
-        found = _MARKER.search(data, position)
-        if found is None:
+        marker = _MARKER.search(data, position)
+        if marker is None:
             return
-        marker, position = data[found.start() + 1], found.end()
+        marker, position = data[marker.start() + 1], marker.end()
         if marker == 0xD9:
             yield marker, b"", b""
             return
@@ -131,10 +131,10 @@ def _starts_segment(data: bytes, position: int) -> bool:
 
 
 def _next_marker(data: bytes, position: int) -> int:
-    found = _MARKER.search(data, position)
-    if found is None:
+    match = _MARKER.search(data, position)
+    if match is None:
         raise damaged("JPEG", "its header is not in order")
-    return found.start()
+    return match.start()
 
 
 def _check_frame(marker: int, body: bytes) -> str:
@@ -175,8 +175,8 @@ class _Scans:
     def __init__(self, data: bytes, position: int) -> None:
         self.has_end, self.end = False, len(data)
         self._heads: list[bytes] = []
-        while found := _MARKER.search(data, position):
-            marker, position = data[found.start() + 1], found.end()
+        while match := _MARKER.search(data, position):
+            marker, position = data[match.start() + 1], match.end()
             if marker == 0xD9:
                 self.has_end, self.end = True, position
                 return
@@ -207,10 +207,10 @@ _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 
 def _end_of_padding(data: bytes, position: int) -> int:
     """Position of the last 0xFF in a run of fill bytes: the one that begins a marker."""
-    found = _NO_PADDING.search(data, position)
-    if found is None:
+    match = _NO_PADDING.search(data, position)
+    if match is None:
         raise damaged("JPEG", ENDS_EARLY)
-    return found.start() - 1
+    return match.start() - 1
 
 
 _NO_PADDING = re.compile(rb"[^\xff]")

@@ -122,8 +122,8 @@ def _check(layout: Layout, directory: Directory) -> None:
     depths = {UNSIGNED: (1, 2, 4, 8, 12, 16, 32), SIGNED: (16, 32), FLOAT: (16, 32, 64)}
     if layout.bits not in depths.get(layout.sample_format, ()):
         kinds = {SIGNED: "signed ", FLOAT: "floating-point "}
-        found = f"{kinds.get(layout.sample_format, '')}samples of {layout.bits} bits"
-        raise _not_read(found, "samples of 8 or 16 bits")
+        samples = f"{kinds.get(layout.sample_format, '')}samples of {layout.bits} bits"
+        raise _not_read(samples, "samples of 8 or 16 bits")
     is_deep = layout.bits not in (8, 16) or layout.sample_format != UNSIGNED
     if is_deep and layout.photometric in (CMYK, YCBCR):
         raise _not_read(f"printing or film colors of {layout.bits} bits", "8 bits")
@@ -136,9 +136,9 @@ def _check(layout: Layout, directory: Directory) -> None:
         raise _not_read("film colors (YCbCr) of reduced resolution without JPEG", "RGB")
 
 
-def _not_read(found: str, expected: str) -> UnreadableImage:
+def _not_read(samples: str, expected: str) -> UnreadableImage:
     return UnreadableImage(
-        f"The TIFF file is of a kind that SkinLens does not read: {expected} was expected, and {found} were found. "
+        f"The TIFF file is of a kind that SkinLens does not read: {expected} was expected, and {samples} were found. "
         "Save the photo as an 8-bit TIFF or PNG, and upload that."
     )
 

@@ -53,7 +53,7 @@ class LimitedDecoder:
                 raise UnreadableImage(TOO_MUCH_MEMORY) from problem
             except UnreadableImage as refusal:
                 self._memory.release()  # what was decoded is held by the exception; the sentence needs some bytes, too
-                said = " ".join([*self._noise.read().split(), *(str(one.message) for one in warned)])
+                said = " ".join([*self._noise.read().split(), *(str(warning.message) for warning in warned)])
                 # Of a DICOM file the warnings quote values, as of a tag that is not what it should be: a name, a date.
                 raise UnreadableImage(_with_noise(str(refusal), "" if _is_dicom(data) else said)) from refusal
             finally:

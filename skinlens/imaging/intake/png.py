@@ -15,17 +15,17 @@ _END = struct.pack(">I4sI", 0, b"IEND", zlib.crc32(b"IEND"))
 
 
 def walk_png(data: bytes) -> ParsedImage:
-    kept, notes, position = [data[:8]], list[str](), 8
+    chunks, notes, position = [data[:8]], list[str](), 8
     depth, color_type = 8, 0
     told: dict[bytes, bytes] = {}
     for _ in range(MAX_ENTRIES):
         length, kind = struct.unpack(">I4s", data[position : position + 8].ljust(8, b"\0"))
         chunk = data[position : position + 12 + length]
         if len(chunk) < 12 + length:
-            if kind == b"IDAT" or all(one[4:8] != b"IDAT" for one in kept):
+            if kind == b"IDAT" or all(earlier[4:8] != b"IDAT" for earlier in chunks):
                 raise damaged("PNG", ENDS_EARLY)
             notes.append(END_MARK_MISSING)
-            kept.append(_END)
+            chunks.append(_END)
             break
         body = chunk[8:-4]
         if kind == b"IHDR":
@@ -36,7 +36,7 @@ def walk_png(data: bytes) -> ParsedImage:
             # Pillow compares this color at 8 bits, so it would hit the wrong pixels.
             notes.append("The file marks one color as transparent; that mark was ignored.")
         elif kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
-            kept.append(chunk)
+            chunks.append(chunk)
         if kind == b"IEND":
             break
         position += 12 + length
@@ -45,7 +45,7 @@ def walk_png(data: bytes) -> ParsedImage:
     facts = read_exif(told[b"eXIf"]) if b"eXIf" in told else Exif()
     profile, space = _color(told, facts)
     frames = max(1, *struct.unpack_from(">I", told[b"acTL"])) if b"acTL" in told else 1
-    return ParsedImage("PNG", b"".join(kept), facts.orientation, profile, space, frames, depth, tuple(notes))
+    return ParsedImage("PNG", b"".join(chunks), facts.orientation, profile, space, frames, depth, tuple(notes))
 
 
 def _color(told: dict[bytes, bytes], facts: Exif) -> tuple[bytes | None, ColorSpace | None]:

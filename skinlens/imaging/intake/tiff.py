@@ -39,7 +39,7 @@ def walk_tiff(data: bytes) -> ParsedImage:
     finished = [page for page in pages if not page.number(_SUBFILE, 0) & 1 and page.number(PHOTOMETRIC, 1) != _MASK]
     if not finished:
         raise camera_raw()
-    page = max(finished, key=lambda one: one.number(WIDTH, 0) * one.number(HEIGHT, 0))
+    page = max(finished, key=lambda directory: directory.number(WIDTH, 0) * directory.number(HEIGHT, 0))
     layout = layout_of(page)
     notes: list[str] = []
     if pages.index(page):
