@@ -102,10 +102,10 @@ def scan_segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """
     position, has_pixels = 2, False
     for _ in range(MAX_ENTRIES):
-        marker = _MARKER.search(data, position)
-        if marker is None:
+        match = _MARKER.search(data, position)
+        if match is None:
             return
-        marker, position = data[marker.start() + 1], marker.end()
+        marker, position = data[match.start() + 1], match.end()
         if marker == 0xD9:
             yield marker, b"", b""
             return
