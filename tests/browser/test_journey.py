@@ -8,7 +8,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +16,7 @@ import pypdf
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.labels import DISCLAIMER
@@ -129,11 +130,21 @@ def turn_light(page: Page, look: Literal["light", "dark"], ground: str) -> None:
 
 
 def choose_site(page: Page, choice: str, number: int = 0) -> None:
-    """Choose a body site with its side by typing, in the field of that number."""
-    page.get_by_role("combobox", name="Body site and side", exact=True).nth(number).click()
-    page.keyboard.type(choice)
-    page.get_by_role("option", name=choice, exact=True).wait_for()
+    """Choose a body site with its side by typing, in the field of that number; again where an answer of the server came
+    while it was typed, and closed the list.
+    """
+    field = page.get_by_role("combobox", name="Body site and side", exact=True).nth(number)
+    option = page.get_by_role("option", name=choice, exact=True)
+    for _ in range(3):
+        field.click()
+        page.keyboard.type(choice)
+        with suppress(PlaywrightTimeout):
+            option.wait_for(timeout=20_000)
+            break
+        page.keyboard.press("Escape")
     page.keyboard.press("Enter")
+    expect(option).to_have_count(0)
+    expect(field).to_have_value(choice)
 
 
 def show_reading(page: Page) -> None:
