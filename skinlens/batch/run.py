@@ -41,11 +41,15 @@ class Summary:
     """Rows of an earlier run that were made again, as their photos have changed since."""
     gone: Gone
     """Rows of an earlier run that were removed, as their photos are not there any more."""
+    noted: bool = True
+    """False: the audit log of the case file, which had to have an entry, could not be written."""
 
     @property
     def status(self) -> int:
-        """0 all photos were read, 1 some were not, 2 none was."""
-        return 0 if not self.failed else 1 if self.failed < self.photos else 2
+        """0 all photos were read, 1 some were not or the audit log lacks the entry, 2 none was read."""
+        if self.failed:
+            return 1 if self.failed < self.photos else 2
+        return 0 if self.noted else 1
 
     @property
     def words(self) -> str:
@@ -137,7 +141,15 @@ class Batch:
         journal.discard(self.out)
         taken = time.monotonic() - started
         return Summary(
-            photos, wrong, before, self.source.left_out, max(taken, 1e-3), shards.made, row_journal.changed, gone
+            photos=photos,
+            failed=wrong,
+            resumed=before,
+            left_out=self.source.left_out,
+            seconds=max(taken, 1e-3),
+            made=shards.made,
+            changed=row_journal.changed,
+            gone=gone,
+            noted=not not_noted,
         )
 
     def _scored(self, tasks: Iterator[Task]) -> Iterator[list[Result]]:

@@ -177,6 +177,21 @@ def test_the_case_file(release: Path, photos: Path, classifier: Classifier, tmp_
     assert "P-0" not in out.read_text(encoding="utf-8")
 
 
+def test_cases_that_left_without_an_entry_in_the_log_say_so_in_the_exit_status(
+    release: Path,
+    photos: Path,
+    classifier: Classifier,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    analysis = pipeline.analyse_file(photos / "p00.jpg", classifier)
+    CaseStore().save_case(analysis, NewVisit(None, NewLesion("back"), "2025-01-01"))
+    monkeypatch.setattr(CaseStore, "note_export_of_many", lambda _, count: f"{count} case is not in the log.")
+    assert main(["batch", "store", "--out", str(tmp_path / "cases.csv"), "--weights", str(release)]) == 1
+    assert "1 case is not in the log." in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("few_resamples")
 def test_labels_give_the_figures_of_evaluate(
     release: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
