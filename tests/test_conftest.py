@@ -213,7 +213,13 @@ def test_a_run_makes_the_list_anew_and_what_it_did_not_run_stays(
     report, written = tmp_path / "run.xml", tmp_path / "slow.txt"
     taken = '<properties><property name="cpu_s" value="{}"/></properties>'
     case = f'<testcase classname="tests.{{}}" name="{{}}">{taken}</testcase>'
-    cases = [("a.test_x", "test_long[1]", 0.1), ("a.test_x", "test_long[2]", 0.4), ("test_y", "test_quick", 0.01)]
+    cases = [
+        ("a.test_x", "test_long[1]", 0.1),
+        ("a.test_x", "test_long[2]", 0.4),
+        ("test_y", "test_quick[1]", 0.9),
+        ("test_y", "test_quick[2]", 0.01),
+        ("test_y", "test_quick[3]", 0.01),
+    ]
     report.write_text(f"<testsuites>{''.join(case.format(*one) for one in cases)}</testsuites>", encoding="utf-8")
     written.write_text("# head\ntest_y.py::test_quick\nb/test_z.py::test_elsewhere\n", encoding="utf-8")
     monkeypatch.setattr(slow_tests, "LIST", written)
