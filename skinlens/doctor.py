@@ -135,19 +135,17 @@ def _closed(home: Path | None) -> str:
 
 
 def _roles(home: Path | None) -> str:
-    accounts, tokens = Accounts(home), Tokens(home)
+    accounts, tokens = Accounts(home).all(), Tokens(home)
     strange = [
         f"Account {account.number}, {account.name}: {described(account.role)} "
         "Set another: skinlens user role NAME ROLE."
-        for account in accounts.all()
+        for account in accounts
         if account.role not in ROLES
     ]
     if problems := (*strange, *tokens.problems()):
         raise StoreError(" ".join(problems))
     good = sum(token.revoked_at is None and not token.problem(time.time()) for token in tokens.all())
-    return (
-        f"{counted(len(accounts.all()), 'account')}, {counted(good, 'token')} of the API; each has a role that it may"
-    )
+    return f"{counted(len(accounts), 'account')}, {counted(good, 'token')} of the API; each has a role that it may"
 
 
 def _disk(home: Path | None) -> str:

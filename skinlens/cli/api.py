@@ -66,7 +66,8 @@ def show() -> int:
     from skinlens.accounts import Tokens
     from skinlens.accounts.tokens import ADD_ONE
 
-    tokens = Tokens().all()
+    directory = Tokens()
+    tokens = directory.all()
     width = max((len(access_token.name) for access_token in tokens), default=0)
     now = time.time()
     for access_token in tokens:
@@ -75,7 +76,8 @@ def show() -> int:
         ends = f"{'ended' if now >= access_token.expires_at else 'ends'} {day_of(access_token.expires_at)}"
         told = f"made {day_of(access_token.created_at)}, {ends}, {used}{revoked}"
         print(f"{access_token.number:>3}  {access_token.name:<{width}}  {access_token.role:<8}  {told}")
-    print(*Tokens().problems(), sep="\n", end="\n" if Tokens().problems() else "", file=sys.stderr)
+    for problem in directory.problems():
+        print(problem, file=sys.stderr)
     if not tokens:
         print(f"No tokens yet. {ADD_ONE}", file=sys.stderr)
     return 0

@@ -10,7 +10,7 @@ import hmac
 import json
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -27,9 +27,14 @@ MOST_BYTES = 2_000_000_000
 _KEY = "pseudonym_key"
 _SETTLED_S = 3600.0
 """After which a file that no note names is left over."""
-_TOKEN = re.compile(r"[0-9a-f]{32}")
+TOKEN = re.compile(r"[0-9a-f]{32}")
 _SIGNS = 10
 """Of a pseudonym: 50 bits, so that of a hundred thousand patients no two are expected to share one."""
+
+
+def token_of(data: bytes, proposal: Mapping[str, object]) -> str:
+    """Name by which a photo waits with what is proposed for it; of two patients both wait."""
+    return hashlib.sha256(hashlib.sha256(data).digest() + json.dumps(proposal).encode()).hexdigest()[:32]
 
 
 class InboxFull(StoreError):
@@ -71,8 +76,7 @@ class StoredReceived(StoreHome):
             pass  # a folder that is gone is not made anew
         named = replace(proposal, pseudonym=self._pseudonym(identity) if identity else "")
         told = {name: value for name, value in asdict(named).items() if value or name != "body_site"}  # see waiting.py
-        content = hashlib.sha256(data).digest() + json.dumps(told).encode()
-        token = hashlib.sha256(content).hexdigest()[:32]  # of two patients both wait
+        token = token_of(data, told)
         if not self._path(token, "json").is_file():
             self._must_have_room(len(data))
         photo = ReceivedPhoto(token, validation.now(), named, sender)
@@ -110,13 +114,13 @@ class StoredReceived(StoreHome):
             self._path(token, ending).unlink(missing_ok=True)
 
     def _path(self, token: str, ending: str) -> Path:
-        if not _TOKEN.fullmatch(token):
+        if not TOKEN.fullmatch(token):
             raise StoreError("A received photo was asked for by a name that SkinLens did not give.")
         return self.home / FOLDER / f"{token}.{ending}"
 
     def _waiting(self) -> Iterator[ReceivedPhoto]:
         for path in (self.home / FOLDER).glob("*.json"):
-            if _TOKEN.fullmatch(path.stem):
+            if TOKEN.fullmatch(path.stem):
                 with suppress(OSError, ValueError, TypeError, KeyError):  # filed by another window just now, or damaged
                     note = json.loads(path.read_bytes())
                     at, sender = str(note.pop("received_at")), note.pop("sender", "")

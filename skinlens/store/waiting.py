@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,9 +9,8 @@ from pathlib import Path
 
 from skinlens.errors import StoreError
 from skinlens.store import archive, blobs
-from skinlens.store.received import FOLDER
+from skinlens.store.received import FOLDER, TOKEN, token_of
 
-_TOKEN = re.compile(r"[0-9a-f]{32}")
 _ENDINGS = ("dcm", "json")
 """Of the two files of each; without the second it waits no more."""
 _DAMAGED = "is damaged"
@@ -81,7 +79,7 @@ def moves(staged: Path, home: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _tokens(home: Path) -> list[str]:
-    return sorted(path.stem for path in (home / FOLDER).glob("*.json") if _TOKEN.fullmatch(path.stem))
+    return sorted(path.stem for path in (home / FOLDER).glob("*.json") if TOKEN.fullmatch(path.stem))
 
 
 def _files(home: Path, token: str) -> list[Path]:
@@ -114,6 +112,4 @@ def _said(photo: Path, why: str) -> str:
 def _tokens_of(photo: bytes, note: bytes) -> tuple[str, ...]:
     """By which these may wait: that of the photo alone, and that of the photo with what is proposed for it."""
     told = {name: value for name, value in json.loads(note).items() if name not in {"received_at", "sender"}}
-    digest = hashlib.sha256(photo)
-    both = hashlib.sha256(digest.digest() + json.dumps(told).encode())
-    return digest.hexdigest()[:32], both.hexdigest()[:32]
+    return hashlib.sha256(photo).hexdigest()[:32], token_of(photo, told)

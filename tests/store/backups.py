@@ -1,5 +1,6 @@
 """Helpers for the tests of backup and restoration."""
 
+import errno
 import re
 import zipfile
 from collections import namedtuple
@@ -19,6 +20,18 @@ def refused(sentence: str) -> AbstractContextManager[object]:
 
 def tree(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def moving_the_database_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A restoration's database cannot be put in its place."""
+    rename = Path.rename
+
+    def fails(self: Path, target: Path) -> Path:
+        if self.parent.name.startswith(".restore-") and self.name == "cases.db":
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fails)
 
 
 def rewritten(path: Path, **entries: bytes | None) -> Path:

@@ -15,7 +15,7 @@ from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit, blobs, da
 from skinlens.store.in_use import InUse
 from skinlens.store.restore import Restored, restore
 from tests.store import samples
-from tests.store.backups import Usage, refused, rewritten, tree
+from tests.store.backups import Usage, moving_the_database_fails, refused, rewritten, tree
 from tests.store.edits import add_patient
 
 
@@ -95,14 +95,7 @@ def test_photos_without_a_database_count_as_well(made, tmp_path):
 def test_a_move_that_fails_in_the_middle_is_taken_back(made, tmp_path, monkeypatch):
     other = CaseStore(tmp_path / "other")
     add_patient(other, "P-9")
-    rename = Path.rename
-
-    def fails(self, target):
-        if self.parent.name.startswith(".restore-") and self.name == "cases.db":
-            raise OSError(errno.EIO, "Input/output error")
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", fails)
+    moving_the_database_fails(monkeypatch)
     with refused("Input/output error"):
         restore(made, other.home, replace=True)
     monkeypatch.undo()

@@ -1,6 +1,5 @@
 """Photos that wait on the worklist, in a backup and its restoration: none is lost, doubled or brought back unasked."""
 
-import errno
 import json
 import zipfile
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit, archive, 
 from skinlens.store.backup import StoredBackups
 from skinlens.store.restore import restore
 from tests.store import samples
-from tests.store.backups import refused, rewritten, tree
+from tests.store.backups import moving_the_database_fails, refused, rewritten, tree
 
 PROPOSED = Proposal("", 1960, "female", "2025-03-04")
 
@@ -71,14 +70,8 @@ def test_a_move_that_fails_takes_back_what_came_beside(
     made = Path(stocked.back_up(folder).path)
     other = CaseStore(tmp_path / "other")
     other.keep_received(b"three", PROPOSED)
-    before, rename = tree(other.home / "received"), Path.rename
-
-    def fails(self: Path, target: Path) -> Path:
-        if self.parent.name.startswith(".restore-") and self.name == "cases.db":
-            raise OSError(errno.EIO, "Input/output error")
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", fails)
+    before = tree(other.home / "received")
+    moving_the_database_fails(monkeypatch)
     with refused("Input/output error"):
         restore(made, other.home, replace=True)
     assert tree(other.home / "received") == before

@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
+from skinlens import whole_number
 from skinlens.body_sites import named, words_of
 from skinlens.case_record import Proposal
 from skinlens.clock import today
@@ -66,14 +67,14 @@ def _stripped(data: bytes) -> bytes:
     picture = read_dicom(parse_container("DICOM", data))
     own = parse_container("JPEG", picture.frame).icc_profile if picture.coding == "JPEG" else None
     frame, profile = bare_frame(picture), picture.icc_profile or own
-    pixels = frame if picture.coding == "plain" else encapsulate([frame])
+    coded = picture.coding != "plain"
+    pixels = encapsulate([frame]) if coded else frame
     described = _described(picture)
     if profile:
         described.ICCProfile = bare_profile(profile)
     described.add_new("PixelData", "OW" if picture.bits_allocated == 16 else "OB", pixels + b"\0" * (len(pixels) % 2))
-    described["PixelData"].is_undefined_length = picture.coding != "plain"
+    described["PixelData"].is_undefined_length = coded
     described.file_meta = FileMetaDataset()
-    coded = picture.coding != "plain"
     described.file_meta.TransferSyntaxUID = UID(picture.syntax) if coded else ExplicitVRLittleEndian
     described.file_meta.MediaStorageSOPClassUID = described.SOPClassUID
     # One of its own: the sender's would lead back to the patient.
@@ -111,10 +112,10 @@ def _described(picture: DicomPicture) -> Dataset:
 
 def _proposal(header: Any) -> Proposal:
     taken_on = next(filter(None, (_day(header.get(name)) for name in _DAYS)), "")
-    born, year = str(header.get("PatientBirthDate") or "")[:4], None
-    if born.isascii() and born.isdigit() and len(born) == 4:
-        last = int(taken_on[:4]) if taken_on else today().year
-        year = int(born) if _FIRST_YEAR <= int(born) <= last and last - int(born) <= MAX_AGE_YEARS else None
+    last = int(taken_on[:4]) if taken_on else today().year
+    year = whole_number.of_text(str(header.get("PatientBirthDate") or "")[:4])
+    if year is not None and not max(_FIRST_YEAR, last - MAX_AGE_YEARS) <= year <= last:
+        year = None
     sex = _SEXES.get(str(header.get("PatientSex") or "").strip().upper(), "unknown")
     return Proposal("", year, sex, taken_on, _body_site(header))
 

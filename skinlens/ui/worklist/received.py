@@ -67,10 +67,7 @@ def proposed(proposal: Proposal) -> str:
 
 def _propose(store: CaseStore, item: TrayItem, photo: ReceivedPhoto) -> None:
     """Fill in patient, day and body site of the row; the clinician still chooses the lesion, and files it."""
-    given = photo.proposal
-    if not proposed(given):
-        return
-    state, known = st.session_state, placement.namesake(given.pseudonym, store.patients())
+    given, state = photo.proposal, st.session_state
     if given.body_site in sites.CHOICES:
         state[item.key("site")] = given.body_site
     if not (given.pseudonym or given.taken_on):
@@ -78,9 +75,11 @@ def _propose(store: CaseStore, item: TrayItem, photo: ReceivedPhoto) -> None:
     state[item.key("own")] = True
     if given.taken_on:
         state[item.key("date")] = date.fromisoformat(given.taken_on)
-    if known is not None and given.pseudonym:
+    if not given.pseudonym:
+        return
+    if (known := placement.namesake(given.pseudonym, store.patients())) is not None:
         state[item.key("kind")], state[item.key("patient")] = placement.KNOWN, known.id
-    elif given.pseudonym:
+    else:
         _new_patient(item, given)
 
 
