@@ -61,13 +61,14 @@ class Picture {
 
   // ------------------------------------------------------------------------------------------------- what is drawn
 
-  // The ground: nothing is drawn of it, but it says what is the whole, also where photos differ in their shape.
+  // The ground: nothing is drawn of it, but it says what is the whole, also where photos differ in their shape. Its
+  // opacity is 0, for what is to be seen and has nothing to draw has OpenSeadragon draw all at every frame, for ever.
   ground([width, height]) {
     if (this.size?.join() === [width, height].join()) return;
     this.size = [width, height];
     const empty = { width, height, tileSize: Math.ceil(Math.max(width, height)), minLevel: 0, maxLevel: 0 };
     const source = { ...empty, getTileUrl: () => "", tileExists: () => false };
-    this.put("ground", this.size.join(), source, { x: 0, y: 0, width, height });
+    this.put("ground", this.size.join(), source, { x: 0, y: 0, width, height }, 0);
   }
 
   draw(state, photo, look) {
