@@ -1,6 +1,7 @@
 """The viewer in a real Chromium: wheel, fingers, keys, loupe, scale bar, and two photos over each other."""
 
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -165,6 +166,23 @@ def test_the_loupe_shows_the_full_detail_below_the_pointer(page: Page) -> None:
     switch.click()
     page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
     expect(glass).to_be_hidden()
+
+
+def test_pictures_that_stand_still_are_not_drawn(page: Page) -> None:
+    """Once the last picture has come. Drawn at every frame, they take half a processor as long as the page is open."""
+    drawn_in_20_frames = """async () => {
+      const { prototype } = CanvasRenderingContext2D;
+      const real = prototype.drawImage;
+      let times = 0;
+      prototype.drawImage = function (...given) { times += 1; return real.apply(this, given); };
+      for (let frame = 0; frame < 20; frame += 1) await new Promise(requestAnimationFrame);
+      prototype.drawImage = real;
+      return times;
+    }"""
+    deadline = time.monotonic() + 30
+    while (times := page.evaluate(drawn_in_20_frames)) and time.monotonic() < deadline:
+        pass
+    assert times == 0
 
 
 def test_the_scale_bar_is_as_long_as_it_says_at_every_zoom(page: Page) -> None:

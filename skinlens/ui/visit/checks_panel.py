@@ -19,7 +19,7 @@ from skinlens.ui.performance import reference
 from skinlens.ui.state import session
 from skinlens.ui.state.jobs import SHORT
 from skinlens.ui.state.open_case import OpenCase
-from skinlens.ui.visit import artifacts, checks, early_exits, outline
+from skinlens.ui.visit import artifacts, checks, early_exits, maps, outline
 
 Section = Callable[[Check, OpenCase, Classifier | None], None]
 SECTIONS: Mapping[str, Section] = {
@@ -38,10 +38,11 @@ def line(opened: OpenCase, classifier: Classifier | None) -> None:
     """Claims of the checks with a part in it, in one line, as far as it is known.
 
     For a new photo these begin by themselves once the maps are there; for a stored one at the press of a button.
+    While the maps are made, the line does not look again: the row of maps does, and has all drawn anew at the end.
     """
     if classifier is not None and opened.case is None:
         _check(opened, classifier)
-    live.draw(opened, partial(_line, opened, classifier), live.busy)
+    live.draw(opened, partial(_line, opened, classifier), lambda: live.busy() and not maps.waits(opened))
 
 
 def _of_line() -> Iterator[Check]:
@@ -82,7 +83,7 @@ def waits(opened: OpenCase, classifier: Classifier | None) -> frozenset[str]:
         check.kind: queue.job(checks.key(check, opened)) for check in _of_line() if not isinstance(check, Comparison)
     }
     running = {kind for kind, job in jobs.items() if job is not None and job.active}
-    if any((job := queue.job((method, opened.target.code))) is not None and job.active for method in METHODS):
+    if maps.waits(opened):
         running.add("maps")
         if opened.case is None and classifier is not None:
             running |= {kind for kind, job in jobs.items() if job is None}

@@ -132,9 +132,15 @@ def stored_words(opened: OpenCase) -> str:
     return f"Stored with this case: {listed}."
 
 
+def waits(opened: OpenCase) -> bool:
+    """Whether a map of the class that is explained is being made."""
+    jobs = (session.queue().job((method, opened.target.code)) for method in METHODS)
+    return any(job is not None and job.active for job in jobs)
+
+
 def row(opened: OpenCase, classifier: Classifier | None, *, details: bool) -> None:
     """Photo and maps, with what each was made of if ``details``; it looks again while they are made."""
-    live.draw(opened, partial(_row, opened, classifier, details=details), live.busy)
+    live.draw(opened, partial(_row, opened, classifier, details=details), partial(waits, opened))
     viewer.load(opened.analysis.photo, key="maps")
 
 
