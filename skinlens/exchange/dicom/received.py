@@ -54,7 +54,7 @@ class Received:
 def received_of(data: bytes) -> Received:
     """The file anew, and what is proposed for it. Raises UnreadableImage."""
     try:
-        header = dcmread(BytesIO(data), specific_tags=[*_DAYS, *_PATIENT, *_SITE])
+        header = dcmread(BytesIO(parse_container("DICOM", data).picture), specific_tags=[*_DAYS, *_PATIENT, *_SITE])
         return Received(_stripped(data), _proposal(header), _identity(header))
     except UnreadableImage:
         raise
