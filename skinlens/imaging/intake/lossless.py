@@ -25,7 +25,11 @@ OTHER_CHANNELS = "its picture has another number of channels than it says"
 OTHER_DEPTH = "its picture has another number of bits than it says"
 
 _FRAME = {"lossless JPEG": 0xC3, "JPEG-LS": 0xF7}
-_HUFFMAN, _RESTARTS, _END = 0xC4, 0xDD, 0xD9
+_HUFFMAN, _RESTARTS = 0xC4, 0xDD
+_NEEDED: dict[Lossless, frozenset[int]] = {
+    "lossless JPEG": frozenset({0xC3, START_OF_SCAN, _RESTARTS, _HUFFMAN}),
+    "JPEG-LS": frozenset({0xF7, START_OF_SCAN, _RESTARTS}),
+}
 _PRESET, _APP8 = 0xF8, 0xE8
 _THRESHOLDS = b"\1"
 """First byte of a segment that sets the coding's own numbers; others hold tables, or sizes beyond those of DICOM."""
@@ -50,16 +54,15 @@ def bare(frame: bytes, coding: Lossless) -> bytes:
 
 def _needed(frame: bytes, coding: Lossless) -> Iterator[bytes]:
     for marker, body, coded in _segments(frame, coding):
-        if coding == "JPEG-LS":
-            kept = {_FRAME[coding], START_OF_SCAN, _RESTARTS}
-            if marker == _PRESET and body.startswith(_THRESHOLDS) and len(body) == _THRESHOLD_BYTES:
-                kept = {*kept, marker}
-            if marker == _APP8 and body.startswith(_COLORS_DIFFER) and len(body) == _COLORS_DIFFER_BYTES:
-                kept = {*kept, marker}
-        else:
-            kept = {_FRAME[coding], START_OF_SCAN, _RESTARTS, _HUFFMAN}
-        if marker in kept:
+        if marker in _NEEDED[coding] or (coding == "JPEG-LS" and _is_setting(marker, body)):
             yield struct.pack(">BBH", 0xFF, marker, 2 + len(body)) + body + coded
+
+
+def _is_setting(marker: int, body: bytes) -> bool:
+    """Whether a segment of JPEG-LS sets how its pixels are decoded, and has room for nothing else."""
+    if marker == _PRESET:
+        return body.startswith(_THRESHOLDS) and len(body) == _THRESHOLD_BYTES
+    return marker == _APP8 and body.startswith(_COLORS_DIFFER) and len(body) == _COLORS_DIFFER_BYTES
 
 
 def _segments(frame: bytes, coding: Lossless) -> Iterator[tuple[int, bytes, bytes]]:
