@@ -124,6 +124,7 @@ def of_jpeg_ls() -> Iterator[tuple[str, bytes]]:
     frame = frame_of("jpeg_ls")
     at = frame.index(b"\xff\xf7")
     yield "table", frame[:at] + segment(0xF8, b"\2\1\1" + SECRET) + frame[at:]
+    yield "colors by their differences", frame[:at] + segment(0xE8, b"mrfx\1") + segment(0xFE, SECRET) + frame[at:]
 
 
 def whole_files() -> Iterator[tuple[str, bytes]]:

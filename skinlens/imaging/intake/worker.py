@@ -1,7 +1,8 @@
 """Decoder process: one file after another from standard input, bands of rows to standard output.
 
 ``isolation`` starts it as ``python -c "… main()"``. It imports Pillow, numpy, simplejpeg and, for such files,
-pillow-heif and tifffile; it writes nothing to the disk. ``limits`` holds it to what one photo may take.
+pillow-heif, tifffile, pydicom and pyjpegls; it writes nothing to the disk. ``limits`` holds it to what one photo may
+take.
 
 A request is what is asked for (1 byte: a photo, or the patient fields of a DICOM file), a length (8 bytes, big-endian)
 and the file. The answer is a row of messages, each a kind (1 byte), a length (4 bytes) and a body: ``S`` size and
