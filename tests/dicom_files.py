@@ -1,13 +1,15 @@
 """DICOM files for the tests, of drawn pictures alone."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.encaps import encapsulate
-from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit, RLELossless, generate_uid
+from pydicom.encaps import encapsulate, get_frame
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 DERMOSCOPIC, PHOTOGRAPHIC = "1.2.840.10008.5.1.4.1.1.77.1.7", "1.2.840.10008.5.1.4.1.1.77.1.4"
 NAME = "Doe^Jane"
@@ -36,7 +38,7 @@ def dicom(
         made.PlanarConfiguration = 0
     for name, value in tags.items():
         setattr(made, name, value)
-    is_coded = syntax in {JPEGBaseline8Bit, JPEG2000Lossless, RLELossless}
+    is_coded = UID(syntax).is_encapsulated
     joined = encapsulate(frames) if is_coded else b"".join(frames)
     made.PixelData = joined + b"\0" * (len(joined) % 2)
     made["PixelData"].VR = "OB" if made.BitsAllocated == 8 else "OW"
@@ -44,6 +46,19 @@ def dicom(
     file = io.BytesIO()
     made.save_as(file, enforce_file_format=True)
     return file.getvalue()
+
+
+def encoded_elsewhere(name: str) -> bytes:
+    """A file of ``intake_files.picture()`` in a coding that nothing here writes.
+
+    Made by dcmtk 3.6.7 (``dcmcjpeg``, ``dcmcjpls``, ``dcmconv``); those of HTJ2K by OpenJPH in imagecodecs 2026.3.6.
+    """
+    return (Path(__file__).parent / "dicom" / f"{name}.dcm").read_bytes()
+
+
+def frame_of(name: str) -> bytes:
+    """The first frame of such a file."""
+    return get_frame(dcmread(io.BytesIO(encoded_elsewhere(name))).PixelData, 0, number_of_frames=1)
 
 
 def plain(picture: Image.Image, **tags: Any) -> bytes:

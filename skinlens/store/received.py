@@ -74,7 +74,7 @@ class StoredReceived(StoreHome):
         """
         with self._opened():
             pass  # a folder that is gone is not made anew
-        named = replace(proposal, pseudonym=self._pseudonym(identity) if identity else "")
+        named = replace(proposal, pseudonym=self.pseudonym(identity))
         told = {name: value for name, value in asdict(named).items() if value or name != "body_site"}  # see waiting.py
         token = token_of(data, told)
         if not self._path(token, "json").is_file():
@@ -87,6 +87,21 @@ class StoredReceived(StoreHome):
         with self._writing() as db:
             chain.append(db, "received", "store")
         return photo
+
+    def pseudonym(self, identity: str) -> str:
+        """Pseudonym of the patient of that number; empty for an empty one. The number is not kept.
+
+        The same for the same number, in this case file and in what is restored from its backup.
+        """
+        if not identity:
+            return ""
+        with self._writing() as db:
+            row = settings.find(db, _KEY)
+            key = row.value if row else secrets.token_hex(32)
+            if row is None:
+                settings.put(db, _KEY, key)
+        digest = hmac.digest(bytes.fromhex(key), identity.encode(), "sha256")
+        return f"R-{base64.b32encode(digest).decode()[:_SIGNS]}"
 
     def received(self) -> tuple[ReceivedPhoto, ...]:
         """Received photos that wait, the oldest first; one whose note is damaged is left out."""
@@ -135,13 +150,3 @@ class StoredReceived(StoreHome):
                 f"{MOST_BYTES // 1_000_000} MB together, may wait. File or discard some on the worklist, then send "
                 "again."
             )
-
-    def _pseudonym(self, identity: str) -> str:
-        """The same for the same number, in this case file and in what is restored from its backup."""
-        with self._writing() as db:
-            row = settings.find(db, _KEY)
-            key = row.value if row else secrets.token_hex(32)
-            if row is None:
-                settings.put(db, _KEY, key)
-        digest = hmac.digest(bytes.fromhex(key), identity.encode(), "sha256")
-        return f"R-{base64.b32encode(digest).decode()[:_SIGNS]}"

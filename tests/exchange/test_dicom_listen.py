@@ -25,7 +25,7 @@ from skinlens.exchange.dicom.receiving import Listening, Receiver
 from skinlens.imaging import intake
 from skinlens.store import CaseStore
 from skinlens.store import received as inbox
-from tests.dicom_files import NAME, plain
+from tests.dicom_files import NAME, encoded_elsewhere, plain
 from tests.new_store import new_store
 from tests.store import samples
 
@@ -91,6 +91,20 @@ def test_a_photo_that_is_sent_waits_without_its_patient(store: CaseStore) -> Non
         assert secret.encode() not in stored, secret
     assert said == ["ARCHIVE: a photo of 120 × 90 pixels waits on the worklist."] * 2
     assert [one.action for one in store.audit_entries() if one.kind == "store"] == ["received"] * 2
+
+
+def test_each_coding_is_agreed_upon_and_taken_with_the_same_pixels(store: CaseStore) -> None:
+    names = ("big_endian", "jpeg_lossless", "jpeg_lossless_ybr", "jpeg_ls", "jpeg_ls_planes", "htj2k", "jpeg_extended")
+    files = [encoded_elsewhere(name) for name in names]
+    with receiver(store) as port:
+        assert [sent(port, data).Status for data in files] == [0] * len(files)
+        assert sent(port, encoded_elsewhere("deflated")).Status == 0  # written anew it is the file of big endian
+        assert sent(port, encoded_elsewhere("jpeg_extended_12_bits")).Status == 0xC000
+    waiting = [store.received_photo(photo.token) for photo in store.received()]
+    assert len(waiting) == len(files)
+    assert {intake.read_photo(data).sha256 for data in waiting if data} == {
+        intake.read_photo(data).sha256 for data in files
+    }
 
 
 def test_a_patient_has_one_pseudonym_and_another_patient_another(store: CaseStore) -> None:

@@ -9,7 +9,7 @@ from skinlens.imaging.intake import isolation
 from tests.soak import uploads
 
 pytestmark = pytest.mark.slow
-FILES = 420
+FILES = 520
 """Twenty of each kind of file."""
 
 

@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from skinlens.imaging.intake.dicom import OTHER_CHANNELS, Coding, DicomPicture
+from skinlens.imaging.intake import lossless
+from skinlens.imaging.intake.dicom import DicomPicture
 from skinlens.imaging.intake.jpeg import START_OF_SCAN, scan_segments
+from skinlens.imaging.intake.lossless import OTHER_CHANNELS
 from skinlens.imaging.intake.sniffing import ENDS_EARLY, UNDECODABLE, damaged
+from skinlens.imaging.intake.transfer_syntax import Coding
 
 _JFIF = b"\xff\xe0\x00\x10JFIF\0\1\1\0\0\1\0\1\0\0"
 """Without a thumbnail."""
@@ -185,4 +188,6 @@ def _used(packed: bytes, size: int) -> bytes:
 
 _BARE: Mapping[Coding, Callable[[DicomPicture], bytes]] = {
     "plain": _plain, "RLE": _run_lengths, "JPEG": _jpeg, "JPEG 2000": _jpeg_2000,
+    "lossless JPEG": lambda picture: lossless.bare(picture.frame, "lossless JPEG"),
+    "JPEG-LS": lambda picture: lossless.bare(picture.frame, "JPEG-LS"),
 }  # fmt: skip

@@ -24,7 +24,8 @@ from skinlens.exchange.dicom.bounds import Bounds
 from skinlens.exchange.dicom.received import Received, received_of
 from skinlens.exchange.dicom.sending import check_title
 from skinlens.imaging import intake
-from skinlens.imaging.intake.dicom import CODINGS, PHOTOS
+from skinlens.imaging.intake.dicom import PHOTOS
+from skinlens.imaging.intake.transfer_syntax import CODINGS
 from skinlens.records import Photo
 
 _AGREED_PART = 65_536

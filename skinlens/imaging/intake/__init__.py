@@ -22,6 +22,7 @@ from skinlens.imaging.intake.canvas import Canvas
 from skinlens.imaging.intake.decode import Decoding, decode
 from skinlens.imaging.intake.isolation import start
 from skinlens.imaging.intake.limits import LimitedDecoder
+from skinlens.imaging.intake.patient import PatientFields
 from skinlens.imaging.intake.sniffing import (
     MAX_BYTES,
     MAX_PIXELS,
@@ -38,6 +39,7 @@ __all__ = [
     "MAX_PIXELS",
     "MIN_SIDE_PX",
     "photo_from_pixels",
+    "read_patient",
     "read_photo",
     "read_photo_file",
     "read_trusted_photo",
@@ -94,6 +96,14 @@ def _photo_of(decoding: Decoding) -> Photo:
     for band in decoding.bands:
         canvas.add(band)
     return _photo(canvas.pixels, decoding.source_format, decoding.notes, decoding.field_width_mm)
+
+
+def read_patient(data: bytes) -> PatientFields | None:
+    """Fields that a DICOM file proposes for the patient of its photo; None for a file of another kind.
+
+    Another process reads it, as it does a photo. Raises UnreadableImage.
+    """
+    return isolation.patient_fields(data) if recognise(data) == "DICOM" else None
 
 
 def photo_from_pixels(pixels: Pixels, source_format: str, notes: Iterable[str] = ()) -> Photo:

@@ -12,12 +12,12 @@ import struct
 from collections.abc import Callable
 
 from skinlens.imaging.intake.container import Format, ParsedImage
-from skinlens.imaging.intake.dicom import walk_dicom
 from skinlens.imaging.intake.heic import walk_heic
 from skinlens.imaging.intake.jpeg import walk_jpeg
 from skinlens.imaging.intake.png import walk_png
 from skinlens.imaging.intake.sniffing import ENDS_EARLY, damaged
 from skinlens.imaging.intake.tiff import walk_tiff
+from skinlens.imaging.intake.transfer_syntax import walk_dicom
 from skinlens.imaging.intake.webp import walk_webp
 
 

@@ -22,10 +22,11 @@ from skinlens.imaging.intake.color import Conversion
 from skinlens.imaging.intake.color_spaces import ColorSpace, HdrToSrgb, of_code_points
 from skinlens.imaging.intake.container import Format, ParsedImage
 from skinlens.imaging.intake.containers import parse_container
-from skinlens.imaging.intake.dicom import OTHER_SIZE, jpeg_of, raster_of, read_dicom
+from skinlens.imaging.intake.dicom import jpeg_of, raster_of, read_dicom
 from skinlens.imaging.intake.directory import first_offset, read_directory
 from skinlens.imaging.intake.jpeg_pixels import END, check_whole, decode_whole
 from skinlens.imaging.intake.layout import layout_of
+from skinlens.imaging.intake.lossless import OTHER_SIZE
 from skinlens.imaging.intake.raster import Raster, in_hdr, inverted, of_hdr, of_image, of_samples
 from skinlens.imaging.intake.samples import read_tiff
 from skinlens.imaging.intake.sniffing import TOO_MUCH_MEMORY, UNDECODABLE, check_size, damaged, not_read, recognise

@@ -1,7 +1,7 @@
 """DICOM files: a dermoscopic or photographic picture out of the archive, its frame and what says how to read it.
 
 Of the data set the tags below are read and no others: no name, no date, no number of a patient. Before pydicom sees the
-file, the transfer syntax is read here, so that nothing is inflated that could grow without bound.
+file, ``transfer_syntax`` has looked at it, so that nothing is inflated that could grow without bound.
 
 References: DICOM PS3.3 C.7.6.3 (image pixel), C.7.6.5 (frames), PS3.5 8 and annex A (encodings), G (RLE).
 """
@@ -10,30 +10,21 @@ import io
 import struct
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any, Literal
+from typing import Any, cast
 
 import numpy as np
 from PIL import Image
 
 from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake import raster
-from skinlens.imaging.intake.container import MAX_ENTRIES, ParsedImage
+from skinlens.imaging.intake.container import ParsedImage
 from skinlens.imaging.intake.jpeg import START_OF_SCAN, scan_segments
+from skinlens.imaging.intake.lossless import OTHER_CHANNELS, OTHER_SIZE, Lossless, samples_of
 from skinlens.imaging.intake.raster import Raster
 from skinlens.imaging.intake.sniffing import ENDS_EARLY, check_size, damaged, not_read
+from skinlens.imaging.intake.transfer_syntax import BIG_ENDIAN, CODINGS, Coding, listed_name
 from skinlens.records import Array
 
-Coding = Literal["plain", "RLE", "JPEG", "JPEG 2000"]
-
-CODINGS: dict[str, Coding] = {
-    "1.2.840.10008.1.2": "plain",
-    "1.2.840.10008.1.2.1": "plain",
-    "1.2.840.10008.1.2.5": "RLE",
-    "1.2.840.10008.1.2.4.50": "JPEG",
-    "1.2.840.10008.1.2.4.90": "JPEG 2000",
-    "1.2.840.10008.1.2.4.91": "JPEG 2000",
-}
-"""Transfer syntaxes that are read. Not the deflated one: it unpacks to any size."""
 PHOTOS = frozenset({"1.2.840.10008.5.1.4.1.1.77.1.4", "1.2.840.10008.5.1.4.1.1.77.1.7"})
 """SOP classes: VL Photographic Image, Dermoscopic Photography Image."""
 TAGS = (
@@ -52,9 +43,6 @@ _OTHER_PHOTOMETRIC = frozenset({"HSV", "ARGB", "CMYK", "YBR_PARTIAL_422", "YBR_P
 _MOST_MM = 10_000
 BURNED_IN = "The file says that writing is burned into the photo: check that it names nobody."
 """Note on a photo."""
-
-OTHER_SIZE = "its picture has another size than it says"
-OTHER_CHANNELS = "its picture has another number of channels than it says"
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,30 +79,6 @@ class DicomPicture:
         return self.photometric == _NEGATIVE
 
 
-def walk_dicom(data: bytes) -> ParsedImage:
-    """Read the transfer syntax alone. Raises UnreadableImage for one that is not read."""
-    syntax, position = "", 132
-    for _ in range(MAX_ENTRIES):
-        group, element, kind = struct.unpack_from("<HH2s", data, position)
-        if group != 2:
-            break
-        if kind in (b"OB", b"OW", b"UN", b"SQ", b"UT"):
-            (length,) = struct.unpack_from("<I", data, position + 8)
-            start = position + 12
-        else:
-            (length,) = struct.unpack_from("<H", data, position + 6)
-            start = position + 8
-        if element == 0x10:
-            syntax = data[start : start + length].decode("ascii", "replace").strip("\0 ")
-        position = start + length
-    if not syntax:
-        raise damaged("DICOM", "it does not say how its picture is coded")
-    if syntax not in CODINGS:
-        name = _listed_name(syntax)
-        raise not_read("DICOM", f"the transfer syntax {name}" if name else "a transfer syntax that is not listed")
-    return ParsedImage("DICOM", data)
-
-
 def read_dicom(container: ParsedImage) -> DicomPicture:
     """The picture of a file. Raises UnreadableImage, and whatever pydicom does on damaged data."""
     from pydicom import dcmread
@@ -137,8 +101,8 @@ def read_dicom(container: ParsedImage) -> DicomPicture:
     if _number(dataset, "PixelRepresentation", 0):
         raise not_read("DICOM", "a picture of signed samples")
     frames = max(1, _number(dataset, "NumberOfFrames", 1))
-    data = dataset.get("PixelData")
-    if not isinstance(data, bytes) or not data:
+    data = _bytes(dataset, "PixelData")
+    if not data:
         raise damaged("DICOM", "it holds no picture")
     palette, first = _palette_of(dataset) if photometric == _PALETTE else (None, 0)
     profile = dataset.get("ICCProfile")
@@ -198,7 +162,8 @@ def raster_of(picture: DicomPicture) -> Raster:
     mode = _MODES.get(picture.photometric, "L")
     if mode == "YCbCr" and picture.bits != 8:
         raise not_read("DICOM", f"a picture in film colors (YBR) of {picture.bits} bits")
-    return raster.of_samples(samples, mode, picture.bits, is_negative=picture.is_negative)
+    reduced = picture.coding == "JPEG 2000" and samples.dtype == np.uint8  # by its decoder, of whatever depth it is
+    return raster.of_samples(samples, mode, 8 if reduced else picture.bits, is_negative=picture.is_negative)
 
 
 # ---------------------------------------------------------------------------------------------------- the data set
@@ -207,7 +172,7 @@ def raster_of(picture: DicomPicture) -> Raster:
 def _checked_kind(dataset: Any) -> str:
     kind = dataset.get("SOPClassUID") or getattr(dataset.file_meta, "MediaStorageSOPClassUID", "")
     if str(kind) not in PHOTOS:
-        name = _listed_name(str(kind))
+        name = listed_name(str(kind))
         raise UnreadableImage(
             "The DICOM object is no photo of skin: a Dermoscopic Photography Image or a VL Photographic Image was "
             f"expected, and it is of {f'the class {name}' if name else 'no class that is listed'}. "
@@ -229,6 +194,16 @@ def _number(dataset: Any, name: str, default: int | None = None) -> int:
         raise damaged("DICOM", f"{name} is no number") from error
 
 
+def _bytes(dataset: Any, name: str) -> bytes:
+    """Value of an element, its words in little endian; empty where there is none."""
+    value = dataset.get(name)
+    if not isinstance(value, bytes):
+        return b""
+    if str(dataset.file_meta.TransferSyntaxUID) != BIG_ENDIAN or dataset[name].VR != "OW":
+        return value
+    return np.frombuffer(value[: len(value) // 2 * 2], "<u2").byteswap().tobytes()
+
+
 def _field_width_mm(dataset: Any, width_px: int) -> float | None:
     """From the distance of two columns in the plane of the skin."""
     spacing = dataset.get("PixelSpacing")
@@ -242,8 +217,9 @@ def _field_width_mm(dataset: Any, width_px: int) -> float | None:
 def _palette_of(dataset: Any) -> tuple[Array, int]:
     columns, first = [], 0
     for color in ("Red", "Green", "Blue"):
-        descriptor, data = (dataset.get(f"{color}PaletteColorLookupTable{part}") for part in ("Descriptor", "Data"))
-        if descriptor is None or len(descriptor) != 3 or not isinstance(data, bytes):
+        name = f"{color}PaletteColorLookupTable"
+        descriptor, data = dataset.get(f"{name}Descriptor"), _bytes(dataset, f"{name}Data")
+        if descriptor is None or len(descriptor) != 3 or not data:
             raise damaged("DICOM", "its palette is missing")
         count, first, bits = int(descriptor[0]) or 65_536, int(descriptor[1]), int(descriptor[2])
         values = np.frombuffer(data[: count * (2 if bits == 16 else 1)], "<u2" if bits == 16 else np.uint8)
@@ -253,15 +229,6 @@ def _palette_of(dataset: Any) -> tuple[Array, int]:
     if len({len(column) for column in columns}) > 1:
         raise damaged("DICOM", "its palette contradicts itself")
     return np.stack(columns, axis=1), first
-
-
-def _listed_name(uid: str) -> str:
-    """Name of a unique identifier in the standard's own list; empty for any other, which could hold anything."""
-    from pydicom.config import IGNORE
-    from pydicom.uid import UID
-
-    name = str(UID(uid, validation_mode=IGNORE).name)
-    return name if name != uid else ""
 
 
 # -------------------------------------------------------------------------------------------------------- the frames
@@ -297,8 +264,10 @@ def _of_422(samples: Array, height: int, width: int) -> Array:
 
 
 def _used(samples: Array, picture: DicomPicture) -> Array:
-    """Without what an archive may have put above the bits that are used."""
-    return samples if picture.bits == picture.bits_allocated else samples & ((1 << picture.bits) - 1)
+    """Without what an archive may have put above the bits that are used; in bytes where these have room."""
+    if picture.bits != picture.bits_allocated:
+        samples = samples & ((1 << picture.bits) - 1)
+    return samples.astype(np.uint8, copy=False) if picture.bits <= 8 else samples
 
 
 def _run_lengths(picture: DicomPicture) -> Array:
@@ -343,7 +312,23 @@ def _jpeg_2000(picture: DicomPicture) -> Array:
             raise damaged("DICOM", OTHER_SIZE)
         image.load()
         samples = np.asarray(image)
-    return _used(samples[..., None] if samples.ndim == 2 else samples, picture)
+    if samples.dtype == np.uint16:  # of 9 to 16 bits, which Pillow puts highest
+        return _used(samples[..., None] >> (16 - _bits_of_2000(picture.frame)), picture)
+    return samples[..., None] if samples.ndim == 2 else samples
 
 
-_DECODERS = {"plain": _plain, "RLE": _run_lengths, "JPEG 2000": _jpeg_2000}
+def _bits_of_2000(frame: bytes) -> int:
+    """Bits of a sample of the first channel (ISO/IEC 15444-1, A.5.1)."""
+    start = frame.index(b"\xff\x4f\xff\x51") + 42
+    return (frame[start] & 0x7F) + 1
+
+
+def _lossless(picture: DicomPicture) -> Array:
+    coding = cast(Lossless, picture.coding)
+    size = picture.width_px, picture.height_px
+    return _used(samples_of(picture.frame, coding, size, picture.channels, picture.bits_allocated), picture)
+
+
+_DECODERS = {
+    "plain": _plain, "RLE": _run_lengths, "JPEG 2000": _jpeg_2000, "lossless JPEG": _lossless, "JPEG-LS": _lossless,
+}  # fmt: skip

@@ -10,16 +10,21 @@ import json
 import os
 import sys
 import threading
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from skinlens import paths
 from skinlens.background import Worker
 from skinlens.errors import UnreadableImage
+from skinlens.imaging.intake import patient
 from skinlens.imaging.intake.canvas import Canvas
+from skinlens.imaging.intake.patient import PatientFields
 from skinlens.imaging.intake.sniffing import TOO_MUCH_TIME, check_size
-from skinlens.imaging.intake.worker import MESSAGE, REQUEST
+from skinlens.imaging.intake.worker import MESSAGE, PATIENT, PHOTO, REQUEST
+
+Answer = TypeVar("Answer")
 
 MAX_PROCESSES = max(2, min(4, os.cpu_count() or 1))
 """So that one costly file does not keep the other sessions from theirs."""
@@ -60,11 +65,18 @@ class _Process(Worker):
 
     def decode(self, data: bytes) -> Decoded:
         """Raises UnreadableImage; after _Ended the process is of no more use."""
+        return self._ask(PHOTO, data, self._listen)
+
+    def patient_fields(self, data: bytes) -> PatientFields:
+        """Raises UnreadableImage; after _Ended the process is of no more use."""
+        return self._ask(PATIENT, data, self._fields)
+
+    def _ask(self, wanted: bytes, data: bytes, listen: Callable[[], Answer]) -> Answer:
         try:
             with self.at_most(MAX_WAIT_S):
-                self._write(REQUEST.pack(len(data)))
+                self._write(REQUEST.pack(wanted, len(data)))
                 self._write(data)
-                return self._listen()
+                return listen()
         except (OSError, ValueError) as error:
             raise _Ended from error
 
@@ -107,6 +119,15 @@ class _Process(Worker):
             else:
                 raise _Ended
 
+    def _fields(self) -> PatientFields:
+        kind, size = MESSAGE.unpack(self._read(MESSAGE.size))
+        if kind not in (b"F", b"R") or size > _MAX_WORDS:
+            raise _Ended
+        body = self._read(size).decode()
+        if kind == b"R":
+            raise UnreadableImage(body)
+        return patient.of_json(body)
+
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)
         while rest:
@@ -136,11 +157,11 @@ class _Pool:
         self._waiting: list[_Process] = []
         self._all: set[_Process] = set()
 
-    def decode(self, data: bytes) -> Decoded:
+    def ask(self, question: Callable[[_Process], Answer]) -> Answer:
         with self._may_work:
             process = self._take()
             try:
-                answer = process.decode(data)
+                answer = question(process)
             except UnreadableImage:
                 self._put_back(process)
                 raise
@@ -205,7 +226,12 @@ _pool = _Pool()
 
 def decode(data: bytes) -> Decoded:
     """Upright pixels, format, notes and scale of a file, decoded in another process. Raises UnreadableImage."""
-    return _pool.decode(data)
+    return _pool.ask(lambda process: process.decode(data))
+
+
+def patient_fields(data: bytes) -> PatientFields:
+    """Patient fields of a DICOM file, read in another process. Raises UnreadableImage."""
+    return _pool.ask(lambda process: process.patient_fields(data))
 
 
 def start() -> None:

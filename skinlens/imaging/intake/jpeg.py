@@ -95,14 +95,16 @@ def walk_jpeg(data: bytes) -> ParsedImage:
     )
 
 
-def scan_segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+def scan_segments(data: bytes, markers: re.Pattern[bytes] | None = None) -> Iterator[tuple[int, bytes, bytes]]:
     """Marker, content, and coded pixels behind it, of each segment up to the end mark, which has neither.
 
-    What lies between the segments or behind the end is passed over. Raises UnreadableImage and ``struct.error``.
+    What lies between the segments or behind the end is passed over. ``markers``: those of a coding that has others than
+    JPEG. Raises UnreadableImage and ``struct.error``.
     """
+    markers = markers or _MARKER
     position, has_pixels = 2, False
     for _ in range(MAX_ENTRIES):
-        match = _MARKER.search(data, position)
+        match = markers.search(data, position)
         if match is None:
             return
         marker, position = data[match.start() + 1], match.end()
@@ -118,7 +120,7 @@ def scan_segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
         position += length
         coded = b""
         if marker == START_OF_SCAN:
-            follows = _MARKER.search(data, position)
+            follows = markers.search(data, position)
             coded = data[position : follows.start() if follows else len(data)]
             position += len(coded)
             has_pixels = True

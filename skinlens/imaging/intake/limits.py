@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from skinlens.errors import UnreadableImage
+from skinlens.imaging.intake.containers import parse_container
 from skinlens.imaging.intake.decode import Decoding, decode
+from skinlens.imaging.intake.patient import PatientFields, fields_of
 from skinlens.imaging.intake.sniffing import MAX_DECODE_MB, MAX_DECODE_S, TOO_MUCH_MEMORY, recognise
 
 Used = TypeVar("Used")
@@ -43,11 +45,25 @@ class LimitedDecoder:
             pixels = width_px * height_px
             self._memory.limit(0 if self._beside else size + 3 * pixels)
 
+        return self._within(data, lambda: use(decode(data, limit)))
+
+    def patient_fields(self, data: bytes) -> PatientFields:
+        """The patient fields of a DICOM file, within the limits. Raises UnreadableImage."""
+        import pydicom  # noqa: F401 (its code is not to count as memory that the file takes)
+
+        def read() -> PatientFields:
+            container = parse_container("DICOM", data)
+            self._memory.limit(0 if self._beside else len(data))
+            return fields_of(container)
+
+        return self._within(data, read)
+
+    def _within(self, data: bytes, work: Callable[[], Used]) -> Used:
         with _limited_time():
             try:
                 with warnings.catch_warnings(record=True) as warned:
                     warnings.simplefilter("always")
-                    used = use(decode(data, limit))
+                    used = work()
             except MemoryError as problem:
                 self._memory.release()
                 raise UnreadableImage(TOO_MUCH_MEMORY) from problem

@@ -1,11 +1,13 @@
 """Decoder process: one file after another from standard input, bands of rows to standard output.
 
 ``isolation`` starts it as ``python -c "… main()"``. It imports Pillow, numpy, simplejpeg and, for such files,
-pillow-heif and tifffile; it writes nothing to the disk. ``limits`` holds it to what one photo may take.
+pillow-heif, tifffile, pydicom and pyjpegls; it writes nothing to the disk. ``limits`` holds it to what one photo may
+take.
 
-A request is a length (8 bytes, big-endian) and the file. The answer is a row of messages, each a kind (1 byte), a
-length (4 bytes) and a body: ``S`` size and format (JSON), ``B`` a band of rows (RGB bytes), ``N`` the notes and the
-width of the field of view (JSON; the end), or ``R`` the sentence of a refusal (the end, at any time).
+A request is what is asked for (1 byte: a photo, or the patient fields of a DICOM file), a length (8 bytes, big-endian)
+and the file. The answer is a row of messages, each a kind (1 byte), a length (4 bytes) and a body: ``S`` size and
+format (JSON), ``B`` a band of rows (RGB bytes), ``N`` the notes and the width of the field of view (JSON; the end),
+``F`` patient fields (JSON; the end), or ``R`` the sentence of a refusal (the end, at any time).
 """
 
 import json
@@ -17,10 +19,13 @@ from typing import BinaryIO
 import numpy as np
 
 from skinlens.errors import UnreadableImage
+from skinlens.imaging.intake import patient
 from skinlens.imaging.intake.decode import Decoding
 from skinlens.imaging.intake.limits import LimitedDecoder
 
-REQUEST, MESSAGE = struct.Struct(">Q"), struct.Struct(">cI")
+REQUEST, MESSAGE = struct.Struct(">cQ"), struct.Struct(">cI")
+PHOTO, PATIENT = b"P", b"F"
+"""What may be asked for."""
 
 
 def main() -> None:
@@ -29,10 +34,11 @@ def main() -> None:
     decoder = LimitedDecoder()
     os.dup2(2, 1)  # what a library prints is noise, and no answer
     while header := _exactly(requests, REQUEST.size):
-        _answer(_exactly(requests, *REQUEST.unpack(header)), answers, decoder)
+        wanted, size = REQUEST.unpack(header)
+        _answer(wanted, _exactly(requests, size), answers, decoder)
 
 
-def _answer(data: bytes, answers: BinaryIO, decoder: LimitedDecoder) -> None:
+def _answer(wanted: bytes, data: bytes, answers: BinaryIO, decoder: LimitedDecoder) -> None:
     def send(decoding: Decoding) -> None:
         shape = (decoding.width_px, decoding.height_px, decoding.orientation)
         _send(answers, b"S", json.dumps([decoding.source_format, *shape]).encode())
@@ -41,7 +47,10 @@ def _answer(data: bytes, answers: BinaryIO, decoder: LimitedDecoder) -> None:
         _send(answers, b"N", json.dumps([decoding.notes, decoding.field_width_mm]).encode())
 
     try:
-        decoder.decode(data, send)
+        if wanted == PATIENT:
+            _send(answers, b"F", patient.to_json(decoder.patient_fields(data)).encode())
+        else:
+            decoder.decode(data, send)
     except UnreadableImage as refusal:
         _send(answers, b"R", str(refusal).encode())
 

@@ -10,6 +10,7 @@ from skinlens import pipeline
 from skinlens.case_record import Analysis
 from skinlens.errors import SkinLensError
 from skinlens.formatting import counted, percent
+from skinlens.imaging import intake
 from skinlens.imaging.intake.sniffing import ACCEPTED
 from skinlens.labels import BY_CODE, CODES
 from skinlens.records import Patient, Prediction, QualityReport
@@ -42,6 +43,7 @@ def new_tray() -> Tray:
         lambda data: pipeline.analyse(data, cache.classifier()),
         lambda analysis: cache.jpeg(cache.reduced(analysis.photo, THUMBNAIL_PX)),
         lambda analysis: outline.proposed(cache.classifier(), analysis.photo),
+        intake.read_patient,
     )
 
 
@@ -97,6 +99,7 @@ def _list(store: CaseStore, tray: Tray, was_busy: bool) -> None:
 def _rows(store: CaseStore, tray: Tray) -> None:
     items = tray.items
     known = {patient.id: patient for patient in store.patients()}
+    received.propose_for_dropped(store, items)
     if tray.run is not None:
         tray_filing.take_over(store, tray.run, known)
     if tray.run is not None and not tray.run.active:
@@ -232,8 +235,8 @@ def _row(tray: Tray, item: TrayItem, stored: Sequence[CaseRow], figures: bool) -
         st.markdown("  \n".join(lines(item, figures=figures)))
     if item.state == "read":
         with words:
-            if item.received:
-                st.caption(plain(f"{item.name}. {item.remark}".strip()))
+            if item.received or item.remark:
+                st.caption(plain(f"{item.name}. {item.remark}".strip() if item.received else item.remark))
             if item.not_filed:
                 st.error(plain(f"Not filed. {item.not_filed}"))
             if stored:

@@ -1,14 +1,16 @@
 """Photos that came from another system, on the worklist: each in a row like a dropped one, until somebody files it.
 
-They wait in the case file for whoever files them first. What one window files or discards leaves the others.
+They wait in the case file for whoever files them first. What one window files or discards leaves the others. A dropped
+DICOM file says of its patient what a received one says, and it is proposed in the same way.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 
 import streamlit as st
 
-from skinlens.case_record import Proposal, ReceivedPhoto, Sender
+from skinlens.case_record import Proposal, Sender
 from skinlens.clock import local_minute
 from skinlens.formatting import counted
 from skinlens.store import CaseStore
@@ -39,7 +41,7 @@ def take_in(store: CaseStore, tray: Tray) -> None:
             continue
         item = tray.add_received(f"{SENT[photo.sender]} {local_minute(photo.received_at)}", data, token)
         item.remark = proposed(photo.proposal)
-        _propose(store, item, photo)
+        _propose(store, item, photo.proposal)
     if left:
         st.caption(f"{counted(left, 'more received photo')} will follow when some of these are filed or discarded.")
     st.fragment(_look, run_every=LOOK_S)(store, frozenset(waiting))
@@ -65,9 +67,18 @@ def proposed(proposal: Proposal) -> str:
     return f"{'The ' * (len(names) == 1)}{listed} {are} proposed from its file: check {those}.".capitalize()
 
 
-def _propose(store: CaseStore, item: TrayItem, photo: ReceivedPhoto) -> None:
+def propose_for_dropped(store: CaseStore, items: Iterable[TrayItem]) -> None:
+    """Fill in what the file of a dropped photo says of its patient, once, before the fields of its row are drawn."""
+    for item in items:
+        if item.state == "read" and item.said is not None:
+            given = replace(item.said.proposal, pseudonym=store.pseudonym(item.said.identity))
+            item.said, item.remark = None, proposed(given)
+            _propose(store, item, given)
+
+
+def _propose(store: CaseStore, item: TrayItem, given: Proposal) -> None:
     """Fill in patient, day and body site of the row; the clinician still chooses the lesion, and files it."""
-    given, state = photo.proposal, st.session_state
+    state = st.session_state
     if given.body_site in sites.CHOICES:
         state[item.key("site")] = given.body_site
     if not (given.pseudonym or given.taken_on):

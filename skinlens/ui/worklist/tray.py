@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from skinlens.case_record import Analysis
 from skinlens.errors import SkinLensError
+from skinlens.imaging.intake.patient import PatientFields
 from skinlens.labels import MELANOMA
 from skinlens.records import Outline, Prediction, QualityReport
 from skinlens.ui.state.draft_cache import new_token
@@ -27,6 +28,7 @@ FULL = (
     f"This file was not taken in: a tray holds at most {MOST_FILES} files and {MOST_BYTES // 1_000_000} MB. File or "
     "discard some, then drop it again."
 )
+NOT_SAID = "What its file says of the patient cannot be read: fill the fields in."
 
 _LOG = logging.getLogger(__name__)
 
@@ -62,6 +64,8 @@ class TrayItem:
     """By which the store keeps it until it is filed; empty for a file that was dropped."""
     remark: str = ""
     """What is proposed for it, as a sentence; empty where nothing is."""
+    said: PatientFields | None = None
+    """What a dropped DICOM file says of its patient, until it is proposed in its row."""
     token: str = field(default_factory=new_token)
 
     def reveal(self, impression: str | None = None) -> None:
@@ -94,8 +98,9 @@ class Tray:
         read: Callable[[bytes], Analysis],
         thumbnail: Callable[[Analysis], bytes],
         outline: Callable[[Analysis], Outline | None] = lambda _: None,
+        said: Callable[[bytes], PatientFields | None] = lambda _: None,
     ) -> None:
-        self._read, self._thumbnail, self._outline = read, thumbnail, outline
+        self._read, self._thumbnail, self._outline, self._said = read, thumbnail, outline, said
         self._lock = threading.Lock()
         self._items: list[TrayItem] = []
         self._worker: threading.Thread | None = None
@@ -233,6 +238,7 @@ class Tray:
                 item.photo_sha256 = analysis.photo.sha256
                 item.quality, item.prediction = analysis.quality, analysis.prediction
                 item.outline = self._outline(analysis)
+                self._ask_patient(item)
                 item.state = "read"
             except SkinLensError as error:
                 item.problem, item.state, item.data = str(error), "refused", b""
@@ -240,3 +246,12 @@ class Tray:
                 _LOG.exception("a file of the worklist could not be read")
                 item.problem = "A fault in SkinLens kept this file from being read. Try it as a single new photo."
                 item.state = "refused"
+
+    def _ask_patient(self, item: TrayItem) -> None:
+        """Of a received photo the receiver did, and its file names nobody."""
+        if item.received:
+            return
+        try:
+            item.said = self._said(item.data)
+        except SkinLensError:
+            item.remark = NOT_SAID
