@@ -14,7 +14,7 @@ JOBS ?= 3
 
 PYTHON := $(VENV)/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check
-GENERATED := README.md docs/model-card.md docs/performance.md docs/reliability.md docs/architecture.md docs/decisions/README.md
+GENERATED := README.md docs/model-card.md docs/performance.md docs/reliability.md docs/architecture.md docs/how-to/score-an-archive.md docs/decisions/README.md
 BENCHMARKS := $(filter-out benchmarks/machine.py benchmarks/explain_sides.py,$(wildcard benchmarks/*.py))
 
 # The first Python that is new enough and really starts; 3.11 is the one that the requirements are tested with.
@@ -141,7 +141,7 @@ $(VENV)/app.stamp: requirements.txt | $(PYTHON)
 	touch $@
 
 # Nothing is compiled at once: of these 2 GB the checks import a small part, and compile that as they go.
-$(VENV)/check.stamp: requirements.txt requirements-dev.txt requirements-teacher.txt | $(PYTHON)
+$(VENV)/check.stamp: requirements.txt requirements-dev.txt requirements-ray.txt requirements-teacher.txt | $(PYTHON)
 	@echo "Installing what the app and its checks need into $(VENV) (about 2 GB; some minutes, this once) ..."
 	$(PIP_INSTALL) --no-compile -r requirements-dev.txt
 	$(PIP_INSTALL) --no-compile --no-deps -r requirements-teacher.txt

@@ -1,9 +1,10 @@
 """Photos a second of ``skinlens batch``: ``python -m benchmarks.batch [--photos N]``.
 
 Drawn lesions as JPEG of 600 × 450 px on the disk, through the whole command (decoding, hash, quality, engine, table)
-and, for comparison, through the engine alone in batches of 16; half of the photos on one core. Beside them stands what
-one photo costs a core in each station, which bounds what so many cores can do (``bound``), and the most memory that the
-command and its readers take together. Nothing is asserted.
+and, for comparison, through the engine alone in batches of 16; half of the photos on one core, and on Ray clusters of
+1, 2 and 4 nodes of one worker each, all on this computer. Beside them stands what one photo costs a core in each
+station, alone and with every core at the same work, which bounds what so many cores can do (``bound``), and the most
+memory that the command and its readers take together. Nothing is asserted.
 """
 
 import argparse
@@ -16,7 +17,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +37,8 @@ from skinlens.inference.classifier import load_classifier
 from skinlens.inference.engine import BATCH
 
 DRAWN = 16
+NODES = (1, 2, 4)
+"""Of the Ray clusters, each node with one worker."""
 RESULT = ROOT / "benchmarks" / "results" / "batch.json"
 
 
@@ -55,6 +62,7 @@ def main() -> None:
         few.mkdir()
         (few / "0.jpg").write_bytes(drawn[0])
         start = _command(few, Path(folder) / "few.parquet")["seconds"]
+        on_ray = {nodes: _on_ray(nodes, half, few, Path(folder)) for nodes in NODES} if find_spec("ray") else {}
     result = {
         "machine": machine(),
         "photos": count,
@@ -68,8 +76,10 @@ def main() -> None:
             "start_s": start,
             "photos_per_second_after_start": round((count - 1) / (command["seconds"] - start), 1),
         },
+        "ray_nodes": on_ray,
         "engine_alone": {"batch": BATCH, "photos_per_second": round(_engine(drawn), 1)},
-        "stations_ms": (stations := _stations(drawn)),
+        "stations_ms": _stations(drawn),
+        "stations_ms_all_cores_busy": (stations := _stations_side_by_side(drawn)),
     }
     whole = sum(stations.values())
     result["bound"] = {
@@ -87,13 +97,41 @@ def _drawn(seed: int) -> bytes:
     return buffer.getvalue()
 
 
-def _command(source: Path, out: Path, only: int = 0) -> dict[str, float]:
+def _on_ray(nodes: int, photos: Path, few: Path, folder: Path) -> dict[str, float]:
+    """Photos a second on a cluster of so many nodes, once it runs and without the start of the workers."""
+    with _cluster(nodes) as address:
+        _command(few, folder / f"first-{nodes}.parquet", ray=address)  # the nodes' own start
+        start = _command(few, folder / f"few-{nodes}.parquet", ray=address)["seconds"]
+        taken = _command(photos, folder / f"ray-{nodes}.parquet", ray=address)["seconds"]
+    count = len(list(photos.iterdir()))
+    rates = {"photos_per_second": count / taken, "photos_per_second_after_start": (count - 1) / (taken - start)}
+    return {"seconds": taken, "start_s": start, **{name: round(rate, 1) for name, rate in rates.items()}}
+
+
+@contextmanager
+def _cluster(nodes: int) -> Iterator[str]:
+    """Address of a Ray cluster on this computer."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    from ray.cluster_utils import Cluster
+
+    node = {"num_cpus": 1, "object_store_memory": 150_000_000}
+    cluster = Cluster(initialize_head=True, head_node_args=node | {"include_dashboard": False})
+    try:
+        for _ in range(nodes - 1):
+            cluster.add_node(**node)
+        yield cluster.address
+    finally:
+        cluster.shutdown()
+
+
+def _command(source: Path, out: Path, only: int = 0, ray: str = "") -> dict[str, float]:
     """Wall time and most memory (proportional set size, so that shared pages count once) of the command; ``only``: on
-    so many cores.
+    so many cores; ``ray``: on the cluster at this address.
     """
     most = [0.0]
     pinned = ["taskset", "-c", f"0-{only - 1}"] if only else []
     command = [*pinned, sys.executable, "-m", "skinlens", "batch", str(source), "--out", str(out)]
+    command += ["--ray", ray] if ray else []
     started = time.perf_counter()
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
 
@@ -151,6 +189,13 @@ def _stations(drawn: list[bytes]) -> dict[str, float]:
         "view": _cpu_ms(lambda: model_view(photo, spec)),
         "engine": round(_cpu_ms(lambda: classifier.read_views(views), 8) / len(views), 2),
     }
+
+
+def _stations_side_by_side(drawn: list[bytes]) -> dict[str, float]:
+    """The same while every core does it: they share caches, and the power that lets one alone run faster."""
+    with ProcessPoolExecutor(cores(), get_context("spawn")) as processes:
+        measured = list(processes.map(_stations, [drawn] * cores()))
+    return {station: round(sum(each[station] for each in measured) / len(measured), 2) for station in measured[0]}
 
 
 def _cpu_ms(work: Callable[[], object], runs: int = 50) -> float:

@@ -34,12 +34,11 @@ class SkinLens:
         return explain(method, self.classifier, photo, label)
 
     def same(self, method: Any, photo: Any, label: str) -> Any:
-        from skinlens.explain import explain
+        from skinlens.explain import ALL, explain
 
         if method == "lime":
             return self._same_lime(photo, label)
-        channels = {"channels": self.classifier.engine.head.hidden_weight.shape[1]} if method == "score_cam" else {}
-        return explain(method, self.classifier, photo, label, params=channels)
+        return explain(method, self.classifier, photo, label, params={"stopping": ALL} if method == "score_cam" else {})
 
     def _same_lime(self, photo: Any, label: str) -> Any:
         from skinlens.explain.lime import fit_surrogate, kernel_weights, random_masks, score_masks, target_score

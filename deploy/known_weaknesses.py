@@ -19,7 +19,10 @@ _NOT_FOUND = "could not be audited"
 
 def pinned(folder: Path) -> str:
     """All pinned packages, one a line."""
-    text = "".join((folder / name).read_text(encoding="utf-8") for name in ("requirements.txt", "requirements-dev.txt"))
+    text = "".join(
+        (folder / name).read_text(encoding="utf-8")
+        for name in ("requirements.txt", "requirements-ray.txt", "requirements-dev.txt")
+    )
     return "\n".join(
         sorted({line.partition(";")[0].strip() for line in text.splitlines() if re.match(r"[\w.-]+==", line)})
     )

@@ -194,12 +194,12 @@ def speed_sentence() -> str:
 def explain_gates(result: Mapping[str, Any] | None = None) -> str:
     """How close a default map is to its own limit, ours and stock's, from ``benchmarks/explain_gates.py``."""
     one = result or read(ROOT / "benchmarks" / "results" / "explain_gates.json")
-    lime, samples = one["lime"], one["converged"]["lime"]
+    score_cam, lime, samples = one["score_cam"], one["lime"], one["converged"]["lime"]
     places = ("stock_median", "stock_worst", "spearman_median", "spearman_worst")
     rows = [
         [title, *(f"{part[place]:.3f}" for place in places)]
         for title, part in (
-            ("Score-CAM, with that over all channels", one["score_cam"]),
+            ("Score-CAM, with that over all channels", score_cam),
             (f"LIME, with that of {samples:,} other samples", lime),
         )
     ]
@@ -209,7 +209,9 @@ def explain_gates(result: Mapping[str, Any] | None = None) -> str:
         f"Rank correlation of a default map with its own limit, on {one['photos']['count']} photos of "
         f"`{one['photos']['of']}`; for LIME, of its patches' coefficients. There stock takes "
         f"{one['stock']['samples']:,} samples, SkinLens {lime['samples_mean']:.0f} on average, since it stops when "
-        f"the map is steady. Release {one['model']['version']}.\n\n"
+        f"the map is steady (release {lime['release']}). Of the channels of Score-CAM, of which stock tries all, "
+        f"{score_cam['channels_tried_mean']:.0f} are tried on average for the same reason (release "
+        f"{score_cam['release']}).\n\n"
     )
     return sentence + table(["", "stock, median", "worst photo", "SkinLens, median", "worst photo"], rows)
 
@@ -332,6 +334,36 @@ def load(result: Mapping[str, Any] | None = None) -> str:
     ]
     sentence = f"On loopback, the browsers on the same {processor(runs[-1])} as the server.\n\n"
     return sentence + table(["", *([""] * len(runs))], rows)
+
+
+def archive(result: Mapping[str, Any] | None = None) -> str:
+    """Photos a second over an archive, from ``benchmarks/batch.py``; each rate is without the start of the programs."""
+    one = result or read(ROOT / "benchmarks" / "results" / "batch.json")
+    rate = "photos_per_second_after_start"
+    alone = one["engine_alone"]["photos_per_second"]
+    ways = {
+        "the command on one core": one["one_core"][rate],
+        f"the command on all {one['bound']['cores']} cores, a reader process on each": one["command"][rate],
+        **{
+            f"Ray, {count} node{'s' * (int(count) > 1)} of one worker": ray[rate]
+            for count, ray in one["ray_nodes"].items()
+        },
+        f"for comparison: the engine alone, {one['engine_alone']['batch']} at a time": alone,
+        "for comparison: what the stations below allow on these cores": one["bound"]["photos_per_second"],
+    }
+    rows = [[way, f"{reached:.1f}", f"{reached / alone:.0%}"] for way, reached in ways.items()]
+    titles = {"decode_and_hash": "decoding and hash", "quality": "quality", "view": "reduction to the view"}
+    stations = [
+        [titles.get(name, name), f"{took:.1f}", f"{one['stations_ms_all_cores_busy'][name]:.1f}"]
+        for name, took in one["stations_ms"].items()
+    ]
+    return (
+        f"{one['photos']:,} JPEGs of 600 × 450 px (half of them on one core and on Ray), {measured_on(one)}; at most "
+        f"{one['command']['memory_mb']:,} MB of memory.\n\n"
+        + table(["", "photos a second", "of the engine alone"], rows)
+        + "\n"
+        + table(["a photo's cost, ms of a core", "one core at work", "all at work"], stations)
+    )
 
 
 def _a_journey(run: Mapping[str, Any], name: str) -> str:

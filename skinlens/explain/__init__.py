@@ -18,7 +18,7 @@ from skinlens.errors import ParameterError
 from skinlens.explain.attribution import Attribution
 from skinlens.explain.gradcam import grad_cam
 from skinlens.explain.lime import Sampling, lime, shared_score, target_score
-from skinlens.explain.scorecam import score_cam
+from skinlens.explain.scorecam import STEADY, score_cam
 from skinlens.imaging.preprocess import model_view, normalize, to_batch
 from skinlens.inference.classifier import Classifier
 from skinlens.labels import CODES, INDEX
@@ -26,6 +26,8 @@ from skinlens.records import Explanation, Method, Photo, Progress, Target
 
 PATTERNS = 256
 """Channels of the fused map of a released network."""
+ALL = "all"
+"""Choice of Score-CAM's ``stopping`` at which every channel is tried."""
 CONTRAST_WITH = "against"
 """The one parameter that all methods have: the code of the class that the explained one is contrasted with."""
 Compute = Callable[[Classifier, Photo, Target, Mapping[str, Any], Progress], Attribution]
@@ -128,7 +130,15 @@ def _compute_score_cam(
     classifier: Classifier, photo: Photo, target: Target, params: Mapping[str, Any], progress: Progress
 ) -> Attribution:
     engine = classifier.engine
-    return score_cam(engine, to_batch([photo], engine.spec), target, params["channels"], progress, shared=True)
+    return score_cam(
+        engine,
+        to_batch([photo], engine.spec),
+        target,
+        params["channels"],
+        progress,
+        shared=True,
+        steady=1.0 if params["stopping"] == ALL else STEADY,
+    )
 
 
 def _compute_lime(
@@ -168,9 +178,18 @@ METHODS: dict[Method, MethodInfo] = {
                 default=PATTERNS,
                 low=1,
                 high=PATTERNS,
-                help=f"How many of the network's {PATTERNS} channels (inner patterns) are laid over the photo as a "
-                f"mask, those that vary most across it first. All {PATTERNS} are the method as published; "
-                f"{PATTERNS // 4} take a quarter of the time and draw nearly the same map.",
+                help=f"How many of the network's {PATTERNS} channels (inner patterns) count, those that vary most "
+                f"across the photo first. All {PATTERNS} are the method as published.",
+            ),
+            Parameter(
+                name="stopping",
+                title="Stopping",
+                kind="choice",
+                default="steady",
+                choices=("steady", ALL),
+                help="Steady: channels are laid over the photo as masks until more of them hardly change the map; what "
+                "the others weigh is estimated from those that mask alike. All: each is tried, as published, which "
+                "takes about twice as long and draws nearly the same map.",
             ),
         ),
         compute=_compute_score_cam,

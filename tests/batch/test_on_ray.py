@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import ray
 from PIL import Image
-from ray.cluster_utils import Cluster
 
 from skinlens.batch import on_ray
 from skinlens.batch.run import Batch
@@ -21,6 +19,9 @@ from skinlens.errors import BatchError
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.inference.classifier import load_classifier
 from tests.closeness import PROBABILITY
+
+ray = pytest.importorskip("ray", reason="the extra skinlens[ray] is not installed")
+cluster_utils = pytest.importorskip("ray.cluster_utils", reason="the extra skinlens[ray] is not installed")
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's own warnings
 PHOTOS = 64
@@ -37,12 +38,12 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """One node that asks and works, and one that works, both on this computer."""
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
     node = {"num_cpus": 1, "object_store_memory": 150_000_000}
-    made = Cluster(initialize_head=True, head_node_args=node | {"include_dashboard": False})
+    made = cluster_utils.Cluster(initialize_head=True, head_node_args=node | {"include_dashboard": False})
     made.second = made.add_node(**node)
     yield made
     ray.shutdown()
@@ -56,7 +57,7 @@ def rows_of(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def test_two_nodes_make_the_same_rows_and_one_that_dies_takes_none_along(
-    release: Path, photos: Path, cluster: Cluster, tmp_path: Path
+    release: Path, photos: Path, cluster: Any, tmp_path: Path
 ) -> None:
     alone, spread, survived = (tmp_path / f"{name}.jsonl" for name in ("alone", "spread", "survived"))
     command = ["batch", str(photos), "--weights", str(release), "--features"]

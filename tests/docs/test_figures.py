@@ -177,18 +177,54 @@ def test_explain_gates_sets_each_correlation_beside_stock() -> None:
     near = {"spearman_median": 0.9534, "spearman_worst": 0.9, "stock_median": 0.9, "stock_worst": 0.8126}
     lines = figures.explain_gates(
         {
-            "score_cam": dict.fromkeys(near, 1.0),
-            "lime": near | {"seed_spearman_median": 0.91, "stock_seed_spearman_median": 0.77, "samples_mean": 322.6},
+            "score_cam": dict.fromkeys(near, 1.0) | {"channels_tried_mean": 117.4, "release": "0.4.0"},
+            "lime": near
+            | {
+                "release": "0.3.0",
+                "seed_spearman_median": 0.91,
+                "stock_seed_spearman_median": 0.77,
+                "samples_mean": 322.6,
+            },
             "converged": {"lime": 10_000},
             "photos": {"of": "val", "count": 40},
             "stock": {"samples": 1000},
-            "model": {"version": "0.2.0"},
         }
     ).splitlines()
+    assert "117 are tried on average for the same reason (release 0.4.0)." in lines[0]
     assert "on 40 photos of `val`" in lines[0]
     assert "There stock takes 1,000 samples, SkinLens 323 on average" in lines[0]
     assert lines[-3:] == [
         "| Score-CAM, with that over all channels | 1.000 | 1.000 | 1.000 | 1.000 |",
         "| LIME, with that of 10,000 other samples | 0.900 | 0.813 | 0.953 | 0.900 |",
         "| LIME, with that of another seed | 0.770 |  | 0.910 |  |",
+    ]
+
+
+def test_an_archives_rates_stand_beside_the_engine_alone() -> None:
+    rate = "photos_per_second_after_start"
+    result = {
+        "photos": 2000,
+        "machine": {"cores": 2, "cpu": "a processor", "commit": "0123456789ab"},
+        "one_core": {rate: 30.0},
+        "command": {rate: 60.0, "memory_mb": 219},
+        "ray_nodes": {"1": {rate: 25.0}, "2": {rate: 50.0}},
+        "engine_alone": {"batch": 16, "photos_per_second": 150.0},
+        "stations_ms": {"decode_and_hash": 2.0, "engine": 11.0},
+        "stations_ms_all_cores_busy": {"decode_and_hash": 2.54, "engine": 12.0},
+        "bound": {"cores": 2, "photos_per_second": 80.0},
+    }
+    lines = figures.archive(result).splitlines()
+    assert lines[0].endswith("on Ray), 2 cores of a processor, commit `0123456789ab`; at most 219 MB of memory.")
+    assert lines[4:] == [
+        "| the command on one core | 30.0 | 20% |",
+        "| the command on all 2 cores, a reader process on each | 60.0 | 40% |",
+        "| Ray, 1 node of one worker | 25.0 | 17% |",
+        "| Ray, 2 nodes of one worker | 50.0 | 33% |",
+        "| for comparison: the engine alone, 16 at a time | 150.0 | 100% |",
+        "| for comparison: what the stations below allow on these cores | 80.0 | 53% |",
+        "",
+        "| a photo's cost, ms of a core | one core at work | all at work |",
+        "| --- | --- | --- |",
+        "| decoding and hash | 2.0 | 2.5 |",
+        "| engine | 11.0 | 12.0 |",
     ]

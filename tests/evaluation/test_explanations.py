@@ -146,9 +146,9 @@ def test_layers_are_drawn_anew_from_the_output_on(release: Path) -> None:
 # ------------------------------------------------------------------------------------------------------------ gates
 
 MEASURED = {
-    "model": {"version": "0.9.0"},
-    "score_cam": {"spearman_median": 0.99, "spearman_worst": 0.9, "stock_median": 0.95, "stock_worst": 0.91},
+    "score_cam": {"release": "1.0.0", "spearman_median": 0.999, "spearman_worst": 0.97},
     "lime": {
+        "release": "0.9.0",
         "spearman_median": 0.97,
         "spearman_worst": 0.8,
         "stock_median": 0.9,
@@ -166,7 +166,7 @@ def test_the_gates_compare_what_was_measured(tmp_path: Path) -> None:
     words = gates_summary(path)
     assert words.count("FAILED") == 2
     assert "0.890 / 0.900" in words
-    assert "measured on release 0.9.0" in words
+    assert "score_cam on release 1.0.0, lime on release 0.9.0" in words
 
 
 # -------------------------------------------------------------------------------------------------------- the whole

@@ -14,7 +14,7 @@ from skinlens.explain.lime import (
     superpixels,
     target_score,
 )
-from skinlens.explain.scorecam import masked_logits, score_cam
+from skinlens.explain.scorecam import Masking, score_cam
 from skinlens.imaging.preprocess import model_view, normalize, to_batch
 from skinlens.inference.engine import Head
 from skinlens.labels import CODES, INDEX
@@ -85,7 +85,7 @@ def test_the_lead_under_each_mask_is_the_difference_of_the_logits(code, other, i
     batch = to_batch(photos[:1], engine.spec)
     grids = engine.features(batch)[0][:5]
     lead, own, rest = (
-        masked_logits(engine, batch, grids, target, ignore)
+        Masking(engine, batch, target)(grids, 0, len(grids), ignore)
         for target in (Target(code, other), Target(code), Target(other))
     )
     np.testing.assert_allclose(lead, own - rest, rtol=0, atol=ONE_LAYER * np.abs(own).max())

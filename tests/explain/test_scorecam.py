@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from skinlens.errors import Cancelled
-from skinlens.explain.scorecam import enlarged_masks, masked_logits, score_cam
+from skinlens.explain import scorecam
+from skinlens.explain.scorecam import STEADY, Masking, enlarged_masks, score_cam
 from skinlens.imaging.preprocess import to_batch
 from skinlens.inference.engine import BATCH, Head
 from skinlens.labels import CODES, INDEX
@@ -34,14 +35,26 @@ def test_a_map_worked_out_by_hand(by_hand):
     batch = np.array([[[[4, 0], [0, 0]], [[0, 0], [0, 2]], [[0, 0], [0, 0]]]], dtype=np.float32)
     attribution = score_cam(by_hand, batch, Target("mel"), ALL, ignore)
     np.testing.assert_allclose(attribution.heatmap, [[1, 0], [0, 0.75]], atol=1e-5)
-    assert attribution.diagnostics == {"peak": pytest.approx(4 / 3, abs=1e-5), "empty": 0, "floor": 0, "forwards": 3}
+    assert attribution.diagnostics == {
+        "peak": pytest.approx(4 / 3, abs=1e-5),
+        "empty": 0,
+        "floor": 0,
+        "forwards": 3,
+        "estimated": 0,
+    }
 
 
 @pytest.mark.parametrize("value", [0, 3, 6])
 def test_a_photo_without_any_structure_gives_an_empty_map_and_no_nan(by_hand, value):
     attribution = score_cam(by_hand, np.full((1, 3, 2, 2), value, dtype=np.float32), Target("mel"), ALL, ignore)
     np.testing.assert_array_equal(attribution.heatmap, np.zeros((2, 2)))
-    assert attribution.diagnostics == {"peak": 0, "empty": 1, "floor": pytest.approx(value), "forwards": 1}
+    assert attribution.diagnostics == {
+        "peak": 0,
+        "empty": 1,
+        "floor": pytest.approx(value),
+        "forwards": 1,
+        "estimated": 0,
+    }
 
 
 def test_constant_channels_share_one_forward_pass_and_nothing_changes(classifier, photos):
@@ -52,7 +65,7 @@ def test_constant_channels_share_one_forward_pass_and_nothing_changes(classifier
     constant = np.ptp(maps, axis=(1, 2)) == 0
     assert constant.sum() > 1
     assert attribution.diagnostics["forwards"] == len(maps) - constant.sum() + 1
-    logits = masked_logits(engine, batch, maps, Target("mel"), ignore).astype(np.float64)
+    logits = Masking(engine, batch, Target("mel"))(maps, 0, len(maps), ignore)
     weights = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
     unshared = np.einsum("k,khw->hw", weights, maps)
     assert attribution.diagnostics["floor"] == pytest.approx(unshared.min(), rel=NETWORK)
@@ -110,3 +123,39 @@ def test_progress_is_told_after_every_batch_and_may_cancel(classifier, photos):
     with pytest.raises(Cancelled):
         score_cam(engine, batch, Target("mel"), BATCH + 4, cancel)
     assert len(told) == 1
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    """Looks so early and often that the student of the tests has channels to spare."""
+    first, step = BATCH // 2, BATCH // 4
+    monkeypatch.setattr(scorecam, "FIRST", first)
+    monkeypatch.setattr(scorecam, "STEP", step)
+    return first, step
+
+
+def test_it_stops_when_more_channels_hardly_change_the_map(looks, classifier, photos):
+    first, step = looks
+    engine, batch = classifier.engine, to_batch(photos[:1], classifier.engine.spec)
+    whole = score_cam(engine, batch, Target("mel"), ALL, ignore).diagnostics["forwards"]
+    told = []
+    early = score_cam(engine, batch, Target("mel"), ALL, told.append, steady=0.9)
+    tried, estimated = early.diagnostics["forwards"], early.diagnostics["estimated"]
+    assert first + step <= tried < whole
+    assert tried + estimated == whole
+    assert told == [*(count / whole for count in range(first, int(tried) + 1, step)), 1]
+
+
+def test_a_map_that_is_never_steady_is_that_of_all_channels(looks, classifier, photos):
+    engine, batch = classifier.engine, to_batch(photos[:1], classifier.engine.spec)
+    whole = score_cam(engine, batch, Target("mel"), ALL, ignore)
+    never = score_cam(engine, batch, Target("mel"), ALL, ignore, steady=1 - 1e-15)
+    assert never.diagnostics["estimated"] == 0
+    np.testing.assert_allclose(never.heatmap, whole.heatmap, atol=NETWORK)
+
+
+def test_few_channels_are_all_tried(classifier, photos):
+    engine, batch = classifier.engine, to_batch(photos[:1], classifier.engine.spec)
+    few = score_cam(engine, batch, Target("mel"), ALL, ignore, steady=STEADY)
+    assert few.diagnostics["estimated"] == 0
+    np.testing.assert_array_equal(few.heatmap, score_cam(engine, batch, Target("mel"), ALL, ignore).heatmap)

@@ -75,10 +75,9 @@ def test_what_a_slider_begins_at_is_what_its_help_says() -> None:
 
 
 def test_score_cam_names_as_many_patterns_as_it_takes() -> None:
-    (channels,) = METHODS["score_cam"].parameters
+    channels, _ = METHODS["score_cam"].parameters
     assert (channels.default, channels.high) == (256, 256)
     assert "network's 256 channels (inner patterns)" in channels.help
-    assert "64 take a quarter of the time" in channels.help
 
 
 def test_dependencies_say_that_the_check_against_the_reference_loads_the_libraries() -> None:

@@ -18,7 +18,7 @@ from skinlens.explain.lime import (
     superpixels,
     target_score,
 )
-from skinlens.explain.scorecam import masked_logits, score_cam, shared_logits, turn_offsets
+from skinlens.explain.scorecam import Masking, score_cam, turn_offsets
 from skinlens.imaging.preprocess import model_view, normalize, to_batch
 from skinlens.inference.classifier import Classifier
 from skinlens.inference.engine import TURNS, Engine, pool
@@ -150,12 +150,12 @@ def test_pytorch_grad_cam_draws_the_same_maps_of_the_mean(code, averaging, avera
 def test_a_channel_of_score_cam_is_computed_in_its_turn_less_what_the_turn_adds(averaging, classifier, photos):
     engine, batch = averaging.engine, to_batch(photos[:1], SPEC)
     grids = engine.features(batch)[0][:6]
-    found = shared_logits(engine, batch, grids, Target("mel"), ignore)
+    found = Masking(engine, batch, Target("mel"), shared=True)(grids, 0, len(grids), ignore)
     turns = [np.ascontiguousarray(np.rot90(batch, q, axes=(2, 3))) for q in range(TURNS)]
     whole = [classifier.engine.logits(one)[0, INDEX["mel"]] for one in turns]
     for channel, quarter in enumerate([0, 1, 2, 3, 0, 1]):
         grid = np.ascontiguousarray(np.rot90(grids[channel : channel + 1], quarter, axes=(1, 2)))
-        alone = masked_logits(classifier.engine, turns[quarter], grid, Target("mel"), ignore)[0]
+        alone = Masking(classifier.engine, turns[quarter], Target("mel"))(grid, 0, 1, ignore)[0]
         expected = alone - whole[quarter] + engine.logits(batch)[0, INDEX["mel"]]
         assert found[channel] == pytest.approx(expected, abs=1e-3)
     assert np.abs(turn_offsets(engine, batch)).max() > 0.01

@@ -215,6 +215,9 @@ def _under(made: Explanation) -> tuple[str, ...]:
     ]
     if "r2" in made.diagnostics:
         lines.append(f"Fit to the samples (R²): {number(made.diagnostics['r2'])}")
+    if made.diagnostics.get("estimated"):
+        tried, estimated = int(made.diagnostics["forwards"]), int(made.diagnostics["estimated"])
+        lines.append(f"Channels tried: {tried} of {tried + estimated}, the others estimated")
     if "samples" in made.diagnostics:
         lines.append(f"Samples made: {made.diagnostics['samples']:.0f}")
     if "stability" in made.diagnostics:
