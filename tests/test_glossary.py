@@ -26,7 +26,7 @@ predict_with_distance SetRule set_of floors calibration_half phantom take_apart 
 Heat heat heats heat_to_photo against AGAINST ONCE_IS_ENOUGH score_rows draw_rows paired_rows Focus Likeness
 artefact artefacts artefact_stress Reduction hottest_region must_be_testable must_test must_surround must_explain
 Seen labels_file Labelled abstention born_earlier clamped Desk desk Holder KEPT_S kept_s stamp_of stamp_columns
-with_paper gates_in_words Material Notes Draws leads Line Areas DRAWING DRAWS Depth _Tally _refuse_mix_ups enclosed
+with_paper gates_in_words Material Draws Line Areas DRAWING DRAWS Depth _Tally _refuse_mix_ups enclosed
 Answers TRAITS keep_earlier LEAST_BETWEEN_SEEDS sweep scrub mark_pending promise distill METHOD_NAMES STATUS_NOTES
 MELANOMA_SENSITIVITY delete_lesion to_check
 """
@@ -40,7 +40,7 @@ GONE_IN = {
     "quantization": "ranges stamp",
     "segmentation": "trace curve fill see",
     "store": "people",
-    "training": "answers rate joined ALONE lesson see",
+    "training": "Notes answers leads rate joined ALONE lesson see",
 }
 """Folder of ``skinlens`` → names that were replaced there, and that another folder rightly has for another thing."""
 KNOWN = "heatmap_to_photo"
