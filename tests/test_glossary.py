@@ -20,13 +20,13 @@ from skinlens.training.recipe import OLD_NAMES
 ROOT = Path(__file__).parents[1]
 _GONE = """
 as_in_the_paper by_lesion Learner StudentLearner TeacherLearner WarmUpLearner BaselineLearner frozen_parts Teaching
-draw_lesson Lesson share_statistics sampling_power update_average average_decay taught_by made_with mean_of
+draw_lesson Lesson lesson share_statistics sampling_power update_average average_decay taught_by made_with mean_of
 round_weights PLACES FLOAT_LAYERS keep_float ModelStamp Familiarity fit_familiarity familiarity
 predict_with_distance SetRule set_of floors calibration_half phantom take_apart Container draw_anew Evidence ahead
 Heat heat heats heat_to_photo against AGAINST ONCE_IS_ENOUGH score_rows draw_rows paired_rows Focus Likeness
 artefact artefacts artefact_stress Reduction hottest_region must_be_testable must_test must_surround must_explain
-Seen labels_file Labelled abstention born_earlier clamped Desk desk Holder KEPT_S kept_s stamp_of stamp_columns
-with_paper gates_in_words Material Draws Line Areas DRAWING DRAWS Depth _Tally _refuse_mix_ups enclosed
+Seen labels_file Labelled abstention born_earlier clamped Desk desk desks desk_ _desk Holder KEPT_S kept_s stamp_of
+stamp_columns with_paper gates_in_words Material Draws Line Areas DRAWING DRAWS Depth _Tally _refuse_mix_ups enclosed
 Answers TRAITS keep_earlier LEAST_BETWEEN_SEEDS sweep scrub mark_pending promise distill METHOD_NAMES STATUS_NOTES
 MELANOMA_SENSITIVITY delete_lesion to_check
 """
