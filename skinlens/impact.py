@@ -123,16 +123,12 @@ class Impact:
     """Of these hours."""
     excisions_before: float
     """Of lesions that are no melanoma."""
-    excisions_with: Estimate
-    """Likewise, if the cut-off alone decided."""
     excisions_avoided: Estimate
     excision_value: Estimate
     melanomas: float
     melanomas_missed_before: float
     melanomas_missed: Estimate
     """Below the cut-off."""
-    total_value: Estimate
-    """Time and excisions; what a missed melanoma costs is in no such sum."""
 
 
 def impact(inputs: ImpactInputs) -> Impact:
@@ -141,7 +137,6 @@ def impact(inputs: ImpactInputs) -> Impact:
     lesions = Estimate(*(WEEKS * end for end in _ends(at["lesions_per_week"])))
     hours = _product(_difference(at["minutes_before"], at["minutes_with"]), _scaled(lesions, 1 / 60))
     healthy, ill = _product(lesions, _other(at["prevalence"])), _product(lesions, at["prevalence"])
-    excised = _product(healthy, _other(at["specificity"]))
     avoided = _product(healthy, _difference(at["specificity"], at["specificity_before"]))
     time_value, excision_value = _product(hours, at["cost_per_hour"]), _product(avoided, at["cost_per_excision"])
     return Impact(
@@ -149,13 +144,11 @@ def impact(inputs: ImpactInputs) -> Impact:
         hours_saved=hours,
         time_value=time_value,
         excisions_before=healthy.value * (1 - at["specificity_before"].value),
-        excisions_with=excised,
         excisions_avoided=avoided,
         excision_value=excision_value,
         melanomas=ill.value,
         melanomas_missed_before=ill.value * (1 - at["sensitivity_before"].value),
         melanomas_missed=_product(ill, _other(at["sensitivity"])),
-        total_value=Estimate(*(a + b for a, b in zip(_ends(time_value), _ends(excision_value), strict=True))),
     )
 
 

@@ -157,10 +157,6 @@ class Comparison:
     clinician: TwoByTwo
     model: TwoByTwo
     agreement: Agreement
-    lesions_with_histology: int
-    """Lesions whose histology answers the question; the two tables are about them."""
-    histology_unclear: int
-    """Lesions whose histology does not answer the question: "other" says nothing of malignant or not."""
 
 
 def compare(outcomes: Sequence[Outcome], question: Question, reader: Reader = "diagnosis") -> Comparison:
@@ -180,8 +176,6 @@ def compare(outcomes: Sequence[Outcome], question: Question, reader: Reader = "d
         clinician=_table(clear, question, lambda outcome: clinician_says(outcome, question, reader)),
         model=_table(clear, question, lambda outcome: model_says(outcome, question)),
         agreement=Agreement(both, clinician_alone, model_alone, neither),
-        lesions_with_histology=len(clear),
-        histology_unclear=len(proven) - len(clear),
     )
 
 

@@ -24,7 +24,6 @@ from skinlens.wording.maps import EXAMPLE_NOTE
 
 DRAWN = "drawn"
 """Source format of a photo that the program drew."""
-SYNTHETIC = EXAMPLE_NOTE
 
 
 def load_classifier(directory: Path | None = None) -> Classifier:
@@ -51,7 +50,7 @@ def example(classifier: Classifier) -> Analysis:
 @cache
 def _drawn() -> Photo:
     """Drawn once: it takes longer than its reading."""
-    return intake.photo_from_pixels(synthetic.draw_synthetic_lesion(), DRAWN, (SYNTHETIC,))
+    return intake.photo_from_pixels(synthetic.draw_synthetic_lesion(), DRAWN, (EXAMPLE_NOTE,))
 
 
 def analyse_photo(photo: Photo, classifier: Classifier) -> Analysis:

@@ -31,8 +31,15 @@ def run(code: list[str], folder: Path) -> str:
 
 def test_the_readmes_python_runs(tmp_path: Path) -> None:
     (block,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)
-    printed = run(["-c", block + "print(heatmap.shape, float(heatmap.max()))"], tmp_path)
-    assert re.match(r"\w[\w ]+ 0\.\d+\n\(\d+, \d+\) 1\.0\n$", printed)
+    (of_file,) = re.findall(r"  # or (\S.*)$", block, re.M)
+    Image.fromarray(draw_synthetic_lesion(3)).save(tmp_path / "photo.jpg")
+    more = f"print(heatmap.shape, float(heatmap.max()))\nprint({of_file}.photo.pixels.shape)"
+    printed = run(["-c", block + more], tmp_path)
+    assert re.match(r"\w[\w ]+ 0\.\d+\n\(\d+, \d+\) 1\.0\n\(450, 600, 3\)\n$", printed)
+
+
+def test_the_readme_stays_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 100
 
 
 def test_one_photo_is_explained(tmp_path: Path) -> None:

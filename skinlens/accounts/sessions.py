@@ -54,7 +54,6 @@ class Device:
     """A session as its owner is shown it."""
 
     id: int
-    began_at: float
     seen_at: float
     address: str
     browser: str
@@ -112,7 +111,7 @@ def devices(db: sqlite3.Connection, account: str, now: float, idle: float) -> tu
         "SELECT * FROM session WHERE account = ? AND seen_at > ? AND began_at > ? ORDER BY seen_at DESC, id DESC",
         [account, now - idle, now - OLDEST_S],
     )
-    return tuple(Device(row["id"], row["began_at"], row["seen_at"], row["address"], row["browser"]) for row in rows)
+    return tuple(Device(row["id"], row["seen_at"], row["address"], row["browser"]) for row in rows)
 
 
 def digest(token: str) -> bytes:

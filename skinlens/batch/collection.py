@@ -90,7 +90,7 @@ class Importer:
         if not row.patient and row.age_years is None and row.sex == "unknown" and row.phototype is None:
             return ""
         named = row.patient or row.lesion or f"photo {analysis.photo.sha256[:12]}"
-        return validation.line(f"{self._prefix}{named}", "pseudonym")
+        return validation.validate_line(f"{self._prefix}{named}", "pseudonym")
 
     def _birth_year(self, row: Row) -> int | None:
         oldest = self._collection.oldest.get(row.patient) if row.patient else row.age_years

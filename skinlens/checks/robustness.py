@@ -20,7 +20,7 @@ from PIL import Image
 
 from skinlens.checks.agreement import HOTTEST_PART, OVERLAP, SHARED_HELP, hottest_iou, spearman
 from skinlens.checks.contract import Found, MapCheck, Row, Subject, target_of
-from skinlens.explain import METHODS, explain
+from skinlens.explain import METHODS, explain_again
 from skinlens.formatting import decimal, percent, rounded_percent
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import InputSpec, crop_box
@@ -86,7 +86,7 @@ The prediction may change with the photo, and then its map should change too; so
         changes = []
         for place, (words, degrees, change) in enumerate(_CHANGES):
             changed = photo_from_pixels(change(photo.pixels), photo.source_format)
-            again = _again(classifier, changed, explanation, {}, _part(progress, place, trials))
+            again = explain_again(explanation, classifier, changed, progress=_part(progress, place, trials))
             back = turned_back(again.heatmap, degrees, photo, spec)
             changes.append(
                 map_similarity(words, explanation.heatmap, back, _prob(classifier, changed, explanation), degrees, spec)
@@ -94,7 +94,8 @@ The prediction may change with the photo, and then its map should change too; so
         prob = _prob(classifier, photo, explanation)
         others = []
         for place, seed in enumerate(seeds, start=len(_CHANGES)):
-            again = _again(classifier, photo, explanation, {"seed": seed}, _part(progress, place, trials))
+            part = _part(progress, place, trials)
+            again = explain_again(explanation, classifier, photo, changed={"seed": seed}, progress=part)
             others.append(map_similarity(f"seed {seed}", explanation.heatmap, again.heatmap, prob, 0.0, spec))
         figures = {
             "changes": [vars(similarity) for similarity in changes],
@@ -227,13 +228,6 @@ _CHANGES: tuple[tuple[str, float, Callable[[Pixels], Pixels]], ...] = (
     (f"{rounded_percent(BRIGHTNESS)} darker", 0.0, lambda pixels: brightened(pixels, 1 - BRIGHTNESS)),
 )
 """In words, by how many degrees the photo is turned, and the change itself."""
-
-
-def _again(
-    classifier: Classifier, photo: Photo, explanation: Explanation, other: dict[str, int], progress: Progress
-) -> Explanation:
-    params = {**explanation.params, **other}
-    return explain(explanation.method, classifier, photo, explanation.label, params=params, progress=progress)
 
 
 def _prob(classifier: Classifier, photo: Photo, explanation: Explanation) -> float:

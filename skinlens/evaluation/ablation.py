@@ -204,7 +204,7 @@ def run_model(folder: Path, protocol: Protocol, entries: dict[str, list[Entry]])
     network, recipe = load_network(folder / "best.pt")
     if protocol == "paper":
         data = paper_split([entry for part in entries.values() for entry in part], recipe)
-        views, truth, groups = data.views, data.truth, np.arange(len(data.truth))
+        views, truth, groups = data.val_images, data.val_labels, np.arange(len(data.val_labels))
     else:
         val = entries["val"]
         views, truth, groups = load_views(val, recipe.input), labels_of(val), lesions(val)

@@ -52,7 +52,7 @@ def evaluate_rows(
             f"None of the {len(listed.rows)} photos of {labels} was read: expected files such as "
             f"{listed.rows[0].image_id}.jpg. The table is written. Check --labels."
         )
-    answers = Predictions(
+    predictions = Predictions(
         rows=answered_rows,
         truth=np.asarray([row.label for row in answered_rows], dtype=np.int64),
         probs=np.asarray([probs[row.image_id] for row in answered_rows], dtype=np.float64),
@@ -61,4 +61,4 @@ def evaluate_rows(
         unreadable=tuple(unreadable),
     )
     missing = [row.image_id for row in listed.rows if row.image_id not in seen]
-    return measured(classifier, answers, listed, missing, labels, None, resamples)
+    return measured(classifier, predictions, listed, missing, labels, None, resamples)

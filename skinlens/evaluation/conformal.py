@@ -14,15 +14,15 @@ from skinlens.records import Array
 
 
 def prediction_sets(
-    rule: ConformalSets | None, answers: Predictions, listed: LabelFile, resamples: int = RESAMPLES
+    rule: ConformalSets | None, predictions: Predictions, listed: LabelFile, resamples: int = RESAMPLES
 ) -> dict[str, Any] | None:
     """Coverage and size, on photos that did not calibrate the rule; None for a release without one."""
     if rule is None:
         return None
     used = _calibrated_on(rule, listed)
-    unused = np.asarray([row.image_id not in used for row in answers.rows])
-    inside, truth = rule.members(answers.probs[unused]), answers.truth[unused]
-    figures = with_ci(lambda rows: _figures(truth[rows], inside[rows]), answers.groups[unused], resamples)
+    unused = np.asarray([row.image_id not in used for row in predictions.rows])
+    inside, truth = rule.members(predictions.probs[unused]), predictions.truth[unused]
+    figures = with_ci(lambda rows: _figures(truth[rows], inside[rows]), predictions.groups[unused], resamples)
     coverage, size, single, ruled_out = figures[:4]
     own_coverage, own_size = figures[4 : 4 + len(CODES)], figures[4 + len(CODES) :]
     return {

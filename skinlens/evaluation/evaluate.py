@@ -42,13 +42,13 @@ def evaluate(
     pictures = picture_paths(images)
     present = rows_with_picture(listed, pictures, labels, images)
     missing = [row.image_id for row in listed.rows if row.image_id not in pictures]
-    answers = run_model(classifier, present, pictures)
-    return measured(classifier, answers, listed, missing, labels, split, resamples)
+    predictions = run_model(classifier, present, pictures)
+    return measured(classifier, predictions, listed, missing, labels, split, resamples)
 
 
 def measured(
     classifier: Classifier,
-    answers: Predictions,
+    predictions: Predictions,
     listed: LabelFile,
     missing: Sequence[str],
     labels: Path,
@@ -56,20 +56,20 @@ def measured(
     resamples: int = RESAMPLES,
 ) -> dict[str, Any]:
     """The figures of predictions that are made already; ``missing``: ids of the label file without a picture."""
-    truth, probs, groups = answers.truth, answers.probs, answers.groups
+    truth, probs, groups = predictions.truth, predictions.probs, predictions.groups
     return {
-        "n": len(answers.rows),
+        "n": len(predictions.rows),
         "lesions": int(groups.max()) + 1,
         "missing": len(missing),
         "missing_ids": list(missing),
-        "unreadable_ids": list(answers.unreadable),
+        "unreadable_ids": list(predictions.unreadable),
         "other_classes": listed.other_classes,
         "left_out": dict(listed.left_out),
         "labels": list(CODES),
         "split": split.stem if isinstance(split, Path) else split,
         "confusion": metrics.confusion(truth, probs.argmax(axis=1)).tolist(),
         **_figures(truth, probs, groups, resamples),
-        **_beyond_the_headline(classifier, answers, listed, resamples),
+        **_beyond_the_headline(classifier, predictions, listed, resamples),
         "bootstrap": {"resamples": resamples, "seed": SEED, "drawn": listed.grouped_by, "interval": 0.95},
         "model": {
             "name": classifier.engine.model_ref.name,
@@ -83,19 +83,21 @@ def measured(
 
 
 def _beyond_the_headline(
-    classifier: Classifier, answers: Predictions, listed: LabelFile, resamples: int
+    classifier: Classifier, predictions: Predictions, listed: LabelFile, resamples: int
 ) -> dict[str, Any]:
     """What it takes to believe a figure, or not to."""
-    truth, probs, groups = answers.truth, answers.probs, answers.groups
+    truth, probs, groups = predictions.truth, predictions.probs, predictions.groups
     cut_off, limit = classifier.melanoma_threshold.value, classifier.ood.limit
     return {
         "reliability": reliability(truth, probs, groups, resamples),
         "thresholds": thresholds(truth, probs, groups, cut_off, resamples),
-        "subgroups": subgroups(answers, cut_off, limit, resamples),
-        "patient_context": with_context(classifier.context_model, answers, resamples),
+        "subgroups": subgroups(predictions, cut_off, limit, resamples),
+        "patient_context": with_context(classifier.context_model, predictions, resamples),
         "risk_coverage": risk_coverage(truth, probs, groups, resamples),
-        "prediction_sets": prediction_sets(classifier.set_rule, answers, listed, resamples),
-        "foreign": ood.report(answers.distances, groups, ood.distances(classifier, ood.pictures()), limit, resamples),
+        "prediction_sets": prediction_sets(classifier.set_rule, predictions, listed, resamples),
+        "foreign": ood.report(
+            predictions.distances, groups, ood.distances(classifier, ood.pictures()), limit, resamples
+        ),
     }
 
 

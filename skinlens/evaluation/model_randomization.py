@@ -18,7 +18,7 @@ from torch import nn
 from tqdm import tqdm
 
 from skinlens.checks.agreement import spearman
-from skinlens.explain import METHODS, explain
+from skinlens.explain import METHODS, explain_again
 from skinlens.imaging.preprocess import to_batch
 from skinlens.inference.classifier import Classifier
 from skinlens.inference.engine import Engine
@@ -85,13 +85,7 @@ def maps_of(
 ) -> list[list[Explanation]]:
     """The maps of another network with the classes, settings and seeds of ``like``."""
     pairs = tqdm(list(zip(photos, like, strict=True)), desc="maps of another network", mininterval=5)
-    return [
-        [
-            explain(explanation.method, classifier, photo, explanation.label, params=explanation.params)
-            for explanation in maps
-        ]
-        for photo, maps in pairs
-    ]
+    return [[explain_again(explanation, classifier, photo) for explanation in maps] for photo, maps in pairs]
 
 
 def as_classifier(student: Student, path: Path, like: Classifier) -> Classifier:

@@ -38,10 +38,10 @@ def fit_release(
         np.asarray([row.label for row in rows], dtype=np.int64),
         f"the {len(rows):,} lesions of train of which anything is known",
     )
-    answers = run_model(classifier, read_labels(labels, "val").rows, pictures)
-    known = np.flatnonzero([row.context.known for row in answers.rows])
-    contexts = [answers.rows[place].context for place in known]
-    model, losses = with_best_weight(fitted, contexts, answers.truth[known], answers.probs[known])
+    predictions = run_model(classifier, read_labels(labels, "val").rows, pictures)
+    known = np.flatnonzero([row.context.known for row in predictions.rows])
+    contexts = [predictions.rows[place].context for place in known]
+    model, losses = with_best_weight(fitted, contexts, predictions.truth[known], predictions.probs[known])
     content = {**model.content(), "chosen_on": f"the {len(known):,} photos of val of which anything is known"}
     content["log_loss_of_weight"] = {f"{weight:.2f}": loss for weight, loss in losses.items()}
     path = write_manifest(directory, {**manifest.content, "patient_context": content})
@@ -49,14 +49,14 @@ def fit_release(
     return path
 
 
-def with_context(model: ContextModel | None, answers: Predictions, resamples: int) -> dict[str, Any] | None:
+def with_context(model: ContextModel | None, predictions: Predictions, resamples: int) -> dict[str, Any] | None:
     """Figures of the photo alone and with age, sex and site, on the photos of which anything of these is known."""
-    known = np.flatnonzero([row.context.known for row in answers.rows])
+    known = np.flatnonzero([row.context.known for row in predictions.rows])
     if model is None or not len(known):
         return None
-    truth, groups = answers.truth[known], np.unique(answers.groups[known], return_inverse=True)[1]
-    alone = answers.probs[known]
-    both = model.adjusted(alone, [answers.rows[place].context for place in known])
+    truth, groups = predictions.truth[known], np.unique(predictions.groups[known], return_inverse=True)[1]
+    alone = predictions.probs[known]
+    both = model.adjusted(alone, [predictions.rows[place].context for place in known])
 
     def figures(rows: Int64[Array, " m"]) -> Float64[Array, " k"]:
         first, second = (_figures(truth[rows], probs[rows]) for probs in (alone, both))

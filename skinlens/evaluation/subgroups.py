@@ -24,7 +24,7 @@ FIGURES = (
 )
 
 
-def subgroups(answers: Predictions, cut_off: float, limit: float, resamples: int = RESAMPLES) -> dict[str, Any]:
+def subgroups(predictions: Predictions, cut_off: float, limit: float, resamples: int = RESAMPLES) -> dict[str, Any]:
     """Trait → one entry for each of its values: ``group``, ``n``, ``lesions``, ``melanomas`` and the figures.
 
     Sensitivity and specificity are those of melanoma's ``cut_off``; ``refused`` is the share whose distance from the
@@ -33,12 +33,17 @@ def subgroups(answers: Predictions, cut_off: float, limit: float, resamples: int
     """
     by_trait = {}
     for trait, order in METADATA_FIELDS.items():
-        values = [row.traits.get(trait) for row in answers.rows]
+        values = [row.traits.get(trait) for row in predictions.rows]
         present = [value for value in order if value in values]
         if present:
             by_trait[trait] = [
                 _entry(
-                    value, answers, np.asarray([recorded == value for recorded in values]), cut_off, limit, resamples
+                    value,
+                    predictions,
+                    np.asarray([recorded == value for recorded in values]),
+                    cut_off,
+                    limit,
+                    resamples,
                 )
                 for value in present
             ]
@@ -46,10 +51,10 @@ def subgroups(answers: Predictions, cut_off: float, limit: float, resamples: int
 
 
 def _entry(
-    value: str, answers: Predictions, chosen: Array, cut_off: float, limit: float, resamples: int
+    value: str, predictions: Predictions, chosen: Array, cut_off: float, limit: float, resamples: int
 ) -> dict[str, Any]:
-    truth, probs = answers.truth[chosen], answers.probs[chosen]
-    distances, groups = answers.distances[chosen], answers.groups[chosen]
+    truth, probs = predictions.truth[chosen], predictions.probs[chosen]
+    distances, groups = predictions.distances[chosen], predictions.groups[chosen]
     figures = with_ci(
         lambda rows: _figures(truth[rows], probs[rows], distances[rows], cut_off, limit), groups, resamples
     )

@@ -88,7 +88,7 @@ class MethodInfo:
         """
         unknown = sorted(params.keys() - self.defaults.keys() - {CONTRAST_WITH})
         if unknown:
-            known = ", ".join(self.defaults) or "none"
+            known = ", ".join((*self.defaults, CONTRAST_WITH))
             raise ParameterError(f"{self.title} has no parameter {', '.join(unknown)}. It has: {known}.")
         resolved: dict[str, int | float | str] = {}
         for parameter in self.parameters:
@@ -307,3 +307,19 @@ def explain(
         created_at=clock.utc_now(),
         diagnostics=attribution.diagnostics,
     )
+
+
+def explain_again(
+    explanation: Explanation,
+    classifier: Classifier,
+    photo: Photo,
+    *,
+    changed: Mapping[str, object] | None = None,
+    progress: Progress | None = None,
+) -> Explanation:
+    """Map of another photo, or by another model, made as ``explanation`` was: its method, class, settings and seed.
+
+    ``changed`` overrides some of these settings. Raises as ``explain`` does.
+    """
+    params = {**explanation.params, **(changed or {})}
+    return explain(explanation.method, classifier, photo, explanation.label, params=params, progress=progress)

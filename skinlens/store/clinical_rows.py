@@ -52,12 +52,15 @@ def criteria_columns(criteria: Criteria) -> Columns:
     return {
         "abcd": None if abcd is None else _json({**asdict(abcd), "rule": ABCD_RULE}),
         "seven_point": None if seven_point is None else _json(asdict(seven_point)),
-        "pattern": validation.text(criteria.pattern, "pattern note"),
+        "pattern": validation.validate_text(criteria.pattern, "pattern note"),
     }
 
 
 def history_columns(symptoms: str, evolution: str) -> Columns:
-    return {"symptoms": validation.text(symptoms, "symptoms"), "evolution": validation.text(evolution, "evolution")}
+    return {
+        "symptoms": validation.validate_text(symptoms, "symptoms"),
+        "evolution": validation.validate_text(evolution, "evolution"),
+    }
 
 
 def plan_columns(plan: Plan | None) -> Columns:
@@ -73,7 +76,7 @@ def plan_columns(plan: Plan | None) -> Columns:
         )
     if plan.action != "recheck" and plan.months is not None:
         raise InvalidEntry(f"Months belong to a follow-up, but the plan is {plan.action}. Leave them out.")
-    text = validation.text(plan.text, "plan")
+    text = validation.validate_text(plan.text, "plan")
     if plan.action == "other" and not text.strip():
         raise InvalidEntry("The plan is something else, but it does not say what. Type it in words.")
     return {"plan": plan.action, "plan_months": plan.months, "plan_text": text}
@@ -166,16 +169,16 @@ def histology_columns(histology: Histology | None, taken_on: str) -> Columns:
         raise InvalidEntry(
             f"{histology.label!r} is no diagnosis. Choose one of: {', '.join(DIAGNOSES)}; or give it in words."
         )
-    text = validation.text(histology.text, "histology")
+    text = validation.validate_text(histology.text, "histology")
     if histology.label is None and not text.strip():
         raise InvalidEntry("The histology names no diagnosis. Choose one, or type it in words.")
-    number = validation.text(histology.report_number, "number of the report").strip()
+    number = validation.validate_text(histology.report_number, "number of the report").strip()
     reported = histology.reported_on
     return {
         "histology": histology.label,
         "histology_text": text,
         "histology_on": None if reported is None else past_day(reported, taken_on, "Histology cannot be"),
-        "histology_report": validation.line(number, "number of the report") if number else "",
+        "histology_report": validation.validate_line(number, "number of the report") if number else "",
     }
 
 

@@ -108,7 +108,7 @@ def add_patient(db: Database, typed: validation.NewPatient, visit_year: int) -> 
     Raises:
         Conflict: the pseudonym is taken.
     """
-    pseudonym = validation.line(typed.pseudonym, "pseudonym")
+    pseudonym = validation.validate_line(typed.pseudonym, "pseudonym")
     if (namesake := _find(db, pseudonym)) is not None:
         raise Conflict(
             f"A patient {pseudonym!r} was added in another window. Is it the same person? Then choose that existing "
@@ -157,7 +157,7 @@ def edit_patient(db: Database, patient_id: int, typed: validation.NewPatient, ex
     gone once it is corrected.
     """
     stored = row_of(db, "patient", patient_id)
-    pseudonym = validation.line(typed.pseudonym, "pseudonym")
+    pseudonym = validation.validate_line(typed.pseudonym, "pseudonym")
     other = _find(db, pseudonym)
     if other is not None and other["id"] != patient_id:
         raise InvalidEntry(f"There is another patient {pseudonym!r}. Choose a patient ID that is not taken.")
@@ -180,8 +180,8 @@ def set_phototype(db: Database, patient_id: int, phototype: int | None, expected
 def edit_lesion(db: Database, lesion_id: int, typed: validation.NewLesion, expected_version: int) -> bool:
     stored = row_of(db, "lesion", lesion_id)
     wanted = {
-        "body_site": validation.line(typed.body_site, "body site"),
-        "remark": validation.text(typed.remark, "remark"),
+        "body_site": validation.validate_line(typed.body_site, "body site"),
+        "remark": validation.validate_text(typed.remark, "remark"),
     }
     must_be_current("lesion", stored, expected_version, wanted)
     changes = {field: (stored[field], value) for field, value in wanted.items() if value != stored[field]}
@@ -213,8 +213,8 @@ def _place_words(position: BodyPosition | None) -> str | None:
 def add_lesion(db: Database, patient_id: int | None, typed: validation.NewLesion) -> int:
     row = {
         "patient_id": patient_id,
-        "body_site": validation.line(typed.body_site, "body site"),
-        "remark": validation.text(typed.remark, "remark"),
+        "body_site": validation.validate_line(typed.body_site, "body site"),
+        "remark": validation.validate_text(typed.remark, "remark"),
         "created_at": validation.now(),
     }
     number = insert(db, "lesion", row)

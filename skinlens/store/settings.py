@@ -40,8 +40,8 @@ NAMES: Mapping[str, str] = {
 
 # The index alone answers it; the seals of all signed rows would take seconds, and every start checks them.
 _USED_SQL = """
-    SELECT signed_by, count(*) AS cases, max(signed_at) AS last FROM visit WHERE signed_by <> ''
-    GROUP BY signed_by ORDER BY last DESC"""
+    SELECT signed_by, count(*) AS cases FROM visit WHERE signed_by <> ''
+    GROUP BY signed_by ORDER BY max(signed_at) DESC"""
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,6 @@ class Signer:
 
     name: str
     cases: int
-    last_at: str
-    """UTC, ISO 8601."""
 
 
 class StoredSettings(StoreHome):
@@ -100,7 +98,7 @@ class StoredSettings(StoreHome):
     def signers_used(self) -> tuple[Signer, ...]:
         """The names that signed cases bear, the one that signed last first."""
         with self._reading() as db:
-            return tuple(Signer(row["signed_by"], row["cases"], row["last"]) for row in db.query(_USED_SQL))
+            return tuple(Signer(row["signed_by"], row["cases"]) for row in db.query(_USED_SQL))
 
 
 def put(db: Database, key: str, value: str) -> None:
@@ -155,12 +153,13 @@ def checked(settings: Settings) -> Settings:
 
 def optional_line(value: str, field: str) -> str:
     """One line of at most 80 characters, or nothing."""
-    return validation.line(value, field) if value.strip() else ""
+    return validation.validate_line(value, field) if value.strip() else ""
 
 
 def _address(value: str) -> str:
     lines = [
-        " ".join(line.split()) for line in unicodedata.normalize("NFC", validation.text(value, "address")).splitlines()
+        " ".join(line.split())
+        for line in unicodedata.normalize("NFC", validation.validate_text(value, "address")).splitlines()
     ]
     lines = [line for line in lines if line]
     if len(lines) > MAX_ADDRESS_LINES:
@@ -168,14 +167,14 @@ def _address(value: str) -> str:
             f"Too many lines in the address: {len(lines)}, at most {MAX_ADDRESS_LINES} can be kept. Join some of them."
         )
     for line in lines:
-        validation.line(line, "address")
+        validation.validate_line(line, "address")
     return "\n".join(lines)
 
 
 def _signers(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(names) > MAX_SIGNERS:
         raise InvalidEntry(f"Too many names of who signs: {len(names)}, at most {MAX_SIGNERS} can be kept.")
-    signers = tuple(validation.line(name, "name of who signs") for name in names)
+    signers = tuple(validation.validate_line(name, "name of who signs") for name in names)
     for place, name in enumerate(signers):
         if name.casefold() in {signer.casefold() for signer in signers[:place]}:
             raise InvalidEntry(f"“{name}” is in the list of who signs already.")

@@ -85,7 +85,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def line(value: str, field: str) -> str:
+def validate_line(value: str, field: str) -> str:
     """One line of 1 to 80 characters, trimmed and composed."""
     value = unicodedata.normalize("NFC", value).strip()
     if not value:
@@ -99,7 +99,7 @@ def line(value: str, field: str) -> str:
     return value
 
 
-def text(value: str, field: str) -> str:
+def validate_text(value: str, field: str) -> str:
     """A text of any lines, kept as it is."""
     if len(value) > MAX_TEXT:
         raise InvalidEntry(
@@ -112,7 +112,7 @@ def text(value: str, field: str) -> str:
     return value
 
 
-def day(value: date | str) -> str:
+def validate_day(value: date | str) -> str:
     """The ISO date of a visit, from ``FIRST_YEAR`` to today (tomorrow, where it already is, passes too)."""
     parsed = parsed_day(value)
     if parsed.year < FIRST_YEAR or is_to_come(parsed):

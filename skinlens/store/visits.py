@@ -64,14 +64,14 @@ def reading_columns(said: ClinicianReading) -> Row:
     """The clinician's own reading, checked."""
     return {
         "clinician_label": validation.diagnosis_code(said.label),
-        "clinician_diagnosis": validation.text(said.diagnosis, "diagnosis"),
-        "notes": validation.text(said.notes, "notes"),
+        "clinician_diagnosis": validation.validate_text(said.diagnosis, "diagnosis"),
+        "notes": validation.validate_text(said.notes, "notes"),
     }
 
 
 def typed_columns(visit: NewVisit) -> Row:
     """Columns of all that was typed for a new visit but for its patient and lesion, checked."""
-    day = validation.day(visit.taken_on)
+    day = validation.validate_day(visit.taken_on)
     typed = {
         "taken_on": day,
         **reading_columns(visit.reading),

@@ -89,7 +89,7 @@ class RunSteps(Dataset[Step]):
             self._last = epoch, sample, torch.randperm(self.count, generator=order)
         _, sample, shuffled = self._last
         size = self.recipe.batch_size
-        rows = self.world.share(shuffled[step * size : (step + 1) * size])
+        rows = self.world.shard(shuffled[step * size : (step + 1) * size])
         chosen, draws = sample.photos[rows], sample.draws.of(rows)
         return Step(rows, chosen, draws, self.photos.batch(chosen, draws))
 

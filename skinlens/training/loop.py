@@ -59,8 +59,8 @@ def train(recipe: Recipe, data: TrainingData, run: Path, world: World = SINGLE_P
     run.mkdir(parents=True, exist_ok=True)
     device = world.device()
     teacher = FrozenTeacher(recipe, device) if recipe.distillation.teacher else None
-    steps = RunSteps(recipe, data.details, sampling_weights(data.labels, recipe.class_balance_power), world)
-    labels = torch.from_numpy(data.labels).to(device)
+    steps = RunSteps(recipe, data.train_images, sampling_weights(data.train_labels, recipe.class_balance_power), world)
+    labels = torch.from_numpy(data.train_labels).to(device)
     state = _initial_state(recipe, device, steps.steps)
     history = restore(run, recipe, data.protocol, state)
     if world.size > 1:
@@ -90,7 +90,7 @@ def train(recipe: Recipe, data: TrainingData, run: Path, world: World = SINGLE_P
         }
         history.append(line)
         if _save_epoch(run, recipe, data.protocol, state, history, teacher.fingerprints if teacher else {}):
-            write_predictions(run / PREDICTIONS, recipe, logits[""], data.truth)
+            write_predictions(run / PREDICTIONS, recipe, logits[""], data.val_labels)
         print(json.dumps({name: round(value, 4) for name, value in line.items()}), flush=True)
     if world.is_main_process:
         draw_curves(history, run / "curves.png")
@@ -118,17 +118,17 @@ def _validation_logits(
     network: nn.Module, data: TrainingData, recipe: Recipe, device: torch.device
 ) -> dict[str, Float32[Array, "n 7"]]:
     """Logits on ``val`` (under an empty name) and on each further validation set."""
-    views = {"": data.views} | {name: part.views for name, part in data.elsewhere.items()}
+    views = {"": data.val_images} | {name: part.images for name, part in data.elsewhere.items()}
     return {name: predict_logits(network, part, recipe, device) for name, part in views.items()}
 
 
 def _validated(logits: Mapping[str, Float32[Array, "n 7"]], data: TrainingData) -> EpochLog:
     """Figures on ``val``, and the melanoma AUC on each further validation set."""
     elsewhere = {
-        f"{name}_melanoma_auc": validate(logits[name], part.truth)["melanoma_auc"]
+        f"{name}_melanoma_auc": validate(logits[name], part.labels)["melanoma_auc"]
         for name, part in data.elsewhere.items()
     }
-    return {**validate(logits[""], data.truth), **elsewhere}
+    return {**validate(logits[""], data.val_labels), **elsewhere}
 
 
 def write_predictions(path: Path, recipe: Recipe, logits: Float32[Array, "n 7"], truth: Int64[Array, " n"]) -> None:
@@ -169,7 +169,7 @@ def _epoch(
 ) -> dict[str, float]:
     """One pass over the epoch's sample in an order of the run's own. Returns the mean of each loss term.
 
-    What each step works on: ``pictures`` n × 3 × s × s, normalized; ``labels`` n; ``answers`` of the teacher n × 7 and
+    What each step works on: ``pictures`` n × 3 × s × s, normalized; ``labels`` n; ``teacher_output`` n × 7 and
     more, see ``TeacherOutput``; all on the device. The loss terms are scalars.
     """
     torch.manual_seed(recipe.seed * 1_000_003 + epoch)
@@ -192,9 +192,9 @@ def _epoch(
         photos = step.photos.to(labels.device)
         view = lru_cache(maxsize=1)(partial(photos.views, step.draws))  # the teacher may ask at the student's size
         pictures = view(spec)
-        answers = cache.logits(step.rows, view) if cache else None
+        teacher_output = cache.logits(step.rows, view) if cache else None
         with torch.autocast(labels.device.type, dtype=torch.bfloat16, enabled=mixed):
-            terms = forward(pictures, labels[step.chosen.to(labels.device)], answers)
+            terms = forward(pictures, labels[step.chosen.to(labels.device)], teacher_output)
         optimizer.zero_grad(set_to_none=True)
         terms["loss"].backward()
         nn.utils.clip_grad_norm_(task.parameters(), 5.0)

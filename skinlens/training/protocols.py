@@ -30,19 +30,19 @@ PAPER_CHANGES = replace(Augmentation.none(), flip=True, brightness=0.2, contrast
 
 @dataclass(frozen=True, eq=False)
 class ValidationSet:
-    views: UInt8[Array, "m s s 3"]
-    truth: Int64[Array, " m"]
+    images: UInt8[Array, "m s s 3"]
+    labels: Int64[Array, " m"]
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
     protocol: Protocol
-    details: PhotoSet
+    train_images: PhotoSet
     """Training photos before their random view."""
-    labels: Int64[Array, " n"]
-    views: UInt8[Array, "m s s 3"]
+    train_labels: Int64[Array, " n"]
+    val_images: UInt8[Array, "m s s 3"]
     """Validation photos as serving presents them to the network."""
-    truth: Int64[Array, " m"]
+    val_labels: Int64[Array, " m"]
     elsewhere: Mapping[str, ValidationSet] = field(default_factory=dict)
     """Validation photos of other clinics, by the name of their source."""
 

@@ -43,11 +43,11 @@ class TrainingTask(nn.Module):
         self.network = network
 
     def forward(
-        self, pictures: Float[Tensor, "n 3 s s"], labels: Int64[Tensor, " n"], answers: TeacherOutput | None
+        self, pictures: Float[Tensor, "n 3 s s"], labels: Int64[Tensor, " n"], teacher_output: TeacherOutput | None
     ) -> LossTerms:
-        return self.loss(self.network(to_input(pictures, self.recipe)), labels, answers)
+        return self.loss(self.network(to_input(pictures, self.recipe)), labels, teacher_output)
 
-    def loss(self, output: Any, labels: Tensor, answers: TeacherOutput | None) -> LossTerms:
+    def loss(self, output: Any, labels: Tensor, teacher_output: TeacherOutput | None) -> LossTerms:
         raise NotImplementedError
 
     def frozen_modules(self) -> list[nn.Module | nn.Parameter]:
@@ -71,25 +71,27 @@ class DistillationTask(TrainingTask):
         if distillation.teacher and distillation.feature_matching:
             self.matching = FeatureMatching(recipe.student.fused_channels, recipe.teacher.hidden)
 
-    def loss(self, output: StudentOutput, labels: Tensor, answers: TeacherOutput | None) -> LossTerms:
+    def loss(self, output: StudentOutput, labels: Tensor, teacher_output: TeacherOutput | None) -> LossTerms:
         recipe, distillation = self.recipe, self.recipe.distillation
         final = classification_loss(output.logits, labels, recipe.label_smoothing)
         exits = (output.exit_1, output.exit_2)
         from_labels = sum(
             (classification_loss(exit_logits, labels, recipe.label_smoothing) for exit_logits in exits), final * 0
         )
-        if answers is None:
+        if teacher_output is None:
             return {"loss": final + recipe.exit_weight * from_labels, "classification": final, "exits": from_labels}
         terms = Terms(
-            intermediate=intermediate_loss(exits, (answers.convolutional, answers.vit)),
-            logit=logit_loss(output.logits, answers.logits, distillation.temperature),
+            intermediate=intermediate_loss(exits, (teacher_output.convolutional, teacher_output.vit)),
+            logit=logit_loss(output.logits, teacher_output.logits, distillation.temperature),
             classification=final,
         )
         loss = total(distillation.weights, terms)
         if not distillation.weights.intermediate:  # single-stage: the exits are no part of the method, but they exist
             loss = loss + recipe.exit_weight * from_labels
         if distillation.feature_matching:
-            loss = loss + distillation.feature_matching * self.matching(output.fused.mean(dim=(2, 3)), answers.features)
+            loss = loss + distillation.feature_matching * self.matching(
+                output.fused.mean(dim=(2, 3)), teacher_output.features
+            )
         return {"loss": loss, **terms._asdict()}
 
     def frozen_modules(self) -> list[nn.Module | nn.Parameter]:
@@ -106,7 +108,7 @@ class TeacherTask(TrainingTask):
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe, Teacher(recipe.teacher, pretrained=recipe.pretrained))
 
-    def loss(self, output: TeacherOutput, labels: Tensor, answers: TeacherOutput | None) -> LossTerms:  # noqa: ARG002
+    def loss(self, output: TeacherOutput, labels: Tensor, teacher_output: TeacherOutput | None) -> LossTerms:  # noqa: ARG002
         """Each branch learns by itself too, so that its outputs have something to teach."""
 
         def entropy(*logits: Tensor) -> Tensor:
@@ -148,7 +150,7 @@ class FeatureDistillationTask(TrainingTask):
         self._pattern = (pattern,)  # in a tuple: no part of what is trained, averaged and kept
         self.matching = FeatureMatching(self.network.branch.widths[-1], pattern.widths[-1])
 
-    def forward(self, pictures: Tensor, labels: Tensor, answers: TeacherOutput | None) -> LossTerms:  # noqa: ARG002
+    def forward(self, pictures: Tensor, labels: Tensor, teacher_output: TeacherOutput | None) -> LossTerms:  # noqa: ARG002
         output = self.network(pictures)
         with torch.no_grad():
             features = self._pattern[0].to(pictures.device)(pictures)[-1]
@@ -163,7 +165,7 @@ class ClassificationTask(TrainingTask):
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe, baseline(recipe))
 
-    def loss(self, output: Tensor, labels: Tensor, answers: TeacherOutput | None) -> LossTerms:  # noqa: ARG002
+    def loss(self, output: Tensor, labels: Tensor, teacher_output: TeacherOutput | None) -> LossTerms:  # noqa: ARG002
         return {"loss": classification_loss(output, labels, self.recipe.label_smoothing)}
 
 

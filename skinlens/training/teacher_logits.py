@@ -90,12 +90,12 @@ class TeacherLogitsCache:
         teacher = self._frozen
         if self._complete and self._known is not None:
             return TeacherOutput(*(cached[rows].float().to(teacher.device) for cached in self._known))
-        answers = teacher.answer(view(teacher.spec))
+        teacher_output = teacher.answer(view(teacher.spec))
         if self._known is None:
-            self._known = [torch.full((self._count, answer.shape[1]), float("nan")) for answer in answers]
-        for known, answer in zip(self._known, answers, strict=True):
+            self._known = [torch.full((self._count, answer.shape[1]), float("nan")) for answer in teacher_output]
+        for known, answer in zip(self._known, teacher_output, strict=True):
             known[rows] = answer.cpu()
-        return answers
+        return teacher_output
 
     def save(self) -> None:
         """Write the answers if every view was answered; in half precision, which is more than they were made in."""

@@ -37,16 +37,16 @@ def installed_once() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def nothing_left_in_the_line(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Ends what a test asked for and did not wait for, as a closed page does: the next test waits behind it."""
-    desks: list[jobs.SessionQueue] = []
+    queues: list[jobs.SessionQueue] = []
     join = jobs.FairScheduler.join
 
     def remember(line: jobs.FairScheduler, queue: jobs.SessionQueue, *, long: bool) -> None:
-        desks.append(queue)
+        queues.append(queue)
         join(line, queue, long=long)
 
     monkeypatch.setattr(jobs.FairScheduler, "join", remember)
     yield
-    for queue in desks:
+    for queue in queues:
         queue.clear()
 
 

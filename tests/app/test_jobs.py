@@ -1,4 +1,4 @@
-"""The desk: maps come in turn, sessions do not wait for each other, cancel stops at the next step."""
+"""The queue: maps come in turn, sessions do not wait for each other, cancel stops at the next step."""
 
 import os
 import threading
@@ -151,26 +151,26 @@ def test_long_work_leaves_a_core() -> None:
 
 def test_a_session_is_told_how_many_are_before_it(gate: threading.Event) -> None:
     line = FairScheduler(long=1)
-    desks = [SessionQueue(line) for _ in range(4)]
-    jobs = [Job(("lime", "mel"), steps(gate), lambda _: None) for _ in desks]
-    for queue, job in zip(desks, jobs, strict=True):
+    queues = [SessionQueue(line) for _ in range(4)]
+    jobs = [Job(("lime", "mel"), steps(gate), lambda _: None) for _ in queues]
+    for queue, job in zip(queues, jobs, strict=True):
         queue.submit(job)
     second = Job(("depth", "mel"), steps(gate), lambda _: None)
-    desks[0].submit(second)
+    queues[0].submit(second)
     wait(lambda: jobs[0].state == "running")
-    assert [queue.standing(job) for queue, job in zip(desks, jobs, strict=True)] == [
+    assert [queue.standing(job) for queue, job in zip(queues, jobs, strict=True)] == [
         "Computing …",
         "Waiting for a free place. You are next.",
         "Waiting for a free place. 1 job is ahead of yours.",
         "Waiting for a free place. 2 jobs are ahead of yours.",
     ]
-    assert desks[0].standing(second) == "Waiting"
-    desks[1].clear()  # who has left stands in nobody's way
-    assert desks[3].standing(jobs[3]) == "Waiting for a free place. 1 job is ahead of yours."
+    assert queues[0].standing(second) == "Waiting"
+    queues[1].clear()  # who has left stands in nobody's way
+    assert queues[3].standing(jobs[3]) == "Waiting for a free place. 1 job is ahead of yours."
     jobs[0].cancel()
-    assert desks[0].standing(jobs[0]) == "Stopping …"
+    assert queues[0].standing(jobs[0]) == "Stopping …"
     gate.set()
-    wait(lambda: not any(queue.busy for queue in desks))
+    wait(lambda: not any(queue.busy for queue in queues))
     assert [job.state for job in (*jobs, second)] == ["cancelled", "cancelled", "done", "done", "done"]
 
 
@@ -260,7 +260,7 @@ def test_a_lime_is_cancelled_in_its_middle_within_a_second(release: Path) -> Non
 @pytest.mark.parametrize(
     ("error", "words"), [(ParameterError("Trials cannot be 0."), "Trials cannot be 0."), (KeyError("x"), "log")]
 )
-def test_a_failed_map_says_why_and_the_desk_goes_on(error: Exception, words: str) -> None:
+def test_a_failed_map_says_why_and_the_queue_goes_on(error: Exception, words: str) -> None:
     def compute(progress: Progress) -> Explanation:
         raise error
 
@@ -273,7 +273,7 @@ def test_a_failed_map_says_why_and_the_desk_goes_on(error: Exception, words: str
     wait(lambda: following.state == "done")
 
 
-def test_clearing_the_desk_cancels_what_runs(gate: threading.Event) -> None:
+def test_clearing_the_queue_cancels_what_runs(gate: threading.Event) -> None:
     queue, job = SessionQueue(), Job(("lime", "mel"), steps(gate), lambda _: None)
     queue.submit(job)
     wait(lambda: job.state == "running")
@@ -301,7 +301,7 @@ def test_work_that_is_to_be_finished_outlives_a_change_of_case(gate: threading.E
     assert a_map.state == "cancelled"
 
 
-def test_clearing_the_desk_cancels_what_was_set_aside_too(gate: threading.Event) -> None:
+def test_clearing_the_queue_cancels_what_was_set_aside_too(gate: threading.Event) -> None:
     queue, job = SessionQueue(), Job(("stability", "mel"), steps(gate), lambda _: None)
     queue.submit(job)
     wait(lambda: job.state == "running")

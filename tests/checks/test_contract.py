@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 
 from skinlens.case_record import Analysis
+from skinlens.checks.agreement import spearman
 from skinlens.checks.contract import Check, Comparison, Found, MapCheck, PhotoCheck, Subject
 from skinlens.checks.registry import CHECKS
-from skinlens.explain import explain
+from skinlens.explain import explain, explain_again
+from skinlens.imaging.intake import photo_from_pixels
 from skinlens.labels import CODES
 from skinlens.records import CheckResult, Explanation
 from skinlens.report.checks import check_rows
@@ -168,12 +170,19 @@ def test_a_check_in_the_line_needs_a_claim() -> None:
 # -------------------------------------------------------------------------------------------------------- the how-to
 
 
+def shown(holding: str) -> dict[str, Any]:
+    """The names of the one block of the how-to that holds this line."""
+    blocks = re.findall(r"^```python\n(.*?)^```", HOW_TO.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    (block,) = (block for block in blocks if f"\n{holding}" in block)
+    module: dict[str, Any] = {}
+    exec(block, module)
+    return module
+
+
 @pytest.fixture
 def added(registry: dict[str, Check]) -> Any:
     """The check of the how-to, registered for one test."""
-    blocks = re.findall(r"^```python\n(.*?)^```", HOW_TO.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    module: dict[str, Any] = {}
-    exec(blocks[0], module)
+    module = shown("class SparsenessCheck(")
     registry["sparseness"] = module["SparsenessCheck"]()
     return module
 
@@ -208,6 +217,19 @@ def test_the_check_of_the_how_to_is_on_the_page_in_report_store_export_and_log(s
 def test_the_figures_of_the_how_to_by_hand(added) -> None:
     assert added["gini"](np.full((2, 2), 0.5, np.float32)) == pytest.approx(0)
     assert added["gini"](np.array([[0, 0], [0, 1]], np.float32)) == pytest.approx(3 / 4)
+
+
+def test_the_map_of_a_mirrored_photo_as_the_how_to_makes_it(small) -> None:
+    """Mirroring changes nothing of a photo of two like halves: its map is compared with its own mirror image."""
+    classifier, photo, explanation = small
+    half = photo.pixels[:, : photo.width_px // 2]
+    even = photo_from_pixels(np.concatenate([half, half[:, ::-1]], axis=1), photo.source_format)
+    of_even = explain_again(explanation, classifier, even)
+    assert of_even.heatmap.any()
+    finding = shown("def measure(self")["measure"](None, Subject(classifier, even), of_even, lambda _: None)
+    assert finding.figures == {"order": spearman(of_even.heatmap, of_even.heatmap[:, ::-1])}
+    assert -1 <= finding.figures["order"] < 1
+    assert finding.seed is None
 
 
 def test_a_case_with_a_check_that_is_not_known_any_more_opens_and_prints(small, tmp_path) -> None:

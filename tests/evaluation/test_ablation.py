@@ -86,7 +86,7 @@ def test_the_leaky_protocol_is_measured_on_its_own_pictures(
     train(recipe, data, tmp_path / "runs" / "hsb-paper")
     found = ablation(tmp_path / "runs", entries, release, resamples=20, say=lambda text: None)
     row = next(one for one in found["protocols"]["paper"]["rows"] if one["name"] == "hsb")
-    assert row["n"] == len(data.truth) == 7
+    assert row["n"] == len(data.val_labels) == 7
     assert next(one for one in found["protocols"]["lesion"]["rows"] if one["name"] == "hsb")["status"] == "not run"
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from skinlens.errors import Cancelled, ParameterError
-from skinlens.explain import METHODS, explain
+from skinlens.explain import CONTRAST_WITH, METHODS, explain, explain_again
 from skinlens.explain.gradcam import grad_cam
 from skinlens.imaging.preprocess import to_batch
 from skinlens.labels import CODES
@@ -84,6 +84,17 @@ def test_the_seed_belongs_to_the_photo_and_another_seed_draws_another_map(classi
 
 
 @ALL_METHODS
+def test_a_map_is_made_again_as_it_was_made_or_with_what_is_changed(method, int8_classifier, photos):
+    first = explain(method, int8_classifier, photos[0], "bcc", params={**SMALL[method], CONTRAST_WITH: "nv"})
+    again = explain_again(first, int8_classifier, photos[0])
+    assert (again.method, again.label, again.params, again.seed) == (method, "bcc", first.params, first.seed)
+    np.testing.assert_array_equal(again.heatmap, first.heatmap)
+    other = explain_again(first, int8_classifier, photos[1], changed={CONTRAST_WITH: "mel"})
+    assert other.photo_sha256 == photos[1].sha256
+    assert other.params == {**first.params, CONTRAST_WITH: "mel"}  # a seed that was chosen by the photo stays
+
+
+@ALL_METHODS
 def test_progress_rises_to_1_and_its_cancel_passes_through(method, classifier, photos):
     told = []
     explain(method, classifier, photos[0], "mel", params=SMALL[method], progress=told.append)
@@ -110,10 +121,10 @@ def test_progress_rises_to_1_and_its_cancel_passes_through(method, classifier, p
         (
             "lime",
             {"chanels": 3, "a": 1},
-            "LIME has no parameter a, chanels. It has: samples, steady, segments, seed, target, design.",
+            "LIME has no parameter a, chanels. It has: samples, steady, segments, seed, target, design, against.",
         ),
         ("score_cam", {"channels": 257}, "Channels (channels) cannot be 257: give a whole number from 1 to 256."),
-        ("grad_cam", {"channels": 8}, "Grad-CAM has no parameter channels. It has: none."),
+        ("grad_cam", {"channels": 8}, "Grad-CAM has no parameter channels. It has: against."),
     ],
 )
 def test_a_parameter_that_cannot_be_is_refused_in_words(method, params, sentence, classifier, photos):

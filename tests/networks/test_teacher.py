@@ -129,8 +129,8 @@ def test_answers_are_kept_and_serve_a_run_with_another_seed(
     monkeypatch.undo()
     kept = FrozenTeacher(recipe, torch.device("cpu")).logits_cache(0, 16)
     first = kept.logits(torch.tensor([3]), lambda spec: pytest.fail("a view was drawn"))
-    lesson = batches.sample_epoch(recipe, 0, batches.sampling_weights(photos.labels, 0.5), 16)
-    picture = photos.details.views(lesson.photos[3:4], lesson.draws.of(torch.tensor([3])), recipe.input)
+    sample = batches.sample_epoch(recipe, 0, batches.sampling_weights(photos.train_labels, 0.5), 16)
+    picture = photos.train_images.views(sample.photos[3:4], sample.draws.of(torch.tensor([3])), recipe.input)
     again = FrozenTeacher(recipe, torch.device("cpu")).answer(picture)
     torch.testing.assert_close(first.logits, again.logits, atol=0.05, rtol=0.05)  # bfloat16, another batch
 

@@ -35,5 +35,5 @@ def add_patient(store: CaseStore, pseudonym: str, birth_year: int | None = None,
 def of_patient(store: CaseStore, *typed: Any) -> int | NewPatient:
     """Patient of a ``NewVisit`` as a form gives it: the number of the one with that pseudonym, or a new one."""
     new = NewPatient(*typed)
-    pseudonym = validation.line(new.pseudonym, "pseudonym")
+    pseudonym = validation.validate_line(new.pseudonym, "pseudonym")
     return next((one.id for one in store.patients() if one.pseudonym == pseudonym), new)

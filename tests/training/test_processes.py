@@ -55,7 +55,7 @@ def save_gradients(world: World, path: Path) -> None:
 
     task, (pictures, labels) = a_learner(), a_batch()
     convert_sync_batchnorm(task.network)
-    rows = world.share(torch.arange(len(labels)))
+    rows = world.shard(torch.arange(len(labels)))
     shared = DistributedDataParallel(task)  # must outlive the backward pass: it is what averages the gradients
     loss = shared(pictures[rows], labels[rows], None)["loss"]
     loss.backward()
@@ -160,7 +160,7 @@ def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(whole: list[float],
 
 def test_shares_are_equal_and_lose_nothing() -> None:
     rows = torch.arange(6)
-    shares = [World(rank, 3).share(rows).tolist() for rank in range(3)]
+    shares = [World(rank, 3).shard(rows).tolist() for rank in range(3)]
     assert shares == [[0, 3], [1, 4], [2, 5]]
     with pytest.raises(RecipeError, match="multiple of 4"):
-        World(0, 4).share(rows)
+        World(0, 4).shard(rows)

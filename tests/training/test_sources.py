@@ -81,9 +81,9 @@ def test_material_holds_all_training_photos_and_each_sources_validation(tmp_path
     recipe = replace(RECIPE, sources=(Source(str(folder), validation="held_out.txt", name="elsewhere"),))
     training, validation = draw_dataset(tmp_path / "a", 1, 2), draw_dataset(tmp_path / "b", 2, 1)
     data = with_sources(training, validation, recipe, tmp_path)
-    assert len(data.details) == len(data.labels) == 14 + 12
+    assert len(data.train_images) == len(data.train_labels) == 14 + 12
     assert list(data.elsewhere) == ["elsewhere"]
-    assert data.elsewhere["elsewhere"].truth.tolist() == [INDEX["mel"], INDEX["nv"]]
+    assert data.elsewhere["elsewhere"].labels.tolist() == [INDEX["mel"], INDEX["nv"]]
 
 
 def test_the_committed_list_is_a_fifth_by_the_hash_of_the_id() -> None:

@@ -96,7 +96,7 @@ class Job:
 
 
 class FairScheduler:
-    """The desks that wait for a place, each once for each kind of work, served in the order in which they came."""
+    """The queues that wait for a place, each once for each kind of work, served in the order in which they came."""
 
     def __init__(self, long: int = LONG_PLACES, short: int = SHORT_PLACES) -> None:
         self._lock = threading.Lock()

@@ -52,11 +52,11 @@ def queue() -> SessionQueue:
 
 
 def _tab_left(left: tuple[SessionQueue, str]) -> None:
-    """Nobody waits for the desk's work any more; who comes back asks for it again. A tab that was closed gives its
+    """Nobody waits for what is in its queue any more; who comes back asks for it again. A tab that was closed gives its
     memory back soon, unless it was only reloaded; one that was cut off (a laptop that sleeps) finds its case again.
     """
-    desk_, tab = left
-    desk_.clear()
+    queue, tab = left
+    queue.clear()
     taken = sum(opened.bytes for opened in open_anywhere() if opened.tab == tab)
     if tabs.left(tab, taken):
         UNSAVED.expire_where(lambda opened: opened.tab == tab, tabs.CLOSED_S)
@@ -65,9 +65,9 @@ def _tab_left(left: tuple[SessionQueue, str]) -> None:
 
 
 @st.cache_resource(show_spinner=False, scope="session", on_release=_tab_left)
-def _let_go_with_the_tab(number: int, _desk: SessionQueue, _tab: str) -> tuple[SessionQueue, str]:  # noqa: ARG001  number is the key
+def _let_go_with_the_tab(number: int, _queue: SessionQueue, _tab: str) -> tuple[SessionQueue, str]:  # noqa: ARG001  number is the key
     """Streamlit lets go of this when the browser's tab is closed, reloaded, or out of reach."""
-    return _desk, _tab
+    return _queue, _tab
 
 
 def begin(analysis: Analysis, in_tray: TrayItem | None = None) -> None:
