@@ -4,9 +4,9 @@
 
 The app is served with the shipped weights and asked on loopback, as a rule by clients that speak its protocol and draw
 nothing: browsers on the same two cores would be measured instead. ``--clients chromium`` makes the same journeys in
-Chromium; with one tab each, the two show that they ask the server for the same work. Each journey has a photo, a patient
-and a tab of its own. What it is shown, and what was saved, is compared with what this photo gives when it is read alone.
-It stops by itself, and its server ends with it, however it ends.
+Chromium; with one tab each, the two show that they ask the server for the same work. Each journey has a photo, a
+patient and a tab of its own. What it is shown, and what was saved, is compared with what this photo gives when it is
+read alone. It stops by itself, and its server ends with it, however it ends.
 """
 
 import argparse
@@ -43,6 +43,8 @@ SETTLE_S = 45.0
 LOOK_S = 1.0
 """Between two looks at the memory while the tabs are there."""
 YIELDS = 10
+MOST_A_MINUTE = 30
+"""Journeys for which photos are there; when there are none left, none is begun."""
 WARM_UP = 2
 """Tabs before the measured ones: for what is made once."""
 MARK = f"--skinlens-load={os.getpid()}"
@@ -79,7 +81,12 @@ async def going(clients: Clients, folder: Path, tabs: int) -> AsyncIterator[Go]:
 
 
 async def drive(
-    address: str, photos: Sequence[Expected], clients: Clients, tabs: int, minutes: float, server: Callable[[], list[int]]
+    address: str,
+    photos: Sequence[Expected],
+    clients: Clients,
+    tabs: int,
+    minutes: float,
+    server: Callable[[], list[int]],
 ) -> Driven:
     """Journeys of so many tabs, begun for so many minutes and at least one each, until there are no photos left."""
     ahead = iter(photos)
@@ -153,10 +160,12 @@ def served(home: Path, release: Path | None = None) -> Iterator[tuple[str, Calla
 
 def measured(clients: Clients, tabs: int, minutes: float, folder: Path) -> dict[str, Any]:
     """The figures of a run."""
-    most = WARM_UP + max(tabs, int(tabs * 20 * minutes))
-    photos, store = prepared(folder / "photos", most), CaseStore(folder / "home")
+    photos, store = (
+        prepared(folder / "photos", WARM_UP + tabs + int(MOST_A_MINUTE * minutes)),
+        CaseStore(folder / "home"),
+    )
     with served(folder / "home") as (address, server):
-        os.nice(YIELDS)  # in a clinic, the browsers are on other computers
+        nice = {"server": os.nice(0), "clients": os.nice(YIELDS)}  # in a clinic, the browsers are on other computers
         before = asyncio.run(drive(address, photos[:WARM_UP], clients, WARM_UP, 0.0, server))
         time.sleep(SETTLE_S)
         cpu, busy, memory, begun = cpu_s(server()), busy_s(), memory_mb(server()), time.monotonic()
@@ -171,6 +180,7 @@ def measured(clients: Clients, tabs: int, minutes: float, folder: Path) -> dict[
         "clients": clients,
         "tabs": tabs,
         "minutes": minutes,
+        "nice": nice,
         "seconds": round(seconds, 1),
         "journeys": len(driven.done),
         "errors": len(before.errors) + len(driven.errors),

@@ -20,7 +20,7 @@ NEAR = 0.0011
 """Of two shares: one of them was printed with one digit after the point of its percentage."""
 
 
-class Mixed(Exception):  # noqa: N818  it says what it is
+class Mixed(Exception):
     """A page showed something of another photo than its own."""
 
 

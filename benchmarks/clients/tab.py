@@ -53,6 +53,8 @@ class Tab:
         self._kept: dict[str, tuple[ForwardMsg, int]] = {}
         self._runs, self._oldest = 0, 2
         self._again: dict[str, tuple[float, asyncio.Task[None]]] = {}
+        self._asked: str | None = None
+        """The part of the page that was asked for and is not begun; empty: the page."""
         self._urls: Any = None
         self._changed = asyncio.Event()
         self._problem: BaseException | None = None
@@ -107,9 +109,6 @@ class Tab:
         """Until no run of the page is under way."""
         await self.until(lambda: not self.running, "the end of the run", limit_s)
 
-    def dump(self) -> str:
-        return str([(p, str(d.delta)[:150]) for p, d in sorted(self.elements.items())])
-
     def _wrong(self) -> str:
         for element, _ in self.shown("exception"):
             return f"{element.type}: {element.message}"
@@ -154,12 +153,14 @@ class Tab:
         answer = await self._http.put(
             urls.upload_url,
             files={"file": (name, content, "image/jpeg")},
-            headers={"X-Xsrftoken": self._http.cookies.get(XSRF, ""), "Origin": _origin(self._url)},
+            headers={"X-Xsrftoken": self._http.cookies.get(XSRF) or "", "Origin": _origin(self._url)},
         )
         if answer.status_code != 204:
             raise AppError(f"the upload was answered {answer.status_code}")
         state = WidgetState(id=field.id)
-        info = state.file_uploader_state_value.uploaded_file_info.add(name=name, size=len(content), file_id=urls.file_id)
+        info = state.file_uploader_state_value.uploaded_file_info.add(
+            name=name, size=len(content), file_id=urls.file_id
+        )
         info.file_urls.CopyFrom(urls)
         self._states[field.id] = state
         await self.rerun(delta.fragment_id)
@@ -176,7 +177,7 @@ class Tab:
         script.context_info.timezone, script.context_info.locale = "UTC", "en-US"
         script.context_info.url, script.context_info.color_scheme = self._url, "light"
         if not automatic:
-            self.running = True
+            self.running, self._asked = True, fragment
         await self._send(asked)
 
     def _there(self, kind: str, label: str) -> tuple[Any, Delta]:
@@ -195,12 +196,12 @@ class Tab:
         try:
             async for received in self._stream:
                 message = ForwardMsg()
-                message.ParseFromString(received)  # type: ignore[arg-type]  the server sends bytes
+                message.ParseFromString(received)
                 self.received += 1
                 self.received_bytes += len(received)
                 await self._told(self._whole(message))
                 self._changed.set()
-            raise AppError("the server closed the connection")  # noqa: TRY301  as all that goes wrong here
+            raise AppError("the server closed the connection")
         except Exception as problem:  # noqa: BLE001  told to who waits
             self._problem = problem
             self._changed.set()
@@ -229,8 +230,8 @@ class Tab:
             case "navigation":
                 self._page = message.navigation.page_script_hash
             case "script_finished":
-                self._ended(message.script_finished)
-            case "session_status_changed":
+                self._ended(message)
+            case "session_status_changed" if self._asked is None:
                 self.running = message.session_status_changed.script_is_running
             case "page_info_changed":
                 self._query = message.page_info_changed.query_string
@@ -245,6 +246,8 @@ class Tab:
     def _begun(self, message: ForwardMsg) -> None:
         run, begun = message.metadata.run, message.new_session
         self._run, self._fragments = run.script_run_id, tuple(run.fragment_ids)
+        if self._asked is not None and (not self._fragments or self._asked in self._fragments):
+            self._asked = None
         self._session, self._page = begun.initialize.session_id, begun.page_script_hash
         self._oldest = begun.config.max_cached_message_age or self._oldest
         if not self._fragments:
@@ -265,12 +268,15 @@ class Tab:
             if picture.url.startswith("/media/"):
                 (await self._http.get(picture.url)).raise_for_status()
 
-    def _ended(self, status: int) -> None:
-        if status == ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+    def _ended(self, message: ForwardMsg) -> None:
+        """Drop what the run did not draw again, in the page or in its part, unless another has begun meanwhile."""
+        run = message.metadata.run
+        early = message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN
+        if early or (not run.fragment_ids and run.script_run_id != self._run):
             return
         for path, drawn in list(self.elements.items()):
-            concerned = not self._fragments or drawn.delta.fragment_id in self._fragments
-            if concerned and drawn.run != self._run:
+            concerned = not run.fragment_ids or drawn.delta.fragment_id in run.fragment_ids
+            if concerned and drawn.run != run.script_run_id:
                 del self.elements[path]
         there = {getattr(one.delta.new_element, str(one.delta.new_element.WhichOneof("type"))).id
                  for one in self.elements.values()
@@ -365,7 +371,7 @@ async def opened(url: str, path: str, limit_s: float) -> AsyncIterator[Tab]:
         for asked in (path, "/skinlens/connection.js", "/_stcore/health", "/_stcore/host-config"):
             (await http.get(asked)).raise_for_status()
         cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in http.cookies.jar)
-        protocols = [Subprotocol(name) for name in ("streamlit", http.cookies.get(XSRF, "none"))]
+        protocols = [Subprotocol(name) for name in ("streamlit", http.cookies.get(XSRF) or "none")]
         where = f"{origin.replace('http', 'ws', 1)}/_stcore/stream"
         stream = await connect(
             where,

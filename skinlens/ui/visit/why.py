@@ -1,9 +1,12 @@
 """Explanation of the result: the photo and the three maps side by side, what they are worth, the details behind."""
 
+from functools import partial
+
 import streamlit as st
 
+from skinlens.inference.classifier import Classifier
 from skinlens.store import CaseStore
-from skinlens.ui.components import widgets
+from skinlens.ui.components import live, widgets
 from skinlens.ui.forms import filters
 from skinlens.ui.state import session
 from skinlens.ui.state.open_case import OpenCase
@@ -13,18 +16,25 @@ from skinlens.wording.maps import CAVEAT
 DETAILS = "technical_details"
 
 
+def _looked_at(opened: OpenCase, classifier: Classifier | None) -> None:
+    checks_panel.line(opened, classifier)
+    maps.row(opened, classifier, details=bool(st.session_state.get(DETAILS)))
+
+
 def view(store: CaseStore, opened: OpenCase) -> None:  # noqa: ARG001  views are called alike
     classifier = session.classifier_of(opened)
     if not opened.analysis.quality.reliable:
         operating_point.unreliable(opened.analysis.quality)
     if classifier is None:
         widgets.model_line(opened)
+    session.queue().look()
     maps.choose_class(opened)
     if classifier is not None:
         maps.start(opened, classifier)
     contrast.describe(opened)
-    checks_panel.line(opened, classifier)
-    maps.row(opened, classifier, details=bool(st.session_state.get(DETAILS)))
+    checks_panel.begin(opened, classifier)
+    live.draw(opened, partial(_looked_at, opened, classifier), live.busy)  # one part, that it is run again once
+    maps.load(opened)
     st.caption(CAVEAT)
     details = st.toggle("Technical details", key=DETAILS, persist_state="session")
     if details:
