@@ -89,13 +89,13 @@ async def drive(
     server: Callable[[], list[int]],
 ) -> Driven:
     """Journeys of so many tabs, begun for so many minutes and at least one each, until there are no photos left."""
-    ahead = iter(photos)
+    queued = iter(photos)
     done, mixed, errors = list[Journey](), list[str](), list[str]()
     used, end = time.process_time(), time.monotonic() + 60 * minutes
     async with going(clients, photos[0].path.parent, tabs) as go:
 
         async def tab() -> None:
-            for own in ahead:
+            for own in queued:
                 try:
                     done.append(await go(address, own))
                 except Mixed as error:

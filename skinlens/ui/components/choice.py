@@ -6,7 +6,7 @@ Value = TypeVar("Value")
 
 
 def chosen(value: Value | None, otherwise: Value) -> Value:
-    """What is chosen; ``otherwise`` where nothing is.
+    """Choice of such a control; ``otherwise`` where it has none.
 
     A click elsewhere on the page just before a control is drawn again can leave it without a choice in the browser,
     which then sends none, also where one is required.
