@@ -220,7 +220,7 @@ def main() -> None:
         result = {"machine": machine(), **measured(given.clients, given.tabs, given.minutes, Path(folder))}
     print(json.dumps(result, indent=2))
     others = json.loads(given.json.read_text(encoding="utf-8"))["runs"] if given.json.is_file() else []
-    runs = [one for one in others if (one["clients"], one["tabs"]) != (given.clients, given.tabs)]
+    runs = [one for one in others if "before" in one or (one["clients"], one["tabs"]) != (given.clients, given.tabs)]
     runs = sorted([*runs, result], key=lambda one: (str(one["clients"]), int(one["tabs"])))
     given.json.write_text(json.dumps({"runs": runs}, indent=2) + "\n", encoding="utf-8")
 
