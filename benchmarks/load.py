@@ -146,14 +146,18 @@ def prepared(folder: Path, number: int, release: Path | None = None) -> list[Exp
     return [journeys.expected(journeys.drawn(folder, one), one, classifier) for one in range(number)]
 
 
+def ending_with_this_process(command: list[str]) -> list[str]:
+    """The same command, told to end as soon as this process does, also where this one is killed."""
+    ends = shutil.which("setpriv")
+    return [ends, "--pdeathsig", "TERM", *command] if ends else command
+
+
 @contextmanager
 def served(home: Path, release: Path | None = None) -> Iterator[tuple[str, Callable[[], list[int]]]]:
     """The address of an app of its own, as it prints it, and what finds its processes. It ends with this process."""
     CaseStore(home).acknowledge_disclaimer()
     port = free_port("127.0.0.1", 8801)
-    command = [sys.executable, "-m", "skinlens", "serve", "--port", str(port)]
-    if ends := shutil.which("setpriv"):
-        command = [ends, "--pdeathsig", "TERM", *command]  # also where this process is killed
+    command = ending_with_this_process([sys.executable, "-m", "skinlens", "serve", "--port", str(port)])
     with serving(command[1:], port, home, release, program=Path(command[0])):
         yield printed(home / "log"), lambda: processes("streamlit", str(port))  # as which ``skinlens serve`` goes on
 
