@@ -306,18 +306,22 @@ def group(result: Mapping[str, Any] | None = None) -> str:
 
 
 def load(result: Mapping[str, Any] | None = None) -> str:
-    """Many browsers at once, a column for each run of ``benchmarks/load.py``."""
+    """Many tabs at once, a column for each run of ``benchmarks/load.py``."""
     runs = (result or read(ROOT / "benchmarks" / "results" / "load.json"))["runs"]
     words = {
+        "read_s": "upload to the photo and the question, median and 95 %, s",
         "result_s": "Show result to result, median and 95 %, s",
         "maps_s": "upload to three maps, median and 95 %, s",
         "whole_s": "upload to saved case, median and 95 %, s",
     }
     rows = [
-        ["**browsers**", *(f"**{one['tabs']}**" for one in runs)],
+        ["**tabs**", *(f"**{one['tabs']}**" for one in runs)],
+        ["asked for by", *(CLIENTS[one["clients"]] for one in runs)],
+        ["order of work", *(f"before {one['before']}" if "before" in one else "today's" for one in runs)],
+        ["minutes in which journeys were begun", *(f"{one['minutes']:g}" for one in runs)],
         [
-            "priority of server and browsers, as of nice",
-            *("{server}, {browsers}".format(**one["nice"]) for one in runs),
+            "priority of server and clients, as of nice",
+            *("{server}, {clients}".format(**one["nice"]) for one in runs),
         ],
         ["seconds, with those that ended what they had begun", *(f"{one['seconds']:.0f}" for one in runs)],
         ["journeys: upload, result, three maps, saved case", *(f"{one['journeys']:,}" for one in runs)],
@@ -326,44 +330,23 @@ def load(result: Mapping[str, Any] | None = None) -> str:
         ["cases with another photo, patient or prediction", *(f"{one['mixed']:,}" for one in runs)],
         *([title, *(_median_and_p95(one[name]) for one in runs)] for name, title in words.items()),
         ["processor time of the server, s a journey", *(_a_journey(one, "cpu_s_a_journey") for one in runs)],
-        ["… of the browsers, s a journey", *(_a_journey(one, "browsers_cpu_s_a_journey") for one in runs)],
-        ["memory of the server before, MB", *(f"{one['memory_mb']['start']:,}" for one in runs)],
-        ["… and after, MB", *(f"{one['memory_mb']['end']:,}" for one in runs)],
+        *(
+            [f"processor time of {words}, s", *(f"{one['cpu_s'][name]:,.0f}" for one in runs)]
+            for name, words in OF_WHOM.items()
+        ),
+        *(
+            [f"memory of the server, {words}, MB", *(f"{one['memory_mb'][name]:,}" for one in runs)]
+            for name, words in (("start", "before"), ("peak", "at most"), ("end", "after"))
+        ),
         ["load of the computer before", *(f"{one['machine']['load_1min']}" for one in runs)],
         ["commit", *(f"`{one['machine']['commit']}`" for one in runs)],
     ]
-    sentence = f"On loopback, the browsers on the same {processor(runs[-1])} as the server.\n\n"
+    sentence = f"On loopback, the clients on the same {processor(runs[-1])} as the server.\n\n"
     return sentence + table(["", *([""] * len(runs))], rows)
 
 
-def archive(result: Mapping[str, Any] | None = None) -> str:
-    """Photos a second over an archive, from ``benchmarks/batch.py``; each rate is without the start of the programs."""
-    one = result or read(ROOT / "benchmarks" / "results" / "batch.json")
-    rate = "photos_per_second_after_start"
-    alone = one["engine_alone"]["photos_per_second"]
-    ways = {
-        "the command on one core": one["one_core"][rate],
-        f"the command on all {one['bound']['cores']} cores, a reader process on each": one["command"][rate],
-        **{
-            f"Ray, {count} node{'s' * (int(count) > 1)} of one worker": ray[rate]
-            for count, ray in one["ray_nodes"].items()
-        },
-        f"for comparison: the engine alone, {one['engine_alone']['batch']} at a time": alone,
-        "for comparison: what the stations below allow on these cores": one["bound"]["photos_per_second"],
-    }
-    rows = [[way, f"{reached:.1f}", f"{reached / alone:.0%}"] for way, reached in ways.items()]
-    titles = {"decode_and_hash": "decoding and hash", "quality": "quality", "view": "reduction to the view"}
-    stations = [
-        [titles.get(name, name), f"{took:.1f}", f"{one['stations_ms_all_cores_busy'][name]:.1f}"]
-        for name, took in one["stations_ms"].items()
-    ]
-    return (
-        f"{one['photos']:,} JPEGs of 600 × 450 px (half of them on one core and on Ray), {measured_on(one)}; at most "
-        f"{one['command']['memory_mb']:,} MB of memory.\n\n"
-        + table(["", "photos a second", "of the engine alone"], rows)
-        + "\n"
-        + table(["a photo's cost, ms of a core", "one core at work", "all at work"], stations)
-    )
+CLIENTS = {"websocket": "a client", "chromium": "Chromium"}
+OF_WHOM = {"server": "the server", "clients": "the clients", "others": "other programs beside them"}
 
 
 def _a_journey(run: Mapping[str, Any], name: str) -> str:

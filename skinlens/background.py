@@ -6,9 +6,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
+HOLD_S = 0.25
+"""Longest that a step of work in the background is held back: it goes on, slowly, whatever happens at the screens."""
 NICE, LOWEST = 5, 19
 """Steps below the priority of the process, and the lowest priority that there is."""
 
@@ -90,6 +92,59 @@ def start_worker(code: str, import_root: Path, *, bufsize: int = -1, **environme
         env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **environment},
         start_new_session=True,  # Ctrl+C is for the program that started it, which then ends it
     )
+
+
+class _Screens:
+    """Threads at whose end somebody waits at a screen."""
+
+    def __init__(self) -> None:
+        self._free = threading.Condition()
+        self._number = 0
+        self._here = threading.local()
+
+    @contextmanager
+    def waited_for(self) -> Iterator[None]:
+        outer = self.here
+        with self._free:
+            self._number += 1
+        self._here.yes = True
+        try:
+            yield
+        finally:
+            self._here.yes = outer
+            with self._free:
+                self._number -= 1
+                if not self._number:
+                    self._free.notify_all()
+
+    @property
+    def here(self) -> bool:
+        return getattr(self._here, "yes", False)
+
+    def hold_back(self) -> None:
+        if self._number:
+            with self._free:
+                self._free.wait_for(lambda: not self._number, HOLD_S)
+
+
+_SCREENS = _Screens()
+
+
+def waited_for() -> AbstractContextManager[None]:
+    """While a page is drawn for somebody on this thread: work in the background is held back meanwhile."""
+    return _SCREENS.waited_for()
+
+
+def is_waited_for() -> bool:
+    """Whether this thread is within such a block."""
+    return _SCREENS.here
+
+
+def hold_back() -> None:
+    """Wait, in a step of work in the background, until no page is drawn for anybody, but not for longer than
+    ``HOLD_S``.
+    """
+    _SCREENS.hold_back()
 
 
 def give_way() -> None:

@@ -25,7 +25,7 @@ import numpy as np
 import onnxruntime as ort
 from jaxtyping import Float32, Int
 
-from skinlens.background import give_way
+from skinlens.background import give_way, hold_back, is_waited_for
 from skinlens.errors import WeightsError
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.records import Array, Batch, FeatureMaps, Logits, ModelRef
@@ -196,9 +196,12 @@ class Engine:
             outputs = self._session.run(names, {"batch": batch})
         else:
             session, jobs = self._one_thread_session(), product(range(turns), range(0, len(batch), RUN))
+            in_background = len(batch) > 1 and not is_waited_for()
 
             def part(job: tuple[int, int]) -> list[Array]:
                 quarters, at = job
+                if in_background:
+                    hold_back()
                 turned = np.rot90(batch[at : at + RUN], quarters, axes=(2, 3))
                 return list(session.run(names, {"batch": np.ascontiguousarray(turned)}))
 

@@ -40,9 +40,9 @@ def nothing_left_in_the_line(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     queues: list[jobs.SessionQueue] = []
     join = jobs.FairScheduler.join
 
-    def remember(line: jobs.FairScheduler, queue: jobs.SessionQueue, *, long: bool) -> None:
+    def remember(line: jobs.FairScheduler, queue: jobs.SessionQueue, *, lane: jobs.Lane) -> None:
         queues.append(queue)
-        join(line, queue, long=long)
+        join(line, queue, lane=lane)
 
     monkeypatch.setattr(jobs.FairScheduler, "join", remember)
     yield

@@ -202,6 +202,48 @@ def test_a_map_of_one_session_comes_before_the_checks_of_others(gate: threading.
     assert order == ["map 2", "map 1", "check 2", "check 3", "check 1"]
 
 
+def named(name: str) -> Callable[[Progress], str]:
+    return lambda _: name
+
+
+def test_a_check_stands_still_while_maps_are_made(gate: threading.Event) -> None:
+    """Of its own session as of others; then it goes on where it was."""
+    line, order = FairScheduler(long=1), list[str]()
+    checking, other = SessionQueue(line), SessionQueue(line)
+    check = Job(("stability", "mel"), steps(gate), lambda _: order.append("check"))
+    checking.submit(check)
+    wait(lambda: check.state == "running")
+    maps = [Job(("lime", code), named(code), order.append) for code in ("mel", "nv")]
+    other.submit(maps[0])
+    wait(lambda: maps[0].state == "done")
+    checking.submit(maps[1])
+    wait(lambda: maps[1].state == "done")
+    assert check.state == "running"
+    later = Job(("artefacts", ""), named("other check"), order.append)
+    other.submit(later)
+    gate.set()
+    wait(lambda: later.state == "done")
+    assert order == ["mel", "nv", "check", "other check"]
+
+
+def test_maps_that_somebody_looks_at_come_before_those_made_ahead(gate: threading.Event) -> None:
+    line, order = FairScheduler(long=1), list[str]()
+    holding = Job(("lime", "mel"), steps(gate), lambda _: None)
+    SessionQueue(line).submit(holding)
+    wait(lambda: holding.state == "running")
+    queues = {name: SessionQueue(line) for name in ("ahead", "looked at", "looked at before", "check")}
+    jobs = [Job(("lime", "mel"), named(name), order.append) for name in list(queues)[:3]]
+    jobs.append(Job(("stability", "mel"), named("check"), order.append))
+    for queue, job in zip(queues.values(), jobs, strict=True):
+        queue.submit(job)
+    queues["looked at"].look()
+    queues["looked at before"].look()
+    queues["looked at before"].change(lambda job: True)  # of the case that was open before
+    gate.set()
+    wait(lambda: all(job.state == "done" for job in jobs))
+    assert order == ["looked at", "ahead", "looked at before", "check"]
+
+
 def test_the_more_wait_the_rarer_a_page_looks_again(gate: threading.Event) -> None:
     """A look costs processor time, of which the maps that all wait for then have less."""
     line = FairScheduler(long=1)
@@ -297,7 +339,7 @@ def test_work_that_is_to_be_finished_outlives_a_change_of_case(gate: threading.E
     queue.submit(new)
     gate.set()
     wait(lambda: waits.state == "done")
-    assert kept == ["first", "new", "second"]
+    assert kept == ["new", "first", "second"]  # a check stands still while a map is made
     assert a_map.state == "cancelled"
 
 

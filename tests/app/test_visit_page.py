@@ -15,6 +15,7 @@ from skinlens.records import Case
 from skinlens.segmentation.contour import drawn_by_clinician
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from skinlens.ui.state import cache
+from skinlens.ui.state.jobs import SessionQueue
 from skinlens.ui.visit import photo as visit_photo
 from tests.app.conftest import press, read, turn, words
 from tests.app.test_journey import shown_maps
@@ -112,3 +113,27 @@ def test_a_report_that_is_offered_follows_the_unit(
 def printed(data: bytes) -> str:
     text = "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(data)).pages)
     return " ".join(text.replace("\u00a0", " ").split())
+
+
+def test_a_control_without_a_choice_shows_what_it_begins_with(agreed: AppTest) -> None:
+    """A browser can send none for a control that is drawn again just then, also where a choice is required."""
+    press(agreed, "Try the example")
+    press(agreed, "Show result")
+    label = agreed.session_state["open_case"].label
+    agreed.session_state["overlay"] = None
+    assert not agreed.run().exception
+    turn(agreed, "why")
+    agreed.session_state["case_explained"] = agreed.session_state["look_style"] = None
+    assert not agreed.run().exception
+    assert agreed.session_state["open_case"].label == label
+    assert agreed.slider(key="look_opacity_heat").value == 40
+
+
+def test_whoever_turns_to_the_maps_is_served_first(agreed: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    monkeypatch.setattr(SessionQueue, "look", lambda queue: looked.append("why"))
+    press(agreed, "Try the example")
+    press(agreed, "Show result")
+    assert looked == []
+    turn(agreed, "why")
+    assert looked == ["why"]

@@ -14,6 +14,7 @@ from skinlens.records import Case, Explanation, Method, Prediction, Target, Visi
 from skinlens.store import CaseStore
 from skinlens.ui.compare import course
 from skinlens.ui.components import viewer, widgets
+from skinlens.ui.components.choice import chosen
 from skinlens.ui.components.text import plain
 from skinlens.ui.components.viewer import Panel
 from skinlens.ui.state import cache
@@ -177,11 +178,11 @@ def _pictures(before: CaseRecord, after: CaseRecord) -> None:
     if codes:
         likely = after.visit.prediction.top.code
         first = next((code for code in (MELANOMA, likely) if code in codes), codes[0])
-        chosen = st.segmented_control(
+        target = st.segmented_control(
             "Maps for", codes, default=first, required=True, format_func=name, wrap=True, key="case_visits_class"
         )
         for method in METHODS:
-            panels += map_panels(method, str(chosen), before, after)
+            panels += map_panels(method, chosen(target, first), before, after)
     else:
         st.markdown("No maps saved for these visits. Open each under “Why?” to have its maps made.")
     model = cache.installed()

@@ -89,7 +89,7 @@ def whose(
     # value was set already, for the patient that was filed last, a default beside it would be one too many.
     default = None if key("kind") in st.session_state else KNOWN if first in known else NEW
     kind = st.segmented_control(title, kinds, default=default, required=True, key=key("kind"), persist_state="session")
-    if kind == NEW:
+    if kind is None or kind == NEW:
         return new_patient(key, tuple(known.values()))
     if kind == NONE:
         return None, ()

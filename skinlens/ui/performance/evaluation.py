@@ -10,6 +10,7 @@ from skinlens import published_figures
 from skinlens.formatting import NOT_MEASURABLE, estimate, grouped, percent, rounded_percent
 from skinlens.metrics import predictive_values
 from skinlens.ui.components import widgets
+from skinlens.ui.components.choice import chosen
 from skinlens.ui.components.figures import STATIC
 from skinlens.ui.performance import curves
 from skinlens.ui.state import cache
@@ -94,6 +95,7 @@ def thresholds() -> None:
         key="model_target",
         persist_state="session",
     )
+    target = chosen(target, "melanoma")
     table = evaluation["thresholds"][target]
     _chart(curves.cut_offs(table), "cut_offs", f"Sensitivity and specificity over the cut-off, {TARGETS[target]}")
     st.caption(

@@ -11,6 +11,7 @@ from skinlens.impact import PARAMETERS, ImpactInputs, cut_off_curve, cut_offs, i
 from skinlens.outcomes import Comparison, Rate, Reader, TwoByTwo, compare
 from skinlens.store import CaseStore
 from skinlens.ui.components import widgets
+from skinlens.ui.components.choice import chosen
 from skinlens.ui.components.figures import STATIC
 from skinlens.ui.components.text import plain
 from skinlens.ui.forms.numbers import Expected
@@ -41,6 +42,7 @@ def outcomes(store: CaseStore) -> None:
         key="practice_reader", persist_state="session",
         help="Only the first impression is independent of the model: it was given before the result was shown.",
     )  # fmt: skip
+    question, reader = chosen(question, "melanoma"), chosen(reader, "diagnosis")
     comparison = compare(store.outcomes(), question, reader=reader)
     rows = [
         row

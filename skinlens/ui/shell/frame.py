@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.pages_manager import PagesManager
 
 from skinlens import __version__, paths
+from skinlens.background import waited_for
 from skinlens.errors import CaseNotFound, NotAllowed, SkinLensError, StoreError, WeightsError
 from skinlens.labels import DISCLAIMER
 from skinlens.ui.components import shortcuts, upload
@@ -56,6 +57,11 @@ def title(words: str) -> None:
 
 def run(page: st.Page, pages: Sequence[st.Page]) -> None:
     """Draw the frame and the page in it. Whatever SkinLens raises on purpose becomes a sentence on the page."""
+    with waited_for():
+        _run(page, pages)
+
+
+def _run(page: st.Page, pages: Sequence[st.Page]) -> None:
     st.html(_HERE / "frame.css")
     st.logo(WORDMARK, size="large")
     st.html(f'<div class="sl-disclaimer" role="note">{escape(DISCLAIMER)}</div>')

@@ -17,7 +17,6 @@ from skinlens.ui.components import live
 from skinlens.ui.components.text import plain
 from skinlens.ui.performance import reference
 from skinlens.ui.state import session
-from skinlens.ui.state.jobs import SHORT
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import artifacts, checks, early_exits, maps, outline
 
@@ -29,20 +28,19 @@ SECTIONS: Mapping[str, Section] = {
     "reference": reference.section,
 }
 """Kind → what draws a check that needs more than a sentence and a table; all others are ``checks.section``."""
+QUICK = frozenset({"grad_cam", "score_cam"})
+"""Maps that are there soon; the checks of maps that begin by themselves are of these."""
 UNKNOWN = "not checked yet"
 COMPUTING = "computing …"
 NO_PLACE = "no quick map points to a place"
 
 
-def line(opened: OpenCase, classifier: Classifier | None) -> None:
-    """Claims of the checks with a part in it, in one line, as far as it is known.
-
-    For a new photo these begin by themselves once the maps are there; for a stored one at the press of a button.
-    While the maps are made, the line does not look again: the row of maps does, and has all drawn anew at the end.
+def begin(opened: OpenCase, classifier: Classifier | None) -> None:
+    """Begin the checks of the line: for a new photo by themselves once the maps are there; for a stored one they begin
+    at the press of a button.
     """
     if classifier is not None and opened.case is None:
         _check(opened, classifier)
-    live.draw(opened, partial(_line, opened, classifier), lambda: live.busy() and not maps.waits(opened))
 
 
 def _of_line() -> Iterator[Check]:
@@ -53,18 +51,19 @@ def _check(opened: OpenCase, classifier: Classifier) -> None:
     """Ask for what is missing of the quick maps; what was cancelled or failed is not asked for again. A map that found
     no evidence cannot be put to the test, and keeps nothing else waiting.
     """
-    if len([explanation for explanation in checks.shown_maps(opened) if explanation.method in SHORT]) < len(SHORT):
+    if len([explanation for explanation in checks.shown_maps(opened) if explanation.method in QUICK]) < len(QUICK):
         return  # the maps first
     for check in _of_line():
         subject = checks.unchecked(check, opened, classifier)
         if subject is None or session.queue().job(checks.key(check, opened)) is not None:
             continue
-        quick = replace(subject, maps=tuple(explanation for explanation in subject.maps if explanation.method in SHORT))
+        quick = replace(subject, maps=tuple(explanation for explanation in subject.maps if explanation.method in QUICK))
         if quick.maps or not isinstance(check, OfMaps):
             checks.submit(check, opened, partial(check.compute, quick))
 
 
-def _line(opened: OpenCase, classifier: Classifier | None) -> None:
+def line(opened: OpenCase, classifier: Classifier | None) -> None:
+    """Claims of the checks with a part in it, in one line, as far as it is known."""
     shown = checks.shown_maps(opened)
     results = {check.kind: checks.known(check, opened) for check in _of_line() if not isinstance(check, Comparison)}
     said = words(shown, results, waits(opened, classifier))
@@ -110,9 +109,9 @@ def _said(check: Check, shown: Sequence[Explanation], results: Sequence[CheckRes
         except SkinLensError:
             return f"{check.title}: these maps cannot be compared"
     if isinstance(check, OfMaps):
-        quick = [explanation for explanation in shown if explanation.method in SHORT]
+        quick = [explanation for explanation in shown if explanation.method in QUICK]
         able = {explanation.method for explanation in quick if np.ptp(explanation.heatmap) > 0}
-        if len(quick) == len(SHORT) and not able:
+        if len(quick) == len(QUICK) and not able:
             return f"{check.title}: {NO_PLACE}"
         if able - {result.method for result in results}:
             results = ()

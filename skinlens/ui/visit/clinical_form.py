@@ -31,6 +31,7 @@ from skinlens.errors import InvalidEntry
 from skinlens.records import Case
 from skinlens.store import CaseStore
 from skinlens.ui.components import allowed, confirmation, widgets
+from skinlens.ui.components.choice import chosen
 from skinlens.ui.components.text import plain
 from skinlens.ui.forms.numbers import Expected
 from skinlens.ui.state.open_case import OpenCase
@@ -209,7 +210,9 @@ def _checklist(opened: OpenCase, stored: SevenPoint | None) -> SevenPoint | None
     )
     if not present and not none:
         return None
-    return SevenPoint(cast(tuple[ChecklistItem, ...], tuple(present)), cast(ChecklistVersion, version))
+    return SevenPoint(
+        cast(tuple[ChecklistItem, ...], tuple(present)), cast(ChecklistVersion, chosen(version, CHECKLIST_USED))
+    )
 
 
 def _phototype(opened: OpenCase, case: Case) -> int | None:

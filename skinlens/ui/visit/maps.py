@@ -1,7 +1,6 @@
 """The explanations on their page: which class, the row of maps as they are made, and what stands under each."""
 
 from dataclasses import replace
-from functools import partial
 from typing import cast
 
 import streamlit as st
@@ -13,7 +12,8 @@ from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.classifier import Classifier
 from skinlens.labels import CODES
 from skinlens.records import Explanation, Method
-from skinlens.ui.components import live, viewer
+from skinlens.ui.components import viewer
+from skinlens.ui.components.choice import chosen
 from skinlens.ui.components.text import plain, settings_line
 from skinlens.ui.components.viewer import Look, Panel
 from skinlens.ui.performance import explanations
@@ -38,7 +38,7 @@ def choose_class(opened: OpenCase) -> None:
             return "Another class"
         return f"{name(code)}, {percent(prediction.prob(code))}"
 
-    chosen = left.segmented_control(
+    control = left.segmented_control(
         "Class to explain",
         [*first, OTHER],
         default=opened.label if opened.label in first else OTHER,
@@ -48,9 +48,10 @@ def choose_class(opened: OpenCase) -> None:
         key="case_explained",
         persist_state="session",
     )
-    if chosen == OTHER:
+    code = chosen(control, opened.label)
+    if code == OTHER:
         rest = [code for code in CODES if code not in first]
-        chosen = right.selectbox(
+        code = right.selectbox(
             "Which one",
             rest,
             index=rest.index(opened.label) if opened.label in rest else 0,
@@ -60,8 +61,8 @@ def choose_class(opened: OpenCase) -> None:
         )
     else:
         last = right
-    if chosen != opened.label:
-        opened.label, opened.contrast_with = str(chosen), ""
+    if code != opened.label:
+        opened.label, opened.contrast_with = str(code), ""
     with last:
         contrast.choose(opened)
 
@@ -79,6 +80,7 @@ def choose_look() -> tuple[Style, float]:
         key="look_style",
         persist_state="session",
     )
+    style = chosen(style, "heat")
     key = f"look_opacity_{style}"
     st.session_state.setdefault(key, {"heat": round(100 * OPACITY), "contour": 100}[str(style)])
     opacity = right.slider("Opacity of the maps, %", 0, 100, step=5, key=key, persist_state="session")
@@ -87,7 +89,7 @@ def choose_look() -> tuple[Style, float]:
 
 def change_look(asked: Look) -> None:
     """Apply a key to the controls of ``choose_look``."""
-    style = st.session_state["look_style"]
+    style = chosen(st.session_state["look_style"], "heat")
     if asked == "style":
         st.session_state["look_style"] = {"heat": "contour", "contour": "heat"}[style]
     else:
@@ -138,13 +140,13 @@ def waits(opened: OpenCase) -> bool:
     return any(job is not None and job.active for job in jobs)
 
 
-def row(opened: OpenCase, classifier: Classifier | None, *, details: bool) -> None:
-    """Photo and maps, with what each was made of if ``details``; it looks again while they are made."""
-    live.draw(opened, partial(_row, opened, classifier, details=details), partial(waits, opened))
+def load(opened: OpenCase) -> None:
+    """Give the browser what ``row`` needs, after it and outside of what is drawn again and again."""
     viewer.load(opened.analysis.photo, key="maps")
 
 
-def _row(opened: OpenCase, classifier: Classifier | None, *, details: bool) -> None:
+def row(opened: OpenCase, classifier: Classifier | None, *, details: bool) -> None:
+    """Photo and maps, with what each was made of if ``details``. ``load`` has to follow it."""
     place = st.container()
     style, opacity = choose_look()
 

@@ -11,6 +11,7 @@ from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.classifier import Classifier
 from skinlens.records import Method
 from skinlens.ui.components import live, viewer
+from skinlens.ui.components.choice import chosen
 from skinlens.ui.components.viewer import Look, Panel
 from skinlens.ui.state import cache, session
 from skinlens.ui.state.open_case import OpenCase
@@ -56,7 +57,7 @@ def _overlaid(opened: OpenCase, bare: Panel) -> Panel:
     _begin_with_default(opened)
     line = opened.outline
     with st.container(horizontal=True, vertical_alignment="center"):
-        chosen = st.segmented_control(
+        overlay = st.segmented_control(
             "Map over the photo, keys 0 to 3",
             [NO_MAP, *METHODS],
             required=True,
@@ -74,9 +75,9 @@ def _overlaid(opened: OpenCase, bare: Panel) -> Panel:
         )
     if drawn and line is not None:
         bare = replace(bare, outline=line, alt=f"{bare.alt}, with the outline of the lesion")
-    if chosen == NO_MAP:
+    if (over := chosen(overlay, NO_MAP)) == NO_MAP:
         return bare
-    method = cast(Method, chosen)
+    method = cast(Method, over)
     info = METHODS[method]
     of = opened.target.words
     made = opened.map_of(method, session.map_params(method))
@@ -100,8 +101,8 @@ def _begin_with_default(opened: OpenCase) -> None:
 def waits(opened: OpenCase) -> bool:
     """Whether the map that is to lie over the photo is being made."""
     _begin_with_default(opened)
-    chosen = st.session_state.get(OVERLAY, NO_MAP)
-    job = session.queue().job((chosen, opened.target.code)) if chosen != NO_MAP else None
+    over = chosen(st.session_state.get(OVERLAY), NO_MAP)
+    job = session.queue().job((over, opened.target.code)) if over != NO_MAP else None
     return job is not None and job.active
 
 

@@ -1,9 +1,11 @@
 """Explanation of the result: the photo and the three maps side by side, what they are worth, the details behind."""
 
+from functools import partial
+
 import streamlit as st
 
 from skinlens.store import CaseStore
-from skinlens.ui.components import widgets
+from skinlens.ui.components import live, widgets
 from skinlens.ui.forms import filters
 from skinlens.ui.state import session
 from skinlens.ui.state.open_case import OpenCase
@@ -13,18 +15,27 @@ from skinlens.wording.maps import CAVEAT
 DETAILS = "technical_details"
 
 
+def _waits_for_checks(opened: OpenCase) -> bool:
+    """Whether nothing but checks is under way: while maps are made, their row alone looks again, at the end at all."""
+    return live.busy() and not maps.waits(opened)
+
+
 def view(store: CaseStore, opened: OpenCase) -> None:  # noqa: ARG001  views are called alike
     classifier = session.classifier_of(opened)
     if not opened.analysis.quality.reliable:
         operating_point.unreliable(opened.analysis.quality)
     if classifier is None:
         widgets.model_line(opened)
+    session.queue().look()
     maps.choose_class(opened)
     if classifier is not None:
         maps.start(opened, classifier)
     contrast.describe(opened)
-    checks_panel.line(opened, classifier)
-    maps.row(opened, classifier, details=bool(st.session_state.get(DETAILS)))
+    checks_panel.begin(opened, classifier)
+    shown = bool(st.session_state.get(DETAILS))
+    live.draw(opened, partial(checks_panel.line, opened, classifier), partial(_waits_for_checks, opened))
+    live.draw(opened, partial(maps.row, opened, classifier, details=shown), partial(maps.waits, opened))
+    maps.load(opened)
     st.caption(CAVEAT)
     details = st.toggle("Technical details", key=DETAILS, persist_state="session")
     if details:
