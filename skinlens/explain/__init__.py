@@ -18,7 +18,7 @@ from skinlens.errors import ParameterError
 from skinlens.explain.attribution import Attribution
 from skinlens.explain.gradcam import grad_cam
 from skinlens.explain.lime import Sampling, lime, shared_score, target_score
-from skinlens.explain.scorecam import STEADY, score_cam
+from skinlens.explain.scorecam import STABILITY_TARGET, score_cam
 from skinlens.imaging.preprocess import model_view, normalize, to_batch
 from skinlens.inference.classifier import Classifier
 from skinlens.labels import CODES, INDEX
@@ -137,7 +137,7 @@ def _compute_score_cam(
         params["channels"],
         progress,
         shared=True,
-        steady=1.0 if params["stopping"] == ALL else STEADY,
+        stability_target=1.0 if params["stopping"] == ALL else STABILITY_TARGET,
     )
 
 
@@ -185,9 +185,9 @@ METHODS: dict[Method, MethodInfo] = {
                 name="stopping",
                 title="Stopping",
                 kind="choice",
-                default="steady",
-                choices=("steady", ALL),
-                help="Steady: channels are laid over the photo as masks until more of them hardly change the map; what "
+                default="stable",
+                choices=("stable", ALL),
+                help="Stable: channels are laid over the photo as masks until more of them hardly change the map; what "
                 "the others weigh is estimated from those that mask alike. All: each is tried, as published, which "
                 "takes about twice as long and draws nearly the same map.",
             ),

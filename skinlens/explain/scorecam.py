@@ -11,7 +11,7 @@ same for all channels and cancels in the softmax. No gradient is needed, but one
 
 The channels need not all be tried. Those of the widest range are, then 32 at a time of those of which the map depends
 most by what is known so far, until 32 more hardly change it; the logits of the others are estimated from those of the
-channels whose masks are like theirs (``score_estimate``; docs/decisions/0057-score-cam-stops-when-steady.md).
+channels whose masks are like theirs (``score_estimate``; docs/decisions/0057-score-cam-stops-when-stable.md).
 
 Where the network is a mean over quarter turns, each masked photo can be computed in one turn alone, the channels taking
 the turns in order (``shared``): a quarter of the cost. What a turn adds to the logit of the whole photo is taken off,
@@ -35,7 +35,7 @@ Total = Float32[Array, "g g"]
 """The weighted sum of the channels, before its floor is taken off."""
 FIRST, STEP = 64, 32
 """Channels that are tried before the first look, and between two looks."""
-STEADY = 0.998
+STABILITY_TARGET = 0.998
 """Rank correlation of the maps of two looks in a row at which no more channels are tried."""
 
 
@@ -47,15 +47,15 @@ def score_cam(
     progress: Progress,
     *,
     shared: bool = False,
-    steady: float = 1.0,
+    stability_target: float = 1.0,
 ) -> Attribution:
     """Where the photo must stay visible for the logit of the target's class, or its lead, to stay high.
 
     ``batch`` holds the one photo. ``channels``: how many count, those with the widest range of values first; more
     than there are means all. A channel without any range hides the whole photo; all such channels share one forward
     pass, which changes nothing. ``shared``: one turn for each channel, where the network averages several.
-    ``steady``: the rank correlation, below 1, of two maps with ``STEP`` channels between them at which no more are
-    tried; at 1 all are. ``progress`` is told after each ``BATCH`` masked photos.
+    ``stability_target``: the rank correlation, below 1, of two maps with ``STEP`` channels between them at which no
+    more are tried; at 1 all are. ``progress`` is told after each ``BATCH`` masked photos.
 
     Neither weights nor channels are ever negative, so the map has a floor that says nothing about the place: it is
     subtracted, as the authors' implementation does, and told as ``floor``. ``peak`` is the maximum above that floor,
@@ -73,8 +73,8 @@ def score_cam(
         weights = softmax(every[np.newaxis])[0].astype(np.float32)
         return np.asarray(np.einsum("k,khw->hw", weights, maps[np.concatenate([varying, constant])]))
 
-    if steady < 1 and len(grids) > FIRST + STEP:
-        logits, tried = _until_steady(score, grids, total, steady, progress)
+    if stability_target < 1 and len(grids) > FIRST + STEP:
+        logits, tried = _until_stable(score, grids, total, stability_target, progress)
     else:
         logits, tried = score(grids, 0, len(grids), progress), len(grids)
     drawn = total(logits)
@@ -90,11 +90,11 @@ def score_cam(
     return Attribution(enlarge(drawn - drawn.min(), engine.spec.size_px), diagnostics)
 
 
-def _until_steady(
+def _until_stable(
     score: "Masking",
     grids: Float32[Array, "m g g"],
     total: Callable[[Float64[Array, " m"]], Total],
-    steady: float,
+    stability_target: float,
     progress: Progress,
 ) -> tuple[Float64[Array, " m"], int]:
     """Logits of the masks, measured or estimated, and how many were measured. In ``grids`` the widest come first."""
@@ -112,7 +112,7 @@ def _until_steady(
         logits[places], tried[places] = measured, True
         filled = np.where(tried, logits, estimate.mean)
         now = total(filled)
-        if tried.all() or (before is not None and _rank_correlation(now, before) >= steady):
+        if tried.all() or (before is not None and _rank_correlation(now, before) >= stability_target):
             progress(1.0)
             return filled, int(tried.sum())
         before = now

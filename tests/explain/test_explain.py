@@ -27,7 +27,7 @@ def test_every_method_of_the_records_is_here_with_words_and_limits():
             assert parameter.help.endswith(".")
             if parameter.default is not None:
                 assert parameter.checked(parameter.default) == parameter.default
-    assert METHODS["score_cam"].defaults == {"channels": 256, "stopping": "steady"}
+    assert METHODS["score_cam"].defaults == {"channels": 256, "stopping": "stable"}
     assert METHODS["lime"].defaults == {
         "samples": 1024,
         "steady": 90,

@@ -6,7 +6,7 @@ import torch
 
 from skinlens.errors import Cancelled
 from skinlens.explain import scorecam
-from skinlens.explain.scorecam import STEADY, Masking, enlarged_masks, score_cam
+from skinlens.explain.scorecam import STABILITY_TARGET, Masking, enlarged_masks, score_cam
 from skinlens.imaging.preprocess import to_batch
 from skinlens.inference.engine import BATCH, Head
 from skinlens.labels import CODES, INDEX
@@ -139,7 +139,7 @@ def test_it_stops_when_more_channels_hardly_change_the_map(looks, classifier, ph
     engine, batch = classifier.engine, to_batch(photos[:1], classifier.engine.spec)
     whole = score_cam(engine, batch, Target("mel"), ALL, ignore).diagnostics["forwards"]
     told = []
-    early = score_cam(engine, batch, Target("mel"), ALL, told.append, steady=0.9)
+    early = score_cam(engine, batch, Target("mel"), ALL, told.append, stability_target=0.9)
     tried, estimated = early.diagnostics["forwards"], early.diagnostics["estimated"]
     assert first + step <= tried < whole
     assert tried + estimated == whole
@@ -149,13 +149,13 @@ def test_it_stops_when_more_channels_hardly_change_the_map(looks, classifier, ph
 def test_a_map_that_is_never_steady_is_that_of_all_channels(looks, classifier, photos):
     engine, batch = classifier.engine, to_batch(photos[:1], classifier.engine.spec)
     whole = score_cam(engine, batch, Target("mel"), ALL, ignore)
-    never = score_cam(engine, batch, Target("mel"), ALL, ignore, steady=1 - 1e-15)
+    never = score_cam(engine, batch, Target("mel"), ALL, ignore, stability_target=1 - 1e-15)
     assert never.diagnostics["estimated"] == 0
     np.testing.assert_allclose(never.heatmap, whole.heatmap, atol=NETWORK)
 
 
 def test_few_channels_are_all_tried(classifier, photos):
     engine, batch = classifier.engine, to_batch(photos[:1], classifier.engine.spec)
-    few = score_cam(engine, batch, Target("mel"), ALL, ignore, steady=STEADY)
+    few = score_cam(engine, batch, Target("mel"), ALL, ignore, stability_target=STABILITY_TARGET)
     assert few.diagnostics["estimated"] == 0
     np.testing.assert_array_equal(few.heatmap, score_cam(engine, batch, Target("mel"), ALL, ignore).heatmap)
