@@ -11,7 +11,7 @@ from pathlib import Path
 
 HOLD_S = 0.25
 """Longest that a step of work in the background is held back: it goes on, slowly, whatever happens at the screens."""
-NICE, LOWEST = 5, 19
+NICE, LOWEST = 10, 19
 """Steps below the priority of the process, and the lowest priority that there is."""
 
 
