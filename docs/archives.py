@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from figures import ROOT, measured_on, read, table
+from skinlens.formatting import rounded_percent
 
 
 def rates(result: Mapping[str, Any] | None = None) -> str:
@@ -21,7 +22,7 @@ def rates(result: Mapping[str, Any] | None = None) -> str:
         f"for comparison: the engine alone, {one['engine_alone']['batch']} at a time": alone,
         "for comparison: what the stations below allow on these cores": one["bound"]["photos_per_second"],
     }
-    rows = [[way, f"{reached:.1f}", f"{reached / alone:.0%}"] for way, reached in ways.items()]
+    rows = [[way, f"{reached:.1f}", rounded_percent(reached / alone)] for way, reached in ways.items()]
     titles = {"decode_and_hash": "decoding and hash", "quality": "quality", "view": "reduction to the view"}
     stations = [
         [titles.get(name, name), f"{took:.1f}", f"{one['stations_ms_all_cores_busy'][name]:.1f}"]

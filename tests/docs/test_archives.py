@@ -19,12 +19,12 @@ def test_an_archives_rates_stand_beside_the_engine_alone() -> None:
     lines = archives.rates(result).splitlines()
     assert lines[0].endswith("on Ray), 2 cores of a processor, commit `0123456789ab`; at most 219 MB of memory.")
     assert lines[4:] == [
-        "| the command on one core | 30.0 | 20% |",
-        "| the command on all 2 cores, a reader process on each | 60.0 | 40% |",
-        "| Ray, 1 node of one worker | 25.0 | 17% |",
-        "| Ray, 2 nodes of one worker | 50.0 | 33% |",
-        "| for comparison: the engine alone, 16 at a time | 150.0 | 100% |",
-        "| for comparison: what the stations below allow on these cores | 80.0 | 53% |",
+        "| the command on one core | 30.0 | 20\N{NO-BREAK SPACE}% |",
+        "| the command on all 2 cores, a reader process on each | 60.0 | 40\N{NO-BREAK SPACE}% |",
+        "| Ray, 1 node of one worker | 25.0 | 17\N{NO-BREAK SPACE}% |",
+        "| Ray, 2 nodes of one worker | 50.0 | 33\N{NO-BREAK SPACE}% |",
+        "| for comparison: the engine alone, 16 at a time | 150.0 | 100\N{NO-BREAK SPACE}% |",
+        "| for comparison: what the stations below allow on these cores | 80.0 | 53\N{NO-BREAK SPACE}% |",
         "",
         "| a photo's cost, ms of a core | one core at work | all at work |",
         "| --- | --- | --- |",
