@@ -50,3 +50,7 @@ def case_title(case: Case) -> str:
 def open_recall_words(recall_on: str | None, day: str) -> str:
     """An open recall of that ISO date, and whether it is due on ``day``; empty for None."""
     return f"recall on {recall_on}{', due' if recall_on <= day else ''}" if recall_on else ""
+
+
+PATIENT_UNREADABLE = "What its file says of the patient cannot be read: fill the fields in."
+"""Of a DICOM file whose picture can be read."""

@@ -9,7 +9,8 @@ from skinlens.errors import UnreadableImage
 from skinlens.exchange.dicom.received import received_of
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.store import CaseStore
-from skinlens.ui.worklist.tray import NOT_SAID, Tray
+from skinlens.ui.worklist.tray import Tray
+from skinlens.wording.naming import PATIENT_UNREADABLE
 from tests.app.conftest import press, read, turn
 from tests.app.test_worklist import drop, tray_of
 from tests.dicom_files import plain
@@ -90,7 +91,7 @@ def test_a_damaged_tag_of_the_patient_is_said_and_the_photo_is_read() -> None:
     made = Tray(lambda _: samples.analysis(samples.photo()), lambda _: b"", said=refuse)
     made.add([("a.dcm", b"a"), ("b.dcm", b"b")])
     made.wait()
-    assert [(item.state, item.remark, item.said) for item in made.items] == [("read", NOT_SAID, None)] * 2
+    assert [(item.state, item.remark, item.said) for item in made.items] == [("read", PATIENT_UNREADABLE, None)] * 2
 
 
 def test_a_received_photo_is_not_asked_again() -> None:

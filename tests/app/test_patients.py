@@ -18,6 +18,7 @@ from skinlens.ui.patients import placing
 from skinlens.ui.patients.lesions import Shown
 from skinlens.ui.patients.patient import cells
 from tests.app.conftest import drawn, heading, press, read, turn, typed
+from tests.app.test_dropped_dicom import photo_file
 from tests.store.edits import edit
 
 
@@ -88,6 +89,21 @@ def test_the_next_photo_begins_with_the_patient(page: AppTest) -> None:
     (chosen,) = [one for one in page.selectbox if one.label == "Patient ID"]
     assert chosen.value == 1
     assert page.session_state[typed(page, "lesion_1")] is None
+
+
+def test_a_dicom_photo_added_at_a_lesion_stays_with_it_whatever_its_file_says(
+    page: AppTest, skinlens_home: Path
+) -> None:
+    page.button(key="patient-1").click().run()
+    press(page, "Add photo of lesion 2")
+    turn(page, "visit")
+    page.file_uploader[0].upload("photo.dcm", photo_file(0), "application/dicom").run()
+    press(page, "Show result")
+    assert "The date is proposed from its file: check that." in read(page)
+    press(page, "Save case")
+    saved = CaseStore(skinlens_home).case(5)
+    assert (saved.patient and saved.patient.id, saved.lesion.id) == (1, 2)
+    assert saved.visit.taken_on == "2025-01-01"
 
 
 def test_a_photo_added_at_a_lesion_begins_with_patient_and_lesion(page: AppTest, skinlens_home: Path) -> None:

@@ -11,7 +11,8 @@ from skinlens.case_record import Proposal
 from skinlens.exchange.dicom.received import received_of
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.store import CaseStore
-from skinlens.ui.worklist import filing, received, tray
+from skinlens.ui.forms import proposals
+from skinlens.ui.worklist import filing, tray
 from skinlens.ui.worklist.tray import Tray
 from tests.app.conftest import drawn, press, read, turn
 from tests.app.test_worklist import at, tray_of
@@ -75,11 +76,11 @@ def test_a_photo_that_a_program_sent_says_so_and_what_is_proposed_for_it(agreed:
     assert "Sent by a program" in read(page)
     assert "Received by DICOM" not in read(page)
     assert "proposed from its file" not in read(page)
-    assert received.proposed(Proposal(sex="female", birth_year=1961)) == ""
-    assert received.proposed(Proposal("R-1")) == "The patient is proposed from its file: check that."
-    assert received.proposed(Proposal(taken_on="2025-01-01")) == "The date is proposed from its file: check that."
-    assert received.proposed(Proposal(body_site="back")) == ""  # without a side it is no choice of the list
-    assert received.proposed(Proposal("R-1", None, "female", "2025-01-01", "back, left")) == (
+    assert proposals.sentence(Proposal(sex="female", birth_year=1961)) == ""
+    assert proposals.sentence(Proposal("R-1")) == "The patient is proposed from its file: check that."
+    assert proposals.sentence(Proposal(taken_on="2025-01-01")) == "The date is proposed from its file: check that."
+    assert proposals.sentence(Proposal(body_site="back")) == ""  # without a side it is no choice of the list
+    assert proposals.sentence(Proposal("R-1", None, "female", "2025-01-01", "back, left")) == (
         "Patient, date and body site are proposed from its file: check them."
     )
 

@@ -1,15 +1,19 @@
 """Photo upload: the upload field and the drawn example. Trouble is a sentence; the open case stays."""
 
+from dataclasses import replace
 from typing import NoReturn
 
 import streamlit as st
 
 from skinlens import pipeline
-from skinlens.errors import UnreadableImage
+from skinlens.errors import SkinLensError, UnreadableImage
+from skinlens.imaging import intake
 from skinlens.imaging.intake.sniffing import ACCEPTED
 from skinlens.ui.components.text import plain
-from skinlens.ui.state import cache, session, tabs
+from skinlens.ui.forms import proposals
+from skinlens.ui.state import cache, next_photo, session, tabs
 from skinlens.wording.maps import EXAMPLE_NOTE
+from skinlens.wording.naming import PATIENT_UNREADABLE
 
 _TAKEN = "upload_just_taken"
 
@@ -32,10 +36,30 @@ def field() -> None:
         st.error(plain(error))
         return
     session.begin(analysis)
+    _propose(file.getvalue())
     # Last: a run that is cut short before leaves the file in its field, to be read again.
     st.session_state["uploads"] += 1
     tabs.forget_upload(file.file_id)
     _show()
+
+
+def _propose(data: bytes) -> None:
+    """Fill in what a DICOM file says of its patient; a patient or a lesion that was chosen beforehand stays."""
+    opened = session.current()
+    assert opened is not None  # it was just begun
+    try:
+        fields = intake.read_patient(data)
+    except SkinLensError:
+        opened.remark = PATIENT_UNREADABLE
+        return
+    if fields is None:
+        return
+    store = cache.store()
+    proposal = replace(fields.proposal, pseudonym=store.pseudonym(fields.identity))
+    if next_photo.asked() is not None:
+        proposal = replace(proposal, pseudonym="", body_site="")
+    opened.remark = proposals.sentence(proposal)
+    opened.typed = {**opened.typed, **proposals.values(proposal, opened.key, "taken_on", store.patients())}
 
 
 def example_button() -> None:

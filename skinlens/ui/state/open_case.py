@@ -49,6 +49,8 @@ class OpenCase:
     """Code of the class that it is contrasted with; empty: none."""
     typed: Mapping[str, object] = field(default_factory=dict)
     """What stands in the form that keeps the case, by the keys of its fields."""
+    remark: str = ""
+    """Sentence above the form that keeps the case, on what is proposed in it; empty: nothing is."""
     typed_on: str = ""
     """Page whose form holds ``typed``; empty: none."""
     token: str = field(default_factory=new_token)

@@ -50,6 +50,8 @@ def _form(store: CaseStore, opened: OpenCase) -> None:
     open_case.put_back(opened, "form")
     st.header("Save this case")
     st.caption("Required: patient ID (or “No patient”) and body site.")
+    if opened.remark:
+        st.info(plain(opened.remark))
     chosen = placement.choose(store, opened.key, begin=next_photo.asked())
     again = _asked_about_the_photo(store, opened, chosen)
     taken_on, said = _reading(opened)

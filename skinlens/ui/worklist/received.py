@@ -6,7 +6,6 @@ DICOM file says of its patient what a received one says, and it is proposed in t
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import date
 
 import streamlit as st
 
@@ -14,7 +13,7 @@ from skinlens.case_record import Proposal, Sender
 from skinlens.clock import local_minute
 from skinlens.formatting import counted
 from skinlens.store import CaseStore
-from skinlens.ui.forms import placement, sites
+from skinlens.ui.forms import proposals
 from skinlens.ui.worklist.tray import Tray, TrayItem
 
 SENT: Mapping[Sender, str] = {"archive": "Received by DICOM", "program": "Sent by a program"}
@@ -40,7 +39,7 @@ def take_in(store: CaseStore, tray: Tray) -> None:
             left += 1
             continue
         item = tray.add_received(f"{SENT[photo.sender]} {local_minute(photo.received_at)}", data, token)
-        item.remark = proposed(photo.proposal)
+        item.remark = proposals.sentence(photo.proposal)
         _propose(store, item, photo.proposal)
     if left:
         st.caption(f"{counted(left, 'more received photo')} will follow when some of these are filed or discarded.")
@@ -52,54 +51,19 @@ def _look(store: CaseStore, shown: frozenset[str]) -> None:
         st.rerun()
 
 
-def proposed(proposal: Proposal) -> str:
-    """Sentence on what of the fields is filled in; empty where nothing is."""
-    fields = {
-        "patient": proposal.pseudonym,
-        "date": proposal.taken_on,
-        "body site": proposal.body_site in sites.CHOICES,
-    }
-    names = [name for name, given in fields.items() if given]
-    if not names:
-        return ""
-    listed = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-    are, those = ("are", "them") if len(names) > 1 else ("is", "that")
-    return f"{'The ' * (len(names) == 1)}{listed} {are} proposed from its file: check {those}.".capitalize()
-
-
 def propose_for_dropped(store: CaseStore, items: Iterable[TrayItem]) -> None:
     """Fill in what the file of a dropped photo says of its patient, once, before the fields of its row are drawn."""
     for item in items:
         if item.state == "read" and item.said is not None:
             given = replace(item.said.proposal, pseudonym=store.pseudonym(item.said.identity))
-            item.said, item.remark = None, proposed(given)
+            item.said, item.remark = None, proposals.sentence(given)
             _propose(store, item, given)
 
 
 def _propose(store: CaseStore, item: TrayItem, given: Proposal) -> None:
-    """Fill in patient, day and body site of the row; the clinician still chooses the lesion, and files it."""
-    state = st.session_state
-    if given.body_site in sites.CHOICES:
-        state[item.key("site")] = given.body_site
-    if not (given.pseudonym or given.taken_on):
-        return
-    state[item.key("own")] = True
-    if given.taken_on:
-        state[item.key("date")] = date.fromisoformat(given.taken_on)
-    if not given.pseudonym:
-        return
-    if (known := placement.namesake(given.pseudonym, store.patients())) is not None:
-        state[item.key("kind")], state[item.key("patient")] = placement.KNOWN, known.id
-    else:
-        _new_patient(item, given)
-
-
-def _new_patient(item: TrayItem, given: Proposal) -> None:
-    state = st.session_state
-    state[item.key("kind")], state[item.key("pseudonym")] = placement.NEW, given.pseudonym
-    state[item.key("sex")] = given.sex
-    if given.birth_year is not None:
-        state[item.key("year")] = str(given.birth_year)
+    if given.pseudonym or given.taken_on:
+        st.session_state[item.key("own")] = True
+    st.session_state.update(proposals.values(given, item.key, "date", store.patients()))
 
 
 def discard(store: CaseStore, item: TrayItem) -> None:

@@ -16,6 +16,7 @@ from skinlens.imaging.intake.patient import PatientFields
 from skinlens.labels import MELANOMA
 from skinlens.records import Outline, Prediction, QualityReport
 from skinlens.ui.state.draft_cache import new_token
+from skinlens.wording.naming import PATIENT_UNREADABLE
 
 if TYPE_CHECKING:
     from skinlens.ui.worklist.filing import Run
@@ -28,7 +29,6 @@ FULL = (
     f"This file was not taken in: a tray holds at most {MOST_FILES} files and {MOST_BYTES // 1_000_000} MB. File or "
     "discard some, then drop it again."
 )
-NOT_SAID = "What its file says of the patient cannot be read: fill the fields in."
 
 _LOG = logging.getLogger(__name__)
 
@@ -254,4 +254,4 @@ class Tray:
         try:
             item.said = self._said(item.data)
         except SkinLensError:
-            item.remark = NOT_SAID
+            item.remark = PATIENT_UNREADABLE
