@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from skinlens import __version__
 from skinlens.batch.reader import Job, sentence
 from skinlens.batch.result_row import Result
 from skinlens.batch.scorer import Scorer, Spread, Task
@@ -23,6 +24,8 @@ from skinlens.errors import BatchError, SkinLensError, UnreadableImage, WeightsE
 from skinlens.inference.classifier import load_classifier
 from skinlens.inference.engine import BATCH
 
+NODE_S = 60
+"""Seconds that a node has to load the model."""
 PORTION = 20_000
 """Photos that are given to Ray at a time."""
 PORTION_BYTES = 256_000_000
@@ -40,7 +43,7 @@ def spreading(address: str, weights: Path, model_sha256: str, *, features: bool)
         features: Whether rows have the student's feature vector.
 
     Raises:
-        BatchError: there is no such cluster, or all its nodes were lost.
+        BatchError: there is no such cluster, a node of it cannot do the work, or all its nodes were lost.
         ModuleNotFoundError: Ray is not installed.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -56,6 +59,12 @@ def spreading(address: str, weights: Path, model_sha256: str, *, features: bool)
             f"There is no Ray cluster at {address}: one that runs was expected. Start it with “ray start --head”, or "
             "leave --ray out."
         ) from problem
+    try:
+        _check_nodes(weights, model_sha256)
+    except BatchError:
+        if own:
+            ray.shutdown()
+        raise
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.execution_options.preserve_order = True
@@ -64,7 +73,7 @@ def spreading(address: str, weights: Path, model_sha256: str, *, features: bool)
 
     def results(tasks: Iterable[Task]) -> Iterator[list[Result]]:
         for portion in _portions(tasks):
-            yield from _of_portion(portion, (str(weights.absolute()), model_sha256, features))
+            yield from _of_portion(portion, (str(weights.absolute()), features))
 
     try:
         yield results
@@ -78,7 +87,52 @@ def spreading(address: str, weights: Path, model_sha256: str, *, features: bool)
             ray.shutdown()
 
 
-def _of_portion(portion: list[bytes], actor: tuple[str, str, bool]) -> Iterator[list[Result]]:
+def _check_nodes(weights: Path, model_sha256: str) -> None:
+    """Ask each node for the model first: Ray would begin an actor that cannot be made again and again, for ever.
+
+    Raises:
+        BatchError: SkinLens is not on a node, or it has another model or none.
+    """
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+    probe = ray.remote(num_cpus=0, max_retries=0)(_problem_here)
+    asked = {
+        node["NodeManagerAddress"]: probe.options(
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        ).remote(str(weights.absolute()), model_sha256)
+        for node in nodes
+    }
+    for address, answer in asked.items():
+        try:
+            problem = ray.get(answer, timeout=NODE_S)
+        except ray.exceptions.GetTimeoutError as silent:
+            raise BatchError(f"The node {address} of the Ray cluster did not answer within {NODE_S} s.") from silent
+        except ray.exceptions.RayError as failed:
+            raise BatchError(
+                f"SkinLens {__version__} cannot be loaded on the node {address} of the Ray cluster. Install it there, "
+                "in the environment from which “ray start” is run, and start the node again."
+            ) from failed
+        if problem:
+            raise BatchError(f"On the node {address} of the Ray cluster: {problem}")
+
+
+def _problem_here(weights: str, model_sha256: str) -> str:
+    """Sentence on why this node cannot score with that model; empty: it can."""
+    try:
+        found = load_classifier(Path(weights), threads=1).engine.model_ref.sha256
+    except WeightsError as problem:
+        return str(problem)
+    if found == model_sha256:
+        return ""
+    return (
+        f"the model in {weights} is another: expected SHA-256 {model_sha256[:12]}…, found {found[:12]}…. Copy the "
+        "folder from the computer that asks."
+    )
+
+
+def _of_portion(portion: list[bytes], actor: tuple[str, bool]) -> Iterator[list[Result]]:
     import ray
     import ray.data
 
@@ -99,14 +153,8 @@ def _of_portion(portion: list[bytes], actor: tuple[str, str, bool]) -> Iterator[
 class _Actor:
     """Scorer on one core of a node, made once for many blocks."""
 
-    def __init__(self, weights: str, model_sha256: str, features: bool) -> None:
-        classifier = load_classifier(Path(weights), threads=1)
-        if classifier.engine.model_ref.sha256 != model_sha256:
-            raise WeightsError(
-                f"The model in {weights} on this node is another: expected SHA-256 {model_sha256[:12]}…, found "
-                f"{classifier.engine.model_ref.sha256[:12]}…. Copy the folder from the computer that asks."
-            )
-        self._scorer = Scorer(classifier, 1, features=features)
+    def __init__(self, weights: str, features: bool) -> None:
+        self._scorer = Scorer(load_classifier(Path(weights), threads=1), 1, features=features)
 
     def __call__(self, block: dict[str, Any]) -> dict[str, Any]:
         tasks = (pickle.loads(task) for task in block["task"])  # noqa: S301  of the computer that asks

@@ -94,6 +94,14 @@ def test_two_nodes_make_the_same_rows_and_one_that_dies_takes_none_along(
                     assert value == expected[name][column], column
 
 
+def test_a_node_without_the_model_is_refused_before_the_work(release: Path, tmp_path: Path) -> None:
+    found = load_classifier(release).engine.model_ref.sha256
+    assert on_ray._problem_here(str(release), found) == ""
+    other = on_ray._problem_here(str(release), "0" * 64)
+    assert f"expected SHA-256 {'0' * 12}…, found {found[:12]}…" in other
+    assert str(tmp_path) in on_ray._problem_here(str(tmp_path), found)
+
+
 def test_without_a_cluster_it_is_said(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def nobody(**_: object) -> None:
         raise ConnectionError
