@@ -110,7 +110,7 @@ def test_the_cutoff_is_said_in_tenths_and_never_better_than_it_is() -> None:
     ("impression", "melanoma", "said"),
     [
         ("mel", 0.9, "You and the model agree: melanoma."),
-        ("nv", 0.9, "The model flags melanoma; you did not. Look again."),
+        ("nv", 0.9, "But its melanoma probability is above the cut-off, and you did not say melanoma. Look again."),
         ("mel", 0.05, "You suspected melanoma; the model does not flag it. Your suspicion takes precedence."),
         ("df", 0.05, "Look again."),
     ],

@@ -108,7 +108,7 @@ def agreement(impression: str | None, quality: QualityReport, prediction: Predic
             f"({percent(prediction.prob(top.code))})."
         )
     if prediction.above_melanoma_threshold and mine.code != MELANOMA:
-        return f"{words} The model flags melanoma; you did not. Look again."
+        return f"{words} But its melanoma probability is above the cut-off, and you did not say melanoma. Look again."
     if prediction.above_melanoma_threshold and mine.code == MELANOMA and mine.code != top.code:
         return (
             f"You suspected melanoma, and the model flags it ({percent(prediction.melanoma_prob)}). Its most probable "

@@ -74,6 +74,7 @@ def _form(store: CaseStore, opened: OpenCase) -> None:
             except SkinLensError as error:  # the case is saved, whatever the map says
                 session.say(f"Case {case.visit.id} is saved, but not placed on the body map. {plain(error)}")
             session.work_on(case)
+            session.to_top()  # where it is confirmed
             st.rerun()
 
 

@@ -118,7 +118,10 @@ def _rows(store: CaseStore, tray: Tray) -> None:
             everybody = tray_filing.common(known)
         tray_map.section(tray, to_file)
     ready = []
-    for item in _ordered(items):
+    for item in _ordered(tray.rows):
+        if item.discarded:
+            _undo(tray, item)
+            continue
         with st.container(border=True, key=f"tray_row_{item.token}"):
             stored = store.cases_with_photo(item.photo_sha256) if item.state == "read" else ()
             fields, actions = _row(tray, item, stored, figures=cache.settings().cutoff_shown)
@@ -128,7 +131,6 @@ def _rows(store: CaseStore, tray: Tray) -> None:
                     ready.append(tray_filing.row(store, known, item, everybody, actions, below, stored))
             with actions:
                 _actions(store, tray, item)
-    _discarded(tray)
     if tray.run is not None and tray.run.active:
         with top:
             tray_filing.follow(tray.run)
@@ -141,7 +143,7 @@ def _ordered(items: tuple[TrayItem, ...]) -> list[TrayItem]:
     if len(items) < 2:
         return list(items)
     first = None if "tray_order" in st.session_state else ORDERS[0]  # a reload may have put it back
-    hidden = [item for item in items if item.state == "read" and not item.revealed]
+    hidden = [item for item in items if item.state == "read" and not item.revealed and not item.discarded]
     with st.container(horizontal=True, vertical_alignment="center"):
         order = st.segmented_control(
             "Order", ORDERS, default=first, required=True, key="tray_order", persist_state="session",
@@ -161,13 +163,13 @@ def _reveal(*items: ref[TrayItem]) -> None:
         item.reveal()
 
 
-def _discarded(tray: Tray) -> None:
-    for item in tray.discarded:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(plain(f"Discarded: {item.name}"), width="content")
-            if st.button("Undo", key=f"undo-{item.token}"):
-                tray.put_back(item)
-                st.rerun()
+def _undo(tray: Tray, item: TrayItem) -> None:
+    """In the place of the row that was discarded: there the eye is."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(plain(f"Discarded: {item.name}"), width="content")
+        if st.button("Undo", key=f"undo-{item.token}"):
+            tray.put_back(item)
+            st.rerun()
 
 
 def _progress(items: tuple[TrayItem, ...]) -> None:

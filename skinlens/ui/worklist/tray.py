@@ -118,6 +118,12 @@ class Tray:
             return tuple(item for item in self._items if not item.discarded)
 
     @property
+    def rows(self) -> tuple[TrayItem, ...]:
+        """The same with those that were discarded, each where it was dropped."""
+        with self._lock:
+            return tuple(self._items)
+
+    @property
     def discarded(self) -> tuple[TrayItem, ...]:
         with self._lock:
             return tuple(item for item in self._items if item.discarded)

@@ -196,6 +196,7 @@ def buttons(
             place.error(plain(problem))
         return
     Run(store, tray, [photo.filing for photo in ready], signer, lambda data: pipeline.analyse(data, cache.classifier()))
+    session.to_top()  # where its progress and its outcome are
     st.rerun()
 
 

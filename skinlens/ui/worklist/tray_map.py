@@ -53,7 +53,7 @@ def section(tray: Tray, items: Sequence[TrayItem]) -> None:
             st.markdown(f"**Click where photo {at} is.**" if open_ else "**All photos are placed.**")
             st.html(widgets.thumbnail(numbered[at].thumbnail, f"Photo {at} of the worklist"))
             _placed(numbered)
-            st.caption(f"Then comes the next one. {open_} of {len(numbered)} not placed yet.")
+            st.caption(f"Each click places the next photo. {open_} of {len(numbered)} not placed yet.")
             st.selectbox("Photo that the next click places", list(numbered), format_func="Photo {}".format, key=_AT)
 
 
