@@ -2,7 +2,10 @@
 
 import io
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +27,7 @@ from skinlens.imaging import intake
 from tests.dicom_files import dicom, encoded_elsewhere, frame_of, jpeg, jpeg_2000, plain, run_lengths
 from tests.store import samples
 
+ROOT = Path(__file__).parents[2]
 PICTURE = Image.fromarray(samples.photo(3, 90, 120).pixels)
 SIZE = 64, 48
 """Of the pictures that other programs encoded."""
@@ -249,3 +253,18 @@ def coded(meaning: str, *modifiers: str) -> Sequence:
 )
 def test_the_body_site_is_proposed_in_words_of_our_own(tags: dict[str, object], site: str) -> None:
     assert received_of(plain(PICTURE, **tags)).proposal.body_site == site
+
+
+def test_a_value_that_pydicom_warns_of_is_not_printed(tmp_path: Path) -> None:
+    """In a process of its own: a test's own filters come before the module's."""
+    known = plain(PICTURE, SpecificCharacterSet="ISO_IR 100")
+    assert known.count(b"ISO_IR 100") == 1
+    (tmp_path / "photo.dcm").write_bytes(known.replace(b"ISO_IR 100", b"ZWICKELHUB"))
+    code = (
+        "import sys; from pathlib import Path; from skinlens.exchange.dicom.received import received_of; "
+        "print(len(received_of(Path(sys.argv[1]).read_bytes()).data))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "photo.dcm")]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=True)
+    assert int(ran.stdout) > 1000
+    assert ran.stderr == ""

@@ -5,6 +5,7 @@ of the object, and of the first frame what its decoder needs (see ``frames``). I
 """
 
 import hashlib
+import warnings
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -21,6 +22,9 @@ from skinlens.imaging.intake.containers import parse_container
 from skinlens.imaging.intake.dicom import BURNED_IN, DicomPicture, read_dicom
 from skinlens.imaging.intake.patient import UNREADABLE, fields_of
 from skinlens.settings import UUID_ROOT
+
+# pydicom quotes the value of a tag that it warns of, and that may be a name: a receiver's terminal is a log.
+warnings.filterwarnings("ignore", module=r"pydicom\.")
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ _MODES = {"RGB": "RGB", "YBR_FULL": "YCbCr", "YBR_FULL_422": "YCbCr", "YBR_RCT":
 _OTHER_PHOTOMETRIC = frozenset({"HSV", "ARGB", "CMYK", "YBR_PARTIAL_422", "YBR_PARTIAL_420", "YBR_PARTIAL_444", "XYB"})
 """Not read, and named in a refusal. No value of a tag is ever quoted: one may hold a patient's name.
 """
-_MOST_MM = 10_000
+_LEAST_MM, _MOST_MM = 0.1, 10_000
 BURNED_IN = "The file says that writing is burned into the photo: check that it names nobody."
 """Note on a photo."""
 
@@ -211,7 +211,7 @@ def _field_width_mm(dataset: Any, width_px: int) -> float | None:
         width = float(spacing[1]) * width_px
     except (TypeError, ValueError, IndexError):  # a scale that makes no sense is none
         return None
-    return round(width, 2) if 0 < width < _MOST_MM else None
+    return round(width, 2) if _LEAST_MM <= width < _MOST_MM else None
 
 
 def _palette_of(dataset: Any) -> tuple[Array, int]:
