@@ -33,7 +33,9 @@ PORTION_BYTES = 256_000_000
 
 
 @contextmanager
-def spreading(address: str, weights: Path, model_sha256: str, *, features: bool) -> Iterator[Spread]:
+def spreading(
+    address: str, weights: Path, model_sha256: str, *, features: bool, views: bool = False
+) -> Iterator[Spread]:
     """Spread over a cluster, in the place of ``Scorer.results``.
 
     Args:
@@ -41,6 +43,7 @@ def spreading(address: str, weights: Path, model_sha256: str, *, features: bool)
         weights: Folder of the release, by which every node finds it.
         model_sha256: Of the model that is expected there.
         features: Whether rows have the student's feature vector.
+        views: Whether they have the spread over eight orientations.
 
     Raises:
         BatchError: there is no such cluster, a node of it cannot do the work, or all its nodes were lost.
@@ -73,7 +76,7 @@ def spreading(address: str, weights: Path, model_sha256: str, *, features: bool)
 
     def results(tasks: Iterable[Task]) -> Iterator[list[Result]]:
         for portion in _portions(tasks):
-            yield from _of_portion(portion, (str(weights.absolute()), features))
+            yield from _of_portion(portion, (str(weights.absolute()), features, views))
 
     try:
         yield results
@@ -132,7 +135,7 @@ def _problem_here(weights: str, model_sha256: str) -> str:
     )
 
 
-def _of_portion(portion: list[bytes], actor: tuple[str, bool]) -> Iterator[list[Result]]:
+def _of_portion(portion: list[bytes], actor: tuple[str, bool, bool]) -> Iterator[list[Result]]:
     import ray
     import ray.data
 
@@ -153,8 +156,8 @@ def _of_portion(portion: list[bytes], actor: tuple[str, bool]) -> Iterator[list[
 class _Actor:
     """Scorer on one core of a node, made once for many blocks."""
 
-    def __init__(self, weights: str, features: bool) -> None:
-        self._scorer = Scorer(load_classifier(Path(weights), threads=1), 1, features=features)
+    def __init__(self, weights: str, features: bool, views: bool) -> None:
+        self._scorer = Scorer(load_classifier(Path(weights), threads=1), 1, features=features, views=views)
 
     def __call__(self, block: dict[str, Any]) -> dict[str, Any]:
         tasks = (pickle.loads(task) for task in block["task"])  # noqa: S301  of the computer that asks

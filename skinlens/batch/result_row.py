@@ -6,7 +6,7 @@ from skinlens import __version__, clock
 from skinlens.batch.reader import ReadPhoto
 from skinlens.imaging.quality import LIMITS
 from skinlens.inference.classifier import Classifier, Reading
-from skinlens.labels import CODES
+from skinlens.labels import CODES, INDEX, MELANOMA
 from skinlens.records import Array
 from skinlens.wording.quality import UNRELIABLE_BRIEFLY
 from skinlens.wording.verdict import side_of_cutoff
@@ -29,6 +29,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("verdict", "text"),
     Column("melanoma_above_cutoff", "truth"),
     Column("melanoma_cutoff", "number"),
+    Column("melanoma_prob_lowest", "number"),
+    Column("melanoma_prob_highest", "number"),
     Column("prediction_set", "text"),
     Column("prediction_set_level", "number"),
     Column("quality_passed", "truth"),
@@ -66,9 +68,11 @@ def failed(entry_id: str, error: str, classifier: Classifier) -> Result:
     return Result(dict.fromkeys(column.name for column in COLUMNS) | _origin(entry_id, classifier) | {"error": error})
 
 
-def filled(entry_id: str, photo: ReadPhoto, reading: Reading, classifier: Classifier) -> Result:
+def filled(
+    entry_id: str, photo: ReadPhoto, reading: Reading, classifier: Classifier, turned: Array | None = None
+) -> Result:
     """The row of a photo. Where it is unlike the training photos its verdict is that nothing holds; the figures stay,
-    for whoever measures.
+    for whoever measures. ``turned``: its probabilities in eight orientations, where they were asked for.
     """
     prediction, limit = reading.prediction, classifier.ood.limit
     unlike = not reading.distance <= limit
@@ -80,6 +84,8 @@ def filled(entry_id: str, photo: ReadPhoto, reading: Reading, classifier: Classi
         "verdict": UNRELIABLE_BRIEFLY if unlike else side_of_cutoff(above=above),
         "melanoma_above_cutoff": above,
         "melanoma_cutoff": prediction.melanoma_threshold.value,
+        "melanoma_prob_lowest": None if turned is None else float(turned[:, INDEX[MELANOMA]].min()),
+        "melanoma_prob_highest": None if turned is None else float(turned[:, INDEX[MELANOMA]].max()),
         "prediction_set": None if prediction_set is None else " ".join(prediction_set.codes),
         "prediction_set_level": None if prediction_set is None else prediction_set.level,
         "quality_passed": photo.quality.passed and not unlike,

@@ -87,6 +87,8 @@ class Batch:
     out: Path
     features: bool = False
     """Whether each row has the student's feature vector."""
+    views: bool = False
+    """Whether each row has melanoma's least and most probability over eight orientations of the photo."""
     replace: bool = False
     """Whether it is begun again where it was begun, and written where it is there already."""
     spread: Spread | None = None
@@ -156,7 +158,7 @@ class Batch:
         if self.spread is not None:
             yield from self.spread(tasks)
             return
-        with Scorer(self.classifier, cores(), features=self.features) as scorer:
+        with Scorer(self.classifier, cores(), features=self.features, views=self.views) as scorer:
             yield from scorer.results(tasks)
 
     def _settings(self) -> dict[str, str]:
@@ -165,6 +167,7 @@ class Batch:
             "model": self.classifier.engine.model_ref.sha256,
             "version of SkinLens": __version__,
             "choice of --features": "yes" if self.features else "no",
+            "choice of --views": "yes" if self.views else "no",
         }
 
 

@@ -16,6 +16,7 @@ from skinlens.batch.readers import JobOf, Readers
 from skinlens.batch.result_row import Result, failed, filled
 from skinlens.inference.classifier import Classifier
 from skinlens.inference.engine import BATCH
+from skinlens.records import Array
 
 
 class Task(NamedTuple):
@@ -41,9 +42,11 @@ def reading_ahead(workers: int) -> int:
 class Scorer:
     """Readers and one engine. Used in a ``with`` block, by one thread."""
 
-    def __init__(self, classifier: Classifier, workers: int, *, features: bool) -> None:
-        """``workers``: processes that read; ``features``: whether rows have the student's feature vector."""
-        self._classifier, self._workers, self._features = classifier, workers, features
+    def __init__(self, classifier: Classifier, workers: int, *, features: bool, views: bool = False) -> None:
+        """``workers``: processes that read; ``features``: whether rows have the student's feature vector; ``views``:
+        whether they have the spread over eight orientations.
+        """
+        self._classifier, self._workers, self._features, self._views = classifier, workers, features, views
         self._readers = Readers(workers, classifier.engine.spec)
 
     def __enter__(self) -> "Scorer":
@@ -79,13 +82,16 @@ class Scorer:
         results = [
             failed(task.id, outcome, self._classifier)
             if isinstance(outcome, str)
-            else filled(task.id, outcome, next(readings), self._classifier)
+            else filled(task.id, outcome, next(readings), self._classifier, self._turned(outcome))
             for task, outcome in ready
         ]
         return [
             result._replace(stamp=task.stamp, features=result.features if self._features else None)
             for result, (task, _) in zip(results, ready, strict=True)
         ]
+
+    def _turned(self, photo: ReadPhoto) -> Array | None:
+        return self._classifier.turned_probs_of_view(photo.view) if self._views else None
 
 
 def _done(waiting: "deque[tuple[Task, Future[Outcome]]]") -> tuple[Task, Outcome]:

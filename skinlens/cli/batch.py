@@ -17,13 +17,21 @@ if TYPE_CHECKING:
     from skinlens.batch.result_row import Row
     from skinlens.batch.scorer import Spread
 
-_RAY = "skinlens.ray"
+_RAY, _VIEWS = "skinlens.ray", "skinlens.views"
 
 
 @click.command()
 @click.argument("source", metavar="SOURCE")
 @click.option("--out", type=options.FILE, required=True, metavar="FILE", help="Ends in .parquet, .csv or .jsonl.")
 @click.option("--features", is_flag=True, help="Also the model's feature vector of each photo.")
+@click.option(
+    "--views",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=lambda context, _, asked: context.meta.__setitem__(_VIEWS, asked),
+    help="Also melanoma's least and most probability over eight orientations of the photo; several times as slow.",
+)
 @click.option("--labels", type=options.FILE, metavar="CSV", help="image_id, dx: measure the model at the end.")
 @click.option("--json", "json_path", type=options.FILE, metavar="FILE", help="With --labels: write all figures.")
 @click.option("--replace", is_flag=True, help="Begin again: replace FILE, and what was begun for it.")
@@ -62,13 +70,15 @@ def batch(
         listed = read_labels(labels, None)
     directory = weights or weights_directory()
     classifier = load_classifier(directory, threads=cores())
-    work = Batch(source_of(source), classifier, out, features, replace)
+    asked = click.get_current_context().meta
+    views = asked[_VIEWS]
+    work = Batch(source_of(source), classifier, out, features, views, replace)
     work.check()
     cluster: AbstractContextManager[Spread | None] = nullcontext()
-    if ray := click.get_current_context().meta[_RAY]:
+    if ray := asked[_RAY]:
         from skinlens.batch.on_ray import spreading
 
-        cluster = spreading(ray, directory, classifier.engine.model_ref.sha256, features=features)
+        cluster = spreading(ray, directory, classifier.engine.model_ref.sha256, features=features, views=views)
 
     def measure(rows: "Iterator[Row]") -> None:
         bar.close()

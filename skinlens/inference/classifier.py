@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skinlens.imaging.preprocess import Views, normalize, to_batch
+from skinlens.imaging.preprocess import View, Views, model_view, normalize, to_batch
 from skinlens.imaging.quality import MahalanobisOOD
 from skinlens.inference.calibration import ConformalSets, softmax
 from skinlens.inference.engine import Engine
@@ -81,10 +81,14 @@ class Classifier:
         """Calibrated probabilities of the photo in its eight orientations: as it is, turned by 90°, 180° and 270°, and
         each of these mirrored. Float32, shape (8, 7), rows sum to 1.
         """
-        (view,) = to_batch([photo], self.engine.spec)
+        return self.turned_probs_of_view(model_view(photo, self.engine.spec))
+
+    def turned_probs_of_view(self, view: View) -> Array:
+        """The same of the network's view of a photo."""
+        (upright,) = normalize(view[np.newaxis], self.engine.spec)
         # A mirrored photo that is turned to the right is the photo turned to the left, mirrored.
         quarters = np.array([0, 1, 2, 3, 0, -1, -2, -3])
-        logits = self.engine.logits_in_turn(np.stack([view] * 4 + [view[:, :, ::-1]] * 4), quarters)
+        logits = self.engine.logits_in_turn(np.stack([upright] * 4 + [upright[:, :, ::-1]] * 4), quarters)
         return softmax(logits, self.temperature).astype(np.float32)
 
     def features(self, photo: Photo) -> Features:

@@ -30,7 +30,7 @@ from skinlens.cli import main
 from skinlens.errors import BatchError
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.inference.classifier import Classifier, load_classifier
-from skinlens.labels import CODES, DISCLAIMER
+from skinlens.labels import CODES, DISCLAIMER, INDEX
 from skinlens.records import LIKENESS
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from tests.closeness import PROBABILITY
@@ -70,7 +70,8 @@ def test_a_row_for_each_photo_of_a_folder(
     release: Path, photos: Path, classifier: Classifier, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "results.parquet"
-    assert main(["batch", str(photos), "--out", str(out), "--features", "--weights", str(release)]) == 1
+    command = ["batch", str(photos), "--out", str(out), "--features", "--views", "--weights", str(release)]
+    assert main(command) == 1
     said = capsys.readouterr().out
     assert "20 photos read, 1 photo not" in said
     assert "as not named as photos or named twice: 1 file." in said
@@ -106,6 +107,9 @@ def test_a_row_for_each_photo_of_a_folder(
                 )
         assert row["quality_passed"] == analysis.quality.passed
         assert (row["verdict"] == "Unreliable") == (not analysis.quality.reliable)
+        turned = classifier.turned_probs(analysis.photo)[:, INDEX["mel"]]
+        spread = [row["melanoma_prob_lowest"], row["melanoma_prob_highest"]]
+        np.testing.assert_allclose(spread, [turned.min(), turned.max()], rtol=0, atol=PROBABILITY)
         assert analysis.features is not None
         np.testing.assert_allclose(row["features"], analysis.features, atol=1e-3 * float(analysis.features.max()))
 
@@ -122,6 +126,7 @@ def test_csv_and_json_lines_hold_the_same(release: Path, photos: Path, tmp_path:
     for cell, line in zip(cells, lines, strict=True):
         assert cell["disclaimer"] == line["disclaimer"] == DISCLAIMER
         assert cell["prob_mel"] == ("" if line["prob_mel"] is None else repr(line["prob_mel"]))
+        assert (cell["melanoma_prob_lowest"], line["melanoma_prob_lowest"]) == ("", None)  # not asked for
         assert cell["quality_passed"] == {True: "true", False: "false", None: ""}[line["quality_passed"]]
 
 
