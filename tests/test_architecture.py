@@ -127,6 +127,7 @@ def unrequired(source: str, required: Iterable[str]) -> set[str]:
         "skinlens",
         "tests",
         "benchmarks",
+        "archives",
         "evidence",
         "faults",
         "figures",

@@ -124,13 +124,13 @@ def _check_nodes(weights: Path, model_sha256: str) -> None:
 def _problem_here(weights: str, model_sha256: str) -> str:
     """Sentence on why this node cannot score with that model; empty: it can."""
     try:
-        found = load_classifier(Path(weights), threads=1).engine.model_ref.sha256
+        sha256 = load_classifier(Path(weights), threads=1).engine.model_ref.sha256
     except WeightsError as problem:
         return str(problem)
-    if found == model_sha256:
+    if sha256 == model_sha256:
         return ""
     return (
-        f"the model in {weights} is another: expected SHA-256 {model_sha256[:12]}…, found {found[:12]}…. Copy the "
+        f"the model in {weights} is another: expected SHA-256 {model_sha256[:12]}…, found {sha256[:12]}…. Copy the "
         "folder from the computer that asks."
     )
 
