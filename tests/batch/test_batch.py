@@ -70,8 +70,8 @@ def test_a_row_for_each_photo_of_a_folder(
     release: Path, photos: Path, classifier: Classifier, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "results.parquet"
-    command = ["batch", str(photos), "--out", str(out), "--features", "--views", "--weights", str(release)]
-    assert main(command) == 1
+    options = ["--features", "--views", "--weights", str(release)]
+    assert main(["batch", str(photos), "--out", str(out), *options]) == 1
     said = capsys.readouterr().out
     assert "20 photos read, 1 photo not" in said
     assert "as not named as photos or named twice: 1 file." in said
@@ -88,8 +88,7 @@ def test_a_row_for_each_photo_of_a_folder(
     assert not journal_path(out).exists()
     for name, row in rows.items():
         analysis = pipeline.analyse_file(photos / name, classifier)
-        prediction = analysis.prediction
-        probs = [row[f"prob_{code}"] for code in CODES]
+        prediction, probs = analysis.prediction, [row[f"prob_{code}"] for code in CODES]
         np.testing.assert_allclose(probs, prediction.probs, rtol=0, atol=PROBABILITY)
         assert row["photo_sha256"] == analysis.photo.sha256
         assert row["melanoma_above_cutoff"] == prediction.above_melanoma_threshold
@@ -101,15 +100,13 @@ def test_a_row_for_each_photo_of_a_folder(
                 assert row["ood_distance"] == pytest.approx(check.value, rel=1e-3)
                 assert row["out_of_distribution"] == (not check.passed)
             else:
-                assert (row[f"quality_{check.name}"], row[f"quality_{check.name}_passed"]) == (
-                    check.value,
-                    check.passed,
-                )
+                found = row[f"quality_{check.name}"], row[f"quality_{check.name}_passed"]
+                assert found == (check.value, check.passed)
         assert row["quality_passed"] == analysis.quality.passed
         assert (row["verdict"] == "Unreliable") == (not analysis.quality.reliable)
         turned = classifier.turned_probs(analysis.photo)[:, INDEX["mel"]]
-        spread = [row["melanoma_prob_lowest"], row["melanoma_prob_highest"]]
-        np.testing.assert_allclose(spread, [turned.min(), turned.max()], rtol=0, atol=PROBABILITY)
+        assert row["melanoma_prob_lowest"] == pytest.approx(turned.min(), abs=PROBABILITY)
+        assert row["melanoma_prob_highest"] == pytest.approx(turned.max(), abs=PROBABILITY)
         assert analysis.features is not None
         np.testing.assert_allclose(row["features"], analysis.features, atol=1e-3 * float(analysis.features.max()))
 
