@@ -62,12 +62,6 @@ def spreading(
             f"There is no Ray cluster at {address}: one that runs was expected. Start it with “ray start --head”, or "
             "leave --ray out."
         ) from problem
-    try:
-        _check_nodes(weights, model_sha256)
-    except BatchError:
-        if own:
-            ray.shutdown()
-        raise
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.execution_options.preserve_order = True
@@ -79,6 +73,7 @@ def spreading(
             yield from _of_portion(portion, (str(weights.absolute()), features, views))
 
     try:
+        _check_nodes(weights, model_sha256)
         yield results
     except ray.exceptions.RayError as problem:
         raise BatchError(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 from PIL import Image
 
 from skinlens.records import Array, Heatmap
@@ -35,3 +35,11 @@ def scale_to_peak(heatmap: Heatmap) -> Heatmap:
     peak = heatmap.max()
     scaled = heatmap / peak if peak > 0 else heatmap
     return np.clip(scaled, 0, 1).astype(np.float32)
+
+
+def rank_correlation(first: Float[Array, "*s"], second: Float[Array, "*s"]) -> float:
+    """Rank correlation of two maps or lists of one shape, -1 to 1; 0 where one is constant. Ties are not averaged."""
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return 0.0
+    first_ranks, second_ranks = (values.ravel().argsort().argsort() for values in (first, second))
+    return float(np.corrcoef(first_ranks, second_ranks)[0, 1])

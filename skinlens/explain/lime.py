@@ -23,7 +23,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float64, Int, UInt8
 
-from skinlens.explain.attribution import Attribution, scale_to_peak
+from skinlens.explain.attribution import Attribution, rank_correlation, scale_to_peak
 from skinlens.explain.prefetch import DEPTH, prefetch_map
 from skinlens.imaging.preprocess import InputSpec, View, normalize
 from skinlens.inference.calibration import softmax
@@ -317,7 +317,5 @@ def stability(rows: Masks, scores: Float64[Array, " n"], weights: Weights) -> fl
         fit_surrogate(rows[half], scores[half], weights[half]).coefficients
         for half in (slice(middle), slice(middle, None))
     )
-    if np.ptp(first) == 0 or np.ptp(second) == 0:
-        return 0.0
-    r = max(float(np.corrcoef(first.argsort().argsort(), second.argsort().argsort())[0, 1]), 0.0)
+    r = max(rank_correlation(first, second), 0.0)
     return 2 * r / (1 + r)

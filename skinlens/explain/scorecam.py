@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from jaxtyping import Float32, Float64, Int
 
-from skinlens.explain.attribution import Attribution, enlarge
+from skinlens.explain.attribution import Attribution, enlarge, rank_correlation
 from skinlens.explain.prefetch import prefetch_map
 from skinlens.explain.score_estimate import ScoreEstimate
 from skinlens.inference.calibration import softmax
@@ -112,20 +112,13 @@ def _until_stable(
         logits[places], tried[places] = measured, True
         filled = np.where(tried, logits, estimate.mean)
         now = total(filled)
-        if tried.all() or (before is not None and _rank_correlation(now, before) >= stability_target):
+        if tried.all() or (before is not None and rank_correlation(now, before) >= stability_target):
             progress(1.0)
             return filled, int(tried.sum())
         before = now
         # What the map may still change by: the channel's range, its weight, and how little is known of that.
         matters = spread * np.exp(estimate.mean - estimate.mean.max()) * np.sqrt(estimate.variance)
         places = np.argsort(np.where(tried, np.inf, -matters), kind="stable")[: min(STEP, count - int(tried.sum()))]
-
-
-def _rank_correlation(first: Total, second: Total) -> float:
-    if np.ptp(first) == 0 or np.ptp(second) == 0:
-        return 0.0
-    first_ranks, second_ranks = (drawn.ravel().argsort().argsort() for drawn in (first, second))
-    return float(np.corrcoef(first_ranks, second_ranks)[0, 1])
 
 
 class Masking:

@@ -55,7 +55,7 @@ def _propose(data: bytes) -> None:
     if fields is None:
         return
     store = cache.store()
-    proposal = replace(fields.proposal, pseudonym=store.pseudonym(fields.identity))
+    proposal = proposals.named(fields, store)
     if next_photo.asked() is not None:
         proposal = replace(proposal, pseudonym="", body_site="")
     opened.remark = proposals.sentence(proposal)

@@ -1,12 +1,20 @@
 """Proposals of a DICOM file for the fields with which its photo is filed; the clinician checks and may change them."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 
 from skinlens.case_record import Proposal
+from skinlens.imaging.intake.patient import PatientFields
 from skinlens.records import Patient
+from skinlens.store import CaseStore
 from skinlens.ui.forms import placement, sites
 from skinlens.ui.forms.placement import Key
+
+
+def named(fields: PatientFields, store: CaseStore) -> Proposal:
+    """Proposal of a file, with the pseudonym that its patient has or gets in this case file."""
+    return replace(fields.proposal, pseudonym=store.pseudonym(fields.identity))
 
 
 def sentence(proposal: Proposal) -> str:

@@ -16,7 +16,7 @@ DETAILS = "technical_details"
 
 
 def _waits_for_checks(opened: OpenCase) -> bool:
-    """Whether nothing but checks is under way: while maps are made, their row alone looks again, at the end at all."""
+    """Whether nothing but checks is under way. While maps are made their row alone looks again, and then the page."""
     return live.busy() and not maps.waits(opened)
 
 

@@ -5,7 +5,6 @@ DICOM file says of its patient what a received one says, and it is proposed in t
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 import streamlit as st
 
@@ -55,7 +54,7 @@ def propose_for_dropped(store: CaseStore, items: Iterable[TrayItem]) -> None:
     """Fill in what the file of a dropped photo says of its patient, once, before the fields of its row are drawn."""
     for item in items:
         if item.state == "read" and item.said is not None:
-            given = replace(item.said.proposal, pseudonym=store.pseudonym(item.said.identity))
+            given = proposals.named(item.said, store)
             item.said, item.remark = None, proposals.sentence(given)
             _propose(store, item, given)
 

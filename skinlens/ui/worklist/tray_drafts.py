@@ -27,7 +27,7 @@ def put_back(tray: Tray) -> None:
 
 def take_down(tray: Tray) -> None:
     """After they were drawn: note what stands in them. What was typed for a row goes with it."""
-    rows = {item.token for item in (*tray.items, *tray.discarded) if item.state in {"read", "filing"}}
+    rows = {item.token for item in tray.rows if item.state in {"read", "filing"}}
     tray.typed = {**_of(tray.typed, rows), **_of({str(key): value for key, value in st.session_state.items()}, rows)}
 
 
