@@ -96,13 +96,16 @@ def _check_nodes(weights: Path, model_sha256: str) -> None:
 
     nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
     probe = ray.remote(num_cpus=0, max_retries=0)(_problem_here)
-    asked = {
-        node["NodeManagerAddress"]: probe.options(
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        ).remote(str(weights.absolute()), model_sha256)
+    asked = [
+        (
+            node["NodeManagerAddress"],  # of several nodes, where they are on one computer
+            probe.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
+                str(weights.absolute()), model_sha256
+            ),
+        )
         for node in nodes
-    }
-    for address, answer in asked.items():
+    ]
+    for address, answer in asked:
         try:
             problem = ray.get(answer, timeout=NODE_S)
         except ray.exceptions.GetTimeoutError as silent:
