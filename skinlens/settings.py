@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from skinlens.dicom_uid import UUID_ROOT
 from skinlens.formatting import Unit
 
 Overlay = Literal["none", "grad_cam", "score_cam", "lime"]
 
-UUID_ROOT = "2.25"
-"""Root of identifiers in DICOM below which every UUID is one, without a registration."""
 MAX_UID_ROOT = 32
 """Characters of another root: what is left of 64 tells more objects apart than there will ever be."""
 BACKUP_DAYS = (1, 7, 14, 30, 90)

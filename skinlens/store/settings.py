@@ -11,9 +11,10 @@ from typing import Any, TypeVar, get_args
 from sqlite_utils.db import Database
 
 from skinlens.clinical import FIELD_WIDTH_MM
+from skinlens.dicom_uid import UUID_ROOT
 from skinlens.errors import InvalidEntry
 from skinlens.formatting import Unit, in_both_units
-from skinlens.settings import BACKUP_DAYS, MAX_UID_ROOT, UUID_ROOT, Overlay, Settings
+from skinlens.settings import BACKUP_DAYS, MAX_UID_ROOT, Overlay, Settings
 from skinlens.store import chain, mapping, validation
 from skinlens.store.connection import StoreHome
 from skinlens.store.mapping import Setting

@@ -15,8 +15,8 @@ from pypdf import PdfReader
 
 from skinlens.case_record import CaseRecord
 from skinlens.cli import main
+from skinlens.dicom_uid import MAX_UID, UUID_ROOT, uid
 from skinlens.errors import InvalidEntry
-from skinlens.exchange.dicom.identity import MAX_UID, uid
 from skinlens.exchange.dicom.objects import LONGEST_PX, objects
 from skinlens.explain.overlay import overlay
 from skinlens.imaging import intake
@@ -24,7 +24,7 @@ from skinlens.imaging.intake.dicom import BURNED_IN
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.labels import DISCLAIMER
 from skinlens.records import Photo
-from skinlens.settings import UUID_ROOT, Settings
+from skinlens.settings import Settings
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
 from tests.dicom_files import plain
 from tests.new_store import new_store

@@ -255,6 +255,23 @@ def test_the_body_site_is_proposed_in_words_of_our_own(tags: dict[str, object], 
     assert received_of(plain(PICTURE, **tags)).proposal.body_site == site
 
 
+def test_another_process_reads_what_a_sender_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that its limits hold for a data set that would keep the receiver busy, or fill its memory."""
+
+    def read_here(*_: object, **__: object) -> None:
+        raise AssertionError("read in the receiver's process")
+
+    monkeypatch.setattr("pydicom.dcmread", read_here)
+    monkeypatch.setattr("zlib.decompressobj", read_here)
+    data = encoded_elsewhere("deflated")
+    received = received_of(data)
+    assert received.identity == "\nPAT-4711"
+    assert np.array_equal(intake.read_photo(received.data).pixels, intake.read_photo(data).pixels)
+    for empty in (b"", b"nonsense", data[:400]):
+        with pytest.raises(UnreadableImage, match="DICOM"):
+            received_of(empty)
+
+
 def test_a_value_that_pydicom_warns_of_is_not_printed(tmp_path: Path) -> None:
     """In a process of its own: a test's own filters come before the module's."""
     known = plain(PICTURE, SpecificCharacterSet="ISO_IR 100")

@@ -149,6 +149,7 @@ def test_the_scale_is_the_width_of_what_is_shown() -> None:
         (plain(WIDE, Rows=65535, Columns=65535), "is too large"),
         (plain(WIDE, Rows=8), "is too small"),
         (dicom([jpeg(WIDE)], (63, 48), "YBR_FULL_422", JPEGBaseline8Bit), "another size"),
+        (dicom([jpeg(WIDE)], (128, 96), "YBR_FULL_422", JPEGBaseline8Bit), "another size"),  # though it may be halved
         (dicom([jpeg_2000(WIDE)], (64, 47), "YBR_RCT", JPEG2000Lossless), "another size"),
         (dicom([b"\0" * 64], WIDE.size, syntax=RLELossless), "number of channels"),
         (dicom([np.zeros((48, 64), np.uint8).tobytes()], WIDE.size, "PALETTE COLOR"), "its palette is missing"),

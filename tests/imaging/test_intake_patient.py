@@ -9,7 +9,7 @@ import pytest
 
 from skinlens.case_record import Proposal
 from skinlens.errors import UnreadableImage
-from skinlens.imaging.intake import isolation, read_patient, read_photo
+from skinlens.imaging.intake import deidentify, isolation, read_patient, read_photo
 from skinlens.imaging.intake.patient import PatientFields, of_json, to_json
 from tests.dicom_files import encoded_elsewhere, plain
 from tests.imaging.test_intake_dicom import _nested
@@ -61,4 +61,9 @@ def test_answers_that_are_no_fields_end_the_process(monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(isolation, "_COMMAND", code)
         with pytest.raises(UnreadableImage, match="decoder ended at this file"):
             read_patient(plain(picture()))
+    for answer in (b"D\\xff\\xff\\xff\\xff", b"D\\0\\0\\0\\1xF\\0\\0\\0\\2[]", b"F\\0\\0\\0\\2[]"):
+        code = f"import sys; sys.stdin.buffer.read(9); sys.stdout.buffer.write(b{answer.decode()!r})"
+        monkeypatch.setattr(isolation, "_COMMAND", code)
+        with pytest.raises(UnreadableImage, match="decoder ended at this file"):
+            deidentify(plain(picture()))
     assert isolation._pool._all == set()

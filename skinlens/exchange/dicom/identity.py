@@ -1,38 +1,20 @@
-"""Identity of DICOM objects: unique identifiers that follow from what they name, and a patient without a name.
+"""Identity of DICOM objects: the words that their identifiers name, and a patient without a name.
 
 The same case with the same content gives the same identifiers each time, on every computer: an archive that gets an
 object twice keeps one. Another content gives another identifier, as the standard asks for.
 
-References: DICOM PS3.5 chapter 9 and annex B.2 (identifiers from a UUID), PS3.3 C.7.1.1 (patient).
+References: DICOM PS3.3 C.7.1.1 (patient).
 """
 
 import uuid
 
-from pydicom.uid import UID
-
 from skinlens.case_record import CaseRecord
+from skinlens.dicom_uid import NAMESPACE
 from skinlens.errors import InvalidEntry
-from skinlens.settings import UUID_ROOT
 
-MAX_UID = 64
-_NAMESPACE = uuid.UUID("a3f1c9d2-4b7e-5c08-9e61-7d2f50b8c4a1")
-"""Of all identifiers; chosen once."""
 _MAX_PATIENT_ID = 64
 _RESERVED = "\\^="
 """Characters that separate the parts of a value in DICOM."""
-
-
-def uid(root: str, *named: object) -> UID:
-    """The identifier of what is named by these words.
-
-    Args:
-        root: ``2.25``, below which every UUID is an identifier, or a registered root of at most
-            ``settings.MAX_UID_ROOT`` characters.
-    """
-    number = uuid.uuid5(_NAMESPACE, "\n".join(map(str, named))).int
-    if root != UUID_ROOT:
-        number %= 10 ** (MAX_UID - len(root) - 1)
-    return UID(f"{root}.{number}")
 
 
 def case_key(record: CaseRecord) -> str:
@@ -48,7 +30,7 @@ def patient_id(record: CaseRecord) -> str:
         InvalidEntry: the pseudonym cannot be written in DICOM.
     """
     if record.case.patient is None:
-        return f"SkinLens-{uuid.uuid5(_NAMESPACE, case_key(record)).hex[:12]}"
+        return f"SkinLens-{uuid.uuid5(NAMESPACE, case_key(record)).hex[:12]}"
     pseudonym = record.case.patient.pseudonym
     if len(pseudonym) > _MAX_PATIENT_ID or set(pseudonym) & set(_RESERVED):
         raise InvalidEntry(

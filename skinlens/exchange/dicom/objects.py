@@ -22,14 +22,14 @@ from pydicom.uid import UID, EncapsulatedPDFStorage, ExplicitVRLittleEndian, Sec
 
 from skinlens import __version__
 from skinlens.case_record import CaseRecord
-from skinlens.exchange.dicom.identity import case_key, patient_id, uid
+from skinlens.dicom_uid import UUID_ROOT, uid
+from skinlens.exchange.dicom.identity import case_key, patient_id
 from skinlens.explain import METHODS
 from skinlens.explain.overlay import captioned, overlay
 from skinlens.imaging.intake.dicom import BURNED_IN
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.labels import DISCLAIMER
 from skinlens.records import Explanation, Photo, Pixels, Sex
-from skinlens.settings import UUID_ROOT
 from skinlens.wording.maps import CAVEAT, LEGEND, supports
 from skinlens.wording.naming import STATUSES
 from skinlens.wording.quality import UNRELIABLE
@@ -200,7 +200,7 @@ def _identified(made: Dataset, root: str) -> Dataset:
         value = element.value
         if element.VR != "SQ":  # whose own elements follow
             digest.update(f"{element.tag} ".encode() + (value if isinstance(value, bytes) else str(value).encode()))
-    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID = uid(root, "object", digest.hexdigest())
+    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID = UID(uid(root, "object", digest.hexdigest()))
     return made
 
 

@@ -9,6 +9,7 @@ References: DICOM PS3.4 annex B (storage), PS3.7 9.1.1.1.9 (statuses).
 import logging
 import socket
 import sys
+import warnings
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,8 @@ _AGREED_PART = 65_536
 _STORED, _NO_ROOM, _NOT_UNDERSTOOD, _FAILED = 0x0000, 0xA700, 0xC000, 0x0110
 _MAX_COMMENT = 64
 _LOG = logging.getLogger(__name__)
+# pydicom quotes the value of a tag that it warns of, and that may be a name: a receiver's terminal is a log.
+warnings.filterwarnings("ignore", module=r"pydicom\.")
 
 
 @dataclass(frozen=True)

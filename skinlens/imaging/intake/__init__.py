@@ -38,6 +38,7 @@ __all__ = [
     "MAX_BYTES",
     "MAX_PIXELS",
     "MIN_SIDE_PX",
+    "deidentify",
     "photo_from_pixels",
     "read_patient",
     "read_photo",
@@ -104,6 +105,17 @@ def read_patient(data: bytes) -> PatientFields | None:
     Another process reads it, as it does a photo. Raises UnreadableImage.
     """
     return isolation.patient_fields(data) if recognise(data) == "DICOM" else None
+
+
+def deidentify(data: bytes) -> tuple[bytes, PatientFields]:
+    """A DICOM file written anew without anything of its patient, and what it proposes for the patient.
+
+    Of several frames the first is kept; it decodes to the same pixels. Another process writes it, as it reads a photo.
+    Raises UnreadableImage.
+    """
+    check_weight(len(data))
+    with _within_memory():
+        return isolation.deidentified(data)
 
 
 def photo_from_pixels(pixels: Pixels, source_format: str, notes: Iterable[str] = ()) -> Photo:

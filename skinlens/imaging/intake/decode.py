@@ -227,10 +227,10 @@ def _dicom(container: ParsedImage, on_size: _Sized) -> _Opened:
     profile = picture.icc_profile
     if picture.coding == "JPEG":
         inner = parse_container("JPEG", jpeg_of(picture))
+        with JpegImageFile(io.BytesIO(inner.picture)) as image:
+            if image.size != (picture.width_px, picture.height_px):
+                raise damaged("DICOM", OTHER_SIZE)
         raster, own_profile, _ = _jpeg(inner, on_size)
-        size, whole = (raster.width_px, raster.height_px), (picture.width_px, picture.height_px)
-        if size not in (whole, tuple(-(-side // 2) for side in whole)):
-            raise damaged("DICOM", OTHER_SIZE)
         profile = profile or own_profile
         if picture.is_negative:
             raster = inverted(raster)

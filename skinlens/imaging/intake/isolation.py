@@ -21,8 +21,8 @@ from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake import patient
 from skinlens.imaging.intake.canvas import Canvas
 from skinlens.imaging.intake.patient import PatientFields
-from skinlens.imaging.intake.sniffing import TOO_MUCH_TIME, check_size
-from skinlens.imaging.intake.worker import MESSAGE, PATIENT, PHOTO, REQUEST
+from skinlens.imaging.intake.sniffing import MAX_BYTES, TOO_MUCH_TIME, check_size
+from skinlens.imaging.intake.worker import DEIDENTIFIED, MESSAGE, PATIENT, PHOTO, REQUEST
 
 Answer = TypeVar("Answer")
 
@@ -35,6 +35,8 @@ _PIPE_BYTES = 1 << 20
 _MAX_BAND_BYTES = 16_000_000
 _MAX_WORDS = 100_000
 """Bytes of the messages that are no pixels."""
+_MAX_COPY_BYTES = MAX_BYTES + 100_000
+"""Of a file without its patient: some tags are written that the sender's file may lack."""
 _COMMAND = "import sys; sys.path.insert(0, sys.argv[1]); from skinlens.imaging.intake.worker import main; main()"
 
 
@@ -70,6 +72,10 @@ class _Process(Worker):
     def patient_fields(self, data: bytes) -> PatientFields:
         """Raises UnreadableImage; after _Ended the process is of no more use."""
         return self._ask(PATIENT, data, self._fields)
+
+    def deidentified(self, data: bytes) -> tuple[bytes, PatientFields]:
+        """Raises UnreadableImage; after _Ended the process is of no more use."""
+        return self._ask(DEIDENTIFIED, data, self._copy_and_fields)
 
     def _ask(self, wanted: bytes, data: bytes, listen: Callable[[], Answer]) -> Answer:
         try:
@@ -120,13 +126,19 @@ class _Process(Worker):
                 raise _Ended
 
     def _fields(self) -> PatientFields:
+        return patient.of_json(self._message(b"F", _MAX_WORDS).decode())
+
+    def _copy_and_fields(self) -> tuple[bytes, PatientFields]:
+        return bytes(self._message(b"D", _MAX_COPY_BYTES)), self._fields()
+
+    def _message(self, expected: bytes, most: int) -> bytearray:
         kind, size = MESSAGE.unpack(self._read(MESSAGE.size))
-        if kind not in (b"F", b"R") or size > _MAX_WORDS:
+        if kind not in (expected, b"R") or size > (most if kind == expected else _MAX_WORDS):
             raise _Ended
-        body = self._read(size).decode()
+        body = self._read(size)
         if kind == b"R":
-            raise UnreadableImage(body)
-        return patient.of_json(body)
+            raise UnreadableImage(body.decode())
+        return body
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -232,6 +244,11 @@ def decode(data: bytes) -> Decoded:
 def patient_fields(data: bytes) -> PatientFields:
     """Patient fields of a DICOM file, read in another process. Raises UnreadableImage."""
     return _pool.ask(lambda process: process.patient_fields(data))
+
+
+def deidentified(data: bytes) -> tuple[bytes, PatientFields]:
+    """A DICOM file without its patient, and the patient's fields, from another process. Raises UnreadableImage."""
+    return _pool.ask(lambda process: process.deidentified(data))
 
 
 def start() -> None:

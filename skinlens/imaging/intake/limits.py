@@ -16,6 +16,7 @@ from typing import TypeVar
 from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake.containers import parse_container
 from skinlens.imaging.intake.decode import Decoding, decode
+from skinlens.imaging.intake.deidentified import deidentified
 from skinlens.imaging.intake.patient import PatientFields, fields_of
 from skinlens.imaging.intake.sniffing import MAX_DECODE_MB, MAX_DECODE_S, TOO_MUCH_MEMORY, recognise
 
@@ -57,6 +58,18 @@ class LimitedDecoder:
             return fields_of(container)
 
         return self._within(data, read)
+
+    def deidentified(self, data: bytes) -> tuple[bytes, PatientFields]:
+        """A DICOM file without its patient, and the patient's fields, within the limits. Raises UnreadableImage."""
+        import pydicom  # noqa: F401 (its code is not to count as memory that the file takes)
+
+        def write() -> tuple[bytes, PatientFields]:
+            container = parse_container("DICOM", data)
+            self._memory.limit(2 * len(data))
+            fields = fields_of(container)
+            return deidentified(container), fields
+
+        return self._within(data, write)
 
     def _within(self, data: bytes, work: Callable[[], Used]) -> Used:
         with _limited_time():

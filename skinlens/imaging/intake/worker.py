@@ -4,10 +4,11 @@
 pillow-heif, tifffile, pydicom and pyjpegls; it writes nothing to the disk. ``limits`` holds it to what one photo may
 take.
 
-A request is what is asked for (1 byte: a photo, or the patient fields of a DICOM file), a length (8 bytes, big-endian)
-and the file. The answer is a row of messages, each a kind (1 byte), a length (4 bytes) and a body: ``S`` size and
-format (JSON), ``B`` a band of rows (RGB bytes), ``N`` the notes and the width of the field of view (JSON; the end),
-``F`` patient fields (JSON; the end), or ``R`` the sentence of a refusal (the end, at any time).
+A request is what is asked for (1 byte: a photo, or of a DICOM file the patient fields, or a copy without its patient
+and the fields), a length (8 bytes, big-endian) and the file. The answer is a row of messages, each a kind (1 byte), a
+length (4 bytes) and a body: ``S`` size and format (JSON), ``B`` a band of rows (RGB bytes), ``N`` the notes and the
+width of the field of view (JSON; the end), ``D`` the copy, ``F`` patient fields (JSON; the end), or ``R`` the sentence
+of a refusal (the end, at any time).
 """
 
 import json
@@ -24,7 +25,7 @@ from skinlens.imaging.intake.decode import Decoding
 from skinlens.imaging.intake.limits import LimitedDecoder
 
 REQUEST, MESSAGE = struct.Struct(">cQ"), struct.Struct(">cI")
-PHOTO, PATIENT = b"P", b"F"
+PHOTO, PATIENT, DEIDENTIFIED = b"P", b"F", b"D"
 """What may be asked for."""
 
 
@@ -47,7 +48,11 @@ def _answer(wanted: bytes, data: bytes, answers: BinaryIO, decoder: LimitedDecod
         _send(answers, b"N", json.dumps([decoding.notes, decoding.field_width_mm]).encode())
 
     try:
-        if wanted == PATIENT:
+        if wanted == DEIDENTIFIED:
+            file, fields = decoder.deidentified(data)
+            _send(answers, b"D", file)
+            _send(answers, b"F", patient.to_json(fields).encode())
+        elif wanted == PATIENT:
             _send(answers, b"F", patient.to_json(decoder.patient_fields(data)).encode())
         else:
             decoder.decode(data, send)
