@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=2000)
     count = parser.parse_args().photos
     with tempfile.TemporaryDirectory() as folder:
-        drawn = [_drawn(seed) for seed in range(DRAWN)]
+        drawn = [drawn_jpeg(seed) for seed in range(DRAWN)]
         photos = Path(folder) / "photos"
         photos.mkdir()
         for number in range(count):
@@ -91,7 +91,8 @@ def main() -> None:
     print(json.dumps(result, indent=2))
 
 
-def _drawn(seed: int) -> bytes:
+def drawn_jpeg(seed: int) -> bytes:
+    """A lesion as a JPEG of 600 × 450 px."""
     buffer = io.BytesIO()
     Image.fromarray(draw_synthetic_lesion(seed)).resize((600, 450)).save(buffer, "JPEG", quality=90)
     return buffer.getvalue()
@@ -125,13 +126,17 @@ def _cluster(nodes: int) -> Iterator[str]:
 
 
 def _command(source: Path, out: Path, only: int = 0, ray: str = "") -> dict[str, float]:
-    """Wall time and most memory (proportional set size, so that shared pages count once) of the command; ``only``: on
-    so many cores; ``ray``: on the cluster at this address.
-    """
-    most = [0.0]
+    """The command, watched; ``only``: on so many cores; ``ray``: on the cluster at this address."""
     pinned = ["taskset", "-c", f"0-{only - 1}"] if only else []
     command = [*pinned, sys.executable, "-m", "skinlens", "batch", str(source), "--out", str(out)]
-    command += ["--ray", ray] if ray else []
+    return watched([*command, *(["--ray", ray] if ray else [])])
+
+
+def watched(command: list[str]) -> dict[str, float]:
+    """Wall time and most memory of a command and its processes (proportional set size, so that shared pages count
+    once).
+    """
+    most = [0.0]
     started = time.perf_counter()
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
 

@@ -151,6 +151,25 @@ def test_the_bars_are_the_changes_and_their_lines_reach_the_extremes() -> None:
     assert bars.marker.color[0] != bars.marker.color[1]
 
 
+def test_check_now_makes_the_maps_of_a_stored_case_that_are_missing_and_then_checks(
+    mapped: AppTest, until: Until, skinlens_home: Path
+) -> None:
+    opened = mapped.session_state["open_case"]
+    until(mapped, lambda: {"stability", "artefacts"} <= {one.kind for one in opened.checks})
+    opened.maps, opened.checks = [one for one in opened.maps if one.method == "grad_cam"], []
+    case = opened.save(CaseStore(skinlens_home), NewVisit(None, NewLesion("back"), "2024-05-31"))
+    mapped.query_params["case"] = str(case.visit.id)
+    del mapped.session_state["open_case"]
+    mapped.session_state["queue"].clear()
+    mapped.run()
+    assert "Robustness: not checked yet" in read(mapped)
+    press(mapped, "Check now")
+    until(mapped, lambda: "not checked yet" not in read(mapped) and "computing …" not in read(mapped))
+    stored = CaseStore(skinlens_home).load(case.visit.id)
+    assert {one.method for one in stored.explanations} == set(METHODS)
+    assert {one.kind for one in stored.checks} >= {"stability", "artefacts"}
+
+
 def test_the_line_waits_for_all_that_it_judges(mapped: AppTest, until: Until) -> None:
     """Two of three maps agree: nothing is said of "the maps" before the third is there."""
     opened = mapped.session_state["open_case"]

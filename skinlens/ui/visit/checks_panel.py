@@ -30,32 +30,51 @@ SECTIONS: Mapping[str, Section] = {
 """Kind → what draws a check that needs more than a sentence and a table; all others are ``checks.section``."""
 QUICK = frozenset({"grad_cam", "score_cam"})
 """Maps that are there soon; the checks of maps that begin by themselves are of these."""
+ASKED = "checks_asked"
+"""In the session: visit and class whose checks were asked for."""
 UNKNOWN = "not checked yet"
 COMPUTING = "computing …"
 NO_PLACE = "no quick map points to a place"
 
 
 def begin(opened: OpenCase, classifier: Classifier | None) -> None:
-    """Begin the checks of the line: for a new photo by themselves once the maps are there; for a stored one they begin
-    at the press of a button.
+    """Begin the checks of the line once the maps are there: for a new photo by themselves, for a stored one where they
+    were asked for.
     """
-    if classifier is not None and opened.case is None:
+    if classifier is not None and _follow(opened):
         _check(opened, classifier)
+
+
+def _follow(opened: OpenCase) -> bool:
+    """Whether the checks follow by themselves once the maps are there."""
+    return opened.case is None or st.session_state.get(ASKED) == _subject(opened)
+
+
+def _subject(opened: OpenCase) -> tuple[int | None, str]:
+    return None if opened.case is None else opened.case.visit.id, opened.target.code
+
+
+def _check_now(opened: OpenCase, classifier: Classifier) -> None:
+    """The maps that are missing, then the checks; what was cancelled or failed is asked for again."""
+    st.session_state[ASKED] = _subject(opened)
+    session.request_maps(opened, classifier)
+    _check(opened, classifier, again=True)
 
 
 def _of_line() -> Iterator[Check]:
     return (check for check in CHECKS.values() if check.in_line)
 
 
-def _check(opened: OpenCase, classifier: Classifier) -> None:
-    """Ask for what is missing of the quick maps; what was cancelled or failed is not asked for again. A map that found
-    no evidence cannot be put to the test, and keeps nothing else waiting.
+def _check(opened: OpenCase, classifier: Classifier, *, again: bool = False) -> None:
+    """Ask for what is missing of the quick maps; for what was cancelled or failed only ``again``. A map that found no
+    evidence cannot be put to the test, and keeps nothing else waiting.
     """
     if len([explanation for explanation in checks.shown_maps(opened) if explanation.method in QUICK]) < len(QUICK):
         return  # the maps first
     for check in _of_line():
         subject = checks.unchecked(check, opened, classifier)
-        if subject is None or session.queue().job(checks.key(check, opened)) is not None:
+        job = session.queue().job(checks.key(check, opened))
+        if subject is None or (job is not None and (job.active or not again)):
             continue
         quick = replace(subject, maps=tuple(explanation for explanation in subject.maps if explanation.method in QUICK))
         if quick.maps or not isinstance(check, OfMaps):
@@ -70,7 +89,7 @@ def line(opened: OpenCase, classifier: Classifier | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**Can these maps be trusted?** {plain(said)}", width="content")
         if opened.case is not None and classifier is not None and shown and UNKNOWN in said and not live.busy():
-            st.button("Check now", on_click=_check, args=(opened, classifier))
+            st.button("Check now", on_click=_check_now, args=(opened, classifier))
 
 
 def waits(opened: OpenCase, classifier: Classifier | None) -> frozenset[str]:
@@ -84,7 +103,7 @@ def waits(opened: OpenCase, classifier: Classifier | None) -> frozenset[str]:
     running = {kind for kind, job in jobs.items() if job is not None and job.active}
     if maps.waits(opened):
         running.add("maps")
-        if opened.case is None and classifier is not None:
+        if classifier is not None and _follow(opened):
             running |= {kind for kind, job in jobs.items() if job is None}
     return frozenset(running)
 
