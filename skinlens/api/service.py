@@ -78,6 +78,8 @@ class Service:
         """
         photo = intake.read_photo(data)
         came = _received(photo, data)
+        if photo.source_format == "DICOM":
+            intake.read_photo(came.data)  # what is kept is another file, and must be read as well
         waiting = {received.token for received in store.received()}
         received = store.keep_received(came.data, came.proposal, came.identity)
         stored = [row.visit_id for row in store.cases_with_photo(photo.sha256)]

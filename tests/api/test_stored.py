@@ -1,6 +1,7 @@
 """Reports of stored cases, and photos for the worklist, by the API."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from skinlens.accounts import Tokens
 from skinlens.api.server import application
 from skinlens.api.service import Service
 from skinlens.errors import StoreError
+from skinlens.exchange.dicom.received import received_of
 from skinlens.imaging.intake import read_photo
 from skinlens.labels import DISCLAIMER
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
@@ -117,6 +119,16 @@ def test_a_case_folder_that_goes_meanwhile_is_said_and_not_made_anew(
         for answered in (api.post("/worklist", content=lesion, headers=given), api.get("/report/1", headers=given)):
             assert "was there and is gone: its disk was removed" in message(answered, 503)
     assert not service.home.exists()
+
+
+def test_a_file_that_cannot_be_read_once_it_is_written_anew_does_not_wait(
+    api: TestClient, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = plain(Image.fromarray(samples.photo(4).pixels))
+    anew = received_of(sent)
+    monkeypatch.setattr("skinlens.api.service.received_of", lambda _: replace(anew, data=anew.data[:-5000]))
+    assert "complete DICOM photo" in message(api.post("/worklist", content=sent), 422)
+    assert not CaseStore(service.home).received()
 
 
 def test_of_a_dicom_file_a_pseudonym_and_the_day_are_proposed(api: TestClient, service: Service) -> None:
