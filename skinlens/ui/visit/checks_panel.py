@@ -88,8 +88,10 @@ def line(opened: OpenCase, classifier: Classifier | None) -> None:
     said = words(shown, results, waits(opened, classifier))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**Can these maps be trusted?** {plain(said)}", width="content")
-        if opened.case is not None and classifier is not None and shown and UNKNOWN in said and not live.busy():
-            st.button("Check now", on_click=_check_now, args=(opened, classifier))
+        able = opened.case is not None and shown and UNKNOWN in said and not live.busy()
+        if able and classifier is not None and st.button("Check now"):
+            _check_now(opened, classifier)
+            st.rerun()  # the whole page: the row of maps, another part of it, has to look again too
 
 
 def waits(opened: OpenCase, classifier: Classifier | None) -> frozenset[str]:
