@@ -28,7 +28,7 @@ artefact artefacts artefact_stress Reduction hottest_region must_be_testable mus
 Seen labels_file Labelled abstention born_earlier clamped Desk desk desks desk_ _desk Holder KEPT_S kept_s stamp_of
 stamp_columns with_paper gates_in_words Material Draws Line Areas DRAWING DRAWS Depth _Tally _refuse_mix_ups enclosed
 Answers TRAITS keep_earlier LEAST_BETWEEN_SEEDS sweep scrub mark_pending promise distill METHOD_NAMES STATUS_NOTES
-MELANOMA_SENSITIVITY delete_lesion to_check
+MELANOMA_SENSITIVITY delete_lesion to_check render_views degrade_views load_views
 """
 GONE = tuple(_GONE.split())
 """Identifiers; a word that another thing rightly has (``answers``, ``details``, ``looks``) cannot be held like this."""
@@ -36,11 +36,11 @@ GONE_IN = {
     "checks": "walk Answer Made Task in_words",
     "evaluation": "answers ask foreign alike",
     "explain": "settle settled trials looks steady region",
-    "inference": "SHIPPED verified stamp",
-    "quantization": "ranges stamp",
+    "inference": "SHIPPED verified stamp truth",
+    "quantization": "ranges stamp truth views",
     "segmentation": "trace curve fill see",
     "store": "people",
-    "training": "Notes answers leads rate joined ALONE lesson see",
+    "training": "Notes answers leads rate joined ALONE lesson see truth views draws details",
 }
 """Folder of ``skinlens`` → names that were replaced there, and that another folder rightly has for another thing."""
 KNOWN = "heatmap_to_photo"
