@@ -29,11 +29,12 @@ Seen labels_file Labelled abstention born_earlier clamped Desk desk desks desk_ 
 stamp_columns with_paper gates_in_words Material Draws Line Areas DRAWING DRAWS Depth _Tally _refuse_mix_ups enclosed
 Answers TRAITS keep_earlier LEAST_BETWEEN_SEEDS sweep scrub mark_pending promise distill METHOD_NAMES STATUS_NOTES
 MELANOMA_SENSITIVITY delete_lesion to_check render_views degrade_views load_views
+in_words map_in_words move_in_words value_in_words age_on
 """
 GONE = tuple(_GONE.split())
 """Identifiers; a word that another thing rightly has (``answers``, ``details``, ``looks``) cannot be held like this."""
 GONE_IN = {
-    "checks": "walk Answer Made Task in_words",
+    "checks": "walk Answer Made Task",
     "evaluation": "answers ask foreign alike",
     "explain": "settle settled trials looks steady region",
     "inference": "SHIPPED verified stamp truth",

@@ -26,8 +26,8 @@ from jaxtyping import Float32
 from PIL import Image
 
 from skinlens.imaging.ood_cause import likely_cause
-from skinlens.records import LIKENESS, SIMILARITY, Array, Photo, QualityCheck, QualityReport
-from skinlens.wording.quality import UNLIKE
+from skinlens.records import LIKENESS, Array, Photo, QualityCheck, QualityReport
+from skinlens.wording.quality import SIMILARITY, UNLIKE
 
 DETAIL_PX = 150
 """Short side at which sharpness and light are measured: the detail that the network sees."""
