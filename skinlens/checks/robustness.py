@@ -173,8 +173,8 @@ def map_similarity(
 ) -> MapSimilarity:
     """Compare two maps in one frame, without the rim that turning by ``degrees`` brings in from outside."""
     rim = rim_px(degrees, spec)
-    inside = slice(rim, len(heatmap) - rim)
-    own_map, other_map = heatmap[inside, inside], back[inside, inside]
+    interior = slice(rim, len(heatmap) - rim)
+    own_map, other_map = heatmap[interior, interior], back[interior, interior]
     ordered = np.ptp(own_map) > 0 and np.ptp(other_map) > 0
     return MapSimilarity(
         words, spearman(own_map, other_map) if ordered else None, hottest_iou(own_map, other_map), prob

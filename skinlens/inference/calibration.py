@@ -75,16 +75,16 @@ class ConformalSets:
 
     def members(self, probs: Float[Array, "n 7"]) -> Bool[Array, "n 7"]:
         """Row by row, at least one class: all whose probability is not below that of the least probable one held."""
-        inside: Array = probs >= np.asarray(self.class_thresholds)
-        inside[np.arange(len(probs)), probs.argmax(axis=1)] = True
-        least = np.where(inside, probs, np.inf).min(axis=1, keepdims=True)
+        members: Array = probs >= np.asarray(self.class_thresholds)
+        members[np.arange(len(probs)), probs.argmax(axis=1)] = True
+        least = np.where(members, probs, np.inf).min(axis=1, keepdims=True)
         ordered: Array = probs >= least
         return ordered
 
     def predict_set(self, probs: Float[Array, " 7"]) -> PredictionSet:
         """The set of one photo, its classes by falling probability."""
-        inside = self.members(probs[None])[0]
-        order = [position for position in np.argsort(-probs, kind="stable") if inside[position]]
+        members = self.members(probs[None])[0]
+        order = [position for position in np.argsort(-probs, kind="stable") if members[position]]
         return PredictionSet(tuple(CODES[position] for position in order), self.level, self.calibrated_on)
 
 
