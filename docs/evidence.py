@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from figures import ROOT, TITLES, evaluation, read, table
+from skinlens import published_figures
 from skinlens.evaluation.previous_results import FIRST_DETAIL_PX, released_detail
 from skinlens.formatting import estimate, number, rounded_percent
 from skinlens.labels import BY_CODE
 from skinlens.metrics import predictive_values
-from skinlens.published_figures import at_cutoff
 from skinlens.training.recipe import current_names
 from skinlens.wording.evaluation import SUBGROUPS
 
@@ -27,7 +27,7 @@ PARTS = {
     "melanoma_sensitivity": "sensitivity",
     "melanoma_specificity": "specificity",
     "ece": "ECE",
-    "refused": "flagged as unfamiliar",
+    "rejection_rate": "flagged as unfamiliar",
 }
 
 
@@ -59,18 +59,18 @@ def elsewhere(sha256: str) -> str:
     """Melanoma on photos of other sources, a row a source, with what the cut-off in use does there."""
     rows = []
     for path in sorted((ROOT / "weights").glob("evaluation-*.json")):
-        one = read(path)
+        one = published_figures.read(path)
         if one["split"] in {"val", "test"} or one["model"]["sha256"] != sha256:
             continue
         melanoma = one["thresholds"]["melanoma"]
-        used = at_cutoff(one, melanoma["shipped"])
+        used = published_figures.at_cutoff(one, melanoma["shipped"])
         rows.append([f"`{one['split']}`", f"{one['n']:,}", f"{melanoma['positives']:,}"])
         rows[-1] += [
             estimate(one["melanoma_auc"]),
             estimate(used.get("sensitivity")),
             estimate(used.get("specificity")),
         ]
-        rows[-1].append(estimate(one["foreign"]["own_refused"]))
+        rows[-1].append(estimate(one["ood"]["in_distribution_rejection"]))
     header = ["photos of", "photos", "melanomas", "melanoma AUC", "sensitivity", "specificity", "flagged as unfamiliar"]
     return table(header, rows) if rows else NOT_MEASURED
 
@@ -112,8 +112,8 @@ def thresholds(one: Mapping[str, Any] | None, target: str) -> str:
     header += [f"PPV / NPV at {number(100 * share)}\u00a0%" for share in PREVALENCES]
     rows = []
     for row in found_here["rows"]:
-        used = " **(in use)**" if row["cut_off"] == found_here["shipped"] else ""
-        rows.append([f"{row['cut_off']:.3f}{used}", estimate(row["sensitivity"]), estimate(row["specificity"])])
+        used = " **(in use)**" if row["threshold"] == found_here["shipped"] else ""
+        rows.append([f"{row['threshold']:.3f}{used}", estimate(row["sensitivity"]), estimate(row["specificity"])])
         rows[-1] += [f"{row['false_negatives']:,}", f"{row['false_positives']:,}"]
         rates = row["sensitivity"]["value"], row["specificity"]["value"]
         rows[-1] += ["–" if None in rates else _both(*rates, share) for share in PREVALENCES]
@@ -184,17 +184,17 @@ def prediction_sets(one: Mapping[str, Any] | None) -> str:
     return sentence + table(["class", "", "photos", "coverage", "mean size"], rows)
 
 
-def foreign(one: Mapping[str, Any] | None) -> str:
+def ood(one: Mapping[str, Any] | None) -> str:
     """Pictures of other things: are they told from the training photos?"""
     if one is None:
         return NOT_MEASURED
-    strange = one["foreign"]
+    strange = one["ood"]
     sentence = (
         f"AUROC of the distance: {estimate(strange['auroc'])} over {strange['n']:,} pictures; of the photos of "
-        f"`{one['split']}`, {estimate(strange['own_refused'])} lie above the limit too.\n\n"
+        f"`{one['split']}`, {estimate(strange['in_distribution_rejection'])} lie above the limit too.\n\n"
     )
     rows = [
-        [kind["kind"], f"{kind['n']:,}", estimate(kind["auroc"]), rounded_percent(kind["refused"])]
+        [kind["kind"], f"{kind['n']:,}", estimate(kind["auroc"]), rounded_percent(kind["rejection_rate"])]
         for kind in strange["kinds"]
     ]
     return sentence + table(["pictures", "", "AUROC", "flagged"], rows)

@@ -68,7 +68,7 @@ FAULTS = (
         ),
     ),
     Fault(
-        "database that cannot be opened at all", "skinlens/store/last_backup.py", "The last backup is of",
+        "database that cannot be opened at all", "skinlens/wording/records.py", "The last backup is of",
         "the backup, noted beside the database, brings all back",
         (f"{BACKUPS}test_a_database_that_cannot_be_opened_at_all_names_the_last_backup",),
     ),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from skinlens import published_figures
 from skinlens.formatting import duration, estimate, megabytes, rounded_percent
 from skinlens.inference.manifest_schema import current
 from skinlens.labels import BY_CODE, MELANOMA
@@ -21,7 +22,7 @@ TITLES = {key: in_sentence(title) for key, title in HEADLINES.items()}
 
 def evaluation(split: str) -> dict[str, Any]:
     """What ``evaluate`` wrote about one split: ``val`` or ``test``."""
-    return read(ROOT / "weights" / f"evaluation-{split}.json")
+    return published_figures.read(ROOT / "weights" / f"evaluation-{split}.json")
 
 
 def manifest() -> dict[str, Any]:

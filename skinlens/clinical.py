@@ -6,7 +6,6 @@ from datetime import date
 from typing import Literal
 
 from skinlens.criteria import NO_CRITERIA, Criteria
-from skinlens.formatting import counted
 
 PlanAction = Literal["excise", "recheck", "discharge", "other"]
 
@@ -34,14 +33,6 @@ class Plan:
     months: int | None = None
     """Until the follow-up; of a follow-up alone."""
     text: str = ""
-
-    @property
-    def summary(self) -> str:
-        """In words: "follow-up in 3 months: dermoscopy again"."""
-        said = PLANS[self.action]
-        if self.months is not None:
-            said += f" in {counted(self.months, 'month')}"
-        return f"{said}: {self.text.strip()}" if self.text.strip() else said
 
 
 @dataclass(frozen=True)

@@ -153,33 +153,33 @@ def impact(inputs: ImpactInputs) -> Impact:
 
 
 @dataclass(frozen=True)
-class CutOff:
+class OperatingPoint:
     """Rates of one cut-off, as measured."""
 
-    cut_off: float
+    threshold: float
     sensitivity: Estimate
     specificity: Estimate
 
 
-def cut_offs(measured: Mapping[str, object]) -> tuple[CutOff, ...]:
+def operating_points(measured: Mapping[str, object]) -> tuple[OperatingPoint, ...]:
     """Cut-offs of an evaluation (``thresholds.melanoma`` in ``docs/evaluation-*.json``), lowest first."""
     rows = measured["rows"]
     assert isinstance(rows, Sequence)
     return tuple(
-        CutOff(row["cut_off"], Estimate(**row["sensitivity"]), Estimate(**row["specificity"]))
+        OperatingPoint(row["threshold"], Estimate(**row["sensitivity"]), Estimate(**row["specificity"]))
         for row in rows
         if None not in (*row["sensitivity"].values(), *row["specificity"].values())
     )
 
 
-def cut_off_curve(inputs: ImpactInputs, at: Sequence[CutOff]) -> tuple[tuple[CutOff, Impact], ...]:
+def operating_curve(inputs: ImpactInputs, at: Sequence[OperatingPoint]) -> tuple[tuple[OperatingPoint, Impact], ...]:
     """The impact at each cut-off: fewer excisions are bought with missed melanomas."""
-    return tuple((cut_off, impact(at_cut_off(inputs, cut_off))) for cut_off in at)
+    return tuple((point, impact(at_operating_point(inputs, point))) for point in at)
 
 
-def at_cut_off(inputs: ImpactInputs, cut_off: CutOff) -> ImpactInputs:
+def at_operating_point(inputs: ImpactInputs, point: OperatingPoint) -> ImpactInputs:
     """The inputs with the sensitivity and specificity of a cut-off, and their intervals."""
-    rates = {"sensitivity": cut_off.sensitivity, "specificity": cut_off.specificity}
+    rates = {"sensitivity": point.sensitivity, "specificity": point.specificity}
     return ImpactInputs(
         {**inputs.values, **{name: rate.value for name, rate in rates.items()}},
         {**inputs.intervals, **{name: (rate.low, rate.high) for name, rate in rates.items()}},

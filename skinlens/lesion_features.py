@@ -187,9 +187,9 @@ def _across(lab: Lab, mask: Mask, center: Center, angle_deg: int) -> AxisSymmetr
     double = np.deg2rad(2 * angle_deg)
     mirror = np.array([[np.cos(double), np.sin(double)], [np.sin(double), -np.cos(double)]])
     images = np.floor(places @ mirror + center).astype(int)
-    inside = (images >= 0).all(axis=1) & (images < (width, height)).all(axis=1)
-    met = inside.copy()
-    met[inside] = mask[images[inside, 1], images[inside, 0]]
+    within = (images >= 0).all(axis=1) & (images < (width, height)).all(axis=1)
+    met = within.copy()
+    met[within] = mask[images[within, 1], images[within, 0]]
     color = 0.0
     if met.any():
         apart = lab[down[met], right[met]] - lab[images[met, 1], images[met, 0]]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from skinlens.inference.release import weights_directory
@@ -9,6 +10,17 @@ from skinlens.records import ModelRef
 
 EXPLANATIONS = "explanations-val.json"
 """Written by ``skinlens evaluate --explanations``."""
+OLD_KEYS = {
+    "cut_off": "threshold",
+    "foreign": "ood",
+    "own_refused": "in_distribution_rejection",
+    "refused": "rejection_rate",
+    "inside": "relevance_mass",
+    "inside_over_area": "relevance_mass_over_area",
+    "pointing": "pointing_game",
+    "randomised": "model_randomization",
+}
+"""Keys of evaluations that earlier versions wrote → their names now."""
 
 
 def evaluation(split: str) -> Mapping[str, Any] | None:
@@ -33,7 +45,7 @@ def elsewhere(model: ModelRef) -> dict[str, Mapping[str, Any]]:
 def at_cutoff(measured: Mapping[str, Any], cutoff: float) -> Mapping[str, Any]:
     """Row of an evaluation at one cut-off for melanoma; empty where it was not measured at that."""
     rows = measured.get("thresholds", {}).get("melanoma", {}).get("rows", ())
-    return next((row for row in rows if abs(row["cut_off"] - cutoff) < 1e-12), {})
+    return next((row for row in rows if abs(row["threshold"] - cutoff) < 1e-12), {})
 
 
 def explanations_evaluation() -> Mapping[str, Any] | None:
@@ -41,9 +53,16 @@ def explanations_evaluation() -> Mapping[str, Any] | None:
     return _read(EXPLANATIONS)
 
 
+def read(path: Path) -> dict[str, Any]:
+    """An evaluation under the keys of this version, whichever wrote it."""
+    measured: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"), object_hook=_current)
+    return measured
+
+
+def _current(stored: dict[str, Any]) -> dict[str, Any]:
+    return {OLD_KEYS.get(key, key): value for key, value in stored.items()}
+
+
 def _read(name: str) -> Mapping[str, Any] | None:
     path = weights_directory() / name
-    if not path.is_file():
-        return None
-    measured: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return measured
+    return read(path) if path.is_file() else None

@@ -55,8 +55,6 @@ BODY_DRAWING = 1
 """Version of the drawing of the body map that positions are set on today; raised when its proportions change."""
 LIKENESS = "familiarity"
 """Name of the check that measures how far a photo lies from the training photos."""
-SIMILARITY = "Similarity to training images"
-"""Title of the check named ``LIKENESS``; releases up to 0.3.0 stored it under another title."""
 
 
 @dataclass(frozen=True)
@@ -208,11 +206,6 @@ class Target:
         return "-not-".join(self.codes)
 
     @property
-    def words(self) -> str:
-        """In the middle of a sentence: melanoma, or melanoma rather than melanocytic nevus."""
-        return " rather than ".join(BY_CODE[code].name for code in self.codes)
-
-    @property
     def logit_weights(self) -> Float32[Array, " 7"]:
         """``logit_weights · logits`` is the class's logit, or by how much it exceeds that of the other."""
         weights = np.zeros(len(CODES), dtype=np.float32)
@@ -314,23 +307,6 @@ class Patient:
     """Counts the changes of the stored fields, from 1: a write says which version it is based on."""
     phototype: int | None = None
     """Fitzpatrick skin phototype, 1 to 6; None: not given."""
-
-    def age_on(self, day: str) -> str | None:
-        """The age in words on an ISO date: "about 62", as the birthday is not kept and may be over; "85+" above 85.
-
-        None without a birth year.
-        """
-        if self.birth_year is None:
-            return None
-        most_years = int(day[:4]) - self.birth_year
-        if most_years > MAX_AGE_YEARS:
-            return f"{MAX_AGE_YEARS}+"
-        least_years = max(0, most_years - 1)
-        if self.birth_year_is_upper_bound:
-            return f"{least_years}+"
-        if least_years:
-            return f"about {least_years}"
-        return "under 2" if most_years else "under 1"
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ REFUSED = "refused: "
 """Words before the right in the audit log's entry of what a role was refused."""
 
 
-def in_words(right: str) -> str:
+def right_words(right: str) -> str:
     """Right in words, as in "sign a case"; a right that this version does not know is named as it is."""
     return next((words for known, words in _IN_WORDS.items() if known == right), right)
 

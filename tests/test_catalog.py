@@ -61,5 +61,21 @@ def test_no_sentence_of_the_catalog_is_written_elsewhere() -> None:
     assert again == []
 
 
+def worded(source: str) -> list[str]:
+    """Texts of two words or more that are neither docstrings nor within brackets: array shapes, values of a list."""
+    tree = ast.parse(source)
+    exempt = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    brackets = (node for node in ast.walk(tree) if isinstance(node, ast.Subscript))
+    exempt |= {id(node) for bracket in brackets for node in ast.walk(bracket)}
+    said = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in exempt]
+    return [text for text in said if isinstance(text, str) and " " in text.strip()]
+
+
+def test_records_hold_data_and_no_words_for_a_reader() -> None:
+    assert worded('"""A doc string."""\nA: Array["h w"] = f"in {x} or two months"\n') == [" or two months"]
+    for name in ("records", "clinical"):
+        assert worded((ROOT / "skinlens" / f"{name}.py").read_text(encoding="utf-8")) == []
+
+
 def test_no_sentence_is_written_in_two_modules() -> None:
     assert {said: files for said, files in written().items() if len(files) > 1} == {}

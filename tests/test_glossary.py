@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from skinlens import published_figures
 from skinlens.inference import manifest_schema
+from skinlens.store.checks import OLD_FIGURES
 from skinlens.training.recipe import OLD_NAMES
 
 ROOT = Path(__file__).parents[1]
@@ -28,19 +30,22 @@ artefact artefacts artefact_stress Reduction hottest_region must_be_testable mus
 Seen labels_file Labelled abstention born_earlier clamped Desk desk desks desk_ _desk Holder KEPT_S kept_s stamp_of
 stamp_columns with_paper gates_in_words Material Draws Line Areas DRAWING DRAWS Depth _Tally _refuse_mix_ups enclosed
 Answers TRAITS keep_earlier LEAST_BETWEEN_SEEDS sweep scrub mark_pending promise distill METHOD_NAMES STATUS_NOTES
-MELANOMA_SENSITIVITY delete_lesion to_check
+MELANOMA_SENSITIVITY delete_lesion to_check render_views degrade_views load_views
+in_words map_in_words move_in_words value_in_words age_on cut_off own_refused inside_over_area
 """
 GONE = tuple(_GONE.split())
 """Identifiers; a word that another thing rightly has (``answers``, ``details``, ``looks``) cannot be held like this."""
 GONE_IN = {
-    "checks": "walk Answer Made Task in_words",
-    "evaluation": "answers ask foreign alike",
+    "checks": "walk Answer Made Task inside",
+    "evaluation": "answers ask foreign alike inside cut_offs",
     "explain": "settle settled trials looks steady region",
-    "inference": "SHIPPED verified stamp",
-    "quantization": "ranges stamp",
+    "followup": "inside",
+    "imaging": "inside",
+    "inference": "SHIPPED verified stamp truth inside",
+    "quantization": "ranges stamp truth views",
     "segmentation": "trace curve fill see",
     "store": "people",
-    "training": "Notes answers leads rate joined ALONE lesson see",
+    "training": "Notes answers leads rate joined ALONE lesson see truth views draws details",
 }
 """Folder of ``skinlens`` → names that were replaced there, and that another folder rightly has for another thing."""
 KNOWN = "heatmap_to_photo"
@@ -161,6 +166,14 @@ def test_no_recipe_has_a_name_that_was_replaced() -> None:
     keys = re.compile(rf"^\s*({'|'.join(OLD_NAMES)})\s*=", re.MULTILINE)
     found = [path.name for path in sorted((ROOT / "recipes").rglob("*.toml")) if keys.search(path.read_text("utf-8"))]
     assert found == []
+
+
+def test_no_published_or_stored_figure_is_asked_for_by_a_key_that_was_replaced() -> None:
+    """A key in brackets, as in ``row["cut_off"]``; what earlier versions wrote is read under the present keys."""
+    replaced = "|".join({*published_figures.OLD_KEYS, *OLD_FIGURES} - {"refused"})  # uploads are refused too
+    asked = re.compile(rf"""\[["'](?:{replaced})["']\]""")
+    readers = [path for path in sources() if not path.is_relative_to(ROOT / "tests")]
+    assert [path.name for path in readers if asked.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_a_new_release_is_written_under_the_present_keys(release: Path) -> None:

@@ -1,6 +1,5 @@
 """The impact calculator: a year worked out by hand, intervals by their ends, and nothing that cannot be."""
 
-import json
 import math
 from pathlib import Path
 
@@ -8,17 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skinlens import published_figures
 from skinlens.errors import ParameterError
 from skinlens.impact import (
     PARAMETERS,
-    CutOff,
     Estimate,
     ImpactInputs,
-    at_cut_off,
-    cut_off_curve,
-    cut_offs,
+    OperatingPoint,
+    at_operating_point,
     impact,
     impact_words,
+    operating_curve,
+    operating_points,
 )
 
 YEAR = {
@@ -114,30 +114,28 @@ def test_one_input_after_another() -> None:
 
 
 def test_fewer_excisions_are_bought_with_missed_melanomas() -> None:
-    measured = json.loads(
-        (Path(__file__).resolve().parents[1] / "weights/evaluation-test.json").read_text(encoding="utf-8")
-    )
+    measured = published_figures.read(Path(__file__).resolve().parents[1] / "weights/evaluation-test.json")
     table = measured["thresholds"]["melanoma"]
-    known = cut_offs(table)
+    known = operating_points(table)
     assert len(known) == len(table["rows"])
-    curve = cut_off_curve(ImpactInputs(YEAR), known)
+    curve = operating_curve(ImpactInputs(YEAR), known)
     avoided = [found.excisions_avoided.value for _, found in curve]
     missed = [found.melanomas_missed.value for _, found in curve]
     assert avoided == sorted(avoided)
     assert missed == sorted(missed)
-    first, (cut_off, found) = table["rows"][0], curve[0]
-    assert cut_off.cut_off == first["cut_off"]
+    first, (point, found) = table["rows"][0], curve[0]
+    assert point.threshold == first["threshold"]
     assert found.melanomas_missed.value == pytest.approx(230 * (1 - first["sensitivity"]["value"]))
     assert found.melanomas_missed.high == pytest.approx(230 * (1 - first["sensitivity"]["low"]))
 
 
-def test_a_cut_off_that_was_not_measured_is_left_out() -> None:
+def test_an_operating_point_that_was_not_measured_is_left_out() -> None:
     none = {"value": None, "low": None, "high": None}
     rate = {"value": 0.5, "low": 0.4, "high": 0.6}
     rows = [
-        {"cut_off": 0.1, "sensitivity": rate, "specificity": none},
-        {"cut_off": 0.2, "sensitivity": rate, "specificity": rate},
+        {"threshold": 0.1, "sensitivity": rate, "specificity": none},
+        {"threshold": 0.2, "sensitivity": rate, "specificity": rate},
     ]
-    (only,) = cut_offs({"rows": rows})
-    assert only == CutOff(0.2, Estimate(0.5, 0.4, 0.6), Estimate(0.5, 0.4, 0.6))
-    assert at_cut_off(ImpactInputs(YEAR), only).estimate("specificity") == Estimate(0.5, 0.4, 0.6)
+    (only,) = operating_points({"rows": rows})
+    assert only == OperatingPoint(0.2, Estimate(0.5, 0.4, 0.6), Estimate(0.5, 0.4, 0.6))
+    assert at_operating_point(ImpactInputs(YEAR), only).estimate("specificity") == Estimate(0.5, 0.4, 0.6)

@@ -239,10 +239,10 @@ def _refused(row: sqlite3.Row) -> str:
 def _refuse_until(wait_s: float) -> None:
     """Raise SignInRefused where there is something to wait for; after the transaction, which keeps what it mended."""
     if wait_s > 0:
-        raise SignInRefused(f"Too many attempts. Wait {in_words(wait_s)}, then try again.", wait_s)
+        raise SignInRefused(f"Too many attempts. Wait {wait_words(wait_s)}, then try again.", wait_s)
 
 
-def in_words(seconds: float) -> str:
+def wait_words(seconds: float) -> str:
     """Duration in words, rounded up."""
     if seconds <= 90:
         return f"{max(1, round(seconds + 0.5))} seconds"

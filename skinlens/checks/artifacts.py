@@ -64,7 +64,7 @@ not by how much a real ruler or real hair would pull it.
             "prob": prob,
             "threshold": classifier.melanoma_threshold.value,
             "effects": [
-                {"artefact": name, "probs": probs, "change": float(np.mean(probs)) - prob}
+                {"artifact": name, "probs": probs, "change": float(np.mean(probs)) - prob}
                 for name, probs in tried.items()
             ],
         }
@@ -82,7 +82,7 @@ not by how much a real ruler or real hair would pull it.
             )
         else:
             first = (
-                f"The probability of melanoma changes most with {TITLES[most['artefact']].lower()}: from "
+                f"The probability of melanoma changes most with {TITLES[most['artifact']].lower()}: from "
                 f"{percent(before)} to {percent(before + most['change'])} on average."
             )
         over = over_the_cutoff(result)
@@ -102,7 +102,7 @@ def over_the_cutoff(check: CheckResult) -> list[str]:
     """Artifacts that moved the probability of melanoma across its cut-off in at least one drawing, in words."""
     before, threshold = check.figures["prob"], check.figures["threshold"]
     return [
-        TITLES[effect["artefact"]].lower()
+        TITLES[effect["artifact"]].lower()
         for effect in check.figures["effects"]
         if any((prob >= threshold) != (before >= threshold) for prob in effect["probs"])
     ]

@@ -24,6 +24,7 @@ from skinlens.imaging.preprocess import to_batch
 from skinlens.inference.classifier import Classifier
 from skinlens.labels import INDEX
 from skinlens.records import Array, Batch, CheckResult, Explanation, Heatmap, Progress, Target
+from skinlens.wording.records import target_words
 
 STEPS = 17
 """The 16 pictures between the whole and the blurred photo fill one batch of the engine."""
@@ -107,7 +108,7 @@ and the check tells less.
 
     def note(self, results: Sequence[CheckResult]) -> str:
         return (
-            f"Mean probability of {target_of(results[0]).words} along the way. Blurred first: lower is better. "
+            f"Mean probability of {target_words(target_of(results[0]))} along the way. Blurred first: lower is better. "
             f"Sharp first: higher is better. Clearly better: {CLEARLY_WORDS}."
         )
 

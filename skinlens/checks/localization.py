@@ -24,19 +24,19 @@ from skinlens.segmentation.contour import mask_in_view
 class Localization:
     """One map against one outline."""
 
-    inside: float
+    relevance_mass: float
     """Share of the heat inside the outline, 0 to 1: 1 all of it."""
     area: float
-    """Share of the seen picture inside the outline, 0 to 1: what ``inside`` is for heat that is spread evenly."""
+    """Share of the seen picture inside the outline, 0 to 1: ``relevance_mass`` of heat that is spread evenly."""
     pointing_game: float
     """1 if the hottest point lies inside, 0 if not; between them the share inside, where several are hottest."""
 
     @property
     def verdict(self) -> str:
         """In plain words, for the reader of the map."""
-        focused = "focused" if self.inside > self.area else "not focused"
-        point = ", but hottest at a point outside of it" if self.inside > self.area and self.pointing_game == 0 else ""
-        return f"{focused} on the lesion{point}"
+        if self.relevance_mass <= self.area:
+            return "not focused on the lesion"
+        return "focused on the lesion" + ("" if self.pointing_game else ", but hottest at a point outside of it")
 
 
 class LocalizationCheck(MapCheck):
@@ -62,15 +62,15 @@ A map that looks at the lesion is not right for that alone, and what surrounds a
     def measure(self, subject: Subject, explanation: Explanation, progress: Progress) -> Found:  # noqa: ARG002  instant
         """Raises SkinLensError where the outline encloses nothing of what the model sees."""
         assert subject.outline is not None
-        inside = mask_in_view(subject.outline, subject.photo, subject.classifier.engine.spec)
-        if not inside.any():
+        lesion = mask_in_view(subject.outline, subject.photo, subject.classifier.engine.spec)
+        if not lesion.any():
             raise SkinLensError("The outline encloses nothing of what the model sees. Draw it anew.")
-        localization = measure(explanation.heatmap, inside)
+        localization = measure(explanation.heatmap, lesion)
         return Found(
             {
-                "inside": localization.inside,
+                "relevance_mass": localization.relevance_mass,
                 "area": localization.area,
-                "pointing": localization.pointing_game,
+                "pointing_game": localization.pointing_game,
                 "verdict": localization.verdict,
             }
         )
@@ -78,35 +78,36 @@ A map that looks at the lesion is not right for that alone, and what surrounds a
     def row(self, result: CheckResult) -> Row:
         figures = result.figures
         point = {0.0: "outside", 1.0: "inside"}.get(
-            figures["pointing"], f"{rounded_percent(figures['pointing'])} of them inside"
+            figures["pointing_game"], f"{rounded_percent(figures['pointing_game'])} of them inside"
         )
-        inside = f"{rounded_percent(figures['inside'])} (lesion: {rounded_percent(figures['area'])})"
-        return inside, point, figures["verdict"]
+        mass = f"{rounded_percent(figures['relevance_mass'])} (lesion: {rounded_percent(figures['area'])})"
+        return mass, point, figures["verdict"]
 
     def summary(self, result: CheckResult) -> str:
         figures, outline = result.figures, result.settings["outline"]
-        where = "inside" if figures["pointing"] > 0.5 else "outside"
+        where = "inside" if figures["pointing_game"] > 0.5 else "outside"
+        mass, area = rounded_percent(figures["relevance_mass"]), rounded_percent(figures["area"])
         return (
-            f"{rounded_percent(figures['inside'])} of the heat lies inside the {outline['made_by']}'s outline of the "
-            f"lesion, which takes up {rounded_percent(figures['area'])} of the picture; the hottest point is {where}."
+            f"{mass} of the heat lies inside the {outline['made_by']}'s outline of the lesion, which takes up {area} "
+            f"of the picture; the hottest point is {where}."
         )
 
 
-def measure(heatmap: Heatmap, inside: Mask) -> Localization:
+def measure(heatmap: Heatmap, lesion: Mask) -> Localization:
     """The figures of a map with some heat, in one frame with the mask of the lesion."""
-    return Localization(relevance_mass(heatmap, inside), float(inside.mean()), pointing_game(heatmap, inside))
+    return Localization(relevance_mass(heatmap, lesion), float(lesion.mean()), pointing_game(heatmap, lesion))
 
 
-def relevance_mass(heatmap: Heatmap, inside: Mask) -> float:
+def relevance_mass(heatmap: Heatmap, lesion: Mask) -> float:
     """Share of the heat inside, 0 to 1. The map must have some."""
     weights = heatmap.astype(np.float64)
-    return float(weights[inside].sum() / weights.sum())
+    return float(weights[lesion].sum() / weights.sum())
 
 
-def pointing_game(heatmap: Heatmap, inside: Mask) -> float:
+def pointing_game(heatmap: Heatmap, lesion: Mask) -> float:
     """Share of the hottest points that lie inside: 1 a hit, 0 a miss.
 
     Pixels that tie for the hottest, as all of one LIME patch do, count alike: it is the chance of a hit if one of them
     is drawn.
     """
-    return float(inside[heatmap == heatmap.max()].mean())
+    return float(lesion[heatmap == heatmap.max()].mean())

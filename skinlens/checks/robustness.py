@@ -26,6 +26,7 @@ from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import InputSpec, crop_box
 from skinlens.inference.classifier import Classifier
 from skinlens.records import CheckResult, Explanation, Heatmap, Photo, Pixels, Progress
+from skinlens.wording.records import target_words
 
 TURN_DEGREES = 2.0
 BRIGHTNESS = 0.05
@@ -114,7 +115,7 @@ The prediction may change with the photo, and then its map should change too; so
     def note(self, results: Sequence[CheckResult]) -> str:
         probs = [change["prob"] for result in results for change in result.figures["changes"]]
         return (
-            f"Meanwhile the model's probability of {target_of(results[0]).words} was {percent(min(probs))} to "
+            f"Meanwhile the model's probability of {target_words(target_of(results[0]))} was {percent(min(probs))} to "
             f"{percent(max(probs))}; on the photo as it is, {percent(results[0].figures['prob'])}."
         )
 
@@ -172,8 +173,8 @@ def map_similarity(
 ) -> MapSimilarity:
     """Compare two maps in one frame, without the rim that turning by ``degrees`` brings in from outside."""
     rim = rim_px(degrees, spec)
-    inside = slice(rim, len(heatmap) - rim)
-    own_map, other_map = heatmap[inside, inside], back[inside, inside]
+    interior = slice(rim, len(heatmap) - rim)
+    own_map, other_map = heatmap[interior, interior], back[interior, interior]
     ordered = np.ptp(own_map) > 0 and np.ptp(other_map) > 0
     return MapSimilarity(
         words, spearman(own_map, other_map) if ordered else None, hottest_iou(own_map, other_map), prob

@@ -32,7 +32,7 @@ from skinlens.inference.release import load_manifest
 from skinlens.labels import INDEX, MELANOMA
 from skinlens.records import Array
 from skinlens.terminal import Say
-from skinlens.training.ham10000 import Entry, labels_of, load_views
+from skinlens.training.ham10000 import Entry, labels_of, load_images
 from skinlens.training.loop import PREDICTIONS, predict_logits
 from skinlens.training.protocols import Protocol, paper_split
 from skinlens.training.recipe import Recipe, recipe_from_dict
@@ -204,18 +204,21 @@ def run_model(folder: Path, protocol: Protocol, entries: dict[str, list[Entry]])
     network, recipe = load_network(folder / "best.pt")
     if protocol == "paper":
         data = paper_split([entry for part in entries.values() for entry in part], recipe)
-        views, truth, groups = data.val_images, data.val_labels, np.arange(len(data.val_labels))
+        images, truth, groups = data.val_images, data.val_labels, np.arange(len(data.val_labels))
     else:
         val = entries["val"]
-        views, truth, groups = load_views(val, recipe.input), labels_of(val), lesions(val)
-    logits = predict_logits(network, views, recipe, torch.device("cpu"))
+        images, truth, groups = load_images(val, recipe.input), labels_of(val), lesions(val)
+    logits = predict_logits(network, images, recipe, torch.device("cpu"))
     return Asked(recipe, network, logits, truth, groups)
 
 
 def kept_answers(folder: Path, val: Sequence[Entry]) -> Asked:
     """The answers to ``val`` of a run whose weights were not kept. Raises RecipeError: see ``run_model``."""
     with np.load(folder / PREDICTIONS, allow_pickle=False) as archive:
-        logits, truth = archive["logits"], archive["truth"]
+        logits, truth = (
+            archive["logits"],
+            archive["labels" if "labels" in archive else "truth"],
+        )  # as older runs have it
         recipe = replace(recipe_from_dict(json.loads(str(archive["recipe"]))), pretrained=False)
     if not np.array_equal(truth, labels_of(val)):
         raise RecipeError(f"{folder / PREDICTIONS} holds answers to {len(truth)} photos that are not those of val.")
@@ -288,10 +291,12 @@ def measure_released(weights: Path, val: Sequence[Entry]) -> Measured:
     """The int8 engine of a release in the place of a run."""
     classifier, content = load_classifier(weights), load_manifest(weights).content
     spec = classifier.engine.spec
-    views = load_views(val, spec)
-    probs = np.concatenate([classifier.probs(normalize(views[at : at + 16], spec)) for at in range(0, len(views), 16)])
+    images = load_images(val, spec)
+    probs = np.concatenate(
+        [classifier.probs(normalize(images[at : at + 16], spec)) for at in range(0, len(images), 16)]
+    )
     serving = [content["head"], content["ood"], content["backbones"]["int8"]]
-    view = normalize(views[:1], spec)
+    view = normalize(images[:1], spec)
     cost = {
         "size_px": spec.size_px,
         "detail_px": spec.detail_px,

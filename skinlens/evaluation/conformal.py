@@ -21,8 +21,8 @@ def prediction_sets(
         return None
     used = _calibrated_on(rule, listed)
     unused = np.asarray([row.image_id not in used for row in predictions.rows])
-    inside, truth = rule.members(predictions.probs[unused]), predictions.truth[unused]
-    figures = with_ci(lambda rows: _figures(truth[rows], inside[rows]), predictions.groups[unused], resamples)
+    members, truth = rule.members(predictions.probs[unused]), predictions.truth[unused]
+    figures = with_ci(lambda rows: _figures(truth[rows], members[rows]), predictions.groups[unused], resamples)
     coverage, size, single, ruled_out = figures[:4]
     own_coverage, own_size = figures[4 : 4 + len(CODES)], figures[4 + len(CODES) :]
     return {
@@ -34,7 +34,7 @@ def prediction_sets(
         "mean_size": size,
         "single": single,
         "melanoma_ruled_out": ruled_out,
-        "sizes": np.bincount(inside.sum(axis=1), minlength=len(CODES) + 1)[1:].tolist(),
+        "sizes": np.bincount(members.sum(axis=1), minlength=len(CODES) + 1)[1:].tolist(),
         "per_class": {
             code: {
                 "n": int((truth == position).sum()),
@@ -56,15 +56,15 @@ def _calibrated_on(rule: ConformalSets, listed: LabelFile) -> set[str]:
     return {row.image_id for row, used in zip(listed.rows, half, strict=True) if used}
 
 
-def _figures(truth: Int64[Array, " n"], inside: Bool[Array, "n 7"]) -> Float64[Array, " k"]:
+def _figures(truth: Int64[Array, " n"], members: Bool[Array, "n 7"]) -> Float64[Array, " k"]:
     """Coverage, mean size, share of sets of one class; of the other lesions, the share whose set leaves melanoma out;
     then the coverage and the mean size of each class.
     """
-    hit, sizes = inside[np.arange(len(truth)), truth], inside.sum(axis=1)
+    hit, sizes = members[np.arange(len(truth)), truth], members.sum(axis=1)
     harmless = truth != INDEX[MELANOMA]
     with np.errstate(invalid="ignore", divide="ignore"):
         counts = np.bincount(truth, minlength=len(CODES))
-        ruled_out = (~inside[harmless, INDEX[MELANOMA]]).sum() / harmless.sum()
+        ruled_out = (~members[harmless, INDEX[MELANOMA]]).sum() / harmless.sum()
         own_coverage: Array = np.bincount(truth, weights=hit, minlength=len(CODES)) / counts
         own_size: Array = np.bincount(truth, weights=sizes, minlength=len(CODES)) / counts
     return np.concatenate([[hit.mean(), sizes.mean(), (sizes == 1).mean(), ruled_out], own_coverage, own_size])

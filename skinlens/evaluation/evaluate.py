@@ -87,17 +87,15 @@ def _beyond_the_headline(
 ) -> dict[str, Any]:
     """What it takes to believe a figure, or not to."""
     truth, probs, groups = predictions.truth, predictions.probs, predictions.groups
-    cut_off, limit = classifier.melanoma_threshold.value, classifier.ood.limit
+    threshold, limit = classifier.melanoma_threshold.value, classifier.ood.limit
     return {
         "reliability": reliability(truth, probs, groups, resamples),
-        "thresholds": thresholds(truth, probs, groups, cut_off, resamples),
-        "subgroups": subgroups(predictions, cut_off, limit, resamples),
+        "thresholds": thresholds(truth, probs, groups, threshold, resamples),
+        "subgroups": subgroups(predictions, threshold, limit, resamples),
         "patient_context": with_context(classifier.context_model, predictions, resamples),
         "risk_coverage": risk_coverage(truth, probs, groups, resamples),
         "prediction_sets": prediction_sets(classifier.set_rule, predictions, listed, resamples),
-        "foreign": ood.report(
-            predictions.distances, groups, ood.distances(classifier, ood.pictures()), limit, resamples
-        ),
+        "ood": ood.report(predictions.distances, groups, ood.distances(classifier, ood.pictures()), limit, resamples),
     }
 
 
@@ -153,14 +151,14 @@ def summary(result: dict[str, Any]) -> str:
         lines.append(f"  with age, sex and site, of the {context['n']} photos with any of them:")
         for name, gain in context["gain"].items():
             lines.append(f"  {name:<18} {estimate(context['with_context'][name])}, change {estimate(gain)}")
-    sets, strange = result["prediction_sets"], result["foreign"]
+    sets, strange = result["prediction_sets"], result["ood"]
     if sets:
         lines.append(
             f"  sets at {rounded_percent(sets['level'])}: coverage {estimate(sets['coverage'])} of {sets['n']} photos,"
         )
         lines.append(f"  {'':<18} mean size {estimate(sets['mean_size'])}")
-    lines.append(f"  foreign pictures   AUROC {estimate(strange['auroc'])}, refused {strange['refused']:.3f}")
-    lines.append(f"  own photos refused {estimate(strange['own_refused'])}")
+    lines.append(f"  foreign pictures   AUROC {estimate(strange['auroc'])}, refused {strange['rejection_rate']:.3f}")
+    lines.append(f"  own photos refused {estimate(strange['in_distribution_rejection'])}")
     return "\n".join(lines)
 
 

@@ -50,7 +50,7 @@ NETWORKS = 10
 """Photos on which networks are compared: each needs fifteen maps."""
 FIGURES = (
     *("deletion", "insertion", "random_deletion", "random_insertion", "gain", "random_gain", "gain_over_random"),
-    *("inside", "area", "inside_over_area", "pointing"),
+    *("relevance_mass", "area", "relevance_mass_over_area", "pointing_game"),
 )
 """Of each method. ``gain`` is insertion less deletion."""
 MOST_LIKE_RANDOM = 0.5
@@ -94,8 +94,8 @@ def evaluate_explanations(
     for entry in tqdm(chosen, desc="explanations", mininterval=5):
         photo = read_trusted_photo(entry.path.read_bytes())
         maps = explain_all(classifier, photo)
-        inside = mask_of_view(load_mask(entry.image_id, masks), photo, classifier)
-        figures.append([figures_of(classifier, photo, explanation, inside) for explanation in maps])
+        lesion = mask_of_view(load_mask(entry.image_id, masks), photo, classifier)
+        figures.append([figures_of(classifier, photo, explanation, lesion) for explanation in maps])
         agreements.append(agreements_of(maps))
         explained.append((photo, maps))
     groups = np.unique([entry.group for entry in chosen], return_inverse=True)[1]
@@ -158,7 +158,7 @@ def mask_of_view(mask: Mask, photo: Photo, classifier: Classifier) -> Bool[Array
 
 
 def figures_of(
-    classifier: Classifier, photo: Photo, explanation: Explanation, inside: Bool[Array, "s s"]
+    classifier: Classifier, photo: Photo, explanation: Explanation, lesion: Bool[Array, "s s"]
 ) -> Float64[Array, " f"]:
     """``FIGURES`` of one map; NaN throughout for one that points nowhere."""
     heatmap = explanation.heatmap
@@ -181,12 +181,13 @@ def figures_of(
     chance_deletion = float(np.mean([curve.deletion for curve in random]))
     chance_insertion = float(np.mean([curve.insertion for curve in random]))
     chance_gain = chance_insertion - chance_deletion
-    focus = measure(heatmap, inside)
+    localization = measure(heatmap, lesion)
+    mass = localization.relevance_mass
     curves = (own.deletion, own.insertion, chance_deletion, chance_insertion)
     return np.asarray(
         [
             *(*curves, own.auc_gain, chance_gain, own.auc_gain - chance_gain),
-            *(focus.inside, focus.area, focus.inside - focus.area, focus.pointing_game),
+            *(mass, localization.area, mass - localization.area, localization.pointing_game),
         ]
     )
 
@@ -206,8 +207,8 @@ def verdicts(figures: dict[str, Any]) -> dict[str, bool | None]:
     """Tests that a method passes, for the page where its maps are read; None where it could not be measured."""
     return {
         "faithful": _above(figures["gain_over_random"], 0),
-        "focused": _above(figures["inside_over_area"], 0),
-        "learned": figures["randomised"][-1]["spearman_median"] < MOST_LIKE_RANDOM,
+        "focused": _above(figures["relevance_mass_over_area"], 0),
+        "learned": figures["model_randomization"][-1]["spearman_median"] < MOST_LIKE_RANDOM,
         "quantized": figures["float"]["spearman_median"] >= LEAST_LIKE_FLOAT,
     }
 
@@ -239,7 +240,7 @@ def mean_of_rows(table: Float64[Array, "n ..."]) -> Float64[Array, "..."]:
 
 def _per_class(table: Float64[Array, "n f"], truth: Array) -> dict[str, dict[str, float | int | None]]:
     """Means for the photos of each class, by diagnosis."""
-    shown = [FIGURES.index(name) for name in ("gain_over_random", "inside", "area", "pointing")]
+    shown = [FIGURES.index(name) for name in ("gain_over_random", "relevance_mass", "area", "pointing_game")]
     by_class = {}
     for index, code in enumerate(CODES):
         own = table[truth == index]
@@ -256,10 +257,10 @@ def summary(result: dict[str, Any]) -> str:
         lines += [
             f"  {METHODS[method].title}: {'fails: ' + ', '.join(failed) if failed else 'passes all four tests'}",
             f"    gain over random maps   {estimate(figures['gain_over_random'])}",
-            f"    heat inside the lesion  {estimate(figures['inside'])}, even heat {estimate(figures['area'])}",
-            f"    hottest point inside    {estimate(figures['pointing'])}",
+            f"    heat inside the lesion  {estimate(figures['relevance_mass'])}, even heat {estimate(figures['area'])}",
+            f"    hottest point inside    {estimate(figures['pointing_game'])}",
             "    like the untrained      "
-            + ", ".join(f"{stage['stage']} {stage['spearman_median']:.2f}" for stage in figures["randomised"]),
+            + ", ".join(f"{stage['stage']} {stage['spearman_median']:.2f}" for stage in figures["model_randomization"]),
             f"    like the float network  {figures['float']['spearman_median']:.3f}, "
             f"worst {figures['float']['spearman_worst']:.3f}",
         ]

@@ -112,14 +112,15 @@ def invariance(
             for number, image_id in enumerate(tqdm(ids, desc="photos", mininterval=2))
         ]
     )
-    cut_off = classifier.melanoma_threshold.value
+    threshold = classifier.melanoma_threshold.value
     return {
         "n": len(ids),
         "image_ids": ids,
         "split": split.stem if isinstance(split, Path) else split,
         "seed": SEED,
         "changes": [
-            asdict(movement(name, probs[:, 0], probs[:, place], cut_off)) for place, name in enumerate(CHANGES, start=1)
+            asdict(movement(name, probs[:, 0], probs[:, place], threshold))
+            for place, name in enumerate(CHANGES, start=1)
         ],
         "model": asdict(classifier.engine.model_ref),
         "label_file": labels.name,
@@ -136,7 +137,7 @@ def probabilities(classifier: Classifier, photo: Photo, number: int) -> Float64[
     return answer(classifier, [model_view(variant, spec) for variant in photos])[0]
 
 
-def movement(name: str, before: Float64[Array, "n 7"], after: Float64[Array, "n 7"], cut_off: float) -> Movement:
+def movement(name: str, before: Float64[Array, "n 7"], after: Float64[Array, "n 7"], threshold: float) -> Movement:
     """The figures of one change."""
     largest, melanoma = np.abs(after - before).max(axis=1), INDEX[MELANOMA]
     moved = np.abs(after[:, melanoma] - before[:, melanoma])
@@ -149,7 +150,7 @@ def movement(name: str, before: Float64[Array, "n 7"], after: Float64[Array, "n 
         melanoma_p90=float(np.quantile(moved, 0.9)),
         melanoma_within=float((moved <= MELANOMA_CHANGE).mean()),
         top_changed=int((before.argmax(axis=1) != after.argmax(axis=1)).sum()),
-        side_changed=int(((before[:, melanoma] >= cut_off) != (after[:, melanoma] >= cut_off)).sum()),
+        side_changed=int(((before[:, melanoma] >= threshold) != (after[:, melanoma] >= threshold)).sum()),
     )
 
 

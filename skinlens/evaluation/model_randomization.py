@@ -36,7 +36,7 @@ def compare_networks(
 ) -> dict[str, Any]:
     """Rank correlations of maps of the served network with those of the others, for the same photos and classes.
 
-    ``methods[method]["float"]``: with the float network, median and worst photo. ``["randomised"]``: the float
+    ``methods[method]["float"]``: with the float network, median and worst photo. ``["model_randomization"]``: the float
     network against itself with more and more of it randomised, median and the middle half of the photos.
 
     Raises:
@@ -57,7 +57,7 @@ def compare_networks(
         held = map_similarity(served, original, place)
         methods[method] = {
             "float": {"spearman_median": float(np.median(held)), "spearman_worst": float(np.min(held))},
-            "randomised": [
+            "model_randomization": [
                 _spread(stage, map_similarity(original, maps, place))
                 for stage, maps in zip(STAGES, stages, strict=True)
             ],

@@ -79,19 +79,19 @@ def report(
     """
     whole = np.concatenate([far for kind, far in others.items() if kind != IMITATION])
     kinds = [whole, *others.values()]
-    auroc, *each, own_refused = with_ci(
+    auroc, *each, own_rejection = with_ci(
         lambda rows: np.asarray([*(_auroc(own[rows], far) for far in kinds), (own[rows] > limit).mean()]),
         groups,
         resamples,
     )
     return {
         "limit": limit,
-        "own_refused": own_refused,
+        "in_distribution_rejection": own_rejection,
         "n": len(whole),
         "auroc": auroc,
-        "refused": float((whole > limit).mean()),
+        "rejection_rate": float((whole > limit).mean()),
         "kinds": [
-            {"kind": kind, "n": len(far), "auroc": figure, "refused": float((far > limit).mean())}
+            {"kind": kind, "n": len(far), "auroc": figure, "rejection_rate": float((far > limit).mean())}
             for (kind, far), figure in zip(others.items(), each, strict=True)
         ],
     }

@@ -29,14 +29,14 @@ def thresholds(
     tables = {}
     for name, codes in TARGETS.items():
         members = [INDEX[code] for code in codes]
-        cut_offs = sorted({*CUT_OFFS, shipped}) if codes == (MELANOMA,) else list(CUT_OFFS)
+        values = sorted({*CUT_OFFS, shipped}) if codes == (MELANOMA,) else list(CUT_OFFS)
         positive = np.isin(truth, members)
         tables[name] = {
             "codes": [code for code in CODES if code in codes],
             "shipped": shipped if codes == (MELANOMA,) else None,
             "positives": int(positive.sum()),
             "negatives": int((~positive).sum()),
-            "rows": table(positive, probs[:, members].sum(axis=1), groups, np.asarray(cut_offs), resamples),
+            "rows": table(positive, probs[:, members].sum(axis=1), groups, np.asarray(values), resamples),
         }
     return tables
 
@@ -45,11 +45,11 @@ def table(
     positive: Bool[Array, " n"],
     prob: Float64[Array, " n"],
     groups: Groups,
-    cut_offs: Float64[Array, " k"],
+    values: Float64[Array, " k"],
     resamples: int = RESAMPLES,
 ) -> list[dict[str, Any]]:
     """One row for each cut-off; a photo at or above it is flagged."""
-    flagged = prob[:, None] >= cut_offs
+    flagged = prob[:, None] >= values
 
     def rates(rows: Int64[Array, " m"]) -> Float64[Array, " r"]:
         ill = positive[rows]
@@ -59,10 +59,10 @@ def table(
         both: Array = np.concatenate([sensitivity, specificity])
         return both
 
-    figures, count = with_ci(rates, groups, resamples), len(cut_offs)
+    figures, count = with_ci(rates, groups, resamples), len(values)
     return [
         {
-            "cut_off": float(cut_off),
+            "threshold": float(threshold),
             "true_positives": int((flagged[:, place] & positive).sum()),
             "false_negatives": int((~flagged[:, place] & positive).sum()),
             "false_positives": int((flagged[:, place] & ~positive).sum()),
@@ -70,5 +70,5 @@ def table(
             "sensitivity": figures[place],
             "specificity": figures[count + place],
         }
-        for place, cut_off in enumerate(cut_offs)
+        for place, threshold in enumerate(values)
     ]

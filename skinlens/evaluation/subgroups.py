@@ -20,14 +20,14 @@ FIGURES = (
     "ece",
     "melanoma_sensitivity",
     "melanoma_specificity",
-    "refused",
+    "rejection_rate",
 )
 
 
-def subgroups(predictions: Predictions, cut_off: float, limit: float, resamples: int = RESAMPLES) -> dict[str, Any]:
+def subgroups(predictions: Predictions, threshold: float, limit: float, resamples: int = RESAMPLES) -> dict[str, Any]:
     """Trait → one entry for each of its values: ``group``, ``n``, ``lesions``, ``melanomas`` and the figures.
 
-    Sensitivity and specificity are those of melanoma's ``cut_off``; ``refused`` is the share whose distance from the
+    Sensitivity and specificity are those of melanoma's ``threshold``; ``refused`` is the share whose distance from the
     training photos is above ``limit``, which for a camera tells how foreign its photos look to the network. Balanced
     accuracy and macro F1 are means over the classes that occur in the group, so compare them between groups with care.
     """
@@ -41,7 +41,7 @@ def subgroups(predictions: Predictions, cut_off: float, limit: float, resamples:
                     value,
                     predictions,
                     np.asarray([recorded == value for recorded in values]),
-                    cut_off,
+                    threshold,
                     limit,
                     resamples,
                 )
@@ -51,12 +51,12 @@ def subgroups(predictions: Predictions, cut_off: float, limit: float, resamples:
 
 
 def _entry(
-    value: str, predictions: Predictions, chosen: Array, cut_off: float, limit: float, resamples: int
+    value: str, predictions: Predictions, chosen: Array, threshold: float, limit: float, resamples: int
 ) -> dict[str, Any]:
     truth, probs = predictions.truth[chosen], predictions.probs[chosen]
     distances, groups = predictions.distances[chosen], predictions.groups[chosen]
     figures = with_ci(
-        lambda rows: _figures(truth[rows], probs[rows], distances[rows], cut_off, limit), groups, resamples
+        lambda rows: _figures(truth[rows], probs[rows], distances[rows], threshold, limit), groups, resamples
     )
     named: dict[str, Estimate] = dict(zip(FIGURES, figures, strict=True))
     return {
@@ -72,11 +72,11 @@ def _figures(
     truth: Int64[Array, " n"],
     probs: Float64[Array, "n 7"],
     distances: Float64[Array, " n"],
-    cut_off: float,
+    threshold: float,
     limit: float,
 ) -> Float64[Array, " k"]:
     matrix = metrics.confusion(truth, probs.argmax(axis=1))
-    melanoma, flagged = truth == INDEX[MELANOMA], probs[:, INDEX[MELANOMA]] >= cut_off
+    melanoma, flagged = truth == INDEX[MELANOMA], probs[:, INDEX[MELANOMA]] >= threshold
     return np.asarray(
         [
             metrics.accuracy(matrix),

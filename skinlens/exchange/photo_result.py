@@ -13,6 +13,7 @@ from skinlens.inference.classifier import Classifier
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.records import LIKENESS, Explanation, Photo, Pixels
 from skinlens.wording.maps import supports
+from skinlens.wording.records import target_words
 from skinlens.wording.verdict import verdict
 
 
@@ -75,7 +76,7 @@ def of_explanation(explanation: Explanation) -> dict[str, Any]:
 
 def picture_of(explanation: Explanation, photo: Photo, classifier: Classifier) -> Pixels:
     """The map over its photo, with what it shows and the disclaimer in words below."""
-    words = supports(METHODS[explanation.method].title, explanation.target.words)
+    words = supports(METHODS[explanation.method].title, target_words(explanation.target))
     return np.asarray(captioned(overlay(photo, explanation.heatmap, classifier.engine.spec), (words, DISCLAIMER)))
 
 

@@ -96,23 +96,23 @@ def asymmetry(edge: Points) -> float:
     """
     low, high = edge.min(axis=0), edge.max(axis=0)
     longest = float((high - low).max())
-    inside = rasterize((edge - (low + high) / 2) / longest * _SIDE + _SIDE / 2, _SIDE, _SIDE)
-    down, across = np.nonzero(inside)
+    lesion = rasterize((edge - (low + high) / 2) / longest * _SIDE + _SIDE / 2, _SIDE, _SIDE)
+    down, across = np.nonzero(lesion)
     if not len(down):
         return 0.0
     places = across - across.mean() + 1j * (down - down.mean())
     turns = np.exp(1j * np.pi * np.arange(AXES) / AXES)
-    lost = np.array([_uncovered(inside, places, complex(across.mean(), down.mean()), turn) for turn in turns])
+    lost = np.array([_uncovered(lesion, places, complex(across.mean(), down.mean()), turn) for turn in turns])
     half = AXES // 2
     return float((lost[:half] + lost[half:]).min() / 2)
 
 
-def _uncovered(inside: Mask, places: Array, centroid: complex, axis: complex) -> float:
+def _uncovered(lesion: Mask, places: Array, centroid: complex, axis: complex) -> float:
     """Share of the places whose mirror image in the axis lies outside."""
     mirrored = np.conj(places / axis) * axis + centroid
     down, across = np.rint(mirrored.imag).astype(int), np.rint(mirrored.real).astype(int)
-    within = (down >= 0) & (down < inside.shape[0]) & (across >= 0) & (across < inside.shape[1])
-    covered = inside[np.where(within, down, 0), np.where(within, across, 0)] & within
+    within = (down >= 0) & (down < lesion.shape[0]) & (across >= 0) & (across < lesion.shape[1])
+    covered = lesion[np.where(within, down, 0), np.where(within, across, 0)] & within
     return float(1 - covered.mean())
 
 
@@ -130,8 +130,8 @@ def color_of(photo: Photo, edge: Points, like_skin: Rgb | None = None) -> Lesion
     pixels = np.asarray(Image.fromarray(photo.pixels).resize(size, Image.Resampling.BOX, reducing_gap=2.0))
     edge = edge * (size[0] / photo.width_px, size[1] / photo.height_px)
     usable = (pixels.max(axis=-1) > BLACK) & (pixels.min(axis=-1) < GLARE)
-    inside, outer, inner = (rasterize(_enlarged(edge, times), size[1], size[0]) for times in (1.0, *reversed(RING)))
-    shown = inside & usable if (inside & usable).any() else inside
+    lesion, outer, inner = (rasterize(_enlarged(edge, times), size[1], size[0]) for times in (1.0, *reversed(RING)))
+    shown = lesion & usable if (lesion & usable).any() else lesion
     if not shown.any():  # smaller than a pixel at this size
         shown[size[1] // 2, size[0] // 2] = True
     around = outer & ~inner & usable

@@ -345,8 +345,8 @@ def _covered(fixed: Photo, moving: Photo, a: complex, b: complex) -> float:
         (np.arange(64) + 0.5) / 64 * fixed.width_px, (np.arange(64) + 0.5) / 64 * fixed.height_px
     )
     back = (across + 1j * down - b) / a
-    inside = (back.real >= 0) & (back.real < moving.width_px) & (back.imag >= 0) & (back.imag < moving.height_px)
-    return float(inside.mean())
+    within = (back.real >= 0) & (back.real < moving.width_px) & (back.imag >= 0) & (back.imag < moving.height_px)
+    return float(within.mean())
 
 
 def _why_not(fit: _Fit | None) -> str:

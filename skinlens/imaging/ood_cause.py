@@ -75,10 +75,10 @@ def likely_cause(
 
     ``pixels`` (0–255) and ``disc`` are the working view, ``failed`` the other checks that are not met.
     """
-    inside = pixels[disc]
+    in_disc = pixels[disc]
     luminance = pixels @ _LUMA
-    colored = inside[inside.mean(axis=1) >= _DARK]
-    if len(colored) >= len(inside) / 2:
+    colored = in_disc[in_disc.mean(axis=1) >= _DARK]
+    if len(colored) >= len(in_disc) / 2:
         foreign = foreign_color_percent(colored)
         if foreign > MAX_FOREIGN_COLOR_PERCENT:
             return FOREIGN_COLORS.format(percent=rounded_percent(foreign / 100))

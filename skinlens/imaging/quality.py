@@ -26,8 +26,8 @@ from jaxtyping import Float32
 from PIL import Image
 
 from skinlens.imaging.ood_cause import likely_cause
-from skinlens.records import LIKENESS, SIMILARITY, Array, Photo, QualityCheck, QualityReport
-from skinlens.wording.quality import UNLIKE
+from skinlens.records import LIKENESS, Array, Photo, QualityCheck, QualityReport
+from skinlens.wording.quality import SIMILARITY, UNLIKE
 
 DETAIL_PX = 150
 """Short side at which sharpness and light are measured: the detail that the network sees."""
@@ -118,10 +118,10 @@ def assess(photo: Photo, *, distance: float | None = None, distance_limit: float
     both, similarity to the training photos is not checked.
     """
     pixels, disc = _working_view(photo)
-    detail, inside = sharpness(pixels, disc), pixels[disc]
-    brightness = 100 * float((inside @ _LUMA).mean()) / 255
+    detail, in_disc = sharpness(pixels, disc), pixels[disc]
+    brightness = 100 * float((in_disc @ _LUMA).mean()) / 255
     side = float(min(photo.width_px, photo.height_px))
-    values = (side, detail, brightness, brightness, clipped_percent(inside), surround_percent(photo))
+    values = (side, detail, brightness, brightness, clipped_percent(in_disc), surround_percent(photo))
     checks = [limit.check(value) for limit, value in zip(LIMITS, values, strict=True)]
     if distance is not None and distance_limit is not None:
         unlike = _Limit(LIKENESS, SIMILARITY, "at most", distance_limit, "times typical", UNLIKE)
@@ -164,12 +164,12 @@ def sharpness(pixels: Float32[Array, "h w 3"], disc: Array) -> float:
     return float(laplacian[disc].var())
 
 
-def clipped_percent(inside: Float32[Array, "n 3"]) -> float:
+def clipped_percent(in_disc: Float32[Array, "n 3"]) -> float:
     """Share of the pixels, in %, that is white glare or black: nothing can be seen there.
 
     One channel alone at its end does not count: red is, on much of a well-lit fair skin.
     """
-    red, green, blue = inside.T  # channel by channel: numpy is slow where three numbers lie in a row
+    red, green, blue = in_disc.T  # channel by channel: numpy is slow where three numbers lie in a row
     white, black = np.minimum(np.minimum(red, green), blue) >= 250, np.maximum(np.maximum(red, green), blue) <= 10
     return 100 * float((white | black).mean())
 

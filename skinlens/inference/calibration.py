@@ -23,19 +23,19 @@ def softmax(logits: Float[Array, "n k"], temperature: float = 1.0) -> Float[Arra
     return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
-def fit_temperature(logits: Float[Array, "n k"], truth: Int[Array, " n"]) -> float:
+def fit_temperature(logits: Float[Array, "n k"], labels: Int[Array, " n"]) -> float:
     """The temperature of least negative log-likelihood, between .1 and 10.
 
     Guo et al., "On Calibration of Modern Neural Networks", 2017, section 4.2. The likelihood has a single minimum in
     1/T (a log-sum-exp is convex), so a golden-section search finds it.
     """
-    rows = np.arange(len(truth))
+    rows = np.arange(len(labels))
 
     def loss(inverse: float) -> float:
         scaled = logits.astype(np.float64) * inverse
         peak = scaled.max(axis=1)
         total = peak + np.log(np.exp(scaled - peak[:, None]).sum(axis=1))
-        return float((total - scaled[rows, truth]).mean())
+        return float((total - scaled[rows, labels]).mean())
 
     low, high, golden = 0.1, 10.0, (5**0.5 - 1) / 2
     while high - low > 1e-6:
@@ -75,21 +75,21 @@ class ConformalSets:
 
     def members(self, probs: Float[Array, "n 7"]) -> Bool[Array, "n 7"]:
         """Row by row, at least one class: all whose probability is not below that of the least probable one held."""
-        inside: Array = probs >= np.asarray(self.class_thresholds)
-        inside[np.arange(len(probs)), probs.argmax(axis=1)] = True
-        least = np.where(inside, probs, np.inf).min(axis=1, keepdims=True)
+        members: Array = probs >= np.asarray(self.class_thresholds)
+        members[np.arange(len(probs)), probs.argmax(axis=1)] = True
+        least = np.where(members, probs, np.inf).min(axis=1, keepdims=True)
         ordered: Array = probs >= least
         return ordered
 
     def predict_set(self, probs: Float[Array, " 7"]) -> PredictionSet:
         """The set of one photo, its classes by falling probability."""
-        inside = self.members(probs[None])[0]
-        order = [position for position in np.argsort(-probs, kind="stable") if inside[position]]
+        members = self.members(probs[None])[0]
+        order = [position for position in np.argsort(-probs, kind="stable") if members[position]]
         return PredictionSet(tuple(CODES[position] for position in order), self.level, self.calibrated_on)
 
 
 def fit_conformal_sets(
-    truth: Int[Array, " n"], probs: Float[Array, "n 7"], calibrated_on: str, level: float = SET_LEVEL
+    labels: Int[Array, " n"], probs: Float[Array, "n 7"], calibrated_on: str, level: float = SET_LEVEL
 ) -> ConformalSets:
     """Class-conditional split conformal prediction with the score 1 − probability of the class.
 
@@ -100,14 +100,14 @@ def fit_conformal_sets(
     """
     class_thresholds = []
     for position in range(len(CODES)):
-        own = np.sort(probs[truth == position, position])
+        own = np.sort(probs[labels == position, position])
         place = int(np.floor((len(own) + 1) * (1 - level) + 1e-9))  # 10 × (1 − .9) is a hair below 1
         class_thresholds.append(float(own[place - 1]) if place else 0.0)
     return ConformalSets(level, tuple(class_thresholds), calibrated_on)
 
 
 def split_calibration_test(
-    lesions: Sequence[str], truth: Int[Array, " n"], seed: int = SET_SEED
+    lesions: Sequence[str], labels: Int[Array, " n"], seed: int = SET_SEED
 ) -> tuple[Bool[Array, " n"], str]:
     """Which photos calibrate the sets, and a fingerprint of the choice; the others are left to measure them.
 
@@ -121,10 +121,10 @@ def split_calibration_test(
 
     names = np.asarray(lesions, dtype=object)
     chosen = np.zeros(len(names), dtype=bool)
-    for position in np.unique(truth):
-        own = (truth == position) & ~chosen
+    for position in np.unique(labels):
+        own = (labels == position) & ~chosen
         for lesion in sorted(set(names[own]), key=drawn):
-            if 2 * chosen[truth == position].sum() >= (truth == position).sum():
+            if 2 * chosen[labels == position].sum() >= (labels == position).sum():
                 break
             chosen |= names == lesion
     taken = "\n".join(sorted(set(names[chosen])))

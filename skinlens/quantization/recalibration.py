@@ -30,7 +30,7 @@ from skinlens.quantization.release_builder import (
     summary,
 )
 from skinlens.records import Array
-from skinlens.training.ham10000 import Entry, labels_of, load_views
+from skinlens.training.ham10000 import Entry, labels_of, load_images
 from skinlens.training.recipe import Recipe, recipe_from_dict
 from skinlens.training.sources import load_source
 
@@ -59,7 +59,7 @@ def recalibrate(
     recipe = recipe_from_dict(manifest.content["recipe"])
     sources = [load_source(source, paths.ROOT / "recipes") for source in recipe.sources]  # or fail before the work
     train, val = (
-        SplitPart(load_views(entries, recipe.input), labels_of(entries)) for entries in (training, validation)
+        SplitPart(load_images(entries, recipe.input), labels_of(entries)) for entries in (training, validation)
     )
     engine = _engine(manifest, turns)
     served = Quantized(engine, run_on(engine, val, "int8 on val"), _float_logits(manifest, recipe, val, turns))

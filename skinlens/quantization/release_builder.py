@@ -47,7 +47,7 @@ from skinlens.quantization.ptq import (
     quantize,
 )
 from skinlens.records import AIMED_SENSITIVITY, Array, Batch, ModelRef
-from skinlens.training.ham10000 import SPLIT, Entry, labels_of, load_views, split_file
+from skinlens.training.ham10000 import SPLIT, Entry, labels_of, load_images, split_file
 from skinlens.training.loop import in_half, load_student
 from skinlens.training.recipe import Recipe
 from skinlens.training.sources import load_source
@@ -72,8 +72,8 @@ CLOSE_AGREEMENT, CLOSE_ACCURACY = 0.005, 0.01
 class SplitPart:
     """One part of the split as the network is given it."""
 
-    views: UInt8[Array, "n s s 3"]
-    truth: Int64[Array, " n"]
+    images: UInt8[Array, "n s s 3"]
+    labels: Int64[Array, " n"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +106,7 @@ def export(
     student, recipe = load_student(run / "best.pt")
     sources = [load_source(source, paths.ROOT / "recipes") for source in recipe.sources]  # or fail before the work
     train, val = (
-        SplitPart(load_views(entries, recipe.input), labels_of(entries)) for entries in (training, validation)
+        SplitPart(load_images(entries, recipe.input), labels_of(entries)) for entries in (training, validation)
     )
     out.mkdir(parents=True, exist_ok=True)
     served, quantization = _quantized(student, recipe, train, val, out, calibrations)
@@ -162,21 +162,21 @@ def _quantized(
 def calibrated(served: Quantized, val: SplitPart, lesions: Sequence[str]) -> dict[str, Any]:
     """Step 2: temperature, cut-off, prediction sets and parity, all of the int8 engine on ``val``."""
     logits, reference, melanoma = served.outputs.logits, served.float_logits, INDEX[MELANOMA]
-    temperature = fit_temperature(logits, val.truth)
+    temperature = fit_temperature(logits, val.labels)
     probs = softmax(logits, temperature)
     threshold = choose_threshold(
-        val.truth == melanoma, probs[:, melanoma], AIMED_SENSITIVITY, f"the {len(val.truth):,} photos of val"
+        val.labels == melanoma, probs[:, melanoma], AIMED_SENSITIVITY, f"the {len(val.labels):,} photos of val"
     )
     return {
         "temperature": temperature,
         "exits": _exits(served.engine, val),
         "melanoma_threshold": asdict(threshold),
-        "prediction_set": prediction_set(lesions, val.truth, probs),
+        "prediction_set": prediction_set(lesions, val.labels, probs),
         "parity": {
             **parity(reference, logits),
             "split": "val",
-            "float": _figures(val.truth, softmax(reference, fit_temperature(reference, val.truth))),
-            "int8": _figures(val.truth, probs),
+            "float": _figures(val.labels, softmax(reference, fit_temperature(reference, val.labels))),
+            "int8": _figures(val.labels, probs),
         },
     }
 
@@ -187,7 +187,7 @@ def fitted_ood(served: Quantized, recipe: Recipe, train: SplitPart, sources: Seq
     for theirs in sources:
         for entries, gathered in zip(theirs, (features, held_out), strict=True):
             if entries:
-                part = SplitPart(load_views(entries, recipe.input), labels_of(entries))
+                part = SplitPart(load_images(entries, recipe.input), labels_of(entries))
                 gathered.append(run_on(served.engine, part, "int8 on a source").pooled)
     return fit_ood(np.concatenate(features), np.concatenate(held_out))
 
@@ -214,7 +214,7 @@ def _data(train: SplitPart, val: SplitPart, recipe: Recipe, sources: Sequence[_S
         "protocol": "lesion",
         "split": SPLIT,
         "split_sha256": hashlib.sha256(split_file().read_bytes()).hexdigest(),
-        "photos": {"train": len(train.truth), "val": len(val.truth)},
+        "photos": {"train": len(train.labels), "val": len(val.labels)},
         "sources": [
             {"name": source.name or source.folder, "photos": {"train": len(theirs[0]), "val": len(theirs[1])}}
             for source, theirs in zip(recipe.sources, sources, strict=True)
@@ -230,11 +230,11 @@ def teachers(best: Path) -> dict[str, str]:
     return {part: digest for part, digest in digests.items() if digest}
 
 
-def prediction_set(lesions: Sequence[str], truth: Int64[Array, " n"], probs: Array) -> dict[str, Any]:
+def prediction_set(lesions: Sequence[str], labels: Int64[Array, " n"], probs: Array) -> dict[str, Any]:
     """The rule for sets of classes as the manifest holds it: from half of ``val``, so that the rest can measure it."""
-    half, fingerprint = split_calibration_test(lesions, truth)
-    rule = fit_conformal_sets(truth[half], probs[half], f"{half.sum():,} photos of val")
-    counts = np.bincount(truth[half], minlength=len(CODES)).tolist()
+    half, fingerprint = split_calibration_test(lesions, labels)
+    rule = fit_conformal_sets(labels[half], probs[half], f"{half.sum():,} photos of val")
+    counts = np.bincount(labels[half], minlength=len(CODES)).tolist()
     return {
         "level": rule.level,
         "class_thresholds": dict(zip(CODES, rule.class_thresholds, strict=True)),
@@ -269,8 +269,8 @@ def summary(manifest: dict[str, Any]) -> str:
 def run_on(engine: Engine, part: SplitPart, what: str) -> Outputs:
     """Outputs of the engine on each photo; ``what`` is said of the progress."""
     pooled = [
-        pool(engine.features(normalize(part.views[start : start + BATCH], engine.spec)))
-        for start in tqdm(range(0, len(part.views), BATCH), desc=what, mininterval=5)
+        pool(engine.features(normalize(part.images[start : start + BATCH], engine.spec)))
+        for start in tqdm(range(0, len(part.images), BATCH), desc=what, mininterval=5)
     ]
     together = np.concatenate(pooled)
     return Outputs(engine.head.logits_of_pooled(together), together)
@@ -278,14 +278,14 @@ def run_on(engine: Engine, part: SplitPart, what: str) -> Outputs:
 
 def _exits(engine: Engine, val: SplitPart) -> dict[str, dict[str, float]]:
     """Of each early answer by itself: the temperature that makes probabilities of its logits, and how well it does."""
-    starts = range(0, len(val.views), BATCH)
-    early = [engine.run(normalize(val.views[start : start + BATCH], engine.spec))[1:3] for start in starts]
+    starts = range(0, len(val.images), BATCH)
+    early = [engine.run(normalize(val.images[start : start + BATCH], engine.spec))[1:3] for start in starts]
     figures = {}
     for name, parts in zip(Exits._fields, zip(*early, strict=True), strict=True):
         logits = np.concatenate(parts)
-        matrix = metrics.confusion(val.truth, logits.argmax(axis=1))
+        matrix = metrics.confusion(val.labels, logits.argmax(axis=1))
         figures[name] = {
-            "temperature": fit_temperature(logits, val.truth),
+            "temperature": fit_temperature(logits, val.labels),
             "balanced_accuracy": metrics.balanced_accuracy(matrix),
         }
     return figures
@@ -293,9 +293,9 @@ def _exits(engine: Engine, val: SplitPart) -> dict[str, dict[str, float]]:
 
 def _some(train: SplitPart, recipe: Recipe) -> Batch:
     """Photos of ``train`` to calibrate by, as the network is given them."""
-    count = min(CALIBRATION_PHOTOS, len(train.views))
-    chosen = np.random.default_rng(recipe.seed).choice(len(train.views), count, replace=False)
-    return normalize(train.views[chosen], recipe.input)
+    count = min(CALIBRATION_PHOTOS, len(train.images))
+    chosen = np.random.default_rng(recipe.seed).choice(len(train.images), count, replace=False)
+    return normalize(train.images[chosen], recipe.input)
 
 
 @dataclass(frozen=True, eq=False)
@@ -321,7 +321,7 @@ class _Trials:
                     {"calibration": calibration, "float_layers": list(exclude), **self._measure(path, calibration)}
                 )
                 print(json.dumps(tried[-1]))
-            exact = metrics.balanced_accuracy(metrics.confusion(self.val.truth, self.reference.argmax(axis=1)))
+            exact = metrics.balanced_accuracy(metrics.confusion(self.val.labels, self.reference.argmax(axis=1)))
             best = fastest_that_agrees(tried, exact)
             backbone.write_bytes((folder / f"{best}.onnx").read_bytes())
         return {"photos": len(photos), "photos_from": "train", "chosen": tried[best], "tried": tried}
@@ -330,7 +330,7 @@ class _Trials:
         logits = run_on(engine_of(path, self.head, self.recipe), self.val, f"{calibration} on val").logits
         return {
             **parity(self.reference, logits),
-            "balanced_accuracy": metrics.balanced_accuracy(metrics.confusion(self.val.truth, logits.argmax(axis=1))),
+            "balanced_accuracy": metrics.balanced_accuracy(metrics.confusion(self.val.labels, logits.argmax(axis=1))),
             "bytes": path.stat().st_size,
         }
 
@@ -359,15 +359,15 @@ def engine_of(path: Path, head: Head, recipe: Recipe, turns: int = 1) -> Engine:
     return Engine(content, head, recipe.input, model_ref, turns=turns)
 
 
-def _figures(truth: Int64[Array, " n"], probs: Array) -> dict[str, float]:
-    matrix = metrics.confusion(truth, probs.argmax(axis=1))
+def _figures(labels: Int64[Array, " n"], probs: Array) -> dict[str, float]:
+    matrix = metrics.confusion(labels, probs.argmax(axis=1))
     return {
         "accuracy": metrics.accuracy(matrix),
         "balanced_accuracy": metrics.balanced_accuracy(matrix),
         "macro_f1": metrics.macro_f1(matrix),
-        "macro_auc": metrics.macro_auc(truth, probs),
-        "melanoma_auc": metrics.melanoma_auc(truth, probs),
-        "ece": metrics.calibration_error(truth, probs),
+        "macro_auc": metrics.macro_auc(labels, probs),
+        "melanoma_auc": metrics.melanoma_auc(labels, probs),
+        "ece": metrics.calibration_error(labels, probs),
     }
 
 

@@ -15,7 +15,7 @@ from skinlens.inference.engine import Engine
 from skinlens.quantization.ptq import Calibration, export_backbone, head_of, parity, quantize
 from skinlens.records import Array, ModelRef
 from skinlens.terminal import Say
-from skinlens.training.ham10000 import Entry, load_views
+from skinlens.training.ham10000 import Entry, load_images
 from skinlens.training.loop import load_student
 
 GROUPS = {
@@ -37,7 +37,7 @@ def sensitivity(run: Path, training: Sequence[Entry], validation: Sequence[Entry
     """For each group: how far the logits move, and how often the same class stays on top. Ready for JSON."""
     student, recipe = load_student(run / "best.pt")
     calibrating, asking = (
-        normalize(load_views(_some(part), recipe.input), recipe.input) for part in (training, validation)
+        normalize(load_images(_some(part), recipe.input), recipe.input) for part in (training, validation)
     )
     head, rows = head_of(student), []
     with TemporaryDirectory() as folder:

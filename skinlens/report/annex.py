@@ -26,6 +26,7 @@ from skinlens.report.checks import NOTE, NOTHING, CheckRow, check_rows
 from skinlens.report.clinical import Entry
 from skinlens.wording.maps import CAVEAT, LEGEND, over_photo
 from skinlens.wording.quality import UNRELIABLE_MAPS, check_words
+from skinlens.wording.records import target_words
 from skinlens.wording.verdict import set_statement, threshold_statement
 
 OVERLAY_LONGEST_PX = 600
@@ -121,7 +122,7 @@ def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, sp
     seen = scaled(printed[top : top + height, left : left + width], OVERLAY_LONGEST_PX / max(height, width))
     picture = overlay.blend(seen, heatmap_to_photo(explanation.heatmap, seen.shape[0], seen.shape[1], spec))
     lines = [
-        f"Supports {target.words} ({_probabilities(explanation, prediction)})",
+        f"Supports {target_words(target)} ({_probabilities(explanation, prediction)})",
     ]
     if settings := {key: value for key, value in explanation.params.items() if key not in elsewhere}:
         titles = {parameter.name: _small(parameter.title) for parameter in METHODS[explanation.method].parameters}
@@ -133,10 +134,10 @@ def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, sp
     if measured:
         lines.append(f"Measured: {_listed(measured)}")
     if known.get("empty"):
-        lines.append(f"The map is empty: nothing in the photo supported {target.words}.")
+        lines.append(f"The map is empty: nothing in the photo supported {target_words(target)}.")
     if explanation.model != prediction.model:
         lines.append(f"Made with another model: version {explanation.model.version}, {explanation.model.sha256[:12]}…")
-    return Panel(title, picture, over_photo(title, target.words), tuple(lines))
+    return Panel(title, picture, over_photo(title, target_words(target)), tuple(lines))
 
 
 def _probabilities(explanation: Explanation, prediction: Prediction) -> str:
@@ -159,7 +160,7 @@ def _agreements(explanations: Sequence[Explanation]) -> Iterator[str]:
         groups.setdefault((explanation.target, explanation.model.sha256), {})[explanation.method] = explanation
     for (target, _), maps in groups.items():
         if len(maps) > 1:
-            yield f"Agreement of the maps for {target.words}: {agree(list(maps.values())).verdict}"
+            yield f"Agreement of the maps for {target_words(target)}: {agree(list(maps.values())).verdict}"
 
 
 def _small(title: str) -> str:

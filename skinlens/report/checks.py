@@ -8,6 +8,7 @@ from skinlens.checks.registry import CHECKS
 from skinlens.clock import local_day
 from skinlens.explain import METHODS
 from skinlens.records import CheckResult, Prediction
+from skinlens.wording.records import target_words
 
 NOTHING = "No test of the result or of its maps was made."
 NOTE = (
@@ -49,7 +50,7 @@ def _prob(check: CheckResult, prediction: Prediction) -> float:
 def _row(result: CheckResult, prediction: Prediction) -> CheckRow:
     check = CHECKS[result.kind]
     title = METHODS[result.method].title if result.method else ""
-    target = target_of(result).words if result.label else ""
+    target = target_words(target_of(result)) if result.label else ""
     made = [local_day(result.created_at)]
     if result.seed is not None:
         made.append(f"seed {result.seed}")

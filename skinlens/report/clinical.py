@@ -8,6 +8,7 @@ from skinlens.criteria import CHECKLIST, Abcd, PartialAbcd, SevenPoint, counts_w
 from skinlens.formatting import Unit, entered_length
 from skinlens.labels import DIAGNOSES
 from skinlens.records import Case
+from skinlens.wording.records import plan_words
 from skinlens.wording.verdict import criteria_statement
 
 
@@ -48,7 +49,7 @@ def _findings(case: Case, unit: Unit) -> Iterator[Entry]:
 
 
 def _plan(record: ClinicalRecord) -> Iterator[Entry]:
-    yield Entry("Plan", _capital(record.plan.summary) if record.plan else "")
+    yield Entry("Plan", _capital(plan_words(record.plan)) if record.plan else "")
     yield Entry("Recall", _recall(record.recall))
     yield Entry("Histology", _histology(record.histology))
 

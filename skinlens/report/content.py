@@ -25,6 +25,7 @@ from skinlens.segmentation.contour import as_points, catmull_rom
 from skinlens.wording.maps import PHOTO
 from skinlens.wording.naming import NO_PATIENT, NOT_RECORDED, capital, site
 from skinlens.wording.quality import GRAY_BARS, NOT_CHECKED, UNRELIABLE, cause
+from skinlens.wording.records import age_words
 from skinlens.wording.verdict import cutoff_promise, set_remark, set_words, verdict_line
 
 PHOTO_LONGEST_PX = 1600
@@ -247,7 +248,7 @@ def _codes(said: Label) -> tuple[Entry, ...]:
 
 def _case_fields(record: CaseRecord, unit: Unit) -> tuple[Entry, ...]:
     case, visit, patient, lesion = record.case, record.visit, record.case.patient, record.case.lesion
-    age = patient.age_on(visit.taken_on) if patient else None
+    age = age_words(patient, visit.taken_on) if patient else None
     if patient and age and not patient.birth_year_is_upper_bound and not age.endswith("+"):
         age = f"{age} (born {patient.birth_year})"
     diameter = _diameter(record, unit)

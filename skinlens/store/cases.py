@@ -125,7 +125,7 @@ class CaseStore(
             if analysis.features is not None:
                 put_features(db, visit_id, prediction.model.sha256, analysis.features)
             changes = {
-                field: (None, clinical_rows.value_in_words(field, value)) for field, value in typed.items() if value
+                field: (None, clinical_rows.logged_value(field, value)) for field, value in typed.items() if value
             }
             patients.record_revision(db, "visit", visit_id, "created", changes, prediction.model.version)
             return visits.case_of(db, visit_id)

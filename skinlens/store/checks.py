@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from sqlite_utils.db import Database
 
@@ -14,6 +15,10 @@ from skinlens.store.validation import require_same_photo
 CHECKS_SQL = """
     SELECT check_result.*, photo_sha256 FROM sealed_check_result check_result JOIN visit ON visit.id = visit_id
     WHERE visit_id = ? ORDER BY check_result.id"""
+
+
+OLD_FIGURES = {"artefact": "artifact", "inside": "relevance_mass", "pointing": "pointing_game"}
+"""Keys of figures that earlier versions stored → their names now."""
 
 
 class StoredChecks(StoreHome):
@@ -70,7 +75,11 @@ def check_of(row: Row) -> CheckResult:
         model=mapping.model_ref_of(row),
         seed=row["seed"],
         settings=json.loads(row["settings"]),
-        figures=json.loads(row["figures"]),
+        figures=json.loads(row["figures"], object_hook=_current),
         duration_ms=row["duration_ms"],
         created_at=row["created_at"],
     )
+
+
+def _current(stored: dict[str, Any]) -> dict[str, Any]:
+    return {OLD_FIGURES.get(key, key): value for key, value in stored.items()}

@@ -203,7 +203,7 @@ def record_of(row: Mapping[str, Any]) -> ClinicalRecord:
     return ClinicalRecord(criteria, row["symptoms"], row["evolution"], plan, recall, histology, row["field_width_mm"])
 
 
-def value_in_words(column: str, value: Any) -> str | None:
+def logged_value(column: str, value: Any) -> str | None:
     """A column's value as the trail of changes has it."""
     if value is None or (isinstance(value, str) and column not in {"abcd", "seven_point"}):
         return value

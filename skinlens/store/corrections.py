@@ -102,7 +102,7 @@ class StoredCorrections(StoreHome):
                 if before.visit.status != "draft":
                     signatures.must_have_name(db, name, signs=False)
                 mapping.update(db, "visit", visit_id, {"lesion_id": lesion_id, "updated_at": validation.now()})
-                changes = visits.move_in_words(before, visits.case_of(db, visit_id))
+                changes = visits.move_changes(before, visits.case_of(db, visit_id))
                 if name:
                     changes["moved_by"] = (None, name)
                 patients.record_revision(db, "visit", visit_id, "moved", changes, stored["model_version"])

@@ -22,7 +22,7 @@ from skinlens.store.mapping import Row, lesion_of, model_ref_of, patient_of, rev
 from skinlens.store.patients import row_of
 from skinlens.store.rescores import rescored_of
 from skinlens.store.validation import now
-from skinlens.store.visits import map_in_words
+from skinlens.wording.records import map_words
 
 _README = f"""{DISCLAIMER}
 
@@ -115,7 +115,7 @@ def _visit(db: Database, number: int, wanted: dict[str, tuple[str, str]], proble
 
 def _explanation(row: Row, wanted: dict[str, tuple[str, str]]) -> dict[str, Any]:
     path = f"maps/visit-{row['visit_id']:06d}-{row['method']}-{row['label']}-{row['id']}.npz"
-    wanted[path] = (row["heat_file"], map_in_words(row))
+    wanted[path] = (row["heat_file"], map_words(row["method"], row["label"], row["visit_id"]))
     plain = {field: row[field] for field in ("method", "label", "seed", "duration_ms", "created_at")}
     parsed = {field: json.loads(row[field]) for field in ("params", "diagnostics")}
     return plain | parsed | {"model": asdict(model_ref_of(row)), "file": path}

@@ -3,11 +3,10 @@
 import json
 import os
 import secrets
-import shlex
 from contextlib import suppress
 from pathlib import Path
 
-from skinlens.clock import local_day
+from skinlens.wording.records import backup_offer
 
 FILE = "last-backup.json"
 HALF = f".{FILE}.*.partial"
@@ -34,14 +33,5 @@ def offer(home: Path) -> str:
     with suppress(OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
         with (home / FILE).open("rb") as file:
             stored = json.loads(file.read(_MOST_BYTES))
-        return sentence(str(stored["path"]), str(stored["made_at"]))
+        return backup_offer(str(stored["path"]), str(stored["made_at"]))
     return ""
-
-
-def sentence(path: str, made_at: str) -> str:
-    """The offer of that backup, made at that time (UTC, ISO 8601)."""
-    quoted = path if os.name == "nt" else shlex.quote(path)
-    return (
-        f"The last backup is of {local_day(made_at)}: {path}. Stop SkinLens and type, to bring it back: python -m "
-        f"skinlens restore {quoted} --replace. What is here now is set aside then."
-    )

@@ -12,6 +12,7 @@ from skinlens.store.checks import CHECKS_SQL, check_of
 from skinlens.store.connection import StoreHome
 from skinlens.store.mapping import Row, whole
 from skinlens.store.outlines import OUTLINES_SQL, outline_of
+from skinlens.wording.records import map_words
 
 
 class Rows(NamedTuple):
@@ -73,7 +74,7 @@ class StoredRecords(StoreHome):
             problems.append(str(error))
         for row in rows.maps:
             try:
-                content = self.files.read(row["heat_file"], visits.map_in_words(row))
+                content = self.files.read(row["heat_file"], map_words(row["method"], row["label"], row["visit_id"]))
                 maps.append(mapping.explanation_of(row, blobs.heat_of(content)))
             except StoreError as error:
                 problems.append(str(error))

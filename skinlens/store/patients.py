@@ -8,7 +8,6 @@ from skinlens import __version__
 from skinlens.case_record import Changes, Subject
 from skinlens.clock import today
 from skinlens.errors import CaseNotFound, Conflict, InvalidEntry, StoreError
-from skinlens.formatting import rounded_percent
 from skinlens.records import BodyPosition
 from skinlens.store import chain, validation
 from skinlens.store.damage import must_be_whole
@@ -25,6 +24,7 @@ from skinlens.store.mapping import (
     to_json,
     update,
 )
+from skinlens.wording.records import position_words
 
 
 def row_of(db: Database, table: Subject, number: int) -> Row:
@@ -200,14 +200,8 @@ def place_lesion(db: Database, lesion_id: int, position: BodyPosition | None, ex
     if before == after:
         return False
     update(db, "lesion", lesion_id, wanted)
-    record_revision(db, "lesion", lesion_id, "placed", {"position": (_place_words(before), _place_words(after))})
+    record_revision(db, "lesion", lesion_id, "placed", {"position": (position_words(before), position_words(after))})
     return True
-
-
-def _place_words(position: BodyPosition | None) -> str | None:
-    if position is None:
-        return None
-    return f"{position.view}, {rounded_percent(position.x, 1)} across, {rounded_percent(position.y, 1)} down"
 
 
 def add_lesion(db: Database, patient_id: int | None, typed: validation.NewLesion) -> int:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from sqlite_utils.db import Database
 
-from skinlens.clock import local_day
 from skinlens.errors import Conflict, InvalidEntry
 from skinlens.records import Status
 from skinlens.store import clinical_rows, mapping, patients, settings, validation
 from skinlens.store.mapping import Row
+from skinlens.wording.records import signature_words
 
 NO_DIAGNOSIS = "Not signed yet: a case is signed with a diagnosis. Choose yours; “other” goes with words of your own."
 
@@ -28,7 +28,7 @@ def write(
     name = settings.optional_line(signer, "name of who signs")
     changed = {field: value for field, value in wanted.items() if value != stored[field]}
     changes: dict[str, tuple[str | None, str | None]] = {
-        field: (clinical_rows.value_in_words(field, stored[field]), clinical_rows.value_in_words(field, value))
+        field: (clinical_rows.logged_value(field, stored[field]), clinical_rows.logged_value(field, value))
         for field, value in changed.items()
     }
     updated: Row = {**changed, "updated_at": validation.now()}
@@ -78,11 +78,6 @@ def must_not_be_signed_meanwhile(stored: Row, expected_version: int, wanted: Map
             **{field: (stored[field], value) for field, value in wanted.items() if value != stored[field]},
         },
     )
-
-
-def signature_words(signed_by: str, signed_at: str | None) -> str:
-    """By whom and on which day, as far as it is known: " by Dr. Lange on 2024-05-31"."""
-    return (f" by {signed_by}" if signed_by else "") + (f" on {local_day(signed_at)}" if signed_at else "")
 
 
 def must_have_name(db: Database, name: str, *, signs: bool) -> None:

@@ -21,6 +21,7 @@ from skinlens.store import chain, damage, database, erasure, last_backup, leftov
 from skinlens.store.backup import LAST
 from skinlens.store.blobs import is_settled
 from skinlens.store.connection import FilesWithoutCases, StoreHome
+from skinlens.wording.records import backup_offer
 
 SETTLED_S = 3600.0
 """A file that no row names is left alone for so long: a save may be about to name it."""
@@ -218,7 +219,7 @@ def _last_backup(db: Database) -> tuple[str, ...]:
     with suppress(sqlite3.Error, ValueError, KeyError, TypeError):
         if row := settings.find(db, LAST):
             made = json.loads(row.value)
-            return (last_backup.sentence(made["path"], made["made_at"]),)
+            return (backup_offer(made["path"], made["made_at"]),)
     return ()
 
 

@@ -50,7 +50,7 @@ def revisions_of(db: Database, case: Case) -> tuple[Revision, ...]:
     return tuple(map(mapping.revision_of, about))
 
 
-def move_in_words(before: Case, after: Case) -> dict[str, tuple[str | None, str | None]]:
+def move_changes(before: Case, after: Case) -> dict[str, tuple[str | None, str | None]]:
     """Changes of a visit that was moved to another lesion: numbers and body sites, never a pseudonym."""
     pairs = {
         "lesion": (str(before.lesion.id), str(after.lesion.id)),
@@ -94,7 +94,3 @@ def put_explanation(db: Database, visit_id: int, explanation: Explanation, heat_
     db.execute(f"DELETE FROM explanation WHERE {same}", row)
     mapping.insert(db, "explanation", row)
     return replaced
-
-
-def map_in_words(row: Row) -> str:
-    return f"the {row['method']} map for {row['label']} of case {row['visit_id']}"

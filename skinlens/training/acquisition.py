@@ -1,7 +1,7 @@
 """Acquisition augmentation: what cameras, files, hair and markers put on a photo, for a whole batch at once.
 
 Two stages. ``degrade_files`` works on the stored photo (blur, resampling, JPEG), before the geometry of a view;
-``degrade_views`` works on the view (drawn artifacts, color cast, tone curve, noise). Both follow parameters that
+``degrade_images`` works on the view (drawn artifacts, color cast, tone curve, noise). Both follow parameters that
 were sampled before, so the teacher, asked about the same view at another size, sees the same changes.
 """
 
@@ -120,20 +120,20 @@ def _degrade_file(picture: Image.Image, scale: float, quality: int) -> Image.Ima
     return picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC)
 
 
-def degrade_views(views: Float32[Tensor, "n 3 s s"], params: AcquisitionParams) -> Float32[Tensor, "n 3 s s"]:
+def degrade_images(images: Float32[Tensor, "n 3 s s"], params: AcquisitionParams) -> Float32[Tensor, "n 3 s s"]:
     """Draw artifacts over the views, then change their color, tone and noise. Range 0 to 1."""
-    views = views.clone()
+    images = images.clone()
     for place, kind in (params.artifact >= 0).nonzero().tolist():
-        color, cover = _drawing(ARTIFACTS[kind], int(params.artifact[place, kind]), views.shape[-1], views.device)
-        color = (color + params.tint[place, kind].view(3, 1, 1).to(views.device)).clamp(0, 1)
+        color, cover = _drawing(ARTIFACTS[kind], int(params.artifact[place, kind]), images.shape[-1], images.device)
+        color = (color + params.tint[place, kind].view(3, 1, 1).to(images.device)).clamp(0, 1)
         cover, color = (_oriented(layer, int(params.orientation[place, kind])) for layer in (cover, color))
-        views[place].lerp_(color, cover)
-    gain, exponent = params.gain.to(views.device), torch.exp(params.gamma).to(views.device)
-    views = (views * gain.view(-1, 3, 1, 1)).clamp(0, 1).pow(exponent.view(-1, 1, 1, 1))
+        images[place].lerp_(color, cover)
+    gain, exponent = params.gain.to(images.device), torch.exp(params.gamma).to(images.device)
+    images = (images * gain.view(-1, 3, 1, 1)).clamp(0, 1).pow(exponent.view(-1, 1, 1, 1))
     for place in (params.noise > 0).nonzero()[:, 0].tolist():
-        grain = _grain(int(params.noise_seed[place]), views.shape[-1], views.device)
-        views[place].add_(grain, alpha=float(params.noise[place]))
-    return views.clamp(0, 1)
+        grain = _grain(int(params.noise_seed[place]), images.shape[-1], images.device)
+        images[place].add_(grain, alpha=float(params.noise[place]))
+    return images.clamp(0, 1)
 
 
 def _oriented(layer: Float32[Tensor, "c s s"], orientation: int) -> Float32[Tensor, "c s s"]:

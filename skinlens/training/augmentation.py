@@ -13,7 +13,7 @@ from jaxtyping import Float, Float32, Int64, UInt8
 from torch import Tensor
 
 from skinlens.imaging.preprocess import InputSpec
-from skinlens.training.acquisition import AcquisitionParams, degrade_views, sample_acquisition
+from skinlens.training.acquisition import AcquisitionParams, degrade_images, sample_acquisition
 from skinlens.training.recipe import Acquisition, Augmentation
 
 # Luma and chroma of NTSC (YIQ): a hue change is a rotation of the last two axes.
@@ -91,51 +91,51 @@ def sample_params(
     )
 
 
-def render_views(
-    details: UInt8[Tensor, "n 3 h w"], draws: AugmentationParams, spec: InputSpec
+def augment(
+    photos: UInt8[Tensor, "n 3 h w"], params: AugmentationParams, spec: InputSpec
 ) -> Float32[Tensor, "n 3 s s"]:
     """Turn, zoom, stretch, shift, draw over, recolour, sharpen and grey out each photo by its draw: in [0, 1].
 
     What the draw does to the photo's file is done before, see ``acquisition.degrade_files``.
     """
-    views = _turned(_geometry(details.float() / 255, draws, spec), draws.quarters)
-    if draws.acquisition:
-        views = degrade_views(views, draws.acquisition)
-    views = _color(views, draws)
-    if draws.sharpness.any():
-        views = _sharpen(views, draws.sharpness)
-    if draws.erased.any():
-        views = _erase(views, draws.erased)
-    return views.contiguous(memory_format=torch.channels_last)
+    images = _turned(_geometry(photos.float() / 255, params, spec), params.quarters)
+    if params.acquisition:
+        images = degrade_images(images, params.acquisition)
+    images = _color(images, params)
+    if params.sharpness.any():
+        images = _sharpen(images, params.sharpness)
+    if params.erased.any():
+        images = _erase(images, params.erased)
+    return images.contiguous(memory_format=torch.channels_last)
 
 
-def normalized(views: Float[Tensor, "n 3 s s"], spec: InputSpec) -> Float[Tensor, "n 3 s s"]:
+def normalized(images: Float[Tensor, "n 3 s s"], spec: InputSpec) -> Float[Tensor, "n 3 s s"]:
     """Pictures in [0, 1] as the network's input."""
-    mean = torch.tensor(spec.mean, device=views.device).view(1, 3, 1, 1)
-    std = torch.tensor(spec.std, device=views.device).view(1, 3, 1, 1)
-    return ((views - mean) / std).contiguous(memory_format=torch.channels_last)
+    mean = torch.tensor(spec.mean, device=images.device).view(1, 3, 1, 1)
+    std = torch.tensor(spec.std, device=images.device).view(1, 3, 1, 1)
+    return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
 def _geometry(
-    pictures: Float32[Tensor, "n 3 h w"], draws: AugmentationParams, spec: InputSpec
+    pictures: Float32[Tensor, "n 3 h w"], params: AugmentationParams, spec: InputSpec
 ) -> Float32[Tensor, "n 3 s s"]:
     """The rotation is one of the photo itself, before the resize to a square stretches it: circles stay circles."""
     count, _, height, width = pictures.shape
-    across, down = draws.across * width / 2, draws.down * height / 2
-    cos, sin = torch.cos(draws.angle), torch.sin(draws.angle)
+    across, down = params.across * width / 2, params.down * height / 2
+    cos, sin = torch.cos(params.angle), torch.sin(params.angle)
     rows = [
-        torch.stack([cos * across, -sin * down, draws.shift[:, 0] * width / 2], 1) / (width / 2),
-        torch.stack([sin * across, cos * down, draws.shift[:, 1] * height / 2], 1) / (height / 2),
+        torch.stack([cos * across, -sin * down, params.shift[:, 0] * width / 2], 1) / (width / 2),
+        torch.stack([sin * across, cos * down, params.shift[:, 1] * height / 2], 1) / (height / 2),
     ]
     matrix = torch.stack(rows, 1).to(pictures.device)
     reduction = torch.maximum(across.abs(), down.abs()) * 2 / spec.size_px
     finer = (reduction > REDUCED).to(pictures.device)
     if finer.all() or not finer.any():
         return _sampled(pictures, matrix, spec.size_px, 1 + int(finer.any()))
-    views = pictures.new_empty((count, 3, spec.size_px, spec.size_px))
+    images = pictures.new_empty((count, 3, spec.size_px, spec.size_px))
     for factor, chosen in ((1, ~finer), (2, finer)):
-        views[chosen] = _sampled(pictures[chosen], matrix[chosen], spec.size_px, factor)
-    return views
+        images[chosen] = _sampled(pictures[chosen], matrix[chosen], spec.size_px, factor)
+    return images
 
 
 def _sampled(
@@ -143,47 +143,47 @@ def _sampled(
 ) -> Float32[Tensor, "n 3 s s"]:
     """Bilinear samples on a grid that is ``finer`` times as fine as the view, averaged."""
     grid = F.affine_grid(matrix, [len(pictures), 3, size_px * finer, size_px * finer], align_corners=False)
-    views = F.grid_sample(pictures, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-    return F.avg_pool2d(views, finer) if finer > 1 else views
+    images = F.grid_sample(pictures, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    return F.avg_pool2d(images, finer) if finer > 1 else images
 
 
-def _turned(views: Float32[Tensor, "n 3 s s"], quarters: Int64[Tensor, " n"]) -> Float32[Tensor, "n 3 s s"]:
+def _turned(images: Float32[Tensor, "n 3 s s"], quarters: Int64[Tensor, " n"]) -> Float32[Tensor, "n 3 s s"]:
     """Each view turned by its number of quarters."""
     if not quarters.any():
-        return views
-    turned = views.clone()
+        return images
+    turned = images.clone()
     for quarter in (1, 2, 3):
-        chosen = (quarters == quarter).to(views.device)
-        turned[chosen] = torch.rot90(views[chosen], quarter, dims=(2, 3))
+        chosen = (quarters == quarter).to(images.device)
+        turned[chosen] = torch.rot90(images[chosen], quarter, dims=(2, 3))
     return turned
 
 
-def _color(views: Float32[Tensor, "n 3 s s"], draws: AugmentationParams) -> Float32[Tensor, "n 3 s s"]:
+def _color(images: Float32[Tensor, "n 3 s s"], params: AugmentationParams) -> Float32[Tensor, "n 3 s s"]:
     """Brightness, contrast, saturation and hue as one affine map of RGB for each photo."""
-    change = torch.zeros(len(views), 3, 3)
+    change = torch.zeros(len(images), 3, 3)
     change[:, 0, 0] = 1
-    change[:, 1, 1] = change[:, 2, 2] = draws.saturation * torch.cos(draws.hue)
-    change[:, 1, 2] = -draws.saturation * torch.sin(draws.hue)
-    change[:, 2, 1] = draws.saturation * torch.sin(draws.hue)
-    gain = (draws.brightness * draws.contrast).view(-1, 1, 1)
-    matrix = (torch.linalg.inv(_RGB_TO_YIQ) @ change @ _RGB_TO_YIQ * gain).to(views.device)
-    mean = views.mean(dim=(1, 2, 3)) * (draws.brightness * (1 - draws.contrast)).to(views.device)
-    recoloured = torch.einsum("nij,njhw->nihw", matrix, views) + mean.view(-1, 1, 1, 1)
+    change[:, 1, 1] = change[:, 2, 2] = params.saturation * torch.cos(params.hue)
+    change[:, 1, 2] = -params.saturation * torch.sin(params.hue)
+    change[:, 2, 1] = params.saturation * torch.sin(params.hue)
+    gain = (params.brightness * params.contrast).view(-1, 1, 1)
+    matrix = (torch.linalg.inv(_RGB_TO_YIQ) @ change @ _RGB_TO_YIQ * gain).to(images.device)
+    mean = images.mean(dim=(1, 2, 3)) * (params.brightness * (1 - params.contrast)).to(images.device)
+    recoloured = torch.einsum("nij,njhw->nihw", matrix, images) + mean.view(-1, 1, 1, 1)
     return recoloured.clamp(0, 1)
 
 
-def _sharpen(views: Float32[Tensor, "n 3 s s"], sharpness: Float32[Tensor, " n"]) -> Float32[Tensor, "n 3 s s"]:
+def _sharpen(images: Float32[Tensor, "n 3 s s"], sharpness: Float32[Tensor, " n"]) -> Float32[Tensor, "n 3 s s"]:
     """Add the given share of what a 3×3 binomial blur takes away: -1 is the blurred view, 0 the view itself."""
-    blurred = F.pad(views, (1, 1, 1, 1), mode="replicate")
+    blurred = F.pad(images, (1, 1, 1, 1), mode="replicate")
     blurred = (blurred[..., :-2] + 2 * blurred[..., 1:-1] + blurred[..., 2:]) / 4
     blurred = (blurred[..., :-2, :] + 2 * blurred[..., 1:-1, :] + blurred[..., 2:, :]) / 4
-    return (views + sharpness.to(views.device).view(-1, 1, 1, 1) * (views - blurred)).clamp(0, 1)
+    return (images + sharpness.to(images.device).view(-1, 1, 1, 1) * (images - blurred)).clamp(0, 1)
 
 
-def _erase(views: Float32[Tensor, "n 3 s s"], erased: Float32[Tensor, "n 4"]) -> Float32[Tensor, "n 3 s s"]:
+def _erase(images: Float32[Tensor, "n 3 s s"], erased: Float32[Tensor, "n 4"]) -> Float32[Tensor, "n 3 s s"]:
     """Grey out a rectangle of a tenth to a third of the side, so that no single spot decides."""
-    views = views.clone()
-    for view, rectangle in zip(views, (erased * views.shape[-1]).long().tolist(), strict=True):
+    images = images.clone()
+    for view, rectangle in zip(images, (erased * images.shape[-1]).long().tolist(), strict=True):
         top, left, height, width = rectangle
         view[:, top : top + height, left : left + width] = 0.5
-    return views
+    return images

@@ -32,7 +32,7 @@ class EpochSample(NamedTuple):
     """Sample of one epoch: which photos, drawn with replacement, and how each is changed."""
 
     photos: Int64[Tensor, " n"]
-    draws: AugmentationParams
+    params: AugmentationParams
 
 
 class Step(NamedTuple):
@@ -42,7 +42,7 @@ class Step(NamedTuple):
     """Places in the epoch's sample: what the teacher's cached answers are found by."""
     chosen: Int64[Tensor, " b"]
     """Numbers of the photos."""
-    draws: AugmentationParams
+    params: AugmentationParams
     photos: PhotoBatch
 
 
@@ -90,8 +90,8 @@ class RunSteps(Dataset[Step]):
         _, sample, shuffled = self._last
         size = self.recipe.batch_size
         rows = self.world.shard(shuffled[step * size : (step + 1) * size])
-        chosen, draws = sample.photos[rows], sample.draws.of(rows)
-        return Step(rows, chosen, draws, self.photos.batch(chosen, draws))
+        chosen, params = sample.photos[rows], sample.params.of(rows)
+        return Step(rows, chosen, params, self.photos.batch(chosen, params))
 
 
 def prepared(steps: RunSteps, first_epoch: int, device: torch.device) -> Iterator[Step]:

@@ -137,7 +137,7 @@ def load_details(entries: Sequence[Entry], spec: InputSpec) -> PhotoSet:
         return PhotoSet.of(list(pool.map(decode, entries)))
 
 
-def load_views(entries: Sequence[Entry], spec: InputSpec) -> UInt8[Array, "n s s 3"]:
+def load_images(entries: Sequence[Entry], spec: InputSpec) -> UInt8[Array, "n s s 3"]:
     """The photos exactly as serving presents them to the network, before normalisation."""
     with ThreadPoolExecutor() as pool:
         return np.stack(

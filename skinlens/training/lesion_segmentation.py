@@ -37,7 +37,7 @@ from skinlens.inference.release import load_engine, load_manifest, write_manifes
 from skinlens.records import Array, ModelRef
 from skinlens.segmentation.head import SegmentationHead
 from skinlens.terminal import Say
-from skinlens.training.ham10000 import Entry, load_views, picture_paths
+from skinlens.training.ham10000 import Entry, load_images, picture_paths
 
 OUTLINE = "outline.onnx"
 _STEP = 6 / 255
@@ -110,13 +110,13 @@ class _Served(nn.Module):
 class SegmentationData:
     """Photos as the head is given them, with their masks, all in bytes."""
 
-    views: UInt8[Array, "n s s 3"]
+    images: UInt8[Array, "n s s 3"]
     fused: UInt8[Array, "n c g g"]
     masks: UInt8[Array, "n q q"]
     """Share of lesion in each place of a quarter of the input's side, 0 to 255."""
 
     def inputs(self, rows: Array, engine: Engine) -> tuple[Float32[Array, "n 3 s s"], Float32[Array, "n c g g"]]:
-        return normalize(self.views[rows], engine.spec), self.fused[rows].astype(np.float32) * np.float32(_STEP)
+        return normalize(self.images[rows], engine.spec), self.fused[rows].astype(np.float32) * np.float32(_STEP)
 
 
 def mask_paths(folder: Path) -> dict[str, Path]:
@@ -144,11 +144,11 @@ def load_mask(image_id: str, masks: dict[str, Path]) -> Bool[Array, "h w"]:
 
 def extract_features(engine: Engine, entries: Sequence[Entry], masks: dict[str, Path]) -> SegmentationData:
     """Photos, features and masks of one part of the split. The masks must have the frame that the network sees."""
-    views = load_views(entries, engine.spec)
+    images = load_images(entries, engine.spec)
     quarter = engine.spec.size_px // 4
     fused: list[Array] = []
-    for start in tqdm(range(0, len(views), BATCH), desc="features", mininterval=5):
-        features = engine.features(normalize(views[start : start + BATCH], engine.spec))
+    for start in tqdm(range(0, len(images), BATCH), desc="features", mininterval=5):
+        features = engine.features(normalize(images[start : start + BATCH], engine.spec))
         fused.append(np.rint(features / _STEP).astype(np.uint8))
     shares = [
         np.asarray(
@@ -158,7 +158,7 @@ def extract_features(engine: Engine, entries: Sequence[Entry], masks: dict[str, 
         )
         for entry in entries
     ]
-    return SegmentationData(views, np.concatenate(fused), np.stack(shares))
+    return SegmentationData(images, np.concatenate(fused), np.stack(shares))
 
 
 def train_outline(
@@ -212,14 +212,14 @@ def fit(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         network = OutlineNetwork(train.fused.shape[1], recipe)
-    steps = max(1, len(train.views) // recipe.batch_size)
+    steps = max(1, len(train.images) // recipe.batch_size)
     optimiser = torch.optim.AdamW(network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
     cycle = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.learning_rate, total_steps=recipe.epochs * steps, pct_start=recipe.warm_up
     )
     for epoch in range(recipe.epochs):
         network.train()
-        order = torch.randperm(len(train.views), generator=generator).numpy()
+        order = torch.randperm(len(train.images), generator=generator).numpy()
         total = 0.0
         for step in range(steps):
             rows = np.sort(order[step * recipe.batch_size : (step + 1) * recipe.batch_size])
@@ -260,8 +260,8 @@ def _tensors(features: SegmentationData, rows: Array, engine: Engine) -> tuple[T
 
 
 def _batches(features: SegmentationData, size: int = 64) -> Iterator[Array]:
-    for start in range(0, len(features.views), size):
-        yield np.arange(start, min(start + size, len(features.views)))
+    for start in range(0, len(features.images), size):
+        yield np.arange(start, min(start + size, len(features.images)))
 
 
 @torch.no_grad()
@@ -308,8 +308,8 @@ def _quantize(float_path: Path, path: Path, train: SegmentationData, engine: Eng
 
     The last convolution and what follows stay in float: they decide where the edge runs, and cost next to nothing.
     """
-    count = min(recipe.calibration_photos, len(train.views))
-    chosen = np.random.default_rng(recipe.seed).choice(len(train.views), count, replace=False)
+    count = min(recipe.calibration_photos, len(train.images))
+    chosen = np.random.default_rng(recipe.seed).choice(len(train.images), count, replace=False)
     parts = (train.inputs(rows, engine) for rows in np.array_split(np.sort(chosen), -(-count // BATCH)))
     nodes = onnx.load(str(float_path)).graph.node
     last = {kind: [node.name for node in nodes if node.op_type == kind][-1] for kind in ("Conv", "Resize")}

@@ -118,8 +118,8 @@ def _validation_logits(
     network: nn.Module, data: TrainingData, recipe: Recipe, device: torch.device
 ) -> dict[str, Float32[Array, "n 7"]]:
     """Logits on ``val`` (under an empty name) and on each further validation set."""
-    views = {"": data.val_images} | {name: part.images for name, part in data.elsewhere.items()}
-    return {name: predict_logits(network, part, recipe, device) for name, part in views.items()}
+    images = {"": data.val_images} | {name: part.images for name, part in data.elsewhere.items()}
+    return {name: predict_logits(network, part, recipe, device) for name, part in images.items()}
 
 
 def _validated(logits: Mapping[str, Float32[Array, "n 7"]], data: TrainingData) -> EpochLog:
@@ -131,9 +131,9 @@ def _validated(logits: Mapping[str, Float32[Array, "n 7"]], data: TrainingData) 
     return {**validate(logits[""], data.val_labels), **elsewhere}
 
 
-def write_predictions(path: Path, recipe: Recipe, logits: Float32[Array, "n 7"], truth: Int64[Array, " n"]) -> None:
+def write_predictions(path: Path, recipe: Recipe, logits: Float32[Array, "n 7"], labels: Int64[Array, " n"]) -> None:
     """Keep a run's answers to ``val``: the figures of a network whose weights are too large to keep."""
-    np.savez(path, logits=logits, truth=truth, recipe=np.array(json.dumps(asdict(recipe))))
+    np.savez(path, logits=logits, labels=labels, recipe=np.array(json.dumps(asdict(recipe))))
 
 
 def _save_epoch(
@@ -190,7 +190,7 @@ def _epoch(
     bar = tqdm(batches, desc=title, mininterval=5, disable=not world.is_main_process, total=count)
     for number, step in enumerate(bar):
         photos = step.photos.to(labels.device)
-        view = lru_cache(maxsize=1)(partial(photos.views, step.draws))  # the teacher may ask at the student's size
+        view = lru_cache(maxsize=1)(partial(photos.augmented, step.params))  # the teacher may ask at the student's size
         pictures = view(spec)
         teacher_output = cache.logits(step.rows, view) if cache else None
         with torch.autocast(labels.device.type, dtype=torch.bfloat16, enabled=mixed):
@@ -244,17 +244,17 @@ def score(line: EpochLog) -> float:
     return float(np.mean([line["balanced_accuracy"], *elsewhere]))
 
 
-def validate(logits: Float32[Array, "n 7"], truth: Int64[Array, " n"]) -> EpochLog:
+def validate(logits: Float32[Array, "n 7"], labels: Int64[Array, " n"]) -> EpochLog:
     """The figures of an epoch on ``val``."""
-    matrix = metrics.confusion(truth, logits.argmax(axis=1))
+    matrix = metrics.confusion(labels, logits.argmax(axis=1))
     probs = softmax(logits)
     return {
-        "val_loss": metrics.log_loss(truth, probs),
+        "val_loss": metrics.log_loss(labels, probs),
         "balanced_accuracy": metrics.balanced_accuracy(matrix),
         "accuracy": metrics.accuracy(matrix),
         "macro_f1": metrics.macro_f1(matrix),
-        "melanoma_auc": metrics.melanoma_auc(truth, probs),
-        "ece": metrics.calibration_error(truth, probs),
+        "melanoma_auc": metrics.melanoma_auc(labels, probs),
+        "ece": metrics.calibration_error(labels, probs),
     }
 
 
@@ -272,13 +272,13 @@ def update_ema(averaged: nn.Module, student: nn.Module, decay: float, step: int)
 
 @torch.no_grad()
 def predict_logits(
-    network: nn.Module, views: UInt8[Array, "n s s 3"], recipe: Recipe, device: torch.device, batch_size: int = 64
+    network: nn.Module, images: UInt8[Array, "n s s 3"], recipe: Recipe, device: torch.device, batch_size: int = 64
 ) -> Float32[Array, "n 7"]:
     """The float network's logits for views as serving makes them."""
     parts = []
     mixed = device.type == "cuda" or recipe.mixed_precision
-    for start in range(0, len(views), batch_size):
-        pictures = torch.from_numpy(views[start : start + batch_size]).to(device).permute(0, 3, 1, 2) / 255
+    for start in range(0, len(images), batch_size):
+        pictures = torch.from_numpy(images[start : start + batch_size]).to(device).permute(0, 3, 1, 2) / 255
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=mixed):
             output = network(to_input(pictures.contiguous(memory_format=torch.channels_last), recipe))
         parts.append(logits_of(output).float().cpu().numpy())

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.training.acquisition import degrade_files
-from skinlens.training.augmentation import AugmentationParams, render_views
+from skinlens.training.augmentation import AugmentationParams, augment
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,23 +44,23 @@ class PhotoSet:
     def __len__(self) -> int:
         return len(self.group)
 
-    def batch(self, rows: Int64[Tensor, " b"], draws: AugmentationParams) -> "PhotoBatch":
-        """The photos in ``rows``, changed as files are by the parameters in the same places of ``draws``."""
+    def batch(self, rows: Int64[Tensor, " b"], params: AugmentationParams) -> "PhotoBatch":
+        """The photos in ``rows``, changed as files are by the parameters in the same places of ``params``."""
         parts = []
         groups = self.group[rows]
         for number, photos in enumerate(self.groups):
             members = (groups == number).nonzero()[:, 0]
             if len(members):
                 chosen = photos[self.place[rows[members]]]
-                changes = draws.of(members).acquisition
+                changes = params.of(members).acquisition
                 parts.append((members, degrade_files(chosen, changes) if changes else chosen))
         return PhotoBatch(len(rows), parts)
 
-    def views(
-        self, rows: Int64[Tensor, " b"], draws: AugmentationParams, spec: InputSpec
+    def augmented(
+        self, rows: Int64[Tensor, " b"], params: AugmentationParams, spec: InputSpec
     ) -> Float32[Tensor, "b 3 s s"]:
-        """One view of each of the photos in ``rows``, by the parameters in the same places of ``draws``."""
-        return self.batch(rows, draws).views(draws, spec)
+        """One view of each of the photos in ``rows``, by the parameters in the same places of ``params``."""
+        return self.batch(rows, params).augmented(params, spec)
 
 
 class PhotoBatch(NamedTuple):
@@ -74,14 +74,14 @@ class PhotoBatch(NamedTuple):
         """The photos on a device."""
         return PhotoBatch(self.photos, [(places, part.to(device, non_blocking=True)) for places, part in self.parts])
 
-    def views(self, draws: AugmentationParams, spec: InputSpec) -> Float32[Tensor, "b 3 s s"]:
+    def augmented(self, params: AugmentationParams, spec: InputSpec) -> Float32[Tensor, "b 3 s s"]:
         """One view of each photo, on the photos' device."""
         if len(self.parts) == 1:
-            return render_views(self.parts[0][1], draws, spec)
+            return augment(self.parts[0][1], params, spec)
         device = self.parts[0][1].device
-        views = torch.empty(
+        augmented = torch.empty(
             (self.photos, 3, spec.size_px, spec.size_px), device=device, memory_format=torch.channels_last
         )
         for places, photos in self.parts:
-            views[places.to(device)] = render_views(photos, draws.of(places), spec)
-        return views
+            augmented[places.to(device)] = augment(photos, params.of(places), spec)
+        return augmented

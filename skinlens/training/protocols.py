@@ -17,7 +17,7 @@ from jaxtyping import Int64, UInt8
 from skinlens.labels import CODES
 from skinlens.records import Array
 from skinlens.training.augmentation import sample_params
-from skinlens.training.ham10000 import Entry, labels_of, load_details, load_views
+from skinlens.training.ham10000 import Entry, labels_of, load_details, load_images
 from skinlens.training.photos import PhotoSet
 from skinlens.training.recipe import Augmentation, Recipe
 
@@ -58,10 +58,10 @@ def lesion_disjoint_split(
         "lesion",
         load_details(training, recipe.input),
         labels_of(training),
-        load_views(validation, recipe.input),
+        load_images(validation, recipe.input),
         labels_of(validation),
         {
-            name: ValidationSet(load_views(entries, recipe.input), labels_of(entries))
+            name: ValidationSet(load_images(entries, recipe.input), labels_of(entries))
             for name, entries in (elsewhere or {}).items()
         },
     )
@@ -70,7 +70,7 @@ def lesion_disjoint_split(
 def paper_split(entries: Sequence[Entry], recipe: Recipe) -> TrainingData:
     """Leaky by design. ``entries``: every photo that there is, of training and test alike."""
     spec = recipe.input
-    details, labels = load_details(entries, spec), labels_of(entries)
+    photo_set, labels = load_details(entries, spec), labels_of(entries)
     generator = torch.Generator().manual_seed(recipe.view_seed)
     chosen, changed = [], []
     for position in range(len(CODES)):
@@ -84,7 +84,7 @@ def paper_split(entries: Sequence[Entry], recipe: Recipe) -> TrainingData:
     for part in torch.arange(len(photos)).split(512):
         for ranges, rows in ((PAPER_CHANGES, part[is_copy[part]]), (Augmentation.none(), part[~is_copy[part]])):
             if len(rows):
-                made = details.views(photos[rows], sample_params(len(rows), ranges, generator), spec)
+                made = photo_set.augmented(photos[rows], sample_params(len(rows), ranges, generator), spec)
                 pictures[rows] = (made * 255).round().to(torch.uint8)
     order = torch.randperm(len(photos), generator=generator)
     cut = round(PAPER_TEST_SHARE * len(order))

@@ -7,7 +7,7 @@ from skinlens.clinical import PHOTOTYPES, PLANS
 from skinlens.criteria import CHECKLIST
 from skinlens.formatting import Unit, counted, entered_length
 from skinlens.labels import DIAGNOSES, IMPRESSIONS
-from skinlens.roles import REFUSED, in_words
+from skinlens.roles import REFUSED, right_words
 from skinlens.wording.naming import STATUSES
 
 DONE: Mapping[tuple[str, str], str] = {
@@ -133,7 +133,7 @@ _MAKERS = {"model": "the model's", "clinician": "the clinician's"}
 def done(subject: str, action: str) -> str:
     """Title of a revision, or of an entry of the audit log."""
     if action.startswith(REFUSED):
-        return f"Not allowed by the role: {in_words(action.removeprefix(REFUSED))}"
+        return f"Not allowed by the role: {right_words(action.removeprefix(REFUSED))}"
     return DONE.get((subject, action), f"{subject.replace('visit', 'case').capitalize()}: {action}")
 
 

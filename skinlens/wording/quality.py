@@ -3,8 +3,10 @@
 from typing import NamedTuple
 
 from skinlens.formatting import number
-from skinlens.records import LIKENESS, SIMILARITY, QualityCheck, QualityReport
+from skinlens.records import LIKENESS, QualityCheck, QualityReport
 
+SIMILARITY = "Similarity to training images"
+"""Title of the check named ``LIKENESS``; releases up to 0.3.0 stored it under another title."""
 UNRELIABLE_BRIEFLY = "Unreliable"
 """On a card and in a list, in the place of classes and probabilities."""
 UNRELIABLE = "Unfamiliar image: result unreliable (camera, hair or subject differs from training)."

@@ -42,9 +42,9 @@ def test_a_threshold_that_flags_everything_says_so() -> None:
     assert "no lesion falls on this side" in plainly(predictive_statements(Rates(1.0, 0.0, None, None, "some"), 0.1))
 
 
-def evaluation(split: str, sha256: str, cut_off: float, sensitivity: float) -> str:
+def evaluation(split: str, sha256: str, threshold: float, sensitivity: float) -> str:
     figure = {"value": sensitivity, "low": sensitivity - 0.1, "high": sensitivity + 0.1}
-    row = {"cut_off": cut_off, "sensitivity": figure, "specificity": {"value": 0.5, "low": 0.4, "high": 0.6}}
+    row = {"threshold": threshold, "sensitivity": figure, "specificity": {"value": 0.5, "low": 0.4, "high": 0.6}}
     return json.dumps(
         {"n": 1502, "split": split, "model": {"sha256": sha256}, "thresholds": {"melanoma": {"rows": [row]}}}
     )

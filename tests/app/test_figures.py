@@ -78,11 +78,11 @@ def test_photos_of_other_clinics_have_their_own_table(
     cutoff, model_ref = classifier.melanoma_threshold.value, classifier.engine.model_ref
     turn(agreed, "performance")
     assert "no figures of this model on photos of other clinics" in read(agreed)
-    row = {"cut_off": cutoff, "sensitivity": figure(0.6), "specificity": figure(0.3)}
+    row = {"threshold": cutoff, "sensitivity": figure(0.6), "specificity": figure(0.3)}
     content = {
         **measured,
         "melanoma_auc": figure(0.81),
-        "thresholds": {"melanoma": {"positives": 9, "rows": [row | {"cut_off": 0.99, "sensitivity": None}, row]}},
+        "thresholds": {"melanoma": {"positives": 9, "rows": [row | {"threshold": 0.99, "sensitivity": None}, row]}},
         "model": {"name": model_ref.name, "version": model_ref.version, "sha256": model_ref.sha256},
     }
     (tmp_path / "evaluation-other_clinic.json").write_text(json.dumps(content))

@@ -103,7 +103,7 @@ def test_larger_bins_have_larger_dots() -> None:
 
 
 def test_cut_offs_are_told_apart_without_color() -> None:
-    rows = [{"cut_off": 0.1, "sensitivity": figure(0.9), "specificity": figure(0.7)}]
+    rows = [{"threshold": 0.1, "sensitivity": figure(0.9), "specificity": figure(0.7)}]
     sensitivity, specificity, used = curves.cut_offs({"rows": rows, "shipped": 0.1}).data
     assert sensitivity.line.dash != specificity.line.dash
     assert sensitivity.marker.symbol != specificity.marker.symbol

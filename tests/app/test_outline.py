@@ -39,7 +39,7 @@ def test_the_focus_of_every_map_is_measured_by_itself(mapped: AppTest, outlined_
     assert len(opened.checks_of("focus")) == len(telling) > 0
     for result in LocalizationCheck().compute(subject):
         found = result.figures
-        assert f"{100 * found['inside']:.0f}\u00a0% (lesion: {100 * found['area']:.0f}\u00a0%)" in text
+        assert f"{100 * found['relevance_mass']:.0f}\u00a0% (lesion: {100 * found['area']:.0f}\u00a0%)" in text
         assert found["verdict"] in text
 
 

@@ -20,10 +20,12 @@ from tests.app.conftest import topic, turn, words
 ONE: dict[str, Any] = {
     **{
         figure: {"value": 0.31, "low": 0.22, "high": 0.4}
-        for figure in ("gain_over_random", "inside", "area", "inside_over_area", "pointing")
+        for figure in ("gain_over_random", "relevance_mass", "area", "relevance_mass_over_area", "pointing_game")
     },
-    "per_class": {code: {"n": 2, "inside": 0.62, "area": 0.3, "pointing": 0.5} for code in CODES},
-    "randomised": [{"stage": stage, "spearman_median": 0.2, "quarter": 0.1, "three_quarters": 0.3} for stage in STAGES],
+    "per_class": {code: {"n": 2, "relevance_mass": 0.62, "area": 0.3, "pointing_game": 0.5} for code in CODES},
+    "model_randomization": [
+        {"stage": stage, "spearman_median": 0.2, "quarter": 0.1, "three_quarters": 0.3} for stage in STAGES
+    ],
     "float": {"spearman_median": 0.991, "spearman_worst": 0.95},
     "verdicts": {"faithful": True, "focused": True, "learned": True, "quantized": True},
 }

@@ -14,6 +14,7 @@ from skinlens.records import Target
 from skinlens.report import pdf
 from skinlens.store import CaseStore, NewLesion, NewVisit
 from skinlens.wording.naming import name
+from skinlens.wording.records import target_words
 from tests.app.conftest import press, read, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]
@@ -40,7 +41,7 @@ def test_a_contrast_is_made_shown_and_stored_like_any_map(mapped: AppTest, until
     until(mapped, lambda: sum(one.target == target for one in opened.maps) == len(METHODS))
     mapped.run()
     assert len(opened.maps) == 2 * len(METHODS)
-    assert f"The maps show what supports {target.words}." in read(mapped)
+    assert f"The maps show what supports {target_words(target)}." in read(mapped)
 
     store = CaseStore(skinlens_home)
     case = opened.save(store, NewVisit(None, NewLesion("back"), "2024-05-01"))

@@ -124,7 +124,7 @@ def test_stability_and_artefacts_are_tried_by_themselves_and_kept(mapped: AppTes
     assert not [caption for caption in captions(mapped) if "melanoma" in caption]
     mapped.toggle(key="case_artefact_pictures").set_value(True).run()
     mapped.selectbox(key="case_artefact_shown").select("hair").run()
-    hair = next(one for one in stress.figures["effects"] if one["artefact"] == "hair")
+    hair = next(one for one in stress.figures["effects"] if one["artifact"] == "hair")
     shown = [caption for caption in captions(mapped) if caption.startswith("Hair")]
     assert shown == [f"Hair: melanoma {percent(prob)}" for prob in hair["probs"]]
     assert not mapped.exception
@@ -136,8 +136,8 @@ def captions(page: AppTest) -> list[str]:
 
 def test_the_bars_are_the_changes_and_their_lines_reach_the_extremes() -> None:
     effects = [
-        {"artefact": "ink", "probs": [0.3, 0.5, 0.4], "change": 0.2},
-        {"artefact": "hair", "probs": [0.1, 0.1, 0.1], "change": -0.1},
+        {"artifact": "ink", "probs": [0.3, 0.5, 0.4], "change": 0.2},
+        {"artifact": "hair", "probs": [0.1, 0.1, 0.1], "change": -0.1},
     ]
     model_ref = ModelRef("tiny", "0", "0" * 64)
     found = {"prob": 0.2, "threshold": 0.1, "effects": effects}

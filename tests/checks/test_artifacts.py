@@ -83,7 +83,7 @@ def test_ink_is_violet_hair_is_dark_and_bubbles_shine():
 
 def kept(before, threshold, **probs):
     effects = [
-        {"artefact": name, "probs": values, "change": sum(values) / len(values) - before}
+        {"artifact": name, "probs": values, "change": sum(values) / len(values) - before}
         for name, values in probs.items()
     ]
     found = {"prob": before, "threshold": threshold, "effects": effects}
@@ -121,10 +121,10 @@ def test_the_model_is_asked_about_every_drawing(int8_classifier, photos):
     found = stressed(int8_classifier, photo, told.append)
     effects = found.figures["effects"]
     assert found.figures["prob"] == pytest.approx(int8_classifier.predict(photo).melanoma_prob, abs=PROBABILITY)
-    assert [one["artefact"] for one in effects] == list(NAMES) == list(TITLES)
+    assert [one["artifact"] for one in effects] == list(NAMES) == list(TITLES)
     for effect in effects:
         for number, prob in enumerate(effect["probs"]):
-            drawn = with_artifact(photo, effect["artefact"], number, found.seed, int8_classifier.engine.spec)
+            drawn = with_artifact(photo, effect["artifact"], number, found.seed, int8_classifier.engine.spec)
             assert prob == pytest.approx(int8_classifier.predict(drawn).melanoma_prob, abs=PROBABILITY)
     assert found.figures["threshold"] == int8_classifier.melanoma_threshold.value
     assert told == sorted(told)

@@ -31,7 +31,7 @@ def test_the_share_inside_by_hand():
 
 def test_even_heat_is_inside_as_far_as_the_lesion_reaches():
     even = measure(np.full((3, 3), 0.7, np.float32), CROSS)
-    assert even.inside == pytest.approx(even.area) == pytest.approx(5 / 9)
+    assert even.relevance_mass == pytest.approx(even.area) == pytest.approx(5 / 9)
     assert even.verdict == "not focused on the lesion"
 
 
@@ -89,7 +89,7 @@ def test_an_outline_around_everything_has_all_the_heat(classifier, photos, made)
     corners = drawn_by_clinician([[0, 0], [0.5, 0], [1, 0], [1, 1], [0.5, 1], [0, 1]], photos[0], STAMP)
     found = localization(classifier, photos[0], made, corners).figures
     assert found["area"] > 0.95
-    assert found["inside"] > 0.9
+    assert found["relevance_mass"] > 0.9
 
 
 def test_the_check_says_of_which_map_and_which_outline(classifier, photos, made):
@@ -115,7 +115,7 @@ def test_what_does_not_belong_together_is_refused(classifier, photos, made):
 
 def test_the_report_says_it_in_one_sentence(classifier, photos, made):
     check = localization(classifier, photos[0], made, ring(photos[0]))
-    found = replace(check, figures={"inside": 0.714, "area": 0.22, "pointing": 1.0, "verdict": ""})
+    found = replace(check, figures={"relevance_mass": 0.714, "area": 0.22, "pointing_game": 1.0, "verdict": ""})
     assert LocalizationCheck().summary(found) == (
         "71\u00a0% of the heat lies inside the clinician's outline of the lesion, which takes up 22\u00a0% of the "
         "picture; the hottest point is inside."

@@ -19,7 +19,7 @@ def figure(value: float | None) -> dict[str, float | None]:
 
 
 ROW = {
-    "cut_off": 0.1,
+    "threshold": 0.1,
     "true_positives": 9,
     "false_negatives": 1,
     "false_positives": 27,
@@ -51,11 +51,11 @@ MEASURED: dict[str, Any] = {
         **{key: figure(0.5) for key in ("coverage", "mean_size", "single", "melanoma_ruled_out")},
         "per_class": {"mel": {"n": 10, "coverage": figure(0.9), "mean_size": figure(2.5)}},
     },
-    "foreign": {
+    "ood": {
         "n": 150,
         "auroc": figure(0.85),
-        "own_refused": figure(0.2),
-        "kinds": [{"kind": "noise", "n": 20, "auroc": figure(0.75), "refused": 0.95}],
+        "in_distribution_rejection": figure(0.2),
+        "kinds": [{"kind": "noise", "n": 20, "auroc": figure(0.75), "rejection_rate": 0.95}],
     },
 }
 
@@ -76,7 +76,7 @@ def test_each_table_says_what_was_measured_and_on_which_photos() -> None:
         "| mel | melanoma | 10 | 0.900 (0.800–1.000) | 2.500 (2.400–2.600) |"
     )
     assert "Level 90\u00a0%, calibrated on 756 photos of val; measured on 100" in evidence.prediction_sets(MEASURED)
-    assert last(evidence.foreign(MEASURED)) == "| noise | 20 | 0.750 (0.650–0.850) | 95\u00a0% |"
+    assert last(evidence.ood(MEASURED)) == "| noise | 20 | 0.750 (0.650–0.850) | 95\u00a0% |"
 
 
 def test_predictive_values_come_from_the_prevalence_not_from_the_data() -> None:
@@ -97,7 +97,7 @@ def test_cameras_compare_all_photos_with_histology_alone() -> None:
 
 @pytest.mark.parametrize(
     "table",
-    ["reliability", "subgroups", "cameras", "risk_coverage", "prediction_sets", "foreign"],
+    ["reliability", "subgroups", "cameras", "risk_coverage", "prediction_sets", "ood"],
 )
 def test_what_was_not_measured_says_so(table: str) -> None:
     assert getattr(evidence, table)(None) == "Not measured for this release.\n"
@@ -112,13 +112,13 @@ def test_only_an_evaluation_of_the_release_counts_and_test_before_val(
     for split in ("val", "test"):
         (tmp_path / "weights" / f"evaluation-{split}.json").write_text(json.dumps({**MEASURED, "split": split}))
     sha256 = MEASURED["model"]["sha256"]
-    one = evidence.found("foreign", sha256)
+    one = evidence.found("ood", sha256)
     assert one is not None
     assert one["split"] == "test"
-    assert evidence.found("foreign", "0" * 64) is None
-    older = {key: value for key, value in MEASURED.items() if key != "foreign"}
+    assert evidence.found("ood", "0" * 64) is None
+    older = {key: value for key, value in MEASURED.items() if key != "ood"}
     (tmp_path / "weights" / "evaluation-test.json").write_text(json.dumps(older))
-    one = evidence.found("foreign", sha256)
+    one = evidence.found("ood", sha256)
     assert one is not None
     assert one["split"] == "val"
 
@@ -229,13 +229,13 @@ def test_photos_of_other_sources_have_a_row_with_what_the_cut_off_does(
     monkeypatch.setattr(evidence, "ROOT", tmp_path)
     (tmp_path / "weights").mkdir()
     assert evidence.elsewhere("ab") == evidence.invariance("ab") == "Not measured for this release.\n"
-    used = {"cut_off": 0.2, "sensitivity": figure(0.9), "specificity": figure(0.4)}
-    melanoma = {"rows": [used | {"cut_off": 0.5, "sensitivity": figure(0.3)}, used], "shipped": 0.2, "positives": 81}
+    used = {"threshold": 0.2, "sensitivity": figure(0.9), "specificity": figure(0.4)}
+    melanoma = {"rows": [used | {"threshold": 0.5, "sensitivity": figure(0.3)}, used], "shipped": 0.2, "positives": 81}
     one = {
         "n": 1429,
         "melanoma_auc": figure(0.8),
         "thresholds": {"melanoma": melanoma},
-        "foreign": {"own_refused": figure(0.1)},
+        "ood": {"in_distribution_rejection": figure(0.1)},
         "model": {"sha256": "ab"},
     }
     for split, sha256 in (("other", "ab"), ("val", "ab"), ("older", "cd")):

@@ -26,7 +26,7 @@ from skinlens.evaluation.ablation import (
 )
 from skinlens.evaluation.previous_results import merge_previous_results
 from skinlens.labels import CODES
-from skinlens.training.loop import train
+from skinlens.training.loop import PREDICTIONS, train
 from skinlens.training.model_soup import average
 from skinlens.training.protocols import lesion_disjoint_split, paper_split
 from tests.tiny_release import RECIPE, draw_dataset
@@ -233,6 +233,14 @@ def test_a_run_whose_weights_were_not_kept_has_its_row_from_its_answers(tmp_path
     assert kept is not None
     np.testing.assert_allclose(kept.probs[0], whole.probs[0], atol=1e-4)
     assert kept.cost["parameters"] == whole.cost["parameters"]
+
+    path = runs / "teacher" / PREDICTIONS
+    with np.load(path) as archive:
+        as_older_runs_have_it = {"truth" if name == "labels" else name: archive[name] for name in archive}
+    np.savez(path, **as_older_runs_have_it)
+    older = measure(row, runs, "lesion", entries, lambda text: None)
+    assert older is not None
+    np.testing.assert_array_equal(older.probs[0], kept.probs[0])
 
     said: list[str] = []
     assert measure(row, runs, "lesion", {"val": entries["val"][1:]}, said.append) is None

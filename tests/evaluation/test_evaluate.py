@@ -59,7 +59,7 @@ def test_figures_are_those_of_single_predictions(release: Path, photos: Path, la
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert sum(row["n"] for row in result["reliability"]["top"]) == 35
     shipped = classifier.melanoma_threshold.value
-    assert shipped in [row["cut_off"] for row in result["thresholds"]["melanoma"]["rows"]]
+    assert shipped in [row["threshold"] for row in result["thresholds"]["melanoma"]["rows"]]
     assert result["subgroups"] == {}, "the file tells the diagnosis alone"
     assert result["prediction_sets"]["coverage"]["value"] == 1, "two photos a class rule nothing out"
     assert "sets at 90\u00a0%: coverage 1.000" in summary(result)

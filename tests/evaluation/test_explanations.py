@@ -84,7 +84,7 @@ def test_figures_of_one_map(classifier: Classifier) -> None:
         found["gain"] - (found["random_insertion"] - found["random_deletion"])
     )
     assert found["area"] == pytest.approx(inside.mean())
-    assert found["pointing"] == 1  # the hottest point is among the hot ones
+    assert found["pointing_game"] == 1  # the hottest point is among the hot ones
     assert agreements_of([telling] * 3 if len({one.method for one in maps}) == 1 else maps).shape == (3, 2)
 
 
@@ -95,15 +95,15 @@ def interval(low: float | None) -> dict[str, float | None]:
 def test_verdicts() -> None:
     good = {
         "gain_over_random": interval(0.01),
-        "inside_over_area": interval(0.2),
-        "randomised": [{"spearman_median": 0.9}, {"spearman_median": 0.1}],
+        "relevance_mass_over_area": interval(0.2),
+        "model_randomization": [{"spearman_median": 0.9}, {"spearman_median": 0.1}],
         "float": {"spearman_median": 0.97},
     }
     assert set(verdicts(good).values()) == {True}
     bad = {
         "gain_over_random": interval(-0.01),
-        "inside_over_area": interval(None),
-        "randomised": [{"spearman_median": 0.1}, {"spearman_median": 0.9}],
+        "relevance_mass_over_area": interval(None),
+        "model_randomization": [{"spearman_median": 0.1}, {"spearman_median": 0.9}],
         "float": {"spearman_median": 0.5},
     }
     assert verdicts(bad) == {"faithful": False, "focused": None, "learned": False, "quantized": False}
@@ -190,7 +190,7 @@ def test_the_whole_on_a_tiny_release(release: Path, classifier: Classifier, tmp_
     assert set(result["methods"]) == set(METHODS)
     for found in result["methods"].values():
         assert set(found["per_class"]) == set(CODES)
-        assert [one["stage"] for one in found["randomised"]] == list(STAGES)
+        assert [one["stage"] for one in found["model_randomization"]] == list(STAGES)
         assert set(found["verdicts"]) == {"faithful", "focused", "learned", "quantized"}
     assert len(result["agreement"]) == 3
     text = summary(result)

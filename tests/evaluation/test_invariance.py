@@ -46,7 +46,7 @@ def test_figures_by_hand() -> None:
     before[:, other], before[:, melanoma] = 0.9, 0.1
     moves = np.array([0.0, 0.02, 0.15, 0.6])
     after[:, other], after[:, melanoma] = 0.9 - moves, 0.1 + moves
-    found = table.movement("x", before, after, cut_off=0.2)
+    found = table.movement("x", before, after, threshold=0.2)
     assert found.median == pytest.approx((0.02 + 0.15) / 2)
     assert found.largest == pytest.approx(0.6)
     assert found.melanoma_within == 0.5

@@ -46,9 +46,9 @@ def test_a_report_by_hand() -> None:
     found = report(own, groups, others, limit=2.0, resamples=50)
     assert found["n"] == 2, "imitations of lesions are not foreign"
     assert found["auroc"]["value"] == pytest.approx((4 + 2) / 8)
-    assert found["refused"] == 0.5
-    assert found["own_refused"]["value"] == 0.25
+    assert found["rejection_rate"] == 0.5
+    assert found["in_distribution_rejection"]["value"] == 0.25
     noise, drawn = found["kinds"]
-    assert (noise["kind"], noise["n"], noise["refused"]) == ("noise", 2, 0.5)
+    assert (noise["kind"], noise["n"], noise["rejection_rate"]) == ("noise", 2, 0.5)
     assert noise["auroc"]["value"] == found["auroc"]["value"]
     assert drawn["auroc"]["value"] == pytest.approx(1 / 4)

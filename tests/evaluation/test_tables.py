@@ -70,7 +70,7 @@ def test_thresholds_by_hand() -> None:
     )
     truth = np.array([MEL, MEL, NV, BCC])
     found = thresholds(truth, probs, np.arange(4), 0.123, resamples=20)
-    melanoma = {row["cut_off"]: row for row in found["melanoma"]["rows"]}
+    melanoma = {row["threshold"]: row for row in found["melanoma"]["rows"]}
     assert sorted(melanoma) == sorted([*CUT_OFFS, 0.123])
     assert found["melanoma"]["shipped"] == 0.123
     counts = ("true_positives", "false_negatives", "false_positives", "true_negatives")
@@ -81,7 +81,7 @@ def test_thresholds_by_hand() -> None:
     # Malignant or pre-malignant: akiec, bcc and mel together.
     assert found["malignant"]["codes"] == ["akiec", "bcc", "mel"]
     assert (found["malignant"]["positives"], found["malignant"]["negatives"]) == (3, 1)
-    at = {row["cut_off"]: row for row in found["malignant"]["rows"]}
+    at = {row["threshold"]: row for row in found["malignant"]["rows"]}
     assert [at[0.4][key] for key in counts] == [2, 1, 0, 1]
 
 
@@ -165,6 +165,6 @@ def test_subgroups_by_hand() -> None:
     assert male["melanoma_sensitivity"]["value"] == 1
     assert male["melanoma_specificity"]["value"] == 1
     assert male["melanoma_auc"]["value"] == 1
-    assert male["refused"]["value"] == pytest.approx(1 / 3)  # distances 0, .25 and .75 against a limit of .3
+    assert male["rejection_rate"]["value"] == pytest.approx(1 / 3)  # distances 0, .25 and .75 against a limit of .3
     assert female["melanoma_specificity"]["value"] is None
     assert female["melanoma_auc"]["value"] is None

@@ -19,6 +19,7 @@ from skinlens.imaging.preprocess import model_view, normalize, to_batch
 from skinlens.inference.engine import Head
 from skinlens.labels import CODES, INDEX
 from skinlens.records import Target
+from skinlens.wording.records import target_words
 from tests.closeness import ONE_LAYER, assert_near
 
 SMALL = {"grad_cam": {}, "score_cam": {"channels": 8}, "lime": {"samples": 60, "segments": 15}}
@@ -41,7 +42,10 @@ def test_a_target_in_words_and_in_numbers():
     contrast = Target("mel", "nv")
     assert (Target("mel").code, contrast.code) == ("mel", "mel-not-nv")
     assert [Target(*target.codes) for target in (Target("mel"), contrast)] == [Target("mel"), contrast]
-    assert (Target("mel").words, contrast.words) == ("melanoma", "melanoma rather than melanocytic nevus")
+    assert (target_words(Target("mel")), target_words(contrast)) == (
+        "melanoma",
+        "melanoma rather than melanocytic nevus",
+    )
     values = np.random.default_rng(0).normal(size=(5, len(CODES))).astype(np.float32)
     np.testing.assert_array_equal(contrast.score(values), values[:, INDEX["mel"]] - values[:, INDEX["nv"]])
     for target in (Target("mel"), contrast):

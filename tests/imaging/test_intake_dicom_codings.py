@@ -73,9 +73,9 @@ def test_words_in_big_endian_are_turned_and_bytes_are_not() -> None:
     """Samples of 8 bits stand in bytes (OB) or, as the standard has it, in pairs within words (OW)."""
     swapped = np.frombuffer(PIXELS.tobytes(), "<u2").byteswap().tobytes()
     whole = encoded_elsewhere("big_endian")
-    in_words = whole.replace(PIXELS.tobytes(), swapped).replace(b"\x7f\xe0\0\x10OB", b"\x7f\xe0\0\x10OW")
-    assert in_words != whole
-    np.testing.assert_array_equal(read_photo(in_words).pixels, PIXELS)
+    as_words = whole.replace(PIXELS.tobytes(), swapped).replace(b"\x7f\xe0\0\x10OB", b"\x7f\xe0\0\x10OW")
+    assert as_words != whole
+    np.testing.assert_array_equal(read_photo(as_words).pixels, PIXELS)
     table = {
         f"{color}PaletteColorLookupTable{part}": value
         for color in ("Red", "Green", "Blue")

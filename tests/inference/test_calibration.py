@@ -20,9 +20,9 @@ def test_softmax_by_hand_and_without_overflow() -> None:
 def test_the_temperature_that_was_put_in_comes_out() -> None:
     random = np.random.default_rng(0)
     logits = random.normal(0, 2, (20_000, 7))
-    truth = np.array([random.choice(7, p=row) for row in softmax(logits)])
-    assert fit_temperature(logits * 2.5, truth) == pytest.approx(2.5, rel=0.05)
-    assert fit_temperature(logits * 0.5, truth) == pytest.approx(0.5, rel=0.05)
+    labels = np.array([random.choice(7, p=row) for row in softmax(logits)])
+    assert fit_temperature(logits * 2.5, labels) == pytest.approx(2.5, rel=0.05)
+    assert fit_temperature(logits * 0.5, labels) == pytest.approx(0.5, rel=0.05)
 
 
 def test_threshold_by_hand() -> None:
@@ -53,11 +53,11 @@ def test_the_sensitivity_that_was_asked_for_is_reached(rows: list[tuple[bool, fl
 def test_a_class_passes_its_floor_where_crepes_says_that_it_cannot_be_ruled_out(level: float) -> None:
     """Class by class, the p-value of crepes' conformal classifier with the same score, 1 minus the probability."""
     draw = np.random.default_rng(11)
-    truth = np.repeat(np.arange(7), [40, 25, 60, 9, 33, 120, 12])
-    probs, fresh = (draw.dirichlet(np.ones(7), count) for count in (len(truth), 200))
-    class_thresholds = np.array(fit_conformal_sets(truth, probs, "drawn", level).class_thresholds)
+    labels = np.repeat(np.arange(7), [40, 25, 60, 9, 33, 120, 12])
+    probs, fresh = (draw.dirichlet(np.ones(7), count) for count in (len(labels), 200))
+    class_thresholds = np.array(fit_conformal_sets(labels, probs, "drawn", level).class_thresholds)
     for position in range(7):
         oracle = ConformalClassifier()
-        oracle.fit(1 - probs[truth == position, position])
+        oracle.fit(1 - probs[labels == position, position])
         p_values = oracle.predict_p(1 - fresh[:, [position]], smoothing=False)[:, 0]
         np.testing.assert_array_equal(fresh[:, position] >= class_thresholds[position], p_values > 1 - level + 1e-12)

@@ -130,7 +130,7 @@ def test_answers_are_kept_and_serve_a_run_with_another_seed(
     kept = FrozenTeacher(recipe, torch.device("cpu")).logits_cache(0, 16)
     first = kept.logits(torch.tensor([3]), lambda spec: pytest.fail("a view was drawn"))
     sample = batches.sample_epoch(recipe, 0, batches.sampling_weights(photos.train_labels, 0.5), 16)
-    picture = photos.train_images.views(sample.photos[3:4], sample.draws.of(torch.tensor([3])), recipe.input)
+    picture = photos.train_images.augmented(sample.photos[3:4], sample.params.of(torch.tensor([3])), recipe.input)
     again = FrozenTeacher(recipe, torch.device("cpu")).answer(picture)
     torch.testing.assert_close(first.logits, again.logits, atol=0.05, rtol=0.05)  # bfloat16, another batch
 

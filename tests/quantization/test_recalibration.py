@@ -15,7 +15,7 @@ from skinlens.inference.engine import TURNS
 from skinlens.inference.release import REFERENCE_SEED, load_manifest
 from skinlens.metrics import melanoma_auc
 from skinlens.quantization.recalibration import recalibrate
-from skinlens.training.ham10000 import labels_of, load_views
+from skinlens.training.ham10000 import labels_of, load_images
 from tests.closeness import NETWORK, assert_near
 from tests.tiny_release import RECIPE, draw_dataset
 
@@ -50,8 +50,8 @@ def test_the_network_stays_and_what_hangs_on_its_answers_is_fitted_anew(release:
 
 def test_its_figures_are_those_of_the_mean(recalibrated: Path, parts) -> None:
     classifier, entries = load_classifier(recalibrated), parts[1]
-    views = load_views(entries, RECIPE.input)
-    turned = [np.rot90(views, quarters, axes=(1, 2)) for quarters in range(TURNS)]
+    images = load_images(entries, RECIPE.input)
+    turned = [np.rot90(images, quarters, axes=(1, 2)) for quarters in range(TURNS)]
     answers = [
         np.array([one.prediction.probs for one in classifier.read_views(np.ascontiguousarray(v))]) for v in turned
     ]

@@ -66,15 +66,15 @@ def test_photos_of_a_recipes_sources_are_familiar(release: Path, monkeypatch: py
     size = engine.spec.size_px
 
     def part(level: int) -> SplitPart:
-        views = draw.normal(level, 12, (30, size, size, 3)).clip(0, 255).astype(np.uint8)
-        return SplitPart(views, np.zeros(30, dtype=np.int64))
+        images = draw.normal(level, 12, (30, size, size, 3)).clip(0, 255).astype(np.uint8)
+        return SplitPart(images, np.zeros(30, dtype=np.int64))
 
     def entries(title: str) -> list[Entry]:
         return [Entry(title, Path(title), 0)]
 
     parts = {"train": part(200), "val": part(200), "source": part(60), "source val": part(60)}
-    monkeypatch.setattr(release_builder, "load_views", lambda listed, spec: parts[listed[0].image_id].views)
-    monkeypatch.setattr(release_builder, "labels_of", lambda listed: parts[listed[0].image_id].truth)
+    monkeypatch.setattr(release_builder, "load_images", lambda listed, spec: parts[listed[0].image_id].images)
+    monkeypatch.setattr(release_builder, "labels_of", lambda listed: parts[listed[0].image_id].labels)
     outputs = run_on(engine, parts["val"], "val")
     served = Quantized(engine, outputs, outputs.logits)
     recipe = Recipe(name="two sources", input=engine.spec)

@@ -41,7 +41,7 @@ TURNED = {"turn_degrees": 2.0, "brightness": 0.05}
 STRESS = {
     "prob": 0.1,
     "threshold": 0.2,
-    "effects": [{"artefact": "ink", "probs": [0.25, 0.3, 0.35], "change": 0.2}],
+    "effects": [{"artifact": "ink", "probs": [0.25, 0.3, 0.35], "change": 0.2}],
 }
 SAID = [
     {"stage": stage, "top": "mel", "probs": {"mel": prob}}

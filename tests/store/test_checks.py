@@ -52,6 +52,15 @@ def test_any_check_comes_back_as_it_was_saved(shared_store, kind, label, method,
     assert back.identity == check.identity
 
 
+def test_figures_that_an_earlier_version_stored_are_read_under_their_present_keys(store, save):
+    figures = {"inside": 0.7, "pointing": 1.0, "effects": [{"artefact": "ink", "change": 0.1}]}
+    photo = samples.photo()
+    case = save(photo=photo, checks=(samples.check(photo, figures=figures),))
+    (check,) = store.load(case.visit.id).checks
+    effects = [{"artifact": "ink", "change": 0.1}]
+    assert check.figures == {"relevance_mass": 0.7, "pointing_game": 1.0, "effects": effects}
+
+
 def test_a_check_takes_the_place_of_the_same_one_alone(store, save):
     photo = samples.photo()
     one = samples.check(photo, method="lime", settings={"a": 1, "b": [2.5, None]})

@@ -24,8 +24,8 @@ def run_steps(recipe: Recipe = RECIPE) -> batches.RunSteps:
     return batches.RunSteps(recipe, PhotoSet.of(photos), torch.ones(len(photos)), World())
 
 
-def views(step: batches.Step) -> torch.Tensor:
-    return step.photos.views(step.draws, replace(RECIPE.input, size_px=16))
+def augmented(step: batches.Step) -> torch.Tensor:
+    return step.photos.augmented(step.params, replace(RECIPE.input, size_px=16))
 
 
 @pytest.mark.filterwarnings("ignore:.*pin_memory.*")
@@ -38,7 +38,7 @@ def test_worker_processes_prepare_the_same_steps_in_the_same_order(monkeypatch: 
     for one, other in zip(alone, beside, strict=True):
         assert torch.equal(one.rows, other.rows)
         assert torch.equal(one.chosen, other.chosen)
-        torch.testing.assert_close(views(one), views(other))
+        torch.testing.assert_close(augmented(one), augmented(other))
 
 
 def test_a_resumed_run_goes_on_with_the_steps_of_the_whole_one() -> None:
@@ -59,7 +59,7 @@ def test_another_seed_orders_the_same_photos_and_changes_otherwise() -> None:
     assert sorted(mine.tolist()) == sorted(theirs.tolist()) == list(range(8))
     by_row = []
     for steps in (first, second):
-        drawn = torch.cat([views(step) for step in epoch(steps)])
+        drawn = torch.cat([augmented(step) for step in epoch(steps)])
         places = torch.cat([step.rows for step in epoch(steps)]).tolist()
         by_row.append(dict(zip(places, drawn, strict=True)))
     for row in range(8):

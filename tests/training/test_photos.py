@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from skinlens.imaging.preprocess import InputSpec
-from skinlens.training.augmentation import render_views, sample_params
+from skinlens.training.augmentation import augment, sample_params
 from skinlens.training.photos import PhotoSet
 from skinlens.training.recipe import Acquisition, Augmentation
 
@@ -24,10 +24,10 @@ def test_views_of_mixed_shapes_are_those_of_the_photos_by_themselves() -> None:
     parameters = sample_params(
         len(rows), Augmentation(), torch.Generator().manual_seed(1), Acquisition(hair=0.5, cast=0.1)
     )
-    views = PhotoSet.of(every).views(rows, parameters, SPEC)
+    augmented = PhotoSet.of(every).augmented(rows, parameters, SPEC)
     for place, row in enumerate(rows.tolist()):
-        alone = render_views(every[row][None], parameters.of(torch.tensor([place])), SPEC)
-        torch.testing.assert_close(views[place], alone[0])
+        alone = augment(every[row][None], parameters.of(torch.tensor([place])), SPEC)
+        torch.testing.assert_close(augmented[place], alone[0])
 
 
 def test_a_set_knows_its_length_and_holds_each_photo_once() -> None:

@@ -33,6 +33,7 @@ from skinlens.records import Explanation, Photo, Pixels, Sex
 from skinlens.wording.maps import CAVEAT, LEGEND, supports
 from skinlens.wording.naming import STATUSES
 from skinlens.wording.quality import UNRELIABLE
+from skinlens.wording.records import target_words
 
 LONGEST_PX = 2000
 """Long side of an overlay: a photo that is larger is reduced, for the pixels are not compressed."""
@@ -119,7 +120,7 @@ class _Writer:
 
     def _map(self, photo: Photo, explanation: Explanation, number: int) -> Dataset:
         title = METHODS[explanation.method].title
-        words = supports(title, explanation.target.words)
+        words = supports(title, target_words(explanation.target))
         remarks = (CAVEAT,) if self._visit.quality.reliable else (CAVEAT, UNRELIABLE)
         made = self._common(SecondaryCaptureImageStorage, _MAPS, "OT", explanation.created_at)
         made.SeriesDescription = "SkinLens: maps over the photo"

@@ -10,7 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from skinlens.formatting import rounded_percent
-from skinlens.impact import MISSED, CutOff, Impact
+from skinlens.impact import MISSED, Impact, OperatingPoint
 from skinlens.ui.components.figures import calm, short
 
 BLUE, ORANGE, GRAY = "#4289b8", "#c9552b", "#7f8d92"
@@ -50,7 +50,7 @@ def cut_offs(table: Entry) -> go.Figure:
         ("specificity", BLUE, "dot", "square"),
     ):
         figure.add_scatter(
-            x=[row["cut_off"] for row in rows],
+            x=[row["threshold"] for row in rows],
             y=[row[key]["value"] for row in rows],
             error_y=_error([row[key] for row in rows]),
             mode="lines+markers",
@@ -77,10 +77,10 @@ def _over_cut_offs(figure: go.Figure, title: str) -> None:
     )
 
 
-def impact(curve: Sequence[tuple[CutOff, Impact]]) -> go.Figure:
+def impact(curve: Sequence[tuple[OperatingPoint, Impact]]) -> go.Figure:
     """Over the cut-offs: excisions avoided in a year, and the melanomas below the cut-off that they are bought with."""
     figure = go.Figure()
-    at = [point.cut_off for point, _ in curve]
+    at = [point.threshold for point, _ in curve]
     for title, color, dash, symbol, estimates in (
         ("excisions avoided", BLUE, "dot", "square", [outcome.excisions_avoided for _, outcome in curve]),
         (MISSED, ORANGE, "solid", "circle", [outcome.melanomas_missed for _, outcome in curve]),
@@ -186,7 +186,7 @@ def refused(kinds: Sequence[Entry]) -> go.Figure:
     names = [f"{kind['kind'].capitalize()} ({kind['n']:,})" for kind in kinds]
     figure = go.Figure(
         go.Bar(
-            x=[kind["refused"] for kind in kinds],
+            x=[kind["rejection_rate"] for kind in kinds],
             y=names,
             orientation="h",
             marker={"color": BLUE},

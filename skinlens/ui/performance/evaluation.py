@@ -40,7 +40,7 @@ PARTS = {
     "melanoma_sensitivity": "Melanomas above the cut-off",
     "melanoma_specificity": "Others below the cut-off",
     "ece": HEADLINES["ece"],
-    "refused": "Flagged as unfamiliar image",
+    "rejection_rate": "Flagged as unfamiliar image",
 }
 
 
@@ -135,7 +135,7 @@ def _cut_off(row: Mapping[str, Any], share: float, shipped: float | None) -> tup
         both = predictive_values(sensitivity, specificity, share)
         values = ["–" if math.isnan(value) else percent(value) for value in both]
     return (
-        f"{percent(row['cut_off'])}{' (in use)' if row['cut_off'] == shipped else ''}",
+        f"{percent(row['threshold'])}{' (in use)' if row['threshold'] == shipped else ''}",
         estimate(row["sensitivity"]),
         estimate(row["specificity"]),
         *values,
@@ -237,15 +237,15 @@ def sets() -> None:
 
 def foreign() -> None:
     """Out-of-distribution detection on images that show no lesion."""
-    evaluation = _found("foreign")
+    evaluation = _found("ood")
     if evaluation is None:
         return
-    measurement = evaluation["foreign"]
-    said = (f"{kind['kind']} {rounded_percent(kind['refused'])}" for kind in measurement["kinds"])
-    _chart(curves.refused(measurement["kinds"]), "foreign", f"Share flagged: {', '.join(said)}")
+    measurement = evaluation["ood"]
+    said = (f"{kind['kind']} {rounded_percent(kind['rejection_rate'])}" for kind in measurement["kinds"])
+    _chart(curves.refused(measurement["kinds"]), "ood", f"Share flagged: {', '.join(said)}")
     st.caption(
         f"{measurement['n']:,} pictures of other subjects. Similarity to the training images tells them from real "
         f"photos with an AUC of {estimate(measurement['auroc'])}. Of {photos(evaluation)}, a share of "
-        f"{estimate(measurement['own_refused'])} is flagged too. Drawn lesions imitate real ones and are not "
-        "counted. A kind of lesion that the model does not know can still look familiar."
+        f"{estimate(measurement['in_distribution_rejection'])} is flagged too. Drawn lesions imitate real ones and are "
+        "not counted. A kind of lesion that the model does not know can still look familiar."
     )

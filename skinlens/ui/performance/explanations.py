@@ -94,7 +94,7 @@ def _looked(evaluation: Mapping[str, Any]) -> None:
         _inside(evaluation),
         config=figures.STATIC,
         key="looked",
-        alt="Share of the heat inside the lesion: " + _spoken(evaluation, "inside"),
+        alt="Share of the heat inside the lesion: " + _spoken(evaluation, "relevance_mass"),
     )
     st.caption(
         "Outlines drawn by hand. The gray mark is the share of the picture that the lesion takes up: a map that "
@@ -128,7 +128,9 @@ def _learned(evaluation: Mapping[str, Any]) -> None:
         alt="Likeness to the maps of randomized networks: "
         + "; ".join(
             f"{info.title} "
-            + ", ".join(decimal(step["spearman_median"], 2) for step in evaluation["methods"][method]["randomised"])
+            + ", ".join(
+                decimal(step["spearman_median"], 2) for step in evaluation["methods"][method]["model_randomization"]
+            )
             for method, info in METHODS.items()
         ),
     )
@@ -189,7 +191,7 @@ def _inside(evaluation: Mapping[str, Any]) -> go.Figure:
     chart = go.Figure()
     for method, info in METHODS.items():
         figures = evaluation["methods"][method]
-        _point(chart, info.title, figures["inside"], method)
+        _point(chart, info.title, figures["relevance_mass"], method)
         if figures["area"]["value"] is not None:
             marker = {"symbol": "line-ns-open", "size": 26, "color": "#7f8d92", "line": {"width": 3}}
             chart.add_scatter(
@@ -224,7 +226,7 @@ def _randomised(evaluation: Mapping[str, Any]) -> go.Figure:
     stages = ["nothing", *evaluation["networks"]["stages"]]
     for method, info in METHODS.items():
         color, symbol = LOOKS[method]
-        steps = evaluation["methods"][method]["randomised"]
+        steps = evaluation["methods"][method]["model_randomization"]
         chart.add_scatter(
             x=stages,
             y=[1.0, *(step["spearman_median"] for step in steps)],
@@ -257,4 +259,4 @@ def _spoken(evaluation: Mapping[str, Any], figure: str) -> str:
 
 
 def _per_class(figures: Mapping[str, Any]) -> str:
-    return f"{rounded_percent(figures['inside'])}, {rounded_percent(figures['pointing'])}"
+    return f"{rounded_percent(figures['relevance_mass'])}, {rounded_percent(figures['pointing_game'])}"

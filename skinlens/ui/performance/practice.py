@@ -7,7 +7,7 @@ import streamlit as st
 from skinlens import published_figures
 from skinlens.errors import ParameterError
 from skinlens.formatting import decimal, percent, span
-from skinlens.impact import PARAMETERS, ImpactInputs, cut_off_curve, cut_offs, impact, impact_words
+from skinlens.impact import PARAMETERS, ImpactInputs, impact, impact_words, operating_curve, operating_points
 from skinlens.outcomes import Comparison, Rate, Reader, TwoByTwo, compare
 from skinlens.store import CaseStore
 from skinlens.ui.components import widgets
@@ -120,9 +120,9 @@ def calculator(store: CaseStore) -> None:
     st.markdown("\n".join(f"- {plain(sentence)}" for sentence in impact_words(impact(inputs))))
     table = _thresholds()
     if table is not None:
-        curve = cut_off_curve(inputs, cut_offs(table))
+        curve = operating_curve(inputs, operating_points(table))
         alt = "; ".join(
-            f"cut-off {point.cut_off:.3f}: {outcome.excisions_avoided.value:.0f} excisions avoided, "
+            f"cut-off {point.threshold:.3f}: {outcome.excisions_avoided.value:.0f} excisions avoided, "
             f"{outcome.melanomas_missed.value:.0f} melanomas below it"
             for point, outcome in curve
         )
@@ -142,8 +142,8 @@ def measured(store: CaseStore) -> tuple[dict[str, float], dict[str, tuple[float,
     if times.median is not None and times.quartiles is not None:  # one or two cases say nothing of the next
         values["minutes_with"], intervals["minutes_with"] = times.median, times.quartiles
     table = _thresholds()
-    for point in cut_offs(table) if table else ():
-        if point.cut_off == table["shipped"]:  # type: ignore[index]
+    for point in operating_points(table) if table else ():
+        if point.threshold == table["shipped"]:  # type: ignore[index]
             for name, rate in (("sensitivity", point.sensitivity), ("specificity", point.specificity)):
                 values[name], intervals[name] = rate.value, (rate.low, rate.high)
     return values, intervals

@@ -45,7 +45,7 @@ def _show(check: Check, opened: OpenCase, results: Sequence[CheckResult]) -> Non
 
 
 def _spoken(check: CheckResult) -> str:
-    parts = [f"{TITLES[effect['artefact']]} {points(effect['change'])}" for effect in check.figures["effects"]]
+    parts = [f"{TITLES[effect['artifact']]} {points(effect['change'])}" for effect in check.figures["effects"]]
     return "Mean change of the probability of melanoma: " + ", ".join(parts)
 
 
@@ -58,7 +58,7 @@ def chart(check: CheckResult) -> go.Figure:
     highs = [100 * (max(effect["probs"]) - before) for effect in effects]
     figure = go.Figure(
         go.Bar(
-            y=[TITLES[effect["artefact"]] for effect in effects],
+            y=[TITLES[effect["artifact"]] for effect in effects],
             x=means,
             orientation="h",
             marker={
@@ -92,7 +92,7 @@ def chart(check: CheckResult) -> go.Figure:
 
 
 def _pictures(photo: Photo, check: CheckResult, spec: InputSpec) -> None:
-    effects = {effect["artefact"]: effect["probs"] for effect in check.figures["effects"]}
+    effects = {effect["artifact"]: effect["probs"] for effect in check.figures["effects"]}
     chosen = st.selectbox("What is drawn", list(effects), format_func=TITLES.__getitem__, key="case_artefact_shown")
     for number, place in enumerate(st.columns(len(effects[chosen]))):
         words = f"{TITLES[chosen]}: melanoma {percent(effects[chosen][number])}"

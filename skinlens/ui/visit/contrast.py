@@ -7,6 +7,7 @@ from skinlens.labels import CODES
 from skinlens.ui.components.text import plain
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.wording.naming import name
+from skinlens.wording.records import target_words
 
 ALONE = "none"
 HELP = (
@@ -39,7 +40,7 @@ def describe(opened: OpenCase) -> None:
     own, other = (opened.analysis.prediction.prob(code) for code in (opened.label, opened.contrast_with))
     st.markdown(
         plain(
-            f"The maps show what supports {opened.target.words}. Between these two: "
+            f"The maps show what supports {target_words(opened.target)}. Between these two: "
             f"{percent(own / (own + other))} {name(opened.label).lower()}."
         )
     )

@@ -19,6 +19,7 @@ from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import checks
 from skinlens.wording.maps import nothing_for, over_photo
 from skinlens.wording.naming import name
+from skinlens.wording.records import target_words
 
 PICTURE_PX = 480
 """Long side of a picture: these maps are coarse, the last of the deep branch has six places across."""
@@ -54,9 +55,9 @@ def _answer(answer: Mapping[str, Any], target: Target, drawn: tuple[bytes, bool]
     st.markdown(f"**{title}**: {plain(name(top))}, {plain(percent(answer['probs'][top]))}")
     if drawn:
         picture, empty = drawn
-        st.image(picture, width="stretch", alt=f"{title}: {over_photo('Grad-CAM', target.words)}")
+        st.image(picture, width="stretch", alt=f"{title}: {over_photo('Grad-CAM', target_words(target))}")
         if empty:
-            st.caption(plain(nothing_for(target.words, " here")))
+            st.caption(plain(nothing_for(target_words(target), " here")))
     if answer["balanced_accuracy"] is not None:
         right = percent(answer["balanced_accuracy"])
         st.caption(plain(f"By itself right on {right} of the validation photos, all classes counted alike."))

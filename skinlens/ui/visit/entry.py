@@ -13,6 +13,7 @@ from skinlens.store import ClinicianReading
 from skinlens.ui.forms import conflicts
 from skinlens.ui.forms.conflicts import Difference, Value
 from skinlens.ui.state import cache
+from skinlens.wording.records import plan_words
 
 TITLES: Mapping[str, str] = {
     "abcd": "ABCD rule",
@@ -120,7 +121,7 @@ def shown(field: str, value: Value) -> str:
     """A value as it is read."""
     match value:
         case Planned(plan, recall_on):
-            return f"{plan.summary}; recall on {recall_on}" if recall_on else plan.summary
+            return f"{plan_words(plan)}; recall on {recall_on}" if recall_on else plan_words(plan)
         case Abcd() | PartialAbcd():
             return rule_words(value) or ""
         case SevenPoint():

@@ -19,6 +19,7 @@ from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import moving
 from skinlens.wording import audit
 from skinlens.wording.naming import name
+from skinlens.wording.records import target_words
 
 _NAMES = ("signed_by", "amended_by", "moved_by")
 """Fields of the trail with the name of who made the change."""
@@ -54,7 +55,7 @@ def change(field: str, pair: tuple[str | None, str | None] | None, unit: Unit) -
     before, after = pair
     if field == "explanation" and after:
         method, *codes = after.split(" ")
-        return f"{METHODS[cast(Method, method)].title} map for {Target(*codes).words}"
+        return f"{METHODS[cast(Method, method)].title} map for {target_words(Target(*codes))}"
     if field == "checks" and after:
         return ", ".join(_test(check) for check in after.split(", "))
     if field == "status":

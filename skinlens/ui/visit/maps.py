@@ -23,6 +23,7 @@ from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import contrast
 from skinlens.wording.maps import CANCELLED, PHOTO, SYNTHETIC, no_map, nothing_for, over_photo
 from skinlens.wording.naming import name
+from skinlens.wording.records import target_words
 
 OTHER = "another class"
 
@@ -127,7 +128,7 @@ def stored_words(opened: OpenCase) -> str:
     titles: dict[str, list[str]] = {}
     in_order = sorted(opened.maps, key=lambda made: list(METHODS).index(made.method))  # not as they were finished
     for explanation in in_order:
-        titles.setdefault(explanation.target.words, []).append(METHODS[explanation.method].title)
+        titles.setdefault(target_words(explanation.target), []).append(METHODS[explanation.method].title)
     if not titles:
         return "No map is stored with this case yet. All three take a few seconds, and are then stored with it."
     listed = "; ".join(f"{', '.join(dict.fromkeys(names))} for {target}" for target, names in titles.items())
@@ -185,7 +186,7 @@ def _panel(opened: OpenCase, method: Method, *, able: bool, details: bool) -> Pa
     info = METHODS[method]
     job = session.queue().job((method, opened.target.code))
     made = opened.map_of(method, session.map_params(method))
-    of = opened.target.words
+    of = target_words(opened.target)
     blank = Panel(method, info.title, info.shows, (), no_map(info.title, of))
     if job and job.active:
         return replace(

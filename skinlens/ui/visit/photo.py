@@ -16,6 +16,7 @@ from skinlens.ui.components.viewer import Look, Panel
 from skinlens.ui.state import cache, session
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.wording.maps import PHOTO, SYNTHETIC, no_map, nothing_for, over_photo
+from skinlens.wording.records import target_words
 
 NO_MAP = "none"
 OVERLAY = "overlay"
@@ -79,7 +80,7 @@ def _overlaid(opened: OpenCase, bare: Panel) -> Panel:
         return bare
     method = cast(Method, over)
     info = METHODS[method]
-    of = opened.target.words
+    of = target_words(opened.target)
     made = opened.map_of(method, session.map_params(method))
     if made is None:
         job = session.queue().job((method, opened.target.code))

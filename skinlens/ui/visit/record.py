@@ -9,7 +9,7 @@ from skinlens.errors import Conflict, SkinLensError
 from skinlens.labels import DIAGNOSES
 from skinlens.records import Case, Status, Visit
 from skinlens.store import CaseStore
-from skinlens.store.signatures import NO_DIAGNOSIS, signature_words
+from skinlens.store.signatures import NO_DIAGNOSIS
 from skinlens.ui.components import allowed, confirmation, widgets
 from skinlens.ui.components.shortcuts import SAVE
 from skinlens.ui.components.text import plain
@@ -20,6 +20,7 @@ from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import clinical_fields, clinical_form, entry, size_form
 from skinlens.ui.visit.entry import Entry
 from skinlens.wording.naming import diagnosis_name
+from skinlens.wording.records import signature_words
 
 _READ = "record_read"
 """Key of the visit as this window read it."""
