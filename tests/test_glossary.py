@@ -160,6 +160,8 @@ def test_no_variable_or_parameter_has_a_name_that_says_nothing() -> None:
 def test_no_module_has_a_name_that_was_replaced() -> None:
     stems = {path.stem for path in sources() if path.is_relative_to(ROOT / "skinlens")}
     assert stems.isdisjoint(MODULES)
+    tests = {path.stem.removeprefix("test_") for path in sources() if path.is_relative_to(ROOT / "tests")}
+    assert tests & set(MODULES) == {"evidence", "foreign"}  # the script of the documents, and databases of others
 
 
 def test_no_recipe_has_a_name_that_was_replaced() -> None:
