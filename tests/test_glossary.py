@@ -36,7 +36,7 @@ in_words map_in_words move_in_words value_in_words age_on cut_off own_refused in
 GONE = tuple(_GONE.split())
 """Identifiers; a word that another thing rightly has (``answers``, ``details``, ``looks``) cannot be held like this."""
 GONE_IN = {
-    "checks": "walk Answer Made Task inside",
+    "checks": "walk Answer Made Task inside told trials",
     "evaluation": "answers ask foreign alike inside cut_offs",
     "explain": "settle settled trials looks steady region",
     "followup": "inside",
