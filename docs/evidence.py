@@ -13,7 +13,8 @@ from skinlens.evaluation.previous_results import FIRST_DETAIL_PX, released_detai
 from skinlens.formatting import estimate, number, rounded_percent
 from skinlens.labels import BY_CODE
 from skinlens.metrics import predictive_values
-from skinlens.training.recipe import current_names
+from skinlens.renamed_keys import with_present_keys
+from skinlens.training.recipe import OLD_NAMES
 from skinlens.wording.evaluation import SUBGROUPS
 
 NOT_MEASURED = "Not measured for this release.\n"
@@ -43,7 +44,7 @@ def found(key: str, sha256: str) -> Mapping[str, Any] | None:
 def training(release: Mapping[str, Any]) -> str:
     """What the released student learned from, in one sentence."""
     recipe = release["recipe"]
-    distilled = current_names(recipe.get("distillation", {}))
+    distilled = with_present_keys(recipe.get("distillation", {}), OLD_NAMES)
     fusion = "with layer fusion" if recipe["student"]["fusion"] else "without layer fusion"
     if not distilled.get("teacher"):
         return f"This version (recipe `{recipe['name']}`) was trained on the labels, without a teacher, {fusion}.\n"

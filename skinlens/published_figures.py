@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from skinlens.inference.release import weights_directory
 from skinlens.records import ModelRef
+from skinlens.renamed_keys import with_present_keys
 
 EXPLANATIONS = "explanations-val.json"
 """Written by ``skinlens evaluate --explanations``."""
@@ -21,6 +23,7 @@ OLD_KEYS = {
     "randomised": "model_randomization",
 }
 """Keys of evaluations that earlier versions wrote → their names now."""
+_PRESENT = partial(with_present_keys, now=OLD_KEYS)
 
 
 def evaluation(split: str) -> Mapping[str, Any] | None:
@@ -55,12 +58,8 @@ def explanations_evaluation() -> Mapping[str, Any] | None:
 
 def read(path: Path) -> dict[str, Any]:
     """An evaluation under the keys of this version, whichever wrote it."""
-    measured: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"), object_hook=_current)
+    measured: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"), object_hook=_PRESENT)
     return measured
-
-
-def _current(stored: dict[str, Any]) -> dict[str, Any]:
-    return {OLD_KEYS.get(key, key): value for key, value in stored.items()}
 
 
 def _read(name: str) -> Mapping[str, Any] | None:

@@ -36,7 +36,7 @@ in_words map_in_words move_in_words value_in_words age_on cut_off own_refused in
 GONE = tuple(_GONE.split())
 """Identifiers; a word that another thing rightly has (``answers``, ``details``, ``looks``) cannot be held like this."""
 GONE_IN = {
-    "checks": "walk Answer Made Task inside",
+    "checks": "walk Answer Made Task inside told trials",
     "evaluation": "answers ask foreign alike inside cut_offs",
     "explain": "settle settled trials looks steady region",
     "followup": "inside",
@@ -160,6 +160,8 @@ def test_no_variable_or_parameter_has_a_name_that_says_nothing() -> None:
 def test_no_module_has_a_name_that_was_replaced() -> None:
     stems = {path.stem for path in sources() if path.is_relative_to(ROOT / "skinlens")}
     assert stems.isdisjoint(MODULES)
+    tests = {path.stem.removeprefix("test_") for path in sources() if path.is_relative_to(ROOT / "tests")}
+    assert tests & set(MODULES) == {"evidence", "foreign"}  # the script of the documents, and databases of others
 
 
 def test_no_recipe_has_a_name_that_was_replaced() -> None:

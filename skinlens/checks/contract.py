@@ -126,11 +126,11 @@ class PhotoCheck(Check):
         """Measurement of ``subject.photo``, or of one of ``subject.maps``."""
 
     def compute(self, subject: Subject, progress: Progress | None = None) -> tuple[CheckResult, ...]:
-        told = progress or (lambda _: None)
-        told(0.0)
+        report_progress = progress or (lambda _: None)
+        report_progress(0.0)
         started = time.perf_counter()
-        finding = self.measure(subject, told)
-        told(1.0)
+        finding = self.measure(subject, report_progress)
+        report_progress(1.0)
         return (self.made(finding, _origin(subject), _since(started)),)
 
 
@@ -184,23 +184,23 @@ class MapCheck(OfMaps):
 
     def compute(self, subject: Subject, progress: Progress | None = None) -> tuple[CheckResult, ...]:
         """Of each map, which may be none that is the same everywhere: each has an equal share of the progress."""
-        told = progress or (lambda _: None)
+        report_progress = progress or (lambda _: None)
         own = {}
         if self.needs_outline:
             own = {"outline": outline_settings(_outline_of(subject))}
         made = []
         for place, explanation in enumerate(subject.maps):
             require_checkable(subject, explanation)
-            told(place / len(subject.maps))
+            report_progress(place / len(subject.maps))
             started = time.perf_counter()
             finding = self.measure(
                 subject,
                 explanation,
-                lambda part, place=place: told((place + part) / len(subject.maps)),  # type: ignore[misc]
+                lambda part, place=place: report_progress((place + part) / len(subject.maps)),  # type: ignore[misc]
             )
             finding = finding._replace(settings=own | dict(finding.settings))
             made.append(self.made(finding, _origin(subject), _since(started), explanation))
-        told(1.0)
+        report_progress(1.0)
         return tuple(made)
 
 

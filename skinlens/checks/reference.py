@@ -170,9 +170,9 @@ def _packages(explanation: Explanation) -> dict[str, Any]:
     return {"packages": {name: version(name) for name in names}}
 
 
-def _in_another_process(task: WorkerRequest, told: Progress) -> WorkerResult:
+def _in_another_process(task: WorkerRequest, report_progress: Progress) -> WorkerResult:
     """Its answers are read by a thread, so that a cancel is heard also while it is silent."""
-    told(0.0)
+    report_progress(0.0)
     answers: queue.Queue[float | str | WorkerResult | None] = queue.Queue()
     with (
         TemporaryFile() as said,
@@ -198,7 +198,7 @@ def _in_another_process(task: WorkerRequest, told: Progress) -> WorkerResult:
                 try:
                     answer = answers.get(timeout=LISTEN_S)
                 except queue.Empty:
-                    told(done)
+                    report_progress(done)
                     continue
                 if isinstance(answer, WorkerResult):
                     return answer
@@ -206,7 +206,7 @@ def _in_another_process(task: WorkerRequest, told: Progress) -> WorkerResult:
                     said.seek(0)
                     raise SkinLensError(answer or _failed(said.read().decode(errors="replace")))
                 done = answer
-                told(done)
+                report_progress(done)
         finally:
             process.kill()
             with contextlib.suppress(OSError):

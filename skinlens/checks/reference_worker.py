@@ -89,11 +89,11 @@ class _ProgressCounter:
     """Counts the photos that the float network is shown, and tells the progress before each pass."""
 
     total: int
-    told: Progress
+    report_progress: Progress
     done: int = 0
 
     def __call__(self, photos: int) -> None:
-        self.told(LOADING + (1 - LOADING) * min(1.0, self.done / self.total))
+        self.report_progress(LOADING + (1 - LOADING) * min(1.0, self.done / self.total))
         self.done += photos
 
 

@@ -83,11 +83,11 @@ The prediction may change with the photo, and then its map should change too; so
         """
         classifier, photo = subject.classifier, subject.photo
         spec, seeds = classifier.engine.spec, other_seeds(explanation)
-        trials = len(_CHANGES) + len(seeds)
+        comparisons = len(_CHANGES) + len(seeds)
         changes = []
         for place, (words, degrees, change) in enumerate(_CHANGES):
             changed = photo_from_pixels(change(photo.pixels), photo.source_format)
-            again = explain_again(explanation, classifier, changed, progress=_part(progress, place, trials))
+            again = explain_again(explanation, classifier, changed, progress=_part(progress, place, comparisons))
             back = turned_back(again.heatmap, degrees, photo, spec)
             changes.append(
                 map_similarity(words, explanation.heatmap, back, _prob(classifier, changed, explanation), degrees, spec)
@@ -95,7 +95,7 @@ The prediction may change with the photo, and then its map should change too; so
         prob = _prob(classifier, photo, explanation)
         others = []
         for place, seed in enumerate(seeds, start=len(_CHANGES)):
-            part = _part(progress, place, trials)
+            part = _part(progress, place, comparisons)
             again = explain_again(explanation, classifier, photo, changed={"seed": seed}, progress=part)
             others.append(map_similarity(f"seed {seed}", explanation.heatmap, again.heatmap, prob, 0.0, spec))
         figures = {
@@ -122,7 +122,7 @@ The prediction may change with the photo, and then its map should change too; so
     def summary(self, result: CheckResult) -> str:
         figures, said = result.figures, verdict(result.figures["least_shared"])
         brightness = rounded_percent(result.settings["brightness"])
-        trials = [
+        comparisons = [
             f"{rounded_percent(min(trial['hottest_iou'] for trial in made))} {when}"
             for made, when in (
                 (figures["changes"][:2], f"with the photo turned by {result.settings['turn_degrees']:.0f}°"),
@@ -131,7 +131,7 @@ The prediction may change with the photo, and then its map should change too; so
             )
             if made
         ]
-        return f"{said[0].upper()}{said[1:]}: its {HOTTEST_PART} shares at least {', '.join(trials)}."
+        return f"{said[0].upper()}{said[1:]}: its {HOTTEST_PART} shares at least {', '.join(comparisons)}."
 
     def claim(self, results: Sequence[CheckResult]) -> str:
         """Of the maps that were checked, by name where these are not all."""
@@ -153,10 +153,10 @@ def verdict(least_shared: float) -> str:
     return "moves in part" if least_shared >= OVERLAP else "moves to another area"
 
 
-def _worst(trials: Sequence[Mapping[str, Any]]) -> str:
+def _worst(comparisons: Sequence[Mapping[str, Any]]) -> str:
     """The least likeness of some trials in words."""
-    shared = min(trial["hottest_iou"] for trial in trials)
-    orders = [trial["spearman"] for trial in trials]
+    shared = min(trial["hottest_iou"] for trial in comparisons)
+    orders = [trial["spearman"] for trial in comparisons]
     order = "no order left" if None in orders else f"order {decimal(min(orders), 2)}"
     return f"shared {rounded_percent(shared)}, {order}"
 
@@ -235,5 +235,5 @@ def _prob(classifier: Classifier, photo: Photo, explanation: Explanation) -> flo
     return classifier.predict(photo).prob(explanation.label)
 
 
-def _part(told: Progress, place: int, count: int) -> Progress:
-    return lambda fraction: told((place + fraction) / count)
+def _part(report_progress: Progress, place: int, count: int) -> Progress:
+    return lambda fraction: report_progress((place + fraction) / count)

@@ -230,11 +230,11 @@ def progress(folder: Path) -> tuple[int, int]:
     if not (folder / "best.pt").is_file():
         with np.load(folder / PREDICTIONS, allow_pickle=False) as archive:
             epochs = int(json.loads(str(archive["recipe"]))["epochs"])
-        return len((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()), epochs
-    saved = torch.load(folder / "best.pt", map_location="cpu", weights_only=True)
-    epochs = int(saved["recipe"]["epochs"])
-    if "soup_of" in saved or "mean_of" in saved:  # as versions before 0.5 named it
-        return epochs, epochs
+    else:
+        saved = torch.load(folder / "best.pt", map_location="cpu", weights_only=True)
+        epochs = int(saved["recipe"]["epochs"])
+        if "soup_of" in saved or "mean_of" in saved:  # as versions before 0.5 named it
+            return epochs, epochs
     return len((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()), epochs
 
 

@@ -43,14 +43,18 @@ def alignment_words(registration: Registration) -> str:
 
 def change_words(change: Change, unit: Unit = "mm") -> tuple[str, ...]:
     """Sentences on the change, each quantity with its measurement error; then what the figures rest on."""
-    said = [
-        difference_words(difference, unit) for difference in change.differences if difference.quantity != "lightness"
-    ]
+    shown = (difference for difference in change.differences if difference.quantity != "lightness")
+    return (*differences_words(change, shown, unit), *caution_words(change, unit))
+
+
+def differences_words(change: Change, shown: Iterable[Difference], unit: Unit = "mm") -> tuple[str, ...]:
+    """Sentences on some of its differences, and on what could not be compared."""
+    said = [difference_words(difference, unit) for difference in shown]
     if change.basis == "none":
         said.insert(0, NO_SIZES)
     if not change.color_matched:
         said.append(NO_COLORS)
-    return (*said, *caution_words(change, unit))
+    return tuple(said)
 
 
 def caution_words(change: Change, unit: Unit = "mm") -> tuple[str, ...]:

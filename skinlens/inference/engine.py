@@ -136,7 +136,7 @@ class Engine:
         name = backbone.name if isinstance(backbone, Path) else "The network of the release"
         try:
             self._file = backbone if isinstance(backbone, bytes) else backbone.read_bytes()
-            self._session = _session(self._file, threads if turns == 1 else 1)  # four turns are shared by the workers
+            self._session = session_of(self._file, threads if turns == 1 else 1)  # four turns are shared by the workers
         except Exception as problem:  # ONNX Runtime raises a family of its own, rooted in Exception
             raise WeightsError(not_loadable(name, problem)) from problem
         names = tuple(output.name for output in self._session.get_outputs())
@@ -213,7 +213,7 @@ class Engine:
         """Made for the first batch: whoever asks for one prediction need not wait for it."""
         with self._lock:
             if self._alone is None:
-                self._alone = _session(self._file, 1)
+                self._alone = session_of(self._file, 1)
             return self._alone
 
 
@@ -227,7 +227,8 @@ def _mean_of_turns(outputs: Float32[Array, "t n ..."]) -> Float32[Array, "n ..."
     return np.asarray(total / np.float32(len(outputs)), dtype=np.float32)
 
 
-def _session(file: bytes, threads: int) -> ort.InferenceSession:
+def session_of(file: bytes, threads: int) -> ort.InferenceSession:
+    """Session of ONNX Runtime on so many threads, which says nothing but errors."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3

@@ -1,16 +1,10 @@
 """Static post-training quantization: float student to int8 engine file, and its parity.
 
-Scheme: QDQ, one scale per output channel for the signed 8-bit weights, one per tensor for the unsigned 8-bit
-activations, weights in a reduced range of seven bits so that the 16-bit sums of AVX2 kernels cannot saturate. The
-last is what makes a machine without VNNI instructions give the answers of one with them. Weights are rounded together,
-not each by itself (``rounding``).
+The scheme is that of ``networks.int8_scheme``. Weights are rounded together, not each by itself (``gptq``).
 """
 
 import contextlib
-import logging
 import sys
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -18,19 +12,12 @@ import numpy as np
 import onnx
 import torch
 from jaxtyping import Float32
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    create_calibrator,
-    quantize_static,
-    save_tensors_data,
-)
+from onnxruntime.quantization import CalibrationMethod, create_calibrator, save_tensors_data
 from onnxruntime.quantization.calibrate import entropy, smooth_distribution
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from skinlens.inference.engine import OUTPUTS, Head
+from skinlens.networks.int8_scheme import Feeds, export_float, quiet, write_int8
 from skinlens.networks.student import LayerFusion, Student
 from skinlens.quantization.gptq import gptq_weights
 from skinlens.records import Array, Batch
@@ -122,19 +109,7 @@ def export_backbone(student: Student, path: Path, size_px: int) -> None:
     the int8 kernels compute them; the engine gives them out as views with the channels first.
     """
     student.eval()
-    with warnings.catch_warnings(), torch.no_grad():
-        # The tracing exporter is deprecated in favour of one that needs a further package and folds no batch norms.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.onnx.export(
-            _Backbone(student, size_px).eval(),
-            (torch.zeros(1, 3, size_px, size_px),),
-            str(path),
-            dynamo=False,
-            opset_version=17,
-            input_names=["batch"],
-            output_names=[*OUTPUTS],
-            dynamic_axes={name: {0: "n"} for name in ("batch", *OUTPUTS)},
-        )
+    export_float(_Backbone(student, size_px), {"batch": torch.zeros(1, 3, size_px, size_px)}, OUTPUTS, path)
 
 
 def head_of(student: Student) -> Head:
@@ -149,15 +124,6 @@ def exit_weights(student: Student) -> dict[str, Any]:
     layers = {"exit_1": student.exit_1.linear, "exit_2": student.exit_2.linear}
     parts = {f"{name}_{part}": getattr(layer, part) for name, layer in layers.items() for part in ("weight", "bias")}
     return {name: part.detach().numpy().astype(np.float32) for name, part in parts.items()}
-
-
-class _Batches(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime ships no types
-    def __init__(self, batches: Iterator[Batch]) -> None:
-        self._batches = batches
-
-    def get_next(self) -> dict[str, Batch] | None:
-        batch = next(self._batches, None)
-        return None if batch is None else {"batch": batch}
 
 
 def quantize(
@@ -187,31 +153,23 @@ def quantize(
         if node.name.startswith("/fuse/") and node.op_type != "Conv" and "/sum" not in node.name
     ]
     float_nodes = [node.name for node in nodes if any(part in node.name for part in exclude)]
-    logger = logging.getLogger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)  # it announces every tensor it leaves alone
     try:
-        if not calibration_cache.exists():
-            _calibrate(prepared, photos, calibration, calibration_cache)
-        if not gptq_cache.exists():
-            weights: dict[str, Any] = {**gptq_weights(prepared, photos[:ROUNDING_PHOTOS])}
-            np.savez(gptq_cache, **weights)
-        _put_weights(prepared, gptq_cache, float_nodes)
-        quantize_static(
-            str(prepared),
-            str(int8_path),
-            None,
-            quant_format=QuantFormat.QDQ,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            per_channel=True,
-            reduce_range=True,
-            calibrate_method=_METHODS[calibration],
-            nodes_to_exclude=[*linear, *enlarging, *float_nodes],
-            calibration_cache_path=calibration_cache,
-        )
+        with quiet():
+            if not calibration_cache.exists():
+                _calibrate(prepared, photos, calibration, calibration_cache)
+            if not gptq_cache.exists():
+                weights: dict[str, Any] = {**gptq_weights(prepared, photos[:ROUNDING_PHOTOS])}
+                np.savez(gptq_cache, **weights)
+            _put_weights(prepared, gptq_cache, float_nodes)
+            write_int8(
+                prepared,
+                int8_path,
+                None,
+                calibrate_method=_METHODS[calibration],
+                nodes_to_exclude=[*linear, *enlarging, *float_nodes],
+                calibration_cache_path=calibration_cache,
+            )
     finally:
-        logger.setLevel(level)
         prepared.unlink(missing_ok=True)
 
 
@@ -248,7 +206,7 @@ def _calibrate(prepared: Path, photos: Batch, calibration: Calibration, calibrat
         for some in range(0, len(photos), 4 * size):  # all at once, the maps of 256 photos take 14 GB
             ends = range(some + size, min(some + 4 * size, len(photos)) + 1, size)
             if ends:
-                calibrator.collect_data(_Batches(iter(photos[end - size : end] for end in ends)))
+                calibrator.collect_data(Feeds({"batch": photos[end - size : end]} for end in ends))
         if calibration == "entropy":
             calibrator.collector.get_entropy_threshold = entropy_range
         save_tensors_data(calibrator.compute_data(), calibration_cache)

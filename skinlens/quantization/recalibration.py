@@ -21,7 +21,6 @@ from skinlens.quantization.ptq import export_backbone
 from skinlens.quantization.release_builder import (
     OOD,
     Quantized,
-    SplitPart,
     calibrated,
     engine_of,
     fitted_ood,
@@ -30,7 +29,7 @@ from skinlens.quantization.release_builder import (
     summary,
 )
 from skinlens.records import Array
-from skinlens.training.ham10000 import Entry, labels_of, load_images
+from skinlens.training.ham10000 import Entry, ImageSet
 from skinlens.training.recipe import Recipe, recipe_from_dict
 from skinlens.training.sources import load_source
 
@@ -58,9 +57,7 @@ def recalibrate(
     manifest = load_manifest(release)
     recipe = recipe_from_dict(manifest.content["recipe"])
     sources = [load_source(source, paths.ROOT / "recipes") for source in recipe.sources]  # or fail before the work
-    train, val = (
-        SplitPart(load_images(entries, recipe.input), labels_of(entries)) for entries in (training, validation)
-    )
+    train, val = (ImageSet.of(entries, recipe.input) for entries in (training, validation))
     engine = _engine(manifest, turns)
     served = Quantized(engine, run_on(engine, val, "int8 on val"), _float_logits(manifest, recipe, val, turns))
     fitted = calibrated(served, val, [entry.group for entry in validation])
@@ -94,7 +91,7 @@ def _engine(manifest: Manifest, turns: int) -> Engine:
     )
 
 
-def _float_logits(manifest: Manifest, recipe: Recipe, val: SplitPart, turns: int) -> Float32[Array, "n 7"]:
+def _float_logits(manifest: Manifest, recipe: Recipe, val: ImageSet, turns: int) -> Float32[Array, "n 7"]:
     """Logits on ``val`` of the float network that the release was quantized from, with so many turns."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "float.onnx"

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Float32, Int64
 from tqdm import tqdm
 
 import skinlens
@@ -47,7 +47,7 @@ from skinlens.quantization.ptq import (
     quantize,
 )
 from skinlens.records import AIMED_SENSITIVITY, Array, Batch, ModelRef
-from skinlens.training.ham10000 import SPLIT, Entry, labels_of, load_images, split_file
+from skinlens.training.ham10000 import SPLIT, Entry, ImageSet, split_file
 from skinlens.training.loop import in_half, load_student
 from skinlens.training.recipe import Recipe
 from skinlens.training.sources import load_source
@@ -66,14 +66,6 @@ _Source = tuple[list[Entry], list[Entry]]
 """Training and held-out photos of one of a recipe's sources."""
 CLOSE_AGREEMENT, CLOSE_ACCURACY = 0.005, 0.01
 """What may be lost for fewer float layers: of the best agreement, and of the float network's balanced accuracy."""
-
-
-@dataclass(frozen=True, eq=False)
-class SplitPart:
-    """One part of the split as the network is given it."""
-
-    images: UInt8[Array, "n s s 3"]
-    labels: Int64[Array, " n"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,9 +97,7 @@ def export(
     """
     student, recipe = load_student(run / "best.pt")
     sources = [load_source(source, paths.ROOT / "recipes") for source in recipe.sources]  # or fail before the work
-    train, val = (
-        SplitPart(load_images(entries, recipe.input), labels_of(entries)) for entries in (training, validation)
-    )
+    train, val = (ImageSet.of(entries, recipe.input) for entries in (training, validation))
     out.mkdir(parents=True, exist_ok=True)
     served, quantization = _quantized(student, recipe, train, val, out, calibrations)
     fitted = calibrated(served, val, [entry.group for entry in validation])
@@ -145,7 +135,7 @@ class Quantized:
 
 
 def _quantized(
-    student: Student, recipe: Recipe, train: SplitPart, val: SplitPart, out: Path, calibrations: Sequence[Calibration]
+    student: Student, recipe: Recipe, train: ImageSet, val: ImageSet, out: Path, calibrations: Sequence[Calibration]
 ) -> tuple[Quantized, dict[str, Any]]:
     """Step 1: the float graph, its int8 form, and the trials that led to it."""
     head, backbone = head_of(student), out / BACKBONE
@@ -159,7 +149,7 @@ def _quantized(
     return Quantized(engine, run_on(engine, val, "int8 on val"), reference), tried
 
 
-def calibrated(served: Quantized, val: SplitPart, lesions: Sequence[str]) -> dict[str, Any]:
+def calibrated(served: Quantized, val: ImageSet, lesions: Sequence[str]) -> dict[str, Any]:
     """Step 2: temperature, cut-off, prediction sets and parity, all of the int8 engine on ``val``."""
     logits, reference, melanoma = served.outputs.logits, served.float_logits, INDEX[MELANOMA]
     temperature = fit_temperature(logits, val.labels)
@@ -181,13 +171,13 @@ def calibrated(served: Quantized, val: SplitPart, lesions: Sequence[str]) -> dic
     }
 
 
-def fitted_ood(served: Quantized, recipe: Recipe, train: SplitPart, sources: Sequence[_Source]) -> MahalanobisOOD:
+def fitted_ood(served: Quantized, recipe: Recipe, train: ImageSet, sources: Sequence[_Source]) -> MahalanobisOOD:
     """Step 3: what the engine's features are like on the photos of training; the limit lets most held-out ones pass."""
     features, held_out = [run_on(served.engine, train, "int8 on train").pooled], [served.outputs.pooled]
     for theirs in sources:
         for entries, gathered in zip(theirs, (features, held_out), strict=True):
             if entries:
-                part = SplitPart(load_images(entries, recipe.input), labels_of(entries))
+                part = ImageSet.of(entries, recipe.input)
                 gathered.append(run_on(served.engine, part, "int8 on a source").pooled)
     return fit_ood(np.concatenate(features), np.concatenate(held_out))
 
@@ -208,7 +198,7 @@ def _identity(recipe: Recipe, version: str) -> dict[str, Any]:
     }
 
 
-def _data(train: SplitPart, val: SplitPart, recipe: Recipe, sources: Sequence[_Source]) -> dict[str, Any]:
+def _data(train: ImageSet, val: ImageSet, recipe: Recipe, sources: Sequence[_Source]) -> dict[str, Any]:
     return {
         "name": "HAM10000",
         "protocol": "lesion",
@@ -266,7 +256,7 @@ def summary(manifest: dict[str, Any]) -> str:
     )
 
 
-def run_on(engine: Engine, part: SplitPart, what: str) -> Outputs:
+def run_on(engine: Engine, part: ImageSet, what: str) -> Outputs:
     """Outputs of the engine on each photo; ``what`` is said of the progress."""
     pooled = [
         pool(engine.features(normalize(part.images[start : start + BATCH], engine.spec)))
@@ -276,7 +266,7 @@ def run_on(engine: Engine, part: SplitPart, what: str) -> Outputs:
     return Outputs(engine.head.logits_of_pooled(together), together)
 
 
-def _exits(engine: Engine, val: SplitPart) -> dict[str, dict[str, float]]:
+def _exits(engine: Engine, val: ImageSet) -> dict[str, dict[str, float]]:
     """Of each early answer by itself: the temperature that makes probabilities of its logits, and how well it does."""
     starts = range(0, len(val.images), BATCH)
     early = [engine.run(normalize(val.images[start : start + BATCH], engine.spec))[1:3] for start in starts]
@@ -291,7 +281,7 @@ def _exits(engine: Engine, val: SplitPart) -> dict[str, dict[str, float]]:
     return figures
 
 
-def _some(train: SplitPart, recipe: Recipe) -> Batch:
+def _some(train: ImageSet, recipe: Recipe) -> Batch:
     """Photos of ``train`` to calibrate by, as the network is given them."""
     count = min(CALIBRATION_PHOTOS, len(train.images))
     chosen = np.random.default_rng(recipe.seed).choice(len(train.images), count, replace=False)
@@ -305,7 +295,7 @@ class _Trials:
     float_path: Path
     head: Head
     recipe: Recipe
-    val: SplitPart
+    val: ImageSet
     reference: Float32[Array, "n 7"]
     """Logits of the float network on ``val``."""
 

@@ -24,6 +24,7 @@ from skinlens.records import (
 )
 from skinlens.report.checks import NOTE, NOTHING, CheckRow, check_rows
 from skinlens.report.clinical import Entry
+from skinlens.wording.evaluation import in_sentence
 from skinlens.wording.maps import CAVEAT, LEGEND, over_photo
 from skinlens.wording.quality import UNRELIABLE_MAPS, check_words
 from skinlens.wording.records import target_words
@@ -125,7 +126,7 @@ def _panel(explanation: Explanation, printed: Pixels, prediction: Prediction, sp
         f"Supports {target_words(target)} ({_probabilities(explanation, prediction)})",
     ]
     if settings := {key: value for key, value in explanation.params.items() if key not in elsewhere}:
-        titles = {parameter.name: _small(parameter.title) for parameter in METHODS[explanation.method].parameters}
+        titles = {parameter.name: in_sentence(parameter.title) for parameter in METHODS[explanation.method].parameters}
         lines.append(f"Settings: {_listed({titles.get(key, key): value for key, value in settings.items()})}")
     if explanation.seed is not None:
         lines.append(f"Seed of the random samples: {explanation.seed}")
@@ -161,10 +162,6 @@ def _agreements(explanations: Sequence[Explanation]) -> Iterator[str]:
     for (target, _), maps in groups.items():
         if len(maps) > 1:
             yield f"Agreement of the maps for {target_words(target)}: {agree(list(maps.values())).verdict}"
-
-
-def _small(title: str) -> str:
-    return f"{title[:1].lower()}{title[1:]}"
 
 
 def _finding(check: QualityCheck) -> FindingRow:

@@ -6,7 +6,7 @@ from skinlens.case_record import CaseRecord
 from skinlens.errors import InvalidEntry
 from skinlens.followup.change import Quantity, SeenLesion, compare
 from skinlens.followup.trend import melanoma_trend
-from skinlens.followup.words import NO_COLORS, NO_SIZES, caution_words, difference_words, trend_words
+from skinlens.followup.words import caution_words, differences_words, trend_words
 from skinlens.formatting import Unit
 
 SHOWN: tuple[Quantity, ...] = ("area", "largest_diameter", "asymmetry", "color")
@@ -34,11 +34,7 @@ def since_last_visit(record: CaseRecord, unit: Unit = "mm") -> SinceLastVisit | 
         change = compare(SeenLesion.of(before), SeenLesion.of(record))
     except InvalidEntry as error:
         return SinceLastVisit(heading, (probability, f"Size and color: not compared. {error}"), "")
-    said = [
-        difference_words(difference, unit) for difference in map(change.difference, SHOWN) if difference is not None
-    ]
-    if change.basis == "none":
-        said.insert(0, NO_SIZES)
-    if not change.color_matched:
-        said.append(NO_COLORS)
-    return SinceLastVisit(heading, (probability, *said), " ".join(caution_words(change, unit)))
+    shown = filter(None, map(change.difference, SHOWN))
+    return SinceLastVisit(
+        heading, (probability, *differences_words(change, shown, unit)), " ".join(caution_words(change, unit))
+    )

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 from jaxtyping import Float32
 
 from skinlens import clock
 from skinlens.errors import WeightsError
 from skinlens.imaging.preprocess import InputSpec, to_batch
-from skinlens.inference.engine import BATCH, Engine
+from skinlens.inference.engine import BATCH, Engine, session_of
 from skinlens.inference.release import BUNDLED, load_manifest
 from skinlens.records import Array, Batch, FeatureMaps, ModelRef, Outline, Photo
 from skinlens.segmentation.contour import as_points, mask_to_contour, view_to_photo
@@ -33,13 +32,10 @@ class SegmentationHead:
         Raises:
             WeightsError: the file is no network, or not one with this project's inputs and output.
         """
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
         name = file.name if isinstance(file, Path) else "The outline head of the release"
         try:
             content = file if isinstance(file, bytes) else file.read_bytes()
-            self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            self._session = session_of(content, threads)
         except Exception as problem:  # ONNX Runtime raises a family of its own, rooted in Exception
             raise WeightsError(not_loadable(name, problem)) from problem
         names = [tensor.name for tensor in (*self._session.get_inputs(), *self._session.get_outputs())]

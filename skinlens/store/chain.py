@@ -6,7 +6,6 @@ with it: what is left then is a hash from which nothing can be guessed, and the 
 
 import hashlib
 import json
-import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from sqlite_utils.db import Database
 
 from skinlens.case_record import Subject
 from skinlens.store import validation
+from skinlens.store.atomic_file import replace_text
 from skinlens.store.mapping import Row, first, insert
 
 Object = Literal["patient", "lesion", "visit", "visits", "account", "token", "settings", "backup", "log", "store"]
@@ -153,19 +153,7 @@ def write_head(home: Path, now: Head) -> None:
 
 def put_head(home: Path, now: Head) -> None:
     """The same; raises OSError where it cannot be written."""
-    path = home / HEAD_FILE
-    part = path.with_name(f".{HEAD_FILE}.{secrets.token_hex(8)}.partial")
-    try:
-        part.touch(mode=0o600)
-        with part.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(now._asdict()) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise
+    replace_text(home / HEAD_FILE, json.dumps(now._asdict()) + "\n")
 
 
 def holds(db: Database, head: Head) -> bool:

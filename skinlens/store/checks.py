@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
 
 from sqlite_utils.db import Database
 
 from skinlens.records import CheckResult
+from skinlens.renamed_keys import with_present_keys
 from skinlens.store import mapping, patients
 from skinlens.store.connection import StoreHome
 from skinlens.store.mapping import Row
@@ -19,6 +20,7 @@ CHECKS_SQL = """
 
 OLD_FIGURES = {"artefact": "artifact", "inside": "relevance_mass", "pointing": "pointing_game"}
 """Keys of figures that earlier versions stored → their names now."""
+_PRESENT = partial(with_present_keys, now=OLD_FIGURES)
 
 
 class StoredChecks(StoreHome):
@@ -75,11 +77,7 @@ def check_of(row: Row) -> CheckResult:
         model=mapping.model_ref_of(row),
         seed=row["seed"],
         settings=json.loads(row["settings"]),
-        figures=json.loads(row["figures"], object_hook=_current),
+        figures=json.loads(row["figures"], object_hook=_PRESENT),
         duration_ms=row["duration_ms"],
         created_at=row["created_at"],
     )
-
-
-def _current(stored: dict[str, Any]) -> dict[str, Any]:
-    return {OLD_FIGURES.get(key, key): value for key, value in stored.items()}

@@ -1,11 +1,10 @@
 """Note of the last backup, beside the database: the one thing to offer where the database cannot be opened at all."""
 
 import json
-import os
-import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from skinlens.store.atomic_file import replace_text
 from skinlens.wording.records import backup_offer
 
 FILE = "last-backup.json"
@@ -15,17 +14,8 @@ _MOST_BYTES = 10_000
 
 def keep(home: Path, path: str, made_at: str) -> None:
     """Where the disk is full or cannot be written, what was noted before stays."""
-    part = home / f".{FILE}.{secrets.token_hex(8)}.partial"
     with suppress(OSError):
-        try:
-            part.touch(mode=0o600)
-            with part.open("w", encoding="utf-8") as file:
-                json.dump({"path": path, "made_at": made_at}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(home / FILE)
-        except OSError:
-            part.unlink(missing_ok=True)
+        replace_text(home / FILE, json.dumps({"path": path, "made_at": made_at}))
 
 
 def offer(home: Path) -> str:

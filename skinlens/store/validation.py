@@ -5,6 +5,7 @@ Line texts (pseudonym, body site) lose blanks at their ends and are brought to U
 """
 
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple, get_args
@@ -173,14 +174,16 @@ def body_position(value: BodyPosition | None) -> BodyPosition | None:
 
 
 def diagnosis_code(value: str | None) -> str | None:
-    if value is not None and value not in DIAGNOSES:
-        raise InvalidEntry(not_one_of(value, "diagnosis", DIAGNOSES))
-    return value
+    return _one_of(value, "diagnosis", DIAGNOSES)
 
 
 def first_impression(value: str | None) -> str | None:
-    if value is not None and value not in IMPRESSIONS:
-        raise InvalidEntry(not_one_of(value, "first impression", IMPRESSIONS))
+    return _one_of(value, "first impression", IMPRESSIONS)
+
+
+def _one_of(value: str | None, what: str, known: Collection[str]) -> str | None:
+    if value is not None and value not in known:
+        raise InvalidEntry(not_one_of(value, what, known))
     return value
 
 

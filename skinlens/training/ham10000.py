@@ -145,5 +145,17 @@ def load_images(entries: Sequence[Entry], spec: InputSpec) -> UInt8[Array, "n s 
         )
 
 
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Photos as serving presents them to the network, with the numbers of their classes."""
+
+    images: UInt8[Array, "n s s 3"]
+    labels: Int64[Array, " n"]
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry], spec: InputSpec) -> "ImageSet":
+        return cls(load_images(entries, spec), labels_of(entries))
+
+
 def labels_of(entries: Sequence[Entry]) -> Int64[Array, " n"]:
     return np.asarray([entry.label for entry in entries], dtype=np.int64)

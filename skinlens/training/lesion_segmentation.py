@@ -12,8 +12,6 @@ is put to use. For another engine it is trained again: ``python -m skinlens outl
 
 import hashlib
 import json
-import logging
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +22,6 @@ import onnx
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Float32, UInt8
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -34,6 +31,7 @@ from skinlens.errors import DatasetError
 from skinlens.imaging.preprocess import normalize
 from skinlens.inference.engine import BATCH, Engine
 from skinlens.inference.release import load_engine, load_manifest, write_manifest
+from skinlens.networks.int8_scheme import Feeds, export_float, quiet, write_int8
 from skinlens.records import Array, ModelRef
 from skinlens.segmentation.head import SegmentationHead
 from skinlens.terminal import Say
@@ -280,27 +278,11 @@ def _dice_of(network: OutlineNetwork, features: SegmentationData, engine: Engine
 def export_network(network: OutlineNetwork, path: Path, size_px: int) -> None:
     """Write the float head as ONNX: inputs ``batch`` (n 3 s s) and ``fused`` (n c g g), output ``lesion`` (n 1 s s)."""
     grid = size_px // 8
-    with warnings.catch_warnings(), torch.no_grad():
-        # As in quantize.export_backbone: the exporter that replaces this one folds no batch norms.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.onnx.export(
-            _Served(network).eval(),
-            (torch.zeros(1, 3, size_px, size_px), torch.zeros(1, network.fused_channels, grid, grid)),
-            str(path),
-            dynamo=False,
-            opset_version=17,
-            input_names=["batch", "fused"],
-            output_names=["lesion"],
-            dynamic_axes={name: {0: "n"} for name in ("batch", "fused", "lesion")},
-        )
-
-
-class _Reader(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime ships no types
-    def __init__(self, feeds: Iterator[dict[str, Array]]) -> None:
-        self._feeds = feeds
-
-    def get_next(self) -> dict[str, Array] | None:
-        return next(self._feeds, None)
+    inputs = {
+        "batch": torch.zeros(1, 3, size_px, size_px),
+        "fused": torch.zeros(1, network.fused_channels, grid, grid),
+    }
+    export_float(_Served(network), inputs, ["lesion"], path)
 
 
 def _quantize(float_path: Path, path: Path, train: SegmentationData, engine: Engine, recipe: OutlineRecipe) -> None:
@@ -313,24 +295,14 @@ def _quantize(float_path: Path, path: Path, train: SegmentationData, engine: Eng
     parts = (train.inputs(rows, engine) for rows in np.array_split(np.sort(chosen), -(-count // BATCH)))
     nodes = onnx.load(str(float_path)).graph.node
     last = {kind: [node.name for node in nodes if node.op_type == kind][-1] for kind in ("Conv", "Resize")}
-    logger = logging.getLogger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)  # it asks for a preparation that the exporter has done
-    try:
-        quantize_static(
-            str(float_path),
-            str(path),
-            _Reader({"batch": batch, "fused": fused} for batch, fused in parts),
-            quant_format=QuantFormat.QDQ,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            per_channel=True,
-            reduce_range=True,
+    with quiet():
+        write_int8(
+            float_path,
+            path,
+            Feeds({"batch": batch, "fused": fused} for batch, fused in parts),
             op_types_to_quantize=["Conv", "Clip", "Resize", "Concat"],
             nodes_to_exclude=list(last.values()),
         )
-    finally:
-        logger.setLevel(level)
 
 
 def _parity(float_path: Path, path: Path, val: SegmentationData, engine: Engine) -> dict[str, float]:

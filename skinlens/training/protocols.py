@@ -17,7 +17,7 @@ from jaxtyping import Int64, UInt8
 from skinlens.labels import CODES
 from skinlens.records import Array
 from skinlens.training.augmentation import sample_params
-from skinlens.training.ham10000 import Entry, labels_of, load_details, load_images
+from skinlens.training.ham10000 import Entry, ImageSet, labels_of, load_details, load_images
 from skinlens.training.photos import PhotoSet
 from skinlens.training.recipe import Augmentation, Recipe
 
@@ -29,12 +29,6 @@ PAPER_CHANGES = replace(Augmentation.none(), flip=True, brightness=0.2, contrast
 
 
 @dataclass(frozen=True, eq=False)
-class ValidationSet:
-    images: UInt8[Array, "m s s 3"]
-    labels: Int64[Array, " m"]
-
-
-@dataclass(frozen=True, eq=False)
 class TrainingData:
     protocol: Protocol
     train_images: PhotoSet
@@ -43,7 +37,7 @@ class TrainingData:
     val_images: UInt8[Array, "m s s 3"]
     """Validation photos as serving presents them to the network."""
     val_labels: Int64[Array, " m"]
-    elsewhere: Mapping[str, ValidationSet] = field(default_factory=dict)
+    elsewhere: Mapping[str, ImageSet] = field(default_factory=dict)
     """Validation photos of other clinics, by the name of their source."""
 
 
@@ -60,10 +54,7 @@ def lesion_disjoint_split(
         labels_of(training),
         load_images(validation, recipe.input),
         labels_of(validation),
-        {
-            name: ValidationSet(load_images(entries, recipe.input), labels_of(entries))
-            for name, entries in (elsewhere or {}).items()
-        },
+        {name: ImageSet.of(entries, recipe.input) for name, entries in (elsewhere or {}).items()},
     )
 
 

@@ -2,7 +2,6 @@
 
 import math
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,6 +10,7 @@ from skinlens.errors import RecipeError
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.labels import CODES
 from skinlens.networks.configs import StudentConfig, TeacherConfig
+from skinlens.renamed_keys import with_present_keys
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -277,15 +277,10 @@ def recipe_from_dict(content: dict[str, Any]) -> Recipe:
     return _build(Recipe(name=""), content, "the checkpoint")
 
 
-def current_names(content: Mapping[str, Any]) -> dict[str, Any]:
-    """One table of a recipe under the present names of its fields."""
-    return {OLD_NAMES.get(name, name): value for name, value in content.items()}
-
-
 def _build(default: Settings, content: dict[str, Any], where: str) -> Settings:
     known = {setting.name: getattr(default, setting.name) for setting in fields(default)}
     changes: dict[str, Any] = {}
-    for name, value in current_names(content).items():
+    for name, value in with_present_keys(content, OLD_NAMES).items():
         if name not in known:
             raise RecipeError(f"{where}: unknown field {name!r}. Known here: {', '.join(sorted(known))}.")
         present = known[name]

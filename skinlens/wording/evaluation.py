@@ -41,7 +41,7 @@ SUBGROUPS: Mapping[str, str] = {
 
 
 def in_sentence(title: str) -> str:
-    """A title of ``HEADLINES`` within a sentence: "melanoma AUC"."""
+    """A title within a sentence: "melanoma AUC"."""
     return f"{title[:1].lower()}{title[1:]}"
 
 

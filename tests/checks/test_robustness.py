@@ -86,7 +86,7 @@ def test_the_rim_by_hand():
     assert rim_px(2.0, spec) == rim_px(-2.0, spec) == 5  # tan 2° · 4/3 · 96 = 4.47
 
 
-def test_likeness_by_hand():
+def test_map_similarity_by_hand():
     heatmap = np.linspace(0, 1, 10_000, dtype=np.float32).reshape(100, 100)
     same = map_similarity("the same", heatmap, heatmap, 0.4, 0.0, SPEC)
     assert (same.change, same.prob) == ("the same", 0.4)

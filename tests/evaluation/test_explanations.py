@@ -112,7 +112,7 @@ def test_verdicts() -> None:
 # ----------------------------------------------------------------------------------------------- randomised networks
 
 
-def test_layers_are_drawn_anew_from_the_output_on(release: Path) -> None:
+def test_layers_are_reinitialized_from_the_output_on(release: Path) -> None:
     manifest = load_manifest(release)
     student = load_released(manifest)
     before = {name: value.clone() for name, value in student.state_dict().items()}

@@ -158,7 +158,7 @@ def test_positives_are_drawn_from_0_to_1_and_negatives_are_counted(design, photo
     assert told == [min(end, SAMPLES) / SAMPLES for end in range(BATCH, SAMPLES + BATCH, BATCH)]
 
 
-def test_trials_end_once_the_map_is_steady_and_are_the_first_of_those_that_all_would_be(photos, classifier):
+def test_sampling_ends_once_the_map_is_stable_and_takes_the_first_of_all_samples(photos, classifier):
     """A score that is linear in the pixels is steady at the first look; one of pure chance never is."""
     spec = classifier.engine.spec
     view = model_view(photos[2], spec)

@@ -10,13 +10,12 @@ from skinlens.inference.release import load_engine
 from skinlens.quantization import release_builder
 from skinlens.quantization.release_builder import (
     Quantized,
-    SplitPart,
     fastest_that_agrees,
     fitted_ood,
     run_on,
     teachers,
 )
-from skinlens.training.ham10000 import Entry
+from skinlens.training.ham10000 import Entry, ImageSet
 from skinlens.training.recipe import Recipe
 
 pytestmark = pytest.mark.slow  # imports torch
@@ -65,16 +64,15 @@ def test_photos_of_a_recipes_sources_are_familiar(release: Path, monkeypatch: py
     engine, draw = load_engine(release), np.random.default_rng(1)
     size = engine.spec.size_px
 
-    def part(level: int) -> SplitPart:
+    def part(level: int) -> ImageSet:
         images = draw.normal(level, 12, (30, size, size, 3)).clip(0, 255).astype(np.uint8)
-        return SplitPart(images, np.zeros(30, dtype=np.int64))
+        return ImageSet(images, np.zeros(30, dtype=np.int64))
 
     def entries(title: str) -> list[Entry]:
         return [Entry(title, Path(title), 0)]
 
     parts = {"train": part(200), "val": part(200), "source": part(60), "source val": part(60)}
-    monkeypatch.setattr(release_builder, "load_images", lambda listed, spec: parts[listed[0].image_id].images)
-    monkeypatch.setattr(release_builder, "labels_of", lambda listed: parts[listed[0].image_id].labels)
+    monkeypatch.setattr(release_builder.ImageSet, "of", lambda listed, spec: parts[listed[0].image_id])
     outputs = run_on(engine, parts["val"], "val")
     served = Quantized(engine, outputs, outputs.logits)
     recipe = Recipe(name="two sources", input=engine.spec)

@@ -104,7 +104,7 @@ def test_traces_go_even_while_other_windows_come_and_go(store, save):
     assert traces(store) == []
 
 
-def test_a_window_that_keeps_reading_is_named_and_the_sweep_finishes_later(store, save, monkeypatch):
+def test_a_window_that_keeps_reading_is_named_and_the_erasure_finishes_later(store, save, monkeypatch):
     monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.2)
     monkeypatch.setattr(erasure, "PATIENCE_S", 0.2)
     case = save_secret(store, save)

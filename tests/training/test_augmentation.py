@@ -102,7 +102,7 @@ def test_sharpness_keeps_flat_skin_and_a_share_of_minus_one_is_a_blur() -> None:
     torch.testing.assert_close(blurred[:, :1, 1:-1, 1:-1], expected[..., 1:-1, 1:-1])
 
 
-def test_the_draws_of_some_photos_make_their_views() -> None:
+def test_the_parameters_of_some_photos_make_their_augmented_images() -> None:
     """So a batch may be cut among several processes, and a view made again."""
     pictures, rows = smooth_pictures(6), torch.tensor([4, 1])
     params = sample_params(6, Augmentation(erase=0.5, sharpness=0.5), torch.Generator().manual_seed(3))

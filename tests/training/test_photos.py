@@ -19,7 +19,7 @@ def photos() -> list[torch.Tensor]:
     return [torch.randint(0, 256, (3, *shape), dtype=torch.uint8, generator=generator) for shape in SHAPES]
 
 
-def test_views_of_mixed_shapes_are_those_of_the_photos_by_themselves() -> None:
+def test_augmented_images_of_mixed_shapes_are_those_of_each_photo_alone() -> None:
     every, rows = photos(), torch.tensor([3, 0, 4, 1, 2, 0])
     parameters = sample_params(
         len(rows), Augmentation(), torch.Generator().manual_seed(1), Acquisition(hair=0.5, cast=0.1)

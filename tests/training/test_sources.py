@@ -73,7 +73,7 @@ def test_a_list_that_names_other_photos_is_refused(tmp_path: Path) -> None:
         load_source(Source(str(folder), validation="nowhere.txt"), tmp_path)
 
 
-def test_material_holds_all_training_photos_and_each_sources_validation(tmp_path: Path) -> None:
+def test_training_data_holds_all_photos_and_each_sources_validation(tmp_path: Path) -> None:
     from dataclasses import replace
 
     folder = make_source(tmp_path / "clinic")

@@ -101,7 +101,7 @@ def test_a_map_of_a_case_kept_elsewhere_is_not_checked_without_its_model(
     assert CaseStore(skinlens_home).search().total == 0
 
 
-def test_stability_and_artefacts_are_tried_by_themselves_and_kept(mapped: AppTest, until: Until) -> None:
+def test_robustness_and_artifacts_are_checked_without_being_asked_for_and_kept(mapped: AppTest, until: Until) -> None:
     """Of the two quick methods; LIME's stability takes long, and is tried when it is asked for."""
     opened = mapped.session_state["open_case"]
     until(mapped, lambda: {"stability", "artefacts"} <= {one.kind for one in opened.checks})

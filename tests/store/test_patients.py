@@ -65,7 +65,7 @@ def test_ages_above_85_at_the_visit_are_kept_as_one(store, save, birth_year, kep
     assert age_words(patient, "2024-05-31") == age
 
 
-def test_a_patient_who_grows_older_than_85_is_clamped_at_the_later_visit(store, save):
+def test_the_birth_year_of_a_patient_above_85_is_capped_at_the_later_visit(store, save):
     assert save(1, patient=NewPatient("P-1", 1930), taken_on="2010-01-01").patient == Patient(1, "P-1", 1930, "unknown")
     later = save(2, patient=NewPatient("P-1", 1930), taken_on="2020-01-01").patient
     assert later == Patient(1, "P-1", 1934, "unknown", birth_year_is_upper_bound=True, version=2)
@@ -99,7 +99,7 @@ def test_a_birth_year_after_the_first_visit_is_refused(store, save):
     )
 
 
-def test_a_patient_is_edited_and_an_unchanged_clamped_year_stays_clamped(store, save):
+def test_a_patient_is_edited_and_an_unchanged_capped_year_stays_capped(store, save):
     patient = save(patient=NewPatient("P-1", 1920), taken_on="2020-01-01").patient
     edited = store.edit_patient(patient.id, "P-2", patient.birth_year, "male", expected_version=1)
     assert edited == Patient(patient.id, "P-2", 1934, "male", birth_year_is_upper_bound=True, version=2)
