@@ -17,7 +17,7 @@ from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from skinlens.ui.state import cache
 from skinlens.ui.state.jobs import SessionQueue
 from skinlens.ui.visit import photo as visit_photo
-from tests.app.conftest import press, read, turn, words
+from tests.app.conftest import press, read, turn, typed, words
 from tests.app.test_journey import shown_maps
 from tests.store.edits import edit
 
@@ -137,3 +137,29 @@ def test_whoever_turns_to_the_maps_is_served_first(agreed: AppTest, monkeypatch:
     assert looked == []
     turn(agreed, "why")
     assert looked == ["why"]
+
+
+def test_another_button_does_not_bring_a_refusal_back(agreed: AppTest, store: CaseStore) -> None:
+    saved(store, "2024-05-06", outlined=False)
+    app = press(opened(agreed, 1), "Save and sign")
+    assert "Not signed yet" in read(app)
+    press(app, "Save draft")
+    assert "Not signed yet" not in read(app)
+    assert store.case(1).visit.status == "draft"
+
+
+def test_what_is_handed_out_says_what_is_not_saved_in_it(agreed: AppTest, store: CaseStore) -> None:
+    saved(store, "2024-05-06", outlined=False)
+    app, said = opened(agreed, 1), "for you have entered it and not saved it: diagnosis, notes."
+    for part in ("report", "more"):
+        assert said not in read(turn(app, part))
+    turn(app, "result")
+    app.selectbox(key=typed(app, "clinical_label")).select("mel").run()
+    app.text_area(key=typed(app, "clinical_notes")).input("Grew since May.").run()
+    assert f"Not in this report, {said}" in read(turn(app, "report"))
+    assert f"Not in this patient's export of case 1, {said}" in read(turn(app, "more"))
+    app.query_params["patient"] = "1"
+    assert f"export of case 1, {said}" in read(turn(app, "patients"))
+    turn(app, "result")
+    press(app, "Save draft")
+    assert "not saved it" not in read(turn(app, "report"))

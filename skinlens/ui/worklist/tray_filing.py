@@ -14,8 +14,7 @@ from skinlens.labels import DIAGNOSES
 from skinlens.records import Patient
 from skinlens.store import CaseRow, CaseStore, NewPatient
 from skinlens.ui.components import allowed, widgets
-from skinlens.ui.components.text import plain
-from skinlens.ui.forms import placement, signing, site_form, sites
+from skinlens.ui.forms import placement, refusal, signing, site_form, sites
 from skinlens.ui.forms.placement import KNOWN, NEW_LESION
 from skinlens.ui.forms.site_form import Where
 from skinlens.ui.state import cache, session
@@ -185,15 +184,13 @@ def buttons(
     with places[-1]:
         signs = any(photo.filing.sign for photo in ready) and store.settings().signers
         signer = signing.choose(store, draft=True) if signs else ""
-    pressed = False
+    pressed, troubles = False, []
     for number, place in enumerate(places):
-        with place:
+        with place, refusal.beside(f"tray_{number}") as trouble:
+            troubles.append(trouble)
             pressed |= _button(len(ready), without, "tray_file" if place is places[-1] else f"tray_file_{number}")
-    if not pressed:
-        return
-    if problem := _problem(store, ready, signer):
-        for place in places:
-            place.error(plain(problem))
+    asked = "file" if pressed else None
+    if not refusal.mended(*troubles, key="tray", pressed=asked, problem=lambda _: _problem(store, ready, signer)):
         return
     Run(store, tray, [photo.filing for photo in ready], signer, lambda data: pipeline.analyse(data, cache.classifier()))
     session.to_top()  # where its progress and its outcome are
