@@ -9,6 +9,8 @@ from skinlens.ui.state.open_case import OpenCase
 from skinlens.wording.naming import name
 
 ALONE = "none"
+WIDTH_PX = 270
+"""Of a list of classes."""
 HELP = (
     "With none, the maps show what supports the class, even where it supports others just as much. With another "
     "class, they show only what distinguishes the two."
@@ -28,6 +30,7 @@ def choose(opened: OpenCase) -> None:
         help=HELP,
         key=f"case_against_{opened.label}",
         persist_state="session",
+        width=WIDTH_PX,
     )
     opened.contrast_with = "" if chosen == ALONE else chosen
 

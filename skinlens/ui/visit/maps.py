@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import cast
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from skinlens.explain import CONTRAST_WITH, METHODS
 from skinlens.explain.overlay import OPACITY, Style
@@ -14,7 +15,7 @@ from skinlens.labels import CODES
 from skinlens.records import Explanation, Method
 from skinlens.ui.components import viewer
 from skinlens.ui.components.choice import chosen
-from skinlens.ui.components.text import plain, settings_line
+from skinlens.ui.components.text import settings_line
 from skinlens.ui.components.viewer import Look, Panel
 from skinlens.ui.performance import explanations
 from skinlens.ui.state import session
@@ -27,18 +28,22 @@ from skinlens.wording.naming import name
 OTHER = "another class"
 
 
-def choose_class(opened: OpenCase) -> None:
-    """Melanoma and the most probable class at one click, the others in a list; beside it what it is contrasted with."""
+def choose_class(opened: OpenCase) -> DeltaGenerator:
+    """Melanoma and the most probable class at one click, the others in a list; beside it what it is contrasted with.
+
+    Returns:
+        The line that they stand in.
+    """
     prediction = opened.analysis.prediction
     first = session.labels_first(opened)
-    left, right, last = st.columns([5, 3, 4], vertical_alignment="bottom")
+    row = st.container(horizontal=True, vertical_alignment="bottom")  # one line, where the names are short enough
 
     def title(code: str) -> str:
         if code == OTHER:
             return "Another class"
         return f"{name(code)}, {percent(prediction.prob(code))}"
 
-    control = left.segmented_control(
+    control = row.segmented_control(
         "Class to explain",
         [*first, OTHER],
         default=opened.label if opened.label in first else OTHER,
@@ -51,20 +56,20 @@ def choose_class(opened: OpenCase) -> None:
     code = chosen(control, opened.label)
     if code == OTHER:
         rest = [code for code in CODES if code not in first]
-        code = right.selectbox(
+        code = row.selectbox(
             "Which one",
             rest,
             index=rest.index(opened.label) if opened.label in rest else 0,
             format_func=title,
             key="case_explained_other",
             persist_state="session",
+            width=contrast.WIDTH_PX,
         )
-    else:
-        last = right
     if code != opened.label:
         opened.label, opened.contrast_with = str(code), ""
-    with last:
+    with row:
         contrast.choose(opened)
+    return row
 
 
 def choose_look() -> tuple[Style, float]:
@@ -103,23 +108,30 @@ def start_early(opened: OpenCase, classifier: Classifier) -> None:
         start(opened, classifier)
 
 
-def start(opened: OpenCase, classifier: Classifier) -> None:
-    """A new photo's maps are made at once. Those of a stored case only when asked: looking must not change it."""
+def start(opened: OpenCase, classifier: Classifier, place: DeltaGenerator | None = None) -> bool:
+    """A new photo's maps are made at once. Those of a stored case only when asked: looking must not change it.
+
+    Args:
+        opened: Whose maps.
+        classifier: Makes them.
+        place: Where the button for a stored case stands.
+
+    Returns:
+        Whether a stored case lacks maps, and none of them is under way.
+    """
     wanted = [
         method
         for method in METHODS
         if session.queue().job((method, opened.target.code)) is None
         and opened.map_of(method, session.map_params(method)) is None
     ]
-    asked = False
-    if wanted and opened.case is not None:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            asked = st.button("Make the maps", type="primary")
-            st.markdown(plain(stored_words(opened)), width="content")
+    lacks = bool(wanted) and opened.case is not None
+    asked = lacks and place is not None and place.button("Make the maps", type="primary")
     if wanted and (opened.case is None or asked):
         session.request_maps(opened, classifier, tuple(wanted))
     if asked:
         st.rerun()
+    return lacks
 
 
 def stored_words(opened: OpenCase) -> str:
