@@ -1,6 +1,7 @@
 """The page of a visit: the outline over the photo, settings that are read once, a report that follows them."""
 
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -163,3 +164,20 @@ def test_what_is_handed_out_says_what_is_not_saved_in_it(agreed: AppTest, store:
     turn(app, "result")
     press(app, "Save draft")
     assert "not saved it" not in read(turn(app, "report"))
+
+
+def test_a_map_that_is_asked_for_over_a_stored_photo_is_made_and_one_by_the_settings_is_not(
+    agreed: AppTest, store: CaseStore, until: Callable[[AppTest, Callable[[], bool]], None]
+) -> None:
+    before = store.settings()
+    store.keep_settings(replace(before, overlay="lime"), read=before)
+    saved(store, "2024-05-06", outlined=False)
+    app = opened(agreed, 1)
+    (panel,) = shown_maps(app)["panels"]
+    assert (panel["note"], panel["action"], panel["title"]) == ("Not made yet", "make", "LIME")
+    case = app.session_state["open_case"]
+    assert (case.maps, app.session_state["queue"].busy) == ([], False)
+    app.button_group(key=visit_photo.OVERLAY).set_value("grad_cam").run()
+    until(app, lambda: bool(case.maps))
+    assert [made.method for made in store.load(1).explanations] == ["grad_cam"]
+    until(app, lambda: bool(shown_maps(app)["panels"][0]["heat"]))

@@ -26,6 +26,7 @@ from skinlens.wording.maps import CANCELLED, PHOTO, SYNTHETIC, no_map, nothing_f
 from skinlens.wording.naming import name
 
 OTHER = "another class"
+NOT_ABLE = "Not made, and it cannot be: the photo or the model of this result is not here any more."
 
 
 def choose_class(opened: OpenCase) -> DeltaGenerator:
@@ -194,29 +195,36 @@ def row(opened: OpenCase, classifier: Classifier | None, *, details: bool) -> No
 
 
 def _panel(opened: OpenCase, method: Method, *, able: bool, details: bool) -> Panel:
-    info = METHODS[method]
-    job = session.queue().job((method, opened.target.code))
+    lacking_ = lacking(opened, method, able=able)
     made = opened.map_of(method, session.map_params(method))
-    of = opened.target.words
-    blank = Panel(method, info.title, info.shows, (), no_map(info.title, of))
+    if made is None or lacking_.action == "cancel":
+        return lacking_
+    info, of = METHODS[method], opened.target.words
+    nothing = nothing_for(of) if made.diagnostics.get("empty") else ""
+    lines = _under(made) if details else ()
+    return Panel(method, info.title, info.shows, lines, over_photo(info.title, of), map=made, note=nothing)
+
+
+def lacking(opened: OpenCase, method: Method, *, able: bool) -> Panel:
+    """Panel of a map that is not there: how far it is, or why there is none and the button that makes it.
+
+    ``able``: whether it can be made, by the model that made the result.
+    """
+    info, job = METHODS[method], session.queue().job((method, opened.target.code))
+    blank = Panel(method, info.title, info.shows, (), no_map(info.title, opened.target.words))
     if job and job.active:
-        return replace(
-            blank, note=session.queue().standing(job), fraction=job.fraction, action="cancel", button="Cancel"
-        )
-    if made:
-        alt = over_photo(info.title, of)
-        nothing = nothing_for(of) if made.diagnostics.get("empty") else ""
-        return replace(blank, lines=_under(made) if details else (), alt=alt, map=made, note=nothing)
+        note = session.queue().standing(job)
+        return replace(blank, note=note, fraction=job.fraction, action="cancel", button="Cancel")
+    if not able:
+        return replace(blank, note=NOT_ABLE)
     note, button = _why_not(job)
-    return replace(blank, note=note, action="make" if able else "", button=button if able else "")
+    return replace(blank, note=note, action="make", button=button)
 
 
 def _why_not(job: Job | None) -> tuple[str, str]:
     if job and job.state == "failed":
         return job.problem, "Try again"
-    if job and job.state == "cancelled":
-        return CANCELLED, "Make this map"
-    return "Not made yet", "Make this map"
+    return CANCELLED if job and job.state == "cancelled" else "Not made yet", "Make this map"
 
 
 def _under(made: Explanation) -> tuple[str, ...]:

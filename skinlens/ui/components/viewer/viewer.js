@@ -57,6 +57,12 @@ class View {
     else if (action === "whole") this.press("whole");
   }
 
+  // A key asked for a map that is not there: it is made where it can be, and its picture says how far it is, or why not.
+  lacks({ key, action }) {
+    this.panels.get(key)?.figure.scrollIntoView({ block: "nearest" });
+    if (action === "make") this.trigger("make", key);
+  }
+
   press(action) {
     const [first] = this.shown();
     first?.press(action); // the others follow
