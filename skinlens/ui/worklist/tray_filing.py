@@ -80,6 +80,7 @@ def row(
             whose = _whose(known, item.key, "Patient of this photo", "Date of this photo")
     lesion, where = _lesion(store, item, whose.patient if isinstance(whose.patient, int) else None, everybody.site)
     with beside:
+        _as_impression(item)
         sign = item.revealed and st.checkbox(
             "Sign", key=item.key("sign"), persist_state="session",
             width="content", **allowed.button("sign", "Marks your diagnosis as final when it is filed."),
@@ -154,14 +155,21 @@ def _lesion(store: CaseStore, item: TrayItem, patient_id: int | None, of_all: st
 
 
 def _revealed(row: ref[TrayItem]) -> None:
-    """An impression was chosen: the result is shown, and the diagnosis begins with it."""
+    """An impression was chosen: the result is shown. The diagnosis, which is given after it, begins with nothing."""
     item = row()
     said = st.session_state.get(item.key("impression")) if item else None
-    if item is None or said is None:
-        return
-    item.reveal(said)
-    if said in DIAGNOSES:
-        st.session_state[item.key("label")] = said
+    if item is not None and said is not None:
+        item.reveal(said)
+
+
+def _as_impression(item: TrayItem) -> None:
+    """Button that makes the impression the diagnosis too, where there is one and no diagnosis yet."""
+    key, said = item.key("label"), item.impression
+    if item.revealed and said in DIAGNOSES and st.session_state.get(key) is None:
+        st.button(
+            f"Diagnosis: {DIAGNOSES[said]}, as my impression", key=item.key("as_impression"), type="tertiary",
+            on_click=st.session_state.__setitem__, args=(key, said),
+        )  # fmt: skip
 
 
 def _meant_again(item: TrayItem, stored: Sequence[CaseRow]) -> bool:
