@@ -96,7 +96,7 @@ def _of_whom() -> None:
     where = new if asked.of_new_lesion else lesions.get(asked.lesion_id or 0, "")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(plain(f"For patient {patient.pseudonym}{f', {where}' if where else ''}."), width="content")
-        st.button("Not of this patient", type="tertiary", on_click=next_photo.forget)
+        st.button("Not of this patient", on_click=next_photo.forget)
 
 
 def _head(opened: OpenCase) -> None:

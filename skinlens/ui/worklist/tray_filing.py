@@ -20,7 +20,7 @@ from skinlens.ui.forms.site_form import Where
 from skinlens.ui.state import cache, session
 from skinlens.ui.worklist.filing import Filing, Run
 from skinlens.ui.worklist.tray import Tray, TrayItem
-from skinlens.wording.naming import site
+from skinlens.wording.naming import diagnosis_name, site
 
 _ADDED = "tray_added"
 """Number of the patient that was stored last by filing."""
@@ -167,7 +167,7 @@ def _as_impression(item: TrayItem) -> None:
     key, said = item.key("label"), item.impression
     if item.revealed and said in DIAGNOSES and st.session_state.get(key) is None:
         st.button(
-            f"Diagnosis: {DIAGNOSES[said]}, as my impression", key=item.key("as_impression"), type="tertiary",
+            f"{diagnosis_name(said)} is my diagnosis too", key=item.key("as_impression"),
             on_click=st.session_state.__setitem__, args=(key, said),
         )  # fmt: skip
 
