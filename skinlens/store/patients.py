@@ -239,7 +239,7 @@ def lesion_for_case(
     if isinstance(lesion, int):
         owner = row_of(db, "lesion", lesion)["patient_id"]
         if patient_id not in {None, owner}:
-            raise InvalidEntry(f"Lesion {lesion} does not belong to the patient that was given. Choose one of theirs.")
+            raise InvalidEntry("This lesion does not belong to the patient that was given. Choose one of theirs.")
         lesion_id, patient_id = lesion, owner
     else:
         lesion_id = add_lesion(db, patient_id, lesion)

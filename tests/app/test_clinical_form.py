@@ -301,10 +301,14 @@ def test_nothing_is_signed_without_a_diagnosis_and_nothing_typed_is_lost(case: t
     assert "Not signed yet: a case is signed with a diagnosis." in read(app)
     assert store.case(1).visit.status == "draft"
     assert next(one.value for one in app.text_area if one.label == "Notes") == "Grew since May."
+    turn(app, "why")
+    turn(app, "result")
+    assert "Not signed yet: choose your diagnosis above." in read(app)  # it stays until it is mended
     diagnose(app, "nv")
-    press(app, "Save and sign")
-    assert store.case(1).visit.notes == "Grew since May."
+    app.run()
     assert "Not signed yet" not in read(app)
+    press(app, "Save and sign")
+    assert (store.case(1).visit.notes, store.case(1).visit.status) == ("Grew since May.", "signed")
 
 
 def test_a_save_in_the_same_window_is_never_another_windows(case: tuple[AppTest, CaseStore]) -> None:

@@ -13,6 +13,7 @@ from skinlens.records import BodyPosition, Case
 from skinlens.segmentation.head import load_segmentation_head, propose
 from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from skinlens.ui.components.bodymap import Region, Spot
+from skinlens.ui.forms.placement import KNOWN, NEW
 from skinlens.ui.state import erasure
 from skinlens.ui.worklist import filing, tray_map
 from tests.app.conftest import drawn, heading, press, read, turn
@@ -71,6 +72,19 @@ def test_what_was_filed_is_said_with_the_way_to_the_patient(page: AppTest, skinl
     press(page, "Clear the filed rows")
     assert "filed as cases" not in read(page)
     assert CaseStore(skinlens_home).search().total == 2
+
+
+def test_the_next_photos_begin_with_the_patient_that_was_filed(page: AppTest) -> None:
+    for seed, pseudonym in ((1, "P-12"), (2, "P-13")):
+        drop(page, f"{seed}.png", drawn(seed, "PNG"))
+        if pseudonym == "P-13":
+            assert (page.button_group(key="tray_kind").value, page.selectbox(key="tray_patient").value) == (KNOWN, 1)
+            page.button_group(key="tray_kind").set_value(NEW).run()
+        page.text_input(key="tray_pseudonym").input(pseudonym).run()
+        at(page, -1, "back")
+        press(page, "File 1 photo")
+    drop(page, "3.png", drawn(3, "PNG"))
+    assert page.selectbox(key="tray_patient").value == 2
 
 
 def test_one_site_holds_for_all_photos_without_an_own(page: AppTest, skinlens_home: Path) -> None:

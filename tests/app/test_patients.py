@@ -120,6 +120,33 @@ def test_a_photo_added_at_a_lesion_begins_with_patient_and_lesion(page: AppTest,
     assert "next_photo" not in page.session_state
 
 
+def test_a_new_photo_on_a_case_is_proposed_for_its_patient_unless_that_is_taken_back(page: AppTest) -> None:
+    for taken_back in ("", "switch", "line"):
+        press(turn(page, "worklist"), "Open case 1")
+        (wanted,) = [toggle for toggle in page.toggle if toggle.label.startswith("For patient")]
+        assert wanted.label == "For patient P\\-7"
+        wanted.set_value(taken_back != "switch").run()
+        page.file_uploader[0].upload("next.jpg", drawn(7, "JPEG"), "image/jpeg").run()
+        turn(page, "visit")
+        assert ("For patient P-7." in read(page)) == (taken_back != "switch")
+        if taken_back == "line":
+            press(page, "Not of this patient")
+        press(page, "Show result")
+        kind = page.button_group(key=typed(page, "kind")).value
+        assert kind == ("New patient" if taken_back else "Existing patient")
+        if not taken_back:
+            assert page.selectbox(key=typed(page, "patient")).value == 1
+            assert page.session_state[typed(page, "lesion_1")] is None
+
+
+def test_a_dicom_file_that_names_its_patient_is_not_proposed_for_that_of_the_open_case(page: AppTest) -> None:
+    press(turn(page, "worklist"), "Open case 1")
+    page.file_uploader[0].upload("photo.dcm", photo_file(0), "application/dicom").run()
+    press(turn(page, "visit"), "Show result")
+    assert page.button_group(key=typed(page, "kind")).value == "New patient"
+    assert page.text_input(key=typed(page, "pseudonym")).value
+
+
 def test_all_patients_again(page: AppTest) -> None:
     page.text_input(key="search").input("a-1").run()
     page.button(key="patient-2").click().run()

@@ -86,21 +86,21 @@ def test_the_patient_worked_on_last_is_preselected_and_no_lesion(stocked: AppTes
     known(read_photo(stocked, 20))
     assert stocked.selectbox(key=typed(stocked, "patient")).value == 2
     assert [label for label in labels(stocked) if "lesion" in label] == [
+        "Choose lesion 1",
         "Choose lesion 2",
-        "Choose lesion 3",
         "Choose a new lesion",
     ]
     press(stocked, "Save case")
     assert "Still needed: the lesion." in read(stocked)
     assert store.search(CaseQuery()).total == 3
-    press(stocked, "Choose lesion 3")
-    assert "✓ Lesion 3" in labels(stocked)
+    press(stocked, "Choose lesion 2")
+    assert "✓ Lesion 2" in labels(stocked)
     press(stocked, "Save case")
     assert (store.case(4).lesion.id, store.case(4).lesion.body_site) == (3, "back")
 
     known(read_photo(stocked, 21))
     assert stocked.selectbox(key=typed(stocked, "patient")).value == 2
-    assert "Choose lesion 3" in labels(stocked), "what was chosen for one photo is not chosen for the next"
+    assert "Choose lesion 2" in labels(stocked), "what was chosen for one photo is not chosen for the next"
     press(stocked, "Choose a new lesion")
     stocked.selectbox(key=typed(stocked, "site")).select("thigh, left").run()
     press(stocked, "Save case")
@@ -110,7 +110,7 @@ def test_the_patient_worked_on_last_is_preselected_and_no_lesion(stocked: AppTes
 def test_another_patient_takes_no_lesion_along(stocked: AppTest) -> None:
     known(read_photo(stocked, 20))
     stocked.selectbox(key=typed(stocked, "patient")).select(2).run()
-    press(stocked, "Choose lesion 2")
+    press(stocked, "Choose lesion 1")
     stocked.selectbox(key=typed(stocked, "patient")).select(1).run()
     assert [label for label in labels(stocked) if "esion" in label] == ["Choose lesion 1", "Choose a new lesion"]
 
@@ -126,7 +126,7 @@ def test_an_existing_pseudonym_is_not_joined_unasked(stocked: AppTest, skinlens_
     assert store.search(CaseQuery()).total == 3
     press(stocked, "Yes, of patient P\\-7")
     assert stocked.selectbox(key=typed(stocked, "patient")).value == 2
-    press(stocked, "Choose lesion 2")
+    press(stocked, "Choose lesion 1")
     press(stocked, "Save case")
     assert store.case(4).lesion.id == 2
 
@@ -150,7 +150,7 @@ def test_a_photo_that_is_stored_is_not_saved_again_unasked(stocked: AppTest, ski
     press(stocked, "Choose lesion 1")
     assert "stored for somebody else: case 2 (P-7, forearm)" in read(stocked)
     stocked.selectbox(key=typed(stocked, "patient")).select(2).run()
-    press(stocked, "Choose lesion 2")
+    press(stocked, "Choose lesion 1")
     assert "a visit of this lesion already: case 2" in read(stocked)
     press(stocked, "Save case")
     assert "whether this photo is to be saved once more" in read(stocked)

@@ -203,7 +203,7 @@ def test_a_case_is_moved_to_another_patient_and_the_trail_says_so(tabs: tuple[Ap
     app.selectbox(key=typed(app, "move_patient")).select(2).run()
     press(app, "Move the case")
     assert "Still needed: the lesion." in read(app)
-    press(app, "Choose lesion 2")
+    press(app, "Choose lesion 1")
     press(app, "Move the case")
     moved = store.case(1)
     assert (moved.lesion.id, moved.patient.pseudonym) == (2, "A-1")  # type: ignore[union-attr]

@@ -1,6 +1,7 @@
 """The page of a visit: the outline over the photo, settings that are read once, a report that follows them."""
 
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from skinlens.ui.state import cache
 from skinlens.ui.state.jobs import SessionQueue
 from skinlens.ui.visit import photo as visit_photo
-from tests.app.conftest import press, read, turn, words
+from tests.app.conftest import press, read, turn, typed, words
 from tests.app.test_journey import shown_maps
 from tests.store.edits import edit
 
@@ -137,3 +138,46 @@ def test_whoever_turns_to_the_maps_is_served_first(agreed: AppTest, monkeypatch:
     assert looked == []
     turn(agreed, "why")
     assert looked == ["why"]
+
+
+def test_another_button_does_not_bring_a_refusal_back(agreed: AppTest, store: CaseStore) -> None:
+    saved(store, "2024-05-06", outlined=False)
+    app = press(opened(agreed, 1), "Save and sign")
+    assert "Not signed yet" in read(app)
+    press(app, "Save draft")
+    assert "Not signed yet" not in read(app)
+    assert store.case(1).visit.status == "draft"
+
+
+def test_what_is_handed_out_says_what_is_not_saved_in_it(agreed: AppTest, store: CaseStore) -> None:
+    saved(store, "2024-05-06", outlined=False)
+    app, said = opened(agreed, 1), "for you have entered it and not saved it: diagnosis, notes."
+    for part in ("report", "more"):
+        assert said not in read(turn(app, part))
+    turn(app, "result")
+    app.selectbox(key=typed(app, "clinical_label")).select("mel").run()
+    app.text_area(key=typed(app, "clinical_notes")).input("Grew since May.").run()
+    assert f"Not in this report, {said}" in read(turn(app, "report"))
+    assert f"Not in this patient's export of case 1, {said}" in read(turn(app, "more"))
+    app.query_params["patient"] = "1"
+    assert f"export of case 1, {said}" in read(turn(app, "patients"))
+    turn(app, "result")
+    press(app, "Save draft")
+    assert "not saved it" not in read(turn(app, "report"))
+
+
+def test_a_map_that_is_asked_for_over_a_stored_photo_is_made_and_one_by_the_settings_is_not(
+    agreed: AppTest, store: CaseStore, until: Callable[[AppTest, Callable[[], bool]], None]
+) -> None:
+    before = store.settings()
+    store.keep_settings(replace(before, overlay="lime"), read=before)
+    saved(store, "2024-05-06", outlined=False)
+    app = opened(agreed, 1)
+    (panel,) = shown_maps(app)["panels"]
+    assert (panel["note"], panel["action"], panel["title"]) == ("Not made yet", "make", "LIME")
+    case = app.session_state["open_case"]
+    assert (case.maps, app.session_state["queue"].busy) == ([], False)
+    app.button_group(key=visit_photo.OVERLAY).set_value("grad_cam").run()
+    until(app, lambda: bool(case.maps))
+    assert [made.method for made in store.load(1).explanations] == ["grad_cam"]
+    until(app, lambda: bool(shown_maps(app)["panels"][0]["heat"]))

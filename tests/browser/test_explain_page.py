@@ -56,6 +56,18 @@ def cut(page: Page) -> int:  # noqa: F811
     return round(float(str(page.locator("section [data-left]").get_attribute("data-left"))))
 
 
+def test_photo_and_maps_are_seen_whole_in_the_first_screen(explained: Page) -> None:
+    page = explained  # noqa: F811
+    frames = page.locator(".sl-grid .sl-frame")
+    for width, height in ((1440, 900), (1024, 768)):
+        page.set_viewport_size({"width": width, "height": height})
+        expect(frames).to_have_count(4)
+        boxes = [frame.bounding_box() for frame in frames.all()]
+        tops = {round(box["y"]) for box in boxes if box}
+        assert len(tops) == 1  # side by side
+        assert max(box["y"] + box["height"] for box in boxes if box) <= height
+
+
 def test_two_pictures_are_compared_by_hand_and_by_key(explained: Page) -> None:
     page = explained  # noqa: F811
     page.get_by_role("button", name="Zoom in").click()

@@ -18,8 +18,11 @@ from skinlens.wording.naming import PATIENT_UNREADABLE
 _TAKEN = "upload_just_taken"
 
 
-def field() -> None:
-    """The upload field; a photo that is read becomes the open case, and the field is empty again."""
+def field(patient: int | None = None) -> None:
+    """The upload field; a photo that is read becomes the open case, and the field is empty again.
+
+    ``patient``: whose photo it is proposed to be; None: as it was asked for beforehand, if it was.
+    """
     round_ = st.session_state.setdefault("uploads", 0)
     file = st.file_uploader(
         f"Photo of one lesion: {ACCEPTED}",
@@ -35,6 +38,8 @@ def field() -> None:
     except UnreadableImage as error:
         st.error(plain(error))
         return
+    if patient is not None:
+        next_photo.propose(patient)
     session.begin(analysis)
     _propose(file.getvalue())
     # Last: a run that is cut short before leaves the file in its field, to be read again.
@@ -56,7 +61,10 @@ def _propose(data: bytes) -> None:
         return
     store = cache.store()
     proposal = proposals.named(fields, store)
-    if next_photo.asked() is not None:
+    beforehand = next_photo.asked()
+    if beforehand is not None and beforehand.proposed and proposal.pseudonym:
+        next_photo.forget()
+    elif beforehand is not None:
         proposal = replace(proposal, pseudonym="", body_site="")
     opened.remark = proposals.sentence(proposal)
     opened.typed = {**opened.typed, **proposals.values(proposal, opened.key, "taken_on", store.patients())}

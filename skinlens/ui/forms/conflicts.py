@@ -8,7 +8,7 @@ import streamlit as st
 
 from skinlens.errors import Conflict
 from skinlens.records import Sex
-from skinlens.ui.components.text import plain
+from skinlens.ui.forms import refusal
 from skinlens.wording.naming import SEXES, diagnosis_name
 
 Value = object
@@ -136,12 +136,13 @@ def settle(
             choices[difference.field] = chosen
     if above_button is not None:
         above_button()
-    if not st.button("Save what is chosen", type="primary", key=f"settle_{held.subject}"):
-        return None
-    if open_ := [title(difference.field) for difference in held.differences if difference.field not in choices]:
-        st.error(plain(f"Nothing is saved yet. Choose what holds for: {', '.join(open_)}."))
-        return None
-    return held.settled(choices)
+    with refusal.beside(held.subject) as trouble:
+        pressed = "save" if st.button("Save what is chosen", type="primary", key=f"settle_{held.subject}") else None
+    open_ = ", ".join(title(difference.field) for difference in held.differences if difference.field not in choices)
+    words = f"Nothing is saved yet. Choose what holds for: {open_}." if open_ else ""
+    remembered = key(f"settle_{held.version}")
+    settled = refusal.mended(trouble, key=remembered, pressed=pressed, problem=lambda _: words)
+    return held.settled(choices) if settled else None
 
 
 def shown(field: str, value: Value) -> str:

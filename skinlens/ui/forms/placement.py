@@ -104,10 +104,12 @@ def known_patient(key: Key, known: Mapping[int, Patient], likely: int | None) ->
         del st.session_state[name]
         st.session_state[gone] = True
     numbers = list(known)
+    given = name in st.session_state  # then a default beside it would be one too many
+    begins = likely in numbers and gone not in st.session_state and not given
     chosen: int | None = st.selectbox(
         "Patient ID",
         numbers,
-        index=None if likely is None or likely not in known or gone in st.session_state else numbers.index(likely),
+        index=numbers.index(likely) if likely is not None and begins else None,
         format_func=lambda number: known[number].pseudonym,
         placeholder="Choose the patient",
         key=name,
@@ -121,7 +123,8 @@ def known_patient(key: Key, known: Mapping[int, Patient], likely: int | None) ->
 
 
 def _of_known(store: CaseStore, key: Key, chosen: int, leave_out: int | None, begin: NextPhoto | None) -> Placement:
-    lesions = [lesion for lesion in store.lesions(chosen) if lesion.id != leave_out]
+    of_patient = store.lesions(chosen)
+    lesions = {number: lesion for number, lesion in enumerate(of_patient, 1) if lesion.id != leave_out}
     mine = begin if begin is not None and begin.patient_id == chosen else None
     picked = _pick(store, key, chosen, lesions, mine) if lesions else NEW_LESION
     if picked is None:
@@ -213,49 +216,49 @@ def _bare(pseudonym: str) -> str:
 
 
 def _pick(
-    store: CaseStore, key: Key, patient_id: int, lesions: Sequence[Lesion], begin: NextPhoto | None
+    store: CaseStore, key: Key, patient_id: int, lesions: Mapping[int, Lesion], begin: NextPhoto | None
 ) -> int | None:
     """The lesion that was chosen by its picture, ``NEW_LESION``, or None: nothing is chosen beforehand, but what
-    was asked for at that lesion.
+    was asked for at that lesion. ``lesions``: by their numbers within the patient, from 1, as on the patient's page.
     """
     name = key(f"lesion_{patient_id}")
-    numbers = {lesion.id for lesion in lesions}
+    stored = {lesion.id for lesion in lesions.values()}
     if begin is not None and name not in st.session_state:
         st.session_state[name] = NEW_LESION if begin.of_new_lesion else begin.lesion_id
     picked: int | None = st.session_state.get(name)
-    if picked not in {*numbers, NEW_LESION}:
+    if picked not in {*stored, NEW_LESION}:
         picked = st.session_state[name] = None
     st.markdown("Which lesion is it?")
-    visits = {lesion.id: store.visits_of_lesion(lesion.id) for lesion in lesions}
+    visits = {lesion.id: store.visits_of_lesion(lesion.id) for lesion in lesions.values()}
     pictures = store.thumbnails([lesion_visits[-1].id for lesion_visits in visits.values() if lesion_visits])
-    cards: list[Lesion | None] = [*lesions, None]
+    cards: list[tuple[int, Lesion | None]] = [*lesions.items(), (NEW_LESION, None)]
     for start in range(0, len(cards), CARDS):
-        for column, lesion in zip(st.columns(CARDS), cards[start : start + CARDS], strict=False):
-            number = lesion.id if lesion else NEW_LESION
+        for column, (number, lesion) in zip(st.columns(CARDS), cards[start : start + CARDS], strict=False):
+            stored_id = lesion.id if lesion else NEW_LESION
             with column, st.container(border=True):
                 if lesion:
-                    st.html(_card(lesion, visits[lesion.id], pictures))
+                    st.html(_card(number, lesion, visits[lesion.id], pictures))
                 else:
                     st.html('<div class="sl-card">None of these: a lesion that has no photo here yet.</div>')
                 what = f"lesion {number}" if lesion else "a new lesion"
                 st.button(
-                    f"✓ {what.capitalize()}" if picked == number else f"Choose {what}",
-                    key=f"pick_{number}-{name}",
-                    type="primary" if picked == number else "secondary",
+                    f"✓ {what.capitalize()}" if picked == stored_id else f"Choose {what}",
+                    key=f"pick_{stored_id}-{name}",
+                    type="primary" if picked == stored_id else "secondary",
                     width="stretch",
                     on_click=st.session_state.__setitem__,
-                    args=(name, number),
+                    args=(name, stored_id),
                 )
     return picked
 
 
-def _card(lesion: Lesion, visits: Sequence[Visit], pictures: dict[int, bytes]) -> str:
+def _card(number: int, lesion: Lesion, visits: Sequence[Visit], pictures: dict[int, bytes]) -> str:
     picture = pictures.get(visits[-1].id, b"") if visits else b""
     where = site(lesion.body_site, lesion.remark)
     photos = counted(len(visits), "photo")
     latest = f", the latest of {visits[-1].taken_on}" if visits else ""
     return (
-        f"{widgets.thumbnail(picture, latest_photo(lesion.id, where))}"
+        f"{widgets.thumbnail(picture, latest_photo(number, where))}"
         f'<div class="sl-card"><b>{escape(where)}</b><br>{photos}{latest}</div>'
     )
 

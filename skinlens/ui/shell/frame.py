@@ -18,6 +18,7 @@ from skinlens.ui.components import shortcuts, upload
 from skinlens.ui.components.text import plain
 from skinlens.ui.shell import account, guard
 from skinlens.ui.state import access, address, cache, session
+from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.worklist import stored_visits
 from skinlens.wording.naming import case_title
 
@@ -154,10 +155,19 @@ def _open_case(page: st.Page) -> None:
             if opened.case is None:
                 st.caption("The photo that is open is not saved; another one takes its place, and checks of it that "
                            "are not finished stop.")  # fmt: skip
-            upload.field()
+            upload.field(_same_patient(opened))
             upload.example_button()
     elif page.title != VISIT:
         st.page_link("pages/visit.py", label="New photo", icon=":material/add:")
+
+
+def _same_patient(opened: OpenCase) -> int | None:
+    """Patient of the stored case that is open, for whom the next photo is proposed unless that is switched off."""
+    patient = opened.case.patient if opened.case is not None else None
+    if patient is None:
+        return None
+    wanted = st.toggle(f"For patient {plain(patient.pseudonym)}", value=True, key=opened.key("next_of_patient"))
+    return patient.id if wanted else None
 
 
 def _message() -> None:

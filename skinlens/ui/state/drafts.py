@@ -16,13 +16,14 @@ from skinlens.ui.state.draft_cache import TTLStore, new_token
 from skinlens.ui.state.open_case import OpenCase
 
 ADDRESS = "draft"
-_RECALLS = tuple(f"clinical_recall_on_{months}" for months in range(1, MOST_MONTHS + 1))
+RECALLS = tuple(f"recall_on_{months}" for months in range(1, MOST_MONTHS + 1))
+"""Fields of the day of a recall, one for each number of months."""
 _FIELDS = (
     *("clinical_a", "clinical_b", "clinical_c", "clinical_d", "clinical_from_outline", "clinical_accepted"),
     *("clinical_version", "clinical_present", "clinical_none", "clinical_pattern", "clinical_symptoms"),
     *("clinical_evolution", "clinical_phototype"),
     *("clinical_field_width", "clinical_field_width_inch"),
-    *("clinical_plan", "clinical_plan_text", "clinical_months", *_RECALLS),
+    *("clinical_plan", "clinical_plan_text", "clinical_months", *(f"clinical_{name}" for name in RECALLS)),
     *("clinical_histology", "clinical_histology_text", "clinical_histology_on", "clinical_histology_number"),
     *("clinical_label", "clinical_words", "clinical_notes"),
 )
@@ -53,21 +54,31 @@ def put_back(opened: OpenCase) -> None:
     opened.filled = dict(draft.filled)
 
 
-def note(opened: OpenCase) -> None:
-    """After the fields were drawn: hold what differs from what they were filled with, or let go where nothing does."""
+def changed(opened: OpenCase) -> frozenset[str]:
+    """Names of the fields that are changed and not saved; also of one that was left by a click on another part."""
+    return frozenset(note(opened))
+
+
+def note(opened: OpenCase) -> Mapping[str, Any]:
+    """After the fields were drawn: hold what differs from what they were filled with, or let go where nothing does.
+
+    Returns:
+        What differs, by the names of the fields.
+    """
     if opened.case is None:
-        return
+        return {}
     now = {name: st.session_state[opened.key(name)] for name in _FIELDS if opened.key(name) in st.session_state}
     for name, value in now.items():
         opened.filled.setdefault(name, value)
     typed = {name: value for name, value in now.items() if value != opened.filled[name]}
     if not typed:
         forget(opened)
-        return
+        return {}
     beside = {name: st.session_state[opened.key(name)] for name in _BESIDE if opened.key(name) in st.session_state}
     opened.draft = opened.draft or new_token()
     HELD.hold(opened.draft, Draft(opened.case.visit.id, {**beside, **typed}, dict(opened.filled), tabs.here()))
     address.put(ADDRESS, opened.draft)
+    return typed
 
 
 def saved(opened: OpenCase) -> None:

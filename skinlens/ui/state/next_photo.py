@@ -19,6 +19,8 @@ class NextPhoto:
     """Of a new lesion, on the body map."""
     region: Region | None = None
     """Its body site and side."""
+    proposed: bool = False
+    """Whether nobody asked for it: the patient of the case that was open. What the photo's own file says goes first."""
 
     @property
     def of_new_lesion(self) -> bool:
@@ -37,6 +39,11 @@ def asked() -> NextPhoto | None:
     """Current preselection; it lasts until a case is saved or opened."""
     preselection: NextPhoto | None = st.session_state.get(session.NEXT_PHOTO)
     return preselection
+
+
+def propose(patient_id: int) -> None:
+    """Have the photo that is taken now be proposed for the patient of the case that is open."""
+    st.session_state[session.NEXT_PHOTO] = NextPhoto(patient_id, proposed=True)
 
 
 def forget() -> None:

@@ -10,6 +10,8 @@ from skinlens.wording.naming import name
 from skinlens.wording.records import target_words
 
 ALONE = "none"
+WIDTH_PX = 270
+"""Of a list of classes."""
 HELP = (
     "With none, the maps show what supports the class, even where it supports others just as much. With another "
     "class, they show only what distinguishes the two."
@@ -29,6 +31,7 @@ def choose(opened: OpenCase) -> None:
         help=HELP,
         key=f"case_against_{opened.label}",
         persist_state="session",
+        width=WIDTH_PX,
     )
     opened.contrast_with = "" if chosen == ALONE else chosen
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import cast
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from skinlens.explain import CONTRAST_WITH, METHODS
 from skinlens.explain.overlay import OPACITY, Style
@@ -14,7 +15,7 @@ from skinlens.labels import CODES
 from skinlens.records import Explanation, Method
 from skinlens.ui.components import viewer
 from skinlens.ui.components.choice import chosen
-from skinlens.ui.components.text import plain, settings_line
+from skinlens.ui.components.text import settings_line
 from skinlens.ui.components.viewer import Look, Panel
 from skinlens.ui.performance import explanations
 from skinlens.ui.state import session
@@ -26,20 +27,25 @@ from skinlens.wording.naming import name
 from skinlens.wording.records import target_words
 
 OTHER = "another class"
+NOT_ABLE = "Not made, and it cannot be: the photo or the model of this result is not here any more."
 
 
-def choose_class(opened: OpenCase) -> None:
-    """Melanoma and the most probable class at one click, the others in a list; beside it what it is contrasted with."""
+def choose_class(opened: OpenCase) -> DeltaGenerator:
+    """Melanoma and the most probable class at one click, the others in a list; beside it what it is contrasted with.
+
+    Returns:
+        The line that they stand in.
+    """
     prediction = opened.analysis.prediction
     first = session.labels_first(opened)
-    left, right, last = st.columns([5, 3, 4], vertical_alignment="bottom")
+    row = st.container(horizontal=True, vertical_alignment="bottom")  # one line, where the names are short enough
 
     def title(code: str) -> str:
         if code == OTHER:
             return "Another class"
         return f"{name(code)}, {percent(prediction.prob(code))}"
 
-    control = left.segmented_control(
+    control = row.segmented_control(
         "Class to explain",
         [*first, OTHER],
         default=opened.label if opened.label in first else OTHER,
@@ -52,20 +58,20 @@ def choose_class(opened: OpenCase) -> None:
     code = chosen(control, opened.label)
     if code == OTHER:
         rest = [code for code in CODES if code not in first]
-        code = right.selectbox(
+        code = row.selectbox(
             "Which one",
             rest,
             index=rest.index(opened.label) if opened.label in rest else 0,
             format_func=title,
             key="case_explained_other",
             persist_state="session",
+            width=contrast.WIDTH_PX,
         )
-    else:
-        last = right
     if code != opened.label:
         opened.label, opened.contrast_with = str(code), ""
-    with last:
+    with row:
         contrast.choose(opened)
+    return row
 
 
 def choose_look() -> tuple[Style, float]:
@@ -104,23 +110,30 @@ def start_early(opened: OpenCase, classifier: Classifier) -> None:
         start(opened, classifier)
 
 
-def start(opened: OpenCase, classifier: Classifier) -> None:
-    """A new photo's maps are made at once. Those of a stored case only when asked: looking must not change it."""
+def start(opened: OpenCase, classifier: Classifier, place: DeltaGenerator | None = None) -> bool:
+    """A new photo's maps are made at once. Those of a stored case only when asked: looking must not change it.
+
+    Args:
+        opened: Whose maps.
+        classifier: Makes them.
+        place: Where the button for a stored case stands.
+
+    Returns:
+        Whether a stored case lacks maps, and none of them is under way.
+    """
     wanted = [
         method
         for method in METHODS
         if session.queue().job((method, opened.target.code)) is None
         and opened.map_of(method, session.map_params(method)) is None
     ]
-    asked = False
-    if wanted and opened.case is not None:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            asked = st.button("Make the maps", type="primary")
-            st.markdown(plain(stored_words(opened)), width="content")
+    lacks = bool(wanted) and opened.case is not None
+    asked = lacks and place is not None and place.button("Make the maps", type="primary")
     if wanted and (opened.case is None or asked):
         session.request_maps(opened, classifier, tuple(wanted))
     if asked:
         st.rerun()
+    return lacks
 
 
 def stored_words(opened: OpenCase) -> str:
@@ -183,29 +196,36 @@ def row(opened: OpenCase, classifier: Classifier | None, *, details: bool) -> No
 
 
 def _panel(opened: OpenCase, method: Method, *, able: bool, details: bool) -> Panel:
-    info = METHODS[method]
-    job = session.queue().job((method, opened.target.code))
+    lacking_ = lacking(opened, method, able=able)
     made = opened.map_of(method, session.map_params(method))
-    of = target_words(opened.target)
-    blank = Panel(method, info.title, info.shows, (), no_map(info.title, of))
+    if made is None or lacking_.action == "cancel":
+        return lacking_
+    info, of = METHODS[method], target_words(opened.target)
+    nothing = nothing_for(of) if made.diagnostics.get("empty") else ""
+    lines = _under(made) if details else ()
+    return Panel(method, info.title, info.shows, lines, over_photo(info.title, of), map=made, note=nothing)
+
+
+def lacking(opened: OpenCase, method: Method, *, able: bool) -> Panel:
+    """Panel of a map that is not there: how far it is, or why there is none and the button that makes it.
+
+    ``able``: whether it can be made, by the model that made the result.
+    """
+    info, job = METHODS[method], session.queue().job((method, opened.target.code))
+    blank = Panel(method, info.title, info.shows, (), no_map(info.title, target_words(opened.target)))
     if job and job.active:
-        return replace(
-            blank, note=session.queue().standing(job), fraction=job.fraction, action="cancel", button="Cancel"
-        )
-    if made:
-        alt = over_photo(info.title, of)
-        nothing = nothing_for(of) if made.diagnostics.get("empty") else ""
-        return replace(blank, lines=_under(made) if details else (), alt=alt, map=made, note=nothing)
+        note = session.queue().standing(job)
+        return replace(blank, note=note, fraction=job.fraction, action="cancel", button="Cancel")
+    if not able:
+        return replace(blank, note=NOT_ABLE)
     note, button = _why_not(job)
-    return replace(blank, note=note, action="make" if able else "", button=button if able else "")
+    return replace(blank, note=note, action="make", button=button)
 
 
 def _why_not(job: Job | None) -> tuple[str, str]:
     if job and job.state == "failed":
         return job.problem, "Try again"
-    if job and job.state == "cancelled":
-        return CANCELLED, "Make this map"
-    return "Not made yet", "Make this map"
+    return CANCELLED if job and job.state == "cancelled" else "Not made yet", "Make this map"
 
 
 def _under(made: Explanation) -> tuple[str, ...]:

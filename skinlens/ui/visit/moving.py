@@ -6,7 +6,7 @@ from skinlens.errors import SkinLensError
 from skinlens.records import Case
 from skinlens.store import CaseStore
 from skinlens.ui.components.text import plain
-from skinlens.ui.forms import placement, signing
+from skinlens.ui.forms import placement, refusal, signing
 from skinlens.ui.state import session
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.wording.naming import case_title
@@ -32,11 +32,12 @@ def form(store: CaseStore, opened: OpenCase, stored: Case) -> None:
         signer = signing.choose(store, draft=False, key=opened.key("mover"), label="Moved by")
         if signing.missing(store, signer, draft=False):
             missing.append("the name of who moves it, as it is signed")
-    if not st.button("Move the case", key="move_case"):
+    with refusal.beside("move") as trouble:
+        pressed = "move" if st.button("Move the case", key="move_case") else None
+    words = f"The case is not moved yet. Still needed: {' and '.join(missing)}." if missing else ""
+    if not refusal.mended(trouble, key=opened.key("move"), pressed=pressed, problem=lambda _: words):
         return
-    if missing or chosen.lesion is None:
-        st.error(plain(f"The case is not moved yet. Still needed: {' and '.join(missing)}."))
-        return
+    assert chosen.lesion is not None  # it is not missing
     try:
         moved = store.move_case(
             number,

@@ -81,7 +81,7 @@ def _begin() -> None:
 
 
 def _of_whom() -> None:
-    """Whose photo it is to be, where that was said beforehand."""
+    """Whose photo it is to be, where that was said beforehand or is proposed, and the way to take that back."""
     asked = next_photo.asked()
     if asked is None:
         return
@@ -94,7 +94,9 @@ def _of_whom() -> None:
         return
     new = f"new lesion{f' ({asked.region.words})' if asked.region else ''}"
     where = new if asked.of_new_lesion else lesions.get(asked.lesion_id or 0, "")
-    st.info(plain(f"For patient {patient.pseudonym}{f', {where}' if where else ''}. It can be changed when you save."))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(plain(f"For patient {patient.pseudonym}{f', {where}' if where else ''}."), width="content")
+        st.button("Not of this patient", on_click=next_photo.forget)
 
 
 def _head(opened: OpenCase) -> None:
@@ -102,6 +104,8 @@ def _head(opened: OpenCase) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if opened.case is None:
             st.markdown("Not saved yet", width="content")
+            if not opened.revealed:  # from then on the form that keeps the case names the patient
+                _of_whom()
         else:
             visit = opened.case.visit
             st.markdown(f"**{STATUSES[visit.status]}**{_signature(visit)} · taken on {visit.taken_on}", width="content")

@@ -15,7 +15,8 @@ from skinlens.ui.components.choice import chosen
 from skinlens.ui.components.viewer import Look, Panel
 from skinlens.ui.state import cache, session
 from skinlens.ui.state.open_case import OpenCase
-from skinlens.wording.maps import PHOTO, SYNTHETIC, no_map, nothing_for, over_photo
+from skinlens.ui.visit import maps
+from skinlens.wording.maps import PHOTO, SYNTHETIC, nothing_for, over_photo
 from skinlens.wording.records import target_words
 
 NO_MAP = "none"
@@ -44,17 +45,19 @@ def _draw(opened: OpenCase, classifier: Classifier | None, *, overlays: bool) ->
     size = f"{picture.width_px} × {picture.height_px} px, {picture.source_format}"
     panel = Panel("photo", "", "", (f"{what} · {size}",), f"{what}, {size}")
     if overlays:
-        panel = _overlaid(opened, panel)
+        panel = _overlaid(opened, classifier, panel)
     spec = classifier.engine.spec if classifier else InputSpec()
     viewer.show(
         viewer.Row(picture, (panel,), spec, mm_per_px=opened.mm_per_px),
         viewer.Layout(columns=1, single=overlays),
         key="visit-photo",
-        on_look=_asked if overlays else None,
+        on_make=lambda _: _make(opened, classifier),
+        on_cancel=lambda _: _cancel(opened),
+        on_look=partial(_asked, opened, classifier) if overlays else None,
     )
 
 
-def _overlaid(opened: OpenCase, bare: Panel) -> Panel:
+def _overlaid(opened: OpenCase, classifier: Classifier | None, bare: Panel) -> Panel:
     _begin_with_default(opened)
     line = opened.outline
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -66,6 +69,8 @@ def _overlaid(opened: OpenCase, bare: Panel) -> Panel:
             key=OVERLAY,
             label_visibility="collapsed",
             persist_state="session",
+            on_change=_make,
+            args=(opened, classifier),
         )
         drawn = st.toggle(
             "Outline",
@@ -83,11 +88,8 @@ def _overlaid(opened: OpenCase, bare: Panel) -> Panel:
     of = target_words(opened.target)
     made = opened.map_of(method, session.map_params(method))
     if made is None:
-        job = session.queue().job((method, opened.target.code))
-        words = session.queue().standing(job) if job and job.active else "Not computed yet: see “Why?”."
-        alt = no_map(info.title, of)
-        fraction = job.fraction if job and job.active else None
-        return replace(bare, title=info.title, alt=alt, note=words, fraction=fraction)
+        lacking = maps.lacking(opened, method, able=classifier is not None)
+        return replace(lacking, key=bare.key, lines=bare.lines, shows="", outline=bare.outline)
     nothing = nothing_for(of) if made.diagnostics.get("empty") else ""
     alt = over_photo(info.title, of)
     return replace(bare, title=f"{info.title}: {of}", alt=alt, map=made, note=nothing)
@@ -107,10 +109,25 @@ def waits(opened: OpenCase) -> bool:
     return job is not None and job.active
 
 
-def _asked(asked: Look) -> None:
+def _make(opened: OpenCase, classifier: Classifier | None) -> None:
+    """Have the map made that was chosen to lie over the photo, where there is none yet. One that lies there by the
+    settings is not made by itself: looking at a stored case must not change it.
+    """
+    over = chosen(st.session_state.get(OVERLAY), NO_MAP)
+    if classifier is not None and over != NO_MAP:
+        session.request_maps(opened, classifier, (cast(Method, over),))
+
+
+def _cancel(opened: OpenCase) -> None:
+    if job := session.queue().job((chosen(st.session_state.get(OVERLAY), NO_MAP), opened.target.code)):
+        job.cancel()
+
+
+def _asked(opened: OpenCase, classifier: Classifier | None, asked: Look) -> None:
     """A key: 0 for the bare photo, 1 to 3 for the maps, o for the outline."""
     order = [NO_MAP, *METHODS]
     if asked == "outline":
         st.session_state[OUTLINE] = not st.session_state.get(OUTLINE, False)
     if asked.startswith("map-") and int(asked[4:]) < len(order):
         st.session_state[OVERLAY] = order[int(asked[4:])]
+        _make(opened, classifier)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from skinlens.criteria import NO_CRITERIA, Abcd, PartialAbcd, source_words
 from skinlens.errors import Conflict, SkinLensError
@@ -13,7 +14,7 @@ from skinlens.store.signatures import NO_DIAGNOSIS
 from skinlens.ui.components import allowed, confirmation, widgets
 from skinlens.ui.components.shortcuts import SAVE
 from skinlens.ui.components.text import plain
-from skinlens.ui.forms import conflicts, signing
+from skinlens.ui.forms import conflicts, refusal, signing
 from skinlens.ui.forms.conflicts import Pending
 from skinlens.ui.state import drafts, session
 from skinlens.ui.state.open_case import OpenCase
@@ -61,28 +62,37 @@ def form(store: CaseStore, opened: OpenCase) -> None:
         label, words, notes, seen.abcd, seen.seven_point, seen.pattern, seen.symptoms, seen.evolution, width, planned,
         histology,
     )  # fmt: skip
-    pressed, signer = _buttons(store, opened, read, mine.abcd)
+    signer, trouble, pressed = _buttons(store, opened, read, mine.abcd)
     drafts.note(opened)
-    trouble = st.container()
     confirmation.show(opened.key(_SAVED))
-    if pressed is None:
+    unreadable = (no_width, no_plan, no_histology)
+
+    def missing(wanted: str) -> str:
+        problems = (seen.problem, *unreadable) if wanted != "draft" else unreadable
+        if words := " ".join(filter(None, problems)):
+            return f"Nothing is saved yet. {words}"
+        return _missing(store, opened, mine, signer, wanted, amended=mine != entry.of(read))
+
+    if not refusal.mended(trouble, key=opened.key("record"), pressed=pressed, problem=missing):
+        if mine.clinician_label is None and refusal.stands(opened.key("record")) == "signed":
+            at_label.error(plain(NO_DIAGNOSIS))
         return
+    assert pressed is not None
+    try:
+        _save(store, opened, read, mine, seen.phototype, pressed, signer)
+    except SkinLensError as error:  # also a full disk: what was typed stays, to be saved again
+        trouble.error(plain(error))
+
+
+def _missing(store: CaseStore, opened: OpenCase, mine: Entry, signer: str, wanted: str, *, amended: bool) -> str:
+    """Diagnosis or name that is missing for what is wanted, as a sentence; empty where neither is."""
+    assert opened.case is not None
     draft = opened.case.visit.status == "draft"
-    open_ = seen.problem if pressed != "draft" else ""
-    if problems := [problem for problem in (open_, no_width, no_plan, no_histology) if problem]:
-        trouble.error(plain(f"Nothing is saved yet. {' '.join(problems)}"))
-    elif pressed == "signed" and mine.clinician_label is None:
-        at_label.error(plain(NO_DIAGNOSIS))
-        trouble.error("Not signed yet: choose your diagnosis above.")
-    elif (pressed != "draft" and (draft or mine != entry.of(read))) and (
-        problem := signing.missing(store, signer, draft=draft)
-    ):
-        trouble.error(plain(problem))
-    else:
-        try:
-            _save(store, opened, read, mine, seen.phototype, pressed, signer)
-        except SkinLensError as error:  # also a full disk: what was typed stays, to be saved again
-            trouble.error(plain(error))
+    if wanted == "signed" and mine.clinician_label is None:
+        return "Not signed yet: choose your diagnosis above."
+    if wanted != "draft" and (draft or amended):
+        return signing.missing(store, signer, draft=draft)
+    return ""
 
 
 def _shown(store: CaseStore, opened: OpenCase, case: Case) -> None:
@@ -153,8 +163,8 @@ def _line(opened: OpenCase, name: str, label: str, stored: str) -> str:
 
 def _buttons(
     store: CaseStore, opened: OpenCase, read: Visit, abcd: Abcd | PartialAbcd | None
-) -> tuple[Status | None, str]:
-    """Who signs or amends, and what is to become of the case: the status asked for once a button was pressed."""
+) -> tuple[str, DeltaGenerator, Status | None]:
+    """Who signs or amends, the place beside the buttons, and the status asked for once a button was pressed."""
     assert opened.case is not None
     visit = opened.case.visit
     draft = visit.status == "draft"
@@ -171,14 +181,14 @@ def _buttons(
     signer = signing.choose(store, draft=draft, key=opened.key("signer" if draft else "amender"))
     if suggested := source_words(abcd):
         st.caption(plain(f"Of the ABCD rule: {suggested}. The report and the audit log say so."))
-    with st.container(horizontal=True):
+    with refusal.beside("record") as trouble, st.container(horizontal=True):
         if not draft:
             amended = st.button("Save as amendment", type="primary", key=SAVE, **allowed.button("amend"))
-            return ("amended" if amended else None), signer
+            return signer, trouble, ("amended" if amended else None)
         saved = st.button("Save draft", key=SAVE, **allowed.button("file"))
         signed = st.button("Save and sign", type="primary", key=opened.key("sign"), **allowed.button("sign"))
     st.caption("Both save all of this page. Signing marks your diagnosis as final; a later change is an amendment.")
-    return ("signed" if signed else "draft" if saved else None), signer
+    return signer, trouble, ("signed" if signed else "draft" if saved else None)
 
 
 # ------------------------------------------------------------------------------------------------------------ saving

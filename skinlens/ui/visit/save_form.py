@@ -10,7 +10,7 @@ from skinlens.store import CaseStore, ClinicianReading, NewVisit
 from skinlens.ui.components import confirmation, widgets
 from skinlens.ui.components.shortcuts import SAVE
 from skinlens.ui.components.text import plain
-from skinlens.ui.forms import placement
+from skinlens.ui.forms import placement, refusal
 from skinlens.ui.forms.placement import Placement
 from skinlens.ui.state import next_photo, open_case, session
 from skinlens.ui.state.open_case import OpenCase
@@ -56,11 +56,11 @@ def _form(store: CaseStore, opened: OpenCase) -> None:
     again = _asked_about_the_photo(store, opened, chosen)
     taken_on, said = _reading(opened)
     open_case.take_down(opened)
-    trouble = st.container()
-    if st.button("Save case", type="primary", key=SAVE):
-        if missing := (*chosen.missing, *again):
-            trouble.error(plain(f"The case is not saved yet. Still needed: {' and '.join(missing)}."))
-            return
+    with refusal.beside("case") as trouble:
+        pressed = "save" if st.button("Save case", type="primary", key=SAVE) else None
+    missing = " and ".join((*chosen.missing, *again))
+    words = f"The case is not saved yet. Still needed: {missing}." if missing else ""
+    if refusal.mended(trouble, key=opened.key("case"), pressed=pressed, problem=lambda _: words):
         assert chosen.lesion is not None  # it is not missing
         try:
             with st.spinner("Saving …"):

@@ -6,6 +6,7 @@ import streamlit as st
 
 from skinlens.store import CaseStore
 from skinlens.ui.components import live, widgets
+from skinlens.ui.components.text import plain
 from skinlens.ui.forms import filters
 from skinlens.ui.state import session
 from skinlens.ui.state.open_case import OpenCase
@@ -24,18 +25,22 @@ def view(store: CaseStore, opened: OpenCase) -> None:  # noqa: ARG001  views are
     classifier = session.classifier_of(opened)
     if not opened.analysis.quality.reliable:
         operating_point.unreliable(opened.analysis.quality)
-    if classifier is None:
-        widgets.model_line(opened)
     session.queue().look()
-    maps.choose_class(opened)
-    if classifier is not None:
-        maps.start(opened, classifier)
-    contrast.describe(opened)
+    beside = maps.choose_class(opened)
+    lacks = classifier is not None and maps.start(opened, classifier, beside)
     checks_panel.begin(opened, classifier)
     shown = bool(st.session_state.get(DETAILS))
-    live.draw(opened, partial(checks_panel.line, opened, classifier), partial(_waits_for_checks, opened))
+    # Above the pictures stands one line at most: they are to be seen whole in the first screen.
+    above = st.container() if opened.analysis.quality.reliable else None
     live.draw(opened, partial(maps.row, opened, classifier, details=shown), partial(maps.waits, opened))
+    with above or st.container():
+        live.draw(opened, partial(checks_panel.line, opened, classifier), partial(_waits_for_checks, opened))
+    contrast.describe(opened)
+    if lacks:
+        st.caption(plain(maps.stored_words(opened)))
     maps.load(opened)
+    if classifier is None:
+        widgets.model_line(opened)
     st.caption(CAVEAT)
     details = st.toggle("Technical details", key=DETAILS, persist_state="session")
     if details:

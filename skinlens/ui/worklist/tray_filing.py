@@ -14,14 +14,13 @@ from skinlens.labels import DIAGNOSES
 from skinlens.records import Patient
 from skinlens.store import CaseRow, CaseStore, NewPatient
 from skinlens.ui.components import allowed, widgets
-from skinlens.ui.components.text import plain
-from skinlens.ui.forms import placement, signing, site_form, sites
+from skinlens.ui.forms import placement, refusal, signing, site_form, sites
 from skinlens.ui.forms.placement import KNOWN, NEW_LESION
 from skinlens.ui.forms.site_form import Where
 from skinlens.ui.state import cache, session
 from skinlens.ui.worklist.filing import Filing, Run
 from skinlens.ui.worklist.tray import Tray, TrayItem
-from skinlens.wording.naming import site
+from skinlens.wording.naming import diagnosis_name, site
 
 _ADDED = "tray_added"
 """Number of the patient that was stored last by filing."""
@@ -81,6 +80,7 @@ def row(
             whose = _whose(known, item.key, "Patient of this photo", "Date of this photo")
     lesion, where = _lesion(store, item, whose.patient if isinstance(whose.patient, int) else None, everybody.site)
     with beside:
+        _as_impression(item)
         sign = item.revealed and st.checkbox(
             "Sign", key=item.key("sign"), persist_state="session",
             width="content", **allowed.button("sign", "Marks your diagnosis as final when it is filed."),
@@ -155,14 +155,21 @@ def _lesion(store: CaseStore, item: TrayItem, patient_id: int | None, of_all: st
 
 
 def _revealed(row: ref[TrayItem]) -> None:
-    """An impression was chosen: the result is shown, and the diagnosis begins with it."""
+    """An impression was chosen: the result is shown. The diagnosis, which is given after it, begins with nothing."""
     item = row()
     said = st.session_state.get(item.key("impression")) if item else None
-    if item is None or said is None:
-        return
-    item.reveal(said)
-    if said in DIAGNOSES:
-        st.session_state[item.key("label")] = said
+    if item is not None and said is not None:
+        item.reveal(said)
+
+
+def _as_impression(item: TrayItem) -> None:
+    """Button that makes the impression the diagnosis too, where there is one and no diagnosis yet."""
+    key, said = item.key("label"), item.impression
+    if item.revealed and said in DIAGNOSES and st.session_state.get(key) is None:
+        st.button(
+            f"{diagnosis_name(said)} is my diagnosis too", key=item.key("as_impression"),
+            on_click=st.session_state.__setitem__, args=(key, said),
+        )  # fmt: skip
 
 
 def _meant_again(item: TrayItem, stored: Sequence[CaseRow]) -> bool:
@@ -185,15 +192,13 @@ def buttons(
     with places[-1]:
         signs = any(photo.filing.sign for photo in ready) and store.settings().signers
         signer = signing.choose(store, draft=True) if signs else ""
-    pressed = False
+    pressed, troubles = False, []
     for number, place in enumerate(places):
-        with place:
+        with place, refusal.beside(f"tray_{number}") as trouble:
+            troubles.append(trouble)
             pressed |= _button(len(ready), without, "tray_file" if place is places[-1] else f"tray_file_{number}")
-    if not pressed:
-        return
-    if problem := _problem(store, ready, signer):
-        for place in places:
-            place.error(plain(problem))
+    asked = "file" if pressed else None
+    if not refusal.mended(*troubles, key="tray", pressed=asked, problem=lambda _: _problem(store, ready, signer)):
         return
     Run(store, tray, [photo.filing for photo in ready], signer, lambda data: pipeline.analyse(data, cache.classifier()))
     session.to_top()  # where its progress and its outcome are

@@ -66,7 +66,8 @@ class Compare {
   map(place) {
     const { panels, columns } = this.view.data;
     const [left, right] = columns === 2 ? panels.slice(2 * place, 2 * place + 2) : [panels[0], panels[place]];
-    if (!left || !right?.heat) return;
+    if (!left || !right) return;
+    if (!right.heat) return this.view.lacks(right);
     this.chosen = { left: left.key, right: right.key };
     this.open(true);
   }

@@ -57,6 +57,12 @@ class View {
     else if (action === "whole") this.press("whole");
   }
 
+  // A key asked for a map that is not there: it is made where it can be, and its picture says how far it is, or why not.
+  lacks({ key, action }) {
+    this.panels.get(key)?.figure.scrollIntoView({ block: "nearest" });
+    if (action === "make") this.trigger("make", key);
+  }
+
   press(action) {
     const [first] = this.shown();
     first?.press(action); // the others follow
@@ -68,6 +74,7 @@ class View {
     this.photos = photos;
     this.data = data;
     this.grid.style.setProperty("--columns", data.columns);
+    this.grid.dataset.columns = data.columns;
     this.grid.hidden = data.overlaid;
     this.root.toggleAttribute("data-overlaid", data.overlaid);
     this.root.querySelector(".sl-compare-open").textContent = data.opener;
@@ -91,9 +98,9 @@ class View {
     if (!panel) {
       const figure = document.createElement("figure");
       figure.innerHTML =
-        '<h2></h2><p class="sl-shows"></p><div class="sl-frame"><div class="sl-picture"></div>' +
+        '<h2></h2><div class="sl-frame"><div class="sl-picture"></div>' +
         '<div class="sl-note"><p></p><progress max="1"></progress><button type="button"></button></div></div>' +
-        '<div class="sl-tools"><button type="button">Hottest region</button></div><figcaption></figcaption>';
+        '<p class="sl-shows"></p><div class="sl-tools"><button type="button">Hottest region</button></div><figcaption></figcaption>';
       this.grid.append(figure);
       const find = (selector) => figure.querySelector(selector);
       panel = { figure, place: find(".sl-picture"), note: find(".sl-note") };
