@@ -7,7 +7,7 @@ from skinlens.records import LIKENESS, SIMILARITY, QualityCheck, QualityReport
 
 UNRELIABLE_BRIEFLY = "Unreliable"
 """On a card and in a list, in the place of classes and probabilities."""
-UNRELIABLE = "Unfamiliar image: result unreliable (camera, hair or subject differs from training)."
+UNRELIABLE = "Unfamiliar image: result unreliable (the photo differs from the training photos)."
 """All that the verdict says of a photo that ``QualityReport.reliable`` rules out."""
 UNLIKE = "Unfamiliar image."
 """How the advice of the check for likeness begins; its likely cause follows."""
