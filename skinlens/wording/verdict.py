@@ -173,10 +173,10 @@ def set_remark(prediction: Prediction) -> str:
     noticed = [code for code in out if prediction.prob(code) >= NOTICED]
     if not noticed:
         return ""
-    verb, each = ("is", "this class") if len(noticed) == 1 else ("are", "each of these classes")
+    verb, each = ("is", "this class") if len(noticed) == 1 else ("are", "one of these classes")
     return (
-        f"{capital(_with_probabilities(prediction, noticed))} {verb} not on this list: of photos that do show {each}, "
-        f"{_of_ten(made.level)} get a higher probability. That makes it unlikely; it does not rule it out."
+        f"{capital(_with_probabilities(prediction, noticed))} {verb} not on this list, as "
+        f"{_of_ten(made.level)} photos that do show {each} get a higher probability of it. This photo may be an exception."
     )
 
 
