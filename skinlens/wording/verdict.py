@@ -175,8 +175,8 @@ def set_remark(prediction: Prediction) -> str:
         return ""
     verb, each = ("is", "this class") if len(noticed) == 1 else ("are", "one of these classes")
     return (
-        f"{capital(_with_probabilities(prediction, noticed))} {verb} not on this list, as "
-        f"{_of_ten(made.level)} photos that do show {each} get a higher probability of it. This photo may be an exception."
+        f"{capital(_with_probabilities(prediction, noticed))} {verb} not on this list, as {_of_ten(made.level)} photos "
+        f"that do show {each} get a higher probability of it. This photo may be an exception."
     )
 
 
