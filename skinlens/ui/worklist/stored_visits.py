@@ -132,7 +132,7 @@ def _cards(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
 def _list(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
     pictures, figures = _thumbnails(store, rows), cache.settings().cutoff_shown
     for row in rows:
-        with st.container(border=True):
+        with st.container(border=True, key=f"visit_row_{row.visit_id}"):
             picture, whose, model, own, action = st.columns([2, 4, 5, 4, 3], vertical_alignment="center")
             with picture:
                 st.html(pictures[row.visit_id])
