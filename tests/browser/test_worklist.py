@@ -68,7 +68,7 @@ def test_twelve_moles_of_one_patient(tab: Page, release: Path, moles: list[Path]
         back.scroll_into_view_if_needed()
         for number in range(1, MOLES + 1):
             clicks += 1
-            expect(tab.get_by_text(f"Click where photo {number} is.")).to_be_visible()
+            expect(tab.get_by_text(f"Choose where photo {number} is.")).to_be_visible()
             settled(tab)
             place(back, number)
         expect(tab.get_by_text("All photos are placed.")).to_be_visible()

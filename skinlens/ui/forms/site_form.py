@@ -83,7 +83,7 @@ def on_map(key: Callable[[str], str]) -> None:
     position: BodyPosition | None = st.session_state.get(key("pin"))
     name = key("map")
     if st.toggle("Show it on the body map", key=name, persist_state="session"):
-        st.caption("Click the place on the figure: it gives body site and side.")
+        st.caption("Choose the place on the figure: it gives body site and side.")
         bodymap.show(bodymap.Shown(spot=position), key=name, on_spot=lambda spot: _spotted(key, spot))
     if position is not None:
         st.caption(plain(f"{bodymap.place_words(position)}."))

@@ -61,7 +61,7 @@ def page(store: CaseStore) -> None:
         st.caption(plain(words))
     if not tray.items and not tray.discarded and tray.run is None:
         st.markdown(
-            "Drop all photos of a visit here. Each gets a row with its quality and, after your impression, the result: "
+            "Add all photos of a visit here. Each gets a row with its quality and, after your impression, the result: "
             "whether melanoma is flagged, and the most probable classes. Give each a body site, and file them "
             "together. Nothing is stored before that."
         )

@@ -112,7 +112,7 @@ def _nothing(store: CaseStore) -> None:
             st.markdown("**No visit matches.** Take out a word, a chip or a filter. The search looks at your own "
                         "diagnosis, not at the model's.")  # fmt: skip
         else:
-            st.markdown("**No visit is stored yet.** Drop photos above, or begin with one photo.")
+            st.markdown("**No visit is stored yet.** Add photos above, or begin with one photo.")
             st.page_link("pages/visit.py", label="New photo")
 
 
