@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -272,6 +274,18 @@ def test_a_backup_is_made_confirmed_and_restored(
     assert "Last backup: **" in read(settings)
     assert restore(made, tmp_path / "new").cases == 1
     assert CaseStore(tmp_path / "new").case(1) == store.case(1)
+
+
+def test_the_folder_stays_in_its_field_while_a_backup_is_made(
+    settings: AppTest, store: CaseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.text_input(key="settings_backup_folder").input("/media/stick").run()
+    job = SimpleNamespace(active=True, stop=Event(), fraction=0.5)
+    monkeypatch.setitem(backup._running(), store.home, backup.Running(job))  # type: ignore[arg-type]
+    settings.run()
+    assert "Back up now" not in [button.label for button in settings.button]
+    field = settings.text_input(key="settings_backup_folder")
+    assert (field.value, field.disabled) == ("/media/stick", True)
 
 
 def test_a_folder_that_cannot_be_meant_is_refused_beside_the_button(settings: AppTest, store: CaseStore) -> None:
