@@ -5,8 +5,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Event
-from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -18,6 +16,7 @@ from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, N
 from skinlens.store.restore import restore
 from skinlens.ui.components import confirmation
 from skinlens.ui.settings import backup, page
+from skinlens.ui.state.jobs import Job
 from skinlens.ui.visit import photo as visit_photo
 from tests.app.conftest import drawn, press, read, turn, words
 
@@ -280,8 +279,8 @@ def test_the_folder_stays_in_its_field_while_a_backup_is_made(
     settings: AppTest, store: CaseStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.text_input(key="settings_backup_folder").input("/media/stick").run()
-    job = SimpleNamespace(active=True, stop=Event(), fraction=0.5)
-    monkeypatch.setitem(backup._running(), store.home, backup.Running(job))  # type: ignore[arg-type]
+    never_begun = Job((backup.SECTION, ""), lambda _: None, [].append)
+    monkeypatch.setitem(backup._running(), store.home, backup.Running(never_begun))
     settings.run()
     assert "Back up now" not in [button.label for button in settings.button]
     field = settings.text_input(key="settings_backup_folder")

@@ -50,7 +50,7 @@ def section(tray: Tray, items: Sequence[TrayItem]) -> None:
             )
         with left, st.container(key="tray_map_photo"):
             open_ = sum(item.key("pin") not in st.session_state for item in numbered.values())
-            st.markdown(f"**Choose where photo {at} is.**" if at else "**All photos are placed.**")
+            st.markdown(f"**Choose where photo {at} is.**" if open_ else "**All photos are placed.**")
             if at:
                 st.html(widgets.thumbnail(numbered[at].thumbnail, f"Photo {at} of the worklist"))
             _placed(numbered)
