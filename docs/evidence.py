@@ -15,7 +15,7 @@ from skinlens.labels import BY_CODE
 from skinlens.metrics import predictive_values
 from skinlens.renamed_keys import with_present_keys
 from skinlens.training.recipe import OLD_NAMES
-from skinlens.wording.evaluation import SUBGROUPS
+from skinlens.wording.evaluation import SUBGROUPS, data_set
 
 NOT_MEASURED = "Not measured for this release.\n"
 NOT_RUN = "not run"
@@ -65,7 +65,7 @@ def elsewhere(sha256: str) -> str:
             continue
         melanoma = one["thresholds"]["melanoma"]
         used = published_figures.at_cutoff(one, melanoma["shipped"])
-        rows.append([f"`{one['split']}`", f"{one['n']:,}", f"{melanoma['positives']:,}"])
+        rows.append([data_set(one["split"]), f"{one['n']:,}", f"{melanoma['positives']:,}"])
         rows[-1] += [
             estimate(one["melanoma_auc"]),
             estimate(used.get("sensitivity")),

@@ -176,12 +176,12 @@ def source_words(rule: Abcd | PartialAbcd | None) -> str:
     """Which counts came from the outline, and whether the clinician accepted them; empty where none did."""
     if rule is None or not rule.from_outline:
         return ""
-    verdict = "accepted by the clinician" if rule.accepted else "not accepted by a clinician"
-    return f"{_signs(rule.from_outline)} suggested from the outline, {verdict}"
+    verdict = "and accepted by the clinician" if rule.accepted else "but not accepted by the clinician yet"
+    return f"{_signs(rule.from_outline)} suggested from the outline {verdict}"
 
 
 def rule_words(rule: Abcd | PartialAbcd | None) -> str | None:
-    """Counts and where they came from: "A 2, B 3 (A suggested from the outline, accepted by the clinician)"."""
+    """Counts and where they came from: "A 2, B 3 (A suggested from the outline and accepted by the clinician)"."""
     if rule is None:
         return None
     source = source_words(rule)

@@ -1,5 +1,6 @@
 """Formatting of shares, numbers, intervals, durations, lengths and counts: the same on the screen, in print, on the
-command line and in the documents. Calendar days and times are in ``clock``.
+command line and in the documents. Calendar days and times are in ``clock``. What rounds to nothing has no sign: a "z"
+in a format takes the minus of "-0.00" away.
 """
 
 import math
@@ -32,17 +33,18 @@ def percent(prob: float) -> str:
 
 def rounded_percent(share: float | None, digits: int = 0) -> str:
     """A share that need not be told from 0 or 1, as "25 %"; a dash for None."""
-    return NONE if share is None else f"{100 * share:.{digits}f}\u00a0%"  # never parted at the end of a line
+    return NONE if share is None else f"{100 * share:z.{digits}f}\u00a0%"  # never parted at the end of a line
 
 
 def points(change: float) -> str:
     """Difference of two shares in percentage points, with its sign: "+4.1 points"."""
-    return f"{100 * change:+.1f} points".replace("-", "−")
+    return f"{signed(100 * change, 1)} points".replace("-", "−")
 
 
-def signed(change: float) -> str:
-    """Whole number with its sign; no sign before what rounds to nothing."""
-    return f"{change:+.0f}" if round(change) else "0"
+def signed(change: float, digits: int = 0) -> str:
+    """Number with its sign and so many digits after the point; no sign before what rounds to nothing."""
+    said = f"{change:+z.{digits}f}"
+    return said if float(said) else said[1:]
 
 
 _PARTS = {2: "half", 3: "third", 4: "quarter", 5: "fifth", 6: "sixth", 7: "seventh", 8: "eighth", 9: "ninth",
@@ -59,12 +61,12 @@ def number(value: float) -> str:
     """As many digits as a reader needs: whole from 100 up, three significant ones below."""
     if not math.isfinite(value):
         return NOT_MEASURABLE
-    return f"{value:.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"
+    return f"{value:z.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"
 
 
 def decimal(value: float | None, digits: int = 3) -> str:
     """A number with so many digits after the point; a dash for None and NaN."""
-    return NONE if value is None or math.isnan(value) else f"{value:.{digits}f}"
+    return NONE if value is None or math.isnan(value) else f"{value:z.{digits}f}"
 
 
 def span(low: str, high: str) -> str:
@@ -89,15 +91,15 @@ def estimate(figure: Mapping[str, float | None] | None, digits: int = 3, *, sign
     value, low, high = figure["value"], figure["low"], figure["high"]
     if value is None or math.isnan(value):
         return NOT_MEASURABLE
-    form = f"{'+' if sign else ''}.{digits}f"
+    written = signed if sign else decimal
     if low is None or high is None or math.isnan(low + high):
-        return format(value, form)
-    return interval(*(format(amount, form) for amount in (value, low, high)))
+        return written(value, digits)
+    return interval(*(written(amount, digits) for amount in (value, low, high)))
 
 
 def grouped(number: float) -> str:
     """Whole number with its thousands parted by commas."""
-    return f"{number:,.0f}"
+    return f"{number:z,.0f}"
 
 
 def counted(number: int, noun: str, nouns: str = "") -> str:

@@ -192,20 +192,30 @@ MISSED = "melanomas below the cut-off"
 
 def impact_words(result: Impact) -> tuple[str, ...]:
     """The result in sentences; they say that it is arithmetic on the inputs."""
-    hours, avoided = result.hours_saved, result.excisions_avoided
-    spent, fewer = ("more" if saving.value < 0 else word for saving, word in ((hours, "less"), (avoided, "fewer")))
+    hours = _saved(result.hours_saved, "{amount} hours a year {side}", "less")
+    excisions = _saved(result.excisions_avoided, "{amount} {side} a year", "fewer")
     return (
-        f"Time, under these inputs: {_amount(hours, hours.value < 0)} hours a year {spent} for "
-        f"{grouped(result.lesions)} lesions.",
+        f"Time, under these inputs: {hours} for {grouped(result.lesions)} lesions.",
         "Excisions of lesions that are no melanoma, if the cut-off alone decided: "
-        f"{_amount(avoided, avoided.value < 0)} {fewer} a year ({grouped(result.excisions_before)} today).",
-        f"{capital(MISSED)}: {_amount(result.melanomas_missed, False)} of {grouped(result.melanomas)} a year "
+        f"{excisions} ({grouped(result.excisions_before)} today).",
+        f"{capital(MISSED)}: {_amount(result.melanomas_missed, turned=False)} of {grouped(result.melanomas)} a year "
         f"({grouped(result.melanomas_missed_before)} missed today). No sum of money stands for them.",
         "This is arithmetic on the inputs, no forecast: the cut-off must never decide alone.",
     )
 
 
-def _amount(estimate: Estimate, turned: bool) -> str:
+def _saved(saving: Estimate, form: str, less: str) -> str:
+    """A saving, as "{amount} hours a year {side}" has its form, or a loss; neither where it rounds to nothing."""
+    if grouped(abs(saving.value)) != "0":
+        lost = saving.value < 0
+        return form.format(amount=_amount(saving, turned=lost), side="more" if lost else less)
+    more, fewer = grouped(-saving.low), grouped(saving.high)
+    if (more, fewer) == ("0", "0"):
+        return "no change"
+    return f"no change on average (from {form.format(amount=more, side='more')} to {fewer} {less})"
+
+
+def _amount(estimate: Estimate, *, turned: bool) -> str:
     """The interval beside the value; counted the other way where the words say "more" of a loss."""
     value, low, high = (-estimate.value, -estimate.high, -estimate.low) if turned else _ends(estimate)
     said, *ends = (grouped(amount) for amount in (value, low, high))

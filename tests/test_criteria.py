@@ -218,7 +218,7 @@ def test_a_suggested_count_is_no_count_until_it_is_accepted() -> None:
     assert only_suggested(accepted) == ""
     assert Criteria(accepted).suspicious is True
     assert rule_words(accepted) == (
-        "A 2, B 4, C 3, D 2 (A, B and C suggested from the outline, accepted by the clinician)"
+        "A 2, B 4, C 3, D 2 (A, B and C suggested from the outline and accepted by the clinician)"
     )
     assert rule_words(Abcd(2, 4, 3, 2)) == "A 2, B 4, C 3, D 2"
 

@@ -71,6 +71,12 @@ def test_a_share_that_need_not_be_told_from_certainty(share: float | None, digit
 def test_a_change_has_its_sign() -> None:
     assert [points(0.041), points(-0.041)] == ["+4.1 points", "−4.1 points"]
     assert [signed(3.4), signed(-3.4), signed(-0.4)] == ["+3", "-3", "0"]
+    assert [signed(-0.04, 1), signed(0.25, 1), points(-0.0001)] == ["0.0", "+0.2", "0.0 points"]
+
+
+def test_nothing_has_no_minus() -> None:
+    assert [decimal(-0.004, 2), grouped(-0.3), number(-0.0), rounded_percent(-0.001)] == ["0.00", "0", "0", "0\u00a0%"]
+    assert estimate({"value": 0.0, "low": -0.0004, "high": 0.0004}) == "0.000 (0.000–0.000)"
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,15 @@ def test_the_words_promise_nothing_and_name_what_is_lost() -> None:
     assert "207 more a year" in slower[1]
 
 
+def test_no_change_is_not_said_to_be_less() -> None:
+    even = YEAR | {"minutes_with": YEAR["minutes_before"]}
+    assert impact_words(impact(ImpactInputs(even)))[0] == "Time, under these inputs: no change for 2,300 lesions."
+    spread = impact_words(impact(ImpactInputs(even, {"minutes_with": (3.0, 7.0)})))
+    assert spread[0] == (
+        "Time, under these inputs: no change on average (from 38 hours a year more to 115 less) for 2,300 lesions."
+    )
+
+
 def test_defaults_have_a_source_and_are_in_range() -> None:
     assert impact(ImpactInputs()).hours_saved.value == 0  # no gain is assumed
     for name, parameter in PARAMETERS.items():

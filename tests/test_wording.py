@@ -64,7 +64,7 @@ def test_a_threshold_that_misses_the_aim_does_not_claim_it() -> None:
     ("codes", "words"),
     [
         (("mel", "nv", "df", "bkl", "bcc", "akiec"), "Cannot be ruled out (90\u00a0% confidence): melanoma, "),
-        (("mel",), "Only melanoma remains (90\u00a0% confidence)."),
+        (("mel",), "Cannot be ruled out (90\u00a0% confidence): melanoma alone."),
         (CODES, "None of the seven classes can be ruled out (90\u00a0% confidence)."),
     ],
 )
@@ -85,8 +85,22 @@ def test_a_set_of_an_earlier_version_names_what_it_leaves_out() -> None:
         "This list was made by an earlier version, which had a separate limit for each class. It leaves out melanoma "
         "(20.0\u00a0%), although dermatofibroma (13.3\u00a0%) is on it and less probable."
     )
-    assert set_remark(replace(one, prediction_set=PredictionSet(("mel",), 0.9, ""))) == ""
     assert set_remark(replace(one, prediction_set=None)) == ""
+
+
+def test_a_probable_class_that_is_not_on_the_list_is_explained() -> None:
+    one = replace(prediction(0.6, 0.1, top="nv"), prediction_set=PredictionSet(("mel",), 0.9, ""))
+    assert set_remark(one) == (
+        "Melanocytic nevus (38.0\u00a0%) is not on this list, as 9 of 10 photos that do show this class get a higher "
+        "probability of it. This photo may be an exception."
+    )
+    assert "remains" not in set_statement(one)
+    assert set_remark(replace(one, probs=prediction(0.95, 0.1, top="nv").probs)) == ""  # the nevus at 4.8 %
+    both = replace(
+        prediction(0.7, 0.1), probs=(0.12, 0.14, 0.01, 0.01, 0.7, 0.01, 0.01), prediction_set=one.prediction_set
+    )
+    assert set_remark(both).startswith("Basal cell carcinoma (14.0\u00a0%) and actinic keratosis")
+    assert "are not on this list, as 9 of 10 photos that do show one of these classes" in set_remark(both)
 
 
 def test_an_unreliable_photo_has_one_sentence() -> None:

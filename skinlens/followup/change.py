@@ -33,8 +33,8 @@ MEASUREMENT_ERROR: Mapping[Quantity, float] = {
 """What 9 of 10 pairs of photos of one lesion of HAM10000 stay below, outlined by the model and aligned: percent for
 lengths and area, percentage points for asymmetry, ΔE for colors. A difference up to here says nothing."""
 ERROR_MEASURED_ON = (
-    "what 9 of 10 pairs of photos of one lesion (143 pairs of HAM10000's validation part, outlined by the model and "
-    "aligned) differ by at most, without any change"
+    "two photos of a lesion that has not changed differ by up to this much in 9 of 10 cases, because of camera, light, "
+    "angle and outline (143 pairs of photos of the HAM10000 validation set, outlined by the model and aligned)"
 )
 """The measurement behind ``MEASUREMENT_ERROR``, by ``benchmarks/followup.py``."""
 SCALES_AGREE = 1.15

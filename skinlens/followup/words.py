@@ -88,7 +88,7 @@ def difference_words(difference: Difference, unit: Unit = "mm") -> str:
         was, now = rounded_percent(difference.before / 100), rounded_percent(difference.after / 100)
         return f"{name}: {was} before, {now} now ({signed(difference.change)} percentage points), {limit}."
     if difference.quantity in {"color_spread", "lightness"}:
-        shift = f"ΔE {difference.change:+.1f}"
+        shift = f"ΔE {signed(difference.change, 1)}"
         return f"{name}: {difference.before:.1f} before, {difference.after:.1f} now ({shift}), {limit}."
     amount = f"{signed(difference.change)}\u00a0%"
     if difference.unit in {"mm", "mm²"}:

@@ -4,15 +4,16 @@ The distance itself says nothing on the cause. Four properties are measured on t
 first that lies where hardly any photo of HAM10000 does is named; otherwise the checks that are not met; otherwise that
 the cause is not known. The limits were read off the 1,505 validation photos:
 
-===============  =========================================================  =====  =================
-property         value                                                      limit  photos beyond it
-===============  =========================================================  =====  =================
-even             standard deviation of luminance (0–255)                    < 9      0.7 %
-colorless        mean saturation, (max − min) / max of the channels, %      < 9      0.3 %
-foreign colors   % of pixels in which red is not the largest channel        > 60     0.9 %
-dark lines       % of pixels that a closing of 5 × 5 px lightens by > 15    > 9      4.7 %
-fine detail      variance of the Laplacian, see ``quality.sharpness``       > 1000   0.1 %
-===============  =========================================================  =====  =================
+===============  ==========================================================  =====  =================
+property         value                                                       limit  photos beyond it
+===============  ==========================================================  =====  =================
+even             standard deviation of luminance (0–255)                     < 9      0.7 %
+colorless        mean saturation, (max − min) / max of the channels, %       < 9      0.3 %
+foreign colors   % of pixels in which red is not the largest channel         > 60     0.9 %
+dark lines       % of pixels that a closing of 5 × 5 px lightens by > 15     > 9      4.7 %
+texture          dark lines, and light ones that cover 95 % as much or more  > 9      0.5 %
+fine detail      variance of the Laplacian, see ``quality.sharpness``        > 1000   0.1 %
+===============  ==========================================================  =====  =================
 
 Of the 27 validation photos that release 0.3.0 finds too far, 9 have dark lines (hair in about half of
 them, else furrows or a network of the lesion), 6 another of these properties or a check that is not met, and of 12 the
@@ -32,6 +33,9 @@ MIN_CONTRAST, MIN_SATURATION_PERCENT = 9.0, 9.0
 MAX_FOREIGN_COLOR_PERCENT = 60.0
 MAX_DETAIL = 1000.0
 MAX_LINES_PERCENT = 9.0
+LIGHT_SHARE = 0.95
+"""Of the dark lines' cover, that of light lines from which on both are a texture. Hair on skin is darker than what it
+lies on; noise, print and fabric are as often lighter."""
 LINE_PX, LINE_DEPTH = 5, 15
 """A dark line is narrower than the first at the working size, and darker than its surroundings by more than the second
 (of 255)."""
@@ -57,6 +61,11 @@ DARK_LINES = (
     "Fine dark lines cover {percent} of its center, as hair, fur, or furrows of the lesion itself make them. Hair can "
     "be moved aside or clipped: then take the photo again. If it does not show skin under a dermatoscope, the model "
     "cannot read it."
+)
+TEXTURE = (
+    "Fine texture, light and dark alike, covers {percent} of its center, as image noise, fabric, print, a screen or "
+    "dense fur makes it. Is it a dermoscopic photo of skin, taken in good light and not from a screen? Then take it "
+    "again."
 )
 OTHER_CHECKS = (
     "The likely cause is another check that is not met: {titles}. Correct that first. If it does not show skin under a "
@@ -91,7 +100,8 @@ def likely_cause(
         return OTHER_CHECKS.format(titles=", ".join(check.title.lower() for check in failed))
     lines = dark_lines_percent(luminance, disc)
     if lines > MAX_LINES_PERCENT:
-        return DARK_LINES.format(percent=f"{number(lines)}\u00a0%")
+        even_sided = dark_lines_percent(255 - luminance, disc) >= LIGHT_SHARE * lines
+        return (TEXTURE if even_sided else DARK_LINES).format(percent=f"{number(lines)}\u00a0%")
     return FINE_DETAIL if sharpness > MAX_DETAIL else UNKNOWN
 
 

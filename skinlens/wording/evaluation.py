@@ -1,5 +1,6 @@
 """Measured figures: their titles and meanings, and the photos that they were measured on."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -30,6 +31,12 @@ TARGETS: Mapping[Literal["melanoma", "malignant"], str] = {
 }
 """Group of diagnoses that a cut-off is meant to detect."""
 SPLITS: Mapping[str, str] = {"test": "test set", "val": "validation set"}
+DATA_SETS: Mapping[str, str] = {
+    "isic2017": "ISIC 2017 challenge",
+    "isic2017_validation": "ISIC 2017 challenge, photos held out",
+    "isic2018_val": "ISIC 2018 challenge, validation photos",
+}
+"""Short name of further photos in a release or a list → the name that their publisher gave them."""
 SUBGROUPS: Mapping[str, str] = {
     "sex": "sex",
     "age": "age",
@@ -38,6 +45,12 @@ SUBGROUPS: Mapping[str, str] = {
     "source": "clinic and camera",
 }
 """What subgroups are divided by."""
+
+
+def data_set(short: str) -> str:
+    """The name of photos that a release gives by a list's or a folder's name, with or without the photos' size."""
+    name = re.sub(r"_\d+x\d+$", "", short)
+    return DATA_SETS.get(name, name.replace("_", " "))
 
 
 def in_sentence(title: str) -> str:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 
 from skinlens.criteria import Criteria
 from skinlens.formatting import percent, rounded_percent
@@ -13,10 +14,13 @@ from skinlens.records import (
     QualityReport,
     Threshold,
 )
+from skinlens.wording.naming import capital
 from skinlens.wording.quality import UNRELIABLE
 
 FLAGGED_TOO = "other lesions are flagged too"
 """Behind their number."""
+NOTICED = 0.1
+"""From this probability on, a class that is not on the list of those that cannot be ruled out is spoken of."""
 
 
 def in_full(photos: str) -> str:
@@ -134,7 +138,7 @@ def set_words(prediction: Prediction, prediction_set: PredictionSet) -> str:
         return f"None of the seven classes can be ruled out ({rounded_percent(prediction_set.level)} confidence)."
     if len(prediction_set.codes) == 1:
         (code,) = prediction_set.codes
-        return f"Only {BY_CODE[code].name} remains ({rounded_percent(prediction_set.level)} confidence)."
+        return f"Cannot be ruled out ({rounded_percent(prediction_set.level)} confidence): {BY_CODE[code].name} alone."
     listed = sorted(prediction_set.codes, key=prediction.prob, reverse=True)
     named = ", ".join(BY_CODE[code].name for code in listed)
     return f"Cannot be ruled out ({rounded_percent(prediction_set.level)} confidence): {named}."
@@ -149,32 +153,44 @@ def set_promise(prediction_set: PredictionSet) -> str:
 
 
 def set_remark(prediction: Prediction) -> str:
-    """Which classes a set of an earlier version leaves out although they are more probable than one it holds.
+    """Reason why a class is not on the list although its probability is not small; empty where there is none.
 
-    Empty for a set that ``inference.calibration.ConformalSets`` makes today.
+    Each class has a floor of its own (``inference.calibration.fit_conformal_sets``): 27 % is little for a nevus, and
+    much for a melanoma. A set of an earlier version may even hold a class that is less probable than one left out.
     """
-    held = prediction.prediction_set.codes if prediction.prediction_set else ()
-    if not held:
+    made = prediction.prediction_set
+    if made is None or not made.codes:
         return ""
-    least = min(held, key=prediction.prob)
-    out = [code for code in CODES if code not in held and prediction.prob(code) > prediction.prob(least)]
-    if not out:
+    least = min(made.codes, key=prediction.prob)
+    out = sorted((code for code in CODES if code not in made.codes), key=prediction.prob, reverse=True)
+    beyond = [code for code in out if prediction.prob(code) > prediction.prob(least)]
+    if beyond:
+        return (
+            "This list was made by an earlier version, which had a separate limit for each class. It leaves out "
+            f"{_with_probabilities(prediction, beyond)}, although {_with_probabilities(prediction, [least])} is on it "
+            "and less probable."
+        )
+    noticed = [code for code in out if prediction.prob(code) >= NOTICED]
+    if not noticed:
         return ""
-    out.sort(key=prediction.prob, reverse=True)
-    named = " and ".join(f"{BY_CODE[code].name} ({percent(prediction.prob(code))})" for code in out)
+    verb, each = ("is", "this class") if len(noticed) == 1 else ("are", "one of these classes")
     return (
-        f"This list was made by an earlier version, which had a separate limit for each class. It leaves out {named}, "
-        f"although {BY_CODE[least].name} ({percent(prediction.prob(least))}) is on it and less probable."
+        f"{capital(_with_probabilities(prediction, noticed))} {verb} not on this list, as {_of_ten(made.level)} photos "
+        f"that do show {each} get a higher probability of it. This photo may be an exception."
     )
 
 
+def _with_probabilities(prediction: Prediction, codes: Sequence[str]) -> str:
+    return " and ".join(f"{BY_CODE[code].name} ({percent(prediction.prob(code))})" for code in codes)
+
+
 def set_statement(prediction: Prediction) -> str:
-    """The classes that cannot be ruled out, what that promises, and for an earlier version's set what it leaves out."""
+    """The classes that cannot be ruled out, what that promises, and why a probable class is not among them."""
     prediction_set = prediction.prediction_set
     if prediction_set is None:
         return ""
     return " ".join(
-        filter(None, (set_words(prediction, prediction_set), set_promise(prediction_set), set_remark(prediction)))
+        filter(None, (set_words(prediction, prediction_set), set_remark(prediction), set_promise(prediction_set)))
     )
 
 

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from skinlens.store import CaseStore
 from skinlens.ui.state import address
-from tests.app.conftest import press, read, turn
+from tests.app.conftest import press, read, turn, typed
 from tests.store import samples
 
 
@@ -96,3 +96,21 @@ def test_the_keys_go_from_visit_to_visit_of_the_list_and_keep_the_part(worklist:
         worklist.run()
     assert worklist.session_state["open_case"].case.visit.id == listed[0]
     assert "This is the first visit of the list." in read(worklist)
+
+
+def test_back_leads_from_case_to_case_unless_entries_are_not_saved(worklist: AppTest) -> None:
+    def back(case: int) -> int:
+        worklist.query_params["case"] = str(case)  # the browser's own button
+        worklist.run()
+        assert worklist.query_params["case"] == str(worklist.session_state["open_case"].case.visit.id)
+        return int(worklist.query_params["case"])
+
+    press(worklist, "Open case 14")
+    worklist.session_state["turn_page"] = 1
+    worklist.run()
+    assert worklist.query_params["case"] == "13"
+    assert [back(14), back(13), back(99)] == [14, 13, 13]
+    worklist.text_area(key=typed(worklist, "clinical_notes")).set_value("Grew since spring.").run()
+    assert back(14) == 13
+    assert "Case 13 has entries that are not saved." in read(worklist)
+    assert worklist.text_area(key=typed(worklist, "clinical_notes")).value == "Grew since spring."

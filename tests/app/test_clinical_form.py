@@ -104,7 +104,7 @@ def test_a_suggestion_is_signed_only_when_it_is_accepted_and_what_is_changed_is_
     assert store.case(1).visit.status == "draft"
     press(app, "Accept B and C as suggested")
     assert read(app).count("From the outline, accepted.") == 2
-    assert "Of the ABCD rule: B and C suggested from the outline, accepted by the clinician." in read(app)
+    assert "ABCD rule: B and C suggested from the outline and accepted by the clinician." in read(app)
     press(app, "Save and sign")
     visit = store.case(1).visit
     assert visit.status == "signed"

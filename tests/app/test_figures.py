@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from skinlens import pipeline, published_figures
 from skinlens.labels import CODES
 from skinlens.ui.components import figures
-from skinlens.wording.evaluation import HEADLINES
+from skinlens.wording.evaluation import HEADLINES, data_set
 from tests.app.conftest import read, topic, turn
 
 
@@ -90,3 +90,8 @@ def test_photos_of_other_clinics_have_their_own_table(
     said = read(agreed)
     for part in ("other clinic: 42 photos, 9 melanomas", "0.810 (0.710–0.860)", "0.600 (0.500–0.650)", "0.300 ("):
         assert part in said
+
+
+def test_further_photos_have_the_name_that_their_publisher_gave_them() -> None:
+    assert data_set("isic2018_val_400x300") == "ISIC 2018 challenge, validation photos"
+    assert data_set("clinic_b_512x512") == "clinic b"

@@ -117,13 +117,14 @@ def test_a_photo_placed_on_the_map_is_filed_with_site_side_and_place(page: AppTe
     drop(page, "1.png", drawn(1, "PNG"))
     page.text_input(key="tray_pseudonym").input("P-12").run()
     page.toggle(key="tray_map").set_value(True).run()
-    assert "**Click where photo 1 is.**" in read(page)
+    assert "**Choose where photo 1 is.**" in read(page)
     token = tray_of(page).items[0].token
     place = BodyPosition("back", 0.4, 0.3)
     page.session_state[f"tray_pin-{token}"] = place  # as a click leaves it: AppTest runs no script of a component
     page.session_state[f"tray_site-{token}"] = "back, left"
     page.run()
     assert "**All photos are placed.**" in read(page)
+    assert page.selectbox(key="tray_map_at").label == "Photo to be moved"
     press(page, "File 1 photo")
     lesion = CaseStore(skinlens_home).case(1).lesion
     assert (lesion.body_site, lesion.remark, lesion.position) == ("back", "left", place)
@@ -297,6 +298,10 @@ def test_a_click_on_the_map_fills_in_the_next_photo(page: AppTest, monkeypatch: 
     assert tray_map._next(numbered) == 2
     state["tray_map_at"] = 1  # a click on its pin
     assert tray_map._next(numbered) == 1
+    tray_map._spotted(numbered, 2, Spot(None, BodyPosition("back", 0.4, 0.6), Region("thigh", "left")))
+    assert state["tray_map_at"] is None
+    tray_map._spotted(numbered, None, Spot(None, BodyPosition("front", 0.4, 0.6), Region("chest", "")))
+    assert state["tray_map_done"].number == 2  # a place for nobody moves none
 
 
 def test_a_photo_placed_on_the_map_says_where_and_can_be_taken_back(page: AppTest) -> None:

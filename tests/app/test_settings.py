@@ -16,6 +16,7 @@ from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, N
 from skinlens.store.restore import restore
 from skinlens.ui.components import confirmation
 from skinlens.ui.settings import backup, page
+from skinlens.ui.state.jobs import Job
 from skinlens.ui.visit import photo as visit_photo
 from tests.app.conftest import drawn, press, read, turn, words
 
@@ -272,6 +273,18 @@ def test_a_backup_is_made_confirmed_and_restored(
     assert "Last backup: **" in read(settings)
     assert restore(made, tmp_path / "new").cases == 1
     assert CaseStore(tmp_path / "new").case(1) == store.case(1)
+
+
+def test_the_folder_stays_in_its_field_while_a_backup_is_made(
+    settings: AppTest, store: CaseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.text_input(key="settings_backup_folder").input("/media/stick").run()
+    never_begun = Job((backup.SECTION, ""), lambda _: None, [].append)
+    monkeypatch.setitem(backup._running(), store.home, backup.Running(never_begun))
+    settings.run()
+    assert "Back up now" not in [button.label for button in settings.button]
+    field = settings.text_input(key="settings_backup_folder")
+    assert (field.value, field.disabled) == ("/media/stick", True)
 
 
 def test_a_folder_that_cannot_be_meant_is_refused_beside_the_button(settings: AppTest, store: CaseStore) -> None:

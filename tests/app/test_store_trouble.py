@@ -42,7 +42,7 @@ def test_a_case_folder_that_goes_meanwhile_is_said_and_not_made_anew(
     app: AppTest, skinlens_home: Path, *, with_accounts: bool
 ) -> None:
     kept(skinlens_home, 1)
-    assert "Drop all photos of a visit here" in read(app.run())
+    assert "Add all photos of a visit here" in read(app.run())
     if with_accounts:
         Accounts(skinlens_home).add("Ada", "admin", "correct horse battery")
     access.forget()

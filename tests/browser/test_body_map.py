@@ -135,7 +135,7 @@ def test_on_a_telephone_the_hint_never_covers_the_map_and_the_first_patient_is_i
     assert place is not None
     assert place["y"] + place["height"] < 800
     row.click()
-    hint = tab.get_by_text("Click a pin to choose its lesion")
+    hint = tab.get_by_text("Choose a pin for its lesion")
     expect(hint).to_be_visible()
     settled(tab)
     tab.locator(".sl-body figure").last.scroll_into_view_if_needed()

@@ -321,6 +321,7 @@ def come_back(page: Page, address: str) -> None:
     assert "P-0147" not in page.url
     page.go_back()
     expect(page.get_by_role("textbox", name="Search")).to_have_value("P-0147")
+    assert "case=" not in page.url  # one press: the list's own address, not one that names the case already
 
 
 def test_the_stored_maps_stand_in_one_row_where_there_is_room_else_in_a_column(page: Page, stocked: str) -> None:

@@ -68,7 +68,9 @@ def test_sizes_are_in_inches_where_the_settings_say_so() -> None:
 def test_what_the_figures_rest_on_is_said() -> None:
     sentences = words.change_words(CHANGE)
     assert len(sentences) == 2
-    assert sentences[1].startswith("Measurement error: what 9 of 10 pairs of photos of one lesion")
+    assert sentences[1].startswith(
+        "Measurement error: two photos of a lesion that has not changed differ by up to this much in 9 of 10"
+    )
     conflict = ScaleConflict(12.0, 20.0, 12.2)
     relative = words.change_words(
         replace(CHANGE, basis="registration", scale_conflict=conflict, outlined_by_model=True), "inch"

@@ -54,6 +54,7 @@ def test_each_cause_is_named_by_what_was_measured() -> None:
         ood_cause.COLORLESS: gray,
         ood_cause.EVEN: even,
         ood_cause.DARK_LINES: np.asarray(hairy()),
+        ood_cause.TEXTURE: np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8),
         ood_cause.UNKNOWN: np.asarray(skin()),
     }
     for sentence, pixels in causes.items():

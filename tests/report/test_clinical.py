@@ -66,11 +66,11 @@ def test_an_unfinished_abcd_rule_has_no_score() -> None:
 def test_what_came_from_the_outline_is_said() -> None:
     part = PartialAbcd(2, None, 3, from_outline=("asymmetry", "colors"))
     assert said(ClinicalRecord(Criteria(part)))["ABCD rule"].endswith(
-        "A and C suggested from the outline, not accepted by a clinician."
+        "A and C suggested from the outline but not accepted by the clinician yet."
     )
     whole = Abcd(2, 4, 3, 2, from_outline=("asymmetry",), accepted=True)
     assert said(ClinicalRecord(Criteria(whole)))["ABCD rule"].endswith(
-        ": A 2, B 4, C 3, D 2. A suggested from the outline, accepted by the clinician."
+        ": A 2, B 4, C 3, D 2. A suggested from the outline and accepted by the clinician."
     )
 
 

@@ -311,7 +311,7 @@ def test_a_suggested_count_is_kept_with_a_draft_and_signed_once_it_is_accepted(s
     edit(store, number, criteria=Criteria(accepted), expected_version=2)
     signed = store.annotate(number, ClinicianReading("nv"), status="signed", expected_version=3)
     assert (signed.visit.status, signed.visit.clinical.criteria.abcd) == ("signed", accepted)
-    words = "A 2, B 4, C 3, D 2 (A and C suggested from the outline, accepted by the clinician)"
+    words = "A 2, B 4, C 3, D 2 (A and C suggested from the outline and accepted by the clinician)"
     assert [one.changes["abcd"][1] for one in store.revisions(number) if "abcd" in one.changes][-1] == words
     exported = clinical_rows.exported(signed.visit.clinical)["criteria"]["abcd"]
     assert (exported["from_outline"], exported["accepted"]) == (("asymmetry", "colors"), True)

@@ -14,6 +14,8 @@ from skinlens.ui.components.text import plain
 from skinlens.ui.forms import sites
 
 SITE = "Body site and side"
+SHORT_SITE = "Body site"
+"""Within a small field, where the name above it is read aloud alone."""
 EXACT = "Exact location (optional)"
 
 
@@ -44,7 +46,7 @@ def fields(
         SITE,
         sites.CHOICES,
         index=None,
-        placeholder=f"{for_all} (as all)" if for_all else SITE if compact else "Choose, or type its beginning",
+        placeholder=f"{for_all} (as all)" if for_all else SHORT_SITE if compact else "Choose, or type its beginning",
         key=name,
         persist_state="session",
         label_visibility="collapsed" if compact else "visible",
@@ -83,7 +85,7 @@ def on_map(key: Callable[[str], str]) -> None:
     position: BodyPosition | None = st.session_state.get(key("pin"))
     name = key("map")
     if st.toggle("Show it on the body map", key=name, persist_state="session"):
-        st.caption("Click the place on the figure: it gives body site and side.")
+        st.caption("Choose the place on the figure: it gives body site and side.")
         bodymap.show(bodymap.Shown(spot=position), key=name, on_spot=lambda spot: _spotted(key, spot))
     if position is not None:
         st.caption(plain(f"{bodymap.place_words(position)}."))

@@ -20,7 +20,7 @@ TOUR = (
     "Back under “Result”, choose “No patient”, type a body site and press “Save case”.",
     "Choose your diagnosis and press “Save and sign”. “Report” has the PDF; under “More” are the audit log of the "
     "case, moving and deleting it.",
-    "The case is now on the Worklist. Drop all photos of a visit there to file them together: each row shows its "
+    "The case is now on the Worklist. Add all photos of a visit there to file them together: each row shows its "
     "result after your impression, or after “Show result”.",
 )
 TERMS: Mapping[str, str] = {

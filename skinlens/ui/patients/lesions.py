@@ -130,7 +130,7 @@ def _list(store: CaseStore, patient: Patient, rows: Sequence[Shown], chosen: int
     st.header(f"Lesions ({len(rows)})")
     off = sum(row.lesion.position is None for row in rows)
     if not rows:
-        st.markdown("No lesion of this patient is stored. Add a photo, or click the place on the map.")
+        st.markdown("No lesion of this patient is stored. Add a photo, or choose the place on the map.")
     elif off:
         st.caption(f"{off} of {len(rows)} not placed on the map." if off < len(rows) else "None is placed on the map.")
     sheets = math.ceil(len(rows) / PAGE_SIZE)

@@ -88,7 +88,7 @@ def says(store: CaseStore, patient: Patient, lesions: Mapping[int, Lesion], numb
     elif new is not None and new[0] == patient.id:
         _new(patient, new[1])
     else:
-        st.caption("Click a pin to choose its lesion, or a place on the figure to add a new lesion there.")
+        st.caption("Choose a pin for its lesion, or a place on the figure for a new lesion there.")
 
 
 def _done(store: CaseStore, lesion: Lesion, number: int, done: Done) -> None:

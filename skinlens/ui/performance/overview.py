@@ -15,7 +15,7 @@ from skinlens.ui.components.figures import STATIC
 from skinlens.ui.components.text import RISK_SIGNS, plain
 from skinlens.ui.shell.frame import CONDITIONS
 from skinlens.ui.state import cache
-from skinlens.wording.evaluation import HEADLINES, MEANINGS, photos
+from skinlens.wording.evaluation import HEADLINES, MEANINGS, data_set, photos
 from skinlens.wording.maps import CAVEAT
 from skinlens.wording.naming import name
 from skinlens.wording.verdict import in_full, reached
@@ -48,8 +48,8 @@ def what_it_is(release: Mapping[str, Any]) -> None:
 
 
 def _further_sources(release: Mapping[str, Any]) -> str:
-    names = [source["name"] for source in release["data"].get("sources", ())]
-    return f", and on photos of other clinics ({plain(', '.join(names))})" if names else ""
+    names = [data_set(source["name"]) for source in release["data"].get("sources", ())]
+    return f", and on photos of other clinics ({plain('; '.join(names))})" if names else ""
 
 
 def elsewhere() -> None:
@@ -66,7 +66,7 @@ def elsewhere() -> None:
         photo_counts = f"{counted(evaluation['n'], 'photo')}, {counted(melanomas, 'melanoma')}"
         rows.append(
             (
-                f"{plain(title.replace('_', ' '))}: {photo_counts}",
+                f"{plain(data_set(title))}: {photo_counts}",
                 estimate(evaluation["melanoma_auc"]),
                 estimate(in_use.get("sensitivity")),
                 estimate(in_use.get("specificity")),

@@ -55,16 +55,19 @@ def section(store: CaseStore) -> None:
         return
     with st.container(border=True):
         running = _running().get(store.home)
-        if running is not None and running.job.active:
-            st.fragment(_progress, run_every=POLL_S)(running)
-            return
+        active = running is not None and running.job.active
         st.session_state.setdefault(_FOLDER, str(Path(last.path).parent) if last else str(suggested()))
         typed = st.text_input(
             "Folder on this computer",
             key=_FOLDER,
+            persist_state="session",
+            disabled=active,  # drawn all the time: a field that comes back can come back empty
             autocomplete="off",
             help="Best on another disk, or on a USB stick. The folder is made if it is new.",
         )
+        if running is not None and active:
+            st.fragment(_progress, run_every=POLL_S)(running)
+            return
         secret = _passphrase()
         if st.button("Back up now", type="primary", key="backup_now"):
             _start(store, typed, *secret)

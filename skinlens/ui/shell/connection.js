@@ -106,6 +106,30 @@
     }, PAUSE_MS);
   });
 
+  // A switch to another page by the app comes as two steps of the browser's history: the new page's query under the name
+  // of the old page, then the new page. Made one here, unless somebody did something in between: back leads to where one
+  // came from.
+  let acts = 0;
+  for (const kind of ["pointerdown", "keydown"]) window.addEventListener(kind, () => { acts += 1; }, true);
+  const push = history.pushState;
+  let half = null;
+  history.pushState = function (state, unused, address) {
+    const to = new URL(address ?? "", document.baseURI);
+    const same = to.pathname === location.pathname;
+    const second = half?.acts === acts && half.href === location.href && !same && to.search === location.search;
+    if (second) history.replaceState(state, unused, address);
+    else push.call(history, state, unused, address);
+    half = same ? { acts, href: location.href } : null;
+  };
+
+  // Streamlit closes the menu of the pages where the browser calls itself one of a telephone, and nowhere else: in a narrow
+  // window, or on a tablet, it would stay over the page that was chosen, and come back after a reload.
+  document.addEventListener("click", ({ target }) => {
+    if (!target.closest?.("[data-testid=stSidebarNavLink]")) return;
+    const close = () => document.querySelector("[data-testid=stSidebarCollapseButton] button[aria-expanded=true]")?.click();
+    setTimeout(close); // after Streamlit, which may have closed it
+  });
+
   // Streamlit gives its drop field the role of a mere ornament and a name at once; screen readers then differ.
   const name = () => {
     for (const field of document.querySelectorAll("[data-testid=stFileUploaderDropzone][role=presentation]")) {

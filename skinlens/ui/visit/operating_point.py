@@ -97,7 +97,7 @@ def label_set(prediction: Prediction) -> None:
     labels = prediction.prediction_set
     if labels is None:
         return
-    small = " ".join(filter(None, (set_promise(labels), set_remark(prediction))))
+    small = " ".join(filter(None, (set_remark(prediction), set_promise(labels))))
     words = set_words(prediction, labels)
     st.html(f'<div class="sl-statement"><b>{escape(words)}</b><br><small>{escape(small)}</small></div>')
 

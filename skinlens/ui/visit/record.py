@@ -180,7 +180,7 @@ def _buttons(
         )
     signer = signing.choose(store, draft=draft, key=opened.key("signer" if draft else "amender"))
     if suggested := source_words(abcd):
-        st.caption(plain(f"Of the ABCD rule: {suggested}. The report and the audit log say so."))
+        st.caption(plain(f"ABCD rule: {suggested}. This is also stated in the report and in the audit log."))
     with refusal.beside("record") as trouble, st.container(horizontal=True):
         if not draft:
             amended = st.button("Save as amendment", type="primary", key=SAVE, **allowed.button("amend"))

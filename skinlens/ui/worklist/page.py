@@ -1,6 +1,7 @@
 """The worklist: many photos at once, each in its row with its result, filed together or one by one."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from weakref import ref
 
 import streamlit as st
@@ -60,7 +61,7 @@ def page(store: CaseStore) -> None:
         st.caption(plain(words))
     if not tray.items and not tray.discarded and tray.run is None:
         st.markdown(
-            "Drop all photos of a visit here. Each gets a row with its quality and, after your impression, the result: "
+            "Add all photos of a visit here. Each gets a row with its quality and, after your impression, the result: "
             "whether melanoma is flagged, and the most probable classes. Give each a body site, and file them "
             "together. Nothing is stored before that."
         )
@@ -233,8 +234,14 @@ def _row(tray: Tray, item: TrayItem, stored: Sequence[CaseRow], figures: bool) -
     with picture:
         if item.thumbnail:
             st.html(widgets.thumbnail(item.thumbnail, f"Photo {position(tray, item)} of the worklist"))
-    with words:
-        st.markdown("  \n".join(lines(item, figures=figures)))
+    first, *others = lines(item, figures=figures)
+    with words, st.container(gap="xxsmall"):
+        st.markdown(first)
+        if others:
+            with (
+                st.container(key=f"tray_rest_{item.token}") if item.state == "read" and item.revealed else nullcontext()
+            ):
+                st.markdown("  \n".join(others))
     if item.state == "read":
         with words:
             if item.received or item.remark:
@@ -310,6 +317,8 @@ def _actions(store: CaseStore, tray: Tray, item: TrayItem) -> None:
             SHOW, key=f"tray_show-{item.token}", on_click=_reveal, args=(ref(item),),
             help=f"Of photo {number}, without an impression of yours. The case says so.",
         )  # fmt: skip
+    if item.state == "read":
+        st.checkbox("More", key=item.key("more"), width="content")  # on a telephone: see frame.css
     if item.state == "read" and st.button(
         "Open photo", key=f"tray_open-{item.token}", help=f"Opens photo {number} on its own page."
     ):

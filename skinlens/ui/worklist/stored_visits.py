@@ -112,7 +112,7 @@ def _nothing(store: CaseStore) -> None:
             st.markdown("**No visit matches.** Take out a word, a chip or a filter. The search looks at your own "
                         "diagnosis, not at the model's.")  # fmt: skip
         else:
-            st.markdown("**No visit is stored yet.** Drop photos above, or begin with one photo.")
+            st.markdown("**No visit is stored yet.** Add photos above, or begin with one photo.")
             st.page_link("pages/visit.py", label="New photo")
 
 
@@ -132,7 +132,7 @@ def _cards(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
 def _list(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
     pictures, figures = _thumbnails(store, rows), cache.settings().cutoff_shown
     for row in rows:
-        with st.container(border=True):
+        with st.container(border=True, key=f"visit_row_{row.visit_id}"):
             picture, whose, model, own, action = st.columns([2, 4, 5, 4, 3], vertical_alignment="center")
             with picture:
                 st.html(pictures[row.visit_id])

@@ -15,7 +15,7 @@ from skinlens.ui.worklist.tray import Tray, TrayItem
 from skinlens.wording.naming import site
 
 _AT = "tray_map_at"
-"""Number of the photo that the next click places."""
+"""Number of the photo that the next click places; None where all are placed and none is to be moved."""
 _DONE = "tray_map_done"
 
 
@@ -50,23 +50,31 @@ def section(tray: Tray, items: Sequence[TrayItem]) -> None:
             )
         with left, st.container(key="tray_map_photo"):
             open_ = sum(item.key("pin") not in st.session_state for item in numbered.values())
-            st.markdown(f"**Click where photo {at} is.**" if open_ else "**All photos are placed.**")
-            st.html(widgets.thumbnail(numbered[at].thumbnail, f"Photo {at} of the worklist"))
+            st.markdown(f"**Choose where photo {at} is.**" if open_ else "**All photos are placed.**")
+            if at:
+                st.html(widgets.thumbnail(numbered[at].thumbnail, f"Photo {at} of the worklist"))
             _placed(numbered)
-            st.caption(f"Each click places the next photo. {open_} of {len(numbered)} not placed yet.")
-            st.selectbox("Photo that the next click places", list(numbered), format_func="Photo {}".format, key=_AT)
+            st.caption(
+                f"Each place that you choose is that of the next photo. {open_} of {len(numbered)} not placed yet."
+                if open_
+                else "To move a photo, choose it here or by its pin, then its place."
+            )
+            st.selectbox(
+                "Photo to be placed" if open_ else "Photo to be moved", list(numbered), index=None,
+                format_func="Photo {}".format, placeholder="None", key=_AT,
+            )  # fmt: skip
 
 
-def _next(numbered: dict[int, TrayItem]) -> int:
-    """The photo that was chosen, else the first that is not placed."""
+def _next(numbered: dict[int, TrayItem]) -> int | None:
+    """The photo that was chosen, else the first that is not placed; None where all are."""
     chosen = st.session_state.get(_AT)
     return int(chosen) if chosen in numbered else _free(numbered)
 
 
-def _free(numbered: dict[int, TrayItem]) -> int:
-    """The first photo that is not placed; where all are, the first."""
+def _free(numbered: dict[int, TrayItem]) -> int | None:
+    """The first photo that is not placed."""
     free = (number for number, item in numbered.items() if item.key("pin") not in st.session_state)
-    return next(free, next(iter(numbered)))
+    return next(free, None)
 
 
 def _placed(numbered: dict[int, TrayItem]) -> None:
@@ -90,8 +98,10 @@ def _undo(item: TrayItem, done: Done) -> None:
     st.session_state.pop(_DONE, None)
 
 
-def _spotted(numbered: dict[int, TrayItem], at: int, spot: Spot) -> None:
+def _spotted(numbered: dict[int, TrayItem], at: int | None, spot: Spot) -> None:
     number = spot.lesion_id or at
+    if number is None:
+        return
     item = numbered[number]
     before, site_before = (st.session_state.get(item.key(name)) for name in ("pin", "site"))
     choice = sites.on_map(spot.position, spot.region)

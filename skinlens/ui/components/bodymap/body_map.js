@@ -199,7 +199,7 @@ class BodyMap {
     const focused = this.root.contains(document.activeElement) && document.activeElement.dataset.lesion;
     this.root.classList.toggle("sl-placing", Boolean(this.task));
     const begin = this.find('[data-do="begin"]');
-    begin.hidden = Boolean(this.task);
+    begin.hidden = Boolean(this.task) || (this.data.noun !== "lesion" && !this.data.next);
     begin.textContent = this.data.next ? `Place ${this.data.noun} ${this.data.next}` : "New lesion on the map";
     this.find('[data-do="cancel"]').hidden = !this.task;
     const shownPin = this.pin(this.task?.lesion ?? chosen);
@@ -288,7 +288,7 @@ class BodyMap {
     const what = pin ? `${this.data.noun} ${pin.number}` : "the new lesion";
     task.textContent =
       this.notice ||
-      `Click where ${what} is. Keys: arrows move the crosshair (with Shift further), Page Up and Page Down change ` +
+      `Choose where ${what} is. Keys: arrows move the crosshair (with Shift further), Page Up and Page Down change ` +
       "the view, Enter sets it, Escape cancels.";
   }
 
