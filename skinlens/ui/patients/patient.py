@@ -10,7 +10,7 @@ from skinlens.formatting import percent
 from skinlens.labels import MELANOMA
 from skinlens.records import Patient
 from skinlens.store import CaseQuery, CaseRow, CaseStore
-from skinlens.ui.components import allowed, confirmation, unsaved, widgets
+from skinlens.ui.components import allowed, confirmation, unsaved_entries, widgets
 from skinlens.ui.components.text import plain, recall_words
 from skinlens.ui.forms import erase_dialogs, placement
 from skinlens.ui.patients import editing, lesions
@@ -50,7 +50,7 @@ def _head(store: CaseStore, patient: Patient, visits: int) -> None:
             erase_dialogs.patient(store, patient, visits, _leave)
     opened = session.current()
     if opened and opened.case and opened.case.patient and opened.case.patient.id == patient.id:
-        unsaved.notice(opened, f"patient's export of case {opened.case.visit.id}")
+        unsaved_entries.notice(opened, f"patient's export of case {opened.case.visit.id}")
     confirmation.show(editing.place("patient", patient.id))
     if editing.is_open("patient", patient.id):
         editing.patient(store, patient)

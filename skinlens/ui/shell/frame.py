@@ -17,7 +17,7 @@ from skinlens.labels import DISCLAIMER
 from skinlens.ui.components import shortcuts, upload
 from skinlens.ui.components.text import plain
 from skinlens.ui.shell import account, guard
-from skinlens.ui.state import access, address, cache, history, session
+from skinlens.ui.state import access, address, back_button, cache, session
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.worklist import stored_visits
 from skinlens.wording.naming import case_title
@@ -71,7 +71,7 @@ def _run(page: st.Page, pages: Sequence[st.Page]) -> None:
         if not _acknowledged():
             return
         if page.title == VISIT:
-            history.follow()
+            back_button.follow()
         session.restore(of_visit=page.title == VISIT)
         with st.container(horizontal=True, vertical_alignment="center"):
             _HEAD.set(st.container(width="stretch"))

@@ -11,7 +11,7 @@ from skinlens.explain import METHODS
 from skinlens.formatting import Unit
 from skinlens.records import Case, Method, Target
 from skinlens.store import CaseStore
-from skinlens.ui.components import allowed, confirmation, unsaved, widgets
+from skinlens.ui.components import allowed, confirmation, unsaved_entries, widgets
 from skinlens.ui.forms import erase_dialogs
 from skinlens.ui.patients import editing
 from skinlens.ui.state import cache, session
@@ -81,7 +81,7 @@ def _manage(store: CaseStore, opened: OpenCase, stored: Case) -> None:
             moving.form(store, opened, stored)
     if patient is not None:
         st.markdown("**Everything kept of this patient**, as a ZIP: data, photos, maps, audit log.")
-        unsaved.notice(opened, f"patient's export of case {stored.visit.id}")
+        unsaved_entries.notice(opened, f"patient's export of case {stored.visit.id}")
         widgets.export_patient(store, patient.id)
         st.divider()
     st.markdown("**Delete for good.** Deleted data cannot be brought back.")

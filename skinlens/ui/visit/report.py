@@ -5,7 +5,7 @@ import streamlit as st
 from skinlens.exchange import fhir
 from skinlens.formatting import counted, megabytes
 from skinlens.store import CaseStore
-from skinlens.ui.components import unsaved, widgets
+from skinlens.ui.components import unsaved_entries, widgets
 from skinlens.ui.state import cache
 from skinlens.ui.state.open_case import OpenCase
 
@@ -19,7 +19,7 @@ def report(store: CaseStore, opened: OpenCase) -> None:
     """Download button and the choice of the annex first, then every page."""
     case = opened.case
     assert case is not None
-    unsaved.notice(opened, "report")
+    unsaved_entries.notice(opened, "report")
     row = st.container(horizontal=True, vertical_alignment="center", gap="medium")
     button = row.container(width="content", horizontal=True)
     annex = row.toggle("With annex (maps, tests, technical details)", key=ANNEX, persist_state="session")
