@@ -102,9 +102,9 @@ def test_the_whole_journey(agreed: AppTest, photo: bytes, skinlens_home: Path, u
     turn(app, "report")
     assert app.get("download_button")[0].proto.label == "Download the PDF"
     assert "1 page, " in words(app)
-    assert [one.proto.label for one in app.toggle] == ["With annex (maps, tests, technical details)"]
-    assert not app.toggle[0].value
-    app.toggle[0].set_value(True).run()
+    (annex,) = (one for one in app.toggle if one.label == "With annex (maps, tests, technical details)")
+    assert not annex.value
+    annex.set_value(True).run()
     assert re.search(r"\b[2-9] pages, ", words(app))
     report, problems = pipeline.report_content(store, 1)
     assert problems == ()

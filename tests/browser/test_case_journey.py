@@ -298,8 +298,11 @@ def test_a_case_is_moved_by_its_picture(page: Page, clinic: Clinic) -> None:  # 
         with contextlib.suppress(PlaywrightTimeout):
             listed.click(timeout=10_000)
             break
-    page.get_by_role("button", name=f"Choose lesion {onto}").click()
-    expect(page.get_by_role("button", name=f"✓ Lesion {onto}")).to_be_visible()
+    patient = store.case(clinic.cases[0]).patient
+    assert patient is not None
+    number = [lesion.id for lesion in store.lesions(patient.id)].index(onto) + 1
+    page.get_by_role("button", name=f"Choose lesion {number}").click()
+    expect(page.get_by_role("button", name=f"✓ Lesion {number}")).to_be_visible()
     picture(page, "move")
     page.get_by_role("button", name="Move the case").click()
     expect(page.get_by_text(f"Moved. It is now Case {third} · {clinic.known} · back.")).to_be_visible()

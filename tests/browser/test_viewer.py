@@ -152,7 +152,7 @@ def test_the_loupe_shows_the_full_detail_below_the_pointer(page: Page) -> None:
     expect(glass).to_be_visible()
     across, down, scale = (float(part) for part in str(glass.get_attribute("data-shows")).split())
     assert (across, down) == pytest.approx((SIDES[0] / 4, SIDES[1] / 2), abs=3)
-    assert scale == pytest.approx(3 * place["width"] / SIDES[0], rel=0.01)
+    assert scale == pytest.approx(max(3 * place["width"] / SIDES[0], 1), rel=0.01)  # no smaller than it is
     center = box(glass)
     assert center["x"] + center["width"] / 2 == pytest.approx(place["x"] + place["width"] / 4, abs=2)
     # The middle of the glass has the color of that place in the photo itself.

@@ -235,7 +235,7 @@ def test_a_run_whose_weights_were_not_kept_has_its_row_from_its_answers(tmp_path
     assert kept.cost["parameters"] == whole.cost["parameters"]
 
     path = runs / "teacher" / PREDICTIONS
-    with np.load(path) as archive:
+    with np.load(path, allow_pickle=False) as archive:
         as_older_runs_have_it = {"truth" if name == "labels" else name: archive[name] for name in archive}
     np.savez(path, **as_older_runs_have_it)
     older = measure(row, runs, "lesion", entries, lambda text: None)

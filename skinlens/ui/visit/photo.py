@@ -51,9 +51,9 @@ def _draw(opened: OpenCase, classifier: Classifier | None, *, overlays: bool) ->
         viewer.Row(picture, (panel,), spec, mm_per_px=opened.mm_per_px),
         viewer.Layout(columns=1, single=overlays),
         key="visit-photo",
-        on_make=lambda _: _make(opened, classifier),
-        on_cancel=lambda _: _cancel(opened),
-        on_look=partial(_asked, opened, classifier) if overlays else None,
+        on_make=lambda _: _make(),
+        on_cancel=lambda _: _cancel(),
+        on_look=_asked if overlays else None,
     )
 
 
@@ -70,7 +70,6 @@ def _overlaid(opened: OpenCase, classifier: Classifier | None, bare: Panel) -> P
             label_visibility="collapsed",
             persist_state="session",
             on_change=_make,
-            args=(opened, classifier),
         )
         drawn = st.toggle(
             "Outline",
@@ -109,25 +108,30 @@ def waits(opened: OpenCase) -> bool:
     return job is not None and job.active
 
 
-def _make(opened: OpenCase, classifier: Classifier | None) -> None:
+# Called later, by a press. None gets the case as an argument: the session keeps them, and would hold one that is erased.
+
+
+def _make() -> None:
     """Have the map made that was chosen to lie over the photo, where there is none yet. One that lies there by the
     settings is not made by itself: looking at a stored case must not change it.
     """
-    over = chosen(st.session_state.get(OVERLAY), NO_MAP)
-    if classifier is not None and over != NO_MAP:
+    opened, over = session.current(), chosen(st.session_state.get(OVERLAY), NO_MAP)
+    classifier = None if opened is None else session.classifier_of(opened)
+    if opened is not None and classifier is not None and over != NO_MAP:
         session.request_maps(opened, classifier, (cast(Method, over),))
 
 
-def _cancel(opened: OpenCase) -> None:
-    if job := session.queue().job((chosen(st.session_state.get(OVERLAY), NO_MAP), opened.target.code)):
+def _cancel() -> None:
+    opened, over = session.current(), chosen(st.session_state.get(OVERLAY), NO_MAP)
+    if opened is not None and (job := session.queue().job((over, opened.target.code))):
         job.cancel()
 
 
-def _asked(opened: OpenCase, classifier: Classifier | None, asked: Look) -> None:
+def _asked(asked: Look) -> None:
     """A key: 0 for the bare photo, 1 to 3 for the maps, o for the outline."""
     order = [NO_MAP, *METHODS]
     if asked == "outline":
         st.session_state[OUTLINE] = not st.session_state.get(OUTLINE, False)
     if asked.startswith("map-") and int(asked[4:]) < len(order):
         st.session_state[OVERLAY] = order[int(asked[4:])]
-        _make(opened, classifier)
+        _make()
