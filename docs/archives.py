@@ -35,3 +35,13 @@ def rates(result: Mapping[str, Any] | None = None) -> str:
         + "\n"
         + table(["a photo's cost, ms of a core", "one core at work", "all at work"], stations)
     )
+
+
+def million(result: Mapping[str, Any] | None = None) -> str:
+    """Memory over a whole archive, from ``benchmarks/batch_million.py``."""
+    one = result or read(ROOT / "benchmarks" / "results" / "batch_million.json")
+    return (
+        f"Memory does not grow with the archive: over a folder of {one['photos']:,} photos, killed and gone on with "
+        f"when {one['left']:,} were left, the command and its readers took {one['memory_mb']:,} MB at most up to the "
+        f"written table ({one['seconds']:,.0f} s for walk, rest and table; {measured_on(one)}, beside other work).\n"
+    )

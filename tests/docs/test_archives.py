@@ -31,3 +31,10 @@ def test_an_archives_rates_stand_beside_the_engine_alone() -> None:
         "| decoding and hash | 2.0 | 2.5 |",
         "| engine | 11.0 | 12.0 |",
     ]
+
+
+def test_memory_over_a_million_photos_is_said() -> None:
+    machine = {"cpu": "X", "cores": 2, "commit": "abc", "platform": "Linux", "date": "2026-11-27"}
+    said = archives.million({"machine": machine, "photos": 1_000_000, "left": 500, "memory_mb": 239, "seconds": 162.5})
+    assert "a folder of 1,000,000 photos" in said
+    assert "took 239 MB at most" in said

@@ -108,7 +108,7 @@ def waits(opened: OpenCase) -> bool:
     return job is not None and job.active
 
 
-# Called later, by a press. None gets the case as an argument: the session keeps them, and would hold one that is erased.
+# Called later, by a press. None gets the case as an argument: the session keeps them, and would hold an erased case.
 
 
 def _make() -> None:
