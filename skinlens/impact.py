@@ -162,7 +162,7 @@ class OperatingPoint:
 
 
 def operating_points(measured: Mapping[str, object]) -> tuple[OperatingPoint, ...]:
-    """Cut-offs of an evaluation (``thresholds.melanoma`` in ``docs/evaluation-*.json``), lowest first."""
+    """Cut-offs of an evaluation (``thresholds.melanoma`` in ``weights/evaluation-*.json``), lowest first."""
     rows = measured["rows"]
     assert isinstance(rows, Sequence)
     return tuple(

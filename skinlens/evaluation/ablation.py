@@ -215,10 +215,8 @@ def run_model(folder: Path, protocol: Protocol, entries: dict[str, list[Entry]])
 def kept_answers(folder: Path, val: Sequence[Entry]) -> Asked:
     """The answers to ``val`` of a run whose weights were not kept. Raises RecipeError: see ``run_model``."""
     with np.load(folder / PREDICTIONS, allow_pickle=False) as archive:
-        logits, truth = (
-            archive["logits"],
-            archive["labels" if "labels" in archive else "truth"],
-        )  # as older runs have it
+        logits = archive["logits"]
+        truth = archive["labels" if "labels" in archive else "truth"]  # as older runs have it
         recipe = replace(recipe_from_dict(json.loads(str(archive["recipe"]))), pretrained=False)
     if not np.array_equal(truth, labels_of(val)):
         raise RecipeError(f"{folder / PREDICTIONS} holds answers to {len(truth)} photos that are not those of val.")

@@ -27,9 +27,10 @@ FIGURES = (
 def subgroups(predictions: Predictions, threshold: float, limit: float, resamples: int = RESAMPLES) -> dict[str, Any]:
     """Trait → one entry for each of its values: ``group``, ``n``, ``lesions``, ``melanomas`` and the figures.
 
-    Sensitivity and specificity are those of melanoma's ``threshold``; ``refused`` is the share whose distance from the
-    training photos is above ``limit``, which for a camera tells how foreign its photos look to the network. Balanced
-    accuracy and macro F1 are means over the classes that occur in the group, so compare them between groups with care.
+    Sensitivity and specificity are those of melanoma's ``threshold``; ``rejection_rate`` is the share whose distance
+    from the training photos is above ``limit``, which for a camera tells how foreign its photos look to the network.
+    Balanced accuracy and macro F1 are means over the classes that occur in the group, so compare them between groups
+    with care.
     """
     by_trait = {}
     for trait, order in METADATA_FIELDS.items():

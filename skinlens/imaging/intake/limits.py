@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from skinlens.errors import UnreadableImage
+from skinlens.imaging.intake.container import ParsedImage
 from skinlens.imaging.intake.containers import parse_container
 from skinlens.imaging.intake.decode import Decoding, decode
 from skinlens.imaging.intake.deidentified import deidentified
@@ -50,26 +51,27 @@ class LimitedDecoder:
 
     def patient_fields(self, data: bytes) -> PatientFields:
         """The patient fields of a DICOM file, within the limits. Raises UnreadableImage."""
-        import pydicom  # noqa: F401 (its code is not to count as memory that the file takes)
-
-        def read() -> PatientFields:
-            container = parse_container("DICOM", data)
-            self._memory.limit(0 if self._beside else len(data))
-            return fields_of(container)
-
-        return self._within(data, read)
+        return self._of_dicom(data, len(data), fields_of)
 
     def deidentified(self, data: bytes) -> tuple[bytes, PatientFields]:
         """A DICOM file without its patient, and the patient's fields, within the limits. Raises UnreadableImage."""
-        import pydicom  # noqa: F401 (its code is not to count as memory that the file takes)
 
-        def write() -> tuple[bytes, PatientFields]:
-            container = parse_container("DICOM", data)
-            self._memory.limit(2 * len(data))
+        def write(container: ParsedImage) -> tuple[bytes, PatientFields]:
             fields = fields_of(container)
             return deidentified(container), fields
 
-        return self._within(data, write)
+        return self._of_dicom(data, 2 * len(data), write)
+
+    def _of_dicom(self, data: bytes, elsewhere: int, work: Callable[[ParsedImage], Used]) -> Used:
+        """Result of ``work`` on the parsed file; the process that asked needs ``elsewhere`` bytes."""
+        import pydicom  # noqa: F401 (its code is not to count as memory that the file takes)
+
+        def run() -> Used:
+            container = parse_container("DICOM", data)
+            self._memory.limit(0 if self._beside else elsewhere)
+            return work(container)
+
+        return self._within(data, run)
 
     def _within(self, data: bytes, work: Callable[[], Used]) -> Used:
         with _limited_time():

@@ -25,7 +25,7 @@ _TITLES = {
 
 def entries(opened: OpenCase) -> tuple[str, ...]:
     """Entries that were changed and not saved, in words."""
-    changed = {name.removeprefix("clinical_") for name in drafts.changed(opened)}
+    changed = {name.removeprefix("clinical_") for name in drafts.note(opened)}
     return tuple(title for title, names in _TITLES.items() if changed & set(names))
 
 

@@ -54,16 +54,11 @@ def put_back(opened: OpenCase) -> None:
     opened.filled = dict(draft.filled)
 
 
-def changed(opened: OpenCase) -> frozenset[str]:
-    """Names of the fields that are changed and not saved; also of one that was left by a click on another part."""
-    return frozenset(note(opened))
-
-
 def note(opened: OpenCase) -> Mapping[str, Any]:
     """After the fields were drawn: hold what differs from what they were filled with, or let go where nothing does.
 
     Returns:
-        What differs, by the names of the fields.
+        What differs, by the names of the fields; also of those that were left by a click on another part.
     """
     if opened.case is None:
         return {}
