@@ -122,10 +122,10 @@ def _degrade_file(picture: Image.Image, scale: float, quality: int) -> Image.Ima
 
 def degrade_images(images: Float32[Tensor, "n 3 s s"], params: AcquisitionParams) -> Float32[Tensor, "n 3 s s"]:
     """Draw artifacts over the views, then change their color, tone and noise. Range 0 to 1."""
-    images = images.clone()
+    images, tint = images.clone(), params.tint.to(images.device)  # one copy: each waits for a GPU
     for place, kind in (params.artifact >= 0).nonzero().tolist():
         color, cover = _drawing(ARTIFACTS[kind], int(params.artifact[place, kind]), images.shape[-1], images.device)
-        color = (color + params.tint[place, kind].view(3, 1, 1).to(images.device)).clamp(0, 1)
+        color = (color + tint[place, kind].view(3, 1, 1)).clamp(0, 1)
         cover, color = (_oriented(layer, int(params.orientation[place, kind])) for layer in (cover, color))
         images[place].lerp_(color, cover)
     gain, exponent = params.gain.to(images.device), torch.exp(params.gamma).to(images.device)

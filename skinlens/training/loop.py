@@ -190,7 +190,7 @@ def _epoch(
     bar = tqdm(batches, desc=title, mininterval=5, disable=not world.is_main_process, total=count)
     for number, step in enumerate(bar):
         photos = step.photos.to(labels.device)
-        view = lru_cache(maxsize=1)(partial(photos.augmented, step.params))  # the teacher may ask at the student's size
+        view = lru_cache(maxsize=2)(partial(photos.augmented, step.params))  # a teacher may ask at the student's size
         pictures = view(spec)
         teacher_output = cache.logits(step.rows, view) if cache else None
         with torch.autocast(labels.device.type, dtype=torch.bfloat16, enabled=mixed):

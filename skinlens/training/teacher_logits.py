@@ -43,18 +43,19 @@ class FrozenTeacher:
         self._teacher: Teacher | None = None
         self._second: tuple[nn.Module, Recipe] | None = None
 
-    def answer(self, pictures: Float32[Tensor, "n 3 s s"]) -> TeacherOutput:
-        """Nothing of the teacher changes by it: neither a weight nor a buffer."""
+    def answer(self, view: View) -> TeacherOutput:
+        """To a view that each teacher sees at its own size; neither a weight nor a buffer changes by it."""
         if self._teacher is None:
             self._teacher = load_teacher(self.path, self.fingerprints["teacher_sha256"]).to(self.device)
         with torch.no_grad(), torch.autocast(self.device.type, dtype=torch.bfloat16):
-            output = TeacherOutput(*(answer.float() for answer in self._teacher(pictures)))
+            output = TeacherOutput(*(answer.float() for answer in self._teacher(view(self.spec))))
             if self._second_path is None:
                 return output
             if self._second is None:
                 network, recipe = load_network(self._second_path, self.fingerprints["second_teacher_sha256"])
                 self._second = network.to(self.device), recipe
             network, recipe = self._second
+            pictures = view(replace(self.spec, size_px=recipe.input.size_px))
             second = logits_of(network(to_input(pictures, recipe))).float()
             return output._replace(logits=mean_logits(output.logits, second))
 
@@ -90,7 +91,7 @@ class TeacherLogitsCache:
         teacher = self._frozen
         if self._complete and self._known is not None:
             return TeacherOutput(*(cached[rows].float().to(teacher.device) for cached in self._known))
-        teacher_output = teacher.answer(view(teacher.spec))
+        teacher_output = teacher.answer(view)
         if self._known is None:
             self._known = [torch.full((self._count, answer.shape[1]), float("nan")) for answer in teacher_output]
         for known, answer in zip(self._known, teacher_output, strict=True):

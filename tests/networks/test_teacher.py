@@ -1,6 +1,7 @@
 """The teacher: its weights are in place, its branches see what they expect, teaching leaves it as it is."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -99,14 +100,14 @@ def test_a_distillation_step_changes_no_byte_of_the_teacher(
     """Weights and buffers, in memory and on disk."""
     recipe = replace(RECIPE, epochs=1, distillation=replace(RECIPE.distillation, teacher=str(trained)))
     frozen = FrozenTeacher(recipe, torch.device("cpu"))
-    frozen.answer(torch.rand(2, 3, 64, 64))
+    frozen.answer(lambda spec: torch.rand(2, 3, spec.size_px, spec.size_px))
     teacher = frozen._teacher
     assert teacher is not None
     before, file = {name: one.clone() for name, one in teacher.state_dict().items()}, trained.read_bytes()
     task = make_task(recipe)
     optimizer = torch.optim.SGD(task.parameters(), lr=0.1)
     pictures, labels = torch.rand(4, 3, 64, 64), torch.tensor([0, 1, 2, 3])
-    task(pictures, labels, frozen.answer(pictures))["loss"].backward()
+    task(pictures, labels, frozen.answer(lambda _spec: pictures))["loss"].backward()
     optimizer.step()
     assert not any(part is teacher for part in task.modules())
     assert not teacher.training
@@ -130,18 +131,22 @@ def test_answers_are_kept_and_serve_a_run_with_another_seed(
     kept = FrozenTeacher(recipe, torch.device("cpu")).logits_cache(0, 16)
     first = kept.logits(torch.tensor([3]), lambda spec: pytest.fail("a view was drawn"))
     sample = batches.sample_epoch(recipe, 0, batches.sampling_weights(photos.train_labels, 0.5), 16)
-    picture = photos.train_images.augmented(sample.photos[3:4], sample.params.of(torch.tensor([3])), recipe.input)
-    again = FrozenTeacher(recipe, torch.device("cpu")).answer(picture)
+    view = partial(photos.train_images.augmented, sample.photos[3:4], sample.params.of(torch.tensor([3])))
+    again = FrozenTeacher(recipe, torch.device("cpu")).answer(view)
     torch.testing.assert_close(first.logits, again.logits, atol=0.05, rtol=0.05)  # bfloat16, another batch
 
 
 def test_a_companion_speaks_in_the_combined_output_alone(photos: TrainingData, trained: Path, tmp_path: Path) -> None:
-    """The teacher's branches answer as they do by themselves; the output is the mean of the two distributions."""
+    """The teacher's branches answer as they do by themselves; the output is the mean of the two distributions, each to
+    the view at the size that its network was trained with.
+    """
     second_teacher = training.train(replace(RECIPE, epochs=1), photos, tmp_path / "companion")
-    alone = replace(RECIPE, distillation=replace(RECIPE.distillation, teacher=str(trained)))
+    alone = replace(RECIPE, distillation=replace(RECIPE.distillation, teacher=str(trained), view_px=84))
     both = replace(RECIPE, distillation=replace(alone.distillation, second_teacher=str(second_teacher)))
     pictures = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(1))
-    first, together = (FrozenTeacher(one, torch.device("cpu")).answer(pictures) for one in (alone, both))
+    larger = torch.nn.functional.interpolate(pictures, (84, 84))
+    views = {alone.input: pictures, replace(alone.input, size_px=84): larger}
+    first, together = (FrozenTeacher(one, torch.device("cpu")).answer(views.__getitem__) for one in (alone, both))
     network, recipe = training.load_student(second_teacher)
     with torch.no_grad():
         second = logits_of(network(to_input(pictures, recipe)))
@@ -168,7 +173,7 @@ def test_the_teacher_is_asked_about_a_finer_view(
     sides = []
     answer = FrozenTeacher.answer
     monkeypatch.setattr(
-        FrozenTeacher, "answer", lambda self, pictures: (sides.append(pictures.shape[-1]), answer(self, pictures))[1]
+        FrozenTeacher, "answer", lambda self, view: (sides.append(view(self.spec).shape[-1]), answer(self, view))[1]
     )
     distillation = replace(RECIPE.distillation, teacher=str(trained), view_px=96)
     recipe = replace(RECIPE, epochs=1, view_seed=78, distillation=distillation)
