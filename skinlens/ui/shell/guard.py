@@ -30,7 +30,7 @@ from streamlit import config
 from streamlit.runtime import Runtime
 
 from skinlens.serve import BELIEVED, addresses, is_own_name
-from skinlens.ui.shell import gate, headers, memory, tab_sessions
+from skinlens.ui.shell import gate, headers, memory, shutdown, tab_sessions
 from skinlens.ui.state import access, tabs
 
 MB = 1024 * 1024
@@ -114,7 +114,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     print(f"SkinLens: {first} (stop it with Ctrl+C)", file=sys.stderr)
     for address in others:
         print(f"From other computers: {address}", file=sys.stderr)
-    async with memory.collected():
+    async with shutdown.graceful(shutdown.running_server()), memory.collected():
         yield
 
 
