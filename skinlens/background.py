@@ -13,6 +13,8 @@ HOLD_S = 0.25
 """Longest that a step of work in the background is held back: it goes on, slowly, whatever happens at the screens."""
 NICE, LOWEST = 10, 19
 """Steps below the priority of the process, and the lowest priority that there is."""
+GRACE_S = 5
+"""Seconds that what is under way gets after a server was told to end."""
 _FINISHING: set[threading.Thread] = set()
 
 

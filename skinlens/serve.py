@@ -26,8 +26,6 @@ OIDC = "SKINLENS_OIDC"
 """Tells the app the file with the settings of the OpenID provider where people sign in."""
 BELIEVED = "FORWARDED_ALLOW_IPS"
 """Tells uvicorn whom it believes where a request came from: the proxy, and without one nobody."""
-GRACE_S = 5
-"""Seconds that requests under way get after a server was told to end."""
 WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104  compared with, not listened on
 """Not addresses, but all that this machine has."""
 _GOALS = {

@@ -21,9 +21,10 @@ from skinlens.api import guard, routes
 from skinlens.api.connections import BACKLOG, Connection
 from skinlens.api.responses import of_error, refused
 from skinlens.api.service import Service
+from skinlens.background import GRACE_S
 from skinlens.errors import ServeError, SkinLensError
 from skinlens.inference.release import load_manifest, weights_directory
-from skinlens.serve import GRACE_S, LOOPBACK, free_port, is_own_name, public_address, unencrypted
+from skinlens.serve import LOOPBACK, free_port, is_own_name, public_address, unencrypted
 from skinlens.store import CaseStore, default_home
 from skinlens.store.in_use import InUse
 

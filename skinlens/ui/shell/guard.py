@@ -10,10 +10,11 @@ The gate comes next: who has to sign in, and has not, gets no further.
 ``app.py`` puts it around the server, so that it holds for ``make app`` and for ``streamlit run app.py`` alike.
 """
 
+import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -102,7 +103,8 @@ class Guard:
             finally:
                 await watched.close()
         else:
-            await self._app(_unpacked(admitted), receive, _Answer(admitted, send))
+            with suppress(asyncio.CancelledError):  # told to end, and the time for what is under way is over
+                await self._app(_unpacked(admitted), receive, _Answer(admitted, send))
 
 
 @asynccontextmanager

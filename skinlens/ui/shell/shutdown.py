@@ -15,8 +15,7 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 
-from skinlens.background import is_finishing
-from skinlens.serve import GRACE_S
+from skinlens.background import GRACE_S, is_finishing
 
 FINISHING = "SkinLens files the photos that it was told to, then it ends. Ctrl+C again ends it now."
 _LOOK_S = 0.1
