@@ -24,7 +24,7 @@ from skinlens.background import GRACE_S
 from skinlens.errors import ServeError, SkinLensError, StoreError, UnreadableImage
 from skinlens.exchange.dicom import bounds
 from skinlens.exchange.dicom.bounds import Bounds
-from skinlens.exchange.dicom.received import Received, received_of
+from skinlens.exchange.dicom.received import Received, read_received
 from skinlens.exchange.dicom.sending import check_title
 from skinlens.imaging import intake
 from skinlens.imaging.intake.dicom import PHOTOS
@@ -153,8 +153,7 @@ class Receiver:
         data = event.encoded_dataset()
         if len(data) > self._listening.max_bytes:
             raise StoreError(f"The object has {len(data):,} bytes; at most {self._listening.max_bytes:,} are taken.")
-        received = received_of(data)
-        photo = intake.read_photo(received.data)
+        received, photo = read_received(data)
         self._keep(received)
         return photo
 
