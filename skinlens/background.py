@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
@@ -13,11 +13,35 @@ HOLD_S = 0.25
 """Longest that a step of work in the background is held back: it goes on, slowly, whatever happens at the screens."""
 NICE, LOWEST = 10, 19
 """Steps below the priority of the process, and the lowest priority that there is."""
+GRACE_S = 5
+"""Seconds that what is under way gets after a server was told to end."""
+_FINISHING: set[threading.Thread] = set()
 
 
 def cores() -> int:
     """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def start_finishing(work: Callable[[], None], name: str) -> threading.Thread:
+    """Start a thread whose work a server that is told to end finishes before; told again, it ends in the middle of it.
+
+    Args:
+        work: What the thread does.
+        name: Of the thread.
+    """
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    _FINISHING.add(thread)
+    return thread
+
+
+def is_finishing() -> bool:
+    """Whether such work is under way."""
+    for thread in tuple(_FINISHING):
+        if not thread.is_alive():
+            _FINISHING.discard(thread)
+    return bool(_FINISHING)
 
 
 class Worker:

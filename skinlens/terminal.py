@@ -1,11 +1,17 @@
-"""Terminal output that every code page can print: a missing sign is written in another way, never a traceback.
+"""Terminal of a command: output that every code page can print, and SIGTERM that ends it as Ctrl+C does.
+
+A sign that a code page lacks is written in another way, never a traceback.
 
 A file's name may hold bytes that are no text at all; Python keeps them as lone surrogates, which no code page has.
 """
 
 import codecs
+import os
+import signal
 import sys
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 Say = Callable[[str], None]
 """What takes a line of a long command's report: ``print``, or a list's ``append``."""
@@ -34,6 +40,34 @@ def speak_any_code_page() -> None:
     for stream in (sys.stdout, sys.stderr):
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors=HANDLER)
+
+
+class Terminated(KeyboardInterrupt):
+    """Raised where SIGTERM told the process to end."""
+
+
+@contextmanager
+def sigterm_as_ctrl_c() -> Iterator[None]:
+    """Within the block SIGTERM ends what runs as Ctrl+C does: what is done is kept, and what is open is closed.
+
+    By itself it ends a process in the middle of everything, and does nothing to the first process of a container.
+    """
+    if threading.current_thread() is not threading.main_thread():  # which alone may say what a signal does
+        yield
+        return
+    own = os.getpid()
+
+    def end(number: int, _frame: object) -> None:
+        if os.getpid() == own:
+            raise Terminated
+        signal.signal(number, signal.SIG_DFL)  # a child that was forked ends at once
+        signal.raise_signal(number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _replaced(error: UnicodeError) -> tuple[str | bytes, int]:

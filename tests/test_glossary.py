@@ -45,6 +45,7 @@ GONE_IN = {
     "quantization": "ranges stamp truth views",
     "segmentation": "trace curve fill see",
     "store": "people",
+    "ui": "settle alike cut_offs",
     "training": "Notes answers leads rate joined ALONE lesson see truth views draws details",
 }
 """Folder of ``skinlens`` → names that were replaced there, and that another folder rightly has for another thing."""

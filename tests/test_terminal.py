@@ -3,6 +3,7 @@
 import io
 import os
 import pwd
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from skinlens import serve
+from skinlens.accounts import Tokens
 from skinlens.cli import main
 from skinlens.errors import StoreError
 from skinlens.imaging.synthetic import draw_synthetic_lesion
@@ -121,3 +123,16 @@ def test_a_program_in_a_folder_with_spaces_is_started_and_its_end_is_ours(tmp_pa
         [sys.executable, "-c", start], cwd=serve.ROOT, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout.strip()) == (7, "['a b', '']")
+
+
+def test_sigterm_ends_a_command_as_ctrl_c_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Tokens, "all", lambda _: signal.raise_signal(signal.SIGTERM))
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        assert main(["api", "token", "list"]) == 143
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert capsys.readouterr().err.splitlines()[-1] == "skinlens: stopped."

@@ -4,6 +4,7 @@ No route is reached without a token, and nothing is read of a body before. What 
 sentence and logged without anything that was sent: no path, no token, no text of an error, which may quote either.
 """
 
+import asyncio
 import logging
 import traceback
 from collections.abc import Callable, MutableMapping
@@ -35,6 +36,7 @@ NOT_SHOWN = (
 UNKNOWN = "This token lets nobody in: it is mistyped, or was revoked. Ask whoever runs SkinLens for a new one."
 TOO_MANY_WRONG = "Too many wrong tokens came from this address. Wait {seconds} seconds, then send the right one."
 BUSY = "SkinLens is answering as many requests as it can. Try again in a moment."
+ENDING = "SkinLens was told to end before this was answered. Send it again once it runs; no photo waits twice."
 FAULT = "A fault in SkinLens kept this from being answered. Its log says where."
 
 _LOG = logging.getLogger(__name__)
@@ -70,6 +72,9 @@ class Guard:
             await self._answered(scope, receive, answer)
         except ClientDisconnect:
             pass  # nobody is there to be told
+        except asyncio.CancelledError:  # the server was told to end, and the time for what was under way is over
+            if not answer.begun:
+                await refused(503, "Ending", ENDING)(scope, receive, answer)
         except SkinLensError as error:
             if not answer.begun:
                 await of_error(error)(scope, receive, answer)

@@ -32,7 +32,7 @@ _REFUSALS = {
     404: "There is no such case, or no such address.",
     429: "Too many wrong tokens came from this address.",
     500: "A fault in SkinLens.",
-    503: "The case folder or the model cannot be used, or too much is asked at once.",
+    503: "The case folder or the model cannot be used, too much is asked at once, or the server was told to end.",
 }
 
 

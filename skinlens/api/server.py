@@ -21,6 +21,7 @@ from skinlens.api import guard, routes
 from skinlens.api.connections import BACKLOG, Connection
 from skinlens.api.responses import of_error, refused
 from skinlens.api.service import Service
+from skinlens.background import GRACE_S
 from skinlens.errors import ServeError, SkinLensError
 from skinlens.inference.release import load_manifest, weights_directory
 from skinlens.serve import LOOPBACK, free_port, is_own_name, public_address, unencrypted
@@ -113,6 +114,7 @@ def serve(host: str = "127.0.0.1", port: int = PORT, *, behind_proxy: str = "", 
             http=Connection,
             backlog=BACKLOG,
             timeout_keep_alive=IDLE_S,
+            timeout_graceful_shutdown=GRACE_S,
             ws="none",
         )
     finally:

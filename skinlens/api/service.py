@@ -14,7 +14,7 @@ from skinlens.accounts import Token
 from skinlens.case_record import Proposal
 from skinlens.errors import NotAllowed
 from skinlens.exchange import photo_result
-from skinlens.exchange.dicom.received import Received, received_of
+from skinlens.exchange.dicom.received import Received, read_received
 from skinlens.explain import CONTRAST_WITH, explain, method_of
 from skinlens.imaging import intake
 from skinlens.inference.classifier import Classifier
@@ -76,10 +76,7 @@ class Service:
         Nothing of the result is told: the worklist asks for an impression before it shows one.
         Raises UnreadableImage, StoreError, NotAllowed.
         """
-        photo = intake.read_photo(data)
-        came = _received(photo, data)
-        if photo.source_format == "DICOM":
-            intake.read_photo(came.data)  # what is kept is another file, and must be read as well
+        came, photo = _received(data)
         waiting = {received.token for received in store.received()}
         received = store.keep_received(came.data, came.proposal, came.identity)
         stored = [row.visit_id for row in store.cases_with_photo(photo.sha256)]
@@ -95,11 +92,14 @@ class Service:
         return Report(content, (*problems, *([not_noted] if not_noted else [])))
 
 
-def _received(photo: Photo, data: bytes) -> Received:
-    """The photo as it may be kept: of a DICOM file what intake reads and no more, of any other the pixels alone."""
-    if photo.source_format == "DICOM":
-        return received_of(data)
-    return Received(_png(photo.pixels), Proposal(), "")
+def _received(data: bytes) -> tuple[Received, Photo]:
+    """The photo, and as what it may be kept: of a DICOM file what intake reads and no more, of any other the pixels
+    alone. Raises UnreadableImage.
+    """
+    if intake.recognise(data) == "DICOM":
+        return read_received(data)
+    photo = intake.read_photo(data)
+    return Received(_png(photo.pixels), Proposal(), ""), photo
 
 
 def _png(pixels: Pixels) -> bytes:

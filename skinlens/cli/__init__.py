@@ -2,7 +2,7 @@
 
 Results go to stdout, progress and messages to stderr. Exit status: 0 done; 1 the doctor or a verification found
 something wrong, a backup lacks a file, some photos of a batch could not be read, or an export lacks a part or its entry
-in the audit log; 2 bad input (one line on stderr says what, and what to do); 130 stopped by Ctrl+C.
+in the audit log; 2 bad input (one line on stderr says what, and what to do); 130 stopped by Ctrl+C, 143 by SIGTERM.
 """
 
 import sys
@@ -14,7 +14,7 @@ import skinlens
 from skinlens.cli import api, app, audit, batch, dicom, evaluation, exchange, photo, rescore, store, training, user
 from skinlens.errors import SkinLensError
 from skinlens.labels import DISCLAIMER
-from skinlens.terminal import speak_any_code_page
+from skinlens.terminal import Terminated, sigterm_as_ctrl_c, speak_any_code_page
 
 COMMANDS = (
     *(photo.predict, photo.explain_photo, photo.report),
@@ -45,13 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     speak_any_code_page()
     given = list(arguments) if arguments is not None else None
     try:
-        return int(commands.main(args=given, prog_name="skinlens", standalone_mode=False) or 0)
+        with sigterm_as_ctrl_c():
+            return int(commands.main(args=given, prog_name="skinlens", standalone_mode=False) or 0)
     except click.ClickException as problem:
         problem.show()
         return problem.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as stop:
         print("skinlens: stopped.", file=sys.stderr)
-        return 130
+        return 143 if isinstance(stop.__cause__ or stop, Terminated) else 130
     except SkinLensError as problem:
         print(f"skinlens: {' '.join(str(problem).split())}", file=sys.stderr)
         return 2

@@ -6,7 +6,7 @@ from skinlens.case_record import CaseRecord
 from skinlens.errors import InvalidEntry
 from skinlens.followup.change import Quantity, SeenLesion, compare
 from skinlens.followup.trend import melanoma_trend
-from skinlens.followup.words import caution_words, differences_words, trend_words
+from skinlens.followup.wording import caution_words, differences_words, trend_words
 from skinlens.formatting import Unit
 
 SHOWN: tuple[Quantity, ...] = ("area", "largest_diameter", "asymmetry", "color")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlite_utils.db import Database
 
 from skinlens.store.seals import add_columns
-from skinlens.store.words import searchable
+from skinlens.store.search_tokens import searchable
 
 _RECORD = (
     "abcd TEXT",  # JSON, like seven_point

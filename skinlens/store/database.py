@@ -22,7 +22,7 @@ from skinlens.store import last_backup
 from skinlens.store.blobs import make_private
 from skinlens.store.migrations import MIGRATIONS, STEP_NAMES
 from skinlens.store.seals import seal
-from skinlens.store.words import searchable
+from skinlens.store.search_tokens import searchable
 from skinlens.wording.errors import NO_MEMORY
 
 Result = TypeVar("Result")

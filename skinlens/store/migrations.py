@@ -23,7 +23,7 @@ from skinlens.store.clinical_steps import (
 )
 from skinlens.store.derived_steps import m017_features, m023_rescored
 from skinlens.store.seals import seal_table
-from skinlens.store.words import searchable
+from skinlens.store.search_tokens import searchable
 
 
 def m001_patients_lesions_visits(db: Database) -> None:

@@ -11,7 +11,7 @@ from skinlens.clinical import PlanAction
 from skinlens.labels import CODES, LABELS
 from skinlens.records import Status
 from skinlens.store.mapping import ALL_SOUND, CASE_TABLES, PROB_COLUMNS, Row, is_number, quality_of
-from skinlens.store.words import searchable
+from skinlens.store.search_tokens import searchable
 
 SortKey = Literal["date", "melanoma", "patient", "top", "recall"]
 

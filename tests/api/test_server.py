@@ -119,6 +119,20 @@ def test_who_sends_no_whole_head_is_closed_and_keeps_nobody_out(
     assert refusal(no_http) == (b"HTTP/1.1 400 Bad Request", "NoHTTP", DISCLAIMER)
 
 
+def test_it_ends_soon_and_tells_who_has_not_sent_all_of_a_photo(
+    service: Service, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "GRACE_S", 0.2)
+    port, header = free_port("127.0.0.1", int(os.environ["SKINLENS_TEST_PORT"])), bearer(tokens)
+    head = f"POST /predict HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: {header['authorization']}\r\n"
+    with ExitStack() as opened:
+        with listening(service, port, monkeypatch):
+            client = opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+            client.sendall(f"{head}Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n".encode())
+            assert client.recv(65536).startswith(b"HTTP/1.1 100")  # the body is waited for, a minute at most
+        assert refusal(received(client)) == (b"HTTP/1.1 503 Service Unavailable", "Ending", DISCLAIMER)
+
+
 @pytest.mark.parametrize("reach", [["--host", "0.0.0.0"], ["--behind-proxy", "https://clinic.example"]])
 def test_where_others_reach_it_it_does_not_start_without_a_token(
     reach: list[str], capsys: pytest.CaptureFixture[str], tokens: Tokens

@@ -126,7 +126,7 @@ def test_a_file_that_cannot_be_read_once_it_is_written_anew_does_not_wait(
 ) -> None:
     sent = plain(Image.fromarray(samples.photo(4).pixels))
     anew = received_of(sent)
-    monkeypatch.setattr("skinlens.api.service.received_of", lambda _: replace(anew, data=anew.data[:-5000]))
+    monkeypatch.setattr("skinlens.exchange.dicom.received.received_of", lambda _: replace(anew, data=anew.data[:-5000]))
     assert "complete DICOM photo" in message(api.post("/worklist", content=sent), 422)
     assert not CaseStore(service.home).received()
 

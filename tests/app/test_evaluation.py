@@ -104,8 +104,8 @@ def test_larger_bins_have_larger_dots() -> None:
 
 def test_cut_offs_are_told_apart_without_color() -> None:
     rows = [{"threshold": 0.1, "sensitivity": figure(0.9), "specificity": figure(0.7)}]
-    sensitivity, specificity, used = curves.cut_offs({"rows": rows, "shipped": 0.1}).data
+    sensitivity, specificity, used = curves.threshold_curve({"rows": rows, "shipped": 0.1}).data
     assert sensitivity.line.dash != specificity.line.dash
     assert sensitivity.marker.symbol != specificity.marker.symbol
     assert set(used.x) == {0.1}
-    assert len(curves.cut_offs({"rows": rows, "shipped": None}).data) == 2
+    assert len(curves.threshold_curve({"rows": rows, "shipped": None}).data) == 2

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -18,8 +17,6 @@ from playwright.sync_api import Browser, sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 240
 """Only for what never happens: on a busy machine a map that takes seconds can take minutes."""
-GOODBYE_S = 20.0
-"""For a server that was told to end."""
 SWITCHES = (
     "--no-sandbox",
     "--disable-gpu",
@@ -56,11 +53,7 @@ def serving(
             yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()
-            try:
-                server.wait(GOODBYE_S)
-            except subprocess.TimeoutExpired:  # uvicorn waits for requests under way while their browser is there
-                server.send_signal(signal.SIGINT)  # as a second Ctrl+C: at once
-                server.wait(LIMIT_S)
+            server.wait(LIMIT_S)
 
 
 def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:

@@ -3,6 +3,7 @@
 import select
 import socket
 import struct
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,7 +21,7 @@ from skinlens.case_record import Proposal
 from skinlens.cli import main
 from skinlens.errors import InvalidEntry, ServeError
 from skinlens.exchange.dicom import bounds
-from skinlens.exchange.dicom.received import received_of
+from skinlens.exchange.dicom.received import Received, received_of
 from skinlens.exchange.dicom.receiving import Listening, Receiver
 from skinlens.imaging import intake
 from skinlens.store import CaseStore
@@ -305,3 +306,32 @@ def test_a_port_that_is_taken_and_a_title_that_is_none_are_said(store: CaseStore
     with pytest.raises(InvalidEntry, match="is no AE title"):
         Receiver(Listening("127.0.0.1", 0, "X" * 17), lambda _: None)
     assert main(["dicom", "listen", "--port", "0", "--own-aet", "X" * 17]) == 2
+
+
+def test_it_ends_while_a_sender_holds_its_connection_and_keeps_what_is_on_its_way(store: CaseStore) -> None:
+    begun, goes_on, kept = threading.Event(), threading.Event(), []
+
+    def keep(photo: Received) -> None:
+        begun.set()
+        assert goes_on.wait(30)
+        kept.append(store.keep_received(photo.data, photo.proposal, photo.identity, sender="archive"))
+
+    made = Receiver(Listening("127.0.0.1", 0, "SKINLENS"), keep)
+    port = made.start()
+    entity = AE(ae_title="ARCHIVE")
+    entity.add_requested_context(Verification)
+    silent = entity.associate("127.0.0.1", port, ae_title="SKINLENS")
+    sending = threading.Thread(target=sent, args=(port, plain(PICTURE)))
+    sending.start()
+    assert begun.wait(30)
+    ending = threading.Thread(target=made.stop)
+    ending.start()
+    assert silent.is_established
+    goes_on.set()
+    ending.join(30)
+    sending.join(30)
+    assert len(kept) == len(store.received()) == 1
+    until = time.monotonic() + 10
+    while silent.is_established and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not silent.is_established

@@ -4,7 +4,7 @@ import io
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +22,9 @@ from pydicom.uid import (
 )
 
 from skinlens.errors import UnreadableImage
-from skinlens.exchange.dicom.received import received_of
+from skinlens.exchange.dicom.received import read_received, received_of
 from skinlens.imaging import intake
+from skinlens.records import Photo
 from tests.dicom_files import dicom, encoded_elsewhere, frame_of, jpeg, jpeg_2000, plain, run_lengths
 from tests.store import samples
 
@@ -201,6 +202,39 @@ def test_colors_of_a_jpeg_are_told_by_its_segments_and_by_no_text(adobe: bytes) 
     seen = intake.read_photo(data)
     assert np.abs(seen.pixels.astype(int) - np.asarray(PICTURE).astype(int)).mean() < 3
     assert np.array_equal(intake.read_photo(received_of(data).data).pixels, seen.pixels)
+
+
+def files_and_damage() -> Iterator[tuple[str, bytes]]:
+    whole, frame = plain(PICTURE), jpeg(PICTURE)
+    yield "whole", whole
+    yield "writing burned in", plain(PICTURE, BurnedInAnnotation="YES")
+    yield "two frames", plain(PICTURE, NumberOfFrames=2, PixelData=2 * PICTURE.tobytes())
+    yield "a profile", in_jpeg(jpeg(PICTURE, icc_profile=PROFILE))
+    yield "no end mark", in_jpeg(frame[:-2])
+    yield "half a JPEG", in_jpeg(frame[: len(frame) // 2])
+    yield "half a JPEG 2000", dicom([jpeg_2000(PICTURE)[:600]], PICTURE.size, "YBR_RCT", JPEG2000Lossless)
+    yield "12 bits", encoded_elsewhere("jpeg_extended_12_bits")
+    yield "cut in its header", whole[:200]
+    yield "cut in its picture", whole[:-5000]
+    yield "fewer rows", plain(PICTURE, Rows=45)
+    yield "too many rows", plain(PICTURE, Rows=60_000)
+    yield "no rows", plain(PICTURE, Rows=0)
+    yield "other colors", plain(PICTURE, PhotometricInterpretation="HSV")
+    yield "four samples", plain(PICTURE, SamplesPerPixel=4)
+    yield "CT", plain(PICTURE, SOPClassUID="1.2.840.10008.5.1.4.1.1.2")
+
+
+def said_of(read: Callable[[], Photo]) -> tuple[object, ...]:
+    try:
+        photo = read()
+    except UnreadableImage as refusal:
+        return (str(refusal),)
+    return photo.sha256, photo.notes, photo.field_width_mm, photo.source_format
+
+
+@pytest.mark.parametrize("data", [pytest.param(data, id=name) for name, data in files_and_damage()])
+def test_a_file_written_anew_says_of_its_photo_what_it_said_as_it_came(data: bytes) -> None:
+    assert said_of(lambda: read_received(data)[1]) == said_of(lambda: intake.read_photo(data))
 
 
 def test_what_is_kept_has_no_element_of_the_sender() -> None:

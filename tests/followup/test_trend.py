@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from skinlens.followup.trend import MelanomaTrend, melanoma_trend
-from skinlens.followup.words import trend_words
+from skinlens.followup.wording import trend_words
 from skinlens.records import LIKENESS, ModelRef, Prediction, QualityCheck, QualityReport, Threshold, Visit
 
 OLD, NEW = ModelRef("hsb", "1.0", "aa" * 32), ModelRef("hsb", "2.0", "bb" * 32)

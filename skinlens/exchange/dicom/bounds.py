@@ -86,6 +86,13 @@ class Bounds:
         with self._lock:
             self._open.pop(id(event.assoc), None)
 
+    def close_all(self) -> None:
+        """Close every connection that is open."""
+        with self._lock:
+            still_open = tuple(self._open.values())
+        for opened in still_open:
+            _end(opened)
+
     def _read(self, opened: _Open, connection: Any, size: int) -> bytearray:
         """So many bytes, or as many as there are within the time. Nothing is taken for the end of the connection."""
         opened.filled += size

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from skinlens.case_record import Proposal
 from skinlens.imaging import intake
+from skinlens.records import Photo
 
 
 @dataclass(frozen=True)
@@ -24,3 +25,12 @@ def received_of(data: bytes) -> Received:
     """
     file, fields = intake.deidentify(data)
     return Received(file, fields.proposal, fields.identity)
+
+
+def read_received(data: bytes) -> tuple[Received, Photo]:
+    """The file as ``received_of`` writes it, and its photo: what is kept is what was decoded.
+
+    The photo, its notes and each refusal are those of the file as it came. Raises UnreadableImage.
+    """
+    received = received_of(data)
+    return received, intake.read_photo(received.data)

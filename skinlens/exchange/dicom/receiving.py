@@ -9,6 +9,7 @@ References: DICOM PS3.4 annex B (storage), PS3.7 9.1.1.1.9 (statuses).
 import logging
 import socket
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -19,10 +20,11 @@ from pynetdicom import AE, evt
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made when it is asked for
 from pynetdicom.transport import ThreadedAssociationServer
 
+from skinlens.background import GRACE_S
 from skinlens.errors import ServeError, SkinLensError, StoreError, UnreadableImage
 from skinlens.exchange.dicom import bounds
 from skinlens.exchange.dicom.bounds import Bounds
-from skinlens.exchange.dicom.received import Received, received_of
+from skinlens.exchange.dicom.received import Received, read_received
 from skinlens.exchange.dicom.sending import check_title
 from skinlens.imaging import intake
 from skinlens.imaging.intake.dicom import PHOTOS
@@ -76,6 +78,7 @@ class Receiver:
         self._listening, self._keep, self._said = listening, keep, said
         self._bounds = Bounds(listening.max_bytes, said)
         self._server: ThreadedAssociationServer | None = None
+        self._at_work, self._photos = threading.Condition(), 0
 
     def start(self) -> int:
         """Listen; the port. Raises ServeError."""
@@ -108,12 +111,28 @@ class Receiver:
         return int(self._server.server_address[1])
 
     def stop(self) -> None:
+        """Listen no more, let photos that came be kept, within ``GRACE_S``, and close every connection: a sender may
+        hold one for as long as it likes.
+        """
         if self._server is not None:
             self._server.shutdown()
+            with self._at_work:
+                self._at_work.wait_for(lambda: not self._photos, GRACE_S)
+            self._bounds.close_all()
 
     # ------------------------------------------------------------------------------------------------- one photo
 
     def _stored(self, event: evt.Event) -> Dataset:
+        with self._at_work:
+            self._photos += 1
+        try:
+            return self._taken(event)
+        finally:
+            with self._at_work:
+                self._photos -= 1
+                self._at_work.notify_all()
+
+    def _taken(self, event: evt.Event) -> Dataset:
         sender = str(event.assoc.requestor.ae_title)
         self._bounds.message_ends(event)
         try:
@@ -134,8 +153,7 @@ class Receiver:
         data = event.encoded_dataset()
         if len(data) > self._listening.max_bytes:
             raise StoreError(f"The object has {len(data):,} bytes; at most {self._listening.max_bytes:,} are taken.")
-        received = received_of(data)
-        photo = intake.read_photo(received.data)
+        received, photo = read_received(data)
         self._keep(received)
         return photo
 

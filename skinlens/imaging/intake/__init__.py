@@ -44,6 +44,7 @@ __all__ = [
     "read_photo",
     "read_photo_file",
     "read_trusted_photo",
+    "recognise",
     "start",
 ]
 

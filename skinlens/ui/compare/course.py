@@ -14,7 +14,7 @@ from skinlens.errors import CaseNotFound, InvalidEntry, SkinLensError, StoreErro
 from skinlens.followup.change import SeenLesion, compare, scale_conflict
 from skinlens.followup.registration import Registration, aligned_picture, register
 from skinlens.followup.trend import MelanomaTrend, TrendPoint, melanoma_trend, over_views, with_views
-from skinlens.followup.words import alignment_words, change_words, conflict_words, trend_words, visit_days
+from skinlens.followup.wording import alignment_words, change_words, conflict_words, trend_words, visit_days
 from skinlens.formatting import percent
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.classifier import Classifier

@@ -6,7 +6,7 @@ import streamlit as st
 
 from skinlens.case_record import CaseRecord
 from skinlens.explain import METHODS
-from skinlens.followup.words import visit_days
+from skinlens.followup.wording import visit_days
 from skinlens.formatting import Unit, entered_length, percent
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.labels import BY_CODE, CODES, MELANOMA

@@ -90,7 +90,7 @@ def pending(
     return Pending(conflict.subject, conflict.version, mine, differences, sign, signer)
 
 
-def settle(
+def resolve(
     held: Pending,
     key: Callable[[str], str],
     remark: str = "",
@@ -137,10 +137,10 @@ def settle(
     if above_button is not None:
         above_button()
     with refusal.beside(held.subject) as trouble:
-        pressed = "save" if st.button("Save what is chosen", type="primary", key=f"settle_{held.subject}") else None
+        pressed = "save" if st.button("Save what is chosen", type="primary", key=f"resolve_{held.subject}") else None
     open_ = ", ".join(title(difference.field) for difference in held.differences if difference.field not in choices)
     words = f"Nothing is saved yet. Choose what holds for: {open_}." if open_ else ""
-    remembered = key(f"settle_{held.version}")
+    remembered = key(f"resolve_{held.version}")
     settled = refusal.mended(trouble, key=remembered, pressed=pressed, problem=lambda _: words)
     return held.settled(choices) if settled else None
 

@@ -188,11 +188,11 @@ def namesake(pseudonym: str, known: Iterable[Patient]) -> Patient | None:
     """The patient of this pseudonym, or of one that differs in capitals and blanks alone."""
     known = tuple(known)
     exact = [patient for patient in known if patient.pseudonym == _composed(pseudonym)]
-    alike = [patient for patient in known if _bare(patient.pseudonym) == _bare(pseudonym)]
-    return next(iter(exact + alike), None)
+    bare = [patient for patient in known if _bare(patient.pseudonym) == _bare(pseudonym)]
+    return next(iter(exact + bare), None)
 
 
-def alike(first: str, second: str) -> bool:
+def same_pseudonym(first: str, second: str) -> bool:
     """Whether two pseudonyms differ in capitals and blanks at most."""
     return _bare(first) == _bare(second)
 

@@ -90,7 +90,7 @@ def _form(
 ) -> None:
     read: Patient | Lesion = st.session_state[_STATE]
     if held := st.session_state.get(_HELD):
-        settled = conflicts.settle(held, lambda name: f"patient_edit_{name}")
+        settled = conflicts.resolve(held, lambda name: f"patient_edit_{name}")
         if settled is not None:
             _write(kind, read, write, settled, held.version)
         return

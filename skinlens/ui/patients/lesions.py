@@ -8,7 +8,7 @@ from html import escape
 import streamlit as st
 
 from skinlens.followup.trend import melanoma_trend
-from skinlens.followup.words import trend_words
+from skinlens.followup.wording import trend_words
 from skinlens.formatting import counted, percent
 from skinlens.records import Lesion, Patient, Visit
 from skinlens.store import CaseStore

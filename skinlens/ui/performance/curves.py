@@ -41,7 +41,7 @@ def reliability(bins: Sequence[Entry]) -> go.Figure:
     return calm(figure, 400)
 
 
-def cut_offs(table: Entry) -> go.Figure:
+def threshold_curve(table: Entry) -> go.Figure:
     """Sensitivity and specificity over the cut-offs, which lie on a logarithmic scale."""
     figure = go.Figure()
     rows = table["rows"]

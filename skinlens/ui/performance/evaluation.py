@@ -97,7 +97,11 @@ def thresholds() -> None:
     )
     target = chosen(target, "melanoma")
     table = evaluation["thresholds"][target]
-    _chart(curves.cut_offs(table), "cut_offs", f"Sensitivity and specificity over the cut-off, {TARGETS[target]}")
+    _chart(
+        curves.threshold_curve(table),
+        "threshold_curve",
+        f"Sensitivity and specificity over the cut-off, {TARGETS[target]}",
+    )
     st.caption(
         f"{table['positives']:,} with and {table['negatives']:,} without, of {photos(evaluation)}. A lower cut-off "
         "misses fewer and flags more. Lines: 95 % range."

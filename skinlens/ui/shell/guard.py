@@ -10,10 +10,11 @@ The gate comes next: who has to sign in, and has not, gets no further.
 ``app.py`` puts it around the server, so that it holds for ``make app`` and for ``streamlit run app.py`` alike.
 """
 
+import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,7 +31,7 @@ from streamlit import config
 from streamlit.runtime import Runtime
 
 from skinlens.serve import BELIEVED, addresses, is_own_name
-from skinlens.ui.shell import gate, headers, memory, tab_sessions
+from skinlens.ui.shell import gate, headers, memory, shutdown, tab_sessions
 from skinlens.ui.state import access, tabs
 
 MB = 1024 * 1024
@@ -102,7 +103,8 @@ class Guard:
             finally:
                 await watched.close()
         else:
-            await self._app(_unpacked(admitted), receive, _Answer(admitted, send))
+            with suppress(asyncio.CancelledError):  # told to end, and the time for what is under way is over
+                await self._app(_unpacked(admitted), receive, _Answer(admitted, send))
 
 
 @asynccontextmanager
@@ -114,7 +116,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     print(f"SkinLens: {first} (stop it with Ctrl+C)", file=sys.stderr)
     for address in others:
         print(f"From other computers: {address}", file=sys.stderr)
-    async with memory.collected():
+    async with shutdown.graceful(shutdown.running_server()), memory.collected():
         yield
 
 

@@ -37,7 +37,7 @@ def form(store: CaseStore, opened: OpenCase) -> None:
     with st.container():  # also where nothing is said: what was unfolded below stays so
         confirmation.show(opened.key("case_saved"))
     if held := st.session_state.get(opened.key(_HELD)):
-        _settle(store, opened, held)
+        _resolve(store, opened, held)
         return
     if allowed.fields("file" if opened.case.visit.status == "draft" else "amend"):
         _shown(store, opened, opened.case)
@@ -245,7 +245,7 @@ def _done(opened: OpenCase, before: Visit, now: Case, wanted: Status) -> None:
     st.rerun()
 
 
-def _settle(store: CaseStore, opened: OpenCase, held: Pending) -> None:
+def _resolve(store: CaseStore, opened: OpenCase, held: Pending) -> None:
     """Both sides of each field that two windows changed; what is chosen is saved as the one press was meant."""
     assert opened.case is not None
     visit = opened.case.visit
@@ -258,7 +258,7 @@ def _settle(store: CaseStore, opened: OpenCase, held: Pending) -> None:
         if not draft or held.sign:
             name = signing.choose(store, draft=draft, key=opened.key("signer" if draft else "amender"))
 
-    chosen = conflicts.settle(
+    chosen = conflicts.resolve(
         held, opened.key, _signed_elsewhere(read, visit), title=entry.title, show=entry.shown, above_button=ask
     )
     if chosen is None:

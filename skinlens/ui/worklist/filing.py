@@ -1,12 +1,12 @@
 """Photos of the tray on their way to cases: one after another, whatever becomes of the page that asked for it."""
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 
+from skinlens.background import start_finishing
 from skinlens.case_record import Analysis
 from skinlens.errors import CaseNotFound, InvalidEntry, SkinLensError, StoreError
 from skinlens.formatting import counted
@@ -66,9 +66,7 @@ class Run:
         """Whether a page has taken over what came of it."""
         _UNDER_WAY.add(self._token)
         tray.run = self
-        # No daemon: a server that is told to end finishes what it was told to file before.
-        self._worker = threading.Thread(target=self._work, name="filing")
-        self._worker.start()
+        self._worker = start_finishing(self._work, "filing")
 
     @property
     def active(self) -> bool:

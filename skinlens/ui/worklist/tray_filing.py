@@ -233,7 +233,7 @@ def _spelled_differently(ready: Sequence[Ready]) -> list[str]:
     """New patients whose IDs differ in capitals and blanks alone, or whose data differ; empty where there are none."""
     patients = (photo.filing.patient for photo in ready)
     names = [patient.pseudonym for patient in dict.fromkeys(patients) if isinstance(patient, NewPatient)]
-    return [name for name in names if sum(placement.alike(name, other) for other in names) > 1]
+    return [name for name in names if sum(placement.same_pseudonym(name, other) for other in names) > 1]
 
 
 def follow(run: Run) -> None:
