@@ -17,7 +17,7 @@ from skinlens.labels import DISCLAIMER
 from skinlens.ui.components import shortcuts, upload
 from skinlens.ui.components.text import plain
 from skinlens.ui.shell import account, guard
-from skinlens.ui.state import access, address, back_button, cache, session
+from skinlens.ui.state import access, address, back_button, cache, drafts, session
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.worklist import stored_visits
 from skinlens.wording.naming import case_title
@@ -74,13 +74,14 @@ def _run(page: st.Page, pages: Sequence[st.Page]) -> None:
             back_button.follow()
         session.restore(of_visit=page.title == VISIT)
         with st.container(horizontal=True, vertical_alignment="center"):
-            _HEAD.set(st.container(width="stretch"))
+            _HEAD.set(st.container(horizontal=True, vertical_alignment="center", width="stretch"))
             _open_case(page)
             account.signed_in()
             shortcuts.listen(_turn, session.tops())
         for words in cache.store_problems():
             st.warning(plain(words))
         _message()
+        _unsaved()
         page.run()
     except WeightsError as error:
         _no_model(error)
@@ -178,6 +179,23 @@ def _message() -> None:
             st.success(words)
         case ("problem", words):
             st.error(plain(words))
+
+
+def _unsaved() -> None:
+    """What was left before it was saved, with the way back to it."""
+    cases, photos = drafts.waiting(session.current())
+    if not cases and not photos:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", border=True, key="unsaved"):
+        st.markdown("**Not saved yet**, kept while this tab is open:", width="content")
+        for number in cases:
+            if st.button(f"Entries of case {number}", key=f"unsaved_{number}"):
+                session.show_case(number)
+                session.to_visit()
+        for token in photos:
+            if st.button("New photo of before", key=f"unsaved_{token}"):
+                session.open_photo(token)
+                session.to_visit()
 
 
 def _no_model(error: WeightsError) -> None:
