@@ -15,7 +15,7 @@ from skinlens.clock import today
 from skinlens.errors import UnreadableImage
 from skinlens.inference.release import weights_directory
 from skinlens.store import CaseQuery, CaseStore
-from skinlens.ui.state import erasure, session
+from skinlens.ui.state import cache, erasure, session
 from skinlens.ui.worklist import page as worklist_page
 from skinlens.ui.worklist import tray
 from skinlens.ui.worklist.tray import Tray, TrayItem
@@ -332,3 +332,16 @@ def test_all_results_can_be_shown_at_once(page: AppTest) -> None:
     press(page, "Show result of all 2")
     assert [item.result_first for item in tray_of(page).items] == [True, True]
     assert "Result: after your impression" not in read(page)
+
+
+def test_a_photo_is_read_beside_the_page_without_a_word_of_streamlits(
+    release: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also the first one after the start, which has the model loaded."""
+    monkeypatch.setenv("SKINLENS_WEIGHTS", str(release))
+    cache._classifier.clear()
+    fresh = worklist_page.new_tray()
+    fresh.add([("mole.jpg", drawn(1, "JPEG"))])
+    fresh.wait()
+    assert [item.state for item in fresh.items] == ["read"]
+    assert "ScriptRunContext" not in caplog.text
