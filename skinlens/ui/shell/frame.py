@@ -41,8 +41,11 @@ CONDITIONS = (
 )
 
 
-def title(words: str) -> None:
+def title(words: str) -> DeltaGenerator:
     """The heading of a page, and its way into the frame.
+
+    Returns:
+        The line of the heading, for what is said beside it.
 
     Streamlit takes a folder named ``pages`` for an app without a router: the first page that a browser asks a fresh
     server for by its address is run by itself. Then app.py is run here, which settles it for the server, and draws
@@ -53,7 +56,9 @@ def title(words: str) -> None:
         PagesManager.uses_pages_directory = False
         runpy.run_path(str(_ROUTER), run_name="__main__")
         st.stop()
-    (_HEAD.get() or st).title(words)
+    line = _HEAD.get() or st.container(horizontal=True, vertical_alignment="center")
+    line.title(words, width="content")
+    return line
 
 
 def run(page: st.Page, pages: Sequence[st.Page]) -> None:
