@@ -230,7 +230,8 @@ def _outcome(store: CaseStore, tray: Tray, run: Run, known: Mapping[int, Patient
 
 def _row(tray: Tray, item: TrayItem, stored: Sequence[CaseRow], figures: bool) -> tuple[DeltaGenerator, DeltaGenerator]:
     """Picture and result of a file, and the case that holds it already; the places for its fields and its buttons."""
-    picture, words, right = st.columns([2, 6, 15], gap="small")
+    wide = item.state in {"filed", "refused"}  # it has one button, and no fields
+    picture, words, right = st.columns([2, 17, 4] if wide else [2, 6, 15], gap="small")
     with picture:
         if item.thumbnail:
             st.html(widgets.thumbnail(item.thumbnail, f"Photo {position(tray, item)} of the worklist"))
