@@ -246,10 +246,12 @@ def two_cases(app: AppTest) -> AppTest:
 def test_entries_stay_when_the_keys_lead_to_another_case(agreed: AppTest, skinlens_home: Path) -> None:
     app = two_cases(agreed)
     app.text_area(key=typed(app, "clinical_notes")).set_value("Grew since spring.")
+    top = app.session_state["times_to_top"]
     app.session_state["turn_page"] = 1  # key n: it comes together with the text
     app.run()
     assert app.session_state["open_case"].case.visit.id == 1
     assert "**Not saved yet**, kept while this tab is open:" in words(app)
+    assert app.session_state["times_to_top"] == top + 1  # where that stands
     app = reloaded(app)
     assert app.text_area(key=typed(app, "clinical_notes")).value.startswith("Synthetic example")
     press(app, "Entries of case 2")
