@@ -107,6 +107,18 @@ def test_nothing_is_filed_without_a_patient_or_a_site(page: AppTest, skinlens_ho
     assert page.selectbox(key=f"tray_site-{tray_of(page).items[0].token}").value == "back, midline"
 
 
+def test_a_photo_that_is_stored_already_is_not_said_to_lack_a_body_site(page: AppTest) -> None:
+    drop(page, "mole.png", drawn(1, "PNG"))
+    at(page, 0, "back")
+    page.text_input(key="tray_pseudonym").set_value("P-7").run()
+    press(page, "File 1 photo")
+    press(page, "Clear the filed rows")
+    drop(page, "mole.png", drawn(1, "PNG"))
+    drop(page, "mole.png", drawn(2, "PNG"))
+    at(page, 0, "back")
+    assert "1 stored already, 1 without a body site: they stay in the list." in read(page)
+
+
 def test_a_reloaded_page_has_its_photos_again(page: AppTest) -> None:
     drop(page, "mole.png", drawn(1, "PNG"))
     token = page.session_state["tray_token"]
