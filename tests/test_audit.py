@@ -45,6 +45,14 @@ def test_a_change_is_said_in_words(field: str, pair: tuple[str | None, str | Non
     assert change(field, pair, "mm") == said
 
 
+def test_a_lesion_is_named_as_on_the_screen_and_by_its_stored_number() -> None:
+    names = {("lesion", 3): "2 of P-7", ("patient", 1): "P-7"}
+    assert change("lesion", ("3", "5"), "mm", names) == "lesion: 2 of P-7 (stored number 3) → with stored number 5"
+    assert change("patient", ("1", None), "mm", names) == "patient: P-7 (stored number 1) → none"
+    assert audit.object_words("lesion", 3, "2 of P-7") == "lesion 2 of P-7 (stored number 3)"
+    assert audit.object_words("lesion", 3) == "lesion with stored number 3"
+
+
 def test_a_width_follows_the_unit_of_the_settings() -> None:
     assert change("field_width_mm", (None, "12.7 mm"), "inch") == "field of view: 0.50\u00a0in"
 

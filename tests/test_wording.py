@@ -45,6 +45,7 @@ def test_the_threshold_and_what_it_is_worth_where_it_was_chosen() -> None:
     [
         (0.07, 0.08, "Below the melanoma cut-off (7.0\u00a0%; cut-off 8.0\u00a0%)."),
         (0.08, 0.08, "Suspicious for melanoma (8.0\u00a0%; cut-off 8.0\u00a0%)."),
+        (0.0002, 0.08, "Below the melanoma cut-off (<\u00a00.1\u00a0%; cut-off 8.0\u00a0%)."),
         (0.0796, 0.0804, "Below the melanoma cut-off (7.96\u00a0%; cut-off 8.04\u00a0%)."),
     ],
 )

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -82,6 +82,22 @@ class StoredPatients(StoreHome):
             patients.row_of(db, "patient", patient_id)
             rows = db.query("SELECT * FROM sealed_lesion WHERE patient_id = ? ORDER BY id", [patient_id])
             return tuple(mapping.lesion_of(row) for row in mapping.sound(rows, patient_id=patient_id))
+
+    def lesion_numbers(self, lesion_ids: Collection[int]) -> dict[int, tuple[int, int]]:
+        """By the stored number of the lesion: that of its patient, and its number among the patient's lesions, from 1.
+
+        Lesions of no patient, and those that are not there any more, are left out.
+        """
+        marks = ", ".join("?" * len(lesion_ids))
+        found = {}
+        with self._reading() as db:
+            sql = f"SELECT DISTINCT patient_id FROM lesion WHERE patient_id IS NOT NULL AND id IN ({marks})"
+            for patient_id in [row["patient_id"] for row in db.query(sql, list(lesion_ids))]:
+                rows = db.query("SELECT * FROM sealed_lesion WHERE patient_id = ? ORDER BY id", [patient_id])
+                for number, row in enumerate(mapping.sound(rows, patient_id=patient_id), 1):
+                    if row["id"] in lesion_ids:
+                        found[row["id"]] = patient_id, number
+        return found
 
     def body_sites(self) -> tuple[str, ...]:
         """Those of the stored cases, for the choice in the worklist."""

@@ -45,7 +45,7 @@ NEEDED: Mapping[str, Right] = {
 READING: frozenset[str] = frozenset(
     {
         *("body_sites", "case", "audit_head", "cases_with_photo", "damage", "disclaimer_acknowledged_at"),
-        *("exists", "last_backup", "lesions", "load", "log_problem", "lost_files", "outcomes"),
+        *("exists", "last_backup", "lesion_numbers", "lesions", "load", "log_problem", "lost_files", "outcomes"),
         *("expects_photos", "received", "received_photo", "received_problems"),
         *("outlines", "patient", "patient_page", "patients", "photo", "revisions", "search", "setting", "settings"),
         *(

@@ -80,11 +80,11 @@ FIELDS: Mapping[str, str] = {
     "histology_on": "histology reported on",
     "histology_report": "number of the histology report",
     "histology_text": "histology in words",
-    "lesion": "stored number of the lesion",
+    "lesion": "lesion",
     "moved_by": "moved by",
     "notes": "notes",
     "outlines": "outline",
-    "patient": "stored number of the patient",
+    "patient": "patient",
     "pattern": "pattern",
     "phototype": "skin phototype",
     "plan": "plan",
@@ -137,13 +137,23 @@ def done(subject: str, action: str) -> str:
     return DONE.get((subject, action), f"{subject.replace('visit', 'case').capitalize()}: {action}")
 
 
-def object_words(kind: str, number: int | None) -> str:
-    """Object of an entry of the log: "case 7"; of many at once "12 cases"; empty where what was done says it."""
+def object_words(kind: str, number: int | None, name: str = "") -> str:
+    """Object of an entry of the log: "case 7"; of many at once "12 cases"; empty where what was done says it.
+
+    ``name``: of a patient or lesion on the screen; empty where it has none.
+    """
     if number is not None and kind in _COUNTED:
         return counted(number, *_COUNTED[kind])
     if number is None or kind not in {"patient", "lesion", "visit", "account", "token"}:
         return ""
+    if kind in {"patient", "lesion"}:
+        return f"{kind} {stored_words(number, name)}"
     return f"{kind.replace('visit', 'case')} {number}"
+
+
+def stored_words(number: int | str, name: str = "") -> str:
+    """A stored number, after the name on the screen where there is one."""
+    return f"{name} (stored number {number})" if name else f"with stored number {number}"
 
 
 def field(name: str) -> str:
@@ -155,6 +165,8 @@ def value(name: str, stored: str | None, unit: Unit = "mm") -> str:
     """A value of the log as it was entered; “none” where there is none."""
     if not stored:
         return "none"
+    if name in {"patient", "lesion"}:
+        return stored_words(stored)
     if name == "plan_months":
         return counted(int(stored), "month")
     if name == "seven_point":

@@ -126,7 +126,7 @@ def agreement(impression: str | None, quality: QualityReport, prediction: Predic
 def _told_apart(left: float, right: float) -> tuple[str, str]:
     """Two probabilities in percent, with as many digits, from one up, as it takes to see that they differ."""
     for digits in range(1, 6):
-        words = [rounded_percent(prob, digits) for prob in (left, right)]
+        words = [percent(prob) if digits == 1 else rounded_percent(prob, digits) for prob in (left, right)]
         if words[0] != words[1]:
             return words[0], words[1]
     return percent(left), percent(right)

@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens.csv_table import csv_table
-from skinlens.store import CaseStore, NewLesion, NewVisit
+from skinlens.store import CaseStore, NewLesion, NewPatient, NewVisit
 from skinlens.store.audit_log import AuditQuery
 from skinlens.ui.settings import audit_log
 from tests.app.conftest import press, read, turn
@@ -45,6 +45,22 @@ def test_the_log_is_filtered_by_who_and_what(logged: AppTest) -> None:
     assert "No entry matches. Take a filter out." in read(logged)
     choose(logged, "audit_who", audit_log.ANYBODY)
     assert "30 entries, the newest first" in read(logged).replace("**", "")
+
+
+def test_the_log_names_patients_and_lesions_as_their_pages_do(agreed: AppTest, store: CaseStore) -> None:
+    for seed, (patient, site) in enumerate((("P-1", "back"), ("P-2", "back"), ("P-1", "thigh"))):
+        known = next((each.id for each in store.patients() if each.pseudonym == patient), NewPatient(patient))
+        store.save_case(samples.analysis(samples.photo(seed)), NewVisit(known, NewLesion(site), "2024-05-31"))
+    store.save_case(samples.analysis(samples.photo(9)), NewVisit(None, NewLesion("back"), "2024-05-31"))
+    assert store.lesion_numbers([1, 2, 3, 4, 5]) == {1: (1, 1), 2: (2, 1), 3: (1, 2)}
+    said = read(turn(agreed, "settings"))
+    assert "<td>lesion 2 of P-1 (stored number 3)</td>" in said
+    assert "<td>lesion with stored number 4</td>" in said
+    assert "<td>patient P-2 (stored number 2)</td>" in said
+    store.delete_patient(2)
+    said = read(turn(agreed, "settings"))
+    assert "P-2" not in said
+    assert "<td>lesion with stored number 2</td>" in said
 
 
 def test_the_log_is_verified_on_request(logged: AppTest, store: CaseStore) -> None:

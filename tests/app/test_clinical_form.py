@@ -296,7 +296,7 @@ def test_the_diagnosis_comes_last_and_one_press_saves_the_whole_page(case: tuple
 def test_nothing_is_signed_without_a_diagnosis_and_nothing_typed_is_lost(case: tuple[AppTest, CaseStore]) -> None:
     app, store = case
     fill(app, "Notes", "Grew since May.")
-    fill(app, "In your own words", "looks harmless")
+    fill(app, "In your own words", "looks\nharmless")
     press(app, "Save and sign")
     assert "Not signed yet: a case is signed with a diagnosis." in read(app)
     assert store.case(1).visit.status == "draft"
@@ -309,6 +309,7 @@ def test_nothing_is_signed_without_a_diagnosis_and_nothing_typed_is_lost(case: t
     assert "Not signed yet" not in read(app)
     press(app, "Save and sign")
     assert (store.case(1).visit.notes, store.case(1).visit.status) == ("Grew since May.", "signed")
+    assert store.case(1).visit.clinician_diagnosis == "looks harmless"  # one line, as lists and exports have it
 
 
 def test_a_save_in_the_same_window_is_never_another_windows(case: tuple[AppTest, CaseStore]) -> None:

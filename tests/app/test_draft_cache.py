@@ -2,14 +2,13 @@
 
 import re
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens.store import CaseStore, ClinicianReading
-from skinlens.ui.state import draft_cache, drafts, erasure, session
+from skinlens.ui.state import draft_cache, drafts, erasure
 from skinlens.ui.state.draft_cache import TTLStore
 from tests.app.conftest import press, turn, typed, words
 
@@ -124,7 +123,7 @@ def test_a_photo_that_is_saved_or_gone_is_not_found_by_its_token(example: AppTes
     example.selectbox(key=typed(example, "site")).select("back, midline").run()
     press(example, "Save case")
     assert dict(example.query_params) == {"case": "1"}
-    assert session.UNSAVED.find(token) is None
+    assert drafts.UNSAVED.find(token) is None
     fresh = AppTest.from_file(example._script_path, default_timeout=60)
     fresh.query_params["photo"] = token
     fresh.run()
@@ -136,7 +135,7 @@ def test_a_photo_that_is_saved_or_gone_is_not_found_by_its_token(example: AppTes
 def test_another_photo_takes_the_place_of_the_one_before(example: AppTest) -> None:
     token = example.query_params["photo"]
     press(example, "Try the example")
-    assert session.UNSAVED.find(token) is None
+    assert drafts.UNSAVED.find(token) is None
     assert example.query_params["photo"] != token
 
 
@@ -211,11 +210,11 @@ def test_a_draft_is_never_put_over_another_case_nor_held_of_an_erased_one(
     token = example.query_params["draft"]
     held = drafts.HELD.find(token)
     assert held is not None
-    drafts.HELD.hold("of another", replace(held, visit_id=2))
+    drafts.HELD.hold("of another", drafts.Drafts({2: held.cases[1]}))
     example.query_params["draft"] = "of another"
     assert reloaded(example).text_area[0].value != "Grew since spring."
     erasure.erase_case(CaseStore(skinlens_home), 1)
-    assert drafts.HELD.find(token) is None
+    assert held.cases == {}
 
 
 def test_what_another_window_saved_is_not_overwritten_after_a_reload(example: AppTest, skinlens_home: Path) -> None:
@@ -229,3 +228,54 @@ def test_what_another_window_saved_is_not_overwritten_after_a_reload(example: Ap
     press(fresh, "Save draft")
     assert store.case(1).visit.notes == "Itches."
     assert [one.value for one in fresh.text] == ["Itches.", "Grew since spring."]
+
+
+def two_cases(app: AppTest) -> AppTest:
+    """Two stored cases of no patient; the later one is open, and the list was seen."""
+    for site in ("back, left", "back, midline"):
+        turn(app, "visit")
+        press(app, "Try the example")
+        press(app, "Show result")
+        app.segmented_control(key=typed(app, "kind")).select("No patient").run()
+        app.selectbox(key=typed(app, "site")).select(site).run()
+        press(app, "Save case")
+    turn(app, "worklist")
+    return press(app, "Open case 2")
+
+
+def test_entries_stay_when_the_keys_lead_to_another_case(agreed: AppTest, skinlens_home: Path) -> None:
+    app = two_cases(agreed)
+    app.text_area(key=typed(app, "clinical_notes")).set_value("Grew since spring.")
+    top = app.session_state["times_to_top"]
+    app.session_state["turn_page"] = 1  # key n: it comes together with the text
+    app.run()
+    assert app.session_state["open_case"].case.visit.id == 1
+    assert "**Not saved yet**, kept while this tab is open:" in words(app)
+    assert app.session_state["times_to_top"] == top + 1  # where that stands
+    app = reloaded(app)
+    assert app.text_area(key=typed(app, "clinical_notes")).value.startswith("Synthetic example")
+    press(app, "Entries of case 2")
+    turn(app, "visit")
+    assert app.text_area(key=typed(app, "clinical_notes")).value == "Grew since spring."
+    assert "Not saved yet" not in words(app)
+    press(app, "Save draft")
+    assert CaseStore(skinlens_home).case(2).visit.notes == "Grew since spring."
+    assert "draft" not in app.query_params
+
+
+def test_a_new_photo_waits_when_a_stored_case_is_opened(agreed: AppTest) -> None:
+    app = two_cases(agreed)
+    turn(app, "visit")
+    press(app, "Try the example")
+    press(app, "Show result")
+    app.text_input(key=typed(app, "pseudonym")).set_value("P-7").run()
+    turn(app, "worklist")
+    press(app, "Open case 1")
+    assert app.session_state["open_case"].case.visit.id == 1
+    press(app, "New photo of before")
+    turn(app, "visit")
+    assert app.session_state["open_case"].case is None
+    assert app.text_input(key=typed(app, "pseudonym")).value == "P-7"
+    assert "Not saved yet</" not in words(app)
+    assert "photo" in app.query_params
+    assert "draft" not in app.query_params

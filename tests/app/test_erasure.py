@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from skinlens.errors import CaseNotFound
 from skinlens.settings import Settings
 from skinlens.store import CaseStore
-from skinlens.ui.state import cache, erasure, session
+from skinlens.ui.state import cache, drafts, erasure
 from tests.app.conftest import heading, press, turn, typed, words
 
 ERASED = "What was open here was erased for good"
@@ -82,9 +82,9 @@ def test_an_unsaved_copy_of_an_erased_photo_goes_too(example: AppTest) -> None:
     token = other.query_params["photo"]
     press(example, "Save case")
     other.run()
-    assert session.UNSAVED.find(token[0] if isinstance(token, list) else token) is not None
+    assert drafts.UNSAVED.find(token[0] if isinstance(token, list) else token) is not None
     erase_the_patient(example)
-    assert session.UNSAVED.find(token[0] if isinstance(token, list) else token) is None
+    assert drafts.UNSAVED.find(token[0] if isinstance(token, list) else token) is None
     other.run()
     assert ERASED in words(other)
     assert "P-7" not in words(other)

@@ -15,7 +15,7 @@ from skinlens.clock import today
 from skinlens.errors import UnreadableImage
 from skinlens.inference.release import weights_directory
 from skinlens.store import CaseQuery, CaseStore
-from skinlens.ui.state import erasure, session
+from skinlens.ui.state import cache, erasure, session
 from skinlens.ui.worklist import page as worklist_page
 from skinlens.ui.worklist import tray
 from skinlens.ui.worklist.tray import Tray, TrayItem
@@ -105,6 +105,18 @@ def test_nothing_is_filed_without_a_patient_or_a_site(page: AppTest, skinlens_ho
     assert "Still needed: a patient ID" in read(page)
     assert CaseStore(skinlens_home).search(CaseQuery()).total == 0
     assert page.selectbox(key=f"tray_site-{tray_of(page).items[0].token}").value == "back, midline"
+
+
+def test_a_photo_that_is_stored_already_is_not_said_to_lack_a_body_site(page: AppTest) -> None:
+    drop(page, "mole.png", drawn(1, "PNG"))
+    at(page, 0, "back")
+    page.text_input(key="tray_pseudonym").set_value("P-7").run()
+    press(page, "File 1 photo")
+    press(page, "Clear the filed rows")
+    drop(page, "mole.png", drawn(1, "PNG"))
+    drop(page, "mole.png", drawn(2, "PNG"))
+    at(page, 0, "back")
+    assert "1 stored already, 1 without a body site: they stay in the list." in read(page)
 
 
 def test_a_reloaded_page_has_its_photos_again(page: AppTest) -> None:
@@ -332,3 +344,16 @@ def test_all_results_can_be_shown_at_once(page: AppTest) -> None:
     press(page, "Show result of all 2")
     assert [item.result_first for item in tray_of(page).items] == [True, True]
     assert "Result: after your impression" not in read(page)
+
+
+def test_a_photo_is_read_beside_the_page_without_a_word_of_streamlits(
+    release: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also the first one after the start, which has the model loaded."""
+    monkeypatch.setenv("SKINLENS_WEIGHTS", str(release))
+    cache._classifier.clear()
+    fresh = worklist_page.new_tray()
+    fresh.add([("mole.jpg", drawn(1, "JPEG"))])
+    fresh.wait()
+    assert [item.state for item in fresh.items] == ["read"]
+    assert "ScriptRunContext" not in caplog.text

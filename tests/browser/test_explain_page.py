@@ -65,7 +65,8 @@ def test_photo_and_maps_are_seen_whole_in_the_first_screen(explained: Page) -> N
         boxes = [frame.bounding_box() for frame in frames.all()]
         tops = {round(box["y"]) for box in boxes if box}
         assert len(tops) == 1  # side by side
-        assert max(box["y"] + box["height"] for box in boxes if box) <= height
+        room = 100 if height == 900 else 0  # for the banner of an unreliable photo
+        assert max(box["y"] + box["height"] for box in boxes if box) <= height - room
 
 
 def test_two_pictures_are_compared_by_hand_and_by_key(explained: Page) -> None:

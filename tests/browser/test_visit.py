@@ -62,6 +62,10 @@ def test_key_o_draws_the_outline_and_takes_it_off(browser: Browser, visit: tuple
     page = opened(browser, visit[0], WIDE)
     line = page.locator(".sl-outline path").last
     expect(page.locator(".sl-outline")).to_have_count(0)
+    whole = page.locator(".st-key-visit_photo figure .sl-frame").bounding_box()
+    assert whole is not None
+    assert whole["y"] + whole["height"] <= WIDE[1]  # below the verdict, in the first screen
+    assert whole["height"] / whole["width"] == pytest.approx(0.75, abs=0.01)
     page.keyboard.press("o")
     expect(line).to_be_visible()
     expect(page.get_by_role("img", name="with the outline of the lesion").first).to_be_visible()

@@ -17,7 +17,7 @@ from tests.report import samples
 RISK_COLORS = {"malignant": (0xD5, 0x5E, 0x00), "benign": (0x00, 0x72, 0xB2)}
 
 
-def report(distance: float) -> ReportContent:
+def report(distance: float, *, annex: bool = False) -> ReportContent:
     near = distance <= 1.6
     advice = "" if near else f"{UNLIKE} Fur."
     check = QualityCheck("familiarity", "Distance from the training photos", distance, 1.6, "at most", "", near, advice)
@@ -25,7 +25,7 @@ def report(distance: float) -> ReportContent:
     case = samples.case(photo, quality=QualityReport((check,)))
     found = replace(case.visit.prediction, prediction_set=PredictionSet(("nv", "mel"), 0.9, "756 photos of val"))
     case = replace(case, visit=replace(case.visit, prediction=found))
-    return samples.composed(case, photo, generated_on=samples.DAY)
+    return samples.composed(case, photo, generated_on=samples.DAY, annex=annex)
 
 
 def words(of: ReportContent) -> str:
@@ -46,6 +46,13 @@ def test_an_unreliable_photo_has_grey_bars_one_statement_and_no_threshold() -> N
     assert UNCALIBRATED in said
     for absent in ("threshold", "cut-off", "confidence", "calibrated on", "ruled out", "Suspicious"):
         assert absent not in said, absent
+
+
+def test_its_annex_says_beside_the_seven_classes_that_they_mean_nothing() -> None:
+    pages = [page.extract_text() for page in pypdf.PdfReader(BytesIO(render(report(3.1, annex=True)))).pages]
+    (of_classes,) = [" ".join(page.split()) for page in pages if "Annex: all seven classes" in page]
+    assert UNCALIBRATED in of_classes
+    assert GRAY_BARS in of_classes
 
 
 def test_a_familiar_photo_keeps_all_of_them() -> None:

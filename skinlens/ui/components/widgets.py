@@ -110,7 +110,7 @@ def melanoma_statement(prediction: Prediction, *, figures: bool = True) -> None:
     above = prediction.above_melanoma_threshold
     side = "at" if above else "other" if other_finding(prediction.top.code, above=above) else "under"
     st.html(
-        f'<div class="sl-statement {side}" role="status"><b>{escape(verdict_line(prediction, figures=figures))}</b>'
+        f'<div class="sl-statement {side}" role="status"><b>{escape(verdict_line(prediction, figures=figures))}</b> '
         f"<br><small>{escape(cutoff_promise(prediction.melanoma_threshold))}</small></div>"
     )
 

@@ -17,7 +17,7 @@ TOUR = (
     "cut-off; below it stand the most probable classes and what cannot be ruled out.",
     "Press 1, 2 and 3 to lay the maps of Grad-CAM, Score-CAM and LIME over the photo; 0 removes them.",
     "Turn to “Why?”: photo and maps side by side, and one line on whether they can be trusted.",
-    "Back under “Result”, choose “No patient”, type a body site and press “Save case”.",
+    "Back under “Result”, choose “No patient” and a body site, and press “Save case”.",
     "Choose your diagnosis and press “Save and sign”. “Report” has the PDF; under “More” are the audit log of the "
     "case, moving and deleting it.",
     "The case is now on the Worklist. Add all photos of a visit there to file them together: each row shows its "

@@ -11,7 +11,8 @@ from skinlens.formatting import counted
 from skinlens.labels import DISCLAIMER
 from skinlens.store import CaseStore
 from skinlens.store.audit_log import AuditEntry, AuditPage, AuditQuery
-from skinlens.ui.components import allowed, widgets
+from skinlens.ui.components import allowed, logged_names, widgets
+from skinlens.ui.components.logged_names import Names
 from skinlens.ui.components.text import plain
 from skinlens.wording import audit
 
@@ -33,7 +34,8 @@ def section(store: CaseStore) -> None:
     try:
         query = _filters(store)
         page = store.audit_page(query)
-        _entries(page)
+        objects = {(entry.kind, entry.object_number) for entry in page.entries if entry.object_number is not None}
+        _entries(page, logged_names.names(store, objects))
         with st.container(horizontal=True, vertical_alignment="center"):
             asked = st.button("Verify the log", key="audit_verify")
             st.download_button(
@@ -65,23 +67,26 @@ def _filters(store: CaseStore) -> AuditQuery:
     return replace(query, page=int(st.session_state[_PAGE]))
 
 
-def _entries(page: AuditPage) -> None:
+def _entries(page: AuditPage, names: Names) -> None:
     if not page.total:
         st.markdown("No entry matches. Take a filter out.")
         return
     st.markdown(f"**{counted(page.total, 'entry', 'entries')}**, the newest first")
-    widgets.wide_table("Audit log", ("No.", "Time", "Who", "What", "Object", "Model"), map(_cells, page.entries))
+    widgets.wide_table(
+        "Audit log", ("No.", "Time", "Who", "What", "Object", "Model"), (_cells(entry, names) for entry in page.entries)
+    )
     if page.pages > 1:
         widgets.pages(_PAGE, page.pages, page.page)
 
 
-def _cells(entry: AuditEntry) -> tuple[str, ...]:
+def _cells(entry: AuditEntry, names: Names) -> tuple[str, ...]:
+    name = names.get((entry.kind, entry.object_number or 0), "")
     return (
         f"{entry.number:,}",
         local_second(entry.at),
         entry.actor,
         audit.done(entry.kind, entry.action),
-        audit.object_words(entry.kind, entry.object_number),
+        audit.object_words(entry.kind, entry.object_number, name),
         f"{entry.model_sha256[:MODEL_SIGNS]}…" if entry.model_sha256 else "",
     )
 

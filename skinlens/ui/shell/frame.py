@@ -17,7 +17,7 @@ from skinlens.labels import DISCLAIMER
 from skinlens.ui.components import shortcuts, upload
 from skinlens.ui.components.text import plain
 from skinlens.ui.shell import account, guard
-from skinlens.ui.state import access, address, back_button, cache, session
+from skinlens.ui.state import access, address, back_button, cache, drafts, session
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.worklist import stored_visits
 from skinlens.wording.naming import case_title
@@ -41,8 +41,11 @@ CONDITIONS = (
 )
 
 
-def title(words: str) -> None:
+def title(words: str) -> DeltaGenerator:
     """The heading of a page, and its way into the frame.
+
+    Returns:
+        The line of the heading, for what is said beside it.
 
     Streamlit takes a folder named ``pages`` for an app without a router: the first page that a browser asks a fresh
     server for by its address is run by itself. Then app.py is run here, which settles it for the server, and draws
@@ -53,7 +56,9 @@ def title(words: str) -> None:
         PagesManager.uses_pages_directory = False
         runpy.run_path(str(_ROUTER), run_name="__main__")
         st.stop()
-    (_HEAD.get() or st).title(words)
+    line = _HEAD.get() or st.container(horizontal=True, vertical_alignment="center")
+    line.title(words, width="content")
+    return line
 
 
 def run(page: st.Page, pages: Sequence[st.Page]) -> None:
@@ -74,13 +79,14 @@ def _run(page: st.Page, pages: Sequence[st.Page]) -> None:
             back_button.follow()
         session.restore(of_visit=page.title == VISIT)
         with st.container(horizontal=True, vertical_alignment="center"):
-            _HEAD.set(st.container(width="stretch"))
+            _HEAD.set(st.container(horizontal=True, vertical_alignment="center", width="stretch"))
             _open_case(page)
             account.signed_in()
             shortcuts.listen(_turn, session.tops())
         for words in cache.store_problems():
             st.warning(plain(words))
         _message()
+        _unsaved()
         page.run()
     except WeightsError as error:
         _no_model(error)
@@ -111,6 +117,7 @@ def _turn_to(page: st.Page, pages: Sequence[st.Page], by: int) -> None:
     opened = session.current()
     if page.title != VISIT or opened is None or opened.case is None:
         st.switch_page(pages[(pages.index(page) + by) % len(pages)])
+    session.to_top()  # where the case is named, and what is said of the one before
     neighbour = stored_visits.neighbour(cache.store(), opened.case.visit.id, by)
     if neighbour is None:
         session.say("This is the last visit of the list." if by > 0 else "This is the first visit of the list.")
@@ -178,6 +185,23 @@ def _message() -> None:
             st.success(words)
         case ("problem", words):
             st.error(plain(words))
+
+
+def _unsaved() -> None:
+    """What was left before it was saved, with the way back to it."""
+    cases, photos = drafts.waiting(session.current())
+    if not cases and not photos:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", border=True, key="unsaved"):
+        st.markdown("**Not saved yet**, kept while this tab is open:", width="content")
+        for number in cases:
+            if st.button(f"Entries of case {number}", key=f"unsaved_{number}"):
+                session.show_case(number)
+                session.to_visit()
+        for token in photos:
+            if st.button("New photo of before", key=f"unsaved_{token}"):
+                session.open_photo(token)
+                session.to_visit()
 
 
 def _no_model(error: WeightsError) -> None:

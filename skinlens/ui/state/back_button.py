@@ -8,8 +8,8 @@ from contextlib import suppress
 
 import streamlit as st
 
-from skinlens.errors import CaseNotFound, InvalidEntry
-from skinlens.ui.state import address, drafts, session
+from skinlens.errors import CaseNotFound
+from skinlens.ui.state import address, session
 
 _SHOWN = "case_in_address"
 """Key of the number of the case that the address named when the page was drawn last."""
@@ -18,7 +18,7 @@ _SHOWN = "case_in_address"
 def follow() -> None:
     """Open the stored case that the browser went to; at the start of a run of the visit's page.
 
-    What was entered and not saved keeps its case open: it would be lost. So does a photo that is not stored yet.
+    A photo that is not stored yet keeps the page.
 
     Raises:
         StoreError: the case file cannot be read.
@@ -29,10 +29,7 @@ def follow() -> None:
         return
     shown, named, before = opened.case.visit.id, address.number("case"), st.session_state.get(_SHOWN)
     if before is not None and named not in {None, before, shown}:
-        if opened.draft:
-            session.say_problem(InvalidEntry(f"Case {shown} has entries that are not saved. Save them, then go on."))
-        else:
-            shown = _open(named or shown)
+        shown = _open(named or shown)
     st.session_state[_SHOWN] = shown
 
 
@@ -43,5 +40,4 @@ def _open(visit_id: int) -> int:
     opened = session.current()
     assert opened is not None
     assert opened.case is not None
-    drafts.put_back(opened)
     return opened.case.visit.id

@@ -1,6 +1,7 @@
 """Caches that all sessions of the app share: the model, the store's folder, and pictures as bytes."""
 
 import io
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from skinlens.segmentation.head import SegmentationHead, load_segmentation_head
 from skinlens.settings import Settings
 from skinlens.store import CaseStore, Tidied, default_home
 from skinlens.store.in_use import InUse
-from skinlens.ui.state import access
+from skinlens.ui.state import access, tabs
 
 _SETTINGS = "settings_of_run"
 DISPLAY_PX = 1200
@@ -28,10 +29,18 @@ DISPLAY_PX = 1200
 def classifier() -> Classifier:
     """The installed model, loaded once. Raises WeightsError, and looks again on the next call."""
     folder = weights_directory()
-    return _classifier(folder, _stamp(folder))
+    asked = folder, _stamp(folder)
+    shown = tabs.here() and asked not in _LOADED  # a thread of ours has no page to show it on
+    with st.spinner("Loading the model …") if shown else nullcontext():
+        model = _classifier(*asked)
+    _LOADED.add(asked)
+    return model
 
 
-@st.cache_resource(show_spinner="Loading the model …", max_entries=2)
+_LOADED: set[tuple[Path, float]] = set()
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
 def _classifier(folder: Path, stamp: float) -> Classifier:  # noqa: ARG001  the stamp is a part of the key
     return pipeline.load_classifier(folder)
 

@@ -1,17 +1,18 @@
-"""Drafts of stored cases, entered and not saved yet: held for a while, so that a reload does not lose it.
+"""Drafts of stored cases, entered and not saved yet: held while the tab is open, so that neither a reload nor opening
+another case loses one.
 
-The address of the page names it by a random token; nothing of it is ever on the disk. Photos that are not saved, and
-the worklist, have drafts of their own.
+The address of the page names those of a tab by a random token; nothing of them is ever on the disk. The worklist has
+drafts of its own.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
 
 from skinlens.clinical import MOST_MONTHS
-from skinlens.ui.state import access, address, tabs
+from skinlens.ui.state import access, address, cache, tabs
 from skinlens.ui.state.draft_cache import TTLStore, new_token
 from skinlens.ui.state.open_case import OpenCase
 
@@ -31,23 +32,82 @@ _BESIDE = ("record_read", "clinical_phototype_read")
 """What the fields were filled from: without it, what another window saved meanwhile would be overwritten."""
 
 
+_OWN = "tab_drafts"
+
+
 @dataclass(frozen=True)
 class Draft:
     """Draft of the fields of a case that were changed, and what all were filled from."""
 
-    visit_id: int
     typed: Mapping[str, Any]
     filled: Mapping[str, Any]
-    tab: str
 
 
-HELD: TTLStore[Draft] = TTLStore(most=64, owner=access.owner)
+@dataclass
+class Drafts:
+    """Drafts of one tab."""
+
+    cases: dict[int, Draft] = field(default_factory=dict)
+    """By the number of the case."""
+    photos: list[str] = field(default_factory=list)
+    """Tokens of new photos that were not saved before a stored case was opened, see ``UNSAVED``."""
+    tab: str = ""
+
+
+UNSAVED: TTLStore[OpenCase] = TTLStore(size=lambda opened: opened.bytes, owner=access.owner)
+"""New photos that are open, or were left, and are not saved."""
+HELD: TTLStore[Drafts] = TTLStore(most=64, owner=access.owner)
+
+
+def here() -> Drafts:
+    """Drafts of this tab; in its first run after a reload, those that the address names."""
+    token = st.session_state.get(_OWN)
+    named = HELD.find(token or st.query_params.get(ADDRESS, ""))
+    if token and named:
+        return named
+    st.session_state[_OWN] = token or new_token()  # two tabs at one address go their own ways
+    mine = Drafts(dict(named.cases), list(named.photos)) if named else Drafts()
+    HELD.hold(st.session_state[_OWN], mine)
+    return mine
+
+
+def hold() -> bool:
+    """At each run: keep the drafts for as long as the tab is in use, and have the address name them.
+
+    Returns:
+        Whether a photo that was left is not held any more.
+    """
+    mine = here()
+    mine.tab = tabs.here()
+    left = {token: UNSAVED.find(token) for token in mine.photos}
+    mine.photos[:] = [token for token, photo in left.items() if photo is not None and photo.case is None]
+    for token in mine.photos:
+        if (photo := left[token]) is not None:
+            photo.tab = mine.tab
+            UNSAVED.hold(token, photo)
+    HELD.hold(st.session_state[_OWN], mine)
+    address.put(ADDRESS, named_as())
+    return None in left.values()
+
+
+def waiting(opened: OpenCase | None) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Cases other than the open one with entries that are not saved, and photos that were left, by their tokens."""
+    shown = opened.case.visit.id if opened and opened.case else None
+    store, mine = cache.store(), here()
+    cases = tuple(number for number in sorted(mine.cases) if number != shown and store.exists(number))
+    return cases, tuple(mine.photos)
+
+
+def named_as() -> str | None:
+    """The token of the drafts for a page's address; None where there are none."""
+    mine = here()
+    return st.session_state[_OWN] if mine.cases or mine.photos else None
 
 
 def put_back(opened: OpenCase) -> None:
-    """After a reload: what was entered and not saved, if the address names it and it is of this case."""
-    draft = HELD.find(st.query_params.get(ADDRESS, ""))
-    if draft is None or opened.case is None or draft.visit_id != opened.case.visit.id:
+    """After a case was opened: what was entered for it and not saved."""
+    draft = here().cases.get(opened.case.visit.id) if opened.case is not None else None
+    if draft is None:
         return
     for name, value in draft.typed.items():
         st.session_state[opened.key(name)] = value
@@ -70,9 +130,8 @@ def note(opened: OpenCase) -> Mapping[str, Any]:
         forget(opened)
         return {}
     beside = {name: st.session_state[opened.key(name)] for name in _BESIDE if opened.key(name) in st.session_state}
-    opened.draft = opened.draft or new_token()
-    HELD.hold(opened.draft, Draft(opened.case.visit.id, {**beside, **typed}, dict(opened.filled), tabs.here()))
-    address.put(ADDRESS, opened.draft)
+    here().cases[opened.case.visit.id] = Draft({**beside, **typed}, dict(opened.filled))
+    hold()
     return typed
 
 
@@ -83,7 +142,12 @@ def saved(opened: OpenCase) -> None:
 
 def forget(opened: OpenCase) -> None:
     """Let go of the draft."""
-    if opened.draft:
-        HELD.drop(opened.draft)
-        opened.draft = ""
-    address.put(ADDRESS, None)
+    if opened.case is not None and here().cases.pop(opened.case.visit.id, None) is not None:
+        hold()
+
+
+def erase(visit_ids: Collection[int]) -> None:
+    """Let go of what any tab holds for these cases: they were erased for good."""
+    for drafts in HELD.every():
+        for visit_id in visit_ids:
+            drafts.cases.pop(visit_id, None)

@@ -70,8 +70,8 @@ def forget(store: CaseStore, visits: tuple[Visit, ...]) -> None:
     ]
     for opened in held:
         opened.erased = True
-    session.UNSAVED.drop_where(lambda opened: opened.erased)
-    drafts.HELD.drop_where(lambda draft: draft.visit_id in gone)
+    drafts.UNSAVED.drop_where(lambda opened: opened.erased)
+    drafts.erase(gone)
     for tray in session.TRAYS.every():
         tray.forget(gone, photos)
     st.cache_data.clear()

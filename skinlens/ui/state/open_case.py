@@ -12,6 +12,7 @@ from skinlens import pipeline
 from skinlens.case_record import Analysis, CaseRecord
 from skinlens.errors import Conflict
 from skinlens.explain import CONTRAST_WITH, METHODS
+from skinlens.labels import MELANOMA, NEVUS
 from skinlens.records import Case, CheckResult, Explanation, Method, Outline, OutlineMaker, Target
 from skinlens.roles import may
 from skinlens.store import CaseStore, NewVisit
@@ -57,8 +58,6 @@ class OpenCase:
     """Part of the keys of its fields, so that no other photo shares them."""
     filled: dict[str, object] = field(default_factory=dict)
     """What the fields of a stored case began with, see ``drafts``."""
-    draft: str = ""
-    """Token of the entries in the fields that are not saved yet; empty: none."""
     tab: str = ""
     """Where it is open, see ``tabs.here``."""
     erased: bool = False
@@ -244,3 +243,19 @@ def take_down(opened: OpenCase) -> None:
     now = {str(key): value for key, value in st.session_state.items()}
     mine = {key: value for key, value in now.items() if key.startswith("case_") and key.endswith(f"-{opened.token}")}
     opened.typed = {**opened.typed, **mine}
+
+
+def explained_first(opened: OpenCase) -> tuple[str, str]:
+    """The class that is explained until another is chosen, and what it is contrasted with (empty: nothing).
+
+    Melanoma against nevus where melanoma is flagged, for that is the question then; else the most probable class.
+    """
+    quality, prediction = opened.analysis.quality, opened.analysis.prediction
+    if quality.reliable and prediction.above_melanoma_threshold:
+        return MELANOMA, NEVUS
+    return prediction.top.code, ""
+
+
+def labels_first(opened: OpenCase) -> tuple[str, ...]:
+    """Melanoma and the most probable class: one click away."""
+    return tuple(dict.fromkeys((opened.analysis.prediction.top.code, MELANOMA)))

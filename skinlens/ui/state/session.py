@@ -10,9 +10,8 @@ from skinlens.case_record import Analysis
 from skinlens.errors import CaseNotFound, SkinLensError, StoreError
 from skinlens.explain import METHODS
 from skinlens.inference.classifier import Classifier
-from skinlens.labels import MELANOMA, NEVUS
 from skinlens.records import Case, Method, Target
-from skinlens.ui.state import access, address, cache, drafts, equal_maps, tabs
+from skinlens.ui.state import access, address, cache, drafts, equal_maps, open_case, tabs
 from skinlens.ui.state.draft_cache import TTLStore, new_token
 from skinlens.ui.state.jobs import Job, SessionQueue
 from skinlens.ui.state.open_case import OpenCase, open_anywhere, with_target
@@ -29,7 +28,6 @@ UNSAVED_VIEWS = (RESULT, WHY)
 """Parts of the page that a photo has before it is saved."""
 NEXT_PHOTO = "next_photo"
 """Key of the lesion that the next new photo is of: see ``next_photo``."""
-UNSAVED: TTLStore[OpenCase] = TTLStore(size=lambda opened: opened.bytes, owner=access.owner)
 TRAYS: TTLStore[Tray] = TTLStore(size=lambda tray: tray.held_bytes, owner=access.owner)
 PHOTO_GONE = (
     "The photo of this page was not saved and is not held any more: unsaved photos are dropped a minute after their "
@@ -59,7 +57,7 @@ def _tab_left(left: tuple[SessionQueue, str]) -> None:
     queue.clear()
     taken = sum(opened.bytes for opened in open_anywhere() if opened.tab == tab)
     if tabs.left(tab, taken):
-        UNSAVED.expire_where(lambda opened: opened.tab == tab, tabs.CLOSED_S)
+        drafts.UNSAVED.expire_where(lambda opened: opened.tab == tab, tabs.CLOSED_S)
         TRAYS.expire_where(lambda tray: tray.tab == tab, tabs.CLOSED_S)
         drafts.HELD.expire_where(lambda draft: draft.tab == tab, tabs.CLOSED_S)
 
@@ -101,10 +99,11 @@ def _open_address() -> dict[str, str]:
     opened = current()
     names: dict[str, str] = {}
     if opened is not None and opened.case is not None:
-        names = {"case": str(opened.case.visit.id), **({drafts.ADDRESS: opened.draft} if opened.draft else {})}
+        names = {"case": str(opened.case.visit.id)}
     elif opened is not None:
         names = {"photo": st.session_state.setdefault(_TOKEN, new_token())}
-    return {**names, **_tray_address()}
+    kept = drafts.named_as()
+    return {**names, **_tray_address(), **({drafts.ADDRESS: kept} if kept else {})}
 
 
 def turn_to(view: str) -> None:
@@ -159,6 +158,7 @@ def reopen(visit_id: int) -> None:
         target = record.explanations[-1].target
         opened.label, opened.contrast_with = target.label, target.contrast_with
     _open(opened)
+    drafts.put_back(opened)
     work_on(record.case)
 
 
@@ -253,6 +253,8 @@ def restore(*, of_visit: bool = True) -> None:
     it: were it named there again each time, the browser's back button would lead nowhere.
     """
     _restore_tray()
+    if drafts.hold():
+        st.session_state[_SAID] = ("problem", PHOTO_GONE)
     if current() is None:
         _open_named(address.number("case"), st.query_params.get("photo", ""))
     opened = current()
@@ -265,7 +267,7 @@ def restore(*, of_visit: bool = True) -> None:
         return
     if opened.case is None:
         token = st.session_state.setdefault(_TOKEN, new_token())
-        UNSAVED.hold(token, opened)
+        drafts.UNSAVED.hold(token, opened)
         _address(photo=token)
     else:
         opened.case = cache.store().case(opened.case.visit.id)  # another window may have changed it
@@ -278,15 +280,13 @@ def _open_named(case: int | None, photo: str) -> None:
     if case is not None:
         try:
             reopen(case)
-            if (opened := current()) is not None:
-                drafts.put_back(opened)
         except CaseNotFound:
             _address()
         except StoreError as error:  # a damaged case does not keep the others from being opened
             _address()
             say_problem(error)
     elif photo:
-        held = UNSAVED.find(photo)
+        held = drafts.UNSAVED.find(photo)
         if held is not None and held.case is None:
             _open(held.apart())
             st.session_state[_TOKEN] = photo
@@ -311,18 +311,30 @@ def _leave(left: OpenCase | None) -> None:
         say(f"{checks} that you asked for of case {stored.visit.id} will be finished in the background and kept there.")
 
 
+def open_photo(token: str) -> None:
+    """Open a new photo again that was left for a stored case; nothing where it is not held any more."""
+    held = drafts.UNSAVED.find(token)
+    if held is not None:
+        drafts.here().photos.remove(token)
+        _open(held.apart())
+        st.session_state[_TOKEN] = token
+
+
 def _drop_unsaved() -> None:
     if token := st.session_state.pop(_TOKEN, None):
-        UNSAVED.drop(token)
+        drafts.UNSAVED.drop(token)
 
 
 def _open(opened: OpenCase) -> None:
-    if (left := current()) is not None:
-        drafts.forget(left)
+    left = current()
     _leave(left)
+    if left is not None and left.case is not None:
+        (drafts.forget if left.erased else drafts.note)(left)  # also what came with the press that leads away
+    elif opened.case is not None and (token := st.session_state.pop(_TOKEN, None)):
+        drafts.here().photos.append(token)  # a new photo that is left for a stored case waits in this tab
     _drop_unsaved()
     if not opened.label:
-        opened.label, opened.contrast_with = explained_first(opened)
+        opened.label, opened.contrast_with = open_case.explained_first(opened)
     st.session_state[_OPEN] = opened
     st.session_state[_PARAMS] = {}
     opened.tab = tabs.here()
@@ -364,22 +376,6 @@ def _job(opened: OpenCase, classifier: Classifier, method: Method, target: Targe
 def classifier_of(opened: OpenCase) -> Classifier | None:
     """The model that made the prediction, if it is the installed one: no other can say what moved it."""
     return cache.installed() if opened.by_todays_model else None
-
-
-def explained_first(opened: OpenCase) -> tuple[str, str]:
-    """The class that is explained until another is chosen, and what it is contrasted with (empty: nothing).
-
-    Melanoma against nevus where melanoma is flagged, for that is the question then; else the most probable class.
-    """
-    quality, prediction = opened.analysis.quality, opened.analysis.prediction
-    if quality.reliable and prediction.above_melanoma_threshold:
-        return MELANOMA, NEVUS
-    return prediction.top.code, ""
-
-
-def labels_first(opened: OpenCase) -> tuple[str, ...]:
-    """Melanoma and the most probable class: one click away."""
-    return tuple(dict.fromkeys((opened.analysis.prediction.top.code, MELANOMA)))
 
 
 # --------------------------------------------------------------------------------------------------------- messages

@@ -17,10 +17,10 @@ def key(opened: OpenCase, name: str) -> str:
     return opened.key(f"clinical_{name}")
 
 
-def text(opened: OpenCase, name: str, label: str, stored: str, *, height: int = 80) -> str:
-    """A field of several lines; what was typed stays when the page is changed."""
+def text(opened: OpenCase, name: str, label: str, stored: str, *, max_chars: int = 5000) -> str:
+    """A field as high as its text; what was typed stays when the page is changed."""
     st.session_state.setdefault(key(opened, name), stored)
-    return st.text_area(label, key=key(opened, name), persist_state="session", height=height, max_chars=5000)
+    return st.text_area(label, key=key(opened, name), persist_state="session", height="content", max_chars=max_chars)
 
 
 def forget(opened: OpenCase) -> None:

@@ -11,7 +11,8 @@ from skinlens.explain import METHODS
 from skinlens.formatting import Unit
 from skinlens.records import Case, Method, Target
 from skinlens.store import CaseStore
-from skinlens.ui.components import allowed, confirmation, unsaved_entries, widgets
+from skinlens.ui.components import allowed, confirmation, logged_names, unsaved_entries, widgets
+from skinlens.ui.components.logged_names import Names
 from skinlens.ui.forms import erase_dialogs
 from skinlens.ui.patients import editing
 from skinlens.ui.state import cache, session
@@ -30,24 +31,31 @@ def view(store: CaseStore, opened: OpenCase) -> None:
     stored = opened.case
     assert stored is not None
     st.header("Audit log")
-    _changes(store.revisions(stored.visit.id))
+    revisions = store.revisions(stored.visit.id)
+    moved = {(kind, int(number)) for kind in ("patient", "lesion") for number in _numbers(revisions, kind)}
+    _changes(revisions, logged_names.names(store, moved))
     st.header("Edit, move, export, delete")
     _manage(store, opened, stored)
 
 
-def _changes(revisions: tuple[Revision, ...]) -> None:
+def _numbers(revisions: tuple[Revision, ...], field: str) -> tuple[str, ...]:
+    """Stored numbers that the field had."""
+    return tuple(number for revision in revisions for number in revision.changes.get(field) or () if number)
+
+
+def _changes(revisions: tuple[Revision, ...], names: Names) -> None:
     unit = cache.settings().unit
     rows = []
     for revision in reversed(revisions):
-        names = [pair[1] for field in _NAMES if (pair := revision.changes.get(field))]
-        what = [change(field, pair, unit) for field, pair in revision.changes.items() if field not in _NAMES]
+        makers = [pair[1] for field in _NAMES if (pair := revision.changes.get(field))]
+        what = [change(field, pair, unit, names) for field, pair in revision.changes.items() if field not in _NAMES]
         done = audit.done(revision.subject, revision.action)
-        who = next(filter(None, names), "")
+        who = next(filter(None, makers), "")
         rows.append((local_minute(revision.at), who, done, "; ".join(filter(None, what))))
     widgets.table(("When", "Who", "What was done", "Change"), rows)
 
 
-def change(field: str, pair: tuple[str | None, str | None] | None, unit: Unit) -> str:
+def change(field: str, pair: tuple[str | None, str | None] | None, unit: Unit, names: Names | None = None) -> str:
     """One changed field in words; empty where it says no more than what was done."""
     words = audit.field(field)
     if pair is None:  # of a patient, whose earlier values are not kept
@@ -58,6 +66,9 @@ def change(field: str, pair: tuple[str | None, str | None] | None, unit: Unit) -
         return f"{METHODS[cast(Method, method)].title} map for {target_words(Target(*codes))}"
     if field == "checks" and after:
         return ", ".join(_test(check) for check in after.split(", "))
+    if field in {"patient", "lesion"}:
+        sides = [side and audit.stored_words(side, (names or {}).get((field, int(side)), "")) for side in pair]
+        return f"{words}: {' → '.join(side or 'none' for side in sides)}"
     if field == "status":
         return ""  # the action is the status reached
     if not before:

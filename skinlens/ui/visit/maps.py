@@ -18,7 +18,7 @@ from skinlens.ui.components.choice import chosen
 from skinlens.ui.components.text import settings_line
 from skinlens.ui.components.viewer import Look, Panel
 from skinlens.ui.performance import explanations
-from skinlens.ui.state import session
+from skinlens.ui.state import open_case, session
 from skinlens.ui.state.jobs import Job
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import contrast
@@ -37,7 +37,7 @@ def choose_class(opened: OpenCase) -> DeltaGenerator:
         The line that they stand in.
     """
     prediction = opened.analysis.prediction
-    first = session.labels_first(opened)
+    first = open_case.labels_first(opened)
     row = st.container(horizontal=True, vertical_alignment="bottom")  # one line, where the names are short enough
 
     def title(code: str) -> str:

@@ -87,7 +87,7 @@ def verdict(
 def unreliable(quality: QualityReport) -> None:
     """That nothing holds for this photo, and why, as far as it is known."""
     st.html(
-        f'<div class="sl-statement unreliable" role="note"><b>{escape(UNRELIABLE)}</b>'
+        f'<div class="sl-statement unreliable" role="note"><b>{escape(UNRELIABLE)}</b> '
         f"<br><small>{escape(cause(quality))}</small></div>"
     )
 

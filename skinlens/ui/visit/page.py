@@ -30,9 +30,11 @@ def page() -> None:
         frame.title(NEW)
         _begin()
         return
-    frame.title(plain(title(opened)))
+    line = frame.title(plain(title(opened)))
     store = cache.store()
-    _head(opened)
+    with line:
+        _head(opened)
+    widgets.problems(opened.problems)
     classifier = session.classifier_of(opened)
     if classifier is not None:
         maps.start_early(opened, classifier)
@@ -101,19 +103,17 @@ def _of_whom() -> None:
 
 def _head(opened: OpenCase) -> None:
     """Status and date of a stored visit, and the way to its patient."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if opened.case is None:
-            st.markdown("Not saved yet", width="content")
-            if not opened.revealed:  # from then on the form that keeps the case names the patient
-                _of_whom()
-        else:
-            visit = opened.case.visit
-            st.markdown(f"**{STATUSES[visit.status]}**{_signature(visit)} · taken on {visit.taken_on}", width="content")
-        if opened.synthetic:
-            st.html('<span class="sl-synthetic">synthetic example, not a patient</span>', width="content")
-        if opened.case is not None and opened.case.patient is not None and st.button("Patient"):
-            session.to_patient(opened.case.patient.id, opened.case.lesion.id)
-    widgets.problems(opened.problems)
+    if opened.case is None:
+        st.markdown("Not saved yet", width="content")
+        if not opened.revealed:  # from then on the form that keeps the case names the patient
+            _of_whom()
+    else:
+        visit = opened.case.visit
+        st.markdown(f"**{STATUSES[visit.status]}**{_signature(visit)} · taken on {visit.taken_on}", width="content")
+    if opened.synthetic:
+        st.html('<span class="sl-synthetic">synthetic example, not a patient</span>', width="content")
+    if opened.case is not None and opened.case.patient is not None and st.button("Patient"):
+        session.to_patient(opened.case.patient.id, opened.case.lesion.id)
 
 
 def _signature(visit: Visit) -> str:

@@ -55,8 +55,10 @@ def form(store: CaseStore, opened: OpenCase) -> None:
     st.header("Diagnosis")
     label = _diagnosis(opened, read)
     at_label = st.container()
-    words = _line(opened, "words", "In your own words", read.clinician_diagnosis)
-    notes = clinical_fields.text(opened, "notes", "Notes", read.notes, height=110)
+    words = " ".join(
+        clinical_fields.text(opened, "words", "In your own words", read.clinician_diagnosis, max_chars=500).splitlines()
+    )
+    notes = clinical_fields.text(opened, "notes", "Notes", read.notes)
     widgets.unprintable({"diagnosis": words, "notes": notes})
     mine = Entry(
         label, words, notes, seen.abcd, seen.seven_point, seen.pattern, seen.symptoms, seen.evolution, width, planned,
@@ -153,12 +155,6 @@ def _diagnosis(opened: OpenCase, read: Visit) -> str | None:
         key=key,
         persist_state="session",
     )
-
-
-def _line(opened: OpenCase, name: str, label: str, stored: str) -> str:
-    key = clinical_fields.key(opened, name)
-    st.session_state.setdefault(key, stored)
-    return st.text_input(label, key=key, persist_state="session", max_chars=500)
 
 
 def _buttons(

@@ -94,13 +94,17 @@ def _reading(opened: OpenCase) -> tuple[date, ClinicianReading]:
             opened.key("label"),
             help_text="Now, with all that you know. Your first impression is kept beside it, as you gave it.",
         )
-    words = st.text_input(
-        "Your diagnosis in your own words (optional)", key=opened.key("words"), persist_state="session", max_chars=500
+    words = st.text_area(
+        "Your diagnosis in your own words (optional)",
+        key=opened.key("words"),
+        persist_state="session",
+        height="content",
+        max_chars=500,
     )
     st.session_state.setdefault(opened.key("notes"), _first_note(opened))
-    notes = st.text_area("Notes (optional)", key=opened.key("notes"), persist_state="session")
+    notes = st.text_area("Notes (optional)", key=opened.key("notes"), persist_state="session", height="content")
     widgets.unprintable({"diagnosis": words, "notes": notes})
-    return taken_on, ClinicianReading(label, words, notes)
+    return taken_on, ClinicianReading(label, " ".join(words.splitlines()), notes)
 
 
 def _first_note(opened: OpenCase) -> str:

@@ -118,7 +118,7 @@ def _rows(store: CaseStore, tray: Tray) -> None:
         with st.container(border=True):
             everybody = tray_filing.common(known)
         tray_map.section(tray, to_file)
-    ready = []
+    rows = []
     for item in _ordered(tray.rows):
         if item.discarded:
             _undo(tray, item)
@@ -129,15 +129,15 @@ def _rows(store: CaseStore, tray: Tray) -> None:
             below = st.container()
             if item.state == "read" and everybody is not None:
                 with fields:
-                    ready.append(tray_filing.row(store, known, item, everybody, actions, below, stored))
+                    rows.append(tray_filing.row(store, known, item, everybody, actions, below, stored))
             with actions:
                 _actions(store, tray, item)
     if tray.run is not None and tray.run.active:
         with top:
             tray_filing.follow(tray.run)
-    places = [top, st.container()] if len(ready) >= tray_filing.MANY else [st.container()]
+    places = [top, st.container()] if len(rows) >= tray_filing.MANY else [st.container()]
     tray_drafts.take_down(tray)
-    tray_filing.buttons(store, tray, [row for row in ready if row is not None], ready.count(None), places)
+    tray_filing.buttons(store, tray, rows, places)
 
 
 def _ordered(items: tuple[TrayItem, ...]) -> list[TrayItem]:
@@ -230,7 +230,8 @@ def _outcome(store: CaseStore, tray: Tray, run: Run, known: Mapping[int, Patient
 
 def _row(tray: Tray, item: TrayItem, stored: Sequence[CaseRow], figures: bool) -> tuple[DeltaGenerator, DeltaGenerator]:
     """Picture and result of a file, and the case that holds it already; the places for its fields and its buttons."""
-    picture, words, right = st.columns([2, 6, 15], gap="small")
+    wide = item.state in {"filed", "refused"}  # it has one button, and no fields
+    picture, words, right = st.columns([2, 17, 4] if wide else [2, 6, 15], gap="small")
     with picture:
         if item.thumbnail:
             st.html(widgets.thumbnail(item.thumbnail, f"Photo {position(tray, item)} of the worklist"))

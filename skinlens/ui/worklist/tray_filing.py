@@ -1,5 +1,6 @@
 """The fields of the photos in the tray: whose each is, of which lesion and day; and the buttons that file them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -69,8 +70,8 @@ def row(
     beside: DeltaGenerator,
     below: DeltaGenerator,
     stored: Sequence[CaseRow],
-) -> Ready | None:
-    """The fields of one photo; None until it has a body site or a lesion. ``stored``: the cases that hold it already.
+) -> Ready | str:
+    """The fields of one photo; until it can be filed, words on why not. ``stored``: the cases that hold it already.
 
     ``beside`` is the place for what is ticked, ``below`` the one for the fields that few photos need.
     """
@@ -90,8 +91,10 @@ def row(
         )
         again = _meant_again(item, stored)
     label = st.session_state.get(item.key("label"))
-    if (lesion is None and not where.lesion.body_site) or not again:
-        return None
+    if lesion is None and not where.lesion.body_site:
+        return "without a body site"
+    if not again:
+        return "stored already"
     filing = Filing(
         item,
         whose.patient,
@@ -185,10 +188,10 @@ def _meant_again(item: TrayItem, stored: Sequence[CaseRow]) -> bool:
 # ------------------------------------------------------------------------------------------------------------ filing
 
 
-def buttons(
-    store: CaseStore, tray: Tray, ready: Sequence[Ready], without: int, places: Sequence[DeltaGenerator]
-) -> None:
-    """File what is ready, from any of the ``places``; ``without``: how many photos are not ready."""
+def buttons(store: CaseStore, tray: Tray, rows: Sequence[Ready | str], places: Sequence[DeltaGenerator]) -> None:
+    """File what is ready of the rows, from any of the ``places``."""
+    ready = [row for row in rows if isinstance(row, Ready)]
+    waiting = Counter(row for row in rows if isinstance(row, str))
     with places[-1]:
         signs = any(photo.filing.sign for photo in ready) and store.settings().signers
         signer = signing.choose(store, draft=True) if signs else ""
@@ -196,7 +199,7 @@ def buttons(
     for number, place in enumerate(places):
         with place, refusal.beside(f"tray_{number}") as trouble:
             troubles.append(trouble)
-            pressed |= _button(len(ready), without, "tray_file" if place is places[-1] else f"tray_file_{number}")
+            pressed |= _button(len(ready), waiting, "tray_file" if place is places[-1] else f"tray_file_{number}")
     asked = "file" if pressed else None
     if not refusal.mended(*troubles, key="tray", pressed=asked, problem=lambda _: _problem(store, ready, signer)):
         return
@@ -205,13 +208,14 @@ def buttons(
     st.rerun()
 
 
-def _button(ready: int, without: int, key: str) -> bool:
-    if not ready and not without:
+def _button(ready: int, waiting: Counter[str], key: str) -> bool:
+    if not ready and not waiting:
         return False
-    waits = f"{without} without a body site: {'it stays' if without == 1 else 'they stay'} in the list."
+    those = ", ".join(f"{number} {why}" for why, number in waiting.items())
+    waits = f"{those}: {'it stays' if waiting.total() == 1 else 'they stay'} in the list."
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = bool(ready) and st.button(f"File {counted(ready, 'photo')}", type="primary", key=key)
-        if without:
+        if waiting:
             st.caption(waits, width="content")
     return pressed
 
