@@ -14,7 +14,7 @@ Research and education software. Not a medical device. Not for diagnosis or trea
 
 import os
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 # Every way into SkinLens imports this package first, so that what its dependencies would send or keep is switched off
 # before they are loaded, whatever the environment says. Child processes inherit it.

@@ -151,7 +151,9 @@ class PredictionSet:
     codes: tuple[str, ...]
     """By falling probability; at least one."""
     level: float
-    """Share of the photos of each class, like those it was calibrated on, whose set holds the diagnosis."""
+    """Share of the photos of each class, like those it was calibrated on, whose set holds the diagnosis; of the rare
+    classes, of the photos of all of them.
+    """
     calibrated_on: str
 
 

@@ -32,11 +32,24 @@ def test_floors_by_hand() -> None:
     eight = nine[:8]
     probs = np.concatenate([probs_of(nine, 0), probs_of(nineteen, 1), probs_of(eight, 4)])
     truth = np.repeat([0, 1, 4], [9, 19, 8])
-    rule = fit_conformal_sets(truth, probs, "36 photos", level=0.9)
+    rule = fit_conformal_sets(truth, probs, "36 photos", level=0.9, few=0)
     assert rule.class_thresholds[0] == pytest.approx(0.31)
     assert rule.class_thresholds[1] == pytest.approx(0.10)
     assert rule.class_thresholds[4] == 0, "eight photos cannot rule melanoma out at 90 %"
     assert rule.class_thresholds[6] == 0, "nor can none"
+
+
+def test_rare_classes_have_one_floor_by_hand() -> None:
+    """Nine and ten photos: of nineteen together the second least is the floor, whichever class it is of."""
+    nine, ten, thirty = [0.02, *[0.5] * 8], [0.04, *[0.6] * 9], [0.05 + 0.03 * n for n in range(30)]
+    probs = np.concatenate([probs_of(nine, 3), probs_of(ten, 6), probs_of(thirty, 5)])
+    truth = np.repeat([3, 6, 5], [9, 10, 30])
+    rule = fit_conformal_sets(truth, probs, "49 photos", level=0.9)
+    assert rule.class_thresholds[3] == rule.class_thresholds[6] == pytest.approx(0.04)
+    assert rule.class_thresholds[0] == pytest.approx(0.04), "of which there is none at all"
+    assert rule.class_thresholds[5] == pytest.approx(0.05 + 0.03 * 2), "thirty photos: the third least of its own"
+    alone = fit_conformal_sets(truth, probs, "49 photos", level=0.9, few=0)
+    assert alone.class_thresholds[3] == pytest.approx(0.02), "the one photo that the model gets wrong"
 
 
 def test_a_set_by_hand() -> None:
@@ -113,10 +126,11 @@ def test_a_release_carries_its_rule_and_each_prediction_its_set(release: Path) -
     stated = load_manifest(release).content["prediction_set"]
     assert stated["photos"] == dict.fromkeys(CODES, 2)  # of three in val: a half, rounded up
     assert stated["calibrated_on"] == "14 photos of val"
-    assert set(stated["class_thresholds"].values()) == {0.0}, "two photos rule nothing out at 90 %"
+    (threshold,) = set(stated["class_thresholds"].values())  # two photos a class: all classes together
     prediction = load_classifier(release).predict(photo_from_pixels(draw_synthetic_lesion(), "drawn"))
     assert prediction.prediction_set is not None
-    assert set(prediction.prediction_set.codes) == set(CODES)
+    reached = {code for code, prob in zip(CODES, prediction.probs, strict=True) if prob >= threshold}
+    assert set(prediction.prediction_set.codes) == reached | {prediction.top.code}
     assert prediction.prediction_set.codes[0] == prediction.top.code
 
 

@@ -25,9 +25,11 @@ def test_a_shipped_evaluation_has_the_present_keys(path: Path) -> None:
     assert len(list(keys(measured))) == len(list(keys(json.loads(path.read_text(encoding="utf-8")))))
 
 
-def test_a_figure_is_the_one_that_was_written_under_the_earlier_key() -> None:
-    path = WEIGHTS / "evaluation-test.json"
-    written, measured = json.loads(path.read_text(encoding="utf-8")), published_figures.read(path)
-    assert measured["ood"]["in_distribution_rejection"] == written["foreign"]["own_refused"]
-    row = written["thresholds"]["melanoma"]["rows"][3]
-    assert published_figures.at_cutoff(measured, row["cut_off"])["sensitivity"] == row["sensitivity"]
+def test_a_figure_is_the_one_that_was_written_under_the_earlier_key(tmp_path: Path) -> None:
+    row = {"cut_off": 0.25, "sensitivity": 0.75, "specificity": 0.5}
+    written = {"foreign": {"own_refused": {"value": 0.02}}, "thresholds": {"melanoma": {"rows": [row]}}}
+    path = tmp_path / "evaluation-test.json"
+    path.write_text(json.dumps(written), encoding="utf-8")
+    measured = published_figures.read(path)
+    assert measured["ood"]["in_distribution_rejection"] == {"value": 0.02}
+    assert published_figures.at_cutoff(measured, 0.25)["sensitivity"] == 0.75

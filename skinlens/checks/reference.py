@@ -44,10 +44,10 @@ LISTEN_S = 0.2
 
 class ReferenceCheck(OfMaps):
     kind = "reference"
-    title = "Agreement with reference implementations"
+    title = "Agreement with published libraries"
     question = "Do the published libraries draw the same maps?"
     help = f"""
-The maps of this page are made by SkinLens's own code, on the eight-bit copy of the network that gives the prediction.
+The maps of a case are made by SkinLens's own code, on the eight-bit copy of the network that gives the prediction.
 Here they are made again with the published libraries (pytorch-grad-cam and lime), on the network before it was reduced
 to eight bits. What is compared is so the code, the reduction, and whatever is shortened to save time.
 

@@ -14,6 +14,9 @@ SET_LEVEL = 0.9
 """Share of the photos of each class whose set holds the diagnosis. A higher one would need more photos of the rarest
 class than there are: with n of them, a level above n / (n + 1) puts that class into every set."""
 SET_SEED = 20180814
+FEW = 30
+"""Photos of a class below which its floor is that of all such classes together: by itself, one or two photos that the
+model gets wrong would set it, and with it nearly every set."""
 
 
 def softmax(logits: Float[Array, "n k"], temperature: float = 1.0) -> Float[Array, "n k"]:
@@ -89,18 +92,26 @@ class ConformalSets:
 
 
 def fit_conformal_sets(
-    labels: Int[Array, " n"], probs: Float[Array, "n 7"], calibrated_on: str, level: float = SET_LEVEL
+    labels: Int[Array, " n"],
+    probs: Float[Array, "n 7"],
+    calibrated_on: str,
+    level: float = SET_LEVEL,
+    few: int = FEW,
 ) -> ConformalSets:
-    """Class-conditional split conformal prediction with the score 1 − probability of the class.
+    """Class-conditional split conformal prediction with the score 1 − probability of the class; the classes of which
+    there are fewer than ``few`` photos have one floor, and the promise is to their photos as a whole.
 
     Of the n photos of a class, the floor is the k-th smallest probability of that class, k = ⌊(n + 1)(1 − level)⌋, so a
     further photo of the class, exchangeable with these, has it in its set with a chance of at least ``level``. Vovk,
     "Conditional validity of inductive conformal predictors", 2012, section 4; Sadinle, Lei and Wasserman, "Least
-    ambiguous set-valued classifiers with bounded error levels", 2019, section 3.
+    ambiguous set-valued classifiers with bounded error levels", 2019, section 3. Rare classes together: Ding et al.,
+    "Class-conditional conformal prediction with many classes", 2023, section 2.
     """
+    rare = np.flatnonzero(np.bincount(labels, minlength=len(CODES)) < few)
     class_thresholds = []
     for position in range(len(CODES)):
-        own = np.sort(probs[labels == position, position])
+        together = np.isin(labels, rare) if position in rare else labels == position
+        own = np.sort(probs[together, labels[together]])
         place = int(np.floor((len(own) + 1) * (1 - level) + 1e-9))  # 10 × (1 − .9) is a hair below 1
         class_thresholds.append(float(own[place - 1]) if place else 0.0)
     return ConformalSets(level, tuple(class_thresholds), calibrated_on)

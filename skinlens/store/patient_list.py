@@ -89,15 +89,15 @@ class StoredPatients(StoreHome):
         Lesions of no patient, and those that are not there any more, are left out.
         """
         marks = ", ".join("?" * len(lesion_ids))
-        found = {}
+        numbers = {}
         with self._reading() as db:
             sql = f"SELECT DISTINCT patient_id FROM lesion WHERE patient_id IS NOT NULL AND id IN ({marks})"
             for patient_id in [row["patient_id"] for row in db.query(sql, list(lesion_ids))]:
                 rows = db.query("SELECT * FROM sealed_lesion WHERE patient_id = ? ORDER BY id", [patient_id])
                 for number, row in enumerate(mapping.sound(rows, patient_id=patient_id), 1):
                     if row["id"] in lesion_ids:
-                        found[row["id"]] = patient_id, number
-        return found
+                        numbers[row["id"]] = patient_id, number
+        return numbers
 
     def body_sites(self) -> tuple[str, ...]:
         """Those of the stored cases, for the choice in the worklist."""

@@ -18,12 +18,19 @@ from skinlens.wording.records import target_words
 from tests.app.conftest import press, read, words
 
 Until = Callable[[AppTest, Callable[[], bool]], None]
-CHECK, CANCEL = "Compare with the published libraries", "Cancel: Agreement with reference implementations"
+CHECK, CANCEL = "Compare with the published libraries", "Cancel: Agreement with published libraries"
 ASK = "Ask the network's early answers"
 
 
 def buttons(app: AppTest) -> list[str]:
     return [button.label for button in app.button]
+
+
+def on_performance(app: AppTest) -> AppTest:
+    """The part of the page "Performance" on which the open case's maps are compared with the libraries'."""
+    app.switch_page("pages/performance.py").run()
+    app.session_state["topic"] = app.query_params["topic"] = "Maps"
+    return app.run()
 
 
 def choose_other(app: AppTest, code: str) -> AppTest:
@@ -93,7 +100,8 @@ def test_the_maps_are_recomputed_with_the_libraries_and_the_figures_stay_with_th
     opened, store = mapped.session_state["open_case"], CaseStore(skinlens_home)
     case = opened.save(store, NewVisit(None, NewLesion("back"), "2024-05-01"))
     telling = [one for one in opened.maps if one.heatmap.any()]
-    press(mapped, CHECK)
+    assert CHECK not in buttons(mapped), "it is among the figures of the model, not among the details of the case"
+    press(on_performance(mapped), CHECK)
     until(mapped, lambda: len(opened.checks_of("reference")) == 1 + len(telling))
     mapped.run()
     text = words(mapped)
@@ -115,7 +123,7 @@ def test_the_maps_are_recomputed_with_the_libraries_and_the_figures_stay_with_th
 
 
 def test_the_reference_check_is_cancelled(mapped: AppTest, until: Until) -> None:
-    press(mapped, CHECK)
+    press(on_performance(mapped), CHECK)
     if CANCEL in buttons(mapped):
         press(mapped, CANCEL)
     until(mapped, lambda: CANCEL not in buttons(mapped))

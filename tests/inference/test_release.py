@@ -51,7 +51,7 @@ def test_the_release_that_ships_is_the_one_that_the_code_names() -> None:
     [
         raise_the_threshold,
         lambda content: content.update(temperature=2.0),
-        lambda content: content["prediction_set"]["floors"].update(mel=0.5),
+        lambda content: content["prediction_set"]["class_thresholds"].update(mel=0.5),
         lambda content: content["files"]["head.npz"].update(sha256="0" * 64),
         lambda content: content.update(note="another"),
     ],
@@ -115,7 +115,7 @@ def test_what_is_loaded_is_what_was_checked(shipped: Path, monkeypatch: pytest.M
         part()
     with pytest.raises(WeightsError, match=r"head\.npz is not the one that was released"):
         load_engine(shipped)
-    assert read.count("familiarity.npz") == 1
+    assert read.count("ood.npz") == 1
     assert read.count("outline.onnx") == 1
 
 
@@ -129,7 +129,7 @@ def test_what_is_loaded_is_what_was_checked(shipped: Path, monkeypatch: pytest.M
         (lambda content: content.update(temperature=0), "a positive number at temperature, found '0'"),
         (lambda content: content.update(temperature=float("nan")), "a positive number at temperature, found 'nan'"),
         (
-            lambda content: content["prediction_set"]["floors"].pop("mel"),
+            lambda content: content["prediction_set"]["class_thresholds"].pop("mel"),
             "prediction_set.class_thresholds.mel, found 'None'",
         ),
         (lambda content: content["exits"].pop("exit_2"), "exits.exit_2.temperature"),
@@ -172,7 +172,7 @@ def test_the_metadata_beside_the_manifest_is_of_the_same_release() -> None:
 
 
 def test_a_manifest_of_an_earlier_version_is_read_under_the_present_keys(release: Path, tmp_path: Path) -> None:
-    """The release that ships has the keys of 0.4.0; a new one has those of today, and both say the same."""
+    """A release up to 0.4.0 has other keys, and says the same."""
     present = json.loads((release / "manifest.json").read_text(encoding="utf-8"))
     assert not {"familiarity", "made_with", "taught_by"} & set(present)
     former = dict(present)

@@ -67,7 +67,7 @@ def test_every_check_in_one_sentence_by_question_class_and_method() -> None:
         ("Robustness", "Grad-CAM, melanoma"),
         ("Sensitivity to artifacts", "melanoma"),
         ("Early-exit predictions", "the result"),
-        ("Agreement with reference implementations", "Grad-CAM, melanoma"),
+        ("Agreement with published libraries", "Grad-CAM, melanoma"),
     ]
     found = [row.result.replace("\u00a0", " ") for row in rows]
     assert found[0] == (

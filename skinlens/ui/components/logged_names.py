@@ -15,15 +15,15 @@ def names(store: CaseStore, objects: Collection[tuple[str, int]]) -> Names:
     Raises:
         StoreError: the case file cannot be read.
     """
-    found: dict[tuple[str, int], str] = {}
+    by_object: dict[tuple[str, int], str] = {}
     numbers = store.lesion_numbers([number for kind, number in objects if kind == "lesion"])
     patients = {number for kind, number in objects if kind == "patient"}
     for patient_id in patients | {patient_id for patient_id, _ in numbers.values()}:
         try:
-            found["patient", patient_id] = store.patient(patient_id).pseudonym
+            by_object["patient", patient_id] = store.patient(patient_id).pseudonym
         except CaseNotFound:
             continue
     for lesion_id, (patient_id, number) in numbers.items():
-        if patient := found.get(("patient", patient_id)):
-            found["lesion", lesion_id] = f"{number} of {patient}"
-    return found
+        if patient := by_object.get(("patient", patient_id)):
+            by_object["lesion", lesion_id] = f"{number} of {patient}"
+    return by_object

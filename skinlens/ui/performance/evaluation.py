@@ -218,7 +218,7 @@ def sets() -> None:
     measurement = evaluation["prediction_sets"]
     st.markdown(
         f"Each result lists the classes that cannot be ruled out, so that in {rounded_percent(measurement['level'])} "
-        "of the photos of each class the diagnosis is on the list. Calibrated on "
+        "of the photos of each class the diagnosis is on the list (of rare ones, of all their photos). Calibrated on "
         f"{in_full(measurement['calibrated_on'])}, measured on {measurement['n']:,} other photos: share of "
         "lists with the diagnosis "
         f"{estimate(measurement['coverage'])}, mean length {estimate(measurement['mean_size'])} classes."

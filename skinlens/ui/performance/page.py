@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from skinlens.ui.performance import drift, evaluation, explanations, overview, practice
+from skinlens.ui.performance import drift, evaluation, explanations, overview, practice, reference
 from skinlens.ui.shell import frame
 from skinlens.ui.state import address, cache
 
@@ -51,6 +51,7 @@ def _calibration() -> None:
 
 def _maps() -> None:
     explanations.section()
+    reference.of_open_case()
 
 
 def _practice() -> None:

@@ -1,39 +1,58 @@
-"""Reference check on the page: agreement of the maps with the published libraries on the float network. On request: it
-takes a minute.
+"""Reference check of the open case: agreement of its maps with the published libraries on the float network.
+
+On request: it takes a minute. It says more of SkinLens than of the case, so it stands among the figures of the model.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from skinlens.checks.contract import Check, Subject
 from skinlens.checks.reference import ReferenceCheck, difference
+from skinlens.checks.registry import CHECKS
 from skinlens.explain import METHODS, overlay
 from skinlens.imaging.preprocess import heatmap_to_photo
 from skinlens.inference.classifier import Classifier
 from skinlens.inference.release import weights_directory
 from skinlens.labels import CODES
 from skinlens.records import CheckResult, Explanation, Heatmap, Progress
-from skinlens.ui.components import widgets
+from skinlens.ui.components import live, widgets
 from skinlens.ui.components.text import plain
-from skinlens.ui.state import cache
+from skinlens.ui.state import cache, session
 from skinlens.ui.state.open_case import OpenCase
-from skinlens.ui.visit import checks
+from skinlens.ui.visit import checks, maps
+from skinlens.wording.naming import case_title
 from skinlens.wording.verdict import top_change
 
 PICTURE_PX = 480
 """Long side of a picture of the differences."""
 LEGEND = "Orange: hotter here than in the library's map. Purple: hotter in the library's. Gray: the same."
+NO_CASE = "Open a case, and have its maps made under “Why?”. Here they are then made again with those libraries."
+NO_MAPS = "There is no map of this case yet that could be compared. Have the maps made under “Why?”."
 
 
-def section(check: Check, opened: OpenCase, classifier: Classifier | None) -> None:
+def of_open_case() -> None:
+    """The check of the case that is open, while the session lasts; where none is open, the way to it."""
+    check, opened = CHECKS[ReferenceCheck.kind], session.current()
+    st.header(check.title, help=check.help)
+    if opened is None:
+        st.markdown(NO_CASE)
+        return
+    session.queue().look()
+    maps.load(opened)
+    of = "of the new photo" if opened.case is None else f"of {case_title(opened.case)}"
+    st.caption(plain(f"Maps {of}. {check.question}"))
+    live.draw(opened, partial(_section, check, opened, session.classifier_of(opened)), live.busy)
+
+
+def _section(check: Check, opened: OpenCase, classifier: Classifier | None) -> None:
     assert isinstance(check, ReferenceCheck)
     results = checks.known(check, opened)
     able = [explanation for explanation in checks.checkable_maps(opened, classifier) if explanation not in _held()]
     if not results and not able:
-        return
-    checks.heading(check)
+        st.markdown(NO_MAPS)
     if results:
         _show(check, opened, results)
     if able and classifier is not None:

@@ -102,8 +102,8 @@ def _open_address() -> dict[str, str]:
         names = {"case": str(opened.case.visit.id)}
     elif opened is not None:
         names = {"photo": st.session_state.setdefault(_TOKEN, new_token())}
-    kept = drafts.named_as()
-    return {**names, **_tray_address(), **({drafts.ADDRESS: kept} if kept else {})}
+    token = drafts.named_as()
+    return {**names, **_tray_address(), **({drafts.ADDRESS: token} if token else {})}
 
 
 def turn_to(view: str) -> None:
