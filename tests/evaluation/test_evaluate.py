@@ -42,10 +42,12 @@ def labels(photos: Path) -> Path:
 def test_figures_are_those_of_single_predictions(release: Path, photos: Path, labels: Path) -> None:
     classifier = load_classifier(release)
     result = evaluate(classifier, photos, labels, resamples=FEW)
-    expected = np.zeros((7, 7), int)
+    expected, covered = np.zeros((7, 7), int), []
     for path in photos.rglob("*.png"):
-        top = classifier.predict(read_photo(path.read_bytes())).top.code
-        expected[CODES.index(path.stem.split("_")[0]), CODES.index(top)] += 1
+        code, prediction = path.stem.split("_")[0], classifier.predict(read_photo(path.read_bytes()))
+        expected[CODES.index(code), CODES.index(prediction.top.code)] += 1
+        assert prediction.prediction_set is not None
+        covered.append(code in prediction.prediction_set.codes)
     assert result["confusion"] == expected.tolist()
     assert result["n"] == 35
     assert result["missing"] == 2
@@ -61,8 +63,8 @@ def test_figures_are_those_of_single_predictions(release: Path, photos: Path, la
     shipped = classifier.melanoma_threshold.value
     assert shipped in [row["threshold"] for row in result["thresholds"]["melanoma"]["rows"]]
     assert result["subgroups"] == {}, "the file tells the diagnosis alone"
-    assert result["prediction_sets"]["coverage"]["value"] == 1, "two photos a class rule nothing out"
-    assert "sets at 90\u00a0%: coverage 1.000" in summary(result)
+    assert result["prediction_sets"]["coverage"]["value"] == pytest.approx(np.mean(covered))
+    assert f"sets at 90\u00a0%: coverage {np.mean(covered):.3f}" in summary(result)
 
 
 def test_twice_the_same(release: Path, photos: Path, labels: Path) -> None:
