@@ -330,9 +330,10 @@ def test_work_that_is_to_be_finished_outlives_a_change_of_case(gate: threading.E
     runs = Job(("stability", "mel"), steps(gate), lambda _: kept.append("first"))
     waits = Job(("depth", "mel"), steps(gate), lambda _: kept.append("second"))
     a_map = Job(("lime", "mel"), steps(gate), lambda _: kept.append("map"))
-    for job in (runs, waits, a_map):
+    queue.submit(runs)
+    wait(lambda: runs.state == "running")  # before the map comes, which would be made first
+    for job in (waits, a_map):
         queue.submit(job)
-    wait(lambda: runs.state == "running")
     assert queue.change(lambda job: job.key[0] != "lime") == 2
     assert not queue.busy  # nothing of the case that is open now
     new = Job(("lime", "nv"), steps(gate), lambda _: kept.append("new"))
