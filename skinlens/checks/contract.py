@@ -74,6 +74,8 @@ class Check(ABC):
     """Whether it has a part in the line above the maps; for a new photo it is then made by itself."""
     wide: ClassVar[bool] = False
     """Whether it needs the page's whole width; others stand two by two."""
+    of_model: ClassVar[bool] = False
+    """Whether it says more of the model than of the case: it stands on the page "Performance"."""
 
     @abstractmethod
     def compute(self, subject: Subject, progress: Progress | None = None) -> tuple[CheckResult, ...]:

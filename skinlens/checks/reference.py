@@ -64,7 +64,7 @@ amiss.
         "minute or two; the page can be used meanwhile."
     )
     columns = ("Map", "Same order of heat", f"{HOTTEST_PART.capitalize()} shared", "Mean difference", "Result")
-    wide = True
+    of_model = True
 
     def compute(self, subject: Subject, progress: Progress | None = None) -> tuple[CheckResult, ...]:
         return self.recompute(weights_directory(), subject, progress)[0]

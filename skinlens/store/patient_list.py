@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -80,8 +80,7 @@ class StoredPatients(StoreHome):
     def lesions(self, patient_id: int) -> tuple[Lesion, ...]:
         with self._reading() as db:
             patients.row_of(db, "patient", patient_id)
-            rows = db.query("SELECT * FROM sealed_lesion WHERE patient_id = ? ORDER BY id", [patient_id])
-            return tuple(mapping.lesion_of(row) for row in mapping.sound(rows, patient_id=patient_id))
+            return tuple(mapping.lesion_of(row) for row in _lesion_rows(db, patient_id))
 
     def lesion_numbers(self, lesion_ids: Collection[int]) -> dict[int, tuple[int, int]]:
         """By the stored number of the lesion: that of its patient, and its number among the patient's lesions, from 1.
@@ -93,8 +92,7 @@ class StoredPatients(StoreHome):
         with self._reading() as db:
             sql = f"SELECT DISTINCT patient_id FROM lesion WHERE patient_id IS NOT NULL AND id IN ({marks})"
             for patient_id in [row["patient_id"] for row in db.query(sql, list(lesion_ids))]:
-                rows = db.query("SELECT * FROM sealed_lesion WHERE patient_id = ? ORDER BY id", [patient_id])
-                for number, row in enumerate(mapping.sound(rows, patient_id=patient_id), 1):
+                for number, row in enumerate(_lesion_rows(db, patient_id), 1):
                     if row["id"] in lesion_ids:
                         numbers[row["id"]] = patient_id, number
         return numbers
@@ -136,6 +134,12 @@ class StoredPatients(StoreHome):
             for row in sound(rows):
                 grouped[row["lesion_id"]].append(mapping.visit_of(row))
         return {lesion: tuple(visits) for lesion, visits in grouped.items()}
+
+
+def _lesion_rows(db: Database, patient_id: int) -> Iterator[Row]:
+    """Lesions of a patient in the order in which they are numbered."""
+    rows = db.query("SELECT * FROM sealed_lesion WHERE patient_id = ? ORDER BY id", [patient_id])
+    return sound(rows, patient_id=patient_id)
 
 
 def _where(query: PatientQuery) -> tuple[str, dict[str, Any]]:

@@ -80,11 +80,11 @@ def hold() -> bool:
     mine = here()
     mine.tab = tabs.here()
     left = {token: UNSAVED.find(token) for token in mine.photos}
-    mine.photos[:] = [token for token, photo in left.items() if photo is not None and photo.case is None]
-    for token in mine.photos:
-        if (photo := left[token]) is not None:
-            photo.tab = mine.tab
-            UNSAVED.hold(token, photo)
+    waiting_photos = {token: photo for token, photo in left.items() if photo is not None and photo.case is None}
+    mine.photos[:] = waiting_photos
+    for token, photo in waiting_photos.items():
+        photo.tab = mine.tab
+        UNSAVED.hold(token, photo)
     HELD.hold(st.session_state[_OWN], mine)
     address.put(ADDRESS, named_as())
     return None in left.values()

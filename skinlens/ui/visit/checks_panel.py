@@ -26,8 +26,6 @@ SECTIONS: Mapping[str, Section] = {
     "depth": early_exits.section,
 }
 """Kind → what draws a check that needs more than a sentence and a table; all others are ``checks.section``."""
-OF_THE_MODEL = frozenset({"reference"})
-"""Kinds that stand among the figures of the model, on the page “Performance”."""
 QUICK = frozenset({"grad_cam", "score_cam"})
 """Maps that are there soon; the checks of maps that begin by themselves are of these."""
 ASKED = "checks_asked"
@@ -151,15 +149,16 @@ def _below(opened: OpenCase, classifier: Classifier | None) -> None:
             for place, check in zip(places, row, strict=True):
                 with place:
                     SECTIONS.get(check.kind, checks.section)(check, opened, classifier)
-    for kind in OF_THE_MODEL:
-        st.page_link("pages/performance.py", label=CHECKS[kind].title, query_params={"topic": "Maps"})
+    for check in CHECKS.values():
+        if check.of_model:
+            st.page_link("pages/performance.py", label=check.title, query_params={"topic": "Maps"})
 
 
 def rows() -> list[list[Check]]:
     """The checks of a case in their order, two that are not wide side by side."""
     placed: list[list[Check]] = []
     for check in CHECKS.values():
-        if check.kind in OF_THE_MODEL:
+        if check.of_model:
             continue
         if placed and len(placed[-1]) == 1 and not check.wide and not placed[-1][0].wide:
             placed[-1].append(check)
