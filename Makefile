@@ -27,7 +27,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # Whole files to each worker process, which share what they set up, in the order that conftest.py gives. Each computes on
 # one thread; one worker more than two cores, as tests with a browser or another process wait for much of their time.
-PYTEST = OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
+PYTEST = OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart=0
 
 # Its theme announces another program on every run, in red.
 SITE := NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict
