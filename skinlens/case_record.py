@@ -50,6 +50,8 @@ class Revision:
     model_version: str
     """Of the model whose prediction the visit holds; empty for patients and lesions."""
     skinlens_version: str
+    actor: str = ""
+    """Account that made it, or ``roles.LOCAL_USER``; empty for a change that is older than the chained audit log."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ def test_this_machine_is_within_reach() -> None:
         socket.create_connection(("localhost", server.getsockname()[1])).close()
 
 
-IN_TWO_PROCESSES = ("--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+IN_TWO_PROCESSES = ("--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--max-worker-restart=0")
 """As the gate runs them."""
 
 SKIPPING = """
@@ -194,6 +195,21 @@ def test_a_file_stays_whole_among_worker_processes_which_look_for_ports_in_two_p
         assert len({path.stem for path in written}) == 1
         ports.append({path.read_text() for path in written})
     assert sorted(port for one in ports for port in one) == ["8660", "8680"]
+
+
+@pytest.mark.slow
+def test_a_test_that_hangs_ends_the_run_and_is_named(tests_elsewhere: pytest.Pytester) -> None:
+    hanging = "import threading\n\ndef test_hanging():\n    threading.Event().wait()\n"
+    tests_elsewhere.makepyfile(test_hangs=hanging)
+    told = tomllib.loads((CONFTEST.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]
+    assert 0 < told["ini_options"]["faulthandler_timeout"] <= 600
+    exits = f"faulthandler_exit_on_timeout={told['ini_options']['faulthandler_exit_on_timeout']}"
+    run = tests_elsewhere.runpytest_subprocess(
+        *IN_TWO_PROCESSES, "-o", "faulthandler_timeout=1", "-o", exits, timeout=60
+    )
+    run.stdout.fnmatch_lines(["*failed now: *test_hangs.py::test_hanging*"])
+    assert run.stderr.str().count("in test_hanging") == 1, "the stack, and tried once"
+    assert run.ret == 1
 
 
 def test_the_list_of_slow_tests_names_tests_that_are_there() -> None:

@@ -18,7 +18,7 @@ from skinlens.records import CheckResult
 from skinlens.store.clinical_rows import exported
 from skinlens.store.features import features_of
 from skinlens.store.loading import rows_of
-from skinlens.store.mapping import Row, lesion_of, model_ref_of, patient_of, revision_of, whole
+from skinlens.store.mapping import Row, lesion_of, model_ref_of, patient_of, revisions_of, whole
 from skinlens.store.patients import row_of
 from skinlens.store.rescores import rescored_of
 from skinlens.store.validation import now
@@ -76,7 +76,7 @@ def patient_document(db: Database, patient_id: int) -> PatientDocument:
         "skinlens_version": __version__,
         "patient": asdict(patient),
         "lesions": documents,
-        "revisions": [asdict(revision_of(row)) for row in revisions],
+        "revisions": [asdict(revision) for revision in revisions_of(db, revisions)],
     }
     return PatientDocument(document, wanted, problems)
 

@@ -278,9 +278,20 @@ def explanation_of(row: Row, heatmap: Heatmap) -> Explanation:
     )
 
 
-def revision_of(row: Row) -> Revision:
+def revisions_of(db: Database, rows: Iterable[Row]) -> tuple[Revision, ...]:
+    """Revisions in the order of their rows, each with the actor of its entry in the audit log."""
+    changes = list(rows)
+    numbers = json.dumps([row["id"] for row in changes])
+    entries = db.query(
+        "SELECT revision, actor FROM audit WHERE revision IN (SELECT value FROM json_each(?))", [numbers]
+    )
+    actors = {entry["revision"]: entry["actor"] for entry in entries}
+    return tuple(_revision_of(row, actors.get(row["id"], "")) for row in changes)
+
+
+def _revision_of(row: Row, actor: str) -> Revision:
     subject = next(name for name in get_args(Subject) if row[f"{name}_id"] is not None)
     changes = {
         field: None if pair is None else (pair[0], pair[1]) for field, pair in json.loads(row["changes"]).items()
     }
-    return Revision(row["at"], subject, row["action"], changes, row["model_version"], row["skinlens_version"])
+    return Revision(row["at"], subject, row["action"], changes, row["model_version"], row["skinlens_version"], actor)

@@ -46,8 +46,9 @@ def revisions_of(db: Database, case: Case) -> tuple[Revision, ...]:
     own = {"visit_id": case.visit.id, "lesion_id": case.lesion.id, "patient_id": case.lesion.patient_id}
     sql = "SELECT * FROM sealed_revision WHERE visit_id = ? OR lesion_id = ? OR patient_id = ? ORDER BY id"
     rows = mapping.sound(db.query(sql, list(own.values())))
-    about = (row for row in rows if any(row[column] == own[column] for column in own if own[column]))
-    return tuple(map(mapping.revision_of, about))
+    return mapping.revisions_of(
+        db, (row for row in rows if any(row[column] == own[column] for column in own if own[column]))
+    )
 
 
 def move_changes(before: Case, after: Case) -> dict[str, tuple[str | None, str | None]]:

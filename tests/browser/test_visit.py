@@ -62,10 +62,17 @@ def test_key_o_draws_the_outline_and_takes_it_off(browser: Browser, visit: tuple
     page = opened(browser, visit[0], WIDE)
     line = page.locator(".sl-outline path").last
     expect(page.locator(".sl-outline")).to_have_count(0)
-    whole = page.locator(".st-key-visit_photo figure .sl-frame").bounding_box()
-    assert whole is not None
-    assert whole["y"] + whole["height"] <= WIDE[1]  # below the verdict, in the first screen
-    assert whole["height"] / whole["width"] == pytest.approx(0.75, abs=0.01)
+    for width, height in ((1024, 768), WIDE):
+        page.set_viewport_size({"width": width, "height": height})
+        settled(page)
+        whole = page.locator(".st-key-visit_photo figure .sl-frame").bounding_box()
+        assert whole is not None
+        assert whole["height"] / whole["width"] == pytest.approx(0.75, abs=0.01)
+        buttons = page.locator(".st-key-visit_photo .sl-zoom").bounding_box()
+        assert buttons is not None
+        assert whole["y"] + whole["height"] < buttons["y"]
+        assert whole["y"] + whole["height"] <= height  # below the verdict, in the first screen
+    assert buttons["y"] + buttons["height"] <= WIDE[1]
     page.keyboard.press("o")
     expect(line).to_be_visible()
     expect(page.get_by_role("img", name="with the outline of the lesion").first).to_be_visible()

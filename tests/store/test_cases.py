@@ -18,6 +18,7 @@ from skinlens.errors import CaseNotFound, InvalidEntry, StoreError
 from skinlens.explain import CONTRAST_WITH
 from skinlens.labels import CODES, DISCLAIMER
 from skinlens.records import Explanation, Lesion, Patient, Photo, Prediction, QualityCheck, QualityReport, Threshold
+from skinlens.roles import LOCAL_USER
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit, Setting, default_home
 from tests.store import samples
 from tests.store.edits import of_patient
@@ -265,7 +266,7 @@ def test_the_trail_says_what_changed_when_and_under_which_model(store, save):
         ("visit", "explained", {"explanation": (None, "grad_cam mel")}, "1.0.0"),
         ("visit", "explained", {"explanation": (None, "grad_cam mel nv")}, "1.0.0"),
     ]
-    assert trail[0] == Revision(trail[0].at, "visit", "created", given, "1.0.0", __version__)
+    assert trail[0] == Revision(trail[0].at, "visit", "created", given, "1.0.0", __version__, LOCAL_USER)
     assert [one.at for one in trail] == sorted(one.at for one in trail)
 
 

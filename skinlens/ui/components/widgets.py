@@ -10,7 +10,7 @@ import streamlit as st
 from skinlens.clock import today
 from skinlens.formatting import duration, percent
 from skinlens.labels import DIAGNOSES, IMPRESSIONS, LABELS, MELANOMA, Label
-from skinlens.records import Prediction, QualityReport
+from skinlens.records import LIKENESS, Prediction, QualityReport
 from skinlens.report.text import PLACEHOLDER, not_printed
 from skinlens.store import FIRST_BIRTH_YEAR, CaseStore, NewLesion, NewPatient
 from skinlens.ui.components import allowed
@@ -51,10 +51,13 @@ def thumbnail(jpeg: bytes, alt: str) -> str:
     return f'<img class="sl-thumb" src="{address_of(jpeg)}" alt="{escape(alt)}">'
 
 
-def quality(report: QualityReport) -> None:
-    """The verdict, what to do about it, and the checks behind it."""
+def quality(report: QualityReport, *, cause_shown: bool = False) -> None:
+    """The verdict, what to do about it, and the checks behind it; ``cause_shown``: the page says already why an
+    unfamiliar image is one.
+    """
     if report.failed:
-        advice = "\n".join(f"- {check.advice}" for check in report.failed)
+        advised = [check for check in report.failed if not (cause_shown and check.name == LIKENESS)]
+        advice = "\n".join(f"- {check.advice}" for check in advised)
         st.warning(f"**{not_met(report)}**\n\n{advice}")
     elif report.checks:
         st.success(f"**Photo quality: good.** All {len(report.checks)} checks are met.")

@@ -50,7 +50,7 @@ def _changes(revisions: tuple[Revision, ...], names: Names) -> None:
         makers = [pair[1] for field in _NAMES if (pair := revision.changes.get(field))]
         what = [change(field, pair, unit, names) for field, pair in revision.changes.items() if field not in _NAMES]
         done = audit.done(revision.subject, revision.action)
-        who = next(filter(None, makers), "")
+        who = next(filter(None, makers), revision.actor)
         rows.append((local_minute(revision.at), who, done, "; ".join(filter(None, what))))
     widgets.table(("When", "Who", "What was done", "Change"), rows)
 

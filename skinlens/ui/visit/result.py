@@ -29,7 +29,7 @@ def _verdict(opened: OpenCase) -> None:
     quality, prediction = opened.analysis.quality, opened.analysis.prediction
     operating_point.verdict(quality, prediction, opened.impression, result_first=opened.result_first)
     st.button("Why this result?", on_click=_ask_why)
-    widgets.quality(quality)
+    widgets.quality(quality, cause_shown=not quality.reliable)
     operating_point.at_a_prevalence(quality, prediction)
     widgets.model_line(opened)
 

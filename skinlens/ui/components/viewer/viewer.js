@@ -18,6 +18,7 @@ class View {
   constructor(root) {
     this.root = root;
     this.grid = root.querySelector(".sl-grid");
+    this.bar = root.querySelector(".sl-bar");
     this.panels = new Map();
     this.pictures = new Set();
     for (const button of root.querySelectorAll("[data-zoom]")) {
@@ -76,6 +77,8 @@ class View {
     this.grid.style.setProperty("--columns", data.columns);
     this.grid.dataset.columns = data.columns;
     this.grid.hidden = data.overlaid;
+    const below = data.columns === 1 && !data.overlaid; // a photo by itself comes before its buttons
+    if (below !== (this.grid.nextElementSibling === this.bar)) this.grid[below ? "after" : "before"](this.bar);
     this.root.toggleAttribute("data-overlaid", data.overlaid);
     this.root.querySelector(".sl-compare-open").textContent = data.opener;
     this.root.querySelector(".sl-compare-open").hidden = data.overlaid || data.panels.length < 2;
