@@ -63,8 +63,10 @@ def main() -> None:
         (few / "0.jpg").write_bytes(drawn[0])
         start = _command(few, Path(folder) / "few.parquet")["seconds"]
         on_ray = {nodes: _on_ray(nodes, half, few, Path(folder)) for nodes in NODES} if find_spec("ray") else {}
+    model = load_classifier().engine.model_ref
     result = {
         "machine": machine(),
+        "model": {"version": model.version, "sha256": model.sha256},
         "photos": count,
         "one_core": {
             **one_core,

@@ -3,7 +3,8 @@
 Stock is what a script would do with the released float student: torch in eager mode, pytorch-grad-cam's ``GradCAM`` and
 ``ScoreCAM``, and lime's ``LimeImageExplainer.explain_instance`` (1,000 samples, quickshift), each as it comes. SkinLens
 is timed twice: "same" has the definitions and sample counts of stock (LIME on the probability, 1,000 samples, the same
-quickshift superpixels; Score-CAM over all channels), "default" is what the app does unless told otherwise.
+quickshift superpixels; Score-CAM over all channels, though each in one of the turns alone), "default" is what the app
+does unless told otherwise.
 
 Both run in turn on the same photos, in one process, after one warm-up each: photos of ``val`` where the setting
 ``SKINLENS_HAM10000`` names the data set, drawn lesions otherwise. Cold starts and peak memory are those of fresh

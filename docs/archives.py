@@ -29,8 +29,8 @@ def rates(result: Mapping[str, Any] | None = None) -> str:
         for name, took in one["stations_ms"].items()
     ]
     return (
-        f"{one['photos']:,} JPEGs of 600 × 450 px (half of them on one core and on Ray), {measured_on(one)}; at most "
-        f"{one['command']['memory_mb']:,} MB of memory.\n\n"
+        f"{one['photos']:,} JPEGs of 600 × 450 px (half of them on one core and on Ray), release "
+        f"{one['model']['version']}, {measured_on(one)}; at most {one['command']['memory_mb']:,} MB of memory.\n\n"
         + table(["", "photos a second", "of the engine alone"], rows)
         + "\n"
         + table(["a photo's cost, ms of a core", "one core at work", "all at work"], stations)

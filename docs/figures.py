@@ -156,9 +156,9 @@ def explain_cost(result: Mapping[str, Any] | None = None) -> str:
     for title, side, what, ratio in (
         ("one prediction", "same", "predict", "predict"),
         ("Grad-CAM", "same", "grad_cam", "grad_cam"),
-        ("Score-CAM, all channels", "same", "score_cam", "score_cam"),
+        ("Score-CAM, all channels, each in one turn", "same", "score_cam", "score_cam"),
         ("LIME, 1,000 samples, quickshift", "same", "lime", "lime"),
-        ("the three maps, same definitions", "same", "three", "three_same"),
+        ("the three maps, all channels and samples", "same", "three", "three_same"),
         ("the three maps, as the app makes them", "default", "three", "three_default"),
     ):
         rows.append([title, duration(times["stock"][what]["wall_ms"], 1), duration(times[side][what]["wall_ms"], 1)])
@@ -173,9 +173,11 @@ def explain_cost(result: Mapping[str, Any] | None = None) -> str:
     rows.append(["peak memory while explaining", f"{peak['stock']:.0f} MB", f"{peak['default']:.0f} MB", saved, ""])
     photos = one["photos"]["of"].replace("val", "photos of `val`")
     sentence = (
-        "Stock is the float student in eager torch with pytorch-grad-cam and lime. Medians of "
+        "Stock is the float student in eager torch with pytorch-grad-cam and lime. Both explain the mean over turns "
+        "that is served; SkinLens computes a channel of Score-CAM, and as the app makes it a sample of LIME, in one of "
+        "the turns alone, in order. Medians of "
         f"{one['photos']['pairs']} pairs in turn on {photos} at {one['input_px']} px; "
-        f"{measured_on(one)}.\n\n"
+        f"release {one['model']['version']}, {measured_on(one)}.\n\n"
     )
     return sentence + table(["", "stock", "SkinLens", "faster", "less CPU time"], rows)
 
@@ -359,8 +361,11 @@ def _median_and_p95(spread: Mapping[str, float]) -> str:
 
 
 def processor(result: Mapping[str, Any]) -> str:
-    """Cores and processor on which a result was measured, as "2 cores of AMD EPYC"."""
-    return f"{result['machine']['cores']} cores of {result['machine']['cpu']}"
+    """Cores and processor on which a result was measured, as "2 cores of AMD EPYC with AVX2"; older results do not say
+    with which vector instructions.
+    """
+    simd = result["machine"].get("simd", "")
+    return f"{result['machine']['cores']} cores of {result['machine']['cpu']}{f' with {simd}' if simd else ''}"
 
 
 def measured_on(result: Mapping[str, Any]) -> str:

@@ -139,10 +139,10 @@ The prediction may change with the photo, and then its map should change too; so
         who = "The maps" if len(named) == len(METHODS) else " and ".join(named)
         holds, moves = ("holds", "moves") if len(named) == 1 else ("hold", "move")
         how = {
-            "steady": f"{holds} still when the photo is turned or lit a little otherwise",
-            "moves in part": f"{moves} in part when the photo is turned or lit a little otherwise",
+            "steady": f"{holds} still when the photo is turned or brightened a little",
+            "moves in part": f"{moves} in part when the photo is turned or brightened a little",
         }
-        elsewhere = f"{moves} elsewhere when the photo is turned or lit otherwise"
+        elsewhere = f"{moves} elsewhere when the photo is turned or brightened a little"
         return f"{who} {how.get(verdict(min(result.figures['least_shared'] for result in results)), elsewhere)}"
 
 

@@ -7,6 +7,7 @@ def test_an_archives_rates_stand_beside_the_engine_alone() -> None:
     rate = "photos_per_second_after_start"
     result = {
         "photos": 2000,
+        "model": {"version": "0.5.0"},
         "machine": {"cores": 2, "cpu": "a processor", "commit": "0123456789ab"},
         "one_core": {rate: 30.0},
         "command": {rate: 60.0, "memory_mb": 219},
@@ -17,7 +18,9 @@ def test_an_archives_rates_stand_beside_the_engine_alone() -> None:
         "bound": {"cores": 2, "photos_per_second": 80.0},
     }
     lines = archives.rates(result).splitlines()
-    assert lines[0].endswith("on Ray), 2 cores of a processor, commit `0123456789ab`; at most 219 MB of memory.")
+    assert lines[0].endswith(
+        "on Ray), release 0.5.0, 2 cores of a processor, commit `0123456789ab`; at most 219 MB of memory."
+    )
     assert lines[4:] == [
         "| the command on one core | 30.0 | 20\N{NO-BREAK SPACE}% |",
         "| the command on all 2 cores, a reader process on each | 60.0 | 40\N{NO-BREAK SPACE}% |",

@@ -154,11 +154,12 @@ def test_explain_cost_sets_each_time_beside_stock() -> None:
             "batch_16_photos_per_s": {"stock": 40.0, "skinlens": 200.4},
             "photos": {"of": "val", "pairs": 5},
             "input_px": 192,
+            "model": {"version": "0.5.0"},
             "machine": {"cores": 2, "cpu": "a processor", "commit": "0123456789ab"},
         }
     ).splitlines()
     assert lines[0].endswith(
-        "5 pairs in turn on photos of `val` at 192 px; 2 cores of a processor, commit `0123456789ab`."
+        "5 pairs in turn on photos of `val` at 192 px; release 0.5.0, 2 cores of a processor, commit `0123456789ab`."
     )
     assert lines[4] == "| one prediction | 8.00 s | 7.1 ms | 8.0 × | 4.0 × |"
     assert lines[9:] == [

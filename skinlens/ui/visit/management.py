@@ -91,7 +91,7 @@ def _manage(store: CaseStore, opened: OpenCase, stored: Case) -> None:
         if allowed.or_why("move"):
             moving.form(store, opened, stored)
     if patient is not None:
-        st.markdown("**Everything kept of this patient**, as a ZIP: data, photos, maps, audit log.")
+        st.markdown("**Everything stored about this patient**, as a ZIP: data, photos, maps, audit log.")
         unsaved_entries.notice(opened, f"patient's export of case {stored.visit.id}")
         widgets.export_patient(store, patient.id)
         st.divider()
