@@ -43,8 +43,19 @@ class InputSpec:
 def crop_box(height_px: int, width_px: int, spec: InputSpec) -> tuple[int, int, int, int]:
     """The region that the network sees, as (top, left, height, width) in pixels of the photo."""
     longest = round(min(height_px, width_px) * spec.max_aspect)
+    longest -= max(0, max(height_px, width_px) - longest) % 2  # as much on one side as on the other, also when turned
     height, width = min(height_px, longest), min(width_px, longest)
     return (height_px - height) // 2, (width_px - width) // 2, height, width
+
+
+def _resized(image: Image.Image, size: tuple[int, int], how: Image.Resampling) -> Image.Image:
+    """Resized along its longer side first, so that a turned photo gives the turned view: Pillow reduces the rows,
+    rounds to gray levels, then reduces the columns. A square photo can differ by a level: it has no longer side.
+    """
+    if image.height <= image.width:
+        return image.resize(size, how)
+    lying = image.transpose(Image.Transpose.TRANSPOSE).resize(size[::-1], how)
+    return lying.transpose(Image.Transpose.TRANSPOSE)
 
 
 def detail_view(photo: Photo, spec: InputSpec) -> Image.Image:
@@ -58,7 +69,7 @@ def detail_view(photo: Photo, spec: InputSpec) -> Image.Image:
     scale = spec.detail_px / min(height, width)
     if scale >= 1:
         return region
-    reduced = region.resize((round(width * scale), round(height * scale)), Image.Resampling.BICUBIC)
+    reduced = _resized(region, (round(width * scale), round(height * scale)), Image.Resampling.BICUBIC)
     if not spec.detail_jpeg_quality:
         return reduced
     compressed = BytesIO()
@@ -70,7 +81,7 @@ def detail_view(photo: Photo, spec: InputSpec) -> Image.Image:
 
 def model_view(photo: Photo, spec: InputSpec) -> View:
     """The network's view before normalization: RGB, 0–255, ``spec.size_px`` square."""
-    square = detail_view(photo, spec).resize((spec.size_px, spec.size_px), Image.Resampling.BILINEAR)
+    square = _resized(detail_view(photo, spec), (spec.size_px, spec.size_px), Image.Resampling.BILINEAR)
     return np.asarray(square, dtype=np.uint8)
 
 

@@ -50,6 +50,17 @@ def test_the_seen_region_lies_inside_and_is_no_longer_than_allowed(height_px: in
     assert left + width <= width_px
     assert max(height, width) <= round(min(height, width) * SPEC.max_aspect)
     assert min(height, width) == min(height_px, width_px)
+    assert top == height_px - height - top
+    assert left == width_px - width - left
+
+
+@pytest.mark.parametrize(("height_px", "width_px"), [(450, 600), (767, 1022), (481, 640), (1000, 1501), (333, 900)])
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_turned_photo_gives_the_turned_view(height_px: int, width_px: int, quarters: int) -> None:
+    pixels = np.random.default_rng(2).integers(0, 256, (height_px, width_px, 3), dtype=np.uint8)
+    turned = photo_from_pixels(np.ascontiguousarray(np.rot90(pixels, quarters)), "PNG")
+    upright = model_view(photo_from_pixels(pixels, "PNG"), SPEC)
+    assert np.array_equal(model_view(turned, SPEC), np.rot90(upright, quarters))
 
 
 def test_a_training_photo_keeps_its_pixels_and_a_large_one_comes_to_its_size() -> None:

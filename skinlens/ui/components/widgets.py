@@ -20,7 +20,7 @@ from skinlens.ui.forms.numbers import Expected
 from skinlens.ui.state import cache
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.wording.naming import diagnosis_name, impression_name, impression_words, name
-from skinlens.wording.quality import NOT_CHECKED, check_words, not_met
+from skinlens.wording.quality import NOT_CHECKED, SIMILARITY, check_words, not_met
 from skinlens.wording.verdict import cutoff_promise, other_finding, verdict_line
 
 TOP = 3
@@ -56,8 +56,8 @@ def quality(report: QualityReport, *, cause_shown: bool = False) -> None:
     unfamiliar image is one.
     """
     if report.failed:
-        advised = [check for check in report.failed if not (cause_shown and check.name == LIKENESS)]
-        advice = "\n".join(f"- {check.advice}" for check in advised)
+        shown = {LIKENESS: f"{SIMILARITY}: low (see above)."} if cause_shown else {}
+        advice = "\n".join(f"- {shown.get(check.name, check.advice)}" for check in report.failed)
         st.warning(f"**{not_met(report)}**\n\n{advice}")
     elif report.checks:
         st.success(f"**Photo quality: good.** All {len(report.checks)} checks are met.")
