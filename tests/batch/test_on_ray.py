@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ cluster_utils = pytest.importorskip("ray.cluster_utils", reason="the extra skinl
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's own warnings
 PHOTOS = 64
+LIMIT_S = 120
+NODE = {"num_cpus": 1, "object_store_memory": 150_000_000}
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +42,15 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """One node that asks and works, and one that works, both on this computer."""
+    """Ray on this computer with one node, and this process on it; ``add_node`` begins another.
+
+    It is joined while it is the only one: of several nodes on one computer Ray takes any, and ends a process whose own
+    node dies.
+    """
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
-    node = {"num_cpus": 1, "object_store_memory": 150_000_000}
-    made = cluster_utils.Cluster(initialize_head=True, head_node_args=node | {"include_dashboard": False})
-    made.second = made.add_node(**node)
+    made = cluster_utils.Cluster(initialize_head=True, head_node_args=NODE | {"include_dashboard": False})
+    ray.init(address=made.address, logging_level="warning", log_to_driver=False)
     yield made
     ray.shutdown()
     made.shutdown()
@@ -62,10 +68,10 @@ def test_two_nodes_make_the_same_rows_and_one_that_dies_takes_none_along(
     alone, spread, survived = (tmp_path / f"{name}.jsonl" for name in ("alone", "spread", "survived"))
     command = ["batch", str(photos), "--weights", str(release), "--features"]
     assert main([*command, "--out", str(alone)]) == 1
-    assert main([*command, "--out", str(spread), "--ray", cluster.address]) == 1
+    second = cluster.add_node(**NODE)
     classifier = load_classifier(release)
     told: list[int] = []
-    kill = threading.Thread(target=cluster.remove_node, args=(cluster.second,), kwargs={"allow_graceful": False})
+    kill = threading.Thread(target=cluster.remove_node, args=(second,), kwargs={"allow_graceful": False})
 
     def after_some(count: int) -> None:
         told.append(count)
@@ -78,6 +84,13 @@ def test_two_nodes_make_the_same_rows_and_one_that_dies_takes_none_along(
             after_some, lambda *_: None, lambda _: None
         )
     kill.join()
+    end = time.monotonic() + LIMIT_S
+    while [node["NodeID"] for node in ray.nodes() if node["Alive"]] != [cluster.head_node.node_id]:
+        assert time.monotonic() < end, "Ray does not notice that the node died"
+        time.sleep(0.1)
+    ray.shutdown()
+    cluster.add_node(**NODE)
+    assert main([*command, "--out", str(spread), "--ray", cluster.address]) == 1
     assert (found.photos, found.failed) == (PHOTOS + 1, 1)
     expected = rows_of(alone)
     assert len(expected) == PHOTOS + 1
