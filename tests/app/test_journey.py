@@ -6,6 +6,7 @@ import json
 import re
 import zipfile
 from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +235,21 @@ def test_a_case_of_another_model_is_shown_with_it_and_not_recomputed(
     press(turn(kept, "worklist"), "Open case 1")
     assert "today's is 9.9. Nothing was recomputed." in read(kept)
     assert kept.session_state["open_case"].case.visit.prediction == before
+
+
+@pytest.mark.parametrize("day", [date(2090, 1, 31), date(1900, 1, 1) + timedelta(days=3)])
+def test_a_day_to_come_is_refused_in_a_sentence_and_an_old_one_is_stored(
+    agreed: AppTest, photo: bytes, skinlens_home: Path, day: date
+) -> None:
+    """Not by the browser, which would leave the day before in its place."""
+    upload(agreed, photo)
+    agreed.date_input(key=typed(agreed, "taken_on")).set_value(day).run()
+    keep(agreed)
+    if day.year > 2000:
+        assert "The photo cannot have been taken on 2090-01-31" in read(agreed)
+        assert CaseStore(skinlens_home).search().total == 0
+    else:
+        assert CaseStore(skinlens_home).case(1).visit.taken_on == "1900-01-04"
 
 
 def test_two_visits_of_a_lesion_are_compared(kept: AppTest, photo: bytes, skinlens_home: Path) -> None:

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from html import escape
 
 import streamlit as st
@@ -23,6 +24,10 @@ from skinlens.wording.naming import diagnosis_name, impression_name, impression_
 from skinlens.wording.quality import NOT_CHECKED, SIMILARITY, check_words, not_met
 from skinlens.wording.verdict import cutoff_promise, other_finding, verdict_line
 
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2100, 12, 31)
+"""Of a field for a day: wider than what is stored. A day that the browser refuses never comes here, and
+what the field had before would be stored in its place; the store refuses a day in a sentence.
+"""
 TOP = 3
 """Classes that are shown at once; the others are folded."""
 MOST_SIGNS = 12

@@ -86,7 +86,12 @@ def _reading(opened: OpenCase) -> tuple[date, ClinicianReading]:
     """Date of the photo, and what the clinician says of it."""
     left, right = st.columns(2)
     taken_on = left.date_input(
-        "Date of the photo", max_value="today", format="YYYY-MM-DD", key=opened.key("taken_on"), persist_state="session"
+        "Date of the photo",
+        min_value=widgets.FIRST_DAY,
+        max_value=widgets.LAST_DAY,
+        format="YYYY-MM-DD",
+        key=opened.key("taken_on"),
+        persist_state="session",
     )
     with right:
         label = widgets.choose_diagnosis(

@@ -113,7 +113,12 @@ def _whose(
     patient, missing = placement.whose(known, key, title, session.last_patient())
     columns = st.columns([1, 2]) if with_site else [st.container()]
     taken_on = columns[0].date_input(
-        day_title, max_value="today", format="YYYY-MM-DD", key=key("date"), persist_state="session"
+        day_title,
+        min_value=widgets.FIRST_DAY,
+        max_value=widgets.LAST_DAY,
+        format="YYYY-MM-DD",
+        key=key("date"),
+        persist_state="session",
     )
     if not with_site:
         return Whose(patient, taken_on, missing)
