@@ -140,8 +140,8 @@ def test_the_crop_is_taken_off():
     """Of a photo three times as wide as high the network sees the middle 4:3: shares of the width are not its own."""
     photo, spec = blank(100, 300), InputSpec(size_px=64)
     corners = view_to_photo(np.array([[0.0, 0.0], [1.0, 1.0]]), photo, spec)
-    left = (300 - 133) // 2
-    np.testing.assert_allclose(corners, [[left / 300, 0], [(left + 133) / 300, 1]])
+    left, width = 84, 132  # 133 would leave 167: an odd number, of which a side would have one more
+    np.testing.assert_allclose(corners, [[left / 300, 0], [(left + width) / 300, 1]])
 
 
 # ------------------------------------------------------------------------------------------------------ corrections
