@@ -28,20 +28,20 @@ def machine() -> dict[str, str | int | float]:
 
 
 def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return _said("model name") or platform.processor() or platform.machine()
 
 
 def _simd() -> str:
     """The widest vector instructions that int8 inference gains by; empty where they are not known."""
+    flags = _said("flags").split()
+    return next((name for flag, name in SIMD.items() if flag in flags), "")
+
+
+def _said(field: str) -> str:
+    """What Linux says of the first processor in that field; empty on other systems."""
     info = Path("/proc/cpuinfo")
-    flags = re.search(r"^flags\s*:(.*)", info.read_text(), re.MULTILINE) if info.is_file() else None
-    known = set(flags[1].split()) if flags else set()
-    return next((name for flag, name in SIMD.items() if flag in known), "")
+    line = re.search(rf"^{field}\s*:(.*)", info.read_text(), re.MULTILINE) if info.is_file() else None
+    return line[1].strip() if line else ""
 
 
 def _commit() -> str:

@@ -138,12 +138,9 @@ The prediction may change with the photo, and then its map should change too; so
         named = [method.title for name, method in METHODS.items() if name in {result.method for result in results}]
         who = "The maps" if len(named) == len(METHODS) else " and ".join(named)
         holds, moves = ("holds", "moves") if len(named) == 1 else ("hold", "move")
-        how = {
-            "steady": f"{holds} still when the photo is turned or brightened a little",
-            "moves in part": f"{moves} in part when the photo is turned or brightened a little",
-        }
-        elsewhere = f"{moves} elsewhere when the photo is turned or brightened a little"
-        return f"{who} {how.get(verdict(min(result.figures['least_shared'] for result in results)), elsewhere)}"
+        how = {"steady": f"{holds} still", "moves in part": f"{moves} in part"}
+        said = how.get(verdict(min(result.figures["least_shared"] for result in results)), f"{moves} elsewhere")
+        return f"{who} {said} when the photo is turned or brightened a little"
 
 
 def verdict(least_shared: float) -> str:

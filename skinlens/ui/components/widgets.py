@@ -7,6 +7,7 @@ from datetime import date
 from html import escape
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from skinlens.clock import today
 from skinlens.formatting import duration, percent
@@ -54,6 +55,13 @@ def export_patient(store: CaseStore, patient_id: int) -> None:
 def thumbnail(jpeg: bytes, alt: str) -> str:
     """A small picture as markup; empty where its bytes are lost."""
     return f'<img class="sl-thumb" src="{address_of(jpeg)}" alt="{escape(alt)}">'
+
+
+def day_of_photo(place: DeltaGenerator, title: str, key: str) -> date:
+    """Field for the day on which a photo was taken; today where nothing was chosen."""
+    return place.date_input(
+        title, min_value=FIRST_DAY, max_value=LAST_DAY, format="YYYY-MM-DD", key=key, persist_state="session"
+    )
 
 
 def quality(report: QualityReport, *, cause_shown: bool = False) -> None:

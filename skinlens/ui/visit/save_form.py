@@ -85,14 +85,7 @@ def _with_maps(opened: OpenCase) -> str:
 def _reading(opened: OpenCase) -> tuple[date, ClinicianReading]:
     """Date of the photo, and what the clinician says of it."""
     left, right = st.columns(2)
-    taken_on = left.date_input(
-        "Date of the photo",
-        min_value=widgets.FIRST_DAY,
-        max_value=widgets.LAST_DAY,
-        format="YYYY-MM-DD",
-        key=opened.key("taken_on"),
-        persist_state="session",
-    )
+    taken_on = widgets.day_of_photo(left, "Date of the photo", opened.key("taken_on"))
     with right:
         label = widgets.choose_diagnosis(
             "Your diagnosis",

@@ -112,14 +112,7 @@ def _whose(
 ) -> Whose:
     patient, missing = placement.whose(known, key, title, session.last_patient())
     columns = st.columns([1, 2]) if with_site else [st.container()]
-    taken_on = columns[0].date_input(
-        day_title,
-        min_value=widgets.FIRST_DAY,
-        max_value=widgets.LAST_DAY,
-        format="YYYY-MM-DD",
-        key=key("date"),
-        persist_state="session",
-    )
+    taken_on = widgets.day_of_photo(columns[0], day_title, key("date"))
     if not with_site:
         return Whose(patient, taken_on, missing)
     of_all = columns[1].selectbox(
