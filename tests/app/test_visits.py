@@ -19,6 +19,7 @@ from skinlens.records import (
     Prediction,
     QualityCheck,
     QualityReport,
+    Target,
     Threshold,
     Visit,
 )
@@ -26,6 +27,7 @@ from skinlens.ui.compare.visits import (
     OTHER_MODEL,
     changes_in_words,
     common_scale,
+    explained_targets,
     map_panels,
     not_comparable,
     sizes_known,
@@ -107,11 +109,26 @@ def test_the_larger_peak_is_the_end_of_the_common_scale() -> None:
 
 def test_a_visit_without_the_map_says_so_and_the_other_keeps_its_scale() -> None:
     first, second = photo(8, 6), photo(16, 6)
-    without, other = map_panels("lime", "mel", seen(1, first), seen(2, second, made(second, 0.5)))
-    assert without.note == "No LIME map is kept for melanoma."
+    without, other = map_panels("lime", Target("mel"), seen(1, first), seen(2, second, made(second, 0.5)))
+    assert without.note == "No LIME map is saved for melanoma."
     assert (other.gain, other.shows, other.photo) == (1.0, "", second)
     contrast_with = replace(made(first, 1.0), params={"against": "nv"})
-    assert map_panels("lime", "mel", seen(1, first, contrast_with), seen(2, second))[0].map is None
+    assert map_panels("lime", Target("mel"), seen(1, first, contrast_with), seen(2, second))[0].map is None
+
+
+def test_maps_of_one_class_rather_than_another_are_compared_as_what_they_are() -> None:
+    """Where melanoma is flagged, Why? presets the comparison with nevus, so these are what most visits have."""
+    first, second = photo(8, 6), photo(16, 6)
+    contrasts = [replace(made(of, 1.0), params={"against": "nv"}) for of in (first, second)]
+    alone = replace(made(second, 1.0), label="bkl")
+    records = seen(1, first, contrasts[0]), seen(2, second, alone, contrasts[1], made(second, 0.5))
+    targets = explained_targets(*records)
+    assert list(targets.values()) == [Target("mel", "nv"), Target("mel"), Target("bkl")]
+    assert list(targets) == ["mel-not-nv", "mel", "bkl"]
+    panels = map_panels("lime", targets["mel-not-nv"], *records)
+    assert [panel.map for panel in panels] == contrasts
+    assert "LIME map for melanoma rather than melanocytic nevus over the photo of 2024-01-01" in panels[0].alt
+    assert explained_targets(seen(1, first), seen(2, second)) == {}
 
 
 def test_photos_of_two_sizes_lie_on_each_other_with_their_short_sides_alike() -> None:
@@ -125,9 +142,9 @@ def test_photos_of_two_sizes_lie_on_each_other_with_their_short_sides_alike() ->
 def test_two_photos_of_one_day_have_two_names() -> None:
     first, second = seen(1, photo(8, 6)), seen(2, photo(16, 6))
     twice = replace(second, case=replace(second.case, visit=replace(second.visit, taken_on=first.visit.taken_on)))
-    titles = [panel.title for panel in map_panels("lime", "mel", first, twice)]
+    titles = [panel.title for panel in map_panels("lime", Target("mel"), first, twice)]
     assert titles == ["2024-01-01 (case 1): LIME", "2024-01-01 (case 2): LIME"]
-    assert [panel.title for panel in map_panels("lime", "mel", first, second)] == [
+    assert [panel.title for panel in map_panels("lime", Target("mel"), first, second)] == [
         "2024-01-01: LIME", "2024-02-01: LIME",
     ]  # fmt: skip
 

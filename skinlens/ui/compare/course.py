@@ -15,7 +15,7 @@ from skinlens.followup.change import SeenLesion, compare, scale_conflict
 from skinlens.followup.registration import Registration, aligned_picture, register
 from skinlens.followup.trend import MelanomaTrend, TrendPoint, melanoma_trend, over_views, with_views
 from skinlens.followup.wording import alignment_words, change_words, conflict_words, trend_words, visit_days
-from skinlens.formatting import percent
+from skinlens.formatting import capitalized, percent
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.classifier import Classifier
 from skinlens.records import Photo
@@ -196,7 +196,7 @@ def _in_numbers(before: CaseRecord, after: CaseRecord, registration: Registratio
 
 def _sentence(words: str) -> str:
     """With a capital and a full stop: a refusal comes as the rest of a sentence."""
-    return f"{words[:1].upper()}{words[1:]}".rstrip(".") + "."
+    return capitalized(words).rstrip(".") + "."
 
 
 def _overlaid(store: CaseStore, before: CaseRecord, after: CaseRecord) -> Overlaid:

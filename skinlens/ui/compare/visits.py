@@ -7,9 +7,9 @@ import streamlit as st
 from skinlens.case_record import CaseRecord
 from skinlens.explain import METHODS
 from skinlens.followup.wording import visit_days
-from skinlens.formatting import Unit, entered_length, percent
+from skinlens.formatting import Unit, capitalized, entered_length, percent
 from skinlens.imaging.preprocess import InputSpec
-from skinlens.labels import BY_CODE, CODES, MELANOMA
+from skinlens.labels import CODES, MELANOMA
 from skinlens.records import Case, Explanation, Method, Prediction, Target, Visit
 from skinlens.store import CaseStore
 from skinlens.ui.compare import course
@@ -23,6 +23,7 @@ from skinlens.ui.visit import maps
 from skinlens.wording.maps import over_photo
 from skinlens.wording.naming import diagnosis_name, impression_words, name
 from skinlens.wording.quality import UNRELIABLE_BRIEFLY
+from skinlens.wording.records import target_words
 from skinlens.wording.verdict import top_change
 
 NOTABLE = 0.05
@@ -102,12 +103,12 @@ def _seen(store: CaseStore, opened: OpenCase, visit_id: int) -> CaseRecord:
     return record
 
 
-def _map_of(record: CaseRecord, method: Method, code: str) -> Explanation | None:
-    """The latest of a class alone, not of one class against another."""
+def _map_of(record: CaseRecord, method: Method, target: Target) -> Explanation | None:
+    """The latest of this target: a class alone is not one class against another."""
     explanations = [
         explanation
         for explanation in record.explanations
-        if (explanation.method, explanation.target) == (method, Target(code))
+        if (explanation.method, explanation.target) == (method, target)
     ]
     return explanations[-1] if explanations else None
 
@@ -166,23 +167,23 @@ def _threshold_crossed(before: Prediction, after: Prediction) -> str:
 
 
 def _pictures(before: CaseRecord, after: CaseRecord) -> None:
-    explained = {
-        explanation.label
-        for seen in (before, after)
-        for explanation in seen.explanations
-        if not explanation.target.contrast_with
-    }
-    codes = [code for code in CODES if code in explained]
+    targets = explained_targets(before, after)
     names = _names(before, after)
     panels = [_photo_panel(record, names) for record in (before, after)]
-    if codes:
-        likely = after.visit.prediction.top.code
-        first = next((code for code in (MELANOMA, likely) if code in codes), codes[0])
-        target = st.segmented_control(
-            "Maps for", codes, default=first, required=True, format_func=name, wrap=True, key="case_visits_class"
+    if targets:
+        first, *_ = targets
+        code = st.segmented_control(
+            "Maps for",
+            list(targets),
+            default=first,
+            required=True,
+            format_func=lambda code: capitalized(target_words(targets[code])),
+            wrap=True,
+            key="case_visits_class",
         )
+        target = targets.get(chosen(code, first), targets[first])
         for method in METHODS:
-            panels += map_panels(method, chosen(target, first), before, after)
+            panels += map_panels(method, target, before, after)
     else:
         st.markdown("No maps saved for these visits. Open each under “Why?” to have its maps made.")
     model = cache.installed()
@@ -198,6 +199,22 @@ def _pictures(before: CaseRecord, after: CaseRecord) -> None:
     st.caption(
         f"Zoom and place are the same in all pictures. {SAME_SIDES} {sizes_known(before, after, cache.settings().unit)}"
     )
+
+
+def explained_targets(before: CaseRecord, after: CaseRecord) -> dict[str, Target]:
+    """By :attr:`Target.code`, what the visits have maps of.
+
+    First what both have, of it melanoma, then the later visit's most probable class, then the order of the classes.
+    """
+    of_each = [{explanation.target for explanation in record.explanations} for record in (before, after)]
+    likely = after.visit.prediction.top.code
+
+    def place(target: Target) -> tuple[object, ...]:
+        visits = sum(target in targets for targets in of_each)
+        label = target.label
+        return -visits, label != MELANOMA, label != likely, [CODES.index(code) for code in target.codes]
+
+    return {target.code: target for target in sorted(set.union(*of_each), key=place)}
 
 
 def sizes_known(before: CaseRecord, after: CaseRecord, unit: Unit) -> str:
@@ -220,9 +237,9 @@ def _photo_panel(record: CaseRecord, names: Mapping[int, str]) -> Panel:
                  photo=record.photo, mm_per_px=record.mm_per_px)  # fmt: skip
 
 
-def map_panels(method: Method, code: str, before: CaseRecord, after: CaseRecord) -> list[Panel]:
-    """The maps of both visits for one class; on one scale where their amounts can be compared."""
-    pair, names = (_map_of(before, method, code), _map_of(after, method, code)), _names(before, after)
+def map_panels(method: Method, target: Target, before: CaseRecord, after: CaseRecord) -> list[Panel]:
+    """The maps of both visits for one target; on one scale where their amounts can be compared."""
+    pair, names = (_map_of(before, method, target), _map_of(after, method, target)), _names(before, after)
     gains = common_scale(*pair)
     if gains:
         scale = "One scale for both visits: the same color is the same amount of evidence."
@@ -234,8 +251,8 @@ def map_panels(method: Method, code: str, before: CaseRecord, after: CaseRecord)
     for record, made, gain in zip((before, after), pair, gains or (1.0, 1.0), strict=True):
         day = names[record.visit.id]
         title = f"{day}: {METHODS[method].title}"
-        alt = over_photo(METHODS[method].title, BY_CODE[code].name, f"the photo of {day}")
-        note = "" if made else f"No {METHODS[method].title} map is kept for {BY_CODE[code].name}."
+        alt = over_photo(METHODS[method].title, target_words(target), f"the photo of {day}")
+        note = "" if made else f"No {METHODS[method].title} map is saved for {target_words(target)}."
         panels.append(
             Panel(
                 f"{method}-{record.visit.id}",

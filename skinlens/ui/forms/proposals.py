@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date
 
 from skinlens.case_record import Proposal
+from skinlens.formatting import capitalized
 from skinlens.imaging.intake.patient import PatientFields
 from skinlens.records import Patient
 from skinlens.store import CaseStore
@@ -29,7 +30,7 @@ def sentence(proposal: Proposal) -> str:
         return ""
     listed = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
     are, those = ("are", "them") if len(names) > 1 else ("is", "that")
-    return f"{'The ' * (len(names) == 1)}{listed} {are} proposed from its file: check {those}.".capitalize()
+    return capitalized(f"{'the ' * (len(names) == 1)}{listed} {are} proposed from its file: check {those}.")
 
 
 def values(proposal: Proposal, key: Key, day: str, known: Iterable[Patient]) -> dict[str, object]:

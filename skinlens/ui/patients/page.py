@@ -7,7 +7,7 @@ import streamlit as st
 
 from skinlens.clock import today
 from skinlens.errors import CaseNotFound
-from skinlens.formatting import counted
+from skinlens.formatting import capitalized, counted
 from skinlens.store import CaseStore, PatientQuery, PatientRow
 from skinlens.store.patient_list import PatientSort
 from skinlens.ui.components import widgets
@@ -131,5 +131,5 @@ def flags(row: PatientRow, day: str) -> tuple[str, ...]:
     if row.unsigned:
         said.append(f"{counted(row.unsigned, 'visit')} not signed")
     if recall := open_recall_words(row.recall_on, day):
-        said.append(f"{recall[:1].upper()}{recall[1:]}")
+        said.append(capitalized(recall))
     return tuple(said)

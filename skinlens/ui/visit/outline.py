@@ -12,6 +12,7 @@ from skinlens.checks.contract import Check, Subject
 from skinlens.checks.localization import LocalizationCheck
 from skinlens.clock import local_day
 from skinlens.errors import Conflict, InvalidEntry, SkinLensError, WeightsError
+from skinlens.formatting import capitalized
 from skinlens.inference.classifier import Classifier
 from skinlens.records import Outline, Photo
 from skinlens.segmentation.contour import drawn_by_clinician
@@ -91,7 +92,7 @@ def _outline(opened: OpenCase, outline: Outline | None) -> None:
     )
     if problem := st.session_state.pop("case_outline_problem", ""):
         st.warning(plain(problem))
-    st.caption(plain(f"{_by(outline)}.".capitalize()))
+    st.caption(plain(capitalized(f"{_by(outline)}.")))
     if refused := st.session_state.get(opened.key("outline_refused")):
         _choose_outline(opened, refused)
 

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from skinlens.clock import today
-from skinlens.formatting import counted, percent
+from skinlens.formatting import capitalized, counted, percent
 from skinlens.labels import BY_CODE
 from skinlens.store import CaseQuery, CaseRow, CaseStore
 from skinlens.ui.components import widgets
@@ -172,7 +172,7 @@ def clinical(row: CaseRow) -> tuple[str, ...]:
     """The clinician's diagnosis first, then status and recall."""
     diagnosis = f"My diagnosis: {diagnosis_name(row.clinician_label)}" if row.clinician_label else "No diagnosis yet"
     recall = recall_words(row, today().isoformat())
-    return tuple(filter(None, (diagnosis, STATUSES[row.status], recall[:1].upper() + recall[1:])))
+    return tuple(filter(None, (diagnosis, STATUSES[row.status], capitalized(recall))))
 
 
 def who(row: CaseRow) -> str:
