@@ -13,7 +13,8 @@ from skinlens import published_figures
 from skinlens.formatting import duration, estimate, megabytes, rounded_percent
 from skinlens.inference.manifest_schema import current
 from skinlens.labels import BY_CODE, MELANOMA
-from skinlens.wording.evaluation import HEADLINES, in_sentence
+from skinlens.wording.evaluation import HEADLINES
+from skinlens.wording.naming import in_sentence
 
 ROOT = Path(__file__).resolve().parents[1]
 

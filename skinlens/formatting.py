@@ -107,11 +107,6 @@ def counted(number: int, noun: str, nouns: str = "") -> str:
     return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
 
 
-def capitalized(words: str) -> str:
-    """With a capital at the beginning; the rest, as the names in it, stays."""
-    return words[:1].upper() + words[1:]
-
-
 def megabytes(size_bytes: float, digits: int = 1) -> str:
     """A size in millions of bytes."""
     return f"{size_bytes / 1e6:,.{digits}f} MB"

@@ -123,10 +123,10 @@ class AbcdSuggestion:
     def summary(self) -> tuple[str, str, str]:
         """A sentence each on A, B and C, with the numbers."""
         sides = " and ".join(
-            f"{rounded_percent(axis.shape)} of the shape and a color difference of {axis.color:.0f}"
+            f"{rounded_percent(axis.shape)} of the shape and a color difference of {axis.color:.1f}"
             for axis in self.axes
         )
-        drops = ", ".join(f"{segment.drop:.0f}" for segment in self.segments)
+        drops = ", ".join(f"{segment.drop:.1f}" for segment in self.segments)
         seen = [f"{color.name} {rounded_percent(color.share)}" for color in self.colors if color.present]
         return (
             f"A {self.asymmetry} suggested: across its two axes the lesion differs by {sides} (asymmetric above "

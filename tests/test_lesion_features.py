@@ -173,9 +173,10 @@ def test_the_sentences_have_the_numbers() -> None:
     )
     assert counts(found) == (1, 3, 3)
     assert found.summary == (
-        "A 1 suggested: across its two axes the lesion differs by 4\u00a0% of the shape and a color difference of 5 "
-        "and 13\u00a0% of the shape and a color difference of 12 (asymmetric above 10\u00a0% or 9).",
-        "B 3 suggested: color steps at the border of the eight segments: 3, 8, 25, 30, 12, 20, 20, 0 (abrupt from 20).",
+        "A 1 suggested: across its two axes the lesion differs by 4\u00a0% of the shape and a color difference of 5.4 "
+        "and 13\u00a0% of the shape and a color difference of 12.2 (asymmetric above 10\u00a0% or 9).",
+        "B 3 suggested: color steps at the border of the eight segments: 3.0, 8.0, 25.4, 30.0, 12.0, 19.9, "
+        "20.0, 0.0 (abrupt from 20).",
         "C 3 suggested: light brown 30\u00a0%, dark brown 60\u00a0%, blue-gray 6\u00a0% (counted from 5\u00a0% of the "
         "lesion).",
     )

@@ -6,7 +6,7 @@ import pytest
 
 from skinlens.labels import CODES
 from skinlens.records import ModelRef, Prediction, PredictionSet, QualityCheck, QualityReport, Threshold
-from skinlens.wording.quality import UNRELIABLE, check_words
+from skinlens.wording.quality import UNRELIABLE, check_words, photo_quality
 from skinlens.wording.verdict import (
     agreement,
     cutoff_promise,
@@ -119,6 +119,13 @@ def test_the_cutoff_is_said_in_tenths_and_never_better_than_it_is() -> None:
     assert cutoff_promise(Threshold(0.1, 0.9, 0.97, "val")).endswith(
         "fewer than 1 of 10 other lesions are flagged too."
     )
+    assert cutoff_promise(Threshold(0.1, 0.901, 0.766, "val")).endswith("; 3 of 10 other lesions are flagged too.")
+    assert cutoff_promise(Threshold(0.1, 0.9, 0.9, "val")).endswith("; 1 of 10 other lesions are flagged too.")
+
+
+def test_a_row_names_what_a_photo_lacks() -> None:
+    assert photo_quality(BLURRED) == "Photo quality: sharpness not met"
+    assert photo_quality(GOOD) == "Photo quality: good"
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ not by how much a real ruler or real hair would pull it.
     def claim(self, results: Sequence[CheckResult]) -> str:
         if over := over_the_cutoff(results[-1]):
             return f"Melanoma crosses the cut-off with drawn {', '.join(over)}"
-        return "Drawn hair, ink or ruler does not move melanoma across the cut-off"
+        return "No drawn artifact (hair, ink …) moves melanoma across the cut-off"
 
 
 def over_the_cutoff(check: CheckResult) -> list[str]:

@@ -206,12 +206,12 @@ def _summary(said: dict[str, Any]) -> str:
     if said["reliable"]:
         for label in sorted(LABELS, key=lambda label: -said["probs"][label.code]):
             lines.append(f"  {percent(said['probs'][label.code]):>8}  {label.name} ({label.risk})")
+    lines += [f"  {sentence}" for sentence in said["verdict"]]
     if said["reliable"] and (known := said.get("with_context")):
         lines.append(f"  With {PatientContext(known['age_years'], known['sex'], known['site']).words}:")
         for label in sorted(LABELS, key=lambda label: -known["probs"][label.code]):
             lines.append(f"    {percent(known['probs'][label.code]):>8}  {label.name}")
         lines.append(f"  {CONTEXT_PRIOR}")
-    lines += [f"  {sentence}" for sentence in said["verdict"]]
     lines += [f"  Note: {note}" for note in said["notes"]]
     if not said["bundled_release"]:
         lines.append("  Note: the model is not the release that came with this version.")

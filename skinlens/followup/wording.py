@@ -85,8 +85,8 @@ def difference_words(difference: Difference, unit: Unit = "mm") -> str:
     if difference.quantity == "color":
         return f"{name}: differs by ΔE {difference.change:.1f}, {limit}."
     if difference.quantity == "asymmetry":
-        was, now = rounded_percent(difference.before / 100), rounded_percent(difference.after / 100)
-        return f"{name}: {was} before, {now} now ({signed(difference.change)} percentage points), {limit}."
+        was, now = (rounded_percent(value / 100, 1) for value in (difference.before, difference.after))
+        return f"{name}: {was} before, {now} now ({signed(difference.change, 1)} percentage points), {limit}."
     if difference.quantity in {"color_spread", "lightness"}:
         shift = f"ΔE {signed(difference.change, 1)}"
         return f"{name}: {difference.before:.1f} before, {difference.after:.1f} now ({shift}), {limit}."

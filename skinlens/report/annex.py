@@ -24,8 +24,8 @@ from skinlens.records import (
 )
 from skinlens.report.checks import NOTE, NOTHING, CheckRow, check_rows
 from skinlens.report.clinical import Entry
-from skinlens.wording.evaluation import in_sentence
 from skinlens.wording.maps import CAVEAT, LEGEND, over_photo
+from skinlens.wording.naming import in_sentence
 from skinlens.wording.quality import UNRELIABLE_MAPS, check_words
 from skinlens.wording.records import target_words
 from skinlens.wording.verdict import set_statement, threshold_statement

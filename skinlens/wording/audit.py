@@ -8,7 +8,7 @@ from skinlens.criteria import CHECKLIST
 from skinlens.formatting import Unit, counted, entered_length
 from skinlens.labels import DIAGNOSES, IMPRESSIONS
 from skinlens.roles import REFUSED, right_words
-from skinlens.wording.naming import STATUSES
+from skinlens.wording.naming import STATUSES, in_sentence
 
 DONE: Mapping[tuple[str, str], str] = {
     ("visit", "created"): "Case created",
@@ -123,7 +123,7 @@ _WORDED: Mapping[str, Mapping[str, str]] = {
     "result_first": {"1": "yes"},
     "plan": {str(action): words for action, words in PLANS.items()},
     "phototype": {str(number): words for number, words in PHOTOTYPES.items()},
-    "status": {status: words[:1].lower() + words[1:] for status, words in STATUSES.items()},
+    "status": {status: in_sentence(words) for status, words in STATUSES.items()},
 }
 _COUNTED: Mapping[str, tuple[str, str]] = {"visits": ("case", "cases"), "backup": ("case", "cases")}
 """Objects whose number is how many there were."""

@@ -3,6 +3,7 @@
 from skinlens.drift import Drift, Group, Pair
 from skinlens.formatting import NONE, counted, percent, points
 from skinlens.labels import BY_CODE
+from skinlens.wording.naming import in_sentence
 from skinlens.wording.verdict import side_of_cutoff
 
 TITLE = "Stored cases scored again"
@@ -58,6 +59,6 @@ def newer_model_says(version: str, label: str, melanoma_prob: float, *, flagged:
     """Result of a later model on a stored case: its version, the most probable class, the side of its cut-off."""
     side = side_of_cutoff(above=flagged)
     return (
-        f"Newer model says (version {version}): {side[:1].lower()}{side[1:]} ({percent(melanoma_prob)}); most "
+        f"Newer model says (version {version}): {in_sentence(side)} ({percent(melanoma_prob)}); most "
         f"probable is {BY_CODE[label].name}."
     )

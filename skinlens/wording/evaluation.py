@@ -53,11 +53,6 @@ def data_set(short: str) -> str:
     return DATA_SETS.get(name, name.replace("_", " "))
 
 
-def in_sentence(title: str) -> str:
-    """A title within a sentence: "melanoma AUC"."""
-    return f"{title[:1].lower()}{title[1:]}"
-
-
 def photos(evaluation: Mapping[str, Any]) -> str:
     """The photos of an evaluation, as "1,505 photos of the test set"."""
     split = SPLITS.get(evaluation["split"])

@@ -19,6 +19,11 @@ def capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
+def in_sentence(words: str) -> str:
+    """As it stands in the middle of a sentence: without the capital; the rest, as the names in it, stays."""
+    return words[:1].lower() + words[1:]
+
+
 def impression_name(code: str | None) -> str:
     """First impression, before the model's result, beginning with a capital."""
     return capital(IMPRESSIONS[code]) if code else "none given"

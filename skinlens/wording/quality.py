@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from skinlens.formatting import number
 from skinlens.records import LIKENESS, QualityCheck, QualityReport
+from skinlens.wording.naming import in_sentence
 
 SIMILARITY = "Similarity to training images"
 """Title of the check named ``LIKENESS``; releases up to 0.3.0 stored it under another title."""
@@ -47,10 +48,12 @@ def cause(quality: QualityReport) -> str:
 
 
 def photo_quality(quality: QualityReport) -> str:
-    """Verdict on the photo alone, as "Photo quality: good"."""
+    """Verdict on the photo alone, as "Photo quality: good" or "Photo quality: sharpness, hair not met"."""
     if not quality.checks:
         return NOT_CHECKED
-    return not_met(quality) if quality.failed else "Photo quality: good"
+    if not quality.failed:
+        return "Photo quality: good"
+    return f"Photo quality: {', '.join(in_sentence(check.title) for check in quality.failed)} not met"
 
 
 def not_met(quality: QualityReport) -> str:

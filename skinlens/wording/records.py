@@ -21,7 +21,7 @@ def map_words(method: str, label: str, visit_id: int) -> str:
 
 
 def age_words(patient: Patient, day: str) -> str | None:
-    """The age on an ISO date: "about 62", as the birthday is not kept and may be over; "85+" above 85.
+    """The age on an ISO date: "62 or 63", as the birthday is not stored and may be over; "85+" above 85.
 
     None without a birth year.
     """
@@ -34,7 +34,7 @@ def age_words(patient: Patient, day: str) -> str | None:
     if patient.birth_year_is_upper_bound:
         return f"{least_years}+"
     if least_years:
-        return f"about {least_years}"
+        return f"{least_years} or {most_years}"
     return "under 2" if most_years else "under 1"
 
 

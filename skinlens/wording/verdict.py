@@ -87,9 +87,11 @@ def top_change(before: str, after: str) -> str:
 
 
 def cutoff_promise(threshold: Threshold) -> str:
-    """Effect of the cut-off, in tenths of the photos on which it was chosen."""
-    flagged = math.floor(10 * (1 - threshold.specificity) + 0.5)
-    others = f"{flagged} of 10" if flagged else "fewer than 1 of 10"
+    """Effect of the cut-off, in tenths of the photos on which it was chosen; neither share is made out better than it
+    was.
+    """
+    share = 1 - threshold.specificity
+    others = f"{math.ceil(10 * share - 1e-9)} of 10" if share >= 0.1 - 1e-9 else "fewer than 1 of 10"
     return f"The cut-off catches {_of_ten(threshold.sensitivity)} melanomas; {others} {FLAGGED_TOO}."
 
 

@@ -184,6 +184,7 @@ def test_maps_of_a_stored_case_are_made_only_when_asked_and_then_kept(
     store = CaseStore(skinlens_home)
     until(kept, lambda: len(store.load(1).explanations) == len(METHODS))
     assert {one.label for one in store.load(1).explanations} == {"mel"}
+    until(kept, lambda: {"stability", "artefacts"} <= {one.kind for one in store.load(1).checks})
 
     press(turn(kept, "worklist"), "Open case 1")
     turn(kept, "why")

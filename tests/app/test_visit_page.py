@@ -166,6 +166,20 @@ def test_what_is_handed_out_says_what_is_not_saved_in_it(agreed: AppTest, store:
     assert "not saved it" not in read(turn(app, "report"))
 
 
+def test_criteria_that_are_not_saved_are_in_sight_where_they_are_to_be_saved(agreed: AppTest, store: CaseStore) -> None:
+    saved(store, "2024-05-06", outlined=False)
+
+    def unfolded(app: AppTest) -> bool:
+        return next(part for part in app.expander if part.label == "Criteria").proto.expanded
+
+    app = opened(agreed, 1)
+    assert not unfolded(app)
+    app.text_area(key=typed(app, "clinical_pattern")).input("Blue-white veil.").run()
+    assert "for you have entered it and not saved it: pattern." in read(turn(app, "report"))
+    press(app, "Go back and save it")
+    assert unfolded(app)
+
+
 def test_a_map_that_is_asked_for_over_a_stored_photo_is_made_and_one_by_the_settings_is_not(
     agreed: AppTest, store: CaseStore, until: Callable[[AppTest, Callable[[], bool]], None]
 ) -> None:

@@ -289,7 +289,7 @@ def test_the_result_is_shown_after_the_impression_and_the_case_says_which_came_f
     assert page.selectbox(key=f"tray_label-{first}").value is None  # said after the result, not before it
     page.button(key=f"tray_as_impression-{first}").click().run()
     assert page.selectbox(key=f"tray_label-{first}").value == "mel"
-    assert "Melanoma is my diagnosis too" not in [button.label for button in page.button]
+    assert "Use melanoma as my diagnosis" not in [button.label for button in page.button]
     page.selectbox(key=f"tray_label-{first}").select("nv").run()
     reveal(page, 1)
     assert "Your impression: none (the result was shown first)" in read(page)

@@ -79,7 +79,7 @@ def test_the_case_in_its_header() -> None:
     assert said["Case"] == "17"
     assert said["Patient ID"] == "SL-0042"
     assert said["Sex"] == "female"
-    assert said["Age at the photo"] == "about 60 (born 1964)"
+    assert said["Age at the photo"] == "60 or 61 (born 1964)"
     assert said["Site"] == "Back"
     assert said["Photo taken on"] == "2025-06-03"
     assert said["Skin phototype (Fitzpatrick)"] == "not recorded"

@@ -53,7 +53,7 @@ def test_patients_are_listed_by_pseudonym_without_regard_to_case(store):
 @pytest.mark.parametrize(
     ("birth_year", "kept", "age"),
     [
-        (1939, (1939, False), "about 84"),
+        (1939, (1939, False), "84 or 85"),
         (1938, (1938, True), "85+"),
         (1937, (1938, True), "85+"),
         (1910, (1938, True), "85+"),

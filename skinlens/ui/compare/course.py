@@ -15,7 +15,7 @@ from skinlens.followup.change import SeenLesion, compare, scale_conflict
 from skinlens.followup.registration import Registration, aligned_picture, register
 from skinlens.followup.trend import MelanomaTrend, TrendPoint, melanoma_trend, over_views, with_views
 from skinlens.followup.wording import alignment_words, change_words, conflict_words, trend_words, visit_days
-from skinlens.formatting import capitalized, percent
+from skinlens.formatting import percent
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.classifier import Classifier
 from skinlens.records import Photo
@@ -25,6 +25,7 @@ from skinlens.ui.components.figures import STATIC, calm
 from skinlens.ui.components.text import plain
 from skinlens.ui.components.viewer import Panel
 from skinlens.ui.state import cache
+from skinlens.wording.naming import capital
 
 BLUE, GREY = "#4289b8", "#7f8d92"
 LEAST_POINTS = 2
@@ -196,7 +197,7 @@ def _in_numbers(before: CaseRecord, after: CaseRecord, registration: Registratio
 
 def _sentence(words: str) -> str:
     """With a capital and a full stop: a refusal comes as the rest of a sentence."""
-    return capitalized(words).rstrip(".") + "."
+    return capital(words).rstrip(".") + "."
 
 
 def _overlaid(store: CaseStore, before: CaseRecord, after: CaseRecord) -> Overlaid:

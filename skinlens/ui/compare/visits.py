@@ -7,7 +7,7 @@ import streamlit as st
 from skinlens.case_record import CaseRecord
 from skinlens.explain import METHODS
 from skinlens.followup.wording import visit_days
-from skinlens.formatting import Unit, capitalized, entered_length, percent
+from skinlens.formatting import Unit, entered_length, percent
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.labels import CODES, MELANOMA
 from skinlens.records import Case, Explanation, Method, Prediction, Target, Visit
@@ -21,7 +21,7 @@ from skinlens.ui.state import cache
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import maps
 from skinlens.wording.maps import over_photo
-from skinlens.wording.naming import diagnosis_name, impression_words, name
+from skinlens.wording.naming import capital, diagnosis_name, impression_words, name
 from skinlens.wording.quality import UNRELIABLE_BRIEFLY
 from skinlens.wording.records import target_words
 from skinlens.wording.verdict import top_change
@@ -177,7 +177,7 @@ def _pictures(before: CaseRecord, after: CaseRecord) -> None:
             list(targets),
             default=first,
             required=True,
-            format_func=lambda code: capitalized(target_words(targets[code])),
+            format_func=lambda code: capital(target_words(targets[code])),
             wrap=True,
             key="case_visits_class",
         )

@@ -21,12 +21,18 @@ _TITLES = {
     "histology": ("histology", "histology_text", "histology_on", "histology_number"),
 }
 """Entries in words, the diagnosis first, and the fields that each is made of."""
+_CRITERIA = frozenset({"ABCD rule", "7-point checklist", "pattern", "symptoms", "change over time", "skin phototype"})
 
 
 def entries(opened: OpenCase) -> tuple[str, ...]:
     """Entries that were changed and not saved, in words."""
     changed = {name.removeprefix("clinical_") for name in drafts.note(opened)}
     return tuple(title for title, names in _TITLES.items() if changed & set(names))
+
+
+def of_criteria(opened: OpenCase) -> bool:
+    """Whether an entry under Criteria was changed and not saved."""
+    return not _CRITERIA.isdisjoint(entries(opened))
 
 
 def notice(opened: OpenCase, what: str) -> None:

@@ -5,12 +5,12 @@ from dataclasses import replace
 from datetime import date
 
 from skinlens.case_record import Proposal
-from skinlens.formatting import capitalized
 from skinlens.imaging.intake.patient import PatientFields
 from skinlens.records import Patient
 from skinlens.store import CaseStore
 from skinlens.ui.forms import placement, sites
 from skinlens.ui.forms.placement import Key
+from skinlens.wording.naming import capital
 
 
 def named(fields: PatientFields, store: CaseStore) -> Proposal:
@@ -30,7 +30,7 @@ def sentence(proposal: Proposal) -> str:
         return ""
     listed = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
     are, those = ("are", "them") if len(names) > 1 else ("is", "that")
-    return capitalized(f"{'the ' * (len(names) == 1)}{listed} {are} proposed from its file: check {those}.")
+    return capital(f"{'the ' * (len(names) == 1)}{listed} {are} proposed from its file: check {those}.")
 
 
 def values(proposal: Proposal, key: Key, day: str, known: Iterable[Patient]) -> dict[str, object]:

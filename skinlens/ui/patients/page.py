@@ -7,7 +7,7 @@ import streamlit as st
 
 from skinlens.clock import today
 from skinlens.errors import CaseNotFound
-from skinlens.formatting import capitalized, counted
+from skinlens.formatting import counted
 from skinlens.store import CaseStore, PatientQuery, PatientRow
 from skinlens.store.patient_list import PatientSort
 from skinlens.ui.components import widgets
@@ -17,7 +17,7 @@ from skinlens.ui.patients import editing
 from skinlens.ui.patients import patient as patient_page
 from skinlens.ui.shell import frame
 from skinlens.ui.state import address, next_photo, session
-from skinlens.wording.naming import open_recall_words
+from skinlens.wording.naming import capital, open_recall_words
 
 PAGE_SIZE = 20
 _NOTED = "patient_noted"
@@ -131,5 +131,5 @@ def flags(row: PatientRow, day: str) -> tuple[str, ...]:
     if row.unsigned:
         said.append(f"{counted(row.unsigned, 'visit')} not signed")
     if recall := open_recall_words(row.recall_on, day):
-        said.append(capitalized(recall))
+        said.append(capital(recall))
     return tuple(said)

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from skinlens import published_figures
-from skinlens.formatting import NOT_MEASURABLE, capitalized, estimate, grouped, percent, rounded_percent
+from skinlens.formatting import NOT_MEASURABLE, estimate, grouped, percent, rounded_percent
 from skinlens.metrics import predictive_values
 from skinlens.ui.components import widgets
 from skinlens.ui.components.choice import chosen
@@ -169,7 +169,7 @@ def subgroups() -> None:
         "Figure", list(PARTS), format_func=PARTS.__getitem__, key="model_part", persist_state="session"
     )
     groups = evaluation["subgroups"][trait]
-    names = [f"{capitalized(group['group'])} ({group['n']:,})" for group in groups]
+    names = [f"{capital(group['group'])} ({group['n']:,})" for group in groups]
     _chart(
         curves.dots(names, [group[part] for group in groups], PARTS[part], None),
         "subgroups",

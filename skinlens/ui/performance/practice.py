@@ -6,7 +6,7 @@ import streamlit as st
 
 from skinlens import published_figures
 from skinlens.errors import ParameterError
-from skinlens.formatting import capitalized, decimal, percent, span
+from skinlens.formatting import decimal, percent, span
 from skinlens.impact import PARAMETERS, ImpactInputs, impact, impact_words, operating_curve, operating_points
 from skinlens.outcomes import Comparison, Rate, Reader, TwoByTwo, compare
 from skinlens.store import CaseStore
@@ -18,6 +18,7 @@ from skinlens.ui.forms.numbers import Expected
 from skinlens.ui.performance import curves
 from skinlens.ui.state import cache
 from skinlens.wording.evaluation import TARGETS
+from skinlens.wording.naming import capital
 
 READERS: dict[Reader, str] = {"diagnosis": "Diagnosis", "impression": "First impression"}
 BIASED = (
@@ -101,7 +102,7 @@ def calculator(store: CaseStore) -> None:
                 Expected(parameter.low * factor, parameter.high * factor),
                 first,
                 key=f"impact_{name}",
-                help_text=f"{capitalized(parameter.source)}.",
+                help_text=f"{capital(parameter.source)}.",
             )
         if entered.value is None:
             unread.append(parameter.title)

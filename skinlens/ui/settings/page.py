@@ -8,7 +8,7 @@ import streamlit as st
 
 from skinlens.errors import InvalidEntry, SkinLensError
 from skinlens.explain import METHODS
-from skinlens.formatting import UNIT_WORDS, Unit, entered_length
+from skinlens.formatting import UNIT_WORDS, Unit, entered_length, percent
 from skinlens.settings import Overlay, Settings
 from skinlens.store import CaseStore
 from skinlens.store.settings import NAMES
@@ -16,6 +16,8 @@ from skinlens.ui.components import allowed, confirmation, widgets
 from skinlens.ui.components.text import plain
 from skinlens.ui.forms import field_width
 from skinlens.ui.settings import audit_log, backup, devices, signers
+from skinlens.ui.state import cache
+from skinlens.wording.verdict import side_of_cutoff
 
 CLINIC, DISPLAY = "clinic", "display"
 CLINIC_FIELDS = ("clinic_name", "clinic_address", "clinic_phone", "dicom_uid_root")
@@ -23,10 +25,8 @@ WIDTH = "field_width_mm"
 DISPLAY_FIELDS = ("impression_first", "cutoff_shown", "overlay", "unit", WIDTH)
 OVERLAYS: dict[Overlay, str] = {"none": "No map", **{method: info.title for method, info in METHODS.items()}}
 UNITS: dict[Unit, str] = {"mm": "Millimeters", "inch": "Inches"}
-CUTOFF = {
-    True: "With probability and cut-off: “Suspicious for melanoma (22.6\u00a0%; cut-off 8.5\u00a0%)”",
-    False: "Words alone: “Suspicious for melanoma”",
-}
+EXAMPLE_CUTOFF = 0.1
+"""In the sample of a first line where no model is installed."""
 LOOK_S = 2.0
 """Seconds between two looks at the appearance that the browser shows."""
 _READ = "settings_read"
@@ -88,6 +88,16 @@ def _clinic(store: CaseStore, *, locked: bool) -> None:
         _save(store, CLINIC, CLINIC_FIELDS)
 
 
+def _first_line(*, figures: bool) -> str:
+    """A sample of a result's first line, with the installed model's cut-off."""
+    said = side_of_cutoff(above=True)
+    if not figures:
+        return f"Words alone: “{said}”"
+    model = cache.installed()
+    value = model.melanoma_threshold.value if model else EXAMPLE_CUTOFF
+    return f"With probability and cut-off: “{said} ({percent(min(1.0, 2 * value))}; cut-off {percent(value)})”"
+
+
 def _display(store: CaseStore, *, locked: bool) -> None:
     st.header("Display")
     with st.form("settings_display"):
@@ -100,8 +110,8 @@ def _display(store: CaseStore, *, locked: bool) -> None:
         )
         st.radio(
             "First line of a result",
-            list(CUTOFF),
-            format_func=lambda choice: plain(CUTOFF[choice]),
+            [True, False],
+            format_func=lambda figures: plain(_first_line(figures=figures)),
             key=_key("cutoff_shown"),
             disabled=locked,
             help="On the screen. The cut-off itself comes with the model, and the report always states it.",

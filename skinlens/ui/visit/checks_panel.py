@@ -48,13 +48,18 @@ def _follow(opened: OpenCase) -> bool:
     return opened.case is None or st.session_state.get(ASKED) == _subject(opened)
 
 
+def follow(opened: OpenCase) -> None:
+    """Have the checks follow the maps of a stored case, which were asked for."""
+    st.session_state[ASKED] = _subject(opened)
+
+
 def _subject(opened: OpenCase) -> tuple[int | None, str]:
     return None if opened.case is None else opened.case.visit.id, opened.target.code
 
 
 def _check_now(opened: OpenCase, classifier: Classifier) -> None:
     """The maps that are missing, then the checks; what was cancelled or failed is asked for again."""
-    st.session_state[ASKED] = _subject(opened)
+    follow(opened)
     session.request_maps(opened, classifier)
     _check(opened, classifier, again=True)
 

@@ -1,5 +1,6 @@
 """The explanations on their page: which class, the row of maps as they are made, and what stands under each."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
@@ -110,13 +111,19 @@ def start_early(opened: OpenCase, classifier: Classifier) -> None:
         start(opened, classifier)
 
 
-def start(opened: OpenCase, classifier: Classifier, place: DeltaGenerator | None = None) -> bool:
+def start(
+    opened: OpenCase,
+    classifier: Classifier,
+    place: DeltaGenerator | None = None,
+    on_asked: Callable[[], None] | None = None,
+) -> bool:
     """A new photo's maps are made at once. Those of a stored case only when asked: looking must not change it.
 
     Args:
         opened: Whose maps.
         classifier: Makes them.
         place: Where the button for a stored case stands.
+        on_asked: Is called when it was clicked.
 
     Returns:
         Whether a stored case lacks maps, and none of them is under way.
@@ -128,7 +135,7 @@ def start(opened: OpenCase, classifier: Classifier, place: DeltaGenerator | None
         and opened.map_of(method, session.map_params(method)) is None
     ]
     lacks = bool(wanted) and opened.case is not None
-    asked = lacks and place is not None and place.button("Make the maps", type="primary")
+    asked = lacks and place is not None and place.button("Make the maps", type="primary", on_click=on_asked)
     if wanted and (opened.case is None or asked):
         session.request_maps(opened, classifier, tuple(wanted))
     if asked:

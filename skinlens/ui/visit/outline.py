@@ -12,7 +12,6 @@ from skinlens.checks.contract import Check, Subject
 from skinlens.checks.localization import LocalizationCheck
 from skinlens.clock import local_day
 from skinlens.errors import Conflict, InvalidEntry, SkinLensError, WeightsError
-from skinlens.formatting import capitalized
 from skinlens.inference.classifier import Classifier
 from skinlens.records import Outline, Photo
 from skinlens.segmentation.contour import drawn_by_clinician
@@ -22,6 +21,7 @@ from skinlens.ui.components.text import plain
 from skinlens.ui.state import cache, session
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import checks
+from skinlens.wording.naming import capital
 
 
 def section(check: Check, opened: OpenCase, classifier: Classifier | None) -> None:
@@ -92,7 +92,7 @@ def _outline(opened: OpenCase, outline: Outline | None) -> None:
     )
     if problem := st.session_state.pop("case_outline_problem", ""):
         st.warning(plain(problem))
-    st.caption(plain(capitalized(f"{_by(outline)}.")))
+    st.caption(plain(capital(f"{_by(outline)}.")))
     if refused := st.session_state.get(opened.key("outline_refused")):
         _choose_outline(opened, refused)
 

@@ -11,7 +11,7 @@ from skinlens.labels import DIAGNOSES
 from skinlens.records import Case, Status, Visit
 from skinlens.store import CaseStore
 from skinlens.store.signatures import NO_DIAGNOSIS
-from skinlens.ui.components import allowed, confirmation, widgets
+from skinlens.ui.components import allowed, confirmation, unsaved_entries, widgets
 from skinlens.ui.components.shortcuts import SAVE
 from skinlens.ui.components.text import plain
 from skinlens.ui.forms import conflicts, refusal, signing
@@ -44,7 +44,7 @@ def form(store: CaseStore, opened: OpenCase) -> None:
         return
     read = _read(opened, opened.case.visit)
     record = read.clinical
-    with st.expander("Criteria", expanded=record.criteria != NO_CRITERIA):
+    with st.expander("Criteria", expanded=record.criteria != NO_CRITERIA or unsaved_entries.of_criteria(opened)):
         seen = clinical_form.criteria(opened, record)
     with st.expander("Size", expanded=record.field_width_mm is not None):
         width, no_width = size_form.fields(opened, record)
@@ -176,7 +176,7 @@ def _buttons(
         )
     signer = signing.choose(store, draft=draft, key=opened.key("signer" if draft else "amender"))
     if suggested := source_words(abcd):
-        st.caption(plain(f"ABCD rule: {suggested}. This is also stated in the report and in the audit log."))
+        st.caption(plain(f"ABCD rule: {suggested}. Saved so, the report and the audit log state it too."))
     with refusal.beside("record") as trouble, st.container(horizontal=True):
         if not draft:
             amended = st.button("Save as amendment", type="primary", key=SAVE, **allowed.button("amend"))

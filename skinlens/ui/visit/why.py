@@ -27,7 +27,7 @@ def view(store: CaseStore, opened: OpenCase) -> None:  # noqa: ARG001  views are
         operating_point.unreliable(opened.analysis.quality)
     session.queue().look()
     beside = maps.choose_class(opened)
-    lacks = classifier is not None and maps.start(opened, classifier, beside)
+    lacks = classifier is not None and maps.start(opened, classifier, beside, partial(checks_panel.follow, opened))
     checks_panel.begin(opened, classifier)
     shown = bool(st.session_state.get(DETAILS))
     # Above the pictures stands one line at most: they are to be seen whole in the first screen.

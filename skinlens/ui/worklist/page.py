@@ -26,7 +26,7 @@ from skinlens.ui.worklist import filing, received, tray_drafts, tray_filing, tra
 from skinlens.ui.worklist.filing import Run, numbered
 from skinlens.ui.worklist.tray import Tray, TrayItem
 from skinlens.wording.naming import impression_words
-from skinlens.wording.quality import UNRELIABLE_BRIEFLY, not_met, photo_quality
+from skinlens.wording.quality import UNRELIABLE_BRIEFLY, photo_quality
 from skinlens.wording.verdict import verdict_line
 
 THUMBNAIL_PX = 320
@@ -297,7 +297,7 @@ def verdict(quality: QualityReport, prediction: Prediction, *, figures: bool = T
 
 
 def _classes(quality: QualityReport, prediction: Prediction) -> tuple[str, ...]:
-    checks = not_met(quality) if quality.failed else ""
+    checks = photo_quality(quality) if quality.failed else ""
     if not quality.reliable:
         return (checks,) if checks else ()
     ranked = sorted(CODES, key=lambda code: -prediction.prob(code))[: widgets.TOP]

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from skinlens.clock import today
-from skinlens.formatting import capitalized, counted, percent
+from skinlens.formatting import counted, percent
 from skinlens.labels import BY_CODE
 from skinlens.store import CaseQuery, CaseRow, CaseStore
 from skinlens.ui.components import widgets
@@ -18,7 +18,7 @@ from skinlens.ui.components.text import plain, recall_words
 from skinlens.ui.forms import filters
 from skinlens.ui.forms.filters import PAGE_SIZE
 from skinlens.ui.state import address, cache, session
-from skinlens.wording.naming import STATUSES, diagnosis_name, name, site
+from skinlens.wording.naming import STATUSES, capital, diagnosis_name, name, site
 from skinlens.wording.quality import UNRELIABLE_BRIEFLY
 from skinlens.wording.verdict import side_of_cutoff
 
@@ -172,7 +172,7 @@ def clinical(row: CaseRow) -> tuple[str, ...]:
     """The clinician's diagnosis first, then status and recall."""
     diagnosis = f"My diagnosis: {diagnosis_name(row.clinician_label)}" if row.clinician_label else "No diagnosis yet"
     recall = recall_words(row, today().isoformat())
-    return tuple(filter(None, (diagnosis, STATUSES[row.status], capitalized(recall))))
+    return tuple(filter(None, (diagnosis, STATUSES[row.status], capital(recall))))
 
 
 def who(row: CaseRow) -> str:

@@ -21,7 +21,7 @@ from skinlens.ui.forms.site_form import Where
 from skinlens.ui.state import cache, session
 from skinlens.ui.worklist.filing import Filing, Run
 from skinlens.ui.worklist.tray import Tray, TrayItem
-from skinlens.wording.naming import diagnosis_name, site
+from skinlens.wording.naming import diagnosis_name, in_sentence, site
 
 _ADDED = "tray_added"
 """Number of the patient that was stored last by filing."""
@@ -168,7 +168,7 @@ def _as_impression(item: TrayItem) -> None:
     key, said = item.key("label"), item.impression
     if item.revealed and said in DIAGNOSES and st.session_state.get(key) is None:
         st.button(
-            f"{diagnosis_name(said)} is my diagnosis too", key=item.key("as_impression"),
+            f"Use {in_sentence(diagnosis_name(said))} as my diagnosis", key=item.key("as_impression"),
             on_click=st.session_state.__setitem__, args=(key, said),
         )  # fmt: skip
 
