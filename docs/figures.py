@@ -195,6 +195,17 @@ def speed_sentence() -> str:
     )
 
 
+def screen(result: Mapping[str, Any] | None = None) -> str:
+    """How long a step takes in the browser, from ``benchmarks/screen.py``."""
+    one = result or read(ROOT / "benchmarks" / "results" / "screen.json")
+    rows = [
+        [step, *(f"{figure[part]:.2f} s" for part in ("median", "most")), f"{figure['bar']:.1f} s"]
+        for step, figure in one["seconds"].items()
+    ]
+    sentence = f"{one['runs']} cases in Chromium, with {one['photos']}; {measured_on(one)}.\n\n"
+    return sentence + table(["from press to picture", "median", "most", "aim"], rows)
+
+
 def explain_gates(result: Mapping[str, Any] | None = None) -> str:
     """How close a default map is to its own limit, ours and stock's, from ``benchmarks/explain_gates.py``."""
     one = result or read(ROOT / "benchmarks" / "results" / "explain_gates.json")

@@ -174,6 +174,20 @@ def test_a_table_is_markdown() -> None:
     assert figures.table(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | --- |\n| 1 | 2 |\n"
 
 
+def test_screen_sets_each_step_beside_its_aim() -> None:
+    machine = {"cpu": "AMD EPYC", "cores": 2, "commit": "abc"}
+    lines = figures.screen(
+        {
+            "machine": machine,
+            "runs": 5,
+            "photos": "photos of val",
+            "seconds": {"save to saved": {"median": 0.46, "most": 1.05, "bar": 0.5}},
+        }
+    ).splitlines()
+    assert lines[0] == "5 cases in Chromium, with photos of val; 2 cores of AMD EPYC, commit `abc`."
+    assert lines[-1] == "| save to saved | 0.46 s | 1.05 s | 0.5 s |"
+
+
 def test_explain_gates_sets_each_correlation_beside_stock() -> None:
     near = {"spearman_median": 0.9534, "spearman_worst": 0.9, "stock_median": 0.9, "stock_worst": 0.8126}
     lines = figures.explain_gates(
