@@ -30,6 +30,7 @@ from benchmarks.clients import chromium, journeys, websocket
 from benchmarks.clients.journeys import TITLES, Expected, Journey, Mixed
 from benchmarks.clients.processes import busy_s, cpu_s, memory_mb, processes
 from benchmarks.machine import ROOT, machine
+from benchmarks.photos import DRAWN_LESIONS, kind_at_hand, photo_files
 from skinlens.inference.classifier import load_classifier
 from skinlens.serve import free_port
 from skinlens.store import CaseStore
@@ -139,11 +140,12 @@ def wrongly_stored(store: CaseStore, done: Sequence[Journey], photos: Sequence[E
             yield f"case {journey.case} has another prediction than its photo"
 
 
-def prepared(folder: Path, number: int, release: Path | None = None) -> list[Expected]:
+def prepared(folder: Path, count: int, release: Path | None = None, kind: str = DRAWN_LESIONS) -> list[Expected]:
     """So many photos, with what each gives alone."""
     folder.mkdir()
     classifier = load_classifier() if release is None else load_classifier(release)
-    return [journeys.expected(journeys.drawn(folder, one), one, classifier) for one in range(number)]
+    files = enumerate(photo_files(folder, count, kind))
+    return [journeys.expected(path, number, classifier) for number, path in files]
 
 
 def ending_with_this_process(command: list[str]) -> list[str]:
@@ -164,10 +166,8 @@ def served(home: Path, release: Path | None = None) -> Iterator[tuple[str, Calla
 
 def measured(clients: Clients, tabs: int, minutes: float, folder: Path) -> dict[str, Any]:
     """The figures of a run."""
-    photos, store = (
-        prepared(folder / "photos", WARM_UP + tabs + int(MOST_A_MINUTE * minutes)),
-        CaseStore(folder / "home"),
-    )
+    kind, count = kind_at_hand(), WARM_UP + tabs + int(MOST_A_MINUTE * minutes)
+    photos, store = prepared(folder / "photos", count, kind=kind), CaseStore(folder / "home")
     with served(folder / "home") as (address, server):
         nice = {"server": os.nice(0), "clients": os.nice(YIELDS)}  # in a clinic, the browsers are on other computers
         before = asyncio.run(drive(address, photos[:WARM_UP], clients, WARM_UP, 0.0, server))
@@ -182,6 +182,7 @@ def measured(clients: Clients, tabs: int, minutes: float, folder: Path) -> dict[
         print(words)
     return {
         "clients": clients,
+        "photos": kind,
         "tabs": tabs,
         "minutes": minutes,
         "nice": nice,

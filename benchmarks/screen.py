@@ -2,9 +2,8 @@
 
 The app is served with the shipped weights, and driven in Chromium at 1440 × 900 through Playwright. Each time runs from
 the press of a key or button until what was asked for is seen, the browser's drawing included. Every run has a photo of
-its own, so that nothing is found in a cache: seeded photos of ``val`` where the data set is at hand (the setting
-``SKINLENS_HAM10000``), else lesions drawn by the program. LIME takes 1,024 samples for a drawn lesion, and for most
-photos 256. Medians in seconds beside the bars that were set; nothing is asserted.
+its own, so that nothing is found in a cache (``benchmarks/photos.py``). Medians in seconds beside the bars that were
+set; nothing is asserted.
 """
 
 import argparse
@@ -15,22 +14,19 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from os import environ
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from playwright.sync_api import Browser, Locator, Page
 
 from benchmarks.machine import ROOT, machine
+from benchmarks.photos import DRAWN_LESIONS, kind_at_hand, photo_files
 from benchmarks.similar import fill_visits
-from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.serve import free_port
 from skinlens.store import CaseStore
-from skinlens.training.ham10000 import SETTING, dataset_folder, load_index
 from tests.browser.serving import launched, program, serving
 
-RUNS, SEED = 10, 18
+RUNS = 10
 LISTS = (5_000, 100_000)
 RESULT = ROOT / "benchmarks" / "results" / "screen.json"
 LIMIT_MS = 120_000
@@ -147,18 +143,6 @@ def case_times(browser: Browser, address: str, photo: Path, number: int) -> dict
     return times
 
 
-def chosen_photos(folder: Path, count: int, *, drawn: bool) -> tuple[str, list[Path]]:
-    """What the photos are, in words, and as many files."""
-    if not drawn:
-        entries = load_index(dataset_folder(), "val")
-        places = np.random.default_rng(SEED).choice(len(entries), count, replace=False)
-        return "photos of val", [entries[place].path for place in places]
-    paths = [folder / f"{number}.jpg" for number in range(count)]
-    for number, path in enumerate(paths):
-        Image.fromarray(draw_synthetic_lesion(number)).save(path, quality=92)
-    return "drawn lesions", paths
-
-
 def list_times(browser: Browser, visits: int, folder: Path, runs: int) -> list[float]:
     """The worklist with so many stored visits: from the link on another page to the first row."""
     home = folder / f"home-{visits}"
@@ -183,7 +167,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--skip-lists", action="store_true", help="without the two long lists, which take minutes")
     parser.add_argument(
-        "--drawn", action="store_true", default=not environ.get(SETTING), help="drawn lesions in the place of photos"
+        "--drawn",
+        action="store_const",
+        dest="kind",
+        const=DRAWN_LESIONS,
+        default=kind_at_hand(),
+        help="drawn lesions anyway",
     )
     parser.add_argument("--json", type=Path, default=RESULT)
     arguments = parser.parse_args()
@@ -191,16 +180,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, chromium() as browser:
         folder, home = Path(name), Path(name) / "home"
         CaseStore(home).acknowledge_disclaimer()
-        kind, photos = chosen_photos(folder, arguments.runs + 1, drawn=arguments.drawn)
+        photos = photo_files(folder, arguments.runs + 1, arguments.kind)
         with served(home) as address:
             for number, photo in enumerate(photos):  # the first warms the server, and does not count
                 for step, seconds in case_times(browser, address, photo, number).items():
                     times.setdefault(step, []).extend([seconds] if number else [])
                 print(f"{number} of {arguments.runs} cases", flush=True)
-        write(arguments.json, arguments.runs, kind, times)
+        write(arguments.json, arguments.runs, arguments.kind, times)
         for visits in () if arguments.skip_lists else LISTS:
             times[f"list of {visits:,} visits"] = list_times(browser, visits, folder, arguments.runs)
-            write(arguments.json, arguments.runs, kind, times)
+            write(arguments.json, arguments.runs, arguments.kind, times)
 
 
 def write(path: Path, runs: int, photos: str, times: Times) -> None:

@@ -332,6 +332,7 @@ def load(result: Mapping[str, Any] | None = None) -> str:
     rows = [
         ["**tabs**", *(f"**{one['tabs']}**" for one in runs)],
         ["asked for by", *(CLIENTS[one["clients"]] for one in runs)],
+        ["uploaded", *(one.get("photos", "drawn lesions") for one in runs)],
         ["order of work", *(f"before {one['before']}" if "before" in one else "today's" for one in runs)],
         ["minutes in which journeys were begun", *(f"{one['minutes']:g}" for one in runs)],
         [

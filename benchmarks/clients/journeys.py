@@ -4,10 +4,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from skinlens.imaging.intake import read_photo_file
-from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.inference.classifier import Classifier
 
 TITLES = ("Grad-CAM", "Score-CAM", "LIME")
@@ -57,13 +55,6 @@ class Journey(NamedTuple):
     def answer_s(self) -> float:
         """From the choice of the file to the result, where nobody stops to think."""
         return self.read_s + self.result_s
-
-
-def drawn(folder: Path, number: int) -> Path:
-    """File of a photo that no other number has."""
-    path = folder / f"{number}.jpg"
-    Image.fromarray(np.asarray(draw_synthetic_lesion(number))).save(path, "JPEG", quality=92)
-    return path
 
 
 def expected(path: Path, number: int, classifier: Classifier) -> Expected:

@@ -1,0 +1,37 @@
+"""Photos that a benchmark uploads: seeded ones of ``val`` where the data set is at hand, else lesions that are drawn.
+
+LIME takes 1,024 samples for a drawn lesion, and for most photos 256: what a clinician waits is measured with photos.
+"""
+
+from os import environ
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from skinlens.imaging.synthetic import draw_synthetic_lesion
+from skinlens.training.ham10000 import SETTING, dataset_folder, load_index
+
+SEED = 18
+OF_VAL, DRAWN_LESIONS = "photos of `val`", "drawn lesions"
+
+
+def kind_at_hand() -> str:
+    """What there is: photos, or drawn lesions."""
+    return OF_VAL if environ.get(SETTING) else DRAWN_LESIONS
+
+
+def photo_files(folder: Path, count: int, kind: str) -> list[Path]:
+    """So many files, no two of one photo; drawn ones are written to ``folder``.
+
+    Raises:
+        DatasetError: photos are wanted, and the setting names no folder.
+        ValueError: there are not so many.
+    """
+    if kind == OF_VAL:
+        entries = load_index(dataset_folder(), "val")
+        return [entries[place].path for place in np.random.default_rng(SEED).choice(len(entries), count, replace=False)]
+    paths = [folder / f"{number}.jpg" for number in range(count)]
+    for number, path in enumerate(paths):
+        Image.fromarray(np.asarray(draw_synthetic_lesion(number))).save(path, "JPEG", quality=92)
+    return paths
