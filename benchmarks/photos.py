@@ -1,7 +1,7 @@
 """Photos that a benchmark uploads: seeded ones of ``val`` where the data set is at hand, else lesions that are drawn.
 
-What a clinician waits is measured with photos: how many samples LIME takes, 256 to 1,024, depends on them. For the drawn
-lesions it was 1,024 each time, for eight photos 256 to 1,024.
+What a clinician waits is measured with photos: how many samples LIME takes depends on them. For drawn lesions it was
+1,024 each time, for eight photos 256 to 1,024.
 """
 
 from os import environ
