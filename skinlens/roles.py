@@ -4,7 +4,7 @@ from typing import Literal, get_args
 
 Role = Literal["viewer", "reader", "reviewer", "admin"]
 """From the fewest rights to all; each role has the rights of the roles before it."""
-Right = Literal["read", "file", "export", "sign", "amend", "move", "erase", "settings", "back up", "users"]
+Right = Literal["read", "file", "export", "sign", "amend", "move", "erase", "settings", "audit", "back up", "users"]
 ROLES: tuple[Role, ...] = get_args(Role)
 TOKEN_ROLES: tuple[Role, ...] = ("viewer", "reader")
 """Roles that a token of the API may have: nothing that the API does needs more."""
@@ -20,18 +20,20 @@ _NEEDED: dict[Right, Role] = {
     "move": "reviewer",
     "erase": "admin",
     "settings": "admin",
+    "audit": "admin",
     "back up": "admin",
     "users": "admin",
 }
 _IN_WORDS: dict[Right, str] = {
     "read": "read cases",
     "file": "upload, file or edit drafts",
-    "export": "export a patient",
+    "export": "export a case or a patient",
     "sign": "sign a case",
     "amend": "change a signed case",
     "move": "move a case, or correct a patient or a lesion",
     "erase": "delete a case or a patient",
     "settings": "change settings of the clinic",
+    "audit": "see the audit log of all cases",
     "back up": "make a backup",
     "users": "manage accounts",
 }

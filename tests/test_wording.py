@@ -114,12 +114,14 @@ def test_an_unreliable_photo_has_one_sentence() -> None:
 
 def test_the_cutoff_is_said_in_tenths_and_never_better_than_it_is() -> None:
     assert cutoff_promise(Threshold(0.1, 0.96, 0.702, "val")) == (
-        "The cut-off catches 9 of 10 melanomas; 3 of 10 other lesions are flagged too."
+        "The cut-off catches 9 of 10 melanomas; fewer than 3 of 10 other lesions are flagged too."
     )
     assert cutoff_promise(Threshold(0.1, 0.9, 0.97, "val")).endswith(
         "fewer than 1 of 10 other lesions are flagged too."
     )
-    assert cutoff_promise(Threshold(0.1, 0.901, 0.766, "val")).endswith("; 3 of 10 other lesions are flagged too.")
+    assert cutoff_promise(Threshold(0.1, 0.901, 0.766, "val")).endswith(
+        "; fewer than 3 of 10 other lesions are flagged too."
+    )
     assert cutoff_promise(Threshold(0.1, 0.9, 0.9, "val")).endswith("; 1 of 10 other lesions are flagged too.")
 
 

@@ -32,7 +32,8 @@ NEEDED: Mapping[str, Right] = {
     "export_patient": "export",
     # Whoever opens or takes something away has that noted in their name, whatever their role.
     **dict.fromkeys(("note_view", "note_export", "note_drift_export"), "read"),
-    **dict.fromkeys(("audit_entries", "audit_page", "audit_choices", "note_log_export", "accept_audit"), "settings"),
+    **dict.fromkeys(("audit_entries", "audit_page", "audit_choices", "note_log_export"), "audit"),
+    "accept_audit": "settings",
     "note_export_of_many": "export",
     # An account's own sign-in is noted in its name, whatever its role.
     **dict.fromkeys(("note_account", "note_token"), "read"),

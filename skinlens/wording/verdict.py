@@ -90,8 +90,9 @@ def cutoff_promise(threshold: Threshold) -> str:
     """Effect of the cut-off, in tenths of the photos on which it was chosen; neither share is made out better than it
     was.
     """
-    share = 1 - threshold.specificity
-    others = f"{math.ceil(10 * share - 1e-9)} of 10" if share >= 0.1 - 1e-9 else "fewer than 1 of 10"
+    share = 10 * (1 - threshold.specificity)
+    tenths = max(1, math.ceil(share - 1e-9))
+    others = f"{'fewer than ' * (share < tenths - 1e-9)}{tenths} of 10"
     return f"The cut-off catches {_of_ten(threshold.sensitivity)} melanomas; {others} {FLAGGED_TOO}."
 
 

@@ -237,6 +237,27 @@ def test_signing_out_there_too(browser: Browser, settings: Path, issuer: str) ->
     )
 
 
+def test_of_two_forms_in_one_browser_each_may_be_filled_in(browser: Browser) -> None:
+    """Two tabs are sent to the form when one signs out; the form that was drawn first is not the lesser one."""
+    first, second = (browser.word("/skinlens/login") for _ in range(2))
+    typed = {"name": "Ada", "password": PASSWORD, "next": "/visit?case=7"}
+    refused = browser.post("/skinlens/login", {"form": first, **typed, "password": "not the right one"})
+    assert refused.status == 403
+    assert browser.post("/skinlens/login", {"form": first, **typed}).status == 303
+    late = browser.post("/skinlens/login", {"form": second, **typed})  # signed in by the other tab meanwhile
+    assert (late.status, late.headers["location"]) == (303, "/visit?case=7")
+
+
+def test_a_form_from_elsewhere_keeps_the_name_and_a_strange_word_is_not_given_out(browser: Browser) -> None:
+    browser.cookies["skinlens-form-8501"] = '"><script>'
+    word = browser.word("/skinlens/login")
+    assert len(word) == 43
+    stale = browser.post("/skinlens/login", {"form": "x" * 43, "name": "Ada", "password": PASSWORD, "next": "/"})
+    assert stale.status == 400
+    assert plain_forms.STALE in stale.body
+    assert 'value="Ada"' in stale.body
+
+
 def test_without_a_provider_there_is_no_way_to_one(browser: Browser) -> None:
     for path in provider_gate.PATHS:
         assert browser.get(path).status == 401

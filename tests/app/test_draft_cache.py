@@ -8,8 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens.store import CaseStore, ClinicianReading
+from skinlens.ui.components.text import plain
 from skinlens.ui.state import draft_cache, drafts, erasure
 from skinlens.ui.state.draft_cache import TTLStore
+from skinlens.wording.gone import ENTRIES_GONE, TRAY_GONE
 from tests.app.conftest import press, turn, typed, words
 
 
@@ -215,6 +217,20 @@ def test_a_draft_is_never_put_over_another_case_nor_held_of_an_erased_one(
     assert reloaded(example).text_area[0].value != "Grew since spring."
     erasure.erase_case(CaseStore(skinlens_home), 1)
     assert held.cases == {}
+
+
+@pytest.mark.parametrize(("name", "sentence"), [("draft", ENTRIES_GONE), ("tray", TRAY_GONE)])
+def test_what_the_address_names_and_is_not_held_any_more_is_said_to_be_gone(
+    example: AppTest, name: str, sentence: str
+) -> None:
+    """As after the program was stopped: the field alone would be empty, without a word."""
+    example.query_params.clear()
+    fresh = AppTest.from_file(example._script_path, default_timeout=60)
+    fresh.query_params[name] = "of-a-program-that-was-stopped"
+    fresh.run()
+    assert [error.value for error in fresh.error] == [plain(sentence)]
+    assert name not in fresh.query_params
+    assert not fresh.run().error
 
 
 def test_what_another_window_saved_is_not_overwritten_after_a_reload(example: AppTest, skinlens_home: Path) -> None:

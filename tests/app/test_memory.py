@@ -2,6 +2,9 @@
 
 import asyncio
 import gc
+import platform
+import subprocess
+import sys
 import weakref
 
 import pytest
@@ -42,6 +45,23 @@ def test_it_is_done_while_the_app_is_served(monkeypatch: pytest.MonkeyPatch) -> 
         return count
 
     assert asyncio.run(serve()) == len(done) > 0
+
+
+def test_what_is_free_goes_back_to_the_system() -> None:
+    """In a process of its own: 60 MB in small pieces are freed below one that stays, and so stay with the process."""
+    code = (
+        "import os; from skinlens.ui.shell import memory\n"
+        "def resident(): return int(open('/proc/self/statm').read().split()[1]) * os.sysconf('SC_PAGE_SIZE')\n"
+        "able = memory.limit_heaps()\n"
+        "pieces = [bytes(60_000) for _ in range(1000)]; last = bytes(60_000); del pieces\n"
+        "before = resident(); gave = memory.give_back(); print(able, gave, before - resident())"
+    )
+    if platform.libc_ver()[0] != "glibc":
+        assert (memory.limit_heaps(), memory.give_back()) == (False, False)
+        return
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert said[:2] == ["True", "True"]
+    assert int(said[2]) > 30_000_000
 
 
 def test_streamlit_leaves_it_to_us_and_still_has_the_setting() -> None:

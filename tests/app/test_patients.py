@@ -59,8 +59,20 @@ def test_a_patient_is_found_and_has_lesions_and_a_timeline(page: AppTest) -> Non
     assert "follow-up; recall on 2024-08-06, due" in said
     assert "scalp" not in said
     assert said.index("2024-05-06</td>") < said.index("2024-02-01</td>") < said.index("2024-01-10</td>")
+    assert "Open case 1, 2024-01-10" in [button.label for button in page.button]
     press(page, "Open case 2")
     assert page.session_state["open_case"].case.visit.id == 2
+
+
+def test_earlier_visits_are_opened_and_compared_at_the_lesion(page: AppTest) -> None:
+    page.button(key="patient-1").click().run()
+    press(page, "Open case 1, 2024-01-10")
+    assert page.session_state["open_case"].case.visit.id == 1
+    turn(page, "patients")
+    compare = [button for button in page.button if button.label.startswith("Compare visits of lesion")]
+    assert [button.label for button in compare] == ["Compare visits of lesion 1"]  # the other has one visit
+    compare[0].click().run()
+    assert "Follow-up comparison" in read(page)
 
 
 def test_the_result_of_a_visit_names_melanoma_once(page: AppTest, skinlens_home: Path) -> None:

@@ -12,8 +12,9 @@ from skinlens.inference.release import weights_directory
 from skinlens.roles import Role
 from skinlens.store import CaseStore, ClinicianReading, NewLesion, NewPatient, NewVisit
 from skinlens.ui.settings import devices
+from skinlens.ui.shell import account
 from skinlens.ui.state import access
-from tests.app.conftest import press, read, turn
+from tests.app.conftest import press, read, turn, typed
 from tests.store.edits import edit
 
 PASSWORD = "correct horse battery"
@@ -100,6 +101,36 @@ def test_a_viewer_is_offered_no_new_photo(agreed: AppTest, case: int, person: Si
     turn(agreed, "visit")
     assert len(agreed.get("file_uploader")) == 0
     assert [button.label for button in agreed.button if "example" in button.label] == []
+
+
+def test_signing_out_waits_while_something_is_not_saved(
+    agreed: AppTest, case: int, person: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[access.Who] = []
+    monkeypatch.setattr(account, "sign_out", ended.append)
+    turn(agreed, "worklist")
+    press(agreed, f"Open case {case}")
+    agreed.text_area(key=typed(agreed, "clinical_notes")).input("Grew since May.").run()
+    press(agreed, "Sign out")
+    assert ended == []
+    assert f"You are still signed in, for this is not saved: entries of case {case}." in read(agreed)
+    press(agreed, "Sign out without saving")
+    assert ended == [person.who]
+    press(agreed, "Save draft")
+    press(agreed, "Sign out")
+    assert ended == [person.who, person.who]
+
+
+def test_what_leaves_for_other_systems_needs_more_than_reading(agreed: AppTest, case: int, person: SignedIn) -> None:
+    person.who = access.Who("Vera", "viewer", 1)
+    turn(agreed, "worklist")
+    press(agreed, f"Open case {case}")
+    turn(agreed, "report")
+    fhir = next(button for button in agreed.get("download_button") if button.proto.label == "Download as FHIR")
+    assert fhir.proto.disabled
+    assert "does not allow you to export a case or a patient" in fhir.proto.help
+    turn(agreed, "settings")
+    assert "Your role, viewer, does not allow you to see the audit log of all cases. Ask an admin." in read(agreed)
 
 
 def test_the_store_of_a_page_knows_who_works_with_it(agreed: AppTest, case: int, person: SignedIn) -> None:

@@ -1,5 +1,6 @@
 """The worklist in a real Chromium: twelve moles of one patient, dropped, read, reloaded and filed."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,22 @@ def tab(browser: Browser) -> Iterator[Page]:  # noqa: F811
     page.set_default_timeout(LIMIT_S * 1000)
     yield page
     context.close()
+
+
+def test_a_file_that_is_too_large_has_its_row_beside_the_others(
+    tab: Page, release: Path, moles: list[Path], tmp_path: Path
+) -> None:
+    home, large = tmp_path / "home", tmp_path / "archive.jpg"
+    large.write_bytes(moles[0].read_bytes().ljust(26 * 2**20, b"\0"))
+    with served(home, release) as address:
+        CaseStore(home).acknowledge_disclaimer()
+        tab.goto(address)
+        expect(tab.get_by_text("at most 25 MB each")).to_be_visible()
+        expect(tab.get_by_text("per file")).to_be_hidden()  # Streamlit's own word, of what may be sent
+        tab.locator("input[type=file]").set_input_files([large, moles[0]])
+        expect(tab.get_by_text("1 photo to file")).to_be_visible()
+        expect(tab.get_by_text("archive.jpg")).to_be_visible()
+        expect(tab.get_by_text(re.compile("at most 25"))).to_have_count(2)
 
 
 def test_twelve_moles_of_one_patient(tab: Page, release: Path, moles: list[Path], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from skinlens.formatting import counted
 from skinlens.ui.components.text import plain
 from skinlens.ui.state import drafts, session
 from skinlens.ui.state.open_case import OpenCase
@@ -50,3 +51,18 @@ def notice(opened: OpenCase, what: str) -> None:
         if st.button("Go back and save it", key=opened.key("unsaved")):
             session.turn_to(session.RESULT)
             session.to_visit()
+
+
+def of_tab() -> tuple[str, ...]:
+    """Unsaved work of this tab, in words: entries of stored cases, new photos, photos on the worklist."""
+    opened, tab_tray = session.current(), session.open_tray()
+    if opened is not None:
+        drafts.note(opened)
+    mine = drafts.here()
+    new_photos = len(mine.photos) + (opened is not None and opened.case is None and not opened.synthetic)
+    to_file = len([item for item in tab_tray.items if item.state not in {"filed", "refused"}]) if tab_tray else 0
+    return (
+        *(f"entries of case {number}" for number in sorted(mine.cases)),
+        *([counted(new_photos, "new photo")] if new_photos else ()),
+        *([f"{counted(to_file, 'photo')} on the worklist"] if to_file else ()),
+    )

@@ -8,7 +8,7 @@ import streamlit as st
 from skinlens import pipeline
 from skinlens.errors import SkinLensError, UnreadableImage
 from skinlens.imaging import intake
-from skinlens.imaging.intake.sniffing import ACCEPTED
+from skinlens.imaging.intake.sniffing import ACCEPTED, MAX_BYTES
 from skinlens.ui.components.text import plain
 from skinlens.ui.forms import proposals
 from skinlens.ui.state import cache, next_photo, session, tabs
@@ -27,6 +27,7 @@ def field(patient: int | None = None) -> None:
     file = st.file_uploader(
         f"Photo of one lesion: {ACCEPTED}",
         key=f"upload-{round_}",
+        max_upload_size=MAX_BYTES // 2**20,
         help="At most 25 MB. The file's name and its hidden data (place, camera, owner) are not stored.",
     )
     if file is None:

@@ -193,9 +193,25 @@ def _actions(patient: Patient, row: Shown, *, is_chosen: bool) -> None:
         if st.button(f"Add photo of lesion {row.number}", key=f"lesion_photo_{number}", **allowed.button("file")):
             next_photo.begin(NextPhoto(patient.id, number))
             session.to_visit()
-        if row.latest and st.button(f"Open case {row.latest.id}", key=f"patient_case-{row.latest.id}"):
+        if row.latest is None:
+            return
+        _open_case(row.latest.id)
+        if len(row.visits) < 2:
+            return
+        if st.button(f"Compare visits of lesion {row.number}", key=f"patient_compare-{number}"):
             session.show_case(row.latest.id)
+            session.turn_to(session.COMPARE)
             session.to_visit()
+        with st.popover("Earlier visits", key=f"patient_earlier-{number}"):
+            for visit in reversed(row.visits):
+                if visit.id != row.latest.id:
+                    _open_case(visit.id, f", {visit.taken_on}")
+
+
+def _open_case(visit_id: int, day: str = "") -> None:
+    if st.button(f"Open case {visit_id}{day}", key=f"patient_case-{visit_id}"):
+        session.show_case(visit_id)
+        session.to_visit()
 
 
 def _of_chosen(store: CaseStore, row: Shown) -> None:

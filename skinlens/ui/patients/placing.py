@@ -87,7 +87,7 @@ def says(store: CaseStore, patient: Patient, lesions: Mapping[int, Lesion], numb
         _done(store, lesions[done.lesion_id], numbers[done.lesion_id], done)
     elif new is not None and new[0] == patient.id:
         _new(patient, new[1])
-    else:
+    elif _BEGIN not in st.session_state:  # while the map asks where a lesion is, it says so itself
         st.caption("Choose a pin for its lesion, or a place on the figure for a new lesion there.")
 
 

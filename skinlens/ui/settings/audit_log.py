@@ -29,7 +29,7 @@ def section(store: CaseStore) -> None:
     st.caption(
         "Who did what and when. Each entry is chained to the one before; what was typed into a case is not in it."
     )
-    if not allowed.or_why("settings"):
+    if not allowed.or_why("audit"):
         return
     try:
         query = _filters(store)

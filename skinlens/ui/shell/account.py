@@ -4,10 +4,11 @@ import streamlit as st
 
 from skinlens.errors import NotAllowed
 from skinlens.roles import described
+from skinlens.ui.components import unsaved_entries
 from skinlens.ui.components.text import plain
 from skinlens.ui.state import access
 
-_OF = "signed_in_as"
+_OF, _MENU, _UNSAVED = "signed_in_as", "account_menu", "account_unsaved"
 
 
 def begin() -> None:
@@ -28,9 +29,21 @@ def signed_in() -> None:
     who = access.here()
     if who.session is None:
         return
-    with st.popover(plain(who.actor), icon=":material/person:"):
+    with st.popover(plain(who.actor), icon=":material/person:", key=_MENU, on_change="rerun"):
         st.markdown(f"Signed in as **{plain(who.actor)}** ({who.role}). {described(who.role)}")
-        st.button("Sign out", icon=":material/logout:", on_click=sign_out, args=(who,))
+        if unsaved := st.session_state.pop(_UNSAVED, ""):
+            st.warning(plain(f"You are still signed in, for this is not saved: {unsaved}. Save it first."))
+            st.button("Sign out without saving", icon=":material/logout:", on_click=sign_out, args=(who,))
+        else:
+            st.button("Sign out", icon=":material/logout:", on_click=_ask_first, args=(who,))
+
+
+def _ask_first(who: access.Who) -> None:
+    """Sign out, unless something of this tab is not saved: that is said, and asked again."""
+    if unsaved := unsaved_entries.of_tab():
+        st.session_state[_UNSAVED], st.session_state[_MENU] = ", ".join(unsaved), True
+    else:
+        sign_out(who)
 
 
 def sign_out(who: access.Who) -> None:

@@ -20,7 +20,6 @@ from skinlens.ui.shell import account, guard
 from skinlens.ui.state import access, address, back_button, cache, drafts, session
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.worklist import stored_visits
-from skinlens.wording.naming import case_title
 
 _TURN = "turn_page"
 VISIT = "Visit"
@@ -142,7 +141,7 @@ def _acknowledged() -> bool:
     if st.button("I have read this and agree", type="primary"):
         store.acknowledge_disclaimer()
         st.rerun()
-    st.caption("This is asked once on each computer. The time of your agreement is kept with the cases.")
+    st.caption("This is asked once for all who use these cases. The time of the agreement is stored with them.")
     return False
 
 
@@ -153,7 +152,7 @@ def _open_case(page: st.Page) -> None:
     """What is open, with the way to it from every other page, and the way to a new photo."""
     opened = session.current()
     if page.title != VISIT and opened is not None:
-        words = NOT_SAVED if opened.case is None else case_title(opened.case)
+        words = NOT_SAVED if opened.case is None else f"case {opened.case.visit.id}"
         st.page_link("pages/visit.py", label=f"Back to {plain(words)}")
     if not access.here().may("file"):
         return

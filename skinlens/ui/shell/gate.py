@@ -72,7 +72,7 @@ async def _answered(
         try:
             return await provider_gate.answer(request, path, provider, sent)
         except provider_gate.Refused as refused:
-            return _with_form(own_pages.destination(""), problem=str(refused), status=403)
+            return _with_form(sent, own_pages.destination(""), problem=str(refused), status=403)
     if access.mode() == "token" and request.method == "GET" and _fits(request.query_params.get("token", "")):
         return _let_in(request)
     if session is not None:
@@ -100,7 +100,7 @@ async def _answered(
 
 async def _login(request: Request, session: Session | None, sent: MutableMapping[str, str]) -> Response:
     if request.method == "POST":
-        return await _signed_in(request, sent)
+        return await _signed_in(request, session, sent)
     to = own_pages.destination(request.query_params.get("next", ""))
     if request.method not in {"GET", "HEAD"}:
         return plain_forms.refused_method()
@@ -108,21 +108,23 @@ async def _login(request: Request, session: Session | None, sent: MutableMapping
         return plain_forms.redirect(to)
     problem = "" if access.provider() or access.accounts().there_are_any() else NO_ACCOUNTS
     why = "You were signed out after a time without use. What you had not saved is held for an hour."
-    return _with_form(to, problem=problem, said=why if request.query_params.get("why") == "idle" else "")
+    return _with_form(sent, to, problem=problem, said=why if request.query_params.get("why") == "idle" else "")
 
 
-async def _signed_in(request: Request, sent: MutableMapping[str, str]) -> Response:
+async def _signed_in(request: Request, session: Session | None, sent: MutableMapping[str, str]) -> Response:
     typed = await plain_forms.typed(request)
     to = own_pages.destination(typed.get("next", ""))
     if not plain_forms.is_own(request, typed, sent):
-        return _with_form(to, problem=plain_forms.STALE, status=400)
+        if session is not None:  # signed in by the form of another tab, meanwhile
+            return plain_forms.redirect(to)
+        return _with_form(sent, to, problem=plain_forms.STALE, name=typed.get("name", ""), status=400)
     name, known = typed.get("name", ""), sent.get(cookies.of_browser(), "")
     before = sent.get(cookies.of_session(), "")
     token = await plain_forms.token_for(
         lambda: access.accounts().sign_in(
             name, typed.get("password", ""), **plain_forms.came_from(request), instead_of=before, known=known
         ),
-        lambda problem, status: _with_form(to, problem=problem, name=name, status=status),
+        lambda problem, status: _with_form(sent, to, problem=problem, name=name, status=status),
     )
     if isinstance(token, Response):
         return token
@@ -132,9 +134,11 @@ async def _signed_in(request: Request, sent: MutableMapping[str, str]) -> Respon
     return answer
 
 
-def _with_form(to: str, *, problem: str = "", said: str = "", name: str = "", status: int = 200) -> Response:
-    """The form with a word of its own, which the browser holds in a cookie and has to send back in the form."""
-    word = plain_forms.new_word()
+def _with_form(
+    sent: MutableMapping[str, str], to: str, *, problem: str = "", said: str = "", name: str = "", status: int = 200
+) -> Response:
+    """The form with a word, which the browser holds in a cookie and has to send back in the form."""
+    word = plain_forms.word_for(sent)
     provider = access.provider()
     answer = own_pages.sign_in(
         to, word, problem=problem, said=said, name=name, status=status, provider=provider.name if provider else ""

@@ -1,6 +1,7 @@
 """Forms of the gate's own pages: read, known as our own, and answered, without Streamlit."""
 
 import asyncio
+import re
 import secrets
 from collections.abc import Callable, MutableMapping
 from urllib.parse import parse_qsl
@@ -16,6 +17,7 @@ STALE = "This form was open for too long, or was sent from elsewhere. Please fil
 _MOST_FORM_BYTES = 8192
 _AT_ONCE = asyncio.Semaphore(2)
 """Each look at a password takes 64 MB for a moment."""
+_WORD = re.compile(r"[\w-]{43}", re.ASCII)
 Again = Callable[[str, int], Response]
 """Draws the form again: from a sentence on the mistake, and a status."""
 
@@ -45,9 +47,10 @@ def came_from(request: Request) -> dict[str, str]:
     return {"address": client, "browser": request.headers.get("user-agent", "")}
 
 
-def new_word() -> str:
-    """A word for a form, which has to come back with it."""
-    return secrets.token_urlsafe(32)
+def word_for(sent: MutableMapping[str, str]) -> str:
+    """A word for a form, which has to come back with it: that of the browser's other form, where one is open."""
+    word = sent.get(cookies.of_form(), "")
+    return word if _WORD.fullmatch(word) else secrets.token_urlsafe(32)
 
 
 def with_word(answer: Response, word: str) -> Response:

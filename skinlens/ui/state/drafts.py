@@ -71,6 +71,12 @@ def here() -> Drafts:
     return mine
 
 
+def are_gone() -> bool:
+    """Whether the address names drafts of another run of the tab that are not held any more; asked before ``hold``."""
+    named = st.query_params.get(ADDRESS, "")
+    return bool(named) and st.session_state.get(_OWN) is None and HELD.find(named) is None
+
+
 def hold() -> bool:
     """At each run: keep the drafts for as long as the tab is in use, and have the address name them.
 

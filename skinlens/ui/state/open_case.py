@@ -27,6 +27,8 @@ class OpenCase:
     analysis: Analysis
     case: Case | None = None
     """The stored case; None until it is saved."""
+    saved_here: bool = False
+    """Whether it was a new photo in this tab: its maps and checks are made by themselves, also once it is saved."""
     store: CaseStore | None = None
     """Store of the case, with the rights of whoever opened it here."""
     maps: list[Explanation] = field(default_factory=list)
@@ -175,7 +177,7 @@ class OpenCase:
         with self._lock:
             said = replace(visit, first_impression=self.impression, result_first=self.result_first)
             self.case = store.save_case(self.analysis, said, self.maps, self.checks, self.outlines)
-            self.store = store
+            self.store, self.saved_here = store, True
             return self.case
 
     def map_of(self, method: Method, params: Mapping[str, object]) -> Explanation | None:

@@ -16,6 +16,7 @@ from skinlens.ui.state.draft_cache import TTLStore, new_token
 from skinlens.ui.state.jobs import Job, SessionQueue
 from skinlens.ui.state.open_case import OpenCase, open_anywhere, with_target
 from skinlens.ui.worklist.tray import Tray, TrayItem
+from skinlens.wording.gone import ENTRIES_GONE, ERASED, PHOTO_GONE, TRAY_GONE
 
 _OPEN, _QUEUE, _PARAMS, _SAID, _TOKEN = "open_case", "queue", "map_params", "message", "photo_token"
 _PATIENT, _TRAY, _NEXT_VIEW = "last_patient", "tray_token", "next_view"
@@ -29,11 +30,6 @@ UNSAVED_VIEWS = (RESULT, WHY)
 NEXT_PHOTO = "next_photo"
 """Key of the lesion that the next new photo is of: see ``next_photo``."""
 TRAYS: TTLStore[Tray] = TTLStore(size=lambda tray: tray.held_bytes, owner=access.owner)
-PHOTO_GONE = (
-    "The photo of this page was not saved and is not held any more: unsaved photos are dropped a minute after their "
-    "tab is closed, and an hour after its connection is lost. Upload it again."
-)
-ERASED = "What was open here was erased for good, in this or in another window. Nothing of it is held any more."
 
 
 def current() -> OpenCase | None:
@@ -216,8 +212,7 @@ def leave_if_gone(opened: OpenCase) -> None:
 
 def tray(make: Callable[[], Tray]) -> Tray:
     """The tab's photos that are not filed yet; an empty one is made by ``make``."""
-    token = st.session_state.get(_TRAY)
-    tab_tray = TRAYS.find(token) if token else None
+    tab_tray = open_tray()
     if tab_tray is None:
         st.session_state[_TRAY] = new_token()
         tab_tray = make()
@@ -236,13 +231,20 @@ def _restore_tray() -> None:
     tab_tray = TRAYS.find(token) if token else None
     if tab_tray is None:
         st.session_state.pop(_TRAY, None)
+        if st.query_params.get("tray"):  # the address names one that has photos
+            st.session_state[_SAID] = ("problem", TRAY_GONE)
         return
     st.session_state[_TRAY] = token
     _hold_tray(tab_tray)
 
 
+def open_tray() -> Tray | None:
+    """The tab's photos, where there are any that were added."""
+    return TRAYS.find(st.session_state[_TRAY]) if _TRAY in st.session_state else None
+
+
 def _tray_address() -> dict[str, str]:
-    tab_tray = TRAYS.find(st.session_state[_TRAY]) if _TRAY in st.session_state else None
+    tab_tray = open_tray()
     return {"tray": st.session_state[_TRAY]} if tab_tray is not None and tab_tray.items else {}
 
 
@@ -253,6 +255,8 @@ def restore(*, of_visit: bool = True) -> None:
     it: were it named there again each time, the browser's back button would lead nowhere.
     """
     _restore_tray()
+    if drafts.are_gone():
+        st.session_state[_SAID] = ("problem", ENTRIES_GONE)
     if drafts.hold():
         st.session_state[_SAID] = ("problem", PHOTO_GONE)
     if current() is None:

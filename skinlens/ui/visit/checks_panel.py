@@ -36,8 +36,8 @@ NO_PLACE = "no quick map points to a place"
 
 
 def begin(opened: OpenCase, classifier: Classifier | None) -> None:
-    """Begin the checks of the line once the maps are there: for a new photo by themselves, for a stored one where they
-    were asked for.
+    """Begin the checks of the line once the maps are there: for a photo that was new in this tab by themselves, for
+    another stored one where they were asked for.
     """
     if classifier is not None and _follow(opened):
         _check(opened, classifier)
@@ -45,7 +45,7 @@ def begin(opened: OpenCase, classifier: Classifier | None) -> None:
 
 def _follow(opened: OpenCase) -> bool:
     """Whether the checks follow by themselves once the maps are there."""
-    return opened.case is None or st.session_state.get(ASKED) == _subject(opened)
+    return opened.case is None or opened.saved_here or st.session_state.get(ASKED) == _subject(opened)
 
 
 def follow(opened: OpenCase) -> None:

@@ -176,7 +176,7 @@ def _buttons(
         )
     signer = signing.choose(store, draft=draft, key=opened.key("signer" if draft else "amender"))
     if suggested := source_words(abcd):
-        st.caption(plain(f"ABCD rule: {suggested}. Saved so, the report and the audit log state it too."))
+        st.caption(plain(f"ABCD rule: {suggested}. The report and the audit log will say so too."))
     with refusal.beside("record") as trouble, st.container(horizontal=True):
         if not draft:
             amended = st.button("Save as amendment", type="primary", key=SAVE, **allowed.button("amend"))

@@ -5,10 +5,14 @@ import streamlit as st
 from skinlens.exchange import fhir
 from skinlens.formatting import counted, megabytes
 from skinlens.store import CaseStore
-from skinlens.ui.components import unsaved_entries, widgets
+from skinlens.ui.components import allowed, unsaved_entries, widgets
 from skinlens.ui.state import cache
 from skinlens.ui.state.open_case import OpenCase
 
+FHIR = (
+    "For a clinic's records: a FHIR R4 Bundle with the report, the model's result and the model. The patient by "
+    "pseudonym, the photo by its hash alone."
+)
 PAGE_PX = 900
 """Wide enough to read every line; a narrower window shrinks the page."""
 ANNEX = "report_annex"
@@ -40,8 +44,7 @@ def report(store: CaseStore, opened: OpenCase) -> None:
         file_name=f"skinlens-case-{number:04d}-fhir.json",
         mime="application/fhir+json",
         on_click="ignore",
-        help="For a clinic's records: a FHIR R4 Bundle with the report, the model's result and the model. The patient "
-        "by pseudonym, the photo by its hash alone.",
+        **allowed.button("export", FHIR),
     )
     st.caption(f"{counted(len(pages), 'page')}, {megabytes(len(data))}. The file name contains no patient ID.")
     if annex and not opened.maps:

@@ -12,7 +12,7 @@ from skinlens.case_record import Analysis
 from skinlens.errors import SkinLensError
 from skinlens.formatting import counted, percent
 from skinlens.imaging import intake
-from skinlens.imaging.intake.sniffing import ACCEPTED
+from skinlens.imaging.intake.sniffing import ACCEPTED, MAX_BYTES
 from skinlens.labels import BY_CODE, CODES
 from skinlens.records import Patient, Prediction, QualityReport
 from skinlens.store import CaseRow, CaseStore
@@ -72,11 +72,12 @@ def page(store: CaseStore) -> None:
 
 def _drop(tray: Tray) -> None:
     round_ = st.session_state.setdefault("tray_uploads", 0)
-    files = st.file_uploader(
-        f"Photos of lesions: {ACCEPTED}",
+    field = st.container(key="tray_drop")
+    files = field.file_uploader(
+        f"Photos of lesions: {ACCEPTED}; at most {MAX_BYTES // 2**20} MB each",
         key=f"tray-{round_}",
-        accept_multiple_files=True,
-        help="At most 25 MB each. The files' names and their hidden data (place, camera, owner) are not stored.",
+        accept_multiple_files=True,  # none is turned away in the browser: there its name goes with the next drawing
+        help="The files' names and their hidden data (place, camera, owner) are not stored.",
     )
     if not files:
         return
