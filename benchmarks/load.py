@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -30,7 +31,8 @@ from benchmarks.clients import chromium, journeys, websocket
 from benchmarks.clients.journeys import TITLES, Expected, Journey, Mixed
 from benchmarks.clients.processes import busy_s, cpu_s, memory_mb, processes
 from benchmarks.machine import ROOT, machine
-from benchmarks.photos import DRAWN_LESIONS, kind_at_hand, photo_files
+from benchmarks.photos import DRAWN_LESIONS, OF_VAL, kind_at_hand, photo_files
+from skinlens import pipeline
 from skinlens.inference.classifier import load_classifier
 from skinlens.serve import free_port
 from skinlens.store import CaseStore
@@ -141,11 +143,16 @@ def wrongly_stored(store: CaseStore, done: Sequence[Journey], photos: Sequence[E
 
 
 def prepared(folder: Path, count: int, release: Path | None = None, kind: str = DRAWN_LESIONS) -> list[Expected]:
-    """So many photos, with what each gives alone."""
+    """So many photos, with what each gives alone. Of ``val`` none whose result is unreliable: a page would have no
+    shares to be compared by.
+    """
     folder.mkdir()
     classifier = load_classifier() if release is None else load_classifier(release)
-    files = enumerate(photo_files(folder, count, kind))
-    return [journeys.expected(path, number, classifier) for number, path in files]
+    files = iter(photo_files(folder, count, kind))
+    if kind == OF_VAL:
+        more = photo_files(folder, count + 5 + count // 10, kind)
+        files = (path for path in more if pipeline.analyse_file(path, classifier).quality.reliable)
+    return [journeys.expected(path, number, classifier) for number, path in enumerate(islice(files, count))]
 
 
 def ending_with_this_process(command: list[str]) -> list[str]:

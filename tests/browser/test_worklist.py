@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from skinlens import pipeline
 from skinlens.imaging.synthetic import draw_synthetic_lesion
-from skinlens.store import CaseQuery, CaseStore
+from skinlens.store import CaseQuery, CaseStore, NewLesion, NewPatient, NewVisit
 from tests.browser.test_journey import (  # noqa: F401  (browser is a fixture)
     LIMIT_S,
     NARROW,
@@ -58,6 +59,35 @@ def test_a_file_that_is_too_large_has_its_row_beside_the_others(
         expect(tab.get_by_text("1 photo to file")).to_be_visible()
         expect(tab.get_by_text("archive.jpg")).to_be_visible()
         expect(tab.get_by_text(re.compile("at most 25"))).to_have_count(2)
+
+
+def test_back_leads_to_where_the_list_was_left(tab: Page, release: Path, tmp_path: Path) -> None:
+    home, place = tmp_path / "home", "document.querySelector('[data-testid=stMain]').scrollTop"
+    with served(home, release) as address:
+        store = CaseStore(home)
+        store.acknowledge_disclaimer()
+        analysis = pipeline.example(pipeline.load_classifier(release))
+        for number in range(1, 13):
+            store.save_case(analysis, NewVisit(NewPatient(f"P-{number}"), NewLesion("back"), f"2024-05-{number:02d}"))
+        tab.goto(address)
+        first = tab.get_by_role("button", name=re.compile("^Open case 1\\b"))
+        first.wait_for()
+        settled(tab)
+        first.scroll_into_view_if_needed()
+        left = tab.evaluate(place)
+        assert left > 200
+        first.click()
+        expect(tab.get_by_role("tab", name="Result", exact=True)).to_be_visible()
+        settled(tab)
+        assert tab.evaluate(place) < 5
+        tab.go_back()
+        first.wait_for()
+        tab.wait_for_function(f"Math.abs({place} - {left}) < 2")
+        settled(tab)
+        tab.mouse.move(600, 400)
+        tab.mouse.wheel(0, -150)  # who moves the page is left alone
+        tab.wait_for_timeout(1500)
+        assert tab.evaluate(place) < left - 50
 
 
 def test_twelve_moles_of_one_patient(tab: Page, release: Path, moles: list[Path], tmp_path: Path) -> None:

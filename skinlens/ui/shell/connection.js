@@ -122,6 +122,36 @@
     half = same ? { acts, href: location.href } : null;
   };
 
+  // Streamlit draws each page from its top. A step back or forward leads to where the page was left: once it stands still
+  // and is long enough, and as long as nobody moves it.
+  const LONGEST_MS = 6000;
+  const STILL_MS = 800;
+  const places = new Map();
+  let sought = null;
+  const main = () => document.querySelector("[data-testid=stMain]");
+  const still = () => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning";
+  window.addEventListener("click", () => places.set(location.href, main()?.scrollTop ?? 0), true);
+  for (const kind of ["wheel", "touchstart", "pointerdown", "keydown"]) {
+    window.addEventListener(kind, () => { sought = null; }, { capture: true, passive: true });
+  }
+  window.addEventListener("popstate", () => {
+    const seek = { place: places.get(location.href) ?? 0, begun: performance.now(), reached: 0 };
+    sought = seek;
+    const look = () => {
+      const now = performance.now();
+      if (sought !== seek || !seek.place || now - seek.begun > LONGEST_MS) return;
+      const page = main();
+      if (now - seek.begun > 200 && still() && page && page.scrollHeight - page.clientHeight >= seek.place - 1) {
+        if (Math.abs(page.scrollTop - seek.place) > 1) {
+          page.scrollTo(0, seek.place);
+          seek.reached = now;
+        } else if (now - seek.reached > STILL_MS) return;
+      }
+      setTimeout(look, 100);
+    };
+    look();
+  });
+
   // Streamlit closes the menu of the pages where the browser calls itself one of a telephone, and nowhere else: in a narrow
   // window, or on a tablet, it would stay over the page that was chosen, and come back after a reload.
   document.addEventListener("click", ({ target }) => {
