@@ -47,6 +47,23 @@ def test_it_is_done_while_the_app_is_served(monkeypatch: pytest.MonkeyPatch) -> 
     assert asyncio.run(serve()) == len(done) > 0
 
 
+def test_memory_is_given_back_after_use_a_few_times_and_then_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    used, given = iter([True]), list[bool]()
+    monkeypatch.setattr(memory, "PERIOD_S", 0.001)
+    monkeypatch.setattr(memory, "collect_if_used", lambda: next(used, False))
+    monkeypatch.setattr(memory, "give_back", lambda: given.append(True))
+
+    async def serve() -> None:
+        async with memory.collected():
+            async with asyncio.timeout(60):
+                while len(given) < len(memory.LOOKS):
+                    await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)
+
+    asyncio.run(serve())
+    assert len(given) == len(memory.LOOKS) == 3
+
+
 def test_what_is_free_goes_back_to_the_system() -> None:
     """In a process of its own: 60 MB in small pieces are freed below one that stays, and so stay with the process."""
     code = (

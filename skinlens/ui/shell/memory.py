@@ -16,7 +16,12 @@ import platform
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
+from skinlens.ui.state.tabs import CLOSED_S
+
 PERIOD_S = 5.0
+LOOKS = (1, int(CLOSED_S / PERIOD_S) + 1, int(2 * CLOSED_S / PERIOD_S) + 2)
+"""Periods without use after which memory is given back: at once, and after a closed tab's session and photos went."""
+MANY = max(LOOKS) + 1
 HEAPS, _M_ARENA_MAX = 2, -8
 """Of all threads, and what ``mallopt`` calls that."""
 _used = False
@@ -57,14 +62,17 @@ def _of_gnu(name: str) -> Callable[..., int] | None:
 
 @asynccontextmanager
 async def collected() -> AsyncIterator[None]:
-    """Collect again and again, and give memory back where it was not used meanwhile, until the block is left."""
+    """Collect again and again, until the block is left. Memory is given back once nobody uses the app, and again once
+    what closed tabs held is let go.
+    """
 
     async def again() -> None:
-        used = False
+        unused = MANY
         while True:
             await asyncio.sleep(PERIOD_S)
-            was_used, used = used, collect_if_used()
-            if was_used and not used:
+            unused = 0 if collect_if_used() else min(unused + 1, MANY)
+            if unused in LOOKS:
+                gc.collect()
                 give_back()
 
     limit_heaps()
