@@ -88,11 +88,14 @@ class StoredAudit(StoreHome):
     def note_export(
         self, subject: Subject, number: int, action: Literal["exported", "printed", "sent"] = "exported"
     ) -> str:
-        """Something of it leaves SkinLens: called before it does.
+        """Something of it leaves SkinLens: called before it does. What is printed every role may take; all else needs
+        the right to export.
 
         Returns a sentence where it cannot be noted, as in a read-only folder or on a full disk: what is stored can
         still be read and handed out there, for that may be how it is rescued.
         """
+        if action != "printed":
+            self.must_be_allowed("export")
         return self._note_use(action, subject, number)
 
     def note_export_of_many(self, count: int) -> str:

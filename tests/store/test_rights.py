@@ -168,5 +168,18 @@ def test_a_viewer_reads_all(store: CaseStore, save: SaveCase) -> None:
         viewer.keep_settings(Settings(clinic_name="Mine"), read=Settings())
 
 
+def test_a_viewer_takes_away_a_print_and_no_data(store: CaseStore, save: SaveCase) -> None:
+    number = save(0).visit.id
+    viewer = of_role(store, "viewer")
+    assert viewer.note_export("visit", number, "printed") == ""
+    for action in ("exported", "sent"):
+        with pytest.raises(NotAllowed, match="does not allow you to export a case or a patient"):
+            viewer.note_export("visit", number, action)
+    assert of_role(store, "reader").note_export("visit", number) == ""
+    assert [entry.action for entry in store.audit_entries()[-4:]] == [
+        "printed", "refused: export", "refused: export", "exported",
+    ]  # fmt: skip
+
+
 def test_the_command_line_and_a_computer_of_ones_own_may_all(store: CaseStore) -> None:
     assert (store.actor, store.role) == ("local user", "admin")

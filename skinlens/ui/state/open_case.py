@@ -28,7 +28,7 @@ class OpenCase:
     case: Case | None = None
     """The stored case; None until it is saved."""
     saved_here: bool = False
-    """Whether it was a new photo in this tab: its maps and checks are made by themselves, also once it is saved."""
+    """Whether it was a new photo in this tab: its checks follow the maps by themselves, also once it is saved."""
     store: CaseStore | None = None
     """Store of the case, with the rights of whoever opened it here."""
     maps: list[Explanation] = field(default_factory=list)
