@@ -27,6 +27,7 @@ import numpy as np
 
 from benchmarks.explain_sides import quickshift
 from benchmarks.machine import machine
+from benchmarks.photos import seeded_entries
 from skinlens.checks.agreement import spearman
 from skinlens.errors import DatasetError
 from skinlens.explain import ALL, METHODS, explain, seed_of
@@ -50,18 +51,11 @@ from skinlens.labels import INDEX
 from skinlens.networks.student import Student, load_released
 from skinlens.quantization.ptq import export_backbone, head_of
 from skinlens.records import Array, Photo, Target
-from skinlens.training.ham10000 import Entry, dataset_folder, load_index
 
 ROOT = Path(__file__).resolve().parents[1]
 PHOTOS, SEED = 40, 20
 CONVERGED, STOCK = 10_000, 1_000
 Found = dict[str, float]
-
-
-def drawn_entries(count: int) -> list[Entry]:
-    entries = load_index(dataset_folder(), "val")
-    chosen = np.random.default_rng(SEED).choice(len(entries), count, replace=False)
-    return [entries[number] for number in chosen]
 
 
 def ignore(_: float) -> None:
@@ -180,7 +174,7 @@ def kept(name: str, settings: Mapping[str, Any], work: Callable[[], Any]) -> Any
 def measure_score_cam(weights: Path, count: int, threads: int) -> dict[str, Any]:
     """The part of the result that takes minutes and not an hour: Score-CAM alone."""
     classifier = load_classifier(weights, threads)
-    photos = [read_trusted_photo(entry.path.read_bytes()) for entry in drawn_entries(count)]
+    photos = [read_trusted_photo(entry.path.read_bytes()) for entry in seeded_entries(count, SEED)]
     maps = [of_score_cam(classifier, photo, classifier.predict(photo).top.code) for photo in photos]
     return of_all_score_cams(maps) | {"release": classifier.engine.model_ref.version}
 
@@ -200,7 +194,7 @@ def measure(weights: Path, count: int, threads: int) -> dict[str, Any]:
     float_ = float_classifier(manifest, student, folder, threads)
     limit_of = {name: settings["lime"][name] for name in ("segments", "target", "design")}
     found: dict[str, list[Found]] = {"score_cam": [], "lime": [], "stock_lime": []}
-    entries = drawn_entries(count)
+    entries = seeded_entries(count, SEED)
     for number, entry in enumerate(entries, 1):
         photo = read_trusted_photo(entry.path.read_bytes())
         case, start = (photo, classifier.predict(photo).top.code), folder / entry.image_id

@@ -148,11 +148,10 @@ def prepared(folder: Path, count: int, release: Path | None = None, kind: str = 
     """
     folder.mkdir()
     classifier = load_classifier() if release is None else load_classifier(release)
-    files = iter(photo_files(folder, count, kind))
-    if kind == OF_VAL:
-        more = photo_files(folder, count + 5 + count // 10, kind)
-        files = (path for path in more if pipeline.analyse_file(path, classifier).quality.reliable)
-    return [journeys.expected(path, number, classifier) for number, path in enumerate(islice(files, count))]
+    spare = 5 + count // 10 if kind == OF_VAL else 0
+    each = ((path, pipeline.analyse_file(path, classifier)) for path in photo_files(folder, count + spare, kind))
+    shown = (one for one in each if kind != OF_VAL or one[1].quality.reliable)
+    return [journeys.expected(number, *one) for number, one in enumerate(islice(shown, count))]
 
 
 def ending_with_this_process(command: list[str]) -> list[str]:

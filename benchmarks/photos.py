@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from skinlens.imaging.synthetic import draw_synthetic_lesion
-from skinlens.training.ham10000 import SETTING, dataset_folder, load_index
+from skinlens.training.ham10000 import SETTING, Entry, dataset_folder, load_index
 
 SEED = 18
 OF_VAL, DRAWN_LESIONS = "photos of `val`", "drawn lesions"
@@ -22,6 +22,12 @@ def kind_at_hand() -> str:
     return OF_VAL if environ.get(SETTING) else DRAWN_LESIONS
 
 
+def seeded_entries(count: int, seed: int) -> list[Entry]:
+    """So many photos of ``val``, no two alike. Raises DatasetError: the setting names no folder."""
+    entries = load_index(dataset_folder(), "val")
+    return [entries[place] for place in np.random.default_rng(seed).choice(len(entries), count, replace=False)]
+
+
 def photo_files(folder: Path, count: int, kind: str) -> list[Path]:
     """So many files, no two of one photo; drawn ones are written to ``folder``.
 
@@ -30,8 +36,7 @@ def photo_files(folder: Path, count: int, kind: str) -> list[Path]:
         ValueError: there are not so many.
     """
     if kind == OF_VAL:
-        entries = load_index(dataset_folder(), "val")
-        return [entries[place].path for place in np.random.default_rng(SEED).choice(len(entries), count, replace=False)]
+        return [entry.path for entry in seeded_entries(count, SEED)]
     paths = [folder / f"{number}.jpg" for number in range(count)]
     for number, path in enumerate(paths):
         Image.fromarray(np.asarray(draw_synthetic_lesion(number))).save(path, "JPEG", quality=92)

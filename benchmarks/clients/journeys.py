@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skinlens.imaging.intake import read_photo_file
-from skinlens.inference.classifier import Classifier
+from skinlens.case_record import Analysis
 
 TITLES = ("Grad-CAM", "Score-CAM", "LIME")
 VERDICT = "cut-off"
@@ -57,10 +56,9 @@ class Journey(NamedTuple):
         return self.read_s + self.result_s
 
 
-def expected(path: Path, number: int, classifier: Classifier) -> Expected:
+def expected(number: int, path: Path, alone: Analysis) -> Expected:
     """What a page must show of this file."""
-    photo = read_photo_file(path)
-    return Expected(number, path, photo.sha256, tuple(sorted(classifier.predict(photo).probs, reverse=True)))
+    return Expected(number, path, alone.photo.sha256, tuple(sorted(alone.prediction.probs, reverse=True)))
 
 
 def check_photos(shown: set[str], own: Expected) -> None:
