@@ -132,19 +132,30 @@ def _invariance(
 @click.option("--runs", type=options.FILE, default=Path("runs"), metavar="DIR", help="runs by default.")
 @options.json_file(Path("weights/ablation.json"))
 @click.option("--anew", is_flag=True, help="Leave out rows of FILE whose runs are not in DIR.")
+@click.option(
+    "--train", is_flag=True, help="First train what is missing of the reduced form: some three hours on two cores."
+)
 @options.weights
-def ablation(*, runs: Path, json_path: Path, anew: bool, weights: Path | None) -> int:
+def ablation(*, runs: Path, json_path: Path, anew: bool, train: bool, weights: Path | None) -> int:
     """The table of all runs under both protocols; needs SKINLENS_HAM10000."""
     from skinlens.evaluation.ablation import ablation as tabulate
     from skinlens.evaluation.ablation import summary
-    from skinlens.training.ham10000 import dataset_folder, load_index
+    from skinlens.evaluation.ablation_runs import train_missing
+    from skinlens.evaluation.ground_truth import read_labels
+    from skinlens.training.ham10000 import dataset_folder, load_index, metadata_path
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr)
 
     folder = dataset_folder()
+    if train:
+        train_missing(Path("recipes"), runs, say)
     entries = {part: load_index(folder, part) for part in ("train", "val", "test")}
+    contexts = {row.image_id: row.context for row in read_labels(metadata_path(folder), "val").rows}
     resumed = json_path.is_file() and not anew
     previous = json.loads(json_path.read_text(encoding="utf-8")) if resumed else None
     release = weights or weights_directory()
-    result = tabulate(runs, entries, release, previous=previous, say=lambda text: print(text, file=sys.stderr))
+    result = tabulate(runs, entries, release, contexts=contexts, previous=previous, say=say)
     options.write_json(json_path, result)
     print(summary(result))
     return 0

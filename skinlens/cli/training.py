@@ -1,9 +1,8 @@
 """Commands of training: ``train``, ``average``, ``export`` and ``sensitivity``."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -21,37 +20,13 @@ from skinlens.cli import options
     default="lesion",
     help="paper: the paper's own, leaky, one (copies of one photo on both sides), to show what the leak is worth.",
 )
-def train(recipe: Path, *, run_folder: Path | None, seed: int | None, protocol: str) -> int:
+def train(recipe: Path, *, run_folder: Path | None, seed: int | None, protocol: Literal["lesion", "paper"]) -> int:
     """Run or resume a recipe; needs SKINLENS_HAM10000."""
-    from skinlens.training.distributed import process_group
-    from skinlens.training.grid_search import search
-    from skinlens.training.ham10000 import dataset_folder, load_index
-    from skinlens.training.loop import train as train_network
-    from skinlens.training.protocols import paper_split
-    from skinlens.training.recipe import Search, load_recipe
-    from skinlens.training.sources import with_sources
+    from skinlens.training.run import run_name, train_recipe
 
-    settings, folder = load_recipe(recipe), dataset_folder()
-    if seed is not None:
-        settings = replace(settings, seed=seed)
-    parts = [load_index(folder, part) for part in ("train", "val", "test")]
-    if protocol == "paper":
-        settings = replace(settings, epochs=settings.paper_epochs or settings.epochs)
-        data = paper_split([entry for part in parts for entry in part], settings)
-    else:
-        data = with_sources(parts[0], parts[1], settings, recipe.parent)
-    name = settings.name + (f"-seed{seed}" if seed is not None else "")
-    run = run_folder or Path("runs") / (f"{name}-paper" if protocol == "paper" else name)
-    with process_group() as world:
-        if settings.search != Search():
-            result = search(settings, data, run, world)
-            if world.is_main_process:
-                (run / "search.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-                print(run / "search.json")
-        else:
-            best = train_network(settings, data, run, world)
-            if world.is_main_process:
-                print(best)
+    run = run_folder or Path("runs") / run_name(recipe, seed, protocol)
+    if result := train_recipe(recipe, run, seed, protocol):
+        print(result)
     return 0
 
 

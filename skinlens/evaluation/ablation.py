@@ -7,29 +7,38 @@ says so. Where a recipe was run with several seeds, a figure is the mean over th
 
 import json
 import re
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Float32, Int64
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from skinlens import clock, metrics
+from skinlens import clock
 from skinlens.errors import RecipeError
+from skinlens.evaluation.ablation_rows import (
+    COMPARED,
+    FIGURES,
+    INT8,
+    RELEASED,
+    ROWS,
+    Measured,
+    Row,
+    all_figures,
+    lesions,
+    median_ms,
+    scaled,
+)
 from skinlens.evaluation.bootstrap import RESAMPLES, SEED, with_ci
-from skinlens.evaluation.evaluate import of_the_whole
 from skinlens.evaluation.previous_results import merge_previous_results
+from skinlens.evaluation.released_rows import measure_released
 from skinlens.formatting import estimate
-from skinlens.imaging.preprocess import normalize
-from skinlens.inference.calibration import fit_temperature, softmax
-from skinlens.inference.classifier import load_classifier
-from skinlens.inference.release import load_manifest
-from skinlens.labels import INDEX, MELANOMA
+from skinlens.inference.calibration import softmax
+from skinlens.inference.patient_context import PatientContext
 from skinlens.records import Array
 from skinlens.terminal import Say
 from skinlens.training.ham10000 import Entry, labels_of, load_images
@@ -38,95 +47,13 @@ from skinlens.training.protocols import Protocol, paper_split
 from skinlens.training.recipe import Recipe, recipe_from_dict
 from skinlens.training.tasks import load_network, make_task
 
-FIGURES = (
-    "accuracy",
-    "balanced_accuracy",
-    "macro_f1",
-    "weighted_f1",
-    "macro_auc",
-    "melanoma_auc",
-    "melanoma_recall",
-    "ece",
-)
-TIMED = 15
-"""Predictions of which the median is taken."""
-
-
-@dataclass(frozen=True)
-class Row:
-    name: str
-    """Of the recipe, and so of its run's folder."""
-    title: str
-    paper: dict[str, float] | None = None
-    """What the paper reports for its row of this kind, in percent."""
-    ensemble_of: tuple[str, ...] = ()
-    """Instead of a run of its own: the mean of these rows' distributions."""
-
-
-ROWS = (
-    Row("teacher", "Teacher: ViT + EfficientNet-Lite2"),
-    Row("companion", "Second teacher: HSB + layer fusion, at full size"),
-    Row("mean", "What the students learn from: the mean of both", ensemble_of=("teacher", "companion")),
-    Row("teacher_convnext", "Teacher: ViT + ConvNeXt without initial weights"),
-    Row("plain_cnn", "Plain CNN, from random weights", {"accuracy": 73.82, "f1": 74.20, "auc": 95.92}),
-    Row("resnet18", "ResNet-18, from random weights"),
-    Row("densenet121", "DenseNet-121, from random weights"),
-    Row("efficientnet_b0", "EfficientNet-B0, from random weights"),
-    Row("mobilevit_xs", "MobileViT-XS, from random weights"),
-    Row("vit_tiny", "ViT-Tiny, from random weights"),
-    Row("convnext_atto", "ConvNeXt-Atto, from random weights"),
-    Row("leak", "HSB at 64 px"),
-    Row("leak_long", "HSB at 64 px, longer, hardly augmented"),
-    Row("hsb", "Hybrid student baseline (HSB)"),
-    Row("hsb_fusion", "HSB + layer fusion"),
-    Row("kd_single", "Single-stage distillation", {"accuracy": 90.06, "f1": 90.02, "auc": 98.59}),
-    Row("kd_multi", "Multi-stage distillation", {"accuracy": 92.22, "f1": 92.29, "auc": 98.81}),
-    Row(
-        "kd_multi_fusion",
-        "Multi-stage distillation + layer fusion",
-        {"accuracy": 95.88, "f1": 95.91, "auc": 99.02},
-    ),
-    Row("sources", "… on more sources"),
-    Row("robust", "… on more sources and robust views"),
-    Row("release", "Multi-stage distillation + layer fusion, at full size"),
-    Row("averaged", "The mean of its weights and the second teacher's, 1 to 3"),
-)
-INT8 = Row("int8", "The released model: int8", {"accuracy": 78.13})
-COMPARED = (
-    ("kd_multi_fusion", "hsb"),
-    ("kd_multi_fusion", "hsb_fusion"),
-    ("kd_single", "hsb"),
-    ("kd_multi", "hsb"),
-    ("sources", "kd_multi_fusion"),
-    ("robust", "sources"),
-    ("release", "companion"),
-    ("averaged", "release"),
-    ("int8", "release"),
-)
-"""Pairs of rows whose difference gets an interval."""
-
-
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """Predictions of the runs of one row, one array of probabilities a seed, all on the same photos."""
-
-    seeds: list[int]
-    probs: list[Float64[Array, "n 7"]]
-    truth: Int64[Array, " n"]
-    groups: Int64[Array, " n"]
-    """Photos that are drawn together."""
-    cost: dict[str, float]
-
-    def figures(self, rows: Int64[Array, " m"]) -> Float64[Array, " k"]:
-        """The mean over the seeds."""
-        return np.asarray(np.mean([all_figures(self.truth[rows], probs[rows]) for probs in self.probs], axis=0))
-
 
 def ablation(
     runs: Path,
     entries: dict[str, list[Entry]],
     weights: Path,
     *,
+    contexts: Mapping[str, PatientContext] | None = None,
     previous: dict[str, Any] | None = None,
     resamples: int = RESAMPLES,
     say: Say = print,
@@ -134,13 +61,14 @@ def ablation(
     """Everything that ``python -m skinlens ablation`` writes, ready for JSON.
 
     ``entries``: the photos of ``train``, ``val`` and ``test``; those of ``test`` serve the leaky protocol alone.
-    ``previous``: a table that was gathered before, for the rows whose runs are not under ``runs``.
+    ``contexts``: image id of ``val`` → what is known of the patient. ``previous``: a table that was gathered before,
+    for the rows whose runs are not under ``runs``.
     """
     searched = runs / "search_weights" / "search.json"
     honest = {row.name: measure(row, runs, "lesion", entries, say) for row in ROWS}
     leaky = {row.name: measure(row, runs, "paper", entries, say) for row in ROWS}
-    honest[INT8.name] = measure_released(weights, entries["val"])
-    lesion_rows = [line(row, honest[row.name], resamples) for row in (*ROWS, INT8)]
+    honest |= measure_released(weights, entries["val"], contexts)
+    lesion_rows = [line(row, honest.get(row.name), resamples) for row in (*ROWS, *RELEASED)]
     created_at = clock.utc_now()
     result: dict[str, Any] = {
         "protocols": {
@@ -151,7 +79,7 @@ def ablation(
                 "differences": [
                     contrast
                     for pair in COMPARED
-                    if (contrast := difference(honest[pair[0]], honest[pair[1]], pair, resamples))
+                    if (contrast := difference(honest.get(pair[0]), honest.get(pair[1]), pair, resamples))
                 ],
             },
             "paper": {
@@ -172,7 +100,14 @@ def ablation(
                 row["measured_at"] = created_at
     if previous:
         merge_previous_results(result, previous, say)
+        result["protocols"]["lesion"]["differences"].sort(key=_place_of_difference)
     return result
+
+
+def _place_of_difference(contrast: Mapping[str, Any]) -> int:
+    """In the order of ``COMPARED``; behind them a pair of an earlier version."""
+    pair = contrast["of"], contrast["minus"]
+    return COMPARED.index(pair) if pair in COMPARED else len(COMPARED)
 
 
 def run_folders(row: Row, runs: Path, protocol: Protocol) -> list[Path]:
@@ -280,36 +215,6 @@ def measure_mean(title: str, folders: Sequence[Path], entries: dict[str, list[En
     return Measured([], [scaled(np.log(mean).astype(np.float32), truth)], truth, groups, cost)
 
 
-def scaled(logits: Float32[Array, "n 7"], truth: Int64[Array, " n"]) -> Float64[Array, "n 7"]:
-    """Probabilities at the temperature that fits these photos best."""
-    return softmax(logits, fit_temperature(logits, truth))
-
-
-def measure_released(weights: Path, val: Sequence[Entry]) -> Measured:
-    """The int8 engine of a release in the place of a run."""
-    classifier, content = load_classifier(weights), load_manifest(weights).content
-    spec = classifier.engine.spec
-    images = load_images(val, spec)
-    probs = np.concatenate(
-        [classifier.probs(normalize(images[at : at + 16], spec)) for at in range(0, len(images), 16)]
-    )
-    serving = [content["head"], content["ood"], content["backbones"]["int8"]]
-    view = normalize(images[:1], spec)
-    cost = {
-        "size_px": spec.size_px,
-        "detail_px": spec.detail_px,
-        "epochs": content["recipe"]["epochs"],
-        "parameters": float(content["parameters"]),
-        "size_kb": sum(content["files"][name]["bytes"] for name in serving) / 1024,
-        "latency_ms": median_ms(lambda: classifier.probs(view)),
-    }
-    return Measured([], [probs.astype(np.float64)], labels_of(val), lesions(val), cost)
-
-
-def lesions(entries: Sequence[Entry]) -> Int64[Array, " n"]:
-    return np.unique([entry.group for entry in entries], return_inverse=True)[1]
-
-
 def cost_of(asked: Asked) -> dict[str, float]:
     """Side of the views, detail of the photos and epochs of training; parameters, multiply-accumulates, size in
     float32, and the time of one prediction in eager torch.
@@ -333,22 +238,6 @@ def cost_of(asked: Asked) -> dict[str, float]:
 
 def parameters_of(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
-
-
-def median_ms(once: Callable[[], object]) -> float:
-    times = []
-    for _ in range(TIMED):
-        started = time.perf_counter()
-        once()
-        times.append((time.perf_counter() - started) * 1000)
-    return float(np.median(times))
-
-
-def all_figures(truth: Int64[Array, " n"], probs: Float64[Array, "n 7"]) -> Float64[Array, " k"]:
-    """In the order of ``FIGURES``."""
-    matrix = metrics.confusion(truth, probs.argmax(axis=1))
-    melanomas_found = metrics.recalls(matrix)[INDEX[MELANOMA]]
-    return np.asarray([*of_the_whole(truth, probs, matrix), melanomas_found, metrics.calibration_error(truth, probs)])
 
 
 def line(row: Row, measured: Measured | None, resamples: int) -> dict[str, Any]:

@@ -12,23 +12,24 @@ import pytest
 import torch
 
 from skinlens.errors import DatasetError
-from skinlens.evaluation.ablation import (
-    FIGURES,
-    ROWS,
-    Measured,
-    Row,
-    ablation,
-    difference,
-    measure,
-    measure_mean,
-    run_folders,
-    summary,
-)
+from skinlens.evaluation import ablation_runs
+from skinlens.evaluation.ablation import ablation, difference, measure, measure_mean, run_folders, summary
+from skinlens.evaluation.ablation_rows import FIGURES, RELEASED, ROWS, Measured, Row, scaled
+from skinlens.evaluation.ablation_runs import RUNS, SEEDS, STAGES, restore_results, train_missing
 from skinlens.evaluation.previous_results import merge_previous_results
+from skinlens.evaluation.released_rows import measure_released, view_logits
+from skinlens.imaging.preprocess import normalize
+from skinlens.inference.calibration import softmax
+from skinlens.inference.classifier import load_classifier
+from skinlens.inference.patient_context import PatientContext
+from skinlens.inference.release import load_manifest, write_manifest
 from skinlens.labels import CODES
+from skinlens.training.context import fit_context
+from skinlens.training.ham10000 import labels_of, load_images
 from skinlens.training.loop import PREDICTIONS, train
 from skinlens.training.model_soup import average
 from skinlens.training.protocols import lesion_disjoint_split, paper_split
+from skinlens.training.recipe import load_recipe
 from tests.tiny_release import RECIPE, draw_dataset
 
 pytestmark = pytest.mark.slow
@@ -49,7 +50,7 @@ def test_a_table_of_what_was_run(release: Path, tmp_path: Path) -> None:
     found = ablation(runs, entries, release, resamples=20, say=lambda text: None)
     lesion, paper = found["protocols"]["lesion"], found["protocols"]["paper"]
     rows = {row["name"]: row for row in lesion["rows"]}
-    assert list(rows) == [row.name for row in ROWS] + ["int8"]
+    assert list(rows) == [row.name for row in (*ROWS, *RELEASED)]
     assert rows["kd_multi"] == {
         "name": "kd_multi",
         "title": rows["kd_multi"]["title"],
@@ -108,6 +109,8 @@ def test_rows_whose_runs_are_elsewhere_are_kept(release: Path, tmp_path: Path) -
         "hsb",
         "kd_single",
         "int8",
+        "int8_one_view",
+        "int8_eight_views",
     ]
     assert rows["hsb"] == then["hsb"] | {"measured_at": previous["created_at"]}
     assert rows["plain_cnn"]["measured_at"] == both["created_at"]
@@ -147,6 +150,86 @@ def test_a_difference_of_other_figures_is_dropped() -> None:
         merge_previous_results(found, table(figures, [one], "measured"), lambda text: None)
         assert found["protocols"]["lesion"]["rows"][1]["figures"] == figures
         assert found["protocols"]["lesion"]["differences"] == expected
+
+
+def test_the_released_model_by_other_views_and_with_the_context(release: Path, tmp_path: Path) -> None:
+    """Against the classifier's own answers to each photo; the context is that of the photo's patient."""
+    entries, classifier = draw_dataset(tmp_path / "val", 1, 2), load_classifier(release)
+    contexts = {entries[0].image_id: PatientContext(70.0, "male", "head"), "another photo": PatientContext(1.0)}
+    spec = classifier.engine.spec
+    images, truth = load_images(entries, spec), labels_of(entries)
+    rows = measure_released(release, entries, contexts)
+    assert list(rows) == [row.name for row in RELEASED if row.name != "int8_context" or classifier.context_model]
+    views = np.stack([classifier.turned_probs_of_view(image) for image in images])
+    served = np.concatenate([classifier.probs(normalize(image[np.newaxis], spec)) for image in images])
+    np.testing.assert_allclose(rows["int8"].probs[0], served, atol=5e-3)
+    logits = classifier.temperature * np.log(views[:, 0])
+    np.testing.assert_allclose(rows["int8_one_view"].probs[0], scaled(logits, truth), atol=5e-3)
+    assert "latency_ms" in rows["int8"].cost
+    assert "latency_ms" not in rows["int8_eight_views"].cost
+    every_view = view_logits(classifier, images)
+    np.testing.assert_allclose(
+        softmax(every_view.reshape(-1, 7), classifier.temperature).reshape(every_view.shape),
+        views.transpose(1, 0, 2)[[0, 1, 2, 3, 4, 7, 6, 5]],  # a mirrored photo turns the other way
+        atol=5e-3,
+    )
+    assert "int8_context" not in measure_released(release, entries)
+
+    path = tmp_path / "with context"
+    shutil.copytree(release, path)
+    known = [PatientContext(float(age), "male", "head") for age in range(20, 90, 10)]
+    fitted = fit_context(known, np.arange(len(CODES)), "seven lesions")
+    more = {"patient_context": {**fitted.content(), "chosen_on": "seven photos", "log_loss_of_weight": {}}}
+    write_manifest(path, {**load_manifest(path).content, **more})
+    model = load_classifier(path).context_model
+    assert model is not None
+    with_context = measure_released(path, entries, contexts)["int8_context"].probs[0]
+    nothing = [PatientContext()] * (len(entries) - 1)
+    np.testing.assert_array_equal(
+        with_context, model.adjusted(rows["int8"].probs[0], [contexts[entries[0].image_id], *nothing])
+    )
+    assert not np.allclose(with_context[0], rows["int8"].probs[0][0], atol=1e-3)
+
+
+def test_what_is_missing_is_trained_first_seeds_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipes, runs, asked = tmp_path / "recipes", tmp_path / "runs", list[str]()
+    kept = recipes / "results" / "companion"
+    kept.mkdir(parents=True)
+    torch.save({"recipe": {"epochs": 1}}, kept / "float16.pt")
+    (kept / "log.jsonl").write_text("{}\n")
+
+    def trained(recipe: Path, run: Path, seed: int | None, protocol: str) -> None:
+        assert recipe.parent == recipes
+        run.mkdir(exist_ok=True)
+        torch.save({"recipe": {"epochs": 2}}, run / "best.pt")
+        (run / "log.jsonl").write_text("{}\n{}\n")
+        asked.append(run.name)
+
+    monkeypatch.setattr(ablation_runs, "train_recipe", trained)
+    runs.mkdir()
+    trained(recipes / "kd_single.toml", runs / "kd_single-seed2", 2, "lesion")
+    trained(recipes / "hsb.toml", runs / "hsb-seed3", 3, "lesion")
+    (runs / "hsb-seed3" / "log.jsonl").write_text("{}\n")  # one of two epochs
+    asked.clear()
+    said: list[str] = []
+    folders = train_missing(recipes, runs, said.append)
+    expected = ["teacher_reduced", *(f"{name}-seed{seed}" for seed in SEEDS for name in STAGES)]
+    expected += ["leak", "leak-paper", "sources", "robust"]
+    expected.remove("kd_single-seed2")
+    assert asked == [folder.name for folder in folders] == expected
+    assert (runs / "companion" / "best.pt").read_bytes() == (kept / "float16.pt").read_bytes()
+    assert said[0] == f"Run 1 of {len(RUNS)}: teacher_reduced"
+    assert train_missing(recipes, runs, said.append) == []
+    (runs / "companion" / "best.pt").write_bytes(b"mine")
+    restore_results(recipes / "results", runs)
+    assert (runs / "companion" / "best.pt").read_bytes() == b"mine"
+
+
+def test_each_run_of_the_table_has_a_recipe_and_a_row() -> None:
+    rows = {row.name for row in ROWS}
+    for run in RUNS:
+        assert run.recipe in rows
+        assert load_recipe(Path("recipes") / f"{run.recipe}.toml").name == run.recipe
 
 
 def test_the_mean_of_two_runs(release: Path, tmp_path: Path) -> None:
