@@ -149,7 +149,7 @@ def prepared(folder: Path, count: int, release: Path | None = None, kind: str = 
     folder.mkdir()
     classifier = load_classifier() if release is None else load_classifier(release)
     spare = 5 + count // 10 if kind == OF_VAL else 0
-    each = ((path, pipeline.analyse_file(path, classifier)) for path in photo_files(folder, count + spare, kind))
+    each = ((path, pipeline.analyze_file(path, classifier)) for path in photo_files(folder, count + spare, kind))
     shown = (one for one in each if kind != OF_VAL or one[1].quality.reliable)
     return [journeys.expected(number, *one) for number, one in enumerate(islice(shown, count))]
 

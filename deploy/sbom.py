@@ -19,7 +19,7 @@ from skinlens.csv_table import csv_table
 from skinlens.labels import DISCLAIMER
 
 ROOT = Path(__file__).parents[1]
-SBOM, LICENCES = "skinlens.cdx.json", "licences.csv"
+SBOM, LICENSES = "skinlens.cdx.json", "licences.csv"
 NOT_STATED = "not stated by the package"
 _MOST_LETTERS = 80
 """Of a licence in one line; some packages put the whole text there."""
@@ -45,7 +45,7 @@ def required(packages: Mapping[str, Package], extra: str = "") -> dict[str, Pack
     return dict(sorted(found.items()))
 
 
-def licence_of(name: str) -> str:
+def license_of(name: str) -> str:
     """As the installed package states it."""
     try:
         said = importlib.metadata.metadata(name)
@@ -93,7 +93,7 @@ def _component(package: Package) -> dict[str, Any]:
         "name": package["name"],
         "version": package["version"],
         "purl": _purl(package),
-        "licenses": [_licence(licence_of(package["name"]))],
+        "licenses": [_license(license_of(package["name"]))],
         "externalReferences": [
             {
                 "type": "distribution",
@@ -105,7 +105,7 @@ def _component(package: Package) -> dict[str, Any]:
     }
 
 
-def _licence(said: str) -> dict[str, Any]:
+def _license(said: str) -> dict[str, Any]:
     """An expression where it is one of SPDX, otherwise a name."""
     is_expression = re.fullmatch(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)+", said)
     return {"expression": said} if is_expression else {"license": {"name": said}}
@@ -120,9 +120,9 @@ def main() -> int:
     used = required(packages, given.extra)
     given.folder.mkdir(parents=True, exist_ok=True)
     (given.folder / SBOM).write_text(json.dumps(sbom(packages, used), indent=2) + "\n", encoding="utf-8")
-    rows = [(name, one["version"], licence_of(name)) for name, one in used.items()]
-    (given.folder / LICENCES).write_bytes(csv_table(("package", "version", "licence"), [*rows, (DISCLAIMER, "", "")]))
-    print(f"{given.folder / SBOM} and {given.folder / LICENCES}: {len(used)} packages.")
+    rows = [(name, one["version"], license_of(name)) for name, one in used.items()]
+    (given.folder / LICENSES).write_bytes(csv_table(("package", "version", "licence"), [*rows, (DISCLAIMER, "", "")]))
+    print(f"{given.folder / SBOM} and {given.folder / LICENSES}: {len(used)} packages.")
     return 0
 
 

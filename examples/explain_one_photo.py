@@ -16,7 +16,7 @@ from skinlens.labels import LABELS
 
 def main(photo: Path | None, out: Path) -> None:
     model = pipeline.load_classifier()
-    analysis = pipeline.analyse_file(photo, model) if photo else pipeline.example(model)
+    analysis = pipeline.analyze_file(photo, model) if photo else pipeline.example(model)
     for label, prob in sorted(zip(LABELS, analysis.prediction.probs, strict=True), key=lambda pair: -pair[1]):
         print(f"{prob:6.1%}  {label.name}")
     if not analysis.quality.reliable:

@@ -2,6 +2,11 @@
 
 from datetime import UTC, date, datetime
 
+FIRST_YEAR = 1900
+"""Of births and of photos: an earlier one is a slip of the keyboard."""
+FIRST_BIRTH_YEAR = FIRST_YEAR - 20
+"""Of a patient who can have been photographed then."""
+
 
 def today() -> date:
     """By the clinic's own calendar."""

@@ -195,9 +195,9 @@ def impact_words(result: Impact) -> tuple[str, ...]:
     hours = _saved(result.hours_saved, "{amount} hours a year {side}", "less")
     excisions = _saved(result.excisions_avoided, "{amount} {side} a year", "fewer")
     return (
-        f"Time, under these inputs: {hours} for {grouped(result.lesions)} lesions.",
+        f"Time, under these inputs: {hours} for {grouped(result.lesions)} lesions{_money(result.time_value)}.",
         "Excisions of lesions that are no melanoma, if the cut-off alone decided: "
-        f"{excisions} ({grouped(result.excisions_before)} today).",
+        f"{excisions} ({grouped(result.excisions_before)} today){_money(result.excision_value)}.",
         f"{capital(MISSED)}: {_amount(result.melanomas_missed, turned=False)} of {grouped(result.melanomas)} a year "
         f"({grouped(result.melanomas_missed_before)} missed today). No sum of money stands for them.",
         "This is arithmetic on the inputs, no forecast: the cut-off must never decide alone.",
@@ -213,6 +213,14 @@ def _saved(saving: Estimate, form: str, less: str) -> str:
     if (more, fewer) == ("0", "0"):
         return "no change"
     return f"no change on average (from {form.format(amount=more, side='more')} to {fewer} {less})"
+
+
+def _money(value: Estimate) -> str:
+    """What is saved, or spent, in the currency of the inputs; nothing where it rounds to nothing."""
+    if grouped(abs(value.value)) == "0":
+        return ""
+    spent = value.value < 0
+    return f", {_amount(value, turned=spent)} of your currency {'spent' if spent else 'saved'} a year"
 
 
 def _amount(estimate: Estimate, *, turned: bool) -> str:

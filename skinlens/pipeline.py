@@ -32,19 +32,19 @@ def load_classifier(directory: Path | None = None) -> Classifier:
     return load_released(directory or weights_directory())
 
 
-def analyse(data: bytes, classifier: Classifier) -> Analysis:
+def analyze(data: bytes, classifier: Classifier) -> Analysis:
     """Read, gate and classify one photo. Raises UnreadableImage; a failed gate is a verdict, not an error."""
-    return analyse_photo(intake.read_photo(data), classifier)
+    return analyze_photo(intake.read_photo(data), classifier)
 
 
-def analyse_file(path: Path, classifier: Classifier) -> Analysis:
-    """``analyse`` of a file, whose size is looked at before it is read. Raises UnreadableImage, OSError."""
-    return analyse_photo(intake.read_photo_file(path), classifier)
+def analyze_file(path: Path, classifier: Classifier) -> Analysis:
+    """``analyze`` of a file, whose size is looked at before it is read. Raises UnreadableImage, OSError."""
+    return analyze_photo(intake.read_photo_file(path), classifier)
 
 
 def example(classifier: Classifier) -> Analysis:
     """The drawn lesion that needs no patient, on the same way as any photo."""
-    return analyse_photo(_drawn(), classifier)
+    return analyze_photo(_drawn(), classifier)
 
 
 @cache
@@ -53,7 +53,7 @@ def _drawn() -> Photo:
     return intake.photo_from_pixels(synthetic.draw_synthetic_lesion(), DRAWN, (EXAMPLE_NOTE,))
 
 
-def analyse_photo(photo: Photo, classifier: Classifier) -> Analysis:
+def analyze_photo(photo: Photo, classifier: Classifier) -> Analysis:
     reading = classifier.read(photo)
     verdict = quality.assess(photo, distance=reading.distance, distance_limit=classifier.ood.limit)
     return Analysis(photo, verdict, reading.prediction, reading.features)

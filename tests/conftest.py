@@ -376,5 +376,5 @@ def outlined_release(release: Path, request: pytest.FixtureRequest, tmp_path_fac
 
         with_outline(release, draw_outlined(folder / "drawn"), into)
 
-    files = sources(("skinlens.training.lesion_segmentation",), (ROOT / "tests" / "tiny_outline.py",))
+    files = sources(("skinlens.quantization.segmentation_release",), (ROOT / "tests" / "tiny_outline.py",))
     return _cached(request, "outlined", key_of(files, digest_of(release), threads()), make, folder)

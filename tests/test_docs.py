@@ -141,13 +141,13 @@ def test_every_module_has_its_line_in_the_data_path() -> None:
 def test_every_requirement_is_accounted_for() -> None:
     text = read("docs/dependencies.md")
     rows = {
-        name: (version, licence)
-        for name, version, licence in re.findall(r"^\| (\S+) \| ([\d.]+) \| ([^|]+) \|", text, re.M)
+        name: (version, terms)
+        for name, version, terms in re.findall(r"^\| (\S+) \| ([\d.]+) \| ([^|]+) \|", text, re.M)
     }
     files = ("requirements.txt", "requirements-dev.txt", "requirements-teacher.txt", "requirements-ray.txt")
     pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", "".join(map(read, files)), re.M))
     assert {name: version for name, (version, _) in rows.items()} == pins
-    assert all(licence.strip() for _, licence in rows.values())
+    assert all(terms.strip() for _, terms in rows.values())
 
 
 def test_what_is_shipped_is_what_npm_has() -> None:

@@ -98,16 +98,3 @@ def test_texts_are_spelled_as_in_america() -> None:
     pattern = re.compile(BRITISH, re.IGNORECASE)
     found = [f"{place}: {text}" for place, text in texts() if " " in text and pattern.search(text)]
     assert found == []
-
-
-def test_names_are_spelled_as_in_america() -> None:
-    pattern = re.compile("colour|centre", re.IGNORECASE)
-    found = []
-    for path in sorted(PACKAGE.rglob("*.py")):
-        if path.relative_to(PACKAGE).as_posix().startswith((*OF_DATA, "followup")):
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            for field in ("id", "attr", "arg", "name"):
-                if isinstance(name := getattr(node, field, None), str) and pattern.search(name):
-                    found.append(f"{path.name}: {name}")
-    assert found == []

@@ -1,4 +1,4 @@
-"""Bill of materials: every package that is installed with SkinLens, with version, hashes and licence."""
+"""Bill of materials: every package that is installed with SkinLens, with version, hashes and license."""
 
 import importlib.util
 import json
@@ -22,7 +22,7 @@ def script(name: str) -> ModuleType:
     return module
 
 
-def test_every_package_is_in_it_with_hashes_and_a_licence(
+def test_every_package_is_in_it_with_hashes_and_a_license(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sbom = script("sbom")
@@ -41,7 +41,7 @@ def test_every_package_is_in_it_with_hashes_and_a_licence(
     refs = {one["bom-ref"] for one in made["components"]} | {made["metadata"]["component"]["bom-ref"]}
     assert {one["ref"] for one in made["dependencies"]} == refs
     assert {ref for one in made["dependencies"] for ref in one["dependsOn"]} <= refs
-    listed = (tmp_path / sbom.LICENCES).read_text("utf-8-sig").splitlines()
+    listed = (tmp_path / sbom.LICENSES).read_text("utf-8-sig").splitlines()
     assert len(listed) == 2 + len(names)
     assert f"{len(names)} packages." in capsys.readouterr().out
 

@@ -23,9 +23,9 @@ def classifier(release: Path) -> Classifier:
     return pipeline.load_classifier(release)
 
 
-def analysed(classifier: Classifier, seed: int) -> Analysis:
+def analyzed(classifier: Classifier, seed: int) -> Analysis:
     photo = photo_from_pixels(draw_synthetic_lesion(seed, 120, 90), "PNG", ())
-    return replace(pipeline.analyse_photo(photo, classifier), quality=QualityReport(()))
+    return replace(pipeline.analyze_photo(photo, classifier), quality=QualityReport(()))
 
 
 def saved(store: CaseStore, analysis: Analysis, pseudonym: str) -> int:
@@ -35,7 +35,7 @@ def saved(store: CaseStore, analysis: Analysis, pseudonym: str) -> int:
 
 
 def test_a_reading_carries_the_features_before_the_last_layer(classifier: Classifier) -> None:
-    analysis = analysed(classifier, 1)
+    analysis = analyzed(classifier, 1)
     head = classifier.engine.head
     assert analysis.features is not None
     logits = head.output_weight @ analysis.features + head.output_bias
@@ -46,7 +46,7 @@ def test_a_reading_carries_the_features_before_the_last_layer(classifier: Classi
 
 def test_a_saved_case_is_found_by_its_own_photo(classifier: Classifier, tmp_path: Path) -> None:
     store = new_store(tmp_path / "home")
-    first, second = analysed(classifier, 1), analysed(classifier, 2)
+    first, second = analyzed(classifier, 1), analyzed(classifier, 2)
     number, other = saved(store, first, "P-1"), saved(store, second, "P-2")
     found = find_similar(store, classifier, first, confirmed_only=False)
     assert [case.visit_id for case in found] == [number, other]
@@ -64,7 +64,7 @@ def test_a_saved_case_is_found_by_its_own_photo(classifier: Classifier, tmp_path
 
 def test_features_of_old_cases_are_made_up_for(classifier: Classifier, tmp_path: Path) -> None:
     store = new_store(tmp_path / "home")
-    analyses = [analysed(classifier, seed) for seed in (1, 2, 3)]
+    analyses = [analyzed(classifier, seed) for seed in (1, 2, 3)]
     numbers = [saved(store, replace(one, features=None), f"P-{place}") for place, one in enumerate(analyses)]
     lost = next(store.home.glob(f"files/*/{store_file(store, numbers[1])}"))
     lost.unlink()
@@ -84,7 +84,7 @@ def store_file(store: CaseStore, visit_id: int) -> str:
 
 def test_filling_can_be_stopped(classifier: Classifier, tmp_path: Path) -> None:
     store = new_store(tmp_path / "home")
-    saved(store, replace(analysed(classifier, 1), features=None), "P-1")
+    saved(store, replace(analyzed(classifier, 1), features=None), "P-1")
 
     def stop(_: float) -> None:
         raise Cancelled("Stopped by the user.")
@@ -95,7 +95,7 @@ def test_filling_can_be_stopped(classifier: Classifier, tmp_path: Path) -> None:
 
 def test_a_case_of_another_model_is_searched_for_with_the_installed_one(classifier: Classifier, tmp_path: Path) -> None:
     store = new_store(tmp_path / "home")
-    analysis = analysed(classifier, 1)
+    analysis = analyzed(classifier, 1)
     number = saved(store, analysis, "P-1")
     other = replace(analysis.prediction, model=ModelRef("old", "0", "cd" * 32))
     assert analysis.features is not None
@@ -106,7 +106,7 @@ def test_a_case_of_another_model_is_searched_for_with_the_installed_one(classifi
 
 def test_an_unreliable_photo_has_no_similar_cases(classifier: Classifier, tmp_path: Path) -> None:
     store = new_store(tmp_path / "home")
-    analysis = analysed(classifier, 1)
+    analysis = analyzed(classifier, 1)
     saved(store, analysis, "P-1")
     strange = QualityReport((QualityCheck(LIKENESS, "Distance", 9.0, 1.0, "at most", "", False, "Again."),))
     unreliable = replace(analysis, quality=strange)

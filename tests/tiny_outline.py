@@ -7,11 +7,13 @@ import jaxtyping
 import numpy as np
 from PIL import Image
 
+from skinlens.quantization.segmentation_release import train_segmentation
 from skinlens.training.ham10000 import Entry
-from skinlens.training.lesion_segmentation import OutlineRecipe, mask_paths, train_outline
+from skinlens.training.ham10000_masks import mask_paths
+from skinlens.training.lesion_segmentation import SegmentationRecipe
 from tests.tiny_release import draw_dataset
 
-RECIPE = OutlineRecipe(channels=8, edge_channels=8, epochs=6, batch_size=8, calibration_photos=8)
+RECIPE = SegmentationRecipe(channels=8, edge_channels=8, epochs=6, batch_size=8, calibration_photos=8)
 SKIN = (215, 170, 150)
 
 Drawn = tuple[list[Entry], list[Entry], dict[str, Path]]
@@ -35,7 +37,7 @@ def with_outline(release: Path, drawn: Drawn, folder: Path) -> Path:
     training, validation, masks = drawn
     jaxtyping.config.update("jaxtyping_disable", True)  # torch's tracer makes tensors of the sizes that are checked
     try:
-        train_outline(folder, training, validation, masks, RECIPE, say=lambda text: None)
+        train_segmentation(folder, training, validation, masks, RECIPE, say=lambda text: None)
     finally:
         jaxtyping.config.update("jaxtyping_disable", False)
     return folder

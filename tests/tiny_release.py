@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from skinlens.imaging.preprocess import InputSpec
-from skinlens.imaging.quality import MahalanobisOOD, fit_ood
+from skinlens.inference.ood import MahalanobisOOD, fit_ood
 from skinlens.labels import CODES
 from skinlens.networks.configs import StudentConfig
 from skinlens.quantization.release_builder import export

@@ -19,9 +19,9 @@ from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_te
 
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import InputSpec, to_batch
-from skinlens.imaging.quality import MahalanobisOOD
 from skinlens.inference.classifier import Classifier
 from skinlens.inference.engine import Engine, ExitLayer, Exits, Head
+from skinlens.inference.ood import MahalanobisOOD
 from skinlens.labels import CODES
 from skinlens.records import ModelRef, Photo, Threshold
 

@@ -84,7 +84,7 @@ class Tab:
             if element.component_name.rpartition(".")[2] == name:
                 yield json.loads(element.mixed.json if element.WhichOneof("data") == "mixed" else element.json)
 
-    def labelled(self, kind: str, label: str) -> tuple[Any, Delta] | None:
+    def labeled(self, kind: str, label: str) -> tuple[Any, Delta] | None:
         """The field or button with this label."""
         return next(((element, delta) for element, delta in self.shown(kind) if element.label == label), None)
 
@@ -181,7 +181,7 @@ class Tab:
         await self._send(asked)
 
     def _there(self, kind: str, label: str) -> tuple[Any, Delta]:
-        there = self.labelled(kind, label)
+        there = self.labeled(kind, label)
         if there is None:
             raise AppError(f"there is no {kind} “{label}”")
         return there

@@ -25,7 +25,7 @@ async def journey(address: str, own: Expected, titles: tuple[str, ...] = TITLES)
         await page.settled(LIMIT_S)
         begun = time.perf_counter()
         await page.upload(own.path.name, content, LIMIT_S)
-        await page.until(lambda: page.labelled("button", "Show result"), "the photo", LIMIT_S)
+        await page.until(lambda: page.labeled("button", "Show result"), "the photo", LIMIT_S)
         read_s = time.perf_counter() - begun
         pressed = time.perf_counter()
         await page.press("Show result")
@@ -43,7 +43,7 @@ async def journey(address: str, own: Expected, titles: tuple[str, ...] = TITLES)
 
 async def _save(page: Tab, own: Expected) -> int:
     await page.turn_to("Result")
-    await page.until(lambda: page.labelled("text_input", "Patient ID"), "the form", LIMIT_S)
+    await page.until(lambda: page.labeled("text_input", "Patient ID"), "the form", LIMIT_S)
     await page.settled(LIMIT_S)
     await page.fill("text_input", "Patient ID", own.patient)
     await page.settled(LIMIT_S)

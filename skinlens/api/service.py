@@ -50,7 +50,7 @@ class Service:
 
     def predict(self, data: bytes) -> dict[str, Any]:
         """Raises UnreadableImage."""
-        analysis = pipeline.analyse(data, self.classifier)
+        analysis = pipeline.analyze(data, self.classifier)
         said = photo_result.of_photo(analysis, bundled=self.bundled)
         return {**said, "views": photo_result.of_views(self.classifier, analysis.photo)}
 
@@ -61,7 +61,7 @@ class Service:
 
         ``label``: code of the class to explain; empty: the most probable one. Raises UnreadableImage, ParameterError.
         """
-        analysis = pipeline.analyse(data, self.classifier)
+        analysis = pipeline.analyze(data, self.classifier)
         params = {CONTRAST_WITH: contrast_with} if contrast_with else {}
         label = label or analysis.prediction.top.code
         made = explain(method_of(method), self.classifier, analysis.photo, label, params=params)
@@ -96,7 +96,7 @@ def _received(data: bytes) -> tuple[Received, Photo]:
     """The photo, and as what it may be kept: of a DICOM file what intake reads and no more, of any other the pixels
     alone. Raises UnreadableImage.
     """
-    if intake.recognise(data) == "DICOM":
+    if intake.recognize(data) == "DICOM":
         return read_received(data)
     photo = intake.read_photo(data)
     return Received(_png(photo.pixels), Proposal(), ""), photo

@@ -184,10 +184,10 @@ class _Cases(Source):
 
 
 def _file(name: str, path: str) -> Entry:
-    return Entry(text_of(name), partial(str, path), partial(_stamp_of, path))
+    return Entry(text_of(name), partial(str, path), partial(_size_and_time, path))
 
 
-def _stamp_of(path: str) -> str:
+def _size_and_time(path: str) -> str:
     try:
         file_status = os.stat(path)  # noqa: PTH116 (as of ``_named_as_photo``)
     except OSError:

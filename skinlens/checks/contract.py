@@ -206,7 +206,7 @@ class MapCheck(OfMaps):
         return tuple(made)
 
 
-def require_same_photo(subject: Subject, explanation: Explanation) -> None:
+def require_same_origin(subject: Subject, explanation: Explanation) -> None:
     """Refuse a map that is of another photo or another model.
 
     Raises:
@@ -226,7 +226,7 @@ def require_same_photo(subject: Subject, explanation: Explanation) -> None:
 
 def require_checkable(subject: Subject, explanation: Explanation) -> None:
     """The same, and refuse a map that points nowhere."""
-    require_same_photo(subject, explanation)
+    require_same_origin(subject, explanation)
     if np.ptp(explanation.heatmap) == 0:
         title = METHODS[explanation.method].title
         raise SkinLensError(f"{title} cannot be checked: its map is the same everywhere, so it points nowhere.")

@@ -23,6 +23,7 @@ from skinlens.inference.calibration import softmax
 from skinlens.inference.classifier import Classifier
 from skinlens.labels import BY_CODE, CODES
 from skinlens.records import Array, CheckResult, Photo, Progress, Target
+from skinlens.wording.naming import capital
 
 Stage = Literal["exit_1", "exit_2", "final"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -93,12 +94,8 @@ own most: their colors tell where, not how much.
         answers = results[-1].figures["answers"]
         order = sorted(CODES, key=lambda code: -answers[-1]["probs"][code])
         return [
-            (_capital(BY_CODE[code].name), *(percent(answer["probs"][code]) for answer in answers)) for code in order
+            (capital(BY_CODE[code].name), *(percent(answer["probs"][code]) for answer in answers)) for code in order
         ]
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
 
 
 def _answer(stage: Stage, probs: Float[Array, " 7"], balanced_accuracy: float | None) -> dict[str, Any]:

@@ -28,7 +28,7 @@ import numpy as np
 
 from skinlens import paths
 from skinlens.checks.agreement import HOTTEST_PART, SAME_AREA, SAME_AREA_HELP, SHARED_HELP, hottest_iou, spearman
-from skinlens.checks.contract import Found, OfMaps, Row, Subject, require_same_photo
+from skinlens.checks.contract import Found, OfMaps, Row, Subject, require_same_origin
 from skinlens.checks.reference_worker import WorkerRequest, WorkerResult
 from skinlens.errors import SkinLensError
 from skinlens.formatting import decimal, percent, rounded_percent
@@ -84,7 +84,7 @@ amiss.
         """
         classifier, photo, maps = subject.classifier, subject.photo, subject.maps
         for explanation in maps:
-            require_same_photo(subject, explanation)
+            require_same_origin(subject, explanation)
         if missing := [name for name in LIBRARIES if find_spec(name) is None]:
             raise SkinLensError(
                 f"The reference check needs {', '.join(missing)}, not installed here. Install the packages of "

@@ -26,6 +26,7 @@ from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import InputSpec, crop_box
 from skinlens.inference.classifier import Classifier
 from skinlens.records import CheckResult, Explanation, Heatmap, Photo, Pixels, Progress
+from skinlens.wording.naming import capital
 from skinlens.wording.records import target_words
 
 TURN_DEGREES = 2.0
@@ -131,7 +132,7 @@ The prediction may change with the photo, and then its map should change too; so
             )
             if made
         ]
-        return f"{said[0].upper()}{said[1:]}: its {HOTTEST_PART} shares at least {', '.join(comparisons)}."
+        return f"{capital(said)}: its {HOTTEST_PART} shares at least {', '.join(comparisons)}."
 
     def claim(self, results: Sequence[CheckResult]) -> str:
         """Of the maps that were checked, by name where these are not all."""

@@ -21,7 +21,7 @@ COMMANDS = (
     *(batch.batch, rescore.rescore, exchange.fhir_export, exchange.isic_export, exchange.isic_import, dicom.dicom),
     *(app.serve_app, app.doctor, store.backup, store.restore, store.verify, audit.audit, user.user, api.api),
     *(training.train, training.average, training.export, training.recalibrate, training.sensitivity),
-    *(evaluation.outline_train, evaluation.context_fit, evaluation.evaluate, evaluation.ablation),
+    *(evaluation.train_segmentation, evaluation.context_fit, evaluation.evaluate, evaluation.ablation),
 )
 
 

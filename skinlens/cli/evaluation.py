@@ -28,7 +28,7 @@ class _Split(click.ParamType[str | Path]):
 @click.command("outline-train")
 @click.option("--test", is_flag=True, help="Train none, measure the one that is there on test: once for a release.")
 @options.weights
-def outline_train(*, test: bool, weights: Path | None) -> int:
+def train_segmentation(*, test: bool, weights: Path | None) -> int:
     """Train the segmentation head for a release and add it to that; needs SKINLENS_HAM10000."""
     from skinlens.evaluation.segmentation import measure, train_and_measure
 

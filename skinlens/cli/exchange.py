@@ -107,7 +107,7 @@ def isic_import(directory: Path, *, prefix: str, signed_by: str, weights: Path |
     lost = len(collection.problems)
     for row in tqdm(collection.rows, unit="photo", disable=not sys.stderr.isatty()):
         try:
-            done[importer.store(row, pipeline.analyse_file(row.photo, classifier))] += 1
+            done[importer.store(row, pipeline.analyze_file(row.photo, classifier))] += 1
         except StoreError:  # a full disk, for instance: the others would fare no better
             raise
         except (SkinLensError, OSError) as error:

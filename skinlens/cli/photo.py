@@ -80,7 +80,7 @@ def predict(
     answers, status = [], 0
     for path in photos:
         try:
-            analysis = pipeline.analyse_file(path, classifier)
+            analysis = pipeline.analyze_file(path, classifier)
         except (SkinLensError, OSError) as problem:
             if len(photos) == 1:
                 raise
@@ -125,7 +125,7 @@ def explain_photo(
     from skinlens.imaging.preprocess import heatmap_to_photo
 
     classifier = pipeline.load_classifier(weights)
-    analysis = pipeline.analyse_file(photo, classifier)
+    analysis = pipeline.analyze_file(photo, classifier)
     if not analysis.quality.reliable:
         print(f"{photo}: {UNRELIABLE}", file=sys.stderr)
     label = label or analysis.prediction.top.code
@@ -176,7 +176,7 @@ def report(
 ) -> int:
     """The report of a photo as PDF."""
     classifier = pipeline.load_classifier(weights)
-    analysis = pipeline.analyse_file(photo, classifier)
+    analysis = pipeline.analyze_file(photo, classifier)
     label = label or analysis.prediction.top.code
     explanations = [
         explain(method, classifier, analysis.photo, label, params=_params(contrast_with))

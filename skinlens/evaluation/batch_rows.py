@@ -8,7 +8,7 @@ import numpy as np
 
 from skinlens.errors import DatasetError
 from skinlens.evaluation.bootstrap import RESAMPLES
-from skinlens.evaluation.evaluate import measured
+from skinlens.evaluation.evaluate import evaluation_of
 from skinlens.evaluation.ground_truth import LabelFile
 from skinlens.evaluation.predictions import Predictions
 from skinlens.inference.classifier import Classifier
@@ -61,4 +61,4 @@ def evaluate_rows(
         unreadable=tuple(unreadable),
     )
     missing = [row.image_id for row in listed.rows if row.image_id not in seen]
-    return measured(classifier, predictions, listed, missing, labels, None, resamples)
+    return evaluation_of(classifier, predictions, listed, missing, labels, None, resamples)

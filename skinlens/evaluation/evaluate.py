@@ -43,10 +43,10 @@ def evaluate(
     present = rows_with_picture(listed, pictures, labels, images)
     missing = [row.image_id for row in listed.rows if row.image_id not in pictures]
     predictions = run_model(classifier, present, pictures)
-    return measured(classifier, predictions, listed, missing, labels, split, resamples)
+    return evaluation_of(classifier, predictions, listed, missing, labels, split, resamples)
 
 
-def measured(
+def evaluation_of(
     classifier: Classifier,
     predictions: Predictions,
     listed: LabelFile,

@@ -41,7 +41,7 @@ from skinlens.inference.release import Manifest, load_manifest
 from skinlens.labels import CODES
 from skinlens.records import Array, Explanation, Mask, Photo, Target
 from skinlens.training.ham10000 import Entry, dataset_folder, load_index
-from skinlens.training.lesion_segmentation import load_mask, mask_paths
+from skinlens.training.ham10000_masks import load_mask, mask_paths
 
 SAMPLE, SAMPLE_SEED = 200, 20201231
 RANDOM_MAPS = 2

@@ -57,7 +57,7 @@ class Movement:
     """Photos that changed the side of the melanoma cut-off."""
 
 
-def one_grey_level(photo: Photo, spec: InputSpec, random: np.random.Generator) -> Photo:  # noqa: ARG001
+def one_gray_level(photo: Photo, spec: InputSpec, random: np.random.Generator) -> Photo:  # noqa: ARG001
     """A tenth of all samples one grey level up or down."""
     shape = photo.pixels.shape
     step = np.where(random.random(shape) < 0.1, random.choice([-1, 1], shape), 0)
@@ -84,7 +84,7 @@ def _drawn(artifact: Artifact) -> Change:
 
 
 CHANGES: dict[str, Change] = {
-    "one grey level on a tenth of the samples": one_grey_level,
+    "one grey level on a tenth of the samples": one_gray_level,
     "saved again as JPEG 97": saved_again,
     "top row of pixels cut off": without_the_top_row,
     "turned by 90°": _turned(1),

@@ -54,18 +54,18 @@ def compare_networks(
         ]
     methods: dict[str, Any] = {}
     for place, method in enumerate(METHODS):
-        held = map_similarity(served, original, place)
+        held = heatmap_correlations(served, original, place)
         methods[method] = {
             "float": {"spearman_median": float(np.median(held)), "spearman_worst": float(np.min(held))},
             "model_randomization": [
-                _spread(stage, map_similarity(original, maps, place))
+                _spread(stage, heatmap_correlations(original, maps, place))
                 for stage, maps in zip(STAGES, stages, strict=True)
             ],
         }
     return {"photos": len(photos), "seed": SEED, "stages": list(STAGES), "methods": methods}
 
 
-def map_similarity(maps: list[list[Explanation]], other: list[list[Explanation]], place: int) -> list[float]:
+def heatmap_correlations(maps: list[list[Explanation]], other: list[list[Explanation]], place: int) -> list[float]:
     """Rank correlation, photo by photo, of the maps of one method. A map that points nowhere is like no other: 0."""
     return [
         spearman(first[place].heatmap, second[place].heatmap)

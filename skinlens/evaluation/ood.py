@@ -106,10 +106,10 @@ def _auroc(own: Float64[Array, " n"], far: Float64[Array, " k"]) -> float:
 
 def _parts(pixels: Array) -> list[Pixels]:
     """A packaged picture as a whole, and its four quarters."""
-    colour = np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels[..., :3]
-    if colour.dtype == bool:
-        colour = colour.astype(np.uint8) * 255
-    image = Image.fromarray(np.ascontiguousarray(colour))
+    color = np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels[..., :3]
+    if color.dtype == bool:
+        color = color.astype(np.uint8) * 255
+    image = Image.fromarray(np.ascontiguousarray(color))
     wide, high = image.size
     boxes = [(0, 0, wide, high)] + [
         (x, y, x + wide // 2, y + high // 2) for x in (0, wide // 2) for y in (0, high // 2)
@@ -143,7 +143,7 @@ def _noise(random: np.random.Generator) -> Iterator[Pixels]:
 
 
 def _plain(random: np.random.Generator) -> Iterator[Pixels]:
-    """One colour, or one that passes into another."""
+    """One color, or one that passes into another."""
     for _ in range(DRAWN_EACH):
         first, second = random.integers(0, 256, (2, 3))
         yield np.full((HEIGHT_PX, WIDTH_PX, 3), first, dtype=np.uint8)

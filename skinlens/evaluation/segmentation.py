@@ -14,11 +14,12 @@ from skinlens.formatting import estimate
 from skinlens.imaging.intake import read_trusted_photo
 from skinlens.imaging.preprocess import heatmap_to_photo, to_batch
 from skinlens.inference.release import load_engine
+from skinlens.quantization.segmentation_release import add_figures, train_segmentation
 from skinlens.records import Array, Mask
 from skinlens.segmentation.contour import catmull_rom, mask_to_contour, rasterize, view_to_photo
 from skinlens.segmentation.head import load_segmentation_head
 from skinlens.training.ham10000 import Entry, dataset_folder, load_index
-from skinlens.training.lesion_segmentation import add_figures, load_mask, mask_paths, train_outline
+from skinlens.training.ham10000_masks import load_mask, mask_paths
 
 GOOD = 0.8
 """Dice from which an outline needs little correction."""
@@ -32,7 +33,7 @@ def train_and_measure(weights: Path) -> Path:
         DatasetError, WeightsError: the data set or the release is not there.
     """
     data = dataset_folder()
-    path = train_outline(weights, load_index(data, "train"), load_index(data, "val"), mask_paths(data))
+    path = train_segmentation(weights, load_index(data, "train"), load_index(data, "val"), mask_paths(data))
     measure(weights, "val")
     return path
 
@@ -44,12 +45,12 @@ def measure(weights: Path, split: str) -> None:
         DatasetError, WeightsError: the data set, the release or its head is not there.
     """
     data = dataset_folder()
-    figures = evaluate_outline(weights, load_index(data, split), mask_paths(data))
+    figures = evaluate_segmentation(weights, load_index(data, split), mask_paths(data))
     add_figures(weights, split, figures)
     print(summary(split, figures))
 
 
-def evaluate_outline(weights: Path, entries: Sequence[Entry], masks: dict[str, Path]) -> dict[str, Any]:
+def evaluate_segmentation(weights: Path, entries: Sequence[Entry], masks: dict[str, Path]) -> dict[str, Any]:
     """Figures ready for JSON, each with its interval over lesions: all 0 to 1, higher is better.
 
     ``dice`` and ``iou``: of the area above one half, mean over the photos. ``curve_dice``: of the curve through some

@@ -296,12 +296,12 @@ def fit_surrogate(rows: Masks, scores: Float64[Array, " n"], weights: Weights) -
     if np.ptp(scores) == 0:  # rounding would make coefficients of it, and scaling would blow them up to a map
         return Surrogate(np.zeros(rows.shape[1]), float(scores[0]), 0.0)
     row_mean, score_mean = np.average(rows, axis=0, weights=weights), np.average(scores, weights=weights)
-    centerd, target = rows - row_mean, scores - score_mean
-    weighted = weights[:, np.newaxis] * centerd
+    centered, target = rows - row_mean, scores - score_mean
+    weighted = weights[:, np.newaxis] * centered
     # No `@`, since the engine may run again: see Head.logits_of_pooled for what a product costs its next run.
-    gram = np.einsum("nf,ng->fg", weighted, centerd) + PENALTY * np.eye(rows.shape[1])
+    gram = np.einsum("nf,ng->fg", weighted, centered) + PENALTY * np.eye(rows.shape[1])
     coefficients = np.linalg.solve(gram, np.einsum("nf,n->f", weighted, target))
-    residual = target - np.einsum("nf,f->n", centerd, coefficients)
+    residual = target - np.einsum("nf,f->n", centered, coefficients)
     r2 = 1 - (weights * residual**2).sum() / (weights * target**2).sum()
     return Surrogate(coefficients, float(score_mean - row_mean @ coefficients), float(r2))
 

@@ -144,8 +144,8 @@ def color_of(photo: Photo, edge: Points, like_skin: Rgb | None = None) -> Lesion
 
 
 def _enlarged(edge: Points, times: float) -> Points:
-    centre = edge.mean(axis=0)
-    enlarged: Points = centre + times * (edge - centre)
+    center = edge.mean(axis=0)
+    enlarged: Points = center + times * (edge - center)
     return enlarged
 
 

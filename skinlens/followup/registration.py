@@ -198,8 +198,8 @@ def _frame(photo: Photo, box: _Box, longest_px: int) -> _Frame:
     skin: Mask = isotropic_erosion(bright, 6)  # type: ignore[no-untyped-call]  # the black rim is no part of it
     share = skin.astype(np.float32)
     near = _blurred(share, _CONTRAST_PX) + 1e-6
-    grey = pixels @ np.array([0.2, 0.6, 0.2], dtype=np.float32)
-    apart = (grey - _blurred(grey * share, _CONTRAST_PX) / near) * share
+    gray = pixels @ np.array([0.2, 0.6, 0.2], dtype=np.float32)
+    apart = (gray - _blurred(gray * share, _CONTRAST_PX) / near) * share
     deviation = np.sqrt(_blurred(apart**2, _CONTRAST_PX) / near)
     even = (apart / np.maximum(deviation, _LEAST_DEVIATION)).astype(np.float32)
     return _Frame(even, skin, complex(left, top), scale)
@@ -297,10 +297,10 @@ def _consensus(over: Points, onto: Points) -> tuple[complex, complex] | None:
 
 def _least_squares(over: Points, onto: Points) -> tuple[complex, complex]:
     """The a and b that minimise Σ |a·over + b - onto|²."""
-    centre, target = over.mean(), onto.mean()
-    spread = float((abs(over - centre) ** 2).sum())
-    a = complex((np.conj(over - centre) * (onto - target)).sum() / max(spread, 1e-9))
-    return a, complex(target - a * centre)
+    center, target = over.mean(), onto.mean()
+    spread = float((abs(over - center) ** 2).sum())
+    a = complex((np.conj(over - center) * (onto - target)).sum() / max(spread, 1e-9))
+    return a, complex(target - a * center)
 
 
 def _likeness(fixed: _Frame, moving: _Frame, a: complex, b: complex) -> tuple[float, float]:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from skinlens.imaging.preprocess import View, Views, model_view, normalize, to_batch
-from skinlens.imaging.quality import MahalanobisOOD
 from skinlens.inference.calibration import ConformalSets, softmax
 from skinlens.inference.engine import Engine
+from skinlens.inference.ood import MahalanobisOOD
 from skinlens.inference.patient_context import ContextModel, PatientContext
 from skinlens.inference.release import BUNDLED, load_engine, load_manifest
 from skinlens.records import Array, Batch, Features, Photo, Prediction, Threshold

@@ -16,11 +16,11 @@ import numpy as np
 from skinlens import paths
 from skinlens.errors import WeightsError
 from skinlens.imaging.preprocess import InputSpec
-from skinlens.imaging.quality import MahalanobisOOD
 from skinlens.inference import manifest_schema
 from skinlens.inference.bundle_metadata import METADATA, bundle_metadata
 from skinlens.inference.calibration import ConformalSets
 from skinlens.inference.engine import Engine, ExitLayer, Exits, Head
+from skinlens.inference.ood import MahalanobisOOD
 from skinlens.inference.patient_context import ContextModel, context_model
 from skinlens.labels import CODES
 from skinlens.records import ModelRef, Threshold
@@ -181,6 +181,12 @@ def load_manifest(directory: Path = BUNDLED) -> Manifest:
 def ships(directory: Path) -> bool:
     """Whether it is the folder that comes with the program."""
     return directory.resolve() == BUNDLED.resolve()
+
+
+def file_entry(path: Path) -> dict[str, Any]:
+    """Entry of a file in the manifest: its SHA-256 and its size."""
+    content = path.read_bytes()
+    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
 def write_manifest(directory: Path, content: dict[str, Any]) -> Path:

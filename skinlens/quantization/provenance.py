@@ -1,9 +1,7 @@
 """Provenance of a release: when, with which commit and packages it was made, and the hashes of its files."""
 
-import hashlib
 import platform
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,12 +26,6 @@ def made_now(version: str) -> dict[str, Any]:
             "python": platform.python_version(),
         },
     }
-
-
-def file_entry(path: Path) -> dict[str, Any]:
-    """Entry of a file in the manifest: its SHA-256 and its size."""
-    content = path.read_bytes()
-    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
 def commit() -> str:

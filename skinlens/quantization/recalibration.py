@@ -14,9 +14,9 @@ from jaxtyping import Float32
 
 from skinlens import paths
 from skinlens.inference.engine import Engine
-from skinlens.inference.release import Manifest, load_manifest, write_manifest
+from skinlens.inference.release import Manifest, file_entry, load_manifest, write_manifest
 from skinlens.networks.student import load_released
-from skinlens.quantization.provenance import file_entry, made_now
+from skinlens.quantization.provenance import made_now
 from skinlens.quantization.ptq import export_backbone
 from skinlens.quantization.release_builder import (
     OOD,

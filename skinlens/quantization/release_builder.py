@@ -22,7 +22,6 @@ import skinlens
 from skinlens import metrics, paths
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import normalize, to_batch
-from skinlens.imaging.quality import MahalanobisOOD, fit_ood
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.inference.calibration import (
     SET_SEED,
@@ -33,10 +32,11 @@ from skinlens.inference.calibration import (
     split_calibration_test,
 )
 from skinlens.inference.engine import BATCH, Engine, Exits, Head, pool
-from skinlens.inference.release import HEAD_PARTS, REFERENCE_SEED, write_manifest
+from skinlens.inference.ood import MahalanobisOOD, fit_ood
+from skinlens.inference.release import HEAD_PARTS, REFERENCE_SEED, file_entry, write_manifest
 from skinlens.labels import CODES, INDEX, MELANOMA
 from skinlens.networks.student import Student
-from skinlens.quantization.provenance import file_entry, made_now
+from skinlens.quantization.provenance import made_now
 from skinlens.quantization.ptq import (
     CALIBRATIONS,
     Calibration,

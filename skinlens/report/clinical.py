@@ -8,6 +8,7 @@ from skinlens.criteria import CHECKLIST, Abcd, PartialAbcd, SevenPoint, counts_w
 from skinlens.formatting import Unit, entered_length
 from skinlens.labels import DIAGNOSES
 from skinlens.records import Case
+from skinlens.wording.naming import capital
 from skinlens.wording.records import plan_words
 from skinlens.wording.verdict import criteria_statement
 
@@ -49,7 +50,7 @@ def _findings(case: Case, unit: Unit) -> Iterator[Entry]:
 
 
 def _plan(record: ClinicalRecord) -> Iterator[Entry]:
-    yield Entry("Plan", _capital(plan_words(record.plan)) if record.plan else "")
+    yield Entry("Plan", capital(plan_words(record.plan)) if record.plan else "")
     yield Entry("Recall", _recall(record.recall))
     yield Entry("Histology", _histology(record.histology))
 
@@ -70,7 +71,7 @@ def _checklist(rule: SevenPoint | None) -> str:
         return ""
     points = rule.summary.partition(": ")[2]
     seen = ", ".join(CHECKLIST[item] for item in rule.present) or "none of the seven items"
-    return f"{_capital(points)} ({rule.version}, limit {rule.limit}): {seen}."
+    return f"{capital(points)} ({rule.version}, limit {rule.limit}): {seen}."
 
 
 def _recall(recall: Recall | None) -> str:
@@ -87,7 +88,3 @@ def _histology(histology: Histology | None) -> str:
     numbered = f"report {histology.report_number}" if histology.report_number else ""
     origin = ", ".join(part for part in (dated, numbered) if part)
     return f"{said} ({origin})" if origin else said
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]

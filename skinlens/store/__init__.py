@@ -13,10 +13,9 @@ from skinlens.store.search import CasePage, CaseQuery, CaseRow
 from skinlens.store.settings import KeptSettings, Signer
 from skinlens.store.timing import WorkTimes
 from skinlens.store.upkeep import Tidied
-from skinlens.store.validation import FIRST_BIRTH_YEAR, ClinicianReading, NewLesion, NewPatient, NewVisit
+from skinlens.store.validation import ClinicianReading, NewLesion, NewPatient, NewVisit
 
 __all__ = [
-    "FIRST_BIRTH_YEAR",
     "Backup",
     "CasePage",
     "CaseQuery",

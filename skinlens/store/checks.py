@@ -60,7 +60,7 @@ def check_columns(check: CheckResult) -> Row:
         "method": check.method,
         "settings": mapping.to_json(check.settings),
         "seed": check.seed,
-        "figures": mapping.to_json(check.figures),
+        "figures": mapping.to_json(check.figures, in_order=True),
         "duration_ms": check.duration_ms,
         "created_at": check.created_at,
         **mapping.model_ref_columns(check.model),

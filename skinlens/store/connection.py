@@ -162,8 +162,8 @@ class StoreHome:
         """Remove the files of erased rows, and overwrite what deleted or corrected rows left."""
         with self._writing() as db:
             erasure.remove_listed_files(db, self.files)
-        self._scrub()
+        self._purge()
 
-    def _scrub(self) -> None:
+    def _purge(self) -> None:
         with self._opened() as db:
             erasure.purge_deleted(db)

@@ -23,7 +23,7 @@ class StoredCorrections(StoreHome):
             if patients.edit_patient(db, patient_id, typed, expected_version):
                 erasure.schedule_purge(db)
             patient = mapping.patient_of(patients.row_of(db, "patient", patient_id))
-        self._scrub()
+        self._purge()
         return patient
 
     def edit_lesion(self, lesion_id: int, body_site: str, remark: str, *, expected_version: int) -> Lesion:
@@ -109,5 +109,5 @@ class StoredCorrections(StoreHome):
                 patients.remove_empty_lesion(db, before.lesion.id)
                 erasure.schedule_purge(db)  # the search index held the words of the lesion and patient before
             moved = visits.case_of(db, visit_id)
-        self._scrub()
+        self._purge()
         return moved

@@ -120,9 +120,9 @@ def gone(subject: Subject, number: int) -> str:
     return f"There is no {noun} number {number}; it may have been deleted. The worklist shows those that are stored."
 
 
-def to_json(value: object) -> str:
-    """JSON with sorted keys, so that equal mappings are equal text."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+def to_json(value: object, *, in_order: bool = False) -> str:
+    """JSON with sorted keys, so that equal mappings are equal text; ``in_order``: with the keys as they come."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=not in_order)
 
 
 def model_ref_columns(model: ModelRef) -> Row:
@@ -227,7 +227,7 @@ def visit_of(row: Row) -> Visit:
             melanoma_threshold=Threshold(**json.loads(row["melanoma_threshold"])),
             model=model_ref_of(row),
             latency_ms=row["latency_ms"],
-            prediction_set=_set_of(row["prediction_set"]),
+            prediction_set=_prediction_set_from(row["prediction_set"]),
         ),
         clinician_label=row["clinician_label"],
         clinician_diagnosis=row["clinician_diagnosis"],
@@ -244,7 +244,7 @@ def visit_of(row: Row) -> Visit:
     )
 
 
-def _set_of(stored: str | None) -> PredictionSet | None:
+def _prediction_set_from(stored: str | None) -> PredictionSet | None:
     if stored is None:
         return None
     value = json.loads(stored)

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple, get_args
 
 from skinlens.clinical import NOT_RECORDED, PHOTOTYPES, ClinicalRecord
-from skinlens.clock import today
+from skinlens.clock import FIRST_BIRTH_YEAR, FIRST_YEAR, today
 from skinlens.errors import InvalidEntry
 from skinlens.labels import DIAGNOSES, IMPRESSIONS
 from skinlens.records import (
@@ -29,10 +29,6 @@ from skinlens.wording.errors import another_photo, not_one_of
 
 MAX_LINE = 80
 MAX_TEXT = 50_000
-FIRST_YEAR = 1900
-"""Of births and of visits: an earlier one is a slip of the keyboard."""
-FIRST_BIRTH_YEAR = FIRST_YEAR - 20
-"""Of a patient who can have been photographed then."""
 
 
 class NewPatient(NamedTuple):

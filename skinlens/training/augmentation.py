@@ -168,8 +168,8 @@ def _color(images: Float32[Tensor, "n 3 s s"], params: AugmentationParams) -> Fl
     gain = (params.brightness * params.contrast).view(-1, 1, 1)
     matrix = (torch.linalg.inv(_RGB_TO_YIQ) @ change @ _RGB_TO_YIQ * gain).to(images.device)
     mean = images.mean(dim=(1, 2, 3)) * (params.brightness * (1 - params.contrast)).to(images.device)
-    recoloured = torch.einsum("nij,njhw->nihw", matrix, images) + mean.view(-1, 1, 1, 1)
-    return recoloured.clamp(0, 1)
+    recolored = torch.einsum("nij,njhw->nihw", matrix, images) + mean.view(-1, 1, 1, 1)
+    return recolored.clamp(0, 1)
 
 
 def _sharpen(images: Float32[Tensor, "n 3 s s"], sharpness: Float32[Tensor, " n"]) -> Float32[Tensor, "n 3 s s"]:

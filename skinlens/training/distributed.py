@@ -113,14 +113,14 @@ def _shared_batch_norm(self: Any, maps: Tensor) -> Tensor:
         count = maps.numel() / maps.shape[1] * distributed.get_world_size()
         wide = maps.to(torch.promote_types(maps.dtype, torch.float32))
         mean = _sum_over_all(wide.sum(dim=(0, 2, 3))) / count
-        centred = wide - mean.view(1, -1, 1, 1)
-        variance = _sum_over_all(centred.square().sum(dim=(0, 2, 3))) / count
+        centered = wide - mean.view(1, -1, 1, 1)
+        variance = _sum_over_all(centered.square().sum(dim=(0, 2, 3))) / count
         with torch.no_grad():
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)
         scale = (torch.rsqrt(variance + self.eps) * self.weight).view(1, -1, 1, 1)
-        normalized = (centred * scale + self.bias.view(1, -1, 1, 1)).to(maps.dtype)
+        normalized = (centered * scale + self.bias.view(1, -1, 1, 1)).to(maps.dtype)
     # timm's BatchNormAct2d goes on with an activation
     result: Tensor = self.act(self.drop(normalized)) if hasattr(self, "act") else normalized
     return result

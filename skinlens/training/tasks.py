@@ -154,9 +154,9 @@ class FeatureDistillationTask(TrainingTask):
         output = self.network(pictures)
         with torch.no_grad():
             features = self._pattern[0].to(pictures.device)(pictures)[-1]
-        labelled = classification_loss(output.logits, labels, self.recipe.label_smoothing)
+        labeled = classification_loss(output.logits, labels, self.recipe.label_smoothing)
         matched: Tensor = self.matching(output.features, features)
-        return {"loss": matched + labelled, "matching": matched, "classification": labelled}
+        return {"loss": matched + labeled, "matching": matched, "classification": labeled}
 
 
 class ClassificationTask(TrainingTask):

@@ -36,7 +36,7 @@ def saved(store: CaseStore, seed: int, turned: int, lesion: int | None, day: str
     file = io.BytesIO()
     picture = Image.fromarray(draw_synthetic_lesion(seed)).rotate(turned, Image.Resampling.BICUBIC)
     picture.crop((60, 45, 540, 405)).save(file, "PNG")
-    analysis = pipeline.analyse(file.getvalue(), pipeline.load_classifier(weights_directory()))
+    analysis = pipeline.analyze(file.getvalue(), pipeline.load_classifier(weights_directory()))
     patient = NewPatient("P-7", 1961, "female") if lesion is None else store.patients()[0].id
     place = NewLesion("forearm") if lesion is None else lesion
     case = store.save_case(analysis, NewVisit(patient, place, day))

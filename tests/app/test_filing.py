@@ -48,7 +48,7 @@ def test_a_filed_photo_has_the_outline_that_the_model_drew(
     press(page, "File 1 photo")
     (kept,) = CaseStore(skinlens_home).outlines(1)
     classifier = pipeline.load_classifier(outlined_release)
-    photo = pipeline.analyse(drawn(1, "PNG"), classifier).photo
+    photo = pipeline.analyze(drawn(1, "PNG"), classifier).photo
     wanted = propose(classifier.engine, load_segmentation_head(outlined_release), photo).outline
     assert wanted is not None
     assert (kept.made_by, kept.points, kept.model) == ("model", wanted.points, wanted.model)
@@ -241,7 +241,7 @@ def test_a_filing_goes_on_when_its_page_is_run_again(
     monkeypatch.setattr(CaseStore, "save_case", slowly)
     classifier = pipeline.load_classifier(pipeline.weights_directory())
     wanted = [filing.Filing(item, NewPatient("P-12"), NewLesion("back", "left"), today()) for item in tray.items]
-    run = filing.Run(store, tray, wanted, "", lambda data: pipeline.analyse(data, classifier))
+    run = filing.Run(store, tray, wanted, "", lambda data: pipeline.analyze(data, classifier))
     assert [item.state for item in tray.items] == ["filing", "filing"]
     page.run()  # which waits for its end
     assert "2 photos filed as cases 1 and 2." in read(page)
@@ -254,7 +254,7 @@ def test_a_filing_that_an_end_of_the_app_cut_short_is_told_at_the_next_start(
 ) -> None:
     store = CaseStore(skinlens_home)
     classifier = pipeline.load_classifier(pipeline.weights_directory())
-    analysis = pipeline.analyse(drawn(1, "PNG"), classifier)
+    analysis = pipeline.analyze(drawn(1, "PNG"), classifier)
     store.note_filing("cut short", 12, [])
     store.save_case(analysis, NewVisit(None, NewLesion("back"), "2024-05-06"))
     page.run()

@@ -8,8 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from skinlens import published_figures
-from skinlens.imaging.quality import MahalanobisOOD
 from skinlens.inference.classifier import load_classifier
+from skinlens.inference.ood import MahalanobisOOD
 from skinlens.records import ModelRef, Threshold
 from skinlens.ui.state import cache
 from skinlens.ui.visit.operating_point import Rates, predictive_statements, rates

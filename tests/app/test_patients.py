@@ -27,7 +27,7 @@ def page(agreed: AppTest, skinlens_home: Path) -> AppTest:
     """P-7 with two visits of the forearm and one of the back, A-1 with one."""
     store = CaseStore(skinlens_home)
     classifier = pipeline.load_classifier(weights_directory())
-    analyses = [pipeline.analyse(drawn(seed, "PNG"), classifier) for seed in (1, 2, 3, 4)]
+    analyses = [pipeline.analyze(drawn(seed, "PNG"), classifier) for seed in (1, 2, 3, 4)]
     new = NewPatient("P-7", 1961, "female")
     first = store.save_case(analyses[0], NewVisit(new, NewLesion("forearm"), "2024-01-10"))
     assert first.patient is not None
@@ -315,7 +315,7 @@ def test_a_place_that_was_sent_is_read() -> None:
 def test_a_long_list_is_turned_and_follows_the_lesion_that_is_chosen(page: AppTest, skinlens_home: Path) -> None:
     store = CaseStore(skinlens_home)
     classifier = pipeline.load_classifier(weights_directory())
-    analysis = pipeline.analyse(drawn(1, "PNG"), classifier)
+    analysis = pipeline.analyze(drawn(1, "PNG"), classifier)
     for _ in range(16):
         store.save_case(analysis, NewVisit(1, NewLesion("thigh"), "2024-05-06"))
 

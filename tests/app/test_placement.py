@@ -47,7 +47,7 @@ def stocked(agreed: AppTest, skinlens_home: Path) -> AppTest:
     store = CaseStore(skinlens_home)
     classifier = pipeline.load_classifier(weights_directory())
     for seed, pseudonym, site in ((11, "A-1", "scalp"), (12, "P-7", "forearm"), (13, "P-7", "back")):
-        analysis = pipeline.analyse(photo(seed), classifier)
+        analysis = pipeline.analyze(photo(seed), classifier)
         patient, lesion = of_patient(store, pseudonym, 1961, "female"), NewLesion(site)
         store.save_case(analysis, NewVisit(patient, lesion, "2024-05-06"))
     return agreed

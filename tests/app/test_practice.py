@@ -18,7 +18,7 @@ from tests.store.edits import edit
 def analyses(count: int) -> list[Analysis]:
     """Of drawn lesions that the small network is familiar with."""
     classifier = pipeline.load_classifier(weights_directory())
-    read_ = (pipeline.analyse(drawn(seed, "PNG"), classifier) for seed in range(1, 40))
+    read_ = (pipeline.analyze(drawn(seed, "PNG"), classifier) for seed in range(1, 40))
     found = list(islice((one for one in read_ if one.quality.reliable), count))
     assert len(found) == count
     return found

@@ -34,7 +34,7 @@ def store(skinlens_home: Path) -> CaseStore:
 def saved_case(store: CaseStore, seed: int = 1) -> int:
     """A case of a drawn lesion that the small network is familiar with."""
     classifier = pipeline.load_classifier(weights_directory())
-    read_ = (pipeline.analyse(drawn(one, "PNG"), classifier) for one in range(seed, seed + 40))
+    read_ = (pipeline.analyze(drawn(one, "PNG"), classifier) for one in range(seed, seed + 40))
     analysis = next(one for one in read_ if one.quality.reliable)
     patient = NewPatient(f"P-{seed}", 1961, "female")
     return store.save_case(analysis, NewVisit(patient, NewLesion("forearm"), "2024-05-06")).visit.id

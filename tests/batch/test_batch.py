@@ -87,7 +87,7 @@ def test_a_row_for_each_photo_of_a_folder(
     assert bad["prob_mel"] is None
     assert not journal_path(out).exists()
     for name, row in rows.items():
-        analysis = pipeline.analyse_file(photos / name, classifier)
+        analysis = pipeline.analyze_file(photos / name, classifier)
         prediction, probs = analysis.prediction, [row[f"prob_{code}"] for code in CODES]
         np.testing.assert_allclose(probs, prediction.probs, rtol=0, atol=PROBABILITY)
         assert row["photo_sha256"] == analysis.photo.sha256
@@ -156,7 +156,7 @@ def test_the_case_file(release: Path, photos: Path, classifier: Classifier, tmp_
     has it that so many cases left.
     """
     store = CaseStore()
-    shown = [pipeline.analyse_file(photos / f"p{number:02d}.jpg", classifier) for number in (0, 2, 4)]
+    shown = [pipeline.analyze_file(photos / f"p{number:02d}.jpg", classifier) for number in (0, 2, 4)]
     for number, analysis in enumerate(shown):
         store.save_case(analysis, NewVisit(NewPatient(f"P-{number}"), NewLesion("back"), "2025-01-01"))
     with store._reading() as db:
@@ -187,7 +187,7 @@ def test_cases_that_left_without_an_entry_in_the_log_say_so_in_the_exit_status(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    analysis = pipeline.analyse_file(photos / "p00.jpg", classifier)
+    analysis = pipeline.analyze_file(photos / "p00.jpg", classifier)
     CaseStore().save_case(analysis, NewVisit(None, NewLesion("back"), "2025-01-01"))
     monkeypatch.setattr(CaseStore, "note_export_of_many", lambda _, count: f"{count} case is not in the log.")
     assert main(["batch", "store", "--out", str(tmp_path / "cases.csv"), "--weights", str(release)]) == 1

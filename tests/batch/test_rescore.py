@@ -43,7 +43,7 @@ def test_a_later_release_is_kept_beside_the_stored_result(
     store, classifier = CaseStore(), load_classifier(release)
     cases = [
         store.save_case(
-            pipeline.analyse_photo(photo_from_pixels(draw_synthetic_lesion(number)[::2, ::2], "drawn"), classifier),
+            pipeline.analyze_photo(photo_from_pixels(draw_synthetic_lesion(number)[::2, ::2], "drawn"), classifier),
             NewVisit(NewPatient(f"P-{number}"), NewLesion(site), "2025-01-01"),
         )
         for number, site in enumerate(SITES)

@@ -30,7 +30,7 @@ def stock(home: Path, release: Path) -> CaseStore:
     classifier = pipeline.load_classifier(release)
     patient = add_patient(store, "P-7", 1961, "female").id
     for seed, where in enumerate(SITES, 1):
-        analysis = pipeline.analyse(drawn(seed, "PNG"), classifier)
+        analysis = pipeline.analyze(drawn(seed, "PNG"), classifier)
         store.save_case(analysis, NewVisit(patient, NewLesion(*where), "2024-05-06"))
     store.place_lesion(2, BodyPosition("back", 0.5, 0.3), expected_version=1)
     return store

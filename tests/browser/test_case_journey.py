@@ -72,7 +72,7 @@ def clinic(app: tuple[str, CaseStore], classifier: Classifier, tmp_path: Path) -
         drawn = photo_file(tmp_path / "stored.png", 1000 + 3 * number + place)  # a photo is of one person only
         patient = of_patient(store, pseudonym, 1961, "female")
         visit = NewVisit(patient, NewLesion(site), "2024-05-06")
-        cases.append(store.save_case(pipeline.analyse(drawn.read_bytes(), classifier), visit).visit.id)
+        cases.append(store.save_case(pipeline.analyze(drawn.read_bytes(), classifier), visit).visit.id)
     first, second, third = cases
     return Clinic(address, store, known, other, (first, second, third))
 

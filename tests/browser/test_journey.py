@@ -23,7 +23,7 @@ from skinlens.labels import DISCLAIMER
 from skinlens.serve import free_port
 from tests.browser.serving import LIMIT_S, ROOT, launched, program, serving
 
-ARTEFACTS = ROOT / "artefacts"
+ARTIFACTS = ROOT / "artefacts"
 WIDE, NARROW = (1440, 900), (390, 844)
 VIEWS = ("Why?", "Compare", "Report", "More")
 MAPS = ("Grad-CAM", "Score-CAM", "LIME")
@@ -101,13 +101,13 @@ def picture(page: Page, name: str) -> None:
     settled(page)
     if os.environ.get("SKINLENS_PICTURES") != "1":
         return
-    ARTEFACTS.mkdir(exist_ok=True)
+    ARTIFACTS.mkdir(exist_ok=True)
     size = page.viewport_size
     assert size is not None
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": size["width"], "height": max(size["height"], min(height, 6000))})
     page.wait_for_timeout(400)
-    page.screenshot(path=ARTEFACTS / f"{name}.png", animations="disabled")
+    page.screenshot(path=ARTIFACTS / f"{name}.png", animations="disabled")
     page.set_viewport_size(size)
 
 

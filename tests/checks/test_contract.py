@@ -19,6 +19,7 @@ from skinlens.checks.agreement import spearman
 from skinlens.checks.contract import Check, Comparison, Found, MapCheck, PhotoCheck, Subject
 from skinlens.checks.registry import CHECKS
 from skinlens.explain import explain, explain_again
+from skinlens.formatting import percent
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.labels import CODES
 from skinlens.records import CheckResult, Explanation
@@ -230,6 +231,24 @@ def test_the_map_of_a_mirrored_photo_as_the_how_to_makes_it(small) -> None:
     assert finding.figures == {"order": spearman(of_even.heatmap, of_even.heatmap[:, ::-1])}
     assert -1 <= finding.figures["order"] < 1
     assert finding.seed is None
+
+
+def test_the_check_of_a_photo_in_the_how_to(small) -> None:
+    """A photo of two like halves stays the same when left and right change places."""
+    classifier, photo, _ = small
+    half = photo.pixels[:, : photo.width_px // 2]
+    even = photo_from_pixels(np.concatenate([half, half[:, ::-1]], axis=1), photo.source_format)
+    check = shown("class MirrorCheck(")["MirrorCheck"]()
+    (result,) = check.compute(Subject(classifier, even))
+    before, (sideways, upside_down) = result.figures["before"], result.figures["changed"]
+    assert (result.label, result.method, result.seed) == ("mel", "", None)
+    assert sideways == {"mirrored": "left and right", "prob": before}
+    flipped = photo_from_pixels(even.pixels[::-1], even.source_format)
+    assert upside_down["prob"] == classifier.predict(flipped).prob("mel")
+    assert [row[0] for row in check.rows([result])] == ["left and right", "top and bottom"]
+    assert len(check.rows([result])[0]) == len(check.columns)
+    moved = percent(abs(upside_down["prob"] - before))
+    assert check.summary(result) == f"Mirrored, the probability of melanoma changes by at most {moved}."
 
 
 def test_a_case_with_a_check_that_is_not_known_any_more_opens_and_prints(small, tmp_path) -> None:

@@ -23,9 +23,9 @@ def some_photo() -> object:
     return photo_from_pixels(pixels, "PNG")
 
 
-def test_one_grey_level_touches_a_tenth_of_the_samples_by_one() -> None:
+def test_one_gray_level_touches_a_tenth_of_the_samples_by_one() -> None:
     photo = some_photo()
-    changed = table.one_grey_level(photo, SPEC, np.random.default_rng(1))
+    changed = table.one_gray_level(photo, SPEC, np.random.default_rng(1))
     step = np.abs(changed.pixels.astype(int) - photo.pixels)
     assert step.max() == 1
     assert step.mean() == pytest.approx(0.1, abs=0.01)

@@ -31,11 +31,11 @@ MELANOMA = "Malignant:Malignant melanocytic proliferations (Melanoma):Melanoma i
 
 @pytest.fixture(autouse=True)
 def without_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    def analysed(path: Path, _: object) -> Analysis:
+    def analyzed(path: Path, _: object) -> Analysis:
         return samples.analysis(read_trusted_photo(path.read_bytes()))
 
     monkeypatch.setattr(pipeline, "load_classifier", lambda _: None)
-    monkeypatch.setattr(pipeline, "analyse_file", analysed)
+    monkeypatch.setattr(pipeline, "analyze_file", analyzed)
 
 
 @pytest.fixture

@@ -37,8 +37,8 @@ class Retaken:
     def matrix(self, first: Photo) -> Float64[Array, "2 3"]:
         """Pixels of the first photo → pixels of this one."""
         turn = self.scale * np.exp(1j * np.radians(self.degrees))
-        centre = complex(first.width_px, first.height_px) / 2
-        shift = centre + self.shift_px - turn * centre
+        center = complex(first.width_px, first.height_px) / 2
+        shift = center + self.shift_px - turn * center
         return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
     def photo(self, first: Photo) -> Photo:
@@ -55,9 +55,9 @@ class Retaken:
         return photo_of(lit)
 
 
-def ellipse(photo: Photo, across_px: float, down_px: float, centre: complex | None = None, count: int = 24) -> Outline:
-    """An outline in the photo's middle, or around ``centre``, of these half axes in pixels."""
-    middle = complex(photo.width_px, photo.height_px) / 2 if centre is None else centre
+def ellipse(photo: Photo, across_px: float, down_px: float, center: complex | None = None, count: int = 24) -> Outline:
+    """An outline in the photo's middle, or around ``center``, of these half axes in pixels."""
+    middle = complex(photo.width_px, photo.height_px) / 2 if center is None else center
     turn = 2 * np.pi * np.arange(count) / count
     points = np.stack([middle.real + across_px * np.cos(turn), middle.imag + down_px * np.sin(turn)], axis=1)
     return outline(photo, points)

@@ -8,7 +8,7 @@ import pytest
 from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake import read_photo
 from skinlens.imaging.intake.containers import parse_container
-from skinlens.imaging.intake.sniffing import recognise
+from skinlens.imaging.intake.sniffing import recognize
 from tests.hostile_files import hostile_files
 from tests.intake_files import picture, refusal
 
@@ -43,7 +43,7 @@ def test_taking_a_file_apart_needs_little_more_memory_than_the_file(name: str) -
     data = hostile_files()[name]
     tracemalloc.start()
     try:
-        parse_container(recognise(data), data)  # type: ignore[arg-type]  # one of the literals
+        parse_container(recognize(data), data)  # type: ignore[arg-type]  # one of the literals
     except UnreadableImage:
         pass
     finally:

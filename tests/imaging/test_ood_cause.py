@@ -116,6 +116,6 @@ def test_shares_of_real_photos_beyond_each_limit(ham10000: Path) -> None:
 def test_the_shipped_model_says_it_of_a_cat() -> None:
     from skimage import data
 
-    seen = pipeline.analyse_photo(photo_from_pixels(data.cat(), "PNG"), load_classifier())
+    seen = pipeline.analyze_photo(photo_from_pixels(data.cat(), "PNG"), load_classifier())
     assert not seen.quality.reliable
     assert "Fine dark lines cover" in seen.quality.checks[-1].advice

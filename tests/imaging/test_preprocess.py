@@ -83,7 +83,7 @@ def test_serving_only_reduces_unless_the_manifest_says_that_it_compresses() -> N
     )
 
 
-def test_normalisation_by_hand() -> None:
+def test_normalization_by_hand() -> None:
     views = np.zeros((1, 2, 2, 3), np.uint8)
     views[0, 0, 1] = (255, 51, 0)
     batch = normalize(views, SPEC)

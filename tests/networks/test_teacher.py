@@ -68,7 +68,7 @@ def test_a_package_that_is_not_installed() -> None:
 
 
 @pytest.mark.parametrize("convolutional", ["convnext_atto", "efficientnet_lite0"])
-def test_shapes_and_the_branches_own_normalisation(convolutional: str) -> None:
+def test_shapes_and_the_branches_own_normalization(convolutional: str) -> None:
     teacher = Teacher(replace(CONFIG, convolutional=convolutional), pretrained=False).eval()
     output = teacher(torch.rand(2, 3, 64, 64))
     assert output.features.shape == (2, 16)

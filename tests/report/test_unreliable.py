@@ -39,7 +39,7 @@ def drawn(of: ReportContent, risk: str) -> bool:
     return bool((pixels == RISK_COLORS[risk]).all(axis=-1).sum() > 100)
 
 
-def test_an_unreliable_photo_has_grey_bars_one_statement_and_no_threshold() -> None:
+def test_an_unreliable_photo_has_gray_bars_one_statement_and_no_threshold() -> None:
     said = words(report(3.1))
     assert f"{UNRELIABLE} Fur." in said
     assert GRAY_BARS in said

@@ -52,6 +52,15 @@ def test_any_check_comes_back_as_it_was_saved(shared_store, kind, label, method,
     assert back.identity == check.identity
 
 
+def test_figures_come_back_in_their_order(store, save):
+    """A check may have a table in a mapping: left, right, top, bottom."""
+    figures = {"sides": {"left": 0.1, "right": 0.2, "bottom": {"z": 1, "a": 2}}, "before": 0.3}
+    photo = samples.photo()
+    case = save(photo=photo, checks=(samples.check(photo, figures=figures),))
+    (check,) = store.load(case.visit.id).checks
+    assert json.dumps(check.figures) == json.dumps(figures)
+
+
 def test_figures_that_an_earlier_version_stored_are_read_under_their_present_keys(store, save):
     figures = {"inside": 0.7, "pointing": 1.0, "effects": [{"artefact": "ink", "change": 0.1}]}
     photo = samples.photo()

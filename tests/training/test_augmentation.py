@@ -33,7 +33,7 @@ def test_without_changes_it_is_the_view_that_serving_makes() -> None:
     pictures = smooth_pictures(4)
     photos = [photo_from_pixels(np.ascontiguousarray(one), "PNG") for one in pictures.permute(0, 2, 3, 1).numpy()]
     difference = np.abs(augmented_images(pictures, NOTHING).numpy() - to_batch(photos, SPEC))
-    assert difference.max() < 2.5 / 127.5  # two rounding steps of a grey level
+    assert difference.max() < 2.5 / 127.5  # two rounding steps of a gray level
 
 
 def test_a_large_photo_is_averaged_as_serving_reduces_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +59,7 @@ def test_a_flip_mirrors_the_view() -> None:
     assert mirrored.any()
 
 
-def test_a_turn_keeps_a_centred_circle() -> None:
+def test_a_turn_keeps_a_centered_circle() -> None:
     """The photo is turned before the resize stretches it, so a disc stays the same ellipse in every view."""
     down, right = torch.meshgrid(torch.arange(60.0), torch.arange(80.0), indexing="ij")
     disc = torch.sigmoid((8 - torch.hypot(down - 29.5, right - 39.5)) / 2)
@@ -83,10 +83,10 @@ def test_brightness_scales_and_contrast_keeps_the_mean() -> None:
     torch.testing.assert_close(contrasted.mean(dim=(1, 2, 3)), plain.mean(dim=(1, 2, 3)), atol=1e-4, rtol=0)
 
 
-def test_grey_has_no_hue_and_no_saturation() -> None:
-    grey = smooth_pictures(4)[:, :1].expand(-1, 3, -1, -1).contiguous()
-    changed = augmented_images(grey, replace(NOTHING, hue=0.1, saturation=0.5))
-    torch.testing.assert_close(changed, augmented_images(grey, NOTHING), atol=5e-3, rtol=0)
+def test_gray_has_no_hue_and_no_saturation() -> None:
+    gray = smooth_pictures(4)[:, :1].expand(-1, 3, -1, -1).contiguous()
+    changed = augmented_images(gray, replace(NOTHING, hue=0.1, saturation=0.5))
+    torch.testing.assert_close(changed, augmented_images(gray, NOTHING), atol=5e-3, rtol=0)
 
 
 def test_sharpness_keeps_flat_skin_and_a_share_of_minus_one_is_a_blur() -> None:

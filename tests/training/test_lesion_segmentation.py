@@ -11,12 +11,14 @@ from PIL import Image
 
 from skinlens.doctor import examine
 from skinlens.errors import DatasetError, WeightsError
-from skinlens.evaluation.segmentation import dice, evaluate_outline, iou, summary
+from skinlens.evaluation.segmentation import dice, evaluate_segmentation, iou, summary
 from skinlens.imaging.intake import read_photo
 from skinlens.inference.release import load_engine
+from skinlens.quantization.segmentation_release import OUTLINE, add_figures
 from skinlens.segmentation.contour import mask_in_view
 from skinlens.segmentation.head import SegmentationHead, load_segmentation_head, propose
-from skinlens.training.lesion_segmentation import OUTLINE, add_figures, load_mask, mask_paths, outline_loss, turned
+from skinlens.training.ham10000_masks import load_mask, mask_paths
+from skinlens.training.lesion_segmentation import segmentation_loss, turned
 from tests.tiny_outline import Drawn, draw_outlined, with_outline
 
 pytestmark = pytest.mark.slow
@@ -29,7 +31,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
 
 def test_it_finds_the_blots(outlined_release: Path, drawn: Drawn) -> None:
     _, validation, masks = drawn
-    figures = evaluate_outline(outlined_release, validation, masks)
+    figures = evaluate_segmentation(outlined_release, validation, masks)
     assert figures["dice"]["value"] > 0.8
     assert figures["dice"]["low"] <= figures["dice"]["value"] <= figures["dice"]["high"]
     assert 0 < figures["iou"]["value"] < figures["dice"]["value"]
@@ -121,9 +123,9 @@ def test_the_eight_turns_of_a_square() -> None:
 
 def test_the_loss_by_hand() -> None:
     mask = torch.tensor([[[[1.0, 0.0], [0.0, 0.0]]]])
-    even = outline_loss(torch.zeros(1, 1, 2, 2), mask)  # every probability one half
+    even = segmentation_loss(torch.zeros(1, 1, 2, 2), mask)  # every probability one half
     assert even.item() == pytest.approx(np.log(2) + 1 - (2 * 0.5 + 1) / (2 + 1 + 1))
-    sure = outline_loss((mask * 2 - 1) * 50, mask)
+    sure = segmentation_loss((mask * 2 - 1) * 50, mask)
     assert sure.item() == pytest.approx(0, abs=1e-6)
 
 

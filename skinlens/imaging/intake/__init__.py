@@ -30,7 +30,7 @@ from skinlens.imaging.intake.sniffing import (
     TOO_MUCH_MEMORY,
     check_size,
     check_weight,
-    recognise,
+    recognize,
 )
 from skinlens.records import Photo, Pixels
 
@@ -44,7 +44,7 @@ __all__ = [
     "read_photo",
     "read_photo_file",
     "read_trusted_photo",
-    "recognise",
+    "recognize",
     "start",
 ]
 
@@ -61,7 +61,7 @@ def read_photo(data: bytes, decoder: LimitedDecoder | None = None) -> Photo:
     """
     check_weight(len(data))
     with _within_memory():
-        recognise(data)  # what is no photo is told without a process
+        recognize(data)  # what is no photo is told without a process
         if decoder is not None:
             return decoder.decode(data, _photo_of)
         canvas, source_format, notes, field_width_mm = isolation.decode(data)
@@ -105,7 +105,7 @@ def read_patient(data: bytes) -> PatientFields | None:
 
     Another process reads it, as it does a photo. Raises UnreadableImage.
     """
-    return isolation.patient_fields(data) if recognise(data) == "DICOM" else None
+    return isolation.patient_fields(data) if recognize(data) == "DICOM" else None
 
 
 def deidentify(data: bytes) -> tuple[bytes, PatientFields]:

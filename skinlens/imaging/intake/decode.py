@@ -29,7 +29,7 @@ from skinlens.imaging.intake.layout import layout_of
 from skinlens.imaging.intake.lossless import OTHER_SIZE
 from skinlens.imaging.intake.raster import Raster, in_hdr, inverted, of_hdr, of_image, of_samples
 from skinlens.imaging.intake.samples import read_tiff
-from skinlens.imaging.intake.sniffing import TOO_MUCH_MEMORY, UNDECODABLE, check_size, damaged, not_read, recognise
+from skinlens.imaging.intake.sniffing import TOO_MUCH_MEMORY, UNDECODABLE, check_size, damaged, not_read, recognize
 from skinlens.records import Pixels
 
 
@@ -55,7 +55,7 @@ def decode(data: bytes, on_size: "_Sized | None" = None) -> Decoding:
 
     ``on_size`` is told the dimensions before the decoder is asked for memory.
     """
-    kind = cast(Format, recognise(data))
+    kind = cast(Format, recognize(data))
     with _refusing(kind):
         container = parse_container(kind, data)
     del data

@@ -19,7 +19,7 @@ from skinlens.imaging.intake.containers import parse_container
 from skinlens.imaging.intake.decode import Decoding, decode
 from skinlens.imaging.intake.deidentified import deidentified
 from skinlens.imaging.intake.patient import PatientFields, fields_of
-from skinlens.imaging.intake.sniffing import MAX_DECODE_MB, MAX_DECODE_S, TOO_MUCH_MEMORY, recognise
+from skinlens.imaging.intake.sniffing import MAX_DECODE_MB, MAX_DECODE_S, TOO_MUCH_MEMORY, recognize
 
 Used = TypeVar("Used")
 _MAX_NOISE = 300
@@ -95,7 +95,7 @@ class LimitedDecoder:
 
 def _is_dicom(data: bytes) -> bool:
     try:
-        return recognise(data) == "DICOM"
+        return recognize(data) == "DICOM"
     except UnreadableImage:
         return False
 

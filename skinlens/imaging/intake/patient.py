@@ -14,13 +14,12 @@ from typing import Any, get_args
 from skinlens import whole_number
 from skinlens.body_sites import named, words_of
 from skinlens.case_record import Proposal
-from skinlens.clock import today
+from skinlens.clock import FIRST_BIRTH_YEAR, FIRST_YEAR, today
 from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake.container import ParsedImage
 from skinlens.records import MAX_AGE_YEARS, Sex
 
 UNREADABLE = "The DICOM object is damaged: its data set cannot be read."
-_FIRST_YEAR = 1880
 _DAYS = ("AcquisitionDateTime", "AcquisitionDate", "ContentDate", "StudyDate")
 """In which the day of the photo is looked for, in this order."""
 _PATIENT = ("PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex")
@@ -58,7 +57,7 @@ def of_json(text: str) -> PatientFields:
 
 
 def _is_year(year: object) -> bool:
-    return year is None or (type(year) is int and _FIRST_YEAR <= year <= today().year)
+    return year is None or (type(year) is int and FIRST_BIRTH_YEAR <= year <= today().year)
 
 
 def fields_of(container: ParsedImage) -> PatientFields:
@@ -78,7 +77,7 @@ def _proposal(header: Any) -> Proposal:
     taken_on = next(filter(None, (_day(header.get(name)) for name in _DAYS)), "")
     last = int(taken_on[:4]) if taken_on else today().year
     year = whole_number.of_text(str(header.get("PatientBirthDate") or "")[:4])
-    if year is not None and not max(_FIRST_YEAR, last - MAX_AGE_YEARS) <= year <= last:
+    if year is not None and not max(FIRST_BIRTH_YEAR, last - MAX_AGE_YEARS) <= year <= last:
         year = None
     sex = _SEXES.get(str(header.get("PatientSex") or "").strip().upper(), "unknown")
     return Proposal("", year, sex, taken_on, _body_site(header))
@@ -106,7 +105,7 @@ def _day(value: Any) -> str:
         day = date.fromisoformat(str(value or "")[:8])
     except ValueError:
         return ""
-    return day.isoformat() if date(1900, 1, 1) <= day <= today() else ""
+    return day.isoformat() if date(FIRST_YEAR, 1, 1) <= day <= today() else ""
 
 
 def _identity(header: Any) -> str:

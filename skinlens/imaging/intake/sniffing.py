@@ -121,7 +121,7 @@ _KNOWN: tuple[tuple[_Test, str, str], ...] = (
 )
 
 
-def recognise(data: bytes) -> str:
+def recognize(data: bytes) -> str:
     """The format of ``data``, one of ``containers.Format``; UnreadableImage that says what it is instead."""
     head = data[:4096]
     if head.startswith(b"\xff\xd8\xff"):

@@ -23,11 +23,11 @@ from skinlens.store import CaseStore
 from skinlens.ui.components import viewer
 from skinlens.ui.components.figures import STATIC, calm
 from skinlens.ui.components.text import plain
+from skinlens.ui.components.theme import BLUE, GRAY
 from skinlens.ui.components.viewer import Panel
 from skinlens.ui.state import cache
 from skinlens.wording.naming import capital
 
-BLUE, GREY = "#4289b8", "#7f8d92"
 LEAST_POINTS = 2
 """Visits from which a chart says more than its sentence."""
 DAY_MS = 24 * 60 * 60 * 1000
@@ -120,7 +120,7 @@ def chart(course: MelanomaTrend) -> go.Figure:
         add(
             apart,
             mode="markers+text",
-            marker={"size": 10, "symbol": "circle-open", "color": GREY},
+            marker={"size": 10, "symbol": "circle-open", "color": GRAY},
             hovertemplate="%{customdata}: %{y:.1f} %, not comparable<extra></extra>",
             name="not comparable",
         )
@@ -130,7 +130,7 @@ def chart(course: MelanomaTrend) -> go.Figure:
         tops.append(cutoff)
         figure.add_hline(
             100 * cutoff,
-            line={"dash": "dash", "color": GREY},
+            line={"dash": "dash", "color": GRAY},
             showlegend=True,
             name=f"cut-off {percent(cutoff)}",
         )

@@ -6,11 +6,12 @@ from typing import Any
 import plotly.graph_objects as go
 
 from skinlens.labels import BY_CODE
+from skinlens.ui.components.theme import BLUE, ORANGE, YELLOW, error_bar
 from skinlens.wording.naming import name
 
 STATIC = {"displayModeBar": False, "scrollZoom": False}
 """Streamlit's ``config`` of every chart: no tools over it, and the page scrolls over it."""
-RISK_COLORS = {"malignant": "#c9552b", "pre-malignant": "#d9991e", "benign": "#4289b8"}
+RISK_COLORS = {"malignant": ORANGE, "pre-malignant": YELLOW, "benign": BLUE}
 RISK_PATTERNS = {"malignant": "", "pre-malignant": "/", "benign": "|"}
 
 
@@ -25,14 +26,7 @@ def recall_chart(measured: Mapping[str, Any]) -> go.Figure:
         figure.add_bar(
             y=[short(code, measured["per_class"][code]["n"]) for code in own],
             x=[recall["value"] for recall in recalls],
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [recall["high"] - recall["value"] for recall in recalls],
-                "arrayminus": [recall["value"] - recall["low"] for recall in recalls],
-                "thickness": 1.5,
-                "color": "#7f8d92",  # seen on light and on dark
-            },
+            error_x=error_bar(recalls),
             orientation="h",
             name=risk,
             marker={

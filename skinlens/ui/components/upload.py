@@ -35,7 +35,7 @@ def field(patient: int | None = None) -> None:
     classifier = cache.classifier()
     try:
         with st.spinner("Reading the photo …"):
-            analysis = pipeline.analyse(file.getvalue(), classifier)
+            analysis = pipeline.analyze(file.getvalue(), classifier)
     except UnreadableImage as error:
         st.error(plain(error))
         return

@@ -9,12 +9,12 @@ from html import escape
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from skinlens.clock import today
+from skinlens.clock import FIRST_BIRTH_YEAR, FIRST_YEAR, today
 from skinlens.formatting import duration, percent
 from skinlens.labels import DIAGNOSES, IMPRESSIONS, LABELS, MELANOMA, Label
 from skinlens.records import LIKENESS, Prediction, QualityReport
 from skinlens.report.text import PLACEHOLDER, not_printed
-from skinlens.store import FIRST_BIRTH_YEAR, CaseStore, NewLesion, NewPatient
+from skinlens.store import CaseStore, NewLesion, NewPatient
 from skinlens.ui.components import allowed
 from skinlens.ui.components.text import RISK_SIGNS, plain
 from skinlens.ui.forms import numbers
@@ -25,7 +25,7 @@ from skinlens.wording.naming import diagnosis_name, impression_name, impression_
 from skinlens.wording.quality import NOT_CHECKED, SIMILARITY, check_words, not_met
 from skinlens.wording.verdict import cutoff_promise, other_finding, verdict_line
 
-FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2100, 12, 31)
+FIRST_DAY, LAST_DAY = date(FIRST_YEAR, 1, 1), date(2100, 12, 31)
 """Of a field for a day: wider than what is stored. A day that the browser refuses never comes here, and
 what the field had before would be stored in its place; the store refuses a day in a sentence.
 """

@@ -1,7 +1,4 @@
-"""Charts of what stands behind the figures: reliability, cut-offs, parts of the photos, sets, foreign pictures.
-
-Colors are told apart with any common color vision, and never stand alone: lines are also dashed, markers also differ.
-"""
+"""Charts of what stands behind the figures: reliability, cut-offs, parts of the photos, sets, foreign pictures."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,8 +9,8 @@ import plotly.graph_objects as go
 from skinlens.formatting import rounded_percent
 from skinlens.impact import MISSED, Impact, OperatingPoint
 from skinlens.ui.components.figures import calm, short
+from skinlens.ui.components.theme import BLUE, GRAY, ORANGE, error_bar
 
-BLUE, ORANGE, GRAY = "#4289b8", "#c9552b", "#7f8d92"
 FAINT = "rgba(66, 137, 184, 0.18)"
 CUT_OFF_TICKS = (0.01, 0.03, 0.1, 0.3, 0.9)
 Entry = Mapping[str, Any]
@@ -29,7 +26,7 @@ def reliability(bins: Sequence[Entry]) -> go.Figure:
     figure.add_scatter(
         x=[entry["stated"] for entry in bins],
         y=[entry["happened"]["value"] for entry in bins],
-        error_y=_error([entry["happened"] for entry in bins]),
+        error_y=error_bar([entry["happened"] for entry in bins]),
         mode="markers",
         marker={"color": BLUE, "size": [_dot(entry["n"]) for entry in bins]},
         customdata=[entry["n"] for entry in bins],
@@ -52,7 +49,7 @@ def threshold_curve(table: Entry) -> go.Figure:
         figure.add_scatter(
             x=[row["threshold"] for row in rows],
             y=[row[key]["value"] for row in rows],
-            error_y=_error([row[key] for row in rows]),
+            error_y=error_bar([row[key] for row in rows]),
             mode="lines+markers",
             line={"color": color, "dash": dash},
             marker={"symbol": symbol, "size": 8},
@@ -62,12 +59,12 @@ def threshold_curve(table: Entry) -> go.Figure:
     if table["shipped"] is not None:
         line = {"dash": "dash", "color": GRAY}
         figure.add_scatter(x=[table["shipped"]] * 2, y=[0, 1], mode="lines", line=line, name="in use", hoverinfo="skip")
-    _over_cut_offs(figure, "cut-off on the probability")
+    _over_thresholds(figure, "cut-off on the probability")
     figure.update_yaxes(range=[0, 1.03])
     return calm(figure, 400)
 
 
-def _over_cut_offs(figure: go.Figure, title: str) -> None:
+def _over_thresholds(figure: go.Figure, title: str) -> None:
     figure.update_xaxes(
         type="log",
         title=title,
@@ -101,7 +98,7 @@ def impact(curve: Sequence[tuple[OperatingPoint, Impact]]) -> go.Figure:
             name=title,
             hovertemplate=f"{title}: %{{y:,.0f}} a year at %{{x:.3f}}<extra></extra>",
         )
-    _over_cut_offs(figure, "cut-off on the probability of melanoma")
+    _over_thresholds(figure, "cut-off on the probability of melanoma")
     figure.update_yaxes(title="lesions a year")
     return calm(figure, 360)
 
@@ -115,7 +112,7 @@ def dots(
     figure.add_scatter(
         x=[entry["value"] for _, entry in shown],
         y=[name for name, _ in shown],
-        error_x=_error([entry for _, entry in shown]),
+        error_x=error_bar([entry for _, entry in shown]),
         mode="markers",
         marker={"color": BLUE, "size": 11},
         showlegend=False,
@@ -204,22 +201,6 @@ def _tenths(figures: Sequence[Mapping[str, float | None]], goal: float | None) -
     if not ends:
         return [0, 1]
     return [math.floor(10 * min(ends)) / 10 - 0.01, math.ceil(10 * max(ends)) / 10 + 0.02]
-
-
-def _error(figures: Sequence[Mapping[str, float | None]]) -> dict[str, Any]:
-    """From each value to the ends of its range; nothing where there is none."""
-
-    def between(low: float | None, high: float | None) -> float:
-        return 0.0 if low is None or high is None else high - low
-
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": [between(entry["value"], entry["high"]) for entry in figures],
-        "arrayminus": [between(entry["low"], entry["value"]) for entry in figures],
-        "thickness": 1.5,
-        "color": GRAY,
-    }
 
 
 def _dot(count: int) -> float:

@@ -111,7 +111,7 @@ def thresholds() -> None:
         widgets.wide_table(
             f"Cut-offs for {TARGETS[target].lower()}",
             ("Cut-off", "Sensitivity", "Specificity", "PPV", "NPV", "Found", "Missed", "Falsely flagged"),
-            [_cut_off(row, share, table["shipped"]) for row in table["rows"]],
+            [_threshold(row, share, table["shipped"]) for row in table["rows"]],
         )
         st.caption(
             "PPV: of those flagged, the share that has it; NPV: of the others, the share that does not; both where "
@@ -131,7 +131,7 @@ def _prevalence(target: str) -> float:
     )
 
 
-def _cut_off(row: Mapping[str, Any], share: float, shipped: float | None) -> tuple[str, ...]:
+def _threshold(row: Mapping[str, Any], share: float, shipped: float | None) -> tuple[str, ...]:
     sensitivity, specificity = row["sensitivity"]["value"], row["specificity"]["value"]
     if sensitivity is None or specificity is None:
         values = [NOT_MEASURABLE, NOT_MEASURABLE]

@@ -12,6 +12,7 @@ from skinlens.explain import METHODS
 from skinlens.formatting import decimal, rounded_percent
 from skinlens.records import Method, ModelRef
 from skinlens.ui.components import figures, widgets
+from skinlens.ui.components.theme import GRAY, error_bar
 from skinlens.ui.state import cache
 from skinlens.wording.naming import name
 
@@ -122,7 +123,7 @@ def _looked(evaluation: Mapping[str, Any]) -> None:
 
 def _learned(evaluation: Mapping[str, Any]) -> None:
     st.plotly_chart(
-        _randomised(evaluation),
+        _model_randomization(evaluation),
         config=figures.STATIC,
         key="learned",
         alt="Likeness to the maps of randomized networks: "
@@ -182,7 +183,7 @@ def _dots(evaluation: Mapping[str, Any], figure: str, title: str) -> go.Figure:
     chart = go.Figure()
     for method, info in METHODS.items():
         _point(chart, info.title, evaluation["methods"][method][figure], method)
-    chart.add_vline(x=0, line={"color": "#7f8d92", "dash": "dash"})
+    chart.add_vline(x=0, line={"color": GRAY, "dash": "dash"})
     chart.update_yaxes(autorange="reversed")
     return _calm(chart, title, 210)
 
@@ -193,7 +194,7 @@ def _inside(evaluation: Mapping[str, Any]) -> go.Figure:
         figures = evaluation["methods"][method]
         _point(chart, info.title, figures["relevance_mass"], method)
         if figures["area"]["value"] is not None:
-            marker = {"symbol": "line-ns-open", "size": 26, "color": "#7f8d92", "line": {"width": 3}}
+            marker = {"symbol": "line-ns-open", "size": 26, "color": GRAY, "line": {"width": 3}}
             chart.add_scatter(
                 x=[figures["area"]["value"]],
                 y=[info.title],
@@ -207,39 +208,37 @@ def _inside(evaluation: Mapping[str, Any]) -> go.Figure:
 
 
 def _point(chart: go.Figure, title: str, figure: Mapping[str, float | None], method: str) -> None:
-    value, low, high = figure["value"], figure["low"], figure["high"]
-    if value is None or low is None or high is None:
+    if None in (figure["value"], figure["low"], figure["high"]):
         return
     color, symbol = LOOKS[method]
     chart.add_scatter(
-        x=[value],
+        x=[figure["value"]],
         y=[title],
         mode="markers",
         marker={"color": color, "symbol": symbol, "size": 13},
-        error_x={"type": "data", "symmetric": False, "array": [high - value], "arrayminus": [value - low]},
+        error_x=error_bar([figure]),
         hovertemplate="%{y}: %{x:.3f}<extra></extra>",
     )
 
 
-def _randomised(evaluation: Mapping[str, Any]) -> go.Figure:
+def _model_randomization(evaluation: Mapping[str, Any]) -> go.Figure:
     chart = go.Figure()
     stages = ["nothing", *evaluation["networks"]["stages"]]
     for method, info in METHODS.items():
         color, symbol = LOOKS[method]
-        steps = evaluation["methods"][method]["model_randomization"]
+        measured_steps = evaluation["methods"][method]["model_randomization"]
+        steps = [{"value": 1.0, "low": 1.0, "high": 1.0}] + [
+            {"value": step["spearman_median"], "low": step["quarter"], "high": step["three_quarters"]}
+            for step in measured_steps
+        ]
         chart.add_scatter(
             x=stages,
-            y=[1.0, *(step["spearman_median"] for step in steps)],
+            y=[step["value"] for step in steps],
             name=info.title,
             mode="lines+markers",
             line={"color": color},
             marker={"symbol": symbol, "size": 12},
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": [0.0, *(step["three_quarters"] - step["spearman_median"] for step in steps)],
-                "arrayminus": [0.0, *(step["spearman_median"] - step["quarter"] for step in steps)],
-            },
+            error_y=error_bar(steps),
             hovertemplate="%{x}: %{y:.2f}<extra>" + info.title + "</extra>",
         )
     chart.update_yaxes(range=[-0.6, 1.05], title="likeness", zeroline=True)

@@ -117,12 +117,12 @@ def _turn_to(page: st.Page, pages: Sequence[st.Page], by: int) -> None:
     if page.title != VISIT or opened is None or opened.case is None:
         st.switch_page(pages[(pages.index(page) + by) % len(pages)])
     session.to_top()  # where the case is named, and what is said of the one before
-    neighbour = stored_visits.neighbour(cache.store(), opened.case.visit.id, by)
-    if neighbour is None:
+    neighbor = stored_visits.neighbor(cache.store(), opened.case.visit.id, by)
+    if neighbor is None:
         session.say("This is the last visit of the list." if by > 0 else "This is the first visit of the list.")
         return
     view = st.session_state.get(session.VIEW, session.RESULT)
-    session.show_case(neighbour)
+    session.show_case(neighbor)
     session.turn_to(view)
 
 

@@ -60,16 +60,16 @@ def installed() -> Classifier | None:
         return None
 
 
-def outline_head() -> SegmentationHead:
+def segmentation_head() -> SegmentationHead:
     """Segmentation head, which draws the lesion's outline, loaded once. Raises WeightsError, and looks again on the
     next call.
     """
     folder = weights_directory()
-    return _outline_head(folder, _stamp(folder))
+    return _segmentation_head(folder, _stamp(folder))
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def _outline_head(folder: Path, stamp: float) -> SegmentationHead:  # noqa: ARG001  the stamp is a part of the key
+def _segmentation_head(folder: Path, stamp: float) -> SegmentationHead:  # noqa: ARG001  the stamp is a part of the key
     return load_segmentation_head(folder)
 
 

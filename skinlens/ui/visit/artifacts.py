@@ -15,14 +15,15 @@ from skinlens.imaging.artifacts import RENDERER_VERSION, TITLES, Artifact, with_
 from skinlens.imaging.preprocess import InputSpec
 from skinlens.inference.classifier import Classifier
 from skinlens.records import CheckResult, Photo
-from skinlens.ui.components.figures import STATIC
+from skinlens.ui.components.figures import STATIC, calm
 from skinlens.ui.components.text import plain
+from skinlens.ui.components.theme import BLUE, GRAY, ORANGE, error_bar
 from skinlens.ui.state import session
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.visit import checks
 
 SHOWN_PX = 500
-RISE, FALL = "#c9552b", "#4289b8"
+RISE, FALL = ORANGE, BLUE
 
 
 def section(check: Check, opened: OpenCase, classifier: Classifier | None) -> None:
@@ -50,12 +51,18 @@ def _spoken(check: CheckResult) -> str:
 
 
 def chart(check: CheckResult) -> go.Figure:
-    """A bar for each artefact, in percentage points; rises and falls differ in side, color and pattern."""
+    """A bar for each artifact, in percentage points; rises and falls differ in side, color and pattern."""
     before: float = check.figures["prob"]
     effects: Sequence[Mapping[str, Any]] = check.figures["effects"]
-    means = [100 * effect["change"] for effect in effects]
-    lows = [100 * (min(effect["probs"]) - before) for effect in effects]
-    highs = [100 * (max(effect["probs"]) - before) for effect in effects]
+    changes = [
+        {
+            "value": 100 * effect["change"],
+            "low": 100 * (min(effect["probs"]) - before),
+            "high": 100 * (max(effect["probs"]) - before),
+        }
+        for effect in effects
+    ]
+    means = [change["value"] for change in changes]
     figure = go.Figure(
         go.Bar(
             y=[TITLES[effect["artifact"]] for effect in effects],
@@ -65,30 +72,21 @@ def chart(check: CheckResult) -> go.Figure:
                 "color": [RISE if mean > 0 else FALL for mean in means],
                 "pattern": {"shape": ["" if mean > 0 else "/" for mean in means], "fillmode": "overlay", "size": 7},
             },
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": np.subtract(highs, means),
-                "arrayminus": np.subtract(means, lows),
-                "thickness": 1.5,
-                "color": "#7f8d92",  # seen on light and on dark
-            },
+            error_x=error_bar(changes),
             hovertemplate="%{y}: %{x:+.1f} points<extra></extra>",
         )
     )
-    reach = max(2.0, *(abs(value) for value in (*lows, *highs))) * 1.15
-    figure.update_layout(height=290, margin={"l": 8, "r": 16, "t": 8, "b": 8}, font={"size": 15}, dragmode=False)
-    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True, tickfont={"size": 15})
+    reach = max(2.0, *(abs(change[end]) for change in changes for end in ("low", "high"))) * 1.15
+    figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(
         range=[-reach, reach],
-        title={"text": "percentage points, rise to the right", "font": {"size": 15}},
+        title="percentage points, rise to the right",
         zeroline=True,
         zerolinewidth=2,
-        zerolinecolor="#7f8d92",
+        zerolinecolor=GRAY,
         fixedrange=True,
-        automargin=True,
     )
-    return figure
+    return calm(figure, 290)
 
 
 def _pictures(photo: Photo, check: CheckResult, spec: InputSpec) -> None:

@@ -55,7 +55,7 @@ def proposed(classifier: Classifier, photo: Photo) -> Outline | None:
 def _head() -> tuple[SegmentationHead | None, str]:
     """What proposes an outline, or why nothing does."""
     try:
-        return cache.outline_head(), ""
+        return cache.segmentation_head(), ""
     except WeightsError as error:
         return None, f"{error} Until then you can draw it by hand."
 

@@ -41,7 +41,7 @@ POLL_S = 1.0
 def new_tray() -> Tray:
     """One that reads with the installed model."""
     return Tray(
-        lambda data: pipeline.analyse(data, cache.classifier()),
+        lambda data: pipeline.analyze(data, cache.classifier()),
         lambda analysis: cache.jpeg(cache.reduced(analysis.photo, THUMBNAIL_PX)),
         lambda analysis: outline.proposed(cache.classifier(), analysis.photo),
         intake.read_patient,
@@ -336,4 +336,4 @@ def _actions(store: CaseStore, tray: Tray, item: TrayItem) -> None:
 
 def _again(item: TrayItem) -> Analysis:
     with st.spinner("Reading the photo …"):
-        return pipeline.analyse(item.data, cache.classifier())
+        return pipeline.analyze(item.data, cache.classifier())

@@ -85,7 +85,7 @@ class Listed:
     visit_ids: tuple[int, ...]
 
 
-def neighbour(store: CaseStore, visit_id: int, by: int) -> int | None:
+def neighbor(store: CaseStore, visit_id: int, by: int) -> int | None:
     """The visit next (1) or before (-1) in the list; None at its ends, or if this one is not on the page drawn last."""
     listed: Listed | None = st.session_state.get(_LISTED)
     if listed is None or visit_id not in listed.visit_ids:

@@ -201,7 +201,7 @@ def buttons(store: CaseStore, tray: Tray, rows: Sequence[Ready | str], places: S
     asked = "file" if pressed else None
     if not refusal.mended(*troubles, key="tray", pressed=asked, problem=lambda _: _problem(store, ready, signer)):
         return
-    Run(store, tray, [photo.filing for photo in ready], signer, lambda data: pipeline.analyse(data, cache.classifier()))
+    Run(store, tray, [photo.filing for photo in ready], signer, lambda data: pipeline.analyze(data, cache.classifier()))
     session.to_top()  # where its progress and its outcome are
     st.rerun()
 
