@@ -23,7 +23,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Pair:
-    """Both answers on the photo of one stored case."""
+    """Stored and newer answer on the photo of one stored case."""
 
     visit_id: int
     body_site: str

@@ -120,7 +120,7 @@ class Impact:
     lesions: float
     hours_saved: Estimate
     time_value: Estimate
-    """Of these hours."""
+    """Value of these hours."""
     excisions_before: float
     """Of lesions that are no melanoma."""
     excisions_avoided: Estimate

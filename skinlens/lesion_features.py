@@ -116,7 +116,7 @@ class AbcdSuggestion:
 
     @property
     def color_count(self) -> int:
-        """At least 1: a lesion has a color, also where none is seen on enough of it."""
+        """Number of colors, at least 1: a lesion has a color, also where none is seen on enough of it."""
         return max(1, sum(color.present for color in self.colors))
 
     @property

@@ -56,7 +56,7 @@ def weighted_f1(matrix: Int[Array, "7 7"]) -> float:
 
 
 def predictive_values(sensitivity: float, specificity: float, prevalence: float) -> tuple[float, float]:
-    """Of those flagged, the share that has it (PPV); of the others, the share that does not (NPV): Bayes' rule.
+    """Predictive values by Bayes' rule: share of those flagged that has it (PPV), of the others that does not (NPV).
 
     NaN where nobody is flagged, or everybody.
     """

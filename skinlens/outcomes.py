@@ -114,7 +114,8 @@ class Agreement:
 
     @property
     def kappa_interval(self) -> tuple[float, float] | None:
-        """Its 95 % interval from the large-sample standard error of Fleiss, Cohen and Everitt (Psychol Bull 72, 1969).
+        """95 % interval of kappa, by the standard error of Fleiss, Cohen and Everitt for large samples (Psychol Bull
+        72, 1969).
 
         A rough one below some 30 lesions; None where kappa is none.
         """
@@ -150,7 +151,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Comparison:
-    """You, the model, histology."""
+    """Comparison of clinician, model and histology."""
 
     question: Question
     reader: Reader

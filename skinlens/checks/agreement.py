@@ -38,7 +38,7 @@ OVERLAP = 1 / 4
 so in 23 %; two areas placed anywhere by chance, a fifth of the picture each, have .11."""
 
 STUDIED_PHOTOS, MISMATCHED_AGREE = 42, 0.72
-"""Of the study above: how many photos, and how many of Grad-CAM's and Score-CAM's maps of two different ones agree."""
+"""Photos of the study above, and the share of Grad-CAM's and Score-CAM's maps of two different ones that agree."""
 CHANCE = HOTTEST / (2 - HOTTEST)
 """IoU of two areas of that size that lie anywhere: they share HOTTEST of each other."""
 HOTTEST_PART = f"hottest {part(HOTTEST)}"
@@ -91,7 +91,7 @@ class Agreement:
     left_out: tuple[Method, ...]
     """Maps that are the same everywhere, so that they point nowhere; mostly as they found no evidence."""
     verdict: str
-    """In plain words, for the reader of the maps."""
+    """Verdict in plain words, for the reader of the maps."""
 
 
 class AgreementCheck(Comparison):
@@ -210,7 +210,7 @@ def hottest_iou(heatmap: Heatmap, other: Heatmap) -> float:
 
 
 def center_distance_percent(heatmap: Heatmap, other: Heatmap) -> float:
-    """Between the centers of the two hottest areas, each pixel weighed by its heat; % of the diagonal, 0 to 100.
+    """Distance between the centers of both hottest areas, each pixel weighed by its heat; % of the diagonal, 0 to 100.
 
     Of the hottest areas and not of the whole maps: faint heat all over draws every center towards the middle.
     Neither map may be without heat.

@@ -31,7 +31,7 @@ class Subject:
     classifier: Classifier
     photo: Photo
     maps: tuple[Explanation, ...] = ()
-    """Of this photo, by this model; none of them the same everywhere."""
+    """Maps of this photo, by this model; none of them the same everywhere."""
     outline: Outline | None = None
     """The clinician's, otherwise the model's."""
 
@@ -86,7 +86,7 @@ class Check(ABC):
         """One result in one or two sentences, for the report and the export."""
 
     def rows(self, results: Sequence[CheckResult]) -> list[Row]:  # noqa: ARG002  of a check with a table
-        """Its table: as many cells in a row as it has ``columns``."""
+        """Rows of its table: as many cells in a row as it has ``columns``."""
         return []
 
     def note(self, results: Sequence[CheckResult]) -> str:  # noqa: ARG002  of a check with a note
@@ -98,7 +98,7 @@ class Check(ABC):
         return bool(result.settings.get("version", 1) == self.version)
 
     def claim(self, results: Sequence[CheckResult]) -> str:
-        """Its part of the line above the maps; with ``in_line`` alone."""
+        """Part of the line above the maps that this check contributes; with ``in_line`` alone."""
         raise NotImplementedError(f"{self.kind}: a check with in_line needs a claim")
 
     def made(
@@ -150,7 +150,7 @@ class Comparison(Check):
         """Measurement of maps of one photo. Raises SkinLensError where they cannot be compared."""
 
     def of(self, maps: Sequence[Explanation]) -> CheckResult:
-        """The same as a result. ``maps``: one or more. The same maps are compared once: a page asks at each look."""
+        """Result of the comparison of one or more maps. The same maps are compared once: a page asks at each look."""
         known = _COMPARED.setdefault(maps[-1], {})
         if self.kind in known and [still() for still in known[self.kind][0]] == list(maps):
             return known[self.kind][1]
@@ -185,7 +185,7 @@ class MapCheck(OfMaps):
         """Measurement of ``subject.photo``, or of one of ``subject.maps``."""
 
     def compute(self, subject: Subject, progress: Progress | None = None) -> tuple[CheckResult, ...]:
-        """Of each map, which may be none that is the same everywhere: each has an equal share of the progress."""
+        """Results, one for each map, none of which may be the same everywhere; each has an equal share of the time."""
         report_progress = progress or (lambda _: None)
         own = {}
         if self.needs_outline:
@@ -225,7 +225,7 @@ def require_same_origin(subject: Subject, explanation: Explanation) -> None:
 
 
 def require_checkable(subject: Subject, explanation: Explanation) -> None:
-    """The same, and refuse a map that points nowhere."""
+    """Refuse a map of another photo or model, as ``require_same_origin``, and one that points nowhere."""
     require_same_origin(subject, explanation)
     if np.ptp(explanation.heatmap) == 0:
         title = METHODS[explanation.method].title

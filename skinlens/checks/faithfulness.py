@@ -33,7 +33,7 @@ CLEARLY = 2.0
 """Standard deviations of the random maps by which a map must do better than their mean. With eight of them, a ninth
 random map is beyond it about once in twenty times (Student's t with 7 degrees of freedom, 1.89 · sqrt(1 + 1/8))."""
 CLEARLY_WORDS = f"by more than {CLEARLY:g} times the standard deviation of the {RANDOM_MAPS} random maps"
-"""When a map counts as better than chance."""
+"""Words on when a map counts as better than chance."""
 BLUR = 1 / 8
 """Standard deviation of the blur, as a share of the picture's side."""
 
@@ -170,7 +170,7 @@ def area(first: float, between: Float64[Array, " n"], last: float) -> float:
 
 
 def order_of(heatmap: Heatmap) -> Order:
-    """From hot to cold. Equal pixels: first those with the hotter surroundings, so that no order runs from the top."""
+    """Order from hot to cold. Equal pixels: those with hotter surroundings first, so no order runs from the top."""
     around = blur(heatmap, BLUR * len(heatmap))
     order = np.empty(heatmap.size, dtype=np.int64)
     order[np.lexsort((-around.ravel(), -heatmap.ravel()))] = np.arange(heatmap.size)

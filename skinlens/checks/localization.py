@@ -33,7 +33,7 @@ class Localization:
 
     @property
     def verdict(self) -> str:
-        """In plain words, for the reader of the map."""
+        """Verdict in plain words, for the reader of the map."""
         if self.relevance_mass <= self.area:
             return "not focused on the lesion"
         return "focused on the lesion" + ("" if self.pointing_game else ", but hottest at a point outside of it")

@@ -118,7 +118,7 @@ amiss.
         )
 
     def summary(self, result: CheckResult) -> str:
-        """Of the prediction, or of a map."""
+        """Summary of the check of the prediction, or of a map."""
         figures = result.figures
         if not result.method:
             moved = figures["moved"]

@@ -59,7 +59,7 @@ class WorkerResult:
 
 
 def make(manifest: Manifest, photo: Photo, explanations: Sequence[Explanation], progress: Progress) -> WorkerResult:
-    """The same maps by their libraries. ``progress`` is told the fraction done before each pass of the network.
+    """The given maps, made by the published libraries. ``progress`` is told the fraction done before each pass.
 
     Raises:
         SkinLensError: the packages are not installed.

@@ -135,7 +135,7 @@ The prediction may change with the photo, and then its map should change too; so
         return f"{capital(said)}: its {HOTTEST_PART} shares at least {', '.join(comparisons)}."
 
     def claim(self, results: Sequence[CheckResult]) -> str:
-        """Of the maps that were checked, by name where these are not all."""
+        """Claim about the maps that were checked, by name where these are not all."""
         named = [method.title for name, method in METHODS.items() if name in {result.method for result in results}]
         who = "The maps" if len(named) == len(METHODS) else " and ".join(named)
         holds, moves = ("holds", "moves") if len(named) == 1 else ("hold", "move")

@@ -31,7 +31,7 @@ TIMED = 15
 @dataclass(frozen=True)
 class Row:
     name: str
-    """Of the recipe, and so of its run's folder."""
+    """Name of the recipe, and so of its run's folder."""
     title: str
     paper: dict[str, float] | None = None
     """What the paper reports for its row of this kind, in percent."""
@@ -78,7 +78,7 @@ INT8_ONE_VIEW = Row("int8_one_view", "… in one orientation")
 INT8_EIGHT_VIEWS = Row("int8_eight_views", "… the mean of its answers in eight orientations")
 INT8_CONTEXT = Row("int8_context", "… with age, sex and site")
 RELEASED = (INT8, INT8_ONE_VIEW, INT8_EIGHT_VIEWS, INT8_CONTEXT)
-"""Of the served model, measured without a run."""
+"""Row of the served model, measured without a run."""
 COMPARED = (
     ("kd_multi_fusion", "hsb"),
     ("kd_multi_fusion", "hsb_fusion"),
@@ -131,7 +131,7 @@ def median_ms(once: Callable[[], object]) -> float:
 
 
 def all_figures(truth: Int64[Array, " n"], probs: Float64[Array, "n 7"]) -> Float64[Array, " k"]:
-    """In the order of ``FIGURES``."""
+    """All figures of a row, in the order of ``FIGURES``."""
     matrix = metrics.confusion(truth, probs.argmax(axis=1))
     melanomas_found = metrics.recalls(matrix)[INDEX[MELANOMA]]
     return np.asarray([*of_the_whole(truth, probs, matrix), melanomas_found, metrics.calibration_error(truth, probs)])

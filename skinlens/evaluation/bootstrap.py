@@ -13,9 +13,9 @@ SEED = 20180814
 Estimate = dict[str, float | None]
 """``value``, ``low`` and ``high`` (the 95 % interval), ready for JSON: None where nothing can be computed."""
 Groups = Int64[Array, " n"]
-"""Which photos are drawn together: one number for each lesion."""
+"""Group of each photo, one number for each lesion: photos of a group are drawn together."""
 Figures = Callable[[Int64[Array, " m"]], Float64[Array, " k"]]
-"""From rows of the data to figures; NaN where one cannot be computed."""
+"""Function from rows of the data to figures; NaN where one cannot be computed."""
 
 
 def bootstrap(figures: Figures, groups: Groups, resamples: int = RESAMPLES, seed: int = SEED) -> Float64[Array, "r k"]:

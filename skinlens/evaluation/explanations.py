@@ -45,7 +45,7 @@ from skinlens.training.ham10000_masks import load_mask, mask_paths
 
 SAMPLE, SAMPLE_SEED = 200, 20201231
 RANDOM_MAPS = 2
-"""For each map. Their noise is spread over the whole sample, so that few are enough here."""
+"""Number of random maps for each map. Their noise is spread over the whole sample, so that few are enough here."""
 NETWORKS = 10
 """Photos on which networks are compared: each needs fifteen maps."""
 FIGURES = (
@@ -232,7 +232,7 @@ def _pair_means(pairs: Float64[Array, "n p 2"], groups: Array, resamples: int) -
 
 
 def mean_of_rows(table: Float64[Array, "n ..."]) -> Float64[Array, "..."]:
-    """Over the photos whose map points somewhere; NaN where none does."""
+    """Mean over the photos whose map points somewhere; NaN where none does."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a sample without any such photo
         return np.asarray(np.nanmean(table, axis=0))

@@ -71,8 +71,7 @@ class LabelFile:
     other_classes: int
     """Lines left out because none of the seven classes is theirs (ISIC 2019's SCC and UNK)."""
     left_out: Mapping[str, int] = field(default_factory=dict)
-    """Of these, how many a column without a class of ours claims, by the column's name; "" for lines that no column
-    claims."""
+    """Number of these lines by the column, without a class of ours, that claims them; "" for lines of no column."""
 
 
 def read_labels(path: Path, split: str | Path | None) -> LabelFile:

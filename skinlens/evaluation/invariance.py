@@ -129,7 +129,7 @@ def invariance(
 
 
 def probabilities(classifier: Classifier, photo: Photo, number: int) -> Float64[Array, "k 7"]:
-    """Of the photo as it is, then of each change in the order of ``CHANGES``; ``number`` seeds the random ones."""
+    """Probabilities of the photo as it is, then of each change in ``CHANGES``; ``number`` seeds the random ones."""
     spec = classifier.engine.spec
     photos = [photo]
     for place, change in enumerate(CHANGES.values()):

@@ -56,7 +56,7 @@ def pictures() -> dict[str, list[Pixels]]:
 
 
 def distances(classifier: Classifier, shown: Mapping[str, Sequence[Pixels]]) -> dict[str, Float64[Array, " k"]]:
-    """Of each picture from the training photos, on the way that an upload goes."""
+    """Distance of each picture from the training photos, on the way that an upload goes."""
     spec, by_kind = classifier.engine.spec, {}
     for kind, some in shown.items():
         views = [model_view(photo_from_pixels(pixels, "PNG"), spec) for pixels in some]

@@ -108,6 +108,6 @@ def iou(predicted: Bool[Array, "h w"], truth: Bool[Array, "h w"]) -> float:
 
 
 def summary(split: str, figures: dict[str, Any]) -> str:
-    """In one line for the terminal."""
+    """Summary of the figures in one line for the terminal."""
     parts = [f"{name} {estimate(figure, 4)}" for name in NAMES if (figure := figures[name])]
     return f"{split}, {figures['n']:,} photos: {', '.join(parts)}; head {figures['head_ms']:.1f} ms"

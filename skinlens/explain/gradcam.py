@@ -19,7 +19,7 @@ from skinlens.records import Array, Batch, Target
 
 
 def grad_cam(engine: Engine, batch: Batch, target: Target) -> Attribution:
-    """Where the fused map raises the logit of the target's class, or its lead over the other class, to first order.
+    """Grad-CAM: where the fused map raises the logit of the target's class, or its lead over the other, to first order.
 
     ``batch`` holds the one photo. ``peak`` is the largest value of equation 2, in logits per place of the coarse map.
     """

@@ -25,7 +25,7 @@ class Region:
     height_px: int
 
     def of(self, photo: Photo) -> Pixels:
-        """These pixels of the photo as they are, neither reduced nor enlarged."""
+        """Pixels of the region as they are in the photo, neither reduced nor enlarged."""
         rows = slice(self.top_px, self.top_px + self.height_px)
         return photo.pixels[rows, self.left_px : self.left_px + self.width_px]
 

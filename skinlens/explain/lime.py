@@ -37,11 +37,11 @@ Regions = Int[Array, "s s"]
 Masks = Int[Array, "n f"]
 """Samples by superpixels: 1 shown, 0 hidden. The first shows the whole photo."""
 Weights = Float64[Array, " n"]
-"""What each sample counts in the fit."""
+"""Weight of each sample in the fit."""
 Score = Callable[[Batch], Array]
-"""What is explained: one number, float64, for each photo of a batch."""
+"""Function that is explained: one number, float64, for each photo of a batch."""
 SharedScore = Callable[[Batch, Int[Array, " n"]], Array]
-"""The same of each photo in one orientation alone, turned by so many quarters; see ``shared_score``."""
+"""Score of each photo in one orientation alone, turned by so many quarters; see ``shared_score``."""
 
 Scale = Literal["log-odds", "probability"]
 Design = Literal["paired", "independent"]
@@ -176,7 +176,7 @@ def shared_score(classifier: Classifier, target: Target, scale: Scale, whole: Ba
 
 
 def score_of_logits(logits: Logits, temperature: float, target: Target, scale: Scale) -> Float64[Array, " n"]:
-    """The same of logits, whichever network they come from."""
+    """Score of the target from logits, as of ``target_score``, whichever network they come from."""
     if scale == "probability":
         return target.score(softmax(logits, temperature))
     scaled = logits.astype(np.float64) / temperature
@@ -277,7 +277,7 @@ def kernel_weights(rows: Masks) -> Weights:
 
 
 def foldover_weights(rows: Masks) -> Weights:
-    """The same of ``foldover_masks``, where both of a pair count their mean: only equal weights let them cancel."""
+    """Kernel weights of ``foldover_masks``; both of a pair count their mean: only equal weights let them cancel."""
     weights = kernel_weights(rows)
     end = (len(rows) - 1) // 2 * 2 + 1
     weights[1:end] = weights[1:end].reshape(-1, 2).mean(axis=1).repeat(2)

@@ -108,7 +108,7 @@ def overlay(
 
 
 def level_lines(heatmap: Heatmap, level: float) -> list[Float64[Array, "n 2"]]:
-    """Where the map is at this level, by linear interpolation (marching squares), from 0 to 1: a line for each stretch.
+    """Contour lines at a level, 0 to 1, by linear interpolation (marching squares): a line for each stretch.
 
     Points are (across, down) in shares of the map's width and height; what is cut off at the map's edge stays open.
     """

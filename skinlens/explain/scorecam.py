@@ -49,7 +49,7 @@ def score_cam(
     shared: bool = False,
     stability_target: float = 1.0,
 ) -> Attribution:
-    """Where the photo must stay visible for the logit of the target's class, or its lead, to stay high.
+    """Score-CAM: where the photo must stay visible for the logit of the target's class, or its lead, to stay high.
 
     ``batch`` holds the one photo. ``channels``: how many count, those with the widest range of values first; more
     than there are means all. A channel without any range hides the whole photo; all such channels share one forward

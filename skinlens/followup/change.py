@@ -54,7 +54,7 @@ class SeenLesion:
 
     @classmethod
     def of(cls, record: CaseRecord) -> "SeenLesion":
-        """By the clinician's outline, else the model's; in millimeters where the scale of the photo is known.
+        """Lesion by the clinician's outline, else the model's; in millimeters where the scale of the photo is known.
 
         Raises:
             InvalidEntry: the visit has no outline.
@@ -112,7 +112,7 @@ class Change:
     outline_overlap: float | None
     """Dice coefficient of the two outlines in one frame, 0 to 1; None where the photos are not aligned."""
     scale_conflict: ScaleConflict | None
-    """Where the two scales and the registration give different magnifications: one of the scales may be wrong."""
+    """Magnifications by the two scales and by the registration, where they differ: one of the scales may be wrong."""
     outlined_by_model: bool
     """Whether at least one outline is the model's, not corrected by a clinician."""
 

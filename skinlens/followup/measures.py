@@ -31,7 +31,7 @@ _WHITE = np.array([0.9505, 1.0, 1.089])
 
 @dataclass(frozen=True)
 class LesionColor:
-    """Of the pixels that are neither glare nor black."""
+    """Color of a lesion, from the pixels that are neither glare nor black."""
 
     lab: tuple[float, float, float]
     """Mean over the lesion: L* 0 black to 100 white, a* to red, b* to yellow."""
@@ -49,14 +49,14 @@ class LesionMeasures:
     largest_diameter_px: float
     """Between the two points of the outline that lie farthest apart."""
     equivalent_diameter_px: float
-    """Of a circle of the same area."""
+    """Diameter of a circle of the same area."""
     asymmetry: float
     """See ``asymmetry``: 0 symmetrical."""
     color: LesionColor
 
 
 def measure(photo: Photo, outline: Outline, like_skin: Rgb | None = None) -> LesionMeasures:
-    """Of one lesion; its color as if the skin around it were ``like_skin``, linear sRGB.
+    """Measurements of one lesion; its color as if the skin around it were ``like_skin``, linear sRGB.
 
     Raises:
         ValueError: the outline is of another photo.
@@ -75,7 +75,7 @@ def measure(photo: Photo, outline: Outline, like_skin: Rgb | None = None) -> Les
 
 
 def largest_diameter_px(outline: Outline, photo: Photo) -> float:
-    """Between the two points of the outline that lie farthest apart, in pixels of the photo."""
+    """Distance between the two points of the outline that lie farthest apart, in pixels of the photo."""
     return _largest_diameter(_edge(outline, photo))
 
 
@@ -120,7 +120,7 @@ def _uncovered(lesion: Mask, places: Array, centroid: complex, axis: complex) ->
 
 
 def color_of(photo: Photo, edge: Points, like_skin: Rgb | None = None) -> LesionColor:
-    """Of the pixels inside the edge, and of the skin around it.
+    """Color of the pixels inside the edge, and of the skin around it.
 
     With ``like_skin`` as if that were the color of the skin: each channel is scaled by one factor (von Kries), which
     takes out the light, the exposure and the white balance.

@@ -104,7 +104,7 @@ class _Fit(NamedTuple):
 def register(
     fixed: Photo, moving: Photo, fixed_outline: Outline | None = None, moving_outline: Outline | None = None
 ) -> Registration:
-    """The same two photos give the same transform; about 0.4 s of a processor, 0.9 s where it has to try twice.
+    """Registration of two photos, the same whenever repeated; about 0.4 s of a processor, 0.9 s if it has to try twice.
 
     The outlines only say where to look first: growth is not taken for magnification.
     """

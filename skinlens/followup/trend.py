@@ -41,7 +41,7 @@ class MelanomaTrend:
 
     @property
     def model(self) -> ModelRef | None:
-        """Whose probabilities are in ``line``; None without any."""
+        """Model whose probabilities are in ``line``; None without any."""
         return self.line[-1].model if self.line else None
 
 
@@ -61,7 +61,7 @@ def with_views(trend: MelanomaTrend, ranges: Mapping[int, tuple[float, float]]) 
 
 
 def melanoma_trend(visits: Sequence[Visit]) -> MelanomaTrend:
-    """Of one lesion's visits in any order.
+    """Trend of melanoma's probability over one lesion's visits, given in any order.
 
     Raises:
         ValueError: they are of several lesions.

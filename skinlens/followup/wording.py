@@ -70,7 +70,7 @@ def caution_words(change: Change, unit: Unit = "mm") -> tuple[str, ...]:
 
 
 def conflict_words(conflict: ScaleConflict, unit: Unit = "mm") -> str:
-    """Which widths contradict the alignment, and what to do."""
+    """Words on the two widths that contradict the alignment, and on what to do."""
     return (
         f"The fields of view entered for the two photos do not agree: {length(conflict.before_mm, unit)} and "
         f"{length(conflict.after_mm, unit)} of skin. Laid over the earlier photo, the later one shows "
@@ -80,7 +80,7 @@ def conflict_words(conflict: ScaleConflict, unit: Unit = "mm") -> str:
 
 
 def difference_words(difference: Difference, unit: Unit = "mm") -> str:
-    """Of one quantity: what it was and is, by how much that differs, and whether that says anything."""
+    """Words on one quantity: what it was and is, by how much that differs, and whether that says anything."""
     name, limit = NAMES[difference.quantity], _against_error(difference)
     if difference.quantity == "color":
         return f"{name}: differs by ΔE {difference.change:.1f}, {limit}."

@@ -34,8 +34,9 @@ MAX_FOREIGN_COLOR_PERCENT = 60.0
 MAX_DETAIL = 1000.0
 MAX_LINES_PERCENT = 9.0
 LIGHT_SHARE = 0.95
-"""Of the dark lines' cover, that of light lines from which on both are a texture. Hair on skin is darker than what it
-lies on; noise, print and fabric are as often lighter."""
+"""Cover of light lines, as a share of the dark lines', from which on both are a texture. Hair on skin is darker than
+what it lies on; noise, print and fabric are as often lighter.
+"""
 LINE_PX, LINE_DEPTH = 5, 15
 """A dark line is narrower than the first at the working size, and darker than its surroundings by more than the second
 (of 255)."""

@@ -23,7 +23,7 @@ _REFERENCES = (
 
 
 def bundle_metadata(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """From the content of a manifest; figures are those on ``val`` that the export measured."""
+    """Metadata from the content of a manifest; figures are those on ``val`` that the export measured."""
     spec, labels, versions = manifest["input"], manifest["labels"], manifest["versions"]
     side, figures = spec["size_px"], manifest["parity"]["int8"]
     return {

@@ -64,9 +64,9 @@ def choose_threshold(
 
 @dataclass(frozen=True)
 class ConformalSets:
-    """Which classes a photo's set holds: those whose probability reaches their own floor, the most probable one, and
-    every class that is more probable than one of these. So no set leaves out a class that is more probable than one it
-    holds; what the floors promise stays, as classes are only added.
+    """Conformal prediction sets: a photo's set holds the classes whose probability reaches their own floor, the most
+    probable one, and every class that is more probable than one of these. So no set leaves out a class that is more
+    probable than one it holds; what the floors promise stays, as classes are only added.
     """
 
     level: float
@@ -120,7 +120,8 @@ def fit_conformal_sets(
 def split_calibration_test(
     lesions: Sequence[str], labels: Int[Array, " n"], seed: int = SET_SEED
 ) -> tuple[Bool[Array, " n"], str]:
-    """Which photos calibrate the sets, and a fingerprint of the choice; the others are left to measure them.
+    """Mask of the photos that calibrate the sets, the others being left to measure them, and a fingerprint of the
+    choice.
 
     Of each class, lesions are taken in an order that the seed gives until they hold half of its photos or more. A
     lesion goes as a whole. The choice does not depend on the order of the photos; the SHA-256 of the lesions taken

@@ -20,7 +20,7 @@ class Reading(NamedTuple):
 
     prediction: Prediction
     distance: float
-    """From the training photos: 1 is typical, larger is stranger."""
+    """Distance from the training photos: 1 is typical, larger is stranger."""
     features: Features
 
 
@@ -84,7 +84,7 @@ class Classifier:
         return self.turned_probs_of_view(model_view(photo, self.engine.spec))
 
     def turned_probs_of_view(self, view: View) -> Array:
-        """The same of the network's view of a photo."""
+        """Probabilities of the network's view of a photo in its eight orientations, as of ``turned_probs``."""
         (upright,) = normalize(view[np.newaxis], self.engine.spec)
         # A mirrored photo that is turned to the right is the photo turned to the left, mirrored.
         quarters = np.array([0, 1, 2, 3, 0, -1, -2, -3])

@@ -80,7 +80,7 @@ class ExitLayer:
     weight: Float32[Array, "7 c"]
     bias: Float32[Array, " 7"]
     temperature: float
-    """That makes probabilities of its logits; fitted on ``val``."""
+    """Temperature that makes probabilities of its logits; fitted on ``val``."""
     balanced_accuracy: float
     """Of this answer alone, on ``val``."""
 
@@ -164,11 +164,11 @@ class Engine:
         return pool(self.features(batch))
 
     def logits(self, batch: Batch) -> Logits:
-        """Before the temperature."""
+        """Logits of the photos, before the temperature."""
         return self.head.logits_of_pooled(self.pooled(batch))
 
     def logits_in_turn(self, batch: Batch, quarters: Int[Array, " n"]) -> Logits:
-        """Before the temperature, of each photo in one orientation alone: turned by so many quarters.
+        """Logits, before the temperature, of each photo in one orientation alone: turned by so many quarters.
 
         Where a mean over turns is asked of hundreds of masked copies, each copy can be computed in one of them, in
         turn; that costs what a network without the mean costs.
@@ -181,7 +181,7 @@ class Engine:
         return self.head.logits_of_pooled(output if self._pools else pool(output))
 
     def logits_of_turns(self, whole: Float32[Array, "1 3 s s"]) -> Float32[Array, "t 7"]:
-        """Before the temperature, of one photo in each of the orientations alone."""
+        """Logits, before the temperature, of one photo in each of the orientations alone."""
         return self.logits_in_turn(np.repeat(whole, self.turns, axis=0), np.arange(self.turns))
 
     def _run(self, batch: Batch, names: Sequence[str]) -> list[Array]:

@@ -56,7 +56,7 @@ def bundled_digest() -> str:
 
 
 def remember_bundled(content: Mapping[str, Any]) -> None:
-    """From now on this is the manifest that ships."""
+    """Record a manifest as the one that ships from now on."""
     bundled = {"version": content["version"], "manifest_sha256": digest(content)}
     BUNDLED_RELEASE.write_text(json.dumps(bundled, indent=2) + "\n", encoding="utf-8")
 

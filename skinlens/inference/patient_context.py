@@ -69,7 +69,7 @@ class PatientContext:
 
 
 def context_of(age_years: float | None = None, sex: str | None = None, site: str | None = None) -> PatientContext:
-    """From what a person gave.
+    """Context of a patient from what a person gave.
 
     Args:
         age_years: 0 to 120.
@@ -141,7 +141,7 @@ class ContextModel:
         return softmax(np.log(np.maximum(probs, 1e-12)) + shift)
 
     def content(self) -> dict[str, Any]:
-        """As the manifest holds it; ``context_model`` reads it."""
+        """Content of the model as the manifest holds it; ``context_model`` reads it."""
         return {
             "weight": self.weight,
             "fitted_on": self.fitted_on,

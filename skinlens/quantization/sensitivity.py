@@ -34,7 +34,7 @@ SEED = 1
 
 
 def sensitivity(run: Path, training: Sequence[Entry], validation: Sequence[Entry], say: Say = print) -> dict[str, Any]:
-    """For each group: how far the logits move, and how often the same class stays on top. Ready for JSON."""
+    """Sensitivity of each group: how far the logits move, and how often the same class stays on top. Ready for JSON."""
     student, recipe = load_student(run / "best.pt")
     calibrating, asking = (
         normalize(load_images(_some(part), recipe.input), recipe.input) for part in (training, validation)

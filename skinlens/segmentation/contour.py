@@ -120,7 +120,7 @@ def mask_in_view(outline: Outline, photo: Photo, spec: InputSpec) -> Mask:
 
 
 def view_to_photo(points: Points, photo: Photo, spec: InputSpec) -> Points:
-    """From shares of the view's width and height to shares of the photo's."""
+    """Points in shares of the photo's width and height, from points in shares of the view's."""
     top, left, height, width = crop_box(photo.height_px, photo.width_px, spec)
     return (points * (width, height) + (left, top)) / (photo.width_px, photo.height_px)
 

@@ -44,7 +44,7 @@ class SegmentationHead:
         self.spec, self.model_ref = spec, model_ref
 
     def probs(self, batch: Batch, fused: FeatureMaps) -> Float32[Array, "n s s"]:
-        """Of belonging to the lesion, 0 to 1, for each place of the network's square input."""
+        """Probability of belonging to the lesion, 0 to 1, for each place of the network's square input."""
         parts = [
             self._session.run(None, {"batch": batch[start : start + BATCH], "fused": fused[start : start + BATCH]})[0]
             for start in range(0, len(batch), BATCH)

@@ -53,7 +53,9 @@ def sampling_weights(labels: Array, power: float) -> Float32[Tensor, " n"]:
 
 
 def sample_epoch(recipe: Recipe, epoch: int, weights: Float32[Tensor, " m"], count: int) -> EpochSample:
-    """By ``view_seed`` and the epoch alone: runs that differ in ``seed`` get the same photos in another order."""
+    """Sample of an epoch, by ``view_seed`` and the epoch alone: another ``seed`` gives the same photos in another
+    order.
+    """
     generator = torch.Generator().manual_seed(recipe.view_seed * 1_000_003 + epoch)
     photos = torch.multinomial(weights, count, replacement=True, generator=generator)
     acquisition = recipe.acquisition if recipe.acquisition != Acquisition() else None
@@ -118,5 +120,5 @@ def _one_thread(_worker: int) -> None:
 
 
 def worker_count() -> int:
-    """From the setting; else one for each core but the first, up to ``MOST_WORKERS``."""
+    """Number of workers from the setting; else one for each core but the first, up to ``MOST_WORKERS``."""
     return int(os.environ.get(WORKERS, min(MOST_WORKERS, (os.cpu_count() or 1) - 1)))

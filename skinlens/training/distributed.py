@@ -22,7 +22,7 @@ from skinlens.errors import RecipeError
 
 @dataclass(frozen=True)
 class World:
-    """This process's place among all of a run."""
+    """Place of this process among all of a run."""
 
     rank: int = 0
     size: int = 1
@@ -38,7 +38,7 @@ class World:
         return torch.device("cuda", self.local_rank) if torch.cuda.is_available() else torch.device("cpu")
 
     def shard(self, rows: Tensor) -> Tensor:
-        """This process's photos of a batch.
+        """Photos of a batch that are this process's share.
 
         Raises:
             RecipeError: the batch cannot be cut into equal shares.
@@ -51,7 +51,7 @@ class World:
         return rows[self.rank :: self.size]
 
     def mean(self, value: Tensor) -> float:
-        """Of one number of each process."""
+        """Mean of one number over all processes."""
         total = value.detach().clone()
         if self.size > 1:
             distributed.all_reduce(total)

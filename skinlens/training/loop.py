@@ -236,7 +236,7 @@ class Forecast:
 
 
 def score(line: EpochLog) -> float:
-    """By which the best epoch is chosen.
+    """Score by which the best epoch is chosen.
 
     The mean of balanced accuracy on ``val`` and of the melanoma AUC on each source's validation photos, if any.
     """

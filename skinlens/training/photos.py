@@ -25,7 +25,7 @@ class PhotoSet:
 
     @classmethod
     def of(cls, photos: Sequence[UInt8[Tensor, "3 _ _"]]) -> "PhotoSet":
-        """From photos of any shapes, in their order."""
+        """Photo set of photos of any shapes, in their order."""
         shapes: dict[tuple[int, ...], list[int]] = {}
         for number, photo in enumerate(photos):
             shapes.setdefault(tuple(photo.shape), []).append(number)
@@ -38,7 +38,7 @@ class PhotoSet:
 
     @classmethod
     def of_one_shape(cls, photos: UInt8[Tensor, "n 3 h w"]) -> "PhotoSet":
-        """Without a copy."""
+        """Photo set of photos of one shape, without a copy."""
         return cls((photos,), torch.zeros(len(photos), dtype=torch.int64), torch.arange(len(photos)))
 
     def __len__(self) -> int:

@@ -23,7 +23,7 @@ from skinlens.training.recipe import Recipe
 from skinlens.training.tasks import load_network, logits_of, to_input
 
 View = Callable[[InputSpec], Float32[Tensor, "n 3 s s"]]
-"""The same random view of each photo of a batch, at the size that is asked for."""
+"""Function to the same random view of each photo of a batch, at the size that is asked for."""
 
 
 class FrozenTeacher:
@@ -44,7 +44,7 @@ class FrozenTeacher:
         self._second: tuple[nn.Module, Recipe] | None = None
 
     def answer(self, view: View) -> TeacherOutput:
-        """To a view that each teacher sees at its own size; neither a weight nor a buffer changes by it."""
+        """Answer to a view that each teacher sees at its own size; neither a weight nor a buffer changes by it."""
         if self._teacher is None:
             self._teacher = load_teacher(self.path, self.fingerprints["teacher_sha256"]).to(self.device)
         with torch.no_grad(), torch.autocast(self.device.type, dtype=torch.bfloat16):
@@ -87,7 +87,7 @@ class TeacherLogitsCache:
             self._known = torch.load(path, map_location="cpu", weights_only=True)
 
     def logits(self, rows: Int64[Tensor, " n"], view: View) -> TeacherOutput:
-        """To the views in the given places of the epoch; ``view`` is drawn only where they are not known."""
+        """Answers to the views in the given places of the epoch; ``view`` is drawn only where they are not known."""
         teacher = self._frozen
         if self._complete and self._known is not None:
             return TeacherOutput(*(cached[rows].float().to(teacher.device) for cached in self._known))

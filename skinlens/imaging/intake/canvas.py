@@ -22,7 +22,7 @@ class Canvas:
         self._turned = orientation in range(2, 9)
 
     def room(self, size_bytes: int) -> memoryview | None:
-        """Where the next bytes belong, to be written in the place of ``add``; None where the rows are turned."""
+        """Memory of the next bytes, to be written in place of ``add``; None where the rows are turned."""
         if self._turned:
             return None
         start = self._row * self.stored_width * 3

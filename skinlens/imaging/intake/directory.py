@@ -79,7 +79,7 @@ def byte_order(data: bytes) -> str:
 
 
 def first_offset(data: bytes) -> int:
-    """Where the first directory stands."""
+    """Offset of the first directory, in bytes."""
     return int(struct.unpack_from(byte_order(data) + "I", data, 4)[0])
 
 

@@ -20,7 +20,7 @@ class Exif:
 
 
 def read_exif(block: bytes) -> Exif:
-    """From a block with or without its ``Exif`` prefix. Never fails: such a block is no reason to refuse a photo."""
+    """Read a block with or without its ``Exif`` prefix. Never fails: such a block is no reason to refuse a photo."""
     data = block.removeprefix(b"Exif\0\0")
     if data[:4] not in (b"II*\0", b"MM\0*"):
         return Exif()

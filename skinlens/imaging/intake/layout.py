@@ -11,7 +11,7 @@ WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, ROWS_PER_STRIP, PLANAR =
 PALETTE_COLORS, TILE_WIDTH, TILE_HEIGHT, EXTRA_SAMPLES, SAMPLE_FORMAT = 320, 322, 323, 338, 339
 SUBSAMPLING = 530
 STRIPS, TILES = (273, 279), (324, 325)
-"""Where the pixels stand: tags of their offsets and of their byte counts."""
+"""Tags of the pixels' offsets and of their byte counts."""
 
 PLAIN, LZW, JPEG = 1, 5, 7
 _COMPRESSIONS = {PLAIN: "none", LZW: "LZW", JPEG: "JPEG", 8: "Deflate", 32946: "Deflate", 32773: "PackBits"}
@@ -54,7 +54,7 @@ class Layout:
 
     @property
     def row_bytes(self) -> int:
-        """Of one row of a segment."""
+        """Bytes of one row of a segment."""
         samples = 1 if self.is_planar else self.samples
         return (self.segment_width_px * samples * self.bits + 7) // 8
 

@@ -35,7 +35,7 @@ class Raster:
         return (self.rows(top, bottom) for top, bottom in self._steps())
 
     def rgb_bands(self) -> Iterator[Array]:
-        """As ``bands``, of ``rgb``."""
+        """Bands of ``rgb``, in the rows of ``bands``."""
         assert self.rgb is not None
         return (self.rgb[top:bottom] for top, bottom in self._steps())
 

@@ -37,7 +37,8 @@ CODINGS: dict[str, Coding] = {
     "1.2.840.10008.1.2.4.202": "JPEG 2000",
     "1.2.840.10008.1.2.4.203": "JPEG 2000",
 }
-"""Those that are read. The last three are of high throughput (HTJ2K), which the decoder of JPEG 2000 reads as well."""
+"""Codings that are read. The last three are of high throughput (HTJ2K), which the decoder of JPEG 2000 reads as well.
+"""
 
 
 def walk_dicom(data: bytes) -> ParsedImage:
