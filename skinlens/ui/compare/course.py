@@ -164,7 +164,7 @@ def _bars(line: Sequence[TrendPoint]) -> dict[str, object]:
 
 @st.fragment
 def change(store: CaseStore, before: CaseRecord, after: CaseRecord) -> None:
-    """Both photos in one frame, and what changed between them; a sentence where the photos cannot be aligned."""
+    """Draw both photos in one frame, and what changed between them; a sentence where the photos cannot be aligned."""
     try:
         if not all(store.exists(record.visit.id) for record in (before, after)):
             st.rerun()  # erased in another window: the whole page no longer shows it

@@ -202,7 +202,7 @@ def _pictures(before: CaseRecord, after: CaseRecord) -> None:
 
 
 def explained_targets(before: CaseRecord, after: CaseRecord) -> dict[str, Target]:
-    """By :attr:`Target.code`, what the visits have maps of.
+    """Targets that the visits have maps of, by :attr:`Target.code`.
 
     First what both have, of it melanoma, then the later visit's most probable class, then the order of the classes.
     """

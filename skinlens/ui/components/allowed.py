@@ -17,7 +17,7 @@ class Allowed(TypedDict):
 
 
 def button(right: Right, help_text: str | None = None) -> Allowed:
-    """For ``st.button(…, **button("erase"))``; ``help_text`` where it is allowed."""
+    """Arguments for ``st.button(…, **button("erase"))``; ``help_text`` where it is allowed."""
     why = access.here().refusal(right)
     return {"disabled": bool(why), "help": why or help_text}
 

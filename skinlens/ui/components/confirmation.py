@@ -18,7 +18,7 @@ def give(place: str, words: str) -> None:
 
 
 def problem(place: str, error: SkinLensError) -> None:
-    """The same for what was not saved, and why."""
+    """Show, at the next run, what was not saved and why, at that place."""
     st.session_state[_KEY] = place, str(error), "problem", time.monotonic()
 
 

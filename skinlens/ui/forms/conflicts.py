@@ -36,9 +36,9 @@ class Difference:
 
     field: str
     read: Value
-    """As it was when this window read it."""
+    """Value as this window read it."""
     stored: Value
-    """As the other window left it."""
+    """Value as the other window left it."""
     mine: Value
 
     @property

@@ -34,7 +34,7 @@ def case(store: CaseStore, stored: Case, leave: Callable[[], None]) -> None:
 
 @st.dialog("Delete the patient?")
 def patient(store: CaseStore, whom: Patient, visits: int, leave: Callable[[], None]) -> None:
-    """The same for a patient with all visits, once the patient ID was typed."""
+    """Ask whether a patient with all visits is to be erased; the patient ID must be typed first."""
     cases = counted(visits, "case")
     st.markdown(
         f"Patient {plain(whom.pseudonym)} will be erased, with {cases}: all photos, maps, "

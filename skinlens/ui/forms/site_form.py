@@ -73,7 +73,7 @@ def put(key: Callable[[str], str], position: BodyPosition, choice: str | None) -
 
 
 def edited(body_site: str, remark: str) -> NewLesion:
-    """The same fields for a stored lesion, inside of a form; a site of no list is offered as it was typed."""
+    """Draw the fields for a stored lesion, inside of a form; a site of no list is offered as it was typed."""
     before, exact = sites.stored(body_site, remark)
     options = sites.CHOICES if before in sites.CHOICES else (before, *sites.CHOICES)
     choice = st.selectbox(SITE, options, options.index(before))

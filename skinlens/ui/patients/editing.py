@@ -39,7 +39,7 @@ def forget() -> None:
 
 
 def place(kind: Literal["patient", "lesion"], number: int) -> str:
-    """Where it is confirmed, by ``confirmation``, that this one was saved: where its form was."""
+    """Place of the confirmation that this one was saved: where its form was."""
     return f"patient_edited_{kind}_{number}"
 
 

@@ -57,7 +57,7 @@ class Shown:
 
     @property
     def verdict(self) -> Verdict:
-        """Of the signed visit, the latest one where none is; a later draft that is flagged is never hidden by it."""
+        """Verdict of the signed visit, or of the latest; a later draft that is flagged is never hidden by it."""
         shown = [visit for visit in (self.decided, self.draft) if visit is not None]
         if not shown:
             return "none"

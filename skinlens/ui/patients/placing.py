@@ -46,7 +46,7 @@ def asked() -> tuple[int, str] | None:
 
 
 def new_spot(patient: Patient) -> BodyPosition | None:
-    """Where a new lesion of this patient is about to be added."""
+    """Position at which a new lesion of this patient is about to be added."""
     patient_spot: tuple[int, Spot] | None = st.session_state.get(_NEW)
     return patient_spot[1].position if patient_spot and patient_spot[0] == patient.id else None
 

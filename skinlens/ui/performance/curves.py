@@ -75,7 +75,7 @@ def _over_thresholds(figure: go.Figure, title: str) -> None:
 
 
 def impact(curve: Sequence[tuple[OperatingPoint, Impact]]) -> go.Figure:
-    """Over the cut-offs: excisions avoided in a year, and the melanomas below the cut-off that they are bought with."""
+    """Excisions avoided in a year over the cut-offs, and the melanomas below the cut-off that they are bought with."""
     figure = go.Figure()
     at = [point.threshold for point, _ in curve]
     for title, color, dash, symbol, estimates in (
@@ -154,7 +154,7 @@ def risk_coverage(measured: Entry) -> go.Figure:
 
 
 def set_coverage(sets: Entry) -> go.Figure:
-    """Of each class, how often its set holds the diagnosis; dashed: what was promised."""
+    """Coverage of each class: how often its set holds the diagnosis; dashed: what was promised."""
     codes = list(sets["per_class"])
     entries = [sets["per_class"][code] for code in codes]
     names = [short(code, entry["n"]) for code, entry in zip(codes, entries, strict=True)]
@@ -179,7 +179,7 @@ def set_sizes(sets: Entry) -> go.Figure:
 
 
 def refused(kinds: Sequence[Entry]) -> go.Figure:
-    """Of each kind of picture, the share that is flagged as unlike the training photos."""
+    """Share of each kind of picture that is flagged as unlike the training photos."""
     names = [f"{kind['kind'].capitalize()} ({kind['n']:,})" for kind in kinds]
     figure = go.Figure(
         go.Bar(

@@ -196,7 +196,7 @@ def subgroups() -> None:
 
 
 def selective_prediction() -> None:
-    """If it answered only where it is surest."""
+    """Selective prediction: the errors if the model answered only where it is surest."""
     evaluation = _found("risk_coverage")
     if evaluation is None:
         return

@@ -32,7 +32,7 @@ SHARES = ("prevalence", "sensitivity_before", "specificity_before", "sensitivity
 
 
 def outcomes(store: CaseStore) -> None:
-    """You, the model, histology: 2×2 tables with intervals, and how often both agree."""
+    """Clinician, model and histology: 2×2 tables with intervals, and how often both agree."""
     left, right = st.columns(2)
     question = left.segmented_control(
         "Question", list(TARGETS), default="melanoma", required=True, format_func=TARGETS.__getitem__,

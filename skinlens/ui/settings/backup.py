@@ -93,7 +93,7 @@ def section(store: CaseStore) -> None:
 
 
 def suggested() -> Path:
-    """Where a first backup goes unless another folder is typed."""
+    """Folder of a first backup unless another is typed."""
     documents = platformdirs.user_documents_path()
     return (documents if documents.is_dir() else Path.home()) / "SkinLens backups"
 

@@ -12,7 +12,7 @@ _OF, _MENU, _UNSAVED = "signed_in_as", "account_menu", "account_unsaved"
 
 
 def begin() -> None:
-    """At the start of each run. What another person left in this tab is not for who signs in after them."""
+    """Begin each run: what another person left in this tab is not for who signs in after them."""
     try:
         now = access.here().actor
     except NotAllowed as error:

@@ -27,7 +27,7 @@ from skinlens.ui.state import access
 ENDED = 4403
 """Code with which a websocket of a session that has ended is closed."""
 LOOK_S = 1.0
-"""Between two looks whether the session of a connection has ended."""
+"""Interval between two looks whether the session of a connection has ended."""
 FILES = ("/_stcore/", "/media/", "/static/", "/component/", "/skinlens/")
 """Paths at which there is no page that a browser could be led back to."""
 STATE, ALIVE = "/skinlens/session", "/skinlens/alive"

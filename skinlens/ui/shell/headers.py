@@ -33,14 +33,14 @@ A_YEAR_S = 31_536_000
 
 
 def of_every_answer() -> dict[str, str]:
-    """Behind a proxy with TLS the browser is also told never to come without."""
+    """Headers of every answer; behind a proxy with TLS they also tell the browser never to come without."""
     if access.public() is None:
         return dict(_HEADERS)
     return _HEADERS | {"strict-transport-security": f"max-age={A_YEAR_S}"}
 
 
 def of_own_page(style_sha256: str) -> dict[str, str]:
-    """Of a page without scripts and pictures, whose one style has that hash (base64).
+    """Headers of a page without scripts and pictures, whose one style has that hash (base64).
 
     Its referrer stays within SkinLens: with none at all, a browser would not name the page that a form is sent from.
     """

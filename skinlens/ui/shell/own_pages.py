@@ -124,7 +124,7 @@ def done(heading: str, words: str, to: str = "/settings", link: str = "Back to S
 
 
 def knock() -> HTMLResponse:
-    """For who reaches the app at this computer without the printed address."""
+    """Page for who reaches the app at this computer without the printed address."""
     return _page("Not let in", "Open the printed address", _KNOCK, 401)
 
 
@@ -143,7 +143,7 @@ def _page(title: str, heading: str, content: str, status: int, head: str = "") -
 
 
 def destination(asked: str) -> str:
-    """Where to go after signing in: a page of the app, with what its address names; the first page for all else.
+    """Address after signing in: a page of the app, with what its address names; the first page for all else.
 
     A page is one word below the app's own path. So nothing that somebody puts into a link leads away from here.
     """

@@ -35,7 +35,7 @@ def _state() -> _Address:
 
 
 def begin(page: str) -> None:
-    """At the start of each run: which page is drawn. On another than before, its address counts anew."""
+    """Begin each run of a page; on another page than before, what its address says counts anew."""
     state = _state()
     if state.page != page:
         state.page = page
@@ -43,7 +43,7 @@ def begin(page: str) -> None:
 
 
 def seed(name: str, default: Any, options: Sequence[str] | None = None) -> None:
-    """Before a widget is drawn: give it what the address names, where that is not what was written there.
+    """Give a widget, before it is drawn, what the address names, where that is not what was written there.
 
     Args:
         name: In the address, and key of the widget: one of ``_NAMES``.
@@ -61,7 +61,7 @@ def seed(name: str, default: Any, options: Sequence[str] | None = None) -> None:
 
 
 def note(name: str, value: Any) -> None:
-    """After a widget was drawn: write its value into the address, unless it is the default."""
+    """Write a widget's value into the address once it was drawn, unless it is the default."""
     state = _state()
     state.values[name] = value
     state.written[name] = None if value == state.defaults[name] else _written(value)

@@ -103,13 +103,13 @@ def store() -> CaseStore:
 
 
 def begin_run() -> None:
-    """At the start of each run of a page: what is read once a run is read anew."""
+    """Begin a run of a page: what is read once a run is read anew."""
     st.session_state.pop(_SETTINGS, None)
 
 
 def settings() -> Settings:
-    """As they were stored when this run of the page asked first: another window may have changed them since. A part
-    that is drawn by itself has those of the page. Raises StoreError.
+    """Settings as they were stored when this run of the page asked first: another window may have changed them since. A
+    part that is drawn by itself has those of the page. Raises StoreError.
     """
     if _SETTINGS not in st.session_state:
         st.session_state[_SETTINGS] = CaseStore(default_home()).settings()

@@ -78,7 +78,7 @@ def are_gone() -> bool:
 
 
 def hold() -> bool:
-    """At each run: keep the drafts for as long as the tab is in use, and have the address name them.
+    """Keep the drafts, at each run, for as long as the tab is in use, and have the address name them.
 
     Returns:
         Whether a photo that was left is not held any more.
@@ -111,7 +111,7 @@ def named_as() -> str | None:
 
 
 def put_back(opened: OpenCase) -> None:
-    """After a case was opened: what was entered for it and not saved."""
+    """Fill in what was entered for an opened case and not saved."""
     draft = here().cases.get(opened.case.visit.id) if opened.case is not None else None
     if draft is None:
         return
@@ -121,7 +121,7 @@ def put_back(opened: OpenCase) -> None:
 
 
 def note(opened: OpenCase) -> Mapping[str, Any]:
-    """After the fields were drawn: hold what differs from what they were filled with, or let go where nothing does.
+    """Hold what differs, in the drawn fields, from what they were filled with, or let go where nothing does.
 
     Returns:
         What differs, by the names of the fields; also of those that were left by a click on another part.

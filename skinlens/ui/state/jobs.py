@@ -37,7 +37,7 @@ _LOG = logging.getLogger(__name__)
 
 State = Literal["waiting", "running", "done", "cancelled", "failed"]
 Key = tuple[str, str]
-"""What is made (a method's map, or the check of the maps) and the class code."""
+"""Key of a job: what is made (a method's map, or the check of the maps) and the class code."""
 
 
 @dataclass(eq=False)

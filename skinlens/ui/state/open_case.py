@@ -61,7 +61,7 @@ class OpenCase:
     filled: dict[str, object] = field(default_factory=dict)
     """What the fields of a stored case began with, see ``drafts``."""
     tab: str = ""
-    """Where it is open, see ``tabs.here``."""
+    """Tab where it is open, see ``tabs.here``."""
     erased: bool = False
     """Whether it was erased for good: nothing of it may be shown any more."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -81,17 +81,17 @@ class OpenCase:
         return None if self.case is None else self.case.visit.clinical.mm_per_px(self.analysis.photo.width_px)
 
     def record(self, stored: Case) -> CaseRecord:
-        """As it is open, with maps and outlines that may be newer than those that are stored."""
+        """Record of the case as it is open, with maps and outlines that may be newer than those that are stored."""
         with self._lock:
             return CaseRecord(stored, self.analysis.photo, tuple(self.maps), tuple(self.checks), self.outlines)
 
     def apart(self) -> "OpenCase":
-        """The same for another session, which from here on goes its own way."""
+        """Copy for another session, which from here on goes its own way."""
         with self._lock:
             return replace(self, maps=list(self.maps), checks=list(self.checks), tab="", _lock=threading.Lock())
 
     def key(self, name: str) -> str:
-        """Of one of its fields: no other photo has it, so nothing that was typed or chosen shows up there."""
+        """Key of one of its fields: no other photo has it, so nothing that was typed or chosen shows up there."""
         return f"case_{name}-{self.token}"
 
     @property

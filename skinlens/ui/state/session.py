@@ -201,7 +201,7 @@ def _forget_typed() -> None:
 
 
 def leave_if_gone(opened: OpenCase) -> None:
-    """For a part of a page that is drawn by itself: run the whole page, which says so, where the case was erased."""
+    """Run the whole page, for a part that is drawn by itself, where the case was erased: the page says so."""
     try:
         gone = opened.gone
     except StoreError:
@@ -249,7 +249,7 @@ def _tray_address() -> dict[str, str]:
 
 
 def restore(*, of_visit: bool = True) -> None:
-    """After the page was reloaded: open what its address names. Then keep the address up to date.
+    """Open what the address names after the page was reloaded. Then keep the address up to date.
 
     ``of_visit``: whether it is the visit's page. Another one names a stored case only where it was switched to with
     it: were it named there again each time, the browser's back button would lead nowhere.
@@ -391,7 +391,7 @@ def say(message: str) -> None:
 
 
 def say_problem(error: SkinLensError) -> None:
-    """The same for what went wrong."""
+    """Show once, after the page is drawn anew, what went wrong."""
     st.session_state[_SAID] = ("problem", str(error))
 
 

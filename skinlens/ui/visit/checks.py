@@ -137,7 +137,7 @@ def table(check: Check, opened: OpenCase, results: Sequence[CheckResult]) -> Non
 
 
 def missing(able: Sequence[Explanation]) -> str:
-    """For ``ask``, where some maps of the page were checked and these not yet."""
+    """Hint for ``ask`` where some maps of the page were checked and these not yet."""
     return plain(f"Not checked yet: {', '.join(METHODS[explanation.method].title for explanation in able)}.")
 
 
@@ -168,7 +168,7 @@ def ask(check: Check, opened: OpenCase, compute: Compute, hint: str) -> None:
 
 
 def provenance(checks: Sequence[CheckResult]) -> None:
-    """When it was found, by which model, and how long it took; said once for checks that belong together."""
+    """Draw the day of the checks, their model and how long they took; said once for checks that belong together."""
     latest = max(checks, key=lambda check: check.created_at)
     took = duration(sum(check.duration_ms for check in checks))
     st.caption(plain(f"Checked on {local_day(latest.created_at)} with model {latest.model.version}, in {took}."))

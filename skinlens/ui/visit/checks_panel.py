@@ -143,7 +143,7 @@ def _said(check: Check, shown: Sequence[Explanation], results: Sequence[CheckRes
 
 
 def below(opened: OpenCase, classifier: Classifier | None) -> None:
-    """Below the row of maps. While work is in progress it looks again by itself."""
+    """Draw the checks below the row of maps. While work is in progress it looks again by itself."""
     live.draw(opened, partial(_below, opened, classifier), live.busy)
 
 

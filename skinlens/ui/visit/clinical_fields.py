@@ -13,7 +13,7 @@ from skinlens.ui.state.open_case import OpenCase
 
 
 def key(opened: OpenCase, name: str) -> str:
-    """Of a field of the open case."""
+    """Key of a field of the open case."""
     return opened.key(f"clinical_{name}")
 
 

@@ -37,7 +37,7 @@ def choose(opened: OpenCase) -> None:
 
 
 def describe(opened: OpenCase) -> None:
-    """In numbers, how the two classes stand to each other."""
+    """Draw in numbers how the two classes stand to each other."""
     if not opened.contrast_with:
         return
     own, other = (opened.analysis.prediction.prob(code) for code in (opened.label, opened.contrast_with))

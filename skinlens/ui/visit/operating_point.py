@@ -43,7 +43,7 @@ class Rates:
 
 
 def rates(model: ModelRef, threshold: Threshold) -> Rates:
-    """As measured on photos kept aside, if that was done for this very model; otherwise where it was chosen."""
+    """Rates as measured on photos kept aside, if that was done for this very model; otherwise where it was chosen."""
     for evaluation in published_figures.evaluations(model).values():
         row = published_figures.at_cutoff(evaluation, threshold.value)
         if row and row["sensitivity"]["value"] is not None:
@@ -85,7 +85,7 @@ def verdict(
 
 
 def unreliable(quality: QualityReport) -> None:
-    """That nothing holds for this photo, and why, as far as it is known."""
+    """Warning that nothing holds for this photo, and why, as far as it is known."""
     st.html(
         f'<div class="sl-statement unreliable" role="note"><b>{escape(UNRELIABLE)}</b> '
         f"<br><small>{escape(cause(quality))}</small></div>"

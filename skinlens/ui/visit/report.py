@@ -70,7 +70,7 @@ def _as_fhir(store: CaseStore, visit_id: int) -> str:
 
 
 def file_name(visit_id: int, *, annex: bool) -> str:
-    """Of a downloaded report: it says which case, and whether the annex is in it, and nothing of the patient."""
+    """Name of a downloaded report: it says which case, and whether the annex is in it, and nothing of the patient."""
     return f"skinlens-case-{visit_id:04d}-report{'-with-annex' if annex else ''}.pdf"
 
 

@@ -35,7 +35,7 @@ ORDERS = ("As they came", "Melanoma first")
 MOST_LINKS = 3
 """To patients whose photos were filed."""
 POLL_S = 1.0
-"""While photos are read."""
+"""Interval of the looks while photos are read."""
 
 
 def new_tray() -> Tray:
@@ -265,7 +265,7 @@ def _twin(tray: Tray, item: TrayItem) -> TrayItem | None:
 
 
 def position(tray: Tray, item: TrayItem) -> int:
-    """Its place among all rows, from 1."""
+    """Place of a row among all, from 1."""
     return tray.items.index(item) + 1
 
 

@@ -17,7 +17,7 @@ from skinlens.ui.worklist.tray import Tray, TrayItem
 
 SENT: Mapping[Sender, str] = {"archive": "Received by DICOM", "program": "Sent by a program"}
 LOOK_S = 5.0
-"""Between two looks for what came, where a receiver was ever started."""
+"""Interval between two looks for what came, where a receiver was ever started."""
 
 
 def take_in(store: CaseStore, tray: Tray) -> None:

@@ -61,7 +61,7 @@ class TrayItem:
     revealed: bool = False
     """Whether the result was shown."""
     received: str = ""
-    """By which the store keeps it until it is filed; empty for a file that was dropped."""
+    """Token by which the store keeps it until it is filed; empty for a file that was dropped."""
     remark: str = ""
     """What is proposed for it, as a sentence; empty where nothing is."""
     said: PatientFields | None = None
@@ -91,7 +91,7 @@ class TrayItem:
 
 
 class Tray:
-    """Any thread may use it."""
+    """Tray of dropped and received photos, until they are filed; any thread may use it."""
 
     def __init__(
         self,
@@ -113,13 +113,13 @@ class Tray:
 
     @property
     def items(self) -> tuple[TrayItem, ...]:
-        """In the order in which they were dropped, without those that were discarded."""
+        """Items in the order in which they were dropped, without those that were discarded."""
         with self._lock:
             return tuple(item for item in self._items if not item.discarded)
 
     @property
     def rows(self) -> tuple[TrayItem, ...]:
-        """The same with those that were discarded, each where it was dropped."""
+        """Rows of all items, with those that were discarded, each where it was dropped."""
         with self._lock:
             return tuple(self._items)
 
@@ -181,7 +181,7 @@ class Tray:
             self._start()
 
     def begin_filing(self, items: Collection[TrayItem]) -> tuple[TrayItem, ...]:
-        """Those of the items that can be filed are on their way now: nobody else files or discards them."""
+        """Mark the items that can be filed as on their way and return them: nobody else files or discards them."""
         with self._lock:
             begun = tuple(item for item in self._items if item in items and item.state == "read" and not item.discarded)
             for item in begun:
@@ -194,12 +194,12 @@ class Tray:
             return item in self._items
 
     def not_filed(self, item: TrayItem, why: str) -> None:
-        """It stays in the list, and its row says why."""
+        """Put an item back that was not filed: it stays in the list, and its row says why."""
         with self._lock:
             item.state, item.not_filed = "read", why
 
     def filed(self, item: TrayItem, visit_id: int) -> None:
-        """It is a case now: the store has it."""
+        """Mark an item as a case that the store has now."""
         with self._lock:
             item.state, item.visit_id, item.data, item.not_filed = "filed", visit_id, b"", ""
             self._items = [row for row in self._items if not row.discarded]
@@ -217,7 +217,7 @@ class Tray:
             ]
 
     def wait(self) -> None:
-        """Until all are read; for tests and for the end of a process."""
+        """Wait until all are read; for tests and for the end of a process."""
         worker = self._worker
         if worker is not None:
             worker.join()

@@ -16,7 +16,7 @@ _PUT_BACK = "tray_put_back"
 
 
 def put_back(tray: Tray) -> None:
-    """Before the fields are drawn: fill them in, where this session has not drawn them yet."""
+    """Fill in the fields, before they are drawn, where this session has not drawn them yet."""
     token = st.session_state["tray_token"]
     if st.session_state.get(_PUT_BACK) == token:
         return
@@ -26,7 +26,7 @@ def put_back(tray: Tray) -> None:
 
 
 def take_down(tray: Tray) -> None:
-    """After they were drawn: note what stands in them. What was typed for a row goes with it."""
+    """Note what stands in the fields once they were drawn. What was typed for a row goes with it."""
     rows = {item.token for item in tray.rows if item.state in {"read", "filing"}}
     tray.typed = {**_of(tray.typed, rows), **_of({str(key): value for key, value in st.session_state.items()}, rows)}
 

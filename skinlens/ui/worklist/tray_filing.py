@@ -27,7 +27,7 @@ _ADDED = "tray_added"
 """Number of the patient that was stored last by filing."""
 _SITE_OF_ALL = "tray_site"
 MANY = 4
-"""From so many photos on the button stands above them as well."""
+"""Number of photos from which on the button stands above them as well."""
 
 
 @dataclass(frozen=True)
@@ -247,7 +247,7 @@ def follow(run: Run) -> None:
 
 
 def take_over(store: CaseStore, run: Run, known: Mapping[int, Patient]) -> None:
-    """After each filing, once: set the fields for all photos, and the patient worked on, by what was filed."""
+    """Set, once after each filing, the fields for all photos, and the patient worked on, by what was filed."""
     if run.active or run.seen:
         return
     run.seen = True

@@ -19,7 +19,7 @@ from skinlens.ui.components.bodymap.regions import VIEWS, Region
 
 HERE = Path(__file__).parent
 Verdict = Literal["above", "below", "unreliable", "none"]
-"""Of the latest photo: the side of the melanoma cut-off, or why there is none to show."""
+"""Verdict on the latest photo: the side of the melanoma cut-off, or why there is none to show."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Pin:
 
 @dataclass(frozen=True)
 class Spot:
-    """Where a person clicked or pressed Enter."""
+    """Spot on the map where a person clicked or pressed Enter."""
 
     lesion_id: int | None
     """The lesion that was placed there; None: the spot of a new one."""

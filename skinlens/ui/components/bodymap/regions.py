@@ -28,7 +28,7 @@ class Region:
 
     @property
     def words(self) -> str:
-        """As "left forearm"."""
+        """Side and site, as "left forearm"."""
         return f"{self.side} {self.site}".strip()
 
 

@@ -75,7 +75,7 @@ class Row:
     """What a panel without a photo of its own shows."""
     panels: Sequence[Panel]
     spec: InputSpec
-    """Which part of a photo the maps are of."""
+    """Input specification: it says which part of a photo the maps are of."""
     style: Style = "heat"
     opacity: float = OPACITY
     """Of the maps, 0 to 1."""
@@ -210,8 +210,8 @@ def give(*photos: Photo, key: str) -> None:
 
 
 def described(photo: Photo, frame: Frame, mm_per_px: float | None) -> dict[str, Any]:
-    """Which of the photos that were given, its place on the common ground, and its scale with the unit of the settings:
-    for ``picture.js``.
+    """Description of one of the photos that were given, for ``picture.js``: its identifier, its place on the common
+    ground, and its scale with the unit of the settings.
     """
     own = {"id": _id(photo), "width_px": photo.width_px, "mm_per_px": mm_per_px}
     return {**_placed(photo, frame), **own, "unit": cache.settings().unit if mm_per_px else "mm"}
