@@ -85,7 +85,7 @@ class Worker:
         self._close()
 
     def let_go(self) -> None:
-        """In a child that was forked from this process: the worker belongs to the parent."""
+        """Close the pipes in a child forked from this process, and leave the worker alone: it belongs to the parent."""
         self._popen.returncode = 0  # not ours to wait for
         self._close()
 
@@ -155,7 +155,7 @@ _SCREENS = _Screens()
 
 
 def waited_for() -> AbstractContextManager[None]:
-    """While a page is drawn for somebody on this thread: work in the background is held back meanwhile."""
+    """Context in which a page is drawn for somebody on this thread: work in the background is held back meanwhile."""
     return _SCREENS.waited_for()
 
 

@@ -66,7 +66,7 @@ class CaseRecord:
     photo: Photo
     """A placeholder where the stored picture is lost."""
     explanations: tuple[Explanation, ...] = ()
-    """In the order in which they were saved, as far as they could be read."""
+    """Maps in the order in which they were saved, as far as they could be read."""
     checks: tuple[CheckResult, ...] = ()
     """Likewise."""
     outlines: tuple[Outline, ...] = ()
@@ -142,7 +142,7 @@ class Proposal:
 
 
 Sender = Literal["archive", "program"]
-"""Of a received photo: a DICOM archive, or a program that uses the API."""
+"""Sender of a received photo: a DICOM archive, or a program that uses the API."""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Recall:
-    """When the patient is to come again for the lesion."""
+    """Recall for the lesion: the day on which the patient is to come again."""
 
     due_on: str
     """ISO date."""
@@ -59,7 +59,7 @@ class Histology:
     reported_on: str | None = None
     """ISO date."""
     report_number: str = ""
-    """Of the pathologist's report, as typed."""
+    """Number of the pathologist's report, as typed."""
 
 
 @dataclass(frozen=True)

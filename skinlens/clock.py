@@ -9,7 +9,7 @@ FIRST_BIRTH_YEAR = FIRST_YEAR - 20
 
 
 def today() -> date:
-    """By the clinic's own calendar."""
+    """Date of today by the clinic's own calendar."""
     return datetime.now().astimezone().date()
 
 
@@ -34,7 +34,7 @@ def local_minute(at: str) -> str:
 
 
 def local_second(at: str) -> str:
-    """The same to the second: 2026-01-31 09:05:07."""
+    """The clinic's date and time to the second, by its own clock: 2026-01-31 09:05:07."""
     return at if len(at) <= len("2026-01-31") else f"{_local(at):%Y-%m-%d %H:%M:%S}"
 
 

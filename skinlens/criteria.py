@@ -63,9 +63,9 @@ class Abcd:
     """
 
     asymmetry: int
-    """In how many of two perpendicular axes the lesion is asymmetric in contour, colors or structures: 0 to 2."""
+    """Number of two perpendicular axes in which the lesion is asymmetric in contour, colors or structures: 0 to 2."""
     border: int
-    """In how many of eight segments the pigment pattern ends abruptly: 0 to 8."""
+    """Number of the eight segments in which the pigment pattern ends abruptly: 0 to 8."""
     colors: int
     """How many of ``RULE_COLORS`` are seen: 1 to 6."""
     structures: int
@@ -173,7 +173,7 @@ def only_suggested(rule: Abcd | PartialAbcd | None) -> str:
 
 
 def source_words(rule: Abcd | PartialAbcd | None) -> str:
-    """Which counts came from the outline, and whether the clinician accepted them; empty where none did."""
+    """Words on which counts came from the outline, and whether the clinician accepted them; empty where none did."""
     if rule is None or not rule.from_outline:
         return ""
     verdict = "and accepted by the clinician" if rule.accepted else "but not accepted by the clinician yet"
@@ -265,7 +265,7 @@ class Criteria:
 
     @property
     def rules(self) -> tuple[Abcd | SevenPoint, ...]:
-        """Those that were filled in, and have a score; not where a count is a suggestion that nobody accepted."""
+        """Rules that were filled in, and have a score; not where a count is a suggestion that nobody accepted."""
         abcd = self.abcd if isinstance(self.abcd, Abcd) and not only_suggested(self.abcd) else None
         return tuple(rule for rule in (abcd, self.seven_point) if rule is not None)
 

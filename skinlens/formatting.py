@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from typing import Literal
 
 Unit = Literal["mm", "inch"]
-"""Of lengths, as the settings have it."""
+"""Unit of lengths, as the settings have it."""
 
 NOT_MEASURABLE = "not measurable"
 NOT_MEASURED = "not measured"
 NONE = "–"
-"""Of a cell in which no value can be."""
+"""Text of a cell in which no value can be."""
 
 
 def duration(duration_ms: float, digits: int = 0) -> str:
@@ -58,7 +58,7 @@ def part(share: float) -> str:
 
 
 def number(value: float) -> str:
-    """As many digits as a reader needs: whole from 100 up, three significant ones below."""
+    """A number with as many digits as a reader needs: whole from 100 up, three significant ones below."""
     if not math.isfinite(value):
         return NOT_MEASURABLE
     return f"{value:z.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"
@@ -70,7 +70,7 @@ def decimal(value: float | None, digits: int = 3) -> str:
 
 
 def span(low: str, high: str) -> str:
-    """From one formatted value to another: "0.68–0.74"; with "to" where either has a sign or a unit."""
+    """A span from one formatted value to another: "0.68–0.74"; with "to" where either has a sign or a unit."""
     dash = all(re.fullmatch(r"[\d.,]+", end) for end in (low, high))
     return f"{low}{'–' if dash else ' to '}{high}"
 

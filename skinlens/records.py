@@ -30,7 +30,7 @@ FeatureMaps = Float32[Array, "n c g g"]
 Logits = Float32[Array, "n 7"]
 """Class scores before softmax, in the order of ``labels.CODES``."""
 Features = Float32[Array, " k"]
-"""Of one photo, what the network knows of it just before its last layer: similar cases are found by it."""
+"""Features of one photo, as the network has them just before its last layer: similar cases are found by them."""
 Heatmap = Float32[Array, "h w"]
 """A heat map: 0 none, 1 most."""
 Mask = Bool[Array, "h w"]
@@ -41,7 +41,7 @@ Progress = Callable[[float], None]
 Method = Literal["grad_cam", "score_cam", "lime"]
 Sex = Literal["female", "male", "other", "unknown"]
 ContextSex = Literal["female", "male"]
-"""Those that the data sets tell apart."""
+"""Sexes that the data sets tell apart."""
 Status = Literal["draft", "signed", "amended"]
 OutlineMaker = Literal["model", "clinician"]
 BodyView = Literal["front", "back", "head-front", "head-back", "head-right", "head-left", "soles"]
@@ -59,7 +59,7 @@ LIKENESS = "familiarity"
 
 @dataclass(frozen=True)
 class ModelRef:
-    """Which model said so: stored beside every result."""
+    """Reference to the model that made a result: stored beside every result."""
 
     name: str
     version: str
@@ -204,7 +204,7 @@ class Target:
 
     @property
     def code(self) -> str:
-        """For file names and keys: ``mel``, or ``mel-not-nv``."""
+        """Code for file names and keys: ``mel``, or ``mel-not-nv``."""
         return "-not-".join(self.codes)
 
     @property
@@ -217,7 +217,7 @@ class Target:
         return weights
 
     def score(self, values: Array) -> Array:
-        """Of one value for each class, shape (n, 7): that of the class, or its lead over the other; shape (n,)."""
+        """Score from one value for each class, (n, 7): that of the class, or its lead over the other; shape (n,)."""
         own: Array = values[:, INDEX[self.label]]
         return own - values[:, INDEX[self.contrast_with]] if self.contrast_with else own
 
@@ -257,7 +257,8 @@ class CheckResult:
     """
 
     kind: str
-    """Which test: ``faithfulness``, ``stability``, …; ``checks.registry.CHECKS`` holds what says what is in it."""
+    """Name of the test: ``faithfulness``, ``stability``, …; ``checks.registry.CHECKS`` holds what says what is in it.
+    """
     label: str
     """Class code that it is about; empty where it is about no class alone."""
     method: Method | Literal[""]
@@ -277,7 +278,7 @@ class CheckResult:
 
     @property
     def identity(self) -> tuple[str, str, str, str]:
-        """By which one check is told from another of the same photo: kind, class, method, settings as sorted JSON."""
+        """Identity of a check among those of the same photo: kind, class, method, settings as sorted JSON."""
         return self.kind, self.label, self.method, json.dumps(self.settings, ensure_ascii=False, sort_keys=True)
 
 
@@ -290,7 +291,7 @@ class Outline:
     made_by: OutlineMaker
     photo_sha256: str
     model: ModelRef
-    """Which model proposed it, or proposed what the clinician corrected."""
+    """Model that proposed it, or proposed what the clinician corrected."""
     created_at: str
     """UTC, ISO 8601."""
 
@@ -313,7 +314,7 @@ class Patient:
 
 @dataclass(frozen=True)
 class BodyPosition:
-    """Where a lesion is marked on the body map."""
+    """Position of a lesion on the body map."""
 
     view: BodyView
     x: float

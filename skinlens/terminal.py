@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 Say = Callable[[str], None]
-"""What takes a line of a long command's report: ``print``, or a list's ``append``."""
+"""Function that takes a line of a long command's report: ``print``, or a list's ``append``."""
 HANDLER = "skinlens"
 IN_PLAIN: Mapping[str, str] = {
     "\u00a0": " ",
@@ -35,7 +35,7 @@ IN_PLAIN: Mapping[str, str] = {
 
 
 def speak_any_code_page() -> None:
-    """From here on nothing that is printed fails for want of a sign."""
+    """Set the standard streams to replace what they cannot show: from here on no print fails for want of a sign."""
     codecs.register_error(HANDLER, _replaced)
     for stream in (sys.stdout, sys.stderr):
         if reconfigure := getattr(stream, "reconfigure", None):
@@ -48,7 +48,7 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def sigterm_as_ctrl_c() -> Iterator[None]:
-    """Within the block SIGTERM ends what runs as Ctrl+C does: what is done is kept, and what is open is closed.
+    """Context in which SIGTERM ends what runs as Ctrl+C does: what is done is kept, and what is open is closed.
 
     By itself it ends a process in the middle of everything, and does nothing to the first process of a container.
     """

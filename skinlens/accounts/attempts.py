@@ -58,8 +58,8 @@ def count(db: sqlite3.Connection, tried: tuple[str, ...], now: float) -> None:
 
 
 def forgive(db: sqlite3.Connection, tried: tuple[str, ...]) -> None:
-    """It was the right password: failures of who came from there are forgotten; those of the address and of the account
-    stay, but for this attempt, for others may have made them.
+    """Reset of the failures after a correct password: those of its first key (browser, or account with address) are
+    deleted; those of the address and of the account stay, but for this attempt, for others may have made them.
     """
     own, *shared = tried
     db.execute("DELETE FROM attempt WHERE tried = ?", [own])

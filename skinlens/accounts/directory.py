@@ -16,13 +16,13 @@ class Account:
 
     name: str
     role: str
-    """As it is stored; one of another than ``ROLES`` lets nobody in."""
+    """Role as it is stored; one of another than ``ROLES`` lets nobody in."""
     created_at: float
     """Seconds since 1970, as all times here."""
     changed_at: float
-    """When the password was set last."""
+    """Time of the last change of the password."""
     number: int = 0
-    """By which the audit log names it; never given twice."""
+    """Number under which the audit log names it; never given twice."""
     issuer: str = ""
     """The OpenID provider that vouches for the person; empty: they have a password here."""
     disabled: bool = False
@@ -36,7 +36,7 @@ class Accounts(SigningIn):
     """
 
     def all(self) -> tuple[Account, ...]:
-        """By name."""
+        """All accounts, by name."""
         with database.reading(self.home) as db:
             rows = db.execute("SELECT * FROM account ORDER BY folded").fetchall() if db else []
         return tuple(

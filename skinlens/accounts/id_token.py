@@ -22,7 +22,7 @@ class NotBelieved(SkinLensError):
 
 
 class UnknownKey(NotBelieved):
-    """It was signed by a key that is not among the provider's: it may have changed its keys."""
+    """Signature by a key that is not among the provider's: it may have changed its keys."""
 
 
 def claims(token: str, keys: KeySet, *, issuer: str, client_id: str, nonce: str, now: float) -> Mapping[str, Any]:

@@ -21,7 +21,7 @@ def settled(name: str) -> str:
 
 
 def folded(name: str) -> str:
-    """By which two names are the same."""
+    """Case-folded name: two names are the same if theirs are equal."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 

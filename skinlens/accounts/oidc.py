@@ -42,9 +42,9 @@ class Begun:
     state: str
     nonce: str
     verifier: str
-    """Of PKCE."""
+    """Code verifier of PKCE."""
     back: str
-    """Where the provider sends the browser to."""
+    """Address that the provider sends the browser to."""
 
 
 class Provider:
@@ -59,7 +59,7 @@ class Provider:
 
     @property
     def name(self) -> str:
-        """On the button."""
+        """Name of the provider on the button."""
         return self.settings.name or self.settings.issuer.partition("://")[2]
 
     def begin(self, back: str) -> tuple[str, Begun]:

@@ -38,7 +38,7 @@ def checked(password: str, name: str) -> str:
 
 
 def hashed(password: str, name: str) -> str:
-    """Its Argon2id hash, with its parameters and salt. Raises InvalidEntry, see ``checked``."""
+    """Argon2id hash of the password, with its parameters and salt. Raises InvalidEntry, see ``checked``."""
     return _HASHER.hash(checked(password, name))
 
 

@@ -15,9 +15,9 @@ IDLE_MINUTES = 30
 MOST_IDLE_MINUTES = 720
 OLDEST_S = 12 * 3600.0
 LOCAL_IDLE_S = 30 * 86_400.0
-"""Of the browser of who works at this computer without an account: a bookmark is to work on after a holiday."""
+"""Idle time of the browser of who works at this computer without an account: a bookmark is to work after a holiday."""
 NOTED_EVERY_S = 15.0
-"""That somebody is there is written down no more often."""
+"""Interval at which it is written down at most that somebody is there."""
 _MOST_LETTERS = 300
 
 
@@ -106,7 +106,7 @@ def find(db: sqlite3.Connection, column: str, value: bytes | int, now: float, id
 
 
 def devices(db: sqlite3.Connection, account: str, now: float, idle: float) -> tuple[Device, ...]:
-    """Those of an account that have not ended, the one that was seen last first."""
+    """Sessions of an account that have not ended, the one that was seen last first."""
     rows = db.execute(
         "SELECT * FROM session WHERE account = ? AND seen_at > ? AND began_at > ? ORDER BY seen_at DESC, id DESC",
         [account, now - idle, now - OLDEST_S],

@@ -21,7 +21,7 @@ WRONG_OLD = "The present password is not right. Nothing was changed."
 DISABLED = "This account is disabled. Ask an admin."
 NO_ROLE = "This account has a role that SkinLens does not know. Ask an admin."
 NOBODY = "nobody"
-"""Who did it, in the audit log, where somebody was not let in."""
+"""Actor in the audit log where somebody was not let in."""
 KNOWN_S = 180 * 86_400.0
 """A browser in which an account has not signed in for so long is not known any more."""
 Note = Callable[[AccountAction, int | None, str], None]
@@ -34,11 +34,11 @@ class Person:
 
     issuer: str
     subject: str
-    """By which the provider knows them, for good."""
+    """Permanent identifier of the person at the provider."""
     name: str
-    """By which they get an account when they come first."""
+    """Name under which they get an account when they come first."""
     role: Role | None
-    """By their groups; None: these say nothing of it, and the account keeps its own."""
+    """Role by their groups; None: these say nothing of it, and the account keeps its own."""
 
 
 class SigningIn:

@@ -24,13 +24,13 @@ from skinlens.store import CaseStore, default_home
 from skinlens.store.audit_log import TokenAction
 
 PREFIX = "skinlens_"
-"""By which a token is known where it lies and should not."""
+"""Prefix by which a token is known where it lies and should not."""
 LONGEST = 200
 """Most characters of a secret that is looked up."""
 NOTED_EVERY_S = 60.0
-"""That a token was used is written down no more often."""
+"""Interval at which the use of a token is written down at most."""
 DAYS, MOST_DAYS = 365, 3650
-"""For which a token is good unless it is told otherwise, and at most."""
+"""Days for which a token is good unless it is told otherwise, and at most."""
 DAY_S = 86_400.0
 ADD_ONE = "Add one: skinlens api token add NAME --role reader"
 Note = Callable[[TokenAction, int | None, str], None]
@@ -50,16 +50,16 @@ class Token:
     """Token of a program that uses the API; its secret is not stored."""
 
     number: int
-    """By which the audit log names it; never given twice."""
+    """Number under which the audit log names it; never given twice."""
     name: str
     role: str
-    """As it is stored; one of another than ``TOKEN_ROLES`` lets nobody in."""
+    """Role as it is stored; one of another than ``TOKEN_ROLES`` lets nobody in."""
     created_at: float
     """Seconds since 1970, as all times here."""
     seen_at: float | None
-    """When it was used last; None: never."""
+    """Time of its last use; None: never."""
     expires_at: float
-    """From when on it lets nobody in."""
+    """Time from which on it lets nobody in."""
     revoked_at: float | None = None
 
     @property
@@ -99,7 +99,7 @@ class Tokens:
         CaseStore(self.home, actor=actor).note_token(action, number)
 
     def all(self) -> tuple[Token, ...]:
-        """By number, revoked ones too."""
+        """All tokens by number, revoked ones too."""
         with database.reading(self.home) as db:
             rows = db.execute("SELECT * FROM api_token ORDER BY number").fetchall() if db else []
         return tuple(map(_token_of, rows))
@@ -140,7 +140,9 @@ class Tokens:
         return Token(number, name, role, now, None, now + days * DAY_S), secret
 
     def revoke(self, name: str) -> str:
-        """From now on it lets nobody in. The name as it was written. Raises InvalidEntry: there is none."""
+        """Revoke a token: it lets nobody in from now on. Returns its name as written. Raises InvalidEntry: there is
+        none.
+        """
         with database.writing(self.home) as db:
             row = _in_use(db, name)
             if row is None:

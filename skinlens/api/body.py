@@ -10,7 +10,7 @@ from skinlens.errors import UnreadableImage
 from skinlens.imaging.intake.sniffing import MAX_BYTES, check_weight
 
 LONGEST_S = 60.0
-"""For a whole body to arrive."""
+"""Time for a whole body to arrive."""
 NO_FORM = (
     "This is a form; the photo itself was expected as the body of the request, without a name: curl --data-binary "
     "@photo.jpg."

@@ -13,9 +13,9 @@ from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol, Request
 from skinlens.api.responses import HEADERS, refused
 
 HEAD_S = 5.0
-"""For a whole request head to arrive, from the connection or, on one that is used again, from its first byte on."""
+"""Time for a whole request head, from the connection or, on one that is used again, from its first byte on."""
 UNREAD_S = 60.0
-"""After which a connection is given up whose other end takes nothing of an answer."""
+"""Time after which a connection is given up whose other end takes nothing of an answer."""
 MOST_WAITING = 256
 """Connections that may wait for a head at a time; more than the system hands over at once (``BACKLOG``)."""
 BACKLOG = 128

@@ -28,7 +28,7 @@ HEADERS: Mapping[str, str] = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
-"""Of every answer."""
+"""Headers of every answer."""
 _STATUS: Mapping[type[SkinLensError], int] = {
     UnreadableImage: 422,
     ParameterError: 422,

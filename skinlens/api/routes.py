@@ -89,7 +89,7 @@ ROUTES = (
 
 
 def limiter() -> CapacityLimiter:
-    """Of the photos that are read at a time."""
+    """Limit of the photos that are read at a time."""
     return CapacityLimiter(AT_WORK)
 
 

@@ -34,7 +34,7 @@ _HTTP = {
     405: "That is not how it is asked.",
 }
 IDLE_S = 10
-"""After which a connection that was answered and asks nothing more is closed."""
+"""Time after which a connection that was answered and asks nothing more is closed."""
 
 
 def application(service: Service, host: str = "127.0.0.1", behind_proxy: str = "") -> ASGIApp:

@@ -18,7 +18,7 @@ from skinlens.errors import BatchError
 
 SUFFIX = ".unfinished"
 LAYOUT = "2"
-"""Of the tables below; a setting of its own tells it."""
+"""Version of the layout of the tables below; a setting of its own tells it."""
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS photo (
@@ -35,7 +35,7 @@ _FEATURE_TYPE = np.dtype("<f4")
 
 
 def journal_path(out: Path) -> Path:
-    """Where the rows of ``out`` are kept until it is written."""
+    """Path of the journal, which keeps the rows of ``out`` until it is written."""
     return out.with_name(f"{out.name}{SUFFIX}")
 
 

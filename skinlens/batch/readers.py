@@ -14,7 +14,7 @@ from skinlens.imaging.intake.sniffing import TOO_MUCH_TIME
 from skinlens.imaging.preprocess import InputSpec
 
 JobOf = Callable[[], Job]
-"""What a reader is given, asked for just before, in any thread. Raises SkinLensError, OSError."""
+"""Function that gives a reader its job, called just before, in any thread. Raises SkinLensError, OSError."""
 _COMMAND = "import sys; sys.path.insert(0, sys.argv[1]); from skinlens.batch.reader import main; main()"
 _ENDED = (
     "The picture could not be read: the program that reads photos ended at this file. Open it in an image program, "
@@ -23,7 +23,7 @@ _ENDED = (
 
 
 class Readers:
-    """So many processes that read photos; each is started with its first photo, and ``close`` ends them."""
+    """Pool of ``count`` processes that read photos; each is started with its first photo, and ``close`` ends them."""
 
     def __init__(self, count: int, spec: InputSpec) -> None:
         self._spec = spec

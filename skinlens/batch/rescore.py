@@ -33,7 +33,7 @@ class Rescoring:
 
     @property
     def words(self) -> str:
-        """In a sentence."""
+        """Outcome in a sentence."""
         said = f"{counted(self.scored, 'case')} scored again"
         return f"{said}, {counted(len(self.problems), 'case')} not." if self.problems else f"{said}."
 

@@ -60,7 +60,7 @@ class Result(NamedTuple):
     row: Row
     features: Array | None = None
     stamp: str = ""
-    """Of the photo that was read, see ``sources.Entry``: no column."""
+    """Stamp of the photo that was read, see ``sources.Entry``: no column."""
 
 
 def failed(entry_id: str, error: str, classifier: Classifier) -> Result:

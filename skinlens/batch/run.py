@@ -53,7 +53,7 @@ class Summary:
 
     @property
     def words(self) -> str:
-        """In one or two sentences."""
+        """Summary in one or two sentences."""
         said = f"{counted(self.photos - self.failed, 'photo')} read"
         if self.failed:
             said += f", {counted(self.failed, 'photo')} not: the column error says why"

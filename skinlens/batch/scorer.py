@@ -24,7 +24,7 @@ class Task(NamedTuple):
 
     id: str
     stamp: str
-    """Of the photo, just before it is read: see ``sources.Entry``."""
+    """Stamp of the photo, just before it is read: see ``sources.Entry``."""
     job: JobOf
 
 

@@ -21,7 +21,7 @@ from skinlens.records import Sex
 
 METADATA = "metadata.csv"
 FOLDERS = ("", "photos", "images")
-"""In which the photos may lie, below the collection."""
+"""Folders in which the photos may lie, below the collection."""
 _KINDS = ("jpg", "jpeg", "png", "tif", "tiff", "webp", "bmp")
 ENDINGS = tuple(ending for kind in _KINDS for ending in (f".{kind}", f".{kind.upper()}"))
 """Of the file that an ``isic_id`` names without one, in the order in which they are looked for."""

@@ -24,10 +24,10 @@ class CheckRow:
     title: str
     question: str
     about: str
-    """Which map, or which class."""
+    """Map or class that the row is about."""
     result: str
     made: str
-    """When, the seed, and the model where it is another."""
+    """Time, the seed, and the model where it is another."""
 
 
 def check_rows(checks: Sequence[CheckResult], prediction: Prediction) -> tuple[CheckRow, ...]:

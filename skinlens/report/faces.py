@@ -56,7 +56,7 @@ FAMILIES: dict[str, str] = {
     **{name: name.replace("NotoSans", "Noto Sans ") for name in PACKAGED},
     "DroidSansFallback": "Droid Sans Fallback",
 }
-"""By which names the typesetter knows them; the bold font is of the family of the first."""
+"""Names by which the typesetter knows them; the bold font is of the family of the first."""
 
 
 def font_path(name: str) -> Path:
@@ -71,7 +71,7 @@ def font_path(name: str) -> Path:
 
 @lru_cache
 def is_installed(name: str) -> bool:
-    """Without its package a script stands as ``PLACEHOLDER``; ``python -m skinlens doctor`` names what is missing."""
+    """Whether a font's package is there: without it a script stands as ``PLACEHOLDER``, and ``doctor`` names it."""
     try:
         return font_path(name).is_file()
     except FileNotFoundError:
@@ -79,7 +79,7 @@ def is_installed(name: str) -> bool:
 
 
 def folders() -> list[str]:
-    """Where the installed fonts lie: the typesetter looks nowhere else."""
+    """Folders of the installed fonts, the only ones in which the typesetter looks."""
     return list(dict.fromkeys(str(font_path(name).parent) for name in (*SHIPPED, *PACKAGED) if is_installed(name)))
 
 

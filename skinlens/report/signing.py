@@ -30,7 +30,7 @@ class Amendment:
 
 @dataclass(frozen=True)
 class Signing:
-    """When a case was signed and amended, and by whom, as far as it is known."""
+    """Signature and amendments of a case: when and by whom, as far as it is known."""
 
     signed_at: str = ""
     """UTC, ISO 8601; empty: not known, or not signed."""
@@ -41,7 +41,7 @@ class Signing:
 
     @classmethod
     def of(cls, record: CaseRecord) -> "Signing":
-        """From who signed, and the audit log of the visit itself."""
+        """Signature and amendments, from who signed and the audit log of the visit itself."""
         log = [revision for revision in record.revisions if revision.subject == "visit"]
         signed = (revision.at for revision in log if _reached(revision.changes, "status") == "signed")
         amended = (
@@ -61,7 +61,7 @@ UNSIGNED = Signing()
 
 
 def status_note(visit: Visit, signing: Signing) -> str:
-    """For the head of each page: whether the case is signed, when, by whom, and which version it is.
+    """Status for the head of each page: whether the case is signed, when, by whom, and which version it is.
 
     The signed case is version 1, and each amendment makes the next; a draft has none.
     """
@@ -107,6 +107,6 @@ def _on(moment: str) -> str:
 
 
 def shortened(name: str) -> str:
-    """For the head of each page; the whole one stands on the first."""
+    """Name shortened for the head of each page; the whole one stands on the first."""
     one_line = " ".join(name.split())
     return one_line if len(one_line) <= LONGEST_RUNNING else f"{one_line[: LONGEST_RUNNING - 1]}…"

@@ -50,7 +50,7 @@ class AuditEntry:
 
 @dataclass(frozen=True)
 class AuditQuery:
-    """Which entries are meant; what is empty or None leaves all in."""
+    """Query of the audit log; what is empty or None leaves all entries in."""
 
     actor: str = ""
     what: tuple[str, str] | None = None
@@ -67,7 +67,7 @@ class AuditPage:
 
     entries: tuple[AuditEntry, ...]
     total: int
-    """Of all pages."""
+    """Number of entries of all pages."""
     page: int
 
     @property
@@ -99,7 +99,7 @@ class StoredAudit(StoreHome):
         return self._note_use(action, subject, number)
 
     def note_export_of_many(self, count: int) -> str:
-        """So many cases at once, or a table of them, leave SkinLens: called before. See ``note_export``."""
+        """Note that so many cases at once, or a table of them, leave SkinLens: called before. See ``note_export``."""
         return self._note_use("exported", "visits", count)
 
     def note_backup_export(self, cases: int) -> str:
@@ -107,7 +107,7 @@ class StoredAudit(StoreHome):
         return self._note_use("exported", "backup", cases)
 
     def note_log_export(self, count: int) -> None:
-        """So many entries of the audit log itself leave SkinLens. Raises StoreError."""
+        """Note that so many entries of the audit log itself leave SkinLens. Raises StoreError."""
         with self._writing() as db:
             chain.append(db, "exported", "log", count)
 
@@ -131,7 +131,7 @@ class StoredAudit(StoreHome):
             return AuditPage(tuple(map(_entry_of, db.query(sql, parameters))), total, page)
 
     def audit_entries(self, query: AuditQuery = EVERY_ENTRY) -> tuple[AuditEntry, ...]:
-        """Those of all pages, the oldest first."""
+        """Entries of all pages that the query means, the oldest first."""
         where, parameters = _where(query)
         with self._reading() as db:
             return tuple(map(_entry_of, db.query(f"SELECT * FROM audit {where} ORDER BY id", parameters)))

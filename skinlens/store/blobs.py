@@ -47,7 +47,7 @@ class CaseFiles:
         """Subfolders named by the day on which their files were set aside."""
 
     def path(self, name: str) -> Path:
-        """Where the file of that name lies.
+        """Path of the file of that name.
 
         Raises:
             StoreError: it is no name of a stored file; a damaged row could name any file of this computer.
@@ -127,7 +127,7 @@ class CaseFiles:
         path.replace(folder / path.name)
 
     def in_quarantine(self) -> dict[str, Path]:
-        """By name, the one that was set aside last."""
+        """Files in quarantine by name, of each name the one that was set aside last."""
         return {path.name: path for path in sorted(self.quarantine.glob("????-??-??/*")) if path.is_file()}
 
     def put_back(self, path: Path) -> None:

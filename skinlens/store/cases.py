@@ -184,7 +184,7 @@ class CaseStore(
             return tuple(search.case_row_of(row) for row in mapping.sound(rows, photo_sha256=photo_sha256))
 
     def thumbnails(self, visit_ids: Sequence[int]) -> dict[int, bytes]:
-        """Those of a page at once; a case that is gone, or whose thumbnail is lost, is left out."""
+        """Thumbnails of a page at once; a case that is gone, or whose thumbnail is lost, is left out."""
         marks = ", ".join("?" * len(visit_ids))
         whole: dict[int, bytes] = {}
         with self._reading() as db:
@@ -196,7 +196,7 @@ class CaseStore(
         return whole
 
     def visits_of_lesion(self, lesion_id: int) -> tuple[Visit, ...]:
-        """By date, the oldest first."""
+        """Visits of a lesion by date, the oldest first."""
         with self._reading() as db:
             patients.row_of(db, "lesion", lesion_id)
             rows = db.query("SELECT * FROM sealed_visit WHERE lesion_id = ? ORDER BY taken_on, id", [lesion_id])
@@ -243,7 +243,7 @@ class CaseStore(
         self._erase("visit", visit_id)
 
     def delete_patient(self, patient_id: int) -> None:
-        """With all lesions and visits. Their text is overwritten in the database, its search index and its log."""
+        """Delete a patient with all lesions and visits; text is overwritten in the database, search index and log."""
         self._erase("patient", patient_id)
 
     def _erase(self, subject: Subject, number: int) -> None:
@@ -283,7 +283,7 @@ class CaseStore(
             chain.append(db, "acknowledged", "store")
 
     def disclaimer_acknowledged_at(self) -> str | None:
-        """When, in UTC; None if it was not, or if its wording has changed since."""
+        """Time in UTC of the acknowledgment; None if there is none, or if its wording has changed since."""
         acknowledged_at = self.setting(_ACKNOWLEDGED)
         return (
             acknowledged_at.updated_at if acknowledged_at is not None and acknowledged_at.value == DISCLAIMER else None

@@ -59,7 +59,7 @@ def _digest(*values: object) -> str:
 
 
 def head(db: Database) -> Head:
-    """Of the entries that are there; the chain of a store always has its first one."""
+    """Head of the entries that are there; the chain of a store always has its first one."""
     row = first(db, "SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1", [])
     return Head(row["id"], row["hash"]) if row else Head(0, BEGINNING)
 
@@ -152,7 +152,7 @@ def write_head(home: Path, now: Head) -> None:
 
 
 def put_head(home: Path, now: Head) -> None:
-    """The same; raises OSError where it cannot be written."""
+    """Replace the head file atomically; raises OSError where it cannot be written."""
     replace_text(home / HEAD_FILE, json.dumps(now._asdict()) + "\n")
 
 

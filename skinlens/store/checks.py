@@ -68,7 +68,7 @@ def check_columns(check: CheckResult) -> Row:
 
 
 def check_of(row: Row) -> CheckResult:
-    """From a row of the table ``check_result`` with the visit's ``photo_sha256`` beside it."""
+    """Check from a row of the table ``check_result`` with the visit's ``photo_sha256`` beside it."""
     return CheckResult(
         kind=row["kind"],
         label=row["label"],

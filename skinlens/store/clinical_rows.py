@@ -104,7 +104,7 @@ def moved_recall(stored: Mapping[str, Any], due: str | None) -> Columns:
 
 
 def changed_columns(record: ClinicalRecord, stored: Mapping[str, Any]) -> Columns:
-    """Those parts of a record that differ from a stored row; of its recall the date alone counts.
+    """Columns of those parts of a record that differ from a stored row; of its recall the date alone counts.
 
     Raises:
         InvalidEntry: something in them cannot be kept.
@@ -193,7 +193,7 @@ def scale_columns(field_width_mm: float | None) -> Columns:
 
 
 def record_of(row: Mapping[str, Any]) -> ClinicalRecord:
-    """From a row of the table ``visit``."""
+    """Clinical record from a row of the table ``visit``."""
     plan = None if row["plan"] is None else Plan(row["plan"], row["plan_months"], row["plan_text"])
     recall = None if row["recall_on"] is None else Recall(row["recall_on"], row["recall_done_on"])
     histology = None

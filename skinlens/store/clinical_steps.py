@@ -129,7 +129,7 @@ def m019_signature(db: Database) -> None:
 
 
 def m020_body_map(db: Database) -> None:
-    """Where a lesion is marked on the body map; NULL where it is not. And an index for the last visit of a patient."""
+    """Place of a lesion on the body map; NULL where it is not marked. And an index for the last visit of a patient."""
     add_columns(
         db,
         "lesion",

@@ -56,7 +56,7 @@ class SimilarCase:
 
     @property
     def confirmed(self) -> bool:
-        """By histology, or by a clinician who signed."""
+        """Whether the diagnosis was confirmed by histology, or by a clinician who signed."""
         return self.source in {"histology", "clinician"}
 
 
@@ -94,7 +94,7 @@ class StoredFeatures(StoreHome):
     """The part of ``CaseStore`` that keeps feature vectors; erased and exported with their visit."""
 
     def keep_features(self, visit_id: int, model_sha256: str, features: Features) -> None:
-        """In the place of those of another model, if there are any."""
+        """Store the features of a visit in place of those of another model, if there are any."""
         with self._writing() as db:
             patients.row_of(db, "visit", visit_id)
             db.execute("DELETE FROM visit_features WHERE visit_id = ?", [visit_id])
@@ -158,7 +158,7 @@ def put_features(db: Database, visit_id: int, model_sha256: str, features: Featu
 
 
 def features_of(db: Database, visit_id: int) -> dict[str, object] | None:
-    """For the export: the model's hash and the numbers; None where none are stored."""
+    """Features for the export: the model's hash and the numbers; None where none are stored."""
     row = mapping.first(db, "SELECT model_sha256, features FROM visit_features WHERE visit_id = ?", [visit_id])
     if row is None:
         return None

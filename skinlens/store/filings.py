@@ -31,7 +31,7 @@ class StoredFilings(StoreHome):
     """The part of ``CaseStore`` that notes how far a filing has come."""
 
     def note_filing(self, token: str, total: int, visit_ids: Collection[int]) -> None:
-        """Before each photo of it: so many photos were to be filed, and these are the cases so far."""
+        """Note, before each photo of a filing, that so many were to be filed, and that these are the cases so far."""
         with self._writing() as db:
             last = mapping.first(db, "SELECT coalesce(max(id), 0) AS last FROM visit", [])
             note = {"total": total, "visit_ids": sorted(visit_ids), "before": last["last"] if last else 0}
@@ -43,7 +43,7 @@ class StoredFilings(StoreHome):
             db.execute("DELETE FROM setting WHERE key = ?", [f"{_PREFIX}{token}"])
 
     def unfinished_filings(self, under_way: Collection[str] = ()) -> tuple[UnfinishedFiling, ...]:
-        """Those that are noted, the oldest first, but for the ``under_way``."""
+        """Filings that are noted, the oldest first, but for the ``under_way``."""
         with self._reading() as db:
             rows = db.query("SELECT key, value FROM sealed_setting WHERE key LIKE ? AND sound ORDER BY updated_at",
                              [f"{_PREFIX}%"])  # fmt: skip

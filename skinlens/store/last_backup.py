@@ -13,7 +13,7 @@ _MOST_BYTES = 10_000
 
 
 def keep(home: Path, path: str, made_at: str) -> None:
-    """Where the disk is full or cannot be written, what was noted before stays."""
+    """Store path and time of the last backup; where the disk is full or read-only, what was noted before stays."""
     with suppress(OSError):
         replace_text(home / FILE, json.dumps({"path": path, "made_at": made_at}))
 

@@ -91,7 +91,7 @@ class StoredRecords(StoreHome):
 
 
 def rows_of(db: Database, visit_id: int, *, with_maps: bool = True, with_previous: bool = False) -> Rows:
-    """Of a case and, where asked for, of its maps and checks and of the visit before. Raises as ``visits.case_row``."""
+    """Rows of a case and, where asked for, of its maps, checks and last visit before. Raises as ``visits.case_row``."""
     row = visits.case_row(db, visit_id)
     case = mapping.case_of(row)
     before = visits.before(db, case.visit) if with_previous else None

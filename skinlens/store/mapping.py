@@ -57,7 +57,7 @@ def first(db: Database, sql: str, parameters: Sequence[object]) -> Row | None:
 
 
 def sound(rows: Iterable[Row], **expected: int | str) -> Iterator[Row]:
-    """Those rows that hold what was saved, each with the expected values: an index can be damaged as well.
+    """Rows that hold what was saved, each with the expected values: an index can be damaged as well.
 
     The others are named by ``CaseStore.damage``, which every start asks.
     """
@@ -170,7 +170,7 @@ def explanation_columns(explanation: Explanation, heat_file: str) -> Row:
 
 
 def patient_of(row: Row, joined: str = "") -> Patient:
-    """From a row of the table, or with ``joined="patient_"`` from one of ``CASE_COLUMNS``."""
+    """Patient from a row of the table, or with ``joined="patient_"`` from one of ``CASE_COLUMNS``."""
     return Patient(
         id=row[f"{joined}id"],
         pseudonym=row["pseudonym"],
@@ -183,7 +183,7 @@ def patient_of(row: Row, joined: str = "") -> Patient:
 
 
 def lesion_of(row: Row, joined: str = "") -> Lesion:
-    """From a row of the table, or with ``joined="lesion_"`` from one of ``CASE_COLUMNS``."""
+    """Lesion from a row of the table, or with ``joined="lesion_"`` from one of ``CASE_COLUMNS``."""
     number, version = row[f"{joined}id"], row[f"{joined}version"]
     return Lesion(number, row["patient_id"], row["body_site"], row["remark"], version, position_of(row))
 
@@ -252,18 +252,18 @@ def _prediction_set_from(stored: str | None) -> PredictionSet | None:
 
 
 def case_of(row: Row) -> Case:
-    """From a row of ``CASE_COLUMNS``."""
+    """Case from a row of ``CASE_COLUMNS``."""
     patient = None if row["patient_id"] is None else patient_of(row, "patient_")
     return Case(visit_of(row), lesion_of(row, "lesion_"), patient)
 
 
 def photo_of(row: Row, pixels: Pixels, *, placeholder: bool = False) -> Photo:
-    """From a row of ``visit``; the ``placeholder`` of a lost file keeps the photo's hash, which its maps refer to."""
+    """Photo from a row of ``visit``; the ``placeholder`` of a lost file keeps the hash, which its maps refer to."""
     return Photo(pixels, row["photo_sha256"], row["source_format"], tuple(json.loads(row["photo_notes"])), placeholder)
 
 
 def explanation_of(row: Row, heatmap: Heatmap) -> Explanation:
-    """From a row of the table ``explanation`` with the visit's ``photo_sha256`` beside it."""
+    """Explanation from a row of the table ``explanation`` with the visit's ``photo_sha256`` beside it."""
     return Explanation(
         method=row["method"],
         label=row["label"],

@@ -223,7 +223,7 @@ def m007_first_impression(db: Database) -> None:
 
 
 def m008_outlines(db: Database) -> None:
-    """At most one outline of the lesion by the model and one by the clinician; ``points`` is JSON."""
+    """Outlines of the lesion, at most one by the model and one by the clinician; ``points`` is JSON."""
     db.executescript("""
         CREATE TABLE outline (
             id INTEGER PRIMARY KEY,

@@ -21,7 +21,7 @@ class StoredOutlines(StoreHome):
     """The part of ``CaseStore`` that keeps outlines; erased and exported with their visit."""
 
     def keep_outlines(self, visit_id: int, outlines: Sequence[Outline], *, expected: Sequence[Outline]) -> None:
-        """These and no others are the visit's from here on, at most one of each maker; the trail says who made them.
+        """Make these outlines, and no others, the visit's, at most one of each maker; the trail says who made them.
 
         ``expected`` are those that the caller read, and replaces knowingly.
 
@@ -70,7 +70,7 @@ def put_outline(db: Database, visit_id: int, outline: Outline) -> None:
 
 
 def outline_of(row: Row) -> Outline:
-    """From a row of the table ``outline`` with the visit's ``photo_sha256`` beside it."""
+    """Outline from a row of the table ``outline`` with the visit's ``photo_sha256`` beside it."""
     return Outline(
         points=tuple((across, down) for across, down in json.loads(row["points"])),
         made_by=row["made_by"],

@@ -83,7 +83,7 @@ class StoredPatients(StoreHome):
             return tuple(mapping.lesion_of(row) for row in _lesion_rows(db, patient_id))
 
     def lesion_numbers(self, lesion_ids: Collection[int]) -> dict[int, tuple[int, int]]:
-        """By the stored number of the lesion: that of its patient, and its number among the patient's lesions, from 1.
+        """Number of the patient, and of the lesion among the patient's, from 1, by the stored number of the lesion.
 
         Lesions of no patient, and those that are not there any more, are left out.
         """
@@ -98,7 +98,7 @@ class StoredPatients(StoreHome):
         return numbers
 
     def body_sites(self) -> tuple[str, ...]:
-        """Those of the stored cases, for the choice in the worklist."""
+        """Body sites of the stored cases, for the choice in the worklist."""
         with self._reading() as db:
             rows = db.query("SELECT DISTINCT body_site, sound FROM sealed_lesion ORDER BY 1")
             return tuple(row["body_site"] for row in mapping.sound(rows))
@@ -122,7 +122,7 @@ class StoredPatients(StoreHome):
         )
 
     def visits_of_patient(self, patient_id: int) -> dict[int, tuple[Visit, ...]]:
-        """By number of the lesion, for each lesion that has one: its visits by date, the oldest first."""
+        """Visits of each lesion that has one, by date, the oldest first; keyed by number of the lesion."""
         grouped: dict[int, list[Visit]] = defaultdict(list)
         with self._reading() as db:
             patients.row_of(db, "patient", patient_id)

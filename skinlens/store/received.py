@@ -115,7 +115,7 @@ class StoredReceived(StoreHome):
             return None
 
     def received_filed(self, token: str) -> None:
-        """It is a case now, and waits no more."""
+        """Remove a photo that is a case now: it waits no more."""
         self._remove(token)
 
     def discard_received(self, token: str) -> None:

@@ -79,7 +79,7 @@ class StoredRescores(StoreHome):
     """The part of ``CaseStore`` that keeps what later releases said; erased and exported with their visit."""
 
     def keep_rescored(self, results: Sequence[Rescored]) -> None:
-        """In the place of what the same release said of a case before. Cases that are gone by now are left out."""
+        """Store results in place of those that the same release had of a case. Cases that are gone are left out."""
         with self._writing() as db:
             for result in results:
                 if mapping.first(db, "SELECT id FROM visit WHERE id = ?", [result.visit_id]) is None:
@@ -131,7 +131,7 @@ class StoredRescores(StoreHome):
 
 
 def rescored_of(db: Database, visit_id: int) -> list[dict[str, Any]]:
-    """For the export."""
+    """Results of other releases on a visit, for the export."""
     return [
         {**vars(rescored), "model": vars(rescored.model), "probs": dict(zip(CODES, rescored.probs, strict=True))}
         for rescored in map(_rescored_of, db.query(_OF_VISIT_SQL, [visit_id]))

@@ -31,11 +31,11 @@ class Restored:
 
     home: Path
     made_at: str
-    """When the backup was made: UTC, ISO 8601."""
+    """Time at which the backup was made: UTC, ISO 8601."""
     cases: int
     files: int
     aside: Path | None
-    """Where the case file that was there before lies now; None: there was none."""
+    """Place of the case file that was there before; None: there was none."""
     missing: tuple[str, ...]
     """As of ``Backup``."""
     waiting: int = 0

@@ -78,8 +78,9 @@ def of_change(stored: Status, wanted: Status = "draft") -> Right:
 
 
 def checked(store: type[Store]) -> type[Store]:
-    """The same class, whose methods ask first whether the actor's role has the right, note in the audit log what it is
-    refused, and say in plain words what the disk, the database or the memory of the computer refuses.
+    """Decorator of a store class, whose methods then ask first whether the actor's role has the right, note in the
+    audit log what it is refused, and say in plain words what the disk, the database or the memory of the computer
+    refuses.
     """
     for name in NEEDED.keys() | READING:
         setattr(store, name, _plain(getattr(store, name)))

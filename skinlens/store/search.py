@@ -41,7 +41,9 @@ class CaseQuery:
     """Words of which each has to begin some word of the pseudonym, site, diagnosis or notes; no syntax, any characters.
     Case and accents do not count. A word of the clinician's class, or of a synonym of it, is found as well."""
     patient: str = ""
-    """The same, in the pseudonym alone; the whole pseudonym finds its patient whatever signs it consists of."""
+    """Words as of ``text``, in the pseudonym alone; the whole pseudonym finds its patient whatever signs it consists
+    of.
+    """
     body_site: str | None = None
     taken_from: str | None = None
     """ISO date, included."""
@@ -84,7 +86,7 @@ class CaseRow:
     pseudonym: str | None
     body_site: str
     remark: str
-    """Which one at that site."""
+    """Remark on which lesion it is at that site."""
     taken_on: str
     top_label: str
     top_prob: float
@@ -153,7 +155,7 @@ def place_sql(query: CaseQuery) -> str:
 
 
 def total_sql(query: CaseQuery) -> tuple[str, dict[str, Any]]:
-    """Of all that fulfils the conditions, wherever the page begins."""
+    """Query for the number of all cases that fulfill the conditions, wherever the page begins."""
     where, parameters = _where(query)
     return f"SELECT count(*) AS total FROM visit v {where}", parameters
 

@@ -81,7 +81,7 @@ def must_not_be_signed_meanwhile(stored: Row, expected_version: int, wanted: Map
 
 
 def must_have_name(db: Database, name: str, *, signs: bool) -> None:
-    """Where the clinic lists who signs, nobody signs, amends or moves what was signed without a name.
+    """Refuse to sign, amend or move what was signed without a name, where the clinic lists who signs.
 
     Raises:
         InvalidEntry: there is none.

@@ -41,7 +41,7 @@ class StoredTiming(StoreHome):
     """The part of ``CaseStore`` that says how long cases took."""
 
     def work_times(self) -> WorkTimes:
-        """Of all signed cases."""
+        """Work times of all signed cases."""
         minutes, left_out = [], 0
         with self._reading() as db:
             for row in db.query(_SQL):

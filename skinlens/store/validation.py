@@ -210,7 +210,7 @@ def first_status(asked: Status) -> Status:
 
 
 def next_status(current: Status, asked: Status, edited: bool) -> Status:
-    """From draft to signed to amended: what was signed is never a draft again, and editing it amends it."""
+    """Status after a change, from draft to signed to amended: never back to draft; editing a signed case amends it."""
     if current == "draft":
         return first_status(asked)
     if asked == "draft":

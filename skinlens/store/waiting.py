@@ -70,7 +70,7 @@ def problems(home: Path) -> tuple[str, ...]:
 
 
 def moves(staged: Path, home: Path) -> Iterator[tuple[Path, Path]]:
-    """From where to where the files of a backup are moved, so that its photos wait beside those that wait now."""
+    """Pairs of source and target of a backup's files, so that its photos wait beside those that wait now."""
     for token in _tokens(staged):
         for before, after in zip(_files(staged, token), _files(home, token), strict=True):
             if not after.exists():

@@ -8,12 +8,12 @@ RESTORE_MANIFEST = "Restore it from the release."
 
 
 def not_loadable(name: str, problem: Exception) -> str:
-    """Of a file of weights that ONNX Runtime does not take."""
+    """Message on a file of weights that ONNX Runtime does not take."""
     return f"{name} is not a network that can be loaded ({type(problem).__name__}). {RESTORE_WEIGHTS}"
 
 
 def another_photo(what: str, made_for: str, held: str, again: str) -> str:
-    """Of a map, check or outline of another photo than the case holds; ``made_for`` and ``held`` are SHA-256."""
+    """Message on a map, check or outline of another photo than the case's; ``made_for`` and ``held`` are SHA-256."""
     return (
         f"This {what} was made on another photo ({made_for[:12]}…); the case holds {held[:12]}…. {again} this photo "
         "again."
@@ -21,5 +21,5 @@ def another_photo(what: str, made_for: str, held: str, again: str) -> str:
 
 
 def not_one_of(value: object, what: str, known: Iterable[str]) -> str:
-    """Of a code that is not in its list; nothing is a choice too."""
+    """Message on a code that is not in its list; nothing is a choice too."""
     return f"{value!r} is no {what}. Choose one of: {', '.join(known)}; or none."

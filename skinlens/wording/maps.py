@@ -25,7 +25,7 @@ def no_map(method: str, target: str) -> str:
 
 
 def nothing_for(target: str, where: str = "") -> str:
-    """Of a map without any heat: "No part of the photo supports melanoma."."""
+    """Sentence on a map without any heat: "No part of the photo supports melanoma."."""
     return f"No part of the photo supports {target}{where}."
 
 

@@ -15,12 +15,12 @@ def name(code: str) -> str:
 
 
 def capital(words: str) -> str:
-    """As a sentence begins; empty stays empty."""
+    """Words with a capital, as a sentence begins; empty stays empty."""
     return words[:1].upper() + words[1:]
 
 
 def in_sentence(words: str) -> str:
-    """As it stands in the middle of a sentence: without the capital; the rest, as the names in it, stays."""
+    """Words as they stand in the middle of a sentence: without the capital; the rest, as the names in it, stays."""
     return words[:1].lower() + words[1:]
 
 
@@ -43,7 +43,7 @@ def diagnosis_name(code: str | None) -> str:
 
 
 def site(body_site: str, remark: str) -> str:
-    """Where a lesion is: the body site, and which one there, as "forearm, left"."""
+    """Site of a lesion: the body site, and which one there, as "forearm, left"."""
     return ", ".join(filter(None, (body_site.strip(), remark.strip())))
 
 

@@ -11,7 +11,7 @@ from skinlens.records import MAX_AGE_YEARS, BodyPosition, Patient, Target
 
 
 def target_words(target: Target) -> str:
-    """In the middle of a sentence: melanoma, or melanoma rather than melanocytic nevus."""
+    """Target in the middle of a sentence: melanoma, or melanoma rather than melanocytic nevus."""
     return " rather than ".join(BY_CODE[code].name for code in target.codes)
 
 
@@ -47,7 +47,7 @@ def plan_words(plan: Plan) -> str:
 
 
 def signature_words(signed_by: str, signed_at: str | None) -> str:
-    """By whom and on which day, as far as it is known: " by Dr. Lange on 2024-05-31"."""
+    """Signer and day of a signature, as far as they are known: " by Dr. Lange on 2024-05-31"."""
     return (f" by {signed_by}" if signed_by else "") + (f" on {local_day(signed_at)}" if signed_at else "")
 
 

@@ -24,7 +24,7 @@ NOTICED = 0.1
 
 
 def in_full(photos: str) -> str:
-    """Which photos, without the data set's short word for a part of it."""
+    """Photos in full words, without the data set's short word for a part of it."""
     return re.sub(r"\bval\b", "the validation set", photos)
 
 
@@ -36,7 +36,7 @@ def verdict(quality: QualityReport, prediction: Prediction) -> tuple[str, ...]:
 
 
 def threshold_statement(prediction: Prediction) -> str:
-    """On which side of its cut-off melanoma lies, and what that cut-off does where it was chosen."""
+    """Statement on which side of its cut-off melanoma lies, and what that cut-off does where it was chosen."""
     threshold = prediction.melanoma_threshold
     aim = f" for a sensitivity of at least {rounded_percent(AIMED_SENSITIVITY)}"
     if threshold.sensitivity < AIMED_SENSITIVITY:
@@ -136,7 +136,7 @@ def _told_apart(left: float, right: float) -> tuple[str, str]:
 
 
 def set_words(prediction: Prediction, prediction_set: PredictionSet) -> str:
-    """Which classes cannot be ruled out, the most probable first, and at which level."""
+    """Sentence on the classes that cannot be ruled out, the most probable first, and at which level."""
     if len(prediction_set.codes) == len(CODES):
         return f"None of the seven classes can be ruled out ({rounded_percent(prediction_set.level)} confidence)."
     if len(prediction_set.codes) == 1:

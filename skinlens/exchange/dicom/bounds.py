@@ -17,13 +17,13 @@ from typing import Any
 from pynetdicom import evt
 
 MOST_CONNECTIONS = 8
-"""That send at a time: each may hold a message."""
+"""Connections that send at a time: each may hold a message."""
 MOST_SILENT = 16
 """Connections that have not asked for an association yet; for one more, the oldest of them is closed."""
 FIRST_S = 5.0
-"""Within which a connection has to have asked for an association."""
+"""Time within which a connection has to have asked for an association."""
 PART_S = 30.0
-"""Within which a part that has begun has to be there, and the longest silence between two."""
+"""Time within which a part that has begun has to be there, and the longest silence between two."""
 _MAX_PART = 1_000_000
 """Bytes of a part of a message; 64 kB are agreed upon."""
 _BESIDE = 200_000
@@ -47,7 +47,9 @@ class _Open:
 
 
 class Bounds:
-    """Of all connections of one receiver. Its methods are handlers of pynetdicom's events, called from any thread."""
+    """Bounds of all connections of one receiver. Its methods are handlers of pynetdicom's events, called from any
+    thread.
+    """
 
     def __init__(self, max_bytes: int, said: Callable[[str], None]) -> None:
         """``max_bytes``: of one object. ``said`` gets a sentence for each connection that is cut off."""

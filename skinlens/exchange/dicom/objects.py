@@ -61,7 +61,7 @@ class Written:
 
     @property
     def content(self) -> bytes:
-        """As a DICOM file."""
+        """Content of the DICOM file."""
         file = BytesIO()
         self.dataset.save_as(file, enforce_file_format=True)
         return file.getvalue()

@@ -41,7 +41,7 @@ warnings.filterwarnings("ignore", module=r"pydicom\.")
 
 @dataclass(frozen=True)
 class Listening:
-    """Where a receiver listens, and what it lets in."""
+    """Address and access of a receiver: where it listens, and what it lets in."""
 
     host: str
     port: int
