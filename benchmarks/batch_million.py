@@ -29,7 +29,7 @@ from skinlens.batch.sources import source_of
 LEFT = 500
 """Photos that are read once the command goes on."""
 READ_S = 60
-"""For which the command reads before it is killed."""
+"""Seconds for which the command reads before it is killed."""
 DRAWN, LINKS, IN_A_FOLDER = 40, 50_000, 1_000
 """A file takes no more than 65,000 links."""
 RESULT = ROOT / "benchmarks" / "results" / "batch_million.json"

@@ -1,4 +1,4 @@
-"""What a prediction and its three explanations cost beside the stock libraries: ``python -m benchmarks.explain_cost``.
+"""Cost of a prediction and its three explanations beside the stock libraries: ``python -m benchmarks.explain_cost``.
 
 Stock is what a script would do with the released float student: torch in eager mode, pytorch-grad-cam's ``GradCAM`` and
 ``ScoreCAM``, and lime's ``LimeImageExplainer.explain_instance`` (1,000 samples, quickshift), each as it comes. SkinLens
@@ -83,7 +83,7 @@ def memory(side: str, weights: str, name: str) -> dict[str, float]:
 
 
 def pairs(weights: str, names: list[str]) -> dict[str, Any]:
-    """Both sides in turn on each photo, for the class that SkinLens puts first."""
+    """Times of both sides in turn on each photo, for the class that SkinLens puts first."""
     import numpy as np
 
     from skinlens.explain import METHODS as TABLE
@@ -146,7 +146,7 @@ ROLES: dict[str, Callable[..., Any]] = {
 
 
 def in_fresh_process(role: str, *arguments: object) -> tuple[Any, float]:
-    """What ``role`` returns for these arguments in a new interpreter, and the wall time until it said so, in ms."""
+    """Return value of ``role`` for these arguments in a new interpreter, and the wall time until it came, in ms."""
     return said_by(__file__, "--role", role, json.dumps(arguments, default=str))
 
 

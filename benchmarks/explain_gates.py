@@ -1,4 +1,4 @@
-"""How close a default map is to its own limit, ours and the stock libraries': ``python -m benchmarks.explain_gates``.
+"""Closeness of a default map to its limit, ours and the stock libraries': ``python -m benchmarks.explain_gates``.
 
 On 40 seeded photos of ``val``, for the class that SkinLens puts first, by Spearman's rank correlation:
 
@@ -71,7 +71,7 @@ def of_score_cam(classifier: Classifier, photo: Photo, label: str) -> Found:
 def lime_coefficients(
     classifier: Classifier, photo: Photo, label: str, seed: int, **changed: float
 ) -> tuple[Array, int]:
-    """Of the app's superpixels by the app's trials, and how many trials were made."""
+    """Coefficients of the app's superpixels by the app's trials, and how many trials were made."""
     setting: dict[str, Any] = METHODS["lime"].defaults | changed
     spec = classifier.engine.spec
     view = model_view(photo, spec)
@@ -118,7 +118,7 @@ def _count(regions: Regions) -> int:
 def stock_coefficients(
     classifier: Classifier, photo: Photo, label: str, regions: Regions, rows: Array
 ) -> tuple[Array, tuple[Array, Array, Array]]:
-    """What ``explain_instance`` fits to these rows; and the rows, their scores and weights."""
+    """Coefficients that ``explain_instance`` fits to these rows; and the rows, their scores and weights."""
     spec = classifier.engine.spec
     score = target_score(classifier, Target(label), "probability")
     scores = score_masks(model_view(photo, spec), regions, rows, spec, score, ignore)
@@ -127,7 +127,7 @@ def stock_coefficients(
 
 
 def distance_to_originals(student: Student, float_: Classifier, photo: Photo, label: str) -> Found:
-    """Of the float network on ONNX Runtime from eager torch, and of the replay from the library: largest difference."""
+    """Largest difference of the float network on ONNX Runtime from eager torch, and of the replay from the library."""
     import torch
     from lime.lime_image import LimeImageExplainer
 
@@ -162,7 +162,7 @@ def float_classifier(manifest: Manifest, student: Student, folder: Path, threads
 
 
 def kept(name: str, settings: Mapping[str, Any], work: Callable[[], Any]) -> Any:
-    """What ``work`` found in an earlier run with these settings, or finds now."""
+    """Result of ``work`` from an earlier run with these settings, or from now."""
     path = Path(name)
     known = json.loads(path.read_text()) if path.exists() else {}
     if known.get("settings") != settings:

@@ -1,4 +1,4 @@
-"""How well follow-up photos are compared: ``SKINLENS_HAM10000=… python -m benchmarks.followup``.
+"""Quality of the comparison of follow-up photos: ``SKINLENS_HAM10000=… python -m benchmarks.followup``.
 
 Two photos of one lesion are to be aligned, those of two lesions to be refused; and what differs between two photos of
 one lesion of HAM10000, mostly taken on one day, is no change of the lesion. Outlines are those of the served model, as
@@ -75,7 +75,7 @@ def seen(folder: Path, image_id: str) -> tuple[Photo, Outline | None]:
 
 
 def tried(folder: Path, pairs: list[list[str]], *, outlined: bool = True) -> dict[str, Any]:
-    """How many pairs were aligned, by what, in which time; and for outlined pairs what differed."""
+    """Number of pairs that were aligned, by what, in which time; and for outlined pairs what differed."""
     found: list[Registration] = []
     changes: list[Change] = []
     cpu_s = []
@@ -102,7 +102,7 @@ def tried(folder: Path, pairs: list[list[str]], *, outlined: bool = True) -> dic
 
 
 def differences(changes: list[Change]) -> dict[str, Any]:
-    """Of each quantity, which share of the pairs differs by less than how much."""
+    """Percentiles of the difference of each quantity over the pairs."""
     amounts = defaultdict(list)
     for change in changes:
         for one in change.differences:

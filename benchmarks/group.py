@@ -37,7 +37,7 @@ READ_EVERY, A_TRANSACTION = 20, 500
 
 
 class Work(NamedTuple):
-    """What one writer has done."""
+    """Work that one writer has done."""
 
     save_ms: list[float]
     read_ms: list[float]

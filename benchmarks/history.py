@@ -1,4 +1,4 @@
-"""How quick the history stays with 5,000 cases: ``python -m benchmarks.history [--cases N] [--json FILE]``.
+"""Speed of the history with 5,000 cases: ``python -m benchmarks.history [--cases N] [--json FILE]``.
 
 Fills a store in a temporary folder through the same doors as the app (tiny generated pictures; 500 patients, 1,500
 lesions, notes of common and rare words), then times what the history page asks for. Each time includes opening and

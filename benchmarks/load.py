@@ -44,7 +44,7 @@ DRAIN_S = 180.0
 SETTLE_S = 45.0
 """After the last tab has gone, before the memory is looked at: a closed tab is held for 30 s, for it may come back."""
 LOOK_S = 1.0
-"""Between two looks at the memory while the tabs are there."""
+"""Interval between two looks at the memory while the tabs are there."""
 YIELDS = 10
 MOST_A_MINUTE = 30
 """Journeys for which photos are there; when there are none left, none is begun."""
@@ -58,7 +58,7 @@ Go = Callable[[str, Expected], Awaitable[Journey]]
 
 
 class Driven(NamedTuple):
-    """What came of the journeys."""
+    """Outcome of the journeys."""
 
     done: list[Journey]
     mixed: list[str]
@@ -75,7 +75,7 @@ class Driven(NamedTuple):
 
 @asynccontextmanager
 async def going(clients: Clients, folder: Path, tabs: int) -> AsyncIterator[Go]:
-    """That kind of client, ready to go."""
+    """Client of that kind, ready to go."""
     if clients == "websocket":
         yield websocket.journey
     else:
@@ -143,8 +143,8 @@ def wrongly_stored(store: CaseStore, done: Sequence[Journey], photos: Sequence[E
 
 
 def prepared(folder: Path, count: int, release: Path | None = None, kind: str = DRAWN_LESIONS) -> list[Expected]:
-    """So many photos, with what each gives alone. Of ``val`` none whose result is unreliable: a page would have no
-    shares to be compared by.
+    """List of ``count`` photos, with what each gives alone. Of ``val`` none whose result is unreliable: a page would
+    have no shares to be compared by.
     """
     folder.mkdir()
     classifier = load_classifier() if release is None else load_classifier(release)
@@ -155,7 +155,7 @@ def prepared(folder: Path, count: int, release: Path | None = None, kind: str = 
 
 
 def ending_with_this_process(command: list[str]) -> list[str]:
-    """The same command, told to end as soon as this process does, also where this one is killed."""
+    """Command that ends as soon as this process does, also where this one is killed."""
     ends = shutil.which("setpriv")
     return [ends, "--pdeathsig", "TERM", *command] if ends else command
 

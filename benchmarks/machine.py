@@ -1,4 +1,4 @@
-"""Where a measurement was made: stands beside every number in ``benchmarks/results``."""
+"""Machine of a measurement: stands beside every number in ``benchmarks/results``."""
 
 import os
 import platform

@@ -18,18 +18,20 @@ OF_VAL, DRAWN_LESIONS = "photos of `val`", "drawn lesions"
 
 
 def kind_at_hand() -> str:
-    """What there is: photos, or drawn lesions."""
+    """Kind of the photos at hand: those of ``val``, or drawn lesions."""
     return OF_VAL if environ.get(SETTING) else DRAWN_LESIONS
 
 
 def seeded_entries(count: int, seed: int) -> list[Entry]:
-    """So many photos of ``val``, no two alike. Raises DatasetError: the setting names no folder."""
+    """Choice of ``count`` photos of ``val`` by the seed, no two alike. Raises DatasetError: the setting names no
+    folder.
+    """
     entries = load_index(dataset_folder(), "val")
     return [entries[place] for place in np.random.default_rng(seed).choice(len(entries), count, replace=False)]
 
 
 def photo_files(folder: Path, count: int, kind: str) -> list[Path]:
-    """So many files, no two of one photo; drawn ones are written to ``folder``.
+    """Paths of ``count`` files, no two of one photo; drawn ones are written to ``folder``.
 
     Raises:
         DatasetError: photos are wanted, and the setting names no folder.

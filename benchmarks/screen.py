@@ -1,4 +1,4 @@
-"""How long a dermatologist waits: ``python -m benchmarks.screen [--runs N] [--skip-lists]``.
+"""Waiting time of a dermatologist: ``python -m benchmarks.screen [--runs N] [--skip-lists]``.
 
 The app is served with the shipped weights, and driven in Chromium at 1440 × 900 through Playwright. Each time runs from
 the press of a key or button until what was asked for is seen, the browser's drawing included. Every run has a photo of

@@ -1,4 +1,4 @@
-"""How quickly similar cases are found among 50,000 visits: ``python -m benchmarks.similar [--visits N]``.
+"""Speed of the search for similar cases among 50,000 visits: ``python -m benchmarks.similar [--visits N]``.
 
 A hundred cases are saved through the same doors as the app and copied by SQL, each copy a visit of a lesion and patient
 of its own with random features; a fifth is signed with a diagnosis. Times include opening and closing the database.
@@ -70,7 +70,7 @@ def fill(store: CaseStore, visits: int, random: np.random.Generator) -> None:
 
 
 def fill_visits(store: CaseStore, visits: int, random: np.random.Generator) -> None:
-    """So many visits, each of a patient and lesion of its own; a fifth is signed."""
+    """Fill the store with visits, each of a patient and lesion of its own; a fifth is signed."""
     for number in range(SAVED):
         visit = NewVisit(NewPatient(f"P-{number}"), NewLesion("back"), "2025-01-01")
         if number % 5 == 0:

@@ -33,7 +33,7 @@ def locked() -> dict[str, Package]:
 
 
 def required(packages: Mapping[str, Package], extra: str = "") -> dict[str, Package]:
-    """What an installation for serving needs, directly and through others; with the packages of an extra too."""
+    """Packages that an installation for serving needs, directly and through others; with those of an extra too."""
     own = packages["skinlens"]
     waiting = [*own["dependencies"], *own.get("optional-dependencies", {}).get(extra, ())]
     found: dict[str, Package] = {}
@@ -46,7 +46,7 @@ def required(packages: Mapping[str, Package], extra: str = "") -> dict[str, Pack
 
 
 def license_of(name: str) -> str:
-    """As the installed package states it."""
+    """License as the installed package states it."""
     try:
         said = importlib.metadata.metadata(name)
     except importlib.metadata.PackageNotFoundError:

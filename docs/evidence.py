@@ -42,7 +42,7 @@ def found(key: str, sha256: str) -> Mapping[str, Any] | None:
 
 
 def training(release: Mapping[str, Any]) -> str:
-    """What the released student learned from, in one sentence."""
+    """Sentence on what the released student learned from."""
     recipe = release["recipe"]
     distilled = with_present_keys(recipe.get("distillation", {}), OLD_NAMES)
     fusion = "with layer fusion" if recipe["student"]["fusion"] else "without layer fusion"
@@ -77,7 +77,7 @@ def elsewhere(sha256: str) -> str:
 
 
 def invariance(sha256: str) -> str:
-    """How far changes that should not matter move the probabilities of one photo."""
+    """Table of how far changes that should not matter move the probabilities of one photo."""
     path = ROOT / "weights" / "invariance-val.json"
     one = read(path) if path.is_file() else None
     if one is None or one["model"]["sha256"] != sha256:
@@ -105,7 +105,7 @@ def reliability(one: Mapping[str, Any] | None) -> str:
 
 
 def thresholds(one: Mapping[str, Any] | None, target: str) -> str:
-    """What each cut-off does, and its predictive values at three prevalences."""
+    """Table of the effect of each cut-off, and of its predictive values at three prevalences."""
     if one is None:
         return NOT_MEASURED
     found_here = one["thresholds"][target]
@@ -140,7 +140,7 @@ def subgroups(one: Mapping[str, Any] | None) -> str:
 
 
 def cameras(one: Mapping[str, Any] | None) -> str:
-    """How far the melanoma AUC falls where the camera cannot help, in one sentence."""
+    """Sentence on the fall of the melanoma AUC where the camera cannot help."""
     if one is None or "confirmed_by" not in one["subgroups"]:
         return NOT_MEASURED
     histology = next(group for group in one["subgroups"]["confirmed_by"] if group["group"] == "histology")
@@ -151,7 +151,7 @@ def cameras(one: Mapping[str, Any] | None) -> str:
 
 
 def risk_coverage(one: Mapping[str, Any] | None) -> str:
-    """How often the model would be wrong if it answered only its surest photos."""
+    """Table of the share of errors if the model answered only its surest photos."""
     if one is None:
         return NOT_MEASURED
     curve = one["risk_coverage"]
@@ -283,7 +283,7 @@ def search(gathered: Mapping[str, Any] | None = None) -> str:
 
 
 def leak(gathered: Mapping[str, Any] | None = None) -> str:
-    """What the leak is worth, a sentence for each recipe that was run under both protocols."""
+    """Cost of the leak, a sentence for each recipe that was run under both protocols."""
     protocols = (gathered or stored_ablation() or {"protocols": {}})["protocols"]
     honest, leaky = (
         {row["name"]: row for row in protocols.get(name, {"rows": ()})["rows"] if row["figures"]}
@@ -309,7 +309,7 @@ def _leak(honest: Mapping[str, Any], leaky: Mapping[str, Any], detail_px: int | 
 
 
 def stored_ablation() -> Mapping[str, Any] | None:
-    """What ``python -m skinlens ablation`` gathered; None before it was run."""
+    """Result of ``python -m skinlens ablation``; None before it was run."""
     path = ROOT / "weights" / "ablation.json"
     return read(path) if path.is_file() else None
 

@@ -22,12 +22,12 @@ TITLES = {key: in_sentence(title) for key, title in HEADLINES.items()}
 
 
 def evaluation(split: str) -> dict[str, Any]:
-    """What ``evaluate`` wrote about one split: ``val`` or ``test``."""
+    """Figures that ``evaluate`` wrote about one split: ``val`` or ``test``."""
     return published_figures.read(ROOT / "weights" / f"evaluation-{split}.json")
 
 
 def manifest() -> dict[str, Any]:
-    """What ``export`` wrote beside the weights."""
+    """Manifest that ``export`` wrote beside the weights."""
     return current(read(ROOT / "weights" / "manifest.json"))
 
 
@@ -70,14 +70,14 @@ def confusion(result: Mapping[str, Any]) -> str:
 
 
 def provenance(result: Mapping[str, Any]) -> str:
-    """Which model the figures are about, in one sentence."""
+    """Sentence on the model that the figures are about."""
     model = result["model"]
     missing = f"; {result['missing']:,} pictures of the list were missing" if result["missing"] else ""
     return f"Measured on {model['name']} {model['version']} (engine sha256 `{model['sha256'][:12]}…`){missing}.\n"
 
 
 def melanoma_sentence(result: Mapping[str, Any]) -> str:
-    """How many of the melanomas the model puts first, in one sentence that can stand alone."""
+    """Share of the melanomas that the model puts first, in one sentence that can stand alone."""
     figures = result["per_class"][MELANOMA]
     return (
         f"Of {figures['n']:,} photos of melanomas in `{result['split']}`, the model puts melanoma first in a share of "
@@ -86,7 +86,7 @@ def melanoma_sentence(result: Mapping[str, Any]) -> str:
 
 
 def parity(release: Mapping[str, Any]) -> str:
-    """What quantization costs: the float and the int8 network on the same photos."""
+    """Cost of quantization: the float and the int8 network on the same photos."""
     both = release["parity"]
     rows = [
         [
@@ -102,7 +102,7 @@ def parity(release: Mapping[str, Any]) -> str:
 
 
 def agreement(release: Mapping[str, Any]) -> str:
-    """How often int8 and float32 agree in one sentence, and what was tried for it in a table."""
+    """Agreement of int8 and float32 in one sentence, and a table of the ways to quantize that were tried."""
     quantization = release["quantization"]
     sentence = (
         f"Both put the same class first for {rounded_percent(release['parity']['top1_agreement'], 2)} of the photos. "
@@ -123,7 +123,7 @@ def agreement(release: Mapping[str, Any]) -> str:
 
 
 def threshold_sentence(release: Mapping[str, Any]) -> str:
-    """Where melanoma's threshold lies and what it does, in one sentence."""
+    """Sentence on melanoma's threshold: its value, sensitivity and specificity."""
     one = release["melanoma_threshold"]
     return (
         f"Melanoma's threshold lies at a probability of {one['value']:.3f}: on {one['chosen_on']}, its sensitivity is "
@@ -147,7 +147,7 @@ def facts(release: Mapping[str, Any]) -> str:
 
 
 def explain_cost(result: Mapping[str, Any] | None = None) -> str:
-    """What a prediction and the three maps cost beside the stock libraries, from ``benchmarks/explain_cost.py``.
+    """Cost of a prediction and the three maps beside the stock libraries, from ``benchmarks/explain_cost.py``.
 
     A sentence on what was compared where, and a table: wall time, and the ratio of wall and of CPU time.
     """
@@ -184,7 +184,7 @@ def explain_cost(result: Mapping[str, Any] | None = None) -> str:
 
 
 def speed_sentence() -> str:
-    """How much faster the three maps are than with the published libraries, in one sentence."""
+    """Sentence on the speed of the three maps against the published libraries."""
     one = read(ROOT / "benchmarks" / "results" / "explain_cost.json")
     seconds = one["median"]["default"]["three"]["wall_ms"]
     times, release = one["ratios"]["three_default"], one["model"]["version"]
@@ -196,7 +196,7 @@ def speed_sentence() -> str:
 
 
 def screen(result: Mapping[str, Any] | None = None) -> str:
-    """How long a step takes in the browser, from ``benchmarks/screen.py``."""
+    """Table of the seconds that each step takes in the browser, from ``benchmarks/screen.py``."""
     one = result or read(ROOT / "benchmarks" / "results" / "screen.json")
     rows = [
         [step, *(f"{figure[part]:.2f} s" for part in ("median", "most")), f"{figure['bar']:.1f} s"]
@@ -207,7 +207,7 @@ def screen(result: Mapping[str, Any] | None = None) -> str:
 
 
 def explain_gates(result: Mapping[str, Any] | None = None) -> str:
-    """How close a default map is to its own limit, ours and stock's, from ``benchmarks/explain_gates.py``."""
+    """Closeness of a default map to its own limit, ours and stock's, from ``benchmarks/explain_gates.py``."""
     one = result or read(ROOT / "benchmarks" / "results" / "explain_gates.json")
     score_cam, lime, samples = one["score_cam"], one["lime"], one["converged"]["lime"]
     places = ("stock_median", "stock_worst", "spearman_median", "spearman_worst")
@@ -232,7 +232,7 @@ def explain_gates(result: Mapping[str, Any] | None = None) -> str:
 
 
 def soak(result: Mapping[str, Any] | None = None) -> str:
-    """What was killed and what was lost, from ``tests/soak/kill.py``."""
+    """Table of the processes killed and of the losses, from ``tests/soak/kill.py``."""
     one = result or read(ROOT / "benchmarks" / "results" / "soak_kill.json")
     rows = [
         ["processes killed with SIGKILL", f"{one['kills']:,}"],
@@ -382,7 +382,7 @@ def processor(result: Mapping[str, Any]) -> str:
 
 
 def measured_on(result: Mapping[str, Any]) -> str:
-    """The same with the commit."""
+    """Cores and processor, as of ``processor``, with the commit."""
     return f"{processor(result)}, commit `{result['machine']['commit']}`"
 
 

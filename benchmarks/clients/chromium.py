@@ -1,4 +1,4 @@
-"""The same journey in Chromium, which draws the pages: for a cross-check of the client that does not."""
+"""Journey in Chromium, which draws the pages: a cross-check of the client that does not."""
 
 import asyncio
 import re

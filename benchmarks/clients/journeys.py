@@ -12,9 +12,9 @@ VERDICT = "cut-off"
 """Word of the line that begins each result."""
 SITE = "forearm, left"
 LIMIT_S = 300.0
-"""For what a client waits for; it is an error then."""
+"""Longest wait of a client for something; beyond it is an error."""
 NEAR = 0.0011
-"""Of two shares: one of them was printed with one digit after the point of its percentage."""
+"""Difference of two shares that counts as equal: one was printed with one digit after the point of its percentage."""
 
 
 class Mixed(Exception):
@@ -52,12 +52,12 @@ class Journey(NamedTuple):
 
     @property
     def answer_s(self) -> float:
-        """From the choice of the file to the result, where nobody stops to think."""
+        """Seconds from the choice of the file to the result, where nobody stops to think."""
         return self.read_s + self.result_s
 
 
 def expected(number: int, path: Path, alone: Analysis) -> Expected:
-    """What a page must show of this file."""
+    """Content that a page must show of this file."""
     return Expected(number, path, alone.photo.sha256, tuple(sorted(alone.prediction.probs, reverse=True)))
 
 

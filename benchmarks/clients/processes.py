@@ -24,7 +24,7 @@ def processes(*words: str) -> list[int]:
 
 
 def cpu_s(pids: Iterable[int]) -> float:
-    """Their processor time, with that of children that have ended."""
+    """Processor time of the processes, with that of children that have ended."""
     ticks = 0
     for pid in pids:
         with suppress(OSError):
@@ -34,7 +34,7 @@ def cpu_s(pids: Iterable[int]) -> float:
 
 
 def memory_mb(pids: Iterable[int]) -> float:
-    """Their proportional set size: pages that processes share are counted once."""
+    """Proportional set size of the processes: pages that they share are counted once."""
     total = 0
     for pid in pids:
         with suppress(OSError):

@@ -89,7 +89,7 @@ class Tab:
         return next(((element, delta) for element, delta in self.shown(kind) if element.label == label), None)
 
     async def until(self, look: Callable[[], T | None], what: str, limit_s: float) -> T:
-        """What ``look`` finds, once it is neither None nor False. Raises AppError: an error is shown, or time is up."""
+        """Result of ``look``, once neither None nor False. Raises AppError: an error is shown, or time is up."""
         try:
             async with asyncio.timeout(limit_s):
                 while True:
@@ -106,7 +106,7 @@ class Tab:
             raise AppError(f"{what}: not there after {limit_s:.0f} s") from None
 
     async def settled(self, limit_s: float) -> None:
-        """Until no run of the page is under way."""
+        """Wait until no run of the page is under way."""
         await self.until(lambda: not self.running, "the end of the run", limit_s)
 
     def _wrong(self) -> str:
