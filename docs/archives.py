@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from figures import ROOT, measured_on, read, table
-from skinlens.formatting import rounded_percent
+from skinlens.formatting import grouped, rounded_percent
 
 
 def rates(result: Mapping[str, Any] | None = None) -> str:
@@ -29,8 +29,9 @@ def rates(result: Mapping[str, Any] | None = None) -> str:
         for name, took in one["stations_ms"].items()
     ]
     return (
-        f"{one['photos']:,} JPEGs of 600 × 450 px (half of them on one core and on Ray), release "
-        f"{one['model']['version']}, {measured_on(one)}; at most {one['command']['memory_mb']:,} MB of memory.\n\n"
+        f"{grouped(one['photos'])} JPEGs of 600 × 450 px (half of them on one core and on Ray), release "
+        f"{one['model']['version']}, {measured_on(one)}; at most {grouped(one['command']['memory_mb'])} MB of "
+        "memory.\n\n"
         + table(["", "photos a second", "of the engine alone"], rows)
         + "\n"
         + table(["a photo's cost, ms of a core", "one core at work", "all at work"], stations)
@@ -41,7 +42,10 @@ def million(result: Mapping[str, Any] | None = None) -> str:
     """Memory over a whole archive, from ``benchmarks/batch_million.py``."""
     one = result or read(ROOT / "benchmarks" / "results" / "batch_million.json")
     return (
-        f"Memory does not grow with the archive: over a folder of {one['photos']:,} photos, killed and gone on with "
-        f"when {one['left']:,} were left, the command and its readers took {one['memory_mb']:,} MB at most up to the "
-        f"written table ({one['seconds']:,.0f} s for walk, rest and table; {measured_on(one)}, beside other work).\n"
+        f"Memory does not grow with the archive: over a folder of {grouped(one['photos'])} photos, killed and gone "
+        "on with "
+        f"when {grouped(one['left'])} were left, the command and its readers took {grouped(one['memory_mb'])} MB at "
+        "most up to the "
+        f"written table ({grouped(one['seconds'])} s for walk, rest and table; {measured_on(one)}, beside other "
+        "work).\n"
     )

@@ -10,7 +10,7 @@ from typing import Any
 from figures import ROOT, TITLES, evaluation, read, table
 from skinlens import published_figures
 from skinlens.evaluation.previous_results import FIRST_DETAIL_PX, released_detail
-from skinlens.formatting import estimate, number, rounded_percent
+from skinlens.formatting import estimate, grouped, number, rounded_percent
 from skinlens.labels import BY_CODE
 from skinlens.metrics import predictive_values
 from skinlens.renamed_keys import with_present_keys
@@ -65,7 +65,7 @@ def elsewhere(sha256: str) -> str:
             continue
         melanoma = one["thresholds"]["melanoma"]
         used = published_figures.at_cutoff(one, melanoma["shipped"])
-        rows.append([data_set(one["split"]), f"{one['n']:,}", f"{melanoma['positives']:,}"])
+        rows.append([data_set(one["split"]), grouped(one["n"]), grouped(melanoma["positives"])])
         rows[-1] += [
             estimate(one["melanoma_auc"]),
             estimate(used.get("sensitivity")),
@@ -97,7 +97,7 @@ def reliability(one: Mapping[str, Any] | None) -> str:
     if one is None:
         return NOT_MEASURED
     rows = [
-        [title, f"{entry['stated']:.2f}", estimate(entry["happened"]), f"{entry['n']:,}"]
+        [title, f"{entry['stated']:.2f}", estimate(entry["happened"]), grouped(entry["n"])]
         for key, title in (("top", "class put first"), ("melanoma", "melanoma"))
         for entry in one["reliability"][key]
     ]
@@ -115,10 +115,10 @@ def thresholds(one: Mapping[str, Any] | None, target: str) -> str:
     for row in found_here["rows"]:
         used = " **(in use)**" if row["threshold"] == found_here["shipped"] else ""
         rows.append([f"{row['threshold']:.3f}{used}", estimate(row["sensitivity"]), estimate(row["specificity"])])
-        rows[-1] += [f"{row['false_negatives']:,}", f"{row['false_positives']:,}"]
+        rows[-1] += [grouped(row["false_negatives"]), grouped(row["false_positives"])]
         rates = row["sensitivity"]["value"], row["specificity"]["value"]
         rows[-1] += ["–" if None in rates else _both(*rates, share) for share in PREVALENCES]
-    counts = f"{found_here['positives']:,} with it, {found_here['negatives']:,} without. "
+    counts = f"{grouped(found_here['positives'])} with it, {grouped(found_here['negatives'])} without. "
     return counts + about(one) + table(header, rows)
 
 
@@ -131,7 +131,7 @@ def subgroups(one: Mapping[str, Any] | None) -> str:
     if one is None:
         return NOT_MEASURED
     rows = [
-        [f"{words}: {group['group']}", f"{group['n']:,}", f"{group['melanomas']:,}"]
+        [f"{words}: {group['group']}", grouped(group["n"]), grouped(group["melanomas"])]
         + [estimate(group[part]) for part in PARTS]
         for trait, words in SUBGROUPS.items()
         for group in one["subgroups"].get(trait, ())
@@ -146,7 +146,7 @@ def cameras(one: Mapping[str, Any] | None) -> str:
     histology = next(group for group in one["subgroups"]["confirmed_by"] if group["group"] == "histology")
     return (
         f"On `{one['split']}` the melanoma AUC is {estimate(one['melanoma_auc'])} over all photos, and "
-        f"{estimate(histology['melanoma_auc'])} over the {histology['n']:,} that were confirmed by histology.\n"
+        f"{estimate(histology['melanoma_auc'])} over the {grouped(histology['n'])} that were confirmed by histology.\n"
     )
 
 
@@ -174,12 +174,13 @@ def prediction_sets(one: Mapping[str, Any] | None) -> str:
     sets = one["prediction_sets"]
     sentence = (
         f"Level {rounded_percent(sets['level'])}, calibrated on {sets['calibrated_on']}; measured on "
-        f"{sets['n']:,} photos of `{one['split']}` that took no part in it. Coverage {estimate(sets['coverage'])}, "
+        f"{grouped(sets['n'])} photos of `{one['split']}` that took no part in it. Coverage "
+        f"{estimate(sets['coverage'])}, "
         f"mean size {estimate(sets['mean_size'])}; one class alone: {estimate(sets['single'])}; melanoma left out, "
         f"of lesions that are none: {estimate(sets['melanoma_ruled_out'])}.\n\n"
     )
     rows = [
-        [code, BY_CODE[code].name, f"{entry['n']:,}", estimate(entry["coverage"]), estimate(entry["mean_size"])]
+        [code, BY_CODE[code].name, grouped(entry["n"]), estimate(entry["coverage"]), estimate(entry["mean_size"])]
         for code, entry in sets["per_class"].items()
     ]
     return sentence + table(["class", "", "photos", "coverage", "mean size"], rows)
@@ -191,11 +192,11 @@ def ood(one: Mapping[str, Any] | None) -> str:
         return NOT_MEASURED
     strange = one["ood"]
     sentence = (
-        f"AUROC of the distance: {estimate(strange['auroc'])} over {strange['n']:,} pictures; of the photos of "
+        f"AUROC of the distance: {estimate(strange['auroc'])} over {grouped(strange['n'])} pictures; of the photos of "
         f"`{one['split']}`, {estimate(strange['in_distribution_rejection'])} lie above the limit too.\n\n"
     )
     rows = [
-        [kind["kind"], f"{kind['n']:,}", estimate(kind["auroc"]), rounded_percent(kind["rejection_rate"])]
+        [kind["kind"], grouped(kind["n"]), estimate(kind["auroc"]), rounded_percent(kind["rejection_rate"])]
         for kind in strange["kinds"]
     ]
     return sentence + table(["pictures", "", "AUROC", "flagged"], rows)
@@ -315,4 +316,4 @@ def stored_ablation() -> Mapping[str, Any] | None:
 
 
 def about(one: Mapping[str, Any]) -> str:
-    return f"On {one['n']:,} photos of `{one['split']}`.\n\n"
+    return f"On {grouped(one['n'])} photos of `{one['split']}`.\n\n"

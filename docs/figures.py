@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from skinlens import published_figures
-from skinlens.formatting import duration, estimate, megabytes, rounded_percent
+from skinlens.formatting import duration, estimate, grouped, megabytes, rounded_percent
 from skinlens.inference.manifest_schema import current
 from skinlens.labels import BY_CODE, MELANOMA
 from skinlens.wording.evaluation import HEADLINES
@@ -39,14 +39,14 @@ def read(path: Path) -> dict[str, Any]:
 
 def headline(*evaluations: Mapping[str, Any]) -> str:
     """One row a figure, one column a split, each value with its 95 % interval."""
-    header = ["", *(f"{one['split']} ({one['n']:,} photos)" for one in evaluations)]
+    header = ["", *(f"{one['split']} ({grouped(one['n'])} photos)" for one in evaluations)]
     return table(header, [[title, *(estimate(one.get(key)) for one in evaluations)] for key, title in TITLES.items()])
 
 
 def headline_row(result: Mapping[str, Any]) -> str:
     """The figures that come first, of one split, in one row."""
     keys = ("balanced_accuracy", "macro_f1", "melanoma_auc", "ece")
-    header = [f"{result['split']} ({result['n']:,} photos)", *(TITLES[key] for key in keys)]
+    header = [f"{result['split']} ({grouped(result['n'])} photos)", *(TITLES[key] for key in keys)]
     return table(header, [["released model, int8", *(estimate(result.get(key)) for key in keys)]])
 
 
@@ -55,7 +55,7 @@ def per_class(result: Mapping[str, Any]) -> str:
     rows = []
     for code in result["labels"]:
         figures = result["per_class"][code]
-        rows.append([code, BY_CODE[code].name, f"{figures['n']:,}"])
+        rows.append([code, BY_CODE[code].name, grouped(figures["n"])])
         rows[-1] += [estimate(figures["recall"]), estimate(figures["precision"])]
     return table(["class", "", "photos", "recall", "precision"], rows)
 
@@ -63,7 +63,7 @@ def per_class(result: Mapping[str, Any]) -> str:
 def confusion(result: Mapping[str, Any]) -> str:
     """Rows: the diagnosis of the data set; columns: the class that the model puts first."""
     rows = [
-        [f"**{code}**", *(f"{count:,}" for count in counts)]
+        [f"**{code}**", *(grouped(count) for count in counts)]
         for code, counts in zip(result["labels"], result["confusion"], strict=True)
     ]
     return table(["", *result["labels"]], rows)
@@ -72,7 +72,7 @@ def confusion(result: Mapping[str, Any]) -> str:
 def provenance(result: Mapping[str, Any]) -> str:
     """Sentence on the model that the figures are about."""
     model = result["model"]
-    missing = f"; {result['missing']:,} pictures of the list were missing" if result["missing"] else ""
+    missing = f"; {grouped(result['missing'])} pictures of the list were missing" if result["missing"] else ""
     return f"Measured on {model['name']} {model['version']} (engine sha256 `{model['sha256'][:12]}…`){missing}.\n"
 
 
@@ -80,7 +80,8 @@ def melanoma_sentence(result: Mapping[str, Any]) -> str:
     """Share of the melanomas that the model puts first, in one sentence that can stand alone."""
     figures = result["per_class"][MELANOMA]
     return (
-        f"Of {figures['n']:,} photos of melanomas in `{result['split']}`, the model puts melanoma first in a share of "
+        f"Of {grouped(figures['n'])} photos of melanomas in `{result['split']}`, the model puts melanoma first in a "
+        "share of "
         f"{estimate(figures['recall'])}.\n"
     )
 
@@ -106,7 +107,8 @@ def agreement(release: Mapping[str, Any]) -> str:
     quantization = release["quantization"]
     sentence = (
         f"Both put the same class first for {rounded_percent(release['parity']['top1_agreement'], 2)} of the photos. "
-        f"Each way to calibrate was tried, on {quantization['photos']:,} photos of `{quantization['photos_from']}`, "
+        f"Each way to calibrate was tried, on {grouped(quantization['photos'])} photos of "
+        f"`{quantization['photos_from']}`, "
         "with none and with some of the first stages left in float; the best agreement was kept:\n\n"
     )
     rows = [
@@ -137,7 +139,7 @@ def facts(release: Mapping[str, Any]) -> str:
     serving = [release["backbones"]["int8"], release["head"], release["ood"]]
     rows = [
         ["version", f"{release['version']}, {release['created_at'][:10]}"],
-        ["parameters", f"{release['parameters']:,}"],
+        ["parameters", grouped(release["parameters"])],
         ["input", f"{spec['size_px']}×{spec['size_px']} px, from a photo brought to {spec['detail_px']} px of detail"],
         ["temperature", f"{release['temperature']:.3f}"],
         ["files for serving", megabytes(sum(files[name]["bytes"] for name in serving), 2)],
@@ -215,7 +217,7 @@ def explain_gates(result: Mapping[str, Any] | None = None) -> str:
         [title, *(f"{part[place]:.3f}" for place in places)]
         for title, part in (
             ("Score-CAM, with that over all channels", score_cam),
-            (f"LIME, with that of {samples:,} other samples", lime),
+            (f"LIME, with that of {grouped(samples)} other samples", lime),
         )
     ]
     rows.append(["LIME, with that of another seed", f"{lime['stock_seed_spearman_median']:.3f}", ""])
@@ -223,7 +225,8 @@ def explain_gates(result: Mapping[str, Any] | None = None) -> str:
     sentence = (
         f"Rank correlation of a default map with its own limit, on {one['photos']['count']} photos of "
         f"`{one['photos']['of']}`; for LIME, of its patches' coefficients. There stock takes "
-        f"{one['stock']['samples']:,} samples, SkinLens {lime['samples_mean']:.0f} on average, since it stops when "
+        f"{grouped(one['stock']['samples'])} samples, SkinLens {lime['samples_mean']:.0f} on average, since it stops "
+        "when "
         f"the map is steady (release {lime['release']}). Of the channels of Score-CAM, of which stock tries all, "
         f"{score_cam['channels_tried_mean']:.0f} are tried on average for the same reason (release "
         f"{score_cam['release']}).\n\n"
@@ -235,15 +238,15 @@ def soak(result: Mapping[str, Any] | None = None) -> str:
     """Table of the processes killed and of the losses, from ``tests/soak/kill.py``."""
     one = result or read(ROOT / "benchmarks" / "results" / "soak_kill.json")
     rows = [
-        ["processes killed with SIGKILL", f"{one['kills']:,}"],
-        ["of these in the middle of a step", f"{one['kills_in_a_step']:,}"],
-        ["saves acknowledged before", f"{one['saves']:,}"],
-        ["edits, maps and views acknowledged before", f"{one['edits']:,}"],
-        ["erasures acknowledged before", f"{one['erasures']:,}"],
-        ["kills between a commit and the note of the log's head", f"{one['heads_behind']:,}"],
-        ["**kills after which any check or the next start had something to say**", f"**{one['failures']:,}**"],
+        ["processes killed with SIGKILL", grouped(one["kills"])],
+        ["of these in the middle of a step", grouped(one["kills_in_a_step"])],
+        ["saves acknowledged before", grouped(one["saves"])],
+        ["edits, maps and views acknowledged before", grouped(one["edits"])],
+        ["erasures acknowledged before", grouped(one["erasures"])],
+        ["kills between a commit and the note of the log's head", grouped(one["heads_behind"])],
+        ["**kills after which any check or the next start had something to say**", f"**{grouped(one['failures'])}**"],
     ]
-    seeds = f"{one['first_seed']:,} to {one['first_seed'] + one['kills'] - 1:,}"
+    seeds = f"{grouped(one['first_seed'])} to {grouped(one['first_seed'] + one['kills'] - 1)}"
     sentence = f"Each after a random time of up to {one['longest_s']} s, seeds {seeds}; {measured_on(one)}.\n\n"
     return sentence + table(["", "count"], rows)
 
@@ -252,9 +255,11 @@ def soak_faults(result: Mapping[str, Any] | None = None) -> str:
     """Faults that were put into each step of the store, from ``tests/soak/faults.py``."""
     one = result or read(ROOT / "benchmarks" / "results" / "soak_faults.json")
     steps = one["steps"]
-    rows = [[name, f"{of['faults']:,}", f"{of['said']:,}", f"**{of['wrong']:,}**"] for name, of in steps.items()]
+    rows = [
+        [name, grouped(of["faults"]), grouped(of["said"]), f"**{grouped(of['wrong'])}**"] for name, of in steps.items()
+    ]
     total = [sum(of[part] for of in steps.values()) for part in ("faults", "said", "wrong")]
-    rows.append(["all", *(f"{count:,}" for count in total)])
+    rows.append(["all", *(grouped(count) for count in total)])
     sentence = (
         f"Every {one['every']}th of all faults, from a random one on; {one['seconds']:.0f} s on {measured_on(one)}. "
         "What was not said did no harm: the step was done.\n\n"
@@ -266,15 +271,16 @@ def soak_uploads(result: Mapping[str, Any] | None = None) -> str:
     """Changed uploads and what intake answered, from ``tests/soak/uploads.py``."""
     one = result or read(ROOT / "benchmarks" / "results" / "soak_uploads.json")
     rows = [
-        ["changed files", f"{one['files']:,}"],
-        ["read as a photo all the same", f"{one['read']:,}"],
-        ["refused in a sentence", f"{one['refused']:,}"],
-        ["refused because the decoder's process ended", f"{one['ended']:,}"],
+        ["changed files", grouped(one["files"])],
+        ["read as a photo all the same", grouped(one["read"])],
+        ["refused in a sentence", grouped(one["refused"])],
+        ["refused because the decoder's process ended", grouped(one["ended"])],
         ["slowest answer, seconds", f"{one['slowest_s']:.1f}"],
-        ["**anything else raised, or a whole file read otherwise afterwards**", f"**{one['wrong']:,}**"],
+        ["**anything else raised, or a whole file read otherwise afterwards**", f"**{grouped(one['wrong'])}**"],
     ]
     sentence = (
-        f"Seeds {one['first_seed']:,} to {one['first_seed'] + one['files'] - 1:,}, {one['seconds']:.0f} s on "
+        f"Seeds {grouped(one['first_seed'])} to {grouped(one['first_seed'] + one['files'] - 1)}, "
+        f"{one['seconds']:.0f} s on "
         f"{measured_on(one)}.\n\n"
     )
     return sentence + table(["", "count"], rows)
@@ -284,14 +290,15 @@ def soak_databases(result: Mapping[str, Any] | None = None) -> str:
     """Changed databases and what the store answered, from ``tests/soak/databases.py``."""
     one = result or read(ROOT / "benchmarks" / "results" / "soak_databases.json")
     rows = [
-        ["changed databases", f"{one['files']:,}"],
-        ["of these said at the start", f"{one['found_at_start']:,}"],
-        [f"of these with a sentence on at least one of {one['pages']} pages", f"{one['felt']:,}"],
-        ["sentences in all", f"{one['sentences']:,}"],
-        ["**other data shown, no sentence, or not brought back by the backup**", f"**{one['wrong']:,}**"],
+        ["changed databases", grouped(one["files"])],
+        ["of these said at the start", grouped(one["found_at_start"])],
+        [f"of these with a sentence on at least one of {one['pages']} pages", grouped(one["felt"])],
+        ["sentences in all", grouped(one["sentences"])],
+        ["**other data shown, no sentence, or not brought back by the backup**", f"**{grouped(one['wrong'])}**"],
     ]
     sentence = (
-        f"Seeds {one['first_seed']:,} to {one['first_seed'] + one['files'] - 1:,}, {one['seconds']:.0f} s on "
+        f"Seeds {grouped(one['first_seed'])} to {grouped(one['first_seed'] + one['files'] - 1)}, "
+        f"{one['seconds']:.0f} s on "
         f"{measured_on(one)}.\n\n"
     )
     return sentence + table(["", "count"], rows)
@@ -302,22 +309,22 @@ def group(result: Mapping[str, Any] | None = None) -> str:
     one = result or read(ROOT / "benchmarks" / "results" / "group.json")
 
     def milliseconds(spread: Mapping[str, float]) -> str:
-        return ", ".join(f"{spread[name]:,.0f}" for name in ("median", "p95", "p99", "longest"))
+        return ", ".join(grouped(spread[name]) for name in ("median", "p95", "p99", "longest"))
 
     rows = [
         ["writers at once, each a process", f"{one['writers']}"],
-        ["visits in the store at the end", f"{one['visits']:,}"],
-        ["of these saved by the writers while they were measured", f"{one['saved']:,}"],
-        ["saves a second, all writers together", f"{one['saved'] / one['seconds']:,.0f}"],
+        ["visits in the store at the end", grouped(one["visits"])],
+        ["of these saved by the writers while they were measured", grouped(one["saved"])],
+        ["saves a second, all writers together", grouped(one["saved"] / one["seconds"])],
         ["a save: median, 95 %, 99 %, longest, ms", milliseconds(one["save_ms"])],
         ["a page of the list and a case meanwhile: the same, ms", milliseconds(one["read_ms"])],
-        ["**refused**", f"**{one['refused']:,}**"],
-        ["**visits or files lost, or entries of the audit log amiss**", f"**{one['wrong']:,}**"],
-        ["database at the end, MB", f"{one['database_mb']:,.0f}"],
+        ["**refused**", f"**{grouped(one['refused'])}**"],
+        ["**visits or files lost, or entries of the audit log amiss**", f"**{grouped(one['wrong'])}**"],
+        ["database at the end, MB", grouped(one["database_mb"])],
         *([f"{name} at the end, median, ms", f"{took:,.1f}"] for name, took in one["median_ms"].items()),
     ]
     load = f"the load of the computer was {one['machine']['load_1min']} at the end"
-    return f"{one['seconds']:,.0f} s on {measured_on(one)}; {load}.\n\n" + table(["", ""], rows)
+    return f"{grouped(one['seconds'])} s on {measured_on(one)}; {load}.\n\n" + table(["", ""], rows)
 
 
 def load(result: Mapping[str, Any] | None = None) -> str:
@@ -340,18 +347,18 @@ def load(result: Mapping[str, Any] | None = None) -> str:
             *("{server}, {clients}".format(**one["nice"]) for one in runs),
         ],
         ["seconds, with those that ended what they had begun", *(f"{one['seconds']:.0f}" for one in runs)],
-        ["journeys: upload, result, three maps, saved case", *(f"{one['journeys']:,}" for one in runs)],
-        ["errors", *(f"{one['errors']:,}" for one in runs)],
-        ["under way when the time was up", *(f"{one['unfinished']:,}" for one in runs)],
-        ["cases with another photo, patient or prediction", *(f"{one['mixed']:,}" for one in runs)],
+        ["journeys: upload, result, three maps, saved case", *(grouped(one["journeys"]) for one in runs)],
+        ["errors", *(grouped(one["errors"]) for one in runs)],
+        ["under way when the time was up", *(grouped(one["unfinished"]) for one in runs)],
+        ["cases with another photo, patient or prediction", *(grouped(one["mixed"]) for one in runs)],
         *([title, *(_median_and_p95(one[name]) for one in runs)] for name, title in words.items()),
         ["processor time of the server, s a journey", *(_a_journey(one, "cpu_s_a_journey") for one in runs)],
         *(
-            [f"processor time of {words}, s", *(f"{one['cpu_s'][name]:,.0f}" for one in runs)]
+            [f"processor time of {words}, s", *(grouped(one["cpu_s"][name]) for one in runs)]
             for name, words in OF_WHOM.items()
         ),
         *(
-            [f"memory of the server, {words}, MB", *(f"{one['memory_mb'][name]:,}" for one in runs)]
+            [f"memory of the server, {words}, MB", *(grouped(one["memory_mb"][name]) for one in runs)]
             for name, words in (("start", "before"), ("peak", "at most"), ("end", "after"))
         ),
         ["load of the computer before", *(f"{one['machine']['load_1min']}" for one in runs)],

@@ -15,6 +15,7 @@ SOURCES = [
     if path != ROOT / "skinlens" / "formatting.py" and "__pycache__" not in path.parts
 ]
 PERCENT_SPEC = re.compile(r"^[<>=^+\d,.]*%$")
+GROUPED_SPEC = re.compile(r"^,(?:d|\.0f)?$")
 NUMBER_SPEC = re.compile(r"[\d.,][fg]$")
 
 
@@ -32,6 +33,7 @@ def _parts(values: list[ast.expr]) -> Iterator[bool]:
         after = "".join(one.value for one in values[place + 1 : place + 2] if isinstance(one, ast.Constant))
         spec = _spec(value)
         yield bool(PERCENT_SPEC.search(spec))
+        yield bool(GROUPED_SPEC.search(spec))
         yield bool(re.match(r"[ \u00a0]%", after)) and not _is_formatted(value)
         second = values[place + 2] if place + 2 < len(values) else None
         if NUMBER_SPEC.search(spec) and after in {"–", " to ", "-"} and isinstance(second, ast.FormattedValue):
@@ -50,7 +52,15 @@ def _is_formatted(value: ast.FormattedValue) -> bool:
 
 @pytest.mark.parametrize(
     "line",
-    ['f"{100 * x:.0f} %"', 'f"{x:.1%}"', 'f"{x}\\u00a0%"', 'f"({low:.2f}–{high:.2f})"', 'f"{low:.3f} to {high:.3f}"'],
+    [
+        'f"{n:,}"',
+        'f"{n:,.0f} MB"',
+        'f"{100 * x:.0f} %"',
+        'f"{x:.1%}"',
+        'f"{x}\\u00a0%"',
+        'f"({low:.2f}–{high:.2f})"',
+        'f"{low:.3f} to {high:.3f}"',
+    ],
 )
 def test_what_is_put_together_by_hand_is_found(line: str) -> None:
     assert list(by_hand(line)) == [1]

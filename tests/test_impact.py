@@ -69,9 +69,9 @@ def test_the_words_promise_nothing_and_name_what_is_lost() -> None:
     slower = impact_words(
         impact(ImpactInputs(YEAR | {"minutes_with": 8, "specificity": 0.5}, {"minutes_with": (5, 9)}))
     )
-    assert (
-        slower[0]
-        == "Time, under these inputs: 77 (-38 to 115) hours a year more for 2,300 lesions, 9,200 (-4,600 to 13,800) of your currency spent a year."
+    assert slower[0] == (
+        "Time, under these inputs: 77 (-38 to 115) hours a year more for 2,300 lesions, "
+        "9,200 (-4,600 to 13,800) of your currency spent a year."
     )
     assert "207 more a year" in slower[1]
 

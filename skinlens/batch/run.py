@@ -14,7 +14,7 @@ from skinlens.batch.result_row import Result, Row
 from skinlens.batch.scorer import Scorer, Spread, Task
 from skinlens.batch.sources import Source
 from skinlens.errors import BatchError
-from skinlens.formatting import counted
+from skinlens.formatting import counted, grouped
 from skinlens.inference.classifier import Classifier
 
 SHARD = 256
@@ -58,13 +58,13 @@ class Summary:
         if self.failed:
             said += f", {counted(self.failed, 'photo')} not: the column error says why"
         if self.resumed:
-            said += f"; {self.resumed:,} of the rows were there from before"
+            said += f"; {grouped(self.resumed)} of the rows were there from before"
         said += f". {self.seconds:.0f} s" + (f", {self.made / self.seconds:.1f} photos a second." if self.made else ".")
         if self.changed:
             said += f" Read again, as changed since the earlier run: {counted(self.changed, 'photo')}."
         if self.gone.photos:
             more = self.gone.photos - len(self.gone.first)
-            named = ", ".join(self.gone.first) + (f" and {more:,} more" if more else "")
+            named = ", ".join(self.gone.first) + (f" and {grouped(more)} more" if more else "")
             said += (
                 f" Removed from the table, as not there any more since the earlier run: "
                 f"{counted(self.gone.photos, 'photo')} ({named})."
@@ -122,7 +122,7 @@ class Batch:
         if not total:
             raise BatchError(
                 f"There is no photo in {self.source.name}: files named as JPEG, PNG, WebP, TIFF, BMP, HEIC or DICOM "
-                f"were expected, and {self.source.left_out:,} others found."
+                f"were expected, and {grouped(self.source.left_out)} others found."
             )
         if not_noted := self.source.note(total):
             print(not_noted, file=sys.stderr)

@@ -33,7 +33,7 @@ from skinlens.evaluation.approximation_gates import gates_summary
 from skinlens.evaluation.bootstrap import RESAMPLES, SEED, Estimate, finite, with_ci
 from skinlens.evaluation.model_randomization import compare_networks
 from skinlens.explain import METHODS, explain, seed_of
-from skinlens.formatting import estimate
+from skinlens.formatting import estimate, grouped
 from skinlens.imaging.intake import read_trusted_photo
 from skinlens.imaging.preprocess import crop_box, to_batch
 from skinlens.inference.classifier import Classifier, load_classifier
@@ -88,7 +88,7 @@ def evaluate_explanations(
         DatasetError: a photo has no mask, or there are not so many photos.
     """
     if not 1 <= sample <= len(entries):
-        raise DatasetError(f"Expected a sample of 1 to {len(entries):,} photos, found {sample:,}.")
+        raise DatasetError(f"Expected a sample of 1 to {grouped(len(entries))} photos, found {grouped(sample)}.")
     chosen = choose(entries, sample, SAMPLE_SEED)
     figures, agreements, explained = [], [], []
     for entry in tqdm(chosen, desc="explanations", mininterval=5):

@@ -11,6 +11,7 @@ from skinlens import metrics
 from skinlens.evaluation.bootstrap import with_ci
 from skinlens.evaluation.ground_truth import read_labels
 from skinlens.evaluation.predictions import Predictions, run_model
+from skinlens.formatting import grouped
 from skinlens.inference.classifier import load_classifier
 from skinlens.inference.patient_context import ContextModel
 from skinlens.inference.release import load_manifest, write_manifest
@@ -36,13 +37,13 @@ def fit_release(
     fitted = fit_context(
         [row.context for row in rows],
         np.asarray([row.label for row in rows], dtype=np.int64),
-        f"the {len(rows):,} lesions of train of which anything is known",
+        f"the {grouped(len(rows))} lesions of train of which anything is known",
     )
     predictions = run_model(classifier, read_labels(labels, "val").rows, pictures)
     known = np.flatnonzero([row.context.known for row in predictions.rows])
     contexts = [predictions.rows[place].context for place in known]
     model, losses = with_best_weight(fitted, contexts, predictions.truth[known], predictions.probs[known])
-    content = {**model.content(), "chosen_on": f"the {len(known):,} photos of val of which anything is known"}
+    content = {**model.content(), "chosen_on": f"the {grouped(len(known))} photos of val of which anything is known"}
     content["log_loss_of_weight"] = {f"{weight:.2f}": loss for weight, loss in losses.items()}
     path = write_manifest(directory, {**manifest.content, "patient_context": content})
     say(f"weight {model.weight:.2f}: log loss {losses[model.weight]:.4f} on val, {losses[0.0]:.4f} by the photo alone")

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float64
 from tqdm import tqdm
 
 from skinlens.evaluation.bootstrap import RESAMPLES, SEED, Estimate, with_ci
-from skinlens.formatting import estimate
+from skinlens.formatting import estimate, grouped
 from skinlens.imaging.intake import read_trusted_photo
 from skinlens.imaging.preprocess import heatmap_to_photo, to_batch
 from skinlens.inference.release import load_engine
@@ -110,4 +110,4 @@ def iou(predicted: Bool[Array, "h w"], truth: Bool[Array, "h w"]) -> float:
 def summary(split: str, figures: dict[str, Any]) -> str:
     """Summary of the figures in one line for the terminal."""
     parts = [f"{name} {estimate(figure, 4)}" for name in NAMES if (figure := figures[name])]
-    return f"{split}, {figures['n']:,} photos: {', '.join(parts)}; head {figures['head_ms']:.1f} ms"
+    return f"{split}, {grouped(figures['n'])} photos: {', '.join(parts)}; head {figures['head_ms']:.1f} ms"

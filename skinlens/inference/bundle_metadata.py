@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from skinlens.formatting import grouped
 from skinlens.labels import BY_CODE
 
 METADATA = "metadata.json"
@@ -33,7 +34,8 @@ def bundle_metadata(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "numpy_version": versions.get("numpy", np.__version__),
         "required_packages_version": {"onnxruntime": versions["onnxruntime"], "skinlens": versions["skinlens"]},
         "task": "Classification of pigmented skin lesions on dermoscopic photos",
-        "description": f"{manifest['name']}: {manifest['parameters']:,} parameters, int8 features and a float32 head",
+        "description": f"{manifest['name']}: {grouped(manifest['parameters'])} parameters, int8 features and a float32 "
+        "head",
         "authors": "The SkinLens authors",
         "copyright": "CC BY-NC 4.0",
         "data_source": ", ".join(

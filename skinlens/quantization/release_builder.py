@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 import skinlens
 from skinlens import metrics, paths
+from skinlens.formatting import grouped
 from skinlens.imaging.intake import photo_from_pixels
 from skinlens.imaging.preprocess import normalize, to_batch
 from skinlens.imaging.synthetic import draw_synthetic_lesion
@@ -155,7 +156,7 @@ def calibrated(served: Quantized, val: ImageSet, lesions: Sequence[str]) -> dict
     temperature = fit_temperature(logits, val.labels)
     probs = softmax(logits, temperature)
     threshold = choose_threshold(
-        val.labels == melanoma, probs[:, melanoma], AIMED_SENSITIVITY, f"the {len(val.labels):,} photos of val"
+        val.labels == melanoma, probs[:, melanoma], AIMED_SENSITIVITY, f"the {grouped(len(val.labels))} photos of val"
     )
     return {
         "temperature": temperature,
@@ -223,7 +224,7 @@ def teachers(best: Path) -> dict[str, str]:
 def prediction_set(lesions: Sequence[str], labels: Int64[Array, " n"], probs: Array) -> dict[str, Any]:
     """The rule for sets of classes as the manifest holds it: from half of ``val``, so that the rest can measure it."""
     half, fingerprint = split_calibration_test(lesions, labels)
-    rule = fit_conformal_sets(labels[half], probs[half], f"{half.sum():,} photos of val")
+    rule = fit_conformal_sets(labels[half], probs[half], f"{grouped(int(half.sum()))} photos of val")
     counts = np.bincount(labels[half], minlength=len(CODES)).tolist()
     return {
         "level": rule.level,
@@ -243,7 +244,7 @@ def summary(manifest: dict[str, Any]) -> str:
     serving = sum(manifest["files"][name]["bytes"] for name in (BACKBONE, HEAD, OOD))
     return "\n".join(
         [
-            f"{manifest['name']} {manifest['version']}, on val ({manifest['data']['photos']['val']:,} photos):",
+            f"{manifest['name']} {manifest['version']}, on val ({grouped(manifest['data']['photos']['val'])} photos):",
             f"  balanced accuracy  int8 {both['int8']['balanced_accuracy']:.4f}, "
             f"float {both['float']['balanced_accuracy']:.4f} (loss {loss:+.4f})",
             f"  top-1 agreement    {both['top1_agreement']:.4f} ({chosen['calibration']} calibration, in float: "

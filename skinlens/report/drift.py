@@ -8,6 +8,7 @@ from pathlib import Path
 from skinlens import __version__
 from skinlens.clock import local_minute
 from skinlens.drift import Drift, Group
+from skinlens.formatting import grouped
 from skinlens.labels import DISCLAIMER
 from skinlens.records import ModelRef
 from skinlens.report import pdf
@@ -53,7 +54,7 @@ def compose(drift: Drift, model: ModelRef, release_sha256: str, made_at: str) ->
                 "Cases that changed",
                 words.CASE_HEADINGS,
                 tuple(map(words.case_row, drift.changed[:MOST_CASES])),
-                f"{more:,} more are not printed." if more > 0 else "",
+                f"{grouped(more)} more are not printed." if more > 0 else "",
             ),
         ),
         f"Newer model: {model.name} {model.version}, SHA-256 {model.sha256}; manifest {release_sha256}. Scored on "

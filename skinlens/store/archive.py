@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from skinlens.errors import StoreError
+from skinlens.formatting import grouped
 from skinlens.records import Progress
 from skinlens.wording.errors import NO_MEMORY
 
@@ -173,7 +174,7 @@ def contents(
         for chunk in _chunks(path, backup_zip, name, into):
             done += len(chunk)
             if done > manifest.bytes:
-                raise StoreError(f"{path} holds more than it says ({manifest.bytes:,} bytes). It is damaged.")
+                raise StoreError(f"{path} holds more than it says ({grouped(manifest.bytes)} bytes). It is damaged.")
             digest.update(chunk)
             progress(done / max(1, manifest.bytes))
         if _WAITING.fullmatch(name):

@@ -20,6 +20,7 @@ from sqlite_utils.db import Database
 
 from skinlens import __version__
 from skinlens.errors import Cancelled, InvalidEntry, StoreError
+from skinlens.formatting import grouped
 from skinlens.labels import DISCLAIMER
 from skinlens.records import Progress
 from skinlens.store import (
@@ -350,8 +351,8 @@ def _must_have_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise StoreError(
-            f"The backup cannot be written to {folder}: up to {needed / 1e6:,.0f} MB are needed there, and "
-            f"{free / 1e6:,.0f} MB are free. Free some space, or choose another folder."
+            f"The backup cannot be written to {folder}: up to {grouped(needed / 1e6)} MB are needed there, and "
+            f"{grouped(free / 1e6)} MB are free. Free some space, or choose another folder."
         )
 
 

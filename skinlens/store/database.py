@@ -18,6 +18,7 @@ from typing import TypeVar
 from sqlite_utils.db import Database
 
 from skinlens.errors import StoreError
+from skinlens.formatting import grouped
 from skinlens.store import last_backup
 from skinlens.store.blobs import make_private
 from skinlens.store.migrations import MIGRATIONS, STEP_NAMES
@@ -235,7 +236,7 @@ def _must_not_drop_log(path: Path) -> None:
     if _has_content(log) and not path.is_dir() and not _has_content(path):
         raise StoreError(
             f"The case database {path} is {'empty' if path.exists() else 'missing'}, but its log {log.name} is there "
-            f"({log.stat().st_size:,} bytes) and holds the latest changes. Nothing was changed. Keep a copy of "
+            f"({grouped(log.stat().st_size)} bytes) and holds the latest changes. Nothing was changed. Keep a copy of "
             f"{log.name}, and put {path.name} back from a backup, beside {log.name}; or put back the last good copy of "
             "the whole folder."
         )

@@ -14,7 +14,7 @@ from typing import IO
 
 from skinlens.clock import local_day
 from skinlens.errors import StoreError
-from skinlens.formatting import counted
+from skinlens.formatting import counted, grouped
 from skinlens.records import Progress
 from skinlens.roles import LOCAL_USER
 from skinlens.store import archive, blobs, chain, damage, database, encryption, erasure, last_backup, leftovers, waiting
@@ -109,7 +109,7 @@ def _must_fit(home: Path, manifest: Manifest, replace: bool) -> None:
     free = shutil.disk_usage(home).free
     if free < manifest.bytes:
         raise StoreError(
-            f"{manifest.bytes / 1e6:,.0f} MB are needed in {home}, and {free / 1e6:,.0f} MB are free. Free "
+            f"{grouped(manifest.bytes / 1e6)} MB are needed in {home}, and {grouped(free / 1e6)} MB are free. Free "
             "some space and try again; nothing was changed."
         )
 

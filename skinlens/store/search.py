@@ -93,7 +93,6 @@ class CaseRow:
     melanoma_prob: float
     clinician_label: str | None
     status: Status
-    model_version: str
     updated_at: str
     reliable: bool = True
     """As ``QualityReport.reliable``."""
@@ -121,7 +120,7 @@ _JOINED = "visit v JOIN lesion l ON l.id = v.lesion_id LEFT JOIN patient p ON p.
 _ROWS_SQL = f"""
     SELECT v.id, v.lesion_id, l.patient_id, p.pseudonym, l.body_site, l.remark, v.taken_on, v.top_label,
         {", ".join(f"v.{column}" for column in PROB_COLUMNS.values())},
-        v.clinician_label, v.status, v.model_version, v.updated_at, v.quality,
+        v.clinician_label, v.status, v.updated_at, v.quality,
         v.above_cutoff, v.plan, v.recall_on, v.recall_done_on, v.histology,
         {ALL_SOUND} AS sound, v.photo_sha256
     FROM {CASE_TABLES}"""
@@ -207,7 +206,6 @@ def case_row_of(row: Row) -> CaseRow:
         melanoma_prob=row["prob_mel"],
         clinician_label=row["clinician_label"],
         status=row["status"],
-        model_version=row["model_version"],
         updated_at=row["updated_at"],
         reliable=quality_of(row).reliable,
         above_cutoff=bool(row["above_cutoff"]),

@@ -1,7 +1,7 @@
 """Drift between two models in words: the page, its PDF and the command say the same."""
 
 from skinlens.drift import Drift, Group, Pair
-from skinlens.formatting import NONE, counted, percent, points
+from skinlens.formatting import NONE, counted, grouped, percent, points
 from skinlens.labels import BY_CODE
 from skinlens.wording.naming import in_sentence
 from skinlens.wording.verdict import side_of_cutoff
@@ -27,9 +27,11 @@ def summary(drift: Drift) -> tuple[str, ...]:
     """Sentences on all cases together."""
     whole = drift.whole
     said = [
-        f"{counted(whole.cases, 'case')} scored again. Of {whole.compared:,} whose photo is like the training photos "
-        f"of both models, {whole.changed_class:,} changed their most probable class; {whole.crossed_up:,} are above "
-        f"the melanoma cut-off now and were not, {whole.crossed_down:,} are below it now and were above."
+        f"{counted(whole.cases, 'case')} scored again. Of {grouped(whole.compared)} whose photo is like the training "
+        "photos "
+        f"of both models, {grouped(whole.changed_class)} changed their most probable class; "
+        f"{grouped(whole.crossed_up)} are above "
+        f"the melanoma cut-off now and were not, {grouped(whole.crossed_down)} are below it now and were above."
     ]
     if apart := whole.cases - whole.compared:
         said.append(f"{counted(apart, 'case')} cannot be compared: the photo is unlike the training photos of a model.")
@@ -42,7 +44,7 @@ def group_row(group: Group) -> tuple[str, ...]:
     """A line of the tables by site and by camera, under ``HEADINGS``."""
     counts = (group.cases, group.compared, group.changed_class, group.crossed_up, group.crossed_down)
     shift = NONE if group.mean_shift is None else points(group.mean_shift)
-    return (group.name, *(f"{count:,}" for count in counts), shift)
+    return (group.name, *(grouped(count) for count in counts), shift)
 
 
 def case_row(pair: Pair) -> tuple[str, ...]:

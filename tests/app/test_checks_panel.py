@@ -146,8 +146,8 @@ def test_the_bars_are_the_changes_and_their_lines_reach_the_extremes() -> None:
     ).data[0]
     assert list(bars.y) == ["Ink of a skin marker", "Hair"]
     assert list(bars.x) == pytest.approx([20, -10])
-    assert list(bars.x + bars.error_x.array) == pytest.approx([30, -10])
-    assert list(bars.x - bars.error_x.arrayminus) == pytest.approx([10, -10])
+    assert list(np.add(bars.x, bars.error_x.array)) == pytest.approx([30, -10])
+    assert list(np.subtract(bars.x, bars.error_x.arrayminus)) == pytest.approx([10, -10])
     assert bars.marker.color[0] != bars.marker.color[1]
 
 

@@ -48,7 +48,7 @@ def test_a_row_says_what_the_table_shows(history):
     row = next(row for row in history.search().rows if row.visit_id == 2)
     updated = history.case(2).visit.updated_at
     assert row == CaseRow(
-        2, 2, 1, "anna-01", "back", "", "2024-01-10", "mel", 0.6, 0.6, "mel", "draft", "1.0.0", updated, True, True
+        2, 2, 1, "anna-01", "back", "", "2024-01-10", "mel", 0.6, 0.6, "mel", "draft", updated, True, True
     )
 
 

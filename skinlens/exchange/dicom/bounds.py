@@ -16,6 +16,8 @@ from typing import Any
 
 from pynetdicom import evt
 
+from skinlens.formatting import grouped
+
 MOST_CONNECTIONS = 8
 """Connections that send at a time: each may hold a message."""
 MOST_SILENT = 16
@@ -99,7 +101,7 @@ class Bounds:
         """So many bytes, or as many as there are within the time. Nothing is taken for the end of the connection."""
         opened.filled += size
         if size > _MAX_PART or opened.filled > self._most:
-            return self._cut(opened, connection, f"its message has more than {self._most:,} bytes")
+            return self._cut(opened, connection, f"its message has more than {grouped(self._most)} bytes")
         begun = opened.association.is_established
         end, read = time.monotonic() + PART_S if begun else opened.since + FIRST_S, bytearray()
         while len(read) < size:

@@ -26,6 +26,7 @@ from skinlens.exchange.dicom import bounds
 from skinlens.exchange.dicom.bounds import Bounds
 from skinlens.exchange.dicom.received import Received, read_received
 from skinlens.exchange.dicom.sending import check_title
+from skinlens.formatting import grouped
 from skinlens.imaging import intake
 from skinlens.imaging.intake.dicom import PHOTOS
 from skinlens.imaging.intake.transfer_syntax import CODINGS
@@ -152,7 +153,9 @@ class Receiver:
     def _take(self, event: evt.Event) -> Photo:
         data = event.encoded_dataset()
         if len(data) > self._listening.max_bytes:
-            raise StoreError(f"The object has {len(data):,} bytes; at most {self._listening.max_bytes:,} are taken.")
+            raise StoreError(
+                f"The object has {grouped(len(data))} bytes; at most {grouped(self._listening.max_bytes)} are taken."
+            )
         received, photo = read_received(data)
         self._keep(received)
         return photo

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 
 from skinlens.errors import UnreadableImage
+from skinlens.formatting import grouped
 
 MAX_BYTES = 25 * 1024 * 1024
 MAX_PIXELS = 50_000_000
@@ -176,7 +177,8 @@ def damaged(kind: str, how: str) -> UnreadableImage:
 def too_many(kind: str, what: str, most: int) -> UnreadableImage:
     """The refusal of a file whose structure would keep the computer busy for long."""
     return UnreadableImage(
-        f"The {kind} file is not put together like a photo: at most {most:,} {what} were expected, and it has more. "
+        f"The {kind} file is not put together like a photo: at most {grouped(most)} {what} were expected, and it has "
+        "more. "
         "Open it in an image program, save it as a new JPEG or PNG, and upload that."
     )
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from skinlens.formatting import grouped
 from skinlens.labels import BY_CODE
 from skinlens.ui.components.theme import BLUE, ORANGE, YELLOW, error_bar
 from skinlens.wording.naming import name
@@ -77,7 +78,7 @@ def confusion_chart(measured: Mapping[str, Any]) -> go.Figure:
 def short(code: str, count: int | None = None) -> str:
     """A name of a few words on two lines, so that the chart keeps its room on a narrow screen."""
     words = name(code).replace(" / intraepithelial carcinoma", "").replace("-like lesion", "").replace(" ", "<br>", 1)
-    return words if count is None else f"{words} ({count:,})"
+    return words if count is None else f"{words} ({grouped(count)})"
 
 
 def calm(figure: go.Figure, height_px: int) -> go.Figure:

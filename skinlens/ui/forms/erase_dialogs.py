@@ -9,7 +9,7 @@ from skinlens.formatting import counted
 from skinlens.records import Case, Patient
 from skinlens.store import CaseStore
 from skinlens.ui.components.text import plain
-from skinlens.ui.state import erasure, session
+from skinlens.ui.state import erasure, messages
 from skinlens.wording.naming import site
 
 _TYPED, _NOT_CONFIRMED = "case_erase_typed", "case_erase_problem"
@@ -63,9 +63,9 @@ def _erase_or_cancel(
         try:
             erase()
         except SkinLensError as error:  # the rows may be gone, and only traces of them left: back to the list as well
-            session.say_problem(error)
+            messages.say_problem(error)
         else:
-            session.say(words)
+            messages.say(words)
         erasure.forget_searched()
         leave()
 

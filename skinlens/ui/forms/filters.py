@@ -5,7 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from skinlens.explain import METHODS, Parameter
+from skinlens.explain import METHODS
+from skinlens.explain.methods import Parameter
 from skinlens.inference.classifier import Classifier
 from skinlens.labels import CODES, DIAGNOSES
 from skinlens.records import Method

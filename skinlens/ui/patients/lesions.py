@@ -210,8 +210,7 @@ def _actions(patient: Patient, row: Shown, *, is_chosen: bool) -> None:
 
 def _open_case(visit_id: int, day: str = "") -> None:
     if st.button(f"Open case {visit_id}{day}", key=f"patient_case-{visit_id}"):
-        session.show_case(visit_id)
-        session.to_visit()
+        session.to_case(visit_id)
 
 
 def _of_chosen(store: CaseStore, row: Shown) -> None:

@@ -16,7 +16,7 @@ from skinlens.ui.forms import placement
 from skinlens.ui.patients import editing
 from skinlens.ui.patients import patient as patient_page
 from skinlens.ui.shell import frame
-from skinlens.ui.state import address, next_photo, session
+from skinlens.ui.state import address, messages, next_photo
 from skinlens.wording.naming import capital, open_recall_words
 
 PAGE_SIZE = 20
@@ -33,7 +33,7 @@ def page(store: CaseStore) -> None:
         try:
             patient = store.patient(number)
         except CaseNotFound:
-            session.say("This patient is not stored any more.")
+            messages.say("This patient is not stored any more.")
             address.step(patient=None, lesion=None)
             st.rerun()
         _note_view(store, number)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from skinlens.clinical import PHOTOTYPES, PLANS
 from skinlens.clock import today
-from skinlens.formatting import percent
+from skinlens.formatting import grouped, percent
 from skinlens.labels import MELANOMA
 from skinlens.records import Patient
 from skinlens.store import CaseQuery, CaseRow, CaseStore
@@ -75,7 +75,7 @@ def _timeline(store: CaseStore, patient: Patient, numbers: Mapping[int, int]) ->
         [cells(row, day, numbers.get(row.lesion_id)) for row in rows.rows],
     )
     if rows.total > MOST_VISITS:
-        st.caption(f"The latest {MOST_VISITS} of {rows.total:,} are shown.")
+        st.caption(f"The latest {MOST_VISITS} of {grouped(rows.total)} are shown.")
 
 
 def cells(row: CaseRow, day: str, number: int | None = None) -> tuple[str, ...]:

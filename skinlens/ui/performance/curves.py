@@ -6,7 +6,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from skinlens.formatting import rounded_percent
+from skinlens.formatting import grouped, rounded_percent
 from skinlens.impact import MISSED, Impact, OperatingPoint
 from skinlens.ui.components.figures import calm, short
 from skinlens.ui.components.theme import BLUE, GRAY, ORANGE, error_bar
@@ -31,7 +31,7 @@ def reliability(bins: Sequence[Entry]) -> go.Figure:
         marker={"color": BLUE, "size": [_dot(entry["n"]) for entry in bins]},
         customdata=[entry["n"] for entry in bins],
         name="photos (larger: more of them)",
-        hovertemplate="stated %{x:.2f}, happened %{y:.2f}, %{customdata:,} photos<extra></extra>",
+        hovertemplate="stated %{x:.2f}, happened %{y:.2f}, %{grouped(customdata)} photos<extra></extra>",
     )
     figure.update_xaxes(range=[-0.03, 1.03], title="stated probability", fixedrange=True)
     figure.update_yaxes(range=[-0.03, 1.03], title="share in which it was so")
@@ -170,7 +170,7 @@ def set_sizes(sets: Entry) -> go.Figure:
             y=[count / max(sum(counts), 1) for count in counts],
             marker={"color": BLUE},
             customdata=counts,
-            hovertemplate="%{x} classes: %{customdata:,} photos<extra></extra>",
+            hovertemplate="%{x} classes: %{grouped(customdata)} photos<extra></extra>",
         )
     )
     figure.update_xaxes(title="classes in the set", type="category", fixedrange=True)
@@ -180,7 +180,7 @@ def set_sizes(sets: Entry) -> go.Figure:
 
 def refused(kinds: Sequence[Entry]) -> go.Figure:
     """Share of each kind of picture that is flagged as unlike the training photos."""
-    names = [f"{kind['kind'].capitalize()} ({kind['n']:,})" for kind in kinds]
+    names = [f"{kind['kind'].capitalize()} ({grouped(kind['n'])})" for kind in kinds]
     figure = go.Figure(
         go.Bar(
             x=[kind["rejection_rate"] for kind in kinds],

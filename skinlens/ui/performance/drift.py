@@ -4,6 +4,7 @@ import streamlit as st
 
 from skinlens.clock import local_day
 from skinlens.drift import drift
+from skinlens.formatting import grouped
 from skinlens.report import drift as drift_report
 from skinlens.store import CaseStore
 from skinlens.store.rescores import RescoredRelease
@@ -55,6 +56,7 @@ def section(store: CaseStore) -> None:
 
 def _named(release: RescoredRelease) -> str:
     return (
-        f"{release.model.name} {release.model.version} ({release.release_sha256[:12]}), {release.cases:,} cases, "
+        f"{release.model.name} {release.model.version} ({release.release_sha256[:12]}), {grouped(release.cases)} "
+        "cases, "
         f"{local_day(release.made_at)}"
     )

@@ -103,7 +103,8 @@ def thresholds() -> None:
         f"Sensitivity and specificity over the cut-off, {TARGETS[target]}",
     )
     st.caption(
-        f"{table['positives']:,} with and {table['negatives']:,} without, of {photos(evaluation)}. A lower cut-off "
+        f"{grouped(table['positives'])} with and {grouped(table['negatives'])} without, of {photos(evaluation)}. A "
+        "lower cut-off "
         "misses fewer and flags more. Lines: 95 % range."
     )
     share = _prevalence(target)
@@ -169,7 +170,7 @@ def subgroups() -> None:
         "Figure", list(PARTS), format_func=PARTS.__getitem__, key="model_part", persist_state="session"
     )
     groups = evaluation["subgroups"][trait]
-    names = [f"{capital(group['group'])} ({group['n']:,})" for group in groups]
+    names = [f"{capital(group['group'])} ({grouped(group['n'])})" for group in groups]
     _chart(
         curves.dots(names, [group[part] for group in groups], PARTS[part], None),
         "subgroups",
@@ -219,7 +220,7 @@ def sets() -> None:
     st.markdown(
         f"Each result lists the classes that cannot be ruled out, so that in {rounded_percent(measurement['level'])} "
         "of the photos of each class the diagnosis is on the list (of rare ones, of all their photos). Calibrated on "
-        f"{in_full(measurement['calibrated_on'])}, measured on {measurement['n']:,} other photos: share of "
+        f"{in_full(measurement['calibrated_on'])}, measured on {grouped(measurement['n'])} other photos: share of "
         "lists with the diagnosis "
         f"{estimate(measurement['coverage'])}, mean length {estimate(measurement['mean_size'])} classes."
     )
@@ -231,7 +232,7 @@ def sets() -> None:
         st.caption("In brackets: photos. Dashed: what is promised. Lines: 95 % range; wide for the rare kinds.")
     with right:
         st.header("How large are the sets?")
-        said = (f"{count:,} with {size}" for size, count in enumerate(measurement["sizes"], start=1))
+        said = (f"{grouped(count)} with {size}" for size, count in enumerate(measurement["sizes"], start=1))
         _chart(curves.set_sizes(measurement), "set_sizes", f"Sets by number of classes: {', '.join(said)}")
         st.caption(
             f"One class alone: {estimate(measurement['single'])} of the photos. Of lesions that are no melanoma, the "
@@ -248,7 +249,8 @@ def foreign() -> None:
     said = (f"{kind['kind']} {rounded_percent(kind['rejection_rate'])}" for kind in measurement["kinds"])
     _chart(curves.refused(measurement["kinds"]), "ood", f"Share flagged: {', '.join(said)}")
     st.caption(
-        f"{measurement['n']:,} pictures of other subjects. Similarity to the training images tells them from real "
+        f"{grouped(measurement['n'])} pictures of other subjects. Similarity to the training images tells them from "
+        "real "
         f"photos with an AUC of {estimate(measurement['auroc'])}. Of {photos(evaluation)}, a share of "
         f"{estimate(measurement['in_distribution_rejection'])} is flagged too. Drawn lesions imitate real ones and are "
         "not counted. A kind of lesion that the model does not know can still look familiar."

@@ -113,7 +113,8 @@ def per_class() -> None:
     st.header("Sensitivity per class")
     st.plotly_chart(figures.recall_chart(first), config=STATIC, key="recalls", alt=_recalls(first))
     st.caption(
-        f"Share of the photos of each kind to which the model gives it as the most probable ({first['n']:,} photos); "
+        f"Share of the photos of each kind to which the model gives it as the most probable ({grouped(first['n'])} "
+        "photos); "
         "lines: 95 % range."
     )
     st.header("Confusion matrix")

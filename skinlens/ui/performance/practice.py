@@ -6,7 +6,7 @@ import streamlit as st
 
 from skinlens import published_figures
 from skinlens.errors import ParameterError
-from skinlens.formatting import decimal, percent, span
+from skinlens.formatting import counted, decimal, percent, span
 from skinlens.impact import PARAMETERS, ImpactInputs, impact, impact_words, operating_curve, operating_points
 from skinlens.outcomes import Comparison, Rate, Reader, TwoByTwo, compare
 from skinlens.store import CaseStore
@@ -55,7 +55,22 @@ def outcomes(store: CaseStore) -> None:
     else:
         widgets.table(("Who", "Figure", "Value", "95 % interval", "Lesions"), rows)
         st.caption(BIASED)
+        if left_out := _left_out(comparison):
+            st.caption(left_out)
     _agreement(comparison)
+
+
+def _left_out(comparison: Comparison) -> str:
+    """Lesions with histology that no figure counts, and why; empty where there are none."""
+    parts = [
+        f"{counted(table.unanswered, 'lesion')} {why}"
+        for table, why in (
+            (comparison.clinician, "without a clear answer of yours"),
+            (comparison.model, "with an unreliable photo"),
+        )
+        if table.unanswered
+    ]
+    return f"Not counted: {' and '.join(parts)}." if parts else ""
 
 
 def _rows(who: str, table: TwoByTwo) -> list[tuple[str, ...]]:
@@ -69,13 +84,17 @@ def _rate(rate: Rate) -> tuple[str, str, str]:
 
 
 def _agreement(comparison: Comparison) -> None:
+    agreed = comparison.agreement.observed
     kappa, interval = comparison.agreement.kappa, comparison.agreement.kappa_interval
-    if kappa is None:
+    if agreed is None or kappa is None:
         st.markdown("You and the model: too few lesions of both kinds to say how far you agree.")
         return
     within = f" (95 % interval {span(decimal(interval[0], 2), decimal(interval[1], 2))})" if interval else ""
     st.markdown(
-        plain(f"You and the model: Cohen's kappa {decimal(kappa, 2)}{within}. 1 is full agreement, 0 is chance.")
+        plain(
+            f"You and the model agree on {agreed.hits} of {counted(agreed.total, 'lesion')}: Cohen's kappa "
+            f"{decimal(kappa, 2)}{within}. 1 is full agreement, 0 is chance."
+        )
     )
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 from skinlens.clock import local_second
 from skinlens.csv_table import csv_table
 from skinlens.errors import SkinLensError
-from skinlens.formatting import counted
+from skinlens.formatting import counted, grouped
 from skinlens.labels import DISCLAIMER
 from skinlens.store import CaseStore
 from skinlens.store.audit_log import AuditEntry, AuditPage, AuditQuery
@@ -82,7 +82,7 @@ def _entries(page: AuditPage, names: Names) -> None:
 def _cells(entry: AuditEntry, names: Names) -> tuple[str, ...]:
     name = names.get((entry.kind, entry.object_number or 0), "")
     return (
-        f"{entry.number:,}",
+        grouped(entry.number),
         local_second(entry.at),
         entry.actor,
         audit.done(entry.kind, entry.action),
@@ -95,7 +95,8 @@ def _verify(store: CaseStore) -> None:
     check = store.verify_audit()
     if not check.problems:
         st.success(
-            f"{check.entries:,} entries verified: none was changed, removed or inserted.", icon=":material/check:"
+            f"{grouped(check.entries)} entries verified: none was changed, removed or inserted.",
+            icon=":material/check:",
         )
         st.caption(
             f"Last entry: {check.head}. Write it down, or keep backups out of reach of this computer's users: only "

@@ -17,7 +17,7 @@ from skinlens.labels import DISCLAIMER
 from skinlens.ui.components import shortcuts, upload
 from skinlens.ui.components.text import plain
 from skinlens.ui.shell import account, guard
-from skinlens.ui.state import access, address, back_button, cache, drafts, session
+from skinlens.ui.state import access, address, back_button, cache, drafts, messages, session
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.ui.worklist import stored_visits
 
@@ -119,7 +119,7 @@ def _turn_to(page: st.Page, pages: Sequence[st.Page], by: int) -> None:
     session.to_top()  # where the case is named, and what is said of the one before
     neighbor = stored_visits.neighbor(cache.store(), opened.case.visit.id, by)
     if neighbor is None:
-        session.say("This is the last visit of the list." if by > 0 else "This is the first visit of the list.")
+        messages.say("This is the last visit of the list." if by > 0 else "This is the first visit of the list.")
         return
     view = st.session_state.get(session.VIEW, session.RESULT)
     session.show_case(neighbor)
@@ -179,7 +179,7 @@ def _same_patient(opened: OpenCase) -> int | None:
 
 
 def _message() -> None:
-    match session.said():
+    match messages.said():
         case ("done", words):
             st.success(words)
         case ("problem", words):
@@ -195,8 +195,7 @@ def _unsaved() -> None:
         st.markdown("**Not saved yet**, kept while this tab is open:", width="content")
         for number in cases:
             if st.button(f"Entries of case {number}", key=f"unsaved_{number}"):
-                session.show_case(number)
-                session.to_visit()
+                session.to_case(number)
         for token in photos:
             if st.button("New photo of before", key=f"unsaved_{token}"):
                 session.open_photo(token)

@@ -7,18 +7,18 @@ from weakref import WeakMethod
 import streamlit as st
 
 from skinlens.case_record import Analysis
-from skinlens.errors import CaseNotFound, SkinLensError, StoreError
+from skinlens.errors import CaseNotFound, StoreError
 from skinlens.explain import METHODS
 from skinlens.inference.classifier import Classifier
 from skinlens.records import Case, Method, Target
-from skinlens.ui.state import access, address, cache, drafts, equal_maps, open_case, tabs
+from skinlens.ui.state import access, address, cache, drafts, equal_maps, messages, open_case, tabs
 from skinlens.ui.state.draft_cache import TTLStore, new_token
 from skinlens.ui.state.jobs import Job, SessionQueue
 from skinlens.ui.state.open_case import OpenCase, open_anywhere, with_target
 from skinlens.ui.worklist.tray import Tray, TrayItem
 from skinlens.wording.gone import ENTRIES_GONE, ERASED, PHOTO_GONE, TRAY_GONE
 
-_OPEN, _QUEUE, _PARAMS, _SAID, _TOKEN = "open_case", "queue", "map_params", "message", "photo_token"
+_OPEN, _QUEUE, _PARAMS, _TOKEN = "open_case", "queue", "map_params", "photo_token"
 _PATIENT, _TRAY, _NEXT_VIEW = "last_patient", "tray_token", "next_view"
 _TOP = "times_to_top"
 _NEXT_PAGE = "next_page"
@@ -164,6 +164,12 @@ def show_case(visit_id: int) -> None:
     turn_to(RESULT)
 
 
+def to_case(visit_id: int) -> NoReturn:
+    """Switch to the page of a stored case, on its result. Raises CaseNotFound, StoreError."""
+    show_case(visit_id)
+    to_visit()
+
+
 def refresh(case: Case) -> None:
     """Put a changed case in the place of the open one."""
     opened = current()
@@ -232,7 +238,7 @@ def _restore_tray() -> None:
     if tab_tray is None:
         st.session_state.pop(_TRAY, None)
         if st.query_params.get("tray"):  # the address names one that has photos
-            st.session_state[_SAID] = ("problem", TRAY_GONE)
+            messages.say_problem(TRAY_GONE)
         return
     st.session_state[_TRAY] = token
     _hold_tray(tab_tray)
@@ -256,9 +262,9 @@ def restore(*, of_visit: bool = True) -> None:
     """
     _restore_tray()
     if drafts.are_gone():
-        st.session_state[_SAID] = ("problem", ENTRIES_GONE)
+        messages.say_problem(ENTRIES_GONE)
     if drafts.hold():
-        st.session_state[_SAID] = ("problem", PHOTO_GONE)
+        messages.say_problem(PHOTO_GONE)
     if current() is None:
         _open_named(address.number("case"), st.query_params.get("photo", ""))
     opened = current()
@@ -267,7 +273,7 @@ def restore(*, of_visit: bool = True) -> None:
         return
     if opened.gone:
         close()
-        st.session_state.setdefault(_SAID, ("problem", ERASED))
+        messages.say_problem(ERASED, first=True)
         return
     if opened.case is None:
         token = st.session_state.setdefault(_TOKEN, new_token())
@@ -288,7 +294,7 @@ def _open_named(case: int | None, photo: str) -> None:
             _address()
         except StoreError as error:  # a damaged case does not keep the others from being opened
             _address()
-            say_problem(error)
+            messages.say_problem(error)
     elif photo:
         held = drafts.UNSAVED.find(photo)
         if held is not None and held.case is None:
@@ -296,7 +302,7 @@ def _open_named(case: int | None, photo: str) -> None:
             st.session_state[_TOKEN] = photo
         else:
             _address()
-            st.session_state[_SAID] = ("problem", PHOTO_GONE)
+            messages.say_problem(PHOTO_GONE)
 
 
 def _address(**names: str) -> None:
@@ -312,7 +318,9 @@ def _leave(left: OpenCase | None) -> None:
     checks_left = queue().change(lambda job: stored is not None and job.key[0] not in METHODS)
     if stored is not None and checks_left:
         checks = "The check" if checks_left == 1 else f"The {checks_left} checks"
-        say(f"{checks} that you asked for of case {stored.visit.id} will be finished in the background and kept there.")
+        messages.say(
+            f"{checks} that you asked for of case {stored.visit.id} will be finished in the background and kept there."
+        )
 
 
 def open_photo(token: str) -> None:
@@ -380,21 +388,3 @@ def _job(opened: OpenCase, classifier: Classifier, method: Method, target: Targe
 def classifier_of(opened: OpenCase) -> Classifier | None:
     """The model that made the prediction, if it is the installed one: no other can say what moved it."""
     return cache.installed() if opened.by_todays_model else None
-
-
-# --------------------------------------------------------------------------------------------------------- messages
-
-
-def say(message: str) -> None:
-    """Show a sentence once, after the page is drawn anew."""
-    st.session_state[_SAID] = ("done", message)
-
-
-def say_problem(error: SkinLensError) -> None:
-    """Show once, after the page is drawn anew, what went wrong."""
-    st.session_state[_SAID] = ("problem", str(error))
-
-
-def said() -> tuple[str, str] | None:
-    notice: tuple[str, str] | None = st.session_state.pop(_SAID, None)
-    return notice

@@ -7,7 +7,7 @@ from skinlens.records import Case
 from skinlens.store import CaseStore
 from skinlens.ui.components.text import plain
 from skinlens.ui.forms import placement, refusal, signing
-from skinlens.ui.state import session
+from skinlens.ui.state import messages, session
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.wording.naming import case_title
 
@@ -53,5 +53,5 @@ def form(store: CaseStore, opened: OpenCase, stored: Case) -> None:
         return
     session.refresh(moved)
     session.work_on(moved)
-    session.say(plain(f"Moved. It is now {case_title(moved)}."))
+    messages.say(plain(f"Moved. It is now {case_title(moved)}."))
     st.rerun()

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from skinlens import published_figures
-from skinlens.formatting import interval, percent, rounded_percent
+from skinlens.formatting import grouped, interval, percent, rounded_percent
 from skinlens.metrics import predictive_values
 from skinlens.records import ModelRef, Prediction, QualityReport, Threshold
 from skinlens.ui.components import widgets
@@ -23,8 +23,10 @@ USUAL_PREVALENCE_PERCENT = 7.5
 """On the slider's steps the nearest to the 7.4 % of the source below."""
 _LESIONS, _MELANOMAS = 23_487, 1_737
 SOURCE = (
-    f"It begins at {rounded_percent(USUAL_PREVALENCE_PERCENT / 100, 1)}: of {_LESIONS:,} suspicious lesions that were "
-    f"examined with a dermatoscope in 27 studies, {_MELANOMAS:,} ({rounded_percent(_MELANOMAS / _LESIONS, 1)}) were "
+    f"It begins at {rounded_percent(USUAL_PREVALENCE_PERCENT / 100, 1)}: of {grouped(_LESIONS)} suspicious lesions "
+    "that were "
+    f"examined with a dermatoscope in 27 studies, {grouped(_MELANOMAS)} "
+    f"({rounded_percent(_MELANOMAS / _LESIONS, 1)}) were "
     "melanomas (Cochrane review, Dinnes et al. 2018, CD011902). In general practice there are fewer."
 )
 LESIONS = 1000
@@ -132,7 +134,8 @@ def predictive_statements(known: Rates, share: float) -> tuple[str, ...]:
     return (
         f"**At or above the cut-off:** melanoma in {_value(known, share, 0)} (positive predictive value).",
         f"**Below it:** no melanoma in {_value(known, share, 1)} (negative predictive value).",
-        f"Of {LESIONS:,} lesions, {ill:.0f} are melanomas: {flagged:.0f} are flagged, {ill - flagged:.0f} missed; "
+        f"Of {grouped(LESIONS)} lesions, {ill:.0f} are melanomas: {flagged:.0f} are flagged, {ill - flagged:.0f} "
+        "missed; "
         f"{false_alarms:.0f} {FLAGGED_TOO}.",
     )
 

@@ -12,7 +12,7 @@ from skinlens.ui.components.shortcuts import SAVE
 from skinlens.ui.components.text import plain
 from skinlens.ui.forms import placement, refusal
 from skinlens.ui.forms.placement import Placement
-from skinlens.ui.state import next_photo, open_case, session
+from skinlens.ui.state import messages, next_photo, open_case, session
 from skinlens.ui.state.open_case import OpenCase
 from skinlens.wording.maps import SYNTHETIC
 
@@ -72,7 +72,7 @@ def _form(store: CaseStore, opened: OpenCase) -> None:
             try:
                 placement.put_on_map(store, case, chosen)
             except SkinLensError as error:  # the case is saved, whatever the map says
-                session.say(f"Case {case.visit.id} is saved, but not placed on the body map. {plain(error)}")
+                messages.say(f"Case {case.visit.id} is saved, but not placed on the body map. {plain(error)}")
             session.work_on(case)
             session.to_top()  # where it is confirmed
             st.rerun()

@@ -311,8 +311,7 @@ def _actions(store: CaseStore, tray: Tray, item: TrayItem) -> None:
     if item.state == "filed":
         if st.button("Open case", key=f"tray_case-{item.token}", help=f"Case {item.visit_id}"):
             assert item.visit_id is not None
-            session.show_case(item.visit_id)
-            session.to_visit()
+            session.to_case(item.visit_id)
         return
     if item.state == "read" and not item.revealed:
         st.button(

@@ -145,8 +145,7 @@ def _list(store: CaseStore, rows: tuple[CaseRow, ...]) -> None:
 
 def _open_button(row: CaseRow) -> None:
     if st.button(f"Open case {row.visit_id}", key=f"open-{row.visit_id}", width="stretch"):
-        session.show_case(row.visit_id)
-        session.to_visit()
+        session.to_case(row.visit_id)
 
 
 def _thumbnails(store: CaseStore, rows: tuple[CaseRow, ...]) -> dict[int, str]:
