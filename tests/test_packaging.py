@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+import skinlens
 from skinlens.cli import EXTRAS
 from skinlens.imaging.synthetic import draw_synthetic_lesion
 from skinlens.serve import free_port
@@ -31,6 +32,11 @@ class Absent:
 sys.meta_path.insert(0, Absent())
 """
 """An environment in which the packages of the extras cannot be imported."""
+
+
+def test_the_citation_is_of_this_version() -> None:
+    stated = re.findall(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.M)
+    assert stated == [skinlens.__version__]
 
 
 def test_the_declared_versions_are_those_of_the_requirements() -> None:

@@ -73,6 +73,24 @@ def test_without_a_measurement_of_this_model_it_says_so(agreed: AppTest, measure
     assert "were not tested on this model yet" in words(agreed)
 
 
+def test_a_method_that_was_not_measured_is_named_and_keeps_nothing_else_from_the_page(
+    agreed: AppTest, measured: dict[str, Any]
+) -> None:
+    """As after a method was added: its measurement is the last thing that is made."""
+    del measured["methods"]["lime"]
+    measured["agreement"] = []
+    (published_figures.weights_directory() / published_figures.EXPLANATIONS).write_text(json.dumps(measured))
+    turn(agreed, "performance")
+    topic(agreed, "Maps")
+    assert not agreed.exception
+    text = words(agreed)
+    assert "What could be measured passes. Not tested yet: LIME." in text
+    assert "Score-CAM fails: its maps look much the same on a network that has learned nothing. Not tested" in text
+    assert "all three methods" not in text
+    model = ModelRef("tiny", "0", measured["model"]["sha256"])
+    assert explanations.remarks("lime", model) == ()
+
+
 def test_a_failing_method_says_so_beside_its_map(release: Path, measured: dict[str, Any]) -> None:
     model = load_manifest(release).model_ref()
     assert explanations.remarks("grad_cam", model) == ()

@@ -212,3 +212,45 @@ def test_a_revision_is_never_changed(store, save):
     refused = pytest.raises(sqlite3.IntegrityError, match="a revision is never changed")
     with store._writing() as db, refused:
         db.execute("UPDATE revision SET action = 'signed'")
+
+
+def _tables(db: Database) -> dict[str, list[str]]:
+    """Table → columns; without those that SQLite makes for the search and for itself."""
+    names = [row["name"] for row in db.query("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    own = [name for name in names if not name.startswith(("sqlite_", "_sqlite", "visit_text"))]
+    return {name: [row["name"] for row in db.query(f"PRAGMA table_info({name})")] for name in own}
+
+
+def test_whatever_names_a_patient_a_lesion_a_visit_or_a_revision_is_erased_with_it(tmp_path: Path) -> None:
+    CaseStore(tmp_path).search()
+    with closing(sqlite3.connect(tmp_path / "cases.db")) as connection:
+        db = Database(connection)
+        missing, count = [], 0
+        for table, columns in _tables(db).items():
+            keys = {row["from"]: row for row in db.query(f"PRAGMA foreign_key_list({table})")}
+            for column in columns:
+                if column in {"patient_id", "lesion_id", "visit_id", "revision_id"}:
+                    count += 1
+                    key = keys.get(column, {})
+                    if (key.get("table"), key.get("on_delete")) != (column.removesuffix("_id"), "CASCADE"):
+                        missing.append(f"{table}.{column}")
+    assert count >= 11
+    assert missing == []
+
+
+def test_the_seal_of_a_row_covers_each_of_its_columns(tmp_path: Path) -> None:
+    """Also a column that a later step adds; ``seals.add_columns`` does that, a bare ALTER TABLE does not."""
+    CaseStore(tmp_path).search()
+    with closing(sqlite3.connect(tmp_path / "cases.db")) as connection:
+        connection.create_function("seal", -1, seal, deterministic=True)  # the views call it
+        db = Database(connection)
+        tables = {name: columns for name, columns in _tables(db).items() if "seal" in columns}
+        assert {"patient", "lesion", "visit", "explanation", "check_result", "outline", "revision"} <= set(tables)
+        for table, columns in tables.items():
+            view = [row["name"] for row in db.query(f"PRAGMA table_info(sealed_{table})")]
+            assert sorted(view) == sorted({*columns, "sound"} - {"seal"}), table
+            triggers = db.query("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?", [table])
+            sealing = {row["name"]: row["sql"] for row in triggers if "seal(" in row["sql"]}
+            assert set(sealing) == {f"{table}_sealed_new", f"{table}_sealed_again"}
+            for sql in sealing.values():
+                assert [column for column in set(columns) - {"seal"} if column not in sql] == []

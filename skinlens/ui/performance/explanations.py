@@ -9,6 +9,7 @@ import streamlit as st
 from skinlens import published_figures
 from skinlens.checks.agreement import HOTTEST_PART
 from skinlens.explain import METHODS
+from skinlens.explain.methods import MethodInfo
 from skinlens.formatting import decimal, rounded_percent
 from skinlens.records import Method, ModelRef
 from skinlens.ui.components import figures, widgets
@@ -52,8 +53,8 @@ def remarks(method: Method, model: ModelRef) -> tuple[str, ...]:
     evaluation = published_figures.explanations_evaluation()
     if not evaluation or evaluation["model"]["sha256"] != model.sha256:
         return ()
-    verdicts = evaluation["methods"][method]["verdicts"]
-    return tuple(f"Caution: {failure}." for key, (_, failure) in TESTS.items() if verdicts[key] is False)
+    verdicts = evaluation["methods"].get(method, {"verdicts": {}})["verdicts"]
+    return tuple(f"Caution: {failure}." for key, (_, failure) in TESTS.items() if verdicts.get(key) is False)
 
 
 def section() -> None:
@@ -107,13 +108,13 @@ def _looked(evaluation: Mapping[str, Any]) -> None:
         (
             "Kind of lesion",
             "Photos",
-            *(f"{info.title}: heat inside, hottest point inside" for info in METHODS.values()),
+            *(f"{info.title}: heat inside, hottest point inside" for info in _tested(evaluation).values()),
         ),
         [
             (
                 name(code),
                 str(evaluation["classes"][code]),
-                *(_per_class(evaluation["methods"][method]["per_class"][code]) for method in METHODS),
+                *(_per_class(evaluation["methods"][method]["per_class"][code]) for method in _tested(evaluation)),
             )
             for code in shown
         ],
@@ -132,7 +133,7 @@ def _learned(evaluation: Mapping[str, Any]) -> None:
             + ", ".join(
                 decimal(step["spearman_median"], 2) for step in evaluation["methods"][method]["model_randomization"]
             )
-            for method, info in METHODS.items()
+            for method, info in _tested(evaluation).items()
         ),
     )
     st.caption(
@@ -158,7 +159,7 @@ def _agreed(evaluation: Mapping[str, Any]) -> None:
         ("Map", "Like that of the float form", "Least like, of all photos"),
         [
             (info.title, decimal(agreement["spearman_median"]), decimal(agreement["spearman_worst"]))
-            for method, info in METHODS.items()
+            for method, info in _tested(evaluation).items()
             if (agreement := evaluation["methods"][method]["float"])
         ],
     )
@@ -169,19 +170,29 @@ def _agreed(evaluation: Mapping[str, Any]) -> None:
     )
 
 
+def _tested(evaluation: Mapping[str, Any]) -> dict[Method, MethodInfo]:
+    """Methods that were measured: one that was added since then is missing until it is."""
+    return {method: info for method, info in METHODS.items() if method in evaluation["methods"]}
+
+
 def _conclusion(evaluation: Mapping[str, Any], test: str) -> str:
-    """What to conclude of one test; methods that fail it are named."""
+    """Conclusion of one test; methods that fail it, or were not put to it, are named."""
     passed, failure = TESTS[test]
-    states = {info.title: evaluation["methods"][method]["verdicts"][test] for method, info in METHODS.items()}
+    states = {
+        info.title: evaluation["methods"][method]["verdicts"][test] for method, info in _tested(evaluation).items()
+    }
     failed = [title for title, state in states.items() if state is False]
+    missing = [info.title for info in METHODS.values() if info.title not in states]
+    untested = f" Not tested yet: {', '.join(missing)}." if missing else ""
     if failed:
-        return " ".join(f"{title} fails: {failure}." for title in failed)
-    return passed if all(states.values()) else "What could be measured passes."
+        return " ".join(f"{title} fails: {failure}." for title in failed) + untested
+    everything = all(states.values()) and not missing
+    return (passed if everything else "What could be measured passes.") + untested
 
 
 def _dots(evaluation: Mapping[str, Any], figure: str, title: str) -> go.Figure:
     chart = go.Figure()
-    for method, info in METHODS.items():
+    for method, info in _tested(evaluation).items():
         _point(chart, info.title, evaluation["methods"][method][figure], method)
     chart.add_vline(x=0, line={"color": GRAY, "dash": "dash"})
     chart.update_yaxes(autorange="reversed")
@@ -190,7 +201,7 @@ def _dots(evaluation: Mapping[str, Any], figure: str, title: str) -> go.Figure:
 
 def _inside(evaluation: Mapping[str, Any]) -> go.Figure:
     chart = go.Figure()
-    for method, info in METHODS.items():
+    for method, info in _tested(evaluation).items():
         figures = evaluation["methods"][method]
         _point(chart, info.title, figures["relevance_mass"], method)
         if figures["area"]["value"] is not None:
@@ -224,7 +235,7 @@ def _point(chart: go.Figure, title: str, figure: Mapping[str, float | None], met
 def _model_randomization(evaluation: Mapping[str, Any]) -> go.Figure:
     chart = go.Figure()
     stages = ["nothing", *evaluation["networks"]["stages"]]
-    for method, info in METHODS.items():
+    for method, info in _tested(evaluation).items():
         color, symbol = LOOKS[method]
         measured_steps = evaluation["methods"][method]["model_randomization"]
         steps = [{"value": 1.0, "low": 1.0, "high": 1.0}] + [
@@ -253,7 +264,8 @@ def _calm(chart: go.Figure, title: str, height_px: int) -> go.Figure:
 
 def _spoken(evaluation: Mapping[str, Any], figure: str) -> str:
     return ", ".join(
-        f"{info.title} {decimal(evaluation['methods'][method][figure]['value'], 2)}" for method, info in METHODS.items()
+        f"{info.title} {decimal(evaluation['methods'][method][figure]['value'], 2)}"
+        for method, info in _tested(evaluation).items()
     )
 
 
