@@ -10,7 +10,7 @@ from typing import Any
 from figures import ROOT, TITLES, evaluation, read, table
 from skinlens import published_figures
 from skinlens.evaluation.previous_results import FIRST_DETAIL_PX, released_detail
-from skinlens.formatting import estimate, grouped, number, rounded_percent
+from skinlens.formatting import decimal, estimate, grouped, number, rounded_percent
 from skinlens.labels import BY_CODE
 from skinlens.metrics import predictive_values
 from skinlens.renamed_keys import with_present_keys
@@ -22,6 +22,7 @@ NOT_RUN = "not run"
 PREVALENCES = (0.02, 0.075, 0.2)
 """At which predictive values are shown; the app computes them at any."""
 SHOWN_COVERAGES = (0.5, 0.7, 0.8, 0.9, 1.0)
+SEED_FIGURES = ("balanced_accuracy", "macro_f1", "melanoma_auc")
 PARTS = {
     "balanced_accuracy": TITLES["balanced_accuracy"],
     "melanoma_auc": TITLES["melanoma_auc"],
@@ -244,6 +245,29 @@ def ablation(
     below = [f"{not_run}: {others}.\n"] if others else []
     below += [f"- {difference(one, names)}\n" for one in content["protocols"][protocol].get("differences", ())]
     return table(header, lines) + ("\n" + "".join(below) if below else "")
+
+
+def seeds(gathered: Mapping[str, Any] | None = None) -> str:
+    """Table of each seed's figures, of the rows that were run with several on photos of the released model's detail."""
+    content = gathered or stored_ablation()
+    everything = content["protocols"]["lesion"]["rows"] if content else []
+    detail = released_detail(content) if content else None
+    rows = [
+        row for row in everything if len(row.get("seeds") or ()) > 1 and detail in {None, row.get("detail_px", detail)}
+    ]
+    lines = [
+        [
+            row["title"],
+            ", ".join(map(str, row["seeds"])),
+            *(", ".join(decimal(value) for value in row["each_seed"][key]) for key in SEED_FIGURES),
+        ]
+        for row in rows
+    ]
+    return (
+        table(["of each seed", "seeds", *(TITLES[key] for key in SEED_FIGURES)], lines)
+        if lines
+        else "Not run with several seeds yet.\n"
+    )
 
 
 def difference(one: Mapping[str, Any], titles: Mapping[str, str]) -> str:

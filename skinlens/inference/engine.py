@@ -110,7 +110,7 @@ release has only three of them, and its map has the channels first."""
 
 
 def pool(fused: FeatureMaps) -> Float32[Array, "n c"]:
-    """Mean over space: the features in which the head, and the familiarity check, see a photo."""
+    """Mean over space: the features in which the head, and the out-of-distribution check, see a photo."""
     return np.asarray(fused.mean(axis=(2, 3)), dtype=np.float32)
 
 

@@ -1,7 +1,7 @@
 """Release builder: a trained run to int8 engine, float head, calibration, parity and manifest.
 
-Every choice made here (kind of calibration, temperature, threshold, limit of familiarity) is made on ``val``, with the
-int8 network, because that is what serves.
+Every choice made here (kind of calibration, temperature, threshold, out-of-distribution limit) is made on ``val``, with
+the int8 network, because that is what serves.
 """
 
 import hashlib

@@ -204,7 +204,7 @@ def record_of(row: Mapping[str, Any]) -> ClinicalRecord:
 
 
 def logged_value(column: str, value: Any) -> str | None:
-    """A column's value as the trail of changes has it."""
+    """A column's value as the change history has it."""
     if value is None or (isinstance(value, str) and column not in {"abcd", "seven_point"}):
         return value
     if column == "abcd":

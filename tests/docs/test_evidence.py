@@ -178,6 +178,17 @@ def test_an_ablation_says_what_was_not_run_and_what_is_leaky() -> None:
     assert "one recipe, HSB, longer, has" in evidence.leak(gathered)
 
 
+def test_the_figures_of_each_seed() -> None:
+    each = {"balanced_accuracy": [0.7, 0.71], "macro_f1": [0.6, 0.61], "melanoma_auc": [0.8, 0.81], "ece": [0.1, 0.2]}
+    several = RUN | {"seeds": [1, 2], "each_seed": each}
+    alone = RUN | {"seeds": [1], "each_seed": each}
+    gathered = {"protocols": {"lesion": {"rows": [several, alone, NOT_RUN]}}}
+    lines = evidence.seeds(gathered).splitlines()
+    assert lines[0] == "| of each seed | seeds | balanced accuracy | macro F1 | melanoma AUC |"
+    assert lines[2:] == ["| HSB | 1, 2 | 0.700, 0.710 | 0.600, 0.610 | 0.800, 0.810 |"]
+    assert evidence.seeds({"protocols": {"lesion": {"rows": [alone]}}}) == "Not run with several seeds yet.\n"
+
+
 def test_rows_on_photos_of_another_detail_are_in_no_table_but_in_the_leaks() -> None:
     """What was measured on smaller copies is not set beside what is served; what the leak is worth stays."""
     served = RUN | {"name": "int8", "title": "The released model", "detail_px": 300}
