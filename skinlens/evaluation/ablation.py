@@ -171,6 +171,14 @@ def progress(folder: Path) -> tuple[int, int]:
     return len((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()), epochs
 
 
+def run_recipe(folder: Path) -> Recipe:
+    """Recipe of a run. Raises OSError, ValueError, KeyError, RecipeError: there is none, or none of this version."""
+    if (folder / "best.pt").is_file():
+        return recipe_from_dict(torch.load(folder / "best.pt", map_location="cpu", weights_only=True)["recipe"])
+    with np.load(folder / PREDICTIONS, allow_pickle=False) as archive:
+        return recipe_from_dict(json.loads(str(archive["recipe"])))
+
+
 def run_finished(
     title: str, folder: Path, protocol: Protocol, entries: dict[str, list[Entry]], say: Say
 ) -> Asked | None:

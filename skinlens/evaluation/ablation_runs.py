@@ -3,15 +3,25 @@
 The second teacher was trained on a GPU and is kept in ``recipes/results``; its weights are put into ``runs`` first.
 """
 
+import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from skinlens.evaluation.ablation import progress
+from skinlens.errors import RecipeError
+from skinlens.evaluation.ablation import progress, run_recipe
 from skinlens.terminal import Say
+from skinlens.training.ham10000 import dataset_folder
+from skinlens.training.loop import PREDICTIONS
 from skinlens.training.protocols import Protocol
+from skinlens.training.recipe import Recipe, load_recipe
 from skinlens.training.run import run_name, train_recipe
+from skinlens.training.sources import load_source
 
+TEACHERS = "runs"
+"""Folder in which the recipes name their teachers."""
+SECOND_TEACHER = "companion"
 SEEDS = (1, 2, 3)
 STAGES = ("hsb", "hsb_fusion", "kd_single", "kd_multi", "kd_multi_fusion")
 """Rows of the method's stages, run with each seed; the distilled ones ask the teacher of the reduced rows."""
@@ -37,37 +47,78 @@ RUNS = (
 def train_missing(recipes: Path, runs: Path, say: Say = print) -> list[Path]:
     """Train every run of ``RUNS`` that is not finished; returns the folders that were trained.
 
-    To be called in the folder that holds ``runs``: the recipes name their teachers from there.
+    All that a later run needs is looked at before the first one begins: it would stop after hours otherwise.
 
     Raises:
-        DatasetError, RecipeError, WeightsError: see ``train_recipe``.
+        DatasetError: HAM10000 or a source is missing.
+        RecipeError: a recipe cannot be read, ``runs`` is not the folder that the recipes name, or a folder in it holds
+            no run, or one of another recipe.
+        WeightsError: see ``train_recipe``.
     """
+    if runs.resolve() != Path(TEACHERS).resolve():
+        raise RecipeError(
+            f"The recipes look for their teachers in {Path(TEACHERS).resolve()}, and the runs would be trained in "
+            f"{runs}. Call this in the folder that holds {TEACHERS}/, without --runs."
+        )
+    settings = {run: _settings(recipes, run) for run in RUNS}
+    dataset_folder()
+    for recipe in settings.values():
+        for source in recipe.sources:
+            load_source(source, recipes)
     restore_results(recipes / "results", runs)
-    trained = []
-    for number, (name, seed, protocol) in enumerate(RUNS, 1):
-        recipe = recipes / f"{name}.toml"
-        folder = runs / run_name(recipe, seed, protocol)
-        if _finished(folder):
-            continue
-        say(f"Run {number} of {len(RUNS)}: {folder.name}")
-        train_recipe(recipe, folder, seed, protocol)
-        trained.append(folder)
-    return trained
+    if not finished(runs / SECOND_TEACHER):
+        raise RecipeError(
+            f"{runs / SECOND_TEACHER} is not a finished run: the distilled rows learn from it. Finish it, or move it "
+            "away, and the one that is kept in recipes/results takes its place."
+        )
+    missing = [run for run in RUNS if not finished(folder_of(runs, run), settings[run])]
+    for number, run in enumerate(missing, 1):
+        say(f"Run {number} of {len(missing)}: {folder_of(runs, run).name}")
+        train_recipe(recipes / f"{run.recipe}.toml", folder_of(runs, run), run.seed, run.protocol)
+    return [folder_of(runs, run) for run in missing]
+
+
+def folder_of(runs: Path, run: Run) -> Path:
+    """Folder of a run."""
+    return runs / run_name(Path(run.recipe), run.seed, run.protocol)
+
+
+def _settings(recipes: Path, run: Run) -> Recipe:
+    recipe = load_recipe(recipes / f"{run.recipe}.toml")
+    epochs = recipe.paper_epochs or recipe.epochs if run.protocol == "paper" else recipe.epochs
+    return replace(recipe, seed=recipe.seed if run.seed is None else run.seed, epochs=epochs)
 
 
 def restore_results(results: Path, runs: Path) -> None:
-    """Put kept results of other computers into ``runs`` where no run of that name is; weights as ``best.pt``."""
+    """Put kept results of other computers into ``runs`` where no run of that name is; weights as ``best.pt``.
+
+    A copy that was broken off is made again.
+    """
     for kept_result in sorted(path for path in results.glob("*") if path.is_dir()):
         folder = runs / kept_result.name
-        if folder.exists():
+        if any((folder / name).exists() for name in ("best.pt", "checkpoint.pt")):
             continue
-        shutil.copytree(kept_result, folder)
-        if (folder / "float16.pt").is_file():
-            shutil.copyfile(folder / "float16.pt", folder / "best.pt")
+        shutil.copytree(kept_result, folder, dirs_exist_ok=True)
+        if (kept_result / "float16.pt").is_file():
+            shutil.copyfile(kept_result / "float16.pt", folder / "best.part")
+            (folder / "best.part").replace(folder / "best.pt")
 
 
-def _finished(folder: Path) -> bool:
-    if not any((folder / name).is_file() for name in ("best.pt", "val_logits.npz")):
+def finished(folder: Path, settings: Recipe | None = None) -> bool:
+    """Whether a run was trained to its end; ``settings``: of which recipe it has to be.
+
+    Raises:
+        RecipeError: the folder holds something else, or a run of another recipe.
+    """
+    if not folder.exists() or not any((folder / name).is_file() for name in ("best.pt", PREDICTIONS)):
         return False
-    done, epochs = progress(folder)
+    try:
+        done, epochs = progress(folder)
+        recipe = run_recipe(folder)
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, pickle.UnpicklingError) as problem:
+        raise RecipeError(
+            f"{folder} cannot be read as a run ({problem}). Delete it, and it is trained again."
+        ) from None
+    if settings is not None and recipe != settings:
+        raise RecipeError(f"{folder} is a run with other settings than its recipe has now. Delete it or move it away.")
     return done == epochs

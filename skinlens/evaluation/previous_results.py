@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 from skinlens.errors import DatasetError
+from skinlens.evaluation.ablation_rows import RELEASED
 from skinlens.terminal import Say
 
+OF_RELEASE = frozenset(row.name for row in RELEASED)
 SAME = 1e-9
 """Figures that differ by no more are the same."""
 FIRST_DETAIL_PX = 150
@@ -17,7 +19,8 @@ FIRST_DETAIL_PX = 150
 def merge_previous_results(result: dict[str, Any], previous: dict[str, Any], say: Say) -> None:
     """Put into ``result``, in place, what ``previous`` has measured and ``result`` has not.
 
-    Both are tables as :func:`skinlens.evaluation.ablation.ablation` makes them. Each row says when it was measured. A
+    What is measured of the released model itself is never taken over: it was another release then. Both are tables as
+    :func:`skinlens.evaluation.ablation.ablation` makes them. Each row says when it was measured. A
     difference is kept only while the figures of both of its rows are the ones that it was made from. Rows on photos of
     another detail than the released model's are left out, but for recipes that ``previous`` has under both protocols:
     these are compared with themselves alone, to say what the leak is worth.
@@ -46,7 +49,7 @@ def merge_previous_results(result: dict[str, Any], previous: dict[str, Any], say
         if len(now | then) > 1:
             raise _other(f"as many photos as now ({name})", sorted(now), sorted(then))
         for row in protocol["rows"]:
-            if row["status"] == "not run" and row["name"] in known:
+            if row["status"] == "not run" and row["name"] in known and row["name"] not in OF_RELEASE:
                 row |= known[row["name"]] | {"title": row["title"]}
                 row.setdefault("measured_at", previous["created_at"])
                 say(f"{row['title']}: no run here, kept as measured on {row['measured_at']}")

@@ -31,7 +31,7 @@ def reliability(bins: Sequence[Entry]) -> go.Figure:
         marker={"color": BLUE, "size": [_dot(entry["n"]) for entry in bins]},
         customdata=[entry["n"] for entry in bins],
         name="photos (larger: more of them)",
-        hovertemplate="stated %{x:.2f}, happened %{y:.2f}, %{grouped(customdata)} photos<extra></extra>",
+        hovertemplate="stated %{x:.2f}, happened %{y:.2f}, %{customdata:,} photos<extra></extra>",
     )
     figure.update_xaxes(range=[-0.03, 1.03], title="stated probability", fixedrange=True)
     figure.update_yaxes(range=[-0.03, 1.03], title="share in which it was so")
@@ -170,7 +170,7 @@ def set_sizes(sets: Entry) -> go.Figure:
             y=[count / max(sum(counts), 1) for count in counts],
             marker={"color": BLUE},
             customdata=counts,
-            hovertemplate="%{x} classes: %{grouped(customdata)} photos<extra></extra>",
+            hovertemplate="%{x} classes: %{customdata:,} photos<extra></extra>",
         )
     )
     figure.update_xaxes(title="classes in the set", type="category", fixedrange=True)
